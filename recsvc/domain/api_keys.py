@@ -1,0 +1,88 @@
+"""API keys: what they look like, what they may do. Pure.
+
+A key's text names its shop (`sk_<shop>_<random>`), so that a request knows where to look
+before it knows whether the key is valid. Naming a shop proves nothing: only the SHA-256 of
+the whole text, found among that shop's keys, does.
+"""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+
+from recsvc.domain.ids import SHOP_RULE, ShopName
+
+KEY_RULE = f"'sk_' or 'pk_', a shop ({SHOP_RULE}), '_' and 43 random characters"
+
+_KEY = re.compile(r"(sk|pk)_([a-z0-9][a-z0-9-]{0,31})_([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+class Scope(StrEnum):
+    """What a secret key may do. Every route declares one."""
+
+    RECOMMEND = "recommend"
+    OFFERS = "offers"
+    CAMPAIGNS = "campaigns"
+    EVENTS = "events"
+    CATALOGUE = "catalogue"
+    CONSENT = "consent"
+    PRIVACY = "privacy"
+    MODELS = "models"
+    OPS = "ops"
+
+
+ALL_SCOPES = frozenset(Scope)
+
+
+class KeyKind(StrEnum):
+    SECRET = "sk"  # noqa: S105 - the prefix of a key, not a password
+    PUBLISHABLE = "pk"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """One key as it is stored: never its text.
+
+    `key_id` is public (the `kid` of customer tokens); `sealed_signing_secret` is encrypted
+    under the deployment's secret and only publishable keys have one.
+    """
+
+    key_id: str
+    shop: ShopName
+    kind: KeyKind
+    sha256: str
+    scopes: frozenset[Scope]
+    created_at_us: int
+    revoked_at_us: int | None = None
+    sealed_signing_secret: str | None = None
+
+    @property
+    def is_secret(self) -> bool:
+        return self.kind is KeyKind.SECRET
+
+    @property
+    def is_live(self) -> bool:
+        return self.revoked_at_us is None
+
+    def allows(self, scope: Scope) -> bool:
+        return self.is_live and self.is_secret and scope in self.scopes
+
+
+def new_key_text(kind: KeyKind, shop: ShopName) -> str:
+    return f"{kind}_{shop}_{secrets.token_urlsafe(32)}"
+
+
+def shop_of_key(text: str) -> ShopName | None:
+    """Return the shop that a well-formed key names; None when the text is no key."""
+    match = _KEY.fullmatch(text)
+    return ShopName(match[2]) if match else None
+
+
+def key_sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def key_id_of(kind: KeyKind, sha256: str) -> str:
+    """Return the key's public name; for a publishable key its own text serves as `kid` too."""
+    return f"{kind}-{sha256[:16]}"

@@ -1,0 +1,105 @@
+"""The exceptions of recsvc. Each knows how it is answered over HTTP.
+
+RecsvcError
+├── BadRequest            400  a parameter, id or body that cannot be read
+├── Unauthorized          401  no key, or one that is not valid
+├── Forbidden             403  a valid key without the scope, or for another customer
+├── NotFound              404
+├── MethodNotAllowed      405
+├── PayloadTooLarge       413
+├── UnsupportedMedia      415
+├── StoreUnavailable      503  Redis cannot be reached in time, or refuses
+├── NotDurable            503  Redis would lose what we acknowledge
+├── SecretMismatch        500  the secret that made something is not the one in use
+└── ModelRejected         500  a model version that must not be served
+
+A refusal (no consent, unknown customer) is a value, never one of these.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field: where it stands, what is wrong, and what would be right."""
+
+    field: str
+    detail: str
+
+
+class RecsvcError(Exception):
+    """An error with a machine-readable code and an HTTP status."""
+
+    status = 500
+    code = "internal_error"
+    title = "Internal error"
+
+    def __init__(
+        self, detail: str, *, code: str | None = None, errors: Sequence[FieldError] = ()
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or type(self).code
+        self.errors = tuple(errors)
+
+
+class BadRequest(RecsvcError):
+    status = 400
+    code = "bad_request"
+    title = "Bad request"
+
+
+class Unauthorized(RecsvcError):
+    status = 401
+    code = "unauthorized"
+    title = "Unauthorized"
+
+
+class Forbidden(RecsvcError):
+    status = 403
+    code = "forbidden"
+    title = "Forbidden"
+
+
+class NotFound(RecsvcError):
+    status = 404
+    code = "not_found"
+    title = "Not found"
+
+
+class MethodNotAllowed(RecsvcError):
+    status = 405
+    code = "method_not_allowed"
+    title = "Method not allowed"
+
+
+class PayloadTooLarge(RecsvcError):
+    status = 413
+    code = "payload_too_large"
+    title = "Payload too large"
+
+
+class UnsupportedMedia(RecsvcError):
+    status = 415
+    code = "unsupported_media_type"
+    title = "Unsupported media type"
+
+
+class StoreUnavailable(RecsvcError):
+    status = 503
+    code = "store_unavailable"
+    title = "Store unavailable"
+
+
+class NotDurable(StoreUnavailable):
+    code = "not_durable"
+
+
+class SecretMismatch(RecsvcError):
+    code = "secret_mismatch"
+
+
+class ModelRejected(RecsvcError):
+    code = "model_rejected"
+    title = "Model rejected"

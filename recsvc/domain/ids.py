@@ -1,0 +1,66 @@
+"""Ids of customers, items and shops: what is a valid one, and how bytes from outside become one."""
+
+import re
+import unicodedata
+from typing import NewType
+
+from recsvc.domain.errors import BadRequest, FieldError
+
+CustomerId = NewType("CustomerId", str)
+ItemId = NewType("ItemId", str)
+ShopName = NewType("ShopName", str)
+
+MAX_ID_BYTES = 128
+ID_RULE = (
+    f"1 to {MAX_ID_BYTES} bytes of valid UTF-8 without control characters or '/', "
+    "and not '.' or '..'"
+)
+SHOP_RULE = "1 to 32 of a-z, 0-9 and '-', beginning with a letter or digit"
+
+_SHOP = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
+
+
+def id_fault(text: str) -> str | None:
+    """Say why `text` is not a valid id; None when it is one."""
+    if text in ("", ".", ".."):
+        return "empty" if not text else f"'{text}' is not allowed"
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return "not valid UTF-8"
+    if size > MAX_ID_BYTES:
+        return f"{size} bytes long"
+    if text.isalnum():
+        return None
+    if "/" in text:
+        return "contains '/'"
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        return "contains a control character"
+    return None
+
+
+def checked_id(text: str, field: str) -> str:
+    """Return `text` when it is a valid id; raise `bad_id` naming the field otherwise."""
+    fault = id_fault(text)
+    if fault is None:
+        return text
+    raise bad_id(field, fault)
+
+
+def bad_id(field: str, fault: str) -> BadRequest:
+    return BadRequest(
+        f"{field} is not a valid id: {fault}",
+        code="bad_id",
+        errors=[FieldError(field, f"{fault}; an id is {ID_RULE}")],
+    )
+
+
+def checked_shop(text: str) -> ShopName:
+    """Return `text` as a shop name; raise `bad_shop` otherwise."""
+    if _SHOP.fullmatch(text):
+        return ShopName(text)
+    raise BadRequest(
+        f"{text!r} is not a shop name",
+        code="bad_shop",
+        errors=[FieldError("shop", f"a shop name is {SHOP_RULE}")],
+    )
