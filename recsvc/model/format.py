@@ -1,0 +1,140 @@
+"""The artifact's format: every array's name, type and shape. The only place that knows them.
+
+A version is a folder of one manifest and one plain `.npy` file per array below. Rows of items
+are positions in the bytewise sorted `item_ids`; rows of customers, in the sorted
+`customer_keys`; rows of categories, in the sorted `category_names`. A ragged list has one
+offset more than rows: the entries of row r stand from `offsets[r]` up to `offsets[r + 1]`,
+best first. Any change to this table takes a new number.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsvc.domain.identity import CUSTOMER_KEY_BYTES
+from recsvc.domain.ids import MAX_ID_BYTES
+from recsvc.domain.slates import CustomerSlate, ItemSlate
+
+FORMAT = 1
+MANIFEST_FILE = "manifest.json"
+MAX_CATEGORY_BYTES = 512
+NO_ITEM = -1  # in `reason_items`, inside the files only: this reason names no item
+
+Array = NDArray[Any]
+Arrays = Mapping[str, Array]
+
+
+class Kind(StrEnum):
+    """What an array holds."""
+
+    IDS = "ids"  # UTF-8, padded with NUL to the longest
+    NAMES = "names"  # as above
+    KEYS = "keys"
+    OFFSETS = "offsets"
+    ITEM_ROWS = "item_rows"
+    SCORES = "scores"
+    REASONS = "reasons"
+    REASON_ITEMS = "reason_items"
+
+
+FIXED_DTYPES = {
+    Kind.KEYS: f"|S{CUSTOMER_KEY_BYTES}",
+    Kind.OFFSETS: "<i8",
+    Kind.ITEM_ROWS: "<i4",
+    Kind.SCORES: "<f4",
+    Kind.REASONS: "|u1",
+    Kind.REASON_ITEMS: "<i4",
+}
+MAX_TEXT_BYTES = {Kind.IDS: MAX_ID_BYTES, Kind.NAMES: MAX_CATEGORY_BYTES}
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySpec:
+    """One array: it has `dimension` + `extra` elements and one axis."""
+
+    name: str
+    kind: Kind
+    dimension: str
+    extra: int = 0
+
+    def admits(self, dtype: str) -> bool:
+        """Whether `dtype`, as a `.npy` header writes it, is right for this array."""
+        if self.kind in FIXED_DTYPES:
+            return dtype == FIXED_DTYPES[self.kind]
+        widths = range(1, MAX_TEXT_BYTES[self.kind] + 1)
+        return any(dtype == f"|S{width}" for width in widths)
+
+
+@dataclass(frozen=True, slots=True)
+class RaggedSpec:
+    """One ranked list per row."""
+
+    name: str
+    rows: str
+    reasoned: bool = False
+
+    @property
+    def entries(self) -> str:
+        return f"{self.name}_entries"
+
+    def arrays(self) -> list[ArraySpec]:
+        plain = [
+            ArraySpec(f"{self.name}_offsets", Kind.OFFSETS, self.rows, extra=1),
+            ArraySpec(f"{self.name}_items", Kind.ITEM_ROWS, self.entries),
+            ArraySpec(f"{self.name}_scores", Kind.SCORES, self.entries),
+        ]
+        reasons = [
+            ArraySpec(f"{self.name}_reasons", Kind.REASONS, self.entries),
+            ArraySpec(f"{self.name}_reason_items", Kind.REASON_ITEMS, self.entries),
+        ]
+        return plain + reasons if self.reasoned else plain
+
+
+@dataclass(frozen=True, slots=True)
+class TopSpec:
+    """One ranked list."""
+
+    name: str
+    dimension: str
+
+    def arrays(self) -> list[ArraySpec]:
+        return [
+            ArraySpec(f"{self.name}_items", Kind.ITEM_ROWS, self.dimension),
+            ArraySpec(f"{self.name}_scores", Kind.SCORES, self.dimension),
+        ]
+
+
+ITEM_IDS = ArraySpec("item_ids", Kind.IDS, "items")
+CUSTOMER_KEYS = ArraySpec("customer_keys", Kind.KEYS, "customers")
+CATEGORY_NAMES = ArraySpec("category_names", Kind.NAMES, "categories")
+SLATES = {slate: RaggedSpec(slate, "customers", reasoned=True) for slate in CustomerSlate}
+NEIGHBOURS = {slate: RaggedSpec(slate, "items") for slate in ItemSlate}
+CATEGORY_POPULAR = RaggedSpec("category_popular", "categories")
+POPULAR = TopSpec("popular", "items")  # every item has a place
+TRENDING = TopSpec("trending", "trending")
+
+RAGGED = (*SLATES.values(), *NEIGHBOURS.values(), CATEGORY_POPULAR)
+TOPS = (POPULAR, TRENDING)
+ARRAYS: Mapping[str, ArraySpec] = {
+    spec.name: spec
+    for spec in (
+        ITEM_IDS,
+        CUSTOMER_KEYS,
+        CATEGORY_NAMES,
+        *(spec for ragged in RAGGED for spec in ragged.arrays()),
+        *(spec for top in TOPS for spec in top.arrays()),
+    )
+}
+
+
+def dtype_of(spec: ArraySpec, width: int = 1) -> np.dtype[Any]:
+    """Return the numpy type of an array; `width` is that of the longest text, in bytes."""
+    return np.dtype(FIXED_DTYPES.get(spec.kind, f"|S{width}"))
+
+
+def file_of(array: str) -> str:
+    return f"{array}.npy"

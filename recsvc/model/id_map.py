@@ -1,0 +1,72 @@
+"""Ids to rows and back, by binary search in sorted, memory-mapped arrays.
+
+No dictionary: a million strings in every worker would cost more than the model. Unknown is
+None, never −1. Two traps of numpy's `S` type, both guarded here: a longer text is cut to the
+array's width in silence, and trailing NULs are dropped when a value is read.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recsvc.domain.identity import CUSTOMER_KEY_BYTES
+from recsvc.model.format import Array
+
+
+class IdMap:
+    """Texts, sorted bytewise; a text's row is its position."""
+
+    __slots__ = ("_ids", "_width")
+
+    def __init__(self, ids: Array) -> None:
+        self._ids = ids  # (rows,) S
+        self._width = ids.dtype.itemsize
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def row(self, text: str) -> int | None:
+        try:
+            encoded = text.encode()
+        except UnicodeEncodeError:  # a lone surrogate
+            return None
+        if not 0 < len(encoded) <= self._width or encoded[-1] == 0:
+            return None
+        return _find(self._ids, encoded)
+
+    def rows(self, texts: Sequence[str]) -> list[int | None]:
+        return [self.row(text) for text in texts]
+
+    def id(self, row: int) -> str:
+        if row < 0:
+            raise IndexError(f"there is no row {row}")
+        text: bytes = self._ids.item(row)
+        return text.decode()
+
+    def ids(self, rows: Sequence[int]) -> list[str]:
+        return [self.id(row) for row in rows]
+
+
+class CustomerMap:
+    """Customer keys of 16 bytes, sorted; a key's row is its position."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, keys: Array) -> None:
+        self._keys = keys  # (customers,) S16
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def row(self, key: bytes) -> int | None:
+        if len(key) != CUSTOMER_KEY_BYTES:
+            return None
+        return _find(self._keys, key)
+
+
+def _find(texts: Array, encoded: bytes) -> int | None:
+    # The wanted value takes the array's own type: any other makes searchsorted copy the array.
+    wanted = np.array(encoded, dtype=texts.dtype)
+    row = int(texts.searchsorted(wanted))
+    found = row < len(texts) and texts.item(row) == encoded.rstrip(b"\0")
+    return row if found else None

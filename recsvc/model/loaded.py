@@ -1,0 +1,87 @@
+"""A loaded model: read-only rows of memory-mapped arrays, one object for a whole request.
+
+What ranks for a person takes an `Admitted`; there is no other way to a customer's list.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from recsvc.domain.consent import Purpose
+from recsvc.domain.gate import Admitted
+from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.model.candidates import Candidates
+from recsvc.model.format import Array
+from recsvc.model.id_map import CustomerMap, IdMap
+from recsvc.model.manifest import Manifest
+
+_PURPOSE = Purpose.PERSONALIZATION
+
+NEIGHBOUR_REASONS = {
+    ItemSlate.SIMILAR: ReasonCode.SIMILAR,
+    ItemSlate.BOUGHT_TOGETHER: ReasonCode.BOUGHT_TOGETHER,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ragged:
+    """One ranked list per row, and where each begins."""
+
+    offsets: Array  # (rows + 1,) int64
+    lists: Candidates  # all lists, one after the other
+
+    def row(self, row: int) -> Candidates:
+        if row < 0:
+            raise IndexError(f"there is no row {row}")
+        lists = self.lists
+        part = slice(self.offsets.item(row), self.offsets.item(row + 1))
+        reason_items = None if lists.reason_items is None else lists.reason_items[part]
+        return Candidates(lists.items[part], lists.scores[part], lists.reasons[part], reason_items)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """One version of one shop's model, already checked: `loader.load` is what makes one."""
+
+    manifest: Manifest
+    items: IdMap
+    customers: CustomerMap
+    categories: IdMap
+    _slates: Mapping[CustomerSlate, Ragged] = field(repr=False)
+    _neighbours: Mapping[ItemSlate, Ragged] = field(repr=False)
+    _category_popular: Ragged = field(repr=False)
+    _popular: Candidates = field(repr=False)
+    _trending: Candidates = field(repr=False)
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    def customer_row(self, key: bytes) -> int | None:
+        return self.customers.row(key)
+
+    def customer_slate(self, admitted: Admitted, slate: CustomerSlate) -> Candidates | None:
+        """Return the admitted customer's list; None when the model does not know the customer."""
+        if not isinstance(admitted, Admitted) or admitted.purpose is not _PURPOSE:
+            raise TypeError("a customer's list takes an admission to personalization")
+        row = self.customers.row(admitted.customer)
+        return None if row is None else self._slates[slate].row(row)
+
+    def neighbours(self, slate: ItemSlate, item_row: int) -> Candidates:
+        """Return an item's neighbours; the reason for each is that item."""
+        found = self._neighbours[slate].row(item_row)
+        because = np.full(len(found), item_row, dtype=np.int32)
+        return Candidates(found.items, found.scores, found.reasons, because)
+
+    def popular(self) -> Candidates:
+        """Return every item of the model, the most popular first."""
+        return self._popular
+
+    def trending(self) -> Candidates:
+        return self._trending
+
+    def category_popular(self, name: str) -> Candidates | None:
+        """Return the items of a category; None when the model does not know the category."""
+        row = self.categories.row(name)
+        return None if row is None else self._category_popular.row(row)

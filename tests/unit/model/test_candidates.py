@@ -1,0 +1,71 @@
+"""The items of an answer: in the lists' order, none twice, none that is excluded."""
+
+import numpy as np
+import pytest
+
+from recsvc.domain.slates import ReasonCode
+from recsvc.model.candidates import Candidates, assemble
+from tests.model_builders import candidates
+
+
+def test_earlier_lists_come_first_and_no_item_twice() -> None:
+    picks = assemble(5, candidates(4, 2), candidates(2, 7, 4, 1))
+
+    assert picks.items == [4, 2, 7, 1]
+
+
+def test_the_answer_ends_at_n() -> None:
+    assert assemble(3, candidates(4, 2), candidates(7, 1)).items == [4, 2, 7]
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 100])
+def test_excluded_items_are_left_out(n: int) -> None:
+    picks = assemble(n, candidates(5, 6, 7, 8), excluded_rows=(5, 7))
+
+    assert [6, 8][:n] == picks.items
+
+
+def test_everything_excluded_leaves_nothing() -> None:
+    assert len(assemble(10, candidates(1, 2), candidates(2), excluded_rows={1, 2})) == 0
+
+
+def test_scores_and_reasons_stay_with_their_item() -> None:
+    """What is left out takes its score, reason and reason's item with it."""
+    own = Candidates(
+        items=np.array([3, 1, 2], np.int32),
+        scores=np.array([0.75, 0.5, 0.25], np.float32),
+        reasons=np.array([2, 3, 2], np.uint8),
+        reason_items=np.array([9, -1, 8], np.int32),
+    )
+
+    picks = assemble(3, own, candidates(3, 6), excluded_rows=(3,))
+
+    assert picks.items == [1, 2, 6]
+    assert picks.scores == [0.5, 0.25, 0.5]
+    assert picks.reasons == [
+        ReasonCode.BUY_AGAIN_DUE,
+        ReasonCode.BECAUSE_YOU_BOUGHT,
+        ReasonCode.POPULAR,
+    ]
+    assert picks.reason_items == [None, 8, None]
+
+
+def test_a_list_that_repeats_itself_is_read_on() -> None:
+    """A bad list costs time, never an answer shorter than it could be."""
+    assert assemble(3, candidates(*[1] * 500, 2, *[1] * 500, 3)).items == [1, 2, 3]
+
+
+def test_a_long_list_is_read_only_as_far_as_needed() -> None:
+    """The cost of an answer does not grow with the catalogue."""
+    read: list[int] = []
+
+    class Watched(Candidates):
+        def entries(self, start: int, stop: int):  # type: ignore[no-untyped-def]
+            read.append(stop)
+            return super().entries(start, stop)
+
+    million = candidates(*range(1_000_000))
+    watched = Watched(million.items, million.scores, million.reasons)
+
+    assert assemble(3, watched, excluded_rows=(0, 2)).items == [1, 3, 4]
+    assert read == [5]
