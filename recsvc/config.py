@@ -1,0 +1,234 @@
+"""The settings: `RECSVC_*` environment variables, read once and checked. Opens nothing.
+
+`SETTINGS` is the only list of them: what `recsvc check` prints and the README's table holds.
+An empty variable counts as not set.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from recsvc.domain.errors import BadRequest, FieldError
+
+PREFIX = "RECSVC_"
+
+# redis-py lets a URL's options override the client's: a time-out in the URL would undo ours.
+_URL_OPTIONS = frozenset({"db", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One variable. `rule` says what is right; a confidential value is never shown."""
+
+    variable: str
+    attribute: str
+    default: str | None
+    meaning: str
+    rule: str
+    parse: Callable[[str], object]
+    confidential: bool = False
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _flag(text: str) -> bool:
+    return {"0": False, "1": True}[text]
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return parse
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise ValueError(text)
+        return int(text)
+
+    return parse
+
+
+def _redis_url(text: str) -> str:
+    url = urlsplit(text)
+    named = url.path if url.scheme == "unix" else url.hostname
+    options = {name for name, _ in parse_qsl(url.query)}
+    if url.scheme not in ("redis", "rediss", "unix") or not named or options - _URL_OPTIONS:
+        raise ValueError("not a URL of a Redis")
+    _ = url.port  # raises ValueError when it is no port
+    return text
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "RECSVC_DATA_DIR",
+        "data_dir",
+        ".recsvc",
+        "folder of models, the embedded server's data and the secret",
+        "a folder",
+        _folder,
+    ),
+    Setting(
+        "RECSVC_REDIS_URL",
+        "redis_url",
+        None,
+        "Redis ≥ 6.2 or Valkey to use instead of the embedded server",
+        "redis://, rediss:// or unix://, with no options but db and ssl_*",
+        _redis_url,
+        confidential=True,
+    ),
+    Setting(
+        "RECSVC_SECRET",
+        "secret",
+        None,
+        "the secret behind customer hashes and tokens, instead of the file `secret`",
+        "at least 32 bytes of text",
+        _text,
+        confidential=True,
+    ),
+    Setting(
+        "RECSVC_DURABILITY",
+        "durability",
+        "verify",
+        "`verify` asks the Redis whether it keeps every acknowledged write; `provider` says "
+        "in the operator's name that it does, where CONFIG is forbidden",
+        "verify or provider",
+        _one_of("verify", "provider"),
+    ),
+    Setting(
+        "RECSVC_METRICS_PUBLIC",
+        "metrics_public",
+        "0",
+        "1 opens /metrics and the details of /readyz to callers without a key",
+        "0 or 1",
+        _flag,
+    ),
+    Setting(
+        "RECSVC_THREADS",
+        "threads",
+        "64",
+        "threads per worker",
+        "a whole number from 1 to 1024",
+        _whole(1, 1024),
+    ),
+    Setting(
+        "RECSVC_PUBLIC_MAX_AGE",
+        "public_max_age",
+        "0",
+        "seconds for which a browser may reuse an anonymous answer unasked",
+        "a whole number from 0 to 86400",
+        _whole(0, 86_400),
+    ),
+    Setting(
+        "RECSVC_LOG_LEVEL",
+        "log_level",
+        "info",
+        "least serious event that is logged",
+        "debug, info, warning or error",
+        _one_of("debug", "info", "warning", "error"),
+    ),
+    Setting(
+        "RECSVC_READ_TIMEOUT_MS",
+        "read_timeout_ms",
+        "50",
+        "milliseconds that one read of the store may take in a recommendation",
+        "a whole number from 1 to 10000",
+        _whole(1, 10_000),
+    ),
+    Setting(
+        "RECSVC_DEADLINE_MS",
+        "deadline_ms",
+        "200",
+        "milliseconds after which a recommendation stops waiting for the store altogether",
+        "a whole number from 1 to 10000",
+        _whole(1, 10_000),
+    ),
+    Setting(
+        "RECSVC_INSECURE",
+        "insecure",
+        "0",
+        "1 starts on a Redis that may lose acknowledged writes",
+        "0 or 1",
+        _flag,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process. Those that may hold a password are not in its repr."""
+
+    data_dir: Path = Path(".recsvc")
+    redis_url: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+    durability: str = "verify"
+    metrics_public: bool = False
+    threads: int = 64
+    public_max_age: int = 0
+    log_level: str = "info"
+    read_timeout_ms: int = 50
+    deadline_ms: int = 200
+    insecure: bool = False
+
+    @classmethod
+    def from_environment(
+        cls, environ: Mapping[str, str], data_dir: Path | None = None
+    ) -> "Settings":
+        """Read every setting; raise `bad_setting` naming all that are wrong."""
+        ours = _ours(environ)
+        faults = list(_unreadable(ours))
+        if faults:
+            raise _bad_setting(faults)
+        values: dict[str, Any] = {
+            setting.attribute: setting.parse(ours[setting.variable])
+            for setting in SETTINGS
+            if setting.variable in ours
+        }
+        if data_dir is not None:
+            values["data_dir"] = data_dir
+        return cls(**values)
+
+
+def models_root(settings: Settings) -> Path:
+    return settings.data_dir / "models"
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return the variables that look like ours and are not: misspelt, or of another release.
+
+    They stop nothing, so that a release can be rolled back with its settings in place.
+    """
+    return sorted(_ours(environ).keys() - {setting.variable for setting in SETTINGS})
+
+
+def _ours(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in environ.items() if name.startswith(PREFIX) and text}
+
+
+def _unreadable(ours: Mapping[str, str]) -> Iterator[FieldError]:
+    for setting in SETTINGS:
+        text = ours.get(setting.variable)
+        if text is None:
+            continue
+        try:
+            setting.parse(text)
+        except (ValueError, KeyError):
+            shown = "its value" if setting.confidential else repr(text)
+            yield FieldError(setting.variable, f"{shown} is not {setting.rule}")
+
+
+def _bad_setting(faults: list[FieldError]) -> BadRequest:
+    detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
+    return BadRequest(detail, code="bad_setting", errors=faults)

@@ -1,0 +1,40 @@
+"""Every key name in the store, and how long each lives. Nothing here expires yet.
+
+All keys of a shop begin with `{shop}`, braces included: Redis Cluster hashes only what stands
+between them, so one shop lives in one slot and its updates can be atomic.
+"""
+
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import ShopName
+
+EPOCH_OF_KEYS = "keys"
+EPOCH_OF_CATALOGUE = "catalogue"
+
+
+def customer(shop: ShopName, key: CustomerKey) -> str:
+    """Hash: what the gate reads of one customer. Fields `purpose:<purpose>`."""
+    return f"{{{shop}}}:customer:{key.hex()}"
+
+
+def any_customer(shop: ShopName) -> str:
+    """Pattern of the keys above. Shop names hold no character that a pattern would read."""
+    return f"{{{shop}}}:customer:*"
+
+
+def customer_of(key_name: bytes) -> CustomerKey:
+    return CustomerKey(bytes.fromhex(key_name.rpartition(b":")[2].decode()))
+
+
+def api_keys(shop: ShopName) -> str:
+    """Hash: SHA-256 of a key's text → its record."""
+    return f"{{{shop}}}:api-keys"
+
+
+def items(shop: ShopName) -> str:
+    """Hash: item id → its record in the live catalogue."""
+    return f"{{{shop}}}:items"
+
+
+def epochs(shop: ShopName) -> str:
+    """Hash: name of what changes → how often it has changed."""
+    return f"{{{shop}}}:epochs"

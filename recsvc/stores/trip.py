@@ -1,0 +1,117 @@
+"""The one round trip of a request: the customer's consent and the shop's epochs.
+
+A store that does not answer in time, or answers what cannot be read, is told as None: the
+request goes on without the person. Nothing here raises, and nothing is cached.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import hiredis
+
+from recsvc.domain.consent import ConsentRecord
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import ShopName
+from recsvc.stores import redis_keys
+from recsvc.stores.connection import STORE_FAULTS, Connections
+from recsvc.stores.consent_fields import decode
+
+# hiredis's stub has tuples of one word only.
+_pack: Callable[[tuple[str, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
+
+_MULTI = _pack(("MULTI",))
+_EXEC = _pack(("EXEC",))
+
+
+@dataclass(frozen=True, slots=True)
+class Epochs:
+    """How often each thing that workers hold a copy of has changed. 0: never."""
+
+    keys: int
+    catalogue: int
+
+
+@dataclass(frozen=True, slots=True)
+class TripReply:
+    """What one trip brought.
+
+    `consent` is None when it could not be read, and for requests about nobody. `epochs` is
+    None when the store did not answer: then nothing may be written or personal.
+    """
+
+    consent: ConsentRecord | None
+    epochs: Epochs | None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the store answered, so that the worker knows what has changed."""
+        return self.epochs is not None
+
+
+NO_REPLY = TripReply(None, None)
+
+
+class RequestTrip:
+    """Reads what a request needs to know."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._line = connections.line
+        self._breaker = connections.breaker
+
+    def read(self, shop: ShopName, customer: CustomerKey | None) -> TripReply:
+        """Read within the deadline, whatever state the store is in."""
+        if not self._breaker.allows():
+            return NO_REPLY
+        try:
+            replies = self._line.ask(*_request(shop, customer))
+        except STORE_FAULTS:
+            self._breaker.failed()
+            return NO_REPLY
+        self._breaker.succeeded()
+        return _reply(replies, customer is not None)
+
+
+def _request(shop: ShopName, customer: CustomerKey | None) -> tuple[bytes, int]:
+    """Return the bytes to send and how many replies they have."""
+    epochs = _pack(
+        (
+            "HMGET",
+            redis_keys.epochs(shop),
+            redis_keys.EPOCH_OF_KEYS,
+            redis_keys.EPOCH_OF_CATALOGUE,
+        )
+    )
+    if customer is None:
+        return _MULTI + epochs + _EXEC, 3
+    consent = _pack(("HGETALL", redis_keys.customer(shop, customer)))
+    return _MULTI + epochs + consent + _EXEC, 4
+
+
+def _reply(replies: list[object], about_customer: bool) -> TripReply:
+    answers = replies[-1]
+    # Any other shape means that these are not the replies to our request.
+    if not isinstance(answers, list) or len(answers) != len(replies) - 2:
+        return NO_REPLY
+    epochs = _epochs(answers[0])
+    if epochs is None or not about_customer:
+        return TripReply(None, epochs)
+    return TripReply(_consent(answers[1]), epochs)
+
+
+def _epochs(answer: object) -> Epochs | None:
+    if not isinstance(answer, list):
+        return None
+    try:
+        return Epochs(*(int(count or 0) for count in answer))
+    except (ValueError, TypeError):
+        return None
+
+
+def _consent(answer: object) -> ConsentRecord | None:
+    """Read the customer's hash; None when it is no hash."""
+    if not isinstance(answer, list):
+        return None
+    try:
+        return decode(answer)
+    except (ValueError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,55 @@
+"""A real server for the whole session, and a shop of its own for every test.
+
+Nothing is ever flushed: tests that need an empty store get a new shop name instead.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from recsvc.config import Settings
+from recsvc.domain.identity import Secret
+from recsvc.domain.ids import ShopName
+from recsvc.stores.connection import Connections, connect
+from recsvc.stores.embedded import EmbeddedValkey
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="recsvc-test-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def valkey(data_dir: Path) -> Iterator[EmbeddedValkey]:
+    """The embedded server, as every process of the service uses it. Nobody may stop it."""
+    with EmbeddedValkey(data_dir) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def settings(data_dir: Path) -> Settings:
+    """Generous time-outs: a busy machine is no fault of the code under test."""
+    return Settings(data_dir=data_dir, read_timeout_ms=2000, deadline_ms=5000)
+
+
+@pytest.fixture(scope="session")
+def connections(valkey: EmbeddedValkey, settings: Settings) -> Iterator[Connections]:
+    opened = connect(settings, valkey.url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def secret() -> Secret:
+    return Secret("a secret of the tests, long enough")
+
+
+@pytest.fixture
+def shop() -> ShopName:
+    return ShopName(f"shop-{uuid4().hex[:12]}")

@@ -1,0 +1,90 @@
+"""Processes that share a server, and what can be done to the server."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+
+from recsvc.stores.connection import client
+
+PATIENCE_SECONDS = 20.0
+
+MEMBER = """
+import sys
+from pathlib import Path
+from recsvc.stores.embedded import EmbeddedValkey
+with EmbeddedValkey(Path(sys.argv[1])) as server:
+    print(server.url, flush=True)
+    sys.stdin.readline()
+"""
+
+
+class Member:
+    """Another process that uses the embedded server of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", MEMBER, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def url(self) -> str:
+        """Wait until it has joined."""
+        return self._process.stdout.readline().strip()
+
+    def leave(self) -> None:
+        self._process.communicate("\n", timeout=PATIENCE_SECONDS)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate(timeout=PATIENCE_SECONDS)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another process or thread will do."""
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < give_up_at, "it never happened"
+        time.sleep(0.01)
+
+
+def ask(url: str, *command: str) -> object:
+    with client(url, PATIENCE_SECONDS) as store:
+        return store.execute_command(*command)
+
+
+def process_of(url: str) -> int:
+    with client(url, PATIENCE_SECONDS) as store:
+        return int(store.info("server")["process_id"])
+
+
+def answers(url: str) -> bool:
+    try:
+        return ask(url, "PING") is not None
+    except redis.RedisError:
+        return False
+
+
+def kill_server(url: str) -> None:
+    """Kill the server as a crash would, and wait until it is gone."""
+    os.kill(process_of(url), signal.SIGKILL)
+    until(lambda: not answers(url))
+
+
+@contextmanager
+def frozen(url: str) -> Iterator[None]:
+    """Let the server accept connections and answer nothing."""
+    process = process_of(url)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)

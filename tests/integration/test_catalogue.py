@@ -1,0 +1,83 @@
+"""The live catalogue keeps what the shop says, and tells the workers that it changed."""
+
+import pytest
+
+from recsvc.domain.catalogue import CatalogueItem
+from recsvc.domain.ids import ItemId, ShopName
+from recsvc.stores import redis_keys
+from recsvc.stores.catalogue import CatalogueStore
+from recsvc.stores.connection import Connections
+from recsvc.stores.trip import RequestTrip
+
+MILK = CatalogueItem(
+    ItemId("milk/ü"),
+    title="Milk",
+    url="https://shop.example/milk",
+    image_url="https://shop.example/milk.webp",
+    category="dairy",
+    brand="Cow & Co",
+    price=1.19,
+    currency="EUR",
+    in_stock=False,
+    hidden=True,
+    sensitive=True,
+)
+
+
+@pytest.fixture
+def store(connections: Connections) -> CatalogueStore:
+    return CatalogueStore(connections)
+
+
+def test_items_read_back_as_put(store: CatalogueStore, shop: ShopName) -> None:
+    """Every field, given or not."""
+    bread = CatalogueItem(ItemId("bread"))
+    count = store.put_many(shop, [MILK, bread])
+
+    assert count == 2
+    assert {item.item_id: item for item in store.all(shop)} == {"milk/ü": MILK, "bread": bread}
+
+
+def test_a_put_replaces_what_was_known(store: CatalogueStore, shop: ShopName) -> None:
+    """The last word counts, whole."""
+    store.put_many(shop, [MILK])
+    store.put_many(shop, [CatalogueItem(MILK.item_id, title="Oat milk")])
+
+    assert list(store.all(shop)) == [CatalogueItem(MILK.item_id, title="Oat milk")]
+
+
+def test_a_put_moves_the_epoch(
+    store: CatalogueStore, connections: Connections, shop: ShopName
+) -> None:
+    """The next request's trip tells the worker that its copy is old."""
+    trip = RequestTrip(connections)
+    before = trip.read(shop, None).epochs.catalogue
+    store.put_many(shop, [MILK])
+
+    assert trip.read(shop, None).epochs.catalogue == before + 1
+
+
+def test_putting_nothing_changes_nothing(
+    store: CatalogueStore, connections: Connections, shop: ShopName
+) -> None:
+    """An empty file makes no worker read the catalogue again."""
+    assert store.put_many(shop, []) == 0
+    assert not connections.writes.exists(redis_keys.epochs(shop))
+
+
+def test_a_large_catalogue_arrives_whole(store: CatalogueStore, shop: ShopName) -> None:
+    """However many chunks it takes; each item once."""
+    ids = [f"item-{number}" for number in range(2500)]
+    store.put_many(shop, (CatalogueItem(ItemId(each)) for each in ids))
+
+    assert sorted(item.item_id for item in store.all(shop)) == sorted(ids)
+
+
+def test_an_unreadable_record_is_left_out(
+    store: CatalogueStore, connections: Connections, shop: ShopName
+) -> None:
+    """One spoilt item does not hide the others."""
+    store.put_many(shop, [MILK])
+    connections.writes.hset(redis_keys.items(shop), "spoilt", "{")
+
+    assert list(store.all(shop)) == [MILK]

@@ -1,0 +1,207 @@
+"""Consents as they are written, read, imported, and gathered for training."""
+
+import os
+import time
+
+import pytest
+
+from recsvc.domain.consent import ConsentState, Purpose
+from recsvc.domain.errors import BadRequest, StoreUnavailable
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import ShopName
+from recsvc.stores import redis_keys
+from recsvc.stores.connection import Connections
+from recsvc.stores.consents import ConsentStore, ImportedConsent, ImportOutcome
+
+EVERYTHING = dict.fromkeys(Purpose, True)
+
+
+@pytest.fixture
+def store(connections: Connections) -> ConsentStore:
+    return ConsentStore(connections)
+
+
+def imported(customer: CustomerKey, granted: bool, at_us: int) -> ImportedConsent:
+    return ImportedConsent(customer, Purpose.TRAINING, granted, at_us)
+
+
+def test_a_write_is_read_back(store: ConsentStore, shop: ShopName, customer: CustomerKey) -> None:
+    """The answer to a write is what the next read says."""
+    written = store.write(shop, customer, EVERYTHING, "2026-11", "checkout")
+
+    assert written == store.read(shop, customer)
+    assert written.purposes[Purpose.EMAIL].policy_version == "2026-11"
+    assert written.purposes[Purpose.EMAIL].source == "checkout"
+
+
+def test_a_write_is_stamped_with_the_stores_time(
+    store: ConsentStore, shop: ShopName, customer: CustomerKey
+) -> None:
+    """In microseconds since 1970."""
+    record = store.write(shop, customer, {Purpose.EMAIL: True})
+
+    assert abs(record.purposes[Purpose.EMAIL].at_us / 1e6 - time.time()) < 60
+
+
+def test_only_the_named_purposes_change(
+    store: ConsentStore, shop: ShopName, customer: CustomerKey
+) -> None:
+    """A customer who says no to mail has said nothing about the rest."""
+    before = store.write(shop, customer, EVERYTHING)
+    after = store.write(shop, customer, {Purpose.EMAIL: False})
+
+    changed = {each for each in Purpose if before.purposes[each] != after.purposes[each]}
+    assert changed == {Purpose.EMAIL}
+
+
+def test_a_denial_after_a_grant_is_a_withdrawal(
+    store: ConsentStore, shop: ShopName, customer: CustomerKey
+) -> None:
+    """And a grant after that is a grant again."""
+    words = [False, True, False, False, True]
+    states = [
+        store.write(shop, customer, {Purpose.EMAIL: word}).state(Purpose.EMAIL) for word in words
+    ]
+
+    denied, granted, withdrawn = (
+        ConsentState.DENIED,
+        ConsentState.GRANTED,
+        ConsentState.WITHDRAWN,
+    )
+    assert states == [denied, granted, withdrawn, withdrawn, granted]
+
+
+def test_stamps_increase_even_when_the_clock_goes_back(
+    store: ConsentStore, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """The last word is the latest, whatever the store's clock says."""
+    tomorrow = int((time.time() + 86_400) * 1e6)
+    connections.writes.hset(
+        redis_keys.customer(shop, customer), "purpose:email", f"{tomorrow} granted 5 - -"
+    )
+    record = store.write(shop, customer, {Purpose.EMAIL: False})
+
+    assert record.purposes[Purpose.EMAIL].at_us == tomorrow + 1
+    assert record.purposes[Purpose.EMAIL].first_granted_at_us == 5
+
+
+def test_a_live_word_replaces_what_cannot_be_read(
+    store: ConsentStore, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """The customer's own yes or no repairs the record."""
+    connections.writes.hset(redis_keys.customer(shop, customer), "purpose:email", "rubbish")
+    record = store.write(shop, customer, {Purpose.EMAIL: True})
+
+    assert record.permits(Purpose.EMAIL)
+    assert not record.unreadable
+
+
+def test_a_key_of_another_kind_refuses_the_write(
+    store: ConsentStore, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """No acknowledgement for what was not kept."""
+    connections.writes.set(redis_keys.customer(shop, customer), "granted")
+    with pytest.raises(StoreUnavailable):
+        store.write(shop, customer, EVERYTHING)
+
+
+def test_only_a_literal_true_is_written_as_a_grant(
+    store: ConsentStore, shop: ShopName, customer: CustomerKey
+) -> None:
+    """A caller's slip must not become a yes."""
+    record = store.write(shop, customer, {Purpose.EMAIL: 1, Purpose.OFFERS: "true"})
+
+    assert not record.permits(Purpose.EMAIL)
+    assert not record.permits(Purpose.OFFERS)
+
+
+def test_the_latest_import_wins(store: ConsentStore, shop: ShopName, customer: CustomerKey) -> None:
+    """Whatever order the rows come in."""
+    outcome = store.import_many(shop, [imported(customer, False, 20), imported(customer, True, 10)])
+
+    assert outcome == ImportOutcome(accepted=2, in_future=0, unreadable=0)
+    assert store.read(shop, customer).state(Purpose.TRAINING) is ConsentState.WITHDRAWN
+
+
+def test_denial_wins_among_equals(
+    store: ConsentStore, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Two systems that disagree about one moment give no consent."""
+    store.import_many(shop, [imported(customer, False, 20), imported(customer, True, 20)])
+
+    assert not store.read(shop, customer).permits(Purpose.TRAINING)
+
+
+def test_a_live_withdrawal_survives_every_import_of_the_past(
+    store: ConsentStore, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Yesterday's export cannot undo today's no."""
+    yesterday = int((time.time() - 86_400) * 1e6)
+    store.write(shop, customer, {Purpose.TRAINING: False})
+    store.import_many(shop, [imported(customer, True, yesterday)])
+
+    assert not store.read(shop, customer).permits(Purpose.TRAINING)
+
+
+def test_an_import_from_the_future_is_refused(
+    store: ConsentStore, shop: ShopName, customer: CustomerKey
+) -> None:
+    """It would outlast every word the customer says until then."""
+    tomorrow = int((time.time() + 86_400) * 1e6)
+    outcome = store.import_many(shop, [imported(customer, True, tomorrow)])
+
+    assert outcome == ImportOutcome(accepted=0, in_future=1, unreadable=0)
+    assert store.read(shop, customer).is_empty
+
+
+def test_an_import_without_a_possible_time_is_an_error(
+    store: ConsentStore, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Zero and below are parsing slips, not times."""
+    with pytest.raises(BadRequest):
+        store.import_many(shop, [imported(customer, True, 0)])
+
+
+@pytest.mark.parametrize(
+    "value", ["rubbish", "5 granted 1-2 - -", "5 maybe 5 - -", "5 granted 5 -"]
+)
+def test_an_import_leaves_what_cannot_be_read(
+    store: ConsentStore,
+    connections: Connections,
+    shop: ShopName,
+    customer: CustomerKey,
+    value: str,
+) -> None:
+    """It may have been a no; only the customer can say yes again."""
+    connections.writes.hset(redis_keys.customer(shop, customer), "purpose:training", value)
+    outcome = store.import_many(shop, [imported(customer, True, 10)])
+
+    assert outcome == ImportOutcome(accepted=0, in_future=0, unreadable=1)
+    assert not store.read(shop, customer).permits(Purpose.TRAINING)
+
+
+def test_a_large_import_arrives_whole(store: ConsentStore, shop: ShopName) -> None:
+    """However many scripts it takes."""
+    customers = [CustomerKey(os.urandom(16)) for _ in range(1203)]
+    outcome = store.import_many(shop, (imported(each, True, 10) for each in customers))
+
+    assert outcome.accepted == 1203
+    assert store.permitted(shop, Purpose.TRAINING).customers == set(customers)
+
+
+def test_the_permitted_are_those_who_permit_now(
+    store: ConsentStore, connections: Connections, shop: ShopName
+) -> None:
+    """Not the withdrawn, nor other purposes, nor records nobody can read, nor other shops."""
+    yes, no, other, odd, spoilt, foreign = (CustomerKey(os.urandom(16)) for _ in range(6))
+    store.write(shop, yes, {Purpose.TRAINING: True})
+    store.write(shop, no, {Purpose.TRAINING: True})
+    store.write(shop, no, {Purpose.TRAINING: False})
+    store.write(shop, other, {Purpose.PERSONALIZATION: True})
+    store.write(ShopName(f"{shop}-b"), foreign, {Purpose.TRAINING: True})
+    connections.writes.set(redis_keys.customer(shop, odd), "granted")
+    connections.writes.hset(redis_keys.customer(shop, spoilt), "purpose:training", "true")
+    permitted = store.permitted(shop, Purpose.TRAINING)
+
+    assert permitted.customers == {yes}
+    assert permitted.watermark_us > store.read(shop, no).purposes[Purpose.TRAINING].at_us

@@ -1,0 +1,277 @@
+"""A store that is gone, silent or strange: reads answer without the person, writes refuse.
+
+A second is the guard against hanging, far above the deadline of a fifth: the machine that
+tests may be busy.
+"""
+
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from recsvc.config import Settings
+from recsvc.domain.consent import Purpose
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import ShopName
+from recsvc.stores.connection import Connections, connect
+from recsvc.stores.consents import ConsentStore
+from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.trip import NO_REPLY, Epochs, RequestTrip, TripReply
+from tests.integration.servers import frozen, kill_server, until
+
+HANG_SECONDS = 1.0
+EVERYTHING = dict.fromkeys(Purpose, True)
+QUEUED = b"+OK\r\n+QUEUED\r\n+QUEUED\r\n"
+
+
+def timed(trip: RequestTrip, shop: ShopName, customer: CustomerKey) -> TripReply:
+    """Read, and fail if it hangs."""
+    began = time.monotonic()
+    reply = trip.read(shop, customer)
+    assert time.monotonic() - began < HANG_SECONDS
+    return reply
+
+
+def several(trip: RequestTrip, shop: ShopName, customer: CustomerKey) -> set[bool]:
+    """Say whether each of ten reads, through an opening breaker, came back empty."""
+    return {timed(trip, shop, customer) == NO_REPLY for _ in range(10)}
+
+
+@pytest.fixture
+def trip(own_connections: Connections, shop: ShopName, customer: CustomerKey) -> RequestTrip:
+    """A trip that has worked before, to a customer who permits everything."""
+    ConsentStore(own_connections).write(shop, customer, EVERYTHING)
+    made = RequestTrip(own_connections)
+    assert made.read(shop, customer).consent is not None
+    return made
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A port that accepts connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def trip_to(listener: socket.socket) -> RequestTrip:
+    port = listener.getsockname()[1]
+    return RequestTrip(connect(Settings(), f"redis://127.0.0.1:{port}"))
+
+
+def test_a_killed_store_is_no_reply(
+    trip: RequestTrip, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Nothing raises and nobody is taken for consenting."""
+    kill_server(own_server.url)
+
+    assert several(trip, shop, customer) == {True}
+
+
+def test_a_frozen_store_is_no_reply(
+    trip: RequestTrip, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+) -> None:
+    """It accepts the request and never answers."""
+    with frozen(own_server.url):
+        assert several(trip, shop, customer) == {True}
+
+
+def test_a_store_that_only_accepts_is_no_reply(
+    listener: socket.socket, shop: ShopName, customer: CustomerKey
+) -> None:
+    """The first connection meets silence."""
+    assert several(trip_to(listener), shop, customer) == {True}
+
+
+def test_a_store_that_cannot_be_connected_to_is_no_reply(
+    shop: ShopName, customer: CustomerKey
+) -> None:
+    """Packets to a full queue are dropped, as a firewall would drop them."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+
+        assert several(trip_to(full), shop, customer) == {True}
+
+
+def test_a_store_that_refuses_is_no_reply(
+    listener: socket.socket, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Nobody listens any more."""
+    refused = trip_to(listener)
+    listener.close()
+
+    assert several(refused, shop, customer) == {True}
+
+
+def test_a_name_that_does_not_resolve_is_no_reply(shop: ShopName, customer: CustomerKey) -> None:
+    """Looking up a name counts towards the deadline too."""
+    lost = RequestTrip(connect(Settings(), "redis://store.invalid:6379"))
+
+    assert several(lost, shop, customer) == {True}
+
+
+class Answering(socketserver.ThreadingTCPServer):
+    """Whatever it is asked, it answers `answer`."""
+
+    daemon_threads = True
+    answer = b""
+
+
+class Answer(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        while self.request.recv(4096):
+            self.request.sendall(self.server.answer)
+
+
+@pytest.fixture
+def strange() -> Iterator[Answering]:
+    with Answering(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"+OK\r\n" * 4,
+        b"$-1\r\n" * 4,
+        b":1\r\n" * 4,
+        b"-ERR no\r\n" * 4,
+        b"-ERR no\r\n" + QUEUED + b"*2\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n*0\r\n",
+        b"-NOAUTH Authentication required.\r\n" * 4,
+        b"-LOADING Redis is loading the dataset in memory\r\n" * 4,
+        QUEUED + b"*-1\r\n",
+        QUEUED + b"*1\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n",
+        QUEUED + b"*2\r\n*1\r\n$1\r\n1\r\n*0\r\n",
+        QUEUED + b"*2\r\n*2\r\n$1\r\n1\r\n$1\r\nx\r\n*0\r\n",
+        b"*2\r\n" * 4,
+    ],
+)
+def test_a_strange_answer_is_no_reply(
+    strange: Answering, shop: ShopName, customer: CustomerKey, answer: bytes
+) -> None:
+    """Whatever listens at the store's address makes a person of nobody."""
+    strange.answer = answer
+    trip = RequestTrip(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
+
+    assert several(trip, shop, customer) == {True}
+
+
+@pytest.mark.parametrize("fields", [b"*1\r\n:1\r\n", b"*2\r\n:1\r\n:1\r\n", b":1\r\n", b"*-1\r\n"])
+def test_strange_fields_are_unreadable_consent(
+    strange: Answering, shop: ShopName, customer: CustomerKey, fields: bytes
+) -> None:
+    """The epochs still count; the consent does not."""
+    strange.answer = QUEUED + b"*2\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n" + fields
+    trip = RequestTrip(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
+
+    assert timed(trip, shop, customer) == TripReply(None, Epochs(1, 1))
+
+
+def test_a_restarted_store_costs_no_request_its_answer(
+    trip: RequestTrip, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Idle connections that the restart closed are replaced within the request."""
+    kill_server(own_server.url)
+    own_server.join()
+
+    assert trip.read(shop, customer).consent is not None
+
+
+def test_reads_recover_by_themselves(
+    trip: RequestTrip, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+) -> None:
+    """The open breaker lets one request try, and closes."""
+    kill_server(own_server.url)
+    several(trip, shop, customer)
+    own_server.join()
+    until(lambda: trip.read(shop, customer).consent is not None)
+
+    assert trip.read(shop, customer).consent.permits(Purpose.PERSONALIZATION)
+
+
+def test_late_answers_are_never_given_to_the_next_request(
+    trip: RequestTrip, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+) -> None:
+    """A frozen store answers old questions when it thaws; nobody listens to those."""
+    stranger = CustomerKey(bytes(16))
+    with frozen(own_server.url):
+        several(trip, shop, customer)
+    until(lambda: trip.read(shop, stranger).consent is not None)
+
+    assert trip.read(shop, stranger).consent.is_empty
+
+
+def test_an_open_breaker_does_not_ask(
+    trip: RequestTrip,
+    own_server: EmbeddedValkey,
+    own_connections: Connections,
+    shop: ShopName,
+    customer: CustomerKey,
+) -> None:
+    """A dead store costs nothing after the first few requests."""
+    kill_server(own_server.url)
+    several(trip, shop, customer)
+
+    assert own_connections.breaker.is_open
+
+
+def test_a_write_to_a_dead_store_is_refused(
+    own_server: EmbeddedValkey,
+    own_connections: Connections,
+    shop: ShopName,
+    customer: CustomerKey,
+) -> None:
+    """No acknowledgement without the disk."""
+    kill_server(own_server.url)
+    with pytest.raises(StoreUnavailable):
+        ConsentStore(own_connections).write(shop, customer, EVERYTHING)
+
+
+def test_a_write_to_a_frozen_store_is_refused(
+    own_server: EmbeddedValkey,
+    own_connections: Connections,
+    shop: ShopName,
+    customer: CustomerKey,
+) -> None:
+    """Silence is no acknowledgement, and is not asked twice."""
+    hasty = replace(own_connections, writes=own_connections.reads)
+    own_connections.writes.config_resetstat()
+    with frozen(own_server.url), pytest.raises(StoreUnavailable):
+        ConsentStore(hasty).write(shop, customer, EVERYTHING)
+
+    def asked() -> int:
+        calls = own_connections.writes.info("commandstats")
+        return calls.get("cmdstat_evalsha", {"calls": 0})["calls"]
+
+    until(lambda: asked() > 0)
+
+    assert asked() == 1
+
+
+def test_a_write_after_a_restart_needs_no_help(
+    own_server: EmbeddedValkey,
+    own_connections: Connections,
+    shop: ShopName,
+    customer: CustomerKey,
+) -> None:
+    """A restarted server has forgotten the scripts, and closed the connections."""
+    store = ConsentStore(own_connections)
+    store.write(shop, customer, EVERYTHING)
+    kill_server(own_server.url)
+    own_server.join()
+
+    assert store.write(shop, customer, EVERYTHING).permits(Purpose.EMAIL)

@@ -1,0 +1,84 @@
+"""One secret per data folder, made once, whoever comes first."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from recsvc.config import Settings
+from recsvc.domain.errors import BadRequest
+from recsvc.secret_file import open_secret
+
+PRINT_FINGERPRINT = """
+import sys
+from pathlib import Path
+from recsvc.config import Settings
+from recsvc.secret_file import open_secret
+print(open_secret(Settings(data_dir=Path(sys.argv[1]))).fingerprint())
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data")
+
+
+def test_the_first_use_makes_a_file_for_the_owner_alone(settings: Settings) -> None:
+    """And nothing beside it."""
+    open_secret(settings)
+
+    [path] = settings.data_dir.iterdir()
+    assert path.name == "secret"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_it_stays_the_same(settings: Settings) -> None:
+    """Everything derived from it would be lost otherwise."""
+    assert open_secret(settings).fingerprint() == open_secret(settings).fingerprint()
+
+
+def test_every_folder_has_its_own(tmp_path: Path) -> None:
+    """Two deployments share nothing."""
+    one, other = (open_secret(Settings(data_dir=tmp_path / name)) for name in "ab")
+
+    assert one.fingerprint() != other.fingerprint()
+
+
+def test_the_environments_secret_needs_no_file(tmp_path: Path) -> None:
+    """It wins, and nothing is written."""
+    given = open_secret(Settings(data_dir=tmp_path, secret="s" * 32))
+    again = open_secret(Settings(data_dir=tmp_path / "elsewhere", secret="s" * 32))
+
+    assert given.fingerprint() == again.fingerprint()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_processes_that_start_at_once_agree(settings: Settings) -> None:
+    """One makes it, all read it, none reads half of it."""
+    command = [sys.executable, "-c", PRINT_FINGERPRINT, str(settings.data_dir)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
+    fingerprints = {process.communicate()[0] for process in processes}
+
+    assert {open_secret(settings).fingerprint().encode()} == {each.strip() for each in fingerprints}
+
+
+def test_an_empty_file_is_refused(settings: Settings) -> None:
+    """A guessable secret is worse than an error."""
+    settings.data_dir.mkdir()
+    (settings.data_dir / "secret").touch(0o600)
+    with pytest.raises(BadRequest) as caught:
+        open_secret(settings)
+
+    assert caught.value.code == "secret_too_short"
+
+
+def test_a_file_that_others_may_read_is_reported(settings: Settings) -> None:
+    """It works, and the log says what is right."""
+    open_secret(settings)
+    (settings.data_dir / "secret").chmod(0o644)
+    with capture_logs() as logs:
+        open_secret(settings)
+
+    assert [entry["event"] for entry in logs] == ["secret_readable_by_others"]

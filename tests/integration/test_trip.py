@@ -1,0 +1,143 @@
+"""One round trip brings the consent and the epochs, and cannot be made to mislead."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from recsvc.domain.consent import NO_CONSENT, Purpose
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import ShopName
+from recsvc.stores import redis_keys
+from recsvc.stores.connection import Connections
+from recsvc.stores.consents import ConsentStore
+from recsvc.stores.trip import Epochs, RequestTrip, TripReply
+
+EVERYTHING = dict.fromkeys(Purpose, True)
+CLIENT_ID = b"*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n"
+
+
+@pytest.fixture
+def trip(connections: Connections) -> RequestTrip:
+    return RequestTrip(connections)
+
+
+def test_a_customer_nobody_knows_has_no_consent(
+    trip: RequestTrip, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Unknown is an answer, not a failure."""
+    assert TripReply(NO_CONSENT, Epochs(0, 0)) == trip.read(shop, customer)
+
+
+def test_an_anonymous_request_reads_the_epochs_alone(trip: RequestTrip, shop: ShopName) -> None:
+    """Nobody's consent is neither asked nor answered."""
+    assert TripReply(None, Epochs(0, 0)) == trip.read(shop, None)
+
+
+def test_it_brings_what_was_written(
+    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Consent and epochs as they are now."""
+    written = ConsentStore(connections).write(shop, customer, EVERYTHING, "2026-11", "web")
+    connections.writes.hset(redis_keys.epochs(shop), mapping={"keys": 3, "catalogue": 4})
+
+    assert TripReply(written, Epochs(3, 4)) == trip.read(shop, customer)
+
+
+def test_an_acknowledged_withdrawal_is_seen_by_the_next_read(
+    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """No cache stands between the store and a request."""
+    store = ConsentStore(connections)
+    for _ in range(50):
+        store.write(shop, customer, {Purpose.PERSONALIZATION: True})
+        granted = trip.read(shop, customer).consent
+        store.write(shop, customer, {Purpose.PERSONALIZATION: False})
+        withdrawn = trip.read(shop, customer).consent
+
+        assert granted.permits(Purpose.PERSONALIZATION)
+        assert not withdrawn.permits(Purpose.PERSONALIZATION)
+
+
+def test_a_key_of_another_kind_is_unreadable_consent(
+    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """The rest of the trip still counts."""
+    connections.writes.set(redis_keys.customer(shop, customer), "granted")
+
+    assert TripReply(None, Epochs(0, 0)) == trip.read(shop, customer)
+
+
+@pytest.mark.parametrize("value", [b"true", b"1", b"granted", b"\xff\x00", b""])
+def test_garbage_in_the_hash_permits_nothing(
+    trip: RequestTrip,
+    connections: Connections,
+    shop: ShopName,
+    customer: CustomerKey,
+    value: bytes,
+) -> None:
+    """An undecodable consent denies, and is counted."""
+    connections.writes.hset(redis_keys.customer(shop, customer), "purpose:personalization", value)
+    consent = trip.read(shop, customer).consent
+
+    assert not consent.permits(Purpose.PERSONALIZATION)
+    assert consent.unreadable == {"personalization"}
+
+
+@pytest.mark.parametrize("spoil", [{"keys": "many"}, {"catalogue": "1.5"}])
+def test_unreadable_epochs_make_the_whole_reply_unusable(
+    trip: RequestTrip,
+    connections: Connections,
+    shop: ShopName,
+    customer: CustomerKey,
+    spoil: dict[str, str],
+) -> None:
+    """A worker that cannot know what has changed must not be personal."""
+    ConsentStore(connections).write(shop, customer, EVERYTHING)
+    connections.writes.hset(redis_keys.epochs(shop), mapping=spoil)
+
+    assert TripReply(None, None) == trip.read(shop, customer)
+
+
+def test_many_threads_never_read_each_others_customer(
+    trip: RequestTrip, connections: Connections, shop: ShopName
+) -> None:
+    """Connections are shared; replies are not."""
+    store = ConsentStore(connections)
+    customers = {CustomerKey(os.urandom(16)): f"source-{index}" for index in range(16)}
+    for customer, source in customers.items():
+        store.write(shop, customer, {Purpose.EMAIL: True}, source=source)
+
+    def sources(customer: CustomerKey) -> set[str | None]:
+        replies = [trip.read(shop, customer) for _ in range(100)]
+        return {reply.consent.purposes[Purpose.EMAIL].source for reply in replies}
+
+    with ThreadPoolExecutor(len(customers)) as pool:
+        found = list(pool.map(sources, customers))
+
+    assert [{source} for source in customers.values()] == found
+
+
+def test_a_forked_child_opens_connections_of_its_own(connections: Connections) -> None:
+    """Two processes on one socket would read each other's customers."""
+    mine = connections.line.ask(CLIENT_ID, 1)
+    child = os.fork()
+    if not child:
+        os._exit(connections.line.ask(CLIENT_ID, 1) == mine)
+    _, status = os.waitpid(child, 0)
+
+    assert status == 0
+    assert connections.line.ask(CLIENT_ID, 1) == mine
+
+
+def test_a_new_connection_costs_no_round_trip_of_its_own(
+    trip: RequestTrip, connections: Connections, shop: ShopName
+) -> None:
+    """No HELLO, no CLIENT SETINFO, no PING: the deadline is for the question."""
+    connections.line.close_idle()
+    connections.writes.config_resetstat()
+    trip.read(shop, None)
+    calls = connections.writes.info("commandstats")
+
+    asked = {name for name in calls if "config" not in name and "info" not in name}
+    assert asked == {"cmdstat_multi", "cmdstat_hmget", "cmdstat_exec"}

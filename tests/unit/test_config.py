@@ -1,0 +1,152 @@
+"""Settings come from RECSVC_* variables, and a wrong one is refused by name."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from recsvc.config import SETTINGS, Settings, models_root, unknown_variables
+from recsvc.domain.errors import BadRequest
+
+
+def refusal(environ: dict[str, str]) -> BadRequest:
+    with pytest.raises(BadRequest) as caught:
+        Settings.from_environment(environ)
+    return caught.value
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    """The service starts with no setting at all."""
+    assert Settings() == Settings.from_environment({})
+
+
+def test_the_table_lists_every_setting() -> None:
+    """What `recsvc check` prints is what there is."""
+    assert {field.name for field in fields(Settings)} == {each.attribute for each in SETTINGS}
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.variable)
+def test_the_table_states_the_true_default(setting) -> None:
+    """A default in the table, written as a variable, changes nothing."""
+    environ = {} if setting.default is None else {setting.variable: setting.default}
+
+    assert Settings() == Settings.from_environment(environ)
+
+
+def test_every_variable_reaches_its_setting() -> None:
+    """Each variable sets the attribute that bears its name."""
+    read = Settings.from_environment(
+        {
+            "RECSVC_DATA_DIR": "/srv/data",
+            "RECSVC_REDIS_URL": "rediss://:pass@redis.example:6380/2?ssl_ca_certs=/ca.pem",
+            "RECSVC_SECRET": "s" * 40,
+            "RECSVC_DURABILITY": "provider",
+            "RECSVC_METRICS_PUBLIC": "1",
+            "RECSVC_THREADS": "8",
+            "RECSVC_PUBLIC_MAX_AGE": "60",
+            "RECSVC_LOG_LEVEL": "debug",
+            "RECSVC_READ_TIMEOUT_MS": "20",
+            "RECSVC_DEADLINE_MS": "100",
+            "RECSVC_INSECURE": "1",
+        }
+    )
+
+    expected = Settings(
+        data_dir=Path("/srv/data"),
+        redis_url="rediss://:pass@redis.example:6380/2?ssl_ca_certs=/ca.pem",
+        secret="s" * 40,
+        durability="provider",
+        metrics_public=True,
+        threads=8,
+        public_max_age=60,
+        log_level="debug",
+        read_timeout_ms=20,
+        deadline_ms=100,
+        insecure=True,
+    )
+    assert expected == read
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    """Compose files and shells write `X=` for what they leave open."""
+    assert Settings.from_environment({"RECSVC_REDIS_URL": "", "RECSVC_THREADS": ""}) == Settings()
+
+
+def test_the_command_lines_folder_wins() -> None:
+    """`--data-dir` is more deliberate than the environment."""
+    read = Settings.from_environment({"RECSVC_DATA_DIR": "/a"}, data_dir=Path("/b"))
+
+    assert Path("/b/models") == models_root(read)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("RECSVC_THREADS", "0"),
+        ("RECSVC_THREADS", "1e3"),
+        ("RECSVC_THREADS", "٣"),
+        ("RECSVC_THREADS", "-1"),
+        ("RECSVC_READ_TIMEOUT_MS", "fast"),
+        ("RECSVC_METRICS_PUBLIC", "yes"),
+        ("RECSVC_DURABILITY", "maybe"),
+        ("RECSVC_LOG_LEVEL", "INFO!"),
+        ("RECSVC_INSECURE", "true"),
+    ],
+)
+def test_a_bad_value_is_refused_with_what_is_right(variable: str, value: str) -> None:
+    """The refusal names the variable, the value and the rule."""
+    rule = next(each.rule for each in SETTINGS if each.variable == variable)
+
+    error = refusal({variable: value})
+
+    assert error.code == "bad_setting"
+    assert error.detail == f"{variable}: {value!r} is not {rule}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:6379",
+        "http://localhost:6379",
+        "redis://",
+        "redis://:hunter2@host:port",
+        "redis://:hunter2@host?socket_timeout=60",
+        "redis://[::1",
+        "unix://",
+    ],
+)
+def test_a_bad_redis_url_is_refused_without_showing_it(url: str) -> None:
+    """A URL may hold a password, and its options must not undo our time-outs."""
+    error = refusal({"RECSVC_REDIS_URL": url})
+
+    assert error.code == "bad_setting"
+    assert "hunter2" not in error.detail
+    assert "redis://, rediss:// or unix://" in error.detail
+
+
+def test_an_unknown_variable_is_named_and_stops_nothing() -> None:
+    """A misspelt setting is told of; one of another release does not keep us from starting."""
+    environ = {"RECSVC_TREADS": "8", "RECSVC_THREADS": "9", "PATH": "/bin"}
+
+    assert unknown_variables(environ) == ["RECSVC_TREADS"]
+    assert Settings.from_environment(environ).threads == 9
+
+
+def test_all_faults_are_named_at_once() -> None:
+    """Nobody should have to start the service once per mistake."""
+    error = refusal({"RECSVC_THREADS": "x", "RECSVC_INSECURE": "2"})
+
+    named = {fault.field for fault in error.errors}
+    assert named == {"RECSVC_THREADS", "RECSVC_INSECURE"}
+
+
+def test_variables_of_other_programs_are_ignored() -> None:
+    """Only our own prefix is ours to judge."""
+    assert Settings.from_environment({"PATH": "/bin", "RECSVCX": "1"}) == Settings()
+
+
+def test_confidential_settings_are_not_in_the_repr() -> None:
+    """Settings end up in logs; secrets must not."""
+    shown = repr(Settings(redis_url="redis://:hunter2@host", secret="hunter3"))
+
+    assert "hunter" not in shown
