@@ -82,6 +82,15 @@ class ApiKeyStore:
             )
         )
 
+    def shops(self) -> tuple[ShopName, ...]:
+        """Return the shops that have a live key, by name. Looks through all names of the store."""
+        with store_faults():
+            found = {
+                redis_keys.shop_of(name)
+                for name in self._writes.scan_iter(match=redis_keys.ANY_API_KEYS, count=1000)
+            }
+        return tuple(sorted(shop for shop in found if any(key.is_live for key in self.list(shop))))
+
     def revoke(self, shop: ShopName, key_id: str) -> ApiKey:
         """Revoke the key for every request that starts after this returns."""
         for key in self.list(shop):

@@ -10,6 +10,8 @@ from recsvc.domain.ids import ShopName
 EPOCH_OF_KEYS = "keys"
 EPOCH_OF_CATALOGUE = "catalogue"
 
+ANY_API_KEYS = "{*}:api-keys"  # pattern of what `api_keys` names, over all shops
+
 
 def customer(shop: ShopName, key: CustomerKey) -> str:
     """Hash: what the gate reads of one customer. Fields `purpose:<purpose>`."""
@@ -28,6 +30,11 @@ def customer_of(key_name: bytes) -> CustomerKey:
 def api_keys(shop: ShopName) -> str:
     """Hash: SHA-256 of a key's text → its record."""
     return f"{{{shop}}}:api-keys"
+
+
+def shop_of(key_name: bytes) -> ShopName:
+    """Return the shop that the name of any of our keys begins with."""
+    return ShopName(key_name.decode().partition("}")[0].removeprefix("{"))
 
 
 def items(shop: ShopName) -> str:

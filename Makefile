@@ -1,0 +1,53 @@
+# Every verb of the project. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test lint format types bench clean
+
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "recsvc needs Python 3.11 or newer; name one with make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	@echo "Installing the service and the trainer into $(VENV) …" >&2
+	@$(PIP) --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@echo "Installing everything for development into $(VENV) …" >&2
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo ## Train on Complete Journey and serve it (ARGS=--no-serve, ARGS='--port 9000', …)
+	@$(BIN)/recsvc demo $(ARGS)
+
+serve: $(VENV)/.demo ## Serve what has been trained (ARGS='--port 9000 --workers 2', …)
+	@$(BIN)/recsvc serve $(ARGS)
+
+test: $(VENV)/.dev ## Run every test (ARGS='-k consent', …)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+lint: $(VENV)/.dev ## Check style
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(VENV)/.dev ## Mend style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(VENV)/.dev ## Check types
+	@$(BIN)/mypy
+
+bench: $(VENV)/.dev ## Measure; prints figures, asserts none
+	@$(BIN)/python -m tests.bench.routes $(ARGS)
+
+clean: ## Remove what the other verbs have made, but for data folders
+	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

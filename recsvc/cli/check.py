@@ -1,0 +1,102 @@
+"""`recsvc check`: what is set, and whether the service could start with it."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+import typer
+
+from recsvc.cli.options import AsJson, DataDir, settings_of
+from recsvc.cli.output import print_json, print_table, print_text
+from recsvc.config import SETTINGS, Setting, Settings, models_root
+from recsvc.domain.errors import RecsvcError
+from recsvc.domain.ids import ShopName
+from recsvc.secret_file import open_secret
+from recsvc.wiring import Stores, open_shelf, open_stores
+
+GOOD, MISSING, BAD = "ok", "missing", "bad"
+EXIT_BAD = 2
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    what: str
+    verdict: str
+    detail: str
+
+
+def check(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show every setting, and what would keep the service from starting."""
+    settings = settings_of(data_dir)
+    findings = list(_findings(settings))
+    rows = [_setting_row(setting, settings) for setting in SETTINGS]
+    if as_json:
+        print_json({"settings": rows, "findings": findings})
+    else:
+        print_table(list(rows[0]), [list(row.values()) for row in rows])
+        print_text("")
+        fields = ("what", "verdict", "detail")
+        print_table(fields, [[getattr(f, field) for field in fields] for f in findings])
+    if any(finding.verdict == BAD for finding in findings):
+        raise typer.Exit(EXIT_BAD)
+
+
+def _setting_row(setting: Setting, settings: Settings) -> dict[str, Any]:
+    value = getattr(settings, setting.attribute)
+    shown = str(int(value) if isinstance(value, bool) else value)
+    if value is None:
+        shown = "not set"
+    elif setting.confidential:
+        shown = "set, not shown"
+    return {
+        "setting": setting.variable,
+        "value": shown,
+        "from": "environment" if os.environ.get(setting.variable) else "default",
+        "default": setting.default,
+        "meaning": setting.meaning,
+    }
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield Finding("data folder", GOOD, str(settings.data_dir.resolve()))
+    try:
+        secret = open_secret(settings)
+        yield Finding("secret", GOOD, f"fingerprint {secret.fingerprint()}")
+        with open_stores(settings) as stores:
+            yield _store(stores)
+            yield _keys(stores.api_keys.shops())
+        yield from _models(settings, stores)
+    except (RecsvcError, OSError) as fault:
+        yield Finding("start", BAD, str(fault))
+
+
+def _store(stores: Stores) -> Finding:
+    try:
+        stores.check_durability()
+    except RecsvcError as fault:
+        return Finding("store", BAD, fault.detail)
+    where = "RECSVC_REDIS_URL" if stores.settings.redis_url else "the embedded server"
+    return Finding("store", GOOD, f"{where} answers and keeps what it acknowledges")
+
+
+def _keys(shops: Sequence[ShopName]) -> Finding:
+    if not shops:
+        return Finding("keys", MISSING, "make one with: recsvc keys create --scope all")
+    return Finding("keys", GOOD, "of " + ", ".join(shops))
+
+
+def _models(settings: Settings, stores: Stores) -> Iterator[Finding]:
+    shelf = open_shelf(settings, stores.secret)
+    shelf.refresh()
+    for shop in shelf.shops():
+        status = shelf.status(shop)
+        if status.rejection is not None:
+            refused = f"{status.rejection.version} is refused: {status.rejection.reason}"
+            yield Finding(f"model of {shop}", BAD, f"{refused}; serving {status.version}")
+        else:
+            yield Finding(f"model of {shop}", GOOD, str(status.version))
+    if not shelf.shops():
+        where = models_root(settings)
+        yield Finding("models", MISSING, f"none under {where}; recsvc-train run makes one")

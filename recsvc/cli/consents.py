@@ -1,0 +1,108 @@
+"""`recsvc consents`: show, grant and withdraw the consent of one customer."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.output import print_json, print_table
+from recsvc.domain.consent import ConsentRecord, Purpose
+from recsvc.domain.errors import BadRequest
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import CustomerId, checked_id
+from recsvc.wiring import Stores, open_stores
+
+SOURCE = "command line"
+
+Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
+Purposes = Annotated[
+    list[str], typer.Argument(metavar="PURPOSE...", help=f"Of {', '.join(Purpose)}.")
+]
+PolicyVersion = Annotated[str | None, typer.Option(help="The policy that was agreed to.")]
+
+app = typer.Typer(help="Consent of one customer: show, grant, withdraw.", no_args_is_help=True)
+
+
+@app.command()
+def show(
+    customer: Customer,
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where the customer stands on every purpose."""
+    with open_stores(settings_of(data_dir)) as stores:
+        record = stores.consents.read(shop_of(shop), _key(stores, shop, customer))
+    _print(record, as_json)
+
+
+@app.command()
+def grant(
+    customer: Customer,
+    purposes: Purposes,
+    policy_version: PolicyVersion = None,
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record that the customer permits these purposes."""
+    changes = dict.fromkeys(_checked(purposes), True)
+    with open_stores(settings_of(data_dir)) as stores:
+        key = _key(stores, shop, customer)
+        record = stores.consents.write(shop_of(shop), key, changes, policy_version, SOURCE)
+    _print(record, as_json)
+
+
+@app.command()
+def withdraw(
+    customer: Customer,
+    purposes: Purposes,
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record that the customer no longer permits these purposes; in force at once."""
+    changes = dict.fromkeys(_checked(purposes), False)
+    with open_stores(settings_of(data_dir)) as stores:
+        key = _key(stores, shop, customer)
+        record = stores.consents.write(shop_of(shop), key, changes, None, SOURCE)
+    _print(record, as_json)
+
+
+def _key(stores: Stores, shop: str, customer: str) -> CustomerKey:
+    customer_id = CustomerId(checked_id(customer, "customer"))
+    return stores.hasher(shop_of(shop)).key_of(customer_id)
+
+
+def _checked(names: list[str]) -> list[Purpose]:
+    unknown = set(names) - set(map(str, Purpose))
+    if unknown:
+        raise BadRequest(
+            f"no such purpose: {', '.join(sorted(unknown))}; there are {', '.join(Purpose)}"
+        )
+    return list(map(Purpose, names))
+
+
+def _print(record: ConsentRecord, as_json: bool) -> None:
+    rows = [_row(record, purpose) for purpose in Purpose]
+    if as_json:
+        print_json({row["purpose"]: row for row in rows})
+    else:
+        print_table(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def _row(record: ConsentRecord, purpose: Purpose) -> dict[str, str | None]:
+    consent = record.purposes.get(purpose)
+    return {
+        "purpose": str(purpose),
+        "state": str(record.state(purpose)),
+        "at": _moment(consent.at_us) if consent else None,
+        "policy_version": consent.policy_version if consent else None,
+        "source": consent.source if consent else None,
+    }
+
+
+def _moment(microseconds: int) -> str:
+    moment = datetime.fromtimestamp(microseconds / 1e6, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

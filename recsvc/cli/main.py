@@ -1,0 +1,45 @@
+"""`recsvc`: the service's command line. Exit codes: 0 done, 2 it could not be done."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from recsvc.cli import check, consents, keys, models
+from recsvc.cli.demo import demo
+from recsvc.cli.output import complain
+from recsvc.cli.serve import serve
+from recsvc.domain.errors import RecsvcError
+
+EXIT_COULD_NOT = 2
+
+
+class Commands(TyperGroup):
+    """The commands; what we refuse to do is one clear line and no traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except RecsvcError as error:
+            complain(error.detail)
+        except OSError as error:
+            complain(str(error))
+        raise typer.Exit(EXIT_COULD_NOT)
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Recommendations with consent checked first.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+app.command()(demo)
+app.command()(serve)
+app.command()(check.check)
+app.add_typer(keys.app, name="keys")
+app.add_typer(consents.app, name="consents")
+app.add_typer(models.app, name="models")
+
+if __name__ == "__main__":
+    app()

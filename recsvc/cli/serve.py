@@ -1,0 +1,181 @@
+"""`recsvc serve`: the store, then the workers, then a clean end."""
+
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import partial
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+
+from recsvc.cli.options import DataDir, settings_of
+from recsvc.cli.output import say
+from recsvc.cli.worker import load_application
+from recsvc.config import Settings
+from recsvc.domain.errors import NotFound, RecsvcError
+from recsvc.domain.ids import ShopName
+from recsvc.web.exposition import MULTIPROCESS_FOLDER
+from recsvc.web.logs import configure_logs
+from recsvc.wiring import running_store, stores_at
+
+STOP_SECONDS = 10
+CONNECTIONS = 1024  # per worker; idle ones count too
+MAX_PORT = 65535
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+MAX_WORKERS = 64
+
+
+class PortTaken(RecsvcError):
+    code = "port_taken"
+    title = "Port taken"
+
+
+class ExpectedWarnings:
+    """Lets all but one of granian's lines pass: we do mean that many threads, and say so."""
+
+    def filter(self, record: Any) -> bool:
+        return "Python threads" not in record.getMessage()
+
+
+# Granian's own lines go where ours go, in the same form.
+GRANIAN_LOGS: dict[str, Any] = {
+    "filters": {"expected": {"()": ExpectedWarnings}},
+    "handlers": {},
+    "loggers": {"_granian": {"handlers": [], "filters": ["expected"], "propagate": True}},
+}
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=MAX_PORT)] = 8000,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=MAX_WORKERS, help="Processes; one per CPU.")
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Start on a Redis that may lose writes.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Serve what has been trained, until SIGTERM or Ctrl-C."""
+    settings = settings_of(data_dir)
+    if insecure:
+        settings = dataclasses.replace(settings, insecure=True)
+    run(settings, host, port, workers or cpus())
+
+
+def cpus() -> int:
+    """Return how many workers make sense here."""
+    return os.cpu_count() or 1
+
+
+def run(settings: Settings, host: str, port: int, workers: int) -> None:
+    """Serve in the foreground; return after a clean stop."""
+    configure_logs(settings.log_level)
+    with _stoppable(), running_store(settings, supervised=True) as url:
+        shops = _ready_shops(settings, url)
+        _check_port(host, port)
+        with _metrics_folder():
+            _serve(settings, url, shops, host, port, workers)
+
+
+def _ready_shops(settings: Settings, url: str) -> Sequence[ShopName]:
+    """Return the shops that have keys; refuse to start without any, or on a forgetful store."""
+    stores = stores_at(settings, url)
+    try:
+        stores.check_durability()
+        shops = stores.api_keys.shops()
+    finally:
+        stores.connections.close()
+    if not shops:
+        raise NotFound(
+            "there is no API key yet, so nobody could ask anything; make one with: "
+            f"recsvc keys create --scope all --data-dir {settings.data_dir}"
+        )
+    return shops
+
+
+def _check_port(host: str, port: int) -> None:
+    """Refuse a port that somebody listens at; workers share theirs, so they would not notice."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except OSError as error:
+        raise PortTaken(
+            f"cannot listen at {host}:{port}: {error.strerror}; choose another --port"
+        ) from error
+
+
+def _serve(
+    settings: Settings, url: str, shops: Sequence[ShopName], host: str, port: int, workers: int
+) -> None:
+    multiprocessing.set_start_method("spawn", force=True)
+    server = Granian(
+        "recsvc",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        workers=workers,
+        blocking_threads=settings.threads,
+        backpressure=CONNECTIONS,
+        backlog=CONNECTIONS,
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS,
+        log_dictconfig=GRANIAN_LOGS,
+    )
+    shown = f"[{host}]" if ":" in host else host
+    say(f"Serving {', '.join(shops)} at http://{shown}:{port} with {workers} workers.")
+    loader = partial(load_application, settings, url, tuple(shops), os.getpid())
+    try:
+        server.serve(target_loader=loader, wrap_loader=False)
+    except SystemExit:
+        # A Ctrl-C reaches the workers too; ending before they are told is no failure of theirs.
+        if not server.interrupt_signal:
+            raise
+
+
+@contextlib.contextmanager
+def _metrics_folder() -> Iterator[None]:
+    """Make the folder in which the workers add up their metrics; wipe it at the end."""
+    folder = tempfile.mkdtemp(prefix="recsvc-metrics-")
+    os.environ[MULTIPROCESS_FOLDER] = folder
+    try:
+        yield
+    finally:
+        del os.environ[MULTIPROCESS_FOLDER]
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """End in order on SIGTERM and Ctrl-C also while the store is still starting."""
+    before = {number: signal.signal(number, _stop) for number in STOP_SIGNALS}
+    try:
+        with contextlib.suppress(_Stopped):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Stopped(BaseException):
+    """We were asked to stop."""
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise _Stopped

@@ -1,0 +1,63 @@
+"""What the demo prints at its end: commands to copy, once the service answers them."""
+
+import http.client
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from recsvc.domain.catalogue import CatalogueItem
+
+PATIENCE_SECONDS = 60
+PAUSE_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Tour:
+    """Whom and what the commands ask about."""
+
+    key: str
+    browser_key: str
+    consenting: str
+    refusing: str
+    item: CatalogueItem
+
+
+def commands(tour: Tour, port: int) -> str:
+    """Return one curl for each kind of answer."""
+    asked = {
+        f"Household {tour.consenting}, who consents:": f"customers/{tour.consenting}/",
+        f"Household {tour.refusing}, who does not:": f"customers/{tour.refusing}/",
+        "Nobody in particular:": "",
+        f"What goes with {tour.item.title or tour.item.item_id}:": f"items/{tour.item.item_id}/",
+    }
+    lines = ["", f"SK={tour.key}", f"PK={tour.browser_key}  # for browsers"]
+    for who, path in asked.items():
+        url = f"http://127.0.0.1:{port}/v1/{path}recommendations?n=3"
+        lines += ["", f"# {who}", f'curl -H "Authorization: Bearer $SK" "{url}"']
+    return "\n".join([*lines, ""])
+
+
+def when_ready(port: int, then: Callable[[], None]) -> None:
+    """Call `then` from a thread of its own as soon as the service on this machine is ready."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            if _is_ready(port):
+                then()
+                return
+            time.sleep(PAUSE_SECONDS)
+
+    threading.Thread(target=wait, name="when-ready", daemon=True).start()
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,43 @@
+"""What one worker process of `recsvc serve` does before its first request.
+
+Its parent has joined the embedded server and passes the URL; a worker that joined too would
+keep the server alive after the service has stopped.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+
+from flask import Flask
+
+from recsvc.config import Settings
+from recsvc.domain.ids import ShopName
+from recsvc.web.app import create_app
+from recsvc.web.logs import configure_logs
+from recsvc.wiring import open_shelf, services_of, stores_at
+
+ORPHAN_CHECK_SECONDS = 1.0
+EXIT_ORPHANED = 1
+
+
+def load_application(settings: Settings, url: str, shops: Sequence[ShopName], parent: int) -> Flask:
+    """Return the application of this process; `parent` is the process it must not outlive."""
+    configure_logs(settings.log_level)
+    watch_parent(parent)
+    stores = stores_at(settings, url)
+    shelf = open_shelf(settings, stores.secret)
+    shelf.watch()
+    return create_app(services_of(stores, shelf, shops))
+
+
+def watch_parent(parent: int) -> None:
+    thread = threading.Thread(target=_leave_with, args=(parent,), name="watch-parent", daemon=True)
+    thread.start()
+
+
+def _leave_with(parent: int) -> None:
+    """End this process once its parent is gone: nobody would stop or replace it."""
+    while os.getppid() == parent:
+        time.sleep(ORPHAN_CHECK_SECONDS)
+    os._exit(EXIT_ORPHANED)

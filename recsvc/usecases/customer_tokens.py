@@ -1,0 +1,77 @@
+"""Customer tokens: what a shop's backend signs so that a browser may act for one customer.
+
+JWT (RFC 7519), HS256 and nothing else. The shop mints them in any language; ours is for the
+command line and for tests. Whatever is wrong with a token, the answer is the same.
+"""
+
+import math
+from datetime import datetime
+
+import jwt
+from jwt.types import Options
+
+from recsvc.domain.ids import CustomerId, id_fault
+
+ALGORITHM = "HS256"
+MAX_LIFE_SECONDS = 15 * 60
+LEEWAY_SECONDS = 10  # clocks of two machines differ
+MAX_TOKEN_LENGTH = 4096
+
+# The times are judged by the clock that is handed in, not by the library's.
+_OPTIONS: Options = {
+    "require": ["sub", "iat", "exp"],
+    "verify_exp": False,
+    "verify_iat": False,
+    "verify_nbf": False,
+    "verify_aud": False,
+}
+
+
+class BadToken(Exception):
+    """The token proves nothing."""
+
+
+def mint(customer: CustomerId, key_id: str, signing_secret: str, now: datetime) -> str:
+    """Return a token for the customer that lives as long as one may."""
+    issued = int(now.timestamp())
+    claims = {"sub": customer, "iat": issued, "exp": issued + MAX_LIFE_SECONDS}
+    return jwt.encode(claims, signing_secret, ALGORITHM, headers={"kid": key_id})
+
+
+def verify(
+    token: str, kids: frozenset[str], signing_secret: str | None, now: datetime
+) -> CustomerId:
+    """Return whom the token is for; raise `BadToken` unless everything about it is right.
+
+    `kids` are the names by which the key that was presented may be called.
+    """
+    if signing_secret is None or len(token) > MAX_TOKEN_LENGTH:
+        raise BadToken
+    try:
+        if jwt.get_unverified_header(token).get("kid") not in kids:
+            raise BadToken
+        claims = jwt.decode(token, signing_secret, [ALGORITHM], options=_OPTIONS)
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+        raise BadToken from None
+    _check_times(claims, now.timestamp())
+    customer = claims["sub"]
+    if not isinstance(customer, str) or id_fault(customer) is not None:
+        raise BadToken
+    return CustomerId(customer)
+
+
+def _check_times(claims: dict[str, object], now: float) -> None:
+    issued, expires = _seconds(claims["iat"]), _seconds(claims["exp"])
+    starts = _seconds(claims.get("nbf", issued))
+    if not 0 < expires - issued <= MAX_LIFE_SECONDS:
+        raise BadToken
+    if max(issued, starts) > now + LEEWAY_SECONDS or expires <= now - LEEWAY_SECONDS:
+        raise BadToken
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadToken
+    if not math.isfinite(value) or abs(value) > 2**53:
+        raise BadToken
+    return float(value)

@@ -1,0 +1,151 @@
+"""Who is asking, and may they: decided after the request's one trip, on caught-up keys.
+
+The key's text names the shop, the trip reads that shop, and only then is the key judged: a
+revocation is in force for every request that starts after its acknowledgement. Equal
+refusals are equal: a browser learns nothing about customers other than its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from functools import lru_cache, partial
+
+from recsvc.domain.api_keys import ApiKey, Scope, shop_of_key
+from recsvc.domain.consent import ConsentRecord
+from recsvc.domain.errors import Forbidden, SecretMismatch, Unauthorized
+from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
+from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.stores.api_keys import ApiKeyStore
+from recsvc.stores.key_ring import KeyRing
+from recsvc.stores.trip import RequestTrip
+from recsvc.usecases import customer_tokens
+from recsvc.usecases.customer_tokens import BadToken
+
+HASHERS_KEPT = 64  # a caller can name any shop; memory must not grow with that
+
+
+class Browser(Enum):
+    """What a publishable key reaches."""
+
+    NOTHING = "nothing"
+    ANONYMOUS = "anonymous"
+    OWN_CUSTOMER = "own_customer"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who reaches a route: secret keys with the scope, and publishable ones as said."""
+
+    scope: Scope
+    browser: Browser = Browser.NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request shows."""
+
+    key: str
+    customer_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request that was let in.
+
+    `consent` is None when it could not be read, and for requests about nobody;
+    `store_answered` tells the two apart from an outage.
+    """
+
+    key: ApiKey
+    shop: ShopName
+    customer: CustomerKey | None
+    consent: ConsentRecord | None
+    store_answered: bool
+
+    @property
+    def met_unreadable_consent(self) -> bool:
+        """Whether something is recorded of the customer that nobody can read: it denies."""
+        if self.customer is None or not self.store_answered:
+            return False
+        return self.consent is None or bool(self.consent.unreadable)
+
+
+class Entrance:
+    """Lets requests in."""
+
+    def __init__(
+        self,
+        trip: RequestTrip,
+        key_ring: KeyRing,
+        key_store: ApiKeyStore,
+        secret: Secret,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._trip = trip
+        self._key_ring = key_ring
+        self._clock = clock
+        self._signing_secret = lru_cache(HASHERS_KEPT)(key_store.signing_secret)
+        self._hasher = lru_cache(HASHERS_KEPT)(partial(CustomerHasher, secret))
+
+    def enter(
+        self, credentials: Credentials, access: Access, customer: CustomerId | None = None
+    ) -> Visit:
+        """Make the trip, judge the key; raise Unauthorized, Forbidden or StoreUnavailable."""
+        shop = shop_of_key(credentials.key)
+        if shop is None:
+            raise no_such_key()
+        customer_key = None if customer is None else self._hasher(shop).key_of(customer)
+        reply = self._trip.read(shop, customer_key)
+        judgement = self._key_ring.judge(credentials.key, reply)
+        if judgement.key is None:
+            raise no_such_key()
+        self._authorize(judgement.key, credentials, access, customer)
+        reply = judgement.reply
+        return Visit(
+            judgement.key, shop, customer_key, reply.consent, store_answered=reply.is_current
+        )
+
+    def _authorize(
+        self, key: ApiKey, credentials: Credentials, access: Access, customer: CustomerId | None
+    ) -> None:
+        if key.is_secret:
+            if not key.allows(access.scope):
+                raise Forbidden(f"this key lacks the scope {access.scope}", code="missing_scope")
+        elif access.browser is Browser.OWN_CUSTOMER:
+            if customer is None or self._token_customer(key, credentials) != customer:
+                raise other_customer()
+        elif access.browser is Browser.NOTHING:
+            raise Forbidden("this path is for secret keys", code="secret_key_needed")
+
+    def _token_customer(self, key: ApiKey, credentials: Credentials) -> CustomerId | None:
+        """Return whom the request's token is for; None without a token."""
+        if credentials.customer_token is None:
+            return None
+        kids = frozenset({key.key_id, credentials.key})
+        try:
+            signing_secret = self._signing_secret(key)
+            return customer_tokens.verify(
+                credentials.customer_token, kids, signing_secret, self._clock()
+            )
+        except (BadToken, SecretMismatch):
+            raise bad_token() from None
+
+
+def no_such_key() -> Unauthorized:
+    return Unauthorized("a valid key is needed: Authorization: Bearer <key>", code="bad_key")
+
+
+def bad_token() -> Unauthorized:
+    return Unauthorized(
+        "the X-Customer-Token is not valid: a JWT signed HS256 with this key's signing secret, "
+        "kid, sub, iat and exp at most 15 minutes later",
+        code="bad_customer_token",
+    )
+
+
+def other_customer() -> Forbidden:
+    return Forbidden(
+        "a publishable key reaches only the customer of its X-Customer-Token",
+        code="not_this_customer",
+    )

@@ -1,0 +1,63 @@
+"""Whether this worker can do its job, and what an operator has to look at when it cannot."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+
+from recsvc.domain.ids import ShopName
+from recsvc.model.rejection import Rejection
+from recsvc.model.shelf import ModelShelf
+from recsvc.stores.trip import RequestTrip
+
+
+class NotReady(StrEnum):
+    """Why a worker should get no requests."""
+
+    STORE_UNAVAILABLE = "store_unavailable"
+    NO_KEY = "no_key"
+    NO_MODEL = "no_model"
+
+
+class ShopReadiness(msgspec.Struct, frozen=True):
+    """What this worker serves one shop from, and what stands in the way."""
+
+    codes: list[NotReady]
+    model_version: str | None
+    rejected: Rejection | None
+
+
+class Readiness:
+    """Judges readiness: for one shop, or for the deployment, where one good shop is enough.
+
+    A shop that was added without a model must not take the others out of the balancer.
+    """
+
+    def __init__(self, trip: RequestTrip, shelf: ModelShelf, shops: Sequence[ShopName]) -> None:
+        self._trip = trip
+        self._shelf = shelf
+        self.shops = tuple(shops)
+
+    def deployment(self) -> list[NotReady]:
+        """Return what stands in the way of the shop that is nearest to ready."""
+        return min((self._codes(shop) for shop in self.shops), key=len, default=[NotReady.NO_KEY])
+
+    def shop(self, shop: ShopName) -> ShopReadiness:
+        """Return what an operator wants to know of one shop."""
+        status = self._shelf.status(shop)
+        return ShopReadiness(
+            codes=self._codes(shop),
+            model_version=status.version,
+            rejected=status.rejection,
+        )
+
+    def _codes(self, shop: ShopName) -> list[NotReady]:
+        epochs = self._trip.read(shop, None).epochs
+        faults = []
+        if epochs is None:
+            faults.append(NotReady.STORE_UNAVAILABLE)
+        elif not epochs.keys:
+            faults.append(NotReady.NO_KEY)
+        if self._shelf.model(shop) is None:
+            faults.append(NotReady.NO_MODEL)
+        return faults

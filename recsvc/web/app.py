@@ -1,0 +1,46 @@
+"""The Flask application: plain statements, every route from a table that says who reaches it."""
+
+from collections.abc import Iterable
+
+from flask import Flask, request
+from werkzeug.exceptions import NotFound
+
+from recsvc.web import consents, docs, exposition, health, metrics, openapi, recommendations
+from recsvc.web.bodies import READ_BYTES
+from recsvc.web.envelope import Envelope
+from recsvc.web.paths import IdConverter
+from recsvc.web.problems import register_problems
+from recsvc.web.routes import Route
+from recsvc.web.services import Services
+
+ROUTES: tuple[Route, ...] = (
+    *recommendations.ROUTES,
+    *consents.ROUTES,
+    *health.ROUTES,
+    *exposition.ROUTES,
+    *docs.ROUTES,
+)
+
+
+def create_app(services: Services) -> Flask:
+    app = Flask("recsvc", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = READ_BYTES
+    app.url_map.merge_slashes = False
+    app.url_map.converters["id"] = IdConverter
+    add_routes(app, [*ROUTES, openapi.route_of(ROUTES)], services)
+    app.before_request(refuse_leading_slashes)
+    register_problems(app)
+    metrics.count_requests(app)
+    app.wsgi_app = Envelope(app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+def add_routes(app: Flask, routes: Iterable[Route], services: Services) -> None:
+    for route in routes:
+        app.add_url_rule(route.path, route.name, route.bound(services), methods=[route.method])
+
+
+def refuse_leading_slashes() -> None:
+    """Answer at exactly our paths: Werkzeug takes `//livez` for `/livez`."""
+    if request.environ["PATH_INFO"].startswith("//"):
+        raise NotFound

@@ -1,0 +1,129 @@
+"""JSON bodies: read once, strictly. What two parsers could read differently is refused.
+
+The standard library parses, with hooks that refuse repeated keys, NaN and Infinity, numbers
+beyond 64 bits and lone surrogates; msgspec and the library's defaults let these pass.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+from flask import Request
+
+from recsvc.domain.errors import BadRequest, FieldError, PayloadTooLarge, UnsupportedMedia
+
+T = TypeVar("T")
+
+MAX_BODY_BYTES = 64 * 1024
+# Of a body without a length Werkzeug reads up to its limit and stops in silence.
+READ_BYTES = MAX_BODY_BYTES + 1
+TOO_LARGE = f"the body is larger than {MAX_BODY_BYTES} bytes"
+MAX_DIGITS = 19  # what 64 bits hold
+
+_NAMED_FIELD = re.compile(r"field `([^`]{1,64})`")
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class Refused(ValueError):
+    """The text may be JSON, but not of the kind that is read here."""
+
+
+def read_body(request: Request, shape: type[T]) -> T:
+    """Return the request's body as a `shape`; raise what is wrong with it otherwise."""
+    _check_headers(request)
+    body = request.get_data(cache=False)
+    if len(body) > MAX_BODY_BYTES:
+        raise PayloadTooLarge(TOO_LARGE)
+    parsed = parse_json(body)
+    try:
+        return msgspec.convert(parsed, shape, strict=True)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise _bad_body(str(error)) from None
+
+
+def parse_json(body: bytes) -> Any:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise _bad_json("the body is not valid UTF-8") from None
+    try:
+        parsed = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            parse_int=_bounded,
+        )
+    except Refused as error:
+        raise _bad_json(str(error)) from None
+    except RecursionError:
+        raise _bad_json("the body is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise _bad_json(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    if _SURROGATE_ESCAPE.search(text) and any(map(_has_lone_surrogate, _strings(parsed))):
+        raise _bad_json("a text holds half of a surrogate pair")
+    return parsed
+
+
+def _check_headers(request: Request) -> None:
+    if request.headers.get("Content-Encoding"):
+        raise UnsupportedMedia("bodies with a Content-Encoding are not read; send plain JSON")
+    if request.mimetype != "application/json":
+        raise UnsupportedMedia("the Content-Type must be application/json")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Refused("an object holds one key twice")
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise Refused(f"{name} is not a number of JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise Refused("a number is out of range")
+    return number
+
+
+def _bounded(digits: str) -> int:
+    if len(digits.lstrip("-")) > MAX_DIGITS:
+        raise Refused("a number is out of range")
+    return int(digits)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, list):
+            waiting.extend(part)
+        elif isinstance(part, dict):
+            waiting.extend(part.keys())
+            waiting.extend(part.values())
+
+
+def _has_lone_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _bad_json(detail: str) -> BadRequest:
+    return BadRequest(detail, code="bad_json", errors=[FieldError("body", detail)])
+
+
+def _bad_body(message: str) -> BadRequest:
+    """Turn msgspec's "… field `c` - at `$.a.b`" into an error that names the field."""
+    detail, _, path = message.partition(" - at ")
+    parts = [path.strip("`").removeprefix("$").removeprefix(".")]
+    parts += _NAMED_FIELD.findall(detail)
+    field = ".".join(filter(None, parts)) or "body"
+    return BadRequest(message, code="bad_body", errors=[FieldError(field, detail)])

@@ -1,0 +1,73 @@
+"""The page that shows the OpenAPI document. Its script is ours to serve: no other host is asked.
+
+What stands below `static/openapi-explorer` is named, with its version, source and hashes, in
+the file VENDORED.md beside it.
+"""
+
+from pathlib import Path
+
+from flask import Response
+
+from recsvc.web.routes import Call, Route
+
+FOLDER = Path(__file__).parent / "static" / "openapi-explorer"
+SCRIPT = "openapi-explorer.min.js"
+PAGE = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>recsvc</title>
+<script type="module" src="/docs/{SCRIPT}"></script>
+</head>
+<body>
+<openapi-explorer spec-url="/openapi.json" hide-server-selection></openapi-explorer>
+<noscript>The document behind this page is <a href="/openapi.json">/openapi.json</a>.</noscript>
+</body>
+</html>
+"""
+
+
+def docs(_call: Call) -> Response:
+    return _file(PAGE.encode(), "text/html; charset=utf-8")
+
+
+def docs_script(_call: Call) -> Response:
+    return _file(_SCRIPT, "text/javascript; charset=utf-8")
+
+
+def docs_license(_call: Call) -> Response:
+    return _file(_LICENSE, "text/plain; charset=utf-8")
+
+
+def _file(content: bytes, media_type: str) -> Response:
+    headers = {"Content-Type": media_type, "Cache-Control": "public, max-age=3600"}
+    return Response(content, headers=headers)
+
+
+_SCRIPT = (FOLDER / SCRIPT).read_bytes()
+_LICENSE = (FOLDER / "LICENSE.txt").read_bytes()
+
+ROUTES = (
+    Route(
+        "GET", "/docs", docs, "This document as a page", None, query=None, media_type="text/html"
+    ),
+    Route(
+        "GET",
+        f"/docs/{SCRIPT}",
+        docs_script,
+        "The page's script",
+        None,
+        query=None,
+        media_type="text/javascript",
+    ),
+    Route(
+        "GET",
+        "/docs/LICENSE.txt",
+        docs_license,
+        "The licence of the page's script",
+        None,
+        query=None,
+        media_type="text/plain",
+    ),
+)

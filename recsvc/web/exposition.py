@@ -1,0 +1,41 @@
+"""`/metrics`: whichever worker is asked adds up what all of them have counted."""
+
+import os
+
+from flask import Response
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from recsvc.domain.api_keys import Scope
+from recsvc.usecases.entrance import Access
+from recsvc.web.routes import Call, Route
+
+MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def metrics(call: Call) -> Response:
+    if not call.services.settings.metrics_public:
+        call.enter()
+    headers = {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "private, no-store"}
+    return Response(generate_latest(_registry()), headers=headers)
+
+
+def _registry() -> CollectorRegistry:
+    if MULTIPROCESS_FOLDER not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/metrics",
+        metrics,
+        "Metrics for Prometheus",
+        Access(Scope.OPS),
+        query=None,
+        media_type="text/plain",
+    ),
+)

@@ -1,0 +1,102 @@
+"""Whether the process lives, and whether it can do its job.
+
+Public answers say no more than a load balancer needs; what an operator needs takes a key of
+scope `ops`, or `RECSVC_METRICS_PUBLIC=1`.
+"""
+
+import os
+from collections.abc import Iterable
+
+import msgspec
+from flask import Response
+
+from recsvc.domain.api_keys import Scope
+from recsvc.domain.ids import ShopName
+from recsvc.usecases.entrance import Access
+from recsvc.usecases.readiness import NotReady, ShopReadiness
+from recsvc.web.problems import PROBLEM, RETRY_AFTER_SECONDS, FieldProblem, Problem
+from recsvc.web.rendering import JSON
+from recsvc.web.routes import Call, Route
+
+
+class Alive(msgspec.Struct, frozen=True):
+    status: str = "alive"
+
+
+class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
+    """With a key also which worker answers, and what it serves each shop."""
+
+    status: str
+    pid: int | None = None
+    shops: dict[ShopName, ShopReadiness] | None = None
+
+
+class Unready(Problem, frozen=True, kw_only=True, omit_defaults=True):
+    """Why this worker should get no requests."""
+
+    errors: list[FieldProblem]  # a field without a default is never left out
+    codes: list[NotReady]
+    pid: int | None = None
+    shops: dict[ShopName, ShopReadiness] | None = None
+
+
+def livez(_call: Call) -> Response:
+    return _answer(Alive(), 200, JSON)
+
+
+def readyz(call: Call) -> Response:
+    if call.has_key:
+        return _details(call, [call.enter().shop])
+    if call.services.settings.metrics_public:
+        return _details(call, call.services.readiness.shops)
+    return _render(call.services.readiness.deployment())
+
+
+def _details(call: Call, shops: Iterable[ShopName]) -> Response:
+    readiness = call.services.readiness
+    details = {shop: readiness.shop(shop) for shop in shops}
+    codes = min((shop.codes for shop in details.values()), key=len, default=[NotReady.NO_KEY])
+    return _render(codes, os.getpid(), details)
+
+
+def _render(
+    codes: list[NotReady],
+    pid: int | None = None,
+    shops: dict[ShopName, ShopReadiness] | None = None,
+) -> Response:
+    if not codes:
+        return _answer(Ready("ready", pid, shops), 200, JSON)
+    problem = Unready(
+        type="urn:recsvc:problem:not_ready",
+        title="Not ready",
+        status=503,
+        code="not_ready",
+        detail="not ready: " + ", ".join(codes),
+        errors=[],
+        codes=codes,
+        pid=pid,
+        shops=shops,
+    )
+    response = _answer(problem, 503, PROBLEM)
+    response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    return response
+
+
+def _answer(body: msgspec.Struct, status: int, media_type: str) -> Response:
+    headers = {"Content-Type": media_type, "Cache-Control": "no-store"}
+    return Response(msgspec.json.encode(body), status, headers=headers)
+
+
+ROUTES = (
+    Route("GET", "/livez", livez, "Whether the process lives", None, Alive, query=None),
+    Route(
+        "GET",
+        "/readyz",
+        readyz,
+        "Whether this worker can answer: keys, store and model are there",
+        Access(Scope.OPS),
+        Ready,
+        query=None,
+        key_is_optional=True,
+    ),
+)

@@ -1,0 +1,168 @@
+"""The OpenAPI document: made from the routes and the structs, so that it cannot drift."""
+
+import re
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from flask import Response
+
+from recsvc.domain.ids import ID_RULE, MAX_ID_BYTES
+from recsvc.usecases.entrance import Browser
+from recsvc.web.bodies import MAX_BODY_BYTES
+from recsvc.web.parameters import Parameter
+from recsvc.web.problems import PROBLEM, Problem
+from recsvc.web.routes import Call, Route
+
+REFERENCES = "#/components/schemas/{name}"
+DESCRIPTION = (
+    "Recommendations with consent checked first. Keys are sent as `Authorization: Bearer <key>`; "
+    "a publishable key acts for one customer with that customer's `X-Customer-Token`. "
+    "`Sec-GPC: 1` makes any answer a generic one. Every answer carries `X-Request-Id`. "
+    f"Bodies are JSON of at most {MAX_BODY_BYTES} bytes; errors are RFC 9457 problem documents."
+)
+SECURITY_SCHEMES = {
+    "secret_key": {"type": "http", "scheme": "bearer", "description": "A secret key, `sk_…`"},
+    "publishable_key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A publishable key, `pk_…`",
+    },
+    "customer_token": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Customer-Token",
+        "description": "JWT, HS256 with the publishable key's signing secret; `kid` is the key's "
+        "id, `sub` the customer, and `exp` at most 15 minutes after `iat`",
+    },
+}
+REFUSALS = {
+    400: "A parameter, id or body that cannot be read",
+    401: "No key or token, or one that is not valid",
+    403: "A valid key without the scope, or for another customer",
+    413: "The body is too large",
+    415: "The body is not plain JSON",
+    503: "The store cannot be reached in time",
+}
+
+_PATH_VARIABLE = re.compile(r"<id:(\w+)>")
+
+
+def document(routes: Iterable[Route]) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of the routes."""
+    listed = list(routes)
+    structs = {part for route in listed for part in (route.answer, route.body) if part}
+    _, schemas = msgspec.json.schema_components(
+        [*_sorted(structs), Problem], ref_template=REFERENCES
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for route in listed:
+        path = _PATH_VARIABLE.sub(r"{\1}", route.path)
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "recsvc", "version": version("recsvc"), "description": DESCRIPTION},
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": SECURITY_SCHEMES},
+    }
+
+
+def route_of(routes: Iterable[Route]) -> Route:
+    """Return the route that serves the document of `routes` and of itself."""
+
+    def openapi(_call: Call) -> Response:
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
+        return Response(encoded, headers=headers)
+
+    own = Route("GET", "/openapi.json", openapi, "This document", None, query=None)
+    encoded = msgspec.json.encode(document([*routes, own]))
+    return own
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "tags": [route.tag],
+        "security": _security(route),
+        "responses": _responses(route),
+    }
+    parameters = [*_path_parameters(route), *_query_parameters(route)]
+    if parameters:
+        operation["parameters"] = parameters
+    if route.access is not None:
+        operation["description"] = f"Secret keys need the scope `{route.access.scope}`."
+    if route.body is not None:
+        operation["requestBody"] = {"required": True, "content": _content(route.body)}
+    return operation
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": ID_RULE,
+            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES},
+        }
+        for name in _PATH_VARIABLE.findall(route.path)
+    ]
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    return [_query_parameter(p) for p in route.query.parameters] if route.query else []
+
+
+def _query_parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "in": "query",
+        "required": False,
+        "description": f"{parameter.meaning}: {parameter.rule}",
+        "schema": dict(parameter.schema),
+    }
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    if route.access is None:
+        return []
+    ways: list[dict[str, list[str]]] = [{"secret_key": []}]
+    if route.access.browser is Browser.ANONYMOUS:
+        ways.append({"publishable_key": []})
+    if route.access.browser is Browser.OWN_CUSTOMER:
+        ways.append({"publishable_key": [], "customer_token": []})
+    return [{}, *ways] if route.key_is_optional else ways
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": "The answer"}
+    if route.answer is not None:
+        answer["content"] = _content(route.answer)
+    else:
+        answer["content"] = {route.media_type: {}}
+    refusals = {str(status): _refusal(REFUSALS[status]) for status in _statuses(route)}
+    return {"200": answer, **refusals}
+
+
+def _statuses(route: Route) -> list[int]:
+    statuses = [400] if route.query is not None else []
+    if route.access is not None:
+        statuses += [401, 403, 503]
+    if route.body is not None:
+        statuses += [413, 415]
+    return sorted(statuses)
+
+
+def _refusal(description: str) -> dict[str, Any]:
+    schema = {"$ref": REFERENCES.format(name=Problem.__name__)}
+    return {"description": description, "content": {PROBLEM: {"schema": schema}}}
+
+
+def _content(struct: type) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": REFERENCES.format(name=struct.__name__)}}}
+
+
+def _sorted(structs: set[type]) -> list[type]:
+    return sorted(structs, key=lambda struct: struct.__name__)

@@ -1,0 +1,112 @@
+"""Errors as RFC 9457 problem documents: the one place where a fault becomes an answer.
+
+Two equal refusals are equal byte for byte: there is no `instance`, and the request id is a
+header. A fault of ours is logged with where it happened, never with values, which may be ids.
+"""
+
+import traceback
+
+import msgspec
+import structlog
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from recsvc.domain.errors import (
+    BadRequest,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    RecsvcError,
+    Unauthorized,
+)
+from recsvc.web.bodies import TOO_LARGE
+from recsvc.web.envelope import REQUEST_ID
+
+PROBLEM = "application/problem+json"
+RETRY_AFTER_SECONDS = "1"
+
+log = structlog.get_logger(__name__)
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """What is wrong with one field, and what would be right."""
+
+    field: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """An error answer (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldProblem] = []
+
+
+def register_problems(app: Flask) -> None:
+    app.register_error_handler(RecsvcError, answer_error)
+    app.register_error_handler(HTTPException, answer_http_exception)
+    app.register_error_handler(Exception, answer_fault)
+
+
+def answer_error(error: RecsvcError) -> Response:
+    if error.status == 500:
+        return answer_fault(error)
+    fields = [FieldProblem(field.field, field.detail) for field in error.errors]
+    response = problem_response(error.status, error.code, error.title, error.detail, fields)
+    if isinstance(error, Unauthorized):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if error.status == 503:
+        response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    return response
+
+
+def answer_http_exception(error: HTTPException) -> Response:
+    """Answer what Flask refuses by itself: unknown paths, methods, bodies over the limit."""
+    status = error.code or 500
+    known = _KNOWN.get(status)
+    if known is not None:
+        response = answer_error(known)
+    else:
+        code = error.name.lower().replace(" ", "_").replace("'", "")
+        response = problem_response(status, code, error.name.capitalize(), error.name)
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def answer_fault(error: Exception) -> Response:
+    frames = traceback.extract_tb(error.__traceback__)
+    log.error(
+        "request_failed",
+        request_id=request.environ.get(REQUEST_ID),
+        route=request.endpoint,
+        error=type(error).__name__,
+        where=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]],
+    )
+    return problem_response(500, "internal_error", "Internal error", _FAULT)
+
+
+def problem_response(
+    status: int, code: str, title: str, detail: str, errors: list[FieldProblem] | None = None
+) -> Response:
+    problem = Problem(f"urn:recsvc:problem:{code}", title, status, code, detail, errors or [])
+    response = Response(msgspec.json.encode(problem), status, content_type=PROBLEM)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+_FAULT = "something went wrong on our side; the X-Request-Id header finds it in the log"
+_KNOWN: dict[int, RecsvcError] = {
+    error.status: error
+    for error in (
+        BadRequest("the request could not be read"),
+        NotFound("there is nothing at this path"),
+        MethodNotAllowed("this path does not know this method; Allow lists those it knows"),
+        PayloadTooLarge(TOO_LARGE),
+    )
+}

@@ -1,0 +1,144 @@
+"""The three recommendation routes. Unknown customers and items are answers, never a 404."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+import uuid_utils
+from flask import Response
+
+from recsvc.domain.api_keys import Scope
+from recsvc.domain.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
+from recsvc.usecases.answers import Answer, RecommendedItem
+from recsvc.usecases.entrance import Access, Browser, Visit
+from recsvc.web import metrics
+from recsvc.web.parameters import QueryShape, choice, number_of_items
+from recsvc.web.rendering import JSON, PRIVATE
+from recsvc.web.routes import Call, Route
+
+S = TypeVar("S", CustomerSlate, ItemSlate, AnonymousSlate)
+
+ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery(Generic[S]):
+    """Which list is asked for, and how much of it."""
+
+    slate: S
+    n: int
+
+
+class Recommendation(msgspec.Struct, frozen=True):
+    """A list of items. `fallback` says why it is generic, to secret keys only."""
+
+    recommendation_id: str
+    model_version: str | None
+    slate: str
+    personalized: bool
+    fallback: Fallback | None
+    items: list[RecommendedItem]
+
+
+def _list_query(slates: type[S], meaning: str) -> QueryShape[ListQuery[S]]:
+    return QueryShape((choice("slate", meaning, slates), number_of_items()), ListQuery)
+
+
+CUSTOMER_QUERY = _list_query(CustomerSlate, "Which of the customer's lists")
+ITEM_QUERY = _list_query(ItemSlate, "Which of the item's lists")
+ANONYMOUS_QUERY = _list_query(AnonymousSlate, "Which list")
+
+
+def recommend_for_customer(call: Call, customer_id: str) -> Response:
+    asked = CUSTOMER_QUERY.read(call.query)
+    visit = call.enter_for(customer_id)
+    answer = call.services.recommender.for_customer(
+        visit, asked.slate, asked.n, denied=call.denies_personal_use
+    )
+    return _private(answer, visit)
+
+
+def recommend_for_item(call: Call, item_id: str) -> Response:
+    asked, item = ITEM_QUERY.read(call.query), call.item(item_id)
+    visit = call.enter()
+    answer = call.services.recommender.for_item(visit.shop, item, asked.slate, asked.n)
+    return _anonymous(call, answer, visit)
+
+
+def recommend(call: Call) -> Response:
+    asked = ANONYMOUS_QUERY.read(call.query)
+    visit = call.enter()
+    answer = call.services.recommender.anonymous(visit.shop, asked.slate, asked.n)
+    return _anonymous(call, answer, visit)
+
+
+def _anonymous(call: Call, answer: Answer, visit: Visit) -> Response:
+    return _private(answer, visit) if visit.key.is_secret else _public(call, answer)
+
+
+def _private(answer: Answer, visit: Visit) -> Response:
+    metrics.count_answer(answer.slate, answer.fallback)
+    told = answer.fallback if visit.key.is_secret else None
+    body = _body(str(uuid_utils.uuid7()), answer, told)
+    return Response(msgspec.json.encode(body), headers=PRIVATE)
+
+
+def _public(call: Call, answer: Answer) -> Response:
+    """Answer what any browser with this key may share: named by its content, so cacheable."""
+    metrics.count_answer(answer.slate, answer.fallback)
+    content = msgspec.json.encode(_body("", answer, None))
+    name = hashlib.blake2b(content, digest_size=ID_BYTES).hexdigest()
+    headers = {
+        "Cache-Control": _public_cache(call.services.settings.public_max_age),
+        "ETag": f'"{name}"',
+        "Vary": "Authorization, Origin",
+    }
+    if call.request.if_none_match.contains_weak(name):
+        return Response(status=304, headers=headers)
+    body = msgspec.json.encode(_body(name, answer, None))
+    return Response(body, headers={**headers, "Content-Type": JSON})
+
+
+def _public_cache(max_age: int) -> str:
+    return f"public, max-age={max_age}" if max_age else "public, no-cache"
+
+
+def _body(name: str, answer: Answer, told: Fallback | None) -> Recommendation:
+    return Recommendation(
+        name, answer.model_version, answer.slate, answer.personalized, told, answer.items
+    )
+
+
+RECOMMEND = Access(Scope.RECOMMEND, Browser.ANONYMOUS)
+RECOMMEND_OWN = Access(Scope.RECOMMEND, Browser.OWN_CUSTOMER)
+
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/customers/<id:customer_id>/recommendations",
+        recommend_for_customer,
+        "Items for one customer, personal where the customer permits it",
+        RECOMMEND_OWN,
+        Recommendation,
+        CUSTOMER_QUERY,
+    ),
+    Route(
+        "GET",
+        "/v1/items/<id:item_id>/recommendations",
+        recommend_for_item,
+        "Items that go with one item",
+        RECOMMEND,
+        Recommendation,
+        ITEM_QUERY,
+    ),
+    Route(
+        "GET",
+        "/v1/recommendations",
+        recommend,
+        "Items for anybody",
+        RECOMMEND,
+        Recommendation,
+        ANONYMOUS_QUERY,
+    ),
+)

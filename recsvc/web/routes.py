@@ -1,0 +1,118 @@
+"""What a route declares, and what its view is given.
+
+A `Route` cannot be written without saying who reaches it, and the OpenAPI document is made
+from nothing else. A view gets a `Call`: this request, with the services behind it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Request, Response, request
+
+from recsvc.domain.ids import CustomerId, ItemId
+from recsvc.usecases.entrance import Access, Credentials, Visit, no_such_key
+from recsvc.web import metrics
+from recsvc.web.parameters import QueryShape
+from recsvc.web.paths import path_id
+from recsvc.web.services import Services
+
+BEARER = "bearer "
+NOTHING: QueryShape[dict[str, Any]] = QueryShape((), dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method at one path.
+
+    `access` None: open to everybody, on purpose; `key_is_optional`: it says more to those who
+    have the access. `query` None: whatever the query says is
+    ignored, as those who probe and scrape expect.
+    """
+
+    method: str
+    path: str
+    view: Callable[..., Response]
+    summary: str
+    access: Access | None
+    answer: type | None = None
+    query: QueryShape[Any] | None = NOTHING
+    body: type | None = None
+    media_type: str = "application/json"
+    key_is_optional: bool = False
+
+    @property
+    def name(self) -> str:
+        return str(getattr(self.view, "__name__", self.path))
+
+    @property
+    def tag(self) -> str:
+        """What the document files the route under: the module of its view."""
+        return self.view.__module__.rpartition(".")[2]
+
+    def bound(self, services: Services) -> Callable[..., Response]:
+        """Return the view as Flask calls it."""
+        view, access = self.view, self.access
+        takes_no_query = self.query is NOTHING
+
+        def call(**path: str) -> Response:
+            this = Call(services, access, request)
+            if takes_no_query and this.query:
+                NOTHING.read(this.query)
+            return view(this, **path)
+
+        return call
+
+
+class Call:
+    """One request on its way through a view."""
+
+    __slots__ = ("_access", "request", "services")
+
+    def __init__(self, services: Services, access: Access | None, request: Request) -> None:
+        self.services = services
+        self.request = request
+        self._access = access
+
+    @property
+    def query(self) -> str:
+        """The raw query string."""
+        return str(self.request.environ.get("QUERY_STRING", ""))
+
+    @property
+    def denies_personal_use(self) -> bool:
+        """Whether the browser sends Global Privacy Control."""
+        return self.request.environ.get("HTTP_SEC_GPC") == "1"
+
+    @property
+    def has_key(self) -> bool:
+        return "HTTP_AUTHORIZATION" in self.request.environ
+
+    def enter(self, customer: CustomerId | None = None) -> Visit:
+        """Make the request's one trip, and let it in or raise."""
+        if self._access is None:
+            raise TypeError("a route that is open to everybody has nobody to let in")
+        visit = self.services.entrance.enter(self._credentials(), self._access, customer)
+        if visit.met_unreadable_consent:
+            metrics.count_unreadable_consent()
+        return visit
+
+    def enter_for(self, customer_id: str) -> Visit:
+        """Let in a request about the customer in its path."""
+        return self.enter(CustomerId(self._path_id(customer_id, "customer_id")))
+
+    def item(self, item_id: str) -> ItemId:
+        """Return the item in the path."""
+        return ItemId(self._path_id(item_id, "item_id"))
+
+    def _path_id(self, text: str, field: str) -> str:
+        return path_id(text, field, self.request.environ["PATH_INFO"])
+
+    def _credentials(self) -> Credentials:
+        environ = self.request.environ
+        authorization: str = environ.get("HTTP_AUTHORIZATION", "")
+        if authorization[: len(BEARER)].lower() != BEARER:
+            raise no_such_key()
+        return Credentials(
+            authorization[len(BEARER) :].strip(" "), environ.get("HTTP_X_CUSTOMER_TOKEN")
+        )

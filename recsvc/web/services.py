@@ -1,0 +1,18 @@
+"""What the web layer calls. Handed to `create_app`; nothing here is made by it."""
+
+from dataclasses import dataclass
+
+from recsvc.config import Settings
+from recsvc.usecases.consents import ConsentDesk
+from recsvc.usecases.entrance import Entrance
+from recsvc.usecases.readiness import Readiness
+from recsvc.usecases.recommend import Recommender
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    entrance: Entrance
+    recommender: Recommender
+    consents: ConsentDesk
+    readiness: Readiness

@@ -1,0 +1,132 @@
+"""What each route costs inside one process, beside a floor in the same application.
+
+    python -m tests.bench.routes [--customers 20000] [--items 10000] [--rounds 15]
+
+The floor is authorized and makes the same trip to the store for the same customer, then
+answers constant bytes: what is above it is what recommending costs. No network and one
+thread; rounds alternate, medians are printed. Only the ratios mean something elsewhere.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response
+from werkzeug.test import EnvironBuilder
+
+from recsvc.config import Settings, models_root
+from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
+from recsvc.domain.consent import Purpose
+from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.model.versions import Versions
+from recsvc.model.writer import ManifestFacts, publish
+from recsvc.usecases.entrance import Access
+from recsvc.web.app import add_routes, create_app
+from recsvc.web.routes import Call, Route
+from recsvc.wiring import Stores, open_shelf, open_stores, services_of
+from tests.bench.synthetic import artifact
+
+SHOP = ShopName("bench")
+CUSTOMER, REFUSING = CustomerId("c7"), CustomerId("c8")
+PATHS = {
+    "floor": f"/floor/{CUSTOMER}",
+    "for_you": f"/v1/customers/{CUSTOMER}/recommendations",
+    "discover": f"/v1/customers/{CUSTOMER}/recommendations?slate=discover",
+    "for_you, n=100": f"/v1/customers/{CUSTOMER}/recommendations?n=100",
+    "no consent": f"/v1/customers/{REFUSING}/recommendations",
+    "item, similar": "/v1/items/item-0000042/recommendations",
+    "popular": "/v1/recommendations",
+    "consent GET": f"/v1/customers/{CUSTOMER}/consents",
+}
+CALLS_PER_ROUND = 200
+
+
+def floor(call: Call, customer_id: str) -> Response:
+    call.enter_for(customer_id)
+    return Response(b"x" * 1024, content_type="application/json")
+
+
+FLOOR = Route(
+    "GET", "/floor/<id:customer_id>", floor, "The trip and nothing else", Access(Scope.RECOMMEND)
+)
+
+
+@contextmanager
+def shop(customers: int, items: int) -> Iterator[tuple[Flask, str]]:
+    """Give the application of a synthetic shop, and a key for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data_dir=Path(folder))
+        with open_stores(settings) as stores:
+            key = _fill(stores, settings, customers, items)
+            shelf = open_shelf(settings, stores.secret)
+            shelf.refresh()
+            services = services_of(stores, shelf, [SHOP])
+            app = create_app(services)
+            add_routes(app, [FLOOR], services)
+            yield app, key
+
+
+def _fill(stores: Stores, settings: Settings, customers: int, items: int) -> str:
+    hasher = stores.hasher(SHOP)
+    facts = ManifestFacts(stores.secret.fingerprint(), seed=0)
+    versions = Versions(models_root(settings), SHOP)
+    publish(versions, artifact(hasher, customers, items), facts, now=datetime.now(UTC))
+    everything = dict.fromkeys(Purpose, True)
+    stores.consents.write(SHOP, hasher.key_of(CUSTOMER), everything)
+    stores.consents.write(SHOP, hasher.key_of(REFUSING), {Purpose.PERSONALIZATION: False})
+    return stores.api_keys.create(KeyKind.SECRET, SHOP, ALL_SCOPES).text
+
+
+def microseconds_per_call(app: Flask, environ: dict[str, Any]) -> float:
+    statuses: list[str] = []
+
+    def start_response(status: str, *_: Any) -> Callable[[bytes], Any]:
+        statuses.append(status)
+        return statuses.append  # type: ignore[return-value]
+
+    began = time.perf_counter()
+    for _ in range(CALLS_PER_ROUND):
+        b"".join(app(dict(environ), start_response))
+    spent = time.perf_counter() - began
+    if set(statuses) != {"200 OK"}:
+        raise SystemExit(f"{environ['PATH_INFO']} answered {set(statuses)}")
+    return spent / CALLS_PER_ROUND * 1e6
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--customers", type=int, default=20_000)
+    options.add_argument("--items", type=int, default=10_000)
+    options.add_argument("--rounds", type=int, default=15)
+    chosen = options.parse_args()
+    with shop(chosen.customers, chosen.items) as (app, key):
+        environs = {
+            name: EnvironBuilder(
+                path=path, headers={"Authorization": f"Bearer {key}"}
+            ).get_environ()
+            for name, path in PATHS.items()
+        }
+        rounds = [
+            {name: microseconds_per_call(app, environ) for name, environ in environs.items()}
+            for _ in range(chosen.rounds)
+        ]
+    _print([*rounds[1:]])
+
+
+def _print(rounds: list[dict[str, float]]) -> None:
+    """Print medians; the share is the floor's time over the route's, paired within rounds."""
+    print(f"{'route':<16}{'µs a call':>12}{'floor/route':>14}")
+    for name in PATHS:
+        cost = statistics.median(figures[name] for figures in rounds)
+        share = statistics.median(figures["floor"] / figures[name] for figures in rounds)
+        print(f"{name:<16}{cost:>12.0f}{share:>14.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""A shop of any size, skewed as shops are: few items take most purchases."""
+
+import numpy as np
+
+from recsvc.domain.identity import CustomerHasher
+from recsvc.domain.ids import CustomerId
+from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.model.artifact import Artifact, Ranked, TopList
+
+LIST_LENGTH = {
+    CustomerSlate.FOR_YOU: 100,
+    CustomerSlate.DISCOVER: 100,
+    CustomerSlate.BUY_AGAIN: 40,
+}
+NEIGHBOURS = 50
+TRENDING = 200
+SKEW = 0.8  # exponent of a Zipf-like choice of items
+
+
+def artifact(hasher: CustomerHasher, customers: int, items: int, seed: int = 0) -> Artifact:
+    """Make a model of random lists; its sizes are real, its taste is not."""
+    random = np.random.default_rng(seed)
+    keys = sorted(hasher.key_of(CustomerId(f"c{number}")) for number in range(customers))
+    slates = {
+        slate: _lists(random, customers, items, length) for slate, length in LIST_LENGTH.items()
+    }
+    return Artifact(
+        item_ids=sorted(f"item-{number:07d}" for number in range(items)),
+        customer_keys=keys,
+        slates=slates,
+        neighbours={slate: _lists(random, items, items, NEIGHBOURS) for slate in ItemSlate},
+        popular=_top(random, items, items),
+        trending=_top(random, items, min(TRENDING, items)),
+    )
+
+
+def _lists(random: np.random.Generator, rows: int, items: int, length: int) -> Ranked:
+    """Return one list per row: items a fixed stride apart, so that none stands twice."""
+    length = min(length, items)
+    first = (items * random.random(rows) ** (1 / (1 - SKEW))).astype(np.int64)[:, None]
+    chosen = (first + np.arange(length) * max(items // length, 1)) % items  # (rows, length)
+    scores = np.broadcast_to(np.linspace(1, 0.1, length, dtype=np.float32), chosen.shape)
+    because = np.full(chosen.size, ReasonCode.BECAUSE_YOU_BOUGHT, dtype=np.uint8)
+    return Ranked(
+        offsets=np.arange(rows + 1, dtype=np.int64) * length,
+        items=chosen.ravel(),
+        scores=scores.ravel(),
+        reasons=because,
+        reason_items=np.roll(chosen, 1, axis=1).ravel(),
+    )
+
+
+def _top(random: np.random.Generator, items: int, length: int) -> TopList:
+    return TopList(random.permutation(items)[:length], np.linspace(1, 0.01, length))

@@ -1,0 +1,161 @@
+"""A small grocery with answers known by construction, and a client that asks its service.
+
+Twelve items, popular in the order of their ids. Anna has lists; Bert is known to the model
+too; Zoe is a customer whom the model has never seen.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from recsvc.config import Settings, models_root
+from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
+from recsvc.domain.consent import Purpose
+from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.model.artifact import Artifact
+from recsvc.model.versions import Versions
+from recsvc.model.writer import ManifestFacts, publish
+from recsvc.stores.api_keys import NewKey
+from recsvc.usecases.customer_tokens import mint
+from recsvc.web.app import create_app
+from recsvc.wiring import Stores, open_shelf, services_of
+from tests.model_builders import Entry, neighbours, reasoned, top
+
+ANNA, BERT, ZOE = CustomerId("anna"), CustomerId("bert"), CustomerId("zoë")
+ITEMS = [f"item-{row:02d}" for row in range(12)]
+EVERYTHING: dict[str, bool] = {str(purpose): True for purpose in Purpose}
+
+BOUGHT, DUE = ReasonCode.BECAUSE_YOU_BOUGHT, ReasonCode.BUY_AGAIN_DUE
+LISTS: Mapping[CustomerId, Mapping[CustomerSlate, list[Entry]]] = {
+    ANNA: {
+        CustomerSlate.FOR_YOU: [(7, 0.9, BOUGHT, 3), (0, 0.8, DUE, -1)],
+        CustomerSlate.DISCOVER: [(7, 0.9, BOUGHT, 3)],
+        CustomerSlate.BUY_AGAIN: [(0, 0.8, DUE, -1), (1, 0.7, DUE, -1)],
+    },
+    BERT: {
+        CustomerSlate.FOR_YOU: [(11, 0.5, BOUGHT, 10)],
+        CustomerSlate.DISCOVER: [(11, 0.5, BOUGHT, 10)],
+        CustomerSlate.BUY_AGAIN: [],
+    },
+}
+
+
+def grocery(stores: Stores, shop: ShopName, first: str = ITEMS[0]) -> Artifact:
+    """Return the model; `first` renames the first item, so that two models differ."""
+    hasher = stores.hasher(shop)
+    known = sorted((hasher.key_of(customer), customer) for customer in LISTS)
+    none: list[list[int]] = [[] for _ in ITEMS]
+    return Artifact(
+        item_ids=[first, *ITEMS[1:]],
+        customer_keys=[key for key, _ in known],
+        slates={
+            slate: reasoned([LISTS[customer][slate] for _, customer in known])
+            for slate in CustomerSlate
+        },
+        neighbours={
+            ItemSlate.SIMILAR: neighbours([[5, 6], [0], *none[2:]]),
+            ItemSlate.BOUGHT_TOGETHER: neighbours([[9], *none[1:]]),
+        },
+        popular=top(*range(len(ITEMS))),
+        trending=top(4, 2),
+    )
+
+
+def publish_grocery(stores: Stores, shop: ShopName, first: str = ITEMS[0]) -> str:
+    facts = ManifestFacts(stores.secret.fingerprint(), seed=1)
+    versions = Versions(models_root(stores.settings), shop)
+    return publish(versions, grocery(stores, shop, first), facts, now=datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A secret key with every scope, and a publishable one."""
+
+    secret: NewKey
+    browser: NewKey
+
+    @classmethod
+    def made_for(cls, stores: Stores, shop: ShopName) -> "Keys":
+        return cls(
+            stores.api_keys.create(KeyKind.SECRET, shop, ALL_SCOPES),
+            stores.api_keys.create(KeyKind.PUBLISHABLE, shop, frozenset()),
+        )
+
+    @property
+    def signing_secret(self) -> str:
+        assert self.browser.signing_secret is not None
+        return self.browser.signing_secret
+
+    def token(self, customer: CustomerId) -> str:
+        key_id = self.browser.key.key_id
+        return mint(customer, key_id, self.signing_secret, datetime.now(UTC))
+
+
+class Service:
+    """One shop's service in this process, and short ways to ask it."""
+
+    def __init__(self, stores: Stores, shop: ShopName, settings: Settings | None = None) -> None:
+        self.stores, self.shop = stores, shop
+        self.keys = Keys.made_for(stores, shop)
+        self.shelf = open_shelf(stores.settings, stores.secret)
+        self.shelf.refresh()
+        self.services = services_of(stores, self.shelf, [shop])
+        if settings is not None:
+            self.services = replace(self.services, settings=settings)
+
+    @cached_property
+    def client(self) -> FlaskClient:
+        return create_app(self.services).test_client()
+
+    def secret_key(self, *scopes: Scope) -> str:
+        return self.stores.api_keys.create(KeyKind.SECRET, self.shop, frozenset(scopes)).text
+
+    def get(self, path: str, key: str | None = "", **headers: str) -> TestResponse:
+        """Ask with the secret key, with the one given, or with none (None)."""
+        return self.client.get(path, headers=self._headers(key, headers))
+
+    def as_browser(
+        self,
+        path: str,
+        customer: CustomerId | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> TestResponse:
+        """Ask with the publishable key, and with that customer's token if one is named."""
+        headers = dict(more or {})
+        if customer is not None:
+            headers["X-Customer-Token"] = self.keys.token(customer)
+        return self.get(path, self.keys.browser.text, **headers)
+
+    def put(self, path: str, body: object, key: str | None = "", **headers: str) -> TestResponse:
+        sent = body if isinstance(body, bytes | str) else json.dumps(body)
+        headers = {"Content-Type": "application/json", **headers}
+        return self.client.put(path, data=sent, headers=self._headers(key, headers))
+
+    def consent(self, customer: CustomerId, purposes: Mapping[str, bool] | None = None) -> None:
+        reply = self.put(f"/v1/customers/{customer}/consents", {"purposes": purposes or EVERYTHING})
+        assert reply.status_code == 200, reply.data
+
+    def _headers(self, key: str | None, more: Mapping[str, str]) -> dict[str, str]:
+        shown = self.keys.secret.text if key == "" else key
+        return dict(more) if shown is None else {"Authorization": f"Bearer {shown}", **more}
+
+
+def item_ids(reply: TestResponse) -> list[str]:
+    assert reply.json is not None
+    return [item["item_id"] for item in reply.json["items"]]
+
+
+def without(answer: bytes, *names: str) -> dict[str, Any]:
+    """Return an answer without some of its members, the rest in the order it was sent."""
+    return {name: value for name, value in json.loads(answer).items() if name not in names}
+
+
+def rows(*numbers: int) -> list[str]:
+    return [ITEMS[number] for number in numbers]

@@ -1,0 +1,239 @@
+"""Consent over HTTP: what can be written, what is shown, and how soon it is in force."""
+
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+
+import pytest
+from prometheus_client import REGISTRY
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from recsvc.stores import redis_keys
+from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
+
+PATH = "/v1/customers/anna/consents"
+PURPOSES = ["personalization", "offers", "email", "analytics", "training"]
+NOBODY_SAID = {
+    "state": "unknown",
+    "at": None,
+    "expires_at": None,
+    "policy_version": None,
+    "source": None,
+}
+
+
+def test_every_purpose_is_shown_and_unknown_at_first(service: Service) -> None:
+    """A customer of whom nothing is known is shown, not a 404."""
+    reply = service.get(PATH)
+
+    assert (reply.status_code, reply.json) == (
+        200,
+        {"purposes": dict.fromkeys(PURPOSES, NOBODY_SAID)},
+    )
+
+
+def test_a_write_answers_what_a_read_then_shows(service: Service) -> None:
+    """Only the named purposes change; labels and the time are kept."""
+    said = {"purposes": {"email": True, "offers": False}, "policy_version": "v2", "source": "shop"}
+    before = datetime.now(UTC) - timedelta(seconds=1)
+
+    written = service.put(PATH, said)
+    shown = service.get(PATH)
+
+    assert written.status_code == 200
+    assert written.json == shown.json
+    assert shown.json is not None
+    email, offers = shown.json["purposes"]["email"], shown.json["purposes"]["offers"]
+    assert (email["state"], offers["state"]) == ("granted", "denied")
+    assert (email["policy_version"], email["source"], email["expires_at"]) == ("v2", "shop", None)
+    assert before <= datetime.fromisoformat(email["at"]) <= datetime.now(UTC)
+    assert shown.json["purposes"]["training"] == NOBODY_SAID
+
+
+def test_a_withdrawal_is_in_force_on_the_next_request(service: Service) -> None:
+    """Grant, see it; withdraw, see it; and the state says that there was a grant."""
+    list_path = "/v1/customers/anna/recommendations"
+    seen = []
+    for granted in (True, False, True, False):
+        service.put(PATH, {"purposes": {"personalization": granted}})
+        reply = service.get(list_path)
+        assert reply.json is not None
+        seen.append(reply.json["personalized"])
+    shown = service.get(PATH)
+
+    assert seen == [True, False, True, False]
+    assert shown.json is not None
+    assert shown.json["purposes"]["personalization"]["state"] == "withdrawn"
+
+
+def test_consent_of_one_customer_is_not_anothers(service: Service) -> None:
+    """Anna's yes says nothing about Bert."""
+    service.consent(ANNA)
+
+    reply = service.get(f"/v1/customers/{BERT}/recommendations")
+
+    assert reply.json is not None
+    assert reply.json["personalized"] is False
+
+
+def test_consent_in_one_shop_is_not_consent_in_another(
+    service: Service, bare_service: Service
+) -> None:
+    """The key decides the shop."""
+    other = Service(service.stores, type(service.shop)(f"{service.shop}-b"))
+    service.consent(ANNA)
+
+    reply = other.get(PATH)
+
+    assert reply.json is not None
+    assert reply.json["purposes"]["email"] == NOBODY_SAID
+
+
+@pytest.mark.parametrize("value", ["true", 1, 0, None, "", [], {}, 1.0], ids=repr)
+def test_only_true_and_false_are_consent(service: Service, value: object) -> None:
+    """Nothing that looks like a yes is one, and the state does not change."""
+    service.consent(ANNA, {"email": False})
+    before = service.get(PATH).json
+
+    reply = service.put(PATH, {"purposes": {"offers": True, "email": value}})
+
+    assert (reply.status_code, reply.content_type) == (400, "application/problem+json")
+    assert reply.json is not None
+    assert [error["field"] for error in reply.json["errors"]] == ["purposes.email"]
+    assert service.get(PATH).json == before
+
+
+def test_an_unknown_purpose_is_refused_with_the_list_of_those_there_are(service: Service) -> None:
+    """And nothing of that call is written."""
+    reply = service.put(PATH, {"purposes": {"email": True, "newsletter": True}})
+
+    assert reply.status_code == 400
+    assert reply.json is not None
+    (error,) = reply.json["errors"]
+    assert error["field"] == "purposes.newsletter"
+    assert all(purpose in error["detail"] for purpose in PURPOSES)
+    assert service.get(PATH).json == {"purposes": dict.fromkeys(PURPOSES, NOBODY_SAID)}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"", "body"),
+        (b"{", "body"),
+        (b"null", "body"),
+        (b"[]", "body"),
+        (b"{}", "purposes"),
+        (b'{"purposes": {}}', "purposes"),
+        (b'{"purposes": []}', "purposes"),
+        (b'{"purposes": {"email": true}, "purpose": 1}', "purpose"),
+        (b'{"purposes": {"email": true}, "source": ""}', "source"),
+        (b'{"purposes": {"email": true}, "policy_version": 2}', "policy_version"),
+        (b'{"purposes": {"email": true, "email": false}}', "body"),
+        (b'{"purposes": {"email": NaN}}', "body"),
+        (b'{"purposes": {"email": -Infinity}}', "body"),
+        (b'{"purposes": {"email": 1e999}}', "body"),
+        (b'{"purposes": {"email": %s}}' % (b"1" * 5000), "body"),
+        (b'{"purposes": {"email": true}, "source": "\\ud800"}', "body"),
+        (b'{"purposes": {"\\udfff": true}}', "body"),
+        (b'{"purposes": {"email": true}, "source": "\xff"}', "body"),
+        (b'\xef\xbb\xbf{"purposes": {"email": true}}', "body"),
+        ('{"purposes": {"email": true}}'.encode("utf-16"), "body"),
+        (b"[" * 60_000, "body"),
+        (b'{"a":' * 12_000, "body"),
+    ],
+)
+def test_bodies_that_two_parsers_could_read_differently_are_refused(
+    grocery_service: Service, body: bytes, field: str
+) -> None:
+    """400 with the field that is wrong, never a 500, and nothing is written."""
+    reply = grocery_service.put(PATH, body)
+
+    assert (reply.status_code, reply.content_type) == (400, "application/problem+json")
+    assert reply.json is not None
+    assert [error["field"] for error in reply.json["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": ""}, 415),
+        ({"Content-Type": "application/x-ndjson"}, 415),
+        ({"Content-Type": "application/json; charset=utf-8"}, 200),
+        ({"Content-Encoding": "gzip"}, 415),
+    ],
+    ids=str,
+)
+def test_bodies_are_plain_json(service: Service, headers: dict[str, str], status: int) -> None:
+    """Anything else is 415: it is not guessed at."""
+    reply = service.put(PATH, {"purposes": EVERYTHING}, **headers)
+
+    assert reply.status_code == status
+
+
+def test_a_body_over_the_limit_is_413_with_and_without_its_length(service: Service) -> None:
+    """64 KiB are read, and no byte more."""
+    body = b'{"purposes": {"email": true}}'
+    largest = body + b" " * (64 * 1024 - len(body))
+
+    stated = [service.put(PATH, sent).status_code for sent in (largest, largest + b" ")]
+    unstated = [_put_chunked(service, sent) for sent in (largest, largest + b" " * 9000)]
+
+    assert (stated, unstated) == ([200, 413], [200, 413])
+
+
+def _put_chunked(service: Service, body: bytes) -> int:
+    """Send a body as a server passes one on that came in chunks: without a length."""
+    environ = EnvironBuilder(PATH, method="PUT", input_stream=BytesIO(body)).get_environ()
+    environ["HTTP_AUTHORIZATION"] = f"Bearer {service.keys.secret.text}"
+    environ |= {"CONTENT_TYPE": "application/json", "wsgi.input_terminated": True}
+    del environ["CONTENT_LENGTH"]
+    _, status, _ = run_wsgi_app(service.client.application, environ)
+    return int(status.split()[0])
+
+
+def test_a_record_that_cannot_be_read_denies_and_is_not_shown(service: Service) -> None:
+    """Something else stands under the customer's key: generic, and 503 on the consent routes."""
+    key = redis_keys.customer(service.shop, service.stores.hasher(service.shop).key_of(ANNA))
+    service.stores.connections.writes.set(key, "granted")
+
+    listed = service.get("/v1/customers/anna/recommendations")
+    shown = service.get(PATH)
+    written = service.put(PATH, {"purposes": {"email": True}})
+
+    assert listed.json is not None
+    assert (listed.status_code, listed.json["personalized"]) == (200, False)
+    assert (shown.status_code, written.status_code) == (503, 503)
+
+
+def test_a_purpose_that_cannot_be_read_denies_and_is_counted(service: Service) -> None:
+    """The others still stand."""
+    service.consent(ANNA)
+    key = redis_keys.customer(service.shop, service.stores.hasher(service.shop).key_of(ANNA))
+    service.stores.connections.writes.hset(key, "purpose:personalization", "perhaps")
+    before = _unreadable()
+
+    listed = service.get("/v1/customers/anna/recommendations")
+    shown = service.get(PATH)
+
+    assert listed.json is not None
+    assert shown.json is not None
+    assert (listed.json["personalized"], listed.json["fallback"]) == (False, "no_consent")
+    assert shown.json["purposes"]["email"]["state"] == "granted"
+    assert shown.json["purposes"]["personalization"]["state"] == "unknown"
+    assert _unreadable() == before + 2
+
+
+def test_answers_about_consent_are_kept_by_nobody(service: Service) -> None:
+    """`private, no-store`, refusals included."""
+    replies = [
+        service.get(PATH),
+        service.put(PATH, {"purposes": EVERYTHING}),
+        service.put(PATH, {}),
+        service.get(PATH, key=None),
+    ]
+
+    assert [reply.headers["Cache-Control"] for reply in replies] == ["private, no-store"] * 4
+
+
+def _unreadable() -> float:
+    return REGISTRY.get_sample_value("recsvc_unreadable_consents_total") or 0.0

@@ -1,0 +1,236 @@
+"""Who reaches what: scopes, publishable keys, customer tokens, revocation."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+
+from recsvc.domain.api_keys import KeyKind, Scope
+from recsvc.usecases.customer_tokens import mint
+from tests.contract.grocery import ANNA, BERT, ZOE, Service
+
+LISTS = "/v1/customers/anna/recommendations"
+CONSENTS = "/v1/customers/anna/consents"
+
+
+@pytest.mark.parametrize(
+    ("path", "scope"),
+    [
+        (LISTS, Scope.RECOMMEND),
+        ("/v1/items/item-00/recommendations", Scope.RECOMMEND),
+        ("/v1/recommendations", Scope.RECOMMEND),
+        (CONSENTS, Scope.CONSENT),
+        ("/metrics", Scope.OPS),
+        ("/readyz", Scope.OPS),
+    ],
+)
+def test_a_secret_key_needs_the_routes_scope(service: Service, path: str, scope: Scope) -> None:
+    """The scope opens it; all others together do not."""
+    right = service.secret_key(scope)
+    wrong = service.secret_key(*(other for other in Scope if other is not scope))
+
+    replies = [service.get(path, key) for key in (right, wrong)]
+
+    assert [reply.status_code for reply in replies] == [200, 403]
+    assert replies[1].json is not None
+    assert replies[1].json["code"] == "missing_scope"
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer x",
+        "Basic eA==",
+        "Bearer sk_default_" + "A" * 43,
+        "Bearer sk_no-such-shop_" + "A" * 43,
+        "Bearer pk_default_" + "A" * 43,
+        "Bearer \xff",
+    ],
+)
+@pytest.mark.parametrize("path", [LISTS, CONSENTS, "/v1/recommendations", "/metrics"])
+def test_without_a_valid_key_every_refusal_is_the_same(
+    grocery_service: Service, path: str, authorization: str | None
+) -> None:
+    """No key, no key at all, a key of no shop: 401, and not a byte tells them apart."""
+    headers = {} if authorization is None else {"Authorization": authorization}
+
+    reply = grocery_service.client.get(path, headers=headers)
+
+    assert reply.status_code == 401
+    assert reply.headers["WWW-Authenticate"] == "Bearer"
+    assert reply.data == grocery_service.client.get("/v1/recommendations").data
+
+
+def test_the_scheme_may_be_written_in_any_case(grocery_service: Service) -> None:
+    """As RFC 9110 says of every authentication scheme."""
+    authorization = f"bEARER {grocery_service.keys.secret.text}"
+
+    reply = grocery_service.client.get(
+        "/v1/recommendations", headers={"Authorization": authorization}
+    )
+
+    assert reply.status_code == 200
+
+
+def test_a_key_of_another_shop_opens_that_shop_only(
+    grocery_service: Service, service: Service
+) -> None:
+    """The key decides the shop: its text cannot be changed to name another."""
+    text = service.keys.secret.text.replace(service.shop, grocery_service.shop)
+
+    reply = grocery_service.get("/v1/recommendations", text)
+
+    assert reply.status_code == 401
+
+
+def test_a_revoked_key_opens_nothing_from_the_next_request_on(service: Service) -> None:
+    """Revocation is in force after its acknowledgement, in a worker that knew the key."""
+    keys = [service.keys.secret, service.keys.browser]
+    before = [service.get("/v1/recommendations", made.text).status_code for made in keys]
+    for made in keys:
+        service.stores.api_keys.revoke(service.shop, made.key.key_id)
+
+    after = [service.get("/v1/recommendations", made.text).status_code for made in keys]
+
+    assert (before, after) == ([200, 200], [401, 401])
+
+
+def test_a_key_that_was_made_after_the_start_is_known_at_once(service: Service) -> None:
+    """The worker catches up on the request that shows it."""
+    reply = service.get("/v1/recommendations", service.secret_key(Scope.RECOMMEND))
+
+    assert reply.status_code == 200
+
+
+def test_a_publishable_key_reaches_the_anonymous_routes_and_no_others(
+    grocery_service: Service,
+) -> None:
+    """Without a token there is no customer to act for."""
+    paths = ["/v1/recommendations", "/v1/items/item-00/recommendations"]
+    closed = [LISTS, CONSENTS, "/metrics", "/readyz"]
+
+    opened = [grocery_service.as_browser(path).status_code for path in paths]
+    refused = [grocery_service.as_browser(path).status_code for path in closed]
+
+    assert (opened, refused) == ([200, 200], [403, 403, 403, 403])
+
+
+def test_a_customer_token_opens_that_customers_lists_and_consent(service: Service) -> None:
+    """Also to write it."""
+    headers = {"X-Customer-Token": service.keys.token(ANNA)}
+    written = service.put(
+        CONSENTS, {"purposes": {"personalization": True}}, service.keys.browser.text, **headers
+    )
+
+    read = service.as_browser(CONSENTS, ANNA)
+    listed = service.as_browser(LISTS, ANNA)
+
+    assert [reply.status_code for reply in (written, read, listed)] == [200, 200, 200]
+    assert listed.json is not None
+    assert listed.json["personalized"] is True
+
+
+@pytest.mark.parametrize("path", ["recommendations", "consents"])
+def test_every_other_customer_is_the_same_403(service: Service, path: str) -> None:
+    """Consenting, known or never seen: the refusal is byte for byte that without a token."""
+    service.consent(BERT)
+
+    others = [
+        service.as_browser(f"/v1/customers/{other}/{path}", ANNA) for other in (BERT, ZOE, "nobody")
+    ]
+    tokenless = service.as_browser(f"/v1/customers/{BERT}/{path}")
+
+    assert [reply.status_code for reply in others] == [403, 403, 403]
+    assert {reply.data for reply in others} == {tokenless.data}
+
+
+def test_a_token_may_name_its_key_by_the_keys_text(service: Service) -> None:
+    """What a browser holds is the text, so a shop may know the key by that alone."""
+    browser = service.keys.browser
+    token = mint(ANNA, browser.text, service.keys.signing_secret, datetime.now(UTC))
+
+    reply = service.get(LISTS, browser.text, **{"X-Customer-Token": token})
+
+    assert reply.status_code == 200
+
+
+def _token(service: Service, /, kid: str = "", secret: str = "", **claims: Any) -> str:
+    now = int(datetime.now(UTC).timestamp())
+    said = {"sub": ANNA, "iat": now, "exp": now + 60, **claims}
+    signing = secret or service.keys.signing_secret
+    return jwt.encode(
+        {name: value for name, value in said.items() if value is not ...},
+        signing,
+        headers={"kid": kid or service.keys.browser.key.key_id},
+    )
+
+
+NOW = int(datetime.now(UTC).timestamp())
+BAD_TOKENS: dict[str, Callable[[Service], str]] = {
+    "empty": lambda _: "",
+    "no JWT": lambda _: "a.b.c",
+    "long": lambda _: "a" * 10_000,
+    "not ASCII": lambda _: "\xff.\xff.\xff",
+    "other secret": lambda service: _token(service, secret="x" * 43),
+    "other kid": lambda service: _token(service, kid="pk-0000000000000000"),
+    "no kid": lambda service: jwt.encode(
+        {"sub": ANNA, "iat": NOW, "exp": NOW + 60}, service.keys.signing_secret
+    ),
+    "unsigned": lambda service: jwt.encode(
+        {"sub": ANNA, "iat": NOW, "exp": NOW + 60},
+        "",
+        "none",
+        {"kid": service.keys.browser.key.key_id},
+    ),
+    "expired": lambda service: _token(service, iat=NOW - 600, exp=NOW - 60),
+    "too long a life": lambda service: _token(service, exp=NOW + 3600),
+    "not yet": lambda service: _token(service, iat=NOW + 300, exp=NOW + 400),
+    "not before": lambda service: _token(service, nbf=NOW + 300),
+    "no exp": lambda service: _token(service, exp=...),
+    "no iat": lambda service: _token(service, iat=...),
+    "no sub": lambda service: _token(service, sub=...),
+    "endless": lambda service: _token(service, exp=float("inf")),
+    "exp is text": lambda service: _token(service, exp="9999999999"),
+    "exp before iat": lambda service: _token(service, iat=NOW, exp=NOW - 1),
+    "sub is no id": lambda service: _token(service, sub=".."),
+}
+
+
+@pytest.mark.parametrize("make", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
+@pytest.mark.filterwarnings("ignore:.*:jwt.warnings.InsecureKeyLengthWarning")
+def test_every_bad_token_is_the_same_401(
+    grocery_service: Service, make: Callable[[Service], str]
+) -> None:
+    """Whatever is wrong with it, the answer does not help to mend it."""
+    browser = grocery_service.keys.browser.text
+    reference = grocery_service.get(LISTS, browser, **{"X-Customer-Token": "x"})
+
+    reply = grocery_service.get(LISTS, browser, **{"X-Customer-Token": make(grocery_service)})
+
+    assert (reply.status_code, reply.data) == (401, reference.data)
+
+
+def test_a_token_of_another_key_of_the_shop_is_refused(service: Service) -> None:
+    """Each publishable key has a signing secret of its own."""
+    other = service.stores.api_keys.create(KeyKind.PUBLISHABLE, service.shop, frozenset())
+
+    reply = service.get(LISTS, other.text, **{"X-Customer-Token": service.keys.token(ANNA)})
+
+    assert reply.status_code == 401
+
+
+def test_clocks_may_differ_a_little(service: Service) -> None:
+    """A token of a shop whose clock is seconds ahead is good."""
+    browser = service.keys.browser
+    ahead = datetime.now(UTC) + timedelta(seconds=5)
+    token = mint(ANNA, browser.key.key_id, service.keys.signing_secret, ahead)
+
+    reply = service.get(LISTS, browser.text, **{"X-Customer-Token": token})
+
+    assert reply.status_code == 200

@@ -1,0 +1,133 @@
+"""When the store is away: popular items from the artifact, and no word about consent."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from recsvc.config import Settings
+from recsvc.domain.api_keys import Scope
+from recsvc.domain.ids import ShopName
+from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.wiring import stores_at
+from tests.contract.grocery import ANNA, Service, item_ids, publish_grocery, rows, without
+
+PATIENCE_SECONDS = 10
+LISTS = "/v1/customers/anna/recommendations?n=3"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A grocery with a server of its own, which may be stopped."""
+
+    server: EmbeddedValkey
+    service: Service
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    settings = Settings(data_dir=tmp_path)
+    server = EmbeddedValkey(tmp_path)
+    stores = stores_at(settings, server.join())
+    shop = ShopName("default")
+    publish_grocery(stores, shop)
+    service = Service(stores, shop)
+    service.consent(ANNA)
+    yield Deployment(server, service)
+    stores.connections.close()
+    server.leave()
+
+
+def test_recommendations_outlive_the_store(deployment: Deployment) -> None:
+    """200 on every route, popular and anonymous, for keys that the worker knows."""
+    generic = deployment.service.get("/v1/recommendations?n=3")
+    deployment.server.leave()
+
+    replies = [
+        deployment.service.get(path)
+        for path in (LISTS, "/v1/items/item-00/recommendations?n=3", "/v1/recommendations?n=3")
+    ]
+    browser = deployment.service.as_browser(LISTS, ANNA)
+
+    assert [reply.status_code for reply in replies] == [200, 200, 200]
+    assert [item_ids(reply) for reply in replies] == [rows(0, 1, 2), rows(5, 6, 1), rows(0, 1, 2)]
+    assert [reply.json and reply.json["fallback"] for reply in replies] == [
+        "store_unavailable",
+        None,
+        None,
+    ]
+    assert browser.json is not None
+    assert browser.json["fallback"] is None
+    names = ("recommendation_id", "fallback")
+    assert without(replies[0].data, *names) == without(generic.data, *names)
+
+
+def test_an_answer_without_the_store_is_in_time(deployment: Deployment) -> None:
+    """Within the deadline at first, and in no time once the worker knows."""
+    deployment.server.leave()
+    took = []
+    for _ in range(20):
+        started = time.perf_counter()
+        deployment.service.get(LISTS)
+        took.append(time.perf_counter() - started)
+
+    assert max(took) < 1.0
+    assert sorted(took)[10] < 0.2
+
+
+def test_consent_is_neither_written_nor_shown(deployment: Deployment) -> None:
+    """503 with Retry-After: an acknowledgement would be a lie."""
+    deployment.server.leave()
+    path = "/v1/customers/anna/consents"
+
+    replies = [
+        deployment.service.get(path),
+        deployment.service.put(path, {"purposes": {"personalization": False}}),
+    ]
+
+    assert [reply.status_code for reply in replies] == [503, 503]
+    assert [reply.json and reply.json["code"] for reply in replies] == ["store_unavailable"] * 2
+    assert [reply.headers["Retry-After"] for reply in replies] == ["1", "1"]
+
+
+def test_keys_are_still_judged(deployment: Deployment) -> None:
+    """On what the worker last knew: a stranger's key opens nothing in an outage."""
+    narrow = deployment.service.secret_key(Scope.CONSENT)
+    known = deployment.service.get("/v1/recommendations", narrow).status_code
+    deployment.server.leave()
+
+    refused = [
+        deployment.service.get("/v1/recommendations", key).status_code
+        for key in (narrow, "sk_default_" + "A" * 43)
+    ]
+
+    assert (known, refused) == (403, [403, 401])
+
+
+def test_readiness_tells_of_it(deployment: Deployment) -> None:
+    """503 with the code, for the balancer and for the operator."""
+    deployment.server.leave()
+
+    public = deployment.service.get("/readyz", key=None)
+
+    assert public.status_code == 503
+    assert public.json is not None
+    assert public.json["codes"] == ["store_unavailable"]
+    assert set(public.json) == {"type", "title", "status", "code", "detail", "errors", "codes"}
+
+
+def test_the_service_recovers_by_itself(deployment: Deployment) -> None:
+    """Personal again soon after the store is back, with no restart, and consent was kept."""
+    deployment.server.leave()
+    for _ in range(10):
+        deployment.service.get(LISTS)
+    deployment.server.join()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    personal = False
+    while not personal and time.monotonic() < deadline:
+        reply = deployment.service.get(LISTS)
+        personal = bool(reply.json and reply.json["personalized"])
+
+    assert personal

@@ -1,0 +1,239 @@
+"""`recsvc serve` as a process with two workers: what only shows on a real socket."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from recsvc.config import Settings
+from recsvc.domain.ids import ShopName
+from recsvc.wiring import Stores, open_stores
+from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
+from tests.e2e.processes import Client, Server, command, eventually, serving
+
+SHOP = ShopName("default")
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Running:
+    data_dir: Path
+    stores: Stores
+    server: Server
+    key: str
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    data_dir = tmp_path_factory.mktemp("serve")
+    made = _recsvc(data_dir, "keys", "create", "--scope", "all", "--json")
+    with open_stores(Settings(data_dir=data_dir)) as stores:
+        publish_grocery(stores, SHOP)
+        with serving(data_dir, workers=WORKERS) as server:
+            yield Running(data_dir, stores, server, json.loads(made.stdout)["key"])
+
+
+@contextmanager
+def connections(running: Running, number: int) -> Iterator[list[Client]]:
+    """Give keep-alive connections, which the kernel spreads over the workers."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(closing(running.server.client(running.key))) for _ in range(number)
+        ]
+
+
+def _recsvc(data_dir: Path, *words: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    return command("recsvc.cli.main", *words, data_dir=data_dir, expect=expect)
+
+
+def raw(running: Running, target: bytes) -> tuple[int, bytes]:
+    """Send a request line with exactly these bytes; return the status and the body."""
+    with socket.create_connection(("127.0.0.1", running.server.port), timeout=10) as connection:
+        connection.sendall(
+            b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer %s\r\n\r\n"
+            % (target, running.key.encode())
+        )
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split(b" ")[1]), body
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"", b".", b"..", b"%2e%2e", b"a%2Fb", b"a//b", b"%00", b"%ff", b"%0d%0a", b"a" * 129]
+)
+def test_the_server_hands_wrong_ids_on_to_be_refused(running: Running, wrong: bytes) -> None:
+    """Nothing between the socket and the rule for ids tidies them up."""
+    status, body = raw(running, b"/v1/customers/%s/recommendations" % wrong)
+
+    assert (status, json.loads(body)["code"]) == (400, "bad_id")
+
+
+@pytest.mark.parametrize("query", [b"n=%D9%A1", b"n=+5", b"n=%ff", b"n=5&n=7", "n=١".encode()])
+def test_the_server_hands_query_bytes_on_as_they_are(running: Running, query: bytes) -> None:
+    """Percent signs, plus signs and bytes beyond ASCII."""
+    status, body = raw(running, b"/v1/recommendations?" + query)
+
+    assert (status, json.loads(body)["errors"][0]["field"]) == (400, "n")
+
+
+def test_the_metrics_of_all_workers_are_added_up(running: Running) -> None:
+    """After 60 answers over many connections, whichever worker is asked says 60 more."""
+    before = _items_answered(running)
+    for _ in range(60):
+        assert raw(running, b"/v1/items/item-00/recommendations")[0] == 200
+
+    after = [_items_answered(running) for _ in range(6)]
+
+    assert after == [before + 60] * 6
+
+
+def _items_answered(running: Running) -> float:
+    _, body = raw(running, b"/metrics")
+    return sum(
+        found.value
+        for family in text_string_to_metric_families(body.decode())
+        for found in family.samples
+        if found.name == "recsvc_requests_total" and found.labels["route"] == "recommend_for_item"
+    )
+
+
+def test_a_new_model_is_served_within_two_seconds_and_no_request_fails(running: Running) -> None:
+    """Requests run on several connections while a version is published."""
+    statuses: list[int] = []
+    versions: list[str] = []
+    stop = threading.Event()
+
+    def ask(clients: list[Client]) -> None:
+        for client in clients:
+            reply = client.get("/v1/recommendations?n=5")
+            statuses.append(reply.status)
+            versions.append(reply.json["model_version"])
+
+    def keep_asking(clients: list[Client]) -> None:
+        while not stop.is_set():
+            ask(clients)
+
+    with connections(running, 4) as clients:
+        asking = threading.Thread(target=keep_asking, args=(clients,))
+        asking.start()
+        published = publish_grocery(running.stores, SHOP, first="a-novelty")
+        stop.wait(2.0)
+        stop.set()
+        asking.join()
+        versions.clear()
+        ask(clients)
+
+    assert set(statuses) == {200}
+    assert set(versions) == {published}
+
+
+def test_a_withdrawal_through_one_connection_is_seen_on_every_other(running: Running) -> None:
+    """No worker keeps consent."""
+    path = f"/v1/customers/{ANNA}"
+    seen = []
+    with connections(running, 6) as clients:
+        for granted in (True, False, True, False):
+            purposes = dict.fromkeys(EVERYTHING, granted)
+            clients[0].ask("PUT", f"{path}/consents", {"purposes": purposes})
+            answers = [client.get(f"{path}/recommendations").json for client in clients]
+            seen.append({answer["personalized"] for answer in answers})
+
+    assert seen == [{True}, {False}, {True}, {False}]
+
+
+def test_many_idle_connections_do_not_starve_others(running: Running) -> None:
+    """A pool of keep-alive connections is what every backend holds."""
+    with connections(running, 150) as idle:
+        answered = {client.get("/livez").status for client in idle}
+
+        status, _ = raw(running, b"/v1/recommendations")
+
+    assert (answered, status) == ({200}, 200)
+
+
+def test_a_taken_port_is_one_clear_line(running: Running) -> None:
+    """Not a second service that shares the port in silence."""
+    port = running.server.port
+
+    refused = _recsvc(running.data_dir, "serve", "--port", str(port), expect=2)
+
+    assert f"cannot listen at 127.0.0.1:{port}" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert raw(running, b"/livez")[0] == 200
+
+
+def test_without_a_key_there_is_no_start(tmp_path: Path) -> None:
+    """Nobody could ask anything; the line names the command that helps."""
+    refused = _recsvc(tmp_path, "serve", "--port", "8000", expect=2)
+
+    assert "recsvc keys create --scope all" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_log_is_json_without_customer_ids(running: Running) -> None:
+    """Every line of the workers can be read by a machine, and names nobody."""
+    raw(running, b"/v1/customers/who-is-it/recommendations")
+
+    lines = [line for line in running.server.log.read_text().splitlines() if line.startswith("{")]
+
+    assert all("event" in json.loads(line) for line in lines)
+    assert not [line for line in lines if "who-is-it" in line]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_the_service_ends_cleanly(tmp_path: Path, number: int) -> None:
+    """Exit code 0, no process left, no folder of metrics left, and the data is there again."""
+    key = json.loads(_recsvc(tmp_path, "keys", "create", "--scope", "all", "--json").stdout)["id"]
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    with serving(tmp_path, workers=WORKERS, TMPDIR=str(folder)) as server:
+        workers = _worker_pids(server)
+        server.process.send_signal(number)
+        code = server.process.wait(30)
+
+    assert code == 0, server.log.read_text()
+    assert len(workers) == WORKERS
+    assert not [pid for pid in workers if _lives(pid)]
+    assert not list(folder.glob("recsvc-metrics-*"))
+    listed = json.loads(_recsvc(tmp_path, "keys", "list", "--json").stdout)
+    assert [entry["id"] for entry in listed] == [key]
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """kill -9 leaves no worker behind that nobody would stop; the next start works."""
+    _recsvc(tmp_path, "keys", "create", "--scope", "all")
+    with serving(tmp_path, workers=WORKERS) as server:
+        workers = _worker_pids(server)
+        os.kill(server.process.pid, signal.SIGKILL)
+        server.process.wait(30)
+        eventually(lambda: not [pid for pid in workers if _lives(pid)], "all workers are gone")
+
+    with serving(tmp_path) as server, closing(server.client()) as client:
+        assert client.get("/livez").status == 200
+
+
+def _worker_pids(server: Server) -> set[int]:
+    def both() -> set[int]:
+        found = re.findall(r"worker-\d+ with PID: (\d+)", server.log.read_text())
+        return set(map(int, found)) if len(found) == WORKERS else set()
+
+    pids: set[int] = eventually(both, "both workers were started")
+    return pids
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"

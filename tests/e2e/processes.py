@@ -1,0 +1,147 @@
+"""Starting the project's own commands as processes, as its users do."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+PATIENCE_SECONDS = 60
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(data_dir: Path, **more: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if "RECSVC" not in name}
+    return inherited | {"RECSVC_DATA_DIR": str(data_dir), "OPENBLAS_NUM_THREADS": "1"} | more
+
+
+def command(
+    module: str, *words: str, data_dir: Path, expect: int = 0, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run one command of ours to its end and insist on its exit code."""
+    run = subprocess.run(
+        [sys.executable, "-m", module, *words],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=PATIENCE_SECONDS * 3,
+        env=environment(data_dir, **more),
+    )
+    assert run.returncode == expect, f"{words}: exit {run.returncode}\n{run.stdout}\n{run.stderr}"
+    return run
+
+
+def recsvc(*words: str, data_dir: Path, **more: Any) -> subprocess.CompletedProcess[str]:
+    return command("recsvc.cli.main", *words, data_dir=data_dir, **more)
+
+
+def recsvc_train(*words: str, data_dir: Path, **more: Any) -> subprocess.CompletedProcess[str]:
+    return command("training.cli", *words, data_dir=data_dir, **more)
+
+
+def eventually(condition: Any, what: str) -> Any:
+    """Return the condition's first true value, or fail once patience is out."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"never came true: {what}")
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Client:
+    """One keep-alive connection, so that one worker answers everything asked through it."""
+
+    def __init__(self, port: int, key: str | None = None) -> None:
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        self._key = key
+
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        sent = dict(headers or {})
+        if self._key:
+            sent.setdefault("Authorization", f"Bearer {self._key}")
+        payload = None
+        if body is not None:
+            payload = json.dumps(body)
+            sent.setdefault("Content-Type", "application/json")
+        self._connection.request(method, path, payload, sent)
+        response = self._connection.getresponse()
+        return Reply(response.status, dict(response.getheaders()), response.read())
+
+    def get(self, path: str, **headers: str) -> Reply:
+        return self.ask("GET", path, headers=headers)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running `recsvc serve`."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+    clients: list[Client] = field(default_factory=list)
+
+    def client(self, key: str | None = None) -> Client:
+        """Return a connection of its own; it is closed when the server stops."""
+        self.clients.append(Client(self.port, key))
+        return self.clients[-1]
+
+    def answers(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"the server has stopped:\n{self.log.read_text()}")
+        try:
+            return self.client().get("/livez").status == 200
+        except OSError:
+            return False
+
+
+@contextlib.contextmanager
+def serving(data_dir: Path, *words: str, workers: int = 1, **more: str) -> Iterator[Server]:
+    """Serve the data folder on a free port until the block ends."""
+    port = free_port()
+    log = data_dir / f"serve-{port}.log"
+    options = ["--port", str(port), "--workers", str(workers), *words]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "recsvc.cli.main", "serve", *options],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment(data_dir, **more),
+        )
+    server = Server(port, process, log)
+    try:
+        eventually(server.answers, "the server answers /livez")
+        yield server
+    finally:
+        for client in server.clients:
+            client.close()
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)

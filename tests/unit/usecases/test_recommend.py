@@ -1,0 +1,116 @@
+"""The recommender alone: no store, no HTTP, a model built by hand."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from recsvc.domain.api_keys import ApiKey, KeyKind
+from recsvc.domain.consent import NO_CONSENT, ConsentRecord, Purpose, PurposeConsent
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import ItemId, ShopName
+from recsvc.domain.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
+from recsvc.model.loaded import LoadedModel
+from recsvc.model.loader import load
+from recsvc.usecases.answers import Answer
+from recsvc.usecases.entrance import Visit
+from recsvc.usecases.recommend import Recommender
+from tests.model_builders import FINGERPRINT, SHOP, customer, published
+
+KEY = ApiKey("sk-1", SHOP, KeyKind.SECRET, "0" * 64, frozenset(), 0)
+GRANTED = ConsentRecord({Purpose.PERSONALIZATION: PurposeConsent(granted=True, at_us=1)})
+STRANGER = CustomerKey(b"\xff" * 16)
+
+
+@dataclass(frozen=True)
+class OneModel:
+    """The model of every shop."""
+
+    held: LoadedModel | None
+
+    def model(self, _shop: ShopName) -> LoadedModel | None:
+        return self.held
+
+
+@pytest.fixture(scope="module")
+def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
+    folder = published(tmp_path_factory.mktemp("models"))
+    return Recommender(OneModel(load(folder, shop=SHOP, fingerprint=FINGERPRINT)))
+
+
+def visit(key: CustomerKey | None, consent: ConsentRecord | None) -> Visit:
+    return Visit(KEY, SHOP, key, consent, store_answered=consent is not None)
+
+
+def ids(answer: Answer) -> list[str]:
+    return [item.item_id for item in answer.items]
+
+
+@pytest.mark.parametrize(
+    ("key", "consent", "denied", "fallback"),
+    [
+        (customer(1), GRANTED, False, None),
+        (customer(1), GRANTED, True, Fallback.NO_CONSENT),
+        (customer(1), NO_CONSENT, False, Fallback.UNKNOWN_CUSTOMER),
+        (customer(1), ConsentRecord({}, frozenset({"email"})), False, Fallback.NO_CONSENT),
+        (customer(1), None, False, Fallback.STORE_UNAVAILABLE),
+        (STRANGER, GRANTED, False, Fallback.UNKNOWN_CUSTOMER),
+    ],
+)
+def test_only_a_known_customer_who_permits_it_gets_a_personal_answer(
+    recommender: Recommender,
+    key: CustomerKey,
+    consent: ConsentRecord | None,
+    denied: bool,
+    fallback: Fallback | None,
+) -> None:
+    """Everything else is the popular list with the reason why."""
+    answer = recommender.for_customer(visit(key, consent), CustomerSlate.FOR_YOU, 4, denied=denied)
+
+    assert (answer.personalized, answer.fallback) == (fallback is None, fallback)
+
+
+def test_a_generic_answer_is_the_anonymous_one(recommender: Recommender) -> None:
+    """In every member but the fallback."""
+    generic = recommender.for_customer(visit(customer(1), NO_CONSENT), CustomerSlate.BUY_AGAIN, 3)
+    anonymous = recommender.anonymous(SHOP, AnonymousSlate.POPULAR, 3)
+
+    assert (generic.items, generic.slate, generic.model_version, generic.personalized) == (
+        anonymous.items,
+        anonymous.slate,
+        anonymous.model_version,
+        anonymous.personalized,
+    )
+
+
+def test_trending_is_topped_up_with_popular_items(recommender: Recommender) -> None:
+    """One item is trending; it comes first and once."""
+    answer = recommender.anonymous(SHOP, AnonymousSlate.TRENDING, 4)
+
+    assert ids(answer) == ["cherry", "damson", "banana", "apple"]
+    assert [item.reason.code for item in answer.items] == ["trending"] + ["popular"] * 3
+
+
+def test_an_item_is_never_among_its_own_neighbours(recommender: Recommender) -> None:
+    """Not as a popular item either."""
+    answer = recommender.for_item(SHOP, ItemId("damson"), ItemSlate.SIMILAR, 100)
+
+    assert sorted(ids(answer)) == ["apple", "banana", "cherry"]
+
+
+def test_without_a_model_there_is_an_empty_answer() -> None:
+    """And no exception."""
+    bare = Recommender(OneModel(None))
+
+    answers = [
+        bare.for_customer(visit(customer(1), GRANTED), CustomerSlate.FOR_YOU, 5),
+        bare.for_item(SHOP, ItemId("apple"), ItemSlate.SIMILAR, 5),
+        bare.anonymous(SHOP, AnonymousSlate.TRENDING, 5),
+    ]
+
+    assert [(answer.items, answer.fallback) for answer in answers] == [([], Fallback.NO_MODEL)] * 3
+
+
+def test_a_visit_about_nobody_is_not_a_person(recommender: Recommender) -> None:
+    """A programming error, not an answer."""
+    with pytest.raises(TypeError):
+        recommender.for_customer(visit(None, NO_CONSENT), CustomerSlate.FOR_YOU, 5)
