@@ -1,0 +1,52 @@
+"""The demo, on few households: what it prints is true of what it made."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from tests.e2e.processes import Client, Server, recsvc, serving
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def printed(data_dir: Path) -> str:
+    return recsvc("demo", "--no-serve", "--customers", "40", data_dir=data_dir).stdout
+
+
+def ask_as_printed(server: Server, printed: str, words: str) -> dict[str, object]:
+    """Make the request of the curl below the line that contains `words`."""
+    (key,) = re.findall(r"^SK=(\S+)$", printed, re.MULTILINE)
+    (command,) = re.findall(rf"^# .*{words}.*\n(curl .+)$", printed, re.MULTILINE)
+    path = shlex.split(command)[-1].partition(":8000")[2]
+    client: Client = server.client(key)
+    answer: dict[str, object] = client.get(path).json
+    return answer
+
+
+def test_the_printed_commands_show_consent_at_work(data_dir: Path, printed: str) -> None:
+    """A household that consents, one that does not, nobody, and an item: each as announced."""
+    with serving(data_dir) as server:
+        consenting = ask_as_printed(server, printed, "who consents")
+        refusing = ask_as_printed(server, printed, "who does not")
+        nobody = ask_as_printed(server, printed, "Nobody")
+        item = ask_as_printed(server, printed, "What goes with")
+
+    assert (consenting["personalized"], consenting["slate"]) == (True, "for_you")
+    assert (refusing["personalized"], refusing["fallback"]) == (False, "no_consent")
+    assert refusing["items"] == nobody["items"]
+    assert item["slate"] == "similar"
+
+
+def test_a_second_demo_keeps_what_customers_have_said_since(data_dir: Path, printed: str) -> None:
+    """Running the demo again never undoes a withdrawal."""
+    recsvc("consents", "withdraw", "1", "personalization", data_dir=data_dir)
+    again = recsvc("demo", "--no-serve", "--customers", "40", data_dir=data_dir)
+    with serving(data_dir) as server:
+        withdrawn = ask_as_printed(server, again.stdout, "who consents")
+
+    assert withdrawn["fallback"] == "no_consent"

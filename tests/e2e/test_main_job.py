@@ -1,0 +1,144 @@
+"""The main job through real processes: train, publish, serve, recommend, withdraw."""
+
+import csv
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import Client, Server, eventually, recsvc, recsvc_train, serving
+
+ALL_PURPOSES = dict.fromkeys(("personalization", "offers", "email", "analytics", "training"), True)
+LABELS = ["recommendation_id", "fallback"]
+
+
+def write_two_taste_groups(path: Path) -> None:
+    """Twenty customers, half of whom buy only `tea-*` and half only `nut-*`, over 60 days."""
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["customer_id", "item_id", "timestamp", "quantity", "price", "order_id"])
+        for customer in range(20):
+            taste = "tea" if customer < 10 else "nut"
+            for visit in range(12):
+                day = 1 + (visit * 5 + customer) % 60
+                when = f"2026-0{1 + day // 31}-{1 + day % 28:02d}T10:00:00Z"
+                for pick in range(3):
+                    item = f"{taste}-{(customer + visit * pick) % 6}"
+                    rows.writerow([f"c{customer}", item, when, 1, "2.50", f"o{customer}-{visit}"])
+
+
+@dataclass(frozen=True)
+class Shop:
+    data_dir: Path
+    purchases: Path
+    key: str
+    browser_key: str
+    server: Server
+
+    def client(self) -> Client:
+        return self.server.client(self.key)
+
+    def train(self) -> str:
+        run = recsvc_train(
+            *("run", "--purchases", str(self.purchases), "--consents", "assume-granted", "--json"),
+            data_dir=self.data_dir,
+        )
+        return str(json.loads(run.stdout)["version"])
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A trained shop, served by two workers."""
+    data_dir = tmp_path_factory.mktemp("shop")
+    purchases = data_dir / "purchases.csv"
+    write_two_taste_groups(purchases)
+    recsvc_train(
+        *("run", "--purchases", str(purchases), "--consents", "assume-granted"), data_dir=data_dir
+    )
+    made = recsvc("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
+    browser = recsvc("keys", "create", "--publishable", "--json", data_dir=data_dir)
+    with serving(data_dir, workers=2) as server:
+        key, browser_key = json.loads(made.stdout)["key"], json.loads(browser.stdout)["key"]
+        yield Shop(data_dir, purchases, key, browser_key, server)
+
+
+def one_client_per_worker(shop: Shop) -> dict[int, Client]:
+    """Connections until each worker holds one; `/readyz` says which process answers."""
+    clients: dict[int, Client] = {}
+
+    def both() -> bool:
+        client = shop.client()
+        pid = client.get("/readyz").json["pid"]
+        clients.setdefault(pid, client)
+        return len(clients) == 2
+
+    eventually(both, "each of the two workers answers a connection")
+    return clients
+
+
+def without_labels(answer: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in answer.items() if name not in LABELS}
+
+
+def test_a_withdrawal_is_in_force_on_the_very_next_request_on_each_worker(shop: Shop) -> None:
+    """Grant: personal on both workers. Withdraw through one: generic on both, at once."""
+    clients = one_client_per_worker(shop)
+    writer = shop.client()
+    path = "/v1/customers/c3/recommendations?n=5"
+
+    for _ in range(5):
+        writer.ask("PUT", "/v1/customers/c3/consents", {"purposes": ALL_PURPOSES})
+        granted = [client.get(path).json for client in clients.values()]
+        writer.ask("PUT", "/v1/customers/c3/consents", {"purposes": {"personalization": False}})
+        withdrawn = [client.get(path).json for client in clients.values()]
+        generic = writer.get("/v1/recommendations?slate=popular&n=5").json
+
+        assert [answer["personalized"] for answer in granted] == [True, True]
+        assert [answer["fallback"] for answer in withdrawn] == ["no_consent", "no_consent"]
+        assert [without_labels(answer) for answer in withdrawn] == [without_labels(generic)] * 2
+
+
+def test_personal_answers_follow_the_customers_taste(shop: Shop) -> None:
+    """A tea customer is offered tea, a nut customer nuts."""
+    client = shop.client()
+    for customer in ("c4", "c14"):
+        client.ask("PUT", f"/v1/customers/{customer}/consents", {"purposes": ALL_PURPOSES})
+
+    tea = client.get("/v1/customers/c4/recommendations?n=3").json["items"]
+    nuts = client.get("/v1/customers/c14/recommendations?n=3").json["items"]
+
+    assert {item["item_id"].split("-")[0] for item in tea} == {"tea"}
+    assert {item["item_id"].split("-")[0] for item in nuts} == {"nut"}
+
+
+def test_a_new_model_is_served_by_every_worker_without_a_failed_request(shop: Shop) -> None:
+    """Requests run on both workers while a model is published; all are answered."""
+    clients = one_client_per_worker(shop)
+    published = shop.train()
+
+    def all_new() -> bool:
+        replies = [client.get("/v1/recommendations?n=3") for client in clients.values()]
+
+        assert [reply.status for reply in replies] == [200, 200]
+        return {reply.json["model_version"] for reply in replies} == {published}
+
+    assert eventually(all_new, "every worker serves the new version")
+
+
+def test_a_worker_that_dies_hard_is_replaced(shop: Shop) -> None:
+    """kill -9 of one worker: the service goes on, with as many workers."""
+    clients = one_client_per_worker(shop)
+    victim = next(iter(clients))
+    os.kill(victim, signal.SIGKILL)
+
+    def replaced() -> bool:
+        try:
+            return victim not in one_client_per_worker(shop)
+        except OSError:
+            return False
+
+    assert eventually(replaced, "a new worker stands in for the dead one")

@@ -1,0 +1,89 @@
+"""Small shops with answers known by construction."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from recsvc.domain.identity import CustomerHasher, Secret
+from recsvc.domain.ids import ShopName
+from training.consents import AssumeGranted, Permission
+from training.ingest import Purchases, Request, read_purchases
+from training.interactions import Interactions, from_lines
+from training.progress import SILENT
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+FIRST_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
+HASHER = CustomerHasher(Secret("a secret of the tests, long enough"), ShopName("test"))
+
+Line = tuple[str, str, float]
+
+
+def lines(bought: Iterable[Line], **columns: Sequence[Any]) -> pl.DataFrame:
+    """Make purchases of (customer, item, day)."""
+    rows = list(bought)
+    return pl.DataFrame(
+        {
+            "customer_id": [customer for customer, _, _ in rows],
+            "item_id": [item for _, item, _ in rows],
+            "at": [FIRST_DAY + timedelta(days=day) for _, _, day in rows],
+            "quantity": columns.get("quantity", [1.0] * len(rows)),
+            "price": columns.get("price", [None] * len(rows)),
+            "order_id": columns.get("order_id", [None] * len(rows)),
+            "channel": [None] * len(rows),
+        },
+        schema={
+            "customer_id": pl.String,
+            "item_id": pl.String,
+            "at": pl.Datetime("us", "UTC"),
+            "quantity": pl.Float64,
+            "price": pl.Float64,
+            "order_id": pl.String,
+            "channel": pl.String,
+        },
+    )
+
+
+def interactions(bought: Iterable[Line], **columns: Sequence[Any]) -> Interactions:
+    return from_lines(lines(bought, **columns), timed=True)
+
+
+def two_tastes(customers: int = 20, visits: int = 12) -> list[Line]:
+    """Half of the customers buy only `tea-*`, half only `nut-*`, three things a visit."""
+    return [
+        (f"c{customer}", f"{taste}-{(customer + visit * pick) % 6}", visit * 5 + customer / 10)
+        for customer in range(customers)
+        for taste in ["tea" if customer < customers // 2 else "nut"]
+        for visit in range(visits)
+        for pick in range(3)
+    ]
+
+
+def checkerboard(size: int = 12) -> list[Line]:
+    """Customer i has bought item j when i + j is even, but for one item of their own colour."""
+    return [
+        (f"c{i:02d}", f"i{j:02d}", float((i * 7 + j * 3) % 40))
+        for i in range(size)
+        for j in range(size)
+        if (i + j) % 2 == 0 and j != (i + 2) % size
+    ]
+
+
+def write(path: Path, bought: Iterable[Line]) -> Path:
+    """Write purchases as a CSV with timestamps."""
+    table = lines(bought).select("customer_id", "item_id", pl.col("at").alias("timestamp"))
+    table.with_columns(pl.col("timestamp").dt.strftime("%Y-%m-%dT%H:%M:%SZ")).write_csv(path)
+    return path
+
+
+def read(location: Path, permission: Permission | None = None, **options: Any) -> Purchases:
+    request = Request(
+        location=str(location),
+        renames=options.get("renames", {}),
+        max_bad=options.get("max_bad", 0.01),
+        now=options.get("now", NOW),
+    )
+    sensitive = options.get("sensitive", ())
+    return read_purchases(request, permission or AssumeGranted(), sensitive, SILENT)

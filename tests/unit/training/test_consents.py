@@ -1,0 +1,80 @@
+"""Whose purchases may be learned from: only an explicit yes permits."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from training.consent_file import read_consent_file
+from training.errors import InputUnreadable
+
+
+def test_only_true_permits_in_a_csv(tmp_path: Path) -> None:
+    """1, yes, an empty cell and nothing at all are no consent."""
+    path = tmp_path / "consents.csv"
+    path.write_text("customer_id,training\na,true\nb,TRUE\nc,1\nd,yes\ne,\nf,false\n")
+
+    assert read_consent_file(path).ids == {"a", "b"}
+
+
+def test_only_a_boolean_true_permits_in_parquet(tmp_path: Path) -> None:
+    """A column of numbers permits nobody."""
+    path = tmp_path / "consents.parquet"
+    pl.DataFrame({"customer_id": [1, 2, 3], "training": [True, False, None]}).write_parquet(path)
+    assert read_consent_file(path).ids == {"1"}
+
+    pl.DataFrame({"customer_id": [1], "training": [1]}).write_parquet(path)
+    assert read_consent_file(path).ids == set()
+
+
+def test_a_customer_named_twice_needs_a_yes_each_time(tmp_path: Path) -> None:
+    """Lines without a time are of one time, and a denial wins."""
+    path = tmp_path / "consents.csv"
+    path.write_text("customer_id,training\na,true\na,false\nb,false\nb,true\n")
+
+    assert read_consent_file(path).ids == set()
+
+
+IMPORTS = """\
+{"customer_id": "later-yes", "purposes": {"training": false}, "at": "2026-01-01T00:00:00Z"}
+{"customer_id": "later-yes", "purposes": {"training": true}, "at": "2026-01-02T00:00:00Z"}
+{"customer_id": "later-no", "purposes": {"training": false}, "at": "2026-01-02T00:00:00Z"}
+{"customer_id": "later-no", "purposes": {"training": true}, "at": "2026-01-01T00:00:00Z"}
+{"customer_id": "tie", "purposes": {"training": true}, "at": "2026-01-02T00:00:00Z"}
+{"customer_id": "tie", "purposes": {"training": false}, "at": "2026-01-02T02:00:00+02:00"}
+{"customer_id": "other-purpose", "purposes": {"email": true}, "at": "2026-01-02T00:00:00Z"}
+{"customer_id": "text", "purposes": {"training": "true"}, "at": "2026-01-02T00:00:00Z"}
+{"customer_id": "future", "purposes": {"training": true}, "at": "2999-01-02T00:00:00Z"}
+{"customer_id": "naive", "purposes": {"training": true}, "at": "2026-01-02T00:00:00"}
+{"customer_id": "no-time", "purposes": {"training": true}}
+{"customer_id": "plain", "training": true}
+{"customer_id": "plain-text", "training": "true"}
+{"customer_id": "then-email", "purposes": {"training": true}, "at": "2026-01-01T00:00:00Z"}
+{"customer_id": "then-email", "purposes": {"email": false}, "at": "2026-01-03T00:00:00Z"}
+"""
+
+
+def test_import_lines_count_by_their_time(tmp_path: Path) -> None:
+    """The latest word counts, a denial wins among equals, an odd time denies."""
+    path = tmp_path / "consents.ndjson"
+    path.write_text(IMPORTS)
+
+    assert read_consent_file(path).ids == {"later-yes", "plain", "then-email"}
+
+
+@pytest.mark.parametrize(
+    "line", ["{", "[]", '{"customer_id": 7, "training": true}', '{"training": true}', "[" * 5000]
+)
+def test_a_line_that_names_nobody_stops_the_run(tmp_path: Path, line: str) -> None:
+    """It may have been somebody's withdrawal."""
+    path = tmp_path / "consents.ndjson"
+    path.write_text(f'{{"customer_id": "a", "training": true}}\n{line}\n')
+
+    with pytest.raises(InputUnreadable, match="line 2"):
+        read_consent_file(path)
+
+
+def test_a_file_that_is_not_there_is_no_consent(tmp_path: Path) -> None:
+    """A typing error never trains."""
+    with pytest.raises(InputUnreadable, match="no such file"):
+        read_consent_file(tmp_path / "assume_granted")

@@ -1,0 +1,212 @@
+"""What becomes of every row of a purchases file."""
+
+import gzip
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.unit.training.builders import lines, read, write
+from training import report
+from training.consents import PermittedIds
+from training.errors import InputUnreadable
+from training.returns import net
+
+
+def csv(folder: Path, text: str, name: str = "p.csv") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_rows_of_a_csv_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """Ids keep leading zeros, case and spaces; an order id, price and quantity are read."""
+    path = csv(
+        tmp_path,
+        "customer_id,item_id,timestamp,quantity,price,order_id\n007, Ab ,2026-01-02,2,1.50,9\n",
+    )
+
+    assert read(path).lines.rows() == [
+        ("007", " Ab ", datetime(2026, 1, 2, tzinfo=UTC), 2.0, 1.5, "9", None)
+    ]
+    assert read(path).report.notices == {report.NOTICE_SPACES: 1}
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_separator_is_the_one_the_header_uses(tmp_path: Path, separator: str) -> None:
+    """CSV files of any common separator are read."""
+    text = "customer_id,item_id,timestamp\nc,i,2026-01-02\n".replace(",", separator)
+
+    assert read(csv(tmp_path, text)).report.rows_used == 1
+
+
+def test_files_may_be_gzipped_and_lie_in_a_folder_or_match_a_glob(tmp_path: Path) -> None:
+    """A folder holds CSV, CSV.gz and Parquet; hidden files are passed over."""
+    write(tmp_path / "a.csv", [("c", "i", 0)])
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress((tmp_path / "a.csv").read_bytes()))
+    lines([("c", "i", 1)]).rename({"at": "timestamp"}).write_parquet(tmp_path / "c.parquet")
+    (tmp_path / ".d.csv").write_text("nonsense")
+
+    assert read(tmp_path).report.rows_used == 3
+    assert read(tmp_path / "*.csv").report.rows_used == 1
+
+
+def test_numbers_in_parquet_become_decimal_ids(tmp_path: Path) -> None:
+    """123 and 123.0 are the id `123`; a missing float is a bad row."""
+    path = tmp_path / "p.parquet"
+    pl.DataFrame(
+        {
+            "customer_id": [123, 124],
+            "item_id": [17.0, None],
+            "timestamp": [date(2026, 1, 2)] * 2,
+        }
+    ).write_parquet(path)
+    purchases = read(path, max_bad=0.5)
+
+    assert purchases.lines.select("customer_id", "item_id").rows() == [("123", "17")]
+    assert {reason: bad.rows for reason, bad in purchases.report.bad.items()} == {
+        "item_id: missing": 1
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "hour"),
+    [
+        ("2026-01-02", 0),
+        ("2026-01-02 10:00", 10),
+        ("2026-01-02T10:00:00", 10),
+        ("2026-01-02T10:00:00.123456Z", 10),
+        ("2026-01-02 10:00:00+02:00", 8),
+        ("2026-01-02T10:00:00-0130", 11),
+        ("20260102", 0),
+        ("1767348000", 10),
+        ("1767348000000", 10),
+        ("1767348000000000", 10),
+        ("1767348000000000000", 10),
+    ],
+)
+def test_moments_are_read_in_many_forms_and_kept_in_utc(
+    tmp_path: Path, written: str, hour: int
+) -> None:
+    """ISO dates, RFC 3339, compact dates and epochs; without a zone UTC is meant."""
+    path = csv(tmp_path, f"customer_id,item_id,timestamp\nc,i,{written}\n")
+    moment = read(path).lines["at"][0]
+
+    assert (moment.date(), moment.hour) == (date(2026, 1, 2), hour)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (",i,2026-01-02,1,1", "customer_id: missing"),
+        ("c,,2026-01-02,1,1", "item_id: missing"),
+        ("c,a/b,2026-01-02,1,1", "item_id: contains '/'"),
+        ("c,..,2026-01-02,1,1", "item_id: '..' is not allowed"),
+        (f"c,{'x' * 129},2026-01-02,1,1", "item_id: 129 bytes long"),
+        ("c,a\ufffdb,2026-01-02,1,1", "item_id: not valid UTF-8"),
+        ("c,i,,1,1", "timestamp: missing"),
+        ("c,i,yesterday,1,1", "timestamp: not a date or time"),
+        ("c,i,711,1,1", "timestamp: not a date or time"),
+        ("c,i,2026-13-01,1,1", "timestamp: not a date or time"),
+        ("c,i,2027-01-01,1,1", "timestamp: in the future"),
+        ("c,i,2026-01-02,two,1", "quantity: not a number"),
+        ("c,i,2026-01-02,inf,1", "quantity: not a number"),
+        ('c,i,2026-01-02,1,"1,50"', "price: not a number"),
+    ],
+)
+def test_a_bad_row_is_counted_by_its_reason(tmp_path: Path, row: str, reason: str) -> None:
+    """Nothing unreadable is dropped in silence, and an example says where it stands."""
+    header = "customer_id,item_id,timestamp,quantity,price"
+    path = csv(tmp_path, f"{header}\nc,i,2026-01-02,1,1\n{row}\n")
+    found = read(path, max_bad=0.5).report
+
+    assert {name: bad.rows for name, bad in found.bad.items()} == {reason: 1}
+    assert found.bad[reason].examples[0].startswith("p.csv row 2: ")
+    assert found.rows_used == 1
+
+
+def test_no_customer_id_is_shown_in_an_example(tmp_path: Path) -> None:
+    """The report may be kept where customers' ids must not be."""
+    path = csv(tmp_path, "customer_id,item_id,timestamp\nann/lee,i,2026-01-02\n")
+
+    assert "ann" not in str(read(path, max_bad=1).report)
+
+
+def test_too_many_bad_rows_stop_the_run_and_say_why(tmp_path: Path) -> None:
+    """More than --max-bad: nothing is fitted, and the reasons are named with an example."""
+    path = csv(tmp_path, "customer_id,item_id,timestamp\nc,i,2026-01-02\nc,i,soon\n")
+
+    with pytest.raises(InputUnreadable, match=r"50\.0%.*not a date or time.*'soon'"):
+        read(path, max_bad=0.49)
+
+
+def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path: Path) -> None:
+    """The message shows what to map."""
+    path = csv(tmp_path, "household_id,item_id\n1,2\n")
+
+    with pytest.raises(InputUnreadable, match=r"household_id, item_id.*--map customer_id="):
+        read(path)
+    assert read(path, renames={"customer_id": "household_id"}).report.rows_used == 1
+
+
+def test_a_missing_optional_column_switches_off_what_needs_it(tmp_path: Path) -> None:
+    """Columns that are not ours are listed, those that are missing too."""
+    found = read(csv(tmp_path, "customer_id,item_id,colour\nc,i,red\n")).report
+
+    assert found.ignored_columns == ("colour",)
+    assert set(found.switched_off) == {"timestamp", "quantity", "price", "order_id"}
+
+
+def test_files_with_and_without_timestamps_do_not_mix(tmp_path: Path) -> None:
+    """Half a time line is no time line."""
+    csv(tmp_path, "customer_id,item_id\nc,i\n", "a.csv")
+    csv(tmp_path, "customer_id,item_id,timestamp\nc,i,2026-01-02\n", "b.csv")
+
+    with pytest.raises(InputUnreadable, match="1 of 2 files have a timestamp"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and then nothing", b"\x1f\x8bnot gzip"])
+@pytest.mark.parametrize("name", ["p.csv", "p.csv.gz", "p.parquet"])
+def test_a_broken_file_is_an_input_error(tmp_path: Path, name: str, content: bytes) -> None:
+    """Whatever is in a file, the run ends with a message."""
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(InputUnreadable, match=r"p\."):
+        read(tmp_path / name)
+
+
+def test_lines_without_consent_are_left_out_before_anything_is_judged(tmp_path: Path) -> None:
+    """Bad rows of others do not count; only how many lines and customers were left out."""
+    path = csv(tmp_path, "customer_id,item_id,timestamp\nyes,i,2026-01-02\nno,i,soon\nno,j,soon\n")
+    found = read(path, PermittedIds(frozenset({"yes"})))
+
+    assert found.lines["customer_id"].to_list() == ["yes"]
+    assert (found.report.customers_without_consent, found.report.bad) == (1, {})
+    assert found.report.left_out == {report.NO_CONSENT: 2}
+
+
+def test_sensitive_items_are_left_out(tmp_path: Path) -> None:
+    """What the catalogue calls sensitive is never learned from."""
+    path = write(tmp_path / "p.csv", [("c", "tea", 0), ("c", "test-kit", 0)])
+    found = read(path, sensitive={"test-kit"})
+
+    assert found.lines["item_id"].to_list() == ["tea"]
+    assert found.report.left_out == {report.SENSITIVE: 1}
+
+
+def test_returns_are_no_purchases_and_cancel_what_came_back_whole() -> None:
+    """Two bought and two back: cancelled. Three bought and one back: bought."""
+    bought = [("c", "back", 0.0), ("c", "back", 1.0), ("c", "kept", 0.0), ("c", "kept", 2.0)]
+    netted = net(lines([*bought, ("c", "gift", 0)], quantity=[2.0, -2.0, 3.0, -1.0, 0.0]))
+
+    assert netted.purchases["item_id"].to_list() == ["kept"]
+    assert (netted.returned, netted.cancelled, netted.no_units) == (2, 1, 1)
+
+
+def test_equal_rows_are_kept_and_noticed(tmp_path: Path) -> None:
+    """An order can hold two lines of one item."""
+    found = read(write(tmp_path / "p.csv", [("c", "i", 0), ("c", "i", 0)])).report
+
+    assert (found.rows_used, found.notices) == (2, {report.NOTICE_REPEATS: 1})

@@ -1,0 +1,210 @@
+"""A whole training in memory: what is in the model, and for whom."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recsvc.domain.ids import CustomerId
+from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.model.artifact import Artifact
+from tests.unit.training.builders import HASHER, Line, checkerboard, lines, two_tastes
+from training.catalogue import Catalogue
+from training.consents import AssumeGranted, Permission, PermittedIds
+from training.errors import NotPublishable
+from training.ingest import Purchases
+from training.pipeline import Plan, Trained, train
+from training.progress import SILENT
+from training.report import IngestReport
+from training.settle import TRAININGS, settle
+
+PLAN = Plan(seed=3, horizon_days=10)
+
+
+def purchases(bought: Iterable[Line], *, timed: bool = True) -> Purchases:
+    return Purchases(lines(bought), timed, IngestReport())
+
+
+def trained(bought: Iterable[Line], catalogue: Catalogue | None = None, **how: bool) -> Trained:
+    return train(purchases(bought, **how), catalogue or Catalogue(), HASHER, PLAN, SILENT)
+
+
+def slate_of(artifact: Artifact, slate: CustomerSlate, customer: str) -> list[tuple[str, int, int]]:
+    """Return the customer's items with the code and the item row of each reason."""
+    row = list(artifact.customer_keys).index(HASHER.key_of(CustomerId(customer)))
+    lists = artifact.slates[slate]
+    entries = slice(lists.offsets[row], lists.offsets[row + 1])
+    names = [artifact.item_ids[item] for item in lists.items[entries]]
+    assert lists.reasons is not None
+    assert lists.reason_items is not None
+    return list(zip(names, lists.reasons[entries], lists.reason_items[entries], strict=True))
+
+
+def bought_by(bought: Iterable[Line], customer: str) -> set[str]:
+    return {item for who, item, _ in bought if who == customer}
+
+
+def test_discover_shows_nothing_bought_and_buy_again_nothing_else() -> None:
+    """The two slates share no item."""
+    artifact = trained(checkerboard()).artifact
+    own = bought_by(checkerboard(), "c03")
+
+    assert own.isdisjoint(item for item, _, _ in slate_of(artifact, CustomerSlate.DISCOVER, "c03"))
+    assert own == {item for item, _, _ in slate_of(artifact, CustomerSlate.BUY_AGAIN, "c03")}
+
+
+def test_discover_finds_the_missing_square_first() -> None:
+    """The one item of their own colour that a customer lacks, because of one that they have."""
+    artifact = trained(checkerboard()).artifact
+    item, code, because = slate_of(artifact, CustomerSlate.DISCOVER, "c03")[0]
+
+    assert item == "i05"
+    assert code == ReasonCode.BECAUSE_YOU_BOUGHT
+    assert artifact.item_ids[because] in bought_by(checkerboard(), "c03")
+
+
+@pytest.mark.parametrize("slate", CustomerSlate)
+def test_a_reason_always_names_an_item_of_the_customers_own(slate: CustomerSlate) -> None:
+    """In every list of every customer."""
+    bought = two_tastes()
+    artifact = trained(bought).artifact
+    named = [
+        (customer, artifact.item_ids[because])
+        for customer in {customer for customer, _, _ in bought}
+        for _, code, because in slate_of(artifact, slate, customer)
+        if code == ReasonCode.BECAUSE_YOU_BOUGHT
+    ]
+
+    assert [
+        (customer, item) for customer, item in named if item not in bought_by(bought, customer)
+    ] == []
+
+
+def test_the_shares_of_each_slate_are_judged_against_popularity() -> None:
+    """Figures of every competitor, and the one that is published."""
+    metrics = trained(two_tastes()).evaluation.metrics
+    for_you = metrics["slates"]["for_you"]
+    chosen = for_you["recommenders"][for_you["chosen"]]
+
+    assert metrics["judged"]
+    assert chosen["ndcg@10"] > for_you["recommenders"]["popularity"]["ndcg@10"]
+
+
+def test_a_shop_without_repeats_recommends_what_is_new() -> None:
+    """Where nothing is bought twice, `for_you` is not what one has."""
+    rng = np.random.default_rng(5)
+    bought = [
+        (f"c{customer}", f"{'ab'[customer % 2]}{item:02d}", float(day))
+        for customer in range(40)
+        for day, item in enumerate(rng.permutation(30)[:20])
+    ]
+    result = trained(bought)
+    own = bought_by(bought, "c7")
+    first = [item for item, _, _ in slate_of(result.artifact, CustomerSlate.FOR_YOU, "c7")][:10]
+
+    assert result.evaluation.metrics["slates"]["for_you"]["chosen"] == "new_taste_blend"
+    assert own.isdisjoint(first)
+    assert {item[0] for item in first} == {"b"}
+
+
+@pytest.mark.parametrize(
+    "bought",
+    [
+        [("c", "i", 0.0)],
+        [("c", "i", 0.0), ("c", "i", 400.0)],
+        [(f"c{n}", "i", float(n)) for n in range(30)],
+        [("c", f"i{n}", float(n)) for n in range(30)],
+        [(f"c{n}", f"i{n}", 0.0) for n in range(30)],
+    ],
+    ids=["one line", "one repeat", "one item", "one customer", "nothing shared"],
+)
+@pytest.mark.parametrize("timed", [True, False])
+def test_tiny_shops_get_a_model(bought: list[Line], timed: bool) -> None:
+    """A short history never crashes: what can be ranked is ranked."""
+    arrays = trained(bought, timed=timed).artifact.to_arrays()
+
+    assert len(arrays["popular_items"]) == len({item for _, item, _ in bought})
+
+
+def test_nothing_to_learn_from_is_not_published() -> None:
+    """No line, no model: the old one stays."""
+    with pytest.raises(NotPublishable, match="no purchase"):
+        trained([])
+
+
+def test_popular_items_are_split_by_category() -> None:
+    """Each category's list keeps the order of the whole; items without one are in none."""
+    categories = {f"tea-{n}": "Tea" for n in range(6)} | {"nut-0": "Nuts", "gone": "Empty"}
+    artifact = trained(two_tastes(), Catalogue(categories)).artifact
+    everywhere = [artifact.item_ids[row] for row in artifact.popular.items]
+    tea = [artifact.item_ids[row] for row in artifact.categories["Tea"].items]
+
+    assert set(artifact.categories) == {"Tea", "Nuts"}
+    assert tea == [item for item in everywhere if item.startswith("tea")]
+
+
+def test_similar_items_are_of_one_taste() -> None:
+    """Nobody buys tea and nuts."""
+    artifact = trained(two_tastes()).artifact
+    similar = artifact.neighbours[ItemSlate.SIMILAR]
+    owners = np.repeat(np.arange(len(artifact.item_ids)), np.diff(similar.offsets))
+    tastes = np.array([item[:3] for item in artifact.item_ids])
+
+    assert len(owners) > 0
+    assert (tastes[owners] == tastes[similar.items]).all()
+
+
+def in_turn(*permissions: Permission) -> Callable[[], Permission]:
+    """Answer with each permission once, and with the last one ever after."""
+    answers = list(permissions)
+    return lambda: answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+def settled_with(*permissions: Permission) -> tuple[Artifact, int, int]:
+    def read(permission: Permission) -> Purchases:
+        everything = lines(two_tastes())
+        return Purchases(
+            everything.filter(permission.permits(everything["customer_id"])), True, IngestReport()
+        )
+
+    def fit(read: Purchases) -> Trained:
+        return train(read, Catalogue(), HASHER, PLAN, SILENT)
+
+    result = settle(in_turn(*permissions), read, fit, HASHER)
+    return result.trained.artifact, result.trainings, result.withdrawn_meanwhile
+
+
+def everybody_but(*gone: str) -> PermittedIds:
+    return PermittedIds(frozenset({f"c{n}" for n in range(20)} - set(gone)))
+
+
+def test_who_withdraws_during_training_is_trained_without() -> None:
+    """The second training is the one that would have been, had they said no before."""
+    artifact, trainings, _ = settled_with(AssumeGranted(), everybody_but("c3"))
+    without, _, _ = settled_with(everybody_but("c3"))
+
+    assert trainings == 2
+    for name, array in without.to_arrays().items():
+        assert artifact.to_arrays()[name].tobytes() == array.tobytes(), name
+
+
+def test_when_somebody_withdraws_every_time_their_lists_are_taken_out() -> None:
+    """A large shop can still publish; the next run learns nothing from them."""
+    permissions = [everybody_but(*[f"c{n}" for n in range(gone)]) for gone in range(TRAININGS + 1)]
+    artifact, trainings, withdrawn = settled_with(*permissions)
+    gone = HASHER.key_of(CustomerId("c2"))
+
+    assert (trainings, withdrawn) == (TRAININGS, 1)
+    assert gone not in artifact.customer_keys
+    assert len(artifact.customer_keys) == 17
+    assert artifact.to_arrays()["for_you_offsets"].shape == (18,)
+
+
+def test_polars_and_numpy_agree_on_the_order_of_ids() -> None:
+    """Rows of the model are positions in bytewise sorted ids, whatever their letters."""
+    ids = ["é", "z", "Z", "ÿ", "0", "𝄞", "ﬁ"]
+    artifact = trained([("c", item, 0.0) for item in ids]).artifact
+
+    assert list(artifact.item_ids) == sorted(ids, key=str.encode)
+    assert pl.Series(ids).sort().to_list() == sorted(ids, key=str.encode)

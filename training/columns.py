@@ -1,0 +1,57 @@
+"""The columns of a purchases file: which are needed, and how `--map` renames what a shop has."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from training.errors import InputUnreadable
+
+REQUIRED = ("customer_id", "item_id")
+OPTIONAL = ("timestamp", "quantity", "price", "order_id", "channel")
+KNOWN = REQUIRED + OPTIONAL
+
+SWITCHED_OFF = {
+    "timestamp": "decay by age, trending, daily baskets and a split by time (row order is all "
+    "there is)",
+    "quantity": "weights by quantity and the netting of returns",
+    "price": "price level",
+    "order_id": "baskets by order (a customer's day counts as one)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMap:
+    """Where each of our columns stands in one file; `ignored` are the file's other columns."""
+
+    source: Mapping[str, str]
+    ignored: tuple[str, ...]
+
+
+def parse_renames(pairs: Sequence[str]) -> dict[str, str]:
+    """Read `customer_id=household_id` pairs: ours on the left, the file's on the right."""
+    renames: dict[str, str] = {}
+    for pair in pairs:
+        ours, _, theirs = pair.partition("=")
+        if ours not in KNOWN or not theirs:
+            raise InputUnreadable(
+                f"--map {pair!r}: write OURS=YOURS, where OURS is one of {', '.join(KNOWN)}",
+                code="bad_map",
+            )
+        if ours in renames:
+            raise InputUnreadable(f"--map names {ours} twice", code="bad_map")
+        renames[ours] = theirs
+    return renames
+
+
+def map_columns(found: Sequence[str], renames: Mapping[str, str], file: str) -> ColumnMap:
+    """Place our columns in a file that has the columns `found`; a `--map` wins over a name."""
+    wanted = {ours: renames.get(ours, ours) for ours in KNOWN}
+    source = {ours: theirs for ours, theirs in wanted.items() if theirs in found}
+    for ours in (*REQUIRED, *renames):
+        if ours not in source:
+            raise InputUnreadable(
+                f"{file} has no column {wanted[ours]!r} for {ours}. It has: {', '.join(found)}. "
+                f"Say which one it is with --map {ours}=YOUR_COLUMN",
+                code="missing_column",
+            )
+    used = set(source.values())
+    return ColumnMap(source, tuple(name for name in found if name not in used))

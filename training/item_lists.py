@@ -1,0 +1,49 @@
+"""The lists that are the same for everybody: neighbours of items, popular, trending, categories."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from recsvc.model.artifact import Ranked, TopList
+from training.interactions import Floats, Interactions, Rows
+from training.recommenders.neighbour_lists import NeighbourLists
+
+TRENDING = 1000
+
+
+def neighbour_list(lists: NeighbourLists) -> Ranked:
+    listed = lists.listed
+    return Ranked(lists.offsets, lists.items[listed], lists.scores[listed])
+
+
+def popular(scores: Floats) -> TopList:
+    """Rank every item."""
+    order = np.argsort(-scores, kind="stable")
+    return TopList(order, scores[order])
+
+
+def trending(scores: Floats) -> TopList:
+    """Rank the items that sell above what was expected; there may be none."""
+    order = np.argsort(-scores, kind="stable")[:TRENDING]
+    rising = order[scores[order] > 0]
+    return TopList(rising, scores[rising])
+
+
+def popular_by_category(interactions: Interactions, everywhere: TopList) -> Mapping[str, TopList]:
+    """Split the popular list by category. Empty when categories are switched off."""
+    if interactions.categories is None:
+        return {}
+    return by_category(
+        everywhere, interactions.categories[everywhere.items], interactions.category_names
+    )
+
+
+def by_category(everywhere: TopList, rows: Rows, names: Sequence[str]) -> dict[str, TopList]:
+    order = np.argsort(rows, kind="stable")
+    starts = np.searchsorted(rows[order], np.arange(len(names) + 1))
+    parts = [order[start:stop] for start, stop in pairwise(starts)]
+    return {
+        name: TopList(everywhere.items[part], everywhere.scores[part])
+        for name, part in zip(names, parts, strict=True)
+    }

@@ -1,0 +1,59 @@
+"""What the words on the command line mean."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from training.catalogue import Catalogue, read_catalogue_file
+from training.consent_file import read_consent_file
+from training.consents import AssumeGranted, ConsentSource
+from training.errors import InputUnreadable
+from training.shop import TrainingShop
+
+SERVICE = "service"
+ASSUME_GRANTED = "assume-granted"
+
+UNITS_IN_DAYS = {"d": 1.0, "w": 7.0, "": 1.0}
+
+
+def consent_source(text: str, shop: TrainingShop) -> ConsentSource:
+    """Return where consents are read from; nobody's yes is assumed unless that is typed."""
+    if text == SERVICE:
+        return shop.permitted
+    if text == ASSUME_GRANTED:
+        return AssumeGranted
+    return partial(read_consent_file, Path(text))
+
+
+def catalogue(text: str | None, shop: TrainingShop) -> Catalogue:
+    if text is None:
+        return Catalogue()
+    return shop.catalogue() if text == SERVICE else read_catalogue_file(Path(text))
+
+
+def share(text: str) -> float:
+    """Read `1%` or `0.01`."""
+    number, percent = text.removesuffix("%"), text.endswith("%")
+    value = as_number(number, f"--max-bad {text!r}: write a share such as 1% or 0.01")
+    value = value / 100 if percent else value
+    if not 0 <= value <= 1:
+        raise InputUnreadable(f"--max-bad {text!r} is not between 0% and 100%", code="bad_option")
+    return value
+
+
+def days(text: str) -> float:
+    """Read `28d`, `4w` or `28`."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([dw]?)", text, re.ASCII)
+    if found is None or float(found[1]) <= 0:
+        raise InputUnreadable(
+            f"--horizon {text!r}: write a number of days or weeks, as 28d or 4w", code="bad_option"
+        )
+    return float(found[1]) * UNITS_IN_DAYS[found[2]]
+
+
+def as_number(text: str, otherwise: str, read: Callable[[str], float] = float) -> float:
+    try:
+        return read(text)
+    except ValueError as fault:
+        raise InputUnreadable(otherwise, code="bad_option") from fault

@@ -1,0 +1,46 @@
+"""Progress bars on stderr, so that a long step is seen to move."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+T = TypeVar("T")
+
+
+class Progress:
+    """Shows one bar per step. With `quiet`, shows nothing."""
+
+    def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console or Console(stderr=True),
+            disable=quiet,
+        )
+
+    def __enter__(self) -> "Progress":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def over(self, title: str, steps: Sequence[T]) -> Iterator[T]:
+        """Yield the steps, moving a bar by one after each."""
+        yield from self._bars.track(steps, total=len(steps), description=title)
+
+    @contextmanager
+    def step(self, title: str, total: int = 1) -> Iterator[Callable[[], None]]:
+        """Show a bar of `total` parts and hand out the function that moves it by one."""
+        task = self._bars.add_task(title, total=total)
+        yield lambda: self._bars.advance(task)
+        self._bars.update(task, completed=total)
+
+
+SILENT = Progress(quiet=True)

@@ -1,0 +1,75 @@
+"""What ingest found: every row read is used, left out for a stated reason, or bad.
+
+The report goes to the terminal and, as counts alone, into the manifest: ids of people stand in
+neither, so an example shows the value at fault only where that value is no customer's id.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """Rows that cannot be used, all for one reason."""
+
+    rows: int
+    examples: tuple[str, ...] = ()
+
+    def plus(self, other: "Bad") -> "Bad":
+        return Bad(self.rows + other.rows, (self.examples + other.examples)[:MAX_EXAMPLES])
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """`rows_read = rows_used + bad + left out`; those without consent are in no other count."""
+
+    files: int = 0
+    rows_read: int = 0
+    rows_used: int = 0
+    customers_without_consent: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    bad: Mapping[str, Bad] = field(default_factory=dict)
+    ignored_columns: tuple[str, ...] = ()
+    switched_off: Mapping[str, str] = field(default_factory=dict)
+    notices: Mapping[str, int] = field(default_factory=dict)
+    first: str | None = None
+    last: str | None = None
+
+    @property
+    def bad_rows(self) -> int:
+        return sum(bad.rows for bad in self.bad.values())
+
+    @property
+    def bad_share(self) -> float:
+        judged = self.rows_read - self.left_out.get(NO_CONSENT, 0)
+        return self.bad_rows / judged if judged else 0.0
+
+    def as_counts(self) -> dict[str, Any]:
+        """Return what the manifest keeps: counts and column names."""
+        return {
+            "files": self.files,
+            "rows_read": self.rows_read,
+            "rows_used": self.rows_used,
+            "customers_without_consent": self.customers_without_consent,
+            "left_out": dict(self.left_out),
+            "bad": {reason: bad.rows for reason, bad in self.bad.items()},
+            "ignored_columns": list(self.ignored_columns),
+            "switched_off": dict(self.switched_off),
+            "notices": dict(self.notices),
+            "first": self.first,
+            "last": self.last,
+        }
+
+
+NO_CONSENT = "customer has not consented to training"
+SENSITIVE = "item is sensitive"
+RETURNED = "return (quantity below zero)"
+CANCELLED = "purchase that was returned in full"
+NO_UNITS = "quantity is zero"
+
+NOTICE_SPACES = "ids with spaces around them (kept as written)"
+NOTICE_REPEATS = "rows equal to another row (kept: an order may hold two lines of one item)"
+NOTICE_NO_QUANTITY = "rows without a quantity (taken as 1)"

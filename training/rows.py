@@ -1,0 +1,129 @@
+"""One purchases file as rows of our own columns, each with the reason why it is bad, if it is.
+
+Columns of the result: customer_id, item_id, at, quantity, price, order_id, channel, row (1-based,
+in the file), fault and fault_value (null when the row is good).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from training import parsing
+from training.columns import ColumnMap, map_columns
+from training.sources import collect, column_names, scan
+
+# Naive moments are taken as UTC, so those of a shop east of Greenwich may lie ahead by hours.
+AHEAD = timedelta(days=1)
+HIDDEN_VALUE = "(a customer's id is not shown)"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRows:
+    columns: ColumnMap
+    rows: pl.DataFrame
+
+
+def read_rows(file: Path, renames: Mapping[str, str], now: datetime) -> FileRows:
+    table = scan(file)
+    columns = map_columns(column_names(table, file), renames, str(file))
+    schema = table.collect_schema()
+    source = columns.source
+    types = {ours: schema[theirs] for ours, theirs in source.items()}
+    ours = table.select(pl.col(theirs).alias(ours) for ours, theirs in source.items())
+    rows = collect(ours.with_row_index("row", 1).select(*expressions(types, now)), file)
+    return FileRows(columns, with_id_faults(rows))
+
+
+def expressions(types: Mapping[str, pl.DataType], now: datetime) -> list[pl.Expr]:
+    fault, value = faults(types, now)
+    texts = [text_or_null(name, types).alias(name) for name in ("order_id", "channel")]
+    return [
+        pl.col("row"),
+        parsing.id_text("customer_id", types["customer_id"]).alias("customer_id"),
+        parsing.id_text("item_id", types["item_id"]).alias("item_id"),
+        moment_or_null(types).alias("at"),
+        quantity_or_one(types).alias("quantity"),
+        given_or_false("quantity", types).alias("has_quantity"),
+        price_or_null(types).alias("price"),
+        *texts,
+        fault.alias("fault"),
+        value.alias("fault_value"),
+    ]
+
+
+def faults(types: Mapping[str, pl.DataType], now: datetime) -> tuple[pl.Expr, pl.Expr]:
+    """Return the first fault of a row and the value at fault; ids are judged afterwards."""
+    fault = value = pl.lit(None, pl.String)
+    for name in reversed([name for name in ("timestamp", "quantity", "price") if name in types]):
+        for reason, holds in reversed(column_faults(name, types[name], now)):
+            fault = pl.when(holds).then(pl.lit(f"{name}: {reason}")).otherwise(fault)
+            value = pl.when(holds).then(pl.col(name).cast(pl.String)).otherwise(value)
+    return fault, value
+
+
+def column_faults(name: str, dtype: pl.DataType, now: datetime) -> list[tuple[str, pl.Expr]]:
+    given = parsing.given(name, dtype)
+    if name != "timestamp":
+        return [("not a number", given & parsing.number(name, dtype).is_null())]
+    at = parsing.moment(name, dtype)
+    return [
+        ("missing", ~given),
+        ("not a date or time", at.is_null()),
+        ("in the future", at > now + AHEAD),
+    ]
+
+
+def moment_or_null(types: Mapping[str, pl.DataType]) -> pl.Expr:
+    if "timestamp" not in types:
+        return pl.lit(None, pl.Datetime("us", "UTC"))
+    return parsing.moment("timestamp", types["timestamp"])
+
+
+def given_or_false(name: str, types: Mapping[str, pl.DataType]) -> pl.Expr:
+    return parsing.given(name, types[name]) if name in types else pl.lit(value=False)
+
+
+def quantity_or_one(types: Mapping[str, pl.DataType]) -> pl.Expr:
+    if "quantity" not in types:
+        return pl.lit(1.0)
+    return parsing.number("quantity", types["quantity"]).fill_null(1.0)
+
+
+def price_or_null(types: Mapping[str, pl.DataType]) -> pl.Expr:
+    if "price" not in types:
+        return pl.lit(None, pl.Float64)
+    price = parsing.number("price", types["price"])
+    return pl.when(price >= 0).then(price)
+
+
+def text_or_null(name: str, types: Mapping[str, pl.DataType]) -> pl.Expr:
+    if name not in types:
+        return pl.lit(None, pl.String)
+    text = parsing.id_text(name, types[name])
+    return pl.when(text != "").then(text)
+
+
+def with_id_faults(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add what is wrong with ids; it outweighs every other fault."""
+    for name in ("item_id", "customer_id"):
+        fault = id_fault_of(rows, name)
+        shown = pl.lit(HIDDEN_VALUE) if name == "customer_id" else pl.col(name)
+        rows = rows.with_columns(
+            pl.coalesce(fault, "fault").alias("fault"),
+            pl.when(fault.is_not_null()).then(shown).otherwise("fault_value").alias("fault_value"),
+        )
+    return rows
+
+
+def id_fault_of(rows: pl.DataFrame, name: str) -> pl.Expr:
+    reasons = {bad: f"{name}: {why}" for bad, why in parsing.id_faults(rows[name]).items()}
+    reasons.pop("", None)
+    ids = pl.col(name)
+    missing = pl.when(ids.is_null() | (ids == "")).then(pl.lit(f"{name}: missing"))
+    if not reasons:
+        return missing
+    wrong = ids.replace_strict(reasons, default=None, return_dtype=pl.String)
+    return pl.coalesce(missing, wrong)

@@ -1,0 +1,72 @@
+"""`recsvc-train run`: read, judge, fit, publish."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+from training import ingest
+from training.catalogue import Catalogue
+from training.consents import ConsentSource, Permission
+from training.ingest import Purchases
+from training.pipeline import Plan, Trained, train
+from training.progress import Progress
+from training.publish import Destination, Published, publish_settled
+from training.report import IngestReport
+from training.settle import Settled, settle
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything that one run needs, opened and checked."""
+
+    request: ingest.Request
+    consents: ConsentSource
+    catalogue: Catalogue
+    plan: Plan
+    destination: Destination
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    published: Published
+    settled: Settled
+    seconds: float
+
+    def as_report(self, shop: str) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        trained = self.settled.trained
+        return {
+            "version": self.published.version,
+            "parent": self.published.parent,
+            "shop": shop,
+            "customers": trained.customers,
+            "items": trained.items,
+            "seconds": round(self.seconds, 1),
+            "purchases": self.settled.purchases.report.as_counts(),
+            "metrics": trained.evaluation.metrics,
+        }
+
+
+def run(job: Job, progress: Progress, told: Callable[[IngestReport], None]) -> Done:
+    """Train and publish. `told` hears what was read, before anything is fitted."""
+    started = monotonic()
+    hasher = job.destination.hasher
+
+    def read(permission: Permission) -> Purchases:
+        purchases = ingest.read_purchases(
+            job.request, permission, job.catalogue.sensitive, progress
+        )
+        told(purchases.report)
+        return purchases
+
+    def fit(purchases: Purchases) -> Trained:
+        return train(purchases, job.catalogue, hasher, job.plan, progress)
+
+    settled = settle(job.consents, read, fit, hasher)
+    with progress.step("Publishing") as advance:
+        now = datetime.now(UTC)
+        published = publish_settled(settled, job.catalogue, job.plan, job.destination, now)
+        advance()
+    return Done(published, settled, monotonic() - started)

@@ -1,0 +1,55 @@
+"""The shop that is trained for: its secret, its models and, while it runs, its consents and items.
+
+The only module of the trainer that knows the service's wiring.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsvc.domain.consent import Purpose
+from recsvc.domain.identity import CustomerHasher
+from recsvc.domain.ids import ShopName, checked_shop
+from recsvc.wiring import Deployment, open_deployment, open_stores
+from training.catalogue import Catalogue, is_category
+from training.consents import PermittedKeys
+from training.publish import Destination
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingShop:
+    name: ShopName
+    deployment: Deployment
+
+    def hasher(self) -> CustomerHasher:
+        return self.deployment.hasher(self.name)
+
+    def destination(self) -> Destination:
+        versions = self.deployment.versions(self.name)
+        return Destination(versions, self.hasher(), self.deployment.secret.fingerprint())
+
+    def permitted(self) -> PermittedKeys:
+        """Read who permits training now."""
+        with open_stores(self.deployment.settings) as stores:
+            found = stores.consents.permitted(self.name, Purpose.TRAINING)
+        return PermittedKeys(found.customers, self.hasher(), found.watermark_us)
+
+    def catalogue(self) -> Catalogue:
+        """Read the live catalogue."""
+        with open_stores(self.deployment.settings) as stores:
+            items = list(stores.catalogue.all(self.name))
+        return Catalogue(
+            categories={
+                item.item_id: item.category
+                for item in items
+                if item.category is not None and is_category(item.category)
+            },
+            sensitive=frozenset(item.item_id for item in items if item.sensitive),
+            origin="service",
+            items=len(items),
+        )
+
+
+def open_shop(name: str, data_dir: Path | None) -> TrainingShop:
+    """Read the settings and the secret; nothing is started until consents or items are read."""
+    return TrainingShop(checked_shop(name), open_deployment(os.environ, data_dir))

@@ -1,0 +1,87 @@
+"""The files behind a path, glob or folder, opened as lazy tables.
+
+A CSV is read as text throughout: an id `007` stays `007`. What the text means is decided by the
+reader of each column, so that what cannot be read is counted, not turned into a null.
+"""
+
+import glob
+import gzip
+from pathlib import Path
+
+import polars as pl
+
+from training.errors import InputUnreadable
+
+PARQUET = (".parquet", ".pq")
+CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+SEPARATORS = (",", ";", "\t", "|")
+HEADER_BYTES = 1 << 16
+
+
+def find_files(location: str) -> list[Path]:
+    """Return the files of a path, glob or folder, sorted; hidden files are passed over."""
+    path = Path(location)
+    if path.is_dir():
+        found = [file for file in path.rglob("*") if is_table(file) and not is_hidden(file, path)]
+    elif path.exists():
+        found = [path]
+    else:
+        found = [Path(match) for match in glob.glob(location, recursive=True)]  # noqa: PTH207 - patterns may be absolute
+    files = sorted(file for file in found if file.is_file())
+    if not files:
+        raise InputUnreadable(
+            f"{location}: no file there (CSV, CSV.gz or Parquet; a file, folder or glob)",
+            code="no_files",
+        )
+    return files
+
+
+def is_table(file: Path) -> bool:
+    return file.name.lower().endswith(PARQUET + CSV)
+
+
+def is_hidden(file: Path, root: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in file.relative_to(root).parts)
+
+
+def scan(file: Path) -> pl.LazyFrame:
+    """Open a file as a lazy table; whether it can be read shows when it is collected."""
+    if file.name.lower().endswith(PARQUET):
+        return pl.scan_parquet(file)
+    return pl.scan_csv(
+        file,
+        infer_schema=False,
+        separator=separator_of(file),
+        # Bytes that are not UTF-8 become U+FFFD, and the row is counted as bad.
+        encoding="utf8-lossy",
+    )
+
+
+def separator_of(file: Path) -> str:
+    """Return the separator that the header uses most; a comma when it uses none."""
+    opened = gzip.open if file.name.lower().endswith(".gz") else open
+    try:
+        with opened(file, "rb") as stream:
+            header = stream.readline(HEADER_BYTES).decode(errors="replace")
+    except (OSError, EOFError) as fault:
+        raise InputUnreadable(f"{file}: {fault}", code="unreadable_file") from fault
+    return max(SEPARATORS, key=header.count)
+
+
+def column_names(table: pl.LazyFrame, file: Path) -> list[str]:
+    try:
+        return table.collect_schema().names()
+    except (pl.exceptions.PolarsError, OSError) as fault:
+        raise unreadable(file, fault) from fault
+
+
+def collect(table: pl.LazyFrame, file: Path) -> pl.DataFrame:
+    try:
+        return table.collect()
+    except (pl.exceptions.PolarsError, OSError) as fault:
+        raise unreadable(file, fault) from fault
+
+
+def unreadable(file: Path, fault: Exception) -> InputUnreadable:
+    first_line = str(fault).strip().splitlines()[0] if str(fault).strip() else repr(fault)
+    return InputUnreadable(f"{file} cannot be read: {first_line}", code="unreadable_file")
