@@ -4,18 +4,27 @@
 An empty variable counts as not set.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from recsvc.domain.errors import BadRequest, FieldError
 
 PREFIX = "RECSVC_"
 
 # redis-py lets a URL's options override the client's: a time-out in the URL would undo ours.
-_URL_OPTIONS = frozenset({"db", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs"})
+# What it cannot read it leaves out in silence (a database) or meets at the first command.
+_DATABASE = re.compile(r"[0-9]{1,9}")
+_URL_OPTIONS = {"db": _DATABASE}
+_TLS_OPTIONS = {
+    "ssl_ca_certs": re.compile(r".+"),
+    "ssl_certfile": re.compile(r".+"),
+    "ssl_keyfile": re.compile(r".+"),
+    "ssl_cert_reqs": re.compile(r"none|optional|required"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +72,26 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 
 def _redis_url(text: str) -> str:
     url = urlsplit(text)
-    named = url.path if url.scheme == "unix" else url.hostname
-    options = {name for name, _ in parse_qsl(url.query)}
-    if url.scheme not in ("redis", "rediss", "unix") or not named or options - _URL_OPTIONS:
+    if url.scheme == "unix":
+        named = bool(url.path) and url.hostname is None
+    elif url.scheme in ("redis", "rediss"):
+        named = bool(url.hostname) and url.port != 0  # raises ValueError when it is no port
+    else:
+        named = False
+    if not named or url.fragment or not _are_url_options(url):
         raise ValueError("not a URL of a Redis")
-    _ = url.port  # raises ValueError when it is no port
     return text
+
+
+def _are_url_options(url: SplitResult) -> bool:
+    """Whether the database and every option are known, readable and said once."""
+    options = parse_qsl(url.query, keep_blank_values=True)
+    if url.scheme != "unix" and url.path not in ("", "/"):
+        options.append(("db", url.path.removeprefix("/")))
+    known = _URL_OPTIONS | _TLS_OPTIONS if url.scheme == "rediss" else _URL_OPTIONS
+    return len(dict(options)) == len(options) and all(
+        name in known and known[name].fullmatch(value) for name, value in options
+    )
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -85,7 +108,9 @@ SETTINGS: tuple[Setting, ...] = (
         "redis_url",
         None,
         "Redis ≥ 6.2 or Valkey to use instead of the embedded server",
-        "redis://, rediss:// or unix://, with no options but db and ssl_*",
+        "redis://, rediss:// or unix://, a whole number as its database, and no options but "
+        "db and, with rediss://, ssl_ca_certs, ssl_certfile, ssl_keyfile and "
+        "ssl_cert_reqs=none|optional|required",
         _redis_url,
         confidential=True,
     ),
@@ -159,7 +184,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RECSVC_INSECURE",
         "insecure",
         "0",
-        "1 starts on a Redis that may lose acknowledged writes",
+        "1 starts on, and writes to, a Redis that may lose acknowledged writes",
         "0 or 1",
         _flag,
     ),

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 
 from recsvc.config import Settings, models_root
-from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.errors import BadRequest, StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, Secret
 from recsvc.domain.ids import ShopName
 from recsvc.model.shelf import ModelShelf
@@ -21,7 +22,7 @@ from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.catalogue import CatalogueStore
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consents import ConsentStore
-from recsvc.stores.durability import check_durability
+from recsvc.stores.durability import check_durability, durability_fault, watch_durability
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.stores.key_ring import KeyRing
 from recsvc.stores.trip import RequestTrip
@@ -49,7 +50,19 @@ class Deployment:
 def open_deployment(environ: Mapping[str, str], data_dir: Path | None) -> Deployment:
     """Read the settings and the secret; for those who may know no more of the service."""
     settings = Settings.from_environment(environ, data_dir)
+    make_data_folder(settings)
     return Deployment(settings, open_secret(settings))
+
+
+def make_data_folder(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise BadRequest(
+            f"there is no data folder {settings.data_dir} and none can be made "
+            f"({fault.strerror}); name another with --data-dir or RECSVC_DATA_DIR",
+            code="bad_data_dir",
+        ) from fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,24 @@ class Stores:
     def check_durability(self) -> None:
         """Raise NotDurable unless the store keeps what it acknowledges."""
         check_durability(self.connections.writes, self.settings)
+
+    def durability_fault(self) -> str | None:
+        """Return why the store may lose what it acknowledges; None when it keeps it."""
+        return durability_fault(self.connections.writes, self.settings)
+
+    @contextmanager
+    def durability_watched(self) -> Iterator[None]:
+        """Meanwhile log it when somebody reconfigures the store, unless that is accepted."""
+        leaving = Event()
+        if not self.settings.insecure:
+            asked = (self.connections.writes, self.settings, leaving)
+            Thread(
+                target=watch_durability, args=asked, name="watch-durability", daemon=True
+            ).start()
+        try:
+            yield
+        finally:
+            leaving.set()  # not waited for: a store that hangs must not delay our end
 
 
 def stores_at(settings: Settings, url: str) -> Stores:
@@ -91,6 +122,7 @@ def running_store(settings: Settings, *, supervised: bool = False) -> Iterator[s
 
     `supervised`: an embedded server that dies is restarted for as long as this lasts.
     """
+    make_data_folder(settings)
     if settings.redis_url is not None:
         yield settings.redis_url
         return
@@ -101,11 +133,17 @@ def running_store(settings: Settings, *, supervised: bool = False) -> Iterator[s
 
 
 @contextmanager
-def open_stores(settings: Settings) -> Iterator[Stores]:
-    """Give the stores for the length of one command."""
+def open_stores(settings: Settings, *, durable: bool = True) -> Iterator[Stores]:
+    """Give the stores for the length of one command.
+
+    Raises NotDurable when the store may lose what the command acknowledges; a command that
+    only reads needs it not `durable`.
+    """
     with running_store(settings) as url:
         stores = stores_at(settings, url)
         try:
+            if durable:
+                stores.check_durability()
             yield stores
         finally:
             stores.connections.close()

@@ -30,13 +30,13 @@ class TrainingShop:
 
     def permitted(self) -> PermittedKeys:
         """Read who permits training now."""
-        with open_stores(self.deployment.settings) as stores:
+        with open_stores(self.deployment.settings, durable=False) as stores:
             found = stores.consents.permitted(self.name, Purpose.TRAINING)
         return PermittedKeys(found.customers, self.hasher(), found.watermark_us)
 
     def catalogue(self) -> Catalogue:
         """Read the live catalogue."""
-        with open_stores(self.deployment.settings) as stores:
+        with open_stores(self.deployment.settings, durable=False) as stores:
             items = list(stores.catalogue.all(self.name))
         return Catalogue(
             categories={

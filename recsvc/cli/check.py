@@ -2,18 +2,20 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import typer
 
 from recsvc.cli.options import AsJson, DataDir, settings_of
-from recsvc.cli.output import print_json, print_table, print_text
+from recsvc.cli.output import explain, print_json, print_table, print_text
 from recsvc.config import SETTINGS, Setting, Settings, models_root
 from recsvc.domain.errors import RecsvcError
+from recsvc.domain.identity import Secret
 from recsvc.domain.ids import ShopName
 from recsvc.secret_file import open_secret
-from recsvc.wiring import Stores, open_shelf, open_stores
+from recsvc.wiring import Stores, make_data_folder, open_shelf, open_stores
 
 GOOD, MISSING, BAD = "ok", "missing", "bad"
 EXIT_BAD = 2
@@ -31,7 +33,7 @@ def check(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show every setting, and what would keep the service from starting."""
     settings = settings_of(data_dir)
     findings = list(_findings(settings))
-    rows = [_setting_row(setting, settings) for setting in SETTINGS]
+    rows = [_setting_row(setting, settings, data_dir) for setting in SETTINGS]
     if as_json:
         print_json({"settings": rows, "findings": findings})
     else:
@@ -43,52 +45,71 @@ def check(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         raise typer.Exit(EXIT_BAD)
 
 
-def _setting_row(setting: Setting, settings: Settings) -> dict[str, Any]:
+def _setting_row(setting: Setting, settings: Settings, data_dir: Path | None) -> dict[str, Any]:
     value = getattr(settings, setting.attribute)
     shown = str(int(value) if isinstance(value, bool) else value)
     if value is None:
         shown = "not set"
     elif setting.confidential:
         shown = "set, not shown"
+    origin = "environment" if os.environ.get(setting.variable) else "default"
+    if setting.attribute == "data_dir" and data_dir is not None:
+        origin = "--data-dir"
     return {
         "setting": setting.variable,
         "value": shown,
-        "from": "environment" if os.environ.get(setting.variable) else "default",
+        "from": origin,
         "default": setting.default,
         "meaning": setting.meaning,
     }
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
+    try:
+        make_data_folder(settings)
+    except RecsvcError as fault:
+        yield Finding("data folder", BAD, fault.detail)
+        return
     yield Finding("data folder", GOOD, str(settings.data_dir.resolve()))
     try:
         secret = open_secret(settings)
-        yield Finding("secret", GOOD, f"fingerprint {secret.fingerprint()}")
-        with open_stores(settings) as stores:
-            yield _store(stores)
-            yield _keys(stores.api_keys.shops())
-        yield from _models(settings, stores)
     except (RecsvcError, OSError) as fault:
-        yield Finding("start", BAD, str(fault))
+        yield Finding("secret", BAD, str(fault))
+        return
+    yield Finding("secret", GOOD, f"fingerprint {secret.fingerprint()}")
+    yield from _stored(settings)
+    yield from _models(settings, secret)
+
+
+def _stored(settings: Settings) -> Iterator[Finding]:
+    """Look at the store and what is in it; one that cannot be asked is one finding."""
+    try:
+        with open_stores(settings, durable=False) as stores:
+            found = [_store(stores), _keys(stores.api_keys.shops())]
+    except RecsvcError as fault:
+        found = [Finding("store", BAD, explain(fault))]
+    yield from found
 
 
 def _store(stores: Stores) -> Finding:
-    try:
-        stores.check_durability()
-    except RecsvcError as fault:
-        return Finding("store", BAD, fault.detail)
     where = "RECSVC_REDIS_URL" if stores.settings.redis_url else "the embedded server"
-    return Finding("store", GOOD, f"{where} answers and keeps what it acknowledges")
+    fault = stores.durability_fault()
+    if fault is None:
+        return Finding("store", GOOD, f"{where} answers and keeps what it acknowledges")
+    if stores.settings.insecure:
+        return Finding("store", GOOD, f"{fault}; RECSVC_INSECURE=1 accepts that")
+    return Finding("store", BAD, fault)
 
 
 def _keys(shops: Sequence[ShopName]) -> Finding:
     if not shops:
-        return Finding("keys", MISSING, "make one with: recsvc keys create --scope all")
+        return Finding("keys", BAD, "none, so nobody could ask: recsvc keys create --scope all")
     return Finding("keys", GOOD, "of " + ", ".join(shops))
 
 
-def _models(settings: Settings, stores: Stores) -> Iterator[Finding]:
-    shelf = open_shelf(settings, stores.secret)
+def _models(settings: Settings, secret: Secret) -> Iterator[Finding]:
+    """Look at the models: the service starts without one, and is not ready."""
+    shelf = open_shelf(settings, secret)
     shelf.refresh()
     for shop in shelf.shops():
         status = shelf.status(shop)

@@ -1,6 +1,7 @@
 """`recsvc consents`: show, grant and withdraw the consent of one customer."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,8 @@ from recsvc.domain.consent import ConsentRecord, Purpose
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import CustomerId, checked_id
+from recsvc.domain.labels import LABEL_RULE, checked_label
+from recsvc.domain.moments import rfc3339
 from recsvc.wiring import Stores, open_stores
 
 SOURCE = "command line"
@@ -19,7 +22,9 @@ Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer'
 Purposes = Annotated[
     list[str], typer.Argument(metavar="PURPOSE...", help=f"Of {', '.join(Purpose)}.")
 ]
-PolicyVersion = Annotated[str | None, typer.Option(help="The policy that was agreed to.")]
+PolicyVersion = Annotated[
+    str | None, typer.Option(help=f"The policy that was agreed to: {LABEL_RULE}.")
+]
 
 app = typer.Typer(help="Consent of one customer: show, grant, withdraw.", no_args_is_help=True)
 
@@ -32,7 +37,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show where the customer stands on every purpose."""
-    with open_stores(settings_of(data_dir)) as stores:
+    with open_stores(settings_of(data_dir), durable=False) as stores:
         record = stores.consents.read(shop_of(shop), _key(stores, shop, customer))
     _print(record, as_json)
 
@@ -47,10 +52,8 @@ def grant(
     as_json: AsJson = False,
 ) -> None:
     """Record that the customer permits these purposes."""
-    changes = dict.fromkeys(_checked(purposes), True)
-    with open_stores(settings_of(data_dir)) as stores:
-        key = _key(stores, shop, customer)
-        record = stores.consents.write(shop_of(shop), key, changes, policy_version, SOURCE)
+    label = checked_label(policy_version, "--policy-version")
+    record = _write(customer, dict.fromkeys(_checked(purposes), True), label, shop, data_dir)
     _print(record, as_json)
 
 
@@ -62,12 +65,25 @@ def withdraw(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Record that the customer no longer permits these purposes; in force at once."""
-    changes = dict.fromkeys(_checked(purposes), False)
+    """Record that the customer no longer permits these purposes; in force at once.
+
+    What is shown is the latest word, and a no is said under no policy: the version that was
+    agreed to before is no longer shown.
+    """
+    record = _write(customer, dict.fromkeys(_checked(purposes), False), None, shop, data_dir)
+    _print(record, as_json)
+
+
+def _write(
+    customer: str,
+    changes: Mapping[Purpose, bool],
+    policy_version: str | None,
+    shop: str,
+    data_dir: Path | None,
+) -> ConsentRecord:
     with open_stores(settings_of(data_dir)) as stores:
         key = _key(stores, shop, customer)
-        record = stores.consents.write(shop_of(shop), key, changes, None, SOURCE)
-    _print(record, as_json)
+        return stores.consents.write(shop_of(shop), key, changes, policy_version, SOURCE)
 
 
 def _key(stores: Stores, shop: str, customer: str) -> CustomerKey:
@@ -97,12 +113,7 @@ def _row(record: ConsentRecord, purpose: Purpose) -> dict[str, str | None]:
     return {
         "purpose": str(purpose),
         "state": str(record.state(purpose)),
-        "at": _moment(consent.at_us) if consent else None,
+        "at": rfc3339(consent.at_us) if consent else None,
         "policy_version": consent.policy_version if consent else None,
         "source": consent.source if consent else None,
     }
-
-
-def _moment(microseconds: int) -> str:
-    moment = datetime.fromtimestamp(microseconds / 1e6, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +27,7 @@ from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.consent import Purpose
 from recsvc.domain.errors import RecsvcError
 from recsvc.domain.ids import CustomerId, ItemId, ShopName
+from recsvc.domain.moments import EPOCH
 from recsvc.stores.consents import ImportedConsent
 from recsvc.wiring import Stores, open_shelf, open_stores
 
@@ -117,7 +118,7 @@ def _consents(household: str) -> bool:
 
 
 def _microseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1_000_000)
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def _import_items(stores: Stores, path: Path) -> dict[ItemId, CatalogueItem]:

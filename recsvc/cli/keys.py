@@ -1,6 +1,5 @@
 """`recsvc keys`: make, list and revoke API keys; mint a customer token."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -16,8 +15,9 @@ from recsvc.domain.api_keys import (
     key_sha256,
     shop_of_key,
 )
-from recsvc.domain.errors import BadRequest, NotFound
+from recsvc.domain.errors import BadRequest, NothingThere
 from recsvc.domain.ids import CustomerId, ShopName, checked_id
+from recsvc.domain.moments import rfc3339
 from recsvc.usecases import customer_tokens
 from recsvc.wiring import Stores, open_stores, utc_now
 
@@ -55,7 +55,7 @@ def create(
 @app.command("list")
 def list_keys(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the shop's keys, revoked ones too."""
-    with open_stores(settings_of(data_dir)) as stores:
+    with open_stores(settings_of(data_dir), durable=False) as stores:
         found = [_report(key) for key in stores.api_keys.list(shop_of(shop))]
     if as_json:
         print_json(found)
@@ -92,11 +92,11 @@ def token(
 ) -> None:
     """Mint a customer token of 15 minutes and print nothing else."""
     customer_id = CustomerId(checked_id(customer, "customer"))
-    with open_stores(settings_of(data_dir)) as stores:
+    with open_stores(settings_of(data_dir), durable=False) as stores:
         signer = _named(stores, key) if key else _newest(stores, shop_of(shop))
         secret = stores.api_keys.signing_secret(signer)
     if secret is None:
-        raise NotFound(f"key {signer.key_id} has no signing secret")
+        raise NothingThere(f"key {signer.key_id} has no signing secret")
     print_text(customer_tokens.mint(customer_id, signer.key_id, secret, utc_now()))
 
 
@@ -121,14 +121,14 @@ def _named(stores: Stores, text: str) -> ApiKey:
         raise BadRequest(f"that is not a key: {KEY_RULE}")
     keys = [key for key in stores.api_keys.list(shop) if key.sha256 == key_sha256(text)]
     if not keys or not keys[0].is_live:
-        raise NotFound(f"shop {shop} has no such live key")
+        raise NothingThere(f"shop {shop} has no such live key")
     return keys[0]
 
 
 def _newest(stores: Stores, shop: ShopName) -> ApiKey:
     keys = [key for key in stores.api_keys.list(shop) if key.is_live and not key.is_secret]
     if not keys:
-        raise NotFound(
+        raise NothingThere(
             f"shop {shop} has no live publishable key; make one with: "
             f"recsvc keys create --publishable --shop {shop}"
         )
@@ -141,11 +141,6 @@ def _report(key: ApiKey) -> dict[str, Any]:
         "shop": key.shop,
         "kind": "secret" if key.is_secret else "publishable",
         "scopes": sorted(key.scopes),
-        "created_at": _moment(key.created_at_us),
-        "revoked_at": None if key.revoked_at_us is None else _moment(key.revoked_at_us),
+        "created_at": rfc3339(key.created_at_us),
+        "revoked_at": None if key.revoked_at_us is None else rfc3339(key.revoked_at_us),
     }
-
-
-def _moment(microseconds: int) -> str:
-    moment = datetime.fromtimestamp(microseconds / 1e6, UTC)
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

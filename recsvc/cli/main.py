@@ -7,7 +7,7 @@ from typer.core import TyperGroup
 
 from recsvc.cli import check, consents, keys, models
 from recsvc.cli.demo import demo
-from recsvc.cli.output import complain
+from recsvc.cli.output import complain, explain, say_events
 from recsvc.cli.serve import serve
 from recsvc.domain.errors import RecsvcError
 
@@ -18,10 +18,11 @@ class Commands(TyperGroup):
     """The commands; what we refuse to do is one clear line and no traceback."""
 
     def invoke(self, ctx: Any) -> Any:
+        say_events()
         try:
             return super().invoke(ctx)
         except RecsvcError as error:
-            complain(error.detail)
+            complain(explain(error))
         except OSError as error:
             complain(str(error))
         raise typer.Exit(EXIT_COULD_NOT)

@@ -5,9 +5,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+import structlog
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from structlog.typing import EventDict
+
+from recsvc.domain.errors import RecsvcError, StoreUnavailable
+from recsvc.stores.outage import reason
 
 WIDE = 200  # a pipe has no width, and nothing may be cut off in one
 
@@ -42,3 +47,23 @@ def say(text: str) -> None:
 
 def complain(text: str) -> None:
     stderr.print(f"[bold red]error:[/] {escape(text)}")
+
+
+def explain(error: RecsvcError) -> str:
+    """Return what the person at the terminal may know, which is more than a caller over HTTP."""
+    return reason(error) if isinstance(error, StoreUnavailable) else error.detail
+
+
+def say_events() -> None:
+    """Show warnings of the layers below as lines on stderr; `serve` logs JSON instead."""
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, _as_line],
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
+
+
+def _as_line(_logger: object, method: str, event: EventDict) -> str:
+    if method in ("debug", "info"):
+        raise structlog.DropEvent
+    level, name = event.pop("level"), event.pop("event").replace("_", " ")
+    return f"{level}: {name}" + "".join(f"; {field}: {value}" for field, value in event.items())

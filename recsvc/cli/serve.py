@@ -4,10 +4,8 @@ import contextlib
 import dataclasses
 import multiprocessing
 import os
-import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from types import FrameType
@@ -17,15 +15,15 @@ import typer
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
+from recsvc.cli.metrics_folder import metrics_folder
 from recsvc.cli.options import DataDir, settings_of
 from recsvc.cli.output import say
 from recsvc.cli.worker import load_application
 from recsvc.config import Settings
-from recsvc.domain.errors import NotFound, RecsvcError
+from recsvc.domain.errors import NothingThere, RecsvcError
 from recsvc.domain.ids import ShopName
-from recsvc.web.exposition import MULTIPROCESS_FOLDER
 from recsvc.web.logs import configure_logs
-from recsvc.wiring import running_store, stores_at
+from recsvc.wiring import Stores, running_store, stores_at
 
 STOP_SECONDS = 10
 CONNECTIONS = 1024  # per worker; idle ones count too
@@ -81,24 +79,21 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve in the foreground; return after a clean stop."""
     configure_logs(settings.log_level)
     with _stoppable(), running_store(settings, supervised=True) as url:
-        shops = _ready_shops(settings, url)
+        stores = stores_at(settings, url)
+        shops = _ready_shops(stores)
         _check_port(host, port)
-        with _metrics_folder():
+        with metrics_folder(), stores.durability_watched():
             _serve(settings, url, shops, host, port, workers)
 
 
-def _ready_shops(settings: Settings, url: str) -> Sequence[ShopName]:
+def _ready_shops(stores: Stores) -> Sequence[ShopName]:
     """Return the shops that have keys; refuse to start without any, or on a forgetful store."""
-    stores = stores_at(settings, url)
-    try:
-        stores.check_durability()
-        shops = stores.api_keys.shops()
-    finally:
-        stores.connections.close()
+    stores.check_durability()
+    shops = stores.api_keys.shops()
     if not shops:
-        raise NotFound(
+        raise NothingThere(
             "there is no API key yet, so nobody could ask anything; make one with: "
-            f"recsvc keys create --scope all --data-dir {settings.data_dir}"
+            f"recsvc keys create --scope all --data-dir {stores.settings.data_dir}"
         )
     return shops
 
@@ -147,18 +142,6 @@ def _serve(
         # A Ctrl-C reaches the workers too; ending before they are told is no failure of theirs.
         if not server.interrupt_signal:
             raise
-
-
-@contextlib.contextmanager
-def _metrics_folder() -> Iterator[None]:
-    """Make the folder in which the workers add up their metrics; wipe it at the end."""
-    folder = tempfile.mkdtemp(prefix="recsvc-metrics-")
-    os.environ[MULTIPROCESS_FOLDER] = folder
-    try:
-        yield
-    finally:
-        del os.environ[MULTIPROCESS_FOLDER]
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -1,15 +1,16 @@
-"""The exceptions of recsvc. Each knows how it is answered over HTTP.
+"""The exceptions of recsvc. Each knows how it is answered over HTTP; a command exits with 2.
 
 RecsvcError
 ├── BadRequest            400  a parameter, id or body that cannot be read
 ├── Unauthorized          401  no key, or one that is not valid
 ├── Forbidden             403  a valid key without the scope, or for another customer
-├── NotFound              404
+├── NotFound              404  nothing at this path, or nothing of this name
 ├── MethodNotAllowed      405
 ├── PayloadTooLarge       413
 ├── UnsupportedMedia      415
 ├── StoreUnavailable      503  Redis cannot be reached in time, or refuses
 ├── NotDurable            503  Redis would lose what we acknowledge
+├── NothingThere               a command needs a key, a model or a version, and there is none
 ├── SecretMismatch        500  the secret that made something is not the one in use
 └── ModelRejected         500  a model version that must not be served
 
@@ -94,6 +95,13 @@ class StoreUnavailable(RecsvcError):
 
 class NotDurable(StoreUnavailable):
     code = "not_durable"
+
+
+class NothingThere(RecsvcError):
+    """Raised by commands alone: over HTTP, what is missing is an answer (`/readyz`)."""
+
+    code = "nothing_there"
+    title = "Nothing there"
 
 
 class SecretMismatch(RecsvcError):

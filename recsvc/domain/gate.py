@@ -1,18 +1,15 @@
 """The consent gate, as a type.
 
-The request's one read of the store brings what is held about a customer as `Sealed`. Only an
-`Admitted` opens it, and only `admit` makes one. Code that ranks for a person takes an
-`Admitted`, so there is no way to it that has not asked for consent.
+Only `admit` makes an `Admitted`, and a customer's own lists are given for nothing else. So
+there is no way to a personal list that has not asked for consent.
 """
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar, final
+from typing import final
 
 from recsvc.domain.consent import ConsentRecord, Purpose
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.slates import Fallback
-
-T = TypeVar("T")
 
 _GATE = object()
 
@@ -35,25 +32,6 @@ class Refused:
     """Why a customer is not treated as a person in this request."""
 
     fallback: Fallback
-
-
-@final
-class Sealed(Generic[T]):
-    """Something held about one customer, unreadable without that customer's admission."""
-
-    __slots__ = ("_content", "_customer")
-
-    def __init__(self, customer: CustomerKey, content: T) -> None:
-        self._customer = customer
-        self._content = content
-
-    def open(self, admitted: Admitted) -> T:
-        if not isinstance(admitted, Admitted) or admitted.customer != self._customer:
-            raise TypeError("sealed for another customer")
-        return self._content
-
-    def __repr__(self) -> str:
-        return "Sealed(…)"
 
 
 def admit(

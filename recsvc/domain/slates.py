@@ -1,6 +1,5 @@
 """The lists that a shop can ask for, why an answer is generic, and why an item is in it."""
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 
@@ -53,9 +52,3 @@ class ReasonCode(IntEnum):
 
 
 _NAMING = frozenset({ReasonCode.BECAUSE_YOU_BOUGHT, ReasonCode.SIMILAR, ReasonCode.BOUGHT_TOGETHER})
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    code: ReasonCode
-    item_id: str | None = None

@@ -22,9 +22,6 @@ class IdMap:
         self._ids = ids  # (rows,) S
         self._width = ids.dtype.itemsize
 
-    def __len__(self) -> int:
-        return len(self._ids)
-
     def row(self, text: str) -> int | None:
         try:
             encoded = text.encode()
@@ -33,9 +30,6 @@ class IdMap:
         if not 0 < len(encoded) <= self._width or encoded[-1] == 0:
             return None
         return _find(self._ids, encoded)
-
-    def rows(self, texts: Sequence[str]) -> list[int | None]:
-        return [self.row(text) for text in texts]
 
     def id(self, row: int) -> str:
         if row < 0:
@@ -54,9 +48,6 @@ class CustomerMap:
 
     def __init__(self, keys: Array) -> None:
         self._keys = keys  # (customers,) S16
-
-    def __len__(self) -> int:
-        return len(self._keys)
 
     def row(self, key: bytes) -> int | None:
         if len(key) != CUSTOMER_KEY_BYTES:

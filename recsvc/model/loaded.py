@@ -58,9 +58,6 @@ class LoadedModel:
     def version(self) -> str:
         return self.manifest.version
 
-    def customer_row(self, key: bytes) -> int | None:
-        return self.customers.row(key)
-
     def customer_slate(self, admitted: Admitted, slate: CustomerSlate) -> Candidates | None:
         """Return the admitted customer's list; None when the model does not know the customer."""
         if not isinstance(admitted, Admitted) or admitted.purpose is not _PURPOSE:

@@ -66,7 +66,7 @@ class ModelShelf:
     def refresh(self) -> None:
         """Look at every shop's `CURRENT`; judge those that were replaced, and swap."""
         with self._refreshing:
-            for shop in _shops_under(self._root):
+            for shop in {*_shops_under(self._root), *self._places}:
                 try:
                     self._refresh_shop(Versions(self._root, shop))
                 except Exception:  # one shop's trouble is not the others'
@@ -98,9 +98,9 @@ class ModelShelf:
 
     def _refresh_shop(self, versions: Versions) -> None:
         old, stamp = self._places.get(versions.shop, _EMPTY), versions.stamp()
-        if stamp is None or stamp == old.stamp:
+        if stamp == old.stamp:
             return
-        new = self._judge(versions, old, stamp)
+        new = _Place(model=old.model) if stamp is None else self._judge(versions, old, stamp)
         self._places[versions.shop] = new
         _log_change(versions.shop, old, new)
 

@@ -61,7 +61,7 @@ class Versions:
         """Return what changes whenever `CURRENT` is replaced, without reading it."""
         try:
             status = (self.home / CURRENT_FILE).stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # the latter: a file named like a shop
             return None
         return status.st_mtime_ns, status.st_ino, status.st_size
 

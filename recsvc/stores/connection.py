@@ -21,6 +21,8 @@ WRITE_TIMEOUT_SECONDS = 2.0  # an fsync on a busy disk takes longer than a read
 
 STORE_FAULTS = (redis.RedisError, OSError)
 
+NO_ANSWER = "the store cannot be reached in time, or refuses"
+
 _SPARE_CONNECTIONS = 16  # for threads of ours that serve no request
 
 
@@ -84,4 +86,4 @@ def store_faults() -> Iterator[None]:
     try:
         yield
     except STORE_FAULTS as fault:
-        raise StoreUnavailable("the store cannot be reached in time, or refuses") from fault
+        raise StoreUnavailable(NO_ANSWER) from fault

@@ -1,20 +1,24 @@
-"""Whether the store keeps what it acknowledges. Asked once, before anything is served."""
+"""Whether the store keeps what it acknowledges. Asked before anything is written, and then on."""
+
+import threading
 
 import redis
 import structlog
 
 from recsvc.config import Settings
-from recsvc.domain.errors import NotDurable
+from recsvc.domain.errors import NotDurable, StoreUnavailable
 from recsvc.stores.connection import store_faults
 
 _RIGHT = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+
+WATCH_SECONDS = 60.0
 
 _log = structlog.get_logger()
 
 
 def check_durability(store: redis.Redis, settings: Settings) -> None:
     """Raise NotDurable, naming each setting that is wrong and what is right."""
-    fault = _fault(store, settings)
+    fault = durability_fault(store, settings)
     if fault is None:
         return
     if not settings.insecure:
@@ -22,7 +26,22 @@ def check_durability(store: redis.Redis, settings: Settings) -> None:
     _log.warning("store_not_durable", reason=fault)
 
 
-def _fault(store: redis.Redis, settings: Settings) -> str | None:
+def watch_durability(store: redis.Redis, settings: Settings, leaving: threading.Event) -> None:
+    """Log an error each minute for as long as the store is one that would have been refused.
+
+    It goes on serving: somebody changed the store knowingly, or can change it back.
+    """
+    while not leaving.wait(WATCH_SECONDS):
+        try:
+            fault = durability_fault(store, settings)
+        except StoreUnavailable:
+            continue  # that is told by all who ask it for something
+        if fault is not None:
+            _log.error("store_not_durable", reason=fault)
+
+
+def durability_fault(store: redis.Redis, settings: Settings) -> str | None:
+    """Return what is wrong and what would be right; None when nothing is."""
     found = _found(store)
     if found is None:
         if settings.durability == "provider":

@@ -9,6 +9,7 @@ pid files, and no socket file is ever taken for a sign of life.
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -22,11 +23,16 @@ from recsvc.stores.valkey_process import Health
 
 _POLL_SECONDS = 0.02
 SILENCE_SECONDS = 20.0
-_STOP_SECONDS = 20.0
+LEAVE_SECONDS = 4.0  # a service that is told to stop is given ten, and its workers need some
+_TELL_AFTER_SECONDS = 1.0
 _WATCH_SECONDS = 0.5
 _MAX_PAUSE_SECONDS = 30.0
 
 _log = structlog.get_logger()
+
+
+class _Leaving(Exception):
+    """This process gives up its part; what it still waited for no longer matters."""
 
 
 class EmbeddedValkey:
@@ -52,21 +58,29 @@ class EmbeddedValkey:
             self._join()
         except OSError as fault:
             raise StoreUnavailable(
-                f"no embedded server can run in {self._folder.path}: {fault}"
+                f"no embedded server can run in {self._folder.path}: {fault.strerror or fault}"
             ) from fault
         return self.url
 
     def leave(self) -> None:
-        """Give up this process's part; stop the server if nobody else has one."""
+        """Give up this process's part; stop the server if nobody else has one.
+
+        One that hangs, or that somebody else is still waiting for, is left to whoever joins next.
+        """
         if self._membership is None or self._pid != os.getpid():
             return
         self._leaving.set()
         if self._watcher is not None:
             self._watcher.join()
-        with owned(self._folder.start_lock):
-            membership, self._membership = self._membership, None
-            if membership.try_own():
-                self._stop()
+        membership, self._membership = self._membership, None
+        until = time.monotonic() + LEAVE_SECONDS
+        try:
+            with owned(self._folder.start_lock, self._waiting(until=until)):
+                if membership.try_own():
+                    self._stop(until)
+        except StoreUnavailable as fault:
+            _log.error("embedded_server_left_running", reason=fault.detail)
+        finally:
             membership.release()
 
     def supervise(self) -> None:
@@ -88,7 +102,8 @@ class EmbeddedValkey:
 
     def _join(self) -> None:
         self._folder.create()
-        with owned(self._folder.start_lock):
+        self._leaving.clear()
+        with owned(self._folder.start_lock, self._waiting()):
             self._ensure_running()
             if self._membership is None:
                 self._membership = FileLock(self._folder.users_lock)
@@ -102,8 +117,10 @@ class EmbeddedValkey:
                 continue
             _log.warning("embedded_server_silent", folder=str(self._folder.path))
             try:
-                with owned(self._folder.start_lock):
+                with owned(self._folder.start_lock, self._waiting()):
                     self._ensure_running()
+            except _Leaving:
+                return
             except (RecsvcError, OSError) as fault:
                 pause = min(pause * 2, _MAX_PAUSE_SECONDS)
                 _log.error("embedded_server_not_restarted", reason=str(fault), again_in=pause)
@@ -129,6 +146,7 @@ class EmbeddedValkey:
 
     def _answers(self) -> bool:
         """Wait until the server is ready; False when it is dead instead."""
+        wait = self._waiting("the embedded server does not answer yet")
         silent_until = time.monotonic() + SILENCE_SECONDS
         while (health := valkey_process.health(self._folder)) is not Health.READY:
             if not is_held(self._folder.server_lock):
@@ -139,16 +157,38 @@ class EmbeddedValkey:
                 raise StoreUnavailable(
                     f"an embedded server runs in {self._folder.path} but does not answer"
                 )
-            time.sleep(_POLL_SECONDS)
+            wait()
         return True
 
-    def _stop(self) -> None:
+    def _stop(self, until: float) -> None:
         """Stop the server and wait until it has let go of its data."""
         valkey_process.ask_to_stop(self._folder)
-        give_up_at = time.monotonic() + _STOP_SECONDS
+        wait = self._waiting("the embedded server does not stop", until)
         while is_held(self._folder.server_lock):
-            if time.monotonic() > give_up_at:
-                _log.error("embedded_server_does_not_stop", folder=str(self._folder.path))
-                return
-            time.sleep(_POLL_SECONDS)
+            wait()
         self._folder.clear_after_stop()
+
+    def _waiting(
+        self,
+        what: str = "another process starts or stops the embedded server",
+        until: float | None = None,
+    ) -> Callable[[], None]:
+        """Return a pause that tells once what is waited for, and gives up in time.
+
+        In time: at `until`, or else as soon as this process leaves.
+        """
+        tell_at: float | None = time.monotonic() + _TELL_AFTER_SECONDS
+
+        def wait() -> None:
+            nonlocal tell_at
+            now = time.monotonic()
+            if tell_at is not None and now > tell_at:
+                tell_at = None
+                _log.warning("waiting", reason=what, folder=str(self._folder.path))
+            if until is None and self._leaving.is_set():
+                raise _Leaving
+            if until is not None and now > until:
+                raise StoreUnavailable(f"{what}, in {self._folder.path}")
+            time.sleep(_POLL_SECONDS)
+
+        return wait

@@ -6,7 +6,7 @@ one. A forked child shares its parent's: releasing is therefore explicit, never 
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,10 +19,6 @@ class FileLock:
 
     def share(self) -> None:
         fcntl.flock(self.descriptor, fcntl.LOCK_SH)
-
-    def own(self) -> None:
-        """Wait until nobody else holds it."""
-        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
 
     def try_own(self) -> bool:
         try:
@@ -41,10 +37,12 @@ class FileLock:
 
 
 @contextmanager
-def owned(path: Path) -> Iterator[None]:
+def owned(path: Path, wait: Callable[[], None]) -> Iterator[None]:
+    """Own the lock for a block. `wait` is called while somebody else does; it pauses or raises."""
     lock = FileLock(path)
     try:
-        lock.own()
+        while not lock.try_own():
+            wait()
         yield
     finally:
         lock.release()

@@ -29,17 +29,10 @@ class KeyRing:
         self._store = store
         self._snapshots: dict[ShopName, KeySnapshot] = {}
 
-    def shops(self) -> frozenset[ShopName]:
-        """Return the shops whose keys can be judged in an outage."""
-        return frozenset(self._snapshots)
-
     def preload(self, shops: Iterable[ShopName]) -> None:
         """Take a snapshot of each shop, so that its keys can be judged in an outage."""
         for shop in shops:
             self._catch_up(shop)
-
-    def key_for(self, text: str, reply: TripReply) -> ApiKey | None:
-        return self.judge(text, reply).key
 
     def judge(self, text: str, reply: TripReply) -> Judgement:
         """Judge the key after the trip to the shop that it names.

@@ -16,6 +16,7 @@ from typing import Protocol
 import redis
 
 _DIALERS = 8  # threads that connect; a name server that hangs holds these and no request
+_LEAST_SECONDS = 0.001  # none at all would be another mode of the socket
 
 
 class Wire(Protocol):
@@ -82,9 +83,12 @@ class ReadLine:
         if not connection.is_connected:
             self._dial(connection, deadline)
         try:
+            until = min(time.monotonic() + self._timeout_seconds, deadline)
             connection.send_packed_command([request], check_health=False)
-            remaining = min(self._timeout_seconds, max(deadline - time.monotonic(), 0.001))
-            answers = [connection.read_response(timeout=remaining) for _ in range(replies)]
+            answers = [
+                connection.read_response(timeout=max(until - time.monotonic(), _LEAST_SECONDS))
+                for _ in range(replies)
+            ]
         except BaseException:
             connection.disconnect()
             raise

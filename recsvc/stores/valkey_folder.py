@@ -1,6 +1,7 @@
 """The embedded server's folder: its files, its configuration, and where it listens."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,7 +15,11 @@ _LOG_TAIL_LINES = 8
 
 
 class ValkeyFolder:
-    """Paths below `<data folder>/valkey`. Only the one who holds `start_lock` writes here."""
+    """Paths below `<data folder>/valkey`. Only the one who holds `start_lock` writes here.
+
+    Where the path is too long for a socket, the server listens in a short folder. The file
+    `socket-path` names it, and the folder it was written for: in a copy it counts for nothing.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self.path = data_dir.resolve() / "valkey"
@@ -32,10 +37,7 @@ class ValkeyFolder:
 
     def socket(self) -> Path:
         """Return where the running server listens."""
-        try:
-            return Path(os.fsdecode(self._elsewhere.read_bytes()))
-        except FileNotFoundError:
-            return self._own_socket
+        return self._recorded() or self._own_socket
 
     def url(self) -> str:
         return f"unix://{quote(os.fsencode(self.socket()))}"
@@ -43,18 +45,18 @@ class ValkeyFolder:
     def prepare_start(self) -> None:
         """Clear what a dead server left and write the configuration of the next."""
         self._own_socket.unlink(missing_ok=True)
-        self._elsewhere.unlink(missing_ok=True)
         self._rotate_log()
-        if not _is_usable(self._own_socket):
-            socket = _short_folder() / "valkey.sock"
-            self._elsewhere.write_bytes(os.fsencode(socket))
+        if _is_usable(self._own_socket):
+            self._elsewhere.unlink(missing_ok=True)
+        else:
+            self._listen_elsewhere()
         lines = (f"{name} {value}\n" for name, value in self._settings())
         self.configuration.write_bytes(os.fsencode("".join(lines)))
 
     def clear_after_stop(self) -> None:
         """Remove the short folder that the server, now gone, listened in."""
-        socket = self.socket()
-        if socket != self._own_socket:
+        socket = self._recorded()
+        if socket is not None:
             with suppress(OSError):
                 socket.parent.rmdir()
             self._elsewhere.unlink()
@@ -62,6 +64,30 @@ class ValkeyFolder:
     def log_tail(self) -> str:
         text = self.log.read_text(errors="replace")
         return "\n".join(text.splitlines()[-_LOG_TAIL_LINES:])
+
+    def _recorded(self) -> Path | None:
+        """Return the socket elsewhere that was chosen for this very folder."""
+        try:
+            identity, _, socket = self._elsewhere.read_bytes().partition(b"\n")
+        except FileNotFoundError:
+            return None
+        return Path(os.fsdecode(socket)) if socket and identity == self._identity() else None
+
+    def _listen_elsewhere(self) -> None:
+        """Keep the short folder of the server that died: its clients know no other address."""
+        socket = self._recorded()
+        if socket is not None and _is_ours(socket.parent):
+            socket.unlink(missing_ok=True)
+            return
+        socket = _short_folder() / "valkey.sock"
+        draft = self._elsewhere.with_suffix(".new")
+        draft.write_bytes(self._identity() + b"\n" + os.fsencode(socket))
+        draft.replace(self._elsewhere)
+
+    def _identity(self) -> bytes:
+        """Return what a moved folder keeps and a copied one has not."""
+        facts = self.path.stat()
+        return b"%d %d" % (facts.st_dev, facts.st_ino)
 
     def _rotate_log(self) -> None:
         if self.log.exists() and self.log.stat().st_size > _MAX_LOG_BYTES:
@@ -94,6 +120,20 @@ def _short_folder() -> Path:
     if not _is_usable(Path(folder, "recsvc-12345678", "valkey.sock")):
         folder = "/tmp"  # noqa: S108 - mkdtemp makes a folder of our own in it
     return Path(tempfile.mkdtemp(prefix="recsvc-", dir=folder))
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether nobody else may enter the folder. It is made again if somebody tidied it away."""
+    try:
+        folder.mkdir(0o700)
+    except FileExistsError:
+        facts = folder.lstat()
+    except OSError:
+        return False
+    else:
+        return True
+    own_folder = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid()
+    return own_folder and facts.st_mode & 0o777 == 0o700
 
 
 def _quoted(path: Path) -> str:

@@ -22,7 +22,9 @@ from recsvc.stores.trip import RequestTrip
 from recsvc.usecases import customer_tokens
 from recsvc.usecases.customer_tokens import BadToken
 
-HASHERS_KEPT = 64  # a caller can name any shop; memory must not grow with that
+# Hashers of shops, and signing secrets of keys. Anybody can name any shop, and memory must not
+# grow with that.
+DERIVED_KEPT = 64
 
 
 class Browser(Enum):
@@ -85,8 +87,8 @@ class Entrance:
         self._trip = trip
         self._key_ring = key_ring
         self._clock = clock
-        self._signing_secret = lru_cache(HASHERS_KEPT)(key_store.signing_secret)
-        self._hasher = lru_cache(HASHERS_KEPT)(partial(CustomerHasher, secret))
+        self._signing_secret = lru_cache(DERIVED_KEPT)(key_store.signing_secret)
+        self._hasher = lru_cache(DERIVED_KEPT)(partial(CustomerHasher, secret))
 
     def enter(
         self, credentials: Credentials, access: Access, customer: CustomerId | None = None

@@ -34,13 +34,28 @@ class Readiness:
     """
 
     def __init__(self, trip: RequestTrip, shelf: ModelShelf, shops: Sequence[ShopName]) -> None:
+        """`shops`: those that had a key when the service started."""
         self._trip = trip
         self._shelf = shelf
-        self.shops = tuple(shops)
+        self._at_start = tuple(shops)
+
+    @property
+    def shops(self) -> list[ShopName]:
+        """The shops of the start, and those that a model has been published for since."""
+        return list(dict.fromkeys([*self._at_start, *self._shelf.shops()]))
 
     def deployment(self) -> list[NotReady]:
-        """Return what stands in the way of the shop that is nearest to ready."""
-        return min((self._codes(shop) for shop in self.shops), key=len, default=[NotReady.NO_KEY])
+        """Return what stands in the way of the shop that is nearest to ready.
+
+        A shop that has neither had a key at the start nor a model now is not asked about: it
+        could not be ready.
+        """
+        found: list[list[NotReady]] = []
+        for shop in self.shops:
+            found.append(self._codes(shop))
+            if not found[-1]:
+                break  # one good shop is enough; a probe makes no more trips than it needs
+        return min(found, key=len, default=[NotReady.NO_KEY])
 
     def shop(self, shop: ShopName) -> ShopReadiness:
         """Return what an operator wants to know of one shop."""

@@ -1,5 +1,9 @@
 """JSON bodies: read once, strictly. What two parsers could read differently is refused.
 
+A body arrives as slowly as its sender likes, and whoever reads it waits. So it is judged in
+two steps: what the headers say of it, before anything else, and it itself, only once the
+request has been let in (`Call.read_body` sees to that).
+
 The standard library parses, with hooks that refuse repeated keys, NaN and Infinity, numbers
 beyond 64 bits and lone surrogates; msgspec and the library's defaults let these pass.
 """
@@ -22,6 +26,7 @@ MAX_BODY_BYTES = 64 * 1024
 READ_BYTES = MAX_BODY_BYTES + 1
 TOO_LARGE = f"the body is larger than {MAX_BODY_BYTES} bytes"
 MAX_DIGITS = 19  # what 64 bits hold
+UTF_8 = frozenset({"utf-8", "utf8"})
 
 _NAMED_FIELD = re.compile(r"field `([^`]{1,64})`")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -31,9 +36,20 @@ class Refused(ValueError):
     """The text may be JSON, but not of the kind that is read here."""
 
 
+def check_headers(request: Request) -> None:
+    """Refuse a body by what the headers say of it, without waiting for any of it."""
+    if request.headers.get("Content-Encoding"):
+        raise UnsupportedMedia("bodies with a Content-Encoding are not read; send plain JSON")
+    if request.mimetype != "application/json":
+        raise UnsupportedMedia("the Content-Type must be application/json")
+    if request.mimetype_params.get("charset", "utf-8").lower() not in UTF_8:
+        raise UnsupportedMedia("the charset of JSON is utf-8; leave it out, or say so")
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise PayloadTooLarge(TOO_LARGE)
+
+
 def read_body(request: Request, shape: type[T]) -> T:
-    """Return the request's body as a `shape`; raise what is wrong with it otherwise."""
-    _check_headers(request)
+    """Wait for the request's body and return it as a `shape`, or raise what is wrong with it."""
     body = request.get_data(cache=False)
     if len(body) > MAX_BODY_BYTES:
         raise PayloadTooLarge(TOO_LARGE)
@@ -66,13 +82,6 @@ def parse_json(body: bytes) -> Any:
     if _SURROGATE_ESCAPE.search(text) and any(map(_has_lone_surrogate, _strings(parsed))):
         raise _bad_json("a text holds half of a surrogate pair")
     return parsed
-
-
-def _check_headers(request: Request) -> None:
-    if request.headers.get("Content-Encoding"):
-        raise UnsupportedMedia("bodies with a Content-Encoding are not read; send plain JSON")
-    if request.mimetype != "application/json":
-        raise UnsupportedMedia("the Content-Type must be application/json")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

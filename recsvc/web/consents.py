@@ -1,7 +1,6 @@
 """Consent over HTTP: written purpose by purpose, shown for all of them."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -10,14 +9,13 @@ from flask import Response
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent import ConsentRecord, ConsentState, Purpose
 from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.labels import LABEL_RULE, MAX_LABEL_LENGTH, checked_label
+from recsvc.domain.moments import rfc3339
 from recsvc.usecases.consents import ConsentChange
 from recsvc.usecases.entrance import Access, Browser
 from recsvc.web import metrics
-from recsvc.web.bodies import read_body
 from recsvc.web.rendering import private_json
 from recsvc.web.routes import Call, Route
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The values are judged below, since msgspec would not say which purpose is at fault.
 _PURPOSES_SCHEMA = {
@@ -26,7 +24,9 @@ _PURPOSES_SCHEMA = {
     "additionalProperties": False,
 }
 
-Label = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Label = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=MAX_LABEL_LENGTH, description=LABEL_RULE)
+]
 
 
 class ConsentBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,8 +54,8 @@ class ConsentView(msgspec.Struct, frozen=True):
 
 
 def put_consents(call: Call, customer_id: str) -> Response:
-    change = _change(read_body(call.request, ConsentBody))
     visit = call.enter_for(customer_id)
+    change = _change(call.read_body(ConsentBody))
     record = call.services.consents.put(visit, change)
     metrics.count_consents(change.purposes)
     return private_json(_view(record))
@@ -73,7 +73,11 @@ def _change(body: ConsentBody) -> ConsentChange:
         detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
         raise BadRequest(detail, code="bad_consent", errors=faults)
     purposes = {Purpose(name): granted for name, granted in body.purposes.items()}
-    return ConsentChange(purposes, body.policy_version, body.source)
+    return ConsentChange(
+        purposes,
+        checked_label(body.policy_version, "policy_version"),
+        checked_label(body.source, "source"),
+    )
 
 
 def _faults(purposes: Mapping[str, object]) -> list[FieldError]:
@@ -107,15 +111,10 @@ def _purpose_view(record: ConsentRecord, purpose: Purpose) -> PurposeView:
         return PurposeView(record.state(purpose))
     return PurposeView(
         state=consent.state,
-        at=_rfc3339(consent.at_us),
+        at=rfc3339(consent.at_us),
         policy_version=consent.policy_version,
         source=consent.source,
     )
-
-
-def _rfc3339(microseconds: int) -> str:
-    at = EPOCH + timedelta(microseconds=microseconds)
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 _NAMES = frozenset(str(purpose) for purpose in Purpose)

@@ -92,7 +92,8 @@ def _operation(route: Route) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if route.access is not None:
-        operation["description"] = f"Secret keys need the scope `{route.access.scope}`."
+        scope = f"Secret keys need the scope `{route.access.scope}`."
+        operation["description"] = f"{scope} {route.remark}".strip()
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _content(route.body)}
     return operation

@@ -127,10 +127,12 @@ ROUTES = (
         "GET",
         "/v1/items/<id:item_id>/recommendations",
         recommend_for_item,
-        "Items that go with one item",
+        "Items that go with one item; popular ones if it has none or is unknown",
         RECOMMEND,
         Recommendation,
         ITEM_QUERY,
+        remark="An item that is unknown, or that nothing goes with, is answered with popular "
+        "items: `slate` is then `popular`, and `fallback` stays null.",
     ),
     Route(
         "GET",

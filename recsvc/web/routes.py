@@ -6,16 +6,19 @@ from nothing else. A view gets a `Call`: this request, with the services behind 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Request, Response, request
 
 from recsvc.domain.ids import CustomerId, ItemId
 from recsvc.usecases.entrance import Access, Credentials, Visit, no_such_key
 from recsvc.web import metrics
+from recsvc.web.bodies import check_headers, read_body
 from recsvc.web.parameters import QueryShape
 from recsvc.web.paths import path_id
 from recsvc.web.services import Services
+
+T = TypeVar("T")
 
 BEARER = "bearer "
 NOTHING: QueryShape[dict[str, Any]] = QueryShape((), dict)
@@ -27,7 +30,7 @@ class Route:
 
     `access` None: open to everybody, on purpose; `key_is_optional`: it says more to those who
     have the access. `query` None: whatever the query says is
-    ignored, as those who probe and scrape expect.
+    ignored, as those who probe and scrape expect. `remark` is for the document alone.
     """
 
     method: str
@@ -40,6 +43,7 @@ class Route:
     body: type | None = None
     media_type: str = "application/json"
     key_is_optional: bool = False
+    remark: str = ""
 
     @property
     def name(self) -> str:
@@ -53,12 +57,14 @@ class Route:
     def bound(self, services: Services) -> Callable[..., Response]:
         """Return the view as Flask calls it."""
         view, access = self.view, self.access
-        takes_no_query = self.query is NOTHING
+        takes_no_query, takes_body = self.query is NOTHING, self.body is not None
 
         def call(**path: str) -> Response:
             this = Call(services, access, request)
             if takes_no_query and this.query:
                 NOTHING.read(this.query)
+            if takes_body:
+                check_headers(request)
             return view(this, **path)
 
         return call
@@ -67,12 +73,13 @@ class Route:
 class Call:
     """One request on its way through a view."""
 
-    __slots__ = ("_access", "request", "services")
+    __slots__ = ("_access", "_is_in", "request", "services")
 
     def __init__(self, services: Services, access: Access | None, request: Request) -> None:
         self.services = services
         self.request = request
         self._access = access
+        self._is_in = False
 
     @property
     def query(self) -> str:
@@ -81,8 +88,12 @@ class Call:
 
     @property
     def denies_personal_use(self) -> bool:
-        """Whether the browser sends Global Privacy Control."""
-        return self.request.environ.get("HTTP_SEC_GPC") == "1"
+        """Whether the browser sends Global Privacy Control.
+
+        A header that is sent twice reaches us as one, joined with commas: one 1 is enough.
+        """
+        signal: str = self.request.environ.get("HTTP_SEC_GPC", "")
+        return "1" in map(str.strip, signal.split(","))
 
     @property
     def has_key(self) -> bool:
@@ -95,11 +106,18 @@ class Call:
         visit = self.services.entrance.enter(self._credentials(), self._access, customer)
         if visit.met_unreadable_consent:
             metrics.count_unreadable_consent()
+        self._is_in = True
         return visit
 
     def enter_for(self, customer_id: str) -> Visit:
         """Let in a request about the customer in its path."""
         return self.enter(CustomerId(self._path_id(customer_id, "customer_id")))
+
+    def read_body(self, shape: type[T]) -> T:
+        """Return the body as a `shape`. Only a request that was let in may keep us waiting."""
+        if not self._is_in:
+            raise TypeError("the body is read once the request has been let in")
+        return read_body(self.request, shape)
 
     def item(self, item_id: str) -> ItemId:
         """Return the item in the path."""

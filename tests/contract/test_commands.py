@@ -1,16 +1,21 @@
 """The small commands: what they print where, and the exit codes that a job can act on."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+import redis
 from typer.testing import CliRunner, Result
 
+from recsvc.cli import demo
 from recsvc.cli.main import app
 from recsvc.config import SETTINGS, Settings
 from recsvc.domain.ids import ShopName
+from recsvc.stores.connection import client
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import Stores, stores_at
 from tests.contract.grocery import publish_grocery
@@ -171,12 +176,156 @@ def test_check_shows_every_setting_and_finds_what_is_there(shell: Shell) -> None
 def test_check_fails_where_serve_would(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit code 2 when the store cannot be reached."""
+    """Exit code 2 when the store cannot be reached, which is said once."""
     monkeypatch.setenv("RECSVC_REDIS_URL", f"unix://{tmp_path}/nobody.sock")
 
     result = shell.run("check", "--json", expect=2)
 
-    assert json.loads(result.stdout)["findings"][-1]["verdict"] == "bad"
+    bad = [found for found in json.loads(result.stdout)["findings"] if found["verdict"] == "bad"]
+    assert [found["what"] for found in bad] == ["store"]
+    assert "cannot be reached" in bad[0]["detail"]
+
+
+def test_check_misses_the_key_that_serve_would_miss(tmp_path: Path) -> None:
+    """Without a key there is no start."""
+    result = CliRunner().invoke(app, ["check", "--json", "--data-dir", str(tmp_path)])
+
+    verdicts = {found["what"]: found["verdict"] for found in json.loads(result.stdout)["findings"]}
+    assert (result.exit_code, verdicts["keys"], verdicts["models"]) == (2, "bad", "missing")
+
+
+def test_check_says_where_each_setting_is_from(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command line, the environment, or nobody."""
+    monkeypatch.setenv("RECSVC_THREADS", "8")
+    origins = {row["setting"]: row["from"] for row in shell.json("check")["settings"]}
+
+    assert origins["RECSVC_DATA_DIR"] == "--data-dir"
+    assert origins["RECSVC_THREADS"] == "environment"
+    assert origins["RECSVC_SECRET"] == "default"
+
+
+@pytest.mark.parametrize("words", [["keys", "list"], ["check"]], ids=" ".join)
+def test_a_folder_that_cannot_be_made_is_named_with_the_way_out(words: list[str]) -> None:
+    """The kernel's own words, `no such file`, would send people looking for one."""
+    result = CliRunner().invoke(app, [*words, "--data-dir", "/proc/nowhere"])
+
+    assert result.exit_code == 2
+    assert "no data folder /proc/nowhere and none can be made" in result.output
+    assert "--data-dir" in result.output
+
+
+@pytest.fixture
+def other_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    """A server that RECSVC_REDIS_URL names, and that the test may spoil."""
+    with EmbeddedValkey(tmp_path) as server, client(server.url, 2.0) as store:
+        monkeypatch.setenv("RECSVC_REDIS_URL", server.url)
+        yield store
+        store.config_set("requirepass", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["keys", "create", "--scope", "all"],
+        ["keys", "revoke", "sk-0000"],
+        ["consents", "grant", "c1", "email"],
+        ["consents", "withdraw", "c1", "email"],
+        ["demo", "--no-serve"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_nothing_is_acknowledged_by_a_store_that_may_lose_it(
+    shell: Shell, other_redis: redis.Redis, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command's success is an acknowledgement like that of an HTTP answer."""
+    monkeypatch.setattr(demo, "_prepare", lambda *_: None)
+    other_redis.config_set("appendfsync", "everysec")
+
+    line = shell.refusal(*words)
+
+    assert "appendfsync is 'everysec' and must be 'always'" in line
+    assert other_redis.dbsize() == 0
+
+
+def test_the_operator_may_accept_a_store_that_may_lose_writes(
+    shell: Shell, other_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a warning on stderr; stdout still holds the key alone."""
+    other_redis.config_set("appendfsync", "everysec")
+    monkeypatch.setenv("RECSVC_INSECURE", "1")
+
+    made = shell.run("keys", "create", "--scope", "all")
+    store = next(found for found in shell.json("check")["findings"] if found["what"] == "store")
+
+    assert re.fullmatch(r"sk_default_\S+\n", made.stdout)
+    assert "warning: store not durable" in made.stderr
+    assert (store["verdict"], "RECSVC_INSECURE=1 accepts" in store["detail"]) == ("ok", True)
+
+
+def test_reading_needs_no_durable_store(shell: Shell, other_redis: redis.Redis) -> None:
+    """What is only looked at cannot be lost by it."""
+    other_redis.config_set("appendfsync", "everysec")
+
+    assert shell.json("keys", "list") == []
+
+
+def test_the_provider_answers_for_a_store_that_cannot_be_asked(
+    shell: Shell, other_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In commands as in the service."""
+    _as_user(other_redis, monkeypatch, "+@all", "-config")
+    refusal = shell.refusal("keys", "create", "--scope", "all")
+    monkeypatch.setenv("RECSVC_DURABILITY", "provider")
+    made = shell.run("keys", "create", "--scope", "all")
+
+    assert "RECSVC_DURABILITY=provider" in refusal
+    assert made.stdout.startswith("sk_default_")
+
+
+def test_a_redis_that_wants_a_password_is_told_from_one_that_is_away(
+    shell: Shell, other_redis: redis.Redis
+) -> None:
+    """By commands and by `check`."""
+    other_redis.config_set("requirepass", "hunter2")
+
+    said = [shell.refusal("keys", "list"), shell.run("check", expect=2).stdout]
+
+    assert ["wants a user name and password" in text for text in said] == [True, True]
+
+
+def test_a_wrong_password_is_not_shown(
+    shell: Shell, other_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither ours nor what the server says of it."""
+    _as_user(other_redis, monkeypatch, "+@all", saying="hunter2")
+
+    said = shell.refusal("keys", "list")
+
+    assert "wants a user name and password" in said
+    assert "hunter2" not in said
+    assert "tenant" not in said
+
+
+def test_a_user_who_may_not_do_what_is_needed_is_a_refusal(
+    shell: Shell, other_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reachable, known, and not allowed."""
+    _as_user(other_redis, monkeypatch, "+@all", "-hgetall")
+
+    assert "may not run a command that is needed" in shell.refusal("keys", "list")
+
+
+def _as_user(
+    store: redis.Redis, monkeypatch: pytest.MonkeyPatch, *commands: str, saying: str = "any"
+) -> None:
+    """Let the commands that follow come as a user with these commands and the password `any`."""
+    url = f"unix://{store.connection_pool.connection_kwargs['path']}"
+    store.acl_setuser(
+        "tenant", enabled=True, passwords=["+any"], keys=["*"], commands=list(commands)
+    )
+    monkeypatch.setenv("RECSVC_REDIS_URL", url.replace("unix://", f"unix://tenant:{saying}@"))
 
 
 def test_a_wrong_setting_is_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,18 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from recsvc.config import models_root
+from recsvc.domain.ids import ShopName
 from recsvc.model.versions import Versions
-from tests.contract.grocery import ANNA, Service, publish_grocery
+from recsvc.stores.trip import RequestTrip
+from recsvc.usecases.readiness import NotReady, Readiness
+from recsvc.wiring import Stores, open_shelf
+from tests.contract.grocery import ANNA, Keys, Service, publish_grocery
 
 
 def test_a_living_process_says_so(bare_service: Service) -> None:
@@ -25,13 +30,46 @@ def test_the_public_learns_only_that_it_is_ready(service: Service) -> None:
     assert (reply.status_code, reply.json) == (200, {"status": "ready"})
 
 
-def test_a_shop_without_a_model_is_not_ready(bare_service: Service) -> None:
+def test_a_shop_without_a_model_is_not_ready(
+    stores: Stores, shop: ShopName, tmp_path: Path
+) -> None:
     """503 with the code `no_model`, as a problem document."""
-    reply = bare_service.get("/readyz", key=None)
+    lonely = Service(elsewhere(stores, tmp_path), shop)
+
+    reply = lonely.get("/readyz", key=None)
 
     assert (reply.status_code, reply.content_type) == (503, "application/problem+json")
     assert reply.json is not None
     assert (reply.json["status"], reply.json["codes"]) == (503, ["no_model"])
+
+
+def test_a_shop_that_was_added_since_the_start_makes_the_deployment_ready(
+    stores: Stores, shop: ShopName, tmp_path: Path
+) -> None:
+    """The balancer learns of it once its model is seen; without a key it is not ready yet."""
+    stores = elsewhere(stores, tmp_path)
+    started = Service(stores, shop)
+    added = ShopName(f"{shop}-b")
+    publish_grocery(stores, added)
+    started.shelf.refresh()
+    keyless = started.get("/readyz", key=None)
+    Keys.made_for(stores, added)
+
+    ready = started.get("/readyz", key=None)
+
+    assert keyless.json is not None
+    assert (keyless.status_code, keyless.json["codes"]) == (503, ["no_model"])
+    assert (ready.status_code, ready.json) == (200, {"status": "ready"})
+
+
+def test_a_service_that_started_without_shops_says_that_a_key_is_missing(
+    stores: Stores, tmp_path: Path
+) -> None:
+    """There is nobody yet whose model could be missing."""
+    trip = RequestTrip(stores.connections)
+    shelf = open_shelf(elsewhere(stores, tmp_path).settings, stores.secret)
+
+    assert Readiness(trip, shelf, []).deployment() == [NotReady.NO_KEY]
 
 
 def test_an_operator_learns_what_is_served_and_what_was_refused(service: Service) -> None:
@@ -122,6 +160,12 @@ def test_no_metric_names_a_customer_or_an_item(service: Service) -> None:
 
     assert "anna" not in text
     assert "item-0" not in text
+
+
+def elsewhere(stores: Stores, folder: Path) -> Stores:
+    """Return the same stores with models of their own: the shelf sees every shop of a folder."""
+    settings = replace(stores.settings, data_dir=folder)
+    return replace(stores, settings=settings)
 
 
 def sample(service: Service, name: str, **labels: str) -> float:

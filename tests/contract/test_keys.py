@@ -196,6 +196,7 @@ BAD_TOKENS: dict[str, Callable[[Service], str]] = {
     "no iat": lambda service: _token(service, iat=...),
     "no sub": lambda service: _token(service, sub=...),
     "endless": lambda service: _token(service, exp=float("inf")),
+    "exp beyond any float": lambda service: _token(service, exp=10**2000),
     "exp is text": lambda service: _token(service, exp="9999999999"),
     "exp before iat": lambda service: _token(service, iat=NOW, exp=NOW - 1),
     "sub is no id": lambda service: _token(service, sub=".."),

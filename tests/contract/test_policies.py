@@ -3,18 +3,20 @@
 import hashlib
 import json
 import re
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from openapi_spec_validator import validate
 from structlog.testing import capture_logs
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from recsvc.usecases.entrance import Access
 from recsvc.web import docs, openapi
 from recsvc.web.app import ROUTES
-from recsvc.web.routes import Route
+from recsvc.web.routes import Call, Route
 from tests.contract.grocery import ANNA, Service
 
 OPEN_TO_EVERYBODY = {"/livez", "/openapi.json", "/docs", "/docs/LICENSE.txt"} | {
@@ -26,6 +28,26 @@ CARRIED = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
 }
+
+
+class Untouched(RawIOBase):
+    """A body that never arrives."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _buffer: object) -> int:
+        raise AssertionError("the body was read")
+
+
+def status_without_body(app: Flask, route: Route, headers: dict[str, str]) -> int:
+    """Ask a route without a key and with nothing but the headers of a body."""
+    path = re.sub(r"<id:\w+>", "a", route.path)
+    environ = EnvironBuilder(path, method=route.method, headers=headers).get_environ()
+    # The builder writes the length of the body that it has: none.
+    environ |= {"wsgi.input": Untouched(), "CONTENT_LENGTH": headers.get("Content-Length", "")}
+    _, status, _ = run_wsgi_app(app, environ)
+    return int(status.split()[0])
 
 
 @pytest.fixture
@@ -70,18 +92,36 @@ def test_only_these_routes_are_open_to_everybody() -> None:
 
 
 @pytest.mark.parametrize("route", [r for r in DECLARED.values() if isinstance(r.access, Access)])
-def test_a_scoped_route_answers_nobody_without_a_key(
-    grocery_service: Service, route: Route
+def test_a_scoped_route_answers_nobody_without_a_key(app: Flask, route: Route) -> None:
+    """401, and not a byte of the body was waited for: it may come as slowly as it likes."""
+    headers = {"Content-Type": "application/json", "Content-Length": "30"}
+
+    status = status_without_body(app, route, headers)
+
+    assert status == (200 if route.key_is_optional else 401)
+
+
+@pytest.mark.parametrize("route", [r for r in DECLARED.values() if r.body is not None])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, 415),
+        ({"Content-Type": "application/json", "Content-Length": "99999999"}, 413),
+    ],
+    ids=str,
+)
+def test_what_the_headers_say_of_a_body_is_judged_before_it_arrives(
+    app: Flask, route: Route, headers: dict[str, str], status: int
 ) -> None:
-    """401 before anything else is looked at, where the request itself can be read."""
-    path = re.sub(r"<id:\w+>", "a", route.path)
-    body = '{"purposes": {"email": true}}' if route.body else None
+    """Headers are here already; the key comes next, and the body last."""
+    assert status_without_body(app, route, headers) == status
 
-    reply = grocery_service.client.open(
-        path, method=route.method, data=body, content_type="application/json"
-    )
 
-    assert reply.status_code == (200 if route.key_is_optional else 401)
+def test_a_view_cannot_read_a_body_before_it_has_let_the_request_in(app: Flask) -> None:
+    """The order is no matter of each view's care."""
+    with app.test_request_context(), pytest.raises(TypeError, match="let in"):
+        Call(None, None, request).read_body(dict)  # type: ignore[arg-type]
 
 
 def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
@@ -112,6 +152,14 @@ def test_the_document_names_limits_and_choices(document: dict[str, Any]) -> None
         {"secret_key": []},
         {"publishable_key": [], "customer_token": []},
     ]
+
+
+def test_the_document_says_what_becomes_of_an_unknown_item(document: dict[str, Any]) -> None:
+    """It is no 404, and `fallback` says nothing: the slate does."""
+    described = document["paths"]["/v1/items/{item_id}/recommendations"]["get"]["description"]
+
+    assert "unknown" in described
+    assert "`slate` is then `popular`, and `fallback` stays null" in described
 
 
 def test_every_answer_carries_a_request_id_and_the_security_headers(service: Service) -> None:

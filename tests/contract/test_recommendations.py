@@ -158,11 +158,22 @@ def test_global_privacy_control_denies_for_that_request(service: Service) -> Non
     service.consent(ANNA)
     path = "/v1/customers/anna/recommendations"
 
-    sent = [service.get(path, **{"Sec-GPC": value}) for value in ("1", "0", "true")]
+    sent = [service.get(path, **{"Sec-GPC": value}) for value in ("1", "0", "true", "11")]
 
-    assert [reply.json and reply.json["personalized"] for reply in sent] == [False, True, True]
+    assert [reply.json and reply.json["personalized"] for reply in sent] == [False] + [True] * 3
     assert sent[0].json is not None
     assert sent[0].json["fallback"] == "no_consent"
+
+
+@pytest.mark.parametrize("joined", ["1,1", "1, 1", "0,1", "1\t,0", ",1", " 1 "])
+def test_a_repeated_privacy_signal_denies_as_well(service: Service, joined: str) -> None:
+    """A server hands the lines of one header on as one, joined with commas."""
+    service.consent(ANNA)
+
+    reply = service.get("/v1/customers/anna/recommendations", **{"Sec-GPC": joined})
+
+    assert reply.json is not None
+    assert (reply.json["personalized"], reply.json["fallback"]) == (False, "no_consent")
 
 
 def test_a_shop_without_a_model_answers_empty_lists(bare_service: Service) -> None:

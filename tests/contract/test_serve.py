@@ -6,7 +6,9 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -17,9 +19,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from recsvc.config import Settings
 from recsvc.domain.ids import ShopName
+from recsvc.stores import redis_keys
+from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import Stores, open_stores
 from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
 from tests.e2e.processes import Client, Server, command, eventually, serving
+from tests.integration.servers import frozen, kill_server
 
 SHOP = ShopName("default")
 WORKERS = 2
@@ -39,7 +44,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     made = _recsvc(data_dir, "keys", "create", "--scope", "all", "--json")
     with open_stores(Settings(data_dir=data_dir)) as stores:
         publish_grocery(stores, SHOP)
-        with serving(data_dir, workers=WORKERS) as server:
+        temporary = data_dir / "tmp"
+        temporary.mkdir()
+        with serving(data_dir, workers=WORKERS, TMPDIR=str(temporary)) as server:
             yield Running(data_dir, stores, server, json.loads(made.stdout)["key"])
 
 
@@ -50,6 +57,19 @@ def connections(running: Running, number: int) -> Iterator[list[Client]]:
         yield [
             stack.enter_context(closing(running.server.client(running.key))) for _ in range(number)
         ]
+
+
+def every_worker(running: Running) -> list[Client]:
+    """Give a keep-alive connection to each worker; the kernel picks one for every new one."""
+    of_worker: dict[int, Client] = {}
+
+    def reached() -> bool:
+        client = running.server.client(running.key)
+        of_worker.setdefault(client.get("/readyz").json["pid"], client)
+        return len(of_worker) == WORKERS
+
+    eventually(reached, "every worker has answered")
+    return list(of_worker.values())
 
 
 def _recsvc(data_dir: Path, *words: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
@@ -123,15 +143,15 @@ def test_a_new_model_is_served_within_two_seconds_and_no_request_fails(running: 
         while not stop.is_set():
             ask(clients)
 
-    with connections(running, 4) as clients:
-        asking = threading.Thread(target=keep_asking, args=(clients,))
-        asking.start()
-        published = publish_grocery(running.stores, SHOP, first="a-novelty")
-        stop.wait(2.0)
-        stop.set()
-        asking.join()
-        versions.clear()
-        ask(clients)
+    clients = every_worker(running)
+    asking = threading.Thread(target=keep_asking, args=(clients,))
+    asking.start()
+    published = publish_grocery(running.stores, SHOP, first="a-novelty")
+    stop.wait(2.0)
+    stop.set()
+    asking.join()
+    versions.clear()
+    ask(clients)
 
     assert set(statuses) == {200}
     assert set(versions) == {published}
@@ -141,12 +161,12 @@ def test_a_withdrawal_through_one_connection_is_seen_on_every_other(running: Run
     """No worker keeps consent."""
     path = f"/v1/customers/{ANNA}"
     seen = []
-    with connections(running, 6) as clients:
-        for granted in (True, False, True, False):
-            purposes = dict.fromkeys(EVERYTHING, granted)
-            clients[0].ask("PUT", f"{path}/consents", {"purposes": purposes})
-            answers = [client.get(f"{path}/recommendations").json for client in clients]
-            seen.append({answer["personalized"] for answer in answers})
+    clients = every_worker(running)
+    for granted in (True, False, True, False):
+        purposes = dict.fromkeys(EVERYTHING, granted)
+        clients[0].ask("PUT", f"{path}/consents", {"purposes": purposes})
+        answers = [client.get(f"{path}/recommendations").json for client in clients]
+        seen.append({answer["personalized"] for answer in answers})
 
     assert seen == [{True}, {False}, {True}, {False}]
 
@@ -181,13 +201,23 @@ def test_without_a_key_there_is_no_start(tmp_path: Path) -> None:
 
 
 def test_the_log_is_json_without_customer_ids(running: Running) -> None:
-    """Every line of the workers can be read by a machine, and names nobody."""
+    """Also those of faults: a key record nobody can read, and a view that raises."""
+    redis = running.stores.connections.writes
+    redis.hset(redis_keys.api_keys(SHOP), "who-is-it", b"{}")
+    redis.hincrby(redis_keys.epochs(SHOP), redis_keys.EPOCH_OF_KEYS, 1)
+    [metrics] = (running.data_dir / "tmp").glob("recsvc-metrics-*")
+    spoilt = metrics / "counter_0.db"
+    spoilt.write_bytes(b"who-is-it")
     raw(running, b"/v1/customers/who-is-it/recommendations")
+    status, _ = raw(running, b"/metrics")
+    spoilt.unlink()
+    redis.hdel(redis_keys.api_keys(SHOP), "who-is-it")
 
     lines = [line for line in running.server.log.read_text().splitlines() if line.startswith("{")]
 
-    assert all("event" in json.loads(line) for line in lines)
-    assert not [line for line in lines if "who-is-it" in line]
+    assert status == 500
+    assert {"api_key_unreadable", "request_failed"} <= {json.loads(line)["event"] for line in lines}
+    assert "who-is-it" not in running.server.log.read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
@@ -212,14 +242,70 @@ def test_the_service_ends_cleanly(tmp_path: Path, number: int) -> None:
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     """kill -9 leaves no worker behind that nobody would stop; the next start works."""
     _recsvc(tmp_path, "keys", "create", "--scope", "all")
-    with serving(tmp_path, workers=WORKERS) as server:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    with serving(tmp_path, workers=WORKERS, TMPDIR=str(folder)) as server:
         workers = _worker_pids(server)
         os.kill(server.process.pid, signal.SIGKILL)
         server.process.wait(30)
         eventually(lambda: not [pid for pid in workers if _lives(pid)], "all workers are gone")
 
-    with serving(tmp_path) as server, closing(server.client()) as client:
+    abandoned = set(folder.glob("recsvc-metrics-*"))
+    with (
+        serving(tmp_path, TMPDIR=str(folder)) as server,
+        serving(tmp_path, TMPDIR=str(folder)),
+        closing(server.client()) as client,
+    ):
+        kept = set(folder.glob("recsvc-metrics-*"))
+
         assert client.get("/livez").status == 200
+    assert len(abandoned) == 1
+    assert len(kept) == 2  # of the two that serve
+    assert not kept & abandoned
+
+
+def test_it_recovers_from_a_killed_store_under_a_long_path(tmp_path: Path) -> None:
+    """The workers keep the address that they were given, so the next server must have it."""
+    data_dir = tmp_path / ("d" * 120)
+    made = _recsvc(data_dir, "keys", "create", "--scope", "all", "--json")
+    path = f"/v1/customers/{ANNA}/consents"
+    with serving(data_dir, workers=WORKERS) as server:
+        client = server.client(json.loads(made.stdout)["key"])
+        kill_server(EmbeddedValkey(data_dir).url)
+
+        def written() -> bool:
+            return client.ask("PUT", path, {"purposes": EVERYTHING}).status == 200
+
+        eventually(written, "consent can be written again")
+
+
+def test_it_ends_in_ten_seconds_though_the_store_hangs(tmp_path: Path) -> None:
+    """Whoever stops it kills it after that: systemd, Docker, Kubernetes."""
+    _recsvc(tmp_path, "keys", "create", "--scope", "all")
+    with serving(tmp_path, workers=WORKERS) as server, frozen(EmbeddedValkey(tmp_path).url):
+        eventually(lambda: '"waiting"' in server.log.read_text(), "it is waiting for the store")
+        began = time.monotonic()
+        server.process.terminate()
+        code = server.process.wait(30)
+        took = time.monotonic() - began
+
+    assert code == 0, server.log.read_text()
+    assert took < 10
+    _recsvc(tmp_path, "keys", "list")  # the server that was left behind is used, and stopped
+
+
+def test_a_start_that_waits_for_a_hanging_store_says_so_and_can_be_stopped(tmp_path: Path) -> None:
+    """As another member of the same data folder would see it."""
+    with EmbeddedValkey(tmp_path) as store, frozen(store.url), (tmp_path / "log").open("wb") as log:
+        starting = subprocess.Popen(
+            [sys.executable, "-m", "recsvc.cli.main", "serve", "--data-dir", str(tmp_path)],
+            stderr=log,
+        )
+        eventually(lambda: '"waiting"' in (tmp_path / "log").read_text(), "it says that it waits")
+        starting.terminate()
+        code = starting.wait(10)
+
+    assert code == 0
 
 
 def _worker_pids(server: Server) -> set[int]:

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.processes import Client, Server, recsvc, serving
 
 

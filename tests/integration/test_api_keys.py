@@ -118,7 +118,7 @@ def test_a_new_key_counts_for_the_next_request(
     for _ in range(2):
         made = store.create(KeyKind.SECRET, shop, SCOPES)
 
-        assert made.key == ring.key_for(made.text, trip.read(shop, None))
+        assert made.key == ring.judge(made.text, trip.read(shop, None)).key
 
 
 def test_a_revoked_key_counts_no_more(
@@ -126,10 +126,10 @@ def test_a_revoked_key_counts_no_more(
 ) -> None:
     """For every request that starts after the acknowledgement."""
     made = store.create(KeyKind.SECRET, shop, SCOPES)
-    ring.key_for(made.text, trip.read(shop, None))
+    ring.judge(made.text, trip.read(shop, None))
     store.revoke(shop, made.key.key_id)
 
-    assert ring.key_for(made.text, trip.read(shop, None)) is None
+    assert ring.judge(made.text, trip.read(shop, None)).key is None
 
 
 def test_a_key_that_was_never_made_is_nobodys(
@@ -139,8 +139,8 @@ def test_a_key_that_was_never_made_is_nobodys(
     store.create(KeyKind.SECRET, shop, SCOPES)
     forged = new_key_text(KeyKind.SECRET, shop)
 
-    assert ring.key_for(forged, trip.read(shop, None)) is None
-    assert ring.key_for("Bearer of bad news", NO_REPLY) is None
+    assert ring.judge(forged, trip.read(shop, None)).key is None
+    assert ring.judge("Bearer of bad news", NO_REPLY).key is None
 
 
 def test_in_an_outage_the_last_snapshot_judges(store: ApiKeyStore, shop: ShopName) -> None:
@@ -149,14 +149,14 @@ def test_in_an_outage_the_last_snapshot_judges(store: ApiKeyStore, shop: ShopNam
     ring = KeyRing(store)
     ring.preload([shop])
 
-    assert made.key == ring.key_for(made.text, NO_REPLY)
-    assert ring.key_for(new_key_text(KeyKind.SECRET, shop), NO_REPLY) is None
+    assert made.key == ring.judge(made.text, NO_REPLY).key
+    assert ring.judge(new_key_text(KeyKind.SECRET, shop), NO_REPLY).key is None
 
 
 def test_without_a_snapshot_nothing_can_be_judged(ring: KeyRing, shop: ShopName) -> None:
     """That is said as what it is: the store is away, not the key wrong."""
     with pytest.raises(StoreUnavailable):
-        ring.key_for(new_key_text(KeyKind.SECRET, shop), NO_REPLY)
+        ring.judge(new_key_text(KeyKind.SECRET, shop), NO_REPLY)
 
 
 def test_a_key_that_may_have_been_revoked_gets_an_empty_reply(
@@ -198,14 +198,16 @@ def test_a_wiped_store_knows_no_keys(
     ring.preload([shop])
     connections.writes.delete(redis_keys.api_keys(shop), redis_keys.epochs(shop))
 
-    assert ring.key_for(made.text, trip.read(shop, None)) is None
+    assert ring.judge(made.text, trip.read(shop, None)).key is None
 
 
 def test_invented_shops_leave_nothing_behind(ring: KeyRing, trip: RequestTrip) -> None:
     """Callers can name any shop; a worker's memory must not grow with that."""
-    for number in range(20):
-        shop = ShopName(f"invented-{number}")
-        ring.key_for(new_key_text(KeyKind.SECRET, shop), trip.read(shop, None))
-    ring.preload([ShopName("invented-too")])
+    forged = [new_key_text(KeyKind.SECRET, ShopName(f"invented-{number}")) for number in range(20)]
+    for text in forged:
+        ring.judge(text, trip.read(ShopName("invented"), None))
+    ring.preload([ShopName("invented-0")])
 
-    assert ring.shops() == frozenset()
+    for text in forged:
+        with pytest.raises(StoreUnavailable):
+            ring.judge(text, NO_REPLY)

@@ -1,17 +1,20 @@
 """A Redis that may lose what it acknowledged is refused, unless somebody answers for it."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from recsvc.config import Settings
 from recsvc.domain.errors import NotDurable, StoreUnavailable
+from recsvc.stores import durability
 from recsvc.stores.connection import client
-from recsvc.stores.durability import check_durability
+from recsvc.stores.durability import check_durability, watch_durability
 from recsvc.stores.embedded import EmbeddedValkey
-from tests.integration.servers import kill_server
+from tests.integration.servers import kill_server, until
 
 SETTINGS = Settings()
 
@@ -80,3 +83,21 @@ def test_a_store_that_is_away_is_not_durable_by_silence(
     kill_server(own_server.url)
     with pytest.raises(StoreUnavailable):
         check_durability(store, replace(SETTINGS, durability="provider", insecure=True))
+
+
+def test_a_store_that_is_reconfigured_later_is_logged(
+    store: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was right at the start need not stay so."""
+    monkeypatch.setattr(durability, "WATCH_SECONDS", 0.01)
+    leaving = threading.Event()
+    watching = threading.Thread(target=watch_durability, args=(store, SETTINGS, leaving))
+    with capture_logs() as logs:
+        watching.start()
+        store.config_set("appendfsync", "everysec")
+        until(lambda: bool(logs))
+        leaving.set()
+        watching.join()
+
+    assert (logs[0]["event"], logs[0]["log_level"]) == ("store_not_durable", "error")
+    assert "appendfsync is 'everysec'" in logs[0]["reason"]

@@ -5,9 +5,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from recsvc.config import Settings
 from recsvc.domain.errors import StoreUnavailable
@@ -17,7 +20,7 @@ from recsvc.stores.durability import check_durability
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.stores.file_lock import FileLock
 from recsvc.stores.valkey_folder import ValkeyFolder
-from tests.integration.servers import answers, ask, kill_server, process_of, until
+from tests.integration.servers import answers, ask, frozen, kill_server, process_of, until
 
 
 def kept_after(folder: Path) -> object:
@@ -77,6 +80,20 @@ def test_a_supervised_server_comes_back_by_itself(own_server: EmbeddedValkey) ->
     until(lambda: answers(own_server.url))
 
     assert ask(own_server.url, "GET", "kept") == b"yes"
+
+
+def test_a_server_under_a_long_path_comes_back_at_the_same_address(own_folder: Path) -> None:
+    """Workers are told the address once, when they start."""
+    with EmbeddedValkey(own_folder / ("d" * 120)) as server:
+        write(server)
+        url = server.url
+        server.supervise()
+        kill_server(url)
+        until(lambda: answers(url))
+
+        assert server.url == url
+        assert ask(url, "GET", "kept") == b"yes"
+    assert not Path(url.removeprefix("unix://")).parent.exists()
 
 
 def test_a_half_written_last_entry_is_no_obstacle(own_folder: Path) -> None:
@@ -186,7 +203,7 @@ def test_it_waits_while_the_server_loads(own_folder: Path) -> None:
         ask(server.url, "EVAL", "for i = 1, 3000 do redis.call('SET', i, i) end", "0")
     folder = ValkeyFolder(own_folder)
     lock = FileLock(folder.server_lock)
-    lock.own()
+    assert lock.try_own()
     slowed = valkey_process.start(folder, lock, ["--key-load-delay", "300"])
     lock.close()
     with EmbeddedValkey(own_folder) as server:
@@ -219,7 +236,64 @@ def test_a_server_that_is_silent_is_not_waited_for_for_ever(
     folder = ValkeyFolder(own_folder)
     folder.create()
     lock = FileLock(folder.server_lock)
-    lock.own()
+    assert lock.try_own()
     with pytest.raises(StoreUnavailable, match="does not answer"):
         EmbeddedValkey(own_folder).join()
     lock.release()
+
+
+def test_who_waits_for_another_process_says_so(own_folder: Path) -> None:
+    """A terminal that shows nothing looks like a program that hangs."""
+    folder = ValkeyFolder(own_folder)
+    folder.create()
+    lock = FileLock(folder.start_lock)
+    assert lock.try_own()
+    member = EmbeddedValkey(own_folder)
+    joining = threading.Thread(target=member.join)
+    with capture_logs() as logs:
+        joining.start()
+        until(lambda: bool(logs))
+        lock.release()
+        joining.join()
+    member.leave()
+
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("waiting", "warning")]
+
+
+def test_leaving_a_server_that_hangs_takes_no_longer_than_said(
+    own_server: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is left as it is, and said; whoever joins next deals with it."""
+    monkeypatch.setattr(embedded, "LEAVE_SECONDS", 0.1)
+    with capture_logs() as logs, frozen(own_server.url):
+        own_server.leave()
+
+    assert "embedded_server_left_running" in {entry["event"] for entry in logs}
+
+
+def test_leaving_does_not_wait_for_a_lock_that_nobody_gives(
+    own_server: EmbeddedValkey, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may be waiting for the same server that hangs."""
+    monkeypatch.setattr(embedded, "LEAVE_SECONDS", 0.1)
+    lock = FileLock(ValkeyFolder(own_folder).start_lock)
+    assert lock.try_own()
+    own_server.leave()
+    lock.release()
+
+    assert answers(own_server.url)
+
+
+def test_leaving_ends_the_wait_for_a_server_that_hangs(
+    own_server: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watching thread is in the middle of its patience."""
+    monkeypatch.setattr(embedded, "LEAVE_SECONDS", 0.1)
+    with capture_logs() as logs, frozen(own_server.url):
+        own_server.supervise()
+        until(lambda: "waiting" in {entry["event"] for entry in logs})
+        began = time.monotonic()
+        own_server.leave()
+        took = time.monotonic() - began
+
+    assert took < embedded.SILENCE_SECONDS / 4

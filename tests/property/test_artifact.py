@@ -96,10 +96,10 @@ def test_what_is_published_is_what_is_served(artifact: Artifact) -> None:
         folder = versions.folder(publish(versions, artifact, FACTS, now=NOW))
         model = load(folder, shop=SHOP, fingerprint=FINGERPRINT, full=True)
 
-        assert list(range(len(artifact.item_ids))) == model.items.rows(artifact.item_ids)
-        assert list(artifact.item_ids) == model.items.ids(range(len(model.items)))
+        for row, item_id in enumerate(artifact.item_ids):
+            assert (row, item_id) == (model.items.row(item_id), model.items.id(row))
         for row, key in enumerate(artifact.customer_keys):
-            assert row == model.customer_row(key)
+            assert row == model.customers.row(key)
             for slate, ranked in artifact.slates.items():
                 assert part(ranked, row) == plain(model.customer_slate(admitted(key), slate))
         for slate, ranked in artifact.neighbours.items():

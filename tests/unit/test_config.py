@@ -7,6 +7,7 @@ import pytest
 
 from recsvc.config import SETTINGS, Settings, models_root, unknown_variables
 from recsvc.domain.errors import BadRequest
+from recsvc.stores.connection import connect
 
 
 def refusal(environ: dict[str, str]) -> BadRequest:
@@ -112,7 +113,23 @@ def test_a_bad_value_is_refused_with_what_is_right(variable: str, value: str) ->
         "redis://:hunter2@host:port",
         "redis://:hunter2@host?socket_timeout=60",
         "redis://[::1",
+        "redis://:hunter2@host:0",
+        "redis://:hunter2@host/abc",
+        "redis://:hunter2@host/1/2",
+        "redis://:hunter2@host/-1",
+        "redis://:hunter2@host?db=abc",
+        "redis://:hunter2@host?db=-1",
+        "redis://:hunter2@host?db=",
+        "redis://:hunter2@host?db=1&db=2",
+        "redis://:hunter2@host/1?db=2",
+        "redis://:hunter2@host/1#2",
+        "redis://:hunter2@host?ssl_cert_reqs=none",
+        "rediss://:hunter2@host?ssl_cert_reqs=maybe",
+        "rediss://:hunter2@host?ssl_ca_certs=",
         "unix://",
+        "unix://folder/socket",
+        "unix:///socket?db=abc",
+        "unix:///socket?ssl_cert_reqs=none",
     ],
 )
 def test_a_bad_redis_url_is_refused_without_showing_it(url: str) -> None:
@@ -122,6 +139,27 @@ def test_a_bad_redis_url_is_refused_without_showing_it(url: str) -> None:
     assert error.code == "bad_setting"
     assert "hunter2" not in error.detail
     assert "redis://, rediss:// or unix://" in error.detail
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://host",
+        "redis://host/",
+        "redis://host/0",
+        "redis://user:hunter2@[::1]:6380/15",
+        "redis://host?db=3",
+        "rediss://host?ssl_cert_reqs=optional&ssl_certfile=/c.pem&ssl_keyfile=/k.pem",
+        "unix:///folder/socket",
+        "unix://user:hunter2@/folder/socket?db=3",
+    ],
+)
+def test_a_good_redis_url_is_taken_as_it_is(url: str) -> None:
+    """And is one that the client can be made from."""
+    read = Settings.from_environment({"RECSVC_REDIS_URL": url})
+
+    assert url == read.redis_url
+    connect(read, url).close()
 
 
 def test_an_unknown_variable_is_named_and_stops_nothing() -> None:

@@ -15,7 +15,7 @@ def id_map(ids: list[str] = IDS) -> IdMap:
 def test_every_id_has_its_row_and_every_row_its_id() -> None:
     ids = id_map()
 
-    assert list(range(5)) == ids.rows(IDS)
+    assert list(range(5)) == [ids.row(text) for text in IDS]
     assert ids.ids(range(5)) == IDS
 
 

@@ -35,7 +35,7 @@ def test_a_known_customer_may_have_an_empty_list(model: LoadedModel) -> None:
 
 
 def test_an_unknown_customer_is_none(model: LoadedModel) -> None:
-    assert model.customer_row(customer(3)) is None
+    assert model.customers.row(customer(3)) is None
     assert model.customer_slate(admitted(customer(3)), CustomerSlate.FOR_YOU) is None
 
 

@@ -1,6 +1,8 @@
 """The embedded server's files: configuration that loses nothing, a socket path that fits."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,21 @@ from recsvc.stores.valkey_folder import MAX_SOCKET_PATH_BYTES, ValkeyFolder
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> ValkeyFolder:
+def folder(tmp_path: Path) -> Iterator[ValkeyFolder]:
     made = ValkeyFolder(tmp_path)
     made.create()
-    return made
+    yield made
+    made.clear_after_stop()
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[ValkeyFolder]:
+    """A folder whose path is too long for a socket, prepared for its first start."""
+    made = ValkeyFolder(tmp_path / ("d" * MAX_SOCKET_PATH_BYTES))
+    made.create()
+    made.prepare_start()
+    yield made
+    shutil.rmtree(made.socket().parent, ignore_errors=True)
 
 
 def configuration(folder: ValkeyFolder) -> list[str]:
@@ -40,11 +53,8 @@ def test_nobody_else_may_enter_the_folder(folder: ValkeyFolder) -> None:
     assert folder.path.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_long_path_listens_in_a_short_folder(tmp_path: Path) -> None:
+def test_a_long_path_listens_in_a_short_folder(deep: ValkeyFolder) -> None:
     """The kernel refuses a long socket path; the data may live there all the same."""
-    deep = ValkeyFolder(tmp_path / ("d" * MAX_SOCKET_PATH_BYTES))
-    deep.create()
-    deep.prepare_start()
     socket = deep.socket()
 
     assert len(os.fsencode(socket)) <= MAX_SOCKET_PATH_BYTES
@@ -55,12 +65,74 @@ def test_a_long_path_listens_in_a_short_folder(tmp_path: Path) -> None:
     assert not socket.parent.exists()
 
 
+def test_the_next_server_listens_where_the_dead_one_did(deep: ValkeyFolder) -> None:
+    """Running workers know no other address. A socket that was left behind is cleared."""
+    socket = deep.socket()
+    socket.touch()
+    deep.prepare_start()
+
+    assert socket == deep.socket()
+    assert not socket.exists()
+
+
+def test_a_short_folder_that_was_tidied_away_is_made_again(deep: ValkeyFolder) -> None:
+    """Temporary folders are cleaned by age."""
+    socket = deep.socket()
+    socket.parent.rmdir()
+    deep.prepare_start()
+
+    assert socket == deep.socket()
+    assert socket.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_short_folder_that_others_may_enter_is_not_used_again(deep: ValkeyFolder) -> None:
+    """Somebody may have made it anew in our place."""
+    before = deep.socket()
+    before.parent.chmod(0o777)
+    deep.prepare_start()
+    after = deep.socket()
+    before.parent.rmdir()
+
+    assert before != after
+
+
+def test_a_link_in_the_short_folders_place_is_not_followed(
+    deep: ValkeyFolder, tmp_path: Path
+) -> None:
+    """Whoever may write to /tmp cannot say where we listen."""
+    before = deep.socket()
+    before.parent.rmdir()
+    before.parent.symlink_to(tmp_path)
+    deep.prepare_start()
+    after = deep.socket()
+    before.parent.unlink()
+
+    assert before != after
+
+
+def test_a_copy_does_not_listen_where_its_original_does(deep: ValkeyFolder, tmp_path: Path) -> None:
+    """The copied record names the original's socket, at which a server may be running."""
+    copy = ValkeyFolder(tmp_path / ("c" * MAX_SOCKET_PATH_BYTES))
+    shutil.copytree(deep.path, copy.path)
+    before = copy.socket()
+    copy.prepare_start()
+
+    assert before == copy.path / "valkey.sock"
+    assert copy.socket().parent != deep.socket().parent
+
+    copy.clear_after_stop()
+
+    assert deep.socket().parent.exists()
+
+
 def test_quotes_and_line_breaks_in_a_path_stay_in_the_path(tmp_path: Path) -> None:
     """A folder's name cannot become a setting."""
     odd = ValkeyFolder(tmp_path / 'a "b"\nappendonly no')
     odd.create()
 
     assert "appendonly no" not in configuration(odd)
+
+    odd.clear_after_stop()
 
 
 def test_a_grown_log_is_set_aside_at_start(folder: ValkeyFolder) -> None:

@@ -1,7 +1,9 @@
 """Customer tokens, at times that the test chooses."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
+import jwt
 import pytest
 
 from recsvc.domain.ids import CustomerId
@@ -10,6 +12,7 @@ from recsvc.usecases.customer_tokens import BadToken, mint, verify
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SECRET = "a-signing-secret-that-is-long-enough-for-hs256"
 KIDS = frozenset({"pk-1"})
+NO_TIMES = [10**400, -(10**400), 2**60, math.nan, math.inf, -math.inf, True, None, "60", [], {}]
 
 
 def test_a_token_is_for_the_customer_it_was_minted_for() -> None:
@@ -50,3 +53,36 @@ def test_a_key_without_a_signing_secret_proves_nothing() -> None:
 
     with pytest.raises(BadToken):
         verify(token, KIDS, None, NOW)
+
+
+def signed(**claims: object) -> str:
+    """Return a token that is good but for these claims."""
+    issued = int(NOW.timestamp())
+    said = {"sub": "c", "iat": issued, "nbf": issued, "exp": issued + 60, **claims}
+    return jwt.encode(said, SECRET, headers={"kid": "pk-1"})
+
+
+def test_a_token_of_any_language_is_good() -> None:
+    """Times may be whole or not."""
+    assert verify(signed(exp=NOW.timestamp() + 60.5), KIDS, SECRET, NOW) == "c"
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf", "exp"])
+@pytest.mark.parametrize("time", NO_TIMES, ids=lambda time: repr(time)[:12])
+def test_what_is_no_time_makes_a_token_bad(claim: str, time: object) -> None:
+    """Text, truth values, numbers beyond any clock or float: bad, and never another exception."""
+    with pytest.raises(BadToken):
+        verify(signed(**{claim: time}), KIDS, SECRET, NOW)
+
+
+@pytest.mark.parametrize("claim", ["iat", "exp"])
+@pytest.mark.parametrize("time", [-1, 0, -60.5])
+def test_a_time_long_ago_makes_a_token_bad(claim: str, time: float) -> None:
+    """Too long a life, or over."""
+    with pytest.raises(BadToken):
+        verify(signed(**{claim: time}), KIDS, SECRET, NOW)
+
+
+def test_a_negative_start_is_long_past() -> None:
+    """`nbf` says only from when on."""
+    assert verify(signed(nbf=-1), KIDS, SECRET, NOW) == "c"

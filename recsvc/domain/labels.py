@@ -1,0 +1,32 @@
+"""Labels: short texts of the shop's own that are kept and shown as they came. Pure."""
+
+import unicodedata
+
+from recsvc.domain.errors import BadRequest, FieldError
+
+MAX_LABEL_LENGTH = 128
+LABEL_RULE = f"1 to {MAX_LABEL_LENGTH} characters, none of them a control character"
+
+
+def label_fault(text: str) -> str | None:
+    """Say why `text` is not a valid label; None when it is one."""
+    if not text:
+        return "empty"
+    if len(text) > MAX_LABEL_LENGTH:
+        return f"{len(text)} characters long"
+    categories = {unicodedata.category(character) for character in text}
+    if "Cs" in categories:  # half of a surrogate pair: no UTF-8 can hold it
+        return "not valid UTF-8"
+    return "contains a control character" if "Cc" in categories else None
+
+
+def checked_label(text: str | None, field: str) -> str | None:
+    """Return `text` when it is a valid label or absent; raise `bad_label` naming the field."""
+    fault = None if text is None else label_fault(text)
+    if fault is None:
+        return text
+    raise BadRequest(
+        f"{field} is not a valid label: {fault}",
+        code="bad_label",
+        errors=[FieldError(field, f"{fault}; a label is {LABEL_RULE}")],
+    )

@@ -1,0 +1,41 @@
+"""`Sec-GPC` sent more than once, through the real server: it decides how lines are joined."""
+
+import json
+import socket
+from contextlib import closing
+from pathlib import Path
+
+from recsvc.config import Settings
+from recsvc.domain.ids import ShopName
+from recsvc.wiring import open_stores
+from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
+from tests.e2e.processes import Server, recsvc, serving
+
+CUSTOMER = f"/v1/customers/{ANNA}"
+
+
+def test_a_repeated_privacy_signal_is_one(tmp_path: Path) -> None:
+    """However the lines are joined, one 1 among them denies."""
+    made = recsvc("keys", "create", "--scope", "all", "--json", data_dir=tmp_path)
+    key = json.loads(made.stdout)["key"]
+    with open_stores(Settings(data_dir=tmp_path)) as stores:
+        publish_grocery(stores, ShopName("default"))
+        with serving(tmp_path) as server, closing(server.client(key)) as client:
+            client.ask("PUT", f"{CUSTOMER}/consents", {"purposes": EVERYTHING})
+            silent = is_personal(server, key)
+            denied = [
+                is_personal(server, key, *signals) for signals in ("1", "11", "10", "01", "001")
+            ]
+            allowed = is_personal(server, key, "0", "0")
+
+    assert (silent, denied, allowed) == (True, [False] * 5, True)
+
+
+def is_personal(server: Server, key: str, *signals: str) -> bool:
+    """Ask for Anna's list with one line of `Sec-GPC` for each signal."""
+    lines = [f"GET {CUSTOMER}/recommendations HTTP/1.1", "Host: x", "Connection: close"]
+    lines += [f"Authorization: Bearer {key}", *(f"Sec-GPC: {signal}" for signal in signals)]
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    return bool(json.loads(answer.partition(b"\r\n\r\n")[2])["personalized"])

@@ -1,0 +1,99 @@
+"""Clients that promise a body and do not send it, against a real server with few threads."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from recsvc.config import Settings
+from recsvc.domain.ids import ShopName
+from recsvc.wiring import open_stores
+from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
+from tests.e2e.processes import Server, recsvc, serving
+
+SHOP = ShopName("default")
+WORKERS = 2
+THREADS = 4
+PATH = f"/v1/customers/{ANNA}/consents"
+LIST = f"/v1/customers/{ANNA}/recommendations"
+
+
+@dataclass(frozen=True)
+class Running:
+    server: Server
+    key: str
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    data_dir = tmp_path_factory.mktemp("slow")
+    made = recsvc("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
+    with open_stores(Settings(data_dir=data_dir)) as stores:
+        publish_grocery(stores, SHOP)
+        with serving(data_dir, workers=WORKERS, RECSVC_THREADS=str(THREADS)) as server:
+            yield Running(server, json.loads(made.stdout)["key"])
+
+
+@contextmanager
+def half_sent(running: Running, number: int, key: str | None) -> Iterator[list[socket.socket]]:
+    """Hold connections that have each sent a head and the first byte of its body."""
+    shown = f"Authorization: Bearer {key}\r\n" if key else ""
+    head = f"PUT {PATH} HTTP/1.1\r\nHost: x\r\n{shown}Content-Type: application/json\r\n"
+    with ExitStack() as stack:
+        held = []
+        for _ in range(number):
+            connection = socket.create_connection(("127.0.0.1", running.server.port), timeout=10)
+            held.append(stack.enter_context(connection))
+            connection.sendall(f"{head}Content-Length: 1000\r\n\r\n{{".encode())
+        yield held
+
+
+def status_line(connection: socket.socket) -> bytes:
+    return connection.recv(65536).split(b"\r\n")[0]
+
+
+@pytest.mark.parametrize("key", [None, "sk_default_" + "A" * 43, "nonsense"])
+def test_half_sent_bodies_without_a_key_hold_no_thread(running: Running, key: str | None) -> None:
+    """Far more of them than threads: each is refused at once, and everybody else is answered."""
+    with half_sent(running, WORKERS * THREADS * 4, key) as held:
+        with closing(running.server.client(running.key)) as client:
+            answered = [client.get(path).status for path in ("/livez", LIST, PATH)]
+        refused = {status_line(connection) for connection in held}
+
+    assert answered == [200, 200, 200]
+    assert refused == {b"HTTP/1.1 401 Unauthorized"}
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 36", b"Transfer-Encoding: chunked"])
+def test_what_follows_an_unread_body_is_not_read_from_within_it(
+    running: Running, length: bytes
+) -> None:
+    """A refused request's body is never taken for the next request of its connection."""
+    smuggled = b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n\r\n"
+    body = smuggled if b"36" in length else b"24\r\n" + smuggled + b"\r\n0\r\n\r\n"
+    head = b"PUT %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" % PATH.encode()
+    last = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", running.server.port), timeout=10) as connection:
+        connection.sendall(head + length + b"\r\n\r\n" + body + last)
+
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert len(smuggled) == 36
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"HTTP/1.1 404 " not in answer
+
+
+def test_a_body_in_pieces_is_read_to_its_end(running: Running) -> None:
+    """With a key, slowness alone is no fault."""
+    body = json.dumps({"purposes": EVERYTHING}).encode()
+    head = f"PUT {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {running.key}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", running.server.port), timeout=10) as connection:
+        connection.sendall(head.encode())
+        for byte in body:
+            connection.sendall(bytes([byte]))
+
+        assert status_line(connection) == b"HTTP/1.1 200 OK"

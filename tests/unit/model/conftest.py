@@ -1,0 +1,29 @@
+"""A published version to be spoilt, and a shelf."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recsvc.model.shelf import ModelShelf
+from tests.model_builders import FINGERPRINT, published
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a version that nobody may change."""
+    return published(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def folder(original: Path, tmp_path: Path) -> Path:
+    """Return a copy of a published version, to be spoilt."""
+    return shutil.copytree(original, tmp_path / original.name)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[ModelShelf]:
+    shelf = ModelShelf(tmp_path, FINGERPRINT)
+    yield shelf
+    shelf.close()

@@ -1,0 +1,29 @@
+"""What tests of the shelf do to the versions under it."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from recsvc.model.loaded import LoadedModel
+from recsvc.model.shelf import ModelShelf
+from recsvc.model.versions import Versions
+from tests.model_builders import NOW, SHOP
+
+LATER = NOW + timedelta(days=1)
+LATEST = NOW + timedelta(days=2)
+
+
+def spoil(folder: Path) -> None:
+    (folder / "popular_items.npy").unlink()
+
+
+def activate(folder: Path) -> None:
+    Versions(folder.parents[1], SHOP).activate(folder.name)
+
+
+def served(shelf: ModelShelf) -> str | None:
+    shelf.refresh()
+    return shelf.status(SHOP).version
+
+
+def first_item(model: LoadedModel | None) -> str | None:
+    return None if model is None else model.items.id(0)

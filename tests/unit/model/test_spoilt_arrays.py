@@ -1,0 +1,183 @@
+"""An array that is not exactly what the format says is refused with the reason."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.model_builders import replace_array
+from tests.unit.model.refusals import refusal
+
+Spoil = Callable[[Path], None]
+
+
+def spoil(name: str, array: np.ndarray, *, forge: bool = True) -> Spoil:
+    return lambda folder: replace_array(folder, name, array, forge=forge)
+
+
+SPOILT: dict[str, tuple[Spoil, str]] = {
+    "shape not the manifest's": (
+        spoil("popular_scores", np.ones(3, np.float32), forge=False),
+        "popular_scores.npy: holds <f4 of shape (3,), not <f4 of shape (4,)",
+    ),
+    "shape not the other arrays'": (
+        spoil("popular_scores", np.ones(3, np.float32)),
+        "popular_scores: 3 elements, which does not fit 4 items",
+    ),
+    "offsets for another number of rows": (
+        spoil("similar_offsets", np.array([0, 4])),
+        "similar_offsets: 2 elements, which does not fit 4 items",
+    ),
+    "two axes": (
+        spoil("popular_scores", np.ones((4, 1), np.float32)),
+        "the manifest cannot be read",
+    ),
+    "two axes behind the manifest's back": (
+        spoil("popular_scores", np.ones((4, 1), np.float32), forge=False),
+        "popular_scores.npy: holds <f4 of shape (4, 1)",
+    ),
+    "type not the manifest's": (
+        spoil("popular_scores", np.ones(4, np.float64), forge=False),
+        "popular_scores.npy: holds <f8 of shape (4,)",
+    ),
+    "type not the format's": (
+        spoil("popular_scores", np.ones(4, np.float64)),
+        "popular_scores: the manifest says <f8",
+    ),
+    "other byte order": (
+        spoil("popular_scores", np.ones(4, ">f4")),
+        "popular_scores: the manifest says >f4",
+    ),
+    "column order": (
+        spoil("popular_scores", np.asfortranarray(np.ones((2, 2), np.float32)), forge=False),
+        "popular_scores.npy: its header is not one of a plain array",
+    ),
+    "NaN": (
+        spoil("popular_scores", np.array([1, np.nan, 1, 1], np.float32)),
+        "popular_scores: a score is not a finite number",
+    ),
+    "infinity": (
+        spoil("for_you_scores", np.array([1, 1, np.inf], np.float32)),
+        "for_you_scores: a score is not a finite number",
+    ),
+    "a pickled object": (
+        spoil("popular_scores", np.array([{}, {}, {}, {}], object), forge=False),
+        "popular_scores.npy: holds |O of shape (4,)",
+    ),
+    "a pickled object that the manifest admits to": (
+        spoil("popular_scores", np.array([{}, {}, {}, {}], object)),
+        "popular_scores: the manifest says |O",
+    ),
+    "item row too high": (
+        spoil("popular_items", np.array([0, 1, 2, 4], np.int32)),
+        "popular_items: a row outside 0..3",
+    ),
+    "item row below zero": (
+        spoil("similar_items", np.array([0, 1, 2, -1], np.int32)),
+        "similar_items: a row outside 0..3",
+    ),
+    "reason's item too high": (
+        spoil("for_you_reason_items", np.array([4, -1, -1], np.int32)),
+        "for_you_reason_items: a row outside -1..3",
+    ),
+    "reason without its item": (
+        spoil("for_you_reason_items", np.array([-1, -1, -1], np.int32)),
+        "for_you_reason_items: an item for a reason that names none, or the reverse",
+    ),
+    "unknown reason": (
+        spoil("for_you_reasons", np.array([2, 99, 1], np.uint8)),
+        "for_you_reasons: an unknown reason",
+    ),
+    "decreasing offsets": (
+        spoil("for_you_offsets", np.array([0, 4, 3])),
+        "for_you_offsets: decreasing",
+    ),
+    "offsets that end early": (
+        spoil("for_you_offsets", np.array([0, 1, 2])),
+        "for_you_offsets: from 0 to 2 where 0 to 3 is right",
+    ),
+    "offsets that begin late": (
+        spoil("for_you_offsets", np.array([1, 2, 3])),
+        "for_you_offsets: from 1 to 3 where 0 to 3 is right",
+    ),
+    "no offsets at all": (
+        spoil("for_you_offsets", np.zeros(0, np.int64)),
+        "for_you_offsets: 0 elements, which does not fit",
+    ),
+    "unsorted ids": (
+        spoil("item_ids", np.array(["b", "a", "c", "d"], "S")),
+        "item_ids: not sorted, or not unique",
+    ),
+    "an id twice": (
+        spoil("item_ids", np.array(["a", "b", "b", "d"], "S")),
+        "item_ids: not sorted, or not unique",
+    ),
+    "an id that is none": (
+        spoil("item_ids", np.array(["a", "b", "c/c", "d"], "S")),
+        "item_ids: b'c/c' is contains '/'",
+    ),
+    "an id of broken UTF-8": (
+        spoil("item_ids", np.array([b"a", b"b", b"c", b"\xff"], "S")),
+        "item_ids: b'\\xff' is not valid UTF-8",
+    ),
+    "ids too wide": (
+        spoil("item_ids", np.array(["a", "b", "c", "d"], "S129")),
+        "item_ids: the manifest says |S129",
+    ),
+    "a customer twice": (
+        spoil("customer_keys", np.array([b"k" * 16, b"k" * 16])),
+        "customer_keys: not sorted, or not unique",
+    ),
+    "an unnamed category": (
+        spoil("category_names", np.array([b"", b"stone"], "S5")),
+        "category_names: b'' is empty",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil_it", "reason"), SPOILT.values(), ids=SPOILT.keys())
+def test_a_spoilt_array_is_refused_at_load(folder: Path, spoil_it: Spoil, reason: str) -> None:
+    """Also where whoever spoilt it has made the manifest agree."""
+    spoil_it(folder)
+
+    assert reason in refusal(folder).detail
+
+
+def test_a_shortened_file_is_refused(folder: Path) -> None:
+    """Reading past the end of a mapped file would kill the process."""
+    file = folder / "popular_scores.npy"
+    os.truncate(file, file.stat().st_size - 1)
+
+    assert refusal(folder).detail == "popular_scores.npy: 143 bytes long where 144 are right"
+
+
+def test_a_lengthened_file_is_refused(folder: Path) -> None:
+    with (folder / "popular_scores.npy").open("ab") as stream:
+        stream.write(b"\0")
+
+    assert refusal(folder).detail == "popular_scores.npy: 145 bytes long where 144 are right"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x93NUMPY\x01\x00",
+        b"\x93NUMPY\x02\x00" + bytes(200),
+        b"\x80\x04\x95pickle.",
+        b"PK\x03\x04" + bytes(200),
+        b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 70_000,
+        b"\x93NUMPY\x01\x00\xe8\x03" + b"(" * 1000,
+        b"\x93NUMPY\x01\x00\x10\x00" + b"__import__('os')",
+        b"\x93NUMPY\x01\x00\x02\x00{}",
+        b"\x93NUMPY\x01\x00\x07\x00{[]: 1}",
+        b"\x93NUMPY\x01\x00\x02\x00\0\0",
+    ],
+)
+def test_what_is_no_npy_file_is_refused(folder: Path, content: bytes) -> None:
+    """Nothing in a header is executed, and nothing in it makes the reader fail otherwise."""
+    (folder / "popular_scores.npy").write_bytes(content)
+
+    assert refusal(folder).detail.startswith("popular_scores.npy: ")
