@@ -4,6 +4,7 @@ Nothing connects at import. `open_stores` is what a command uses; a worker, whos
 joined the embedded server, is given the URL and builds its services with `services_of`.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,11 +27,15 @@ from recsvc.stores.durability import check_durability, durability_fault, watch_d
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.stores.key_ring import KeyRing
 from recsvc.stores.trip import RequestTrip
+from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
+from recsvc.usecases.live_catalogue import LiveCatalogues
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
 from recsvc.web.services import Services
+
+MILLISECONDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,22 +163,34 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
     """Return what the web layer calls. `shops`: those that readiness is judged by."""
     trip = RequestTrip(stores.connections)
     key_ring = KeyRing(stores.api_keys)
-    preload(key_ring, shops)
+    catalogues = LiveCatalogues(
+        stores.catalogue, utc_now_us, stores.settings.deadline_ms / MILLISECONDS
+    )
+    preload(key_ring, catalogues, shops)
     return Services(
         settings=stores.settings,
         entrance=Entrance(trip, key_ring, stores.api_keys, stores.secret, utc_now),
-        recommender=Recommender(shelf),
+        recommender=Recommender(shelf, catalogues),
+        catalogue=CatalogueDesk(stores.catalogue),
         consents=ConsentDesk(stores.consents),
         readiness=Readiness(trip, shelf, shops),
     )
 
 
-def preload(key_ring: KeyRing, shops: Sequence[ShopName]) -> None:
-    """Let keys be judged in an outage from now on; in one already, the first trip will."""
+def preload(key_ring: KeyRing, catalogues: LiveCatalogues, shops: Sequence[ShopName]) -> None:
+    """Let keys be judged in an outage from now on, and let no request wait for a catalogue.
+
+    In an outage already, the first trip does it.
+    """
     try:
         key_ring.preload(shops)
+        catalogues.preload(shops)
     except StoreUnavailable:
         return
+
+
+def utc_now_us() -> int:
+    return time.time_ns() // 1000
 
 
 def utc_now() -> datetime:

@@ -23,12 +23,13 @@ Slate = CustomerSlate | ItemSlate | AnonymousSlate
 
 
 class Fallback(StrEnum):
-    """Why a list is not the one that was asked for. Told to secret keys only."""
+    """Why a list is not the one that was asked for, or not as long. Told to secret keys only."""
 
     NO_CONSENT = "no_consent"
     UNKNOWN_CUSTOMER = "unknown_customer"
     STORE_UNAVAILABLE = "store_unavailable"
     NO_MODEL = "no_model"
+    FILTERED_OUT = "filtered_out"
 
 
 class ReasonCode(IntEnum):

@@ -40,6 +40,19 @@ class IdMap:
     def ids(self, rows: Sequence[int]) -> list[str]:
         return [self.id(row) for row in rows]
 
+    def rows(self, texts: Sequence[str]) -> Array:
+        """Return the row of each text, (texts,) int64; −1, inside this package only: unknown."""
+        encoded = [text.encode(errors="replace") for text in texts]
+        wanted = np.array(encoded, dtype=self._ids.dtype)  # longer ones are cut, and told apart
+        rows = np.minimum(self._ids.searchsorted(wanted), max(len(self._ids) - 1, 0))
+        if not len(self._ids):
+            return np.full(len(texts), -1, dtype=np.int64)
+        whole = np.fromiter((len(text) <= self._width for text in encoded), bool, len(texts))
+        return np.where(whole & (self._ids[rows] == wanted), rows, -1)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
 
 class CustomerMap:
     """Customer keys of 16 bytes, sorted; a key's row is its position."""

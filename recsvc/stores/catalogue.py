@@ -1,27 +1,68 @@
-"""The live catalogue in the store: one hash per shop, one JSON record per item."""
+"""The live catalogue in the store: one hash per shop, one JSON record per item.
 
-from collections.abc import Iterable, Iterator
+Every change is one script: the records, the epoch that tells the workers, and the log entry
+that tells them what has changed. An empty record is an item that was deleted: unlike one that
+nobody has told us of, it must not be shown even where a model knows it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import cast
 
 import msgspec
+import redis
 import structlog
 from redis.typing import EncodableT as Encoded
 
 from recsvc.domain.catalogue import CatalogueItem
-from recsvc.domain.ids import ShopName
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.ids import ItemId, ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 
+DELETED = b""
+
 _ITEMS_PER_WRITE = 1000
 _ITEMS_PER_SCAN = 1000
+_MOST_ENTRIES_READ = 200  # beyond it all items are read anew
+_LOG_ENTRIES = 10_000
+_FEW_ITEMS = 10
+_LOG_ENTRIES_OF_MANY_ITEMS = 200  # the log of a large import must not outgrow the catalogue
+_PATCH_ATTEMPTS = 20
+
+# KEYS: items, epochs, log. ARGV: log length, the ids as JSON, the first item's record as it must
+# be (empty: whatever it is), then id and record of each item. Returns whether it was done.
+_WRITE = r"""
+if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], ARGV[4]) ~= ARGV[3] then return 0 end
+local epoch = string.format('%.0f', redis.call('HINCRBY', KEYS[2], 'catalogue', 1))
+redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+local entry = {KEYS[3], 'MAXLEN', '~', ARGV[1], epoch .. '-0', 'ids', ARGV[2]}
+local done = redis.pcall('XADD', unpack(entry))
+if type(done) == 'table' and done.err then -- an older epoch than the log's last: begin anew
+  redis.call('DEL', KEYS[3])
+  redis.call('XADD', unpack(entry))
+end
+return 1
+"""
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueChanges:
+    """What to do to be at `epoch`. `is_whole`: these are all items, not those that changed."""
+
+    epoch: int
+    records: Mapping[ItemId, bytes]
+    is_whole: bool
 
 
 class CatalogueStore:
     def __init__(self, connections: Connections) -> None:
         self._redis = connections.writes
+        self._reads = connections.reads
+        self._write = connections.writes.register_script(_WRITE)
 
     def put_many(self, shop: ShopName, items: Iterable[CatalogueItem]) -> int:
         """Put each item in place of what was known of it; return how many there were.
@@ -31,34 +72,128 @@ class CatalogueStore:
         remaining = iter(items)
         count = 0
         while chunk := tuple(islice(remaining, _ITEMS_PER_WRITE)):
-            records: dict[Encoded, Encoded] = {
-                item.item_id: msgspec.json.encode(item) for item in chunk
-            }
-            with store_faults():
-                pipeline = self._redis.pipeline(transaction=True)
-                pipeline.hset(redis_keys.items(shop), mapping=records)
-                pipeline.hincrby(redis_keys.epochs(shop), redis_keys.EPOCH_OF_CATALOGUE, 1)
-                pipeline.execute()
+            self._apply(shop, {item.item_id: msgspec.json.encode(item) for item in chunk})
             count += len(chunk)
         return count
+
+    def change(
+        self, shop: ShopName, item_id: ItemId, change: Callable[[CatalogueItem], CatalogueItem]
+    ) -> CatalogueItem | None:
+        """Put what `change` makes of the item, whoever else changes it; None: there is none."""
+        for _ in range(_PATCH_ATTEMPTS):
+            record = self._record(shop, item_id)
+            item = decode_item(shop, record)
+            if item is None:
+                return None
+            changed = change(item)
+            if self._apply(shop, {item_id: msgspec.json.encode(changed)}, record):
+                return changed
+        raise StoreUnavailable("the item is being changed by others all the time; try again")
+
+    def delete(self, shop: ShopName, item_id: ItemId) -> None:
+        """Have the item shown no more, whatever a model knows of it, until it is put again."""
+        self._apply(shop, {item_id: DELETED})
+
+    def get(self, shop: ShopName, item_id: ItemId) -> CatalogueItem | None:
+        return decode_item(shop, self._record(shop, item_id))
 
     def all(self, shop: ShopName) -> Iterator[CatalogueItem]:
         """Yield every item once, in no order. A record that cannot be read is logged."""
         seen: set[bytes] = set()
+        for item_id, record in self._scan(shop, self._redis):
+            if item_id in seen:
+                continue
+            seen.add(item_id)
+            item = decode_item(shop, record)
+            if item is not None:
+                yield item
+
+    def changes_since(self, shop: ShopName, epoch: int | None) -> CatalogueChanges:
+        """Return what brings a worker at `epoch` (None: at none) up to date.
+
+        Records may be newer than the epoch that they come with; they then come once more.
+        """
+        changed = None if epoch is None else self._changed_ids(shop, epoch)
+        if changed is None:
+            return self._whole(shop)
+        now, ids = changed
+        with store_faults():
+            records = self._reads.hmget(redis_keys.items(shop), ids) if ids else []
+        found = zip(ids, cast("list[bytes | None]", records), strict=True)
+        return CatalogueChanges(now, {ItemId(i): record or DELETED for i, record in found}, False)
+
+    def _changed_ids(self, shop: ShopName, epoch: int) -> tuple[int, list[str]] | None:
+        """Return the epoch and what has changed up to it; None when the log has gaps."""
+        with store_faults():
+            pipeline = self._reads.pipeline(transaction=True)
+            pipeline.hget(redis_keys.epochs(shop), redis_keys.EPOCH_OF_CATALOGUE)
+            log = redis_keys.items_log(shop)
+            pipeline.xrange(log, f"{epoch + 1}-0", count=_MOST_ENTRIES_READ + 1)
+            now, entries = pipeline.execute()
+        number = _number(now)
+        if not 0 <= number - epoch <= _MOST_ENTRIES_READ or len(entries) != number - epoch:
+            return None
+        ids: dict[str, None] = {}
+        for place, (name, fields) in enumerate(entries, start=1):
+            if name != b"%d-0" % (epoch + place):
+                return None
+            ids.update(dict.fromkeys(msgspec.json.decode(fields[b"ids"], type=list[str])))
+        return number, list(ids)
+
+    def _whole(self, shop: ShopName) -> CatalogueChanges:
+        with store_faults():
+            epoch = self._reads.hget(redis_keys.epochs(shop), redis_keys.EPOCH_OF_CATALOGUE)
+        number = _number(epoch)  # read first: what changes meanwhile comes once more
+        records = {_id(i): record for i, record in self._scan(shop, self._reads)}
+        return CatalogueChanges(number, records, True)
+
+    def _record(self, shop: ShopName, item_id: ItemId) -> bytes:
+        with store_faults():
+            record = self._redis.hget(redis_keys.items(shop), item_id)
+        return cast("bytes | None", record) or DELETED
+
+    def _apply(
+        self, shop: ShopName, records: Mapping[ItemId, bytes], expected: bytes = b""
+    ) -> bool:
+        few = len(records) <= _FEW_ITEMS
+        words: list[Encoded] = [
+            _LOG_ENTRIES if few else _LOG_ENTRIES_OF_MANY_ITEMS,
+            msgspec.json.encode(list(records)),
+            expected,
+        ]
+        for item_id, record in records.items():
+            words += (item_id, record)
+        keys = [redis_keys.items(shop), redis_keys.epochs(shop), redis_keys.items_log(shop)]
+        with store_faults():
+            return bool(self._write(keys=keys, args=words))
+
+    def _scan(self, shop: ShopName, client: redis.Redis) -> Iterator[tuple[bytes, bytes]]:
         cursor = None
         while cursor != 0:
             with store_faults():
-                cursor, found = self._redis.hscan(
+                cursor, found = client.hscan(
                     redis_keys.items(shop), cursor or 0, count=_ITEMS_PER_SCAN
                 )
-            for item_id, record in cast("dict[bytes, bytes]", found).items():
-                if item_id not in seen:
-                    seen.add(item_id)
-                    yield from _decoded(shop, record)
+            yield from cast("dict[bytes, bytes]", found).items()
 
 
-def _decoded(shop: ShopName, record: bytes) -> Iterator[CatalogueItem]:
+def decode_item(shop: ShopName, record: bytes) -> CatalogueItem | None:
+    """Read a record; None for a deleted item, and, logged, for what cannot be read."""
+    if not record:
+        return None
     try:
-        yield msgspec.json.decode(record, type=CatalogueItem)
+        return msgspec.json.decode(record, type=CatalogueItem)
     except msgspec.DecodeError:
         _log.warning("catalogue_item_unreadable", shop=shop)
+        return None
+
+
+def _id(name: bytes) -> ItemId:
+    return ItemId(name.decode(errors="replace"))
+
+
+def _number(epoch: object) -> int:
+    try:
+        return int(cast("bytes", epoch or 0))
+    except ValueError:
+        raise StoreUnavailable("the epoch of the catalogue cannot be read") from None

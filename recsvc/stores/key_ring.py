@@ -55,6 +55,12 @@ class KeyRing:
             raise StoreUnavailable("no key of this shop can be judged while the store is away")
         return Judgement(snapshot.find(key_sha256(text)), reply)
 
+    def knows(self, text: str) -> bool:
+        """Whether the key was a live one when this worker last looked."""
+        shop = shop_of_key(text)
+        snapshot = None if shop is None else self._snapshots.get(shop)
+        return snapshot is not None and snapshot.find(key_sha256(text)) is not None
+
     def _catch_up(self, shop: ShopName) -> KeySnapshot:
         snapshot = self._store.snapshot(shop)
         if snapshot.keys:

@@ -42,6 +42,11 @@ def items(shop: ShopName) -> str:
     return f"{{{shop}}}:items"
 
 
+def items_log(shop: ShopName) -> str:
+    """Stream: one entry `<epoch>-0` per change of the catalogue, with the ids that changed."""
+    return f"{{{shop}}}:items-log"
+
+
 def epochs(shop: ShopName) -> str:
     """Hash: name of what changes → how often it has changed."""
     return f"{{{shop}}}:epochs"

@@ -1,8 +1,16 @@
 """What a recommendation answer is made of. These structs go out as JSON as they are."""
 
-import msgspec
+from collections.abc import Sequence
+from typing import Any
 
-from recsvc.domain.slates import Fallback
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from recsvc.domain.slates import Fallback, ReasonCode, Slate
+from recsvc.model.assortment import Assortment
+from recsvc.model.candidates import Picks
+
+SCORE_DIGITS = 6  # what float32 holds; its nearest double has seventeen
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -13,9 +21,21 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class RecommendedItem(msgspec.Struct, frozen=True):
+    """One item, with those fields of the live catalogue that were asked for."""
+
     item_id: str
     score: float
     reason: Reason
+    title: str | UnsetType | None = UNSET
+    url: str | UnsetType | None = UNSET
+    image_url: str | UnsetType | None = UNSET
+    category: str | UnsetType | None = UNSET
+    brand: str | UnsetType | None = UNSET
+    price: float | UnsetType | None = UNSET
+    currency: str | UnsetType | None = UNSET
+
+
+CATALOGUE_FIELDS = RecommendedItem.__struct_fields__[3:]
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -26,3 +46,68 @@ class Answer(msgspec.Struct, frozen=True):
     personalized: bool
     fallback: Fallback | None
     items: list[RecommendedItem]
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    """What a record of the catalogue says of the fields that an answer may hold."""
+
+    title: str | None = None
+    url: str | None = None
+    image_url: str | None = None
+    category: str | None = None
+    brand: str | None = None
+    price: float | None = None
+    currency: str | None = None
+
+
+_NOT_LISTED = _Listed()
+_PLAIN_REASONS = {code: Reason(code.label) for code in ReasonCode}
+
+
+def answer_of(
+    assortment: Assortment,
+    slate: Slate,
+    picks: Picks,
+    fields: Sequence[str] = (),
+    *,
+    personalized: bool = False,
+    fallback: Fallback | None = None,
+) -> Answer:
+    items = _items(assortment, picks, fields)
+    return Answer(assortment.model.version, slate, personalized, fallback, items)
+
+
+def no_model(slate: Slate, fallback: Fallback | None) -> Answer:
+    """Return the answer of a shop that has nothing to answer from."""
+    return Answer(None, slate, False, fallback or Fallback.NO_MODEL, [])
+
+
+def _items(assortment: Assortment, picks: Picks, fields: Sequence[str]) -> list[RecommendedItem]:
+    item_ids = assortment.ids(picks.items)
+    reasons = [
+        _reason(assortment, code, row)
+        for code, row in zip(picks.reasons, picks.reason_items, strict=True)
+    ]
+    scores = [round(score, SCORE_DIGITS) for score in picks.scores]
+    if not fields:
+        return list(map(RecommendedItem, item_ids, scores, reasons))
+    listed = [_fields(assortment.record(row), fields) for row in picks.items]
+    return [
+        RecommendedItem(item_id, score, reason, **more)
+        for item_id, score, reason, more in zip(item_ids, scores, reasons, listed, strict=True)
+    ]
+
+
+def _fields(record: bytes, fields: Sequence[str]) -> dict[str, Any]:
+    try:
+        listed = msgspec.json.decode(record, type=_Listed) if record else _NOT_LISTED
+    except msgspec.DecodeError:  # logged when it was taken over
+        listed = _NOT_LISTED
+    return {name: getattr(listed, name) for name in fields}
+
+
+def _reason(assortment: Assortment, code: ReasonCode, row: int | None) -> Reason:
+    """Return the reason; a sensitive item is never named as one."""
+    if row is None or row in assortment.sensitive:
+        return _PLAIN_REASONS[code]
+    return Reason(code.label, assortment.model.items.id(row))

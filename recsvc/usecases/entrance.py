@@ -33,6 +33,7 @@ class Browser(Enum):
     NOTHING = "nothing"
     ANONYMOUS = "anonymous"
     OWN_CUSTOMER = "own_customer"
+    ANYBODY_OR_OWN = "anybody_or_own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Visit:
     customer: CustomerKey | None
     consent: ConsentRecord | None
     store_answered: bool
+    catalogue_epoch: int | None = None
 
     @property
     def met_unreadable_consent(self) -> bool:
@@ -105,8 +107,21 @@ class Entrance:
         self._authorize(judgement.key, credentials, access, customer)
         reply = judgement.reply
         return Visit(
-            judgement.key, shop, customer_key, reply.consent, store_answered=reply.is_current
+            judgement.key,
+            shop,
+            customer_key,
+            reply.consent,
+            store_answered=reply.is_current,
+            catalogue_epoch=None if reply.epochs is None else reply.epochs.catalogue,
         )
+
+    def recognises(self, credentials: Credentials) -> bool:
+        """Whether this worker knows the key as a live one; asks nobody and decides nothing.
+
+        A request whose customer stands in its body is read on that word, and let in only after
+        its trip.
+        """
+        return self._key_ring.knows(credentials.key)
 
     def _authorize(
         self, key: ApiKey, credentials: Credentials, access: Access, customer: CustomerId | None
@@ -116,6 +131,9 @@ class Entrance:
                 raise Forbidden(f"this key lacks the scope {access.scope}", code="missing_scope")
         elif access.browser is Browser.OWN_CUSTOMER:
             if customer is None or self._token_customer(key, credentials) != customer:
+                raise other_customer()
+        elif access.browser is Browser.ANYBODY_OR_OWN:
+            if customer is not None and self._token_customer(key, credentials) != customer:
                 raise other_customer()
         elif access.browser is Browser.NOTHING:
             raise Forbidden("this path is for secret keys", code="secret_key_needed")

@@ -1,32 +1,29 @@
-"""Recommendations: for a customer who permits it, for an item, for nobody in particular.
+"""Recommendations: for a customer who permits it, for items, for nobody in particular.
 
 Without permission the answer is the anonymous one, whatever is known about the customer. A
 list that its own model cannot fill is topped up with popular items: `discover` never with one
 that the customer's own lists show as bought, an item's neighbours never with that item.
 `buy_again` alone stays short, since it promises that everything in it was bought before.
+What the live catalogue withholds is in no answer.
 """
 
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Protocol
 
 from recsvc.domain.consent import Purpose
+from recsvc.domain.filters import ListQuery
 from recsvc.domain.gate import Admitted, Refused, admit
 from recsvc.domain.ids import ItemId, ShopName
-from recsvc.domain.slates import (
-    AnonymousSlate,
-    CustomerSlate,
-    Fallback,
-    ItemSlate,
-    ReasonCode,
-    Slate,
-)
-from recsvc.model.candidates import Picks, assemble
+from recsvc.domain.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate, Slate
+from recsvc.model.assortment import Assortment
+from recsvc.model.candidates import Picks
 from recsvc.model.loaded import LoadedModel
-from recsvc.usecases.answers import Answer, Reason, RecommendedItem
+from recsvc.usecases import lists
+from recsvc.usecases.answers import Answer, answer_of, no_model
 from recsvc.usecases.entrance import Visit
-
-SCORE_DIGITS = 6  # what float32 holds; its nearest double has seventeen
-
-_PLAIN_REASONS = {code: Reason(code.label) for code in ReasonCode}
+from recsvc.usecases.live_catalogue import Now
 
 
 class Models(Protocol):
@@ -35,113 +32,133 @@ class Models(Protocol):
     def model(self, shop: ShopName, /) -> LoadedModel | None: ...
 
 
-class Recommender:
-    """Answers from the model that is current when a request takes it; takes it once."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A list before it is an answer."""
 
-    def __init__(self, models: Models) -> None:
+    slate: Slate
+    picks: Picks
+    fallback: Fallback | None
+    is_personal: bool = False
+
+
+class Catalogues(Protocol):
+    """Where it is found what a shop offers now."""
+
+    def at(self, shop: ShopName, epoch: int | None, model: LoadedModel, /) -> Now: ...
+
+
+class Recommender:
+    """Answers from the model and the catalogue that are current when a request takes them."""
+
+    def __init__(self, models: Models, catalogues: Catalogues) -> None:
         self._models = models
+        self._catalogues = catalogues
 
     def for_customer(
-        self,
-        visit: Visit,
-        slate: CustomerSlate,
-        n: int,
-        *,
-        denied: bool = False,
+        self, visit: Visit, slate: CustomerSlate, query: ListQuery, *, denied: bool = False
     ) -> Answer:
         """Answer the visit's customer if consent permits. `denied`: this request asks for none."""
-        model = self._models.model(visit.shop)
-        admission = _admission(visit, denied)
-        if isinstance(admission, Refused):
-            return _generic(model, n, admission.fallback)
-        if model is None:
-            return _generic(model, n, Fallback.NO_MODEL)
-        picks = _personal(model, admission, slate, n)
-        if picks is None:
-            return _generic(model, n, Fallback.UNKNOWN_CUSTOMER)
-        return _answer(model, slate, picks, personalized=True)
+        now = self._now(visit)
+        admission = _admission(visit, now, denied)
+        if now is None:
+            fallback = admission.fallback if isinstance(admission, Refused) else None
+            return no_model(AnonymousSlate.POPULAR, fallback)
+        made = _for_customer(now.assortment, admission, slate, query)
+        return _answer(now.assortment, made, query)
 
-    def for_item(self, shop: ShopName, item: ItemId, slate: ItemSlate, n: int) -> Answer:
+    def for_item(self, visit: Visit, item: ItemId, slate: ItemSlate, query: ListQuery) -> Answer:
         """Answer the item's neighbours; popular items for one that has none, or is unknown."""
-        model = self._models.model(shop)
-        row = None if model is None else model.items.row(item)
-        if model is None or row is None:
-            return _generic(model, n)
-        neighbours = model.neighbours(slate, row)
-        picks = assemble(n, neighbours, model.popular(), excluded_rows=(row,))
-        shown = slate if len(neighbours) else AnonymousSlate.POPULAR
-        return _answer(model, shown, picks)
+        now = self._now(visit)
+        if now is None:
+            return no_model(AnonymousSlate.POPULAR, None)
+        return _answer(now.assortment, _for_item(now.assortment, item, slate, query), query)
 
-    def anonymous(self, shop: ShopName, slate: AnonymousSlate, n: int) -> Answer:
-        model = self._models.model(shop)
-        if model is None or slate is AnonymousSlate.POPULAR:
-            return _generic(model, n)
-        picks = assemble(n, model.trending(), model.popular())
-        return _answer(model, slate, picks)
+    def anonymous(self, visit: Visit, slate: AnonymousSlate, query: ListQuery) -> Answer:
+        now = self._now(visit)
+        if now is None:
+            return no_model(AnonymousSlate.POPULAR, None)
+        return _answer(now.assortment, _anonymous(now.assortment, slate, query), query)
+
+    def _now(self, visit: Visit) -> Now | None:
+        """Return what can be offered; None without a model."""
+        model = self._models.model(visit.shop)
+        if model is None:
+            return None
+        return self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
 
 
-def _admission(visit: Visit, denied: bool) -> Admitted | Refused:
+def _admission(visit: Visit, now: Now | None, denied: bool) -> Admitted | Refused:
     if visit.customer is None:
         raise TypeError("a visit about nobody has no customer to admit")
     if denied:
         return Refused(Fallback.NO_CONSENT)
+    if now is not None and not now.is_current:
+        return Refused(Fallback.STORE_UNAVAILABLE)
     return admit(visit.customer, visit.consent, Purpose.PERSONALIZATION)
 
 
-def _personal(model: LoadedModel, admitted: Admitted, slate: CustomerSlate, n: int) -> Picks | None:
-    """Pick for a person; None when the model does not know the customer."""
-    own = model.customer_slate(admitted, slate)
+def _for_customer(
+    assortment: Assortment,
+    admission: Admitted | Refused,
+    slate: CustomerSlate,
+    query: ListQuery,
+    taken: Collection[int] = (),
+) -> Made:
+    if isinstance(admission, Refused):
+        return _generic(assortment, query, admission.fallback, taken)
+    own = assortment.model.customer_slate(admission, slate)
     if own is None:
-        return None
-    if slate is CustomerSlate.BUY_AGAIN or len(own) >= n:
-        return assemble(n, own)
-    bought = _bought_rows(model, admitted) if slate is CustomerSlate.DISCOVER else ()
-    return assemble(n, own, model.popular(), excluded_rows=bought)
+        return _generic(assortment, query, Fallback.UNKNOWN_CUSTOMER, taken)
+    seen = set(taken)
+    candidates = lists.personal(assortment, query, admission, slate, own, seen)
+    picks = lists.picks_of(assortment, query, candidates, seen)
+    is_whole = slate is CustomerSlate.BUY_AGAIN and len(picks) == len(own)
+    return Made(slate, picks, None if is_whole else _narrowed(query, picks), is_personal=True)
 
 
-def _bought_rows(model: LoadedModel, admitted: Admitted) -> set[int]:
-    """Return the items that the customer's own lists show as bought."""
-    bought: set[int] = set()
-    for slate in CustomerSlate:
-        own = model.customer_slate(admitted, slate)
-        if own is None:
-            continue
-        again = own.items[own.reasons == ReasonCode.BUY_AGAIN_DUE]
-        bought.update(own.items.tolist() if slate is CustomerSlate.BUY_AGAIN else again.tolist())
-        if own.reason_items is not None:
-            because = own.reasons == ReasonCode.BECAUSE_YOU_BOUGHT
-            bought.update(own.reason_items[because].tolist())
-    return bought
+def _for_item(
+    assortment: Assortment,
+    item: ItemId,
+    slate: ItemSlate,
+    query: ListQuery,
+    taken: Collection[int] = (),
+) -> Made:
+    seeds = lists.rows_of(assortment, [item])
+    has_neighbours = any(map(len, lists.around(assortment, [slate], seeds)))
+    candidates = chain(lists.around(assortment, [slate], seeds), lists.popular(assortment, query))
+    picks = lists.picks_of(assortment, query, candidates, {*taken, *seeds})
+    shown = slate if has_neighbours else AnonymousSlate.POPULAR
+    return Made(shown, picks, _narrowed(query, picks))
 
 
-def _generic(model: LoadedModel | None, n: int, fallback: Fallback | None = None) -> Answer:
+def _anonymous(
+    assortment: Assortment, slate: AnonymousSlate, query: ListQuery, taken: Collection[int] = ()
+) -> Made:
+    is_trending = slate is AnonymousSlate.TRENDING
+    source = lists.trending if is_trending else lists.popular
+    picks = lists.picks_of(assortment, query, source(assortment, query), set(taken))
+    return Made(slate, picks, _narrowed(query, picks))
+
+
+def _generic(
+    assortment: Assortment, query: ListQuery, fallback: Fallback, taken: Collection[int]
+) -> Made:
     """Return what everybody gets."""
-    if model is None:
-        return Answer(None, AnonymousSlate.POPULAR, False, fallback or Fallback.NO_MODEL, [])
-    picks = assemble(n, model.popular())
-    return _answer(model, AnonymousSlate.POPULAR, picks, fallback=fallback)
+    return replace(_anonymous(assortment, AnonymousSlate.POPULAR, query, taken), fallback=fallback)
 
 
-def _answer(
-    model: LoadedModel,
-    slate: Slate,
-    picks: Picks,
-    *,
-    personalized: bool = False,
-    fallback: Fallback | None = None,
-) -> Answer:
-    return Answer(model.version, slate, personalized, fallback, _items(model, picks))
+def _narrowed(query: ListQuery, picks: Picks) -> Fallback | None:
+    """Say that the list is short because of what was asked for."""
+    return Fallback.FILTERED_OUT if query.narrows and len(picks) < query.n else None
 
 
-def _items(model: LoadedModel, picks: Picks) -> list[RecommendedItem]:
-    item_ids = model.items.ids(picks.items)
-    return [
-        RecommendedItem(item_id, round(score, SCORE_DIGITS), _reason(model, code, row))
-        for item_id, score, code, row in zip(
-            item_ids, picks.scores, picks.reasons, picks.reason_items, strict=True
-        )
-    ]
-
-
-def _reason(model: LoadedModel, code: ReasonCode, row: int | None) -> Reason:
-    return _PLAIN_REASONS[code] if row is None else Reason(code.label, model.items.id(row))
+def _answer(assortment: Assortment, made: Made, query: ListQuery) -> Answer:
+    return answer_of(
+        assortment,
+        made.slate,
+        made.picks,
+        query.fields,
+        personalized=made.is_personal,
+        fallback=made.fallback,
+    )

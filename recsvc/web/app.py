@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from flask import Flask, request
 from werkzeug.exceptions import NotFound
 
-from recsvc.web import consents, docs, exposition, health, metrics, openapi, recommendations
-from recsvc.web.bodies import READ_BYTES
+from recsvc.web import consents, docs, exposition, health, items, metrics, openapi, recommendations
+from recsvc.web.bodies import JSON_BODY
 from recsvc.web.envelope import Envelope
 from recsvc.web.paths import IdConverter
 from recsvc.web.problems import register_problems
@@ -16,6 +16,7 @@ from recsvc.web.services import Services
 ROUTES: tuple[Route, ...] = (
     *recommendations.ROUTES,
     *consents.ROUTES,
+    *items.ROUTES,
     *health.ROUTES,
     *exposition.ROUTES,
     *docs.ROUTES,
@@ -24,7 +25,7 @@ ROUTES: tuple[Route, ...] = (
 
 def create_app(services: Services) -> Flask:
     app = Flask("recsvc", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = READ_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = JSON_BODY.read_bytes
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = IdConverter
     add_routes(app, [*ROUTES, openapi.route_of(ROUTES)], services)

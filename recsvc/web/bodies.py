@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -22,9 +23,10 @@ from recsvc.domain.errors import BadRequest, FieldError, PayloadTooLarge, Unsupp
 T = TypeVar("T")
 
 MAX_BODY_BYTES = 64 * 1024
-# Of a body without a length Werkzeug reads up to its limit and stops in silence.
-READ_BYTES = MAX_BODY_BYTES + 1
-TOO_LARGE = f"the body is larger than {MAX_BODY_BYTES} bytes"
+MAX_NDJSON_BYTES = 5 * 1024 * 1024
+TOO_LARGE = "the body is larger than this path reads"
+JSON_TYPE = "application/json"
+NDJSON_TYPE = "application/x-ndjson"
 MAX_DIGITS = 19  # what 64 bits hold
 UTF_8 = frozenset({"utf-8", "utf8"})
 
@@ -36,28 +38,62 @@ class Refused(ValueError):
     """The text may be JSON, but not of the kind that is read here."""
 
 
-def check_headers(request: Request) -> None:
+@dataclass(frozen=True, slots=True)
+class BodyKind:
+    """What a path reads: of which type, and how much of it."""
+
+    media_type: str
+    most_bytes: int
+
+    @property
+    def read_bytes(self) -> int:
+        """Of a body without a length Werkzeug reads up to its limit and stops in silence."""
+        return self.most_bytes + 1
+
+    @property
+    def too_large(self) -> str:
+        return f"the body is larger than {self.most_bytes} bytes"
+
+
+JSON_BODY = BodyKind(JSON_TYPE, MAX_BODY_BYTES)
+NDJSON_BODY = BodyKind(NDJSON_TYPE, MAX_NDJSON_BYTES)
+
+
+def check_headers(request: Request, kind: BodyKind = JSON_BODY) -> None:
     """Refuse a body by what the headers say of it, without waiting for any of it."""
     if request.headers.get("Content-Encoding"):
         raise UnsupportedMedia("bodies with a Content-Encoding are not read; send plain JSON")
-    if request.mimetype != "application/json":
-        raise UnsupportedMedia("the Content-Type must be application/json")
+    if (request.content_length or 0) > kind.most_bytes:
+        raise PayloadTooLarge(kind.too_large)
+    if request.mimetype != kind.media_type:
+        raise UnsupportedMedia(f"the Content-Type must be {kind.media_type}")
     if request.mimetype_params.get("charset", "utf-8").lower() not in UTF_8:
         raise UnsupportedMedia("the charset of JSON is utf-8; leave it out, or say so")
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise PayloadTooLarge(TOO_LARGE)
 
 
 def read_body(request: Request, shape: type[T]) -> T:
     """Wait for the request's body and return it as a `shape`, or raise what is wrong with it."""
-    body = request.get_data(cache=False)
-    if len(body) > MAX_BODY_BYTES:
-        raise PayloadTooLarge(TOO_LARGE)
-    parsed = parse_json(body)
+    return convert(parse_json(_read(request, JSON_BODY)), shape)
+
+
+def read_lines(request: Request) -> list[bytes]:
+    """Wait for a body of NDJSON and return its lines, without those that are blank."""
+    return [line for line in _read(request, NDJSON_BODY).split(b"\n") if line.strip()]
+
+
+def convert(parsed: Any, shape: type[T]) -> T:
     try:
         return msgspec.convert(parsed, shape, strict=True)
     except (msgspec.ValidationError, RecursionError) as error:
         raise _bad_body(str(error)) from None
+
+
+def _read(request: Request, kind: BodyKind) -> bytes:
+    request.max_content_length = kind.read_bytes
+    body = request.get_data(cache=False)
+    if len(body) > kind.most_bytes:
+        raise PayloadTooLarge(kind.too_large)
+    return body
 
 
 def parse_json(body: bytes) -> Any:

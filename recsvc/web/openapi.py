@@ -10,7 +10,7 @@ from flask import Response
 
 from recsvc.domain.ids import ID_RULE, MAX_ID_BYTES
 from recsvc.usecases.entrance import Browser
-from recsvc.web.bodies import MAX_BODY_BYTES
+from recsvc.web.bodies import MAX_BODY_BYTES, MAX_NDJSON_BYTES
 from recsvc.web.parameters import Parameter
 from recsvc.web.problems import PROBLEM, Problem
 from recsvc.web.routes import Call, Route
@@ -20,7 +20,8 @@ DESCRIPTION = (
     "Recommendations with consent checked first. Keys are sent as `Authorization: Bearer <key>`; "
     "a publishable key acts for one customer with that customer's `X-Customer-Token`. "
     "`Sec-GPC: 1` makes any answer a generic one. Every answer carries `X-Request-Id`. "
-    f"Bodies are JSON of at most {MAX_BODY_BYTES} bytes; errors are RFC 9457 problem documents."
+    f"Bodies are JSON of at most {MAX_BODY_BYTES} bytes, or NDJSON of at most {MAX_NDJSON_BYTES}; "
+    "errors are RFC 9457 problem documents."
 )
 SECURITY_SCHEMES = {
     "secret_key": {"type": "http", "scheme": "bearer", "description": "A secret key, `sk_…`"},
@@ -95,7 +96,7 @@ def _operation(route: Route) -> dict[str, Any]:
         scope = f"Secret keys need the scope `{route.access.scope}`."
         operation["description"] = f"{scope} {route.remark}".strip()
     if route.body is not None:
-        operation["requestBody"] = {"required": True, "content": _content(route.body)}
+        operation["requestBody"] = {"required": True, "content": _body_content(route, route.body)}
     return operation
 
 
@@ -122,8 +123,14 @@ def _query_parameter(parameter: Parameter) -> dict[str, Any]:
         "in": "query",
         "required": False,
         "description": f"{parameter.meaning}: {parameter.rule}",
-        "schema": dict(parameter.schema),
+        "schema": _query_schema(parameter),
     }
+
+
+def _query_schema(parameter: Parameter) -> dict[str, Any]:
+    if parameter.most == 1:
+        return dict(parameter.schema)
+    return {"type": "array", "items": dict(parameter.schema), "maxItems": parameter.most}
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
@@ -132,6 +139,8 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
     ways: list[dict[str, list[str]]] = [{"secret_key": []}]
     if route.access.browser is Browser.ANONYMOUS:
         ways.append({"publishable_key": []})
+    if route.access.browser is Browser.ANYBODY_OR_OWN:
+        ways += [{"publishable_key": []}, {"publishable_key": [], "customer_token": []}]
     if route.access.browser is Browser.OWN_CUSTOMER:
         ways.append({"publishable_key": [], "customer_token": []})
     return [{}, *ways] if route.key_is_optional else ways
@@ -159,6 +168,11 @@ def _statuses(route: Route) -> list[int]:
 def _refusal(description: str) -> dict[str, Any]:
     schema = {"$ref": REFERENCES.format(name=Problem.__name__)}
     return {"description": description, "content": {PROBLEM: {"schema": schema}}}
+
+
+def _body_content(route: Route, body: type) -> dict[str, Any]:
+    (media,) = _content(body).values()
+    return {route.body_kind.media_type: media}
 
 
 def _content(struct: type) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Nothing is guessed: a parameter that is unknown, repeated, not UTF-8 or out of i
 400 that names it. Flask's own parsing would replace bad bytes and keep one of two values.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,12 +12,24 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.filters import (
+    DEFAULT_ITEMS,
+    MAX_EXCLUDED,
+    MAX_ITEMS,
+    MAX_NAMES,
+    Filters,
+    ListQuery,
+)
+from recsvc.domain.ids import ID_RULE, MAX_ID_BYTES, ItemId, id_fault
+from recsvc.usecases.answers import CATALOGUE_FIELDS
 
 T = TypeVar("T")
 
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
+_ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES}
+
 MIN_ITEMS = 1
-MAX_ITEMS = 100
-DEFAULT_ITEMS = 10
+MAX_NAME_LENGTH = 512
 
 
 class Misread(ValueError):
@@ -33,6 +46,7 @@ class Parameter:
     read: Callable[[str], Any]
     default: Any
     schema: Mapping[str, Any]
+    most: int = 1  # how often it may be given; more than once: its values are a tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,122 @@ def choice(name: str, meaning: str, choices: type[StrEnum]) -> Parameter:
     )
 
 
+def list_parameters() -> tuple[Parameter, ...]:
+    """Return the parameters of every list, as `list_query` takes them."""
+    return (
+        number_of_items(),
+        _names("category", "Only items of this category"),
+        _names("brand", "Only items of this brand"),
+        _price("min_price", "Only items at this price or above"),
+        _price("max_price", "Only items at this price or below"),
+        Parameter(
+            name="exclude",
+            meaning="An item that must not be in the answer",
+            rule=f"{ID_RULE}; at most {MAX_EXCLUDED} times",
+            read=_read_id,
+            default=(),
+            schema=_ID_SCHEMA,
+            most=MAX_EXCLUDED,
+        ),
+        Parameter(
+            name="context_item",
+            meaning="The item that is looked at: what goes with it comes first",
+            rule=ID_RULE,
+            read=_read_id,
+            default=None,
+            schema=_ID_SCHEMA,
+        ),
+        Parameter(
+            name="diversity",
+            meaning="How much the items of a list should differ, by category and neighbours",
+            rule="a decimal number from 0 to 1",
+            read=_read_diversity,
+            default=0.0,
+            schema={"type": "number", "minimum": 0, "maximum": 1, "default": 0},
+        ),
+        Parameter(
+            name="fields",
+            meaning="What the catalogue says of each item, joined with commas",
+            rule="of " + ",".join(CATALOGUE_FIELDS),
+            read=_read_fields,
+            default=(),
+            schema={"type": "string", "example": "title,price"},
+        ),
+    )
+
+
+def list_query(
+    n: int,
+    category: tuple[str, ...],
+    brand: tuple[str, ...],
+    min_price: float | None,
+    max_price: float | None,
+    exclude: tuple[ItemId, ...],
+    context_item: ItemId | None,
+    diversity: float,
+    fields: tuple[str, ...],
+) -> ListQuery:
+    if min_price is not None and max_price is not None and min_price > max_price:
+        raise bad_parameter("max_price", "must be min_price or more")
+    filters = Filters(category, brand, min_price, max_price)
+    return ListQuery(n, filters, exclude, context_item, fields, diversity)
+
+
+def _names(name: str, meaning: str) -> Parameter:
+    return Parameter(
+        name=name,
+        meaning=f"{meaning}, or of another that is named",
+        rule=f"1 to {MAX_NAME_LENGTH} characters; at most {MAX_NAMES} times",
+        read=_read_name,
+        default=(),
+        schema={"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH},
+        most=MAX_NAMES,
+    )
+
+
+def _price(name: str, meaning: str) -> Parameter:
+    return Parameter(
+        name=name,
+        meaning=meaning,
+        rule="a decimal number from 0, as 19.99",
+        read=_read_decimal,
+        default=None,
+        schema={"type": "number", "minimum": 0},
+    )
+
+
+def _read_name(text: str) -> str:
+    if not 0 < len(text) <= MAX_NAME_LENGTH:
+        raise Misread
+    return text
+
+
+def _read_id(text: str) -> ItemId:
+    if id_fault(text) is not None:
+        raise Misread
+    return ItemId(text)
+
+
+def _read_decimal(text: str) -> float:
+    if not _DECIMAL.fullmatch(text):
+        raise Misread
+    return float(text)
+
+
+def _read_diversity(text: str) -> float:
+    number = _read_decimal(text)
+    if number > 1:
+        raise Misread
+    return number
+
+
+def _read_fields(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.split(",")))
+    if not set(names) <= set(CATALOGUE_FIELDS):
+        raise Misread
+    return names
+
+
 def _read_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 3):
         raise Misread
@@ -103,16 +233,24 @@ def _reader_of(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
     return read
 
 
-def _value(parameter: Parameter, text: str) -> Any:
+def _value(parameter: Parameter, texts: list[str]) -> Any:
+    if len(texts) > parameter.most:
+        raise bad_parameter(parameter.name, _too_often(parameter.most))
     try:
-        return parameter.read(text)
+        if parameter.most > 1:
+            return tuple(map(parameter.read, texts))
+        return parameter.read(texts[0])
     except Misread:
         raise bad_parameter(parameter.name, f"must be {parameter.rule}") from None
 
 
-def _pairs(query: str, parameters: tuple[Parameter, ...]) -> dict[str, str]:
+def _too_often(most: int) -> str:
+    return "is given more than once" if most == 1 else f"is given more than {most} times"
+
+
+def _pairs(query: str, parameters: tuple[Parameter, ...]) -> dict[str, list[str]]:
     known = [parameter.name for parameter in parameters]
-    given: dict[str, str] = {}
+    given: dict[str, list[str]] = {}
     for part in filter(None, query.split("&")):
         raw_name, _, raw_value = part.partition("=")
         name = _decoded(raw_name)
@@ -121,9 +259,7 @@ def _pairs(query: str, parameters: tuple[Parameter, ...]) -> dict[str, str]:
         value = _decoded(raw_value)
         if value is None:
             raise bad_parameter(name, "is not valid UTF-8")
-        if name in given:
-            raise bad_parameter(name, "is given more than once")
-        given[name] = value
+        given.setdefault(name, []).append(value)
     return given
 
 

@@ -2,18 +2,19 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import uuid_utils
 from flask import Response
 
 from recsvc.domain.api_keys import Scope
+from recsvc.domain.filters import ListQuery
 from recsvc.domain.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
 from recsvc.usecases.answers import Answer, RecommendedItem
 from recsvc.usecases.entrance import Access, Browser, Visit
 from recsvc.web import metrics
-from recsvc.web.parameters import QueryShape, choice, number_of_items
+from recsvc.web.parameters import QueryShape, choice, list_parameters, list_query
 from recsvc.web.rendering import JSON, PRIVATE
 from recsvc.web.routes import Call, Route
 
@@ -23,11 +24,11 @@ ID_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class ListQuery(Generic[S]):
-    """Which list is asked for, and how much of it."""
+class Asked(Generic[S]):
+    """Which list is asked for, and what of it."""
 
     slate: S
-    n: int
+    query: ListQuery
 
 
 class Recommendation(msgspec.Struct, frozen=True):
@@ -41,8 +42,11 @@ class Recommendation(msgspec.Struct, frozen=True):
     items: list[RecommendedItem]
 
 
-def _list_query(slates: type[S], meaning: str) -> QueryShape[ListQuery[S]]:
-    return QueryShape((choice("slate", meaning, slates), number_of_items()), ListQuery)
+def _list_query(slates: type[S], meaning: str) -> QueryShape[Asked[S]]:
+    def asked(slate: S, **values: Any) -> Asked[S]:
+        return Asked(slate, list_query(**values))
+
+    return QueryShape((choice("slate", meaning, slates), *list_parameters()), asked)
 
 
 CUSTOMER_QUERY = _list_query(CustomerSlate, "Which of the customer's lists")
@@ -54,7 +58,7 @@ def recommend_for_customer(call: Call, customer_id: str) -> Response:
     asked = CUSTOMER_QUERY.read(call.query)
     visit = call.enter_for(customer_id)
     answer = call.services.recommender.for_customer(
-        visit, asked.slate, asked.n, denied=call.denies_personal_use
+        visit, asked.slate, asked.query, denied=call.denies_personal_use
     )
     return _private(answer, visit)
 
@@ -62,14 +66,14 @@ def recommend_for_customer(call: Call, customer_id: str) -> Response:
 def recommend_for_item(call: Call, item_id: str) -> Response:
     asked, item = ITEM_QUERY.read(call.query), call.item(item_id)
     visit = call.enter()
-    answer = call.services.recommender.for_item(visit.shop, item, asked.slate, asked.n)
+    answer = call.services.recommender.for_item(visit, item, asked.slate, asked.query)
     return _anonymous(call, answer, visit)
 
 
 def recommend(call: Call) -> Response:
     asked = ANONYMOUS_QUERY.read(call.query)
     visit = call.enter()
-    answer = call.services.recommender.anonymous(visit.shop, asked.slate, asked.n)
+    answer = call.services.recommender.anonymous(visit, asked.slate, asked.query)
     return _anonymous(call, answer, visit)
 
 

@@ -13,7 +13,7 @@ from flask import Request, Response, request
 from recsvc.domain.ids import CustomerId, ItemId
 from recsvc.usecases.entrance import Access, Credentials, Visit, no_such_key
 from recsvc.web import metrics
-from recsvc.web.bodies import check_headers, read_body
+from recsvc.web.bodies import JSON_BODY, BodyKind, check_headers, read_body, read_lines
 from recsvc.web.parameters import QueryShape
 from recsvc.web.paths import path_id
 from recsvc.web.services import Services
@@ -30,7 +30,8 @@ class Route:
 
     `access` None: open to everybody, on purpose; `key_is_optional`: it says more to those who
     have the access. `query` None: whatever the query says is
-    ignored, as those who probe and scrape expect. `remark` is for the document alone.
+    ignored, as those who probe and scrape expect. `body` is what the document says of a body, or
+    of each of its lines. `remark` is for the document alone.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Route:
     answer: type | None = None
     query: QueryShape[Any] | None = NOTHING
     body: type | None = None
+    body_kind: BodyKind = JSON_BODY
     media_type: str = "application/json"
     key_is_optional: bool = False
     remark: str = ""
@@ -58,13 +60,14 @@ class Route:
         """Return the view as Flask calls it."""
         view, access = self.view, self.access
         takes_no_query, takes_body = self.query is NOTHING, self.body is not None
+        body_kind = self.body_kind
 
         def call(**path: str) -> Response:
             this = Call(services, access, request)
             if takes_no_query and this.query:
                 NOTHING.read(this.query)
             if takes_body:
-                check_headers(request)
+                check_headers(request, body_kind)
             return view(this, **path)
 
         return call
@@ -117,6 +120,21 @@ class Call:
         """Return the body as a `shape`. Only a request that was let in may keep us waiting."""
         if not self._is_in:
             raise TypeError("the body is read once the request has been let in")
+        return read_body(self.request, shape)
+
+    def read_lines(self) -> list[bytes]:
+        """Return the lines of a body of NDJSON, under the same condition."""
+        if not self._is_in:
+            raise TypeError("the body is read once the request has been let in")
+        return read_lines(self.request)
+
+    def read_body_first(self, shape: type[T]) -> T:
+        """Return the body of a request whose customer stands in it, before its one trip.
+
+        Only a key that this worker knows may keep us waiting; for any other the store is asked.
+        """
+        if not self.services.entrance.recognises(self._credentials()):
+            self.enter()
         return read_body(self.request, shape)
 
     def item(self, item_id: str) -> ItemId:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from recsvc.config import Settings
+from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.readiness import Readiness
@@ -15,4 +16,5 @@ class Services:
     entrance: Entrance
     recommender: Recommender
     consents: ConsentDesk
+    catalogue: CatalogueDesk
     readiness: Readiness

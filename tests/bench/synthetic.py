@@ -1,9 +1,12 @@
 """A shop of any size, skewed as shops are: few items take most purchases."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.identity import CustomerHasher
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.ids import CustomerId, ItemId
 from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.model.artifact import Artifact, Ranked, TopList
 
@@ -32,6 +35,19 @@ def artifact(hasher: CustomerHasher, customers: int, items: int, seed: int = 0) 
         popular=_top(random, items, items),
         trending=_top(random, items, min(TRENDING, items)),
     )
+
+
+def catalogue(items: int) -> Iterator[CatalogueItem]:
+    """Yield every item: 20 categories, prices up to 100, one in fifty out of stock."""
+    for number in range(items):
+        yield CatalogueItem(
+            ItemId(f"item-{number:07d}"),
+            title=f"Item {number}",
+            category=f"c{number % 20}",
+            brand=f"b{number % 100}",
+            price=float(number * 37 % 100),
+            in_stock=number % 50 != 0,
+        )
 
 
 def _lists(random: np.random.Generator, rows: int, items: int, length: int) -> Ranked:

@@ -138,6 +138,19 @@ class Service:
         headers = {"Content-Type": "application/json", **headers}
         return self.client.put(path, data=sent, headers=self._headers(key, headers))
 
+    def send(self, method: str, path: str, body: object, key: str | None = "") -> TestResponse:
+        """Send JSON, or, as a list of objects, lines of it."""
+        is_lines = isinstance(body, list)
+        sent = "\n".join(map(json.dumps, body)) if isinstance(body, list) else json.dumps(body)
+        kind = "application/x-ndjson" if is_lines else "application/json"
+        headers = self._headers(key, {"Content-Type": kind})
+        return self.client.open(path, method=method, data=sent, headers=headers)
+
+    def item(self, item_id: str, **fields: object) -> None:
+        """Put an item into the live catalogue."""
+        reply = self.send("PUT", f"/v1/items/{item_id}", fields)
+        assert reply.status_code == 200, reply.data
+
     def consent(self, customer: CustomerId, purposes: Mapping[str, bool] | None = None) -> None:
         reply = self.put(f"/v1/customers/{customer}/consents", {"purposes": purposes or EVERYTHING})
         assert reply.status_code == 200, reply.data

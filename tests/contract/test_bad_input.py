@@ -138,7 +138,10 @@ def test_an_unknown_parameter_is_answered_with_those_there_are(
     assert reply.status_code == 400
     assert reply.json is not None
     assert reply.json["code"] == "unknown_parameter"
-    assert reply.json["errors"][0]["detail"] == "unknown; this path takes slate, n"
+    assert reply.json["errors"][0]["detail"] == (
+        "unknown; this path takes slate, n, category, brand, min_price, max_price, exclude, "
+        "context_item, diversity, fields"
+    )
 
 
 def test_consent_routes_take_no_parameters(grocery_service: Service) -> None:

@@ -1,5 +1,8 @@
 """The live catalogue keeps what the shop says, and tells the workers that it changed."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import pytest
 
 from recsvc.domain.catalogue import CatalogueItem
@@ -81,3 +84,60 @@ def test_an_unreadable_record_is_left_out(
     connections.writes.hset(redis_keys.items(shop), "spoilt", "{")
 
     assert list(store.all(shop)) == [MILK]
+
+
+def test_a_deleted_item_is_there_no_more(store: CatalogueStore, shop: ShopName) -> None:
+    """For those who list and those who ask."""
+    store.put_many(shop, [MILK])
+    store.delete(shop, MILK.item_id)
+
+    assert list(store.all(shop)) == []
+    assert store.get(shop, MILK.item_id) is None
+
+
+def test_concurrent_changes_of_one_item_are_all_kept(store: CatalogueStore, shop: ShopName) -> None:
+    """None is lost between another's read and write."""
+    store.put_many(shop, [CatalogueItem(MILK.item_id, price=0)])
+
+    def dearer(_: int) -> None:
+        store.change(shop, MILK.item_id, lambda item: replace(item, price=(item.price or 0) + 1))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(dearer, range(20)))
+
+    assert store.get(shop, MILK.item_id) == CatalogueItem(MILK.item_id, price=20)
+
+
+def test_the_log_tells_what_has_changed(store: CatalogueStore, shop: ShopName) -> None:
+    """Each item once, as it is now; nothing to those who are up to date."""
+    store.put_many(shop, [MILK])
+    start = store.changes_since(shop, None)
+    store.put_many(shop, [CatalogueItem(ItemId("bread"))])
+    store.delete(shop, MILK.item_id)
+    changes = store.changes_since(shop, start.epoch)
+
+    assert (start.is_whole, set(start.records)) == (True, {MILK.item_id})
+    assert (changes.is_whole, changes.epoch) == (False, start.epoch + 2)
+    assert changes.records[MILK.item_id] == b""
+    assert set(changes.records) == {MILK.item_id, "bread"}
+    assert store.changes_since(shop, changes.epoch).records == {}
+
+
+@pytest.mark.parametrize("spoil", ["log lost", "epoch reset", "epoch jumped"])
+def test_a_gap_in_the_log_means_all_items(
+    store: CatalogueStore, connections: Connections, shop: ShopName, spoil: str
+) -> None:
+    """A restored or trimmed store misleads no worker, and the next change is logged again."""
+    for _ in range(3):
+        store.put_many(shop, [MILK])
+    epochs, log = redis_keys.epochs(shop), redis_keys.items_log(shop)
+    if spoil == "log lost":
+        connections.writes.delete(log)
+    else:
+        connections.writes.hset(epochs, "catalogue", 0 if spoil == "epoch reset" else 9)
+
+    whole = store.changes_since(shop, 2)
+    store.put_many(shop, [MILK])
+
+    assert whole.is_whole
+    assert not store.changes_since(shop, whole.epoch).is_whole

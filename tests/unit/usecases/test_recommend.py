@@ -6,13 +6,17 @@ import pytest
 
 from recsvc.domain.api_keys import ApiKey, KeyKind
 from recsvc.domain.consent import NO_CONSENT, ConsentRecord, Purpose, PurposeConsent
+from recsvc.domain.filters import ListQuery
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ItemId, ShopName
 from recsvc.domain.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
+from recsvc.model.assortment import Assortment
+from recsvc.model.catalogue_columns import CatalogueColumns
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.loader import load
 from recsvc.usecases.answers import Answer
 from recsvc.usecases.entrance import Visit
+from recsvc.usecases.live_catalogue import Now
 from recsvc.usecases.recommend import Recommender
 from tests.model_builders import FINGERPRINT, SHOP, customer, published
 
@@ -31,10 +35,18 @@ class OneModel:
         return self.held
 
 
+class WholeCatalogue:
+    """A shop without a catalogue: everything that the model knows is offered."""
+
+    def at(self, _shop: ShopName, _epoch: int | None, model: LoadedModel) -> Now:
+        return Now(Assortment(model, CatalogueColumns(), 0), is_current=True)
+
+
 @pytest.fixture(scope="module")
 def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     folder = published(tmp_path_factory.mktemp("models"))
-    return Recommender(OneModel(load(folder, shop=SHOP, fingerprint=FINGERPRINT)))
+    model = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
+    return Recommender(OneModel(model), WholeCatalogue())
 
 
 def visit(key: CustomerKey | None, consent: ConsentRecord | None) -> Visit:
@@ -64,15 +76,19 @@ def test_only_a_known_customer_who_permits_it_gets_a_personal_answer(
     fallback: Fallback | None,
 ) -> None:
     """Everything else is the popular list with the reason why."""
-    answer = recommender.for_customer(visit(key, consent), CustomerSlate.FOR_YOU, 4, denied=denied)
+    answer = recommender.for_customer(
+        visit(key, consent), CustomerSlate.FOR_YOU, ListQuery(4), denied=denied
+    )
 
     assert (answer.personalized, answer.fallback) == (fallback is None, fallback)
 
 
 def test_a_generic_answer_is_the_anonymous_one(recommender: Recommender) -> None:
     """In every member but the fallback."""
-    generic = recommender.for_customer(visit(customer(1), NO_CONSENT), CustomerSlate.BUY_AGAIN, 3)
-    anonymous = recommender.anonymous(SHOP, AnonymousSlate.POPULAR, 3)
+    generic = recommender.for_customer(
+        visit(customer(1), NO_CONSENT), CustomerSlate.BUY_AGAIN, ListQuery(3)
+    )
+    anonymous = recommender.anonymous(visit(None, None), AnonymousSlate.POPULAR, ListQuery(3))
 
     assert (generic.items, generic.slate, generic.model_version, generic.personalized) == (
         anonymous.items,
@@ -84,7 +100,7 @@ def test_a_generic_answer_is_the_anonymous_one(recommender: Recommender) -> None
 
 def test_trending_is_topped_up_with_popular_items(recommender: Recommender) -> None:
     """One item is trending; it comes first and once."""
-    answer = recommender.anonymous(SHOP, AnonymousSlate.TRENDING, 4)
+    answer = recommender.anonymous(visit(None, None), AnonymousSlate.TRENDING, ListQuery(4))
 
     assert ids(answer) == ["cherry", "damson", "banana", "apple"]
     assert [item.reason.code for item in answer.items] == ["trending"] + ["popular"] * 3
@@ -92,19 +108,21 @@ def test_trending_is_topped_up_with_popular_items(recommender: Recommender) -> N
 
 def test_an_item_is_never_among_its_own_neighbours(recommender: Recommender) -> None:
     """Not as a popular item either."""
-    answer = recommender.for_item(SHOP, ItemId("damson"), ItemSlate.SIMILAR, 100)
+    answer = recommender.for_item(
+        visit(None, None), ItemId("damson"), ItemSlate.SIMILAR, ListQuery(100)
+    )
 
     assert sorted(ids(answer)) == ["apple", "banana", "cherry"]
 
 
 def test_without_a_model_there_is_an_empty_answer() -> None:
     """And no exception."""
-    bare = Recommender(OneModel(None))
+    bare = Recommender(OneModel(None), WholeCatalogue())
 
     answers = [
-        bare.for_customer(visit(customer(1), GRANTED), CustomerSlate.FOR_YOU, 5),
-        bare.for_item(SHOP, ItemId("apple"), ItemSlate.SIMILAR, 5),
-        bare.anonymous(SHOP, AnonymousSlate.TRENDING, 5),
+        bare.for_customer(visit(customer(1), GRANTED), CustomerSlate.FOR_YOU, ListQuery(5)),
+        bare.for_item(visit(None, None), ItemId("apple"), ItemSlate.SIMILAR, ListQuery(5)),
+        bare.anonymous(visit(None, None), AnonymousSlate.TRENDING, ListQuery(5)),
     ]
 
     assert [(answer.items, answer.fallback) for answer in answers] == [([], Fallback.NO_MODEL)] * 3
@@ -113,4 +131,4 @@ def test_without_a_model_there_is_an_empty_answer() -> None:
 def test_a_visit_about_nobody_is_not_a_person(recommender: Recommender) -> None:
     """A programming error, not an answer."""
     with pytest.raises(TypeError):
-        recommender.for_customer(visit(None, NO_CONSENT), CustomerSlate.FOR_YOU, 5)
+        recommender.for_customer(visit(None, NO_CONSENT), CustomerSlate.FOR_YOU, ListQuery(5))

@@ -1,0 +1,134 @@
+"""`recsvc items`: import the live catalogue from a file, list it."""
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.output import print_json, print_table, say
+from recsvc.domain import item_fields
+from recsvc.domain.catalogue import CatalogueItem
+from recsvc.domain.errors import BadRequest
+from recsvc.domain.ids import ItemId, checked_id
+from recsvc.wiring import open_stores
+
+EXAMPLES = 5
+PERCENT = 100
+COLUMNS = ("item_id", "title", "category", "brand", "price", "currency", "in_stock", "hidden")
+FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+Numbered = tuple[int, Any]  # line, and what it says
+
+app = typer.Typer(help="The live catalogue: import, list.", no_args_is_help=True)
+
+
+@app.command("import")
+def import_items(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=".ndjson or .csv, UTF-8.")],
+    max_bad: Annotated[
+        float, typer.Option(min=0, max=PERCENT, help="Percent of bad lines above which none count.")
+    ] = 1.0,
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put each item of a file in place of what was known of it; in force at once."""
+    items, faults = _read(file)
+    for fault in faults[:EXAMPLES]:
+        say(f"{file}:{fault}")
+    lines = len(items) + len(faults)
+    if len(faults) * PERCENT > max_bad * lines:
+        raise BadRequest(
+            f"{len(faults)} of {lines} lines are bad, which is more than {max_bad:g} %: nothing "
+            "was imported",
+            code="too_many_bad_lines",
+        )
+    with open_stores(settings_of(data_dir)) as stores:
+        stores.catalogue.put_many(shop_of(shop), items)
+    if as_json:
+        print_json({"imported": len(items), "bad": len(faults)})
+    else:
+        say(f"{len(items):,} items imported, {len(faults):,} bad lines left out.")
+
+
+@app.command("list")
+def list_items(
+    shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """List the catalogue by id."""
+    with open_stores(settings_of(data_dir), durable=False) as stores:
+        found = sorted(stores.catalogue.all(shop_of(shop)), key=lambda item: item.item_id)
+    rows = [item_fields.shown(item) for item in found]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
+
+
+def _read(file: Path) -> tuple[list[CatalogueItem], list[str]]:
+    """Return the items, and line and fault of each line that is none."""
+    readers = {".ndjson": _ndjson, ".csv": _csv}
+    if file.suffix not in readers:
+        raise BadRequest(f"{file} is neither .ndjson nor .csv", code="bad_file")
+    items: list[CatalogueItem] = []
+    faults: list[str] = []
+    try:
+        for line, said in readers[file.suffix](file):
+            try:
+                items.append(_item(said))
+            except BadRequest as fault:
+                faults.append(f"{line}: {fault.detail}")
+    except (UnicodeDecodeError, csv.Error) as fault:
+        raise BadRequest(f"{file} cannot be read: {fault}", code="bad_file") from None
+    return items, faults
+
+
+def _item(said: Any) -> CatalogueItem:
+    if not isinstance(said, dict):
+        raise BadRequest("not an object of JSON")
+    given = dict(said)
+    item_id = given.pop("item_id", "")
+    if not isinstance(item_id, str):
+        raise BadRequest(f"item_id: {item_id!r} is not a text")
+    return item_fields.read_item(ItemId(checked_id(item_id, "item_id")), given)
+
+
+def _ndjson(file: Path) -> Iterator[Numbered]:
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield number, _parsed(line)
+
+
+def _parsed(line: str) -> Any:
+    """Return what a line says; its own text, which is no item, where it is not JSON."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+
+
+def _csv(file: Path) -> Iterator[Numbered]:
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines)
+        if "item_id" not in (reader.fieldnames or ()):
+            raise BadRequest(f"{file} has no column item_id", code="missing_column")
+        for row in reader:
+            yield reader.line_num, _typed(row)
+
+
+def _typed(row: dict[str | Any, Any]) -> dict[str, Any]:
+    """Read a row's cells; an empty one says nothing."""
+    given = {str(name): cell for name, cell in row.items() if cell not in ("", None)}
+    for name in ("in_stock", "hidden", "sensitive"):
+        if name in given:
+            given[name] = FLAGS.get(given[name].strip().lower(), given[name])
+    if "price" in given:
+        with suppress(ValueError):  # then it is refused with its rule, as it stands
+            given["price"] = float(given["price"])
+    return given

@@ -1,0 +1,194 @@
+"""The fields of an item as a shop sends them: which there are, and what is right in each. Pure."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from recsvc.domain.catalogue import CatalogueItem
+from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.ids import ItemId
+from recsvc.domain.labels import LABEL_RULE, label_fault
+from recsvc.domain.moments import EPOCH, rfc3339
+
+MAX_TITLE_LENGTH = 512
+MAX_URL_LENGTH = 2048
+MAX_PRICE = 1e12
+
+_SHOWN = 64  # characters of a wrong value that its refusal repeats
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+_RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+
+class Wrong(ValueError):
+    """A value is not what its field's rule says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: where it is kept, what is right, and how a value is read."""
+
+    attribute: str
+    rule: str
+    read: Callable[[Any], Any]
+    may_be_null: bool = True
+
+
+def read_item(item_id: ItemId, given: Mapping[str, Any]) -> CatalogueItem:
+    """Make an item of what is said about it; raise `bad_item` naming every fault."""
+    return _made(CatalogueItem(item_id), given)
+
+
+def patched(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem:
+    """Return the item with the given fields in place of its own; null clears one."""
+    return _made(item, given)
+
+
+def shown(item: CatalogueItem) -> dict[str, Any]:
+    """Return every field as it is sent."""
+    return {"item_id": item.item_id} | {
+        name: _as_sent(name, getattr(item, field.attribute)) for name, field in FIELDS.items()
+    }
+
+
+def _as_sent(name: str, value: Any) -> Any:
+    return rfc3339(value) if value is not None and name in _TIMES else value
+
+
+def _made(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem:
+    values: dict[str, Any] = {}
+    faults: list[FieldError] = []
+    for name, value in given.items():
+        field = FIELDS.get(name)
+        if field is None:
+            faults.append(_same_id(item, value) if name == "item_id" else _unknown(name))
+            continue
+        try:
+            values[field.attribute] = _read(field, value)
+        except Wrong:
+            faults.append(FieldError(name, f"{_repeated(value)} is not {field.rule}"))
+    faults = [fault for fault in faults if fault.detail]
+    made = item if faults else replace(item, **values)
+    faults += _order_faults(made)
+    if faults:
+        detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
+        raise BadRequest(detail, code="bad_item", errors=faults)
+    return made
+
+
+def _read(field: Field, value: Any) -> Any:
+    if value is None:
+        if field.may_be_null:
+            return None
+        raise Wrong
+    return field.read(value)
+
+
+def _same_id(item: CatalogueItem, value: Any) -> FieldError:
+    """Take the id once more, as an answer holds it, but no other."""
+    fault = "" if value == item.item_id else f"{_repeated(value)} is not the id in the path"
+    return FieldError("item_id", fault)
+
+
+def _unknown(name: str) -> FieldError:
+    return FieldError(name[:_SHOWN], f"unknown; the fields are {', '.join(FIELDS)}")
+
+
+def _order_faults(item: CatalogueItem) -> list[FieldError]:
+    begins, ends = item.available_from_us, item.available_until_us
+    if begins is None or ends is None or begins < ends:
+        return []
+    return [FieldError("available_until", f"{rfc3339(ends)} is not after available_from")]
+
+
+def _repeated(value: Any) -> str:
+    text = ascii(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _text(most: int) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or not 0 < len(value) <= most:
+            raise Wrong
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+            raise Wrong
+        return value
+
+    return read
+
+
+def _url(value: Any) -> str:
+    text = _text(MAX_URL_LENGTH)(value)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise Wrong from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in text:
+        raise Wrong
+    return text
+
+
+def _label(value: Any) -> str:
+    if not isinstance(value, str) or label_fault(value) is not None:
+        raise Wrong
+    return value
+
+
+def _price(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Wrong
+    if not (math.isfinite(value) and 0 <= value <= MAX_PRICE):
+        raise Wrong
+    return float(value)
+
+
+def _currency(value: Any) -> str:
+    if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
+        raise Wrong
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if value is not True and value is not False:
+        raise Wrong
+    return bool(value)
+
+
+def _moment(value: Any) -> int:
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise Wrong
+    try:
+        at = datetime.fromisoformat(value.upper())
+        return (at - EPOCH) // timedelta(microseconds=1)
+    except (ValueError, OverflowError):
+        raise Wrong from None
+
+
+_URL_RULE = f"an http or https URL of at most {MAX_URL_LENGTH} characters"
+_TIME_RULE = "a time of RFC 3339 with its offset, as 2026-11-30T08:00:00Z"
+_TIMES = frozenset({"available_from", "available_until"})
+
+FIELDS: Mapping[str, Field] = {
+    "title": Field(
+        "title",
+        f"a text of 1 to {MAX_TITLE_LENGTH} characters, none of them a control character",
+        _text(MAX_TITLE_LENGTH),
+    ),
+    "url": Field("url", _URL_RULE, _url),
+    "image_url": Field("image_url", _URL_RULE, _url),
+    "category": Field("category", f"a text of {LABEL_RULE}", _label),
+    "brand": Field("brand", f"a text of {LABEL_RULE}", _label),
+    "price": Field("price", f"a finite number from 0 to {MAX_PRICE:.0f}", _price),
+    "currency": Field("currency", "three capital letters of ISO 4217, as EUR", _currency),
+    "in_stock": Field("in_stock", "true or false", _flag, may_be_null=False),
+    "hidden": Field("hidden", "true or false", _flag, may_be_null=False),
+    "sensitive": Field("sensitive", "true or false", _flag, may_be_null=False),
+    "available_from": Field("available_from_us", _TIME_RULE, _moment),
+    "available_until": Field("available_until_us", _TIME_RULE, _moment),
+}

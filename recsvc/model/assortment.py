@@ -1,0 +1,155 @@
+"""The live catalogue joined to one model: which rows may be offered, and which pass a filter.
+
+Rows here are item rows: those of the model first, then one for each item that the catalogue
+has and the model does not. An item of the model that the catalogue does not know is offered:
+a shop without a catalogue is served as well; it passes no filter that asks for what only the
+catalogue says.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recsvc.domain.filters import Filters
+from recsvc.domain.slates import ReasonCode
+from recsvc.model.candidates import Candidates
+from recsvc.model.catalogue_columns import CatalogueColumns
+from recsvc.model.format import Array
+from recsvc.model.loaded import LoadedModel
+
+NOT_LISTED = -1  # in the join only: the catalogue does not know this item of the model
+NEVER = np.iinfo(np.int64).max
+
+
+class Assortment:
+    """What can be offered now. `update` and `refresh` are called by one thread at a time."""
+
+    def __init__(self, model: LoadedModel, columns: CatalogueColumns, now_us: int) -> None:
+        self.model = model
+        self.columns = columns
+        self.size = len(model.items)
+        self.withheld: set[int] = set()  # item rows that are not offered now
+        self.sensitive: set[int] = set()  # item rows that are never a reason
+        self.next_change_us = NEVER  # when an item's time begins or ends
+        self._listed = np.full(self.size, NOT_LISTED, dtype=np.int32)  # (items,) catalogue rows
+        self._item_rows: list[int] = []  # by catalogue row
+        self._by_category: dict[int, Array] = {}
+        self._join()
+        self.refresh(now_us)
+
+    def update(self, rows: Sequence[int], now_us: int) -> None:
+        """Take over what has changed in these catalogue rows."""
+        self._join()
+        self._by_category = {}
+        self._judge(np.array(rows, dtype=np.int64), now_us)
+
+    def refresh(self, now_us: int) -> None:
+        """Judge every item anew: time has passed."""
+        self.next_change_us = NEVER
+        self._judge(np.arange(len(self._item_rows)), now_us)
+
+    def row(self, item_id: str) -> int | None:
+        """Return the item's row; None when neither model nor catalogue knows it."""
+        row = self.model.items.row(item_id)
+        if row is not None:
+            return row
+        listed = self.columns.row(item_id)
+        return None if listed is None else self._item_rows[listed]
+
+    def ids(self, rows: Sequence[int]) -> list[str]:
+        items, size = self.model.items, self.size
+        return [
+            items.id(row) if row < size else self.columns.ids[self._listed.item(row)]
+            for row in rows
+        ]
+
+    def record(self, row: int) -> bytes:
+        """Return what the catalogue says of an item; empty when it says nothing."""
+        listed = self._listed.item(row)
+        return b"" if listed == NOT_LISTED else self.columns.records[listed]
+
+    def categories(self, rows: Sequence[int] | Array) -> Array:
+        """Return the category code of each row; below 0: unknown."""
+        listed: Array = self._listed[np.asarray(rows, dtype=np.int64)]
+        if not len(self.columns):
+            return listed
+        codes = self.columns.table["category"][listed]
+        return np.where(listed == NOT_LISTED, NOT_LISTED, codes)
+
+    def passing(self, rows: Array, filters: Filters) -> Array:
+        """Say which of the rows pass the filters. (rows,) bool"""
+        listed = self._listed[rows]
+        passes: Array = listed != NOT_LISTED
+        if not len(self.columns):
+            return passes
+        table = self.columns.table
+        if filters.categories:
+            codes = self.columns.category_codes(filters.categories)
+            passes &= _one_of(table["category"][listed], codes)
+        if filters.brands:
+            passes &= _one_of(table["brand"][listed], self.columns.brand_codes(filters.brands))
+        price = table["price"][listed]
+        if filters.min_price is not None:
+            passes &= price >= filters.min_price  # false for an unknown price
+        if filters.max_price is not None:
+            passes &= price <= filters.max_price
+        return passes
+
+    def popular(self, filters: Filters) -> Candidates:
+        """Return the model's popular items, at once only those of the category, if one is named."""
+        popular = self.model.popular()
+        if len(filters.categories) != 1 or not len(self.columns):
+            return popular
+        codes = self.columns.category_codes(filters.categories)
+        return popular.at(self._places(codes[0]) if codes else np.zeros(0, dtype=np.int64))
+
+    def unknown_to_model(self) -> Candidates:
+        """Return what only the catalogue knows, in the order in which it was listed."""
+        rows = np.arange(self.size, len(self._listed), dtype=np.int32)
+        reasons = np.full(len(rows), ReasonCode.POPULAR, dtype=np.uint8)
+        return Candidates(rows, np.zeros(len(rows), dtype=np.float32), reasons)
+
+    def _places(self, category: int) -> Array:
+        """Return where in the popular list the items of a category stand."""
+        cached = self._by_category
+        if category not in cached:
+            codes = self.categories(self.model.popular().items)
+            cached[category] = np.flatnonzero(codes == category)
+        return cached[category]
+
+    def _join(self) -> None:
+        """Give an item row to each catalogue row that has none yet."""
+        first = len(self._item_rows)
+        new = self.columns.ids[first:]
+        if not new:
+            return
+        found = self.model.items.rows(new)
+        strange = found < 0
+        found[strange] = len(self._listed) + np.arange(np.count_nonzero(strange))
+        listed = np.append(
+            self._listed, np.full(np.count_nonzero(strange), NOT_LISTED, dtype=np.int32)
+        )
+        listed[found] = np.arange(first, first + len(new))
+        self._listed = listed
+        self._item_rows.extend(found.tolist())
+
+    def _judge(self, rows: Array, now_us: int) -> None:
+        if not len(rows):
+            return
+        table = self.columns.table[rows]
+        begins, ends = table["from_us"], table["until_us"]
+        withheld = table["is_withheld"] | (begins > now_us) | (ends <= now_us)
+        items = np.array([self._item_rows[row] for row in rows.tolist()])
+        self.withheld |= set(items[withheld].tolist())
+        self.withheld -= set(items[~withheld].tolist())
+        self.sensitive |= set(items[table["is_sensitive"]].tolist())
+        self.sensitive -= set(items[~table["is_sensitive"]].tolist())
+        ahead = np.concatenate([begins[begins > now_us], ends[ends > now_us]])
+        self.next_change_us = min(self.next_change_us, int(ahead.min(initial=NEVER)))
+
+
+def _one_of(values: Array, codes: Sequence[int]) -> Array:
+    passes = np.zeros(len(values), dtype=bool)
+    for code in codes:
+        passes |= values == code
+    return passes

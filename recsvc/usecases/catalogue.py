@@ -1,0 +1,53 @@
+"""The live catalogue as the shop writes and reads it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from recsvc.domain import item_fields
+from recsvc.domain.catalogue import CatalogueItem
+from recsvc.domain.errors import NotFound, StoreUnavailable
+from recsvc.domain.ids import ItemId
+from recsvc.stores.catalogue import CatalogueStore
+from recsvc.usecases.entrance import Visit
+
+
+class CatalogueDesk:
+    """Takes and shows items. What returned is durable, and in force for every later request."""
+
+    def __init__(self, store: CatalogueStore) -> None:
+        self._store = store
+
+    def put(self, visit: Visit, item: CatalogueItem) -> None:
+        self.put_many(visit, [item])
+
+    def put_many(self, visit: Visit, items: Iterable[CatalogueItem]) -> None:
+        _check(visit)
+        self._store.put_many(visit.shop, items)
+
+    def patch(self, visit: Visit, item_id: ItemId, given: Mapping[str, Any]) -> CatalogueItem:
+        """Change the given fields alone, however many others change the item meanwhile."""
+        _check(visit)
+        changed = self._store.change(
+            visit.shop, item_id, lambda item: item_fields.patched(item, given)
+        )
+        return _found(changed)
+
+    def get(self, visit: Visit, item_id: ItemId) -> CatalogueItem:
+        _check(visit)
+        return _found(self._store.get(visit.shop, item_id))
+
+    def delete(self, visit: Visit, item_id: ItemId) -> None:
+        _check(visit)
+        self._store.delete(visit.shop, item_id)
+
+
+def _found(item: CatalogueItem | None) -> CatalogueItem:
+    if item is None:
+        raise NotFound("the catalogue has no such item; PUT makes one", code="no_such_item")
+    return item
+
+
+def _check(visit: Visit) -> None:
+    """Never acknowledge on keys that may be out of date."""
+    if not visit.store_answered:
+        raise StoreUnavailable("the catalogue cannot be read or written at the moment; try again")

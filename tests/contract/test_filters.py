@@ -1,0 +1,148 @@
+"""Filters on every list: what passes, what fills it up, and when a list is short."""
+
+import pytest
+
+from tests.contract.grocery import ANNA, ITEMS, Service, item_ids, rows, without
+
+CUSTOMER = "/v1/customers/anna/recommendations"
+POPULAR = "/v1/recommendations"
+SIMILAR = "/v1/items/item-00/recommendations"
+
+
+@pytest.fixture
+def stocked(service: Service) -> Service:
+    """Even items are fruit, odd ones nuts; item k costs k; item 11 has neither; `new` is fruit."""
+    for number, item in enumerate(ITEMS[:11]):
+        category, brand = ("nuts", "oak") if number % 2 else ("fruit", "elm")
+        service.item(item, category=category, brand=brand, price=number, title=f"No {number}")
+    service.item("new", category="fruit", price=4)
+    service.consent(ANNA)
+    return service
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "found"),
+    [
+        (POPULAR, "category=nuts&n=3", rows(1, 3, 5)),
+        (POPULAR, "category=nuts&category=fruit&n=3", rows(0, 1, 2)),
+        (POPULAR, "brand=oak&max_price=4", rows(1, 3)),
+        (POPULAR, "min_price=9", rows(9, 10)),
+        (POPULAR, "min_price=4&max_price=4", [*rows(4), "new"]),
+        (POPULAR, "category=fruit&min_price=4&n=9", [*rows(4, 6, 8, 10), "new"]),
+        (POPULAR, "category=nowhere", []),
+        (POPULAR, "exclude=item-00&exclude=item-01&exclude=unheard-of&n=2", rows(2, 3)),
+        (POPULAR, "context_item=item-00&n=3", rows(5, 6, 1)),
+        (POPULAR, "slate=trending&category=fruit&n=3", rows(4, 2, 0)),
+        (SIMILAR, "category=fruit&n=3", rows(6, 2, 4)),
+        (SIMILAR, "exclude=item-05&n=2", rows(6, 1)),
+        (CUSTOMER, "category=fruit&n=3", rows(0, 6, 2)),
+        (CUSTOMER, "category=nuts&n=3", rows(7, 5, 1)),
+        (CUSTOMER, "slate=discover&category=fruit&n=3", rows(6, 2, 4)),
+        (CUSTOMER, "slate=buy_again&category=nuts", rows(1)),
+        (CUSTOMER, "context_item=item-01&n=3", rows(0, 7, 2)),
+    ],
+)
+def test_a_list_holds_what_passes(
+    stocked: Service, path: str, query: str, found: list[str]
+) -> None:
+    """Own candidates first, neighbours of what was bought, then what is popular inside."""
+    assert item_ids(stocked.get(f"{path}?{query}")) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "fallback"),
+    [
+        (POPULAR, "category=nuts&n=5", None),
+        (POPULAR, "category=nuts&n=6", "filtered_out"),
+        (POPULAR, "n=100", None),
+        (SIMILAR, "category=nuts&n=6", "filtered_out"),
+        (CUSTOMER, "category=nuts&n=6", "filtered_out"),
+        (CUSTOMER, "slate=buy_again&n=3", None),
+        (CUSTOMER, "slate=buy_again&category=nuts", "filtered_out"),
+        ("/v1/customers/nobody/recommendations", "category=nuts&n=6", "unknown_customer"),
+    ],
+)
+def test_a_list_that_its_filters_leave_short_says_so(
+    stocked: Service, path: str, query: str, fallback: str | None
+) -> None:
+    """Only then, and not in place of why it is generic."""
+    reply = stocked.get(f"{path}?{query}")
+
+    assert reply.json is not None
+    assert reply.json["fallback"] == fallback
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "category=nuts",
+        "brand=elm&max_price=6",
+        "exclude=item-00",
+        "context_item=item-00",
+        "fields=title,price",
+        "diversity=0.5",
+    ],
+)
+def test_without_consent_filters_answer_as_they_do_to_anybody(stocked: Service, query: str) -> None:
+    """Byte for byte, in order, whatever is known of the customer."""
+    stocked.consent(ANNA, {"personalization": False})
+
+    own = stocked.get(f"{CUSTOMER}?slate=discover&{query}")
+    anonymous = stocked.get(f"{POPULAR}?slate=popular&{query}")
+
+    names = ("recommendation_id", "fallback")
+    assert without(own.data, *names) == without(anonymous.data, *names)
+
+
+def test_fields_come_from_the_live_catalogue(stocked: Service) -> None:
+    """Those that were asked for, null where nothing is known, and as they are now."""
+    stocked.send("PATCH", "/v1/items/item-00", {"price": 7.5})
+
+    reply = stocked.get(f"{POPULAR}?fields=title,price&n=100")
+
+    assert reply.json is not None
+    first, unlisted = reply.json["items"][0], reply.json["items"][11]
+    assert (first["title"], first["price"]) == ("No 0", 7.5)
+    assert (unlisted["item_id"], unlisted["title"]) == ("item-11", None)
+    assert set(first) == {"item_id", "score", "reason", "title", "price"}
+
+
+def test_diversity_mixes_categories(stocked: Service) -> None:
+    """All nuts were popular first; then the next fruit that is no neighbour of the first item."""
+    for number in (0, 2, 4):
+        stocked.send("PATCH", f"/v1/items/{ITEMS[number]}", {"category": "nuts"})
+
+    plain = item_ids(stocked.get(f"{POPULAR}?n=3&diversity=0"))
+    mixed = item_ids(stocked.get(f"{POPULAR}?n=3&diversity=0.9"))
+
+    assert plain == rows(0, 1, 2)
+    assert mixed[:2] == rows(0, 8)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("min_price=-1", "min_price"),
+        ("min_price=NaN", "min_price"),
+        ("max_price=1e3", "max_price"),
+        ("min_price=2&max_price=1", "max_price"),
+        ("category=", "category"),
+        ("brand=" + "x" * 513, "brand"),
+        ("exclude=a%2Fb", "exclude"),
+        ("&".join(["exclude=a"] * 201), "exclude"),
+        ("&".join(["category=a"] * 21), "category"),
+        ("context_item=", "context_item"),
+        ("context_item=a&context_item=b", "context_item"),
+        ("diversity=1.1", "diversity"),
+        ("fields=hidden", "fields"),
+        ("fields=", "fields"),
+    ],
+)
+def test_a_wrong_filter_is_named(grocery_service: Service, query: str, field: str) -> None:
+    """400, and never a guess."""
+    for path in (POPULAR, SIMILAR, CUSTOMER):
+        reply = grocery_service.get(f"{path}?{query}")
+
+        assert reply.status_code == 400
+        assert reply.json is not None
+        assert [error["field"] for error in reply.json["errors"]] == [field]

@@ -1,0 +1,85 @@
+"""`recsvc items`: files in, what is wrong named by line, and the list out."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from recsvc.cli.main import app
+from recsvc.stores.embedded import EmbeddedValkey
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    data_dir = tmp_path_factory.mktemp("items")
+    with EmbeddedValkey(data_dir):
+        yield data_dir
+
+
+def run(folder: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, ["items", *words, "--data-dir", str(folder)])
+
+
+def listed(folder: Path, shop: str) -> dict[str, dict[str, object]]:
+    rows = json.loads(run(folder, "list", "--shop", shop, "--json").stdout)
+    return {row["item_id"]: row for row in rows}
+
+
+def test_a_csv_is_imported(folder: Path, tmp_path: Path) -> None:
+    """Cells as the API's values; an empty one says nothing."""
+    file = tmp_path / "items.csv"
+    file.write_text("item_id,title,price,in_stock\nmilk,Milk,1.19,no\nbread,,,\n")
+
+    result = run(folder, "import", str(file), "--shop", "csv", "--json")
+
+    assert json.loads(result.stdout) == {"imported": 2, "bad": 0}
+    found = listed(folder, "csv")
+    assert (found["milk"]["price"], found["milk"]["in_stock"]) == (1.19, False)
+    assert (found["bread"]["title"], found["bread"]["in_stock"]) == (None, True)
+
+
+def test_lines_of_json_are_imported(folder: Path, tmp_path: Path) -> None:
+    """Blank lines are none."""
+    file = tmp_path / "items.ndjson"
+    file.write_text('{"item_id": "milk", "hidden": true}\n\n{"item_id": "bread"}\n')
+
+    assert run(folder, "import", str(file), "--shop", "lines").exit_code == 0
+    assert listed(folder, "lines")["milk"]["hidden"] is True
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.ndjson", '{"item_id": "a"}\n{"item_id": "b", "price": -1}\n', ":2: price: -1 is not"),
+        ("a.ndjson", "{\n", ":1: not an object"),
+        ("a.csv", "item_id,price\na,cheap\n", ":2: price: 'cheap' is not"),
+        ("a.csv", "id,price\na,1\n", "no column item_id"),
+        ("a.ndjson", "\xff", "cannot be read"),
+        ("a.txt", "", "neither .ndjson nor .csv"),
+    ],
+)
+def test_a_bad_file_imports_nothing(
+    folder: Path, tmp_path: Path, name: str, content: str, told: str
+) -> None:
+    """Exit 2, with the line, the value and what is right."""
+    file = tmp_path / name
+    file.write_bytes(content.encode("latin-1"))
+
+    result = run(folder, "import", str(file), "--shop", "bad")
+
+    assert result.exit_code == 2
+    assert told in result.stderr.replace("\n", " ")
+    assert listed(folder, "bad") == {}
+
+
+def test_a_few_bad_lines_may_be_allowed(folder: Path, tmp_path: Path) -> None:
+    """They are told and left out."""
+    file = tmp_path / "items.ndjson"
+    file.write_text('{"item_id": "a"}\n{"item_id": "b", "price": -1}\n')
+
+    result = run(folder, "import", str(file), "--shop", "few", "--max-bad", "50")
+
+    assert (result.exit_code, set(listed(folder, "few"))) == (0, {"a"})
+    assert "items.ndjson:2" in result.stderr
