@@ -39,6 +39,15 @@ class Ragged:
         reason_items = None if lists.reason_items is None else lists.reason_items[part]
         return Candidates(lists.items[part], lists.scores[part], lists.reasons[part], reason_items)
 
+    def joined(self, rows: Array) -> Candidates:
+        """Return the lists of several rows, one after the other; each reason is its list's row."""
+        starts, stops = self.offsets[rows], self.offsets[rows + 1]
+        lengths = stops - starts
+        places = np.arange(lengths.sum()) + np.repeat(stops - lengths.cumsum(), lengths)
+        lists = self.lists
+        because = np.repeat(rows, lengths)
+        return Candidates(lists.items[places], lists.scores[places], lists.reasons[places], because)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
@@ -70,6 +79,10 @@ class LoadedModel:
         found = self._neighbours[slate].row(item_row)
         because = np.full(len(found), item_row, dtype=np.int32)
         return Candidates(found.items, found.scores, found.reasons, because)
+
+    def neighbours_of_all(self, slate: ItemSlate, item_rows: Array) -> Candidates:
+        """Return the neighbours of several items, unmerged; the reason of each is its item."""
+        return self._neighbours[slate].joined(item_rows)
 
     def popular(self) -> Candidates:
         """Return every item of the model, the most popular first."""

@@ -5,37 +5,49 @@ from collections.abc import Sequence
 import numpy as np
 
 from recsvc.domain.slates import ItemSlate, ReasonCode
-from recsvc.model.candidates import Candidates
+from recsvc.model.candidates import Candidates, Passing
 from recsvc.model.loaded import LoadedModel
 
-MAX_VOTERS = 50
+MAX_VOTERS = 20
 
 
 def votes(
-    model: LoadedModel, slate: ItemSlate, voters: Sequence[int], reason: ReasonCode | None = None
+    model: LoadedModel,
+    slate: ItemSlate,
+    voters: Sequence[int],
+    *,
+    reason: ReasonCode | None = None,
+    passing: Passing | None = None,
 ) -> Candidates:
     """Return the neighbours of the voters by the sum of their scores, best first.
 
-    The reason of each names the voter that speaks loudest for it. Voters beyond the first 50,
-    and rows that the model does not have, have no vote.
+    The reason of each names the voter that speaks loudest for it. Voters beyond the first 20,
+    and rows that the model does not have, have no vote. Only what is `passing` is counted.
     """
     heard = [row for row in voters if row < len(model.items)][:MAX_VOTERS]
-    lists = [model.neighbours(slate, row) for row in heard]
-    if len(lists) == 1 and reason is None:
-        return lists[0]
-    if not any(map(len, lists)):
+    if len(heard) == 1 and reason is None:
+        return model.neighbours(slate, heard[0])
+    if not heard:
         return _none()
-    items = np.concatenate([each.items for each in lists])
-    scores = np.concatenate([each.scores for each in lists])
-    reasons = np.concatenate([each.reasons for each in lists])
-    speakers = np.repeat(np.array(heard, dtype=np.int32), [len(each) for each in lists])
-    loudest = np.lexsort((speakers, -scores, items))
-    rows, first = np.unique(items[loudest], return_index=True)
-    sums = np.add.reduceat(scores[loudest].astype(np.float64), first)
+    found = model.neighbours_of_all(slate, np.array(heard, dtype=np.int64))
+    if passing is not None:
+        found = found.at(passing(found.items).nonzero()[0])
+    return _counted(found, reason) if len(found) else _none()
+
+
+def _counted(found: Candidates, reason: ReasonCode | None) -> Candidates:
+    """Merge the entries of each item into one, with its loudest voter as the reason."""
+    speakers = found.reason_items
+    loudest = np.lexsort((-found.scores, found.items))
+    rows, first = np.unique(found.items[loudest], return_index=True)
+    sums = np.add.reduceat(found.scores[loudest].astype(np.float64), first)
     order = np.lexsort((rows, -sums))
     chosen = loudest[first][order]
-    codes = reasons[chosen] if reason is None else np.full(len(chosen), reason, dtype=np.uint8)
-    return Candidates(rows[order], sums[order].astype(np.float32), codes, speakers[chosen])
+    codes = found.reasons[chosen]
+    if reason is not None:
+        codes = np.full(len(chosen), reason, dtype=np.uint8)
+    because = None if speakers is None else speakers[chosen]
+    return Candidates(rows[order], sums[order].astype(np.float32), codes, because)
 
 
 def _none() -> Candidates:

@@ -84,7 +84,13 @@ def personal(
     yield from _context(assortment, query)
     if not query.filters.is_empty:
         voters = sorted(bought - assortment.sensitive)
-        yield votes(assortment.model, ItemSlate.SIMILAR, voters, ReasonCode.BECAUSE_YOU_BOUGHT)
+        yield votes(
+            assortment.model,
+            ItemSlate.SIMILAR,
+            voters,
+            reason=ReasonCode.BECAUSE_YOU_BOUGHT,
+            passing=lambda rows: assortment.passing(rows, query.filters),
+        )
     yield from _rest(assortment, query)
 
 

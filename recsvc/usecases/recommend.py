@@ -7,7 +7,7 @@ that the customer's own lists show as bought, an item's neighbours never with th
 What the live catalogue withholds is in no answer.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
@@ -24,6 +24,14 @@ from recsvc.usecases import lists
 from recsvc.usecases.answers import Answer, answer_of, no_model
 from recsvc.usecases.entrance import Visit
 from recsvc.usecases.live_catalogue import Now
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One list of a page. An item's slate is about the query's context item."""
+
+    slate: Slate
+    query: ListQuery
 
 
 class Models(Protocol):
@@ -79,6 +87,32 @@ class Recommender:
         if now is None:
             return no_model(AnonymousSlate.POPULAR, None)
         return _answer(now.assortment, _anonymous(now.assortment, slate, query), query)
+
+    def for_basket(
+        self, visit: Visit, items: Sequence[ItemId], query: ListQuery, *, denied: bool = False
+    ) -> Answer:
+        """Answer what completes a basket; for a visit about a customer, with that one's list."""
+        now = self._now(visit)
+        if now is None:
+            return no_model(AnonymousSlate.POPULAR, None)
+        admission = None if visit.customer is None else _admission(visit, now, denied)
+        return _answer(now.assortment, _for_basket(now.assortment, admission, items, query), query)
+
+    def page(
+        self, visit: Visit, placements: Sequence[Placement], *, denied: bool = False
+    ) -> list[Answer]:
+        """Answer each placement in turn; no item stands in two of them."""
+        now = self._now(visit)
+        if now is None:
+            return [no_model(AnonymousSlate.POPULAR, None) for _ in placements]
+        admission = None if visit.customer is None else _admission(visit, now, denied)
+        taken: set[int] = set()
+        answers: list[Answer] = []
+        for placement in placements:
+            made = _placed(now.assortment, admission, placement, taken)
+            taken.update(made.picks.items)
+            answers.append(_answer(now.assortment, made, placement.query))
+        return answers
 
     def _now(self, visit: Visit) -> Now | None:
         """Return what can be offered; None without a model."""
@@ -139,6 +173,49 @@ def _anonymous(
     source = lists.trending if is_trending else lists.popular
     picks = lists.picks_of(assortment, query, source(assortment, query), set(taken))
     return Made(slate, picks, _narrowed(query, picks))
+
+
+def _for_basket(
+    assortment: Assortment,
+    admission: Admitted | Refused | None,
+    items: Sequence[ItemId],
+    query: ListQuery,
+) -> Made:
+    seeds = lists.rows_of(assortment, items)
+    own = None
+    if isinstance(admission, Admitted):
+        own = assortment.model.customer_slate(admission, CustomerSlate.FOR_YOU)
+    candidates = chain(
+        lists.around(assortment, [ItemSlate.BOUGHT_TOGETHER, ItemSlate.SIMILAR], seeds),
+        [] if own is None else [own],
+        lists.popular(assortment, query),
+    )
+    picks = lists.picks_of(assortment, query, candidates, set(seeds))
+    fallback = _narrowed(query, picks)
+    if isinstance(admission, Refused):
+        fallback = admission.fallback
+    elif admission is not None and own is None:
+        fallback = Fallback.UNKNOWN_CUSTOMER
+    return Made(ItemSlate.BOUGHT_TOGETHER, picks, fallback, is_personal=own is not None)
+
+
+def _placed(
+    assortment: Assortment,
+    admission: Admitted | Refused | None,
+    placement: Placement,
+    taken: Collection[int],
+) -> Made:
+    slate, query = placement.slate, placement.query
+    if isinstance(slate, ItemSlate):
+        about = query.context_item
+        if about is None:
+            raise TypeError("a placement of an item's slate names the item")
+        return _for_item(assortment, about, slate, query, taken)
+    if isinstance(slate, AnonymousSlate):
+        return _anonymous(assortment, slate, query, taken)
+    if admission is None:  # about nobody: the answer to a stranger, and no reason to give
+        return _anonymous(assortment, AnonymousSlate.POPULAR, query, taken)
+    return _for_customer(assortment, admission, slate, query, taken)
 
 
 def _generic(

@@ -5,7 +5,17 @@ from collections.abc import Iterable
 from flask import Flask, request
 from werkzeug.exceptions import NotFound
 
-from recsvc.web import consents, docs, exposition, health, items, metrics, openapi, recommendations
+from recsvc.web import (
+    consents,
+    docs,
+    exposition,
+    health,
+    items,
+    metrics,
+    openapi,
+    pages,
+    recommendations,
+)
 from recsvc.web.bodies import JSON_BODY
 from recsvc.web.envelope import Envelope
 from recsvc.web.paths import IdConverter
@@ -15,6 +25,7 @@ from recsvc.web.services import Services
 
 ROUTES: tuple[Route, ...] = (
     *recommendations.ROUTES,
+    *pages.ROUTES,
     *consents.ROUTES,
     *items.ROUTES,
     *health.ROUTES,

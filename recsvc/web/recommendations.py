@@ -82,10 +82,7 @@ def _anonymous(call: Call, answer: Answer, visit: Visit) -> Response:
 
 
 def _private(answer: Answer, visit: Visit) -> Response:
-    metrics.count_answer(answer.slate, answer.fallback)
-    told = answer.fallback if visit.key.is_secret else None
-    body = _body(str(uuid_utils.uuid7()), answer, told)
-    return Response(msgspec.json.encode(body), headers=PRIVATE)
+    return Response(msgspec.json.encode(private_list(answer, visit)), headers=PRIVATE)
 
 
 def _public(call: Call, answer: Answer) -> Response:
@@ -106,6 +103,13 @@ def _public(call: Call, answer: Answer) -> Response:
 
 def _public_cache(max_age: int) -> str:
     return f"public, max-age={max_age}" if max_age else "public, no-cache"
+
+
+def private_list(answer: Answer, visit: Visit) -> Recommendation:
+    """Return a list that nobody else may keep, and say why only to a secret key."""
+    metrics.count_answer(answer.slate, answer.fallback)
+    told = answer.fallback if visit.key.is_secret else None
+    return _body(str(uuid_utils.uuid7()), answer, told)
 
 
 def _body(name: str, answer: Answer, told: Fallback | None) -> Recommendation:

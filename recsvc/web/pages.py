@@ -1,0 +1,173 @@
+"""Lists asked for with a body: what completes a basket, and all the lists of a page at once."""
+
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from flask import Response
+from msgspec import Meta
+
+from recsvc.domain.api_keys import Scope
+from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.filters import (
+    DEFAULT_ITEMS,
+    MAX_EXCLUDED,
+    MAX_ITEMS,
+    MAX_NAMES,
+    Filters,
+    ListQuery,
+)
+from recsvc.domain.ids import CustomerId, ItemId, checked_id
+from recsvc.domain.slates import AnonymousSlate, CustomerSlate, ItemSlate, Slate
+from recsvc.usecases.entrance import Access, Browser, Visit
+from recsvc.usecases.recommend import Placement
+from recsvc.web.parameters import MAX_NAME_LENGTH
+from recsvc.web.recommendations import Recommendation, private_list
+from recsvc.web.rendering import private_json
+from recsvc.web.routes import Call, Route
+
+MAX_PLACEMENTS = 20
+MAX_BASKET = 200
+
+CatalogueField = Literal["title", "url", "image_url", "category", "brand", "price", "currency"]
+SlateName = Literal[
+    "for_you", "discover", "buy_again", "similar", "bought_together", "popular", "trending"
+]
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
+Names = Annotated[list[Name], Meta(max_length=MAX_NAMES)]
+Price = Annotated[float, Meta(ge=0)]
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """How much of a list, and through which filters: as the query parameters of the same names."""
+
+    n: Annotated[int, Meta(ge=1, le=MAX_ITEMS)] = DEFAULT_ITEMS
+    category: Names = []
+    brand: Names = []
+    min_price: Price | None = None
+    max_price: Price | None = None
+    exclude: Annotated[list[str], Meta(max_length=MAX_EXCLUDED)] = []
+    context_item: str | None = None
+    diversity: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    fields: Annotated[list[CatalogueField], Meta(max_length=len(get_args(CatalogueField)))] = []
+
+    def query(self, where: str = "") -> ListQuery:
+        if None not in (self.min_price, self.max_price) and self.min_price > self.max_price:  # type: ignore[operator]
+            raise _wrong(f"{where}max_price", "must be min_price or more")
+        about = self.context_item
+        return ListQuery(
+            self.n,
+            Filters(tuple(self.category), tuple(self.brand), self.min_price, self.max_price),
+            _items(self.exclude, f"{where}exclude"),
+            None if about is None else ItemId(checked_id(about, f"{where}context_item")),
+            tuple(dict.fromkeys(self.fields)),
+            self.diversity,
+        )
+
+
+class BasketBody(Wanted, forbid_unknown_fields=True, kw_only=True):
+    """The items in a basket, and whose it is, if that is known."""
+
+    items: Annotated[list[str], Meta(max_length=MAX_BASKET)]
+    customer_id: str | None = None
+
+
+class PlacementBody(Wanted, forbid_unknown_fields=True, kw_only=True):
+    """One list of a page. `similar` and `bought_together` are about its `context_item`."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=128)]
+    slate: SlateName = "for_you"
+
+
+class PageBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The lists of a page, the most important first: no item stands in two of them."""
+
+    placements: Annotated[list[PlacementBody], Meta(min_length=1, max_length=MAX_PLACEMENTS)]
+    customer_id: str | None = None
+
+
+class PlacedList(Recommendation, frozen=True, kw_only=True):
+    """A list, and the name of its placement."""
+
+    name: str
+
+
+class Page(msgspec.Struct, frozen=True):
+    placements: list[PlacedList]
+
+
+def recommend_for_basket(call: Call) -> Response:
+    asked = call.read_body_first(BasketBody)
+    query, items = asked.query(), _items(asked.items, "items")
+    visit = _enter(call, asked.customer_id)
+    answer = call.services.recommender.for_basket(
+        visit, items, query, denied=call.denies_personal_use
+    )
+    return private_json(private_list(answer, visit))
+
+
+def recommend_for_page(call: Call) -> Response:
+    asked = call.read_body_first(PageBody)
+    placements = [_placement(each, place) for place, each in enumerate(asked.placements)]
+    visit = _enter(call, asked.customer_id)
+    answers = call.services.recommender.page(visit, placements, denied=call.denies_personal_use)
+    lists = [private_list(answer, visit) for answer in answers]
+    named = zip(asked.placements, lists, strict=True)
+    return private_json(Page([_placed(each.name, made) for each, made in named]))
+
+
+def _enter(call: Call, customer_id: str | None) -> Visit:
+    if customer_id is None:
+        return call.enter()
+    return call.enter(CustomerId(checked_id(customer_id, "customer_id")))
+
+
+def _placement(body: PlacementBody, place: int) -> Placement:
+    where = f"placements[{place}]."
+    slate = _SLATES[body.slate]
+    if isinstance(slate, ItemSlate) and body.context_item is None:
+        raise _wrong(f"{where}context_item", f"is needed: {slate} is about an item")
+    return Placement(slate, body.query(where))
+
+
+def _placed(name: str, made: Recommendation) -> PlacedList:
+    return PlacedList(name=name, **_members(made))
+
+
+def _members(made: Recommendation) -> dict[str, Any]:
+    return {member: getattr(made, member) for member in Recommendation.__struct_fields__}
+
+
+def _items(ids: list[str], field: str) -> tuple[ItemId, ...]:
+    return tuple(ItemId(checked_id(each, field)) for each in ids)
+
+
+def _wrong(field: str, fault: str) -> BadRequest:
+    return BadRequest(f"{field} {fault}", code="bad_body", errors=[FieldError(field, fault)])
+
+
+_SLATES: dict[str, Slate] = {
+    str(slate): slate for kind in (CustomerSlate, ItemSlate, AnonymousSlate) for slate in kind
+}
+ACCESS = Access(Scope.RECOMMEND, Browser.ANYBODY_OR_OWN)
+
+ROUTES = (
+    Route(
+        "POST",
+        "/v1/basket/recommendations",
+        recommend_for_basket,
+        "Items that complete a basket, with or without a customer",
+        ACCESS,
+        Recommendation,
+        body=BasketBody,
+    ),
+    Route(
+        "POST",
+        "/v1/pages",
+        recommend_for_page,
+        "All the lists of a page at once, no item twice",
+        ACCESS,
+        Page,
+        body=PageBody,
+        remark="A customer's slate without `customer_id` is answered as to anybody.",
+    ),
+)
