@@ -1,6 +1,7 @@
 """Neighbours of several items at once: each item votes for its own."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -24,7 +25,8 @@ def votes(
     The reason of each names the voter that speaks loudest for it. Voters beyond the first 20,
     and rows that the model does not have, have no vote. Only what is `passing` is counted.
     """
-    heard = [row for row in voters if row < len(model.items)][:MAX_VOTERS]
+    size = len(model.items)
+    heard = list(islice((row for row in voters if row < size), MAX_VOTERS))
     if len(heard) == 1 and reason is None:
         return model.neighbours(slate, heard[0])
     if not heard:

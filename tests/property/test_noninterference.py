@@ -14,7 +14,7 @@ from recsvc.domain.ids import CustomerId, ShopName
 from recsvc.domain.slates import CustomerSlate
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import stores_at
-from tests.contract.grocery import ANNA, BERT, ZOE, Service, publish_grocery
+from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, publish_grocery
 
 LABELS = re.compile(rb'"(recommendation_id|fallback)":("[^"]*"|null),')
 
@@ -22,6 +22,18 @@ customers = st.sampled_from([ANNA, BERT, ZOE])
 slates = st.sampled_from(list(CustomerSlate))
 sizes = st.integers(min_value=1, max_value=100)
 histories = st.lists(st.tuples(st.sampled_from(list(Purpose)), st.booleans()), max_size=4)
+filters = st.sampled_from(
+    [
+        "",
+        "&category=fruit",
+        "&brand=elm&brand=oak&max_price=6",
+        "&min_price=2.5",
+        "&exclude=item-00&exclude=item-07",
+        "&context_item=item-00",
+        "&context_item=item-03&category=nuts",
+        "&diversity=0.7&fields=title,price",
+    ]
+)
 few_examples = settings(
     max_examples=40,
     deadline=None,
@@ -34,7 +46,13 @@ def private_shop(valkey: EmbeddedValkey, settings: Settings) -> Iterator[Service
     stores = stores_at(settings, valkey.url)
     shop = ShopName(f"private-{uuid4().hex[:12]}")
     publish_grocery(stores, shop)
-    yield Service(stores, shop)
+    service = Service(stores, shop)
+    for number, item in enumerate(ITEMS[:11]):
+        category, brand = ("nuts", "oak") if number % 2 else ("fruit", "elm")
+        service.item(item, category=category, brand=brand, price=number, sensitive=number == 3)
+    service.item(ITEMS[2], in_stock=False)
+    service.item("new", category="fruit")
+    yield service
     stores.connections.close()
 
 
@@ -45,20 +63,23 @@ def write(service: Service, customer: CustomerId, history: list[tuple[Purpose, b
 
 
 @few_examples
-@given(customer=customers, slate=slates, n=sizes, history=histories)
-@example(customer=ANNA, slate=CustomerSlate.FOR_YOU, n=10, history=[])
+@given(customer=customers, slate=slates, n=sizes, history=histories, filtered=filters)
+@example(customer=ANNA, slate=CustomerSlate.FOR_YOU, n=10, history=[], filtered="")
 def test_to_a_secret_key_only_the_labels_differ(
     private_shop: Service,
     customer: CustomerId,
     slate: CustomerSlate,
     n: int,
     history: list[tuple[Purpose, bool]],
+    filtered: str,
 ) -> None:
-    """Byte for byte, apart from `recommendation_id` and `fallback`."""
+    """Byte for byte, apart from `recommendation_id` and `fallback`, through any filter."""
     write(private_shop, customer, history)
 
-    own = private_shop.get(f"/v1/customers/{customer}/recommendations?slate={slate}&n={n}")
-    anonymous = private_shop.get(f"/v1/recommendations?slate=popular&n={n}")
+    own = private_shop.get(
+        f"/v1/customers/{customer}/recommendations?slate={slate}&n={n}{filtered}"
+    )
+    anonymous = private_shop.get(f"/v1/recommendations?slate=popular&n={n}{filtered}")
 
     assert LABELS.sub(b"", own.data) == LABELS.sub(b"", anonymous.data)
 

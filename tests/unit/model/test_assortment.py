@@ -1,0 +1,115 @@
+"""The catalogue joined to a model: what is withheld, when, and what a filter lets through."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsvc.domain.catalogue import CatalogueItem, is_offered
+from recsvc.domain.filters import Filters
+from recsvc.domain.ids import ItemId
+from recsvc.domain.slates import ItemSlate
+from recsvc.model.assortment import NEVER, Assortment
+from recsvc.model.catalogue_columns import CatalogueColumns
+from recsvc.model.loaded import LoadedModel
+from recsvc.model.loader import load
+from recsvc.model.votes import votes
+from tests.model_builders import FINGERPRINT, SHOP, published
+
+APPLE = CatalogueItem(ItemId("apple"), category="pome", price=19.99)
+SOON = replace(APPLE, available_from_us=10, available_until_us=20)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    folder: Path = published(tmp_path_factory.mktemp("models"))
+    return load(folder, shop=SHOP, fingerprint=FINGERPRINT)
+
+
+def columns_of(*items: CatalogueItem) -> CatalogueColumns:
+    columns = CatalogueColumns()
+    for item in items:
+        columns.put(item.item_id, item, b"{}")
+    return columns
+
+
+@pytest.mark.parametrize(
+    ("now_us", "withheld", "next_change_us"), [(9, {0}, 10), (10, set(), 20), (20, {0}, NEVER)]
+)
+def test_time_withholds_and_offers(
+    model: LoadedModel, now_us: int, withheld: set[int], next_change_us: int
+) -> None:
+    """From its first microsecond on, and no longer at its last; the next change is known."""
+    fresh = Assortment(model, columns_of(SOON), now_us)
+    older = Assortment(model, columns_of(SOON), 0)
+    older.refresh(now_us)
+
+    for assortment in (fresh, older):
+        assert (assortment.withheld, assortment.next_change_us) == (withheld, next_change_us)
+
+
+items = st.builds(
+    CatalogueItem,
+    item_id=st.sampled_from(["apple", "banana", "kiwi", "a text longer than any of the model"]),
+    price=st.none() | st.floats(0, 30),
+    category=st.none() | st.sampled_from(["pome", "stone"]),
+    in_stock=st.booleans(),
+    hidden=st.booleans(),
+    sensitive=st.booleans(),
+    available_from_us=st.none() | st.integers(0, 20),
+    available_until_us=st.none() | st.integers(0, 20),
+)
+
+
+@given(st.lists(items, max_size=12), st.integers(0, 12), st.integers(0, 20))
+def test_changes_one_by_one_end_as_all_at_once(
+    model: LoadedModel, changes: list[CatalogueItem], known: int, now_us: int
+) -> None:
+    """And both end as the items themselves say."""
+    columns = columns_of(*changes[:known])
+    followed = Assortment(model, columns, now_us)
+    for item in changes[known:]:
+        followed.update([columns.put(item.item_id, item, b"{}")], now_us)
+    whole = Assortment(model, columns_of(*changes), now_us)
+    last = {item.item_id: item for item in changes}
+
+    rows = {item_id: followed.row(item_id) for item_id in last}
+    assert rows == {item_id: whole.row(item_id) for item_id in last}
+    assert followed.ids([row for row in rows.values() if row is not None]) == list(last)
+    expected = {rows[i] for i, item in last.items() if not is_offered(item, now_us)}
+    assert followed.withheld == whole.withheld == expected
+    sensitive = {rows[i] for i, item in last.items() if item.sensitive}
+    assert followed.sensitive == whole.sensitive == sensitive
+
+
+@pytest.mark.parametrize(
+    ("filters", "passes"),
+    [
+        (Filters(max_price=19.99), [True, False]),
+        (Filters(min_price=19.99), [True, False]),
+        (Filters(max_price=19.98), [False, False]),
+        (Filters(categories=("pome", "stone")), [True, False]),
+        (Filters(categories=("stone",)), [False, False]),
+        (Filters(brands=("elm",)), [False, False]),
+    ],
+)
+def test_what_is_unknown_passes_no_filter(
+    model: LoadedModel, filters: Filters, passes: list[bool]
+) -> None:
+    """The price is exact; the banana is not in the catalogue."""
+    assortment = Assortment(model, columns_of(APPLE), 0)
+
+    assert assortment.passing(np.array([0, 1]), filters).tolist() == passes
+
+
+def test_several_items_vote_for_their_neighbours(model: LoadedModel) -> None:
+    """Apple: banana 1, cherry ½; damson: cherry 1. The loudest voter is the reason."""
+    counted = votes(model, ItemSlate.SIMILAR, [0, 3, 99])
+
+    assert counted.items.tolist() == [2, 1]
+    assert counted.scores.tolist() == [1.5, 1.0]
+    assert counted.reason_items is not None
+    assert counted.reason_items.tolist() == [3, 0]
