@@ -40,13 +40,14 @@ def artifact(hasher: CustomerHasher, customers: int, items: int, seed: int = 0) 
 def catalogue(items: int) -> Iterator[CatalogueItem]:
     """Yield every item: 20 categories, prices up to 100, one in fifty out of stock."""
     for number in range(items):
+        mixed = number * 2_654_435_761 % 2**32 >> 16  # lists hold every hundredth item
         yield CatalogueItem(
             ItemId(f"item-{number:07d}"),
             title=f"Item {number}",
-            category=f"c{number % 20}",
-            brand=f"b{number % 100}",
-            price=float(number * 37 % 100),
-            in_stock=number % 50 != 0,
+            category=f"c{mixed % 20}",
+            brand=f"b{mixed % 100}",
+            price=float(mixed // 20 % 100),
+            in_stock=mixed % 51 != 0,
         )
 
 
