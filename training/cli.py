@@ -17,11 +17,12 @@ from recsvc.domain.errors import RecsvcError
 from training import options
 from training.columns import parse_renames
 from training.errors import TrainingError
+from training.evaluate import EvaluationJob, evaluate
 from training.ingest import Request
-from training.pipeline import Plan
-from training.printing import print_ingest, print_metrics, stderr_console
+from training.printing import print_findings, print_holdout, print_ingest, stderr_console
 from training.progress import Progress
 from training.run import Job, run
+from training.settings import Settings
 from training.shop import open_shop
 
 EXIT_UNREADABLE = 2
@@ -52,45 +53,52 @@ def trainer() -> None:
     """Learn from purchases, judge what was learned, publish a model for the service."""
 
 
+Purchases = Annotated[str, typer.Option(help="CSV, CSV.gz or Parquet: a file, folder or glob.")]
+Consents = Annotated[
+    str,
+    typer.Option(
+        metavar="service|FILE|assume-granted",
+        help="Who may be learned from: asked of the running shop, read from a file "
+        "(customer_id, training), or everybody, in your own name.",
+    ),
+]
+Renames = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="OURS=YOURS", help="Name a column, as often as needed."),
+]
+Items = Annotated[
+    str | None,
+    typer.Option(
+        metavar="service|FILE",
+        help="What items are: CSV or Parquet with item_id, category, sensitive.",
+    ),
+]
+DataDir = Annotated[Path | None, typer.Option(help="Data folder (RECSVC_DATA_DIR, else .recsvc).")]
+Shop = Annotated[str, typer.Option(help="The shop to train for.")]
+MaxBad = Annotated[str, typer.Option(help="Stop when more rows are bad than this.")]
+Horizon = Annotated[str, typer.Option(help="How long a window is, and the automatic holdout.")]
+Windows = Annotated[int, typer.Option(min=1, max=12, help="How many past windows are judged on.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31, help="Seed of everything random.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
+
+
 @app.command(name="run")
 def run_command(
-    purchases: Annotated[str, typer.Option(help="CSV, CSV.gz or Parquet: a file, folder or glob.")],
-    consents: Annotated[
-        str,
-        typer.Option(
-            metavar="service|FILE|assume-granted",
-            help="Who may be learned from: asked of the running shop, read from a file "
-            "(customer_id, training), or everybody, in your own name.",
-        ),
-    ],
-    renames: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="OURS=YOURS", help="Name a column, as often as needed."),
-    ] = None,
-    items: Annotated[
-        str | None,
-        typer.Option(
-            metavar="service|FILE",
-            help="What items are: CSV or Parquet with item_id, category, sensitive.",
-        ),
-    ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Data folder (RECSVC_DATA_DIR, else .recsvc).")
-    ] = None,
-    shop: Annotated[str, typer.Option(help="The shop to train for.")] = "default",
-    max_bad: Annotated[str, typer.Option(help="Stop when more rows are bad than this.")] = "1%",
-    horizon: Annotated[str, typer.Option(help="How much is held out to judge by.")] = "28d",
-    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Seed of everything random.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+    purchases: Purchases,
+    consents: Consents,
+    renames: Renames = None,
+    items: Items = None,
+    data_dir: DataDir = None,
+    shop: Shop = "default",
+    max_bad: MaxBad = "1%",
+    horizon: Horizon = "28d",
+    windows: Windows = 3,
+    seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Read purchases, judge on the last of them, fit on all of them, and publish the model."""
-    request = Request(
-        location=purchases,
-        renames=parse_renames(renames or []),
-        max_bad=options.share(max_bad),
-        now=datetime.now(UTC),
-    )
-    plan = Plan(seed=seed, horizon_days=options.days(horizon))
+    request = asked(purchases, renames, max_bad)
+    settings = Settings(seed, options.days(horizon), judged_windows=windows)
     opened = open_shop(shop, data_dir)
     console = stderr_console()
     with Progress(console) as progress:
@@ -98,15 +106,64 @@ def run_command(
             request=request,
             consents=options.consent_source(consents, opened),
             catalogue=options.catalogue(items, opened),
-            plan=plan,
+            settings=settings,
             destination=opened.destination(),
         )
         done = run(job, progress, lambda report: print_ingest(console, report))
-    print_metrics(console, done.settled.trained.evaluation.metrics)
+    print_findings(console, done.settled.trained.findings)
     if as_json:
         typer.echo(msgspec.json.encode(done.as_report(shop)).decode())
     else:
         typer.echo(done.published.version)
+
+
+@app.command(name="evaluate")
+def evaluate_command(
+    purchases: Purchases,
+    consents: Consents,
+    out: Annotated[Path, typer.Option(help="The folder to write into.")],
+    holdout: Annotated[
+        str | None,
+        typer.Option(help="Later purchases to judge by; by default, the last horizon of them."),
+    ] = None,
+    renames: Renames = None,
+    items: Items = None,
+    data_dir: DataDir = None,
+    shop: Shop = "default",
+    max_bad: MaxBad = "1%",
+    horizon: Horizon = "28d",
+    windows: Windows = 3,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Learn from purchases, rank for the customers of later ones, and judge the ranking by them.
+
+    Writes metrics.json, predictions.parquet and report.html. Nothing is published.
+    """
+    opened = open_shop(shop, data_dir)
+    console = stderr_console()
+    with Progress(console) as progress:
+        job = EvaluationJob(
+            request=asked(purchases, renames, max_bad),
+            holdout=holdout,
+            consents=options.consent_source(consents, opened),
+            catalogue=options.catalogue(items, opened),
+            settings=Settings(seed, options.days(horizon), judged_windows=windows),
+            out=out,
+        )
+        findings = evaluate(job, progress, lambda report: print_ingest(console, report))
+    print_findings(console, findings)
+    print_holdout(console, findings)
+    typer.echo(findings.as_bytes().decode() if as_json else str(out))
+
+
+def asked(purchases: str, renames: list[str] | None, max_bad: str) -> Request:
+    return Request(
+        location=purchases,
+        renames=parse_renames(renames or []),
+        max_bad=options.share(max_bad),
+        now=datetime.now(UTC),
+    )
 
 
 if __name__ == "__main__":

@@ -1,121 +1,117 @@
-"""How good each recommender is on purchases that it has not seen: full ranking, per slate."""
+"""`recsvc-train evaluate`: learn on purchases, rank for the customers of a holdout, judge.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+Nothing is learned from the holdout, not even its span: learning takes the purchases, ranking takes
+the names of the holdout's customers, and only then is what they bought looked at.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
-from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from recsvc.domain.slates import CustomerSlate
-from training.interactions import Rows
-from training.line_up import BASELINE, COMPETING, LineUp
-from training.metrics import Judgement, Values, hits_of, judge, mean_and_error
+from training import ingest
+from training.catalogue import Catalogue
+from training.consents import ConsentSource
+from training.findings import MAIN_CUTOFF, Findings
+from training.history import Rows
+from training.holdout import Split, by_time, given
+from training.holdout_findings import bench_of, measure
+from training.holdout_ranking import Rankings, rank_customers
+from training.learn import learn
+from training.learned_findings import findings_of
+from training.pipeline import sorted_purchases
+from training.predictions import predictions
 from training.progress import Progress
-from training.ranking import best, shown_by
-from training.recommenders.protocol import blocks
-from training.windows import Window
-
-CUTOFF = 10
-MAX_JUDGED = 20_000  # customers: more would tell nothing new
-EVERYBODY = frozenset(name for names in COMPETING.values() for name in names)
-
-Judged = Mapping[CustomerSlate, Mapping[str, Judgement]]
+from training.report import IngestReport
+from training.report_page.page import render
+from training.settings import Settings
+from training.truth import Truths
+from training.warm_start import measure_warm_start
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """Means over the customers with something to find; differences are of the same customers."""
+class EvaluationJob:
+    """`holdout` is where the held-out purchases are; None splits by time."""
 
-    ndcg: float
-    ndcg_error: float
-    recall: float
-    hit_rate: float
-    ndcg_over_popularity: float
-    ndcg_over_popularity_error: float
-    customers: int
-
-
-def judge_line_up(line_up: LineUp, window: Window, progress: Progress) -> Judged:
-    """Judge every competing recommender of every slate, customer by customer."""
-    truths = truth_by_slate(window, line_up.history)
-    found: dict[CustomerSlate, dict[str, list[Judgement]]] = {
-        slate: {name: [] for name in names} for slate, names in COMPETING.items()
-    }
-    customers = judged_customers(window.truth)
-    for block in progress.over(
-        "Judging on held-out purchases", blocks(customers, window.truth.shape[1])
-    ):
-        own = line_up.own(block)
-        scores = line_up.scores(EVERYBODY, block, own)
-        for slate, names in COMPETING.items():
-            truth = truths[slate][block]
-            for name in names:
-                top = best(scores[name], shown_by(slate, own), CUTOFF)
-                hits = hits_of(padded(top.items), truth)
-                found[slate][name].append(judge(hits, np.diff(truth.indptr)))
-    return {
-        slate: {name: joined(parts) for name, parts in by_name.items()}
-        for slate, by_name in found.items()
-    }
+    request: ingest.Request
+    holdout: str | None
+    consents: ConsentSource
+    catalogue: Catalogue
+    settings: Settings
+    out: Path
 
 
-def truth_by_slate(
-    window: Window, history: sparse.csr_array
-) -> Mapping[CustomerSlate, sparse.csr_array]:
-    """Everything bought counts for `for_you`, only new items for `discover`, only repeats for
-    `buy_again`.
-    """
-    repeats = sparse.csr_array(window.truth.multiply(history > 0))
-    new = sparse.csr_array(window.truth - repeats)
-    for truth in (repeats, new):
-        truth.eliminate_zeros()
-        truth.sort_indices()
-    return {
-        CustomerSlate.FOR_YOU: window.truth,
-        CustomerSlate.DISCOVER: new,
-        CustomerSlate.BUY_AGAIN: repeats,
-    }
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    split: Split
+    rankings: Rankings
+    findings: Findings
 
 
-def judged_customers(truth: sparse.csr_array) -> Rows:
-    """Return the customers with something to find, evenly thinned when there are very many."""
-    rows = np.flatnonzero(np.diff(truth.indptr)).astype(np.int32)
-    step = -(-len(rows) // MAX_JUDGED) if len(rows) else 1
-    return rows[::step]
+def evaluate(
+    job: EvaluationJob, progress: Progress, told: Callable[[IngestReport], None]
+) -> Findings:
+    """Write metrics.json, predictions.parquet and report.html."""
+    split = read_split(job, progress, told)
+    with threadpool_limits(1, "blas"):
+        evaluated = judge(split, job.settings, progress)
+    write(evaluated, job.settings, job.out)
+    return evaluated.findings
 
 
-def padded(items: Rows) -> Rows:
-    """Fill lists up to the cutoff with −1, for a shop of fewer items."""
-    missing = CUTOFF - items.shape[1]
-    return np.pad(items, ((0, 0), (0, missing)), constant_values=-1) if missing else items
+def read_split(
+    job: EvaluationJob, progress: Progress, told: Callable[[IngestReport], None]
+) -> Split:
+    permission, sensitive = job.consents(), job.catalogue.sensitive
+    purchases = ingest.read_purchases(job.request, permission, sensitive, progress)
+    told(purchases.report)
+    interactions = sorted_purchases(purchases, job.catalogue, progress)
+    if job.holdout is None:
+        return by_time(interactions, job.settings.horizon_days)
+    request = replace(job.request, location=job.holdout)
+    held_out = ingest.read_purchases(request, permission, sensitive, progress)
+    told(held_out.report)
+    return given(interactions, held_out)
 
 
-def joined(parts: Iterable[Judgement]) -> Judgement:
-    parts = list(parts)
-    return Judgement(
-        ndcg=np.concatenate([part.ndcg for part in parts]),
-        recall=np.concatenate([part.recall for part in parts]),
-        hit=np.concatenate([part.hit for part in parts]),
-    )
+def judge(split: Split, settings: Settings, progress: Progress) -> Evaluated:
+    learning, holdout = split.learning, split.holdout
+    knowledge = learn(learning.history, settings, progress)
+    rankings = rank_customers(knowledge, holdout.known_customers, progress)
+    with progress.step("Judging on the holdout", 2) as advance:
+        found = measure(knowledge, rankings, holdout, settings.seed)
+        advance()
+        truths = holdout.truths(knowledge.scene.line_up.past.pairs)
+        warm = measure_warm_start(
+            learning.history,
+            truths,
+            settings,
+            known=published_ndcg(rankings, truths, settings.seed),
+        )
+    findings = findings_of(learning, knowledge, settings)
+    return Evaluated(split, rankings, replace(findings, holdout=found, warm_start=warm))
 
 
-def figures(judged: Mapping[str, Judgement]) -> dict[str, Figures]:
-    """Sum up one slate, best first."""
-    rows = {
-        name: figures_of(judgement, judged[BASELINE].ndcg) for name, judgement in judged.items()
-    }
-    return dict(sorted(rows.items(), key=lambda row: -np.nan_to_num(row[1].ndcg, nan=-1.0)))
+def published_ndcg(
+    rankings: Rankings, truths: Truths, seed: int
+) -> dict[CustomerSlate, dict[int, float]]:
+    """Return the published model's NDCG by slate and customer."""
+    found = {}
+    for slate, lists in rankings.published.items():
+        truth = truths[slate]
+        judged: Rows = rankings.customers[truth.relevant[rankings.customers] > 0]
+        bench = bench_of(truth, judged, np.searchsorted(rankings.customers, judged), seed)
+        values = bench.ndcg(lists.items[:, :MAIN_CUTOFF])
+        found[slate] = dict(zip(judged.tolist(), values.tolist(), strict=True))
+    return found
 
 
-def figures_of(judgement: Judgement, baseline: Values) -> Figures:
-    ndcg, error = mean_and_error(judgement.ndcg)
-    over, over_error = mean_and_error(judgement.ndcg - baseline)
-    return Figures(
-        ndcg=ndcg,
-        ndcg_error=error,
-        recall=mean_and_error(judgement.recall)[0],
-        hit_rate=mean_and_error(judgement.hit)[0],
-        ndcg_over_popularity=over,
-        ndcg_over_popularity_error=over_error,
-        customers=int((~np.isnan(judgement.ndcg)).sum()),
-    )
+def write(evaluated: Evaluated, settings: Settings, out: Path) -> None:
+    page = render(evaluated.findings, parameters=settings.as_parameters())
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "metrics.json").write_bytes(evaluated.findings.as_bytes())
+    predictions(evaluated.split, evaluated.rankings).write_parquet(out / "predictions.parquet")
+    (out / "report.html").write_text(page, encoding="utf-8")

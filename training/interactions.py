@@ -1,4 +1,4 @@
-"""Purchases as numbers: who bought what, in which order, when.
+"""Purchases with ids become purchases with rows.
 
 Ids become rows (positions in the bytewise sorted ids) and stay rows until a model is written.
 One line is one item in one order: two scans of an item in one order are one line of their
@@ -8,76 +8,46 @@ timestamps, where it is all the time there is).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import sparse
 
-Rows = NDArray[np.int32]
-Floats = NDArray[np.float32]
+from training.history import Days, Floats, History, Rows
 
 DAY_US = 86_400_000_000
-UNTIMED_AGE = 0.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Without timestamps, a customer's orders are spread evenly over this many days, the last one at
+# the end. An eighth of them is then one window of the usual horizon. The place in the whole file
+# is no time: many files are sorted by customer.
+UNTIMED_HORIZON_DAYS = 28.0
+UNTIMED_DAYS = 8 * UNTIMED_HORIZON_DAYS
 
 
 @dataclass(frozen=True, slots=True)
 class Interactions:
-    """Lines sorted by customer, then time. Without timestamps `days` is the place in the input.
-
-    `categories` holds each item's row in `category_names`, and −1 for an item without one.
-    """
+    """A history and the ids behind its rows."""
 
     customer_ids: Sequence[str]
     item_ids: Sequence[str]
-    customers: Rows  # (lines,)
-    items: Rows  # (lines,)
-    orders: Rows  # (lines,) ascending with time within a customer
-    days: NDArray[np.float64]  # (lines,) days since 1970, UTC
-    quantities: Floats  # (lines,) above zero
-    prices: Floats  # (lines,) paid per unit; NaN where unknown
-    timed: bool
-    end: float  # the day (fraction) up to which these lines are all there is
-    category_names: Sequence[str] = ()
-    categories: Rows | None = None  # (items,)
+    category_names: Sequence[str]
+    history: History
 
     @property
     def shape(self) -> tuple[int, int]:
-        return len(self.customer_ids), len(self.item_ids)
+        return self.history.shape
 
-    @property
-    def ages(self) -> NDArray[np.float64]:
-        """Days from each line to the end; without timestamps all are of one age."""  # (lines,)
-        if not self.timed:
-            return np.full(len(self.customers), UNTIMED_AGE)
-        return np.maximum(self.end - self.days, 0.0)
+    def holding(self, history: History) -> "Interactions":
+        """Return another history of the same customers and items."""
+        return replace(self, history=history)
 
-    def only(self, chosen: NDArray[np.bool_], end: float | None = None) -> "Interactions":
-        """Keep some lines; rows of customers and items stay what they are."""
-        return replace(
-            self,
-            customers=self.customers[chosen],
-            items=self.items[chosen],
-            orders=self.orders[chosen],
-            days=self.days[chosen],
-            quantities=self.quantities[chosen],
-            prices=self.prices[chosen],
-            end=self.end if end is None else end,
-        )
-
-    def matrix(self, weights: NDArray[np.floating] | None = None) -> sparse.csr_array:
-        """Sum the lines' weights (one each, by default) to customers × items, sorted, float32."""
-        values = np.ones(len(self.customers)) if weights is None else weights
-        summed = sparse.coo_array((values, (self.customers, self.items)), shape=self.shape).tocsr()
-        summed.sum_duplicates()
-        summed.sort_indices()
-        return summed.astype(np.float32)
-
-
-def for_implicit(matrix: sparse.csr_array) -> sparse.csr_matrix:
-    """Return the matrix in the form that `implicit` reads: its class, and 32-bit indices."""
-    parts = (matrix.data, matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32))
-    return sparse.csr_matrix(parts, shape=matrix.shape)
+    def day_text(self, day: float) -> str:
+        """Return a day as a date; without timestamps, as a share of each customer's orders."""
+        if not self.history.timed:
+            return f"{day / UNTIMED_DAYS:.1%}"
+        return (EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
 
 
 def from_lines(
@@ -96,22 +66,41 @@ def from_lines(
         )
     )
     starts = starts_of(ranked["order"].to_numpy(), ranked["item_id"].to_numpy())
-    days = ranked["time"].to_numpy()[starts] / (DAY_US if timed else 1)
+    orders = ranked["order"].to_numpy()[starts].astype(np.int64)
+    customers = ranked["customer_id"].to_numpy()[starts].astype(np.int64)
+    began = ranked["first"].to_numpy()[starts] / DAY_US
+    days = began if timed else spread(customers, orders, len(customer_ids))
     names, of_item = category_rows(item_ids, categories or {})
-    return Interactions(
-        customer_ids=customer_ids,
-        item_ids=item_ids,
-        customers=ranked["customer_id"].to_numpy()[starts],
-        items=ranked["item_id"].to_numpy()[starts],
-        orders=ranked["order"].to_numpy()[starts],
+    history = History(
+        customers=customers,
+        items=ranked["item_id"].to_numpy()[starts].astype(np.int64),
+        orders=orders,
         days=days,
         quantities=summed(ranked["quantity"], starts),
         prices=mean_price(ranked["price"], starts),
-        timed=timed,
-        end=float(days.max()) if len(days) else 0.0,
-        category_names=names,
         categories=of_item,
+        customers_total=len(customer_ids),
+        items_total=len(item_ids),
+        now=end_of(days, timed=timed),
+        timed=timed,
     )
+    return Interactions(customer_ids, item_ids, names, history)
+
+
+def end_of(days: Days, *, timed: bool) -> float:
+    """Return the midnight after the last order: what is told by days ends with a whole one."""
+    if not timed or not len(days):
+        return UNTIMED_DAYS
+    return float(np.floor(days.max())) + 1.0
+
+
+def spread(customers: Rows, orders: Rows, customers_total: int) -> Days:
+    """Spread each customer's orders over the days that stand for time where there is none."""
+    _, first = np.unique(orders, return_index=True)
+    counts = np.bincount(customers[first], minlength=customers_total)
+    before = np.concatenate([[0], np.cumsum(counts)])[:-1]
+    share = (orders - before[customers] + 1) / counts[customers]
+    return np.asarray(share * (UNTIMED_DAYS - 1e-6))
 
 
 def place(lines: pl.DataFrame, *, timed: bool) -> pl.DataFrame:
@@ -140,11 +129,11 @@ def in_order(placed: pl.DataFrame) -> pl.DataFrame:
     """Number the orders by customer, time and name, and sort the lines by order and item."""
     first = pl.col("time").min().over("customer_id", "order")
     number = pl.struct("customer_id", first.alias("first"), "order").rank("dense") - 1
-    numbered = placed.with_columns(number.cast(pl.Int32).alias("order"))
+    numbered = placed.with_columns(number.cast(pl.Int32).alias("order"), first.alias("first"))
     return numbered.sort("order", "item_id", "time", "quantity", "price", nulls_last=True)
 
 
-def starts_of(orders: Rows, items: Rows) -> NDArray[np.intp]:
+def starts_of(orders: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.intp]:
     """Return where each run of equal order and item begins."""
     if not len(orders):
         return np.zeros(0, dtype=np.intp)
@@ -159,7 +148,10 @@ def summed(values: pl.Series, starts: NDArray[np.intp]) -> Floats:
     return np.add.reduceat(values.to_numpy(), starts).astype(np.float32)
 
 
-def mean_price(prices: pl.Series, starts: NDArray[np.intp]) -> Floats:
+def mean_price(prices: pl.Series, starts: NDArray[np.intp]) -> Floats | None:
+    """Average the known prices of each run; None when no price is known at all."""
+    if prices.is_null().all():
+        return None
     known = summed(prices.is_not_null().cast(pl.Float64), starts)
     total = summed(prices.fill_null(0.0), starts)
     return np.divide(total, known, out=np.full_like(total, np.nan), where=known > 0)
@@ -175,4 +167,4 @@ def category_rows(
         return [], None
     row_of = {name: row for row, name in enumerate(names)}
     rows = [-1 if name is None else row_of[name] for name in of_item]
-    return names, np.array(rows, dtype=np.int32)
+    return names, np.array(rows, dtype=np.int64)

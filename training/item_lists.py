@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from recsvc.model.artifact import Ranked, TopList
-from training.interactions import Floats, Interactions, Rows
+from training.history import Floats, Rows
+from training.interactions import Interactions
 from training.recommenders.neighbour_lists import NeighbourLists
 
 TRENDING = 1000
@@ -14,7 +15,7 @@ TRENDING = 1000
 
 def neighbour_list(lists: NeighbourLists) -> Ranked:
     listed = lists.listed
-    return Ranked(lists.offsets, lists.items[listed], lists.scores[listed])
+    return Ranked(lists.offsets, lists.columns[listed], lists.scores[listed])
 
 
 def popular(scores: Floats) -> TopList:
@@ -32,11 +33,10 @@ def trending(scores: Floats) -> TopList:
 
 def popular_by_category(interactions: Interactions, everywhere: TopList) -> Mapping[str, TopList]:
     """Split the popular list by category. Empty when categories are switched off."""
-    if interactions.categories is None:
+    categories = interactions.history.categories
+    if categories is None:
         return {}
-    return by_category(
-        everywhere, interactions.categories[everywhere.items], interactions.category_names
-    )
+    return by_category(everywhere, categories[everywhere.items], interactions.category_names)
 
 
 def by_category(everywhere: TopList, rows: Rows, names: Sequence[str]) -> dict[str, TopList]:

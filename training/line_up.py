@@ -1,101 +1,107 @@
-"""Which recommenders compete for which slate, with their settings. The first of each is the
-default: it is published unless another is clearly better on held-out purchases.
+"""The simple models that compete, and which of them propose candidates.
+
+Every span is a multiple of the horizon, so that no number here belongs to one shop.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
-
-from scipy import sparse
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from recsvc.domain.slates import CustomerSlate
-from training.interactions import Floats, Interactions, Rows
-from training.progress import Progress
-from training.ranking import Flags
+from training.findings import Family, Model
+from training.history import History
+from training.parallel import each
+from training.past import Past, past_of
+from training.recommenders.adoption import Adoption
 from training.recommenders.als import Als
-from training.recommenders.blend import blend, new_first
-from training.recommenders.item_neighbours import FittedItemNeighbours, ItemNeighbours
+from training.recommenders.co_purchase import CoPurchase
+from training.recommenders.ease import Ease
+from training.recommenders.item_neighbours import ItemNeighbours
+from training.recommenders.personal_frequency import OwnScores, PersonalFrequency
 from training.recommenders.popularity import Popularity
-from training.recommenders.protocol import FittedRecommender
-from training.recommenders.repeat_purchase import RepeatPurchase
+from training.recommenders.protocol import Fitted, Recommender
+from training.recommenders.rhythm import Rhythm
+from training.recommenders.tifu_knn import TifuKnn
 
-BASELINE = "popularity"
+POPULAR = Family.POPULARITY
+PERSONAL = Family.PERSONAL
+COLLABORATIVE = Family.COLLABORATIVE
 
-# The last weight of each is for customers of whom nothing else is known.
-BLENDS: Mapping[str, Mapping[str, float]] = {
-    "habit_blend": {"repeat_purchase": 1.0, "als": 0.2, "popularity": 0.01},
-    "taste_blend": {"als": 1.0, "item_neighbours": 0.25, "popularity": 0.01},
+SIMPLE: Mapping[str, Model] = {
+    model.name: model
+    for model in (
+        Model("popularity", "Popularity, all of the past", POPULAR, baseline=True),
+        Model("season_popularity", "Popularity, last three horizons", POPULAR),
+        Model("recent_popularity", "Popularity, last horizon", POPULAR, baseline=True),
+        Model("latest_popularity", "Popularity, last quarter of a horizon", POPULAR),
+        Model("adoption", "First purchases, last horizon", POPULAR),
+        Model("season_adoption", "First purchases, last three horizons", POPULAR),
+        Model("personal_frequency", "Own purchases", PERSONAL, baseline=True),
+        Model("decayed_short", "Own purchases, half-life ½ horizon", PERSONAL),
+        Model("decayed_medium", "Own purchases, half-life 1½ horizons", PERSONAL),
+        Model("decayed_personal", "Own purchases, half-life 3 horizons", PERSONAL, baseline=True),
+        Model("decayed_longest", "Own purchases, half-life 8 horizons", PERSONAL),
+        Model("rhythm", "Own purchases by their rhythm", PERSONAL),
+        Model("tifu_knn", "TIFU-KNN", COLLABORATIVE),
+        Model("als", "iALS", COLLABORATIVE, baseline=True),
+        Model("recent_als", "iALS, recent purchases", COLLABORATIVE),
+        Model("ease", "EASE", COLLABORATIVE),
+        Model("recent_ease", "EASE, recent purchases", COLLABORATIVE),
+        Model("item_neighbours", "Item neighbours", COLLABORATIVE, baseline=True),
+        Model("co_purchase", "Bought together with the last orders", COLLABORATIVE),
+    )
 }
-# What a shop needs for `for_you` where nothing is bought twice.
-NEW_FIRST = {"new_taste_blend": "taste_blend"}
+TIE_BREAKER = "popularity"
 
-COMPETING: Mapping[CustomerSlate, Sequence[str]] = {
-    CustomerSlate.FOR_YOU: (
-        "habit_blend",
-        "repeat_purchase",
-        "als",
-        "item_neighbours",
-        "new_taste_blend",
-        "recent_popularity",
-        "popularity",
-    ),
-    CustomerSlate.DISCOVER: (
-        "taste_blend",
-        "als",
-        "item_neighbours",
-        "recent_popularity",
-        "popularity",
-    ),
-    CustomerSlate.BUY_AGAIN: ("repeat_purchase", "habit_blend", "als", "popularity"),
-}
+
+def competing(slate: CustomerSlate) -> list[str]:
+    """Return the simple models of a slate: own purchases say nothing of what is new."""
+    discover = slate is CustomerSlate.DISCOVER
+    return [name for name, model in SIMPLE.items() if not (discover and model.family is PERSONAL)]
+
+
+def proposers(horizon_days: float, seed: int) -> dict[str, Recommender]:
+    """Return what proposes items that a customer has not bought."""
+    return {
+        "popularity": Popularity(),
+        "season_popularity": Popularity(3 * horizon_days),
+        "recent_popularity": Popularity(horizon_days),
+        "latest_popularity": Popularity(0.25 * horizon_days),
+        "adoption": Adoption(horizon_days),
+        "season_adoption": Adoption(3 * horizon_days),
+        "tifu_knn": TifuKnn(),
+        "als": Als(seed),
+        "recent_als": Als(seed, half_life_days=2 * horizon_days, factors=64),
+        "ease": Ease(500.0),
+        "recent_ease": Ease(200.0, half_life_days=2 * horizon_days),
+        "item_neighbours": ItemNeighbours(2 * horizon_days),
+        "co_purchase": CoPurchase(),
+    }
+
+
+def personal(horizon_days: float) -> dict[str, PersonalFrequency | Rhythm]:
+    """Return what ranks a customer's own items. Their scores are also features of a pair."""
+    return {
+        "personal_frequency": PersonalFrequency(),
+        "decayed_short": PersonalFrequency(0.5 * horizon_days),
+        "decayed_medium": PersonalFrequency(1.5 * horizon_days),
+        "decayed_personal": PersonalFrequency(3 * horizon_days),
+        "decayed_longest": PersonalFrequency(8 * horizon_days),
+        "rhythm": Rhythm(horizon_days),
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class LineUp:
-    """Every competing recommender, fitted on the same interactions."""
+    """Every simple model, fitted at one cut."""
 
-    singles: Mapping[str, FittedRecommender]
-    neighbours: FittedItemNeighbours
-    history: sparse.csr_array  # customers × items: in how many orders
-
-    def own(self, customers: Rows) -> Flags:
-        """Return what some customers have bought."""  # (len(customers), items)
-        return self.history[customers].toarray() > 0
-
-    def scores(self, names: Collection[str], customers: Rows, own: Flags) -> dict[str, Floats]:
-        """Score one block by every named competitor; each part is scored once."""
-        blends = {NEW_FIRST.get(name, name) for name in names} & BLENDS.keys()
-        parts = {part for name in blends for part in BLENDS[name]} | set(names)
-        scores = {
-            name: model.score(customers) for name, model in self.singles.items() if name in parts
-        }
-        scores |= {name: blend(scores, BLENDS[name]) for name in sorted(blends)}
-        for name, source in NEW_FIRST.items():
-            if name in names:
-                scores[name] = new_first(scores[source], own)
-        return {name: scores[name] for name in names}
+    past: Past
+    proposers: Mapping[str, Fitted]
+    personal: Mapping[str, OwnScores]
 
 
-@dataclass(frozen=True, slots=True)
-class LineUpSettings:
-    als: Als
-    item_neighbours: ItemNeighbours = field(default_factory=ItemNeighbours)
-    repeat_purchase: RepeatPurchase = field(default_factory=RepeatPurchase)
-    popularity: Popularity = field(default_factory=lambda: Popularity(half_life_days=60))
-    recent_popularity: Popularity = field(default_factory=lambda: Popularity(half_life_days=7))
-
-    def as_parameters(self) -> dict[str, Any]:
-        return {**asdict(self), "blends": BLENDS}
-
-
-def fit_line_up(
-    interactions: Interactions, settings: LineUpSettings, progress: Progress, title: str
-) -> LineUp:
-    with progress.step(title, total=5) as advance:
-        neighbours = settings.item_neighbours.fit(interactions)
-        advance()
-        singles: dict[str, FittedRecommender] = {"item_neighbours": neighbours}
-        for name in ("popularity", "recent_popularity", "repeat_purchase", "als"):
-            singles[name] = getattr(settings, name).fit(interactions)
-            advance()
-    return LineUp(singles, neighbours, interactions.matrix())
+def fit_line_up(history: History, horizon_days: float, seed: int) -> LineUp:
+    past = past_of(history)
+    recommenders = proposers(horizon_days, seed)
+    fitted = each(lambda name: recommenders[name].fit(past), recommenders)
+    own = {name: model.fit(past) for name, model in personal(horizon_days).items()}
+    return LineUp(past, dict(zip(recommenders, fitted, strict=True)), own)

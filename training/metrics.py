@@ -1,56 +1,84 @@
 """How good a ranking is, per customer: binary relevance, full ranking, cut at k."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from training.interactions import Rows
+from training.findings import CUTOFFS, Estimate, Mean
+from training.history import Flags, Rows
+from training.truth import Truth
 
 Values = NDArray[np.float64]
 
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """One value per judged customer; NaN for a customer whose truth is empty."""
-
-    ndcg: Values  # (customers,)
-    recall: Values  # (customers,) divided by min(k, relevant)
-    hit: Values  # (customers,)
+RESAMPLES = 1000
+INTERVAL = (0.025, 0.975)
 
 
-def judge(hits: NDArray[np.bool_], relevant: NDArray[np.integer]) -> Judgement:
-    """Judge `hits` (customers, k), whether the item at each rank is in the truth."""
-    k = hits.shape[1]
-    discounts = 1.0 / np.log2(np.arange(2, k + 2))
-    ideal = np.concatenate([[np.nan], np.cumsum(discounts)])
-    reachable = np.minimum(relevant, k)
-    found = hits.sum(axis=1)
-    none = np.where(relevant > 0, 1.0, np.nan)
-    return Judgement(
-        ndcg=(hits @ discounts) / ideal[reachable],
-        recall=found / np.maximum(reachable, 1) * none,
-        hit=(found > 0) * none,
-    )
+def hits_of(truth: Truth, customers: Rows, ranked: Rows) -> Flags:
+    """Look up each listed item; −1 in `ranked` is no item."""  # (customers, k)
+    k = ranked.shape[1]
+    found = truth.holds(np.repeat(customers, k), np.maximum(ranked.ravel(), 0))
+    return (found & (ranked.ravel() >= 0)).reshape(ranked.shape)
 
 
-def hits_of(top: Rows, truth: sparse.csr_array) -> NDArray[np.bool_]:
-    """Look up whether each listed item is in its row's truth; −1 in `top` is no item."""
-    rows, items = truth.shape
-    owners = np.repeat(np.arange(rows, dtype=np.int64), np.diff(truth.indptr))
-    relevant = owners * items + truth.indices  # ascending, for indices are sorted
-    listed = np.arange(rows, dtype=np.int64)[:, None] * items + top
-    if not len(relevant):
-        return np.zeros(top.shape, dtype=bool)
-    place = np.minimum(np.searchsorted(relevant, listed), len(relevant) - 1)
-    return np.asarray((relevant[place] == listed) & (top >= 0))
+def ndcg(hits: Flags, relevant: Rows, k: int) -> Values:
+    """The ideal list has min(k, relevant) hits."""  # (customers,)
+    discount = 1.0 / np.log2(np.arange(2, k + 2))
+    ideal = np.concatenate([[np.inf], np.cumsum(discount)])[np.minimum(relevant, k)]
+    return np.asarray(hits[:, :k] @ discount[: hits.shape[1]] / ideal)
 
 
-def mean_and_error(values: Values) -> tuple[float, float]:
-    """Return the mean and its standard error over the customers that have a value."""
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return float("nan"), float("nan")
-    spread = known.std(ddof=1) if len(known) > 1 else float("nan")
-    return float(known.mean()), float(spread / np.sqrt(len(known)))
+def recall(hits: Flags, relevant: Rows, k: int) -> Values:
+    """Hits divided by min(k, relevant)."""  # (customers,)
+    return np.asarray(hits[:, :k].sum(axis=1) / np.maximum(np.minimum(relevant, k), 1))
+
+
+def hit_rate(hits: Flags, k: int) -> Values:
+    return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
+
+
+def reciprocal_rank(hits: Flags, k: int) -> Values:
+    if not hits.shape[1]:
+        return np.zeros(len(hits))
+    first = hits[:, :k].argmax(axis=1)
+    return np.asarray(np.where(hits[:, :k].any(axis=1), 1.0 / (first + 1), 0.0))
+
+
+def every_metric(hits: Flags, relevant: Rows) -> dict[str, Values]:
+    """Return each metric at each cutoff, per customer."""
+    found: dict[str, Values] = {}
+    for k in CUTOFFS:
+        found[f"ndcg@{k}"] = ndcg(hits, relevant, k)
+        found[f"recall@{k}"] = recall(hits, relevant, k)
+        found[f"hit_rate@{k}"] = hit_rate(hits, k)
+        found[f"mrr@{k}"] = reciprocal_rank(hits, k)
+    return found
+
+
+def mean_of(values: Values) -> Mean:
+    """Return the mean over customers and its standard error."""
+    if not len(values):
+        return Mean(float("nan"), float("nan"), 0)
+    return Mean(float(values.mean()), standard_error(values), len(values))
+
+
+def standard_error(values: Values) -> float:
+    """Infinite where it cannot be told."""
+    if len(values) < 2:
+        return float("inf")
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def resamples(customers: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw bootstrap samples as weights: row r times values is the mean of sample r."""
+    if not customers:
+        return np.zeros((RESAMPLES, 0), np.float32)
+    draws = rng.multinomial(customers, np.full(customers, 1.0 / customers), RESAMPLES)
+    return (draws / customers).astype(np.float32)
+
+
+def estimate(values: Values, weights: NDArray[np.float32]) -> Estimate:
+    """Return the mean with its 95 % bootstrap interval (percentiles)."""
+    if not len(values):
+        return Estimate(float("nan"), float("nan"), float("nan"), float("nan"))
+    low, high = np.quantile(weights @ values, INTERVAL)
+    return Estimate(float(values.mean()), standard_error(values), float(low), float(high))

@@ -1,157 +1,147 @@
 """One training, from readable purchases to a finished model in memory. Touches no file or store."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from math import isfinite
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from recsvc.domain.identity import CustomerHasher
 from recsvc.domain.ids import CustomerId
 from recsvc.domain.slates import ItemSlate
-from recsvc.model.artifact import Artifact
+from recsvc.model.artifact import Artifact, TopList
 from training.catalogue import Catalogue
 from training.errors import NotPublishable
-from training.evaluate import CUTOFF, Figures, figures, judge_line_up
+from training.findings import Findings, WarmStart
+from training.history import Floats, History, Rows, decay
 from training.ingest import Purchases
 from training.interactions import Interactions, from_lines
 from training.item_lists import neighbour_list, popular, popular_by_category, trending
-from training.line_up import LineUp, LineUpSettings, fit_line_up
+from training.learn import Knowledge, learn
+from training.learned_findings import findings_of
 from training.progress import Progress
-from training.recommenders.als import Als
-from training.recommenders.co_purchase import CoPurchase
-from training.recommenders.trending import Trending
-from training.selection import DEFAULTS, Choice, choose
-from training.slates import fill_slates
-from training.windows import last_window
+from training.reasons import Grounds, category_tops
+from training.recommenders.neighbour_lists import NeighbourLists
+from training.settings import Settings
+from training.slates import Slates, fill_slates, reordered
+from training.warm_start import measure_warm_start
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What decides the result besides the data."""
-
-    seed: int
-    horizon_days: float
-    co_purchase: CoPurchase = field(default_factory=CoPurchase)
-    trending: Trending = field(default_factory=Trending)
-
-    @property
-    def line_up(self) -> LineUpSettings:
-        return LineUpSettings(als=Als(seed=self.seed))
-
-    def as_parameters(self) -> dict[str, Any]:
-        return {
-            "horizon_days": self.horizon_days,
-            "co_purchase": asdict(self.co_purchase),
-            "trending": asdict(self.trending),
-            **self.line_up.as_parameters(),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """Which recommender each slate gets, and the figures that say why."""
-
-    choice: Choice
-    metrics: Mapping[str, Any]
-
-    @property
-    def judged(self) -> bool:
-        return bool(self.metrics["judged"])
+POPULAR_HALF_LIFE_DAYS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
     artifact: Artifact
-    evaluation: Evaluation
+    findings: Findings
     customers: int
     items: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSide:
+    """What is the same for every customer."""
+
+    similar: NeighbourLists
+    together: NeighbourLists
+    popular: TopList
+    trending: TopList
 
 
 def train(
     purchases: Purchases,
     catalogue: Catalogue,
     hasher: CustomerHasher,
-    plan: Plan,
+    settings: Settings,
     progress: Progress,
 ) -> Trained:
-    """Judge on held-out purchases, then fit everything on all of them.
+    """Judge on past windows, fit the winners on everything, rank for every customer.
 
     Raises NotPublishable when no purchase is left to learn from.
     """
+    interactions = sorted_purchases(purchases, catalogue, progress)
+    # One BLAS thread: with more, the last bits depend on how many there are.
+    with threadpool_limits(1, "blas"):
+        knowledge = learn(interactions.history, settings, progress)
+        items = fit_item_side(interactions, knowledge, settings, progress)
+        slates = fill_slates(knowledge, grounds_of(interactions, items), progress)
+        findings = replace(
+            findings_of(interactions, knowledge, settings),
+            reasons=slates.reasons,
+            warm_start=warm_start(interactions, knowledge, settings),
+        )
+    artifact = build(interactions, items, slates, hasher)
+    return Trained(artifact, findings, *interactions.shape)
+
+
+def sorted_purchases(
+    purchases: Purchases, catalogue: Catalogue, progress: Progress
+) -> Interactions:
     if purchases.lines.is_empty():
         raise NotPublishable(
             "no purchase of a customer who consented to training is left to learn from",
             code="nothing_to_learn",
         )
-    with progress.step("Sorting purchases") as advance:
-        interactions = from_lines(
-            purchases.lines, timed=purchases.timed, categories=catalogue.categories
-        )
+    with progress.step("Sorting purchases"):
+        return from_lines(purchases.lines, timed=purchases.timed, categories=catalogue.categories)
+
+
+def fit_item_side(
+    interactions: Interactions, knowledge: Knowledge, settings: Settings, progress: Progress
+) -> ItemSide:
+    history, pairs = interactions.history, knowledge.scene.line_up.past.pairs
+    head, total = knowledge.scene.line_up.past.head, history.items_total
+    with progress.step("Items bought by the same customers, and together", 3) as advance:
+        similar = settings.similar.lists(pairs, head).among(head, total)
         advance()
-    evaluation = evaluate(interactions, plan, progress)
-    line_up = fit_line_up(interactions, plan.line_up, progress, "Fitting on everything")
-    artifact = build(interactions, line_up, evaluation.choice, hasher, plan, progress)
-    return Trained(artifact, evaluation, *interactions.shape)
+        together = settings.together.lists(history, head).among(head, total)
+        advance()
+        return ItemSide(
+            similar,
+            together,
+            popular(recent_orders(history)),
+            trending(settings.trending.fit(knowledge.scene.line_up.past).values),
+        )
 
 
-def evaluate(interactions: Interactions, plan: Plan, progress: Progress) -> Evaluation:
-    """Judge the line-up on the last window; without one, the defaults stand unjudged."""
-    window = last_window(interactions, plan.horizon_days)
-    if window is None:
-        return Evaluation(DEFAULTS, {"judged": False, "reason": "too little history to judge"})
-    line_up = fit_line_up(window.seen, plan.line_up, progress, "Fitting on the past")
-    judged = judge_line_up(line_up, window, progress)
-    choice = choose(judged)
-    slates = {
-        str(slate): {
-            "chosen": choice[slate],
-            "recommenders": {name: named(row) for name, row in figures(by_name).items()},
-        }
-        for slate, by_name in judged.items()
-    }
-    return Evaluation(choice, {"judged": True, "window": window.name, "slates": slates})
+def recent_orders(history: History) -> Floats:
+    """Count orders, recent ones more: what everybody is shown."""  # (items,)
+    weights = decay(history.ages(), POPULAR_HALF_LIFE_DAYS)
+    return np.bincount(history.items, weights, history.items_total).astype(np.float32)
 
 
-def named(row: Figures) -> dict[str, float | int | None]:
-    """Return the figures as the manifest names them; what has no value is null."""
-    values = {
-        f"ndcg@{CUTOFF}": row.ndcg,
-        "standard_error": row.ndcg_error,
-        f"recall@{CUTOFF}": row.recall,
-        f"hit_rate@{CUTOFF}": row.hit_rate,
-        "over_popularity": row.ndcg_over_popularity,
-        "over_popularity_error": row.ndcg_over_popularity_error,
-    }
-    rounded = {name: round(value, 6) if isfinite(value) else None for name, value in values.items()}
-    return {**rounded, "customers": row.customers}
+def grounds_of(interactions: Interactions, items: ItemSide) -> Grounds:
+    history = interactions.history
+    rising = np.zeros(history.items_total, dtype=bool)
+    rising[items.trending.items] = True
+    tops = category_tops(items.popular.items, history.categories, history.items_total)
+    return Grounds((items.similar, items.together), rising, tops, history.categories)
+
+
+def warm_start(
+    interactions: Interactions, knowledge: Knowledge, settings: Settings
+) -> tuple[WarmStart, ...]:
+    """Measure on the newest judged window."""
+    judged = [walked for walked in knowledge.walked if walked.judged]
+    if not judged:
+        return ()
+    window = judged[0].window
+    history = interactions.history
+    return measure_warm_start(window.known(history), window.truths(history), settings)
 
 
 def build(
-    interactions: Interactions,
-    line_up: LineUp,
-    choice: Choice,
-    hasher: CustomerHasher,
-    plan: Plan,
-    progress: Progress,
+    interactions: Interactions, items: ItemSide, slates: Slates, hasher: CustomerHasher
 ) -> Artifact:
     keys = [hasher.key_of(CustomerId(customer)) for customer in interactions.customer_ids]
-    by_key = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int32)
-    slates = fill_slates(line_up, choice, by_key, progress)
-    with progress.step("Items bought together") as advance:
-        together = plan.co_purchase.fit(interactions)
-        advance()
-    everywhere = popular(plan.line_up.popularity.fit(interactions).item_scores)
+    by_key: Rows = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
     return Artifact(
         item_ids=interactions.item_ids,
         customer_keys=[keys[row] for row in by_key],
-        slates=slates,
+        slates={slate: reordered(lists, by_key) for slate, lists in slates.lists.items()},
         neighbours={
-            ItemSlate.SIMILAR: neighbour_list(line_up.neighbours.lists),
-            ItemSlate.BOUGHT_TOGETHER: neighbour_list(together),
+            ItemSlate.SIMILAR: neighbour_list(items.similar),
+            ItemSlate.BOUGHT_TOGETHER: neighbour_list(items.together),
         },
-        popular=everywhere,
-        trending=trending(plan.trending.fit(interactions).item_scores),
-        categories=popular_by_category(interactions, everywhere),
+        popular=items.popular,
+        trending=items.trending,
+        categories=popular_by_category(interactions, items.popular),
     )

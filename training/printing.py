@@ -1,13 +1,10 @@
 """What a run tells the person at the terminal: tables on stderr."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from training.evaluate import CUTOFF
+from training.findings import MAIN_METRIC, Findings, SlateFindings
 from training.report import IngestReport
 
 WIDE = 120  # what is not a terminal has no width, and nothing may be cut off in it
@@ -39,23 +36,51 @@ def print_ingest(console: Console, report: IngestReport) -> None:
         console.print(f"From {report.first} to {report.last}.")
 
 
-def print_metrics(console: Console, metrics: Mapping[str, Any]) -> None:
-    if not metrics["judged"]:
-        console.print(escape(f"Not judged: {metrics['reason']}."))
-        return
-    for slate, found in metrics["slates"].items():
-        console.print(figures_table(slate, found, metrics["window"]))
+def print_findings(console: Console, findings: Findings) -> None:
+    """Show who competed for each slate and who is published."""
+    for what, why in findings.switched_off.items():
+        console.print(escape(f"Switched off ({what}): {why}."))
+    if not findings.judged:
+        console.print(escape(f"Not judged: {findings.reason}."))
+    for slate, found in findings.slates.items():
+        if found.models:
+            console.print(windows_table(slate, found))
 
 
-def figures_table(slate: str, found: Mapping[str, Any], window: str) -> Table:
-    names = (f"ndcg@{CUTOFF}", f"recall@{CUTOFF}", f"hit_rate@{CUTOFF}", "over_popularity")
-    title = f"{slate}, held out: {window} (* is published)"
-    table = Table("recommender", *names, "±", title=title, title_justify="left", box=None)
-    for name, row in found["recommenders"].items():
-        mark = "*" if name == found["chosen"] else " "
-        cells = [figure(row[column]) for column in (*names, "over_popularity_error")]
-        table.add_row(f"{mark} {name}", *cells)
+def windows_table(slate: str, found: SlateFindings) -> Table:
+    """NDCG@10 of every model on the past windows, the newest first."""
+    windows = [f"window {place + 1}" for place in range(len(found.models[0].windows))]
+    title = f"{slate}: {MAIN_METRIC} on past windows (* is published: {found.choice.reason})"
+    table = Table(
+        "model", *windows, "− published", "±", title=title, title_justify="left", box=None
+    )
+    for row in found.models:
+        mark = "*" if row.model.name == found.choice.winner else " "
+        means = [figure(window.mean if window else None) for window in row.windows]
+        versus = row.versus_winner
+        cells = [figure(versus.mean if versus else None), figure(versus.error if versus else None)]
+        table.add_row(f"{mark} {row.model.title}", *means, *cells)
     return table
+
+
+def print_holdout(console: Console, findings: Findings) -> None:
+    """Show what the holdout said of the published model and every simple one."""
+    if findings.holdout is None:
+        return
+    for slate, found in findings.holdout.slates.items():
+        winner = findings.slates[slate].choice.winner
+        title = f"{slate}: {found.customers} customers of the holdout (* is published)"
+        names = ("ndcg@10", "recall@10", "hit_rate@10", "mrr@10")
+        columns = ("model", *names, "− published", "±")
+        table = Table(*columns, title=title, title_justify="left", box=None)
+        for row in found.models:
+            versus = row.versus_winner
+            cells = [figure(row.metrics[name].mean) for name in names]
+            cells += [figure(versus.mean if versus else None)]
+            cells += [figure(versus.error if versus else None)]
+            mark = "*" if row.model.name == winner else " "
+            table.add_row(f"{mark} {row.model.title}", *cells)
+        console.print(table)
 
 
 def figure(value: float | None) -> str:

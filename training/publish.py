@@ -13,7 +13,7 @@ from recsvc.model.versions import Versions
 from recsvc.model.writer import ManifestFacts, publish
 from training.catalogue import Catalogue
 from training.gate import refuse_unjudged
-from training.pipeline import Plan
+from training.settings import Settings
 from training.settle import Settled
 
 
@@ -33,17 +33,21 @@ class Published:
 
 
 def publish_settled(
-    settled: Settled, catalogue: Catalogue, plan: Plan, destination: Destination, now: datetime
+    settled: Settled,
+    catalogue: Catalogue,
+    settings: Settings,
+    destination: Destination,
+    now: datetime,
 ) -> Published:
     """Publish; raise NotPublishable when the model in use must stay."""
     versions = destination.versions
     parent = versions.current()
-    metrics = settled.trained.evaluation.metrics
+    metrics = settled.trained.findings.as_json()
     refuse_unjudged(metrics, previous_metrics(versions, parent))
     facts = ManifestFacts(
         fingerprint=destination.fingerprint,
-        seed=plan.seed,
-        parameters=plan.as_parameters(),
+        seed=settings.seed,
+        parameters=settings.as_parameters(),
         metrics=metrics,
         data=origin(settled, catalogue, parent),
     )

@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.domain.slates import CustomerSlate
-from training.interactions import Floats, Rows
+from training.grouped import NOTHING
+from training.history import Flags, Floats, Rows
 
-NOTHING = -1  # fills a short list; never leaves the trainer
 GROUPS = 64  # items looked at together: only groups of a great maximum can hold the best
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +36,13 @@ def best(scores: Floats, shown: Flags | None, k: int) -> Top:
     masked = scores if shown is None else np.where(shown, scores, np.float32(-np.inf))
     k = min(k, masked.shape[1])
     if not k or not len(masked):
-        return Top(np.zeros((len(masked), k), np.int32), np.zeros((len(masked), k), np.float32))
+        return Top(np.zeros((len(masked), k), np.int64), np.zeros((len(masked), k), np.float32))
     chosen = hopeful(masked, k)
     values = np.take_along_axis(masked, chosen, axis=1)
     order = np.lexsort((chosen, -values), axis=1)[:, :k]
     items = np.take_along_axis(chosen, order, axis=1)
     values = np.take_along_axis(values, order, axis=1)
-    return Top(np.where(np.isfinite(values), items, NOTHING).astype(np.int32), values)
+    return Top(np.where(np.isfinite(values), items, NOTHING), values)
 
 
 def hopeful(scores: Floats, k: int) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -10,11 +11,15 @@ from training import ingest
 from training.catalogue import Catalogue
 from training.consents import ConsentSource, Permission
 from training.ingest import Purchases
-from training.pipeline import Plan, Trained, train
+from training.pipeline import Trained, train
 from training.progress import Progress
 from training.publish import Destination, Published, publish_settled
 from training.report import IngestReport
+from training.report_page.page import render
+from training.settings import Settings
 from training.settle import Settled, settle
+
+REPORTS = "reports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class Job:
     request: ingest.Request
     consents: ConsentSource
     catalogue: Catalogue
-    plan: Plan
+    settings: Settings
     destination: Destination
 
 
@@ -32,6 +37,7 @@ class Job:
 class Done:
     published: Published
     settled: Settled
+    report: Path
     seconds: float
 
     def as_report(self, shop: str) -> dict[str, Any]:
@@ -43,9 +49,10 @@ class Done:
             "shop": shop,
             "customers": trained.customers,
             "items": trained.items,
+            "report": str(self.report),
             "seconds": round(self.seconds, 1),
             "purchases": self.settled.purchases.report.as_counts(),
-            "metrics": trained.evaluation.metrics,
+            "metrics": trained.findings.as_json(),
         }
 
 
@@ -62,11 +69,22 @@ def run(job: Job, progress: Progress, told: Callable[[IngestReport], None]) -> D
         return purchases
 
     def fit(purchases: Purchases) -> Trained:
-        return train(purchases, job.catalogue, hasher, job.plan, progress)
+        return train(purchases, job.catalogue, hasher, job.settings, progress)
 
     settled = settle(job.consents, read, fit, hasher)
-    with progress.step("Publishing") as advance:
+    with progress.step("Publishing", 2) as advance:
         now = datetime.now(UTC)
-        published = publish_settled(settled, job.catalogue, job.plan, job.destination, now)
+        published = publish_settled(settled, job.catalogue, job.settings, job.destination, now)
         advance()
-    return Done(published, settled, monotonic() - started)
+        report = write_report(job, published, settled)
+    return Done(published, settled, report, monotonic() - started)
+
+
+def write_report(job: Job, published: Published, settled: Settled) -> Path:
+    """Write the page beside the versions, whose folders admit no file but arrays."""
+    folder = job.destination.versions.home / REPORTS
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{published.version}.html"
+    page = render(settled.trained.findings, parameters=job.settings.as_parameters())
+    file.write_text(page, encoding="utf-8")
+    return file

@@ -1,28 +1,74 @@
-"""Which recommender a slate gets: the default, unless another is clearly better."""
+"""Which model is published for a slate. A learned one must earn its place on past windows.
 
-from collections.abc import Mapping
+The rule: models are ordered by the mean over windows of NDCG ÷ the best in that window. The first
+learned model is published that beats the best simple one by more than one standard error, paired
+and pooled over the windows, and loses by more than one in no window. Otherwise the best simple
+model is published.
+"""
 
-from recsvc.domain.slates import CustomerSlate
-from training.line_up import COMPETING
-from training.metrics import Judgement, mean_and_error
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-CLEARLY = 1.0  # standard errors of the paired difference
+import numpy as np
 
-Choice = Mapping[CustomerSlate, str]
+from training.findings import Choice, Mean
+from training.metrics import Values, mean_of
 
-DEFAULTS: Choice = {slate: names[0] for slate, names in COMPETING.items()}
-
-
-def choose(judged: Mapping[CustomerSlate, Mapping[str, Judgement]]) -> Choice:
-    return {slate: winner(by_name, DEFAULTS[slate]) for slate, by_name in judged.items()}
+Figures = Sequence[Mapping[str, Values]]  # one a window: model → NDCG per customer
 
 
-def winner(judged: Mapping[str, Judgement], default: str) -> str:
-    """Return the best of those that beat the default by more than one paired standard error."""
-    gains = {
-        name: mean_and_error(judgement.ndcg - judged[default].ndcg)
-        for name, judgement in judged.items()
-        if name != default
-    }
-    clear = {name: mean for name, (mean, error) in gains.items() if mean > CLEARLY * error}
-    return max(clear, key=lambda name: (clear[name], name), default=default)
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    gain: Mean
+    objection: str | None
+
+
+def relative_quality(figures: Figures) -> dict[str, float]:
+    """Return each model's mean of NDCG ÷ the best, over the windows that it was fitted for."""
+    relative: dict[str, list[float]] = {}
+    for window in figures:
+        means = {name: float(values.mean()) for name, values in window.items() if len(values)}
+        best = max(means.values(), default=0.0)
+        for name, mean in means.items():
+            relative.setdefault(name, []).append(mean / best if best > 0 else 1.0)
+    return {name: float(np.mean(values)) for name, values in relative.items()}
+
+
+def choose(figures: Figures, simple: Sequence[str]) -> Choice:
+    """Apply the rule; there is a window, and every simple model was judged on it."""
+    relative = relative_quality(figures)
+    ordered = sorted(relative, key=lambda name: -relative[name])  # equals: in the order of names
+    best = next(name for name in ordered if name in simple)
+    rivals = [name for name in ordered if name not in simple]
+    if not rivals:
+        return Choice(best, judged=True, reason="no model could be learned", best_simple=best)
+    compared = {rival: compare(figures, rival, best) for rival in rivals}
+    accepted = [rival for rival in rivals if compared[rival].objection is None]
+    first = accepted[0] if accepted else rivals[0]
+    objection = compared[first].objection
+    return Choice(
+        winner=best if objection else first,
+        judged=True,
+        reason=objection or "clearly better than the best simple model",
+        best_simple=best,
+        best_learned=first,
+        gain=compared[first].gain,
+    )
+
+
+def compare(figures: Figures, learned: str, simple: str) -> Comparison:
+    differences = [
+        window[learned] - window[simple]
+        for window in figures
+        if learned in window and len(window[learned])
+    ]
+    gain = mean_of(np.concatenate(differences))
+    if any(clearly_below_zero(mean_of(difference)) for difference in differences):
+        return Comparison(gain, "the learned model loses to it in a window")
+    if gain.mean <= gain.error:
+        return Comparison(gain, "the learned model is not clearly better")
+    return Comparison(gain, None)
+
+
+def clearly_below_zero(difference: Mean) -> bool:
+    return difference.mean < -difference.error

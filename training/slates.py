@@ -1,4 +1,4 @@
-"""The finished lists of every customer: the chosen recommender's best, with reasons."""
+"""The finished lists of every customer: the published model's best, with reasons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,58 +7,95 @@ import numpy as np
 
 from recsvc.domain.slates import CustomerSlate
 from recsvc.model.artifact import Ranked
-from training.interactions import Rows
-from training.line_up import LineUp
+from training.candidates import blocks, pool_candidates
+from training.findings import ReasonCounts
+from training.history import Rows
+from training.learn import Knowledge
+from training.parallel import each
 from training.progress import Progress
-from training.ranking import NOTHING, Flags, Top, best, shown_by
-from training.reasons import Reasons, explain
-from training.recommenders.protocol import blocks
-from training.selection import Choice
+from training.published import Lists, rank_pool
+from training.reasons import Grounds, Reasons, added, count_reasons
 
-CANDIDATES = 100  # per slate and customer: what filters may still take from
+LISTED = 100  # per slate and customer: what filters may still take from
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
     """One slate's lists of one block of customers."""
 
-    top: Top
+    lists: Lists
     reasons: Reasons
+    counts: ReasonCounts
 
 
-def fill_slates(
-    line_up: LineUp, choice: Choice, customers: Rows, progress: Progress
-) -> Mapping[CustomerSlate, Ranked]:
-    """Rank for the customers, in the order given; a list may be shorter than CANDIDATES."""
-    parts: dict[CustomerSlate, list[Filled]] = {slate: [] for slate in choice}
-    in_blocks = blocks(customers, line_up.history.shape[1])
-    for block in progress.over("Ranking for customers", in_blocks):
-        own = line_up.own(block)
-        for slate, filled in fill_block(line_up, choice, block, own).items():
-            parts[slate].append(filled)
-    return {slate: ranked(filled) for slate, filled in parts.items()}
+@dataclass(frozen=True, slots=True)
+class Slates:
+    """Lists of every customer in the order of rows, and how many listed items have each reason."""
+
+    lists: Mapping[CustomerSlate, Ranked]
+    reasons: Mapping[str, ReasonCounts]
+
+
+def fill_slates(knowledge: Knowledge, grounds: Grounds, progress: Progress) -> Slates:
+    line_up = knowledge.scene.line_up
+    customers = np.arange(line_up.past.history.customers_total)
+    parts: dict[CustomerSlate, list[Filled]] = {slate: [] for slate in CustomerSlate}
+    in_blocks = blocks(line_up, customers)
+    with progress.step("Ranking for customers", len(in_blocks)) as advance:
+
+        def fill(block: Rows) -> dict[CustomerSlate, Filled]:
+            filled = fill_block(knowledge, grounds, block)
+            advance()
+            return filled
+
+        for filled in each(fill, in_blocks):
+            for slate, part in filled.items():
+                parts[slate].append(part)
+    return Slates(
+        {slate: ranked(filled) for slate, filled in parts.items()},
+        {str(slate): added([part.counts for part in filled]) for slate, filled in parts.items()},
+    )
 
 
 def fill_block(
-    line_up: LineUp, choice: Choice, block: Rows, own: Flags
-) -> Mapping[CustomerSlate, Filled]:
-    scores = line_up.scores(set(choice.values()), block, own)
+    knowledge: Knowledge, grounds: Grounds, customers: Rows
+) -> dict[CustomerSlate, Filled]:
+    pairs = knowledge.scene.line_up.past.pairs
+    pool = pool_candidates(knowledge.scene.line_up, customers, knowledge.scene.size)
+    own = pairs.owned(customers)
     filled = {}
-    for slate, name in choice.items():
-        top = best(scores[name], shown_by(slate, own), CANDIDATES)
-        filled[slate] = Filled(top, explain(top, own, line_up.neighbours.lists))
+    for slate in CustomerSlate:
+        lists = rank_pool(knowledge, pool, slate, customers, LISTED)
+        reasons = grounds.explain(lists, own)
+        counts = count_reasons(customers, lists, reasons, pairs)
+        filled[slate] = Filled(lists, reasons, counts)
     return filled
 
 
 def ranked(parts: list[Filled]) -> Ranked:
     """Join blocks into ragged lists without the fill of short ones."""
-    listed = [part.top.items != NOTHING for part in parts]
+    listed = [part.lists.listed for part in parts]
     lengths = [np.zeros(1, dtype=np.int64), *(each.sum(axis=1) for each in listed)]
     pairs = list(zip(parts, listed, strict=True))
     return Ranked(
         offsets=np.cumsum(np.concatenate(lengths)),
-        items=np.concatenate([part.top.items[each] for part, each in pairs]),
-        scores=np.concatenate([part.top.scores[each] for part, each in pairs]),
+        items=np.concatenate([part.lists.items[each] for part, each in pairs]),
+        scores=np.concatenate([part.lists.scores[each] for part, each in pairs]),
         reasons=np.concatenate([part.reasons.codes[each] for part, each in pairs]),
         reason_items=np.concatenate([part.reasons.items[each] for part, each in pairs]),
+    )
+
+
+def reordered(lists: Ranked, rows: Rows) -> Ranked:
+    """Return the lists in another order of rows."""
+    lengths = np.diff(lists.offsets)[rows]
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    entries = np.repeat(lists.offsets[:-1][rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
+    reasons, reason_items = lists.reasons, lists.reason_items
+    return Ranked(
+        offsets=offsets,
+        items=lists.items[entries],
+        scores=lists.scores[entries],
+        reasons=None if reasons is None else reasons[entries],
+        reason_items=None if reason_items is None else reason_items[entries],
     )

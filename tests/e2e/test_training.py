@@ -1,14 +1,15 @@
-"""`recsvc-train run` through real processes: what it publishes, and how it says no."""
+"""`recsvc-train` through real processes: what it publishes, and how it says no."""
 
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tests.e2e.processes import recsvc, recsvc_train
-from tests.unit.training.builders import two_tastes, write
+from tests.unit.training.builders import Line, two_tastes, write
 
 
 @pytest.fixture
@@ -159,3 +160,131 @@ def test_a_short_history_starts_a_shop_but_replaces_no_judged_model(
     assert not first["metrics"]["judged"]
     assert "too little history" in refused["stderr"]
     assert current(tmp_path) == before
+
+
+def shopping(days: int, start: int = 0) -> list[Line]:
+    """Everybody buys three of their taste every fifth day; some things are never bought twice."""
+    return [
+        (
+            f"c{who}",
+            f"{taste}-{(who * 5 + day // 5 * pick) % 12:02d}",
+            float(start + day) + who / 50,
+        )
+        for who in range(30)
+        for taste in ["tea" if who % 2 else "nut"]
+        for day in range(0, days, 5)
+        for pick in range(3)
+    ]
+
+
+PAST = [*shopping(100), ("only-in-past", "tea-01", 50.0)]
+LATER = [*shopping(10, start=100), ("only-later", "nut-01", 101.0), ("c1", "novelty", 102.0)]
+
+
+def evaluate(folder: Path, past: list[Line], later: list[Line] | None) -> Path:
+    """Evaluate in a process; return the folder of results."""
+    folder.mkdir()
+    held_out = [] if later is None else ["--holdout", str(write(folder / "later.csv", later))]
+    words = ("--purchases", str(write(folder / "past.csv", past)), *held_out)
+    recsvc_train(
+        *("evaluate", *words, "--consents", "assume-granted", "--horizon", "10d", "--windows", "2"),
+        *("--out", str(folder / "out")),
+        data_dir=folder,
+    )
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return evaluate(tmp_path_factory.mktemp("evaluate") / "given", PAST, LATER)
+
+
+def predicted(out: Path) -> pl.DataFrame:
+    return pl.read_parquet(out / "predictions.parquet")
+
+
+def told(out: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((out / "metrics.json").read_bytes())
+    return loaded
+
+
+def test_predictions_are_ranked_from_one_without_gaps(evaluated: Path) -> None:
+    """At most twenty of each slate, best first, no item twice."""
+    found = predicted(evaluated)
+    lists = found.group_by("customer_id", "slate").agg(
+        pl.col("rank"),
+        pl.col("item_id").n_unique().alias("items"),
+        (pl.col("score").diff().drop_nulls() <= 0).all().alias("descending"),
+    )
+
+    assert found.columns == ["customer_id", "slate", "rank", "item_id", "score"]
+    assert set(found["slate"]) == {"for_you", "discover", "buy_again"}
+    assert all(ranks == list(range(1, len(ranks) + 1)) for ranks in lists["rank"].to_list())
+    assert found["rank"].max() == 20
+    assert (lists["items"] == lists["rank"].list.len()).all()
+    assert lists["descending"].all()
+
+
+def test_predictions_are_of_the_customers_of_the_holdout(evaluated: Path) -> None:
+    """Own purchases never stand in `discover`, and nothing else in `buy_again`."""
+    found = predicted(evaluated)
+    bought = pl.DataFrame(PAST, schema=["customer_id", "item_id", "day"], orient="row").lazy()
+    known = found.filter(pl.col("customer_id") != "only-later").lazy()
+    own = known.join(bought, on=["customer_id", "item_id"], how="semi").collect()
+    new = known.join(bought, on=["customer_id", "item_id"], how="anti").collect()
+
+    assert set(found["customer_id"]) == {customer for customer, _, _ in LATER}
+    assert "discover" not in set(own["slate"])
+    assert "buy_again" not in set(new["slate"])
+    assert set(own["slate"]) | set(new["slate"]) == {"for_you", "discover", "buy_again"}
+
+
+def test_who_is_in_the_holdout_only_is_counted_and_not_judged(evaluated: Path) -> None:
+    """They are shown what is popular, without a taste of their own; novelties are not judged."""
+    holdout = told(evaluated)["holdout"]
+    shown = predicted(evaluated).filter(pl.col("customer_id") == "only-later")
+
+    assert (holdout["given"], holdout["customers"], holdout["customers_unknown"]) == (True, 30, 1)
+    assert holdout["lines_unknown"] == 2
+    assert holdout["slates"]["for_you"]["customers"] == 30
+    assert set(shown["slate"]) == {"for_you", "discover"}
+
+
+def test_every_model_is_measured_on_the_holdout(evaluated: Path) -> None:
+    """The published one among them, each with an interval; and a report for people."""
+    findings = told(evaluated)
+    for_you = findings["holdout"]["slates"]["for_you"]
+    measured = {found["model"]["name"]: found["metrics"]["ndcg@10"] for found in for_you["models"]}
+
+    assert findings["slates"]["for_you"]["choice"]["winner"] in measured
+    assert {"popularity", "als", "ease", "personal_frequency"} <= set(measured)
+    assert all(0 <= each["low"] <= each["mean"] <= each["high"] <= 1 for each in measured.values())
+    assert (evaluated / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
+
+
+def test_what_is_bought_in_the_holdout_changes_no_prediction(
+    tmp_path: Path, evaluated: Path
+) -> None:
+    """Other items, times and amounts of the same customers: equal rankings, other figures."""
+    others = [(who, "nut-03", day + 7) for who, _, day in LATER]
+    out = evaluate(tmp_path / "other", PAST, others)
+
+    assert predicted(out).equals(predicted(evaluated))
+    assert told(out)["slates"] == told(evaluated)["slates"]
+    assert told(out)["holdout"] != told(evaluated)["holdout"]
+
+
+def test_without_a_holdout_the_last_horizon_is_held_out(tmp_path: Path, evaluated: Path) -> None:
+    """As if it had been given in a file of its own, but for the customers and items it adds."""
+    everything = [*PAST, *shopping(10, start=100)]
+    holdout = told(evaluate(tmp_path / "split", everything, None))["holdout"]
+
+    assert (holdout["given"], holdout["customers"], holdout["customers_unknown"]) == (False, 30, 0)
+
+
+def test_an_evaluation_publishes_nothing(evaluated: Path) -> None:
+    """Three files, and no model."""
+    written = {file.name for file in evaluated.iterdir()}
+
+    assert written == {"metrics.json", "predictions.parquet", "report.html"}
+    assert not (evaluated.parent / "models" / "default" / "CURRENT").exists()

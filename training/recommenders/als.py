@@ -1,62 +1,73 @@
-"""Matrix factorization of implicit feedback by alternating least squares.
+"""Matrix factorization of implicit feedback by alternating least squares (iALS).
 
 Hu, Koren, Volinsky 2008; the size of the factors and of the regularization matter more than
 anything else (Rendle et al. 2021, "Revisiting the Performance of iALS").
 """
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from scipy import sparse
-from threadpoolctl import threadpool_limits
 
-from training.interactions import Floats, Interactions, Rows, for_implicit
-from training.recommenders.decay import magnitude, recency
+from training.history import Floats, Rows, decay
+from training.past import Past
+
+USUAL_ITEMS = 250.0  # per customer, where the regularization is what it says
 
 
 @dataclass(frozen=True, slots=True)
 class FittedAls:
+    items: Rows  # (columns,)
     customer_factors: Floats  # (customers, factors)
-    item_factors: Floats  # (items, factors)
+    item_factors: Floats  # (columns, factors)
 
     def score(self, customers: Rows) -> Floats:
-        # One BLAS thread: with more, the last bits depend on how many there are.
-        with threadpool_limits(1, "blas"):
-            return self.customer_factors[customers] @ self.item_factors.T
+        scores: Floats = self.customer_factors[customers] @ self.item_factors.T
+        return scores
 
 
 @dataclass(frozen=True, slots=True)
 class Als:
-    """Confidence grows with the logarithm of what a customer's purchases of an item weigh."""
+    """Confidence grows with the logarithm of a customer's (decayed) orders of an item.
+
+    The regularization shrinks with what customers of the shop buy, so that the factors of small
+    shops survive.
+    """
 
     seed: int
+    half_life_days: float = inf
     factors: int = 128
-    iterations: int = 8
+    regularization: float = 30.0
     alpha: float = 2.0
-    regularization_per_item: float = 0.1
-    half_life_days: float = 365.0
+    iterations: int = 8
+    least_weight: float = 0.03  # what is too long ago to cost time
 
-    def fit(self, interactions: Interactions) -> FittedAls:
-        weights = recency(interactions, self.half_life_days) * magnitude(interactions)
-        confidence = interactions.matrix(weights)
-        confidence.data = np.log1p(confidence.data)
-        with threadpool_limits(1, "blas"):
-            model = self.factorize(for_implicit(confidence))
-        return FittedAls(model.user_factors, model.item_factors)
-
-    def factorize(self, confidence: sparse.csr_matrix) -> AlternatingLeastSquares:
-        customers, items = confidence.shape
+    def fit(self, past: Past) -> FittedAls:
+        weights = past.pairs.add_up(decay(past.history.ages(), self.half_life_days))
+        weights[weights < self.least_weight] = 0
+        confidence = for_implicit(past.pairs.matrix(np.log1p(weights))[:, past.head])
+        confidence.eliminate_zeros()
         model = AlternatingLeastSquares(
-            factors=min(self.factors, customers, items),
-            regularization=self.regularization(confidence.nnz / customers),
+            factors=max(min(self.factors, *confidence.shape), 1),
+            regularization=self.scaled_regularization(confidence),
             alpha=self.alpha,
             iterations=self.iterations,
             random_state=self.seed,
+            num_threads=1,  # see `parallel`
         )
         model.fit(confidence, show_progress=False)
-        return model
+        factors = np.asarray(model.user_factors), np.asarray(model.item_factors)
+        return FittedAls(past.head, *factors)
 
-    def regularization(self, items_per_customer: float) -> float:
-        """Scale with what a customer has bought, so that the factors of small shops survive."""
-        return max(self.regularization_per_item * items_per_customer, 0.01)
+    def scaled_regularization(self, confidence: sparse.csr_matrix) -> float:
+        active = max(int(np.count_nonzero(np.diff(confidence.indptr))), 1)
+        share = min(confidence.nnz / active / USUAL_ITEMS, 1.0)
+        return max(self.regularization * share, 0.01)
+
+
+def for_implicit(matrix: sparse.csr_array) -> sparse.csr_matrix:
+    """Return the matrix in the form that `implicit` reads: its class, and 32-bit indices."""
+    parts = (matrix.data, matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32))
+    return sparse.csr_matrix(parts, shape=matrix.shape)

@@ -1,8 +1,8 @@
 """Co-purchase: items that are in one order more often than chance would have it.
 
-A softened lift, c(a,b) / ((c(a) + shrinkage)·(c(b) + shrinkage))^softness, where c counts
-orders. With a softness of 1 it is the lift, which lists curiosities beside every much bought
-item; with 0.5 the cosine, which lists what is much bought beside everything.
+A softened lift, c(a,b) / ((c(a) + shrinkage)·(c(b) + shrinkage)^softness), where c counts orders:
+the shrunk chance of b in an order with a, over a power of b's own. With a softness of 1 it is the
+lift, which lists curiosities beside every much bought item; with 0, what is much bought.
 """
 
 from dataclasses import dataclass
@@ -10,30 +10,62 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from training.interactions import Interactions
-from training.recommenders.item_neighbours import heaviest
-from training.recommenders.neighbour_lists import NeighbourLists, nearest_columns, scaled
+from training.history import Floats, History, Rows
+from training.past import Past
+from training.recommenders.item_neighbours import FittedNeighbours, most_bought
+from training.recommenders.neighbour_lists import BLOCK, NeighbourLists, joined, nearest
 
 
 @dataclass(frozen=True, slots=True)
 class CoPurchase:
-    k: int = 50
-    shrinkage: float = 20.0
-    softness: float = 0.6
-    max_items: int = 200  # per order: a stock delivery is no basket
+    """The items of a customer's last orders vote, those of older orders less."""
 
-    def fit(self, interactions: Interactions) -> NeighbourLists:
-        baskets = heaviest(order_matrix(interactions), self.max_items)
-        counts = np.bincount(baskets.indices, minlength=baskets.shape[1])
-        factors = (counts + self.shrinkage) ** -self.softness
-        return nearest_columns(scaled(baskets, factors), self.k)
+    last_orders: int = 6
+    order_decay: float = 0.8
+    neighbours: int = 100
+    shrinkage: float = 10.0
+    softness: float = 0.5
+    largest_order: int = 100  # a stock delivery is no basket
+    column_limit: int = 4000
+
+    def fit(self, past: Past) -> FittedNeighbours:
+        kept = most_bought(past, self.column_limit)
+        lists = self.lists(past.history, kept)
+        return FittedNeighbours(kept, self.tastes(past.history, kept), lists, lists.matrix())
+
+    def lists(self, history: History, items: Rows) -> NeighbourLists:
+        """Return what some items share orders with, among them."""
+        orders = self.orders(history, items)
+        counts = np.diff(orders.indptr) + self.shrinkage
+        by_order = sparse.csr_array(orders)
+        parts = []
+        for start in range(0, len(items), BLOCK):
+            together = (orders[:, start : start + BLOCK].T @ by_order).toarray()
+            lift = together / (counts[start : start + BLOCK, None] * counts**self.softness)
+            parts.append(nearest(lift.astype(np.float32), self.neighbours, start))
+        return joined(parts, len(items), self.neighbours)
+
+    def orders(self, history: History, items: Rows) -> sparse.csc_array:
+        """Return which of the items each order holds: ones, orders × items."""
+        _, rows, sizes = np.unique(history.orders, return_inverse=True, return_counts=True)
+        columns = columns_of(items, history.items_total)[history.items]
+        used = (columns >= 0) & (sizes[rows] <= self.largest_order)
+        ones = np.ones(int(used.sum()), np.float32)
+        shape = (len(sizes), len(items))
+        return sparse.coo_array((ones, (rows[used], columns[used])), shape=shape).tocsc()
+
+    def tastes(self, history: History, items: Rows) -> sparse.csr_array:
+        ages = history.order_ages()
+        columns = columns_of(items, history.items_total)[history.items]
+        used = (ages < self.last_orders) & (columns >= 0)
+        weights: Floats = (self.order_decay ** ages[used]).astype(np.float32)
+        where = (history.customers[used], columns[used])
+        shape = (history.customers_total, len(items))
+        return sparse.coo_array((weights, where), shape=shape).tocsr()
 
 
-def order_matrix(interactions: Interactions) -> sparse.csr_array:
-    """Return which items each order holds: ones, orders × items."""
-    _, rows = np.unique(interactions.orders, return_inverse=True)
-    ones = np.ones(len(rows), dtype=np.float32)
-    shape = (int(rows.max()) + 1 if len(rows) else 0, interactions.shape[1])
-    matrix = sparse.coo_array((ones, (rows, interactions.items)), shape=shape).tocsr()
-    matrix.sort_indices()
-    return matrix
+def columns_of(items: Rows, items_total: int) -> Rows:
+    """Return each item's place among `items`, −1 where it is not there."""  # (items_total,)
+    columns = np.full(items_total, -1)
+    columns[items] = np.arange(len(items))
+    return columns

@@ -3,62 +3,80 @@
 from dataclasses import dataclass
 
 import numpy as np
-from implicit.nearest_neighbours import all_pairs_knn
-from numpy.typing import NDArray
 from scipy import sparse
 
-from training.interactions import Floats, Rows, for_implicit
-from training.ranking import NOTHING
+from training.grouped import NOTHING
+from training.history import Flags, Floats, Rows
+
+BLOCK = 512  # columns compared with all others at once
 
 
 @dataclass(frozen=True, slots=True)
 class NeighbourLists:
-    """Each item's neighbours, closest first, none of them itself, all above zero.
+    """Each column's neighbours, closest first, none of them itself, all above zero.
 
-    A short list ends in items of −1 and scores of 0.
+    A short list ends in columns of NOTHING and scores of 0.
     """
 
-    items: Rows  # (items, k)
-    scores: Floats  # (items, k)
+    columns: Rows  # (columns, k)
+    scores: Floats  # (columns, k)
 
     @property
-    def listed(self) -> NDArray[np.bool_]:
-        return np.asarray(self.items != NOTHING)
+    def listed(self) -> Flags:
+        return np.asarray(self.columns != NOTHING)
 
     @property
-    def offsets(self) -> NDArray[np.int64]:
+    def offsets(self) -> Rows:
         """Return where each list begins among all entries, and where the last one ends."""
         return np.concatenate([[0], np.cumsum(self.listed.sum(axis=1, dtype=np.int64))])
 
     def matrix(self) -> sparse.csr_array:
-        """Return items × items; row r holds the neighbours of item r."""
-        listed = self.listed
-        size = len(self.items)
-        entries = (self.scores[listed], self.items[listed], self.offsets)
+        """Return columns × columns; row r holds the neighbours of column r."""
+        size = len(self.columns)
+        entries = (self.scores[self.listed], self.columns[self.listed], self.offsets)
         similarity: sparse.csr_array = sparse.csr_array(entries, shape=(size, size))
         similarity.sort_indices()
         return similarity
 
-
-def nearest_columns(weighted: sparse.csr_array, k: int) -> NeighbourLists:
-    """Return for each column the k others of greatest inner product."""
-    size = weighted.shape[1]
-    if weighted.nnz == 0:
-        return NeighbourLists(np.zeros((size, 0), np.int32), np.zeros((size, 0), np.float32))
-    # One more than k, for a column is its own nearest.
-    found = all_pairs_knn(for_implicit(weighted), k + 1, show_progress=False)
-    items, scores = found.col.reshape(size, k + 1), found.data.reshape(size, k + 1)
-    scores = np.where(items == np.arange(size)[:, None], 0.0, scores)  # itself goes last
-    by_item = np.argsort(items, axis=1)
-    by_score = np.argsort(-np.take_along_axis(scores, by_item, axis=1), axis=1, kind="stable")
-    order = np.take_along_axis(by_item, by_score, axis=1)[:, :k]
-    scores = np.take_along_axis(scores, order, axis=1).astype(np.float32)
-    items = np.where(scores > 0, np.take_along_axis(items, order, axis=1), NOTHING)
-    return NeighbourLists(items.astype(np.int32), np.maximum(scores, 0.0))
+    def among(self, items: Rows, items_total: int) -> "NeighbourLists":
+        """Return lists of items for all items, from lists of columns that stand for `items`."""
+        columns = np.full((items_total, self.columns.shape[1]), NOTHING, np.int64)
+        scores = np.zeros((items_total, self.columns.shape[1]), np.float32)
+        columns[items] = np.where(self.listed, items[np.maximum(self.columns, 0)], NOTHING)
+        scores[items] = self.scores
+        return NeighbourLists(columns, scores)
 
 
-def scaled(matrix: sparse.csr_array, columns: Floats) -> sparse.csr_array:
-    """Multiply each column by its factor."""
-    result = matrix.astype(np.float64)
-    result.data *= columns[result.indices]
-    return result
+def nearest_columns(matrix: sparse.csr_array, k: int, shrinkage: float) -> NeighbourLists:
+    """Return for each column the k others of greatest cosine, shrunk by a constant."""
+    by_column = sparse.csc_array(matrix).astype(np.float32)
+    by_row = sparse.csr_array(by_column)
+    lengths = np.sqrt(np.asarray(by_column.multiply(by_column).sum(axis=0)).ravel())
+    parts = []
+    for start in range(0, by_column.shape[1], BLOCK):
+        products = (by_column[:, start : start + BLOCK].T @ by_row).toarray()
+        products /= lengths[start : start + BLOCK, None] * lengths[None, :] + shrinkage + 1e-12
+        parts.append(nearest(products, k, start))
+    return joined(parts, by_column.shape[1], k)
+
+
+def nearest(block: Floats, k: int, start: int) -> NeighbourLists:
+    """Rank a block of similarities; row r is column start + r, which is not its own neighbour."""
+    rows = np.arange(len(block))
+    block[rows, start + rows] = 0
+    k = min(k, block.shape[1])
+    chosen = np.sort(np.argpartition(-block, k - 1, axis=1)[:, :k], axis=1)
+    scores = np.take_along_axis(block, chosen, axis=1)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    scores = np.take_along_axis(scores, order, axis=1)
+    columns = np.take_along_axis(chosen, order, axis=1)
+    return NeighbourLists(np.where(scores > 0, columns, NOTHING), np.maximum(scores, 0))
+
+
+def joined(parts: list[NeighbourLists], columns: int, k: int) -> NeighbourLists:
+    if not parts:
+        return NeighbourLists(np.zeros((columns, k), np.int64), np.zeros((columns, k), np.float32))
+    return NeighbourLists(
+        np.concatenate([part.columns for part in parts]),
+        np.concatenate([part.scores.astype(np.float32) for part in parts]),
+    )

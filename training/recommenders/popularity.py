@@ -1,28 +1,49 @@
-"""Popularity: in how many orders an item was, recent ones counting more; the same for everybody."""
+"""Popularity: the share of active customers who bought an item lately; the same for everybody."""
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
-from training.interactions import Floats, Interactions, Rows
-from training.recommenders.decay import recency
+from training.history import Floats, History, Rows
+from training.past import Past
+
+LISTED = 2_000  # beyond these nothing is popular
 
 
 @dataclass(frozen=True, slots=True)
-class FittedPopularity:
-    item_scores: Floats  # (items,)
+class SameForAll:
+    items: Rows  # (columns,)
+    values: Floats  # (columns,)
 
     def score(self, customers: Rows) -> Floats:
-        return np.tile(self.item_scores, (len(customers), 1))
+        return np.tile(self.values, (len(customers), 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Popularity:
-    """A `half_life_days` of months ranks by the long run; one of days, by what sells now."""
+    """Looks at the last `window_days`: all of the past by default."""
 
-    half_life_days: float
+    window_days: float = inf
 
-    def fit(self, interactions: Interactions) -> FittedPopularity:
-        weights = recency(interactions, self.half_life_days)
-        counts = np.bincount(interactions.items, weights, minlength=interactions.shape[1])
-        return FittedPopularity(counts.astype(np.float32))
+    def fit(self, past: Past) -> SameForAll:
+        return best_of(buyer_share(past.history, 0.0, self.window_days), past.head)
+
+
+def best_of(values: Floats, head: Rows) -> SameForAll:
+    """Keep the head's greatest values."""
+    kept = np.sort(head[np.argsort(-values[head], kind="stable")[:LISTED]])
+    return SameForAll(kept, values[kept])
+
+
+def buyer_share(history: History, least_age: float, most_age: float) -> Floats:
+    """Divide each item's distinct buyers of an age in (least, most] by the customers active then.
+
+    A `least_age` of 0 includes the present.
+    """  # (items_total,)
+    ages = history.ages()
+    inside = (ages <= most_age) & ((ages > least_age) | (least_age == 0))
+    buyers = np.unique(history.customers[inside] * history.items_total + history.items[inside])
+    active = max(len(np.unique(history.customers[inside])), 1)
+    counts = np.bincount(buyers % max(history.items_total, 1), minlength=history.items_total)
+    return (counts / active).astype(np.float32)

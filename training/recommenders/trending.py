@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.interactions import Floats, Interactions
-from training.recommenders.popularity import FittedPopularity
+from training.history import Floats, History, Rows
+from training.past import Past
+from training.recommenders.popularity import SameForAll
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +20,20 @@ class Trending:
     window_days: float = 14.0
     prior: float = 5.0
 
-    def fit(self, interactions: Interactions) -> FittedPopularity:
-        windows = (interactions.ages / self.window_days).astype(np.int64)  # 0 is now
-        recent = (windows == 0) & interactions.timed
-        now = buyers(interactions.only(recent), windows[recent])
-        before = buyers(interactions.only(~recent), windows[~recent])
+    def fit(self, past: Past) -> SameForAll:
+        history = past.history
+        windows = (history.ages() / self.window_days).astype(np.int64)  # 0 is now
+        recent = (windows == 0) & history.timed
+        now = buyers(history, windows, recent)
+        before = buyers(history, windows, ~recent)
         expected = before * (now.sum() / max(float(before.sum()), 1.0))
         surplus = (now - expected) / np.sqrt(expected + self.prior)
-        return FittedPopularity(surplus.astype(np.float32))
+        return SameForAll(np.arange(history.items_total), surplus.astype(np.float32))
 
 
-def buyers(interactions: Interactions, windows: np.typing.NDArray[np.int64]) -> Floats:
+def buyers(history: History, windows: Rows, counted: np.typing.NDArray[np.bool_]) -> Floats:
     """Count each item's customers, once per window: a loyal one counts as often as a new one."""
-    customers, items = interactions.shape
-    pairs = windows * customers + interactions.customers
-    distinct = np.unique(pairs * items + interactions.items) % max(items, 1)
+    customers, items = history.shape
+    pairs = windows[counted] * customers + history.customers[counted]
+    distinct = np.unique(pairs * items + history.items[counted]) % max(items, 1)
     return np.bincount(distinct, minlength=items).astype(np.float32)

@@ -5,14 +5,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from recsvc.domain.identity import CustomerHasher, Secret
 from recsvc.domain.ids import ShopName
 from training.consents import AssumeGranted, Permission
+from training.history import History
 from training.ingest import Purchases, Request, read_purchases
 from training.interactions import Interactions, from_lines
+from training.past import Past, past_of
 from training.progress import SILENT
+from training.ranker import Boosting
+from training.settings import Settings
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FIRST_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -50,6 +55,25 @@ def interactions(bought: Iterable[Line], **columns: Sequence[Any]) -> Interactio
     return from_lines(lines(bought, **columns), timed=True)
 
 
+def history(bought: Iterable[Line], **columns: Sequence[Any]) -> History:
+    return interactions(bought, **columns).history
+
+
+def past(bought: Iterable[Line], **columns: Sequence[Any]) -> Past:
+    return past_of(history(bought, **columns))
+
+
+def quick(seed: int = 3, horizon_days: float = 10, **changes: Any) -> Settings:
+    """Return settings of few windows and rounds."""
+    few = {
+        "judged_windows": 2,
+        "older_windows": 1,
+        "final_seeds": 1,
+        "boosting": Boosting(rounds=5),
+    }
+    return Settings(seed, horizon_days, **{**few, **changes})
+
+
 def two_tastes(customers: int = 20, visits: int = 12) -> list[Line]:
     """Half of the customers buy only `tea-*`, half only `nut-*`, three things a visit."""
     return [
@@ -68,6 +92,16 @@ def checkerboard(size: int = 12) -> list[Line]:
         for i in range(size)
         for j in range(size)
         if (i + j) % 2 == 0 and j != (i + 2) % size
+    ]
+
+
+def new_tastes(customers: int = 40, items: int = 30, bought: int = 20) -> list[Line]:
+    """Half of the customers buy only `a*`, half only `b*`, and nobody anything twice."""
+    rng = np.random.default_rng(5)
+    return [
+        (f"c{customer}", f"{'ab'[customer % 2]}{item:02d}", float(day))
+        for customer in range(customers)
+        for day, item in enumerate(rng.permutation(items)[:bought])
     ]
 
 

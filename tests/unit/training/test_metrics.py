@@ -2,39 +2,109 @@
 
 import numpy as np
 import pytest
-from scipy import sparse
 
 from recsvc.domain.slates import CustomerSlate
-from training.metrics import hits_of, judge, mean_and_error
+from tests.unit.training.builders import history
+from training.findings import METRICS
+from training.metrics import (
+    estimate,
+    every_metric,
+    hit_rate,
+    hits_of,
+    mean_of,
+    ndcg,
+    recall,
+    reciprocal_rank,
+    resamples,
+)
+from training.pairs import pairs_of
 from training.ranking import NOTHING, best, shown_by
-from training.selection import winner
+from training.truth import truth_of, truths_of
+
+FOUND = np.array([[False, True, False, True]])  # second and fourth of four ranks
 
 
-def test_ndcg_recall_and_hit_rate_by_hand() -> None:
-    """Found at the first and third of three ranks, of three that could be found."""
-    hits = np.array([[True, False, True]])
-    judgement = judge(hits, np.array([3]))
+def test_ndcg_by_hand() -> None:
+    """Gains at ranks 2 and 4, divided by those of three hits in the first three places."""
     ideal = 1 + 1 / np.log2(3) + 1 / np.log2(4)
+    gained = 1 / np.log2(3) + 1 / np.log2(5)
 
-    assert judgement.ndcg[0] == pytest.approx((1 + 1 / np.log2(4)) / ideal)
-    assert judgement.recall[0] == pytest.approx(2 / 3)
-    assert judgement.hit[0] == 1.0
-
-
-def test_a_customer_with_nothing_to_find_is_not_judged() -> None:
-    """No truth is no failure."""
-    judgement = judge(np.zeros((1, 3), dtype=bool), np.array([0]))
-
-    assert np.isnan([judgement.ndcg[0], judgement.recall[0], judgement.hit[0]]).all()
-    assert np.isnan(mean_and_error(judgement.ndcg)).all()
+    assert ndcg(FOUND, np.array([3]), 10)[0] == pytest.approx(gained / ideal)
 
 
-def test_hits_are_looked_up_by_row() -> None:
-    """Another row's truth, and the fill of a short list, are no hits."""
-    truth = sparse.csr_array(np.array([[0, 1, 0], [1, 0, 0]], dtype=np.float32))
-    top = np.array([[1, 0, -1], [1, 0, -1]], dtype=np.int32)
+def test_ndcg_of_a_full_list_is_one_however_much_there_is_to_find() -> None:
+    """The ideal has no more hits than the list has places."""
+    assert ndcg(np.ones((1, 5), dtype=bool), np.array([30]), 5)[0] == pytest.approx(1)
 
-    assert hits_of(top, truth).tolist() == [[True, False, False], [False, True, False]]
+
+@pytest.mark.parametrize(
+    ("relevant", "k", "expected"), [(3, 10, 2 / 3), (3, 2, 1 / 2), (2, 4, 1.0), (9, 4, 2 / 4)]
+)
+def test_recall_is_hits_of_what_the_list_could_hold(relevant: int, k: int, expected: float) -> None:
+    """Divided by min(k, relevant)."""
+    assert recall(FOUND, np.array([relevant]), k)[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("k", "hit", "rank"), [(1, 0.0, 0.0), (2, 1.0, 0.5), (4, 1.0, 0.5)])
+def test_hit_rate_and_reciprocal_rank_by_hand(k: int, hit: float, rank: float) -> None:
+    """The first hit stands at place two."""
+    assert hit_rate(FOUND, k).tolist() == [hit]
+    assert reciprocal_rank(FOUND, k).tolist() == [rank]
+
+
+def test_every_metric_is_told_at_every_cutoff() -> None:
+    """The names of metrics.json, in the same order of customers."""
+    found = every_metric(np.array([[True], [False]]), np.array([1, 1]))
+
+    assert sorted(found) == sorted(METRICS)
+    assert {tuple(values) for values in found.values()} == {(1.0, 0.0)}
+
+
+def test_hits_are_looked_up_by_customer() -> None:
+    """Another customer's truth, and the fill of a short list, are no hits."""
+    truth = truth_of(np.array([0 * 3 + 1, 1 * 3 + 0]), 2, 3)
+    ranked = np.array([[1, 0, NOTHING], [1, 0, NOTHING]])
+
+    assert hits_of(truth, np.array([0, 1]), ranked).tolist() == [
+        [True, False, False],
+        [False, True, False],
+    ]
+
+
+def test_a_mean_comes_with_its_standard_error() -> None:
+    """Nobody has no mean; of one customer the error cannot be told."""
+    found = mean_of(np.array([0.0, 1.0]))
+
+    assert (found.mean, found.error, found.customers) == (0.5, pytest.approx(0.5), 2)
+    assert np.isnan(mean_of(np.zeros(0)).mean)
+    assert mean_of(np.ones(1)).error == np.inf
+
+
+def test_the_bootstrap_interval_is_that_of_the_mean() -> None:
+    """About two standard errors to each side; equal values leave no doubt."""
+    rng = np.random.default_rng(1)
+    values, weights = rng.random(400), resamples(400, rng)
+    found = estimate(values, weights)
+
+    assert found.high - found.low == pytest.approx(4 * found.error, rel=0.1)
+    assert estimate(np.ones(400), weights).low == pytest.approx(1)
+
+
+def test_an_estimate_of_nobody_is_no_number() -> None:
+    """A slice may be empty: where everybody has as many orders, nobody has few."""
+    found = estimate(np.zeros(0), resamples(0, np.random.default_rng(1)))
+
+    assert np.isnan([found.mean, found.low, found.high]).all()
+
+
+def test_each_slate_has_its_own_truth() -> None:
+    """What was had before is for `buy_again`, what was not for `discover`, and all `for_you`."""
+    known = pairs_of(history([("c", "i", 0.0), ("d", "j", 0.0)]))
+    truths = truths_of(known, np.array([0, 0, 0]), np.array([0, 1, 1]))
+
+    assert truths[CustomerSlate.FOR_YOU].keys.tolist() == [0, 1]
+    assert truths[CustomerSlate.DISCOVER].keys.tolist() == [1]
+    assert truths[CustomerSlate.BUY_AGAIN].keys.tolist() == [0]
 
 
 @pytest.mark.parametrize("items", [1, 5, 200, 5000])
@@ -57,17 +127,3 @@ def test_what_a_slate_may_not_show_is_dropped_not_ranked_low() -> None:
     assert tops[CustomerSlate.FOR_YOU].items.tolist() == [[0, 1, 2]]
     assert tops[CustomerSlate.DISCOVER].items.tolist() == [[1, 2, NOTHING]]
     assert tops[CustomerSlate.BUY_AGAIN].items.tolist() == [[0, NOTHING, NOTHING]]
-
-
-def test_only_a_clear_winner_replaces_the_default() -> None:
-    """More than one standard error of the paired difference."""
-    rng = np.random.default_rng(1)
-    default = rng.random((100, 10)) < 0.5
-    noise = rng.random((100, 10)) < 0.5
-    relevant = np.full(100, 10)
-    same, better = judge(default, relevant), judge(np.ones((100, 10), dtype=bool), relevant)
-    worse = judge(default & noise, relevant)
-
-    assert winner({"default": same, "worse": worse}, "default") == "default"
-    assert winner({"default": same, "equal": same}, "default") == "default"
-    assert winner({"default": same, "better": better, "worse": worse}, "default") == "better"

@@ -9,17 +9,26 @@ import pytest
 from recsvc.domain.ids import CustomerId
 from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.model.artifact import Artifact
-from tests.unit.training.builders import HASHER, Line, checkerboard, lines, two_tastes
+from tests.unit.training.builders import (
+    HASHER,
+    Line,
+    checkerboard,
+    lines,
+    new_tastes,
+    quick,
+    two_tastes,
+)
 from training.catalogue import Catalogue
 from training.consents import AssumeGranted, Permission, PermittedIds
 from training.errors import NotPublishable
 from training.ingest import Purchases
-from training.pipeline import Plan, Trained, train
+from training.line_up import competing
+from training.pipeline import Trained, train
 from training.progress import SILENT
 from training.report import IngestReport
 from training.settle import TRAININGS, settle
 
-PLAN = Plan(seed=3, horizon_days=10)
+QUICK = quick()
 
 
 def purchases(bought: Iterable[Line], *, timed: bool = True) -> Purchases:
@@ -27,7 +36,7 @@ def purchases(bought: Iterable[Line], *, timed: bool = True) -> Purchases:
 
 
 def trained(bought: Iterable[Line], catalogue: Catalogue | None = None, **how: bool) -> Trained:
-    return train(purchases(bought, **how), catalogue or Catalogue(), HASHER, PLAN, SILENT)
+    return train(purchases(bought, **how), catalogue or Catalogue(), HASHER, QUICK, SILENT)
 
 
 def slate_of(artifact: Artifact, slate: CustomerSlate, customer: str) -> list[tuple[str, int, int]]:
@@ -67,7 +76,7 @@ def test_discover_finds_the_missing_square_first() -> None:
 @pytest.mark.parametrize("slate", CustomerSlate)
 def test_a_reason_always_names_an_item_of_the_customers_own(slate: CustomerSlate) -> None:
     """In every list of every customer."""
-    bought = two_tastes()
+    bought = new_tastes()
     artifact = trained(bought).artifact
     named = [
         (customer, artifact.item_ids[because])
@@ -81,31 +90,51 @@ def test_a_reason_always_names_an_item_of_the_customers_own(slate: CustomerSlate
     ] == []
 
 
-def test_the_shares_of_each_slate_are_judged_against_popularity() -> None:
-    """Figures of every competitor, and the one that is published."""
-    metrics = trained(two_tastes()).evaluation.metrics
-    for_you = metrics["slates"]["for_you"]
-    chosen = for_you["recommenders"][for_you["chosen"]]
+def test_reasons_are_counted_and_looked_up_anew() -> None:
+    """Every named item was found in its customer's history."""
+    reasons = trained(new_tastes()).findings.reasons
 
-    assert metrics["judged"]
-    assert chosen["ndcg@10"] > for_you["recommenders"]["popularity"]["ndcg@10"]
+    assert set(reasons) == set(CustomerSlate)
+    assert sum(count.named for count in reasons.values()) > 0
+    assert all(count.named == count.named_in_history for count in reasons.values())
+
+
+def test_the_published_model_is_judged_beside_every_simple_one() -> None:
+    """Figures of every competitor on every judged window, and the one that is published."""
+    findings = trained(two_tastes()).findings
+    for_you = findings.slates["for_you"]
+    quality = {found.model.name: found.relative for found in for_you.models}
+
+    assert findings.judged
+    assert set(competing(CustomerSlate.FOR_YOU)) <= set(quality)
+    assert quality[for_you.choice.winner] > quality["popularity"]
 
 
 def test_a_shop_without_repeats_recommends_what_is_new() -> None:
-    """Where nothing is bought twice, `for_you` is not what one has."""
-    rng = np.random.default_rng(5)
-    bought = [
-        (f"c{customer}", f"{'ab'[customer % 2]}{item:02d}", float(day))
-        for customer in range(40)
-        for day, item in enumerate(rng.permutation(30)[:20])
-    ]
-    result = trained(bought)
-    own = bought_by(bought, "c7")
-    first = [item for item, _, _ in slate_of(result.artifact, CustomerSlate.FOR_YOU, "c7")][:10]
+    """Where nothing is bought twice, `for_you` is what `discover` is, and of one's own taste."""
+    result = trained(new_tastes())
+    for_you, discover = (
+        slate_of(result.artifact, slate, "c7")
+        for slate in (CustomerSlate.FOR_YOU, CustomerSlate.DISCOVER)
+    )
+    first = [item for item, _, _ in for_you][:10]
 
-    assert result.evaluation.metrics["slates"]["for_you"]["chosen"] == "new_taste_blend"
-    assert own.isdisjoint(first)
+    assert for_you == discover
+    assert bought_by(new_tastes(), "c7").isdisjoint(first)
     assert {item[0] for item in first} == {"b"}
+
+
+def test_where_nothing_is_bought_twice_buy_again_is_unjudged_and_says_so() -> None:
+    """It is published all the same: own purchases, the latest first."""
+    result = trained(new_tastes())
+    choice = result.findings.slates["buy_again"].choice
+    listed = [item for item, _, _ in slate_of(result.artifact, CustomerSlate.BUY_AGAIN, "c7")]
+    newest_first = [item for who, item, _ in reversed(new_tastes()) if who == "c7"]
+
+    assert (choice.judged, choice.winner) == (False, "decayed_personal")
+    assert "nothing is bought twice" in choice.reason
+    assert "repeats" in result.findings.switched_off
+    assert listed == newest_first
 
 
 @pytest.mark.parametrize(
@@ -116,8 +145,9 @@ def test_a_shop_without_repeats_recommends_what_is_new() -> None:
         [(f"c{n}", "i", float(n)) for n in range(30)],
         [("c", f"i{n}", float(n)) for n in range(30)],
         [(f"c{n}", f"i{n}", 0.0) for n in range(30)],
+        [(f"c{n}", f"i{n % 3}", day - 0.5) for n in range(30) for day in (0.0, 39.0)],
     ],
-    ids=["one line", "one repeat", "one item", "one customer", "nothing shared"],
+    ids=["one line", "one repeat", "one item", "one customer", "nothing shared", "two midnights"],
 )
 @pytest.mark.parametrize("timed", [True, False])
 def test_tiny_shops_get_a_model(bought: list[Line], timed: bool) -> None:
@@ -169,7 +199,7 @@ def settled_with(*permissions: Permission) -> tuple[Artifact, int, int]:
         )
 
     def fit(read: Purchases) -> Trained:
-        return train(read, Catalogue(), HASHER, PLAN, SILENT)
+        return train(read, Catalogue(), HASHER, QUICK, SILENT)
 
     result = settle(in_turn(*permissions), read, fit, HASHER)
     return result.trained.artifact, result.trainings, result.withdrawn_meanwhile

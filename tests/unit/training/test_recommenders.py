@@ -1,117 +1,210 @@
-"""One behaviour suite for every recommender, and what each alone must know."""
+"""One behaviour suite for every simple model, and what each alone must know."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
-from tests.unit.training.builders import Line, checkerboard, interactions, two_tastes
-from training.interactions import Interactions
-from training.recommenders.als import Als
-from training.recommenders.blend import blend, new_first
+from tests.unit.training.builders import Line, checkerboard, history, interactions, past, two_tastes
+from training.history import Floats
+from training.line_up import SIMPLE, personal, proposers
+from training.past import Past, past_of
+from training.recommenders.adoption import Adoption
 from training.recommenders.co_purchase import CoPurchase
+from training.recommenders.ease import Ease
+from training.recommenders.ease_dual import fit_dual
 from training.recommenders.item_neighbours import ItemNeighbours
+from training.recommenders.personal_frequency import PersonalFrequency
 from training.recommenders.popularity import Popularity
-from training.recommenders.protocol import Recommender, blocks
-from training.recommenders.repeat_purchase import RepeatPurchase
+from training.recommenders.protocol import Fitted, Recommender
+from training.recommenders.rhythm import Rhythm
 from training.recommenders.trending import Trending
 
-EVERY = [
-    Als(seed=1),
-    ItemNeighbours(),
-    Popularity(half_life_days=30),
-    RepeatPurchase(),
-    Trending(),
-]
-PERSONAL = [Als(seed=1), ItemNeighbours(), RepeatPurchase()]
+HORIZON_DAYS = 10.0
+EVERY: dict[str, Recommender] = {**proposers(HORIZON_DAYS, seed=1), **personal(HORIZON_DAYS)}
+OF_TASTE = sorted(
+    {"tifu_knn", "als", "recent_als", "ease", "recent_ease", "item_neighbours", "co_purchase"}
+    | set(personal(HORIZON_DAYS))
+)
+OF_OTHERS = ["tifu_knn", "als", "recent_als", "ease", "recent_ease", "item_neighbours"]
+
+SHOPS: dict[str, Past] = {
+    "two tastes": past(two_tastes()),
+    "checkerboard": past(checkerboard()),
+    "one line": past([("c", "i", 0.0)]),
+    "nothing bought yet": past_of(history(two_tastes()).before(0.0)),
+}
 
 
-def name_of(recommender: Recommender) -> str:
-    return type(recommender).__name__
+@pytest.fixture(autouse=True)
+def one_blas_thread() -> Iterator[None]:
+    """As training runs."""
+    with threadpool_limits(1, "blas"):
+        yield
 
 
-def everybody(bought: Interactions) -> np.ndarray:
-    return np.arange(bought.shape[0], dtype=np.int32)
+def everybody(shop: Past) -> np.ndarray:
+    return np.arange(shop.history.customers_total)
 
 
-@pytest.mark.parametrize("recommender", EVERY, ids=name_of)
-@pytest.mark.parametrize("lines", [two_tastes(), checkerboard(), [("c", "i", 0.0)]], ids=len)
+def dense(fitted: Fitted, shop: Past) -> Floats:
+    """Return scores of all customers and all items."""
+    scores = np.zeros(shop.history.shape, np.float32)
+    scores[:, fitted.items] = fitted.score(everybody(shop))
+    return scores
+
+
+def test_every_simple_model_is_in_the_suite() -> None:
+    """Whoever competes is held to the same behaviour."""
+    assert set(EVERY) == set(SIMPLE)
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("shop", SHOPS.values(), ids=SHOPS)
 class TestEveryRecommender:
-    def test_scores_are_finite_float32_blocks(
-        self, recommender: Recommender, lines: list[Line]
-    ) -> None:
-        """One row per customer asked for, one column per item."""
-        bought = interactions(lines)
-        scores = recommender.fit(bought).score(everybody(bought))
+    def test_scores_are_finite_float32_blocks(self, name: str, shop: Past) -> None:
+        """One row per customer asked for, one column per item that it scores."""
+        fitted = EVERY[name].fit(shop)
+        scores = fitted.score(everybody(shop))
 
-        assert (scores.shape, scores.dtype) == (bought.shape, np.float32)
+        assert scores.shape == (shop.history.customers_total, len(fitted.items))
+        assert scores.dtype == np.float32
         assert np.isfinite(scores).all()
 
-    def test_fitting_twice_gives_the_same_bits(
-        self, recommender: Recommender, lines: list[Line]
-    ) -> None:
+    def test_columns_are_item_rows_in_order(self, name: str, shop: Past) -> None:
+        """Ascending, each once, all of them rows of the shop."""
+        items = EVERY[name].fit(shop).items
+
+        assert (np.diff(items) > 0).all()
+        assert np.isin(items, np.arange(shop.history.items_total)).all()
+
+    def test_fitting_twice_gives_the_same_bytes(self, name: str, shop: Past) -> None:
         """The same input and seed: the same model."""
-        bought = interactions(lines)
-        first, second = (recommender.fit(bought).score(everybody(bought)) for _ in range(2))
+        first, second = (EVERY[name].fit(shop).score(everybody(shop)) for _ in range(2))
 
         assert first.tobytes() == second.tobytes()
 
-    def test_a_customer_is_scored_alike_alone_and_among_others(
-        self, recommender: Recommender, lines: list[Line]
-    ) -> None:
+    def test_a_customer_is_scored_alike_alone_and_among_others(self, name: str, shop: Past) -> None:
         """Blocks are a matter of memory only."""
-        bought = interactions(lines)
-        fitted = recommender.fit(bought)
-        last = everybody(bought)[-1:]
+        fitted = EVERY[name].fit(shop)
+        alone = fitted.score(everybody(shop)[-1:])[0]
 
-        np.testing.assert_allclose(
-            fitted.score(last)[0], fitted.score(everybody(bought))[-1], rtol=1e-5, atol=1e-7
-        )
+        np.testing.assert_allclose(alone, fitted.score(everybody(shop))[-1], rtol=1e-4, atol=1e-6)
 
-    def test_scoring_changes_nothing(self, recommender: Recommender, lines: list[Line]) -> None:
+    def test_nobody_asked_for_is_an_empty_block(self, name: str, shop: Past) -> None:
+        """A window without customers needs no branch."""
+        fitted = EVERY[name].fit(shop)
+
+        assert fitted.score(everybody(shop)[:0]).shape == (0, len(fitted.items))
+
+    def test_scoring_changes_nothing(self, name: str, shop: Past) -> None:
         """A fitted model is immutable: what a caller does with a block stays with the caller."""
-        bought = interactions(lines)
-        fitted = recommender.fit(bought)
-        before = fitted.score(everybody(bought)).copy()
-        fitted.score(everybody(bought))[:] = -7
+        fitted = EVERY[name].fit(shop)
+        before = fitted.score(everybody(shop)).copy()
+        fitted.score(everybody(shop))[:] = -7
 
-        assert (fitted.score(everybody(bought)) == before).all()
+        assert (fitted.score(everybody(shop)) == before).all()
 
 
-@pytest.mark.parametrize("recommender", PERSONAL, ids=name_of)
-def test_each_taste_group_prefers_its_own(recommender: Recommender) -> None:
-    """A tea customer's best six are teas, a nut customer's nuts."""
+@pytest.mark.parametrize("name", EVERY)
+def test_what_comes_after_the_cut_is_not_seen(name: str) -> None:
+    """Two futures of one past give the same bytes."""
+    known = [line for line in two_tastes() if line[2] < 40]
+    futures = [[("c1", "tea-1", 45.0), ("c11", "nut-1", 50.0)], [("c2", "nut-2", 50.0)] * 9]
+    shops = [history([*known, *future]) for future in futures]
+    cut = shops[0].now - 11
+    scores = [dense(EVERY[name].fit(past_of(shop.before(cut))), past_of(shop)) for shop in shops]
+
+    assert scores[0].tobytes() == scores[1].tobytes()
+
+
+@pytest.mark.parametrize("name", OF_TASTE)
+def test_each_taste_group_prefers_its_own(name: str) -> None:
+    """A tea customer's best three are teas, a nut customer's nuts."""
     bought = interactions(two_tastes())
-    scores = recommender.fit(bought).score(everybody(bought))
+    shop = past_of(bought.history)
     is_tea_item = np.array([item.startswith("tea") for item in bought.item_ids])
     is_tea_customer = np.array([int(customer[1:]) < 10 for customer in bought.customer_ids])
-    best = np.argsort(-scores, axis=1)[:, :6]
+    best = np.argsort(-dense(EVERY[name].fit(shop), shop), axis=1)[:, :3]
 
     assert (is_tea_item[best].mean(axis=1) > 0.5).tolist() == is_tea_customer.tolist()
 
 
-@pytest.mark.parametrize("recommender", [Als(seed=1), ItemNeighbours()], ids=name_of)
-def test_the_missing_square_of_the_checkerboard_is_found(recommender: Recommender) -> None:
+@pytest.mark.parametrize("name", OF_OTHERS)
+def test_the_missing_square_of_the_checkerboard_is_found(name: str) -> None:
     """Of what a customer has not bought, the item of their own colour is best."""
-    bought = interactions(checkerboard())
-    scores = recommender.fit(bought).score(everybody(bought))
-    scores[bought.matrix().toarray() > 0] = -np.inf
+    shop = SHOPS["checkerboard"]
+    scores = dense(EVERY[name].fit(shop), shop)
+    scores[shop.pairs.owned(everybody(shop))] = -np.inf
 
     assert scores.argmax(axis=1).tolist() == [(row + 2) % 12 for row in range(12)]
 
 
 def test_a_repeated_purchase_counts_half_after_its_half_life() -> None:
-    """One order today outweighs one of 90 days ago, twice over."""
-    bought = interactions([("c", "new", 90.0), ("c", "old", 0.0), ("d", "other", 90.0)])
-    scores = RepeatPurchase(half_life_days=90).fit(bought).score(np.array([0], dtype=np.int32))
+    """One order today outweighs one of 90 days ago, twice over; what others buy is nothing."""
+    shop = past([("c", "new", 90.0), ("c", "old", 0.0), ("d", "other", 90.0)])
+    new, old, other = dense(PersonalFrequency(half_life_days=90).fit(shop), shop)[0]
 
-    assert scores.tolist() == [[1.0, 0.5, 0.0]]
+    assert new == pytest.approx(2 * old)
+    assert old > 0
+    assert other == 0
 
 
-def test_popularity_counts_orders_and_forgets() -> None:
-    """Three sales of long ago lose against one of today."""
+def test_what_was_bought_long_ago_is_not_forgotten() -> None:
+    """However short the half-life, an own item stays above what was never bought."""
+    shop = past([("c", "old", 0.0), ("c", "new", 3000.0), ("d", "other", 1.0)])
+    scores = dense(PersonalFrequency(half_life_days=1).fit(shop), shop)[0]
+
+    assert (scores > 0).tolist() == [True, True, False]
+
+
+def test_popularity_looks_at_its_window() -> None:
+    """Three customers of long ago lose against one of now."""
     bought = interactions([("a", "old", 0), ("b", "old", 0), ("c", "old", 0), ("c", "new", 60)])
-    scores = Popularity(half_life_days=7).fit(bought).item_scores
+    shop = past_of(bought.history)
+    lately, ever = (
+        bought.item_ids[int(dense(model.fit(shop), shop)[0].argmax())]
+        for model in (Popularity(7), Popularity())
+    )
 
-    assert bought.item_ids[int(scores.argmax())] == "new"
+    assert (lately, ever) == ("new", "old")
+
+
+def test_popularity_is_the_share_of_active_customers() -> None:
+    """Who buys an item twice counts once."""
+    shop = past([("a", "i", 0.0), ("a", "i", 1.0), ("b", "j", 1.0)])
+
+    assert dense(Popularity().fit(shop), shop)[0].tolist() == [0.5, 0.5]
+
+
+def test_adoption_counts_first_purchases_only() -> None:
+    """Bread is bought every day by the same; ice is new to those who buy it."""
+    loyal = [(f"c{who}", "bread", float(day)) for who in range(9) for day in range(0, 60, 3)]
+    fresh = [(f"c{who}", "ice", 58.0) for who in range(3)]
+    shop = past([*loyal, *fresh])
+    bread, ice = dense(Adoption(10).fit(shop), shop)[0]
+
+    assert (bread, ice > 0) == (0.0, True)
+
+
+def test_rhythm_prefers_what_is_due_to_what_was_given_up() -> None:
+    """Both were bought every ten days by everybody, one of them no more since half of the time."""
+    kept = [(f"c{who}", "kept", float(day)) for who in range(40) for day in range(0, 200, 10)]
+    left = [(f"c{who}", "left", float(day)) for who in range(40) for day in range(0, 100, 10)]
+    shop = past([*kept, *left])
+    due, given_up = dense(Rhythm(10).fit(shop), shop)[0]
+
+    assert due > given_up
+
+
+def test_rhythm_gives_a_chance_to_what_is_bought_oftener_than_anything_was() -> None:
+    """A count that nobody had reached one horizon ago is as good as the one below it."""
+    often = [("c", "often", float(day)) for day in range(0, 60, 5)]
+    once = [(f"d{who}", "once", float(day)) for who in range(5) for day in (1, 25, 55)]
+    shop = past([*often, *once])
+
+    assert dense(Rhythm(HORIZON_DAYS).fit(shop), shop)[0].tolist()[0] > 0
 
 
 def test_trending_is_a_surplus_over_the_past() -> None:
@@ -119,58 +212,46 @@ def test_trending_is_a_surplus_over_the_past() -> None:
     steady = [(f"c{day}", "bread", float(day)) for day in range(100)]
     sudden = [(f"c{day}", "ice", float(day)) for day in range(90, 100)]
     bought = interactions([*steady, *sudden])
-    scores = Trending().fit(bought).item_scores
+    scores = Trending().fit(past_of(bought.history)).values
 
     assert dict(zip(bought.item_ids, scores > 0, strict=True)) == {"bread": False, "ice": True}
 
 
 def test_what_is_bought_in_one_order_is_bought_together() -> None:
     """Tea goes with milk and not with nuts that the same customers buy on other days."""
-    lines = [
+    lines: list[Line] = [
         (f"c{customer}", item, float(visit * 10 + (item == "nuts")))
         for customer in range(10)
         for visit in range(5)
         for item in ("tea", "milk", "nuts")
     ]
     bought = interactions([*lines, *((f"d{i}", f"other{i}", 3.0) for i in range(30))])
-    lists = CoPurchase().fit(bought)
+    lists = CoPurchase().lists(bought.history, np.arange(len(bought.item_ids)))
     tea = bought.item_ids.index("tea")
-    neighbours = [bought.item_ids[row] for row in lists.items[tea][lists.listed[tea]]]
+    neighbours = [bought.item_ids[row] for row in lists.columns[tea][lists.listed[tea]]]
 
     assert neighbours == ["milk"]
 
 
 def test_neighbours_are_closest_first_and_never_the_item_itself() -> None:
     """The lists that `similar` is made of."""
-    lists = ItemNeighbours(k=3).fit(interactions(two_tastes())).lists
+    shop = past(two_tastes())
+    lists = ItemNeighbours(HORIZON_DAYS, neighbours=3).lists(shop.pairs, shop.head)
     listed = lists.listed
 
+    assert listed.any()
     assert (np.diff(lists.scores, axis=1) <= 0).all()
-    assert not (lists.items == np.arange(len(lists.items))[:, None])[listed].any()
+    assert not (lists.columns == np.arange(len(lists.columns))[:, None])[listed].any()
     assert (lists.scores[listed] > 0).all()
 
 
-def test_a_blend_weighs_parts_of_one_scale() -> None:
-    """Each part's greatest score is its weight, whatever its own scale."""
-    parts = {
-        "a": np.array([[10.0, 0.0]], dtype=np.float32),
-        "b": np.array([[0.0, 0.001]], dtype=np.float32),
-    }
+def test_both_ways_to_ease_give_the_same_scores() -> None:
+    """Few customers or few items: the smaller matrix is inverted, the model is one."""
+    shop = past(two_tastes())
+    matrix = shop.pairs.matrix(np.log1p(shop.pairs.counts))[:, shop.head]
+    primal = Ease(5.0).fit_primal(matrix, shop.head)
+    dual = fit_dual(matrix, everybody(shop), shop.head, 5.0)
 
-    np.testing.assert_allclose(blend(parts, {"a": 1.0, "b": 0.5}), [[1.0, 0.5]])
-
-
-def test_new_first_keeps_the_order_within_old_and_new() -> None:
-    """What was bought comes after everything else."""
-    scores = np.array([[4.0, 3.0, 2.0, 1.0]], dtype=np.float32)
-    own = np.array([[True, False, True, False]])
-
-    assert np.argsort(-new_first(scores, own)[0]).tolist() == [1, 3, 0, 2]
-
-
-def test_blocks_cover_every_customer_once() -> None:
-    """However large the catalogue, at least one customer is scored at a time."""
-    customers = np.arange(10, dtype=np.int32)
-
-    for items in (0, 1, 10**6, 10**9):
-        assert np.concatenate(blocks(customers, items)).tolist() == customers.tolist()
+    np.testing.assert_allclose(
+        primal.score(everybody(shop)), dual.score(everybody(shop)), rtol=1e-3, atol=1e-4
+    )

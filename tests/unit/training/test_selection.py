@@ -1,0 +1,97 @@
+"""The rule: a learned model must earn its place on past windows."""
+
+import numpy as np
+import pytest
+
+from training.selection import choose
+
+SIMPLE = ["popularity", "als"]
+CUSTOMERS = 100
+
+
+def around(mean: float, spread: float = 0.1) -> np.ndarray:
+    """Return figures of this mean whose standard error is about a tenth of the spread."""
+    return mean + spread * np.where(np.arange(CUSTOMERS) % 2, 1.0, -1.0)
+
+
+LEVEL = around(0.5, 0.0)
+
+
+def test_without_a_learned_model_the_best_simple_one_is_published() -> None:
+    """Nothing could be learned: that is the reason."""
+    choice = choose([{"popularity": around(0.3), "als": around(0.4)}], SIMPLE)
+
+    assert (choice.winner, choice.best_simple, choice.best_learned) == ("als", "als", None)
+    assert choice.reason == "no model could be learned"
+
+
+def test_the_best_simple_model_is_best_on_the_mean_of_windows() -> None:
+    """Each window counts the same, whatever its level."""
+    easy = {"popularity": around(0.80), "als": around(0.82)}
+    hard = {"popularity": around(0.2), "als": around(0.1)}
+
+    assert choose([easy, hard], SIMPLE).winner == "popularity"
+
+
+@pytest.mark.parametrize(
+    ("gain", "winner"), [(0.02, "ranker"), (0.005, "als"), (0.0, "als"), (-0.005, "als")]
+)
+def test_a_learned_model_must_be_better_by_more_than_a_standard_error(
+    gain: float, winner: str
+) -> None:
+    """Paired: the error is that of the differences, here 0.01."""
+    window = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.5 + gain)}
+    choice = choose([window], SIMPLE)
+
+    assert choice.winner == winner
+    assert choice.gain is not None
+    assert choice.gain.mean == pytest.approx(gain)
+    assert choice.gain.error == pytest.approx(0.01, rel=0.01)
+
+
+def test_windows_are_pooled() -> None:
+    """What is unclear in each of four windows is clear in all of them."""
+    window = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.508)}
+
+    assert choose([window], SIMPLE).winner == "als"
+    assert choose([window] * 4, SIMPLE).winner == "ranker"
+
+
+def test_a_learned_model_may_lose_in_no_window() -> None:
+    """By more than the window's own error; a great gain elsewhere does not pay for it."""
+    good = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.8)}
+    bad = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.48)}
+    unclear = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.495)}
+    refused = choose([good, good, bad], SIMPLE)
+
+    assert refused.winner == "als"
+    assert refused.reason == "the learned model loses to it in a window"
+    assert choose([good, good, unclear], SIMPLE).winner == "ranker"
+
+
+def test_the_next_learned_model_is_taken_where_the_first_is_refused() -> None:
+    """The best of them loses a window; the second is better in each."""
+    windows = [
+        {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.9), "blend": around(0.6)},
+        {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.47), "blend": around(0.53)},
+    ]
+    choice = choose(windows, SIMPLE)
+
+    assert (choice.winner, choice.best_learned, choice.best_simple) == ("blend", "blend", "als")
+
+
+def test_a_window_where_nothing_was_learned_yet_says_nothing_of_the_learned() -> None:
+    """The oldest window has simple models only."""
+    oldest = {"popularity": LEVEL / 2, "als": LEVEL}
+    choice = choose([{**oldest, "ranker": around(0.6)}, oldest], SIMPLE)
+
+    assert choice.winner == "ranker"
+    assert choice.gain is not None
+    assert choice.gain.customers == CUSTOMERS
+
+
+def test_equals_are_told_apart_by_their_order() -> None:
+    """Two runs never disagree."""
+    assert choose([{"popularity": LEVEL, "als": LEVEL, "ranker": LEVEL}], SIMPLE).winner == (
+        "popularity"
+    )

@@ -1,0 +1,166 @@
+"""Rolling windows: what is known at a cut, what is to be predicted, and nothing seen of it."""
+
+from collections import deque
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from recsvc.domain.slates import CustomerSlate
+from tests.unit.training.builders import Line, history, lines, new_tastes, quick, two_tastes
+from training.candidates import pool_candidates
+from training.history import History
+from training.interactions import from_lines
+from training.learn import learn
+from training.progress import SILENT
+from training.published import rank_pool
+from training.scene import scene_at
+from training.walk import Walk, Walked
+from training.windows import Window, rolling_windows, window_days
+
+HORIZON_DAYS = 10.0
+
+
+def test_windows_are_newest_first_and_do_not_overlap() -> None:
+    """The newest ends now; each begins where the next older one ends."""
+    shop = history(two_tastes())
+    windows = rolling_windows(shop, HORIZON_DAYS, 3)
+
+    assert windows[0].end == shop.now
+    assert [window.start for window in windows[:-1]] == [window.end for window in windows[1:]]
+    assert {window.end - window.start for window in windows} == {HORIZON_DAYS}
+
+
+def test_there_is_no_window_without_enough_before_it() -> None:
+    """However many are wanted, some share of all lines lies before the oldest."""
+    shop = history(two_tastes())
+    windows = rolling_windows(shop, HORIZON_DAYS, 100)
+
+    assert 0 < len(windows) < 7
+    assert len(windows[-1].known(shop).days) >= 0.14 * len(shop.days)
+    assert rolling_windows(history([]), HORIZON_DAYS, 3) == []
+
+
+def test_a_window_that_everything_lies_in_is_none() -> None:
+    """A cut at the very first purchases, told by days, would leave nothing to learn from."""
+    shop = history([(f"c{who}", "i", day - 0.5) for who in range(9) for day in (0, 39)])
+    windows = rolling_windows(shop, HORIZON_DAYS, 4)
+
+    assert [len(window.known(shop).days) for window in windows] == [9, 9, 9]
+
+
+def test_a_short_history_has_short_windows() -> None:
+    """At most a quarter of all the time there is."""
+    assert window_days(history([("c", "i", 0.0), ("c", "i", 19.0)]), 28) == 5
+    assert window_days(history([("c", "i", 0.0), ("c", "i", 499.0)]), 28) == 28
+
+
+def test_truth_is_of_known_customers_and_items() -> None:
+    """Who or what was never seen before the cut cannot be predicted."""
+    old = [(f"c{who}", "i", 0.0) for who in range(3)]
+    later: list[Line] = [("c0", "i", 20.0), ("new", "i", 20.0), ("c1", "novelty", 20.0)]
+    shop = history([*old, *later])
+    truths = Window(shop.now - 5, shop.now).truths(shop)
+
+    assert truths[CustomerSlate.FOR_YOU].customers.tolist() == [0]
+    assert truths[CustomerSlate.DISCOVER].customers.tolist() == []
+
+
+def test_without_timestamps_a_window_is_each_customers_last_orders() -> None:
+    """An eighth of them, at least one."""
+    rows = [(f"c{who}", f"i{order}", 0.0) for who in range(3) for order in range(16)]
+    shop = from_lines(lines([*rows, ("rare", "i0", 0.0)]), timed=False).history
+    (window,) = rolling_windows(shop, window_days(shop, 28.0), 1)
+    later = shop.between(window.start, window.end)
+
+    assert np.bincount(later.customers).tolist()[:3] == [2, 2, 2]
+    assert len(np.unique(later.items[later.customers < 3])) == 2
+
+
+def futures() -> list[History]:
+    """Return two shops that differ in the last ten days only."""
+    known = [line for line in two_tastes() if line[2] < 48]
+    shops = [
+        [("c1", "tea-1", 57.0), ("c2", "tea-2", 51.0)],
+        [(f"c{who}", "nut-1", 57.0) for who in range(10)],
+    ]
+    return [history([*known, *later]) for later in shops]
+
+
+def test_features_at_a_cut_know_nothing_of_what_follows() -> None:
+    """Two futures of one past: equal candidates and equal features, to the bit."""
+    features, pools = [], []
+    for shop in futures():
+        with threadpool_limits(1, "blas"):
+            scene = scene_at(shop.before(shop.now - 10), HORIZON_DAYS, 1, quick().size)
+            pool = pool_candidates(scene.line_up, np.arange(20), scene.size)
+            features.append(scene.rows(pool).features)
+            pools.append(pool.items)
+
+    assert pools[0].tolist() == pools[1].tolist()
+    assert features[0].tobytes() == features[1].tobytes()
+
+
+def walked(shop: History, window: Window) -> tuple[Walked, bytes]:
+    samples = {slate: deque(maxlen=3) for slate in CustomerSlate}
+    with threadpool_limits(1, "blas"):
+        found = Walk(shop, window, 1, HORIZON_DAYS, quick(), samples).through(judge=True)
+    (sample,) = samples[CustomerSlate.FOR_YOU]
+    return found, sample.features.tobytes() + sample.labels.tobytes()
+
+
+def test_a_window_is_judged_without_what_came_after_it() -> None:
+    """Figures, and the rows that newer windows learn from."""
+    one, other = futures()
+    window = Window(one.now - 20, one.now - 10)
+    (judged, sample), (judged_too, sample_too) = walked(one, window), walked(other, window)
+
+    assert sample == sample_too
+    for slate, figures in judged.ndcg.items():
+        for name, values in figures.items():
+            assert values.tolist() == judged_too.ndcg[slate][name].tolist(), name
+
+
+def published(shop: History) -> list[bytes]:
+    """Return everybody's lists after learning from a shop."""
+    with threadpool_limits(1, "blas"):
+        knowledge = learn(shop, quick(), SILENT)
+        customers = np.arange(shop.customers_total)
+        pool = pool_candidates(knowledge.scene.line_up, customers, knowledge.scene.size)
+        lists = [rank_pool(knowledge, pool, slate, customers, 20) for slate in CustomerSlate]
+    return [part.items.tobytes() + part.scores.tobytes() for part in lists]
+
+
+def test_what_is_learned_before_a_cut_does_not_depend_on_the_future() -> None:
+    """The whole of learning: windows, selection, rankers."""
+    one, other = (published(shop.before(shop.now - 10)) for shop in futures())
+
+    assert one == other
+
+
+def test_learning_twice_gives_the_same_bytes() -> None:
+    """Rankers and blends included."""
+    assert published(history(two_tastes())) == published(history(two_tastes()))
+
+
+def test_a_shop_without_repeats_ranks_what_is_new() -> None:
+    """`for_you` is chosen as `discover` is; `buy_again` is published unjudged, with the reason."""
+    with threadpool_limits(1, "blas"):
+        knowledge = learn(history(new_tastes()), quick(), SILENT)
+    again = knowledge.choices[CustomerSlate.BUY_AGAIN]
+
+    assert knowledge.repeat_share == 0
+    assert knowledge.rows_of[CustomerSlate.FOR_YOU] is CustomerSlate.DISCOVER
+    assert knowledge.choices[CustomerSlate.FOR_YOU] == knowledge.choices[CustomerSlate.DISCOVER]
+    assert (again.winner, again.judged) == ("decayed_personal", False)
+    assert "nothing is bought twice" in again.reason
+
+
+@pytest.mark.parametrize("slate", CustomerSlate)
+def test_too_little_history_is_not_judged(slate: CustomerSlate) -> None:
+    """A short history is not judged rather than judged by chance."""
+    with threadpool_limits(1, "blas"):
+        knowledge = learn(history([("c", "i", 0.0), ("c", "i", 50.0)]), quick(), SILENT)
+
+    assert not knowledge.choices[slate].judged
+    assert "too little history" in knowledge.choices[slate].reason

@@ -1,0 +1,85 @@
+"""What is known of a customer and a category, and of a category alone."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from training.features.table import Table, log_share, table_of
+from training.history import Floats, History, Rows, decay
+from training.pairs import Pairs, pairs_of
+from training.recommenders.popularity import buyer_share
+from training.recommenders.rhythm import intervals
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryFacts:
+    categories: Rows  # (items,) −1 where unknown
+    pairs: Pairs  # customers × categories
+    of_pair: Table
+    of_category: Table
+
+    def at(self, customers: Rows, items: Rows) -> tuple[Floats, Floats]:
+        """Return the facts of each candidate's customer and category, and of its category."""
+        categories = self.categories[items]
+        places = self.pairs.find(customers, np.maximum(categories, 0))
+        own = self.of_pair.at(np.where(categories >= 0, places, -1))
+        return own, self.of_category.at(categories)
+
+
+def category_facts(history: History, pairs: Pairs, horizon_days: float) -> CategoryFacts | None:
+    """Gather; None when no category is known."""
+    if history.categories is None:
+        return None
+    lines = by_category(history, history.categories)
+    both = pairs_of(lines)
+    return CategoryFacts(
+        history.categories,
+        both,
+        pair_table(lines, both, distinct_items(pairs, both, history.categories), horizon_days),
+        category_table(lines, history.categories, horizon_days),
+    )
+
+
+def by_category(history: History, categories: Rows) -> History:
+    """Return the history of categories: each line's item becomes its category."""
+    total = int(categories.max(initial=0)) + 1
+    known = history.only(categories[history.items] >= 0, now=history.now)
+    return replace(known, items=categories[known.items], items_total=total)
+
+
+def distinct_items(pairs: Pairs, both: Pairs, categories: Rows) -> Rows:
+    """Count how many different items of a category each customer has bought."""
+    of_pair = categories[pairs.items]
+    known = of_pair >= 0
+    places = both.find(pairs.customers[known], of_pair[known])
+    return np.bincount(places, minlength=len(both))
+
+
+def pair_table(lines: History, both: Pairs, distinct: Rows, horizon_days: float) -> Table:
+    interval, since = intervals(lines, both)
+    decayed = both.add_up(decay(lines.ages(), 3 * horizon_days))
+    whole = np.bincount(both.customers, decayed, lines.customers_total)
+    return table_of(
+        {
+            "category_decayed": both.add_up(decay(lines.ages(), 1.5 * horizon_days)),
+            "category_share": decayed / np.maximum(whole[both.customers], 1e-6),
+            "category_count": both.counts,
+            "category_days_since": since,
+            "category_due": since / np.maximum(interval, 1e-3),
+            "category_distinct": distinct,
+            "category_variety": distinct / np.maximum(both.counts, 1),
+        }
+    )
+
+
+def category_table(lines: History, categories: Rows, horizon_days: float) -> Table:
+    recent = log_share(buyer_share(lines, 0.0, horizon_days))
+    latest = log_share(buyer_share(lines, 0.0, 0.25 * horizon_days))
+    items = np.bincount(categories[categories >= 0], minlength=lines.items_total)
+    return table_of(
+        {
+            "category_log_share": recent,
+            "category_trend": latest - recent,
+            "category_items": np.log1p(items),
+        }
+    )

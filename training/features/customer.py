@@ -1,0 +1,45 @@
+"""What is known of a customer: size, pace and taste for what is new."""
+
+import numpy as np
+
+from training.features.table import Table, table_of
+from training.history import History, Rows
+from training.pairs import Pairs
+
+
+def customer_facts(history: History, pairs: Pairs, horizon_days: float) -> Table:
+    total = history.customers_total
+    starts = np.flatnonzero(np.diff(history.orders, prepend=-1))
+    owners, days = history.customers[starts], history.days[starts]
+    orders = np.bincount(owners, minlength=total)
+    lines = np.bincount(history.customers, minlength=total)
+    distinct = np.bincount(pairs.customers, minlength=total)
+    first, last = np.full(total, np.nan), np.full(total, np.nan)
+    np.fmin.at(first, owners, days)
+    np.fmax.at(last, owners, days)
+    tenure = np.nan_to_num(history.now - first)
+    fresh = history.days[pairs.first_lines] >= history.now - horizon_days
+    new_items = np.bincount(pairs.customers, fresh, total)
+    return table_of(
+        {
+            "log_orders": np.log1p(orders),
+            "log_distinct": np.log1p(distinct),
+            "order_size": lines / np.maximum(orders, 1),
+            "customer_days_since": history.now - last,
+            "tenure": tenure,
+            "pace": orders / np.maximum(tenure, 1) * horizon_days,
+            "recent_orders": np.bincount(
+                owners[history.now - days <= horizon_days], minlength=total
+            ),
+            "novelty": (new_items + 1) / (recent_distinct(history, horizon_days) + 3),
+            "variety": (distinct + 1) / (lines + 2),
+        }
+    )
+
+
+def recent_distinct(history: History, horizon_days: float) -> Rows:
+    """Count each customer's different items of the last horizon."""
+    recent = history.ages() <= horizon_days
+    size = max(history.items_total, 1)
+    keys = np.unique(history.customers[recent] * size + history.items[recent])
+    return np.bincount(keys // size, minlength=history.customers_total)

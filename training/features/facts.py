@@ -1,0 +1,76 @@
+"""All facts at one cut, gathered once and looked up for candidates. Never looks at what came later.
+
+Features fall into groups, so that a ranker can leave out what is constant over customers
+(`item`) or see scores only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.features.category import CategoryFacts, category_facts
+from training.features.customer import customer_facts
+from training.features.item import item_facts
+from training.features.pair import pair_facts
+from training.features.price import price_levels
+from training.features.table import Table
+from training.history import Floats, Rows
+from training.line_up import LineUp
+
+Column = tuple[str, str]  # group, name
+
+TINY = np.float32(1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    pair: Table
+    item: Table
+    customer: Table
+    category: CategoryFacts | None
+    prices: tuple[Floats, Floats] | None  # (items,), (customers,)
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return group and name of each column that `at` returns."""
+        tables = [("pair", self.pair), ("item", self.item), ("customer", self.customer)]
+        if self.category is not None:
+            tables += [("category", self.category.of_pair), ("item", self.category.of_category)]
+        columns = [(group, name) for group, table in tables for name in table.names]
+        if self.category is not None:
+            columns += [("category", "share_of_category"), ("category", "item_part_of_category")]
+        if self.prices is not None:
+            columns += [("category", "price_against_customer")]
+        return tuple(columns)
+
+    def at(self, customers: Rows, items: Rows, places: Rows) -> Floats:
+        """Look up candidates; `places` are theirs in the pairs."""  # (rows, columns)
+        pair, item = self.pair.at(places), self.item.at(items)
+        parts = [pair, item, self.customer.at(customers)]
+        if self.category is not None:
+            own, wide = self.category.at(customers, items)
+            parts += [own, wide, self.parts_of_category(self.category, pair, item, own, wide)]
+        if self.prices is not None:
+            of_item, of_customer = self.prices
+            parts.append((of_item[items] - of_customer[customers])[:, None])
+        return np.hstack(parts)
+
+    def parts_of_category(
+        self, category: CategoryFacts, pair: Floats, item: Floats, own: Floats, wide: Floats
+    ) -> Floats:
+        """Return the item's part of its category: in the shop's sales, and in the customer's."""
+        share = np.exp(self.item.of(item, "log_share_recent"))
+        whole = np.exp(category.of_category.of(wide, "category_log_share"))
+        bought = np.nan_to_num(self.pair.of(pair, "decayed_medium"))
+        taste = np.nan_to_num(category.of_pair.of(own, "category_decayed"))
+        return np.column_stack([share / (whole + TINY), bought / (taste + TINY)])
+
+
+def gather_facts(line_up: LineUp, horizon_days: float) -> Facts:
+    history, pairs = line_up.past.history, line_up.past.pairs
+    return Facts(
+        pair=pair_facts(line_up),
+        item=item_facts(history, pairs, horizon_days),
+        customer=customer_facts(history, pairs, horizon_days),
+        category=category_facts(history, pairs, horizon_days),
+        prices=price_levels(history),
+    )

@@ -1,0 +1,32 @@
+"""Price levels, in logarithms: of items, and of what a customer usually buys."""
+
+import numpy as np
+
+from training.history import Flags, Floats, History, Rows
+
+
+def mean_log_price(history: History, counted: Flags) -> Floats:
+    """Average what was paid for each item in some lines; NaN where that is not known."""
+    if history.prices is None:
+        return np.full(history.items_total, np.nan, np.float32)
+    known = counted & (history.prices > 0)  # NaN is not
+    prices = np.log(history.prices[known])
+    return means(history.items[known], prices, history.items_total)
+
+
+def price_levels(history: History) -> tuple[Floats, Floats] | None:
+    """Return the level of each item and of each customer; None when no price is known."""
+    if history.prices is None:
+        return None
+    of_item = mean_log_price(history, np.ones(len(history.days), dtype=bool))
+    levels = of_item[history.items]
+    known = np.isfinite(levels)
+    return of_item, means(history.customers[known], levels[known], history.customers_total)
+
+
+def means(groups: Rows, values: Floats, total: int) -> Floats:
+    """Average values by group; NaN for a group without any."""  # (total,)
+    counts = np.bincount(groups, minlength=total)
+    sums = np.bincount(groups, values, total)
+    found = np.divide(sums, counts, out=np.full(total, np.nan), where=counts > 0)
+    return np.asarray(found, dtype=np.float32)

@@ -1,0 +1,78 @@
+"""Purchases as numbers: who bought what, in which order, when; all of it before `now`.
+
+Knows no ids, only rows. Whatever learns takes a History, and a History that ends at a cut holds
+nothing of what came after it: that is how a model is kept from seeing what it is judged by.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+Days = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One line per order and item, sorted by customer, order and item.
+
+    Numbers of orders ascend with time within a customer and leave none out. Without timestamps
+    (`timed` is false) a day is the line's place among its customer's own orders.
+    """
+
+    customers: Rows  # (lines,)
+    items: Rows  # (lines,)
+    orders: Rows  # (lines,)
+    days: Days  # (lines,) when the order began
+    quantities: Floats  # (lines,) above zero
+    prices: Floats | None  # (lines,) paid per unit, NaN where unknown; None: no price is known
+    categories: Rows | None  # (items,) −1 for an item without one; None: no category is known
+    customers_total: int
+    items_total: int
+    now: float
+    timed: bool = True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.customers_total, self.items_total
+
+    def before(self, day: float) -> "History":
+        """Return the shop as it was known at the start of `day`."""
+        return self.only(self.days < day, now=day)
+
+    def between(self, start: float, end: float) -> "History":
+        return self.only((self.days >= start) & (self.days < end), now=end)
+
+    def without(self, customers: Rows) -> "History":
+        """Leave some customers out; rows stay what they are."""
+        return self.only(~np.isin(self.customers, customers), now=self.now)
+
+    def only(self, kept: Flags, *, now: float) -> "History":
+        return replace(
+            self,
+            customers=self.customers[kept],
+            items=self.items[kept],
+            orders=self.orders[kept],
+            days=self.days[kept],
+            quantities=self.quantities[kept],
+            prices=None if self.prices is None else self.prices[kept],
+            now=now,
+        )
+
+    def ages(self) -> Days:
+        """Days from each line to now."""  # (lines,)
+        return self.now - self.days
+
+    def order_ages(self) -> Rows:
+        """How many orders of the same customer came later."""  # (lines,)
+        last = np.full(self.customers_total, -1, np.int64)
+        np.maximum.at(last, self.customers, self.orders)
+        return last[self.customers] - self.orders
+
+
+def decay(ages: NDArray[np.number], half_life: float) -> Days:
+    """Return 1 at age 0 and ½ after a half-life."""
+    return np.exp2(-np.asarray(ages, np.float64) / half_life)

@@ -1,0 +1,143 @@
+"""Learning: judge every model on past windows, choose, and fit the winners once more.
+
+Takes a History and sees nothing after its end: no holdout can reach in here. Windows are walked
+oldest first: at each, simple models are fitted on what was known, rankers learned on older windows
+are judged on it, and then a sample of its rows joins what newer windows learn from.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recsvc.domain.slates import CustomerSlate
+from training.blend import BLEND, fit_blend
+from training.findings import Choice, Model
+from training.history import History
+from training.judging import Learned
+from training.line_up import SIMPLE, competing
+from training.pairs import pairs_of
+from training.progress import Progress
+from training.ranker import VARIANTS, fit_ranker
+from training.samples import Sample
+from training.scene import Scene, scene_at
+from training.selection import choose
+from training.settings import LEARNING_WINDOWS, Settings
+from training.walk import Samples, Walk, Walked
+from training.windows import rolling_windows, window_days
+
+LEAST_REPEATED = 0.02  # of lines; below, nothing is bought twice here
+
+LEARNED: Mapping[str, Model] = {
+    BLEND.name: BLEND,
+    **{each.model.name: each.model for variants in VARIANTS.values() for each in variants},
+}
+MODELS: Mapping[str, Model] = {**SIMPLE, **LEARNED}
+
+DEFAULTS = {
+    CustomerSlate.FOR_YOU: "decayed_personal",
+    CustomerSlate.DISCOVER: "item_neighbours",
+    CustomerSlate.BUY_AGAIN: "decayed_personal",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What may be published. `rows_of` says which slate's candidates a slate ranks: where nothing
+    is bought twice, `for_you` ranks what is new.
+    """
+
+    scene: Scene
+    choices: Mapping[CustomerSlate, Choice]
+    rows_of: Mapping[CustomerSlate, CustomerSlate]
+    models: Mapping[CustomerSlate, Learned]  # of the slates whose winner was learned
+    walked: tuple[Walked, ...]  # newest first
+    repeat_share: float
+
+
+def learn(history: History, settings: Settings, progress: Progress) -> Knowledge:
+    horizon = window_days(history, settings.horizon_days)
+    windows = rolling_windows(history, horizon, settings.judged_windows + settings.older_windows)
+    judged = min(settings.judged_windows, max(len(windows) - 1, 1))
+    repeat_share = share_of_repeats(history)
+    slates = ranked_slates(repeat_share)
+    samples: Samples = {slate: deque(maxlen=LEARNING_WINDOWS[slate]) for slate in slates}
+    walked: list[Walked] = []
+    with progress.step("Judging on past windows", len(windows) + 1) as advance:
+        for place, window in reversed(list(enumerate(windows))):
+            walk = Walk(history, window, place, horizon, settings, samples)
+            walked.insert(0, walk.through(judge=place < judged))
+            advance()
+        scene = scene_at(history, horizon, settings.seed, settings.size)
+        choices = choices_of(walked, slates)
+        models = fit_winners(choices, scene, samples, settings)
+        advance()
+    return published(scene, choices, models, tuple(walked), repeat_share)
+
+
+def share_of_repeats(history: History) -> float:
+    lines = len(history.customers)
+    return 1.0 - len(pairs_of(history)) / lines if lines else 0.0
+
+
+def ranked_slates(repeat_share: float) -> list[CustomerSlate]:
+    """Return the slates that need a model of their own."""
+    return [CustomerSlate.DISCOVER] if repeat_share < LEAST_REPEATED else list(CustomerSlate)
+
+
+def choices_of(walked: list[Walked], slates: list[CustomerSlate]) -> dict[CustomerSlate, Choice]:
+    return {slate: choice_of(walked, slate) for slate in slates}
+
+
+def choice_of(walked: list[Walked], slate: CustomerSlate) -> Choice:
+    figures = [window.ndcg[slate] for window in walked if slate in window.ndcg]
+    if not figures:
+        reason = "too little history to judge by: a simple model that is sound anywhere"
+        return Choice(DEFAULTS[slate], judged=False, reason=reason)
+    return choose(figures, competing(slate))
+
+
+def published(
+    scene: Scene,
+    choices: dict[CustomerSlate, Choice],
+    models: dict[CustomerSlate, Learned],
+    walked: tuple[Walked, ...],
+    repeat_share: float,
+) -> Knowledge:
+    """Let `for_you` rank what is new where nothing is bought twice."""
+    rows_of = {slate: slate for slate in CustomerSlate}
+    discover = CustomerSlate.DISCOVER
+    if CustomerSlate.FOR_YOU not in choices:
+        rows_of[CustomerSlate.FOR_YOU] = discover
+        choices = {CustomerSlate.FOR_YOU: choices[discover], **choices}
+        if discover in models:
+            models = {CustomerSlate.FOR_YOU: models[discover], **models}
+        choices[CustomerSlate.BUY_AGAIN] = Choice(
+            DEFAULTS[CustomerSlate.BUY_AGAIN],
+            judged=False,
+            reason="nothing is bought twice here: own purchases, the latest first",
+        )
+    return Knowledge(scene, choices, rows_of, models, walked, repeat_share)
+
+
+def fit_winners(
+    choices: Mapping[CustomerSlate, Choice], scene: Scene, samples: Samples, settings: Settings
+) -> dict[CustomerSlate, Learned]:
+    """Fit the learned winners once more, on the newest windows and with several seeds."""
+    models = {
+        slate: fit_winner(choice.winner, slate, scene, list(samples[slate]), settings)
+        for slate, choice in choices.items()
+    }
+    return {slate: model for slate, model in models.items() if model is not None}
+
+
+def fit_winner(
+    winner: str, slate: CustomerSlate, scene: Scene, newest: list[Sample], settings: Settings
+) -> Learned | None:
+    columns = scene.columns()
+    if winner == BLEND.name:
+        return fit_blend(columns, newest)
+    seeds = tuple(settings.seed + extra for extra in range(settings.final_seeds))
+    for variant in VARIANTS[slate]:
+        if variant.model.name == winner:
+            return fit_ranker(variant, columns, newest, settings.boosting, seeds)
+    return None

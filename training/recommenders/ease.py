@@ -1,0 +1,55 @@
+"""EASE^R (Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data").
+
+B = I − P / diag(P) with P = (X'X + λI)⁻¹ predicts each item from all others. With fewer customers
+than items the item-item inverse is never formed: see `ease_dual`.
+"""
+
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from scipy import sparse
+
+from training.history import Floats, Rows, decay
+from training.past import Past
+from training.recommenders.ease_dual import FittedEaseDual, fit_dual
+from training.recommenders.inverse import symmetric_inverse
+
+LARGEST_INVERSE = 4000  # rows: 64 MB, and some seconds on one core
+
+
+@dataclass(frozen=True, slots=True)
+class FittedEase:
+    items: Rows  # (columns,)
+    matrix: sparse.csr_array  # customers × columns
+    weights: Floats  # (columns, columns): B
+
+    def score(self, customers: Rows) -> Floats:
+        return np.asarray(self.matrix[customers] @ self.weights, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Ease:
+    regularization: float
+    half_life_days: float = inf
+
+    def fit(self, past: Past) -> FittedEase | FittedEaseDual:
+        head = past.head
+        weights = past.pairs.add_up(decay(past.history.ages(), self.half_life_days))
+        matrix = past.pairs.matrix(np.log1p(weights))[:, head]
+        learners = np.flatnonzero(np.diff(matrix.indptr))
+        if 0 < len(learners) <= min(LARGEST_INVERSE, len(head)):
+            return fit_dual(matrix, learners, head, self.regularization)
+        return self.fit_primal(matrix, head)
+
+    def fit_primal(self, matrix: sparse.csr_array, head: Rows) -> FittedEase:
+        """Learn the items of most customers only, so that the inverse stays small."""
+        buyers = np.bincount(matrix.indices, minlength=len(head))
+        kept = np.sort(np.argsort(-buyers, kind="stable")[:LARGEST_INVERSE])
+        part = matrix[:, kept]
+        gram = np.asarray((part.T @ part).toarray(), dtype=np.float32)
+        gram[np.diag_indices_from(gram)] += self.regularization
+        inverse = symmetric_inverse(gram)
+        weights = inverse / -np.diag(inverse)
+        np.fill_diagonal(weights, 0)
+        return FittedEase(head[kept], part, weights)

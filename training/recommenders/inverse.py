@@ -1,0 +1,20 @@
+"""The inverse of a symmetric positive definite matrix."""
+
+import numpy as np
+from scipy import linalg
+
+from training.history import Floats
+
+
+def symmetric_inverse(matrix: Floats) -> Floats:
+    """Invert by Cholesky, which takes half of the time that solving takes."""
+    if not len(matrix):  # LAPACK refuses what has no rows
+        return matrix
+    ordered = np.asfortranarray(matrix)
+    factor, failed = linalg.lapack.spotrf(ordered, lower=1, overwrite_a=1)
+    inverse, failed_too = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
+    if failed or failed_too:
+        raise FloatingPointError("the matrix is not positive definite")
+    lower = np.tril(inverse)
+    whole: Floats = lower + np.tril(inverse, -1).T
+    return whole

@@ -1,0 +1,37 @@
+"""Personal frequency: how often a customer ordered each item, older orders counting less."""
+
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from scipy import sparse
+
+from training.history import Floats, Rows, decay
+from training.past import Past
+
+# What is far past would round to zero and be forgotten as if it had never been bought.
+LEAST_WEIGHT = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class OwnScores:
+    """Says nothing of items that the customer has not bought."""
+
+    items: Rows  # every item
+    own: sparse.csr_array  # customers × items, one value per pair of the history
+
+    def score(self, customers: Rows) -> Floats:
+        scores: Floats = self.own[customers].toarray()
+        return scores
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalFrequency:
+    """Sums the customer's orders of the item, each halved with every half-life."""
+
+    half_life_days: float = inf
+
+    def fit(self, past: Past) -> OwnScores:
+        weights = np.maximum(decay(past.history.ages(), self.half_life_days), LEAST_WEIGHT)
+        own = past.pairs.matrix(past.pairs.add_up(weights))
+        return OwnScores(np.arange(past.history.items_total), own)

@@ -1,0 +1,147 @@
+"""Layers of a Vega-Lite drawing, placed in pixels: texts, lines, dots, bars.
+
+The specification is written as plain values. Altair would write the same, but checks and copies
+every layer, with its data, each time it is put into another: a report of 21 figures took 13.8 s
+with it and 4.3 s without, on the same busy machine.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Datum = Mapping[str, Any]
+Layer = Mapping[str, Any]
+
+INK, MUTED, GRID, PAPER, BAND = (
+    f"var(--{each})" for each in ("ink", "muted", "grid", "paper", "band")
+)
+PIXELS = {"scale": None, "axis": None}
+TICK_EVERY = 60  # pixels
+
+
+def axis(ends: Sequence[float], left: float, width: float, **how: Any) -> dict[str, Any]:
+    """Return one panel's own x-axis: `ends` in values, `left` and `width` in pixels.
+
+    `how` is Vega-Lite's own: `labelExpr` or `format` of the labels; `type` of the scale.
+    """
+    kind = {"type": how.pop("type")} if "type" in how else {"nice": True}
+    return {
+        "scale": {"domain": list(ends), "range": [left, left + width], **kind},
+        "axis": {
+            "orient": "bottom",
+            "title": None,
+            "grid": True,
+            "gridColor": GRID,
+            "domain": False,
+            "ticks": False,
+            "tickCount": max(2, int(width / TICK_EVERY)),
+            "labelColor": MUTED,
+            "labelFontSize": 11,
+            "labelPadding": 6,
+            "labelFlush": False,
+            "labelOverlap": False,
+            **how,
+        },
+    }
+
+
+def along(field: str, x: Mapping[str, Any]) -> dict[str, Any]:
+    kind = "temporal" if x["scale"].get("type") == "utc" else "quantitative"
+    return {"field": field, "type": kind, **x}
+
+
+def at(field: str) -> dict[str, Any]:
+    """Place by a field that holds pixels."""
+    return {"field": field, "type": "quantitative", **PIXELS}
+
+
+def own(field: str) -> dict[str, Any]:
+    """Take a colour or size as the field has it."""
+    return {"field": field, "scale": None}
+
+
+def layer(rows: Sequence[Datum], mark: Mapping[str, Any], **encoding: Any) -> list[Layer]:
+    """Return one layer, or none without rows."""
+    spec = {"data": {"values": list(rows)}, "mark": dict(mark), "encoding": encoding}
+    return [spec] if rows else []
+
+
+def together(layers: Sequence[Layer]) -> Layer:
+    """Join layers that share one x-axis."""
+    return {"layer": list(layers)}
+
+
+def texts(rows: Sequence[Datum], align: str, *, bold: bool = False) -> list[Layer]:
+    """Write `text` at `x`, `y`: the text's left or right end."""
+    weight = "bold" if bold else "normal"
+    mark = {"type": "text", "align": align, "baseline": "middle", "fontSize": 12, "fill": INK}
+    written = [row for row in rows if row["text"]]
+    return layer(
+        written, mark | {"fontWeight": weight}, x=at("x"), y=at("y"), text={"field": "text"}
+    )
+
+
+def bands(rows: Sequence[Datum], width: float) -> list[Layer]:
+    """Shade from `top` to `bottom`."""
+    return layer(
+        rows,
+        {"type": "rect", "fill": BAND},
+        x={"value": 0},
+        x2={"value": width},
+        y=at("top"),
+        y2={"field": "bottom"},
+    )
+
+
+def reference(value: float, top: float, bottom: float, x: Mapping[str, Any]) -> list[Layer]:
+    mark = {"type": "rule", "stroke": INK, "strokeDash": [4, 3], "strokeWidth": 1.25}
+    return layer(
+        [{"mean": value}], mark, x=along("mean", x), y={"value": top}, y2={"value": bottom}
+    )
+
+
+def strokes(rows: Sequence[Datum], x: Mapping[str, Any]) -> list[Layer]:
+    """Draw a short stroke at each `mean`."""
+    mark = {"type": "tick", "orient": "vertical", "size": 9, "thickness": 1.5, "color": MUTED}
+    return layer(rows, mark, x=along("mean", x), y=at("y"))
+
+
+def intervals(rows: Sequence[Datum], x: Mapping[str, Any]) -> list[Layer]:
+    """Draw a line from `low` to `high`."""
+    return layer(
+        rows,
+        {"type": "rule", "strokeWidth": 2},
+        x=along("low", x),
+        x2={"field": "high"},
+        y=at("y"),
+        stroke=own("colour"),
+    )
+
+
+def dots(rows: Sequence[Datum], x: Mapping[str, Any]) -> list[Layer]:
+    return layer(
+        rows,
+        {"type": "point", "opacity": 1, "strokeWidth": 2},
+        x=along("mean", x),
+        y=at("y"),
+        stroke=own("colour"),
+        fill=own("fill"),
+        size=own("size"),
+    )
+
+
+def bars(
+    rows: Sequence[Datum],
+    x: Mapping[str, Any],
+    *,
+    start: str = "zero",
+    end: str = "mean",
+    size: int = 11,
+) -> list[Layer]:
+    return layer(
+        rows,
+        {"type": "bar", "size": size},
+        x=along(start, x),
+        x2={"field": end},
+        y=at("y"),
+        fill=own("colour"),
+    )

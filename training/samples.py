@@ -1,0 +1,52 @@
+"""Rows to learn from: candidates of one window with what became of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.grouped import run_lengths, run_starts
+from training.history import Flags, Floats, Rows
+from training.scene import SlateRows
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Sorted by customer; `labels` is 1 for what was bought."""
+
+    features: Floats  # (rows, columns)
+    labels: NDArray[np.int8]  # (rows,)
+    groups: Rows  # (customers,) rows of each
+
+    def thinned(self, limit: int) -> "Sample":
+        """Keep at most `limit` customers, evenly spread."""
+        if len(self.groups) <= limit:
+            return self
+        chosen = np.zeros(len(self.groups), dtype=bool)
+        chosen[np.linspace(0, len(self.groups) - 1, limit).astype(np.int64)] = True
+        rows = np.repeat(chosen, self.groups)
+        return Sample(self.features[rows], self.labels[rows], self.groups[chosen])
+
+
+def sample_of(rows: SlateRows, bought: Flags) -> Sample:
+    return Sample(rows.features, bought.astype(np.int8), run_lengths(rows.customers))
+
+
+def drawn(customers: Rows, bought: Flags, limit: int, rng: np.random.Generator) -> Flags:
+    """Mark `limit` rows of each customer with a hit: the hits first, then others by chance."""
+    if not len(customers):
+        return np.zeros(0, dtype=bool)
+    starts, lengths = run_starts(customers), run_lengths(customers)
+    has_hit = np.repeat(np.add.reduceat(bought.astype(np.int64), starts) > 0, lengths)
+    order = np.lexsort((rng.random(len(customers)) - bought, customers))
+    place = np.empty(len(customers), np.int64)
+    place[order] = np.arange(len(customers)) - np.repeat(starts, lengths)
+    return (place < limit) & has_hit
+
+
+def joined(samples: list[Sample]) -> Sample:
+    return Sample(
+        np.concatenate([sample.features for sample in samples]),
+        np.concatenate([sample.labels for sample in samples]),
+        np.concatenate([sample.groups for sample in samples]),
+    )

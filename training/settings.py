@@ -1,0 +1,41 @@
+"""What decides the result besides the data. Chosen on past windows, never on a holdout."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from recsvc.domain.slates import CustomerSlate
+from training.candidates import PoolSize
+from training.ranker import Boosting
+from training.recommenders.co_purchase import CoPurchase
+from training.recommenders.item_neighbours import ItemNeighbours
+from training.recommenders.trending import Trending
+
+# New purchases are rare, so more windows of them are learned from; habits of long ago mislead.
+LEARNING_WINDOWS = {
+    CustomerSlate.FOR_YOU: 3,
+    CustomerSlate.DISCOVER: 6,
+    CustomerSlate.BUY_AGAIN: 3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    seed: int
+    horizon_days: float
+    judged_windows: int = 3
+    older_windows: int = 2  # than the judged ones: only learned from
+    customers_judged: int = 1500  # per window; what is published learns from all of them
+    customers_compared: int = 1000  # per window; what is only judged learns from these
+    rows_per_customer: int = 40
+    size: PoolSize = field(default_factory=PoolSize)
+    boosting: Boosting = field(default_factory=Boosting)
+    final_seeds: int = 2  # boosters of a published ranker, averaged
+    similar: ItemNeighbours = field(
+        default_factory=lambda: ItemNeighbours(half_life_days=180.0, neighbours=50)
+    )
+    together: CoPurchase = field(default_factory=lambda: CoPurchase(neighbours=50, softness=0.6))
+    trending: Trending = field(default_factory=Trending)
+
+    def as_parameters(self) -> dict[str, Any]:
+        """Return what the manifest keeps."""
+        return asdict(self)
