@@ -56,8 +56,7 @@ def evaluate(
 ) -> Findings:
     """Write metrics.json, predictions.parquet and report.html."""
     split = read_split(job, progress, told)
-    with threadpool_limits(1, "blas"):
-        evaluated = judge(split, job.settings, progress)
+    evaluated = judge(split, job.settings, progress)
     write(evaluated, job.settings, job.out)
     return evaluated.findings
 
@@ -78,21 +77,23 @@ def read_split(
 
 
 def judge(split: Split, settings: Settings, progress: Progress) -> Evaluated:
-    learning, holdout = split.learning, split.holdout
-    knowledge = learn(learning.history, settings, progress)
-    rankings = rank_customers(knowledge, holdout.known_customers, progress)
-    with progress.step("Judging on the holdout", 2) as advance:
-        found = measure(knowledge, rankings, holdout, settings.seed)
-        advance()
-        truths = holdout.truths(knowledge.scene.line_up.past.pairs)
-        warm = measure_warm_start(
-            learning.history,
-            truths,
-            settings,
-            known=published_ndcg(rankings, truths, settings.seed),
-        )
-    findings = findings_of(learning, knowledge, settings)
-    return Evaluated(split, rankings, replace(findings, holdout=found, warm_start=warm))
+    # One BLAS thread: with more, the last bits depend on how many there are.
+    with threadpool_limits(1, "blas"):
+        learning, holdout = split.learning, split.holdout
+        knowledge = learn(learning.history, settings, progress)
+        rankings = rank_customers(knowledge, holdout.known_customers, progress)
+        with progress.step("Judging on the holdout", 2) as advance:
+            found = measure(knowledge, rankings, holdout, settings.seed)
+            advance()
+            truths = holdout.truths(knowledge.scene.line_up.past.pairs)
+            warm = measure_warm_start(
+                learning.history,
+                truths,
+                settings,
+                known=published_ndcg(rankings, truths, settings.seed),
+            )
+        findings = findings_of(learning, knowledge, settings)
+        return Evaluated(split, rankings, replace(findings, holdout=found, warm_start=warm))
 
 
 def published_ndcg(

@@ -1,11 +1,10 @@
-"""From scores to ranked lists: which items a slate may show, and the best of them."""
+"""From scores to ranked lists."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.domain.slates import CustomerSlate
 from training.grouped import NOTHING
 from training.history import Flags, Floats, Rows
 
@@ -18,17 +17,6 @@ class Top:
 
     items: Rows  # (rows, k)
     scores: Floats  # (rows, k)
-
-
-def shown_by(slate: CustomerSlate, own: Flags) -> Flags | None:
-    """Say which items a slate may show; `own` is what each customer has bought. None: all."""
-    match slate:
-        case CustomerSlate.FOR_YOU:
-            return None
-        case CustomerSlate.DISCOVER:
-            return ~own
-        case CustomerSlate.BUY_AGAIN:
-            return own
 
 
 def best(scores: Floats, shown: Flags | None, k: int) -> Top:
