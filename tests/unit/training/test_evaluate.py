@@ -1,0 +1,139 @@
+"""An evaluation: who is ranked for, by what was learned from, and judged by what."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.unit.training.builders import NOW, Line, lines, two_tastes, write
+from training.catalogue import Catalogue
+from training.consents import Permission, PermittedIds
+from training.evaluate import Evaluated, EvaluationJob, judge, read_split
+from training.findings import METRICS
+from training.holdout import by_time, given
+from training.ingest import Purchases, Request
+from training.interactions import from_lines
+from training.predictions import predictions
+from training.progress import SILENT
+from training.ranker import Boosting
+from training.report import IngestReport
+from training.settings import Settings
+
+
+def unheard(_: IngestReport) -> None:
+    """Be told, and say nothing."""
+
+
+SETTINGS = Settings(
+    seed=3, horizon_days=10, boosting=Boosting(rounds=5), judged_windows=2, older_windows=1
+)
+PAST = two_tastes()
+LATER: list[Line] = [
+    ("c0", "tea-1", 61.0),
+    ("c0", "nut-3", 62.0),
+    ("c12", "nut-2", 61.0),
+    ("c12", "novelty", 61.0),
+    ("stranger", "tea-1", 61.0),
+]
+
+
+def evaluated(later: list[Line] = LATER) -> Evaluated:
+    learning = from_lines(lines(PAST), timed=True)
+    split = given(learning, Purchases(lines(later), True, IngestReport()))
+    return judge(split, SETTINGS, SILENT)
+
+
+def test_everybody_in_the_holdout_gets_twenty_ranks_where_there_are_items() -> None:
+    """A stranger gets what is popular, and nothing to buy again."""
+    found = evaluated()
+    table = predictions(found.split, found.rankings)
+    ranks = {
+        (row["customer_id"], row["slate"]): row["rank"]
+        for row in table.group_by("customer_id", "slate").agg("rank").iter_rows(named=True)
+    }
+
+    assert set(table.columns) == {"customer_id", "slate", "rank", "item_id", "score"}
+    assert ranks["c0", "for_you"] == list(range(1, 13))
+    assert ranks["c0", "discover"] == list(range(1, 7))
+    assert ranks["c0", "buy_again"] == list(range(1, 7))
+    assert ranks["stranger", "for_you"] == list(range(1, 13))
+    assert ("stranger", "buy_again") not in ranks
+
+
+def test_what_was_not_learned_from_is_counted_and_not_judged() -> None:
+    """An unknown customer, and an unknown item of a known one."""
+    holdout = evaluated().findings.holdout
+
+    assert holdout is not None
+    assert (holdout.customers, holdout.customers_unknown) == (2, 1)
+    assert (holdout.lines, holdout.lines_unknown) == (5, 2)
+    assert holdout.slates["discover"].customers == 1
+    assert holdout.slates["buy_again"].relevant_per_customer == 1.0
+
+
+def test_every_model_is_measured_by_every_metric_and_paired() -> None:
+    """Differences are to the published model, of the same customers."""
+    findings = evaluated().findings
+    assert findings.holdout is not None
+    slate = findings.holdout.slates["for_you"]
+    winner = findings.slates["for_you"].choice.winner
+    by_name = {found.model.name: found for found in slate.models}
+
+    assert all(set(found.metrics) == set(METRICS) for found in slate.models)
+    assert by_name[winner].versus_winner is None
+    versus = by_name["popularity"].versus_winner
+    assert versus is not None
+    assert versus.mean == pytest.approx(
+        by_name["popularity"].metrics["ndcg@10"].mean - by_name[winner].metrics["ndcg@10"].mean
+    )
+
+
+def test_slices_cover_customers_and_items() -> None:
+    """Few, some and many orders; head and tail of the catalogue."""
+    holdout = evaluated().findings.holdout
+
+    assert holdout is not None
+    assert {part.name for part in holdout.slates["for_you"].slices} == {
+        "few",
+        "some",
+        "many",
+        "head",
+        "tail",
+    }
+
+
+def test_without_a_holdout_the_last_horizon_is_one() -> None:
+    """Learning ends where the holdout begins."""
+    split = by_time(from_lines(lines(PAST), timed=True), horizon_days=10)
+    whole = from_lines(lines(PAST), timed=True).history
+
+    assert split.learning.history.now == whole.now - 10
+    assert split.learning.history.days.max() < whole.now - 10
+    assert len(split.holdout.customers) + len(split.learning.history.days) == len(whole.days)
+
+
+def test_without_timestamps_the_last_orders_of_each_customer_are_held_out() -> None:
+    """In the order of rows."""
+    rows = [(f"c{n}", f"i{place}", 0.0) for n in range(4) for place in range(16)]
+    split = by_time(from_lines(lines(rows), timed=False), horizon_days=28)
+
+    assert np.bincount(split.holdout.customers).tolist() == [2] * 4
+    assert {split.learning.item_ids[item] for item in split.holdout.items} == {"i14", "i15"}
+
+
+def test_the_holdout_obeys_the_map_and_consents(tmp_path: Path) -> None:
+    """Who has not consented is neither learned from nor ranked for."""
+    consents: Permission = PermittedIds(frozenset({"c0", "c1", "c12", "c13"}))
+    job = EvaluationJob(
+        request=Request(str(write(tmp_path / "p.csv", PAST)), {}, 0.0, NOW),
+        holdout=str(write(tmp_path / "h.csv", [*LATER, ("c5", "tea-1", 61.0)])),
+        consents=lambda: consents,
+        catalogue=Catalogue(),
+        settings=SETTINGS,
+        out=tmp_path / "out",
+    )
+    split = read_split(job, SILENT, unheard)
+    ranked = {split.learning.customer_ids[row] for row in split.holdout.known_customers}
+
+    assert ranked == {"c0", "c12"}
+    assert split.holdout.strangers == []
