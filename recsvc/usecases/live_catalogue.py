@@ -58,8 +58,9 @@ class LiveCatalogues:
         if (
             held.epoch == epoch
             and assortment is not None
-            and assortment.model is model
             and now_us < assortment.next_change_us
+            # While one request joins the catalogue to a new model, the old one goes on answering.
+            and (assortment.model is model or held.lock.locked())
         ):
             return Now(assortment, True)
         if not held.lock.acquire(timeout=self._wait_seconds):

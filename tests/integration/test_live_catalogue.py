@@ -1,15 +1,19 @@
 """A worker's catalogue follows the store, and says so when it cannot."""
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
 from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.ids import ItemId, ShopName
+from recsvc.model.assortment import Assortment
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.loader import load
 from recsvc.stores import redis_keys
 from recsvc.stores.catalogue import CatalogueStore
 from recsvc.stores.connection import Connections
-from recsvc.usecases.live_catalogue import LiveCatalogues
+from recsvc.usecases.live_catalogue import LiveCatalogues, Now
 from tests.model_builders import FINGERPRINT, SHOP, fruit_shop, published
 
 HIDDEN = CatalogueItem(ItemId("apple"), hidden=True)
@@ -54,6 +58,35 @@ def test_another_model_is_joined_anew(
     held = [catalogues.at(shop, 1, each).assortment for each in (model, other, model)]
 
     assert [each.withheld for each in held] == [{0}, {4}, {0}]
+
+
+def test_while_a_new_model_is_joined_the_old_one_answers(
+    catalogues: LiveCatalogues,
+    connections: Connections,
+    shop: ShopName,
+    model: LoadedModel,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A swap makes nobody wait but the request that joins."""
+    CatalogueStore(connections).put_many(shop, [HIDDEN])
+    folder = published(tmp_path_factory.mktemp("other"), fruit_shop(first="aardvark"))
+    other = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
+    catalogues.at(shop, 1, model)
+    meanwhile: list[Now] = []
+
+    def join(*arguments: Any) -> Assortment:
+        with ThreadPoolExecutor(1) as pool:
+            meanwhile.append(pool.submit(catalogues.at, shop, 1, other).result())
+        return Assortment(*arguments)
+
+    monkeypatch.setattr("recsvc.usecases.live_catalogue.Assortment", join)
+    joined = catalogues.at(shop, 1, other)
+
+    assert [(now.assortment.model, now.is_current) for now in (*meanwhile, joined)] == [
+        (model, True),
+        (other, True),
+    ]
 
 
 def test_a_catalogue_that_cannot_be_read_is_not_current(
