@@ -3,6 +3,7 @@
 Nothing is ever flushed: tests that need an empty store get a new shop name instead.
 """
 
+import resource
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,12 @@ from recsvc.domain.identity import Secret
 from recsvc.domain.ids import ShopName
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.embedded import EmbeddedValkey
+
+
+def pytest_configure() -> None:
+    """Let one process hold the models of all tests: each mapped array keeps a file open."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ keep the server alive after the service has stopped.
 """
 
 import os
+import resource
 import threading
 import time
 from collections.abc import Sequence
@@ -24,11 +25,18 @@ EXIT_ORPHANED = 1
 def load_application(settings: Settings, url: str, shops: Sequence[ShopName], parent: int) -> Flask:
     """Return the application of this process; `parent` is the process it must not outlive."""
     configure_logs(settings.log_level)
+    allow_open_files()
     watch_parent(parent)
     stores = stores_at(settings, url)
     shelf = open_shelf(settings, stores.secret)
     shelf.watch()
     return create_app(services_of(stores, shelf, shops))
+
+
+def allow_open_files() -> None:
+    """Take all the open files that the system allows: connections and mapped arrays need many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def watch_parent(parent: int) -> None:
