@@ -3,6 +3,7 @@
 Nothing is ever flushed: tests that need an empty store get a new shop name instead.
 """
 
+import gc
 import resource
 import shutil
 import tempfile
@@ -23,6 +24,13 @@ def pytest_configure() -> None:
     """Let one process hold the models of all tests: each mapped array keeps a file open."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def let_go_of_models() -> Iterator[None]:
+    """Applications refer to themselves, so the files of their models stay open until collected."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
