@@ -16,7 +16,7 @@ from training.pairs import Pairs
 from training.ranking import best
 from training.recommenders.protocol import Fitted
 
-SCORE_BYTES = 100_000_000  # of all proposers' dense scores at once
+SCORE_BYTES = 25_000_000  # of all dense scores of a block; larger ones are slower
 
 
 @dataclass(frozen=True, slots=True)
