@@ -16,6 +16,7 @@ from training.history import History
 from training.judging import Learned
 from training.line_up import SIMPLE, competing
 from training.pairs import pairs_of
+from training.parallel import each
 from training.progress import Progress
 from training.ranker import VARIANTS, fit_ranker
 from training.samples import Sample
@@ -123,11 +124,12 @@ def fit_winners(
     choices: Mapping[CustomerSlate, Choice], scene: Scene, samples: Samples, settings: Settings
 ) -> dict[CustomerSlate, Learned]:
     """Fit the learned winners once more, on the newest windows and with several seeds."""
-    models = {
-        slate: fit_winner(choice.winner, slate, scene, list(samples[slate]), settings)
-        for slate, choice in choices.items()
-    }
-    return {slate: model for slate, model in models.items() if model is not None}
+
+    def fit(slate: CustomerSlate) -> Learned | None:
+        return fit_winner(choices[slate].winner, slate, scene, list(samples[slate]), settings)
+
+    models = zip(choices, each(fit, choices), strict=True)
+    return {slate: model for slate, model in models if model is not None}
 
 
 def fit_winner(

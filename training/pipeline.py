@@ -18,6 +18,7 @@ from training.interactions import Interactions, from_lines
 from training.item_lists import neighbour_list, popular, popular_by_category, trending
 from training.learn import Knowledge, learn
 from training.learned_findings import findings_of
+from training.parallel import each
 from training.progress import Progress
 from training.reasons import Grounds, category_tops
 from training.recommenders.neighbour_lists import NeighbourLists
@@ -89,11 +90,14 @@ def fit_item_side(
 ) -> ItemSide:
     history, pairs = interactions.history, knowledge.scene.line_up.past.pairs
     head, total = knowledge.scene.line_up.past.head, history.items_total
-    with progress.step("Items bought by the same customers, and together", 3) as advance:
-        similar = settings.similar.lists(pairs, head).among(head, total)
-        advance()
-        together = settings.together.lists(history, head).among(head, total)
-        advance()
+
+    def lists(kind: ItemSlate) -> NeighbourLists:
+        if kind is ItemSlate.SIMILAR:
+            return settings.similar.lists(pairs, head).among(head, total)
+        return settings.together.lists(history, head).among(head, total)
+
+    with progress.step("Items bought by the same customers, and together"):
+        similar, together = each(lists, (ItemSlate.SIMILAR, ItemSlate.BOUGHT_TOGETHER))
         return ItemSide(
             similar,
             together,

@@ -14,9 +14,9 @@ from training.judging import Learned, Ranking, every_score, first_of, ndcg_of, w
 from training.metrics import Values
 from training.parallel import each
 from training.ranker import VARIANTS, Variant, fit_ranker
-from training.samples import Sample, drawn, joined, sample_of
+from training.samples import Sample, chances, drawn, joined, sample_of
 from training.scene import Scene, scene_at, shown
-from training.settings import Settings
+from training.settings import ROWS_PER_CUSTOMER, Settings
 from training.truth import Truths
 from training.windows import Window, sampled
 
@@ -71,7 +71,7 @@ class Walk:
         customers = sampled(
             everybody, limit, np.random.default_rng([self.settings.seed, self.place])
         )
-        learned = {slate: self.learned(scene, slate) for slate in self.samples} if judge else None
+        learned = self.learned(scene) if judge else None
         looks = self.look_through(scene, truths, customers, learned)
         if looks:  # nobody to predict for is nothing to learn from
             for slate, older in self.samples.items():
@@ -79,20 +79,35 @@ class Walk:
         ndcg = judged(looks, truths, customers) if judge else {}
         return Walked(self.window, len(known.customers), len(everybody), ndcg)
 
-    def learned(self, scene: Scene, slate: CustomerSlate) -> Fitted:
+    def learned(self, scene: Scene) -> dict[CustomerSlate, Fitted]:
         """Learn on older windows, with one seed: this is for judging only."""
+        columns, settings = scene.columns(), self.settings
+        samples = {slate: self.enough(slate) for slate in self.samples}
+        jobs = [
+            (slate, variant)
+            for slate, some in samples.items()
+            if some
+            for variant in VARIANTS[slate]
+        ]
+
+        def fit(job: tuple[CustomerSlate, Variant]) -> Learned:
+            slate, variant = job
+            return fit_ranker(variant, columns, samples[slate], settings.boosting, (settings.seed,))
+
+        fitted: dict[CustomerSlate, dict[str, Learned]] = {
+            slate: {BLEND.name: fit_blend(columns, some)} if some else {}
+            for slate, some in samples.items()
+        }
+        for (slate, variant), ranker in zip(jobs, each(fit, jobs), strict=True):
+            fitted[slate][variant.model.name] = ranker
+        return dict(fitted)
+
+    def enough(self, slate: CustomerSlate) -> list[Sample]:
+        """Return samples of older windows; none when they are too few to learn from."""
         limit = self.settings.customers_compared
         samples = [sample.thinned(limit) for sample in self.samples[slate]]
-        if sum(len(sample.groups) for sample in samples) < LEAST_LEARNED:
-            return {}
-        columns, boosting = scene.columns(), self.settings.boosting
-
-        def fit(variant: Variant) -> Learned:
-            return fit_ranker(variant, columns, samples, boosting, (self.settings.seed,))
-
-        fitted: dict[str, Learned] = {BLEND.name: fit_blend(columns, samples)}
-        names = [variant.model.name for variant in VARIANTS[slate]]
-        return {**fitted, **dict(zip(names, each(fit, VARIANTS[slate]), strict=True))}
+        customers = sum(len(sample.groups) for sample in samples)
+        return samples if customers >= LEAST_LEARNED else []
 
     def look_through(
         self,
@@ -103,12 +118,10 @@ class Walk:
     ) -> list[Look]:
         """Look once at the candidates of all customers, block by block."""
 
-        def look(numbered: tuple[int, Rows]) -> Look:
-            number, block = numbered
-            rng = np.random.default_rng([self.settings.seed, self.place, number])
-            return self.look_at(scene, truths, block, learned, rng)
+        def look(block: Rows) -> Look:
+            return self.look_at(scene, truths, block, learned)
 
-        return each(look, enumerate(blocks(scene.line_up, customers)))
+        return each(look, blocks(scene.line_up, customers))
 
     def look_at(
         self,
@@ -116,7 +129,6 @@ class Walk:
         truths: Truths,
         customers: Rows,
         learned: Mapping[CustomerSlate, Fitted] | None,
-        rng: np.random.Generator,
     ) -> Look:
         pool = pool_candidates(scene.line_up, customers, scene.size)
         facts = None if learned is None else scene.facts_of(pool)
@@ -125,7 +137,8 @@ class Walk:
             here = shown(pool, slate)
             part = pool.only(here)
             bought = truths[slate].holds(part.customers, part.items)
-            kept = drawn(part.customers, bought, self.settings.rows_per_customer, rng)
+            chance = chances(part.customers, part.items, self.settings.seed + self.place)
+            kept = drawn(part.customers, bought, ROWS_PER_CUSTOMER[slate], chance)
             if facts is None or learned is None:
                 samples[slate] = sample_of(scene.rows(part, kept=kept), bought[kept])
                 continue

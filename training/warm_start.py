@@ -24,7 +24,7 @@ from training.settings import Settings
 from training.truth import Truth, Truths
 
 HIDDEN_SHARE = 0.2
-MOST_HIDDEN = 500
+MOST_HIDDEN = 300
 LEAST_HIDDEN = 5
 ORDERS_GIVEN = (1, 3, None)  # the latest orders that are known at serving
 OWN_VOTE = 10.0  # for the item itself, where it may be shown: more than all its neighbours have

@@ -94,7 +94,7 @@ def test_a_sample_keeps_every_hit_and_drops_who_has_none() -> None:
     customers = np.repeat([0, 1, 2], 10)
     bought = np.zeros(30, dtype=bool)
     bought[[3, 7, 25]] = True
-    kept = drawn(customers, bought, 4, np.random.default_rng(1))
+    kept = drawn(customers, bought, 4, np.random.default_rng(1).random(len(customers)))
 
     assert kept[bought].all()
     assert np.bincount(customers[kept], minlength=3).tolist() == [4, 0, 4]
