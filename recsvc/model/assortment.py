@@ -33,7 +33,7 @@ class Assortment:
         self.next_change_us = NEVER  # when an item's time begins or ends
         self._listed = np.full(self.size, NOT_LISTED, dtype=np.int32)  # (items,) catalogue rows
         self._item_rows: list[int] = []  # by catalogue row
-        self._by_category: dict[int, Array] = {}
+        self._by_category: dict[int, Candidates] = {}
         self._join()
         self.refresh(now_us)
 
@@ -78,7 +78,7 @@ class Assortment:
 
     def passing(self, rows: Array, filters: Filters) -> Array:
         """Say which of the rows pass the filters. (rows,) bool"""
-        listed = self._listed[rows]
+        listed = self._listed.take(rows)
         passes: Array = listed != NOT_LISTED
         if not len(self.columns):
             return passes
@@ -88,20 +88,18 @@ class Assortment:
             passes &= _one_of(table["category"][listed], codes)
         if filters.brands:
             passes &= _one_of(table["brand"][listed], self.columns.brand_codes(filters.brands))
-        price = table["price"][listed]
         if filters.min_price is not None:
-            passes &= price >= filters.min_price  # false for an unknown price
+            passes &= table["price"][listed] >= filters.min_price  # false for an unknown price
         if filters.max_price is not None:
-            passes &= price <= filters.max_price
+            passes &= table["price"][listed] <= filters.max_price
         return passes
 
     def popular(self, filters: Filters) -> Candidates:
         """Return the model's popular items, at once only those of the category, if one is named."""
-        popular = self.model.popular()
         if len(filters.categories) != 1 or not len(self.columns):
-            return popular
+            return self.model.popular()
         codes = self.columns.category_codes(filters.categories)
-        return popular.at(self._places(codes[0]) if codes else np.zeros(0, dtype=np.int64))
+        return self._popular_in(codes[0]) if codes else self.model.popular().at([])
 
     def unknown_to_model(self) -> Candidates:
         """Return what only the catalogue knows, in the order in which it was listed."""
@@ -109,12 +107,13 @@ class Assortment:
         reasons = np.full(len(rows), ReasonCode.POPULAR, dtype=np.uint8)
         return Candidates(rows, np.zeros(len(rows), dtype=np.float32), reasons)
 
-    def _places(self, category: int) -> Array:
-        """Return where in the popular list the items of a category stand."""
+    def _popular_in(self, category: int) -> Candidates:
+        """Return the popular items of a category; found once, until the catalogue changes."""
         cached = self._by_category
         if category not in cached:
-            codes = self.categories(self.model.popular().items)
-            cached[category] = np.flatnonzero(codes == category)
+            popular = self.model.popular()
+            codes = self.categories(popular.items)
+            cached[category] = popular.at(np.flatnonzero(codes == category))
         return cached[category]
 
     def _join(self) -> None:
@@ -149,7 +148,9 @@ class Assortment:
 
 
 def _one_of(values: Array, codes: Sequence[int]) -> Array:
-    passes = np.zeros(len(values), dtype=bool)
-    for code in codes:
+    if not codes:
+        return np.zeros(len(values), dtype=bool)
+    passes: Array = values == codes[0]
+    for code in codes[1:]:
         passes |= values == code
     return passes

@@ -78,35 +78,20 @@ def personal(
     yield own
     if slate is CustomerSlate.BUY_AGAIN:
         return
-    bought = bought_rows(assortment, admitted)
+    bought = assortment.model.bought
     if slate is CustomerSlate.DISCOVER:
-        seen |= bought
+        seen.update(bought(admitted))
     yield from _context(assortment, query)
     if not query.filters.is_empty:
-        voters = sorted(bought - assortment.sensitive)
+        sensitive = assortment.sensitive
         yield votes(
             assortment.model,
             ItemSlate.SIMILAR,
-            voters,
+            (row for row in bought(admitted) if row not in sensitive),
             reason=ReasonCode.BECAUSE_YOU_BOUGHT,
             passing=lambda rows: assortment.passing(rows, query.filters),
         )
     yield from _rest(assortment, query)
-
-
-def bought_rows(assortment: Assortment, admitted: Admitted) -> set[int]:
-    """Return the items that the customer's own lists show as bought."""
-    bought: set[int] = set()
-    for slate in CustomerSlate:
-        own = assortment.model.customer_slate(admitted, slate)
-        if own is None:
-            continue
-        again = own.items[own.reasons == ReasonCode.BUY_AGAIN_DUE]
-        bought.update(own.items.tolist() if slate is CustomerSlate.BUY_AGAIN else again.tolist())
-        if own.reason_items is not None:
-            because = own.reasons == ReasonCode.BECAUSE_YOU_BOUGHT
-            bought.update(own.reason_items[because].tolist())
-    return bought
 
 
 def rows_of(assortment: Assortment, items: Iterable[ItemId]) -> list[int]:
