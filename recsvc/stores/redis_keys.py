@@ -27,6 +27,11 @@ def customer_of(key_name: bytes) -> CustomerKey:
     return CustomerKey(bytes.fromhex(key_name.rpartition(b":")[2].decode()))
 
 
+def recent(shop: ShopName, key: CustomerKey) -> str:
+    """List: a customer's latest events, the newest first."""
+    return f"{{{shop}}}:recent:{key.hex()}"
+
+
 def api_keys(shop: ShopName) -> str:
     """Hash: SHA-256 of a key's text → its record."""
     return f"{{{shop}}}:api-keys"

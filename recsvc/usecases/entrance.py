@@ -14,6 +14,7 @@ from functools import lru_cache, partial
 from recsvc.domain.api_keys import ApiKey, Scope, shop_of_key
 from recsvc.domain.consent import ConsentRecord
 from recsvc.domain.errors import Forbidden, SecretMismatch, Unauthorized
+from recsvc.domain.gate import Sealed
 from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import CustomerId, ShopName
 from recsvc.stores.api_keys import ApiKeyStore
@@ -66,6 +67,7 @@ class Visit:
     consent: ConsentRecord | None
     store_answered: bool
     catalogue_epoch: int | None = None
+    profile: Sealed | None = None
 
     @property
     def met_unreadable_consent(self) -> bool:
@@ -113,6 +115,7 @@ class Entrance:
             reply.consent,
             store_answered=reply.is_current,
             catalogue_epoch=None if reply.epochs is None else reply.epochs.catalogue,
+            profile=reply.profile,
         )
 
     def recognises(self, credentials: Credentials) -> bool:
