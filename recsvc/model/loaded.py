@@ -3,7 +3,7 @@
 What ranks for a person takes an `Admitted`; there is no other way to a customer's list.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,6 +62,7 @@ class LoadedModel:
     _category_popular: Ragged = field(repr=False)
     _popular: Candidates = field(repr=False)
     _trending: Candidates = field(repr=False)
+    _intervals: Array | None = field(repr=False)  # (items,) float32
 
     @property
     def version(self) -> str:
@@ -83,6 +84,21 @@ class LoadedModel:
     def neighbours_of_all(self, slate: ItemSlate, item_rows: Array) -> Candidates:
         """Return the neighbours of several items, unmerged; the reason of each is its item."""
         return self._neighbours[slate].joined(item_rows)
+
+    def nearest(self, item_row: int, most: int) -> Iterator[tuple[int, float]]:
+        """Yield an item's first similar ones with their scores, as plain numbers."""
+        similar = self._neighbours[ItemSlate.SIMILAR]
+        start = similar.offsets.item(item_row)
+        part = slice(start, min(start + most, similar.offsets.item(item_row + 1)))
+        lists = similar.lists
+        return zip(lists.items[part].tolist(), lists.scores[part].tolist(), strict=True)
+
+    def interval_days(self, item_row: int) -> float | None:
+        """Return the usual days between two purchases of an item by one customer.
+
+        NaN: nobody bought it again. None: the model says nothing about it.
+        """
+        return None if self._intervals is None else self._intervals.item(item_row)
 
     def popular(self) -> Candidates:
         """Return every item of the model, the most popular first."""
