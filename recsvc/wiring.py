@@ -25,11 +25,13 @@ from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.durability import check_durability, durability_fault, watch_durability
 from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.events import EventStore
 from recsvc.stores.key_ring import KeyRing
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
+from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_catalogue import LiveCatalogues
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
@@ -80,6 +82,7 @@ class Stores:
     api_keys: ApiKeyStore
     consents: ConsentStore
     catalogue: CatalogueStore
+    events: EventStore
 
     def hasher(self, shop: ShopName) -> CustomerHasher:
         return CustomerHasher(self.secret, shop)
@@ -118,6 +121,7 @@ def stores_at(settings: Settings, url: str) -> Stores:
         api_keys=ApiKeyStore(connections, secret),
         consents=ConsentStore(connections),
         catalogue=CatalogueStore(connections),
+        events=EventStore(connections, secret, settings.event_log_length),
     )
 
 
@@ -172,6 +176,7 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
         entrance=Entrance(trip, key_ring, stores.api_keys, stores.secret, utc_now),
         recommender=Recommender(shelf, catalogues),
         catalogue=CatalogueDesk(stores.catalogue),
+        events=EventDesk(stores.events, shelf, catalogues, stores.hasher, utc_now_us),
         consents=ConsentDesk(stores.consents),
         readiness=Readiness(trip, shelf, shops),
     )

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.fields import SHOWN, Wrong, repeated
 from recsvc.domain.ids import ItemId
 from recsvc.domain.labels import LABEL_RULE, label_fault
 from recsvc.domain.moments import RFC3339_RULE, parse_rfc3339, rfc3339
@@ -18,12 +19,7 @@ MAX_TITLE_LENGTH = 512
 MAX_URL_LENGTH = 2048
 MAX_PRICE = 1e12
 
-_SHOWN = 64  # characters of a wrong value that its refusal repeats
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
-
-
-class Wrong(ValueError):
-    """A value is not what its field's rule says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,7 @@ def _made(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem:
         try:
             values[field.attribute] = _read(field, value)
         except Wrong:
-            faults.append(FieldError(name, f"{_repeated(value)} is not {field.rule}"))
+            faults.append(FieldError(name, f"{repeated(value)} is not {field.rule}"))
     faults = [fault for fault in faults if fault.detail]
     made = item if faults else replace(item, **values)
     faults += _order_faults(made)
@@ -88,12 +84,12 @@ def _read(field: Field, value: Any) -> Any:
 
 def _same_id(item: CatalogueItem, value: Any) -> FieldError:
     """Take the id once more, as an answer holds it, but no other."""
-    fault = "" if value == item.item_id else f"{_repeated(value)} is not the id in the path"
+    fault = "" if value == item.item_id else f"{repeated(value)} is not the id in the path"
     return FieldError("item_id", fault)
 
 
 def _unknown(name: str) -> FieldError:
-    return FieldError(name[:_SHOWN], f"unknown; the fields are {', '.join(FIELDS)}")
+    return FieldError(name[:SHOWN], f"unknown; the fields are {', '.join(FIELDS)}")
 
 
 def _order_faults(item: CatalogueItem) -> list[FieldError]:
@@ -101,11 +97,6 @@ def _order_faults(item: CatalogueItem) -> list[FieldError]:
     if begins is None or ends is None or begins < ends:
         return []
     return [FieldError("available_until", f"{rfc3339(ends)} is not after available_from")]
-
-
-def _repeated(value: Any) -> str:
-    text = ascii(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _text(most: int) -> Callable[[Any], str]:

@@ -30,4 +30,5 @@ def no_model() -> LoadedModel:
         _category_popular=ragged,
         _popular=empty,
         _trending=empty,
+        _intervals=None,
     )

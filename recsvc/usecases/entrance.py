@@ -106,7 +106,7 @@ class Entrance:
         judgement = self._key_ring.judge(credentials.key, reply)
         if judgement.key is None:
             raise no_such_key()
-        self._authorize(judgement.key, credentials, access, customer)
+        self.authorize(judgement.key, credentials, access, customer)
         reply = judgement.reply
         return Visit(
             judgement.key,
@@ -126,9 +126,10 @@ class Entrance:
         """
         return self._key_ring.knows(credentials.key)
 
-    def _authorize(
+    def authorize(
         self, key: ApiKey, credentials: Credentials, access: Access, customer: CustomerId | None
     ) -> None:
+        """Raise unless the key, as it was judged, may do this for the customer."""
         if key.is_secret:
             if not key.allows(access.scope):
                 raise Forbidden(f"this key lacks the scope {access.scope}", code="missing_scope")

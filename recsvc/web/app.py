@@ -8,6 +8,7 @@ from werkzeug.exceptions import NotFound
 from recsvc.web import (
     consents,
     docs,
+    events,
     exposition,
     health,
     items,
@@ -28,6 +29,7 @@ ROUTES: tuple[Route, ...] = (
     *pages.ROUTES,
     *consents.ROUTES,
     *items.ROUTES,
+    *events.ROUTES,
     *health.ROUTES,
     *exposition.ROUTES,
     *docs.ROUTES,

@@ -6,6 +6,7 @@ from recsvc.config import Settings
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
+from recsvc.usecases.events import EventDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
 
@@ -17,4 +18,5 @@ class Services:
     recommender: Recommender
     consents: ConsentDesk
     catalogue: CatalogueDesk
+    events: EventDesk
     readiness: Readiness

@@ -39,7 +39,7 @@ def test_a_moment_is_read_in_any_of_its_spellings(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2024-05-06", "2024-05-06T07:08:09", "2024-13-06T07:08:09Z", "0001-01-01T00:00:00+23:59"],
+    ["", "2024-05-06", "2024-05-06T07:08:09", "2024-13-06T07:08:09Z", "0000-01-01T00:00:00Z"],
 )
 def test_what_says_no_moment_is_none(text: str) -> None:
     """No zone, no time, no such day, or before there were years."""
