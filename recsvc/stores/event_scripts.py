@@ -148,9 +148,12 @@ local counted = {}
 local function count(item, weight, at, once)
   local day = math.floor(at / 86400)
   if today - day >= DAYS_COUNTED then return end
-  if once ~= '' then
-    if redis.call('HEXISTS', bucket(today, once), once) == 1 then return end
-    remember(once, '')
+  if once ~= '' then -- the greatest weight of the day, in whatever order they come
+    local key = bucket(today, once)
+    local before = tonumber(redis.call('HGET', key, once) or 0) or 0
+    if before >= weight then return end
+    if before == 0 then remember(once, weight) else redis.call('HSET', key, once, weight) end
+    weight = weight - before
   end
   redis.call('ZINCRBY', COUNTS .. ':' .. whole(day), weight, item)
   counted[day] = true
@@ -159,7 +162,7 @@ end
 local results = {}
 for base = FIRST, #ARGV - WORDS, WORDS do
   local id, content, number = ARGV[base + 1], ARGV[base + 2], tonumber(ARGV[base + 3])
-  local item, weight, once = ARGV[base + 4], ARGV[base + 5], ARGV[base + 6]
+  local item, weight, once = ARGV[base + 4], tonumber(ARGV[base + 5]), ARGV[base + 6]
   local kind, sent, event = ARGV[base + 7], ARGV[base + 8], ARGV[base + 9]
   local known = found(id)
   if known then
@@ -180,7 +183,7 @@ for base = FIRST, #ARGV - WORDS, WORDS do
         update(recent, kind .. whole(at) .. ' ' .. item, at)
       end
     end
-    if weight ~= '0' then count(item, weight, at, once) end
+    if weight > 0 then count(item, weight, at, once) end
     remember(id, content) -- last: what fails before it is taken in when it is sent again
     results[#results + 1] = 0
   end

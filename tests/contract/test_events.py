@@ -295,11 +295,23 @@ def test_a_browser_moves_a_count_once_a_session_item_and_day(service: Service) -
         {**VIEW, "message_id": "3", "session_id": "s"},
         {**VIEW, "message_id": "4", "session_id": "s", "item_id": ITEMS[1]},
         {**VIEW, "message_id": "5", "session_id": "t", "type": "add_to_cart"},
-        {**VIEW, "message_id": "6", "session_id": "t", "item_id": "made-up"},
+        {**VIEW, "message_id": "6", "session_id": "t"},
+        {**VIEW, "message_id": "7", "session_id": "t", "item_id": "made-up"},
     ]
 
-    assert statuses(browse(service, *events)) == [201] * 6
+    assert statuses(browse(service, *events)) == [201] * 7
     assert counts(service) == {ITEMS[0]: 4.0, ITEMS[1]: 1.0}
+
+
+def test_the_greatest_interest_of_a_session_counts(service: Service) -> None:
+    """Whatever came first: a filled cart is one, not a view and a filled cart."""
+    cart = {**VIEW, "type": "add_to_cart", "session_id": "s"}
+    later = {**cart, "message_id": "2", "session_id": "t"}
+
+    browse(service, {**VIEW, "message_id": "1", "session_id": "s"}, cart)
+    browse(service, later, {**VIEW, "message_id": "3", "session_id": "t"})
+
+    assert counts(service) == {ITEMS[0]: 6.0}
 
 
 def test_a_server_moves_counts_each_time(service: Service) -> None:
