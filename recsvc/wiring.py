@@ -174,7 +174,7 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
     return Services(
         settings=stores.settings,
         entrance=Entrance(trip, key_ring, stores.api_keys, stores.secret, utc_now),
-        recommender=Recommender(shelf, catalogues),
+        recommender=Recommender(shelf, catalogues, utc_now_us),
         catalogue=CatalogueDesk(stores.catalogue),
         events=EventDesk(stores.events, shelf, catalogues, stores.hasher, utc_now_us),
         consents=ConsentDesk(stores.consents),

@@ -17,6 +17,7 @@ from recsvc.model.id_map import CustomerMap, IdMap
 from recsvc.model.manifest import Manifest
 
 _PURPOSE = Purpose.PERSONALIZATION
+_SLATES = tuple(CustomerSlate)
 
 NEIGHBOUR_REASONS = {
     ItemSlate.SIMILAR: ReasonCode.SIMILAR,
@@ -70,10 +71,18 @@ class LoadedModel:
 
     def customer_slate(self, admitted: Admitted, slate: CustomerSlate) -> Candidates | None:
         """Return the admitted customer's list; None when the model does not know the customer."""
+        row = self._customer_row(admitted)
+        return None if row is None else self._slates[slate].row(row)
+
+    def _customer_row(self, admitted: Admitted) -> int | None:
         if not isinstance(admitted, Admitted) or admitted.purpose is not _PURPOSE:
             raise TypeError("a customer's list takes an admission to personalization")
-        row = self.customers.row(admitted.customer)
-        return None if row is None else self._slates[slate].row(row)
+        return self.customers.row(admitted.customer)
+
+    def customer_slates(self, admitted: Admitted) -> list[Candidates]:
+        """Return all lists of the admitted customer, in the order of `CustomerSlate`; or none."""
+        row = self._customer_row(admitted)
+        return [] if row is None else [self._slates[slate].row(row) for slate in _SLATES]
 
     def neighbours(self, slate: ItemSlate, item_row: int) -> Candidates:
         """Return an item's neighbours; the reason for each is that item."""
