@@ -71,15 +71,15 @@ def interest_of(
 class Steered:
     """A customer's own list with what recent events add to it, best first."""
 
-    def __init__(self, own: Candidates, interest: Interest, *, newcomers: bool, due: bool) -> None:
-        """`newcomers`: what has votes may enter. `due`: so may what was bought and rests no more.
+    def __init__(self, own: Candidates, interest: Interest, *, newcomers: bool) -> None:
+        """`newcomers`: what was not on the list, and has votes, may enter.
 
-        An item is worth what its place in the own list is, and its share of the votes.
+        An item is worth what its place in the list is, and its share of the votes. What is due
+        again has a place behind the others.
         """
         items: list[int] = own.items.tolist()
         self._reasons, self._because = own.reasons.tolist(), _because(own)
-        if due:
-            _append_due(items, self._reasons, self._because, interest.due)
+        _append_due(items, self._reasons, self._because, interest.due)
         worth = list(_worth_of_places(len(items)))
         shares = interest.shares
         listed = shares.keys() & set(items)

@@ -119,12 +119,7 @@ def steered(own: Candidates, interest: Interest | None, slate: CustomerSlate) ->
     """Let recent events have their say: nothing enters `buy_again` that was never bought."""
     if interest is None:
         return own
-    return Steered(
-        own,
-        interest,
-        newcomers=slate is not CustomerSlate.BUY_AGAIN,
-        due=slate is not CustomerSlate.DISCOVER,
-    )
+    return Steered(own, interest, newcomers=slate is not CustomerSlate.BUY_AGAIN)
 
 
 def _set_aside(interest: Interest | None, seen: set[int]) -> set[int]:

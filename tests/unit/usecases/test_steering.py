@@ -62,7 +62,7 @@ def letters(*, intervals: bool = True) -> Artifact:
     """Return a model in which a and b, neighbours of i and j, are on no list of the customer's."""
     none: list[list[int]] = [[] for _ in LETTERS]
     near = none[:]
-    near[8], near[9], near[7] = [0], [1, 0, 5], [11]
+    near[7], near[8], near[9], near[10] = [11], [0], [1, 0, 5], [6]
     of_days = np.full(len(LETTERS), 10.0)
     of_days[3] = np.nan
     return Artifact(
@@ -252,6 +252,12 @@ def test_discover_takes_neighbours_that_were_never_bought(ask: Ask) -> None:
     answer = ask((C, 0, "j"), slate=CustomerSlate.DISCOVER, query=ListQuery(5))
 
     assert ids(answer) == ["h", "f", "b", "e", "a"]
+
+
+def test_nothing_bought_before_the_training_enters_discover(ask: Ask) -> None:
+    """g, the neighbour of k, was; the customer's own lists say so."""
+    assert "g" in ids(ask((C, 0, "k"), key=STRANGER, slate=CustomerSlate.DISCOVER))
+    assert "g" not in ids(ask((C, 0, "k"), slate=CustomerSlate.DISCOVER))
 
 
 def test_a_stranger_is_a_person_from_the_first_event(ask: Ask) -> None:
