@@ -20,6 +20,12 @@ local function read(key, field)
   return {at = tonumber(at), word = word, first = tonumber(first), tail = tail}, true
 end
 
+-- What no yes outweighs, whatever value it has.
+local function barred(key, purpose)
+  if redis.call('HEXISTS', key, 'flag:restricted') == 1 then return true end
+  return purpose == 'personalization' and redis.call('HEXISTS', key, 'flag:minor') == 1
+end
+
 local function keep(key, field, at, word, first, tail)
   local first_word = first and string.format('%.0f', first) or '-'
   redis.call('HSET', key, field, string.format('%.0f', at) .. ' ' .. word .. ' ' .. first_word .. ' ' .. tail)

@@ -108,7 +108,8 @@ local function permits(key, purpose)
   local question = purpose .. key
   if answers[question] == nil then
     local readable, last = pcall(read, key, 'purpose:' .. purpose)
-    answers[question] = readable and last ~= nil and last.word == 'granted'
+    local granted = readable and last ~= nil and last.word == 'granted'
+    answers[question] = granted and not barred(key, purpose)
   end
   return answers[question]
 end

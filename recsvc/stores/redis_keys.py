@@ -17,7 +17,7 @@ ANY_API_KEYS = "{*}:api-keys"  # pattern of what `api_keys` names, over all shop
 
 
 def customer(shop: ShopName, key: CustomerKey) -> str:
-    """Hash: what the gate reads of one customer. Fields `purpose:<purpose>`."""
+    """Hash: what the gate reads of one customer. Fields `purpose:<purpose>`, `flag:<flag>`."""
     return f"{{{shop}}}:customer:{key.hex()}"
 
 
@@ -33,6 +33,11 @@ def customer_of(key_name: bytes) -> CustomerKey:
 def recent(shop: ShopName, key: CustomerKey) -> str:
     """List: a customer's latest events, the newest first. Lives for RECENT_SECONDS after one."""
     return f"{{{shop}}}:recent:{key.hex()}"
+
+
+def profile(shop: ShopName, key: CustomerKey) -> str:
+    """String: JSON of what the shop told of a customer, but for the flags."""
+    return f"{{{shop}}}:profile:{key.hex()}"
 
 
 def api_keys(shop: ShopName) -> str:

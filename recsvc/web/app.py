@@ -15,6 +15,7 @@ from recsvc.web import (
     metrics,
     openapi,
     pages,
+    profiles,
     recommendations,
 )
 from recsvc.web.bodies import JSON_BODY
@@ -28,6 +29,7 @@ ROUTES: tuple[Route, ...] = (
     *recommendations.ROUTES,
     *pages.ROUTES,
     *consents.ROUTES,
+    *profiles.ROUTES,
     *items.ROUTES,
     *events.ROUTES,
     *health.ROUTES,
