@@ -25,12 +25,16 @@ from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.durability import check_durability, durability_fault, watch_durability
 from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.events import EventStore
 from recsvc.stores.key_ring import KeyRing
+from recsvc.stores.profiles import ProfileStore
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
+from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_catalogue import LiveCatalogues
+from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
 from recsvc.web.services import Services
@@ -79,7 +83,9 @@ class Stores:
     connections: Connections
     api_keys: ApiKeyStore
     consents: ConsentStore
+    profiles: ProfileStore
     catalogue: CatalogueStore
+    events: EventStore
 
     def hasher(self, shop: ShopName) -> CustomerHasher:
         return CustomerHasher(self.secret, shop)
@@ -117,7 +123,9 @@ def stores_at(settings: Settings, url: str) -> Stores:
         connections=connections,
         api_keys=ApiKeyStore(connections, secret),
         consents=ConsentStore(connections),
+        profiles=ProfileStore(connections),
         catalogue=CatalogueStore(connections),
+        events=EventStore(connections, secret, settings.event_log_length),
     )
 
 
@@ -170,9 +178,11 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
     return Services(
         settings=stores.settings,
         entrance=Entrance(trip, key_ring, stores.api_keys, stores.secret, utc_now),
-        recommender=Recommender(shelf, catalogues),
+        recommender=Recommender(shelf, catalogues, utc_now_us),
         catalogue=CatalogueDesk(stores.catalogue),
+        events=EventDesk(stores.events, shelf, catalogues, stores.hasher, utc_now_us),
         consents=ConsentDesk(stores.consents),
+        profiles=ProfileDesk(stores.profiles, stores.hasher),
         readiness=Readiness(trip, shelf, shops),
     )
 

@@ -53,8 +53,15 @@ class Assortment:
         row = self.model.items.row(item_id)
         if row is not None:
             return row
-        listed = self.columns.row(item_id)
-        return None if listed is None else self._item_rows[listed]
+        return self._only_listed(item_id)
+
+    def rows(self, item_ids: Sequence[str]) -> list[int | None]:
+        """Return the row of each item, as `row` does."""
+        found: list[int] = self.model.items.rows(item_ids).tolist()
+        return [
+            row if row >= 0 else self._only_listed(item_id)
+            for row, item_id in zip(found, item_ids, strict=True)
+        ]
 
     def ids(self, rows: Sequence[int]) -> list[str]:
         items, size = self.model.items, self.size
@@ -106,6 +113,11 @@ class Assortment:
         rows = np.arange(self.size, len(self._listed), dtype=np.int32)
         reasons = np.full(len(rows), ReasonCode.POPULAR, dtype=np.uint8)
         return Candidates(rows, np.zeros(len(rows), dtype=np.float32), reasons)
+
+    def _only_listed(self, item_id: str) -> int | None:
+        """Return the row of an item that the model does not know."""
+        listed = self.columns.row(item_id)
+        return None if listed is None else self._item_rows[listed]
 
     def _popular_in(self, category: int) -> Candidates:
         """Return the popular items of a category; found once, until the catalogue changes."""

@@ -18,8 +18,8 @@ from recsvc.model.id_map import CustomerMap, IdMap
 from recsvc.model.manifest import Manifest
 
 _PURPOSE = Purpose.PERSONALIZATION
-# As numpy's own numbers: to look at an enum's member costs it more than the comparison.
-_DUE, _BECAUSE = np.uint8(ReasonCode.BUY_AGAIN_DUE), np.uint8(ReasonCode.BECAUSE_YOU_BOUGHT)
+# Plain numbers: numpy compares an array with a member of an enumeration at five times the price.
+_DUE, _BECAUSE = int(ReasonCode.BUY_AGAIN_DUE), int(ReasonCode.BECAUSE_YOU_BOUGHT)
 
 NEIGHBOUR_REASONS = {
     ItemSlate.SIMILAR: ReasonCode.SIMILAR,
@@ -71,6 +71,7 @@ class LoadedModel:
     _category_popular: Ragged = field(repr=False)
     _popular: Candidates = field(repr=False)
     _trending: Candidates = field(repr=False)
+    _intervals: Array | None = field(repr=False)  # (items,) float32
 
     @property
     def version(self) -> str:
@@ -108,6 +109,21 @@ class LoadedModel:
         The reason of each is its item.
         """
         return self._neighbours[slate].joined(item_rows, passing)
+
+    def nearest(self, item_row: int, most: int) -> Iterator[tuple[int, float]]:
+        """Yield an item's first similar ones with their scores, as plain numbers."""
+        similar = self._neighbours[ItemSlate.SIMILAR]
+        start = similar.offsets.item(item_row)
+        part = slice(start, min(start + most, similar.offsets.item(item_row + 1)))
+        lists = similar.lists
+        return zip(lists.items[part].tolist(), lists.scores[part].tolist(), strict=True)
+
+    def interval_days(self, item_row: int) -> float | None:
+        """Return the usual days between two purchases of an item by one customer.
+
+        NaN: nobody bought it again. None: the model says nothing about it.
+        """
+        return None if self._intervals is None else self._intervals.item(item_row)
 
     def popular(self) -> Candidates:
         """Return every item of the model, the most popular first."""

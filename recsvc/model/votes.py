@@ -29,10 +29,10 @@ def votes(
     if len(heard) == 1 and reason is None:
         return model.neighbours(slate, heard[0])
     if not heard:
-        return _none()
+        return no_candidates()
     found = model.neighbours_of_all(slate, np.array(heard, dtype=np.int64), passing)
     if not len(found):
-        return _none()
+        return no_candidates()
     return _counted(found, reason, is_passed=passing is not None)
 
 
@@ -64,6 +64,6 @@ def _counted(found: Candidates, reason: ReasonCode | None, *, is_passed: bool) -
     return Candidates(found.items[chosen], scores, codes, because, is_passed)
 
 
-def _none() -> Candidates:
+def no_candidates() -> Candidates:
     nothing = np.zeros(0, dtype=np.int32)
     return Candidates(nothing, nothing.astype(np.float32), nothing.astype(np.uint8), nothing)

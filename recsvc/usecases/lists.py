@@ -4,17 +4,19 @@ They are generators: what tops a list up is computed only where the list needs i
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from recsvc.domain.filters import ListQuery
-from recsvc.domain.gate import Admitted
 from recsvc.domain.ids import ItemId
 from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.model.assortment import Assortment
-from recsvc.model.candidates import Candidates, Picks, fill
+from recsvc.model.candidates import Candidates, Picks, RankedList, fill
 from recsvc.model.diversity import POOL, diversified
+from recsvc.model.interest import Interest, Steered
 from recsvc.model.votes import votes
+from recsvc.usecases.person import Person
 
-Lists = Iterable[Candidates]
+Lists = Iterable[RankedList]
 
 
 def picks_of(assortment: Assortment, query: ListQuery, lists: Lists, seen: set[int]) -> Picks:
@@ -61,37 +63,94 @@ def around(
 def personal(
     assortment: Assortment,
     query: ListQuery,
-    admitted: Admitted,
+    person: Person,
     slate: CustomerSlate,
     own: Candidates,
     seen: set[int],
-) -> Iterator[Candidates]:
-    """Yield the customer's list and, but for `buy_again`, what tops it up.
+) -> Iterator[RankedList]:
+    """Yield the customer's list, as recent events steer it, and what tops it up.
 
-    With a context item those of its neighbours come first that are on the list. `discover`
-    counts all that was bought as seen before it is topped up.
+    With a context item those of its neighbours come first that are on the list. `buy_again` is
+    topped up with nothing; `discover` counts all that was bought as seen before it is. What was
+    just bought comes last of all.
     """
+    resting = _set_aside(person.interest, seen)
+    if slate is CustomerSlate.DISCOVER and person.interest is not None:
+        seen.update(_bought(assortment, person))
     for neighbours in _context(assortment, query):
         listed = set(own.items.tolist())
         places = [place for place, row in enumerate(neighbours.items.tolist()) if row in listed]
         yield neighbours.at(places)
-    yield own
-    if slate is CustomerSlate.BUY_AGAIN:
-        return
-    bought = assortment.model.bought
-    if slate is CustomerSlate.DISCOVER:
-        seen.update(bought(admitted))
+    yield steered(own, person.interest, slate)
+    if slate is not CustomerSlate.BUY_AGAIN:
+        yield from _topping_up(assortment, query, person, slate, seen)
+    if slate is not CustomerSlate.DISCOVER and resting:
+        seen -= resting
+        yield own
+        if slate is not CustomerSlate.BUY_AGAIN:
+            yield from _rest(assortment, query)
+
+
+def completing(
+    assortment: Assortment,
+    query: ListQuery,
+    basket: Sequence[int],
+    person: Person | None,
+    own: Candidates,
+    seen: set[int],
+) -> Iterator[RankedList]:
+    """Yield what goes with a basket, the customer's list, what is popular, what was just bought."""
+    interest = None if person is None else person.interest
+    resting = _set_aside(interest, seen)
+    yield from around(assortment, [ItemSlate.BOUGHT_TOGETHER, ItemSlate.SIMILAR], basket)
+    yield steered(own, interest, CustomerSlate.FOR_YOU)
+    yield from popular(assortment, query)
+    if resting:
+        seen -= resting
+        yield own
+        yield from _rest(assortment, query)
+
+
+def steered(own: Candidates, interest: Interest | None, slate: CustomerSlate) -> RankedList:
+    """Let recent events have their say: nothing enters `buy_again` that was never bought."""
+    if interest is None:
+        return own
+    return Steered(own, interest, newcomers=slate is not CustomerSlate.BUY_AGAIN)
+
+
+def _set_aside(interest: Interest | None, seen: set[int]) -> set[int]:
+    """Count what was just bought as seen for now; return what was not seen already."""
+    resting = set() if interest is None else set(interest.resting - seen)
+    seen |= resting
+    return resting
+
+
+def _topping_up(
+    assortment: Assortment,
+    query: ListQuery,
+    person: Person,
+    slate: CustomerSlate,
+    seen: set[int],
+) -> Iterator[Candidates]:
+    if slate is CustomerSlate.DISCOVER and person.interest is None:
+        seen.update(_bought(assortment, person))
     yield from _context(assortment, query)
     if not query.filters.is_empty:
         sensitive = assortment.sensitive
         yield votes(
             assortment.model,
             ItemSlate.SIMILAR,
-            (row for row in bought(admitted) if row not in sensitive),
+            (row for row in _bought(assortment, person) if row not in sensitive),
             reason=ReasonCode.BECAUSE_YOU_BOUGHT,
             passing=lambda rows: assortment.passing(rows, query.filters),
         )
     yield from _rest(assortment, query)
+
+
+def _bought(assortment: Assortment, person: Person) -> Iterator[int]:
+    """Yield what recent events and the customer's own lists show as bought."""
+    lately = () if person.interest is None else sorted(person.interest.bought)
+    return chain(lately, assortment.model.bought(person.admitted))
 
 
 def rows_of(assortment: Assortment, items: Iterable[ItemId]) -> list[int]:

@@ -6,6 +6,8 @@ from recsvc.config import Settings
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
+from recsvc.usecases.events import EventDesk
+from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
 
@@ -16,5 +18,7 @@ class Services:
     entrance: Entrance
     recommender: Recommender
     consents: ConsentDesk
+    profiles: ProfileDesk
     catalogue: CatalogueDesk
+    events: EventDesk
     readiness: Readiness

@@ -92,6 +92,18 @@ def test_consent_is_neither_written_nor_shown(deployment: Deployment) -> None:
     assert [reply.headers["Retry-After"] for reply in replies] == ["1", "1"]
 
 
+def test_events_are_not_taken_in(deployment: Deployment) -> None:
+    """503 with Retry-After: whoever sends them keeps them."""
+    batch = {"events": [{"message_id": "m", "type": "view", "item_id": "item-00"}]}
+    deployment.server.leave()
+
+    away = deployment.service.send("POST", "/v1/events", batch)
+
+    assert (away.status_code, away.headers["Retry-After"]) == (503, "1")
+    assert away.json is not None
+    assert away.json["code"] == "store_unavailable"
+
+
 def test_keys_are_still_judged(deployment: Deployment) -> None:
     """On what the worker last knew: a stranger's key opens nothing in an outage."""
     narrow = deployment.service.secret_key(Scope.CONSENT)

@@ -46,7 +46,7 @@ class WholeCatalogue:
 def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     folder = published(tmp_path_factory.mktemp("models"))
     model = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
-    return Recommender(OneModel(model), WholeCatalogue())
+    return Recommender(OneModel(model), WholeCatalogue(), lambda: 0)
 
 
 def visit(key: CustomerKey | None, consent: ConsentRecord | None) -> Visit:
@@ -117,7 +117,7 @@ def test_an_item_is_never_among_its_own_neighbours(recommender: Recommender) -> 
 
 def test_without_a_model_there_is_an_empty_answer() -> None:
     """And no exception."""
-    bare = Recommender(OneModel(None), WholeCatalogue())
+    bare = Recommender(OneModel(None), WholeCatalogue(), lambda: 0)
 
     answers = [
         bare.for_customer(visit(customer(1), GRANTED), CustomerSlate.FOR_YOU, ListQuery(5)),
