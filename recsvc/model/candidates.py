@@ -141,13 +141,15 @@ def _take(
     picks: Picks, entries: Iterator[Entry], n: int, seen: set[int], withheld: Collection[int]
 ) -> None:
     """Append the unseen entries to `picks`, up to n in all."""
+    items, scores = picks.items, picks.scores
+    reasons, reason_items = picks.reasons, picks.reason_items
     for row, score, reason, because in entries:
         if row in seen or row in withheld:
             continue
         seen.add(row)
-        picks.items.append(row)
-        picks.scores.append(score)
-        picks.reasons.append(_REASONS[reason])
-        picks.reason_items.append(None if because == NO_ITEM else because)
-        if len(picks) == n:
+        items.append(row)
+        scores.append(score)
+        reasons.append(_REASONS[reason])
+        reason_items.append(None if because == NO_ITEM else because)
+        if len(items) == n:
             return

@@ -103,11 +103,13 @@ def asked_of(row: Row, shop: Shop) -> Asked:
 
 
 def measure_rows(
-    service: Service, generator: Generator, shop: Shop, plan: Plan
+    service: Service, generator: Generator, shop: Shop, plan: Plan, only: str
 ) -> dict[str, Figures]:
-    """Measure every route that the service has, each round in turn with its floor."""
+    """Measure the routes, each round in turn with its floor; `only` those named so."""
     found = {}
     for row in ROWS:
+        if only not in row.name:
+            continue
         asked = asked_of(row, shop)
         answer = service.answer(asked)
         if answer is None:
@@ -135,7 +137,7 @@ def in_turn(generator: Generator, one: Asked, other: Asked | None, plan: Plan) -
     return pairs[1:]
 
 
-def measure(folder: Path, plan: Plan, connections: int) -> dict[str, Any]:
+def measure(folder: Path, plan: Plan, connections: int, only: str) -> dict[str, Any]:
     say("making the shops, unless they stand there")
     shops = prepared(folder, plan.sizes)
     large, small = shops[LARGE], shops[SMALL]
@@ -143,7 +145,7 @@ def measure(folder: Path, plan: Plan, connections: int) -> dict[str, Any]:
     versions.activate(large.versions[0])
     with served(folder) as service, load_on(service, large, connections) as load:
         at_start = memory_of(load.worker)
-        rows = measure_rows(service, load, large, plan)
+        rows = measure_rows(service, load, large, plan, only)
         say("the two sizes")
         plain = asked_of(ROWS[0], large)
         sizes = in_turn(load, plain, asked_of(ROWS[0], small), plan)
@@ -189,11 +191,13 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--data-dir", type=Path, help="keep the shops here, and find them again")
     options.add_argument("--connections", type=int, default=16)
+    options.add_argument("--only", default="", help="routes whose name has this in it")
     options.add_argument("--quick", action="store_true", help="small shops, short rounds")
     options.add_argument("--json", action="store_true", help="JSON to stdout, the table to stderr")
     chosen = options.parse_args()
     with data_folder(chosen.data_dir) as folder:
-        found = measure(folder, QUICK if chosen.quick else WHOLE, chosen.connections)
+        plan = QUICK if chosen.quick else WHOLE
+        found = measure(folder, plan, chosen.connections, chosen.only)
     print_report(found, sys.stderr if chosen.json else sys.stdout)
     if chosen.json:
         print(json.dumps(found, indent=1))
