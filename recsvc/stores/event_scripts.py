@@ -6,9 +6,10 @@ permits, and all that it changes. Commands of Redis 6.2 only.
 KEYS: log, days of the marks, marks, counts, epochs; then record and recent list of each customer.
 The marks and counts of a day have keys of their own, named after those two, in the shop's slot.
 ARGV: length of the log, places in a recent list, its life in seconds; then nine words per event:
-mark of its id, mark of its content, number of its customer (0: nobody), item, weight, mark of
-what counts once a day (empty: each time), kind in the recent list (empty: none), seconds since
-1970 (empty: on arrival), and the event as JSON without its last brace.
+mark of its id, mark of its content, number of its customer (0: nobody, -1: one who permits
+nothing), item, weight, mark of what counts once a day (empty: each time), kind in the recent list
+(empty: none), seconds since 1970 (empty: on arrival), and the event as JSON without its last
+brace.
 Returns per event 0: new, 1: known with this content, 2: known with another.
 """
 
@@ -78,10 +79,13 @@ if not sizes[today] then
   end
 end
 
+local prefixes = {}
+for day in pairs(sizes) do prefixes[day] = MARKS .. ':' .. whole(day) .. ':%x' end
+
 local function bucket(day, mark)
   local first, second_byte, third = string.byte(mark, 1, 3)
   local number = (first * 65536 + second_byte * 256 + third) % sizes[day]
-  return MARKS .. ':' .. whole(day) .. ':' .. string.format('%x', number)
+  return string.format(prefixes[day], number)
 end
 
 local function found(mark)
@@ -174,7 +178,7 @@ for base = FIRST, #ARGV - WORDS, WORDS do
     event = event .. ',"received_at":"' .. arrival .. '"}'
     if number == 0 then
       redis.call('XADD', LOG, 'MAXLEN', '~', ARGV[1], '*', 'event', event)
-    else
+    elseif number > 0 then
       local record, recent = KEYS[4 + 2 * number], KEYS[5 + 2 * number]
       if permits(record, 'analytics') then
         local hash = string.match(record, '[^:]+$')

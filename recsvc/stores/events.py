@@ -27,6 +27,7 @@ from recsvc.stores.event_scripts import ADD
 MOST_MEMORY = 0.85  # of what the store may take: the rest is kept for consent
 MARK_BYTES = 8
 
+_NOBODY, _DENIED = 0, -1  # in place of a customer's number
 _EVENTS_PER_CALL = 100  # one script: short enough for the reads that wait behind it
 _SHOPS_KEPT = 64
 _MICROSECONDS = 1_000_000
@@ -36,12 +37,14 @@ _MICROSECONDS = 1_000_000
 class Incoming:
     """An event, whose it is, and what it may change where its customer permits it.
 
-    `counts_once_for`: who moves the count of an item once a day at most; None: each time.
+    `denied`: the customer permits nothing, whatever the store holds. `counts_once_for`: who
+    moves the count of an item once a day at most; None: each time.
     """
 
     event: Event
     customer: CustomerKey | None = None
     kind: RecentKind | None = None
+    denied: bool = False
     counts: bool = True
     counts_once_for: str | None = None
 
@@ -79,12 +82,12 @@ class EventStore:
         return [outcome for chunk in chunks for outcome in self._add_chunk(shop, chunk)]
 
     def _add_chunk(self, shop: ShopName, events: Sequence[Incoming]) -> list[Outcome]:
-        named = (each.customer for each in events if each.customer is not None)
-        numbers = {customer: place for place, customer in enumerate(dict.fromkeys(named), start=1)}
+        asked = (each.customer for each in events if each.customer and not each.denied)
+        numbers = {customer: place for place, customer in enumerate(dict.fromkeys(asked), start=1)}
         words: list[Encoded] = [self._log_length, MOST_EVENTS, redis_keys.RECENT_SECONDS]
         marks = self._marks(shop)
         for each in events:
-            number = 0 if each.customer is None else numbers[each.customer]
+            number = _NOBODY if each.customer is None else numbers.get(each.customer, _DENIED)
             words += _words(marks, each, number)
         keys = [*_shop_keys(shop), *_customer_keys(shop, numbers)]
         with store_faults():

@@ -55,9 +55,10 @@ class EventDesk:
         self._hasher = hasher
         self._now_us = now_us
 
-    def put(self, visit: Visit, sent: Sequence[Any]) -> list[Received]:
+    def put(self, visit: Visit, sent: Sequence[Any], *, denied: bool = False) -> list[Received]:
         """Take in what can be read, and say of each event what became of it, in their order.
 
+        `denied`: this request asks for nothing personal, whatever its customers have granted.
         Whoever calls has made sure that the visitor may speak of the customers that are named.
         """
         assortment = self._assortment(visit)
@@ -67,7 +68,7 @@ class EventDesk:
         if events:
             self._store.check_room()
         customers = self._customers(visit.shop, events)
-        incoming = [_incoming(each, customers, visit, assortment) for each in events]
+        incoming = [_incoming(each, customers, visit, assortment, denied) for each in events]
         outcomes = iter(self._store.add(visit.shop, incoming))
         return [
             Received(each.type, next(outcomes)) if isinstance(each, Event) else each
@@ -106,7 +107,11 @@ def _read(sent: Any, visit: Visit, now_us: int) -> Event | Received:
 
 
 def _incoming(
-    event: Event, customers: Mapping[str, CustomerKey], visit: Visit, assortment: Assortment
+    event: Event,
+    customers: Mapping[str, CustomerKey],
+    visit: Visit,
+    assortment: Assortment,
+    denied: bool,
 ) -> Incoming:
     customer = None if event.customer_id is None else customers[event.customer_id]
     row = None if event.item_id is None else assortment.row(event.item_id)
@@ -117,6 +122,7 @@ def _incoming(
         event,
         customer,
         None if customer is None or is_sensitive else KINDS.get(event.type),
+        denied,
         counts=by_server or (row is not None and speaker is not None),
         counts_once_for=None if by_server else speaker,
     )

@@ -47,7 +47,9 @@ def popular(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
 
 
 def trending(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
+    """Yield what events say is wanted now, then what was when the model was made; the rest."""
     yield from _context(assortment, query)
+    yield assortment.wanted()
     yield assortment.model.trending()
     yield from _rest(assortment, query)
 
@@ -167,4 +169,5 @@ def _context(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
 
 def _rest(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
     yield assortment.popular(query.filters)
+    yield assortment.newly_wanted()
     yield assortment.unknown_to_model()

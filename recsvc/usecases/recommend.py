@@ -20,10 +20,12 @@ from recsvc.domain.ids import ItemId, ShopName
 from recsvc.domain.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate, Slate
 from recsvc.model.assortment import Assortment
 from recsvc.model.candidates import Candidates, Picks
+from recsvc.model.live_ranking import LiveRanking
 from recsvc.model.loaded import LoadedModel
+from recsvc.model.no_model import no_model
 from recsvc.model.votes import no_candidates
 from recsvc.usecases import lists
-from recsvc.usecases.answers import Answer, answer_of, no_model
+from recsvc.usecases.answers import Answer, answer_of
 from recsvc.usecases.entrance import Visit
 from recsvc.usecases.live_catalogue import Now
 from recsvc.usecases.person import Person, person_of
@@ -61,13 +63,26 @@ class Catalogues(Protocol):
     def at(self, shop: ShopName, epoch: int | None, model: LoadedModel, /) -> Now: ...
 
 
+class LiveRankings(Protocol):
+    """Where it is found what a shop's customers want now."""
+
+    def ranking(self, shop: ShopName, /) -> LiveRanking: ...
+
+
 class Recommender:
     """Answers from the model and the catalogue that are current when a request takes them."""
 
-    def __init__(self, models: Models, catalogues: Catalogues, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        models: Models,
+        catalogues: Catalogues,
+        live: LiveRankings,
+        now_us: Callable[[], int],
+    ) -> None:
         """`now_us`: microseconds since 1970."""
         self._models = models
         self._catalogues = catalogues
+        self._live = live
         self._now_us = now_us
 
     def for_customer(
@@ -75,24 +90,16 @@ class Recommender:
     ) -> Answer:
         """Answer the visit's customer if consent permits. `denied`: this request asks for none."""
         now = self._now(visit)
-        if now is None:
-            admission = _admission(visit, now, denied)
-            fallback = admission.fallback if isinstance(admission, Refused) else None
-            return no_model(AnonymousSlate.POPULAR, fallback)
         made = _for_customer(now.assortment, self._asking(visit, now, denied), slate, query)
         return _answer(now.assortment, made, query)
 
     def for_item(self, visit: Visit, item: ItemId, slate: ItemSlate, query: ListQuery) -> Answer:
         """Answer the item's neighbours; popular items for one that has none, or is unknown."""
         now = self._now(visit)
-        if now is None:
-            return no_model(AnonymousSlate.POPULAR, None)
         return _answer(now.assortment, _for_item(now.assortment, item, slate, query), query)
 
     def anonymous(self, visit: Visit, slate: AnonymousSlate, query: ListQuery) -> Answer:
         now = self._now(visit)
-        if now is None:
-            return no_model(AnonymousSlate.POPULAR, None)
         return _answer(now.assortment, _anonymous(now.assortment, slate, query), query)
 
     def for_basket(
@@ -100,8 +107,6 @@ class Recommender:
     ) -> Answer:
         """Answer what completes a basket; for a visit about a customer, with that one's list."""
         now = self._now(visit)
-        if now is None:
-            return no_model(AnonymousSlate.POPULAR, None)
         who = None if visit.customer is None else self._asking(visit, now, denied)
         return _answer(now.assortment, _for_basket(now.assortment, who, items, query), query)
 
@@ -110,8 +115,6 @@ class Recommender:
     ) -> list[Answer]:
         """Answer each placement in turn; no item stands in two of them."""
         now = self._now(visit)
-        if now is None:
-            return [no_model(AnonymousSlate.POPULAR, None) for _ in placements]
         who = None if visit.customer is None else self._asking(visit, now, denied)
         taken: set[int] = set()
         answers: list[Answer] = []
@@ -126,23 +129,25 @@ class Recommender:
         admission = _admission(visit, now, denied)
         if isinstance(admission, Refused):
             return admission
+        if now.assortment.model is no_model():
+            return Refused(Fallback.NO_MODEL)
         seconds = self._now_us() / MICROSECONDS
         return person_of(now.assortment, admission, visit.profile, seconds)
 
-    def _now(self, visit: Visit) -> Now | None:
-        """Return what can be offered; None without a model."""
-        model = self._models.model(visit.shop)
-        if model is None:
-            return None
-        return self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
+    def _now(self, visit: Visit) -> Now:
+        """Return what can be offered; without a model, what the catalogue says."""
+        model = self._models.model(visit.shop) or no_model()
+        now = self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
+        now.assortment.follow(self._live.ranking(visit.shop))
+        return now
 
 
-def _admission(visit: Visit, now: Now | None, denied: bool) -> Admitted | Refused:
+def _admission(visit: Visit, now: Now, denied: bool) -> Admitted | Refused:
     if visit.customer is None:
         raise TypeError("a visit about nobody has no customer to admit")
     if denied:
         return Refused(Fallback.NO_CONSENT)
-    if now is not None and not now.is_current:
+    if not now.is_current:
         return Refused(Fallback.STORE_UNAVAILABLE)
     return admit(visit.customer, visit.consent, Purpose.PERSONALIZATION)
 
@@ -249,12 +254,24 @@ def _generic(
     return replace(_anonymous(assortment, AnonymousSlate.POPULAR, query, taken), fallback=fallback)
 
 
+def _without_model(made: Made) -> Made:
+    """Say that there is no model, unless there is more to say; nothing goes with anything then."""
+    fallback = made.fallback
+    if fallback is None or fallback is Fallback.FILTERED_OUT:
+        fallback = Fallback.NO_MODEL
+    is_trending = made.slate is AnonymousSlate.TRENDING
+    slate = AnonymousSlate.TRENDING if is_trending else AnonymousSlate.POPULAR
+    return replace(made, slate=slate, fallback=fallback)
+
+
 def _narrowed(query: ListQuery, picks: Picks) -> Fallback | None:
     """Say that the list is short because of what was asked for."""
     return Fallback.FILTERED_OUT if query.narrows and len(picks) < query.n else None
 
 
 def _answer(assortment: Assortment, made: Made, query: ListQuery) -> Answer:
+    if assortment.model is no_model():
+        made = _without_model(made)
     return answer_of(
         assortment,
         made.slate,

@@ -96,7 +96,7 @@ def post_events(call: Call) -> Response:
     visit = call.enter()
     sent = call.read_body(SentEvents, EVENTS_BODY).events
     call.let_in_for(visit, named_customers(sent))
-    received = call.services.events.put(visit, sent)
+    received = call.services.events.put(visit, sent, denied=call.denies_personal_use)
     return private_json(EventResults([_result(each) for each in received]))
 
 

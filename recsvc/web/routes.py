@@ -120,8 +120,9 @@ class Call:
         """Raise unless the visitor may also speak of these customers, whom the body names."""
         if self._access is None:
             raise TypeError("a route that is open to everybody has nobody to let in")
+        credentials = self._credentials()
         for customer in set(customers):
-            self.services.entrance.authorize(visit.key, self._credentials(), self._access, customer)
+            self.services.entrance.authorize(visit.key, credentials, self._access, customer)
 
     def read_body(self, shape: type[T], kind: BodyKind = JSON_BODY) -> T:
         """Return the body as a `shape`. Only a request that was let in may keep us waiting."""

@@ -7,6 +7,7 @@ from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.events import EventDesk
+from recsvc.usecases.live_counts import LiveCounts
 from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
@@ -21,4 +22,5 @@ class Services:
     profiles: ProfileDesk
     catalogue: CatalogueDesk
     events: EventDesk
+    live_counts: LiveCounts
     readiness: Readiness

@@ -32,11 +32,17 @@ FULL = {
 
 
 def post(
-    service: Service, *events: object, key: str = "", token: str | None = None
+    service: Service,
+    *events: object,
+    key: str = "",
+    token: str | None = None,
+    denied: bool = False,
 ) -> TestResponse:
     headers = {"Authorization": f"Bearer {key or service.keys.secret.text}"}
     if token is not None:
         headers["X-Customer-Token"] = token
+    if denied:
+        headers["Sec-GPC"] = "1"
     return service.client.post("/v1/events", json={"events": list(events)}, headers=headers)
 
 
@@ -145,6 +151,20 @@ def test_a_withdrawal_counts_from_the_next_event_on(service: Service) -> None:
     post(service, {**VIEW, "message_id": "later", "customer_id": ANNA})
 
     assert len(logged(service)) == len(recent(service, ANNA)) == 1
+
+
+def test_privacy_control_denies_for_its_request(service: Service) -> None:
+    """`Sec-GPC: 1` leaves counts alone of a consenting customer's events; sent again, nothing."""
+    service.consent(ANNA)
+    event = {**VIEW, "customer_id": ANNA}
+
+    denied = post(service, event, {**VIEW, "message_id": "n"}, denied=True)
+
+    assert statuses(denied) == [201, 201]
+    assert statuses(post(service, event)) == [200]
+    assert [row.event["message_id"] for row in logged(service)] == ["n"]
+    assert recent(service, ANNA) == []
+    assert counts(service) == {ITEMS[0]: 2.0}
 
 
 def test_a_sensitive_item_is_in_no_history(service: Service) -> None:

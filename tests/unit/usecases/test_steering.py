@@ -34,7 +34,7 @@ from tests.model_builders import (
     reasoned,
     top,
 )
-from tests.unit.usecases.test_recommend import GRANTED, KEY, OneModel, ids
+from tests.unit.usecases.test_recommend import GRANTED, KEY, OneModel, Quiet, ids
 
 DAY = 86_400
 NOW = 20_000 * DAY
@@ -113,7 +113,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, LoadedModel]:
 
 
 def recommender(model: LoadedModel, *items: CatalogueItem) -> Recommender:
-    return Recommender(OneModel(model), Catalogue(model, *items), lambda: NOW * 1_000_000)
+    return Recommender(OneModel(model), Catalogue(model, *items), Quiet(), lambda: NOW * 1_000_000)
 
 
 def visit(key: CustomerKey, *recent: Recent) -> Visit:
