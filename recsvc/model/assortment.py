@@ -92,13 +92,13 @@ class Assortment:
         table = self.columns.table
         if filters.categories:
             codes = self.columns.category_codes(filters.categories)
-            passes &= _one_of(table["category"][listed], codes)
+            passes &= _one_of(table["category"].take(listed), codes)
         if filters.brands:
-            passes &= _one_of(table["brand"][listed], self.columns.brand_codes(filters.brands))
+            passes &= _one_of(table["brand"].take(listed), self.columns.brand_codes(filters.brands))
         if filters.min_price is not None:
-            passes &= table["price"][listed] >= filters.min_price  # false for an unknown price
+            passes &= table["price"].take(listed) >= filters.min_price  # false for an unknown price
         if filters.max_price is not None:
-            passes &= table["price"][listed] <= filters.max_price
+            passes &= table["price"].take(listed) <= filters.max_price
         return passes
 
     def popular(self, filters: Filters) -> Candidates:
@@ -175,14 +175,15 @@ class Assortment:
     def _judge(self, rows: Array, now_us: int) -> None:
         if not len(rows):
             return
-        table = self.columns.table[rows]
-        begins, ends = table["from_us"], table["until_us"]
-        withheld = table["is_withheld"] | (begins > now_us) | (ends <= now_us)
+        table = self.columns.table
+        begins, ends = table["from_us"][rows], table["until_us"][rows]
+        withheld = table["is_withheld"][rows] | (begins > now_us) | (ends <= now_us)
+        sensitive = table["is_sensitive"][rows]
         items = np.array([self._item_rows[row] for row in rows.tolist()])
         self.withheld |= set(items[withheld].tolist())
         self.withheld -= set(items[~withheld].tolist())
-        self.sensitive |= set(items[table["is_sensitive"]].tolist())
-        self.sensitive -= set(items[~table["is_sensitive"]].tolist())
+        self.sensitive |= set(items[sensitive].tolist())
+        self.sensitive -= set(items[~sensitive].tolist())
         ahead = np.concatenate([begins[begins > now_us], ends[ends > now_us]])
         self.next_change_us = min(self.next_change_us, int(ahead.min(initial=NEVER)))
 

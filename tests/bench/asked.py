@@ -24,6 +24,7 @@ class Asked:
     items: int
     body: str | None = None
     variety: int = 4096  # different requests in one stretch of load
+    connections: int | None = None  # so many at most: what is sent in batches has few senders
 
     def encoded(self, seed: int = 0) -> Iterator[bytes]:
         chance, turns = random.Random(seed), count()

@@ -57,7 +57,8 @@ class Generator:
     connections: int
 
     def saturate(self, asked: Asked, seconds: float, seed: int = 0) -> Stretch:
-        words = (self.port, self.connections, self.worker, asked, seconds, seed)
+        connections = asked.connections or self.connections
+        words = (self.port, connections, self.worker, asked, seconds, seed)
         return self.pool.submit(saturate, *words).result()
 
     def pace(self, asked: Asked, seconds: float, rate: float) -> Callable[[], list[Answered]]:

@@ -82,6 +82,7 @@ class Row:
     floor: str | None
     body: Any = None
     variety: int = 4096
+    connections: int | None = None
 
 
 ROWS = (
@@ -93,13 +94,15 @@ ROWS = (
     Row("basket of 3", "/v1/basket/recommendations", FLOOR, BASKET),
     Row("pages, 4 placements", "/v1/pages", FLOOR, PAGE),
     Row("the floor, against a bare one", "/floor/1200/{customer}", BARE_FLOOR),
-    Row("100 events", "/v1/events", None, BATCH, variety=200),
+    Row("100 events", "/v1/events", None, BATCH, variety=200, connections=4),
 )
 
 
 def asked_of(row: Row, shop: Shop) -> Asked:
     body = None if row.body is None else json.dumps(row.body)
-    return Asked(row.path, shop.key, shop.customers_seen, shop.items, body, row.variety)
+    return Asked(
+        row.path, shop.key, shop.customers_seen, shop.items, body, row.variety, row.connections
+    )
 
 
 def measure_rows(
