@@ -104,12 +104,20 @@ def cases_of(walk: Walk, *, judge: bool) -> dict[CustomerSlate, Case]:
         return {}
     older = {slate: walk.enough(slate) for slate in walk.samples}
     looks = walk.look_through(view, in_halves)
+    thin(walk)
 
     def make(slate: CustomerSlate) -> Case | None:
         return case_of(view, slate, older[slate], looks, walk.settings.boosting)
 
     made = zip(older, each(make, older), strict=True)
     return {slate: case for slate, case in made if case is not None}
+
+
+def thin(walk: Walk) -> None:
+    """Keep of the newest samples what a trial learns from: all of them would be twice as much."""
+    for newest in walk.samples.values():
+        if newest:
+            newest.append(newest.pop().thinned(walk.settings.customers_compared))
 
 
 def in_halves(_: CustomerSlate, rows: SlateRows) -> Halves:

@@ -93,7 +93,9 @@ class Search:
     def through(self, progress: Progress) -> None:
         """Try until all fixed points are tried and the budget is used up."""
         with progress.search("Tuning", self.budget.whole) as told:
-            while any(self.untried(slate) for slate in self.cases) or self.lasts():
+            while any(self.untried(slate) for slate in self.cases) or self.budget.lasts(
+                self.trials()
+            ):
                 started = monotonic()
                 self.try_each()
                 self.budget.spend(monotonic() - started)
@@ -101,9 +103,6 @@ class Search:
 
     def trials(self) -> int:
         return min(len(completed(study)) for study in self.studies.values())
-
-    def lasts(self) -> bool:
-        return self.budget.used(self.trials()) < self.budget.whole
 
     def untried(self, slate: CustomerSlate) -> list[Point]:
         tried = [trial.params for trial in completed(self.studies[slate])]

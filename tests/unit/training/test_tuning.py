@@ -1,7 +1,6 @@
 """A search for settings: what it tries, what it keeps, and what it must never see."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -218,26 +217,34 @@ def test_a_spent_budget_leaves_the_defaults(tmp_path: Path) -> None:
     assert {found.settings.searched[slate].boosting for slate in SLATES} == {DEFAULTS}
 
 
+def test_a_trial_that_would_end_far_too_late_is_not_begun() -> None:
+    """With 20 seconds left and trials of 20 one more is made; with 10 and trials of 25 none."""
+    early, late = Minutes(1), Minutes(1)
+    for budget, seconds in ((early, (20, 20)), (late, (25, 25))):
+        for took in seconds:
+            budget.spend(took)
+
+    assert early.lasts(2)
+    assert not late.lasts(3)
+    assert Minutes(0.001).lasts(0)
+
+
 def test_minutes_are_shared_by_the_trainings_of_a_run(tmp_path: Path) -> None:
     """Somebody withdrew: the second training tries what the first has found, and no more."""
     budget = Minutes(0.01)
-    tuner = Tuner(tmp_path / "one", budget)
+    tuner = Tuner(tmp_path, budget)
     first = tuner.tune(history(BOUGHT), SETTINGS, SILENT)
     budget.spend(60)
-    second = tuner.tune(history(two_tastes(customers=30)), SETTINGS, SILENT)
-    found = {point_of_slate(first, slate) for slate in SLATES} - {tuple(asdict(DEFAULTS).items())}
+    fewer = history(two_tastes(customers=30))
+    tuner.tune(fewer, SETTINGS, SILENT)
+    studies = open_studies(tmp_path, fingerprint(fewer, SETTINGS), list(SLATES))
 
-    assert second.tuning is not None
-    assert max(told.trials for told in second.tuning.slates.values()) == (2 if found else 1)
     for slate in SLATES:
-        assert second.settings.searched[slate].boosting in (
-            DEFAULTS,
-            first.settings.searched[slate].boosting,
-        )
-
-
-def point_of_slate(found: Tuned, slate: CustomerSlate) -> tuple[tuple[str, float], ...]:
-    return tuple(asdict(found.settings.searched[slate].boosting).items())
+        points = [trial.params for trial in completed(studies[slate])]
+        found = point_of(first.settings.searched[slate].boosting)
+        assert points[0] == point_of(DEFAULTS)
+        assert [point for point in points if point not in (point_of(DEFAULTS), found)] == []
+        assert found in points
 
 
 def test_where_nothing_can_be_compared_nothing_is_tuned(tmp_path: Path) -> None:
