@@ -25,7 +25,7 @@ from training.run import Job, run
 from training.settings import Settings
 from training.shop import TUNING, open_shop
 from training.tuning.budget import Minutes
-from training.tuning.search import Tuner
+from training.tuning.tuner import Tuner
 
 EXIT_UNREADABLE = 2
 

@@ -29,7 +29,7 @@ from training.report import IngestReport
 from training.report_page.page import render
 from training.settings import Settings
 from training.truth import Truths
-from training.tuning.search import Tuner, search
+from training.tuning.tuner import Tuner, search
 from training.warm_start import measure_warm_start
 
 

@@ -24,7 +24,7 @@ from training.reasons import Grounds, category_tops
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.settings import Settings
 from training.slates import Slates, fill_slates, reordered
-from training.tuning.search import Tuner, search
+from training.tuning.tuner import Tuner, search
 from training.warm_start import measure_warm_start
 
 POPULAR_HALF_LIFE_DAYS = 60.0

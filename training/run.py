@@ -18,7 +18,7 @@ from training.report import IngestReport
 from training.report_page.page import render
 from training.settings import Settings
 from training.settle import Settled, settle
-from training.tuning.search import Tuner
+from training.tuning.tuner import Tuner
 
 REPORTS = "reports"
 

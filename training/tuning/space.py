@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import FloatDistribution, IntDistribution
 
 from training.ranker import Boosting
 
 Point = dict[str, Any]
 
 # More rounds or leaves cost more than they have ever gained on windows of a few weeks.
-SPACE: Mapping[str, BaseDistribution] = {
+SPACE: Mapping[str, FloatDistribution | IntDistribution] = {
     "rounds": IntDistribution(30, 240, log=True),
     "leaves": IntDistribution(5, 40, log=True),
     "learning_rate": FloatDistribution(0.02, 0.3, log=True),

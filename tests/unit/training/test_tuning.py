@@ -28,8 +28,9 @@ from training.truth import truth_of
 from training.tuning.budget import Budget, Minutes, Trials
 from training.tuning.cases import binned, gather_cases, half_of, scored
 from training.tuning.journal import KEPT, fingerprint, forget_old, is_json, mend, open_studies
-from training.tuning.search import Tuned, Tuner, completed, decide
+from training.tuning.search import completed
 from training.tuning.space import SPACE, point_of
+from training.tuning.tuner import Tuned, Tuner, decide
 
 DEFAULTS = Boosting(rounds=30)
 SETTINGS = quick(boosting=DEFAULTS)
@@ -59,12 +60,11 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_first_trial_is_the_defaults(uninterrupted: Path) -> None:
-    """Then come others."""
-    first, *others = [point for point, _ in tried(uninterrupted)]
+    """Then come others, no two alike."""
+    points = [point for point, _ in tried(uninterrupted)]
 
-    assert first == point_of(DEFAULTS)
-    assert len(others) == 3
-    assert first not in others
+    assert points[0] == point_of(DEFAULTS)
+    assert len({tuple(point.items()) for point in points}) == 4
 
 
 def test_the_defaults_stand_unless_they_are_clearly_beaten(uninterrupted: Path) -> None:
@@ -193,6 +193,14 @@ def test_no_customer_or_item_stands_in_a_journal(tmp_path: Path) -> None:
     (file,) = tmp_path.glob("*.journal")
 
     assert b"secret" not in file.read_bytes()
+
+
+def test_the_defaults_are_a_point_of_the_space() -> None:
+    """Or they could not be the first trial."""
+    point = point_of(Boosting())
+
+    assert set(point) == set(SPACE)
+    assert [name for name, ends in SPACE.items() if not ends.low <= point[name] <= ends.high] == []
 
 
 def test_only_the_latest_journals_are_kept(tmp_path: Path) -> None:
