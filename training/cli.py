@@ -23,7 +23,9 @@ from training.printing import print_findings, print_holdout, print_ingest, stder
 from training.progress import Progress
 from training.run import Job, run
 from training.settings import Settings
-from training.shop import open_shop
+from training.shop import TUNING, open_shop
+from training.tuning.budget import Minutes
+from training.tuning.tuner import Tuner
 
 EXIT_UNREADABLE = 2
 
@@ -78,6 +80,13 @@ Shop = Annotated[str, typer.Option(help="The shop to train for.")]
 MaxBad = Annotated[str, typer.Option(help="Stop when more rows are bad than this.")]
 Horizon = Annotated[str, typer.Option(help="How long a window is, and the automatic holdout.")]
 Windows = Annotated[int, typer.Option(min=1, max=12, help="How many past windows are judged on.")]
+Tune = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MINUTES",
+        help="Search for better settings of the rankers on past windows, for so long.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**31, help="Seed of everything random.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
 
@@ -93,6 +102,7 @@ def run_command(
     max_bad: MaxBad = "1%",
     horizon: Horizon = "28d",
     windows: Windows = 3,
+    tune: Tune = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -108,6 +118,7 @@ def run_command(
             catalogue=options.catalogue(items, opened),
             settings=settings,
             destination=opened.destination(),
+            tuner=tuner(tune, opened.tuning_folder()),
         )
         done = run(job, progress, lambda report: print_ingest(console, report))
     print_findings(console, done.settled.trained.findings)
@@ -133,6 +144,7 @@ def evaluate_command(
     max_bad: MaxBad = "1%",
     horizon: Horizon = "28d",
     windows: Windows = 3,
+    tune: Tune = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -150,6 +162,7 @@ def evaluate_command(
             catalogue=options.catalogue(items, opened),
             settings=Settings(seed, options.days(horizon), judged_windows=windows),
             out=out,
+            tuner=tuner(tune, out / TUNING),
         )
         findings = evaluate(job, progress, lambda report: print_ingest(console, report))
     print_findings(console, findings)
@@ -164,6 +177,10 @@ def asked(purchases: str, renames: list[str] | None, max_bad: str) -> Request:
         max_bad=options.share(max_bad),
         now=datetime.now(UTC),
     )
+
+
+def tuner(minutes: str | None, folder: Path) -> Tuner | None:
+    return None if minutes is None else Tuner(folder, Minutes(options.minutes(minutes)))
 
 
 if __name__ == "__main__":

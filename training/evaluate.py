@@ -29,6 +29,7 @@ from training.report import IngestReport
 from training.report_page.page import render
 from training.settings import Settings
 from training.truth import Truths
+from training.tuning.tuner import Tuner, search
 from training.warm_start import measure_warm_start
 
 
@@ -42,6 +43,7 @@ class EvaluationJob:
     catalogue: Catalogue
     settings: Settings
     out: Path
+    tuner: Tuner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Evaluated:
     split: Split
     rankings: Rankings
     findings: Findings
+    settings: Settings  # with what a search found
 
 
 def evaluate(
@@ -56,8 +59,8 @@ def evaluate(
 ) -> Findings:
     """Write metrics.json, predictions.parquet and report.html."""
     split = read_split(job, progress, told)
-    evaluated = judge(split, job.settings, progress)
-    write(evaluated, job.settings, job.out)
+    evaluated = judge(split, job.settings, progress, job.tuner)
+    write(evaluated, job.out)
     return evaluated.findings
 
 
@@ -76,10 +79,14 @@ def read_split(
     return given(interactions, held_out)
 
 
-def judge(split: Split, settings: Settings, progress: Progress) -> Evaluated:
+def judge(
+    split: Split, settings: Settings, progress: Progress, tuner: Tuner | None = None
+) -> Evaluated:
     # One BLAS thread: with more, the last bits depend on how many there are.
     with threadpool_limits(1, "blas"):
         learning, holdout = split.learning, split.holdout
+        tuned = search(tuner, learning.history, settings, progress)
+        settings = tuned.settings
         knowledge = learn(learning.history, settings, progress)
         rankings = rank_customers(knowledge, holdout.known_customers, progress)
         with progress.step("Judging on the holdout", 2) as advance:
@@ -93,7 +100,8 @@ def judge(split: Split, settings: Settings, progress: Progress) -> Evaluated:
                 known=published_ndcg(rankings, truths, settings.seed),
             )
         findings = findings_of(learning, knowledge, settings)
-        return Evaluated(split, rankings, replace(findings, holdout=found, warm_start=warm))
+        findings = replace(findings, holdout=found, warm_start=warm, tuning=tuned.tuning)
+        return Evaluated(split, rankings, findings, settings)
 
 
 def published_ndcg(
@@ -110,8 +118,8 @@ def published_ndcg(
     return found
 
 
-def write(evaluated: Evaluated, settings: Settings, out: Path) -> None:
-    page = render(evaluated.findings, parameters=settings.as_parameters())
+def write(evaluated: Evaluated, out: Path) -> None:
+    page = render(evaluated.findings, parameters=evaluated.settings.as_parameters())
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_bytes(evaluated.findings.as_bytes())
     predictions(evaluated.split, evaluated.rankings).write_parquet(out / "predictions.parquet")

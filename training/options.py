@@ -14,6 +14,8 @@ from training.shop import TrainingShop
 SERVICE = "service"
 ASSUME_GRANTED = "assume-granted"
 
+MOST_MINUTES = 7 * 24 * 60  # of a search: a week
+
 UNITS_IN_DAYS = {"d": 1.0, "w": 7.0, "": 1.0}
 
 
@@ -50,6 +52,15 @@ def days(text: str) -> float:
             f"--horizon {text!r}: write a number of days or weeks, as 28d or 4w", code="bad_option"
         )
     return float(found[1]) * UNITS_IN_DAYS[found[2]]
+
+
+def minutes(text: str) -> float:
+    """Read `15` or `0.5`."""
+    otherwise = f"--tune {text!r}: write minutes above 0 and at most {MOST_MINUTES}, as 15 or 0.5"
+    value = as_number(text, otherwise)
+    if not 0 < value <= MOST_MINUTES:  # nor is it NaN
+        raise InputUnreadable(otherwise, code="bad_option")
+    return value
 
 
 def as_number(text: str, otherwise: str, read: Callable[[str], float] = float) -> float:

@@ -13,7 +13,6 @@ from recsvc.model.versions import Versions
 from recsvc.model.writer import ManifestFacts, publish
 from training.catalogue import Catalogue
 from training.gate import refuse_unjudged
-from training.settings import Settings
 from training.settle import Settled
 
 
@@ -35,23 +34,23 @@ class Published:
 def publish_settled(
     settled: Settled,
     catalogue: Catalogue,
-    settings: Settings,
     destination: Destination,
     now: datetime,
 ) -> Published:
     """Publish; raise NotPublishable when the model in use must stay."""
     versions = destination.versions
     parent = versions.current()
-    metrics = settled.trained.findings.as_json()
+    trained = settled.trained
+    metrics = trained.findings.as_json()
     refuse_unjudged(metrics, previous_metrics(versions, parent))
     facts = ManifestFacts(
         fingerprint=destination.fingerprint,
-        seed=settings.seed,
-        parameters=settings.as_parameters(),
+        seed=trained.settings.seed,
+        parameters=trained.settings.as_parameters(),
         metrics=metrics,
         data=origin(settled, catalogue, parent),
     )
-    return Published(publish(versions, settled.trained.artifact, facts, now=now), parent)
+    return Published(publish(versions, trained.artifact, facts, now=now), parent)
 
 
 def previous_metrics(versions: Versions, version: str | None) -> Mapping[str, Any] | None:

@@ -58,6 +58,8 @@ VARIANTS = {
     CustomerSlate.BUY_AGAIN: (FULL,),
 }
 
+TUNED = FULL  # what settings are searched for: it ranks every slate, and sees everything
+
 DIRECTIONS = {"score": 1, "popular": 1, "rank": -1, "popular_rank": -1}
 
 
@@ -68,6 +70,7 @@ class Boosting:
     learning_rate: float = 0.1
     feature_fraction: float = 0.3
     truncation: int = 20  # ranks that are worth getting right
+    l2: float = 5.0
 
     def parameters(self, seed: int) -> dict[str, Any]:
         return {
@@ -81,7 +84,7 @@ class Boosting:
             "bagging_by_query": True,
             "min_data_in_leaf": 50,
             "max_bin": 63,
-            "lambda_l2": 5.0,
+            "lambda_l2": self.l2,
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,

@@ -1,11 +1,12 @@
 """What decides the result besides the data. Chosen on past windows, never on a holdout."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from recsvc.domain.slates import CustomerSlate
 from training.candidates import PoolSize
-from training.ranker import Boosting
+from training.ranker import TUNED, Boosting, Variant
 from training.recommenders.co_purchase import CoPurchase
 from training.recommenders.item_neighbours import ItemNeighbours
 from training.recommenders.trending import Trending
@@ -26,6 +27,14 @@ ROWS_PER_CUSTOMER = {
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """What a search found for the ranker of a slate: the defaults, where they stand."""
+
+    boosting: Boosting
+    trials: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     seed: int
     horizon_days: float
@@ -41,7 +50,16 @@ class Settings:
     )
     together: CoPurchase = field(default_factory=lambda: CoPurchase(neighbours=50, softness=0.6))
     trending: Trending = field(default_factory=Trending)
+    searched: Mapping[CustomerSlate, Searched] = field(default_factory=dict)
+
+    def boosting_of(self, slate: CustomerSlate, variant: Variant) -> Boosting:
+        """Return what a search found, for the variant that it tried; else the defaults."""
+        found = self.searched.get(slate)
+        return found.boosting if found and variant is TUNED else self.boosting
 
     def as_parameters(self) -> dict[str, Any]:
-        """Return what the manifest keeps."""
-        return asdict(self)
+        """Return what the manifest keeps; nothing of a search where there was none."""
+        parameters = asdict(self)
+        if not self.searched:
+            del parameters["searched"]
+        return parameters

@@ -44,6 +44,26 @@ def rolling_windows(history: History, horizon_days: float, wanted: int) -> list[
     return [Window(end - horizon_days, end) for end in ends if end - horizon_days > floor]
 
 
+@dataclass(frozen=True, slots=True)
+class Itinerary:
+    """The past windows of a training, newest first; the first `judged` are judged on."""
+
+    horizon_days: float
+    windows: list[Window]
+    judged: int
+
+    def oldest_first(self) -> list[tuple[int, Window]]:
+        """Return each window with its place; 0 is the newest."""
+        return list(reversed(list(enumerate(self.windows))))
+
+
+def itinerary(history: History, horizon_days: float, judged: int, older: int) -> Itinerary:
+    """Plan up to `judged + older` windows; one at least is only learned from, if there are two."""
+    horizon = window_days(history, horizon_days)
+    windows = rolling_windows(history, horizon, judged + older)
+    return Itinerary(horizon, windows, min(judged, max(len(windows) - 1, 1)))
+
+
 def sampled(customers: Rows, limit: int, rng: np.random.Generator) -> Rows:
     """Return at most `limit` of the customers, in order."""
     if len(customers) <= limit:

@@ -125,6 +125,7 @@ def test_too_many_bad_rows_exit_2_and_keep_the_old_model(tmp_path: Path, purchas
         (("--purchases", "p.csv", "--consents", "assume_granted"), "no such file"),
         (("--purchases", "p.csv", "--consents", "assume-granted", "--max-bad", "all"), "1%"),
         (("--purchases", "p.csv", "--consents", "assume-granted", "--horizon", "soon"), "28d"),
+        (("--purchases", "p.csv", "--consents", "assume-granted", "--tune", "0"), "minutes"),
         (("--purchases", "p.csv", "--consents", "assume-granted", "--map", "a=b"), "OURS"),
         (("--purchases", "p.csv", "--consents", "assume-granted", "--shop", "A/B"), "shop name"),
         (("--purchases", "p.csv", "--consents", "assume-granted", "--items", "no.csv"), "--items"),
@@ -136,6 +137,34 @@ def test_what_cannot_be_read_exits_2(tmp_path: Path, words: tuple[str, ...], sai
 
     assert said in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def searched(data_dir: Path, version: str) -> tuple[int, list[Path]]:
+    """Return how many trials the manifest tells of, and the journals that there are."""
+    made = manifest(data_dir, version)
+    slates = made["metrics"]["tuning"]["slates"]
+    trials = {slate: found["trials"] for slate, found in made["parameters"]["searched"].items()}
+
+    assert trials == {slate: found["trials"] for slate, found in slates.items()}
+    return max(trials.values()), sorted((data_dir / "tuning" / "default").glob("*.journal"))
+
+
+def test_a_search_for_settings_is_kept_told_and_gone_on_with(
+    tmp_path: Path, purchases: Path
+) -> None:
+    """The second run has the trials of the first one and more; manifest, page and terminal know."""
+    words = ("--tune", "0.01", "--horizon", "10d")
+    first, second = (train(tmp_path, purchases, *words) for _ in range(2))
+    before, journals = searched(tmp_path, first["version"])
+    after, same = searched(tmp_path, second["version"])
+
+    assert before >= 1
+    assert after > before
+    assert len(journals) == 1
+    assert journals == same
+    assert f"Tuned: {after} trials in" in second["stderr"]
+    assert f"Tuned: {after} trials in" in Path(second["report"]).read_text()
+    assert "A new study" not in second["stderr"]
 
 
 def test_nothing_to_learn_from_exits_3(tmp_path: Path, purchases: Path) -> None:

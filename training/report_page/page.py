@@ -60,6 +60,7 @@ def render(
             slates=[section(findings, slate) for slate in findings.slates],
             tiles=tables.tiles(findings.data),
             windows_sentence=words.windows_sentence(findings),
+            tuning_sentence=words.tuning_sentence(findings),
             timeline=timeline(findings),
             holdout_sentence=words.holdout_sentence(findings),
             warm=[

@@ -7,9 +7,11 @@ from training.findings import (
     Findings,
     Mean,
     ReasonCounts,
+    SearchedSlate,
     SlateOnHoldout,
     WarmStart,
 )
+from training.report_page.names import slate_title
 from training.report_page.numbers import (
     NARROW,
     Interval,
@@ -19,6 +21,7 @@ from training.report_page.numbers import (
     figure,
     interval,
     known,
+    number,
     percent,
     signed,
 )
@@ -97,6 +100,33 @@ def windows_sentence(findings: Findings) -> str:
         return "The history was too short for a single past window."
     learned = f" Rankers learned from {times(others, 'earlier window')} besides." if others else ""
     return f"Models were compared on {times(judged, 'past window')}.{learned}"
+
+
+def tuning_sentence(findings: Findings) -> str:
+    """Say what a search for settings of the rankers came to; nothing where there was none."""
+    found = findings.tuning
+    if found is None:
+        return ""
+    if not found.slates:
+        return "Not tuned: the history is too short to compare settings on."
+    trials = max(searched.trials for searched in found.slates.values())
+    each = "; ".join(
+        f"{slate_title(slate)}: {searched_words(searched)}"
+        for slate, searched in found.slates.items()
+    )
+    return (
+        f"Tuned: {times(trials, 'trial')} in {number(found.minutes, 1)} minutes. Gain of the "
+        f"ranker's NDCG@10 on past windows against the default settings, for customers that the "
+        f"search has not seen: {each}."
+    )
+
+
+def searched_words(searched: SearchedSlate) -> str:
+    gain = searched.gain
+    if gain is None:
+        return "no trial was better, the defaults stand"
+    found = f"{number(gain.mean, 4)} ± {figure(gain.error, 4)}"
+    return found if searched.changed else f"{found}, not clearly better: the defaults stand"
 
 
 def times(number: int, what: str) -> str:

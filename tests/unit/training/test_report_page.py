@@ -34,9 +34,11 @@ from training.findings import (
     Model,
     ModelOnWindows,
     ReasonCounts,
+    SearchedSlate,
     SlateFindings,
     SlateOnHoldout,
     Slice,
+    Tuning,
     WarmPath,
     WarmStart,
 )
@@ -407,6 +409,37 @@ def test_a_false_reason_is_shown_as_a_fault() -> None:
 def test_a_difference_in_words(share: float, words: str) -> None:
     """Never "0.0 % better"."""
     assert plain(comparison(share)) == words
+
+
+@pytest.mark.parametrize(
+    ("gain", "changed", "words"),
+    [
+        (Mean(0.00214, 0.0008, 900), True, "For you: 0.0021 ± 0.0008."),
+        (
+            Mean(-0.0004, 0.0008, 900),
+            False,
+            "For you: \N{MINUS SIGN}0.0004 ± 0.0008, not clearly better: the defaults stand.",
+        ),
+        (None, False, "For you: no trial was better, the defaults stand."),
+    ],
+)
+def test_a_search_for_settings_says_what_it_gained(
+    gain: Mean | None, changed: bool, words: str
+) -> None:
+    """How many trials, in how long, and for each list what came of it."""
+    tuning = Tuning(9.84, {"for_you": SearchedSlate(57, changed, gain)})
+    text = plain(Elements(render(replace(unjudged(), tuning=tuning))).text)
+
+    assert "Tuned: 57 trials in 9.8 minutes." in text
+    assert words in text
+
+
+def test_a_history_too_short_for_a_search_is_said_to_be() -> None:
+    """Somebody asked for a search and must learn that there was none."""
+    text = Elements(render(replace(unjudged(), tuning=Tuning(0.0, {})))).text
+
+    assert "Not tuned: the history is too short" in text
+    assert "uned" not in Elements(render(unjudged())).text
 
 
 def test_certainty_without_an_interval() -> None:
