@@ -5,6 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.findings import MAIN_METRIC, Findings, SlateFindings
+from training.publish import Published
 from training.report import IngestReport
 
 WIDE = 120  # what is not a terminal has no width, and nothing may be cut off in it
@@ -45,6 +46,14 @@ def print_findings(console: Console, findings: Findings) -> None:
     for slate, found in findings.slates.items():
         if found.models:
             console.print(windows_table(slate, found))
+
+
+def print_gate(console: Console, published: Published) -> None:
+    """Say what was not compared with the model in use, and what was accepted."""
+    if published.gate["not_compared"] is not None:
+        console.print(escape(f"Not compared: {published.gate['not_compared']}."))
+    for objection, words in published.gate["accepted"].items():
+        console.print(escape(f"Published in spite of {objection}: {words}."))
 
 
 def windows_table(slate: str, found: SlateFindings) -> Table:
