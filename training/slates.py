@@ -13,7 +13,7 @@ from training.history import Rows
 from training.learn import Knowledge
 from training.parallel import each
 from training.progress import Progress
-from training.published import Lists, rank_pool
+from training.published import Lists, rank_slates
 from training.reasons import Grounds, Reasons, added, count_reasons
 
 LISTED = 100  # per slate and customer: what filters may still take from
@@ -64,8 +64,7 @@ def fill_block(
     pool = pool_candidates(knowledge.scene.line_up, customers, knowledge.scene.size)
     own = pairs.owned(customers)
     filled = {}
-    for slate in CustomerSlate:
-        lists = rank_pool(knowledge, pool, slate, customers, LISTED)
+    for slate, lists in rank_slates(knowledge, pool, customers, LISTED).items():
         reasons = grounds.explain(lists, own)
         counts = count_reasons(customers, lists, reasons, pairs)
         filled[slate] = Filled(lists, reasons, counts)
