@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from recsvc.domain.slates import CustomerSlate
 from training.blend import BLEND, fit_blend
 from training.findings import Choice, Model
@@ -24,7 +26,7 @@ from training.scene import Scene, scene_at
 from training.selection import choose
 from training.settings import LEARNING_WINDOWS, Settings
 from training.walk import Samples, Walk, Walked
-from training.windows import rolling_windows, window_days
+from training.windows import rolling_windows, some_customers, window_days
 
 LEAST_REPEATED = 0.02  # of lines; below, nothing is bought twice here
 
@@ -63,9 +65,11 @@ def learn(history: History, settings: Settings, progress: Progress) -> Knowledge
     slates = ranked_slates(repeat_share)
     samples: Samples = {slate: deque(maxlen=LEARNING_WINDOWS[slate]) for slate in slates}
     walked: list[Walked] = []
+    rng = np.random.default_rng([settings.seed, len(windows)])
+    compared = some_customers(history, settings.lines_compared, rng)
     with progress.step("Judging on past windows", len(windows) + 1) as advance:
         for place, window in reversed(list(enumerate(windows))):
-            walk = Walk(history, window, place, horizon, settings, samples)
+            walk = Walk(compared, window, place, horizon, settings, samples)
             walked.insert(0, walk.through(judge=place < judged))
             advance()
         scene = scene_at(history, horizon, settings.seed, settings.size)
