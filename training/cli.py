@@ -18,8 +18,15 @@ from training import options
 from training.columns import parse_renames
 from training.errors import TrainingError
 from training.evaluate import EvaluationJob, evaluate
+from training.gate import Objection
 from training.ingest import Request
-from training.printing import print_findings, print_holdout, print_ingest, stderr_console
+from training.printing import (
+    print_findings,
+    print_gate,
+    print_holdout,
+    print_ingest,
+    stderr_console,
+)
 from training.progress import Progress
 from training.run import Job, run
 from training.settings import Settings
@@ -88,6 +95,13 @@ Tune = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**31, help="Seed of everything random.")]
+Accepted = Annotated[
+    list[Objection] | None,
+    typer.Option(
+        "--accept",
+        help="Publish in spite of this objection, as often as needed; a refusal names its own.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
 
 
@@ -104,6 +118,7 @@ def run_command(
     windows: Windows = 3,
     tune: Tune = None,
     seed: Seed = 0,
+    accept: Accepted = None,
     as_json: AsJson = False,
 ) -> None:
     """Read purchases, judge on the last of them, fit on all of them, and publish the model."""
@@ -119,9 +134,11 @@ def run_command(
             settings=settings,
             destination=opened.destination(),
             tuner=tuner(tune, opened.tuning_folder()),
+            accepted=frozenset(accept or ()),
         )
         done = run(job, progress, lambda report: print_ingest(console, report))
     print_findings(console, done.settled.trained.findings)
+    print_gate(console, done.published)
     if as_json:
         typer.echo(msgspec.json.encode(done.as_report(shop)).decode())
     else:

@@ -63,7 +63,7 @@ class Mean:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean with its 95 % bootstrap interval."""
+    """A mean with its 95 % interval: bootstrap, or normal where customers are many."""
 
     mean: float
     error: float

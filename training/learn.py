@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from recsvc.domain.slates import CustomerSlate
 from training.blend import BLEND, fit_blend
 from training.findings import Choice, Model
@@ -24,7 +26,7 @@ from training.scene import Scene, scene_at
 from training.selection import choose
 from training.settings import LEARNING_WINDOWS, Settings
 from training.walk import Samples, Walk, Walked
-from training.windows import itinerary
+from training.windows import Itinerary, itinerary, some_customers
 
 LEAST_REPEATED = 0.02  # of lines; below, nothing is bought twice here
 
@@ -64,9 +66,10 @@ def learn(history: History, settings: Settings, progress: Progress) -> Knowledge
     slates = ranked_slates(repeat_share)
     samples = no_samples(slates)
     walked: list[Walked] = []
+    compared = customers_compared(history, plan, settings)
     with progress.step("Judging on past windows", len(plan.windows) + 1) as advance:
         for place, window in plan.oldest_first():
-            walk = Walk(history, window, place, horizon, settings, samples)
+            walk = Walk(compared, window, place, horizon, settings, samples)
             walked.insert(0, walk.through(judge=place < plan.judged))
             advance()
         scene = scene_at(history, horizon, settings.seed, settings.size)
@@ -74,6 +77,12 @@ def learn(history: History, settings: Settings, progress: Progress) -> Knowledge
         models = fit_winners(choices, scene, samples, settings)
         advance()
     return published(scene, choices, models, tuple(walked), repeat_share)
+
+
+def customers_compared(history: History, plan: Itinerary, settings: Settings) -> History:
+    """Return the history of the customers whom past windows are walked through with."""
+    rng = np.random.default_rng([settings.seed, len(plan.windows)])
+    return some_customers(history, settings.lines_compared, rng)
 
 
 def share_of_repeats(history: History) -> float:

@@ -5,6 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.findings import MAIN_METRIC, Findings, SlateFindings
+from training.publish import Published
 from training.report import IngestReport
 from training.report_page.words import tuning_sentence
 
@@ -48,6 +49,14 @@ def print_findings(console: Console, findings: Findings) -> None:
             console.print(windows_table(slate, found))
     if findings.tuning is not None:
         console.print(escape(tuning_sentence(findings)), soft_wrap=True)
+
+
+def print_gate(console: Console, published: Published) -> None:
+    """Say what was not compared with the model in use, and what was accepted."""
+    if published.gate["not_compared"] is not None:
+        console.print(escape(f"Not compared: {published.gate['not_compared']}."))
+    for objection, words in published.gate["accepted"].items():
+        console.print(escape(f"Published in spite of {objection}: {words}."))
 
 
 def windows_table(slate: str, found: SlateFindings) -> Table:

@@ -5,6 +5,7 @@ those weeks by heart; the variants without them, or with scores only, are safer 
 """
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import lightgbm as lgb
@@ -16,9 +17,10 @@ from training.features.facts import Column
 from training.findings import Family, Importance, Model
 from training.history import Floats, Rows
 from training.parallel import each
-from training.samples import Sample, joined
+from training.samples import Sample
 
 THREADS = 1  # see `parallel`
+BINNING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +126,26 @@ def fit_ranker(
 ) -> FittedRanker:
     """Learn from all windows' samples together; a customer in a window is one query."""
     sees = variant.sees(columns)
-    sample = joined(samples)
     parameters = boosting.parameters(seeds[0])
     if variant.monotone:
         parameters["monotone_constraints"] = [DIRECTIONS.get(columns[at][0], 0) for at in sees]
-    data = lgb.Dataset(
-        sample.features[:, sees], sample.labels, group=sample.groups, params=parameters
-    ).construct()
+    data = binned(samples, sees, parameters)
     boosters = each(
         lambda seed: lgb.train({**parameters, "seed": seed}, data, boosting.rounds), seeds
     )
     return FittedRanker(variant, sees, tuple(boosters))
+
+
+def binned(samples: list[Sample], sees: Rows, parameters: dict[str, Any]) -> lgb.Dataset:
+    """Join samples as LightGBM keeps them, a byte a value: the numbers are let go of on return.
+
+    One at a time: on the way each value stands there several times, as double too, which is the
+    most memory that a training takes.
+    """
+    with BINNING:
+        return lgb.Dataset(
+            np.concatenate([sample.features[:, sees] for sample in samples]),
+            np.concatenate([sample.labels for sample in samples]),
+            group=np.concatenate([sample.groups for sample in samples]),
+            params=parameters,
+        ).construct()

@@ -10,6 +10,7 @@ from typing import Any
 from training import ingest
 from training.catalogue import Catalogue
 from training.consents import ConsentSource, Permission
+from training.gate import Objection
 from training.ingest import Purchases
 from training.pipeline import Trained, train
 from training.progress import Progress
@@ -33,6 +34,7 @@ class Job:
     settings: Settings
     destination: Destination
     tuner: Tuner | None = None
+    accepted: frozenset[Objection] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Done:
         return {
             "version": self.published.version,
             "parent": self.published.parent,
+            "gate": self.published.gate,
             "shop": shop,
             "customers": trained.customers,
             "items": trained.items,
@@ -76,7 +79,7 @@ def run(job: Job, progress: Progress, told: Callable[[IngestReport], None]) -> D
     settled = settle(job.consents, read, fit, hasher)
     with progress.step("Publishing", 2) as advance:
         now = datetime.now(UTC)
-        published = publish_settled(settled, job.catalogue, job.destination, now)
+        published = publish_settled(settled, job.catalogue, job.destination, job.accepted, now)
         advance()
         report = write_report(job, published, settled)
     return Done(published, settled, report, monotonic() - started)

@@ -42,6 +42,7 @@ class Settings:
     older_windows: int = 2  # than the judged ones: only learned from
     customers_judged: int = 2000  # per window; what is published learns from all of them
     customers_compared: int = 1000  # per window; what is only judged learns from these
+    lines_compared: int = 2_000_000  # of a larger shop, past windows see some of the customers
     size: PoolSize = field(default_factory=PoolSize)
     boosting: Boosting = field(default_factory=Boosting)
     final_seeds: int = 3  # boosters of a published ranker, averaged

@@ -64,6 +64,21 @@ def itinerary(history: History, horizon_days: float, judged: int, older: int) ->
     return Itinerary(horizon, windows, min(judged, max(len(windows) - 1, 1)))
 
 
+def some_customers(history: History, most_lines: int, rng: np.random.Generator) -> History:
+    """Return the history of as many customers as have about `most_lines`; rows stay what they are.
+
+    Comparing models and learning to rank need no more, and their cost is that of all lines of
+    every window. What is published is fitted on everything.
+    """
+    lines = len(history.customers)
+    if lines <= most_lines:
+        return history
+    active = np.unique(history.customers)
+    kept = np.zeros(history.customers_total, dtype=bool)
+    kept[sampled(active, max(int(len(active) * most_lines / lines), 1), rng)] = True
+    return history.only(kept[history.customers], now=history.now)
+
+
 def sampled(customers: Rows, limit: int, rng: np.random.Generator) -> Rows:
     """Return at most `limit` of the customers, in order."""
     if len(customers) <= limit:

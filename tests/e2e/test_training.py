@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -189,6 +190,58 @@ def test_a_short_history_starts_a_shop_but_replaces_no_judged_model(
     assert not first["metrics"]["judged"]
     assert "too little history" in refused["stderr"]
     assert current(tmp_path) == before
+
+
+def test_a_collapse_exits_3_until_it_is_accepted(tmp_path: Path, purchases: Path) -> None:
+    """Most customers withdrew: the refusal says figures and how to go on, without them."""
+    first = train(tmp_path, purchases)["version"]
+    consents = tmp_path / "consents.csv"
+    consents.write_text("customer_id,training\n" + "".join(f"c{n},true\n" for n in (0, 1, 12)))
+    words = ("--consents", str(consents), "--accept", "too_little_history")
+    refused = train(tmp_path, purchases, *words, expect=3)
+    held = current(tmp_path)
+    accepted = train(tmp_path, purchases, *words, "--accept", "collapse")
+    gate = manifest(tmp_path, accepted["version"])["data"]["gate"]
+
+    assert "customers fell from 20 to 3" in refused["stderr"]
+    assert "17 customers do not consent to training (0 before)" in refused["stderr"]
+    assert "--accept collapse" in refused["stderr"]
+    assert held == first
+    assert (current(tmp_path), accepted["customers"]) == (accepted["version"], 3)
+    assert accepted["gate"] == gate
+    assert "customers fell from 20 to 3" in gate["accepted"]["collapse"]
+    assert "in spite of collapse" in accepted["stderr"]
+
+
+def test_scrambled_customers_are_a_worse_ranking(tmp_path: Path) -> None:
+    """Equal counts, but purchases stand under anybody's id: nothing personal is left."""
+    sound = two_tastes(customers=60)
+    who = np.random.default_rng(1).permutation([customer for customer, _, _ in sound])
+    scrambled = [(str(c), item, day) for c, (_, item, day) in zip(who, sound, strict=True)]
+    horizon = ("--horizon", "10d")
+    first = train(tmp_path, write(tmp_path / "sound.csv", sound), *horizon)["version"]
+    file = write(tmp_path / "scrambled.csv", scrambled)
+    refused = train(tmp_path, file, *horizon, expect=3)
+    held = current(tmp_path)
+    train(tmp_path, file, *horizon, "--accept", "worse_ranking")
+
+    assert "ahead of popularity" in refused["stderr"]
+    assert held == first
+    assert current(tmp_path) != first
+
+
+@pytest.mark.parametrize("spoilt", ["manifest.json", "CURRENT"])
+def test_what_cannot_be_read_of_the_model_in_use_is_not_compared(
+    tmp_path: Path, purchases: Path, spoilt: str
+) -> None:
+    """A broken version must not keep a sound one from its place; it is said."""
+    version = train(tmp_path, purchases)["version"]
+    shelf = tmp_path / "models" / "default"
+    (shelf / (spoilt if spoilt == "CURRENT" else f"{version}/{spoilt}")).write_text("{}")
+    second = train(tmp_path, purchases)
+
+    assert "Not compared" in second["stderr"]
+    assert manifest(tmp_path, second["version"])["data"]["gate"]["not_compared"]
 
 
 def shopping(days: int, start: int = 0) -> list[Line]:

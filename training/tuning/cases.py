@@ -18,7 +18,7 @@ from training.findings import MAIN_CUTOFF
 from training.grouped import best_rows, run_lengths
 from training.history import History, Rows
 from training.judging import Ranking, ndcg_of, with_truth
-from training.learn import no_samples, ranked_slates, share_of_repeats
+from training.learn import customers_compared, no_samples, ranked_slates, share_of_repeats
 from training.metrics import Values
 from training.parallel import each
 from training.progress import Progress
@@ -87,10 +87,11 @@ def gather_cases(history: History, settings: Settings, progress: Progress) -> Ca
     )
     slates = ranked_slates(share_of_repeats(history))
     samples = no_samples(slates)
+    compared = customers_compared(history, plan, settings)
     cases: dict[CustomerSlate, list[Case]] = {slate: [] for slate in slates}
     with progress.step("Preparing to tune", len(plan.windows)) as advance:
         for place, window in plan.oldest_first():
-            walk = Walk(history, window, place, plan.horizon_days, settings, samples)
+            walk = Walk(compared, window, place, plan.horizon_days, settings, samples)
             for slate, case in cases_of(walk, judge=place < plan.judged).items():
                 cases[slate].append(case)
             advance()
