@@ -1,7 +1,6 @@
 """What the words on the command line mean."""
 
 import re
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -52,8 +51,8 @@ def days(text: str) -> float:
     return float(found[1]) * UNITS_IN_DAYS[found[2]]
 
 
-def as_number(text: str, otherwise: str, read: Callable[[str], float] = float) -> float:
+def as_number(text: str, otherwise: str) -> float:
     try:
-        return read(text)
+        return float(text)
     except ValueError as fault:
         raise InputUnreadable(otherwise, code="bad_option") from fault
