@@ -85,6 +85,10 @@ def write_report(job: Job, published: Published, settled: Settled) -> Path:
     folder = job.destination.versions.home / REPORTS
     folder.mkdir(exist_ok=True)
     file = folder / f"{published.version}.html"
-    page = render(settled.trained.findings, parameters=job.settings.as_parameters())
+    page = render(
+        settled.trained.findings,
+        read=[settled.purchases.report],
+        parameters=job.settings.as_parameters(),
+    )
     file.write_text(page, encoding="utf-8")
     return file
