@@ -4,7 +4,7 @@ Nothing is learned from the holdout, not even its span: learning takes the purch
 the names of the holdout's customers, and only then is what they bought looked at.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,9 +58,15 @@ def evaluate(
     job: EvaluationJob, progress: Progress, told: Callable[[IngestReport], None]
 ) -> Findings:
     """Write metrics.json, predictions.parquet and report.html."""
-    split = read_split(job, progress, told)
+    reports: list[IngestReport] = []
+
+    def heard(report: IngestReport) -> None:
+        reports.append(report)
+        told(report)
+
+    split = read_split(job, progress, heard)
     evaluated = judge(split, job.settings, progress, job.tuner)
-    write(evaluated, job.out)
+    write(evaluated, reports, job.out)
     return evaluated.findings
 
 
@@ -118,8 +124,9 @@ def published_ndcg(
     return found
 
 
-def write(evaluated: Evaluated, out: Path) -> None:
-    page = render(evaluated.findings, parameters=evaluated.settings.as_parameters())
+def write(evaluated: Evaluated, reports: Sequence[IngestReport], out: Path) -> None:
+    parameters = evaluated.settings.as_parameters()
+    page = render(evaluated.findings, read=reports, parameters=parameters)
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_bytes(evaluated.findings.as_bytes())
     predictions(evaluated.split, evaluated.rankings).write_parquet(out / "predictions.parquet")

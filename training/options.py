@@ -1,7 +1,6 @@
 """What the words on the command line mean."""
 
 import re
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -63,8 +62,8 @@ def minutes(text: str) -> float:
     return value
 
 
-def as_number(text: str, otherwise: str, read: Callable[[str], float] = float) -> float:
+def as_number(text: str, otherwise: str) -> float:
     try:
-        return read(text)
+        return float(text)
     except ValueError as fault:
         raise InputUnreadable(otherwise, code="bad_option") from fault

@@ -39,7 +39,7 @@ def print_ingest(console: Console, report: IngestReport) -> None:
 
 
 def print_findings(console: Console, findings: Findings) -> None:
-    """Show who competed for each slate and who is published."""
+    """Show who competed for each slate and who is chosen."""
     for what, why in findings.switched_off.items():
         console.print(escape(f"Switched off ({what}): {why}."))
     if not findings.judged:
@@ -62,10 +62,8 @@ def print_gate(console: Console, published: Published) -> None:
 def windows_table(slate: str, found: SlateFindings) -> Table:
     """NDCG@10 of every model on the past windows, the newest first."""
     windows = [f"window {place + 1}" for place in range(len(found.models[0].windows))]
-    title = f"{slate}: {MAIN_METRIC} on past windows (* is published: {found.choice.reason})"
-    table = Table(
-        "model", *windows, "− published", "±", title=title, title_justify="left", box=None
-    )
+    title = f"{slate}: {MAIN_METRIC} on past windows (* is chosen: {found.choice.reason})"
+    table = Table("model", *windows, "− chosen", "±", title=title, title_justify="left", box=None)
     for row in found.models:
         mark = "*" if row.model.name == found.choice.winner else " "
         means = [figure(window.mean if window else None) for window in row.windows]
@@ -76,14 +74,14 @@ def windows_table(slate: str, found: SlateFindings) -> Table:
 
 
 def print_holdout(console: Console, findings: Findings) -> None:
-    """Show what the holdout said of the published model and every simple one."""
+    """Show what the holdout said of the chosen model and every simple one."""
     if findings.holdout is None:
         return
     for slate, found in findings.holdout.slates.items():
         winner = findings.slates[slate].choice.winner
-        title = f"{slate}: {found.customers} customers of the holdout (* is published)"
+        title = f"{slate}: {found.customers} customers of the holdout (* is chosen)"
         names = ("ndcg@10", "recall@10", "hit_rate@10", "mrr@10")
-        columns = ("model", *names, "− published", "±")
+        columns = ("model", *names, "− chosen", "±")
         table = Table(*columns, title=title, title_justify="left", box=None)
         for row in found.models:
             versus = row.versus_winner

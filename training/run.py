@@ -91,6 +91,10 @@ def write_report(job: Job, published: Published, settled: Settled) -> Path:
     folder.mkdir(exist_ok=True)
     file = folder / f"{published.version}.html"
     trained = settled.trained
-    page = render(trained.findings, parameters=trained.settings.as_parameters())
+    page = render(
+        trained.findings,
+        read=[settled.purchases.report],
+        parameters=trained.settings.as_parameters(),
+    )
     file.write_text(page, encoding="utf-8")
     return file

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +85,17 @@ def test_consents_of_the_running_shop_decide(tmp_path: Path, purchases: Path) ->
 
 
 def test_no_customer_id_enters_a_model(tmp_path: Path) -> None:
-    """Neither arrays nor manifest nor report name a customer."""
+    """Neither arrays nor manifest nor report name a customer, be it in a row that is bad."""
     marked = [(f"secret-person-{who}", item, day) for who, item, day in two_tastes()]
-    report = train(tmp_path, write(tmp_path / "p.csv", marked))
+    purchases = write(tmp_path / "p.csv", marked)
+    with purchases.open("a") as file:
+        file.write("secret-person-1,tea-1,soon\n")
+    report = train(tmp_path, purchases)
     folder = tmp_path / "models" / "default" / report["version"]
 
     assert b"secret-person" not in b"".join(file.read_bytes() for file in folder.iterdir())
-    assert "secret-person" not in json.dumps(report)
+    assert "secret-person" not in json.dumps({**report, "stderr": ""})
+    assert "secret-person" not in Path(report["report"]).read_text()
 
 
 def test_another_shops_column_names_are_mapped(tmp_path: Path, purchases: Path) -> None:
@@ -103,6 +108,7 @@ def test_another_shops_column_names_are_mapped(tmp_path: Path, purchases: Path) 
 
     assert report["purchases"]["ignored_columns"] == ["colour"]
     assert "timestamp" in report["purchases"]["switched_off"]
+    assert "<dt>no order_id</dt>" in Path(report["report"]).read_text()
 
 
 def test_too_many_bad_rows_exit_2_and_keep_the_old_model(tmp_path: Path, purchases: Path) -> None:
@@ -342,6 +348,15 @@ def test_every_model_is_measured_on_the_holdout(evaluated: Path) -> None:
     assert {"popularity", "als", "ease", "personal_frequency"} <= set(measured)
     assert all(0 <= each["low"] <= each["mean"] <= each["high"] <= 1 for each in measured.values())
     assert (evaluated / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
+
+
+def test_the_page_of_an_evaluation_tells_of_both_readings(evaluated: Path) -> None:
+    """What became of their rows, and what they lack."""
+    page = (evaluated / "report.html").read_text()
+
+    assert "<caption>Rows of the purchases</caption>" in page
+    assert "<caption>Rows of the purchases held out</caption>" in page
+    assert {"no order_id", "no quantity"} <= set(re.findall("<dt>(.*?)</dt>", page))
 
 
 def test_what_is_bought_in_the_holdout_changes_no_prediction(

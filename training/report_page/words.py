@@ -69,9 +69,14 @@ def lead(findings: Findings) -> str:
     period = f", {day(data.first)} to {day(data.last)}" if data.first and data.last else ""
     return (
         f"Learned from {count(data.lines)} purchase lines of {count(data.customers)} customers"
-        f"{period}. Below: which model is published for each kind of list, how good it is, and how "
-        f"sure that is."
+        f"{period}. Below: which model {published(findings)} for each kind of list, how good it "
+        f"is, and how sure that is."
     )
+
+
+def published(findings: Findings) -> str:
+    """Say it of a run; an evaluation, which has a holdout, publishes nothing."""
+    return "is published" if findings.holdout is None else "would be published"
 
 
 def holdout_sentence(findings: Findings) -> str:
@@ -178,7 +183,7 @@ def warm_sentence(warm: WarmStart) -> str:
         joint = ", and reach" if len(parts) > 1 else "at"
         share = percent(first.neighbours.mean / warm.known.mean, 0)
         parts[-1] += joint if joint.startswith(",") else f" {joint}"
-        parts.append(f"{share} of what the published model does once trained on them")
+        parts.append(f"{share} of what the chosen model does once trained on them")
     return " ".join(parts) + "."
 
 
