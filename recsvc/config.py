@@ -181,6 +181,14 @@ SETTINGS: tuple[Setting, ...] = (
         _whole(1, 10_000),
     ),
     Setting(
+        "RECSVC_EVENT_LOG_LENGTH",
+        "event_log_length",
+        "1000000",
+        "events that the log keeps, about, until they are drained; the oldest go first",
+        "a whole number from 1000 to 100000000",
+        _whole(1_000, 100_000_000),
+    ),
+    Setting(
         "RECSVC_INSECURE",
         "insecure",
         "0",
@@ -205,6 +213,7 @@ class Settings:
     log_level: str = "info"
     read_timeout_ms: int = 50
     deadline_ms: int = 200
+    event_log_length: int = 1_000_000
     insecure: bool = False
 
     @classmethod

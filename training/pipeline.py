@@ -15,6 +15,7 @@ from training.findings import Findings, WarmStart
 from training.history import Floats, History, Rows, decay
 from training.ingest import Purchases
 from training.interactions import Interactions, from_lines
+from training.intervals import median_intervals
 from training.item_lists import neighbour_list, popular, popular_by_category, trending
 from training.learn import Knowledge, learn
 from training.learned_findings import findings_of
@@ -47,6 +48,7 @@ class ItemSide:
     together: NeighbourLists
     popular: TopList
     trending: TopList
+    intervals: Floats | None
 
 
 def train(
@@ -109,6 +111,7 @@ def fit_item_side(
             together,
             popular(recent_orders(history)),
             trending(settings.trending.fit(knowledge.scene.line_up.past).values),
+            median_intervals(history, pairs),
         )
 
 
@@ -154,4 +157,5 @@ def build(
         popular=items.popular,
         trending=items.trending,
         categories=popular_by_category(interactions, items.popular),
+        intervals=items.intervals,
     )

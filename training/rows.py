@@ -13,28 +13,40 @@ import polars as pl
 
 from training import parsing
 from training.columns import ColumnMap, map_columns
+from training.drained import is_event_log, purchases_of
 from training.sources import collect, column_names, scan
 
 # Naive moments are taken as UTC, so those of a shop east of Greenwich may lie ahead by hours.
 AHEAD = timedelta(days=1)
+ROW = "recsvc row number"  # while columns still have the shop's names
 HIDDEN_VALUE = "(a customer's id is not shown)"
 
 
 @dataclass(frozen=True, slots=True)
 class FileRows:
+    """`left_out`: rows that are no purchases of anybody, by reason; they are not in `rows`."""
+
     columns: ColumnMap
     rows: pl.DataFrame
+    left_out: Mapping[str, int]
 
 
 def read_rows(file: Path, renames: Mapping[str, str], now: datetime) -> FileRows:
     table = scan(file)
-    columns = map_columns(column_names(table, file), renames, str(file))
+    names = column_names(table, file)
+    columns = map_columns(names, renames, str(file))
     schema = table.collect_schema()
     source = columns.source
     types = {ours: schema[theirs] for ours, theirs in source.items()}
-    ours = table.select(pl.col(theirs).alias(ours) for ours, theirs in source.items())
-    rows = collect(ours.with_row_index("row", 1).select(*expressions(types, now)), file)
-    return FileRows(columns, with_id_faults(rows))
+    table = table.with_row_index(ROW, 1)
+    left_out: Mapping[str, int] = {}
+    if is_event_log(names):
+        table, left_out = purchases_of(table, source["customer_id"], file)
+    wanted = [pl.col(theirs).alias(ours) for ours, theirs in source.items()]
+    rows = collect(
+        table.select(pl.col(ROW).alias("row"), *wanted).select(*expressions(types, now)), file
+    )
+    return FileRows(columns, with_id_faults(rows), left_out)
 
 
 def expressions(types: Mapping[str, pl.DataType], now: datetime) -> list[pl.Expr]:

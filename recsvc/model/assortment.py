@@ -15,6 +15,7 @@ from recsvc.domain.slates import ReasonCode
 from recsvc.model.candidates import Candidates
 from recsvc.model.catalogue_columns import CatalogueColumns
 from recsvc.model.format import Array
+from recsvc.model.live_ranking import LiveRanking
 from recsvc.model.loaded import LoadedModel
 
 NOT_LISTED = -1  # in the join only: the catalogue does not know this item of the model
@@ -34,6 +35,8 @@ class Assortment:
         self._listed = np.full(self.size, NOT_LISTED, dtype=np.int32)  # (items,) catalogue rows
         self._item_rows: list[int] = []  # by catalogue row
         self._by_category: dict[int, Array] = {}
+        self._ranking = LiveRanking()
+        self._wanted: tuple[LiveRanking, Candidates] | None = None
         self._join()
         self.refresh(now_us)
 
@@ -41,6 +44,7 @@ class Assortment:
         """Take over what has changed in these catalogue rows."""
         self._join()
         self._by_category = {}
+        self._wanted = None
         self._judge(np.array(rows, dtype=np.int64), now_us)
 
     def refresh(self, now_us: int) -> None:
@@ -53,8 +57,15 @@ class Assortment:
         row = self.model.items.row(item_id)
         if row is not None:
             return row
-        listed = self.columns.row(item_id)
-        return None if listed is None else self._item_rows[listed]
+        return self._only_listed(item_id)
+
+    def rows(self, item_ids: Sequence[str]) -> list[int | None]:
+        """Return the row of each item, as `row` does."""
+        found: list[int] = self.model.items.rows(item_ids).tolist()
+        return [
+            row if row >= 0 else self._only_listed(item_id)
+            for row, item_id in zip(found, item_ids, strict=True)
+        ]
 
     def ids(self, rows: Sequence[int]) -> list[str]:
         items, size = self.model.items, self.size
@@ -108,6 +119,39 @@ class Assortment:
         rows = np.arange(self.size, len(self._listed), dtype=np.int32)
         reasons = np.full(len(rows), ReasonCode.POPULAR, dtype=np.uint8)
         return Candidates(rows, np.zeros(len(rows), dtype=np.float32), reasons)
+
+    def follow(self, ranking: LiveRanking) -> None:
+        """Take over what is wanted now: the latest snapshot, whoever brings it."""
+        self._ranking = ranking
+
+    def wanted(self) -> Candidates:
+        """Return what is wanted now, of all that anybody knows."""
+        ranking, wanted = self._ranking, self._wanted
+        if wanted is None or wanted[0] is not ranking:
+            wanted = self._wanted = (ranking, self._joined(ranking))
+        return wanted[1]
+
+    def newly_wanted(self) -> Candidates:
+        """Return what is wanted now, of what only the catalogue knows."""
+        wanted = self.wanted()
+        new = wanted.at(np.flatnonzero(wanted.items >= self.size))
+        reasons = np.full(len(new), ReasonCode.POPULAR, dtype=np.uint8)
+        return Candidates(new.items, new.scores, reasons)
+
+    def _joined(self, ranking: LiveRanking) -> Candidates:
+        found = self.rows(ranking.items)
+        pairs = zip(found, ranking.scores, strict=True)
+        known = [(row, score) for row, score in pairs if row is not None]
+        return Candidates(
+            np.array([row for row, _ in known], dtype=np.int32),
+            np.array([score for _, score in known], dtype=np.float32),
+            np.full(len(known), ReasonCode.TRENDING, dtype=np.uint8),
+        )
+
+    def _only_listed(self, item_id: str) -> int | None:
+        """Return the row of an item that the model does not know."""
+        listed = self.columns.row(item_id)
+        return None if listed is None else self._item_rows[listed]
 
     def _places(self, category: int) -> Array:
         """Return where in the popular list the items of a category stand."""

@@ -8,12 +8,14 @@ from werkzeug.exceptions import NotFound
 from recsvc.web import (
     consents,
     docs,
+    events,
     exposition,
     health,
     items,
     metrics,
     openapi,
     pages,
+    profiles,
     recommendations,
 )
 from recsvc.web.bodies import JSON_BODY
@@ -27,7 +29,9 @@ ROUTES: tuple[Route, ...] = (
     *recommendations.ROUTES,
     *pages.ROUTES,
     *consents.ROUTES,
+    *profiles.ROUTES,
     *items.ROUTES,
+    *events.ROUTES,
     *health.ROUTES,
     *exposition.ROUTES,
     *docs.ROUTES,

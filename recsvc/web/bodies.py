@@ -71,9 +71,9 @@ def check_headers(request: Request, kind: BodyKind = JSON_BODY) -> None:
         raise UnsupportedMedia("the charset of JSON is utf-8; leave it out, or say so")
 
 
-def read_body(request: Request, shape: type[T]) -> T:
+def read_body(request: Request, shape: type[T], kind: BodyKind = JSON_BODY) -> T:
     """Wait for the request's body and return it as a `shape`, or raise what is wrong with it."""
-    return convert(parse_json(_read(request, JSON_BODY)), shape)
+    return convert(parse_json(_read(request, kind)), shape)
 
 
 def read_lines(request: Request) -> list[bytes]:

@@ -4,7 +4,7 @@ A `Route` cannot be written without saying who reaches it, and the OpenAPI docum
 from nothing else. A view gets a `Call`: this request, with the services behind it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -116,11 +116,19 @@ class Call:
         """Let in a request about the customer in its path."""
         return self.enter(CustomerId(self._path_id(customer_id, "customer_id")))
 
-    def read_body(self, shape: type[T]) -> T:
+    def let_in_for(self, visit: Visit, customers: Iterable[CustomerId]) -> None:
+        """Raise unless the visitor may also speak of these customers, whom the body names."""
+        if self._access is None:
+            raise TypeError("a route that is open to everybody has nobody to let in")
+        credentials = self._credentials()
+        for customer in set(customers):
+            self.services.entrance.authorize(visit.key, credentials, self._access, customer)
+
+    def read_body(self, shape: type[T], kind: BodyKind = JSON_BODY) -> T:
         """Return the body as a `shape`. Only a request that was let in may keep us waiting."""
         if not self._is_in:
             raise TypeError("the body is read once the request has been let in")
-        return read_body(self.request, shape)
+        return read_body(self.request, shape, kind)
 
     def read_lines(self) -> list[bytes]:
         """Return the lines of a body of NDJSON, under the same condition."""

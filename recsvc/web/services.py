@@ -6,6 +6,9 @@ from recsvc.config import Settings
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
+from recsvc.usecases.events import EventDesk
+from recsvc.usecases.live_counts import LiveCounts
+from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
 
@@ -16,5 +19,8 @@ class Services:
     entrance: Entrance
     recommender: Recommender
     consents: ConsentDesk
+    profiles: ProfileDesk
     catalogue: CatalogueDesk
+    events: EventDesk
+    live_counts: LiveCounts
     readiness: Readiness

@@ -10,8 +10,16 @@ import numpy as np
 import polars as pl
 import pytest
 
+from recsvc.config import Settings
+from recsvc.domain.consent import Purpose
+from recsvc.domain.events import read_event
+from recsvc.domain.ids import ShopName
+from recsvc.stores.events import Incoming
+from recsvc.wiring import open_stores
 from tests.e2e.processes import recsvc, recsvc_train
 from tests.unit.training.builders import Line, two_tastes, write
+
+SHOP = ShopName("default")
 
 
 @pytest.fixture
@@ -96,6 +104,38 @@ def test_no_customer_id_enters_a_model(tmp_path: Path) -> None:
     assert b"secret-person" not in b"".join(file.read_bytes() for file in folder.iterdir())
     assert "secret-person" not in json.dumps({**report, "stderr": ""})
     assert "secret-person" not in Path(report["report"]).read_text()
+
+
+def test_a_shop_can_train_on_what_it_has_drained(tmp_path: Path, purchases: Path) -> None:
+    """The same bytes as from a file of the same purchases; views and nobody's purchases aside."""
+    bought = pl.read_csv(purchases).rows(named=True)
+    events = [{"message_id": f"m{n}", "type": "purchase", **row} for n, row in enumerate(bought)]
+    more = [
+        {"message_id": "view", "type": "view", "item_id": "tea-1", "customer_id": "c1"},
+        {"message_id": "nobody", "type": "purchase", "item_id": "tea-1"},
+    ]
+    drained = tell_and_drain(tmp_path, [*events, *more])
+    from_file = train(tmp_path, purchases)["version"]
+    from_events = train(tmp_path, drained / "*.parquet")
+
+    assert hashes(tmp_path, from_file) == hashes(tmp_path, from_events["version"])
+    assert from_events["purchases"]["left_out"] == {
+        "event that is no purchase": 1,
+        "purchase that names no customer": 1,
+    }
+
+
+def tell_and_drain(data_dir: Path, events: list[dict[str, Any]]) -> Path:
+    """Take the events in as the service does, and return the folder they were drained into."""
+    with open_stores(Settings(data_dir=data_dir)) as stores:
+        hasher = stores.hasher(SHOP)
+        read = [read_event(event, now_us=2**53) for event in events]
+        customers = {e.customer_id: hasher.key_of(e.customer_id) for e in read if e.customer_id}
+        for key in customers.values():
+            stores.consents.write(SHOP, key, {Purpose.ANALYTICS: True})
+        stores.events.add(SHOP, [Incoming(e, customers.get(e.customer_id)) for e in read])
+    recsvc("events", "drain", "--to", str(data_dir / "drained"), data_dir=data_dir)
+    return data_dir / "drained"
 
 
 def test_another_shops_column_names_are_mapped(tmp_path: Path, purchases: Path) -> None:
