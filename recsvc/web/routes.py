@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from flask import Request, Response, request
 
 from recsvc.domain.ids import CustomerId, ItemId
-from recsvc.usecases.entrance import Access, Credentials, Visit, no_such_key
+from recsvc.usecases.entrance import Access, Browser, Credentials, Visit, no_such_key
 from recsvc.web import metrics
 from recsvc.web.bodies import JSON_BODY, BodyKind, check_headers, read_body, read_lines
 from recsvc.web.parameters import QueryShape
@@ -55,6 +55,11 @@ class Route:
     def tag(self) -> str:
         """What the document files the route under: the module of its view."""
         return self.view.__module__.rpartition(".")[2]
+
+    @property
+    def is_for_browsers(self) -> bool:
+        """Whether a publishable key reaches it."""
+        return self.access is not None and self.access.browser is not Browser.NOTHING
 
     def bound(self, services: Services) -> Callable[..., Response]:
         """Return the view as Flask calls it."""
