@@ -33,6 +33,7 @@ from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.live_catalogue import LiveCatalogues
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
+from recsvc.web.overload import Places
 from recsvc.web.services import Services
 
 MILLISECONDS = 1000
@@ -169,6 +170,7 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
     preload(key_ring, catalogues, shops)
     return Services(
         settings=stores.settings,
+        places=Places(stores.settings.threads),
         entrance=Entrance(trip, key_ring, stores.api_keys, stores.secret, utc_now),
         recommender=Recommender(shelf, catalogues),
         catalogue=CatalogueDesk(stores.catalogue),

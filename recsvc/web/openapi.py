@@ -44,6 +44,7 @@ REFUSALS = {
     403: "A valid key without the scope, or for another customer",
     413: "The body is too large",
     415: "The body is not plain JSON",
+    429: "The worker has all the requests that it can hold",
     503: "The store cannot be reached in time",
 }
 
@@ -162,6 +163,8 @@ def _statuses(route: Route) -> list[int]:
         statuses += [401, 403, 503]
     if route.body is not None:
         statuses += [413, 415]
+    if route.gives_way:
+        statuses += [429]
     return sorted(statuses)
 
 

@@ -31,7 +31,8 @@ class Route:
     `access` None: open to everybody, on purpose; `key_is_optional`: it says more to those who
     have the access. `query` None: whatever the query says is
     ignored, as those who probe and scrape expect. `body` is what the document says of a body, or
-    of each of its lines. `remark` is for the document alone.
+    of each of its lines. `gives_way`: refused while the worker is overloaded; what must be heard
+    even then names itself. `remark` is for the document alone.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Route:
     body_kind: BodyKind = JSON_BODY
     media_type: str = "application/json"
     key_is_optional: bool = False
+    gives_way: bool = True
     remark: str = ""
 
     @property
@@ -75,7 +77,7 @@ class Route:
                 check_headers(request, body_kind)
             return view(this, **path)
 
-        return call
+        return services.places.holding_one(call) if self.gives_way else call
 
 
 class Call:

@@ -8,11 +8,13 @@ from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
+from recsvc.web.overload import Places
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings
+    places: Places
     entrance: Entrance
     recommender: Recommender
     consents: ConsentDesk
