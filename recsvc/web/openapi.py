@@ -11,8 +11,10 @@ from flask import Response
 from recsvc.domain.ids import ID_RULE, MAX_ID_BYTES
 from recsvc.usecases.entrance import Browser
 from recsvc.web.bodies import MAX_BODY_BYTES, MAX_NDJSON_BYTES
+from recsvc.web.delivery import Constant
 from recsvc.web.parameters import Parameter
 from recsvc.web.problems import PROBLEM, Problem
+from recsvc.web.rendering import JSON
 from recsvc.web.routes import Call, Route
 
 REFERENCES = "#/components/schemas/{name}"
@@ -73,12 +75,12 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
 def route_of(routes: Iterable[Route]) -> Route:
     """Return the route that serves the document of `routes` and of itself."""
 
-    def openapi(_call: Call) -> Response:
-        headers = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
-        return Response(encoded, headers=headers)
+    def openapi(call: Call) -> Response:
+        return constant.answer(call.request)
 
     own = Route("GET", "/openapi.json", openapi, "This document", None, query=None)
-    encoded = msgspec.json.encode(document([*routes, own]))
+    headers = {"Content-Type": JSON, "Cache-Control": "no-cache"}
+    constant = Constant(msgspec.json.encode(document([*routes, own])), headers)
     return own
 
 

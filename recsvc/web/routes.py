@@ -14,6 +14,7 @@ from recsvc.domain.ids import CustomerId, ItemId
 from recsvc.usecases.entrance import Access, Browser, Credentials, Visit, no_such_key
 from recsvc.web import metrics
 from recsvc.web.bodies import JSON_BODY, BodyKind, check_headers, read_body, read_lines
+from recsvc.web.delivery import delivered
 from recsvc.web.parameters import QueryShape
 from recsvc.web.paths import path_id
 from recsvc.web.services import Services
@@ -75,7 +76,7 @@ class Route:
                 NOTHING.read(this.query)
             if takes_body:
                 check_headers(request, body_kind)
-            return view(this, **path)
+            return delivered(view(this, **path), request)
 
         return services.places.holding_one(call) if self.gives_way else call
 
