@@ -168,6 +168,7 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
         stores.catalogue, utc_now_us, stores.settings.deadline_ms / MILLISECONDS
     )
     preload(key_ring, catalogues, shops)
+    shelf.before_swap(catalogues.take)
     return Services(
         settings=stores.settings,
         places=Places(stores.settings.threads),
