@@ -23,7 +23,7 @@ from recsvc.stores.connection import Connections, store_faults
 
 DELETED = b""
 FEW_ENTRIES = 200  # as many changes are read while a request waits
-ALL_ENTRIES = 11_000  # more than the log is trimmed to
+ALL_ENTRIES = 11_000  # more than the log is trimmed to: all that it tells
 
 _ITEMS_PER_WRITE = 1000
 _ITEMS_PER_SCAN = 1000

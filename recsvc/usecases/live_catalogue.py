@@ -50,7 +50,7 @@ class _Shop:
     epoch: int | None = None
     columns: CatalogueColumns = field(default_factory=CatalogueColumns)
     served: _Served | None = None
-    whole: "Future[None] | None" = None
+    reading: "Future[None] | None" = None
 
 
 class LiveCatalogues:
@@ -103,13 +103,13 @@ class LiveCatalogues:
         """Bring what is served to `epoch` and to the present; say whether it is there in time."""
         until = time.monotonic() + self._wait_seconds
         try:
-            whole = self._follow(shop, held, epoch, until)
-            if whole is not None:
-                whole.result(_left(until))
-                whole = self._follow(shop, held, epoch, until)
+            reading = self._follow(shop, held, epoch, until)
+            if reading is not None:
+                reading.result(_left(until))
+                reading = self._follow(shop, held, epoch, until)
         except (StoreUnavailable, TimeoutError):
             return False
-        return epoch is not None and whole is None
+        return epoch is not None and reading is None
 
     def _follow(
         self, shop: ShopName, held: _Shop, epoch: int | None, until: float
@@ -140,10 +140,19 @@ class LiveCatalogues:
         held.served = _Served(changes.epoch, assortment)
 
     def _being_read(self, shop: ShopName, held: _Shop) -> "Future[None]":
-        """Return the reading of the whole catalogue, which one request begins for all."""
-        if held.whole is None or held.whole.done():
-            held.whole = self._reader.submit(self._read_whole, shop, held)
-        return held.whole
+        """Return the reading that takes longer, which one request begins for all."""
+        if held.reading is None or held.reading.done():
+            held.reading = self._reader.submit(self._read_much, shop, held)
+        return held.reading
+
+    def _read_much(self, shop: ShopName, held: _Shop) -> None:
+        """Read all that the log still tells, or else the whole catalogue."""
+        with held.lock:
+            changes = self._store.changes_since(shop, held.epoch, ALL_ENTRIES)
+            if changes is not None:
+                self._apply(shop, held, changes)
+        if changes is None:
+            self._read_whole(shop, held)
 
     def _read_whole(self, shop: ShopName, held: _Shop) -> None:
         """Read every item, and what has changed since, beside what is served; then replace that."""

@@ -62,12 +62,19 @@ def catalogues(store: SlowStore) -> LiveCatalogues:
     return LiveCatalogues(store, lambda: 0, wait_seconds=5)
 
 
-def left_behind(store: SlowStore, shop: ShopName) -> int:
-    """Change one item more often than the log is read while a request waits."""
+def changed_often(store: SlowStore, shop: ShopName) -> int:
+    """Change one item more often than is read while a request waits; return by how much."""
     for _ in range(FEW_ENTRIES):
         store.put_many(shop, [SHOWN])
     store.put_many(shop, [HIDDEN])
     return FEW_ENTRIES + 1
+
+
+def left_behind(store: SlowStore, shop: ShopName, connections: Connections) -> int:
+    """Hide an item without a word in the log; return the epoch."""
+    store.put_many(shop, [HIDDEN])
+    connections.writes.delete(redis_keys.items_log(shop))
+    return 1
 
 
 def seen(now: Now) -> tuple[bool, set[str]]:
@@ -143,12 +150,27 @@ def test_a_model_is_taken_whole_at_the_first_start(
     assert seen(catalogues.at(shop, 1, model)) == (True, {"apple"})
 
 
-def test_a_whole_catalogue_is_read_once_for_all_who_wait(
+def test_who_has_missed_many_changes_reads_them_and_not_the_whole(
     catalogues: LiveCatalogues, store: SlowStore, shop: ShopName, model: LoadedModel
+) -> None:
+    """As long as the log still tells them."""
+    catalogues.take(shop, model)
+    store.before = lambda: pytest.fail("the whole catalogue was read")
+    epoch = changed_often(store, shop)
+
+    assert seen(catalogues.at(shop, epoch, model)) == (True, {"apple"})
+
+
+def test_a_whole_catalogue_is_read_once_for_all_who_wait(
+    catalogues: LiveCatalogues,
+    store: SlowStore,
+    shop: ShopName,
+    model: LoadedModel,
+    connections: Connections,
 ) -> None:
     """Eight requests after a gap in the log: one reading, and all of them are current."""
     catalogues.take(shop, model)
-    epoch = left_behind(store, shop)
+    epoch = left_behind(store, shop, connections)
     before, all_ask = store.readings, threading.Barrier(8)
 
     def ask(_: int) -> tuple[bool, set[str]]:
@@ -163,12 +185,12 @@ def test_a_whole_catalogue_is_read_once_for_all_who_wait(
 
 
 def test_no_request_waits_for_a_whole_catalogue_longer_than_it_may(
-    store: SlowStore, shop: ShopName, model: LoadedModel
+    store: SlowStore, shop: ShopName, model: LoadedModel, connections: Connections
 ) -> None:
     """It is answered as in an outage; the reading goes on, and then all are current."""
     catalogues = LiveCatalogues(store, lambda: 0, wait_seconds=0.05)
     catalogues.take(shop, model)
-    epoch, may_be_read = left_behind(store, shop), threading.Event()
+    epoch, may_be_read = left_behind(store, shop, connections), threading.Event()
     store.before = lambda: may_be_read.wait(60)
 
     late = [seen(catalogues.at(shop, epoch, model)) for _ in range(2)]
@@ -181,16 +203,20 @@ def test_no_request_waits_for_a_whole_catalogue_longer_than_it_may(
 
 
 def test_what_changes_while_a_whole_catalogue_is_read_is_not_lost(
-    catalogues: LiveCatalogues, store: SlowStore, shop: ShopName, model: LoadedModel
+    catalogues: LiveCatalogues,
+    store: SlowStore,
+    shop: ShopName,
+    model: LoadedModel,
+    connections: Connections,
 ) -> None:
     """Also far more changes than a request would read."""
     catalogues.take(shop, model)
-    left_behind(store, shop)
-    store.after = lambda: (left_behind(store, shop), store.delete(shop, ItemId("banana")))
+    epoch = left_behind(store, shop, connections)
+    store.after = lambda: (changed_often(store, shop), store.delete(shop, ItemId("banana")))
 
-    now = catalogues.at(shop, FEW_ENTRIES + 1, model)
-    store.after = lambda: pytest.fail("the whole catalogue was read again")
-    later = catalogues.at(shop, 2 * FEW_ENTRIES + 3, model)
+    now = catalogues.at(shop, epoch, model)
+    store.before = lambda: pytest.fail("the whole catalogue was read again")
+    later = catalogues.at(shop, epoch + FEW_ENTRIES + 2, model)
 
     assert seen(now) == seen(later) == (True, {"apple", "banana"})
 
@@ -201,10 +227,15 @@ def test_a_model_that_is_taken_while_a_whole_catalogue_is_read_is_joined_to_it(
     shop: ShopName,
     model: LoadedModel,
     other: LoadedModel,
+    connections: Connections,
 ) -> None:
     """Whichever of the two is done first."""
     catalogues.take(shop, model)
-    epoch, is_read, may_go_on = left_behind(store, shop), threading.Event(), threading.Event()
+    epoch, is_read, may_go_on = (
+        left_behind(store, shop, connections),
+        threading.Event(),
+        threading.Event(),
+    )
     store.after = lambda: (is_read.set(), may_go_on.wait(60))
 
     with ThreadPoolExecutor(2) as pool:
