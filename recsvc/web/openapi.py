@@ -10,7 +10,7 @@ from flask import Response
 
 from recsvc.domain.ids import ID_RULE, MAX_ID_BYTES
 from recsvc.usecases.entrance import Browser
-from recsvc.web.bodies import MAX_BODY_BYTES, MAX_NDJSON_BYTES
+from recsvc.web.bodies import MAX_BODY_BYTES, MAX_LINES, MAX_NDJSON_BYTES
 from recsvc.web.delivery import Constant
 from recsvc.web.parameters import Parameter
 from recsvc.web.problems import PROBLEM, Problem
@@ -22,8 +22,8 @@ DESCRIPTION = (
     "Recommendations with consent checked first. Keys are sent as `Authorization: Bearer <key>`; "
     "a publishable key acts for one customer with that customer's `X-Customer-Token`. "
     "`Sec-GPC: 1` makes any answer a generic one. Every answer carries `X-Request-Id`. "
-    f"Bodies are JSON of at most {MAX_BODY_BYTES} bytes, or NDJSON of at most {MAX_NDJSON_BYTES}; "
-    "errors are RFC 9457 problem documents."
+    f"Bodies are JSON of at most {MAX_BODY_BYTES} bytes, or NDJSON of at most {MAX_NDJSON_BYTES} "
+    f"and {MAX_LINES} lines; errors are RFC 9457 problem documents."
 )
 SECURITY_SCHEMES = {
     "secret_key": {"type": "http", "scheme": "bearer", "description": "A secret key, `sk_…`"},
