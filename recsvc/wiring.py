@@ -39,6 +39,7 @@ from recsvc.usecases.live_counts import LiveCounts
 from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
+from recsvc.web.overload import Places
 from recsvc.web.services import Services
 
 MILLISECONDS = 1000
@@ -179,8 +180,10 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
     live_counts = LiveCounts(CountStore(stores.connections), utc_now_us)
     preload(key_ring, catalogues, shops)
     live_counts.preload(shops)
+    shelf.before_swap(catalogues.take)
     return Services(
         settings=stores.settings,
+        places=Places(stores.settings.threads),
         entrance=Entrance(trip, key_ring, stores.api_keys, stores.secret, utc_now),
         recommender=Recommender(shelf, catalogues, live_counts, utc_now_us),
         catalogue=CatalogueDesk(stores.catalogue),

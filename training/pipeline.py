@@ -25,6 +25,7 @@ from training.reasons import Grounds, category_tops
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.settings import Settings
 from training.slates import Slates, fill_slates, reordered
+from training.tuning.tuner import Tuner, search
 from training.warm_start import measure_warm_start
 
 POPULAR_HALF_LIFE_DAYS = 60.0
@@ -36,6 +37,7 @@ class Trained:
     findings: Findings
     customers: int
     items: int
+    settings: Settings  # with what a search found
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def train(
     hasher: CustomerHasher,
     settings: Settings,
     progress: Progress,
+    tuner: Tuner | None = None,
 ) -> Trained:
     """Judge on past windows, fit the winners on everything, rank for every customer.
 
@@ -63,6 +66,8 @@ def train(
     interactions = sorted_purchases(purchases, catalogue, progress)
     # One BLAS thread: with more, the last bits depend on how many there are.
     with threadpool_limits(1, "blas"):
+        tuned = search(tuner, interactions.history, settings, progress)
+        settings = tuned.settings
         knowledge = learn(interactions.history, settings, progress)
         items = fit_item_side(interactions, knowledge, settings, progress)
         slates = fill_slates(knowledge, grounds_of(interactions, items), progress)
@@ -70,9 +75,10 @@ def train(
             findings_of(interactions, knowledge, settings),
             reasons=slates.reasons,
             warm_start=warm_start(interactions, knowledge, settings),
+            tuning=tuned.tuning,
         )
     artifact = build(interactions, items, slates, hasher)
-    return Trained(artifact, findings, *interactions.shape)
+    return Trained(artifact, findings, *interactions.shape, settings)
 
 
 def sorted_purchases(

@@ -33,11 +33,12 @@ class Assortment:
         self.sensitive: set[int] = set()  # item rows that are never a reason
         self.next_change_us = NEVER  # when an item's time begins or ends
         self._listed = np.full(self.size, NOT_LISTED, dtype=np.int32)  # (items,) catalogue rows
-        self._item_rows: list[int] = []  # by catalogue row
+        self._item_rows = np.zeros(0, dtype=np.int64)  # (catalogue rows,)
+        self._was_withheld = np.zeros(0, dtype=bool)  # (catalogue rows,)
+        self._was_sensitive = np.zeros(0, dtype=bool)  # (catalogue rows,)
         self._by_category: dict[int, Candidates] = {}
         self._ranking = LiveRanking()
         self._wanted: tuple[LiveRanking, Candidates] | None = None
-        self._join()
         self.refresh(now_us)
 
     def update(self, rows: Sequence[int], now_us: int) -> None:
@@ -45,12 +46,15 @@ class Assortment:
         self._join()
         self._by_category = {}
         self._wanted = None
-        self._judge(np.array(rows, dtype=np.int64), now_us)
+        ahead = self._judge(np.array(rows, dtype=np.int64), now_us)
+        self.next_change_us = min(self.next_change_us, ahead)
 
     def refresh(self, now_us: int) -> None:
-        """Judge every item anew: time has passed."""
-        self.next_change_us = NEVER
-        self._judge(np.arange(len(self._item_rows)), now_us)
+        """Judge every item anew: time has passed, or nobody said what has changed."""
+        self._join()
+        self._by_category = {}
+        self._wanted = None
+        self.next_change_us = self._judge(np.arange(len(self._item_rows)), now_us)
 
     def row(self, item_id: str) -> int | None:
         """Return the item's row; None when neither model nor catalogue knows it."""
@@ -145,7 +149,9 @@ class Assortment:
     def _only_listed(self, item_id: str) -> int | None:
         """Return the row of an item that the model does not know."""
         listed = self.columns.row(item_id)
-        return None if listed is None else self._item_rows[listed]
+        if listed is None or listed >= len(self._item_rows):  # it is being joined just now
+            return None
+        return self._item_rows.item(listed)
 
     def _popular_in(self, category: int) -> Candidates:
         """Return the popular items of a category; found once, until the catalogue changes."""
@@ -169,23 +175,28 @@ class Assortment:
             self._listed, np.full(np.count_nonzero(strange), NOT_LISTED, dtype=np.int32)
         )
         listed[found] = np.arange(first, first + len(new))
+        more = np.zeros(len(new), dtype=bool)
+        self._was_withheld = np.append(self._was_withheld, more)
+        self._was_sensitive = np.append(self._was_sensitive, more)
         self._listed = listed
-        self._item_rows.extend(found.tolist())
+        self._item_rows = np.append(self._item_rows, found)
 
-    def _judge(self, rows: Array, now_us: int) -> None:
-        if not len(rows):
-            return
+    def _judge(self, rows: Array, now_us: int) -> int:
+        """Judge these catalogue rows; return when the time of the next of them begins or ends."""
         table = self.columns.table
         begins, ends = table["from_us"][rows], table["until_us"][rows]
         withheld = table["is_withheld"][rows] | (begins > now_us) | (ends <= now_us)
-        sensitive = table["is_sensitive"][rows]
-        items = np.array([self._item_rows[row] for row in rows.tolist()])
-        self.withheld |= set(items[withheld].tolist())
-        self.withheld -= set(items[~withheld].tolist())
-        self.sensitive |= set(items[sensitive].tolist())
-        self.sensitive -= set(items[~sensitive].tolist())
-        ahead = np.concatenate([begins[begins > now_us], ends[ends > now_us]])
-        self.next_change_us = min(self.next_change_us, int(ahead.min(initial=NEVER)))
+        self._mark(self.withheld, self._was_withheld, rows, withheld)
+        self._mark(self.sensitive, self._was_sensitive, rows, table["is_sensitive"][rows])
+        ahead = [moments[moments > now_us].min(initial=NEVER) for moments in (begins, ends)]
+        return int(min(ahead))
+
+    def _mark(self, marked: set[int], were: Array, rows: Array, are: Array) -> None:
+        """Change the marked item rows where they are no longer what they were."""
+        before = were[rows]
+        marked.update(self._item_rows[rows[are & ~before]].tolist())
+        marked.difference_update(self._item_rows[rows[before & ~are]].tolist())
+        were[rows] = are
 
 
 def _one_of(values: Array, codes: Sequence[int]) -> Array:

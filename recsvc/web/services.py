@@ -11,11 +11,13 @@ from recsvc.usecases.live_counts import LiveCounts
 from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
+from recsvc.web.overload import Places
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings
+    places: Places
     entrance: Entrance
     recommender: Recommender
     consents: ConsentDesk

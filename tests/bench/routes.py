@@ -45,6 +45,7 @@ PATHS = {
     "discover, 20 ev.": f"/v1/customers/{BUSY}/recommendations?slate=discover",
     "for_you, filtered": f"/v1/customers/{CUSTOMER}/recommendations?category=c3&max_price=50",
     "for_you, n=100": f"/v1/customers/{CUSTOMER}/recommendations?n=100",
+    "n=100, gzip": f"/v1/customers/{CUSTOMER}/recommendations?n=100&fields=title,price",
     "no consent": f"/v1/customers/{REFUSING}/recommendations",
     "item, similar": "/v1/items/item-0000042/recommendations",
     "popular": "/v1/recommendations",
@@ -118,6 +119,8 @@ def _events(items: int) -> list[bytes]:
 def environ_of(path: str, key: str) -> dict[str, Any]:
     body = {"method": "POST", "json": PAGE} if path == PATHS["pages, 4 lists"] else {}
     headers = {"Authorization": f"Bearer {key}"}
+    if path == PATHS["n=100, gzip"]:
+        headers["Accept-Encoding"] = "gzip"
     return EnvironBuilder(path=path, headers=headers, **body).get_environ()
 
 

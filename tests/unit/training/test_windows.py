@@ -16,7 +16,7 @@ from training.progress import SILENT
 from training.published import rank_pool
 from training.scene import scene_at
 from training.walk import Walk, Walked
-from training.windows import Window, rolling_windows, window_days
+from training.windows import Window, rolling_windows, some_customers, window_days
 
 HORIZON_DAYS = 10.0
 
@@ -53,6 +53,30 @@ def test_a_short_history_has_short_windows() -> None:
     """At most a quarter of all the time there is."""
     assert window_days(history([("c", "i", 0.0), ("c", "i", 19.0)]), 28) == 5
     assert window_days(history([("c", "i", 0.0), ("c", "i", 499.0)]), 28) == 28
+
+
+def test_a_large_shop_is_compared_on_some_of_its_customers() -> None:
+    """With all their lines, about as many as are wanted; a small shop stays as it is."""
+    shop = history(two_tastes())
+    some = some_customers(shop, len(shop.days) // 4, np.random.default_rng(1))
+    kept = np.unique(some.customers)
+
+    assert len(kept) == 5
+    assert len(some.days) == np.isin(shop.customers, kept).sum()
+    assert (some.now, some.shape) == (shop.now, shop.shape)
+    assert some_customers(shop, len(shop.days), np.random.default_rng(1)) is shop
+
+
+def test_a_large_shop_is_learned_from_whole() -> None:
+    """What is published knows everybody; the windows saw some."""
+    shop = history(two_tastes(customers=40))
+    settings = quick(lines_compared=len(shop.days) // 2)
+    with threadpool_limits(1, "blas"):
+        knowledge = learn(shop, settings, SILENT)
+
+    assert knowledge.scene.line_up.past.history is shop
+    assert all(window.judged for window in knowledge.walked[:2])
+    assert {window.customers for window in knowledge.walked} == {20}
 
 
 def test_truth_is_of_known_customers_and_items() -> None:
