@@ -27,14 +27,16 @@ RESTING_SHARE = 0.5  # of an item's interval, during which it is not offered aga
 USUAL_INTERVAL_DAYS = 14.0  # of an item whose model says nothing of it
 
 Seed = tuple[int, float, ReasonCode]  # item row, weight, reason
+Heard = tuple[float, Seed]  # a vote, and whose
 
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """Item rows, and what is said of each. A share is what a place in a list is worth."""
+    """Item rows, and what is said of each."""
 
-    shares: Mapping[int, float]
-    because: Mapping[int, tuple[ReasonCode, int]]  # the loudest voter for each
+    votes: Mapping[int, float]
+    scale: float  # of votes to what places in a list are worth
+    loudest: Mapping[int, Heard]  # of the votes for each
     bought: frozenset[int]  # all purchases
     resting: frozenset[int]  # of them, what was bought less than RESTING_SHARE of its interval ago
     due: Sequence[int]  # of them, what will be wanted again, the latest purchase first
@@ -63,9 +65,10 @@ def interest_of(
                 seeds.append((row, said, _REASONS[kind]))
     if not seeds and not bought:
         return None
-    shares, because = _votes(assortment.model, seeds)
+    votes, loudest = _votes(assortment.model, seeds)
     resting, due = _rest(assortment.model, bought, now_seconds)
-    return Interest(shares, because, frozenset(bought), frozenset(resting), due)
+    scale = _scale(votes, seeds)
+    return Interest(votes, scale, loudest, frozenset(bought), frozenset(resting), due)
 
 
 class Steered:
@@ -74,22 +77,22 @@ class Steered:
     def __init__(self, own: Candidates, interest: Interest, *, newcomers: bool) -> None:
         """`newcomers`: what was not on the list, and has votes, may enter.
 
-        An item is worth what its place in the list is, and its share of the votes. What is due
-        again has a place behind the others.
+        An item is worth what its place in the list is, and its votes. What is due again has a
+        place behind the others.
         """
         items: list[int] = own.items.tolist()
         self._reasons, self._because = own.reasons.tolist(), _because(own)
         _append_due(items, self._reasons, self._because, interest.due)
         worth = list(_worth_of_places(len(items)))
-        shares = interest.shares
-        listed = shares.keys() & set(items)
+        votes, scale = interest.votes, interest.scale
+        listed = votes.keys() & set(items)
         for row in listed:
-            worth[items.index(row)] += shares[row]
+            worth[items.index(row)] += votes[row] * scale
         if newcomers:
-            new = [row for row in shares if row not in listed]
+            new = [row for row in votes if row not in listed]
             items += new
-            worth += [shares[row] for row in new]
-        self._items, self._worth, self._voters = items, worth, interest.because
+            worth += [votes[row] * scale for row in new]
+        self._items, self._worth, self._loudest = items, worth, interest.loudest
         self._order = sorted(range(len(worth)), key=worth.__getitem__, reverse=True)
 
     def __len__(self) -> int:
@@ -107,42 +110,39 @@ class Steered:
         row, worth = self._items[place], self._worth[place]
         if place < len(self._reasons):
             return row, worth, self._reasons[place], self._because[place]
-        reason, voter = self._voters[row]
+        _, (voter, _, reason) = self._loudest[row]
         return row, worth, reason, voter
 
 
-def _votes(
-    model: LoadedModel, seeds: Sequence[Seed]
-) -> tuple[dict[int, float], dict[int, tuple[ReasonCode, int]]]:
+def _votes(model: LoadedModel, seeds: Sequence[Seed]) -> tuple[dict[int, float], dict[int, Heard]]:
+    """Return what the neighbours of the seeds get in votes, and the loudest vote for each."""
     votes: dict[int, float] = {}
-    because: dict[int, tuple[ReasonCode, int]] = {}
-    loudest: dict[int, float] = {}
-    nearest = min(NEAREST, MOST_VOTES // max(len(seeds), 1))
-    for row, said, reason in seeds:
-        if row >= len(model.items):  # only the catalogue knows it: it has no neighbours
-            continue
-        voter = reason, row
-        for near, score in model.nearest(row, nearest):
+    loudest: dict[int, Heard] = {}
+    # What only the catalogue knows has no neighbours.
+    voters = [seed for seed in seeds if seed[0] < len(model.items)]
+    most = min(NEAREST, MOST_VOTES // max(len(seeds), 1))
+    near_to_each = model.nearest([row for row, _, _ in voters], most)
+    for voter, nearest in zip(voters, near_to_each, strict=True):
+        said = voter[1]
+        for near, score in nearest:
             vote = said * score
             if vote <= 0:
                 continue
             if near not in votes:
-                votes[near] = loudest[near] = vote
-                because[near] = voter
+                votes[near] = vote
+                loudest[near] = vote, voter
                 continue
             votes[near] += vote
-            if vote > loudest[near]:
-                loudest[near] = vote
-                because[near] = voter
-    return _scaled(votes, sum(said for _, said, _ in seeds)), because
+            if vote > loudest[near][0]:
+                loudest[near] = vote, voter
+    return votes, loudest
 
 
-def _scaled(votes: Mapping[int, float], strength: float) -> dict[int, float]:
-    """Give the greatest vote its share, and the others theirs in proportion."""
+def _scale(votes: Mapping[int, float], seeds: Sequence[Seed]) -> float:
+    """Return what one vote is worth: the share of the loudest is as much as the seeds say."""
     if not votes:
-        return {}
-    scale = min(strength, STRONGEST) / max(votes.values())
-    return {row: vote * scale for row, vote in votes.items()}
+        return 0.0
+    return min(sum(said for _, said, _ in seeds), STRONGEST) / max(votes.values())
 
 
 def _rest(
