@@ -1,8 +1,7 @@
 """What recent events say of a customer: votes for what is near, and what rests after a purchase.
 
 The latest items vote for their first neighbours, each with what its last event says; the sum over
-an item's voters is its share. Plain numbers throughout: for a hundred entries the calls of numpy
-cost more than the entries.
+an item's voters is its share.
 """
 
 import math
@@ -18,11 +17,8 @@ from recsvc.model.assortment import Assortment
 from recsvc.model.candidates import Candidates, Entry, Passing
 from recsvc.model.format import NO_ITEM
 from recsvc.model.loaded import LoadedModel
+from recsvc.model.tally import MOST_VOTERS, NEAREST, share_of_loudest, tally
 
-MOST_VOTERS = 8  # the latest items that are not taken back
-NEAREST = 16  # neighbours that an item votes for, as long as there are no more than
-MOST_VOTES = 64
-STRONGEST = 0.55  # share of the loudest vote: below the second place of the customer's own list
 RESTING_SHARE = 0.5  # of an item's interval, during which it is not offered again
 USUAL_INTERVAL_DAYS = 14.0  # of an item whose model says nothing of it
 
@@ -114,35 +110,21 @@ class Steered:
 def _votes(
     model: LoadedModel, seeds: Sequence[Seed]
 ) -> tuple[dict[int, float], dict[int, tuple[ReasonCode, int]]]:
-    votes: dict[int, float] = {}
-    because: dict[int, tuple[ReasonCode, int]] = {}
-    loudest: dict[int, float] = {}
-    nearest = min(NEAREST, MOST_VOTES // max(len(seeds), 1))
-    for row, said, reason in seeds:
-        if row >= len(model.items):  # only the catalogue knows it: it has no neighbours
-            continue
-        voter = reason, row
-        for near, score in model.nearest(row, nearest):
-            vote = said * score
-            if vote <= 0:
-                continue
-            if near not in votes:
-                votes[near] = loudest[near] = vote
-                because[near] = voter
-                continue
-            votes[near] += vote
-            if vote > loudest[near]:
-                loudest[near] = vote
-                because[near] = voter
-    return _scaled(votes, sum(said for _, said, _ in seeds)), because
-
-
-def _scaled(votes: Mapping[int, float], strength: float) -> dict[int, float]:
-    """Give the greatest vote its share, and the others theirs in proportion."""
-    if not votes:
-        return {}
-    scale = min(strength, STRONGEST) / max(votes.values())
-    return {row: vote * scale for row, vote in votes.items()}
+    """Count the votes; the greatest sum gets its share, and the others theirs in proportion."""
+    heard = [seed for seed in seeds if seed[0] < len(model.items)]  # the others have no neighbours
+    if not heard:
+        return {}, {}
+    said = np.array([weight for _, weight, _ in heard])
+    items, near, voters = model.nearest(np.array([row for row, _, _ in heard]), NEAREST)
+    counted = tally(items, said[voters] * near * model.appeal[items], voters)
+    if not len(counted.items):
+        return {}, {}
+    rows = counted.items.tolist()
+    scale = share_of_loudest(said) / counted.sums[0]
+    reasons = [(reason, row) for row, _, reason in heard]
+    shares = (counted.sums * scale).tolist()
+    loudest = map(reasons.__getitem__, counted.loudest.tolist())
+    return dict(zip(rows, shares, strict=True)), dict(zip(rows, loudest, strict=True))
 
 
 def _rest(

@@ -3,7 +3,7 @@
 What ranks for a person takes an `Admitted`; there is no other way to a customer's list.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -64,6 +64,7 @@ class LoadedModel:
     _popular: Candidates = field(repr=False)
     _trending: Candidates = field(repr=False)
     _intervals: Array | None = field(repr=False)  # (items,) float32
+    appeal: Array = field(repr=False)  # (items,) float32, what popularity makes of a vote
 
     @property
     def version(self) -> str:
@@ -94,13 +95,16 @@ class LoadedModel:
         """Return the neighbours of several items, unmerged; the reason of each is its item."""
         return self._neighbours[slate].joined(item_rows)
 
-    def nearest(self, item_row: int, most: int) -> Iterator[tuple[int, float]]:
-        """Yield an item's first similar ones with their scores, as plain numbers."""
+    def nearest(self, item_rows: Array, most: int) -> tuple[Array, Array, Array]:
+        """Return the first similar ones of several items, one item after the other.
+
+        Their rows, how close each is, and the place in `item_rows` of the item that it is near.
+        """  # (found,), (found,), (found,)
         similar = self._neighbours[ItemSlate.SIMILAR]
-        start = similar.offsets.item(item_row)
-        part = slice(start, min(start + most, similar.offsets.item(item_row + 1)))
-        lists = similar.lists
-        return zip(lists.items[part].tolist(), lists.scores[part].tolist(), strict=True)
+        places = similar.offsets[item_rows][:, None] + np.arange(most)
+        there = places < similar.offsets[item_rows + 1][:, None]
+        places = places[there]
+        return similar.lists.items[places], similar.lists.scores[places], there.nonzero()[0]
 
     def interval_days(self, item_row: int) -> float | None:
         """Return the usual days between two purchases of an item by one customer.
