@@ -15,6 +15,7 @@ from optuna.study import Study
 from recsvc.domain.slates import CustomerSlate
 from training.findings import Mean, SearchedSlate, Tuning
 from training.history import History
+from training.memory import give_back
 from training.metrics import Values, mean_of
 from training.parallel import each
 from training.progress import Progress
@@ -70,7 +71,11 @@ class Tuner:
 
 def search(tuner: Tuner | None, history: History, settings: Settings, progress: Progress) -> Tuned:
     """Search if there is something to search with; else the settings stand."""
-    return Tuned(settings, None) if tuner is None else tuner.tune(history, settings, progress)
+    if tuner is None:
+        return Tuned(settings, None)
+    found = tuner.tune(history, settings, progress)
+    give_back()
+    return found
 
 
 @dataclass(frozen=True, slots=True)
