@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format types bench bench-quality clean
+.PHONY: help demo serve test lint format types bench bench-serve bench-quality clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ types: $(VENV)/.dev ## Check types
 
 bench: $(VENV)/.dev ## Measure; prints figures, asserts none
 	@$(BIN)/python -m tests.bench.routes $(ARGS)
+
+bench-serve: $(VENV)/.dev ## Load the running service: a million customers (ARGS='--quick', '--json', …)
+	@$(BIN)/python -m tests.bench.serve $(ARGS)
 
 bench-quality: $(VENV)/.dev ## Judge the rankings on Complete Journey against every baseline
 	@$(BIN)/python -m tests.bench.quality $(ARGS)

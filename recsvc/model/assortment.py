@@ -36,7 +36,7 @@ class Assortment:
         self._item_rows = np.zeros(0, dtype=np.int64)  # (catalogue rows,)
         self._was_withheld = np.zeros(0, dtype=bool)  # (catalogue rows,)
         self._was_sensitive = np.zeros(0, dtype=bool)  # (catalogue rows,)
-        self._by_category: dict[int, Array] = {}
+        self._by_category: dict[int, Candidates] = {}
         self._ranking = LiveRanking()
         self._wanted: tuple[LiveRanking, Candidates] | None = None
         self.refresh(now_us)
@@ -65,11 +65,7 @@ class Assortment:
 
     def rows(self, item_ids: Sequence[str]) -> list[int | None]:
         """Return the row of each item, as `row` does."""
-        found: list[int] = self.model.items.rows(item_ids).tolist()
-        return [
-            row if row >= 0 else self._only_listed(item_id)
-            for row, item_id in zip(found, item_ids, strict=True)
-        ]
+        return list(map(self.row, item_ids))
 
     def ids(self, rows: Sequence[int]) -> list[str]:
         items, size = self.model.items, self.size
@@ -93,30 +89,28 @@ class Assortment:
 
     def passing(self, rows: Array, filters: Filters) -> Array:
         """Say which of the rows pass the filters. (rows,) bool"""
-        listed = self._listed[rows]
+        listed = self._listed.take(rows)
         passes: Array = listed != NOT_LISTED
         if not len(self.columns):
             return passes
         table = self.columns.table
         if filters.categories:
             codes = self.columns.category_codes(filters.categories)
-            passes &= _one_of(table["category"][listed], codes)
+            passes &= _one_of(table["category"].take(listed), codes)
         if filters.brands:
-            passes &= _one_of(table["brand"][listed], self.columns.brand_codes(filters.brands))
-        price = table["price"][listed]
+            passes &= _one_of(table["brand"].take(listed), self.columns.brand_codes(filters.brands))
         if filters.min_price is not None:
-            passes &= price >= filters.min_price  # false for an unknown price
+            passes &= table["price"].take(listed) >= filters.min_price  # false for an unknown price
         if filters.max_price is not None:
-            passes &= price <= filters.max_price
+            passes &= table["price"].take(listed) <= filters.max_price
         return passes
 
     def popular(self, filters: Filters) -> Candidates:
         """Return the model's popular items, at once only those of the category, if one is named."""
-        popular = self.model.popular()
         if len(filters.categories) != 1 or not len(self.columns):
-            return popular
+            return self.model.popular()
         codes = self.columns.category_codes(filters.categories)
-        return popular.at(self._places(codes[0]) if codes else np.zeros(0, dtype=np.int64))
+        return self._popular_in(codes[0]) if codes else self.model.popular().at([])
 
     def unknown_to_model(self) -> Candidates:
         """Return what only the catalogue knows, in the order in which it was listed."""
@@ -159,12 +153,13 @@ class Assortment:
             return None
         return self._item_rows.item(listed)
 
-    def _places(self, category: int) -> Array:
-        """Return where in the popular list the items of a category stand."""
+    def _popular_in(self, category: int) -> Candidates:
+        """Return the popular items of a category; found once, until the catalogue changes."""
         cached = self._by_category
         if category not in cached:
-            codes = self.categories(self.model.popular().items)
-            cached[category] = np.flatnonzero(codes == category)
+            popular = self.model.popular()
+            codes = self.categories(popular.items)
+            cached[category] = popular.at(np.flatnonzero(codes == category))
         return cached[category]
 
     def _join(self) -> None:
@@ -205,7 +200,9 @@ class Assortment:
 
 
 def _one_of(values: Array, codes: Sequence[int]) -> Array:
-    passes = np.zeros(len(values), dtype=bool)
-    for code in codes:
+    if not codes:
+        return np.zeros(len(values), dtype=bool)
+    passes: Array = values == codes[0]
+    for code in codes[1:]:
         passes |= values == code
     return passes

@@ -23,12 +23,16 @@ _FILTERED_PIECE = 256  # a filter drops many, and judges a few hundred at the pr
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """One ranked list, best first. `reason_items` is None where no reason names an item."""
+    """One ranked list, best first. `reason_items` is None where no reason names an item.
+
+    `is_passed`: everything in it has already passed the filters of the query it is for.
+    """
 
     items: Array  # (k,) int32, item rows
     scores: Array  # (k,) float32
     reasons: Array  # (k,) uint8, ReasonCode
     reason_items: Array | None = None  # (k,) int32, item rows, or −1 for none
+    is_passed: bool = False
 
     def __len__(self) -> int:
         return len(self.items)
@@ -57,11 +61,20 @@ class Candidates:
 
     def piece(self, start: int, stop: int, passing: Passing) -> Iterator[Entry]:
         """Yield those entries of one piece that pass."""
-        part = slice(start, stop)
-        passes = passing(self.items[part])
-        if not passes.any():
+        if self.is_passed:
+            return self.entries(start, stop)
+        part, because = slice(start, stop), self.reason_items
+        items = self.items[part]
+        places = passing(items).nonzero()[0]
+        if not len(places):
             return iter(())
-        return self.at(passes.nonzero()[0] + start).entries(0, stop - start)
+        return zip(
+            items.take(places).tolist(),
+            self.scores[part].take(places).tolist(),
+            self.reasons[part].take(places).tolist(),
+            repeat(NO_ITEM) if because is None else because[part].take(places).tolist(),
+            strict=False,
+        )
 
 
 class RankedList(Protocol):
@@ -128,13 +141,15 @@ def _take(
     picks: Picks, entries: Iterator[Entry], n: int, seen: set[int], withheld: Collection[int]
 ) -> None:
     """Append the unseen entries to `picks`, up to n in all."""
+    items, scores = picks.items, picks.scores
+    reasons, reason_items = picks.reasons, picks.reason_items
     for row, score, reason, because in entries:
         if row in seen or row in withheld:
             continue
         seen.add(row)
-        picks.items.append(row)
-        picks.scores.append(score)
-        picks.reasons.append(_REASONS[reason])
-        picks.reason_items.append(None if because == NO_ITEM else because)
-        if len(picks) == n:
+        items.append(row)
+        scores.append(score)
+        reasons.append(_REASONS[reason])
+        reason_items.append(None if because == NO_ITEM else because)
+        if len(items) == n:
             return

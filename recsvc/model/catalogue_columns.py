@@ -4,7 +4,7 @@ Rows are catalogue rows, in the order in which items were first met; a deleted i
 row. One thread writes at a time; those that read meanwhile see an item before or after.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,17 +14,15 @@ from recsvc.model.format import Array
 UNKNOWN = -1  # code of a category or brand that an item does not have
 
 _ALWAYS = np.iinfo(np.int64)
-_TABLE = np.dtype(
-    [
-        ("price", "f8"),  # NaN: unknown. f4 would move 19.99 past a limit of 19.99
-        ("category", "i4"),
-        ("brand", "i4"),
-        ("is_withheld", "?"),  # hidden, out of stock or deleted
-        ("is_sensitive", "?"),
-        ("from_us", "i8"),
-        ("until_us", "i8"),
-    ]
-)
+_COLUMNS = {
+    "price": "f8",  # NaN: unknown. f4 would move 19.99 past a limit of 19.99
+    "category": "i4",
+    "brand": "i4",
+    "is_withheld": "?",  # hidden, out of stock or deleted
+    "is_sensitive": "?",
+    "from_us": "i8",
+    "until_us": "i8",
+}
 _FIRST_CAPACITY = 256
 
 
@@ -37,15 +35,12 @@ class CatalogueColumns:
         self._rows: dict[str, int] = {}
         self._categories: dict[str, int] = {}
         self._brands: dict[str, int] = {}
-        self._table = np.zeros(_FIRST_CAPACITY, dtype=_TABLE)
+        self.table: Mapping[str, Array] = {  # the columns, longer than there are rows in use
+            name: np.zeros(_FIRST_CAPACITY, dtype=dtype) for name, dtype in _COLUMNS.items()
+        }
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    @property
-    def table(self) -> Array:
-        """Every row that is in use. (rows,)"""
-        return self._table[: len(self.ids)]
 
     def row(self, item_id: str) -> int | None:
         return self._rows.get(item_id)
@@ -55,14 +50,14 @@ class CatalogueColumns:
         row = self._rows.get(item_id)
         if row is None:
             row = len(self.ids)
-            if row == len(self._table):
-                self._table = np.resize(self._table, 2 * row)
-            self._table[row] = self._values(item)
+            if row == len(self.table["price"]):
+                self.table = {name: np.resize(held, 2 * row) for name, held in self.table.items()}
+            self._write(row, item)
             self.records.append(record)
             self.ids.append(item_id)
             self._rows[item_id] = row
             return row
-        self._table[row] = self._values(item)
+        self._write(row, item)
         self.records[row] = record
         return row
 
@@ -72,6 +67,10 @@ class CatalogueColumns:
 
     def brand_codes(self, names: Sequence[str]) -> list[int]:
         return [self._brands[name] for name in names if name in self._brands]
+
+    def _write(self, row: int, item: CatalogueItem | None) -> None:
+        for column, value in zip(self.table.values(), self._values(item), strict=True):
+            column[row] = value
 
     def _values(self, item: CatalogueItem | None) -> tuple[float, int, int, bool, bool, int, int]:
         if item is None:

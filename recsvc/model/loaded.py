@@ -3,21 +3,23 @@
 What ranks for a person takes an `Admitted`; there is no other way to a customer's list.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
 from recsvc.domain.consent import Purpose
 from recsvc.domain.gate import Admitted
 from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
-from recsvc.model.candidates import Candidates
+from recsvc.model.candidates import Candidates, Passing
 from recsvc.model.format import Array
 from recsvc.model.id_map import CustomerMap, IdMap
 from recsvc.model.manifest import Manifest
 
 _PURPOSE = Purpose.PERSONALIZATION
-_SLATES = tuple(CustomerSlate)
+# Plain numbers: numpy compares an array with a member of an enumeration at five times the price.
+_DUE, _BECAUSE = int(ReasonCode.BUY_AGAIN_DUE), int(ReasonCode.BECAUSE_YOU_BOUGHT)
 
 NEIGHBOUR_REASONS = {
     ItemSlate.SIMILAR: ReasonCode.SIMILAR,
@@ -40,14 +42,20 @@ class Ragged:
         reason_items = None if lists.reason_items is None else lists.reason_items[part]
         return Candidates(lists.items[part], lists.scores[part], lists.reasons[part], reason_items)
 
-    def joined(self, rows: Array) -> Candidates:
-        """Return the lists of several rows, one after the other; each reason is its list's row."""
-        starts, stops = self.offsets[rows], self.offsets[rows + 1]
+    def joined(self, rows: Array, passing: Passing | None = None) -> Candidates:
+        """Return what passes of the lists of several rows, one list after the other.
+
+        The reason of each entry is its list's row.
+        """
+        lists, starts, stops = self.lists, self.offsets.take(rows), self.offsets.take(rows + 1)
         lengths = stops - starts
-        places = np.arange(lengths.sum()) + np.repeat(stops - lengths.cumsum(), lengths)
-        lists = self.lists
-        because = np.repeat(rows, lengths)
-        return Candidates(lists.items[places], lists.scores[places], lists.reasons[places], because)
+        ends = lengths.cumsum()
+        places = np.arange(ends[-1]) + np.repeat(stops - ends, lengths)
+        items, because = lists.items.take(places), np.repeat(rows, lengths)
+        if passing is not None:
+            kept = passing(items).nonzero()[0]
+            places, items, because = places.take(kept), items.take(kept), because.take(kept)
+        return Candidates(items, lists.scores.take(places), lists.reasons[places], because)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,15 +83,18 @@ class LoadedModel:
         row = self._customer_row(admitted)
         return None if row is None else self._slates[slate].row(row)
 
-    def _customer_row(self, admitted: Admitted) -> int | None:
-        if not isinstance(admitted, Admitted) or admitted.purpose is not _PURPOSE:
-            raise TypeError("a customer's list takes an admission to personalization")
-        return self.customers.row(admitted.customer)
+    def bought(self, admitted: Admitted) -> Iterator[int]:
+        """Yield the items that the customer's own lists show as bought; some more than once.
 
-    def customer_slates(self, admitted: Admitted) -> list[Candidates]:
-        """Return all lists of the admitted customer, in the order of `CustomerSlate`; or none."""
+        What is to be bought again comes first, the soonest due before the others. A list is
+        read once its turn comes.
+        """
         row = self._customer_row(admitted)
-        return [] if row is None else [self._slates[slate].row(row) for slate in _SLATES]
+        if row is None:
+            return iter(())
+        again = self._slates[CustomerSlate.BUY_AGAIN].row(row).items.tolist()
+        shown = (_shown_as_bought(slate.row(row)) for slate in self._slates.values())
+        return chain(again, chain.from_iterable(shown))
 
     def neighbours(self, slate: ItemSlate, item_row: int) -> Candidates:
         """Return an item's neighbours; the reason for each is that item."""
@@ -91,9 +102,14 @@ class LoadedModel:
         because = np.full(len(found), item_row, dtype=np.int32)
         return Candidates(found.items, found.scores, found.reasons, because)
 
-    def neighbours_of_all(self, slate: ItemSlate, item_rows: Array) -> Candidates:
-        """Return the neighbours of several items, unmerged; the reason of each is its item."""
-        return self._neighbours[slate].joined(item_rows)
+    def neighbours_of_all(
+        self, slate: ItemSlate, item_rows: Array, passing: Passing | None = None
+    ) -> Candidates:
+        """Return what passes of the neighbours of one item or more, unmerged.
+
+        The reason of each is its item.
+        """
+        return self._neighbours[slate].joined(item_rows, passing)
 
     def nearest(self, item_rows: Array, most: int) -> tuple[Array, Array, Array]:
         """Return the first similar ones of several items, one item after the other.
@@ -124,3 +140,16 @@ class LoadedModel:
         """Return the items of a category; None when the model does not know the category."""
         row = self.categories.row(name)
         return None if row is None else self._category_popular.row(row)
+
+    def _customer_row(self, admitted: Admitted) -> int | None:
+        if not isinstance(admitted, Admitted) or admitted.purpose is not _PURPOSE:
+            raise TypeError("a customer's list takes an admission to personalization")
+        return self.customers.row(admitted.customer)
+
+
+def _shown_as_bought(own: Candidates) -> list[int]:
+    """Return what is due again in a customer's list, and what its reasons name as bought."""
+    bought: list[int] = own.items[own.reasons == _DUE].tolist()
+    if own.reason_items is not None:
+        bought += own.reason_items[own.reasons == _BECAUSE].tolist()
+    return bought

@@ -61,7 +61,9 @@ class _Listed(msgspec.Struct, frozen=True):
 
 
 _NOT_LISTED = _Listed()
-_PLAIN_REASONS = {code: Reason(code.label) for code in ReasonCode}
+# By code: the hash of an enum's member is computed in Python.
+_LABELS = [code.label for code in sorted(ReasonCode)]
+_PLAIN_REASONS = [Reason(label) for label in _LABELS]
 
 
 def answer_of(
@@ -79,10 +81,7 @@ def answer_of(
 
 def _items(assortment: Assortment, picks: Picks, fields: Sequence[str]) -> list[RecommendedItem]:
     item_ids = assortment.ids(picks.items)
-    reasons = [
-        _reason(assortment, code, row)
-        for code, row in zip(picks.reasons, picks.reason_items, strict=True)
-    ]
+    reasons = _reasons(assortment, picks)
     scores = [round(score, SCORE_DIGITS) for score in picks.scores]
     if not fields:
         return list(map(RecommendedItem, item_ids, scores, reasons))
@@ -101,8 +100,12 @@ def _fields(record: bytes, fields: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(listed, name) for name in fields}
 
 
-def _reason(assortment: Assortment, code: ReasonCode, row: int | None) -> Reason:
-    """Return the reason; a sensitive item is never named as one."""
-    if row is None or row in assortment.sensitive:
-        return _PLAIN_REASONS[code]
-    return Reason(code.label, assortment.model.items.id(row))
+def _reasons(assortment: Assortment, picks: Picks) -> list[Reason]:
+    """Return the reason of each pick; a sensitive item is never named as one."""
+    sensitive, name = assortment.sensitive, assortment.model.items.id
+    return [
+        _PLAIN_REASONS[code]
+        if row is None or row in sensitive
+        else Reason(_LABELS[code], name(row))
+        for code, row in zip(picks.reasons, picks.reason_items, strict=True)
+    ]

@@ -4,9 +4,9 @@ They are generators: what tops a list up is computed only where the list needs i
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from recsvc.domain.filters import ListQuery
-from recsvc.domain.gate import Admitted
 from recsvc.domain.ids import ItemId
 from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.model.assortment import Assortment
@@ -17,10 +17,6 @@ from recsvc.model.votes import votes
 from recsvc.usecases.person import Person
 
 Lists = Iterable[RankedList]
-
-# Plain numbers: numpy compares an array with a member of an enumeration at three times the price.
-_DUE, _BECAUSE = int(ReasonCode.BUY_AGAIN_DUE), int(ReasonCode.BECAUSE_YOU_BOUGHT)
-_BUY_AGAIN = CustomerSlate.BUY_AGAIN
 
 
 def picks_of(assortment: Assortment, query: ListQuery, lists: Lists, seen: set[int]) -> Picks:
@@ -82,7 +78,7 @@ def personal(
     """
     resting = _set_aside(person.interest, seen)
     if slate is CustomerSlate.DISCOVER and person.interest is not None:
-        seen |= person.interest.bought | bought_rows(assortment, person.admitted)
+        seen.update(_bought(assortment, person))
     for neighbours in _context(assortment, query):
         listed = set(own.items.tolist())
         places = [place for place, row in enumerate(neighbours.items.tolist()) if row in listed]
@@ -138,33 +134,25 @@ def _topping_up(
     slate: CustomerSlate,
     seen: set[int],
 ) -> Iterator[Candidates]:
-    bought = bought_rows(assortment, person.admitted)
-    if person.interest is not None:
-        bought |= person.interest.bought
-    if slate is CustomerSlate.DISCOVER:
-        seen |= bought
+    if slate is CustomerSlate.DISCOVER and person.interest is None:
+        seen.update(_bought(assortment, person))
     yield from _context(assortment, query)
     if not query.filters.is_empty:
-        voters = sorted(bought - assortment.sensitive)
+        sensitive = assortment.sensitive
         yield votes(
             assortment.model,
             ItemSlate.SIMILAR,
-            voters,
+            (row for row in _bought(assortment, person) if row not in sensitive),
             reason=ReasonCode.BECAUSE_YOU_BOUGHT,
             passing=lambda rows: assortment.passing(rows, query.filters),
         )
     yield from _rest(assortment, query)
 
 
-def bought_rows(assortment: Assortment, admitted: Admitted) -> set[int]:
-    """Return the items that the customer's own lists show as bought."""
-    bought: set[int] = set()
-    for slate, own in zip(CustomerSlate, assortment.model.customer_slates(admitted), strict=False):
-        again = own.items if slate is _BUY_AGAIN else own.items[own.reasons == _DUE]
-        bought.update(again.tolist())
-        if own.reason_items is not None:
-            bought.update(own.reason_items[own.reasons == _BECAUSE].tolist())
-    return bought
+def _bought(assortment: Assortment, person: Person) -> Iterator[int]:
+    """Yield what recent events and the customer's own lists show as bought."""
+    lately = () if person.interest is None else sorted(person.interest.bought)
+    return chain(lately, assortment.model.bought(person.admitted))
 
 
 def rows_of(assortment: Assortment, items: Iterable[ItemId]) -> list[int]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -49,13 +50,20 @@ def _list_query(slates: type[S], meaning: str) -> QueryShape[Asked[S]]:
     return QueryShape((choice("slate", meaning, slates), *list_parameters()), asked)
 
 
+# What is asked for is asked for again and again. The texts are bounded: a request line is.
+QUERIES_KEPT = 256
+
 CUSTOMER_QUERY = _list_query(CustomerSlate, "Which of the customer's lists")
 ITEM_QUERY = _list_query(ItemSlate, "Which of the item's lists")
 ANONYMOUS_QUERY = _list_query(AnonymousSlate, "Which list")
 
+_asked_of_customer = lru_cache(QUERIES_KEPT)(CUSTOMER_QUERY.read)
+_asked_of_item = lru_cache(QUERIES_KEPT)(ITEM_QUERY.read)
+_asked = lru_cache(QUERIES_KEPT)(ANONYMOUS_QUERY.read)
+
 
 def recommend_for_customer(call: Call, customer_id: str) -> Response:
-    asked = CUSTOMER_QUERY.read(call.query)
+    asked = _asked_of_customer(call.query)
     visit = call.enter_for(customer_id)
     answer = call.services.recommender.for_customer(
         visit, asked.slate, asked.query, denied=call.denies_personal_use
@@ -64,14 +72,14 @@ def recommend_for_customer(call: Call, customer_id: str) -> Response:
 
 
 def recommend_for_item(call: Call, item_id: str) -> Response:
-    asked, item = ITEM_QUERY.read(call.query), call.item(item_id)
+    asked, item = _asked_of_item(call.query), call.item(item_id)
     visit = call.enter()
     answer = call.services.recommender.for_item(visit, item, asked.slate, asked.query)
     return _anonymous(call, answer, visit)
 
 
 def recommend(call: Call) -> Response:
-    asked = ANONYMOUS_QUERY.read(call.query)
+    asked = _asked(call.query)
     visit = call.enter()
     answer = call.services.recommender.anonymous(visit, asked.slate, asked.query)
     return _anonymous(call, answer, visit)

@@ -54,8 +54,10 @@ def catalogue(items: int) -> Iterator[CatalogueItem]:
 def _lists(random: np.random.Generator, rows: int, items: int, length: int) -> Ranked:
     """Return one list per row: items a fixed stride apart, so that none stands twice."""
     length = min(length, items)
-    first = (items * random.random(rows) ** (1 / (1 - SKEW))).astype(np.int64)[:, None]
-    chosen = (first + np.arange(length) * max(items // length, 1)) % items  # (rows, length)
+    chosen = np.arange(length, dtype=np.int32) * np.int32(max(items // length, 1))
+    first = (items * random.random(rows, dtype=np.float32) ** (1 / (1 - SKEW))).astype(np.int32)
+    chosen = first[:, None] + chosen  # (rows, length)
+    chosen -= items * (chosen >= items).astype(np.int32)
     scores = np.broadcast_to(np.linspace(1, 0.1, length, dtype=np.float32), chosen.shape)
     because = np.full(chosen.size, ReasonCode.BECAUSE_YOU_BOUGHT, dtype=np.uint8)
     return Ranked(

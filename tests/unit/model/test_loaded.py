@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from recsvc.domain.consent import Purpose
@@ -39,10 +40,29 @@ def test_an_unknown_customer_is_none(model: LoadedModel) -> None:
     assert model.customer_slate(admitted(customer(3)), CustomerSlate.FOR_YOU) is None
 
 
+def test_what_the_lists_show_as_bought(model: LoadedModel) -> None:
+    """What is to be bought again comes first; what is in a list of any other kind is not bought."""
+    assert set(model.bought(admitted(customer(1)))) == {0}
+    assert next(model.bought(admitted(customer(1)))) == 0
+    assert [*model.bought(admitted(customer(2)))] == []
+    assert [*model.bought(admitted(customer(3)))] == []
+
+
+def test_the_nearest_are_the_first_neighbours(model: LoadedModel) -> None:
+    """As often as they are asked for; an item may have fewer, or none."""
+    items, near, voters = model.nearest(np.array([0, 2]), 9)
+    first, _, _ = model.nearest(np.array([0]), 1)
+
+    assert (items.tolist(), near.tolist(), voters.tolist()) == ([1, 2], [1.0, 0.5], [0, 0])
+    assert first.tolist() == [1]
+
+
 def test_a_list_for_a_person_takes_an_admission(model: LoadedModel) -> None:
     """A bare key opens nothing."""
     with pytest.raises(TypeError):
         model.customer_slate(customer(1), CustomerSlate.FOR_YOU)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        model.bought(customer(1))  # type: ignore[arg-type]
 
 
 def test_a_yes_to_email_is_no_yes_to_personal_lists(model: LoadedModel) -> None:

@@ -1,0 +1,108 @@
+"""`recsvc serve` whose workers have floors beside the service's own routes.
+
+A floor is what a request cannot save: it reads the store as the routes do and answers constant
+bytes, as many as the route that it is set against. `/floor` lets the request in first, as every
+route must; `/bare` sends the same commands for the same keys and looks at nothing.
+
+    python -c 'from tests.bench.floor_app import main; main()' serve --port 8000
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+
+from flask import Flask, Response
+
+from recsvc.cli import main as command_line
+from recsvc.cli import serve, worker
+from recsvc.config import Settings
+from recsvc.domain.api_keys import Scope, shop_of_key
+from recsvc.domain.identity import CustomerHasher
+from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.stores.connection import connect
+from recsvc.stores.read_line import ReadLine
+from recsvc.stores.trip import RequestTrip
+from recsvc.usecases.entrance import Access
+from recsvc.web.app import add_routes, create_app
+from recsvc.web.rendering import PRIVATE
+from recsvc.web.routes import Call, Route
+from recsvc.web.services import Services
+from recsvc.wiring import stores_at
+
+ACCESS = Access(Scope.RECOMMEND)
+BEARER = len("Bearer ")
+
+
+@lru_cache(64)
+def constant(size: str) -> bytes:
+    return b"x" * int(size)
+
+
+def floor(call: Call, size: str) -> Response:
+    call.enter()
+    return Response(constant(size), headers=PRIVATE)
+
+
+def floor_about_customer(call: Call, size: str, customer_id: str) -> Response:
+    call.enter_for(customer_id)
+    return Response(constant(size), headers=PRIVATE)
+
+
+def floor_of_page(call: Call, size: str, customer_id: str) -> Response:
+    """Take a body, and look at none of it."""
+    call.enter_for(customer_id)
+    call.request.get_data()
+    return Response(constant(size), headers=PRIVATE)
+
+
+class Unread:
+    """The line of a trip whose replies are dropped."""
+
+    def __init__(self, line: ReadLine) -> None:
+        self._line = line
+
+    def ask(self, request: bytes, replies: int) -> list[object]:
+        self._line.ask(request, replies)
+        return [None]
+
+
+class Bare:
+    """The trip and nothing else."""
+
+    def __init__(self, settings: Settings, url: str) -> None:
+        stores = stores_at(settings, url)
+        connections = connect(settings, url)
+        line = Unread(connections.line)
+        self._trip = RequestTrip(replace(connections, line=line))  # type: ignore[arg-type]
+        self._hasher = lru_cache(8)(partial(CustomerHasher, stores.secret))
+
+    def about_customer(self, call: Call, size: str, customer_id: str) -> Response:
+        shop = shop_of_key(call.request.environ["HTTP_AUTHORIZATION"][BEARER:])
+        if shop is None:
+            raise TypeError("the bench's keys name their shop")
+        self._trip.read(shop, self._hasher(shop).key_of(CustomerId(customer_id)))
+        return Response(constant(size), headers=PRIVATE)
+
+
+def load_with_floors(settings: Settings, url: str, shops: Sequence[ShopName], parent: int) -> Flask:
+    """Do what a worker of `recsvc serve` does, with floors in its application."""
+    bare = Bare(settings, url)
+    routes = [
+        Route("GET", "/floor/<size>", floor, "", ACCESS),
+        Route("GET", "/floor/<size>/<id:customer_id>", floor_about_customer, "", ACCESS),
+        Route("POST", "/floor/<size>/<id:customer_id>", floor_of_page, "", ACCESS),
+        Route("GET", "/bare/<size>/<id:customer_id>", bare.about_customer, "", ACCESS),
+    ]
+
+    def create_with_floors(services: Services) -> Flask:
+        app = create_app(services)
+        add_routes(app, routes, services)
+        return app
+
+    worker.create_app = create_with_floors
+    return worker.load_application(settings, url, shops, parent)
+
+
+def main() -> None:
+    serve.load_application = load_with_floors
+    command_line.app()

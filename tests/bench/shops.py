@@ -1,0 +1,142 @@
+"""The data folder that the served benchmark needs: shops of two sizes, with all that they hold.
+
+Made once; a folder that holds the same is used again. Many customers of a model have consented
+and been seen lately; requests ask about these. The large shop has a second version of its model,
+as large, whose items bear other names: whoever gets an answer can tell which version it is from.
+"""
+
+import hashlib
+import os
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from recsvc.config import Settings, models_root
+from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
+from recsvc.domain.consent import Purpose
+from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.model import manifest as manifests
+from recsvc.model import npy
+from recsvc.model.format import ITEM_IDS, MANIFEST_FILE, file_of
+from recsvc.model.loader import read_manifest
+from recsvc.model.manifest import ArrayEntry
+from recsvc.model.versions import Versions, version_name
+from recsvc.model.writer import ManifestFacts, publish
+from recsvc.stores.consents import ImportedConsent
+from recsvc.wiring import Stores, open_stores
+from tests.bench.synthetic import artifact, catalogue
+
+NOTE = "bench.json"
+CUSTOMERS_SEEN = 20_000
+EVENTS_EACH = 20
+EVENTS_LIVE_SECONDS = 180 * 86_400
+KINDS = "vvvvvvvvvvvvvccccrpp"
+OTHER_NAMES = b"jtem"  # in place of `item`, which sorts the same
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """One shop as a load needs to know it."""
+
+    name: ShopName
+    key: str
+    customers: int
+    items: int
+    versions: list[str]
+
+    @property
+    def customers_seen(self) -> int:
+        return min(self.customers, CUSTOMERS_SEEN)
+
+
+def prepared(folder: Path, sizes: dict[ShopName, tuple[int, int]]) -> dict[ShopName, Shop]:
+    """Return the shops of the folder, made now unless they stand there; sizes: customers, items."""
+    note = folder / NOTE
+    if note.exists():
+        found = msgspec.json.decode(note.read_bytes(), type=dict[ShopName, Shop])
+        if {name: (shop.customers, shop.items) for name, shop in found.items()} == sizes:
+            return found
+    if folder.exists() and any(folder.iterdir()):
+        raise SystemExit(f"{folder} holds something else; name an empty folder with --data-dir")
+    settings = Settings(data_dir=folder)
+    with open_stores(settings) as stores:
+        made = {name: _filled(stores, settings, name, *size) for name, size in sizes.items()}
+    note.write_bytes(msgspec.json.encode(made))
+    return made
+
+
+def _filled(stores: Stores, settings: Settings, name: ShopName, customers: int, items: int) -> Shop:
+    facts = ManifestFacts(stores.secret.fingerprint(), seed=0)
+    versions = Versions(models_root(settings), name)
+    model = artifact(stores.hasher(name), customers, items)
+    version = publish(versions, model, facts, now=datetime.now(UTC))
+    stores.catalogue.put_many(name, catalogue(items))
+    key = stores.api_keys.create(KeyKind.SECRET, name, ALL_SCOPES).text
+    shop = Shop(name, key, customers, items, [version, _twin(versions, version)])
+    stores.consents.import_many(name, _consents(stores, shop))
+    _store_events(stores, shop)
+    return shop
+
+
+def _consents(stores: Stores, shop: Shop) -> Iterator[ImportedConsent]:
+    """Yield a yes to everything from every customer who was seen."""
+    hasher, at_us = stores.hasher(shop.name), time.time_ns() // 1000 - 1_000_000
+    for number in range(shop.customers_seen):
+        key = hasher.key_of(CustomerId(f"c{number}"))
+        yield from (ImportedConsent(key, purpose, True, at_us) for purpose in Purpose)
+
+
+def _store_events(stores: Stores, shop: Shop) -> None:
+    """Store each customer's latest events as the service does: the newest first."""
+    chance, now, hasher = random.Random(0), int(time.time()), stores.hasher(shop.name)
+    for first in range(0, shop.customers_seen, CHUNK):
+        pipeline = stores.connections.writes.pipeline(transaction=False)
+        for number in range(first, min(first + CHUNK, shop.customers_seen)):
+            key = f"{{{shop.name}}}:recent:{hasher.key_of(CustomerId(f'c{number}')).hex()}"
+            events = [
+                f"{chance.choice(KINDS)}{now - 3600 * age} {_some_item(chance, shop.items)}"
+                for age in reversed(range(EVENTS_EACH))
+            ]
+            pipeline.lpush(key, *events)
+            pipeline.expire(key, EVENTS_LIVE_SECONDS)
+        pipeline.execute()
+
+
+def _some_item(chance: random.Random, items: int) -> str:
+    return f"item-{int(items * chance.random() ** 5):07d}"
+
+
+def _twin(versions: Versions, version: str) -> str:
+    """Add a version of the same lists about items of other names; return its name.
+
+    Its other files are the same on the disk: the load of a version reads samples, not all.
+    """
+    folder = versions.folder(version)
+    manifest = read_manifest(folder)
+    made = datetime.now(UTC) + timedelta(milliseconds=1)
+    header, content = npy.encode(_renamed(folder))
+    digest = hashlib.sha256(header + content).hexdigest()
+    name = version_name(made, digest)
+    twin = versions.home / name
+    twin.mkdir()
+    for file in folder.iterdir():
+        if file.name not in (MANIFEST_FILE, file_of(ITEM_IDS.name)):
+            os.link(file, twin / file.name)
+    (twin / file_of(ITEM_IDS.name)).write_bytes(header + content)
+    entry = manifest.arrays[ITEM_IDS.name]
+    arrays = manifest.arrays | {ITEM_IDS.name: ArrayEntry(digest, entry.dtype, entry.shape)}
+    changed = msgspec.structs.replace(manifest, version=name, arrays=arrays)
+    (twin / MANIFEST_FILE).write_bytes(manifests.encode(changed))
+    return name
+
+
+def _renamed(folder: Path) -> npy.Array:
+    ids = np.load(folder / file_of(ITEM_IDS.name))
+    return np.array([OTHER_NAMES + text[len(OTHER_NAMES) :] for text in ids.tolist()], ids.dtype)

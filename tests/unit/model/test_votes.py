@@ -1,0 +1,94 @@
+"""Neighbours of several items: whose votes are heard, and what they come to."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsvc.domain.slates import ItemSlate, ReasonCode
+from recsvc.model.format import Array
+from recsvc.model.loaded import LoadedModel
+from recsvc.model.loader import load
+from recsvc.model.votes import MAX_VOTERS, votes
+from tests.model_builders import FINGERPRINT, SHOP, crowded_shop, published
+
+APPLE, BANANA, CHERRY, DAMSON = range(4)  # similar: 0 → 1, 2; 1 → 0; 3 → 2
+BOUGHT = ReasonCode.BECAUSE_YOU_BOUGHT
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    folder: Path = published(tmp_path_factory.mktemp("models"))
+    return load(folder, shop=SHOP, fingerprint=FINGERPRINT)
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    folder = published(tmp_path_factory.mktemp("models"), crowded_shop(customers=50, items=100))
+    return load(folder, shop=SHOP, fingerprint=FINGERPRINT)
+
+
+def only(*wanted: int) -> Callable[[Array], Array]:
+    return lambda rows: np.isin(rows, wanted)
+
+
+def test_votes_for_one_item_are_added_up(model: LoadedModel) -> None:
+    """Cherry has half a vote of the apple and one of the damson, who is the louder."""
+    found = votes(model, ItemSlate.SIMILAR, [APPLE, DAMSON])
+
+    assert found.items.tolist() == [CHERRY, BANANA]
+    assert found.scores.tolist() == [1.5, 1.0]
+    assert found.reason_items is not None
+    assert found.reason_items.tolist() == [DAMSON, APPLE]
+
+
+def test_equal_votes_leave_the_lower_row_first(model: LoadedModel) -> None:
+    found = votes(model, ItemSlate.SIMILAR, [DAMSON, BANANA])
+
+    assert found.items.tolist() == [APPLE, CHERRY]
+
+
+def test_an_item_votes_once(model: LoadedModel) -> None:
+    """A voter that is named twice says no more than one that is named once."""
+    once = votes(model, ItemSlate.SIMILAR, [APPLE, DAMSON], reason=BOUGHT)
+    twice = votes(model, ItemSlate.SIMILAR, [APPLE, DAMSON, APPLE], reason=BOUGHT)
+
+    assert once.scores.tolist() == twice.scores.tolist()
+
+
+@pytest.mark.parametrize("voters", [[APPLE], [APPLE, DAMSON], [DAMSON, BANANA, CHERRY]])
+@given(wanted=st.sets(st.integers(0, 3)))
+def test_what_does_not_pass_has_no_votes(
+    model: LoadedModel, voters: list[int], wanted: set[int]
+) -> None:
+    """The others have the votes, the order and the reasons that they have without a filter."""
+    every = votes(model, ItemSlate.SIMILAR, voters, reason=BOUGHT)
+    kept = every.at(np.isin(every.items, list(wanted)).nonzero()[0])
+
+    found = votes(model, ItemSlate.SIMILAR, voters, reason=BOUGHT, passing=only(*wanted))
+
+    assert [*found.entries(0, 9)] == [*kept.entries(0, 9)]
+
+
+def test_what_has_passed_is_not_judged_again(model: LoadedModel) -> None:
+    """A piece of counted votes is all that is in it."""
+    found = votes(model, ItemSlate.SIMILAR, [APPLE], reason=BOUGHT, passing=only(CHERRY))
+
+    assert [row for row, *_ in found.piece(0, 9, only())] == [CHERRY]
+
+
+def test_no_more_voters_are_asked_for_than_are_heard(crowded: LoadedModel) -> None:
+    """Who has bought much has given reasons enough with the first of it."""
+    asked: list[int] = []
+
+    def voters() -> Iterator[int]:
+        for row in range(100):
+            asked.append(row)
+            yield row
+
+    votes(crowded, ItemSlate.SIMILAR, voters())
+
+    assert len(asked) == MAX_VOTERS
