@@ -15,7 +15,6 @@ from optuna.study import Study
 from recsvc.domain.slates import CustomerSlate
 from training.findings import Mean, SearchedSlate, Tuning
 from training.history import History
-from training.memory import give_back
 from training.metrics import Values, mean_of
 from training.parallel import each
 from training.progress import Progress
@@ -74,7 +73,6 @@ def search(tuner: Tuner | None, history: History, settings: Settings, progress: 
     if tuner is None:
         return Tuned(settings, None)
     found = tuner.tune(history, settings, progress)
-    give_back()
     return found
 
 
