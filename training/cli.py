@@ -20,6 +20,7 @@ from training.errors import TrainingError
 from training.evaluate import EvaluationJob, evaluate
 from training.gate import Objection
 from training.ingest import Request
+from training.memory import return_freed_memory
 from training.printing import (
     print_findings,
     print_gate,
@@ -60,6 +61,7 @@ app = typer.Typer(
 @app.callback()
 def trainer() -> None:
     """Learn from purchases, judge what was learned, publish a model for the service."""
+    return_freed_memory()
 
 
 Purchases = Annotated[str, typer.Option(help="CSV, CSV.gz or Parquet: a file, folder or glob.")]

@@ -6,16 +6,23 @@ from itertools import pairwise
 import numpy as np
 
 from recsvc.model.artifact import Ranked, TopList
-from training.history import Floats, Rows
+from training.history import Floats, History, Rows, decay
 from training.interactions import Interactions
 from training.recommenders.neighbour_lists import NeighbourLists
 
 TRENDING = 1000
+POPULAR_HALF_LIFE_DAYS = 60.0
 
 
 def neighbour_list(lists: NeighbourLists) -> Ranked:
     listed = lists.listed
     return Ranked(lists.offsets, lists.columns[listed], lists.scores[listed])
+
+
+def recent_orders(history: History) -> Floats:
+    """Count orders, recent ones more: what everybody is shown."""  # (items,)
+    weights = decay(history.ages(), POPULAR_HALF_LIFE_DAYS)
+    return np.bincount(history.items, weights, history.items_total).astype(np.float32)
 
 
 def popular(scores: Floats) -> TopList:

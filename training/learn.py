@@ -20,7 +20,7 @@ from training.line_up import SIMPLE, competing
 from training.pairs import pairs_of
 from training.parallel import each
 from training.progress import Progress
-from training.ranker import VARIANTS, fit_ranker
+from training.ranker import SCORES, VARIANTS, fit_ranker
 from training.samples import Sample
 from training.scene import Scene, scene_at
 from training.selection import choose
@@ -35,6 +35,8 @@ LEARNED: Mapping[str, Model] = {
     **{each.model.name: each.model for variants in VARIANTS.values() for each in variants},
 }
 MODELS: Mapping[str, Model] = {**SIMPLE, **LEARNED}
+
+MIXTURES = (BLEND.name, SCORES.model.name)  # of scores, without a fact of an item
 
 DEFAULTS = {
     CustomerSlate.FOR_YOU: "decayed_personal",
@@ -109,7 +111,7 @@ def choice_of(walked: list[Walked], slate: CustomerSlate) -> Choice:
     if not figures:
         reason = "too little history to judge by: a simple model that is sound anywhere"
         return Choice(DEFAULTS[slate], judged=False, reason=reason)
-    return choose(figures, competing(slate))
+    return choose(figures, competing(slate), MIXTURES)
 
 
 def published(

@@ -12,11 +12,17 @@ from recsvc.model.artifact import Artifact, TopList
 from training.catalogue import Catalogue
 from training.errors import NotPublishable
 from training.findings import Findings, WarmStart
-from training.history import Floats, History, Rows, decay
+from training.history import Floats, Rows
 from training.ingest import Purchases
 from training.interactions import Interactions, from_lines
 from training.intervals import median_intervals
-from training.item_lists import neighbour_list, popular, popular_by_category, trending
+from training.item_lists import (
+    neighbour_list,
+    popular,
+    popular_by_category,
+    recent_orders,
+    trending,
+)
 from training.learn import Knowledge, learn
 from training.learned_findings import findings_of
 from training.parallel import each
@@ -27,8 +33,6 @@ from training.settings import Settings
 from training.slates import Slates, fill_slates, reordered
 from training.tuning.tuner import Tuner, search
 from training.warm_start import measure_warm_start
-
-POPULAR_HALF_LIFE_DAYS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +117,6 @@ def fit_item_side(
             trending(settings.trending.fit(knowledge.scene.line_up.past).values),
             median_intervals(history, pairs),
         )
-
-
-def recent_orders(history: History) -> Floats:
-    """Count orders, recent ones more: what everybody is shown."""  # (items,)
-    weights = decay(history.ages(), POPULAR_HALF_LIFE_DAYS)
-    return np.bincount(history.items, weights, history.items_total).astype(np.float32)
 
 
 def grounds_of(interactions: Interactions, items: ItemSide) -> Grounds:

@@ -66,8 +66,11 @@ def published_scores(knowledge: Knowledge, rows: SlateRows, slate: CustomerSlate
 
 def top_up(lists: Lists, customers: Rows, pairs: Pairs, source: CustomerSlate) -> None:
     """Fill short lists in place, below everything that was ranked."""
+    short = np.flatnonzero(~lists.listed.all(axis=1))
+    if not len(short):  # counting all buyers is dear, and blocks are many
+        return
     popular = np.argsort(-pairs.buyers, kind="stable")
-    for row in np.flatnonzero(~lists.listed.all(axis=1)):
+    for row in short:
         count = int(lists.listed[row].sum())
         barred = lists.items[row, :count]
         if source is CustomerSlate.DISCOVER:

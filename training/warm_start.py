@@ -1,8 +1,8 @@
 """Customers that the model has never seen: some are hidden at training, their purchases given at
-serving, where the neighbours of their latest items vote.
+serving as recent events.
 
-This is the path of a customer whose first purchases came after training. It needs item-side
-lists only, the ones that are published as `similar`.
+This is the path of a customer whose first purchases came after training: the rule is that of the
+service, with its constants. It needs what is published of items only.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,16 +10,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsvc.domain.recent import MOST_EVENTS, SECONDS_PER_DAY, RecentKind, weight
 from recsvc.domain.slates import CustomerSlate
+from recsvc.model.interest import RESTING_SHARE, USUAL_INTERVAL_DAYS
+from recsvc.model.tally import (
+    MOST_VOTERS,
+    NEAREST,
+    Tally,
+    appeal_of,
+    share_of_loudest,
+    tally,
+)
 from training import metrics
 from training.findings import MAIN_CUTOFF, Mean, WarmPath, WarmStart
 from training.grouped import NOTHING
-from training.history import Floats, History, Rows
-from training.pairs import Pairs, pairs_of
+from training.history import Days, Flags, Floats, History, Rows
+from training.intervals import median_intervals
+from training.item_lists import recent_orders
 from training.past import past_of
 from training.ranking import best
 from training.recommenders.neighbour_lists import NeighbourLists
-from training.recommenders.popularity import buyer_share
 from training.settings import Settings
 from training.truth import Truth, Truths
 
@@ -27,8 +37,20 @@ HIDDEN_SHARE = 0.2
 MOST_HIDDEN = 300
 LEAST_HIDDEN = 5
 ORDERS_GIVEN = (1, 3, None)  # the latest orders that are known at serving
-OWN_VOTE = 10.0  # for the item itself, where it may be shown: more than all its neighbours have
-ORDER_DECAY = 0.85  # what each later order takes from the votes of an earlier one
+NEVER = -1.0  # the score of what is not shown
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A customer's latest purchases, each item once, the latest first.
+
+    `bought` is everything the customer ever bought: what `discover` must find is none of it, so
+    that no list is judged by it.
+    """
+
+    items: Rows
+    ages: Days
+    bought: Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +59,51 @@ class WarmModel:
 
     neighbours: NeighbourLists  # of all items
     popularity: Floats  # (items,)
+    intervals: Floats | None  # (items,)
 
-    def votes(self, items: Rows, weights: Floats) -> Floats:
-        """Let items vote for their neighbours."""  # (items_total,)
-        near, scores = self.neighbours.columns[items], self.neighbours.scores[items]
-        listed = near != NOTHING
-        spread = (scores * weights[:, None])[listed]
-        return np.bincount(near[listed], spread, len(self.popularity)).astype(np.float32)
+    def scores(self, given: Given, slate: CustomerSlate) -> Floats:
+        """Score every item as serving does for a stranger with these events."""  # (items,)
+        scores = self.topping_up(given, slate)
+        counted, said = self.votes(given)
+        if len(counted.items):
+            scores[counted.items] += counted.sums * (share_of_loudest(said) / counted.sums[0])
+        if slate is not CustomerSlate.DISCOVER:
+            rests = resting(given, self.intervals)
+            due = given.items[~rests]
+            scores[due] += 1 / np.log2(np.arange(len(due)) + 2)
+            scores[given.items[rests]] = NEVER
+        else:
+            scores[given.bought] = NEVER
+        return scores
+
+    def topping_up(self, given: Given, slate: CustomerSlate) -> Floats:
+        """Score by popularity, below any vote."""  # (items,)
+        scores = (1e-6 * self.popularity / max(float(self.popularity.max()), 1e-9)).astype(
+            np.float32
+        )
+        if slate is CustomerSlate.DISCOVER:
+            scores[given.bought] = NEVER
+        return scores
+
+    def votes(self, given: Given) -> tuple[Tally, Floats]:
+        """Let the latest items vote; return what they say as well."""
+        voters = given.items[:MOST_VOTERS]
+        said = np.array(
+            [weight(RecentKind.PURCHASE, age * SECONDS_PER_DAY) for age in given.ages[:MOST_VOTERS]]
+        )
+        near = self.neighbours.columns[voters][:, :NEAREST]
+        place, column = (near != NOTHING).nonzero()
+        items = near[place, column]
+        closeness = self.neighbours.scores[voters][place, column]
+        appeal = appeal_of(self.popularity)[items]
+        return tally(items, said[place] * closeness * appeal, place), said
+
+
+def resting(given: Given, intervals: Floats | None) -> Flags:
+    """Say which items were bought too lately to be offered again."""
+    if intervals is None:
+        return np.asarray(given.ages < RESTING_SHARE * USUAL_INTERVAL_DAYS)
+    return ~(given.ages >= RESTING_SHARE * intervals[given.items])  # NaN: never again
 
 
 def measure_warm_start(
@@ -61,13 +121,12 @@ def measure_warm_start(
     hidden = np.sort(rng.choice(candidates, count, replace=False))
     model = warm_model(history.without(hidden), settings)
     slates = (CustomerSlate.DISCOVER, CustomerSlate.FOR_YOU)
-    pairs = pairs_of(history)
     return tuple(
         WarmStart(
             slate=str(slate),
             customers=count,
             paths=tuple(
-                measured(model, history, pairs, truths[slate], hidden, slate, orders)
+                measured(model, history, truths[slate], hidden, slate, orders)
                 for orders in ORDERS_GIVEN
             ),
             known=mean_known(known[slate], hidden) if known else None,
@@ -79,29 +138,25 @@ def measure_warm_start(
 def warm_model(history: History, settings: Settings) -> WarmModel:
     past = past_of(history)
     lists = settings.similar.lists(past.pairs, past.head).among(past.head, history.items_total)
-    return WarmModel(lists, buyer_share(history, 0.0, settings.horizon_days))
+    return WarmModel(lists, recent_orders(history), median_intervals(history, past.pairs))
 
 
 def measured(
     model: WarmModel,
     history: History,
-    pairs: Pairs,
     truth: Truth,
     hidden: Rows,
     slate: CustomerSlate,
     orders: int | None,
 ) -> WarmPath:
-    """Judge the neighbours' votes against popularity; `discover` shows nothing bought."""
+    """Judge what serving answers against what it answers to anybody, without what was bought."""
     lists: dict[str, list[Rows]] = {"neighbours": [], "popularity": []}
-    for customer, items, weights in latest(history, hidden, orders):
-        own = pairs.items[pairs.places_of(np.array([customer]))]
-        votes = model.votes(items, weights) + 1e-6 * model.popularity
-        np.add.at(votes, items, OWN_VOTE * weights)
-        for name, scores in (("neighbours", votes), ("popularity", model.popularity)):
-            shown = scores.copy()
-            if slate is CustomerSlate.DISCOVER:
-                shown[own] = -1
-            lists[name].append(best(shown[None, :], None, MAIN_CUTOFF).items[0])
+    for given in latest(history, hidden, orders):
+        for name, scores in (
+            ("neighbours", model.scores(given, slate)),
+            ("popularity", model.topping_up(given, slate)),
+        ):
+            lists[name].append(best(scores[None, :], None, MAIN_CUTOFF).items[0])
     return WarmPath(
         orders,
         judged(lists["neighbours"], truth, hidden),
@@ -109,18 +164,21 @@ def measured(
     )
 
 
-def latest(
-    history: History, customers: Rows, orders: int | None
-) -> Iterator[tuple[int, Rows, Floats]]:
-    """Yield each customer's items of the latest orders with what they weigh."""
-    ages = history.order_ages()
+def latest(history: History, customers: Rows, orders: int | None) -> Iterator[Given]:
+    """Yield what serving would remember of each customer's latest orders."""
+    order_ages = history.order_ages()
+    ages = history.ages()
     starts = np.searchsorted(history.customers, customers)
     ends = np.searchsorted(history.customers, customers + 1)
-    for customer, start, end in zip(customers.tolist(), starts, ends, strict=True):
-        given = np.arange(start, end)
+    for start, end in zip(starts, ends, strict=True):
+        lines = np.arange(start, end)[::-1]
+        bought = np.unique(history.items[lines])
         if orders is not None:
-            given = given[ages[start:end] < orders]
-        yield customer, history.items[given], (ORDER_DECAY ** ages[given]).astype(np.float32)
+            lines = lines[order_ages[lines] < orders]
+        lines = lines[:MOST_EVENTS]
+        _, first = np.unique(history.items[lines], return_index=True)
+        lines = lines[np.sort(first)]
+        yield Given(history.items[lines], ages[lines], bought)
 
 
 def judged(lists: list[Rows], truth: Truth, customers: Rows) -> Mean:

@@ -1,8 +1,7 @@
 """What recent events say of a customer: votes for what is near, and what rests after a purchase.
 
 The latest items vote for their first neighbours, each with what its last event says; the sum over
-an item's voters is its share. Plain numbers throughout: for a hundred entries the calls of numpy
-cost more than the entries.
+an item's voters is its share.
 """
 
 import math
@@ -18,25 +17,20 @@ from recsvc.model.assortment import Assortment
 from recsvc.model.candidates import Candidates, Entry, Passing
 from recsvc.model.format import NO_ITEM
 from recsvc.model.loaded import LoadedModel
+from recsvc.model.tally import MOST_VOTERS, NEAREST, share_of_loudest, tally
 
-MOST_VOTERS = 8  # the latest items that are not taken back
-NEAREST = 16  # neighbours that an item votes for, as long as there are no more than
-MOST_VOTES = 64
-STRONGEST = 0.55  # share of the loudest vote: below the second place of the customer's own list
 RESTING_SHARE = 0.5  # of an item's interval, during which it is not offered again
 USUAL_INTERVAL_DAYS = 14.0  # of an item whose model says nothing of it
 
 Seed = tuple[int, float, ReasonCode]  # item row, weight, reason
-Heard = tuple[float, Seed]  # a vote, and whose
 
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """Item rows, and what is said of each."""
+    """Item rows, and what is said of each. A share is what a place in a list is worth."""
 
-    votes: Mapping[int, float]
-    scale: float  # of votes to what places in a list are worth
-    loudest: Mapping[int, Heard]  # of the votes for each
+    shares: Mapping[int, float]
+    because: Mapping[int, tuple[ReasonCode, int]]  # the loudest voter for each
     bought: frozenset[int]  # all purchases
     resting: frozenset[int]  # of them, what was bought less than RESTING_SHARE of its interval ago
     due: Sequence[int]  # of them, what will be wanted again, the latest purchase first
@@ -65,10 +59,9 @@ def interest_of(
                 seeds.append((row, said, _REASONS[kind]))
     if not seeds and not bought:
         return None
-    votes, loudest = _votes(assortment.model, seeds)
+    shares, because = _votes(assortment.model, seeds)
     resting, due = _rest(assortment.model, bought, now_seconds)
-    scale = _scale(votes, seeds)
-    return Interest(votes, scale, loudest, frozenset(bought), frozenset(resting), due)
+    return Interest(shares, because, frozenset(bought), frozenset(resting), due)
 
 
 class Steered:
@@ -77,22 +70,22 @@ class Steered:
     def __init__(self, own: Candidates, interest: Interest, *, newcomers: bool) -> None:
         """`newcomers`: what was not on the list, and has votes, may enter.
 
-        An item is worth what its place in the list is, and its votes. What is due again has a
-        place behind the others.
+        An item is worth what its place in the list is, and its share of the votes. What is due
+        again has a place behind the others.
         """
         items: list[int] = own.items.tolist()
         self._reasons, self._because = own.reasons.tolist(), _because(own)
         _append_due(items, self._reasons, self._because, interest.due)
         worth = list(_worth_of_places(len(items)))
-        votes, scale = interest.votes, interest.scale
-        listed = votes.keys() & set(items)
+        shares = interest.shares
+        listed = shares.keys() & set(items)
         for row in listed:
-            worth[items.index(row)] += votes[row] * scale
+            worth[items.index(row)] += shares[row]
         if newcomers:
-            new = [row for row in votes if row not in listed]
+            new = [row for row in shares if row not in listed]
             items += new
-            worth += [votes[row] * scale for row in new]
-        self._items, self._worth, self._loudest = items, worth, interest.loudest
+            worth += [shares[row] for row in new]
+        self._items, self._worth, self._voters = items, worth, interest.because
         self._order = sorted(range(len(worth)), key=worth.__getitem__, reverse=True)
 
     def __len__(self) -> int:
@@ -110,39 +103,28 @@ class Steered:
         row, worth = self._items[place], self._worth[place]
         if place < len(self._reasons):
             return row, worth, self._reasons[place], self._because[place]
-        _, (voter, _, reason) = self._loudest[row]
+        reason, voter = self._voters[row]
         return row, worth, reason, voter
 
 
-def _votes(model: LoadedModel, seeds: Sequence[Seed]) -> tuple[dict[int, float], dict[int, Heard]]:
-    """Return what the neighbours of the seeds get in votes, and the loudest vote for each."""
-    votes: dict[int, float] = {}
-    loudest: dict[int, Heard] = {}
-    # What only the catalogue knows has no neighbours.
-    voters = [seed for seed in seeds if seed[0] < len(model.items)]
-    most = min(NEAREST, MOST_VOTES // max(len(seeds), 1))
-    near_to_each = model.nearest([row for row, _, _ in voters], most)
-    for voter, nearest in zip(voters, near_to_each, strict=True):
-        said = voter[1]
-        for near, score in nearest:
-            vote = said * score
-            if vote <= 0:
-                continue
-            if near not in votes:
-                votes[near] = vote
-                loudest[near] = vote, voter
-                continue
-            votes[near] += vote
-            if vote > loudest[near][0]:
-                loudest[near] = vote, voter
-    return votes, loudest
-
-
-def _scale(votes: Mapping[int, float], seeds: Sequence[Seed]) -> float:
-    """Return what one vote is worth: the share of the loudest is as much as the seeds say."""
-    if not votes:
-        return 0.0
-    return min(sum(said for _, said, _ in seeds), STRONGEST) / max(votes.values())
+def _votes(
+    model: LoadedModel, seeds: Sequence[Seed]
+) -> tuple[dict[int, float], dict[int, tuple[ReasonCode, int]]]:
+    """Count the votes; the greatest sum gets its share, and the others theirs in proportion."""
+    heard = [seed for seed in seeds if seed[0] < len(model.items)]  # the others have no neighbours
+    if not heard:
+        return {}, {}
+    said = np.array([weight for _, weight, _ in heard])
+    items, near, voters = model.nearest(np.array([row for row, _, _ in heard]), NEAREST)
+    counted = tally(items, said[voters] * near * model.appeal[items], voters)
+    if not len(counted.items):
+        return {}, {}
+    rows = counted.items.tolist()
+    scale = share_of_loudest(said) / counted.sums[0]
+    reasons = [(reason, row) for row, _, reason in heard]
+    shares = (counted.sums * scale).tolist()
+    loudest = map(reasons.__getitem__, counted.loudest.tolist())
+    return dict(zip(rows, shares, strict=True)), dict(zip(rows, loudest, strict=True))
 
 
 def _rest(

@@ -32,6 +32,7 @@ from recsvc.model.manifest import MAX_MANIFEST_BYTES, ArrayEntry, Manifest, deco
 from recsvc.model.npy import map_array
 from recsvc.model.regular_file import open_regular
 from recsvc.model.rejection import SECRET_MISMATCH
+from recsvc.model.tally import appeal_of
 
 HASH_CHUNK = 1 << 20
 SMALL_BYTES = 64 << 20  # about a tenth of a second to read and hash
@@ -124,11 +125,20 @@ def _model(manifest: Manifest, arrays: Arrays) -> LoadedModel:
         _popular=_lists(arrays, layout.POPULAR.name, ReasonCode.POPULAR),
         _trending=_lists(arrays, layout.TRENDING.name, ReasonCode.TRENDING),
         _intervals=arrays.get(layout.ITEM_INTERVALS.name),
+        appeal=_appeal(arrays),
     )
 
 
 def _ragged(arrays: Arrays, name: str, reason: ReasonCode | None = None) -> Ragged:
     return Ragged(arrays[f"{name}_offsets"], _lists(arrays, name, reason))
+
+
+def _appeal(arrays: Arrays) -> Array:
+    """Return each item's appeal; it is small, and kept in memory."""
+    items, scores = (arrays[spec.name] for spec in layout.POPULAR.arrays())
+    popularity = np.zeros(len(arrays[layout.ITEM_IDS.name]), dtype=np.float32)
+    popularity[items] = scores
+    return appeal_of(popularity)
 
 
 def _lists(arrays: Arrays, name: str, reason: ReasonCode | None) -> Candidates:

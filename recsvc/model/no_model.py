@@ -31,4 +31,5 @@ def no_model() -> LoadedModel:
         _popular=empty,
         _trending=empty,
         _intervals=None,
+        appeal=np.zeros(0, np.float32),
     )

@@ -24,6 +24,7 @@ from training.findings import MAIN_METRIC, Findings
 from training.holdout import Split, given
 from training.ingest import Purchases
 from training.interactions import from_lines
+from training.memory import return_freed_memory
 from training.printing import print_findings, print_holdout
 from training.progress import Progress
 from training.settings import Settings
@@ -89,6 +90,7 @@ def main() -> None:
     options.add_argument("--windows", type=int, default=3)
     options.add_argument("--data", type=Path, help="prepared files (training.completejourney)")
     asked = options.parse_args()
+    return_freed_memory()
     console = Console(width=140, highlight=False)
     with tempfile.TemporaryDirectory() as made:
         folder = asked.data or Path(made)

@@ -7,7 +7,7 @@ and what it found is confirmed on the other, for the best of many trials is part
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import lightgbm as lgb
 import numpy as np
@@ -81,7 +81,10 @@ def scored(older: lgb.Dataset, half: Half, boosting: Boosting, seed: int) -> Sco
 
 
 def gather_cases(history: History, settings: Settings, progress: Progress) -> Cases:
-    """Walk through the past windows as learning does. A slate with too little has no case."""
+    """Walk through the past windows as learning does, with fewer customers: rows of all slates and
+    windows stay in memory. A slate with too little has no case.
+    """
+    settings = replace(settings, customers_judged=settings.customers_compared)
     plan = itinerary(
         history, settings.horizon_days, settings.judged_windows, settings.older_windows
     )
@@ -105,20 +108,12 @@ def cases_of(walk: Walk, *, judge: bool) -> dict[CustomerSlate, Case]:
         return {}
     older = {slate: walk.enough(slate) for slate in walk.samples}
     looks = walk.look_through(view, in_halves)
-    thin(walk)
 
     def make(slate: CustomerSlate) -> Case | None:
         return case_of(view, slate, older[slate], looks, walk.settings.boosting)
 
     made = zip(older, each(make, older), strict=True)
     return {slate: case for slate, case in made if case is not None}
-
-
-def thin(walk: Walk) -> None:
-    """Keep of the newest samples what a trial learns from: all of them would be twice as much."""
-    for newest in walk.samples.values():
-        if newest:
-            newest.append(newest.pop().thinned(walk.settings.customers_compared))
 
 
 def in_halves(_: CustomerSlate, rows: SlateRows) -> Halves:

@@ -70,7 +70,10 @@ class Tuner:
 
 def search(tuner: Tuner | None, history: History, settings: Settings, progress: Progress) -> Tuned:
     """Search if there is something to search with; else the settings stand."""
-    return Tuned(settings, None) if tuner is None else tuner.tune(history, settings, progress)
+    if tuner is None:
+        return Tuned(settings, None)
+    found = tuner.tune(history, settings, progress)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,28 @@ def loyal_and_curious(customers: int = 80, visits: int = 12) -> list[Line]:
     return bought
 
 
+def leaflets(
+    customers: int = 300, items: int = 150, periods: int = 9, period_days: int = 10
+) -> tuple[list[Line], list[float]]:
+    """Sell by leaflet: rare visits, days only, and every period other items than in the last.
+
+    Returns lines and prices. Each item has a price of its own, by which whoever sees facts of
+    items can learn by heart what sold in past periods; the last one is the holiday's.
+    """
+    rng = np.random.default_rng(11)
+    usual = 1.0 / np.arange(1, items + 1) ** 0.7
+    prices = np.round(np.exp(rng.normal(1.0, 1.0, items)), 2)
+    bought: list[Line] = []
+    for period in range(periods):
+        wanted = usual.copy()
+        wanted[rng.choice(items, 8, replace=False)] = 1.0
+        for customer in rng.choice(customers, customers * 2 // 3, replace=False):
+            day = period * period_days + int(rng.integers(period_days)) - 0.5
+            chosen = rng.choice(items, 4, replace=False, p=wanted / wanted.sum())
+            bought += [(f"c{customer}", f"i{item:03d}", day) for item in chosen]
+    return bought, [float(prices[int(item[1:])]) for _, item, _ in bought]
+
+
 def write(path: Path, bought: Iterable[Line]) -> Path:
     """Write purchases as a CSV with timestamps."""
     table = lines(bought).select("customer_id", "item_id", pl.col("at").alias("timestamp"))

@@ -1,21 +1,22 @@
 """An evaluation: who is ranked for, by what was learned from, and judged by what."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.unit.training.builders import NOW, Line, lines, two_tastes, write
+from tests.unit.training.builders import NOW, Line, leaflets, lines, two_tastes, write
 from training.catalogue import Catalogue
 from training.consents import Permission, PermittedIds
 from training.evaluate import Evaluated, EvaluationJob, judge, read_split
-from training.findings import METRICS
+from training.findings import METRICS, Findings, ModelOnHoldout
 from training.holdout import by_time, given
 from training.ingest import Purchases, Request
 from training.interactions import from_lines
 from training.predictions import predictions
 from training.progress import SILENT
-from training.ranker import Boosting
+from training.ranker import FULL, MONOTONE, Boosting
 from training.report import IngestReport
 from training.settings import Settings
 
@@ -137,3 +138,42 @@ def test_the_holdout_obeys_the_map_and_consents(tmp_path: Path) -> None:
 
     assert ranked == {"c0", "c12"}
     assert split.holdout.strangers == []
+
+
+@pytest.fixture(scope="module")
+def before_a_holiday() -> Findings:
+    """Learn from leaflets of the past and judge by the holiday's."""
+    bought, prices = leaflets()
+    whole = from_lines(lines(bought, price=prices), timed=True)
+    settings = replace(SETTINGS, boosting=Boosting(rounds=15))
+    return judge(by_time(whole, horizon_days=10), settings, SILENT).findings
+
+
+def test_before_a_holiday_what_was_learned_by_heart_is_not_published(
+    before_a_holiday: Findings,
+) -> None:
+    """The ranker that knows facts of items learns past leaflets, and past windows show it."""
+    discover = before_a_holiday.slates["discover"]
+    known_by_heart = next(row for row in discover.models if row.model.name == FULL.model.name)
+
+    assert discover.choice.winner not in (FULL.model.name, MONOTONE.model.name)
+    assert known_by_heart.versus_winner is not None
+    assert known_by_heart.versus_winner.mean < -known_by_heart.versus_winner.error
+
+
+@pytest.mark.parametrize("slate", ["for_you", "discover"])
+def test_before_a_holiday_no_baseline_is_better_than_what_is_published(
+    before_a_holiday: Findings, slate: str
+) -> None:
+    """Within two standard errors of the paired difference."""
+    assert before_a_holiday.holdout is not None
+    rows = before_a_holiday.holdout.slates[slate].models
+    baselines = [row for row in rows if row.model.baseline and row.versus_winner is not None]
+
+    assert {"recent_popularity", "als", "item_neighbours"} <= {row.model.name for row in baselines}
+    assert [row.model.name for row in baselines if ahead(row)] == []
+
+
+def ahead(row: ModelOnHoldout) -> bool:
+    assert row.versus_winner is not None
+    return row.versus_winner.mean > 2 * row.versus_winner.error

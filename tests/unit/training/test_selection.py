@@ -49,6 +49,28 @@ def test_a_learned_model_must_be_better_by_more_than_a_standard_error(
     assert choice.gain.error == pytest.approx(0.01, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("gain", "windows", "winner"),
+    [(0.001, 10, "blend"), (0.001, 9, "als"), (-0.001, 10, "als")],
+    ids=["no worse", "few customers", "worse"],
+)
+def test_of_a_mixture_it_is_enough_not_to_be_worse(gain: float, windows: int, winner: str) -> None:
+    """Where many customers say so; of a model that sees facts of items it is not."""
+    window = {"popularity": LEVEL / 2, "als": LEVEL, "blend": around(0.5 + gain, 0.5)}
+    choice = choose([window] * windows, SIMPLE, mixtures=["blend"])
+
+    assert choice.winner == winner
+    assert choose([window] * windows, SIMPLE).winner == "als"
+
+
+def test_a_mixture_may_lose_in_no_window_either() -> None:
+    """Not even where it gains as much in the others."""
+    good = {"popularity": LEVEL / 2, "als": LEVEL, "blend": around(0.6)}
+    bad = {"popularity": LEVEL / 2, "als": LEVEL, "blend": around(0.45)}
+
+    assert choose([good, bad] * 5, SIMPLE, mixtures=["blend"]).winner == "als"
+
+
 def test_windows_are_pooled() -> None:
     """What is unclear in each of four windows is clear in all of them."""
     window = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.508)}

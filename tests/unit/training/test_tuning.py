@@ -300,6 +300,14 @@ def test_the_search_and_the_confirmation_see_different_customers() -> None:
         assert set(case.searched.customers) & set(case.confirmed.customers) == set()
 
 
+def test_a_case_is_of_no_more_customers_than_models_are_compared_on() -> None:
+    """Rows of every window stay in memory while trials last."""
+    few = quick(boosting=DEFAULTS, customers_compared=20)
+    (case, *_) = gather_cases(history(BOUGHT), few, SILENT)[SLATES[0]]
+
+    assert len(case.searched.judged) + len(case.confirmed.judged) <= 20
+
+
 def test_only_the_ranker_that_was_tuned_takes_other_settings() -> None:
     """The other variants were not compared with them."""
     found = Boosting(leaves=9)

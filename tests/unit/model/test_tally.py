@@ -1,0 +1,46 @@
+"""Votes of recent items, counted: by the service, and by the trainer that measures it."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsvc.model.tally import MOST_HEARD, STRONGEST, appeal_of, share_of_loudest, tally
+
+ballots = st.lists(
+    st.tuples(st.integers(0, 60), st.floats(-1, 5, width=32), st.integers(0, 7)), max_size=128
+)
+
+
+@given(ballots)
+def test_each_item_has_the_sum_of_its_votes_and_its_loudest_voter(
+    cast: list[tuple[int, float, int]],
+) -> None:
+    """The greatest sums first; what is not above zero is no vote."""
+    items, votes, voters = (
+        (np.array(column) for column in zip(*cast, strict=True))
+        if cast
+        else (np.zeros(0, int),) * 3
+    )
+    counted = tally(items, votes.astype(float), voters)
+    valid = [(item, vote, voter) for item, vote, voter in cast if vote > 0]
+    sums = {item: sum(v for i, v, _ in valid if i == item) for item, _, _ in valid}
+    loudest = {item: max(v for i, v, _ in valid if i == item) for item in sums}
+
+    assert len(counted.items) == min(len(sums), MOST_HEARD)
+    assert np.allclose(counted.sums, sorted(sums.values(), reverse=True)[: len(counted.items)])
+    assert np.allclose(counted.sums, [sums[item] for item in counted.items.tolist()])
+    for item, voter in zip(counted.items.tolist(), counted.loudest.tolist(), strict=True):
+        assert (item, loudest[item], voter) in valid
+
+
+def test_popularity_raises_a_vote_by_its_root() -> None:
+    """The most popular item's is worth all of it; where nothing is popular, each is."""
+    assert appeal_of(np.array([4.0, 1.0, 0.0, -1.0])).tolist() == [1, 0.5, 0, 0]
+    assert appeal_of(np.zeros(2)).tolist() == [1, 1]
+    assert appeal_of(np.zeros(0)).tolist() == []
+
+
+def test_the_loudest_is_worth_what_was_said_up_to_a_limit() -> None:
+    """One view is worth less than a cart; many are worth no more than the limit."""
+    assert share_of_loudest(np.array([0.4])) == 0.4
+    assert share_of_loudest(np.array([0.4, 0.4])) == STRONGEST
