@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format types bench bench-serve bench-quality clean
+.PHONY: help demo serve test lint format types bench bench-serve bench-steps bench-quality clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: $(VENV)/.dev ## Measure; prints figures, asserts none
 
 bench-serve: $(VENV)/.dev ## Load the running service: a million customers (ARGS='--quick', '--json', …)
 	@$(BIN)/python -m tests.bench.serve $(ARGS)
+
+bench-steps: $(VENV)/.dev ## Where the time of one request goes
+	@$(BIN)/python -m tests.bench.steps $(ARGS)
 
 bench-quality: $(VENV)/.dev ## Judge the rankings on Complete Journey against every baseline
 	@$(BIN)/python -m tests.bench.quality $(ARGS)

@@ -65,7 +65,11 @@ class Assortment:
 
     def rows(self, item_ids: Sequence[str]) -> list[int | None]:
         """Return the row of each item, as `row` does."""
-        return list(map(self.row, item_ids))
+        found: list[int] = self.model.items.rows(item_ids).tolist()
+        return [
+            row if row >= 0 else self._only_listed(item_id)
+            for row, item_id in zip(found, item_ids, strict=True)
+        ]
 
     def ids(self, rows: Sequence[int]) -> list[str]:
         items, size = self.model.items, self.size

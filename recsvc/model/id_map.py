@@ -5,31 +5,31 @@ None, never −1. Two traps of numpy's `S` type, both guarded here: a longer tex
 array's width in silence, and trailing NULs are dropped when a value is read.
 """
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from collections.abc import Sequence
 
 import numpy as np
 
 from recsvc.domain.identity import CUSTOMER_KEY_BYTES
 from recsvc.model.format import Array
 
-_ROWS_KEPT = 4096
-
 
 class IdMap:
-    """Texts, sorted bytewise; a text's row is its position.
+    """Texts, sorted bytewise; a text's row is its position."""
 
-    The rows of some thousand texts are kept: most requests are about few of a shop's items.
-    """
-
-    __slots__ = ("_ids", "_width", "row")
-
-    row: Callable[[str], int | None]
+    __slots__ = ("_ids", "_width")
 
     def __init__(self, ids: Array) -> None:
         self._ids = ids  # (rows,) S
         self._width = ids.dtype.itemsize
-        self.row = lru_cache(_ROWS_KEPT)(partial(_row_of, ids))
+
+    def row(self, text: str) -> int | None:
+        try:
+            encoded = text.encode()
+        except UnicodeEncodeError:  # a lone surrogate
+            return None
+        if not 0 < len(encoded) <= self._width or encoded[-1] == 0:
+            return None
+        return _find(self._ids, encoded)
 
     def id(self, row: int) -> str:
         if row < 0:
@@ -66,16 +66,6 @@ class CustomerMap:
         if len(key) != CUSTOMER_KEY_BYTES:
             return None
         return _find(self._keys, key)
-
-
-def _row_of(ids: Array, text: str) -> int | None:
-    try:
-        encoded = text.encode()
-    except UnicodeEncodeError:  # a lone surrogate
-        return None
-    if not 0 < len(encoded) <= ids.dtype.itemsize or encoded[-1] == 0:
-        return None
-    return _find(ids, encoded)
 
 
 def _find(texts: Array, encoded: bytes) -> int | None:

@@ -20,7 +20,8 @@ import numpy as np
 from recsvc.config import Settings, models_root
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
 from recsvc.domain.consent import Purpose
-from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.ids import CustomerId, ItemId, ShopName
+from recsvc.domain.recent import MOST_EVENTS, RecentKind, encode
 from recsvc.model import manifest as manifests
 from recsvc.model import npy
 from recsvc.model.format import ITEM_IDS, MANIFEST_FILE, file_of
@@ -28,15 +29,14 @@ from recsvc.model.loader import read_manifest
 from recsvc.model.manifest import ArrayEntry
 from recsvc.model.versions import Versions, version_name
 from recsvc.model.writer import ManifestFacts, publish
+from recsvc.stores import redis_keys
 from recsvc.stores.consents import ImportedConsent
 from recsvc.wiring import Stores, open_stores
-from tests.bench.synthetic import artifact, catalogue
+from tests.bench.synthetic import SKEW, artifact, catalogue
 
 NOTE = "bench.json"
 CUSTOMERS_SEEN = 20_000
-EVENTS_EACH = 20
-EVENTS_LIVE_SECONDS = 180 * 86_400
-KINDS = "vvvvvvvvvvvvvccccrpp"
+KINDS = [RecentKind(letter) for letter in "vvvvvvvvvvvvvccccrpp"]
 OTHER_NAMES = b"jtem"  # in place of `item`, which sorts the same
 CHUNK = 500
 
@@ -99,18 +99,18 @@ def _store_events(stores: Stores, shop: Shop) -> None:
     for first in range(0, shop.customers_seen, CHUNK):
         pipeline = stores.connections.writes.pipeline(transaction=False)
         for number in range(first, min(first + CHUNK, shop.customers_seen)):
-            key = f"{{{shop.name}}}:recent:{hasher.key_of(CustomerId(f'c{number}')).hex()}"
+            key = redis_keys.recent(shop.name, hasher.key_of(CustomerId(f"c{number}")))
             events = [
-                f"{chance.choice(KINDS)}{now - 3600 * age} {_some_item(chance, shop.items)}"
-                for age in reversed(range(EVENTS_EACH))
+                encode(chance.choice(KINDS), now - 3600 * age, _some_item(chance, shop.items))
+                for age in reversed(range(MOST_EVENTS))
             ]
             pipeline.lpush(key, *events)
-            pipeline.expire(key, EVENTS_LIVE_SECONDS)
+            pipeline.expire(key, redis_keys.RECENT_SECONDS)
         pipeline.execute()
 
 
-def _some_item(chance: random.Random, items: int) -> str:
-    return f"item-{int(items * chance.random() ** 5):07d}"
+def _some_item(chance: random.Random, items: int) -> ItemId:
+    return ItemId(f"item-{int(items * chance.random() ** (1 / (1 - SKEW))):07d}")
 
 
 def _twin(versions: Versions, version: str) -> str:

@@ -1,0 +1,104 @@
+"""Where the time of one request goes, step by step: `make bench-steps`.
+
+    python -m tests.bench.steps [--customers 20000] [--items 10000]
+
+Each step is a function of the service, wrapped in a stopwatch; a step's time is without that of
+the steps within it. One process, one thread, requests about a customer with 20 recent events.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+from recsvc.stores.trip import RequestTrip
+from recsvc.usecases import lists, recommend
+from recsvc.usecases.entrance import Entrance
+from recsvc.usecases.live_catalogue import LiveCatalogues
+from recsvc.web import metrics, recommendations
+from tests.bench.routes import BUSY, environ_of, microseconds_per_call, shop
+
+ALL = "Flask: routing, the request and response objects, headers, metrics"
+STEPS: tuple[tuple[Any, str, str], ...] = (
+    (recommendations, "_asked_of_customer", "the query, read strictly (or known from before)"),
+    (Entrance, "enter", "the customer's keyed hash; the key judged; scopes"),
+    (RequestTrip, "read", "the one trip: consent, recent events, epochs"),
+    (LiveCatalogues, "at", "the live catalogue, at the epoch that the trip brought"),
+    (recommend, "person_of", "consent opens the recent events; they vote for what is near"),
+    (lists, "picks_of", "candidates: own list, votes, topping up; filters; what is withheld"),
+    (recommend, "answer_of", "ids, scores and reasons of the items"),
+    (recommendations, "_private", "JSON"),
+    (metrics, "count_answer", "the answer counted"),
+)
+PATHS = {
+    "for_you": f"/v1/customers/{BUSY}/recommendations",
+    "for_you, category and max_price": (
+        f"/v1/customers/{BUSY}/recommendations?category=c3&max_price=50"
+    ),
+}
+ROUNDS = 15
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Adds up the time of each step, less that of the steps within it."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _within: list[float] = field(default_factory=lambda: [0.0])
+
+    def timed(self, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*words: Any, **named: Any) -> Any:
+            self._within.append(0.0)
+            began = time.perf_counter()
+            try:
+                return function(*words, **named)
+            finally:
+                spent = time.perf_counter() - began
+                self.seconds[step] = self.seconds.get(step, 0.0) + spent - self._within.pop()
+                self._within[-1] += spent
+
+        return call
+
+
+@contextmanager
+def watched(stopwatch: Stopwatch) -> Iterator[None]:
+    with ExitStack() as stack:
+        for owner, name, step in STEPS:
+            timed = stopwatch.timed(step, getattr(owner, name))
+            stack.enter_context(patch.object(owner, name, timed))
+        yield
+
+
+def shares_of(call: Callable[[], float]) -> dict[str, float]:
+    """Return the share of each step in one round of calls; `call` makes them."""
+    stopwatch = Stopwatch()
+    with watched(stopwatch):
+        stopwatch.timed(ALL, call)()
+    whole = sum(stopwatch.seconds.values())
+    return {step: seconds / whole for step, seconds in stopwatch.seconds.items()}
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--customers", type=int, default=20_000)
+    options.add_argument("--items", type=int, default=10_000)
+    chosen = options.parse_args()
+    with shop(chosen.customers, chosen.items) as (app, key):
+        for name, path in PATHS.items():
+            environ = environ_of(path, key)
+            rounds = [
+                shares_of(lambda environ=environ: microseconds_per_call(app, environ))
+                for _ in range(ROUNDS)
+            ][1:]
+            print(f"\n{name}")
+            for step in [ALL, *(step for _, _, step in STEPS)]:
+                share = statistics.median(each.get(step, 0.0) for each in rounds)
+                print(f"{share:>7.0%}  {step}")
+
+
+if __name__ == "__main__":
+    main()
