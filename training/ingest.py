@@ -16,6 +16,7 @@ from training import report
 from training.columns import SWITCHED_OFF
 from training.consents import Permission
 from training.errors import InputUnreadable
+from training.orders import recurring_ids
 from training.progress import Progress
 from training.report import Bad, IngestReport
 from training.returns import net
@@ -178,4 +179,5 @@ def notices(lines: pl.DataFrame, *, has_quantity: bool) -> dict[str, int]:
     if not has_quantity:
         counts.pop(report.NOTICE_NO_QUANTITY)
     counts[report.NOTICE_REPEATS] = lines.height - lines.unique(COLUMNS).height
+    counts[report.NOTICE_RECURRING] = recurring_ids(lines)
     return {notice: rows for notice, rows in counts.items() if rows}

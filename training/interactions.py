@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from training.history import Days, Floats, History, Rows
+from training.orders import split_recurring
 
 DAY_US = 86_400_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,16 +56,15 @@ def from_lines(
 ) -> Interactions:
     """Build interactions from purchases with the columns of ingest."""
     customer_ids, item_ids = sorted_ids(lines, "customer_id"), sorted_ids(lines, "item_id")
-    ranked = in_order(
-        place(lines, timed=timed).select(
-            codes("customer_id", customer_ids),
-            codes("item_id", item_ids),
-            "time",
-            "order",
-            "quantity",
-            "price",
-        )
+    placed = place(lines, timed=timed).select(
+        codes("customer_id", customer_ids),
+        codes("item_id", item_ids),
+        "time",
+        "order",
+        "quantity",
+        "price",
     )
+    ranked = in_order(split_recurring(placed) if timed else placed)
     starts = starts_of(ranked["order"].to_numpy(), ranked["item_id"].to_numpy())
     orders = ranked["order"].to_numpy()[starts].astype(np.int64)
     customers = ranked["customer_id"].to_numpy()[starts].astype(np.int64)

@@ -210,3 +210,12 @@ def test_equal_rows_are_kept_and_noticed(tmp_path: Path) -> None:
     found = read(write(tmp_path / "p.csv", [("c", "i", 0), ("c", "i", 0)])).report
 
     assert (found.rows_used, found.notices) == (2, {report.NOTICE_REPEATS: 1})
+
+
+def test_an_order_id_that_comes_back_is_noticed(tmp_path: Path) -> None:
+    """Within a day it is one order; another customer's is another id."""
+    rows = ["a,9,2026-01-02 09:00", "a,9,2026-01-03 08:59", "b,9,2026-02-02", "b,9,2026-02-03"]
+    text = "\n".join(["customer_id,order_id,timestamp,item_id", *(f"{row},i" for row in rows)])
+
+    assert read(csv(tmp_path, text)).report.notices == {report.NOTICE_RECURRING: 1}
+    assert read(csv(tmp_path, "customer_id,order_id,item_id\nc,9,i\n")).report.notices == {}
