@@ -38,7 +38,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Purchases:
-    """Lines that may be learned from, in the order of their files, with COLUMNS."""
+    """Lines that may be learned from, in the order of their files, with COLUMNS.
+
+    What was returned is among them, with its moment in `returned` (see `returns`).
+    """
 
     lines: pl.DataFrame
     timed: bool
@@ -148,16 +151,17 @@ def finish(tally: Tally, sensitive: Collection[str]) -> Purchases:
         report.NO_UNITS: netted.no_units,
     }
     timed = tally.files_with["timestamp"] > 0
-    first, last = span(netted.purchases)
+    kept = netted.kept
+    first, last = span(kept)
     complete = replace(
         found,
-        rows_used=netted.purchases.height,
+        rows_used=kept.height,
         left_out={reason: rows for reason, rows in left_out.items() if rows},
-        notices=notices(netted.purchases, has_quantity="quantity" not in found.switched_off),
+        notices=notices(kept, has_quantity="quantity" not in found.switched_off),
         first=first,
         last=last,
     )
-    return Purchases(netted.purchases.select(COLUMNS), timed, complete)
+    return Purchases(netted.purchases.drop("has_quantity"), timed, complete)
 
 
 def span(lines: pl.DataFrame) -> tuple[str | None, str | None]:

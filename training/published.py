@@ -55,7 +55,8 @@ def published_scores(knowledge: Knowledge, rows: SlateRows, slate: CustomerSlate
 
 def top_up(lists: Lists, customers: Rows, pairs: Pairs, source: CustomerSlate) -> None:
     """Fill short lists in place, below everything that was ranked."""
-    popular = np.argsort(-pairs.buyers, kind="stable")
+    buyers = pairs.buyers
+    popular = np.argsort(-buyers, kind="stable")[: np.count_nonzero(buyers)]
     for row in np.flatnonzero(~lists.listed.all(axis=1)):
         count = int(lists.listed[row].sum())
         barred = lists.items[row, :count]

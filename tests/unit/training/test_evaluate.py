@@ -112,13 +112,25 @@ def test_without_a_holdout_the_last_horizon_is_one() -> None:
     assert len(split.holdout.customers) + len(split.learning.history.days) == len(whole.days)
 
 
+def test_no_list_holds_an_item_that_is_in_the_holdout_only() -> None:
+    """Not even where twelve items are too few for twenty ranks."""
+    future: list[Line] = [("c0", f"future-{n}", 58.0) for n in range(5)]
+    split = by_time(from_lines(lines([*PAST, *future]), timed=True), horizon_days=10)
+    found = judge(split, SETTINGS, SILENT)
+
+    assert set(predictions(found.split, found.rankings)["item_id"]) == {line[1] for line in PAST}
+    assert found.findings.holdout is not None
+    assert found.findings.holdout.lines_unknown == 5
+
+
 def test_without_timestamps_the_last_orders_of_each_customer_are_held_out() -> None:
-    """In the order of rows."""
+    """In the order of rows; items that are in no other order are not known."""
     rows = [(f"c{n}", f"i{place}", 0.0) for n in range(4) for place in range(16)]
     split = by_time(from_lines(lines(rows), timed=False), horizon_days=28)
 
     assert np.bincount(split.holdout.customers).tolist() == [2] * 4
-    assert {split.learning.item_ids[item] for item in split.holdout.items} == {"i14", "i15"}
+    assert set(split.learning.item_ids) == {f"i{place}" for place in range(14)}
+    assert set(split.holdout.items.tolist()) == {-1}
 
 
 def test_the_holdout_obeys_the_map_and_consents(tmp_path: Path) -> None:

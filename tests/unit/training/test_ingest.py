@@ -201,7 +201,7 @@ def test_returns_are_no_purchases_and_cancel_what_came_back_whole() -> None:
     bought = [("c", "back", 0.0), ("c", "back", 1.0), ("c", "kept", 0.0), ("c", "kept", 2.0)]
     netted = net(lines([*bought, ("c", "gift", 0)], quantity=[2.0, -2.0, 3.0, -1.0, 0.0]))
 
-    assert netted.purchases["item_id"].to_list() == ["kept"]
+    assert netted.kept["item_id"].to_list() == ["kept"]
     assert (netted.returned, netted.cancelled, netted.no_units) == (2, 1, 1)
 
 
