@@ -85,7 +85,7 @@ class Tally:
 
     def permitted_rows(self, rows: pl.DataFrame, permission: Permission) -> pl.DataFrame:
         """Leave out who has not consented; a row without a readable customer stays, as bad."""
-        nobody = pl.col("fault").str.starts_with("customer_id:").fill_null(value=False)
+        nobody = pl.col("fault").str.contains("^(customer_id|row):").fill_null(value=False)
         named = rows.filter(~nobody)["customer_id"].unique()
         refused = named.filter(~permission.permits(named))
         kept = rows.filter(nobody | ~pl.col("customer_id").is_in(refused.implode()))

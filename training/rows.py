@@ -4,7 +4,8 @@ Columns of the result: customer_id, item_id, at, quantity, price, order_id, chan
 in the file), fault and fault_value (null when the row is good).
 """
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,10 +14,13 @@ import polars as pl
 
 from training import parsing
 from training.columns import ColumnMap, map_columns
-from training.sources import collect, column_names, scan
+from training.csv_rows import plain_lines, read_csv_rows
+from training.errors import InputUnreadable
+from training.sources import collect, column_names, is_csv, scan, separator_of, unreadable
 
 # Naive moments are taken as UTC, so those of a shop east of Greenwich may lie ahead by hours.
 AHEAD = timedelta(days=1)
+HIDDEN_ROW = "(a row is not shown)"
 HIDDEN_VALUE = "(a customer's id is not shown)"
 
 
@@ -28,13 +32,42 @@ class FileRows:
 
 def read_rows(file: Path, renames: Mapping[str, str], now: datetime) -> FileRows:
     table = scan(file)
-    columns = map_columns(column_names(table, file), renames, str(file))
+    names = column_names(table, file)
+    columns = map_columns(names, renames, str(file))
     schema = table.collect_schema()
     source = columns.source
     types = {ours: schema[theirs] for ours, theirs in source.items()}
     ours = table.select(pl.col(theirs).alias(ours) for ours, theirs in source.items())
-    rows = collect(ours.with_row_index("row", 1).select(*expressions(types, now)), file)
-    return FileRows(columns, with_id_faults(rows))
+    parsed = ours.with_row_index("row", 1).select(*expressions(types, now))
+    if not is_csv(file):
+        return FileRows(columns, with_id_faults(collect(parsed, file)))
+    lines = plain_lines(file, separator_of(file), len(names))
+    if lines is not None:
+        try:
+            rows = collect(parsed, file)
+            if rows.height == lines:
+                return FileRows(columns, with_id_faults(rows))
+        except InputUnreadable:
+            pass  # perhaps for one row only
+    return FileRows(columns, line_by_line(file, names, columns, now))
+
+
+def line_by_line(
+    file: Path, names: Sequence[str], columns: ColumnMap, now: datetime
+) -> pl.DataFrame:
+    """Read a CSV in which some rows are none; those are bad, of nobody and nothing."""
+    try:
+        read = read_csv_rows(file, separator_of(file), names, columns.source)
+    except (OSError, EOFError, zlib.error) as fault:
+        raise unreadable(file, fault) from fault
+    types = {ours: pl.String() for ours in columns.source}
+    good = with_id_faults(read.good.lazy().select(*expressions(types, now)).collect())
+    broken = pl.DataFrame(
+        {"row": list(read.faults), "fault": list(read.faults.values())},
+        schema={"row": good.schema["row"], "fault": pl.String},
+    )
+    hidden = broken.with_columns(pl.lit(HIDDEN_ROW).alias("fault_value"))
+    return pl.concat([good, hidden], how="diagonal").sort("row")
 
 
 def expressions(types: Mapping[str, pl.DataType], now: datetime) -> list[pl.Expr]:

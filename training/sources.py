@@ -7,6 +7,7 @@ reader of each column, so that what cannot be read is counted, not turned into a
 import glob
 import gzip
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import polars as pl
 
@@ -46,7 +47,7 @@ def is_hidden(file: Path, root: Path) -> bool:
 
 def scan(file: Path) -> pl.LazyFrame:
     """Open a file as a lazy table; whether it can be read shows when it is collected."""
-    if file.name.lower().endswith(PARQUET):
+    if not is_csv(file):
         return pl.scan_parquet(file)
     return pl.scan_csv(
         file,
@@ -57,11 +58,21 @@ def scan(file: Path) -> pl.LazyFrame:
     )
 
 
+def is_csv(file: Path) -> bool:
+    return not file.name.lower().endswith(PARQUET)
+
+
+def open_bytes(file: Path) -> BinaryIO:
+    """Open a file, unpacking it where its name says that it is packed."""
+    if file.name.lower().endswith(".gz"):
+        return cast("BinaryIO", gzip.open(file, "rb"))
+    return file.open("rb")
+
+
 def separator_of(file: Path) -> str:
     """Return the separator that the header uses most; a comma when it uses none."""
-    opened = gzip.open if file.name.lower().endswith(".gz") else open
     try:
-        with opened(file, "rb") as stream:
+        with open_bytes(file) as stream:
             header = stream.readline(HEADER_BYTES).decode(errors="replace")
     except (OSError, EOFError) as fault:
         raise InputUnreadable(f"{file}: {fault}", code="unreadable_file") from fault

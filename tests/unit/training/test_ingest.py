@@ -10,7 +10,9 @@ import pytest
 from tests.unit.training.builders import lines, read, write
 from training import report
 from training.consents import PermittedIds
+from training.csv_rows import STRAY_QUOTE, TOO_MANY_FIELDS
 from training.errors import InputUnreadable
+from training.report import Bad
 from training.returns import net
 
 
@@ -131,6 +133,48 @@ def test_no_customer_id_is_shown_in_an_example(tmp_path: Path) -> None:
     path = csv(tmp_path, "customer_id,item_id,timestamp\nann/lee,i,2026-01-02\n")
 
     assert "ann" not in str(read(path, max_bad=1).report)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("x,i,2026-01-02,nail,more", TOO_MANY_FIELDS),
+        ('x,"i"j,2026-01-02,nail', STRAY_QUOTE),
+        ('x,"i,2026-01-02,nail', STRAY_QUOTE),
+        ('x,i,2026-01-02,"nail', STRAY_QUOTE),
+    ],
+)
+@pytest.mark.parametrize("name", ["p.csv", "p.csv.gz"])
+def test_a_row_that_is_no_csv_costs_no_other_row(
+    tmp_path: Path, row: str, reason: str, name: str
+) -> None:
+    """It is counted as bad with its place, and nothing of it is shown."""
+    good = ["c,i,2026-01-02,nail", 'c,j,2026-01-02,"a ""big"" one', 'of two lines"'] * 3
+    text = "\n".join(["customer_id,item_id,timestamp,about", *good, row, *good, ""])
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    found = read(path, PermittedIds(frozenset("c")), max_bad=0.1)
+
+    assert found.report.bad == {reason: Bad(1, (f"{name} row 7: '(a row is not shown)'",))}
+    assert found.lines["item_id"].to_list() == ["i", "j"] * 6
+
+
+def test_a_quote_within_a_text_swallows_no_rows(tmp_path: Path) -> None:
+    """Inches: two such rows are no text that holds all rows in between."""
+    rows = ['c,pipe,5" wide', "c,pipe,plain", 'c,pipe,6" wide', "c,pipe,plain"]
+    path = csv(tmp_path, "\n".join(["customer_id,item_id,about", *rows, ""]))
+
+    assert read(path).report.rows_used == 4
+
+
+def test_a_row_that_is_too_long_is_not_read_from_the_wrong_fields(tmp_path: Path) -> None:
+    """A comma in a text before the item would make the item something else."""
+    rows = ["c,plain,nails,red", "c,big, round,nails,red", 'c,"big, round",nails,red']
+    path = csv(tmp_path, "\n".join(["customer_id,about,item_id,colour", *rows, "c,x,nails,red,,"]))
+    found = read(path, max_bad=0.5)
+
+    assert found.lines["item_id"].to_list() == ["nails"] * 3
+    assert found.report.bad[TOO_MANY_FIELDS].rows == 1
 
 
 def test_too_many_bad_rows_stop_the_run_and_say_why(tmp_path: Path) -> None:
