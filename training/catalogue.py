@@ -9,7 +9,7 @@ import polars as pl
 from recsvc.domain.ids import id_fault
 from training import parsing
 from training.errors import InputUnreadable
-from training.sources import collect, column_names, scan
+from training.sources import collect, column_names, refuse_unreadable, scan
 
 NOT_SENSITIVE = ("false", "0", "0.0", "no", "n", "")
 MAX_CATEGORY_BYTES = 512
@@ -45,7 +45,10 @@ def read_catalogue_file(file: Path) -> Catalogue:
         raise InputUnreadable(
             f"{file} has no column 'item_id'. It has: {', '.join(names)}", code="missing_column"
         )
-    rows = collect(table.select(wanted(table.collect_schema())), file)
+    schema = table.collect_schema()
+    known = [name for name in ("item_id", "category", "sensitive") if name in names]
+    refuse_unreadable(schema, {name: name for name in known}, file)
+    rows = collect(table.select(wanted(schema)), file)
     good = [row for row in rows.iter_rows() if row[0] is not None and id_fault(row[0]) is None]
     return Catalogue(
         categories={item: category for item, category, _ in good if is_category(category)},

@@ -20,7 +20,7 @@ from recsvc.domain.consent import Purpose
 from training import parsing
 from training.consents import PermittedIds
 from training.errors import InputUnreadable
-from training.sources import collect, column_names, scan
+from training.sources import collect, column_names, refuse_unreadable, scan
 
 NDJSON = (".ndjson", ".jsonl", ".json")
 
@@ -61,6 +61,7 @@ def read_table(file: Path) -> Iterator[Word]:
                 code="missing_column",
             )
     schema = table.collect_schema()
+    refuse_unreadable(schema, {"customer_id": "customer_id"}, file)
     customer = parsing.id_text("customer_id", schema["customer_id"])
     rows = collect(table.select(customer.alias("customer"), granted(schema["training"])), file)
     for customer_id, is_granted in rows.iter_rows():

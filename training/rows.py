@@ -16,7 +16,15 @@ from training import parsing
 from training.columns import ColumnMap, map_columns
 from training.csv_rows import plain_lines, read_csv_rows
 from training.errors import InputUnreadable
-from training.sources import collect, column_names, is_csv, scan, separator_of, unreadable
+from training.sources import (
+    collect,
+    column_names,
+    is_csv,
+    refuse_unreadable,
+    scan,
+    separator_of,
+    unreadable,
+)
 
 # Naive moments are taken as UTC, so those of a shop east of Greenwich may lie ahead by hours.
 AHEAD = timedelta(days=1)
@@ -36,6 +44,7 @@ def read_rows(file: Path, renames: Mapping[str, str], now: datetime) -> FileRows
     columns = map_columns(names, renames, str(file))
     schema = table.collect_schema()
     source = columns.source
+    refuse_unreadable(schema, source, file)
     types = {ours: schema[theirs] for ours, theirs in source.items()}
     ours = table.select(pl.col(theirs).alias(ours) for ours, theirs in source.items())
     parsed = ours.with_row_index("row", 1).select(*expressions(types, now))

@@ -6,6 +6,7 @@ reader of each column, so that what cannot be read is counted, not turned into a
 
 import glob
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -46,9 +47,9 @@ def is_hidden(file: Path, root: Path) -> bool:
 
 
 def scan(file: Path) -> pl.LazyFrame:
-    """Open a file as a lazy table; whether it can be read shows when it is collected."""
+    """Open a file as a lazy table; whether all of it can be read shows when it is collected."""
     if not is_csv(file):
-        return pl.scan_parquet(file)
+        return with_text(pl.scan_parquet(file), file)
     return pl.scan_csv(
         file,
         infer_schema=False,
@@ -56,6 +57,34 @@ def scan(file: Path) -> pl.LazyFrame:
         # Bytes that are not UTF-8 become U+FFFD, and the row is counted as bad.
         encoding="utf8-lossy",
     )
+
+
+def with_text(table: pl.LazyFrame, file: Path) -> pl.LazyFrame:
+    """Read columns of bytes, which many writers of Parquet mean as text, as UTF-8."""
+    column_names(table, file)
+    schema = table.collect_schema()
+    raw = [name for name, dtype in schema.items() if dtype == pl.Binary]
+    return table.with_columns(pl.col(name).map_batches(decoded, pl.String) for name in raw)
+
+
+def decoded(raw: pl.Series) -> pl.Series:
+    try:
+        return raw.cast(pl.String)
+    except pl.exceptions.PolarsError:  # in polars 2.1 even with strict=False
+        texts = [None if value is None else value.decode(errors="replace") for value in raw]
+        return pl.Series(raw.name, texts, pl.String)
+
+
+def refuse_unreadable(schema: pl.Schema, columns: Mapping[str, str], file: Path) -> None:
+    """Refuse `columns` (ours → the file's) that hold anything but text, numbers and moments."""
+    for ours, theirs in columns.items():
+        dtype = schema[theirs]
+        if dtype.is_nested() or dtype in (pl.Duration, pl.Time, pl.Object):
+            raise InputUnreadable(
+                f"{file}: column {theirs!r} for {ours} holds {dtype}; what can be read is text, "
+                f"numbers, dates and moments",
+                code="unreadable_column",
+            )
 
 
 def is_csv(file: Path) -> bool:

@@ -1,8 +1,9 @@
 """What becomes of every row of a purchases file."""
 
 import gzip
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -70,6 +71,48 @@ def test_numbers_in_parquet_become_decimal_ids(tmp_path: Path) -> None:
     assert {reason: bad.rows for reason, bad in purchases.report.bad.items()} == {
         "item_id: missing": 1
     }
+
+
+def test_bytes_in_parquet_are_text(tmp_path: Path) -> None:
+    """What is not UTF-8 in them is a bad row."""
+    path = tmp_path / "p.parquet"
+    pl.DataFrame(
+        {
+            "customer_id": [b"ann", b"bob", b"b\xffb"],
+            "item_id": ["tea", "nut", "jam"],
+            "timestamp": [b"2026-01-02", b"2026-13-02", b"2026-01-02"],
+            "quantity": [b"2", b"1", b"1"],
+        }
+    ).write_parquet(path)
+    found = read(path, max_bad=0.7)
+
+    assert found.lines.select("customer_id", "item_id", "quantity").rows() == [("ann", "tea", 2)]
+    assert {reason: bad.rows for reason, bad in found.report.bad.items()} == {
+        "customer_id: not valid UTF-8": 1,
+        "timestamp: not a date or time": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("customer_id", [{"id": "ann"}]),
+        ("item_id", [["tea"]]),
+        ("quantity", [[1]]),
+        ("timestamp", [timedelta(days=1)]),
+        ("order_id", [{"id": 1}]),
+    ],
+)
+def test_a_column_of_no_single_values_is_refused(
+    tmp_path: Path, column: str, values: list[Any]
+) -> None:
+    """Nothing is made up of it; the message names file, column and type."""
+    path = tmp_path / "p.parquet"
+    plain = {"customer_id": ["c"], "item_id": ["i"], "timestamp": [date(2026, 1, 2)]}
+    pl.DataFrame({**plain, column: values}).write_parquet(path)
+
+    with pytest.raises(InputUnreadable, match=rf"p\.parquet: column '{column}' .* holds"):
+        read(path)
 
 
 @pytest.mark.parametrize(
