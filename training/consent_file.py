@@ -2,15 +2,18 @@
 
 CSV and Parquet have the columns `customer_id` and `training`; NDJSON has either those two names
 or `customer_id`, `purposes` and `at`. Only `true` permits. Where one customer is named more than
-once, an import's latest word counts and a denial wins among equals; a word whose time cannot be
-read denies for good.
+once, the latest word counts and a denial wins among equals. A denial without a time, or a word
+whose time cannot be read, denies for good; a yes without a time is older than all that have one.
+What contradicts itself or cannot be read stops the run: it may have been somebody's withdrawal.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
+from sys import float_info
 from typing import Any
 
 import msgspec
@@ -25,13 +28,20 @@ from training.sources import collect, column_names, refuse_unreadable, scan
 NDJSON = (".ndjson", ".jsonl", ".json")
 
 
+SAYS_NOTHING, LONG_AGO, FOR_GOOD = -inf, -float_info.max, inf
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What one line says of one customer. Lines without a time are all of one time."""
+    """What one line says of one customer; `at` is seconds since 1970."""
 
     customer: str
     granted: bool
-    at: float = 0.0
+    at: float
+
+
+def undated(customer: str, *, granted: bool) -> Word:
+    return Word(customer, granted, LONG_AGO if granted else FOR_GOOD)
 
 
 def read_consent_file(file: Path) -> PermittedIds:
@@ -66,7 +76,7 @@ def read_table(file: Path) -> Iterator[Word]:
     rows = collect(table.select(customer.alias("customer"), granted(schema["training"])), file)
     for customer_id, is_granted in rows.iter_rows():
         if customer_id:
-            yield Word(customer_id, is_granted)
+            yield undated(customer_id, granted=is_granted)
 
 
 def granted(dtype: pl.DataType) -> pl.Expr:
@@ -88,26 +98,40 @@ def read_lines(file: Path) -> Iterator[Word]:
 
 def read_line(line: bytes, where: str) -> Word:
     try:
-        said = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise InputUnreadable(f"{where} is not JSON: {fault}", code="bad_consents") from fault
+        said = json.loads(line.decode(), object_pairs_hook=of_different_keys)
+    except (ValueError, RecursionError) as fault:
+        reason = str(fault) if isinstance(fault, TwiceNamed) else "it is not JSON"
+        raise InputUnreadable(f"{where} cannot be read: {reason}", code="bad_consents") from None
     customer = said.get("customer_id") if isinstance(said, dict) else None
     if not isinstance(customer, str):
         raise InputUnreadable(f"{where} has no text customer_id", code="bad_consents")
+    if "purposes" in said and "training" in said:
+        raise InputUnreadable(f"{where} has both training and purposes", code="bad_consents")
     if "purposes" in said:
         return imported_word(customer, said)
-    return Word(customer, said.get("training") is True)
+    return undated(customer, granted=said.get("training") is True)
+
+
+class TwiceNamed(ValueError):
+    """An object that says two things of one name, of which every JSON reader takes one."""
+
+
+def of_different_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    said = dict(pairs)
+    if len(said) != len(pairs):
+        raise TwiceNamed("an object holds one key twice")
+    return said
 
 
 def imported_word(customer: str, said: dict[str, Any]) -> Word:
     """Read one line of a consent import; one that says nothing of training permits nothing."""
     purposes = said["purposes"]
     if not isinstance(purposes, dict):
-        return Word(customer, granted=False, at=inf)
+        return Word(customer, granted=False, at=FOR_GOOD)
     if Purpose.TRAINING not in purposes:
-        return Word(customer, granted=False, at=-inf)
+        return Word(customer, granted=False, at=SAYS_NOTHING)
     at = moment_of(said.get("at"))
-    return Word(customer, purposes[Purpose.TRAINING] is True and at < inf, at)
+    return Word(customer, purposes[Purpose.TRAINING] is True and at < FOR_GOOD, at)
 
 
 def moment_of(text: object) -> float:
@@ -115,7 +139,7 @@ def moment_of(text: object) -> float:
     try:
         moment = msgspec.convert(text, datetime)
     except msgspec.ValidationError:
-        return inf
+        return FOR_GOOD
     if moment.tzinfo is None or moment > datetime.now(UTC):
-        return inf
+        return FOR_GOOD
     return moment.timestamp()
