@@ -8,6 +8,7 @@ What contradicts itself or cannot be read stops the run: it may have been somebo
 """
 
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,13 +22,24 @@ import polars as pl
 
 from recsvc.domain.consent import Purpose
 from training import parsing
+from training.columns import there_are
 from training.consents import PermittedIds
+from training.csv_rows import read_csv_rows
 from training.errors import InputUnreadable
-from training.sources import collect, column_names, refuse_unreadable, scan
+from training.sources import (
+    collect,
+    column_names,
+    is_csv,
+    refuse_unreadable,
+    scan,
+    separator_of,
+    unreadable,
+)
 
 NDJSON = (".ndjson", ".jsonl", ".json")
 
 
+COLUMNS = ("customer_id", "training")
 SAYS_NOTHING, LONG_AGO, FOR_GOOD = -inf, -float_info.max, inf
 
 
@@ -64,12 +76,15 @@ def latest_grants(words: Iterable[Word]) -> frozenset[str]:
 
 def read_table(file: Path) -> Iterator[Word]:
     table = scan(file)
-    for needed in ("customer_id", "training"):
-        if needed not in (found := column_names(table, file)):
+    names = column_names(table, file)
+    for needed in COLUMNS:
+        if needed not in names:
             raise InputUnreadable(
-                f"{file} has no column {needed!r}. It has: {', '.join(found)}",
+                f"{file} has no column {needed!r}. {there_are(names, COLUMNS)}",
                 code="missing_column",
             )
+    if is_csv(file):
+        table = whole_rows(file, names)
     schema = table.collect_schema()
     refuse_unreadable(schema, {"customer_id": "customer_id"}, file)
     customer = parsing.id_text("customer_id", schema["customer_id"])
@@ -77,6 +92,17 @@ def read_table(file: Path) -> Iterator[Word]:
     for customer_id, is_granted in rows.iter_rows():
         if customer_id:
             yield undated(customer_id, granted=is_granted)
+
+
+def whole_rows(file: Path, names: list[str]) -> pl.LazyFrame:
+    """Read a CSV line by line: a row that is none may have been somebody's withdrawal."""
+    try:
+        read = read_csv_rows(file, separator_of(file), names, {name: name for name in COLUMNS})
+    except (OSError, EOFError, zlib.error) as fault:
+        raise unreadable(file, fault) from fault
+    for row, reason in read.faults.items():
+        raise InputUnreadable(f"{file} row {row}: {reason}", code="bad_consents")
+    return read.good.lazy()
 
 
 def granted(dtype: pl.DataType) -> pl.Expr:

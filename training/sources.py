@@ -104,7 +104,7 @@ def separator_of(file: Path) -> str:
         with open_bytes(file) as stream:
             header = stream.readline(HEADER_BYTES).decode(errors="replace")
     except (OSError, EOFError) as fault:
-        raise InputUnreadable(f"{file}: {fault}", code="unreadable_file") from fault
+        raise unreadable(file, fault) from fault
     return max(SEPARATORS, key=header.count)
 
 
@@ -123,5 +123,12 @@ def collect(table: pl.LazyFrame, file: Path) -> pl.DataFrame:
 
 
 def unreadable(file: Path, fault: Exception) -> InputUnreadable:
-    first_line = str(fault).strip().splitlines()[0] if str(fault).strip() else repr(fault)
-    return InputUnreadable(f"{file} cannot be read: {first_line}", code="unreadable_file")
+    """Say what the system said; what polars says may quote somebody's row."""
+    if isinstance(fault, OSError) and fault.strerror and fault.errno:
+        reason = fault.strerror
+    elif not file.stat().st_size:
+        reason = "it is empty"
+    else:
+        kind = "CSV" if is_csv(file) else "Parquet"
+        reason = f"it is not {kind}, cut short or damaged"
+    return InputUnreadable(f"{file} cannot be read: {reason}", code="unreadable_file")

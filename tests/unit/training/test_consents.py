@@ -116,6 +116,27 @@ def test_a_line_that_names_nobody_stops_the_run(tmp_path: Path, line: str) -> No
         read_consent_file(path)
 
 
+@pytest.mark.parametrize("row", ['ann-1,"x,false', 'ann-1,"x"y,false', "ann-1,x,y,false"])
+def test_a_row_that_is_no_csv_stops_the_run(tmp_path: Path, row: str) -> None:
+    """It may have been a withdrawal too, or have swallowed one; its text is not shown."""
+    path = tmp_path / "consents.csv"
+    path.write_text(f"customer_id,why,training\nann-1,x,true\n{row}\nbob,x,true\n{row}\n")
+
+    with pytest.raises(InputUnreadable, match=r"consents\.csv row 2: row: ") as refused:
+        read_consent_file(path)
+    assert "ann-1" not in str(refused.value)
+
+
+def test_a_file_without_a_header_names_nobody(tmp_path: Path) -> None:
+    """Its first row is somebody's."""
+    path = tmp_path / "consents.csv"
+    path.write_text("ann-1,true\nbob,true\n")
+
+    with pytest.raises(InputUnreadable, match=r"no column 'customer_id'.*header") as refused:
+        read_consent_file(path)
+    assert "ann-1" not in str(refused.value)
+
+
 def test_a_file_that_is_not_there_is_no_consent(tmp_path: Path) -> None:
     """A typing error never trains."""
     with pytest.raises(InputUnreadable, match="no such file"):

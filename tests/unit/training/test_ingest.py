@@ -237,6 +237,15 @@ def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path: Path) -
     assert read(path, renames={"customer_id": "household_id"}).report.rows_used == 1
 
 
+def test_a_file_without_a_header_names_nobody(tmp_path: Path) -> None:
+    """Its first row is somebody's; what is expected is said instead."""
+    path = csv(tmp_path, "ann-1,tea,2026-01-02\nbob,tea,2026-01-02\n")
+
+    with pytest.raises(InputUnreadable, match=r"none of customer_id, item_id.*header") as refused:
+        read(path)
+    assert "ann-1" not in str(refused.value)
+
+
 def test_a_missing_optional_column_switches_off_what_needs_it(tmp_path: Path) -> None:
     """Columns that are not ours are listed, those that are missing too."""
     found = read(csv(tmp_path, "customer_id,item_id,colour\nc,i,red\n")).report
@@ -260,8 +269,9 @@ def test_a_broken_file_is_an_input_error(tmp_path: Path, name: str, content: byt
     """Whatever is in a file, the run ends with a message."""
     (tmp_path / name).write_bytes(content)
 
-    with pytest.raises(InputUnreadable, match=r"p\."):
+    with pytest.raises(InputUnreadable, match=r"p\.") as refused:
         read(tmp_path / name)
+    assert "nothing" not in str(refused.value)
 
 
 def test_lines_without_consent_are_left_out_before_anything_is_judged(tmp_path: Path) -> None:
