@@ -15,11 +15,13 @@ from recsvc.domain.slates import CustomerSlate
 from training import ingest
 from training.catalogue import Catalogue
 from training.consents import ConsentSource
+from training.errors import NotPublishable
 from training.findings import MAIN_CUTOFF, Findings
 from training.history import Rows
 from training.holdout import Split, by_time, given
 from training.holdout_findings import bench_of, measure
 from training.holdout_ranking import Rankings, rank_customers
+from training.interactions import Interactions
 from training.learn import learn
 from training.learned_findings import findings_of
 from training.pipeline import sorted_purchases
@@ -69,11 +71,23 @@ def read_split(
     told(purchases.report)
     interactions = sorted_purchases(purchases, job.catalogue, progress)
     if job.holdout is None:
-        return by_time(interactions, job.settings.horizon_days)
+        return automatic(interactions, job.settings.horizon_days)
     request = replace(job.request, location=job.holdout)
     held_out = ingest.read_purchases(request, permission, sensitive, progress)
     told(held_out.report)
     return given(interactions, held_out)
+
+
+def automatic(interactions: Interactions, horizon_days: float) -> Split:
+    """Hold out the last purchases; raise where nobody has earlier ones too."""
+    split = by_time(interactions, horizon_days)
+    if not len(split.holdout.known_customers):
+        raise NotPublishable(
+            "no holdout is possible: no customer has purchases both before and within the last "
+            "stretch of these. Give later purchases with --holdout",
+            code="no_holdout",
+        )
+    return split
 
 
 def judge(split: Split, settings: Settings, progress: Progress) -> Evaluated:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from training.history import Days, History, Rows, TakenBack
 
 # A customer's orders are spread evenly over this many days, the last one at the end. An eighth of
-# them is then one window of the usual horizon.
+# them is then one window of the usual horizon. A customer's only order may lie anywhere: it stands
+# in the middle, where it can be learned from and is never all that is held out of a customer.
 UNTIMED_HORIZON_DAYS = 28.0
 UNTIMED_DAYS = 8 * UNTIMED_HORIZON_DAYS
 
@@ -20,7 +21,7 @@ def spread(customers: Rows, orders: Rows, customers_total: int) -> Days:
     _, first = np.unique(orders, return_index=True)
     counts = np.bincount(customers[first], minlength=customers_total)
     before = np.concatenate([[0], np.cumsum(counts)])[:-1]
-    share = (orders - before[customers] + 1) / counts[customers]
+    share = (orders - before[customers] + 1) / np.maximum(counts[customers], 2)
     return np.asarray(share * (UNTIMED_DAYS - 1e-6))
 
 

@@ -22,6 +22,7 @@ from training.recommenders.neighbour_lists import NeighbourLists
 from training.recommenders.popularity import buyer_share
 from training.settings import Settings
 from training.truth import Truth, Truths
+from training.windows import window_days
 
 HIDDEN_SHARE = 0.2
 MOST_HIDDEN = 300
@@ -79,7 +80,8 @@ def measure_warm_start(
 def warm_model(history: History, settings: Settings) -> WarmModel:
     past = past_of(history)
     lists = settings.similar.lists(past.pairs, past.head).among(past.head, history.items_total)
-    return WarmModel(lists, buyer_share(history, 0.0, settings.horizon_days))
+    horizon = window_days(history, settings.horizon_days)
+    return WarmModel(lists, buyer_share(history, 0.0, horizon))
 
 
 def measured(

@@ -115,11 +115,11 @@ def test_without_timestamps_rows_keep_their_order() -> None:
 
 
 def test_without_timestamps_each_customers_orders_are_spread_alike() -> None:
-    """The last order of each stands at the end, whoever comes first in the file."""
-    rows = [("c", "i", 0.0)] * 4 + [("d", "i", 0.0)] * 2
+    """The last of several stands at the end, whoever comes first in the file; an only one, amid."""
+    rows = [("c", "i", 0.0)] * 4 + [("d", "i", 0.0)] * 2 + [("e", "i", 0.0)]
     bought = from_lines(lines(rows), timed=False).history
 
-    assert bought.days / UNTIMED_DAYS == pytest.approx([0.25, 0.5, 0.75, 1, 0.5, 1])
+    assert bought.days / UNTIMED_DAYS == pytest.approx([0.25, 0.5, 0.75, 1, 0.5, 1, 0.5])
     assert bought.days.max() < bought.now
 
 

@@ -80,6 +80,14 @@ def test_without_timestamps_a_window_is_each_customers_last_orders() -> None:
     assert len(np.unique(later.items[later.customers < 3])) == 2
 
 
+@pytest.mark.parametrize("horizon_days", [1.0, 7.0, 90.0])
+def test_without_timestamps_a_horizon_means_nothing(horizon_days: float) -> None:
+    """There are no days that it could be of."""
+    rows = [(f"c{who}", f"i{order}", 0.0) for who in range(3) for order in range(16)]
+
+    assert window_days(from_lines(lines(rows), timed=False).history, horizon_days) == 28.0
+
+
 def futures() -> list[History]:
     """Return two shops that differ in the last ten days only."""
     known = [line for line in two_tastes() if line[2] < 48]
