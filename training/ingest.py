@@ -161,7 +161,7 @@ def finish(tally: Tally, sensitive: Collection[str]) -> Purchases:
         first=first,
         last=last,
     )
-    return Purchases(netted.purchases.drop("has_quantity"), timed, complete)
+    return Purchases(netted.purchases.drop("has_quantity", "negative_price"), timed, complete)
 
 
 def span(lines: pl.DataFrame) -> tuple[str | None, str | None]:
@@ -178,6 +178,7 @@ def notices(lines: pl.DataFrame, *, has_quantity: bool) -> dict[str, int]:
     )
     counts = lines.select(
         spaced.sum().alias(report.NOTICE_SPACES),
+        pl.col("negative_price").sum().alias(report.NOTICE_NEGATIVE),
         (~pl.col("has_quantity")).sum().alias(report.NOTICE_NO_QUANTITY),
     ).row(0, named=True)
     if not has_quantity:

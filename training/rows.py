@@ -28,6 +28,8 @@ from training.sources import (
 
 # Naive moments are taken as UTC, so those of a shop east of Greenwich may lie ahead by hours.
 AHEAD = timedelta(days=1)
+MOST = {"quantity": 10**9, "price": 10**12}
+LEAST_UNITS = 1e-6
 HIDDEN_ROW = "(a row is not shown)"
 HIDDEN_VALUE = "(a customer's id is not shown)"
 
@@ -90,6 +92,7 @@ def expressions(types: Mapping[str, pl.DataType], now: datetime) -> list[pl.Expr
         quantity_or_one(types).alias("quantity"),
         given_or_false("quantity", types).alias("has_quantity"),
         price_or_null(types).alias("price"),
+        negative_price(types).alias("negative_price"),
         *texts,
         fault.alias("fault"),
         value.alias("fault_value"),
@@ -109,13 +112,22 @@ def faults(types: Mapping[str, pl.DataType], now: datetime) -> tuple[pl.Expr, pl
 def column_faults(name: str, dtype: pl.DataType, now: datetime) -> list[tuple[str, pl.Expr]]:
     given = parsing.given(name, dtype)
     if name != "timestamp":
-        return [("not a number", given & parsing.number(name, dtype).is_null())]
+        number = parsing.number(name, dtype)
+        return [("not a number", given & number.is_null()), *absurd(name, number)]
     at = parsing.moment(name, dtype)
     return [
         ("missing", ~given),
         ("not a date or time", at.is_null()),
         ("in the future", at > now + AHEAD),
     ]
+
+
+def absurd(name: str, number: pl.Expr) -> list[tuple[str, pl.Expr]]:
+    """Sizes that no shop sells in, and that sums of float32 do not survive."""
+    size, most = number.abs(), MOST[name]
+    beyond = (f"beyond {most:,}", size > most)
+    tiny = (f"closer to zero than {LEAST_UNITS:f}", (size > 0) & (size < LEAST_UNITS))
+    return [beyond, tiny] if name == "quantity" else [beyond]
 
 
 def moment_or_null(types: Mapping[str, pl.DataType]) -> pl.Expr:
@@ -139,6 +151,12 @@ def price_or_null(types: Mapping[str, pl.DataType]) -> pl.Expr:
         return pl.lit(None, pl.Float64)
     price = parsing.number("price", types["price"])
     return pl.when(price >= 0).then(price)
+
+
+def negative_price(types: Mapping[str, pl.DataType]) -> pl.Expr:
+    if "price" not in types:
+        return pl.lit(value=False)
+    return (parsing.number("price", types["price"]) < 0).fill_null(value=False)
 
 
 def text_or_null(name: str, types: Mapping[str, pl.DataType]) -> pl.Expr:

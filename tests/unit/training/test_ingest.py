@@ -158,6 +158,10 @@ def test_moments_are_read_in_many_forms_and_kept_in_utc(
         ("c,i,2026-01-02,two,1", "quantity: not a number"),
         ("c,i,2026-01-02,inf,1", "quantity: not a number"),
         ('c,i,2026-01-02,1,"1,50"', "price: not a number"),
+        ("c,i,2026-01-02,1e300,1", "quantity: beyond 1,000,000,000"),
+        ("c,i,2026-01-02,-1000000001,1", "quantity: beyond 1,000,000,000"),
+        ("c,i,2026-01-02,1e-300,1", "quantity: closer to zero than 0.000001"),
+        ("c,i,2026-01-02,1,1e13", "price: beyond 1,000,000,000,000"),
     ],
 )
 def test_a_bad_row_is_counted_by_its_reason(tmp_path: Path, row: str, reason: str) -> None:
@@ -169,6 +173,15 @@ def test_a_bad_row_is_counted_by_its_reason(tmp_path: Path, row: str, reason: st
     assert {name: bad.rows for name, bad in found.bad.items()} == {reason: 1}
     assert found.bad[reason].examples[0].startswith("p.csv row 2: ")
     assert found.rows_used == 1
+
+
+def test_a_price_below_zero_is_noticed_and_not_known(tmp_path: Path) -> None:
+    """A discount is no price; the purchase counts."""
+    path = csv(tmp_path, "customer_id,item_id,price\nc,i,-3\nc,i,0\nc,i,4\n")
+    found = read(path)
+
+    assert found.lines["price"].to_list() == [None, 0.0, 4.0]
+    assert found.report.notices[report.NOTICE_NEGATIVE] == 1
 
 
 def test_no_customer_id_is_shown_in_an_example(tmp_path: Path) -> None:
