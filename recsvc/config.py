@@ -14,6 +14,12 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from recsvc.domain.errors import BadRequest, FieldError
 
 PREFIX = "RECSVC_"
+MAX_PORT = 65535
+
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?"
+)
+_OWN_PORTS = {"http": "80", "https": "443"}
 
 # redis-py lets a URL's options override the client's: a time-out in the URL would undo ours.
 # What it cannot read it leaves out in silence (a database) or meets at the first command.
@@ -68,6 +74,22 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    """Read origins as browsers send them: any other spelling would never match."""
+    origins = tuple(part.strip(" ") for part in text.split(","))
+    if not all(map(_is_origin, origins)):
+        raise ValueError(text)
+    return origins
+
+
+def _is_origin(text: str) -> bool:
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        return False
+    port = match["port"]
+    return port is None or (port != _OWN_PORTS[match["scheme"]] and 0 < int(port) <= MAX_PORT)
 
 
 def _redis_url(text: str) -> str:
@@ -157,6 +179,15 @@ SETTINGS: tuple[Setting, ...] = (
         _whole(0, 86_400),
     ),
     Setting(
+        "RECSVC_CORS_ORIGINS",
+        "cors_origins",
+        None,
+        "origins whose pages may read what a publishable key is answered, separated by commas",
+        "origins as browsers send them, separated by commas: http:// or https://, a host in "
+        "lower case, and a port only where it is not the scheme's own; no path and no *",
+        _origins,
+    ),
+    Setting(
         "RECSVC_LOG_LEVEL",
         "log_level",
         "info",
@@ -181,6 +212,14 @@ SETTINGS: tuple[Setting, ...] = (
         _whole(1, 10_000),
     ),
     Setting(
+        "RECSVC_EVENT_LOG_LENGTH",
+        "event_log_length",
+        "1000000",
+        "events that the log keeps, about, until they are drained; the oldest go first",
+        "a whole number from 1000 to 100000000",
+        _whole(1_000, 100_000_000),
+    ),
+    Setting(
         "RECSVC_INSECURE",
         "insecure",
         "0",
@@ -202,9 +241,11 @@ class Settings:
     metrics_public: bool = False
     threads: int = 64
     public_max_age: int = 0
+    cors_origins: tuple[str, ...] = ()
     log_level: str = "info"
     read_timeout_ms: int = 50
     deadline_ms: int = 200
+    event_log_length: int = 1_000_000
     insecure: bool = False
 
     @classmethod

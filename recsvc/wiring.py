@@ -25,14 +25,21 @@ from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.durability import check_durability, durability_fault, watch_durability
 from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.events import EventStore
 from recsvc.stores.key_ring import KeyRing
+from recsvc.stores.live_counts import CountStore
+from recsvc.stores.profiles import ProfileStore
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
+from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_catalogue import LiveCatalogues
+from recsvc.usecases.live_counts import LiveCounts
+from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
+from recsvc.web.overload import Places
 from recsvc.web.services import Services
 
 MILLISECONDS = 1000
@@ -79,7 +86,9 @@ class Stores:
     connections: Connections
     api_keys: ApiKeyStore
     consents: ConsentStore
+    profiles: ProfileStore
     catalogue: CatalogueStore
+    events: EventStore
 
     def hasher(self, shop: ShopName) -> CustomerHasher:
         return CustomerHasher(self.secret, shop)
@@ -117,7 +126,9 @@ def stores_at(settings: Settings, url: str) -> Stores:
         connections=connections,
         api_keys=ApiKeyStore(connections, secret),
         consents=ConsentStore(connections),
+        profiles=ProfileStore(connections),
         catalogue=CatalogueStore(connections),
+        events=EventStore(connections, secret, settings.event_log_length),
     )
 
 
@@ -166,13 +177,20 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
     catalogues = LiveCatalogues(
         stores.catalogue, utc_now_us, stores.settings.deadline_ms / MILLISECONDS
     )
+    live_counts = LiveCounts(CountStore(stores.connections), utc_now_us)
     preload(key_ring, catalogues, shops)
+    live_counts.preload(shops)
+    shelf.before_swap(catalogues.take)
     return Services(
         settings=stores.settings,
+        places=Places(stores.settings.threads),
         entrance=Entrance(trip, key_ring, stores.api_keys, stores.secret, utc_now),
-        recommender=Recommender(shelf, catalogues),
+        recommender=Recommender(shelf, catalogues, live_counts, utc_now_us),
         catalogue=CatalogueDesk(stores.catalogue),
+        events=EventDesk(stores.events, shelf, catalogues, stores.hasher, utc_now_us),
+        live_counts=live_counts,
         consents=ConsentDesk(stores.consents),
+        profiles=ProfileDesk(stores.profiles, stores.hasher),
         readiness=Readiness(trip, shelf, shops),
     )
 

@@ -88,6 +88,7 @@ def fruit_shop(first: str = "apple") -> Artifact:
         popular=top(3, 2, 1, 0),
         trending=top(2),
         categories={"stone": top(3, 2), "pome": top(0)},
+        intervals=np.array([7, np.nan, 30, 0.5]),
     )
 
 

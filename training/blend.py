@@ -44,8 +44,8 @@ class FittedBlend:
 
 def fit_blend(columns: tuple[Column, ...], samples: list[Sample]) -> FittedBlend:
     chosen = blended(columns)
-    sample = joined(samples)
-    scores = np.asarray(sample.features[:, chosen], dtype=np.float64)
+    sample = joined([each.seeing(chosen) for each in samples])
+    scores = np.asarray(sample.features, dtype=np.float64)
     found = optimize.minimize(
         loss_of(scores, sample),
         np.ones(len(chosen)),

@@ -18,12 +18,21 @@ from training import options
 from training.columns import parse_renames
 from training.errors import TrainingError
 from training.evaluate import EvaluationJob, evaluate
+from training.gate import Objection
 from training.ingest import Request
-from training.printing import print_findings, print_holdout, print_ingest, stderr_console
+from training.printing import (
+    print_findings,
+    print_gate,
+    print_holdout,
+    print_ingest,
+    stderr_console,
+)
 from training.progress import Progress
 from training.run import Job, run
 from training.settings import Settings
-from training.shop import open_shop
+from training.shop import TUNING, open_shop
+from training.tuning.budget import Minutes
+from training.tuning.tuner import Tuner
 
 EXIT_UNREADABLE = 2
 
@@ -78,7 +87,21 @@ Shop = Annotated[str, typer.Option(help="The shop to train for.")]
 MaxBad = Annotated[str, typer.Option(help="Stop when more rows are bad than this.")]
 Horizon = Annotated[str, typer.Option(help="How long a window is, and the automatic holdout.")]
 Windows = Annotated[int, typer.Option(min=1, max=12, help="How many past windows are judged on.")]
+Tune = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MINUTES",
+        help="Search for better settings of the rankers on past windows, for so long.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**31, help="Seed of everything random.")]
+Accepted = Annotated[
+    list[Objection] | None,
+    typer.Option(
+        "--accept",
+        help="Publish in spite of this objection, as often as needed; a refusal names its own.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
 
 
@@ -93,7 +116,9 @@ def run_command(
     max_bad: MaxBad = "1%",
     horizon: Horizon = "28d",
     windows: Windows = 3,
+    tune: Tune = None,
     seed: Seed = 0,
+    accept: Accepted = None,
     as_json: AsJson = False,
 ) -> None:
     """Read purchases, judge on the last of them, fit on all of them, and publish the model."""
@@ -108,9 +133,12 @@ def run_command(
             catalogue=options.catalogue(items, opened),
             settings=settings,
             destination=opened.destination(),
+            tuner=tuner(tune, opened.tuning_folder()),
+            accepted=frozenset(accept or ()),
         )
         done = run(job, progress, lambda report: print_ingest(console, report))
     print_findings(console, done.settled.trained.findings)
+    print_gate(console, done.published)
     if as_json:
         typer.echo(msgspec.json.encode(done.as_report(shop)).decode())
     else:
@@ -133,6 +161,7 @@ def evaluate_command(
     max_bad: MaxBad = "1%",
     horizon: Horizon = "28d",
     windows: Windows = 3,
+    tune: Tune = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -150,6 +179,7 @@ def evaluate_command(
             catalogue=options.catalogue(items, opened),
             settings=Settings(seed, options.days(horizon), judged_windows=windows),
             out=out,
+            tuner=tuner(tune, out / TUNING),
         )
         findings = evaluate(job, progress, lambda report: print_ingest(console, report))
     print_findings(console, findings)
@@ -164,6 +194,10 @@ def asked(purchases: str, renames: list[str] | None, max_bad: str) -> Request:
         max_bad=options.share(max_bad),
         now=datetime.now(UTC),
     )
+
+
+def tuner(minutes: str | None, folder: Path) -> Tuner | None:
+    return None if minutes is None else Tuner(folder, Minutes(options.minutes(minutes)))
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def read_table(file: Path) -> Iterator[Word]:
 def whole_rows(file: Path, names: list[str]) -> pl.LazyFrame:
     """Read a CSV line by line: a row that is none may have been somebody's withdrawal."""
     try:
-        read = read_csv_rows(file, separator_of(file), names, {name: name for name in COLUMNS})
+        read = read_csv_rows(file, separator_of(file), names, COLUMNS)
     except (OSError, EOFError, zlib.error) as fault:
         raise unreadable(file, fault) from fault
     for row, reason in read.faults.items():

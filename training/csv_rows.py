@@ -6,7 +6,7 @@ for one whose fields stand elsewhere.
 """
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from training.sources import open_bytes
 CHUNK_ROWS = 200_000
 MOST_LINES = 50  # of one quoted text; a quote that is not closed until then is a stray one
 
+ROW = "recsvc row number"  # beside columns that have the shop's names
 NEVER = "\x1e"  # a separator that stands in no line, so that a line is one field
 TOO_MANY_FIELDS = "row: more fields than the header has"
 STRAY_QUOTE = "row: a quote out of place"
@@ -34,7 +35,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class CsvRows:
-    """`good` has the wanted columns as text and `row`; `faults` says why a row is not in it."""
+    """`good` has the wanted columns as text and ROW; `faults` says why a row is not in it."""
 
     good: pl.DataFrame
     faults: Mapping[int, str]
@@ -70,11 +71,11 @@ def plain_lines(file: Path, separator: str, width: int) -> int | None:
 
 
 def read_csv_rows(
-    file: Path, separator: str, names: Sequence[str], wanted: Mapping[str, str]
+    file: Path, separator: str, names: Sequence[str], wanted: Collection[str]
 ) -> CsvRows:
-    """Read the columns `wanted` (ours → the file's), of all the `names` in its header."""
-    places = {ours: names.index(theirs) for ours, theirs in wanted.items()}
-    schema = {"row": pl.UInt32, **dict.fromkeys(places, pl.String)}
+    """Read the columns `wanted`, of all the `names` in the header."""
+    places = {name: names.index(name) for name in names if name in wanted}
+    schema = {ROW: pl.UInt32, **dict.fromkeys(places, pl.String)}
     faults: dict[int, str] = {}
     parts = [pl.DataFrame(schema=schema)]
     with open_bytes(file) as stream:
@@ -83,8 +84,8 @@ def read_csv_rows(
         while chunk := list(islice(numbered, CHUNK_ROWS)):
             faults |= {row: found.fault for row, found in chunk if found.fault}
             good = [(row, found.fields) for row, found in chunk if not found.fault]
-            columns = {ours: [fields[at] for _, fields in good] for ours, at in places.items()}
-            parts.append(pl.DataFrame({"row": [row for row, _ in good], **columns}, schema=schema))
+            columns = {name: [fields[at] for _, fields in good] for name, at in places.items()}
+            parts.append(pl.DataFrame({ROW: [row for row, _ in good], **columns}, schema=schema))
     return CsvRows(pl.concat(parts), faults)
 
 

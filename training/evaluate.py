@@ -4,7 +4,7 @@ Nothing is learned from the holdout, not even its span: learning takes the purch
 the names of the holdout's customers, and only then is what they bought looked at.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from training.report import IngestReport
 from training.report_page.page import render
 from training.settings import Settings
 from training.truth import Truths
+from training.tuning.tuner import Tuner, search
 from training.warm_start import measure_warm_start
 
 
@@ -44,6 +45,7 @@ class EvaluationJob:
     catalogue: Catalogue
     settings: Settings
     out: Path
+    tuner: Tuner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +53,22 @@ class Evaluated:
     split: Split
     rankings: Rankings
     findings: Findings
+    settings: Settings  # with what a search found
 
 
 def evaluate(
     job: EvaluationJob, progress: Progress, told: Callable[[IngestReport], None]
 ) -> Findings:
     """Write metrics.json, predictions.parquet and report.html."""
-    split = read_split(job, progress, told)
-    evaluated = judge(split, job.settings, progress)
-    write(evaluated, job.settings, job.out)
+    reports: list[IngestReport] = []
+
+    def heard(report: IngestReport) -> None:
+        reports.append(report)
+        told(report)
+
+    split = read_split(job, progress, heard)
+    evaluated = judge(split, job.settings, progress, job.tuner)
+    write(evaluated, reports, job.out)
     return evaluated.findings
 
 
@@ -90,10 +99,14 @@ def automatic(interactions: Interactions, horizon_days: float) -> Split:
     return split
 
 
-def judge(split: Split, settings: Settings, progress: Progress) -> Evaluated:
+def judge(
+    split: Split, settings: Settings, progress: Progress, tuner: Tuner | None = None
+) -> Evaluated:
     # One BLAS thread: with more, the last bits depend on how many there are.
     with threadpool_limits(1, "blas"):
         learning, holdout = split.learning, split.holdout
+        tuned = search(tuner, learning.history, settings, progress)
+        settings = tuned.settings
         knowledge = learn(learning.history, settings, progress)
         rankings = rank_customers(knowledge, holdout.known_customers, progress)
         with progress.step("Judging on the holdout", 2) as advance:
@@ -107,7 +120,8 @@ def judge(split: Split, settings: Settings, progress: Progress) -> Evaluated:
                 known=published_ndcg(rankings, truths, settings.seed),
             )
         findings = findings_of(learning, knowledge, settings)
-        return Evaluated(split, rankings, replace(findings, holdout=found, warm_start=warm))
+        findings = replace(findings, holdout=found, warm_start=warm, tuning=tuned.tuning)
+        return Evaluated(split, rankings, findings, settings)
 
 
 def published_ndcg(
@@ -124,8 +138,9 @@ def published_ndcg(
     return found
 
 
-def write(evaluated: Evaluated, settings: Settings, out: Path) -> None:
-    page = render(evaluated.findings, parameters=settings.as_parameters())
+def write(evaluated: Evaluated, reports: Sequence[IngestReport], out: Path) -> None:
+    parameters = evaluated.settings.as_parameters()
+    page = render(evaluated.findings, read=reports, parameters=parameters)
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_bytes(evaluated.findings.as_bytes())
     predictions(evaluated.split, evaluated.rankings).write_parquet(out / "predictions.parquet")

@@ -4,7 +4,7 @@ Touches no data and computes nothing. `as_json` gives the shape in which it is w
 below is an object with its fields' names, a tuple is a list, and what has no value is null. Means
 are over customers with something to find; `error` is the standard error of the mean, and every
 difference is of the same customers (paired). No id of a customer stands in it, and nothing that
-depends on the clock: equal rows give equal findings.
+depends on the clock but a search for settings, which ends by it: equal rows give equal findings.
 
 Findings
 ├── data          DataSummary: what was learned from
@@ -16,7 +16,8 @@ Findings
 ├── switched_off  what could not be done, and why, in words
 ├── reasons       by slate: how many listed items have each reason (`run` only)
 ├── warm_start    customers hidden at training whose purchases are given at serving
-└── holdout       `evaluate` only: purchases that nothing was learned from
+├── holdout       `evaluate` only: purchases that nothing was learned from
+└── tuning        what a search for settings found; left out where there was none
 """
 
 from collections.abc import Mapping
@@ -62,7 +63,7 @@ class Mean:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean with its 95 % bootstrap interval."""
+    """A mean with its 95 % interval: bootstrap, or normal where customers are many."""
 
     mean: float
     error: float
@@ -231,6 +232,30 @@ class ReasonCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchedSlate:
+    """`changed`: other settings than the defaults are trained with.
+
+    `gain` is NDCG@10 of the best trial's settings minus that of the defaults, pooled over the past
+    windows, for customers and seeds that the search has not seen; null where no trial was better.
+    """
+
+    trials: int
+    changed: bool
+    gain: Mean | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """`minutes` are those of all trials on these purchases, in this run and earlier ones.
+
+    A slate without enough history to search by is not among `slates`.
+    """
+
+    minutes: float
+    slates: Mapping[str, SearchedSlate]
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     judged: bool
     reason: str  # why it could not be judged, or that it was
@@ -241,10 +266,13 @@ class Findings:
     reasons: Mapping[str, ReasonCounts] = field(default_factory=dict)
     warm_start: tuple[WarmStart, ...] = ()
     holdout: Holdout | None = None
+    tuning: Tuning | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return what is written to metrics.json and, under `metrics`, to the manifest."""
         plain: dict[str, Any] = rounded(msgspec.to_builtins(self))
+        if self.tuning is None:
+            del plain["tuning"]
         return plain
 
     def as_bytes(self) -> bytes:

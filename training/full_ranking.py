@@ -15,7 +15,7 @@ from training.ranking import best
 from training.recommenders.personal_frequency import OwnScores
 from training.recommenders.protocol import Fitted
 
-TIE_WEIGHT = np.float32(1e-6)
+TIE_WEIGHT = 1e-6
 
 
 def rank_simple(line_up: LineUp, customers: Rows, k: int) -> dict[CustomerSlate, dict[str, Lists]]:
@@ -25,13 +25,14 @@ def rank_simple(line_up: LineUp, customers: Rows, k: int) -> dict[CustomerSlate,
     """
     pairs = line_up.past.pairs
     ranked: dict[CustomerSlate, dict[str, Lists]] = {slate: {} for slate in CustomerSlate}
+    popularity = popularity_of(line_up)
     popular = unseen_popular(line_up, customers, k)
     for name in SIMPLE:
         slates = [slate for slate in CustomerSlate if name in competing(slate)]
         if SIMPLE[name].family is Family.PERSONAL:
             own = line_up.personal[name]
             for slate in slates:
-                ranked[slate][name] = rank_own(pairs, own, customers, popular, slate, k)
+                ranked[slate][name] = rank_own(pairs, own, popularity, customers, popular, slate, k)
         else:
             by_slate = rank_catalogue(line_up, line_up.proposers[name], customers, slates, k)
             for slate, lists in by_slate.items():
@@ -43,7 +44,7 @@ def rank_catalogue(
     line_up: LineUp, model: Fitted, customers: Rows, slates: list[CustomerSlate], k: int
 ) -> Mapping[CustomerSlate, Lists]:
     scores = normalised(model.score(customers))
-    scores += TIE_WEIGHT * popularity_of(line_up)[model.items]
+    scores += np.float32(TIE_WEIGHT) * popularity_of(line_up)[model.items]
     own = line_up.past.pairs.owned(customers)[:, model.items]
     ranked = {}
     for slate in slates:
@@ -79,14 +80,20 @@ def unseen_popular(line_up: LineUp, customers: Rows, k: int) -> tuple[Rows, Rows
 def rank_own(
     pairs: Pairs,
     model: OwnScores,
+    popularity: Floats,
     customers: Rows,
     popular: tuple[Rows, Rows, Floats],
     slate: CustomerSlate,
     k: int,
 ) -> Lists:
-    """Rank a customer's own items, then what is popular."""
+    """Rank a customer's own items, then what is popular.
+
+    Most counts are one where visits are rare, so ties matter: popularity breaks them, in double
+    precision, for in single it would be rounded away.
+    """
     places = pairs.places_of(customers)
-    owners, items, scores = pairs.customers[places], pairs.items[places], model.own.data[places]
+    owners, items = pairs.customers[places], pairs.items[places]
+    scores = model.own.data[places].astype(np.float64) + TIE_WEIGHT * popularity[items]
     if slate is CustomerSlate.FOR_YOU:
         owners = np.concatenate([owners, popular[0]])
         items = np.concatenate([items, popular[1]])

@@ -53,7 +53,17 @@ class History:
 
     def without(self, customers: Rows) -> "History":
         """Leave some customers out; rows stay what they are."""
-        return self.only(~np.isin(self.customers, customers), now=self.now)
+        kept = np.ones(self.customers_total, dtype=bool)
+        kept[customers] = False
+        return self.of(kept)
+
+    def of(self, customers: Flags) -> "History":
+        """Keep some customers, marked by row, and what they took back."""
+        kept, back = self.only(customers[self.customers], now=self.now), self.taken_back
+        if back is None:
+            return kept
+        theirs = customers[back.lines.customers]
+        return apart(kept, back.lines.only(theirs, now=self.now), back.returned[theirs])
 
     def only(self, kept: Flags | Rows, *, now: float) -> "History":
         """Keep some lines and nothing of what was returned."""

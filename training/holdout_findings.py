@@ -39,7 +39,7 @@ class Bench:
     truth: Truth
     customers: Rows
     rows: Rows  # of the customers in the rankings
-    weights: NDArray[np.float32]
+    weights: NDArray[np.float32] | None
 
     def hits(self, ranked: Rows) -> NDArray[np.bool_]:
         return metrics.hits_of(self.truth, self.customers, ranked[self.rows])

@@ -15,7 +15,7 @@ from training.history import Rows
 from training.learn import Knowledge
 from training.parallel import each
 from training.progress import Progress
-from training.published import Lists, rank_pool
+from training.published import Lists, rank_slates
 
 RANKS = max(CUTOFFS)
 
@@ -48,7 +48,7 @@ def rank_block(knowledge: Knowledge, customers: Rows) -> Rankings:
     pool = pool_candidates(line_up, customers, knowledge.scene.size)
     return Rankings(
         customers,
-        {slate: rank_pool(knowledge, pool, slate, customers, RANKS) for slate in CustomerSlate},
+        rank_slates(knowledge, pool, customers, RANKS),
         rank_simple(line_up, customers, RANKS),
         pool.customers * line_up.past.pairs.items_total + pool.items,
     )

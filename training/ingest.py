@@ -69,6 +69,7 @@ class Tally:
         self.files_with: Counter[str] = Counter()
         self.rows_read = 0
         self.rows_without_consent = 0
+        self.left_out: Counter[str] = Counter()
         self.without_consent: set[str] = set()
         self.bad: dict[str, Bad] = {}
         self.ignored: dict[str, None] = {}
@@ -77,7 +78,8 @@ class Tally:
         self.files += 1
         self.files_with.update(read.columns.source.keys())
         self.ignored.update(dict.fromkeys(read.columns.ignored))
-        self.rows_read += read.rows.height
+        self.rows_read += read.rows.height + sum(read.left_out.values())
+        self.left_out.update(read.left_out)
         rows = self.permitted_rows(read.rows, permission)
         is_bad = pl.col("fault").is_not_null()
         self.count_bad(file, rows.filter(is_bad))
@@ -101,7 +103,7 @@ class Tally:
             self.bad[str(reason)] = self.bad.get(str(reason), Bad(0)).plus(bad)
 
     def report(self) -> IngestReport:
-        left_out = {report.NO_CONSENT: self.rows_without_consent}
+        left_out = {**self.left_out, report.NO_CONSENT: self.rows_without_consent}
         missing = [name for name in SWITCHED_OFF if not self.files_with[name]]
         return IngestReport(
             files=self.files,

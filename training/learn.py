@@ -6,8 +6,10 @@ are judged on it, and then a sample of its rows joins what newer windows learn f
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from recsvc.domain.slates import CustomerSlate
 from training.blend import BLEND, fit_blend
@@ -24,7 +26,7 @@ from training.scene import Scene, scene_at
 from training.selection import choose
 from training.settings import LEARNING_WINDOWS, Settings
 from training.walk import Samples, Walk, Walked
-from training.windows import rolling_windows, window_days
+from training.windows import Itinerary, itinerary, some_customers
 
 LEAST_REPEATED = 0.02  # of lines; below, nothing is bought twice here
 
@@ -56,23 +58,31 @@ class Knowledge:
 
 
 def learn(history: History, settings: Settings, progress: Progress) -> Knowledge:
-    horizon = window_days(history, settings.horizon_days)
-    windows = rolling_windows(history, horizon, settings.judged_windows + settings.older_windows)
-    judged = min(settings.judged_windows, max(len(windows) - 1, 1))
+    plan = itinerary(
+        history, settings.horizon_days, settings.judged_windows, settings.older_windows
+    )
+    horizon = plan.horizon_days
     repeat_share = share_of_repeats(history)
     slates = ranked_slates(repeat_share)
-    samples: Samples = {slate: deque(maxlen=LEARNING_WINDOWS[slate]) for slate in slates}
+    samples = no_samples(slates)
     walked: list[Walked] = []
-    with progress.step("Judging on past windows", len(windows) + 1) as advance:
-        for place, window in reversed(list(enumerate(windows))):
-            walk = Walk(history, window, place, horizon, settings, samples)
-            walked.insert(0, walk.through(judge=place < judged))
+    compared = customers_compared(history, plan, settings)
+    with progress.step("Judging on past windows", len(plan.windows) + 1) as advance:
+        for place, window in plan.oldest_first():
+            walk = Walk(compared, window, place, horizon, settings, samples)
+            walked.insert(0, walk.through(judge=place < plan.judged))
             advance()
         scene = scene_at(history, horizon, settings.seed, settings.size)
         choices = choices_of(walked, slates)
         models = fit_winners(choices, scene, samples, settings)
         advance()
     return published(scene, choices, models, tuple(walked), repeat_share)
+
+
+def customers_compared(history: History, plan: Itinerary, settings: Settings) -> History:
+    """Return the history of the customers whom past windows are walked through with."""
+    rng = np.random.default_rng([settings.seed, len(plan.windows)])
+    return some_customers(history, settings.lines_compared, rng)
 
 
 def share_of_repeats(history: History) -> float:
@@ -83,6 +93,11 @@ def share_of_repeats(history: History) -> float:
 def ranked_slates(repeat_share: float) -> list[CustomerSlate]:
     """Return the slates that need a model of their own."""
     return [CustomerSlate.DISCOVER] if repeat_share < LEAST_REPEATED else list(CustomerSlate)
+
+
+def no_samples(slates: Iterable[CustomerSlate]) -> Samples:
+    """Return where the samples of past windows go; old ones make room for new ones."""
+    return {slate: deque(maxlen=LEARNING_WINDOWS[slate]) for slate in slates}
 
 
 def choices_of(walked: list[Walked], slates: list[CustomerSlate]) -> dict[CustomerSlate, Choice]:
@@ -141,5 +156,5 @@ def fit_winner(
     seeds = tuple(settings.seed + extra for extra in range(settings.final_seeds))
     for variant in VARIANTS[slate]:
         if variant.model.name == winner:
-            return fit_ranker(variant, columns, newest, settings.boosting, seeds)
+            return fit_ranker(variant, columns, newest, settings.boosting_of(slate, variant), seeds)
     return None

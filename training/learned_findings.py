@@ -136,6 +136,11 @@ def switched_off(
         )
     if judged < settings.judged_windows:
         off["windows"] = f"{judged} of {settings.judged_windows} windows judged: short history"
+    if len(history.customers) > settings.lines_compared:
+        off["all customers"] = (
+            f"models were compared on customers drawn by chance, about {settings.lines_compared:,} "
+            f"of {len(history.customers):,} lines; what is published is fitted on all"
+        )
     shortened = window_days(history, settings.horizon_days)
     if history.timed and shortened < settings.horizon_days:
         off["horizon"] = f"windows of {shortened:.3g} days: a quarter of the history"

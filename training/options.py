@@ -1,7 +1,6 @@
 """What the words on the command line mean."""
 
 import re
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from training.shop import TrainingShop
 
 SERVICE = "service"
 ASSUME_GRANTED = "assume-granted"
+
+MOST_MINUTES = 7 * 24 * 60  # of a search: a week
 
 UNITS_IN_DAYS = {"d": 1.0, "w": 7.0, "": 1.0}
 
@@ -52,8 +53,17 @@ def days(text: str) -> float:
     return float(found[1]) * UNITS_IN_DAYS[found[2]]
 
 
-def as_number(text: str, otherwise: str, read: Callable[[str], float] = float) -> float:
+def minutes(text: str) -> float:
+    """Read `15` or `0.5`."""
+    otherwise = f"--tune {text!r}: write minutes above 0 and at most {MOST_MINUTES}, as 15 or 0.5"
+    value = as_number(text, otherwise)
+    if not 0 < value <= MOST_MINUTES:  # nor is it NaN
+        raise InputUnreadable(otherwise, code="bad_option")
+    return value
+
+
+def as_number(text: str, otherwise: str) -> float:
     try:
-        return read(text)
+        return float(text)
     except ValueError as fault:
         raise InputUnreadable(otherwise, code="bad_option") from fault

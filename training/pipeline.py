@@ -15,6 +15,7 @@ from training.findings import Findings, WarmStart
 from training.history import Floats, History, Rows, decay
 from training.ingest import Purchases
 from training.interactions import Interactions, from_lines
+from training.intervals import median_intervals
 from training.item_lists import neighbour_list, popular, popular_by_category, trending
 from training.learn import Knowledge, learn
 from training.learned_findings import findings_of
@@ -24,6 +25,7 @@ from training.reasons import Grounds, category_tops
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.settings import Settings
 from training.slates import Slates, fill_slates, reordered
+from training.tuning.tuner import Tuner, search
 from training.warm_start import measure_warm_start
 
 POPULAR_HALF_LIFE_DAYS = 60.0
@@ -35,6 +37,7 @@ class Trained:
     findings: Findings
     customers: int
     items: int
+    settings: Settings  # with what a search found
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class ItemSide:
     together: NeighbourLists
     popular: TopList
     trending: TopList
+    intervals: Floats | None
 
 
 def train(
@@ -53,6 +57,7 @@ def train(
     hasher: CustomerHasher,
     settings: Settings,
     progress: Progress,
+    tuner: Tuner | None = None,
 ) -> Trained:
     """Judge on past windows, fit the winners on everything, rank for every customer.
 
@@ -61,6 +66,8 @@ def train(
     interactions = sorted_purchases(purchases, catalogue, progress)
     # One BLAS thread: with more, the last bits depend on how many there are.
     with threadpool_limits(1, "blas"):
+        tuned = search(tuner, interactions.history, settings, progress)
+        settings = tuned.settings
         knowledge = learn(interactions.history, settings, progress)
         items = fit_item_side(interactions, knowledge, settings, progress)
         slates = fill_slates(knowledge, grounds_of(interactions, items), progress)
@@ -68,9 +75,11 @@ def train(
             findings_of(interactions, knowledge, settings),
             reasons=slates.reasons,
             warm_start=warm_start(interactions, knowledge, settings),
+            tuning=tuned.tuning,
         )
     artifact = build(interactions, items, slates, hasher)
-    return Trained(artifact, findings, len(artifact.customer_keys), len(artifact.item_ids))
+    sizes = len(artifact.customer_keys), len(artifact.item_ids)
+    return Trained(artifact, findings, *sizes, settings)
 
 
 def sorted_purchases(
@@ -104,6 +113,7 @@ def fit_item_side(
             together,
             popular(recent_orders(history)),
             trending(settings.trending.fit(knowledge.scene.line_up.past).values),
+            median_intervals(history, pairs),
         )
 
 
@@ -150,4 +160,5 @@ def build(
         popular=items.popular,
         trending=items.trending,
         categories=popular_by_category(interactions, items.popular),
+        intervals=items.intervals,
     )

@@ -5,7 +5,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.findings import MAIN_METRIC, Findings, SlateFindings
+from training.publish import Published
 from training.report import IngestReport
+from training.report_page.words import tuning_sentence
 
 WIDE = 120  # what is not a terminal has no width, and nothing may be cut off in it
 
@@ -37,7 +39,7 @@ def print_ingest(console: Console, report: IngestReport) -> None:
 
 
 def print_findings(console: Console, findings: Findings) -> None:
-    """Show who competed for each slate and who is published."""
+    """Show who competed for each slate and who is chosen."""
     for what, why in findings.switched_off.items():
         console.print(escape(f"Switched off ({what}): {why}."))
     if not findings.judged:
@@ -45,15 +47,23 @@ def print_findings(console: Console, findings: Findings) -> None:
     for slate, found in findings.slates.items():
         if found.models:
             console.print(windows_table(slate, found))
+    if findings.tuning is not None:
+        console.print(escape(tuning_sentence(findings)), soft_wrap=True)
+
+
+def print_gate(console: Console, published: Published) -> None:
+    """Say what was not compared with the model in use, and what was accepted."""
+    if published.gate["not_compared"] is not None:
+        console.print(escape(f"Not compared: {published.gate['not_compared']}."))
+    for objection, words in published.gate["accepted"].items():
+        console.print(escape(f"Published in spite of {objection}: {words}."))
 
 
 def windows_table(slate: str, found: SlateFindings) -> Table:
     """NDCG@10 of every model on the past windows, the newest first."""
     windows = [f"window {place + 1}" for place in range(len(found.models[0].windows))]
-    title = f"{slate}: {MAIN_METRIC} on past windows (* is published: {found.choice.reason})"
-    table = Table(
-        "model", *windows, "− published", "±", title=title, title_justify="left", box=None
-    )
+    title = f"{slate}: {MAIN_METRIC} on past windows (* is chosen: {found.choice.reason})"
+    table = Table("model", *windows, "− chosen", "±", title=title, title_justify="left", box=None)
     for row in found.models:
         mark = "*" if row.model.name == found.choice.winner else " "
         means = [figure(window.mean if window else None) for window in row.windows]
@@ -64,14 +74,14 @@ def windows_table(slate: str, found: SlateFindings) -> Table:
 
 
 def print_holdout(console: Console, findings: Findings) -> None:
-    """Show what the holdout said of the published model and every simple one."""
+    """Show what the holdout said of the chosen model and every simple one."""
     if findings.holdout is None:
         return
     for slate, found in findings.holdout.slates.items():
         winner = findings.slates[slate].choice.winner
-        title = f"{slate}: {found.customers} customers of the holdout (* is published)"
+        title = f"{slate}: {found.customers} customers of the holdout (* is chosen)"
         names = ("ndcg@10", "recall@10", "hit_rate@10", "mrr@10")
-        columns = ("model", *names, "− published", "±")
+        columns = ("model", *names, "− chosen", "±")
         table = Table(*columns, title=title, title_justify="left", box=None)
         for row in found.models:
             versus = row.versus_winner

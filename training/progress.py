@@ -42,5 +42,13 @@ class Progress:
         yield lambda: self._bars.advance(task)
         self._bars.update(task, completed=total)
 
+    @contextmanager
+    def search(self, title: str, total: float) -> Iterator[Callable[[float, str], None]]:
+        """Show a bar of what is used of `total`; hand out what sets it, with a new title."""
+        task = self._bars.add_task(title, total=total)
+        yield lambda used, title: self._bars.update(
+            task, completed=min(used, total), description=title
+        )
+
 
 SILENT = Progress(quiet=True)

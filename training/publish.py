@@ -1,20 +1,22 @@
 """A finished training becomes the version in use, with a manifest that says where it is from."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from recsvc.domain.errors import RecsvcError
 from recsvc.domain.identity import CustomerHasher
 from recsvc.model.format import MANIFEST_FILE
-from recsvc.model.manifest import decode
+from recsvc.model.manifest import Manifest, decode
 from recsvc.model.versions import Versions
 from recsvc.model.writer import ManifestFacts, publish
 from training.catalogue import Catalogue
-from training.gate import refuse_unjudged
-from training.settings import Settings
+from training.gate import Candidate, Objection, Verdict, judge
 from training.settle import Settled
+from training.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,40 +30,71 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Published:
+    """`gate` is what the manifest keeps of the comparison with the parent."""
+
     version: str
     parent: str | None
+    gate: dict[str, Any]
 
 
 def publish_settled(
     settled: Settled,
     catalogue: Catalogue,
-    settings: Settings,
     destination: Destination,
+    accepted: Collection[Objection],
     now: datetime,
 ) -> Published:
     """Publish; raise NotPublishable when the model in use must stay."""
     versions = destination.versions
-    parent = versions.current()
-    metrics = settled.trained.findings.as_json()
-    refuse_unjudged(metrics, previous_metrics(versions, parent))
+    parent, unread = in_use(versions)
+    verdict = Verdict(not_compared=unread) if unread else compared(settled, versions, parent)
+    verdict.refuse(accepted)
+    trained = settled.trained
+    gate = verdict.as_json(accepted)
     facts = ManifestFacts(
         fingerprint=destination.fingerprint,
-        seed=settings.seed,
-        parameters=settings.as_parameters(),
-        metrics=metrics,
-        data=origin(settled, catalogue, parent),
+        seed=trained.settings.seed,
+        parameters=trained.settings.as_parameters(),
+        metrics=trained.findings.as_json(),
+        data={**origin(settled, catalogue, parent), "gate": gate},
     )
-    return Published(publish(versions, settled.trained.artifact, facts, now=now), parent)
+    version = publish(versions, trained.artifact, facts, now=now)
+    return Published(version, parent, gate)
 
 
-def previous_metrics(versions: Versions, version: str | None) -> Mapping[str, Any] | None:
-    """Return what the version in use says of itself; None when it cannot be read."""
-    if version is None:
-        return None
+def in_use(versions: Versions) -> tuple[str | None, str | None]:
+    """Return the version in use, and why it cannot be told."""
     try:
-        return decode((versions.folder(version) / MANIFEST_FILE).read_bytes()).metrics
-    except (RecsvcError, OSError):
-        return None
+        return versions.current(), None
+    except RecsvcError as error:
+        return None, f"the version in use is not known: {error}"
+
+
+def compared(settled: Settled, versions: Versions, parent: str | None) -> Verdict:
+    """Compare with the version in use; one that cannot be read keeps no other from its place."""
+    if parent is None:
+        return Verdict()
+    try:
+        manifest = decode((versions.folder(parent) / MANIFEST_FILE).read_bytes())
+        used = candidate_of(manifest)
+    except (RecsvcError, OSError, msgspec.ValidationError) as error:
+        return Verdict(not_compared=f"{parent} cannot be read: {error}")
+    return judge(candidate(settled), used)
+
+
+def candidate(settled: Settled) -> Candidate:
+    """Whoever withdrew during the last training counts no more: their lists are gone."""
+    standing = msgspec.convert(settled.trained.findings.as_json(), Standing)
+    customers = standing.data.customers - settled.withdrawn_meanwhile
+    size = msgspec.structs.replace(standing.data, customers=customers)
+    without = settled.purchases.report.customers_without_consent + settled.withdrawn_meanwhile
+    return Candidate(msgspec.structs.replace(standing, data=size), without)
+
+
+def candidate_of(manifest: Manifest) -> Candidate:
+    standing = msgspec.convert(manifest.metrics, Standing)
+    without = manifest.data.get("purchases", {}).get("customers_without_consent", 0)
+    return Candidate(standing, msgspec.convert(without, int))
 
 
 def origin(settled: Settled, catalogue: Catalogue, parent: str | None) -> dict[str, Any]:

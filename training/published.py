@@ -26,6 +26,17 @@ class Lists:
         return np.asarray(self.items != NOTHING)
 
 
+def rank_slates(
+    knowledge: Knowledge, pool: Pool, customers: Rows, k: int
+) -> dict[CustomerSlate, Lists]:
+    """Rank a pool for every slate. Where one slate ranks as another does, it is ranked once."""
+    ranked: dict[CustomerSlate, Lists] = {}
+    for slate, source in sorted(knowledge.rows_of.items(), key=lambda pair: pair[0] != pair[1]):
+        same = ranked.get(source)
+        ranked[slate] = rank_pool(knowledge, pool, slate, customers, k) if same is None else same
+    return ranked
+
+
 def rank_pool(
     knowledge: Knowledge, pool: Pool, slate: CustomerSlate, customers: Rows, k: int
 ) -> Lists:

@@ -5,6 +5,7 @@ those weeks by heart; the variants without them, or with scores only, are safer 
 """
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import lightgbm as lgb
@@ -16,9 +17,10 @@ from training.features.facts import Column
 from training.findings import Family, Importance, Model
 from training.history import Floats, Rows
 from training.parallel import each
-from training.samples import Sample, joined
+from training.samples import Sample
 
 THREADS = 1  # see `parallel`
+BINNING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ VARIANTS = {
     CustomerSlate.BUY_AGAIN: (FULL,),
 }
 
+TUNED = FULL  # what settings are searched for: it ranks every slate, and sees everything
+
 DIRECTIONS = {"score": 1, "popular": 1, "rank": -1, "popular_rank": -1}
 
 
@@ -68,6 +72,7 @@ class Boosting:
     learning_rate: float = 0.1
     feature_fraction: float = 0.3
     truncation: int = 20  # ranks that are worth getting right
+    l2: float = 5.0
 
     def parameters(self, seed: int) -> dict[str, Any]:
         return {
@@ -81,7 +86,7 @@ class Boosting:
             "bagging_by_query": True,
             "min_data_in_leaf": 50,
             "max_bin": 63,
-            "lambda_l2": 5.0,
+            "lambda_l2": self.l2,
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,
@@ -121,14 +126,26 @@ def fit_ranker(
 ) -> FittedRanker:
     """Learn from all windows' samples together; a customer in a window is one query."""
     sees = variant.sees(columns)
-    sample = joined(samples)
     parameters = boosting.parameters(seeds[0])
     if variant.monotone:
         parameters["monotone_constraints"] = [DIRECTIONS.get(columns[at][0], 0) for at in sees]
-    data = lgb.Dataset(
-        sample.features[:, sees], sample.labels, group=sample.groups, params=parameters
-    ).construct()
+    data = binned(samples, sees, parameters)
     boosters = each(
         lambda seed: lgb.train({**parameters, "seed": seed}, data, boosting.rounds), seeds
     )
     return FittedRanker(variant, sees, tuple(boosters))
+
+
+def binned(samples: list[Sample], sees: Rows, parameters: dict[str, Any]) -> lgb.Dataset:
+    """Join samples as LightGBM keeps them, a byte a value: the numbers are let go of on return.
+
+    One at a time: on the way each value stands there several times, as double too, which is the
+    most memory that a training takes.
+    """
+    with BINNING:
+        return lgb.Dataset(
+            np.concatenate([sample.features[:, sees] for sample in samples]),
+            np.concatenate([sample.labels for sample in samples]),
+            group=np.concatenate([sample.groups for sample in samples]),
+            params=parameters,
+        ).construct()

@@ -6,7 +6,7 @@ in the file), fault and fault_value (null when the row is good).
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +14,8 @@ import polars as pl
 
 from training import parsing
 from training.columns import ColumnMap, map_columns
-from training.csv_rows import plain_lines, read_csv_rows
+from training.csv_rows import ROW, plain_lines, read_csv_rows
+from training.drained import MARKS, is_event_log, purchases_of
 from training.errors import InputUnreadable
 from training.sources import (
     collect,
@@ -36,49 +37,60 @@ HIDDEN_VALUE = "(a customer's id is not shown)"
 
 @dataclass(frozen=True, slots=True)
 class FileRows:
+    """`left_out`: rows that are no purchases of anybody, by reason; they are not in `rows`."""
+
     columns: ColumnMap
     rows: pl.DataFrame
+    left_out: Mapping[str, int]
 
 
 def read_rows(file: Path, renames: Mapping[str, str], now: datetime) -> FileRows:
     table = scan(file)
     names = column_names(table, file)
     columns = map_columns(names, renames, str(file))
-    schema = table.collect_schema()
-    source = columns.source
-    refuse_unreadable(schema, source, file)
-    types = {ours: schema[theirs] for ours, theirs in source.items()}
-    ours = table.select(pl.col(theirs).alias(ours) for ours, theirs in source.items())
-    parsed = ours.with_row_index("row", 1).select(*expressions(types, now))
+    refuse_unreadable(table.collect_schema(), columns.source, file)
+    numbered = table.with_row_index(ROW, 1)
     if not is_csv(file):
-        return FileRows(columns, with_id_faults(collect(parsed, file)))
+        return rows_of(numbered, columns, file, now)
     lines = plain_lines(file, separator_of(file), len(names))
     if lines is not None:
         try:
-            rows = collect(parsed, file)
-            if rows.height == lines:
-                return FileRows(columns, with_id_faults(rows))
+            found = rows_of(numbered, columns, file, now)
+            if found.rows.height + sum(found.left_out.values()) == lines:
+                return found
         except InputUnreadable:
             pass  # perhaps for one row only
-    return FileRows(columns, line_by_line(file, names, columns, now))
+    return line_by_line(file, names, columns, now)
 
 
-def line_by_line(
-    file: Path, names: Sequence[str], columns: ColumnMap, now: datetime
-) -> pl.DataFrame:
+def line_by_line(file: Path, names: Sequence[str], columns: ColumnMap, now: datetime) -> FileRows:
     """Read a CSV in which some rows are none; those are bad, of nobody and nothing."""
+    marks = MARKS if is_event_log(names) else ()
     try:
-        read = read_csv_rows(file, separator_of(file), names, columns.source)
+        read = read_csv_rows(file, separator_of(file), names, {*columns.source.values(), *marks})
     except (OSError, EOFError, zlib.error) as fault:
         raise unreadable(file, fault) from fault
-    types = {ours: pl.String() for ours in columns.source}
-    good = with_id_faults(read.good.lazy().select(*expressions(types, now)).collect())
+    good = rows_of(read.good.lazy(), columns, file, now)
     broken = pl.DataFrame(
         {"row": list(read.faults), "fault": list(read.faults.values())},
-        schema={"row": good.schema["row"], "fault": pl.String},
+        schema={"row": pl.UInt32, "fault": pl.String},
     )
     hidden = broken.with_columns(pl.lit(HIDDEN_ROW).alias("fault_value"))
-    return pl.concat([good, hidden], how="diagonal").sort("row")
+    return replace(good, rows=pl.concat([good.rows, hidden], how="diagonal").sort("row"))
+
+
+def rows_of(table: pl.LazyFrame, columns: ColumnMap, file: Path, now: datetime) -> FileRows:
+    """Read the rows of a table whose columns have the shop's names."""
+    source, schema = columns.source, table.collect_schema()
+    types = {ours: schema[theirs] for ours, theirs in source.items()}
+    left_out: Mapping[str, int] = {}
+    if is_event_log(schema):
+        table, left_out = purchases_of(table, source["customer_id"], file)
+    wanted = [pl.col(theirs).alias(ours) for ours, theirs in source.items()]
+    rows = collect(
+        table.select(pl.col(ROW).alias("row"), *wanted).select(*expressions(types, now)), file
+    )
+    return FileRows(columns, with_id_faults(rows), left_out)
 
 
 def expressions(types: Mapping[str, pl.DataType], now: datetime) -> list[pl.Expr]:

@@ -10,6 +10,7 @@ from typing import Any
 from training import ingest
 from training.catalogue import Catalogue
 from training.consents import ConsentSource, Permission
+from training.gate import Objection
 from training.ingest import Purchases
 from training.pipeline import Trained, train
 from training.progress import Progress
@@ -18,6 +19,7 @@ from training.report import IngestReport
 from training.report_page.page import render
 from training.settings import Settings
 from training.settle import Settled, settle
+from training.tuning.tuner import Tuner
 
 REPORTS = "reports"
 
@@ -31,6 +33,8 @@ class Job:
     catalogue: Catalogue
     settings: Settings
     destination: Destination
+    tuner: Tuner | None = None
+    accepted: frozenset[Objection] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Done:
         return {
             "version": self.published.version,
             "parent": self.published.parent,
+            "gate": self.published.gate,
             "shop": shop,
             "customers": trained.customers,
             "items": trained.items,
@@ -69,12 +74,12 @@ def run(job: Job, progress: Progress, told: Callable[[IngestReport], None]) -> D
         return purchases
 
     def fit(purchases: Purchases) -> Trained:
-        return train(purchases, job.catalogue, hasher, job.settings, progress)
+        return train(purchases, job.catalogue, hasher, job.settings, progress, job.tuner)
 
     settled = settle(job.consents, read, fit, hasher)
     with progress.step("Publishing", 2) as advance:
         now = datetime.now(UTC)
-        published = publish_settled(settled, job.catalogue, job.settings, job.destination, now)
+        published = publish_settled(settled, job.catalogue, job.destination, job.accepted, now)
         advance()
         report = write_report(job, published, settled)
     return Done(published, settled, report, monotonic() - started)
@@ -85,6 +90,11 @@ def write_report(job: Job, published: Published, settled: Settled) -> Path:
     folder = job.destination.versions.home / REPORTS
     folder.mkdir(exist_ok=True)
     file = folder / f"{published.version}.html"
-    page = render(settled.trained.findings, parameters=job.settings.as_parameters())
+    trained = settled.trained
+    page = render(
+        trained.findings,
+        read=[settled.purchases.report],
+        parameters=trained.settings.as_parameters(),
+    )
     file.write_text(page, encoding="utf-8")
     return file

@@ -18,6 +18,10 @@ class Sample:
     labels: NDArray[np.int8]  # (rows,)
     groups: Rows  # (customers,) rows of each
 
+    def seeing(self, columns: Rows) -> "Sample":
+        """Return the sample with some of its features."""
+        return Sample(self.features[:, columns], self.labels, self.groups)
+
     def thinned(self, limit: int) -> "Sample":
         """Keep at most `limit` customers, evenly spread."""
         if len(self.groups) <= limit:

@@ -1,15 +1,14 @@
 """A cut made ready for ranking: simple models and facts, and the candidate rows of each slate.
 
-Rows come block by block of customers, so that memory stays flat.
+Rows are looked up for a block of customers, so that memory stays flat.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from recsvc.domain.slates import CustomerSlate
-from training.candidates import Pool, PoolSize, blocks, pool_candidates
+from training.candidates import Pool, PoolSize
 from training.features.facts import Column, Facts, gather_facts
 from training.findings import Family
 from training.grouped import log_ranks, max_normalised
@@ -58,10 +57,6 @@ class Scene:
             ("pair", "rhythm"),
             *self.facts.columns(),
         )
-
-    def pools(self, customers: Rows) -> Iterator[Pool]:
-        for block in blocks(self.line_up, customers):
-            yield pool_candidates(self.line_up, block, self.size)
 
     def rows(self, pool: Pool, facts: Floats | None = None, kept: Flags | None = None) -> SlateRows:
         """Look up features of a slate's pool, or of its rows `kept`.

@@ -1,11 +1,12 @@
 """What decides the result besides the data. Chosen on past windows, never on a holdout."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from recsvc.domain.slates import CustomerSlate
 from training.candidates import PoolSize
-from training.ranker import Boosting
+from training.ranker import TUNED, Boosting, Variant
 from training.recommenders.co_purchase import CoPurchase
 from training.recommenders.item_neighbours import ItemNeighbours
 from training.recommenders.trending import Trending
@@ -26,6 +27,14 @@ ROWS_PER_CUSTOMER = {
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """What a search found for the ranker of a slate: the defaults, where they stand."""
+
+    boosting: Boosting
+    trials: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     seed: int
     horizon_days: float
@@ -33,6 +42,7 @@ class Settings:
     older_windows: int = 2  # than the judged ones: only learned from
     customers_judged: int = 2000  # per window; what is published learns from all of them
     customers_compared: int = 1000  # per window; what is only judged learns from these
+    lines_compared: int = 2_000_000  # of a larger shop, past windows see some of the customers
     size: PoolSize = field(default_factory=PoolSize)
     boosting: Boosting = field(default_factory=Boosting)
     final_seeds: int = 3  # boosters of a published ranker, averaged
@@ -41,7 +51,16 @@ class Settings:
     )
     together: CoPurchase = field(default_factory=lambda: CoPurchase(neighbours=50, softness=0.6))
     trending: Trending = field(default_factory=Trending)
+    searched: Mapping[CustomerSlate, Searched] = field(default_factory=dict)
+
+    def boosting_of(self, slate: CustomerSlate, variant: Variant) -> Boosting:
+        """Return what a search found, for the variant that it tried; else the defaults."""
+        found = self.searched.get(slate)
+        return found.boosting if found and variant is TUNED else self.boosting
 
     def as_parameters(self) -> dict[str, Any]:
-        """Return what the manifest keeps."""
-        return asdict(self)
+        """Return what the manifest keeps; nothing of a search where there was none."""
+        parameters = asdict(self)
+        if not self.searched:
+            del parameters["searched"]
+        return parameters

@@ -15,6 +15,8 @@ from training.catalogue import Catalogue, is_category
 from training.consents import PermittedKeys
 from training.publish import Destination
 
+TUNING = "tuning"
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingShop:
@@ -27,6 +29,10 @@ class TrainingShop:
     def destination(self) -> Destination:
         versions = self.deployment.versions(self.name)
         return Destination(versions, self.hasher(), self.deployment.secret.fingerprint())
+
+    def tuning_folder(self) -> Path:
+        """Where trials of settings are kept."""
+        return self.deployment.settings.data_dir / TUNING / self.name
 
     def permitted(self) -> PermittedKeys:
         """Read who permits training now."""

@@ -13,7 +13,7 @@ from training.history import Rows
 from training.learn import Knowledge
 from training.parallel import each
 from training.progress import Progress
-from training.published import Lists, rank_pool
+from training.published import Lists, rank_slates
 from training.reasons import Grounds, Reasons, added, count_reasons
 
 LISTED = 100  # per slate and customer: what filters may still take from
@@ -21,10 +21,9 @@ LISTED = 100  # per slate and customer: what filters may still take from
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """One slate's lists of one block of customers."""
+    """One slate's lists of one block of customers, in the types of the format: they pile up."""
 
-    lists: Lists
-    reasons: Reasons
+    lists: Ranked
     counts: ReasonCounts
 
 
@@ -52,7 +51,7 @@ def fill_slates(knowledge: Knowledge, grounds: Grounds, progress: Progress) -> S
             for slate, part in filled.items():
                 parts[slate].append(part)
     return Slates(
-        {slate: ranked(filled) for slate, filled in parts.items()},
+        {slate: joined([part.lists for part in filled]) for slate, filled in parts.items()},
         {str(slate): added([part.counts for part in filled]) for slate, filled in parts.items()},
     )
 
@@ -64,25 +63,36 @@ def fill_block(
     pool = pool_candidates(knowledge.scene.line_up, customers, knowledge.scene.size)
     own = pairs.owned(customers)
     filled = {}
-    for slate in CustomerSlate:
-        lists = rank_pool(knowledge, pool, slate, customers, LISTED)
+    for slate, lists in rank_slates(knowledge, pool, customers, LISTED).items():
         reasons = grounds.explain(lists, own)
         counts = count_reasons(customers, lists, reasons, pairs)
-        filled[slate] = Filled(lists, reasons, counts)
+        filled[slate] = Filled(ragged(lists, reasons), counts)
     return filled
 
 
-def ranked(parts: list[Filled]) -> Ranked:
-    """Join blocks into ragged lists without the fill of short ones."""
-    listed = [part.lists.listed for part in parts]
-    lengths = [np.zeros(1, dtype=np.int64), *(each.sum(axis=1) for each in listed)]
-    pairs = list(zip(parts, listed, strict=True))
+def ragged(lists: Lists, reasons: Reasons) -> Ranked:
+    """Leave out the fill of short lists."""
+    listed = lists.listed
+    return Ranked(
+        offsets=np.concatenate([[0], np.cumsum(listed.sum(axis=1, dtype=np.int64))]),
+        items=lists.items[listed].astype(np.int32),
+        scores=lists.scores[listed].astype(np.float32),
+        reasons=reasons.codes[listed],
+        reason_items=reasons.items[listed].astype(np.int32),
+    )
+
+
+def joined(parts: list[Ranked]) -> Ranked:
+    """Join the lists of blocks."""
+    lengths = [np.zeros(1, dtype=np.int64), *(np.diff(part.offsets) for part in parts)]
     return Ranked(
         offsets=np.cumsum(np.concatenate(lengths)),
-        items=np.concatenate([part.lists.items[each] for part, each in pairs]),
-        scores=np.concatenate([part.lists.scores[each] for part, each in pairs]),
-        reasons=np.concatenate([part.reasons.codes[each] for part, each in pairs]),
-        reason_items=np.concatenate([part.reasons.items[each] for part, each in pairs]),
+        items=np.concatenate([part.items for part in parts]),
+        scores=np.concatenate([part.scores for part in parts]),
+        reasons=np.concatenate([part.reasons for part in parts if part.reasons is not None]),
+        reason_items=np.concatenate(
+            [part.reason_items for part in parts if part.reason_items is not None]
+        ),
     )
 
 

@@ -1,8 +1,9 @@
 """One past window: judge every model on it, then take a sample of its rows to learn from."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from training.metrics import Values
 from training.parallel import each
 from training.ranker import VARIANTS, Variant, fit_ranker
 from training.samples import Sample, chances, drawn, joined, sample_of
-from training.scene import Scene, scene_at, shown
+from training.scene import Scene, SlateRows, scene_at, shown
 from training.settings import ROWS_PER_CUSTOMER, Settings
 from training.truth import Truths
 from training.windows import Window, sampled
@@ -23,8 +24,12 @@ from training.windows import Window, sampled
 LEAST_JUDGED = 5  # customers; a window of fewer tells nothing
 LEAST_LEARNED = 30  # customers with a hit; of fewer nothing is learned
 
+Seen = TypeVar("Seen")
+
 Fitted = Mapping[str, Learned]
 Samples = Mapping[CustomerSlate, deque[Sample]]
+Rankings = Mapping[str, Ranking]  # by model
+Regard = Callable[[CustomerSlate, SlateRows], Seen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +47,23 @@ class Walked:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One block of customers looked at: rows to learn from, and rankings by slate and model."""
+class View:
+    """A window ready to be looked through."""
+
+    scene: Scene
+    truths: Truths
+    customers: Rows  # who is looked at, ascending
+    lines: int
+    everybody: int  # customers with something to predict
+    judged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Look(Generic[Seen]):
+    """One block of customers looked at: rows to learn from, and what was seen of each slate."""
 
     samples: Mapping[CustomerSlate, Sample]
-    rankings: Mapping[CustomerSlate, Mapping[str, Ranking]]
+    seen: Mapping[CustomerSlate, Seen]  # empty where nothing is judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +79,40 @@ class Walk:
 
     def through(self, *, judge: bool) -> Walked:
         """Go through the window; its sample joins `samples`."""
+        view = self.view(judge=judge)
+        ndcg = {}
+        if view.judged:
+            looks = self.look_through(view, self.ranked_by(view.scene))
+            ndcg = judged(looks, view.truths, view.customers)
+        else:
+            self.look_through(view, None)
+        return Walked(self.window, view.lines, view.everybody, ndcg)
+
+    def view(self, *, judge: bool) -> View:
         known = self.window.known(self.history)
         truths = self.window.truths(self.history)
         everybody = truths[CustomerSlate.FOR_YOU].customers
         judge = judge and len(everybody) >= LEAST_JUDGED
-        scene = scene_at(known, self.horizon_days, self.settings.seed, self.settings.size)
         limit = self.settings.customers_judged if judge else self.settings.customers_compared
-        customers = sampled(
-            everybody, limit, np.random.default_rng([self.settings.seed, self.place])
+        rng = np.random.default_rng([self.settings.seed, self.place])
+        return View(
+            scene_at(known, self.horizon_days, self.settings.seed, self.settings.size),
+            truths,
+            sampled(everybody, limit, rng),
+            len(known.customers),
+            len(everybody),
+            judge,
         )
-        learned = self.learned(scene) if judge else None
-        looks = self.look_through(scene, truths, customers, learned)
-        if looks:  # nobody to predict for is nothing to learn from
-            for slate, older in self.samples.items():
-                older.append(joined([look.samples[slate] for look in looks]))
-        ndcg = judged(looks, truths, customers) if judge else {}
-        return Walked(self.window, len(known.customers), len(everybody), ndcg)
+
+    def ranked_by(self, scene: Scene) -> Regard[Rankings]:
+        """Return what ranks rows by every competing model."""
+        learned = self.learned(scene)
+
+        def rank(slate: CustomerSlate, rows: SlateRows) -> Rankings:
+            scored = every_score(scene.columns(), rows, slate, learned[slate])
+            return {name: first_of(rows, scores) for name, scores in scored}
+
+        return rank
 
     def learned(self, scene: Scene) -> dict[CustomerSlate, Fitted]:
         """Learn on older windows, with one seed: this is for judging only."""
@@ -92,7 +127,8 @@ class Walk:
 
         def fit(job: tuple[CustomerSlate, Variant]) -> Learned:
             slate, variant = job
-            return fit_ranker(variant, columns, samples[slate], settings.boosting, (settings.seed,))
+            boosting = settings.boosting_of(slate, variant)
+            return fit_ranker(variant, columns, samples[slate], boosting, (settings.seed,))
 
         fitted: dict[CustomerSlate, dict[str, Learned]] = {
             slate: {BLEND.name: fit_blend(columns, some)} if some else {}
@@ -109,57 +145,47 @@ class Walk:
         customers = sum(len(sample.groups) for sample in samples)
         return samples if customers >= LEAST_LEARNED else []
 
-    def look_through(
-        self,
-        scene: Scene,
-        truths: Truths,
-        customers: Rows,
-        learned: Mapping[CustomerSlate, Fitted] | None,
-    ) -> list[Look]:
+    def look_through(self, view: View, regard: Regard[Seen] | None) -> list[Look[Seen]]:
         """Look once at the candidates of all customers, block by block."""
 
-        def look(block: Rows) -> Look:
-            return self.look_at(scene, truths, block, learned)
+        def look(block: Rows) -> Look[Seen]:
+            return self.look_at(view, block, regard)
 
-        return each(look, blocks(scene.line_up, customers))
+        looks = each(look, blocks(view.scene.line_up, view.customers))
+        if looks:  # nobody to predict for is nothing to learn from
+            for slate, older in self.samples.items():
+                older.append(joined([look.samples[slate] for look in looks]))
+        return looks
 
-    def look_at(
-        self,
-        scene: Scene,
-        truths: Truths,
-        customers: Rows,
-        learned: Mapping[CustomerSlate, Fitted] | None,
-    ) -> Look:
+    def look_at(self, view: View, customers: Rows, regard: Regard[Seen] | None) -> Look[Seen]:
+        scene = view.scene
         pool = pool_candidates(scene.line_up, customers, scene.size)
-        facts = None if learned is None else scene.facts_of(pool)
-        samples, rankings = {}, {}
+        facts = None if regard is None else scene.facts_of(pool)
+        samples, seen = {}, {}
         for slate in self.samples:
             here = shown(pool, slate)
             part = pool.only(here)
-            bought = truths[slate].holds(part.customers, part.items)
+            bought = view.truths[slate].holds(part.customers, part.items)
             chance = chances(part.customers, part.items, self.settings.seed + self.place)
             kept = drawn(part.customers, bought, ROWS_PER_CUSTOMER[slate], chance)
-            if facts is None or learned is None:
+            if facts is None or regard is None:
                 samples[slate] = sample_of(scene.rows(part, kept=kept), bought[kept])
                 continue
             rows = scene.rows(part, facts=facts[here])
             samples[slate] = sample_of(rows.only(kept), bought[kept])
-            rankings[slate] = {
-                name: first_of(rows, scores)
-                for name, scores in every_score(scene.columns(), rows, slate, learned[slate])
-            }
-        return Look(samples, rankings)
+            seen[slate] = regard(slate, rows)
+        return Look(samples, seen)
 
 
 def judged(
-    looks: list[Look], truths: Truths, customers: Rows
+    looks: list[Look[Rankings]], truths: Truths, customers: Rows
 ) -> dict[CustomerSlate, dict[str, Values]]:
     """Return each model's NDCG per customer, for the slates that have something to find."""
     return {
         slate: {
-            name: ndcg_of(truths[slate], customers, [look.rankings[slate][name] for look in looks])
+            name: ndcg_of(truths[slate], customers, [look.seen[slate][name] for look in looks])
             for name in names
         }
-        for slate, names in looks[0].rankings.items()
+        for slate, names in looks[0].seen.items()
         if len(with_truth(truths[slate], customers))
     }

@@ -50,6 +50,41 @@ def rolling_windows(history: History, horizon_days: float, wanted: int) -> list[
     return [Window(end - horizon_days, end) for end in ends if end - horizon_days > floor]
 
 
+@dataclass(frozen=True, slots=True)
+class Itinerary:
+    """The past windows of a training, newest first; the first `judged` are judged on."""
+
+    horizon_days: float
+    windows: list[Window]
+    judged: int
+
+    def oldest_first(self) -> list[tuple[int, Window]]:
+        """Return each window with its place; 0 is the newest."""
+        return list(reversed(list(enumerate(self.windows))))
+
+
+def itinerary(history: History, horizon_days: float, judged: int, older: int) -> Itinerary:
+    """Plan up to `judged + older` windows; one at least is only learned from, if there are two."""
+    horizon = window_days(history, horizon_days)
+    windows = rolling_windows(history, horizon, judged + older)
+    return Itinerary(horizon, windows, min(judged, max(len(windows) - 1, 1)))
+
+
+def some_customers(history: History, most_lines: int, rng: np.random.Generator) -> History:
+    """Return the history of as many customers as have about `most_lines`; rows stay what they are.
+
+    Comparing models and learning to rank need no more, and their cost is that of all lines of
+    every window. What is published is fitted on everything.
+    """
+    lines = len(history.customers)
+    if lines <= most_lines:
+        return history
+    active = np.unique(history.customers)
+    kept = np.zeros(history.customers_total, dtype=bool)
+    kept[sampled(active, max(int(len(active) * most_lines / lines), 1), rng)] = True
+    return history.of(kept)
+
+
 def sampled(customers: Rows, limit: int, rng: np.random.Generator) -> Rows:
     """Return at most `limit` of the customers, in order."""
     if len(customers) <= limit:

@@ -47,8 +47,8 @@ def check(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 def _setting_row(setting: Setting, settings: Settings, data_dir: Path | None) -> dict[str, Any]:
     value = getattr(settings, setting.attribute)
-    shown = str(int(value) if isinstance(value, bool) else value)
-    if value is None:
+    shown = _as_set(value)
+    if value is None or value == ():
         shown = "not set"
     elif setting.confidential:
         shown = "set, not shown"
@@ -62,6 +62,13 @@ def _setting_row(setting: Setting, settings: Settings, data_dir: Path | None) ->
         "default": setting.default,
         "meaning": setting.meaning,
     }
+
+
+def _as_set(value: object) -> str:
+    """Return a value as it would be written in the environment."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(int(value) if isinstance(value, bool) else value)
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from recsvc.cli import serve
 from recsvc.cli.options import DEFAULT_SHOP, DataDir, settings_of
 from recsvc.cli.output import print_text, say, stderr
 from recsvc.cli.tour import Tour, commands, when_ready
-from recsvc.config import Settings
+from recsvc.config import MAX_PORT, Settings
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
 from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.consent import Purpose
@@ -50,7 +50,7 @@ class DemoFailed(RecsvcError):
 
 def demo(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop after training.")] = False,
-    port: Annotated[int, typer.Option(min=1, max=serve.MAX_PORT)] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=MAX_PORT)] = 8000,
     customers: Annotated[
         int | None, typer.Option(min=1, help="Only the households of the N lowest ids.")
     ] = None,

@@ -19,7 +19,7 @@ from recsvc.cli.metrics_folder import metrics_folder
 from recsvc.cli.options import DataDir, settings_of
 from recsvc.cli.output import say
 from recsvc.cli.worker import load_application
-from recsvc.config import Settings
+from recsvc.config import MAX_PORT, Settings
 from recsvc.domain.errors import NothingThere, RecsvcError
 from recsvc.domain.ids import ShopName
 from recsvc.web.logs import configure_logs
@@ -27,7 +27,6 @@ from recsvc.wiring import Stores, running_store, stores_at
 
 STOP_SECONDS = 10
 CONNECTIONS = 1024  # per worker; idle ones count too
-MAX_PORT = 65535
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 MAX_WORKERS = 64
 

@@ -30,7 +30,9 @@ def load_application(settings: Settings, url: str, shops: Sequence[ShopName], pa
     stores = stores_at(settings, url)
     shelf = open_shelf(settings, stores.secret)
     shelf.watch()
-    return create_app(services_of(stores, shelf, shops))
+    services = services_of(stores, shelf, shops)
+    services.live_counts.watch()
+    return create_app(services)
 
 
 def allow_open_files() -> None:

@@ -17,6 +17,22 @@ class Purpose(StrEnum):
     TRAINING = "training"
 
 
+class Flag(StrEnum):
+    """What a shop knows of a customer that no yes outweighs."""
+
+    MINOR = "minor"
+    RESTRICTED = "restricted"
+    OBJECTS_TO_MARKETING = "objects_to_marketing"
+
+
+FORBIDDEN: Mapping[Flag, frozenset[Purpose]] = {
+    Flag.MINOR: frozenset({Purpose.PERSONALIZATION, Purpose.TRAINING}),
+    Flag.RESTRICTED: frozenset(Purpose),
+    Flag.OBJECTS_TO_MARKETING: frozenset({Purpose.EMAIL}),
+}
+_TELLING = frozenset({Flag.MINOR, Flag.RESTRICTED})
+
+
 class ConsentState(StrEnum):
     UNKNOWN = "unknown"
     GRANTED = "granted"
@@ -51,20 +67,24 @@ class ConsentRecord:
     """What is known of one customer's consent.
 
     A purpose whose stored value could not be decoded is absent from `purposes` and named in
-    `unreadable`: it denies, and it is counted.
+    `unreadable`: it denies, and it is counted. So is a flag that could not be decoded, and it is
+    set in `flags`.
     """
 
     purposes: Mapping[Purpose, PurposeConsent]
     unreadable: frozenset[str] = frozenset()
+    flags: frozenset[Flag] = frozenset()
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody has ever told us anything about this customer."""
-        return not self.purposes and not self.unreadable
+        """Whether nobody has ever told us anything about what this customer permits."""
+        return not self.purposes and not self.unreadable and not self.flags & _TELLING
 
     def permits(self, purpose: Purpose) -> bool:
         consent = self.purposes.get(purpose)
-        return consent is not None and consent.granted is True
+        if consent is None or consent.granted is not True:
+            return False
+        return not self.flags or not any(purpose in FORBIDDEN[flag] for flag in self.flags)
 
     def state(self, purpose: Purpose) -> ConsentState:
         consent = self.purposes.get(purpose)

@@ -8,6 +8,7 @@ RecsvcError
 ├── MethodNotAllowed      405
 ├── PayloadTooLarge       413
 ├── UnsupportedMedia      415
+├── Overloaded            429  the worker holds all the requests that it can
 ├── StoreUnavailable      503  Redis cannot be reached in time, or refuses
 ├── NotDurable            503  Redis would lose what we acknowledge
 ├── NothingThere               a command needs a key, a model or a version, and there is none
@@ -85,6 +86,12 @@ class UnsupportedMedia(RecsvcError):
     status = 415
     code = "unsupported_media_type"
     title = "Unsupported media type"
+
+
+class Overloaded(RecsvcError):
+    status = 429
+    code = "overloaded"
+    title = "Too many requests at once"
 
 
 class StoreUnavailable(RecsvcError):

@@ -1,7 +1,6 @@
 """Ids of customers, items and shops: what is a valid one, and how bytes from outside become one."""
 
 import re
-import unicodedata
 from typing import NewType
 
 from recsvc.domain.errors import BadRequest, FieldError
@@ -17,6 +16,7 @@ ID_RULE = (
 )
 SHOP_RULE = "1 to 32 of a-z, 0-9 and '-', beginning with a letter or digit"
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # all of Unicode's category Cc
 _SHOP = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 
 
@@ -34,7 +34,7 @@ def id_fault(text: str) -> str | None:
         return None
     if "/" in text:
         return "contains '/'"
-    if any(unicodedata.category(character) == "Cc" for character in text):
+    if _CONTROL.search(text):
         return "contains a control character"
     return None
 

@@ -5,29 +5,21 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.fields import SHOWN, Wrong, repeated
 from recsvc.domain.ids import ItemId
 from recsvc.domain.labels import LABEL_RULE, label_fault
-from recsvc.domain.moments import EPOCH, rfc3339
+from recsvc.domain.moments import RFC3339_RULE, parse_rfc3339, rfc3339
 
 MAX_TITLE_LENGTH = 512
 MAX_URL_LENGTH = 2048
 MAX_PRICE = 1e12
 
-_SHOWN = 64  # characters of a wrong value that its refusal repeats
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
-_RFC3339 = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
-
-
-class Wrong(ValueError):
-    """A value is not what its field's rule says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +64,7 @@ def _made(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem:
         try:
             values[field.attribute] = _read(field, value)
         except Wrong:
-            faults.append(FieldError(name, f"{_repeated(value)} is not {field.rule}"))
+            faults.append(FieldError(name, f"{repeated(value)} is not {field.rule}"))
     faults = [fault for fault in faults if fault.detail]
     made = item if faults else replace(item, **values)
     faults += _order_faults(made)
@@ -92,12 +84,12 @@ def _read(field: Field, value: Any) -> Any:
 
 def _same_id(item: CatalogueItem, value: Any) -> FieldError:
     """Take the id once more, as an answer holds it, but no other."""
-    fault = "" if value == item.item_id else f"{_repeated(value)} is not the id in the path"
+    fault = "" if value == item.item_id else f"{repeated(value)} is not the id in the path"
     return FieldError("item_id", fault)
 
 
 def _unknown(name: str) -> FieldError:
-    return FieldError(name[:_SHOWN], f"unknown; the fields are {', '.join(FIELDS)}")
+    return FieldError(name[:SHOWN], f"unknown; the fields are {', '.join(FIELDS)}")
 
 
 def _order_faults(item: CatalogueItem) -> list[FieldError]:
@@ -105,11 +97,6 @@ def _order_faults(item: CatalogueItem) -> list[FieldError]:
     if begins is None or ends is None or begins < ends:
         return []
     return [FieldError("available_until", f"{rfc3339(ends)} is not after available_from")]
-
-
-def _repeated(value: Any) -> str:
-    text = ascii(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _text(most: int) -> Callable[[Any], str]:
@@ -161,17 +148,13 @@ def _flag(value: Any) -> bool:
 
 
 def _moment(value: Any) -> int:
-    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+    at_us = parse_rfc3339(value) if isinstance(value, str) else None
+    if at_us is None:
         raise Wrong
-    try:
-        at = datetime.fromisoformat(value.upper())
-        return (at - EPOCH) // timedelta(microseconds=1)
-    except (ValueError, OverflowError):
-        raise Wrong from None
+    return at_us
 
 
 _URL_RULE = f"an http or https URL of at most {MAX_URL_LENGTH} characters"
-_TIME_RULE = "a time of RFC 3339 with its offset, as 2026-11-30T08:00:00Z"
 _TIMES = frozenset({"available_from", "available_until"})
 
 FIELDS: Mapping[str, Field] = {
@@ -189,6 +172,6 @@ FIELDS: Mapping[str, Field] = {
     "in_stock": Field("in_stock", "true or false", _flag, may_be_null=False),
     "hidden": Field("hidden", "true or false", _flag, may_be_null=False),
     "sensitive": Field("sensitive", "true or false", _flag, may_be_null=False),
-    "available_from": Field("available_from_us", _TIME_RULE, _moment),
-    "available_until": Field("available_until_us", _TIME_RULE, _moment),
+    "available_from": Field("available_from_us", RFC3339_RULE, _moment),
+    "available_until": Field("available_until_us", RFC3339_RULE, _moment),
 }

@@ -42,6 +42,7 @@ class ReasonCode(IntEnum):
     POPULAR_IN_CATEGORY = 4
     SIMILAR = 5
     BOUGHT_TOGETHER = 6
+    BECAUSE_YOU_VIEWED = 7
 
     @property
     def label(self) -> str:
@@ -52,4 +53,11 @@ class ReasonCode(IntEnum):
         return self in _NAMING
 
 
-_NAMING = frozenset({ReasonCode.BECAUSE_YOU_BOUGHT, ReasonCode.SIMILAR, ReasonCode.BOUGHT_TOGETHER})
+_NAMING = frozenset(
+    {
+        ReasonCode.BECAUSE_YOU_BOUGHT,
+        ReasonCode.BECAUSE_YOU_VIEWED,
+        ReasonCode.SIMILAR,
+        ReasonCode.BOUGHT_TOGETHER,
+    }
+)

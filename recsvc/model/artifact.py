@@ -38,7 +38,11 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Artifact:
-    """A whole model. `item_ids` and `customer_keys` are sorted; rows are positions in them."""
+    """A whole model. `item_ids` and `customer_keys` are sorted; rows are positions in them.
+
+    `intervals` are the usual days between two purchases of an item by one customer, NaN for an
+    item that nobody bought again; None where purchases have no time.
+    """
 
     item_ids: Sequence[str]
     customer_keys: Sequence[bytes]
@@ -47,6 +51,7 @@ class Artifact:
     popular: TopList
     trending: TopList
     categories: Mapping[str, TopList] = field(default_factory=dict)
+    intervals: Array | None = None  # (items,) floats
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the arrays of the format, checked whole; raise ModelRejected if one is wrong."""
@@ -66,6 +71,7 @@ class Artifact:
                 _ragged(layout.CATEGORY_POPULAR, _joined([self.categories[n] for n in names])),
                 _top(layout.POPULAR, self.popular),
                 _top(layout.TRENDING, self.trending),
+                [] if self.intervals is None else [_column(layout.ITEM_INTERVALS, self.intervals)],
             )
         )
         check_arrays(arrays, full=True)

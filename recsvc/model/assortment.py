@@ -15,6 +15,7 @@ from recsvc.domain.slates import ReasonCode
 from recsvc.model.candidates import Candidates
 from recsvc.model.catalogue_columns import CatalogueColumns
 from recsvc.model.format import Array
+from recsvc.model.live_ranking import LiveRanking
 from recsvc.model.loaded import LoadedModel
 
 NOT_LISTED = -1  # in the join only: the catalogue does not know this item of the model
@@ -32,29 +33,43 @@ class Assortment:
         self.sensitive: set[int] = set()  # item rows that are never a reason
         self.next_change_us = NEVER  # when an item's time begins or ends
         self._listed = np.full(self.size, NOT_LISTED, dtype=np.int32)  # (items,) catalogue rows
-        self._item_rows: list[int] = []  # by catalogue row
+        self._item_rows = np.zeros(0, dtype=np.int64)  # (catalogue rows,)
+        self._was_withheld = np.zeros(0, dtype=bool)  # (catalogue rows,)
+        self._was_sensitive = np.zeros(0, dtype=bool)  # (catalogue rows,)
         self._by_category: dict[int, Array] = {}
-        self._join()
+        self._ranking = LiveRanking()
+        self._wanted: tuple[LiveRanking, Candidates] | None = None
         self.refresh(now_us)
 
     def update(self, rows: Sequence[int], now_us: int) -> None:
         """Take over what has changed in these catalogue rows."""
         self._join()
         self._by_category = {}
-        self._judge(np.array(rows, dtype=np.int64), now_us)
+        self._wanted = None
+        ahead = self._judge(np.array(rows, dtype=np.int64), now_us)
+        self.next_change_us = min(self.next_change_us, ahead)
 
     def refresh(self, now_us: int) -> None:
-        """Judge every item anew: time has passed."""
-        self.next_change_us = NEVER
-        self._judge(np.arange(len(self._item_rows)), now_us)
+        """Judge every item anew: time has passed, or nobody said what has changed."""
+        self._join()
+        self._by_category = {}
+        self._wanted = None
+        self.next_change_us = self._judge(np.arange(len(self._item_rows)), now_us)
 
     def row(self, item_id: str) -> int | None:
         """Return the item's row; None when neither model nor catalogue knows it."""
         row = self.model.items.row(item_id)
         if row is not None:
             return row
-        listed = self.columns.row(item_id)
-        return None if listed is None else self._item_rows[listed]
+        return self._only_listed(item_id)
+
+    def rows(self, item_ids: Sequence[str]) -> list[int | None]:
+        """Return the row of each item, as `row` does."""
+        found: list[int] = self.model.items.rows(item_ids).tolist()
+        return [
+            row if row >= 0 else self._only_listed(item_id)
+            for row, item_id in zip(found, item_ids, strict=True)
+        ]
 
     def ids(self, rows: Sequence[int]) -> list[str]:
         items, size = self.model.items, self.size
@@ -109,6 +124,41 @@ class Assortment:
         reasons = np.full(len(rows), ReasonCode.POPULAR, dtype=np.uint8)
         return Candidates(rows, np.zeros(len(rows), dtype=np.float32), reasons)
 
+    def follow(self, ranking: LiveRanking) -> None:
+        """Take over what is wanted now: the latest snapshot, whoever brings it."""
+        self._ranking = ranking
+
+    def wanted(self) -> Candidates:
+        """Return what is wanted now, of all that anybody knows."""
+        ranking, wanted = self._ranking, self._wanted
+        if wanted is None or wanted[0] is not ranking:
+            wanted = self._wanted = (ranking, self._joined(ranking))
+        return wanted[1]
+
+    def newly_wanted(self) -> Candidates:
+        """Return what is wanted now, of what only the catalogue knows."""
+        wanted = self.wanted()
+        new = wanted.at(np.flatnonzero(wanted.items >= self.size))
+        reasons = np.full(len(new), ReasonCode.POPULAR, dtype=np.uint8)
+        return Candidates(new.items, new.scores, reasons)
+
+    def _joined(self, ranking: LiveRanking) -> Candidates:
+        found = self.rows(ranking.items)
+        pairs = zip(found, ranking.scores, strict=True)
+        known = [(row, score) for row, score in pairs if row is not None]
+        return Candidates(
+            np.array([row for row, _ in known], dtype=np.int32),
+            np.array([score for _, score in known], dtype=np.float32),
+            np.full(len(known), ReasonCode.TRENDING, dtype=np.uint8),
+        )
+
+    def _only_listed(self, item_id: str) -> int | None:
+        """Return the row of an item that the model does not know."""
+        listed = self.columns.row(item_id)
+        if listed is None or listed >= len(self._item_rows):  # it is being joined just now
+            return None
+        return self._item_rows.item(listed)
+
     def _places(self, category: int) -> Array:
         """Return where in the popular list the items of a category stand."""
         cached = self._by_category
@@ -130,22 +180,28 @@ class Assortment:
             self._listed, np.full(np.count_nonzero(strange), NOT_LISTED, dtype=np.int32)
         )
         listed[found] = np.arange(first, first + len(new))
+        more = np.zeros(len(new), dtype=bool)
+        self._was_withheld = np.append(self._was_withheld, more)
+        self._was_sensitive = np.append(self._was_sensitive, more)
         self._listed = listed
-        self._item_rows.extend(found.tolist())
+        self._item_rows = np.append(self._item_rows, found)
 
-    def _judge(self, rows: Array, now_us: int) -> None:
-        if not len(rows):
-            return
-        table = self.columns.table[rows]
-        begins, ends = table["from_us"], table["until_us"]
-        withheld = table["is_withheld"] | (begins > now_us) | (ends <= now_us)
-        items = np.array([self._item_rows[row] for row in rows.tolist()])
-        self.withheld |= set(items[withheld].tolist())
-        self.withheld -= set(items[~withheld].tolist())
-        self.sensitive |= set(items[table["is_sensitive"]].tolist())
-        self.sensitive -= set(items[~table["is_sensitive"]].tolist())
-        ahead = np.concatenate([begins[begins > now_us], ends[ends > now_us]])
-        self.next_change_us = min(self.next_change_us, int(ahead.min(initial=NEVER)))
+    def _judge(self, rows: Array, now_us: int) -> int:
+        """Judge these catalogue rows; return when the time of the next of them begins or ends."""
+        table = self.columns.table
+        begins, ends = table["from_us"][rows], table["until_us"][rows]
+        withheld = table["is_withheld"][rows] | (begins > now_us) | (ends <= now_us)
+        self._mark(self.withheld, self._was_withheld, rows, withheld)
+        self._mark(self.sensitive, self._was_sensitive, rows, table["is_sensitive"][rows])
+        ahead = [moments[moments > now_us].min(initial=NEVER) for moments in (begins, ends)]
+        return int(min(ahead))
+
+    def _mark(self, marked: set[int], were: Array, rows: Array, are: Array) -> None:
+        """Change the marked item rows where they are no longer what they were."""
+        before = were[rows]
+        marked.update(self._item_rows[rows[are & ~before]].tolist())
+        marked.difference_update(self._item_rows[rows[before & ~are]].tolist())
+        were[rows] = are
 
 
 def _one_of(values: Array, codes: Sequence[int]) -> Array:

@@ -7,6 +7,7 @@ lists beat arrays: the calls of numpy for ten entries cost more than the ten ent
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from typing import Protocol
 
 import numpy as np
 
@@ -63,6 +64,16 @@ class Candidates:
         return self.at(passes.nonzero()[0] + start).entries(0, stop - start)
 
 
+class RankedList(Protocol):
+    """What an answer is filled from: entries, best first, read piece by piece."""
+
+    def __len__(self) -> int: ...
+
+    def entries(self, start: int, stop: int, /) -> Iterator[Entry]: ...
+
+    def piece(self, start: int, stop: int, passing: Passing, /) -> Iterator[Entry]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Picks:
     """The items of an answer, in its order: one entry per item in each list."""
@@ -83,7 +94,7 @@ def assemble(n: int, *lists: Candidates, excluded_rows: Collection[int] = ()) ->
 
 def fill(
     n: int,
-    lists: Iterable[Candidates],
+    lists: Iterable[RankedList],
     seen: set[int],
     *,
     withheld: Collection[int] = (),

@@ -11,7 +11,17 @@ import numpy as np
 from recsvc.domain.errors import ModelRejected
 from recsvc.domain.ids import id_fault
 from recsvc.domain.slates import ReasonCode
-from recsvc.model.format import ARRAYS, NO_ITEM, SLATES, Array, Arrays, ArraySpec, Kind
+from recsvc.model.format import (
+    ALL_ARRAYS,
+    ARRAYS,
+    NO_ITEM,
+    OPTIONAL,
+    SLATES,
+    Array,
+    Arrays,
+    ArraySpec,
+    Kind,
+)
 
 SAMPLED_BLOCKS = 8
 SAMPLED_BLOCK = 256  # elements
@@ -27,25 +37,36 @@ def check_arrays(arrays: Arrays, *, full: bool) -> None:
     """Raise ModelRejected, naming the array, for the first thing that is wrong."""
     check_names(arrays, "array")
     lengths = _lengths(arrays)
-    for name, spec in ARRAYS.items():
+    for name, spec in _there(arrays).items():
         _check_content(spec, arrays[name], lengths, full=full)
     for slate in SLATES.values():
         _check_reasons(slate.name, arrays, full=full)
 
 
-def check_names(found: Collection[str], what: str, expected: Collection[str] = ARRAYS) -> None:
-    """Raise ModelRejected unless exactly the expected names are there."""
-    missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+def check_names(
+    found: Collection[str],
+    what: str,
+    expected: Collection[str] = ARRAYS,
+    optional: Collection[str] = OPTIONAL,
+) -> None:
+    """Raise ModelRejected unless the expected names are there, and of others only the optional."""
+    missing = sorted(set(expected) - set(found))
+    extra = sorted(set(found) - set(expected) - set(optional))
     if missing:
         raise ModelRejected(f"missing {what}: {', '.join(missing)}")
     if extra:
         raise ModelRejected(f"unexpected {what}: {', '.join(name[:80] for name in extra[:5])}")
 
 
+def _there(arrays: Arrays) -> dict[str, ArraySpec]:
+    """Return the format's arrays without the optional ones that are not there."""
+    return {name: spec for name, spec in ALL_ARRAYS.items() if name in arrays}
+
+
 def _lengths(arrays: Arrays) -> dict[str, int]:
     """Return the length of every dimension; each array must agree with the others on it."""
     lengths: dict[str, int] = {}
-    for name, spec in ARRAYS.items():
+    for name, spec in _there(arrays).items():
         array = arrays[name]
         if array.ndim != 1 or not spec.admits(array.dtype.str):
             raise ModelRejected(f"{name}: {array.ndim} axes of {array.dtype.str}")
@@ -69,6 +90,8 @@ def _check_content(spec: ArraySpec, array: Array, lengths: dict[str, int], *, fu
             _check_range(spec, array, NO_ITEM, items, full=full)
         case Kind.SCORES:
             _check_finite(spec, array, full=full)
+        case Kind.DAYS:
+            _check_days(spec, array, full=full)
         case Kind.IDS | Kind.NAMES | Kind.KEYS:
             _check_sorted(spec, array, full=full)
             _check_texts(spec, array, full=full)
@@ -95,6 +118,13 @@ def _check_finite(spec: ArraySpec, scores: Array, *, full: bool) -> None:
     for block in blocks(len(scores), full=full):
         if not np.isfinite(scores[block]).all():
             raise ModelRejected(f"{spec.name}: a score is not a finite number")
+
+
+def _check_days(spec: ArraySpec, days: Array, *, full: bool) -> None:
+    for block in blocks(len(days), full=full):
+        part = days[block]
+        if not (np.isnan(part) | (np.isfinite(part) & (part > 0))).all():
+            raise ModelRejected(f"{spec.name}: neither a number of days above 0 nor NaN")
 
 
 def _check_sorted(spec: ArraySpec, texts: Array, *, full: bool) -> None:

@@ -4,7 +4,8 @@ A version is a folder of one manifest and one plain `.npy` file per array below.
 are positions in the bytewise sorted `item_ids`; rows of customers, in the sorted
 `customer_keys`; rows of categories, in the sorted `category_names`. A ragged list has one
 offset more than rows: the entries of row r stand from `offsets[r]` up to `offsets[r + 1]`,
-best first. Any change to this table takes a new number.
+best first. Any change to this table takes a new number, but for an array more that a version may
+as well be without.
 """
 
 from collections.abc import Mapping
@@ -39,6 +40,7 @@ class Kind(StrEnum):
     SCORES = "scores"
     REASONS = "reasons"
     REASON_ITEMS = "reason_items"
+    DAYS = "days"  # above zero; NaN: never
 
 
 FIXED_DTYPES = {
@@ -48,6 +50,7 @@ FIXED_DTYPES = {
     Kind.SCORES: "<f4",
     Kind.REASONS: "|u1",
     Kind.REASON_ITEMS: "<i4",
+    Kind.DAYS: "<f4",
 }
 MAX_TEXT_BYTES = {Kind.IDS: MAX_ID_BYTES, Kind.NAMES: MAX_CATEGORY_BYTES}
 
@@ -129,6 +132,11 @@ ARRAYS: Mapping[str, ArraySpec] = {
         *(spec for top in TOPS for spec in top.arrays()),
     )
 }
+
+# Days between two purchases of an item by one customer; NaN: nobody bought it again.
+ITEM_INTERVALS = ArraySpec("item_interval_days", Kind.DAYS, "items")
+OPTIONAL: Mapping[str, ArraySpec] = {ITEM_INTERVALS.name: ITEM_INTERVALS}
+ALL_ARRAYS: Mapping[str, ArraySpec] = {**ARRAYS, **OPTIONAL}
 
 
 def dtype_of(spec: ArraySpec, width: int = 1) -> np.dtype[Any]:

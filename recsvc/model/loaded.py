@@ -3,7 +3,7 @@
 What ranks for a person takes an `Admitted`; there is no other way to a customer's list.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from recsvc.model.id_map import CustomerMap, IdMap
 from recsvc.model.manifest import Manifest
 
 _PURPOSE = Purpose.PERSONALIZATION
+_SLATES = tuple(CustomerSlate)
 
 NEIGHBOUR_REASONS = {
     ItemSlate.SIMILAR: ReasonCode.SIMILAR,
@@ -62,6 +63,7 @@ class LoadedModel:
     _category_popular: Ragged = field(repr=False)
     _popular: Candidates = field(repr=False)
     _trending: Candidates = field(repr=False)
+    _intervals: Array | None = field(repr=False)  # (items,) float32
 
     @property
     def version(self) -> str:
@@ -69,10 +71,18 @@ class LoadedModel:
 
     def customer_slate(self, admitted: Admitted, slate: CustomerSlate) -> Candidates | None:
         """Return the admitted customer's list; None when the model does not know the customer."""
+        row = self._customer_row(admitted)
+        return None if row is None else self._slates[slate].row(row)
+
+    def _customer_row(self, admitted: Admitted) -> int | None:
         if not isinstance(admitted, Admitted) or admitted.purpose is not _PURPOSE:
             raise TypeError("a customer's list takes an admission to personalization")
-        row = self.customers.row(admitted.customer)
-        return None if row is None else self._slates[slate].row(row)
+        return self.customers.row(admitted.customer)
+
+    def customer_slates(self, admitted: Admitted) -> list[Candidates]:
+        """Return all lists of the admitted customer, in the order of `CustomerSlate`; or none."""
+        row = self._customer_row(admitted)
+        return [] if row is None else [self._slates[slate].row(row) for slate in _SLATES]
 
     def neighbours(self, slate: ItemSlate, item_row: int) -> Candidates:
         """Return an item's neighbours; the reason for each is that item."""
@@ -83,6 +93,21 @@ class LoadedModel:
     def neighbours_of_all(self, slate: ItemSlate, item_rows: Array) -> Candidates:
         """Return the neighbours of several items, unmerged; the reason of each is its item."""
         return self._neighbours[slate].joined(item_rows)
+
+    def nearest(self, item_row: int, most: int) -> Iterator[tuple[int, float]]:
+        """Yield an item's first similar ones with their scores, as plain numbers."""
+        similar = self._neighbours[ItemSlate.SIMILAR]
+        start = similar.offsets.item(item_row)
+        part = slice(start, min(start + most, similar.offsets.item(item_row + 1)))
+        lists = similar.lists
+        return zip(lists.items[part].tolist(), lists.scores[part].tolist(), strict=True)
+
+    def interval_days(self, item_row: int) -> float | None:
+        """Return the usual days between two purchases of an item by one customer.
+
+        NaN: nobody bought it again. None: the model says nothing about it.
+        """
+        return None if self._intervals is None else self._intervals.item(item_row)
 
     def popular(self) -> Candidates:
         """Return every item of the model, the most popular first."""

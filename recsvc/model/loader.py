@@ -6,6 +6,7 @@ enough for that to go unnoticed, while that of a larger one takes samples.
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,15 @@ from recsvc.domain.slates import ReasonCode
 from recsvc.model import format as layout
 from recsvc.model.candidates import Candidates, assemble
 from recsvc.model.checks import check_arrays, check_names
-from recsvc.model.format import ARRAYS, MANIFEST_FILE, Array, Arrays, file_of
+from recsvc.model.format import (
+    ALL_ARRAYS,
+    ARRAYS,
+    MANIFEST_FILE,
+    OPTIONAL,
+    Array,
+    Arrays,
+    file_of,
+)
 from recsvc.model.id_map import CustomerMap, IdMap
 from recsvc.model.loaded import NEIGHBOUR_REASONS, LoadedModel, Ragged
 from recsvc.model.manifest import MAX_MANIFEST_BYTES, ArrayEntry, Manifest, decode
@@ -34,11 +43,13 @@ def load(folder: Path, *, shop: ShopName, fingerprint: str, full: bool = False) 
     `fingerprint` is that of the secret in use. Files that cannot be read at the moment are an
     OSError: that says nothing about the version.
     """
-    check_names(_files(folder), "file", {MANIFEST_FILE, *map(file_of, ARRAYS)})
+    files = _files(folder)
+    check_names(files, "file", _files_of(ARRAYS), _files_of(OPTIONAL))
     manifest = read_manifest(folder)
     _check_origin(manifest, folder.name, shop, fingerprint)
     check_names(manifest.arrays, "array in the manifest")
-    arrays = {name: _map(folder, name, manifest.arrays[name]) for name in ARRAYS}
+    check_names(files, "file", _files_of(manifest.arrays), ())
+    arrays = {name: _map(folder, name, entry) for name, entry in manifest.arrays.items()}
     full = full or _size(folder) <= SMALL_BYTES
     if full:
         _check_hashes(folder, manifest)
@@ -51,6 +62,10 @@ def load(folder: Path, *, shop: ShopName, fingerprint: str, full: bool = False) 
 def read_manifest(folder: Path) -> Manifest:
     with open_regular(folder / MANIFEST_FILE) as stream:
         return decode(stream.read(MAX_MANIFEST_BYTES + 1))
+
+
+def _files_of(arrays: Iterable[str]) -> set[str]:
+    return {MANIFEST_FILE, *map(file_of, arrays)}
 
 
 def _files(folder: Path) -> set[str]:
@@ -77,7 +92,7 @@ def _check_origin(manifest: Manifest, version: str, shop: ShopName, fingerprint:
 
 
 def _map(folder: Path, name: str, entry: ArrayEntry) -> Array:
-    if not ARRAYS[name].admits(entry.dtype):
+    if not ALL_ARRAYS[name].admits(entry.dtype):
         raise ModelRejected(f"{name}: the manifest says {entry.dtype}, which the format does not")
     return map_array(folder / file_of(name), entry.dtype, entry.shape)
 
@@ -108,6 +123,7 @@ def _model(manifest: Manifest, arrays: Arrays) -> LoadedModel:
         ),
         _popular=_lists(arrays, layout.POPULAR.name, ReasonCode.POPULAR),
         _trending=_lists(arrays, layout.TRENDING.name, ReasonCode.TRENDING),
+        _intervals=arrays.get(layout.ITEM_INTERVALS.name),
     )
 
 

@@ -7,6 +7,7 @@ never replaces what can.
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,7 @@ class ModelShelf:
         self._root = root
         self._fingerprint = fingerprint
         self._places: dict[ShopName, _Place] = {}
+        self._prepare: Callable[[ShopName, LoadedModel], None] | None = None
         self._refreshing = threading.Lock()
         self._closing = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -62,6 +64,14 @@ class ModelShelf:
     def shops(self) -> list[ShopName]:
         """Return the shops that something was ever published for, as far as is known here."""
         return sorted(self._places)
+
+    def before_swap(self, prepare: Callable[[ShopName, LoadedModel], None]) -> None:
+        """Have each model shown to `prepare` before it is served; those that are there, now."""
+        with self._refreshing:
+            self._prepare = prepare
+            for shop, place in self._places.items():
+                if place.model is not None:
+                    prepare(shop, place.model)
 
     def refresh(self) -> None:
         """Look at every shop's `CURRENT`; judge those that were replaced, and swap."""
@@ -101,6 +111,8 @@ class ModelShelf:
         if stamp == old.stamp:
             return
         new = _Place(model=old.model) if stamp is None else self._judge(versions, old, stamp)
+        if self._prepare is not None and new.model is not None and new.model is not old.model:
+            self._prepare(versions.shop, new.model)
         self._places[versions.shop] = new
         _log_change(versions.shop, old, new)
 

@@ -30,11 +30,11 @@ def votes(
     if len(heard) == 1 and reason is None:
         return model.neighbours(slate, heard[0])
     if not heard:
-        return _none()
+        return no_candidates()
     found = model.neighbours_of_all(slate, np.array(heard, dtype=np.int64))
     if passing is not None:
         found = found.at(passing(found.items).nonzero()[0])
-    return _counted(found, reason) if len(found) else _none()
+    return _counted(found, reason) if len(found) else no_candidates()
 
 
 def _counted(found: Candidates, reason: ReasonCode | None) -> Candidates:
@@ -52,6 +52,6 @@ def _counted(found: Candidates, reason: ReasonCode | None) -> Candidates:
     return Candidates(rows[order], sums[order].astype(np.float32), codes, because)
 
 
-def _none() -> Candidates:
+def no_candidates() -> Candidates:
     nothing = np.zeros(0, dtype=np.int32)
     return Candidates(nothing, nothing.astype(np.float32), nothing.astype(np.uint8), nothing)

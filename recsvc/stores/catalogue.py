@@ -22,10 +22,11 @@ from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 
 DELETED = b""
+FEW_ENTRIES = 200  # as many changes are read while a request waits
+ALL_ENTRIES = 11_000  # more than the log is trimmed to: all that it tells
 
 _ITEMS_PER_WRITE = 1000
 _ITEMS_PER_SCAN = 1000
-_MOST_ENTRIES_READ = 200  # beyond it all items are read anew
 _LOG_ENTRIES = 10_000
 _FEW_ITEMS = 10
 _LOG_ENTRIES_OF_MANY_ITEMS = 200  # the log of a large import must not outgrow the catalogue
@@ -51,11 +52,10 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class CatalogueChanges:
-    """What to do to be at `epoch`. `is_whole`: these are all items, not those that changed."""
+    """The records that bring whoever takes them over to `epoch`."""
 
     epoch: int
     records: Mapping[ItemId, bytes]
-    is_whole: bool
 
 
 class CatalogueStore:
@@ -108,30 +108,42 @@ class CatalogueStore:
             if item is not None:
                 yield item
 
-    def changes_since(self, shop: ShopName, epoch: int | None) -> CatalogueChanges:
+    def changes_since(
+        self, shop: ShopName, epoch: int | None, most_entries: int = FEW_ENTRIES
+    ) -> CatalogueChanges | None:
         """Return what brings a worker at `epoch` (None: at none) up to date.
 
+        None: it cannot be told, or is more than `most_entries` changes; then read the `whole`.
         Records may be newer than the epoch that they come with; they then come once more.
         """
-        changed = None if epoch is None else self._changed_ids(shop, epoch)
+        changed = None if epoch is None else self._changed_ids(shop, epoch, most_entries)
         if changed is None:
-            return self._whole(shop)
+            return None
         now, ids = changed
         with store_faults():
             records = self._reads.hmget(redis_keys.items(shop), ids) if ids else []
         found = zip(ids, cast("list[bytes | None]", records), strict=True)
-        return CatalogueChanges(now, {ItemId(i): record or DELETED for i, record in found}, False)
+        return CatalogueChanges(now, {ItemId(i): record or DELETED for i, record in found})
 
-    def _changed_ids(self, shop: ShopName, epoch: int) -> tuple[int, list[str]] | None:
-        """Return the epoch and what has changed up to it; None when the log has gaps."""
+    def whole(self, shop: ShopName) -> CatalogueChanges:
+        """Return every item; one that changes meanwhile comes once more with what changed since."""
+        with store_faults():
+            epoch = self._reads.hget(redis_keys.epochs(shop), redis_keys.EPOCH_OF_CATALOGUE)
+        number = _number(epoch)  # read first
+        return CatalogueChanges(number, {_id(i): r for i, r in self._scan(shop, self._reads)})
+
+    def _changed_ids(
+        self, shop: ShopName, epoch: int, most_entries: int
+    ) -> tuple[int, list[str]] | None:
+        """Return the epoch and what has changed up to it; None when that cannot be told."""
         with store_faults():
             pipeline = self._reads.pipeline(transaction=True)
             pipeline.hget(redis_keys.epochs(shop), redis_keys.EPOCH_OF_CATALOGUE)
             log = redis_keys.items_log(shop)
-            pipeline.xrange(log, f"{epoch + 1}-0", count=_MOST_ENTRIES_READ + 1)
+            pipeline.xrange(log, f"{epoch + 1}-0", count=most_entries + 1)
             now, entries = pipeline.execute()
         number = _number(now)
-        if not 0 <= number - epoch <= _MOST_ENTRIES_READ or len(entries) != number - epoch:
+        if not 0 <= number - epoch <= most_entries or len(entries) != number - epoch:
             return None
         ids: dict[str, None] = {}
         for place, (name, fields) in enumerate(entries, start=1):
@@ -139,13 +151,6 @@ class CatalogueStore:
                 return None
             ids.update(dict.fromkeys(msgspec.json.decode(fields[b"ids"], type=list[str])))
         return number, list(ids)
-
-    def _whole(self, shop: ShopName) -> CatalogueChanges:
-        with store_faults():
-            epoch = self._reads.hget(redis_keys.epochs(shop), redis_keys.EPOCH_OF_CATALOGUE)
-        number = _number(epoch)  # read first: what changes meanwhile comes once more
-        records = {_id(i): record for i, record in self._scan(shop, self._reads)}
-        return CatalogueChanges(number, records, True)
 
     def _record(self, shop: ShopName, item_id: ItemId) -> bytes:
         with store_faults():

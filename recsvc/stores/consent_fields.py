@@ -2,27 +2,49 @@
 
 `purpose:email` → `<at µs> <granted|denied> <first granted at µs, or -> <policy> <source>`;
 the last two are percent-encoded, or `-`. The scripts compare the first three words and only
-carry the others. Whatever does not read so denies.
+carry the others. Whatever does not read so denies. A flag that is set stands beside them:
+`flag:minor` → `1`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote, unquote_to_bytes
 
-from recsvc.domain.consent import NO_CONSENT, ConsentRecord, Purpose, PurposeConsent
+from recsvc.domain.consent import (
+    FORBIDDEN,
+    NO_CONSENT,
+    ConsentRecord,
+    Flag,
+    Purpose,
+    PurposeConsent,
+)
 
 GRANTED = "granted"
 DENIED = "denied"
 
+SET = "1"  # the value of a flag; one that is not set has no field
+
 _NONE = "-"
 _PREFIX = b"purpose:"
+_FLAG_PREFIX = b"flag:"
 _MAX_DIGITS = 16  # what a double of the scripts' Lua holds exactly
 _WORDS = {b"granted": True, b"denied": False}
 _FIELDS = {purpose: f"purpose:{purpose}" for purpose in Purpose}
 _PURPOSES = {field.encode(): purpose for purpose, field in _FIELDS.items()}
+_FLAG_FIELDS = {flag: f"flag:{flag}" for flag in Flag}
+_FLAGS = {field.encode(): flag for flag, field in _FLAG_FIELDS.items()}
 
 
 def field_of(purpose: Purpose) -> str:
     return _FIELDS[purpose]
+
+
+def flag_field(flag: Flag) -> str:
+    return _FLAG_FIELDS[flag]
+
+
+def flags_forbidding(purpose: Purpose) -> list[str]:
+    """Return the fields of the flags that outweigh a yes to the purpose."""
+    return [_FLAG_FIELDS[flag] for flag in Flag if purpose in FORBIDDEN[flag]]
 
 
 def tail(policy_version: str | None, source: str | None) -> str:
@@ -34,6 +56,7 @@ def decode(fields: Sequence[bytes]) -> ConsentRecord:
     if not fields:
         return NO_CONSENT
     purposes: dict[Purpose, PurposeConsent] = {}
+    flags: list[Flag] = []
     unreadable: list[str] = []
     for field, value in zip(fields[::2], fields[1::2], strict=True):
         purpose = _PURPOSES.get(field)
@@ -42,13 +65,23 @@ def decode(fields: Sequence[bytes]) -> ConsentRecord:
             purposes[purpose] = consent
         elif field.startswith(_PREFIX):
             unreadable.append(field[len(_PREFIX) :].decode(errors="replace"))
-    return ConsentRecord(purposes, frozenset(unreadable))
+        elif field.startswith(_FLAG_PREFIX):
+            flag = _FLAGS.get(field, Flag.RESTRICTED)  # one that we do not know may mean anything
+            flags.append(flag)
+            if field not in _FLAGS or value != SET.encode():
+                unreadable.append(field.decode(errors="replace"))
+    return ConsentRecord(purposes, frozenset(unreadable), frozenset(flags))
 
 
-def permits(value: object) -> bool:
-    """Whether one field's stored value permits. Anything but a readable grant does not."""
+def permits(value: object, flags: Iterable[object] = ()) -> bool:
+    """Whether one field's stored value permits. Anything but a readable grant does not.
+
+    `flags`: the values of those that forbid it; None is one that is not set.
+    """
     consent = _decode_one(value) if isinstance(value, bytes) else None
-    return consent is not None and consent.granted is True
+    if consent is None or consent.granted is not True:
+        return False
+    return all(flag is None for flag in flags)
 
 
 def _decode_one(value: bytes) -> PurposeConsent | None:

@@ -5,7 +5,8 @@ because tostring() would round it. A stored value that does not read as we write
 stamp to respect: a live write replaces it, an import leaves it alone, where it denies.
 """
 
-_READ = r"""
+# Also what other scripts read a consent by: nobody may read it less strictly.
+READ = r"""
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
@@ -19,6 +20,12 @@ local function read(key, field)
   return {at = tonumber(at), word = word, first = tonumber(first), tail = tail}, true
 end
 
+-- What no yes outweighs, whatever value it has.
+local function barred(key, purpose)
+  if redis.call('HEXISTS', key, 'flag:restricted') == 1 then return true end
+  return purpose == 'personalization' and redis.call('HEXISTS', key, 'flag:minor') == 1
+end
+
 local function keep(key, field, at, word, first, tail)
   local first_word = first and string.format('%.0f', first) or '-'
   redis.call('HSET', key, field, string.format('%.0f', at) .. ' ' .. word .. ' ' .. first_word .. ' ' .. tail)
@@ -28,7 +35,7 @@ end
 # KEYS: one customer. ARGV: the tail, then field and word of each purpose.
 # A stamp is later than every earlier one of its purpose, even if the clock went back.
 WRITE = (
-    _READ
+    READ
     + r"""
 for i = 2, #ARGV, 2 do
   local field, word = ARGV[i], ARGV[i + 1]
@@ -45,7 +52,7 @@ return redis.call('HGETALL', KEYS[1])
 # KEYS: the customer of each row. ARGV: field, word, stamp and tail of each row.
 # The latest wins; a denial wins among equals; then the greater tail, so that order is nothing.
 IMPORT = (
-    _READ
+    READ
     + r"""
 local function beats(at, word, tail, last)
   if at ~= last.at then return at > last.at end

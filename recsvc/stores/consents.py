@@ -14,7 +14,15 @@ from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
-from recsvc.stores.consent_fields import DENIED, GRANTED, decode, field_of, permits, tail
+from recsvc.stores.consent_fields import (
+    DENIED,
+    GRANTED,
+    decode,
+    field_of,
+    flags_forbidding,
+    permits,
+    tail,
+)
 from recsvc.stores.consent_scripts import IMPORT, WRITE
 
 _ROWS_PER_IMPORT = 500  # one script: short enough for the reads that wait behind it
@@ -132,13 +140,14 @@ class ConsentStore:
 
     def _permitting(self, names: list[bytes], purpose: Purpose) -> list[CustomerKey]:
         pipeline = self._redis.pipeline(transaction=False)
+        fields = [field_of(purpose), *flags_forbidding(purpose)]
         for name in names:
-            pipeline.hget(name, field_of(purpose))
+            pipeline.hmget(name, fields)
         values = pipeline.execute(raise_on_error=False)
         return [
             redis_keys.customer_of(name)
-            for name, value in zip(names, values, strict=True)
-            if permits(value)
+            for name, found in zip(names, values, strict=True)
+            if isinstance(found, list) and permits(found[0], found[1:])
         ]
 
 

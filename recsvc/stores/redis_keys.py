@@ -1,4 +1,4 @@
-"""Every key name in the store, and how long each lives. Nothing here expires yet.
+"""Every key name in the store, and how long each lives: for ever, where nothing else is said.
 
 All keys of a shop begin with `{shop}`, braces included: Redis Cluster hashes only what stands
 between them, so one shop lives in one slot and its updates can be atomic.
@@ -9,12 +9,15 @@ from recsvc.domain.ids import ShopName
 
 EPOCH_OF_KEYS = "keys"
 EPOCH_OF_CATALOGUE = "catalogue"
+EPOCH_OF_COUNTS = "counts"
+
+RECENT_SECONDS = 180 * 86_400
 
 ANY_API_KEYS = "{*}:api-keys"  # pattern of what `api_keys` names, over all shops
 
 
 def customer(shop: ShopName, key: CustomerKey) -> str:
-    """Hash: what the gate reads of one customer. Fields `purpose:<purpose>`."""
+    """Hash: what the gate reads of one customer. Fields `purpose:<purpose>`, `flag:<flag>`."""
     return f"{{{shop}}}:customer:{key.hex()}"
 
 
@@ -25,6 +28,16 @@ def any_customer(shop: ShopName) -> str:
 
 def customer_of(key_name: bytes) -> CustomerKey:
     return CustomerKey(bytes.fromhex(key_name.rpartition(b":")[2].decode()))
+
+
+def recent(shop: ShopName, key: CustomerKey) -> str:
+    """List: a customer's latest events, the newest first. Lives for RECENT_SECONDS after one."""
+    return f"{{{shop}}}:recent:{key.hex()}"
+
+
+def profile(shop: ShopName, key: CustomerKey) -> str:
+    """String: JSON of what the shop told of a customer, but for the flags."""
+    return f"{{{shop}}}:profile:{key.hex()}"
 
 
 def api_keys(shop: ShopName) -> str:
@@ -50,3 +63,31 @@ def items_log(shop: ShopName) -> str:
 def epochs(shop: ShopName) -> str:
     """Hash: name of what changes → how often it has changed."""
     return f"{{{shop}}}:epochs"
+
+
+def events(shop: ShopName) -> str:
+    """Stream: the event log. Field `event`: JSON; `customer`: the hash of the customer, if any."""
+    return f"{{{shop}}}:events"
+
+
+def seen_days(shop: ShopName) -> str:
+    """Hash: `<day>:buckets`, `<day>:marks`: how the marks below are kept, and how many."""
+    return f"{{{shop}}}:seen-days"
+
+
+def seen(shop: ShopName) -> str:
+    """Begins the keys `…:<days since 1970>:<bucket>`: hash, mark of a message id → of its content.
+
+    Each lives until eight days after the beginning of its day.
+    """
+    return f"{{{shop}}}:seen"
+
+
+def counts(shop: ShopName) -> str:
+    """Begins the keys below."""
+    return f"{{{shop}}}:counts"
+
+
+def counts_of(shop: ShopName, day: int) -> str:
+    """Sorted set: item id → weight of a day's events. Lives until 15 days after the day began."""
+    return f"{counts(shop)}:{day}"

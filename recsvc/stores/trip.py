@@ -1,17 +1,20 @@
-"""The one round trip of a request: the customer's consent and the shop's epochs.
+"""The one round trip of a request: the customer's consent and recent events, the shop's epochs.
 
 A store that does not answer in time, or answers what cannot be read, is told as None: the
-request goes on without the person. Nothing here raises, and nothing is cached.
+request goes on without the person. Nothing here raises, and nothing is cached. The events stay
+sealed: whether they may be looked at, the consent decides.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import hiredis
 
 from recsvc.domain.consent import ConsentRecord
+from recsvc.domain.gate import Sealed
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
+from recsvc.domain.recent import MOST_EVENTS
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import STORE_FAULTS, Connections
 from recsvc.stores.consent_fields import decode
@@ -21,6 +24,7 @@ _pack: Callable[[tuple[str, ...]], bytes] = hiredis.pack_command  # type: ignore
 
 _MULTI = _pack(("MULTI",))
 _EXEC = _pack(("EXEC",))
+_LAST_PLACE = str(MOST_EVENTS - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,14 @@ class Epochs:
 class TripReply:
     """What one trip brought.
 
-    `consent` is None when it could not be read, and for requests about nobody. `epochs` is
-    None when the store did not answer: then nothing may be written or personal.
+    `consent` is None when it could not be read, and for requests about nobody; so is `profile`,
+    the customer's recent events. `epochs` is None when the store did not answer: then nothing may
+    be written or personal.
     """
 
     consent: ConsentRecord | None
     epochs: Epochs | None
+    profile: Sealed | None = field(default=None, compare=False)
 
     @property
     def is_current(self) -> bool:
@@ -68,7 +74,7 @@ class RequestTrip:
             self._breaker.failed()
             return NO_REPLY
         self._breaker.succeeded()
-        return _reply(replies, customer is not None)
+        return _reply(replies, customer)
 
 
 def _request(shop: ShopName, customer: CustomerKey | None) -> tuple[bytes, int]:
@@ -84,18 +90,19 @@ def _request(shop: ShopName, customer: CustomerKey | None) -> tuple[bytes, int]:
     if customer is None:
         return _MULTI + epochs + _EXEC, 3
     consent = _pack(("HGETALL", redis_keys.customer(shop, customer)))
-    return _MULTI + epochs + consent + _EXEC, 4
+    recent = _pack(("LRANGE", redis_keys.recent(shop, customer), "0", _LAST_PLACE))
+    return _MULTI + epochs + consent + recent + _EXEC, 5
 
 
-def _reply(replies: list[object], about_customer: bool) -> TripReply:
+def _reply(replies: list[object], customer: CustomerKey | None) -> TripReply:
     answers = replies[-1]
     # Any other shape means that these are not the replies to our request.
     if not isinstance(answers, list) or len(answers) != len(replies) - 2:
         return NO_REPLY
     epochs = _epochs(answers[0])
-    if epochs is None or not about_customer:
+    if epochs is None or customer is None:
         return TripReply(None, epochs)
-    return TripReply(_consent(answers[1]), epochs)
+    return TripReply(_consent(answers[1]), epochs, _profile(customer, answers[2]))
 
 
 def _epochs(answer: object) -> Epochs | None:
@@ -115,3 +122,10 @@ def _consent(answer: object) -> ConsentRecord | None:
         return decode(answer)
     except (ValueError, TypeError, AttributeError):
         return None
+
+
+def _profile(customer: CustomerKey, answer: object) -> Sealed | None:
+    """Seal the recent events; None when they are no list."""
+    if not isinstance(answer, list) or not set(map(type, answer)) <= {bytes}:
+        return None
+    return Sealed(customer, answer)

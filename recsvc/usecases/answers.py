@@ -74,12 +74,7 @@ def answer_of(
     fallback: Fallback | None = None,
 ) -> Answer:
     items = _items(assortment, picks, fields)
-    return Answer(assortment.model.version, slate, personalized, fallback, items)
-
-
-def no_model(slate: Slate, fallback: Fallback | None) -> Answer:
-    """Return the answer of a shop that has nothing to answer from."""
-    return Answer(None, slate, False, fallback or Fallback.NO_MODEL, [])
+    return Answer(assortment.model.version or None, slate, personalized, fallback, items)
 
 
 def _items(assortment: Assortment, picks: Picks, fields: Sequence[str]) -> list[RecommendedItem]:

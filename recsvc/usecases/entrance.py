@@ -14,6 +14,7 @@ from functools import lru_cache, partial
 from recsvc.domain.api_keys import ApiKey, Scope, shop_of_key
 from recsvc.domain.consent import ConsentRecord
 from recsvc.domain.errors import Forbidden, SecretMismatch, Unauthorized
+from recsvc.domain.gate import Sealed
 from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import CustomerId, ShopName
 from recsvc.stores.api_keys import ApiKeyStore
@@ -66,6 +67,7 @@ class Visit:
     consent: ConsentRecord | None
     store_answered: bool
     catalogue_epoch: int | None = None
+    profile: Sealed | None = None
 
     @property
     def met_unreadable_consent(self) -> bool:
@@ -104,7 +106,7 @@ class Entrance:
         judgement = self._key_ring.judge(credentials.key, reply)
         if judgement.key is None:
             raise no_such_key()
-        self._authorize(judgement.key, credentials, access, customer)
+        self.authorize(judgement.key, credentials, access, customer)
         reply = judgement.reply
         return Visit(
             judgement.key,
@@ -113,6 +115,7 @@ class Entrance:
             reply.consent,
             store_answered=reply.is_current,
             catalogue_epoch=None if reply.epochs is None else reply.epochs.catalogue,
+            profile=reply.profile,
         )
 
     def recognises(self, credentials: Credentials) -> bool:
@@ -123,9 +126,10 @@ class Entrance:
         """
         return self._key_ring.knows(credentials.key)
 
-    def _authorize(
+    def authorize(
         self, key: ApiKey, credentials: Credentials, access: Access, customer: CustomerId | None
     ) -> None:
+        """Raise unless the key, as it was judged, may do this for the customer."""
         if key.is_secret:
             if not key.allows(access.scope):
                 raise Forbidden(f"this key lacks the scope {access.scope}", code="missing_scope")

@@ -10,11 +10,17 @@ from recsvc.domain.gate import Admitted
 from recsvc.domain.ids import ItemId
 from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.model.assortment import Assortment
-from recsvc.model.candidates import Candidates, Picks, fill
+from recsvc.model.candidates import Candidates, Picks, RankedList, fill
 from recsvc.model.diversity import POOL, diversified
+from recsvc.model.interest import Interest, Steered
 from recsvc.model.votes import votes
+from recsvc.usecases.person import Person
 
-Lists = Iterable[Candidates]
+Lists = Iterable[RankedList]
+
+# Plain numbers: numpy compares an array with a member of an enumeration at three times the price.
+_DUE, _BECAUSE = int(ReasonCode.BUY_AGAIN_DUE), int(ReasonCode.BECAUSE_YOU_BOUGHT)
+_BUY_AGAIN = CustomerSlate.BUY_AGAIN
 
 
 def picks_of(assortment: Assortment, query: ListQuery, lists: Lists, seen: set[int]) -> Picks:
@@ -45,7 +51,9 @@ def popular(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
 
 
 def trending(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
+    """Yield what events say is wanted now, then what was when the model was made; the rest."""
     yield from _context(assortment, query)
+    yield assortment.wanted()
     yield assortment.model.trending()
     yield from _rest(assortment, query)
 
@@ -61,24 +69,78 @@ def around(
 def personal(
     assortment: Assortment,
     query: ListQuery,
-    admitted: Admitted,
+    person: Person,
     slate: CustomerSlate,
     own: Candidates,
     seen: set[int],
-) -> Iterator[Candidates]:
-    """Yield the customer's list and, but for `buy_again`, what tops it up.
+) -> Iterator[RankedList]:
+    """Yield the customer's list, as recent events steer it, and what tops it up.
 
-    With a context item those of its neighbours come first that are on the list. `discover`
-    counts all that was bought as seen before it is topped up.
+    With a context item those of its neighbours come first that are on the list. `buy_again` is
+    topped up with nothing; `discover` counts all that was bought as seen before it is. What was
+    just bought comes last of all.
     """
+    resting = _set_aside(person.interest, seen)
+    if slate is CustomerSlate.DISCOVER and person.interest is not None:
+        seen |= person.interest.bought | bought_rows(assortment, person.admitted)
     for neighbours in _context(assortment, query):
         listed = set(own.items.tolist())
         places = [place for place, row in enumerate(neighbours.items.tolist()) if row in listed]
         yield neighbours.at(places)
-    yield own
-    if slate is CustomerSlate.BUY_AGAIN:
-        return
-    bought = bought_rows(assortment, admitted)
+    yield steered(own, person.interest, slate)
+    if slate is not CustomerSlate.BUY_AGAIN:
+        yield from _topping_up(assortment, query, person, slate, seen)
+    if slate is not CustomerSlate.DISCOVER and resting:
+        seen -= resting
+        yield own
+        if slate is not CustomerSlate.BUY_AGAIN:
+            yield from _rest(assortment, query)
+
+
+def completing(
+    assortment: Assortment,
+    query: ListQuery,
+    basket: Sequence[int],
+    person: Person | None,
+    own: Candidates,
+    seen: set[int],
+) -> Iterator[RankedList]:
+    """Yield what goes with a basket, the customer's list, what is popular, what was just bought."""
+    interest = None if person is None else person.interest
+    resting = _set_aside(interest, seen)
+    yield from around(assortment, [ItemSlate.BOUGHT_TOGETHER, ItemSlate.SIMILAR], basket)
+    yield steered(own, interest, CustomerSlate.FOR_YOU)
+    yield from popular(assortment, query)
+    if resting:
+        seen -= resting
+        yield own
+        yield from _rest(assortment, query)
+
+
+def steered(own: Candidates, interest: Interest | None, slate: CustomerSlate) -> RankedList:
+    """Let recent events have their say: nothing enters `buy_again` that was never bought."""
+    if interest is None:
+        return own
+    return Steered(own, interest, newcomers=slate is not CustomerSlate.BUY_AGAIN)
+
+
+def _set_aside(interest: Interest | None, seen: set[int]) -> set[int]:
+    """Count what was just bought as seen for now; return what was not seen already."""
+    resting = set() if interest is None else set(interest.resting - seen)
+    seen |= resting
+    return resting
+
+
+def _topping_up(
+    assortment: Assortment,
+    query: ListQuery,
+    person: Person,
+    slate: CustomerSlate,
+    seen: set[int],
+) -> Iterator[Candidates]:
+    bought = bought_rows(assortment, person.admitted)
+    if person.interest is not None:
+        bought |= person.interest.bought
     if slate is CustomerSlate.DISCOVER:
         seen |= bought
     yield from _context(assortment, query)
@@ -97,15 +159,11 @@ def personal(
 def bought_rows(assortment: Assortment, admitted: Admitted) -> set[int]:
     """Return the items that the customer's own lists show as bought."""
     bought: set[int] = set()
-    for slate in CustomerSlate:
-        own = assortment.model.customer_slate(admitted, slate)
-        if own is None:
-            continue
-        again = own.items[own.reasons == ReasonCode.BUY_AGAIN_DUE]
-        bought.update(own.items.tolist() if slate is CustomerSlate.BUY_AGAIN else again.tolist())
+    for slate, own in zip(CustomerSlate, assortment.model.customer_slates(admitted), strict=False):
+        again = own.items if slate is _BUY_AGAIN else own.items[own.reasons == _DUE]
+        bought.update(again.tolist())
         if own.reason_items is not None:
-            because = own.reasons == ReasonCode.BECAUSE_YOU_BOUGHT
-            bought.update(own.reason_items[because].tolist())
+            bought.update(own.reason_items[own.reasons == _BECAUSE].tolist())
     return bought
 
 
@@ -123,4 +181,5 @@ def _context(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
 
 def _rest(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
     yield assortment.popular(query.filters)
+    yield assortment.newly_wanted()
     yield assortment.unknown_to_model()

@@ -4,10 +4,11 @@ Without permission the answer is the anonymous one, whatever is known about the 
 list that its own model cannot fill is topped up with popular items: `discover` never with one
 that the customer's own lists show as bought, an item's neighbours never with that item.
 `buy_again` alone stays short, since it promises that everything in it was bought before.
-What the live catalogue withholds is in no answer.
+What the live catalogue withholds is in no answer. What a customer did since the training steers
+the next answer; it also makes a person of a customer whom the model does not know.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
@@ -18,12 +19,18 @@ from recsvc.domain.gate import Admitted, Refused, admit
 from recsvc.domain.ids import ItemId, ShopName
 from recsvc.domain.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate, Slate
 from recsvc.model.assortment import Assortment
-from recsvc.model.candidates import Picks
+from recsvc.model.candidates import Candidates, Picks
+from recsvc.model.live_ranking import LiveRanking
 from recsvc.model.loaded import LoadedModel
+from recsvc.model.no_model import no_model
+from recsvc.model.votes import no_candidates
 from recsvc.usecases import lists
-from recsvc.usecases.answers import Answer, answer_of, no_model
+from recsvc.usecases.answers import Answer, answer_of
 from recsvc.usecases.entrance import Visit
 from recsvc.usecases.live_catalogue import Now
+from recsvc.usecases.person import Person, person_of
+
+MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +63,43 @@ class Catalogues(Protocol):
     def at(self, shop: ShopName, epoch: int | None, model: LoadedModel, /) -> Now: ...
 
 
+class LiveRankings(Protocol):
+    """Where it is found what a shop's customers want now."""
+
+    def ranking(self, shop: ShopName, /) -> LiveRanking: ...
+
+
 class Recommender:
     """Answers from the model and the catalogue that are current when a request takes them."""
 
-    def __init__(self, models: Models, catalogues: Catalogues) -> None:
+    def __init__(
+        self,
+        models: Models,
+        catalogues: Catalogues,
+        live: LiveRankings,
+        now_us: Callable[[], int],
+    ) -> None:
+        """`now_us`: microseconds since 1970."""
         self._models = models
         self._catalogues = catalogues
+        self._live = live
+        self._now_us = now_us
 
     def for_customer(
         self, visit: Visit, slate: CustomerSlate, query: ListQuery, *, denied: bool = False
     ) -> Answer:
         """Answer the visit's customer if consent permits. `denied`: this request asks for none."""
         now = self._now(visit)
-        admission = _admission(visit, now, denied)
-        if now is None:
-            fallback = admission.fallback if isinstance(admission, Refused) else None
-            return no_model(AnonymousSlate.POPULAR, fallback)
-        made = _for_customer(now.assortment, admission, slate, query)
+        made = _for_customer(now.assortment, self._asking(visit, now, denied), slate, query)
         return _answer(now.assortment, made, query)
 
     def for_item(self, visit: Visit, item: ItemId, slate: ItemSlate, query: ListQuery) -> Answer:
         """Answer the item's neighbours; popular items for one that has none, or is unknown."""
         now = self._now(visit)
-        if now is None:
-            return no_model(AnonymousSlate.POPULAR, None)
         return _answer(now.assortment, _for_item(now.assortment, item, slate, query), query)
 
     def anonymous(self, visit: Visit, slate: AnonymousSlate, query: ListQuery) -> Answer:
         now = self._now(visit)
-        if now is None:
-            return no_model(AnonymousSlate.POPULAR, None)
         return _answer(now.assortment, _anonymous(now.assortment, slate, query), query)
 
     def for_basket(
@@ -93,62 +107,76 @@ class Recommender:
     ) -> Answer:
         """Answer what completes a basket; for a visit about a customer, with that one's list."""
         now = self._now(visit)
-        if now is None:
-            return no_model(AnonymousSlate.POPULAR, None)
-        admission = None if visit.customer is None else _admission(visit, now, denied)
-        return _answer(now.assortment, _for_basket(now.assortment, admission, items, query), query)
+        who = None if visit.customer is None else self._asking(visit, now, denied)
+        return _answer(now.assortment, _for_basket(now.assortment, who, items, query), query)
 
     def page(
         self, visit: Visit, placements: Sequence[Placement], *, denied: bool = False
     ) -> list[Answer]:
         """Answer each placement in turn; no item stands in two of them."""
         now = self._now(visit)
-        if now is None:
-            return [no_model(AnonymousSlate.POPULAR, None) for _ in placements]
-        admission = None if visit.customer is None else _admission(visit, now, denied)
+        who = None if visit.customer is None else self._asking(visit, now, denied)
         taken: set[int] = set()
         answers: list[Answer] = []
         for placement in placements:
-            made = _placed(now.assortment, admission, placement, taken)
+            made = _placed(now.assortment, who, placement, taken)
             taken.update(made.picks.items)
             answers.append(_answer(now.assortment, made, placement.query))
         return answers
 
-    def _now(self, visit: Visit) -> Now | None:
-        """Return what can be offered; None without a model."""
-        model = self._models.model(visit.shop)
-        if model is None:
-            return None
-        return self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
+    def _asking(self, visit: Visit, now: Now, denied: bool) -> Person | Refused:
+        """Return whom to answer. Only an admission opens what the trip brought of a customer."""
+        admission = _admission(visit, now, denied)
+        if isinstance(admission, Refused):
+            return admission
+        if now.assortment.model is no_model():
+            return Refused(Fallback.NO_MODEL)
+        seconds = self._now_us() / MICROSECONDS
+        return person_of(now.assortment, admission, visit.profile, seconds)
+
+    def _now(self, visit: Visit) -> Now:
+        """Return what can be offered; without a model, what the catalogue says."""
+        model = self._models.model(visit.shop) or no_model()
+        now = self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
+        now.assortment.follow(self._live.ranking(visit.shop))
+        return now
 
 
-def _admission(visit: Visit, now: Now | None, denied: bool) -> Admitted | Refused:
+def _admission(visit: Visit, now: Now, denied: bool) -> Admitted | Refused:
     if visit.customer is None:
         raise TypeError("a visit about nobody has no customer to admit")
     if denied:
         return Refused(Fallback.NO_CONSENT)
-    if now is not None and not now.is_current:
+    if not now.is_current:
         return Refused(Fallback.STORE_UNAVAILABLE)
     return admit(visit.customer, visit.consent, Purpose.PERSONALIZATION)
 
 
 def _for_customer(
     assortment: Assortment,
-    admission: Admitted | Refused,
+    who: Person | Refused,
     slate: CustomerSlate,
     query: ListQuery,
     taken: Collection[int] = (),
 ) -> Made:
-    if isinstance(admission, Refused):
-        return _generic(assortment, query, admission.fallback, taken)
-    own = assortment.model.customer_slate(admission, slate)
+    if isinstance(who, Refused):
+        return _generic(assortment, query, who.fallback, taken)
+    own = assortment.model.customer_slate(who.admitted, slate)
     if own is None:
-        return _generic(assortment, query, Fallback.UNKNOWN_CUSTOMER, taken)
+        if who.interest is None:
+            return _generic(assortment, query, Fallback.UNKNOWN_CUSTOMER, taken)
+        own = no_candidates()
     seen = set(taken)
-    candidates = lists.personal(assortment, query, admission, slate, own, seen)
+    candidates = lists.personal(assortment, query, who, slate, own, seen)
     picks = lists.picks_of(assortment, query, candidates, seen)
-    is_whole = slate is CustomerSlate.BUY_AGAIN and len(picks) == len(own)
+    is_whole = slate is CustomerSlate.BUY_AGAIN and len(picks) >= _bought_before(own, who)
     return Made(slate, picks, None if is_whole else _narrowed(query, picks), is_personal=True)
+
+
+def _bought_before(own: Candidates, person: Person) -> int:
+    """Count what `buy_again` could hold."""
+    due = () if person.interest is None else person.interest.due
+    return len({*own.items.tolist(), *due}) if due else len(own)
 
 
 def _for_item(
@@ -177,31 +205,32 @@ def _anonymous(
 
 def _for_basket(
     assortment: Assortment,
-    admission: Admitted | Refused | None,
+    who: Person | Refused | None,
     items: Sequence[ItemId],
     query: ListQuery,
 ) -> Made:
-    seeds = lists.rows_of(assortment, items)
+    basket = lists.rows_of(assortment, items)
+    person = who if isinstance(who, Person) else None
     own = None
-    if isinstance(admission, Admitted):
-        own = assortment.model.customer_slate(admission, CustomerSlate.FOR_YOU)
-    candidates = chain(
-        lists.around(assortment, [ItemSlate.BOUGHT_TOGETHER, ItemSlate.SIMILAR], seeds),
-        [] if own is None else [own],
-        lists.popular(assortment, query),
+    if person is not None:
+        own = assortment.model.customer_slate(person.admitted, CustomerSlate.FOR_YOU)
+    is_personal = own is not None or (person is not None and person.interest is not None)
+    seen = set(basket)
+    candidates = lists.completing(
+        assortment, query, basket, person, no_candidates() if own is None else own, seen
     )
-    picks = lists.picks_of(assortment, query, candidates, set(seeds))
+    picks = lists.picks_of(assortment, query, candidates, seen)
     fallback = _narrowed(query, picks)
-    if isinstance(admission, Refused):
-        fallback = admission.fallback
-    elif admission is not None and own is None:
+    if isinstance(who, Refused):
+        fallback = who.fallback
+    elif person is not None and not is_personal:
         fallback = Fallback.UNKNOWN_CUSTOMER
-    return Made(ItemSlate.BOUGHT_TOGETHER, picks, fallback, is_personal=own is not None)
+    return Made(ItemSlate.BOUGHT_TOGETHER, picks, fallback, is_personal=is_personal)
 
 
 def _placed(
     assortment: Assortment,
-    admission: Admitted | Refused | None,
+    who: Person | Refused | None,
     placement: Placement,
     taken: Collection[int],
 ) -> Made:
@@ -213,9 +242,9 @@ def _placed(
         return _for_item(assortment, about, slate, query, taken)
     if isinstance(slate, AnonymousSlate):
         return _anonymous(assortment, slate, query, taken)
-    if admission is None:  # about nobody: the answer to a stranger, and no reason to give
+    if who is None:  # about nobody: the answer to a stranger, and no reason to give
         return _anonymous(assortment, AnonymousSlate.POPULAR, query, taken)
-    return _for_customer(assortment, admission, slate, query, taken)
+    return _for_customer(assortment, who, slate, query, taken)
 
 
 def _generic(
@@ -225,12 +254,24 @@ def _generic(
     return replace(_anonymous(assortment, AnonymousSlate.POPULAR, query, taken), fallback=fallback)
 
 
+def _without_model(made: Made) -> Made:
+    """Say that there is no model, unless there is more to say; nothing goes with anything then."""
+    fallback = made.fallback
+    if fallback is None or fallback is Fallback.FILTERED_OUT:
+        fallback = Fallback.NO_MODEL
+    is_trending = made.slate is AnonymousSlate.TRENDING
+    slate = AnonymousSlate.TRENDING if is_trending else AnonymousSlate.POPULAR
+    return replace(made, slate=slate, fallback=fallback)
+
+
 def _narrowed(query: ListQuery, picks: Picks) -> Fallback | None:
     """Say that the list is short because of what was asked for."""
     return Fallback.FILTERED_OUT if query.narrows and len(picks) < query.n else None
 
 
 def _answer(assortment: Assortment, made: Made, query: ListQuery) -> Answer:
+    if assortment.model is no_model():
+        made = _without_model(made)
     return answer_of(
         assortment,
         made.slate,

@@ -8,15 +8,18 @@ from werkzeug.exceptions import NotFound
 from recsvc.web import (
     consents,
     docs,
+    events,
     exposition,
     health,
     items,
     metrics,
     openapi,
     pages,
+    profiles,
     recommendations,
 )
 from recsvc.web.bodies import JSON_BODY
+from recsvc.web.cors import BrowserFlask, CrossOrigin
 from recsvc.web.envelope import Envelope
 from recsvc.web.paths import IdConverter
 from recsvc.web.problems import register_problems
@@ -27,7 +30,9 @@ ROUTES: tuple[Route, ...] = (
     *recommendations.ROUTES,
     *pages.ROUTES,
     *consents.ROUTES,
+    *profiles.ROUTES,
     *items.ROUTES,
+    *events.ROUTES,
     *health.ROUTES,
     *exposition.ROUTES,
     *docs.ROUTES,
@@ -35,7 +40,9 @@ ROUTES: tuple[Route, ...] = (
 
 
 def create_app(services: Services) -> Flask:
-    app = Flask("recsvc", static_folder=None)
+    app = BrowserFlask("recsvc", static_folder=None)
+    app.cross_origin = CrossOrigin(services.settings.cors_origins)
+    app.browser_routes = {route.name for route in ROUTES if route.is_for_browsers}
     app.config["MAX_CONTENT_LENGTH"] = JSON_BODY.read_bytes
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = IdConverter
@@ -43,7 +50,7 @@ def create_app(services: Services) -> Flask:
     app.before_request(refuse_leading_slashes)
     register_problems(app)
     metrics.count_requests(app)
-    app.wsgi_app = Envelope(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = Envelope(app.wsgi_app, app.cross_origin)  # type: ignore[method-assign]
     return app
 
 

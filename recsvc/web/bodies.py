@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_NDJSON_BYTES = 5 * 1024 * 1024
+MAX_LINES = MAX_NDJSON_BYTES // 16  # no line that says anything is shorter
 TOO_LARGE = "the body is larger than this path reads"
 JSON_TYPE = "application/json"
 NDJSON_TYPE = "application/x-ndjson"
@@ -71,14 +72,17 @@ def check_headers(request: Request, kind: BodyKind = JSON_BODY) -> None:
         raise UnsupportedMedia("the charset of JSON is utf-8; leave it out, or say so")
 
 
-def read_body(request: Request, shape: type[T]) -> T:
+def read_body(request: Request, shape: type[T], kind: BodyKind = JSON_BODY) -> T:
     """Wait for the request's body and return it as a `shape`, or raise what is wrong with it."""
-    return convert(parse_json(_read(request, JSON_BODY)), shape)
+    return convert(parse_json(_read(request, kind)), shape)
 
 
 def read_lines(request: Request) -> list[bytes]:
     """Wait for a body of NDJSON and return its lines, without those that are blank."""
-    return [line for line in _read(request, NDJSON_BODY).split(b"\n") if line.strip()]
+    body = _read(request, NDJSON_BODY)
+    if body.count(b"\n") > MAX_LINES:  # each costs far more memory than its bytes
+        raise PayloadTooLarge(f"the body has more than {MAX_LINES} lines")
+    return [line for line in body.split(b"\n") if line.strip()]
 
 
 def convert(parsed: Any, shape: type[T]) -> T:

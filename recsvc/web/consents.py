@@ -131,6 +131,7 @@ ROUTES = (
         CONSENT,
         ConsentView,
         body=ConsentBody,
+        gives_way=False,
     ),
     Route(
         "GET",

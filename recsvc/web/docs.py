@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flask import Response
 
+from recsvc.web.delivery import Constant
 from recsvc.web.routes import Call, Route
 
 FOLDER = Path(__file__).parent / "static" / "openapi-explorer"
@@ -28,25 +29,26 @@ PAGE = f"""<!doctype html>
 """
 
 
-def docs(_call: Call) -> Response:
-    return _file(PAGE.encode(), "text/html; charset=utf-8")
+def docs(call: Call) -> Response:
+    return _PAGE.answer(call.request)
 
 
-def docs_script(_call: Call) -> Response:
-    return _file(_SCRIPT, "text/javascript; charset=utf-8")
+def docs_script(call: Call) -> Response:
+    return _SCRIPT.answer(call.request)
 
 
-def docs_license(_call: Call) -> Response:
-    return _file(_LICENSE, "text/plain; charset=utf-8")
+def docs_license(call: Call) -> Response:
+    return _LICENSE.answer(call.request)
 
 
-def _file(content: bytes, media_type: str) -> Response:
+def _file(content: bytes, media_type: str) -> Constant:
     headers = {"Content-Type": media_type, "Cache-Control": "public, max-age=3600"}
-    return Response(content, headers=headers)
+    return Constant(content, headers)
 
 
-_SCRIPT = (FOLDER / SCRIPT).read_bytes()
-_LICENSE = (FOLDER / "LICENSE.txt").read_bytes()
+_PAGE = _file(PAGE.encode(), "text/html; charset=utf-8")
+_SCRIPT = _file((FOLDER / SCRIPT).read_bytes(), "text/javascript; charset=utf-8")
+_LICENSE = _file((FOLDER / "LICENSE.txt").read_bytes(), "text/plain; charset=utf-8")
 
 ROUTES = (
     Route(

@@ -1,4 +1,4 @@
-"""What every answer carries: a request id and the security headers. Plain WSGI.
+"""What every answer carries: a request id, the security headers, and who may read it. Plain WSGI.
 
 It wraps the application from outside, so that no answer escapes it, and adds a constant list:
 Flask's own hooks would cost several times as much.
@@ -6,18 +6,16 @@ Flask's own hooks would cost several times as much.
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import uuid_utils
 
+from recsvc.web.cors import ORIGIN, CrossOrigin
+from recsvc.web.wsgi import Application, Environ, Headers, StartResponse
+
 REQUEST_ID = "recsvc.request_id"
 STARTED = "recsvc.started"
-
-Environ = dict[str, Any]
-Headers = list[tuple[str, str]]
-StartResponse = Callable[..., Any]
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 DOCS_PATH = "/docs"
 COMMON_HEADERS: Headers = [
@@ -41,8 +39,9 @@ _CLEAN_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 class Envelope:
     """A WSGI application around another."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, cross_origin: CrossOrigin) -> None:
         self._application = application
+        self._cross_origin = cross_origin
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         environ[STARTED] = time.perf_counter()
@@ -53,7 +52,8 @@ class Envelope:
             carried = [*headers, ("X-Request-Id", request_id), *constant]
             return start_response(status, carried, exc_info)
 
-        return self._application(environ, start)
+        started = self._cross_origin.started(environ, start) if ORIGIN in environ else start
+        return self._application(environ, started)
 
 
 def _request_id(environ: Environ) -> str:

@@ -37,5 +37,6 @@ ROUTES = (
         Access(Scope.OPS),
         query=None,
         media_type="text/plain",
+        gives_way=False,
     ),
 )

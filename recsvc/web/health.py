@@ -88,7 +88,16 @@ def _answer(body: msgspec.Struct, status: int, media_type: str) -> Response:
 
 
 ROUTES = (
-    Route("GET", "/livez", livez, "Whether the process lives", None, Alive, query=None),
+    Route(
+        "GET",
+        "/livez",
+        livez,
+        "Whether the process lives",
+        None,
+        Alive,
+        query=None,
+        gives_way=False,
+    ),
     Route(
         "GET",
         "/readyz",
@@ -98,5 +107,6 @@ ROUTES = (
         Ready,
         query=None,
         key_is_optional=True,
+        gives_way=False,
     ),
 )

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from recsvc.domain import item_fields
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.catalogue import CatalogueItem
-from recsvc.domain.errors import BadRequest, RecsvcError
+from recsvc.domain.errors import BadRequest
 from recsvc.domain.ids import ItemId, checked_id
 from recsvc.usecases.entrance import Access
 from recsvc.web.bodies import NDJSON_BODY, convert, parse_json
@@ -122,10 +122,10 @@ def post_items(call: Call) -> Response:
     visit = call.enter()
     read = [_line(line) for line in call.read_lines()]
     call.services.catalogue.put_many(visit, [i for i in read if isinstance(i, CatalogueItem)])
-    return private_json(LineResults([_result(each) for each in read]))
+    return private_json(LineResults([_TAKEN if isinstance(i, CatalogueItem) else i for i in read]))
 
 
-def _line(line: bytes) -> CatalogueItem | RecsvcError:
+def _line(line: bytes) -> CatalogueItem | LineResult:
     """Read a line; what is wrong with it is its result and no other's."""
     try:
         given = convert(parse_json(line), dict[str, Any])
@@ -133,21 +133,16 @@ def _line(line: bytes) -> CatalogueItem | RecsvcError:
         if not isinstance(item_id, str):
             item_id = ""
         return item_fields.read_item(ItemId(checked_id(item_id, "item_id")), given)
-    except BadRequest as fault:
-        return fault
-
-
-def _result(read: CatalogueItem | RecsvcError) -> LineResult:
-    if isinstance(read, CatalogueItem):
-        return LineResult(WRITTEN)
-    errors = [FieldProblem(error.field, error.detail) for error in read.errors]
-    return LineResult(REFUSED, read.code, errors)
+    except BadRequest as fault:  # not kept itself: it holds on to the frames that it came through
+        errors = [FieldProblem(error.field, error.detail) for error in fault.errors]
+        return LineResult(REFUSED, fault.code, errors)
 
 
 def _view(item: CatalogueItem) -> ItemView:
     return ItemView(**item_fields.shown(item))
 
 
+_TAKEN = LineResult(WRITTEN)
 CATALOGUE = Access(Scope.CATALOGUE)
 PATH = "/v1/items/<id:item_id>"
 IN_FORCE = "The change is in force for every request that starts after the answer, on any worker."

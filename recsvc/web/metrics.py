@@ -13,6 +13,7 @@ from flask import Flask, Response, request
 from prometheus_client import Counter, Histogram
 
 from recsvc.domain.consent import Purpose
+from recsvc.domain.events import EventType
 from recsvc.domain.slates import Fallback
 from recsvc.web.envelope import STARTED
 
@@ -38,9 +39,13 @@ CONSENT_WRITES = Counter(
 UNREADABLE_CONSENTS = Counter(
     "recsvc_unreadable_consents_total", "Requests that met a consent that cannot be read"
 )
+EVENTS = Counter(
+    "recsvc_events_total", "Events received, by what became of them", ["type", "result"]
+)
 
 _request_counter = lru_cache(512)(REQUESTS.labels)
 _seconds_of = lru_cache(256)(SECONDS.labels)
+_events_of = lru_cache(64)(EVENTS.labels)
 _recommendations_of = lru_cache(128)(RECOMMENDATIONS.labels)
 
 
@@ -55,6 +60,10 @@ def count_consents(purposes: Mapping[Purpose, bool]) -> None:
 
 def count_unreadable_consent() -> None:
     UNREADABLE_CONSENTS.inc()
+
+
+def count_event(event: EventType | None, result: str) -> None:
+    _events_of(event or "none", result).inc()
 
 
 def count_requests(app: Flask) -> None:

@@ -10,9 +10,11 @@ from flask import Response
 
 from recsvc.domain.ids import ID_RULE, MAX_ID_BYTES
 from recsvc.usecases.entrance import Browser
-from recsvc.web.bodies import MAX_BODY_BYTES, MAX_NDJSON_BYTES
+from recsvc.web.bodies import MAX_BODY_BYTES, MAX_LINES, MAX_NDJSON_BYTES
+from recsvc.web.delivery import Constant
 from recsvc.web.parameters import Parameter
 from recsvc.web.problems import PROBLEM, Problem
+from recsvc.web.rendering import JSON
 from recsvc.web.routes import Call, Route
 
 REFERENCES = "#/components/schemas/{name}"
@@ -20,8 +22,8 @@ DESCRIPTION = (
     "Recommendations with consent checked first. Keys are sent as `Authorization: Bearer <key>`; "
     "a publishable key acts for one customer with that customer's `X-Customer-Token`. "
     "`Sec-GPC: 1` makes any answer a generic one. Every answer carries `X-Request-Id`. "
-    f"Bodies are JSON of at most {MAX_BODY_BYTES} bytes, or NDJSON of at most {MAX_NDJSON_BYTES}; "
-    "errors are RFC 9457 problem documents."
+    f"Bodies are JSON of at most {MAX_BODY_BYTES} bytes, or NDJSON of at most {MAX_NDJSON_BYTES} "
+    f"and {MAX_LINES} lines; errors are RFC 9457 problem documents."
 )
 SECURITY_SCHEMES = {
     "secret_key": {"type": "http", "scheme": "bearer", "description": "A secret key, `sk_…`"},
@@ -44,6 +46,7 @@ REFUSALS = {
     403: "A valid key without the scope, or for another customer",
     413: "The body is too large",
     415: "The body is not plain JSON",
+    429: "The worker has all the requests that it can hold",
     503: "The store cannot be reached in time",
 }
 
@@ -72,12 +75,12 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
 def route_of(routes: Iterable[Route]) -> Route:
     """Return the route that serves the document of `routes` and of itself."""
 
-    def openapi(_call: Call) -> Response:
-        headers = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
-        return Response(encoded, headers=headers)
+    def openapi(call: Call) -> Response:
+        return constant.answer(call.request)
 
     own = Route("GET", "/openapi.json", openapi, "This document", None, query=None)
-    encoded = msgspec.json.encode(document([*routes, own]))
+    headers = {"Content-Type": JSON, "Cache-Control": "no-cache"}
+    constant = Constant(msgspec.json.encode(document([*routes, own])), headers)
     return own
 
 
@@ -162,6 +165,8 @@ def _statuses(route: Route) -> list[int]:
         statuses += [401, 403, 503]
     if route.body is not None:
         statuses += [413, 415]
+    if route.gives_way:
+        statuses += [429]
     return sorted(statuses)
 
 

@@ -24,6 +24,7 @@ from recsvc.web.envelope import REQUEST_ID
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
+TRY_AGAIN = frozenset({429, 503})
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,7 @@ def answer_error(error: RecsvcError) -> Response:
     response = problem_response(error.status, error.code, error.title, error.detail, fields)
     if isinstance(error, Unauthorized):
         response.headers["WWW-Authenticate"] = "Bearer"
-    if error.status == 503:
+    if error.status in TRY_AGAIN:
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
     return response
 

@@ -91,14 +91,12 @@ def _public(call: Call, answer: Answer) -> Response:
     content = msgspec.json.encode(_body("", answer, None))
     name = hashlib.blake2b(content, digest_size=ID_BYTES).hexdigest()
     headers = {
+        "Content-Type": JSON,
         "Cache-Control": _public_cache(call.services.settings.public_max_age),
         "ETag": f'"{name}"',
         "Vary": "Authorization, Origin",
     }
-    if call.request.if_none_match.contains_weak(name):
-        return Response(status=304, headers=headers)
-    body = msgspec.json.encode(_body(name, answer, None))
-    return Response(body, headers={**headers, "Content-Type": JSON})
+    return Response(msgspec.json.encode(_body(name, answer, None)), headers=headers)
 
 
 def _public_cache(max_age: int) -> str:

@@ -4,16 +4,17 @@ A `Route` cannot be written without saying who reaches it, and the OpenAPI docum
 from nothing else. A view gets a `Call`: this request, with the services behind it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import Request, Response, request
 
 from recsvc.domain.ids import CustomerId, ItemId
-from recsvc.usecases.entrance import Access, Credentials, Visit, no_such_key
+from recsvc.usecases.entrance import Access, Browser, Credentials, Visit, no_such_key
 from recsvc.web import metrics
 from recsvc.web.bodies import JSON_BODY, BodyKind, check_headers, read_body, read_lines
+from recsvc.web.delivery import delivered
 from recsvc.web.parameters import QueryShape
 from recsvc.web.paths import path_id
 from recsvc.web.services import Services
@@ -31,7 +32,8 @@ class Route:
     `access` None: open to everybody, on purpose; `key_is_optional`: it says more to those who
     have the access. `query` None: whatever the query says is
     ignored, as those who probe and scrape expect. `body` is what the document says of a body, or
-    of each of its lines. `remark` is for the document alone.
+    of each of its lines. `gives_way`: refused while the worker is overloaded; what must be heard
+    even then names itself. `remark` is for the document alone.
     """
 
     method: str
@@ -45,6 +47,7 @@ class Route:
     body_kind: BodyKind = JSON_BODY
     media_type: str = "application/json"
     key_is_optional: bool = False
+    gives_way: bool = True
     remark: str = ""
 
     @property
@@ -55,6 +58,11 @@ class Route:
     def tag(self) -> str:
         """What the document files the route under: the module of its view."""
         return self.view.__module__.rpartition(".")[2]
+
+    @property
+    def is_for_browsers(self) -> bool:
+        """Whether a publishable key reaches it."""
+        return self.access is not None and self.access.browser is not Browser.NOTHING
 
     def bound(self, services: Services) -> Callable[..., Response]:
         """Return the view as Flask calls it."""
@@ -68,9 +76,9 @@ class Route:
                 NOTHING.read(this.query)
             if takes_body:
                 check_headers(request, body_kind)
-            return view(this, **path)
+            return delivered(view(this, **path), request)
 
-        return call
+        return services.places.holding_one(call) if self.gives_way else call
 
 
 class Call:
@@ -116,11 +124,19 @@ class Call:
         """Let in a request about the customer in its path."""
         return self.enter(CustomerId(self._path_id(customer_id, "customer_id")))
 
-    def read_body(self, shape: type[T]) -> T:
+    def let_in_for(self, visit: Visit, customers: Iterable[CustomerId]) -> None:
+        """Raise unless the visitor may also speak of these customers, whom the body names."""
+        if self._access is None:
+            raise TypeError("a route that is open to everybody has nobody to let in")
+        credentials = self._credentials()
+        for customer in set(customers):
+            self.services.entrance.authorize(visit.key, credentials, self._access, customer)
+
+    def read_body(self, shape: type[T], kind: BodyKind = JSON_BODY) -> T:
         """Return the body as a `shape`. Only a request that was let in may keep us waiting."""
         if not self._is_in:
             raise TypeError("the body is read once the request has been let in")
-        return read_body(self.request, shape)
+        return read_body(self.request, shape, kind)
 
     def read_lines(self) -> list[bytes]:
         """Return the lines of a body of NDJSON, under the same condition."""

@@ -6,15 +6,23 @@ from recsvc.config import Settings
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
+from recsvc.usecases.events import EventDesk
+from recsvc.usecases.live_counts import LiveCounts
+from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
+from recsvc.web.overload import Places
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings
+    places: Places
     entrance: Entrance
     recommender: Recommender
     consents: ConsentDesk
+    profiles: ProfileDesk
     catalogue: CatalogueDesk
+    events: EventDesk
+    live_counts: LiveCounts
     readiness: Readiness

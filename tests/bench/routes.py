@@ -23,9 +23,11 @@ from werkzeug.test import EnvironBuilder
 from recsvc.config import Settings, models_root
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
 from recsvc.domain.consent import Purpose
-from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.ids import CustomerId, ItemId, ShopName
+from recsvc.domain.recent import MOST_EVENTS, RecentKind, encode
 from recsvc.model.versions import Versions
 from recsvc.model.writer import ManifestFacts, publish
+from recsvc.stores import redis_keys
 from recsvc.usecases.entrance import Access
 from recsvc.web.app import add_routes, create_app
 from recsvc.web.routes import Call, Route
@@ -33,13 +35,17 @@ from recsvc.wiring import Stores, open_shelf, open_stores, services_of
 from tests.bench.synthetic import artifact, catalogue
 
 SHOP = ShopName("bench")
-CUSTOMER, REFUSING = CustomerId("c7"), CustomerId("c8")
+CUSTOMER, REFUSING, BUSY = CustomerId("c7"), CustomerId("c8"), CustomerId("c9")
 PATHS = {
     "floor": f"/floor/{CUSTOMER}",
     "for_you": f"/v1/customers/{CUSTOMER}/recommendations",
     "discover": f"/v1/customers/{CUSTOMER}/recommendations?slate=discover",
+    "floor, 20 events": f"/floor/{BUSY}",
+    "for_you, 20 events": f"/v1/customers/{BUSY}/recommendations",
+    "discover, 20 ev.": f"/v1/customers/{BUSY}/recommendations?slate=discover",
     "for_you, filtered": f"/v1/customers/{CUSTOMER}/recommendations?category=c3&max_price=50",
     "for_you, n=100": f"/v1/customers/{CUSTOMER}/recommendations?n=100",
+    "n=100, gzip": f"/v1/customers/{CUSTOMER}/recommendations?n=100&fields=title,price",
     "no consent": f"/v1/customers/{REFUSING}/recommendations",
     "item, similar": "/v1/items/item-0000042/recommendations",
     "popular": "/v1/recommendations",
@@ -90,14 +96,31 @@ def _fill(stores: Stores, settings: Settings, customers: int, items: int) -> str
     publish(versions, artifact(hasher, customers, items), facts, now=datetime.now(UTC))
     stores.catalogue.put_many(SHOP, catalogue(items))
     everything = dict.fromkeys(Purpose, True)
-    stores.consents.write(SHOP, hasher.key_of(CUSTOMER), everything)
+    for customer in (CUSTOMER, BUSY):
+        stores.consents.write(SHOP, hasher.key_of(customer), everything)
+    stores.connections.writes.lpush(redis_keys.recent(SHOP, hasher.key_of(BUSY)), *_events(items))
     stores.consents.write(SHOP, hasher.key_of(REFUSING), {Purpose.PERSONALIZATION: False})
     return stores.api_keys.create(KeyKind.SECRET, SHOP, ALL_SCOPES).text
+
+
+def _events(items: int) -> list[bytes]:
+    """Return as many recent events as are looked at, the oldest first: every third a purchase."""
+    now = int(time.time())
+    return [
+        encode(
+            RecentKind.VIEW if number % 3 else RecentKind.PURCHASE,
+            now - 3600 * (MOST_EVENTS - number),
+            ItemId(f"item-{number * 37 % items:07d}"),
+        )
+        for number in range(MOST_EVENTS)
+    ]
 
 
 def environ_of(path: str, key: str) -> dict[str, Any]:
     body = {"method": "POST", "json": PAGE} if path == PATHS["pages, 4 lists"] else {}
     headers = {"Authorization": f"Bearer {key}"}
+    if path == PATHS["n=100, gzip"]:
+        headers["Accept-Encoding"] = "gzip"
     return EnvironBuilder(path=path, headers=headers, **body).get_environ()
 
 
@@ -138,7 +161,8 @@ def _print(rounds: list[dict[str, float]]) -> None:
     print(f"{'route':<18}{'µs a call':>12}{'floor/route':>14}")
     for name in PATHS:
         cost = statistics.median(figures[name] for figures in rounds)
-        share = statistics.median(figures["floor"] / figures[name] for figures in rounds)
+        floor = "floor, 20 events" if "ev" in name else "floor"
+        share = statistics.median(figures[floor] / figures[name] for figures in rounds)
         print(f"{name:<18}{cost:>12.0f}{share:>14.2f}")
 
 

@@ -92,6 +92,37 @@ def test_consent_is_neither_written_nor_shown(deployment: Deployment) -> None:
     assert [reply.headers["Retry-After"] for reply in replies] == ["1", "1"]
 
 
+def test_events_are_not_taken_in(deployment: Deployment) -> None:
+    """503 with Retry-After: whoever sends them keeps them."""
+    batch = {"events": [{"message_id": "m", "type": "view", "item_id": "item-00"}]}
+    deployment.server.leave()
+
+    away = deployment.service.send("POST", "/v1/events", batch)
+
+    assert (away.status_code, away.headers["Retry-After"]) == (503, "1")
+    assert away.json is not None
+    assert away.json["code"] == "store_unavailable"
+
+
+def test_an_almost_full_store_takes_withdrawals_and_no_events(deployment: Deployment) -> None:
+    """503 with its own code, before anything is written; everything else goes on."""
+    service, redis = deployment.service, deployment.service.stores.connections.writes
+    batch = {"events": [{"message_id": "m", "type": "view", "item_id": "item-00"}]}
+    redis.config_set("maxmemory", int(redis.info("memory")["used_memory"] / 0.9))
+
+    full = service.send("POST", "/v1/events", batch)
+    withdrawn = service.put("/v1/customers/anna/consents", {"purposes": {"email": False}})
+    listed = service.get(LISTS)
+    redis.config_set("maxmemory", 0)
+    again = service.send("POST", "/v1/events", batch)
+
+    assert (full.status_code, full.headers["Retry-After"]) == (503, "1")
+    assert full.json is not None
+    assert full.json["code"] == "store_full"
+    assert (withdrawn.status_code, listed.status_code) == (200, 200)
+    assert again.json == {"results": [{"status": 201}]}
+
+
 def test_keys_are_still_judged(deployment: Deployment) -> None:
     """On what the worker last knew: a stranger's key opens nothing in an outage."""
     narrow = deployment.service.secret_key(Scope.CONSENT)

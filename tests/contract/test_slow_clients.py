@@ -1,6 +1,7 @@
 """Clients that promise a body and do not send it, against a real server with few threads."""
 
 import json
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -12,13 +13,14 @@ from recsvc.config import Settings
 from recsvc.domain.ids import ShopName
 from recsvc.wiring import open_stores
 from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
-from tests.e2e.processes import Server, recsvc, serving
+from tests.e2e.processes import Reply, Server, eventually, recsvc, serving
 
 SHOP = ShopName("default")
 WORKERS = 2
 THREADS = 4
 PATH = f"/v1/customers/{ANNA}/consents"
 LIST = f"/v1/customers/{ANNA}/recommendations"
+PAGES = "/v1/pages"
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @contextmanager
-def half_sent(running: Running, number: int, key: str | None) -> Iterator[list[socket.socket]]:
+def half_sent(
+    running: Running, number: int, key: str | None, line: str = f"PUT {PATH}"
+) -> Iterator[list[socket.socket]]:
     """Hold connections that have each sent a head and the first byte of its body."""
     shown = f"Authorization: Bearer {key}\r\n" if key else ""
-    head = f"PUT {PATH} HTTP/1.1\r\nHost: x\r\n{shown}Content-Type: application/json\r\n"
+    head = f"{line} HTTP/1.1\r\nHost: x\r\n{shown}Content-Type: application/json\r\n"
     with ExitStack() as stack:
         held = []
         for _ in range(number):
@@ -65,6 +69,47 @@ def test_half_sent_bodies_without_a_key_hold_no_thread(running: Running, key: st
 
     assert answered == [200, 200, 200]
     assert refused == {b"HTTP/1.1 401 Unauthorized"}
+
+
+def test_half_sent_bodies_with_a_key_hold_no_more_than_half_of_the_threads(
+    running: Running,
+) -> None:
+    """The others are refused at once, no customer's no waits, and all is well when they end."""
+    number = WORKERS * THREADS * 4
+    with half_sent(running, number, running.key, f"POST {PAGES}") as held:
+        refused = answered_by(held, number - WORKERS * THREADS // 2)
+        lines = {status_line(connection) for connection in refused}
+        heard, lists = asked_on_many_connections(running)
+
+    assert lines == {b"HTTP/1.1 429 Too Many Requests"}
+    assert heard == {200}
+    assert {(reply.status, reply.headers["retry-after"]) for reply in lists} == {(429, "1")}
+    with closing(running.server.client(running.key)) as client:
+        eventually(lambda: client.get(LIST).status == 200, "lists are answered again")
+
+
+def asked_on_many_connections(running: Running) -> tuple[set[int], list[Reply]]:
+    """Ask what must be heard, and for a list; the kernel spreads connections over the workers."""
+    heard: set[int] = set()
+    lists = []
+    for granted in (True, False) * 4:
+        with closing(running.server.client(running.key)) as client:
+            purposes = {"purposes": dict.fromkeys(EVERYTHING, granted)}
+            heard |= {client.get("/livez").status, client.ask("PUT", PATH, purposes).status}
+            lists.append(client.get(LIST))
+    return heard, lists
+
+
+def answered_by(held: list[socket.socket], number: int) -> list[socket.socket]:
+    """Wait until so many of the connections have been answered, and return those."""
+    answered: list[socket.socket] = []
+
+    def are_answered() -> bool:
+        answered[:] = select.select(held, [], [], 1)[0]
+        return len(answered) >= number
+
+    eventually(are_answered, f"{number} are answered")
+    return answered
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 36", b"Transfer-Encoding: chunked"])

@@ -2,14 +2,24 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
+from recsvc.config import Settings
+from recsvc.domain.consent import Purpose
+from recsvc.domain.events import read_event
+from recsvc.domain.ids import ShopName
+from recsvc.stores.events import Incoming
+from recsvc.wiring import open_stores
 from tests.e2e.processes import recsvc, recsvc_train
 from tests.unit.training.builders import Line, two_tastes, write
+
+SHOP = ShopName("default")
 
 
 @pytest.fixture
@@ -83,13 +93,49 @@ def test_consents_of_the_running_shop_decide(tmp_path: Path, purchases: Path) ->
 
 
 def test_no_customer_id_enters_a_model(tmp_path: Path) -> None:
-    """Neither arrays nor manifest nor report name a customer."""
+    """Neither arrays nor manifest nor report name a customer, be it in a row that is bad."""
     marked = [(f"secret-person-{who}", item, day) for who, item, day in two_tastes()]
-    report = train(tmp_path, write(tmp_path / "p.csv", marked))
+    purchases = write(tmp_path / "p.csv", marked)
+    with purchases.open("a") as file:
+        file.write("secret-person-1,tea-1,soon\n")
+    report = train(tmp_path, purchases)
     folder = tmp_path / "models" / "default" / report["version"]
 
     assert b"secret-person" not in b"".join(file.read_bytes() for file in folder.iterdir())
-    assert "secret-person" not in json.dumps(report)
+    assert "secret-person" not in json.dumps({**report, "stderr": ""})
+    assert "secret-person" not in Path(report["report"]).read_text()
+
+
+def test_a_shop_can_train_on_what_it_has_drained(tmp_path: Path, purchases: Path) -> None:
+    """The same bytes as from a file of the same purchases; views and nobody's purchases aside."""
+    bought = pl.read_csv(purchases).rows(named=True)
+    events = [{"message_id": f"m{n}", "type": "purchase", **row} for n, row in enumerate(bought)]
+    more = [
+        {"message_id": "view", "type": "view", "item_id": "tea-1", "customer_id": "c1"},
+        {"message_id": "nobody", "type": "purchase", "item_id": "tea-1"},
+    ]
+    drained = tell_and_drain(tmp_path, [*events, *more])
+    from_file = train(tmp_path, purchases)["version"]
+    from_events = train(tmp_path, drained / "*.parquet")
+
+    assert hashes(tmp_path, from_file) == hashes(tmp_path, from_events["version"])
+    assert from_events["purchases"]["left_out"] == {
+        "event that is no purchase": 1,
+        "purchase that names no customer": 1,
+    }
+
+
+def tell_and_drain(data_dir: Path, events: list[dict[str, Any]]) -> Path:
+    """Take the events in as the service does, and return the folder they were drained into."""
+    with open_stores(Settings(data_dir=data_dir)) as stores:
+        hasher = stores.hasher(SHOP)
+        read = [read_event(event, now_us=2**53) for event in events]
+        customers = {e.customer_id: hasher.key_of(e.customer_id) for e in read if e.customer_id}
+        for key in customers.values():
+            stores.consents.write(SHOP, key, {Purpose.ANALYTICS: True})
+        stores.events.add(SHOP, [Incoming(e, customers.get(e.customer_id)) for e in read])
+    recsvc("events", "drain", "--to", str(data_dir / "drained"), data_dir=data_dir)
+    return data_dir / "drained"
 
 
 def test_another_shops_column_names_are_mapped(tmp_path: Path, purchases: Path) -> None:
@@ -102,6 +148,7 @@ def test_another_shops_column_names_are_mapped(tmp_path: Path, purchases: Path) 
 
     assert report["purchases"]["ignored_columns"] == ["colour"]
     assert "timestamp" in report["purchases"]["switched_off"]
+    assert "<dt>no order_id</dt>" in Path(report["report"]).read_text()
 
 
 def test_too_many_bad_rows_exit_2_and_keep_the_old_model(tmp_path: Path, purchases: Path) -> None:
@@ -125,6 +172,7 @@ def test_too_many_bad_rows_exit_2_and_keep_the_old_model(tmp_path: Path, purchas
         (("--purchases", "p.csv", "--consents", "assume_granted"), "no such file"),
         (("--purchases", "p.csv", "--consents", "assume-granted", "--max-bad", "all"), "1%"),
         (("--purchases", "p.csv", "--consents", "assume-granted", "--horizon", "soon"), "28d"),
+        (("--purchases", "p.csv", "--consents", "assume-granted", "--tune", "0"), "minutes"),
         (("--purchases", "p.csv", "--consents", "assume-granted", "--map", "a=b"), "OURS"),
         (("--purchases", "p.csv", "--consents", "assume-granted", "--shop", "A/B"), "shop name"),
         (("--purchases", "p.csv", "--consents", "assume-granted", "--items", "no.csv"), "--items"),
@@ -136,6 +184,34 @@ def test_what_cannot_be_read_exits_2(tmp_path: Path, words: tuple[str, ...], sai
 
     assert said in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def searched(data_dir: Path, version: str) -> tuple[int, list[Path]]:
+    """Return how many trials the manifest tells of, and the journals that there are."""
+    made = manifest(data_dir, version)
+    slates = made["metrics"]["tuning"]["slates"]
+    trials = {slate: found["trials"] for slate, found in made["parameters"]["searched"].items()}
+
+    assert trials == {slate: found["trials"] for slate, found in slates.items()}
+    return max(trials.values()), sorted((data_dir / "tuning" / "default").glob("*.journal"))
+
+
+def test_a_search_for_settings_is_kept_told_and_gone_on_with(
+    tmp_path: Path, purchases: Path
+) -> None:
+    """The second run has the trials of the first one and more; manifest, page and terminal know."""
+    words = ("--tune", "0.01", "--horizon", "10d")
+    first, second = (train(tmp_path, purchases, *words) for _ in range(2))
+    before, journals = searched(tmp_path, first["version"])
+    after, same = searched(tmp_path, second["version"])
+
+    assert before >= 1
+    assert after > before
+    assert len(journals) == 1
+    assert journals == same
+    assert f"Tuned: {after} trials in" in second["stderr"]
+    assert f"Tuned: {after} trials in" in Path(second["report"]).read_text()
+    assert "A new study" not in second["stderr"]
 
 
 def test_nothing_to_learn_from_exits_3(tmp_path: Path, purchases: Path) -> None:
@@ -160,6 +236,58 @@ def test_a_short_history_starts_a_shop_but_replaces_no_judged_model(
     assert not first["metrics"]["judged"]
     assert "too little history" in refused["stderr"]
     assert current(tmp_path) == before
+
+
+def test_a_collapse_exits_3_until_it_is_accepted(tmp_path: Path, purchases: Path) -> None:
+    """Most customers withdrew: the refusal says figures and how to go on, without them."""
+    first = train(tmp_path, purchases)["version"]
+    consents = tmp_path / "consents.csv"
+    consents.write_text("customer_id,training\n" + "".join(f"c{n},true\n" for n in (0, 1, 12)))
+    words = ("--consents", str(consents), "--accept", "too_little_history")
+    refused = train(tmp_path, purchases, *words, expect=3)
+    held = current(tmp_path)
+    accepted = train(tmp_path, purchases, *words, "--accept", "collapse")
+    gate = manifest(tmp_path, accepted["version"])["data"]["gate"]
+
+    assert "customers fell from 20 to 3" in refused["stderr"]
+    assert "17 customers do not consent to training (0 before)" in refused["stderr"]
+    assert "--accept collapse" in refused["stderr"]
+    assert held == first
+    assert (current(tmp_path), accepted["customers"]) == (accepted["version"], 3)
+    assert accepted["gate"] == gate
+    assert "customers fell from 20 to 3" in gate["accepted"]["collapse"]
+    assert "in spite of collapse" in accepted["stderr"]
+
+
+def test_scrambled_customers_are_a_worse_ranking(tmp_path: Path) -> None:
+    """Equal counts, but purchases stand under anybody's id: nothing personal is left."""
+    sound = two_tastes(customers=60)
+    who = np.random.default_rng(1).permutation([customer for customer, _, _ in sound])
+    scrambled = [(str(c), item, day) for c, (_, item, day) in zip(who, sound, strict=True)]
+    horizon = ("--horizon", "10d")
+    first = train(tmp_path, write(tmp_path / "sound.csv", sound), *horizon)["version"]
+    file = write(tmp_path / "scrambled.csv", scrambled)
+    refused = train(tmp_path, file, *horizon, expect=3)
+    held = current(tmp_path)
+    train(tmp_path, file, *horizon, "--accept", "worse_ranking")
+
+    assert "ahead of popularity" in refused["stderr"]
+    assert held == first
+    assert current(tmp_path) != first
+
+
+@pytest.mark.parametrize("spoilt", ["manifest.json", "CURRENT"])
+def test_what_cannot_be_read_of_the_model_in_use_is_not_compared(
+    tmp_path: Path, purchases: Path, spoilt: str
+) -> None:
+    """A broken version must not keep a sound one from its place; it is said."""
+    version = train(tmp_path, purchases)["version"]
+    shelf = tmp_path / "models" / "default"
+    (shelf / (spoilt if spoilt == "CURRENT" else f"{version}/{spoilt}")).write_text("{}")
+    second = train(tmp_path, purchases)
+
+    assert "Not compared" in second["stderr"]
+    assert manifest(tmp_path, second["version"])["data"]["gate"]["not_compared"]
 
 
 def shopping(days: int, start: int = 0) -> list[Line]:
@@ -260,6 +388,15 @@ def test_every_model_is_measured_on_the_holdout(evaluated: Path) -> None:
     assert {"popularity", "als", "ease", "personal_frequency"} <= set(measured)
     assert all(0 <= each["low"] <= each["mean"] <= each["high"] <= 1 for each in measured.values())
     assert (evaluated / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
+
+
+def test_the_page_of_an_evaluation_tells_of_both_readings(evaluated: Path) -> None:
+    """What became of their rows, and what they lack."""
+    page = (evaluated / "report.html").read_text()
+
+    assert "<caption>Rows of the purchases</caption>" in page
+    assert "<caption>Rows of the purchases held out</caption>" in page
+    assert {"no order_id", "no quantity"} <= set(re.findall("<dt>(.*?)</dt>", page))
 
 
 def test_what_is_bought_in_the_holdout_changes_no_prediction(

@@ -8,7 +8,7 @@ import pytest
 from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.ids import ItemId, ShopName
 from recsvc.stores import redis_keys
-from recsvc.stores.catalogue import CatalogueStore
+from recsvc.stores.catalogue import CatalogueChanges, CatalogueStore
 from recsvc.stores.connection import Connections
 from recsvc.stores.trip import RequestTrip
 
@@ -111,16 +111,29 @@ def test_concurrent_changes_of_one_item_are_all_kept(store: CatalogueStore, shop
 def test_the_log_tells_what_has_changed(store: CatalogueStore, shop: ShopName) -> None:
     """Each item once, as it is now; nothing to those who are up to date."""
     store.put_many(shop, [MILK])
-    start = store.changes_since(shop, None)
+    start = store.whole(shop)
     store.put_many(shop, [CatalogueItem(ItemId("bread"))])
     store.delete(shop, MILK.item_id)
     changes = store.changes_since(shop, start.epoch)
 
-    assert (start.is_whole, set(start.records)) == (True, {MILK.item_id})
-    assert (changes.is_whole, changes.epoch) == (False, start.epoch + 2)
+    assert set(start.records) == {MILK.item_id}
+    assert changes is not None
+    assert changes.epoch == start.epoch + 2
     assert changes.records[MILK.item_id] == b""
     assert set(changes.records) == {MILK.item_id, "bread"}
-    assert store.changes_since(shop, changes.epoch).records == {}
+    assert store.changes_since(shop, changes.epoch) == CatalogueChanges(changes.epoch, {})
+
+
+def test_who_is_far_behind_is_told_as_much_as_they_ask_for(
+    store: CatalogueStore, shop: ShopName
+) -> None:
+    """Or to read the whole, as is who knows nothing yet."""
+    for _ in range(3):
+        store.put_many(shop, [MILK])
+
+    told = [store.changes_since(shop, epoch, 2) for epoch in (None, 0, 1, 3)]
+
+    assert [changes and changes.epoch for changes in told] == [None, None, 3, 3]
 
 
 @pytest.mark.parametrize("spoil", ["log lost", "epoch reset", "epoch jumped"])
@@ -136,8 +149,9 @@ def test_a_gap_in_the_log_means_all_items(
     else:
         connections.writes.hset(epochs, "catalogue", 0 if spoil == "epoch reset" else 9)
 
-    whole = store.changes_since(shop, 2)
+    changes, whole = store.changes_since(shop, 2), store.whole(shop)
     store.put_many(shop, [MILK])
 
-    assert whole.is_whole
-    assert not store.changes_since(shop, whole.epoch).is_whole
+    assert changes is None
+    assert set(whole.records) == {MILK.item_id}
+    assert store.changes_since(shop, whole.epoch) is not None

@@ -205,3 +205,18 @@ def test_the_permitted_are_those_who_permit_now(
 
     assert permitted.customers == {yes}
     assert permitted.watermark_us > store.read(shop, no).purposes[Purpose.TRAINING].at_us
+
+
+@pytest.mark.parametrize("value", ["1", "0", ""])
+@pytest.mark.parametrize("flag", ["minor", "restricted"])
+def test_nobody_learns_from_a_flagged_customer(
+    store: ConsentStore, connections: Connections, shop: ShopName, flag: str, value: str
+) -> None:
+    """Whatever was granted, and whatever value the flag has."""
+    plain, flagged = CustomerKey(os.urandom(16)), CustomerKey(os.urandom(16))
+    for customer in (plain, flagged):
+        store.write(shop, customer, {Purpose.TRAINING: True})
+    connections.writes.hset(redis_keys.customer(shop, flagged), f"flag:{flag}", value)
+    connections.writes.hset(redis_keys.customer(shop, plain), "flag:objects_to_marketing", "1")
+
+    assert store.permitted(shop, Purpose.TRAINING).customers == {plain}

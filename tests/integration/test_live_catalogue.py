@@ -1,5 +1,7 @@
-"""A worker's catalogue follows the store, and says so when it cannot."""
+"""A worker's catalogue follows the store and the model, and says so when it cannot."""
 
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,12 +13,31 @@ from recsvc.model.assortment import Assortment
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.loader import load
 from recsvc.stores import redis_keys
-from recsvc.stores.catalogue import CatalogueStore
+from recsvc.stores.catalogue import FEW_ENTRIES, CatalogueChanges, CatalogueStore
 from recsvc.stores.connection import Connections
 from recsvc.usecases.live_catalogue import LiveCatalogues, Now
+from tests.e2e.processes import eventually
 from tests.model_builders import FINGERPRINT, SHOP, fruit_shop, published
 
 HIDDEN = CatalogueItem(ItemId("apple"), hidden=True)
+SHOWN = CatalogueItem(ItemId("apple"))
+
+
+class SlowStore(CatalogueStore):
+    """A store that does something before and after it hands out a whole catalogue."""
+
+    def __init__(self, connections: Connections) -> None:
+        super().__init__(connections)
+        self.readings = 0
+        self.before: Callable[[], object] = lambda: None
+        self.after: Callable[[], object] = lambda: None
+
+    def whole(self, shop: ShopName) -> CatalogueChanges:
+        self.readings += 1
+        self.before()
+        found = super().whole(shop)
+        self.after()
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -24,69 +45,210 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     return load(published(tmp_path_factory.mktemp("models")), shop=SHOP, fingerprint=FINGERPRINT)
 
 
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    """Another model, in which the same items have other rows."""
+    folder = published(tmp_path_factory.mktemp("other"), fruit_shop(first="aardvark"))
+    return load(folder, shop=SHOP, fingerprint=FINGERPRINT)
+
+
 @pytest.fixture
-def catalogues(connections: Connections) -> LiveCatalogues:
-    return LiveCatalogues(CatalogueStore(connections), lambda: 0, wait_seconds=5)
+def store(connections: Connections) -> SlowStore:
+    return SlowStore(connections)
+
+
+@pytest.fixture
+def catalogues(store: SlowStore) -> LiveCatalogues:
+    return LiveCatalogues(store, lambda: 0, wait_seconds=5)
+
+
+def changed_often(store: SlowStore, shop: ShopName) -> int:
+    """Change one item more often than is read while a request waits; return by how much."""
+    for _ in range(FEW_ENTRIES):
+        store.put_many(shop, [SHOWN])
+    store.put_many(shop, [HIDDEN])
+    return FEW_ENTRIES + 1
+
+
+def left_behind(store: SlowStore, shop: ShopName, connections: Connections) -> int:
+    """Hide an item without a word in the log; return the epoch."""
+    store.put_many(shop, [HIDDEN])
+    connections.writes.delete(redis_keys.items_log(shop))
+    return 1
+
+
+def seen(now: Now) -> tuple[bool, set[str]]:
+    """Return whether the catalogue is current, and the ids of what it withholds."""
+    return now.is_current, set(now.assortment.ids(sorted(now.assortment.withheld)))
 
 
 def test_it_catches_up_by_the_epoch(
-    catalogues: LiveCatalogues, connections: Connections, shop: ShopName, model: LoadedModel
+    catalogues: LiveCatalogues, store: SlowStore, shop: ShopName, model: LoadedModel
 ) -> None:
-    """Hidden, shown, hidden again: each epoch is followed; a new model takes it over."""
-    store = CatalogueStore(connections)
+    """Hidden, shown, hidden again: each epoch is followed."""
     found = []
     for epoch in range(1, 6):
         store.put_many(shop, [CatalogueItem(ItemId("apple"), hidden=epoch % 2 == 1)])
-        now = catalogues.at(shop, epoch, model)
-        found.append((now.is_current, set(now.assortment.withheld)))
+        found.append(seen(catalogues.at(shop, epoch, model)))
 
-    assert found == [(True, {0}), (True, set()), (True, {0}), (True, set()), (True, {0})]
+    assert found == [(True, {"apple"}), (True, set())] * 2 + [(True, {"apple"})]
 
 
-def test_another_model_is_joined_anew(
+def test_a_model_that_is_taken_is_served_to_everybody(
     catalogues: LiveCatalogues,
-    connections: Connections,
+    store: SlowStore,
     shop: ShopName,
     model: LoadedModel,
-    tmp_path_factory: pytest.TempPathFactory,
+    other: LoadedModel,
 ) -> None:
-    """The same catalogue over other rows."""
-    CatalogueStore(connections).put_many(shop, [HIDDEN])
-    folder = published(tmp_path_factory.mktemp("other"), fruit_shop(first="aardvark"))
-    other = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
+    """With the same catalogue over its own rows; also to who still holds the one before."""
+    store.put_many(shop, [HIDDEN])
+    found = []
+    for taken in (model, other, model):
+        catalogues.take(shop, taken)
+        found += [catalogues.at(shop, 1, held).assortment for held in (model, other)]
 
-    held = [catalogues.at(shop, 1, each).assortment for each in (model, other, model)]
+    assert [each.model for each in found] == [model, model, other, other, model, model]
+    assert [each.withheld for each in found] == [{0}, {0}, {4}, {4}, {0}, {0}]
 
-    assert [each.withheld for each in held] == [{0}, {4}, {0}]
 
-
-def test_while_a_new_model_is_joined_the_old_one_answers(
+def test_while_a_new_model_is_joined_the_old_one_answers_and_no_change_is_lost(
     catalogues: LiveCatalogues,
-    connections: Connections,
+    store: SlowStore,
     shop: ShopName,
     model: LoadedModel,
-    tmp_path_factory: pytest.TempPathFactory,
+    other: LoadedModel,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A swap makes nobody wait but the request that joins."""
-    CatalogueStore(connections).put_many(shop, [HIDDEN])
-    folder = published(tmp_path_factory.mktemp("other"), fruit_shop(first="aardvark"))
-    other = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
-    catalogues.at(shop, 1, model)
+    """Nobody waits; what is hidden meanwhile is so at once, and under the new model as well."""
+    store.put_many(shop, [SHOWN])
+    catalogues.take(shop, model)
     meanwhile: list[Now] = []
 
     def join(*arguments: Any) -> Assortment:
-        with ThreadPoolExecutor(1) as pool:
-            meanwhile.append(pool.submit(catalogues.at, shop, 1, other).result())
-        return Assortment(*arguments)
+        made = Assortment(*arguments)
+        store.put_many(shop, [HIDDEN, CatalogueItem(ItemId("new"), hidden=True)])
+        meanwhile.append(catalogues.at(shop, 2, model))
+        return made
 
     monkeypatch.setattr("recsvc.usecases.live_catalogue.Assortment", join)
-    joined = catalogues.at(shop, 1, other)
+    catalogues.take(shop, other)
+    after = catalogues.at(shop, 2, other)
 
-    assert [(now.assortment.model, now.is_current) for now in (*meanwhile, joined)] == [
-        (model, True),
-        (other, True),
-    ]
+    assert [now.assortment.model for now in (*meanwhile, after)] == [model, other]
+    assert [seen(now) for now in (*meanwhile, after)] == [(True, {"apple", "new"})] * 2
+
+
+def test_a_model_is_taken_whole_at_the_first_start(
+    catalogues: LiveCatalogues, store: SlowStore, shop: ShopName, model: LoadedModel
+) -> None:
+    """The catalogue is read and joined before the first request, which reads nothing."""
+    store.put_many(shop, [HIDDEN])
+    catalogues.take(shop, model)
+    store.before = store.after = lambda: pytest.fail("a request read the whole catalogue")
+
+    assert seen(catalogues.at(shop, 1, model)) == (True, {"apple"})
+
+
+def test_who_has_missed_many_changes_reads_them_and_not_the_whole(
+    catalogues: LiveCatalogues, store: SlowStore, shop: ShopName, model: LoadedModel
+) -> None:
+    """As long as the log still tells them."""
+    catalogues.take(shop, model)
+    store.before = lambda: pytest.fail("the whole catalogue was read")
+    epoch = changed_often(store, shop)
+
+    assert seen(catalogues.at(shop, epoch, model)) == (True, {"apple"})
+
+
+def test_a_whole_catalogue_is_read_once_for_all_who_wait(
+    catalogues: LiveCatalogues,
+    store: SlowStore,
+    shop: ShopName,
+    model: LoadedModel,
+    connections: Connections,
+) -> None:
+    """Eight requests after a gap in the log: one reading, and all of them are current."""
+    catalogues.take(shop, model)
+    epoch = left_behind(store, shop, connections)
+    before, all_ask = store.readings, threading.Barrier(8)
+
+    def ask(_: int) -> tuple[bool, set[str]]:
+        all_ask.wait(10)
+        return seen(catalogues.at(shop, epoch, model))
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, range(8)))
+
+    assert found == [(True, {"apple"})] * 8
+    assert store.readings == before + 1
+
+
+def test_no_request_waits_for_a_whole_catalogue_longer_than_it_may(
+    store: SlowStore, shop: ShopName, model: LoadedModel, connections: Connections
+) -> None:
+    """It is answered as in an outage; the reading goes on, and then all are current."""
+    catalogues = LiveCatalogues(store, lambda: 0, wait_seconds=0.05)
+    catalogues.take(shop, model)
+    epoch, may_be_read = left_behind(store, shop, connections), threading.Event()
+    store.before = lambda: may_be_read.wait(60)
+
+    late = [seen(catalogues.at(shop, epoch, model)) for _ in range(2)]
+    may_be_read.set()
+
+    assert late == [(False, set())] * 2
+    eventually(
+        lambda: seen(catalogues.at(shop, epoch, model)) == (True, {"apple"}), "it is current"
+    )
+
+
+def test_what_changes_while_a_whole_catalogue_is_read_is_not_lost(
+    catalogues: LiveCatalogues,
+    store: SlowStore,
+    shop: ShopName,
+    model: LoadedModel,
+    connections: Connections,
+) -> None:
+    """Also far more changes than a request would read."""
+    catalogues.take(shop, model)
+    epoch = left_behind(store, shop, connections)
+    store.after = lambda: (changed_often(store, shop), store.delete(shop, ItemId("banana")))
+
+    now = catalogues.at(shop, epoch, model)
+    store.before = lambda: pytest.fail("the whole catalogue was read again")
+    later = catalogues.at(shop, epoch + FEW_ENTRIES + 2, model)
+
+    assert seen(now) == seen(later) == (True, {"apple", "banana"})
+
+
+def test_a_model_that_is_taken_while_a_whole_catalogue_is_read_is_joined_to_it(
+    catalogues: LiveCatalogues,
+    store: SlowStore,
+    shop: ShopName,
+    model: LoadedModel,
+    other: LoadedModel,
+    connections: Connections,
+) -> None:
+    """Whichever of the two is done first."""
+    catalogues.take(shop, model)
+    epoch, is_read, may_go_on = (
+        left_behind(store, shop, connections),
+        threading.Event(),
+        threading.Event(),
+    )
+    store.after = lambda: (is_read.set(), may_go_on.wait(60))
+
+    with ThreadPoolExecutor(2) as pool:
+        asked = pool.submit(catalogues.at, shop, epoch, model)
+        is_read.wait(60)
+        taken = pool.submit(catalogues.take, shop, other)
+        may_go_on.set()
+        taken.result(60)
+        asked.result(60)
+    now = catalogues.at(shop, epoch, other)
+
+    assert now.assortment.model is other
+    assert seen(now) == (True, {"apple"})
 
 
 def test_a_catalogue_that_cannot_be_read_is_not_current(
@@ -101,7 +263,4 @@ def test_a_catalogue_that_cannot_be_read_is_not_current(
 
     behind, away = catalogues.at(shop, 2, model), catalogues.at(shop, None, model)
 
-    assert [(each.is_current, each.assortment.withheld) for each in (behind, away)] == [
-        (False, {0}),
-        (False, {0}),
-    ]
+    assert [seen(each) for each in (behind, away)] == [(False, {"apple"})] * 2

@@ -15,7 +15,7 @@ from dataclasses import replace
 import pytest
 
 from recsvc.config import Settings
-from recsvc.domain.consent import Purpose
+from recsvc.domain.consent import NO_CONSENT, Purpose
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
@@ -27,7 +27,7 @@ from tests.integration.servers import frozen, kill_server, until
 
 HANG_SECONDS = 1.0
 EVERYTHING = dict.fromkeys(Purpose, True)
-QUEUED = b"+OK\r\n+QUEUED\r\n+QUEUED\r\n"
+QUEUED = b"+OK\r\n" + b"+QUEUED\r\n" * 3
 
 
 def timed(trip: RequestTrip, shop: ShopName, customer: CustomerKey) -> TripReply:
@@ -146,18 +146,19 @@ def strange() -> Iterator[Answering]:
     "answer",
     [
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
-        b"+OK\r\n" * 4,
-        b"$-1\r\n" * 4,
-        b":1\r\n" * 4,
-        b"-ERR no\r\n" * 4,
-        b"-ERR no\r\n" + QUEUED + b"*2\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n*0\r\n",
-        b"-NOAUTH Authentication required.\r\n" * 4,
-        b"-LOADING Redis is loading the dataset in memory\r\n" * 4,
+        b"+OK\r\n" * 5,
+        b"$-1\r\n" * 5,
+        b":1\r\n" * 5,
+        b"-ERR no\r\n" * 5,
+        b"-ERR no\r\n" + QUEUED + b"*3\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n*0\r\n*0\r\n",
+        b"-NOAUTH Authentication required.\r\n" * 5,
+        b"-LOADING Redis is loading the dataset in memory\r\n" * 5,
         QUEUED + b"*-1\r\n",
         QUEUED + b"*1\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n",
-        QUEUED + b"*2\r\n*1\r\n$1\r\n1\r\n*0\r\n",
-        QUEUED + b"*2\r\n*2\r\n$1\r\n1\r\n$1\r\nx\r\n*0\r\n",
-        b"*2\r\n" * 4,
+        QUEUED + b"*2\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n*0\r\n",
+        QUEUED + b"*3\r\n*1\r\n$1\r\n1\r\n*0\r\n*0\r\n",
+        QUEUED + b"*3\r\n*2\r\n$1\r\n1\r\n$1\r\nx\r\n*0\r\n*0\r\n",
+        b"*2\r\n" * 5,
     ],
 )
 def test_a_strange_answer_is_no_reply(
@@ -175,10 +176,23 @@ def test_strange_fields_are_unreadable_consent(
     strange: Answering, shop: ShopName, customer: CustomerKey, fields: bytes
 ) -> None:
     """The epochs still count; the consent does not."""
-    strange.answer = QUEUED + b"*2\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n" + fields
+    strange.answer = QUEUED + b"*3\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n" + fields + b"*0\r\n"
     trip = RequestTrip(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
 
     assert timed(trip, shop, customer) == TripReply(None, Epochs(1, 1))
+
+
+@pytest.mark.parametrize("events", [b"*1\r\n:1\r\n", b"*1\r\n*0\r\n", b"+OK\r\n", b"*-1\r\n"])
+def test_strange_events_are_none(
+    strange: Answering, shop: ShopName, customer: CustomerKey, events: bytes
+) -> None:
+    """Consent and epochs still count."""
+    strange.answer = QUEUED + b"*3\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n*0\r\n" + events
+    trip = RequestTrip(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
+    reply = timed(trip, shop, customer)
+
+    assert reply == TripReply(NO_CONSENT, Epochs(1, 1))
+    assert reply.profile is None
 
 
 def test_a_restarted_store_costs_no_request_its_answer(

@@ -1,4 +1,4 @@
-"""One round trip brings the consent and the epochs, and cannot be made to mislead."""
+"""One round trip brings consent, recent events and epochs, and cannot be made to mislead."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -8,10 +8,12 @@ import pytest
 from recsvc.domain.consent import NO_CONSENT, Purpose
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
+from recsvc.domain.recent import MOST_EVENTS
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.trip import Epochs, RequestTrip, TripReply
+from tests.model_builders import admitted
 
 EVERYTHING = dict.fromkeys(Purpose, True)
 CLIENT_ID = b"*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n"
@@ -82,6 +84,33 @@ def test_garbage_in_the_hash_permits_nothing(
 
     assert not consent.permits(Purpose.PERSONALIZATION)
     assert consent.unreadable == {"personalization"}
+
+
+def test_it_brings_the_latest_events_sealed(
+    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """As many as are looked at, the latest first; only the customer's admission opens them."""
+    entries = [b"v%d milk" % number for number in range(30)]
+    connections.writes.lpush(redis_keys.recent(shop, customer), *entries)
+    profile = trip.read(shop, customer).profile
+
+    assert profile is not None
+    assert entries[: -MOST_EVENTS - 1 : -1] == profile.open(admitted(customer))
+    with pytest.raises(TypeError):
+        profile.open(admitted(CustomerKey(bytes(16))))
+
+
+def test_events_of_another_kind_of_key_are_none(
+    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """The consent still counts."""
+    ConsentStore(connections).write(shop, customer, EVERYTHING)
+    connections.writes.set(redis_keys.recent(shop, customer), "v1 milk")
+    reply = trip.read(shop, customer)
+
+    assert reply.profile is None
+    assert reply.consent is not None
+    assert reply.consent.permits(Purpose.PERSONALIZATION)
 
 
 @pytest.mark.parametrize("spoil", [{"keys": "many"}, {"catalogue": "1.5"}])

@@ -15,7 +15,7 @@ from recsvc.domain.ids import id_fault
 from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.model.artifact import Artifact, TopList
 from recsvc.model.candidates import Candidates, assemble
-from recsvc.model.format import ARRAYS
+from recsvc.model.format import ALL_ARRAYS
 from recsvc.model.loader import load
 from recsvc.model.versions import Versions
 from recsvc.model.writer import publish
@@ -40,7 +40,12 @@ KEYS = st.one_of(
     st.binary(min_size=16, max_size=16),
     st.integers(0, 3).map(lambda number: number.to_bytes(16, "little")),
 )
+DAYS = st.just(np.nan) | st.floats(2**-20, 2**20, width=32)
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
+
+
+def days(values: list[float]) -> np.ndarray:
+    return np.array(values, dtype=np.float32)
 
 
 @st.composite
@@ -73,6 +78,7 @@ def artifacts(draw: st.DrawFn) -> Artifact:
         popular=TopList(popular, np.ones(len(ids))),
         trending=draw(tops(len(ids))),
         categories={name: draw(tops(len(ids))) for name in names},
+        intervals=draw(st.none() | st.lists(DAYS, min_size=len(ids), max_size=len(ids)).map(days)),
     )
 
 
@@ -107,6 +113,9 @@ def test_what_is_published_is_what_is_served(artifact: Artifact) -> None:
                 assert part(ranked, row) == plain(model.neighbours(slate, row))
         for name, top in artifact.categories.items():
             assert top.items.tolist() == plain(model.category_popular(name))[0]
+        for row in range(len(artifact.item_ids)):
+            told = None if artifact.intervals is None else artifact.intervals[row].item()
+            assert repr(told) == repr(model.interval_days(row))
         assert artifact.popular.items.tolist() == plain(model.popular())[0]
         assert artifact.trending.items.tolist() == plain(model.trending())[0]
 
@@ -119,7 +128,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(st.data())
 def test_one_flipped_bit_is_refused_or_harmless(folder: Path, data: st.DataObject) -> None:
     """Nothing but a rejection ever comes of it; in an array, the full check sees it always."""
-    name = data.draw(st.sampled_from([*ARRAYS, "manifest"]))
+    name = data.draw(st.sampled_from([*ALL_ARRAYS, "manifest"]))
     file = folder / ("manifest.json" if name == "manifest" else f"{name}.npy")
     original = file.read_bytes()
     place = data.draw(st.integers(0, len(original) - 1))

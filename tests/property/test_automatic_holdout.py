@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.training.builders import FIRST_DAY, lines
@@ -57,6 +57,7 @@ def arrays(history: History) -> dict[str, Any]:
 
 
 @given(rows=sold)
+@settings(deadline=None)
 def test_with_timestamps_nothing_after_the_cut_is_known(rows: Sold) -> None:
     """Items, categories, customers, orders and returns."""
     rows = [("z", "old", 0.0, 1.0), *rows, ("z", "new", LENGTH_DAYS + 0.0, 1.0)]
@@ -69,6 +70,7 @@ def test_with_timestamps_nothing_after_the_cut_is_known(rows: Sold) -> None:
 
 
 @given(rows=sold)
+@settings(deadline=None)
 def test_without_timestamps_nothing_of_the_last_orders_is_known(rows: Sold) -> None:
     """Nor how many there were: what is left is spread over all the time there is."""
     rows = [*rows, *[("z", "old", 0.0, 1.0)] * 2]

@@ -5,7 +5,7 @@ import tempfile
 from io import StringIO
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.training.builders import read
@@ -32,6 +32,7 @@ def reported(text: str) -> tuple[list[str], int]:
 
 
 @given(before=st.lists(about, max_size=5), row=broken, after=st.lists(about, max_size=5))
+@settings(deadline=None)
 def test_a_broken_row_is_the_only_bad_one(before: list[str], row: str, after: list[str]) -> None:
     """Quotes in the others included."""
     text = written(before, 0) + row + "\n" + written(after, len(before))
@@ -40,6 +41,7 @@ def test_a_broken_row_is_the_only_bad_one(before: list[str], row: str, after: li
 
 
 @given(texts=st.lists(anything, max_size=8))
+@settings(deadline=None)
 def test_whatever_a_proper_writer_writes_is_read(texts: list[str]) -> None:
     """Separators, quotes and ends of lines within texts."""
     assert reported(written(texts, 0)) == ([f"i{n}" for n in range(len(texts))], 0)

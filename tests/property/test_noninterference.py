@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from recsvc.config import Settings
 from recsvc.domain.consent import Purpose
 from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.recent import RecentKind, encode
 from recsvc.domain.slates import CustomerSlate
+from recsvc.stores import redis_keys
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import stores_at
-from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, publish_grocery
+from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, item_ids, publish_grocery
 
 LABELS = re.compile(rb'"(recommendation_id|fallback)":("[^"]*"|null),')
 
@@ -34,6 +36,13 @@ filters = st.sampled_from(
         "&diversity=0.7&fields=title,price",
     ]
 )
+events = st.builds(
+    encode,
+    st.sampled_from(RecentKind),
+    st.integers(0, 2**34),
+    st.sampled_from([*ITEMS, "new", "?"]),
+)
+recents = st.lists(events | st.binary(max_size=40), max_size=25) | st.just(None)
 few_examples = settings(
     max_examples=40,
     deadline=None,
@@ -56,25 +65,57 @@ def private_shop(valkey: EmbeddedValkey, settings: Settings) -> Iterator[Service
     stores.connections.close()
 
 
-def write(service: Service, customer: CustomerId, history: list[tuple[Purpose, bool]]) -> None:
-    """Write each word in its turn; personalization ends without a yes."""
+def write(
+    service: Service,
+    customer: CustomerId,
+    history: list[tuple[Purpose, bool]],
+    recent: list[bytes] | None,
+) -> None:
+    """Write each word in its turn; personalization ends without a yes. None: not even a list."""
+    remember(service, customer, recent)
     for purpose, granted in [*history, (Purpose.PERSONALIZATION, False)]:
         service.consent(customer, {purpose: granted})
 
 
+def remember(service: Service, customer: CustomerId, recent: list[bytes] | None) -> None:
+    """Put entries, readable or not, in the place of a customer's recent events."""
+    store = service.stores
+    name = redis_keys.recent(service.shop, store.hasher(service.shop).key_of(customer))
+    store.connections.writes.delete(name)
+    if recent is None:
+        store.connections.writes.set(name, b"v1 item-00")
+    elif recent:
+        store.connections.writes.rpush(name, *recent)
+
+
 @few_examples
-@given(customer=customers, slate=slates, n=sizes, history=histories, filtered=filters)
-@example(customer=ANNA, slate=CustomerSlate.FOR_YOU, n=10, history=[], filtered="")
+@given(
+    customer=customers,
+    slate=slates,
+    n=sizes,
+    history=histories,
+    recent=recents,
+    filtered=filters,
+)
+@example(
+    customer=ANNA,
+    slate=CustomerSlate.FOR_YOU,
+    n=10,
+    history=[],
+    recent=[encode(RecentKind.PURCHASE, 2**31, ITEMS[0])],
+    filtered="",
+)
 def test_to_a_secret_key_only_the_labels_differ(
     private_shop: Service,
     customer: CustomerId,
     slate: CustomerSlate,
     n: int,
     history: list[tuple[Purpose, bool]],
+    recent: list[bytes] | None,
     filtered: str,
 ) -> None:
     """Byte for byte, apart from `recommendation_id` and `fallback`, through any filter."""
-    write(private_shop, customer, history)
+    write(private_shop, customer, history, recent)
 
     own = private_shop.get(
         f"/v1/customers/{customer}/recommendations?slate={slate}&n={n}{filtered}"
@@ -85,16 +126,17 @@ def test_to_a_secret_key_only_the_labels_differ(
 
 
 @few_examples
-@given(customer=customers, slate=slates, n=sizes, history=histories)
+@given(customer=customers, slate=slates, n=sizes, history=histories, recent=recents)
 def test_to_a_browser_only_the_id_differs(
     private_shop: Service,
     customer: CustomerId,
     slate: CustomerSlate,
     n: int,
     history: list[tuple[Purpose, bool]],
+    recent: list[bytes] | None,
 ) -> None:
     """The fallback is null in both, and the headers say nothing either."""
-    write(private_shop, customer, history)
+    write(private_shop, customer, history, recent)
     path = f"/v1/customers/{customer}/recommendations?slate={slate}&n={n}"
 
     own = private_shop.as_browser(path, customer)
@@ -107,11 +149,16 @@ def test_to_a_browser_only_the_id_differs(
 
 
 @few_examples
-@given(customer=customers, slate=slates, n=sizes)
+@given(customer=customers, slate=slates, n=sizes, recent=recents)
 def test_privacy_control_makes_a_consenting_customer_anybody(
-    private_shop: Service, customer: CustomerId, slate: CustomerSlate, n: int
+    private_shop: Service,
+    customer: CustomerId,
+    slate: CustomerSlate,
+    n: int,
+    recent: list[bytes] | None,
 ) -> None:
     """`Sec-GPC: 1` hides a yes as well as a no."""
+    remember(private_shop, customer, recent)
     private_shop.consent(customer)
     path = f"/v1/customers/{customer}/recommendations?slate={slate}&n={n}"
 
@@ -119,6 +166,21 @@ def test_privacy_control_makes_a_consenting_customer_anybody(
     anonymous = private_shop.get(f"/v1/recommendations?n={n}")
 
     assert LABELS.sub(b"", own.data) == LABELS.sub(b"", anonymous.data)
+
+
+@few_examples
+@given(customer=customers, slate=slates, recent=recents)
+def test_no_history_breaks_a_consenting_customers_request(
+    private_shop: Service, customer: CustomerId, slate: CustomerSlate, recent: list[bytes] | None
+) -> None:
+    """Whatever stands in the store, the answer is a list, and none of it twice."""
+    private_shop.consent(customer)
+    remember(private_shop, customer, recent)
+    reply = private_shop.get(f"/v1/customers/{customer}/recommendations?slate={slate}")
+    shown = item_ids(reply)
+
+    assert reply.status_code == 200
+    assert len(shown) == len(set(shown))
 
 
 def _without_id(body: bytes) -> bytes:

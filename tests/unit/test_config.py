@@ -45,6 +45,7 @@ def test_every_variable_reaches_its_setting() -> None:
             "RECSVC_METRICS_PUBLIC": "1",
             "RECSVC_THREADS": "8",
             "RECSVC_PUBLIC_MAX_AGE": "60",
+            "RECSVC_CORS_ORIGINS": "https://shop.example, http://localhost:3000",
             "RECSVC_LOG_LEVEL": "debug",
             "RECSVC_READ_TIMEOUT_MS": "20",
             "RECSVC_DEADLINE_MS": "100",
@@ -60,12 +61,23 @@ def test_every_variable_reaches_its_setting() -> None:
         metrics_public=True,
         threads=8,
         public_max_age=60,
+        cors_origins=("https://shop.example", "http://localhost:3000"),
         log_level="debug",
         read_timeout_ms=20,
         deadline_ms=100,
         insecure=True,
     )
     assert expected == read
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://shop.example:8443", "http://10.0.0.1", "http://[::1]:3000", "http://a_b"]
+)
+def test_an_origin_is_read_as_browsers_send_it(origin: str) -> None:
+    """A scheme, a host and, where it is not the scheme's own, a port."""
+    read = Settings.from_environment({"RECSVC_CORS_ORIGINS": origin})
+
+    assert read.cors_origins == (origin,)
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
@@ -92,6 +104,19 @@ def test_the_command_lines_folder_wins() -> None:
         ("RECSVC_DURABILITY", "maybe"),
         ("RECSVC_LOG_LEVEL", "INFO!"),
         ("RECSVC_INSECURE", "true"),
+        ("RECSVC_CORS_ORIGINS", "*"),
+        ("RECSVC_CORS_ORIGINS", "null"),
+        ("RECSVC_CORS_ORIGINS", "shop.example"),
+        ("RECSVC_CORS_ORIGINS", "https://*.shop.example"),
+        ("RECSVC_CORS_ORIGINS", "https://shop.example/"),
+        ("RECSVC_CORS_ORIGINS", "https://Shop.example"),
+        ("RECSVC_CORS_ORIGINS", "https://shop.example:443"),
+        ("RECSVC_CORS_ORIGINS", "https://shop.example:70000"),
+        ("RECSVC_CORS_ORIGINS", "https://user@shop.example"),
+        ("RECSVC_CORS_ORIGINS", "ftp://shop.example"),
+        ("RECSVC_CORS_ORIGINS", "https://a.example,"),
+        ("RECSVC_CORS_ORIGINS", "https://a.example https://b.example"),
+        ("RECSVC_CORS_ORIGINS", "https://a.example\n"),
     ],
 )
 def test_a_bad_value_is_refused_with_what_is_right(variable: str, value: str) -> None:

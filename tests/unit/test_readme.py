@@ -6,12 +6,15 @@ from pathlib import Path
 import prometheus_client
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
+from typer.main import get_group
 
 from recsvc.config import SETTINGS, Setting
 from recsvc.web import metrics
+from training.cli import app
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
+TRAINER = get_group(app)
 METRICS = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
 
 
@@ -38,6 +41,15 @@ def test_every_metric_is_in_the_readme(metric: MetricWrapperBase) -> None:
     labels = ", ".join(metric._labelnames)  # noqa: SLF001 - the library has no other way
 
     assert f"| `{name}` | {labels} | {described.documentation} |" in README
+
+
+@pytest.mark.parametrize("command", TRAINER.commands)
+def test_every_option_of_the_trainer_is_in_the_readme(command: str) -> None:
+    """Nobody has to guess what a training can be told."""
+    options = {word for option in TRAINER.commands[command].params for word in option.opts}
+
+    assert {"--purchases", "--consents"} < options
+    assert sorted(word for word in options if not re.search(rf"{word}\b", README)) == []
 
 
 def test_every_verb_of_make_has_a_line_of_help() -> None:

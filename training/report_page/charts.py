@@ -51,9 +51,9 @@ from training.report_page.numbers import (
 
 NDCG_PANEL = Panel("NDCG@10", width=275, written=50)
 DIFFERENCE_PANEL = Panel(
-    "Compared with the published one", width=225, written=105, percent=True, reference=0.0
+    "Compared with the chosen one", width=225, written=105, percent=True, reference=0.0
 )
-PUBLISHED_WORD = "published"
+CHOSEN = "chosen"  # it is published only by a run
 MOST_IN_A_SLICE = 6
 
 
@@ -110,7 +110,7 @@ def comparison_figure(about: str, models: Sequence[Compared], winner: str) -> Fi
 
 def difference(published: bool, behind: Interval | None) -> Spot | None:
     if published:
-        return Spot(Interval(0.0), PUBLISHED_WORD)
+        return Spot(Interval(0.0), CHOSEN)
     if behind is None:
         return None
     if behind.low is None or behind.high is None:
@@ -238,7 +238,7 @@ def warm_figure(warm: WarmStart) -> Figure:
     if known_value:
         rows.append(Row("After the next training", heading=True))
         at = spot(known_value, figure(known_value.mean))
-        rows.append(Row("published model", (at,), colour=COLOURS[Family.RANKER]))
+        rows.append(Row("chosen model", (at,), colour=COLOURS[Family.RANKER]))
     title = f"{slate_title(warm.slate)}: new customers' lists, NDCG@10"
     panel = Panel("NDCG@10", width=610, written=60)
     return Figure(title, (panel,), tuple(rows))

@@ -4,7 +4,7 @@ Every text is escaped by the template, every number and sentence comes ready fro
 and `charts`. Same findings and parameters, same bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from training.findings import Findings, SlateFindings, SlateOnHoldout
-from training.report_page import charts, tables, words
+from training.report import IngestReport
+from training.report_page import charts, reading, tables, words
 from training.report_page.drawing import draw
 from training.report_page.names import FAMILIES, GLOSSARY, slate_meaning, slate_title
 from training.report_page.numbers import clean, day
@@ -45,9 +46,15 @@ class SlateSection:
 
 
 def render(
-    findings: Findings, *, title: str = TITLE, parameters: Mapping[str, object] | None = None
+    findings: Findings,
+    *,
+    read: Sequence[IngestReport] = (),
+    title: str = TITLE,
+    parameters: Mapping[str, object] | None = None,
 ) -> str:
-    """Return the page. `parameters` are whatever else the run is repeated with; no secrets."""
+    """Return the page. `read` tells of the purchases and, where they are a file of their own, of
+    those held out; `parameters` are whatever else the run is repeated with; no secrets.
+    """
     return (
         templates()
         .get_template("page.html")
@@ -58,8 +65,12 @@ def render(
             lead=words.lead(findings),
             families=FAMILIES,
             slates=[section(findings, slate) for slate in findings.slates],
+            published=words.published(findings),
             tiles=tables.tiles(findings.data),
+            read=reading.rows_read(read),
+            switched_off=reading.switched_off(findings, read),
             windows_sentence=words.windows_sentence(findings),
+            tuning_sentence=words.tuning_sentence(findings),
             timeline=timeline(findings),
             holdout_sentence=words.holdout_sentence(findings),
             warm=[

@@ -16,6 +16,7 @@ from training.report_page.numbers import (
     Interval,
     interval,
     mean_of,
+    percent,
     pooled,
     relative,
 )
@@ -40,7 +41,7 @@ class Verdict:
     published: str
     number: str
     meaning: str
-    sure: bool  # not by chance
+    sure: bool  # better, and not by chance
     sentences: tuple[str, ...]
 
 
@@ -74,7 +75,7 @@ def big_number(
     models: Mapping[str, Model],
     gain: Interval | None,
 ) -> tuple[str, str, bool]:
-    """Return the number, its meaning and whether it is sure.
+    """Return the number, its meaning and whether it is surely better.
 
     What the holdout says goes before what the choice was made by.
     """
@@ -82,6 +83,8 @@ def big_number(
     rival = simple_rival(choice.winner, held) if held else None
     simple_wins = choice.winner == choice.best_simple
     which = "next best simple model" if simple_wins else "best simple model"
+    if rival and rival.gain.mean < 0:
+        return beaten(rival)
     if rival:
         meaning = f"than the {which} ({rival.title}) on the holdout, {in_short(rival.gain)}"
         return comparison(rival.gain.mean), meaning, is_sure(rival.gain)
@@ -93,16 +96,16 @@ def big_number(
         return comparison(gain.mean), meaning, is_sure(gain)
     if simple_wins:
         return "Simple wins", "no learned model clearly does better on past windows", True
-    return "Published", choice.reason, False
+    return "Chosen", choice.reason, False
 
 
 def choice_sentence(
     found: SlateFindings, models: Mapping[str, Model], gain: Interval | None
 ) -> str:
-    """Say why this model is published."""
+    """Say why this model is chosen."""
     choice = found.choice
     if not choice.judged:
-        return f"Published without a comparison, as a sound default: {choice.reason}."
+        return f"Chosen without a comparison, as a sound default: {choice.reason}."
     if choice.best_simple is None or gain is None:
         return f"{capital(choice.reason)}."
     simple = title_of(choice.best_simple, models)
@@ -110,7 +113,7 @@ def choice_sentence(
         return f"On past windows {comparison(gain.mean)} than {simple}; {certainty(gain)}."
     learned = title_of(choice.best_learned, models) if choice.best_learned else "learned model"
     return (
-        f"The best learned model ({learned}) is not published: on past windows it is "
+        f"The best learned model ({learned}) is not chosen: on past windows it is "
         f"{comparison(gain.mean)} than {simple}; {certainty(gain)}."
     )
 
@@ -152,6 +155,19 @@ def simple_rival(winner: str, held: SlateOnHoldout, family: Family | None = None
     behind = relative(interval(best.versus_winner), mean)
     gain = behind.times(-1) if behind else None
     return Rival(best.model.title, gain) if gain else None
+
+
+def beaten(rival: Rival) -> tuple[str, str, bool]:
+    """Say that a simple model did better, and why it was not chosen all the same."""
+    if not is_sure(rival.gain):
+        worse = f"{comparison(rival.gain.mean)}, {in_short(rival.gain)}"
+        return "No clear difference", f"from {rival.title} on the holdout: {worse}", False
+    reached = percent(1 + rival.gain.mean)
+    meaning = (
+        f"on the holdout it reached {reached} of what {rival.title} did, {in_short(rival.gain)}; "
+        f"models are chosen on past windows, never on the holdout"
+    )
+    return "Not the best", meaning, False
 
 
 def holdout_sentences(winner: str, held: SlateOnHoldout) -> Iterable[str]:

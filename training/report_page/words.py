@@ -7,9 +7,11 @@ from training.findings import (
     Findings,
     Mean,
     ReasonCounts,
+    SearchedSlate,
     SlateOnHoldout,
     WarmStart,
 )
+from training.report_page.names import slate_title
 from training.report_page.numbers import (
     NARROW,
     Interval,
@@ -19,6 +21,7 @@ from training.report_page.numbers import (
     figure,
     interval,
     known,
+    number,
     percent,
     signed,
 )
@@ -66,9 +69,14 @@ def lead(findings: Findings) -> str:
     period = f", {day(data.first)} to {day(data.last)}" if data.first and data.last else ""
     return (
         f"Learned from {count(data.lines)} purchase lines of {count(data.customers)} customers"
-        f"{period}. Below: which model is published for each kind of list, how good it is, and how "
-        f"sure that is."
+        f"{period}. Below: which model {published(findings)} for each kind of list, how good it "
+        f"is, and how sure that is."
     )
+
+
+def published(findings: Findings) -> str:
+    """Say it of a run; an evaluation, which has a holdout, publishes nothing."""
+    return "is published" if findings.holdout is None else "would be published"
 
 
 def holdout_sentence(findings: Findings) -> str:
@@ -97,6 +105,33 @@ def windows_sentence(findings: Findings) -> str:
         return "The history was too short for a single past window."
     learned = f" Rankers learned from {times(others, 'earlier window')} besides." if others else ""
     return f"Models were compared on {times(judged, 'past window')}.{learned}"
+
+
+def tuning_sentence(findings: Findings) -> str:
+    """Say what a search for settings of the rankers came to; nothing where there was none."""
+    found = findings.tuning
+    if found is None:
+        return ""
+    if not found.slates:
+        return "Not tuned: the history is too short to compare settings on."
+    trials = max(searched.trials for searched in found.slates.values())
+    each = "; ".join(
+        f"{slate_title(slate)}: {searched_words(searched)}"
+        for slate, searched in found.slates.items()
+    )
+    return (
+        f"Tuned: {times(trials, 'trial')} in {number(found.minutes, 1)} minutes. Gain of the "
+        f"ranker's NDCG@10 on past windows against the default settings, for customers that the "
+        f"search has not seen: {each}."
+    )
+
+
+def searched_words(searched: SearchedSlate) -> str:
+    gain = searched.gain
+    if gain is None:
+        return "no trial was better, the defaults stand"
+    found = f"{number(gain.mean, 4)} ± {figure(gain.error, 4)}"
+    return found if searched.changed else f"{found}, not clearly better: the defaults stand"
 
 
 def times(number: int, what: str) -> str:
@@ -148,7 +183,7 @@ def warm_sentence(warm: WarmStart) -> str:
         joint = ", and reach" if len(parts) > 1 else "at"
         share = percent(first.neighbours.mean / warm.known.mean, 0)
         parts[-1] += joint if joint.startswith(",") else f" {joint}"
-        parts.append(f"{share} of what the published model does once trained on them")
+        parts.append(f"{share} of what the chosen model does once trained on them")
     return " ".join(parts) + "."
 
 

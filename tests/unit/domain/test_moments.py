@@ -1,10 +1,10 @@
-"""How a moment is written."""
+"""How a moment is written, and read."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recsvc.domain.moments import rfc3339
+from recsvc.domain.moments import microseconds, parse_rfc3339, rfc3339
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,25 @@ def test_what_is_written_is_read_back() -> None:
     read = datetime.fromisoformat(rfc3339(at_us))
 
     assert read - datetime(1970, 1, 1, tzinfo=UTC) == timedelta(microseconds=at_us)
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-05-06T07:08:09Z", "2024-05-06 09:08:09.000000+02:00", "2024-05-06t07:08:09.0z"]
+)
+def test_a_moment_is_read_in_any_of_its_spellings(text: str) -> None:
+    """RFC 3339 leaves a few open."""
+    assert parse_rfc3339(text) == 1_714_979_289_000_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "2024-05-06", "2024-05-06T07:08:09", "2024-13-06T07:08:09Z", "0000-01-01T00:00:00Z"],
+)
+def test_what_says_no_moment_is_none(text: str) -> None:
+    """No zone, no time, no such day, or before there were years."""
+    assert parse_rfc3339(text) is None
+
+
+def test_a_moment_becomes_microseconds() -> None:
+    """Exactly, and whatever its zone."""
+    assert microseconds(datetime(2024, 5, 6, 7, 8, 9, 123, UTC)) == 1_714_979_289_000_123

@@ -10,7 +10,7 @@ import pytest
 from recsvc.domain.errors import ModelRejected
 from recsvc.domain.slates import CustomerSlate
 from recsvc.model.artifact import Artifact, TopList, no_lists
-from recsvc.model.format import ARRAYS
+from recsvc.model.format import ALL_ARRAYS
 from tests.model_builders import customer, fruit_shop, top
 
 
@@ -18,8 +18,8 @@ def test_the_arrays_are_those_of_the_format() -> None:
     """Whatever integer and float types the trainer worked in."""
     arrays = fruit_shop().to_arrays()
 
-    assert ARRAYS.keys() == arrays.keys()
-    assert all(spec.admits(arrays[name].dtype.str) for name, spec in ARRAYS.items())
+    assert ALL_ARRAYS.keys() == arrays.keys()
+    assert all(spec.admits(arrays[name].dtype.str) for name, spec in ALL_ARRAYS.items())
 
 
 def test_categories_are_sorted_by_name() -> None:

@@ -113,3 +113,15 @@ def test_several_items_vote_for_their_neighbours(model: LoadedModel) -> None:
     assert counted.scores.tolist() == [1.5, 1.0]
     assert counted.reason_items is not None
     assert counted.reason_items.tolist() == [3, 0]
+
+
+def test_an_item_that_is_being_listed_just_now_is_not_there_yet(model: LoadedModel) -> None:
+    """Columns are written to before they are joined; who reads meanwhile sees neither half."""
+    columns = columns_of(APPLE)
+    assortment = Assortment(model, columns, 0)
+    row = columns.put("new", CatalogueItem(ItemId("new")), b"{}")
+    before = assortment.row("new")
+    assortment.update([row], 0)
+
+    assert before is None
+    assert assortment.row("new") == len(model.items)

@@ -1,17 +1,20 @@
 """Which files make a version, how much of them a load reads, and what it leaves them as."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
-from recsvc.model.format import ARRAYS
+from recsvc.model.format import ALL_ARRAYS
 from recsvc.model.loader import load
 from tests.model_builders import (
     FINGERPRINT,
     SHOP,
     crowded_shop,
+    edit_manifest,
     flip_last_byte,
     fruit_shop,
     published,
@@ -28,7 +31,7 @@ def test_a_published_version_loads(folder: Path) -> None:
         assert folder.name == model.version
 
 
-@pytest.mark.parametrize("array", list(ARRAYS))
+@pytest.mark.parametrize("array", list(ALL_ARRAYS))
 def test_a_flipped_byte_in_any_array_fails_the_full_check(folder: Path, array: str) -> None:
     """Not one byte of an array can change unnoticed."""
     file = folder / f"{array}.npy"
@@ -39,11 +42,29 @@ def test_a_flipped_byte_in_any_array_fails_the_full_check(folder: Path, array: s
     )
 
 
-@pytest.mark.parametrize("array", list(ARRAYS))
+@pytest.mark.parametrize("array", list(ALL_ARRAYS))
 def test_a_missing_array_is_refused(folder: Path, array: str) -> None:
     (folder / f"{array}.npy").unlink()
 
     assert f"missing file: {array}.npy" == refusal(folder).detail
+
+
+def test_a_model_without_intervals_is_served(tmp_path: Path) -> None:
+    """As those are that were made before there were any."""
+    folder = published(tmp_path, replace(fruit_shop(), intervals=None))
+    model = load(folder, shop=SHOP, fingerprint=FINGERPRINT, full=True)
+
+    assert not (folder / "item_interval_days.npy").exists()
+    assert model.interval_days(0) is None
+
+
+def test_an_array_that_the_manifest_does_not_name_is_refused(folder: Path) -> None:
+    """Also one that a version may have."""
+    entries = msgspec.json.decode((folder / "manifest.json").read_bytes())["arrays"]
+    del entries["item_interval_days"]
+    edit_manifest(folder, arrays=entries)
+
+    assert refusal(folder).detail == "unexpected file: item_interval_days.npy"
 
 
 def test_an_extra_file_is_refused(folder: Path) -> None:

@@ -179,3 +179,38 @@ def test_readers_never_see_a_mix_of_two_versions(shelf: ModelShelf, tmp_path: Pa
         seen = set().union(*(read.result() for read in reading))
 
     assert {(name, first, name) for name, first in names.items()} == seen
+
+
+def test_a_model_is_prepared_before_it_is_served(shelf: ModelShelf, tmp_path: Path) -> None:
+    """Each once; those that are served already, when the preparation is named."""
+    old = published(tmp_path)
+    shelf.refresh()
+    prepared: list[tuple[str, str | None]] = []
+
+    def prepare(shop: ShopName, model: LoadedModel) -> None:
+        prepared.append((model.version, shelf.status(shop).version))
+
+    shelf.before_swap(prepare)
+    new = published(tmp_path, fruit_shop("apricot"), LATER)
+    for _ in range(2):
+        shelf.refresh()
+
+    assert prepared == [(old.name, old.name), (new.name, old.name)]
+
+
+def test_a_model_that_cannot_be_prepared_does_not_replace_the_old_one(
+    shelf: ModelShelf, tmp_path: Path
+) -> None:
+    """It is tried again with the next look."""
+    old = published(tmp_path)
+    shelf.refresh()
+    faults = [KeyError("a fault of ours")]
+
+    def prepare(_shop: ShopName, model: LoadedModel) -> None:
+        if faults and model.version != old.name:
+            raise faults.pop()
+
+    shelf.before_swap(prepare)
+    new = published(tmp_path, fruit_shop("apricot"), LATER)
+
+    assert [served(shelf) for _ in range(2)] == [old.name, new.name]

@@ -62,6 +62,14 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
         spoil("for_you_scores", np.array([1, 1, np.inf], np.float32)),
         "for_you_scores: a score is not a finite number",
     ),
+    "an interval of no time": (
+        spoil("item_interval_days", np.array([7, 0, 1, 1], np.float32)),
+        "item_interval_days: neither a number of days above 0 nor NaN",
+    ),
+    "an endless interval": (
+        spoil("item_interval_days", np.array([7, np.inf, 1, 1], np.float32)),
+        "item_interval_days: neither a number of days above 0 nor NaN",
+    ),
     "a pickled object": (
         spoil("popular_scores", np.array([{}, {}, {}, {}], object), forge=False),
         "popular_scores.npy: holds |O of shape (4,)",

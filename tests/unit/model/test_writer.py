@@ -14,7 +14,7 @@ import pytest
 from recsvc.domain.errors import ModelRejected
 from recsvc.domain.slates import CustomerSlate
 from recsvc.model.artifact import no_lists
-from recsvc.model.format import ARRAYS
+from recsvc.model.format import ALL_ARRAYS
 from recsvc.model.loader import load, read_manifest
 from recsvc.model.writer import publish
 from tests.model_builders import (
@@ -38,15 +38,15 @@ def test_a_publication_becomes_current(tmp_path: Path) -> None:
     assert folder.name.startswith("20260301T120000.123Z-")
     assert manifest.created_at == "2026-03-01T12:00:00.123Z"
     assert (manifest.shop, manifest.secret_fingerprint, manifest.seed) == (SHOP, FINGERPRINT, 7)
-    assert ARRAYS.keys() == manifest.arrays.keys()
+    assert ALL_ARRAYS.keys() == manifest.arrays.keys()
 
 
 def test_the_same_artifact_gives_the_same_bytes(tmp_path: Path) -> None:
     """Every array, and the manifest apart from its version and time."""
     one, other = published(tmp_path / "1"), published(tmp_path / "2", now=NOW + timedelta(days=9))
 
-    assert [(one / f"{name}.npy").read_bytes() for name in ARRAYS] == [
-        (other / f"{name}.npy").read_bytes() for name in ARRAYS
+    assert [(one / f"{name}.npy").read_bytes() for name in ALL_ARRAYS] == [
+        (other / f"{name}.npy").read_bytes() for name in ALL_ARRAYS
     ]
     assert one.name[-8:] == other.name[-8:]
     assert read_manifest(one).arrays == read_manifest(other).arrays
@@ -55,7 +55,7 @@ def test_the_same_artifact_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_numpy_reads_the_files_too(tmp_path: Path) -> None:
     """They are plain `.npy` files for anybody."""
     folder = published(tmp_path)
-    loaded = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS}
+    loaded = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in ALL_ARRAYS}
 
     for name, array in fruit_shop().to_arrays().items():
         np.testing.assert_array_equal(array, loaded[name])

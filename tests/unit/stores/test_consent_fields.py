@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recsvc.domain.consent import NO_CONSENT, Purpose, PurposeConsent
+from recsvc.domain.consent import NO_CONSENT, Flag, Purpose, PurposeConsent
 from recsvc.stores.consent_fields import decode, permits, tail
 
 FIELD = b"purpose:email"
@@ -100,3 +100,42 @@ def test_only_a_literal_readable_grant_permits(value: bytes) -> None:
 def test_what_is_not_even_bytes_does_not_permit(value: object) -> None:
     """An error or a null from the server is not a yes."""
     assert not permits(value)
+
+
+EVERY_GRANT = [part for purpose in Purpose for part in (f"purpose:{purpose}".encode(), GRANT)]
+
+
+@pytest.mark.parametrize(
+    ("flag", "forbidden"),
+    [
+        (Flag.MINOR, {Purpose.PERSONALIZATION, Purpose.TRAINING}),
+        (Flag.RESTRICTED, set(Purpose)),
+        (Flag.OBJECTS_TO_MARKETING, {Purpose.EMAIL}),
+    ],
+)
+def test_a_flag_outweighs_a_grant(flag: Flag, forbidden: set[Purpose]) -> None:
+    """Of what it forbids, and of nothing else."""
+    record = decode([*EVERY_GRANT, f"flag:{flag}".encode(), b"1"])
+
+    assert record.flags == {flag}
+    assert not record.unreadable
+    assert {purpose for purpose in Purpose if not record.permits(purpose)} == forbidden
+
+
+@given(name=st.binary(max_size=12), value=st.binary(max_size=3))
+@example(name=b"minor", value=b"0")
+@example(name=b"vip", value=b"1")
+def test_no_flag_is_overlooked(name: bytes, value: bytes) -> None:
+    """One that cannot be read, or that nobody knows, denies and is counted."""
+    record = decode([*EVERY_GRANT, b"flag:" + name, value])
+    is_known = name in {str(flag).encode() for flag in Flag}
+
+    assert not all(record.permits(purpose) for purpose in Purpose)
+    assert bool(record.unreadable) is not (is_known and value == b"1")
+
+
+def test_a_flag_of_marketing_alone_says_nothing_of_consent() -> None:
+    """The others do: they refuse."""
+    assert decode([b"flag:objects_to_marketing", b"1"]).is_empty
+    assert not decode([b"flag:minor", b"1"]).is_empty
+    assert not decode([b"flag:restricted", b"1"]).is_empty

@@ -105,6 +105,24 @@ def new_tastes(customers: int = 40, items: int = 30, bought: int = 20) -> list[L
     ]
 
 
+def loyal_and_curious(customers: int = 80, visits: int = 12) -> list[Line]:
+    """Even customers buy the same three items at each visit, odd ones new ones of their taste.
+
+    No simple model tells the two kinds apart: it puts own items first for both or for neither.
+    """
+    rng = np.random.default_rng(7)
+    bought: list[Line] = []
+    for customer in range(customers):
+        taste = rng.permutation([f"{'ab'[customer // 2 % 2]}{item:02d}" for item in range(40)])
+        for visit in range(visits):
+            start = 3 * visit if customer % 2 else 0
+            bought += [
+                (f"c{customer:02d}", str(item), visit * 5 + customer % 5 / 5)
+                for item in taste[start : start + 3]
+            ]
+    return bought
+
+
 def write(path: Path, bought: Iterable[Line]) -> Path:
     """Write purchases as a CSV with timestamps."""
     table = lines(bought).select("customer_id", "item_id", pl.col("at").alias("timestamp"))

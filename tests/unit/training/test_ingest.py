@@ -329,3 +329,43 @@ def test_an_order_id_that_comes_back_is_noticed(tmp_path: Path) -> None:
 
     assert read(csv(tmp_path, text)).report.notices == {report.NOTICE_RECURRING: 1}
     assert read(csv(tmp_path, "customer_id,order_id,item_id\nc,9,i\n")).report.notices == {}
+
+
+EVENTS = {
+    "message_id": ["1", "2", "3", "4", "5"],
+    "type": ["view", "purchase", "purchase", "offer_shown", "purchase"],
+    "timestamp": [datetime(2026, 1, 2, tzinfo=UTC)] * 5,
+    "customer_id": ["c", "c", None, None, "d"],
+    "item_id": ["i", "i", "i", None, "a/b"],
+    "quantity": [None, 2.0, 1.0, None, 1.0],
+}
+
+
+def test_of_drained_events_only_purchases_of_somebody_are_read(tmp_path: Path) -> None:
+    """The others are counted, and are no bad rows; a bad purchase is one, at its place."""
+    pl.DataFrame(EVENTS).write_parquet(tmp_path / "events-1-0-2-0.parquet")
+    lines([("c", "i", 1)]).rename({"at": "timestamp"}).write_parquet(tmp_path / "before.parquet")
+
+    found = read(tmp_path, max_bad=0.4)
+
+    assert found.lines.select("customer_id", "item_id", "quantity").rows() == [
+        ("c", "i", 1.0),
+        ("c", "i", 2.0),
+    ]
+    assert found.report.rows_read == 6
+    assert found.report.left_out == {report.NOT_PURCHASES: 2, report.NOBODYS: 1}
+    assert [(bad.rows, bad.examples) for bad in found.report.bad.values()] == [
+        (1, ("events-1-0-2-0.parquet row 5: 'a/b'",))
+    ]
+    assert found.report.bad_share == pytest.approx(1 / 3)
+
+
+def test_events_without_a_purchase_are_none(tmp_path: Path) -> None:
+    """Nothing is bad, and nothing is there."""
+    pl.DataFrame(EVENTS).head(1).write_parquet(tmp_path / "events.parquet")
+
+    found = read(tmp_path)
+
+    assert found.lines.height == 0
+    assert found.report.bad_share == 0
+    assert found.report.left_out == {report.NOT_PURCHASES: 1}

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.training.builders import FIRST_DAY, history, interactions, lines
@@ -72,6 +72,7 @@ def test_a_placeholder_for_an_order_id_hides_no_time() -> None:
     eighths=st.lists(st.integers(0, 40), min_size=1, max_size=25).map(sorted),
     cut=st.integers(1, 41),
 )
+@settings(deadline=None)
 def test_when_orders_begin_does_not_depend_on_what_follows(eighths: list[int], cut: int) -> None:
     """However an order id comes back; and none lasts a day."""
     rows = [("c", f"i{place:02d}", eighth / 8) for place, eighth in enumerate(eighths)]

@@ -7,6 +7,7 @@ from recsvc.domain.slates import CustomerSlate
 from tests.unit.training.builders import history
 from training.findings import METRICS
 from training.metrics import (
+    MOST_RESAMPLED,
     estimate,
     every_metric,
     hit_rate,
@@ -88,6 +89,17 @@ def test_the_bootstrap_interval_is_that_of_the_mean() -> None:
 
     assert found.high - found.low == pytest.approx(4 * found.error, rel=0.1)
     assert estimate(np.ones(400), weights).low == pytest.approx(1)
+
+
+def test_of_many_customers_the_interval_is_the_normal_one() -> None:
+    """Which the bootstrap would find again, at a weight per customer and sample."""
+    rng = np.random.default_rng(1)
+    values = rng.random(MOST_RESAMPLED)
+    drawn = estimate(values, resamples(MOST_RESAMPLED, rng))
+    normal = estimate(values, resamples(MOST_RESAMPLED + 1, rng))
+
+    assert resamples(MOST_RESAMPLED + 1, rng) is None
+    assert [normal.low, normal.high] == pytest.approx([drawn.low, drawn.high], abs=0.0005)
 
 
 def test_an_estimate_of_nobody_is_no_number() -> None:

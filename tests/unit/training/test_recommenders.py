@@ -19,6 +19,7 @@ from training.recommenders.personal_frequency import PersonalFrequency
 from training.recommenders.popularity import Popularity
 from training.recommenders.protocol import Fitted, Recommender
 from training.recommenders.rhythm import Rhythm
+from training.recommenders.tifu_knn import TifuKnn
 from training.recommenders.trending import Trending
 
 HORIZON_DAYS = 10.0
@@ -205,6 +206,26 @@ def test_rhythm_gives_a_chance_to_what_is_bought_oftener_than_anything_was() -> 
     shop = past([*often, *once])
 
     assert dense(Rhythm(HORIZON_DAYS).fit(shop), shop)[0].tolist()[0] > 0
+
+
+def test_rhythm_learns_from_what_happened_one_horizon_ago() -> None:
+    """Forty had bought it once by then, and ten of them did again: a quarter is everybody's chance.
+
+    What was bought since is what the chance is counted by, and never what it is looked up with.
+    """
+    once = [(f"c{who:02d}", "it", 0.0) for who in range(40)]
+    again = [(f"c{who:02d}", "it", 25.0) for who in range(10)]
+    shop = past([*once, *again])
+
+    np.testing.assert_allclose(dense(Rhythm(HORIZON_DAYS).fit(shop), shop), 0.25, rtol=1e-6)
+
+
+def test_nobody_is_a_neighbour_of_their_own() -> None:
+    """The nearest to `a` is `b`, who also bought `y`; `a` is nearer only to themselves."""
+    shop = past([("a", "x", 0.0), ("b", "x", 0.0), ("b", "y", 0.0)])
+    scores = dense(TifuKnn(neighbours=1, own_share=0.7).fit(shop), shop)
+
+    np.testing.assert_allclose(scores[0], [0.7 + 0.3, 0.3], rtol=1e-6)
 
 
 def test_trending_is_a_surplus_over_the_past() -> None:

@@ -34,12 +34,15 @@ from training.findings import (
     Model,
     ModelOnWindows,
     ReasonCounts,
+    SearchedSlate,
     SlateFindings,
     SlateOnHoldout,
     Slice,
+    Tuning,
     WarmPath,
     WarmStart,
 )
+from training.report import Bad, IngestReport
 from training.report_page.numbers import Interval
 from training.report_page.page import render
 from training.report_page.verdict import verdict
@@ -138,8 +141,8 @@ def test_the_sections_are_there(page: str) -> None:
     """What a reader looks for has a heading."""
     text = Elements(page).text
     headings = (
-        "For you: learned ranker is published",
-        "Buy again: rhythm is published",
+        "For you: learned ranker would be published",
+        "Buy again: rhythm would be published",
         "Every model on the holdout",
         "Every model on past windows",
         "What the lists are like",
@@ -367,6 +370,45 @@ def test_the_headline_says_how_much_better_and_how_sure() -> None:
     assert windows.sure
 
 
+def test_a_simple_model_that_did_better_on_the_holdout_is_named() -> None:
+    """As what was reached of it, and with why it was not chosen; bad news are not green."""
+    found = verdict("for_you", slate("for_you"), outdone_by("rhythm", 0.2, error=0.002))
+
+    assert found.number == "Not the best"
+    assert plain(found.meaning).startswith(
+        "on the holdout it reached 68.7 % of what rhythm did, 95 % sure; models are chosen on past"
+    )
+    assert not found.sure
+
+
+def test_a_simple_model_that_did_better_by_chance_is_no_defeat() -> None:
+    """A difference whose interval holds zero is no difference."""
+    found = verdict("for_you", slate("for_you"), outdone_by("rhythm", 0.002, error=0.002))
+
+    assert found.number == "No clear difference"
+    assert plain(found.meaning) == ("from rhythm on the holdout: 0.5 % worse, which may be chance")
+    assert not found.sure
+
+
+def outdone_by(name: str, behind: float, error: float) -> SlateOnHoldout:
+    """Let a simple model be better than the chosen one by so much on the holdout."""
+    held = held_slate("for_you")
+    best = held.models[0].metrics["ndcg@10"].mean + behind
+    return replace(
+        held,
+        models=tuple(
+            replace(
+                each,
+                metrics={**each.metrics, "ndcg@10": estimate(best, 0.0068)},
+                versus_winner=estimate(behind, error),
+            )
+            if each.model.name == name
+            else each
+            for each in held.models
+        ),
+    )
+
+
 def test_what_may_be_chance_is_called_so() -> None:
     """A difference whose interval holds zero is no promise."""
     found = verdict("discover", slate("discover"), held_slate("discover"))
@@ -380,7 +422,7 @@ def test_a_simple_winner_says_what_the_learned_model_lacked() -> None:
     found = verdict("buy_again", slate("buy_again"), None)
 
     assert found.number == "Simple wins"
-    assert "learned ranker) is not published" in found.sentences[0]
+    assert "learned ranker) is not chosen" in found.sentences[0]
 
 
 def test_a_gain_that_is_not_known_is_not_claimed() -> None:
@@ -388,7 +430,58 @@ def test_a_gain_that_is_not_known_is_not_claimed() -> None:
     found = slate("for_you")
     alone = verdict("for_you", replace(found, models=found.models[:1]), None)
 
-    assert (alone.number, alone.sure) == ("Published", False)
+    assert (alone.number, alone.sure) == ("Chosen", False)
+
+
+def test_an_evaluation_does_not_say_that_anything_was_published() -> None:
+    """A holdout is there: the page speaks of what would be. A run's page says that it is."""
+    evaluation, run = (plain(Elements(render(made)).text) for made in (journey(), trained_only()))
+
+    assert "is published" not in evaluation.partition("Words used here")[0]
+    assert "which model would be published for each kind of list" in evaluation
+    assert "which model is published for each kind of list" in run
+    assert "For you: learned ranker is published" in run
+
+
+READ = IngestReport(
+    files=2,
+    rows_read=1000,
+    rows_used=940,
+    left_out={"item is sensitive": 50},
+    bad={"timestamp: not a date or time": Bad(9, ("p.csv row 3: 'soon'",)), "x": Bad(1)},
+    switched_off={"timestamp": "decay by age", "order_id": "baskets by order"},
+    notices={"rows without a quantity (taken as 1)": 7},
+)
+
+
+def test_what_became_of_the_rows_is_told_in_counts() -> None:
+    """No example of a bad row: the page is for more people than the terminal."""
+    page = plain(render(trained_only(), read=[READ]))
+    rows = re.findall(r'<td class="figure">([\d,]+)</td><td>(.*?)</td>', page)
+
+    assert rows == [
+        ("1,000", "read"),
+        ("940", "used"),
+        ("50", "left out: item is sensitive"),
+        ("10", "bad, 1.0 % of those that may be used"),
+        ("9", "of them: timestamp: not a date or time"),
+        ("1", "of them: x"),
+        ("7", "noticed: rows without a quantity (taken as 1)"),
+    ]
+    assert "soon" not in page
+    assert "held out" not in page
+
+
+def test_columns_that_the_purchases_lack_are_told_once() -> None:
+    """What their lack changed goes before what the column is for."""
+    found = replace(trained_only(), switched_off={"time": "no timestamps: nothing trends"})
+    page = render(found, read=[READ, replace(READ, switched_off={"price": "of the holdout"})])
+
+    assert "<dt>no order_id</dt><dd>baskets by order</dd>" in page
+    assert "<dt>time</dt>" in page
+    assert "<dt>no timestamp</dt>" not in page
+    assert "of the holdout" not in page
+    assert "Rows of the purchases held out" in page
 
 
 def test_a_false_reason_is_shown_as_a_fault() -> None:
@@ -407,6 +500,37 @@ def test_a_false_reason_is_shown_as_a_fault() -> None:
 def test_a_difference_in_words(share: float, words: str) -> None:
     """Never "0.0 % better"."""
     assert plain(comparison(share)) == words
+
+
+@pytest.mark.parametrize(
+    ("gain", "changed", "words"),
+    [
+        (Mean(0.00214, 0.0008, 900), True, "For you: 0.0021 ± 0.0008."),
+        (
+            Mean(-0.0004, 0.0008, 900),
+            False,
+            "For you: \N{MINUS SIGN}0.0004 ± 0.0008, not clearly better: the defaults stand.",
+        ),
+        (None, False, "For you: no trial was better, the defaults stand."),
+    ],
+)
+def test_a_search_for_settings_says_what_it_gained(
+    gain: Mean | None, changed: bool, words: str
+) -> None:
+    """How many trials, in how long, and for each list what came of it."""
+    tuning = Tuning(9.84, {"for_you": SearchedSlate(57, changed, gain)})
+    text = plain(Elements(render(replace(unjudged(), tuning=tuning))).text)
+
+    assert "Tuned: 57 trials in 9.8 minutes." in text
+    assert words in text
+
+
+def test_a_history_too_short_for_a_search_is_said_to_be() -> None:
+    """Somebody asked for a search and must learn that there was none."""
+    text = Elements(render(replace(unjudged(), tuning=Tuning(0.0, {})))).text
+
+    assert "Not tuned: the history is too short" in text
+    assert "uned" not in Elements(render(unjudged())).text
 
 
 def test_certainty_without_an_interval() -> None:

@@ -19,7 +19,7 @@ from training.published import rank_pool
 from training.returns import net
 from training.scene import scene_at
 from training.walk import Walk, Walked
-from training.windows import Window, rolling_windows, window_days
+from training.windows import Window, rolling_windows, some_customers, window_days
 
 HORIZON_DAYS = 10.0
 
@@ -56,6 +56,30 @@ def test_a_short_history_has_short_windows() -> None:
     """At most a quarter of all the time there is."""
     assert window_days(history([("c", "i", 0.0), ("c", "i", 19.0)]), 28) == 5
     assert window_days(history([("c", "i", 0.0), ("c", "i", 499.0)]), 28) == 28
+
+
+def test_a_large_shop_is_compared_on_some_of_its_customers() -> None:
+    """With all their lines, about as many as are wanted; a small shop stays as it is."""
+    shop = history(two_tastes())
+    some = some_customers(shop, len(shop.days) // 4, np.random.default_rng(1))
+    kept = np.unique(some.customers)
+
+    assert len(kept) == 5
+    assert len(some.days) == np.isin(shop.customers, kept).sum()
+    assert (some.now, some.shape) == (shop.now, shop.shape)
+    assert some_customers(shop, len(shop.days), np.random.default_rng(1)) is shop
+
+
+def test_a_large_shop_is_learned_from_whole() -> None:
+    """What is published knows everybody; the windows saw some."""
+    shop = history(two_tastes(customers=40))
+    settings = quick(lines_compared=len(shop.days) // 2)
+    with threadpool_limits(1, "blas"):
+        knowledge = learn(shop, settings, SILENT)
+
+    assert knowledge.scene.line_up.past.history is shop
+    assert all(window.judged for window in knowledge.walked[:2])
+    assert {window.customers for window in knowledge.walked} == {20}
 
 
 def test_truth_is_of_known_customers_and_items() -> None:
@@ -220,3 +244,17 @@ def test_too_little_history_is_not_judged(slate: CustomerSlate) -> None:
 
     assert not knowledge.choices[slate].judged
     assert "too little history" in knowledge.choices[slate].reason
+
+
+def test_some_customers_keep_what_they_returned() -> None:
+    """Windows of a sample are those of its customers in the whole."""
+    rows: list[Line] = [(f"c{n}", item, 0.0) for n in range(8) for item in ("back", "kept")]
+    back = [(f"c{n}", "back", 9.0) for n in range(8)]
+    table = net(lines([*rows, *back], quantity=[1.0] * 16 + [-1.0] * 8)).purchases
+    shop = from_lines(table, timed=True).history
+    some = some_customers(shop, 4, np.random.default_rng(1))
+    before = some.before(shop.now - 5)
+
+    assert len(some.items) == len(np.unique(some.customers)) == 4
+    assert np.bincount(before.customers)[some.customers].tolist() == [2] * 4
+    assert set(before.customers) == set(some.customers)

@@ -12,6 +12,7 @@ from recsvc.domain.ids import ItemId, ShopName
 from recsvc.domain.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
 from recsvc.model.assortment import Assortment
 from recsvc.model.catalogue_columns import CatalogueColumns
+from recsvc.model.live_ranking import LiveRanking
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.loader import load
 from recsvc.usecases.answers import Answer
@@ -42,11 +43,18 @@ class WholeCatalogue:
         return Now(Assortment(model, CatalogueColumns(), 0), is_current=True)
 
 
+class Quiet:
+    """Nothing has happened lately."""
+
+    def ranking(self, _shop: ShopName) -> LiveRanking:
+        return LiveRanking()
+
+
 @pytest.fixture(scope="module")
 def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     folder = published(tmp_path_factory.mktemp("models"))
     model = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
-    return Recommender(OneModel(model), WholeCatalogue())
+    return Recommender(OneModel(model), WholeCatalogue(), Quiet(), lambda: 0)
 
 
 def visit(key: CustomerKey | None, consent: ConsentRecord | None) -> Visit:
@@ -117,7 +125,7 @@ def test_an_item_is_never_among_its_own_neighbours(recommender: Recommender) -> 
 
 def test_without_a_model_there_is_an_empty_answer() -> None:
     """And no exception."""
-    bare = Recommender(OneModel(None), WholeCatalogue())
+    bare = Recommender(OneModel(None), WholeCatalogue(), Quiet(), lambda: 0)
 
     answers = [
         bare.for_customer(visit(customer(1), GRANTED), CustomerSlate.FOR_YOU, ListQuery(5)),

@@ -1,0 +1,179 @@
+"""The folder that events are drained into: Parquet files, each named after the entries it holds.
+
+A file has its name only once the disk has all of it. So the names tell what was drained, also
+after a crash: nothing else has to be remembered.
+"""
+
+import importlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from recsvc.domain.errors import BadRequest, NothingThere
+from recsvc.domain.moments import parse_rfc3339
+from recsvc.model.durable import (
+    TEMPORARY_PREFIX,
+    replace_durably,
+    sync_folder,
+    temporary_in,
+)
+from recsvc.stores.event_log import EntryId, LogEntry
+from recsvc.stores.file_lock import owned
+
+TEXTS = (
+    "customer_id",
+    "item_id",
+    "offer_id",
+    "order_id",
+    "recommendation_id",
+    "decision_id",
+    "claim_id",
+    "delivery_id",
+    "channel",
+    "session_id",
+)
+MOMENTS = ("timestamp", "received_at")
+NUMBERS = ("quantity", "price")
+COLUMNS = (
+    "message_id",
+    "type",
+    *MOMENTS,
+    "customer_id",
+    "item_id",
+    "offer_id",
+    *NUMBERS,
+    *(name for name in TEXTS if name not in ("customer_id", "item_id", "offer_id")),
+)
+ZONE = "UTC"
+
+_NAME = re.compile(r"events-(\d+-\d+)-(\d+-\d+)\.parquet", re.ASCII)
+_LOCK = ".lock"
+_SOURCE = ".source"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The entries that one file holds, as its name says."""
+
+    first: EntryId
+    last: EntryId
+
+    @property
+    def name(self) -> str:
+        return f"events-{self.first}-{self.last}.parquet"
+
+    def holds(self, entry: EntryId) -> bool:
+        return self.first <= entry <= self.last
+
+
+class EventFolder:
+    """A folder that this process alone drains into."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.parts = sorted(_parts(path), key=lambda part: part.first)
+
+    def holds(self, entry: EntryId) -> bool:
+        return any(part.holds(entry) for part in self.parts)
+
+    def write(self, entries: Sequence[LogEntry]) -> int:
+        """Write the entries and wait until the disk has them; return how many can be read."""
+        events = [event for entry in entries if (event := _decoded(entry)) is not None]
+        part = Part(entries[0].entry_id, entries[-1].entry_id)
+        temporary = temporary_in(self._path)
+        _table(events).write_parquet(temporary, compression="zstd")
+        _sync(temporary)
+        temporary.rename(self._path / part.name)
+        sync_folder(self._path)
+        self.parts.append(part)
+        return len(events)
+
+
+@contextmanager
+def opened(path: Path, source: str) -> Iterator[EventFolder]:
+    """Give the folder to this process alone. `source` names the log that is drained into it.
+
+    The ids of two logs say nothing about each other: what one has drained would hide entries of
+    the other.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+
+    def refuse() -> None:
+        raise BadRequest(f"another process is draining into {path}", code="folder_in_use")
+
+    with owned(path / _LOCK, refuse):
+        _check_source(path, source)
+        for left_over in path.glob(f"{TEMPORARY_PREFIX}*"):
+            left_over.unlink()
+        yield EventFolder(path)
+
+
+def check_parquet() -> None:
+    """Raise unless Parquet can be written here."""
+    _polars()
+
+
+def _check_source(path: Path, source: str) -> None:
+    note = path / _SOURCE
+    if not note.exists():
+        replace_durably(note, source.encode())
+    elif note.read_text() != source:
+        raise BadRequest(
+            f"{path} holds events of another log ({note.read_text()}, and this is {source}); "
+            "name another folder",
+            code="bad_folder",
+        )
+
+
+def _parts(path: Path) -> Iterator[Part]:
+    for file in path.iterdir():
+        named = _NAME.fullmatch(file.name)
+        if named:
+            yield Part(EntryId.of(named[1]), EntryId.of(named[2]))
+
+
+def _decoded(entry: LogEntry) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(entry.event, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return None
+
+
+def _table(events: Sequence[dict[str, Any]]) -> Any:
+    polars = _polars()
+    moment = polars.Datetime("us", ZONE)
+    columns = {}
+    for name in COLUMNS:
+        values = [event.get(name) for event in events]
+        if name in MOMENTS:
+            read = [None if value is None else parse_rfc3339(value) for value in values]
+            columns[name] = polars.Series(name, read, polars.Int64).cast(moment)
+        else:
+            kind = polars.Float64 if name in NUMBERS else polars.String
+            columns[name] = polars.Series(name, values, kind)
+    return polars.DataFrame(columns)
+
+
+def _polars() -> Any:
+    """Return what writes Parquet. It belongs to the trainer, and the service runs without it."""
+    try:
+        return importlib.import_module("polars")
+    except ImportError:
+        raise NothingThere(
+            "Parquet cannot be written here: install polars, e.g. with pip install 'recsvc[train]'",
+            code="no_polars",
+        ) from None
+
+
+def _sync(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

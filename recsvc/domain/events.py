@@ -1,0 +1,232 @@
+"""Events: what a shop or a browser tells that happened, and what is right in each field. Pure."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.fields import SHOWN, Wrong, repeated
+from recsvc.domain.ids import ID_RULE, CustomerId, ItemId, id_fault
+from recsvc.domain.labels import LABEL_RULE, label_fault
+from recsvc.domain.moments import RFC3339_RULE, parse_rfc3339
+
+MAX_TEXT_BYTES = 128
+MAX_QUANTITY = 1e6
+MAX_PRICE = 1e12
+LEEWAY_SECONDS = 300  # browsers' clocks are wrong by minutes
+
+BAD_EVENT = "bad_event"
+
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, half pairs
+
+
+class EventType(StrEnum):
+    VIEW = "view"
+    IMPRESSION = "impression"
+    ADD_TO_CART = "add_to_cart"
+    REMOVE_FROM_CART = "remove_from_cart"
+    PURCHASE = "purchase"
+    OFFER_SHOWN = "offer_shown"
+    OFFER_ACCEPTED = "offer_accepted"
+    OFFER_DISMISSED = "offer_dismissed"
+    OFFER_REDEEMED = "offer_redeemed"
+
+
+class Outcome(IntEnum):
+    """What became of an event that could be read. The numbers are those of the store's script."""
+
+    NEW = 0
+    DUPLICATE = 1
+    REUSED = 2  # its message_id was another event's
+
+
+ABOUT_OFFERS = frozenset(each for each in EventType if each.startswith("offer_"))
+FOR_SERVERS = frozenset({EventType.PURCHASE, EventType.OFFER_REDEEMED})
+
+# How much an event says that its item is wanted. What is not named here says nothing of it.
+WEIGHTS: Mapping[EventType, int] = {
+    EventType.PURCHASE: 5,
+    EventType.ADD_TO_CART: 3,
+    EventType.VIEW: 1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as it was sent. `timestamp_us`: microseconds since 1970; None: on arrival."""
+
+    message_id: str
+    type: EventType
+    timestamp_us: int | None = None
+    customer_id: CustomerId | None = None
+    session_id: str | None = None
+    item_id: ItemId | None = None
+    offer_id: str | None = None
+    quantity: float | None = None
+    price: float | None = None
+    order_id: str | None = None
+    recommendation_id: str | None = None
+    decision_id: str | None = None
+    claim_id: str | None = None
+    delivery_id: str | None = None
+    channel: str | None = None
+
+    @property
+    def weight(self) -> int:
+        """What the event adds to the count of its item."""
+        return WEIGHTS.get(self.type, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: where it is kept, what is right, and how a value is read."""
+
+    attribute: str
+    rule: str
+    read: Callable[[Any], Any]
+
+
+def read_event(given: Mapping[str, Any], now_us: int) -> Event:
+    """Make an event of what was sent; raise `bad_event` naming every fault.
+
+    null says the same as a field that is not sent.
+    """
+    values: dict[str, Any] = {}
+    faults: list[FieldError] = []
+    for name, value in given.items():
+        field = FIELDS.get(name)
+        if field is None:
+            faults.append(_unknown(name))
+        elif value is not None:
+            try:
+                values[field.attribute] = field.read(value)
+            except Wrong:
+                faults.append(FieldError(name, f"{repeated(value)} is not {field.rule}"))
+    faulty = {fault.field for fault in faults}
+    faults += [each for each in _missing(values) if each.field not in faulty]
+    faults += _time_faults(values.get("timestamp_us"), now_us)
+    if faults:
+        raise refusal(faults)
+    return Event(**values)
+
+
+def browser_faults(event: Event) -> list[FieldError]:
+    """Say what a publishable key may not send; empty when it may send the event."""
+    faults = []
+    if event.type in FOR_SERVERS:
+        faults.append(FieldError("type", f"{event.type} is sent with a secret key"))
+    if event.price is not None:
+        faults.append(FieldError("price", "prices are sent with a secret key"))
+    return faults
+
+
+def refusal(faults: list[FieldError]) -> BadRequest:
+    detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
+    return BadRequest(detail, code=BAD_EVENT, errors=faults)
+
+
+def _unknown(name: str) -> FieldError:
+    return FieldError(name[:SHOWN], f"unknown; the fields are {', '.join(FIELDS)}")
+
+
+def _missing(values: Mapping[str, Any]) -> list[FieldError]:
+    needed = ["message_id", "type"]
+    if "type" in values:
+        needed.append("offer_id" if values["type"] in ABOUT_OFFERS else "item_id")
+    return [
+        FieldError(name, f"missing; it is {FIELDS[name].rule}")
+        for name in needed
+        if name not in values
+    ]
+
+
+def _time_faults(at_us: int | None, now_us: int) -> list[FieldError]:
+    if at_us is None:
+        return []
+    if at_us < 0:
+        return [FieldError("timestamp", "lies before 1970")]
+    if at_us > now_us + LEEWAY_SECONDS * 1_000_000:
+        return [FieldError("timestamp", f"lies more than {LEEWAY_SECONDS} s in the future")]
+    return []
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT_BYTES:
+        raise Wrong
+    if _FORBIDDEN.search(value):
+        raise Wrong
+    if not value.isascii() and len(value.encode()) > MAX_TEXT_BYTES:
+        raise Wrong
+    return value
+
+
+def _id(value: Any) -> str:
+    if not isinstance(value, str) or id_fault(value) is not None:
+        raise Wrong
+    return value
+
+
+def _label(value: Any) -> str:
+    if not isinstance(value, str) or label_fault(value) is not None:
+        raise Wrong
+    return value
+
+
+def _type(value: Any) -> EventType:
+    found = _TYPES.get(value) if isinstance(value, str) else None
+    if found is None:
+        raise Wrong
+    return found
+
+
+def _moment(value: Any) -> int:
+    at_us = parse_rfc3339(value) if isinstance(value, str) else None
+    if at_us is None:
+        raise Wrong
+    return at_us
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise Wrong
+    return float(value)
+
+
+def _quantity(value: Any) -> float:
+    number = _number(value)
+    if not 0 < number <= MAX_QUANTITY:
+        raise Wrong
+    return number
+
+
+def _price(value: Any) -> float:
+    number = _number(value)
+    if not 0 <= number <= MAX_PRICE:
+        raise Wrong
+    return number
+
+
+_TYPES = {str(each): each for each in EventType}
+_ID = f"an id of {ID_RULE}"
+_TEXT = f"a text of 1 to {MAX_TEXT_BYTES} bytes without control characters"
+
+FIELDS: Mapping[str, Field] = {
+    "message_id": Field("message_id", _TEXT, _text),
+    "type": Field("type", f"one of {', '.join(EventType)}", _type),
+    "timestamp": Field("timestamp_us", RFC3339_RULE, _moment),
+    "customer_id": Field("customer_id", _ID, _id),
+    "session_id": Field("session_id", _TEXT, _text),
+    "item_id": Field("item_id", _ID, _id),
+    "offer_id": Field("offer_id", _ID, _id),
+    "quantity": Field("quantity", f"a number above 0, at most {MAX_QUANTITY:.0f}", _quantity),
+    "price": Field("price", f"a finite number from 0 to {MAX_PRICE:.0f}", _price),
+    "order_id": Field("order_id", _TEXT, _text),
+    "recommendation_id": Field("recommendation_id", _TEXT, _text),
+    "decision_id": Field("decision_id", _TEXT, _text),
+    "claim_id": Field("claim_id", _TEXT, _text),
+    "delivery_id": Field("delivery_id", _TEXT, _text),
+    "channel": Field("channel", f"a text of {LABEL_RULE}", _label),
+}

@@ -1,0 +1,188 @@
+"""What a shop tells of a customer: the fields, what is right in each, and how changes add up. Pure.
+
+The flags are kept with the consents, since the gate reads them on every request.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from recsvc.domain.consent import Flag
+from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.fields import SHOWN, Wrong, repeated
+from recsvc.domain.labels import LABEL_RULE, label_fault
+
+MAX_ATTRIBUTES = 50
+MAX_NAME_LENGTH = 64
+MAX_TEXT_LENGTH = 256
+MAX_NUMBER = 1e15
+MAX_SEGMENTS = 50
+
+Value = str | bool | int | float
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of one customer. `customer_since` is a date of ISO 8601."""
+
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+    segments: tuple[str, ...] = ()
+    birth_month: int | None = None
+    customer_since: str | None = None
+
+
+NO_PROFILE = Profile()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A profile with the flags that are set."""
+
+    profile: Profile
+    flags: frozenset[Flag] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What somebody says of a customer, checked: values by field, and the flags that were named.
+
+    An attribute that is None is there no more.
+    """
+
+    values: Mapping[str, Any]
+    flags: Mapping[Flag, bool]
+
+    def on(self, profile: Profile) -> Profile:
+        """Return the changed profile; raise `bad_profile` when it has too many attributes."""
+        values = dict(self.values)
+        if "attributes" in values:
+            merged = {**profile.attributes, **values["attributes"]}
+            kept = {name: value for name, value in merged.items() if value is not None}
+            if len(kept) > MAX_ATTRIBUTES:
+                raise _refusal([FieldError("attributes", f"{len(kept)}; {_MOST_ATTRIBUTES}")])
+            values["attributes"] = kept
+        return replace(profile, **values)
+
+    def alone(self) -> Told:
+        """Return what is known when nothing else was ever said."""
+        flags = frozenset(flag for flag, is_set in self.flags.items() if is_set)
+        return Told(self.on(NO_PROFILE), flags)
+
+
+def read_change(given: Mapping[str, Any]) -> Change:
+    """Read what is said; raise `bad_profile` naming every fault."""
+    values: dict[str, Any] = {}
+    flags: dict[Flag, bool] = {}
+    faults: list[FieldError] = []
+    for name, value in given.items():
+        if name in FLAGS:
+            if value is True or value is False:
+                flags[Flag(name)] = value
+            else:
+                faults.append(FieldError(name, f"{repeated(value)} is not true or false"))
+        elif name == "attributes":
+            faults += _attribute_faults(value)
+            values[name] = value
+        elif name in _FIELDS:
+            try:
+                values[name] = _FIELDS[name].read(value)
+            except Wrong:
+                faults.append(FieldError(name, f"{repeated(value)} is not {_FIELDS[name].rule}"))
+        else:
+            faults.append(FieldError(name[:SHOWN], f"unknown; the fields are {_NAMES}"))
+    if faults:
+        raise _refusal(faults)
+    return Change(values, flags)
+
+
+def _refusal(faults: list[FieldError]) -> BadRequest:
+    detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
+    return BadRequest(detail, code="bad_profile", errors=faults)
+
+
+def _attribute_faults(value: Any) -> list[FieldError]:
+    if not isinstance(value, dict):
+        return [FieldError("attributes", f"{repeated(value)} is not an object")]
+    faults = []
+    for name, each in value.items():
+        if not _is_text(name, MAX_NAME_LENGTH):
+            faults.append(
+                FieldError("attributes", f"the name {repeated(name)} is not {_NAME_RULE}")
+            )
+        elif not _is_value(each):
+            place = f"attributes.{name}"
+            faults.append(FieldError(place, f"{repeated(each)} is not {_VALUE_RULE}"))
+    return faults
+
+
+def _is_text(text: str, most: int, least: int = 1) -> bool:
+    if not least <= len(text) <= most:
+        return False
+    return all(unicodedata.category(character) not in ("Cc", "Cs") for character in text)
+
+
+def _is_value(value: Any) -> bool:
+    if value is None or isinstance(value, bool):
+        return True
+    if isinstance(value, str):
+        return _is_text(value, MAX_TEXT_LENGTH, least=0)
+    return isinstance(value, int | float) and math.isfinite(value) and abs(value) <= MAX_NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What is right in a field, and how a value is read. null: nothing is known."""
+
+    rule: str
+    read: Callable[[Any], Any]
+
+
+def _segments(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or len(value) > MAX_SEGMENTS:
+        raise Wrong
+    if not all(isinstance(each, str) and label_fault(each) is None for each in value):
+        raise Wrong
+    return tuple(dict.fromkeys(value))
+
+
+def _month(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 12:
+        raise Wrong
+    return value
+
+
+def _date(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise Wrong
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise Wrong from None
+    return value
+
+
+FLAGS = frozenset(str(flag) for flag in Flag)
+_FIELDS: Mapping[str, _Field] = {
+    "segments": _Field(f"a list of at most {MAX_SEGMENTS} texts of {LABEL_RULE}", _segments),
+    "birth_month": _Field("a whole number from 1 to 12", _month),
+    "customer_since": _Field("a date as 2024-05-31", _date),
+}
+_NAMES = ", ".join(["attributes", *_FIELDS, *Flag])
+_MOST_ATTRIBUTES = f"a customer has at most {MAX_ATTRIBUTES}"
+_NAME_RULE = f"a text of 1 to {MAX_NAME_LENGTH} characters, none of them a control character"
+_VALUE_RULE = (
+    f"a text of at most {MAX_TEXT_LENGTH} characters, none of them a control character, a number "
+    f"within ±{MAX_NUMBER:.0e}, true or false"
+)

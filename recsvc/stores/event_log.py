@@ -1,0 +1,77 @@
+"""The event log as it is drained: its oldest entries, and their end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import redis
+
+from recsvc.domain.ids import ShopName
+from recsvc.stores import redis_keys
+from recsvc.stores.connection import Connections, store_faults
+
+_ENTRIES_PER_READ = 1000
+
+Found = list[tuple[bytes, dict[bytes, bytes]]]  # what the client returns when it decodes nothing
+
+
+class EntryId(NamedTuple):
+    """When an entry arrived, in milliseconds since 1970, and its number within these."""
+
+    milliseconds: int
+    number: int
+
+    @classmethod
+    def of(cls, text: str) -> "EntryId":
+        milliseconds, _, number = text.partition("-")
+        return cls(int(milliseconds), int(number))
+
+    @property
+    def next(self) -> "EntryId":
+        return EntryId(self.milliseconds, self.number + 1)
+
+    def __str__(self) -> str:
+        return f"{self.milliseconds}-{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    entry_id: EntryId
+    event: bytes  # JSON
+
+
+class EventLog:
+    def __init__(self, connections: Connections) -> None:
+        self._redis: redis.Redis = connections.writes
+
+    def length(self, shop: ShopName) -> int:
+        with store_faults():
+            return self._redis.xlen(redis_keys.events(shop))
+
+    def last_id(self, shop: ShopName) -> EntryId | None:
+        """Return the id of the latest entry; None when there is none."""
+        with store_faults():
+            found = cast("Found", self._redis.xrevrange(redis_keys.events(shop), count=1))
+        return EntryId.of(found[0][0].decode()) if found else None
+
+    def oldest(self, shop: ShopName, up_to: EntryId, most: int) -> Sequence[LogEntry]:
+        """Return the oldest entries, in their order."""
+        name = redis_keys.events(shop)
+        entries: list[LogEntry] = []
+        while len(entries) < most:
+            start = str(entries[-1].entry_id.next) if entries else "-"
+            count = min(_ENTRIES_PER_READ, most - len(entries))
+            with store_faults():
+                found = cast("Found", self._redis.xrange(name, start, str(up_to), count))
+            entries += [
+                LogEntry(EntryId.of(entry_id.decode()), fields.get(b"event", b""))
+                for entry_id, fields in found
+            ]
+            if len(found) < count:
+                break
+        return entries
+
+    def remove_through(self, shop: ShopName, last: EntryId) -> None:
+        """Remove the entry and all that came before it."""
+        with store_faults():
+            self._redis.xtrim(redis_keys.events(shop), minid=str(last.next), approximate=False)

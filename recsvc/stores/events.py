@@ -1,0 +1,154 @@
+"""Events on their way into the store: counted once each, kept as far as consent permits.
+
+What was counted is remembered by marks: keyed hashes of 8 bytes, which tell nobody what they are
+of. Whether an event is new, and what its customer permits, the script decides in one step with
+all that the event changes.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
+import redis
+from redis.typing import EncodableT as Encoded
+
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.events import FIELDS, Event, Outcome
+from recsvc.domain.identity import CustomerKey, Secret
+from recsvc.domain.ids import ShopName
+from recsvc.domain.moments import rfc3339
+from recsvc.domain.recent import MOST_EVENTS, RecentKind
+from recsvc.stores import redis_keys
+from recsvc.stores.connection import Connections, store_faults
+from recsvc.stores.event_scripts import ADD
+
+MOST_MEMORY = 0.85  # of what the store may take: the rest is kept for consent
+MARK_BYTES = 8
+
+_NOBODY, _DENIED = 0, -1  # in place of a customer's number
+_EVENTS_PER_CALL = 100  # one script: short enough for the reads that wait behind it
+_SHOPS_KEPT = 64
+_MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An event, whose it is, and what it may change where its customer permits it.
+
+    `denied`: the customer permits nothing, whatever the store holds. `counts_once_for`: who
+    moves the count of an item once a day at most; None: each time.
+    """
+
+    event: Event
+    customer: CustomerKey | None = None
+    kind: RecentKind | None = None
+    denied: bool = False
+    counts: bool = True
+    counts_once_for: str | None = None
+
+
+class EventStore:
+    def __init__(self, connections: Connections, secret: Secret, log_length: int) -> None:
+        self._redis = connections.writes
+        self._add = connections.writes.register_script(ADD)
+        self._log_length = log_length
+        self._marks = lru_cache(_SHOPS_KEPT)(lambda shop: _Marks(secret, shop))
+
+    def check_room(self) -> None:
+        """Raise StoreUnavailable when the store is so full that events would crowd out consent."""
+        with store_faults():
+            try:
+                memory = self._redis.info("memory")
+            except redis.ResponseError:  # not ours to ask: the store will refuse by itself
+                return
+        most = memory.get("maxmemory", 0)
+        if most and memory.get("used_memory", 0) > MOST_MEMORY * most:
+            raise StoreUnavailable(
+                "the store is almost full, and takes no events until there is room",
+                code="store_full",
+            )
+
+    def add(self, shop: ShopName, events: Sequence[Incoming]) -> list[Outcome]:
+        """Take the events in, durably, and say of each what became of it.
+
+        A call that raises may have taken in some of them: sent again they are duplicates.
+        """
+        chunks = (
+            events[start : start + _EVENTS_PER_CALL]
+            for start in range(0, len(events), _EVENTS_PER_CALL)
+        )
+        return [outcome for chunk in chunks for outcome in self._add_chunk(shop, chunk)]
+
+    def _add_chunk(self, shop: ShopName, events: Sequence[Incoming]) -> list[Outcome]:
+        asked = (each.customer for each in events if each.customer and not each.denied)
+        numbers = {customer: place for place, customer in enumerate(dict.fromkeys(asked), start=1)}
+        words: list[Encoded] = [self._log_length, MOST_EVENTS, redis_keys.RECENT_SECONDS]
+        marks = self._marks(shop)
+        for each in events:
+            number = _NOBODY if each.customer is None else numbers.get(each.customer, _DENIED)
+            words += _words(marks, each, number)
+        keys = [*_shop_keys(shop), *_customer_keys(shop, numbers)]
+        with store_faults():
+            return list(map(Outcome, self._add(keys=keys, args=words)))
+
+
+class _Marks:
+    """Makes the marks of one shop."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, secret: Secret, shop: ShopName) -> None:
+        self._key = secret.derive(f"events:{shop}")
+
+    def of(self, use: bytes, content: bytes) -> bytes:
+        """Return the mark; those of two uses say nothing about each other."""
+        digest = hashlib.blake2b(content, digest_size=MARK_BYTES, key=self._key, person=use)
+        return digest.digest()
+
+
+def _words(marks: _Marks, incoming: Incoming, customer: int) -> list[Encoded]:
+    event = incoming.event
+    at_us, once = event.timestamp_us, incoming.counts_once_for
+    once_content = f"{once} {event.item_id}".encode()
+    return [
+        marks.of(b"id", event.message_id.encode()),
+        marks.of(b"content", msgspec.json.encode(event)),
+        customer,
+        event.item_id or "",
+        event.weight if incoming.counts else 0,
+        b"" if once is None or not incoming.counts else marks.of(b"once", once_content),
+        incoming.kind or "",
+        "" if at_us is None else at_us // _MICROSECONDS,
+        msgspec.json.encode(_kept(event))[:-1],
+    ]
+
+
+def _kept(event: Event) -> dict[str, object]:
+    """Return what the log keeps. A session is the trace of a person: not without a customer."""
+    values = {name: getattr(event, field.attribute) for name, field in FIELDS.items()}
+    if event.timestamp_us is not None:
+        values["timestamp"] = rfc3339(event.timestamp_us)
+    if event.customer_id is None:
+        del values["session_id"]
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _shop_keys(shop: ShopName) -> list[str]:
+    names = (
+        redis_keys.events,
+        redis_keys.seen_days,
+        redis_keys.seen,
+        redis_keys.counts,
+        redis_keys.epochs,
+    )
+    return [name(shop) for name in names]
+
+
+def _customer_keys(shop: ShopName, customers: Iterable[CustomerKey]) -> list[str]:
+    return [
+        name(shop, customer)
+        for customer in customers
+        for name in (redis_keys.customer, redis_keys.recent)
+    ]

@@ -1,0 +1,33 @@
+"""What is wanted these days, by the counts that events have moved. Read only; scripts write."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.ids import ShopName
+from recsvc.stores import redis_keys
+from recsvc.stores.connection import Connections, store_faults
+
+DayCounts = Mapping[bytes, float]  # item id → weight
+
+
+class CountStore:
+    def __init__(self, connections: Connections) -> None:
+        self._redis = connections.writes  # nobody waits for it
+
+    def epoch(self, shop: ShopName) -> int:
+        """Return how often the counts have moved."""
+        with store_faults():
+            epoch = self._redis.hget(redis_keys.epochs(shop), redis_keys.EPOCH_OF_COUNTS)
+        try:
+            return int(cast("bytes", epoch or 0))
+        except ValueError:
+            raise StoreUnavailable("the epoch of the counts cannot be read") from None
+
+    def of_day(self, shop: ShopName, day: int, most: int) -> DayCounts:
+        """Return the greatest counts of a day."""
+        with store_faults():
+            found = self._redis.zrevrange(
+                redis_keys.counts_of(shop, day), 0, most - 1, withscores=True
+            )
+        return dict(cast("list[tuple[bytes, float]]", found))

@@ -1,0 +1,139 @@
+"""Events as a shop or a browser sends them: each is taken in, known already, or refused alone.
+
+What is written of a customer, the customer's consent decides, in the store and in the same step.
+Here it is decided what could be written at all: nothing sensitive into a history, nothing that
+only servers may say from a browser, and no count that a browser could drive up.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recsvc.domain.errors import BadRequest, Forbidden, RecsvcError, StoreUnavailable
+from recsvc.domain.events import Event, EventType, Outcome, browser_faults, read_event, refusal
+from recsvc.domain.identity import CustomerHasher, CustomerKey
+from recsvc.domain.ids import ShopName
+from recsvc.domain.recent import RecentKind
+from recsvc.model.assortment import Assortment
+from recsvc.model.no_model import no_model
+from recsvc.stores.events import EventStore, Incoming
+from recsvc.usecases.entrance import Visit
+from recsvc.usecases.recommend import Catalogues, Models
+
+KINDS: Mapping[EventType, RecentKind] = {
+    EventType.VIEW: RecentKind.VIEW,
+    EventType.ADD_TO_CART: RecentKind.ADD_TO_CART,
+    EventType.REMOVE_FROM_CART: RecentKind.REMOVE_FROM_CART,
+    EventType.PURCHASE: RecentKind.PURCHASE,
+}
+
+Result = Outcome | RecsvcError
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event's type, as far as it could be read, and what became of the event."""
+
+    type: EventType | None
+    result: Result
+
+
+class EventDesk:
+    """Takes events in. What returned is durable, and in force for every later request."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        models: Models,
+        catalogues: Catalogues,
+        hasher: Callable[[ShopName], CustomerHasher],
+        now_us: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._models = models
+        self._catalogues = catalogues
+        self._hasher = hasher
+        self._now_us = now_us
+
+    def put(self, visit: Visit, sent: Sequence[Any], *, denied: bool = False) -> list[Received]:
+        """Take in what can be read, and say of each event what became of it, in their order.
+
+        `denied`: this request asks for nothing personal, whatever its customers have granted.
+        Whoever calls has made sure that the visitor may speak of the customers that are named.
+        """
+        assortment = self._assortment(visit)
+        now_us = self._now_us()
+        read = [_read(each, visit, now_us) for each in sent]
+        events = [each for each in read if isinstance(each, Event)]
+        if events:
+            self._store.check_room()
+        customers = self._customers(visit.shop, events)
+        incoming = [_incoming(each, customers, visit, assortment, denied) for each in events]
+        outcomes = iter(self._store.add(visit.shop, incoming))
+        return [
+            Received(each.type, next(outcomes)) if isinstance(each, Event) else each
+            for each in read
+        ]
+
+    def _assortment(self, visit: Visit) -> Assortment:
+        """Return what is known of the items now: what is sensitive must not be out of date."""
+        if not visit.store_answered:
+            raise _unavailable()
+        model = self._models.model(visit.shop) or no_model()
+        now = self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
+        if not now.is_current:
+            raise _unavailable()
+        return now.assortment
+
+    def _customers(self, shop: ShopName, events: Sequence[Event]) -> dict[str, CustomerKey]:
+        named = {event.customer_id for event in events if event.customer_id is not None}
+        hasher = self._hasher(shop)
+        return {customer: hasher.key_of(customer) for customer in named}
+
+
+def _read(sent: Any, visit: Visit, now_us: int) -> Event | Received:
+    """Read one event; what is wrong with it is its result and no other's."""
+    if not isinstance(sent, dict):
+        return Received(None, BadRequest("an event is an object of JSON", code="bad_event"))
+    try:
+        event = read_event(sent, now_us)
+    except BadRequest as fault:
+        return Received(None, fault)
+    faults = [] if visit.key.is_secret else browser_faults(event)
+    if not faults:
+        return event
+    detail = refusal(faults).detail
+    return Received(event.type, Forbidden(detail, code="secret_key_needed", errors=faults))
+
+
+def _incoming(
+    event: Event,
+    customers: Mapping[str, CustomerKey],
+    visit: Visit,
+    assortment: Assortment,
+    denied: bool,
+) -> Incoming:
+    customer = None if event.customer_id is None else customers[event.customer_id]
+    row = None if event.item_id is None else assortment.row(event.item_id)
+    is_sensitive = row in assortment.sensitive
+    by_server = visit.key.is_secret
+    speaker = _speaker(event)
+    return Incoming(
+        event,
+        customer,
+        None if customer is None or is_sensitive else KINDS.get(event.type),
+        denied,
+        counts=by_server or (row is not None and speaker is not None),
+        counts_once_for=None if by_server else speaker,
+    )
+
+
+def _speaker(event: Event) -> str | None:
+    """Say who it is that a browser speaks for: no two of them are the same text."""
+    if event.customer_id is not None:
+        return f"customer {event.customer_id}"
+    return None if event.session_id is None else f"session {event.session_id}"
+
+
+def _unavailable() -> StoreUnavailable:
+    return StoreUnavailable("events cannot be taken in at the moment; send them again")

@@ -1,0 +1,110 @@
+"""What is wanted now, as one worker knows it: a snapshot per shop, at most seconds old.
+
+No request reads counts: one thread per worker does, for the shops that were asked for. What it
+cannot read stays as it was.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import structlog
+
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.ids import ShopName
+from recsvc.model.live_ranking import LiveRanking
+from recsvc.stores.live_counts import CountStore, DayCounts
+
+REFRESH_SECONDS = 2.0
+DAYS = 14
+HALF_LIFE_DAYS = 3.0
+MOST_RANKED = 1000
+
+_REFRESHES_PER_WHOLE = 30  # earlier days hardly move: events may come late
+_DAY_US = 86_400_000_000
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Shop:
+    ranking: LiveRanking = field(default_factory=LiveRanking)
+    epoch: int | None = None
+    today: int | None = None
+    days: dict[int, DayCounts] = field(default_factory=dict)
+    refreshes: int = 0
+
+
+class LiveCounts:
+    """`now_us`: microseconds since 1970."""
+
+    def __init__(self, store: CountStore, now_us: Callable[[], int]) -> None:
+        self._store = store
+        self._now_us = now_us
+        self._shops: dict[ShopName, _Shop] = {}
+        self._watcher: threading.Thread | None = None
+
+    def ranking(self, shop: ShopName) -> LiveRanking:
+        """Return the last snapshot; an empty one the first time that a shop is asked for."""
+        held = self._shops.get(shop) or self._shops.setdefault(shop, _Shop())
+        return held.ranking
+
+    def preload(self, shops: Iterable[ShopName]) -> None:
+        """Have these shops' snapshots ready before they are asked for."""
+        for shop in shops:
+            self.ranking(shop)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take a new snapshot of each shop whose counts have moved. For one thread at a time."""
+        for shop, held in list(self._shops.items()):
+            try:
+                self._refresh(shop, held)
+            except StoreUnavailable:
+                _log.debug("live_counts_not_refreshed", shop=shop)
+
+    def watch(self, interval_seconds: float = REFRESH_SECONDS) -> None:
+        """Refresh from now on, in one daemon thread. Call it in each worker process."""
+        if self._watcher is None:
+            self._watcher = threading.Thread(
+                target=self._watch, args=(interval_seconds,), name="live-counts", daemon=True
+            )
+            self._watcher.start()
+
+    def _watch(self, interval_seconds: float) -> None:
+        pause = threading.Event()
+        while not pause.wait(interval_seconds):
+            self.refresh()
+
+    def _refresh(self, shop: ShopName, held: _Shop) -> None:
+        today = self._now_us() // _DAY_US
+        epoch = self._store.epoch(shop)
+        if (held.epoch, held.today) == (epoch, today):
+            return
+        days = self._days(shop, held, today)
+        held.ranking = ranked(days, today)
+        held.days, held.epoch, held.today = days, epoch, today
+        held.refreshes += 1
+
+    def _days(self, shop: ShopName, held: _Shop, today: int) -> dict[int, DayCounts]:
+        """Read today, and the days before as far as they are not known."""
+        known = held.days if held.today == today and held.refreshes % _REFRESHES_PER_WHOLE else {}
+        return {
+            day: known[day]
+            if day in known and day != today
+            else self._store.of_day(shop, day, MOST_RANKED)
+            for day in range(today - DAYS + 1, today + 1)
+        }
+
+
+def ranked(days: dict[int, DayCounts], today: int) -> LiveRanking:
+    """Add up the days, each by its age; ties by the items' ids, so that workers agree."""
+    total: Counter[bytes] = Counter()
+    for day, counts in days.items():
+        decay = 0.5 ** ((today - day) / HALF_LIFE_DAYS)
+        for item, weight in counts.items():
+            total[item] += weight * decay
+    best = sorted(total.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_RANKED]
+    items = tuple(item.decode(errors="replace") for item, _ in best)
+    return LiveRanking(items, tuple(score for _, score in best))

@@ -1,0 +1,24 @@
+"""Whom a request is answered for: an admitted customer with what recent events say, or nobody."""
+
+from dataclasses import dataclass
+
+from recsvc.domain.gate import Admitted, Sealed
+from recsvc.domain.recent import decode
+from recsvc.model.assortment import Assortment
+from recsvc.model.interest import Interest, interest_of
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An admitted customer. `interest` is None when recent events say nothing."""
+
+    admitted: Admitted
+    interest: Interest | None
+
+
+def person_of(
+    assortment: Assortment, admitted: Admitted, profile: Sealed | None, now_seconds: float
+) -> Person:
+    """Open what the trip brought of the customer, and weigh it."""
+    events = [] if profile is None else decode(profile.open(admitted))
+    return Person(admitted, interest_of(assortment, events, now_seconds) if events else None)

@@ -1,0 +1,143 @@
+"""Events over HTTP: a batch of them, and what became of each."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from flask import Response
+from msgspec import Meta
+
+from recsvc.domain.api_keys import Scope
+from recsvc.domain.errors import Forbidden
+from recsvc.domain.events import MAX_PRICE, MAX_QUANTITY, MAX_TEXT_BYTES, Outcome
+from recsvc.domain.ids import MAX_ID_BYTES, CustomerId, id_fault
+from recsvc.usecases.entrance import Access, Browser
+from recsvc.usecases.events import Received
+from recsvc.web import metrics
+from recsvc.web.bodies import JSON_TYPE, BodyKind
+from recsvc.web.problems import FieldProblem
+from recsvc.web.rendering import private_json
+from recsvc.web.routes import Call, Route
+
+MAX_EVENTS = 500
+EVENTS_BODY = BodyKind(JSON_TYPE, 1024 * 1024)
+
+UNREADABLE, FORBIDDEN = 422, 403
+
+EventName = Literal[
+    "view",
+    "impression",
+    "add_to_cart",
+    "remove_from_cart",
+    "purchase",
+    "offer_shown",
+    "offer_accepted",
+    "offer_dismissed",
+    "offer_redeemed",
+]
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_BYTES)]
+Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+
+
+class EventBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What happened. An `offer_…` is about its `offer_id`, all others are about their `item_id`.
+
+    For the document: `domain.events` reads, since it can say what is wrong and what right.
+    """
+
+    message_id: Text
+    type: EventName
+    timestamp: Moment | None = None
+    customer_id: Id | None = None
+    session_id: Text | None = None
+    item_id: Id | None = None
+    offer_id: Id | None = None
+    quantity: Annotated[float, Meta(gt=0, le=MAX_QUANTITY)] | None = None
+    price: Annotated[float, Meta(ge=0, le=MAX_PRICE)] | None = None
+    order_id: Text | None = None
+    recommendation_id: Text | None = None
+    decision_id: Text | None = None
+    claim_id: Text | None = None
+    delivery_id: Text | None = None
+    channel: Text | None = None
+
+
+class EventsBody(msgspec.Struct, forbid_unknown_fields=True):
+    events: Annotated[list[EventBody], Meta(max_length=MAX_EVENTS)]
+
+
+class SentEvents(msgspec.Struct, forbid_unknown_fields=True):
+    """The same before its events have been read."""
+
+    events: Annotated[list[Any], Meta(max_length=MAX_EVENTS)]
+
+
+class EventResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one event.
+
+    201: taken in; 200 with `duplicate`: it was before; 409: its `message_id` is another event's;
+    403: this key may not send it; 422: it cannot be read, and `errors` say why.
+    """
+
+    status: int
+    duplicate: bool = False
+    code: str | None = None
+    errors: list[FieldProblem] = []
+
+
+class EventResults(msgspec.Struct, frozen=True):
+    """One result per event, in the order of the events."""
+
+    results: list[EventResult]
+
+
+def post_events(call: Call) -> Response:
+    visit = call.enter()
+    sent = call.read_body(SentEvents, EVENTS_BODY).events
+    call.let_in_for(visit, named_customers(sent))
+    received = call.services.events.put(visit, sent, denied=call.denies_personal_use)
+    return private_json(EventResults([_result(each) for each in received]))
+
+
+def named_customers(sent: Sequence[Any]) -> Iterator[CustomerId]:
+    """Yield whom the events are about, also those events that are refused for something else."""
+    for each in sent:
+        named = each.get("customer_id") if isinstance(each, dict) else None
+        if isinstance(named, str) and id_fault(named) is None:
+            yield CustomerId(named)
+
+
+def _result(received: Received) -> EventResult:
+    result = received.result
+    if isinstance(result, Outcome):
+        metrics.count_event(received.type, result.name.lower())
+        return _RESULTS[result]
+    is_forbidden = isinstance(result, Forbidden)
+    metrics.count_event(received.type, "forbidden" if is_forbidden else "unreadable")
+    errors = [FieldProblem(error.field, error.detail) for error in result.errors]
+    status = FORBIDDEN if is_forbidden else UNREADABLE
+    return EventResult(status, code=result.code, errors=errors)
+
+
+_RESULTS = {
+    Outcome.NEW: EventResult(201),
+    Outcome.DUPLICATE: EventResult(200, duplicate=True),
+    Outcome.REUSED: EventResult(409, code="message_id_reused"),
+}
+
+ROUTES = (
+    Route(
+        "POST",
+        "/v1/events",
+        post_events,
+        "Tell what happened: views, carts, purchases, what became of offers",
+        Access(Scope.EVENTS, Browser.ANYBODY_OR_OWN),
+        EventResults,
+        body=EventsBody,
+        body_kind=EVENTS_BODY,
+        remark="A `message_id` counts once for 7 days. A call that is answered with 503 may have "
+        "been taken in in part; send it again. Publishable keys send no `purchase`, no "
+        "`offer_redeemed` and no `price`.",
+    ),
+)

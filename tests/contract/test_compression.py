@@ -1,0 +1,152 @@
+"""Long answers are compressed for those who take gzip; what they say is the same."""
+
+import gzip
+import json
+
+import pytest
+from werkzeug.test import TestResponse
+
+from recsvc.web import metrics
+from recsvc.web.delivery import WORTH_BYTES
+from tests.contract.grocery import ANNA, Service
+
+TITLE = "a title of some length, as shops write them, so that twelve items fill a few packets " * 5
+LONG, SHORT = "/v1/recommendations?n=12&fields=title", "/v1/recommendations?n=3"
+SCRIPT = "/docs/openapi-explorer.min.js"
+
+
+@pytest.fixture
+def titled(service: Service) -> Service:
+    for number in range(12):
+        service.item(f"item-{number:02d}", title=TITLE)
+    return service
+
+
+def vary(reply: TestResponse) -> set[str]:
+    return {part.strip() for line in reply.headers.getlist("Vary") for part in line.split(",")}
+
+
+def plain(reply: TestResponse) -> bytes:
+    is_compressed = reply.headers.get("Content-Encoding") == "gzip"
+    return gzip.decompress(reply.data) if is_compressed else reply.data
+
+
+def said(reply: TestResponse) -> object:
+    told = json.loads(plain(reply))
+    return {name: value for name, value in told.items() if name != "recommendation_id"}
+
+
+@pytest.mark.parametrize("path", [LONG, f"/v1/customers/{ANNA}/recommendations?n=12&fields=title"])
+def test_a_long_answer_is_sent_in_fewer_bytes(titled: Service, path: str) -> None:
+    """To those who take gzip; to others as it is; and a cache is told of the difference."""
+    compressed = titled.get(path, **{"Accept-Encoding": "gzip, deflate, br"})
+    whole = titled.get(path)
+
+    assert compressed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in whole.headers
+    assert len(compressed.data) * 5 < len(whole.data)
+    assert [int(reply.headers["Content-Length"]) for reply in (compressed, whole)] == [
+        len(compressed.data),
+        len(whole.data),
+    ]
+    assert said(compressed) == said(whole)
+    assert vary(compressed) == vary(whole) == {"Accept-Encoding"}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_taken"),
+    [
+        ("gzip", True),
+        ("GZIP;q=0.5", True),
+        ("*", True),
+        ("br, gzip;q=0.001", True),
+        ("gzip;q=0", False),
+        ("*, gzip;q=0", False),
+        ("gzip;q=0, *;q=1", False),
+        ("*;q=0", False),
+        ("identity, gzip;q=0.5", False),
+        ("deflate, br, zstd", False),
+        ("gzip;q=never", False),
+        ("", False),
+    ],
+)
+def test_only_who_takes_gzip_gets_it(titled: Service, accepted: str, is_taken: bool) -> None:
+    """A weight of 0 says no, also beside a star."""
+    reply = titled.get(LONG, **{"Accept-Encoding": accepted})
+
+    assert ("Content-Encoding" in reply.headers) is is_taken
+    assert len(said(reply)["items"]) == 12  # type: ignore[index]
+
+
+def test_a_short_answer_is_sent_as_it_is(titled: Service) -> None:
+    """It is a packet either way, so no cache need keep two of it."""
+    reply = titled.as_browser(SHORT, more={"Accept-Encoding": "gzip"})
+    refusal = titled.get("/v1/recommendations?n=0", **{"Accept-Encoding": "gzip"})
+
+    assert len(reply.data) < WORTH_BYTES
+    assert "Content-Encoding" not in reply.headers
+    assert "Content-Encoding" not in refusal.headers
+    assert vary(reply) == {"Authorization", "Origin"}
+
+
+def test_both_forms_bear_one_name(titled: Service) -> None:
+    """Weak where it is compressed: the name is that of what is said. Either one is 304."""
+    takes = {"Accept-Encoding": "gzip"}
+    whole = titled.as_browser(LONG)
+    compressed = titled.as_browser(LONG, more=takes)
+    strong, weak = whole.headers["ETag"], compressed.headers["ETag"]
+    had = [
+        titled.as_browser(LONG, more={**form, "If-None-Match": name})
+        for form in ({}, takes)
+        for name in (strong, weak)
+    ]
+
+    assert plain(compressed) == whole.data
+    assert weak == f"W/{strong}"
+    assert [(reply.status_code, reply.data) for reply in had] == [(304, b"")] * 4
+    assert [reply.headers["ETag"] for reply in had] == [strong, strong, weak, weak]
+    for reply in had:
+        assert vary(reply) == vary(whole) == {"Authorization", "Origin", "Accept-Encoding"}
+        assert not {"Content-Encoding", "Content-Length", "Content-Type"} & set(
+            reply.headers.keys()
+        )
+        assert reply.headers["Cache-Control"] == whole.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("path", [LONG, "/openapi.json", SCRIPT])
+def test_head_says_what_get_sends(titled: Service, path: str) -> None:
+    """The same length, encoding and name, without the body."""
+    headers = {
+        "Authorization": f"Bearer {titled.keys.browser.text}",
+        "Accept-Encoding": "gzip",
+        "X-Request-Id": "same",
+    }
+    head = titled.client.head(path, headers=headers)
+    got = titled.client.get(path, headers=headers)
+
+    assert head.data == b""
+    assert dict(head.headers) == dict(got.headers)
+    assert got.headers["Content-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", SCRIPT])
+def test_what_never_changes_is_compressed_and_named(grocery_service: Service, path: str) -> None:
+    """The document and the page's script; a browser that has them is not sent them again."""
+    whole = grocery_service.get(path, None)
+    compressed = grocery_service.get(path, None, **{"Accept-Encoding": "gzip"})
+    again = grocery_service.get(path, None, **{"If-None-Match": compressed.headers["ETag"]})
+
+    assert plain(compressed) == whole.data
+    assert len(compressed.data) * 3 < len(whole.data)
+    assert vary(compressed) == vary(whole) == {"Accept-Encoding"}
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_metrics_are_sent_as_they_are(grocery_service: Service) -> None:
+    """However many there are: whoever scrapes them stands beside the service."""
+    for number in range(100):
+        metrics.count_answer(f"slate-{number}", None)
+    reply = grocery_service.get("/metrics", **{"Accept-Encoding": "gzip"})
+
+    assert len(reply.data) > WORTH_BYTES
+    assert "Content-Encoding" not in reply.headers

@@ -1,0 +1,152 @@
+"""Bodies made to hurt, against a real worker: refused as problems, in flat memory; it lives on."""
+
+import gzip
+import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from recsvc.config import Settings
+from recsvc.domain.ids import ShopName
+from recsvc.web.app import ROUTES
+from recsvc.web.bodies import MAX_LINES, NDJSON_TYPE
+from recsvc.web.routes import Route
+from recsvc.wiring import open_stores
+from tests.contract.grocery import publish_grocery
+from tests.e2e.processes import recsvc, serving
+
+WITH_BODY = [route for route in ROUTES if route.body is not None]
+FLAT_KIB = 160 * 1024  # what every body of this module together may add at the worst moment
+GIGABYTE_OF_MEGABYTES = 1024
+NESTED = 30_000  # in less than the 64 KiB that JSON may have
+
+HURTFUL = {
+    "nested arrays": b"[" * 100_000,
+    "nested arrays, closed": b"[" * NESTED + b"]" * NESTED,
+    "nested objects": b'{"a":' * 12_000,
+    "NaN": b'{"placements": NaN, "item_id": NaN}',
+    "Infinity": b'{"placements": -Infinity, "item_id": -Infinity}',
+    "1e999": b'{"placements": 1e999, "item_id": 1e999}',
+    "5,000 digits": b'{"placements": %s, "item_id": 1}' % (b"7" * 5000),
+    "one key twice": b'{"placements": [], "placements": [], "item_id": "a", "item_id": "a"}',
+    "half a surrogate pair": b'{"placements": "\\ud800", "item_id": "\\ud800"}',
+    "no UTF-8": b'{"placements": "\xff", "item_id": "\xff"}',
+    "nothing": b"",
+    "NULs": b"\0" * 60_000,
+    "a number": b"1",
+}
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One worker, and what it took before the first body came."""
+
+    port: int
+    pid: int
+    key: str
+
+    def peak_kib(self) -> int:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.findall(r"VmHWM:\s+(\d+)", status)[0])
+
+    def send(self, route: Route, body: bytes, **headers: str) -> tuple[int, str, bytes]:
+        sent = {
+            "Authorization": f"Bearer {self.key}",
+            "Content-Type": route.body_kind.media_type,
+            **{name.replace("_", "-"): text for name, text in headers.items()},
+        }
+        path = re.sub(r"<id:\w+>", "a", route.path)
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            connection.request(route.method, path, body, sent)
+            answer = connection.getresponse()
+            return answer.status, answer.getheader("Content-Type", ""), answer.read()
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    data_dir = tmp_path_factory.mktemp("hostile")
+    made = recsvc("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
+    key = json.loads(made.stdout)["key"]
+    with open_stores(Settings(data_dir=data_dir)) as stores:
+        publish_grocery(stores, ShopName("default"))
+        with serving(data_dir) as server, closing(server.client(key)) as client:
+            found = Worker(server.port, client.get("/readyz").json["pid"], key)
+            before = found.peak_kib()
+            yield found
+            assert client.get("/readyz").json["pid"] == found.pid
+            assert found.peak_kib() - before < FLAT_KIB
+
+
+@pytest.mark.parametrize("body", HURTFUL.values(), ids=HURTFUL)
+@pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.name)
+def test_what_hurts_is_refused(worker: Worker, route: Route, body: bytes) -> None:
+    """By every path that reads a body; among lines, line by line."""
+    status, media_type, answer = worker.send(route, body)
+
+    if route.body_kind.media_type == NDJSON_TYPE:
+        results = json.loads(answer)["results"]
+        assert (status, {result["status"] for result in results} - {422}) == (200, set())
+    else:
+        assert 400 <= status < 500
+        assert media_type == "application/problem+json"
+        assert json.loads(answer)["status"] == status
+
+
+@pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.name)
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content_Encoding": "gzip"}, 415),
+        ({"Content_Encoding": "br"}, 415),
+        ({"Content_Type": "text/plain"}, 415),
+        ({"Content_Type": "application/json; charset=utf-16"}, 415),
+        ({"Content_Type": "multipart/form-data; boundary=x"}, 415),
+    ],
+    ids=str,
+)
+def test_a_bomb_is_not_opened(
+    worker: Worker, route: Route, headers: dict[str, str], status: int
+) -> None:
+    """Nothing is decompressed, and nothing but JSON is parsed."""
+    bomb = gzip.compress(b" " * 20_000_000)
+
+    answered, media_type, _ = worker.send(route, bomb, **headers)
+
+    assert (answered, media_type) == (status, "application/problem+json")
+
+
+@pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.name)
+@pytest.mark.parametrize("has_key", [True, False])
+def test_a_gigabyte_in_chunks_is_not_taken_in(worker: Worker, route: Route, has_key: bool) -> None:
+    """The worker hangs up once it is too long, or at once without a key."""
+    path = re.sub(r"<id:\w+>", "a", route.path)
+    shown = f"Authorization: Bearer {worker.key}\r\n" if has_key else ""
+    head = f"{route.method} {path} HTTP/1.1\r\nHost: x\r\n{shown}Transfer-Encoding: chunked\r\n"
+    head += f"Content-Type: {route.body_kind.media_type}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", worker.port), timeout=60) as connection:
+        connection.sendall(head.encode())
+        with pytest.raises(OSError, match=r"Broken pipe|reset by peer"):
+            send_a_gigabyte(connection)
+
+
+def send_a_gigabyte(connection: socket.socket) -> None:
+    for _ in range(GIGABYTE_OF_MEGABYTES):
+        connection.sendall(b"100000\r\n" + b" " * 0x100000 + b"\r\n")
+
+
+def test_lines_are_counted_before_they_are_read(worker: Worker) -> None:
+    """Each costs far more than its two bytes: a body of them was gigabytes of results."""
+    (route,) = [
+        route for route in WITH_BODY if route.path == "/v1/items" and route.method == "POST"
+    ]
+
+    status, media_type, answer = worker.send(route, b"1\n" * (MAX_LINES + 1))
+
+    assert (status, media_type) == (413, "application/problem+json")
+    assert json.loads(answer)["detail"] == f"the body has more than {MAX_LINES} lines"

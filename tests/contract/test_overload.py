@@ -1,0 +1,170 @@
+"""A worker that is full refuses at once what may be refused, and goes on hearing the rest."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from io import RawIOBase
+
+import pytest
+from prometheus_client import REGISTRY
+from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
+
+from recsvc.domain.errors import Overloaded
+from recsvc.web.app import ROUTES
+from recsvc.web.overload import Places
+from recsvc.web.routes import Route
+from tests.contract.grocery import ANNA, EVERYTHING, Service
+
+PAGE = {"placements": [{"name": "top", "slate": "popular"}]}
+HEARD = [route for route in ROUTES if not route.gives_way]
+
+
+class Held(RawIOBase):
+    """A body that arrives when it is told to."""
+
+    def __init__(self, body: bytes) -> None:
+        self._left = body
+        self.is_waited_for, self.may_arrive = threading.Event(), threading.Event()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        self.is_waited_for.set()
+        self.may_arrive.wait(60)
+        part, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+class Asking(threading.Thread):
+    """A page that is asked for by a caller who takes their time."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__()
+        self.body = Held(json.dumps(PAGE).encode())
+        self._app = service.client.application
+        self._key = service.keys.secret.text
+        self.status = ""
+
+    def run(self) -> None:
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        environ = EnvironBuilder("/v1/pages", method="POST", headers=headers).get_environ()
+        length = str(len(json.dumps(PAGE)))
+        environ |= {"wsgi.input": self.body, "CONTENT_LENGTH": length}
+        _, self.status, _ = run_wsgi_app(self._app, environ)
+
+
+@pytest.fixture
+def narrow(service: Service) -> Service:
+    """A service whose workers have four threads: two places."""
+    service.services = replace(service.services, places=Places(4))
+    return service
+
+
+@contextmanager
+def asking(service: Service, number: int) -> Iterator[list[Asking]]:
+    """Have so many requests inside a view, waiting for their bodies."""
+    threads = [Asking(service) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert all(thread.body.is_waited_for.wait(60) for thread in threads)
+        yield threads
+    finally:
+        for thread in threads:
+            thread.body.may_arrive.set()
+            thread.join(60)
+
+
+def ask(service: Service, route: Route) -> TestResponse:
+    path = re.sub(r"<id:\w+>", "a", route.path)
+    return service.client.open(path, method=route.method)
+
+
+def test_only_these_routes_are_heard_by_a_full_worker() -> None:
+    """A customer's no, and whoever asks how the worker is. Others name themselves here too."""
+    assert {(route.method, route.path) for route in HEARD} == {
+        ("PUT", "/v1/customers/<id:customer_id>/consents"),
+        ("GET", "/livez"),
+        ("GET", "/readyz"),
+        ("GET", "/metrics"),
+    }
+
+
+def test_half_of_the_threads_have_places(narrow: Service) -> None:
+    """With one place left a request is answered, with none it is not, and then again."""
+    path = "/v1/recommendations"
+    statuses = []
+    for number in (1, 2, 0):
+        with asking(narrow, number) as threads:
+            statuses.append(narrow.get(path).status_code)
+        assert [thread.status for thread in threads] == ["200 OK"] * number
+
+    assert statuses == [200, 429, 200]
+
+
+def test_what_may_be_refused_is_refused_at_once(narrow: Service) -> None:
+    """As a problem that says when to try again, without a look at the key."""
+    with asking(narrow, 2):
+        refused = [ask(narrow, route) for route in ROUTES if route.gives_way]
+        heard = [ask(narrow, route).status_code for route in HEARD]
+
+    assert {reply.status_code for reply in refused} == {429}
+    assert {reply.content_type for reply in refused} == {"application/problem+json"}
+    assert {reply.headers["Retry-After"] for reply in refused} == {"1"}
+    assert {reply.headers["Cache-Control"] for reply in refused} == {"private, no-store"}
+    assert len({reply.data for reply in refused}) == 1
+    assert refused[0].json is not None
+    assert refused[0].json["code"] == "overloaded"
+    assert 429 not in heard
+
+
+def test_a_withdrawal_is_heard(narrow: Service) -> None:
+    """And in force for the first request that finds a place."""
+    narrow.consent(ANNA)
+    path = f"/v1/customers/{ANNA}"
+    with asking(narrow, 2):
+        purposes = dict.fromkeys(EVERYTHING, False)
+        withdrawn = narrow.put(f"{path}/consents", {"purposes": purposes})
+    answer = narrow.get(f"{path}/recommendations")
+
+    assert withdrawn.status_code == 200
+    assert answer.json is not None
+    assert answer.json["personalized"] is False
+
+
+def test_a_refused_request_gives_its_place_back(narrow: Service) -> None:
+    """Whatever it was refused for."""
+    for path in ("/v1/recommendations?n=0", "/v1/customers/%00/recommendations") * 3:
+        assert narrow.get(path).status_code == 400
+    for _ in range(3):
+        assert narrow.get("/v1/recommendations", key=None).status_code == 401
+
+    assert narrow.get("/v1/recommendations").status_code == 200
+
+
+def test_refusals_are_counted(narrow: Service) -> None:
+    """An operator sees that a worker was full."""
+    labels = {"route": "recommend", "method": "GET", "status": "429"}
+    before = REGISTRY.get_sample_value("recsvc_requests_total", labels) or 0
+    with asking(narrow, 2):
+        narrow.get("/v1/recommendations")
+
+    assert REGISTRY.get_sample_value("recsvc_requests_total", labels) == before + 1
+
+
+@pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (3, 1), (64, 32)])
+def test_there_is_always_a_place(threads: int, most: int) -> None:
+    """Also in a worker of one thread, which can then keep nothing free."""
+    places = Places(threads)
+
+    def enter(number: int) -> int:
+        return places.holding_one(lambda: enter(number - 1))() if number else most
+
+    assert enter(most) == most
+    with pytest.raises(Overloaded):
+        enter(most + 1)

@@ -1,0 +1,325 @@
+"""What a shop tells of its customers: written, changed, shown; and what flags forbid at once."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from recsvc.domain.api_keys import Scope
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import CustomerId
+from recsvc.stores import redis_keys
+from recsvc.wiring import Stores
+from tests.contract.grocery import ANNA, BERT, EVERYTHING, ZOE, Service, item_ids
+
+NOTHING = {
+    "attributes": {},
+    "segments": [],
+    "birth_month": None,
+    "customer_since": None,
+    "minor": False,
+    "restricted": False,
+    "objects_to_marketing": False,
+}
+ALL = {
+    "attributes": {"city": "Köln", "points": 12, "ratio": -0.5, "club": True, "note": ""},
+    "segments": ["regulars", "wine"],
+    "birth_month": 12,
+    "customer_since": "2024-02-29",
+    "minor": False,
+    "restricted": False,
+    "objects_to_marketing": True,
+}
+
+
+def path_of(customer: CustomerId) -> str:
+    return f"/v1/customers/{customer}/profile"
+
+
+def told(service: Service, method: str, body: object, customer: CustomerId = ANNA) -> object:
+    reply = service.send(method, path_of(customer), body)
+    assert reply.status_code == 200, reply.data
+    assert reply.headers["Cache-Control"] == "private, no-store"
+    return reply.json
+
+
+def shown(service: Service, customer: CustomerId = ANNA) -> object:
+    reply = service.get(path_of(customer))
+    assert reply.status_code == 200
+    return reply.json
+
+
+def key_of(service: Service, customer: CustomerId) -> CustomerKey:
+    return service.stores.hasher(service.shop).key_of(customer)
+
+
+def test_of_a_customer_nobody_told_us_of_nothing_is_known(grocery_service: Service) -> None:
+    """An answer, and no 404."""
+    assert shown(grocery_service, CustomerId("nobody")) == NOTHING
+
+
+def test_what_was_put_is_shown(service: Service) -> None:
+    """Numbers, truth values and texts as they came; another customer's stays what it was."""
+    assert told(service, "PUT", ALL) == ALL
+    assert shown(service) == ALL
+    assert shown(service, BERT) == NOTHING
+
+
+def test_a_put_takes_the_place_of_everything(service: Service) -> None:
+    """Flags included; what is empty leaves nothing in the store."""
+    told(service, "PUT", ALL)
+
+    assert told(service, "PUT", {}) == NOTHING
+    assert shown(service) == NOTHING
+    assert not service.stores.connections.writes.exists(
+        redis_keys.profile(service.shop, key_of(service, ANNA)),
+        redis_keys.customer(service.shop, key_of(service, ANNA)),
+    )
+
+
+def test_a_patch_changes_what_it_names(service: Service) -> None:
+    """null takes an attribute away, or clears a field."""
+    told(service, "PUT", ALL)
+    change = {"attributes": {"city": None, "points": 13, "new": "x"}, "birth_month": None}
+    expected = ALL | {
+        "attributes": {"points": 13, "ratio": -0.5, "club": True, "note": "", "new": "x"},
+        "birth_month": None,
+        "minor": True,
+    }
+
+    assert told(service, "PATCH", change | {"minor": True}) == expected
+    assert shown(service) == expected
+    assert told(service, "PATCH", {}) == expected
+
+
+def test_patches_at_the_same_time_lose_nothing(service: Service) -> None:
+    """Each names another attribute, and all of them are there."""
+    application = service.client.application
+
+    def patch(number: int) -> int:
+        body = {"attributes": {f"a{number}": number}}
+        headers = {"Authorization": f"Bearer {service.keys.secret.text}"}
+        client = application.test_client()
+        return int(client.patch(path_of(ANNA), json=body, headers=headers).status_code)
+
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(patch, range(12)))
+
+    assert statuses == [200] * 12
+    assert shown(service) == NOTHING | {"attributes": {f"a{n}": n for n in range(12)}}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"attributes": []}, "attributes"),
+        ({"attributes": None}, "attributes"),
+        ({"attributes": {"": 1}}, "attributes"),
+        ({"attributes": {"x" * 65: 1}}, "attributes"),
+        ({"attributes": {"a\nb": 1}}, "attributes"),
+        ({"attributes": {"a": "x" * 257}}, "attributes.a"),
+        ({"attributes": {"a": [1]}}, "attributes.a"),
+        ({"attributes": {"a": {}}}, "attributes.a"),
+        ({"attributes": {"a": 10**16}}, "attributes.a"),
+        ({"attributes": {"a": -9999999999999999999}}, "attributes.a"),
+        ({"attributes": {f"a{n}": n for n in range(51)}}, "attributes"),
+        ({"segments": "wine"}, "segments"),
+        ({"segments": [""]}, "segments"),
+        ({"segments": [1]}, "segments"),
+        ({"segments": [f"s{n}" for n in range(51)]}, "segments"),
+        ({"birth_month": 0}, "birth_month"),
+        ({"birth_month": 13}, "birth_month"),
+        ({"birth_month": True}, "birth_month"),
+        ({"birth_month": "5"}, "birth_month"),
+        ({"customer_since": "2023-02-29"}, "customer_since"),
+        ({"customer_since": "2023-02-28T00:00:00Z"}, "customer_since"),
+        ({"customer_since": 2023}, "customer_since"),
+        ({"minor": 1}, "minor"),
+        ({"minor": None}, "minor"),
+        ({"restricted": "true"}, "restricted"),
+        ({"objects_to_marketing": "yes"}, "objects_to_marketing"),
+        ({"favourite": "tea"}, "favourite"),
+        ({"customer_id": ANNA}, "customer_id"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_what_is_wrong_is_refused_by_name(
+    service: Service, method: str, body: dict[str, object], field: str
+) -> None:
+    """400 with the field, its value and what would be right; nothing is written."""
+    reply = service.send(method, path_of(ANNA), {"segments": ["x"]} | body)
+
+    assert (reply.status_code, reply.json["code"]) == (400, "bad_profile")
+    assert [error["field"] for error in reply.json["errors"]] == [field]
+    assert shown(service) == NOTHING
+
+
+def test_every_fault_is_told_at_once(grocery_service: Service) -> None:
+    """In the order of the fields."""
+    reply = grocery_service.send("PUT", path_of(ANNA), {"minor": 0, "birth_month": 0, "x": 0})
+
+    assert [error["field"] for error in reply.json["errors"]] == ["minor", "birth_month", "x"]
+
+
+def test_patches_cannot_pile_up_attributes(service: Service) -> None:
+    """The limit is that of the customer, not of the call."""
+    told(service, "PUT", {"attributes": {f"a{n}": n for n in range(50)}})
+    reply = service.send("PATCH", path_of(ANNA), {"attributes": {"one more": 1}})
+    exchanged = told(service, "PATCH", {"attributes": {"one more": 1, "a0": None}})
+
+    assert (reply.status_code, reply.json["code"]) == (400, "bad_profile")
+    assert len(exchanged["attributes"]) == 50  # type: ignore[index]
+
+
+@pytest.mark.parametrize("flag", ["minor", "restricted"])
+def test_a_flag_outweighs_every_yes_at_once(stores: Stores, service: Service, flag: str) -> None:
+    """On another worker too; without it the yes counts again."""
+    other_worker = Service(stores, service.shop)
+    path = f"/v1/customers/{ANNA}/recommendations"
+    service.consent(ANNA)
+    before = other_worker.get(path).json
+    told(service, "PATCH", {flag: True})
+    flagged = other_worker.get(path)
+    anybody = other_worker.get("/v1/recommendations")
+    told(service, "PATCH", {flag: False})
+    after = other_worker.get(path).json
+
+    assert (before["personalized"], after["personalized"]) == (True, True)
+    assert (flagged.json["personalized"], flagged.json["fallback"]) == (False, "no_consent")
+    assert item_ids(flagged) == item_ids(anybody)
+
+
+def test_flags_and_consents_leave_each_other_alone(service: Service) -> None:
+    """They stand in one record."""
+    told(service, "PUT", {"restricted": True})
+    service.consent(ANNA)
+    consents = service.get(f"/v1/customers/{ANNA}/consents").json["purposes"]
+
+    assert shown(service) == NOTHING | {"restricted": True}
+    assert {purpose: each["state"] for purpose, each in consents.items()} == dict.fromkeys(
+        EVERYTHING, "granted"
+    )
+    told(service, "PUT", {})
+    assert service.get(f"/v1/customers/{ANNA}/recommendations").json["personalized"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "fallback"),
+    [
+        ({"minor": True}, "no_consent"),
+        ({"restricted": True}, "no_consent"),
+        ({"objects_to_marketing": True}, "unknown_customer"),
+    ],
+    ids=str,
+)
+def test_a_flag_alone_is_no_word_about_consent(
+    service: Service, flags: dict[str, bool], fallback: str
+) -> None:
+    """Unless it is one that refuses."""
+    told(service, "PUT", flags, ZOE)
+
+    assert service.get(f"/v1/customers/{ZOE}/recommendations").json["fallback"] == fallback
+
+
+@pytest.mark.parametrize("field", ["flag:minor", "flag:restricted", "flag:of a later release"])
+@pytest.mark.parametrize("value", [b"", b"0", b"false", b"\xff"])
+def test_a_flag_that_cannot_be_read_denies(service: Service, field: str, value: bytes) -> None:
+    """Whatever it was meant to say."""
+    service.consent(ANNA)
+    record = redis_keys.customer(service.shop, key_of(service, ANNA))
+    service.stores.connections.writes.hset(record, field, value)
+    reply = service.get(f"/v1/customers/{ANNA}/recommendations").json
+
+    assert (reply["personalized"], reply["fallback"]) == (False, "no_consent")
+
+
+@pytest.mark.parametrize("flag", ["minor", "restricted"])
+def test_nothing_is_remembered_of_a_flagged_customer(service: Service, flag: str) -> None:
+    """What happened meanwhile is not there when the flag is gone."""
+    service.consent(ZOE)
+    told(service, "PUT", {flag: True}, ZOE)
+    event = {"message_id": "m", "type": "view", "item_id": "item-00", "customer_id": ZOE}
+    service.send("POST", "/v1/events", {"events": [event]})
+    told(service, "PUT", {}, ZOE)
+
+    assert service.get(f"/v1/customers/{ZOE}/recommendations").json["fallback"] == (
+        "unknown_customer"
+    )
+
+
+def test_a_profile_that_cannot_be_read_is_none(service: Service) -> None:
+    """And can be told anew."""
+    service.stores.connections.writes.set(
+        redis_keys.profile(service.shop, key_of(service, ANNA)), b"\xff{"
+    )
+
+    assert shown(service) == NOTHING
+    assert told(service, "PATCH", {"birth_month": 5}) == NOTHING | {"birth_month": 5}
+
+
+def test_many_are_told_line_by_line(service: Service) -> None:
+    """What is wrong with one line is its result and no other's; the last word on one counts."""
+    lines = [
+        {"customer_id": ANNA, **ALL},
+        {"customer_id": BERT, "birth_month": 0, "x": 1},
+        {"birth_month": 5},
+        {"customer_id": "a/b"},
+        {"customer_id": 5},
+        {"customer_id": BERT, "attributes": {f"a{n}": n for n in range(51)}},
+        {"customer_id": ZOE, "segments": ["new", "new"]},
+        {"customer_id": ZOE, "minor": True},
+    ]
+    reply = service.send("POST", "/v1/customers", lines)
+    results = reply.json["results"]
+
+    assert [result["status"] for result in results] == [201, 422, 422, 422, 422, 422, 201, 201]
+    assert [error["field"] for error in results[1]["errors"]] == ["birth_month", "x"]
+    assert [result.get("code") for result in results[2:6]] == ["bad_id"] * 3 + ["bad_profile"]
+    assert shown(service) == ALL
+    assert shown(service, BERT) == NOTHING
+    assert shown(service, ZOE) == NOTHING | {"minor": True}
+
+
+def test_a_large_import_is_taken_in_whole(service: Service) -> None:
+    """Beyond what one script takes."""
+    lines = [{"customer_id": f"c{n}", "birth_month": n % 12 + 1} for n in range(450)]
+    reply = service.send("POST", "/v1/customers", lines)
+
+    assert {result["status"] for result in reply.json["results"]} == {201}
+    assert shown(service, CustomerId("c449")) == NOTHING | {"birth_month": 449 % 12 + 1}
+
+
+def test_a_line_that_is_no_json_is_told(service: Service) -> None:
+    """And the lines around it are written."""
+    headers = {
+        "Content-Type": "application/x-ndjson",
+        "Authorization": f"Bearer {service.keys.secret.text}",
+    }
+    good = json.dumps({"customer_id": ANNA, "birth_month": 3})
+    reply = service.client.post("/v1/customers", data=f"{{\n\n[]\n{good}", headers=headers)
+
+    assert [result["status"] for result in reply.json["results"]] == [422, 422, 201]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", path_of(ANNA)),
+        ("PATCH", path_of(ANNA)),
+        ("GET", path_of(ANNA)),
+        ("POST", "/v1/customers"),
+    ],
+)
+def test_profiles_are_for_servers_with_the_scope(
+    grocery_service: Service, method: str, path: str
+) -> None:
+    """No browser reads or writes one, not even its own customer's."""
+    body: object = [] if method == "POST" else {}
+    lacking = grocery_service.send(
+        method, path, body, grocery_service.secret_key(Scope.RECOMMEND, Scope.CONSENT)
+    )
+    browser = grocery_service.send(method, path, body, grocery_service.keys.browser.text)
+
+    assert (lacking.status_code, lacking.json["code"]) == (403, "missing_scope")
+    assert (browser.status_code, browser.json["code"]) == (403, "secret_key_needed")

@@ -1,0 +1,100 @@
+"""What a customer did is in the next answer, whichever worker gives it."""
+
+import pytest
+
+from recsvc.domain.ids import CustomerId
+from recsvc.wiring import Stores
+from tests.contract.grocery import ANNA, ZOE, Service, item_ids, rows
+
+
+@pytest.fixture
+def other_worker(stores: Stores, service: Service) -> Service:
+    """Another worker of the same shop: it shares the store and nothing else."""
+    return Service(stores, service.shop)
+
+
+def happened(service: Service, customer: CustomerId, kind: str, item: str) -> None:
+    event = {"message_id": f"{kind}-{item}", "type": kind, "item_id": item, "customer_id": customer}
+    reply = service.send("POST", "/v1/events", {"events": [event]})
+    assert reply.status_code == 200, reply.data
+    assert [result["status"] for result in reply.json["results"]] == [201]
+
+
+def asked(service: Service, customer: CustomerId, slate: str, n: int = 12) -> dict[str, object]:
+    reply = service.get(f"/v1/customers/{customer}/recommendations?slate={slate}&n={n}")
+    assert reply.status_code == 200, reply.data
+    assert reply.json is not None
+    return reply.json
+
+
+def test_a_purchase_steps_back_at_the_next_request(service: Service, other_worker: Service) -> None:
+    """Last in `for_you` and `buy_again`, and no longer in `discover`."""
+    service.consent(ANNA)
+    happened(service, ANNA, "purchase", rows(0)[0])
+    happened(service, ANNA, "purchase", rows(7)[0])
+    for_you, discover, again = (
+        [item["item_id"] for item in asked(other_worker, ANNA, slate)["items"]]
+        for slate in ("for_you", "discover", "buy_again")
+    )
+
+    assert for_you[-2:] == rows(7, 0)
+    assert again == rows(1, 0)
+    assert not set(rows(0, 7)) & set(discover)
+
+
+def test_a_view_brings_its_neighbours(service: Service, other_worker: Service) -> None:
+    """Nearest first, with what was viewed as the reason."""
+    service.consent(ANNA)
+    happened(service, ANNA, "view", rows(0)[0])
+    answer = asked(other_worker, ANNA, "for_you", n=4)
+
+    assert [item["item_id"] for item in answer["items"]] == rows(7, 0, 5, 6)
+    assert answer["items"][2]["reason"] == {"code": "because_you_viewed", "item_id": rows(0)[0]}
+
+
+def test_a_customer_nobody_knew_is_personal_from_the_first_event(
+    service: Service, other_worker: Service
+) -> None:
+    """And was a stranger before it."""
+    service.consent(ZOE)
+    before = asked(other_worker, ZOE, "for_you")
+    happened(service, ZOE, "add_to_cart", rows(1)[0])
+    after = asked(other_worker, ZOE, "for_you")
+
+    assert (before["personalized"], before["fallback"]) == (False, "unknown_customer")
+    assert (after["personalized"], after["fallback"]) == (True, None)
+    assert after["items"][0]["reason"] == {"code": "because_you_viewed", "item_id": rows(1)[0]}
+
+
+def test_a_withdrawal_ends_it_at_once(service: Service, other_worker: Service) -> None:
+    """What happened is not looked at, and is there again after a new yes."""
+    service.consent(ZOE)
+    happened(service, ZOE, "view", rows(1)[0])
+    service.consent(ZOE, {"personalization": False})
+    refused = other_worker.get(f"/v1/customers/{ZOE}/recommendations")
+    anybody = other_worker.get("/v1/recommendations")
+    service.consent(ZOE, {"personalization": True})
+
+    assert refused.json["fallback"] == "no_consent"
+    assert item_ids(refused) == item_ids(anybody)
+    assert asked(other_worker, ZOE, "for_you")["personalized"]
+
+
+def test_baskets_and_pages_are_steered_too(service: Service, other_worker: Service) -> None:
+    """By the same events."""
+    service.consent(ZOE)
+    happened(service, ZOE, "view", rows(0)[0])
+    basket = {"items": rows(3), "customer_id": ZOE, "n": 2}
+    page = {
+        "customer_id": ZOE,
+        "placements": [
+            {"name": "top", "slate": "for_you", "n": 1},
+            {"name": "new", "slate": "discover", "n": 1},
+        ],
+    }
+    completed = other_worker.send("POST", "/v1/basket/recommendations", basket)
+    placed = other_worker.send("POST", "/v1/pages", page).json["placements"]
+
+    assert item_ids(completed) == rows(5, 6)
+    assert completed.json["personalized"]
+    assert [item["item_id"] for each in placed for item in each["items"]] == rows(5, 6)

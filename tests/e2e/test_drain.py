@@ -1,0 +1,65 @@
+"""The drain as a process that is killed at any point, again and again."""
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+
+from recsvc.config import Settings
+from recsvc.domain.events import Event, EventType, Outcome
+from recsvc.domain.ids import ItemId, ShopName
+from recsvc.stores import redis_keys
+from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.events import Incoming
+from recsvc.wiring import Stores, stores_at
+from tests.e2e.processes import PATIENCE_SECONDS, environment, eventually, recsvc
+
+SHOP = ShopName("default")
+KILLS = 8
+
+
+def tell(stores: Stores, first: int, count: int) -> None:
+    events = [
+        Incoming(Event(f"m-{number}", EventType.VIEW, item_id=ItemId("milk")))
+        for number in range(first, first + count)
+    ]
+    assert set(stores.events.add(SHOP, events)) == {Outcome.NEW}
+
+
+def killed_drain(data_dir: Path, folder: Path, after_files: int) -> None:
+    """Drain in small files, and kill the process once it has written some."""
+
+    def written() -> int:
+        return len(list(folder.glob("*.parquet")))
+
+    wanted = written() + after_files
+    words = ["events", "drain", "--to", str(folder), "--rows-per-file", "3"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "recsvc.cli.main", *words],
+        env=environment(data_dir),
+        stderr=subprocess.DEVNULL,
+    )
+    eventually(lambda: written() >= wanted, "some files are written")
+    process.kill()
+    process.wait(PATIENCE_SECONDS)
+
+
+def test_no_event_is_lost_or_repeated_under_kill_9(tmp_path: Path) -> None:
+    """Whatever was being done: writing, renaming, removing."""
+    folder, chance = tmp_path / "drained", random.Random(7)
+    folder.mkdir()
+    with EmbeddedValkey(tmp_path) as server:
+        stores = stores_at(Settings(data_dir=tmp_path), server.url)
+        for kill in range(KILLS):
+            tell(stores, 300 * kill, 300)
+            killed_drain(tmp_path, folder, chance.randint(1, 60))
+        recsvc("events", "drain", "--to", str(folder), data_dir=tmp_path)
+        left = stores.connections.writes.xlen(redis_keys.events(SHOP))
+        stores.connections.close()
+
+    drained = pl.read_parquet(folder / "*.parquet")["message_id"].to_list()
+
+    assert left == 0
+    assert sorted(drained) == sorted(f"m-{number}" for number in range(300 * KILLS))

@@ -1,0 +1,285 @@
+"""The event script on a real server: once each, in any order, and only what consent permits."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from recsvc.config import Settings
+from recsvc.domain.consent import Purpose
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.events import Event, EventType, Outcome
+from recsvc.domain.identity import CustomerKey, Secret
+from recsvc.domain.ids import CustomerId, ItemId, ShopName
+from recsvc.domain.moments import rfc3339
+from recsvc.domain.recent import MOST_EVENTS, RecentKind
+from recsvc.stores import redis_keys
+from recsvc.stores.connection import Connections, connect
+from recsvc.stores.consents import ConsentStore
+from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.event_scripts import DAYS_COUNTED, DAYS_KNOWN, MOST_COUNTED
+from recsvc.stores.events import EventStore, Incoming
+from tests.integration.servers import ask, kill_server
+
+DAY = 86_400
+LOG_LENGTH = 1000
+VIEW = Event("m", EventType.VIEW, item_id=ItemId("milk"))
+
+
+@pytest.fixture
+def store(connections: Connections, secret: Secret) -> EventStore:
+    return EventStore(connections, secret, LOG_LENGTH)
+
+
+def now(connections: Connections) -> int:
+    seconds: int = connections.writes.time()[0]
+    return seconds
+
+
+def view(number: int, at: int | None = None, item: str = "milk") -> Event:
+    at_us = None if at is None else at * 1_000_000
+    return replace(VIEW, message_id=f"m-{number}", item_id=ItemId(item), timestamp_us=at_us)
+
+
+def of(customer: CustomerKey, event: Event) -> Incoming:
+    return Incoming(
+        replace(event, customer_id=CustomerId("somebody")), customer, kind=RecentKind.VIEW
+    )
+
+
+def grant(connections: Connections, shop: ShopName, customer: CustomerKey) -> None:
+    ConsentStore(connections).write(
+        shop, customer, {Purpose.ANALYTICS: True, Purpose.PERSONALIZATION: True}
+    )
+
+
+def recent(connections: Connections, shop: ShopName, customer: CustomerKey) -> list[bytes]:
+    found: list[bytes] = connections.writes.lrange(redis_keys.recent(shop, customer), 0, -1)
+    return found
+
+
+def move_marks(connections: Connections, shop: ShopName, days: int) -> None:
+    """Let everything that was marked today have been marked so many days ago."""
+    redis = connections.writes
+    today = now(connections) // DAY
+    for name in redis.keys(f"{redis_keys.seen(shop)}:{today}:*"):
+        redis.rename(name, name.replace(b":%d:" % today, b":%d:" % (today - days)))
+    told = redis.hgetall(redis_keys.seen_days(shop))
+    redis.delete(redis_keys.seen_days(shop))
+    earlier = {
+        field.replace(b"%d:" % today, b"%d:" % (today - days)): value
+        for field, value in told.items()
+    }
+    redis.hset(redis_keys.seen_days(shop), mapping=earlier)
+
+
+@pytest.mark.parametrize(
+    ("days", "outcome"),
+    [(1, Outcome.DUPLICATE), (DAYS_KNOWN, Outcome.DUPLICATE), (DAYS_KNOWN + 1, Outcome.NEW)],
+)
+def test_an_id_counts_once_for_seven_days(
+    store: EventStore, connections: Connections, shop: ShopName, days: int, outcome: Outcome
+) -> None:
+    """And its content is compared for as long."""
+    assert store.add(shop, [Incoming(VIEW)]) == [Outcome.NEW]
+    move_marks(connections, shop, days)
+
+    other = replace(VIEW, item_id=ItemId("other"))
+
+    assert store.add(shop, [Incoming(VIEW)]) == [outcome]
+    assert store.add(shop, [Incoming(other)]) == [Outcome.REUSED]
+
+
+def test_marks_and_counts_go_by_themselves(
+    store: EventStore, connections: Connections, shop: ShopName
+) -> None:
+    """Marks a week after their day, counts a fortnight after theirs; the log only when drained."""
+    redis, today = connections.writes, now(connections) // DAY
+    store.add(shop, [Incoming(VIEW), Incoming(view(2, (today - 3) * DAY))])
+
+    marks = redis.keys(f"{redis_keys.seen(shop)}:*")
+    ends = {redis.execute_command("EXPIRETIME", name) for name in marks}
+
+    assert ends == {(today + DAYS_KNOWN + 1) * DAY}
+    assert redis.execute_command("EXPIRETIME", redis_keys.seen_days(shop)) == ends.pop()
+    for day in (today, today - 3):
+        end = redis.execute_command("EXPIRETIME", redis_keys.counts_of(shop, day))
+        assert end == (day + DAYS_COUNTED + 1) * DAY
+    assert redis.ttl(redis_keys.events(shop)) == -1
+
+
+def test_after_a_busy_day_there_are_more_buckets(
+    store: EventStore, connections: Connections, shop: ShopName
+) -> None:
+    """So that each stays a packed list; what older days know is still found."""
+    redis, today = connections.writes, now(connections) // DAY
+    days = redis_keys.seen_days(shop)
+    store.add(shop, [Incoming(VIEW)])
+    move_marks(connections, shop, 1)
+    redis.hset(days, f"{today - 1}:marks", 3_000_000)
+    redis.hset(days, mapping={f"{today - 9}:buckets": 4096, f"{today - 9}:marks": 5})
+
+    assert store.add(shop, [Incoming(view(2)), Incoming(VIEW)]) == [Outcome.NEW, Outcome.DUPLICATE]
+    assert {field.decode(): int(value) for field, value in redis.hgetall(days).items()} == {
+        f"{today - 1}:buckets": 4096,
+        f"{today - 1}:marks": 3_000_000,
+        f"{today}:buckets": 32768,
+        f"{today}:marks": 1,
+    }
+
+
+def test_the_history_is_in_the_order_of_time(
+    store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """The latest first, however they arrive, and no more than are looked at."""
+    grant(connections, shop, customer)
+    start = now(connections) - 1000
+    times = [(7 * place) % 30 for place in range(30)]
+
+    store.add(shop, [of(customer, view(at, start + at, f"i{at}")) for at in times])
+
+    assert recent(connections, shop, customer) == [
+        b"v%d i%d" % (start + at, at) for at in range(29, 29 - MOST_EVENTS, -1)
+    ]
+    assert 0 < connections.writes.ttl(redis_keys.recent(shop, customer)) <= 180 * DAY
+
+
+def test_an_event_of_a_clock_that_is_ahead_happened_on_arrival(
+    store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Else it would stand above all that follows."""
+    grant(connections, shop, customer)
+    before = now(connections)
+    store.add(shop, [of(customer, view(1, before + 200))])
+
+    (entry,) = recent(connections, shop, customer)
+    assert before <= int(entry[1:].split()[0]) <= now(connections)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        "granted",
+        "1 granted",
+        "1 granted - -",
+        "1 granted - - - -",
+        "1 granted - - - -x y",
+        "x granted - - -",
+        "-1 granted 1 - -",
+        "1 Granted 1 - -",
+        "1 denied 1 - -",
+        "12345678901234567 granted 1 - -",
+        "1 granted x - -",
+        "",
+    ],
+)
+def test_a_consent_that_cannot_be_read_denies(
+    store: EventStore,
+    connections: Connections,
+    shop: ShopName,
+    customer: CustomerKey,
+    spoilt: str,
+) -> None:
+    """Nothing is logged and nothing remembered, as everywhere else."""
+    fields = {f"purpose:{purpose}": spoilt for purpose in Purpose}
+    connections.writes.hset(redis_keys.customer(shop, customer), mapping=fields)
+
+    assert store.add(shop, [of(customer, VIEW)]) == [Outcome.NEW]
+    assert connections.writes.xlen(redis_keys.events(shop)) == 0
+    assert recent(connections, shop, customer) == []
+
+
+def test_a_record_of_another_type_denies_and_stops_nobody(
+    store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """One spoilt key must not have the whole batch sent again for ever."""
+    connections.writes.set(redis_keys.customer(shop, customer), "spoilt")
+
+    assert store.add(shop, [of(customer, VIEW), Incoming(view(2))]) == [Outcome.NEW] * 2
+    assert connections.writes.xlen(redis_keys.events(shop)) == 1
+
+
+def test_a_history_that_is_no_list_is_begun_anew(
+    store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Nobody could have read it."""
+    grant(connections, shop, customer)
+    connections.writes.set(redis_keys.recent(shop, customer), "spoilt")
+
+    assert store.add(shop, [of(customer, VIEW)]) == [Outcome.NEW]
+    assert len(recent(connections, shop, customer)) == 1
+
+
+def test_the_log_is_bounded(store: EventStore, connections: Connections, shop: ShopName) -> None:
+    """The oldest go first, in blocks of the server's own."""
+    store.add(shop, [Incoming(view(number)) for number in range(1500)])
+
+    kept = connections.writes.xrange(redis_keys.events(shop))
+    assert LOG_LENGTH <= len(kept) < 1500
+    assert json.loads(kept[-1][1][b"event"])["message_id"] == "m-1499"
+
+
+def test_counts_of_a_day_are_bounded(
+    store: EventStore, connections: Connections, shop: ShopName
+) -> None:
+    """Made-up items cannot fill the store; those that are wanted stay."""
+    key = redis_keys.counts_of(shop, now(connections) // DAY)
+    store.add(shop, [Incoming(view(1, item="wanted")), Incoming(view(2, item="wanted"))])
+    made_up = {f"made-up-{number}": 1.0 for number in range(MOST_COUNTED + MOST_COUNTED // 10)}
+    connections.writes.zadd(key, made_up)
+    store.add(shop, [Incoming(view(3, item="wanted"))])
+
+    assert connections.writes.zcard(key) == MOST_COUNTED
+    assert connections.writes.zscore(key, "wanted") == 3.0
+
+
+def test_arrival_is_told_to_the_microsecond(
+    store: EventStore, connections: Connections, shop: ShopName
+) -> None:
+    """By the store's clock, and in the way that every other moment is written."""
+    before = connections.writes.time()
+    store.add(shop, [Incoming(VIEW)])
+    after = connections.writes.time()
+
+    ((_, fields),) = connections.writes.xrange(redis_keys.events(shop))
+    received = json.loads(fields[b"event"])["received_at"]
+    assert _rfc3339(before) <= received <= _rfc3339(after)
+
+
+def _rfc3339(time: Sequence[int]) -> str:
+    return rfc3339(time[0] * 1_000_000 + time[1])
+
+
+def test_an_almost_full_store_takes_no_events_but_consent(
+    own_server: EmbeddedValkey, own_connections: Connections, secret: Secret, shop: ShopName
+) -> None:
+    """A withdrawal must always find room."""
+    store = EventStore(own_connections, secret, LOG_LENGTH)
+    store.check_room()
+    used = own_connections.writes.info("memory")["used_memory"]
+    ask(own_server.url, "CONFIG", "SET", "maxmemory", str(int(used / 0.9)))
+
+    with pytest.raises(StoreUnavailable) as refused:
+        store.check_room()
+
+    assert refused.value.code == "store_full"
+    grant(own_connections, shop, CustomerKey(bytes(16)))
+
+
+def test_what_was_taken_in_outlives_a_crash(
+    own_server: EmbeddedValkey, own_connections: Connections, secret: Secret, shop: ShopName
+) -> None:
+    """Each acknowledged event is on disk."""
+    store = EventStore(own_connections, secret, LOG_LENGTH)
+    events = [Incoming(view(number)) for number in range(250)]
+    store.add(shop, events)
+    kill_server(own_server.url)
+    own_server.leave()
+    again = connect(Settings(read_timeout_ms=2000), own_server.join())
+
+    try:
+        assert EventStore(again, secret, LOG_LENGTH).add(shop, events) == [Outcome.DUPLICATE] * 250
+        assert again.writes.xlen(redis_keys.events(shop)) == 250
+    finally:
+        again.close()

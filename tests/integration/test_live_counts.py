@@ -1,0 +1,106 @@
+"""The snapshot of what is wanted: by age, only where something has moved, and kept in an outage."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from recsvc.domain.ids import ShopName
+from recsvc.stores import redis_keys
+from recsvc.stores.connection import Connections
+from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.live_counts import CountStore
+from recsvc.usecases.live_counts import DAYS, HALF_LIFE_DAYS, MOST_RANKED, LiveCounts
+
+DAY_US = 86_400_000_000
+TODAY = 20_000
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.day = TODAY
+
+    def __call__(self) -> int:
+        return self.day * DAY_US + 5
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def count(connections: Connections, shop: ShopName, day: int, weights: Mapping[str, float]) -> None:
+    connections.writes.zadd(redis_keys.counts_of(shop, day), dict(weights))
+    connections.writes.hincrby(redis_keys.epochs(shop), redis_keys.EPOCH_OF_COUNTS, 1)
+
+
+def test_younger_counts_weigh_more(connections: Connections, shop: ShopName, clock: Clock) -> None:
+    """Half as much after each half-life; ties stand in the order of their ids."""
+    count(connections, shop, TODAY, {"b": 1.0, "a": 1.0})
+    count(connections, shop, TODAY - int(HALF_LIFE_DAYS), {"c": 4.0, "a": 0.5})
+    count(connections, shop, TODAY - DAYS, {"too old": 100.0})
+    live = LiveCounts(CountStore(connections), clock)
+    live.preload([shop])
+
+    assert live.ranking(shop).items == ("c", "a", "b")
+    assert live.ranking(shop).scores == (2.0, 1.25, 1.0)
+
+
+def test_a_snapshot_is_the_same_until_something_moves(
+    connections: Connections, shop: ShopName, clock: Clock
+) -> None:
+    """So that nobody joins it anew for nothing; a new day is something."""
+    count(connections, shop, TODAY, {"a": 1.0})
+    live = LiveCounts(CountStore(connections), clock)
+    live.preload([shop])
+    first = live.ranking(shop)
+    live.refresh()
+    same = live.ranking(shop)
+    clock.day += 3
+    live.refresh()
+
+    assert same is first
+    assert live.ranking(shop).scores == (0.5,)
+
+
+def test_events_that_come_late_are_counted_before_long(
+    connections: Connections, shop: ShopName, clock: Clock
+) -> None:
+    """Today at each look; earlier days less often."""
+    count(connections, shop, TODAY, {"today": 1.0})
+    live = LiveCounts(CountStore(connections), clock)
+    live.preload([shop])
+    count(connections, shop, TODAY - 1, {"late": 9.0})
+    for _ in range(40):
+        count(connections, shop, TODAY, {"today": 1.0})
+        live.refresh()
+
+    assert set(live.ranking(shop).items) == {"today", "late"}
+
+
+def test_only_so_many_are_ranked(connections: Connections, shop: ShopName, clock: Clock) -> None:
+    """A snapshot's size does not grow with the catalogue."""
+    count(connections, shop, TODAY, {f"item-{n}": n + 1 for n in range(MOST_RANKED + 10)})
+    live = LiveCounts(CountStore(connections), clock)
+    live.preload([shop])
+
+    assert len(live.ranking(shop).items) == MOST_RANKED
+    assert live.ranking(shop).items[0] == f"item-{MOST_RANKED + 9}"
+
+
+def test_an_outage_keeps_the_last(
+    own_server: EmbeddedValkey, own_connections: Connections, shop: ShopName, clock: Clock
+) -> None:
+    """And a shop that is asked for first in an outage has none."""
+    count(own_connections, shop, TODAY, {"a": 1.0})
+    live = LiveCounts(CountStore(own_connections), clock)
+    live.preload([shop])
+    own_server.leave()
+    other = ShopName("other")
+    empty = live.ranking(other)
+    live.refresh()
+
+    assert live.ranking(shop).items == ("a",)
+    assert live.ranking(other) is empty
+    assert empty.items == ()

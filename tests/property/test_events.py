@@ -1,0 +1,213 @@
+"""Events count once each and end the same, however they are sent; without consent, as counts."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recsvc.config import Settings
+from recsvc.domain.consent import Purpose
+from recsvc.domain.events import Event, EventType, Outcome
+from recsvc.domain.identity import CustomerKey, Secret
+from recsvc.domain.ids import CustomerId, ItemId, ShopName
+from recsvc.stores import redis_keys
+from recsvc.stores.connection import Connections
+from recsvc.stores.consents import ConsentStore
+from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.events import EventStore, Incoming
+from recsvc.usecases.events import KINDS
+from recsvc.wiring import stores_at
+from tests.contract.grocery import ITEMS, Service, publish_grocery
+
+KEYS = {name: CustomerKey(name.encode() * 16) for name in "abc"}
+GRANTED = {
+    "a": {Purpose.ANALYTICS: True, Purpose.PERSONALIZATION: True},
+    "b": {Purpose.PERSONALIZATION: True},
+    "c": {Purpose.ANALYTICS: False},
+}
+BY_ITEM = [each for each in EventType if not each.startswith("offer_")]
+
+few_examples = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@st.composite
+def happenings(draw: st.DrawFn) -> list[Incoming]:
+    """Events of distinct ids, some of customers, some of browsers."""
+    count = draw(st.integers(1, 30))
+    return [_incoming(draw, number) for number in range(count)]
+
+
+def _incoming(draw: st.DrawFn, number: int) -> Incoming:
+    customer = draw(st.sampled_from(["a", "a", "b", "c", None]))
+    kind = draw(st.sampled_from(BY_ITEM))
+    event = Event(
+        f"m-{number}",
+        kind,
+        timestamp_us=draw(st.sampled_from([0, 1, 59])) * 1_000_000 + draw(st.integers(0, 999_999)),
+        customer_id=None if customer is None else CustomerId(customer),
+        item_id=ItemId(draw(st.sampled_from(["milk", "brot", "äpfel"]))),
+    )
+    return Incoming(
+        event,
+        None if customer is None else KEYS[customer],
+        KINDS.get(kind),
+        counts=draw(st.booleans()),
+        counts_once_for=draw(st.sampled_from([None, "s", "t"])),
+    )
+
+
+@st.composite
+def sendings(draw: st.DrawFn, events: Sequence[Incoming]) -> list[list[Incoming]]:
+    """All the events in some order and some batches, some of them more than once."""
+    again = draw(st.lists(st.sampled_from(events), max_size=15))
+    order = draw(st.permutations([*events, *again]))
+    cuts = sorted(draw(st.lists(st.integers(0, len(order)), max_size=4)))
+    edges = [0, *cuts, len(order)]
+    return [order[start:stop] for start, stop in pairwise(edges)]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """All that a shop's events have left behind, but for the marks and when they arrived."""
+
+    log: list[tuple[str, ...]]
+    recent: dict[str, list[bytes]]
+    counts: dict[bytes, float]
+
+
+def ended(connections: Connections, shop: ShopName) -> Ended:
+    redis = connections.writes
+    log = []
+    for _, fields in redis.xrange(redis_keys.events(shop)):
+        event = json.loads(fields[b"event"])
+        del event["received_at"]
+        log.append((json.dumps(event, sort_keys=True), str(fields.get(b"customer"))))
+    recent = {name: redis.lrange(redis_keys.recent(shop, key), 0, -1) for name, key in KEYS.items()}
+    counts: dict[bytes, float] = {}
+    for name in redis.keys(f"{redis_keys.counts(shop)}:*"):
+        counts.update(redis.zrange(name, 0, -1, withscores=True))
+    return Ended(sorted(log), recent, counts)
+
+
+def opened(connections: Connections, events: Sequence[Incoming]) -> tuple[ShopName, list[Incoming]]:
+    """Return a new shop whose customers have said what they permit, and yesterday's events."""
+    shop = ShopName(f"shop-{uuid4().hex[:12]}")
+    for name, purposes in GRANTED.items():
+        ConsentStore(connections).write(shop, KEYS[name], purposes)
+    began_us = (connections.writes.time()[0] // 86_400 - 1) * 86_400_000_000
+    return shop, [
+        replace(each, event=replace(each.event, timestamp_us=each.event.timestamp_us + began_us))
+        for each in events
+    ]
+
+
+@few_examples
+@given(data=st.data(), events=happenings())
+def test_each_event_counts_once_however_they_are_sent(
+    connections: Connections, secret: Secret, data: st.DataObject, events: list[Incoming]
+) -> None:
+    """Any batches, any order, any repetition: what is left behind is the same."""
+    store = EventStore(connections, secret, 1000)
+    plain, in_order = opened(connections, events)
+    other, again = opened(connections, events)
+    first = store.add(plain, in_order)
+    outcomes = [
+        (each.event.message_id, outcome)
+        for batch in data.draw(sendings(again))
+        for each, outcome in zip(batch, store.add(other, batch), strict=True)
+    ]
+
+    assert first == [Outcome.NEW] * len(events)
+    new = [message_id for message_id, outcome in outcomes if outcome is Outcome.NEW]
+    assert sorted(new) == sorted(each.event.message_id for each in events)
+    assert {outcome for _, outcome in outcomes} <= {Outcome.NEW, Outcome.DUPLICATE}
+    assert ended(connections, plain) == ended(connections, other)
+
+
+CANARIES = ("canary-customer", "canary-session", "canary-message", "canary-order")
+
+
+@pytest.fixture(scope="module")
+def service(valkey: EmbeddedValkey, settings: Settings) -> Iterator[Service]:
+    stores = stores_at(settings, valkey.url)
+    shop = ShopName(f"private-{uuid4().hex[:12]}")
+    publish_grocery(stores, shop)
+    yield Service(stores, shop)
+    stores.connections.close()
+
+
+def everything(service: Service, *, but: str) -> bytes:
+    """Return all names and values that the shop's keys hold, but those of one name."""
+    redis = service.stores.connections.writes
+    readers = {
+        b"string": redis.get,
+        b"hash": redis.hgetall,
+        b"list": lambda name: redis.lrange(name, 0, -1),
+        b"zset": lambda name: redis.zrange(name, 0, -1),
+        b"stream": redis.xrange,
+    }
+    names = [name for name in redis.scan_iter(f"{{{service.shop}}}:*") if name != but.encode()]
+    return b"".join(name + repr(readers[redis.type(name)](name)).encode() for name in names)
+
+
+@few_examples
+@given(
+    kinds=st.lists(st.sampled_from(list(EventType)), min_size=1, max_size=8),
+    by_browser=st.booleans(),
+    refused=st.sampled_from([None, {"personalization": False, "analytics": False}]),
+)
+def test_without_consent_nothing_in_the_store_mentions_the_customer(
+    service: Service, kinds: list[EventType], by_browser: bool, refused: dict[str, bool] | None
+) -> None:
+    """Not the id, not its hash, no session, no order: only counts of items have moved."""
+    customer = CustomerId(f"canary-customer-{uuid4().hex}")
+    key = service.stores.hasher(service.shop).key_of(customer)
+    if refused is not None:
+        service.consent(customer, refused)
+    sent = [
+        {
+            "message_id": f"canary-message-{uuid4().hex}",
+            "type": kind,
+            "customer_id": customer,
+            "session_id": "canary-session",
+            "item_id": ITEMS[0],
+            "offer_id": "offer",
+            "order_id": "canary-order",
+        }
+        for kind in kinds
+    ]
+    headers = {
+        "Authorization": f"Bearer {_key(service, by_browser)}",
+        "X-Customer-Token": service.keys.token(customer),
+    }
+    reply = service.client.post("/v1/events", json={"events": sent}, headers=headers)
+
+    assert reply.status_code == 200
+    held = everything(service, but=redis_keys.customer(service.shop, key))
+    assert not [canary for canary in CANARIES if canary.encode() in held]
+    assert key.hex().encode() not in held
+    assert repr(key)[2:-1].encode() not in held
+
+
+def test_with_consent_the_search_finds_the_customer(service: Service) -> None:
+    """Else the test above could not fail."""
+    customer = CustomerId("canary-customer")
+    service.consent(customer)
+    event = {"message_id": "m", "type": "view", "item_id": ITEMS[0], "customer_id": customer}
+
+    service.send("POST", "/v1/events", {"events": [event]})
+    held = everything(service, but="")
+    service.stores.connections.writes.delete(redis_keys.events(service.shop))
+
+    assert b"canary-customer" in held
+
+
+def _key(service: Service, by_browser: bool) -> str:
+    return service.keys.browser.text if by_browser else service.keys.secret.text

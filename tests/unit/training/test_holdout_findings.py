@@ -1,0 +1,97 @@
+"""What a holdout says: slices and the reach of candidates, worked out by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from recsvc.domain.slates import CustomerSlate
+from tests.unit.training.builders import Line, history, past, quick
+from training.findings import Slice
+from training.history import Rows
+from training.holdout import Holdout
+from training.holdout_findings import Bench, bench_of, head_items, measure, slices_of
+from training.holdout_ranking import rank_customers
+from training.learn import learn
+from training.progress import SILENT
+from training.truth import truth_of
+
+BREAD, SALT = 0, 1
+SECOND_PLACE = 1 / np.log2(3)
+
+# Customers 0 and 1 came once, 2 and 3 three times, 4 and 5 nine times, and always for bread.
+VISITS = (1, 1, 3, 3, 9, 9)
+BOUGHT: list[Line] = [
+    *(
+        (f"c{who}", "bread", float(day))
+        for who, visits in enumerate(VISITS)
+        for day in range(visits)
+    ),
+    *((f"c{who}", "salt", 0.0) for who in range(6)),
+]
+
+
+def bench(later: list[tuple[int, int]]) -> Bench:
+    """Judge customers 0 to 5 by what they bought later."""
+    keys = np.array([2 * customer + item for customer, item in later])
+    truth = truth_of(keys, customers_total=6, items_total=2)
+    return bench_of(truth, truth.customers, truth.customers, seed=1)
+
+
+def slices(lists: Rows, later: list[tuple[int, int]]) -> dict[str, Slice]:
+    found = slices_of({"winner": lists}, bench(later), past(BOUGHT), seed=1)
+    return {part.name: part for part in found}
+
+
+def test_customers_are_sliced_by_how_many_orders_they_had_placed() -> None:
+    """Bread stands first for the rare ones, second for the next, and nowhere for the frequent."""
+    lists = np.array([[BREAD, SALT]] * 2 + [[SALT, BREAD]] * 2 + [[SALT, -1]] * 2)
+    found = slices(lists, [(who, BREAD) for who in range(6)])
+
+    assert {name: found[name].customers for name in ("few", "some", "many")} == {
+        "few": 2,
+        "some": 2,
+        "many": 2,
+    }
+    assert found["few"].models["winner"].mean == 1
+    assert found["some"].models["winner"].mean == pytest.approx(SECOND_PLACE)
+    assert found["many"].models["winner"].mean == 0
+
+
+def test_items_are_sliced_into_best_sellers_and_the_rest() -> None:
+    """Lists of bread alone find the head and miss the tail."""
+    lists = np.array([[BREAD, -1]] * 6)
+    found = slices(lists, [(0, BREAD), (1, BREAD), (2, SALT), (3, SALT), (3, BREAD)])
+
+    assert (found["head"].customers, found["head"].models["winner"].mean) == (3, 1.0)
+    assert (found["tail"].customers, found["tail"].models["winner"].mean) == (2, 0.0)
+
+
+def test_the_head_is_the_fewest_items_that_make_up_half_of_all_purchases() -> None:
+    """Three and two of ten: with the second item half is reached, and the third is not needed."""
+    counts = {"a": 3, "b": 2, "c": 2, "d": 2, "e": 1}
+    bought = [(f"c{who}", item, 0.0) for item, count in counts.items() for who in range(count)]
+
+    assert head_items(past(bought).pairs).tolist() == [True, True, False, False, False]
+
+
+def test_candidate_recall_is_the_share_of_purchases_that_could_have_been_shown() -> None:
+    """Four were made, three of them among the candidates, who are many more."""
+    bought = [(f"c{who}", f"i{item}", 0.0) for who in range(4) for item in range(8)]
+    with threadpool_limits(1, "blas"):
+        knowledge = learn(history(bought), quick(), SILENT)
+        rankings = rank_customers(knowledge, np.arange(4), SILENT)
+    missing = replace(rankings, candidates=np.delete(rankings.candidates, 8 * 2 + 5))
+    later = Holdout(
+        given=True,
+        start=None,
+        end=None,
+        customers=np.array([0, 1, 2, 3]),
+        items=np.array([7, 6, 5, 4]),
+        strangers=[],
+    )
+    found = measure(knowledge, missing, later, seed=1).slates[CustomerSlate.FOR_YOU]
+
+    assert len(rankings.candidates) == 4 * 8
+    assert found.candidate_recall == 3 / 4

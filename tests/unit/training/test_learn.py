@@ -1,0 +1,118 @@
+"""Learning as a whole: what a ranker earns, and what it has seen by then."""
+
+from collections import deque
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from recsvc.domain.slates import CustomerSlate
+from tests.unit.training.builders import Line, interactions, loyal_and_curious, quick
+from training.blend import BLEND, fit_blend
+from training.candidates import pool_candidates
+from training.findings import Choice, Family
+from training.history import History, Rows
+from training.learn import LEARNED, Knowledge, fit_winners, learn
+from training.pairs import pairs_of
+from training.progress import SILENT
+from training.published import rank_pool
+from training.ranker import Boosting
+from training.scene import scene_at
+from training.walk import Walk
+from training.windows import rolling_windows
+
+HORIZON_DAYS = 10.0
+SETTINGS = quick(horizon_days=HORIZON_DAYS, boosting=Boosting(rounds=15))
+SHOP = interactions(loyal_and_curious())
+WINDOWS = rolling_windows(SHOP.history, HORIZON_DAYS, 3)
+
+
+def learned_from(shop: History) -> Knowledge:
+    with threadpool_limits(1, "blas"):
+        return learn(shop, SETTINGS, SILENT)
+
+
+@pytest.fixture(scope="module")
+def knowledge() -> Knowledge:
+    return learned_from(SHOP.history)
+
+
+def first_three(knowledge: Knowledge, slate: CustomerSlate) -> Rows:
+    """Return everybody's first three published items."""  # (customers, 3)
+    customers = np.arange(SHOP.history.customers_total)
+    pool = pool_candidates(knowledge.scene.line_up, customers, SETTINGS.size)
+    return rank_pool(knowledge, pool, slate, customers, 3).items
+
+
+def test_a_ranker_wins_where_no_simple_model_tells_customers_apart(knowledge: Knowledge) -> None:
+    """By far, in each window: own items for one half, something new for the other."""
+    choice = knowledge.choices[CustomerSlate.FOR_YOU]
+
+    assert LEARNED[choice.winner].family is Family.RANKER
+    assert choice.gain is not None
+    assert choice.gain.mean > 0.2
+    assert choice.gain.mean > 5 * choice.gain.error
+    assert choice.gain.customers == 160
+
+
+def test_what_is_published_tells_them_apart_too(knowledge: Knowledge) -> None:
+    """The loyal are shown what they buy, the curious what they never bought, of their taste."""
+    shown = first_three(knowledge, CustomerSlate.FOR_YOU)
+    owned = pairs_of(SHOP.history).owned(np.arange(len(shown)))
+    own = np.take_along_axis(owned, shown, axis=1)
+    taste_of_items = np.array([item[0] for item in SHOP.item_ids])[shown]
+    taste_of_customers = np.array(["a", "b"])[np.arange(len(shown)) // 2 % 2]
+
+    assert own[::2].all()
+    assert not own[1::2].any()
+    assert (taste_of_items == taste_of_customers[:, None]).mean() > 0.95
+
+
+def test_windows_are_told_newest_first(knowledge: Knowledge) -> None:
+    """Two are judged, and the one before them is only learned from."""
+    assert [walked.window for walked in knowledge.walked] == WINDOWS
+    assert [walked.judged for walked in knowledge.walked] == [True, True, False]
+
+
+def test_a_slate_is_judged_by_those_who_had_something_to_find(knowledge: Knowledge) -> None:
+    """The loyal buy nothing new, the curious nothing again."""
+    counts = {
+        slate: {len(values) for values in figures.values()}
+        for slate, figures in knowledge.walked[0].ndcg.items()
+    }
+
+    assert counts == {
+        CustomerSlate.FOR_YOU: {80},
+        CustomerSlate.DISCOVER: {40},
+        CustomerSlate.BUY_AGAIN: {40},
+    }
+
+
+def test_every_judged_window_is_ranked_by_what_older_ones_taught(knowledge: Knowledge) -> None:
+    """So rankers compete in both, and a newer window changes no figure of an older one."""
+    known = [line for line in loyal_and_curious() if line[2] < 50]
+    later: list[Line] = [(f"c{customer:02d}", "a00", 56.0) for customer in range(80)]
+    other = learned_from(interactions([*known, *later]).history)
+    here, there = (each.walked[1].ndcg[CustomerSlate.FOR_YOU] for each in (knowledge, other))
+
+    assert other.walked[1].window == WINDOWS[1]
+    assert {"blend", "ranker", "ranker_without_items"} < set(here)
+    assert set(here) <= set(knowledge.walked[0].ndcg[CustomerSlate.FOR_YOU])
+    assert {name: values.tolist() for name, values in here.items()} == {
+        name: values.tolist() for name, values in there.items()
+    }
+
+
+def test_the_winner_of_a_slate_is_fitted_on_samples_of_that_slate() -> None:
+    """Three slates, three samples, three blends."""
+    samples = {slate: deque(maxlen=3) for slate in CustomerSlate}
+    choices = {slate: Choice(BLEND.name, judged=True, reason="") for slate in CustomerSlate}
+    with threadpool_limits(1, "blas"):
+        Walk(SHOP.history, WINDOWS[0], 0, HORIZON_DAYS, SETTINGS, samples).through(judge=False)
+        scene = scene_at(SHOP.history, HORIZON_DAYS, SETTINGS.seed, SETTINGS.size)
+        models = fit_winners(choices, scene, samples, SETTINGS)
+        blends = {slate: fit_blend(scene.columns(), list(samples[slate])) for slate in samples}
+        weights = {slate: blend.weights.tolist() for slate, blend in blends.items()}
+
+    assert {slate: model.weights.tolist() for slate, model in models.items()} == weights
+    assert len({tuple(each) for each in weights.values()}) == len(CustomerSlate)

@@ -1,0 +1,82 @@
+"""Samples of a window: rows as the whole pool has them, labels as the slate's truth has them."""
+
+from collections import deque
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from recsvc.domain.slates import CustomerSlate
+from tests.unit.training.builders import history, loyal_and_curious, quick
+from training.candidates import pool_candidates
+from training.samples import Sample
+from training.scene import scene_at
+from training.walk import Walk
+from training.windows import Window
+
+HORIZON_DAYS = 10.0
+SETTINGS = quick(horizon_days=HORIZON_DAYS)
+SHOP = history(loyal_and_curious(customers=12, visits=8))
+WINDOW = Window(SHOP.now - HORIZON_DAYS, SHOP.now)
+
+
+def sampled(*, judge: bool) -> dict[CustomerSlate, Sample]:
+    samples = {slate: deque(maxlen=1) for slate in CustomerSlate}
+    with threadpool_limits(1, "blas"):
+        Walk(SHOP, WINDOW, 0, HORIZON_DAYS, SETTINGS, samples).through(judge=judge)
+    return {slate: found[0] for slate, found in samples.items()}
+
+
+@pytest.mark.parametrize("judge", [True, False], ids=["judged", "only learned from"])
+def test_labels_are_what_each_customer_bought_of_the_slate(judge: bool) -> None:
+    """Whoever bought nothing of it is left out; of the others every purchase is a hit."""
+    samples, truths = sampled(judge=judge), WINDOW.truths(SHOP)
+    hits = {
+        slate: np.add.reduceat(sample.labels, np.cumsum(sample.groups) - sample.groups).tolist()
+        for slate, sample in samples.items()
+    }
+
+    assert hits == {
+        slate: truth.relevant[truth.customers].tolist() for slate, truth in truths.items()
+    }
+    assert {slate: len(found) for slate, found in hits.items()} == {
+        CustomerSlate.FOR_YOU: 12,
+        CustomerSlate.DISCOVER: 6,
+        CustomerSlate.BUY_AGAIN: 6,
+    }
+
+
+def test_a_hit_has_the_features_of_what_was_bought() -> None:
+    """Loyal customers buy what they have always bought, curious ones what they never did."""
+    samples = sampled(judge=True)
+    columns = scene_at(WINDOW.known(SHOP), HORIZON_DAYS, 1, SETTINGS.size).columns()
+    orders = columns.index(("pair", "personal_frequency"))
+    again, new = (
+        samples[slate].features[samples[slate].labels == 1, orders]
+        for slate in (CustomerSlate.BUY_AGAIN, CustomerSlate.DISCOVER)
+    )
+
+    assert (again == again.max()).all()
+    assert np.isnan(new).all()
+
+
+@pytest.mark.parametrize("slate", CustomerSlate)
+def test_a_sample_is_the_same_whether_its_window_is_judged_or_not(slate: CustomerSlate) -> None:
+    """Judging looks at all rows, learning alone at those that it keeps."""
+    one, other = sampled(judge=True)[slate], sampled(judge=False)[slate]
+
+    assert one.features.tobytes() == other.features.tobytes()
+    assert one.labels.tolist() == other.labels.tolist()
+    assert one.groups.tolist() == other.groups.tolist()
+
+
+def test_ranks_of_rows_that_are_kept_are_those_in_the_whole_pool() -> None:
+    """A ranker that learned from a few rows of each customer meets all of them when it ranks."""
+    with threadpool_limits(1, "blas"):
+        scene = scene_at(WINDOW.known(SHOP), HORIZON_DAYS, 1, SETTINGS.size)
+        pool = pool_candidates(scene.line_up, np.arange(12), SETTINGS.size)
+    kept = np.arange(len(pool.items)) % 3 == 0
+    whole, some = scene.rows(pool), scene.rows(pool, kept=kept)
+
+    assert some.items.tolist() == whole.items[kept].tolist()
+    assert some.features.tobytes() == whole.features[kept].tobytes()

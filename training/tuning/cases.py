@@ -1,0 +1,169 @@
+"""Cases that settings are tried on: for each slate and judged past window, what a ranker learns
+from, and what it is judged by.
+
+They are costly to make and quick to use again, so they are made once, and kept binned as LightGBM
+bins them (a byte a value). The customers of a window are parted in two: the search sees one half,
+and what it found is confirmed on the other, for the best of many trials is partly luck.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from recsvc.domain.slates import CustomerSlate
+from training.findings import MAIN_CUTOFF
+from training.grouped import best_rows, run_lengths
+from training.history import History, Rows
+from training.judging import Ranking, ndcg_of, with_truth
+from training.learn import customers_compared, no_samples, ranked_slates, share_of_repeats
+from training.metrics import Values
+from training.parallel import each
+from training.progress import Progress
+from training.ranker import Boosting
+from training.samples import Sample, joined
+from training.scene import SlateRows
+from training.settings import Settings
+from training.truth import Truth
+from training.walk import Look, View, Walk
+from training.windows import itinerary
+
+Scores = NDArray[np.float64]
+Halves = tuple[SlateRows, SlateRows]
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """Candidates of one half of the customers, binned, and what they bought."""
+
+    data: lgb.Dataset
+    customers: Rows  # (rows,)
+    items: Rows  # (rows,)
+    judged: Rows  # (customers,) ascending, with something to find
+    truth: Truth
+
+    def ndcg(self, scores: Scores) -> Values:
+        """Return NDCG of each judged customer."""
+        ranked = best_rows(self.customers, self.items, scores, MAIN_CUTOFF)
+        return ndcg_of(self.truth, self.judged, [Ranking(*ranked[:2])])
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    older: lgb.Dataset
+    searched: Half
+    confirmed: Half
+
+
+Cases = Mapping[CustomerSlate, list[Case]]
+
+
+def scores_of(older: lgb.Dataset, half: Half, boosting: Boosting, seeds: Sequence[int]) -> Scores:
+    """Learn as a published ranker does, and score by the mean of several seeds."""
+    return np.asarray(np.mean([scored(older, half, boosting, seed) for seed in seeds], axis=0))
+
+
+def scored(older: lgb.Dataset, half: Half, boosting: Boosting, seed: int) -> Scores:
+    booster = lgb.Booster({**boosting.parameters(seed), "metric": "none"}, older)
+    booster.add_valid(half.data, "half")
+    for _ in range(boosting.rounds):
+        booster.update()
+    found: list[Scores] = []
+
+    def keep(scores: Scores, _: lgb.Dataset) -> tuple[str, float, bool]:
+        found.append(scores.copy())
+        return "kept", 0.0, True
+
+    booster.eval_valid(keep)  # the one way to the scores of rows that are binned already
+    return found[0]
+
+
+def gather_cases(history: History, settings: Settings, progress: Progress) -> Cases:
+    """Walk through the past windows as learning does. A slate with too little has no case."""
+    plan = itinerary(
+        history, settings.horizon_days, settings.judged_windows, settings.older_windows
+    )
+    slates = ranked_slates(share_of_repeats(history))
+    samples = no_samples(slates)
+    compared = customers_compared(history, plan, settings)
+    cases: dict[CustomerSlate, list[Case]] = {slate: [] for slate in slates}
+    with progress.step("Preparing to tune", len(plan.windows)) as advance:
+        for place, window in plan.oldest_first():
+            walk = Walk(compared, window, place, plan.horizon_days, settings, samples)
+            for slate, case in cases_of(walk, judge=place < plan.judged).items():
+                cases[slate].append(case)
+            advance()
+    return {slate: some for slate, some in cases.items() if some}
+
+
+def cases_of(walk: Walk, *, judge: bool) -> dict[CustomerSlate, Case]:
+    view = walk.view(judge=judge)
+    if not view.judged:
+        walk.look_through(view, None)
+        return {}
+    older = {slate: walk.enough(slate) for slate in walk.samples}
+    looks = walk.look_through(view, in_halves)
+    thin(walk)
+
+    def make(slate: CustomerSlate) -> Case | None:
+        return case_of(view, slate, older[slate], looks, walk.settings.boosting)
+
+    made = zip(older, each(make, older), strict=True)
+    return {slate: case for slate, case in made if case is not None}
+
+
+def thin(walk: Walk) -> None:
+    """Keep of the newest samples what a trial learns from: all of them would be twice as much."""
+    for newest in walk.samples.values():
+        if newest:
+            newest.append(newest.pop().thinned(walk.settings.customers_compared))
+
+
+def in_halves(_: CustomerSlate, rows: SlateRows) -> Halves:
+    even = rows.customers % 2 == 0
+    return rows.only(even), rows.only(~even)
+
+
+def case_of(
+    view: View,
+    slate: CustomerSlate,
+    older: list[Sample],
+    looks: list[Look[Halves]],
+    boosting: Boosting,
+) -> Case | None:
+    if not older:
+        return None
+    data = binned(joined(older), boosting)
+    truth = view.truths[slate]
+    judged = with_truth(truth, view.customers)
+    halves = [
+        half_of([look.seen[slate][odd] for look in looks], judged[judged % 2 == odd], truth, data)
+        for odd in range(2)
+    ]
+    searched, confirmed = halves
+    return Case(data, searched, confirmed) if searched and confirmed else None
+
+
+def binned(sample: Sample, boosting: Boosting) -> lgb.Dataset:
+    """Bin all features: the ranker that is tuned sees every one."""
+    parameters = boosting.parameters(seed=0)
+    data = lgb.Dataset(sample.features, sample.labels, group=sample.groups, params=parameters)
+    return data.construct()
+
+
+def half_of(blocks: list[SlateRows], judged: Rows, truth: Truth, older: lgb.Dataset) -> Half | None:
+    blocks = [rows for rows in blocks if len(rows)]
+    if not blocks or not len(judged):
+        return None
+    customers = np.concatenate([rows.customers for rows in blocks])
+    items = np.concatenate([rows.items for rows in blocks])
+    data = lgb.Dataset(
+        [rows.features for rows in blocks],
+        truth.holds(customers, items).astype(np.int8),
+        group=run_lengths(customers),
+        reference=older,
+        params=older.get_params(),
+    )
+    return Half(data.construct(), customers, items, judged, truth)

@@ -1,0 +1,114 @@
+"""From past windows to the settings that a training goes on with.
+
+Takes a History and sees nothing after its end, as learning does. The defaults are the first trial.
+They stand unless the best trial beats them by more than one standard error, paired and pooled over
+the windows, for customers and seeds that the search has not seen.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from optuna.study import Study
+
+from recsvc.domain.slates import CustomerSlate
+from training.findings import Mean, SearchedSlate, Tuning
+from training.history import History
+from training.metrics import Values, mean_of
+from training.parallel import each
+from training.progress import Progress
+from training.ranker import Boosting
+from training.settings import Searched, Settings
+from training.tuning.budget import Budget
+from training.tuning.cases import Case, gather_cases, scores_of
+from training.tuning.journal import fingerprint, open_studies
+from training.tuning.search import Search, Studies, completed, seconds_of
+from training.tuning.space import Point, boosting_of, point_of
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """`tuning` is None where nothing was searched with."""
+
+    settings: Settings
+    tuning: Tuning | None
+
+
+class Tuner:
+    """Searches once for each training of a run, all within one budget.
+
+    What one training found is tried by the next, which has fewer rows: somebody has withdrawn.
+    """
+
+    __slots__ = ("_budget", "_folder", "_proposed")
+
+    def __init__(self, folder: Path, budget: Budget) -> None:
+        self._folder = folder
+        self._budget = budget
+        self._proposed: dict[CustomerSlate, list[Point]] = {}
+
+    def tune(self, history: History, settings: Settings, progress: Progress) -> Tuned:
+        """Return the settings to train with; trials go on where an earlier run has stopped."""
+        cases = gather_cases(history, settings, progress)
+        if not cases:
+            return Tuned(settings, Tuning(0.0, {}))
+        studies = open_studies(self._folder, fingerprint(history, settings), list(cases))
+        fixed = {
+            slate: [point_of(settings.boosting), *self._proposed.get(slate, ())] for slate in cases
+        }
+        Search(cases, studies, fixed, settings.seed, self._budget).through(progress)
+        with progress.step("Confirming what was found", len(cases)) as advance:
+            found = {}
+            for slate, study in studies.items():
+                found[slate] = decide(study, cases[slate], settings)
+                advance()
+        for slate, decision in found.items():
+            self._proposed[slate] = [point_of(decision.boosting)]
+        return tuned(settings, studies, found)
+
+
+def search(tuner: Tuner | None, history: History, settings: Settings, progress: Progress) -> Tuned:
+    """Search if there is something to search with; else the settings stand."""
+    return Tuned(settings, None) if tuner is None else tuner.tune(history, settings, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`gain` is the best trial's over the defaults; null where no trial was better."""
+
+    boosting: Boosting
+    gain: Mean | None
+
+
+def decide(study: Study, cases: list[Case], settings: Settings) -> Decision:
+    """Confirm the best trial, or let the defaults stand."""
+    best = boosting_of(max(completed(study), key=lambda trial: trial.value or 0.0).params)
+    if best == settings.boosting:
+        return Decision(best, None)
+    seeds = [settings.seed + 1 + extra for extra in range(settings.final_seeds)]
+
+    def confirm(job: tuple[Case, Boosting]) -> Values:
+        case, boosting = job
+        return case.confirmed.ndcg(scores_of(case.older, case.confirmed, boosting, seeds))
+
+    jobs = [(case, boosting) for boosting in (best, settings.boosting) for case in cases]
+    values = each(confirm, jobs)
+    ours, defaults = values[: len(cases)], values[len(cases) :]
+    gain = mean_of(np.concatenate(ours) - np.concatenate(defaults))
+    return Decision(best if gain.mean > gain.error else settings.boosting, gain)
+
+
+def tuned(settings: Settings, studies: Studies, found: Mapping[CustomerSlate, Decision]) -> Tuned:
+    trials = {slate: len(completed(study)) for slate, study in studies.items()}
+    searched = {
+        slate: Searched(decision.boosting, trials[slate]) for slate, decision in found.items()
+    }
+    slates = {
+        str(slate): SearchedSlate(
+            trials[slate], decision.boosting != settings.boosting, decision.gain
+        )
+        for slate, decision in found.items()
+    }
+    minutes = max(seconds_of(study) for study in studies.values()) / 60
+    return Tuned(replace(settings, searched=searched), Tuning(minutes, slates))
