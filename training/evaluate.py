@@ -24,6 +24,7 @@ from training.holdout_ranking import Rankings, rank_customers
 from training.interactions import Interactions
 from training.learn import learn
 from training.learned_findings import findings_of
+from training.outputs import writable, write_files
 from training.pipeline import sorted_purchases
 from training.predictions import predictions
 from training.progress import Progress
@@ -60,7 +61,7 @@ def evaluate(
     job: EvaluationJob, progress: Progress, told: Callable[[IngestReport], None]
 ) -> Findings:
     """Write metrics.json, predictions.parquet and report.html."""
-    reports: list[IngestReport] = []
+    out, reports = writable(job.out), list[IngestReport]()
 
     def heard(report: IngestReport) -> None:
         reports.append(report)
@@ -68,7 +69,7 @@ def evaluate(
 
     split = read_split(job, progress, heard)
     evaluated = judge(split, job.settings, progress, job.tuner)
-    write(evaluated, reports, job.out)
+    write(evaluated, reports, out)
     return evaluated.findings
 
 
@@ -139,9 +140,14 @@ def published_ndcg(
 
 
 def write(evaluated: Evaluated, reports: Sequence[IngestReport], out: Path) -> None:
-    parameters = evaluated.settings.as_parameters()
-    page = render(evaluated.findings, read=reports, parameters=parameters)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "metrics.json").write_bytes(evaluated.findings.as_bytes())
-    predictions(evaluated.split, evaluated.rankings).write_parquet(out / "predictions.parquet")
-    (out / "report.html").write_text(page, encoding="utf-8")
+    findings, parameters = evaluated.findings, evaluated.settings.as_parameters()
+    page = render(findings, read=reports, parameters=parameters)
+    table = predictions(evaluated.split, evaluated.rankings)
+    write_files(
+        out,
+        {
+            "metrics.json": lambda file: file.write_bytes(findings.as_bytes()),
+            "predictions.parquet": table.write_parquet,
+            "report.html": lambda file: file.write_text(page, encoding="utf-8"),
+        },
+    )
