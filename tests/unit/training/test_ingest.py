@@ -215,6 +215,16 @@ def test_a_row_that_is_no_csv_costs_no_other_row(
     assert found.lines["item_id"].to_list() == ["i", "j"] * 6
 
 
+def test_a_stray_quote_is_not_closed_by_the_quotes_of_the_next_row(tmp_path: Path) -> None:
+    """Together they would be one row of too many fields."""
+    rows = ['c,pipe,"big', 'c,nail,", small"', "c,nail,plain"]
+    path = csv(tmp_path, "\n".join(["customer_id,item_id,about", *rows, ""]))
+    found = read(path, max_bad=0.5)
+
+    assert found.lines["item_id"].to_list() == ["nail", "nail"]
+    assert found.report.bad[STRAY_QUOTE].rows == 1
+
+
 def test_a_quote_within_a_text_swallows_no_rows(tmp_path: Path) -> None:
     """Inches: two such rows are no text that holds all rows in between."""
     rows = ['c,pipe,5" wide', "c,pipe,plain", 'c,pipe,6" wide', "c,pipe,plain"]

@@ -18,6 +18,7 @@ CASES: dict[str, tuple[list[tuple[float, float]], list[float | None]]] = {
     "bought again": ([(1, 0), (-1, 5), (1, 9)], [5, None]),
     "before it was bought": ([(-4, 0), (1, 9)], [None]),
     "more than was bought": ([(1, 0), (-4, 5), (1, 9), (1, 10), (-2, 11)], [5, 11, 11]),
+    "a part after too much": ([(1, 0), (-4, 5), (3, 9), (-1, 11)], [5, None]),
     "on the same day": ([(-1, 3), (1, 3)], [3]),
     "an exchange": ([(1, 0), (-1, 3), (1, 3)], [None, None]),
     "weighed": ([(0.1, 0), (0.2, 1), (-0.3, 2)], [2, 2]),
