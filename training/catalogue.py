@@ -8,9 +8,11 @@ import polars as pl
 
 from recsvc.domain.ids import id_fault
 from training import parsing
+from training.columns import there_are
 from training.errors import InputUnreadable
-from training.sources import collect, column_names, scan
+from training.sources import collect, column_names, refuse_unreadable, scan
 
+COLUMNS = ("item_id", "category", "sensitive")
 NOT_SENSITIVE = ("false", "0", "0.0", "no", "n", "")
 MAX_CATEGORY_BYTES = 512
 
@@ -43,9 +45,11 @@ def read_catalogue_file(file: Path) -> Catalogue:
     names = column_names(table, file)
     if "item_id" not in names:
         raise InputUnreadable(
-            f"{file} has no column 'item_id'. It has: {', '.join(names)}", code="missing_column"
+            f"{file} has no column 'item_id'. {there_are(names, COLUMNS)}", code="missing_column"
         )
-    rows = collect(table.select(wanted(table.collect_schema())), file)
+    schema = table.collect_schema()
+    refuse_unreadable(schema, {name: name for name in COLUMNS if name in names}, file)
+    rows = collect(table.select(wanted(schema)), file)
     good = [row for row in rows.iter_rows() if row[0] is not None and id_fault(row[0]) is None]
     return Catalogue(
         categories={item: category for item, category, _ in good if is_category(category)},

@@ -1,6 +1,6 @@
 """The columns of a purchases file: which are needed, and how `--map` renames what a shop has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from training.errors import InputUnreadable
@@ -49,9 +49,17 @@ def map_columns(found: Sequence[str], renames: Mapping[str, str], file: str) -> 
     for ours in (*REQUIRED, *renames):
         if ours not in source:
             raise InputUnreadable(
-                f"{file} has no column {wanted[ours]!r} for {ours}. It has: {', '.join(found)}. "
+                f"{file} has no column {wanted[ours]!r} for {ours}. "
+                f"{there_are(found, wanted.values())}. "
                 f"Say which one it is with --map {ours}=YOUR_COLUMN",
                 code="missing_column",
             )
     used = set(source.values())
     return ColumnMap(source, tuple(name for name in found if name not in used))
+
+
+def there_are(found: Sequence[str], expected: Collection[str]) -> str:
+    """Name the columns of a file, unless its first line may be no header but somebody's row."""
+    if set(found).isdisjoint(expected):
+        return f"Its first line holds none of {', '.join(expected)} (is it a header?)"
+    return f"It has: {', '.join(found)}"

@@ -2,15 +2,19 @@
 
 CSV and Parquet have the columns `customer_id` and `training`; NDJSON has either those two names
 or `customer_id`, `purposes` and `at`. Only `true` permits. Where one customer is named more than
-once, an import's latest word counts and a denial wins among equals; a word whose time cannot be
-read denies for good.
+once, the latest word counts and a denial wins among equals. A denial without a time, or a word
+whose time cannot be read, denies for good; a yes without a time is older than all that have one.
+What contradicts itself or cannot be read stops the run: it may have been somebody's withdrawal.
 """
 
+import json
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
+from sys import float_info
 from typing import Any
 
 import msgspec
@@ -18,20 +22,38 @@ import polars as pl
 
 from recsvc.domain.consent import Purpose
 from training import parsing
+from training.columns import there_are
 from training.consents import PermittedIds
+from training.csv_rows import read_csv_rows
 from training.errors import InputUnreadable
-from training.sources import collect, column_names, scan
+from training.sources import (
+    collect,
+    column_names,
+    is_csv,
+    refuse_unreadable,
+    scan,
+    separator_of,
+    unreadable,
+)
 
 NDJSON = (".ndjson", ".jsonl", ".json")
 
 
+COLUMNS = ("customer_id", "training")
+SAYS_NOTHING, LONG_AGO, FOR_GOOD = -inf, -float_info.max, inf
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What one line says of one customer. Lines without a time are all of one time."""
+    """What one line says of one customer; `at` is seconds since 1970."""
 
     customer: str
     granted: bool
-    at: float = 0.0
+    at: float
+
+
+def undated(customer: str, *, granted: bool) -> Word:
+    return Word(customer, granted, LONG_AGO if granted else FOR_GOOD)
 
 
 def read_consent_file(file: Path) -> PermittedIds:
@@ -54,18 +76,33 @@ def latest_grants(words: Iterable[Word]) -> frozenset[str]:
 
 def read_table(file: Path) -> Iterator[Word]:
     table = scan(file)
-    for needed in ("customer_id", "training"):
-        if needed not in (found := column_names(table, file)):
+    names = column_names(table, file)
+    for needed in COLUMNS:
+        if needed not in names:
             raise InputUnreadable(
-                f"{file} has no column {needed!r}. It has: {', '.join(found)}",
+                f"{file} has no column {needed!r}. {there_are(names, COLUMNS)}",
                 code="missing_column",
             )
+    if is_csv(file):
+        table = whole_rows(file, names)
     schema = table.collect_schema()
+    refuse_unreadable(schema, {"customer_id": "customer_id"}, file)
     customer = parsing.id_text("customer_id", schema["customer_id"])
     rows = collect(table.select(customer.alias("customer"), granted(schema["training"])), file)
     for customer_id, is_granted in rows.iter_rows():
         if customer_id:
-            yield Word(customer_id, is_granted)
+            yield undated(customer_id, granted=is_granted)
+
+
+def whole_rows(file: Path, names: list[str]) -> pl.LazyFrame:
+    """Read a CSV line by line: a row that is none may have been somebody's withdrawal."""
+    try:
+        read = read_csv_rows(file, separator_of(file), names, COLUMNS)
+    except (OSError, EOFError, zlib.error) as fault:
+        raise unreadable(file, fault) from fault
+    for row, reason in read.faults.items():
+        raise InputUnreadable(f"{file} row {row}: {reason}", code="bad_consents")
+    return read.good.lazy()
 
 
 def granted(dtype: pl.DataType) -> pl.Expr:
@@ -87,26 +124,40 @@ def read_lines(file: Path) -> Iterator[Word]:
 
 def read_line(line: bytes, where: str) -> Word:
     try:
-        said = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise InputUnreadable(f"{where} is not JSON: {fault}", code="bad_consents") from fault
+        said = json.loads(line.decode(), object_pairs_hook=of_different_keys)
+    except (ValueError, RecursionError) as fault:
+        reason = str(fault) if isinstance(fault, TwiceNamed) else "it is not JSON"
+        raise InputUnreadable(f"{where} cannot be read: {reason}", code="bad_consents") from None
     customer = said.get("customer_id") if isinstance(said, dict) else None
     if not isinstance(customer, str):
         raise InputUnreadable(f"{where} has no text customer_id", code="bad_consents")
+    if "purposes" in said and "training" in said:
+        raise InputUnreadable(f"{where} has both training and purposes", code="bad_consents")
     if "purposes" in said:
         return imported_word(customer, said)
-    return Word(customer, said.get("training") is True)
+    return undated(customer, granted=said.get("training") is True)
+
+
+class TwiceNamed(ValueError):
+    """An object that says two things of one name, of which every JSON reader takes one."""
+
+
+def of_different_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    said = dict(pairs)
+    if len(said) != len(pairs):
+        raise TwiceNamed("an object holds one key twice")
+    return said
 
 
 def imported_word(customer: str, said: dict[str, Any]) -> Word:
     """Read one line of a consent import; one that says nothing of training permits nothing."""
     purposes = said["purposes"]
     if not isinstance(purposes, dict):
-        return Word(customer, granted=False, at=inf)
+        return Word(customer, granted=False, at=FOR_GOOD)
     if Purpose.TRAINING not in purposes:
-        return Word(customer, granted=False, at=-inf)
+        return Word(customer, granted=False, at=SAYS_NOTHING)
     at = moment_of(said.get("at"))
-    return Word(customer, purposes[Purpose.TRAINING] is True and at < inf, at)
+    return Word(customer, purposes[Purpose.TRAINING] is True and at < FOR_GOOD, at)
 
 
 def moment_of(text: object) -> float:
@@ -114,7 +165,7 @@ def moment_of(text: object) -> float:
     try:
         moment = msgspec.convert(text, datetime)
     except msgspec.ValidationError:
-        return inf
+        return FOR_GOOD
     if moment.tzinfo is None or moment > datetime.now(UTC):
-        return inf
+        return FOR_GOOD
     return moment.timestamp()

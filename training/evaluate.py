@@ -15,13 +15,16 @@ from recsvc.domain.slates import CustomerSlate
 from training import ingest
 from training.catalogue import Catalogue
 from training.consents import ConsentSource
+from training.errors import NotPublishable
 from training.findings import MAIN_CUTOFF, Findings
 from training.history import Rows
 from training.holdout import Split, by_time, given
 from training.holdout_findings import bench_of, measure
 from training.holdout_ranking import Rankings, rank_customers
+from training.interactions import Interactions
 from training.learn import learn
 from training.learned_findings import findings_of
+from training.outputs import writable, write_files
 from training.pipeline import sorted_purchases
 from training.predictions import predictions
 from training.progress import Progress
@@ -58,7 +61,7 @@ def evaluate(
     job: EvaluationJob, progress: Progress, told: Callable[[IngestReport], None]
 ) -> Findings:
     """Write metrics.json, predictions.parquet and report.html."""
-    reports: list[IngestReport] = []
+    out, reports = writable(job.out), list[IngestReport]()
 
     def heard(report: IngestReport) -> None:
         reports.append(report)
@@ -66,7 +69,7 @@ def evaluate(
 
     split = read_split(job, progress, heard)
     evaluated = judge(split, job.settings, progress, job.tuner)
-    write(evaluated, reports, job.out)
+    write(evaluated, reports, out)
     return evaluated.findings
 
 
@@ -78,11 +81,23 @@ def read_split(
     told(purchases.report)
     interactions = sorted_purchases(purchases, job.catalogue, progress)
     if job.holdout is None:
-        return by_time(interactions, job.settings.horizon_days)
+        return automatic(interactions, job.settings.horizon_days)
     request = replace(job.request, location=job.holdout)
     held_out = ingest.read_purchases(request, permission, sensitive, progress)
     told(held_out.report)
     return given(interactions, held_out)
+
+
+def automatic(interactions: Interactions, horizon_days: float) -> Split:
+    """Hold out the last purchases; raise where nobody has earlier ones too."""
+    split = by_time(interactions, horizon_days)
+    if not len(split.holdout.known_customers):
+        raise NotPublishable(
+            "no holdout is possible: no customer has purchases both before and within the last "
+            "stretch of these. Give later purchases with --holdout",
+            code="no_holdout",
+        )
+    return split
 
 
 def judge(
@@ -125,9 +140,14 @@ def published_ndcg(
 
 
 def write(evaluated: Evaluated, reports: Sequence[IngestReport], out: Path) -> None:
-    parameters = evaluated.settings.as_parameters()
-    page = render(evaluated.findings, read=reports, parameters=parameters)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "metrics.json").write_bytes(evaluated.findings.as_bytes())
-    predictions(evaluated.split, evaluated.rankings).write_parquet(out / "predictions.parquet")
-    (out / "report.html").write_text(page, encoding="utf-8")
+    findings, parameters = evaluated.findings, evaluated.settings.as_parameters()
+    page = render(findings, read=reports, parameters=parameters)
+    table = predictions(evaluated.split, evaluated.rankings)
+    write_files(
+        out,
+        {
+            "metrics.json": lambda file: file.write_bytes(findings.as_bytes()),
+            "predictions.parquet": table.write_parquet,
+            "report.html": lambda file: file.write_text(page, encoding="utf-8"),
+        },
+    )

@@ -20,7 +20,8 @@ class History:
     """One line per order and item, sorted by customer, order and item.
 
     Numbers of orders ascend with time within a customer and leave none out. Without timestamps
-    (`timed` is false) a day is the line's place among its customer's own orders.
+    (`timed` is false) a day is the line's place among its customer's own orders. An order that was
+    returned in whole leaves its number behind: the customer was there.
     """
 
     customers: Rows  # (lines,)
@@ -34,6 +35,7 @@ class History:
     items_total: int
     now: float
     timed: bool = True
+    taken_back: "TakenBack | None" = None  # None: nothing was
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -41,16 +43,30 @@ class History:
 
     def before(self, day: float) -> "History":
         """Return the shop as it was known at the start of `day`."""
-        return self.only(self.days < day, now=day)
+        kept = self.only(self.days < day, now=day)
+        return kept if self.taken_back is None else self.taken_back.known_at(day, kept)
 
     def between(self, start: float, end: float) -> "History":
-        return self.only((self.days >= start) & (self.days < end), now=end)
+        """Return what was bought from `start` on and not returned before `end`."""
+        known = self if self.taken_back is None else self.before(end)
+        return known.only((known.days >= start) & (known.days < end), now=end)
 
     def without(self, customers: Rows) -> "History":
         """Leave some customers out; rows stay what they are."""
-        return self.only(~np.isin(self.customers, customers), now=self.now)
+        kept = np.ones(self.customers_total, dtype=bool)
+        kept[customers] = False
+        return self.of(kept)
 
-    def only(self, kept: Flags, *, now: float) -> "History":
+    def of(self, customers: Flags) -> "History":
+        """Keep some customers, marked by row, and what they took back."""
+        kept, back = self.only(customers[self.customers], now=self.now), self.taken_back
+        if back is None:
+            return kept
+        theirs = customers[back.lines.customers]
+        return apart(kept, back.lines.only(theirs, now=self.now), back.returned[theirs])
+
+    def only(self, kept: Flags | Rows, *, now: float) -> "History":
+        """Keep some lines and nothing of what was returned."""
         return replace(
             self,
             customers=self.customers[kept],
@@ -60,7 +76,24 @@ class History:
             quantities=self.quantities[kept],
             prices=None if self.prices is None else self.prices[kept],
             now=now,
+            taken_back=None,
         )
+
+    def and_also(self, other: "History") -> "History":
+        """Join the lines of both in their order; what is not of lines is this one's."""
+        orders, items = np.append(self.orders, other.orders), np.append(self.items, other.items)
+        both = replace(
+            self,
+            customers=np.append(self.customers, other.customers),
+            items=items,
+            orders=orders,
+            days=np.append(self.days, other.days),
+            quantities=np.append(self.quantities, other.quantities),
+            prices=None
+            if self.prices is None or other.prices is None
+            else np.append(self.prices, other.prices),
+        )
+        return both.only(np.lexsort((items, orders)), now=self.now)
 
     def ages(self) -> Days:
         """Days from each line to now."""  # (lines,)
@@ -71,6 +104,25 @@ class History:
         last = np.full(self.customers_total, -1, np.int64)
         np.maximum.at(last, self.customers, self.orders)
         return last[self.customers] - self.orders
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Lines bought and returned before now: in a past that ends in between, they are purchases."""
+
+    lines: History
+    returned: Days  # (lines,) at or after the day of the line
+
+    def known_at(self, day: float, kept: History) -> History:
+        """Return the lines `kept` with those that came back only later."""
+        bought, back = self.lines.days < day, self.returned < day
+        known = kept.and_also(self.lines.only(bought & ~back, now=day))
+        return apart(known, self.lines.only(back, now=day), self.returned[back])
+
+
+def apart(kept: History, lines: History, returned: Days) -> History:
+    """Return what was kept, with what was taken back beside it."""
+    return replace(kept, taken_back=TakenBack(lines, returned) if len(returned) else None)
 
 
 def decay(ages: NDArray[np.number], half_life: float) -> Days:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from training.cut import known_at
 from training.history import Rows
 from training.ingest import Purchases
 from training.interactions import Interactions
@@ -53,6 +54,8 @@ class Split:
 def given(learning: Interactions, held_out: Purchases) -> Split:
     """Hold out another file."""
     lines = held_out.lines
+    if "returned" in lines.columns:
+        lines = lines.filter(pl.col("returned").is_null())
     customers = rows_of(lines["customer_id"], learning.customer_ids)
     unknown = lines["customer_id"].filter(pl.Series(customers < 0)).unique().sort()
     items = rows_of(lines["item_id"], learning.item_ids)
@@ -72,20 +75,23 @@ def rows_of(ids: pl.Series, known: Sequence[str]) -> Rows:
 
 
 def by_time(whole: Interactions, horizon_days: float) -> Split:
-    """Hold out the last horizon; without timestamps, the last orders of each customer."""
+    """Hold out the last horizon; without timestamps, the last orders of each customer.
+
+    What is learned from is what a file without them would have been.
+    """
     history = whole.history
     cut = history.now - window_days(history, horizon_days)
-    known, later = history.before(cut), history.between(cut, history.now)
-    seen = np.bincount(known.customers, minlength=history.customers_total) > 0
-    strangers = np.unique(later.customers[~seen[later.customers]])
+    later = history.between(cut, history.now)
+    known = known_at(whole, cut)
+    strangers = np.unique(later.customers[known.customers[later.customers] < 0])
     return Split(
-        whole.holding(known),
+        known.interactions,
         Holdout(
             given=False,
             start=whole.day_text(cut),
             end=whole.day_text(history.now),
-            customers=np.where(seen[later.customers], later.customers, -1),
-            items=later.items,
+            customers=known.customers[later.customers],
+            items=known.items[later.items],
             strangers=[whole.customer_ids[row] for row in strangers],
         ),
     )

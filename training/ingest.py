@@ -16,6 +16,7 @@ from training import report
 from training.columns import SWITCHED_OFF
 from training.consents import Permission
 from training.errors import InputUnreadable
+from training.orders import recurring_ids
 from training.progress import Progress
 from training.report import Bad, IngestReport
 from training.returns import net
@@ -37,7 +38,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Purchases:
-    """Lines that may be learned from, in the order of their files, with COLUMNS."""
+    """Lines that may be learned from, in the order of their files, with COLUMNS.
+
+    What was returned is among them, with its moment in `returned` (see `returns`).
+    """
 
     lines: pl.DataFrame
     timed: bool
@@ -83,7 +87,7 @@ class Tally:
 
     def permitted_rows(self, rows: pl.DataFrame, permission: Permission) -> pl.DataFrame:
         """Leave out who has not consented; a row without a readable customer stays, as bad."""
-        nobody = pl.col("fault").str.starts_with("customer_id:").fill_null(value=False)
+        nobody = pl.col("fault").str.contains("^(customer_id|row):").fill_null(value=False)
         named = rows.filter(~nobody)["customer_id"].unique()
         refused = named.filter(~permission.permits(named))
         kept = rows.filter(nobody | ~pl.col("customer_id").is_in(refused.implode()))
@@ -149,16 +153,17 @@ def finish(tally: Tally, sensitive: Collection[str]) -> Purchases:
         report.NO_UNITS: netted.no_units,
     }
     timed = tally.files_with["timestamp"] > 0
-    first, last = span(netted.purchases)
+    kept = netted.kept
+    first, last = span(kept)
     complete = replace(
         found,
-        rows_used=netted.purchases.height,
+        rows_used=kept.height,
         left_out={reason: rows for reason, rows in left_out.items() if rows},
-        notices=notices(netted.purchases, has_quantity="quantity" not in found.switched_off),
+        notices=notices(kept, has_quantity="quantity" not in found.switched_off),
         first=first,
         last=last,
     )
-    return Purchases(netted.purchases.select(COLUMNS), timed, complete)
+    return Purchases(netted.purchases.drop("has_quantity", "negative_price"), timed, complete)
 
 
 def span(lines: pl.DataFrame) -> tuple[str | None, str | None]:
@@ -175,9 +180,11 @@ def notices(lines: pl.DataFrame, *, has_quantity: bool) -> dict[str, int]:
     )
     counts = lines.select(
         spaced.sum().alias(report.NOTICE_SPACES),
+        pl.col("negative_price").sum().alias(report.NOTICE_NEGATIVE),
         (~pl.col("has_quantity")).sum().alias(report.NOTICE_NO_QUANTITY),
     ).row(0, named=True)
     if not has_quantity:
         counts.pop(report.NOTICE_NO_QUANTITY)
     counts[report.NOTICE_REPEATS] = lines.height - lines.unique(COLUMNS).height
+    counts[report.NOTICE_RECURRING] = recurring_ids(lines)
     return {notice: rows for notice, rows in counts.items() if rows}

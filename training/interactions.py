@@ -7,23 +7,19 @@ timestamps, where it is all the time there is).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.history import Days, Floats, History, Rows
+from training.history import Days, Floats, History, Rows, apart
+from training.orders import split_recurring
+from training.untimed import UNTIMED_DAYS, latest_order, spread
 
 DAY_US = 86_400_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-# Without timestamps, a customer's orders are spread evenly over this many days, the last one at
-# the end. An eighth of them is then one window of the usual horizon. The place in the whole file
-# is no time: many files are sorted by customer.
-UNTIMED_HORIZON_DAYS = 28.0
-UNTIMED_DAYS = 8 * UNTIMED_HORIZON_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +35,6 @@ class Interactions:
     def shape(self) -> tuple[int, int]:
         return self.history.shape
 
-    def holding(self, history: History) -> "Interactions":
-        """Return another history of the same customers and items."""
-        return replace(self, history=history)
-
     def day_text(self, day: float) -> str:
         """Return a day as a date; without timestamps, as a share of each customer's orders."""
         if not self.history.timed:
@@ -55,23 +47,23 @@ def from_lines(
 ) -> Interactions:
     """Build interactions from purchases with the columns of ingest."""
     customer_ids, item_ids = sorted_ids(lines, "customer_id"), sorted_ids(lines, "item_id")
-    ranked = in_order(
-        place(lines, timed=timed).select(
-            codes("customer_id", customer_ids),
-            codes("item_id", item_ids),
-            "time",
-            "order",
-            "quantity",
-            "price",
-        )
+    placed = place(lines, timed=timed).select(
+        codes("customer_id", customer_ids),
+        codes("item_id", item_ids),
+        "time",
+        "order",
+        "quantity",
+        "price",
+        *(["returned"] if "returned" in lines.columns else []),
     )
+    ranked = in_order(split_recurring(placed) if timed else placed)
     starts = starts_of(ranked["order"].to_numpy(), ranked["item_id"].to_numpy())
     orders = ranked["order"].to_numpy()[starts].astype(np.int64)
     customers = ranked["customer_id"].to_numpy()[starts].astype(np.int64)
-    began = ranked["first"].to_numpy()[starts] / DAY_US
-    days = began if timed else spread(customers, orders, len(customer_ids))
+    first = ranked["first"].to_numpy()[starts]
+    days = first / DAY_US if timed else spread(customers, orders, len(customer_ids))
     names, of_item = category_rows(item_ids, categories or {})
-    history = History(
+    bought = History(
         customers=customers,
         items=ranked["item_id"].to_numpy()[starts].astype(np.int64),
         orders=orders,
@@ -84,7 +76,40 @@ def from_lines(
         now=end_of(days, timed=timed),
         timed=timed,
     )
+    history = bought
+    if "returned" in lines.columns:
+        places = returned_of(ranked["returned"], starts)
+        returned = places / DAY_US if timed else days_at(places, bought, first)
+        history = without_returned(bought, returned)
     return Interactions(customer_ids, item_ids, names, history)
+
+
+def without_returned(bought: History, returned: Days) -> History:
+    """Put aside what came back; a shop that takes something back is still open that day."""
+    back = np.isfinite(returned)
+    now = end_of(np.append(bought.days, returned[back]), timed=bought.timed)
+    kept, gone = bought.only(~back, now=now), bought.only(back, now=now)
+    return apart(kept, gone, returned[back])
+
+
+def returned_of(returned: pl.Series, starts: NDArray[np.intp]) -> Days:
+    """Return when the last scan of each run was undone, infinity where one was kept."""
+    if not len(starts):
+        return np.zeros(0)
+    moments = returned.cast(pl.Float64).fill_null(np.inf).to_numpy()
+    return np.asarray(np.maximum.reduceat(moments, starts))
+
+
+def days_at(places: Days, bought: History, first: Rows) -> Days:
+    """Turn places in the input into the day of the customer's last order until then."""
+    days = np.full(len(places), np.inf)
+    back = np.isfinite(places)
+    _, begins = np.unique(bought.orders, return_index=True)
+    order = latest_order(
+        bought.customers[begins], first[begins], bought.customers[back], places[back]
+    )
+    days[back] = bought.days[begins][order]
+    return days
 
 
 def end_of(days: Days, *, timed: bool) -> float:
@@ -92,15 +117,6 @@ def end_of(days: Days, *, timed: bool) -> float:
     if not timed or not len(days):
         return UNTIMED_DAYS
     return float(np.floor(days.max())) + 1.0
-
-
-def spread(customers: Rows, orders: Rows, customers_total: int) -> Days:
-    """Spread each customer's orders over the days that stand for time where there is none."""
-    _, first = np.unique(orders, return_index=True)
-    counts = np.bincount(customers[first], minlength=customers_total)
-    before = np.concatenate([[0], np.cumsum(counts)])[:-1]
-    share = (orders - before[customers] + 1) / counts[customers]
-    return np.asarray(share * (UNTIMED_DAYS - 1e-6))
 
 
 def place(lines: pl.DataFrame, *, timed: bool) -> pl.DataFrame:

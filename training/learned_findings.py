@@ -57,17 +57,17 @@ def told(interactions: Interactions, walked: Walked) -> LearningWindow:
 
 def summed_up(interactions: Interactions, knowledge: Knowledge, settings: Settings) -> DataSummary:
     history = interactions.history
-    orders = len(np.unique(history.orders))
+    orders, customers = len(np.unique(history.orders)), len(np.unique(history.customers))
     timed = history.timed and len(history.days) > 0
     return DataSummary(
-        customers=history.customers_total,
-        items=history.items_total,
+        customers=customers,
+        items=len(np.unique(history.items)),
         orders=orders,
         lines=len(history.items),
         first=moment(float(history.days.min())) if timed else None,
         last=moment(float(history.days.max())) if timed else None,
         repeat_share=knowledge.repeat_share,
-        orders_per_customer=orders / max(history.customers_total, 1),
+        orders_per_customer=orders / max(customers, 1),
         categories=len(interactions.category_names),
         horizon_days=window_days(history, settings.horizon_days),
         seed=settings.seed,

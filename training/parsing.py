@@ -25,8 +25,6 @@ def id_text(column: str, dtype: pl.DataType) -> pl.Expr:
         whole = values.is_finite() & (values == values.floor()) & (values.abs() < 2**53)
         text = pl.when(whole).then(values.cast(pl.Int64, strict=False).cast(pl.String))
         return text.otherwise(values.cast(pl.String))
-    if dtype == pl.Binary:
-        return values.bin.decode("hex")
     return values.cast(pl.String)
 
 

@@ -82,19 +82,21 @@ def train(
             tuning=tuned.tuning,
         )
     artifact = build(interactions, items, slates, hasher)
-    return Trained(artifact, findings, *interactions.shape, settings)
+    sizes = len(artifact.customer_keys), len(artifact.item_ids)
+    return Trained(artifact, findings, *sizes, settings)
 
 
 def sorted_purchases(
     purchases: Purchases, catalogue: Catalogue, progress: Progress
 ) -> Interactions:
-    if purchases.lines.is_empty():
+    with progress.step("Sorting purchases"):
+        found = from_lines(purchases.lines, timed=purchases.timed, categories=catalogue.categories)
+    if not len(found.history.items):
         raise NotPublishable(
             "no purchase of a customer who consented to training is left to learn from",
             code="nothing_to_learn",
         )
-    with progress.step("Sorting purchases"):
-        return from_lines(purchases.lines, timed=purchases.timed, categories=catalogue.categories)
+    return found
 
 
 def fit_item_side(
@@ -143,7 +145,8 @@ def build(
     interactions: Interactions, items: ItemSide, slates: Slates, hasher: CustomerHasher
 ) -> Artifact:
     keys = [hasher.key_of(CustomerId(customer)) for customer in interactions.customer_ids]
-    by_key: Rows = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+    bought = np.unique(interactions.history.customers).tolist()  # not only to take it back
+    by_key: Rows = np.array(sorted(bought, key=keys.__getitem__), dtype=np.int64)
     return Artifact(
         item_ids=interactions.item_ids,
         customer_keys=[keys[row] for row in by_key],

@@ -69,7 +69,8 @@ def top_up(lists: Lists, customers: Rows, pairs: Pairs, source: CustomerSlate) -
     short = np.flatnonzero(~lists.listed.all(axis=1))
     if not len(short):  # counting all buyers is dear, and blocks are many
         return
-    popular = np.argsort(-pairs.buyers, kind="stable")
+    buyers = pairs.buyers
+    popular = np.argsort(-buyers, kind="stable")[: np.count_nonzero(buyers)]
     for row in short:
         count = int(lists.listed[row].sum())
         barred = lists.items[row, :count]

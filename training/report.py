@@ -75,4 +75,6 @@ NO_UNITS = "quantity is zero"
 
 NOTICE_SPACES = "ids with spaces around them (kept as written)"
 NOTICE_REPEATS = "rows equal to another row (kept: an order may hold two lines of one item)"
+NOTICE_RECURRING = "order ids that a customer has again a day or more later (then another order)"
+NOTICE_NEGATIVE = "rows with a price below zero (their price is not known)"
 NOTICE_NO_QUANTITY = "rows without a quantity (taken as 1)"

@@ -4,8 +4,9 @@ Columns of the result: customer_id, item_id, at, quantity, price, order_id, chan
 in the file), fault and fault_value (null when the row is good).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,12 +14,24 @@ import polars as pl
 
 from training import parsing
 from training.columns import ColumnMap, map_columns
-from training.drained import is_event_log, purchases_of
-from training.sources import collect, column_names, scan
+from training.csv_rows import ROW, plain_lines, read_csv_rows
+from training.drained import MARKS, is_event_log, purchases_of
+from training.errors import InputUnreadable
+from training.sources import (
+    collect,
+    column_names,
+    is_csv,
+    refuse_unreadable,
+    scan,
+    separator_of,
+    unreadable,
+)
 
 # Naive moments are taken as UTC, so those of a shop east of Greenwich may lie ahead by hours.
 AHEAD = timedelta(days=1)
-ROW = "recsvc row number"  # while columns still have the shop's names
+MOST = {"quantity": 10**9, "price": 10**12}
+LEAST_UNITS = 1e-6
+HIDDEN_ROW = "(a row is not shown)"
 HIDDEN_VALUE = "(a customer's id is not shown)"
 
 
@@ -35,12 +48,43 @@ def read_rows(file: Path, renames: Mapping[str, str], now: datetime) -> FileRows
     table = scan(file)
     names = column_names(table, file)
     columns = map_columns(names, renames, str(file))
-    schema = table.collect_schema()
-    source = columns.source
+    refuse_unreadable(table.collect_schema(), columns.source, file)
+    numbered = table.with_row_index(ROW, 1)
+    if not is_csv(file):
+        return rows_of(numbered, columns, file, now)
+    lines = plain_lines(file, separator_of(file), len(names))
+    if lines is not None:
+        try:
+            found = rows_of(numbered, columns, file, now)
+            if found.rows.height + sum(found.left_out.values()) == lines:
+                return found
+        except InputUnreadable:
+            pass  # perhaps for one row only
+    return line_by_line(file, names, columns, now)
+
+
+def line_by_line(file: Path, names: Sequence[str], columns: ColumnMap, now: datetime) -> FileRows:
+    """Read a CSV in which some rows are none; those are bad, of nobody and nothing."""
+    marks = MARKS if is_event_log(names) else ()
+    try:
+        read = read_csv_rows(file, separator_of(file), names, {*columns.source.values(), *marks})
+    except (OSError, EOFError, zlib.error) as fault:
+        raise unreadable(file, fault) from fault
+    good = rows_of(read.good.lazy(), columns, file, now)
+    broken = pl.DataFrame(
+        {"row": list(read.faults), "fault": list(read.faults.values())},
+        schema={"row": pl.UInt32, "fault": pl.String},
+    )
+    hidden = broken.with_columns(pl.lit(HIDDEN_ROW).alias("fault_value"))
+    return replace(good, rows=pl.concat([good.rows, hidden], how="diagonal").sort("row"))
+
+
+def rows_of(table: pl.LazyFrame, columns: ColumnMap, file: Path, now: datetime) -> FileRows:
+    """Read the rows of a table whose columns have the shop's names."""
+    source, schema = columns.source, table.collect_schema()
     types = {ours: schema[theirs] for ours, theirs in source.items()}
-    table = table.with_row_index(ROW, 1)
     left_out: Mapping[str, int] = {}
-    if is_event_log(names):
+    if is_event_log(schema):
         table, left_out = purchases_of(table, source["customer_id"], file)
     wanted = [pl.col(theirs).alias(ours) for ours, theirs in source.items()]
     rows = collect(
@@ -60,6 +104,7 @@ def expressions(types: Mapping[str, pl.DataType], now: datetime) -> list[pl.Expr
         quantity_or_one(types).alias("quantity"),
         given_or_false("quantity", types).alias("has_quantity"),
         price_or_null(types).alias("price"),
+        negative_price(types).alias("negative_price"),
         *texts,
         fault.alias("fault"),
         value.alias("fault_value"),
@@ -79,13 +124,22 @@ def faults(types: Mapping[str, pl.DataType], now: datetime) -> tuple[pl.Expr, pl
 def column_faults(name: str, dtype: pl.DataType, now: datetime) -> list[tuple[str, pl.Expr]]:
     given = parsing.given(name, dtype)
     if name != "timestamp":
-        return [("not a number", given & parsing.number(name, dtype).is_null())]
+        number = parsing.number(name, dtype)
+        return [("not a number", given & number.is_null()), *absurd(name, number)]
     at = parsing.moment(name, dtype)
     return [
         ("missing", ~given),
         ("not a date or time", at.is_null()),
         ("in the future", at > now + AHEAD),
     ]
+
+
+def absurd(name: str, number: pl.Expr) -> list[tuple[str, pl.Expr]]:
+    """Sizes that no shop sells in, and that sums of float32 do not survive."""
+    size, most = number.abs(), MOST[name]
+    beyond = (f"beyond {most:,}", size > most)
+    tiny = (f"closer to zero than {LEAST_UNITS:f}", (size > 0) & (size < LEAST_UNITS))
+    return [beyond, tiny] if name == "quantity" else [beyond]
 
 
 def moment_or_null(types: Mapping[str, pl.DataType]) -> pl.Expr:
@@ -109,6 +163,12 @@ def price_or_null(types: Mapping[str, pl.DataType]) -> pl.Expr:
         return pl.lit(None, pl.Float64)
     price = parsing.number("price", types["price"])
     return pl.when(price >= 0).then(price)
+
+
+def negative_price(types: Mapping[str, pl.DataType]) -> pl.Expr:
+    if "price" not in types:
+        return pl.lit(value=False)
+    return (parsing.number("price", types["price"]) < 0).fill_null(value=False)
 
 
 def text_or_null(name: str, types: Mapping[str, pl.DataType]) -> pl.Expr:

@@ -12,6 +12,7 @@ from training.catalogue import Catalogue
 from training.consents import ConsentSource, Permission
 from training.gate import Objection
 from training.ingest import Purchases
+from training.outputs import draft, writable
 from training.pipeline import Trained, train
 from training.progress import Progress
 from training.publish import Destination, Published, publish_settled
@@ -76,25 +77,22 @@ def run(job: Job, progress: Progress, told: Callable[[IngestReport], None]) -> D
     def fit(purchases: Purchases) -> Trained:
         return train(purchases, job.catalogue, hasher, job.settings, progress, job.tuner)
 
+    reports = writable(job.destination.versions.home / REPORTS)  # versions admit only arrays
     settled = settle(job.consents, read, fit, hasher)
-    with progress.step("Publishing", 2) as advance:
+    with progress.step("Publishing", 2) as advance, draft(reports) as page:
+        page.write_text(report_page(settled), encoding="utf-8")
+        advance()
         now = datetime.now(UTC)
         published = publish_settled(settled, job.catalogue, job.destination, job.accepted, now)
+        report = page.rename(reports / f"{published.version}.html")
         advance()
-        report = write_report(job, published, settled)
     return Done(published, settled, report, monotonic() - started)
 
 
-def write_report(job: Job, published: Published, settled: Settled) -> Path:
-    """Write the page beside the versions, whose folders admit no file but arrays."""
-    folder = job.destination.versions.home / REPORTS
-    folder.mkdir(exist_ok=True)
-    file = folder / f"{published.version}.html"
+def report_page(settled: Settled) -> str:
     trained = settled.trained
-    page = render(
+    return render(
         trained.findings,
         read=[settled.purchases.report],
         parameters=trained.settings.as_parameters(),
     )
-    file.write_text(page, encoding="utf-8")
-    return file

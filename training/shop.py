@@ -5,6 +5,7 @@ The only module of the trainer that knows the service's wiring.
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from recsvc.domain.consent import Purpose
@@ -18,10 +19,16 @@ from training.publish import Destination
 TUNING = "tuning"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the deployment is kept beside the fields
 class TrainingShop:
+    """Opened where it is first asked for: whoever needs nothing of the shop makes no secret."""
+
     name: ShopName
-    deployment: Deployment
+    data_dir: Path | None
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        return open_deployment(os.environ, self.data_dir)
 
     def hasher(self) -> CustomerHasher:
         return self.deployment.hasher(self.name)
@@ -57,5 +64,5 @@ class TrainingShop:
 
 
 def open_shop(name: str, data_dir: Path | None) -> TrainingShop:
-    """Read the settings and the secret; nothing is started until consents or items are read."""
-    return TrainingShop(checked_shop(name), open_deployment(os.environ, data_dir))
+    """Nothing is read or made until it is asked for, nor started until consents or items are."""
+    return TrainingShop(checked_shop(name), data_dir)

@@ -6,7 +6,9 @@ reader of each column, so that what cannot be read is counted, not turned into a
 
 import glob
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import polars as pl
 
@@ -45,9 +47,9 @@ def is_hidden(file: Path, root: Path) -> bool:
 
 
 def scan(file: Path) -> pl.LazyFrame:
-    """Open a file as a lazy table; whether it can be read shows when it is collected."""
-    if file.name.lower().endswith(PARQUET):
-        return pl.scan_parquet(file)
+    """Open a file as a lazy table; whether all of it can be read shows when it is collected."""
+    if not is_csv(file):
+        return with_text(pl.scan_parquet(file), file)
     return pl.scan_csv(
         file,
         infer_schema=False,
@@ -57,14 +59,52 @@ def scan(file: Path) -> pl.LazyFrame:
     )
 
 
+def with_text(table: pl.LazyFrame, file: Path) -> pl.LazyFrame:
+    """Read columns of bytes, which many writers of Parquet mean as text, as UTF-8."""
+    column_names(table, file)
+    schema = table.collect_schema()
+    raw = [name for name, dtype in schema.items() if dtype == pl.Binary]
+    return table.with_columns(pl.col(name).map_batches(decoded, pl.String) for name in raw)
+
+
+def decoded(raw: pl.Series) -> pl.Series:
+    try:
+        return raw.cast(pl.String)
+    except pl.exceptions.PolarsError:  # in polars 2.1 even with strict=False
+        texts = [None if value is None else value.decode(errors="replace") for value in raw]
+        return pl.Series(raw.name, texts, pl.String)
+
+
+def refuse_unreadable(schema: pl.Schema, columns: Mapping[str, str], file: Path) -> None:
+    """Refuse `columns` (ours → the file's) that hold anything but text, numbers and moments."""
+    for ours, theirs in columns.items():
+        dtype = schema[theirs]
+        if dtype.is_nested() or dtype in (pl.Duration, pl.Time, pl.Object):
+            raise InputUnreadable(
+                f"{file}: column {theirs!r} for {ours} holds {dtype}; what can be read is text, "
+                f"numbers, dates and moments",
+                code="unreadable_column",
+            )
+
+
+def is_csv(file: Path) -> bool:
+    return not file.name.lower().endswith(PARQUET)
+
+
+def open_bytes(file: Path) -> BinaryIO:
+    """Open a file, unpacking it where its name says that it is packed."""
+    if file.name.lower().endswith(".gz"):
+        return cast("BinaryIO", gzip.open(file, "rb"))
+    return file.open("rb")
+
+
 def separator_of(file: Path) -> str:
     """Return the separator that the header uses most; a comma when it uses none."""
-    opened = gzip.open if file.name.lower().endswith(".gz") else open
     try:
-        with opened(file, "rb") as stream:
+        with open_bytes(file) as stream:
             header = stream.readline(HEADER_BYTES).decode(errors="replace")
     except (OSError, EOFError) as fault:
-        raise InputUnreadable(f"{file}: {fault}", code="unreadable_file") from fault
+        raise unreadable(file, fault) from fault
     return max(SEPARATORS, key=header.count)
 
 
@@ -83,5 +123,12 @@ def collect(table: pl.LazyFrame, file: Path) -> pl.DataFrame:
 
 
 def unreadable(file: Path, fault: Exception) -> InputUnreadable:
-    first_line = str(fault).strip().splitlines()[0] if str(fault).strip() else repr(fault)
-    return InputUnreadable(f"{file} cannot be read: {first_line}", code="unreadable_file")
+    """Say what the system said; what polars says may quote somebody's row."""
+    if isinstance(fault, OSError) and fault.strerror and fault.errno:
+        reason = fault.strerror
+    elif not file.stat().st_size:
+        reason = "it is empty"
+    else:
+        kind = "CSV" if is_csv(file) else "Parquet"
+        reason = f"it is not {kind}, cut short or damaged"
+    return InputUnreadable(f"{file} cannot be read: {reason}", code="unreadable_file")

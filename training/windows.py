@@ -7,6 +7,7 @@ import numpy as np
 from training.history import History, Rows
 from training.pairs import pairs_of
 from training.truth import Truths, truths_of
+from training.untimed import UNTIMED_HORIZON_DAYS
 
 LEAST_SHARE = 0.15  # of all lines must lie before a window, or there is nothing to learn from
 MOST_OF_HISTORY = 0.25  # a window may be at most this part of all the time there is
@@ -28,7 +29,12 @@ class Window:
 
 
 def window_days(history: History, wanted: float) -> float:
-    """Return the horizon, shortened where the history is too short for several of it."""
+    """Return the horizon, shortened where the history is too short for several of it.
+
+    Without timestamps there are no days to be told, only shares of each customer's orders.
+    """
+    if not history.timed:
+        return UNTIMED_HORIZON_DAYS
     if not len(history.days):
         return wanted
     span = history.now - float(np.floor(history.days.min()))
@@ -76,7 +82,7 @@ def some_customers(history: History, most_lines: int, rng: np.random.Generator) 
     active = np.unique(history.customers)
     kept = np.zeros(history.customers_total, dtype=bool)
     kept[sampled(active, max(int(len(active) * most_lines / lines), 1), rng)] = True
-    return history.only(kept[history.customers], now=history.now)
+    return history.of(kept)
 
 
 def sampled(customers: Rows, limit: int, rng: np.random.Generator) -> Rows:

@@ -336,6 +336,40 @@ def told(out: Path) -> dict[str, Any]:
     return loaded
 
 
+def test_an_evaluation_leaves_its_results_and_nothing_else(evaluated: Path) -> None:
+    """No secret of a shop that it never asked for, no draft."""
+    assert {file.name for file in evaluated.iterdir()} == {
+        "metrics.json",
+        "predictions.parquet",
+        "report.html",
+    }
+    assert {file.name for file in evaluated.parent.iterdir()} == {"past.csv", "later.csv", "out"}
+
+
+def test_where_results_cannot_be_written_nothing_is_read(tmp_path: Path) -> None:
+    """That is said before anything is trained, and not after an hour."""
+    (tmp_path / "out").write_text("a file")
+    words = ("--purchases", "nowhere.csv", "--consents", "assume-granted")
+    run = recsvc_train(
+        "evaluate", *words, "--out", str(tmp_path / "out"), data_dir=tmp_path, expect=2
+    )
+
+    assert f"{tmp_path / 'out'}: no folder that can be written to" in run.stderr
+
+
+def test_where_the_report_cannot_be_written_nothing_is_published(
+    tmp_path: Path, purchases: Path
+) -> None:
+    """Exit 2 means that the model in use is the one before."""
+    shelf = tmp_path / "models" / "default"
+    shelf.mkdir(parents=True)
+    (shelf / "reports").write_text("a file")
+    run = train(tmp_path, purchases, expect=2)
+
+    assert "reports: no folder that can be written to" in run["stderr"]
+    assert not (shelf / "CURRENT").exists()
+
+
 def test_predictions_are_ranked_from_one_without_gaps(evaluated: Path) -> None:
     """At most twenty of each slate, best first, no item twice."""
     found = predicted(evaluated)

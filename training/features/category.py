@@ -36,7 +36,7 @@ def category_facts(history: History, pairs: Pairs, horizon_days: float) -> Categ
         history.categories,
         both,
         pair_table(lines, both, distinct_items(pairs, both, history.categories), horizon_days),
-        category_table(lines, history.categories, horizon_days),
+        category_table(lines, history.categories[pairs.buyers > 0], horizon_days),
     )
 
 
@@ -73,6 +73,7 @@ def pair_table(lines: History, both: Pairs, distinct: Rows, horizon_days: float)
 
 
 def category_table(lines: History, categories: Rows, horizon_days: float) -> Table:
+    """Gather; `categories` are those of the items that anybody has bought until now."""
     recent = log_share(buyer_share(lines, 0.0, horizon_days))
     latest = log_share(buyer_share(lines, 0.0, 0.25 * horizon_days))
     items = np.bincount(categories[categories >= 0], minlength=lines.items_total)

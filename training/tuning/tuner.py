@@ -72,8 +72,7 @@ def search(tuner: Tuner | None, history: History, settings: Settings, progress: 
     """Search if there is something to search with; else the settings stand."""
     if tuner is None:
         return Tuned(settings, None)
-    found = tuner.tune(history, settings, progress)
-    return found
+    return tuner.tune(history, settings, progress)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,48 @@ def test_import_lines_count_by_their_time(tmp_path: Path) -> None:
     assert read_consent_file(path).ids == {"later-yes", "plain", "then-email"}
 
 
+UNDATED = """\
+{"customer_id": "denied", "purposes": {"training": true}, "at": "2026-01-01T00:00:00Z"}
+{"customer_id": "denied", "training": false}
+{"customer_id": "withdrawn", "training": true}
+{"customer_id": "withdrawn", "purposes": {"training": false}, "at": "1960-01-01T00:00:00Z"}
+{"customer_id": "granted-again", "training": true}
+{"customer_id": "granted-again", "purposes": {"training": true}, "at": "1960-01-01T00:00:00Z"}
+{"customer_id": "then-email", "training": true}
+{"customer_id": "then-email", "purposes": {"email": false}, "at": "2026-01-03T00:00:00Z"}
+{"customer_id": "both", "training": true}
+{"customer_id": "both", "training": false}
+"""
+
+
+def test_a_denial_without_a_time_denies_and_a_yes_without_one_is_the_oldest(tmp_path: Path) -> None:
+    """Whatever the dates of other words, and whatever the order of lines."""
+    for place, lines in enumerate([UNDATED.splitlines(), UNDATED.splitlines()[::-1]]):
+        path = tmp_path / f"{place}.ndjson"
+        path.write_text("\n".join(lines))
+
+        assert read_consent_file(path).ids == {"granted-again", "then-email"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"customer_id": "ann-1", "training": false, "training": true}',
+        '{"customer_id": "ann-1", "purposes": {"training": false, "training": true}}',
+        '{"customer_id": "ann-1", "customer_id": "bob", "training": true}',
+        '{"customer_id": "ann-1", "training": false, "purposes": {"training": true}}',
+    ],
+)
+def test_a_line_that_says_two_things_stops_the_run(tmp_path: Path, line: str) -> None:
+    """Readers of JSON take the last of two equal keys; here none is taken."""
+    path = tmp_path / "consents.ndjson"
+    path.write_text(line)
+
+    with pytest.raises(InputUnreadable, match=r"line 1 .*(twice|both)") as refused:
+        read_consent_file(path)
+    assert "ann-1" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "line", ["{", "[]", '{"customer_id": 7, "training": true}', '{"training": true}', "[" * 5000]
 )
@@ -72,6 +114,27 @@ def test_a_line_that_names_nobody_stops_the_run(tmp_path: Path, line: str) -> No
 
     with pytest.raises(InputUnreadable, match="line 2"):
         read_consent_file(path)
+
+
+@pytest.mark.parametrize("row", ['ann-1,"x,false', 'ann-1,"x"y,false', "ann-1,x,y,false"])
+def test_a_row_that_is_no_csv_stops_the_run(tmp_path: Path, row: str) -> None:
+    """It may have been a withdrawal too, or have swallowed one; its text is not shown."""
+    path = tmp_path / "consents.csv"
+    path.write_text(f"customer_id,why,training\nann-1,x,true\n{row}\nbob,x,true\n{row}\n")
+
+    with pytest.raises(InputUnreadable, match=r"consents\.csv row 2: row: ") as refused:
+        read_consent_file(path)
+    assert "ann-1" not in str(refused.value)
+
+
+def test_a_file_without_a_header_names_nobody(tmp_path: Path) -> None:
+    """Its first row is somebody's."""
+    path = tmp_path / "consents.csv"
+    path.write_text("ann-1,true\nbob,true\n")
+
+    with pytest.raises(InputUnreadable, match=r"no column 'customer_id'.*header") as refused:
+        read_consent_file(path)
+    assert "ann-1" not in str(refused.value)
 
 
 def test_a_file_that_is_not_there_is_no_consent(tmp_path: Path) -> None:

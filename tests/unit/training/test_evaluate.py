@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tests.unit.training.builders import NOW, Line, leaflets, lines, two_tastes, write
 from training.catalogue import Catalogue
-from training.consents import Permission, PermittedIds
+from training.consents import AssumeGranted, Permission, PermittedIds
+from training.errors import NotPublishable
 from training.evaluate import Evaluated, EvaluationJob, judge, read_split
 from training.findings import METRICS, Findings, ModelOnHoldout
 from training.holdout import by_time, given
@@ -113,13 +115,67 @@ def test_without_a_holdout_the_last_horizon_is_one() -> None:
     assert len(split.holdout.customers) + len(split.learning.history.days) == len(whole.days)
 
 
+def test_no_list_holds_an_item_that_is_in_the_holdout_only() -> None:
+    """Not even where twelve items are too few for twenty ranks."""
+    future: list[Line] = [("c0", f"future-{n}", 58.0) for n in range(5)]
+    split = by_time(from_lines(lines([*PAST, *future]), timed=True), horizon_days=10)
+    found = judge(split, SETTINGS, SILENT)
+
+    assert set(predictions(found.split, found.rankings)["item_id"]) == {line[1] for line in PAST}
+    assert found.findings.holdout is not None
+    assert found.findings.holdout.lines_unknown == 5
+
+
 def test_without_timestamps_the_last_orders_of_each_customer_are_held_out() -> None:
-    """In the order of rows."""
+    """In the order of rows; items that are in no other order are not known."""
     rows = [(f"c{n}", f"i{place}", 0.0) for n in range(4) for place in range(16)]
     split = by_time(from_lines(lines(rows), timed=False), horizon_days=28)
 
     assert np.bincount(split.holdout.customers).tolist() == [2] * 4
-    assert {split.learning.item_ids[item] for item in split.holdout.items} == {"i14", "i15"}
+    assert set(split.learning.item_ids) == {f"i{place}" for place in range(14)}
+    assert set(split.holdout.items.tolist()) == {-1}
+
+
+def digital_shop() -> list[Line]:
+    """Half of the customers buy only `a*`, half only `b*`, one to nine things and nothing twice."""
+    rng = np.random.default_rng(7)
+    return [
+        (f"c{customer:02d}", f"{'ab'[customer % 2]}{item:02d}", 0.0)
+        for customer in range(90)
+        for item in rng.permutation(12)[: 1 + customer % 9]
+    ]
+
+
+def test_without_timestamps_and_repeats_what_is_new_is_ranked_and_judged() -> None:
+    """Customers of one purchase are learned from; the lists are of each one's own taste."""
+    whole = from_lines(lines(digital_shop()), timed=False)
+    found = judge(by_time(whole, horizon_days=7), SETTINGS, SILENT)
+    customers = set(found.split.learning.customer_ids)
+    table = predictions(found.split, found.rankings).filter(slate="for_you")
+    own_taste = [
+        "ab"[int(row["customer_id"][1:]) % 2] == row["item_id"][0]
+        for row in table.filter(pl.col("rank") <= 3).iter_rows(named=True)
+    ]
+
+    assert customers == {f"c{n:02d}" for n in range(90)}
+    assert found.split.holdout.strangers == []
+    assert found.findings.holdout is not None
+    assert found.findings.holdout.slates["discover"].customers > 60
+    assert found.findings.judged
+    assert np.mean(own_taste) > 0.8
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_where_nobody_bought_before_no_holdout_is_possible(timed: bool, tmp_path: Path) -> None:
+    """One order each: that is said, rather than an evaluation of nobody."""
+    path = write(tmp_path / "p.csv", [(f"c{n}", f"i{n % 7}", float(n)) for n in range(50)])
+    if not timed:
+        pl.read_csv(path).drop("timestamp").write_csv(path)
+    request = Request(str(path), {}, 0.0, NOW)
+    job = EvaluationJob(request, None, AssumeGranted, Catalogue(), SETTINGS, tmp_path / "out")
+
+    with pytest.raises(NotPublishable, match=r"no holdout is possible.*--holdout"):
+        read_split(job, SILENT, unheard)
 
 
 def test_the_holdout_obeys_the_map_and_consents(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """What becomes of every row of a purchases file."""
 
 import gzip
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from tests.unit.training.builders import lines, read, write
 from training import report
 from training.consents import PermittedIds
+from training.csv_rows import STRAY_QUOTE, TOO_MANY_FIELDS
 from training.errors import InputUnreadable
+from training.report import Bad
 from training.returns import net
 
 
@@ -70,6 +73,48 @@ def test_numbers_in_parquet_become_decimal_ids(tmp_path: Path) -> None:
     }
 
 
+def test_bytes_in_parquet_are_text(tmp_path: Path) -> None:
+    """What is not UTF-8 in them is a bad row."""
+    path = tmp_path / "p.parquet"
+    pl.DataFrame(
+        {
+            "customer_id": [b"ann", b"bob", b"b\xffb"],
+            "item_id": ["tea", "nut", "jam"],
+            "timestamp": [b"2026-01-02", b"2026-13-02", b"2026-01-02"],
+            "quantity": [b"2", b"1", b"1"],
+        }
+    ).write_parquet(path)
+    found = read(path, max_bad=0.7)
+
+    assert found.lines.select("customer_id", "item_id", "quantity").rows() == [("ann", "tea", 2)]
+    assert {reason: bad.rows for reason, bad in found.report.bad.items()} == {
+        "customer_id: not valid UTF-8": 1,
+        "timestamp: not a date or time": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("customer_id", [{"id": "ann"}]),
+        ("item_id", [["tea"]]),
+        ("quantity", [[1]]),
+        ("timestamp", [timedelta(days=1)]),
+        ("order_id", [{"id": 1}]),
+    ],
+)
+def test_a_column_of_no_single_values_is_refused(
+    tmp_path: Path, column: str, values: list[Any]
+) -> None:
+    """Nothing is made up of it; the message names file, column and type."""
+    path = tmp_path / "p.parquet"
+    plain = {"customer_id": ["c"], "item_id": ["i"], "timestamp": [date(2026, 1, 2)]}
+    pl.DataFrame({**plain, column: values}).write_parquet(path)
+
+    with pytest.raises(InputUnreadable, match=rf"p\.parquet: column '{column}' .* holds"):
+        read(path)
+
+
 @pytest.mark.parametrize(
     ("written", "hour"),
     [
@@ -113,6 +158,10 @@ def test_moments_are_read_in_many_forms_and_kept_in_utc(
         ("c,i,2026-01-02,two,1", "quantity: not a number"),
         ("c,i,2026-01-02,inf,1", "quantity: not a number"),
         ('c,i,2026-01-02,1,"1,50"', "price: not a number"),
+        ("c,i,2026-01-02,1e300,1", "quantity: beyond 1,000,000,000"),
+        ("c,i,2026-01-02,-1000000001,1", "quantity: beyond 1,000,000,000"),
+        ("c,i,2026-01-02,1e-300,1", "quantity: closer to zero than 0.000001"),
+        ("c,i,2026-01-02,1,1e13", "price: beyond 1,000,000,000,000"),
     ],
 )
 def test_a_bad_row_is_counted_by_its_reason(tmp_path: Path, row: str, reason: str) -> None:
@@ -126,11 +175,72 @@ def test_a_bad_row_is_counted_by_its_reason(tmp_path: Path, row: str, reason: st
     assert found.rows_used == 1
 
 
+def test_a_price_below_zero_is_noticed_and_not_known(tmp_path: Path) -> None:
+    """A discount is no price; the purchase counts."""
+    path = csv(tmp_path, "customer_id,item_id,price\nc,i,-3\nc,i,0\nc,i,4\n")
+    found = read(path)
+
+    assert found.lines["price"].to_list() == [None, 0.0, 4.0]
+    assert found.report.notices[report.NOTICE_NEGATIVE] == 1
+
+
 def test_no_customer_id_is_shown_in_an_example(tmp_path: Path) -> None:
     """The report may be kept where customers' ids must not be."""
     path = csv(tmp_path, "customer_id,item_id,timestamp\nann/lee,i,2026-01-02\n")
 
     assert "ann" not in str(read(path, max_bad=1).report)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("x,i,2026-01-02,nail,more", TOO_MANY_FIELDS),
+        ('x,"i"j,2026-01-02,nail', STRAY_QUOTE),
+        ('x,"i,2026-01-02,nail', STRAY_QUOTE),
+        ('x,i,2026-01-02,"nail', STRAY_QUOTE),
+    ],
+)
+@pytest.mark.parametrize("name", ["p.csv", "p.csv.gz"])
+def test_a_row_that_is_no_csv_costs_no_other_row(
+    tmp_path: Path, row: str, reason: str, name: str
+) -> None:
+    """It is counted as bad with its place, and nothing of it is shown."""
+    good = ["c,i,2026-01-02,nail", 'c,j,2026-01-02,"a ""big"" one', 'of two lines"'] * 3
+    text = "\n".join(["customer_id,item_id,timestamp,about", *good, row, *good, ""])
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    found = read(path, PermittedIds(frozenset("c")), max_bad=0.1)
+
+    assert found.report.bad == {reason: Bad(1, (f"{name} row 7: '(a row is not shown)'",))}
+    assert found.lines["item_id"].to_list() == ["i", "j"] * 6
+
+
+def test_a_stray_quote_is_not_closed_by_the_quotes_of_the_next_row(tmp_path: Path) -> None:
+    """Together they would be one row of too many fields."""
+    rows = ['c,pipe,"big', 'c,nail,", small"', "c,nail,plain"]
+    path = csv(tmp_path, "\n".join(["customer_id,item_id,about", *rows, ""]))
+    found = read(path, max_bad=0.5)
+
+    assert found.lines["item_id"].to_list() == ["nail", "nail"]
+    assert found.report.bad[STRAY_QUOTE].rows == 1
+
+
+def test_a_quote_within_a_text_swallows_no_rows(tmp_path: Path) -> None:
+    """Inches: two such rows are no text that holds all rows in between."""
+    rows = ['c,pipe,5" wide', "c,pipe,plain", 'c,pipe,6" wide', "c,pipe,plain"]
+    path = csv(tmp_path, "\n".join(["customer_id,item_id,about", *rows, ""]))
+
+    assert read(path).report.rows_used == 4
+
+
+def test_a_row_that_is_too_long_is_not_read_from_the_wrong_fields(tmp_path: Path) -> None:
+    """A comma in a text before the item would make the item something else."""
+    rows = ["c,plain,nails,red", "c,big, round,nails,red", 'c,"big, round",nails,red']
+    path = csv(tmp_path, "\n".join(["customer_id,about,item_id,colour", *rows, "c,x,nails,red,,"]))
+    found = read(path, max_bad=0.5)
+
+    assert found.lines["item_id"].to_list() == ["nails"] * 3
+    assert found.report.bad[TOO_MANY_FIELDS].rows == 1
 
 
 def test_too_many_bad_rows_stop_the_run_and_say_why(tmp_path: Path) -> None:
@@ -148,6 +258,15 @@ def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path: Path) -
     with pytest.raises(InputUnreadable, match=r"household_id, item_id.*--map customer_id="):
         read(path)
     assert read(path, renames={"customer_id": "household_id"}).report.rows_used == 1
+
+
+def test_a_file_without_a_header_names_nobody(tmp_path: Path) -> None:
+    """Its first row is somebody's; what is expected is said instead."""
+    path = csv(tmp_path, "ann-1,tea,2026-01-02\nbob,tea,2026-01-02\n")
+
+    with pytest.raises(InputUnreadable, match=r"none of customer_id, item_id.*header") as refused:
+        read(path)
+    assert "ann-1" not in str(refused.value)
 
 
 def test_a_missing_optional_column_switches_off_what_needs_it(tmp_path: Path) -> None:
@@ -173,8 +292,9 @@ def test_a_broken_file_is_an_input_error(tmp_path: Path, name: str, content: byt
     """Whatever is in a file, the run ends with a message."""
     (tmp_path / name).write_bytes(content)
 
-    with pytest.raises(InputUnreadable, match=r"p\."):
+    with pytest.raises(InputUnreadable, match=r"p\.") as refused:
         read(tmp_path / name)
+    assert "nothing" not in str(refused.value)
 
 
 def test_lines_without_consent_are_left_out_before_anything_is_judged(tmp_path: Path) -> None:
@@ -201,7 +321,7 @@ def test_returns_are_no_purchases_and_cancel_what_came_back_whole() -> None:
     bought = [("c", "back", 0.0), ("c", "back", 1.0), ("c", "kept", 0.0), ("c", "kept", 2.0)]
     netted = net(lines([*bought, ("c", "gift", 0)], quantity=[2.0, -2.0, 3.0, -1.0, 0.0]))
 
-    assert netted.purchases["item_id"].to_list() == ["kept"]
+    assert netted.kept["item_id"].to_list() == ["kept"]
     assert (netted.returned, netted.cancelled, netted.no_units) == (2, 1, 1)
 
 
@@ -210,6 +330,15 @@ def test_equal_rows_are_kept_and_noticed(tmp_path: Path) -> None:
     found = read(write(tmp_path / "p.csv", [("c", "i", 0), ("c", "i", 0)])).report
 
     assert (found.rows_used, found.notices) == (2, {report.NOTICE_REPEATS: 1})
+
+
+def test_an_order_id_that_comes_back_is_noticed(tmp_path: Path) -> None:
+    """Within a day it is one order; another customer's is another id."""
+    rows = ["a,9,2026-01-02 09:00", "a,9,2026-01-03 08:59", "b,9,2026-02-02", "b,9,2026-02-03"]
+    text = "\n".join(["customer_id,order_id,timestamp,item_id", *(f"{row},i" for row in rows)])
+
+    assert read(csv(tmp_path, text)).report.notices == {report.NOTICE_RECURRING: 1}
+    assert read(csv(tmp_path, "customer_id,order_id,item_id\nc,9,i\n")).report.notices == {}
 
 
 EVENTS = {

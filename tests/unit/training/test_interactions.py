@@ -2,9 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.unit.training.builders import history, interactions, lines
-from training.interactions import UNTIMED_DAYS, from_lines
+from tests.unit.training.builders import FIRST_DAY, history, interactions, lines
+from training.interactions import EPOCH, from_lines
+from training.untimed import UNTIMED_DAYS
+
+DAY_ZERO = (FIRST_DAY - EPOCH).total_seconds() / 86_400
 
 
 def test_ids_are_sorted_bytewise() -> None:
@@ -44,6 +49,44 @@ def test_one_order_id_of_two_customers_is_two_orders() -> None:
     assert bought.orders.tolist() == [0, 1]
 
 
+def test_an_order_id_that_comes_back_is_another_order() -> None:
+    """Tills count from one each day; a receipt over midnight is still one order."""
+    days = [0.0, 0.45, 0.55, 1.5, 1.6, 30.0, 30.99, 31.0]
+    bought = history([("c", "i", day) for day in days], order_id=["17"] * len(days))
+
+    assert bought.orders.tolist() == [0, 1, 2, 3]
+    assert (bought.days - bought.days[0]).round(2).tolist() == [0.0, 1.5, 30.0, 31.0]
+    assert bought.quantities.tolist() == [3.0, 2.0, 2.0, 1.0]
+
+
+def test_a_placeholder_for_an_order_id_hides_no_time() -> None:
+    """`N/A` on every line of two years: as if there were an order a day."""
+    rows = [(f"c{who}", f"i{day % 5}", float(day)) for who in range(3) for day in range(0, 730, 2)]
+    named, nameless = history(rows, order_id=["N/A"] * len(rows)), history(rows)
+
+    for name in ("customers", "items", "orders", "days"):
+        assert getattr(named, name).tobytes() == getattr(nameless, name).tobytes(), name
+
+
+@given(
+    eighths=st.lists(st.integers(0, 40), min_size=1, max_size=25).map(sorted),
+    cut=st.integers(1, 41),
+)
+@settings(deadline=None)
+def test_when_orders_begin_does_not_depend_on_what_follows(eighths: list[int], cut: int) -> None:
+    """However an order id comes back; and none lasts a day."""
+    rows = [("c", f"i{place:02d}", eighth / 8) for place, eighth in enumerate(eighths)]
+    whole = history(rows, order_id=["0"] * len(rows))
+    known = [row for row in rows if row[2] < cut / 8]
+    alone = history(known, order_id=["0"] * len(known))
+    began = whole.days[np.argsort(whole.items)] - DAY_ZERO
+    lasted = np.array(eighths) / 8 - began
+
+    assert began[: len(known)].tolist() == (alone.days[np.argsort(alone.items)] - DAY_ZERO).tolist()
+    assert (lasted >= 0).all()
+    assert (lasted < 1).all()
+
+
 def test_the_order_of_rows_does_not_matter_with_timestamps() -> None:
     """Every array is the same to the bit, sums of fractions included."""
     rows = [(f"c{i % 3}", f"i{i % 2}", float(i % 4)) for i in range(40)]
@@ -73,11 +116,11 @@ def test_without_timestamps_rows_keep_their_order() -> None:
 
 
 def test_without_timestamps_each_customers_orders_are_spread_alike() -> None:
-    """The last order of each stands at the end, whoever comes first in the file."""
-    rows = [("c", "i", 0.0)] * 4 + [("d", "i", 0.0)] * 2
+    """The last of several stands at the end, whoever comes first in the file; an only one, amid."""
+    rows = [("c", "i", 0.0)] * 4 + [("d", "i", 0.0)] * 2 + [("e", "i", 0.0)]
     bought = from_lines(lines(rows), timed=False).history
 
-    assert bought.days / UNTIMED_DAYS == pytest.approx([0.25, 0.5, 0.75, 1, 0.5, 1])
+    assert bought.days / UNTIMED_DAYS == pytest.approx([0.25, 0.5, 0.75, 1, 0.5, 1, 0.5])
     assert bought.days.max() < bought.now
 
 

@@ -26,6 +26,7 @@ from training.line_up import competing
 from training.pipeline import Trained, train
 from training.progress import SILENT
 from training.report import IngestReport
+from training.returns import net
 from training.settle import TRAININGS, settle
 
 QUICK = quick()
@@ -71,6 +72,22 @@ def test_discover_finds_the_missing_square_first() -> None:
     assert item == "i05"
     assert code == ReasonCode.BECAUSE_YOU_BOUGHT
     assert artifact.item_ids[because] in bought_by(checkerboard(), "c03")
+
+
+def test_who_has_returned_everything_is_nobodys_customer() -> None:
+    """The model has no list of theirs, though past windows knew them."""
+    rows = two_tastes()
+    gone = [("gone", "tea-1", 20.0), ("gone", "tea-2", 20.0)]
+    table = lines(
+        [*rows, *gone, *((who, item, 40.0) for who, item, _ in gone)],
+        quantity=[1.0] * (len(rows) + 2) + [-1.0] * 2,
+    )
+    sold = Purchases(net(table).purchases, True, IngestReport())
+    found = train(sold, Catalogue(), HASHER, QUICK, SILENT)
+
+    assert found.customers == found.findings.data.customers == 20
+    assert HASHER.key_of(CustomerId("gone")) not in found.artifact.customer_keys
+    assert len(found.artifact.customer_keys) == 20
 
 
 @pytest.mark.parametrize("slate", CustomerSlate)

@@ -9,11 +9,14 @@ from threadpoolctl import threadpool_limits
 from recsvc.domain.slates import CustomerSlate
 from tests.unit.training.builders import Line, history, lines, new_tastes, quick, two_tastes
 from training.candidates import pool_candidates
+from training.features.category import category_facts
 from training.history import History
 from training.interactions import from_lines
 from training.learn import learn
+from training.pairs import pairs_of
 from training.progress import SILENT
 from training.published import rank_pool
+from training.returns import net
 from training.scene import scene_at
 from training.walk import Walk, Walked
 from training.windows import Window, rolling_windows, some_customers, window_days
@@ -101,6 +104,14 @@ def test_without_timestamps_a_window_is_each_customers_last_orders() -> None:
     assert len(np.unique(later.items[later.customers < 3])) == 2
 
 
+@pytest.mark.parametrize("horizon_days", [1.0, 7.0, 90.0])
+def test_without_timestamps_a_horizon_means_nothing(horizon_days: float) -> None:
+    """There are no days that it could be of."""
+    rows = [(f"c{who}", f"i{order}", 0.0) for who in range(3) for order in range(16)]
+
+    assert window_days(from_lines(lines(rows), timed=False).history, horizon_days) == 28.0
+
+
 def futures() -> list[History]:
     """Return two shops that differ in the last ten days only."""
     known = [line for line in two_tastes() if line[2] < 48]
@@ -123,6 +134,51 @@ def test_features_at_a_cut_know_nothing_of_what_follows() -> None:
 
     assert pools[0].tolist() == pools[1].tolist()
     assert features[0].tobytes() == features[1].tobytes()
+
+
+def test_a_category_knows_no_item_that_is_first_sold_later() -> None:
+    """Nor how many there will be."""
+    tastes = {f"{taste}-{n}": taste for taste in ("tea", "nut") for n in range(9)}
+    later: list[list[Line]] = [[], [("c1", "tea-8", 57.0), ("c2", "tea-7", 57.0)]]
+    tables = []
+    for bought in later:
+        rows = [*two_tastes(), ("c3", "nut-1", 58.0), *bought]
+        shop = from_lines(lines(rows), timed=True, categories=tastes).history
+        known = shop.before(shop.now - 3)
+        facts = category_facts(known, pairs_of(known), HORIZON_DAYS)
+        assert facts is not None
+        tables.append(facts.of_category.values.tolist())
+
+    assert tables[0] == tables[1]
+
+
+def test_lists_hold_nothing_that_nobody_has_bought() -> None:
+    """However short they are: twelve items, of which six are first sold after the cut."""
+    rows = [(who, item, day) for who, item, day in two_tastes() if item.startswith("tea")]
+    shop = history([*rows, *((f"c{n}", f"later-{n}", 57.0) for n in range(6))])
+    known = shop.before(shop.now - 3)
+    with threadpool_limits(1, "blas"):
+        knowledge = learn(known, quick(), SILENT)
+        customers = np.arange(shop.customers_total)
+        pool = pool_candidates(knowledge.scene.line_up, customers, knowledge.scene.size)
+        lists = rank_pool(knowledge, pool, CustomerSlate.FOR_YOU, customers, 20)
+
+    assert set(lists.items[lists.listed].tolist()) == set(known.items.tolist())
+
+
+def test_what_is_returned_after_a_window_is_learned_from_in_it() -> None:
+    """To the window it was a purchase; a future of returns changes no figure and no row."""
+    rows = two_tastes()
+    back = [(f"c{who}", f"{taste}-2", 55.0) for who in range(20) for taste in ("tea", "nut")]
+    units = [1.0] * len(rows) + [-99.0] * len(back)
+    table = net(lines([*rows, *back], quantity=units)).purchases
+    shops = [history(rows), from_lines(table, timed=True).history]
+    window = Window(shops[0].now - 20, shops[0].now - 10)
+    (judged, sample), (judged_too, sample_too) = (walked(shop, window) for shop in shops)
+
+    assert len(shops[1].items) < len(rows)
+    assert sample == sample_too
+    assert judged.lines == judged_too.lines
 
 
 def walked(shop: History, window: Window) -> tuple[Walked, bytes]:
@@ -188,3 +244,17 @@ def test_too_little_history_is_not_judged(slate: CustomerSlate) -> None:
 
     assert not knowledge.choices[slate].judged
     assert "too little history" in knowledge.choices[slate].reason
+
+
+def test_some_customers_keep_what_they_returned() -> None:
+    """Windows of a sample are those of its customers in the whole."""
+    rows: list[Line] = [(f"c{n}", item, 0.0) for n in range(8) for item in ("back", "kept")]
+    back = [(f"c{n}", "back", 9.0) for n in range(8)]
+    table = net(lines([*rows, *back], quantity=[1.0] * 16 + [-1.0] * 8)).purchases
+    shop = from_lines(table, timed=True).history
+    some = some_customers(shop, 4, np.random.default_rng(1))
+    before = some.before(shop.now - 5)
+
+    assert len(some.items) == len(np.unique(some.customers)) == 4
+    assert np.bincount(before.customers)[some.customers].tolist() == [2] * 4
+    assert set(before.customers) == set(some.customers)

@@ -1,0 +1,64 @@
+"""Order ids that come back: tills that count from one each day, placeholders such as `0` or `N/A`.
+
+An order is dated by its first line and known as a whole from then on, so one that ran for months
+would carry later lines into the past. None may last longer than a day.
+"""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+DAY_SECONDS = 86_400
+ORDER = ("customer_id", "order")
+
+
+def recurring_ids(lines: pl.DataFrame) -> int:
+    """Count the order ids (of one customer each) with lines a day or more apart."""
+    at = pl.col("at").dt.epoch("s")
+    named = lines.lazy().filter(pl.col("order_id").is_not_null(), pl.col("at").is_not_null())
+    lasts = named.group_by("customer_id", "order_id").agg((at.max() - at.min()).alias("lasts"))
+    return int(lasts.select((pl.col("lasts") >= DAY_SECONDS).sum()).collect().item())
+
+
+def split_recurring(placed: pl.DataFrame) -> pl.DataFrame:
+    """Let an order that lasts a day or longer (`time` is in µs) begin anew after each day.
+
+    Begins depend on no later line: what is known at a cut does not change with what follows.
+    """
+    seconds = pl.col("time") // 1_000_000
+    lasts = (seconds.max() - seconds.min()).over(*ORDER)
+    wide = placed.with_row_index("place").filter(lasts >= DAY_SECONDS)
+    if wide.is_empty():
+        return placed
+    numbered = wide.select(
+        "place", "order", pl.struct(*ORDER).rank("dense").alias("group"), seconds.alias("time")
+    ).sort("group", "time")
+    parts = parts_of(numbered["group"].to_numpy(), numbered["time"].to_numpy())
+    names = numbered.select("place", pl.format("p{}{}", pl.Series(parts), "order").alias("part"))
+    return (
+        placed.with_row_index("place")
+        .join(names, on="place", how="left", maintain_order="left")
+        .with_columns(pl.coalesce("part", "order").alias("order"))
+        .drop("place", "part")
+    )
+
+
+def parts_of(groups: NDArray[np.integer], seconds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number the parts of each group; both arrays are sorted by group, then time.
+
+    A part takes in every line within a day of its first one. All groups advance together, a part
+    at a time.
+    """
+    spread = int(seconds.max() - seconds.min()) + DAY_SECONDS + 1
+    keys = groups.astype(np.int64) * spread + (seconds - seconds.min())
+    first = np.flatnonzero(np.diff(groups, prepend=groups[0] - 1))
+    ends = np.append(first[1:], len(keys))
+    begins = np.zeros(len(keys), dtype=bool)
+    heads = first
+    while len(heads):
+        begins[heads] = True
+        following = np.searchsorted(keys, keys[heads] + DAY_SECONDS)
+        inside = following < ends
+        heads, ends = following[inside], ends[inside]
+    running = np.cumsum(begins)
+    return np.asarray(running - np.repeat(running[first], np.diff(np.append(first, len(keys)))))
