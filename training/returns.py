@@ -45,7 +45,7 @@ def net(lines: pl.DataFrame) -> Netted:
     no_units = lines.height - back - bought.height
     if not back:
         return Netted(bought, 0, 0, no_units)
-    marked = lines.with_columns(returned_at(lines).alias("returned")).filter(quantity > 0)
+    marked = lines.with_columns(returned_at(lines)).filter(quantity > 0)
     return Netted(marked, back, marked.height - marked["returned"].null_count(), no_units)
 
 
@@ -54,19 +54,33 @@ def returned_at(lines: pl.DataFrame) -> pl.Series:
     quantity = pl.col("quantity")
     timed = lines["at"].null_count() == 0
     when = pl.col("at").dt.epoch("us") if timed else (quantity > 0).cum_sum().cast(pl.Int64) - 1
+    customer, item = (pl.col(name).cast(pl.Categorical).to_physical() for name in PAIR)
     events = lines.select(
-        *PAIR,
+        (customer.cast(pl.Int64) * (1 << 32) + item).alias("pair"),
         when.alias("when"),
         (quantity * UNITS).round().cast(pl.Int64).alias("units"),
         pl.int_range(pl.len()).alias("place"),
     )
-    touched = events.filter(pl.col("units") < 0).select(PAIR).unique()
+    back = pl.col("units") < 0
+    touched = events.filter(back).select("pair").unique()
     # At one moment purchases come first, so that the order of rows does not matter.
-    sorting = (*PAIR, "when", pl.col("units") < 0, "place")
-    some = events.join(touched, on=PAIR, how="semi").sort(*sorting)
-    level = pl.col("units").cum_sum().over(PAIR)
-    lowest = pl.min_horizontal(level.cum_min().over(PAIR), 0)
-    undone = pl.when((pl.col("units") < 0) & (level <= lowest)).then("when")
-    marked = some.select(*PAIR, "place", undone.alias("returned"))
-    filled = marked.select("place", pl.col("returned").backward_fill().over(PAIR))
-    return events.join(filled, on="place", how="left", maintain_order="left")["returned"]
+    some = events.join(touched, on="pair", how="semi").sort("pair", "when", back, "place")
+    moments = undone(*(some[name].to_list() for name in ("pair", "when", "units")))
+    found: list[int | None] = [None] * lines.height
+    for place, moment in zip(some["place"], moments, strict=True):
+        found[place] = moment
+    return pl.Series("returned", found, pl.Int64)
+
+
+def undone(pairs: list[int], whens: list[int], units: list[int]) -> list[int | None]:
+    """Return the moment at which each line was undone; lines stand by pair and moment."""
+    moments: list[int | None] = [None] * len(pairs)
+    pair, kept, first = None, 0, 0  # units that are still kept, and the first line they are of
+    for place, (here, when, more) in enumerate(zip(pairs, whens, units, strict=True)):
+        if here != pair:
+            pair, kept, first = here, 0, place
+        kept += more
+        if kept <= 0:
+            moments[first : place + 1] = [when] * (place + 1 - first)
+            kept, first = 0, place + 1
+    return moments
