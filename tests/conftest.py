@@ -8,6 +8,7 @@ import resource
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,6 +20,9 @@ from recsvc.domain.ids import ShopName
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.embedded import EmbeddedValkey
 
+_TESTS = count(1)
+TESTS_PER_COLLECTION = 20
+
 
 def pytest_configure() -> None:
     """Let one process hold the models of all tests: each mapped array keeps a file open."""
@@ -26,11 +30,14 @@ def pytest_configure() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def let_go_of_models() -> Iterator[None]:
-    """Applications refer to themselves, so the files of their models stay open until collected."""
+    """Applications refer to themselves, so the files of their models, some ninety each, stay open
+    until they are collected.
+    """
     yield
-    gc.collect()
+    if next(_TESTS) % TESTS_PER_COLLECTION == 0:
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

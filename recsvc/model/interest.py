@@ -41,21 +41,21 @@ def interest_of(
 ) -> Interest | None:
     """Weigh the events, the latest first; None when they say nothing of any item that is known.
 
-    Only the latest event of an item has a vote. An item that is sensitive now has none.
+    Only the latest event of an item has a vote. Of an item that is sensitive now nothing is said.
     """
     seeds: list[Seed] = []
     bought: dict[int, int] = {}
     met: set[int] = set()
     rows = assortment.rows([item_id for _, _, item_id in events])
     for (kind, at_seconds, _), row in zip(events, rows, strict=True):
-        if row is None:
+        if row is None or row in assortment.sensitive:
             continue
         if kind == _PURCHASE and row not in bought:
             bought[row] = at_seconds
         if row not in met and len(seeds) < MOST_VOTERS:
             met.add(row)
             said = weight(kind, now_seconds - at_seconds)
-            if said and row not in assortment.sensitive:
+            if said:
                 seeds.append((row, said, _REASONS[kind]))
     if not seeds and not bought:
         return None

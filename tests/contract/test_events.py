@@ -1,5 +1,6 @@
 """Events over HTTP: each row is answered, each id counts once, a browser says little."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -176,6 +177,31 @@ def test_a_sensitive_item_is_in_no_history(service: Service) -> None:
 
     assert recent(service, ANNA) == []
     assert len(logged(service)) == 1
+
+
+def test_what_became_sensitive_is_due_no_more(service: Service) -> None:
+    """What was bought of it some time ago would lead the list."""
+    service.consent("dora")
+    sent = (datetime.now(UTC) - timedelta(days=60)).isoformat()
+    post(service, {**VIEW, "type": "purchase", "customer_id": "dora", "timestamp": sent})
+    before = reasons_of(service, "dora")
+    service.item(ITEMS[0], sensitive=True)
+
+    assert "buy_again_due" in before
+    assert "buy_again_due" not in reasons_of(service, "dora")
+
+
+def reasons_of(service: Service, customer: str) -> list[str]:
+    answer = service.get(f"/v1/customers/{customer}/recommendations").json
+    assert answer is not None
+    return [item["reason"]["code"] for item in answer["items"]]
+
+
+def test_a_refusal_does_not_outgrow_what_was_sent(service: Service) -> None:
+    """Of many unknown fields it names a few."""
+    (result,) = results(post(service, {**VIEW, **{f"x{number}": 1 for number in range(100, 400)}}))
+
+    assert [each["field"] for each in result["errors"]] == ["x100", "x101", "x102"]
 
 
 def test_a_session_without_a_customer_is_not_kept(service: Service) -> None:
