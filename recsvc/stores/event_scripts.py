@@ -188,8 +188,8 @@ for base = FIRST, #ARGV - WORDS, WORDS do
         update(recent, kind .. whole(at) .. ' ' .. item, at)
       end
     end
-    if weight > 0 then count(item, weight, at, once) end
-    remember(id, content) -- last: what fails before it is taken in when it is sent again
+    remember(id, content) -- what fails before it is taken in when it is sent again
+    if weight > 0 then count(item, weight, at, once) end -- may fail: it must not be logged twice
     results[#results + 1] = 0
   end
 end

@@ -56,10 +56,11 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class NewProfile:
-    """What takes the place of all that was told of a customer, flags included."""
+    """What takes the place of a customer's profile. Flags that are not named stay."""
 
     customer: CustomerKey
-    told: Told
+    profile: Profile
+    flags: Mapping[Flag, bool]
 
 
 class ProfileStore:
@@ -73,8 +74,7 @@ class ProfileStore:
         while chunk := tuple(islice(remaining, _ROWS_PER_WRITE)):
             words: list[Encoded] = [_WHATEVER]
             for new in chunk:
-                flags = {flag: flag in new.told.flags for flag in Flag}
-                words += _words(new.told.profile, flags)
+                words += _words(new.profile, new.flags)
             self._apply(shop, [new.customer for new in chunk], words)
 
     def change(self, shop: ShopName, key: CustomerKey, change: Change) -> Told:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from recsvc.domain.consent import Flag
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, CustomerKey
 from recsvc.domain.ids import CustomerId, ShopName
@@ -19,7 +20,8 @@ class ProfileDesk:
 
     def put(self, visit: Visit, told: Told) -> None:
         """Put what is told in place of all that was known of the visit's customer."""
-        self._store.put_many(visit.shop, [NewProfile(_customer(visit), told)])
+        flags = {flag: flag in told.flags for flag in Flag}
+        self._store.put_many(visit.shop, [NewProfile(_customer(visit), told.profile, flags)])
 
     def patch(self, visit: Visit, change: Change) -> Told:
         return self._store.change(visit.shop, _customer(visit), change)
@@ -27,10 +29,14 @@ class ProfileDesk:
     def get(self, visit: Visit) -> Told:
         return self._store.get(visit.shop, _customer(visit))
 
-    def put_many(self, visit: Visit, told: Iterable[tuple[CustomerId, Told]]) -> None:
+    def put_many(self, visit: Visit, changes: Iterable[tuple[CustomerId, Change]]) -> None:
+        """Put new profiles. An import of segments must not lift a restriction: flags stay."""
         _check(visit)
         key_of = self._hasher(visit.shop).key_of
-        self._store.put_many(visit.shop, (NewProfile(key_of(who), what) for who, what in told))
+        new = (
+            NewProfile(key_of(who), change.alone().profile, change.flags) for who, change in changes
+        )
+        self._store.put_many(visit.shop, new)
 
 
 def _customer(visit: Visit) -> CustomerKey:

@@ -11,7 +11,7 @@ from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent import Flag
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.ids import CustomerId, checked_id
-from recsvc.domain.profile import Told, read_change
+from recsvc.domain.profile import Change, Told, read_change
 from recsvc.usecases.entrance import Access
 from recsvc.web.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.items import REFUSED, WRITTEN, LineResult, LineResults
@@ -89,19 +89,21 @@ def post_customers(call: Call) -> Response:
     return private_json(LineResults([_result(each) for each in read]))
 
 
-def _line(line: bytes) -> tuple[CustomerId, Told] | BadRequest:
+def _line(line: bytes) -> tuple[CustomerId, Change] | BadRequest:
     """Read a line; what is wrong with it is its result and no other's."""
     try:
         given = convert(parse_json(line), dict[str, Any])
         customer_id = given.pop("customer_id", "")
         if not isinstance(customer_id, str):
             customer_id = ""
-        return CustomerId(checked_id(customer_id, "customer_id")), read_change(given).alone()
+        read = CustomerId(checked_id(customer_id, "customer_id")), read_change(given)
+        read[1].alone()  # refuses what would be too much
     except BadRequest as fault:
         return fault
+    return read
 
 
-def _result(read: tuple[CustomerId, Told] | BadRequest) -> LineResult:
+def _result(read: tuple[CustomerId, Change] | BadRequest) -> LineResult:
     if isinstance(read, tuple):
         return LineResult(WRITTEN)
     errors = [FieldProblem(error.field, error.detail) for error in read.errors]

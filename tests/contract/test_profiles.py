@@ -290,6 +290,18 @@ def test_a_large_import_is_taken_in_whole(service: Service) -> None:
     assert shown(service, CustomerId("c449")) == NOTHING | {"birth_month": 449 % 12 + 1}
 
 
+def test_an_import_lifts_no_flag_that_it_does_not_name(service: Service) -> None:
+    """A nightly list of segments must not undo a restriction; saying so does."""
+    who = CustomerId("c1")
+    service.send("PATCH", f"/v1/customers/{who}/profile", {"restricted": True, "birth_month": 3})
+    service.send("POST", "/v1/customers", [{"customer_id": who, "segments": ["vip"]}])
+    kept = shown(service, who)
+    service.send("POST", "/v1/customers", [{"customer_id": who, "restricted": False}])
+
+    assert kept == NOTHING | {"restricted": True, "segments": ["vip"]}
+    assert shown(service, who) == NOTHING
+
+
 def test_a_line_that_is_no_json_is_told(service: Service) -> None:
     """And the lines around it are written."""
     headers = {
