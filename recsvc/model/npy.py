@@ -19,6 +19,7 @@ from recsvc.model.format import Array
 from recsvc.model.regular_file import open_regular
 
 _MAGIC = b"\x93NUMPY\x01\x00"
+READ_WHOLE_BYTES = 16 * 1024
 MAX_HEADER_BYTES = 1024
 
 
@@ -51,9 +52,20 @@ def map_array(file: Path, dtype: str, shape: tuple[int]) -> Array:
         found = os.fstat(stream.fileno()).st_size
         if found != wanted:
             raise ModelRejected(f"{file.name}: {found} bytes long where {wanted} are right")
-        content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        content = _content(stream, wanted)
     # Not np.memmap: slicing that subclass costs ten times as much.
     return np.frombuffer(content, dtype=dtype, count=shape[0], offset=header.size)
+
+
+def _content(stream: BinaryIO, size: int) -> bytes | mmap.mmap:
+    """Map the file; read one of a few pages whole, since a mapping holds a file open."""
+    if size > READ_WHOLE_BYTES:
+        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    stream.seek(0)
+    content = stream.read(size)
+    if len(content) != size:
+        raise ModelRejected(f"{size - len(content)} bytes of an array were lost while it was read")
+    return content
 
 
 def read_header(stream: BinaryIO, name: str) -> Header:
