@@ -69,10 +69,9 @@ class Change:
             values["attributes"] = kept
         return replace(profile, **values)
 
-    def alone(self) -> Told:
-        """Return what is known when nothing else was ever said."""
-        flags = frozenset(flag for flag, is_set in self.flags.items() if is_set)
-        return Told(self.on(NO_PROFILE), flags)
+    def alone(self) -> Profile:
+        """Return the profile when nothing else was ever said."""
+        return self.on(NO_PROFILE)
 
 
 def read_change(given: Mapping[str, Any]) -> Change:
@@ -110,6 +109,9 @@ def _attribute_faults(value: Any) -> list[FieldError]:
     if not isinstance(value, dict):
         return [FieldError("attributes", f"{repeated(value)} is not an object")]
     faults = []
+    given = sum(each is not None for each in value.values())
+    if given > MAX_ATTRIBUTES:
+        faults.append(FieldError("attributes", f"{given}; {_MOST_ATTRIBUTES}"))
     for name, each in value.items():
         if not _is_text(name, MAX_NAME_LENGTH):
             faults.append(

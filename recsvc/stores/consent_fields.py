@@ -6,7 +6,7 @@ carry the others. Whatever does not read so denies. A flag that is set stands be
 `flag:minor` → `1`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote, unquote_to_bytes
 
 from recsvc.domain.consent import (
@@ -42,9 +42,9 @@ def flag_field(flag: Flag) -> str:
     return _FLAG_FIELDS[flag]
 
 
-def flags_forbidding(purpose: Purpose) -> list[str]:
-    """Return the fields of the flags that outweigh a yes to the purpose."""
-    return [_FLAG_FIELDS[flag] for flag in Flag if purpose in FORBIDDEN[flag]]
+def harmless_flags(purpose: Purpose) -> list[str]:
+    """Return the fields of the flags that leave a yes to the purpose as it is."""
+    return [_FLAG_FIELDS[flag] for flag in Flag if purpose not in FORBIDDEN[flag]]
 
 
 def tail(policy_version: str | None, source: str | None) -> str:
@@ -71,17 +71,6 @@ def decode(fields: Sequence[bytes]) -> ConsentRecord:
             if field not in _FLAGS or value != SET.encode():
                 unreadable.append(field.decode(errors="replace"))
     return ConsentRecord(purposes, frozenset(unreadable), frozenset(flags))
-
-
-def permits(value: object, flags: Iterable[object] = ()) -> bool:
-    """Whether one field's stored value permits. Anything but a readable grant does not.
-
-    `flags`: the values of those that forbid it; None is one that is not set.
-    """
-    consent = _decode_one(value) if isinstance(value, bytes) else None
-    if consent is None or consent.granted is not True:
-        return False
-    return all(flag is None for flag in flags)
 
 
 def _decode_one(value: bytes) -> PurposeConsent | None:

@@ -5,8 +5,21 @@ because tostring() would round it. A stored value that does not read as we write
 stamp to respect: a live write replaces it, an import leaves it alone, where it denies.
 """
 
+from recsvc.domain.consent import Purpose
+from recsvc.stores.consent_fields import harmless_flags
+
+
+def _table(purpose: Purpose) -> str:
+    flags = ", ".join(f"['{flag}'] = true" for flag in harmless_flags(purpose))
+    return f"['{purpose}'] = {{{flags}}}"
+
+
+_HARMLESS = ", ".join(map(_table, Purpose))
+
 # Also what other scripts read a consent by: nobody may read it less strictly.
-READ = r"""
+READ = (
+    f"local HARMLESS = {{{_HARMLESS}}}\n"
+    + r"""
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
@@ -20,10 +33,12 @@ local function read(key, field)
   return {at = tonumber(at), word = word, first = tonumber(first), tail = tail}, true
 end
 
--- What no yes outweighs, whatever value it has.
+-- What no yes outweighs, whatever value it has; a flag that nobody here knows may mean anything.
 local function barred(key, purpose)
-  if redis.call('HEXISTS', key, 'flag:restricted') == 1 then return true end
-  return purpose == 'personalization' and redis.call('HEXISTS', key, 'flag:minor') == 1
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if string.sub(field, 1, 5) == 'flag:' and not HARMLESS[purpose][field] then return true end
+  end
+  return false
 end
 
 local function keep(key, field, at, word, first, tail)
@@ -31,6 +46,7 @@ local function keep(key, field, at, word, first, tail)
   redis.call('HSET', key, field, string.format('%.0f', at) .. ' ' .. word .. ' ' .. first_word .. ' ' .. tail)
 end
 """  # noqa: E501
+)
 
 # KEYS: one customer. ARGV: the tail, then field and word of each purpose.
 # A stamp is later than every earlier one of its purpose, even if the clock went back.

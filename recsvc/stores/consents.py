@@ -19,8 +19,6 @@ from recsvc.stores.consent_fields import (
     GRANTED,
     decode,
     field_of,
-    flags_forbidding,
-    permits,
     tail,
 )
 from recsvc.stores.consent_scripts import IMPORT, WRITE
@@ -94,7 +92,7 @@ class ConsentStore:
     def read(self, shop: ShopName, key: CustomerKey) -> ConsentRecord:
         with store_faults():
             fields = self._redis.hgetall(redis_keys.customer(shop, key))
-        return decode([part for pair in cast("Stored", fields).items() for part in pair])
+        return _record(cast("Stored", fields))
 
     def import_many(self, shop: ShopName, rows: Iterable[ImportedConsent]) -> ImportOutcome:
         """Take in what was said elsewhere, each row with its own time.
@@ -140,15 +138,18 @@ class ConsentStore:
 
     def _permitting(self, names: list[bytes], purpose: Purpose) -> list[CustomerKey]:
         pipeline = self._redis.pipeline(transaction=False)
-        fields = [field_of(purpose), *flags_forbidding(purpose)]
         for name in names:
-            pipeline.hmget(name, fields)
-        values = pipeline.execute(raise_on_error=False)
+            pipeline.hgetall(name)
+        found = pipeline.execute(raise_on_error=False)
         return [
             redis_keys.customer_of(name)
-            for name, found in zip(names, values, strict=True)
-            if isinstance(found, list) and permits(found[0], found[1:])
+            for name, fields in zip(names, found, strict=True)
+            if isinstance(fields, dict) and _record(fields).permits(purpose)
         ]
+
+
+def _record(fields: Stored) -> ConsentRecord:
+    return decode([part for pair in fields.items() for part in pair])
 
 
 def _sum(one: ImportOutcome, other: ImportOutcome) -> ImportOutcome:

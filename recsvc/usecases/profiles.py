@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 
-from recsvc.domain.consent import Flag
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, CustomerKey
 from recsvc.domain.ids import CustomerId, ShopName
@@ -18,10 +17,11 @@ class ProfileDesk:
         self._store = store
         self._hasher = hasher
 
-    def put(self, visit: Visit, told: Told) -> None:
-        """Put what is told in place of all that was known of the visit's customer."""
-        flags = {flag: flag in told.flags for flag in Flag}
-        self._store.put_many(visit.shop, [NewProfile(_customer(visit), told.profile, flags)])
+    def put(self, visit: Visit, change: Change) -> Told:
+        """Put a profile in place of the one that was known; flags that are not named stay."""
+        customer = _customer(visit)
+        self._store.put_many(visit.shop, [NewProfile(customer, change.alone(), change.flags)])
+        return self._store.get(visit.shop, customer)
 
     def patch(self, visit: Visit, change: Change) -> Told:
         return self._store.change(visit.shop, _customer(visit), change)
@@ -30,13 +30,11 @@ class ProfileDesk:
         return self._store.get(visit.shop, _customer(visit))
 
     def put_many(self, visit: Visit, changes: Iterable[tuple[CustomerId, Change]]) -> None:
-        """Put new profiles. An import of segments must not lift a restriction: flags stay."""
+        """Put each customer's, as `put` does: a list of segments must not lift a restriction."""
         _check(visit)
         key_of = self._hasher(visit.shop).key_of
-        new = (
-            NewProfile(key_of(who), change.alone().profile, change.flags) for who, change in changes
-        )
-        self._store.put_many(visit.shop, new)
+        profiles = (NewProfile(key_of(who), each.alone(), each.flags) for who, each in changes)
+        self._store.put_many(visit.shop, profiles)
 
 
 def _customer(visit: Visit) -> CustomerKey:

@@ -66,9 +66,8 @@ class ProfileView(msgspec.Struct, frozen=True):
 
 def put_profile(call: Call, customer_id: str) -> Response:
     visit = call.enter_for(customer_id)
-    told = read_change(call.read_body(dict[str, Any])).alone()
-    call.services.profiles.put(visit, told)
-    return private_json(_view(told))
+    change = read_change(call.read_body(dict[str, Any]))
+    return private_json(_view(call.services.profiles.put(visit, change)))
 
 
 def patch_profile(call: Call, customer_id: str) -> Response:
@@ -96,11 +95,9 @@ def _line(line: bytes) -> tuple[CustomerId, Change] | BadRequest:
         customer_id = given.pop("customer_id", "")
         if not isinstance(customer_id, str):
             customer_id = ""
-        read = CustomerId(checked_id(customer_id, "customer_id")), read_change(given)
-        read[1].alone()  # refuses what would be too much
+        return CustomerId(checked_id(customer_id, "customer_id")), read_change(given)
     except BadRequest as fault:
         return fault
-    return read
 
 
 def _result(read: tuple[CustomerId, Change] | BadRequest) -> LineResult:
@@ -133,11 +130,11 @@ ROUTES = (
         "PUT",
         PATH,
         put_profile,
-        "Put what is known of a customer in place of all that was",
+        "Put what is known of a customer in place of what was",
         ACCESS,
         ProfileView,
         body=ProfileBody,
-        remark=IN_FORCE,
+        remark=f"{IN_FORCE} Flags that are not named stay.",
     ),
     Route(
         "PATCH",

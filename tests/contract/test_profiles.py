@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from recsvc.domain.api_keys import Scope
+from recsvc.domain.consent import Purpose
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import CustomerId
 from recsvc.stores import redis_keys
 from recsvc.wiring import Stores
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, ZOE, Service, item_ids
+from tests.contract.logged import logged, recent
 
 NOTHING = {
     "attributes": {},
@@ -65,11 +67,12 @@ def test_what_was_put_is_shown(service: Service) -> None:
     assert shown(service, BERT) == NOTHING
 
 
-def test_a_put_takes_the_place_of_everything(service: Service) -> None:
-    """Flags included; what is empty leaves nothing in the store."""
+def test_a_put_takes_the_place_of_everything_but_flags(service: Service) -> None:
+    """Those are lifted by saying so alone; what is empty leaves nothing in the store."""
     told(service, "PUT", ALL)
 
-    assert told(service, "PUT", {}) == NOTHING
+    assert told(service, "PUT", {}) == NOTHING | {"objects_to_marketing": True}
+    assert told(service, "PUT", {"objects_to_marketing": False}) == NOTHING
     assert shown(service) == NOTHING
     assert not service.stores.connections.writes.exists(
         redis_keys.profile(service.shop, key_of(service, ANNA)),
@@ -200,7 +203,7 @@ def test_flags_and_consents_leave_each_other_alone(service: Service) -> None:
     assert {purpose: each["state"] for purpose, each in consents.items()} == dict.fromkeys(
         EVERYTHING, "granted"
     )
-    told(service, "PUT", {})
+    told(service, "PUT", {"restricted": False})
     assert service.get(f"/v1/customers/{ANNA}/recommendations").json["personalized"]
 
 
@@ -234,6 +237,23 @@ def test_a_flag_that_cannot_be_read_denies(service: Service, field: str, value: 
     assert (reply["personalized"], reply["fallback"]) == (False, "no_consent")
 
 
+@pytest.mark.parametrize("field", ["flag:restricted", "flag:of a later release"])
+def test_every_reader_takes_a_flag_alike(service: Service, field: str) -> None:
+    """What denies in an answer keeps events away, and the customer out of training."""
+    service.consent(ANNA)
+    key = key_of(service, ANNA)
+    store = service.stores.consents
+    before = store.permitted(service.shop, Purpose.TRAINING).customers
+    record = redis_keys.customer(service.shop, key)
+    service.stores.connections.writes.hset(record, field, "1")
+    event = {"message_id": "m", "type": "view", "item_id": "item-00", "customer_id": ANNA}
+    service.send("POST", "/v1/events", {"events": [event]})
+
+    assert key in before
+    assert key not in store.permitted(service.shop, Purpose.TRAINING).customers
+    assert (logged(service), recent(service, ANNA)) == ([], [])
+
+
 @pytest.mark.parametrize("flag", ["minor", "restricted"])
 def test_nothing_is_remembered_of_a_flagged_customer(service: Service, flag: str) -> None:
     """What happened meanwhile is not there when the flag is gone."""
@@ -241,7 +261,7 @@ def test_nothing_is_remembered_of_a_flagged_customer(service: Service, flag: str
     told(service, "PUT", {flag: True}, ZOE)
     event = {"message_id": "m", "type": "view", "item_id": "item-00", "customer_id": ZOE}
     service.send("POST", "/v1/events", {"events": [event]})
-    told(service, "PUT", {}, ZOE)
+    told(service, "PUT", {flag: False}, ZOE)
 
     assert service.get(f"/v1/customers/{ZOE}/recommendations").json["fallback"] == (
         "unknown_customer"
