@@ -1,6 +1,6 @@
 """What is wanted these days, by the counts that events have moved. Read only; scripts write."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 from recsvc.domain.errors import StoreUnavailable
@@ -24,10 +24,12 @@ class CountStore:
         except ValueError:
             raise StoreUnavailable("the epoch of the counts cannot be read") from None
 
-    def of_day(self, shop: ShopName, day: int, most: int) -> DayCounts:
-        """Return the greatest counts of a day."""
+    def of_days(self, shop: ShopName, days: Iterable[int], most: int) -> dict[int, DayCounts]:
+        """Return the greatest counts of each day."""
+        asked = list(days)
         with store_faults():
-            found = self._redis.zrevrange(
-                redis_keys.counts_of(shop, day), 0, most - 1, withscores=True
-            )
-        return dict(cast("list[tuple[bytes, float]]", found))
+            pipeline = self._redis.pipeline(transaction=False)
+            for day in asked:
+                pipeline.zrevrange(redis_keys.counts_of(shop, day), 0, most - 1, withscores=True)
+            found = cast("list[list[tuple[bytes, float]]]", pipeline.execute())
+        return {day: dict(counts) for day, counts in zip(asked, found, strict=True)}

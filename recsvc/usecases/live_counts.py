@@ -6,7 +6,7 @@ cannot read stays as it was.
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -21,7 +21,6 @@ DAYS = 14
 HALF_LIFE_DAYS = 3.0
 MOST_RANKED = 1000
 
-_REFRESHES_PER_WHOLE = 30  # earlier days hardly move: events may come late
 _DAY_US = 86_400_000_000
 
 _log = structlog.get_logger()
@@ -32,8 +31,6 @@ class _Shop:
     ranking: LiveRanking = field(default_factory=LiveRanking)
     epoch: int | None = None
     today: int | None = None
-    days: dict[int, DayCounts] = field(default_factory=dict)
-    refreshes: int = 0
 
 
 class LiveCounts:
@@ -82,23 +79,13 @@ class LiveCounts:
         epoch = self._store.epoch(shop)
         if (held.epoch, held.today) == (epoch, today):
             return
-        days = self._days(shop, held, today)
-        held.ranking = ranked(days, today)
-        held.days, held.epoch, held.today = days, epoch, today
-        held.refreshes += 1
-
-    def _days(self, shop: ShopName, held: _Shop, today: int) -> dict[int, DayCounts]:
-        """Read today, and the days before as far as they are not known."""
-        known = held.days if held.today == today and held.refreshes % _REFRESHES_PER_WHOLE else {}
-        return {
-            day: known[day]
-            if day in known and day != today
-            else self._store.of_day(shop, day, MOST_RANKED)
-            for day in range(today - DAYS + 1, today + 1)
-        }
+        # Earlier days too: what a shop reports at night was bought the day before.
+        days = range(today - DAYS + 1, today + 1)
+        held.ranking = ranked(self._store.of_days(shop, days, MOST_RANKED), today)
+        held.epoch, held.today = epoch, today
 
 
-def ranked(days: dict[int, DayCounts], today: int) -> LiveRanking:
+def ranked(days: Mapping[int, DayCounts], today: int) -> LiveRanking:
     """Add up the days, each by its age; ties by the items' ids, so that workers agree."""
     total: Counter[bytes] = Counter()
     for day, counts in days.items():
