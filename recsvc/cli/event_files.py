@@ -26,35 +26,37 @@ from recsvc.model.durable import (
 from recsvc.stores.event_log import EntryId, LogEntry
 from recsvc.stores.file_lock import owned
 
-TEXTS = (
-    "customer_id",
-    "item_id",
-    "offer_id",
-    "order_id",
-    "recommendation_id",
-    "decision_id",
-    "claim_id",
-    "delivery_id",
-    "channel",
-    "session_id",
-)
 MOMENTS = ("timestamp", "received_at")
 NUMBERS = ("quantity", "price")
-COLUMNS = (
-    "message_id",
-    "type",
-    *MOMENTS,
-    "customer_id",
-    "item_id",
-    "offer_id",
-    *NUMBERS,
-    *(name for name in TEXTS if name not in ("customer_id", "item_id", "offer_id")),
-)
 ZONE = "UTC"
 
 _NAME = re.compile(r"events-(\d+-\d+)-(\d+-\d+)\.parquet", re.ASCII)
 _LOCK = ".lock"
 _SOURCE = ".source"
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event as the log has it, and the columns of a file."""
+
+    message_id: str
+    type: str
+    timestamp: str
+    received_at: str
+    customer_id: str | None = None
+    item_id: str | None = None
+    offer_id: str | None = None
+    quantity: float | None = None
+    price: float | None = None
+    order_id: str | None = None
+    recommendation_id: str | None = None
+    decision_id: str | None = None
+    claim_id: str | None = None
+    delivery_id: str | None = None
+    channel: str | None = None
+    session_id: str | None = None
+
+
+COLUMNS = Event.__struct_fields__
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +140,24 @@ def _parts(path: Path) -> Iterator[Part]:
             yield Part(EntryId.of(named[1]), EntryId.of(named[2]))
 
 
-def _decoded(entry: LogEntry) -> dict[str, Any] | None:
+def _decoded(entry: LogEntry) -> Event | None:
+    """Read an entry; None for what nobody can read, which must not hold up the others."""
     try:
-        return msgspec.json.decode(entry.event, type=dict[str, Any])
+        event = msgspec.json.decode(entry.event, type=Event)
     except msgspec.MsgspecError:
         return None
+    moments = (parse_rfc3339(getattr(event, name)) for name in MOMENTS)
+    return event if all(moment is not None for moment in moments) else None
 
 
-def _table(events: Sequence[dict[str, Any]]) -> Any:
+def _table(events: Sequence[Event]) -> Any:
     polars = _polars()
     moment = polars.Datetime("us", ZONE)
     columns = {}
     for name in COLUMNS:
-        values = [event.get(name) for event in events]
+        values = [getattr(event, name) for event in events]
         if name in MOMENTS:
-            read = [None if value is None else parse_rfc3339(value) for value in values]
+            read = [parse_rfc3339(value) for value in values]
             columns[name] = polars.Series(name, read, polars.Int64).cast(moment)
         else:
             kind = polars.Float64 if name in NUMBERS else polars.String

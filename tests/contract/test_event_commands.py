@@ -119,9 +119,27 @@ def test_what_an_earlier_run_wrote_is_only_removed(service: Service, tmp_path: P
     assert not (tmp_path / ".tmp-half").exists()
 
 
-def test_an_entry_that_nobody_can_read_stops_nothing(service: Service, tmp_path: Path) -> None:
+MOMENT = "2026-01-02T03:04:05Z"
+READABLE = {"message_id": "m", "type": "view", "timestamp": MOMENT, "received_at": MOMENT}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "{",
+        "[]",
+        "{}",
+        json.dumps({**READABLE, "timestamp": 5}),
+        json.dumps({**READABLE, "received_at": "yesterday"}),
+        json.dumps({**READABLE, "price": "abc"}),
+        json.dumps({**READABLE, "item_id": ["a"]}),
+    ],
+)
+def test_an_entry_that_nobody_can_read_stops_nothing(
+    service: Service, tmp_path: Path, event: str
+) -> None:
     """It is counted."""
-    service.stores.connections.writes.xadd(f"{{{service.shop}}}:events", {"event": "{"})
+    service.stores.connections.writes.xadd(f"{{{service.shop}}}:events", {"event": event})
     tell(service, "a")
 
     run = drain(service, tmp_path, "--json")
