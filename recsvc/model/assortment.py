@@ -38,22 +38,20 @@ class Assortment:
         self._was_sensitive = np.zeros(0, dtype=bool)  # (catalogue rows,)
         self._by_category: dict[int, Candidates] = {}
         self._ranking = LiveRanking()
-        self._wanted: tuple[LiveRanking, Candidates] | None = None
+        self._wanted: tuple[LiveRanking, Array, Candidates] | None = None
         self.refresh(now_us)
 
     def update(self, rows: Sequence[int], now_us: int) -> None:
         """Take over what has changed in these catalogue rows."""
-        self._join()
+        self._join(now_us)
         self._by_category = {}
-        self._wanted = None
         ahead = self._judge(np.array(rows, dtype=np.int64), now_us)
         self.next_change_us = min(self.next_change_us, ahead)
 
     def refresh(self, now_us: int) -> None:
         """Judge every item anew: time has passed, or nobody said what has changed."""
-        self._join()
+        self._join(now_us)
         self._by_category = {}
-        self._wanted = None
         self.next_change_us = self._judge(np.arange(len(self._item_rows)), now_us)
 
     def row(self, item_id: str) -> int | None:
@@ -128,10 +126,10 @@ class Assortment:
 
     def wanted(self) -> Candidates:
         """Return what is wanted now, of all that anybody knows."""
-        ranking, wanted = self._ranking, self._wanted
-        if wanted is None or wanted[0] is not ranking:
-            wanted = self._wanted = (ranking, self._joined(ranking))
-        return wanted[1]
+        ranking, item_rows, wanted = self._ranking, self._item_rows, self._wanted
+        if wanted is None or wanted[0] is not ranking or wanted[1] is not item_rows:
+            wanted = self._wanted = (ranking, item_rows, self._joined(ranking))
+        return wanted[2]
 
     def newly_wanted(self) -> Candidates:
         """Return what is wanted now, of what only the catalogue knows."""
@@ -166,8 +164,11 @@ class Assortment:
             cached[category] = popular.at(np.flatnonzero(codes == category))
         return cached[category]
 
-    def _join(self) -> None:
-        """Give an item row to each catalogue row that has none yet."""
+    def _join(self, now_us: int) -> None:
+        """Give an item row to each catalogue row that has none yet.
+
+        Requests are answered meanwhile: what must not be offered is marked before it is listed.
+        """
         first = len(self._item_rows)
         new = self.columns.ids[first:]
         if not new:
@@ -178,22 +179,30 @@ class Assortment:
         listed = np.append(
             self._listed, np.full(np.count_nonzero(strange), NOT_LISTED, dtype=np.int32)
         )
-        listed[found] = np.arange(first, first + len(new))
-        more = np.zeros(len(new), dtype=bool)
-        self._was_withheld = np.append(self._was_withheld, more)
-        self._was_sensitive = np.append(self._was_sensitive, more)
+        rows = np.arange(first, first + len(new))
+        listed[found] = rows
+        withheld = self._is_withheld(rows, now_us)
+        sensitive = self.columns.table["is_sensitive"][rows]
+        self.withheld.update(found[withheld].tolist())
+        self.sensitive.update(found[sensitive].tolist())
+        self._was_withheld = np.append(self._was_withheld, withheld)
+        self._was_sensitive = np.append(self._was_sensitive, sensitive)
         self._listed = listed
         self._item_rows = np.append(self._item_rows, found)
 
     def _judge(self, rows: Array, now_us: int) -> int:
         """Judge these catalogue rows; return when the time of the next of them begins or ends."""
         table = self.columns.table
-        begins, ends = table["from_us"][rows], table["until_us"][rows]
-        withheld = table["is_withheld"][rows] | (begins > now_us) | (ends <= now_us)
-        self._mark(self.withheld, self._was_withheld, rows, withheld)
+        self._mark(self.withheld, self._was_withheld, rows, self._is_withheld(rows, now_us))
         self._mark(self.sensitive, self._was_sensitive, rows, table["is_sensitive"][rows])
-        ahead = [moments[moments > now_us].min(initial=NEVER) for moments in (begins, ends)]
-        return int(min(ahead))
+        moments = (table["from_us"][rows], table["until_us"][rows])
+        return int(min(each[each > now_us].min(initial=NEVER) for each in moments))
+
+    def _is_withheld(self, rows: Array, now_us: int) -> Array:
+        table = self.columns.table
+        begins, ends = table["from_us"][rows], table["until_us"][rows]
+        withheld: Array = table["is_withheld"][rows] | (begins > now_us) | (ends <= now_us)
+        return withheld
 
     def _mark(self, marked: set[int], were: Array, rows: Array, are: Array) -> None:
         """Change the marked item rows where they are no longer what they were."""

@@ -51,6 +51,27 @@ def test_time_withholds_and_offers(
         assert (assortment.withheld, assortment.next_change_us) == (withheld, next_change_us)
 
 
+class Watched(Assortment):
+    """Notes what a request would be offered at the moment when rows become known."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name == "_item_rows" and len(self._listed) > self.size:
+            rows = set(self.unknown_to_model().items.tolist())
+            self.offered_at_once = self.ids(sorted(rows - self.withheld))
+
+
+def test_a_new_hidden_item_is_never_offered_while_it_is_joined(model: LoadedModel) -> None:
+    """Requests are answered meanwhile."""
+    watched = Watched(model, columns_of(APPLE), 0)
+    for name, hidden in (("secret", True), ("open", False)):
+        item = CatalogueItem(ItemId(name), hidden=hidden)
+        watched.columns.put(item.item_id, item, b"{}")
+    watched.update([1, 2], 0)
+
+    assert watched.offered_at_once == ["open"]
+
+
 items = st.builds(
     CatalogueItem,
     item_id=st.sampled_from(["apple", "banana", "kiwi", "a text longer than any of the model"]),
