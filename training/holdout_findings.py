@@ -89,7 +89,7 @@ def measure_slate(
 ) -> SlateOnHoldout:
     judged = rankings.customers[truth.relevant[rankings.customers] > 0]
     bench = bench_of(truth, judged, np.searchsorted(rankings.customers, judged), seed)
-    lists = {name: found.items for name, found in rankings.simple[slate].items()}
+    lists = {name: items.astype(np.int64) for name, items in rankings.simple[slate].items()}
     winner = rankings.published[slate].items
     models = list(models_of(knowledge.choices[slate].winner, winner, lists, bench, catalogue))
     past = knowledge.scene.line_up.past

@@ -6,6 +6,7 @@ Takes customers, never what they bought.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsvc.domain.slates import CustomerSlate
 from training.candidates import blocks, pool_candidates
@@ -19,14 +20,16 @@ from training.published import Lists, rank_slates
 
 RANKS = max(CUTOFFS)
 
+Listed = NDArray[np.int32]  # dozens of models for everybody: scores and wide rows are gigabytes
+
 
 @dataclass(frozen=True, slots=True)
 class Rankings:
-    """`published` and, by name, every simple model, for the same customers."""
+    """`published` and, by name, the items of every simple model, for the same customers."""
 
     customers: Rows  # (customers,)
     published: dict[CustomerSlate, Lists]
-    simple: dict[CustomerSlate, dict[str, Lists]]
+    simple: dict[CustomerSlate, dict[str, Listed]]  # (customers, RANKS) of each
     candidates: Rows  # keys customer · items_total + item of every candidate, ascending
 
 
@@ -49,12 +52,16 @@ def rank_block(knowledge: Knowledge, customers: Rows) -> Rankings:
     return Rankings(
         customers,
         rank_slates(knowledge, pool, customers, RANKS),
-        rank_simple(line_up, customers, RANKS),
+        {
+            slate: {name: found.items.astype(np.int32) for name, found in lists.items()}
+            for slate, lists in rank_simple(line_up, customers, RANKS).items()
+        },
         pool.customers * line_up.past.pairs.items_total + pool.items,
     )
 
 
 def joined(parts: list[Rankings], customers: Rows) -> Rankings:
+    """Join blocks, and empty them on the way: both at once would be twice the memory."""
     slates = list(CustomerSlate)
     names = {slate: list(parts[0].simple[slate]) if parts else [] for slate in slates}
     return Rankings(
@@ -62,7 +69,8 @@ def joined(parts: list[Rankings], customers: Rows) -> Rankings:
         {slate: stacked([part.published[slate] for part in parts]) for slate in slates},
         {
             slate: {
-                name: stacked([part.simple[slate][name] for part in parts]) for name in names[slate]
+                name: np.concatenate([part.simple[slate].pop(name) for part in parts])
+                for name in names[slate]
             }
             for slate in slates
         },
