@@ -5,6 +5,7 @@ None, never −1. Two traps of numpy's `S` type, both guarded here: a longer tex
 array's width in silence, and trailing NULs are dropped when a value is read.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -69,8 +70,7 @@ class CustomerMap:
 
 
 def _find(texts: Array, encoded: bytes) -> int | None:
-    # The wanted value takes the array's own type: any other makes searchsorted copy the array.
-    wanted = np.array(encoded, dtype=texts.dtype)
-    row = int(texts.searchsorted(wanted))
-    found = row < len(texts) and texts.item(row) == encoded.rstrip(b"\0")
-    return row if found else None
+    # Not searchsorted: that lets go of the interpreter lock, and gets in line for it again.
+    wanted = encoded.rstrip(b"\0")
+    row = bisect_left(texts, wanted)
+    return row if row < len(texts) and texts.item(row) == wanted else None
