@@ -20,6 +20,7 @@ from recsvc.domain.ids import ShopName
 from recsvc.model.shelf import ModelShelf
 from recsvc.model.versions import Versions
 from recsvc.secret_file import open_secret
+from recsvc.stores.aof_rewrite import AofRewrite
 from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.catalogue import CatalogueStore
 from recsvc.stores.connection import Connections, connect
@@ -28,6 +29,8 @@ from recsvc.stores.consent_policy import PolicyStore
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.durability import check_durability, durability_fault, watch_durability
 from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.erasure import ErasureStore
+from recsvc.stores.event_log import EventLog
 from recsvc.stores.events import EventStore
 from recsvc.stores.history import HistoryStore
 from recsvc.stores.key_ring import KeyRing
@@ -45,6 +48,7 @@ from recsvc.usecases.live_counts import LiveCounts
 from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
+from recsvc.usecases.rights import Rights
 from recsvc.web.overload import Places
 from recsvc.web.services import Services
 
@@ -99,6 +103,8 @@ class Stores:
     profiles: ProfileStore
     catalogue: CatalogueStore
     events: EventStore
+    rights: Rights
+    rewrite: AofRewrite
 
     def hasher(self, shop: ShopName) -> CustomerHasher:
         return CustomerHasher(self.secret, shop)
@@ -113,8 +119,15 @@ class Stores:
 
     @contextmanager
     def durability_watched(self) -> Iterator[None]:
-        """Meanwhile log it when somebody reconfigures the store, unless that is accepted."""
+        """Meanwhile log it when somebody reconfigures the store, unless that is accepted.
+
+        And meanwhile begin the rewrites that erasures have left word of.
+        """
         leaving = Event()
+        rewriting = (self.api_keys.shops, leaving)
+        Thread(
+            target=self.rewrite.watch, args=rewriting, name="watch-rewrites", daemon=True
+        ).start()
         if not self.settings.insecure:
             asked = (self.connections.writes, self.settings, leaving)
             Thread(
@@ -132,6 +145,11 @@ def stores_at(settings: Settings, url: str) -> Stores:
     connections = connect(settings, url)
     ledger, history = Ledger(connections), HistoryStore(connections)
     judge = ConsentJudge(settings.consent_max_age_days * DAY_US, utc_now_us)
+    profiles, log, rewrite = (
+        ProfileStore(connections, ledger),
+        EventLog(connections),
+        AofRewrite(connections),
+    )
     return Stores(
         settings=settings,
         secret=secret,
@@ -142,9 +160,11 @@ def stores_at(settings: Settings, url: str) -> Stores:
         policy=PolicyStore(connections, ledger),
         history=history,
         survey=ConsentSurvey(connections, history, judge),
-        profiles=ProfileStore(connections, ledger),
+        profiles=profiles,
         catalogue=CatalogueStore(connections),
         events=EventStore(connections, secret, settings.event_log_length, judge),
+        rights=Rights(ErasureStore(ledger, log), rewrite),
+        rewrite=rewrite,
     )
 
 
@@ -207,6 +227,7 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
         live_counts=live_counts,
         consents=ConsentDesk(stores.consents, stores.history, stores.judge, stores.hasher),
         profiles=ProfileDesk(stores.profiles, stores.hasher),
+        rights=stores.rights,
         readiness=Readiness(trip, shelf, shops),
     )
 

@@ -89,6 +89,36 @@ class PurposeConsent:
 
 
 @dataclass(frozen=True, slots=True)
+class Tombstone:
+    """That a customer was erased, and since when a grant of their own made them known anew.
+
+    Both are microseconds since 1970. It never goes away: nothing of before counts ever again.
+    """
+
+    erased_at_us: int
+    opened_at_us: int | None = None
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether nothing may be kept of the customer, whatever is told."""
+        return self.opened_at_us is None
+
+    def forgets(self, at_us: int) -> bool:
+        """Whether what happened then is of before the erasure."""
+        return at_us <= self.erased_at_us
+
+    def takes(self, at_us: int) -> bool:
+        """Whether a word that was said elsewhere, then, counts: only after a live grant."""
+        return self.opened_at_us is not None and at_us > self.opened_at_us
+
+    def opened(self, at_us: int) -> "Tombstone":
+        """Return what a live grant makes of it; the first one counts."""
+        if self.opened_at_us is not None:
+            return self
+        return Tombstone(min(self.erased_at_us, at_us), at_us)
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentRecord:
     """What is stored of one customer's consent.
 
@@ -100,6 +130,7 @@ class ConsentRecord:
     purposes: Mapping[Purpose, PurposeConsent]
     unreadable: frozenset[str] = frozenset()
     flags: frozenset[Flag] = frozenset()
+    tombstone: Tombstone | None = None
 
     @property
     def is_empty(self) -> bool:

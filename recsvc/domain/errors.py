@@ -6,6 +6,7 @@ RecsvcError
 ├── Forbidden             403  a valid key without the scope, or for another customer
 ├── NotFound              404  nothing at this path, or nothing of this name
 ├── MethodNotAllowed      405
+├── Conflict              409  what is there does not allow it
 ├── PayloadTooLarge       413
 ├── UnsupportedMedia      415
 ├── Overloaded            429  the worker holds all the requests that it can
@@ -74,6 +75,12 @@ class MethodNotAllowed(RecsvcError):
     status = 405
     code = "method_not_allowed"
     title = "Method not allowed"
+
+
+class Conflict(RecsvcError):
+    status = 409
+    code = "conflict"
+    title = "Conflict"
 
 
 class PayloadTooLarge(RecsvcError):

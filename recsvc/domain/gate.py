@@ -18,15 +18,26 @@ _GATE = object()
 
 @final
 class Admitted:
-    """Proof that one customer permits one purpose, for one request."""
+    """Proof that one customer permits one purpose, for one request.
 
-    __slots__ = ("customer", "purpose")
+    `erased_at_us`: when the customer was erased, to be known anew as a stranger; None: never.
+    """
 
-    def __init__(self, customer: CustomerKey, purpose: Purpose, *, made_by: object) -> None:
+    __slots__ = ("customer", "erased_at_us", "purpose")
+
+    def __init__(
+        self,
+        customer: CustomerKey,
+        purpose: Purpose,
+        erased_at_us: int | None = None,
+        *,
+        made_by: object,
+    ) -> None:
         if made_by is not _GATE:
             raise TypeError("only recsvc.domain.gate.admit makes an Admitted")
         self.customer = customer
         self.purpose = purpose
+        self.erased_at_us = erased_at_us
 
 
 @final
@@ -71,5 +82,7 @@ def admit(customer: CustomerKey, consent: Standing | None, purpose: Purpose) -> 
     if consent is None:
         return Refused(Fallback.STORE_UNAVAILABLE)
     if consent.permits(purpose):
-        return Admitted(customer, purpose, made_by=_GATE)
+        tombstone = consent.record.tombstone
+        erased_at_us = None if tombstone is None else tombstone.erased_at_us
+        return Admitted(customer, purpose, erased_at_us, made_by=_GATE)
     return Refused(Fallback.UNKNOWN_CUSTOMER if consent.is_empty else Fallback.NO_CONSENT)

@@ -38,6 +38,16 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     arrays: dict[str, ArrayEntry]
     data: dict[str, Any]
 
+    @property
+    def consent_watermark_us(self) -> int | None:
+        """Up to when the service's consents are counted in; None when they were not asked.
+
+        In microseconds since 1970. What cannot be read is no watermark.
+        """
+        consents = self.data.get("consents")
+        watermark_us = consents.get("watermark_us") if isinstance(consents, dict) else None
+        return watermark_us if type(watermark_us) is int else None
+
 
 class _FormatOnly(msgspec.Struct):
     format: int

@@ -2,22 +2,36 @@
 
 `purpose:email` → `<at µs> <granted|denied> <first granted at µs, or -> <policy> <source>`;
 the last two are percent-encoded, or `-`. Whatever does not read so denies. A flag that is set
-stands beside them: `flag:minor` → `1`.
+stands beside them: `flag:minor` → `1`; so does the tombstone of one who was erased: `erased` →
+`<at µs> <opened anew at µs, or ->`.
 """
 
 from collections.abc import Sequence
 from urllib.parse import quote, unquote_to_bytes
 
-from recsvc.domain.consent import NO_CONSENT, ConsentRecord, Flag, Purpose, PurposeConsent
+from recsvc.domain.consent import (
+    NO_CONSENT,
+    ConsentRecord,
+    Flag,
+    Purpose,
+    PurposeConsent,
+    Tombstone,
+)
 
 GRANTED = "granted"
 DENIED = "denied"
 
 SET = b"1"  # the value of a flag; one that is not set has no field
 
+ERASED = "erased"
+
+# One that cannot be read was once written: nothing that is known is of after it.
+UNREADABLE_TOMBSTONE = Tombstone(10**16)
+
 _NONE = "-"
 _PREFIX = b"purpose:"
 _FLAG_PREFIX = b"flag:"
+_ERASED_FIELD = ERASED.encode()
 _MAX_DIGITS = 16
 _WORDS = {b"granted": True, b"denied": False}
 _FIELDS = {purpose: f"purpose:{purpose}" for purpose in Purpose}
@@ -52,6 +66,7 @@ def decode(fields: Sequence[bytes]) -> ConsentRecord:
     purposes: dict[Purpose, PurposeConsent] = {}
     flags: list[Flag] = []
     unreadable: list[str] = []
+    tombstone: Tombstone | None = None
     for field, value in zip(fields[::2], fields[1::2], strict=True):
         purpose = _PURPOSES.get(field)
         consent = decode_one(value) if purpose is not None else None
@@ -64,7 +79,24 @@ def decode(fields: Sequence[bytes]) -> ConsentRecord:
             flags.append(flag)
             if field not in _FLAGS or value != SET:
                 unreadable.append(field.decode(errors="replace"))
-    return ConsentRecord(purposes, frozenset(unreadable), frozenset(flags))
+        elif field == _ERASED_FIELD:
+            tombstone = decode_tombstone(value)
+            if tombstone is UNREADABLE_TOMBSTONE:
+                unreadable.append(ERASED)
+    return ConsentRecord(purposes, frozenset(unreadable), frozenset(flags), tombstone)
+
+
+def encode_tombstone(tombstone: Tombstone) -> bytes:
+    opened = _NONE if tombstone.opened_at_us is None else tombstone.opened_at_us
+    return f"{tombstone.erased_at_us} {opened}".encode()
+
+
+def decode_tombstone(value: bytes) -> Tombstone:
+    """Read the field of the tombstone; what cannot be read shuts everything out."""
+    erased, _, opened = value.partition(b" ")
+    if not _is_stamp(erased) or not (opened == b"-" or _is_stamp(opened)):
+        return UNREADABLE_TOMBSTONE
+    return Tombstone(int(erased), None if opened == b"-" else int(opened))
 
 
 def decode_one(value: bytes) -> PurposeConsent | None:

@@ -12,7 +12,7 @@ import redis
 from redis.client import Pipeline
 
 from recsvc.domain.audit import Note, RowKind
-from recsvc.domain.consent import ConsentRecord, Purpose, PurposeConsent
+from recsvc.domain.consent import ConsentRecord, Purpose, PurposeConsent, Tombstone
 from recsvc.domain.consent_changes import (
     Imported,
     Word,
@@ -24,7 +24,16 @@ from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
-from recsvc.stores.consent_fields import decode, decode_one, encode, field_of, word_of
+from recsvc.stores.consent_fields import (
+    ERASED,
+    decode,
+    decode_one,
+    decode_tombstone,
+    encode,
+    encode_tombstone,
+    field_of,
+    word_of,
+)
 from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Step
 
 _ROWS_PER_IMPORT = 500  # one step: short enough for the reads that wait behind it
@@ -71,6 +80,8 @@ class ConsentStore:
             for purpose, word in words.items():
                 said = said_now(page.last(purpose), word, now_us)
                 page.put(purpose, said, said)
+            if any(word.granted is True for word in words.values()):
+                page.open(now_us)
             return page.step(shop, RowKind.LIVE, actor), page.record()
 
         return self._ledger.commit(shop, _asking(shop, [key]), decide)
@@ -119,6 +130,17 @@ class _Page:
     stored: Stored
     changed: dict[Purpose, PurposeConsent] = field(default_factory=dict)
     said: list[tuple[Purpose, PurposeConsent]] = field(default_factory=list)
+    opened: Tombstone | None = None
+
+    @property
+    def tombstone(self) -> Tombstone | None:
+        value = self.stored.get(ERASED.encode())
+        return None if value is None else decode_tombstone(value)
+
+    def open(self, now_us: int) -> None:
+        """Make an erased customer known anew, as a stranger."""
+        if self.tombstone is not None:
+            self.opened = self.tombstone.opened(now_us)
 
     def last(self, purpose: Purpose) -> PurposeConsent | None:
         if purpose in self.changed:
@@ -137,6 +159,8 @@ class _Page:
     def record(self) -> ConsentRecord:
         """Return everything that is known of the customer after the change."""
         values = {field_of(each).encode(): encode(said) for each, said in self.changed.items()}
+        if self.opened is not None:
+            values[ERASED.encode()] = encode_tombstone(self.opened)
         return record_of(self.stored | values)
 
     def step(self, shop: ShopName, kind: RowKind, actor: str) -> Step:
@@ -150,6 +174,10 @@ class _Page:
             )
             for purpose, consent in self.changed.items()
         ]
+        if edits:  # nobody is erased between the reading and the writing
+            known = self.stored.get(ERASED.encode(), b"")
+            after = known if self.opened is None else encode_tombstone(self.opened)
+            edits.append(Edit(name, ERASED, known, after))
         notes = [
             Note(
                 kind,
@@ -191,6 +219,8 @@ def _take(page: _Page | None, row: ImportedConsent, now_us: int) -> Imported:
         return Imported.IN_FUTURE
     if page is None or page.is_unreadable(row.purpose):
         return Imported.UNREADABLE
+    if page.tombstone is not None and not page.tombstone.takes(row.at_us):
+        return Imported.KNOWN
     last, word = page.last(row.purpose), Word(row.granted, row.policy_version, row.source)
     now = said_then(last, word, row.at_us)
     if now == last:

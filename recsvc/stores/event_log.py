@@ -1,11 +1,13 @@
-"""The event log as it is drained: its oldest entries, and their end."""
+"""The event log as it is drained, its oldest entries first; and what it holds of one customer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple, cast
 
 import redis
 
+from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
@@ -70,6 +72,28 @@ class EventLog:
             if len(found) < count:
                 break
         return entries
+
+    def of(self, shop: ShopName, customer: CustomerKey) -> Iterator[LogEntry]:
+        """Yield the entries of one customer, from the oldest to the one that is the latest now."""
+        last, start = self.last_id(shop), "-"
+        while last is not None:
+            with store_faults():
+                name = redis_keys.events(shop)
+                found = cast("Found", self._redis.xrange(name, start, str(last), _ENTRIES_PER_READ))
+            for entry_id, fields in found:
+                if fields.get(b"customer") == customer.hex().encode():
+                    yield LogEntry(EntryId.of(entry_id.decode()), fields.get(b"event", b""))
+            if len(found) < _ENTRIES_PER_READ:
+                return
+            start = str(EntryId.of(found[-1][0].decode()).next)
+
+    def remove_of(self, shop: ShopName, customer: CustomerKey) -> int:
+        """Remove the entries of one customer, and no other; say how many there were."""
+        removed, remaining = 0, self.of(shop, customer)
+        while chunk := [str(entry.entry_id) for entry in islice(remaining, _ENTRIES_PER_READ)]:
+            with store_faults():
+                removed += self._redis.xdel(redis_keys.events(shop), *chunk)
+        return removed
 
     def remove_through(self, shop: ShopName, last: EntryId) -> None:
         """Remove the entry and all that came before it."""

@@ -15,7 +15,7 @@ import msgspec
 import redis
 from redis.typing import EncodableT as Encoded
 
-from recsvc.domain.consent import Purpose, Standing
+from recsvc.domain.consent import Purpose, Standing, Tombstone
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.events import FIELDS, Event, Outcome
 from recsvc.domain.identity import CustomerKey, Secret
@@ -118,7 +118,7 @@ class EventStore:
                 words += (each.stored, int(each.is_logged), int(each.is_remembered))
             marks = self._marks(shop)
             for event in events:
-                words += _words(marks, event, _number(event, numbers))
+                words += _words(marks, event, _number(event, numbers, permitting))
             keys = [*_shop_keys(shop), *_customer_keys(shop, numbers)]
             return list(self._add(keys=keys, args=words))
 
@@ -153,6 +153,12 @@ class _Permitting:
     stored: bytes
     is_logged: bool
     is_remembered: bool
+    tombstone: Tombstone | None
+
+    def forgets(self, event: Event) -> bool:
+        """Whether the event is of before the customer was erased: a replay."""
+        at_us = event.timestamp_us
+        return self.tombstone is not None and at_us is not None and self.tombstone.forgets(at_us)
 
     @property
     def anything(self) -> bool:
@@ -164,6 +170,7 @@ def _judged(standing: Standing, fields: dict[bytes, bytes]) -> _Permitting:
         b"\n".join(part for pair in fields.items() for part in pair),
         standing.permits(Purpose.ANALYTICS),
         standing.permits(Purpose.PERSONALIZATION),
+        standing.record.tombstone,
     )
 
 
@@ -181,10 +188,17 @@ class _Marks:
         return digest.digest()
 
 
-def _number(incoming: Incoming, numbers: Mapping[CustomerKey, int]) -> int:
+def _number(
+    incoming: Incoming,
+    numbers: Mapping[CustomerKey, int],
+    permitting: Mapping[CustomerKey, "_Permitting"],
+) -> int:
     if incoming.customer is None:
         return _NOBODY
-    return _DENIED if incoming.denied else numbers.get(incoming.customer, _DENIED)
+    permitted = permitting.get(incoming.customer)
+    if incoming.denied or permitted is None or permitted.forgets(incoming.event):
+        return _DENIED
+    return numbers[incoming.customer]
 
 
 def _words(marks: _Marks, incoming: Incoming, customer: int) -> list[Encoded]:

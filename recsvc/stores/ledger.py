@@ -25,6 +25,8 @@ from recsvc.stores import redis_keys
 from recsvc.stores.connection import WRITE_TIMEOUT_SECONDS, Connections, store_faults
 from recsvc.stores.history import end_of
 
+WHOLE_LIST = "[]"  # in place of an edit's field
+
 COMMAND_LINE = "cli"  # the actor of what no key has asked for
 
 _ATTEMPTS = 200
@@ -34,16 +36,23 @@ _US = 1_000_000
 T = TypeVar("T")
 
 # KEYS: head, history, then those that are named by number. ARGV: the head as it must be, the head
-# as it is to be, how many edits; of each edit: key, field (empty: the key is a string), whether to
-# compare, old value (empty: none), new value (empty: none); of each row: number, JSON, hash, key
-# of the customer's list (0: nobody's). What may fail stands before what changes anything.
-_APPEND = r"""
+# as it is to be, how many edits; of each edit: key, field (empty: the key is a string; []: a list,
+# its entries apart by line feeds), whether to compare, old value (empty: none), new value (empty:
+# none); of each row: number, JSON, hash, key of the customer's list (0: nobody's). What may fail
+# stands before what changes anything.
+_APPEND = (
+    f"""
+local LIFE = {redis_keys.RECENT_SECONDS}
+"""
+    + r"""
 local FIRST, EDIT, ROW = 4, 5, 4
 local rows = FIRST + tonumber(ARGV[3]) * EDIT
 for base = FIRST, rows - 1, EDIT do
   if ARGV[base + 2] == '1' then
     local key, field, held = KEYS[tonumber(ARGV[base])], ARGV[base + 1], nil
-    if field == '' then held = redis.call('GET', key) else held = redis.call('HGET', key, field) end
+    if field == '' then held = redis.call('GET', key)
+    elseif field == '[]' then held = table.concat(redis.call('LRANGE', key, 0, -1), '\n')
+    else held = redis.call('HGET', key, field) end
     if (held or '') ~= ARGV[base + 3] then return {1, ''} end
   end
 end
@@ -65,6 +74,10 @@ for base = FIRST, rows - 1, EDIT do
   local key, field, new = KEYS[tonumber(ARGV[base])], ARGV[base + 1], ARGV[base + 4]
   if field == '' then
     if new == '' then redis.call('DEL', key) else redis.call('SET', key, new) end
+  elseif field == '[]' then
+    redis.call('DEL', key)
+    for entry in string.gmatch(new, '[^\n]+') do redis.call('RPUSH', key, entry) end
+    redis.call('EXPIRE', key, LIFE)
   elseif new == '' then
     redis.call('HDEL', key, field)
   else
@@ -73,13 +86,15 @@ for base = FIRST, rows - 1, EDIT do
 end
 return {0, ''}
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One field of a hash, or (no field) a whole string: what it must be now and what next.
+    """One field of a hash, or a whole string (no field) or recent list (`WHOLE_LIST`): what it must
+    be now and what next.
 
-    Empty: nothing is there. `old` None: whatever it is.
+    Empty: nothing is there. `old` None: whatever it is, of whatever kind where all of it goes.
     """
 
     key: str
@@ -90,10 +105,14 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What changes together, and what the history says of it. Without edits nothing is written."""
+    """What changes together, and what the history says of it. Without edits nothing is written.
+
+    `is_dated`: it holds the moment that it was decided at, so that no row may come before it.
+    """
 
     edits: Sequence[Edit] = ()
     notes: Sequence[Note] = ()
+    is_dated: bool = False
 
 
 class Ledger:
@@ -110,13 +129,15 @@ class Ledger:
     ) -> T:
         """Read what `ask` asks for, write what `decide` makes of it; return what it says.
 
-        `decide` is given the store's time in microseconds and the replies, of which each may be
-        the error of its command. It is called once more when it was overtaken. When this
-        returns, every read that starts later sees the change, and it is on disk.
+        `decide` is given the time in microseconds that it is recorded at (the store's, or the
+        last row's if that is later) and the replies, of which each may be the error of its
+        command. It is called once more when it was overtaken. When this returns, every read that
+        starts later sees the change, and it is on disk.
         """
         with self._in_line(shop), store_faults():
             for _ in range(_ATTEMPTS):
                 now_us, stored, head, replies = self._read(shop, ask)
+                now_us = max(now_us, head.at_us)
                 step, result = decide(now_us, replies)
                 if not step.edits or self._write(shop, step, stored, head, now_us):
                     return result
@@ -154,7 +175,7 @@ class Ledger:
             if outcome != _MOVED:
                 return bool(outcome == _DONE)
             grown = read_head(found.decode(errors="replace"))
-            if grown is None:
+            if grown is None or step.is_dated:
                 return False
             stored, head = found, grown
         return False

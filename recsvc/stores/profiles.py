@@ -6,7 +6,7 @@ history tells of the flag.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, compress, islice
 from typing import Any
 
 import msgspec
@@ -16,12 +16,13 @@ from redis.client import Pipeline
 
 from recsvc.domain.audit import Note, RowKind
 from recsvc.domain.consent import Flag
+from recsvc.domain.errors import Conflict
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.domain.profile import NO_PROFILE, Change, Profile, Told
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
-from recsvc.stores.consent_fields import SET, flag_field
+from recsvc.stores.consent_fields import ERASED, SET, decode_tombstone, flag_field
 from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Step
 
 FLAG_SET = "set"
@@ -48,16 +49,24 @@ class ProfileStore:
 
     def put_many(
         self, shop: ShopName, profiles: Iterable[NewProfile], actor: str = COMMAND_LINE
-    ) -> None:
-        """Put each in place of what was told before, in their order."""
+    ) -> list[bool]:
+        """Put each in place of what was told before, in their order; say which were put.
+
+        One that tells more than flags of a customer who was erased is not.
+        """
         remaining = iter(profiles)
+        were_put: list[bool] = []
         while chunk := tuple(islice(remaining, _ROWS_PER_WRITE)):
-            self._put_chunk(shop, chunk, actor)
+            were_put += self._put_chunk(shop, chunk, actor)
+        return were_put
 
     def change(
         self, shop: ShopName, key: CustomerKey, change: Change, actor: str = COMMAND_LINE
     ) -> Told:
-        """Change what is named and nothing else, whoever else changes it."""
+        """Change what is named and nothing else, whoever else changes it.
+
+        Raises Conflict where more than flags is told of a customer who was erased.
+        """
 
         def ask(pipeline: Pipeline) -> None:
             pipeline.get(redis_keys.profile(shop, key))
@@ -67,7 +76,9 @@ class ProfileStore:
             stored, values = map(_readable, replies)
             changed = change.on(_decode(shop, stored or b""))
             edit = Edit(redis_keys.profile(shop, key), "", stored or b"", _encode(changed))
-            flags = _Flags(key, _by_flag(values))
+            flags = _Flags(key, values)
+            if edit.new and flags.is_shut:
+                raise erased()
             flags.put(change.flags, actor)
             step = flags.step(shop)
             return Step([edit, *step.edits], step.notes), Told(changed, flags.are_set)
@@ -80,39 +91,57 @@ class ProfileStore:
             pipeline.get(redis_keys.profile(shop, key))
             _ask_flags(pipeline, shop, key)
             stored, values = pipeline.execute()
-        return Told(_decode(shop, stored or b""), _Flags(key, _by_flag(values)).are_set)
+        return Told(_decode(shop, stored or b""), _Flags(key, values).are_set)
 
-    def _put_chunk(self, shop: ShopName, chunk: Sequence[NewProfile], actor: str) -> None:
+    def _put_chunk(self, shop: ShopName, chunk: Sequence[NewProfile], actor: str) -> list[bool]:
         customers = list(dict.fromkeys(new.customer for new in chunk))
 
         def ask(pipeline: Pipeline) -> None:
             for customer in customers:
                 _ask_flags(pipeline, shop, customer)
 
-        def decide(_: int, replies: list[Any]) -> tuple[Step, None]:
+        def decide(_: int, replies: list[Any]) -> tuple[Step, list[bool]]:
             found = zip(customers, map(_readable, replies), strict=True)
-            flags = {customer: _Flags(customer, _by_flag(values)) for customer, values in found}
-            for new in chunk:
+            flags = {customer: _Flags(customer, values) for customer, values in found}
+            may_be = [not (flags[new.customer].is_shut and _encode(new.profile)) for new in chunk]
+            put = list(compress(chunk, may_be))
+            for new in put:
                 flags[new.customer].put(new.flags, actor)
             edits = [
                 Edit(redis_keys.profile(shop, new.customer), "", None, _encode(new.profile))
-                for new in chunk
+                for new in put
             ]
             steps = [each.step(shop) for each in flags.values()]
             edits += chain.from_iterable(step.edits for step in steps)
-            return Step(edits, list(chain.from_iterable(step.notes for step in steps))), None
+            notes = list(chain.from_iterable(step.notes for step in steps))
+            return Step(edits, notes), may_be
 
-        self._ledger.commit(shop, ask, decide)
+        return self._ledger.commit(shop, ask, decide)
+
+
+def erased() -> Conflict:
+    return Conflict(
+        "the customer was erased: nothing is kept of them until they grant something themselves, "
+        "which the consent route takes",
+        code="customer_erased",
+    )
 
 
 class _Flags:
     """The flags of one customer as they are stored, and what is being changed of them."""
 
-    def __init__(self, customer: CustomerKey, stored: Mapping[Flag, bytes]) -> None:
+    def __init__(self, customer: CustomerKey, values: Sequence[bytes | None]) -> None:
+        """`values`: what `_ask_flags` asks for."""
         self._customer = customer
-        self._stored = stored
-        self._now = dict(stored)
+        *flags, self._erased = values
+        self._stored = _by_flag(flags)
+        self._now = dict(self._stored)
         self._notes: list[Note] = []
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether the customer was erased, and has granted nothing since."""
+        return self._erased is not None and decode_tombstone(self._erased).is_shut
 
     @property
     def are_set(self) -> frozenset[Flag]:
@@ -136,11 +165,13 @@ class _Flags:
             for flag in Flag
             if self._stored.get(flag) != self._now.get(flag)
         ]
+        known = self._erased or b""  # nobody is erased between the reading and the writing
+        edits.append(Edit(name, ERASED, known, known))
         return Step(edits, self._notes)
 
 
 def _ask_flags(pipeline: Pipeline, shop: ShopName, key: CustomerKey) -> None:
-    pipeline.hmget(redis_keys.customer(shop, key), list(map(flag_field, Flag)))
+    pipeline.hmget(redis_keys.customer(shop, key), [*map(flag_field, Flag), ERASED])
 
 
 def _readable(reply: Any) -> Any:

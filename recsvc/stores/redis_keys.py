@@ -13,6 +13,7 @@ EPOCH_OF_COUNTS = "counts"
 POLICY = "policy"  # in the hash of the epochs, so that every request's trip brings it
 
 RECENT_SECONDS = 180 * 86_400
+REWRITE_SECONDS = 3600
 
 ANY_API_KEYS = "{*}:api-keys"  # pattern of what `api_keys` names, over all shops
 
@@ -44,6 +45,16 @@ def history_of(shop: ShopName, key: CustomerKey) -> str:
 def audit_head(shop: ShopName) -> str:
     """String: how many rows the stream above has, their hash, and the time of the last."""
     return f"{{{shop}}}:audit-head"
+
+
+def rewrite_due(shop: ShopName) -> str:
+    """String: when something was erased that the append-only file may still hold (µs)."""
+    return f"{{{shop}}}:rewrite-due"
+
+
+def rewrite_begun(shop: ShopName) -> str:
+    """String: when a rewrite of that file was begun (µs). Lives for REWRITE_SECONDS."""
+    return f"{{{shop}}}:rewrite-begun"
 
 
 def recent(shop: ShopName, key: CustomerKey) -> str:

@@ -104,6 +104,8 @@ class ValkeyFolder:
         yield "appendonly", "yes"
         yield "appendfsync", "always"
         yield "aof-load-truncated", "yes"
+        # The other form copies a stream's pages as they are, with the entries that were deleted.
+        yield "aof-use-rdb-preamble", "no"
         yield "save", '""'
         yield "maxmemory", str(int(memory_of_machine() * MEMORY_SHARE))
         yield "maxmemory-policy", "noeviction"

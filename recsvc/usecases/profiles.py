@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
-from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.errors import Conflict, StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, CustomerKey
 from recsvc.domain.ids import CustomerId, ShopName
 from recsvc.domain.profile import Change, Told
-from recsvc.stores.profiles import NewProfile, ProfileStore
+from recsvc.stores.profiles import NewProfile, ProfileStore, erased
 from recsvc.usecases.entrance import Visit
 
 
@@ -21,7 +21,8 @@ class ProfileDesk:
         """Put a profile in place of the one that was known; flags that are not named stay."""
         customer = _customer(visit)
         new = NewProfile(customer, change.alone(), change.flags)
-        self._store.put_many(visit.shop, [new], visit.key.key_id)
+        if not all(self._store.put_many(visit.shop, [new], visit.key.key_id)):
+            raise erased()
         return self._store.get(visit.shop, customer)
 
     def patch(self, visit: Visit, change: Change) -> Told:
@@ -30,12 +31,18 @@ class ProfileDesk:
     def get(self, visit: Visit) -> Told:
         return self._store.get(visit.shop, _customer(visit))
 
-    def put_many(self, visit: Visit, changes: Iterable[tuple[CustomerId, Change]]) -> None:
-        """Put each customer's, as `put` does: a list of segments must not lift a restriction."""
+    def put_many(
+        self, visit: Visit, changes: Iterable[tuple[CustomerId, Change]]
+    ) -> list[Conflict | None]:
+        """Put each customer's, as `put` does: a list of segments must not lift a restriction.
+
+        Returns why one was not put, or None.
+        """
         _check(visit)
         key_of = self._hasher(visit.shop).key_of
         profiles = (NewProfile(key_of(who), each.alone(), each.flags) for who, each in changes)
-        self._store.put_many(visit.shop, profiles, visit.key.key_id)
+        were_put = self._store.put_many(visit.shop, profiles, visit.key.key_id)
+        return [None if was_put else erased() for was_put in were_put]
 
 
 def _customer(visit: Visit) -> CustomerKey:

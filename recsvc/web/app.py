@@ -19,6 +19,7 @@ from recsvc.web import (
     pages,
     profiles,
     recommendations,
+    rights,
 )
 from recsvc.web.bodies import JSON_BODY
 from recsvc.web.cors import BrowserFlask, CrossOrigin
@@ -35,6 +36,7 @@ ROUTES: tuple[Route, ...] = (
     *consent_history.ROUTES,
     *consent_import.ROUTES,
     *profiles.ROUTES,
+    *rights.ROUTES,
     *items.ROUTES,
     *events.ROUTES,
     *health.ROUTES,

@@ -44,6 +44,7 @@ REFUSALS = {
     400: "A parameter, id or body that cannot be read",
     401: "No key or token, or one that is not valid",
     403: "A valid key without the scope, or for another customer",
+    409: "What is there does not allow it",
     413: "The body is too large",
     415: "The body is not plain JSON",
     429: "The worker has all the requests that it can hold",

@@ -9,7 +9,7 @@ from msgspec import Meta
 from recsvc.domain import profile
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent import Flag
-from recsvc.domain.errors import BadRequest
+from recsvc.domain.errors import BadRequest, Conflict
 from recsvc.domain.ids import CustomerId, checked_id
 from recsvc.domain.profile import Change, Told, read_change
 from recsvc.usecases.entrance import Access
@@ -84,8 +84,10 @@ def get_profile(call: Call, customer_id: str) -> Response:
 def post_customers(call: Call) -> Response:
     visit = call.enter()
     read = [_line(line) for line in call.read_lines()]
-    call.services.profiles.put_many(visit, [each for each in read if isinstance(each, tuple)])
-    return private_json(LineResults([_result(each) for each in read]))
+    readable = [each for each in read if isinstance(each, tuple)]
+    refusals = iter(call.services.profiles.put_many(visit, readable))
+    results = [_result(next(refusals) if isinstance(each, tuple) else each) for each in read]
+    return private_json(LineResults(results))
 
 
 def _line(line: bytes) -> tuple[CustomerId, Change] | BadRequest:
@@ -100,11 +102,13 @@ def _line(line: bytes) -> tuple[CustomerId, Change] | BadRequest:
         return fault
 
 
-def _result(read: tuple[CustomerId, Change] | BadRequest) -> LineResult:
-    if isinstance(read, tuple):
+def _result(refusal: Conflict | BadRequest | None) -> LineResult:
+    if refusal is None:
         return LineResult(WRITTEN)
-    errors = [FieldProblem(error.field, error.detail) for error in read.errors]
-    return LineResult(REFUSED, read.code, errors)
+    if isinstance(refusal, Conflict):
+        return LineResult(refusal.status, refusal.code)
+    errors = [FieldProblem(error.field, error.detail) for error in refusal.errors]
+    return LineResult(REFUSED, refusal.code, errors)
 
 
 def _view(told: Told) -> ProfileView:

@@ -11,6 +11,7 @@ from recsvc.usecases.live_counts import LiveCounts
 from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
+from recsvc.usecases.rights import Rights
 from recsvc.web.overload import Places
 
 
@@ -22,6 +23,7 @@ class Services:
     recommender: Recommender
     consents: ConsentDesk
     profiles: ProfileDesk
+    rights: Rights
     catalogue: CatalogueDesk
     events: EventDesk
     live_counts: LiveCounts

@@ -1,0 +1,30 @@
+"""What became of a customer's demand, in values. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RewriteState(StrEnum):
+    """How far the rewrite of the append-only file is that an erasure asks for."""
+
+    STARTED = "started"
+    DUE = "due"  # a later one, since one was begun less than an hour ago
+    REFUSED = "refused"  # by the server, which may forbid it or be at one; it is asked again
+    NOT_DUE = "not_due"
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """`reason`: why the server refused, for whoever runs it."""
+
+    state: RewriteState
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """When the customer was erased (µs), and how much of what was removed by this call."""
+
+    at_us: int
+    removed: Mapping[str, int]

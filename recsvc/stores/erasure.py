@@ -1,0 +1,107 @@
+"""Erasure: one step that blocks the customer and removes what is held under keys of their own.
+
+The block comes first, so that nothing new is kept of the customer while the event log is walked;
+a call that fails on the way is repeated, and goes on. What stays is a tombstone in the customer's
+hash and, in the history, rows that know the customer by keyed hash alone.
+"""
+
+from typing import Any
+
+import redis
+from redis.client import Pipeline
+
+from recsvc.domain.audit import Note, RowKind
+from recsvc.domain.consent import Tombstone
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import ShopName
+from recsvc.domain.rights import Erased
+from recsvc.stores import redis_keys
+from recsvc.stores.consent_fields import (
+    ERASED,
+    UNREADABLE_TOMBSTONE,
+    decode_tombstone,
+    encode_tombstone,
+)
+from recsvc.stores.event_log import EventLog
+from recsvc.stores.holdings import HOLDINGS
+from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Step
+
+THE_CUSTOMER = "customer"  # what a row of the history is about that concerns all of one
+WORD = "erased"
+
+UNDRAINED_EVENTS = "undrained_events"
+
+
+class ErasureStore:
+    def __init__(self, ledger: Ledger, log: EventLog) -> None:
+        self._ledger = ledger
+        self._log = log
+
+    def erase(self, shop: ShopName, key: CustomerKey, actor: str = COMMAND_LINE) -> Erased:
+        """Erase everything; when this returns it is on disk. Once more changes nothing more."""
+        blocked = self._block(shop, key, actor)
+        removed = {**blocked.removed, UNDRAINED_EVENTS: self._log.remove_of(shop, key)}
+        return Erased(blocked.at_us, removed)
+
+    def _block(self, shop: ShopName, key: CustomerKey, actor: str) -> Erased:
+        def ask(pipeline: Pipeline) -> None:
+            pipeline.hgetall(redis_keys.customer(shop, key))
+            for holding in HOLDINGS:
+                holding.ask_size(pipeline, holding.key(shop, key))
+
+        def decide(now_us: int, replies: list[Any]) -> tuple[Step, Erased]:
+            fields, *sizes = replies
+            removed = _counts(fields) | {
+                holding.name: _size(size) for holding, size in zip(HOLDINGS, sizes, strict=True)
+            }
+            before = _only_tombstone(fields)
+            if before is not None:
+                return Step(_again(shop, key, before)), Erased(before.erased_at_us, removed)
+            note = Note(RowKind.ERASE, key, THE_CUSTOMER, WORD, actor)
+            step = Step(buried(shop, key, Tombstone(now_us)), [note], is_dated=True)
+            return step, Erased(now_us, removed)
+
+        return self._ledger.commit(shop, ask, decide)
+
+
+def buried(shop: ShopName, key: CustomerKey, tombstone: Tombstone) -> list[Edit]:
+    """Return what leaves a tombstone and nothing else, whatever is held."""
+    name = redis_keys.customer(shop, key)
+    return [
+        Edit(name, "", None, b""),
+        Edit(name, ERASED, None, encode_tombstone(tombstone)),
+        *_removal(shop, key),
+    ]
+
+
+def _again(shop: ShopName, key: CustomerKey, tombstone: Tombstone) -> list[Edit]:
+    """Return what removes what is held of one who is still shut out."""
+    value = encode_tombstone(tombstone)
+    return [Edit(redis_keys.customer(shop, key), ERASED, value, value), *_removal(shop, key)]
+
+
+def _removal(shop: ShopName, key: CustomerKey) -> list[Edit]:
+    return [Edit(holding.key(shop, key), "", None, b"") for holding in HOLDINGS]
+
+
+def _counts(fields: Any) -> dict[str, int]:
+    """Count purposes and flags. A key that is no hash is one thing that nobody can read."""
+    if isinstance(fields, redis.RedisError):
+        return {"purposes": 0, "flags": 0, "unreadable": 1}
+    names = list(fields)
+    return {
+        "purposes": sum(name.startswith(b"purpose:") for name in names),
+        "flags": sum(name.startswith(b"flag:") for name in names),
+    }
+
+
+def _size(reply: Any) -> int:
+    return 1 if isinstance(reply, redis.RedisError) else int(reply)
+
+
+def _only_tombstone(fields: Any) -> Tombstone | None:
+    """Return the tombstone of a customer of whom nothing else is known, and who is shut out."""
+    if isinstance(fields, redis.RedisError) or list(fields) != [ERASED.encode()]:
+        return None
+    tombstone = decode_tombstone(fields[ERASED.encode()])
+    return tombstone if tombstone.is_shut and tombstone is not UNREADABLE_TOMBSTONE else None
