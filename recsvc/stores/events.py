@@ -24,9 +24,9 @@ from recsvc.domain.moments import rfc3339
 from recsvc.domain.recent import MOST_EVENTS, RecentKind
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
+from recsvc.stores.consent_fields import decode
 from recsvc.stores.consent_judge import ConsentJudge, read_minimums
-from recsvc.stores.consents import record_of
-from recsvc.stores.event_scripts import ADD
+from recsvc.stores.event_scripts import ADD, LOOK
 
 MOST_MEMORY = 0.85  # of what the store may take: the rest is kept for consent
 MARK_BYTES = 8
@@ -61,6 +61,7 @@ class EventStore:
     ) -> None:
         self._redis = connections.writes
         self._judge = judge
+        self._look = connections.writes.register_script(LOOK)
         self._add = connections.writes.register_script(ADD)
         self._log_length = log_length
         self._marks = lru_cache(_SHOPS_KEPT)(lambda shop: _Marks(secret, shop))
@@ -130,18 +131,13 @@ class EventStore:
         customers = list(dict.fromkeys(asked))
         if not customers:
             return b"", {}
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
-        for customer in customers:
-            pipeline.hgetall(redis_keys.customer(shop, customer))
-        stored, *records = pipeline.execute(raise_on_error=False)
-        if isinstance(stored, redis.RedisError):
-            raise stored
+        keys = [redis_keys.epochs(shop), *(redis_keys.customer(shop, each) for each in customers)]
+        stored, *records = self._look(keys=keys)
         now_us, policy = self._judge.now_us(), self._judge.policy(read_minimums(stored))
         judged = {
-            customer: _judged(Standing(record_of(fields), now_us, policy), fields)
+            customer: _judged(Standing(decode(fields), now_us, policy), fields)
             for customer, fields in zip(customers, records, strict=True)
-            if isinstance(fields, dict)  # a key of another kind permits nothing
+            if isinstance(fields, list)  # a key of another kind permits nothing
         }
         return stored or b"", {who: each for who, each in judged.items() if each.anything}
 
@@ -165,9 +161,9 @@ class _Permitting:
         return self.is_logged or self.is_remembered
 
 
-def _judged(standing: Standing, fields: dict[bytes, bytes]) -> _Permitting:
+def _judged(standing: Standing, fields: list[bytes]) -> _Permitting:
     return _Permitting(
-        b"\n".join(part for pair in fields.items() for part in pair),
+        b"\n".join(fields),
         standing.permits(Purpose.ANALYTICS),
         standing.permits(Purpose.PERSONALIZATION),
         standing.record.tombstone,

@@ -267,22 +267,27 @@ def test_writers_of_several_processes_lose_no_row(
         assert stamps == sorted(set(stamps))
 
 
-def test_a_survey_counts_in_what_changes_while_it_scans(
-    store: ConsentStore, connections: Connections, shop: ShopName, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("moment", ["_scan", "_since"])
+def test_a_survey_counts_in_what_changes_while_it_looks(
+    store: ConsentStore,
+    connections: Connections,
+    shop: ShopName,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
 ) -> None:
-    """It is of one moment, the one of its watermark."""
-    customers = seven_rows(store, shop)
-    late = someone()
-    surveyor = survey(connections)
-    scan = surveyor._scan  # noqa: SLF001 - there is no other way to be in its midst
+    """During the scan, or while it catches up: it is of one moment, that of its watermark."""
+    customers, late = seven_rows(store, shop), someone()
+    surveyor, words = survey(connections), [(customers[0], NO), (late, YES)]
+    look = getattr(surveyor, moment)
 
-    def scan_then_change(*asked: object) -> object:
-        permitted = scan(*asked)
-        store.write(shop, customers[0], NO)
-        store.write(shop, late, YES)
-        return permitted
+    def look_then_change(*asked: object) -> object:
+        found = look(*asked)
+        while words:
+            customer, word = words.pop()
+            store.write(shop, customer, word)
+        return found
 
-    monkeypatch.setattr(surveyor, "_scan", scan_then_change)
+    monkeypatch.setattr(surveyor, moment, look_then_change)
     result = surveyor.permitted(shop, Purpose.EMAIL)
 
     assert result.customers == {*customers[1:], late}
