@@ -14,7 +14,7 @@ import polars as pl
 
 from training import report
 from training.columns import SWITCHED_OFF
-from training.consents import Permission
+from training.consents import Permission, forgotten
 from training.errors import InputUnreadable
 from training.orders import recurring_ids
 from training.progress import Progress
@@ -91,6 +91,7 @@ class Tally:
         named = rows.filter(~nobody)["customer_id"].unique()
         refused = named.filter(~permission.permits(named))
         kept = rows.filter(nobody | ~pl.col("customer_id").is_in(refused.implode()))
+        kept = kept.filter(~forgotten(kept, permission))
         self.without_consent.update(refused)
         self.rows_without_consent += rows.height - kept.height
         return kept

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from recsvc.domain.identity import CustomerHasher
 from recsvc.domain.ids import CustomerId
 from recsvc.model.artifact import Artifact, Purchased, Ranked
-from training.consents import ConsentSource, Permission
+from training.consents import ConsentSource, Permission, forgotten
 from training.ingest import Purchases
 from training.pipeline import Trained
 
@@ -52,8 +52,12 @@ def settle(
 
 
 def withdrawn(purchases: Purchases, permission: Permission) -> list[str]:
-    customers = purchases.lines["customer_id"].unique().sort()
-    return customers.filter(~permission.permits(customers)).to_list()
+    """Return who permits no more that all of their lines are learned from."""
+    lines = purchases.lines
+    customers = lines["customer_id"].unique()
+    gone = customers.filter(~permission.permits(customers)).to_list()
+    erased = lines["customer_id"].filter(forgotten(lines, permission)).to_list()
+    return sorted({*gone, *erased})
 
 
 def without_customers(artifact: Artifact, gone: list[str], hasher: CustomerHasher) -> Artifact:

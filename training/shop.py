@@ -45,7 +45,8 @@ class TrainingShop:
         """Read who permits training now."""
         with open_stores(self.deployment.settings, durable=False) as stores:
             found = stores.survey.permitted(self.name, Purpose.TRAINING)
-        return PermittedKeys(found.customers, self.hasher(), found.watermark_us)
+        keys, erased = found.customers, found.erased_at_us
+        return PermittedKeys(keys, self.hasher(), found.watermark_us, erased=erased)
 
     def catalogue(self) -> Catalogue:
         """Read the live catalogue."""

@@ -4,8 +4,8 @@ A scan is no moment: customers change while it runs. So what the history says of
 it began is read once more, until nothing has changed in between.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import redis
@@ -29,7 +29,7 @@ _US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class PermittedCustomers:
-    """Who permits a purpose.
+    """Who permits a purpose; of those who were erased before, when (µs).
 
     `watermark_us`: when the last change was recorded that is counted in; the store's clock for a
     shop whose consents never changed.
@@ -37,6 +37,10 @@ class PermittedCustomers:
 
     customers: frozenset[CustomerKey]
     watermark_us: int
+    erased_at_us: Mapping[CustomerKey, int] = field(default_factory=dict)
+
+
+_Permitted = dict[CustomerKey, int | None]  # who permits, and when they were erased before
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,13 @@ class ConsentSurvey:
             moment, fields = self._read(shop, changed)
             if moment.minimums != began.minimums:
                 return None
-            permitted.difference_update(changed)
+            for customer in changed:
+                permitted.pop(customer, None)
             permitted.update(self._permitting(changed, fields, purpose, moment))
             if moment.end.count <= seen:
                 watermark_us = moment.end.at_us or moment.now_us
-                return PermittedCustomers(frozenset(permitted), watermark_us)
+                erased = {who: at_us for who, at_us in permitted.items() if at_us is not None}
+                return PermittedCustomers(frozenset(permitted), watermark_us, erased)
         return None
 
     def _read(self, shop: ShopName, customers: Sequence[CustomerKey]) -> tuple[_Moment, list[Any]]:
@@ -97,8 +103,8 @@ class ConsentSurvey:
         now_us = seconds * _US + microseconds
         return _Moment(now_us, end_of(shop, stored, last), read_minimums(policy)), fields
 
-    def _scan(self, shop: ShopName, purpose: Purpose, moment: _Moment) -> set[CustomerKey]:
-        permitted: set[CustomerKey] = set()
+    def _scan(self, shop: ShopName, purpose: Purpose, moment: _Moment) -> _Permitted:
+        permitted: _Permitted = {}
         cursor = None
         while cursor != 0:
             cursor, found = self._redis.scan(
@@ -129,13 +135,13 @@ class ConsentSurvey:
         fields: Sequence[Any],
         purpose: Purpose,
         moment: _Moment,
-    ) -> list[CustomerKey]:
-        return [
-            customer
-            for customer, found in zip(customers, fields, strict=True)
-            if isinstance(found, dict) and self._permits(found, purpose, moment)
-        ]
-
-    def _permits(self, fields: dict[bytes, bytes], purpose: Purpose, moment: _Moment) -> bool:
-        standing = self._judge.standing(record_of(fields), moment.minimums, moment.now_us)
-        return standing.permits(purpose)
+    ) -> _Permitted:
+        permitted: _Permitted = {}
+        for customer, found in zip(customers, fields, strict=True):
+            if isinstance(found, dict):  # a key of another kind permits nothing
+                record = record_of(found)
+                standing = self._judge.standing(record, moment.minimums, moment.now_us)
+                if standing.permits(purpose):
+                    erased = record.tombstone
+                    permitted[customer] = None if erased is None else erased.erased_at_us
+        return permitted
