@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 from recsvc.config import Settings, models_root
 from recsvc.domain.consent import DAY_US
 from recsvc.domain.errors import BadRequest, StoreUnavailable
-from recsvc.domain.identity import CustomerHasher, Secret
+from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import ShopName
 from recsvc.model.shelf import ModelShelf
 from recsvc.model.versions import Versions
@@ -36,7 +37,9 @@ from recsvc.stores.history import HistoryStore
 from recsvc.stores.key_ring import KeyRing
 from recsvc.stores.ledger import Ledger
 from recsvc.stores.live_counts import CountStore
+from recsvc.stores.merge import MergeStore
 from recsvc.stores.profiles import ProfileStore
+from recsvc.stores.recent import RecentStore
 from recsvc.stores.survey import ConsentSurvey
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
@@ -48,7 +51,7 @@ from recsvc.usecases.live_counts import LiveCounts
 from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
-from recsvc.usecases.rights import Rights
+from recsvc.usecases.rights import Rights, RightsStores
 from recsvc.web.overload import Places
 from recsvc.web.services import Services
 
@@ -145,10 +148,17 @@ def stores_at(settings: Settings, url: str) -> Stores:
     connections = connect(settings, url)
     ledger, history = Ledger(connections), HistoryStore(connections)
     judge = ConsentJudge(settings.consent_max_age_days * DAY_US, utc_now_us)
-    profiles, log, rewrite = (
-        ProfileStore(connections, ledger),
-        EventLog(connections),
-        AofRewrite(connections),
+    consents, profiles = ConsentStore(connections, ledger), ProfileStore(connections, ledger)
+    log, rewrite = EventLog(connections), AofRewrite(connections)
+    rights = RightsStores(
+        erasures=ErasureStore(ledger, consents, log),
+        merges=MergeStore(ledger, judge),
+        rewrite=rewrite,
+        history=history,
+        profiles=profiles,
+        recent=RecentStore(connections),
+        log=log,
+        sections={"decisions": nothing_yet, "campaign_rows": nothing_yet},
     )
     return Stores(
         settings=settings,
@@ -156,14 +166,14 @@ def stores_at(settings: Settings, url: str) -> Stores:
         connections=connections,
         api_keys=ApiKeyStore(connections, secret),
         judge=judge,
-        consents=ConsentStore(connections, ledger),
+        consents=consents,
         policy=PolicyStore(connections, ledger),
         history=history,
         survey=ConsentSurvey(connections, history, judge),
         profiles=profiles,
         catalogue=CatalogueStore(connections),
         events=EventStore(connections, secret, settings.event_log_length, judge),
-        rights=Rights(ErasureStore(ledger, log), rewrite),
+        rights=Rights(rights),
         rewrite=rewrite,
     )
 
@@ -228,6 +238,7 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
         consents=ConsentDesk(stores.consents, stores.history, stores.judge, stores.hasher),
         profiles=ProfileDesk(stores.profiles, stores.hasher),
         rights=stores.rights,
+        hasher=stores.hasher,
         readiness=Readiness(trip, shelf, shops),
     )
 
@@ -242,6 +253,11 @@ def preload(key_ring: KeyRing, catalogues: LiveCatalogues, shops: Sequence[ShopN
         catalogues.preload(shops)
     except StoreUnavailable:
         return
+
+
+def nothing_yet(_shop: ShopName, _customer: CustomerKey) -> Iterator[Any]:
+    """Stand for a section of an export that no store keeps yet."""
+    return iter(())
 
 
 def utc_now_us() -> int:

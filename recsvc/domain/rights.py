@@ -28,3 +28,10 @@ class Erased:
 
     at_us: int
     removed: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """`has_shared`: whether both permitted that profile and recent events became one."""
+
+    has_shared: bool

@@ -22,6 +22,7 @@ from recsvc.stores.consent_fields import (
     decode_tombstone,
     encode_tombstone,
 )
+from recsvc.stores.consents import ConsentStore
 from recsvc.stores.event_log import EventLog
 from recsvc.stores.holdings import HOLDINGS
 from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Step
@@ -33,7 +34,8 @@ UNDRAINED_EVENTS = "undrained_events"
 
 
 class ErasureStore:
-    def __init__(self, ledger: Ledger, log: EventLog) -> None:
+    def __init__(self, ledger: Ledger, consents: ConsentStore, log: EventLog) -> None:
+        self._consents = consents
         self._ledger = ledger
         self._log = log
 
@@ -42,6 +44,12 @@ class ErasureStore:
         blocked = self._block(shop, key, actor)
         removed = {**blocked.removed, UNDRAINED_EVENTS: self._log.remove_of(shop, key)}
         return Erased(blocked.at_us, removed)
+
+    def remove_events_of_erased(self, shop: ShopName, key: CustomerKey) -> int:
+        """Remove what the event log holds of a customer who is shut out; of others nothing."""
+        tombstone = self._consents.read(shop, key).tombstone
+        is_shut = tombstone is not None and tombstone.is_shut
+        return self._log.remove_of(shop, key) if is_shut else 0
 
     def _block(self, shop: ShopName, key: CustomerKey, actor: str) -> Erased:
         def ask(pipeline: Pipeline) -> None:

@@ -74,8 +74,8 @@ class ProfileStore:
 
         def decide(_: int, replies: list[Any]) -> tuple[Step, Told]:
             stored, values = map(_readable, replies)
-            changed = change.on(_decode(shop, stored or b""))
-            edit = Edit(redis_keys.profile(shop, key), "", stored or b"", _encode(changed))
+            changed = change.on(decode_profile(shop, stored or b""))
+            edit = Edit(redis_keys.profile(shop, key), "", stored or b"", encode_profile(changed))
             flags = _Flags(key, values)
             if edit.new and flags.is_shut:
                 raise erased()
@@ -91,7 +91,7 @@ class ProfileStore:
             pipeline.get(redis_keys.profile(shop, key))
             _ask_flags(pipeline, shop, key)
             stored, values = pipeline.execute()
-        return Told(_decode(shop, stored or b""), _Flags(key, values).are_set)
+        return Told(decode_profile(shop, stored or b""), _Flags(key, values).are_set)
 
     def _put_chunk(self, shop: ShopName, chunk: Sequence[NewProfile], actor: str) -> list[bool]:
         customers = list(dict.fromkeys(new.customer for new in chunk))
@@ -103,12 +103,14 @@ class ProfileStore:
         def decide(_: int, replies: list[Any]) -> tuple[Step, list[bool]]:
             found = zip(customers, map(_readable, replies), strict=True)
             flags = {customer: _Flags(customer, values) for customer, values in found}
-            may_be = [not (flags[new.customer].is_shut and _encode(new.profile)) for new in chunk]
+            may_be = [
+                not (flags[new.customer].is_shut and encode_profile(new.profile)) for new in chunk
+            ]
             put = list(compress(chunk, may_be))
             for new in put:
                 flags[new.customer].put(new.flags, actor)
             edits = [
-                Edit(redis_keys.profile(shop, new.customer), "", None, _encode(new.profile))
+                Edit(redis_keys.profile(shop, new.customer), "", None, encode_profile(new.profile))
                 for new in put
             ]
             steps = [each.step(shop) for each in flags.values()]
@@ -185,11 +187,11 @@ def _by_flag(values: Sequence[bytes | None]) -> dict[Flag, bytes]:
     return {flag: value for flag, value in told if value is not None}
 
 
-def _encode(profile: Profile) -> bytes:
+def encode_profile(profile: Profile) -> bytes:
     return b"" if profile == NO_PROFILE else msgspec.json.encode(profile)
 
 
-def _decode(shop: ShopName, record: bytes) -> Profile:
+def decode_profile(shop: ShopName, record: bytes) -> Profile:
     """Read a record; what cannot be read is logged, and nothing is known."""
     if not record:
         return NO_PROFILE

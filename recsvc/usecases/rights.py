@@ -1,14 +1,31 @@
-"""What a customer may demand: to be erased. Whoever calls has made sure that it may be asked."""
+"""What a customer may demand: a copy, to be one with another id of theirs, to be erased.
 
-from collections.abc import Mapping
+Whoever calls has made sure that it may be asked.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from recsvc.domain.errors import StoreUnavailable
+import msgspec
+
+from recsvc.domain.audit import HistoryRow
+from recsvc.domain.consent import ConsentRecord
+from recsvc.domain.errors import BadRequest, FieldError, StoreUnavailable
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
+from recsvc.domain.moments import rfc3339
+from recsvc.domain.profile import Told
+from recsvc.domain.recent import RecentEvent, decode
 from recsvc.domain.rights import Rewrite, RewriteState
 from recsvc.stores.aof_rewrite import AofRewrite
 from recsvc.stores.erasure import ErasureStore
+from recsvc.stores.event_log import EventLog
+from recsvc.stores.history import HistoryStore
+from recsvc.stores.merge import MergeStore
+from recsvc.stores.profiles import ProfileStore
+from recsvc.stores.recent import RecentStore
+from recsvc.usecases.events import KINDS
 
 # What only the next training removes, and by when.
 NEXT_TRAINING = (
@@ -23,6 +40,15 @@ SHOP_REMOVES = (
     "customer out of them with --consents service, and with nothing else)",
     "backups and replicas of the store that are older than the erasure",
 )
+SHOP_RENAMES = (
+    "purchase files and drained event files that name the one who was merged: the trainer leaves "
+    "these lines out, unless they are renamed to the one who stays",
+)
+
+Section = Callable[[ShopName, CustomerKey], Iterator[Any]]
+
+_MICROSECONDS = 1_000_000
+_TYPES = {kind: type_ for type_, kind in KINDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +61,106 @@ class Receipt:
     rewrite: Rewrite
 
 
+@dataclass(frozen=True, slots=True)
+class MergeReceipt:
+    """`has_shared`: whether both permitted that profile and recent events became one."""
+
+    has_shared: bool
+    undrained_events_removed: int
+    rewrite: Rewrite
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is held of a customer, but for consents; what may be much is read as it is asked for.
+
+    `lists`: by name, values that JSON can say.
+    """
+
+    told: Told
+    history: Iterator[HistoryRow]
+    lists: Mapping[str, Iterator[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class RightsStores:
+    """Where it is that something is held of a customer.
+
+    `sections`: lists of an export that other stores keep, by name.
+    """
+
+    erasures: ErasureStore
+    merges: MergeStore
+    rewrite: AofRewrite
+    history: HistoryStore
+    profiles: ProfileStore
+    recent: RecentStore
+    log: EventLog
+    sections: Mapping[str, Section]
+
+
 class Rights:
-    def __init__(self, erasures: ErasureStore, rewrite: AofRewrite) -> None:
-        self._erasures = erasures
-        self._rewrite = rewrite
+    def __init__(self, stores: RightsStores) -> None:
+        self._stores = stores
 
     def erase(self, shop: ShopName, customer: CustomerKey, actor: str) -> Receipt:
         """Erase a customer, known or not: who asks learns nothing of that but from the counts."""
-        erased = self._erasures.erase(shop, customer, actor)
+        erased = self._stores.erasures.erase(shop, customer, actor)
         return Receipt(customer, erased.at_us, erased.removed, self._rewritten(shop))
+
+    def merge(
+        self, shop: ShopName, away: CustomerKey, into: CustomerKey, actor: str
+    ) -> MergeReceipt:
+        """Merge one customer into another; raise BadRequest or Conflict where that cannot be."""
+        if away == into:
+            detail = "is the customer who is to be merged; name another, who stays"
+            raise BadRequest(
+                f"into {detail}", code="merge_into_itself", errors=[FieldError("into", detail)]
+            )
+        try:
+            merged = self._stores.merges.merge(shop, away, into, actor)
+        finally:  # also of one who was merged before, by a call that ended here
+            removed = self._stores.erasures.remove_events_of_erased(shop, away)
+        return MergeReceipt(merged.has_shared, removed, self._rewritten(shop))
+
+    def held(self, shop: ShopName, customer: CustomerKey) -> Held:
+        stores = self._stores
+        recent = decode(stores.recent.of(shop, customer))
+        lists = {name: section(shop, customer) for name, section in stores.sections.items()}
+        return Held(
+            stores.profiles.get(shop, customer),
+            stores.history.all_of(shop, customer),
+            {"events": self._events(shop, customer, recent), **lists},
+        )
+
+    def _events(
+        self, shop: ShopName, customer: CustomerKey, recent: list[RecentEvent]
+    ) -> Iterator[Any]:
+        """Yield the events of the log as they are, then recent ones that are not in it."""
+        left = {_shown(event): None for event in recent}
+        for entry in self._stores.log.of(shop, customer):
+            event = msgspec.json.decode(entry.event)
+            left.pop(_seen(event), None)
+            yield event
+        for type_, item_id, timestamp in left:
+            yield {"type": type_, "item_id": item_id, "timestamp": timestamp}
 
     def _rewritten(self, shop: ShopName) -> Rewrite:
         """Ask for the rewrite. The erasure is done: what befalls this is told, and no error."""
         try:
-            return self._rewrite.ask(shop)
+            return self._stores.rewrite.ask(shop)
         except StoreUnavailable as fault:
             return Rewrite(RewriteState.REFUSED, fault.detail)
+
+
+def erased_at_us(record: ConsentRecord) -> int | None:
+    return None if record.tombstone is None else record.tombstone.erased_at_us
+
+
+def _shown(event: RecentEvent) -> tuple[str, str, str]:
+    kind, seconds, item_id = event
+    return str(_TYPES[kind]), item_id, rfc3339(seconds * _MICROSECONDS)[:19] + "Z"
+
+
+def _seen(event: dict[str, Any]) -> tuple[str, str, str]:
+    return str(event.get("type")), str(event.get("item_id")), str(event.get("timestamp"))[:19] + "Z"

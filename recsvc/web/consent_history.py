@@ -50,12 +50,12 @@ class HistoryAnswer(msgspec.Struct, frozen=True):
 def get_history(call: Call, customer_id: str) -> Response:
     visit, asked = call.enter_for(customer_id), QUERY.read(call.query)
     rows = call.services.consents.history(visit, asked.cursor, asked.limit)
-    views = [_view(row, with_actor=visit.key.is_secret) for row in rows]
+    views = [view_of(row, with_actor=visit.key.is_secret) for row in rows]
     next_cursor = asked.cursor + asked.limit if len(rows) == asked.limit else None
     return private_json(HistoryAnswer(views, next_cursor))
 
 
-def _view(row: HistoryRow, *, with_actor: bool) -> HistoryView:
+def view_of(row: HistoryRow, *, with_actor: bool) -> HistoryView:
     return HistoryView(
         row.n,
         rfc3339(row.at),

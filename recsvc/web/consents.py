@@ -64,12 +64,12 @@ def put_consents(call: Call, customer_id: str) -> Response:
     change = read_change(call.read_body(ConsentBody))
     standing = call.services.consents.put(visit, change)
     metrics.count_consents(change.purposes)
-    return private_json(_view(standing))
+    return private_json(view_of(standing))
 
 
 def get_consents(call: Call, customer_id: str) -> Response:
     visit = call.enter_for(customer_id)
-    return private_json(_view(call.services.consents.get(visit)))
+    return private_json(view_of(call.services.consents.get(visit)))
 
 
 def read_change(body: ConsentBody) -> ConsentChange:
@@ -111,7 +111,7 @@ def _field(purpose: str) -> str:
     return f"purposes.{purpose[:64]}"
 
 
-def _view(standing: Standing) -> ConsentView:
+def view_of(standing: Standing) -> ConsentView:
     return ConsentView({purpose: _purpose_view(standing, purpose) for purpose in Purpose})
 
 

@@ -67,18 +67,18 @@ class ProfileView(msgspec.Struct, frozen=True):
 def put_profile(call: Call, customer_id: str) -> Response:
     visit = call.enter_for(customer_id)
     change = read_change(call.read_body(dict[str, Any]))
-    return private_json(_view(call.services.profiles.put(visit, change)))
+    return private_json(view_of(call.services.profiles.put(visit, change)))
 
 
 def patch_profile(call: Call, customer_id: str) -> Response:
     visit = call.enter_for(customer_id)
     change = read_change(call.read_body(dict[str, Any]))
-    return private_json(_view(call.services.profiles.patch(visit, change)))
+    return private_json(view_of(call.services.profiles.patch(visit, change)))
 
 
 def get_profile(call: Call, customer_id: str) -> Response:
     visit = call.enter_for(customer_id)
-    return private_json(_view(call.services.profiles.get(visit)))
+    return private_json(view_of(call.services.profiles.get(visit)))
 
 
 def post_customers(call: Call) -> Response:
@@ -111,7 +111,7 @@ def _result(refusal: Conflict | BadRequest | None) -> LineResult:
     return LineResult(REFUSED, refusal.code, errors)
 
 
-def _view(told: Told) -> ProfileView:
+def view_of(told: Told) -> ProfileView:
     known = told.profile
     return ProfileView(
         dict(known.attributes),

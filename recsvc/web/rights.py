@@ -1,4 +1,4 @@
-"""What a customer may demand, over HTTP: erasure."""
+"""What a customer may demand, over HTTP: a copy, to be one with another id, to be erased."""
 
 from collections.abc import Mapping
 
@@ -8,16 +8,19 @@ from flask import Response
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import CustomerId, checked_id
 from recsvc.domain.moments import rfc3339
 from recsvc.domain.rights import RewriteState
 from recsvc.usecases.entrance import Access, Visit
 from recsvc.usecases.rights import (
     NEXT_TRAINING,
     SHOP_REMOVES,
+    SHOP_RENAMES,
     UNTIL_THEN,
     Receipt,
 )
-from recsvc.web.rendering import private_json
+from recsvc.web.export import ExportView, export_json
+from recsvc.web.rendering import PRIVATE, private_json
 from recsvc.web.routes import Call, Route
 
 
@@ -55,13 +58,56 @@ class ReceiptView(msgspec.Struct, frozen=True):
     tombstone_ends: None = None
 
 
+class MergeBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Who stays."""
+
+    into: str
+
+
+class MergeView(msgspec.Struct, frozen=True):
+    """What a merge has made. `consents` are those of the one who stays.
+
+    `has_shared`: both permitted personalization, so that profile and recent events became one.
+    """
+
+    into: str
+    has_shared: bool
+    undrained_events_removed: int
+    append_only_file: RewriteView
+    shop_removes: list[str]
+
+
+def get_export(call: Call, customer_id: str) -> Response:
+    visit = call.enter_for(customer_id)
+    customer, consent = _customer(visit), call.services.consents.get(visit)
+    held = call.services.rights.held(visit.shop, customer)
+    # As it is read, so that no more of it than a part is ever in memory.
+    return Response(export_json(customer_id, consent, held), headers=PRIVATE)
+
+
+def post_merge(call: Call, customer_id: str) -> Response:
+    visit = call.enter_for(customer_id)
+    into = CustomerId(checked_id(call.read_body(MergeBody).into, "into"))
+    away, stays = _customer(visit), call.services.hasher(visit.shop).key_of(into)
+    merged = call.services.rights.merge(visit.shop, away, stays, visit.key.key_id)
+    return private_json(
+        MergeView(
+            into,
+            merged.has_shared,
+            merged.undrained_events_removed,
+            RewriteView(merged.rewrite.state),
+            list(SHOP_RENAMES),
+        )
+    )
+
+
 def delete_customer(call: Call, customer_id: str) -> Response:
     visit = call.enter_for(customer_id)
     receipt = call.services.rights.erase(visit.shop, _customer(visit), visit.key.key_id)
-    return private_json(_view(receipt))
+    return private_json(receipt_of(receipt))
 
 
-def _view(receipt: Receipt) -> ReceiptView:
+def receipt_of(receipt: Receipt) -> ReceiptView:
     return ReceiptView(
         receipt.customer.hex(),
         rfc3339(receipt.erased_at_us),
@@ -85,6 +131,30 @@ PATH = "/v1/customers/<id:customer_id>"
 PRIVACY = Access(Scope.PRIVACY)
 
 ROUTES = (
+    Route(
+        "GET",
+        f"{PATH}/export",
+        get_export,
+        "Everything that is held of a customer, for the customer",
+        PRIVACY,
+        ExportView,
+        remark="Each part is what its own route answers; `events` are as they were sent, with "
+        "`received_at`, those that are not drained yet and the recent ones.",
+    ),
+    Route(
+        "POST",
+        f"{PATH}/merge",
+        post_merge,
+        "Make a customer one with another id of the same person, who stays",
+        PRIVACY,
+        MergeView,
+        body=MergeBody,
+        gives_way=False,
+        remark="Per purpose the stricter of the two wins, and one that was never answered is "
+        "stricter than a yes; flags add up. Profile and recent events become one only where both "
+        "permit personalization. The customer in the path is left as if erased. 409 where "
+        "either was erased or merged before.",
+    ),
     Route(
         "DELETE",
         PATH,

@@ -1,8 +1,11 @@
 """What the web layer calls. Handed to `create_app`; nothing here is made by it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from recsvc.config import Settings
+from recsvc.domain.identity import CustomerHasher
+from recsvc.domain.ids import ShopName
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
@@ -24,6 +27,7 @@ class Services:
     consents: ConsentDesk
     profiles: ProfileDesk
     rights: Rights
+    hasher: Callable[[ShopName], CustomerHasher]
     catalogue: CatalogueDesk
     events: EventDesk
     live_counts: LiveCounts

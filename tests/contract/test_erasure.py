@@ -38,8 +38,8 @@ def fallback(service: Service, customer: CustomerId = ANNA) -> Any:
 
 
 def tell(service: Service, message: str, customer: CustomerId = ANNA, **more: str) -> None:
-    event = {"message_id": message, "type": "purchase", "customer_id": customer}
-    sent = {"events": [{**event, "item_id": "item-05", **more}]}
+    event = {"message_id": message, "type": "purchase", "item_id": "item-05"}
+    sent = {"events": [{**event, "customer_id": customer, **more}]}
     (result,) = service.send("POST", "/v1/events", sent).json["results"]  # type: ignore[index]
     assert result["status"] in (200, 201)
 

@@ -1,0 +1,70 @@
+"""Two customers who are one person: what is known of both, the stricter winning. Pure.
+
+Nobody is permitted more after a merge than both permitted before it: where one of them never
+said yes, the other's yes ends. What either refuses to be used is not handed to the other.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from recsvc.domain.consent import PurposeConsent, Tombstone, natural
+from recsvc.domain.profile import MAX_ATTRIBUTES, MAX_SEGMENTS, Profile
+from recsvc.domain.recent import MOST_EVENTS, decode, encode
+
+SOURCE = "merge"
+
+
+def stricter(
+    mine: PurposeConsent | None, other: PurposeConsent | None, now_us: int
+) -> PurposeConsent | None:
+    """Return what the one who stays permits from now on; None: nothing was ever said.
+
+    Of two grants the older counts, and of their policy versions the lower.
+    """
+    if mine is None:
+        return None if other is None or other.granted else other
+    if not mine.granted:
+        return mine
+    if other is None or not other.granted:
+        at_us = max([now_us, mine.at_us + 1, *([other.at_us + 1] if other else [])])
+        return PurposeConsent(False, at_us, mine.first_granted_at_us, None, SOURCE)
+    older = min(mine, other, key=lambda grant: grant.at_us)
+    firsts = [each.first_granted_at_us for each in (mine, other)]
+    first = min((each for each in firsts if each is not None), default=None)
+    version = _lower(mine.policy_version, other.policy_version)
+    return PurposeConsent(True, older.at_us, first, version, older.source)
+
+
+def both_erased(mine: Tombstone | None, other: Tombstone | None) -> Tombstone | None:
+    """Return the later erasure, and the later opening: what either forgot stays forgotten."""
+    stones = [each for each in (mine, other) if each is not None]
+    if not stones:
+        return None
+    opened = [each.opened_at_us for each in stones if each.opened_at_us is not None]
+    return Tombstone(max(each.erased_at_us for each in stones), max(opened, default=None))
+
+
+def both_told(mine: Profile, other: Profile) -> Profile:
+    """Return one profile; where both say something, that of the one who stays counts.
+
+    What a profile has no room for, of the other's, is left out.
+    """
+    more = {name: value for name, value in other.attributes.items() if name not in mine.attributes}
+    attributes = {**mine.attributes, **more}
+    segments = dict.fromkeys([*mine.segments, *other.segments])
+    return Profile(
+        dict(islice(attributes.items(), MAX_ATTRIBUTES)),
+        tuple(islice(segments, MAX_SEGMENTS)),
+        other.birth_month if mine.birth_month is None else mine.birth_month,
+        other.customer_since if mine.customer_since is None else mine.customer_since,
+    )
+
+
+def both_recent(mine: Iterable[bytes], other: Iterable[bytes]) -> Sequence[bytes]:
+    """Return the latest events of both, the newest first, and equal times in their bytes' order."""
+    events = [(event[1], encode(*event)) for event in decode([*mine, *other])]
+    return [entry for _, entry in sorted(events, reverse=True)[:MOST_EVENTS]]
+
+
+def _lower(one: str | None, other: str | None) -> str | None:
+    return None if one is None or other is None else min(one, other, key=natural)

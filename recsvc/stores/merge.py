@@ -1,0 +1,178 @@
+"""Two customers become one, in one step: what both permit is handed on, the rest is erased.
+
+The one who is merged away is left as erased: a tombstone that points nowhere.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from redis.client import Pipeline
+
+from recsvc.domain.audit import Note, RowKind
+from recsvc.domain.consent import ConsentRecord, Flag, Purpose, PurposeConsent, Tombstone
+from recsvc.domain.errors import Conflict
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import ShopName
+from recsvc.domain.merging import both_erased, both_recent, both_told, stricter
+from recsvc.domain.rights import Merged
+from recsvc.stores import redis_keys
+from recsvc.stores.consent_fields import (
+    ERASED,
+    SET,
+    encode,
+    encode_tombstone,
+    field_of,
+    flag_field,
+    word_of,
+)
+from recsvc.stores.consent_judge import ConsentJudge, read_minimums
+from recsvc.stores.consents import Stored, record_of
+from recsvc.stores.erasure import THE_CUSTOMER, buried
+from recsvc.stores.ledger import COMMAND_LINE, WHOLE_LIST, Edit, Ledger, Step
+from recsvc.stores.profiles import FLAG_SET, decode_profile, encode_profile
+
+MERGED_IN, MERGED_AWAY = "merged_in", "merged_away"
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What is stored of one of the two."""
+
+    fields: Stored
+    record: ConsentRecord
+    profile: bytes
+    recent: list[bytes]
+
+
+class MergeStore:
+    def __init__(self, ledger: Ledger, judge: ConsentJudge) -> None:
+        self._ledger = ledger
+        self._judge = judge
+
+    def merge(
+        self, shop: ShopName, away: CustomerKey, into: CustomerKey, actor: str = COMMAND_LINE
+    ) -> Merged:
+        """Merge `away` into `into`; raise Conflict when either was erased."""
+
+        def ask(pipeline: Pipeline) -> None:
+            pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
+            for key in (away, into):
+                pipeline.hgetall(redis_keys.customer(shop, key))
+                pipeline.get(redis_keys.profile(shop, key))
+                pipeline.lrange(redis_keys.recent(shop, key), 0, -1)
+
+        def decide(now_us: int, replies: list[Any]) -> tuple[Step, Merged]:
+            policy, *stored = map(_readable, replies)
+            other, mine = _side(stored[:3]), _side(stored[3:])
+            if _is_shut(other) or _is_shut(mine):
+                raise _erased("the customer" if _is_shut(other) else "`into`")
+            minimums = read_minimums(policy)
+            shared = all(
+                self._judge.standing(side.record, minimums, now_us).permits(Purpose.PERSONALIZATION)
+                for side in (other, mine)
+            )
+            page = _Page(shop, into, actor)
+            page.put_purposes(mine, other, now_us)
+            page.put_flags(mine, other)
+            page.put_tombstone(mine, other)
+            page.put_profile(mine, other, shared=shared)
+            page.put_recent(mine, other, shared=shared)
+            page.note(into, THE_CUSTOMER, MERGED_IN)
+            page.note(away, THE_CUSTOMER, MERGED_AWAY)
+            page.edits += buried(shop, away, Tombstone(now_us))
+            return Step(page.edits, page.notes, is_dated=True), Merged(shared)
+
+        return self._ledger.commit(shop, ask, decide)
+
+
+class _Page:
+    """What is being changed of the one who stays."""
+
+    def __init__(self, shop: ShopName, key: CustomerKey, actor: str) -> None:
+        self._shop = shop
+        self._key = key
+        self._name = redis_keys.customer(shop, key)
+        self._actor = actor
+        self.edits: list[Edit] = []
+        self.notes: list[Note] = []
+
+    def note(self, key: CustomerKey, subject: str, word: str) -> None:
+        self.notes.append(Note(RowKind.MERGE, key, subject, word, self._actor))
+
+    def put_purposes(self, mine: _Side, other: _Side, now_us: int) -> None:
+        for purpose in Purpose:
+            if purpose in mine.record.unreadable:  # which denies, and only the customer lifts that
+                continue
+            last = mine.record.purposes.get(purpose)
+            said = stricter(last, other.record.purposes.get(purpose), now_us)
+            if said is not None and said != last:
+                self._put_purpose(mine, purpose, said)
+
+    def _put_purpose(self, mine: _Side, purpose: Purpose, said: PurposeConsent) -> None:
+        field = field_of(purpose)
+        old = mine.fields.get(field.encode(), b"")
+        self.edits.append(Edit(self._name, field, old, encode(said)))
+        self.notes.append(
+            Note(
+                RowKind.MERGE,
+                self._key,
+                purpose,
+                word_of(said.granted),
+                self._actor,
+                said.at_us,
+                said.policy_version,
+                said.source,
+            )
+        )
+
+    def put_flags(self, mine: _Side, other: _Side) -> None:
+        """Add the other's flags. Whatever its value, one that is there is set."""
+        for flag in Flag:
+            if flag in other.record.flags and flag not in mine.record.flags:
+                self.edits.append(Edit(self._name, flag_field(flag), b"", SET))
+                self.note(self._key, flag, FLAG_SET)
+
+    def put_tombstone(self, mine: _Side, other: _Side) -> None:
+        stone = both_erased(mine.record.tombstone, other.record.tombstone)
+        old = mine.fields.get(ERASED.encode(), b"")
+        new = b"" if stone is None else encode_tombstone(stone)
+        self.edits.append(Edit(self._name, ERASED, old, new))
+
+    def put_profile(self, mine: _Side, other: _Side, *, shared: bool) -> None:
+        if not (shared and other.profile):
+            return
+        known = decode_profile(self._shop, mine.profile)
+        told = both_told(known, decode_profile(self._shop, other.profile))
+        name = redis_keys.profile(self._shop, self._key)
+        self.edits.append(Edit(name, "", mine.profile, encode_profile(told)))
+
+    def put_recent(self, mine: _Side, other: _Side, *, shared: bool) -> None:
+        if not (shared and other.recent):
+            return
+        name = redis_keys.recent(self._shop, self._key)
+        entries = both_recent(mine.recent, other.recent)
+        self.edits.append(Edit(name, WHOLE_LIST, b"\n".join(mine.recent), b"\n".join(entries)))
+
+
+def _readable(reply: Any) -> Any:
+    if isinstance(reply, redis.RedisError):
+        raise reply
+    return reply
+
+
+def _side(stored: list[Any]) -> _Side:
+    fields, profile, recent = stored
+    return _Side(fields, record_of(fields), profile or b"", recent)
+
+
+def _is_shut(side: _Side) -> bool:
+    return side.record.tombstone is not None and side.record.tombstone.is_shut
+
+
+def _erased(who: str) -> Conflict:
+    return Conflict(
+        f"{who} was erased or merged before: nobody can be merged with them until they grant "
+        "something themselves, which the consent route takes",
+        code="customer_erased",
+    )
