@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from recsvc.cli import audit, check, consents, events, items, keys, models
+from recsvc.cli import audit, check, consents, customers, events, items, keys, models
 from recsvc.cli.demo import demo
 from recsvc.cli.output import complain, explain, say_events
 from recsvc.cli.serve import serve
@@ -40,6 +40,7 @@ app.command()(demo)
 app.command()(serve)
 app.command()(check.check)
 app.add_typer(keys.app, name="keys")
+app.add_typer(customers.app, name="customers")
 app.add_typer(consents.app, name="consents")
 app.add_typer(items.app, name="items")
 app.add_typer(events.app, name="events")

@@ -17,6 +17,7 @@ from recsvc.usecases.rights import (
     SHOP_REMOVES,
     SHOP_RENAMES,
     UNTIL_THEN,
+    MergeReceipt,
     Receipt,
 )
 from recsvc.web.export import ExportView, export_json
@@ -65,7 +66,7 @@ class MergeBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class MergeView(msgspec.Struct, frozen=True):
-    """What a merge has made. `consents` are those of the one who stays.
+    """What a merge has made.
 
     `has_shared`: both permitted personalization, so that profile and recent events became one.
     """
@@ -90,14 +91,16 @@ def post_merge(call: Call, customer_id: str) -> Response:
     into = CustomerId(checked_id(call.read_body(MergeBody).into, "into"))
     away, stays = _customer(visit), call.services.hasher(visit.shop).key_of(into)
     merged = call.services.rights.merge(visit.shop, away, stays, visit.key.key_id)
-    return private_json(
-        MergeView(
-            into,
-            merged.has_shared,
-            merged.undrained_events_removed,
-            RewriteView(merged.rewrite.state),
-            list(SHOP_RENAMES),
-        )
+    return private_json(merge_of(into, merged))
+
+
+def merge_of(into: str, merged: MergeReceipt) -> MergeView:
+    return MergeView(
+        into,
+        merged.has_shared,
+        merged.undrained_events_removed,
+        RewriteView(merged.rewrite.state),
+        list(SHOP_RENAMES),
     )
 
 

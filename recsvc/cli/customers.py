@@ -1,0 +1,110 @@
+"""`recsvc customers`: what a customer may demand, done by whoever runs the service."""
+
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+
+from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.output import print_json, print_table, say
+from recsvc.domain.errors import BadRequest
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import CustomerId, ShopName, checked_id
+from recsvc.domain.rights import RewriteState
+from recsvc.stores.ledger import COMMAND_LINE
+from recsvc.web.export import export_json
+from recsvc.web.rights import merge_of, receipt_of
+from recsvc.wiring import Stores, open_stores
+
+REWRITE_WAIT_SECONDS = 600.0
+
+Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
+
+app = typer.Typer(help="A customer's rights: export, erase, merge.", no_args_is_help=True)
+
+
+@app.command()
+def export(
+    customer: Customer,
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    _as_json: AsJson = False,
+) -> None:
+    """Print everything that is held of a customer, as one JSON document."""
+    with open_stores(settings_of(data_dir), durable=False) as stores:
+        name, key = _who(stores, shop, customer, "customer")
+        record = stores.consents.read(name, key)
+        standing = stores.judge.standing(record, stores.policy.get(name))
+        for part in export_json(customer, standing, stores.rights.held(name, key)):
+            sys.stdout.write(part.decode())
+        sys.stdout.write("\n")
+
+
+@app.command()
+def erase(
+    customer: Customer,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase a customer, for good, and print the receipt."""
+    with open_stores(settings_of(data_dir)) as stores:
+        name, key = _who(stores, shop, customer, "customer")
+        if not yes:
+            _confirm()
+        receipt = stores.rights.erase(name, key, COMMAND_LINE)
+        _finish_rewrite(stores, name, receipt.rewrite.state)
+    _print(receipt_of(receipt), as_json)
+
+
+@app.command()
+def merge(
+    customer: Customer,
+    into: Annotated[str, typer.Option(help="The id of the same person that stays.")],
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a customer one with another id of theirs; the stricter consent wins."""
+    with open_stores(settings_of(data_dir)) as stores:
+        name, key = _who(stores, shop, customer, "customer")
+        _, stays = _who(stores, shop, into, "--into")
+        receipt = stores.rights.merge(name, key, stays, COMMAND_LINE)
+        _finish_rewrite(stores, name, receipt.rewrite.state)
+    _print(merge_of(into, receipt), as_json)
+
+
+def _who(stores: Stores, shop: str, customer: str, field: str) -> tuple[ShopName, CustomerKey]:
+    name = shop_of(shop)
+    return name, stores.hasher(name).key_of(CustomerId(checked_id(customer, field)))
+
+
+def _confirm() -> None:
+    if not sys.stdin.isatty():
+        raise BadRequest("nobody is there to be asked; --yes erases without a question")
+    if not typer.confirm("Erase this customer for good?", err=True):
+        raise BadRequest("nothing was erased")
+
+
+def _finish_rewrite(stores: Stores, shop: ShopName, state: RewriteState) -> None:
+    """Let the rewrite end before we leave: an embedded server may be stopped with us."""
+    if state is RewriteState.STARTED and not stores.rewrite.wait(shop, REWRITE_WAIT_SECONDS):
+        say("the append-only file is still being rewritten")
+
+
+def _print(receipt: msgspec.Struct, as_json: bool) -> None:
+    told = msgspec.to_builtins(receipt)
+    if as_json:
+        print_json(told)
+    else:
+        print_table(["what", "value"], [[name, _text(value)] for name, value in told.items()])
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {each}" for name, each in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return "never" if value is None else str(value)

@@ -1,0 +1,123 @@
+"""An erased customer comes back by no way, and their id stands nowhere any more."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import redis
+
+from recsvc.stores.connection import client
+from recsvc.stores.embedded import EmbeddedValkey
+from tests.e2e.processes import Client, eventually, recsvc, recsvc_train, serving
+
+CANARY = "canary-7f3e9a1c@example.com"
+OTHER = "neighbour-20c4@example.com"
+EVERYTHING = dict.fromkeys(("personalization", "offers", "email", "analytics", "training"), True)
+
+
+def purchases(folder: Path) -> Path:
+    """Write a shop in which everybody buys one of two kinds of things, again and again."""
+    people = [CANARY, OTHER, *(f"person-{number}" for number in range(40))]
+    first = datetime.now(UTC) - timedelta(days=120)
+    lines = ["customer_id,item_id,timestamp"]
+    for place, person in enumerate(people):
+        for visit in range(12):
+            at = (first + timedelta(days=visit * 9, minutes=place)).isoformat()
+            lines += [f"{person},{'ab'[place % 2]}{(place + visit + n) % 6},{at}" for n in range(3)]
+    file = folder / "purchases.csv"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def consents(folder: Path, *people: str) -> Path:
+    at = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    file = folder / "consents.ndjson"
+    rows = [{"customer_id": who, "purposes": EVERYTHING, "at": at} for who in people]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    return file
+
+
+def answer(asking: Client, customer: str = CANARY) -> tuple[bool, str | None]:
+    found = asking.get(f"/v1/customers/{customer}/recommendations").json
+    return found["personalized"], found["fallback"]
+
+
+def events(*messages: str, by: Sequence[str] = (CANARY, OTHER)) -> dict[str, object]:
+    told = {"type": "purchase", "item_id": "a1", "session_id": "s", "order_id": "o"}
+    at = (datetime.now(UTC) - timedelta(days=2)).isoformat()
+    return {
+        "events": [
+            {**told, "message_id": f"{message} {place}", "customer_id": who, "timestamp": at}
+            for message in messages
+            for place, who in enumerate(by)
+        ]
+    }
+
+
+def everything_in(store: redis.Redis) -> Iterator[bytes]:
+    """Yield the name of every key, and what each holds as the server would copy it."""
+    for name in store.scan_iter(count=1000):
+        yield name
+        if store.type(name) == b"stream":
+            yield repr(store.xrange(name)).encode()
+        else:
+            yield store.dump(name) or b""
+
+
+def places_of(word: str, data_dir: Path) -> list[str]:
+    """Return what holds the word: files of the data folder and keys of the store."""
+    files = [
+        str(path.relative_to(data_dir))
+        for path in data_dir.rglob("*")
+        if path.is_file() and word.encode() in path.read_bytes()
+    ]
+    with EmbeddedValkey(data_dir) as server, client(server.url, 5) as store:
+        return files + [
+            f"key {part[:40]!r}" for part in everything_in(store) if word.encode() in part
+        ]
+
+
+def test_no_resurrection(tmp_path: Path) -> None:
+    """Old events, old grants, an old model and a restart: still unknown. And the id is nowhere:
+
+    in no key or value, append-only file, model, log or metric.
+    """
+    data_dir, outside = tmp_path / "data", tmp_path / "outside"
+    outside.mkdir()
+    file = purchases(outside)
+    key = json.loads(
+        recsvc("keys", "create", "--scope", "all", "--json", data_dir=data_dir).stdout
+    )["key"]
+    people = [CANARY, OTHER, *(f"person-{number}" for number in range(40))]
+    recsvc("consents", "import", str(consents(outside, *people)), data_dir=data_dir)
+    train = ["run", "--purchases", str(file), "--consents", "service"]
+    recsvc_train(*train, data_dir=data_dir)
+    with serving(data_dir) as server:
+        asking = server.client(key)
+        told = {"attributes": {"mail": CANARY}}
+        assert asking.ask("PATCH", f"/v1/customers/{CANARY}/profile", told).status == 200
+        assert asking.ask("POST", "/v1/events", events("one", "two")).status == 200
+        assert answer(asking) == (True, None)
+        planted = places_of(CANARY, data_dir)
+
+        reply = asking.ask("DELETE", f"/v1/customers/{CANARY}")
+
+        assert reply.status == 200
+        assert reply.json["append_only_file"] == {"rewrite": "started"}
+        assert answer(asking) == (False, "unknown_customer")
+        assert asking.ask("POST", "/v1/events", events("one", "again", by=[CANARY])).status == 200
+        recsvc("consents", "import", str(consents(outside, CANARY)), data_dir=data_dir)
+        assert answer(asking) == (False, "unknown_customer")
+        assert answer(asking, OTHER) == (True, None)
+        eventually(lambda: not places_of(CANARY, data_dir), "the id is nowhere")
+        metrics = asking.get("/metrics")
+        assert metrics.status == 200
+        assert CANARY.encode() not in metrics.body
+
+    assert planted
+    with serving(data_dir) as server:
+        assert answer(server.client(key)) == (False, "unknown_customer")
+        assert answer(server.client(key), OTHER) == (True, None)
+    assert places_of(CANARY, data_dir) == []
+    assert places_of(OTHER, data_dir) != []
