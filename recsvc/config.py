@@ -188,6 +188,15 @@ SETTINGS: tuple[Setting, ...] = (
         _origins,
     ),
     Setting(
+        "RECSVC_GPC",
+        "gpc",
+        "all",
+        "what `Sec-GPC: 1` denies for its request: `all` that is personal, `offers_only`, or "
+        "nothing (`off`)",
+        "off, offers_only or all",
+        _one_of("off", "offers_only", "all"),
+    ),
+    Setting(
         "RECSVC_LOG_LEVEL",
         "log_level",
         "info",
@@ -242,6 +251,7 @@ class Settings:
     threads: int = 64
     public_max_age: int = 0
     cors_origins: tuple[str, ...] = ()
+    gpc: str = "all"
     log_level: str = "info"
     read_timeout_ms: int = 50
     deadline_ms: int = 200

@@ -21,7 +21,8 @@ REFERENCES = "#/components/schemas/{name}"
 DESCRIPTION = (
     "Recommendations with consent checked first. Keys are sent as `Authorization: Bearer <key>`; "
     "a publishable key acts for one customer with that customer's `X-Customer-Token`. "
-    "`Sec-GPC: 1` makes any answer a generic one. Every answer carries `X-Request-Id`. "
+    "`Sec-GPC: 1` makes any answer a generic one, unless the service is set to let it deny less. "
+    "Every answer carries `X-Request-Id`. "
     f"Bodies are JSON of at most {MAX_BODY_BYTES} bytes, or NDJSON of at most {MAX_NDJSON_BYTES} "
     f"and {MAX_LINES} lines; errors are RFC 9457 problem documents."
 )

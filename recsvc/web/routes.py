@@ -99,6 +99,16 @@ class Call:
 
     @property
     def denies_personal_use(self) -> bool:
+        """Whether the request asks that nothing of its answer be personal, and that counts."""
+        return self._sends_privacy_control and self.services.settings.gpc == "all"
+
+    @property
+    def denies_offers(self) -> bool:
+        """Whether the request asks that at least no offer be personal, and that counts."""
+        return self._sends_privacy_control and self.services.settings.gpc != "off"
+
+    @property
+    def _sends_privacy_control(self) -> bool:
         """Whether the browser sends Global Privacy Control.
 
         A header that is sent twice reaches us as one, joined with commas: one 1 is enough.
