@@ -46,7 +46,7 @@ class Setting:
     confidential: bool = False
 
 
-def _folder(text: str) -> Path:
+def _path(text: str) -> Path:
     return Path(text).expanduser()
 
 
@@ -123,7 +123,7 @@ SETTINGS: tuple[Setting, ...] = (
         ".recsvc",
         "folder of models, the embedded server's data and the secret",
         "a folder",
-        _folder,
+        _path,
     ),
     Setting(
         "RECSVC_REDIS_URL",
@@ -197,6 +197,14 @@ SETTINGS: tuple[Setting, ...] = (
         _one_of("off", "offers_only", "all"),
     ),
     Setting(
+        "RECSVC_CONSENT_SIGNALS",
+        "consent_signals",
+        None,
+        "TOML file of what the signals of consent banners grant, instead of the default tables",
+        "a file",
+        _path,
+    ),
+    Setting(
         "RECSVC_LOG_LEVEL",
         "log_level",
         "info",
@@ -252,6 +260,7 @@ class Settings:
     public_max_age: int = 0
     cors_origins: tuple[str, ...] = ()
     gpc: str = "all"
+    consent_signals: Path | None = None
     log_level: str = "info"
     read_timeout_ms: int = 50
     deadline_ms: int = 200

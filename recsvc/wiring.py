@@ -19,6 +19,7 @@ from recsvc.domain.ids import ShopName
 from recsvc.model.shelf import ModelShelf
 from recsvc.model.versions import Versions
 from recsvc.secret_file import open_secret
+from recsvc.signal_file import open_signals
 from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.catalogue import CatalogueStore
 from recsvc.stores.connection import Connections, connect
@@ -190,6 +191,7 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
         events=EventDesk(stores.events, shelf, catalogues, stores.hasher, utc_now_us),
         live_counts=live_counts,
         consents=ConsentDesk(stores.consents),
+        signals=open_signals(stores.settings),
         profiles=ProfileDesk(stores.profiles, stores.hasher),
         readiness=Readiness(trip, shelf, shops),
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from recsvc.config import Settings
+from recsvc.domain.consent_signals import SignalTables
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
@@ -21,6 +22,7 @@ class Services:
     entrance: Entrance
     recommender: Recommender
     consents: ConsentDesk
+    signals: SignalTables
     profiles: ProfileDesk
     catalogue: CatalogueDesk
     events: EventDesk
