@@ -136,7 +136,7 @@ def _serve(
     )
     shown = f"[{host}]" if ":" in host else host
     say(f"Serving {', '.join(shops)} at http://{shown}:{port} with {workers} workers.")
-    loader = partial(load_application, settings, url, tuple(shops), os.getpid())
+    loader = partial(load_application, settings, url, tuple(shops), os.getpid(), workers)
     try:
         server.serve(target_loader=loader, wrap_loader=False)
     except SystemExit:

@@ -47,7 +47,7 @@ REFUSALS = {
     403: "A valid key without the scope, or for another customer",
     413: "The body is too large",
     415: "The body is not plain JSON",
-    429: "The worker has all the requests that it can hold",
+    429: "The worker has all the requests that it can hold, or somebody asks too often",
     503: "The store cannot be reached in time",
 }
 
@@ -163,12 +163,12 @@ def _responses(route: Route) -> dict[str, Any]:
 def _statuses(route: Route) -> list[int]:
     statuses = [400] if route.query is not None else []
     if route.access is not None:
-        statuses += [401, 403, 503]
+        statuses += [401, 403, 429, 503]
     if route.body is not None:
         statuses += [413, 415]
     if route.gives_way:
         statuses += [429]
-    return sorted(statuses)
+    return sorted(set(statuses))
 
 
 def _refusal(description: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from recsvc.usecases.live_counts import LiveCounts
 from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
+from recsvc.web.addresses import ClientAddresses
 from recsvc.web.overload import Places
 
 
@@ -20,6 +21,7 @@ class Services:
     settings: Settings
     places: Places
     entrance: Entrance
+    addresses: ClientAddresses
     recommender: Recommender
     consents: ConsentDesk
     signals: SignalTables
