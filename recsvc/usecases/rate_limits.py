@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
+from typing import NamedTuple
 
 from recsvc.domain.errors import RateLimited
 
@@ -22,6 +23,19 @@ class LimitedBy(StrEnum):
     KEY = "key"
     CUSTOMER = "customer"
     ADDRESS = "address"
+
+
+class Pace(NamedTuple):
+    """The seconds between two tokens, and how long before it is full a bucket has one."""
+
+    interval: float
+    room: float
+
+    @classmethod
+    def of(cls, limit: int, workers: int) -> "Pace":
+        """Return the pace of one of the workers; rounding of sums costs no token."""
+        interval = WINDOW_SECONDS * workers / limit
+        return cls(interval, max(0.0, WINDOW_SECONDS - interval) + interval / 100)
 
 
 class Buckets:
@@ -38,17 +52,18 @@ class Buckets:
     def __len__(self) -> int:
         return len(self._full_at)
 
-    def take(self, name: str | bytes, interval: float, now: float) -> float:
-        """Take one of a token each `interval` seconds; return 0, or the seconds until there is one.
+    def take(self, name: str | bytes, pace: Pace, now: float) -> float:
+        """Take a token; return 0, or the seconds until there is one.
 
         Who waits for one takes none.
         """
         full_at = self._full_at
+        interval, room = pace
         with self._lock:
             full = full_at.get(name, now)
             if full < now:
                 full = now
-            wait = full - now - _room(interval)
+            wait = full - now - room
             if wait > 0:
                 return wait
             full_at[name] = full + interval
@@ -57,15 +72,10 @@ class Buckets:
                 full_at.popitem(last=False)
         return 0.0
 
-    def wait(self, name: str | bytes, interval: float, now: float) -> float:
+    def wait(self, name: str | bytes, pace: Pace, now: float) -> float:
         """Return the seconds until there is a token; 0 when there is one."""
         full = self._full_at.get(name)
-        return 0.0 if full is None else max(0.0, full - now - _room(interval))
-
-
-def _room(interval: float) -> float:
-    """Return how long before it is full a bucket has a token; rounding of sums costs none."""
-    return max(0.0, WINDOW_SECONDS - interval) + interval / 100
+        return 0.0 if full is None else max(0.0, full - now - pace.room)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +94,9 @@ class RateLimits:
         self._workers = workers
         self._clock = clock
         self._buckets = {kind: Buckets() for kind in LimitedBy}
-        self._key = self._interval(limits.per_key)
-        self._customer = self._interval(limits.per_customer)
-        self._address = self._interval(limits.per_address)
+        self._key = self._pace(limits.per_key)
+        self._customer = self._pace(limits.per_customer)
+        self._address = self._pace(limits.per_address)
 
     def take_for_browser(self, address: str, key: str) -> None:
         """Count a request with a publishable key, before anything is known of the key."""
@@ -101,27 +111,26 @@ class RateLimits:
     def take_for_secret_key(self, key_id: str, limit: int | None) -> None:
         """Count a request with a secret key that was made with a limit."""
         if limit is not None:
-            self._take(LimitedBy.KEY, key_id, self._interval(limit), self._clock())
+            self._take(LimitedBy.KEY, key_id, self._pace(limit), self._clock())
 
     def take_for_unknown_key(self, address: str) -> None:
         """Count a request whose key turned out to be nobody's; that one was answered."""
-        if self._address:
+        if self._address is not None:
             self._buckets[LimitedBy.ADDRESS].take(address, self._address, self._clock())
 
     def seconds_until_look_up(self, address: str) -> float:
         """Return how long no unknown key from this address is looked up."""
-        if not self._address:
+        if self._address is None:
             return 0.0
         return self._buckets[LimitedBy.ADDRESS].wait(address, self._address, self._clock())
 
-    def _interval(self, limit: int) -> float:
-        """Return the seconds between two tokens of this worker; 0 for no limit."""
-        return WINDOW_SECONDS * self._workers / limit if limit else 0.0
+    def _pace(self, limit: int) -> Pace | None:
+        return Pace.of(limit, self._workers) if limit else None
 
-    def _take(self, by: LimitedBy, name: str | bytes, interval: float, now: float) -> None:
-        if not interval:
+    def _take(self, by: LimitedBy, name: str | bytes, pace: Pace | None, now: float) -> None:
+        if pace is None:
             return
-        wait = self._buckets[by].take(name, interval, now)
+        wait = self._buckets[by].take(name, pace, now)
         if wait > 0:
             raise limited(by, wait)
 

@@ -7,6 +7,7 @@ proxies that the operator named have written it.
 from collections.abc import Collection
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import NamedTuple
 
 from recsvc.web.wsgi import Environ
 
@@ -20,27 +21,37 @@ class ClientAddresses:
 
     def __init__(self, trusted_proxies: Collection[str]) -> None:
         self._trusted = [ip_network(network) for network in trusted_proxies]
-        self._is_trusted = lru_cache(ADDRESSES_KEPT)(self._is_in_a_trusted_network)
+        # What a hop is, by how it was written: reading an address costs 3 µs.
+        self._hop = lru_cache(ADDRESSES_KEPT)(self._read)
 
     def of(self, environ: Environ) -> str:
         """Return the name of the rightmost address that is none of our proxies'."""
         peer: str = environ.get("REMOTE_ADDR", "")
-        forwarded: str = environ.get("HTTP_X_FORWARDED_FOR", "")
-        if not (self._trusted and forwarded and self._is_trusted(peer)):
+        if not self._trusted:
             return name_of(peer)
-        last = peer
-        for hop in reversed(forwarded.split(",")):
-            address = _without_port(hop.strip())
-            if _parsed(address) is None:  # whoever wrote that is the last whom we know
+        last = self._hop(peer[:MAX_ADDRESS_LENGTH])
+        forwarded: str = environ.get("HTTP_X_FORWARDED_FOR", "")
+        for text in reversed(forwarded.split(",")):
+            if not last.is_trusted:
                 break
-            last = address
-            if not self._is_trusted(address):
+            hop = self._hop(text[-MAX_ADDRESS_LENGTH:])
+            if hop.name is None:  # whoever wrote that is the last whom we know
                 break
-        return name_of(last)
+            last = hop
+        return name_of(peer) if last.name is None else last.name
 
-    def _is_in_a_trusted_network(self, text: str) -> bool:
-        address = _parsed(text)
-        return address is not None and any(address in network for network in self._trusted)
+    def _read(self, text: str) -> "_Hop":
+        address = _parsed(_without_port(text.strip()))
+        if address is None:
+            return _Hop(None, is_trusted=False)
+        return _Hop(name_of(str(address)), any(address in network for network in self._trusted))
+
+
+class _Hop(NamedTuple):
+    """What one entry is called, and whether a proxy of ours stands there."""
+
+    name: str | None
+    is_trusted: bool
 
 
 @lru_cache(ADDRESSES_KEPT)

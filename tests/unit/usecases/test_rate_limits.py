@@ -1,5 +1,6 @@
 """Token buckets, at times that the test chooses."""
 
+import math
 import threading
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsvc.domain.errors import RateLimited
-from recsvc.usecases.rate_limits import BUCKETS_KEPT, Buckets, Limits, RateLimits
+from recsvc.usecases.rate_limits import BUCKETS_KEPT, Buckets, Limits, Pace, RateLimits
 
 KEY, ADDRESS = "pk_default_x", "192.0.2.1"
 
@@ -39,10 +40,10 @@ def admitted(rates: RateLimits, asked: int, address: str = ADDRESS, key: str = K
 @given(limit=st.integers(1, 100_000), workers=st.integers(1, 8))
 def test_a_limit_is_let_through_at_once_and_no_more(limit: int, workers: int) -> None:
     """Each worker lets its share through, and at least one, exactly."""
-    buckets, interval = Buckets(), 60.0 * workers / limit
+    buckets, pace = Buckets(), Pace.of(limit, workers)
     share = max(1, limit // workers)
 
-    waits = [buckets.take("a", interval, 12_345.678) for _ in range(share + 1)]
+    waits = [buckets.take("a", pace, 12_345.678) for _ in range(share + 1)]
 
     assert waits[:share] == [0.0] * share
     assert waits[share] > 0
@@ -54,13 +55,13 @@ def test_a_limit_is_let_through_at_once_and_no_more(limit: int, workers: int) ->
 )
 def test_no_minute_sees_more_than_twice_the_limit(limit: int, gaps: list[float]) -> None:
     """A full bucket, and what ran in meanwhile; whoever waits as long as told is let through."""
-    buckets, interval, now, passed = Buckets(), 60.0 / limit, 0.0, []
+    buckets, pace, now, passed = Buckets(), Pace.of(limit, 1), 0.0, []
     for gap in gaps:
         now += gap
-        wait = buckets.take("a", interval, now)
+        wait = buckets.take("a", pace, now)
         if wait:
-            now += wait
-            wait = buckets.take("a", interval, now)
+            now += math.ceil(wait)
+            wait = buckets.take("a", pace, now)
         assert wait == 0
         passed.append(now)
 
@@ -138,11 +139,11 @@ def test_memory_is_bounded_and_the_busy_are_remembered() -> None:
     """The bucket that was used longest ago is forgotten."""
     buckets = Buckets(kept=100)
     for number in range(1000):
-        buckets.take("busy", 0.001, 0.0)
-        buckets.take(str(number), 1.0, 0.0)
+        buckets.take("busy", Pace.of(60_000, 1), 0.0)
+        buckets.take(str(number), Pace.of(60, 1), 0.0)
 
     assert len(buckets) == 100
-    assert buckets.wait("busy", 60.0, 0.0) > 0
+    assert buckets.wait("busy", Pace.of(1, 1), 0.0) > 0
     assert BUCKETS_KEPT < 100_000
 
 
@@ -151,7 +152,7 @@ def test_threads_share_a_bucket_exactly() -> None:
     buckets, passed = Buckets(), []
 
     def ask() -> None:
-        passed.append(sum(buckets.take("a", 0.01, 5.0) == 0 for _ in range(2000)))
+        passed.append(sum(buckets.take("a", Pace.of(6000, 1), 5.0) == 0 for _ in range(2000)))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
