@@ -5,7 +5,7 @@ from dataclasses import replace
 from random import Random
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsvc.domain.ids import ItemId, OfferId
@@ -79,6 +79,7 @@ QUESTIONS = st.builds(
     st.integers(1, 8),
     st.sampled_from([None, "web", "kiosk"]),
 )
+QUICK = settings(deadline=None, max_examples=60)
 SEEDS = st.none() | st.integers(0, 9)
 
 
@@ -134,6 +135,7 @@ def may_be_had(
     return all(for_all) and all(own)
 
 
+@QUICK
 @given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS, SEEDS)
 def test_only_what_may_be_had_is_offered_and_nothing_is_held_back(
     offers: list[Offer],
@@ -152,6 +154,7 @@ def test_only_what_may_be_had_is_offered_and_nothing_is_held_back(
     assert bool(found.choices) == bool(rightful)
 
 
+@QUICK
 @given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS, SEEDS)
 def test_the_order_of_an_answer_holds(
     offers: list[Offer],
@@ -172,6 +175,7 @@ def test_the_order_of_an_answer_holds(
     assert len({offer.offer_id for offer in chosen}) == len(chosen) <= question.n
 
 
+@QUICK
 @given(OFFERS, TALLIES, FACTS, QUESTIONS)
 def test_a_longer_answer_begins_as_a_shorter_one(
     offers: list[Offer], tallies: Tallies, facts: CustomerFacts, question: Question
@@ -184,6 +188,7 @@ def test_a_longer_answer_begins_as_a_shorter_one(
     assert list(long[: len(short)]) == list(short)
 
 
+@QUICK
 @given(OFFERS, TALLIES, QUESTIONS, st.randoms(use_true_random=False))
 def test_without_consent_the_answer_depends_on_offers_alone(
     offers: list[Offer], tallies: Tallies, question: Question, random: Random
@@ -203,6 +208,7 @@ def test_without_consent_the_answer_depends_on_offers_alone(
     assert places == sorted(places)
 
 
+@QUICK
 @given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS)
 def test_an_explanation_agrees_with_the_choice(
     offers: list[Offer], tallies: Tallies, facts: CustomerFacts | None, question: Question
@@ -222,6 +228,7 @@ def test_an_explanation_agrees_with_the_choice(
         assert (each.condition is not None) == (each.step is Step.ELIGIBILITY)
 
 
+@QUICK
 @given(OFFERS, TALLIES, FACTS, QUESTIONS)
 def test_an_outranked_offer_is_worth_no_more_than_those_before_it(
     offers: list[Offer], tallies: Tallies, facts: CustomerFacts, question: Question
@@ -239,6 +246,7 @@ def test_an_outranked_offer_is_worth_no_more_than_those_before_it(
             assert not same or winner.figures["worth"] >= loser.figures["worth"]
 
 
+@QUICK
 @given(OFFERS, TALLIES, FACTS, QUESTIONS, st.data())
 def test_a_deleted_offer_is_gone(
     offers: list[Offer],
@@ -256,6 +264,7 @@ def test_a_deleted_offer_is_gone(
     }
 
 
+@QUICK
 @given(OFFERS, TALLIES, FACTS, QUESTIONS)
 def test_probabilities_are_probabilities(
     offers: list[Offer], tallies: Tallies, facts: CustomerFacts, question: Question
