@@ -25,8 +25,10 @@ from training.item_lists import (
 )
 from training.learn import Knowledge, learn
 from training.learned_findings import findings_of
+from training.pairs import Pairs
 from training.parallel import each
 from training.progress import Progress
+from training.purchased import purchased_by
 from training.reasons import Grounds, category_tops
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.settings import Settings
@@ -81,7 +83,8 @@ def train(
             warm_start=warm_start(interactions, knowledge, settings),
             tuning=tuned.tuning,
         )
-    artifact = build(interactions, items, slates, hasher)
+    pairs = knowledge.scene.line_up.past.pairs
+    artifact = build(interactions, pairs, items, slates, hasher)
     sizes = len(artifact.customer_keys), len(artifact.item_ids)
     return Trained(artifact, findings, *sizes, settings)
 
@@ -142,7 +145,11 @@ def warm_start(
 
 
 def build(
-    interactions: Interactions, items: ItemSide, slates: Slates, hasher: CustomerHasher
+    interactions: Interactions,
+    pairs: Pairs,
+    items: ItemSide,
+    slates: Slates,
+    hasher: CustomerHasher,
 ) -> Artifact:
     keys = [hasher.key_of(CustomerId(customer)) for customer in interactions.customer_ids]
     bought = np.unique(interactions.history.customers).tolist()  # not only to take it back
@@ -159,4 +166,5 @@ def build(
         trending=items.trending,
         categories=popular_by_category(interactions, items.popular),
         intervals=items.intervals,
+        purchased=purchased_by(interactions.history, pairs, by_key),
     )
