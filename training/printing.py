@@ -8,7 +8,7 @@ from training.evaluate_offers import OffersRanked
 from training.findings import MAIN_METRIC, Findings, SlateFindings
 from training.publish import Published
 from training.report import IngestReport
-from training.report_page.words import tuning_sentence
+from training.report_page.words import anonymity_sentence, tuning_sentence
 
 WIDE = 120  # what is not a terminal has no width, and nothing may be cut off in it
 
@@ -48,6 +48,8 @@ def print_findings(console: Console, findings: Findings) -> None:
     for slate, found in findings.slates.items():
         if found.models:
             console.print(windows_table(slate, found))
+    if findings.anonymity is not None:
+        console.print(escape(anonymity_sentence(findings.anonymity)), soft_wrap=True)
     if findings.tuning is not None:
         console.print(escape(tuning_sentence(findings)), soft_wrap=True)
 
