@@ -16,6 +16,7 @@ from recsvc.config import Settings, models_root
 from recsvc.domain.errors import BadRequest, StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, Secret
 from recsvc.domain.ids import ShopName
+from recsvc.model.compiled import compile_all
 from recsvc.model.shelf import ModelShelf
 from recsvc.model.versions import Versions
 from recsvc.secret_file import open_secret
@@ -172,6 +173,7 @@ def open_shelf(settings: Settings, secret: Secret) -> ModelShelf:
 
 def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) -> Services:
     """Return what the web layer calls. `shops`: those that readiness is judged by."""
+    compile_all()  # no request waits for it
     trip = RequestTrip(stores.connections)
     key_ring = KeyRing(stores.api_keys)
     catalogues = LiveCatalogues(

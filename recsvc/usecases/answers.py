@@ -102,10 +102,10 @@ def _fields(record: bytes, fields: Sequence[str]) -> dict[str, Any]:
 
 def _reasons(assortment: Assortment, picks: Picks) -> list[Reason]:
     """Return the reason of each pick; a sensitive item is never named as one."""
-    sensitive, name = assortment.sensitive, assortment.model.items.id
+    sensitive, name = assortment.sensitive.item, assortment.model.items.id
     return [
         _PLAIN_REASONS[code]
-        if row is None or row in sensitive
+        if row is None or sensitive(row)
         else Reason(_LABELS[code], name(row))
         for code, row in zip(picks.reasons, picks.reason_items, strict=True)
     ]
