@@ -78,6 +78,8 @@ class Assortment:
 
     def ids(self, rows: Sequence[int]) -> list[str]:
         items, size = self.model.items, self.size
+        if not self.lists_more:
+            return items.ids(rows)
         return [
             items.id(row) if row < size else self.columns.ids[self._listed.item(row)]
             for row in rows

@@ -40,7 +40,9 @@ class IdMap:
         return text.decode()
 
     def ids(self, rows: Sequence[int]) -> list[str]:
-        return [self.id(row) for row in rows]
+        """Return the texts of rows, none below 0."""
+        # Indexed and not taken: that lets go of the interpreter lock.
+        return [text.decode() for text in self._ids[np.array(rows, np.int64)].tolist()]
 
     def rows(self, texts: Sequence[str]) -> Array:
         """Return the row of each text, (texts,) int64; −1, inside this package only: unknown."""
@@ -59,16 +61,16 @@ class IdMap:
 class CustomerMap:
     """Customer keys of 16 bytes, sorted; a key's row is its position."""
 
-    __slots__ = ("_letters",)
+    __slots__ = ("letters",)
 
     def __init__(self, keys: Array) -> None:
         """`keys`: (customers,) S16."""
-        self._letters = _letters(keys)
+        self.letters = _letters(keys)
 
     def row(self, key: bytes) -> int | None:
         if len(key) != CUSTOMER_KEY_BYTES:
             return None
-        return _known(find(self._letters, key))
+        return _known(find(self.letters, key))
 
 
 def _letters(texts: Array) -> Array:

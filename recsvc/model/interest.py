@@ -21,13 +21,17 @@ from recsvc.model.kernels import ROW, START, STOP, UNKNOWN_ROW, read_events, ste
 class Interest:
     """Item rows, and what is said of each. A share is what a place in a list is worth."""
 
-    voted: Array  # (voted,) int32, the greatest share first
+    voted: Array  # (voted, 3) int32: VOTED, REASON and VOTER, the greatest share first
     shares: Array  # (voted,)
-    reasons: Array  # (voted,) uint8
-    because: Array  # (voted,) int32, the loudest voter for each
-    bought: list[int]  # all purchases, the latest first
-    resting: frozenset[int]  # of them, what was bought less than RESTING_SHARE of its interval ago
-    due: Array  # (due,) of them, what will be wanted again, the latest purchase first
+    bought: Array  # (bought, 2): BOUGHT and RESTS of all purchases, the latest first
+
+    def resting(self) -> list[int]:
+        """Return what was bought less than RESTING_SHARE of its interval ago."""
+        return [row for row, rests in self.bought.tolist() if rests]
+
+    def due(self) -> list[int]:
+        """Return what was bought and will be wanted again, the latest purchase first."""
+        return [row for row, rests in self.bought.tolist() if not rests]
 
 
 def interest_of(
@@ -42,28 +46,18 @@ def interest_of(
     events = read_events(text, _LETTERS, model.items.letters)
     if assortment.lists_more:
         _find_listed(assortment, events, text)
-    voted, shares, voters, bought, resting, heard = weigh(
+    voted, shares, bought, heard = weigh(
         events,
         now_seconds,
         _WEIGHTS,
+        _REASONS,
         _HALF_LIFE_SECONDS,
         assortment.sensitive,
         model.near(ItemSlate.SIMILAR),
         model.appeal,
         model.intervals,
     )
-    if not heard and not len(bought):
-        return None
-    said = events[voters]  # (voted, columns)
-    return Interest(
-        voted,
-        shares,
-        _REASONS[said[:, 0]],
-        said[:, ROW].astype(np.int32),
-        bought.tolist(),
-        frozenset(bought[resting].tolist()),
-        bought[~resting],
-    )
+    return Interest(voted, shares, bought) if heard or len(bought) else None
 
 
 def steered(own: Candidates, interest: Interest, *, newcomers: bool) -> Candidates:
@@ -77,12 +71,10 @@ def steered(own: Candidates, interest: Interest, *, newcomers: bool) -> Candidat
             own.items,
             own.reasons,
             np.full(len(own), UNKNOWN_ROW, np.int32) if because is None else because,
-            interest.due,
+            interest.bought,
             _DUE,
             interest.voted,
             interest.shares,
-            interest.reasons,
-            interest.because,
             newcomers,
         )
     )

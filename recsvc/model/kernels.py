@@ -6,7 +6,6 @@ an array does not have is an IndexError, as in numpy. Constants that other files
 arguments: what is compiled is kept for as long as this file is the same.
 """
 
-import heapq
 import math
 
 import numpy as np
@@ -22,6 +21,8 @@ RESTING_SHARE = 0.5  # of an item's interval, during which it is not offered aga
 USUAL_INTERVAL_DAYS = 14.0  # of an item whose model says nothing of it
 
 KIND, SECONDS, ROW, START, STOP = range(5)  # columns of events
+VOTED, REASON, VOTER = range(3)  # columns of what has votes
+BOUGHT, RESTS = range(2)  # columns of purchases
 UNKNOWN_ROW = -1
 MOST_DIGITS = 12
 
@@ -30,6 +31,7 @@ CATEGORIES, BRANDS, LOWEST, HIGHEST = 1, 2, 4, 8  # bits: what a sieve asks of a
 _SECONDS_PER_DAY = 86_400.0
 _NEWLINE, _BLANK, _ZERO = ord("\n"), ord(" "), ord("0")
 _SCATTER = 2_654_435_761
+_FEW = 512
 
 Near = tuple[Array, Array, Array]  # offsets, items and scores of all items' neighbours
 # Catalogue row of each item row, what is withheld; of catalogue rows category, brand and price;
@@ -149,16 +151,50 @@ def counted(
             sums[place] += votes[vote]
             if votes[vote] > votes[loudest[place]]:
                 loudest[place] = vote
-    order = [(-sums[place], rows[place], place) for place in range(found)]
-    heapq.heapify(order)
-    kept = min(most, found)
-    best, best_sums = np.empty(kept, np.int32), np.empty(kept, np.float64)
-    speakers = np.empty(kept, np.int64)
-    for rank in range(kept):
-        _, row, place = heapq.heappop(order)
-        best[rank], best_sums[rank] = row, sums[place]
+    order = greatest(sums[:found], rows, min(most, found))
+    best, best_sums = np.empty(len(order), np.int32), np.empty(len(order), np.float64)
+    speakers = np.empty(len(order), np.int64)
+    for rank, place in enumerate(order):
+        best[rank], best_sums[rank] = rows[place], sums[place]
         speakers[rank] = voters[loudest[place]]
     return best, best_sums, speakers
+
+
+@part
+def greatest(sums: Array, rows: Array, most: int) -> Array:
+    """Return the places of the greatest sums, the greatest first; of equal ones the lower row's."""
+    heap = np.arange(len(sums))
+    for root in range(len(heap) // 2 - 1, -1, -1):
+        sink(heap, root, len(heap), sums, rows)
+    order = np.empty(most, np.int64)
+    for rank in range(most):
+        order[rank] = heap[0]
+        last = len(heap) - 1 - rank
+        heap[0] = heap[last]
+        sink(heap, 0, last, sums, rows)
+    return order
+
+
+@part
+def sink(heap: Array, place: int, size: int, sums: Array, rows: Array) -> None:
+    """Put the entry at a place of a heap where it belongs below."""
+    moved = heap[place]
+    while 2 * place + 1 < size:
+        child = 2 * place + 1
+        if child + 1 < size and is_before(heap[child + 1], heap[child], sums, rows):
+            child += 1
+        if not is_before(heap[child], moved, sums, rows):
+            break
+        heap[place] = heap[child]
+        place = child
+    heap[place] = moved
+
+
+@part
+def is_before(one: int, other: int, sums: Array, rows: Array) -> bool:
+    if sums[one] == sums[other]:
+        return bool(rows[one] < rows[other])
+    return bool(sums[one] > sums[other])
 
 
 @compiled("Tuple((int32[::1], float64[::1], int64[::1]))(int64[:], float64[:], int64[:])")
@@ -168,29 +204,31 @@ def tally(items: Array, votes: Array, voters: Array) -> tuple[Array, Array, Arra
 
 
 @compiled(
-    "Tuple((int32[::1], float64[::1], int64[::1], int64[::1], boolean[::1], int64))"
-    f"(int64[:,::1], float64, float64[:], float64, boolean[:], {_NEAR}, float32[:], float32[:])"
+    "Tuple((int32[:,::1], float64[::1], int64[:,::1], int64))"
+    "(int64[:,::1], float64, float64[:], uint8[:], float64, boolean[:], "
+    f"{_NEAR}, float32[:], float32[:])"
 )
 def weigh(
     events: Array,
     now_seconds: float,
     weights: Array,
+    codes: Array,
     half_life_seconds: float,
     sensitive: Array,
     near: Near,
     appeal: Array,
     intervals: Array,
-) -> tuple[Array, Array, Array, Array, Array, int]:
+) -> tuple[Array, Array, Array, int]:
     """Let events, the latest first, vote for what is near, and tell what rests from what is due.
 
-    Only the latest event of an item has a vote, and of a sensitive item nothing is said. Return
-    the rows that have votes, the share of each and its loudest voter's place in `events`; the
-    rows that were bought, the latest first, and whether each rests; and how many items say
-    something.
+    Only the latest event of an item has a vote, and of a sensitive item nothing is said. `weights`
+    and `codes` say what an event of each kind is worth, and which reason it is; the last kind is
+    a purchase. Return VOTED, REASON and VOTER of what has votes, and the share of each; BOUGHT
+    and RESTS of purchases, the latest first; and how many items say something.
     """
     offsets, items, scores = near
     met = np.empty(len(events), np.int64)
-    bought, resting = np.empty(len(events), np.int64), np.empty(len(events), np.bool_)
+    bought = np.empty((len(events), 2), np.int64)
     rows = np.empty(MOST_VOTERS * NEAREST, np.int64)
     votes = np.empty(MOST_VOTERS * NEAREST, np.float64)
     voters = np.empty(MOST_VOTERS * NEAREST, np.int64)
@@ -201,13 +239,13 @@ def weigh(
         if row < 0 or row >= len(sensitive) or sensitive[row]:
             continue
         age = now_seconds - events[event, SECONDS]
-        if kind == len(weights) - 1 and not is_among(bought[:purchases], row):
+        if kind == len(weights) - 1 and not is_among(bought[:purchases, BOUGHT], row):
             interval = USUAL_INTERVAL_DAYS
             if row < len(intervals):
                 interval = intervals[row]
-            bought[purchases] = row
-            # Never due for NaN: nobody bought it again.
-            resting[purchases] = not age / _SECONDS_PER_DAY >= RESTING_SHARE * interval
+            bought[purchases, BOUGHT] = row
+            # Always for NaN: nobody bought it again.
+            bought[purchases, RESTS] = not age / _SECONDS_PER_DAY >= RESTING_SHARE * interval
             purchases += 1
         if heard == MOST_VOTERS or is_among(met[:seen], row):
             continue
@@ -228,7 +266,12 @@ def weigh(
     best, shares, speakers = counted(rows[:cast], votes[:cast], voters[:cast], MOST_HEARD)
     if len(best):
         shares *= min(said_in_all, STRONGEST) / shares[0]
-    return best, shares, speakers, bought[:purchases], resting[:purchases], heard
+    voted = np.empty((len(best), 3), np.int32)
+    for place, event in enumerate(speakers):
+        voted[place, VOTED] = best[place]
+        voted[place, REASON] = codes[events[event, KIND]]
+        voted[place, VOTER] = events[event, ROW]
+    return voted, shares, bought[:purchases], heard
 
 
 @part
@@ -247,19 +290,16 @@ def worth_of_place(place: int) -> float:
 
 @compiled(
     "Tuple((int32[::1], float32[::1], uint8[::1], int32[::1]))"
-    "(int32[:], uint8[:], int32[:], int64[:], uint8,"
-    " int32[:], float64[:], uint8[:], int32[:], boolean)"
+    "(int32[:], uint8[:], int32[:], int64[:,:], uint8, int32[:,:], float64[:], boolean)"
 )
 def steer(
     own: Array,
     own_reasons: Array,
     own_because: Array,
-    due: Array,
+    bought: Array,
     due_reason: int,
     voted: Array,
     shares: Array,
-    reasons: Array,
-    because: Array,
     newcomers: bool,
 ) -> tuple[Array, Array, Array, Array]:
     """Merge a customer's own list, what is due again and what has votes, the best first.
@@ -267,40 +307,39 @@ def steer(
     An item is worth what its place in the list is, and its share of the votes. What is due again
     has a place behind the others; what has votes and no place enters if `newcomers` may.
     """
-    size = len(own) + len(due) + len(voted)
+    size = len(own) + len(bought) + len(voted)
     items, worth = np.empty(size, np.int32), np.empty(size, np.float64)
     codes, speakers = np.empty(size, np.uint8), np.empty(size, np.int32)
     listed = len(own)
     items[:listed], codes[:listed], speakers[:listed] = own, own_reasons, own_because
-    for row in due:
-        if not is_among(items[:listed], row):
+    for row, rests in bought:
+        if not rests and not is_among(items[:listed], row):
             items[listed], codes[listed], speakers[listed] = row, due_reason, UNKNOWN_ROW
             listed += 1
     for place in range(listed):
         worth[place] = worth_of_place(place)
-    raised = np.zeros(size, np.bool_)
+    raised, is_new = np.zeros(size, np.bool_), np.ones(len(voted), np.bool_)
+    may_have_votes = np.zeros(_FEW, np.bool_)
+    for row in voted[:, VOTED]:
+        may_have_votes[row % _FEW] = True
+    for place in range(listed):
+        if may_have_votes[items[place] % _FEW]:
+            for vote in range(len(voted)):
+                if voted[vote, VOTED] == items[place] and is_new[vote]:
+                    worth[place] += shares[vote]
+                    raised[place], is_new[vote] = True, False
     total = listed
     for vote in range(len(voted)):
-        place = 0
-        while place < listed and items[place] != voted[vote]:
-            place += 1
-        if place < listed:
-            worth[place] += shares[vote]
-        elif newcomers:
-            place = total
-            items[place], worth[place] = voted[vote], shares[vote]
-            codes[place], speakers[place] = reasons[vote], because[vote]
+        if newcomers and is_new[vote]:
+            items[total], worth[total] = voted[vote, VOTED], shares[vote]
+            codes[total], speakers[total] = voted[vote, REASON], voted[vote, VOTER]
+            raised[total] = True
             total += 1
-        else:
-            continue
-        raised[place] = True
     order = merged(worth[:total], raised[:total])
-    return (
-        items[order],
-        worth[order].astype(np.float32),
-        codes[order],
-        speakers[order],
-    )
+    sorted_worth = np.empty(total, np.float32)
+    for rank, place in enumerate(order):
+        sorted_worth[rank] = worth[place]
+    return items[order], sorted_worth, codes[order], speakers[order]
 
 
 @part

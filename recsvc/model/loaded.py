@@ -94,6 +94,17 @@ class LoadedModel:
         ragged = self._neighbours[slate]
         return ragged.offsets, ragged.lists.items, ragged.lists.scores
 
+    def arrays(self) -> Iterator[Array]:
+        """Yield what requests about customers read, the most wanted first."""
+        yield self.customers.letters
+        for slate in CustomerSlate:
+            own = self._slates[slate]
+            yield from (own.offsets, own.lists.items, own.lists.reasons, own.lists.scores)
+            if own.lists.reason_items is not None:
+                yield own.lists.reason_items
+        for near in self._neighbours.values():
+            yield from (near.offsets, near.lists.items, near.lists.scores)
+
     def popular(self) -> Candidates:
         """Return every item of the model, the most popular first."""
         return self._popular

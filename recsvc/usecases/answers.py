@@ -102,10 +102,12 @@ def _fields(record: bytes, fields: Sequence[str]) -> dict[str, Any]:
 
 def _reasons(assortment: Assortment, picks: Picks) -> list[Reason]:
     """Return the reason of each pick; a sensitive item is never named as one."""
-    sensitive, name = assortment.sensitive.item, assortment.model.items.id
+    is_sensitive = assortment.sensitive.item
+    rows = [
+        None if row is None or is_sensitive(row) else row for row in picks.reason_items
+    ]
+    names = iter(assortment.ids([row for row in rows if row is not None]))
     return [
-        _PLAIN_REASONS[code]
-        if row is None or sensitive(row)
-        else Reason(_LABELS[code], name(row))
-        for code, row in zip(picks.reasons, picks.reason_items, strict=True)
+        _PLAIN_REASONS[code] if row is None else Reason(_LABELS[code], next(names))
+        for code, row in zip(picks.reasons, rows, strict=True)
     ]

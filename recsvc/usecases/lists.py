@@ -13,6 +13,7 @@ from recsvc.model.assortment import Assortment
 from recsvc.model.candidates import Candidates, Picks, fill
 from recsvc.model.diversity import POOL, diversified
 from recsvc.model.interest import Interest, steered
+from recsvc.model.kernels import BOUGHT
 from recsvc.model.votes import votes
 from recsvc.usecases.person import Person
 
@@ -116,7 +117,7 @@ def _steered(own: Candidates, interest: Interest | None, slate: CustomerSlate) -
 
 def _set_aside(interest: Interest | None, seen: set[int]) -> set[int]:
     """Count what was just bought as seen for now; return what was not seen already."""
-    resting = set() if interest is None else set(interest.resting - seen)
+    resting = set() if interest is None else set(interest.resting()) - seen
     seen |= resting
     return resting
 
@@ -145,7 +146,7 @@ def _topping_up(
 
 def _bought(assortment: Assortment, person: Person) -> Iterator[int]:
     """Yield what recent events and the customer's own lists show as bought."""
-    lately = () if person.interest is None else sorted(person.interest.bought)
+    lately = () if person.interest is None else sorted(person.interest.bought[:, BOUGHT].tolist())
     return chain(lately, assortment.model.bought(person.admitted))
 
 
