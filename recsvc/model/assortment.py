@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recsvc.domain.filters import Filters
+from recsvc.domain.filters import NO_FILTERS, Filters
 from recsvc.domain.slates import ReasonCode
 from recsvc.model.candidates import Candidates
 from recsvc.model.catalogue_columns import CatalogueColumns
@@ -36,6 +36,7 @@ class Assortment:
         self._listed = np.full(self.size, NOT_LISTED, dtype=np.int32)  # (items,) catalogue rows
         self._item_rows = np.zeros(0, dtype=np.int64)  # (catalogue rows,)
         self._by_category: dict[int, Candidates] = {}
+        self._offered = self._sieve(NO_FILTERS)
         self._ranking = LiveRanking()
         self._wanted: tuple[LiveRanking, Array, Candidates] | None = None
         self.refresh(now_us)
@@ -100,6 +101,11 @@ class Assortment:
 
     def sieve(self, filters: Filters) -> Sieve:
         """Return what lets those items pass that may be offered and are what is asked for."""
+        if filters.is_empty:
+            return self._offered
+        return self._sieve(filters)
+
+    def _sieve(self, filters: Filters) -> Sieve:
         # The table last: it has every catalogue row that any item row is joined to.
         withheld, listed, columns = self.withheld, self._listed, self.columns
         table = columns.table
@@ -199,6 +205,7 @@ class Assortment:
         self.withheld = _grown(self.withheld, len(listed), found[withheld])
         self.sensitive = _grown(self.sensitive, len(listed), found[sensitive])
         self._listed = listed
+        self._offered = self._sieve(NO_FILTERS)
         self._item_rows = np.append(self._item_rows, found)
 
     def _judge(self, rows: Array, now_us: int) -> int:

@@ -62,7 +62,7 @@ def fill(n: int, lists: Iterable[Candidates], seen: set[int], sieve: Sieve) -> P
     picked, scores, filled = np.empty((3, n), np.int64), np.empty(n), 0
     for candidates in lists:
         because = candidates.reason_items
-        filled = take(
+        filled = take.run(
             picked,
             scores,
             filled,

@@ -21,23 +21,26 @@ _parts: list[Callable[..., Any]] = []
 
 
 class Compiled(Generic[P, R]):
-    """A function that is compiled for the types of its signature, at once or when first called."""
+    """A function that is compiled for the types of its signature, when first run if not before.
 
-    __slots__ = ("_entry", "_signature", "plain")
+    `run` takes arguments by position. It is the machine code itself: a call through a method of
+    ours would cost as much as what some of them do.
+    """
+
+    __slots__ = ("_signature", "plain", "run")
 
     def __init__(self, plain: Callable[P, R], signature: str) -> None:
         self.plain = plain
+        self.run: Callable[P, R] = self._first
         self._signature = signature
-        self._entry: Callable[P, R] | None = None
 
-    def __call__(self, *words: P.args, **named: P.kwargs) -> R:
-        """Call it by position only."""
-        return (self._entry or self.compile())(*words, **named)
+    def compile(self) -> None:
+        if self.run == self._first:
+            self.run = cast(Callable[P, R], _machine_code(self.plain, self._signature))
 
-    def compile(self) -> Callable[P, R]:
-        if self._entry is None:
-            self._entry = cast(Callable[P, R], _machine_code(self.plain, self._signature))
-        return self._entry
+    def _first(self, *words: P.args, **named: P.kwargs) -> R:
+        self.compile()
+        return self.run(*words, **named)
 
 
 def compiled(signature: str) -> Callable[[Callable[P, R]], Compiled[P, R]]:

@@ -31,7 +31,7 @@ class IdMap:
             return None
         if not 0 < len(encoded) <= self._width or encoded[-1] == 0:
             return None
-        return _known(find(self.letters, encoded))
+        return _known(find.run(self.letters, encoded))
 
     def id(self, row: int) -> str:
         if row < 0:
@@ -70,7 +70,7 @@ class CustomerMap:
     def row(self, key: bytes) -> int | None:
         if len(key) != CUSTOMER_KEY_BYTES:
             return None
-        return _known(find(self.letters, key))
+        return _known(find.run(self.letters, key))
 
 
 def _letters(texts: Array) -> Array:

@@ -43,10 +43,10 @@ def interest_of(
     """
     model = assortment.model
     text = b"\n".join(entries)
-    events = read_events(text, _LETTERS, model.items.letters)
+    events = read_events.run(text, _LETTERS, model.items.letters)
     if assortment.lists_more:
         _find_listed(assortment, events, text)
-    voted, shares, bought, heard = weigh(
+    voted, shares, bought, heard = weigh.run(
         events,
         now_seconds,
         _WEIGHTS,
@@ -67,7 +67,7 @@ def steered(own: Candidates, interest: Interest, *, newcomers: bool) -> Candidat
     """
     because = own.reason_items
     return Candidates(
-        *steer(
+        *steer.run(
             own.items,
             own.reasons,
             np.full(len(own), UNKNOWN_ROW, np.int32) if because is None else because,

@@ -25,6 +25,7 @@ VOTED, REASON, VOTER = range(3)  # columns of what has votes
 BOUGHT, RESTS = range(2)  # columns of purchases
 UNKNOWN_ROW = -1
 MOST_DIGITS = 12
+SCORE_UNIT = 1e6  # six digits are what float32 holds; its nearest double has seventeen
 
 CATEGORIES, BRANDS, LOWEST, HIGHEST = 1, 2, 4, 8  # bits: what a sieve asks of an item
 
@@ -426,7 +427,7 @@ def take(
         picked[0, filled] = row
         picked[1, filled] = reasons[place]
         picked[2, filled] = because[place] if len(because) else UNKNOWN_ROW
-        picked_scores[filled] = scores[place]
+        picked_scores[filled] = np.rint(scores[place] * SCORE_UNIT) / SCORE_UNIT
         filled += 1
     return filled
 

@@ -34,6 +34,11 @@ class Ragged:
 
     offsets: Array  # (rows + 1,) int64
     lists: Candidates  # all lists, one after the other
+    near: Near = field(init=False)  # as kernels take it
+
+    def __post_init__(self) -> None:
+        near = (self.offsets, self.lists.items, self.lists.scores)
+        object.__setattr__(self, "near", near)
 
     def row(self, row: int) -> Candidates:
         if row < 0:
@@ -91,8 +96,7 @@ class LoadedModel:
 
     def near(self, slate: ItemSlate) -> Near:
         """Return the neighbours of all items, as kernels take them."""
-        ragged = self._neighbours[slate]
-        return ragged.offsets, ragged.lists.items, ragged.lists.scores
+        return self._neighbours[slate].near
 
     def arrays(self) -> Iterator[Array]:
         """Yield what requests about customers read, the most wanted first."""

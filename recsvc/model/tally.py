@@ -38,7 +38,7 @@ class Tally:
 def tally(items: Array, votes: Array, voters: Array) -> Tally:
     """Count votes above zero: for which item each is, and whose."""
     words = (items.astype(np.int64), votes.astype(np.float64), voters.astype(np.int64))
-    return Tally(*kernels.tally(*words))
+    return Tally(*kernels.tally.run(*words))
 
 
 def share_of_loudest(said: Array) -> float:

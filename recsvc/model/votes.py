@@ -31,7 +31,7 @@ def votes(
         return model.neighbours(slate, heard[0])
     if not heard:
         return no_candidates()
-    rows, sums, speakers = votes_of(
+    rows, sums, speakers = votes_of.run(
         np.array(heard, dtype=np.int64), model.near(slate), sieve or OPEN, sieve is not None
     )
     codes = np.full(len(rows), int(NEIGHBOUR_REASONS[slate] if reason is None else reason), "u1")
