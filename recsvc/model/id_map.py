@@ -11,18 +11,19 @@ import numpy as np
 
 from recsvc.domain.identity import CUSTOMER_KEY_BYTES
 from recsvc.model.format import Array
-from recsvc.model.kernels import UNKNOWN_ROW, find
+from recsvc.model.kernels import PER_HEAD, UNKNOWN_ROW, find
 
 
 class IdMap:
     """Texts, sorted bytewise; a text's row is its position."""
 
-    __slots__ = ("_ids", "_width", "letters")
+    __slots__ = ("_ids", "_width", "heads", "letters")
 
     def __init__(self, ids: Array) -> None:
         self._ids = ids  # (rows,) S
         self._width = ids.dtype.itemsize
         self.letters = _letters(ids)  # (rows, width) uint8
+        self.heads = self.letters[::PER_HEAD].copy()  # (heads, width)
 
     def row(self, text: str) -> int | None:
         try:
@@ -31,7 +32,7 @@ class IdMap:
             return None
         if not 0 < len(encoded) <= self._width or encoded[-1] == 0:
             return None
-        return _known(find.run(self.letters, encoded))
+        return _known(find.run(self.letters, self.heads, encoded))
 
     def id(self, row: int) -> str:
         if row < 0:
@@ -61,16 +62,17 @@ class IdMap:
 class CustomerMap:
     """Customer keys of 16 bytes, sorted; a key's row is its position."""
 
-    __slots__ = ("letters",)
+    __slots__ = ("heads", "letters")
 
     def __init__(self, keys: Array) -> None:
         """`keys`: (customers,) S16."""
-        self.letters = _letters(keys)
+        self.letters = _letters(keys)  # (customers, 16) uint8
+        self.heads = self.letters[::PER_HEAD].copy()  # (heads, 16)
 
     def row(self, key: bytes) -> int | None:
         if len(key) != CUSTOMER_KEY_BYTES:
             return None
-        return _known(find.run(self.letters, key))
+        return _known(find.run(self.letters, self.heads, key))
 
 
 def _letters(texts: Array) -> Array:

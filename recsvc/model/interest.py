@@ -43,7 +43,7 @@ def interest_of(
     """
     model = assortment.model
     text = b"\n".join(entries)
-    events = read_events.run(text, _LETTERS, model.items.letters)
+    events = read_events.run(text, _LETTERS, model.items.letters, model.items.heads)
     if assortment.lists_more:
         _find_listed(assortment, events, text)
     voted, shares, bought, heard = weigh.run(

@@ -24,6 +24,7 @@ KIND, SECONDS, ROW, START, STOP = range(5)  # columns of events
 VOTED, REASON, VOTER = range(3)  # columns of what has votes
 BOUGHT, RESTS = range(2)  # columns of purchases
 UNKNOWN_ROW = -1
+PER_HEAD = 64
 MOST_DIGITS = 12
 SCORE_UNIT = 1e6  # six digits are what float32 holds; its nearest double has seventeen
 
@@ -47,41 +48,62 @@ _SIEVE = (
 
 
 @part
-def compare(ids: Array, row: int, text: bytes, start: int, stop: int) -> int:
-    """Tell whether the id of a row comes before (-1) a piece of a text, after it (1), or is it."""
+def is_above(ids: Array, row: int, text: bytes, start: int, stop: int) -> bool:
+    """Say whether the id of a row comes after a piece of a text."""
     width, length = ids.shape[1], stop - start
-    for place in range(max(width, length)):
-        one = int(ids[row, place]) if place < width else 0
-        other = int(text[start + place]) if place < length else 0
+    for place in range(min(width, length)):
+        one, other = ids[row, place], text[start + place]
         if one != other:
-            return -1 if one < other else 1
-    return 0
+            return bool(one > other)
+    return bool(length < width and ids[row, length] != 0)
 
 
 @part
-def row_of(ids: Array, text: bytes, start: int, stop: int) -> int:
-    """Return the row of an id, sorted bytewise and padded with NUL; UNKNOWN_ROW without one."""
-    low, high = 0, len(ids)
+def is_at(ids: Array, row: int, text: bytes, start: int, stop: int) -> bool:
+    width, length = ids.shape[1], stop - start
+    if length > width or (length < width and ids[row, length] != 0):
+        return False
+    for place in range(length):
+        if ids[row, place] != text[start + place]:
+            return False
+    return True
+
+
+@part
+def last_not_above(ids: Array, low: int, high: int, text: bytes, start: int, stop: int) -> int:
+    """Return the last row from `low` to `high` that is not above; `low` - 1 if all are."""
     while low < high:
         middle = (low + high) // 2
-        order = compare(ids, middle, text, start, stop)
-        if order == 0:
-            return middle
-        if order < 0:
-            low = middle + 1
-        else:
+        if is_above(ids, middle, text, start, stop):
             high = middle
-    return UNKNOWN_ROW
+        else:
+            low = middle + 1
+    return low - 1
 
 
-@compiled("int64(uint8[:,::1], Bytes(uint8, 1, 'C'))")
-def find(ids: Array, text: bytes) -> int:
+@part
+def row_of(ids: Array, heads: Array, text: bytes, start: int, stop: int) -> int:
+    """Return the row of an id; UNKNOWN_ROW without one.
+
+    Ids are sorted bytewise and padded with NUL. `heads` is every PER_HEADth of them: few enough
+    to stay in the processor's cache, which the ids are not.
+    """
+    head = last_not_above(heads, 0, len(heads), text, start, stop)
+    if head < 0:
+        return UNKNOWN_ROW
+    low, high = head * PER_HEAD, min((head + 1) * PER_HEAD, len(ids))
+    row = last_not_above(ids, low, high, text, start, stop)
+    return row if is_at(ids, row, text, start, stop) else UNKNOWN_ROW
+
+
+@compiled("int64(uint8[:,::1], uint8[:,::1], Bytes(uint8, 1, 'C'))")
+def find(ids: Array, heads: Array, text: bytes) -> int:
     """Return the row of an id; UNKNOWN_ROW without one."""
-    return row_of(ids, text, 0, len(text))
+    return row_of(ids, heads, text, 0, len(text))
 
 
-@compiled("int64[:,::1](Bytes(uint8, 1, 'C'), Bytes(uint8, 1, 'C'), uint8[:,::1])")
-def read_events(text: bytes, kinds: bytes, ids: Array) -> Array:
+@compiled("int64[:,::1](Bytes(uint8, 1, 'C'), Bytes(uint8, 1, 'C'), uint8[:,::1], uint8[:,::1])")
+def read_events(text: bytes, kinds: bytes, ids: Array, heads: Array) -> Array:
     """Read recent events, one a line, as `recsvc.domain.recent` writes them.
 
     Return a row of KIND (place in `kinds`), SECONDS, ROW of the item and the place of its id in
@@ -111,7 +133,7 @@ def read_events(text: bytes, kinds: bytes, ids: Array) -> Array:
         if kind >= 0 and 0 < digits <= MOST_DIGITS and item < stop and text[place] == _BLANK:
             events[found, KIND] = kind
             events[found, SECONDS] = seconds
-            events[found, ROW] = row_of(ids, text, item, stop)
+            events[found, ROW] = row_of(ids, heads, text, item, stop)
             events[found, START] = item
             events[found, STOP] = stop
             found += 1
