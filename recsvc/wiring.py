@@ -21,6 +21,8 @@ from recsvc.model.versions import Versions
 from recsvc.secret_file import open_secret
 from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.catalogue import CatalogueStore
+from recsvc.stores.claim_records import ClaimRecords
+from recsvc.stores.claims import ClaimStore
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.durability import check_durability, durability_fault, watch_durability
@@ -28,14 +30,18 @@ from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.stores.events import EventStore
 from recsvc.stores.key_ring import KeyRing
 from recsvc.stores.live_counts import CountStore
+from recsvc.stores.offers import OfferStore
 from recsvc.stores.profiles import ProfileStore
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
+from recsvc.usecases.claims import ClaimDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_catalogue import LiveCatalogues
 from recsvc.usecases.live_counts import LiveCounts
+from recsvc.usecases.offer_events import OfferEvents
+from recsvc.usecases.offers import OfferDesk
 from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
@@ -43,6 +49,7 @@ from recsvc.web.overload import Places
 from recsvc.web.services import Services
 
 MILLISECONDS = 1000
+MICROSECONDS_OF_MINUTE = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,9 @@ class Stores:
     profiles: ProfileStore
     catalogue: CatalogueStore
     events: EventStore
+    offers: OfferStore
+    claims: ClaimStore
+    claim_records: ClaimRecords
 
     def hasher(self, shop: ShopName) -> CustomerHasher:
         return CustomerHasher(self.secret, shop)
@@ -120,6 +130,7 @@ def stores_at(settings: Settings, url: str) -> Stores:
     """Return the stores of a running server; nothing connects yet."""
     secret = open_secret(settings)
     connections = connect(settings, url)
+    claims = ClaimStore(connections, settings.claim_minutes * MICROSECONDS_OF_MINUTE)
     return Stores(
         settings=settings,
         secret=secret,
@@ -129,6 +140,9 @@ def stores_at(settings: Settings, url: str) -> Stores:
         profiles=ProfileStore(connections),
         catalogue=CatalogueStore(connections),
         events=EventStore(connections, secret, settings.event_log_length),
+        offers=OfferStore(connections),
+        claims=claims,
+        claim_records=ClaimRecords(connections, claims),
     )
 
 
@@ -178,6 +192,7 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
         stores.catalogue, utc_now_us, stores.settings.deadline_ms / MILLISECONDS
     )
     live_counts = LiveCounts(CountStore(stores.connections), utc_now_us)
+    offer_events = OfferEvents(stores.claims, stores.secret, utc_now_us)
     preload(key_ring, catalogues, shops)
     live_counts.preload(shops)
     shelf.before_swap(catalogues.take)
@@ -187,7 +202,9 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
         entrance=Entrance(trip, key_ring, stores.api_keys, stores.secret, utc_now),
         recommender=Recommender(shelf, catalogues, live_counts, utc_now_us),
         catalogue=CatalogueDesk(stores.catalogue),
-        events=EventDesk(stores.events, shelf, catalogues, stores.hasher, utc_now_us),
+        events=EventDesk(stores.events, offer_events, shelf, catalogues, stores.hasher, utc_now_us),
+        offers=OfferDesk(stores.offers, shelf, catalogues),
+        claims=ClaimDesk(stores.claims, stores.offers, stores.hasher, stores.secret),
         live_counts=live_counts,
         consents=ConsentDesk(stores.consents),
         profiles=ProfileDesk(stores.profiles, stores.hasher),

@@ -6,6 +6,7 @@ from flask import Flask, request
 from werkzeug.exceptions import NotFound
 
 from recsvc.web import (
+    claims,
     consents,
     docs,
     events,
@@ -13,6 +14,7 @@ from recsvc.web import (
     health,
     items,
     metrics,
+    offers,
     openapi,
     pages,
     profiles,
@@ -33,6 +35,8 @@ ROUTES: tuple[Route, ...] = (
     *profiles.ROUTES,
     *items.ROUTES,
     *events.ROUTES,
+    *offers.ROUTES,
+    *claims.ROUTES,
     *health.ROUTES,
     *exposition.ROUTES,
     *docs.ROUTES,

@@ -42,6 +42,7 @@ UNREADABLE_CONSENTS = Counter(
 EVENTS = Counter(
     "recsvc_events_total", "Events received, by what became of them", ["type", "result"]
 )
+CLAIMS = Counter("recsvc_claims_total", "Claims, by what became of them", ["result"])
 
 _request_counter = lru_cache(512)(REQUESTS.labels)
 _seconds_of = lru_cache(256)(SECONDS.labels)
@@ -60,6 +61,10 @@ def count_consents(purposes: Mapping[Purpose, bool]) -> None:
 
 def count_unreadable_consent() -> None:
     UNREADABLE_CONSENTS.inc()
+
+
+def count_claim(result: str) -> None:
+    CLAIMS.labels(result).inc()
 
 
 def count_event(event: EventType | None, result: str) -> None:
