@@ -25,6 +25,7 @@ from recsvc.stores.claim_records import ClaimRecords
 from recsvc.stores.claims import ClaimStore
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consents import ConsentStore
+from recsvc.stores.decisions import DecisionStore
 from recsvc.stores.durability import check_durability, durability_fault, watch_durability
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.stores.events import EventStore
@@ -36,6 +37,7 @@ from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.claims import ClaimDesk
 from recsvc.usecases.consents import ConsentDesk
+from recsvc.usecases.decision_log import DecisionLog
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_catalogue import LiveCatalogues
@@ -45,6 +47,7 @@ from recsvc.usecases.offers import OfferDesk
 from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
+from recsvc.web.metrics import count_decisions
 from recsvc.web.overload import Places
 from recsvc.web.services import Services
 
@@ -99,6 +102,7 @@ class Stores:
     offers: OfferStore
     claims: ClaimStore
     claim_records: ClaimRecords
+    decisions: DecisionStore
 
     def hasher(self, shop: ShopName) -> CustomerHasher:
         return CustomerHasher(self.secret, shop)
@@ -143,6 +147,7 @@ def stores_at(settings: Settings, url: str) -> Stores:
         offers=OfferStore(connections),
         claims=claims,
         claim_records=ClaimRecords(connections, claims),
+        decisions=DecisionStore(connections, settings.decision_days),
     )
 
 
@@ -205,6 +210,7 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
         events=EventDesk(stores.events, offer_events, shelf, catalogues, stores.hasher, utc_now_us),
         offers=OfferDesk(stores.offers, shelf, catalogues),
         claims=ClaimDesk(stores.claims, stores.offers, stores.hasher, stores.secret),
+        decisions=DecisionLog(stores.decisions, count_decisions),
         live_counts=live_counts,
         consents=ConsentDesk(stores.consents),
         profiles=ProfileDesk(stores.profiles, stores.hasher),

@@ -32,6 +32,7 @@ def load_application(settings: Settings, url: str, shops: Sequence[ShopName], pa
     shelf.watch()
     services = services_of(stores, shelf, shops)
     services.live_counts.watch()
+    services.decisions.watch()
     return create_app(services)
 
 

@@ -8,6 +8,7 @@ from werkzeug.exceptions import NotFound
 from recsvc.web import (
     claims,
     consents,
+    decisions,
     docs,
     events,
     exposition,
@@ -37,6 +38,7 @@ ROUTES: tuple[Route, ...] = (
     *events.ROUTES,
     *offers.ROUTES,
     *claims.ROUTES,
+    *decisions.ROUTES,
     *health.ROUTES,
     *exposition.ROUTES,
     *docs.ROUTES,

@@ -43,6 +43,9 @@ EVENTS = Counter(
     "recsvc_events_total", "Events received, by what became of them", ["type", "result"]
 )
 CLAIMS = Counter("recsvc_claims_total", "Claims, by what became of them", ["result"])
+DECISIONS = Counter(
+    "recsvc_decisions_total", "Decisions on offers, by what became of their records", ["result"]
+)
 
 _request_counter = lru_cache(512)(REQUESTS.labels)
 _seconds_of = lru_cache(256)(SECONDS.labels)
@@ -65,6 +68,11 @@ def count_unreadable_consent() -> None:
 
 def count_claim(result: str) -> None:
     CLAIMS.labels(result).inc()
+
+
+def count_decisions(result: str, count: int) -> None:
+    if count:
+        DECISIONS.labels(result).inc(count)
 
 
 def count_event(event: EventType | None, result: str) -> None:

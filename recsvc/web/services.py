@@ -6,6 +6,7 @@ from recsvc.config import Settings
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.claims import ClaimDesk
 from recsvc.usecases.consents import ConsentDesk
+from recsvc.usecases.decision_log import DecisionLog
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_counts import LiveCounts
@@ -28,5 +29,6 @@ class Services:
     events: EventDesk
     offers: OfferDesk
     claims: ClaimDesk
+    decisions: DecisionLog
     live_counts: LiveCounts
     readiness: Readiness
