@@ -14,7 +14,7 @@ from recsvc.domain.gate import Admitted, admit
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
-from recsvc.model.artifact import Artifact, Ranked, TopList, no_lists
+from recsvc.model.artifact import Artifact, Purchased, Ranked, TopList, no_lists
 from recsvc.model.candidates import Candidates
 from recsvc.model.versions import Versions
 from recsvc.model.writer import ManifestFacts, publish
@@ -89,6 +89,13 @@ def fruit_shop(first: str = "apple") -> Artifact:
         trending=top(2),
         categories={"stone": top(3, 2), "pome": top(0)},
         intervals=np.array([7, np.nan, 30, 0.5]),
+        purchased=Purchased(
+            bought=neighbours([[0, 1], [2]]),
+            orders=np.array([3, 1]),
+            spent=np.array([9.5, np.nan]),
+            first=np.array([20_000.0, 20_010.0]),
+            last=np.array([20_020.5, 20_010.0]),
+        ),
     )
 
 

@@ -10,8 +10,9 @@ from recsvc.domain.ids import CustomerId
 from recsvc.domain.slates import ItemSlate
 from recsvc.model.artifact import Artifact, TopList
 from training.catalogue import Catalogue
+from training.crowds import has_crowd, similar_lists, together_lists
 from training.errors import NotPublishable
-from training.findings import Findings, WarmStart
+from training.findings import Anonymity, Findings, WarmStart
 from training.history import Floats, Rows
 from training.ingest import Purchases
 from training.interactions import Interactions, from_lines
@@ -25,8 +26,10 @@ from training.item_lists import (
 )
 from training.learn import Knowledge, learn
 from training.learned_findings import findings_of
+from training.pairs import Pairs
 from training.parallel import each
 from training.progress import Progress
+from training.purchased import purchased_by
 from training.reasons import Grounds, category_tops
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.settings import Settings
@@ -53,6 +56,7 @@ class ItemSide:
     popular: TopList
     trending: TopList
     intervals: Floats | None
+    anonymity: Anonymity
 
 
 def train(
@@ -78,10 +82,12 @@ def train(
         findings = replace(
             findings_of(interactions, knowledge, settings),
             reasons=slates.reasons,
+            anonymity=items.anonymity,
             warm_start=warm_start(interactions, knowledge, settings),
             tuning=tuned.tuning,
         )
-    artifact = build(interactions, items, slates, hasher)
+    pairs = knowledge.scene.line_up.past.pairs
+    artifact = build(interactions, pairs, items, slates, hasher)
     sizes = len(artifact.customer_keys), len(artifact.item_ids)
     return Trained(artifact, findings, *sizes, settings)
 
@@ -102,22 +108,23 @@ def sorted_purchases(
 def fit_item_side(
     interactions: Interactions, knowledge: Knowledge, settings: Settings, progress: Progress
 ) -> ItemSide:
-    history, pairs = interactions.history, knowledge.scene.line_up.past.pairs
-    head, total = knowledge.scene.line_up.past.head, history.items_total
-
-    def lists(kind: ItemSlate) -> NeighbourLists:
-        if kind is ItemSlate.SIMILAR:
-            return settings.similar.lists(pairs, head).among(head, total)
-        return settings.together.lists(history, head).among(head, total)
-
+    """Make what everybody may see of items: only what enough customers stand behind."""
+    history, past = interactions.history, knowledge.scene.line_up.past
+    shown = has_crowd(past, settings.k_anonymity)
     with progress.step("Items bought by the same customers, and together"):
-        similar, together = each(lists, (ItemSlate.SIMILAR, ItemSlate.BOUGHT_TOGETHER))
+        similar, together = each(lambda of: of(past, settings), (similar_lists, together_lists))
         return ItemSide(
-            similar,
-            together,
-            popular(recent_orders(history)),
-            trending(settings.trending.fit(knowledge.scene.line_up.past).values),
-            median_intervals(history, pairs),
+            similar.lists.among(past.head, history.items_total),
+            together.lists.among(past.head, history.items_total),
+            popular(recent_orders(history), shown),
+            trending(settings.trending.fit(past).values, shown),
+            median_intervals(history, past.pairs),
+            Anonymity(
+                settings.k_anonymity,
+                int((~shown & (past.pairs.buyers > 0)).sum()),
+                similar.left_out,
+                together.left_out,
+            ),
         )
 
 
@@ -142,7 +149,11 @@ def warm_start(
 
 
 def build(
-    interactions: Interactions, items: ItemSide, slates: Slates, hasher: CustomerHasher
+    interactions: Interactions,
+    pairs: Pairs,
+    items: ItemSide,
+    slates: Slates,
+    hasher: CustomerHasher,
 ) -> Artifact:
     keys = [hasher.key_of(CustomerId(customer)) for customer in interactions.customer_ids]
     bought = np.unique(interactions.history.customers).tolist()  # not only to take it back
@@ -159,4 +170,5 @@ def build(
         trending=items.trending,
         categories=popular_by_category(interactions, items.popular),
         intervals=items.intervals,
+        purchased=purchased_by(interactions.history, pairs, by_key),
     )

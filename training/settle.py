@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recsvc.domain.identity import CustomerHasher
 from recsvc.domain.ids import CustomerId
-from recsvc.model.artifact import Artifact, Ranked
+from recsvc.model.artifact import Artifact, Purchased, Ranked
 from training.consents import ConsentSource, Permission
 from training.ingest import Purchases
 from training.pipeline import Trained
@@ -66,6 +66,17 @@ def without_customers(artifact: Artifact, gone: list[str], hasher: CustomerHashe
         artifact,
         customer_keys=[key for key, keep in zip(artifact.customer_keys, kept, strict=True) if keep],
         slates={slate: rows_of(lists, kept) for slate, lists in artifact.slates.items()},
+        purchased=None if artifact.purchased is None else purchased_of(artifact.purchased, kept),
+    )
+
+
+def purchased_of(purchased: Purchased, kept: NDArray[np.bool_]) -> Purchased:
+    return Purchased(
+        rows_of(purchased.bought, kept),
+        purchased.orders[kept],
+        purchased.spent[kept],
+        purchased.first[kept],
+        purchased.last[kept],
     )
 
 

@@ -37,6 +37,21 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Purchased:
+    """What each customer did, up to the end of what was learned from.
+
+    The score of an item is how often the customer bought it, where a purchase counts half for
+    every 90 days that it is older than that end.
+    """
+
+    bought: Ranked
+    orders: Array  # (customers,) integers
+    spent: Array  # (customers,) floats; NaN: no price is known
+    first: Array  # (customers,) floats, days since 1970; NaN: purchases have no time
+    last: Array  # (customers,) as above
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Artifact:
     """A whole model. `item_ids` and `customer_keys` are sorted; rows are positions in them.
 
@@ -52,6 +67,7 @@ class Artifact:
     trending: TopList
     categories: Mapping[str, TopList] = field(default_factory=dict)
     intervals: Array | None = None  # (items,) floats
+    purchased: Purchased | None = None
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the arrays of the format, checked whole; raise ModelRejected if one is wrong."""
@@ -72,6 +88,7 @@ class Artifact:
                 _top(layout.POPULAR, self.popular),
                 _top(layout.TRENDING, self.trending),
                 [] if self.intervals is None else [_column(layout.ITEM_INTERVALS, self.intervals)],
+                [] if self.purchased is None else _purchased(self.purchased),
             )
         )
         check_arrays(arrays, full=True)
@@ -107,6 +124,17 @@ def _ragged(spec: layout.RaggedSpec, ranked: Ranked | None) -> list[tuple[str, A
         raise ModelRejected(f"the artifact has no {spec.name}; no_lists(rows) says so on purpose")
     columns = [ranked.offsets, ranked.items, ranked.scores, ranked.reasons, ranked.reason_items]
     return [_column(array, column) for array, column in zip(spec.arrays(), columns, strict=False)]
+
+
+def _purchased(purchased: Purchased) -> list[tuple[str, Array]]:
+    columns = {
+        layout.CUSTOMER_ORDERS: purchased.orders,
+        layout.CUSTOMER_SPENT: purchased.spent,
+        layout.FIRST_ORDER: purchased.first,
+        layout.LAST_ORDER: purchased.last,
+    }
+    bought = _ragged(layout.BOUGHT, purchased.bought)
+    return [*bought, *(_column(spec, values) for spec, values in columns.items())]
 
 
 def _top(spec: layout.TopSpec, top: TopList) -> list[tuple[str, Array]]:

@@ -14,6 +14,7 @@ from recsvc.domain.slates import ReasonCode
 from recsvc.model.format import (
     ALL_ARRAYS,
     ARRAYS,
+    FACTS,
     NO_ITEM,
     OPTIONAL,
     SLATES,
@@ -36,6 +37,7 @@ _NAMES_AN_ITEM[[code for code in ReasonCode if code.names_an_item]] = True
 def check_arrays(arrays: Arrays, *, full: bool) -> None:
     """Raise ModelRejected, naming the array, for the first thing that is wrong."""
     check_names(arrays, "array")
+    _check_facts(arrays)
     lengths = _lengths(arrays)
     for name, spec in _there(arrays).items():
         _check_content(spec, arrays[name], lengths, full=full)
@@ -56,6 +58,14 @@ def check_names(
         raise ModelRejected(f"missing {what}: {', '.join(missing)}")
     if extra:
         raise ModelRejected(f"unexpected {what}: {', '.join(name[:80] for name in extra[:5])}")
+
+
+def _check_facts(arrays: Arrays) -> None:
+    """What is known of customers is there as a whole, or not at all."""
+    names = {spec.name for spec in FACTS}
+    there = names & set(arrays)
+    if there and there != names:
+        raise ModelRejected(f"missing array: {', '.join(sorted(names - there))}")
 
 
 def _there(arrays: Arrays) -> dict[str, ArraySpec]:
@@ -92,6 +102,10 @@ def _check_content(spec: ArraySpec, array: Array, lengths: dict[str, int], *, fu
             _check_finite(spec, array, full=full)
         case Kind.DAYS:
             _check_days(spec, array, full=full)
+        case Kind.COUNTS | Kind.AMOUNTS:
+            _check_not_negative(spec, array, full=full)
+        case Kind.MOMENTS:
+            _check_not_endless(spec, array, full=full)
         case Kind.IDS | Kind.NAMES | Kind.KEYS:
             _check_sorted(spec, array, full=full)
             _check_texts(spec, array, full=full)
@@ -125,6 +139,19 @@ def _check_days(spec: ArraySpec, days: Array, *, full: bool) -> None:
         part = days[block]
         if not (np.isnan(part) | (np.isfinite(part) & (part > 0))).all():
             raise ModelRejected(f"{spec.name}: neither a number of days above 0 nor NaN")
+
+
+def _check_not_negative(spec: ArraySpec, numbers: Array, *, full: bool) -> None:
+    for block in blocks(len(numbers), full=full):
+        part = numbers[block]
+        if (part < 0).any() or np.isinf(part).any():
+            raise ModelRejected(f"{spec.name}: a number below 0, or endless")
+
+
+def _check_not_endless(spec: ArraySpec, moments: Array, *, full: bool) -> None:
+    for block in blocks(len(moments), full=full):
+        if np.isinf(moments[block]).any():
+            raise ModelRejected(f"{spec.name}: an endless number")
 
 
 def _check_sorted(spec: ArraySpec, texts: Array, *, full: bool) -> None:

@@ -41,6 +41,9 @@ class Kind(StrEnum):
     REASONS = "reasons"
     REASON_ITEMS = "reason_items"
     DAYS = "days"  # above zero; NaN: never
+    COUNTS = "counts"  # not below zero
+    AMOUNTS = "amounts"  # not below zero; NaN: unknown
+    MOMENTS = "moments"  # days since 1970; NaN: unknown
 
 
 FIXED_DTYPES = {
@@ -51,6 +54,9 @@ FIXED_DTYPES = {
     Kind.REASONS: "|u1",
     Kind.REASON_ITEMS: "<i4",
     Kind.DAYS: "<f4",
+    Kind.COUNTS: "<i4",
+    Kind.AMOUNTS: "<f4",
+    Kind.MOMENTS: "<f4",
 }
 MAX_TEXT_BYTES = {Kind.IDS: MAX_ID_BYTES, Kind.NAMES: MAX_CATEGORY_BYTES}
 
@@ -117,7 +123,7 @@ CATEGORY_NAMES = ArraySpec("category_names", Kind.NAMES, "categories")
 SLATES = {slate: RaggedSpec(slate, "customers", reasoned=True) for slate in CustomerSlate}
 NEIGHBOURS = {slate: RaggedSpec(slate, "items") for slate in ItemSlate}
 CATEGORY_POPULAR = RaggedSpec("category_popular", "categories")
-POPULAR = TopSpec("popular", "items")  # every item has a place
+POPULAR = TopSpec("popular", "popular")  # of items that enough customers have bought
 TRENDING = TopSpec("trending", "trending")
 
 RAGGED = (*SLATES.values(), *NEIGHBOURS.values(), CATEGORY_POPULAR)
@@ -135,7 +141,16 @@ ARRAYS: Mapping[str, ArraySpec] = {
 
 # Days between two purchases of an item by one customer; NaN: nobody bought it again.
 ITEM_INTERVALS = ArraySpec("item_interval_days", Kind.DAYS, "items")
-OPTIONAL: Mapping[str, ArraySpec] = {ITEM_INTERVALS.name: ITEM_INTERVALS}
+
+# What customers did up to the end of what was learned from; offers are decided by it.
+BOUGHT = RaggedSpec("bought", "customers")  # every item; a purchase counts half after 90 days
+CUSTOMER_ORDERS = ArraySpec("customer_orders", Kind.COUNTS, "customers")
+CUSTOMER_SPENT = ArraySpec("customer_spent", Kind.AMOUNTS, "customers")
+FIRST_ORDER = ArraySpec("customer_first_order", Kind.MOMENTS, "customers")
+LAST_ORDER = ArraySpec("customer_last_order", Kind.MOMENTS, "customers")
+FACTS = (*BOUGHT.arrays(), CUSTOMER_ORDERS, CUSTOMER_SPENT, FIRST_ORDER, LAST_ORDER)
+
+OPTIONAL: Mapping[str, ArraySpec] = {spec.name: spec for spec in (ITEM_INTERVALS, *FACTS)}
 ALL_ARRAYS: Mapping[str, ArraySpec] = {**ARRAYS, **OPTIONAL}
 
 

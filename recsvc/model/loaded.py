@@ -59,6 +59,33 @@ class Ragged:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Facts:
+    """What is known of all customers, by row."""
+
+    bought: Ragged
+    orders: Array  # (customers,) int32
+    spent: Array  # (customers,) float32, NaN: unknown
+    first: Array  # (customers,) float32, days since 1970, NaN: unknown
+    last: Array  # (customers,) as above
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Purchased:
+    """What one customer did, up to the end of what the model has learned from.
+
+    A weight is how often the item was bought, where a purchase counts half for every 90 days
+    that it is older than that end.
+    """
+
+    items: Array  # (k,) int32, item rows
+    weights: Array  # (k,) float32
+    orders: int
+    spent: float  # NaN: unknown
+    first_day: float  # days since 1970, NaN: unknown
+    last_day: float  # as above
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
     """One version of one shop's model, already checked: `loader.load` is what makes one."""
 
@@ -72,6 +99,7 @@ class LoadedModel:
     _popular: Candidates = field(repr=False)
     _trending: Candidates = field(repr=False)
     _intervals: Array | None = field(repr=False)  # (items,) float32
+    _facts: Facts | None = field(repr=False)
     appeal: Array = field(repr=False)  # (items,) float32, what popularity makes of a vote
 
     @property
@@ -95,6 +123,17 @@ class LoadedModel:
         again = self._slates[CustomerSlate.BUY_AGAIN].row(row).items.tolist()
         shown = (_shown_as_bought(slate.row(row)) for slate in self._slates.values())
         return chain(again, chain.from_iterable(shown))
+
+    def purchased(self, admitted: Admitted) -> Purchased | None:
+        """Return what the admitted customer did; None when the model does not know that."""
+        row = self._customer_row(admitted)
+        facts = self._facts
+        if row is None or facts is None:
+            return None
+        bought = facts.bought.row(row)
+        columns = (facts.spent, facts.first, facts.last)
+        numbers = (column.item(row) for column in columns)
+        return Purchased(bought.items, bought.scores, facts.orders.item(row), *numbers)
 
     def neighbours(self, slate: ItemSlate, item_row: int) -> Candidates:
         """Return an item's neighbours; the reason for each is that item."""

@@ -27,7 +27,7 @@ from recsvc.model.format import (
     file_of,
 )
 from recsvc.model.id_map import CustomerMap, IdMap
-from recsvc.model.loaded import NEIGHBOUR_REASONS, LoadedModel, Ragged
+from recsvc.model.loaded import NEIGHBOUR_REASONS, Facts, LoadedModel, Ragged
 from recsvc.model.manifest import MAX_MANIFEST_BYTES, ArrayEntry, Manifest, decode
 from recsvc.model.npy import map_array
 from recsvc.model.regular_file import open_regular
@@ -125,12 +125,25 @@ def _model(manifest: Manifest, arrays: Arrays) -> LoadedModel:
         _popular=_lists(arrays, layout.POPULAR.name, ReasonCode.POPULAR),
         _trending=_lists(arrays, layout.TRENDING.name, ReasonCode.TRENDING),
         _intervals=arrays.get(layout.ITEM_INTERVALS.name),
+        _facts=_facts(arrays),
         appeal=_appeal(arrays),
     )
 
 
 def _ragged(arrays: Arrays, name: str, reason: ReasonCode | None = None) -> Ragged:
     return Ragged(arrays[f"{name}_offsets"], _lists(arrays, name, reason))
+
+
+def _facts(arrays: Arrays) -> Facts | None:
+    if layout.CUSTOMER_ORDERS.name not in arrays:
+        return None
+    return Facts(
+        _ragged(arrays, layout.BOUGHT.name, ReasonCode.BUY_AGAIN_DUE),
+        arrays[layout.CUSTOMER_ORDERS.name],
+        arrays[layout.CUSTOMER_SPENT.name],
+        arrays[layout.FIRST_ORDER.name],
+        arrays[layout.LAST_ORDER.name],
+    )
 
 
 def _appeal(arrays: Arrays) -> Array:

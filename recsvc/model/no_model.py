@@ -31,5 +31,6 @@ def no_model() -> LoadedModel:
         _popular=empty,
         _trending=empty,
         _intervals=None,
+        _facts=None,
         appeal=np.zeros(0, np.float32),
     )

@@ -10,6 +10,9 @@ from urllib.parse import quote
 
 MAX_SOCKET_PATH_BYTES = 100  # the kernel's limit is 108 on Linux and 104 on macOS
 
+MEMORY_SHARE = 0.5  # of the machine; a store without a bound never refuses events in time
+
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _MAX_LOG_BYTES = 1 << 20
 _LOG_TAIL_LINES = 8
 
@@ -102,9 +105,19 @@ class ValkeyFolder:
         yield "appendfsync", "always"
         yield "aof-load-truncated", "yes"
         yield "save", '""'
+        yield "maxmemory", str(int(memory_of_machine() * MEMORY_SHARE))
         yield "maxmemory-policy", "noeviction"
         yield "daemonize", "no"
         yield "logfile", '""'
+
+
+def memory_of_machine(container_limit: Path = _CONTAINER_LIMIT) -> int:
+    """Return how many bytes of memory there are, or how many the container may take."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(physical, int(container_limit.read_text()))
+    except (OSError, ValueError):  # no container, or one without a limit, which says `max`
+        return physical
 
 
 def _is_usable(socket: Path) -> bool:

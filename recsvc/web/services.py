@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from recsvc.config import Settings
+from recsvc.domain.consent_signals import SignalTables
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.claims import ClaimDesk
 from recsvc.usecases.consents import ConsentDesk
@@ -14,6 +15,7 @@ from recsvc.usecases.offers import OfferDesk
 from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
+from recsvc.web.addresses import ClientAddresses
 from recsvc.web.overload import Places
 
 
@@ -22,8 +24,10 @@ class Services:
     settings: Settings
     places: Places
     entrance: Entrance
+    addresses: ClientAddresses
     recommender: Recommender
     consents: ConsentDesk
+    signals: SignalTables
     profiles: ProfileDesk
     catalogue: CatalogueDesk
     events: EventDesk

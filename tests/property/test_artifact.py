@@ -4,6 +4,7 @@ import tempfile
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from recsvc.domain.errors import ModelRejected
 from recsvc.domain.ids import id_fault
 from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
-from recsvc.model.artifact import Artifact, TopList
+from recsvc.model.artifact import Artifact, Purchased, TopList
 from recsvc.model.candidates import Candidates, assemble
 from recsvc.model.format import ALL_ARRAYS
+from recsvc.model.loaded import Purchased as PurchasedByOne
 from recsvc.model.loader import load
 from recsvc.model.versions import Versions
 from recsvc.model.writer import publish
@@ -44,6 +46,11 @@ DAYS = st.just(np.nan) | st.floats(2**-20, 2**20, width=32)
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
 
 
+COUNTS = st.integers(0, 2**31 - 1)
+MOMENTS = st.just(np.nan) | st.floats(-(2**20), 2**20, width=32)
+AMOUNTS = st.just(np.nan) | st.floats(0, 2**20, width=32)
+
+
 def days(values: list[float]) -> np.ndarray:
     return np.array(values, dtype=np.float32)
 
@@ -63,6 +70,22 @@ def tops(draw: st.DrawFn, items: int) -> TopList:
 
 
 @st.composite
+def purchases(draw: st.DrawFn, customers: int, items: int) -> Purchased:
+    some_rows = st.lists(st.integers(0, items - 1), max_size=4) if items else st.just([])
+
+    def column(values: st.SearchStrategy[Any], dtype: type) -> np.ndarray:
+        return np.array([draw(values) for _ in range(customers)], dtype)
+
+    return Purchased(
+        bought=neighbours([draw(some_rows) for _ in range(customers)]),
+        orders=column(COUNTS, np.int64),
+        spent=column(AMOUNTS, np.float32),
+        first=column(MOMENTS, np.float32),
+        last=column(MOMENTS, np.float32),
+    )
+
+
+@st.composite
 def artifacts(draw: st.DrawFn) -> Artifact:
     ids = sorted(draw(st.sets(IDS, max_size=6)))
     keys = sorted(draw(st.sets(KEYS, max_size=5)))
@@ -79,6 +102,7 @@ def artifacts(draw: st.DrawFn) -> Artifact:
         trending=draw(tops(len(ids))),
         categories={name: draw(tops(len(ids))) for name in names},
         intervals=draw(st.none() | st.lists(DAYS, min_size=len(ids), max_size=len(ids)).map(days)),
+        purchased=draw(st.none() | purchases(len(keys), len(ids))),
     )
 
 
@@ -91,6 +115,21 @@ def part(ranked: object, row: int) -> tuple[list[int], list[float]]:
     start, stop = ranked.offsets[row], ranked.offsets[row + 1]  # type: ignore[attr-defined]
     scores = np.asarray(ranked.scores[start:stop], np.float32)  # type: ignore[attr-defined]
     return ranked.items[start:stop].tolist(), scores.tolist()  # type: ignore[attr-defined]
+
+
+def purchased_in(artifact: Artifact, row: int) -> str | None:
+    known = artifact.purchased
+    if known is None:
+        return None
+    columns = (known.orders, known.spent, known.first, known.last)
+    return repr((*part(known.bought, row), *(column[row].item() for column in columns)))
+
+
+def as_told(told: PurchasedByOne | None) -> str | None:
+    if told is None:
+        return None
+    numbers = (told.orders, told.spent, told.first_day, told.last_day)
+    return repr((told.items.tolist(), told.weights.tolist(), *numbers))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -108,6 +147,8 @@ def test_what_is_published_is_what_is_served(artifact: Artifact) -> None:
             assert row == model.customers.row(key)
             for slate, ranked in artifact.slates.items():
                 assert part(ranked, row) == plain(model.customer_slate(admitted(key), slate))
+        for row, key in enumerate(artifact.customer_keys):
+            assert purchased_in(artifact, row) == as_told(model.purchased(admitted(key)))
         for slate, ranked in artifact.neighbours.items():
             for row in range(len(artifact.item_ids)):
                 assert part(ranked, row) == plain(model.neighbours(slate, row))

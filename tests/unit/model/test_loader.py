@@ -13,7 +13,9 @@ from recsvc.model.loader import load
 from tests.model_builders import (
     FINGERPRINT,
     SHOP,
+    admitted,
     crowded_shop,
+    customer,
     edit_manifest,
     flip_last_byte,
     fruit_shop,
@@ -56,6 +58,24 @@ def test_a_model_without_intervals_is_served(tmp_path: Path) -> None:
 
     assert not (folder / "item_interval_days.npy").exists()
     assert model.interval_days(0) is None
+
+
+def test_a_model_without_facts_of_customers_is_served(tmp_path: Path) -> None:
+    """As those are that were made before there were any."""
+    folder = published(tmp_path, replace(fruit_shop(), purchased=None))
+    model = load(folder, shop=SHOP, fingerprint=FINGERPRINT, full=True)
+
+    assert not (folder / "customer_orders.npy").exists()
+    assert model.purchased(admitted(customer(1))) is None
+
+
+def test_some_facts_of_customers_without_the_others_are_refused(folder: Path) -> None:
+    entries = msgspec.json.decode((folder / "manifest.json").read_bytes())["arrays"]
+    del entries["customer_spent"]
+    edit_manifest(folder, arrays=entries)
+    (folder / "customer_spent.npy").unlink()
+
+    assert refusal(folder).detail == "missing array: customer_spent"
 
 
 def test_an_array_that_the_manifest_does_not_name_is_refused(folder: Path) -> None:

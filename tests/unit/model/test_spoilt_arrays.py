@@ -24,7 +24,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     ),
     "shape not the other arrays'": (
         spoil("popular_scores", np.ones(3, np.float32)),
-        "popular_scores: 3 elements, which does not fit 4 items",
+        "popular_scores: 3 elements, which does not fit 4 popular",
     ),
     "offsets for another number of rows": (
         spoil("similar_offsets", np.array([0, 4])),
@@ -69,6 +69,22 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     "an endless interval": (
         spoil("item_interval_days", np.array([7, np.inf, 1, 1], np.float32)),
         "item_interval_days: neither a number of days above 0 nor NaN",
+    ),
+    "fewer than no orders": (
+        spoil("customer_orders", np.array([-1, 3], np.int32)),
+        "customer_orders: a number below 0, or endless",
+    ),
+    "endless spending": (
+        spoil("customer_spent", np.array([1, np.inf], np.float32)),
+        "customer_spent: a number below 0, or endless",
+    ),
+    "a day at the end of time": (
+        spoil("customer_last_order", np.array([1, np.inf], np.float32)),
+        "customer_last_order: an endless number",
+    ),
+    "another customer's purchases": (
+        spoil("bought_offsets", np.array([0, 3, 2], np.int64)),
+        "bought_offsets: from 0 to 2 where 0 to 3 is right",
     ),
     "a pickled object": (
         spoil("popular_scores", np.array([{}, {}, {}, {}], object), forge=False),

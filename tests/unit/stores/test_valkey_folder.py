@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.stores.valkey_folder import MAX_SOCKET_PATH_BYTES, ValkeyFolder
+from recsvc.stores.valkey_folder import MAX_SOCKET_PATH_BYTES, ValkeyFolder, memory_of_machine
 
 
 @pytest.fixture
@@ -39,6 +39,26 @@ def test_the_configuration_keeps_every_acknowledged_write(folder: ValkeyFolder) 
 
     wanted = {"appendonly yes", "appendfsync always", "maxmemory-policy noeviction", "port 0"}
     assert wanted <= set(lines)
+
+
+def test_the_store_may_take_half_of_the_memory(folder: ValkeyFolder) -> None:
+    """Without a bound it would never refuse events, and nothing would be left for consent."""
+    assert f"maxmemory {int(memory_of_machine() / 2)}" in configuration(folder)
+
+
+@pytest.mark.parametrize("limit", ["max\n", "", "9999999999999999\n"])
+def test_a_container_without_a_limit_has_the_memory_of_the_machine(
+    tmp_path: Path, limit: str
+) -> None:
+    (tmp_path / "memory.max").write_text(limit)
+
+    assert memory_of_machine(tmp_path / "missing") == memory_of_machine(tmp_path / "memory.max")
+
+
+def test_a_container_with_a_limit_has_no_more(tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text("104857600\n")
+
+    assert memory_of_machine(tmp_path / "memory.max") == 104_857_600
 
 
 def test_a_changed_configuration_is_written_anew(folder: ValkeyFolder) -> None:

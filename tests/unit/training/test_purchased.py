@@ -1,0 +1,68 @@
+"""What each customer did until now."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from recsvc.model.artifact import Purchased
+from tests.unit.training.builders import Line, interactions, two_tastes
+from tests.unit.training.test_pipeline import trained
+from training.pairs import pairs_of
+from training.purchased import purchased_by
+
+
+def of(bought: list[Line], **columns: list[object]) -> Purchased:
+    """Return what is known of all customers, in the order of their ids."""
+    history = interactions(bought, **columns).history
+    return purchased_by(history, pairs_of(history), np.arange(history.customers_total))
+
+
+def test_a_purchase_counts_half_after_90_days() -> None:
+    """Counted from the midnight after the last order; what weighs most comes first."""
+    found = of([("a", "bread", 0), ("a", "milk", 90), ("a", "milk", 179), ("b", "tea", 179)])
+    ages = 0.5, 89.5, 179.5  # days are told by their noons
+    last, middle, first = (2 ** (-age / 90) for age in ages)
+
+    assert found.bought.offsets.tolist() == [0, 2, 3]
+    assert found.bought.items.tolist() == [1, 0, 2]
+    assert np.allclose([last + middle, first, last], found.bought.scores)
+
+
+def test_orders_are_counted_and_not_lines() -> None:
+    found = of(
+        [("a", "bread", 0), ("a", "milk", 0), ("a", "milk", 3), ("b", "milk", 1)],
+        order_id=["1", "1", "2", "3"],
+    )
+
+    assert found.orders.tolist() == [2, 1]
+
+
+def test_what_was_spent_is_the_sum_of_known_prices() -> None:
+    """Where a customer paid no known price, nothing is known."""
+    found = of(
+        [("a", "bread", 0), ("a", "milk", 2), ("b", "milk", 1)],
+        price=[2.0, 1.5, None],
+        quantity=[1.0, 3.0, 1.0],
+    )
+
+    assert np.allclose([6.5, np.nan], found.spent, equal_nan=True)
+    assert np.isnan(of([("a", "bread", 0)]).spent).all()
+
+
+def test_the_first_and_the_last_order_have_their_days() -> None:
+    found = of([("a", "bread", 2), ("a", "milk", 7.5), ("b", "milk", 1)])
+
+    assert (found.last - found.first).tolist() == [5.5, 0]
+    assert found.last[0] - found.first[1] == 6.5
+
+
+def test_a_training_writes_them() -> None:
+    """In the order of the model's customers; without timestamps nobody knows a day."""
+    artifact, untimed = trained(two_tastes()).artifact, trained(two_tastes(), timed=False).artifact
+
+    assert artifact.purchased is not None
+    assert untimed.purchased is not None
+    assert len(artifact.customer_keys) == len(artifact.purchased.orders)
+    assert len(artifact.customer_keys) + 1 == len(artifact.purchased.bought.offsets)
+    assert (artifact.purchased.last < datetime.now(UTC).timestamp() / 86_400).all()
+    assert np.isnan(untimed.purchased.last).all()

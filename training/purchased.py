@@ -1,0 +1,66 @@
+"""What each customer did until now, for deciding offers: no model, only sums."""
+
+import numpy as np
+
+from recsvc.model.artifact import Purchased, Ranked
+from training.history import Days, Floats, History, Rows, decay
+from training.pairs import Pairs
+
+HALF_LIFE_DAYS = 90.0
+
+
+def weights_of(history: History, pairs: Pairs) -> Floats:
+    """Count each pair's orders, half for every HALF_LIFE_DAYS of age."""  # (pairs,)
+    return pairs.add_up(decay(history.ages(), HALF_LIFE_DAYS))
+
+
+def purchased_by(history: History, pairs: Pairs, customers: Rows) -> Purchased:
+    """Sum up what some customers did; lists and columns stand in the order of `customers`."""
+    first, last = order_days(history)
+    return Purchased(
+        bought_by(pairs, weights_of(history, pairs), customers),
+        orders_of(history)[customers],
+        spent_of(history)[customers],
+        first[customers],
+        last[customers],
+    )
+
+
+def bought_by(pairs: Pairs, weights: Floats, customers: Rows) -> Ranked:
+    """List everything that each of some customers bought, the greatest weight first."""
+    places = pairs.places_of(customers)
+    owners = np.empty(pairs.customers_total, dtype=np.int64)
+    owners[customers] = np.arange(len(customers))
+    owner = owners[pairs.customers[places]]
+    places = places[np.lexsort((pairs.items[places], -weights[places], owner))]
+    lengths = np.bincount(owner, minlength=len(customers))
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return Ranked(offsets, pairs.items[places].astype(np.int32), weights[places])
+
+
+def orders_of(history: History) -> Rows:
+    """Count each customer's orders."""  # (customers_total,)
+    _, first_lines = np.unique(history.orders, return_index=True)
+    return np.bincount(history.customers[first_lines], minlength=history.customers_total)
+
+
+def spent_of(history: History) -> Floats:
+    """Sum what each customer paid, as far as prices are known; NaN where none is."""
+    spent = np.full(history.customers_total, np.nan, dtype=np.float32)
+    if history.prices is None:
+        return spent
+    known = np.isfinite(history.prices)
+    payers, paid = history.customers[known], (history.prices * history.quantities)[known]
+    sums = np.bincount(payers, np.maximum(paid, 0), minlength=history.customers_total)
+    spent[payers] = sums[payers]
+    return spent
+
+
+def order_days(history: History) -> tuple[Days, Days]:
+    """Return the day of each customer's first and last order; NaN without timestamps."""
+    first = np.full(history.customers_total, np.nan)
+    last = first.copy()
+    if history.timed:
+        np.fmin.at(first, history.customers, history.days)
+        np.fmax.at(last, history.customers, history.days)
+    return first, last
