@@ -10,10 +10,9 @@ from typing import cast
 import msgspec
 from redis.typing import EncodableT as Encoded
 
-from recsvc.domain.consent import NO_CONSENT, Purpose
+from recsvc.domain.consent import Purpose
 from recsvc.domain.decision_ids import DecisionId
 from recsvc.domain.decisions import Decision
-from recsvc.domain.gate import Admitted, admit
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.stores import permission, redis_keys
@@ -113,7 +112,11 @@ class DecisionStore:
                 asked, range(0, len(replies), permission.REPLIES), strict=True
             )
         }
-        return {customer: each for customer, each in judged.items() if _permits(customer, each)}
+        return {
+            customer: each
+            for customer, each in judged.items()
+            if each.permits(customer, Purpose.ANALYTICS)
+        }
 
     def _words(
         self, shop: ShopName, decision: Decision, judged: Permission
@@ -136,11 +139,6 @@ class DecisionStore:
             MOST_KEPT,
         ]
         return keys, words
-
-
-def _permits(customer: CustomerKey, judged: Permission) -> bool:
-    record = judged.record or NO_CONSENT
-    return isinstance(admit(customer, record, Purpose.ANALYTICS), Admitted)
 
 
 def _decision(decision_id: str, stored: bytes | None) -> Decision | None:

@@ -10,7 +10,8 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 
-from recsvc.domain.consent import ConsentRecord
+from recsvc.domain.consent import NO_CONSENT, ConsentRecord, Purpose
+from recsvc.domain.gate import Admitted, Refused, admit
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
@@ -26,6 +27,13 @@ class Permission:
     record: ConsentRecord | None
     stored: bytes
     policy: bytes
+
+    def admit(self, customer: CustomerKey, purpose: Purpose) -> Admitted | Refused:
+        """Judge what was read, by the one rule."""
+        return admit(customer, self.record or NO_CONSENT, purpose)
+
+    def permits(self, customer: CustomerKey, *purposes: Purpose) -> bool:
+        return all(isinstance(self.admit(customer, each), Admitted) for each in purposes)
 
 
 NOTHING = Permission(None, b"", b"")

@@ -22,15 +22,16 @@ from recsvc.domain.claims import (
     Refusal,
     Unknown,
 )
-from recsvc.domain.consent import NO_CONSENT, Purpose
+from recsvc.domain.consent import Purpose
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.gate import Admitted, Refused, admit
+from recsvc.domain.gate import Admitted, Refused
 from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import CustomerId, OfferId, ShopName
 from recsvc.domain.offer_state import StoredOffer
 from recsvc.domain.offers import EVERYBODY
 from recsvc.stores.claims import Asked, ClaimStore, Look
 from recsvc.stores.offers import OfferStore
+from recsvc.stores.permission import NOTHING
 from recsvc.usecases.entrance import DERIVED_KEPT, Visit
 
 _ATTEMPTS = 50
@@ -149,8 +150,7 @@ def _is_same(look: Look, asked: Asked) -> bool:
 
 
 def _admission(visit: Visit, look: Look, purpose: Purpose, denied: bool) -> Admitted | Refused:
-    record = NO_CONSENT if denied else look.permission.record
-    return admit(_customer(visit), record, purpose)
+    return (NOTHING if denied else look.permission).admit(_customer(visit), purpose)
 
 
 def _customer(visit: Visit) -> CustomerKey:

@@ -10,11 +10,10 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from recsvc.domain.claims import UNKNOWN, Changed, Refusal
-from recsvc.domain.consent import NO_CONSENT, Purpose
+from recsvc.domain.consent import Purpose
 from recsvc.domain.decision_ids import DecisionSeal
 from recsvc.domain.errors import Conflict, StoreUnavailable
 from recsvc.domain.events import Event, EventType
-from recsvc.domain.gate import Refused, admit
 from recsvc.domain.identity import CustomerKey, Secret
 from recsvc.domain.ids import OfferId, ShopName
 from recsvc.stores.claims import ClaimStore
@@ -107,7 +106,5 @@ class OfferEvents:
         if customer is None or denied:
             return None
         permission = self._claims.look(shop, customer, offer).permission
-        record = permission.record or NO_CONSENT
-        needed = (Purpose.OFFERS, Purpose.PERSONALIZATION)
-        admissions = [admit(customer, record, purpose) for purpose in needed]
-        return None if any(isinstance(each, Refused) for each in admissions) else permission
+        may_be_kept = permission.permits(customer, Purpose.OFFERS, Purpose.PERSONALIZATION)
+        return permission if may_be_kept else None

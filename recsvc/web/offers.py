@@ -162,8 +162,8 @@ def _saying(said: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in said.items():
         kept = _saying(value) if isinstance(value, dict) else value
-        if kept is not None and kept != {} and kept != ():
-            found[name] = list(kept) if isinstance(kept, tuple) else kept
+        if kept is not None and kept != {}:
+            found[name] = kept
     return found
 
 
