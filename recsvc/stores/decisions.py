@@ -17,6 +17,7 @@ from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.stores import permission, redis_keys
 from recsvc.stores.connection import Connections, store_faults
+from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.permission import Permission
 
 MOST_KEPT = 200  # of one customer; the oldest go first
@@ -51,7 +52,8 @@ class _Record(msgspec.Struct):
 
 
 class DecisionStore:
-    def __init__(self, connections: Connections, days: int) -> None:
+    def __init__(self, connections: Connections, days: int, judge: ConsentJudge) -> None:
+        self._judge = judge
         self._redis = connections.writes
         self._seconds = days * _SECONDS_OF_DAY
         self._keep = connections.writes.register_script(_KEEP)
@@ -107,7 +109,7 @@ class DecisionStore:
         with store_faults():
             replies = pipeline.execute(raise_on_error=False)
         judged = {
-            customer: permission.permission_of(*replies[place : place + permission.REPLIES])
+            customer: permission.permission_of(replies[place], replies[place + 1], self._judge)
             for customer, place in zip(
                 asked, range(0, len(replies), permission.REPLIES), strict=True
             )

@@ -7,6 +7,8 @@ from werkzeug.exceptions import NotFound
 
 from recsvc.web import (
     claims,
+    consent_history,
+    consent_import,
     consents,
     decisions,
     docs,
@@ -33,6 +35,8 @@ ROUTES: tuple[Route, ...] = (
     *recommendations.ROUTES,
     *pages.ROUTES,
     *consents.ROUTES,
+    *consent_history.ROUTES,
+    *consent_import.ROUTES,
     *profiles.ROUTES,
     *items.ROUTES,
     *events.ROUTES,
