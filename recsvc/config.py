@@ -284,6 +284,22 @@ SETTINGS: tuple[Setting, ...] = (
         _whole(1_000, 100_000_000),
     ),
     Setting(
+        "RECSVC_CLAIM_MINUTES",
+        "claim_minutes",
+        "15",
+        "minutes for which a claim holds a redemption that is not confirmed",
+        "a whole number from 1 to 10080",
+        _whole(1, 10_080),
+    ),
+    Setting(
+        "RECSVC_DECISION_DAYS",
+        "decision_days",
+        "2",
+        "days for which decisions on offers are kept",
+        "a whole number from 1 to 365",
+        _whole(1, 365),
+    ),
+    Setting(
         "RECSVC_CONSENT_MAX_AGE",
         "consent_max_age_days",
         f"{DEFAULT_MAX_AGE_DAYS}d",
@@ -324,6 +340,8 @@ class Settings:
     read_timeout_ms: int = 50
     deadline_ms: int = 200
     event_log_length: int = 1_000_000
+    claim_minutes: int = 15
+    decision_days: int = 2
     consent_max_age_days: int = DEFAULT_MAX_AGE_DAYS
     insecure: bool = False
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
-import redis
 from redis.typing import EncodableT as Encoded
 
 from recsvc.domain.consent import Purpose, Standing
@@ -27,8 +26,8 @@ from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_fields import decode
 from recsvc.stores.consent_judge import ConsentJudge, read_minimums
 from recsvc.stores.event_scripts import ADD, LOOK
+from recsvc.stores.room import check_room
 
-MOST_MEMORY = 0.85  # of what the store may take: the rest is kept for consent
 MARK_BYTES = 8
 
 _NOBODY, _DENIED = 0, -1  # in place of a customer's number
@@ -68,17 +67,7 @@ class EventStore:
 
     def check_room(self) -> None:
         """Raise StoreUnavailable when the store is so full that events would crowd out consent."""
-        with store_faults():
-            try:
-                memory = self._redis.info("memory")
-            except redis.ResponseError:  # not ours to ask: the store will refuse by itself
-                return
-        most = memory.get("maxmemory", 0)
-        if most and memory.get("used_memory", 0) > MOST_MEMORY * most:
-            raise StoreUnavailable(
-                "the store is almost full, and takes no events until there is room",
-                code="store_full",
-            )
+        check_room(self._redis, "events")
 
     def add(self, shop: ShopName, events: Sequence[Incoming]) -> list[Outcome]:
         """Take the events in, durably, and say of each what became of it.
