@@ -7,6 +7,7 @@ An empty variable counts as not set.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -47,7 +48,7 @@ class Setting:
     confidential: bool = False
 
 
-def _folder(text: str) -> Path:
+def _path(text: str) -> Path:
     return Path(text).expanduser()
 
 
@@ -99,6 +100,10 @@ def _is_origin(text: str) -> bool:
     return port is None or (port != _OWN_PORTS[match["scheme"]] and 0 < int(port) <= MAX_PORT)
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    return tuple(str(ip_network(part.strip(" "))) for part in text.split(","))
+
+
 def _redis_url(text: str) -> str:
     url = urlsplit(text)
     if url.scheme == "unix":
@@ -123,6 +128,9 @@ def _are_url_options(url: SplitResult) -> bool:
     )
 
 
+_RATE_RULE = "a whole number from 0 to 100000000"
+_rate = _whole(0, 100_000_000)
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "RECSVC_DATA_DIR",
@@ -130,7 +138,7 @@ SETTINGS: tuple[Setting, ...] = (
         ".recsvc",
         "folder of models, the embedded server's data and the secret",
         "a folder",
-        _folder,
+        _path,
     ),
     Setting(
         "RECSVC_REDIS_URL",
@@ -195,6 +203,55 @@ SETTINGS: tuple[Setting, ...] = (
         _origins,
     ),
     Setting(
+        "RECSVC_LIMIT_PER_KEY",
+        "limit_per_key",
+        "60000",
+        "requests a minute with one publishable key; 0 is no limit",
+        _RATE_RULE,
+        _rate,
+    ),
+    Setting(
+        "RECSVC_LIMIT_PER_CUSTOMER",
+        "limit_per_customer",
+        "600",
+        "requests a minute with one customer's tokens; 0 is no limit",
+        _RATE_RULE,
+        _rate,
+    ),
+    Setting(
+        "RECSVC_LIMIT_PER_ADDRESS",
+        "limit_per_address",
+        "6000",
+        "requests a minute from one client address with publishable or unknown keys; 0 is no limit",
+        _RATE_RULE,
+        _rate,
+    ),
+    Setting(
+        "RECSVC_TRUSTED_PROXIES",
+        "trusted_proxies",
+        None,
+        "networks of the proxies whose `X-Forwarded-For` names the client, separated by commas",
+        "addresses or networks as 10.0.0.0/8 or fd00::/8, separated by commas",
+        _networks,
+    ),
+    Setting(
+        "RECSVC_GPC",
+        "gpc",
+        "all",
+        "what `Sec-GPC: 1` denies for its request: `all` that is personal, `offers_only`, or "
+        "nothing (`off`)",
+        "off, offers_only or all",
+        _one_of("off", "offers_only", "all"),
+    ),
+    Setting(
+        "RECSVC_CONSENT_SIGNALS",
+        "consent_signals",
+        None,
+        "TOML file of what the signals of consent banners grant, instead of the default tables",
+        "a file",
+        _path,
+    ),
+    Setting(
         "RECSVC_LOG_LEVEL",
         "log_level",
         "info",
@@ -227,6 +284,22 @@ SETTINGS: tuple[Setting, ...] = (
         _whole(1_000, 100_000_000),
     ),
     Setting(
+        "RECSVC_CLAIM_MINUTES",
+        "claim_minutes",
+        "15",
+        "minutes for which a claim holds a redemption that is not confirmed",
+        "a whole number from 1 to 10080",
+        _whole(1, 10_080),
+    ),
+    Setting(
+        "RECSVC_DECISION_DAYS",
+        "decision_days",
+        "2",
+        "days for which decisions on offers are kept",
+        "a whole number from 1 to 365",
+        _whole(1, 365),
+    ),
+    Setting(
         "RECSVC_CONSENT_MAX_AGE",
         "consent_max_age_days",
         f"{DEFAULT_MAX_AGE_DAYS}d",
@@ -257,10 +330,18 @@ class Settings:
     threads: int = 64
     public_max_age: int = 0
     cors_origins: tuple[str, ...] = ()
+    limit_per_key: int = 60_000
+    limit_per_customer: int = 600
+    limit_per_address: int = 6_000
+    trusted_proxies: tuple[str, ...] = ()
+    gpc: str = "all"
+    consent_signals: Path | None = None
     log_level: str = "info"
     read_timeout_ms: int = 50
     deadline_ms: int = 200
     event_log_length: int = 1_000_000
+    claim_minutes: int = 15
+    decision_days: int = 2
     consent_max_age_days: int = DEFAULT_MAX_AGE_DAYS
     insecure: bool = False
 

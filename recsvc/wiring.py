@@ -18,16 +18,21 @@ from recsvc.domain.consent import DAY_US
 from recsvc.domain.errors import BadRequest, StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import ShopName
+from recsvc.model.compiled import compile_all
 from recsvc.model.shelf import ModelShelf
 from recsvc.model.versions import Versions
 from recsvc.secret_file import open_secret
+from recsvc.signal_file import open_signals
 from recsvc.stores.aof_rewrite import AofRewrite
 from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.catalogue import CatalogueStore
+from recsvc.stores.claim_records import ClaimRecords
+from recsvc.stores.claims import ClaimStore
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.consent_policy import PolicyStore
 from recsvc.stores.consents import ConsentStore
+from recsvc.stores.decisions import DecisionStore
 from recsvc.stores.durability import check_durability, durability_fault, watch_durability
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.stores.erasure import ErasureStore
@@ -38,24 +43,33 @@ from recsvc.stores.key_ring import KeyRing
 from recsvc.stores.ledger import Ledger
 from recsvc.stores.live_counts import CountStore
 from recsvc.stores.merge import MergeStore
+from recsvc.stores.offers import OfferStore
 from recsvc.stores.profiles import ProfileStore
 from recsvc.stores.recent import RecentStore
 from recsvc.stores.survey import ConsentSurvey
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
+from recsvc.usecases.claims import ClaimDesk
 from recsvc.usecases.consents import ConsentDesk
+from recsvc.usecases.decision_log import DecisionLog
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_catalogue import LiveCatalogues
 from recsvc.usecases.live_counts import LiveCounts
+from recsvc.usecases.offer_events import OfferEvents
+from recsvc.usecases.offers import OfferDesk
 from recsvc.usecases.profiles import ProfileDesk
+from recsvc.usecases.rate_limits import Limits, RateLimits
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
 from recsvc.usecases.rights import Rights, RightsStores
+from recsvc.web.addresses import ClientAddresses
+from recsvc.web.metrics import count_decisions
 from recsvc.web.overload import Places
 from recsvc.web.services import Services
 
 MILLISECONDS = 1000
+MICROSECONDS_OF_MINUTE = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +122,10 @@ class Stores:
     events: EventStore
     rights: Rights
     rewrite: AofRewrite
+    offers: OfferStore
+    claims: ClaimStore
+    claim_records: ClaimRecords
+    decisions: DecisionStore
 
     def hasher(self, shop: ShopName) -> CustomerHasher:
         return CustomerHasher(self.secret, shop)
@@ -150,15 +168,20 @@ def stores_at(settings: Settings, url: str) -> Stores:
     judge = ConsentJudge(settings.consent_max_age_days * DAY_US, utc_now_us)
     consents, profiles = ConsentStore(connections, ledger), ProfileStore(connections, ledger)
     log, rewrite = EventLog(connections), AofRewrite(connections)
+    claims = ClaimStore(connections, settings.claim_minutes * MICROSECONDS_OF_MINUTE, judge)
+    claim_records = ClaimRecords(connections, claims)
+    decisions = DecisionStore(connections, settings.decision_days, judge)
     rights = RightsStores(
-        erasures=ErasureStore(ledger, consents, log),
+        erasures=ErasureStore(ledger, consents, log, [claim_records, decisions]),
         merges=MergeStore(ledger, judge),
         rewrite=rewrite,
         history=history,
         profiles=profiles,
         recent=RecentStore(connections),
         log=log,
-        sections={"decisions": nothing_yet, "campaign_rows": nothing_yet},
+        claims=claim_records,
+        decisions=decisions,
+        sections={"campaign_rows": nothing_yet},
     )
     return Stores(
         settings=settings,
@@ -172,6 +195,10 @@ def stores_at(settings: Settings, url: str) -> Stores:
         survey=ConsentSurvey(connections, history, judge),
         profiles=profiles,
         catalogue=CatalogueStore(connections),
+        offers=OfferStore(connections),
+        claims=claims,
+        claim_records=claim_records,
+        decisions=decisions,
         events=EventStore(connections, secret, settings.event_log_length, judge),
         rights=Rights(rights),
         rewrite=rewrite,
@@ -216,31 +243,50 @@ def open_shelf(settings: Settings, secret: Secret) -> ModelShelf:
     return ModelShelf(models_root(settings), secret.fingerprint())
 
 
-def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) -> Services:
-    """Return what the web layer calls. `shops`: those that readiness is judged by."""
+def services_of(
+    stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName], workers: int = 1
+) -> Services:
+    """Return what the web layer calls.
+
+    `shops`: those that readiness is judged by. `workers`: how many share the limits.
+    """
+    compile_all()  # no request waits for it
     trip = RequestTrip(stores.connections)
     key_ring = KeyRing(stores.api_keys)
     catalogues = LiveCatalogues(
         stores.catalogue, utc_now_us, stores.settings.deadline_ms / MILLISECONDS
     )
     live_counts = LiveCounts(CountStore(stores.connections), utc_now_us)
+    offer_events = OfferEvents(stores.claims, stores.secret, utc_now_us)
     preload(key_ring, catalogues, shops)
     live_counts.preload(shops)
     shelf.before_swap(catalogues.take)
+    limits = RateLimits(limits_of(stores.settings), workers, time.monotonic)
     return Services(
         settings=stores.settings,
         places=Places(stores.settings.threads),
-        entrance=Entrance(trip, key_ring, stores.api_keys, stores.secret, utc_now, stores.judge),
+        entrance=Entrance(
+            trip, key_ring, stores.api_keys, stores.secret, utc_now, limits, stores.judge
+        ),
+        addresses=ClientAddresses(stores.settings.trusted_proxies),
         recommender=Recommender(shelf, catalogues, live_counts, utc_now_us),
         catalogue=CatalogueDesk(stores.catalogue),
-        events=EventDesk(stores.events, shelf, catalogues, stores.hasher, utc_now_us),
+        events=EventDesk(stores.events, offer_events, shelf, catalogues, stores.hasher, utc_now_us),
+        offers=OfferDesk(stores.offers, shelf, catalogues),
+        claims=ClaimDesk(stores.claims, stores.offers, stores.hasher, stores.secret),
+        decisions=DecisionLog(stores.decisions, count_decisions),
         live_counts=live_counts,
         consents=ConsentDesk(stores.consents, stores.history, stores.judge, stores.hasher),
+        signals=open_signals(stores.settings),
         profiles=ProfileDesk(stores.profiles, stores.hasher),
         rights=stores.rights,
         hasher=stores.hasher,
         readiness=Readiness(trip, shelf, shops),
     )
+
+
+def limits_of(settings: Settings) -> Limits:
+    return Limits(settings.limit_per_key, settings.limit_per_customer, settings.limit_per_address)
 
 
 def preload(key_ring: KeyRing, catalogues: LiveCatalogues, shops: Sequence[ShopName]) -> None:

@@ -18,6 +18,7 @@ from training import options
 from training.columns import parse_renames
 from training.errors import TrainingError
 from training.evaluate import EvaluationJob, evaluate
+from training.evaluate_offers import OffersJob, evaluate_offers
 from training.gate import Objection
 from training.ingest import Request
 from training.memory import return_freed_memory
@@ -26,6 +27,7 @@ from training.printing import (
     print_gate,
     print_holdout,
     print_ingest,
+    print_offers_ranked,
     stderr_console,
 )
 from training.progress import Progress
@@ -96,6 +98,14 @@ Tune = Annotated[
         help="Search for better settings of the rankers on past windows, for so long.",
     ),
 ]
+KAnonymity = Annotated[
+    int,
+    typer.Option(
+        "--k-anonymity",
+        min=1,
+        help="Customers who must have bought an item, or two of them, before everybody sees so.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**31, help="Seed of everything random.")]
 Accepted = Annotated[
     list[Objection] | None,
@@ -119,13 +129,16 @@ def run_command(
     horizon: Horizon = "28d",
     windows: Windows = 3,
     tune: Tune = None,
+    k_anonymity: KAnonymity = 5,
     seed: Seed = 0,
     accept: Accepted = None,
     as_json: AsJson = False,
 ) -> None:
     """Read purchases, judge on the last of them, fit on all of them, and publish the model."""
     request = asked(purchases, renames, max_bad)
-    settings = Settings(seed, options.days(horizon), judged_windows=windows)
+    settings = Settings(
+        seed, options.days(horizon), judged_windows=windows, k_anonymity=k_anonymity
+    )
     opened = open_shop(shop, data_dir)
     console = stderr_console()
     with Progress(console) as progress:
@@ -187,6 +200,45 @@ def evaluate_command(
     print_findings(console, findings)
     print_holdout(console, findings)
     typer.echo(findings.as_bytes().decode() if as_json else str(out))
+
+
+@app.command(name="evaluate-offers")
+def evaluate_offers_command(
+    purchases: Purchases,
+    offers: Annotated[str, typer.Option(help="What each offer covers: rows of offer_id, item_id.")],
+    customers: Annotated[str, typer.Option(help="Whom to rank for: rows of customer_id.")],
+    consents: Consents,
+    as_of: Annotated[
+        str,
+        typer.Option(metavar="DATE", help="Only purchases before this day (UTC) are looked at."),
+    ],
+    out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+    renames: Renames = None,
+    items: Items = None,
+    data_dir: DataDir = None,
+    shop: Shop = "default",
+    max_bad: MaxBad = "1%",
+    as_json: AsJson = False,
+) -> None:
+    """Rank all offers for each customer with the code that serves them.
+
+    Writes customer_id, offer_id, rank and score. Nothing is published.
+    """
+    opened = open_shop(shop, data_dir)
+    console = stderr_console()
+    with Progress(console) as progress:
+        job = OffersJob(
+            request=asked(purchases, renames, max_bad),
+            offers=offers,
+            customers=customers,
+            consents=options.consent_source(consents, opened),
+            catalogue=options.catalogue(items, opened),
+            as_of=options.moment(as_of),
+            out=out,
+        )
+        done = evaluate_offers(job, progress, lambda report: print_ingest(console, report))
+    print_offers_ranked(console, done)
+    typer.echo(msgspec.json.encode(done).decode() if as_json else str(out))
 
 
 def asked(purchases: str, renames: list[str] | None, max_bad: str) -> Request:

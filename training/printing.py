@@ -4,10 +4,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from training.evaluate_offers import OffersRanked
 from training.findings import MAIN_METRIC, Findings, SlateFindings
 from training.publish import Published
 from training.report import IngestReport
-from training.report_page.words import tuning_sentence
+from training.report_page.words import anonymity_sentence, tuning_sentence
 
 WIDE = 120  # what is not a terminal has no width, and nothing may be cut off in it
 
@@ -47,6 +48,8 @@ def print_findings(console: Console, findings: Findings) -> None:
     for slate, found in findings.slates.items():
         if found.models:
             console.print(windows_table(slate, found))
+    if findings.anonymity is not None:
+        console.print(escape(anonymity_sentence(findings.anonymity)), soft_wrap=True)
     if findings.tuning is not None:
         console.print(escape(tuning_sentence(findings)), soft_wrap=True)
 
@@ -91,6 +94,17 @@ def print_holdout(console: Console, findings: Findings) -> None:
             mark = "*" if row.model.name == winner else " "
             table.add_row(f"{mark} {row.model.title}", *cells)
         console.print(table)
+
+
+def print_offers_ranked(console: Console, done: OffersRanked) -> None:
+    """Say how many were ranked for, and for how many by what is not personal."""
+    console.print(
+        f"{done.offers:,} offers ranked for {done.customers:,} customers; "
+        f"{done.customers_not_personal:,} of them without purchases that may be looked at: "
+        "by what is popular."
+    )
+    for table, rows in done.bad_rows.items():
+        console.print(f"{rows:,} bad rows of {table} are left out.")
 
 
 def figure(value: float | None) -> str:

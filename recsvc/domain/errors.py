@@ -6,10 +6,12 @@ RecsvcError
 ├── Forbidden             403  a valid key without the scope, or for another customer
 ├── NotFound              404  nothing at this path, or nothing of this name
 ├── MethodNotAllowed      405
-├── Conflict              409  what is there does not allow it
+├── Conflict              409  what is asked for cannot be had, as things stand
 ├── PayloadTooLarge       413
 ├── UnsupportedMedia      415
+├── Unprocessable         422  a request that contradicts an earlier one
 ├── Overloaded            429  the worker holds all the requests that it can
+├── RateLimited           429  a key, a customer or an address asks too often
 ├── StoreUnavailable      503  Redis cannot be reached in time, or refuses
 ├── NotDurable            503  Redis would lose what we acknowledge
 ├── NothingThere               a command needs a key, a model or a version, and there is none
@@ -95,10 +97,29 @@ class UnsupportedMedia(RecsvcError):
     title = "Unsupported media type"
 
 
+class Unprocessable(RecsvcError):
+    status = 422
+    code = "unprocessable"
+    title = "Unprocessable"
+
+
 class Overloaded(RecsvcError):
     status = 429
     code = "overloaded"
     title = "Too many requests at once"
+
+
+class RateLimited(RecsvcError):
+    """`by`: key, customer or address."""
+
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests"
+
+    def __init__(self, detail: str, by: str, retry_after_seconds: int) -> None:
+        super().__init__(detail)
+        self.by = by
+        self.retry_after_seconds = retry_after_seconds
 
 
 class StoreUnavailable(RecsvcError):

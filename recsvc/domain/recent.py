@@ -1,7 +1,7 @@
 """A customer's recent events: how one is written down, and what it says of interest. Pure.
 
 An entry is a letter for the kind, the time in seconds since 1970, a space and the item's id:
-`p1763777777 milk`. It holds no customer id. What cannot be read is left out.
+`p1763777777 milk`. It holds no customer id. `recsvc.model.kernels.read_events` reads them.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from recsvc.domain.ids import ItemId
 
-# Kind, seconds since 1970, item. A plain tuple: a named one takes twice the time to read.
+# Kind, seconds since 1970, item.
 RecentEvent = tuple["RecentKind", int, ItemId]
 
 MOST_EVENTS = 20

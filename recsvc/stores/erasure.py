@@ -5,6 +5,7 @@ a call that fails on the way is repeated, and goes on. What stays is a tombstone
 hash and, in the history, rows that know the customer by keyed hash alone.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -24,7 +25,7 @@ from recsvc.stores.consent_fields import (
 )
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.event_log import EventLog
-from recsvc.stores.holdings import HOLDINGS
+from recsvc.stores.holdings import HOLDINGS, Forgetful
 from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Step
 
 THE_CUSTOMER = "customer"  # what a row of the history is about that concerns all of one
@@ -34,7 +35,12 @@ UNDRAINED_EVENTS = "undrained_events"
 
 
 class ErasureStore:
-    def __init__(self, ledger: Ledger, consents: ConsentStore, log: EventLog) -> None:
+    """`others`: stores that forget by themselves what they hold of who is shut out."""
+
+    def __init__(
+        self, ledger: Ledger, consents: ConsentStore, log: EventLog, others: Sequence[Forgetful]
+    ) -> None:
+        self._others = others
         self._consents = consents
         self._ledger = ledger
         self._log = log
@@ -42,14 +48,18 @@ class ErasureStore:
     def erase(self, shop: ShopName, key: CustomerKey, actor: str = COMMAND_LINE) -> Erased:
         """Erase everything; when this returns it is on disk. Once more changes nothing more."""
         blocked = self._block(shop, key, actor)
-        removed = {**blocked.removed, UNDRAINED_EVENTS: self._log.remove_of(shop, key)}
+        removed = {**blocked.removed, UNDRAINED_EVENTS: self._forget(shop, key)}
         return Erased(blocked.at_us, removed)
 
-    def remove_events_of_erased(self, shop: ShopName, key: CustomerKey) -> int:
-        """Remove what the event log holds of a customer who is shut out; of others nothing."""
+    def forget_if_shut(self, shop: ShopName, key: CustomerKey) -> int:
+        """Finish the erasure of a customer who is shut out; return how many events it removed."""
         tombstone = self._consents.read(shop, key).tombstone
-        is_shut = tombstone is not None and tombstone.is_shut
-        return self._log.remove_of(shop, key) if is_shut else 0
+        return self._forget(shop, key) if tombstone is not None and tombstone.is_shut else 0
+
+    def _forget(self, shop: ShopName, key: CustomerKey) -> int:
+        for other in self._others:
+            other.forget(shop, key)
+        return self._log.remove_of(shop, key)
 
     def _block(self, shop: ShopName, key: CustomerKey, actor: str) -> Erased:
         def ask(pipeline: Pipeline) -> None:
@@ -89,7 +99,11 @@ def _again(shop: ShopName, key: CustomerKey, tombstone: Tombstone) -> list[Edit]
 
 
 def _removal(shop: ShopName, key: CustomerKey) -> list[Edit]:
-    return [Edit(holding.key(shop, key), "", None, b"") for holding in HOLDINGS]
+    return [
+        Edit(holding.key(shop, key), "", None, b"")
+        for holding in HOLDINGS
+        if not holding.is_forgotten_by_store
+    ]
 
 
 def _counts(fields: Any) -> dict[str, int]:

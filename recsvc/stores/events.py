@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
-import redis
 from redis.typing import EncodableT as Encoded
 
 from recsvc.domain.consent import Purpose, Standing, Tombstone
@@ -27,8 +26,8 @@ from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_fields import decode
 from recsvc.stores.consent_judge import ConsentJudge, read_minimums
 from recsvc.stores.event_scripts import ADD, LOOK
+from recsvc.stores.room import check_room
 
-MOST_MEMORY = 0.85  # of what the store may take: the rest is kept for consent
 MARK_BYTES = 8
 
 _NOBODY, _DENIED = 0, -1  # in place of a customer's number
@@ -68,17 +67,7 @@ class EventStore:
 
     def check_room(self) -> None:
         """Raise StoreUnavailable when the store is so full that events would crowd out consent."""
-        with store_faults():
-            try:
-                memory = self._redis.info("memory")
-            except redis.ResponseError:  # not ours to ask: the store will refuse by itself
-                return
-        most = memory.get("maxmemory", 0)
-        if most and memory.get("used_memory", 0) > MOST_MEMORY * most:
-            raise StoreUnavailable(
-                "the store is almost full, and takes no events until there is room",
-                code="store_full",
-            )
+        check_room(self._redis, "events")
 
     def add(self, shop: ShopName, events: Sequence[Incoming]) -> list[Outcome]:
         """Take the events in, durably, and say of each what became of it.
@@ -170,6 +159,20 @@ def _judged(standing: Standing, fields: list[bytes]) -> _Permitting:
     )
 
 
+def _number(
+    incoming: Incoming,
+    numbers: Mapping[CustomerKey, int],
+    permitting: Mapping[CustomerKey, "_Permitting"],
+) -> int:
+    """Say whose the event is: one call may hold both what is denied of a customer and what not."""
+    if incoming.customer is None:
+        return _NOBODY
+    permitted = permitting.get(incoming.customer)
+    if incoming.denied or permitted is None or permitted.forgets(incoming.event):
+        return _DENIED
+    return numbers[incoming.customer]
+
+
 class _Marks:
     """Makes the marks of one shop."""
 
@@ -182,19 +185,6 @@ class _Marks:
         """Return the mark; those of two uses say nothing about each other."""
         digest = hashlib.blake2b(content, digest_size=MARK_BYTES, key=self._key, person=use)
         return digest.digest()
-
-
-def _number(
-    incoming: Incoming,
-    numbers: Mapping[CustomerKey, int],
-    permitting: Mapping[CustomerKey, "_Permitting"],
-) -> int:
-    if incoming.customer is None:
-        return _NOBODY
-    permitted = permitting.get(incoming.customer)
-    if incoming.denied or permitted is None or permitted.forgets(incoming.event):
-        return _DENIED
-    return numbers[incoming.customer]
 
 
 def _words(marks: _Marks, incoming: Incoming, customer: int) -> list[Encoded]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum
 from functools import lru_cache, partial
 
-from recsvc.domain.api_keys import ApiKey, Scope, shop_of_key
+from recsvc.domain.api_keys import ApiKey, KeyKind, Scope, shop_of_key
 from recsvc.domain.consent import UNREADABLE_POLICY, ConsentPolicy, Standing
 from recsvc.domain.errors import Forbidden, SecretMismatch, Unauthorized
 from recsvc.domain.gate import Sealed
@@ -23,6 +23,7 @@ from recsvc.stores.key_ring import KeyRing
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases import customer_tokens
 from recsvc.usecases.customer_tokens import BadToken
+from recsvc.usecases.rate_limits import LimitedBy, RateLimits, limited
 
 # Hashers of shops, and signing secrets of keys. Anybody can name any shop, and memory must not
 # grow with that.
@@ -35,6 +36,7 @@ class Browser(Enum):
     NOTHING = "nothing"
     ANONYMOUS = "anonymous"
     OWN_CUSTOMER = "own_customer"
+    WITH_TOKEN = "with_token"  # noqa: S105 - the view sees to it that all is the token's customer's
     ANYBODY_OR_OWN = "anybody_or_own"
 
 
@@ -48,10 +50,11 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request shows."""
+    """What a request shows, and the name of the address that it comes from."""
 
     key: str
     customer_token: str | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +92,47 @@ class Entrance:
         key_store: ApiKeyStore,
         secret: Secret,
         clock: Callable[[], datetime],
+        limits: RateLimits,
         judge: ConsentJudge,
     ) -> None:
         self._trip = trip
         self._key_ring = key_ring
         self._clock = clock
+        self._limits = limits
         self._judge = judge
         self._signing_secret = lru_cache(DERIVED_KEPT)(key_store.signing_secret)
         self._hasher = lru_cache(DERIVED_KEPT)(partial(CustomerHasher, secret))
 
     def enter(
-        self, credentials: Credentials, access: Access, customer: CustomerId | None = None
+        self,
+        credentials: Credentials,
+        access: Access,
+        customer: CustomerId | None = None,
+        *,
+        must_be_heard: bool = False,
     ) -> Visit:
-        """Make the trip, judge the key; raise Unauthorized, Forbidden or StoreUnavailable."""
+        """Make the trip, judge the key.
+
+        Raises Unauthorized, Forbidden, RateLimited or StoreUnavailable. What `must_be_heard` is
+        not refused for what others have asked, with the same key or from the same address.
+        """
         shop = shop_of_key(credentials.key)
         if shop is None:
             raise no_such_key()
+        is_counted = not must_be_heard and credentials.key.startswith(KeyKind.PUBLISHABLE)
+        if is_counted:
+            self._limits.take_for_browser(credentials.address, credentials.key)
+        else:
+            self._allow_look_up(credentials)
         customer_key = None if customer is None else self._hasher(shop).key_of(customer)
         reply = self._trip.read(shop, customer_key)
         judgement = self._key_ring.judge(credentials.key, reply)
         if judgement.key is None:
+            if not is_counted:
+                self._limits.take_for_unknown_key(credentials.address)
             raise no_such_key()
         self.authorize(judgement.key, credentials, access, customer)
+        self._count(judgement.key, customer_key)
         reply = judgement.reply
         policy = self._judge.policy(reply.minimums)
         consent = reply.consent
@@ -124,6 +146,22 @@ class Entrance:
             profile=reply.profile,
             policy=policy,
         )
+
+    def count_for(self, visit: Visit, customer: CustomerId) -> None:
+        """Count a request whose customer stands in its body, once the token has been judged."""
+        self._count(visit.key, self._hasher(visit.shop).key_of(customer))
+
+    def _allow_look_up(self, credentials: Credentials) -> None:
+        """Raise when the address has shown so many unknown keys that no more are looked up."""
+        wait = self._limits.seconds_until_look_up(credentials.address)
+        if wait and not self._key_ring.knows(credentials.key):
+            raise limited(LimitedBy.ADDRESS, wait)
+
+    def _count(self, key: ApiKey, customer: CustomerKey | None) -> None:
+        if key.is_secret:
+            self._limits.take_for_secret_key(key.key_id, key.limit)
+        elif customer is not None:
+            self._limits.take_for_customer(customer)
 
     def recognises(self, credentials: Credentials) -> bool:
         """Whether this worker knows the key as a live one; asks nobody and decides nothing.
@@ -143,11 +181,18 @@ class Entrance:
         elif access.browser is Browser.OWN_CUSTOMER:
             if customer is None or self._token_customer(key, credentials) != customer:
                 raise other_customer()
+        elif access.browser is Browser.WITH_TOKEN:
+            if self._token_customer(key, credentials) is None:
+                raise other_customer()
         elif access.browser is Browser.ANYBODY_OR_OWN:
             if customer is not None and self._token_customer(key, credentials) != customer:
                 raise other_customer()
         elif access.browser is Browser.NOTHING:
             raise Forbidden("this path is for secret keys", code="secret_key_needed")
+
+    def token_customer(self, key: ApiKey, credentials: Credentials) -> CustomerId | None:
+        """Return whose things alone the visitor may touch; None: anybody's."""
+        return None if key.is_secret else self._token_customer(key, credentials)
 
     def _token_customer(self, key: ApiKey, credentials: Credentials) -> CustomerId | None:
         """Return whom the request's token is for; None without a token."""

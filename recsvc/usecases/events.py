@@ -5,7 +5,7 @@ Here it is decided what could be written at all: nothing sensitive into a histor
 only servers may say from a browser, and no count that a browser could drive up.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from recsvc.model.assortment import Assortment
 from recsvc.model.no_model import no_model
 from recsvc.stores.events import EventStore, Incoming
 from recsvc.usecases.entrance import Visit
+from recsvc.usecases.offer_events import OfferEvents
 from recsvc.usecases.recommend import Catalogues, Models
 
 KINDS: Mapping[EventType, RecentKind] = {
@@ -44,21 +45,26 @@ class EventDesk:
     def __init__(
         self,
         store: EventStore,
+        offers: OfferEvents,
         models: Models,
         catalogues: Catalogues,
         hasher: Callable[[ShopName], CustomerHasher],
         now_us: Callable[[], int],
     ) -> None:
         self._store = store
+        self._offers = offers
         self._models = models
         self._catalogues = catalogues
         self._hasher = hasher
         self._now_us = now_us
 
-    def put(self, visit: Visit, sent: Sequence[Any], *, denied: bool = False) -> list[Received]:
+    def put(
+        self, visit: Visit, sent: Sequence[Any], *, denied: Collection[EventType] = ()
+    ) -> list[Received]:
         """Take in what can be read, and say of each event what became of it, in their order.
 
-        `denied`: this request asks for nothing personal, whatever its customers have granted.
+        `denied`: the types of which nothing personal may be kept, whatever the customers have
+        granted, since this request asks for that.
         Whoever calls has made sure that the visitor may speak of the customers that are named.
         """
         assortment = self._assortment(visit)
@@ -70,10 +76,24 @@ class EventDesk:
         customers = self._customers(visit.shop, events)
         incoming = [_incoming(each, customers, visit, assortment, denied) for each in events]
         outcomes = iter(self._store.add(visit.shop, incoming))
+        customers_of = iter(incoming)
         return [
-            Received(each.type, next(outcomes)) if isinstance(each, Event) else each
+            self._received(visit.shop, next(customers_of), next(outcomes))
+            if isinstance(each, Event)
+            else each
             for each in read
         ]
+
+    def _received(self, shop: ShopName, incoming: Incoming, outcome: Outcome) -> Received:
+        """Take over what an event says of an offer, also once more: the first time may have failed.
+
+        It counts once, whatever is repeated here.
+        """
+        event = incoming.event
+        if outcome is Outcome.REUSED:
+            return Received(event.type, outcome)
+        fault = self._offers.take(shop, event, incoming.customer, denied=incoming.denied)
+        return Received(event.type, fault or outcome)
 
     def _assortment(self, visit: Visit) -> Assortment:
         """Return what is known of the items now: what is sensitive must not be out of date."""
@@ -111,18 +131,18 @@ def _incoming(
     customers: Mapping[str, CustomerKey],
     visit: Visit,
     assortment: Assortment,
-    denied: bool,
+    denied: Collection[EventType],
 ) -> Incoming:
     customer = None if event.customer_id is None else customers[event.customer_id]
     row = None if event.item_id is None else assortment.row(event.item_id)
-    is_sensitive = row in assortment.sensitive
+    is_sensitive = assortment.is_sensitive(row)
     by_server = visit.key.is_secret
     speaker = _speaker(event)
     return Incoming(
         event,
         customer,
         None if customer is None or is_sensitive else KINDS.get(event.type),
-        denied,
+        event.type in denied,
         counts=by_server or (row is not None and speaker is not None),
         counts_once_for=None if by_server else speaker,
     )

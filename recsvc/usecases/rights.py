@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 
 from recsvc.domain.audit import HistoryRow
+from recsvc.domain.claims import Claim
 from recsvc.domain.consent import ConsentRecord
+from recsvc.domain.decisions import Decision
 from recsvc.domain.errors import BadRequest, FieldError, StoreUnavailable
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
@@ -19,6 +21,8 @@ from recsvc.domain.profile import Told
 from recsvc.domain.recent import RecentEvent, decode
 from recsvc.domain.rights import Rewrite, RewriteState
 from recsvc.stores.aof_rewrite import AofRewrite
+from recsvc.stores.claim_records import ClaimRecords
+from recsvc.stores.decisions import DecisionStore
 from recsvc.stores.erasure import ErasureStore
 from recsvc.stores.event_log import EventLog
 from recsvc.stores.history import HistoryStore
@@ -96,6 +100,8 @@ class RightsStores:
     profiles: ProfileStore
     recent: RecentStore
     log: EventLog
+    claims: ClaimRecords
+    decisions: DecisionStore
     sections: Mapping[str, Section]
 
 
@@ -119,8 +125,9 @@ class Rights:
             )
         try:
             merged = self._stores.merges.merge(shop, away, into, actor)
+            self._stores.claims.merge(shop, away, into)
         finally:  # also of one who was merged before, by a call that ended here
-            removed = self._stores.erasures.remove_events_of_erased(shop, away)
+            removed = self._stores.erasures.forget_if_shut(shop, away)
         return MergeReceipt(merged.has_shared, removed, self._rewritten(shop))
 
     def held(self, shop: ShopName, customer: CustomerKey) -> Held:
@@ -130,7 +137,13 @@ class Rights:
         return Held(
             stores.profiles.get(shop, customer),
             stores.history.all_of(shop, customer),
-            {"events": self._events(shop, customer, recent), **lists},
+            {
+                "events": self._events(shop, customer, recent),
+                "decisions": map(_decided, stores.decisions.of(shop, customer)),
+                "claims": map(_claimed, stores.claims.claims(shop, customer)),
+                "offer_caps": iter([stores.claims.caps(shop, customer)]),
+                **lists,
+            },
         )
 
     def _events(
@@ -151,6 +164,27 @@ class Rights:
             return self._stores.rewrite.ask(shop)
         except StoreUnavailable as fault:
             return Rewrite(RewriteState.REFUSED, fault.detail)
+
+
+def _decided(decision: Decision) -> dict[str, Any]:
+    content = msgspec.json.decode(decision.content)
+    return {
+        "decision_id": decision.decision_id,
+        "at": rfc3339(decision.at_us),
+        **(content if isinstance(content, dict) else {"content": content}),
+    }
+
+
+def _claimed(claim: Claim) -> dict[str, Any]:
+    return {
+        "claim_id": claim.claim_id,
+        "offer_id": claim.offer_id,
+        "state": claim.state,
+        "code": claim.code,
+        "channel": claim.channel,
+        "at": None if claim.at_us is None else rfc3339(claim.at_us),
+        "expires_at": rfc3339(claim.expires_at_us),
+    }
 
 
 def erased_at_us(record: ConsentRecord) -> int | None:

@@ -6,15 +6,18 @@ from flask import Flask, request
 from werkzeug.exceptions import NotFound
 
 from recsvc.web import (
+    claims,
     consent_history,
     consent_import,
     consents,
+    decisions,
     docs,
     events,
     exposition,
     health,
     items,
     metrics,
+    offers,
     openapi,
     pages,
     profiles,
@@ -39,6 +42,9 @@ ROUTES: tuple[Route, ...] = (
     *rights.ROUTES,
     *items.ROUTES,
     *events.ROUTES,
+    *offers.ROUTES,
+    *claims.ROUTES,
+    *decisions.ROUTES,
     *health.ROUTES,
     *exposition.ROUTES,
     *docs.ROUTES,

@@ -1,6 +1,6 @@
 """Events over HTTP: a batch of them, and what became of each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -8,8 +8,15 @@ from flask import Response
 from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.errors import Forbidden
-from recsvc.domain.events import MAX_PRICE, MAX_QUANTITY, MAX_TEXT_BYTES, Outcome
+from recsvc.domain.errors import Conflict, Forbidden
+from recsvc.domain.events import (
+    ABOUT_OFFERS,
+    MAX_PRICE,
+    MAX_QUANTITY,
+    MAX_TEXT_BYTES,
+    EventType,
+    Outcome,
+)
 from recsvc.domain.ids import MAX_ID_BYTES, CustomerId, id_fault
 from recsvc.usecases.entrance import Access, Browser
 from recsvc.usecases.events import Received
@@ -22,7 +29,7 @@ from recsvc.web.routes import Call, Route
 MAX_EVENTS = 500
 EVENTS_BODY = BodyKind(JSON_TYPE, 1024 * 1024)
 
-UNREADABLE, FORBIDDEN = 422, 403
+UNREADABLE, FORBIDDEN, CONFLICTING = 422, 403, 409
 
 EventName = Literal[
     "view",
@@ -76,7 +83,8 @@ class SentEvents(msgspec.Struct, forbid_unknown_fields=True):
 class EventResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of one event.
 
-    201: taken in; 200 with `duplicate`: it was before; 409: its `message_id` is another event's;
+    201: taken in; 200 with `duplicate`: it was before; 409: its `message_id` is another event's, or
+    the claim that it confirms has ended and others have what it held (the event is kept);
     403: this key may not send it; 422: it cannot be read, and `errors` say why.
     """
 
@@ -96,8 +104,15 @@ def post_events(call: Call) -> Response:
     visit = call.enter()
     sent = call.read_body(SentEvents, EVENTS_BODY).events
     call.let_in_for(visit, named_customers(sent))
-    received = call.services.events.put(visit, sent, denied=call.denies_personal_use)
+    received = call.services.events.put(visit, sent, denied=_denied_types(call))
     return private_json(EventResults([_result(each) for each in received]))
+
+
+def _denied_types(call: Call) -> Collection[EventType]:
+    """Return the types of which this request lets no more than counts be kept."""
+    if call.denies_personal_use:
+        return frozenset(EventType)
+    return ABOUT_OFFERS if call.denies_offers else frozenset()
 
 
 def named_customers(sent: Sequence[Any]) -> Iterator[CustomerId]:
@@ -113,6 +128,9 @@ def _result(received: Received) -> EventResult:
     if isinstance(result, Outcome):
         metrics.count_event(received.type, result.name.lower())
         return _RESULTS[result]
+    if isinstance(result, Conflict):
+        metrics.count_event(received.type, "conflict")
+        return EventResult(CONFLICTING, code=result.code)
     is_forbidden = isinstance(result, Forbidden)
     metrics.count_event(received.type, "forbidden" if is_forbidden else "unreadable")
     errors = [FieldProblem(error.field, error.detail) for error in result.errors]

@@ -29,6 +29,8 @@ class ExportView(msgspec.Struct, frozen=True):
     history: list[HistoryView]
     events: list[dict[str, Any]]
     decisions: list[dict[str, Any]]
+    claims: list[dict[str, Any]]
+    offer_caps: list[dict[str, Any]]
     campaign_rows: list[dict[str, Any]]
 
 

@@ -21,7 +21,8 @@ REFERENCES = "#/components/schemas/{name}"
 DESCRIPTION = (
     "Recommendations with consent checked first. Keys are sent as `Authorization: Bearer <key>`; "
     "a publishable key acts for one customer with that customer's `X-Customer-Token`. "
-    "`Sec-GPC: 1` makes any answer a generic one. Every answer carries `X-Request-Id`. "
+    "`Sec-GPC: 1` makes any answer a generic one, unless the service is set to let it deny less. "
+    "Every answer carries `X-Request-Id`. "
     f"Bodies are JSON of at most {MAX_BODY_BYTES} bytes, or NDJSON of at most {MAX_NDJSON_BYTES} "
     f"and {MAX_LINES} lines; errors are RFC 9457 problem documents."
 )
@@ -47,7 +48,7 @@ REFUSALS = {
     409: "What is there does not allow it",
     413: "The body is too large",
     415: "The body is not plain JSON",
-    429: "The worker has all the requests that it can hold",
+    429: "The worker has all the requests that it can hold, or somebody asks too often",
     503: "The store cannot be reached in time",
 }
 
@@ -145,7 +146,7 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
         ways.append({"publishable_key": []})
     if route.access.browser is Browser.ANYBODY_OR_OWN:
         ways += [{"publishable_key": []}, {"publishable_key": [], "customer_token": []}]
-    if route.access.browser is Browser.OWN_CUSTOMER:
+    if route.access.browser in (Browser.OWN_CUSTOMER, Browser.WITH_TOKEN):
         ways.append({"publishable_key": [], "customer_token": []})
     return [{}, *ways] if route.key_is_optional else ways
 
@@ -163,12 +164,12 @@ def _responses(route: Route) -> dict[str, Any]:
 def _statuses(route: Route) -> list[int]:
     statuses = [400] if route.query is not None else []
     if route.access is not None:
-        statuses += [401, 403, 503]
+        statuses += [401, 403, 429, 503]
     if route.body is not None:
         statuses += [413, 415]
     if route.gives_way:
         statuses += [429]
-    return sorted(statuses)
+    return sorted(set(statuses))
 
 
 def _refusal(description: str) -> dict[str, Any]:

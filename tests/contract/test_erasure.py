@@ -95,6 +95,10 @@ def test_the_receipt_counts_what_was_removed(service: Service) -> None:
         "flags": 0,
         "profile": 1,
         "recent_events": 3,
+        "offer_caps": 0,
+        "claims": 0,
+        "idempotency_answers": 0,
+        "decisions": 0,
         "undrained_events": 3,
     }
     assert told["customer"] == key_of(service).hex()
