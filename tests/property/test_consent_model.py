@@ -10,26 +10,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from recsvc.domain.audit import findings
 from recsvc.domain.consent import DAY_US, Flag, Purpose
+from recsvc.domain.errors import Conflict
 from recsvc.domain.events import Event, EventType
 from recsvc.domain.gate import Admitted, admit
 from recsvc.domain.identity import CustomerKey, Secret
 from recsvc.domain.ids import CustomerId, ItemId, ShopName
 from recsvc.domain.profile import NO_PROFILE
-from recsvc.domain.recent import RecentKind
+from recsvc.domain.recent import MOST_EVENTS, RecentKind
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections
 from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.consent_policy import PolicyStore
 from recsvc.stores.consents import ConsentStore, ImportedConsent
+from recsvc.stores.erasure import ErasureStore
+from recsvc.stores.event_log import EventLog
 from recsvc.stores.events import EventStore, Incoming
 from recsvc.stores.history import HistoryStore
 from recsvc.stores.ledger import Ledger
+from recsvc.stores.merge import MergeStore
 from recsvc.stores.profiles import NewProfile, ProfileStore
 from recsvc.stores.survey import ConsentSurvey
 from recsvc.stores.trip import RequestTrip
@@ -66,11 +71,17 @@ class Expected:
 
     words: dict[Purpose, Said] = field(default_factory=dict)
     flags: set[Flag] = field(default_factory=set)
+    was_erased: bool = False
+    is_shut: bool = False
 
     def hear(self, purpose: Purpose, said: Said) -> None:
         last = self.words.get(purpose)
         if last is None or said.order > last.order:
             self.words[purpose] = said
+
+    def bury(self) -> None:
+        """Leave what an erasure leaves."""
+        self.words, self.flags, self.was_erased, self.is_shut = {}, set(), True, True
 
     def permits(self, purpose: Purpose, today: float, minimums: Mapping[Purpose, str]) -> bool:
         said = self.words.get(purpose)
@@ -79,6 +90,23 @@ class Expected:
         if purpose in minimums and number(said.version) < number(minimums[purpose]):
             return False
         return not any(purpose in FORBIDS[flag] for flag in self.flags)
+
+
+def other_than(name: str) -> str:
+    return "bert" if name == "anna" else "anna"
+
+
+def stricter(mine: Said | None, other: Said | None, live: int) -> Said | None:
+    """Say what a merge leaves of two words; None: whatever there was."""
+    if mine is None:
+        return other if other is not None and not other.granted else None
+    if not mine.granted:
+        return None
+    if other is None or not other.granted:
+        return Said(False, (0.0, live, True, ""), None)
+    version = min(mine.version, other.version, key=number)
+    day, word, *_ = min(mine.order[:2], other.order[:2])
+    return Said(True, (day, word, False, version or ""), version)
 
 
 def number(version: str | None) -> int:
@@ -105,6 +133,9 @@ class ConsentModel(RuleBasedStateMachine):
         self.consents = ConsentStore(connections, ledger)
         self.policy = PolicyStore(connections, ledger)
         self.profiles = ProfileStore(connections, ledger)
+        self.log = EventLog(connections)
+        self.erasures = ErasureStore(ledger, self.consents, self.log, [])
+        self.merges = MergeStore(ledger, judge)
         self.survey = ConsentSurvey(connections, self.history, judge)
         self.event_store = EventStore(connections, self.secret, 1000, judge)
 
@@ -118,6 +149,8 @@ class ConsentModel(RuleBasedStateMachine):
         self.consents.write(self.shop, self.keys[name], {purpose: granted}, version)
         order = (0.0, self.live, not granted, version or "")
         self.expected[name].hear(purpose, Said(granted, order, version))
+        if granted:
+            self.expected[name].is_shut = False
 
     @rule(name=NAMES, purpose=PURPOSES, granted=st.booleans(), version=VERSIONS, age=AGES)
     def said_elsewhere(
@@ -128,7 +161,56 @@ class ConsentModel(RuleBasedStateMachine):
         row = ImportedConsent(self.keys[name], purpose, granted, at_us, version)
         self.consents.import_many(self.shop, [row, row])
         order = (-float(age), 0, not granted, version or "")
-        self.expected[name].hear(purpose, Said(granted, order, version))
+        if not self.expected[name].was_erased:  # all of them are of before the erasure
+            self.expected[name].hear(purpose, Said(granted, order, version))
+
+    @rule(name=NAMES)
+    def is_erased(self, name: str) -> None:
+        """Nothing of the customer's remains, and of the other's all; twice is as once."""
+        key, other = self.keys[name], self.keys[other_than(name)]
+        kept = self.held_of(other)
+        self.erasures.erase(self.shop, key)
+        again = self.erasures.erase(self.shop, key)
+        self.expected[name].bury()
+
+        assert set(again.removed.values()) == {0}
+        assert self.held_of(key) == ({b"erased"}, [], [])
+        assert self.held_of(other) == kept
+
+    @rule(name=NAMES)
+    def is_merged_into_the_other(self, name: str) -> None:
+        """The one is left as erased; the other is permitted what both were."""
+        away, stays = self.expected[name], self.expected[other_than(name)]
+        keys = self.keys[name], self.keys[other_than(name)]
+        if away.is_shut or stays.is_shut:
+            with pytest.raises(Conflict):
+                self.merges.merge(self.shop, *keys)
+            return
+        shared = all(self.is_permitted(each, Purpose.PERSONALIZATION) for each in self.keys)
+        recent = [self.held_of(key)[1] for key in keys]
+
+        assert self.merges.merge(self.shop, *keys).has_shared is shared
+        handed = {*recent[0], *recent[1]} if shared else set(recent[1])
+        found = self.held_of(keys[1])[1]
+        assert len(found) == min(len(handed), MOST_EVENTS)
+        assert set(found) <= handed
+        self.live += 1
+        for purpose in Purpose:
+            said = stricter(stays.words.get(purpose), away.words.get(purpose), self.live)
+            if said is not None:
+                stays.words[purpose] = said
+        stays.flags |= away.flags
+        stays.was_erased |= away.was_erased
+        away.bury()
+        self.erasures.forget_if_shut(self.shop, keys[0])
+        assert self.held_of(keys[0]) == ({b"erased"}, [], [])
+
+    def held_of(self, key: CustomerKey) -> tuple[set[bytes], list[bytes], list[bytes]]:
+        """Return the fields of the customer's hash, the recent events and the logged ones."""
+        redis = self.connections.writes
+        fields = set(redis.hgetall(redis_keys.customer(self.shop, key)))
+        recent = redis.lrange(redis_keys.recent(self.shop, key), 0, -1)
+        return fields, recent, [entry.event for entry in self.log.of(self.shop, key)]
 
     @rule(days=st.sampled_from([2, 4, 8]))
     def time_passes(self, days: int) -> None:
