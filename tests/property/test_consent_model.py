@@ -13,7 +13,13 @@ from uuid import uuid4
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from recsvc.domain.audit import findings
 from recsvc.domain.consent import DAY_US, Flag, Purpose
@@ -141,6 +147,25 @@ class ConsentModel(RuleBasedStateMachine):
 
     def clock(self) -> int:
         return now_us() + int(self.today * DAY_US)
+
+    @initialize(
+        words=st.lists(st.tuples(NAMES, PURPOSES, st.booleans(), VERSIONS), max_size=6),
+        acting=st.lists(NAMES, max_size=3),
+        merging=st.none() | NAMES,
+    )
+    def began(
+        self,
+        words: list[tuple[str, Purpose, bool, str | None]],
+        acting: list[str],
+        merging: str | None,
+    ) -> None:
+        """Something was said before: rules alone seldom meet two customers who are known."""
+        for word in words:
+            self.says(*word)
+        for name in acting:
+            self.does_something(name)
+        if merging is not None:
+            self.is_merged_into_the_other(merging)
 
     @rule(name=NAMES, purpose=PURPOSES, granted=st.booleans(), version=VERSIONS)
     def says(self, name: str, purpose: Purpose, granted: bool, version: str | None) -> None:
@@ -296,5 +321,5 @@ def test_the_service_is_personal_where_the_oracle_is(
     """Grants, withdrawals, imports, policies, flags, time and events in any order."""
     machine = type("Model", (ConsentModel,), {"connections": connections, "secret": secret})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=40, stateful_step_count=25, deadline=None)
+        machine, settings=settings(max_examples=60, stateful_step_count=25, deadline=None)
     )
