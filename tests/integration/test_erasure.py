@@ -1,0 +1,93 @@
+"""An acknowledged erasure holds: against whoever writes at the same time, and against a crash."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from recsvc.config import Settings
+from recsvc.domain.consent import Purpose
+from recsvc.domain.events import Event, EventType
+from recsvc.domain.identity import CustomerKey, Secret
+from recsvc.domain.ids import CustomerId, ItemId, ShopName
+from recsvc.domain.recent import RecentKind
+from recsvc.stores import redis_keys
+from recsvc.stores.connection import Connections, connect
+from recsvc.stores.consents import ConsentStore, ImportedConsent
+from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.erasure import ErasureStore
+from recsvc.stores.event_log import EventLog
+from recsvc.stores.events import EventStore, Incoming
+from recsvc.stores.ledger import Ledger
+from tests.consents import judge, now_us
+from tests.integration.servers import kill_server
+
+EVERYTHING = dict.fromkeys(Purpose, True)
+
+
+def erasures(connections: Connections) -> ErasureStore:
+    ledger = Ledger(connections)
+    return ErasureStore(ledger, ConsentStore(connections, ledger), EventLog(connections), [])
+
+
+def seen(customer: CustomerKey, number: int) -> Incoming:
+    event = Event(
+        f"m-{number}", EventType.VIEW, customer_id=CustomerId("anna"), item_id=ItemId("milk")
+    )
+    return Incoming(event, customer, RecentKind.VIEW)
+
+
+def test_an_erasure_holds_against_events_and_imports_that_run_beside_it(
+    connections: Connections, secret: Secret, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Whatever was under way when it was acknowledged leaves nothing behind."""
+    ConsentStore(connections).write(shop, customer, EVERYTHING)
+    store = EventStore(connections, secret, 1000, judge())
+    consents = ConsentStore(connections)
+    rows = [ImportedConsent(customer, purpose, True, now_us() - 1) for purpose in Purpose]
+
+    def send(number: int) -> None:
+        store.add(shop, [seen(customer, number)])
+        consents.import_many(shop, rows)
+
+    with ThreadPoolExecutor(8) as pool:
+        sending = [pool.submit(send, number) for number in range(40)]
+        erased = erasures(connections).erase(shop, customer)
+        sending += [pool.submit(send, number) for number in range(40, 80)]
+    assert [each.result() for each in sending] == [None] * 80
+
+    assert erased.removed["purposes"] == len(Purpose)
+    assert set(connections.writes.hgetall(redis_keys.customer(shop, customer))) == {b"erased"}
+    assert not connections.writes.exists(redis_keys.recent(shop, customer))
+    assert list(EventLog(connections).of(shop, customer)) == []
+
+
+def test_a_grant_beside_an_erasure_comes_before_it_or_after_it(
+    connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Nothing between: what stands in the end was opened by a grant that is later."""
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(10):
+            pool.submit(ConsentStore(connections).write, shop, customer, EVERYTHING)
+            pool.submit(erasures(connections).erase, shop, customer)
+    record = ConsentStore(connections).read(shop, customer)
+
+    assert record.tombstone is not None
+    assert record.tombstone.is_shut is (not record.purposes)
+    stamps = [consent.at_us for consent in record.purposes.values()]
+    assert min(stamps, default=record.tombstone.erased_at_us) >= record.tombstone.erased_at_us
+
+
+def test_a_kill_right_after_the_answer_loses_no_erasure(
+    own_server: EmbeddedValkey, own_connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """It is on disk before it is acknowledged."""
+    ConsentStore(own_connections).write(shop, customer, EVERYTHING)
+    erased = erasures(own_connections).erase(shop, customer)
+
+    kill_server(own_server.url)
+    url = own_server.join()
+
+    again = connect(Settings(), url)
+    record = ConsentStore(again).read(shop, customer)
+    again.close()
+    assert record.is_empty
+    assert record.tombstone is not None
+    assert record.tombstone.erased_at_us == erased.at_us
