@@ -17,6 +17,7 @@ from recsvc.stores import redis_keys
 from recsvc.usecases.rights import RewriteState
 from tests.consents import now_us
 from tests.contract.grocery import ANNA, BERT, Service, grocery
+from tests.contract.test_claims import claim, held, put
 
 DAY_US = 86_400_000_000
 
@@ -320,3 +321,35 @@ def test_the_history_names_the_erased_by_hash_alone(service: Service) -> None:
     assert not any(ANNA.encode() in row for row in rows)
     assert json.loads(rows[-1])["kind"] == "erase"
     assert json.loads(rows[-1])["customer"] == key_of(service).hex()
+
+
+def test_claims_caps_and_answers_are_erased(service: Service) -> None:
+    """What was held is given back; nothing is left that names the customer, hashed or not."""
+    put(service, caps={"total_redeemed": 1}, codes=["CODE"])
+    service.consent(ANNA)
+    held(service, Idempotency_Key="k" * 20)
+    before = keys_of(service)
+
+    told = receipt(service)
+
+    assert {"caps", "claims-of", "idempotency"} < before
+    assert (told["removed"]["claims"], told["removed"]["idempotency_answers"]) == (1, 1)
+    assert keys_of(service) == {"customer", "history"}
+    service.consent(BERT)
+    held(service, BERT)
+
+
+def test_claims_are_in_a_copy_and_are_handed_on(service: Service) -> None:
+    """As the customer's own; and what counts towards a cap counts after a merge as well."""
+    put(service, caps={"per_customer": {"limit": 1, "period_days": 30}})
+    for customer in (ANNA, BERT):
+        service.consent(customer)
+    held(service)
+    found = service.get(f"/v1/customers/{ANNA}/export").json
+
+    service.send("POST", f"/v1/customers/{ANNA}/merge", {"into": BERT})
+
+    assert found is not None
+    assert [each["offer_id"] for each in found["claims"]] == ["deal"]
+    assert claim(service, BERT).status_code == 409
+    assert keys_of(service) == {"customer", "history"}
