@@ -1,4 +1,4 @@
-"""Ids of customers, items and shops: what is a valid one, and how bytes from outside become one."""
+"""Ids of customers, items, offers, shops: what is a valid one; bytes from outside become one."""
 
 import re
 from typing import NewType
@@ -7,6 +7,7 @@ from recsvc.domain.errors import BadRequest, FieldError
 
 CustomerId = NewType("CustomerId", str)
 ItemId = NewType("ItemId", str)
+OfferId = NewType("OfferId", str)
 ShopName = NewType("ShopName", str)
 
 MAX_ID_BYTES = 128

@@ -1,22 +1,19 @@
 """The fields of an item as a shop sends them: which there are, and what is right in each. Pure."""
 
-import math
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
+from recsvc.domain import readers
 from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.fields import SHOWN, Wrong, repeated
 from recsvc.domain.ids import ItemId
-from recsvc.domain.labels import LABEL_RULE, label_fault
-from recsvc.domain.moments import RFC3339_RULE, parse_rfc3339, rfc3339
+from recsvc.domain.labels import LABEL_RULE
+from recsvc.domain.moments import RFC3339_RULE, rfc3339
 
 MAX_TITLE_LENGTH = 512
-MAX_URL_LENGTH = 2048
 MAX_PRICE = 1e12
 
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
@@ -99,79 +96,31 @@ def _order_faults(item: CatalogueItem) -> list[FieldError]:
     return [FieldError("available_until", f"{rfc3339(ends)} is not after available_from")]
 
 
-def _text(most: int) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if not isinstance(value, str) or not 0 < len(value) <= most:
-            raise Wrong
-        if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
-            raise Wrong
-        return value
-
-    return read
-
-
-def _url(value: Any) -> str:
-    text = _text(MAX_URL_LENGTH)(value)
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        raise Wrong from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or " " in text:
-        raise Wrong
-    return text
-
-
-def _label(value: Any) -> str:
-    if not isinstance(value, str) or label_fault(value) is not None:
-        raise Wrong
-    return value
-
-
-def _price(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Wrong
-    if not (math.isfinite(value) and 0 <= value <= MAX_PRICE):
-        raise Wrong
-    return float(value)
-
-
 def _currency(value: Any) -> str:
     if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
         raise Wrong
     return value
 
 
-def _flag(value: Any) -> bool:
-    if value is not True and value is not False:
-        raise Wrong
-    return bool(value)
-
-
-def _moment(value: Any) -> int:
-    at_us = parse_rfc3339(value) if isinstance(value, str) else None
-    if at_us is None:
-        raise Wrong
-    return at_us
-
-
-_URL_RULE = f"an http or https URL of at most {MAX_URL_LENGTH} characters"
 _TIMES = frozenset({"available_from", "available_until"})
 
 FIELDS: Mapping[str, Field] = {
     "title": Field(
         "title",
         f"a text of 1 to {MAX_TITLE_LENGTH} characters, none of them a control character",
-        _text(MAX_TITLE_LENGTH),
+        readers.text(MAX_TITLE_LENGTH),
     ),
-    "url": Field("url", _URL_RULE, _url),
-    "image_url": Field("image_url", _URL_RULE, _url),
-    "category": Field("category", f"a text of {LABEL_RULE}", _label),
-    "brand": Field("brand", f"a text of {LABEL_RULE}", _label),
-    "price": Field("price", f"a finite number from 0 to {MAX_PRICE:.0f}", _price),
+    "url": Field("url", readers.URL_RULE, readers.url),
+    "image_url": Field("image_url", readers.URL_RULE, readers.url),
+    "category": Field("category", f"a text of {LABEL_RULE}", readers.label),
+    "brand": Field("brand", f"a text of {LABEL_RULE}", readers.label),
+    "price": Field(
+        "price", f"a finite number from 0 to {MAX_PRICE:.0f}", readers.number(0, MAX_PRICE)
+    ),
     "currency": Field("currency", "three capital letters of ISO 4217, as EUR", _currency),
-    "in_stock": Field("in_stock", "true or false", _flag, may_be_null=False),
-    "hidden": Field("hidden", "true or false", _flag, may_be_null=False),
-    "sensitive": Field("sensitive", "true or false", _flag, may_be_null=False),
-    "available_from": Field("available_from_us", RFC3339_RULE, _moment),
-    "available_until": Field("available_until_us", RFC3339_RULE, _moment),
+    "in_stock": Field("in_stock", readers.FLAG_RULE, readers.flag, may_be_null=False),
+    "hidden": Field("hidden", readers.FLAG_RULE, readers.flag, may_be_null=False),
+    "sensitive": Field("sensitive", readers.FLAG_RULE, readers.flag, may_be_null=False),
+    "available_from": Field("available_from_us", RFC3339_RULE, readers.moment),
+    "available_until": Field("available_until_us", RFC3339_RULE, readers.moment),
 }

@@ -31,3 +31,8 @@ def parse_rfc3339(text: str) -> int | None:
 def microseconds(at: datetime) -> int:
     """Return an aware moment as microseconds since 1970."""
     return (at - EPOCH) // _MICROSECOND
+
+
+def moment_at(at_us: int) -> datetime:
+    """Return microseconds since 1970 as a moment."""
+    return EPOCH + timedelta(microseconds=at_us)

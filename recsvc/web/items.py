@@ -11,6 +11,7 @@ from recsvc.domain.api_keys import Scope
 from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.ids import ItemId, checked_id
+from recsvc.domain.readers import MAX_URL_LENGTH
 from recsvc.usecases.entrance import Access
 from recsvc.web.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.problems import FieldProblem
@@ -21,7 +22,7 @@ WRITTEN = 201
 REFUSED = 422
 
 Title = Annotated[str, Meta(min_length=1, max_length=item_fields.MAX_TITLE_LENGTH)]
-Url = Annotated[str, Meta(min_length=1, max_length=item_fields.MAX_URL_LENGTH)]
+Url = Annotated[str, Meta(min_length=1, max_length=MAX_URL_LENGTH)]
 Label = Annotated[str, Meta(min_length=1, max_length=128)]
 Price = Annotated[float, Meta(ge=0, le=item_fields.MAX_PRICE)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]

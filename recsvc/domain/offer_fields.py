@@ -1,0 +1,165 @@
+"""The fields of an offer as a shop sends them: which there are, what is right in each. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from recsvc.domain import readers
+from recsvc.domain.eligibility_fields import (
+    ITEMS,
+    LABELS,
+    read_caps,
+    read_eligibility,
+)
+from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.fields import Wrong, repeated
+from recsvc.domain.ids import OfferId
+from recsvc.domain.labels import LABEL_RULE, MAX_LABEL_LENGTH
+from recsvc.domain.moments import RFC3339_RULE, rfc3339
+from recsvc.domain.objects import OBJECT_RULE, Faulty, Rule, needed, read_object
+from recsvc.domain.offers import Kind, Offer
+
+BAD_OFFER = "bad_offer"
+
+MAX_TITLE_LENGTH = 512
+MAX_DESCRIPTION_LENGTH = 4096
+MAX_PRIORITY = 1_000_000
+MAX_WORTH = 1e12
+MAX_WEIGHT = 1e6
+WITH_VALUE = frozenset({Kind.PERCENT_OFF, Kind.AMOUNT_OFF})
+TOLD = 3  # of the codes that are there twice
+
+_SAME_ID = "offer_id"
+_TIMES = {"starts_at": "starts_at_us", "ends_at": "ends_at_us"}
+
+
+def read_offer(offer_id: OfferId, given: Mapping[str, Any]) -> Offer:
+    """Make an offer of what is said about it; raise `bad_offer` naming every fault."""
+    values: dict[str, Any] = {}
+    faults: list[FieldError] = []
+    said = dict(given)
+    if _SAME_ID in said and said.pop(_SAME_ID) != offer_id:
+        faults.append(
+            FieldError(_SAME_ID, f"{repeated(given[_SAME_ID])} is not the id in the path")
+        )
+    try:
+        values = read_object(said, FIELDS)
+    except Faulty as found:
+        faults += found.faults
+    given_ones = {name: value for name, value in said.items() if value is not None}
+    faults += needed(given_ones, FIELDS, "title", "kind")
+    faults = faults or _contradictions(values)
+    if faults:
+        raise refusal(faults)
+    values.pop("all", None)
+    for name, attribute in _TIMES.items():
+        if name in values:
+            values[attribute] = values.pop(name)
+    return Offer(offer_id, **values)
+
+
+def refusal(faults: list[FieldError]) -> BadRequest:
+    detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
+    return BadRequest(detail, code=BAD_OFFER, errors=faults)
+
+
+def shown(offer: Offer) -> dict[str, Any]:
+    """Return the offer as it was sent, in full, but for its codes: those are told one by one."""
+    said = asdict(offer)
+    said["codes"] = len(offer.codes)
+    for name, attribute in _TIMES.items():
+        at_us = said.pop(attribute)
+        said[name] = None if at_us is None else rfc3339(at_us)
+    return said | {"all": offer.is_for_all_items, "kind": str(offer.kind)}
+
+
+def _contradictions(values: Mapping[str, Any]) -> list[FieldError]:
+    return [*_time_faults(values), *_value_faults(values), *_reach_faults(values)]
+
+
+def _time_faults(values: Mapping[str, Any]) -> list[FieldError]:
+    starts, ends = values.get("starts_at"), values.get("ends_at")
+    if starts is None or ends is None or starts < ends:
+        return []
+    return [FieldError("ends_at", f"{rfc3339(ends)} is not after starts_at, {rfc3339(starts)}")]
+
+
+def _value_faults(values: Mapping[str, Any]) -> list[FieldError]:
+    kind, value = values["kind"], values.get("value")
+    if value is None and kind in WITH_VALUE:
+        return [FieldError("value", f"missing; an offer of kind {kind} says how much it takes off")]
+    if kind is Kind.PERCENT_OFF and value is not None and value > 100:
+        return [FieldError("value", f"{value:g} percent off is more than the whole price")]
+    return []
+
+
+def _reach_faults(values: Mapping[str, Any]) -> list[FieldError]:
+    named = [name for name in ("items", "categories", "brands") if name in values]
+    if values.get("all") is True and named:
+        return [FieldError("all", f"true, though {' and '.join(named)} narrow it down")]
+    if values.get("all") is False and not named:
+        return [FieldError("all", "false, though neither items, categories nor brands are named")]
+    return []
+
+
+def _kind(value: Any) -> Kind:
+    if not isinstance(value, str) or value not in _KINDS:
+        raise Wrong
+    return Kind(value)
+
+
+def _codes(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise Wrong
+    try:
+        codes = [readers.label(code) for code in value]
+    except Wrong:
+        raise Faulty([FieldError("", f"a code is a text of {LABEL_RULE}")]) from None
+    twice = [code for code, times in Counter(codes).items() if times > 1]
+    if twice:
+        told = ", ".join(repeated(code) for code in twice[:TOLD])
+        more = f" and {len(twice) - TOLD:,} more" if len(twice) > TOLD else ""
+        raise Faulty([FieldError("", f"{told}{more}: there twice; each code is handed out once")])
+    return tuple(codes)
+
+
+_KINDS = frozenset(str(kind) for kind in Kind)
+_URL = Rule(readers.URL_RULE, readers.url)
+_LABEL = Rule(f"a text of {LABEL_RULE}", readers.label)
+_MOMENT = Rule(RFC3339_RULE, readers.moment)
+_FLAG = Rule(readers.FLAG_RULE, readers.flag)
+
+
+def _text(most: int) -> Rule:
+    rule = f"a text of 1 to {most} characters, none of them a control character"
+    return Rule(rule, readers.text(most))
+
+
+FIELDS: Mapping[str, Rule] = {
+    "title": _text(MAX_TITLE_LENGTH),
+    "description": _text(MAX_DESCRIPTION_LENGTH),
+    "url": _URL,
+    "image_url": _URL,
+    "kind": Rule(f"one of {', '.join(Kind)}", _kind),
+    "value": Rule(f"a number from 0 to {MAX_WORTH:.0f}", readers.number(0, MAX_WORTH)),
+    "items": ITEMS,
+    "categories": LABELS,
+    "brands": LABELS,
+    "all": _FLAG,
+    "channels": LABELS,
+    "starts_at": _MOMENT,
+    "ends_at": _MOMENT,
+    "priority": Rule(
+        f"a whole number within ±{MAX_PRIORITY}", readers.whole(-MAX_PRIORITY, MAX_PRIORITY)
+    ),
+    "weight": Rule(
+        f"a number above 0 and at most {MAX_WEIGHT:.0f}", readers.number(0, MAX_WEIGHT, above=True)
+    ),
+    "margin": Rule(f"a number from 0 to {MAX_WORTH:.0f}", readers.number(0, MAX_WORTH)),
+    "caps": Rule(f"{OBJECT_RULE} of caps", read_caps),
+    "codes": Rule(f"a list of different texts of 1 to {MAX_LABEL_LENGTH} characters", _codes),
+    "eligibility": Rule(f"{OBJECT_RULE} of conditions", read_eligibility),
+    "exclusive_group": _LABEL,
+    "fallback": _FLAG,
+}

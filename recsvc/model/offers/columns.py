@@ -1,0 +1,147 @@
+"""All offers of a shop as columns: what a decision reads instead of offers.
+
+Made once per change. Rows are in the order in which everybody sees offers: the higher priority
+first, then the higher value, then the lower id. So equal offers stand in order without sorting,
+and the offers of one priority are one piece.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.domain.ids import OfferId
+from recsvc.domain.offers import Offer
+from recsvc.model.format import Array
+from recsvc.model.offers.reach import Goods, Reach, covered_rows, reach_of
+from recsvc.model.offers.requirements import Requirements, requirements_of
+
+ALWAYS = np.iinfo(np.int64)
+UNLIMITED = np.iinfo(np.int64).max
+NO_GROUP = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OfferColumns:
+    offers: Sequence[Offer]
+    goods: Goods
+    covered: Sequence[Array]  # (offers,) item rows of each
+    rows: Mapping[OfferId, int]
+    tiers: Sequence[tuple[int, int]]  # where the rows of each priority begin and end
+    starts_us: Array  # (offers,)
+    ends_us: Array  # (offers,)
+    other_channels: Mapping[str, Array]  # (offers,) bool, by channel: those that are not for it
+    with_channels: Array  # (offers,) bool: those that are not for every channel
+    personal: Array  # (offers,) bool: with eligibility or codes
+    has_codes: Array  # (offers,) bool
+    worth: Array  # (offers,) of an acceptance, to the shop
+    groups: Sequence[int]  # (offers,) the same number: exclusive of each other
+    is_fallback: Array  # (offers,) bool
+    most_redeemed: Mapping[OfferId, int]  # by one customer
+    most_shown: Mapping[OfferId, int]  # to one customer
+    total_shown: Array  # (offers,) UNLIMITED: without a cap
+    total_redeemed: Array  # (offers,) as above
+    requirements: Requirements
+    reach: Reach
+
+    def __len__(self) -> int:
+        return len(self.offers)
+
+    def known(self, offer_ids: Iterable[OfferId]) -> list[int]:
+        rows = map(self.rows.get, offer_ids)
+        return [row for row in rows if row is not None]
+
+
+def columns_of(
+    offers: Iterable[Offer], goods: Goods, before: OfferColumns | None = None
+) -> OfferColumns:
+    """Make columns of live offers; each id is there once.
+
+    What the offers of `before` cover is not looked up again, if they and the goods are the same.
+    """
+    ordered = sorted(offers, key=_place)
+    covered = _covered(ordered, goods, before)
+    channels = {channel for offer in ordered for channel in offer.channels}
+    caps = [offer.caps for offer in ordered]
+    return OfferColumns(
+        offers=ordered,
+        goods=goods,
+        covered=covered,
+        rows={offer.offer_id: row for row, offer in enumerate(ordered)},
+        tiers=_tiers([offer.priority for offer in ordered]),
+        starts_us=_moments([offer.starts_at_us for offer in ordered], ALWAYS.min),
+        ends_us=_moments([offer.ends_at_us for offer in ordered], ALWAYS.max),
+        other_channels={channel: _not_for(channel, ordered) for channel in channels},
+        with_channels=_flags(bool(offer.channels) for offer in ordered),
+        personal=_flags(not offer.is_for_everybody for offer in ordered),
+        has_codes=_flags(bool(offer.codes) for offer in ordered),
+        worth=np.array([worth_of(offer) for offer in ordered], dtype=np.float64),
+        groups=_groups(ordered),
+        is_fallback=_flags(offer.fallback for offer in ordered),
+        most_redeemed={
+            offer.offer_id: offer.caps.per_customer.limit
+            for offer in ordered
+            if offer.caps.per_customer is not None
+        },
+        most_shown={
+            offer.offer_id: offer.caps.per_customer_shown.limit
+            for offer in ordered
+            if offer.caps.per_customer_shown is not None
+        },
+        total_shown=_moments([cap.total_shown for cap in caps], UNLIMITED),
+        total_redeemed=_moments([cap.total_redeemed for cap in caps], UNLIMITED),
+        requirements=requirements_of(ordered, goods),
+        reach=reach_of(ordered, covered, goods),
+    )
+
+
+def _covered(offers: Sequence[Offer], goods: Goods, before: OfferColumns | None) -> list[Array]:
+    if before is None or before.goods is not goods:
+        return [covered_rows(offer, goods) for offer in offers]
+    known = {id(offer): rows for offer, rows in zip(before.offers, before.covered, strict=True)}
+    return [
+        covered_rows(offer, goods) if id(offer) not in known else known[id(offer)]
+        for offer in offers
+    ]
+
+
+def worth_of(offer: Offer) -> float:
+    """Return what an acceptance counts for the shop.
+
+    Values of different kinds have no common unit: they only order what is equal otherwise.
+    """
+    return offer.weight * (1.0 if offer.margin is None else offer.margin)
+
+
+def _place(offer: Offer) -> tuple[int, float, bytes]:
+    value = 0.0 if offer.value is None else offer.value
+    return -offer.priority, -value, offer.offer_id.encode()
+
+
+def _tiers(priorities: Sequence[int]) -> list[tuple[int, int]]:
+    begins = [
+        row for row, priority in enumerate(priorities) if not row or priority != priorities[row - 1]
+    ]
+    return list(zip(begins, [*begins[1:], len(priorities)], strict=True))
+
+
+def _moments(values: Sequence[int | None], none: int) -> Array:
+    return np.array([none if value is None else value for value in values], dtype=np.int64)
+
+
+def _flags(values: Iterable[bool]) -> Array:
+    return np.fromiter(values, dtype=bool)
+
+
+def _not_for(channel: str, offers: Sequence[Offer]) -> Array:
+    return _flags(bool(offer.channels) and channel not in offer.channels for offer in offers)
+
+
+def _groups(offers: Sequence[Offer]) -> list[int]:
+    numbers: dict[str, int] = {}
+    return [
+        NO_GROUP
+        if offer.exclusive_group is None
+        else numbers.setdefault(offer.exclusive_group, len(numbers))
+        for offer in offers
+    ]

@@ -1,0 +1,79 @@
+"""Every offer of a decision with its verdict, the step that decided it, and its figures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from recsvc.domain.ids import OfferId
+from recsvc.domain.offer_verdicts import Step, Verdict
+from recsvc.model.offers.columns import NO_GROUP, OfferColumns
+from recsvc.model.offers.decision import Decision, Figures
+from recsvc.model.offers.facts import CustomerFacts, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """`condition`: the first that is not met, where the step is eligibility."""
+
+    offer_id: OfferId
+    verdict: Verdict
+    step: Step
+    condition: str | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+def explained(
+    columns: OfferColumns, decision: Decision, facts: CustomerFacts | None, question: Question
+) -> list[Considered]:
+    """Tell of every offer; what was chosen first and in its order, the others by their place."""
+    steps = _steps(columns, decision)
+    rows = [choice.row for choice in decision.choices]
+    rest = sorted(set(range(len(columns))) - set(rows))
+    unmet = {} if facts is None else columns.requirements.first_unmet(facts, question.now_us)
+    return [
+        Considered(
+            offer_id=columns.offers[row].offer_id,
+            verdict=_verdict(steps[row], is_chosen=place < len(rows)),
+            step=steps[row],
+            condition=unmet.get(row) if steps[row] is Step.ELIGIBILITY else None,
+            figures={} if decision.figures is None else _figures(columns, decision.figures, row),
+        )
+        for place, row in enumerate([*rows, *rest])
+    ]
+
+
+def _steps(columns: OfferColumns, decision: Decision) -> list[Step]:
+    """Return for each offer the step that refused it, or else the one that ranked it."""
+    rows = [choice.row for choice in decision.choices]
+    is_fallback = any(columns.is_fallback[row] for row in rows)
+    groups = {columns.groups[row] for row in rows} - {NO_GROUP}
+    steps = [Step.ARBITRATION] * len(columns)
+    for row, kept in enumerate(columns.is_fallback.tolist()):
+        if kept:
+            steps[row] = Step.FALLBACK
+        if columns.groups[row] in groups and kept == is_fallback and row not in rows:
+            steps[row] = Step.EXCLUSIVE_GROUP
+    for step, refused in reversed(decision.refusals):
+        for row in np.flatnonzero(refused).tolist():
+            steps[row] = step
+    return steps
+
+
+def _verdict(step: Step, *, is_chosen: bool) -> Verdict:
+    if is_chosen:
+        return Verdict.OFFERED
+    return Verdict.OUTRANKED if step in (Step.ARBITRATION, Step.FALLBACK) else Verdict.REFUSED
+
+
+def _figures(columns: OfferColumns, figures: Figures, row: int) -> dict[str, float]:
+    affinity = figures.affinity
+    return {
+        "affinity": round(float(affinity.bought[row]), 6),
+        "expected": round(float(affinity.expected[row]), 6),
+        "lift": round(float(affinity.lift[row]), 6),
+        "rate": round(float(figures.rate[row]), 6),
+        "probability": round(float(figures.probability[row]), 6),
+        "worth": float(figures.worth[row]),
+        "priority": float(columns.offers[row].priority),
+    }
