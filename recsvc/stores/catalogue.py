@@ -19,33 +19,28 @@ from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.ids import ItemId, ShopName
 from recsvc.stores import redis_keys
+from recsvc.stores.change_log import FEW_ENTRIES, LOG_ENTRIES, TELL, ChangeLog
 from recsvc.stores.connection import Connections, store_faults
 
 DELETED = b""
-FEW_ENTRIES = 200  # as many changes are read while a request waits
-ALL_ENTRIES = 11_000  # more than the log is trimmed to: all that it tells
 
 _ITEMS_PER_WRITE = 1000
 _ITEMS_PER_SCAN = 1000
-_LOG_ENTRIES = 10_000
 _FEW_ITEMS = 10
 _LOG_ENTRIES_OF_MANY_ITEMS = 200  # the log of a large import must not outgrow the catalogue
 _PATCH_ATTEMPTS = 20
 
 # KEYS: items, epochs, log. ARGV: log length, the ids as JSON, the first item's record as it must
 # be (empty: whatever it is), then id and record of each item. Returns whether it was done.
-_WRITE = r"""
+_WRITE = (
+    TELL
+    + r"""
 if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], ARGV[4]) ~= ARGV[3] then return 0 end
-local epoch = string.format('%.0f', redis.call('HINCRBY', KEYS[2], 'catalogue', 1))
+tell(KEYS[2], 'catalogue', KEYS[3], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[1], unpack(ARGV, 4))
-local entry = {KEYS[3], 'MAXLEN', '~', ARGV[1], epoch .. '-0', 'ids', ARGV[2]}
-local done = redis.pcall('XADD', unpack(entry))
-if type(done) == 'table' and done.err then -- an older epoch than the log's last: begin anew
-  redis.call('DEL', KEYS[3])
-  redis.call('XADD', unpack(entry))
-end
 return 1
 """
+)
 
 _log = structlog.get_logger()
 
@@ -62,6 +57,9 @@ class CatalogueStore:
     def __init__(self, connections: Connections) -> None:
         self._redis = connections.writes
         self._reads = connections.reads
+        self._changes = ChangeLog(
+            connections.reads, redis_keys.EPOCH_OF_CATALOGUE, redis_keys.items_log
+        )
         self._write = connections.writes.register_script(_WRITE)
 
     def put_many(self, shop: ShopName, items: Iterable[CatalogueItem]) -> int:
@@ -116,7 +114,7 @@ class CatalogueStore:
         None: it cannot be told, or is more than `most_entries` changes; then read the `whole`.
         Records may be newer than the epoch that they come with; they then come once more.
         """
-        changed = None if epoch is None else self._changed_ids(shop, epoch, most_entries)
+        changed = None if epoch is None else self._changes.changed_ids(shop, epoch, most_entries)
         if changed is None:
             return None
         now, ids = changed
@@ -127,30 +125,8 @@ class CatalogueStore:
 
     def whole(self, shop: ShopName) -> CatalogueChanges:
         """Return every item; one that changes meanwhile comes once more with what changed since."""
-        with store_faults():
-            epoch = self._reads.hget(redis_keys.epochs(shop), redis_keys.EPOCH_OF_CATALOGUE)
-        number = _number(epoch)  # read first
-        return CatalogueChanges(number, {_id(i): r for i, r in self._scan(shop, self._reads)})
-
-    def _changed_ids(
-        self, shop: ShopName, epoch: int, most_entries: int
-    ) -> tuple[int, list[str]] | None:
-        """Return the epoch and what has changed up to it; None when that cannot be told."""
-        with store_faults():
-            pipeline = self._reads.pipeline(transaction=True)
-            pipeline.hget(redis_keys.epochs(shop), redis_keys.EPOCH_OF_CATALOGUE)
-            log = redis_keys.items_log(shop)
-            pipeline.xrange(log, f"{epoch + 1}-0", count=most_entries + 1)
-            now, entries = pipeline.execute()
-        number = _number(now)
-        if not 0 <= number - epoch <= most_entries or len(entries) != number - epoch:
-            return None
-        ids: dict[str, None] = {}
-        for place, (name, fields) in enumerate(entries, start=1):
-            if name != b"%d-0" % (epoch + place):
-                return None
-            ids.update(dict.fromkeys(msgspec.json.decode(fields[b"ids"], type=list[str])))
-        return number, list(ids)
+        epoch = self._changes.epoch(shop)  # read first
+        return CatalogueChanges(epoch, {_id(i): r for i, r in self._scan(shop, self._reads)})
 
     def _record(self, shop: ShopName, item_id: ItemId) -> bytes:
         with store_faults():
@@ -162,7 +138,7 @@ class CatalogueStore:
     ) -> bool:
         few = len(records) <= _FEW_ITEMS
         words: list[Encoded] = [
-            _LOG_ENTRIES if few else _LOG_ENTRIES_OF_MANY_ITEMS,
+            LOG_ENTRIES if few else _LOG_ENTRIES_OF_MANY_ITEMS,
             msgspec.json.encode(list(records)),
             expected,
         ]
@@ -195,10 +171,3 @@ def decode_item(shop: ShopName, record: bytes) -> CatalogueItem | None:
 
 def _id(name: bytes) -> ItemId:
     return ItemId(name.decode(errors="replace"))
-
-
-def _number(epoch: object) -> int:
-    try:
-        return int(cast("bytes", epoch or 0))
-    except ValueError:
-        raise StoreUnavailable("the epoch of the catalogue cannot be read") from None

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
-import redis
 from redis.typing import EncodableT as Encoded
 
-from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.events import FIELDS, Event, Outcome
 from recsvc.domain.identity import CustomerKey, Secret
 from recsvc.domain.ids import ShopName
@@ -23,8 +21,8 @@ from recsvc.domain.recent import MOST_EVENTS, RecentKind
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.event_scripts import ADD
+from recsvc.stores.room import check_room
 
-MOST_MEMORY = 0.85  # of what the store may take: the rest is kept for consent
 MARK_BYTES = 8
 
 _NOBODY, _DENIED = 0, -1  # in place of a customer's number
@@ -58,17 +56,7 @@ class EventStore:
 
     def check_room(self) -> None:
         """Raise StoreUnavailable when the store is so full that events would crowd out consent."""
-        with store_faults():
-            try:
-                memory = self._redis.info("memory")
-            except redis.ResponseError:  # not ours to ask: the store will refuse by itself
-                return
-        most = memory.get("maxmemory", 0)
-        if most and memory.get("used_memory", 0) > MOST_MEMORY * most:
-            raise StoreUnavailable(
-                "the store is almost full, and takes no events until there is room",
-                code="store_full",
-            )
+        check_room(self._redis, "events")
 
     def add(self, shop: ShopName, events: Sequence[Incoming]) -> list[Outcome]:
         """Take the events in, durably, and say of each what became of it.

@@ -19,7 +19,8 @@ from recsvc.domain.ids import ShopName
 from recsvc.model.assortment import Assortment
 from recsvc.model.catalogue_columns import CatalogueColumns
 from recsvc.model.loaded import LoadedModel
-from recsvc.stores.catalogue import ALL_ENTRIES, CatalogueChanges, CatalogueStore, decode_item
+from recsvc.stores.catalogue import CatalogueChanges, CatalogueStore, decode_item
+from recsvc.stores.change_log import ALL_ENTRIES
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from recsvc.model.assortment import Assortment
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.loader import load
 from recsvc.stores import redis_keys
-from recsvc.stores.catalogue import FEW_ENTRIES, CatalogueChanges, CatalogueStore
+from recsvc.stores.catalogue import CatalogueChanges, CatalogueStore
+from recsvc.stores.change_log import FEW_ENTRIES
 from recsvc.stores.connection import Connections
 from recsvc.usecases.live_catalogue import LiveCatalogues, Now
 from tests.e2e.processes import eventually
