@@ -7,6 +7,7 @@ An empty variable counts as not set.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -46,7 +47,7 @@ class Setting:
     confidential: bool = False
 
 
-def _folder(text: str) -> Path:
+def _path(text: str) -> Path:
     return Path(text).expanduser()
 
 
@@ -92,6 +93,10 @@ def _is_origin(text: str) -> bool:
     return port is None or (port != _OWN_PORTS[match["scheme"]] and 0 < int(port) <= MAX_PORT)
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    return tuple(str(ip_network(part.strip(" "))) for part in text.split(","))
+
+
 def _redis_url(text: str) -> str:
     url = urlsplit(text)
     if url.scheme == "unix":
@@ -116,6 +121,9 @@ def _are_url_options(url: SplitResult) -> bool:
     )
 
 
+_RATE_RULE = "a whole number from 0 to 100000000"
+_rate = _whole(0, 100_000_000)
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "RECSVC_DATA_DIR",
@@ -123,7 +131,7 @@ SETTINGS: tuple[Setting, ...] = (
         ".recsvc",
         "folder of models, the embedded server's data and the secret",
         "a folder",
-        _folder,
+        _path,
     ),
     Setting(
         "RECSVC_REDIS_URL",
@@ -188,6 +196,55 @@ SETTINGS: tuple[Setting, ...] = (
         _origins,
     ),
     Setting(
+        "RECSVC_LIMIT_PER_KEY",
+        "limit_per_key",
+        "60000",
+        "requests a minute with one publishable key; 0 is no limit",
+        _RATE_RULE,
+        _rate,
+    ),
+    Setting(
+        "RECSVC_LIMIT_PER_CUSTOMER",
+        "limit_per_customer",
+        "600",
+        "requests a minute with one customer's tokens; 0 is no limit",
+        _RATE_RULE,
+        _rate,
+    ),
+    Setting(
+        "RECSVC_LIMIT_PER_ADDRESS",
+        "limit_per_address",
+        "6000",
+        "requests a minute from one client address with publishable or unknown keys; 0 is no limit",
+        _RATE_RULE,
+        _rate,
+    ),
+    Setting(
+        "RECSVC_TRUSTED_PROXIES",
+        "trusted_proxies",
+        None,
+        "networks of the proxies whose `X-Forwarded-For` names the client, separated by commas",
+        "addresses or networks as 10.0.0.0/8 or fd00::/8, separated by commas",
+        _networks,
+    ),
+    Setting(
+        "RECSVC_GPC",
+        "gpc",
+        "all",
+        "what `Sec-GPC: 1` denies for its request: `all` that is personal, `offers_only`, or "
+        "nothing (`off`)",
+        "off, offers_only or all",
+        _one_of("off", "offers_only", "all"),
+    ),
+    Setting(
+        "RECSVC_CONSENT_SIGNALS",
+        "consent_signals",
+        None,
+        "TOML file of what the signals of consent banners grant, instead of the default tables",
+        "a file",
+        _path,
+    ),
+    Setting(
         "RECSVC_LOG_LEVEL",
         "log_level",
         "info",
@@ -242,6 +299,12 @@ class Settings:
     threads: int = 64
     public_max_age: int = 0
     cors_origins: tuple[str, ...] = ()
+    limit_per_key: int = 60_000
+    limit_per_customer: int = 600
+    limit_per_address: int = 6_000
+    trusted_proxies: tuple[str, ...] = ()
+    gpc: str = "all"
+    consent_signals: Path | None = None
     log_level: str = "info"
     read_timeout_ms: int = 50
     deadline_ms: int = 200

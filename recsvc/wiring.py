@@ -19,6 +19,7 @@ from recsvc.domain.ids import ShopName
 from recsvc.model.shelf import ModelShelf
 from recsvc.model.versions import Versions
 from recsvc.secret_file import open_secret
+from recsvc.signal_file import open_signals
 from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.catalogue import CatalogueStore
 from recsvc.stores.connection import Connections, connect
@@ -37,8 +38,10 @@ from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_catalogue import LiveCatalogues
 from recsvc.usecases.live_counts import LiveCounts
 from recsvc.usecases.profiles import ProfileDesk
+from recsvc.usecases.rate_limits import Limits, RateLimits
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
+from recsvc.web.addresses import ClientAddresses
 from recsvc.web.overload import Places
 from recsvc.web.services import Services
 
@@ -170,8 +173,13 @@ def open_shelf(settings: Settings, secret: Secret) -> ModelShelf:
     return ModelShelf(models_root(settings), secret.fingerprint())
 
 
-def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) -> Services:
-    """Return what the web layer calls. `shops`: those that readiness is judged by."""
+def services_of(
+    stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName], workers: int = 1
+) -> Services:
+    """Return what the web layer calls.
+
+    `shops`: those that readiness is judged by. `workers`: how many share the limits.
+    """
     trip = RequestTrip(stores.connections)
     key_ring = KeyRing(stores.api_keys)
     catalogues = LiveCatalogues(
@@ -181,18 +189,25 @@ def services_of(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) ->
     preload(key_ring, catalogues, shops)
     live_counts.preload(shops)
     shelf.before_swap(catalogues.take)
+    limits = RateLimits(limits_of(stores.settings), workers, time.monotonic)
     return Services(
         settings=stores.settings,
         places=Places(stores.settings.threads),
-        entrance=Entrance(trip, key_ring, stores.api_keys, stores.secret, utc_now),
+        entrance=Entrance(trip, key_ring, stores.api_keys, stores.secret, utc_now, limits),
+        addresses=ClientAddresses(stores.settings.trusted_proxies),
         recommender=Recommender(shelf, catalogues, live_counts, utc_now_us),
         catalogue=CatalogueDesk(stores.catalogue),
         events=EventDesk(stores.events, shelf, catalogues, stores.hasher, utc_now_us),
         live_counts=live_counts,
         consents=ConsentDesk(stores.consents),
+        signals=open_signals(stores.settings),
         profiles=ProfileDesk(stores.profiles, stores.hasher),
         readiness=Readiness(trip, shelf, shops),
     )
+
+
+def limits_of(settings: Settings) -> Limits:
+    return Limits(settings.limit_per_key, settings.limit_per_customer, settings.limit_per_address)
 
 
 def preload(key_ring: KeyRing, catalogues: LiveCatalogues, shops: Sequence[ShopName]) -> None:

@@ -21,6 +21,7 @@ ARROWS = {
     "recsvc.web": {"recsvc.usecases", "recsvc.domain", "recsvc.config"},
     "recsvc.config": {"recsvc.domain"},
     "recsvc.secret_file": {"recsvc.domain", "recsvc.config"},
+    "recsvc.signal_file": {"recsvc.domain", "recsvc.config"},
     "training": {"recsvc.domain", "recsvc.model"},
 }
 TRAINER_ONLY = {"implicit", "scipy", "lightgbm", "polars", "optuna", "pyspark", "training"}

@@ -96,6 +96,14 @@ Tune = Annotated[
         help="Search for better settings of the rankers on past windows, for so long.",
     ),
 ]
+KAnonymity = Annotated[
+    int,
+    typer.Option(
+        "--k-anonymity",
+        min=1,
+        help="Customers who must have bought an item, or two of them, before everybody sees so.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**31, help="Seed of everything random.")]
 Accepted = Annotated[
     list[Objection] | None,
@@ -119,13 +127,16 @@ def run_command(
     horizon: Horizon = "28d",
     windows: Windows = 3,
     tune: Tune = None,
+    k_anonymity: KAnonymity = 5,
     seed: Seed = 0,
     accept: Accepted = None,
     as_json: AsJson = False,
 ) -> None:
     """Read purchases, judge on the last of them, fit on all of them, and publish the model."""
     request = asked(purchases, renames, max_bad)
-    settings = Settings(seed, options.days(horizon), judged_windows=windows)
+    settings = Settings(
+        seed, options.days(horizon), judged_windows=windows, k_anonymity=k_anonymity
+    )
     opened = open_shop(shop, data_dir)
     console = stderr_console()
     with Progress(console) as progress:

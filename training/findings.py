@@ -15,6 +15,7 @@ Findings
 │   └── importances   what the published ranker looks at (empty when no ranker is published)
 ├── switched_off  what could not be done, and why, in words
 ├── reasons       by slate: how many listed items have each reason (`run` only)
+├── anonymity     what everybody may see of items, and what was left out of it (`run` only)
 ├── warm_start    customers hidden at training whose purchases are given at serving
 ├── holdout       `evaluate` only: purchases that nothing was learned from
 └── tuning        what a search for settings found; left out where there was none
@@ -232,6 +233,19 @@ class ReasonCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Anonymity:
+    """What fewer than `k` customers have bought is in no list that is the same for everybody.
+
+    Pairs are those that would have been listed: an item, and one beside it.
+    """
+
+    k: int
+    items_left_out: int
+    similar_pairs_left_out: int
+    together_pairs_left_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class SearchedSlate:
     """`changed`: other settings than the defaults are trained with.
 
@@ -264,6 +278,7 @@ class Findings:
     slates: Mapping[str, SlateFindings]
     switched_off: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, ReasonCounts] = field(default_factory=dict)
+    anonymity: Anonymity | None = None
     warm_start: tuple[WarmStart, ...] = ()
     holdout: Holdout | None = None
     tuning: Tuning | None = None

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from recsvc.model.artifact import Ranked, TopList
-from training.history import Floats, History, Rows, decay
+from training.history import Flags, Floats, History, Rows, decay
 from training.interactions import Interactions
 from training.recommenders.neighbour_lists import NeighbourLists
 
@@ -25,16 +25,17 @@ def recent_orders(history: History) -> Floats:
     return np.bincount(history.items, weights, history.items_total).astype(np.float32)
 
 
-def popular(scores: Floats) -> TopList:
-    """Rank every item."""
+def popular(scores: Floats, shown: Flags) -> TopList:
+    """Rank every item that may be shown."""
     order = np.argsort(-scores, kind="stable")
+    order = order[shown[order]]
     return TopList(order, scores[order])
 
 
-def trending(scores: Floats) -> TopList:
-    """Rank the items that sell above what was expected; there may be none."""
-    order = np.argsort(-scores, kind="stable")[:TRENDING]
-    rising = order[scores[order] > 0]
+def trending(scores: Floats, shown: Flags) -> TopList:
+    """Rank what may be shown of the items that sell above what was expected; there may be none."""
+    order = np.argsort(-scores, kind="stable")
+    rising = order[(scores[order] > 0) & shown[order]][:TRENDING]
     return TopList(rising, scores[rising])
 
 

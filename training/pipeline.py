@@ -10,8 +10,9 @@ from recsvc.domain.ids import CustomerId
 from recsvc.domain.slates import ItemSlate
 from recsvc.model.artifact import Artifact, TopList
 from training.catalogue import Catalogue
+from training.crowds import has_crowd, similar_lists, together_lists
 from training.errors import NotPublishable
-from training.findings import Findings, WarmStart
+from training.findings import Anonymity, Findings, WarmStart
 from training.history import Floats, Rows
 from training.ingest import Purchases
 from training.interactions import Interactions, from_lines
@@ -55,6 +56,7 @@ class ItemSide:
     popular: TopList
     trending: TopList
     intervals: Floats | None
+    anonymity: Anonymity
 
 
 def train(
@@ -80,6 +82,7 @@ def train(
         findings = replace(
             findings_of(interactions, knowledge, settings),
             reasons=slates.reasons,
+            anonymity=items.anonymity,
             warm_start=warm_start(interactions, knowledge, settings),
             tuning=tuned.tuning,
         )
@@ -105,22 +108,23 @@ def sorted_purchases(
 def fit_item_side(
     interactions: Interactions, knowledge: Knowledge, settings: Settings, progress: Progress
 ) -> ItemSide:
-    history, pairs = interactions.history, knowledge.scene.line_up.past.pairs
-    head, total = knowledge.scene.line_up.past.head, history.items_total
-
-    def lists(kind: ItemSlate) -> NeighbourLists:
-        if kind is ItemSlate.SIMILAR:
-            return settings.similar.lists(pairs, head).among(head, total)
-        return settings.together.lists(history, head).among(head, total)
-
+    """Make what everybody may see of items: only what enough customers stand behind."""
+    history, past = interactions.history, knowledge.scene.line_up.past
+    shown = has_crowd(past, settings.k_anonymity)
     with progress.step("Items bought by the same customers, and together"):
-        similar, together = each(lists, (ItemSlate.SIMILAR, ItemSlate.BOUGHT_TOGETHER))
+        similar, together = each(lambda of: of(past, settings), (similar_lists, together_lists))
         return ItemSide(
-            similar,
-            together,
-            popular(recent_orders(history)),
-            trending(settings.trending.fit(knowledge.scene.line_up.past).values),
-            median_intervals(history, pairs),
+            similar.lists.among(past.head, history.items_total),
+            together.lists.among(past.head, history.items_total),
+            popular(recent_orders(history), shown),
+            trending(settings.trending.fit(past).values, shown),
+            median_intervals(history, past.pairs),
+            Anonymity(
+                settings.k_anonymity,
+                int((~shown & (past.pairs.buyers > 0)).sum()),
+                similar.left_out,
+                together.left_out,
+            ),
         )
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from training.findings import MAIN_METRIC, Findings, SlateFindings
 from training.publish import Published
 from training.report import IngestReport
-from training.report_page.words import tuning_sentence
+from training.report_page.words import anonymity_sentence, tuning_sentence
 
 WIDE = 120  # what is not a terminal has no width, and nothing may be cut off in it
 
@@ -47,6 +47,8 @@ def print_findings(console: Console, findings: Findings) -> None:
     for slate, found in findings.slates.items():
         if found.models:
             console.print(windows_table(slate, found))
+    if findings.anonymity is not None:
+        console.print(escape(anonymity_sentence(findings.anonymity)), soft_wrap=True)
     if findings.tuning is not None:
         console.print(escape(tuning_sentence(findings)), soft_wrap=True)
 

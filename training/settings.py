@@ -51,6 +51,7 @@ class Settings:
     )
     together: CoPurchase = field(default_factory=lambda: CoPurchase(neighbours=50, softness=0.6))
     trending: Trending = field(default_factory=Trending)
+    k_anonymity: int = 5  # customers behind what everybody may see of items
     searched: Mapping[CustomerSlate, Searched] = field(default_factory=dict)
 
     def boosting_of(self, slate: CustomerSlate, variant: Variant) -> Boosting:

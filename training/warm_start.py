@@ -22,6 +22,7 @@ from recsvc.model.tally import (
     tally,
 )
 from training import metrics
+from training.crowds import has_crowd, similar_lists
 from training.findings import MAIN_CUTOFF, Mean, WarmPath, WarmStart
 from training.grouped import NOTHING
 from training.history import Days, Flags, Floats, History, Rows
@@ -137,8 +138,9 @@ def measure_warm_start(
 
 def warm_model(history: History, settings: Settings) -> WarmModel:
     past = past_of(history)
-    lists = settings.similar.lists(past.pairs, past.head).among(past.head, history.items_total)
-    return WarmModel(lists, recent_orders(history), median_intervals(history, past.pairs))
+    lists = similar_lists(past, settings).lists.among(past.head, history.items_total)
+    popularity = recent_orders(history) * has_crowd(past, settings.k_anonymity)
+    return WarmModel(lists, popularity, median_intervals(history, past.pairs))
 
 
 def measured(

@@ -15,6 +15,7 @@ from recsvc.domain.errors import RecsvcError
 from recsvc.domain.identity import Secret
 from recsvc.domain.ids import ShopName
 from recsvc.secret_file import open_secret
+from recsvc.signal_file import open_signals
 from recsvc.wiring import Stores, make_data_folder, open_shelf, open_stores
 
 GOOD, MISSING, BAD = "ok", "missing", "bad"
@@ -84,8 +85,21 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield Finding("secret", BAD, str(fault))
         return
     yield Finding("secret", GOOD, f"fingerprint {secret.fingerprint()}")
+    yield from _signals(settings)
     yield from _stored(settings)
     yield from _models(settings, secret)
+
+
+def _signals(settings: Settings) -> Iterator[Finding]:
+    """Look at what consent banners are taken to say, unless that is the default."""
+    if settings.consent_signals is None:
+        return
+    try:
+        open_signals(settings)
+    except RecsvcError as fault:
+        yield Finding("consent signals", BAD, fault.detail)
+    else:
+        yield Finding("consent signals", GOOD, str(settings.consent_signals))
 
 
 def _stored(settings: Settings) -> Iterator[Finding]:

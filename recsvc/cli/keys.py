@@ -33,14 +33,20 @@ def create(
         typer.Option(help=f"What a secret key may do; repeat it. {ALL}, or {', '.join(Scope)}."),
     ] = None,
     publishable: Annotated[bool, typer.Option(help="Make a key for browsers.")] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Requests a minute of a secret key; else there is no limit."),
+    ] = None,
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key. Its text is shown this once."""
     kind, scopes = _asked(scope or [], publishable)
+    if publishable and limit is not None:
+        raise BadRequest("--limit is for secret keys; RECSVC_LIMIT_PER_KEY limits publishable ones")
     with open_stores(settings_of(data_dir)) as stores:
-        made = stores.api_keys.create(kind, shop_of(shop), scopes)
+        made = stores.api_keys.create(kind, shop_of(shop), scopes, limit)
     if as_json:
         secret = {"signing_secret": made.signing_secret} if made.signing_secret else {}
         print_json({"key": made.text, **secret, **_report(made.key)})
@@ -60,7 +66,7 @@ def list_keys(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJs
     if as_json:
         print_json(found)
         return
-    columns = ["id", "kind", "scopes", "created_at", "revoked_at"]
+    columns = ["id", "kind", "scopes", "limit", "created_at", "revoked_at"]
     rows = [{**key, "scopes": " ".join(key["scopes"])} for key in found]
     print_table(columns, [[row[column] for column in columns] for row in rows])
 
@@ -141,6 +147,7 @@ def _report(key: ApiKey) -> dict[str, Any]:
         "shop": key.shop,
         "kind": "secret" if key.is_secret else "publishable",
         "scopes": sorted(key.scopes),
+        "limit": key.limit,
         "created_at": rfc3339(key.created_at_us),
         "revoked_at": None if key.revoked_at_us is None else rfc3339(key.revoked_at_us),
     }

@@ -22,6 +22,7 @@ from recsvc.cli.worker import load_application
 from recsvc.config import MAX_PORT, Settings
 from recsvc.domain.errors import NothingThere, RecsvcError
 from recsvc.domain.ids import ShopName
+from recsvc.signal_file import open_signals
 from recsvc.web.logs import configure_logs
 from recsvc.wiring import Stores, running_store, stores_at
 
@@ -77,6 +78,7 @@ def cpus() -> int:
 def run(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve in the foreground; return after a clean stop."""
     configure_logs(settings.log_level)
+    open_signals(settings)  # what is wrong with the file is said before anything starts
     with _stoppable(), running_store(settings, supervised=True) as url:
         stores = stores_at(settings, url)
         shops = _ready_shops(stores)
@@ -134,7 +136,7 @@ def _serve(
     )
     shown = f"[{host}]" if ":" in host else host
     say(f"Serving {', '.join(shops)} at http://{shown}:{port} with {workers} workers.")
-    loader = partial(load_application, settings, url, tuple(shops), os.getpid())
+    loader = partial(load_application, settings, url, tuple(shops), os.getpid(), workers)
     try:
         server.serve(target_loader=loader, wrap_loader=False)
     except SystemExit:

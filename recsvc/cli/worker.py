@@ -22,15 +22,20 @@ ORPHAN_CHECK_SECONDS = 1.0
 EXIT_ORPHANED = 1
 
 
-def load_application(settings: Settings, url: str, shops: Sequence[ShopName], parent: int) -> Flask:
-    """Return the application of this process; `parent` is the process it must not outlive."""
+def load_application(
+    settings: Settings, url: str, shops: Sequence[ShopName], parent: int, workers: int
+) -> Flask:
+    """Return the application of this process, one of `workers`.
+
+    `parent` is the process that it must not outlive.
+    """
     configure_logs(settings.log_level)
     allow_open_files()
     watch_parent(parent)
     stores = stores_at(settings, url)
     shelf = open_shelf(settings, stores.secret)
     shelf.watch()
-    services = services_of(stores, shelf, shops)
+    services = services_of(stores, shelf, shops, workers)
     services.live_counts.watch()
     return create_app(services)
 

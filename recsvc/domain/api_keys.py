@@ -45,7 +45,8 @@ class ApiKey:
     """One key as it is stored: never its text.
 
     `key_id` is public (the `kid` of customer tokens); `sealed_signing_secret` is encrypted
-    under the deployment's secret and only publishable keys have one.
+    under the deployment's secret and only publishable keys have one. `limit`: requests a minute
+    of a secret key; None is no limit.
     """
 
     key_id: str
@@ -56,6 +57,7 @@ class ApiKey:
     created_at_us: int
     revoked_at_us: int | None = None
     sealed_signing_secret: str | None = None
+    limit: int | None = None
 
     @property
     def is_secret(self) -> bool:

@@ -9,6 +9,7 @@ RecsvcError
 ├── PayloadTooLarge       413
 ├── UnsupportedMedia      415
 ├── Overloaded            429  the worker holds all the requests that it can
+├── RateLimited           429  a key, a customer or an address asks too often
 ├── StoreUnavailable      503  Redis cannot be reached in time, or refuses
 ├── NotDurable            503  Redis would lose what we acknowledge
 ├── NothingThere               a command needs a key, a model or a version, and there is none
@@ -92,6 +93,19 @@ class Overloaded(RecsvcError):
     status = 429
     code = "overloaded"
     title = "Too many requests at once"
+
+
+class RateLimited(RecsvcError):
+    """`by`: key, customer or address."""
+
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests"
+
+    def __init__(self, detail: str, by: str, retry_after_seconds: int) -> None:
+        super().__init__(detail)
+        self.by = by
+        self.retry_after_seconds = retry_after_seconds
 
 
 class StoreUnavailable(RecsvcError):

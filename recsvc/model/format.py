@@ -123,7 +123,7 @@ CATEGORY_NAMES = ArraySpec("category_names", Kind.NAMES, "categories")
 SLATES = {slate: RaggedSpec(slate, "customers", reasoned=True) for slate in CustomerSlate}
 NEIGHBOURS = {slate: RaggedSpec(slate, "items") for slate in ItemSlate}
 CATEGORY_POPULAR = RaggedSpec("category_popular", "categories")
-POPULAR = TopSpec("popular", "items")  # every item has a place
+POPULAR = TopSpec("popular", "popular")  # of items that enough customers have bought
 TRENDING = TopSpec("trending", "trending")
 
 RAGGED = (*SLATES.values(), *NEIGHBOURS.values(), CATEGORY_POPULAR)

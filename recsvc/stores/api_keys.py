@@ -54,8 +54,13 @@ class ApiKeyStore:
         self._writes = connections.writes
         self._seal = Fernet(base64.urlsafe_b64encode(secret.derive("signing-secrets")))
 
-    def create(self, kind: KeyKind, shop: ShopName, scopes: frozenset[Scope]) -> NewKey:
-        """Make a key. Only publishable ones have a signing secret, and they have no scopes."""
+    def create(
+        self, kind: KeyKind, shop: ShopName, scopes: frozenset[Scope], limit: int | None = None
+    ) -> NewKey:
+        """Make a key. Only publishable ones have a signing secret, and they have no scopes.
+
+        `limit`: the requests a minute that a secret key is held to.
+        """
         text = new_key_text(kind, shop)
         publishable = kind is KeyKind.PUBLISHABLE
         signing_secret = secrets.token_urlsafe(32) if publishable else None
@@ -67,6 +72,7 @@ class ApiKeyStore:
             scopes=frozenset() if publishable else scopes,
             created_at_us=self._now_us(),
             sealed_signing_secret=self._sealed(signing_secret),
+            limit=limit,
         )
         self._put(key)
         return NewKey(text, key, signing_secret)

@@ -6,7 +6,7 @@ all that the event changes.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -75,11 +75,17 @@ class EventStore:
         words: list[Encoded] = [self._log_length, MOST_EVENTS, redis_keys.RECENT_SECONDS]
         marks = self._marks(shop)
         for each in events:
-            number = _NOBODY if each.customer is None else numbers.get(each.customer, _DENIED)
-            words += _words(marks, each, number)
+            words += _words(marks, each, _number(each, numbers))
         keys = [*_shop_keys(shop), *_customer_keys(shop, numbers)]
         with store_faults():
             return list(map(Outcome, self._add(keys=keys, args=words)))
+
+
+def _number(incoming: Incoming, numbers: Mapping[CustomerKey, int]) -> int:
+    """Say whose the event is: one call may hold both what is denied of a customer and what not."""
+    if incoming.customer is None:
+        return _NOBODY
+    return _DENIED if incoming.denied else numbers[incoming.customer]
 
 
 class _Marks:

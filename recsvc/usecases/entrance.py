@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum
 from functools import lru_cache, partial
 
-from recsvc.domain.api_keys import ApiKey, Scope, shop_of_key
+from recsvc.domain.api_keys import ApiKey, KeyKind, Scope, shop_of_key
 from recsvc.domain.consent import ConsentRecord
 from recsvc.domain.errors import Forbidden, SecretMismatch, Unauthorized
 from recsvc.domain.gate import Sealed
@@ -22,6 +22,7 @@ from recsvc.stores.key_ring import KeyRing
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases import customer_tokens
 from recsvc.usecases.customer_tokens import BadToken
+from recsvc.usecases.rate_limits import LimitedBy, RateLimits, limited
 
 # Hashers of shops, and signing secrets of keys. Anybody can name any shop, and memory must not
 # grow with that.
@@ -47,10 +48,11 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request shows."""
+    """What a request shows, and the name of the address that it comes from."""
 
     key: str
     customer_token: str | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +89,45 @@ class Entrance:
         key_store: ApiKeyStore,
         secret: Secret,
         clock: Callable[[], datetime],
+        limits: RateLimits,
     ) -> None:
         self._trip = trip
         self._key_ring = key_ring
         self._clock = clock
+        self._limits = limits
         self._signing_secret = lru_cache(DERIVED_KEPT)(key_store.signing_secret)
         self._hasher = lru_cache(DERIVED_KEPT)(partial(CustomerHasher, secret))
 
     def enter(
-        self, credentials: Credentials, access: Access, customer: CustomerId | None = None
+        self,
+        credentials: Credentials,
+        access: Access,
+        customer: CustomerId | None = None,
+        *,
+        must_be_heard: bool = False,
     ) -> Visit:
-        """Make the trip, judge the key; raise Unauthorized, Forbidden or StoreUnavailable."""
+        """Make the trip, judge the key.
+
+        Raises Unauthorized, Forbidden, RateLimited or StoreUnavailable. What `must_be_heard` is
+        not refused for what others have asked, with the same key or from the same address.
+        """
         shop = shop_of_key(credentials.key)
         if shop is None:
             raise no_such_key()
+        is_counted = not must_be_heard and credentials.key.startswith(KeyKind.PUBLISHABLE)
+        if is_counted:
+            self._limits.take_for_browser(credentials.address, credentials.key)
+        else:
+            self._allow_look_up(credentials)
         customer_key = None if customer is None else self._hasher(shop).key_of(customer)
         reply = self._trip.read(shop, customer_key)
         judgement = self._key_ring.judge(credentials.key, reply)
         if judgement.key is None:
+            if not is_counted:
+                self._limits.take_for_unknown_key(credentials.address)
             raise no_such_key()
         self.authorize(judgement.key, credentials, access, customer)
+        self._count(judgement.key, customer_key)
         reply = judgement.reply
         return Visit(
             judgement.key,
@@ -117,6 +138,22 @@ class Entrance:
             catalogue_epoch=None if reply.epochs is None else reply.epochs.catalogue,
             profile=reply.profile,
         )
+
+    def count_for(self, visit: Visit, customer: CustomerId) -> None:
+        """Count a request whose customer stands in its body, once the token has been judged."""
+        self._count(visit.key, self._hasher(visit.shop).key_of(customer))
+
+    def _allow_look_up(self, credentials: Credentials) -> None:
+        """Raise when the address has shown so many unknown keys that no more are looked up."""
+        wait = self._limits.seconds_until_look_up(credentials.address)
+        if wait and not self._key_ring.knows(credentials.key):
+            raise limited(LimitedBy.ADDRESS, wait)
+
+    def _count(self, key: ApiKey, customer: CustomerKey | None) -> None:
+        if key.is_secret:
+            self._limits.take_for_secret_key(key.key_id, key.limit)
+        elif customer is not None:
+            self._limits.take_for_customer(customer)
 
     def recognises(self, credentials: Credentials) -> bool:
         """Whether this worker knows the key as a live one; asks nobody and decides nothing.

@@ -5,7 +5,7 @@ Here it is decided what could be written at all: nothing sensitive into a histor
 only servers may say from a browser, and no count that a browser could drive up.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,10 +55,13 @@ class EventDesk:
         self._hasher = hasher
         self._now_us = now_us
 
-    def put(self, visit: Visit, sent: Sequence[Any], *, denied: bool = False) -> list[Received]:
+    def put(
+        self, visit: Visit, sent: Sequence[Any], *, denied: Collection[EventType] = ()
+    ) -> list[Received]:
         """Take in what can be read, and say of each event what became of it, in their order.
 
-        `denied`: this request asks for nothing personal, whatever its customers have granted.
+        `denied`: the types of which nothing personal may be kept, whatever the customers have
+        granted, since this request asks for that.
         Whoever calls has made sure that the visitor may speak of the customers that are named.
         """
         assortment = self._assortment(visit)
@@ -111,7 +114,7 @@ def _incoming(
     customers: Mapping[str, CustomerKey],
     visit: Visit,
     assortment: Assortment,
-    denied: bool,
+    denied: Collection[EventType],
 ) -> Incoming:
     customer = None if event.customer_id is None else customers[event.customer_id]
     row = None if event.item_id is None else assortment.row(event.item_id)
@@ -122,7 +125,7 @@ def _incoming(
         event,
         customer,
         None if customer is None or is_sensitive else KINDS.get(event.type),
-        denied,
+        event.type in denied,
         counts=by_server or (row is not None and speaker is not None),
         counts_once_for=None if by_server else speaker,
     )

@@ -5,9 +5,11 @@ from typing import Annotated, Any
 
 import msgspec
 from flask import Response
+from msgspec import UNSET, UnsetType
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent import ConsentRecord, ConsentState, Purpose
+from recsvc.domain.consent_signals import Signal, SignalTables, purposes_of, stricter
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.labels import LABEL_RULE, MAX_LABEL_LENGTH, checked_label
 from recsvc.domain.moments import rfc3339
@@ -24,15 +26,43 @@ _PURPOSES_SCHEMA = {
     "additionalProperties": False,
 }
 
+_SEGMENT_SCHEMA = {
+    "type": "object",
+    "description": "Segment's context.consent",
+    "required": ["categoryPreferences"],
+    "properties": {
+        "categoryPreferences": {"type": "object", "additionalProperties": {"type": "boolean"}}
+    },
+}
+_GOOGLE_SCHEMA = {
+    "type": "object",
+    "description": "Google's Consent Mode: ad_storage, analytics_storage and so on",
+    "additionalProperties": {"enum": ["granted", "denied"]},
+}
+_TCF_SCHEMA = {
+    "type": "object",
+    "description": "The tcData of __tcfapi, or its consents alone as `purposes`. No TCF string",
+    "properties": {"purposes": {"type": "object"}, "purpose": {"type": "object"}},
+}
+
 Label = Annotated[
     str, msgspec.Meta(min_length=1, max_length=MAX_LABEL_LENGTH, description=LABEL_RULE)
 ]
 
 
 class ConsentBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What a customer says now. Only the purposes that are named change."""
+    """What a customer says now: by purpose, or as a consent banner reports it, or both.
 
-    purposes: Annotated[dict[str, Any], msgspec.Meta(extra_json_schema=_PURPOSES_SCHEMA)]
+    Only the purposes that are named, or that the table of a signal names, change; where two of
+    them disagree, deny wins.
+    """
+
+    purposes: (
+        Annotated[dict[str, Any], msgspec.Meta(extra_json_schema=_PURPOSES_SCHEMA)] | UnsetType
+    ) = UNSET
+    segment: Annotated[Any, msgspec.Meta(extra_json_schema=_SEGMENT_SCHEMA)] = UNSET
+    google: Annotated[Any, msgspec.Meta(extra_json_schema=_GOOGLE_SCHEMA)] = UNSET
+    tcf: Annotated[Any, msgspec.Meta(extra_json_schema=_TCF_SCHEMA)] = UNSET
     policy_version: Label | None = None
     source: Label | None = None
 
@@ -55,7 +85,7 @@ class ConsentView(msgspec.Struct, frozen=True):
 
 def put_consents(call: Call, customer_id: str) -> Response:
     visit = call.enter_for(customer_id)
-    change = _change(call.read_body(ConsentBody))
+    change = _change(call.read_body(ConsentBody), call.services.signals)
     record = call.services.consents.put(visit, change)
     metrics.count_consents(change.purposes)
     return private_json(_view(record))
@@ -67,16 +97,18 @@ def get_consents(call: Call, customer_id: str) -> Response:
     return private_json(_view(record))
 
 
-def _change(body: ConsentBody) -> ConsentChange:
-    faults = [*_faults(body.purposes)]
+def _change(body: ConsentBody, tables: SignalTables) -> ConsentChange:
+    signals = {each: sent for each in Signal if (sent := getattr(body, each)) is not UNSET}
+    named = {} if body.purposes is UNSET else body.purposes
+    faults = [] if signals and body.purposes is UNSET else [*_faults(named)]
     if faults:
         detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
         raise BadRequest(detail, code="bad_consent", errors=faults)
-    purposes = {Purpose(name): granted for name, granted in body.purposes.items()}
+    purposes = {Purpose(name): granted for name, granted in named.items()}
     return ConsentChange(
-        purposes,
+        stricter(purposes, purposes_of(signals, tables)),
         checked_label(body.policy_version, "policy_version"),
-        checked_label(body.source, "source"),
+        checked_label(body.source, "source") or "+".join(signals) or None,
     )
 
 

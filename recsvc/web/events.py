@@ -1,6 +1,6 @@
 """Events over HTTP: a batch of them, and what became of each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -9,7 +9,14 @@ from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import Forbidden
-from recsvc.domain.events import MAX_PRICE, MAX_QUANTITY, MAX_TEXT_BYTES, Outcome
+from recsvc.domain.events import (
+    ABOUT_OFFERS,
+    MAX_PRICE,
+    MAX_QUANTITY,
+    MAX_TEXT_BYTES,
+    EventType,
+    Outcome,
+)
 from recsvc.domain.ids import MAX_ID_BYTES, CustomerId, id_fault
 from recsvc.usecases.entrance import Access, Browser
 from recsvc.usecases.events import Received
@@ -96,8 +103,15 @@ def post_events(call: Call) -> Response:
     visit = call.enter()
     sent = call.read_body(SentEvents, EVENTS_BODY).events
     call.let_in_for(visit, named_customers(sent))
-    received = call.services.events.put(visit, sent, denied=call.denies_personal_use)
+    received = call.services.events.put(visit, sent, denied=_denied_types(call))
     return private_json(EventResults([_result(each) for each in received]))
+
+
+def _denied_types(call: Call) -> Collection[EventType]:
+    """Return the types of which this request lets no more than counts be kept."""
+    if call.denies_personal_use:
+        return frozenset(EventType)
+    return ABOUT_OFFERS if call.denies_offers else frozenset()
 
 
 def named_customers(sent: Sequence[Any]) -> Iterator[CustomerId]:

@@ -42,6 +42,9 @@ UNREADABLE_CONSENTS = Counter(
 EVENTS = Counter(
     "recsvc_events_total", "Events received, by what became of them", ["type", "result"]
 )
+RATE_LIMITED = Counter(
+    "recsvc_rate_limited_total", "Requests refused because somebody asks too often", ["by"]
+)
 
 _request_counter = lru_cache(512)(REQUESTS.labels)
 _seconds_of = lru_cache(256)(SECONDS.labels)
@@ -60,6 +63,10 @@ def count_consents(purposes: Mapping[Purpose, bool]) -> None:
 
 def count_unreadable_consent() -> None:
     UNREADABLE_CONSENTS.inc()
+
+
+def count_rate_limited(by: str) -> None:
+    RATE_LIMITED.labels(by).inc()
 
 
 def count_event(event: EventType | None, result: str) -> None:

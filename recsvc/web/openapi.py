@@ -21,7 +21,8 @@ REFERENCES = "#/components/schemas/{name}"
 DESCRIPTION = (
     "Recommendations with consent checked first. Keys are sent as `Authorization: Bearer <key>`; "
     "a publishable key acts for one customer with that customer's `X-Customer-Token`. "
-    "`Sec-GPC: 1` makes any answer a generic one. Every answer carries `X-Request-Id`. "
+    "`Sec-GPC: 1` makes any answer a generic one, unless the service is set to let it deny less. "
+    "Every answer carries `X-Request-Id`. "
     f"Bodies are JSON of at most {MAX_BODY_BYTES} bytes, or NDJSON of at most {MAX_NDJSON_BYTES} "
     f"and {MAX_LINES} lines; errors are RFC 9457 problem documents."
 )
@@ -46,7 +47,7 @@ REFUSALS = {
     403: "A valid key without the scope, or for another customer",
     413: "The body is too large",
     415: "The body is not plain JSON",
-    429: "The worker has all the requests that it can hold",
+    429: "The worker has all the requests that it can hold, or somebody asks too often",
     503: "The store cannot be reached in time",
 }
 
@@ -162,12 +163,12 @@ def _responses(route: Route) -> dict[str, Any]:
 def _statuses(route: Route) -> list[int]:
     statuses = [400] if route.query is not None else []
     if route.access is not None:
-        statuses += [401, 403, 503]
+        statuses += [401, 403, 429, 503]
     if route.body is not None:
         statuses += [413, 415]
     if route.gives_way:
         statuses += [429]
-    return sorted(statuses)
+    return sorted(set(statuses))
 
 
 def _refusal(description: str) -> dict[str, Any]:

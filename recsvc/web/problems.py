@@ -16,9 +16,11 @@ from recsvc.domain.errors import (
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
+    RateLimited,
     RecsvcError,
     Unauthorized,
 )
+from recsvc.web import metrics
 from recsvc.web.bodies import TOO_LARGE
 from recsvc.web.envelope import REQUEST_ID
 
@@ -60,7 +62,10 @@ def answer_error(error: RecsvcError) -> Response:
     response = problem_response(error.status, error.code, error.title, error.detail, fields)
     if isinstance(error, Unauthorized):
         response.headers["WWW-Authenticate"] = "Bearer"
-    if error.status in TRY_AGAIN:
+    if isinstance(error, RateLimited):
+        metrics.count_rate_limited(error.by)
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    elif error.status in TRY_AGAIN:
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
     return response
 

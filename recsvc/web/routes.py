@@ -66,12 +66,12 @@ class Route:
 
     def bound(self, services: Services) -> Callable[..., Response]:
         """Return the view as Flask calls it."""
-        view, access = self.view, self.access
+        view, access, must_be_heard = self.view, self.access, not self.gives_way
         takes_no_query, takes_body = self.query is NOTHING, self.body is not None
         body_kind = self.body_kind
 
         def call(**path: str) -> Response:
-            this = Call(services, access, request)
+            this = Call(services, access, request, must_be_heard=must_be_heard)
             if takes_no_query and this.query:
                 NOTHING.read(this.query)
             if takes_body:
@@ -84,12 +84,20 @@ class Route:
 class Call:
     """One request on its way through a view."""
 
-    __slots__ = ("_access", "_is_in", "request", "services")
+    __slots__ = ("_access", "_is_in", "_must_be_heard", "request", "services")
 
-    def __init__(self, services: Services, access: Access | None, request: Request) -> None:
+    def __init__(
+        self,
+        services: Services,
+        access: Access | None,
+        request: Request,
+        *,
+        must_be_heard: bool = False,
+    ) -> None:
         self.services = services
         self.request = request
         self._access = access
+        self._must_be_heard = must_be_heard
         self._is_in = False
 
     @property
@@ -99,6 +107,16 @@ class Call:
 
     @property
     def denies_personal_use(self) -> bool:
+        """Whether the request asks that nothing of its answer be personal, and that counts."""
+        return self._sends_privacy_control and self.services.settings.gpc == "all"
+
+    @property
+    def denies_offers(self) -> bool:
+        """Whether the request asks that at least no offer be personal, and that counts."""
+        return self._sends_privacy_control and self.services.settings.gpc != "off"
+
+    @property
+    def _sends_privacy_control(self) -> bool:
         """Whether the browser sends Global Privacy Control.
 
         A header that is sent twice reaches us as one, joined with commas: one 1 is enough.
@@ -114,7 +132,9 @@ class Call:
         """Make the request's one trip, and let it in or raise."""
         if self._access is None:
             raise TypeError("a route that is open to everybody has nobody to let in")
-        visit = self.services.entrance.enter(self._credentials(), self._access, customer)
+        visit = self.services.entrance.enter(
+            self._credentials(), self._access, customer, must_be_heard=self._must_be_heard
+        )
         if visit.met_unreadable_consent:
             metrics.count_unreadable_consent()
         self._is_in = True
@@ -129,8 +149,12 @@ class Call:
         if self._access is None:
             raise TypeError("a route that is open to everybody has nobody to let in")
         credentials = self._credentials()
-        for customer in set(customers):
+        named = set(customers)
+        for customer in named:
             self.services.entrance.authorize(visit.key, credentials, self._access, customer)
+        if not visit.key.is_secret:  # there is one at most: the token's
+            for customer in named:
+                self.services.entrance.count_for(visit, customer)
 
     def read_body(self, shape: type[T], kind: BodyKind = JSON_BODY) -> T:
         """Return the body as a `shape`. Only a request that was let in may keep us waiting."""
@@ -166,5 +190,7 @@ class Call:
         if authorization[: len(BEARER)].lower() != BEARER:
             raise no_such_key()
         return Credentials(
-            authorization[len(BEARER) :].strip(" "), environ.get("HTTP_X_CUSTOMER_TOKEN")
+            authorization[len(BEARER) :].strip(" "),
+            environ.get("HTTP_X_CUSTOMER_TOKEN"),
+            self.services.addresses.of(environ),
         )

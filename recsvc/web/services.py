@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from recsvc.config import Settings
+from recsvc.domain.consent_signals import SignalTables
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
@@ -11,6 +12,7 @@ from recsvc.usecases.live_counts import LiveCounts
 from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
+from recsvc.web.addresses import ClientAddresses
 from recsvc.web.overload import Places
 
 
@@ -19,8 +21,10 @@ class Services:
     settings: Settings
     places: Places
     entrance: Entrance
+    addresses: ClientAddresses
     recommender: Recommender
     consents: ConsentDesk
+    signals: SignalTables
     profiles: ProfileDesk
     catalogue: CatalogueDesk
     events: EventDesk

@@ -84,7 +84,9 @@ class Bare:
         return Response(constant(size), headers=PRIVATE)
 
 
-def load_with_floors(settings: Settings, url: str, shops: Sequence[ShopName], parent: int) -> Flask:
+def load_with_floors(
+    settings: Settings, url: str, shops: Sequence[ShopName], parent: int, workers: int
+) -> Flask:
     """Do what a worker of `recsvc serve` does, with floors in its application."""
     bare = Bare(settings, url)
     routes = [
@@ -100,7 +102,7 @@ def load_with_floors(settings: Settings, url: str, shops: Sequence[ShopName], pa
         return app
 
     worker.create_app = create_with_floors
-    return worker.load_application(settings, url, shops, parent)
+    return worker.load_application(settings, url, shops, parent, workers)
 
 
 def main() -> None:

@@ -1,5 +1,8 @@
 """Who reaches what: scopes, publishable keys, customer tokens, revocation."""
 
+import json
+import random
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,11 +11,13 @@ import jwt
 import pytest
 
 from recsvc.domain.api_keys import KeyKind, Scope
+from recsvc.stores.api_keys import NewKey
 from recsvc.usecases.customer_tokens import mint
-from tests.contract.grocery import ANNA, BERT, ZOE, Service
+from tests.contract.grocery import ANNA, BERT, ZOE, Keys, Service
 
 LISTS = "/v1/customers/anna/recommendations"
 CONSENTS = "/v1/customers/anna/consents"
+POPULAR = "/v1/recommendations"
 
 
 @pytest.mark.parametrize(
@@ -160,13 +165,24 @@ def test_a_token_may_name_its_key_by_the_keys_text(service: Service) -> None:
     assert reply.status_code == 200
 
 
-def _token(service: Service, /, kid: str = "", secret: str = "", **claims: Any) -> str:
+def _unsigned(service: Service, algorithm: str) -> str:
+    """Return a token that says that it needs no signature."""
+    parts = [{"alg": algorithm, "typ": "JWT", "kid": service.keys.browser.key.key_id}]
+    parts.append({"sub": ANNA, "iat": NOW, "exp": NOW + 60})
+    shown = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
+    return ".".join([*shown, ""])
+
+
+def _token(
+    service: Service, /, kid: str = "", secret: str = "", algorithm: str = "HS256", **claims: Any
+) -> str:
     now = int(datetime.now(UTC).timestamp())
     said = {"sub": ANNA, "iat": now, "exp": now + 60, **claims}
     signing = secret or service.keys.signing_secret
     return jwt.encode(
         {name: value for name, value in said.items() if value is not ...},
         signing,
+        algorithm,
         headers={"kid": kid or service.keys.browser.key.key_id},
     )
 
@@ -188,6 +204,14 @@ BAD_TOKENS: dict[str, Callable[[Service], str]] = {
         "none",
         {"kid": service.keys.browser.key.key_id},
     ),
+    "HS384": lambda service: _token(service, algorithm="HS384"),
+    "HS512": lambda service: _token(service, algorithm="HS512"),
+    "unsigned, in other words": lambda service: _unsigned(service, "nOnE"),
+    "the signature cut off": lambda service: service.keys.token(ANNA).rpartition(".")[0] + ".",
+    "ten years long": lambda service: _token(service, exp=NOW + 10 * 365 * 86_400),
+    "a second too long a life": lambda service: _token(service, iat=NOW, exp=NOW + 901),
+    "sub is no text": lambda service: _token(service, sub=["anna"]),
+    "sub is too long": lambda service: _token(service, sub="a" * 129),
     "expired": lambda service: _token(service, iat=NOW - 600, exp=NOW - 60),
     "too long a life": lambda service: _token(service, exp=NOW + 3600),
     "not yet": lambda service: _token(service, iat=NOW + 3000, exp=NOW + 3100),
@@ -215,6 +239,69 @@ def test_every_bad_token_is_the_same_401(
     reply = grocery_service.get(LISTS, browser, **{"X-Customer-Token": make(grocery_service)})
 
     assert (reply.status_code, reply.data) == (401, reference.data)
+
+
+def test_a_thousand_flipped_bits_are_a_thousand_equal_refusals(grocery_service: Service) -> None:
+    """Wherever they fall; the untouched token is good all along."""
+    browser, token = grocery_service.keys.browser.text, grocery_service.keys.token(ANNA)
+    places = [(place, bit) for place in range(len(token)) for bit in range(8)]
+    headers = {"Authorization": f"Bearer {browser}"}
+
+    def ask(shown: str) -> tuple[int, bytes]:
+        environ = {"HTTP_X_CUSTOMER_TOKEN": shown}  # the test client refuses line ends
+        reply = grocery_service.client.get(LISTS, headers=headers, environ_overrides=environ)
+        return reply.status_code, reply.data
+
+    refusals = {
+        ask(token[:place] + chr(ord(token[place]) ^ (1 << bit)) + token[place + 1 :])
+        for place, bit in random.Random(5).sample(places, 1000)
+    }
+
+    assert {status for status, _ in refusals} == {401}
+    assert len(refusals) == 1
+    assert ask(token)[0] == 200
+
+
+@pytest.mark.parametrize("by_text", [True, False])
+def test_a_token_of_another_shops_key_is_refused(
+    grocery_service: Service, service: Service, by_text: bool
+) -> None:
+    """Also where it names this shop's key as the one that it was signed with."""
+    ours, theirs = grocery_service.keys.browser, service.keys
+    kid = theirs.browser.text if by_text else theirs.browser.key.key_id
+    kids = [kid, ours.text if by_text else ours.key.key_id]
+    tokens = [mint(ANNA, each, theirs.signing_secret, datetime.now(UTC)) for each in kids]
+
+    replies = [
+        grocery_service.get(LISTS, ours.text, **{"X-Customer-Token": token}) for token in tokens
+    ]
+
+    assert [reply.status_code for reply in replies] == [401, 401]
+    assert len({reply.data for reply in replies}) == 1
+
+
+def test_two_live_keys_let_a_shop_change_over(service: Service) -> None:
+    """The new ones work beside the old ones, and on when those are revoked; tokens likewise."""
+    old, new = service.keys, Keys.made_for(service.stores, service.shop)
+
+    def statuses() -> list[int]:
+        asked = [service.get(POPULAR, key.text) for keys in (old, new) for key in _both(keys)]
+        asked += [
+            service.get(LISTS, keys.browser.text, **{"X-Customer-Token": keys.token(ANNA)})
+            for keys in (old, new)
+        ]
+        return [reply.status_code for reply in asked]
+
+    together = statuses()
+    for made in _both(old):
+        service.stores.api_keys.revoke(service.shop, made.key.key_id)
+
+    assert together == [200] * 6
+    assert statuses() == [401, 401, 200, 200, 401, 200]
+
+
+def _both(keys: Keys) -> list[NewKey]:
+    return [keys.secret, keys.browser]
 
 
 def test_a_token_of_another_key_of_the_shop_is_refused(service: Service) -> None:

@@ -71,6 +71,7 @@ def render(
             switched_off=reading.switched_off(findings, read),
             windows_sentence=words.windows_sentence(findings),
             tuning_sentence=words.tuning_sentence(findings),
+            anonymity=findings.anonymity and words.anonymity_sentence(findings.anonymity),
             timeline=timeline(findings),
             holdout_sentence=words.holdout_sentence(findings),
             warm=[

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from training.findings import (
+    Anonymity,
     Estimate,
     Findings,
     Mean,
@@ -198,3 +199,14 @@ def spread(value: Mean | Estimate | None, digits: int) -> str:
 def capital(text: str) -> str:
     text = clean(text)
     return text[:1].upper() + text[1:]
+
+
+def anonymity_sentence(found: Anonymity) -> str:
+    """Say what was left out of the lists that are the same for everybody."""
+    if found.k <= 1:
+        return "Lists that everybody sees hold what a single customer bought (--k-anonymity 1)."
+    return (
+        f"Of what fewer than {found.k} customers bought, lists that everybody sees leave out "
+        f"{count(found.items_left_out)} items, {count(found.similar_pairs_left_out)} pairs of "
+        f"similar items and {count(found.together_pairs_left_out)} of items bought together."
+    )

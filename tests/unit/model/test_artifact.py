@@ -52,9 +52,9 @@ WRONG: dict[str, tuple[Mapping[str, Any], str]] = {
         {"slates": {CustomerSlate.FOR_YOU: no_lists(2)}},
         "the artifact has no discover; no_lists(rows) says so on purpose",
     ),
-    "an item not in the popular list": (
-        {"popular": top(1, 2)},
-        "popular_items: 2 elements, which does not fit 4 items",
+    "a popular item without a score": (
+        {"popular": TopList(np.array([1, 2]), np.array([1.0]))},
+        "popular_scores: 1 elements, which does not fit 2 popular",
     ),
     "scores for other items": (
         {"trending": TopList(np.array([1]), np.array([1.0, 2.0]))},

@@ -24,7 +24,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     ),
     "shape not the other arrays'": (
         spoil("popular_scores", np.ones(3, np.float32)),
-        "popular_scores: 3 elements, which does not fit 4 items",
+        "popular_scores: 3 elements, which does not fit 4 popular",
     ),
     "offsets for another number of rows": (
         spoil("similar_offsets", np.array([0, 4])),

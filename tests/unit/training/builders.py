@@ -64,8 +64,9 @@ def past(bought: Iterable[Line], **columns: Sequence[Any]) -> Past:
 
 
 def quick(seed: int = 3, horizon_days: float = 10, **changes: Any) -> Settings:
-    """Return settings of few windows and rounds."""
+    """Return settings of few windows and rounds, for shops of few customers."""
     few = {
+        "k_anonymity": 1,
         "judged_windows": 2,
         "older_windows": 1,
         "final_seeds": 1,

@@ -55,6 +55,32 @@ def test_a_key_without_a_signing_secret_proves_nothing() -> None:
         verify(token, KIDS, None, NOW)
 
 
+def test_no_bit_of_a_token_can_be_changed() -> None:
+    """Not even those that base64 leaves unused: a token has one spelling."""
+    token = mint(CustomerId("c"), "pk-1", SECRET, NOW)
+    flipped = [
+        token[:place] + chr(ord(token[place]) ^ (1 << bit)) + token[place + 1 :]
+        for place in range(len(token))
+        for bit in range(8)
+    ]
+
+    assert [changed for changed in flipped if is_good(changed)] == []
+    assert is_good(token)
+
+
+@pytest.mark.parametrize("changed", ["{}=", "{}==", " {}", "{} ", "{}.", "{}A", "{}!", "\n{}"])
+def test_nothing_can_be_added_to_a_token(changed: str) -> None:
+    """What a lenient decoder would skip makes it another token."""
+    assert not is_good(changed.format(mint(CustomerId("c"), "pk-1", SECRET, NOW)))
+
+
+def is_good(token: str) -> bool:
+    try:
+        return verify(token, KIDS, SECRET, NOW) == "c"
+    except BadToken:
+        return False
+
+
 def signed(**claims: object) -> str:
     """Return a token that is good but for these claims."""
     issued = int(NOW.timestamp())

@@ -1,0 +1,212 @@
+"""Consent signals that shops have already, read as purposes. Pure.
+
+What a consent banner reports (Segment's categories, Google's Consent Mode, the TCF's purposes)
+is mapped by a table: a purpose is granted where each word that the table asks of it is a literal
+yes, and denied where one is no or missing. Purposes that the table does not name are left alone,
+and `training` is never inferred: no banner asks for it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from recsvc.domain.consent import Purpose
+from recsvc.domain.errors import BadRequest, FieldError
+
+MAX_SHOWN = 64
+OPTIONAL = "?"  # behind a word: it may be missing, and must not be a no
+
+
+class Signal(StrEnum):
+    """Whose report it is. The values are the fields of a body and the tables of a file."""
+
+    SEGMENT = "segment"
+    GOOGLE = "google"
+    TCF = "tcf"
+
+
+SignalTable = Mapping[Purpose, tuple[str, ...]]
+SignalTables = Mapping[Signal, SignalTable]
+
+DEFAULT_TABLES: SignalTables = {
+    Signal.SEGMENT: {
+        Purpose.PERSONALIZATION: ("Functional",),
+        Purpose.OFFERS: ("Advertising",),
+        Purpose.ANALYTICS: ("Analytics",),
+    },
+    Signal.GOOGLE: {
+        Purpose.PERSONALIZATION: ("personalization_storage",),
+        Purpose.OFFERS: ("ad_user_data", "ad_personalization"),
+        Purpose.ANALYTICS: ("analytics_storage",),
+    },
+    # 3 and 4: make and use profiles for advertising; 5 and 6: for content; 8 and 9: measure.
+    Signal.TCF: {
+        Purpose.PERSONALIZATION: ("5", "6?"),
+        Purpose.OFFERS: ("3", "4"),
+        Purpose.ANALYTICS: ("8", "9"),
+    },
+}
+_INFERABLE = tuple(purpose for purpose in Purpose if purpose is not Purpose.TRAINING)
+_FINAL = frozenset({"tcloaded", "useractioncomplete"})
+_TCF_ADVICE = (
+    "must be what the browser's API reports, as an object: "
+    '{"purposes": {"5": true}}, or the tcData of __tcfapi("addEventListener", 2, …) itself; '
+    "TCF strings are not read"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What a yes and a no look like in one signal."""
+
+    yes: object
+    no: object
+    rule: str
+
+
+_BOOLEAN = _Word(True, False, "must be true or false")
+_GOOGLE = _Word("granted", "denied", 'must be "granted" or "denied"')
+
+
+def tables_of(parsed: Mapping[str, Any]) -> SignalTables:
+    """Return the tables of a file; what it does not name stays as it is by default.
+
+    Raises `bad_consent_signals` naming everything that is wrong.
+    """
+    faults = [fault for name, table in parsed.items() for fault in _table_faults(name, table)]
+    if faults:
+        raise _refused(faults, "bad_consent_signals")
+    named = {
+        Signal(name): {Purpose(purpose): tuple(words) for purpose, words in table.items()}
+        for name, table in parsed.items()
+    }
+    return {**DEFAULT_TABLES, **named}
+
+
+def purposes_of(sent: Mapping[Signal, Any], tables: SignalTables) -> dict[Purpose, bool]:
+    """Return what the signals of one body say; where they disagree, deny wins.
+
+    Raises `bad_consent` naming every field that is neither yes nor no.
+    """
+    said: dict[Purpose, bool] = {}
+    faults: list[FieldError] = []
+    for signal, report in sent.items():
+        words = _READERS[signal](report)
+        if isinstance(words, FieldError):
+            faults.append(words)
+            continue
+        wrong = [*_word_faults(words)]
+        faults += wrong
+        if not wrong:
+            said = stricter(said, _mapped(words, tables[signal]))
+    if faults:
+        raise _refused(faults, "bad_consent")
+    return said
+
+
+def stricter(one: Mapping[Purpose, bool], other: Mapping[Purpose, bool]) -> dict[Purpose, bool]:
+    """Return what both say together: a purpose that one of them denies is denied."""
+    return {
+        purpose: one.get(purpose, True) and other.get(purpose, True)
+        for purpose in Purpose
+        if purpose in one or purpose in other
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The words of one report, where they stood in the body, and what they may be."""
+
+    field: str
+    said: Mapping[str, Any]
+    kind: _Word
+
+
+def _mapped(words: _Words, table: SignalTable) -> dict[Purpose, bool]:
+    return {
+        purpose: all(_is_met(words, asked) for asked in needed) for purpose, needed in table.items()
+    }
+
+
+def _is_met(words: _Words, asked: str) -> bool:
+    name = asked.removesuffix(OPTIONAL)
+    if asked != name and name not in words.said:
+        return True
+    return words.said.get(name) == words.kind.yes
+
+
+def _word_faults(words: _Words) -> Iterator[FieldError]:
+    """Yield what is neither a yes nor a no. 1 equals true in Python, and is neither."""
+    for name, value in words.said.items():
+        is_clear = type(value) is type(words.kind.yes) and value in (words.kind.yes, words.kind.no)
+        if not is_clear:
+            yield FieldError(f"{words.field}.{name[:MAX_SHOWN]}", words.kind.rule)
+
+
+def _segment(report: Any) -> _Words | FieldError:
+    if not isinstance(report, dict):
+        return FieldError("segment", 'must be context.consent: {"categoryPreferences": {…}}')
+    said = report.get("categoryPreferences")
+    if not isinstance(said, dict):
+        return FieldError("segment.categoryPreferences", "must be an object of true and false")
+    return _Words("segment.categoryPreferences", said, _BOOLEAN)
+
+
+def _google(report: Any) -> _Words | FieldError:
+    if not isinstance(report, dict):
+        return FieldError("google", 'must be an object: {"ad_storage": "granted", …}')
+    return _Words("google", report, _GOOGLE)
+
+
+def _tcf(report: Any) -> _Words | FieldError:
+    """Read the purposes as the browser's API nests them, or by themselves."""
+    if not isinstance(report, dict):
+        return FieldError("tcf", _TCF_ADVICE)
+    if report.get("eventStatus", "tcloaded") not in _FINAL:
+        return FieldError("tcf.eventStatus", f"must be one of {', '.join(sorted(_FINAL))}: not yet")
+    named = [name for name in ("purpose", "purposes") if name in report]
+    if len(named) != 1:
+        return FieldError("tcf.purposes", _TCF_ADVICE)
+    field, said = f"tcf.{named[0]}", report[named[0]]
+    if isinstance(said, dict) and "consents" in said:
+        field, said = f"{field}.consents", said["consents"]
+    if not isinstance(said, dict):
+        return FieldError(field, _TCF_ADVICE)
+    return _Words(field, said, _BOOLEAN)
+
+
+_READERS = {Signal.SEGMENT: _segment, Signal.GOOGLE: _google, Signal.TCF: _tcf}
+
+
+def _table_faults(name: str, table: object) -> Iterator[FieldError]:
+    if name not in frozenset(map(str, Signal)):
+        yield FieldError(name[:MAX_SHOWN], f"unknown; the signals are {', '.join(Signal)}")
+    elif not isinstance(table, dict):
+        yield FieldError(name, "must be a table of purposes")
+    else:
+        for purpose, words in table.items():
+            yield from _entry_faults(f"{name}.{purpose[:MAX_SHOWN]}", purpose, words)
+
+
+def _entry_faults(field: str, purpose: str, words: object) -> Iterator[FieldError]:
+    if purpose == Purpose.TRAINING:
+        yield FieldError(
+            field, "a banner never says that somebody may be learned from; take it out"
+        )
+    elif purpose not in frozenset(map(str, _INFERABLE)):
+        yield FieldError(field, f"unknown; the purposes are {', '.join(_INFERABLE)}")
+    elif not (isinstance(words, list) and words and all(map(_is_word, words))):
+        yield FieldError(field, "must be a list of the words that are needed, at least one")
+    elif all(word.endswith(OPTIONAL) for word in words):
+        yield FieldError(field, f"must need at least one word without {OPTIONAL}: missing means no")
+
+
+def _is_word(word: object) -> bool:
+    return isinstance(word, str) and bool(word.removesuffix(OPTIONAL))
+
+
+def _refused(faults: Iterable[FieldError], code: str) -> BadRequest:
+    listed = list(faults)
+    detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in listed)
+    return BadRequest(detail, code=code, errors=listed)

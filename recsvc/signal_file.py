@@ -1,0 +1,25 @@
+"""The tables of consent signals: `RECSVC_CONSENT_SIGNALS`, a file of TOML, else the defaults."""
+
+import tomllib
+
+from recsvc.config import Settings
+from recsvc.domain.consent_signals import DEFAULT_TABLES, SignalTables, tables_of
+from recsvc.domain.errors import BadRequest
+
+
+def open_signals(settings: Settings) -> SignalTables:
+    """Return the tables; raise `bad_consent_signals` when the file is none of them."""
+    path = settings.consent_signals
+    if path is None:
+        return DEFAULT_TABLES
+    try:
+        parsed = tomllib.loads(path.read_text())
+    except OSError as fault:
+        raise _unreadable(f"{path} cannot be read ({fault.strerror})") from fault
+    except ValueError as fault:  # no TOML, or no UTF-8
+        raise _unreadable(f"{path} is no TOML ({fault})") from fault
+    return tables_of(parsed)
+
+
+def _unreadable(detail: str) -> BadRequest:
+    return BadRequest(f"RECSVC_CONSENT_SIGNALS: {detail}", code="bad_consent_signals")

@@ -1,0 +1,135 @@
+"""Reports of consent banners on the consent route, and the file that says how they are read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.grocery import ANNA, Service
+from tests.e2e.processes import recsvc
+
+PATH = f"/v1/customers/{ANNA}/consents"
+
+
+def states(service: Service) -> dict[str, str]:
+    shown = service.get(PATH).json
+    assert shown is not None
+    return {purpose: view["state"] for purpose, view in shown["purposes"].items()}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"segment": {"categoryPreferences": {"Functional": True, "Advertising": False}}},
+        {"google": {"personalization_storage": "granted", "ad_storage": "granted"}},
+        {"tcf": {"purposes": {"5": True}}},
+        {"tcf": {"purpose": {"consents": {"5": True, "6": True}}, "eventStatus": "tcloaded"}},
+    ],
+    ids=str,
+)
+def test_a_report_changes_what_its_table_names(service: Service, body: dict[str, Any]) -> None:
+    """Missing means no; `email` and `training` stay as they were."""
+    service.consent(ANNA, {"email": True, "training": True, "analytics": True})
+
+    reply = service.put(PATH, body)
+
+    assert reply.status_code == 200
+    assert states(service) == {
+        "personalization": "granted",
+        "offers": "denied",
+        "email": "granted",
+        "analytics": "withdrawn",
+        "training": "granted",
+    }
+
+
+def test_deny_wins_over_purposes_beside_it(service: Service) -> None:
+    """Whichever of the two it is."""
+    body = {
+        "purposes": {"personalization": True, "offers": False, "training": True},
+        "google": {"ad_user_data": "granted", "ad_personalization": "granted"},
+    }
+
+    assert service.put(PATH, body).status_code == 200
+    assert states(service) == {
+        "personalization": "denied",
+        "offers": "denied",
+        "email": "unknown",
+        "analytics": "denied",
+        "training": "granted",
+    }
+
+
+def test_the_source_is_the_signal_unless_it_is_named(service: Service) -> None:
+    """So that the history says where a yes came from."""
+    body = {"tcf": {"purposes": {"5": True}}, "google": {"personalization_storage": "granted"}}
+    unnamed = service.put(PATH, body).json
+    named = service.put(PATH, {**body, "source": "banner-7"}).json
+
+    assert unnamed is not None
+    assert named is not None
+    assert [each["purposes"]["offers"]["source"] for each in (unnamed, named)] == [
+        "google+tcf",
+        "banner-7",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"tcf": "CPUW9Z2PUW9Z2AGABCENCCCsAP_AAAPAAAYg"}, "tcf"),
+        ({"tcf": None}, "tcf"),
+        ({"google": {"ad_storage": True}}, "google.ad_storage"),
+        (
+            {"segment": {"categoryPreferences": {"Analytics": "true"}}},
+            "segment.categoryPreferences.Analytics",
+        ),
+        ({"purposes": {}, "tcf": {"purposes": {"5": True}}}, "purposes"),
+        ({"purposes": {"email": 1}, "tcf": {"purposes": {"5": True}}}, "purposes.email"),
+    ],
+    ids=str,
+)
+def test_what_is_no_report_is_refused_and_changes_nothing(
+    service: Service, body: dict[str, Any], field: str
+) -> None:
+    """400 with the field, also when all else is good."""
+    service.consent(ANNA, {"email": True})
+    before = service.get(PATH).json
+
+    reply = service.put(PATH, {"google": {"ad_storage": "granted"}, **body})
+
+    assert reply.status_code == 400
+    assert reply.json is not None
+    assert (reply.json["code"], [each["field"] for each in reply.json["errors"]]) == (
+        "bad_consent",
+        [field],
+    )
+    assert service.get(PATH).json == before
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('[segment]\ntraining = ["Analytics"]\n', "segment.training"),
+        ("[segment", "is no TOML"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_wrong_file_is_refused_at_start_and_by_check(
+    tmp_path: Path, written: str | None, said: str
+) -> None:
+    """Exit 2, and the message says what is wrong."""
+    file = tmp_path / "signals.toml"
+    if written is not None:
+        file.write_text(written)
+
+    start, check = (
+        recsvc(*command, data_dir=tmp_path, expect=2, RECSVC_CONSENT_SIGNALS=str(file))
+        for command in (["serve"], ["check", "--json"])
+    )
+
+    found = {each["what"]: each for each in json.loads(check.stdout)["findings"]}
+    assert said in start.stderr
+    assert said in found["consent signals"]["detail"]
+    assert found["consent signals"]["verdict"] == "bad"

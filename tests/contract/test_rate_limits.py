@@ -1,0 +1,183 @@
+"""Who asks too often is told when to go on: by key, customer, address. Others are not hurt."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from werkzeug.test import TestResponse
+
+from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, key_sha256
+from recsvc.domain.ids import ShopName
+from recsvc.stores import redis_keys
+from recsvc.wiring import Stores
+from tests.contract.grocery import ANNA, BERT, Service, publish_grocery
+
+POPULAR = "/v1/recommendations"
+UNKNOWN = "A" * 43
+
+
+def limited_service(stores: Stores, shop: ShopName, **limits: Any) -> Service:
+    publish_grocery(stores, shop)
+    unlimited = {"limit_per_key": 0, "limit_per_customer": 0, "limit_per_address": 0}
+    settings = replace(stores.settings, **(unlimited | limits))
+    return Service(replace(stores, settings=settings), shop)
+
+
+def statuses(replies: list[TestResponse]) -> list[int]:
+    return [reply.status_code for reply in replies]
+
+
+def refused_so_far(by: str) -> float:
+    return REGISTRY.get_sample_value("recsvc_rate_limited_total", {"by": by}) or 0.0
+
+
+def test_a_publishable_key_is_limited_and_secret_ones_are_not(
+    stores: Stores, shop: ShopName
+) -> None:
+    """429, a problem document with Retry-After, counted; the shop's backend goes on."""
+    service = limited_service(stores, shop, limit_per_key=3)
+    before = refused_so_far("key")
+
+    browser = [service.as_browser(POPULAR) for _ in range(4)]
+    backend = [service.get(POPULAR) for _ in range(20)]
+
+    assert statuses(browser) == [200, 200, 200, 429]
+    assert browser[3].content_type == "application/problem+json"
+    assert browser[3].json is not None
+    assert browser[3].json["code"] == "rate_limited"
+    assert 0 < int(browser[3].headers["Retry-After"]) <= 20
+    assert set(statuses(backend)) == {200}
+    assert refused_so_far("key") == before + 1
+
+
+def test_equal_refusals_are_equal(stores: Stores, shop: ShopName) -> None:
+    """Not a byte says who else asks."""
+    service = limited_service(stores, shop, limit_per_key=1)
+
+    bodies = {service.as_browser(POPULAR).data for _ in range(4)}
+
+    assert len(bodies) == 2
+
+
+def test_a_customer_is_limited_whatever_the_token(stores: Stores, shop: ShopName) -> None:
+    """A new token for the same customer changes nothing; another customer is not hurt."""
+    service = limited_service(stores, shop, limit_per_customer=2)
+    lists = f"/v1/customers/{ANNA}/recommendations"
+
+    anna = [service.as_browser(lists, ANNA) for _ in range(3)]
+    bert = service.as_browser(f"/v1/customers/{BERT}/recommendations", BERT)
+
+    assert statuses([*anna, bert]) == [200, 200, 429, 200]
+
+
+def test_events_and_bodies_that_name_the_customer_count_as_well(
+    stores: Stores, shop: ShopName
+) -> None:
+    """The customer stands in the body there; no request is counted twice."""
+    service = limited_service(stores, shop, limit_per_customer=2)
+    headers = {
+        "Authorization": f"Bearer {service.keys.browser.text}",
+        "X-Customer-Token": service.keys.token(ANNA),
+    }
+    event = {"type": "view", "item_id": "item-00", "customer_id": ANNA}
+    basket = {"items": ["item-00"], "customer_id": ANNA}
+    two = [{"message_id": "a", **event}, {"message_id": "b", **event}]
+
+    replies = [
+        service.client.post("/v1/events", json={"events": two}, headers=headers),
+        service.client.post("/v1/basket/recommendations", json=basket, headers=headers),
+        service.client.post("/v1/events", json={"events": two}, headers=headers),
+    ]
+
+    assert statuses(replies) == [200, 200, 429]
+
+
+def test_an_address_is_limited_over_all_publishable_keys(stores: Stores, shop: ShopName) -> None:
+    """Another address is not hurt; the peer's word for its address is not taken."""
+    service = limited_service(stores, shop, limit_per_address=2)
+    forwarded = [{"X-Forwarded-For": f"198.51.100.{number}"} for number in range(3)]
+
+    replies = [service.as_browser(POPULAR, more=each) for each in forwarded]
+    elsewhere = service.client.get(
+        POPULAR,
+        headers={"Authorization": f"Bearer {service.keys.browser.text}"},
+        environ_base={"REMOTE_ADDR": "192.0.2.7"},
+    )
+
+    assert statuses([*replies, elsewhere]) == [200, 200, 429, 200]
+
+
+def test_a_trusted_proxy_names_the_client(stores: Stores, shop: ShopName) -> None:
+    """Then each has a bucket of its own."""
+    service = limited_service(
+        stores, shop, limit_per_address=1, trusted_proxies=("127.0.0.0/8", "10.0.0.1/32")
+    )
+    forwarded = ["198.51.100.1", "198.51.100.2, 10.0.0.1", "203.0.113.5, 198.51.100.1"]
+
+    replies = [service.as_browser(POPULAR, more={"X-Forwarded-For": each}) for each in forwarded]
+
+    assert statuses(replies) == [200, 200, 429]
+
+
+@pytest.mark.parametrize("kind", ["sk", "pk"])
+def test_look_ups_of_unknown_keys_are_limited_by_address(
+    stores: Stores, shop: ShopName, kind: str
+) -> None:
+    """Beyond it the store is not asked; keys that the worker knows work on from there."""
+    service = limited_service(stores, shop, limit_per_address=3)
+    known = service.get(POPULAR)
+    unknown = f"{kind}_{shop}_{UNKNOWN}"
+    refused = [service.get(POPULAR, unknown) for _ in range(5)]
+    trips = service.stores.connections.writes.info("stats")["total_reads_processed"]
+    more = [service.get(POPULAR, unknown) for _ in range(50)]
+    asked = service.stores.connections.writes.info("stats")["total_reads_processed"] - trips
+
+    assert statuses([known, *refused]) == [200, 401, 401, 401, 429, 429]
+    assert set(statuses(more)) == {429}
+    assert asked < 25  # 50 trips otherwise; a thread that looks at counts asks now and then
+    assert service.get(POPULAR).status_code == 200
+
+
+def test_consent_is_heard_however_busy_key_and_address_are(stores: Stores, shop: ShopName) -> None:
+    """A withdrawal waits for nobody else; only a customer's own requests limit it."""
+    service = limited_service(
+        stores, shop, limit_per_key=1, limit_per_address=1, limit_per_customer=3
+    )
+    browser = [service.as_browser(POPULAR) for _ in range(3)]
+    headers = {"X-Customer-Token": service.keys.token(ANNA)}
+    body = {"purposes": {"personalization": False}}
+
+    withdrawals = [
+        service.put(f"/v1/customers/{ANNA}/consents", body, service.keys.browser.text, **headers)
+        for _ in range(4)
+    ]
+
+    assert statuses(browser) == [200, 429, 429]
+    assert statuses(withdrawals) == [200, 200, 200, 429]
+
+
+def test_a_secret_key_keeps_to_the_limit_that_it_was_made_with(
+    stores: Stores, shop: ShopName
+) -> None:
+    """`recsvc keys create --limit`; it comes back with the key."""
+    service = limited_service(stores, shop)
+    made = stores.api_keys.create(KeyKind.SECRET, shop, ALL_SCOPES, limit=2)
+
+    replies = [service.get(POPULAR, made.text) for _ in range(3)]
+
+    assert statuses(replies) == [200, 200, 429]
+    assert [key.limit for key in stores.api_keys.list(shop)] == [None, None, 2]
+
+
+def test_a_key_of_an_earlier_release_has_no_limit(stores: Stores, shop: ShopName) -> None:
+    """Its record says nothing of one."""
+    service = limited_service(stores, shop)
+    text = service.keys.secret.text
+    name = redis_keys.api_keys(shop)
+    record = stores.connections.writes.hget(name, key_sha256(text)).replace(b',"limit":null', b"")
+    stores.connections.writes.hset(name, key_sha256(text), record)
+    stores.api_keys.create(KeyKind.PUBLISHABLE, shop, frozenset())
+
+    assert b"limit" not in record
+    assert set(statuses([service.get(POPULAR, text) for _ in range(10)])) == {200}

@@ -1,0 +1,176 @@
+"""Every route of the URL map × every kind of key × whose customer: what is let in, and what not.
+
+A new route is walked as soon as it is declared: the requests are made from its declaration.
+"""
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+from werkzeug.test import TestResponse
+
+from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
+from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.usecases.entrance import Access, Browser
+from recsvc.web.app import ROUTES
+from recsvc.web.routes import Route
+from recsvc.wiring import Stores
+from tests.contract.grocery import ANNA, BERT, Service, publish_grocery, without
+from tests.contract.sampled import body_of, names_customer, path_of
+
+OWN, FOREIGN, UNKNOWN = ANNA, BERT, CustomerId("never-heard-of")
+CUSTOMERS = (OWN, FOREIGN, UNKNOWN)
+LET_IN = 0
+SCOPED = [route for route in ROUTES if isinstance(route.access, Access)]
+WITH_CUSTOMER = [route for route in SCOPED if names_customer(route)]
+
+
+@dataclass(frozen=True)
+class World:
+    """Two shops; Anna and Bert have consented in the first, a customer of the same name in none."""
+
+    service: Service
+    other: Service
+    revoked: dict[KeyKind, str]
+
+    def ask(
+        self, route: Route, key: str | None, customer: CustomerId, token: str | None = None
+    ) -> TestResponse:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        if token is not None:
+            headers["X-Customer-Token"] = token
+        if route.body is not None:
+            headers["Content-Type"] = route.body_kind.media_type
+        named = customer if names_customer(route) else None
+        return self.service.client.open(
+            path_of(route, customer),
+            method=route.method,
+            data=body_of(route, named),
+            headers=headers,
+        )
+
+    def status(
+        self, route: Route, key: str | None, customer: CustomerId, token: str | None = None
+    ) -> int:
+        """Return 401 or 403, or that the request was let in, whatever became of it."""
+        status = self.ask(route, key, customer, token).status_code
+        assert status not in (405, 413, 415, 429, 500)
+        return status if status in (401, 403) else LET_IN
+
+
+@pytest.fixture(scope="module")
+def world(stores: Stores) -> World:
+    shops = [ShopName(f"walk-{uuid4().hex[:12]}") for _ in range(2)]
+    for shop in shops:
+        publish_grocery(stores, shop)
+    service, other = (Service(stores, shop) for shop in shops)
+    for customer in (OWN, FOREIGN):
+        service.consent(customer)
+    revoked = {}
+    for kind in KeyKind:
+        made = stores.api_keys.create(kind, service.shop, ALL_SCOPES)
+        revoked[kind] = made.text
+        stores.api_keys.revoke(service.shop, made.key.key_id)
+    return World(service, other, revoked)
+
+
+def named(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def to_browsers(route: Route, *, own: bool) -> int:
+    """Return what a publishable key is answered by what the route declares."""
+    assert route.access is not None
+    match route.access.browser:
+        case Browser.NOTHING:
+            return 403
+        case Browser.ANONYMOUS:
+            return LET_IN
+        case Browser.OWN_CUSTOMER:
+            return LET_IN if own else 403
+        case Browser.ANYBODY_OR_OWN:
+            return LET_IN if own or not names_customer(route) else 403
+
+
+@pytest.mark.parametrize("route", SCOPED, ids=named)
+def test_without_a_live_key_nobody_is_let_in(world: World, route: Route) -> None:
+    """None, a revoked secret or publishable one, one of a shop that there is not."""
+    nobodys = f"sk_no-such-shop_{'A' * 43}"
+    keys = [world.revoked[KeyKind.SECRET], world.revoked[KeyKind.PUBLISHABLE], nobodys]
+
+    refusals = [world.ask(route, key, OWN) for key in keys]
+
+    assert world.status(route, None, OWN) == (LET_IN if route.key_is_optional else 401)
+    assert {reply.status_code for reply in refusals} == {401}
+    assert len({reply.data for reply in refusals}) == 1
+
+
+@pytest.mark.parametrize("route", SCOPED, ids=named)
+def test_a_secret_key_is_let_in_by_the_routes_scope_alone(world: World, route: Route) -> None:
+    """Each other scope by itself, and all others together, are not enough; for any customer."""
+    assert route.access is not None
+    opened = {}
+    for scope in Scope:
+        key = world.service.secret_key(scope)
+        opened[scope] = {world.status(route, key, customer) for customer in CUSTOMERS}
+    rest = world.service.secret_key(*(ALL_SCOPES - {route.access.scope}))
+
+    expected = {scope: {LET_IN if scope is route.access.scope else 403} for scope in Scope}
+    assert opened == expected
+    assert world.status(route, rest, OWN) == 403
+
+
+@pytest.mark.parametrize("route", SCOPED, ids=named)
+def test_a_publishable_key_is_let_in_as_the_route_declares(world: World, route: Route) -> None:
+    """Without a token for no customer, with one for that customer alone."""
+    key, token = world.service.keys.browser.text, world.service.keys.token(OWN)
+
+    walked = {
+        (customer, bool(shown)): world.status(route, key, customer, shown)
+        for customer in CUSTOMERS
+        for shown in (None, token)
+    }
+
+    assert walked == {
+        (customer, with_token): to_browsers(route, own=with_token and customer == OWN)
+        for customer, with_token in walked
+    }
+
+
+@pytest.mark.parametrize("route", WITH_CUSTOMER, ids=named)
+def test_foreign_and_unknown_customers_look_the_same_to_a_browser(
+    world: World, route: Route
+) -> None:
+    """Byte for byte, and as without any token: nobody learns who is a customer."""
+    key, token = world.service.keys.browser.text, world.service.keys.token(OWN)
+
+    replies = [world.ask(route, key, customer, token) for customer in (FOREIGN, UNKNOWN)]
+    tokenless = world.ask(route, key, FOREIGN)
+
+    assert {reply.status_code for reply in (*replies, tokenless)} == {403}
+    assert {reply.data for reply in replies} == {tokenless.data}
+    shown = [dict(reply.headers) | {"X-Request-Id": ""} for reply in (*replies, tokenless)]
+    assert shown[0] == shown[1] == shown[2]
+
+
+@pytest.mark.parametrize("route", WITH_CUSTOMER, ids=named)
+def test_a_token_of_another_shop_opens_nothing(world: World, route: Route) -> None:
+    """Nor with that shop's name for the key: 401 where a token is looked at, else 403."""
+    assert route.access is not None
+    key, token = world.service.keys.browser.text, world.other.keys.token(OWN)
+    looks = route.access.browser in (Browser.OWN_CUSTOMER, Browser.ANYBODY_OR_OWN)
+
+    assert world.status(route, key, OWN, token) == (401 if looks else to_browsers(route, own=False))
+
+
+@pytest.mark.parametrize("route", [r for r in WITH_CUSTOMER if r.method == "GET"], ids=named)
+def test_another_shop_sees_a_customer_as_a_stranger(world: World, route: Route) -> None:
+    """Its secret key is let in, and answered about its own shop's customer of that name."""
+    key = world.other.keys.secret.text
+
+    known, stranger = (world.ask(route, key, customer) for customer in (OWN, UNKNOWN))
+
+    assert known.status_code == stranger.status_code
+    assert without(known.data.replace(OWN.encode(), UNKNOWN.encode()), "recommendation_id") == (
+        without(stranger.data, "recommendation_id")
+    )

@@ -1,0 +1,119 @@
+"""Keys and tokens in a running service: in no log, revoked on every worker, limited by address."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from recsvc.config import Settings
+from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.usecases.customer_tokens import mint
+from recsvc.wiring import open_stores
+from tests.contract.grocery import publish_grocery
+from tests.e2e.processes import Server, recsvc, serving
+
+CANARY = CustomerId("canary-customer-4711")
+LIST = f"/v1/customers/{CANARY}/recommendations"
+POPULAR = "/v1/recommendations"
+WORKERS = 2
+LIMIT = 40
+
+
+@dataclass(frozen=True)
+class Running:
+    server: Server
+    data_dir: Path
+    secret: dict[str, str]
+    browser: dict[str, str]
+
+    @property
+    def token(self) -> str:
+        key_id, signing = self.browser["id"], self.browser["signing_secret"]
+        return mint(CANARY, key_id, signing, datetime.now(UTC))
+
+    def statuses(self, path: str, key: str, times: int = 1, **headers: str) -> list[int]:
+        """Ask on so many connections; the kernel spreads them over the workers."""
+        found = []
+        for _ in range(times):
+            with closing(self.server.client(key)) as client:
+                found.append(client.get(path, **headers).status)
+        return found
+
+
+def made(data_dir: Path, *words: str) -> dict[str, str]:
+    loaded: dict[str, str] = json.loads(
+        recsvc("keys", "create", *words, "--json", data_dir=data_dir).stdout
+    )
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    data_dir = tmp_path_factory.mktemp("at-large")
+    secret, browser = made(data_dir, "--scope", "all"), made(data_dir, "--publishable")
+    settings = {
+        "RECSVC_LOG_LEVEL": "debug",
+        "RECSVC_TRUSTED_PROXIES": "127.0.0.0/8",
+        "RECSVC_LIMIT_PER_ADDRESS": str(LIMIT),
+    }
+    with open_stores(Settings(data_dir=data_dir)) as stores:
+        publish_grocery(stores, ShopName("default"))
+        with serving(data_dir, workers=WORKERS, **settings) as server:
+            yield Running(server, data_dir, secret, browser)
+
+
+def test_neither_keys_nor_tokens_nor_customers_are_logged(running: Running) -> None:
+    """At the most talkative level, whatever is right or wrong with what was sent."""
+    token, wrong = running.token, f"sk_default_{'B' * 43}"
+    secret, browser = running.secret["key"], running.browser["key"]
+    asked = [
+        (LIST, secret, {}),
+        (f"{LIST}?n=0", secret, {"X-Customer-Token": token}),
+        (LIST, browser, {"X-Customer-Token": token}),
+        (LIST, browser, {"X-Customer-Token": f"{token}x"}),
+        (LIST, wrong, {"X-Request-Id": secret}),
+        (f"/{secret}", secret, {}),
+        (f"/v1/customers/{CANARY}/nothing?key={secret}", secret, {}),
+    ]
+    statuses = [running.statuses(path, key, **headers)[0] for path, key, headers in asked]
+    with closing(running.server.client(secret)) as client:
+        client.ask("PUT", f"/v1/customers/{CANARY}/consents", {"purposes": {"email": 1}})
+        client.ask("POST", "/v1/events", {"events": [{"customer_id": CANARY, "type": token}]})
+
+    log = running.server.log.read_text()
+
+    assert statuses == [200, 400, 200, 401, 401, 404, 404]
+    assert "Serving" in log
+    hidden = [secret, browser, wrong, token, running.browser["signing_secret"], CANARY]
+    assert [each for each in hidden if each in log or each[-20:] in log] == []
+
+
+def test_a_revoked_key_is_refused_by_every_worker(running: Running) -> None:
+    """By each request that starts after the command has ended; the other live key works on."""
+    leaving = made(running.data_dir, "--scope", "recommend")
+    before = running.statuses(POPULAR, leaving["key"], 6 * WORKERS)
+    recsvc("keys", "revoke", leaving["id"], data_dir=running.data_dir)
+
+    after = running.statuses(POPULAR, leaving["key"], 6 * WORKERS)
+
+    assert set(before) == {200}
+    assert set(after) == {401}
+    assert running.statuses(POPULAR, running.secret["key"]) == [200]
+
+
+def test_the_workers_limit_an_address_that_a_trusted_proxy_names(running: Running) -> None:
+    """Together no more than the limit and what comes back; other clients are not hurt."""
+    one, other = ({"X-Forwarded-For": f"1.1.1.1, 198.51.100.{n}"} for n in (1, 2))
+
+    started = time.monotonic()
+    asked = running.statuses(POPULAR, running.browser["key"], 2 * LIMIT, **one)
+    came_back = (time.monotonic() - started) * LIMIT / 60
+
+    assert set(asked) == {200, 429}
+    assert asked.count(200) <= LIMIT + came_back
+    assert running.statuses(POPULAR, running.browser["key"], **other) == [200]

@@ -1,0 +1,174 @@
+"""What everybody may see of items has enough customers behind it."""
+
+from itertools import combinations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsvc.domain.ids import CustomerId
+from recsvc.domain.slates import ItemSlate
+from recsvc.model.artifact import Artifact
+from tests.unit.training.builders import HASHER, Line, lines, past, quick
+from training.catalogue import Catalogue
+from training.crowds import has_crowd, similar_lists, together_lists
+from training.grouped import NOTHING
+from training.ingest import Purchases
+from training.past import Past
+from training.pipeline import Trained, train
+from training.progress import SILENT
+from training.recommenders.neighbour_lists import NeighbourLists
+from training.report import IngestReport
+
+CATEGORIES = {"tea-0": "tea", "tea-1": "tea", "nut-0": "nut", "secret": "nut", "secret-2": "nut"}
+
+orders_of = st.lists(  # (customer, items of one order)
+    st.tuples(st.integers(0, 7), st.sets(st.integers(0, 6), min_size=1, max_size=4)),
+    min_size=1,
+    max_size=40,
+)
+
+
+def bought(orders: list[tuple[int, set[int]]]) -> list[Line]:
+    """Each order is on a day of its own."""
+    return [
+        (f"c{customer}", f"i{item}", float(day))
+        for day, (customer, items) in enumerate(orders)
+        for item in sorted(items)
+    ]
+
+
+def listed(known: Past, lists: NeighbourLists) -> set[frozenset[int]]:
+    """Return the pairs of item rows that some list holds."""
+    columns = lists.columns
+    return {
+        frozenset((int(known.head[row]), int(known.head[column])))
+        for row, of_row in enumerate(columns)
+        for column in of_row
+        if column != NOTHING
+    }
+
+
+@given(orders_of, st.integers(2, 4))
+def test_exactly_the_pairs_of_enough_customers_are_listed(
+    orders: list[tuple[int, set[int]]], least: int
+) -> None:
+    """Counted anew here: customers who bought both, and customers of orders that hold both."""
+    known = past(bought(orders))
+    settings = quick(k_anonymity=least)
+    baskets: dict[int, set[int]] = {}
+    both: dict[frozenset[int], set[int]] = {}
+    names = sorted({f"i{item}" for _, items in orders for item in items})
+    for customer, items in orders:
+        rows = {names.index(f"i{item}") for item in items}
+        baskets.setdefault(customer, set()).update(rows)
+        for pair in combinations(sorted(rows), 2):
+            both.setdefault(frozenset(pair), set()).add(customer)
+    met: dict[frozenset[int], set[int]] = {}
+    for customer, rows in baskets.items():
+        for pair in combinations(sorted(rows), 2):
+            met.setdefault(frozenset(pair), set()).add(customer)
+
+    similar, together = similar_lists(known, settings), together_lists(known, settings)
+
+    enough = {pair for pair, customers in met.items() if len(customers) >= least}
+    assert listed(known, similar.lists) == enough
+    enough = {pair for pair, customers in both.items() if len(customers) >= least}
+    assert listed(known, together.lists) == enough
+
+
+def test_with_one_everything_is_as_it_was() -> None:
+    """`--k-anonymity 1` leaves nothing out, to the bit."""
+    known = past(shop_with_secrets())
+    settings = quick(k_anonymity=1)
+
+    similar = similar_lists(known, settings)
+
+    plain = settings.similar.lists(known.pairs, known.head)
+    assert similar.left_out == together_lists(known, settings).left_out == 0
+    assert similar.lists.columns.tobytes() == plain.columns.tobytes()
+    assert similar.lists.scores.tobytes() == plain.scores.tobytes()
+    assert has_crowd(known, 1).all()
+
+
+def shop_with_secrets(customers: int = 12) -> list[Line]:
+    """Everybody buys tea and nuts; one alone buys `secret` with tea, again and again."""
+    common = [
+        (f"c{who:02d}", item, float(day))
+        for who in range(customers)
+        for day in range(who % 3, 60, 4)
+        for item in ("tea-0", "tea-1", "nut-0")
+    ]
+    secret = [
+        ("c00", item, float(day)) for day in range(40, 60, 2) for item in ("secret", "secret-2")
+    ]
+    few = [(f"c{who:02d}", "of-four", 50.0) for who in range(4)]
+    five = [(f"c{who:02d}", "of-five", 50.0) for who in range(5)]
+    return [*common, *secret, *few, *five]
+
+
+def trained(**changes: int) -> Trained:
+    purchases = Purchases(lines(shop_with_secrets()), True, IngestReport())
+    settings = quick(**{"k_anonymity": 5, **changes})
+    return train(purchases, Catalogue(categories=CATEGORIES), HASHER, settings, SILENT)
+
+
+def names_in(artifact: Artifact, rows: object) -> set[str]:
+    return {artifact.item_ids[row] for row in np.asarray(rows).tolist()}
+
+
+def everybody_sees(artifact: Artifact) -> set[str]:
+    """Return the items that some list shows which is the same for everybody."""
+    tops = [artifact.popular, artifact.trending, *artifact.categories.values()]
+    seen = set().union(*(names_in(artifact, top.items) for top in tops))
+    return seen.union(*(names_in(artifact, artifact.neighbours[each].items) for each in ItemSlate))
+
+
+def with_neighbours(artifact: Artifact) -> set[str]:
+    """Return the items that have neighbours: a list of theirs tells who bought them, too."""
+    return {
+        artifact.item_ids[row]
+        for each in ItemSlate
+        for row in np.flatnonzero(np.diff(artifact.neighbours[each].offsets)).tolist()
+    }
+
+
+def test_what_few_customers_bought_is_in_no_list_for_everybody() -> None:
+    """Four are too few and five enough; nothing lies beside what few bought, either."""
+    made = trained()
+    artifact = made.artifact
+    hidden = {"secret", "secret-2", "of-four"}
+
+    assert everybody_sees(artifact) == set(artifact.item_ids) - hidden
+    assert with_neighbours(artifact) & hidden == set()
+    assert made.findings.anonymity is not None
+    assert made.findings.anonymity.k == 5
+    assert made.findings.anonymity.items_left_out == 3
+    assert made.findings.anonymity.similar_pairs_left_out > 0
+    assert made.findings.anonymity.together_pairs_left_out > 0
+
+
+def test_with_one_they_are_in_them() -> None:
+    """So the test above tests something."""
+    assert {"secret", "of-four"} <= everybody_sees(trained(k_anonymity=1).artifact)
+
+
+def test_the_customers_own_list_holds_what_they_bought() -> None:
+    """Only they see it."""
+    made = trained()
+    row = list(made.artifact.customer_keys).index(HASHER.key_of(CustomerId("c00")))
+    own = {
+        made.artifact.item_ids[item]
+        for lists in made.artifact.slates.values()
+        for item in lists.items[lists.offsets[row] : lists.offsets[row + 1]].tolist()
+    }
+
+    assert "secret" in own
+
+
+def test_the_manifest_says_how_much_was_left_out() -> None:
+    """And what the least number was."""
+    told = trained(k_anonymity=3).findings.as_json()["anonymity"]
+
+    assert told["k"] == 3
+    assert told["items_left_out"] == 2
