@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format types bench bench-serve bench-steps bench-quality clean
+.PHONY: help demo serve test lint format types bench bench-serve bench-steps bench-quality bench-offers clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-steps: $(VENV)/.dev ## Where the time of one request goes
 
 bench-quality: $(VENV)/.dev ## Judge the rankings on Complete Journey against every baseline
 	@$(BIN)/python -m tests.bench.quality $(ARGS)
+
+bench-offers: $(VENV)/.dev ## Judge the ranking of offers on the coupons of Complete Journey
+	@$(BIN)/python -m tests.bench.offers $(ARGS)
 
 clean: ## Remove what the other verbs have made, but for data folders
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,6 +18,7 @@ from training import options
 from training.columns import parse_renames
 from training.errors import TrainingError
 from training.evaluate import EvaluationJob, evaluate
+from training.evaluate_offers import OffersJob, evaluate_offers
 from training.gate import Objection
 from training.ingest import Request
 from training.memory import return_freed_memory
@@ -26,6 +27,7 @@ from training.printing import (
     print_gate,
     print_holdout,
     print_ingest,
+    print_offers_ranked,
     stderr_console,
 )
 from training.progress import Progress
@@ -198,6 +200,45 @@ def evaluate_command(
     print_findings(console, findings)
     print_holdout(console, findings)
     typer.echo(findings.as_bytes().decode() if as_json else str(out))
+
+
+@app.command(name="evaluate-offers")
+def evaluate_offers_command(
+    purchases: Purchases,
+    offers: Annotated[str, typer.Option(help="What each offer covers: rows of offer_id, item_id.")],
+    customers: Annotated[str, typer.Option(help="Whom to rank for: rows of customer_id.")],
+    consents: Consents,
+    as_of: Annotated[
+        str,
+        typer.Option(metavar="DATE", help="Only purchases before this day (UTC) are looked at."),
+    ],
+    out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+    renames: Renames = None,
+    items: Items = None,
+    data_dir: DataDir = None,
+    shop: Shop = "default",
+    max_bad: MaxBad = "1%",
+    as_json: AsJson = False,
+) -> None:
+    """Rank all offers for each customer with the code that serves them.
+
+    Writes customer_id, offer_id, rank and score. Nothing is published.
+    """
+    opened = open_shop(shop, data_dir)
+    console = stderr_console()
+    with Progress(console) as progress:
+        job = OffersJob(
+            request=asked(purchases, renames, max_bad),
+            offers=offers,
+            customers=customers,
+            consents=options.consent_source(consents, opened),
+            catalogue=options.catalogue(items, opened),
+            as_of=options.moment(as_of),
+            out=out,
+        )
+        done = evaluate_offers(job, progress, lambda report: print_ingest(console, report))
+    print_offers_ranked(console, done)
+    typer.echo(msgspec.json.encode(done).decode() if as_json else str(out))
 
 
 def asked(purchases: str, renames: list[str] | None, max_bad: str) -> Request:

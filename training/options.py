@@ -1,9 +1,11 @@
 """What the words on the command line mean."""
 
 import re
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from recsvc.domain.moments import RFC3339_RULE, moment_at, parse_rfc3339
 from training.catalogue import Catalogue, read_catalogue_file
 from training.consent_file import read_consent_file
 from training.consents import AssumeGranted, ConsentSource
@@ -51,6 +53,16 @@ def days(text: str) -> float:
             f"--horizon {text!r}: write a number of days or weeks, as 28d or 4w", code="bad_option"
         )
     return float(found[1]) * UNITS_IN_DAYS[found[2]]
+
+
+def moment(text: str) -> datetime:
+    """Read `2017-05-08`, its first moment in UTC, or a time of RFC 3339."""
+    at_us = parse_rfc3339(text if "T" in text.upper() else f"{text}T00:00:00Z")
+    if at_us is None:
+        raise InputUnreadable(
+            f"--as-of {text!r}: write a day as 2017-05-08, or {RFC3339_RULE}", code="bad_option"
+        )
+    return moment_at(at_us)
 
 
 def minutes(text: str) -> float:

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from training.evaluate_offers import OffersRanked
 from training.findings import MAIN_METRIC, Findings, SlateFindings
 from training.publish import Published
 from training.report import IngestReport
@@ -93,6 +94,17 @@ def print_holdout(console: Console, findings: Findings) -> None:
             mark = "*" if row.model.name == winner else " "
             table.add_row(f"{mark} {row.model.title}", *cells)
         console.print(table)
+
+
+def print_offers_ranked(console: Console, done: OffersRanked) -> None:
+    """Say how many were ranked for, and for how many by what is not personal."""
+    console.print(
+        f"{done.offers:,} offers ranked for {done.customers:,} customers; "
+        f"{done.customers_not_personal:,} of them without purchases that may be looked at: "
+        "by what is popular."
+    )
+    for table, rows in done.bad_rows.items():
+        console.print(f"{rows:,} bad rows of {table} are left out.")
 
 
 def figure(value: float | None) -> str:

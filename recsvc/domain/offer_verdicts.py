@@ -31,8 +31,7 @@ class OfferReason(StrEnum):
     """Why an offer is in an answer, for the customer to see."""
 
     YOU_BUY = "because_you_buy"  # names an item
-    YOUR_CATEGORY = "because_you_buy_such"
-    FOR_YOU = "for_you"
+    SUITS_YOU = "suits_you"  # by what a model expects, or by category
     POPULAR = "popular"
     FOR_EVERYBODY = "for_everybody"
 
@@ -43,8 +42,7 @@ class OfferReason(StrEnum):
 
 _TEXTS = {
     OfferReason.YOU_BUY: "Because you often buy this",
-    OfferReason.YOUR_CATEGORY: "Because you often buy things like these",
-    OfferReason.FOR_YOU: "Picked for you",
+    OfferReason.SUITS_YOU: "Because you often buy things like these",
     OfferReason.POPULAR: "Popular with our customers",
     OfferReason.FOR_EVERYBODY: "For all our customers",
 }

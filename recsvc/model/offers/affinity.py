@@ -2,8 +2,8 @@
 
 What the customer spent on the covered items, halved with every 90 days, is the best that is known
 of who redeems a coupon (`make bench-offers`); what covers more items counts less for it. A little
-is added for what is likely next and for the categories that the customer buys, and next to
-nothing for popularity: among what says nothing of the customer, it decides.
+is added for what a model thinks likely. Who has bought nothing that is covered is judged by the
+categories that they buy; and popularity decides among what says nothing of the customer.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,8 @@ from recsvc.model.format import Array
 from recsvc.model.offers.facts import CustomerFacts, Weighted
 from recsvc.model.offers.reach import Postings, Reach
 
-CATEGORY_SHARE = 0.05  # of what the category lets expect, beside what was bought
-WANTED_SHARE = 0.05
+WANTED_SHARE = 0.05  # of what a model lets expect, beside what was bought
 POPULARITY_SHARE = 1e-4
-MOST_CATEGORIES = 8  # that a customer spends most on: the others would double the work
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,11 +27,12 @@ class Touched:
     ends: Array  # (rows,) where the touches of each row end
     sums: Array  # (offers,)
 
-    def strongest(self, offers: list[int]) -> dict[int, int]:
-        """Return for each of some offers the row that adds most; none where nothing does."""
+    def strongest(self, offers: list[int], among: int) -> dict[int, int]:
+        """Return for each of some offers which of the first rows adds most; none: nothing does."""
         asked = np.zeros(len(self.sums), dtype=bool)
         asked[offers] = True
-        touches = asked.take(self.offers).nonzero()[0]
+        end = int(self.ends[among - 1]) if among else 0
+        touches = asked.take(self.offers[:end]).nonzero()[0]
         places = self.ends.searchsorted(touches, "right")
         weights = self.given.weights.take(places)
         order = weights.argsort(kind="stable")
@@ -47,43 +46,42 @@ class Affinity:
     """`lift`: how much likelier than the mean offer, which is at 1."""
 
     lift: Array  # (offers,)
-    bought: Array  # (offers,) share of what the customer spent that went to what is covered
-    expected: Array  # (offers,) share that the customer's categories and a model let expect
-    touched: Touched  # by what was bought
+    near: Array  # (offers,) what was spent on, and is expected of, what is covered; shares
+    touched: Touched  # by what was bought, and behind it by what is wanted
+    bought_rows: int  # of them
 
 
 def affinity_of(reach: Reach, facts: CustomerFacts) -> Affinity:
     total = len(reach.everything)
-    touched = _touched(reach.items, facts.bought, total)
-    spent = float(facts.bought.weights.sum())
-    bought = np.where(reach.everything, spent, touched.sums)
-    expected = np.zeros(total)
-    if len(facts.categories.rows):
-        strongest = _strongest(facts.categories, MOST_CATEGORIES)
-        expected += CATEGORY_SHARE * _touched(reach.categories, strongest, total).sums
-    if len(facts.wanted.rows):
-        expected += WANTED_SHARE * _touched(reach.items, facts.wanted, total).sums
-    if spent > 0:
-        bought /= spent
-        expected /= spent
-    raw = (bought + expected) * reach.narrowness + POPULARITY_SHARE * reach.popularity
+    bought = reach.items.known(facts.bought)
+    given = _with_wanted(bought, reach.items.known(facts.wanted))
+    touched = _touched(reach.items, given, total)
+    near = touched.sums
+    if not near.any():  # nothing that is known of the customer is covered
+        near = _touched(reach.categories, reach.categories.known(facts.categories), total).sums
+    near = np.where(reach.everything, given.weights.sum(), near)
+    scale = given.weights.sum() or facts.categories.weights.sum() or 1.0
+    near /= scale
+    raw = near * reach.narrowness + POPULARITY_SHARE * reach.popularity
     mean = float(raw.sum()) / max(total, 1)
     lift = raw / mean if mean > 0 else np.ones(total)
-    return Affinity(lift, bought, expected, touched)
+    return Affinity(lift, near, touched, len(bought.rows))
+
+
+def _with_wanted(bought: Weighted, wanted: Weighted) -> Weighted:
+    if not len(wanted.rows):
+        return bought
+    return Weighted(
+        np.concatenate((bought.rows, wanted.rows)),
+        np.concatenate((bought.weights, WANTED_SHARE * wanted.weights)),
+    )
 
 
 def _touched(postings: Postings, given: Weighted, total: int) -> Touched:
     """Add each row's weight to the offers that it touches."""
-    known = postings.known(given)
-    places, lengths = postings.touched(known.rows)
-    offers, parts = postings.offers.take(places), known.weights.repeat(lengths)
+    places, lengths = postings.touched(given.rows)
+    offers = postings.offers.take(places).astype(np.intp)
+    parts = given.weights.repeat(lengths)
     if postings.shares is not None:
         parts *= postings.shares.take(places)
-    return Touched(known, offers, lengths.cumsum(), np.bincount(offers, parts, total))
-
-
-def _strongest(given: Weighted, most: int) -> Weighted:
-    if len(given.rows) <= most:
-        return given
-    best = given.weights.argpartition(-most)[-most:]
-    return Weighted(given.rows[best], given.weights[best])
+    return Touched(given, offers, lengths.cumsum(), np.bincount(offers, parts, total))

@@ -6,7 +6,7 @@ offer's weight; a higher priority comes first whatever the others are worth. Of 
 the best is offered. Without facts of a customer the answer is the same for everybody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,8 +71,7 @@ def decide(
     permitted = allowed(refusals)
     figures = figures_of(columns, standing, facts, generator)
     rows = chosen(columns, permitted, question.n, figures.worth)
-    strongest = figures.affinity.touched.strongest(rows)
-    choices = [_reasoned(columns, figures.affinity, row, strongest.get(row)) for row in rows]
+    choices = reasoned(columns, figures.affinity, rows)
     return Decision(choices, True, refusals, permitted, figures)
 
 
@@ -126,13 +125,21 @@ def _best(columns: OfferColumns, candidates: Array, most: int, worth: Array | No
     return taken
 
 
-def _reasoned(columns: OfferColumns, affinity: Affinity, row: int, item: int | None) -> Choice:
-    offer = columns.offers[row]
-    if item is not None:
-        return Choice(offer.offer_id, row, OfferReason.YOU_BUY, item)
-    if offer.is_for_all_items:
-        return Choice(offer.offer_id, row, OfferReason.FOR_EVERYBODY)
-    expected = affinity.expected[row] > 0
-    return Choice(
-        offer.offer_id, row, OfferReason.YOUR_CATEGORY if expected else OfferReason.POPULAR
-    )
+def reasoned(columns: OfferColumns, affinity: Affinity, rows: list[int]) -> list[Choice]:
+    """Give each chosen offer its reason: the covered item that was bought most, if there is one."""
+    strongest = affinity.touched.strongest(rows, affinity.bought_rows)
+    near = affinity.near.take(rows).tolist() if rows else []
+    return [
+        Choice(columns.offers[row].offer_id, row, *_reason(columns, row, strongest, share))
+        for row, share in zip(rows, near, strict=True)
+    ]
+
+
+def _reason(
+    columns: OfferColumns, row: int, strongest: Mapping[int, int], near: float
+) -> tuple[OfferReason, int | None]:
+    if row in strongest:
+        return OfferReason.YOU_BUY, strongest[row]
+    if columns.offers[row].is_for_all_items:
+        return OfferReason.FOR_EVERYBODY, None
+    return (OfferReason.SUITS_YOU if near > 0 else OfferReason.POPULAR), None

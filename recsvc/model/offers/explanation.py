@@ -69,8 +69,7 @@ def _verdict(step: Step, *, is_chosen: bool) -> Verdict:
 def _figures(columns: OfferColumns, figures: Figures, row: int) -> dict[str, float]:
     affinity = figures.affinity
     return {
-        "affinity": round(float(affinity.bought[row]), 6),
-        "expected": round(float(affinity.expected[row]), 6),
+        "affinity": round(float(affinity.near[row]), 6),
         "lift": round(float(affinity.lift[row]), 6),
         "rate": round(float(figures.rate[row]), 6),
         "probability": round(float(figures.probability[row]), 6),

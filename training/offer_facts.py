@@ -1,0 +1,82 @@
+"""What purchases say to a decision on offers: the goods, and the facts of each customer."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from recsvc.model.offers.facts import HALF_LIFE_DAYS, CustomerFacts, Weighted
+from training.history import Days, Floats, History, Rows, decay
+from training.interactions import Interactions
+from training.item_lists import recent_orders
+from training.pairs import Pairs, pairs_of
+
+NO_CODE = -1
+
+
+class PurchasedGoods:
+    """The items of purchases. Brands are not in them."""
+
+    def __init__(self, interactions: Interactions, known: History) -> None:
+        """`known`: as much of the history as may be looked at."""
+        self._interactions = interactions
+        self.popularity = recent_orders(known)  # (items,)
+        categories = known.categories
+        nothing = np.full(known.items_total, NO_CODE, dtype=np.int64)
+        self.categories: Rows = nothing if categories is None else categories
+        self.brands: Rows = nothing
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {item: row for row, item in enumerate(self._interactions.item_ids)}
+
+    def rows(self, item_ids: Sequence[str]) -> list[int | None]:
+        return [self._rows.get(item) for item in item_ids]
+
+    def category(self, name: str) -> int | None:
+        names = self._interactions.category_names
+        return names.index(name) if name in names else None
+
+    def brand(self, name: str) -> int | None:  # noqa: ARG002 - purchases tell of no brand
+        return None
+
+
+class OfferFacts:
+    """The facts of every customer, at the end of a history."""
+
+    def __init__(self, history: History) -> None:
+        self._categories = history.categories
+        self._pairs: Pairs = pairs_of(history)
+        fading = decay(history.ages(), HALF_LIFE_DAYS)
+        self._weights = self._pairs.add_up(spent(history) * fading).astype(np.float64)
+        customers = np.arange(history.customers_total + 1)
+        self._offsets = np.searchsorted(self._pairs.customers, customers)
+
+    def of(self, customer: int) -> CustomerFacts:
+        part = slice(self._offsets[customer], self._offsets[customer + 1])
+        bought = Weighted(self._pairs.items[part], self._weights[part])
+        if self._categories is None:
+            return CustomerFacts(bought)
+        return CustomerFacts(bought, categories=by_category(bought, self._categories))
+
+
+def by_category(bought: Weighted, categories: Rows) -> Weighted:
+    codes = categories[bought.rows]
+    known = codes >= 0
+    sums = np.bincount(codes[known], bought.weights[known])
+    held = np.flatnonzero(sums)
+    return Weighted(held, sums[held])
+
+
+def spent(history: History) -> Days:
+    """Return what each line cost: at the item's mean price where its own is unknown, else at the
+    shop's. Without any price a line counts one, since a quantity may be of grams."""  # (lines,)
+    if history.prices is None or not np.isfinite(history.prices).any():
+        return np.ones(len(history.items))
+    prices = history.prices.astype(np.float64)
+    known = np.isfinite(prices)
+    counts = np.bincount(history.items[known], minlength=history.items_total)
+    sums = np.bincount(history.items[known], prices[known], history.items_total)
+    usual = np.where(counts > 0, sums / np.maximum(counts, 1), prices[known].mean())
+    quantities: Floats = history.quantities
+    return np.asarray(np.where(known, prices, usual[history.items]) * quantities)
