@@ -5,11 +5,12 @@ from functools import cached_property
 
 import numpy as np
 
-from recsvc.model.offers.facts import HALF_LIFE_DAYS, CustomerFacts, Weighted
-from training.history import Days, Floats, History, Rows, decay
+from recsvc.model.offers.facts import CustomerFacts, Weighted
+from training.history import History, Rows
 from training.interactions import Interactions
 from training.item_lists import recent_orders
 from training.pairs import Pairs, pairs_of
+from training.purchased import spent_on
 
 NO_CODE = -1
 
@@ -47,8 +48,7 @@ class OfferFacts:
     def __init__(self, history: History) -> None:
         self._categories = history.categories
         self._pairs: Pairs = pairs_of(history)
-        fading = decay(history.ages(), HALF_LIFE_DAYS)
-        self._weights = self._pairs.add_up(spent(history) * fading).astype(np.float64)
+        self._weights = spent_on(history, self._pairs).astype(np.float64)
         customers = np.arange(history.customers_total + 1)
         self._offsets = np.searchsorted(self._pairs.customers, customers)
 
@@ -66,17 +66,3 @@ def by_category(bought: Weighted, categories: Rows) -> Weighted:
     sums = np.bincount(codes[known], bought.weights[known])
     held = np.flatnonzero(sums)
     return Weighted(held, sums[held])
-
-
-def spent(history: History) -> Days:
-    """Return what each line cost: at the item's mean price where its own is unknown, else at the
-    shop's. Without any price a line counts one, since a quantity may be of grams."""  # (lines,)
-    if history.prices is None or not np.isfinite(history.prices).any():
-        return np.ones(len(history.items))
-    prices = history.prices.astype(np.float64)
-    known = np.isfinite(prices)
-    counts = np.bincount(history.items[known], minlength=history.items_total)
-    sums = np.bincount(history.items[known], prices[known], history.items_total)
-    usual = np.where(counts > 0, sums / np.maximum(counts, 1), prices[known].mean())
-    quantities: Floats = history.quantities
-    return np.asarray(np.where(known, prices, usual[history.items]) * quantities)

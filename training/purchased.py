@@ -1,24 +1,40 @@
-"""What each customer did until now, for deciding offers: no model, only sums."""
+"""What each customer did until now, for deciding offers: no model, only sums.
+
+The service and `evaluate-offers` both decide by what is summed up here.
+"""
 
 import numpy as np
 
 from recsvc.model.artifact import Purchased, Ranked
+from recsvc.model.offers.facts import HALF_LIFE_DAYS
 from training.history import Days, Floats, History, Rows, decay
 from training.pairs import Pairs
 
-HALF_LIFE_DAYS = 90.0
+
+def spent_on(history: History, pairs: Pairs) -> Floats:
+    """Sum what each pair cost, halved with every HALF_LIFE_DAYS of age."""  # (pairs,)
+    return pairs.add_up(costs(history) * decay(history.ages(), HALF_LIFE_DAYS))
 
 
-def weights_of(history: History, pairs: Pairs) -> Floats:
-    """Count each pair's orders, half for every HALF_LIFE_DAYS of age."""  # (pairs,)
-    return pairs.add_up(decay(history.ages(), HALF_LIFE_DAYS))
+def costs(history: History) -> Days:
+    """Return what each line cost: at the item's mean price where its own is unknown, else at the
+    shop's. Without any price a line counts one, since a quantity may be of grams."""  # (lines,)
+    if history.prices is None or not np.isfinite(history.prices).any():
+        return np.ones(len(history.items))
+    prices = history.prices.astype(np.float64)
+    known = np.isfinite(prices)
+    counts = np.bincount(history.items[known], minlength=history.items_total)
+    sums = np.bincount(history.items[known], prices[known], history.items_total)
+    usual = np.where(counts > 0, sums / np.maximum(counts, 1), prices[known].mean())
+    quantities: Floats = history.quantities
+    return np.asarray(np.where(known, prices, usual[history.items]) * quantities)
 
 
 def purchased_by(history: History, pairs: Pairs, customers: Rows) -> Purchased:
     """Sum up what some customers did; lists and columns stand in the order of `customers`."""
     first, last = order_days(history)
     return Purchased(
-        bought_by(pairs, weights_of(history, pairs), customers),
+        bought_by(pairs, spent_on(history, pairs), customers),
         orders_of(history)[customers],
         spent_of(history)[customers],
         first[customers],
