@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from recsvc.domain.consent import DEFAULT_MAX_AGE_DAYS
 from recsvc.domain.errors import BadRequest, FieldError
 
 PREFIX = "RECSVC_"
@@ -75,6 +76,12 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _days(text: str) -> int:
+    if not text.endswith("d"):
+        raise ValueError(text)
+    return _whole(1, 36_500)(text.removesuffix("d"))
 
 
 def _origins(text: str) -> tuple[str, ...]:
@@ -277,6 +284,14 @@ SETTINGS: tuple[Setting, ...] = (
         _whole(1_000, 100_000_000),
     ),
     Setting(
+        "RECSVC_CONSENT_MAX_AGE",
+        "consent_max_age_days",
+        f"{DEFAULT_MAX_AGE_DAYS}d",
+        "days after which a consent that was not renewed counts no more; 395 are thirteen months",
+        "a whole number of days from 1d to 36500d, as 395d",
+        _days,
+    ),
+    Setting(
         "RECSVC_INSECURE",
         "insecure",
         "0",
@@ -309,6 +324,7 @@ class Settings:
     read_timeout_ms: int = 50
     deadline_ms: int = 200
     event_log_length: int = 1_000_000
+    consent_max_age_days: int = DEFAULT_MAX_AGE_DAYS
     insecure: bool = False
 
     @classmethod

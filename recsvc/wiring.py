@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from recsvc.config import Settings, models_root
+from recsvc.domain.consent import DAY_US
 from recsvc.domain.errors import BadRequest, StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, Secret
 from recsvc.domain.ids import ShopName
@@ -23,13 +24,18 @@ from recsvc.signal_file import open_signals
 from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.catalogue import CatalogueStore
 from recsvc.stores.connection import Connections, connect
+from recsvc.stores.consent_judge import ConsentJudge
+from recsvc.stores.consent_policy import PolicyStore
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.durability import check_durability, durability_fault, watch_durability
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.stores.events import EventStore
+from recsvc.stores.history import HistoryStore
 from recsvc.stores.key_ring import KeyRing
+from recsvc.stores.ledger import Ledger
 from recsvc.stores.live_counts import CountStore
 from recsvc.stores.profiles import ProfileStore
+from recsvc.stores.survey import ConsentSurvey
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.consents import ConsentDesk
@@ -88,7 +94,11 @@ class Stores:
     secret: Secret
     connections: Connections
     api_keys: ApiKeyStore
+    judge: ConsentJudge
     consents: ConsentStore
+    policy: PolicyStore
+    history: HistoryStore
+    survey: ConsentSurvey
     profiles: ProfileStore
     catalogue: CatalogueStore
     events: EventStore
@@ -123,15 +133,21 @@ def stores_at(settings: Settings, url: str) -> Stores:
     """Return the stores of a running server; nothing connects yet."""
     secret = open_secret(settings)
     connections = connect(settings, url)
+    ledger, history = Ledger(connections), HistoryStore(connections)
+    judge = ConsentJudge(settings.consent_max_age_days * DAY_US, utc_now_us)
     return Stores(
         settings=settings,
         secret=secret,
         connections=connections,
         api_keys=ApiKeyStore(connections, secret),
-        consents=ConsentStore(connections),
-        profiles=ProfileStore(connections),
+        judge=judge,
+        consents=ConsentStore(connections, ledger),
+        policy=PolicyStore(connections, ledger),
+        history=history,
+        survey=ConsentSurvey(connections, history, judge),
+        profiles=ProfileStore(connections, ledger),
         catalogue=CatalogueStore(connections),
-        events=EventStore(connections, secret, settings.event_log_length),
+        events=EventStore(connections, secret, settings.event_log_length, judge),
     )
 
 
@@ -193,13 +209,15 @@ def services_of(
     return Services(
         settings=stores.settings,
         places=Places(stores.settings.threads),
-        entrance=Entrance(trip, key_ring, stores.api_keys, stores.secret, utc_now, limits),
+        entrance=Entrance(
+            trip, key_ring, stores.api_keys, stores.secret, utc_now, limits, stores.judge
+        ),
         addresses=ClientAddresses(stores.settings.trusted_proxies),
         recommender=Recommender(shelf, catalogues, live_counts, utc_now_us),
         catalogue=CatalogueDesk(stores.catalogue),
         events=EventDesk(stores.events, shelf, catalogues, stores.hasher, utc_now_us),
         live_counts=live_counts,
-        consents=ConsentDesk(stores.consents),
+        consents=ConsentDesk(stores.consents, stores.history, stores.judge, stores.hasher),
         signals=open_signals(stores.settings),
         profiles=ProfileDesk(stores.profiles, stores.hasher),
         readiness=Readiness(trip, shelf, shops),

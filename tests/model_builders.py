@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from recsvc.domain.consent import ConsentRecord, Purpose, PurposeConsent
+from recsvc.domain.consent import ConsentPolicy, ConsentRecord, Purpose, PurposeConsent, Standing
 from recsvc.domain.gate import Admitted, admit
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
@@ -34,7 +34,7 @@ def customer(number: int) -> CustomerKey:
 def admitted(key: CustomerKey, purpose: Purpose = Purpose.PERSONALIZATION) -> Admitted:
     """Let a customer through the gate, as a granted consent would."""
     granted = ConsentRecord({purpose: PurposeConsent(granted=True, at_us=1)})
-    admission = admit(key, granted, purpose)
+    admission = admit(key, Standing(granted, 1, ConsentPolicy()), purpose)
     assert isinstance(admission, Admitted)
     return admission
 

@@ -44,7 +44,7 @@ class TrainingShop:
     def permitted(self) -> PermittedKeys:
         """Read who permits training now."""
         with open_stores(self.deployment.settings, durable=False) as stores:
-            found = stores.consents.permitted(self.name, Purpose.TRAINING)
+            found = stores.survey.permitted(self.name, Purpose.TRAINING)
         return PermittedKeys(found.customers, self.hasher(), found.watermark_us)
 
     def catalogue(self) -> Catalogue:

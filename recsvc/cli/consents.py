@@ -1,4 +1,4 @@
-"""`recsvc consents`: show, grant and withdraw the consent of one customer."""
+"""`recsvc consents`: show, grant and withdraw the consent of one customer; and import many."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
+from recsvc.cli import consent_policy
+from recsvc.cli.consent_files import import_consents
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, print_table
-from recsvc.domain.consent import ConsentRecord, Purpose
-from recsvc.domain.errors import BadRequest
+from recsvc.cli.purposes import checked_purposes
+from recsvc.domain.audit import HistoryRow
+from recsvc.domain.consent import ConsentRecord, Purpose, Standing
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import CustomerId, checked_id
 from recsvc.domain.labels import LABEL_RULE, checked_label
@@ -17,6 +20,17 @@ from recsvc.domain.moments import rfc3339
 from recsvc.wiring import Stores, open_stores
 
 SOURCE = "command line"
+CHANGE_COLUMNS = (
+    "n",
+    "at",
+    "kind",
+    "subject",
+    "word",
+    "said_at",
+    "policy_version",
+    "source",
+    "actor",
+)
 
 Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
 Purposes = Annotated[
@@ -26,7 +40,11 @@ PolicyVersion = Annotated[
     str | None, typer.Option(help=f"The policy that was agreed to: {LABEL_RULE}.")
 ]
 
-app = typer.Typer(help="Consent of one customer: show, grant, withdraw.", no_args_is_help=True)
+app = typer.Typer(
+    help="Consent: show, grant, withdraw, history, import; and its policy.", no_args_is_help=True
+)
+app.add_typer(consent_policy.app, name="policy")
+app.command("import")(import_consents)
 
 
 @app.command()
@@ -39,7 +57,8 @@ def show(
     """Show where the customer stands on every purpose."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
         record = stores.consents.read(shop_of(shop), _key(stores, shop, customer))
-    _print(record, as_json)
+        standing = _standing(stores, shop, record)
+    _print(standing, as_json)
 
 
 @app.command()
@@ -53,8 +72,10 @@ def grant(
 ) -> None:
     """Record that the customer permits these purposes."""
     label = checked_label(policy_version, "--policy-version")
-    record = _write(customer, dict.fromkeys(_checked(purposes), True), label, shop, data_dir)
-    _print(record, as_json)
+    standing = _write(
+        customer, dict.fromkeys(checked_purposes(purposes), True), label, shop, data_dir
+    )
+    _print(standing, as_json)
 
 
 @app.command()
@@ -70,8 +91,27 @@ def withdraw(
     What is shown is the latest word, and a no is said under no policy: the version that was
     agreed to before is no longer shown.
     """
-    record = _write(customer, dict.fromkeys(_checked(purposes), False), None, shop, data_dir)
-    _print(record, as_json)
+    standing = _write(
+        customer, dict.fromkeys(checked_purposes(purposes), False), None, shop, data_dir
+    )
+    _print(standing, as_json)
+
+
+@app.command()
+def history(
+    customer: Customer,
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every change of the customer's consents and flags, the newest last."""
+    with open_stores(settings_of(data_dir), durable=False) as stores:
+        key = _key(stores, shop, customer)
+        found = [_change_row(row) for row in stores.history.all_of(shop_of(shop), key)]
+    if as_json:
+        print_json(found)
+    else:
+        print_table(CHANGE_COLUMNS, [[row[name] for name in CHANGE_COLUMNS] for row in found])
 
 
 def _write(
@@ -80,10 +120,15 @@ def _write(
     policy_version: str | None,
     shop: str,
     data_dir: Path | None,
-) -> ConsentRecord:
+) -> Standing:
     with open_stores(settings_of(data_dir)) as stores:
         key = _key(stores, shop, customer)
-        return stores.consents.write(shop_of(shop), key, changes, policy_version, SOURCE)
+        record = stores.consents.write(shop_of(shop), key, changes, policy_version, SOURCE)
+        return _standing(stores, shop, record)
+
+
+def _standing(stores: Stores, shop: str, record: ConsentRecord) -> Standing:
+    return stores.judge.standing(record, stores.policy.get(shop_of(shop)))
 
 
 def _key(stores: Stores, shop: str, customer: str) -> CustomerKey:
@@ -91,29 +136,29 @@ def _key(stores: Stores, shop: str, customer: str) -> CustomerKey:
     return stores.hasher(shop_of(shop)).key_of(customer_id)
 
 
-def _checked(names: list[str]) -> list[Purpose]:
-    unknown = set(names) - set(map(str, Purpose))
-    if unknown:
-        raise BadRequest(
-            f"no such purpose: {', '.join(sorted(unknown))}; there are {', '.join(Purpose)}"
-        )
-    return list(map(Purpose, names))
-
-
-def _print(record: ConsentRecord, as_json: bool) -> None:
-    rows = [_row(record, purpose) for purpose in Purpose]
+def _print(standing: Standing, as_json: bool) -> None:
+    rows = [_row(standing, purpose) for purpose in Purpose]
     if as_json:
         print_json({row["purpose"]: row for row in rows})
     else:
         print_table(list(rows[0]), [list(row.values()) for row in rows])
 
 
-def _row(record: ConsentRecord, purpose: Purpose) -> dict[str, str | None]:
-    consent = record.purposes.get(purpose)
+def _row(standing: Standing, purpose: Purpose) -> dict[str, str | bool | None]:
+    consent = standing.record.purposes.get(purpose)
+    expires_at_us = standing.expires_at_us(purpose)
     return {
         "purpose": str(purpose),
-        "state": str(record.state(purpose)),
+        "state": str(standing.state(purpose)),
+        "permitted": standing.permits(purpose),
         "at": rfc3339(consent.at_us) if consent else None,
+        "expires_at": None if expires_at_us is None else rfc3339(expires_at_us),
         "policy_version": consent.policy_version if consent else None,
         "source": consent.source if consent else None,
     }
+
+
+def _change_row(row: HistoryRow) -> dict[str, object]:
+    said_at = None if row.said_at is None else rfc3339(row.said_at)
+    shown = {name: getattr(row, name) for name in CHANGE_COLUMNS}
+    return shown | {"at": rfc3339(row.at), "said_at": said_at}

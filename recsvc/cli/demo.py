@@ -91,7 +91,7 @@ def _prepare(files: Path, customers: int | None) -> None:
 
 def _import_consents(stores: Stores, households: list[str]) -> None:
     """Record a yes to every purpose, or a no; but never over what a customer has said since."""
-    if stores.consents.permitted(SHOP, Purpose.TRAINING).customers:
+    if stores.survey.permitted(SHOP, Purpose.TRAINING).customers:
         say("The households' consents are there already; they stay as they are.")
         return
     hasher, now_us = stores.hasher(SHOP), _microseconds(datetime.now(UTC))

@@ -1,11 +1,12 @@
-"""`recsvc`: the service's command line. Exit codes: 0 done, 2 it could not be done."""
+"""`recsvc`: the service's command line. Exit codes: 0 done, 2 it could not be done, 3 `audit
+verify` has found something."""
 
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from recsvc.cli import check, consents, events, items, keys, models
+from recsvc.cli import audit, check, consents, events, items, keys, models
 from recsvc.cli.demo import demo
 from recsvc.cli.output import complain, explain, say_events
 from recsvc.cli.serve import serve
@@ -42,6 +43,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(consents.app, name="consents")
 app.add_typer(items.app, name="items")
 app.add_typer(events.app, name="events")
+app.add_typer(audit.app, name="audit")
 app.add_typer(models.app, name="models")
 
 if __name__ == "__main__":

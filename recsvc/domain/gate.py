@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn, final
 
-from recsvc.domain.consent import ConsentRecord, Purpose
+from recsvc.domain.consent import Purpose, Standing
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.slates import Fallback
 
@@ -66,9 +66,7 @@ class Refused:
     fallback: Fallback
 
 
-def admit(
-    customer: CustomerKey, consent: ConsentRecord | None, purpose: Purpose
-) -> Admitted | Refused:
+def admit(customer: CustomerKey, consent: Standing | None, purpose: Purpose) -> Admitted | Refused:
     """Admit the customer if the consent permits the purpose. None means it could not be read."""
     if consent is None:
         return Refused(Fallback.STORE_UNAVAILABLE)

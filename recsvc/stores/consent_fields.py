@@ -1,32 +1,24 @@
 """How one purpose's consent is written in a customer's hash. Pure.
 
 `purpose:email` → `<at µs> <granted|denied> <first granted at µs, or -> <policy> <source>`;
-the last two are percent-encoded, or `-`. The scripts compare the first three words and only
-carry the others. Whatever does not read so denies. A flag that is set stands beside them:
-`flag:minor` → `1`.
+the last two are percent-encoded, or `-`. Whatever does not read so denies. A flag that is set
+stands beside them: `flag:minor` → `1`.
 """
 
 from collections.abc import Sequence
 from urllib.parse import quote, unquote_to_bytes
 
-from recsvc.domain.consent import (
-    FORBIDDEN,
-    NO_CONSENT,
-    ConsentRecord,
-    Flag,
-    Purpose,
-    PurposeConsent,
-)
+from recsvc.domain.consent import NO_CONSENT, ConsentRecord, Flag, Purpose, PurposeConsent
 
 GRANTED = "granted"
 DENIED = "denied"
 
-SET = "1"  # the value of a flag; one that is not set has no field
+SET = b"1"  # the value of a flag; one that is not set has no field
 
 _NONE = "-"
 _PREFIX = b"purpose:"
 _FLAG_PREFIX = b"flag:"
-_MAX_DIGITS = 16  # what a double of the scripts' Lua holds exactly
+_MAX_DIGITS = 16
 _WORDS = {b"granted": True, b"denied": False}
 _FIELDS = {purpose: f"purpose:{purpose}" for purpose in Purpose}
 _PURPOSES = {field.encode(): purpose for purpose, field in _FIELDS.items()}
@@ -42,13 +34,15 @@ def flag_field(flag: Flag) -> str:
     return _FLAG_FIELDS[flag]
 
 
-def harmless_flags(purpose: Purpose) -> list[str]:
-    """Return the fields of the flags that leave a yes to the purpose as it is."""
-    return [_FLAG_FIELDS[flag] for flag in Flag if purpose not in FORBIDDEN[flag]]
+def word_of(granted: bool) -> str:
+    return GRANTED if granted is True else DENIED
 
 
-def tail(policy_version: str | None, source: str | None) -> str:
-    return f"{_quoted(policy_version)} {_quoted(source)}"
+def encode(consent: PurposeConsent) -> bytes:
+    """Return the value of the purpose's field."""
+    first = _NONE if consent.first_granted_at_us is None else consent.first_granted_at_us
+    tail = f"{_quoted(consent.policy_version)} {_quoted(consent.source)}"
+    return f"{consent.at_us} {word_of(consent.granted)} {first} {tail}".encode()
 
 
 def decode(fields: Sequence[bytes]) -> ConsentRecord:
@@ -60,7 +54,7 @@ def decode(fields: Sequence[bytes]) -> ConsentRecord:
     unreadable: list[str] = []
     for field, value in zip(fields[::2], fields[1::2], strict=True):
         purpose = _PURPOSES.get(field)
-        consent = _decode_one(value) if purpose is not None else None
+        consent = decode_one(value) if purpose is not None else None
         if purpose is not None and consent is not None:
             purposes[purpose] = consent
         elif field.startswith(_PREFIX):
@@ -68,12 +62,13 @@ def decode(fields: Sequence[bytes]) -> ConsentRecord:
         elif field.startswith(_FLAG_PREFIX):
             flag = _FLAGS.get(field, Flag.RESTRICTED)  # one that we do not know may mean anything
             flags.append(flag)
-            if field not in _FLAGS or value != SET.encode():
+            if field not in _FLAGS or value != SET:
                 unreadable.append(field.decode(errors="replace"))
     return ConsentRecord(purposes, frozenset(unreadable), frozenset(flags))
 
 
-def _decode_one(value: bytes) -> PurposeConsent | None:
+def decode_one(value: bytes) -> PurposeConsent | None:
+    """Read the value of one purpose's field; None when it cannot be read."""
     words = value.split(b" ")
     if len(words) != 5 or not all(words):
         return None

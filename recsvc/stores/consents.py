@@ -1,30 +1,27 @@
 """Consents in the store: one hash per customer, one field per purpose.
 
-Every change is one script, so that its stamp, its decision and its write are one step.
+Every change goes through the ledger: with its row in the history, in one step.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from itertools import islice
-from typing import cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any, cast
 
-from recsvc.domain.consent import ConsentRecord, Purpose
-from recsvc.domain.errors import BadRequest
+import redis
+from redis.client import Pipeline
+
+from recsvc.domain.audit import Note, RowKind
+from recsvc.domain.consent import ConsentRecord, Purpose, PurposeConsent
+from recsvc.domain.consent_changes import Imported, Word, said_now, said_then
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
-from recsvc.stores.consent_fields import (
-    DENIED,
-    GRANTED,
-    decode,
-    field_of,
-    tail,
-)
-from recsvc.stores.consent_scripts import IMPORT, WRITE
+from recsvc.stores.consent_fields import decode, decode_one, encode, field_of, word_of
+from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Step
 
-_ROWS_PER_IMPORT = 500  # one script: short enough for the reads that wait behind it
-_KEYS_PER_SCAN = 1000
+_ROWS_PER_IMPORT = 500  # one step: short enough for the reads that wait behind it
 
 Stored = dict[bytes, bytes]  # what the client returns when it decodes nothing
 
@@ -41,34 +38,12 @@ class ImportedConsent:
     source: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ImportOutcome:
-    """How many rows count from now on, lie in the future, or met a record nobody can read.
-
-    Only the first have been taken in; a row that an earlier import or a later word has
-    overtaken is among them.
-    """
-
-    accepted: int
-    in_future: int
-    unreadable: int
-
-
-@dataclass(frozen=True, slots=True)
-class PermittedCustomers:
-    """Who permits a purpose. `watermark_us`: the store's clock when the reading began."""
-
-    customers: frozenset[CustomerKey]
-    watermark_us: int
-
-
 class ConsentStore:
     """Reads and writes with the time-outs of writes; a request reads through its trip."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, ledger: Ledger | None = None) -> None:
         self._redis = connections.writes
-        self._write = connections.writes.register_script(WRITE)
-        self._import = connections.writes.register_script(IMPORT)
+        self._ledger = ledger or Ledger(connections)
 
     def write(
         self,
@@ -77,84 +52,147 @@ class ConsentStore:
         purposes: Mapping[Purpose, bool],
         policy_version: str | None = None,
         source: str | None = None,
+        actor: str = COMMAND_LINE,
     ) -> ConsentRecord:
         """Record what the customer says now; return everything known of them after it.
 
         When this returns, every read that starts later sees it, and it is on disk.
         """
-        words: list[str] = [tail(policy_version, source)]
-        for purpose, granted in purposes.items():
-            words += (field_of(purpose), GRANTED if granted is True else DENIED)
-        with store_faults():
-            fields = self._write(keys=[redis_keys.customer(shop, key)], args=words)
-        return decode(fields)
+        words = {each: Word(said, policy_version, source) for each, said in purposes.items()}
+
+        def decide(now_us: int, replies: list[Any]) -> tuple[Step, ConsentRecord]:
+            page = _Page(key, _hash(replies[0]))
+            for purpose, word in words.items():
+                said = said_now(page.last(purpose), word, now_us)
+                page.put(purpose, said, said)
+            return page.step(shop, RowKind.LIVE, actor), page.record()
+
+        return self._ledger.commit(shop, _asking(shop, [key]), decide)
 
     def read(self, shop: ShopName, key: CustomerKey) -> ConsentRecord:
         with store_faults():
             fields = self._redis.hgetall(redis_keys.customer(shop, key))
-        return _record(cast("Stored", fields))
+        return record_of(cast("Stored", fields))
 
-    def import_many(self, shop: ShopName, rows: Iterable[ImportedConsent]) -> ImportOutcome:
-        """Take in what was said elsewhere, each row with its own time.
+    def import_many(
+        self, shop: ShopName, rows: Iterable[ImportedConsent], actor: str = COMMAND_LINE
+    ) -> list[Imported]:
+        """Take in what was said elsewhere, each row with its own time; say what became of each.
 
-        Any order and any repetition of the same rows ends the same: the latest wins, and a
-        denial wins among equals.
+        A chunk of rows is one step. Any order and any repetition of the same rows ends the same:
+        the latest wins, and a denial wins among equals.
         """
         remaining = iter(rows)
-        outcome = ImportOutcome(0, 0, 0)
+        outcomes: list[Imported] = []
         while chunk := tuple(islice(remaining, _ROWS_PER_IMPORT)):
-            outcome = _sum(outcome, self._import_chunk(shop, chunk))
-        return outcome
+            outcomes += self._import_chunk(shop, chunk, actor)
+        return outcomes
 
-    def _import_chunk(self, shop: ShopName, rows: tuple[ImportedConsent, ...]) -> ImportOutcome:
-        words: list[str] = []
-        for row in rows:
-            if row.at_us <= 0:
-                raise BadRequest("an imported consent needs a time after 1970", code="bad_time")
-            word = GRANTED if row.granted is True else DENIED
-            words += (
-                field_of(row.purpose),
-                word,
-                str(row.at_us),
-                tail(row.policy_version, row.source),
+    def _import_chunk(
+        self, shop: ShopName, rows: Sequence[ImportedConsent], actor: str
+    ) -> list[Imported]:
+        customers = list(dict.fromkeys(row.customer for row in rows))
+
+        def decide(now_us: int, replies: list[Any]) -> tuple[Step, list[Imported]]:
+            pages = {
+                customer: None if isinstance(reply, redis.RedisError) else _Page(customer, reply)
+                for customer, reply in zip(customers, replies, strict=True)
+            }
+            outcomes = [_take(pages[row.customer], row, now_us) for row in rows]
+            steps = [page.step(shop, RowKind.IMPORT, actor) for page in pages.values() if page]
+            return _together(steps), outcomes
+
+        return self._ledger.commit(shop, _asking(shop, customers), decide)
+
+
+@dataclass(slots=True)
+class _Page:
+    """What is stored of one customer, and what is being changed of it."""
+
+    customer: CustomerKey
+    stored: Stored
+    changed: dict[Purpose, PurposeConsent] = field(default_factory=dict)
+    said: list[tuple[Purpose, PurposeConsent]] = field(default_factory=list)
+
+    def last(self, purpose: Purpose) -> PurposeConsent | None:
+        if purpose in self.changed:
+            return self.changed[purpose]
+        value = self.stored.get(field_of(purpose).encode())
+        return None if value is None else decode_one(value)
+
+    def is_unreadable(self, purpose: Purpose) -> bool:
+        return field_of(purpose).encode() in self.stored and self.last(purpose) is None
+
+    def put(self, purpose: Purpose, said: PurposeConsent, now: PurposeConsent) -> None:
+        """Note what was said, and keep what is known of the purpose now."""
+        self.said.append((purpose, said))
+        self.changed[purpose] = now
+
+    def record(self) -> ConsentRecord:
+        """Return everything that is known of the customer after the change."""
+        values = {field_of(each).encode(): encode(said) for each, said in self.changed.items()}
+        return record_of(self.stored | values)
+
+    def step(self, shop: ShopName, kind: RowKind, actor: str) -> Step:
+        name = redis_keys.customer(shop, self.customer)
+        edits = [
+            Edit(
+                name,
+                field_of(purpose),
+                self.stored.get(field_of(purpose).encode(), b""),
+                encode(consent),
             )
-        keys = [redis_keys.customer(shop, row.customer) for row in rows]
-        with store_faults():
-            accepted, in_future, unreadable = self._import(keys=keys, args=words)
-        return ImportOutcome(accepted, in_future, unreadable)
-
-    def permitted(self, shop: ShopName, purpose: Purpose) -> PermittedCustomers:
-        """Return everybody who permits the purpose. A record that cannot be read does not."""
-        found: set[CustomerKey] = set()
-        with store_faults():
-            seconds, microseconds = self._redis.time()
-            cursor = None
-            while cursor != 0:
-                cursor, names = self._redis.scan(
-                    cursor or 0, redis_keys.any_customer(shop), _KEYS_PER_SCAN
-                )
-                found.update(self._permitting(cast("list[bytes]", names), purpose))
-        return PermittedCustomers(frozenset(found), seconds * 1_000_000 + microseconds)
-
-    def _permitting(self, names: list[bytes], purpose: Purpose) -> list[CustomerKey]:
-        pipeline = self._redis.pipeline(transaction=False)
-        for name in names:
-            pipeline.hgetall(name)
-        found = pipeline.execute(raise_on_error=False)
-        return [
-            redis_keys.customer_of(name)
-            for name, fields in zip(names, found, strict=True)
-            if isinstance(fields, dict) and _record(fields).permits(purpose)
+            for purpose, consent in self.changed.items()
         ]
+        notes = [
+            Note(
+                kind,
+                self.customer,
+                purpose,
+                word_of(said.granted),
+                actor,
+                said.at_us,
+                said.policy_version,
+                said.source,
+            )
+            for purpose, said in self.said
+        ]
+        return Step(edits, notes)
 
 
-def _record(fields: Stored) -> ConsentRecord:
+def record_of(fields: Stored) -> ConsentRecord:
     return decode([part for pair in fields.items() for part in pair])
 
 
-def _sum(one: ImportOutcome, other: ImportOutcome) -> ImportOutcome:
-    return ImportOutcome(
-        one.accepted + other.accepted,
-        one.in_future + other.in_future,
-        one.unreadable + other.unreadable,
-    )
+def _asking(shop: ShopName, customers: Iterable[CustomerKey]) -> Callable[[Pipeline], None]:
+    def ask(pipeline: Pipeline) -> None:
+        for customer in customers:
+            pipeline.hgetall(redis_keys.customer(shop, customer))
+
+    return ask
+
+
+def _hash(reply: Any) -> Stored:
+    if isinstance(reply, redis.RedisError):
+        raise reply
+    return cast("Stored", reply)
+
+
+def _take(page: _Page | None, row: ImportedConsent, now_us: int) -> Imported:
+    if row.at_us <= 0:
+        return Imported.NO_TIME
+    if row.at_us > now_us:
+        return Imported.IN_FUTURE
+    if page is None or page.is_unreadable(row.purpose):
+        return Imported.UNREADABLE
+    last, word = page.last(row.purpose), Word(row.granted, row.policy_version, row.source)
+    now = said_then(last, word, row.at_us)
+    if now == last:
+        return Imported.KNOWN
+    page.put(row.purpose, said_then(None, word, row.at_us), now)
+    return Imported.TAKEN
+
+
+def _together(steps: Sequence[Step]) -> Step:
+    edits = chain.from_iterable(step.edits for step in steps)
+    return Step(list(edits), list(chain.from_iterable(step.notes for step in steps)))

@@ -1,19 +1,20 @@
 """The script that takes events in: once each, and only as far as consent permits.
 
-One call is one atomic step over a chunk of events: whether an event is new, what its customer
-permits, and all that it changes. Commands of Redis 6.2 only.
+One call is one atomic step over a chunk of events: whether an event is new, and all that it
+changes. What its customer permits was decided from what was read before; the script only compares
+whether that, or the policy, is still what is stored. Commands of Redis 6.2 only.
 
 KEYS: log, days of the marks, marks, counts, epochs; then record and recent list of each customer.
 The marks and counts of a day have keys of their own, named after those two, in the shop's slot.
-ARGV: length of the log, places in a recent list, its life in seconds; then nine words per event:
-mark of its id, mark of its content, number of its customer (0: nobody, -1: one who permits
-nothing), item, weight, mark of what counts once a day (empty: each time), kind in the recent list
-(empty: none), seconds since 1970 (empty: on arrival), and the event as JSON without its last
-brace.
-Returns per event 0: new, 1: known with this content, 2: known with another.
+ARGV: length of the log, places in a recent list, its life in seconds, how many customers, the
+policy as it was read; of each customer the record as it was read, whether the log may name them
+and whether their list may be updated; then nine words per event: mark of its id, mark of its
+content, number of its customer (0: nobody, -1: one who permits nothing), item, weight, mark of
+what counts once a day (empty: each time), kind in the recent list (empty: none), seconds since
+1970 (empty: on arrival), and the event as JSON without its last brace.
+Returns per event 0: new, 1: known with this content, 2: known with another, 3: not taken in,
+since what its customer permits has changed.
 """
-
-from recsvc.stores.consent_scripts import READ
 
 DAYS_KNOWN = 7  # an id counts once for so many days
 DAYS_COUNTED = 14  # an older event moves no count
@@ -24,15 +25,16 @@ local DAYS_KNOWN, DAYS_COUNTED, MOST_COUNTED = {DAYS_KNOWN}, {DAYS_COUNTED}, {MO
 """
 
 ADD = (
-    READ
-    + _LIMITS
+    _LIMITS
     + r"""
-local FIRST, WORDS = 3, 9
+local HEADER, CUSTOMER, WORDS = 5, 3, 9
+local FIRST = HEADER + tonumber(ARGV[4]) * CUSTOMER
 local LOG, DAYS, MARKS, COUNTS, EPOCHS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 -- Fields stay in a packed list up to 512 of them; beyond it each costs five times as much.
 local LEAST_BUCKETS, MOST_FILLED, WELL_FILLED = 4096, 384, 128
 
-local second = math.floor(now / 1000000)
+local time = redis.call('TIME')
+local second = tonumber(time[1])
 local today = math.floor(second / 86400)
 
 local function whole(number)
@@ -107,15 +109,14 @@ local function remember(mark, content)
   remembered = remembered + 1
 end
 
-local answers = {}
-local function permits(key, purpose)
-  local question = purpose .. key
-  if answers[question] == nil then
-    local readable, last = pcall(read, key, 'purpose:' .. purpose)
-    local granted = readable and last ~= nil and last.word == 'granted'
-    answers[question] = granted and not barred(key, purpose)
+local same_policy = (redis.call('HGET', EPOCHS, 'policy') or '') == ARGV[5]
+local unchanged = {}
+local function is_unchanged(number)
+  if unchanged[number] == nil then
+    local stored = table.concat(redis.pcall('HGETALL', KEYS[4 + 2 * number]), '\n')
+    unchanged[number] = same_policy and stored == ARGV[HEADER + (number - 1) * CUSTOMER + 1]
   end
-  return answers[question]
+  return unchanged[number]
 end
 
 -- The latest first, and equal times in the order of their bytes: the order of arrival is nothing.
@@ -172,6 +173,8 @@ for base = FIRST, #ARGV - WORDS, WORDS do
   local known = found(id)
   if known then
     results[#results + 1] = known == content and 1 or 2
+  elseif number > 0 and not is_unchanged(number) then
+    results[#results + 1] = 3
   else
     local at = math.min(tonumber(sent) or second, second)
     if sent == '' then event = event .. ',"timestamp":"' .. arrival .. '"' end
@@ -180,11 +183,12 @@ for base = FIRST, #ARGV - WORDS, WORDS do
       redis.call('XADD', LOG, 'MAXLEN', '~', ARGV[1], '*', 'event', event)
     elseif number > 0 then
       local record, recent = KEYS[4 + 2 * number], KEYS[5 + 2 * number]
-      if permits(record, 'analytics') then
+      local permits = HEADER + (number - 1) * CUSTOMER
+      if ARGV[permits + 2] == '1' then
         local hash = string.match(record, '[^:]+$')
         redis.call('XADD', LOG, 'MAXLEN', '~', ARGV[1], '*', 'event', event, 'customer', hash)
       end
-      if kind ~= '' and permits(record, 'personalization') then
+      if kind ~= '' and ARGV[permits + 3] == '1' then
         update(recent, kind .. whole(at) .. ' ' .. item, at)
       end
     end

@@ -1,8 +1,9 @@
 """Events on their way into the store: counted once each, kept as far as consent permits.
 
 What was counted is remembered by marks: keyed hashes of 8 bytes, which tell nobody what they are
-of. Whether an event is new, and what its customer permits, the script decides in one step with
-all that the event changes.
+of. What a customer permits is read and judged here; whether an event is new, the script decides in
+one step with all that the event changes, and it leaves those whose consent has changed since it was
+read to be judged anew.
 """
 
 import hashlib
@@ -11,8 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
+import redis
 from redis.typing import EncodableT as Encoded
 
+from recsvc.domain.consent import Purpose, Standing
+from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.events import FIELDS, Event, Outcome
 from recsvc.domain.identity import CustomerKey, Secret
 from recsvc.domain.ids import ShopName
@@ -20,12 +24,16 @@ from recsvc.domain.moments import rfc3339
 from recsvc.domain.recent import MOST_EVENTS, RecentKind
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
+from recsvc.stores.consent_judge import ConsentJudge, read_minimums
+from recsvc.stores.consents import record_of
 from recsvc.stores.event_scripts import ADD
 from recsvc.stores.room import check_room
 
 MARK_BYTES = 8
 
 _NOBODY, _DENIED = 0, -1  # in place of a customer's number
+_CHANGED = 3  # what the script answers of an event that it has left to us
+_ATTEMPTS = 50
 _EVENTS_PER_CALL = 100  # one script: short enough for the reads that wait behind it
 _SHOPS_KEPT = 64
 _MICROSECONDS = 1_000_000
@@ -48,8 +56,11 @@ class Incoming:
 
 
 class EventStore:
-    def __init__(self, connections: Connections, secret: Secret, log_length: int) -> None:
+    def __init__(
+        self, connections: Connections, secret: Secret, log_length: int, judge: ConsentJudge
+    ) -> None:
         self._redis = connections.writes
+        self._judge = judge
         self._add = connections.writes.register_script(ADD)
         self._log_length = log_length
         self._marks = lru_cache(_SHOPS_KEPT)(lambda shop: _Marks(secret, shop))
@@ -70,22 +81,80 @@ class EventStore:
         return [outcome for chunk in chunks for outcome in self._add_chunk(shop, chunk)]
 
     def _add_chunk(self, shop: ShopName, events: Sequence[Incoming]) -> list[Outcome]:
-        asked = (each.customer for each in events if each.customer and not each.denied)
-        numbers = {customer: place for place, customer in enumerate(dict.fromkeys(asked), start=1)}
-        words: list[Encoded] = [self._log_length, MOST_EVENTS, redis_keys.RECENT_SECONDS]
-        marks = self._marks(shop)
-        for each in events:
-            words += _words(marks, each, _number(each, numbers))
-        keys = [*_shop_keys(shop), *_customer_keys(shop, numbers)]
+        """Take in a chunk; those whose customer's consent changed meanwhile once more."""
+        outcomes: dict[int, Outcome] = {}
+        left = list(range(len(events)))
+        for _ in range(_ATTEMPTS):
+            found = self._try(shop, [events[place] for place in left])
+            told = dict(zip(left, found, strict=True))
+            outcomes |= {place: Outcome(each) for place, each in told.items() if each != _CHANGED}
+            left = [place for place, each in told.items() if each == _CHANGED]
+            if not left:
+                return [outcomes[place] for place in range(len(events))]
+        raise StoreUnavailable("consents are being changed all the time; send the events again")
+
+    def _try(self, shop: ShopName, events: Sequence[Incoming]) -> list[int]:
         with store_faults():
-            return list(map(Outcome, self._add(keys=keys, args=words)))
+            policy, permitting = self._permitting(shop, events)
+            numbers = {customer: place for place, customer in enumerate(permitting, start=1)}
+            words: list[Encoded] = [
+                self._log_length,
+                MOST_EVENTS,
+                redis_keys.RECENT_SECONDS,
+                len(numbers),
+                policy,
+            ]
+            for each in permitting.values():
+                words += (each.stored, int(each.is_logged), int(each.is_remembered))
+            marks = self._marks(shop)
+            for event in events:
+                words += _words(marks, event, _number(event, numbers))
+            keys = [*_shop_keys(shop), *_customer_keys(shop, numbers)]
+            return list(self._add(keys=keys, args=words))
+
+    def _permitting(
+        self, shop: ShopName, events: Sequence[Incoming]
+    ) -> tuple[bytes, dict[CustomerKey, "_Permitting"]]:
+        """Return the policy as it is stored, and the customers who permit anything."""
+        asked = (each.customer for each in events if each.customer and not each.denied)
+        customers = list(dict.fromkeys(asked))
+        if not customers:
+            return b"", {}
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
+        for customer in customers:
+            pipeline.hgetall(redis_keys.customer(shop, customer))
+        stored, *records = pipeline.execute(raise_on_error=False)
+        if isinstance(stored, redis.RedisError):
+            raise stored
+        now_us, policy = self._judge.now_us(), self._judge.policy(read_minimums(stored))
+        judged = {
+            customer: _judged(Standing(record_of(fields), now_us, policy), fields)
+            for customer, fields in zip(customers, records, strict=True)
+            if isinstance(fields, dict)  # a key of another kind permits nothing
+        }
+        return stored or b"", {who: each for who, each in judged.items() if each.anything}
 
 
-def _number(incoming: Incoming, numbers: Mapping[CustomerKey, int]) -> int:
-    """Say whose the event is: one call may hold both what is denied of a customer and what not."""
-    if incoming.customer is None:
-        return _NOBODY
-    return _DENIED if incoming.denied else numbers[incoming.customer]
+@dataclass(frozen=True, slots=True)
+class _Permitting:
+    """What a customer permits of events, and the record that says so as it is stored."""
+
+    stored: bytes
+    is_logged: bool
+    is_remembered: bool
+
+    @property
+    def anything(self) -> bool:
+        return self.is_logged or self.is_remembered
+
+
+def _judged(standing: Standing, fields: dict[bytes, bytes]) -> _Permitting:
+    return _Permitting(
+        b"\n".join(part for pair in fields.items() for part in pair),
+        standing.permits(Purpose.ANALYTICS),
+        standing.permits(Purpose.PERSONALIZATION),
+    )
 
 
 class _Marks:
@@ -100,6 +169,12 @@ class _Marks:
         """Return the mark; those of two uses say nothing about each other."""
         digest = hashlib.blake2b(content, digest_size=MARK_BYTES, key=self._key, person=use)
         return digest.digest()
+
+
+def _number(incoming: Incoming, numbers: Mapping[CustomerKey, int]) -> int:
+    if incoming.customer is None:
+        return _NOBODY
+    return _DENIED if incoming.denied else numbers.get(incoming.customer, _DENIED)
 
 
 def _words(marks: _Marks, incoming: Incoming, customer: int) -> list[Encoded]:

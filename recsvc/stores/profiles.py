@@ -1,55 +1,33 @@
 """What a shop tells of its customers: one JSON per customer, and the flags beside the consents.
 
-Every change is one script: a flag and what was told with it are in force together.
+A change goes through the ledger: a flag and what was told with it are in force together, and the
+history tells of the flag.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+from typing import Any
 
 import msgspec
+import redis
 import structlog
-from redis.typing import EncodableT as Encoded
+from redis.client import Pipeline
 
+from recsvc.domain.audit import Note, RowKind
 from recsvc.domain.consent import Flag
-from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.domain.profile import NO_PROFILE, Change, Profile, Told
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_fields import SET, flag_field
+from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Step
+
+FLAG_SET = "set"
+FLAG_CLEARED = "cleared"
 
 _ROWS_PER_WRITE = 200
-_PATCH_ATTEMPTS = 20
-
-_WHATEVER = "*"
-_ABSENT = b""
-_LEFT = "-"
-
-# KEYS: profile and record of each customer. ARGV: what the first profile must be now, then of each
-# customer the new profile (empty: none) and of each flag its field and value (empty: not set; `-`:
-# as it was). Returns whether it was done.
-_WRITE = r"""
-if ARGV[1] ~= '*' and (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
-local words = (#ARGV - 1) / (#KEYS / 2)
-for row = 0, #KEYS / 2 - 1 do
-  local profile, record, base = KEYS[2 * row + 1], KEYS[2 * row + 2], 1 + row * words
-  if ARGV[base + 1] == '' then
-    redis.call('DEL', profile)
-  else
-    redis.call('SET', profile, ARGV[base + 1])
-  end
-  for i = base + 2, base + words, 2 do
-    if ARGV[i + 1] == '' then
-      redis.call('HDEL', record, ARGV[i])
-    elseif ARGV[i + 1] ~= '-' then
-      redis.call('HSET', record, ARGV[i], ARGV[i + 1])
-    end
-  end
-end
-return 1
-"""
 
 _log = structlog.get_logger()
 
@@ -64,62 +42,120 @@ class NewProfile:
 
 
 class ProfileStore:
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, ledger: Ledger) -> None:
         self._redis = connections.writes
-        self._write = connections.writes.register_script(_WRITE)
+        self._ledger = ledger
 
-    def put_many(self, shop: ShopName, profiles: Iterable[NewProfile]) -> None:
+    def put_many(
+        self, shop: ShopName, profiles: Iterable[NewProfile], actor: str = COMMAND_LINE
+    ) -> None:
         """Put each in place of what was told before, in their order."""
         remaining = iter(profiles)
         while chunk := tuple(islice(remaining, _ROWS_PER_WRITE)):
-            words: list[Encoded] = [_WHATEVER]
-            for new in chunk:
-                words += _words(new.profile, new.flags)
-            self._apply(shop, [new.customer for new in chunk], words)
+            self._put_chunk(shop, chunk, actor)
 
-    def change(self, shop: ShopName, key: CustomerKey, change: Change) -> Told:
+    def change(
+        self, shop: ShopName, key: CustomerKey, change: Change, actor: str = COMMAND_LINE
+    ) -> Told:
         """Change what is named and nothing else, whoever else changes it."""
-        for _ in range(_PATCH_ATTEMPTS):
-            record, flags = self._read(shop, key)
-            changed = change.on(_decode(shop, record))
-            if self._apply(shop, [key], [record, *_words(changed, change.flags)]):
-                set_now = flags - change.flags.keys()
-                set_now |= {flag for flag, is_set in change.flags.items() if is_set}
-                return Told(changed, set_now)
-        raise StoreUnavailable("the profile is being changed by others all the time; try again")
+
+        def ask(pipeline: Pipeline) -> None:
+            pipeline.get(redis_keys.profile(shop, key))
+            _ask_flags(pipeline, shop, key)
+
+        def decide(_: int, replies: list[Any]) -> tuple[Step, Told]:
+            stored, values = map(_readable, replies)
+            changed = change.on(_decode(shop, stored or b""))
+            edit = Edit(redis_keys.profile(shop, key), "", stored or b"", _encode(changed))
+            flags = _Flags(key, _by_flag(values))
+            flags.put(change.flags, actor)
+            step = flags.step(shop)
+            return Step([edit, *step.edits], step.notes), Told(changed, flags.are_set)
+
+        return self._ledger.commit(shop, ask, decide)
 
     def get(self, shop: ShopName, key: CustomerKey) -> Told:
-        record, flags = self._read(shop, key)
-        return Told(_decode(shop, record), flags)
-
-    def _read(self, shop: ShopName, key: CustomerKey) -> tuple[bytes, frozenset[Flag]]:
         with store_faults():
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.get(redis_keys.profile(shop, key))
-            pipeline.hmget(redis_keys.customer(shop, key), list(map(flag_field, Flag)))
-            record, values = pipeline.execute()
-        told = zip(Flag, values, strict=True)
-        return record or _ABSENT, frozenset(flag for flag, value in told if value is not None)
+            _ask_flags(pipeline, shop, key)
+            stored, values = pipeline.execute()
+        return Told(_decode(shop, stored or b""), _Flags(key, _by_flag(values)).are_set)
 
-    def _apply(
-        self, shop: ShopName, customers: Sequence[CustomerKey], words: list[Encoded]
-    ) -> bool:
-        keys = [
-            name
-            for key in customers
-            for name in (redis_keys.profile(shop, key), redis_keys.customer(shop, key))
+    def _put_chunk(self, shop: ShopName, chunk: Sequence[NewProfile], actor: str) -> None:
+        customers = list(dict.fromkeys(new.customer for new in chunk))
+
+        def ask(pipeline: Pipeline) -> None:
+            for customer in customers:
+                _ask_flags(pipeline, shop, customer)
+
+        def decide(_: int, replies: list[Any]) -> tuple[Step, None]:
+            found = zip(customers, map(_readable, replies), strict=True)
+            flags = {customer: _Flags(customer, _by_flag(values)) for customer, values in found}
+            for new in chunk:
+                flags[new.customer].put(new.flags, actor)
+            edits = [
+                Edit(redis_keys.profile(shop, new.customer), "", None, _encode(new.profile))
+                for new in chunk
+            ]
+            steps = [each.step(shop) for each in flags.values()]
+            edits += chain.from_iterable(step.edits for step in steps)
+            return Step(edits, list(chain.from_iterable(step.notes for step in steps))), None
+
+        self._ledger.commit(shop, ask, decide)
+
+
+class _Flags:
+    """The flags of one customer as they are stored, and what is being changed of them."""
+
+    def __init__(self, customer: CustomerKey, stored: Mapping[Flag, bytes]) -> None:
+        self._customer = customer
+        self._stored = stored
+        self._now = dict(stored)
+        self._notes: list[Note] = []
+
+    @property
+    def are_set(self) -> frozenset[Flag]:
+        """Whatever its value, a flag that is there is set."""
+        return frozenset(self._now)
+
+    def put(self, flags: Mapping[Flag, bool], actor: str) -> None:
+        """Change what is named; the others stay."""
+        for flag, is_set in flags.items():
+            before = self._now.pop(flag, None)
+            if is_set:
+                self._now[flag] = SET
+            if before != self._now.get(flag):
+                word = FLAG_SET if is_set else FLAG_CLEARED
+                self._notes.append(Note(RowKind.FLAG, self._customer, flag, word, actor))
+
+    def step(self, shop: ShopName) -> Step:
+        name = redis_keys.customer(shop, self._customer)
+        edits = [
+            Edit(name, flag_field(flag), self._stored.get(flag, b""), self._now.get(flag, b""))
+            for flag in Flag
+            if self._stored.get(flag) != self._now.get(flag)
         ]
-        with store_faults():
-            return bool(self._write(keys=keys, args=words))
+        return Step(edits, self._notes)
 
 
-def _words(profile: Profile, flags: Mapping[Flag, bool]) -> list[Encoded]:
-    """Return what the script is told of one customer. A flag that is not named stays."""
-    words: list[Encoded] = [b"" if profile == NO_PROFILE else msgspec.json.encode(profile)]
-    for flag in Flag:
-        value = (SET if flags[flag] else "") if flag in flags else _LEFT
-        words += (flag_field(flag), value)
-    return words
+def _ask_flags(pipeline: Pipeline, shop: ShopName, key: CustomerKey) -> None:
+    pipeline.hmget(redis_keys.customer(shop, key), list(map(flag_field, Flag)))
+
+
+def _readable(reply: Any) -> Any:
+    if isinstance(reply, redis.RedisError):
+        raise reply
+    return reply
+
+
+def _by_flag(values: Sequence[bytes | None]) -> dict[Flag, bytes]:
+    told = zip(Flag, values, strict=True)
+    return {flag: value for flag, value in told if value is not None}
+
+
+def _encode(profile: Profile) -> bytes:
+    return b"" if profile == NO_PROFILE else msgspec.json.encode(profile)
 
 
 def _decode(shop: ShopName, record: bytes) -> Profile:

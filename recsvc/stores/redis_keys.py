@@ -10,6 +10,7 @@ from recsvc.domain.ids import ShopName
 EPOCH_OF_KEYS = "keys"
 EPOCH_OF_CATALOGUE = "catalogue"
 EPOCH_OF_COUNTS = "counts"
+POLICY = "policy"  # in the hash of the epochs, so that every request's trip brings it
 
 RECENT_SECONDS = 180 * 86_400
 
@@ -28,6 +29,21 @@ def any_customer(shop: ShopName) -> str:
 
 def customer_of(key_name: bytes) -> CustomerKey:
     return CustomerKey(bytes.fromhex(key_name.rpartition(b":")[2].decode()))
+
+
+def history(shop: ShopName) -> str:
+    """Stream: one entry `<n>-0` per change of a consent: `row`, `hash`. Never trimmed."""
+    return f"{{{shop}}}:consent-history"
+
+
+def history_of(shop: ShopName, key: CustomerKey) -> str:
+    """List: the numbers of a customer's rows in the stream above, in their order."""
+    return f"{{{shop}}}:history:{key.hex()}"
+
+
+def audit_head(shop: ShopName) -> str:
+    """String: how many rows the stream above has, their hash, and the time of the last."""
+    return f"{{{shop}}}:audit-head"
 
 
 def recent(shop: ShopName, key: CustomerKey) -> str:
@@ -61,7 +77,7 @@ def items_log(shop: ShopName) -> str:
 
 
 def epochs(shop: ShopName) -> str:
-    """Hash: name of what changes → how often it has changed."""
+    """Hash: name of what changes → how often it has changed; `policy`: JSON, purpose → version."""
     return f"{{{shop}}}:epochs"
 
 

@@ -1,4 +1,5 @@
-"""The one round trip of a request: the customer's consent and recent events, the shop's epochs.
+"""The one round trip of a request: the customer's consent and recent events, the shop's epochs and
+policy.
 
 A store that does not answer in time, or answers what cannot be read, is told as None: the
 request goes on without the person. Nothing here raises, and nothing is cached. The events stay
@@ -7,6 +8,7 @@ sealed: whether they may be looked at, the consent decides.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import hiredis
 
@@ -18,12 +20,14 @@ from recsvc.domain.recent import MOST_EVENTS
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import STORE_FAULTS, Connections
 from recsvc.stores.consent_fields import decode
+from recsvc.stores.consent_judge import Minimums, read_minimums
 
 # hiredis's stub has tuples of one word only.
 _pack: Callable[[tuple[str, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
 
 _MULTI = _pack(("MULTI",))
 _EXEC = _pack(("EXEC",))
+_EPOCH_FIELDS = 3
 _LAST_PLACE = str(MOST_EVENTS - 1)
 
 
@@ -39,14 +43,16 @@ class Epochs:
 class TripReply:
     """What one trip brought.
 
-    `consent` is None when it could not be read, and for requests about nobody; so is `profile`,
-    the customer's recent events. `epochs` is None when the store did not answer: then nothing may
+    `consent` is None when it, or the policy that it is judged by, could not be read, and for
+    requests about nobody; so is `profile`, the customer's recent events. `minimums` is None when
+    the policy could not be read. `epochs` is None when the store did not answer: then nothing may
     be written or personal.
     """
 
     consent: ConsentRecord | None
     epochs: Epochs | None
     profile: Sealed | None = field(default=None, compare=False)
+    minimums: Minimums | None = field(default=None, compare=False)
 
     @property
     def is_current(self) -> bool:
@@ -85,6 +91,7 @@ def _request(shop: ShopName, customer: CustomerKey | None) -> tuple[bytes, int]:
             redis_keys.epochs(shop),
             redis_keys.EPOCH_OF_KEYS,
             redis_keys.EPOCH_OF_CATALOGUE,
+            redis_keys.POLICY,
         )
     )
     if customer is None:
@@ -100,18 +107,27 @@ def _reply(replies: list[object], customer: CustomerKey | None) -> TripReply:
     if not isinstance(answers, list) or len(answers) != len(replies) - 2:
         return NO_REPLY
     epochs = _epochs(answers[0])
-    if epochs is None or customer is None:
-        return TripReply(None, epochs)
-    return TripReply(_consent(answers[1]), epochs, _profile(customer, answers[2]))
+    if epochs is None:
+        return NO_REPLY
+    minimums = _minimums(answers[0])
+    if customer is None:
+        return TripReply(None, epochs, minimums=minimums)
+    consent = None if minimums is None else _consent(answers[1])
+    return TripReply(consent, epochs, _profile(customer, answers[2]), minimums)
 
 
 def _epochs(answer: object) -> Epochs | None:
-    if not isinstance(answer, list):
+    if not isinstance(answer, list) or len(answer) != _EPOCH_FIELDS:
         return None
     try:
-        return Epochs(*(int(count or 0) for count in answer))
+        return Epochs(int(answer[0] or 0), int(answer[1] or 0))
     except (ValueError, TypeError):
         return None
+
+
+def _minimums(answer: list[Any]) -> Minimums | None:
+    stored = answer[-1]
+    return read_minimums(stored) if stored is None or isinstance(stored, bytes) else None
 
 
 def _consent(answer: object) -> ConsentRecord | None:

@@ -1,11 +1,18 @@
 """Consent as the shop writes and reads it. What it then permits is the gate's business."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from recsvc.domain.consent import ConsentRecord, Purpose
+from recsvc.domain.audit import HistoryRow
+from recsvc.domain.consent import Purpose, Standing
+from recsvc.domain.consent_changes import Imported
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.stores.consents import ConsentStore
+from recsvc.domain.identity import CustomerHasher, CustomerKey
+from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.stores.consent_judge import ConsentJudge
+from recsvc.stores.consents import ConsentStore, ImportedConsent
+from recsvc.stores.history import HistoryStore
 from recsvc.usecases.entrance import Visit
 
 
@@ -18,25 +25,99 @@ class ConsentChange:
     source: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DatedChange:
+    """What a customer said elsewhere, at a known time."""
+
+    customer: CustomerId
+    at_us: int
+    change: ConsentChange
+
+
+# What is told of a line with several purposes: the first of these that befell one of them.
+_TOLD_FIRST = (
+    Imported.NO_TIME,
+    Imported.IN_FUTURE,
+    Imported.UNREADABLE,
+    Imported.TAKEN,
+    Imported.KNOWN,
+)
+
+
 class ConsentDesk:
     """Takes and shows the consent of the customer whom a visit is about."""
 
-    def __init__(self, store: ConsentStore) -> None:
+    def __init__(
+        self,
+        store: ConsentStore,
+        history: HistoryStore,
+        judge: ConsentJudge,
+        hasher: Callable[[ShopName], CustomerHasher],
+    ) -> None:
         self._store = store
+        self._history = history
+        self._judge = judge
+        self._hasher = hasher
 
-    def put(self, visit: Visit, change: ConsentChange) -> ConsentRecord:
+    def put(self, visit: Visit, change: ConsentChange) -> Standing:
         """Write durably, then answer; never acknowledge on keys that may be out of date."""
-        if visit.customer is None or not visit.store_answered:
-            raise _unavailable()
-        return self._store.write(
-            visit.shop, visit.customer, change.purposes, change.policy_version, change.source
+        record = self._store.write(
+            visit.shop,
+            _customer(visit),
+            change.purposes,
+            change.policy_version,
+            change.source,
+            visit.key.key_id,
         )
+        return Standing(record, self._judge.now_us(), visit.policy)
 
-    def get(self, visit: Visit) -> ConsentRecord:
+    def get(self, visit: Visit) -> Standing:
         """Return what the request's own trip has read."""
         if visit.consent is None:
             raise _unavailable()
         return visit.consent
+
+    def import_many(self, visit: Visit, changes: Sequence[DatedChange]) -> list[Imported]:
+        """Take in what was said elsewhere; say of each change what became of it."""
+        _check(visit)
+        rows = imported_rows(changes, self._hasher(visit.shop))
+        return told(changes, self._store.import_many(visit.shop, rows, visit.key.key_id))
+
+    def history(self, visit: Visit, start: int, most: int) -> Sequence[HistoryRow]:
+        """Return the customer's rows from the `start`-th on, the newest last."""
+        return self._history.of(visit.shop, _customer(visit), start, most)
+
+
+def imported_rows(
+    changes: Iterable[DatedChange], hasher: CustomerHasher
+) -> Iterator[ImportedConsent]:
+    """Yield a row per purpose."""
+    for each in changes:
+        key, change = hasher.key_of(each.customer), each.change
+        for purpose, granted in change.purposes.items():
+            yield ImportedConsent(
+                key, purpose, granted, each.at_us, change.policy_version, change.source
+            )
+
+
+def told(changes: Sequence[DatedChange], outcomes: Iterable[Imported]) -> list[Imported]:
+    """Return one outcome per change, of those of its purposes."""
+    remaining = iter(outcomes)
+    return [
+        min(islice(remaining, len(each.change.purposes)), key=_TOLD_FIRST.index) for each in changes
+    ]
+
+
+def _customer(visit: Visit) -> CustomerKey:
+    _check(visit)
+    if visit.customer is None:
+        raise TypeError("a visit about nobody has no consent")
+    return visit.customer
+
+
+def _check(visit: Visit) -> None:
+    if not visit.store_answered:
+        raise _unavailable()
 
 
 def _unavailable() -> StoreUnavailable:

@@ -12,12 +12,13 @@ from enum import Enum
 from functools import lru_cache, partial
 
 from recsvc.domain.api_keys import ApiKey, KeyKind, Scope, shop_of_key
-from recsvc.domain.consent import ConsentRecord
+from recsvc.domain.consent import UNREADABLE_POLICY, ConsentPolicy, Standing
 from recsvc.domain.errors import Forbidden, SecretMismatch, Unauthorized
 from recsvc.domain.gate import Sealed
 from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import CustomerId, ShopName
 from recsvc.stores.api_keys import ApiKeyStore
+from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.key_ring import KeyRing
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases import customer_tokens
@@ -60,23 +61,24 @@ class Visit:
     """A request that was let in.
 
     `consent` is None when it could not be read, and for requests about nobody;
-    `store_answered` tells the two apart from an outage.
+    `store_answered` tells the two apart from an outage. `policy` is what consents are judged by.
     """
 
     key: ApiKey
     shop: ShopName
     customer: CustomerKey | None
-    consent: ConsentRecord | None
+    consent: Standing | None
     store_answered: bool
     catalogue_epoch: int | None = None
     profile: Sealed | None = None
+    policy: ConsentPolicy = UNREADABLE_POLICY
 
     @property
     def met_unreadable_consent(self) -> bool:
         """Whether something is recorded of the customer that nobody can read: it denies."""
         if self.customer is None or not self.store_answered:
             return False
-        return self.consent is None or bool(self.consent.unreadable)
+        return self.consent is None or bool(self.consent.record.unreadable)
 
 
 class Entrance:
@@ -90,11 +92,13 @@ class Entrance:
         secret: Secret,
         clock: Callable[[], datetime],
         limits: RateLimits,
+        judge: ConsentJudge,
     ) -> None:
         self._trip = trip
         self._key_ring = key_ring
         self._clock = clock
         self._limits = limits
+        self._judge = judge
         self._signing_secret = lru_cache(DERIVED_KEPT)(key_store.signing_secret)
         self._hasher = lru_cache(DERIVED_KEPT)(partial(CustomerHasher, secret))
 
@@ -129,14 +133,17 @@ class Entrance:
         self.authorize(judgement.key, credentials, access, customer)
         self._count(judgement.key, customer_key)
         reply = judgement.reply
+        policy = self._judge.policy(reply.minimums)
+        consent = reply.consent
         return Visit(
             judgement.key,
             shop,
             customer_key,
-            reply.consent,
+            None if consent is None else Standing(consent, self._judge.now_us(), policy),
             store_answered=reply.is_current,
             catalogue_epoch=None if reply.epochs is None else reply.epochs.catalogue,
             profile=reply.profile,
+            policy=policy,
         )
 
     def count_for(self, visit: Visit, customer: CustomerId) -> None:

@@ -20,11 +20,12 @@ class ProfileDesk:
     def put(self, visit: Visit, change: Change) -> Told:
         """Put a profile in place of the one that was known; flags that are not named stay."""
         customer = _customer(visit)
-        self._store.put_many(visit.shop, [NewProfile(customer, change.alone(), change.flags)])
+        new = NewProfile(customer, change.alone(), change.flags)
+        self._store.put_many(visit.shop, [new], visit.key.key_id)
         return self._store.get(visit.shop, customer)
 
     def patch(self, visit: Visit, change: Change) -> Told:
-        return self._store.change(visit.shop, _customer(visit), change)
+        return self._store.change(visit.shop, _customer(visit), change, visit.key.key_id)
 
     def get(self, visit: Visit) -> Told:
         return self._store.get(visit.shop, _customer(visit))
@@ -34,7 +35,7 @@ class ProfileDesk:
         _check(visit)
         key_of = self._hasher(visit.shop).key_of
         profiles = (NewProfile(key_of(who), each.alone(), each.flags) for who, each in changes)
-        self._store.put_many(visit.shop, profiles)
+        self._store.put_many(visit.shop, profiles, visit.key.key_id)
 
 
 def _customer(visit: Visit) -> CustomerKey:

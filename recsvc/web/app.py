@@ -6,6 +6,8 @@ from flask import Flask, request
 from werkzeug.exceptions import NotFound
 
 from recsvc.web import (
+    consent_history,
+    consent_import,
     consents,
     docs,
     events,
@@ -30,6 +32,8 @@ ROUTES: tuple[Route, ...] = (
     *recommendations.ROUTES,
     *pages.ROUTES,
     *consents.ROUTES,
+    *consent_history.ROUTES,
+    *consent_import.ROUTES,
     *profiles.ROUTES,
     *items.ROUTES,
     *events.ROUTES,

@@ -8,8 +8,14 @@ from flask import Response
 from msgspec import UNSET, UnsetType
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.consent import ConsentRecord, ConsentState, Purpose
-from recsvc.domain.consent_signals import Signal, SignalTables, purposes_of, stricter
+from recsvc.domain.consent import ConsentState, Expiry, Purpose, Standing
+from recsvc.domain.consent_signals import (
+    DEFAULT_TABLES,
+    Signal,
+    SignalTables,
+    purposes_of,
+    stricter,
+)
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.labels import LABEL_RULE, MAX_LABEL_LENGTH, checked_label
 from recsvc.domain.moments import rfc3339
@@ -68,11 +74,17 @@ class ConsentBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PurposeView(msgspec.Struct, frozen=True):
-    """The latest word on one purpose. `expires_at` is null: nothing expires yet."""
+    """The latest word on one purpose, and whether the purpose is permitted now.
+
+    A grant is `expired` from `expires_at` on, and while its `policy_version` is below the minimum;
+    `reason` says which. A granted purpose may still be forbidden by a flag of the customer.
+    """
 
     state: ConsentState
+    permitted: bool
     at: str | None = None
     expires_at: str | None = None
+    reason: Expiry | None = None
     policy_version: str | None = None
     source: str | None = None
 
@@ -85,31 +97,36 @@ class ConsentView(msgspec.Struct, frozen=True):
 
 def put_consents(call: Call, customer_id: str) -> Response:
     visit = call.enter_for(customer_id)
-    change = _change(call.read_body(ConsentBody), call.services.signals)
-    record = call.services.consents.put(visit, change)
+    change = read_change(call.read_body(ConsentBody), call.services.signals)
+    standing = call.services.consents.put(visit, change)
     metrics.count_consents(change.purposes)
-    return private_json(_view(record))
+    return private_json(_view(standing))
 
 
 def get_consents(call: Call, customer_id: str) -> Response:
     visit = call.enter_for(customer_id)
-    record = call.services.consents.get(visit)
-    return private_json(_view(record))
+    return private_json(_view(call.services.consents.get(visit)))
 
 
-def _change(body: ConsentBody, tables: SignalTables) -> ConsentChange:
+def read_change(body: ConsentBody, tables: SignalTables = DEFAULT_TABLES) -> ConsentChange:
+    """Read what a body says; raise `bad_consent` or `bad_label`."""
     signals = {each: sent for each in Signal if (sent := getattr(body, each)) is not UNSET}
     named = {} if body.purposes is UNSET else body.purposes
-    faults = [] if signals and body.purposes is UNSET else [*_faults(named)]
-    if faults:
-        detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
-        raise BadRequest(detail, code="bad_consent", errors=faults)
-    purposes = {Purpose(name): granted for name, granted in named.items()}
+    purposes = {} if signals and body.purposes is UNSET else _purposes(named)
     return ConsentChange(
         stricter(purposes, purposes_of(signals, tables)),
         checked_label(body.policy_version, "policy_version"),
         checked_label(body.source, "source") or "+".join(signals) or None,
     )
+
+
+def _purposes(said: Mapping[str, object]) -> dict[Purpose, bool]:
+    """Read a yes or no of each purpose; raise `bad_consent` naming every fault."""
+    faults = _faults(said)
+    if faults:
+        detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
+        raise BadRequest(detail, code="bad_consent", errors=faults)
+    return {Purpose(name): granted is True for name, granted in said.items()}
 
 
 def _faults(purposes: Mapping[str, object]) -> list[FieldError]:
@@ -133,17 +150,22 @@ def _field(purpose: str) -> str:
     return f"purposes.{purpose[:64]}"
 
 
-def _view(record: ConsentRecord) -> ConsentView:
-    return ConsentView({purpose: _purpose_view(record, purpose) for purpose in Purpose})
+def _view(standing: Standing) -> ConsentView:
+    return ConsentView({purpose: _purpose_view(standing, purpose) for purpose in Purpose})
 
 
-def _purpose_view(record: ConsentRecord, purpose: Purpose) -> PurposeView:
-    consent = record.purposes.get(purpose)
+def _purpose_view(standing: Standing, purpose: Purpose) -> PurposeView:
+    consent = standing.record.purposes.get(purpose)
+    state, permitted = standing.state(purpose), standing.permits(purpose)
     if consent is None:
-        return PurposeView(record.state(purpose))
+        return PurposeView(state, permitted)
+    expires_at_us = standing.expires_at_us(purpose)
     return PurposeView(
-        state=consent.state,
+        state,
+        permitted,
         at=rfc3339(consent.at_us),
+        expires_at=None if expires_at_us is None else rfc3339(expires_at_us),
+        reason=standing.expiry(purpose),
         policy_version=consent.policy_version,
         source=consent.source,
     )

@@ -69,18 +69,25 @@ class QueryShape(Generic[T]):
 
 
 def number_of_items() -> Parameter:
+    return whole_number("n", "How many items to answer", MIN_ITEMS, MAX_ITEMS, DEFAULT_ITEMS)
+
+
+def whole_number(name: str, meaning: str, least: int, most: int, default: int) -> Parameter:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
+            raise Misread
+        number = int(text)
+        if not least <= number <= most:
+            raise Misread
+        return number
+
     return Parameter(
-        name="n",
-        meaning="How many items to answer",
-        rule=f"a whole number from {MIN_ITEMS} to {MAX_ITEMS}, in digits",
-        read=_read_number,
-        default=DEFAULT_ITEMS,
-        schema={
-            "type": "integer",
-            "minimum": MIN_ITEMS,
-            "maximum": MAX_ITEMS,
-            "default": DEFAULT_ITEMS,
-        },
+        name=name,
+        meaning=meaning,
+        rule=f"a whole number from {least} to {most}, in digits",
+        read=read,
+        default=default,
+        schema={"type": "integer", "minimum": least, "maximum": most, "default": default},
     )
 
 
@@ -211,15 +218,6 @@ def _read_fields(text: str) -> tuple[str, ...]:
     if not set(names) <= set(CATALOGUE_FIELDS):
         raise Misread
     return names
-
-
-def _read_number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 3):
-        raise Misread
-    number = int(text)
-    if not MIN_ITEMS <= number <= MAX_ITEMS:
-        raise Misread
-    return number
 
 
 def _reader_of(choices: type[StrEnum]) -> Callable[[str], StrEnum]:

@@ -20,6 +20,7 @@ from recsvc.stores.consents import ConsentStore
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.stores.event_scripts import DAYS_COUNTED, DAYS_KNOWN, MOST_COUNTED
 from recsvc.stores.events import EventStore, Incoming
+from tests.consents import judge
 from tests.integration.servers import ask, kill_server
 
 DAY = 86_400
@@ -29,7 +30,7 @@ VIEW = Event("m", EventType.VIEW, item_id=ItemId("milk"))
 
 @pytest.fixture
 def store(connections: Connections, secret: Secret) -> EventStore:
-    return EventStore(connections, secret, LOG_LENGTH)
+    return EventStore(connections, secret, LOG_LENGTH, judge())
 
 
 def now(connections: Connections) -> int:
@@ -255,8 +256,9 @@ def test_an_almost_full_store_takes_no_events_but_consent(
     own_server: EmbeddedValkey, own_connections: Connections, secret: Secret, shop: ShopName
 ) -> None:
     """A withdrawal must always find room."""
-    store = EventStore(own_connections, secret, LOG_LENGTH)
+    store = EventStore(own_connections, secret, LOG_LENGTH, judge())
     store.check_room()
+    own_connections.writes.set("much", bytes(10_000_000))
     used = own_connections.writes.info("memory")["used_memory"]
     ask(own_server.url, "CONFIG", "SET", "maxmemory", str(int(used / 0.9)))
 
@@ -271,7 +273,7 @@ def test_what_was_taken_in_outlives_a_crash(
     own_server: EmbeddedValkey, own_connections: Connections, secret: Secret, shop: ShopName
 ) -> None:
     """Each acknowledged event is on disk."""
-    store = EventStore(own_connections, secret, LOG_LENGTH)
+    store = EventStore(own_connections, secret, LOG_LENGTH, judge())
     events = [Incoming(view(number)) for number in range(250)]
     store.add(shop, events)
     kill_server(own_server.url)
@@ -279,7 +281,10 @@ def test_what_was_taken_in_outlives_a_crash(
     again = connect(Settings(read_timeout_ms=2000), own_server.join())
 
     try:
-        assert EventStore(again, secret, LOG_LENGTH).add(shop, events) == [Outcome.DUPLICATE] * 250
+        assert (
+            EventStore(again, secret, LOG_LENGTH, judge()).add(shop, events)
+            == [Outcome.DUPLICATE] * 250
+        )
         assert again.writes.xlen(redis_keys.events(shop)) == 250
     finally:
         again.close()

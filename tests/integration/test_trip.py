@@ -13,6 +13,7 @@ from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.trip import Epochs, RequestTrip, TripReply
+from tests.consents import permits
 from tests.model_builders import admitted
 
 EVERYTHING = dict.fromkeys(Purpose, True)
@@ -57,8 +58,8 @@ def test_an_acknowledged_withdrawal_is_seen_by_the_next_read(
         store.write(shop, customer, {Purpose.PERSONALIZATION: False})
         withdrawn = trip.read(shop, customer).consent
 
-        assert granted.permits(Purpose.PERSONALIZATION)
-        assert not withdrawn.permits(Purpose.PERSONALIZATION)
+        assert permits(granted, Purpose.PERSONALIZATION)
+        assert not permits(withdrawn, Purpose.PERSONALIZATION)
 
 
 def test_a_key_of_another_kind_is_unreadable_consent(
@@ -82,7 +83,7 @@ def test_garbage_in_the_hash_permits_nothing(
     connections.writes.hset(redis_keys.customer(shop, customer), "purpose:personalization", value)
     consent = trip.read(shop, customer).consent
 
-    assert not consent.permits(Purpose.PERSONALIZATION)
+    assert not permits(consent, Purpose.PERSONALIZATION)
     assert consent.unreadable == {"personalization"}
 
 
@@ -110,7 +111,7 @@ def test_events_of_another_kind_of_key_are_none(
 
     assert reply.profile is None
     assert reply.consent is not None
-    assert reply.consent.permits(Purpose.PERSONALIZATION)
+    assert permits(reply.consent, Purpose.PERSONALIZATION)
 
 
 @pytest.mark.parametrize("spoil", [{"keys": "many"}, {"catalogue": "1.5"}])

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import pytest
 
 from recsvc.domain.api_keys import ApiKey, KeyKind
-from recsvc.domain.consent import NO_CONSENT, ConsentRecord, Purpose, PurposeConsent
+from recsvc.domain.consent import (
+    NO_CONSENT,
+    ConsentPolicy,
+    ConsentRecord,
+    Purpose,
+    PurposeConsent,
+    Standing,
+)
 from recsvc.domain.filters import ListQuery
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ItemId, ShopName
@@ -58,7 +65,8 @@ def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
 
 
 def visit(key: CustomerKey | None, consent: ConsentRecord | None) -> Visit:
-    return Visit(KEY, SHOP, key, consent, store_answered=consent is not None)
+    standing = None if consent is None else Standing(consent, 1, ConsentPolicy())
+    return Visit(KEY, SHOP, key, standing, store_answered=consent is not None)
 
 
 def ids(answer: Answer) -> list[str]:

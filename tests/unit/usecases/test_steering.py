@@ -34,7 +34,8 @@ from tests.model_builders import (
     reasoned,
     top,
 )
-from tests.unit.usecases.test_recommend import GRANTED, KEY, OneModel, Quiet, ids
+from tests.unit.usecases.test_recommend import GRANTED, OneModel, Quiet, ids
+from tests.unit.usecases.test_recommend import visit as of_granted
 
 DAY = 86_400
 NOW = 20_000 * DAY
@@ -119,7 +120,7 @@ def recommender(model: LoadedModel, *items: CatalogueItem) -> Recommender:
 def visit(key: CustomerKey, *recent: Recent) -> Visit:
     entries = [encode(kind, int(NOW - days * DAY), ItemId(item)) for kind, days, item in recent]
     sealed = Sealed(key, entries)
-    return Visit(KEY, SHOP, key, GRANTED, store_answered=True, profile=sealed)
+    return replace(of_granted(key, GRANTED), profile=sealed)
 
 
 @pytest.fixture

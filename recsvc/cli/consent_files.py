@@ -1,0 +1,102 @@
+"""`recsvc consents import`: what customers said elsewhere, from a file of lines."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.output import print_json, say, stderr
+from recsvc.domain.consent_changes import Imported
+from recsvc.domain.errors import BadRequest
+from recsvc.usecases.consents import DatedChange, imported_rows, told
+from recsvc.web.consent_import import read_line
+from recsvc.wiring import open_stores
+
+EXAMPLES = 5
+PERCENT = 100
+LINES_A_STEP = 5000
+
+
+def import_consents(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Lines as POST /v1/consents takes them.")
+    ],
+    max_bad: Annotated[
+        float, typer.Option(min=0, max=PERCENT, help="Percent of bad lines above which none count.")
+    ] = 1.0,
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take in what customers said elsewhere, each line with its own time.
+
+    The latest word wins, and a no among equals: importing a file twice changes nothing.
+    """
+    changes, faults = _read(file)
+    for fault in faults[:EXAMPLES]:
+        say(f"{file}:{fault}")
+    lines = len(changes) + len(faults)
+    if len(faults) * PERCENT > max_bad * lines:
+        raise BadRequest(
+            f"{len(faults)} of {lines} lines are bad, which is more than {max_bad:g} %: nothing "
+            "was imported",
+            code="too_many_bad_lines",
+        )
+    _report(_imported(changes, shop, data_dir), len(faults), as_json)
+
+
+def _read(file: Path) -> tuple[list[DatedChange], list[str]]:
+    """Return what the lines say, and number and fault of each that says nothing."""
+    changes: list[DatedChange] = []
+    faults: list[str] = []
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                changes.append(read_line(line))
+            except BadRequest as fault:
+                faults.append(f"{number}: {fault.detail}")
+    return changes, faults
+
+
+def _imported(
+    changes: Sequence[DatedChange], shop: str, data_dir: Path | None
+) -> Counter[Imported]:
+    outcomes: Counter[Imported] = Counter()
+    with open_stores(settings_of(data_dir)) as stores, stderr.status("Importing …") as status:
+        hasher = stores.hasher(shop_of(shop))
+        for chunk in _chunks(changes):
+            rows = imported_rows(chunk, hasher)
+            outcomes.update(told(chunk, stores.consents.import_many(shop_of(shop), rows)))
+            status.update(f"{outcomes.total():,} of {len(changes):,} lines imported …")
+    return outcomes
+
+
+def _chunks(changes: Sequence[DatedChange]) -> Iterator[list[DatedChange]]:
+    remaining = iter(changes)
+    while chunk := list(islice(remaining, LINES_A_STEP)):
+        yield chunk
+
+
+def _report(outcomes: Counter[Imported], bad: int, as_json: bool) -> None:
+    in_future = outcomes[Imported.IN_FUTURE] + outcomes[Imported.NO_TIME]
+    counts = {
+        "imported": outcomes[Imported.TAKEN],
+        "known": outcomes[Imported.KNOWN],
+        "unreadable": outcomes[Imported.UNREADABLE],
+        "in_future": in_future,
+        "bad": bad,
+    }
+    if as_json:
+        print_json(counts)
+    else:
+        say(
+            f"{counts['imported']:,} lines imported, {counts['known']:,} known already or "
+            f"overtaken by a later word; left out: {in_future:,} in the future, {bad:,} bad, "
+            f"{counts['unreadable']:,} that met a record which nobody can read."
+        )

@@ -1,0 +1,70 @@
+"""`recsvc consents policy`: the least policy version under which a grant counts."""
+
+from typing import Annotated
+
+import typer
+
+from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.output import print_json, print_table
+from recsvc.cli.purposes import checked_purposes
+from recsvc.domain.consent import Purpose
+from recsvc.domain.labels import LABEL_RULE, checked_label
+from recsvc.stores.consent_judge import Minimums
+from recsvc.wiring import open_stores
+
+Purposes = Annotated[
+    list[str], typer.Option("--purpose", help=f"Of {', '.join(Purpose)}; repeat it.")
+]
+
+app = typer.Typer(
+    help="The least policy version per purpose: show, set, clear.", no_args_is_help=True
+)
+
+
+@app.command()
+def show(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show the least version of each purpose."""
+    with open_stores(settings_of(data_dir), durable=False) as stores:
+        _print(stores.policy.get(shop_of(shop)), as_json)
+
+
+@app.command("set")
+def set_minimum(
+    purpose: Purposes,
+    minimum: Annotated[str, typer.Option(help=f"The least version that counts: {LABEL_RULE}.")],
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let grants under an earlier version, or under none, count no more; in force at once.
+
+    Versions are in natural order: v9 is before v10, and 2026-2 before 2026-11.
+    """
+    _change(purpose, checked_label(minimum, "--minimum"), shop, data_dir, as_json)
+
+
+@app.command()
+def clear(
+    purpose: Purposes,
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let grants count whatever policy they were given under."""
+    _change(purpose, None, shop, data_dir, as_json)
+
+
+def _change(
+    purposes: list[str], minimum: str | None, shop: str, data_dir: DataDir, as_json: bool
+) -> None:
+    versions = dict.fromkeys(checked_purposes(purposes), minimum)
+    with open_stores(settings_of(data_dir)) as stores:
+        _print(stores.policy.change(shop_of(shop), versions), as_json)
+
+
+def _print(minimums: Minimums, as_json: bool) -> None:
+    rows = {str(purpose): minimums.get(purpose) for purpose in Purpose}
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(["purpose", "minimum"], rows.items())

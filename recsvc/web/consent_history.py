@@ -1,0 +1,90 @@
+"""What a customer said, and what the shop noted of them, in the order in which it was recorded."""
+
+from dataclasses import dataclass
+
+import msgspec
+from flask import Response
+
+from recsvc.domain.audit import HistoryRow, RowKind
+from recsvc.domain.moments import rfc3339
+from recsvc.web.consents import CONSENT, PATH
+from recsvc.web.parameters import QueryShape, whole_number
+from recsvc.web.rendering import private_json
+from recsvc.web.routes import Call, Route
+
+MAX_ROWS = 1000
+ROWS = 100
+MAX_CURSOR = 999_999_999
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    cursor: int
+    limit: int
+
+
+class HistoryView(msgspec.Struct, frozen=True):
+    """One change. `said_at` is the time of the word itself, which an import brings along.
+
+    `actor`, told to secret keys only, is the id of the key that asked, or `cli`.
+    """
+
+    n: int
+    at: str
+    kind: RowKind
+    subject: str
+    word: str
+    said_at: str | None
+    policy_version: str | None
+    source: str | None
+    actor: str | None
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True):
+    """The rows, the newest last. `next_cursor` is null where no more can be there."""
+
+    rows: list[HistoryView]
+    next_cursor: int | None
+
+
+def get_history(call: Call, customer_id: str) -> Response:
+    visit, asked = call.enter_for(customer_id), QUERY.read(call.query)
+    rows = call.services.consents.history(visit, asked.cursor, asked.limit)
+    views = [_view(row, with_actor=visit.key.is_secret) for row in rows]
+    next_cursor = asked.cursor + asked.limit if len(rows) == asked.limit else None
+    return private_json(HistoryAnswer(views, next_cursor))
+
+
+def _view(row: HistoryRow, *, with_actor: bool) -> HistoryView:
+    return HistoryView(
+        row.n,
+        rfc3339(row.at),
+        row.kind,
+        row.subject,
+        row.word,
+        None if row.said_at is None else rfc3339(row.said_at),
+        row.policy_version,
+        row.source,
+        row.actor if with_actor else None,
+    )
+
+
+QUERY = QueryShape(
+    (
+        whole_number("cursor", "Where to go on: the `next_cursor` before", 0, MAX_CURSOR, 0),
+        whole_number("limit", "How many rows to answer", 1, MAX_ROWS, ROWS),
+    ),
+    Asked,
+)
+
+ROUTES = (
+    Route(
+        "GET",
+        f"{PATH}/history",
+        get_history,
+        "Every change of the customer's consents and flags, the newest last",
+        CONSENT,
+        HistoryAnswer,
+        query=QUERY,
+    ),
+)

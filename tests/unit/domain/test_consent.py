@@ -1,0 +1,136 @@
+"""The one rule: what permits, until when, under which policy, and whatever flag."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsvc.domain.consent import (
+    DAY_US,
+    UNREADABLE_POLICY,
+    ConsentPolicy,
+    ConsentRecord,
+    ConsentState,
+    Expiry,
+    Flag,
+    Purpose,
+    PurposeConsent,
+    Standing,
+    natural,
+    permits,
+    reaches,
+)
+
+EMAIL = Purpose.EMAIL
+SAID_AT = 1_700_000_000_000_000
+AGED = ConsentPolicy(max_age_us=10 * DAY_US)
+LAST = SAID_AT + 10 * DAY_US - 1  # the last microsecond in which the grant below counts
+
+
+def granted(policy_version: str | None = None, *flags: Flag) -> ConsentRecord:
+    consent = PurposeConsent(True, SAID_AT, SAID_AT, policy_version)
+    return ConsentRecord({EMAIL: consent}, flags=frozenset(flags))
+
+
+@pytest.mark.parametrize(
+    ("now_us", "state"),
+    [
+        (SAID_AT - 1, ConsentState.GRANTED),
+        (LAST, ConsentState.GRANTED),
+        (LAST + 1, ConsentState.EXPIRED),
+        (LAST + 2, ConsentState.EXPIRED),
+    ],
+)
+def test_a_grant_counts_up_to_its_boundary(now_us: int, state: ConsentState) -> None:
+    """To the microsecond; on the boundary itself it counts no more."""
+    standing = Standing(granted(), now_us, AGED)
+
+    assert standing.permits(EMAIL) is (state is ConsentState.GRANTED)
+    assert (standing.state(EMAIL), standing.expires_at_us(EMAIL)) == (state, LAST + 1)
+
+
+def test_a_denial_never_expires() -> None:
+    """Nor does it become unknown again."""
+    denied = ConsentRecord({EMAIL: PurposeConsent(False, SAID_AT, 5)})
+    standing = Standing(denied, SAID_AT + 1000 * DAY_US, AGED)
+
+    assert standing.state(EMAIL) is ConsentState.WITHDRAWN
+    assert standing.expires_at_us(EMAIL) is None
+
+
+@pytest.mark.parametrize(
+    ("version", "minimum", "counts"),
+    [
+        ("v9", "v10", False),
+        ("v10", "v9", True),
+        ("v10", "v10", True),
+        ("2026-2", "2026-11", False),
+        ("2026-11", "2026-2", True),
+        ("1.9.9", "1.10", False),
+        ("1.10.0", "1.10", True),
+        ("007", "7", True),
+        ("9" * 128, "1" + "0" * 127, True),
+        ("a", "b", False),
+        ("", "1", False),
+        (None, "1", False),
+        (None, "", False),
+    ],
+)
+def test_versions_are_in_natural_order(version: str | None, minimum: str, counts: bool) -> None:
+    """Runs of digits are numbers; a grant under no policy reaches no minimum."""
+    policy = ConsentPolicy(minimum_versions={EMAIL: minimum})
+    standing = Standing(granted(version), SAID_AT, policy)
+
+    assert reaches(version, minimum) is counts
+    assert standing.permits(EMAIL) is counts
+    assert standing.state(EMAIL) is (ConsentState.GRANTED if counts else ConsentState.EXPIRED)
+    assert standing.expiry(EMAIL) is (None if counts else Expiry.POLICY)
+
+
+@given(st.lists(st.text(st.sampled_from("019-.vä٣"), max_size=6), min_size=3, max_size=3))
+def test_the_order_is_an_order(texts: list[str]) -> None:
+    """Any two versions compare, and no three go in a circle."""
+    first, second, third = sorted(texts, key=natural)
+
+    assert natural(first) <= natural(second) <= natural(third)
+    assert reaches(third, first)
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+@pytest.mark.parametrize("flag", Flag)
+def test_no_yes_outweighs_a_flag(flag: Flag, purpose: Purpose) -> None:
+    """Minors are not profiled, the restricted are only stored, objectors get no marketing."""
+    stays = {
+        Flag.MINOR: {Purpose.EMAIL},
+        Flag.RESTRICTED: set(),
+        Flag.OBJECTS_TO_MARKETING: {Purpose.PERSONALIZATION, Purpose.ANALYTICS, Purpose.TRAINING},
+    }
+    record = ConsentRecord({purpose: PurposeConsent(True, SAID_AT)}, flags=frozenset({flag}))
+
+    assert permits(record, purpose, SAID_AT, ConsentPolicy()) is (purpose in stays[flag])
+
+
+@given(
+    st.booleans(),
+    st.integers(0, 30),
+    st.sampled_from([None, "1", "2", "10"]),
+    st.sampled_from([None, "1", "2", "10"]),
+    st.sets(st.sampled_from(Flag)),
+)
+def test_the_rule_is_all_of_its_parts(
+    yes: bool, days: int, version: str | None, minimum: str | None, flags: set[Flag]
+) -> None:
+    """Granted, young enough, under the policy and not flagged; said here once more, plainly."""
+    record = ConsentRecord(
+        {EMAIL: PurposeConsent(yes, SAID_AT, None, version)}, flags=frozenset(flags)
+    )
+    policy = ConsentPolicy(10 * DAY_US, {} if minimum is None else {EMAIL: minimum})
+    under_policy = minimum is None or (version is not None and int(version) >= int(minimum))
+    expected = yes and days < 10 and under_policy and not flags - {Flag.MINOR}
+
+    assert permits(record, EMAIL, SAID_AT + days * DAY_US, policy) is expected
+
+
+def test_under_a_policy_that_cannot_be_read_nothing_counts() -> None:
+    """Not even a grant of this very moment."""
+    assert not permits(granted("9"), EMAIL, SAID_AT, UNREADABLE_POLICY)
+    assert not permits(granted("9"), EMAIL, SAID_AT - 1, UNREADABLE_POLICY)

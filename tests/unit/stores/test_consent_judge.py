@@ -1,0 +1,46 @@
+"""A process judges by the latest moment it has seen, and by a policy that can be read."""
+
+import pytest
+
+from recsvc.domain.consent import ConsentRecord, Purpose, PurposeConsent
+from recsvc.stores.consent_judge import ConsentJudge, read_minimums, write_minimums
+
+GRANTED = ConsentRecord({Purpose.EMAIL: PurposeConsent(True, 100)})
+
+
+def test_what_has_expired_stays_expired_when_the_clock_goes_back() -> None:
+    """A consent that came and went with the clock would be one that nobody gave."""
+    times = iter([149, 150, 120, 149, 160])
+    judge = ConsentJudge(50, lambda: next(times))
+
+    found = [judge.standing(GRANTED, {}).permits(Purpose.EMAIL) for _ in range(5)]
+
+    assert found == [True, False, False, False, False]
+
+
+def test_another_clock_that_is_ahead_counts() -> None:
+    """As the store's, by which the words were stamped."""
+    judge = ConsentJudge(50, lambda: 120)
+
+    assert not judge.standing(GRANTED, {}, at_least_us=150).permits(Purpose.EMAIL)
+    assert not judge.standing(GRANTED, {}).permits(Purpose.EMAIL)
+
+
+@pytest.mark.parametrize(
+    "stored", [b"", b"{", b"[]", b'"v1"', b"null", b'{"email": 1}', b'{"email": null}', b"\xff"]
+)
+def test_a_policy_that_cannot_be_read_permits_nothing(stored: bytes) -> None:
+    """It may have asked for anything."""
+    judge = ConsentJudge(50, lambda: 120)
+
+    assert read_minimums(stored) is None
+    assert not judge.standing(GRANTED, read_minimums(stored)).permits(Purpose.EMAIL)
+
+
+def test_a_policy_reads_as_it_was_written() -> None:
+    """None at all asks for nothing; a purpose of another release concerns nobody here."""
+    minimums = {Purpose.EMAIL: "v 2", Purpose.TRAINING: "ü"}
+
+    assert read_minimums(write_minimums(minimums)) == minimums
+    assert read_minimums(None) == {}
+    assert read_minimums(b'{"telepathy": "1"}') == {}
