@@ -17,6 +17,7 @@ from recsvc.domain.consent import DAY_US
 from recsvc.domain.errors import BadRequest, StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, Secret
 from recsvc.domain.ids import ShopName
+from recsvc.model.compiled import compile_all
 from recsvc.model.shelf import ModelShelf
 from recsvc.model.versions import Versions
 from recsvc.secret_file import open_secret
@@ -196,6 +197,7 @@ def services_of(
 
     `shops`: those that readiness is judged by. `workers`: how many share the limits.
     """
+    compile_all()  # no request waits for it
     trip = RequestTrip(stores.connections)
     key_ring = KeyRing(stores.api_keys)
     catalogues = LiveCatalogues(

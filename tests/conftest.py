@@ -17,6 +17,7 @@ import pytest
 from recsvc.config import Settings
 from recsvc.domain.identity import Secret
 from recsvc.domain.ids import ShopName
+from recsvc.model.compiled import compile_all
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.embedded import EmbeddedValkey
 
@@ -28,6 +29,12 @@ def pytest_configure() -> None:
     """Let one process hold the models of all tests: each mapped array keeps a file open."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernels_are_compiled() -> None:
+    """As in a service that answers: no test waits for it."""
+    compile_all()
 
 
 @pytest.fixture(autouse=True)

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recsvc.domain.filters import Filters
+from recsvc.domain.filters import NO_FILTERS, Filters
 from recsvc.domain.slates import ReasonCode
 from recsvc.model.candidates import Candidates
 from recsvc.model.catalogue_columns import CatalogueColumns
 from recsvc.model.format import Array
+from recsvc.model.kernels import BRANDS, CATEGORIES, HIGHEST, LOWEST, Sieve
 from recsvc.model.live_ranking import LiveRanking
 from recsvc.model.loaded import LoadedModel
 
@@ -29,14 +30,13 @@ class Assortment:
         self.model = model
         self.columns = columns
         self.size = len(model.items)
-        self.withheld: set[int] = set()  # item rows that are not offered now
-        self.sensitive: set[int] = set()  # item rows that are never a reason
+        self.withheld = np.zeros(self.size, dtype=bool)  # (items,) what is not offered now
+        self.sensitive = np.zeros(self.size, dtype=bool)  # (items,) what is never a reason
         self.next_change_us = NEVER  # when an item's time begins or ends
         self._listed = np.full(self.size, NOT_LISTED, dtype=np.int32)  # (items,) catalogue rows
         self._item_rows = np.zeros(0, dtype=np.int64)  # (catalogue rows,)
-        self._was_withheld = np.zeros(0, dtype=bool)  # (catalogue rows,)
-        self._was_sensitive = np.zeros(0, dtype=bool)  # (catalogue rows,)
         self._by_category: dict[int, Candidates] = {}
+        self._offered = self._sieve(NO_FILTERS)
         self._ranking = LiveRanking()
         self._wanted: tuple[LiveRanking, Array, Candidates] | None = None
         self.refresh(now_us)
@@ -54,6 +54,11 @@ class Assortment:
         self._by_category = {}
         self.next_change_us = self._judge(np.arange(len(self._item_rows)), now_us)
 
+    @property
+    def lists_more(self) -> bool:
+        """Whether the catalogue has items that the model does not know."""
+        return len(self._listed) > self.size
+
     def row(self, item_id: str) -> int | None:
         """Return the item's row; None when neither model nor catalogue knows it."""
         row = self.model.items.row(item_id)
@@ -69,8 +74,13 @@ class Assortment:
             for row, item_id in zip(found, item_ids, strict=True)
         ]
 
+    def is_sensitive(self, row: int | None) -> bool:
+        return row is not None and bool(self.sensitive.item(row))
+
     def ids(self, rows: Sequence[int]) -> list[str]:
         items, size = self.model.items, self.size
+        if not self.lists_more:
+            return items.ids(rows)
         return [
             items.id(row) if row < size else self.columns.ids[self._listed.item(row)]
             for row in rows
@@ -89,23 +99,32 @@ class Assortment:
         codes = self.columns.table["category"][listed]
         return np.where(listed == NOT_LISTED, NOT_LISTED, codes)
 
-    def passing(self, rows: Array, filters: Filters) -> Array:
-        """Say which of the rows pass the filters. (rows,) bool"""
-        listed = self._listed.take(rows)
-        passes: Array = listed != NOT_LISTED
-        if not len(self.columns):
-            return passes
-        table = self.columns.table
-        if filters.categories:
-            codes = self.columns.category_codes(filters.categories)
-            passes &= _one_of(table["category"].take(listed), codes)
-        if filters.brands:
-            passes &= _one_of(table["brand"].take(listed), self.columns.brand_codes(filters.brands))
-        if filters.min_price is not None:
-            passes &= table["price"].take(listed) >= filters.min_price  # false for an unknown price
-        if filters.max_price is not None:
-            passes &= table["price"].take(listed) <= filters.max_price
-        return passes
+    def sieve(self, filters: Filters) -> Sieve:
+        """Return what lets those items pass that may be offered and are what is asked for."""
+        if filters.is_empty:
+            return self._offered
+        return self._sieve(filters)
+
+    def _sieve(self, filters: Filters) -> Sieve:
+        # The table last: it has every catalogue row that any item row is joined to.
+        withheld, listed, columns = self.withheld, self._listed, self.columns
+        table = columns.table
+        lowest, highest = filters.min_price, filters.max_price
+        return (
+            listed,
+            withheld,
+            table["category"],
+            table["brand"],
+            table["price"],
+            _codes(columns.category_codes(filters.categories)),
+            _codes(columns.brand_codes(filters.brands)),
+            0.0 if lowest is None else lowest,
+            0.0 if highest is None else highest,
+            (CATEGORIES if filters.categories else 0)
+            | (BRANDS if filters.brands else 0)
+            | (0 if lowest is None else LOWEST)
+            | (0 if highest is None else HIGHEST),
+        )
 
     def popular(self, filters: Filters) -> Candidates:
         """Return the model's popular items, at once only those of the category, if one is named."""
@@ -183,18 +202,17 @@ class Assortment:
         listed[found] = rows
         withheld = self._is_withheld(rows, now_us)
         sensitive = self.columns.table["is_sensitive"][rows]
-        self.withheld.update(found[withheld].tolist())
-        self.sensitive.update(found[sensitive].tolist())
-        self._was_withheld = np.append(self._was_withheld, withheld)
-        self._was_sensitive = np.append(self._was_sensitive, sensitive)
+        self.withheld = _grown(self.withheld, len(listed), found[withheld])
+        self.sensitive = _grown(self.sensitive, len(listed), found[sensitive])
         self._listed = listed
+        self._offered = self._sieve(NO_FILTERS)
         self._item_rows = np.append(self._item_rows, found)
 
     def _judge(self, rows: Array, now_us: int) -> int:
         """Judge these catalogue rows; return when the time of the next of them begins or ends."""
         table = self.columns.table
-        self._mark(self.withheld, self._was_withheld, rows, self._is_withheld(rows, now_us))
-        self._mark(self.sensitive, self._was_sensitive, rows, table["is_sensitive"][rows])
+        self.withheld[self._item_rows[rows]] = self._is_withheld(rows, now_us)
+        self.sensitive[self._item_rows[rows]] = table["is_sensitive"][rows]
         moments = (table["from_us"][rows], table["until_us"][rows])
         return int(min(each[each > now_us].min(initial=NEVER) for each in moments))
 
@@ -204,18 +222,16 @@ class Assortment:
         withheld: Array = table["is_withheld"][rows] | (begins > now_us) | (ends <= now_us)
         return withheld
 
-    def _mark(self, marked: set[int], were: Array, rows: Array, are: Array) -> None:
-        """Change the marked item rows where they are no longer what they were."""
-        before = were[rows]
-        marked.update(self._item_rows[rows[are & ~before]].tolist())
-        marked.difference_update(self._item_rows[rows[before & ~are]].tolist())
-        were[rows] = are
+
+def _codes(codes: Sequence[int]) -> Array:
+    return np.array(codes, np.int32) if codes else _NO_CODES
 
 
-def _one_of(values: Array, codes: Sequence[int]) -> Array:
-    if not codes:
-        return np.zeros(len(values), dtype=bool)
-    passes: Array = values == codes[0]
-    for code in codes[1:]:
-        passes |= values == code
-    return passes
+def _grown(flags: Array, size: int, marked: Array) -> Array:
+    """Return the flags of more rows, with some of them marked."""
+    grown = np.append(flags, np.zeros(size - len(flags), dtype=bool))
+    grown[marked] = True
+    return grown
+
+
+_NO_CODES = np.zeros(0, np.int32)

@@ -1,38 +1,25 @@
 """From ranked lists to the items of one answer. Pure, and bounded by the answer's size.
 
-A list as long as the catalogue is read only as far as the answer needs it. Within that, plain
-lists beat arrays: the calls of numpy for ten entries cost more than the ten entries.
+A list as long as the catalogue is read only as far as the answer needs it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
-from typing import Protocol
 
 import numpy as np
 
-from recsvc.domain.slates import ReasonCode
 from recsvc.model.format import NO_ITEM, Array
-
-Entry = tuple[int, float, int, int]  # item row, score, reason, reason's item row or −1
-Passing = Callable[[Array], Array]  # item rows → which of them pass, (rows,) bool
-
-_REASONS = {int(code): code for code in ReasonCode}
-_FILTERED_PIECE = 256  # a filter drops many, and judges a few hundred at the price of ten
+from recsvc.model.kernels import Sieve, take
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """One ranked list, best first. `reason_items` is None where no reason names an item.
-
-    `is_passed`: everything in it has already passed the filters of the query it is for.
-    """
+    """One ranked list, best first. `reason_items` is None where no reason names an item."""
 
     items: Array  # (k,) int32, item rows
     scores: Array  # (k,) float32
     reasons: Array  # (k,) uint8, ReasonCode
     reason_items: Array | None = None  # (k,) int32, item rows, or −1 for none
-    is_passed: bool = False
 
     def __len__(self) -> int:
         return len(self.items)
@@ -48,44 +35,6 @@ class Candidates:
             None if because is None else because[places],
         )
 
-    def entries(self, start: int, stop: int) -> Iterator[Entry]:
-        """Yield the entries of one piece."""
-        because = self.reason_items
-        return zip(
-            self.items[start:stop].tolist(),
-            self.scores[start:stop].tolist(),
-            self.reasons[start:stop].tolist(),
-            repeat(NO_ITEM) if because is None else because[start:stop].tolist(),
-            strict=False,
-        )
-
-    def piece(self, start: int, stop: int, passing: Passing) -> Iterator[Entry]:
-        """Yield those entries of one piece that pass."""
-        if self.is_passed:
-            return self.entries(start, stop)
-        part, because = slice(start, stop), self.reason_items
-        items = self.items[part]
-        places = passing(items).nonzero()[0]
-        if not len(places):
-            return iter(())
-        return zip(
-            items.take(places).tolist(),
-            self.scores[part].take(places).tolist(),
-            self.reasons[part].take(places).tolist(),
-            repeat(NO_ITEM) if because is None else because[part].take(places).tolist(),
-            strict=False,
-        )
-
-
-class RankedList(Protocol):
-    """What an answer is filled from: entries, best first, read piece by piece."""
-
-    def __len__(self) -> int: ...
-
-    def entries(self, start: int, stop: int, /) -> Iterator[Entry]: ...
-
-    def piece(self, start: int, stop: int, passing: Passing, /) -> Iterator[Entry]: ...
-
 
 @dataclass(frozen=True, slots=True)
 class Picks:
@@ -93,7 +42,7 @@ class Picks:
 
     items: list[int]
     scores: list[float]
-    reasons: list[ReasonCode]
+    reasons: list[int]  # ReasonCode
     reason_items: list[int | None]
 
     def __len__(self) -> int:
@@ -102,54 +51,45 @@ class Picks:
 
 def assemble(n: int, *lists: Candidates, excluded_rows: Collection[int] = ()) -> Picks:
     """Take from the lists in order, without excluded and repeated items, until there are n."""
-    return fill(n, lists, set(excluded_rows))
+    return fill(n, lists, set(excluded_rows), open_sieve(max(map(_size, lists), default=0)))
 
 
-def fill(
-    n: int,
-    lists: Iterable[RankedList],
-    seen: set[int],
-    *,
-    withheld: Collection[int] = (),
-    passing: Passing | None = None,
-) -> Picks:
-    """Do so; the lists are asked for one by one, and none once there are n.
+def fill(n: int, lists: Iterable[Candidates], seen: set[int], sieve: Sieve) -> Picks:
+    """Do so with what passes; the lists are asked for one by one, and none once there are n.
 
-    Rows in `seen` are left out, and it grows by those that are taken; those in `withheld` are
-    left out as well, and it may be large: it is only looked at.
+    Rows in `seen` are left out, and it grows by those that are taken.
     """
-    picks = Picks([], [], [], [])
+    picked, scores, filled = np.empty((3, n), np.int64), np.empty(n), 0
     for candidates in lists:
-        start, size = 0, n - len(picks) + len(seen)  # enough, unless items repeat or are withheld
-        if passing is not None:
-            size = max(size, _FILTERED_PIECE)
-        while len(picks) < n and start < len(candidates):
-            stop = start + size
-            entries = (
-                candidates.entries(start, stop)
-                if passing is None
-                else candidates.piece(start, stop, passing)
-            )
-            _take(picks, entries, n, seen, withheld)
-            start, size = stop, 2 * size
-        if len(picks) == n:
+        because = candidates.reason_items
+        filled = take.run(
+            picked,
+            scores,
+            filled,
+            candidates.items,
+            candidates.scores,
+            candidates.reasons,
+            _NONE if because is None else because,
+            np.fromiter(seen, np.int64, len(seen)),
+            sieve,
+        )
+        if filled == n:
             break
-    return picks
+    rows, reasons, reason_items = picked[:, :filled].tolist()
+    seen.update(rows)
+    named = [None if row == NO_ITEM else row for row in reason_items]
+    return Picks(rows, scores[:filled].tolist(), reasons, named)
 
 
-def _take(
-    picks: Picks, entries: Iterator[Entry], n: int, seen: set[int], withheld: Collection[int]
-) -> None:
-    """Append the unseen entries to `picks`, up to n in all."""
-    items, scores = picks.items, picks.scores
-    reasons, reason_items = picks.reasons, picks.reason_items
-    for row, score, reason, because in entries:
-        if row in seen or row in withheld:
-            continue
-        seen.add(row)
-        items.append(row)
-        scores.append(score)
-        reasons.append(_REASONS[reason])
-        reason_items.append(None if because == NO_ITEM else because)
-        if len(items) == n:
-            return
+def open_sieve(size: int) -> Sieve:
+    """Return what lets every row below `size` pass."""
+    return (_NONE, np.zeros(size, np.bool_), _NONE, _NONE, _NO_PRICES, _NONE, _NONE, 0.0, 0.0, 0)
+
+
+def _size(candidates: Candidates) -> int:
+    return int(candidates.items.max(initial=-1)) + 1
+
+
+_NONE = np.zeros(0, np.int32)
+_NO_PRICES = np.zeros(0, np.float64)
+OPEN = open_sieve(0)

@@ -5,23 +5,25 @@ None, never −1. Two traps of numpy's `S` type, both guarded here: a longer tex
 array's width in silence, and trailing NULs are dropped when a value is read.
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
 
 from recsvc.domain.identity import CUSTOMER_KEY_BYTES
 from recsvc.model.format import Array
+from recsvc.model.kernels import PER_HEAD, UNKNOWN_ROW, find
 
 
 class IdMap:
     """Texts, sorted bytewise; a text's row is its position."""
 
-    __slots__ = ("_ids", "_width")
+    __slots__ = ("_ids", "_width", "heads", "letters")
 
     def __init__(self, ids: Array) -> None:
         self._ids = ids  # (rows,) S
         self._width = ids.dtype.itemsize
+        self.letters = _letters(ids)  # (rows, width) uint8
+        self.heads = self.letters[::PER_HEAD].copy()  # (heads, width)
 
     def row(self, text: str) -> int | None:
         try:
@@ -30,7 +32,7 @@ class IdMap:
             return None
         if not 0 < len(encoded) <= self._width or encoded[-1] == 0:
             return None
-        return _find(self._ids, encoded)
+        return _known(find.run(self.letters, self.heads, encoded))
 
     def id(self, row: int) -> str:
         if row < 0:
@@ -39,7 +41,9 @@ class IdMap:
         return text.decode()
 
     def ids(self, rows: Sequence[int]) -> list[str]:
-        return [self.id(row) for row in rows]
+        """Return the texts of rows, none below 0."""
+        # Indexed and not taken: that lets go of the interpreter lock.
+        return [text.decode() for text in self._ids[np.array(rows, np.int64)].tolist()]
 
     def rows(self, texts: Sequence[str]) -> Array:
         """Return the row of each text, (texts,) int64; −1, inside this package only: unknown."""
@@ -58,19 +62,22 @@ class IdMap:
 class CustomerMap:
     """Customer keys of 16 bytes, sorted; a key's row is its position."""
 
-    __slots__ = ("_keys",)
+    __slots__ = ("heads", "letters")
 
     def __init__(self, keys: Array) -> None:
-        self._keys = keys  # (customers,) S16
+        """`keys`: (customers,) S16."""
+        self.letters = _letters(keys)  # (customers, 16) uint8
+        self.heads = self.letters[::PER_HEAD].copy()  # (heads, 16)
 
     def row(self, key: bytes) -> int | None:
         if len(key) != CUSTOMER_KEY_BYTES:
             return None
-        return _find(self._keys, key)
+        return _known(find.run(self.letters, self.heads, key))
 
 
-def _find(texts: Array, encoded: bytes) -> int | None:
-    # Not searchsorted: that lets go of the interpreter lock, and gets in line for it again.
-    wanted = encoded.rstrip(b"\0")
-    row = bisect_left(texts, wanted)
-    return row if row < len(texts) and texts.item(row) == wanted else None
+def _letters(texts: Array) -> Array:
+    return texts.view(np.uint8).reshape(len(texts), texts.dtype.itemsize)
+
+
+def _known(row: int) -> int | None:
+    return None if row == UNKNOWN_ROW else row

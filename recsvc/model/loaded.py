@@ -13,9 +13,10 @@ import numpy as np
 from recsvc.domain.consent import Purpose
 from recsvc.domain.gate import Admitted
 from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
-from recsvc.model.candidates import Candidates, Passing
+from recsvc.model.candidates import Candidates
 from recsvc.model.format import Array
 from recsvc.model.id_map import CustomerMap, IdMap
+from recsvc.model.kernels import Near
 from recsvc.model.manifest import Manifest
 
 _PURPOSE = Purpose.PERSONALIZATION
@@ -34,6 +35,11 @@ class Ragged:
 
     offsets: Array  # (rows + 1,) int64
     lists: Candidates  # all lists, one after the other
+    near: Near = field(init=False)  # as kernels take it
+
+    def __post_init__(self) -> None:
+        near = (self.offsets, self.lists.items, self.lists.scores)
+        object.__setattr__(self, "near", near)
 
     def row(self, row: int) -> Candidates:
         if row < 0:
@@ -42,21 +48,6 @@ class Ragged:
         part = slice(self.offsets.item(row), self.offsets.item(row + 1))
         reason_items = None if lists.reason_items is None else lists.reason_items[part]
         return Candidates(lists.items[part], lists.scores[part], lists.reasons[part], reason_items)
-
-    def joined(self, rows: Array, passing: Passing | None = None) -> Candidates:
-        """Return what passes of the lists of several rows, one list after the other.
-
-        The reason of each entry is its list's row.
-        """
-        lists, starts, stops = self.lists, self.offsets.take(rows), self.offsets.take(rows + 1)
-        lengths = stops - starts
-        ends = lengths.cumsum()
-        places = np.arange(ends[-1]) + np.repeat(stops - ends, lengths)
-        items, because = lists.items.take(places), np.repeat(rows, lengths)
-        if passing is not None:
-            kept = passing(items).nonzero()[0]
-            places, items, because = places.take(kept), items.take(kept), because.take(kept)
-        return Candidates(items, lists.scores.take(places), lists.reasons[places], because)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,8 +90,9 @@ class LoadedModel:
     _category_popular: Ragged = field(repr=False)
     _popular: Candidates = field(repr=False)
     _trending: Candidates = field(repr=False)
-    _intervals: Array | None = field(repr=False)  # (items,) float32
     _facts: Facts | None = field(repr=False)
+    # The usual days between two purchases of an item by one customer, NaN: nobody bought it again.
+    intervals: Array = field(repr=False)  # (items,) float32; empty: the model says nothing of it
     appeal: Array = field(repr=False)  # (items,) float32, what popularity makes of a vote
 
     @property
@@ -152,32 +144,20 @@ class LoadedModel:
         because = np.full(len(found), item_row, dtype=np.int32)
         return Candidates(found.items, found.scores, found.reasons, because)
 
-    def neighbours_of_all(
-        self, slate: ItemSlate, item_rows: Array, passing: Passing | None = None
-    ) -> Candidates:
-        """Return what passes of the neighbours of one item or more, unmerged.
+    def near(self, slate: ItemSlate) -> Near:
+        """Return the neighbours of all items, as kernels take them."""
+        return self._neighbours[slate].near
 
-        The reason of each is its item.
-        """
-        return self._neighbours[slate].joined(item_rows, passing)
-
-    def nearest(self, item_rows: Array, most: int) -> tuple[Array, Array, Array]:
-        """Return the first similar ones of several items, one item after the other.
-
-        Their rows, how close each is, and the place in `item_rows` of the item that it is near.
-        """  # (found,), (found,), (found,)
-        similar = self._neighbours[ItemSlate.SIMILAR]
-        places = similar.offsets[item_rows][:, None] + np.arange(most)
-        there = places < similar.offsets[item_rows + 1][:, None]
-        places = places[there]
-        return similar.lists.items[places], similar.lists.scores[places], there.nonzero()[0]
-
-    def interval_days(self, item_row: int) -> float | None:
-        """Return the usual days between two purchases of an item by one customer.
-
-        NaN: nobody bought it again. None: the model says nothing about it.
-        """
-        return None if self._intervals is None else self._intervals.item(item_row)
+    def arrays(self) -> Iterator[Array]:
+        """Yield what requests about customers read, the most wanted first."""
+        yield self.customers.letters
+        for slate in CustomerSlate:
+            own = self._slates[slate]
+            yield from (own.offsets, own.lists.items, own.lists.reasons, own.lists.scores)
+            if own.lists.reason_items is not None:
+                yield own.lists.reason_items
+        for near in self._neighbours.values():
+            yield from (near.offsets, near.lists.items, near.lists.scores)
 
     def popular(self) -> Candidates:
         """Return every item of the model, the most popular first."""

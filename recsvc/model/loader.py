@@ -37,6 +37,8 @@ from recsvc.model.tally import appeal_of
 HASH_CHUNK = 1 << 20
 SMALL_BYTES = 64 << 20  # about a tenth of a second to read and hash
 
+_NO_INTERVALS = np.zeros(0, np.float32)
+
 
 def load(folder: Path, *, shop: ShopName, fingerprint: str, full: bool = False) -> LoadedModel:
     """Load one version; raise ModelRejected with the reason if it must not be served.
@@ -124,8 +126,8 @@ def _model(manifest: Manifest, arrays: Arrays) -> LoadedModel:
         ),
         _popular=_lists(arrays, layout.POPULAR.name, ReasonCode.POPULAR),
         _trending=_lists(arrays, layout.TRENDING.name, ReasonCode.TRENDING),
-        _intervals=arrays.get(layout.ITEM_INTERVALS.name),
         _facts=_facts(arrays),
+        intervals=arrays.get(layout.ITEM_INTERVALS.name, _NO_INTERVALS),
         appeal=_appeal(arrays),
     )
 

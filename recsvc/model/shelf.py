@@ -17,6 +17,7 @@ from recsvc.model.loaded import LoadedModel
 from recsvc.model.loader import load
 from recsvc.model.rejection import UNREADABLE, Rejection
 from recsvc.model.versions import CURRENT_FILE, Stamp, Versions
+from recsvc.model.warming import warm_behind
 
 _log = logging.getLogger(__name__)
 
@@ -87,10 +88,10 @@ class ModelShelf:
         if self._watcher is not None and self._watcher.is_alive():
             return
         self._closing.clear()
-        self.refresh()
         self._watcher = threading.Thread(
             target=self._watch, args=(interval_seconds,), name="model-shelf", daemon=True
         )
+        self.refresh()
         self._watcher.start()
 
     def close(self) -> None:
@@ -114,6 +115,8 @@ class ModelShelf:
         if self._prepare is not None and new.model is not None and new.model is not old.model:
             self._prepare(versions.shop, new.model)
         self._places[versions.shop] = new
+        if self._watcher is not None and new.model is not None and new.model is not old.model:
+            warm_behind(new.model.arrays())
         _log_change(versions.shop, old, new)
 
     def _judge(self, versions: Versions, old: _Place, stamp: Stamp) -> _Place:

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsvc.model import kernels
 from recsvc.model.format import Array
-
-MOST_VOTERS = 8  # the latest items that are not taken back
-NEAREST = 16  # neighbours that an item votes for
-MOST_HEARD = 40  # items with the greatest sums; the others have no share
-STRONGEST = 0.55  # share of the loudest: below the second place of the customer's own list
+from recsvc.model.kernels import STRONGEST
 
 
 def appeal_of(popularity: Array) -> Array:
@@ -40,20 +37,8 @@ class Tally:
 
 def tally(items: Array, votes: Array, voters: Array) -> Tally:
     """Count votes above zero: for which item each is, and whose."""
-    heard = votes > 0
-    if not heard.all():
-        items, votes, voters = items[heard], votes[heard], voters[heard]
-    if not len(items):
-        return Tally(items, votes, voters)
-    order = np.lexsort((-votes, items))
-    items, votes = items[order], votes[order]
-    begins = np.ones(len(items), dtype=bool)
-    np.not_equal(items[1:], items[:-1], out=begins[1:])
-    first = begins.nonzero()[0]
-    sums = np.add.reduceat(votes, first)
-    best = (-sums).argsort(kind="stable")[:MOST_HEARD]
-    chosen = first[best]
-    return Tally(items[chosen], sums[best], voters[order[chosen]])
+    words = (items.astype(np.int64), votes.astype(np.float64), voters.astype(np.int64))
+    return Tally(*kernels.tally.run(*words))
 
 
 def share_of_loudest(said: Array) -> float:

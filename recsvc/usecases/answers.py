@@ -10,8 +10,6 @@ from recsvc.domain.slates import Fallback, ReasonCode, Slate
 from recsvc.model.assortment import Assortment
 from recsvc.model.candidates import Picks
 
-SCORE_DIGITS = 6  # what float32 holds; its nearest double has seventeen
-
 
 class Reason(msgspec.Struct, frozen=True):
     """Why an item is in a list; `item_id` where another item is the reason."""
@@ -80,16 +78,30 @@ def answer_of(
 
 
 def _items(assortment: Assortment, picks: Picks, fields: Sequence[str]) -> list[RecommendedItem]:
-    item_ids = assortment.ids(picks.items)
-    reasons = _reasons(assortment, picks)
-    scores = [round(score, SCORE_DIGITS) for score in picks.scores]
+    item_ids, reasons = _ids_and_reasons(assortment, picks)
     if not fields:
-        return list(map(RecommendedItem, item_ids, scores, reasons))
+        return list(map(RecommendedItem, item_ids, picks.scores, reasons))
     listed = [_fields(assortment.record(row), fields) for row in picks.items]
     return [
         RecommendedItem(item_id, score, reason, **more)
-        for item_id, score, reason, more in zip(item_ids, scores, reasons, listed, strict=True)
+        for item_id, score, reason, more in zip(
+            item_ids, picks.scores, reasons, listed, strict=True
+        )
     ]
+
+
+def _ids_and_reasons(assortment: Assortment, picks: Picks) -> tuple[list[str], list[Reason]]:
+    """Return the id of each pick, and its reason; a sensitive item is never named as one."""
+    is_sensitive, size = assortment.sensitive.item, len(picks)
+    because = [None if row is None or is_sensitive(row) else row for row in picks.reason_items]
+    named = [row for row in because if row is not None]
+    item_ids = assortment.ids(picks.items + named)
+    names = iter(item_ids[size:])
+    reasons = [
+        _PLAIN_REASONS[code] if row is None else Reason(_LABELS[code], next(names))
+        for code, row in zip(picks.reasons, because, strict=True)
+    ]
+    return item_ids[:size], reasons
 
 
 def _fields(record: bytes, fields: Sequence[str]) -> dict[str, Any]:
@@ -98,14 +110,3 @@ def _fields(record: bytes, fields: Sequence[str]) -> dict[str, Any]:
     except msgspec.DecodeError:  # logged when it was taken over
         listed = _NOT_LISTED
     return {name: getattr(listed, name) for name in fields}
-
-
-def _reasons(assortment: Assortment, picks: Picks) -> list[Reason]:
-    """Return the reason of each pick; a sensitive item is never named as one."""
-    sensitive, name = assortment.sensitive, assortment.model.items.id
-    return [
-        _PLAIN_REASONS[code]
-        if row is None or row in sensitive
-        else Reason(_LABELS[code], name(row))
-        for code, row in zip(picks.reasons, picks.reason_items, strict=True)
-    ]

@@ -118,7 +118,7 @@ def _incoming(
 ) -> Incoming:
     customer = None if event.customer_id is None else customers[event.customer_id]
     row = None if event.item_id is None else assortment.row(event.item_id)
-    is_sensitive = row in assortment.sensitive
+    is_sensitive = assortment.is_sensitive(row)
     by_server = visit.key.is_secret
     speaker = _speaker(event)
     return Incoming(

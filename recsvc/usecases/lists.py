@@ -10,13 +10,14 @@ from recsvc.domain.filters import ListQuery
 from recsvc.domain.ids import ItemId
 from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.model.assortment import Assortment
-from recsvc.model.candidates import Candidates, Picks, RankedList, fill
+from recsvc.model.candidates import Candidates, Picks, fill
 from recsvc.model.diversity import POOL, diversified
-from recsvc.model.interest import Interest, Steered
+from recsvc.model.interest import Interest, steered
+from recsvc.model.kernels import BOUGHT
 from recsvc.model.votes import votes
 from recsvc.usecases.person import Person
 
-Lists = Iterable[RankedList]
+Lists = Iterable[Candidates]
 
 
 def picks_of(assortment: Assortment, query: ListQuery, lists: Lists, seen: set[int]) -> Picks:
@@ -27,14 +28,8 @@ def picks_of(assortment: Assortment, query: ListQuery, lists: Lists, seen: set[i
     seen.update(rows_of(assortment, query.exclude))
     if query.context_item is not None:
         seen.update(rows_of(assortment, [query.context_item]))
-    filters = query.filters
-    picks = fill(
-        query.n * POOL if query.diversity else query.n,
-        lists,
-        seen,
-        withheld=assortment.withheld,
-        passing=None if filters.is_empty else lambda rows: assortment.passing(rows, filters),
-    )
+    n = query.n * POOL if query.diversity else query.n
+    picks = fill(n, lists, seen, assortment.sieve(query.filters))
     if query.diversity:
         return diversified(picks, query.n, query.diversity, assortment)
     return picks
@@ -69,7 +64,7 @@ def personal(
     slate: CustomerSlate,
     own: Candidates,
     seen: set[int],
-) -> Iterator[RankedList]:
+) -> Iterator[Candidates]:
     """Yield the customer's list, as recent events steer it, and what tops it up.
 
     With a context item those of its neighbours come first that are on the list. `buy_again` is
@@ -83,7 +78,7 @@ def personal(
         listed = set(own.items.tolist())
         places = [place for place, row in enumerate(neighbours.items.tolist()) if row in listed]
         yield neighbours.at(places)
-    yield steered(own, person.interest, slate)
+    yield _steered(own, person.interest, slate)
     if slate is not CustomerSlate.BUY_AGAIN:
         yield from _topping_up(assortment, query, person, slate, seen)
     if slate is not CustomerSlate.DISCOVER and resting:
@@ -100,12 +95,12 @@ def completing(
     person: Person | None,
     own: Candidates,
     seen: set[int],
-) -> Iterator[RankedList]:
+) -> Iterator[Candidates]:
     """Yield what goes with a basket, the customer's list, what is popular, what was just bought."""
     interest = None if person is None else person.interest
     resting = _set_aside(interest, seen)
     yield from around(assortment, [ItemSlate.BOUGHT_TOGETHER, ItemSlate.SIMILAR], basket)
-    yield steered(own, interest, CustomerSlate.FOR_YOU)
+    yield _steered(own, interest, CustomerSlate.FOR_YOU)
     yield from popular(assortment, query)
     if resting:
         seen -= resting
@@ -113,16 +108,16 @@ def completing(
         yield from _rest(assortment, query)
 
 
-def steered(own: Candidates, interest: Interest | None, slate: CustomerSlate) -> RankedList:
+def _steered(own: Candidates, interest: Interest | None, slate: CustomerSlate) -> Candidates:
     """Let recent events have their say: nothing enters `buy_again` that was never bought."""
     if interest is None:
         return own
-    return Steered(own, interest, newcomers=slate is not CustomerSlate.BUY_AGAIN)
+    return steered(own, interest, newcomers=slate is not CustomerSlate.BUY_AGAIN)
 
 
 def _set_aside(interest: Interest | None, seen: set[int]) -> set[int]:
     """Count what was just bought as seen for now; return what was not seen already."""
-    resting = set() if interest is None else set(interest.resting - seen)
+    resting = set() if interest is None else set(interest.resting()) - seen
     seen |= resting
     return resting
 
@@ -142,16 +137,16 @@ def _topping_up(
         yield votes(
             assortment.model,
             ItemSlate.SIMILAR,
-            (row for row in _bought(assortment, person) if row not in sensitive),
+            (row for row in _bought(assortment, person) if not sensitive.item(row)),
             reason=ReasonCode.BECAUSE_YOU_BOUGHT,
-            passing=lambda rows: assortment.passing(rows, query.filters),
+            sieve=assortment.sieve(query.filters),
         )
     yield from _rest(assortment, query)
 
 
 def _bought(assortment: Assortment, person: Person) -> Iterator[int]:
     """Yield what recent events and the customer's own lists show as bought."""
-    lately = () if person.interest is None else sorted(person.interest.bought)
+    lately = () if person.interest is None else sorted(person.interest.bought[:, BOUGHT].tolist())
     return chain(lately, assortment.model.bought(person.admitted))
 
 

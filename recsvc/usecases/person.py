@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from recsvc.domain.gate import Admitted, Sealed
-from recsvc.domain.recent import decode
 from recsvc.model.assortment import Assortment
 from recsvc.model.interest import Interest, interest_of
 
@@ -20,5 +19,5 @@ def person_of(
     assortment: Assortment, admitted: Admitted, profile: Sealed | None, now_seconds: float
 ) -> Person:
     """Open what the trip brought of the customer, and weigh it."""
-    events = [] if profile is None else decode(profile.open(admitted))
-    return Person(admitted, interest_of(assortment, events, now_seconds) if events else None)
+    entries = () if profile is None else profile.open(admitted)
+    return Person(admitted, interest_of(assortment, entries, now_seconds) if entries else None)

@@ -175,7 +175,7 @@ def _for_customer(
 
 def _bought_before(own: Candidates, person: Person) -> int:
     """Count what `buy_again` could hold."""
-    due = () if person.interest is None else person.interest.due
+    due = [] if person.interest is None else person.interest.due()
     return len({*own.items.tolist(), *due}) if due else len(own)
 
 

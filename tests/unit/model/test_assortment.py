@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,11 +12,13 @@ from recsvc.domain.filters import Filters
 from recsvc.domain.ids import ItemId
 from recsvc.domain.slates import ItemSlate
 from recsvc.model.assortment import NEVER, Assortment
+from recsvc.model.candidates import fill
 from recsvc.model.catalogue_columns import CatalogueColumns
+from recsvc.model.format import Array
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.loader import load
 from recsvc.model.votes import votes
-from tests.model_builders import FINGERPRINT, SHOP, published
+from tests.model_builders import FINGERPRINT, SHOP, candidates, published
 
 APPLE = CatalogueItem(ItemId("apple"), category="pome", price=19.99)
 SOON = replace(APPLE, available_from_us=10, available_until_us=20)
@@ -48,7 +49,14 @@ def test_time_withholds_and_offers(
     older.refresh(now_us)
 
     for assortment in (fresh, older):
-        assert (assortment.withheld, assortment.next_change_us) == (withheld, next_change_us)
+        assert (rows_of(assortment.withheld), assortment.next_change_us) == (
+            withheld,
+            next_change_us,
+        )
+
+
+def rows_of(flags: Array) -> set[int]:
+    return set(flags.nonzero()[0].tolist())
 
 
 class Watched(Assortment):
@@ -58,7 +66,7 @@ class Watched(Assortment):
         super().__setattr__(name, value)
         if name == "_item_rows" and len(self._listed) > self.size:
             rows = set(self.unknown_to_model().items.tolist())
-            self.offered_at_once = self.ids(sorted(rows - self.withheld))
+            self.offered_at_once = self.ids(sorted(rows - rows_of(self.withheld)))
 
 
 def test_a_new_hidden_item_is_never_offered_while_it_is_joined(model: LoadedModel) -> None:
@@ -101,9 +109,9 @@ def test_changes_one_by_one_end_as_all_at_once(
     assert rows == {item_id: whole.row(item_id) for item_id in last}
     assert followed.ids([row for row in rows.values() if row is not None]) == list(last)
     expected = {rows[i] for i, item in last.items() if not is_offered(item, now_us)}
-    assert followed.withheld == whole.withheld == expected
+    assert rows_of(followed.withheld) == rows_of(whole.withheld) == expected
     sensitive = {rows[i] for i, item in last.items() if item.sensitive}
-    assert followed.sensitive == whole.sensitive == sensitive
+    assert rows_of(followed.sensitive) == rows_of(whole.sensitive) == sensitive
 
 
 @pytest.mark.parametrize(
@@ -123,7 +131,9 @@ def test_what_is_unknown_passes_no_filter(
     """The price is exact; the banana is not in the catalogue."""
     assortment = Assortment(model, columns_of(APPLE), 0)
 
-    assert assortment.passing(np.array([0, 1]), filters).tolist() == passes
+    picks = fill(2, [candidates(0, 1)], set(), assortment.sieve(filters))
+
+    assert picks.items == [row for row in (0, 1) if passes[row]]
 
 
 def test_several_items_vote_for_their_neighbours(model: LoadedModel) -> None:

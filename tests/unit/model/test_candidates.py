@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsvc.domain.slates import ReasonCode
-from recsvc.model.candidates import Candidates, assemble
+from recsvc.model.candidates import Candidates, assemble, fill, open_sieve
 from tests.model_builders import candidates
 
 
@@ -57,15 +57,9 @@ def test_a_list_that_repeats_itself_is_read_on() -> None:
 
 def test_a_long_list_is_read_only_as_far_as_needed() -> None:
     """The cost of an answer does not grow with the catalogue."""
-    read: list[int] = []
-
-    class Watched(Candidates):
-        def entries(self, start: int, stop: int):  # type: ignore[no-untyped-def]
-            read.append(stop)
-            return super().entries(start, stop)
-
     million = candidates(*range(1_000_000))
-    watched = Watched(million.items, million.scores, million.reasons)
+    read = Candidates(million.items, million.scores[:5], million.reasons[:5])
 
-    assert assemble(3, watched, excluded_rows=(0, 2)).items == [1, 3, 4]
-    assert read == [5]
+    assert fill(3, [read], {0, 2}, open_sieve(1_000_000)).items == [1, 3, 4]
+    with pytest.raises(IndexError):
+        fill(4, [read], {0, 2}, open_sieve(1_000_000))

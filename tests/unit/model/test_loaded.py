@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from recsvc.domain.consent import Purpose
@@ -46,15 +45,6 @@ def test_what_the_lists_show_as_bought(model: LoadedModel) -> None:
     assert next(model.bought(admitted(customer(1)))) == 0
     assert [*model.bought(admitted(customer(2)))] == []
     assert [*model.bought(admitted(customer(3)))] == []
-
-
-def test_the_nearest_are_the_first_neighbours(model: LoadedModel) -> None:
-    """As often as they are asked for; an item may have fewer, or none."""
-    items, near, voters = model.nearest(np.array([0, 2]), 9)
-    first, _, _ = model.nearest(np.array([0]), 1)
-
-    assert (items.tolist(), near.tolist(), voters.tolist()) == ([1, 2], [1.0, 0.5], [0, 0])
-    assert first.tolist() == [1]
 
 
 def test_a_list_for_a_person_takes_an_admission(model: LoadedModel) -> None:

@@ -57,7 +57,7 @@ def test_a_model_without_intervals_is_served(tmp_path: Path) -> None:
     model = load(folder, shop=SHOP, fingerprint=FINGERPRINT, full=True)
 
     assert not (folder / "item_interval_days.npy").exists()
-    assert model.interval_days(0) is None
+    assert not len(model.intervals)
 
 
 def test_a_model_without_facts_of_customers_is_served(tmp_path: Path) -> None:
