@@ -292,6 +292,22 @@ SETTINGS: tuple[Setting, ...] = (
         _days,
     ),
     Setting(
+        "RECSVC_CLAIM_MINUTES",
+        "claim_minutes",
+        "15",
+        "minutes for which a claim holds a redemption that is not confirmed",
+        "a whole number from 1 to 10080",
+        _whole(1, 10_080),
+    ),
+    Setting(
+        "RECSVC_DECISION_DAYS",
+        "decision_days",
+        "2",
+        "days for which decisions on offers are kept",
+        "a whole number from 1 to 365",
+        _whole(1, 365),
+    ),
+    Setting(
         "RECSVC_INSECURE",
         "insecure",
         "0",
@@ -325,6 +341,8 @@ class Settings:
     deadline_ms: int = 200
     event_log_length: int = 1_000_000
     consent_max_age_days: int = DEFAULT_MAX_AGE_DAYS
+    claim_minutes: int = 15
+    decision_days: int = 2
     insecure: bool = False
 
     @classmethod

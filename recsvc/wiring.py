@@ -24,6 +24,8 @@ from recsvc.secret_file import open_secret
 from recsvc.signal_file import open_signals
 from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.catalogue import CatalogueStore
+from recsvc.stores.claim_records import ClaimRecords
+from recsvc.stores.claims import ClaimStore
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.consent_policy import PolicyStore
@@ -35,15 +37,19 @@ from recsvc.stores.history import HistoryStore
 from recsvc.stores.key_ring import KeyRing
 from recsvc.stores.ledger import Ledger
 from recsvc.stores.live_counts import CountStore
+from recsvc.stores.offers import OfferStore
 from recsvc.stores.profiles import ProfileStore
 from recsvc.stores.survey import ConsentSurvey
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
+from recsvc.usecases.claims import ClaimDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_catalogue import LiveCatalogues
 from recsvc.usecases.live_counts import LiveCounts
+from recsvc.usecases.offer_events import OfferEvents
+from recsvc.usecases.offers import OfferDesk
 from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.rate_limits import Limits, RateLimits
 from recsvc.usecases.readiness import Readiness
@@ -53,6 +59,7 @@ from recsvc.web.overload import Places
 from recsvc.web.services import Services
 
 MILLISECONDS = 1000
+MICROSECONDS_OF_MINUTE = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,9 @@ class Stores:
     profiles: ProfileStore
     catalogue: CatalogueStore
     events: EventStore
+    offers: OfferStore
+    claims: ClaimStore
+    claim_records: ClaimRecords
 
     def hasher(self, shop: ShopName) -> CustomerHasher:
         return CustomerHasher(self.secret, shop)
@@ -136,6 +146,7 @@ def stores_at(settings: Settings, url: str) -> Stores:
     connections = connect(settings, url)
     ledger, history = Ledger(connections), HistoryStore(connections)
     judge = ConsentJudge(settings.consent_max_age_days * DAY_US, utc_now_us)
+    claims = ClaimStore(connections, settings.claim_minutes * MICROSECONDS_OF_MINUTE)
     return Stores(
         settings=settings,
         secret=secret,
@@ -149,6 +160,9 @@ def stores_at(settings: Settings, url: str) -> Stores:
         profiles=ProfileStore(connections, ledger),
         catalogue=CatalogueStore(connections),
         events=EventStore(connections, secret, settings.event_log_length, judge),
+        offers=OfferStore(connections),
+        claims=claims,
+        claim_records=ClaimRecords(connections, claims),
     )
 
 
@@ -204,6 +218,7 @@ def services_of(
         stores.catalogue, utc_now_us, stores.settings.deadline_ms / MILLISECONDS
     )
     live_counts = LiveCounts(CountStore(stores.connections), utc_now_us)
+    offer_events = OfferEvents(stores.claims, stores.secret, stores.judge, utc_now_us)
     preload(key_ring, catalogues, shops)
     live_counts.preload(shops)
     shelf.before_swap(catalogues.take)
@@ -217,7 +232,9 @@ def services_of(
         addresses=ClientAddresses(stores.settings.trusted_proxies),
         recommender=Recommender(shelf, catalogues, live_counts, utc_now_us),
         catalogue=CatalogueDesk(stores.catalogue),
-        events=EventDesk(stores.events, shelf, catalogues, stores.hasher, utc_now_us),
+        events=EventDesk(stores.events, offer_events, shelf, catalogues, stores.hasher, utc_now_us),
+        offers=OfferDesk(stores.offers, shelf, catalogues),
+        claims=ClaimDesk(stores.claims, stores.offers, stores.hasher, stores.secret, stores.judge),
         live_counts=live_counts,
         consents=ConsentDesk(stores.consents, stores.history, stores.judge, stores.hasher),
         signals=open_signals(stores.settings),

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from recsvc.cli import audit, check, consents, events, items, keys, models
+from recsvc.cli import audit, check, consents, events, items, keys, models, offers
 from recsvc.cli.demo import demo
 from recsvc.cli.output import complain, explain, say_events
 from recsvc.cli.serve import serve
@@ -42,6 +42,7 @@ app.command()(check.check)
 app.add_typer(keys.app, name="keys")
 app.add_typer(consents.app, name="consents")
 app.add_typer(items.app, name="items")
+app.add_typer(offers.app, name="offers")
 app.add_typer(events.app, name="events")
 app.add_typer(audit.app, name="audit")
 app.add_typer(models.app, name="models")

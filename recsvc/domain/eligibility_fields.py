@@ -20,6 +20,7 @@ MAX_LABELS = 1_000
 MAX_VALUES = 100
 MAX_CONDITIONS = 50
 MAX_COUNT = 10**9
+MAX_PER_CUSTOMER = 1_000  # what is counted of one customer is kept one by one
 MAX_DAYS = 36_500
 
 
@@ -139,7 +140,9 @@ ITEMS = Rule(
 )
 
 _PERIOD_CAP: Mapping[str, Rule] = {
-    "limit": _COUNT,
+    "limit": Rule(
+        f"a whole number from 1 to {MAX_PER_CUSTOMER}", readers.whole(1, MAX_PER_CUSTOMER)
+    ),
     "period_days": Rule(f"a whole number of days from 1 to {MAX_DAYS}", readers.whole(1, MAX_DAYS)),
 }
 _PER_CUSTOMER = Rule(f"{OBJECT_RULE} as {{'limit': 2, 'period_days': 30}}", _period_cap)

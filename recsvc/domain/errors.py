@@ -6,8 +6,10 @@ RecsvcError
 ├── Forbidden             403  a valid key without the scope, or for another customer
 ├── NotFound              404  nothing at this path, or nothing of this name
 ├── MethodNotAllowed      405
+├── Conflict              409  what is asked for cannot be had, as things stand
 ├── PayloadTooLarge       413
 ├── UnsupportedMedia      415
+├── Unprocessable         422  a request that contradicts an earlier one
 ├── Overloaded            429  the worker holds all the requests that it can
 ├── RateLimited           429  a key, a customer or an address asks too often
 ├── StoreUnavailable      503  Redis cannot be reached in time, or refuses
@@ -77,6 +79,12 @@ class MethodNotAllowed(RecsvcError):
     title = "Method not allowed"
 
 
+class Conflict(RecsvcError):
+    status = 409
+    code = "conflict"
+    title = "Conflict"
+
+
 class PayloadTooLarge(RecsvcError):
     status = 413
     code = "payload_too_large"
@@ -87,6 +95,12 @@ class UnsupportedMedia(RecsvcError):
     status = 415
     code = "unsupported_media_type"
     title = "Unsupported media type"
+
+
+class Unprocessable(RecsvcError):
+    status = 422
+    code = "unprocessable"
+    title = "Unprocessable"
 
 
 class Overloaded(RecsvcError):

@@ -5,14 +5,18 @@ between them, so one shop lives in one slot and its updates can be atomic.
 """
 
 from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
+from recsvc.domain.ids import OfferId, ShopName
 
 EPOCH_OF_KEYS = "keys"
 EPOCH_OF_CATALOGUE = "catalogue"
 EPOCH_OF_COUNTS = "counts"
 POLICY = "policy"  # in the hash of the epochs, so that every request's trip brings it
+EPOCH_OF_OFFERS = "offers"
 
 RECENT_SECONDS = 180 * 86_400
+CLAIM_SECONDS = 90 * 86_400
+ANSWER_SECONDS = 86_400
+SPENT_SECONDS = 8 * 86_400
 
 ANY_API_KEYS = "{*}:api-keys"  # pattern of what `api_keys` names, over all shops
 
@@ -107,3 +111,89 @@ def counts(shop: ShopName) -> str:
 def counts_of(shop: ShopName, day: int) -> str:
     """Sorted set: item id → weight of a day's events. Lives until 15 days after the day began."""
     return f"{counts(shop)}:{day}"
+
+
+def offers(shop: ShopName) -> str:
+    """Hash: offer id → JSON of the offer, but for its codes."""
+    return f"{{{shop}}}:offers"
+
+
+def offers_log(shop: ShopName) -> str:
+    """Stream: as the catalogue's; also one entry when an offer runs out, or has some again."""
+    return f"{{{shop}}}:offers-log"
+
+
+def offer_state(shop: ShopName, offer: OfferId) -> str:
+    """Hash: what the scripts know of an offer (its caps, window, revision) and have counted."""
+    return f"{{{shop}}}:offer-state:{offer}"
+
+
+def offer_holds(shop: ShopName, offer: OfferId) -> str:
+    """Sorted set: claim that holds one → when it ends, in microseconds since 1970."""
+    return f"{{{shop}}}:offer-holds:{offer}"
+
+
+def offer_codes(shop: ShopName, offer: OfferId) -> str:
+    """List: the codes that nobody has, the next one first."""
+    return f"{{{shop}}}:offer-codes:{offer}"
+
+
+def offer_pool(shop: ShopName, offer: OfferId) -> str:
+    """Set: every code that the shop has named, whoever has it."""
+    return f"{{{shop}}}:offer-pool:{offer}"
+
+
+def offer_handed(shop: ShopName, offer: OfferId) -> str:
+    """Hash: claim → the code that it was handed, held or redeemed."""
+    return f"{{{shop}}}:offer-handed:{offer}"
+
+
+def claims(shop: ShopName) -> str:
+    """Begins the keys `…:<claim id>`: hash, all about one claim.
+
+    Each lives for CLAIM_SECONDS after its hold or its redemption. Names its customer.
+    """
+    return f"{{{shop}}}:claim"
+
+
+def claim(shop: ShopName, claim_id: str) -> str:
+    return f"{claims(shop)}:{claim_id}"
+
+
+def caps_of_all(shop: ShopName) -> str:
+    """Begins the keys below."""
+    return f"{{{shop}}}:caps"
+
+
+def caps(shop: ShopName, key: CustomerKey) -> str:
+    """Hash, per customer: what counts towards the caps of offers, over all channels.
+
+    `taken:<offer>` → `<incarnation> <claim>,<at>,<end of the hold, or 0>…`; `shown:<offer>` →
+    `<incarnation> <at>…`; `dismissed:<offer>` → `<incarnation> <at>`; times in microseconds.
+    """
+    return f"{caps_of_all(shop)}:{key.hex()}"
+
+
+def answers(shop: ShopName, key: CustomerKey) -> str:
+    """Hash, per customer: mark of an Idempotency-Key → the answer. Lives for ANSWER_SECONDS."""
+    return f"{{{shop}}}:idempotency:{key.hex()}"
+
+
+def claims_of(shop: ShopName, key: CustomerKey) -> str:
+    """Sorted set, per customer: claim id → when it was made. Lives for CLAIM_SECONDS."""
+    return f"{{{shop}}}:claims-of:{key.hex()}"
+
+
+def spent(shop: ShopName, decision_id: str) -> str:
+    """Set: what a decision has been used for, `shown <offer>`. Lives for SPENT_SECONDS."""
+    return f"{{{shop}}}:spent:{decision_id}"
+
+
+def decision(shop: ShopName, decision_id: str) -> str:
+    """String: JSON of one decision, with the hash of its customer. Lives as long as is set."""
+    return f"{{{shop}}}:decision:{decision_id}"
+
+
+def decisions_of(shop: ShopName, key: CustomerKey) -> str:
+    """Sorted set, per customer: decision id → when it was made. Lives as long as the decisions."""
+    return f"{{{shop}}}:decisions-of:{key.hex()}"

@@ -36,6 +36,7 @@ class Browser(Enum):
     NOTHING = "nothing"
     ANONYMOUS = "anonymous"
     OWN_CUSTOMER = "own_customer"
+    WITH_TOKEN = "with_token"  # noqa: S105 - the view sees to it that all is the token's customer's
     ANYBODY_OR_OWN = "anybody_or_own"
 
 
@@ -180,11 +181,18 @@ class Entrance:
         elif access.browser is Browser.OWN_CUSTOMER:
             if customer is None or self._token_customer(key, credentials) != customer:
                 raise other_customer()
+        elif access.browser is Browser.WITH_TOKEN:
+            if self._token_customer(key, credentials) is None:
+                raise other_customer()
         elif access.browser is Browser.ANYBODY_OR_OWN:
             if customer is not None and self._token_customer(key, credentials) != customer:
                 raise other_customer()
         elif access.browser is Browser.NOTHING:
             raise Forbidden("this path is for secret keys", code="secret_key_needed")
+
+    def token_customer(self, key: ApiKey, credentials: Credentials) -> CustomerId | None:
+        """Return whose things alone the visitor may touch; None: anybody's."""
+        return None if key.is_secret else self._token_customer(key, credentials)
 
     def _token_customer(self, key: ApiKey, credentials: Credentials) -> CustomerId | None:
         """Return whom the request's token is for; None without a token."""

@@ -18,6 +18,7 @@ from recsvc.model.assortment import Assortment
 from recsvc.model.no_model import no_model
 from recsvc.stores.events import EventStore, Incoming
 from recsvc.usecases.entrance import Visit
+from recsvc.usecases.offer_events import OfferEvents
 from recsvc.usecases.recommend import Catalogues, Models
 
 KINDS: Mapping[EventType, RecentKind] = {
@@ -44,12 +45,14 @@ class EventDesk:
     def __init__(
         self,
         store: EventStore,
+        offers: OfferEvents,
         models: Models,
         catalogues: Catalogues,
         hasher: Callable[[ShopName], CustomerHasher],
         now_us: Callable[[], int],
     ) -> None:
         self._store = store
+        self._offers = offers
         self._models = models
         self._catalogues = catalogues
         self._hasher = hasher
@@ -73,10 +76,24 @@ class EventDesk:
         customers = self._customers(visit.shop, events)
         incoming = [_incoming(each, customers, visit, assortment, denied) for each in events]
         outcomes = iter(self._store.add(visit.shop, incoming))
+        customers_of = iter(incoming)
         return [
-            Received(each.type, next(outcomes)) if isinstance(each, Event) else each
+            self._received(visit.shop, next(customers_of), next(outcomes))
+            if isinstance(each, Event)
+            else each
             for each in read
         ]
+
+    def _received(self, shop: ShopName, incoming: Incoming, outcome: Outcome) -> Received:
+        """Take over what an event says of an offer, also once more: the first time may have failed.
+
+        It counts once, whatever is repeated here.
+        """
+        event = incoming.event
+        if outcome is Outcome.REUSED:
+            return Received(event.type, outcome)
+        fault = self._offers.take(shop, event, incoming.customer, denied=incoming.denied)
+        return Received(event.type, fault or outcome)
 
     def _assortment(self, visit: Visit) -> Assortment:
         """Return what is known of the items now: what is sensitive must not be out of date."""

@@ -6,6 +6,7 @@ from flask import Flask, request
 from werkzeug.exceptions import NotFound
 
 from recsvc.web import (
+    claims,
     consent_history,
     consent_import,
     consents,
@@ -15,6 +16,7 @@ from recsvc.web import (
     health,
     items,
     metrics,
+    offers,
     openapi,
     pages,
     profiles,
@@ -37,6 +39,8 @@ ROUTES: tuple[Route, ...] = (
     *profiles.ROUTES,
     *items.ROUTES,
     *events.ROUTES,
+    *offers.ROUTES,
+    *claims.ROUTES,
     *health.ROUTES,
     *exposition.ROUTES,
     *docs.ROUTES,

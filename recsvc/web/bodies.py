@@ -77,9 +77,9 @@ def read_body(request: Request, shape: type[T], kind: BodyKind = JSON_BODY) -> T
     return convert(parse_json(_read(request, kind)), shape)
 
 
-def read_lines(request: Request) -> list[bytes]:
+def read_lines(request: Request, kind: BodyKind = NDJSON_BODY) -> list[bytes]:
     """Wait for a body of NDJSON and return its lines, without those that are blank."""
-    body = _read(request, NDJSON_BODY)
+    body = _read(request, kind)
     if body.count(b"\n") > MAX_LINES:  # each costs far more memory than its bytes
         raise PayloadTooLarge(f"the body has more than {MAX_LINES} lines")
     return [line for line in body.split(b"\n") if line.strip()]

@@ -16,7 +16,7 @@ API = "/v1/"
 ORIGIN = "HTTP_ORIGIN"
 ASKED_METHOD = "HTTP_ACCESS_CONTROL_REQUEST_METHOD"
 EXPOSED = "ETag, X-Request-Id, Retry-After"
-SENT_HEADERS = "Authorization, Content-Type, X-Customer-Token, If-None-Match"
+SENT_HEADERS = "Authorization, Content-Type, X-Customer-Token, If-None-Match, Idempotency-Key"
 MAX_AGE_SECONDS = "600"
 
 

@@ -8,7 +8,7 @@ from flask import Response
 from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.errors import Forbidden
+from recsvc.domain.errors import Conflict, Forbidden
 from recsvc.domain.events import (
     ABOUT_OFFERS,
     MAX_PRICE,
@@ -29,7 +29,7 @@ from recsvc.web.routes import Call, Route
 MAX_EVENTS = 500
 EVENTS_BODY = BodyKind(JSON_TYPE, 1024 * 1024)
 
-UNREADABLE, FORBIDDEN = 422, 403
+UNREADABLE, FORBIDDEN, CONFLICTING = 422, 403, 409
 
 EventName = Literal[
     "view",
@@ -83,7 +83,8 @@ class SentEvents(msgspec.Struct, forbid_unknown_fields=True):
 class EventResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of one event.
 
-    201: taken in; 200 with `duplicate`: it was before; 409: its `message_id` is another event's;
+    201: taken in; 200 with `duplicate`: it was before; 409: its `message_id` is another event's, or
+    the claim that it confirms has ended and others have what it held (the event is kept);
     403: this key may not send it; 422: it cannot be read, and `errors` say why.
     """
 
@@ -127,6 +128,9 @@ def _result(received: Received) -> EventResult:
     if isinstance(result, Outcome):
         metrics.count_event(received.type, result.name.lower())
         return _RESULTS[result]
+    if isinstance(result, Conflict):
+        metrics.count_event(received.type, "conflict")
+        return EventResult(CONFLICTING, code=result.code)
     is_forbidden = isinstance(result, Forbidden)
     metrics.count_event(received.type, "forbidden" if is_forbidden else "unreadable")
     errors = [FieldProblem(error.field, error.detail) for error in result.errors]

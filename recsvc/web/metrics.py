@@ -45,6 +45,7 @@ EVENTS = Counter(
 RATE_LIMITED = Counter(
     "recsvc_rate_limited_total", "Requests refused because somebody asks too often", ["by"]
 )
+CLAIMS = Counter("recsvc_claims_total", "Claims, by what became of them", ["result"])
 
 _request_counter = lru_cache(512)(REQUESTS.labels)
 _seconds_of = lru_cache(256)(SECONDS.labels)
@@ -67,6 +68,10 @@ def count_unreadable_consent() -> None:
 
 def count_rate_limited(by: str) -> None:
     RATE_LIMITED.labels(by).inc()
+
+
+def count_claim(result: str) -> None:
+    CLAIMS.labels(result).inc()
 
 
 def count_event(event: EventType | None, result: str) -> None:

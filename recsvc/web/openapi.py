@@ -145,7 +145,7 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
         ways.append({"publishable_key": []})
     if route.access.browser is Browser.ANYBODY_OR_OWN:
         ways += [{"publishable_key": []}, {"publishable_key": [], "customer_token": []}]
-    if route.access.browser is Browser.OWN_CUSTOMER:
+    if route.access.browser in (Browser.OWN_CUSTOMER, Browser.WITH_TOKEN):
         ways.append({"publishable_key": [], "customer_token": []})
     return [{}, *ways] if route.key_is_optional else ways
 

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 from flask import Request, Response, request
 
-from recsvc.domain.ids import CustomerId, ItemId
+from recsvc.domain.ids import CustomerId, ItemId, OfferId
 from recsvc.usecases.entrance import Access, Browser, Credentials, Visit, no_such_key
 from recsvc.web import metrics
-from recsvc.web.bodies import JSON_BODY, BodyKind, check_headers, read_body, read_lines
+from recsvc.web.bodies import JSON_BODY, NDJSON_BODY, BodyKind, check_headers, read_body, read_lines
 from recsvc.web.delivery import delivered
 from recsvc.web.parameters import QueryShape
 from recsvc.web.paths import path_id
@@ -162,11 +162,11 @@ class Call:
             raise TypeError("the body is read once the request has been let in")
         return read_body(self.request, shape, kind)
 
-    def read_lines(self) -> list[bytes]:
+    def read_lines(self, kind: BodyKind = NDJSON_BODY) -> list[bytes]:
         """Return the lines of a body of NDJSON, under the same condition."""
         if not self._is_in:
             raise TypeError("the body is read once the request has been let in")
-        return read_lines(self.request)
+        return read_lines(self.request, kind)
 
     def read_body_first(self, shape: type[T]) -> T:
         """Return the body of a request whose customer stands in it, before its one trip.
@@ -180,6 +180,18 @@ class Call:
     def item(self, item_id: str) -> ItemId:
         """Return the item in the path."""
         return ItemId(self._path_id(item_id, "item_id"))
+
+    def offer(self, offer_id: str) -> OfferId:
+        """Return the offer in the path."""
+        return OfferId(self._path_id(offer_id, "offer_id"))
+
+    def claim(self, claim_id: str) -> str:
+        """Return the claim in the path."""
+        return self._path_id(claim_id, "claim_id")
+
+    def token_customer(self, visit: Visit) -> CustomerId | None:
+        """Return whose things alone the visitor may touch; None: anybody's."""
+        return self.services.entrance.token_customer(visit.key, self._credentials())
 
     def _path_id(self, text: str, field: str) -> str:
         return path_id(text, field, self.request.environ["PATH_INFO"])

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from recsvc.config import Settings
 from recsvc.domain.consent_signals import SignalTables
 from recsvc.usecases.catalogue import CatalogueDesk
+from recsvc.usecases.claims import ClaimDesk
 from recsvc.usecases.consents import ConsentDesk
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_counts import LiveCounts
+from recsvc.usecases.offers import OfferDesk
 from recsvc.usecases.profiles import ProfileDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
@@ -28,5 +30,7 @@ class Services:
     profiles: ProfileDesk
     catalogue: CatalogueDesk
     events: EventDesk
+    offers: OfferDesk
+    claims: ClaimDesk
     live_counts: LiveCounts
     readiness: Readiness

@@ -1,0 +1,129 @@
+"""`recsvc offers`: import offers from a file, list, show and delete them."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.output import print_json, print_table, say
+from recsvc.domain.errors import BadRequest, NothingThere
+from recsvc.domain.ids import OfferId, checked_id
+from recsvc.domain.offer_fields import shown
+from recsvc.domain.offer_state import NewOffer, StoredOffer
+from recsvc.web.bodies import convert, parse_json
+from recsvc.web.offers import new_offer, view_of
+from recsvc.wiring import open_stores
+
+EXAMPLES = 5
+PERCENT = 100
+COLUMNS = ("offer_id", "title", "kind", "value", "starts_at", "ends_at", "priority")
+COUNTED = ("shown", "accepted", "taken", "redeemed", "codes_left")
+
+app = typer.Typer(help="Offers: import, list, show, delete.", no_args_is_help=True)
+
+Named = Annotated[str, typer.Argument(metavar="OFFER", help="Id of the offer.")]
+
+
+@app.command("import")
+def import_offers(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=".ndjson, UTF-8.")],
+    max_bad: Annotated[
+        float, typer.Option(min=0, max=PERCENT, help="Percent of bad lines above which none count.")
+    ] = 1.0,
+    shop: Shop = DEFAULT_SHOP,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put each offer of a file in place of what was known of it; in force at once."""
+    offers, faults = _read(file)
+    for fault in faults[:EXAMPLES]:
+        say(f"{file}:{fault}")
+    lines = len(offers) + len(faults)
+    if len(faults) * PERCENT > max_bad * lines:
+        raise BadRequest(
+            f"{len(faults)} of {lines} lines are bad, which is more than {max_bad:g} %: nothing "
+            "was imported",
+            code="too_many_bad_lines",
+        )
+    with open_stores(settings_of(data_dir)) as stores:
+        stores.offers.put_many(shop_of(shop), offers)
+    if as_json:
+        print_json({"imported": len(offers), "bad": len(faults)})
+    else:
+        say(f"{len(offers):,} offers imported, {len(faults):,} bad lines left out.")
+
+
+@app.command("list")
+def list_offers(
+    shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """List the offers by id, with what was counted of each."""
+    name = shop_of(shop)
+    with open_stores(settings_of(data_dir), durable=False) as stores:
+        found = list(stores.offers.many(name, stores.offers.ids(name)))
+    if as_json:
+        print_json([view_of(stored) for stored in found])
+    else:
+        rows, columns = [_row(stored) for stored in found], (*COLUMNS, *COUNTED)
+        print_table(columns, [[row[column] for column in columns] for row in rows])
+
+
+@app.command("show")
+def show_offer(offer: Named, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None) -> None:
+    """Show one offer as JSON: all that was said and counted of it, but for its codes."""
+    with open_stores(settings_of(data_dir), durable=False) as stores:
+        stored = stores.offers.get(shop_of(shop), _offer(offer))
+    if stored is None:
+        raise _missing(offer)
+    print_json(view_of(stored))
+
+
+@app.command("delete")
+def delete_offer(offer: Named, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None) -> None:
+    """Have an offer shown and claimed no more; its codes and counts are forgotten."""
+    with open_stores(settings_of(data_dir)) as stores:
+        if not stores.offers.delete(shop_of(shop), _offer(offer)):
+            raise _missing(offer)
+    say(f"{offer} is deleted.")
+
+
+def _offer(text: str) -> OfferId:
+    return OfferId(checked_id(text, "offer_id"))
+
+
+def _missing(offer: str) -> NothingThere:
+    return NothingThere(f"there is no offer {offer!r}; recsvc offers list shows those there are")
+
+
+def _row(stored: StoredOffer) -> dict[str, Any]:
+    state = stored.state
+    left = state.codes_left if state.has_codes else None
+    counted = {name: getattr(state, name) for name in COUNTED} | {"codes_left": left}
+    said = {name: value for name, value in shown(stored.offer).items() if name != "codes"}
+    return said | counted
+
+
+def _read(file: Path) -> tuple[list[NewOffer], list[str]]:
+    """Return the offers, and line and fault of each line that is none."""
+    if file.suffix != ".ndjson":
+        raise BadRequest(f"{file} is no .ndjson", code="bad_file")
+    offers: list[NewOffer] = []
+    faults: list[str] = []
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    offers.append(_parsed(line))
+                except BadRequest as fault:
+                    faults.append(f"{number}: {fault.detail}")
+    return offers, faults
+
+
+def _parsed(line: bytes) -> NewOffer:
+    given = convert(parse_json(line), dict[str, Any])
+    offer_id = given.pop("offer_id", "")
+    if not isinstance(offer_id, str):
+        raise BadRequest(f"offer_id: {json.dumps(offer_id)} is not a text")
+    return new_offer(_offer(offer_id), given)

@@ -1,0 +1,14 @@
+"""Lists cut into pieces that one call to the store takes."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def chunks(values: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """Yield tuples of `size` values, the last of what is left."""
+    remaining = iter(values)
+    while chunk := tuple(islice(remaining, size)):
+        yield chunk

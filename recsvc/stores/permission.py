@@ -1,0 +1,52 @@
+"""What one customer permits, as it was read: with the very bytes, so that a script can compare.
+
+Consent is decided here, in Python, by the one rule of the domain; a script that writes on the
+strength of it is given these bytes, and refuses when the store holds others by then.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from redis.client import Pipeline
+
+from recsvc.domain.consent import ConsentRecord, Standing
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import ShopName
+from recsvc.stores import redis_keys
+from recsvc.stores.consent_fields import decode
+from recsvc.stores.consent_judge import ConsentJudge, read_minimums
+
+REPLIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """`record` is None when it cannot be read: then nothing is permitted."""
+
+    record: ConsentRecord | None
+    stored: bytes
+    policy: bytes
+
+    def standing(self, judge: ConsentJudge) -> Standing | None:
+        """Return where the customer stands; None: nothing is permitted."""
+        if self.record is None:
+            return None
+        return judge.standing(self.record, read_minimums(self.policy or None))
+
+
+NOTHING = Permission(None, b"", b"")
+
+
+def ask(pipeline: Pipeline, shop: ShopName, key: CustomerKey) -> None:
+    """Put the questions whose REPLIES replies `permission_of` reads."""
+    pipeline.hget(redis_keys.epochs(shop), "policy")
+    pipeline.hgetall(redis_keys.customer(shop, key))
+
+
+def permission_of(policy: Any, fields: Any) -> Permission:
+    """Read the replies; an error of the store in place of one of them permits nothing."""
+    if isinstance(policy, redis.RedisError) or not isinstance(fields, dict):
+        return NOTHING
+    parts = [part for pair in fields.items() for part in pair]
+    return Permission(decode(parts), b"\n".join(parts), policy or b"")

@@ -1,0 +1,171 @@
+"""Claims: one redemption of an offer, held for a customer, confirmed or given back.
+
+Consent, eligibility and the channel are decided here, by what the store says at that moment; the
+script that takes the redemption decides the rest, and is refused when any of that has changed.
+An offer for everybody needs the customer's consent to offers; one with codes or an eligibility,
+to personalization as well.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from recsvc.domain.claims import (
+    KEY_REUSED,
+    UNKNOWN,
+    Changed,
+    Claim,
+    ClaimState,
+    KeyReused,
+    Refusal,
+    Unknown,
+)
+from recsvc.domain.consent import Purpose
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.gate import Admitted, Refused, admit
+from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
+from recsvc.domain.ids import CustomerId, OfferId, ShopName
+from recsvc.domain.offer_state import StoredOffer
+from recsvc.domain.offers import EVERYBODY
+from recsvc.domain.slates import Fallback
+from recsvc.stores.claims import Asked, ClaimStore, Look
+from recsvc.stores.consent_judge import ConsentJudge
+from recsvc.stores.offers import OfferStore
+from recsvc.usecases.entrance import DERIVED_KEPT, Visit
+
+_ATTEMPTS = 50
+_MARK_BYTES = 16
+_CLAIM_ID_BYTES = 16
+
+# Whether an offer is for a customer, who permits that this is asked.
+Eligible = Callable[[Visit, StoredOffer, Admitted], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """What is claimed, and with which Idempotency-Key."""
+
+    offer: OfferId
+    channel: str | None = None
+    decision_id: str | None = None
+    key: str | None = None
+
+
+def nobody_in_particular(_visit: Visit, stored: StoredOffer, _admitted: Admitted) -> bool:
+    """Take an offer for a customer's only if it is everybody's: nothing is known of any."""
+    return stored.offer.eligibility == EVERYBODY
+
+
+class ClaimDesk:
+    """Takes claims. What returned is durable, and counted whoever else claims."""
+
+    def __init__(
+        self,
+        claims: ClaimStore,
+        offers: OfferStore,
+        hasher: Callable[[ShopName], CustomerHasher],
+        secret: Secret,
+        judge: ConsentJudge,
+        eligible: Eligible = nobody_in_particular,
+    ) -> None:
+        self._claims = claims
+        self._offers = offers
+        self._hasher = hasher
+        self._judge = judge
+        self._eligible = eligible
+        self._mark_key = lru_cache(DERIVED_KEPT)(lambda shop: secret.derive(f"claims:{shop}"))
+
+    def claim(
+        self, visit: Visit, request: ClaimRequest, *, denied: bool = False
+    ) -> Claim | Refusal | KeyReused | Unknown:
+        """Hold one redemption for the visit's customer. `denied`: this request permits nothing.
+
+        With a key that was answered before, the same answer again, whatever has happened since.
+        """
+        customer = _customer(visit)
+        _check(visit)
+        self._claims.check_room()
+        asked = self._asked(visit.shop, customer, request)
+        for _ in range(_ATTEMPTS):
+            look = self._claims.look(visit.shop, customer, request.offer, asked.key_mark)
+            if look.answer is not None:
+                return look.answer.claim if _is_same(look, asked) else KEY_REUSED
+            found = self._judged(visit, look, request, denied)
+            if not isinstance(found, StoredOffer):
+                return found
+            asked = replace(asked, revision=found.state.revision, permission=look.permission)
+            result = self._claims.claim(visit.shop, asked)
+            if not isinstance(result, Changed):
+                return result
+        raise StoreUnavailable("the offer is being changed all the time; try again")
+
+    def release(self, visit: Visit, claim_id: str, own: CustomerId | None) -> ClaimState | Unknown:
+        """Give back what a claim holds. `own`: whose claim alone it may be; None: anybody's."""
+        _check(visit)
+        found = self._claims.find(visit.shop, claim_id)
+        if found is None:
+            return UNKNOWN
+        customer = None if own is None else self._hasher(visit.shop).key_of(own)
+        return self._claims.release(visit.shop, found[0].offer_id, claim_id, customer)
+
+    def _judged(
+        self, visit: Visit, look: Look, request: ClaimRequest, denied: bool
+    ) -> StoredOffer | Refusal | Unknown:
+        """Return the offer if the customer may have it, as far as that is not counted."""
+        admission = self._admission(visit, look, Purpose.OFFERS, denied)
+        if isinstance(admission, Refused):
+            return Refusal.NO_CONSENT
+        stored = None if look.revision is None else self._offers.get(visit.shop, request.offer)
+        if stored is None:
+            return UNKNOWN
+        if not stored.offer.is_for_everybody:
+            personal = self._admission(visit, look, Purpose.PERSONALIZATION, denied)
+            if isinstance(personal, Refused):
+                return Refusal.NO_CONSENT
+            if not self._eligible(visit, stored, personal):
+                return Refusal.NOT_ELIGIBLE
+        channels = stored.offer.channels
+        if channels and request.channel is not None and request.channel not in channels:
+            return Refusal.CHANNEL
+        return stored
+
+    def _admission(
+        self, visit: Visit, look: Look, purpose: Purpose, denied: bool
+    ) -> Admitted | Refused:
+        if denied:
+            return Refused(Fallback.NO_CONSENT)
+        return admit(_customer(visit), look.permission.standing(self._judge), purpose)
+
+    def _asked(self, shop: ShopName, customer: CustomerKey, request: ClaimRequest) -> Asked:
+        key = self._mark_key(shop)
+        said = "\0".join([request.offer, request.channel or "", request.decision_id or ""])
+        return Asked(
+            claim_id=secrets.token_hex(_CLAIM_ID_BYTES),
+            offer=request.offer,
+            customer=customer,
+            channel=request.channel,
+            key_mark="" if request.key is None else _mark(key, request.key),
+            request_mark=_mark(key, said),
+        )
+
+
+def _mark(key: bytes, text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=_MARK_BYTES, key=key).hexdigest()
+
+
+def _is_same(look: Look, asked: Asked) -> bool:
+    return look.answer is not None and look.answer.request_mark == asked.request_mark
+
+
+def _customer(visit: Visit) -> CustomerKey:
+    if visit.customer is None:
+        raise TypeError("a claim is a customer's")
+    return visit.customer
+
+
+def _check(visit: Visit) -> None:
+    """Never acknowledge on keys that may be out of date."""
+    if not visit.store_answered:
+        raise StoreUnavailable("claims cannot be taken at the moment; try again")

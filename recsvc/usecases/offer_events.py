@@ -1,0 +1,125 @@
+"""What events say of offers: shown, accepted, dismissed, redeemed. Each counts once.
+
+A showing or an acceptance counts with a decision of ours alone, once for each decision and offer;
+a redemption confirms its claim, once. So an event that is sent again changes nothing, whatever
+became of it the first time. Of a customer who does not permit offers and personalization nothing
+is remembered but what a claim of theirs has become.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from recsvc.domain.claims import UNKNOWN, Changed, Refusal
+from recsvc.domain.consent import Purpose
+from recsvc.domain.decision_ids import DecisionSeal
+from recsvc.domain.errors import Conflict, StoreUnavailable
+from recsvc.domain.events import Event, EventType
+from recsvc.domain.gate import Refused, admit
+from recsvc.domain.identity import CustomerKey, Secret
+from recsvc.domain.ids import OfferId, ShopName
+from recsvc.stores.claims import ClaimStore
+from recsvc.stores.consent_judge import ConsentJudge
+from recsvc.stores.permission import Permission
+from recsvc.usecases.entrance import DERIVED_KEPT
+
+_ATTEMPTS = 50
+_WORDS = {
+    EventType.OFFER_SHOWN: "shown",
+    EventType.OFFER_ACCEPTED: "accepted",
+    EventType.OFFER_DISMISSED: "dismissed",
+}
+
+
+class OfferEvents:
+    """Takes over what an event says of its offer. What returned is durable."""
+
+    def __init__(
+        self,
+        claims: ClaimStore,
+        secret: Secret,
+        judge: ConsentJudge,
+        now_us: Callable[[], int],
+    ) -> None:
+        self._claims = claims
+        self._judge = judge
+        self._now_us = now_us
+        self._seal = lru_cache(DERIVED_KEPT)(lambda shop: DecisionSeal(secret, shop))
+
+    def take(
+        self, shop: ShopName, event: Event, customer: CustomerKey | None, *, denied: bool
+    ) -> Conflict | None:
+        """Count the event; return why it cannot be had as it says, if so."""
+        if event.offer_id is None:
+            return None
+        offer = OfferId(event.offer_id)
+        if event.type is EventType.OFFER_REDEEMED:
+            return self._redeem(shop, offer, event.claim_id, customer)
+        word = _WORDS.get(event.type)
+        if word is not None:
+            self._tell(shop, offer, word, event, customer, denied=denied)
+        return None
+
+    def _redeem(
+        self, shop: ShopName, offer: OfferId, claim_id: str | None, customer: CustomerKey | None
+    ) -> Conflict | None:
+        if claim_id is None:  # one of which nothing was held
+            return None
+        found = self._claims.redeem(shop, offer, claim_id, customer)
+        if found is UNKNOWN:
+            return Conflict("there is no such claim on this offer", code="no_such_claim")
+        if found is Refusal.NOTHING_LEFT:
+            return Conflict(
+                "the claim had ended, and others have what it held", code=str(Refusal.NOTHING_LEFT)
+            )
+        return None
+
+    def _tell(
+        self,
+        shop: ShopName,
+        offer: OfferId,
+        word: str,
+        event: Event,
+        customer: CustomerKey | None,
+        *,
+        denied: bool,
+    ) -> None:
+        is_dismissal = event.type is EventType.OFFER_DISMISSED
+        decision = None if is_dismissal else self._ours(shop, event, customer)
+        if decision is None and not (is_dismissal and customer is not None):
+            return
+        for _ in range(_ATTEMPTS):
+            permission = self._permission(shop, offer, customer, denied)
+            told = self._claims.tell(
+                shop,
+                offer,
+                word,
+                decision=decision,
+                customer=None if permission is None else customer,
+                permission=permission,
+            )
+            if not isinstance(told, Changed):
+                return
+        raise StoreUnavailable("consents are being changed all the time; send the events again")
+
+    def _ours(self, shop: ShopName, event: Event, customer: CustomerKey | None) -> str | None:
+        """Return the decision or delivery of ours that the event names."""
+        now_us = self._now_us()
+        named = filter(None, (event.decision_id, event.delivery_id))
+        is_ours = self._seal(shop).is_ours
+        # The id of what everybody gets is for nobody in particular.
+        whose = (customer, None)
+        return next(
+            (each for each in named if any(is_ours(each, who, now_us) for who in whose)), None
+        )
+
+    def _permission(
+        self, shop: ShopName, offer: OfferId, customer: CustomerKey | None, denied: bool
+    ) -> Permission | None:
+        """Return the customer's permission to remember this; None without it."""
+        if customer is None or denied:
+            return None
+        permission = self._claims.look(shop, customer, offer).permission
+        standing = permission.standing(self._judge)
+        needed = (Purpose.OFFERS, Purpose.PERSONALIZATION)
+        admissions = [admit(customer, standing, purpose) for purpose in needed]
+        return None if any(isinstance(each, Refused) for each in admissions) else permission

@@ -1,0 +1,115 @@
+"""Offers as the shop writes and reads them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from recsvc.domain.errors import FieldError, NotFound, StoreUnavailable
+from recsvc.domain.fields import repeated
+from recsvc.domain.ids import OfferId
+from recsvc.domain.offer_state import NewOffer, StoredOffer
+from recsvc.domain.offers import Bought, Offer
+from recsvc.model.assortment import Assortment
+from recsvc.model.no_model import no_model
+from recsvc.stores.offers import OfferStore
+from recsvc.usecases.entrance import Visit
+from recsvc.usecases.recommend import Catalogues, Models
+
+NAMED = 5  # of the unknown ones that a warning tells of
+
+Warnings = list[FieldError]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Offers in the order of their ids; `last` is None where no other follows."""
+
+    offers: Sequence[StoredOffer]
+    last: OfferId | None
+
+
+class OfferDesk:
+    """Takes and shows offers. What returned is durable, and in force for every later request."""
+
+    def __init__(self, store: OfferStore, models: Models, catalogues: Catalogues) -> None:
+        self._store = store
+        self._models = models
+        self._catalogues = catalogues
+
+    def put(self, visit: Visit, new: NewOffer) -> tuple[StoredOffer, Warnings]:
+        (warnings,) = self.put_many(visit, [new])
+        return self.get(visit, new.offer.offer_id), warnings
+
+    def put_many(self, visit: Visit, offers: Sequence[NewOffer]) -> list[Warnings]:
+        """Put each in place of what was known of it; say what nobody knows of what it names."""
+        _check(visit)
+        self._store.put_many(visit.shop, offers)
+        model = self._models.model(visit.shop) or no_model()
+        assortment = self._catalogues.at(visit.shop, visit.catalogue_epoch, model).assortment
+        return [[*warnings_of(new.offer, assortment)] for new in offers]
+
+    def get(self, visit: Visit, offer_id: OfferId) -> StoredOffer:
+        _check(visit)
+        stored = self._store.get(visit.shop, offer_id)
+        if stored is None:
+            raise no_such_offer()
+        return stored
+
+    def delete(self, visit: Visit, offer_id: OfferId) -> None:
+        """Have the offer shown and claimed no more; its codes and counts are forgotten."""
+        _check(visit)
+        self._store.delete(visit.shop, offer_id)
+
+    def page(self, visit: Visit, after: OfferId | None, limit: int, most_items: int) -> Page:
+        """Return the offers that follow one: fewer than the limit where they name many items."""
+        _check(visit)
+        ids = [each for each in self._store.ids(visit.shop) if after is None or each > after]
+        found: list[StoredOffer] = []
+        items = 0
+        for stored in self._store.many(visit.shop, ids[:limit]):
+            items += len(stored.offer.items)
+            if found and items > most_items:
+                return Page(found, found[-1].offer.offer_id)
+            found.append(stored)
+        return Page(found, ids[limit - 1] if len(ids) > limit else None)
+
+
+def no_such_offer() -> NotFound:
+    return NotFound("there is no such offer; PUT makes one", code="no_such_offer")
+
+
+def warnings_of(offer: Offer, assortment: Assortment) -> Iterator[FieldError]:
+    """Say what an offer names that neither catalogue nor model knows: it may be misspelt."""
+    eligible = offer.eligibility
+    parts = {
+        "": Bought(offer.items, offer.categories),
+        "eligibility.bought.": eligible.bought,
+        "eligibility.not_bought.": eligible.not_bought,
+    }
+    for prefix, part in parts.items():
+        rows = assortment.rows(part.items)
+        strange = [item for item, row in zip(part.items, rows, strict=True) if row is None]
+        yield from _warning(f"{prefix}items", strange, len(part.items))
+        yield from _unknown_names(
+            f"{prefix}categories", part.categories, assortment.columns.category_codes
+        )
+    yield from _unknown_names("brands", offer.brands, assortment.columns.brand_codes)
+
+
+def _unknown_names(
+    field: str, names: Sequence[str], codes_of: Callable[[Sequence[str]], list[int]]
+) -> Iterator[FieldError]:
+    yield from _warning(field, [name for name in names if not codes_of([name])], len(names))
+
+
+def _warning(field: str, strange: Sequence[str], of: int) -> Iterator[FieldError]:
+    if strange:
+        told = ", ".join(map(repeated, strange[:NAMED]))
+        more = f" and {len(strange) - NAMED:,} more" if len(strange) > NAMED else ""
+        detail = f"{len(strange):,} of {of:,} unknown to catalogue and model: {told}{more}"
+        yield FieldError(field, detail)
+
+
+def _check(visit: Visit) -> None:
+    """Never acknowledge on keys that may be out of date."""
+    if not visit.store_answered:
+        raise StoreUnavailable("offers cannot be read or written at the moment; try again")

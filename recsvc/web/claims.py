@@ -1,0 +1,155 @@
+"""Claims over HTTP: taken for a customer, and given back.
+
+A browser is told that nothing is left, or that its customer has had enough of an offer; anything
+else is the one answer `not_available`, also for an offer that is not there.
+"""
+
+import re
+from typing import Annotated
+
+import msgspec
+from flask import Response
+from msgspec import Meta
+
+from recsvc.domain.api_keys import Scope
+from recsvc.domain.claims import TOLD_TO_BROWSERS, Claim, ClaimState, KeyReused, Refusal, Unknown
+from recsvc.domain.errors import BadRequest, Conflict, FieldError, NotFound, Unprocessable
+from recsvc.domain.events import MAX_TEXT_BYTES
+from recsvc.domain.labels import MAX_LABEL_LENGTH, checked_label
+from recsvc.domain.moments import rfc3339
+from recsvc.usecases.claims import ClaimRequest
+from recsvc.usecases.entrance import Access, Browser
+from recsvc.usecases.offers import no_such_offer
+from recsvc.web import metrics
+from recsvc.web.rendering import private_json
+from recsvc.web.routes import Call, Route
+
+TAKEN = 201
+KEY_HEADER = "Idempotency-Key"
+MAX_KEY_LENGTH = 255
+NOT_AVAILABLE = "not_available"
+
+_KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_KEY_LENGTH}}}", re.ASCII)
+_DETAILS = {
+    Refusal.NO_CONSENT: "the customer does not permit what this offer needs",
+    Refusal.NOT_ELIGIBLE: "the offer is not for this customer",
+    Refusal.CHANNEL: "the offer is not for this channel",
+    Refusal.WINDOW: "the offer has not begun, or is over",
+    Refusal.CAPPED: "the customer has had this offer as often as its cap allows",
+    Refusal.NOTHING_LEFT: "nothing is left of this offer",
+}
+
+
+class ClaimBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the offer is claimed, and the decision that showed it."""
+
+    channel: Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_LENGTH)] | None = None
+    decision_id: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_BYTES)] | None = None
+
+
+class ReleaseBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Nothing has to be said."""
+
+
+class ClaimView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One redemption that is held until `expires_at`, and its code if the offer has codes."""
+
+    claim_id: str
+    expires_at: str
+    code: str | None = None
+
+
+class ReleasedClaim(msgspec.Struct, frozen=True):
+    """A claim that holds nothing any more."""
+
+    claim_id: str
+    state: ClaimState = ClaimState.RELEASED
+
+
+def post_claim(call: Call, customer_id: str, offer_id: str) -> Response:
+    visit, offer = call.enter_for(customer_id), call.offer(offer_id)
+    key = _key(call)
+    body = call.read_body(ClaimBody)
+    channel = checked_label(body.channel, "channel")
+    request = ClaimRequest(offer, channel, body.decision_id, key)
+    result = call.services.claims.claim(visit, request, denied=call.denies_personal_use)
+    metrics.count_claim(_word(result))
+    if isinstance(result, Claim):
+        view = ClaimView(result.claim_id, rfc3339(result.expires_at_us), result.code)
+        return private_json(view, TAKEN)
+    raise _refusal(result, is_secret=visit.key.is_secret)
+
+
+def post_release(call: Call, claim_id: str) -> Response:
+    visit = call.enter()
+    claim = call.claim(claim_id)
+    call.read_body(ReleaseBody)
+    state = call.services.claims.release(visit, claim, call.token_customer(visit))
+    if isinstance(state, Unknown):
+        raise NotFound("there is no such claim", code="no_such_claim")
+    if state is ClaimState.REDEEMED:
+        raise Conflict("the claim was redeemed; it stays", code="already_redeemed")
+    return private_json(ReleasedClaim(claim))
+
+
+def _key(call: Call) -> str | None:
+    text: str | None = call.request.headers.get(KEY_HEADER)
+    if text is None or _KEY.fullmatch(text):
+        return text
+    rule = f"1 to {MAX_KEY_LENGTH} visible characters of ASCII"
+    raise BadRequest(
+        f"{KEY_HEADER} must be {rule}",
+        code="bad_idempotency_key",
+        errors=[FieldError(KEY_HEADER, f"must be {rule}")],
+    )
+
+
+def _word(result: Claim | Refusal | KeyReused | Unknown) -> str:
+    if isinstance(result, Claim):
+        return "held"
+    if isinstance(result, Refusal):
+        return str(result)
+    return "key_reused" if isinstance(result, KeyReused) else "no_such_offer"
+
+
+def _refusal(
+    result: Refusal | KeyReused | Unknown, *, is_secret: bool
+) -> Conflict | NotFound | Unprocessable:
+    if isinstance(result, KeyReused):
+        return Unprocessable(
+            f"this {KEY_HEADER} came with another request before; choose a new one",
+            code="idempotency_key_reused",
+        )
+    if isinstance(result, Refusal) and (is_secret or result in TOLD_TO_BROWSERS):
+        return Conflict(_DETAILS[result], code=str(result))
+    if is_secret:
+        return no_such_offer()
+    return Conflict("this offer cannot be had", code=NOT_AVAILABLE)
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/v1/customers/<id:customer_id>/offers/<id:offer_id>/claim",
+        post_claim,
+        "Hold one redemption of an offer for a customer, with a code if it has codes",
+        Access(Scope.OFFERS, Browser.OWN_CUSTOMER),
+        ClaimView,
+        body=ClaimBody,
+        remark=f"Answered with 201. Send an `{KEY_HEADER}`: the same key with the same request is "
+        "answered the same for a day, with another request 422; without one, a call that is sent "
+        "again may hold twice. 409 says why nothing was taken; a refusal is not remembered. An "
+        "`offer_redeemed` event with the `claim_id` confirms; what is not confirmed before "
+        "`expires_at` is given back.",
+    ),
+    Route(
+        "POST",
+        "/v1/claims/<id:claim_id>/release",
+        post_release,
+        "Give back what a claim holds",
+        Access(Scope.OFFERS, Browser.WITH_TOKEN),
+        ReleasedClaim,
+        body=ReleaseBody,
+        remark="Released again, or after its end, it is answered the same. 409: it was redeemed.",
+    ),
+)

@@ -1,0 +1,290 @@
+"""Offers over HTTP: one at a time, many as lines, or listed page by page."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+import msgspec
+from flask import Response
+
+from recsvc.domain import offer_fields
+from recsvc.domain.api_keys import Scope
+from recsvc.domain.errors import BadRequest
+from recsvc.domain.ids import OfferId, checked_id, id_fault
+from recsvc.domain.offer_state import NewOffer, StoredOffer
+from recsvc.usecases.entrance import Access
+from recsvc.usecases.offers import Warnings
+from recsvc.web.bodies import JSON_TYPE, NDJSON_TYPE, BodyKind, convert, parse_json
+from recsvc.web.offer_bodies import CapsBody, EligibilityBody, OfferBody, OfferLine
+from recsvc.web.parameters import Misread, Parameter, QueryShape
+from recsvc.web.problems import FieldProblem
+from recsvc.web.rendering import private_json
+from recsvc.web.routes import Call, Route
+
+WRITTEN, REFUSED = 201, 422
+MAX_BYTES = 2 * 1024 * 1024
+OFFER_BODY = BodyKind(JSON_TYPE, MAX_BYTES)
+OFFER_LINES = BodyKind(NDJSON_TYPE, MAX_BYTES)
+MOST_ITEMS = 100_000  # that the offers of one page name together
+DEFAULT_LIMIT, MAX_LIMIT = 20, 100
+READ_ONLY = "state"
+
+
+class OfferCounts(msgspec.Struct, frozen=True):
+    """What has been counted. `taken`: claims held or redeemed."""
+
+    revision: int
+    shown: int
+    accepted: int
+    taken: int
+    redeemed: int
+    codes_left: int | None = None
+
+
+class OfferView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An offer as it was put, but for its codes, with what has been counted of it."""
+
+    offer_id: str
+    title: str
+    kind: str
+    state: OfferCounts
+    description: str | None = None
+    url: str | None = None
+    image_url: str | None = None
+    value: float | None = None
+    items: list[str] = []
+    categories: list[str] = []
+    brands: list[str] = []
+    all: bool = False
+    channels: list[str] = []
+    starts_at: str | None = None
+    ends_at: str | None = None
+    priority: int = 0
+    weight: float = 1.0
+    margin: float | None = None
+    caps: CapsBody | None = None
+    eligibility: EligibilityBody | None = None
+    exclusive_group: str | None = None
+    fallback: bool = False
+    warnings: list[FieldProblem] = []
+
+
+class OfferPage(msgspec.Struct, frozen=True):
+    """Offers by id. `next_cursor` asks for those that follow; null: there are none."""
+
+    offers: list[OfferView]
+    next_cursor: str | None
+
+
+class DeletedOffer(msgspec.Struct, frozen=True):
+    """An offer that is shown and claimed no more; its codes and counts are forgotten."""
+
+    offer_id: str
+    deleted: bool = True
+
+
+class OfferResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one line: 201, perhaps with warnings, or 422 with what is wrong."""
+
+    status: int
+    code: str | None = None
+    errors: list[FieldProblem] = []
+    warnings: list[FieldProblem] = []
+
+
+class OfferResults(msgspec.Struct, frozen=True):
+    """One result per line, in the order of the lines; blank lines are none."""
+
+    results: list[OfferResult]
+
+
+def put_offer(call: Call, offer_id: str) -> Response:
+    visit, offer = call.enter(), call.offer(offer_id)
+    new = new_offer(offer, call.read_body(dict[str, Any], OFFER_BODY))
+    stored, warnings = call.services.offers.put(visit, new)
+    return private_json(view_of(stored, warnings))
+
+
+def get_offer(call: Call, offer_id: str) -> Response:
+    visit, offer = call.enter(), call.offer(offer_id)
+    return private_json(view_of(call.services.offers.get(visit, offer)))
+
+
+def delete_offer(call: Call, offer_id: str) -> Response:
+    visit, offer = call.enter(), call.offer(offer_id)
+    call.services.offers.delete(visit, offer)
+    return private_json(DeletedOffer(offer))
+
+
+def list_offers(call: Call) -> Response:
+    visit = call.enter()
+    after, limit = LISTED.read(call.query)
+    page = call.services.offers.page(visit, after, limit, MOST_ITEMS)
+    cursor = None if page.last is None else urlsafe_b64encode(page.last.encode()).decode()
+    return private_json(OfferPage([view_of(each) for each in page.offers], cursor))
+
+
+def post_offers(call: Call) -> Response:
+    visit = call.enter()
+    read = [_line(line) for line in call.read_lines(OFFER_LINES)]
+    new = [each for each in read if isinstance(each, NewOffer)]
+    warnings = iter(call.services.offers.put_many(visit, new))
+    return private_json(
+        OfferResults(
+            [_taken(next(warnings)) if isinstance(each, NewOffer) else each for each in read]
+        )
+    )
+
+
+def new_offer(offer_id: OfferId, given: dict[str, Any]) -> NewOffer:
+    """Read an offer; what only we say of it is passed over, so that an answer can be put back."""
+    said = {name: value for name, value in given.items() if name != READ_ONLY}
+    offer = offer_fields.read_offer(offer_id, said)
+    return NewOffer(offer, None if said.get("codes") is None else offer.codes)
+
+
+def view_of(stored: StoredOffer, warnings: Warnings = []) -> OfferView:  # noqa: B006 - never changed
+    """Return an offer as it is sent: what says nothing is left out."""
+    state = stored.state
+    counts = OfferCounts(
+        state.revision,
+        state.shown,
+        state.accepted,
+        state.taken,
+        state.redeemed,
+        state.codes_left if state.has_codes else None,
+    )
+    said = _saying(offer_fields.shown(stored.offer) | {"codes": None})
+    said |= {"state": counts, "warnings": _problems(warnings)}
+    return msgspec.convert(said, OfferView, strict=True)
+
+
+def _saying(said: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in said.items():
+        kept = _saying(value) if isinstance(value, dict) else value
+        if kept is not None and kept != {} and kept != ():
+            found[name] = list(kept) if isinstance(kept, tuple) else kept
+    return found
+
+
+def _problems(faults: Warnings) -> list[FieldProblem]:
+    return [FieldProblem(fault.field, fault.detail) for fault in faults]
+
+
+def _taken(warnings: Warnings) -> OfferResult:
+    return OfferResult(WRITTEN, warnings=_problems(warnings))
+
+
+def _line(line: bytes) -> NewOffer | OfferResult:
+    """Read a line; what is wrong with it is its result and no other's."""
+    try:
+        given = convert(parse_json(line), dict[str, Any])
+        offer_id = given.pop("offer_id", "")
+        if not isinstance(offer_id, str):
+            offer_id = ""
+        return new_offer(OfferId(checked_id(offer_id, "offer_id")), given)
+    except BadRequest as fault:  # not kept itself: it holds on to the frames that it came through
+        return OfferResult(REFUSED, fault.code, _problems(list(fault.errors)))
+
+
+def _read_cursor(text: str) -> OfferId:
+    try:
+        offer_id = urlsafe_b64decode(text.encode()).decode()
+    except ValueError:
+        raise Misread from None
+    if id_fault(offer_id) is not None:
+        raise Misread
+    return OfferId(offer_id)
+
+
+def _read_limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_LIMIT):
+        raise Misread
+    return int(text)
+
+
+def _listed(cursor: OfferId | None, limit: int) -> tuple[OfferId | None, int]:
+    return cursor, limit
+
+
+LISTED = QueryShape(
+    (
+        Parameter(
+            name="cursor",
+            meaning="Where to go on",
+            rule="the next_cursor of a page",
+            read=_read_cursor,
+            default=None,
+            schema={"type": "string"},
+        ),
+        Parameter(
+            name="limit",
+            meaning="How many offers to answer at most",
+            rule=f"a whole number from 1 to {MAX_LIMIT}, in digits",
+            read=_read_limit,
+            default=DEFAULT_LIMIT,
+            schema={
+                "type": "integer",
+                "minimum": 1,
+                "maximum": MAX_LIMIT,
+                "default": DEFAULT_LIMIT,
+            },
+        ),
+    ),
+    _listed,
+)
+OFFERS = Access(Scope.OFFERS)
+PATH = "/v1/offers/<id:offer_id>"
+IN_FORCE = "The change is in force for every request that starts after the answer, on any worker."
+POOL = (
+    "`codes` is the pool of single-use codes; without it the pool stays as it is. A code that "
+    "somebody has is handed out to nobody else, whatever is put. No answer tells a code but that "
+    "of the claim."
+)
+WARNED = "Items, categories and brands that nobody knows are taken, and named in `warnings`."
+
+ROUTES = (
+    Route(
+        "PUT",
+        PATH,
+        put_offer,
+        "Put an offer in place of what was known of it; what was counted stays",
+        OFFERS,
+        OfferView,
+        body=OfferBody,
+        body_kind=OFFER_BODY,
+        remark=f"{IN_FORCE} {POOL} {WARNED}",
+    ),
+    Route("GET", PATH, get_offer, "Show an offer and what was counted of it", OFFERS, OfferView),
+    Route(
+        "DELETE",
+        PATH,
+        delete_offer,
+        "Have an offer shown and claimed no more; its codes and counts are forgotten",
+        OFFERS,
+        DeletedOffer,
+        remark=IN_FORCE,
+    ),
+    Route(
+        "GET",
+        "/v1/offers",
+        list_offers,
+        "List the offers by id, page by page",
+        OFFERS,
+        OfferPage,
+        query=LISTED,
+        remark="A page may hold fewer than `limit`; `next_cursor` says whether more follow.",
+    ),
+    Route(
+        "POST",
+        "/v1/offers",
+        post_offers,
+        "Put many offers, one per line",
+        OFFERS,
+        OfferResults,
+        body=OfferLine,
+        body_kind=OFFER_LINES,
+        remark=f"Lines that can be read are written, the others are told. {WARNED} A call that is "
+        "answered with 503 may have been taken in in part; send it again.",
+    ),
+)

@@ -1,0 +1,324 @@
+"""Claims over HTTP: held, confirmed, given back; refused with the reason that the key may know."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import uuid_utils
+from werkzeug.test import TestResponse
+
+from recsvc.domain.decision_ids import DecisionSeal
+from recsvc.domain.ids import CustomerId
+from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
+
+OFFER = {"title": "A deal", "kind": "free_shipping"}
+GENERIC = {"offers": True}
+
+
+def put(service: Service, offer_id: str = "deal", **fields: object) -> None:
+    reply = service.send("PUT", f"/v1/offers/{offer_id}", OFFER | fields)
+    assert reply.status_code == 200, reply.data
+
+
+def state(service: Service, offer_id: str = "deal") -> dict[str, int]:
+    reply = service.get(f"/v1/offers/{offer_id}").json
+    assert reply is not None
+    found: dict[str, int] = reply["state"]
+    return found
+
+
+def claim(
+    service: Service,
+    customer: CustomerId = ANNA,
+    offer_id: str = "deal",
+    body: object = None,
+    browser: CustomerId | None = None,
+    **headers: str,
+) -> TestResponse:
+    """Claim with the secret key, or as the browser of a customer."""
+    shown = {name.replace("_", "-"): value for name, value in headers.items()}
+    key = service.keys.secret.text
+    if browser is not None:
+        key = service.keys.browser.text
+        shown["X-Customer-Token"] = service.keys.token(browser)
+    shown |= {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    path = f"/v1/customers/{customer}/offers/{offer_id}/claim"
+    return service.client.post(path, data=json.dumps(body or {}), headers=shown)
+
+
+def held(service: Service, *words: Any, **named: Any) -> dict[str, str]:
+    reply = claim(service, *words, **named)
+    assert reply.status_code == 201, reply.data
+    assert reply.json is not None
+    return dict(reply.json)
+
+
+def code_of(reply: TestResponse) -> tuple[int, str]:
+    assert reply.json is not None
+    return reply.status_code, reply.json["code"]
+
+
+def send(service: Service, **event: object) -> dict[str, Any]:
+    event = {"message_id": str(uuid_utils.uuid7()), "offer_id": "deal", **event}
+    reply = service.send("POST", "/v1/events", {"events": [event]})
+    assert reply.json is not None, reply.data
+    result: dict[str, Any] = reply.json["results"][0]
+    return result
+
+
+def decision(service: Service, customer: CustomerId | None) -> str:
+    key = None if customer is None else service.stores.hasher(service.shop).key_of(customer)
+    return DecisionSeal(service.stores.secret, service.shop).make(uuid_utils.uuid7().bytes, key)
+
+
+def test_a_claim_is_held_for_its_minutes(service: Service) -> None:
+    """With a code where there are codes."""
+    service.consent(ANNA)
+    put(service, codes=["ONE"])
+    answer = held(service)
+
+    left = datetime.fromisoformat(answer["expires_at"]) - datetime.now(UTC)
+    assert answer.keys() == {"claim_id", "expires_at", "code"}
+    assert answer["code"] == "ONE"
+    assert timedelta(minutes=14) < left <= timedelta(minutes=15)
+    assert state(service)["taken"] == 1
+
+
+def test_a_claim_is_private(service: Service) -> None:
+    """Nobody between us and the caller may keep it; without codes there is no code."""
+    service.consent(ANNA)
+    put(service)
+    reply = claim(service)
+
+    assert reply.headers["Cache-Control"] == "private, no-store"
+    assert reply.json is not None
+    assert reply.json.keys() == {"claim_id", "expires_at"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "granted", "told", "to_browser"),
+    [
+        ({}, {"offers": False}, "no_consent", "not_available"),
+        ({}, {"personalization": True}, "no_consent", "not_available"),
+        ({"codes": ["A"]}, GENERIC, "no_consent", "not_available"),
+        ({"eligibility": {"min_orders": 1}}, GENERIC, "no_consent", "not_available"),
+        ({"eligibility": {"min_orders": 999}}, EVERYTHING, "not_eligible", "not_available"),
+        ({"ends_at": "2020-01-01T00:00:00Z"}, GENERIC, "outside_window", "not_available"),
+        ({"starts_at": "2090-01-01T00:00:00Z"}, GENERIC, "outside_window", "not_available"),
+        ({"channels": ["app"]}, GENERIC, "wrong_channel", "not_available"),
+        ({"codes": []}, GENERIC, None, None),
+        ({}, GENERIC, None, None),
+    ],
+    ids=str,
+)
+def test_a_refusal_says_why_to_those_who_may_know(
+    service: Service,
+    fields: dict[str, object],
+    granted: dict[str, bool],
+    told: str | None,
+    to_browser: str | None,
+) -> None:
+    """A browser learns nothing of whom an offer is for; nothing is taken."""
+    put(service, **fields)
+    service.consent(ANNA, granted)
+    body = {"channel": "web"}
+
+    for browser, expected in ((None, told), (ANNA, to_browser)):
+        reply = claim(service, body=body, browser=browser)
+        assert reply.json is not None
+        assert reply.json.get("code") == expected
+        assert reply.status_code == (201 if expected is None else 409)
+    assert state(service)["taken"] == (2 if told is None else 0)
+
+
+def test_a_browser_learns_nothing_of_offers_that_are_not_there(service: Service) -> None:
+    """The answer is byte for byte that of one that is not for it; a secret key is told."""
+    service.consent(ANNA)
+    put(service, eligibility={"min_orders": 999})
+
+    there, missing = (claim(service, offer_id=each, browser=ANNA) for each in ("deal", "none"))
+
+    assert (there.status_code, there.data) == (missing.status_code, missing.data)
+    assert code_of(claim(service, offer_id="none")) == (404, "no_such_offer")
+
+
+def test_history_changes_nothing_without_consent(service: Service) -> None:
+    """Who has used up the cap and then withdrew is answered as one who never came."""
+    put(service, caps={"per_customer": {"limit": 1}})
+    service.consent(ANNA)
+    held(service)
+    service.consent(ANNA, {"offers": False})
+
+    answers = {claim(service, who, browser=who).data for who in (ANNA, BERT)}
+
+    assert len(answers) == 1
+
+
+def test_global_privacy_control_denies(service: Service) -> None:
+    """For that request, whatever was granted."""
+    service.consent(ANNA)
+    put(service)
+
+    assert code_of(claim(service, Sec_GPC="1")) == (409, "no_consent")
+    assert claim(service).status_code == 201
+
+
+@pytest.mark.parametrize("browser", [None, ANNA])
+def test_caps_and_budgets_are_told_to_everybody(
+    service: Service, browser: CustomerId | None
+) -> None:
+    """The customer's own, and what is left for all."""
+    for who in (ANNA, BERT):
+        service.consent(who)
+    put(service, caps={"per_customer": {"limit": 1}, "total_redeemed": 2})
+
+    held(service)
+    assert code_of(claim(service, browser=browser)) == (409, "cap_reached")
+    held(service, BERT)
+    put(service, caps={"total_redeemed": 2})
+    assert code_of(claim(service, browser=browser)) == (409, "nothing_left")
+
+
+def test_the_same_key_is_answered_the_same(service: Service) -> None:
+    """Also when nothing is left by then; another request with it is refused."""
+    service.consent(ANNA)
+    put(service, codes=["ONE"])
+    first = claim(service, Idempotency_Key="k-1")
+    again = claim(service, Idempotency_Key="k-1")
+    other = claim(service, body={"channel": "app"}, Idempotency_Key="k-1")
+
+    assert first.status_code == again.status_code == 201
+    assert first.data == again.data
+    assert code_of(other) == (422, "idempotency_key_reused")
+    assert code_of(claim(service, Idempotency_Key="k-2")) == (409, "nothing_left")
+    assert state(service)["taken"] == 1
+
+
+def test_a_key_is_its_customers_own(service: Service) -> None:
+    """Two customers may choose the same."""
+    for who in (ANNA, BERT):
+        service.consent(who)
+    put(service)
+    answers = [held(service, who, Idempotency_Key="same")["claim_id"] for who in (ANNA, BERT)]
+
+    assert len(set(answers)) == 2
+
+
+@pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 256])
+def test_a_key_that_is_none_is_refused(service: Service, key: str) -> None:
+    """Before anything is taken."""
+    service.consent(ANNA)
+    put(service)
+
+    assert code_of(claim(service, Idempotency_Key=key)) == (400, "bad_idempotency_key")
+    assert state(service)["taken"] == 0
+
+
+def test_a_browser_claims_for_its_customer_alone(service: Service) -> None:
+    """Every other customer is the same 403."""
+    service.consent(ANNA)
+    put(service)
+
+    assert claim(service, browser=ANNA).status_code == 201
+    assert code_of(claim(service, browser=BERT)) == (403, "not_this_customer")
+
+
+def release(service: Service, claim_id: str, browser: CustomerId | None = None) -> TestResponse:
+    headers = {"Content-Type": "application/json"}
+    key = service.keys.secret.text
+    if browser is not None:
+        key = service.keys.browser.text
+        headers["X-Customer-Token"] = service.keys.token(browser)
+    headers["Authorization"] = f"Bearer {key}"
+    return service.client.post(f"/v1/claims/{claim_id}/release", data="{}", headers=headers)
+
+
+def test_a_claim_is_released_by_its_customer_alone(service: Service) -> None:
+    """To others it is none; released again it is answered the same."""
+    service.consent(ANNA)
+    put(service, codes=["ONE"])
+    claim_id = held(service)["claim_id"]
+
+    assert code_of(release(service, claim_id, BERT)) == (404, "no_such_claim")
+    assert code_of(release(service, "never")) == (404, "no_such_claim")
+    for browser in (ANNA, None):
+        reply = release(service, claim_id, browser)
+        assert (reply.status_code, reply.json) == (
+            200,
+            {"claim_id": claim_id, "state": "released"},
+        )
+    assert state(service) == state(service) | {"taken": 0, "codes_left": 1}
+
+
+def test_a_publishable_key_alone_releases_nothing(service: Service) -> None:
+    """Without a token it is nobody's."""
+    reply = service.send("POST", "/v1/claims/x/release", {}, key=service.keys.browser.text)
+
+    assert code_of(reply) == (403, "not_this_customer")
+
+
+def test_a_redemption_confirms_once(service: Service) -> None:
+    """However often, and under whatever message id, it is told."""
+    service.consent(ANNA)
+    put(service, caps={"total_redeemed": 1})
+    claim_id = held(service)["claim_id"]
+    event = {"type": "offer_redeemed", "claim_id": claim_id, "customer_id": ANNA}
+
+    results = [send(service, **event), send(service, **event, message_id="m")]
+    results.append(send(service, **event, message_id="m"))
+
+    assert results == [{"status": 201}, {"status": 201}, {"status": 200, "duplicate": True}]
+    assert state(service) == state(service) | {"taken": 1, "redeemed": 1}
+    assert code_of(release(service, claim_id)) == (409, "already_redeemed")
+
+
+def test_a_redemption_of_another_claim_is_told(service: Service) -> None:
+    """Another customer's, another offer's, or none."""
+    service.consent(ANNA)
+    put(service)
+    claim_id = held(service)["claim_id"]
+    told = {"type": "offer_redeemed", "claim_id": claim_id}
+
+    results = [
+        send(service, **told, customer_id=BERT),
+        send(service, **{**told, "offer_id": "other"}),
+        send(service, **{**told, "claim_id": "never"}),
+    ]
+
+    assert results == [{"status": 409, "code": "no_such_claim"}] * 3
+    assert send(service, type="offer_redeemed") == {"status": 201}  # one that was held nowhere
+    assert state(service)["redeemed"] == 0
+
+
+def test_only_our_decisions_count_a_showing(service: Service) -> None:
+    """Once each, for whom they were made."""
+    service.consent(ANNA)
+    put(service, caps={"total_shown": 100})
+    ours, everybodys = decision(service, ANNA), decision(service, None)
+    shown = {"type": "offer_shown"}
+
+    for _ in range(2):
+        send(service, **shown, customer_id=ANNA, decision_id=ours)
+        send(service, **shown, decision_id=everybodys)
+    send(service, **shown, customer_id=BERT, decision_id=ours)
+    send(service, **shown, decision_id=ours)
+    send(service, **shown, customer_id=ANNA)
+    send(service, **shown, customer_id=ANNA, decision_id=ours[:-1] + "A")
+    send(service, **shown, customer_id=ANNA, decision_id="made up")
+    send(service, type="offer_accepted", customer_id=ANNA, decision_id=ours)
+    send(service, type="offer_accepted", customer_id=ANNA, decision_id=ours)
+
+    assert state(service) == state(service) | {"shown": 2, "accepted": 1}
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_what_was_dismissed_is_remembered_with_consent(service: Service, granted: bool) -> None:
+    """Of one who permits it, and of nobody else."""
+    service.consent(ANNA, {"offers": True, "personalization": granted})
+    put(service)
+    send(service, type="offer_dismissed", customer_id=ANNA)
+
+    key = service.stores.hasher(service.shop).key_of(ANNA)
+    caps = service.stores.claim_records.caps(service.shop, key)
+    assert list(caps.dismissed) == (["deal"] if granted else [])
