@@ -76,6 +76,8 @@ def evaluate_offers(
 ) -> OffersRanked:
     """Write the ranking as Parquet: customer_id, offer_id, rank (1 is best) and score."""
     folder = writable(job.out.absolute().parent)
+    if job.out.is_dir():
+        raise InputUnreadable(f"--out {job.out}: a folder; name a file", code="bad_file")
     max_bad = job.request.max_bad
     covered = read_ids(job.offers, ("offer_id", "item_id"), max_bad)
     asked = read_ids(job.customers, ("customer_id",), max_bad)

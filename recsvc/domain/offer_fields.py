@@ -65,13 +65,21 @@ def refusal(faults: list[FieldError]) -> BadRequest:
 
 
 def shown(offer: Offer) -> dict[str, Any]:
-    """Return the offer as it was sent, in full, but for its codes: those are told one by one."""
-    said = asdict(offer)
-    said["codes"] = len(offer.codes)
+    """Return the offer as it was sent, but for its codes: those are told one by one."""
+    said: dict[str, Any] = _told(asdict(offer))
     for name, attribute in _TIMES.items():
         at_us = said.pop(attribute)
         said[name] = None if at_us is None else rfc3339(at_us)
-    return said | {"all": offer.is_for_all_items, "kind": str(offer.kind)}
+    del said["codes"]
+    reach = {"all": offer.is_for_all_items, "kind": str(offer.kind)}
+    return said | reach | {"codes_total": len(offer.codes)}
+
+
+def _told(value: Any) -> Any:
+    """Turn tuples into lists, and what names nothing into null."""
+    if isinstance(value, dict):
+        return {name: _told(each) for name, each in value.items()} or None
+    return (list(value) or None) if isinstance(value, tuple) else value
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[FieldError]:

@@ -16,6 +16,7 @@ from recsvc.model.offers.reach import Postings, Reach
 
 WANTED_SHARE = 0.05  # of what a model lets expect, beside what was bought
 POPULARITY_SHARE = 1e-4
+LEAST = 1e-9  # of what is worth dividing by: below it nothing was spent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,12 +57,11 @@ def affinity_of(reach: Reach, facts: CustomerFacts) -> Affinity:
     bought = reach.items.known(facts.bought)
     given = _with_wanted(bought, reach.items.known(facts.wanted))
     touched = _touched(reach.items, given, total)
-    near = touched.sums
+    near, whole = touched.sums, float(given.weights.sum())
     if not near.any():  # nothing that is known of the customer is covered
-        near = _touched(reach.categories, reach.categories.known(facts.categories), total).sums
-    near = np.where(reach.everything, given.weights.sum(), near)
-    scale = given.weights.sum() or facts.categories.weights.sum() or 1.0
-    near /= scale
+        categories = reach.categories.known(facts.categories)
+        near, whole = _touched(reach.categories, categories, total).sums, categories.weights.sum()
+    near = np.where(reach.everything, whole, near) / whole if whole > LEAST else np.zeros(total)
     raw = near * reach.narrowness + POPULARITY_SHARE * reach.popularity
     mean = float(raw.sum()) / max(total, 1)
     lift = raw / mean if mean > 0 else np.ones(total)

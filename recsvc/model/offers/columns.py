@@ -7,6 +7,7 @@ and the offers of one priority are one piece.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -122,7 +123,7 @@ def _tiers(priorities: Sequence[int]) -> list[tuple[int, int]]:
     begins = [
         row for row, priority in enumerate(priorities) if not row or priority != priorities[row - 1]
     ]
-    return list(zip(begins, [*begins[1:], len(priorities)], strict=True))
+    return list(pairwise([*begins, len(priorities)]))
 
 
 def _moments(values: Sequence[int | None], none: int) -> Array:

@@ -1,0 +1,208 @@
+"""`recsvc-train evaluate-offers` through real processes, on a shop with two tastes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.e2e.processes import recsvc_train
+from tests.unit.training.builders import Line, two_tastes, write
+
+COVERED = {
+    "coffee:{new}": ["coffee-1"],  # nobody has heard of it
+    "nuts *": ["nut-0", "nut-1", "nut-2"],
+    "teas": ["tea-0", "tea-1", "tea-2", "tea-3"],
+}
+TEA_LOVER, NUT_LOVER, STRANGER = "c1", "c19", "nobody"
+AS_OF = "2026-02-15"  # of visits until 2026-02-25
+AFTER = 50.0  # days from the first
+MORE_TEA = ("c2", "tea-1", 1.0)  # so that tea is popular
+
+
+def covered(path: Path) -> Path:
+    rows = [(offer, item) for offer, items in COVERED.items() for item in items]
+    table = pl.DataFrame(rows, schema=["offer_id", "item_id"], orient="row")
+    table.write_csv(path) if path.suffix == ".csv" else table.write_parquet(path)
+    return path
+
+
+def evaluate(folder: Path, bought: list[Line], *words: str, expect: int = 0, **files: Path) -> Any:
+    """Run the command on a shop; return its result."""
+    customers = folder / "customers.csv"
+    customers.write_text(f"customer_id\n{TEA_LOVER}\n{STRANGER}\n{NUT_LOVER}\n{NUT_LOVER}\n")
+    given = {
+        "purchases": write(folder / "purchases.csv", bought),
+        "offers": folder / "offers.csv",
+        "customers": customers,
+        "out": folder / "ranked.parquet",
+        **files,
+    }
+    if not given["offers"].exists():
+        covered(given["offers"])
+    options = [part for name, path in given.items() for part in (f"--{name}", str(path))]
+    consents = [] if "--consents" in words else ["--consents", "assume-granted"]
+    as_of = [] if "--as-of" in words else ["--as-of", AS_OF]
+    return recsvc_train(
+        "evaluate-offers", *options, *consents, *as_of, *words, data_dir=folder, expect=expect
+    )
+
+
+def ranked(folder: Path) -> dict[str, list[str]]:
+    """Return each customer's offers, best first."""
+    table = pl.read_parquet(folder / "ranked.parquet").sort("customer_id", "rank")
+    return {
+        str(customer): rows["offer_id"].to_list()
+        for (customer,), rows in table.group_by(["customer_id"], maintain_order=True)
+    }
+
+
+@pytest.fixture
+def bought() -> list[Line]:
+    return [*two_tastes(), *[MORE_TEA] * 3]
+
+
+def test_every_customer_gets_every_offer_the_own_taste_first(
+    tmp_path: Path, bought: list[Line]
+) -> None:
+    """Whoever nobody knows gets what is popular; what nobody has bought comes last."""
+    evaluate(tmp_path, bought)
+
+    assert ranked(tmp_path) == {
+        TEA_LOVER: ["teas", "nuts *", "coffee:{new}"],
+        NUT_LOVER: ["nuts *", "teas", "coffee:{new}"],
+        STRANGER: ["teas", "nuts *", "coffee:{new}"],
+    }
+
+
+def test_the_table_is_what_it_says(tmp_path: Path, bought: list[Line]) -> None:
+    """Ranks from one without gaps, scores that fall with them, and a report of what was done."""
+    run = evaluate(tmp_path, bought, "--json")
+    table = pl.read_parquet(tmp_path / "ranked.parquet")
+
+    assert table.schema == {
+        "customer_id": pl.String,
+        "offer_id": pl.String,
+        "rank": pl.Int32,
+        "score": pl.Float64,
+    }
+    for _, rows in table.group_by("customer_id"):
+        assert rows.sort("rank")["rank"].to_list() == [1, 2, 3]
+        assert rows.sort("rank")["score"].is_sorted(descending=True)
+    assert json.loads(run.stdout) == {
+        "offers": 3,
+        "customers": 3,
+        "customers_not_personal": 1,
+        "bad_rows": {},
+    }
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "purchases.csv",
+        "offers.csv",
+        "customers.csv",
+        "ranked.parquet",
+    }
+
+
+def test_nothing_after_the_date_is_looked_at(tmp_path: Path, bought: list[Line]) -> None:
+    """What is bought on the day itself, or later, changes no byte; nor does its item."""
+    before = [line for line in bought if line[2] < 40]
+    later = [(NUT_LOVER, "tea-1", AFTER + day) for day in range(30)]
+    new = [(TEA_LOVER, "coffee-1", AFTER)] * 30
+    evaluate(tmp_path, before)
+    first = (tmp_path / "ranked.parquet").read_bytes()
+    evaluate(tmp_path, [*before, *later, *new])
+
+    assert (tmp_path / "ranked.parquet").read_bytes() == first
+
+
+def test_who_permits_no_training_is_ranked_for_as_a_stranger(
+    tmp_path: Path, bought: list[Line]
+) -> None:
+    """And what they bought is in nobody's popularity."""
+    consents = tmp_path / "consents.csv"
+    permits = {customer for customer, _, _ in bought} - {NUT_LOVER}
+    consents.write_text(
+        "customer_id,training\n"
+        + "".join(f"{customer},true\n" for customer in sorted(permits))
+        + f"{NUT_LOVER},false\n"
+    )
+    evaluate(tmp_path, bought, "--consents", str(consents))
+    table = pl.read_parquet(tmp_path / "ranked.parquet").drop("customer_id")
+    by_customer = pl.read_parquet(tmp_path / "ranked.parquet")["customer_id"]
+    with_nuts = table.filter(by_customer == NUT_LOVER)
+    stranger = table.filter(by_customer == STRANGER)
+    evaluate(tmp_path, [line for line in bought if line[0] != NUT_LOVER])
+    without = pl.read_parquet(tmp_path / "ranked.parquet").filter(by_customer == STRANGER)
+
+    assert with_nuts.equals(stranger)
+    assert stranger.equals(without.drop("customer_id"))
+
+
+def test_nobodys_consent_leaves_offers_in_the_order_of_their_ids(
+    tmp_path: Path, bought: list[Line]
+) -> None:
+    """There is nothing to go by, and still an answer for everybody."""
+    (tmp_path / "consents.csv").write_text(f"customer_id,training\n{TEA_LOVER},false\n")
+    evaluate(tmp_path, bought, "--consents", str(tmp_path / "consents.csv"))
+
+    assert ranked(tmp_path)[TEA_LOVER] == sorted(COVERED)
+
+
+def test_the_order_of_rows_changes_nothing(tmp_path: Path, bought: list[Line]) -> None:
+    """The same rows, reversed, and as Parquet: the same bytes."""
+    evaluate(tmp_path, bought)
+    first = (tmp_path / "ranked.parquet").read_bytes()
+    offers = covered(tmp_path / "offers.parquet")
+    pl.read_parquet(offers).reverse().write_parquet(offers)
+    evaluate(tmp_path, bought[::-1], offers=offers)
+
+    assert (tmp_path / "ranked.parquet").read_bytes() == first
+
+
+def test_categories_lead_who_bought_nothing_that_is_covered(tmp_path: Path) -> None:
+    """The nut lover's category is another than that of the popular offer."""
+    bought = [*two_tastes(), *[("c2", "tea-0", 3.0)] * 9]
+    offers, items = tmp_path / "offers.csv", tmp_path / "items.csv"
+    offers.write_text("offer_id,item_id\npopular,tea-0\nown,nut-9\n")
+    names = [f"{taste}-{number}" for taste in ("tea", "nut") for number in range(10)]
+    items.write_text("item_id,category\n" + "".join(f"{n},{n[:3]}\n" for n in names))
+    other = ("c18", "nut-9", 3.0)  # somebody else has bought it
+    evaluate(tmp_path, [*bought, other], "--items", str(items), offers=offers)
+
+    assert ranked(tmp_path) == {
+        NUT_LOVER: ["own", "popular"],
+        TEA_LOVER: ["popular", "own"],
+        STRANGER: ["popular", "own"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("offers", "offer,item_id\na,b\n", "no column 'offer_id'"),
+        ("offers", "offer_id,item_id\n", "no row to read"),
+        ("offers", "offer_id,item_id\na,b/c\n", "item_id: contains '/' b/c"),
+        ("customers", "customer\nc1\n", "no column 'customer_id'"),
+        ("customers", "customer_id\nsome/body\n", "a customer's id is not shown"),
+        ("purchases", "customer_id,item_id\nc1,tea-0\n", "without a timestamp"),
+    ],
+)
+def test_what_cannot_be_read_is_told_and_nothing_is_written(
+    tmp_path: Path, bought: list[Line], name: str, text: str, words: str
+) -> None:
+    """Exit code 2, and the file, the column or the row at fault."""
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text(text)
+    run = evaluate(tmp_path, bought, expect=2, **{name: wrong})
+
+    assert words in run.stderr
+    assert "some/body" not in run.stderr
+    assert not (tmp_path / "ranked.parquet").exists()
+
+
+def test_a_date_that_is_none_is_refused(tmp_path: Path, bought: list[Line]) -> None:
+    """With what would be right."""
+    run = evaluate(tmp_path, bought, "--as-of", "8 May", expect=2)
+
+    assert "write a day as 2017-05-08" in run.stderr

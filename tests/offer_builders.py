@@ -1,0 +1,79 @@
+"""Offers and shops for tests, of which only what matters is said."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from recsvc.domain.ids import ItemId, OfferId
+from recsvc.domain.offers import Kind, Offer
+from recsvc.model.offers.columns import OfferColumns, columns_of
+from recsvc.model.offers.decision import Decision, decide
+from recsvc.model.offers.facts import CustomerFacts, Question, Tallies, Weighted
+from recsvc.model.offers.standing import standing_of
+
+NOON_US = 1_767_268_800_000_000  # 2026-01-01T12:00:00Z
+DAY_US = 86_400_000_000
+
+
+class Shelf:
+    """Items `i0`, `i1` …: item n is of category n % 3 and brand n % 2, and the last is popular."""
+
+    def __init__(self, size: int = 12) -> None:
+        self.popularity = np.arange(size, dtype=np.float64)
+        self.categories = np.arange(size) % 3
+        self.brands = np.arange(size) % 2
+
+    def rows(self, item_ids: Sequence[str]) -> list[int | None]:
+        known = {f"i{row}": row for row in range(len(self.popularity))}
+        return [known.get(item) for item in item_ids]
+
+    def category(self, name: str) -> int | None:
+        return {"c0": 0, "c1": 1, "c2": 2}.get(name)
+
+    def brand(self, name: str) -> int | None:
+        return {"b0": 0, "b1": 1}.get(name)
+
+
+def offer(offer_id: str = "offer", *items: int, **said: Any) -> Offer:
+    """Make an offer on items by number; without any, on all items."""
+    named = tuple(ItemId(f"i{row}") for row in items)
+    return Offer(
+        OfferId(offer_id), **{"title": offer_id, "kind": Kind.GIFT, "items": named, **said}
+    )
+
+
+def weighted(weights: Mapping[int, float]) -> Weighted:
+    rows = np.array(list(weights), dtype=np.int64)
+    return Weighted(rows, np.array(list(weights.values()), dtype=np.float64))
+
+
+def buyer(bought: Mapping[int, float] | None = None, **known: Any) -> CustomerFacts:
+    """Make a customer who spent something on items by number."""
+    spent = weighted(bought or {})
+    categories: dict[int, float] = {}
+    for row, weight in zip(spent.rows.tolist(), spent.weights.tolist(), strict=True):
+        categories[row % 3] = categories.get(row % 3, 0.0) + weight
+    return CustomerFacts(**{"bought": spent, "categories": weighted(categories), **known})
+
+
+def columns(*offers: Offer) -> OfferColumns:
+    return columns_of(offers, Shelf())
+
+
+def decision(
+    offers: Sequence[Offer],
+    facts: CustomerFacts | None,
+    *,
+    tallies: Tallies | None = None,
+    generator: np.random.Generator | None = None,
+    **asked: Any,
+) -> Decision:
+    made = columns(*offers)
+    question = Question(**{"now_us": NOON_US, **asked})
+    return decide(made, standing_of(made, tallies or Tallies()), facts, question, generator)
+
+
+def offered(offers: Sequence[Offer], facts: CustomerFacts | None = None, **how: Any) -> list[str]:
+    """Return the ids of what is offered, best first."""
+    return [choice.offer_id for choice in decision(offers, facts, **how).choices]

@@ -1,0 +1,277 @@
+"""What holds of every decision on offers, whatever the offers, the customer and the tallies."""
+
+from collections import Counter
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsvc.domain.ids import ItemId, OfferId
+from recsvc.domain.offer_verdicts import Step, Verdict
+from recsvc.domain.offers import Bought, Caps, Eligibility, Kind, Offer, PeriodCap
+from recsvc.domain.profile import Profile
+from recsvc.model.offers.columns import OfferColumns
+from recsvc.model.offers.decision import Decision, decide
+from recsvc.model.offers.explanation import explained
+from recsvc.model.offers.facts import CustomerFacts, Question, Tallies
+from recsvc.model.offers.standing import standing_of
+from tests.offer_builders import NOON_US, buyer, columns
+
+FEW = st.integers(0, 3)
+IDS = st.sampled_from([OfferId(f"o{number}") for number in range(8)])
+ITEMS = st.lists(st.integers(0, 13).map(lambda row: ItemId(f"i{row}")), max_size=4).map(tuple)
+NEAR_NOON = st.none() | st.integers(NOON_US - 2, NOON_US + 2)
+PERIOD = st.none() | st.builds(PeriodCap, st.integers(1, 3))
+CAPS = st.builds(Caps, PERIOD, PERIOD, st.none() | st.integers(1, 3), st.none() | st.integers(1, 3))
+BOUGHT = st.builds(Bought, ITEMS, st.just(()))
+ELIGIBILITY = st.builds(
+    Eligibility,
+    min_orders=st.none() | FEW,
+    max_orders=st.none() | FEW,
+    max_spent=st.none() | st.floats(0, 50),
+    segments=st.lists(st.sampled_from(["vip", "new"]), max_size=1).map(tuple),
+    bought=BOUGHT,
+    not_bought=BOUGHT,
+    new_customers_only=st.booleans(),
+)
+OFFERS = st.lists(
+    st.builds(
+        Offer,
+        offer_id=IDS,
+        title=st.just("title"),
+        kind=st.sampled_from(Kind),
+        value=st.none() | st.integers(0, 3).map(float),
+        items=ITEMS,
+        channels=st.lists(st.sampled_from(["web", "email"]), max_size=1).map(tuple),
+        starts_at_us=NEAR_NOON,
+        ends_at_us=NEAR_NOON,
+        priority=st.integers(0, 2),
+        weight=st.sampled_from([0.5, 1.0, 2.0]),
+        margin=st.none() | st.integers(0, 5).map(float),
+        caps=CAPS,
+        codes=st.sampled_from([(), ("A",)]),
+        eligibility=st.just(Eligibility()) | ELIGIBILITY,
+        exclusive_group=st.sampled_from([None, None, "g", "h"]),
+        fallback=st.sampled_from([False, False, True]),
+    ),
+    max_size=8,
+    unique_by=lambda offer: offer.offer_id,
+)
+COUNTS = st.dictionaries(IDS, FEW, max_size=8)
+TALLIES = st.builds(Tallies, COUNTS, COUNTS, COUNTS, COUNTS)
+FACTS = st.builds(
+    buyer,
+    st.dictionaries(st.integers(0, 14), st.floats(0, 100), max_size=5),
+    orders=st.none() | FEW,
+    spent=st.none() | st.floats(0, 100),
+    profile=st.builds(
+        Profile, segments=st.lists(st.sampled_from(["vip", "new"]), max_size=2).map(tuple)
+    ),
+    dismissed=st.frozensets(IDS, max_size=3),
+    redeemed=COUNTS,
+    shown=COUNTS,
+)
+QUESTIONS = st.builds(
+    Question,
+    st.integers(NOON_US - 2, NOON_US + 2),
+    st.integers(1, 8),
+    st.sampled_from([None, "web", "kiosk"]),
+)
+QUICK = settings(deadline=None, max_examples=60)
+SEEDS = st.none() | st.integers(0, 9)
+
+
+def decided(
+    made: OfferColumns,
+    tallies: Tallies,
+    facts: CustomerFacts | None,
+    question: Question,
+    seed: int | None = None,
+) -> Decision:
+    generator = None if seed is None else np.random.default_rng(seed)
+    return decide(made, standing_of(made, tallies), facts, question, generator)
+
+
+def is_eligible(offer: Offer, facts: CustomerFacts) -> bool:
+    """Say it offer by offer, as a marketer would."""
+    asked, items = offer.eligibility, {f"i{row}" for row in facts.bought.rows.tolist()}
+    known = {f"i{row}" for row in range(12)}
+    met = [
+        asked.min_orders is None or (facts.orders is not None and facts.orders >= asked.min_orders),
+        asked.max_orders is None or (facts.orders is not None and facts.orders <= asked.max_orders),
+        asked.max_spent is None or (facts.spent is not None and facts.spent <= asked.max_spent),
+        not asked.segments or bool({*asked.segments} & {*facts.profile.segments}),
+        asked.bought == Bought() or bool({*asked.bought.items} & items & known),
+        not {*asked.not_bought.items} & items & known,
+        not asked.new_customers_only or facts.orders == 0,
+    ]
+    return all(met)
+
+
+def may_be_had(
+    offer: Offer, tallies: Tallies, facts: CustomerFacts | None, question: Question
+) -> bool:
+    """Say by the letter of the contract whether an offer may be in the answer."""
+    caps, offer_id, now_us = offer.caps, offer.offer_id, question.now_us
+    for_all = [
+        offer.starts_at_us is None or offer.starts_at_us <= now_us,
+        offer.ends_at_us is None or now_us < offer.ends_at_us,
+        not offer.channels or question.channel is None or question.channel in offer.channels,
+        caps.total_shown is None or tallies.shown.get(offer_id, 0) < caps.total_shown,
+        caps.total_redeemed is None or tallies.redeemed.get(offer_id, 0) < caps.total_redeemed,
+        not offer.codes or tallies.codes_left.get(offer_id, 0) > 0,
+    ]
+    if facts is None:
+        return all(for_all) and offer.is_for_everybody
+    own = [
+        offer_id not in facts.dismissed,
+        caps.per_customer is None or facts.redeemed.get(offer_id, 0) < caps.per_customer.limit,
+        caps.per_customer_shown is None
+        or facts.shown.get(offer_id, 0) < caps.per_customer_shown.limit,
+        is_eligible(offer, facts),
+    ]
+    return all(for_all) and all(own)
+
+
+@QUICK
+@given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS, SEEDS)
+def test_only_what_may_be_had_is_offered_and_nothing_is_held_back(
+    offers: list[Offer],
+    tallies: Tallies,
+    facts: CustomerFacts | None,
+    question: Question,
+    seed: int | None,
+) -> None:
+    """Window, channel, eligibility, dismissals, every cap and every budget, to the last one."""
+    made = columns(*offers)
+    found = decided(made, tallies, facts, question, seed)
+    rightful = {offer.offer_id for offer in offers if may_be_had(offer, tallies, facts, question)}
+
+    assert {made.offers[row].offer_id for row in np.flatnonzero(found.allowed)} == rightful
+    assert {choice.offer_id for choice in found.choices} <= rightful
+    assert bool(found.choices) == bool(rightful)
+
+
+@QUICK
+@given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS, SEEDS)
+def test_the_order_of_an_answer_holds(
+    offers: list[Offer],
+    tallies: Tallies,
+    facts: CustomerFacts | None,
+    question: Question,
+    seed: int | None,
+) -> None:
+    """Priorities are tiers, one of a group, no fallback beside others, no more than asked for."""
+    found = decided(columns(*offers), tallies, facts, question, seed)
+    by_id = {offer.offer_id: offer for offer in offers}
+    chosen = [by_id[choice.offer_id] for choice in found.choices]
+    groups = Counter(offer.exclusive_group for offer in chosen if offer.exclusive_group)
+
+    assert [-offer.priority for offer in chosen] == sorted(-offer.priority for offer in chosen)
+    assert max(groups.values(), default=1) == 1
+    assert len({offer.fallback for offer in chosen}) <= 1
+    assert len({offer.offer_id for offer in chosen}) == len(chosen) <= question.n
+
+
+@QUICK
+@given(OFFERS, TALLIES, FACTS, QUESTIONS)
+def test_a_longer_answer_begins_as_a_shorter_one(
+    offers: list[Offer], tallies: Tallies, facts: CustomerFacts, question: Question
+) -> None:
+    """How many are asked for changes nothing in what is best."""
+    made = columns(*offers)
+    short = decided(made, tallies, facts, question).choices
+    long = decided(made, tallies, facts, replace(question, n=question.n + 3)).choices
+
+    assert list(long[: len(short)]) == list(short)
+
+
+@QUICK
+@given(OFFERS, TALLIES, QUESTIONS, st.randoms(use_true_random=False))
+def test_without_consent_the_answer_depends_on_offers_alone(
+    offers: list[Offer], tallies: Tallies, question: Question, random: Random
+) -> None:
+    """In whatever order the offers came: by priority, value and id."""
+    shuffled = list(offers)
+    random.shuffle(shuffled)
+    first = decided(columns(*offers), tallies, None, question).choices
+    second = decided(columns(*shuffled), tallies, None, question).choices
+    by_id = {offer.offer_id: offer for offer in offers}
+    places = [
+        (-by_id[each.offer_id].priority, -(by_id[each.offer_id].value or 0), each.offer_id)
+        for each in first
+    ]
+
+    assert [each.offer_id for each in first] == [each.offer_id for each in second]
+    assert places == sorted(places)
+
+
+@QUICK
+@given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS)
+def test_an_explanation_agrees_with_the_choice(
+    offers: list[Offer], tallies: Tallies, facts: CustomerFacts | None, question: Question
+) -> None:
+    """Every offer once; offered is what was chosen, refused is what may not be had."""
+    made = columns(*offers)
+    found = decided(made, tallies, facts, question)
+    told = explained(made, found, facts, question)
+    chosen = [choice.offer_id for choice in found.choices]
+    rightful = {offer.offer_id for offer in offers if may_be_had(offer, tallies, facts, question)}
+
+    assert sorted(each.offer_id for each in told) == sorted(offer.offer_id for offer in offers)
+    assert [each.offer_id for each in told if each.verdict is Verdict.OFFERED] == chosen
+    for each in told:
+        is_ranked = each.step in (Step.ARBITRATION, Step.FALLBACK, Step.EXCLUSIVE_GROUP)
+        assert is_ranked == (each.offer_id in rightful)
+        assert (each.condition is not None) == (each.step is Step.ELIGIBILITY)
+
+
+@QUICK
+@given(OFFERS, TALLIES, FACTS, QUESTIONS)
+def test_an_outranked_offer_is_worth_no_more_than_those_before_it(
+    offers: list[Offer], tallies: Tallies, facts: CustomerFacts, question: Question
+) -> None:
+    """Within its priority; the figures that are told are those that decided."""
+    made = columns(*offers)
+    found = decided(made, tallies, facts, question)
+    told = explained(made, found, facts, question)
+    offered = [each for each in told if each.verdict is Verdict.OFFERED]
+    beaten = [each for each in told if each.step is Step.ARBITRATION and each not in offered]
+
+    for loser in beaten:
+        for winner in offered:
+            same = winner.figures["priority"] == loser.figures["priority"]
+            assert not same or winner.figures["worth"] >= loser.figures["worth"]
+
+
+@QUICK
+@given(OFFERS, TALLIES, FACTS, QUESTIONS, st.data())
+def test_a_deleted_offer_is_gone(
+    offers: list[Offer],
+    tallies: Tallies,
+    facts: CustomerFacts,
+    question: Question,
+    data: st.DataObject,
+) -> None:
+    """What was said of it elsewhere brings it into no answer."""
+    gone = data.draw(IDS)
+    left = columns(*(offer for offer in offers if offer.offer_id != gone))
+
+    assert gone not in {
+        choice.offer_id for choice in decided(left, tallies, facts, question).choices
+    }
+
+
+@QUICK
+@given(OFFERS, TALLIES, FACTS, QUESTIONS)
+def test_probabilities_are_probabilities(
+    offers: list[Offer], tallies: Tallies, facts: CustomerFacts, question: Question
+) -> None:
+    """Finite and between 0 and 1, whatever was counted."""
+    figures = decided(columns(*offers), tallies, facts, question).figures
+
+    assert figures is not None
+    assert np.isfinite(figures.worth).all()
+    assert ((figures.probability >= 0) & (figures.probability <= 1)).all()

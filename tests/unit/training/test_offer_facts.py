@@ -1,0 +1,35 @@
+"""What purchases say to a decision on offers."""
+
+import numpy as np
+
+from tests.unit.training.builders import history
+from training.history import History
+from training.offer_facts import OfferFacts, spent
+
+LINES = [("c0", "milk", 0.0), ("c0", "tea", 90.0), ("c1", "milk", 90.0), ("c1", "nuts", 90.0)]
+
+
+def of(prices: list[float | None]) -> History:
+    return history(LINES, price=prices, quantity=[2.0, 1.0, 3.0, 1.0])
+
+
+def test_a_line_costs_its_price_times_its_quantity() -> None:
+    """Where the price is not known, it is the mean of the item's, else of all."""
+    found = spent(of([4.0, 1.0, None, None]))
+
+    np.testing.assert_allclose(found, [8.0, 1.0, 12.0, 2.5])
+
+
+def test_without_any_price_a_line_counts_one() -> None:
+    """A quantity alone says little: it may be of grams."""
+    assert spent(of([None] * 4)).tolist() == [1.0] * 4
+
+
+def test_what_was_spent_halves_in_90_days() -> None:
+    """Told from the end of the history: the midnight after its last line."""
+    found = OfferFacts(of([4.0] * 4)).of(0).bought
+
+    expected = [8 * 0.5 ** (90.5 / 90), 4 * 0.5 ** (0.5 / 90)]
+
+    assert found.rows.tolist() == [0, 2]
+    np.testing.assert_allclose(found.weights, expected, rtol=1e-5)
