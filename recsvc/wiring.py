@@ -30,6 +30,7 @@ from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.consent_policy import PolicyStore
 from recsvc.stores.consents import ConsentStore
+from recsvc.stores.decisions import DecisionStore
 from recsvc.stores.durability import check_durability, durability_fault, watch_durability
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.stores.events import EventStore
@@ -44,6 +45,7 @@ from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.claims import ClaimDesk
 from recsvc.usecases.consents import ConsentDesk
+from recsvc.usecases.decision_log import DecisionLog
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_catalogue import LiveCatalogues
@@ -55,6 +57,7 @@ from recsvc.usecases.rate_limits import Limits, RateLimits
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend import Recommender
 from recsvc.web.addresses import ClientAddresses
+from recsvc.web.metrics import count_decisions
 from recsvc.web.overload import Places
 from recsvc.web.services import Services
 
@@ -113,6 +116,7 @@ class Stores:
     offers: OfferStore
     claims: ClaimStore
     claim_records: ClaimRecords
+    decisions: DecisionStore
 
     def hasher(self, shop: ShopName) -> CustomerHasher:
         return CustomerHasher(self.secret, shop)
@@ -163,6 +167,7 @@ def stores_at(settings: Settings, url: str) -> Stores:
         offers=OfferStore(connections),
         claims=claims,
         claim_records=ClaimRecords(connections, claims),
+        decisions=DecisionStore(connections, settings.decision_days, judge),
     )
 
 
@@ -235,6 +240,7 @@ def services_of(
         events=EventDesk(stores.events, offer_events, shelf, catalogues, stores.hasher, utc_now_us),
         offers=OfferDesk(stores.offers, shelf, catalogues),
         claims=ClaimDesk(stores.claims, stores.offers, stores.hasher, stores.secret, stores.judge),
+        decisions=DecisionLog(stores.decisions, count_decisions),
         live_counts=live_counts,
         consents=ConsentDesk(stores.consents, stores.history, stores.judge, stores.hasher),
         signals=open_signals(stores.settings),

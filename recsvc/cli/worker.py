@@ -37,6 +37,7 @@ def load_application(
     shelf.watch()
     services = services_of(stores, shelf, shops, workers)
     services.live_counts.watch()
+    services.decisions.watch()
     return create_app(services)
 
 

@@ -177,5 +177,7 @@ def _told(customer: CustomerKey, profile: object, caps: object) -> ToldOfCustome
     sealed = None
     if profile is None or isinstance(profile, bytes):
         sealed = Sealed(customer, [] if profile is None else [profile], OF_OFFERS)
-    is_hash = isinstance(caps, list) and set(map(type, caps)) <= {bytes}
-    return ToldOfCustomer(sealed, Sealed(customer, caps, OF_OFFERS) if is_hash else None)
+    counted = None
+    if isinstance(caps, list) and set(map(type, caps)) <= {bytes}:
+        counted = Sealed(customer, caps, OF_OFFERS)
+    return ToldOfCustomer(sealed, counted)

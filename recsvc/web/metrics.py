@@ -46,6 +46,9 @@ RATE_LIMITED = Counter(
     "recsvc_rate_limited_total", "Requests refused because somebody asks too often", ["by"]
 )
 CLAIMS = Counter("recsvc_claims_total", "Claims, by what became of them", ["result"])
+DECISIONS = Counter(
+    "recsvc_decisions_total", "Decisions on offers, by what became of their records", ["result"]
+)
 
 _request_counter = lru_cache(512)(REQUESTS.labels)
 _seconds_of = lru_cache(256)(SECONDS.labels)
@@ -72,6 +75,11 @@ def count_rate_limited(by: str) -> None:
 
 def count_claim(result: str) -> None:
     CLAIMS.labels(result).inc()
+
+
+def count_decisions(result: str, count: int) -> None:
+    if count:
+        DECISIONS.labels(result).inc(count)
 
 
 def count_event(event: EventType | None, result: str) -> None:

@@ -197,6 +197,10 @@ class Call:
         """Return the claim in the path."""
         return self._path_id(claim_id, "claim_id")
 
+    def decision(self, decision_id: str) -> str:
+        """Return the decision in the path."""
+        return self._path_id(decision_id, "decision_id")
+
     def token_customer(self, visit: Visit) -> CustomerId | None:
         """Return whose things alone the visitor may touch; None: anybody's."""
         return self.services.entrance.token_customer(visit.key, self._credentials())

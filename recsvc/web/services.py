@@ -7,6 +7,7 @@ from recsvc.domain.consent_signals import SignalTables
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.claims import ClaimDesk
 from recsvc.usecases.consents import ConsentDesk
+from recsvc.usecases.decision_log import DecisionLog
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_counts import LiveCounts
@@ -32,5 +33,6 @@ class Services:
     events: EventDesk
     offers: OfferDesk
     claims: ClaimDesk
+    decisions: DecisionLog
     live_counts: LiveCounts
     readiness: Readiness

@@ -8,7 +8,8 @@ import pytest
 import uuid_utils
 from werkzeug.test import TestResponse
 
-from recsvc.domain.decision_ids import DecisionSeal
+from recsvc.domain.decision_ids import DecisionId, DecisionSeal
+from recsvc.domain.decisions import Decision
 from recsvc.domain.ids import CustomerId
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
 
@@ -322,3 +323,23 @@ def test_what_was_dismissed_is_remembered_with_consent(service: Service, granted
     key = service.stores.hasher(service.shop).key_of(ANNA)
     caps = service.stores.claim_records.caps(service.shop, key)
     assert list(caps.dismissed) == (["deal"] if granted else [])
+
+
+def test_a_decision_is_told_to_those_who_may_know(service: Service) -> None:
+    """As it was kept; one that nobody knows, or that may not be kept, is none."""
+    service.consent(ANNA)
+    key = service.stores.hasher(service.shop).key_of(ANNA)
+    name = DecisionId(decision(service, ANNA))
+    service.services.decisions.put(service.shop, Decision(name, key, 0, b'{"offers":[]}'))
+    service.services.decisions.flush()
+
+    told = service.get(f"/v1/decisions/{name}")
+    assert told.json == {
+        "decision_id": name,
+        "at": "1970-01-01T00:00:00.000000Z",
+        "decision": {"offers": []},
+    }
+    assert code_of(service.get("/v1/decisions/none")) == (404, "no_such_decision")
+    assert service.as_browser(f"/v1/decisions/{name}", ANNA).status_code == 403
+    service.consent(ANNA, {"analytics": False})
+    assert code_of(service.get(f"/v1/decisions/{name}")) == (404, "no_such_decision")

@@ -1,0 +1,75 @@
+"""Decisions on their way to the store, behind the answers: no request waits for them.
+
+One thread of each worker writes them in batches. A worker that is killed loses what it has not
+written yet, at most what a second brings; one that is flooded, or cannot reach the store, drops
+decisions and counts them.
+"""
+
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable
+
+from recsvc.domain.decisions import Decision
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.ids import ShopName
+from recsvc.stores.decisions import DecisionStore
+from recsvc.usecases.entrance import Visit
+
+MOST_WAITING = 10_000
+EVERY_SECONDS = 0.5
+_DECISIONS_PER_CALL = 200
+
+Count = Callable[[str, int], None]
+
+
+class DecisionLog:
+    """`count` is told what became of how many: `kept`, `not_permitted` or `dropped`."""
+
+    def __init__(self, store: DecisionStore, count: Count) -> None:
+        self._store = store
+        self._count = count
+        self._waiting: deque[tuple[ShopName, Decision]] = deque()
+        self._writing = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def put(self, shop: ShopName, decision: Decision) -> None:
+        """Have the decision written soon; never waits, and never raises."""
+        if len(self._waiting) >= MOST_WAITING:
+            self._count("dropped", 1)
+            return
+        self._waiting.append((shop, decision))
+
+    def get(self, visit: Visit, decision_id: str) -> Decision | None:
+        if not visit.store_answered:
+            raise StoreUnavailable("decisions cannot be read at the moment; try again")
+        return self._store.get(visit.shop, decision_id)
+
+    def flush(self) -> None:
+        """Write what is waiting now."""
+        with self._writing:
+            while self._waiting:
+                self._write()
+
+    def watch(self) -> None:
+        """Write from now on what comes, in a thread of its own."""
+        self._thread = threading.Thread(target=self._run, name="write-decisions", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(EVERY_SECONDS):
+            self.flush()
+
+    def _write(self) -> None:
+        by_shop: defaultdict[ShopName, list[Decision]] = defaultdict(list)
+        for _ in range(min(len(self._waiting), _DECISIONS_PER_CALL)):
+            shop, decision = self._waiting.popleft()
+            by_shop[shop].append(decision)
+        for shop, decisions in by_shop.items():
+            try:
+                kept = self._store.keep(shop, decisions)
+            except StoreUnavailable:
+                self._count("dropped", len(decisions))
+                continue
+            self._count("kept", kept)
+            self._count("not_permitted", len(decisions) - kept)

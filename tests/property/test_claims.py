@@ -1,0 +1,183 @@
+"""Whatever is claimed, redeemed, released and left to end, in whatever order: a small oracle knows.
+
+The oracle keeps every claim in a list and counts anew each time; the store keeps counters.
+"""
+
+from dataclasses import dataclass, field, replace
+from uuid import uuid4
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recsvc.domain.claims import Claim, ClaimState, Refusal, Unknown
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import OfferId, ShopName
+from recsvc.domain.offer_state import NewOffer
+from recsvc.domain.offers import Caps, Kind, Offer, PeriodCap
+from recsvc.stores.claim_records import ClaimRecords
+from recsvc.stores.claims import Asked, ClaimStore
+from recsvc.stores.connection import Connections
+from recsvc.stores.offers import OfferStore
+
+DAY = 86_400_000_000
+HOLD = DAY // 4
+NOON = 1_800_000_000_000_000
+DEAL = OfferId("deal")
+CUSTOMERS = [CustomerKey(bytes([number]) * 16) for number in range(3)]
+
+caps = st.builds(
+    Caps,
+    per_customer=st.none() | st.builds(PeriodCap, st.integers(1, 3), st.none() | st.integers(1, 2)),
+    total_redeemed=st.none() | st.integers(1, 5),
+)
+pools = st.none() | st.integers(1, 4).map(lambda size: [f"C{each}" for each in range(size)])
+places = st.integers(0, 20)  # of a claim among those made so far
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("claim"), st.sampled_from(range(3))),
+        st.tuples(st.just("redeem"), places),
+        st.tuples(st.just("release"), places),
+        st.tuples(st.just("wait"), st.sampled_from([1, HOLD - 1, HOLD, DAY])),
+    ),
+    max_size=40,
+)
+
+
+@dataclass
+class Made:
+    """A claim as the oracle knows it."""
+
+    claim: Claim
+    customer: CustomerKey
+    at: int
+    state: ClaimState = ClaimState.HELD
+
+    def counts(self, now: int) -> bool:
+        held = self.state is ClaimState.HELD and now < self.claim.expires_at_us
+        return held or self.state is ClaimState.REDEEMED
+
+
+@dataclass
+class Oracle:
+    caps: Caps
+    codes: list[str] | None
+    now: int = NOON
+    made: list[Made] = field(default_factory=list)
+
+    def refusal(self, customer: CustomerKey, code: str | None = None) -> Refusal | None:
+        """Say why one more cannot be had: any code will do, unless one is named."""
+        counting = [each for each in self.made if each.counts(self.now)]
+        cap = self.caps.per_customer
+        own = [each for each in counting if each.customer == customer]
+        if cap is not None:
+            since = self.now - (cap.period_days or 10**6) * DAY
+            if sum(each.at > since for each in own) >= cap.limit:
+                return Refusal.CAPPED
+        total = self.caps.total_redeemed
+        if total is not None and len(counting) >= total:
+            return Refusal.NOTHING_LEFT
+        handed = {each.claim.code for each in counting}
+        is_out = self.codes is not None and len(handed) >= len(self.codes)
+        return Refusal.NOTHING_LEFT if is_out or (code is not None and code in handed) else None
+
+
+class Run:
+    """One offer in the store and in the oracle, which must agree after every step."""
+
+    def __init__(self, connections: Connections, caps: Caps, codes: list[str] | None) -> None:
+        self.shop = ShopName(f"shop-{uuid4().hex[:12]}")
+        self.oracle = Oracle(caps, codes)
+        self.offers = OfferStore(connections)
+        self.store = ClaimStore(connections, HOLD, lambda: self.oracle.now)
+        self.records = ClaimRecords(connections, self.store)
+        offer = Offer(DEAL, "A deal", Kind.GIFT, caps=caps)
+        self.offers.put_many(self.shop, [NewOffer(offer, codes)])
+
+    def claim(self, number: int) -> None:
+        customer, oracle = CUSTOMERS[number], self.oracle
+        look = self.store.look(self.shop, customer, DEAL)
+        asked = Asked(uuid4().hex, DEAL, customer, look.revision or 0, look.permission)
+        expected = oracle.refusal(customer)
+        found = self.store.claim(self.shop, asked)
+        if expected is not None:
+            assert found is expected
+            return
+        assert isinstance(found, Claim)
+        assert found.expires_at_us == oracle.now + HOLD
+        handed = {each.claim.code for each in oracle.made if each.counts(oracle.now)}
+        assert (found.code is None) if oracle.codes is None else (found.code in oracle.codes)
+        assert found.code is None or found.code not in handed
+        oracle.made.append(Made(found, customer, oracle.now))
+
+    def redeem(self, place: int) -> None:
+        made = self._made(place)
+        if made is None:
+            return
+        expected: ClaimState | Refusal = ClaimState.REDEEMED
+        if not made.counts(self.oracle.now):
+            refused = self.oracle.refusal(made.customer, made.claim.code)
+            expected = Refusal.NOTHING_LEFT if refused else expected
+        found = self.store.redeem(self.shop, DEAL, made.claim.claim_id, made.customer)
+        assert found is expected
+        if expected is ClaimState.REDEEMED:
+            made.state = ClaimState.REDEEMED
+        elif made.state is ClaimState.HELD:
+            made.state = ClaimState.EXPIRED
+
+    def release(self, place: int) -> None:
+        made = self._made(place)
+        if made is None:
+            return
+        found = self.store.release(self.shop, DEAL, made.claim.claim_id, made.customer)
+        redeemed = made.state is ClaimState.REDEEMED
+        assert not isinstance(found, Unknown)
+        assert (found is ClaimState.REDEEMED) == redeemed
+        made.state = made.state if redeemed else ClaimState.RELEASED
+
+    def wait(self, time: int) -> None:
+        self.oracle.now += time
+
+    def check(self) -> None:
+        """Compare the counters, with what has ended but was given back by nobody yet."""
+        stored = self.offers.get(self.shop, DEAL)
+        assert stored is not None
+        oracle, state = self.oracle, stored.state
+        counting = [each for each in oracle.made if each.counts(oracle.now)]
+        ended = sum(
+            each.state is ClaimState.HELD and not each.counts(oracle.now) for each in oracle.made
+        )
+        redeemed = sum(each.state is ClaimState.REDEEMED for each in oracle.made)
+        assert state.redeemed == redeemed
+        assert len(counting) <= state.taken <= len(counting) + ended
+        if oracle.codes is not None:
+            assert state.codes_left + state.taken == len(oracle.codes)
+        for customer in CUSTOMERS:
+            own = sum(each.customer == customer for each in counting)
+            cap = oracle.caps.per_customer
+            without_period = replace(
+                stored,
+                offer=replace(stored.offer, caps=Caps(per_customer=cap and PeriodCap(cap.limit))),
+            )
+            kept = self.records.caps(self.shop, customer).counts({DEAL: without_period}, oracle.now)
+            assert kept.redeemed.get(DEAL, 0) == own
+
+    def _made(self, place: int) -> Made | None:
+        made = self.oracle.made
+        return made[place % len(made)] if made else None
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(caps=caps, codes=pools, steps=steps)
+def test_the_store_counts_as_the_oracle_does(
+    connections: Connections, caps: Caps, codes: list[str] | None, steps: list[tuple[str, int]]
+) -> None:
+    """At every step, and for every customer."""
+    run = Run(connections, caps, codes)
+
+    for step, value in steps:
+        getattr(run, step)(value)
+        run.check()
