@@ -138,6 +138,15 @@ class LoadedModel:
             return None
         return math.floor(float(np.nanmax(last))) + 1.0
 
+    def knows_prices(self) -> bool:
+        """Whether what was bought is weighed by money. Reads a number of every customer."""
+        return self._facts is not None and bool(np.isfinite(self._facts.spent).any())
+
+    @property
+    def knows_customers(self) -> bool:
+        """Whether it says what customers did."""
+        return self._facts is not None
+
     def neighbours(self, slate: ItemSlate, item_row: int) -> Candidates:
         """Return an item's neighbours; the reason for each is that item."""
         found = self._neighbours[slate].row(item_row)

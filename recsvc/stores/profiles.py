@@ -65,7 +65,7 @@ class ProfileStore:
 
         def decide(_: int, replies: list[Any]) -> tuple[Step, Told]:
             stored, values = map(_readable, replies)
-            changed = change.on(_decode(shop, stored or b""))
+            changed = change.on(decode_profile(shop, stored or b""))
             edit = Edit(redis_keys.profile(shop, key), "", stored or b"", _encode(changed))
             flags = _Flags(key, _by_flag(values))
             flags.put(change.flags, actor)
@@ -80,7 +80,7 @@ class ProfileStore:
             pipeline.get(redis_keys.profile(shop, key))
             _ask_flags(pipeline, shop, key)
             stored, values = pipeline.execute()
-        return Told(_decode(shop, stored or b""), _Flags(key, _by_flag(values)).are_set)
+        return Told(decode_profile(shop, stored or b""), _Flags(key, _by_flag(values)).are_set)
 
     def _put_chunk(self, shop: ShopName, chunk: Sequence[NewProfile], actor: str) -> None:
         customers = list(dict.fromkeys(new.customer for new in chunk))
@@ -158,7 +158,7 @@ def _encode(profile: Profile) -> bytes:
     return b"" if profile == NO_PROFILE else msgspec.json.encode(profile)
 
 
-def _decode(shop: ShopName, record: bytes) -> Profile:
+def decode_profile(shop: ShopName, record: bytes) -> Profile:
     """Read a record; what cannot be read is logged, and nothing is known."""
     if not record:
         return NO_PROFILE

@@ -58,8 +58,8 @@ class TripReply:
 
     `consent` is None when it, or the policy that it is judged by, could not be read, and for
     requests about nobody; so is `profile`, the customer's recent events. `minimums` is None when
-    the policy could not be read. `told` is there when it was asked for. `epochs` is None when the store did not answer: then nothing may
-    be written or personal.
+    the policy could not be read. `told` is there when it was asked for. `epochs` is None when the
+    store did not answer: then nothing may be written or personal.
     """
 
     consent: ConsentRecord | None

@@ -7,6 +7,7 @@ from recsvc.domain.consent_signals import SignalTables
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.claims import ClaimDesk
 from recsvc.usecases.consents import ConsentDesk
+from recsvc.usecases.decide_offers import OfferDecider
 from recsvc.usecases.decision_log import DecisionLog
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.events import EventDesk
@@ -32,6 +33,7 @@ class Services:
     catalogue: CatalogueDesk
     events: EventDesk
     offers: OfferDesk
+    offer_decider: OfferDecider
     claims: ClaimDesk
     decisions: DecisionLog
     live_counts: LiveCounts

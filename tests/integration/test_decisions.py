@@ -1,5 +1,7 @@
 """Decisions are kept of customers who permit it, for some days, and of nobody else."""
 
+from functools import partial
+
 import pytest
 
 from recsvc.domain.consent import Purpose
@@ -13,6 +15,7 @@ from recsvc.stores.consents import ConsentStore
 from recsvc.stores.decisions import MOST_KEPT, DecisionStore
 from recsvc.usecases import decision_log
 from recsvc.usecases.decision_log import DecisionLog
+from tests.consents import judge
 
 NOON_MS = 1_800_000_000_000
 DAY_MS = 86_400_000
@@ -21,7 +24,7 @@ UUID7 = NOON_MS.to_bytes(6) + bytes(range(10))
 
 @pytest.fixture
 def store(connections: Connections) -> DecisionStore:
-    return DecisionStore(connections, 2, ConsentJudge(DAY_US * 395, lambda: time.time_ns() // 1000))
+    return DecisionStore(connections, 2, judge())
 
 
 @pytest.fixture
@@ -84,7 +87,7 @@ def test_decisions_are_written_behind_the_answers(
     monkeypatch.setattr(decision_log, "MOST_WAITING", 2)
     log = DecisionLog(store, lambda result, count: counted.append((result, count)))
     for name in ("a", "b", "c"):
-        log.put(shop, decision(customer, name))
+        log.put(shop, partial(decision, customer, name))
     log.flush()
 
     assert [store.get(shop, name) is not None for name in "abc"] == [True, True, False]
