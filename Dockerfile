@@ -13,10 +13,11 @@ RUN /opt/recsvc/bin/pip install --no-cache-dir --only-binary :all: --no-binary r
 
 FROM python:3.13-slim AS runtime
 RUN useradd --uid 10001 --create-home --home-dir /home/recsvc recsvc \
-    && install -d -o recsvc -g recsvc -m 700 /data
+    && install -d -o recsvc -g recsvc -m 700 /data /var/cache/recsvc
 ENV PATH=/opt/recsvc/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    RECSVC_DATA_DIR=/data
+    RECSVC_DATA_DIR=/data \
+    NUMBA_CACHE_DIR=/var/cache/recsvc
 VOLUME /data
 USER recsvc
 WORKDIR /home/recsvc
@@ -36,6 +37,8 @@ CMD ["--help"]
 # Last, so that a build without --target makes the service.
 FROM runtime AS service
 COPY --from=build /opt/recsvc /opt/recsvc
+# The loops of a request, for this machine's kind of processor; another kind compiles them at start.
+RUN python -c 'from recsvc.model import compiled, kernels; compiled.compile_all()'
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/livez', timeout=2)"]

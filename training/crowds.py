@@ -48,12 +48,13 @@ def together_lists(past: Past, settings: Settings) -> Crowded:
     model, least, history = settings.together, settings.k_anonymity, past.history
     if least <= 1:
         return Crowded(model.lists(history, past.head), 0)
-    wide = replace(model, neighbours=SPARE * model.neighbours).lists(history, past.head)
+    # So many customers have at least as many orders: the rest need not be looked at one by one.
+    wide = replace(model, neighbours=SPARE * model.neighbours).lists(history, past.head, least)
     orders = model.orders(history, past.head)
-    enough = met(orders, wide) >= least
     _, first = np.unique(history.orders, return_index=True)
-    place, column = enough.nonzero()
+    place, column = wide.listed.nonzero()
     customers = customers_of(orders, history.customers[first], place, wide.columns[place, column])
+    enough = np.zeros(wide.listed.shape, dtype=bool)
     enough[place, column] = customers >= least
     return crowded(wide, enough, model.neighbours)
 

@@ -236,7 +236,8 @@ class ReasonCounts:
 class Anonymity:
     """What fewer than `k` customers have bought is in no list that is the same for everybody.
 
-    Pairs are those that would have been listed: an item, and one beside it.
+    Pairs are those that would have been listed, an item and one beside it; of items bought
+    together, only those that `k` orders hold are counted.
     """
 
     k: int

@@ -10,7 +10,7 @@ from training.history import History, Rows
 from training.interactions import Interactions
 from training.item_lists import recent_orders
 from training.pairs import Pairs, pairs_of
-from training.purchased import spent_on
+from training.purchased import weights_of
 
 NO_CODE = -1
 
@@ -48,7 +48,7 @@ class OfferFacts:
     def __init__(self, history: History) -> None:
         self._categories = history.categories
         self._pairs: Pairs = pairs_of(history)
-        self._weights = spent_on(history, self._pairs).astype(np.float64)
+        self._weights = weights_of(history, self._pairs).astype(np.float64)
         customers = np.arange(history.customers_total + 1)
         self._offsets = np.searchsorted(self._pairs.customers, customers)
 

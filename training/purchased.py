@@ -1,7 +1,4 @@
-"""What each customer did until now, for deciding offers: no model, only sums.
-
-The service and `evaluate-offers` both decide by what is summed up here.
-"""
+"""What each customer did until now, for deciding offers: no model, only sums."""
 
 import numpy as np
 
@@ -11,12 +8,12 @@ from training.history import Days, Floats, History, Rows, decay
 from training.pairs import Pairs
 
 
-def spent_on(history: History, pairs: Pairs) -> Floats:
-    """Sum what each pair cost, halved with every HALF_LIFE_DAYS of age."""  # (pairs,)
-    return pairs.add_up(costs(history) * decay(history.ages(), HALF_LIFE_DAYS))
+def weights_of(history: History, pairs: Pairs) -> Floats:
+    """Sum what was spent on each pair, half of it for every HALF_LIFE_DAYS of age."""  # (pairs,)
+    return pairs.add_up(spent(history) * decay(history.ages(), HALF_LIFE_DAYS))
 
 
-def costs(history: History) -> Days:
+def spent(history: History) -> Days:
     """Return what each line cost: at the item's mean price where its own is unknown, else at the
     shop's. Without any price a line counts one, since a quantity may be of grams."""  # (lines,)
     if history.prices is None or not np.isfinite(history.prices).any():
@@ -34,7 +31,7 @@ def purchased_by(history: History, pairs: Pairs, customers: Rows) -> Purchased:
     """Sum up what some customers did; lists and columns stand in the order of `customers`."""
     first, last = order_days(history)
     return Purchased(
-        bought_by(pairs, spent_on(history, pairs), customers),
+        bought_by(pairs, weights_of(history, pairs), customers),
         orders_of(history)[customers],
         spent_of(history)[customers],
         first[customers],

@@ -55,6 +55,11 @@ def said_then(last: PurposeConsent | None, word: Word, at_us: int) -> PurposeCon
     return replace(max(last, said, key=_rank), first_granted_at_us=first)
 
 
+def is_overtaken(now: PurposeConsent, last: PurposeConsent) -> bool:
+    """Whether the last word stands, and at most the first grant turned out to be an earlier one."""
+    return replace(now, first_granted_at_us=last.first_granted_at_us) == last
+
+
 def _rank(consent: PurposeConsent) -> tuple[int, bool, str, str]:
     return (
         consent.at_us,

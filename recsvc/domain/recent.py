@@ -1,22 +1,17 @@
 """A customer's recent events: how one is written down, and what it says of interest. Pure.
 
 An entry is a letter for the kind, the time in seconds since 1970, a space and the item's id:
-`p1763777777 milk`. It holds no customer id. What cannot be read is left out.
+`p1763777777 milk`. It holds no customer id. `recsvc.model.kernels.read_events` reads them.
 """
 
-from collections.abc import Iterable
 from enum import StrEnum
 
 from recsvc.domain.ids import ItemId
-
-# Kind, seconds since 1970, item. A plain tuple: a named one takes twice the time to read.
-RecentEvent = tuple["RecentKind", int, ItemId]
 
 MOST_EVENTS = 20
 
 SECONDS_PER_DAY = 86_400
 HALF_LIFE_DAYS = 7.0
-_MOST_DIGITS = 12
 
 
 class RecentKind(StrEnum):
@@ -42,24 +37,6 @@ def encode(kind: RecentKind, at_seconds: int, item_id: ItemId) -> bytes:
     return f"{kind}{at_seconds} {item_id}".encode()
 
 
-def decode(entries: Iterable[bytes]) -> list[RecentEvent]:
-    """Read the entries, in their order, without those that cannot be read."""
-    events: list[RecentEvent] = []
-    for entry in entries:
-        head, _, item_id = entry.partition(b" ")
-        kind, digits = _KINDS.get(head[:1]), head[1:]
-        if kind is None or not item_id or not digits.isdigit() or len(digits) > _MOST_DIGITS:
-            continue
-        try:
-            events.append((kind, int(digits), ItemId(item_id.decode())))
-        except UnicodeDecodeError:
-            continue
-    return events
-
-
 def weight(kind: RecentKind, age_seconds: float) -> float:
     """Return how much an event of some age says; one in the future is one of now."""
     return float(WEIGHTS[kind] * 0.5 ** (max(age_seconds, 0.0) / SECONDS_PER_DAY / HALF_LIFE_DAYS))
-
-
-_KINDS = {kind.value.encode(): kind for kind in RecentKind}

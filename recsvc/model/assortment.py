@@ -14,7 +14,7 @@ import numpy as np
 from recsvc.domain.filters import NO_FILTERS, Filters
 from recsvc.domain.slates import ReasonCode
 from recsvc.model.candidates import Candidates
-from recsvc.model.catalogue_columns import CatalogueColumns
+from recsvc.model.catalogue_columns import UNKNOWN, CatalogueColumns
 from recsvc.model.format import Array
 from recsvc.model.kernels import BRANDS, CATEGORIES, HIGHEST, LOWEST, Sieve
 from recsvc.model.live_ranking import LiveRanking
@@ -35,6 +35,7 @@ class Assortment:
         self.sensitive = np.zeros(self.size, dtype=bool)  # (items,) what is never a reason
         self.next_change_us = NEVER  # when an item's time begins or ends
         self._listed = np.full(self.size, NOT_LISTED, dtype=np.int32)  # (items,) catalogue rows
+        self._categories = np.full(self.size, UNKNOWN, dtype=np.int32)  # (items,) codes
         self._item_rows = np.zeros(0, dtype=np.int64)  # (catalogue rows,)
         self._by_category: dict[int, Candidates] = {}
         self._offered = self._sieve(NO_FILTERS)
@@ -104,11 +105,8 @@ class Assortment:
 
     def categories(self, rows: Sequence[int] | Array) -> Array:
         """Return the category code of each row; below 0: unknown."""
-        listed: Array = self._listed[np.asarray(rows, dtype=np.int64)]
-        if not len(self.columns):
-            return listed
-        codes = self.columns.table["category"][listed]
-        return np.where(listed == NOT_LISTED, NOT_LISTED, codes)
+        codes: Array = self._categories[np.asarray(rows, dtype=np.int64)]
+        return codes
 
     def brands(self, rows: Array) -> Array:
         """Return the brand code of each row; below 0: unknown."""
@@ -130,13 +128,14 @@ class Assortment:
 
     def _sieve(self, filters: Filters) -> Sieve:
         # The table last: it has every catalogue row that any item row is joined to.
-        withheld, listed, columns = self.withheld, self._listed, self.columns
+        columns, withheld = self.columns, self.withheld
+        categories, listed = self._categories, self._listed
         table = columns.table
         lowest, highest = filters.min_price, filters.max_price
         return (
-            listed,
             withheld,
-            table["category"],
+            categories,
+            listed,
             table["brand"],
             table["price"],
             _codes(columns.category_codes(filters.categories)),
@@ -227,6 +226,10 @@ class Assortment:
         sensitive = self.columns.table["is_sensitive"][rows]
         self.withheld = _grown(self.withheld, len(listed), found[withheld])
         self.sensitive = _grown(self.sensitive, len(listed), found[sensitive])
+        self._categories = np.append(
+            self._categories, np.full(len(listed) - len(self._categories), UNKNOWN, np.int32)
+        )
+        self._categories[found] = self.columns.table["category"][rows]
         self._listed = listed
         self._offered = self._sieve(NO_FILTERS)
         self._item_rows = np.append(self._item_rows, found)
@@ -235,6 +238,7 @@ class Assortment:
         """Judge these catalogue rows; return when the time of the next of them begins or ends."""
         table = self.columns.table
         self.withheld[self._item_rows[rows]] = self._is_withheld(rows, now_us)
+        self._categories[self._item_rows[rows]] = table["category"][rows]
         self.sensitive[self._item_rows[rows]] = table["is_sensitive"][rows]
         moments = (table["from_us"][rows], table["until_us"][rows])
         return int(min(each[each > now_us].min(initial=NEVER) for each in moments))

@@ -83,7 +83,7 @@ def fill(n: int, lists: Iterable[Candidates], seen: set[int], sieve: Sieve) -> P
 
 def open_sieve(size: int) -> Sieve:
     """Return what lets every row below `size` pass."""
-    return (_NONE, np.zeros(size, np.bool_), _NONE, _NONE, _NO_PRICES, _NONE, _NONE, 0.0, 0.0, 0)
+    return (np.zeros(size, np.bool_), _NONE, _NONE, _NONE, _NO_PRICES, _NONE, _NONE, 0.0, 0.0, 0)
 
 
 def _size(candidates: Candidates) -> int:

@@ -67,16 +67,16 @@ def compile_all() -> None:
 
 
 def _machine_code(plain: Callable[..., Any], signature: str) -> Callable[..., Any]:
-    import numba  # a quarter of a second and 60 MB, which not every command needs to spend
+    # A quarter of a second and 80 MB, which not every command needs to spend.
+    from numba import njit
     from numba.extending import register_jitable
 
     while _parts:
         register_jitable(_parts.pop(0))
     # With bounds, as numpy has them: what stands in the files of a model is not believed.
-    options = {"boundscheck": True, "error_model": "numpy"}
     try:
-        made = numba.njit(signature, cache=True, **options)(plain)
+        made: Any = njit(signature, cache=True, boundscheck=True, error_model="numpy")(plain)
     except RuntimeError:  # there is no folder to keep it in
-        made = numba.njit(signature, **options)(plain)
+        made = njit(signature, boundscheck=True, error_model="numpy")(plain)
     # Not the dispatcher: it takes a microsecond to tell the type of each read-only array.
     return cast(Callable[..., Any], made.overloads[made.signatures[0]].entry_point)

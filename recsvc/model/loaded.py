@@ -90,9 +90,9 @@ class LoadedModel:
     _category_popular: Ragged = field(repr=False)
     _popular: Candidates = field(repr=False)
     _trending: Candidates = field(repr=False)
-    _facts: Facts | None = field(repr=False)
     # The usual days between two purchases of an item by one customer, NaN: nobody bought it again.
     intervals: Array = field(repr=False)  # (items,) float32; empty: the model says nothing of it
+    _facts: Facts | None = field(repr=False)
     appeal: Array = field(repr=False)  # (items,) float32, what popularity makes of a vote
 
     @property

@@ -126,8 +126,8 @@ def _model(manifest: Manifest, arrays: Arrays) -> LoadedModel:
         ),
         _popular=_lists(arrays, layout.POPULAR.name, ReasonCode.POPULAR),
         _trending=_lists(arrays, layout.TRENDING.name, ReasonCode.TRENDING),
-        _facts=_facts(arrays),
         intervals=arrays.get(layout.ITEM_INTERVALS.name, _NO_INTERVALS),
+        _facts=_facts(arrays),
         appeal=_appeal(arrays),
     )
 

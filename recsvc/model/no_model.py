@@ -30,7 +30,7 @@ def no_model() -> LoadedModel:
         _category_popular=ragged,
         _popular=empty,
         _trending=empty,
-        _facts=None,
         intervals=np.zeros(0, np.float32),
+        _facts=None,
         appeal=np.zeros(0, np.float32),
     )

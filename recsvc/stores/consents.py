@@ -13,7 +13,13 @@ from redis.client import Pipeline
 
 from recsvc.domain.audit import Note, RowKind
 from recsvc.domain.consent import ConsentRecord, Purpose, PurposeConsent
-from recsvc.domain.consent_changes import Imported, Word, said_now, said_then
+from recsvc.domain.consent_changes import (
+    Imported,
+    Word,
+    is_overtaken,
+    said_now,
+    said_then,
+)
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
@@ -190,7 +196,7 @@ def _take(page: _Page | None, row: ImportedConsent, now_us: int) -> Imported:
     if now == last:
         return Imported.KNOWN
     page.put(row.purpose, said_then(None, word, row.at_us), now)
-    return Imported.TAKEN
+    return Imported.KNOWN if last is not None and is_overtaken(now, last) else Imported.TAKEN
 
 
 def _together(steps: Sequence[Step]) -> Step:

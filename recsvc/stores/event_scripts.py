@@ -1,4 +1,4 @@
-"""The script that takes events in: once each, and only as far as consent permits.
+"""The scripts that look at consents and take events in: once each, as far as consent permits.
 
 One call is one atomic step over a chunk of events: whether an event is new, and all that it
 changes. What its customer permits was decided from what was read before; the script only compares
@@ -22,6 +22,17 @@ MOST_COUNTED = 100_000  # items in the counts of a day
 
 _LIMITS = f"""
 local DAYS_KNOWN, DAYS_COUNTED, MOST_COUNTED = {DAYS_KNOWN}, {DAYS_COUNTED}, {MOST_COUNTED}
+"""
+
+# KEYS: epochs, then the record of each customer. Returns the policy, then the fields of each record
+# (no list: a key of another kind). One command and one reply: a pipeline costs more than its reads.
+LOOK = r"""
+local found = {redis.call('HGET', KEYS[1], 'policy')}
+for place = 2, #KEYS do
+  local fields = redis.pcall('HGETALL', KEYS[place])
+  found[place] = fields.err and '' or fields
+end
+return found
 """
 
 ADD = (

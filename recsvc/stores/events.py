@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
-import redis
 from redis.typing import EncodableT as Encoded
 
 from recsvc.domain.consent import Purpose, Standing
@@ -24,9 +23,9 @@ from recsvc.domain.moments import rfc3339
 from recsvc.domain.recent import MOST_EVENTS, RecentKind
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
+from recsvc.stores.consent_fields import decode
 from recsvc.stores.consent_judge import ConsentJudge, read_minimums
-from recsvc.stores.consents import record_of
-from recsvc.stores.event_scripts import ADD
+from recsvc.stores.event_scripts import ADD, LOOK
 from recsvc.stores.room import check_room
 
 MARK_BYTES = 8
@@ -61,6 +60,7 @@ class EventStore:
     ) -> None:
         self._redis = connections.writes
         self._judge = judge
+        self._look = connections.writes.register_script(LOOK)
         self._add = connections.writes.register_script(ADD)
         self._log_length = log_length
         self._marks = lru_cache(_SHOPS_KEPT)(lambda shop: _Marks(secret, shop))
@@ -120,18 +120,13 @@ class EventStore:
         customers = list(dict.fromkeys(asked))
         if not customers:
             return b"", {}
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
-        for customer in customers:
-            pipeline.hgetall(redis_keys.customer(shop, customer))
-        stored, *records = pipeline.execute(raise_on_error=False)
-        if isinstance(stored, redis.RedisError):
-            raise stored
+        keys = [redis_keys.epochs(shop), *(redis_keys.customer(shop, each) for each in customers)]
+        stored, *records = self._look(keys=keys)
         now_us, policy = self._judge.now_us(), self._judge.policy(read_minimums(stored))
         judged = {
-            customer: _judged(Standing(record_of(fields), now_us, policy), fields)
+            customer: _judged(Standing(decode(fields), now_us, policy), fields)
             for customer, fields in zip(customers, records, strict=True)
-            if isinstance(fields, dict)  # a key of another kind permits nothing
+            if isinstance(fields, list)  # a key of another kind permits nothing
         }
         return stored or b"", {who: each for who, each in judged.items() if each.anything}
 
@@ -149,12 +144,19 @@ class _Permitting:
         return self.is_logged or self.is_remembered
 
 
-def _judged(standing: Standing, fields: dict[bytes, bytes]) -> _Permitting:
+def _judged(standing: Standing, fields: list[bytes]) -> _Permitting:
     return _Permitting(
-        b"\n".join(part for pair in fields.items() for part in pair),
+        b"\n".join(fields),
         standing.permits(Purpose.ANALYTICS),
         standing.permits(Purpose.PERSONALIZATION),
     )
+
+
+def _number(incoming: Incoming, numbers: Mapping[CustomerKey, int]) -> int:
+    """Say whose the event is: one call may hold both what is denied of a customer and what not."""
+    if incoming.customer is None:
+        return _NOBODY
+    return _DENIED if incoming.denied else numbers.get(incoming.customer, _DENIED)
 
 
 class _Marks:
@@ -169,12 +171,6 @@ class _Marks:
         """Return the mark; those of two uses say nothing about each other."""
         digest = hashlib.blake2b(content, digest_size=MARK_BYTES, key=self._key, person=use)
         return digest.digest()
-
-
-def _number(incoming: Incoming, numbers: Mapping[CustomerKey, int]) -> int:
-    if incoming.customer is None:
-        return _NOBODY
-    return _DENIED if incoming.denied else numbers.get(incoming.customer, _DENIED)
 
 
 def _words(marks: _Marks, incoming: Incoming, customer: int) -> list[Encoded]:

@@ -14,11 +14,12 @@ import numpy as np
 from recsvc.domain.caps import CapCounts, decode_caps
 from recsvc.domain.consent import Purpose
 from recsvc.domain.gate import AdmittedToOffers
-from recsvc.domain.ids import ItemId, OfferId
+from recsvc.domain.ids import OfferId
 from recsvc.domain.offer_state import StoredOffer
 from recsvc.domain.profile import NO_PROFILE, Profile
-from recsvc.domain.recent import SECONDS_PER_DAY, RecentKind, decode
+from recsvc.domain.recent import SECONDS_PER_DAY
 from recsvc.model.format import Array
+from recsvc.model.interest import purchases_of
 from recsvc.model.loaded import Purchased
 from recsvc.model.offers.facts import HALF_LIFE_DAYS, CustomerFacts, Weighted, nothing
 from recsvc.model.offers.stock import Stock
@@ -29,9 +30,7 @@ MICROSECONDS = 1_000_000
 # A model tells moments to a few minutes: later by less, a purchase may be in it.
 LATER_DAYS = 1 / 96
 
-_PURCHASE = RecentKind.PURCHASE.encode()
-
-Since = Sequence[tuple[float, ItemId]]  # day, item
+Since = Sequence[tuple[float, int]]  # day, item row; below 0: nobody knows the item
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def facts_of(
     if counts is None:
         return None
     purchased = stock.assortment.model.purchased(admitted.personalization)
-    since = _since(visit, admitted, purchased)
+    since = _since(stock, visit, admitted, purchased)
     bought = _bought(stock, purchased, since)
     orders = _orders(stock, visit, purchased, since, now_us)
     return CustomerFacts(
@@ -91,13 +90,14 @@ def _profile(visit: Visit, admitted: AdmittedToOffers) -> Profile:
     return decode_profile(visit.shop, records[0]) if records else NO_PROFILE
 
 
-def _since(visit: Visit, admitted: AdmittedToOffers, purchased: Purchased | None) -> Since:
+def _since(
+    stock: Stock, visit: Visit, admitted: AdmittedToOffers, purchased: Purchased | None
+) -> Since:
     """Return the purchases that the model does not know of, the latest first."""
     if visit.profile is None:
         return ()
-    entries = visit.profile.open(admitted.personalization)
-    events = decode([entry for entry in entries if entry[:1] == _PURCHASE])
-    days = [(at_seconds / SECONDS_PER_DAY, item) for _, at_seconds, item in events]
+    found = purchases_of(stock.assortment, visit.profile.open(admitted.personalization))
+    days = [(at_seconds / SECONDS_PER_DAY, row) for at_seconds, row in found]
     if purchased is None or math.isnan(purchased.last_day):
         return days
     return [each for each in days if each[0] > purchased.last_day + LATER_DAYS]
@@ -110,8 +110,8 @@ def _bought(stock: Stock, purchased: Purchased | None, since: Since) -> Weighted
         return found
     sensitive, worth = stock.assortment.sensitive, dict[int, float]()
     usual = float(found.weights.mean()) if len(found.weights) else 1.0
-    for (day, _), row in zip(since, stock.rows([item for _, item in since]), strict=True):
-        if row is None or sensitive[row]:
+    for day, row in since:
+        if not 0 <= row < len(stock.categories) or sensitive[row]:
             continue
         age = 0.0 if stock.end_day is None else stock.end_day - day
         worth[row] = worth.get(row, 0.0) + _cost(stock, row, usual) * 0.5 ** (age / HALF_LIFE_DAYS)

@@ -121,7 +121,6 @@ ROUTES = (
         ImportResults,
         body=ConsentLine,
         body_kind=NDJSON_BODY,
-        gives_way=False,
         remark="The latest word wins, and a no among equals: any order and any repetition of the "
         "same lines ends the same. A word said over this API is never older than an import. A call "
         "that is answered with 503 may have been taken in in part; send it again.",

@@ -122,7 +122,7 @@ def test_the_latest_import_wins(store: ConsentStore, shop: ShopName, customer: C
     """Whatever order the rows come in."""
     outcome = store.import_many(shop, [imported(customer, False, 20), imported(customer, True, 10)])
 
-    assert outcome == [Imported.TAKEN, Imported.TAKEN]
+    assert outcome == [Imported.TAKEN, Imported.KNOWN]
     assert standing(store.read(shop, customer)).state(Purpose.TRAINING) is ConsentState.WITHDRAWN
 
 

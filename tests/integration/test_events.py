@@ -16,10 +16,12 @@ from recsvc.domain.moments import rfc3339
 from recsvc.domain.recent import MOST_EVENTS, RecentKind
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, connect
+from recsvc.stores.consent_policy import PolicyStore
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.stores.event_scripts import DAYS_COUNTED, DAYS_KNOWN, MOST_COUNTED
 from recsvc.stores.events import EventStore, Incoming
+from recsvc.stores.ledger import Ledger
 from tests.consents import judge
 from tests.integration.servers import ask, kill_server
 
@@ -288,3 +290,45 @@ def test_what_was_taken_in_outlives_a_crash(
         assert again.writes.xlen(redis_keys.events(shop)) == 250
     finally:
         again.close()
+
+
+@pytest.mark.parametrize("change", ["withdrawal", "policy", "flag"])
+def test_what_changes_between_the_look_and_the_script_is_judged_anew(
+    store: EventStore,
+    connections: Connections,
+    shop: ShopName,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    """No event is kept by a consent that was withdrawn before the script ran."""
+    one, other = CustomerKey(bytes(15) + b"1"), CustomerKey(bytes(15) + b"2")
+    for customer in (one, other):
+        grant(connections, shop, customer)
+    changes = {
+        "withdrawal": lambda: ConsentStore(connections).write(
+            shop, one, {Purpose.ANALYTICS: False, Purpose.PERSONALIZATION: False}
+        ),
+        "policy": lambda: PolicyStore(connections, Ledger(connections)).change(
+            shop, dict.fromkeys(Purpose, "v1")
+        ),
+        "flag": lambda: connections.writes.hset(
+            redis_keys.customer(shop, one), "flag:restricted", "1"
+        ),
+    }
+    look, pending = store._permitting, [changes[change]]  # noqa: SLF001 - to be in its midst
+
+    def look_then_change(*asked: object) -> object:
+        found = look(*asked)
+        while pending:
+            pending.pop()()
+        return found
+
+    monkeypatch.setattr(store, "_permitting", look_then_change)
+    outcomes = store.add(shop, [of(one, view(1)), of(other, view(2)), of(one, view(3))])
+    named = {
+        fields.get(b"customer") for _, fields in connections.writes.xrange(f"{{{shop}}}:events")
+    }
+
+    assert outcomes == [Outcome.NEW] * 3
+    assert recent(connections, shop, one) == []
+    assert named == ({other.hex().encode()} if change != "policy" else set())

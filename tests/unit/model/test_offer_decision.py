@@ -344,3 +344,39 @@ def test_a_shop_without_offers_or_items_offers_nothing() -> None:
         for facts in (None, CustomerFacts()):
             found = decide(made, standing_of(made, Tallies()), facts, question)
             assert [choice.offer_id for choice in found.choices] == expected
+
+
+def test_a_higher_priority_comes_first_whatever_the_others_are_worth() -> None:
+    """Priorities are tiers; and a tier that fills the answer leaves no place."""
+    offers = [offer("near", 1, margin=99.0), offer("far", 11, priority=1)]
+
+    assert offered(offers, buyer({1: 5.0})) == ["far", "near"]
+    assert offered(offers, buyer({1: 5.0}), n=1) == ["far"]
+
+
+def test_the_first_step_that_refuses_is_told() -> None:
+    """Of an offer that is over, for another channel and used up, that it is over."""
+    made = columns(offer("o", ends_at_us=NOON_US, channels=("email",), caps=Caps(total_shown=1)))
+    facts, question = buyer(), Question(NOON_US, channel="web")
+    standing = standing_of(made, Tallies(shown={OfferId("o"): 1}))
+    found = explained(made, decide(made, standing, facts, question), facts, question)
+
+    assert [each.step for each in found] == [Step.WINDOW]
+
+
+def test_what_was_bought_for_nothing_is_no_reason() -> None:
+    """An item on which nothing was spent says nothing of what the customer often buys."""
+    choices = decision([offer("gift", 1), offer("paid", 2)], buyer({1: 0.0, 2: 5.0})).choices
+    reasons = {choice.offer_id: choice.reason for choice in choices}
+
+    assert reasons == {"paid": OfferReason.YOU_BUY, "gift": OfferReason.POPULAR}
+
+
+def test_of_other_goods_what_offers_cover_is_looked_up_anew() -> None:
+    """A new catalogue has other rows."""
+    made = offer("o", 1, 13)
+    before = columns_of([made], Shelf(12))
+    after = columns_of([made], Shelf(14), before)
+
+    assert before.covered[0].tolist() == [1]
+    assert after.covered[0].tolist() == [1, 13]

@@ -172,3 +172,12 @@ def test_the_manifest_says_how_much_was_left_out() -> None:
 
     assert told["k"] == 3
     assert told["items_left_out"] == 2
+
+
+def test_how_customers_are_ranked_for_does_not_change() -> None:
+    """Their lists hold the same items with the same scores; only reasons may be others."""
+    one, five = (trained(k_anonymity=least).artifact.slates for least in (1, 5))
+
+    for slate, lists in five.items():
+        assert lists.items.tobytes() == one[slate].items.tobytes()
+        assert lists.scores.tobytes() == one[slate].scores.tobytes()

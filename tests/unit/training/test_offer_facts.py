@@ -4,7 +4,8 @@ import numpy as np
 
 from tests.unit.training.builders import history
 from training.history import History
-from training.offer_facts import OfferFacts, spent
+from training.offer_facts import OfferFacts
+from training.purchased import spent
 
 LINES = [("c0", "milk", 0.0), ("c0", "tea", 90.0), ("c1", "milk", 90.0), ("c1", "nuts", 90.0)]
 

@@ -1,0 +1,271 @@
+"""Consents said elsewhere, over HTTP and by command; the policy, the history and its audit."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from recsvc.cli.main import app
+from recsvc.domain.api_keys import Scope
+from recsvc.domain.consent import DAY_US, Purpose
+from recsvc.domain.moments import rfc3339
+from recsvc.stores.embedded import EmbeddedValkey
+from tests.consents import now_us
+from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
+
+LINES = "/v1/consents"
+PATH = "/v1/customers/anna/consents"
+HISTORY = f"{PATH}/history"
+LIST = "/v1/customers/anna/recommendations"
+
+
+def line(
+    granted: bool, days_ago: float = 1, customer: str = ANNA, **more: object
+) -> dict[str, Any]:
+    at = rfc3339(now_us() - int(days_ago * DAY_US))
+    return {"customer_id": customer, "purposes": {"email": granted}, "at": at, **more}
+
+
+def results(service: Service, *lines: object) -> list[tuple[int, str | None]]:
+    reply = service.send("POST", LINES, list(lines))
+    assert reply.status_code == 200, reply.data
+    return [(each["status"], each.get("code")) for each in reply.json["results"]]
+
+
+def email(service: Service) -> dict[str, Any]:
+    shown: dict[str, Any] = service.get(PATH).json["purposes"]["email"]
+    return shown
+
+
+def test_each_line_has_its_result(service: Service) -> None:
+    """In their order; what is wrong with one is no other's."""
+    yes = line(True, policy_version="v1", source="crm")
+    outcome = service.send(
+        "POST", LINES, [yes, yes, line(False, 2), line(True, -1), {**yes, "at": "yesterday"}]
+    )
+
+    assert outcome.json == {
+        "results": [
+            {"status": 201},
+            {"status": 200, "duplicate": True},
+            {"status": 200, "duplicate": True},
+            {
+                "status": 422,
+                "code": "in_future",
+                "errors": [{"field": "at", "detail": "lies in the future"}],
+            },
+            {
+                "status": 422,
+                "code": "bad_time",
+                "errors": [outcome.json["results"][4]["errors"][0]],
+            },
+        ]
+    }
+    assert (email(service)["state"], email(service)["policy_version"]) == ("granted", "v1")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        ({"purposes": {"email": "true"}}, "bad_consent"),
+        ({"purposes": {"email": 1}}, "bad_consent"),
+        ({"purposes": {"email": None}}, "bad_consent"),
+        ({"purposes": {"email": [True]}}, "bad_consent"),
+        ({"purposes": {}}, "bad_consent"),
+        ({"purposes": {"telepathy": True}}, "bad_consent"),
+        ({"customer_id": "a/b"}, "bad_id"),
+        ({"customer_id": 1}, "bad_body"),
+        ({"at": "1969-12-31T23:59:59Z"}, "bad_time"),
+        ({"at": "2024-05-06T07:08:09"}, "bad_time"),
+        ({"at": 1}, "bad_body"),
+        ({"source": "a\nb"}, "bad_label"),
+        ({"granted": True}, "bad_body"),
+    ],
+)
+def test_a_line_that_says_nothing_clear_is_refused(
+    service: Service, spoil: dict[str, object], code: str
+) -> None:
+    """And changes nothing."""
+    assert results(service, {**line(True), **spoil}) == [(422, code)]
+    assert email(service)["state"] == "unknown"
+
+
+def test_a_key_twice_is_refused_with_its_line(service: Service) -> None:
+    """Two parsers could read it differently."""
+    at = rfc3339(now_us() - DAY_US)
+    body = f'{{"customer_id": "anna", "at": "{at}", "purposes": {{"email": false, "email": true}}}}'
+    headers = {
+        "Authorization": f"Bearer {service.keys.secret.text}",
+        "Content-Type": "application/x-ndjson",
+    }
+    reply = service.client.post(LINES, data=body, headers=headers)
+
+    assert [each["code"] for each in reply.json["results"]] == ["bad_json"]
+    assert email(service)["state"] == "unknown"
+
+
+def test_an_import_never_undoes_a_live_word(service: Service) -> None:
+    """Nor what nobody can read."""
+    service.consent(ANNA, {"email": False})
+
+    assert results(service, line(True, 0.0001)) == [(200, None)]
+    assert email(service)["permitted"] is False
+
+
+def test_an_objection_outranks_a_grant_that_is_imported_later(service: Service) -> None:
+    """A right to object that an import could undo would be none."""
+    service.send("PATCH", "/v1/customers/anna/profile", {"objects_to_marketing": True})
+    results(service, line(True))
+
+    assert (email(service)["state"], email(service)["permitted"]) == ("granted", False)
+
+
+def test_an_old_grant_is_expired_from_the_start(service: Service) -> None:
+    """Its age is that of the word, not of the import."""
+    assert results(service, line(True, 394), line(True, 396, BERT)) == [(201, None)] * 2
+    bert = service.get(f"/v1/customers/{BERT}/consents").json["purposes"]["email"]
+
+    assert (email(service)["state"], bert["state"]) == ("granted", "expired")
+    assert (bert["permitted"], bert["reason"]) == (False, "max_age")
+
+
+def test_only_servers_with_the_scope_import(service: Service) -> None:
+    """A browser speaks for its own customer, live."""
+    refused = [
+        service.send("POST", LINES, [line(True)], key).status_code
+        for key in (service.secret_key(Scope.EVENTS), service.keys.browser.text)
+    ]
+
+    assert refused == [403, 403]
+    assert email(service)["state"] == "unknown"
+
+
+def test_a_new_policy_is_in_force_with_the_next_request(service: Service) -> None:
+    """For every reader: lists, the shown state, events and training; and so is its end."""
+    service.put(PATH, {"purposes": EVERYTHING, "policy_version": "v9"})
+    policy, seen = service.stores.policy, []
+    for minimum in (None, "v9", "v10", None):
+        policy.change(service.shop, dict.fromkeys(Purpose, minimum))
+        survey = service.stores.survey.permitted(service.shop, Purpose.TRAINING)
+        seen.append(
+            (
+                service.get(LIST).json["personalized"],
+                email(service)["permitted"],
+                len(survey.customers) == 1,
+                is_logged(service, f"m-{len(seen)}"),
+            )
+        )
+
+    assert seen == [(True,) * 4, (True,) * 4, (False,) * 4, (True,) * 4]
+
+
+def is_logged(service: Service, message_id: str) -> bool:
+    """Send an event of Anna's and say whether the log has grown by it."""
+    log = service.stores.connections.writes
+    name = f"{{{service.shop}}}:events"
+    before = log.xlen(name)
+    event = {"message_id": message_id, "type": "view", "item_id": "item-00", "customer_id": ANNA}
+    service.send("POST", "/v1/events", {"events": [event]})
+    return bool(log.xlen(name) > before)
+
+
+def test_a_policy_that_cannot_be_read_permits_nothing(service: Service) -> None:
+    """Withdrawals are taken all the same, and a new policy ends it."""
+    service.consent(ANNA)
+    epochs = f"{{{service.shop}}}:epochs"
+    service.stores.connections.writes.hset(epochs, "policy", "rubbish")
+
+    assert service.get(LIST).json["fallback"] == "store_unavailable"
+    assert not is_logged(service, "m")
+    assert service.put(PATH, {"purposes": {"email": False}}).status_code == 200
+    service.stores.policy.change(service.shop, {Purpose.EMAIL: "v1"})
+    assert service.get(LIST).json["personalized"] is True
+
+
+def test_the_history_is_the_customers_own(service: Service) -> None:
+    """The newest last, in pages; a browser sees its customer's, and not which key asked."""
+    for granted in (True, False, True):
+        service.consent(ANNA, {"email": granted})
+        service.consent(BERT, {"email": granted})
+    first = service.get(f"{HISTORY}?limit=2").json
+    second = service.get(f"{HISTORY}?limit=2&cursor={first['next_cursor']}").json
+    own = service.as_browser(HISTORY, ANNA).json
+
+    assert [row["n"] for row in first["rows"] + second["rows"]] == [1, 3, 5]
+    assert [row["word"] for row in own["rows"]] == ["granted", "denied", "granted"]
+    assert (first["next_cursor"], second["next_cursor"]) == (2, None)
+    assert {row["actor"] for row in own["rows"]} == {None}
+    assert {row["actor"] for row in first["rows"]} == {service.keys.secret.key.key_id}
+    assert service.as_browser(HISTORY, BERT).status_code == 403
+    assert service.get("/v1/customers/nobody/consents/history").json == {
+        "rows": [],
+        "next_cursor": None,
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    made = tmp_path_factory.mktemp("audit")
+    with EmbeddedValkey(made):
+        yield made
+
+
+def run(folder: Path, *words: str, expect: int = 0) -> Result:
+    result = CliRunner().invoke(app, [*words, "--data-dir", str(folder)])
+    assert result.exit_code == expect, result.output
+    return result
+
+
+def test_a_file_is_imported_by_command(folder: Path, tmp_path: Path) -> None:
+    """Twice is once; a file of which too much is bad changes nothing."""
+    file = tmp_path / "consents.ndjson"
+    file.write_text("\n".join(json.dumps(line(True, customer=f"c{n}")) for n in range(120)))
+    words = ("consents", "import", str(file), "--shop", "imported", "--json")
+    first, second = (json.loads(run(folder, *words).stdout) for _ in range(2))
+    file.write_text(f"{json.dumps(line(False))}\nrubbish\n")
+    refused = run(folder, *words, expect=2)
+
+    assert (first["imported"], second["imported"], second["known"]) == (120, 0, 120)
+    assert "nothing was imported" in refused.output.replace("\n", " ")
+    shown = run(folder, "consents", "show", "c7", "--shop", "imported", "--json").stdout
+    assert json.loads(shown)["email"]["permitted"] is True
+
+
+def test_the_policy_is_set_shown_and_cleared(folder: Path) -> None:
+    """Per purpose; an unknown one, or a version that is no label, is refused."""
+    words = ("consents", "policy", "set", "--purpose", "email", "--minimum", "v2")
+    run(folder, *words)
+    shown = json.loads(run(folder, "consents", "policy", "show", "--json").stdout)
+    run(folder, "consents", "grant", "p1", "email", "--policy-version", "v1")
+    granted = run(folder, "consents", "show", "p1", "--json").stdout
+    run(folder, "consents", "policy", "clear", "--purpose", "email")
+    cleared = json.loads(run(folder, "consents", "policy", "show", "--json").stdout)
+
+    assert shown == {**dict.fromkeys(Purpose), "email": "v2"}
+    assert json.loads(granted)["email"]["state"] == "expired"
+    assert set(cleared.values()) == {None}
+    run(folder, "consents", "policy", "set", "--purpose", "x", "--minimum", "v2", expect=2)
+    run(folder, *words[:-1], "", expect=2)
+
+
+def test_the_audit_tells_a_whole_history_from_a_spoilt_one(folder: Path, tmp_path: Path) -> None:
+    """0 and 3; the row is named; a head is taken as a text or as a file."""
+    shop = ("--shop", "audited")
+    run(folder, "consents", "grant", "a1", "email", *shop)
+    head = run(folder, "audit", "head", *shop).stdout
+    file = tmp_path / "head.txt"
+    file.write_text(head)
+    run(folder, "consents", "withdraw", "a1", "email", *shop)
+    history = json.loads(run(folder, "consents", "history", "a1", *shop, "--json").stdout)
+
+    assert [row["word"] for row in history] == ["granted", "denied"]
+    for kept in (head.strip(), str(file)):
+        run(folder, "audit", "verify", "--head", kept, *shop)
+    later = head.replace("1 ", "9 ", 1).strip()
+    spoilt = run(folder, "audit", "verify", "--head", later, *shop, "--json", expect=3)
+    assert json.loads(spoilt.stdout)["finding"]["row"] == 3
+    assert spoilt.stderr.startswith("error: row 3 is missing")
+    run(folder, "audit", "verify", "--head", "neither", *shop, expect=2)

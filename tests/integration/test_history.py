@@ -1,0 +1,313 @@
+"""The history of consents: one row per change, in the same step, and no row is lost or altered."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from recsvc.config import Settings
+from recsvc.domain.audit import Finding, Head, findings
+from recsvc.domain.consent import DAY_US, Flag, Purpose
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import ShopName
+from recsvc.domain.profile import NO_PROFILE
+from recsvc.stores import redis_keys
+from recsvc.stores.connection import Connections, connect
+from recsvc.stores.consent_policy import PolicyStore
+from recsvc.stores.consents import ConsentStore, ImportedConsent
+from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.history import HistoryStore
+from recsvc.stores.ledger import Ledger
+from recsvc.stores.profiles import NewProfile, ProfileStore
+from tests.consents import now_us, permits, survey
+
+YES, NO = {Purpose.EMAIL: True}, {Purpose.EMAIL: False}
+
+
+@pytest.fixture
+def store(connections: Connections) -> ConsentStore:
+    return ConsentStore(connections)
+
+
+@pytest.fixture
+def history(connections: Connections) -> HistoryStore:
+    return HistoryStore(connections)
+
+
+def someone() -> CustomerKey:
+    return CustomerKey(os.urandom(16))
+
+
+def found(history: HistoryStore, shop: ShopName, kept: Head | None = None) -> list[Finding]:
+    head, last = history.ends(shop)
+    return list(findings(shop, history.walk(shop, last=last) if last else (), head, kept))
+
+
+def seven_rows(store: ConsentStore, shop: ShopName) -> list[CustomerKey]:
+    customers = [someone() for _ in range(7)]
+    for customer in customers:
+        store.write(shop, customer, YES)
+    return customers
+
+
+def test_each_change_is_a_row(
+    store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
+) -> None:
+    """Words, imports, flags and the policy; what changes nothing is none."""
+    ledger, customer = Ledger(connections), someone()
+    store.write(shop, customer, {Purpose.EMAIL: True, Purpose.OFFERS: False}, "v1", "shop", "k1")
+    old = ImportedConsent(customer, Purpose.TRAINING, True, now_us() - DAY_US, "v0")
+    store.import_many(shop, [old, old])
+    profiles = ProfileStore(connections, ledger)
+    profiles.put_many(shop, [NewProfile(customer, NO_PROFILE, {Flag.MINOR: True})] * 2)
+    PolicyStore(connections, ledger).change(shop, {Purpose.EMAIL: "v2"})
+
+    rows = [json.loads(link.row) for link in history.walk(shop)]
+
+    assert [(row["kind"], row["subject"], row["word"], row["actor"]) for row in rows] == [
+        ("live", "email", "granted", "k1"),
+        ("live", "offers", "denied", "k1"),
+        ("import", "training", "granted", "cli"),
+        ("flag", "minor", "set", "cli"),
+        ("policy", "email", "minimum", "cli"),
+    ]
+    assert [row["customer"] for row in rows] == [customer.hex()] * 4 + [None]
+    assert [row.n for row in history.of(shop, customer, 0, 10)] == [1, 2, 3, 4]
+    assert [row.n for row in history.of(shop, customer, 1, 2)] == [2, 3]
+    assert found(history, shop) == []
+
+
+def test_a_history_without_rows_is_whole(history: HistoryStore, shop: ShopName) -> None:
+    """Nothing was ever said, and nothing is missing."""
+    assert found(history, shop) == []
+
+
+@pytest.mark.parametrize(
+    ("replacement", "what"),
+    [
+        ({b"row": lambda row: row.replace(b"granted", b"denied")}, "edited"),
+        ({b"row": lambda _: b"rubbish"}, "edited"),
+        ({b"hash": lambda _: b"0" * 64}, "edited"),
+    ],
+)
+def test_an_edited_row_is_named(
+    store: ConsentStore,
+    connections: Connections,
+    history: HistoryStore,
+    shop: ShopName,
+    replacement: dict[bytes, object],
+    what: str,
+) -> None:
+    """Whatever of it was changed."""
+    seven_rows(store, shop)
+    rebuild(
+        connections, shop, lambda n, fields: _changed(fields, replacement) if n == 4 else fields
+    )
+    (finding,) = found(history, shop)
+
+    assert (finding.n, what in finding.what) == (4, True)
+
+
+def _changed(fields: dict[bytes, bytes], replacement: dict[bytes, object]) -> dict[bytes, bytes]:
+    return fields | {name: change(fields[name]) for name, change in replacement.items()}
+
+
+def rebuild(connections: Connections, shop: ShopName, change: object) -> None:
+    """Write the stream anew, as somebody would who can write to the store."""
+    redis, name = connections.writes, redis_keys.history(shop)
+    entries = redis.xrange(name)
+    redis.delete(name)
+    for number, (_, fields) in enumerate(entries, start=1):
+        changed = change(number, fields)
+        if changed is not None:
+            redis.xadd(name, changed, id=f"{number}-0")
+
+
+def test_a_missing_row_is_named(
+    store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
+) -> None:
+    """In the middle, at the beginning, and at the end."""
+    for gone in (4, 1, 7):
+        place = ShopName(f"{shop}-{gone}")
+        seven_rows(store, place)
+        connections.writes.xdel(redis_keys.history(place), f"{gone}-0")
+        (finding,) = found(history, place)
+
+        assert (finding.n, "missing" in finding.what) == (gone, True)
+
+
+def test_a_moved_row_is_named(
+    store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
+) -> None:
+    """Two rows that have changed places are the rows that were written, and not the history."""
+    seven_rows(store, shop)
+    entries = connections.writes.xrange(redis_keys.history(shop))
+    swapped = {3: entries[4][1], 5: entries[2][1]}
+    rebuild(connections, shop, swapped.get)
+    (finding,) = found(history, shop)
+
+    assert (finding.n, "it says that it is row 5" in finding.what) == (3, True)
+
+
+def test_a_row_that_was_added_is_named(
+    store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
+) -> None:
+    """Behind the last one, with whatever hash."""
+    seven_rows(store, shop)
+    last = connections.writes.xrevrange(redis_keys.history(shop), count=1)[0][1]
+    connections.writes.xadd(redis_keys.history(shop), last, id="8-0")
+
+    assert [finding.n for finding in found(history, shop)] == [8]
+
+
+def test_another_history_with_true_hashes_is_told_by_a_kept_head(
+    store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
+) -> None:
+    """Who can write to the store can write one that is whole in itself; not the head elsewhere."""
+    seven_rows(store, shop)
+    kept = history.head(shop)
+    forget(connections, shop)
+    seven_rows(store, shop)
+
+    assert found(history, shop) == []
+    (finding,) = found(history, shop, kept)
+    assert finding.n == 7
+
+
+def test_a_restored_backup_is_told_by_a_kept_head(
+    store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
+) -> None:
+    """It is whole, and too old; a head from before is no fault."""
+    redis = connections.writes
+    seven_rows(store, shop)
+    early = history.head(shop)
+    names = [redis_keys.history(shop), redis_keys.audit_head(shop)]
+    backup = [redis.dump(name) for name in names]
+    seven_rows(store, shop)
+    kept = history.head(shop)
+
+    assert found(history, shop, early) == []
+    for name, value in zip(names, backup, strict=True):
+        redis.restore(name, 0, value, replace=True)
+    (finding,) = found(history, shop, kept)
+    assert (finding.n, "older" in finding.what) == (8, True)
+    assert found(history, shop, early) == []
+
+
+def forget(connections: Connections, shop: ShopName) -> None:
+    connections.writes.delete(redis_keys.history(shop), redis_keys.audit_head(shop))
+
+
+def test_who_lost_the_head_can_still_withdraw(
+    store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
+) -> None:
+    """The history goes on behind its last row; until then the audit tells of it."""
+    (customer, *_) = seven_rows(store, shop)
+    connections.writes.set(redis_keys.audit_head(shop), "rubbish")
+    told = found(history, shop)
+    record = store.write(shop, customer, NO)
+
+    assert [finding.n for finding in told] == [7]
+    assert not permits(record, Purpose.EMAIL)
+    assert found(history, shop) == []
+    assert history.ends(shop)[1] == 8
+
+
+@pytest.mark.parametrize("name", [redis_keys.history, redis_keys.audit_head])
+def test_without_its_row_nothing_changes(
+    store: ConsentStore, connections: Connections, shop: ShopName, name: object
+) -> None:
+    """A history that cannot be written to is a refusal, and no acknowledgement."""
+    customer = someone()
+    connections.writes.hset(name(shop), "of", "another kind")
+    with pytest.raises(StoreUnavailable):
+        store.write(shop, customer, YES)
+
+    assert store.read(shop, customer).is_empty
+
+
+def test_a_customers_list_of_another_kind_refuses_the_whole_step(
+    store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
+) -> None:
+    """Neither the word nor the row is there."""
+    customer = someone()
+    connections.writes.set(redis_keys.history_of(shop, customer), "another kind")
+    with pytest.raises(StoreUnavailable):
+        store.write(shop, customer, YES)
+
+    assert store.read(shop, customer).is_empty
+    assert history.ends(shop) == (None, 0)
+
+
+def test_writers_of_several_processes_lose_no_row(
+    valkey: EmbeddedValkey, settings: Settings, history: HistoryStore, shop: ShopName
+) -> None:
+    """Eight that know nothing of one another: every word is there once, in one chain."""
+    customers, start = [someone() for _ in range(4)], Barrier(8)
+
+    def write(number: int) -> None:
+        own = connect(settings, valkey.url)
+        start.wait()
+        for place in range(25):
+            word = {Purpose.EMAIL: bool(place % 2)}
+            ConsentStore(own).write(shop, customers[place % 4], word, source=f"{number}-{place}")
+        own.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+
+    rows = [json.loads(link.row) for link in history.walk(shop)]
+    assert len({row["source"] for row in rows}) == len(rows) == 200
+    assert found(history, shop) == []
+    for customer in customers:
+        stamps = [row.said_at for row in history.of(shop, customer, 0, 1000)]
+        assert stamps == sorted(set(stamps))
+
+
+@pytest.mark.parametrize("moment", ["_scan", "_since"])
+def test_a_survey_counts_in_what_changes_while_it_looks(
+    store: ConsentStore,
+    connections: Connections,
+    shop: ShopName,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+) -> None:
+    """During the scan, or while it catches up: it is of one moment, that of its watermark."""
+    customers, late = seven_rows(store, shop), someone()
+    surveyor, words = survey(connections), [(customers[0], NO), (late, YES)]
+    look = getattr(surveyor, moment)
+
+    def look_then_change(*asked: object) -> object:
+        found = look(*asked)
+        while words:
+            customer, word = words.pop()
+            store.write(shop, customer, word)
+        return found
+
+    monkeypatch.setattr(surveyor, moment, look_then_change)
+    result = surveyor.permitted(shop, Purpose.EMAIL)
+
+    assert result.customers == {*customers[1:], late}
+    assert result.watermark_us == HistoryStore(connections).head(shop).at_us
+
+
+def test_a_survey_judges_by_age_and_policy(
+    store: ConsentStore, connections: Connections, shop: ShopName
+) -> None:
+    """As every other reader does."""
+    young, old, unversioned = someone(), someone(), someone()
+    ages = {young: 9, old: 11, unversioned: 1}
+    for customer, days in ages.items():
+        version = None if customer == unversioned else "v10"
+        said_at = now_us() - days * DAY_US
+        row = ImportedConsent(customer, Purpose.EMAIL, True, said_at, version)
+        store.import_many(shop, [row])
+    before = survey(connections, max_age_days=10).permitted(shop, Purpose.EMAIL)
+    PolicyStore(connections, Ledger(connections)).change(shop, {Purpose.EMAIL: "v9"})
+    after = survey(connections, max_age_days=10).permitted(shop, Purpose.EMAIL)
+
+    assert before.customers == {young, unversioned}
+    assert after.customers == {young}

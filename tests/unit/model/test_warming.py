@@ -1,0 +1,51 @@
+"""A mapped model is in memory before it is asked for, where there is room."""
+
+import mmap
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsvc.model import warming
+from recsvc.model.format import Array
+from recsvc.model.npy import map_array
+from recsvc.model.warming import warm
+
+SIZE = 4 << 20
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    np.save(tmp_path / "array.npy", np.ones(SIZE, dtype=np.uint8))
+    return tmp_path / "array.npy"
+
+
+@pytest.fixture
+def array(file: Path) -> Array:
+    return map_array(file, "|u1", (SIZE,))
+
+
+def mapped_bytes(file: Path) -> int:
+    """Return how much of a file this process has mapped pages of."""
+    mappings = re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text())
+    (ours,) = [each for each in mappings if str(file) in each]
+    return 1024 * int(re.findall(r"(?m)^Rss: +([0-9]+) kB", ours)[0])
+
+
+def test_every_page_is_there_afterwards(file: Path, array: Array) -> None:
+    before = mapped_bytes(file)
+    warm([array])
+
+    assert before < SIZE // 2
+    assert mapped_bytes(file) >= SIZE // mmap.PAGESIZE * mmap.PAGESIZE
+
+
+def test_what_would_crowd_out_everything_else_is_left_alone(
+    file: Path, array: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than half of what is free."""
+    monkeypatch.setattr(warming, "_available", lambda: 2 * SIZE - 1)
+    warm([array])
+
+    assert mapped_bytes(file) < SIZE // 2
