@@ -18,10 +18,10 @@ from recsvc.domain.ids import OfferId
 from recsvc.domain.offer_state import StoredOffer
 from recsvc.domain.profile import NO_PROFILE, Profile
 from recsvc.domain.recent import SECONDS_PER_DAY
-from recsvc.model.format import Array
 from recsvc.model.interest import purchases_of
 from recsvc.model.loaded import Purchased
-from recsvc.model.offers.facts import HALF_LIFE_DAYS, CustomerFacts, Weighted, nothing
+from recsvc.model.offers import kernels
+from recsvc.model.offers.facts import HALF_LIFE_DAYS, CustomerFacts, Weighted
 from recsvc.model.offers.stock import Stock
 from recsvc.stores.profiles import decode_profile
 from recsvc.usecases.entrance import Visit
@@ -29,6 +29,9 @@ from recsvc.usecases.entrance import Visit
 MICROSECONDS = 1_000_000
 # A model tells moments to a few minutes: later by less, a purchase may be in it.
 LATER_DAYS = 1 / 96
+
+_NOTHING = np.zeros(0, np.int32), np.zeros(0, np.float32)
+_NO_ROWS, _NO_WEIGHTS = np.zeros(0, np.int64), np.zeros(0)
 
 Since = Sequence[tuple[float, int]]  # day, item row; below 0: nobody knows the item
 
@@ -59,7 +62,9 @@ def facts_of(
     orders = _orders(stock, visit, purchased, since, now_us)
     return CustomerFacts(
         bought=bought,
-        categories=_by_category(stock, bought),
+        categories=Weighted(
+            *kernels.by_category.run(bought.rows, bought.weights, stock.categories)
+        ),
         orders=orders.count,
         days_since_last_order=orders.days_since_last,
         spent=orders.spent,
@@ -105,26 +110,21 @@ def _since(
 
 def _bought(stock: Stock, purchased: Purchased | None, since: Since) -> Weighted:
     """Return what was spent on each item, as of the end of what the model has learned from."""
-    found = nothing() if purchased is None else _known(stock, purchased)
-    if not since:
-        return found
-    sensitive, worth = stock.assortment.sensitive, dict[int, float]()
-    usual = float(found.weights.mean()) if len(found.weights) else 1.0
-    for day, row in since:
-        if not 0 <= row < len(stock.categories) or sensitive[row]:
-            continue
-        age = 0.0 if stock.end_day is None else stock.end_day - day
-        worth[row] = worth.get(row, 0.0) + _cost(stock, row, usual) * 0.5 ** (age / HALF_LIFE_DAYS)
-    return _joined(found, worth)
+    items, weights = _NOTHING if purchased is None else (purchased.items, purchased.weights)
+    rows, worth = _NO_ROWS, _NO_WEIGHTS
+    if since:
+        usual = float(weights.mean()) if len(weights) else 1.0
+        rows = np.array([row for _, row in since], dtype=np.int64)
+        worth = np.array([_worth(stock, day, row, usual) for day, row in since])
+    sensitive = stock.assortment.sensitive
+    return Weighted(*kernels.join.run(items, weights, sensitive, rows, worth))
 
 
-def _known(stock: Stock, purchased: Purchased) -> Weighted:
-    rows, weights = purchased.items, purchased.weights
-    is_sensitive: Array = stock.assortment.sensitive.take(rows)
-    if is_sensitive.any():
-        kept = ~is_sensitive
-        rows, weights = rows[kept], weights[kept]
-    return Weighted(rows.astype(np.int64), weights.astype(np.float64))
+def _worth(stock: Stock, day: float, row: int, usual: float) -> float:
+    if not 0 <= row < len(stock.categories):
+        return 0.0
+    age = 0.0 if stock.end_day is None else stock.end_day - day
+    return float(_cost(stock, row, usual) * 0.5 ** (age / HALF_LIFE_DAYS))
 
 
 def _cost(stock: Stock, row: int, usual: float) -> float:
@@ -133,32 +133,6 @@ def _cost(stock: Stock, row: int, usual: float) -> float:
         return 1.0
     price = stock.assortment.price(row)
     return usual if math.isnan(price) else price
-
-
-def _joined(found: Weighted, worth: Mapping[int, float]) -> Weighted:
-    if not worth:
-        return found
-    weights = found.weights.copy()
-    added = dict(worth)
-    for row, spent in worth.items():
-        places = (found.rows == row).nonzero()[0]
-        if len(places):
-            weights[places[0]] += spent
-            del added[row]
-    return Weighted(
-        np.append(found.rows, np.array(list(added), dtype=np.int64)),
-        np.append(weights, list(added.values())),
-    )
-
-
-def _by_category(stock: Stock, bought: Weighted) -> Weighted:
-    codes = stock.categories.take(bought.rows)
-    known = codes >= 0
-    if not known.any():
-        return nothing()
-    sums = np.bincount(codes[known], bought.weights[known])
-    held = sums.nonzero()[0]
-    return Weighted(held, sums[held])
 
 
 def _orders(

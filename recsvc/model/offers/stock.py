@@ -16,7 +16,7 @@ class Stock:
         self._stamp = assortment.stamp  # read first: what changes meanwhile makes this an old one
         size = assortment.items_total
         rows = np.arange(size)
-        self.categories: Array = assortment.categories(rows)
+        self.categories: Array = assortment.categories(rows).astype(np.int32)
         self.brands: Array = assortment.brands(rows)
         self.popularity = np.zeros(size)
         popular = assortment.model.popular()
