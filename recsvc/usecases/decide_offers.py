@@ -4,7 +4,7 @@ Looking spends nothing and writes nothing: what is kept of a decision is handed 
 writes it behind the answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,11 +23,13 @@ from recsvc.domain.offer_state import StoredOffer
 from recsvc.domain.offer_verdicts import OfferReason, reason_text
 from recsvc.domain.slates import Fallback
 from recsvc.model.assortment import Assortment
+from recsvc.model.format import NO_ITEM
 from recsvc.model.no_model import no_model
 from recsvc.model.offers.decision import Choice, Decision, decide
 from recsvc.model.offers.explanation import explained
 from recsvc.model.offers.facts import CustomerFacts, Question
 from recsvc.model.offers.requirements import requirements_of
+from recsvc.model.offers.stock import Stock
 from recsvc.usecases.customer_facts import facts_of
 from recsvc.usecases.decision_log import DecisionLog
 from recsvc.usecases.decision_records import record_of
@@ -42,6 +44,8 @@ from recsvc.usecases.offer_answers import (
     offered,
 )
 from recsvc.usecases.recommend import Catalogues, Models
+
+TITLES_KEPT = 4096  # what a catalogue calls an item
 
 Told = list[ConsideredView] | UnsetType
 
@@ -127,7 +131,7 @@ class OfferDecider:
             generator = np.random.default_rng(int.from_bytes(uuid7))
         decision = decide(now.columns, now.standing, facts, question, generator)
         name = self._name(visit, uuid7, is_personal=facts is not None)
-        offers = [_view(now, assortment, choice) for choice in decision.choices]
+        offers = _views(now, assortment, decision.choices)
         if facts is not None:
             self._keep(visit, query, now, decision, name, now_us)
         considered: Told = UNSET
@@ -176,24 +180,52 @@ class OfferDecider:
         self._log.put(visit.shop, made)
 
 
-def _view(now: OffersNow, assortment: Assortment, choice: Choice) -> OfferedView:
-    return offered(now.columns.offers[choice.row], _reason(now, assortment, choice))
+def _views(now: OffersNow, assortment: Assortment, choices: Sequence[Choice]) -> list[OfferedView]:
+    offers = now.columns.offers
+    return [
+        offered(offers[choice.row], reason)
+        for choice, reason in zip(choices, _reasons(now, assortment, choices), strict=True)
+    ]
 
 
-def _reason(now: OffersNow, assortment: Assortment, choice: Choice) -> OfferReasonView:
-    """Put the reason in words; what is sensitive or not shown now is never named."""
-    if choice.item is None:
-        return _PLAIN[choice.reason]
-    (item_id,) = now.stock.assortment.ids([choice.item])
-    row = assortment.row(item_id)  # it may have been joined to another model since
-    if row is None or assortment.sensitive[row] or assortment.withheld[row]:
-        return _PLAIN[OfferReason.SUITS_YOU]
-    record = assortment.record(row)
+def _reasons(
+    now: OffersNow, assortment: Assortment, choices: Sequence[Choice]
+) -> list[OfferReasonView]:
+    """Put reasons in words; what is sensitive or not shown now is never named."""
+    rows = [NO_ITEM if choice.item is None else choice.item for choice in choices]
+    if now.stock.assortment is not assortment:  # joined to another model since
+        rows = [NO_ITEM if row is None else row for row in _joined(now.stock, assortment, rows)]
+    named = [row for row in rows if row >= 0 and not _is_hidden(assortment, row)]
+    ids = dict(zip(named, assortment.ids(named), strict=True))
+    return [
+        _because(assortment, row, ids[row]) if row in ids else _PLAIN[_of_a_hidden(choice)]
+        for row, choice in zip(rows, choices, strict=True)
+    ]
+
+
+def _joined(stock: Stock, assortment: Assortment, rows: list[int]) -> list[int | None]:
+    return [None if row < 0 else assortment.row(stock.assortment.ids([row])[0]) for row in rows]
+
+
+def _is_hidden(assortment: Assortment, row: int) -> bool:
+    return bool(assortment.sensitive.item(row) or assortment.withheld.item(row))
+
+
+def _of_a_hidden(choice: Choice) -> OfferReason:
+    return choice.reason if choice.item is None else OfferReason.SUITS_YOU
+
+
+def _because(assortment: Assortment, row: int, item_id: str) -> OfferReasonView:
+    return OfferReasonView(_YOU_BUY, reason_text(_YOU_BUY, _title(assortment.record(row))), item_id)
+
+
+@lru_cache(TITLES_KEPT)
+def _title(record: bytes) -> str | None:
     try:
-        title = msgspec.json.decode(record, type=_Title).title if record else None
+        return msgspec.json.decode(record, type=_Title).title if record else None
     except msgspec.DecodeError:  # logged when it was taken over
-        title = None
-    return OfferReasonView(choice.reason, reason_text(choice.reason, title), item_id)
+        return None
 
 
+_YOU_BUY = OfferReason.YOU_BUY
 _PLAIN = {reason: OfferReasonView(reason, reason_text(reason)) for reason in OfferReason}

@@ -4,6 +4,7 @@ Nothing in an offer is about the shop's own sums: no margin, weight, cap or code
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -63,16 +64,17 @@ class OffersAnswer(msgspec.Struct, frozen=True):
 
 
 def offered(offer: Offer, reason: OfferReasonView) -> OfferedView:
+    ends_at_us = offer.ends_at_us
     return OfferedView(
         offer.offer_id,
         offer.title,
-        offer.kind,
+        offer.kind.value,
         reason,
         UNSET if offer.value is None else offer.value,
         offer.description or UNSET,
         offer.url or UNSET,
         offer.image_url or UNSET,
-        UNSET if offer.ends_at_us is None else rfc3339(offer.ends_at_us),
+        UNSET if ends_at_us is None else _moment(ends_at_us),
         bool(offer.codes),
     )
 
@@ -84,3 +86,6 @@ def considered_views(considered: Iterable[Considered]) -> list[ConsideredView]:
         )
         for each in considered
     ]
+
+
+_moment = lru_cache(4096)(rfc3339)  # the same few thousand again and again
