@@ -284,14 +284,6 @@ SETTINGS: tuple[Setting, ...] = (
         _whole(1_000, 100_000_000),
     ),
     Setting(
-        "RECSVC_CONSENT_MAX_AGE",
-        "consent_max_age_days",
-        f"{DEFAULT_MAX_AGE_DAYS}d",
-        "days after which a consent that was not renewed counts no more; 395 are thirteen months",
-        "a whole number of days from 1d to 36500d, as 395d",
-        _days,
-    ),
-    Setting(
         "RECSVC_CLAIM_MINUTES",
         "claim_minutes",
         "15",
@@ -314,6 +306,14 @@ SETTINGS: tuple[Setting, ...] = (
         "1 lets offers of which little is known come up more often than they have earned so far",
         "0 or 1",
         _flag,
+    ),
+    Setting(
+        "RECSVC_CONSENT_MAX_AGE",
+        "consent_max_age_days",
+        f"{DEFAULT_MAX_AGE_DAYS}d",
+        "days after which a consent that was not renewed counts no more; 395 are thirteen months",
+        "a whole number of days from 1d to 36500d, as 395d",
+        _days,
     ),
     Setting(
         "RECSVC_INSECURE",
@@ -348,9 +348,9 @@ class Settings:
     read_timeout_ms: int = 50
     deadline_ms: int = 200
     event_log_length: int = 1_000_000
-    consent_max_age_days: int = DEFAULT_MAX_AGE_DAYS
     claim_minutes: int = 15
     decision_days: int = 2
+    consent_max_age_days: int = DEFAULT_MAX_AGE_DAYS
     offer_exploration: bool = False
     insecure: bool = False
 

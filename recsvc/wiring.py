@@ -154,7 +154,7 @@ def stores_at(settings: Settings, url: str) -> Stores:
     connections = connect(settings, url)
     ledger, history = Ledger(connections), HistoryStore(connections)
     judge = ConsentJudge(settings.consent_max_age_days * DAY_US, utc_now_us)
-    claims = ClaimStore(connections, settings.claim_minutes * MICROSECONDS_OF_MINUTE)
+    claims = ClaimStore(connections, settings.claim_minutes * MICROSECONDS_OF_MINUTE, judge)
     return Stores(
         settings=settings,
         secret=secret,
@@ -167,11 +167,11 @@ def stores_at(settings: Settings, url: str) -> Stores:
         survey=ConsentSurvey(connections, history, judge),
         profiles=ProfileStore(connections, ledger),
         catalogue=CatalogueStore(connections),
-        events=EventStore(connections, secret, settings.event_log_length, judge),
         offers=OfferStore(connections),
         claims=claims,
         claim_records=ClaimRecords(connections, claims),
         decisions=DecisionStore(connections, settings.decision_days, judge),
+        events=EventStore(connections, secret, settings.event_log_length, judge),
     )
 
 
@@ -227,7 +227,7 @@ def services_of(
         stores.catalogue, utc_now_us, stores.settings.deadline_ms / MILLISECONDS
     )
     live_counts = LiveCounts(CountStore(stores.connections), utc_now_us)
-    offer_events = OfferEvents(stores.claims, stores.secret, stores.judge, utc_now_us)
+    offer_events = OfferEvents(stores.claims, stores.secret, utc_now_us)
     preload(key_ring, catalogues, shops)
     live_counts.preload(shops)
     live_offers = LiveOffers(stores.offers, utc_now_us, stores.settings.deadline_ms / MILLISECONDS)
@@ -263,7 +263,6 @@ def services_of(
             stores.offers,
             stores.hasher,
             stores.secret,
-            stores.judge,
             decider.is_eligible,
         ),
         decisions=decisions,

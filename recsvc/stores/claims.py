@@ -26,6 +26,7 @@ from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import OfferId, ShopName
 from recsvc.stores import permission, redis_keys
 from recsvc.stores.connection import Connections, store_faults
+from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.offer_keys import keys_of_offer
 from recsvc.stores.offer_scripts import CLAIM, REDEEM, RELEASE, TELL_OF
 from recsvc.stores.permission import NOTHING, Permission, ask, permission_of
@@ -79,8 +80,13 @@ class ClaimStore:
     """`clock`: microseconds since 1970; None: the store's own, the same for every worker."""
 
     def __init__(
-        self, connections: Connections, hold_us: int, clock: Callable[[], int] | None = None
+        self,
+        connections: Connections,
+        hold_us: int,
+        judge: ConsentJudge,
+        clock: Callable[[], int] | None = None,
     ) -> None:
+        self._judge = judge
         self._redis = connections.writes
         self._hold_us = hold_us
         self._clock = clock
@@ -113,7 +119,7 @@ class ClaimStore:
         return Look(
             now_us,
             None if revision is None else int(revision),
-            permission_of(*permitting),
+            permission_of(permitting[0], permitting[1], self._judge),
             _answer(offer, answer, now_us),
         )
 

@@ -13,7 +13,6 @@ from redis.typing import EncodableT as Encoded
 from recsvc.domain.consent import Purpose
 from recsvc.domain.decision_ids import DecisionId
 from recsvc.domain.decisions import Decision
-from recsvc.domain.gate import Admitted, admit
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.stores import permission, redis_keys
@@ -110,18 +109,16 @@ class DecisionStore:
         with store_faults():
             replies = pipeline.execute(raise_on_error=False)
         judged = {
-            customer: permission.permission_of(*replies[place : place + permission.REPLIES])
+            customer: permission.permission_of(replies[place], replies[place + 1], self._judge)
             for customer, place in zip(
                 asked, range(0, len(replies), permission.REPLIES), strict=True
             )
         }
         return {
-            customer: each for customer, each in judged.items() if self._permits(customer, each)
+            customer: each
+            for customer, each in judged.items()
+            if each.permits(customer, Purpose.ANALYTICS)
         }
-
-    def _permits(self, customer: CustomerKey, judged: Permission) -> bool:
-        standing = judged.standing(self._judge)
-        return isinstance(admit(customer, standing, Purpose.ANALYTICS), Admitted)
 
     def _words(
         self, shop: ShopName, decision: Decision, judged: Permission

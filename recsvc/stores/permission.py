@@ -10,7 +10,8 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 
-from recsvc.domain.consent import ConsentRecord, Standing
+from recsvc.domain.consent import Purpose, Standing
+from recsvc.domain.gate import Admitted, Refused, admit
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
@@ -22,17 +23,18 @@ REPLIES = 2
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """`record` is None when it cannot be read: then nothing is permitted."""
+    """`standing` is None when it cannot be read: then nothing is permitted."""
 
-    record: ConsentRecord | None
+    standing: Standing | None
     stored: bytes
     policy: bytes
 
-    def standing(self, judge: ConsentJudge) -> Standing | None:
-        """Return where the customer stands; None: nothing is permitted."""
-        if self.record is None:
-            return None
-        return judge.standing(self.record, read_minimums(self.policy or None))
+    def admit(self, customer: CustomerKey, purpose: Purpose) -> Admitted | Refused:
+        """Judge what was read, by the one rule."""
+        return admit(customer, self.standing, purpose)
+
+    def permits(self, customer: CustomerKey, *purposes: Purpose) -> bool:
+        return all(isinstance(self.admit(customer, each), Admitted) for each in purposes)
 
 
 NOTHING = Permission(None, b"", b"")
@@ -40,13 +42,14 @@ NOTHING = Permission(None, b"", b"")
 
 def ask(pipeline: Pipeline, shop: ShopName, key: CustomerKey) -> None:
     """Put the questions whose REPLIES replies `permission_of` reads."""
-    pipeline.hget(redis_keys.epochs(shop), "policy")
+    pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
     pipeline.hgetall(redis_keys.customer(shop, key))
 
 
-def permission_of(policy: Any, fields: Any) -> Permission:
+def permission_of(policy: Any, fields: Any, judge: ConsentJudge) -> Permission:
     """Read the replies; an error of the store in place of one of them permits nothing."""
     if isinstance(policy, redis.RedisError) or not isinstance(fields, dict):
         return NOTHING
     parts = [part for pair in fields.items() for part in pair]
-    return Permission(decode(parts), b"\n".join(parts), policy or b"")
+    standing = judge.standing(decode(parts), read_minimums(policy))
+    return Permission(standing, b"\n".join(parts), policy or b"")

@@ -10,8 +10,8 @@ from recsvc.domain.ids import OfferId, ShopName
 EPOCH_OF_KEYS = "keys"
 EPOCH_OF_CATALOGUE = "catalogue"
 EPOCH_OF_COUNTS = "counts"
-POLICY = "policy"  # in the hash of the epochs, so that every request's trip brings it
 EPOCH_OF_OFFERS = "offers"
+POLICY = "policy"  # in the hash of the epochs, so that every request's trip brings it
 
 RECENT_SECONDS = 180 * 86_400
 CLAIM_SECONDS = 90 * 86_400

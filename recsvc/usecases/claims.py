@@ -24,15 +24,14 @@ from recsvc.domain.claims import (
 )
 from recsvc.domain.consent import Purpose
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.gate import Admitted, AdmittedToOffers, Refused, admit
+from recsvc.domain.gate import Admitted, AdmittedToOffers, Refused
 from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import CustomerId, OfferId, ShopName
 from recsvc.domain.offer_state import StoredOffer
 from recsvc.domain.offers import EVERYBODY
-from recsvc.domain.slates import Fallback
 from recsvc.stores.claims import Asked, ClaimStore, Look
-from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.offers import OfferStore
+from recsvc.stores.permission import NOTHING
 from recsvc.usecases.entrance import DERIVED_KEPT, Visit
 
 _ATTEMPTS = 50
@@ -67,13 +66,11 @@ class ClaimDesk:
         offers: OfferStore,
         hasher: Callable[[ShopName], CustomerHasher],
         secret: Secret,
-        judge: ConsentJudge,
         eligible: Eligible = nobody_in_particular,
     ) -> None:
         self._claims = claims
         self._offers = offers
         self._hasher = hasher
-        self._judge = judge
         self._eligible = eligible
         self._mark_key = lru_cache(DERIVED_KEPT)(lambda shop: secret.derive(f"claims:{shop}"))
 
@@ -114,14 +111,14 @@ class ClaimDesk:
         self, visit: Visit, look: Look, request: ClaimRequest, denied: bool
     ) -> StoredOffer | Refusal | Unknown:
         """Return the offer if the customer may have it, as far as that is not counted."""
-        admission = self._admission(visit, look, Purpose.OFFERS, denied)
+        admission = _admission(visit, look, Purpose.OFFERS, denied)
         if isinstance(admission, Refused):
             return Refusal.NO_CONSENT
         stored = None if look.revision is None else self._offers.get(visit.shop, request.offer)
         if stored is None:
             return UNKNOWN
         if not stored.offer.is_for_everybody:
-            personal = self._admission(visit, look, Purpose.PERSONALIZATION, denied)
+            personal = _admission(visit, look, Purpose.PERSONALIZATION, denied)
             if isinstance(personal, Refused):
                 return Refusal.NO_CONSENT
             if not self._eligible(visit, stored, AdmittedToOffers(personal, admission)):
@@ -130,13 +127,6 @@ class ClaimDesk:
         if channels and request.channel is not None and request.channel not in channels:
             return Refusal.CHANNEL
         return stored
-
-    def _admission(
-        self, visit: Visit, look: Look, purpose: Purpose, denied: bool
-    ) -> Admitted | Refused:
-        if denied:
-            return Refused(Fallback.NO_CONSENT)
-        return admit(_customer(visit), look.permission.standing(self._judge), purpose)
 
     def _asked(self, shop: ShopName, customer: CustomerKey, request: ClaimRequest) -> Asked:
         key = self._mark_key(shop)
@@ -157,6 +147,10 @@ def _mark(key: bytes, text: str) -> str:
 
 def _is_same(look: Look, asked: Asked) -> bool:
     return look.answer is not None and look.answer.request_mark == asked.request_mark
+
+
+def _admission(visit: Visit, look: Look, purpose: Purpose, denied: bool) -> Admitted | Refused:
+    return (NOTHING if denied else look.permission).admit(_customer(visit), purpose)
 
 
 def _customer(visit: Visit) -> CustomerKey:

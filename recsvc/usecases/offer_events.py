@@ -14,11 +14,9 @@ from recsvc.domain.consent import Purpose
 from recsvc.domain.decision_ids import DecisionSeal
 from recsvc.domain.errors import Conflict, StoreUnavailable
 from recsvc.domain.events import Event, EventType
-from recsvc.domain.gate import Refused, admit
 from recsvc.domain.identity import CustomerKey, Secret
 from recsvc.domain.ids import OfferId, ShopName
 from recsvc.stores.claims import ClaimStore
-from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.permission import Permission
 from recsvc.usecases.entrance import DERIVED_KEPT
 
@@ -33,15 +31,8 @@ _WORDS = {
 class OfferEvents:
     """Takes over what an event says of its offer. What returned is durable."""
 
-    def __init__(
-        self,
-        claims: ClaimStore,
-        secret: Secret,
-        judge: ConsentJudge,
-        now_us: Callable[[], int],
-    ) -> None:
+    def __init__(self, claims: ClaimStore, secret: Secret, now_us: Callable[[], int]) -> None:
         self._claims = claims
-        self._judge = judge
         self._now_us = now_us
         self._seal = lru_cache(DERIVED_KEPT)(lambda shop: DecisionSeal(secret, shop))
 
@@ -119,7 +110,5 @@ class OfferEvents:
         if customer is None or denied:
             return None
         permission = self._claims.look(shop, customer, offer).permission
-        standing = permission.standing(self._judge)
-        needed = (Purpose.OFFERS, Purpose.PERSONALIZATION)
-        admissions = [admit(customer, standing, purpose) for purpose in needed]
-        return None if any(isinstance(each, Refused) for each in admissions) else permission
+        may_be_kept = permission.permits(customer, Purpose.OFFERS, Purpose.PERSONALIZATION)
+        return permission if may_be_kept else None

@@ -72,7 +72,7 @@ def post_claim(call: Call, customer_id: str, offer_id: str) -> Response:
     body = call.read_body(ClaimBody)
     channel = checked_label(body.channel, "channel")
     request = ClaimRequest(offer, channel, body.decision_id, key)
-    result = call.services.claims.claim(visit, request, denied=call.denies_personal_use)
+    result = call.services.claims.claim(visit, request, denied=call.denies_offers)
     metrics.count_claim(_word(result))
     if isinstance(result, Claim):
         view = ClaimView(result.claim_id, rfc3339(result.expires_at_us), result.code)

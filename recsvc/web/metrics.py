@@ -42,12 +42,12 @@ UNREADABLE_CONSENTS = Counter(
 EVENTS = Counter(
     "recsvc_events_total", "Events received, by what became of them", ["type", "result"]
 )
-RATE_LIMITED = Counter(
-    "recsvc_rate_limited_total", "Requests refused because somebody asks too often", ["by"]
-)
 CLAIMS = Counter("recsvc_claims_total", "Claims, by what became of them", ["result"])
 DECISIONS = Counter(
     "recsvc_decisions_total", "Decisions on offers, by what became of their records", ["result"]
+)
+RATE_LIMITED = Counter(
+    "recsvc_rate_limited_total", "Requests refused because somebody asks too often", ["by"]
 )
 
 _request_counter = lru_cache(512)(REQUESTS.labels)
@@ -69,10 +69,6 @@ def count_unreadable_consent() -> None:
     UNREADABLE_CONSENTS.inc()
 
 
-def count_rate_limited(by: str) -> None:
-    RATE_LIMITED.labels(by).inc()
-
-
 def count_claim(result: str) -> None:
     CLAIMS.labels(result).inc()
 
@@ -80,6 +76,10 @@ def count_claim(result: str) -> None:
 def count_decisions(result: str, count: int) -> None:
     if count:
         DECISIONS.labels(result).inc(count)
+
+
+def count_rate_limited(by: str) -> None:
+    RATE_LIMITED.labels(by).inc()
 
 
 def count_event(event: EventType | None, result: str) -> None:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from recsvc.domain import eligibility_fields, offer_fields
 from recsvc.domain.offers import Kind
@@ -19,6 +19,7 @@ Items = Annotated[list[str], Meta(min_length=1, max_length=eligibility_fields.MA
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Count = Annotated[int, Meta(ge=0, le=eligibility_fields.MAX_COUNT)]
 Limit = Annotated[int, Meta(ge=1, le=eligibility_fields.MAX_COUNT)]
+PerCustomer = Annotated[int, Meta(ge=1, le=eligibility_fields.MAX_PER_CUSTOMER)]
 Days = Annotated[float, Meta(ge=0, le=eligibility_fields.MAX_DAYS)]
 Period = Annotated[int, Meta(ge=1, le=eligibility_fields.MAX_DAYS)]
 Worth = Annotated[float, Meta(ge=0, le=offer_fields.MAX_WORTH)]
@@ -26,14 +27,14 @@ Weight = Annotated[float, Meta(gt=0, le=offer_fields.MAX_WEIGHT)]
 Priority = Annotated[int, Meta(ge=-offer_fields.MAX_PRIORITY, le=offer_fields.MAX_PRIORITY)]
 
 
-class PeriodCapBody(msgspec.Struct, forbid_unknown_fields=True):
+class PeriodCapBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """At most `limit` for one customer within any `period_days` in a row; null: ever."""
 
-    limit: Limit
+    limit: PerCustomer
     period_days: Period | None = None
 
 
-class CapsBody(msgspec.Struct, forbid_unknown_fields=True):
+class CapsBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """How often an offer may be had and shown. null: as often as anybody likes."""
 
     per_customer: PeriodCapBody | None = None
@@ -42,14 +43,14 @@ class CapsBody(msgspec.Struct, forbid_unknown_fields=True):
     total_redeemed: Limit | None = None
 
 
-class BoughtBody(msgspec.Struct, forbid_unknown_fields=True):
+class BoughtBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Items and categories of which a customer has bought any one."""
 
     items: Items | None = None
     categories: Labels | None = None
 
 
-class EligibilityBody(msgspec.Struct, forbid_unknown_fields=True):
+class EligibilityBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Which customers an offer is for: those of whom all of it is known to be so."""
 
     min_orders: Count | None = None
@@ -67,9 +68,10 @@ class EligibilityBody(msgspec.Struct, forbid_unknown_fields=True):
     anniversary_month: bool = False
 
 
-class OfferBody(msgspec.Struct, forbid_unknown_fields=True):
+class OfferBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What a shop says of an offer. Without items, categories and brands it is for all items."""
 
+    offer_id: str | UnsetType = UNSET
     title: Title
     kind: Kind
     description: Description | None = None
@@ -91,3 +93,9 @@ class OfferBody(msgspec.Struct, forbid_unknown_fields=True):
     eligibility: EligibilityBody | None = None
     exclusive_group: Label | None = None
     fallback: bool = False
+
+
+class OfferLine(OfferBody, forbid_unknown_fields=True, kw_only=True):
+    """One line: an offer with its id."""
+
+    offer_id: str

@@ -14,7 +14,7 @@ from recsvc.domain.offer_state import NewOffer, StoredOffer
 from recsvc.usecases.entrance import Access
 from recsvc.usecases.offers import Warnings
 from recsvc.web.bodies import JSON_TYPE, NDJSON_TYPE, BodyKind, convert, parse_json
-from recsvc.web.offer_bodies import CapsBody, EligibilityBody, OfferBody, OfferLine
+from recsvc.web.offer_shapes import CapsBody, EligibilityBody, OfferBody, OfferLine
 from recsvc.web.parameters import Misread, Parameter, QueryShape
 from recsvc.web.problems import FieldProblem
 from recsvc.web.rendering import private_json
@@ -153,7 +153,7 @@ def view_of(stored: StoredOffer, warnings: Warnings = []) -> OfferView:  # noqa:
         state.redeemed,
         state.codes_left if state.has_codes else None,
     )
-    said = _saying(offer_fields.shown(stored.offer) | {"codes": None})
+    said = _saying(offer_fields.shown(stored.offer) | {"codes_total": None})
     said |= {"state": counts, "warnings": _problems(warnings)}
     return msgspec.convert(said, OfferView, strict=True)
 
@@ -162,8 +162,8 @@ def _saying(said: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in said.items():
         kept = _saying(value) if isinstance(value, dict) else value
-        if kept is not None and kept != {} and kept != ():
-            found[name] = list(kept) if isinstance(kept, tuple) else kept
+        if kept is not None and kept != {}:
+            found[name] = kept
     return found
 
 

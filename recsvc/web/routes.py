@@ -203,7 +203,10 @@ class Call:
 
     def token_customer(self, visit: Visit) -> CustomerId | None:
         """Return whose things alone the visitor may touch; None: anybody's."""
-        return self.services.entrance.token_customer(visit.key, self._credentials())
+        customer = self.services.entrance.token_customer(visit.key, self._credentials())
+        if customer is not None:
+            self.services.entrance.count_for(visit, customer)
+        return customer
 
     def _path_id(self, text: str, field: str) -> str:
         return path_id(text, field, self.request.environ["PATH_INFO"])

@@ -104,6 +104,46 @@ def test_events_are_not_taken_in(deployment: Deployment) -> None:
     assert away.json["code"] == "store_unavailable"
 
 
+CLAIM = "/v1/customers/anna/offers/deal/claim"
+DEAL = {"title": "A deal", "kind": "gift"}
+
+
+def test_offers_and_claims_are_refused(deployment: Deployment) -> None:
+    """503 with Retry-After, for browsers too: nobody may be given what nobody counts."""
+    service = deployment.service
+    service.send("PUT", "/v1/offers/deal", DEAL)
+    deployment.server.leave()
+
+    replies = [
+        service.send("POST", CLAIM, {}),
+        service.send("POST", "/v1/claims/x/release", {}),
+        service.send("PUT", "/v1/offers/deal", DEAL),
+        service.send("POST", "/v1/offers", [{"offer_id": "deal", **DEAL}]),
+        service.get("/v1/offers/deal"),
+        service.get("/v1/offers"),
+        service.get("/v1/decisions/x"),
+    ]
+
+    told = [(reply.status_code, reply.headers.get("Retry-After")) for reply in replies]
+    assert told == [(503, "1")] * len(replies)
+
+
+def test_an_almost_full_store_takes_no_claims(deployment: Deployment) -> None:
+    """A claim can wait; what it holds is given back all the same."""
+    service, redis = deployment.service, deployment.service.stores.connections.writes
+    service.send("PUT", "/v1/offers/deal", DEAL)
+    held = service.send("POST", CLAIM, {})
+    assert held.json is not None
+    redis.config_set("maxmemory", int(redis.info("memory")["used_memory"] / 0.9))
+    full = service.send("POST", CLAIM, {})
+    released = service.send("POST", f"/v1/claims/{held.json['claim_id']}/release", {})
+    redis.config_set("maxmemory", 0)
+
+    assert full.json is not None
+    assert (full.status_code, full.json["code"]) == (503, "store_full")
+    assert released.status_code == 200
+
+
 def test_an_almost_full_store_takes_withdrawals_and_no_events(deployment: Deployment) -> None:
     """503 with its own code, before anything is written; everything else goes on."""
     service, redis = deployment.service, deployment.service.stores.connections.writes

@@ -16,6 +16,7 @@ from recsvc.domain.offers import Caps, Kind, Offer, PeriodCap
 from recsvc.stores import redis_keys
 from recsvc.stores.claims import Asked, ClaimStore
 from recsvc.stores.connection import Connections
+from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.offers import OfferStore
 
 SECOND = 1_000_000
@@ -42,7 +43,7 @@ class Counter:
     def __init__(self, connections: Connections, shop: ShopName, clock: Clock) -> None:
         self.connections, self.shop, self.clock = connections, shop, clock
         self.offers = OfferStore(connections)
-        self.claims = ClaimStore(connections, HOLD, clock)
+        self.claims = ClaimStore(connections, HOLD, ConsentJudge(395 * DAY, clock), clock)
 
     def put(self, codes: list[str] | None = None, **changes: object) -> None:
         offer = replace(OFFER, **changes)  # type: ignore[arg-type]

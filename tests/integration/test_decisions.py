@@ -11,11 +11,12 @@ from recsvc.domain.identity import CustomerKey, Secret
 from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections
+from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.decisions import MOST_KEPT, DecisionStore
 from recsvc.usecases import decision_log
 from recsvc.usecases.decision_log import DecisionLog
-from tests.consents import judge
+from recsvc.wiring import utc_now_us
 
 NOON_MS = 1_800_000_000_000
 DAY_MS = 86_400_000
@@ -24,7 +25,7 @@ UUID7 = NOON_MS.to_bytes(6) + bytes(range(10))
 
 @pytest.fixture
 def store(connections: Connections) -> DecisionStore:
-    return DecisionStore(connections, 2, judge())
+    return DecisionStore(connections, 2, ConsentJudge(395 * 86_400_000_000, utc_now_us))
 
 
 @pytest.fixture

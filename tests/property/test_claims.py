@@ -17,6 +17,7 @@ from recsvc.domain.offers import Caps, Kind, Offer, PeriodCap
 from recsvc.stores.claim_records import ClaimRecords
 from recsvc.stores.claims import Asked, ClaimStore
 from recsvc.stores.connection import Connections
+from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.offers import OfferStore
 
 DAY = 86_400_000_000
@@ -88,7 +89,12 @@ class Run:
         self.shop = ShopName(f"shop-{uuid4().hex[:12]}")
         self.oracle = Oracle(caps, codes)
         self.offers = OfferStore(connections)
-        self.store = ClaimStore(connections, HOLD, lambda: self.oracle.now)
+        self.store = ClaimStore(
+            connections,
+            HOLD,
+            ConsentJudge(395 * DAY, lambda: self.oracle.now),
+            lambda: self.oracle.now,
+        )
         self.records = ClaimRecords(connections, self.store)
         offer = Offer(DEAL, "A deal", Kind.GIFT, caps=caps)
         self.offers.put_many(self.shop, [NewOffer(offer, codes)])

@@ -1,0 +1,78 @@
+"""`recsvc offers`: files in, what is wrong named by line, and what there is out."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from recsvc.cli.main import app
+from recsvc.stores.embedded import EmbeddedValkey
+
+DEAL = {"offer_id": "a deal: {1}*", "title": "A deal", "kind": "gift", "codes": ["A", "B"]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    data_dir = tmp_path_factory.mktemp("offers")
+    with EmbeddedValkey(data_dir):
+        yield data_dir
+
+
+def run(folder: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, ["offers", *words, "--data-dir", str(folder)])
+
+
+def imported(folder: Path, tmp_path: Path, lines: list[object], *words: str) -> Result:
+    file = tmp_path / "offers.ndjson"
+    file.write_text("\n\n".join(map(json.dumps, lines)))
+    return run(folder, "import", str(file), *words)
+
+
+def test_offers_are_imported_shown_and_deleted(folder: Path, tmp_path: Path) -> None:
+    """Blank lines are none; no code is ever shown."""
+    result = imported(folder, tmp_path, [DEAL], "--shop", "one", "--json")
+
+    assert json.loads(result.stdout) == {"imported": 1, "bad": 0}
+    (listed,) = json.loads(run(folder, "list", "--shop", "one", "--json").stdout)
+    shown = json.loads(run(folder, "show", DEAL["offer_id"], "--shop", "one").stdout)
+    assert listed == shown
+    assert (shown["title"], shown["state"]["codes_left"]) == ("A deal", 2)
+    assert "codes" not in shown
+    assert "a deal: {1}*" in run(folder, "list", "--shop", "one").stdout
+    assert run(folder, "delete", DEAL["offer_id"], "--shop", "one").exit_code == 0
+    for command in ("show", "delete"):
+        again = run(folder, command, DEAL["offer_id"], "--shop", "one")
+        assert (again.exit_code, "no offer" in again.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ({**DEAL, "value": -1}, ":1: value: -1 is not"),
+        ({**DEAL, "codes": ["A", "A"]}, ":1: codes"),
+        ({**DEAL, "offer_id": 7}, ":1: offer_id: 7 is not a text"),
+        ({"title": "A deal", "kind": "gift"}, ":1: offer_id is not a valid id: empty"),
+        ([], ":1: "),
+    ],
+    ids=str,
+)
+def test_bad_lines_are_named_and_stop_the_import(
+    folder: Path, tmp_path: Path, line: object, told: str
+) -> None:
+    """Exit 2, and nothing was imported."""
+    result = imported(folder, tmp_path, [line, {**DEAL, "offer_id": "good"}], "--shop", "two")
+
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert run(folder, "list", "--shop", "two", "--json").stdout.strip() == "[]"
+
+
+def test_a_file_of_another_kind_is_refused(folder: Path, tmp_path: Path) -> None:
+    """By its name."""
+    file = tmp_path / "offers.csv"
+    file.write_text("")
+    result = run(folder, "import", str(file))
+
+    assert (result.exit_code, "is no .ndjson" in result.stderr) == (2, True)
