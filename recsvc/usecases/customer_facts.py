@@ -18,6 +18,7 @@ from recsvc.domain.ids import OfferId
 from recsvc.domain.offer_state import StoredOffer
 from recsvc.domain.profile import NO_PROFILE, Profile
 from recsvc.domain.recent import SECONDS_PER_DAY
+from recsvc.model.format import Array
 from recsvc.model.interest import purchases_of
 from recsvc.model.loaded import Purchased
 from recsvc.model.offers import kernels
@@ -113,26 +114,27 @@ def _bought(stock: Stock, purchased: Purchased | None, since: Since) -> Weighted
     items, weights = _NOTHING if purchased is None else (purchased.items, purchased.weights)
     rows, worth = _NO_ROWS, _NO_WEIGHTS
     if since:
-        usual = float(weights.mean()) if len(weights) else 1.0
         rows = np.array([row for _, row in since], dtype=np.int64)
-        worth = np.array([_worth(stock, day, row, usual) for day, row in since])
+        worth = np.array([_worth(stock, day, row, weights) for day, row in since])
     sensitive = stock.assortment.sensitive
     return Weighted(*kernels.join.run(items, weights, sensitive, rows, worth))
 
 
-def _worth(stock: Stock, day: float, row: int, usual: float) -> float:
+def _worth(stock: Stock, day: float, row: int, weights: Array) -> float:
     if not 0 <= row < len(stock.categories):
         return 0.0
     age = 0.0 if stock.end_day is None else stock.end_day - day
-    return float(_cost(stock, row, usual) * 0.5 ** (age / HALF_LIFE_DAYS))
+    return float(_cost(stock, row, weights) * 0.5 ** (age / HALF_LIFE_DAYS))
 
 
-def _cost(stock: Stock, row: int, usual: float) -> float:
+def _cost(stock: Stock, row: int, weights: Array) -> float:
     """Return what a purchase weighs: its price, where that is what the model weighs by."""
     if not stock.knows_prices and stock.assortment.model.knows_customers:
         return 1.0
     price = stock.assortment.price(row)
-    return usual if math.isnan(price) else price
+    if not math.isnan(price):
+        return price
+    return float(weights.mean()) if len(weights) else 1.0
 
 
 def _orders(

@@ -28,6 +28,7 @@ class Affinity:
     lift: Array  # (offers,)
     probability: Array  # (offers,) that it is accepted
     worth: Array  # (offers,) of offering it, to the shop
+    loudest: Array  # (offers,) row of what was bought that adds most; below 0: nothing does
 
 
 def affinity_of(reach: Reach, facts: CustomerFacts, log_refusal: Array, worth: Array) -> Affinity:
@@ -58,16 +59,3 @@ def affinity_of(reach: Reach, facts: CustomerFacts, log_refusal: Array, worth: A
             worth,
         )
     )
-
-
-def strongest(reach: Reach, facts: CustomerFacts, offers: Array) -> list[int]:
-    """Return for each of some offers the row of what was bought that adds most; below 0: none."""
-    found: list[int] = kernels.strongest.run(
-        offers,
-        facts.bought.rows,
-        facts.bought.weights,
-        reach.items.offsets,
-        reach.items.offers,
-        len(reach.everything),
-    ).tolist()
-    return found

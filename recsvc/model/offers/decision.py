@@ -8,6 +8,7 @@ the best is offered. Without facts of a customer the answer is the same for ever
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from recsvc.domain.offer_verdicts import OfferReason
 from recsvc.domain.offers import Offer
 from recsvc.model.format import Array
 from recsvc.model.offers import kernels
-from recsvc.model.offers.affinity import Affinity, affinity_of, strongest
+from recsvc.model.offers.affinity import Affinity, affinity_of
 from recsvc.model.offers.columns import OfferColumns
 from recsvc.model.offers.facts import CustomerFacts, Question
 from recsvc.model.offers.refusals import (
@@ -28,8 +29,7 @@ from recsvc.model.offers.refusals import (
 from recsvc.model.offers.standing import Standing
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """An offer, and why. `item`: the row of the item that the reason names, None without one."""
 
     offer_id: OfferId
@@ -79,7 +79,7 @@ def decide(
     permitted = allowed(refusals)
     figures = figures_of(columns, standing, facts, generator)
     rows = chosen(columns, permitted, question.n, figures.worth)
-    choices = reasoned(columns, facts, figures.affinity, rows)
+    choices = reasoned(columns, figures.affinity, rows)
     return Decision(choices, True, refusals, permitted, figures)
 
 
@@ -118,11 +118,9 @@ def _for_everybody(columns: OfferColumns, standing: Standing, question: Question
     return Decision(choices, False, refusals, permitted, None)
 
 
-def reasoned(
-    columns: OfferColumns, facts: CustomerFacts, affinity: Affinity, rows: Array
-) -> list[Choice]:
+def reasoned(columns: OfferColumns, affinity: Affinity, rows: Array) -> list[Choice]:
     """Give each chosen offer its reason: the covered item that was bought most, if there is one."""
-    items = strongest(columns.reach, facts, rows)
+    items = affinity.loudest.take(rows).tolist()
     near = affinity.near.take(rows).tolist()
     offers = columns.offers
     return [

@@ -83,8 +83,23 @@ def touch(
     return whole
 
 
+@part
+def hear(rows: Array, weights: Array, offsets: Array, offers: Array, total: int) -> Array:
+    """Return for each offer the row that adds most to it; NONE: nothing does."""
+    loudest = np.full(total, NONE, np.int64)
+    most = np.zeros(total, np.float64)
+    for given in range(len(rows)):
+        row, weight = rows[given], weights[given]
+        if row + 1 >= len(offsets) or weight <= 0:
+            continue
+        for entry in range(offsets[row], offsets[row + 1]):
+            if weight >= most[offers[entry]]:
+                loudest[offers[entry]], most[offers[entry]] = row, weight
+    return loudest
+
+
 @compiled(
-    "Tuple((float64[::1], float64[::1], float64[::1], float64[::1]))"
+    "Tuple((float64[::1], float64[::1], float64[::1], float64[::1], int64[::1]))"
     "(int64[:], float64[:], int64[:], float64[:], float64,"
     " int64[:], int32[:], float64[:], int64[:], float64[:], int64[:], int32[:], float64[:],"
     " boolean[:], float64[:], float64[:], float64[:], float64[:])"
@@ -108,8 +123,9 @@ def figure(
     popularity: Array,
     log_refusal: Array,
     worth: Array,
-) -> tuple[Array, Array, Array, Array]:
-    """Return near, lift, probability and what an offering is worth, of each offer."""
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Return near, lift, probability and what an offering is worth, of each offer; and the row of
+    what was bought that adds most to it, or NONE."""
     total = len(everything)
     near = np.zeros(total, np.float64)
     whole = touch(near, bought, bought_weights, 1.0, offsets, offers, shares)
@@ -140,7 +156,7 @@ def figure(
         lift[offer] = lift[offer] / mean if mean > 0 else 1.0
         probability[offer] = -np.expm1(lift[offer] * log_refusal[offer])
         value[offer] = probability[offer] * worth[offer]
-    return near, lift, probability, value
+    return near, lift, probability, value, hear(bought, bought_weights, offsets, offers, total)
 
 
 @part
@@ -210,27 +226,6 @@ def choose(
         if found:
             break
     return taken[:found]
-
-
-@compiled("int64[::1](int64[:], int64[:], float64[:], int64[:], int32[:], int64)")
-def strongest(
-    chosen: Array, rows: Array, weights: Array, offsets: Array, offers: Array, total: int
-) -> Array:
-    """Return for each chosen offer the row that adds most to it; NONE: nothing does."""
-    places = np.full(total, NONE, np.int64)
-    for place in range(len(chosen)):
-        places[chosen[place]] = place
-    loudest = np.full(len(chosen), NONE, np.int64)
-    most = np.zeros(len(chosen), np.float64)
-    for given in range(len(rows)):
-        row, weight = rows[given], weights[given]
-        if row + 1 >= len(offsets) or weight <= 0:
-            continue
-        for entry in range(offsets[row], offsets[row + 1]):
-            place = places[offers[entry]]
-            if place != NONE and weight >= most[place]:
-                loudest[place], most[place] = row, weight
-    return loudest
 
 
 @compiled("boolean[::1](float64[:,:], float64[:,:], float64[:])")
