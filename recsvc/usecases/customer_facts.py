@@ -6,10 +6,8 @@ as spent at the price of the catalogue.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy as np
 
 from recsvc.domain.caps import CapCounts, decode_caps
 from recsvc.domain.consent import Purpose
@@ -18,11 +16,10 @@ from recsvc.domain.ids import OfferId
 from recsvc.domain.offer_state import StoredOffer
 from recsvc.domain.profile import NO_PROFILE, Profile
 from recsvc.domain.recent import SECONDS_PER_DAY
-from recsvc.model.format import Array
 from recsvc.model.interest import purchases_of
 from recsvc.model.loaded import Purchased
-from recsvc.model.offers import kernels
-from recsvc.model.offers.facts import HALF_LIFE_DAYS, CustomerFacts, Weighted
+from recsvc.model.offers.bought import Since, bought_of, by_category
+from recsvc.model.offers.facts import CustomerFacts
 from recsvc.model.offers.stock import Stock
 from recsvc.stores.profiles import decode_profile
 from recsvc.usecases.entrance import Visit
@@ -30,11 +27,6 @@ from recsvc.usecases.entrance import Visit
 MICROSECONDS = 1_000_000
 # A model tells moments to a few minutes: later by less, a purchase may be in it.
 LATER_DAYS = 1 / 96
-
-_NOTHING = np.zeros(0, np.int32), np.zeros(0, np.float32)
-_NO_ROWS, _NO_WEIGHTS = np.zeros(0, np.int64), np.zeros(0)
-
-Since = Sequence[tuple[float, int]]  # day, item row; below 0: nobody knows the item
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +51,11 @@ def facts_of(
         return None
     purchased = stock.assortment.model.purchased(admitted.personalization)
     since = _since(stock, visit, admitted, purchased)
-    bought = _bought(stock, purchased, since)
+    bought = bought_of(stock, purchased, since)
     orders = _orders(stock, visit, purchased, since, now_us)
     return CustomerFacts(
         bought=bought,
-        categories=Weighted(
-            *kernels.by_category.run(bought.rows, bought.weights, stock.categories)
-        ),
+        categories=by_category(stock, bought),
         orders=orders.count,
         days_since_last_order=orders.days_since_last,
         spent=orders.spent,
@@ -107,34 +97,6 @@ def _since(
     if purchased is None or math.isnan(purchased.last_day):
         return days
     return [each for each in days if each[0] > purchased.last_day + LATER_DAYS]
-
-
-def _bought(stock: Stock, purchased: Purchased | None, since: Since) -> Weighted:
-    """Return what was spent on each item, as of the end of what the model has learned from."""
-    items, weights = _NOTHING if purchased is None else (purchased.items, purchased.weights)
-    rows, worth = _NO_ROWS, _NO_WEIGHTS
-    if since:
-        rows = np.array([row for _, row in since], dtype=np.int64)
-        worth = np.array([_worth(stock, day, row, weights) for day, row in since])
-    sensitive = stock.assortment.sensitive
-    return Weighted(*kernels.join.run(items, weights, sensitive, rows, worth))
-
-
-def _worth(stock: Stock, day: float, row: int, weights: Array) -> float:
-    if not 0 <= row < len(stock.categories):
-        return 0.0
-    age = 0.0 if stock.end_day is None else stock.end_day - day
-    return float(_cost(stock, row, weights) * 0.5 ** (age / HALF_LIFE_DAYS))
-
-
-def _cost(stock: Stock, row: int, weights: Array) -> float:
-    """Return what a purchase weighs: its price, where that is what the model weighs by."""
-    if not stock.knows_prices and stock.assortment.model.knows_customers:
-        return 1.0
-    price = stock.assortment.price(row)
-    if not math.isnan(price):
-        return price
-    return float(weights.mean()) if len(weights) else 1.0
 
 
 def _orders(

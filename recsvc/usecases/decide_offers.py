@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
-import numpy as np
 import uuid_utils
 from msgspec import UNSET, UnsetType
 
@@ -25,7 +24,7 @@ from recsvc.domain.slates import Fallback
 from recsvc.model.assortment import Assortment
 from recsvc.model.format import NO_ITEM
 from recsvc.model.no_model import no_model
-from recsvc.model.offers.decision import Choice, Decision, decide
+from recsvc.model.offers.decision import Choice, Decision, decide, generator_of
 from recsvc.model.offers.explanation import explained
 from recsvc.model.offers.facts import CustomerFacts, Question
 from recsvc.model.offers.requirements import requirements_of
@@ -128,7 +127,7 @@ class OfferDecider:
         question = Question(now_us, query.n, query.channel)
         generator = None
         if self._explores and facts is not None:
-            generator = np.random.default_rng(int.from_bytes(uuid7))
+            generator = generator_of(uuid7)
         decision = decide(now.columns, now.standing, facts, question, generator)
         name = self._name(visit, uuid7, is_personal=facts is not None)
         offers = _views(now, assortment, decision.choices)

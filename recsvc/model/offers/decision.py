@@ -83,6 +83,11 @@ def decide(
     return Decision(choices, True, refusals, permitted, figures)
 
 
+def generator_of(seed: bytes) -> np.random.Generator:
+    """Return what draws the rates of one decision: the same again for the same seed."""
+    return np.random.default_rng(int.from_bytes(seed))
+
+
 def figures_of(
     columns: OfferColumns,
     standing: Standing,
