@@ -41,6 +41,7 @@ class Assortment:
         self._offered = self._sieve(NO_FILTERS)
         self._ranking = LiveRanking()
         self._wanted: tuple[LiveRanking, Array, Candidates] | None = None
+        self._unranked: tuple[Array, Candidates] | None = None
         self.refresh(now_us)
 
     def update(self, rows: Sequence[int], now_us: int) -> None:
@@ -155,9 +156,21 @@ class Assortment:
         codes = self.columns.category_codes(filters.categories)
         return self._popular_in(codes[0]) if codes else self.model.popular().at([])
 
-    def unknown_to_model(self) -> Candidates:
-        """Return what only the catalogue knows, in the order in which it was listed."""
-        rows = np.arange(self.size, len(self._listed), dtype=np.int32)
+    def unranked(self) -> Candidates:
+        """Return what the catalogue knows and the popular list does not.
+
+        So few have bought it that the model tells nobody of it, or it is newer than the model.
+        """
+        item_rows, unranked = self._item_rows, self._unranked
+        if unranked is None or unranked[0] is not item_rows:
+            unranked = self._unranked = (item_rows, self._without_rank(item_rows))
+        return unranked[1]
+
+    def _without_rank(self, item_rows: Array) -> Candidates:
+        """Return them in the order in which they were listed."""
+        is_ranked = np.zeros(int(item_rows.max(initial=-1)) + 1 + self.size, dtype=bool)
+        is_ranked[self.model.popular().items] = True
+        rows = item_rows[~is_ranked[item_rows]].astype(np.int32)
         reasons = np.full(len(rows), ReasonCode.POPULAR, dtype=np.uint8)
         return Candidates(rows, np.zeros(len(rows), dtype=np.float32), reasons)
 

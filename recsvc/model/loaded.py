@@ -169,7 +169,7 @@ class LoadedModel:
             yield from (near.offsets, near.lists.items, near.lists.scores)
 
     def popular(self) -> Candidates:
-        """Return every item of the model, the most popular first."""
+        """Return the items that enough customers have bought, the most popular first."""
         return self._popular
 
     def trending(self) -> Candidates:

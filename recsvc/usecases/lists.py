@@ -165,4 +165,4 @@ def _context(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
 def _rest(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
     yield assortment.popular(query.filters)
     yield assortment.newly_wanted()
-    yield assortment.unknown_to_model()
+    yield assortment.unranked()

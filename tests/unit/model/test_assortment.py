@@ -18,7 +18,7 @@ from recsvc.model.format import Array
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.loader import load
 from recsvc.model.votes import votes
-from tests.model_builders import FINGERPRINT, SHOP, candidates, published
+from tests.model_builders import FINGERPRINT, SHOP, candidates, fruit_shop, published, top
 
 APPLE = CatalogueItem(ItemId("apple"), category="pome", price=19.99)
 SOON = replace(APPLE, available_from_us=10, available_until_us=20)
@@ -65,7 +65,7 @@ class Watched(Assortment):
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
         if name == "_item_rows" and len(self._listed) > self.size:
-            rows = set(self.unknown_to_model().items.tolist())
+            rows = set(self.unranked().items.tolist())
             self.offered_at_once = self.ids(sorted(rows - rows_of(self.withheld)))
 
 
@@ -78,6 +78,21 @@ def test_a_new_hidden_item_is_never_offered_while_it_is_joined(model: LoadedMode
     watched.update([1, 2], 0)
 
     assert watched.offered_at_once == ["open"]
+
+
+def test_what_too_few_have_bought_tops_up_as_far_as_the_catalogue_knows_it(
+    tmp_path: Path,
+) -> None:
+    """The model's popular list leaves it out; that it is sold is no secret."""
+    folder = published(tmp_path, replace(fruit_shop(), popular=top(3, 2)))
+    rare = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
+    new = CatalogueItem(ItemId("kiwi"))
+    assortment = Assortment(rare, columns_of(APPLE, new), 0)
+
+    assert assortment.ids(assortment.unranked().items.tolist()) == ["apple", "kiwi"]
+    assortment.columns.put(ItemId("banana"), CatalogueItem(ItemId("banana")), b"{}")
+    assortment.update([2], 0)
+    assert assortment.ids(assortment.unranked().items.tolist()) == ["apple", "kiwi", "banana"]
 
 
 items = st.builds(

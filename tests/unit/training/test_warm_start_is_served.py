@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recsvc.domain.consent import ConsentPolicy, Standing
 from recsvc.domain.filters import ListQuery
 from recsvc.domain.gate import Sealed
 from recsvc.domain.ids import ItemId
@@ -56,7 +57,8 @@ def test_the_measured_list_is_the_served_one(
         encode(RecentKind.PURCHASE, int(NOW_SECONDS - days * 86_400), ItemId(item))
         for item, days in BOUGHT[:known]
     ]
-    visit = Visit(KEY, SHOP, STRANGER, GRANTED, True, profile=Sealed(STRANGER, entries))
+    standing = Standing(GRANTED, 1, ConsentPolicy())
+    visit = Visit(KEY, SHOP, STRANGER, standing, True, profile=Sealed(STRANGER, entries))
     answer = served.for_customer(visit, slate, ListQuery(6))
 
     assert answer.personalized
