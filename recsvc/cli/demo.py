@@ -1,8 +1,8 @@
 """`recsvc demo`: the main job on real purchases, end to end, in one command.
 
-Consents first, then the catalogue, then training on those who permit it, then keys, then
-serving. The trainer and the data package run as processes of their own: the service never
-imports them.
+Consents first, then the catalogue and the offers, then training on those who permit it, then
+keys, then serving. The trainer and the data package run as processes of their own: the service
+never imports them.
 """
 
 import json
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -22,14 +22,20 @@ from recsvc.cli.options import DEFAULT_SHOP, DataDir, settings_of
 from recsvc.cli.output import print_text, say, stderr
 from recsvc.cli.tour import Tour, commands, when_ready
 from recsvc.config import MAX_PORT, Settings
-from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
+from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
 from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.consent import Purpose
 from recsvc.domain.errors import RecsvcError
-from recsvc.domain.ids import CustomerId, ItemId, ShopName
+from recsvc.domain.ids import CustomerId, ItemId, OfferId, ShopName
 from recsvc.domain.moments import EPOCH
+from recsvc.model.shelf import ModelShelf
 from recsvc.stores.consents import ImportedConsent
-from recsvc.wiring import Stores, open_shelf, open_stores
+from recsvc.usecases.decide_offers import OffersQuery
+from recsvc.usecases.entrance import Access, Credentials
+from recsvc.usecases.offer_answers import OffersAnswer
+from recsvc.web.bodies import convert, parse_json
+from recsvc.web.offers import new_offer
+from recsvc.wiring import Stores, open_shelf, open_stores, services_of
 
 SHOP = ShopName(DEFAULT_SHOP)
 SOURCE = "demo"
@@ -65,6 +71,7 @@ def demo(
         households = (files / "customers.txt").read_text().split()
         _import_consents(stores, households)
         items = _import_items(stores, files / "items.ndjson")
+        _import_offers(stores, files / "offers.ndjson")
         _train(settings, files / "purchases.parquet")
         tour = _tour(stores, households, items)
     if no_serve:
@@ -134,6 +141,18 @@ def _read_items(path: Path) -> Iterator[CatalogueItem]:
             yield msgspec.json.decode(line, type=CatalogueItem)
 
 
+def _import_offers(stores: Stores, path: Path) -> None:
+    lines = map(parse_json, path.read_bytes().splitlines())
+    given = (convert(line, dict[str, Any]) for line in lines)
+    offers = (new_offer(OfferId(offer["offer_id"]), offer) for offer in given)
+    with stderr.status("Importing the offers …"):
+        count = stores.offers.put_many(SHOP, offers)
+    say(
+        f"{count:,} coupons of real campaigns are offers, with their dates moved by so many days "
+        "that the purchases ended today; they are named after the products that they are for."
+    )
+
+
 def _train(settings: Settings, purchases: Path) -> None:
     words = ["-m", "training.cli", "run", "--purchases", str(purchases), "--items", "service"]
     words += ["--consents", "service", "--shop", SHOP, "--data-dir", str(settings.data_dir)]
@@ -154,18 +173,29 @@ def _tour(stores: Stores, households: list[str], items: dict[ItemId, CatalogueIt
     made = stores.api_keys.create(KeyKind.SECRET, SHOP, ALL_SCOPES)
     browser = stores.api_keys.create(KeyKind.PUBLISHABLE, SHOP, frozenset())
     by_id = sorted(households, key=int)
+    consenting = next(household for household in by_id if _consents(household))
+    shelf = open_shelf(stores.settings, stores.secret)
+    shelf.refresh()
     return Tour(
         key=made.text,
         browser_key=browser.text,
-        consenting=next(household for household in by_id if _consents(household)),
+        consenting=consenting,
         refusing=next((household for household in by_id if not _consents(household)), "10"),
-        item=items[_most_popular(stores)],
+        item=items[_most_popular(shelf)],
+        decision=_decision(stores, shelf, made.text, consenting),
     )
 
 
-def _most_popular(stores: Stores) -> ItemId:
-    shelf = open_shelf(stores.settings, stores.secret)
-    shelf.refresh()
+def _decision(stores: Stores, shelf: ModelShelf, key: str, customer: str) -> OffersAnswer:
+    """Decide on offers for a household, as the service would."""
+    services = services_of(stores, shelf, [SHOP])
+    visit = services.entrance.enter(
+        Credentials(key), Access(Scope.OFFERS), CustomerId(customer), for_offers=True
+    )
+    return services.offer_decider.for_customer(visit, OffersQuery(n=3, explain=True))
+
+
+def _most_popular(shelf: ModelShelf) -> ItemId:
     model = shelf.model(SHOP)
     if model is None:
         raise DemoFailed("the model that was just published cannot be loaded")

@@ -3,10 +3,13 @@
 import http.client
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from recsvc.domain.catalogue import CatalogueItem
+from recsvc.domain.offer_verdicts import Verdict
+from recsvc.usecases.offer_answers import OffersAnswer
 
 PATIENCE_SECONDS = 60
 PAUSE_SECONDS = 0.1
@@ -21,6 +24,7 @@ class Tour:
     consenting: str
     refusing: str
     item: CatalogueItem
+    decision: OffersAnswer
 
 
 def commands(tour: Tour, port: int) -> str:
@@ -35,7 +39,27 @@ def commands(tour: Tour, port: int) -> str:
     for who, path in asked.items():
         url = f"http://127.0.0.1:{port}/v1/{path}recommendations?n=3"
         lines += ["", f"# {who}", f'curl -H "Authorization: Bearer $SK" "{url}"']
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *_offers(tour, port), ""])
+
+
+def _offers(tour: Tour, port: int) -> list[str]:
+    """Tell a decision on offers with its explanation, and how to ask for it and to claim."""
+    considered = tour.decision.considered or []
+    steps = Counter(each.step for each in considered if each.verdict != Verdict.OFFERED)
+    why = ", ".join(f"{step} {count:,}" for step, count in steps.most_common())
+    url = f"http://127.0.0.1:{port}/v1/customers/{tour.consenting}/offers"
+    lines = ["", f"# Offered to household {tour.consenting} out of {len(considered):,}:"]
+    lines += [f"#   {each.title} ({each.reason.text})" for each in tour.decision.offers]
+    lines += [f"# Not offered, by the step that decided it: {why}", "# The same with all figures:"]
+    lines += [f'curl -H "Authorization: Bearer $SK" "{url}?n=3&explain=true"']
+    if tour.decision.offers:
+        first = tour.decision.offers[0].offer_id
+        head = "-H 'Content-Type: application/json' -H 'Idempotency-Key: demo-1'"
+        lines += ["", "# Claim the first of them:"]
+        lines += [
+            f"""curl -H "Authorization: Bearer $SK" {head} -d '{{}}' "{url}/{first}/claim\""""
+        ]
+    return lines
 
 
 def when_ready(port: int, then: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ Its parent has joined the embedded server and passes the URL; a worker that join
 keep the server alive after the service has stopped.
 """
 
+import gc
 import os
 import resource
 import threading
@@ -38,7 +39,11 @@ def load_application(
     services = services_of(stores, shelf, shops, workers)
     services.live_counts.watch()
     services.decisions.watch()
-    return create_app(services)
+    app = create_app(services)
+    # What stands for as long as the worker does is not looked through again and again.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def allow_open_files() -> None:

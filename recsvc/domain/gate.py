@@ -15,6 +15,9 @@ from recsvc.domain.slates import Fallback
 
 _GATE = object()
 
+OF_HISTORY = frozenset({Purpose.PERSONALIZATION})
+OF_OFFERS = frozenset({Purpose.PERSONALIZATION, Purpose.OFFERS})
+
 
 @final
 class Admitted:
@@ -42,25 +45,32 @@ class Admitted:
 
 @final
 class Sealed:
-    """What was read of one customer's history, for the customer's own admission to open.
+    """What was read of one customer, for the customer's own admissions to open.
 
     It tells nothing by itself: neither what it holds nor whether it holds anything.
     """
 
-    __slots__ = ("__content", "__customer")
+    __slots__ = ("__content", "__customer", "__purposes")
 
-    def __init__(self, customer: CustomerKey, content: Sequence[bytes]) -> None:
+    def __init__(
+        self,
+        customer: CustomerKey,
+        content: Sequence[bytes],
+        purposes: frozenset[Purpose] = OF_HISTORY,
+    ) -> None:
+        """`purposes`: what it takes to open it, each of them."""
         self.__customer = customer
         self.__content = content
+        self.__purposes = purposes
 
-    def open(self, admitted: Admitted) -> Sequence[bytes]:
-        """Return what was read, the latest first; raise TypeError without the right admission."""
-        if (
-            not isinstance(admitted, Admitted)
-            or admitted.purpose is not Purpose.PERSONALIZATION
-            or admitted.customer != self.__customer
-        ):
-            raise TypeError("a customer's own admission to personalization opens a history")
+    def open(self, *admissions: Admitted) -> Sequence[bytes]:
+        """Return what was read; raise TypeError without the right admissions."""
+        for admitted in admissions:
+            if not isinstance(admitted, Admitted) or admitted.customer != self.__customer:
+                raise TypeError("only a customer's own admissions open what is read of them")
+        if not self.__purposes.issubset([admitted.purpose for admitted in admissions]):
+            needed = " and ".join(sorted(self.__purposes))
+            raise TypeError(f"it takes an admission to {needed} to open this")
         return self.__content
 
     def __repr__(self) -> str:
@@ -68,6 +78,18 @@ class Sealed:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a sealed history is copied nowhere")
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedToOffers:
+    """Proof that one customer permits that offers are chosen for them: both purposes."""
+
+    personalization: Admitted
+    offers: Admitted
+
+    def open(self, sealed: Sealed | None) -> Sequence[bytes]:
+        """Return what was read for offers; nothing where it could not be."""
+        return () if sealed is None else sealed.open(self.personalization, self.offers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +108,12 @@ def admit(customer: CustomerKey, consent: Standing | None, purpose: Purpose) -> 
         erased_at_us = None if tombstone is None else tombstone.erased_at_us
         return Admitted(customer, purpose, erased_at_us, made_by=_GATE)
     return Refused(Fallback.UNKNOWN_CUSTOMER if consent.is_empty else Fallback.NO_CONSENT)
+
+
+def admit_to_offers(customer: CustomerKey, consent: Standing | None) -> AdmittedToOffers | Refused:
+    """Admit the customer if the consent permits that offers are chosen personally."""
+    personalization = admit(customer, consent, Purpose.PERSONALIZATION)
+    if isinstance(personalization, Refused):
+        return personalization
+    offers = admit(customer, consent, Purpose.OFFERS)
+    return offers if isinstance(offers, Refused) else AdmittedToOffers(personalization, offers)

@@ -40,8 +40,8 @@ class Ranked:
 class Purchased:
     """What each customer did, up to the end of what was learned from.
 
-    The score of an item is how often the customer bought it, where a purchase counts half for
-    every 90 days that it is older than that end.
+    The score of an item is what the customer spent on it, halved for every 90 days that a purchase
+    is older than that end; without any price each purchase counts one.
     """
 
     bought: Ranked

@@ -6,6 +6,7 @@ a shop without a catalogue is served as well; it passes no filter that asks for 
 catalogue says.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,6 +58,16 @@ class Assortment:
         self.next_change_us = self._judge(np.arange(len(self._item_rows)), now_us)
 
     @property
+    def items_total(self) -> int:
+        """How many items model and catalogue know together."""
+        return len(self._listed)
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Return what is another once there are more items, or one has another label."""
+        return self.items_total, self.columns.labels_changed
+
+    @property
     def lists_more(self) -> bool:
         """Whether the catalogue has items that the model does not know."""
         return len(self._listed) > self.size
@@ -97,6 +108,18 @@ class Assortment:
         """Return the category code of each row; below 0: unknown."""
         codes: Array = self._categories[np.asarray(rows, dtype=np.int64)]
         return codes
+
+    def brands(self, rows: Array) -> Array:
+        """Return the brand code of each row; below 0: unknown."""
+        listed: Array = self._listed[rows]
+        if not len(self.columns):
+            return listed
+        return np.where(listed == NOT_LISTED, NOT_LISTED, self.columns.table["brand"][listed])
+
+    def price(self, row: int) -> float:
+        """Return what an item costs; NaN: unknown."""
+        listed = self._listed.item(row)
+        return math.nan if listed == NOT_LISTED else float(self.columns.table["price"].item(listed))
 
     def sieve(self, filters: Filters) -> Sieve:
         """Return what lets those items pass that may be offered and are what is asked for."""

@@ -35,6 +35,7 @@ class CatalogueColumns:
         self._rows: dict[str, int] = {}
         self._categories: dict[str, int] = {}
         self._brands: dict[str, int] = {}
+        self.labels_changed = 0  # how often the category or brand of an item has changed
         self.table: Mapping[str, Array] = {  # the columns, longer than there are rows in use
             name: np.zeros(_FIRST_CAPACITY, dtype=dtype) for name, dtype in _COLUMNS.items()
         }
@@ -69,7 +70,11 @@ class CatalogueColumns:
         return [self._brands[name] for name in names if name in self._brands]
 
     def _write(self, row: int, item: CatalogueItem | None) -> None:
-        for column, value in zip(self.table.values(), self._values(item), strict=True):
+        held = self.table["category"].item(row), self.table["brand"].item(row)
+        values = self._values(item)
+        if held != (values[1], values[2]):
+            self.labels_changed += 1
+        for column, value in zip(self.table.values(), values, strict=True):
             column[row] = value
 
     def _values(self, item: CatalogueItem | None) -> tuple[float, int, int, bool, bool, int, int]:

@@ -143,7 +143,7 @@ ARRAYS: Mapping[str, ArraySpec] = {
 ITEM_INTERVALS = ArraySpec("item_interval_days", Kind.DAYS, "items")
 
 # What customers did up to the end of what was learned from; offers are decided by it.
-BOUGHT = RaggedSpec("bought", "customers")  # every item; a purchase counts half after 90 days
+BOUGHT = RaggedSpec("bought", "customers")  # every item; what was spent on it, half after 90 days
 CUSTOMER_ORDERS = ArraySpec("customer_orders", Kind.COUNTS, "customers")
 CUSTOMER_SPENT = ArraySpec("customer_spent", Kind.AMOUNTS, "customers")
 FIRST_ORDER = ArraySpec("customer_first_order", Kind.MOMENTS, "customers")

@@ -3,6 +3,7 @@
 What ranks for a person takes an `Admitted`; there is no other way to a customer's list.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -64,8 +65,8 @@ class Facts:
 class Purchased:
     """What one customer did, up to the end of what the model has learned from.
 
-    A weight is how often the item was bought, where a purchase counts half for every 90 days
-    that it is older than that end.
+    A weight is what was spent on the item, halved for every 90 days that a purchase is older than
+    that end.
     """
 
     items: Array  # (k,) int32, item rows
@@ -126,6 +127,25 @@ class LoadedModel:
         columns = (facts.spent, facts.first, facts.last)
         numbers = (column.item(row) for column in columns)
         return Purchased(bought.items, bought.scores, facts.orders.item(row), *numbers)
+
+    def end_day(self) -> float | None:
+        """Return the midnight that ends what was learned from; None where nobody knows it.
+
+        In days since 1970. Reads a number of every customer.
+        """
+        last = None if self._facts is None else self._facts.last
+        if last is None or not np.isfinite(last).any():
+            return None
+        return math.floor(float(np.nanmax(last))) + 1.0
+
+    def knows_prices(self) -> bool:
+        """Whether what was bought is weighed by money. Reads a number of every customer."""
+        return self._facts is not None and bool(np.isfinite(self._facts.spent).any())
+
+    @property
+    def knows_customers(self) -> bool:
+        """Whether it says what customers did."""
+        return self._facts is not None
 
     def neighbours(self, slate: ItemSlate, item_row: int) -> Candidates:
         """Return an item's neighbours; the reason for each is that item."""

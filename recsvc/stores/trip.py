@@ -1,9 +1,9 @@
 """The one round trip of a request: the customer's consent and recent events, the shop's epochs and
-policy.
+policy; for a decision on offers also what the shop told of the customer, and the caps.
 
 A store that does not answer in time, or answers what cannot be read, is told as None: the
-request goes on without the person. Nothing here raises, and nothing is cached. The events stay
-sealed: whether they may be looked at, the consent decides.
+request goes on without the person. Nothing here raises, and nothing is cached. What is the
+customer's stays sealed: whether it may be looked at, the consent decides.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from typing import Any
 import hiredis
 
 from recsvc.domain.consent import ConsentRecord
-from recsvc.domain.gate import Sealed
+from recsvc.domain.gate import OF_OFFERS, Sealed
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.domain.recent import MOST_EVENTS
@@ -27,7 +27,8 @@ _pack: Callable[[tuple[str, ...]], bytes] = hiredis.pack_command  # type: ignore
 
 _MULTI = _pack(("MULTI",))
 _EXEC = _pack(("EXEC",))
-_EPOCH_FIELDS = 3
+_EPOCH_FIELDS = 4
+_WITHOUT_OFFERS = 3  # answers about a customer
 _LAST_PLACE = str(MOST_EVENTS - 1)
 
 
@@ -37,6 +38,18 @@ class Epochs:
 
     keys: int
     catalogue: int
+    offers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOfCustomer:
+    """What a decision on offers reads of a customer: the profile's JSON, and the hash of the caps.
+
+    None: it could not be read.
+    """
+
+    profile: Sealed | None
+    caps: Sealed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +58,15 @@ class TripReply:
 
     `consent` is None when it, or the policy that it is judged by, could not be read, and for
     requests about nobody; so is `profile`, the customer's recent events. `minimums` is None when
-    the policy could not be read. `epochs` is None when the store did not answer: then nothing may
-    be written or personal.
+    the policy could not be read. `told` is there when it was asked for. `epochs` is None when the
+    store did not answer: then nothing may be written or personal.
     """
 
     consent: ConsentRecord | None
     epochs: Epochs | None
     profile: Sealed | None = field(default=None, compare=False)
     minimums: Minimums | None = field(default=None, compare=False)
+    told: ToldOfCustomer | None = field(default=None, compare=False)
 
     @property
     def is_current(self) -> bool:
@@ -70,12 +84,17 @@ class RequestTrip:
         self._line = connections.line
         self._breaker = connections.breaker
 
-    def read(self, shop: ShopName, customer: CustomerKey | None) -> TripReply:
-        """Read within the deadline, whatever state the store is in."""
+    def read(
+        self, shop: ShopName, customer: CustomerKey | None, *, for_offers: bool = False
+    ) -> TripReply:
+        """Read within the deadline, whatever state the store is in.
+
+        `for_offers`: with what a decision on offers must know of the customer.
+        """
         if not self._breaker.allows():
             return NO_REPLY
         try:
-            replies = self._line.ask(*_request(shop, customer))
+            replies = self._line.ask(*_request(shop, customer, for_offers))
         except STORE_FAULTS:
             self._breaker.failed()
             return NO_REPLY
@@ -83,7 +102,7 @@ class RequestTrip:
         return _reply(replies, customer)
 
 
-def _request(shop: ShopName, customer: CustomerKey | None) -> tuple[bytes, int]:
+def _request(shop: ShopName, customer: CustomerKey | None, for_offers: bool) -> tuple[bytes, int]:
     """Return the bytes to send and how many replies they have."""
     epochs = _pack(
         (
@@ -91,6 +110,7 @@ def _request(shop: ShopName, customer: CustomerKey | None) -> tuple[bytes, int]:
             redis_keys.epochs(shop),
             redis_keys.EPOCH_OF_KEYS,
             redis_keys.EPOCH_OF_CATALOGUE,
+            redis_keys.EPOCH_OF_OFFERS,
             redis_keys.POLICY,
         )
     )
@@ -98,7 +118,11 @@ def _request(shop: ShopName, customer: CustomerKey | None) -> tuple[bytes, int]:
         return _MULTI + epochs + _EXEC, 3
     consent = _pack(("HGETALL", redis_keys.customer(shop, customer)))
     recent = _pack(("LRANGE", redis_keys.recent(shop, customer), "0", _LAST_PLACE))
-    return _MULTI + epochs + consent + recent + _EXEC, 5
+    if not for_offers:
+        return _MULTI + epochs + consent + recent + _EXEC, 5
+    profile = _pack(("GET", redis_keys.profile(shop, customer)))
+    caps = _pack(("HGETALL", redis_keys.caps(shop, customer)))
+    return _MULTI + epochs + consent + recent + profile + caps + _EXEC, 7
 
 
 def _reply(replies: list[object], customer: CustomerKey | None) -> TripReply:
@@ -113,14 +137,15 @@ def _reply(replies: list[object], customer: CustomerKey | None) -> TripReply:
     if customer is None:
         return TripReply(None, epochs, minimums=minimums)
     consent = None if minimums is None else _consent(answers[1])
-    return TripReply(consent, epochs, _profile(customer, answers[2]), minimums)
+    told = None if len(answers) == _WITHOUT_OFFERS else _told(customer, *answers[_WITHOUT_OFFERS:])
+    return TripReply(consent, epochs, _profile(customer, answers[2]), minimums, told)
 
 
 def _epochs(answer: object) -> Epochs | None:
     if not isinstance(answer, list) or len(answer) != _EPOCH_FIELDS:
         return None
     try:
-        return Epochs(int(answer[0] or 0), int(answer[1] or 0))
+        return Epochs(int(answer[0] or 0), int(answer[1] or 0), int(answer[2] or 0))
     except (ValueError, TypeError):
         return None
 
@@ -145,3 +170,14 @@ def _profile(customer: CustomerKey, answer: object) -> Sealed | None:
     if not isinstance(answer, list) or not set(map(type, answer)) <= {bytes}:
         return None
     return Sealed(customer, answer)
+
+
+def _told(customer: CustomerKey, profile: object, caps: object) -> ToldOfCustomer:
+    """Seal profile and caps; None in place of what is of another kind."""
+    sealed = None
+    if profile is None or isinstance(profile, bytes):
+        sealed = Sealed(customer, [] if profile is None else [profile], OF_OFFERS)
+    counted = None
+    if isinstance(caps, list) and set(map(type, caps)) <= {bytes}:
+        counted = Sealed(customer, caps, OF_OFFERS)
+    return ToldOfCustomer(sealed, counted)

@@ -24,7 +24,7 @@ from recsvc.domain.claims import (
 )
 from recsvc.domain.consent import Purpose
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.gate import Admitted, Refused
+from recsvc.domain.gate import Admitted, AdmittedToOffers, Refused
 from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import CustomerId, OfferId, ShopName
 from recsvc.domain.offer_state import StoredOffer
@@ -39,7 +39,7 @@ _MARK_BYTES = 16
 _CLAIM_ID_BYTES = 16
 
 # Whether an offer is for a customer, who permits that this is asked.
-Eligible = Callable[[Visit, StoredOffer, Admitted], bool]
+Eligible = Callable[[Visit, StoredOffer, AdmittedToOffers], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class ClaimRequest:
     key: str | None = None
 
 
-def nobody_in_particular(_visit: Visit, stored: StoredOffer, _admitted: Admitted) -> bool:
+def nobody_in_particular(_visit: Visit, stored: StoredOffer, _admitted: AdmittedToOffers) -> bool:
     """Take an offer for a customer's only if it is everybody's: nothing is known of any."""
     return stored.offer.eligibility == EVERYBODY
 
@@ -121,7 +121,7 @@ class ClaimDesk:
             personal = _admission(visit, look, Purpose.PERSONALIZATION, denied)
             if isinstance(personal, Refused):
                 return Refusal.NO_CONSENT
-            if not self._eligible(visit, stored, personal):
+            if not self._eligible(visit, stored, AdmittedToOffers(personal, admission)):
                 return Refusal.NOT_ELIGIBLE
         channels = stored.offer.channels
         if channels and request.channel is not None and request.channel not in channels:

@@ -28,16 +28,19 @@ class DecisionLog:
     def __init__(self, store: DecisionStore, count: Count) -> None:
         self._store = store
         self._count = count
-        self._waiting: deque[tuple[ShopName, Decision]] = deque()
+        self._waiting: deque[tuple[ShopName, Callable[[], Decision]]] = deque()
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def put(self, shop: ShopName, decision: Decision) -> None:
-        """Have the decision written soon; never waits, and never raises."""
+    def put(self, shop: ShopName, made: Callable[[], Decision]) -> None:
+        """Have a decision written soon; never waits, and never raises.
+
+        `made` writes it down, once nobody waits for it.
+        """
         if len(self._waiting) >= MOST_WAITING:
             self._count("dropped", 1)
             return
-        self._waiting.append((shop, decision))
+        self._waiting.append((shop, made))
 
     def get(self, visit: Visit, decision_id: str) -> Decision | None:
         if not visit.store_answered:
@@ -63,8 +66,8 @@ class DecisionLog:
     def _write(self) -> None:
         by_shop: defaultdict[ShopName, list[Decision]] = defaultdict(list)
         for _ in range(min(len(self._waiting), _DECISIONS_PER_CALL)):
-            shop, decision = self._waiting.popleft()
-            by_shop[shop].append(decision)
+            shop, made = self._waiting.popleft()
+            by_shop[shop].append(made())
         for shop, decisions in by_shop.items():
             try:
                 kept = self._store.keep(shop, decisions)

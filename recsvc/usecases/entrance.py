@@ -20,7 +20,7 @@ from recsvc.domain.ids import CustomerId, ShopName
 from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.key_ring import KeyRing
-from recsvc.stores.trip import RequestTrip
+from recsvc.stores.trip import RequestTrip, ToldOfCustomer
 from recsvc.usecases import customer_tokens
 from recsvc.usecases.customer_tokens import BadToken
 from recsvc.usecases.rate_limits import LimitedBy, RateLimits, limited
@@ -63,6 +63,7 @@ class Visit:
 
     `consent` is None when it could not be read, and for requests about nobody;
     `store_answered` tells the two apart from an outage. `policy` is what consents are judged by.
+    `told` is there where a decision on offers asked for it.
     """
 
     key: ApiKey
@@ -73,6 +74,8 @@ class Visit:
     catalogue_epoch: int | None = None
     profile: Sealed | None = None
     policy: ConsentPolicy = UNREADABLE_POLICY
+    offers_epoch: int | None = None
+    told: ToldOfCustomer | None = None
 
     @property
     def met_unreadable_consent(self) -> bool:
@@ -110,6 +113,7 @@ class Entrance:
         customer: CustomerId | None = None,
         *,
         must_be_heard: bool = False,
+        for_offers: bool = False,
     ) -> Visit:
         """Make the trip, judge the key.
 
@@ -125,7 +129,7 @@ class Entrance:
         else:
             self._allow_look_up(credentials)
         customer_key = None if customer is None else self._hasher(shop).key_of(customer)
-        reply = self._trip.read(shop, customer_key)
+        reply = self._trip.read(shop, customer_key, for_offers=for_offers)
         judgement = self._key_ring.judge(credentials.key, reply)
         if judgement.key is None:
             if not is_counted:
@@ -145,6 +149,8 @@ class Entrance:
             catalogue_epoch=None if reply.epochs is None else reply.epochs.catalogue,
             profile=reply.profile,
             policy=policy,
+            offers_epoch=None if reply.epochs is None else reply.epochs.offers,
+            told=reply.told,
         )
 
     def count_for(self, visit: Visit, customer: CustomerId) -> None:

@@ -97,7 +97,11 @@ class OfferEvents:
         now_us = self._now_us()
         named = filter(None, (event.decision_id, event.delivery_id))
         is_ours = self._seal(shop).is_ours
-        return next((each for each in named if is_ours(each, customer, now_us)), None)
+        # The id of what everybody gets is for nobody in particular.
+        whose = (customer, None)
+        return next(
+            (each for each in named if any(is_ours(each, who, now_us) for who in whose)), None
+        )
 
     def _permission(
         self, shop: ShopName, offer: OfferId, customer: CustomerKey | None, denied: bool

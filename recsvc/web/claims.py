@@ -67,7 +67,7 @@ class ReleasedClaim(msgspec.Struct, frozen=True):
 
 
 def post_claim(call: Call, customer_id: str, offer_id: str) -> Response:
-    visit, offer = call.enter_for(customer_id), call.offer(offer_id)
+    visit, offer = call.enter_for(customer_id, for_offers=True), call.offer(offer_id)
     key = _key(call)
     body = call.read_body(ClaimBody)
     channel = checked_label(body.channel, "channel")

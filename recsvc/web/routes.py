@@ -128,21 +128,29 @@ class Call:
     def has_key(self) -> bool:
         return "HTTP_AUTHORIZATION" in self.request.environ
 
-    def enter(self, customer: CustomerId | None = None) -> Visit:
-        """Make the request's one trip, and let it in or raise."""
+    def enter(self, customer: CustomerId | None = None, *, for_offers: bool = False) -> Visit:
+        """Make the request's one trip, and let it in or raise.
+
+        `for_offers`: with what a decision on offers must know of the customer.
+        """
         if self._access is None:
             raise TypeError("a route that is open to everybody has nobody to let in")
         visit = self.services.entrance.enter(
-            self._credentials(), self._access, customer, must_be_heard=self._must_be_heard
+            self._credentials(),
+            self._access,
+            customer,
+            must_be_heard=self._must_be_heard,
+            for_offers=for_offers,
         )
         if visit.met_unreadable_consent:
             metrics.count_unreadable_consent()
         self._is_in = True
         return visit
 
-    def enter_for(self, customer_id: str) -> Visit:
+    def enter_for(self, customer_id: str, *, for_offers: bool = False) -> Visit:
         """Let in a request about the customer in its path."""
-        return self.enter(CustomerId(self._path_id(customer_id, "customer_id")))
+        customer = CustomerId(self._path_id(customer_id, "customer_id"))
+        return self.enter(customer, for_offers=for_offers)
 
     def let_in_for(self, visit: Visit, customers: Iterable[CustomerId]) -> None:
         """Raise unless the visitor may also speak of these customers, whom the body names."""

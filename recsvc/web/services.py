@@ -10,6 +10,7 @@ from recsvc.domain.ids import ShopName
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.claims import ClaimDesk
 from recsvc.usecases.consents import ConsentDesk
+from recsvc.usecases.decide_offers import OfferDecider
 from recsvc.usecases.decision_log import DecisionLog
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.events import EventDesk
@@ -38,6 +39,7 @@ class Services:
     catalogue: CatalogueDesk
     events: EventDesk
     offers: OfferDesk
+    offer_decider: OfferDecider
     claims: ClaimDesk
     decisions: DecisionLog
     live_counts: LiveCounts

@@ -30,6 +30,7 @@ from recsvc.web.services import Services
 from recsvc.wiring import stores_at
 
 ACCESS = Access(Scope.RECOMMEND)
+OF_OFFERS = Access(Scope.OFFERS)
 BEARER = len("Bearer ")
 
 
@@ -45,6 +46,11 @@ def floor(call: Call, size: str) -> Response:
 
 def floor_about_customer(call: Call, size: str, customer_id: str) -> Response:
     call.enter_for(customer_id)
+    return Response(constant(size), headers=PRIVATE)
+
+
+def floor_of_offers(call: Call, size: str, customer_id: str) -> Response:
+    call.enter_for(customer_id, for_offers=True)
     return Response(constant(size), headers=PRIVATE)
 
 
@@ -92,6 +98,7 @@ def load_with_floors(
     routes = [
         Route("GET", "/floor/<size>", floor, "", ACCESS),
         Route("GET", "/floor/<size>/<id:customer_id>", floor_about_customer, "", ACCESS),
+        Route("GET", "/offers-floor/<size>/<id:customer_id>", floor_of_offers, "", OF_OFFERS),
         Route("POST", "/floor/<size>/<id:customer_id>", floor_of_page, "", ACCESS),
         Route("GET", "/bare/<size>/<id:customer_id>", bare.about_customer, "", ACCESS),
     ]

@@ -24,6 +24,7 @@ from recsvc.config import Settings, models_root
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
 from recsvc.domain.consent import Purpose
 from recsvc.domain.ids import CustomerId, ItemId, ShopName
+from recsvc.domain.offer_state import NewOffer
 from recsvc.domain.recent import MOST_EVENTS, RecentKind, encode
 from recsvc.model.versions import Versions
 from recsvc.model.writer import ManifestFacts, publish
@@ -32,7 +33,7 @@ from recsvc.usecases.entrance import Access
 from recsvc.web.app import add_routes, create_app
 from recsvc.web.routes import Call, Route
 from recsvc.wiring import Stores, open_shelf, open_stores, services_of
-from tests.bench.synthetic import artifact, catalogue
+from tests.bench.synthetic import artifact, catalogue, offers
 
 SHOP = ShopName("bench")
 CUSTOMER, REFUSING, BUSY = CustomerId("c7"), CustomerId("c8"), CustomerId("c9")
@@ -50,6 +51,10 @@ PATHS = {
     "item, similar": "/v1/items/item-0000042/recommendations",
     "popular": "/v1/recommendations",
     "pages, 4 lists": "/v1/pages",
+    "floor, offers": f"/offers-floor/{CUSTOMER}",
+    "offers, 1,000": f"/v1/customers/{CUSTOMER}/offers?channel=web",
+    "offers, 20 ev.": f"/v1/customers/{BUSY}/offers?channel=web",
+    "offers, generic": f"/v1/customers/{REFUSING}/offers?channel=web",
     "consent GET": f"/v1/customers/{CUSTOMER}/consents",
 }
 PAGE = {
@@ -69,6 +74,18 @@ def floor(call: Call, customer_id: str) -> Response:
     return Response(b"x" * 1024, content_type="application/json")
 
 
+def floor_of_offers(call: Call, customer_id: str) -> Response:
+    call.enter_for(customer_id, for_offers=True)
+    return Response(b"x" * 1800, content_type="application/json")
+
+
+OFFERS_FLOOR = Route(
+    "GET",
+    "/offers-floor/<id:customer_id>",
+    floor_of_offers,
+    "The trip of a decision on offers and nothing else",
+    Access(Scope.OFFERS),
+)
 FLOOR = Route(
     "GET", "/floor/<id:customer_id>", floor, "The trip and nothing else", Access(Scope.RECOMMEND)
 )
@@ -85,7 +102,7 @@ def shop(customers: int, items: int) -> Iterator[tuple[Flask, str]]:
             shelf.refresh()
             services = services_of(stores, shelf, [SHOP])
             app = create_app(services)
-            add_routes(app, [FLOOR], services)
+            add_routes(app, [FLOOR, OFFERS_FLOOR], services)
             yield app, key
 
 
@@ -95,6 +112,7 @@ def _fill(stores: Stores, settings: Settings, customers: int, items: int) -> str
     versions = Versions(models_root(settings), SHOP)
     publish(versions, artifact(hasher, customers, items), facts, now=datetime.now(UTC))
     stores.catalogue.put_many(SHOP, catalogue(items))
+    stores.offers.put_many(SHOP, (NewOffer(offer, None) for offer in offers(items)))
     everything = dict.fromkeys(Purpose, True)
     for customer in (CUSTOMER, BUSY):
         stores.consents.write(SHOP, hasher.key_of(customer), everything)
@@ -162,6 +180,8 @@ def _print(rounds: list[dict[str, float]]) -> None:
     for name in PATHS:
         cost = statistics.median(figures[name] for figures in rounds)
         floor = "floor, 20 events" if "ev" in name else "floor"
+        if "offers" in name:
+            floor = "floor, offers"
         share = statistics.median(figures[floor] / figures[name] for figures in rounds)
         print(f"{name:<18}{cost:>12.0f}{share:>14.2f}")
 

@@ -52,6 +52,8 @@ QUICK = Plan({LARGE: (20_000, 2_000), SMALL: (2_000, 500)}, 3, 0.3, 3.0)
 ABOUT = "/v1/customers/{customer}/recommendations"
 FLOOR_OF_ANYBODY = "/floor/{size}"
 FLOOR = "/floor/{size}/{customer}"
+OFFERS_ABOUT = "/v1/customers/{customer}/offers?channel=web"
+FLOOR_OF_OFFERS = "/offers-floor/{size}/{customer}"
 BARE_FLOOR = "/bare/{size}/{customer}"
 PAGE = {
     "customer_id": "{customer}",
@@ -93,6 +95,7 @@ ROWS = (
     Row("popular", "/v1/recommendations", FLOOR_OF_ANYBODY),
     Row("basket of 3", "/v1/basket/recommendations", FLOOR, BASKET),
     Row("pages, 4 placements", "/v1/pages", FLOOR, PAGE),
+    Row("offers, 1,000 live", OFFERS_ABOUT, FLOOR_OF_OFFERS),
     Row("the floor, against a bare one", "/floor/1200/{customer}", BARE_FLOOR),
     Row("100 events", "/v1/events", None, BATCH, variety=200, connections=4),
 )

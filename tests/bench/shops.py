@@ -21,6 +21,7 @@ from recsvc.config import Settings, models_root
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
 from recsvc.domain.consent import Purpose
 from recsvc.domain.ids import CustomerId, ItemId, ShopName
+from recsvc.domain.offer_state import NewOffer
 from recsvc.domain.recent import MOST_EVENTS, RecentKind, encode
 from recsvc.model import manifest as manifests
 from recsvc.model import npy
@@ -32,7 +33,7 @@ from recsvc.model.writer import ManifestFacts, publish
 from recsvc.stores import redis_keys
 from recsvc.stores.consents import ImportedConsent
 from recsvc.wiring import Stores, open_stores
-from tests.bench.synthetic import SKEW, artifact, catalogue
+from tests.bench.synthetic import SKEW, artifact, catalogue, offers
 
 NOTE = "bench.json"
 CUSTOMERS_SEEN = 20_000
@@ -78,6 +79,7 @@ def _filled(stores: Stores, settings: Settings, name: ShopName, customers: int, 
     model = artifact(stores.hasher(name), customers, items)
     version = publish(versions, model, facts, now=datetime.now(UTC))
     stores.catalogue.put_many(name, catalogue(items))
+    stores.offers.put_many(name, (NewOffer(offer, None) for offer in offers(items)))
     key = stores.api_keys.create(KeyKind.SECRET, name, ALL_SCOPES).text
     shop = Shop(name, key, customers, items, [version, _twin(versions, version)])
     stores.consents.import_many(name, _consents(stores, shop))

@@ -6,9 +6,10 @@ import numpy as np
 
 from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.identity import CustomerHasher
-from recsvc.domain.ids import CustomerId, ItemId
+from recsvc.domain.ids import CustomerId, ItemId, OfferId
+from recsvc.domain.offers import Caps, Eligibility, Kind, Offer, PeriodCap
 from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
-from recsvc.model.artifact import Artifact, Ranked, TopList
+from recsvc.model.artifact import Artifact, Purchased, Ranked, TopList
 
 LIST_LENGTH = {
     CustomerSlate.FOR_YOU: 100,
@@ -17,6 +18,9 @@ LIST_LENGTH = {
 }
 NEIGHBOURS = 50
 TRENDING = 200
+PURCHASES = 60  # of different items, by each customer
+OFFERS = 1000
+MOST_COVERED = 5000
 SKEW = 0.8  # exponent of a Zipf-like choice of items
 
 
@@ -34,6 +38,38 @@ def artifact(hasher: CustomerHasher, customers: int, items: int, seed: int = 0) 
         neighbours={slate: _lists(random, items, items, NEIGHBOURS) for slate in ItemSlate},
         popular=_top(random, items, items),
         trending=_top(random, items, min(TRENDING, items)),
+        purchased=_purchased(random, customers, items),
+    )
+
+
+def offers(items: int, total: int = OFFERS, seed: int = 0) -> Iterator[Offer]:
+    """Yield offers on 1 to 5,000 items: coupons of a few and of many, some for few customers."""
+    random = np.random.default_rng(seed)
+    for number in range(total):
+        size = min(int(np.exp(random.uniform(0, np.log(MOST_COVERED)))) + 1, MOST_COVERED, items)
+        first = int(items * random.random())
+        covered = sorted({(first + 7 * place) % items for place in range(size)})
+        yield Offer(
+            OfferId(f"offer-{number:04d}"),
+            title=f"Offer {number}",
+            kind=Kind.PERCENT_OFF,
+            value=float(5 + number % 20),
+            items=tuple(ItemId(f"item-{item:07d}") for item in covered),
+            channels=(("web", "email"), ())[number % 2],
+            margin=float(1 + number % 7),
+            caps=Caps(per_customer=PeriodCap(2, 30)),
+            eligibility=Eligibility(min_orders=number % 10 if number % 3 == 0 else None),
+        )
+
+
+def _purchased(random: np.random.Generator, customers: int, items: int) -> Purchased:
+    bought = _lists(random, customers, items, PURCHASES)
+    return Purchased(
+        Ranked(bought.offsets, bought.items, bought.scores),
+        orders=random.integers(1, 20, customers),
+        spent=random.random(customers) * 500,
+        first=np.full(customers, 20_000.0),
+        last=np.full(customers, 20_400.0),
     )
 
 

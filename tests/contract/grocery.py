@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -19,7 +20,7 @@ from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
 from recsvc.domain.consent import Purpose
 from recsvc.domain.ids import CustomerId, ShopName
 from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
-from recsvc.model.artifact import Artifact
+from recsvc.model.artifact import Artifact, Purchased
 from recsvc.model.versions import Versions
 from recsvc.model.writer import ManifestFacts, publish
 from recsvc.stores.api_keys import NewKey
@@ -32,6 +33,8 @@ ANNA, BERT, ZOE = CustomerId("anna"), CustomerId("bert"), CustomerId("zoë")
 ITEMS = [f"item-{row:02d}" for row in range(12)]
 EVERYTHING: dict[str, bool] = {str(purpose): True for purpose in Purpose}
 
+# Item rows, what was spent most on first: 1, then ½ …
+PURCHASES: Mapping[CustomerId, list[int]] = {ANNA: [3, 0, 1], BERT: [10]}
 BOUGHT, DUE = ReasonCode.BECAUSE_YOU_BOUGHT, ReasonCode.BUY_AGAIN_DUE
 LISTS: Mapping[CustomerId, Mapping[CustomerSlate, list[Entry]]] = {
     ANNA: {
@@ -65,6 +68,13 @@ def grocery(stores: Stores, shop: ShopName, first: str = ITEMS[0]) -> Artifact:
         },
         popular=top(*range(len(ITEMS))),
         trending=top(4, 2),
+        purchased=Purchased(
+            bought=neighbours([PURCHASES[customer] for _, customer in known]),
+            orders=np.array([len(PURCHASES[customer]) for _, customer in known]),
+            spent=np.array([10.0 for _ in known]),
+            first=np.array([20_000.0 for _ in known]),
+            last=np.array([20_100.0 for _ in known]),
+        ),
     )
 
 

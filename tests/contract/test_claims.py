@@ -330,7 +330,7 @@ def test_a_decision_is_told_to_those_who_may_know(service: Service) -> None:
     service.consent(ANNA)
     key = service.stores.hasher(service.shop).key_of(ANNA)
     name = DecisionId(decision(service, ANNA))
-    service.services.decisions.put(service.shop, Decision(name, key, 0, b'{"offers":[]}'))
+    service.services.decisions.put(service.shop, lambda: Decision(name, key, 0, b'{"offers":[]}'))
     service.services.decisions.flush()
 
     told = service.get(f"/v1/decisions/{name}")

@@ -64,6 +64,28 @@ def test_recommendations_outlive_the_store(deployment: Deployment) -> None:
     assert without(replies[0].data, *names) == without(generic.data, *names)
 
 
+def test_no_offers_are_shown_without_the_store(deployment: Deployment) -> None:
+    """200 all the same; `explain` then has nothing to tell. Only a secret key learns why."""
+    service = deployment.service
+    service.consent(ANNA)
+    service.send("PUT", "/v1/offers/deal", DEAL)
+    path = f"/v1/customers/{ANNA}/offers"
+    before = service.get(path).json
+    deployment.server.leave()
+    outage = service.get(f"{path}?explain=true")
+    seen = service.as_browser(path, ANNA).json
+
+    assert before is not None
+    assert [each["offer_id"] for each in before["offers"]] == ["deal"]
+    assert outage.status_code == 200
+    assert outage.json is not None
+    told = without(outage.data, "decision_id")
+    expected = {"personalized": False, "fallback": "store_unavailable", "offers": []}
+    assert told == expected | {"considered": []}
+    assert seen is not None
+    assert (seen["fallback"], seen["offers"]) == (None, [])
+
+
 def test_an_answer_without_the_store_is_in_time(deployment: Deployment) -> None:
     """Within the deadline at first, and in no time once the worker knows."""
     deployment.server.leave()

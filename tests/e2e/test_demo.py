@@ -43,6 +43,17 @@ def test_the_printed_commands_show_consent_at_work(data_dir: Path, printed: str)
     assert item["slate"] == "similar"
 
 
+def test_the_printed_decision_is_the_services(data_dir: Path, printed: str) -> None:
+    """Real coupons, some of them live: those that are named are what the service answers."""
+    (shown,) = re.findall(r"^# Offered to household .*\n((?:#   .+\n)+)", printed, re.MULTILINE)
+    with serving(data_dir) as server:
+        decision = ask_as_printed(server, printed, "with all figures")
+
+    assert decision["personalized"] is True
+    offers = [f"#   {each['title']} ({each['reason']['text']})" for each in decision["offers"]]  # type: ignore[attr-defined]
+    assert shown.splitlines() == offers
+
+
 def test_a_second_demo_keeps_what_customers_have_said_since(data_dir: Path, printed: str) -> None:
     """Running the demo again never undoes a withdrawal."""
     recsvc("consents", "withdraw", "1", "personalization", data_dir=data_dir)

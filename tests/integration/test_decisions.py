@@ -1,5 +1,7 @@
 """Decisions are kept of customers who permit it, for some days, and of nobody else."""
 
+from functools import partial
+
 import pytest
 
 from recsvc.domain.consent import Purpose
@@ -86,7 +88,7 @@ def test_decisions_are_written_behind_the_answers(
     monkeypatch.setattr(decision_log, "MOST_WAITING", 2)
     log = DecisionLog(store, lambda result, count: counted.append((result, count)))
     for name in ("a", "b", "c"):
-        log.put(shop, decision(customer, name))
+        log.put(shop, partial(decision, customer, name))
     log.flush()
 
     assert [store.get(shop, name) is not None for name in "abc"] == [True, True, False]

@@ -7,7 +7,6 @@ and the offers of one priority are one piece.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class OfferColumns:
     goods: Goods
     covered: Sequence[Array]  # (offers,) item rows of each
     rows: Mapping[OfferId, int]
-    tiers: Sequence[tuple[int, int]]  # where the rows of each priority begin and end
+    tiers: Array  # (tiers, 2) where the rows of each priority begin and end
     starts_us: Array  # (offers,)
     ends_us: Array  # (offers,)
     other_channels: Mapping[str, Array]  # (offers,) bool, by channel: those that are not for it
@@ -36,7 +35,7 @@ class OfferColumns:
     personal: Array  # (offers,) bool: with eligibility or codes
     has_codes: Array  # (offers,) bool
     worth: Array  # (offers,) of an acceptance, to the shop
-    groups: Sequence[int]  # (offers,) the same number: exclusive of each other
+    groups: Array  # (offers,) the same number: exclusive of each other
     is_fallback: Array  # (offers,) bool
     most_redeemed: Mapping[OfferId, int]  # by one customer
     most_shown: Mapping[OfferId, int]  # to one customer
@@ -119,11 +118,12 @@ def _place(offer: Offer) -> tuple[int, float, bytes]:
     return -offer.priority, -value, offer.offer_id.encode()
 
 
-def _tiers(priorities: Sequence[int]) -> list[tuple[int, int]]:
+def _tiers(priorities: Sequence[int]) -> Array:
     begins = [
         row for row, priority in enumerate(priorities) if not row or priority != priorities[row - 1]
     ]
-    return list(pairwise([*begins, len(priorities)]))
+    ends = [*begins[1:], len(priorities)] if begins else []
+    return np.array([begins, ends], dtype=np.int64).T.copy()
 
 
 def _moments(values: Sequence[int | None], none: int) -> Array:
@@ -138,11 +138,12 @@ def _not_for(channel: str, offers: Sequence[Offer]) -> Array:
     return _flags(bool(offer.channels) and channel not in offer.channels for offer in offers)
 
 
-def _groups(offers: Sequence[Offer]) -> list[int]:
+def _groups(offers: Sequence[Offer]) -> Array:
     numbers: dict[str, int] = {}
-    return [
+    found = [
         NO_GROUP
         if offer.exclusive_group is None
         else numbers.setdefault(offer.exclusive_group, len(numbers))
         for offer in offers
     ]
+    return np.array(found, dtype=np.int64)

@@ -6,16 +6,19 @@ offer's weight; a higher priority comes first whatever the others are worth. Of 
 the best is offered. Without facts of a customer the answer is the same for everybody.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from recsvc.domain.ids import OfferId
 from recsvc.domain.offer_verdicts import OfferReason
+from recsvc.domain.offers import Offer
 from recsvc.model.format import Array
+from recsvc.model.offers import kernels
 from recsvc.model.offers.affinity import Affinity, affinity_of
-from recsvc.model.offers.columns import NO_GROUP, OfferColumns
+from recsvc.model.offers.columns import OfferColumns
 from recsvc.model.offers.facts import CustomerFacts, Question
 from recsvc.model.offers.refusals import (
     Refusals,
@@ -26,8 +29,7 @@ from recsvc.model.offers.refusals import (
 from recsvc.model.offers.standing import Standing
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """An offer, and why. `item`: the row of the item that the reason names, None without one."""
 
     offer_id: OfferId
@@ -42,8 +44,14 @@ class Figures:
 
     affinity: Affinity
     rate: Array  # (offers,)
-    probability: Array  # (offers,)
-    worth: Array  # (offers,)
+
+    @property
+    def probability(self) -> Array:
+        return self.affinity.probability
+
+    @property
+    def worth(self) -> Array:
+        return self.affinity.worth
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,71 +83,63 @@ def decide(
     return Decision(choices, True, refusals, permitted, figures)
 
 
+def generator_of(seed: bytes) -> np.random.Generator:
+    """Return what draws the rates of one decision: the same again for the same seed."""
+    return np.random.default_rng(int.from_bytes(seed))
+
+
 def figures_of(
     columns: OfferColumns,
     standing: Standing,
     facts: CustomerFacts,
     generator: np.random.Generator | None = None,
 ) -> Figures:
-    """A customer who is twice as near refuses an offer twice: 1 − (1 − rate)^lift."""
-    affinity = affinity_of(columns.reach, facts)
     rate, refusal = standing.rate, standing.log_refusal
     if generator is not None:
         rate = standing.drawn_rate(generator)
         refusal = np.log1p(-rate)
-    probability = -np.expm1(affinity.lift * refusal)
-    return Figures(affinity, rate, probability, probability * columns.worth)
+    affinity = affinity_of(columns.reach, facts, refusal, columns.worth)
+    return Figures(affinity, rate)
 
 
-def chosen(columns: OfferColumns, permitted: Array, most: int, worth: Array | None) -> list[int]:
-    """Return the rows to offer, best first; what is kept as a fallback only when there is none."""
-    found = _best(columns, permitted & ~columns.is_fallback, most, worth)
-    return found or _best(columns, permitted & columns.is_fallback, most, worth)
+def chosen(columns: OfferColumns, permitted: Array, most: int, worth: Array) -> Array:
+    """Return the rows to offer, best first: priority by priority, and one of each group.
+
+    Equals are in the order of their rows. What is kept as a fallback comes only when there is
+    nothing else.
+    """
+    found: Array = kernels.choose.run(
+        permitted, columns.is_fallback, columns.tiers, columns.groups, worth, most
+    )
+    return found
 
 
 def _for_everybody(columns: OfferColumns, standing: Standing, question: Question) -> Decision:
     refusals = generic_refusals(columns, standing, question)
     permitted = allowed(refusals)
-    rows = chosen(columns, permitted, question.n, None)
+    equal = np.zeros(len(columns))
+    rows = chosen(columns, permitted, question.n, equal).tolist()
     choices = [Choice(columns.offers[row].offer_id, row, OfferReason.FOR_EVERYBODY) for row in rows]
     return Decision(choices, False, refusals, permitted, None)
 
 
-def _best(columns: OfferColumns, candidates: Array, most: int, worth: Array | None) -> list[int]:
-    """Take priority by priority, and one of each group. Equals are in the order of their rows."""
-    taken: list[int] = []
-    groups: set[int] = set()
-    for begin, end in columns.tiers:
-        rows = candidates[begin:end].nonzero()[0] + begin
-        if worth is not None:
-            rows = rows.take((-worth.take(rows)).argsort(kind="stable"))
-        for row in rows.tolist():
-            group = columns.groups[row]
-            if group != NO_GROUP:
-                if group in groups:
-                    continue
-                groups.add(group)
-            taken.append(row)
-            if len(taken) == most:
-                return taken
-    return taken
-
-
-def reasoned(columns: OfferColumns, affinity: Affinity, rows: list[int]) -> list[Choice]:
+def reasoned(columns: OfferColumns, affinity: Affinity, rows: Array) -> list[Choice]:
     """Give each chosen offer its reason: the covered item that was bought most, if there is one."""
-    strongest = affinity.touched.strongest(rows, affinity.bought_rows)
-    near = affinity.near.take(rows).tolist() if rows else []
+    items = affinity.loudest.take(rows).tolist()
+    near = affinity.near.take(rows).tolist()
+    offers = columns.offers
     return [
-        Choice(columns.offers[row].offer_id, row, *_reason(columns, row, strongest, share))
-        for row, share in zip(rows, near, strict=True)
+        Choice(offers[row].offer_id, row, _YOU_BUY, item)
+        if item >= 0
+        else Choice(offers[row].offer_id, row, _reason(offers[row], share))
+        for row, item, share in zip(rows.tolist(), items, near, strict=True)
     ]
 
 
-def _reason(
-    columns: OfferColumns, row: int, strongest: Mapping[int, int], near: float
-) -> tuple[OfferReason, int | None]:
-    if row in strongest:
-        return OfferReason.YOU_BUY, strongest[row]
-    if columns.offers[row].is_for_all_items:
-        return OfferReason.FOR_EVERYBODY, None
-    return (OfferReason.SUITS_YOU if near > 0 else OfferReason.POPULAR), None
+def _reason(offer: Offer, near: float) -> OfferReason:
+    if offer.is_for_all_items:
+        return OfferReason.FOR_EVERYBODY
+    return OfferReason.SUITS_YOU if near > 0 else OfferReason.POPULAR
+
+
+_YOU_BUY = OfferReason.YOU_BUY  # looking a member up costs more than the rest

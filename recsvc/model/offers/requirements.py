@@ -12,6 +12,7 @@ import numpy as np
 from recsvc.domain.moments import moment_at
 from recsvc.domain.offers import Bought, Eligibility, Offer
 from recsvc.model.format import Array
+from recsvc.model.offers import kernels
 from recsvc.model.offers.facts import CustomerFacts
 from recsvc.model.offers.reach import Goods
 
@@ -47,7 +48,7 @@ class Requirements:
         """Say which offers the customer is not eligible for. (offers,) bool"""
         unmet: Array = np.zeros(self.least.shape[1], dtype=bool)
         if self.has_limits:
-            unmet |= self._beyond(facts).any(axis=0)
+            unmet = kernels.beyond.run(self.least, self.most, _values(facts))
         if len(self.holders):
             unmet[self.holders[self._failed(facts, now_us)]] = True
         return unmet
@@ -64,8 +65,7 @@ class Requirements:
 
     def _beyond(self, facts: CustomerFacts) -> Array:
         """Mark the limits that are not kept; what is not known keeps none."""
-        known = (facts.orders, facts.days_since_last_order, facts.spent)
-        values = np.array([[np.nan if value is None else value] for value in known])
+        values = _values(facts)[:, None]
         kept = (self.least <= values) & (values <= self.most)
         beyond: Array = ~(kept | self.unlimited)
         return beyond
@@ -89,6 +89,12 @@ class Requirements:
             codes = facts.categories.rows.tolist()
             own.update(("category", code) for code in self.categories.intersection(codes))
         return own & self.groups.keys()
+
+
+def _values(facts: CustomerFacts) -> Array:
+    """Return what limits are held against; NaN: unknown. (limits,)"""
+    known = (facts.orders, facts.days_since_last_order, facts.spent)
+    return np.array([np.nan if value is None else value for value in known], dtype=np.float64)
 
 
 def occasions(facts: CustomerFacts, now_us: int) -> Iterator[Token]:

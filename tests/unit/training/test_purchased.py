@@ -7,6 +7,7 @@ import numpy as np
 from recsvc.model.artifact import Purchased
 from tests.unit.training.builders import Line, interactions, two_tastes
 from tests.unit.training.test_pipeline import trained
+from training.offer_facts import OfferFacts
 from training.pairs import pairs_of
 from training.purchased import purchased_by
 
@@ -26,6 +27,34 @@ def test_a_purchase_counts_half_after_90_days() -> None:
     assert found.bought.offsets.tolist() == [0, 2, 3]
     assert found.bought.items.tolist() == [1, 0, 2]
     assert np.allclose([last + middle, first, last], found.bought.scores)
+
+
+def test_what_was_spent_on_an_item_is_its_weight() -> None:
+    """A line without a price costs what the item does elsewhere."""
+    found = of(
+        [("a", "bread", 0), ("a", "milk", 0), ("b", "milk", 0)],
+        price=[2.0, 1.5, None],
+        quantity=[1.0, 4.0, 2.0],
+    )
+    fading = 2 ** (-0.5 / 90)
+
+    assert found.bought.items.tolist() == [1, 0, 1]
+    assert np.allclose([6 * fading, 2 * fading, 3 * fading], found.bought.scores)
+
+
+def test_evaluate_offers_goes_by_the_same_numbers() -> None:
+    """Whom the service knows by the model, and the tool by the purchases."""
+    bought = [("a", "bread", 0), ("a", "milk", 90), ("b", "tea", 3)]
+    history = interactions(bought, price=[2.0, 1.5, 4.0]).history
+    in_model = purchased_by(history, pairs_of(history), np.arange(2)).bought
+    facts = OfferFacts(history)
+
+    for customer in range(2):
+        part = slice(*in_model.offsets[customer : customer + 2])
+        theirs = dict(zip(in_model.items[part], in_model.scores[part], strict=True))
+        told = facts.of(customer).bought
+
+        assert theirs == dict(zip(told.rows, told.weights, strict=True))
 
 
 def test_orders_are_counted_and_not_lines() -> None:

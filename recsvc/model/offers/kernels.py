@@ -1,0 +1,241 @@
+"""The loops of a decision on offers: over what a customer bought, and the offers that it touches.
+
+Each is one call for what would be dozens of numpy, and keeps the interpreter lock.
+"""
+
+import numpy as np
+
+from recsvc.model.compiled import compiled, part
+from recsvc.model.format import Array
+
+NONE = -1
+NO_GROUP = -1
+POPULARITY_SHARE = 1e-4
+LEAST = 1e-9  # of what is worth dividing by: below it nothing was spent
+
+
+@compiled(
+    "Tuple((int64[::1], float64[::1]))(int32[:], float32[:], boolean[:], int64[:], float64[:])"
+)
+def join(
+    items: Array, weights: Array, sensitive: Array, since: Array, since_weights: Array
+) -> tuple[Array, Array]:
+    """Add what was bought since to what a model knows; nothing of what is sensitive.
+
+    Return rows, each once, and their weights.
+    """
+    rows = np.empty(len(items) + len(since), np.int64)
+    sums = np.empty(len(items) + len(since), np.float64)
+    found = 0
+    for place in range(len(items)):
+        if not sensitive[items[place]]:
+            rows[found], sums[found] = items[place], weights[place]
+            found += 1
+    for later in range(len(since)):
+        row = since[later]
+        if row < 0 or row >= len(sensitive) or sensitive[row]:
+            continue
+        place = 0
+        while place < found and rows[place] != row:
+            place += 1
+        if place == found:
+            rows[place], sums[place] = row, 0.0
+            found += 1
+        sums[place] += since_weights[later]
+    return rows[:found], sums[:found]
+
+
+@compiled("Tuple((int64[::1], float64[::1]))(int64[:], float64[:], int32[:])")
+def by_category(rows: Array, weights: Array, categories: Array) -> tuple[Array, Array]:
+    """Sum weights by the rows' categories. Return the codes, ascending, and the sums."""
+    most = NONE
+    for row in rows:
+        if row < len(categories):
+            most = max(most, categories[row])
+    sums = np.zeros(most + 1, np.float64)
+    for place in range(len(rows)):
+        if rows[place] < len(categories) and categories[rows[place]] >= 0:
+            sums[categories[rows[place]]] += weights[place]
+    held = sums.nonzero()[0]
+    return held, sums[held]
+
+
+@part
+def touch(
+    near: Array,
+    rows: Array,
+    weights: Array,
+    share: float,
+    offsets: Array,
+    offers: Array,
+    shares: Array,
+) -> float:
+    """Add each row's weight to the offers that it touches; return how much there was."""
+    whole = 0.0
+    for place in range(len(rows)):
+        row, weight = rows[place], share * weights[place]
+        if row + 1 >= len(offsets):  # newer than the postings
+            continue
+        whole += weight
+        for entry in range(offsets[row], offsets[row + 1]):
+            part_of_it = weight * shares[entry] if len(shares) else weight
+            near[offers[entry]] += part_of_it
+    return whole
+
+
+@part
+def hear(rows: Array, weights: Array, offsets: Array, offers: Array, total: int) -> Array:
+    """Return for each offer the row that adds most to it; NONE: nothing does."""
+    loudest = np.full(total, NONE, np.int64)
+    most = np.zeros(total, np.float64)
+    for given in range(len(rows)):
+        row, weight = rows[given], weights[given]
+        if row + 1 >= len(offsets) or weight <= 0:
+            continue
+        for entry in range(offsets[row], offsets[row + 1]):
+            if weight >= most[offers[entry]]:
+                loudest[offers[entry]], most[offers[entry]] = row, weight
+    return loudest
+
+
+@compiled(
+    "Tuple((float64[::1], float64[::1], float64[::1], float64[::1], int64[::1]))"
+    "(int64[:], float64[:], int64[:], float64[:], float64,"
+    " int64[:], int32[:], float64[:], int64[:], float64[:], int64[:], int32[:], float64[:],"
+    " boolean[:], float64[:], float64[:], float64[:], float64[:])"
+)
+def figure(
+    bought: Array,
+    bought_weights: Array,
+    wanted: Array,
+    wanted_weights: Array,
+    wanted_share: float,
+    offsets: Array,
+    offers: Array,
+    shares: Array,
+    categories: Array,
+    category_weights: Array,
+    category_offsets: Array,
+    category_offers: Array,
+    category_shares: Array,
+    everything: Array,
+    narrowness: Array,
+    popularity: Array,
+    log_refusal: Array,
+    worth: Array,
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Return near, lift, probability and what an offering is worth, of each offer; and the row of
+    what was bought that adds most to it, or NONE."""
+    total = len(everything)
+    near = np.zeros(total, np.float64)
+    whole = touch(near, bought, bought_weights, 1.0, offsets, offers, shares)
+    whole += touch(near, wanted, wanted_weights, wanted_share, offsets, offers, shares)
+    if not near.any():  # nothing that is known of the customer is covered
+        whole = touch(
+            near,
+            categories,
+            category_weights,
+            1.0,
+            category_offsets,
+            category_offers,
+            category_shares,
+        )
+    lift = np.empty(total, np.float64)
+    mean = 0.0
+    for offer in range(total):
+        if whole > LEAST:
+            near[offer] = 1.0 if everything[offer] else near[offer] / whole
+        else:
+            near[offer] = 0.0
+        lift[offer] = near[offer] * narrowness[offer] + POPULARITY_SHARE * popularity[offer]
+        mean += lift[offer]
+    mean /= max(total, 1)
+    probability = np.empty(total, np.float64)
+    value = np.empty(total, np.float64)
+    for offer in range(total):
+        lift[offer] = lift[offer] / mean if mean > 0 else 1.0
+        probability[offer] = -np.expm1(lift[offer] * log_refusal[offer])
+        value[offer] = probability[offer] * worth[offer]
+    return near, lift, probability, value, hear(bought, bought_weights, offsets, offers, total)
+
+
+@part
+def best(
+    taken: Array,
+    found: int,
+    begin: int,
+    end: int,
+    permitted: Array,
+    is_fallback: Array,
+    fallback: bool,
+    groups: Array,
+    value: Array,
+) -> int:
+    """Insert the best of one priority behind what is taken; return how many there are then.
+
+    Equals are in the order of their rows, and of a group there is one.
+    """
+    first = found
+    for row in range(begin, end):
+        if not permitted[row] or is_fallback[row] != fallback:
+            continue
+        is_full = found == len(taken)
+        if is_full and (first == found or value[row] <= value[taken[found - 1]]):
+            continue
+        other = NONE
+        if groups[row] != NO_GROUP:
+            for place in range(found):
+                if groups[taken[place]] == groups[row]:
+                    other = place
+        if other != NONE:
+            if other < first or value[row] <= value[taken[other]]:
+                continue
+            hole = other
+        else:
+            hole = found - 1 if is_full else found
+            found = found if is_full else found + 1
+        while hole > first and value[taken[hole - 1]] < value[row]:
+            taken[hole] = taken[hole - 1]
+            hole -= 1
+        taken[hole] = row
+    return found
+
+
+@compiled("int64[::1](boolean[:], boolean[:], int64[:,:], int64[:], float64[:], int64)")
+def choose(
+    permitted: Array, is_fallback: Array, tiers: Array, groups: Array, value: Array, most: int
+) -> Array:
+    """Return the rows to offer, best first, priority by priority; fallbacks where there is none."""
+    taken = np.empty(most, np.int64)
+    found = 0
+    for fallback in (False, True):
+        for tier in range(len(tiers)):
+            found = best(
+                taken,
+                found,
+                tiers[tier, 0],
+                tiers[tier, 1],
+                permitted,
+                is_fallback,
+                fallback,
+                groups,
+                value,
+            )
+            if found == most:
+                break
+        if found:
+            break
+    return taken[:found]
+
+
+@compiled("boolean[::1](float64[:,:], float64[:,:], float64[:])")
+def beyond(least: Array, most: Array, values: Array) -> Array:
+    """Mark the offers of which a limit is not kept; what is not known (NaN) keeps none."""
+    found = np.zeros(least.shape[1], np.bool_)
+    for limit in range(len(values)):
+        value = values[limit]
+        for offer in range(least.shape[1]):
+            low, high = least[limit, offer], most[limit, offer]
+            if not (low <= value <= high) and not (np.isneginf(low) and np.isposinf(high)):
+                found[offer] = True
+    return found

@@ -1,0 +1,230 @@
+"""Which offers a customer gets now: personal where consent permits it, else the same for all.
+
+Looking spends nothing and writes nothing: what is kept of a decision is handed to the log, which
+writes it behind the answer.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
+import uuid_utils
+from msgspec import UNSET, UnsetType
+
+from recsvc.domain.consent import Purpose
+from recsvc.domain.decision_ids import DecisionId, DecisionSeal
+from recsvc.domain.decisions import Decision as KeptDecision
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.gate import AdmittedToOffers, Refused, admit_to_offers
+from recsvc.domain.identity import Secret
+from recsvc.domain.offer_state import StoredOffer
+from recsvc.domain.offer_verdicts import OfferReason, reason_text
+from recsvc.domain.slates import Fallback
+from recsvc.model.assortment import Assortment
+from recsvc.model.format import NO_ITEM
+from recsvc.model.no_model import no_model
+from recsvc.model.offers.decision import Choice, Decision, decide, generator_of
+from recsvc.model.offers.explanation import explained
+from recsvc.model.offers.facts import CustomerFacts, Question
+from recsvc.model.offers.requirements import requirements_of
+from recsvc.model.offers.stock import Stock
+from recsvc.usecases.customer_facts import facts_of
+from recsvc.usecases.decision_log import DecisionLog
+from recsvc.usecases.decision_records import record_of
+from recsvc.usecases.entrance import DERIVED_KEPT, Visit
+from recsvc.usecases.live_offers import LiveOffers, OffersNow
+from recsvc.usecases.offer_answers import (
+    ConsideredView,
+    OfferedView,
+    OfferReasonView,
+    OffersAnswer,
+    considered_views,
+    offered,
+)
+from recsvc.usecases.recommend import Catalogues, Models
+
+TITLES_KEPT = 4096  # what a catalogue calls an item
+
+Told = list[ConsideredView] | UnsetType
+
+
+@dataclass(frozen=True, slots=True)
+class OffersQuery:
+    """What is asked for. `placement` is only written down."""
+
+    channel: str | None = None
+    n: int = 10
+    placement: str | None = None
+    explain: bool = False
+
+
+class _Title(msgspec.Struct):
+    title: str | None = None
+
+
+class OfferDecider:
+    """`explores`: how often offers are accepted is drawn, from what is known of it."""
+
+    def __init__(
+        self,
+        models: Models,
+        catalogues: Catalogues,
+        offers: LiveOffers,
+        log: DecisionLog,
+        secret: Secret,
+        now_us: Callable[[], int],
+        *,
+        explores: bool = False,
+    ) -> None:
+        self._models = models
+        self._catalogues = catalogues
+        self._offers = offers
+        self._log = log
+        self._now_us = now_us
+        self._explores = explores
+        self._seal = lru_cache(DERIVED_KEPT)(lambda shop: DecisionSeal(secret, shop))
+
+    def for_customer(
+        self, visit: Visit, query: OffersQuery, *, denied: bool = False
+    ) -> OffersAnswer:
+        """Answer the visit's customer if consent permits. `denied`: this request asks for none."""
+        model = self._models.model(visit.shop) or no_model()
+        current = self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
+        now = None
+        if current.is_current:
+            now = self._offers.at(visit.shop, visit.offers_epoch, current.assortment)
+        if now is None:
+            considered: Told = [] if query.explain else UNSET
+            name = self._name(visit, uuid_utils.uuid7().bytes, is_personal=False)
+            return OffersAnswer(name, False, Fallback.STORE_UNAVAILABLE, [], considered)
+        return self._decided(visit, query, now, current.assortment, denied)
+
+    def is_eligible(self, visit: Visit, stored: StoredOffer, admitted: AdmittedToOffers) -> bool:
+        """Say whether an offer is for an admitted customer, whatever its window and caps."""
+        model = self._models.model(visit.shop) or no_model()
+        current = self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
+        now = self._offers.at(visit.shop, visit.offers_epoch, current.assortment)
+        now_us = self._now_us()
+        facts = None
+        if now is not None:
+            facts = facts_of(now.stock, now.offers, visit, admitted, now_us)
+        if now is None or facts is None:
+            raise StoreUnavailable("offers cannot be decided on at the moment; try again")
+        asked = requirements_of([stored.offer], now.stock)  # it may be newer than what is held
+        return not asked.unmet(facts, now_us)[0]
+
+    def _decided(
+        self,
+        visit: Visit,
+        query: OffersQuery,
+        now: OffersNow,
+        assortment: Assortment,
+        denied: bool,
+    ) -> OffersAnswer:
+        now_us, uuid7 = self._now_us(), uuid_utils.uuid7().bytes
+        facts, fallback = self._facts(visit, now, now_us, denied)
+        question = Question(now_us, query.n, query.channel)
+        generator = None
+        if self._explores and facts is not None:
+            generator = generator_of(uuid7)
+        decision = decide(now.columns, now.standing, facts, question, generator)
+        name = self._name(visit, uuid7, is_personal=facts is not None)
+        offers = _views(now, assortment, decision.choices)
+        if facts is not None:
+            self._keep(visit, query, now, decision, name, now_us)
+        considered: Told = UNSET
+        if query.explain:
+            considered = considered_views(explained(now.columns, decision, facts, question))
+        return OffersAnswer(name, facts is not None, fallback, offers, considered)
+
+    def _facts(
+        self, visit: Visit, now: OffersNow, now_us: int, denied: bool
+    ) -> tuple[CustomerFacts | None, Fallback | None]:
+        """Return what is known of an admitted customer, and why it is not all that could be."""
+        if visit.customer is None:
+            raise TypeError("offers are decided for a customer")
+        if denied:
+            return None, Fallback.NO_CONSENT
+        admitted = admit_to_offers(visit.customer, visit.consent)
+        if isinstance(admitted, Refused):
+            return None, admitted.fallback
+        facts = facts_of(now.stock, now.offers, visit, admitted, now_us)
+        if facts is None:
+            return None, Fallback.STORE_UNAVAILABLE
+        is_bare = now.stock.assortment.model is no_model()
+        return facts, Fallback.NO_MODEL if is_bare else None
+
+    def _name(self, visit: Visit, uuid7: bytes, *, is_personal: bool) -> DecisionId:
+        return self._seal(visit.shop).make(uuid7, visit.customer if is_personal else None)
+
+    def _keep(
+        self,
+        visit: Visit,
+        query: OffersQuery,
+        now: OffersNow,
+        decision: Decision,
+        name: DecisionId,
+        now_us: int,
+    ) -> None:
+        """Have the decision written down behind the answer, where the customer permits it."""
+        consent, customer = visit.consent, visit.customer
+        if consent is None or customer is None or not consent.permits(Purpose.ANALYTICS):
+            return
+
+        def made() -> KeptDecision:
+            content = record_of(now, decision, consent, query.channel, query.placement)
+            return KeptDecision(name, customer, now_us, content)
+
+        self._log.put(visit.shop, made)
+
+
+def _views(now: OffersNow, assortment: Assortment, choices: Sequence[Choice]) -> list[OfferedView]:
+    offers = now.columns.offers
+    return [
+        offered(offers[choice.row], reason)
+        for choice, reason in zip(choices, _reasons(now, assortment, choices), strict=True)
+    ]
+
+
+def _reasons(
+    now: OffersNow, assortment: Assortment, choices: Sequence[Choice]
+) -> list[OfferReasonView]:
+    """Put reasons in words; what is sensitive or not shown now is never named."""
+    rows = [NO_ITEM if choice.item is None else choice.item for choice in choices]
+    if now.stock.assortment is not assortment:  # joined to another model since
+        rows = [NO_ITEM if row is None else row for row in _joined(now.stock, assortment, rows)]
+    named = [row for row in rows if row >= 0 and not _is_hidden(assortment, row)]
+    ids = dict(zip(named, assortment.ids(named), strict=True))
+    return [
+        _because(assortment, row, ids[row]) if row in ids else _PLAIN[_of_a_hidden(choice)]
+        for row, choice in zip(rows, choices, strict=True)
+    ]
+
+
+def _joined(stock: Stock, assortment: Assortment, rows: list[int]) -> list[int | None]:
+    return [None if row < 0 else assortment.row(stock.assortment.ids([row])[0]) for row in rows]
+
+
+def _is_hidden(assortment: Assortment, row: int) -> bool:
+    return bool(assortment.sensitive.item(row) or assortment.withheld.item(row))
+
+
+def _of_a_hidden(choice: Choice) -> OfferReason:
+    return choice.reason if choice.item is None else OfferReason.SUITS_YOU
+
+
+def _because(assortment: Assortment, row: int, item_id: str) -> OfferReasonView:
+    return OfferReasonView(_YOU_BUY, reason_text(_YOU_BUY, _title(assortment.record(row))), item_id)
+
+
+@lru_cache(TITLES_KEPT)
+def _title(record: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(record, type=_Title).title if record else None
+    except msgspec.DecodeError:  # logged when it was taken over
+        return None
+
+
+_YOU_BUY = OfferReason.YOU_BUY
+_PLAIN = {reason: OfferReasonView(reason, reason_text(reason)) for reason in OfferReason}

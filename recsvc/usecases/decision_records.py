@@ -1,0 +1,62 @@
+"""What is kept of a decision on offers: enough to tell why this was offered, and that was not.
+
+No customer's id is in it. An offer that no step refused, and that is not among those offered, was
+outranked.
+"""
+
+from typing import Any
+
+import msgspec
+
+from recsvc.domain.consent import Purpose, Standing
+from recsvc.domain.moments import rfc3339
+from recsvc.model.offers.decision import Decision
+from recsvc.usecases.live_offers import OffersNow
+
+
+def record_of(
+    now: OffersNow,
+    decision: Decision,
+    consent: Standing,
+    channel: str | None,
+    placement: str | None,
+) -> bytes:
+    columns = now.columns
+    ids = [offer.offer_id for offer in columns.offers]
+    seen: set[int] = set()
+    refused: dict[str, list[str]] = {}
+    for step, marked in decision.refusals:
+        rows = [row for row in marked.nonzero()[0].tolist() if row not in seen]
+        seen.update(rows)
+        if rows:
+            refused[str(step)] = [ids[row] for row in rows]
+    record = {
+        "channel": channel,
+        "placement": placement,
+        "consent": {
+            str(purpose): {
+                "at": rfc3339(consent.record.purposes[purpose].at_us),
+                "policy_version": consent.record.purposes[purpose].policy_version,
+            }
+            for purpose in (Purpose.PERSONALIZATION, Purpose.OFFERS)
+        },
+        "model_version": now.stock.assortment.model.version or None,
+        "offers_epoch": now.epoch,
+        "offered": [_offered(now, decision, place) for place in range(len(decision.choices))],
+        "refused": refused,
+        "considered": len(ids),
+    }
+    return msgspec.json.encode(record)
+
+
+def _offered(now: OffersNow, decision: Decision, place: int) -> dict[str, Any]:
+    choice = decision.choices[place]
+    told: dict[str, Any] = {
+        "offer_id": choice.offer_id,
+        "revision": now.offers[choice.offer_id].state.revision,
+        "reason": str(choice.reason),
+    }
+    if decision.figures is not None:
+        told["probability"] = round(float(decision.figures.probability[choice.row]), 6)
+        told["worth"] = round(float(decision.figures.worth[choice.row]), 6)
+    return told

@@ -1,0 +1,195 @@
+"""The offers as one worker knows them, joined to the items and ready to decide on.
+
+Kept current by the epoch that each trip brings: a request that is behind waits until what has
+changed is read. Reading and joining are done in one thread of the worker, for all requests that
+wait; then one reference is replaced. Where it takes too long, the request is answered as in an
+outage if offers have changed. If only items have, they count once they are joined.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.ids import OfferId, ShopName
+from recsvc.domain.offer_state import StoredOffer
+from recsvc.model.assortment import Assortment
+from recsvc.model.offers.columns import OfferColumns, columns_of
+from recsvc.model.offers.standing import Standing, standing_of
+from recsvc.model.offers.stock import Stock
+from recsvc.stores.offers import OfferChanges, OfferStore
+from recsvc.usecases.offer_tallies import next_return_us, tallies_of
+
+RECOUNT_US = 60_000_000  # how old the counts of answers may be, which move without any epoch
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OffersNow:
+    """What can be decided on. `epoch` None: it was never read."""
+
+    epoch: int | None
+    offers: Mapping[OfferId, StoredOffer]
+    columns: OfferColumns
+    standing: Standing
+    stock: Stock
+    next_change_us: int  # when something that is used up comes back by itself
+    counted_us: int
+
+
+@dataclass(slots=True)
+class _Shop:
+    now: OffersNow | None = None
+    making: "Future[None] | None" = None
+
+
+@dataclass(slots=True)
+class LiveOffers:
+    """Offers per shop that was asked for. `now_us`: microseconds since 1970."""
+
+    store: OfferStore
+    now_us: Callable[[], int]
+    wait_seconds: float
+    _shops: dict[ShopName, _Shop] = field(default_factory=dict)
+    _maker: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="offers-maker")
+    )
+
+    def at(self, shop: ShopName, epoch: int | None, assortment: Assortment) -> OffersNow | None:
+        """Return the offers at `epoch` or later; None when that cannot be had in time."""
+        held = self._shops.get(shop) or self._shops.setdefault(shop, _Shop())
+        now = held.now
+        if now is not None and self._is_current(now, epoch, assortment):
+            if self.now_us() >= now.counted_us + RECOUNT_US:
+                self._being_made(shop, held, epoch, assortment)  # and nobody waits
+            return now
+        return None if epoch is None else self._caught_up(shop, held, epoch, assortment)
+
+    def take(self, shop: ShopName, assortment: Assortment) -> None:
+        """Have the offers read and joined to these items before anybody waits for it."""
+        held = self._shops.get(shop) or self._shops.setdefault(shop, _Shop())
+        try:
+            self._maker.submit(self._make, shop, held, None, assortment).result()
+        except StoreUnavailable:
+            return
+
+    def _caught_up(
+        self, shop: ShopName, held: _Shop, epoch: int, assortment: Assortment
+    ) -> OffersNow | None:
+        until = time.monotonic() + self.wait_seconds
+        is_ours = False
+        while not is_ours:  # one that others have begun may have read too early
+            is_ours = held.making is None or held.making.done()
+            making = self._being_made(shop, held, epoch, assortment)
+            try:
+                making.result(max(until - time.monotonic(), 0))
+            except (StoreUnavailable, TimeoutError):
+                now = held.now
+                return now if now is not None and now.epoch == epoch else None
+            if held.now is not None and self._is_current(held.now, epoch, assortment):
+                break
+        return held.now
+
+    def _is_current(self, now: OffersNow, epoch: int | None, assortment: Assortment) -> bool:
+        return (
+            now.epoch == epoch
+            and now.stock.is_of(assortment)
+            and self.now_us() < now.next_change_us
+        )
+
+    def _being_made(
+        self, shop: ShopName, held: _Shop, epoch: int | None, assortment: Assortment
+    ) -> "Future[None]":
+        """Return the making that one request begins for all."""
+        if held.making is None or held.making.done():
+            held.making = self._maker.submit(self._make, shop, held, epoch, assortment)
+        return held.making
+
+    def _make(self, shop: ShopName, held: _Shop, epoch: int | None, assortment: Assortment) -> None:
+        """Read what has changed since, join and count. `epoch` None: whatever it is now."""
+        before, now_us = held.now, self.now_us()
+        read_epoch, offers, counted_us = self._read(shop, before, epoch, now_us)
+        stock = before.stock if before is not None else None
+        if stock is None or not stock.is_of(assortment):
+            stock = Stock(assortment)
+        columns = None if before is None else before.columns
+        if columns is None or columns.goods is not stock or not _are_same(columns, offers):
+            listed = [each.offer for each in offers.values()]
+            columns = columns_of(listed, stock, columns)
+        held.now = OffersNow(
+            read_epoch,
+            offers,
+            columns,
+            standing_of(columns, tallies_of(offers, now_us)),
+            stock,
+            next_return_us(offers, now_us),
+            counted_us,
+        )
+
+    def _read(
+        self, shop: ShopName, before: OffersNow | None, epoch: int | None, now_us: int
+    ) -> tuple[int | None, Mapping[OfferId, StoredOffer], int]:
+        """Return the epoch, the offers, and when all of them were counted."""
+        if before is None:
+            whole = self.store.whole(shop)
+            return whole.epoch, _merged({}, whole), now_us
+        offers, read_epoch, counted_us = before.offers, before.epoch, before.counted_us
+        if epoch is None or epoch != read_epoch:
+            changes = self.store.changes_since(shop, read_epoch)
+            if changes is None:
+                changes, offers, counted_us = self.store.whole(shop), {}, now_us
+            offers, read_epoch = _merged(offers, changes, before.offers), changes.epoch
+        if now_us >= counted_us + RECOUNT_US or now_us >= before.next_change_us:
+            offers, counted_us = self._recounted(shop, offers), now_us
+        return read_epoch, offers, counted_us
+
+    def _recounted(
+        self, shop: ShopName, offers: Mapping[OfferId, StoredOffer]
+    ) -> Mapping[OfferId, StoredOffer]:
+        """Count again; what cannot be counted stays as it was."""
+        try:
+            states = self.store.states(shop, list(offers))
+        except StoreUnavailable:
+            _log.debug("offers_not_recounted", shop=shop)
+            return offers
+        return {
+            offer_id: replace(each, state=states[offer_id])
+            if offer_id in states and states[offer_id].revision == each.state.revision
+            else each
+            for offer_id, each in offers.items()
+        }
+
+
+def _merged(
+    offers: Mapping[OfferId, StoredOffer],
+    changes: OfferChanges,
+    before: Mapping[OfferId, StoredOffer] | None = None,
+) -> dict[OfferId, StoredOffer]:
+    """Take over what has changed. An offer of the same revision stays the same object."""
+    merged = dict(offers)
+    for offer_id, stored in changes.offers.items():
+        if stored is None:
+            merged.pop(offer_id, None)
+            continue
+        held = (before or {}).get(offer_id)
+        is_same = held is not None and held.state.revision == stored.state.revision
+        merged[offer_id] = StoredOffer(held.offer, stored.state) if held and is_same else stored
+    return merged
+
+
+def _are_same(columns: OfferColumns, offers: Mapping[OfferId, StoredOffer]) -> bool:
+    """Whether only counts have changed."""
+    if len(columns) != len(offers):
+        return False
+    return all(offers.get(each.offer_id, _NONE).offer is each for each in columns.offers)
+
+
+class _Nothing:
+    offer = None
+
+
+_NONE = _Nothing()

@@ -1,0 +1,91 @@
+"""What an answer with offers is made of. These structs go out as JSON as they are.
+
+Nothing in an offer is about the shop's own sums: no margin, weight, cap or code.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from recsvc.domain.moments import rfc3339
+from recsvc.domain.offers import Offer
+from recsvc.domain.slates import Fallback
+from recsvc.model.offers.explanation import Considered
+
+
+class OfferReasonView(msgspec.Struct, frozen=True):
+    """Why the offer is in the answer, in words that the customer may see."""
+
+    code: str
+    text: str
+    item_id: str | UnsetType = UNSET
+
+
+class OfferedView(msgspec.Struct, frozen=True):
+    """One offer. `has_code`: claiming it hands out a code."""
+
+    offer_id: str
+    title: str
+    kind: str
+    reason: OfferReasonView
+    value: float | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    image_url: str | UnsetType = UNSET
+    ends_at: str | UnsetType = UNSET
+    has_code: bool = False
+
+
+class ConsideredView(msgspec.Struct, frozen=True):
+    """What became of one offer: the step that decided it, and what was compared."""
+
+    offer_id: str
+    verdict: str
+    step: str
+    condition: str | UnsetType = UNSET
+    affinity: float | UnsetType = UNSET
+    lift: float | UnsetType = UNSET
+    rate: float | UnsetType = UNSET
+    probability: float | UnsetType = UNSET
+    worth: float | UnsetType = UNSET
+    priority: float | UnsetType = UNSET
+
+
+class OffersAnswer(msgspec.Struct, frozen=True):
+    """Offers, best first, and why they are not personal."""
+
+    decision_id: str
+    personalized: bool
+    fallback: Fallback | None
+    offers: list[OfferedView]
+    considered: list[ConsideredView] | UnsetType = UNSET
+
+
+def offered(offer: Offer, reason: OfferReasonView) -> OfferedView:
+    ends_at_us = offer.ends_at_us
+    return OfferedView(
+        offer.offer_id,
+        offer.title,
+        offer.kind.value,
+        reason,
+        UNSET if offer.value is None else offer.value,
+        offer.description or UNSET,
+        offer.url or UNSET,
+        offer.image_url or UNSET,
+        UNSET if ends_at_us is None else _moment(ends_at_us),
+        bool(offer.codes),
+    )
+
+
+def considered_views(considered: Iterable[Considered]) -> list[ConsideredView]:
+    return [
+        ConsideredView(
+            each.offer_id, each.verdict, each.step, each.condition or UNSET, **each.figures
+        )
+        for each in considered
+    ]
+
+
+_moment = lru_cache(4096)(rfc3339)  # the same few thousand again and again

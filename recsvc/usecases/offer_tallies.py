@@ -1,0 +1,40 @@
+"""How the offers stand with all customers, of what the store has counted. Pure."""
+
+from collections.abc import Mapping
+
+from recsvc.domain.ids import OfferId
+from recsvc.domain.offer_state import OfferState, StoredOffer
+from recsvc.model.assortment import NEVER
+from recsvc.model.offers.facts import Tallies
+
+
+def tallies_of(offers: Mapping[OfferId, StoredOffer], now_us: int) -> Tallies:
+    """Return the counts. What a hold has given back by now counts as free before it is reaped."""
+    states = {offer_id: each.state for offer_id, each in offers.items()}
+    return Tallies(
+        shown={offer_id: state.shown for offer_id, state in states.items()},
+        accepted={offer_id: state.accepted for offer_id, state in states.items()},
+        redeemed={
+            offer_id: state.taken - _given_back(state, now_us) for offer_id, state in states.items()
+        },
+        codes_left={
+            offer_id: state.codes_left + _given_back(state, now_us)
+            for offer_id, state in states.items()
+            if state.has_codes
+        },
+    )
+
+
+def next_return_us(offers: Mapping[OfferId, StoredOffer], now_us: int) -> int:
+    """Return when the next hold ends of an offer that has run out."""
+    ends = (
+        each.state.free_from_us
+        for each in offers.values()
+        if each.state.is_out and each.state.free_from_us is not None
+    )
+    return min((end for end in ends if end > now_us), default=int(NEVER))
+
+
+def _given_back(state: OfferState, now_us: int) -> int:
+    ended = state.free_from_us is not None and state.free_from_us <= now_us
+    return int(state.is_out and ended)

@@ -1,0 +1,408 @@
+"""Next-best offers over HTTP: who gets which, why, and what nobody may learn.
+
+Anna spent most on item-03, then item-00 and item-01; Bert on item-10.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import uuid_utils
+from werkzeug.test import TestResponse
+
+from recsvc.domain.api_keys import Scope
+from recsvc.domain.ids import CustomerId
+from recsvc.stores import redis_keys
+from recsvc.stores.trip import RequestTrip
+from tests.contract.grocery import ANNA, BERT, EVERYTHING, ZOE, Service, without
+
+OFFER = {"title": "A deal", "kind": "free_shipping"}
+PERSONAL = {"personalization": True, "offers": True}
+NOW = datetime.now(UTC)
+PAST, FUTURE = ((NOW + timedelta(hours=hours)).isoformat() for hours in (-1, 1))
+
+
+def put(service: Service, offer_id: str, **fields: object) -> None:
+    reply = service.send("PUT", f"/v1/offers/{offer_id}", OFFER | fields)
+    assert reply.status_code == 200, reply.data
+
+
+def ask(service: Service, customer: CustomerId = ANNA, query: str = "") -> TestResponse:
+    return service.get(f"/v1/customers/{customer}/offers{query}")
+
+
+def answer(service: Service, customer: CustomerId = ANNA, query: str = "") -> dict[str, Any]:
+    reply = ask(service, customer, query)
+    assert reply.status_code == 200, reply.data
+    assert reply.json is not None
+    return dict(reply.json)
+
+
+def offered(service: Service, customer: CustomerId = ANNA, query: str = "") -> list[str]:
+    return [each["offer_id"] for each in answer(service, customer, query)["offers"]]
+
+
+def considered(service: Service, customer: CustomerId = ANNA, query: str = "") -> dict[str, Any]:
+    """Return what became of each offer, by its id."""
+    told = answer(service, customer, f"?explain=true{query}")["considered"]
+    return {each["offer_id"]: each for each in told}
+
+
+def send(service: Service, **event: object) -> None:
+    event = {"message_id": str(uuid_utils.uuid7()), **event}
+    reply = service.send("POST", "/v1/events", {"events": [event]})
+    assert reply.json is not None
+    assert reply.json["results"][0]["status"] == 201, reply.data
+
+
+def claim(service: Service, offer_id: str, customer: CustomerId = ANNA) -> TestResponse:
+    return service.send("POST", f"/v1/customers/{customer}/offers/{offer_id}/claim", {})
+
+
+@pytest.fixture
+def market(service: Service) -> Service:
+    """Anna and Bert permit everything; one offer for each, and one for all."""
+    service.consent(ANNA)
+    service.consent(BERT)
+    service.item("item-03", title="Oat milk", category="drinks")
+    put(service, "annas", items=["item-03"])
+    put(service, "berts", items=["item-10"])
+    put(service, "everybodys", value=1.0)
+    return service
+
+
+def test_what_a_customer_buys_comes_first_and_says_so(market: Service) -> None:
+    """The reason names the item in words."""
+    annas, berts = answer(market, ANNA), answer(market, BERT)
+
+    assert annas["personalized"]
+    assert annas["fallback"] is None
+    assert annas["offers"][0] == {
+        "offer_id": "annas",
+        "title": "A deal",
+        "kind": "free_shipping",
+        "reason": {
+            "code": "because_you_buy",
+            "text": "Because you often buy Oat milk",
+            "item_id": "item-03",
+        },
+        "has_code": False,
+    }
+    assert berts["offers"][0]["offer_id"] == "berts"
+
+
+def test_an_answer_is_kept_by_nobody(market: Service) -> None:
+    assert ask(market).headers["Cache-Control"] == "private, no-store"
+
+
+def test_a_decision_makes_one_trip(market: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the worker has seen the offers."""
+    offered(market)
+    trips: list[object] = []
+    read = RequestTrip.read
+    monkeypatch.setattr(
+        RequestTrip,
+        "read",
+        lambda *words, **named: trips.append(words) or read(*words, **named),  # type: ignore[func-returns-value]
+    )
+    offered(market)
+
+    assert len(trips) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "step"),
+    [
+        ({"starts_at": FUTURE}, "window"),
+        ({"ends_at": PAST}, "window"),
+        ({"channels": ["app"]}, "channel"),
+        ({"eligibility": {"min_orders": 99}}, "eligibility"),
+        ({"eligibility": {"segments": ["vip"]}}, "eligibility"),
+        ({"eligibility": {"not_bought": {"items": ["item-00"]}}}, "eligibility"),
+        ({"eligibility": {"not_bought": {"categories": ["drinks"]}}}, "eligibility"),
+        ({"eligibility": {"new_customers_only": True}}, "eligibility"),
+    ],
+)
+def test_each_step_refuses_and_is_named(
+    market: Service, fields: dict[str, object], step: str
+) -> None:
+    """To the secret key that asks why."""
+    put(market, "refused", **fields)
+
+    found = considered(market, query="&channel=web")["refused"]
+    assert (found["verdict"], found["step"]) == ("refused", step)
+    assert "refused" not in offered(market, query="?channel=web")
+
+
+def test_an_unmet_condition_is_named(market: Service) -> None:
+    put(market, "refused", eligibility={"attributes": {"tier": ["gold"]}})
+
+    assert considered(market)["refused"]["condition"] == "attributes.tier"
+
+
+def test_the_profile_makes_eligible(market: Service) -> None:
+    """As soon as the shop has told it."""
+    put(market, "vips", eligibility={"segments": ["vip"]})
+    before = offered(market)
+    market.put(f"/v1/customers/{ANNA}/profile", {"segments": ["vip"]})
+
+    assert "vips" not in before
+    assert "vips" in offered(market)
+
+
+def test_what_was_bought_since_the_training_counts(market: Service) -> None:
+    """Towards orders, what was bought, and what is near."""
+    put(market, "loyal", eligibility={"min_orders": 4, "bought": {"items": ["item-07"]}})
+    before = offered(market)
+    send(market, type="purchase", customer_id=ANNA, item_id="item-07", price=2.0)
+
+    assert "loyal" not in before
+    assert "loyal" in offered(market)
+
+
+def test_whom_the_model_does_not_know_is_new_if_it_may_learn_from_them(market: Service) -> None:
+    """Of a customer whose purchases were left out nobody knows how many there are."""
+    put(market, "welcome", eligibility={"new_customers_only": True})
+    market.consent(ZOE)
+    new = offered(market, ZOE)
+    market.consent(ZOE, {"training": False})
+
+    assert "welcome" in new
+    assert "welcome" not in offered(market, ZOE)
+
+
+def test_what_was_dismissed_is_not_offered_again(market: Service) -> None:
+    send(market, type="offer_dismissed", customer_id=ANNA, offer_id="annas")
+
+    assert considered(market)["annas"]["step"] == "dismissed"
+    assert "annas" not in offered(market)
+
+
+def test_what_was_claimed_as_often_as_allowed_is_not_offered(market: Service) -> None:
+    put(market, "annas", items=["item-03"], caps={"per_customer": {"limit": 1}})
+    before = offered(market)
+    assert claim(market, "annas").status_code == 201
+
+    assert "annas" in before
+    assert considered(market)["annas"]["step"] == "redeemed"
+
+
+def test_what_was_shown_as_often_as_allowed_is_not_offered(market: Service) -> None:
+    """Looking spends nothing; telling that it was shown does."""
+    put(market, "annas", items=["item-03"], caps={"per_customer_shown": {"limit": 1}})
+    for _ in range(3):
+        last = answer(market)
+    send(
+        market,
+        type="offer_shown",
+        customer_id=ANNA,
+        offer_id="annas",
+        decision_id=last["decision_id"],
+    )
+
+    assert "annas" in [each["offer_id"] for each in last["offers"]]
+    assert considered(market)["annas"]["step"] == "shown"
+
+
+@pytest.mark.parametrize(
+    ("fields", "step"),
+    [({"caps": {"total_redeemed": 1}}, "total_redeemed"), ({"codes": ["A-1"]}, "codes")],
+)
+def test_what_has_run_out_is_offered_to_nobody(
+    market: Service, fields: dict[str, object], step: str
+) -> None:
+    """From the request after the last claim on; and again once it is given back."""
+    put(market, "scarce", **fields)
+    before = offered(market, BERT)
+    held = claim(market, "scarce").json
+    assert held is not None
+    told = considered(market, BERT)["scarce"]
+    market.send("POST", f"/v1/claims/{held['claim_id']}/release", {})
+
+    assert "scarce" in before
+    assert told["step"] == step
+    assert "scarce" in offered(market, BERT)
+
+
+def test_a_total_of_showings_is_kept_too(market: Service) -> None:
+    """Also by what everybody is shown: an id of ours is spent, whoever it was for."""
+    put(market, "scarce", caps={"total_shown": 1})
+    market.consent(ZOE, {"personalization": False})
+    for_zoe = answer(market, ZOE)
+    send(
+        market,
+        type="offer_shown",
+        customer_id=ZOE,
+        offer_id="scarce",
+        decision_id=for_zoe["decision_id"],
+    )
+
+    assert "scarce" in [each["offer_id"] for each in for_zoe["offers"]]
+    assert considered(market)["scarce"]["step"] == "total_shown"
+
+
+def test_one_of_a_group_is_offered_and_a_fallback_last(market: Service) -> None:
+    put(market, "annas", items=["item-03"], exclusive_group="one")
+    put(market, "everybodys", exclusive_group="one")
+    put(market, "last", fallback=True)
+    told = considered(market)
+
+    assert told["everybodys"]["step"] == "exclusive_group"
+    assert told["last"]["step"] == "fallback"
+    assert offered(market) == ["annas", "berts"]
+
+
+def test_a_change_and_a_deletion_count_at_once(market: Service) -> None:
+    put(market, "annas", items=["item-03"], ends_at=PAST)
+    changed = offered(market)
+    market.send("DELETE", "/v1/offers/berts", {})
+
+    assert "annas" not in changed
+    assert offered(market) == ["everybodys"]
+
+
+def test_a_withdrawal_counts_at_once(market: Service) -> None:
+    """Of either purpose: then everybody's offers, by priority, value and id."""
+    for purpose in PERSONAL:
+        market.consent(ANNA)
+        personal = answer(market)
+        market.consent(ANNA, {purpose: False})
+        generic = answer(market)
+
+        assert personal["personalized"]
+        assert (generic["personalized"], generic["fallback"]) == (False, "no_consent")
+        assert [each["offer_id"] for each in generic["offers"]] == ["everybodys", "annas", "berts"]
+
+
+@pytest.mark.parametrize("flag", ["minor", "restricted", "objects_to_marketing"])
+def test_flags_end_personal_offers(market: Service, flag: str) -> None:
+    market.put(f"/v1/customers/{ANNA}/profile", {flag: True})
+
+    assert not answer(market)["personalized"]
+
+
+def test_privacy_control_denies_for_its_request(market: Service) -> None:
+    reply = market.get(f"/v1/customers/{ANNA}/offers", **{"Sec-GPC": "1"}).json
+
+    assert reply is not None
+    assert not reply["personalized"]
+    assert answer(market)["personalized"]
+
+
+def test_what_everybody_gets_asks_for_nothing_and_has_no_code(market: Service) -> None:
+    put(market, "coded", codes=["SECRET-1"])
+    put(market, "elders", eligibility={"min_orders": 0})
+    found = considered(market, ZOE)
+
+    assert {found["coded"]["step"], found["elders"]["step"]} == {"consent"}
+    assert offered(market, ZOE) == ["everybodys", "annas", "berts"]
+
+
+def test_no_answer_tells_a_code_or_the_shops_sums(market: Service) -> None:
+    put(market, "coded", codes=["SECRET-1"], margin=77.125, weight=3.25, items=["item-03"])
+    reply = ask(market).data
+
+    assert b'"has_code":true' in reply
+    assert not [word for word in (b"SECRET", b"77.125", b"3.25", b"margin") if word in reply]
+
+
+def test_a_sensitive_or_hidden_item_is_no_reason(market: Service) -> None:
+    """Of what is sensitive now the decision knows nothing at all."""
+    market.item("item-03", title="Oat milk", hidden=True)
+    hidden = answer(market)["offers"]
+    market.item("item-03", title="Oat milk", sensitive=True)
+    sensitive = answer(market)["offers"]
+
+    reasons = {each["offer_id"]: each["reason"]["code"] for each in hidden}
+    assert reasons["annas"] == "suits_you"
+    reasons = {each["offer_id"]: each["reason"]["code"] for each in sensitive}
+    assert reasons["annas"] == "popular"
+    assert b"Oat milk" not in ask(market).data
+
+
+def test_a_browser_asks_for_its_own_customer_and_never_learns_why(market: Service) -> None:
+    path = f"/v1/customers/{ZOE}/offers"
+    own = market.as_browser(path, ZOE).json
+    explained = market.as_browser(f"{path}?explain=true", ZOE)
+
+    assert own is not None
+    assert own["fallback"] is None
+    assert "considered" not in own
+    assert explained.status_code == 403
+    assert market.as_browser(path, ANNA).status_code == 403
+    assert market.as_browser(path).status_code == 403
+
+
+def test_it_takes_the_scope(market: Service) -> None:
+    key = market.secret_key(Scope.RECOMMEND)
+
+    assert market.get(f"/v1/customers/{ANNA}/offers", key).status_code == 403
+
+
+@pytest.mark.parametrize("query", ["n=0", "n=101", "explain=1", "channel=", "slate=popular"])
+def test_what_is_wrong_is_named(market: Service, query: str) -> None:
+    reply = ask(market, query=f"?{query}")
+
+    assert reply.status_code == 400
+    assert query.partition("=")[0] in reply.text
+
+
+def test_unreadable_caps_offer_nothing_personal(market: Service) -> None:
+    """Nobody knows then what has been spent."""
+    stores, key = market.stores, market.stores.hasher(market.shop).key_of(ANNA)
+    name = redis_keys.caps(market.shop, key)
+    stores.connections.writes.hset(name, "taken:annas", "?")
+    garbage = answer(market)
+    stores.connections.writes.delete(name)
+    stores.connections.writes.set(name, "?")
+    other = answer(market)
+
+    for found in (garbage, other):
+        assert (found["personalized"], found["fallback"]) == (False, "store_unavailable")
+
+
+def test_without_a_model_offers_are_ranked_by_rule(bare_service: Service) -> None:
+    bare_service.consent(ANNA)
+    put(bare_service, "deal", value=1.0)
+    put(bare_service, "better", value=2.0)
+    found = answer(bare_service)
+
+    assert (found["personalized"], found["fallback"]) == (True, "no_model")
+    assert [each["offer_id"] for each in found["offers"]] == ["better", "deal"]
+
+
+def test_a_decision_is_kept_and_told(market: Service) -> None:
+    """What was offered, what was refused, under which consent and model."""
+    put(market, "over", ends_at=PAST)
+    made = answer(market, query="?placement=home&channel=web")
+    market.services.decisions.flush()
+    reply = market.get(f"/v1/decisions/{made['decision_id']}").json
+
+    assert reply is not None
+    kept = reply["decision"]
+    assert [each["offer_id"] for each in kept["offered"]] == [
+        each["offer_id"] for each in made["offers"]
+    ]
+    assert kept["refused"] == {"window": ["over"]}
+    assert (kept["placement"], kept["channel"]) == ("home", "web")
+    assert kept["model_version"]
+    assert set(kept["consent"]) == {"personalization", "offers"}
+
+
+def test_a_claim_asks_for_the_same_eligibility(market: Service) -> None:
+    """What may be offered may be claimed, and nothing else."""
+    put(market, "vips", eligibility={"segments": ["vip"]})
+    refused = claim(market, "vips")
+    market.put(f"/v1/customers/{ANNA}/profile", {"segments": ["vip"]})
+
+    assert refused.status_code == 409
+    assert claim(market, "vips").status_code == 201
+
+
+def test_everybody_gets_the_same_bytes(market: Service) -> None:
+    """Apart from `decision_id` and, for secret keys, `fallback`."""
+    market.consent(ANNA, dict.fromkeys(EVERYTHING, False))
+    answers = [ask(market, customer).data for customer in (ANNA, ZOE, CustomerId("nobody"))]
+
+    first, *others = [without(each, "decision_id", "fallback") for each in answers]
+    assert others == [first, first]
