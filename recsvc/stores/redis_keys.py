@@ -208,3 +208,11 @@ def decision(shop: ShopName, decision_id: str) -> str:
 def decisions_of(shop: ShopName, key: CustomerKey) -> str:
     """Sorted set, per customer: decision id → when it was made. Lives as long as the decisions."""
     return f"{{{shop}}}:decisions-of:{key.hex()}"
+
+
+def decisions_log(shop: ShopName) -> str:
+    """Stream: `decision`: the id of one that is kept and not drained; `customer`: the hash.
+
+    No entry outlives its decision by more than the time until the next is made.
+    """
+    return f"{{{shop}}}:decisions-log"
