@@ -213,6 +213,7 @@ def decisions_of(shop: ShopName, key: CustomerKey) -> str:
 def decisions_log(shop: ShopName) -> str:
     """Stream: `decision`: the id of one that is kept and not drained; `customer`: the hash.
 
-    No entry outlives its decision by more than the time until the next is made.
+    An entry as old as decisions get goes with the next one that is made, all of it after that time
+    without one.
     """
     return f"{{{shop}}}:decisions-log"
