@@ -44,25 +44,30 @@ class ReadLine:
         self._deadline_seconds = deadline_seconds
         self._reset()
 
-    def ask(self, request: bytes, replies: int) -> list[object]:
+    def ask(
+        self, request: bytes, replies: int, patience_seconds: float | None = None
+    ) -> list[object]:
         """Send the request and return its replies; raise redis-py's errors.
+
+        With `patience_seconds` both the time-out and the deadline are that.
 
         Asked again at most once, on a new connection, when an idle one turns out closed.
         """
         if self._pid != os.getpid():
             self._reset()  # a forked child must not talk on its parent's sockets
-        deadline = time.monotonic() + self._deadline_seconds
+        deadline = time.monotonic() + (patience_seconds or self._deadline_seconds)
+        timeout = patience_seconds or self._timeout_seconds
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = self._make_connection()
         was_connected = connection.is_connected
         try:
-            return self._exchange(connection, request, replies, deadline)
+            return self._exchange(connection, request, replies, timeout, deadline)
         except redis.ConnectionError:
             if not was_connected:
                 raise
-        return self._exchange(self._make_connection(), request, replies, deadline)
+        return self._exchange(self._make_connection(), request, replies, timeout, deadline)
 
     def close_idle(self) -> None:
         while self._idle:
@@ -78,12 +83,17 @@ class ReadLine:
         self._dialers = ThreadPoolExecutor(_DIALERS, thread_name_prefix="dial-store")
 
     def _exchange(
-        self, connection: Wire, request: bytes, replies: int, deadline: float
+        self,
+        connection: Wire,
+        request: bytes,
+        replies: int,
+        timeout_seconds: float,
+        deadline: float,
     ) -> list[object]:
         if not connection.is_connected:
             self._dial(connection, deadline)
         try:
-            until = min(time.monotonic() + self._timeout_seconds, deadline)
+            until = min(time.monotonic() + timeout_seconds, deadline)
             connection.send_packed_command([request], check_health=False)
             answers = [
                 connection.read_response(timeout=max(until - time.monotonic(), _LEAST_SECONDS))

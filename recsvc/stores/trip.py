@@ -18,7 +18,7 @@ from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.domain.recent import MOST_EVENTS
 from recsvc.stores import redis_keys
-from recsvc.stores.connection import STORE_FAULTS, Connections
+from recsvc.stores.connection import STORE_FAULTS, WRITE_TIMEOUT_SECONDS, Connections
 from recsvc.stores.consent_fields import decode
 from recsvc.stores.consent_judge import Minimums, read_minimums
 
@@ -85,21 +85,40 @@ class RequestTrip:
         self._breaker = connections.breaker
 
     def read(
-        self, shop: ShopName, customer: CustomerKey | None, *, for_offers: bool = False
+        self,
+        shop: ShopName,
+        customer: CustomerKey | None,
+        *,
+        for_offers: bool = False,
+        is_patient: bool = False,
     ) -> TripReply:
         """Read within the deadline, whatever state the store is in.
 
-        `for_offers`: with what a decision on offers must know of the customer.
+        `for_offers`: with what a decision on offers must know of the customer. `is_patient`: as
+        long as a write may take, since the request can do nothing without the store.
         """
+        request, replies = _request(shop, customer, for_offers)
+        if is_patient:
+            return self._read_patiently(request, replies, customer)
         if not self._breaker.allows():
             return NO_REPLY
         try:
-            replies = self._line.ask(*_request(shop, customer, for_offers))
+            answers = self._line.ask(request, replies)
         except STORE_FAULTS:
             self._breaker.failed()
             return NO_REPLY
         self._breaker.succeeded()
-        return _reply(replies, customer)
+        return _reply(answers, customer)
+
+    def _read_patiently(
+        self, request: bytes, replies: int, customer: CustomerKey | None
+    ) -> TripReply:
+        """Leave the breaker alone: what is slow for who waits 50 ms is not down."""
+        try:
+            answers = self._line.ask(request, replies, WRITE_TIMEOUT_SECONDS)
+        except STORE_FAULTS:
+            return NO_REPLY
+        return _reply(answers, customer)
 
 
 def _request(shop: ShopName, customer: CustomerKey | None, for_offers: bool) -> tuple[bytes, int]:

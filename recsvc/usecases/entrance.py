@@ -114,11 +114,13 @@ class Entrance:
         *,
         must_be_heard: bool = False,
         for_offers: bool = False,
+        is_patient: bool = False,
     ) -> Visit:
         """Make the trip, judge the key.
 
         Raises Unauthorized, Forbidden, RateLimited or StoreUnavailable. What `must_be_heard` is
-        not refused for what others have asked, with the same key or from the same address.
+        not refused for what others have asked, with the same key or from the same address; what
+        `is_patient` waits for a slow store.
         """
         shop = shop_of_key(credentials.key)
         if shop is None:
@@ -129,7 +131,7 @@ class Entrance:
         else:
             self._allow_look_up(credentials)
         customer_key = None if customer is None else self._hasher(shop).key_of(customer)
-        reply = self._trip.read(shop, customer_key, for_offers=for_offers)
+        reply = self._trip.read(shop, customer_key, for_offers=for_offers, is_patient=is_patient)
         judgement = self._key_ring.judge(credentials.key, reply)
         if judgement.key is None:
             if not is_counted:

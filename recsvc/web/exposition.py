@@ -38,5 +38,6 @@ ROUTES = (
         query=None,
         media_type="text/plain",
         gives_way=False,
+        keeps_deadline=True,
     ),
 )

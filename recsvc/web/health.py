@@ -108,5 +108,6 @@ ROUTES = (
         query=None,
         key_is_optional=True,
         gives_way=False,
+        keeps_deadline=True,
     ),
 )

@@ -88,5 +88,6 @@ ROUTES = (
         "everybody (no eligibility, no codes), the same for all. Looking spends nothing: send "
         "`offer_shown` with the `decision_id`, and claim what the customer takes. `fallback` and "
         "`considered` are for secret keys.",
+        keeps_deadline=True,
     ),
 )

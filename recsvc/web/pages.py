@@ -159,6 +159,7 @@ ROUTES = (
         ACCESS,
         Recommendation,
         body=BasketBody,
+        keeps_deadline=True,
     ),
     Route(
         "POST",
@@ -169,5 +170,6 @@ ROUTES = (
         Page,
         body=PageBody,
         remark="A customer's slate without `customer_id` is answered as to anybody.",
+        keeps_deadline=True,
     ),
 )

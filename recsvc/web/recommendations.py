@@ -136,6 +136,7 @@ ROUTES = (
         RECOMMEND_OWN,
         Recommendation,
         CUSTOMER_QUERY,
+        keeps_deadline=True,
     ),
     Route(
         "GET",
@@ -147,6 +148,7 @@ ROUTES = (
         ITEM_QUERY,
         remark="An item that is unknown, or that nothing goes with, is answered with popular "
         "items: `slate` is then `popular`, and `fallback` stays null.",
+        keeps_deadline=True,
     ),
     Route(
         "GET",
@@ -156,5 +158,6 @@ ROUTES = (
         RECOMMEND,
         Recommendation,
         ANONYMOUS_QUERY,
+        keeps_deadline=True,
     ),
 )

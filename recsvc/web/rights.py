@@ -152,7 +152,6 @@ ROUTES = (
         PRIVACY,
         MergeView,
         body=MergeBody,
-        gives_way=False,
         remark="Per purpose the stricter of the two wins, and one that was never answered is "
         "stricter than a yes; flags add up. Profile and recent events become one only where both "
         "permit personalization. The customer in the path is left as if erased. 409 where "

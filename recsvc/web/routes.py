@@ -33,7 +33,8 @@ class Route:
     have the access. `query` None: whatever the query says is
     ignored, as those who probe and scrape expect. `body` is what the document says of a body, or
     of each of its lines. `gives_way`: refused while the worker is overloaded; what must be heard
-    even then names itself. `remark` is for the document alone.
+    even then names itself. `keeps_deadline`: answers with less, or tells of it, rather than
+    wait for a slow store; other trips take their time. `remark` is for the document alone.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Route:
     media_type: str = "application/json"
     key_is_optional: bool = False
     gives_way: bool = True
+    keeps_deadline: bool = False
     remark: str = ""
 
     @property
@@ -68,10 +70,12 @@ class Route:
         """Return the view as Flask calls it."""
         view, access, must_be_heard = self.view, self.access, not self.gives_way
         takes_no_query, takes_body = self.query is NOTHING, self.body is not None
-        body_kind = self.body_kind
+        body_kind, is_patient = self.body_kind, not self.keeps_deadline
 
         def call(**path: str) -> Response:
-            this = Call(services, access, request, must_be_heard=must_be_heard)
+            this = Call(
+                services, access, request, must_be_heard=must_be_heard, is_patient=is_patient
+            )
             if takes_no_query and this.query:
                 NOTHING.read(this.query)
             if takes_body:
@@ -84,7 +88,7 @@ class Route:
 class Call:
     """One request on its way through a view."""
 
-    __slots__ = ("_access", "_is_in", "_must_be_heard", "request", "services")
+    __slots__ = ("_access", "_is_in", "_is_patient", "_must_be_heard", "request", "services")
 
     def __init__(
         self,
@@ -93,11 +97,13 @@ class Call:
         request: Request,
         *,
         must_be_heard: bool = False,
+        is_patient: bool = False,
     ) -> None:
         self.services = services
         self.request = request
         self._access = access
         self._must_be_heard = must_be_heard
+        self._is_patient = is_patient
         self._is_in = False
 
     @property
@@ -141,6 +147,7 @@ class Call:
             customer,
             must_be_heard=self._must_be_heard,
             for_offers=for_offers,
+            is_patient=self._is_patient,
         )
         if visit.met_unreadable_consent:
             metrics.count_unreadable_consent()

@@ -96,11 +96,34 @@ def load_with_floors(
     """Do what a worker of `recsvc serve` does, with floors in its application."""
     bare = Bare(settings, url)
     routes = [
-        Route("GET", "/floor/<size>", floor, "", ACCESS),
-        Route("GET", "/floor/<size>/<id:customer_id>", floor_about_customer, "", ACCESS),
-        Route("GET", "/offers-floor/<size>/<id:customer_id>", floor_of_offers, "", OF_OFFERS),
-        Route("POST", "/floor/<size>/<id:customer_id>", floor_of_page, "", ACCESS),
-        Route("GET", "/bare/<size>/<id:customer_id>", bare.about_customer, "", ACCESS),
+        Route("GET", "/floor/<size>", floor, "", ACCESS, keeps_deadline=True),
+        Route(
+            "GET",
+            "/floor/<size>/<id:customer_id>",
+            floor_about_customer,
+            "",
+            ACCESS,
+            keeps_deadline=True,
+        ),
+        Route(
+            "GET",
+            "/offers-floor/<size>/<id:customer_id>",
+            floor_of_offers,
+            "",
+            OF_OFFERS,
+            keeps_deadline=True,
+        ),
+        Route(
+            "POST", "/floor/<size>/<id:customer_id>", floor_of_page, "", ACCESS, keeps_deadline=True
+        ),
+        Route(
+            "GET",
+            "/bare/<size>/<id:customer_id>",
+            bare.about_customer,
+            "",
+            ACCESS,
+            keeps_deadline=True,
+        ),
     ]
 
     def create_with_floors(services: Services) -> Flask:

@@ -85,9 +85,15 @@ OFFERS_FLOOR = Route(
     floor_of_offers,
     "The trip of a decision on offers and nothing else",
     Access(Scope.OFFERS),
+    keeps_deadline=True,
 )
 FLOOR = Route(
-    "GET", "/floor/<id:customer_id>", floor, "The trip and nothing else", Access(Scope.RECOMMEND)
+    "GET",
+    "/floor/<id:customer_id>",
+    floor,
+    "The trip and nothing else",
+    Access(Scope.RECOMMEND),
+    keeps_deadline=True,
 )
 
 

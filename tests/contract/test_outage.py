@@ -185,6 +185,24 @@ def test_an_almost_full_store_takes_withdrawals_and_no_events(deployment: Deploy
     assert again.json == {"results": [{"status": 201}]}
 
 
+def test_a_slow_store_is_waited_for_by_what_can_do_nothing_without_it(
+    deployment: Deployment,
+) -> None:
+    """However many lists have given it up meanwhile: a withdrawal and events are taken in."""
+    service, redis = deployment.service, deployment.service.stores.connections.writes
+    batch = {"events": [{"message_id": "m", "type": "view", "item_id": "item-00"}]}
+    no = {"purposes": {"email": False}}
+
+    redis.execute_command("CLIENT", "PAUSE", 500)
+    lists = {service.get(LISTS).json["fallback"] for _ in range(6)}  # type: ignore[index]
+    withdrawn = service.put("/v1/customers/anna/consents", no)
+    redis.execute_command("CLIENT", "PAUSE", 500)
+    taken_in = service.send("POST", "/v1/events", batch)
+
+    assert lists == {"store_unavailable"}
+    assert (withdrawn.status_code, taken_in.status_code) == (200, 200)
+
+
 def test_keys_are_still_judged(deployment: Deployment) -> None:
     """On what the worker last knew: a stranger's key opens nothing in an outage."""
     narrow = deployment.service.secret_key(Scope.CONSENT)
