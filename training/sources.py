@@ -6,6 +6,7 @@ reader of each column, so that what cannot be read is counted, not turned into a
 
 import glob
 import gzip
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -16,12 +17,16 @@ from training.errors import InputUnreadable
 
 PARQUET = (".parquet", ".pq")
 CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+DRAINED_DECISIONS = re.compile(r"decisions-\d+-\d+-\d+-\d+\.parquet", re.ASCII)
 SEPARATORS = (",", ";", "\t", "|")
 HEADER_BYTES = 1 << 16
 
 
 def find_files(location: str) -> list[Path]:
-    """Return the files of a path, glob or folder, sorted; hidden files are passed over."""
+    """Return the files of a path, glob or folder, sorted.
+
+    Hidden files are passed over, and decisions that were drained beside events.
+    """
     path = Path(location)
     if path.is_dir():
         found = [file for file in path.rglob("*") if is_table(file) and not is_hidden(file, path)]
@@ -29,7 +34,7 @@ def find_files(location: str) -> list[Path]:
         found = [path]
     else:
         found = [Path(match) for match in glob.glob(location, recursive=True)]  # noqa: PTH207 - patterns may be absolute
-    files = sorted(file for file in found if file.is_file())
+    files = sorted(file for file in found if file.is_file() and not holds_decisions(file))
     if not files:
         raise InputUnreadable(
             f"{location}: no file there (CSV, CSV.gz or Parquet; a file, folder or glob)",
@@ -40,6 +45,10 @@ def find_files(location: str) -> list[Path]:
 
 def is_table(file: Path) -> bool:
     return file.name.lower().endswith(PARQUET + CSV)
+
+
+def holds_decisions(file: Path) -> bool:
+    return DRAINED_DECISIONS.fullmatch(file.name) is not None
 
 
 def is_hidden(file: Path, root: Path) -> bool:

@@ -11,7 +11,9 @@ import typer
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, say, stderr
 from recsvc.domain.consent_changes import Imported
+from recsvc.domain.consent_signals import SignalTables
 from recsvc.domain.errors import BadRequest
+from recsvc.signal_file import open_signals
 from recsvc.usecases.consents import DatedChange, imported_rows, told
 from recsvc.web.consent_import import read_line
 from recsvc.wiring import open_stores
@@ -36,7 +38,7 @@ def import_consents(
 
     The latest word wins, and a no among equals: importing a file twice changes nothing.
     """
-    changes, faults = _read(file)
+    changes, faults = _read(file, open_signals(settings_of(data_dir)))
     for fault in faults[:EXAMPLES]:
         say(f"{file}:{fault}")
     lines = len(changes) + len(faults)
@@ -49,7 +51,7 @@ def import_consents(
     _report(_imported(changes, shop, data_dir), len(faults), as_json)
 
 
-def _read(file: Path) -> tuple[list[DatedChange], list[str]]:
+def _read(file: Path, tables: SignalTables) -> tuple[list[DatedChange], list[str]]:
     """Return what the lines say, and number and fault of each that says nothing."""
     changes: list[DatedChange] = []
     faults: list[str] = []
@@ -58,7 +60,7 @@ def _read(file: Path) -> tuple[list[DatedChange], list[str]]:
             if not line.strip():
                 continue
             try:
-                changes.append(read_line(line))
+                changes.append(read_line(line, tables))
             except BadRequest as fault:
                 faults.append(f"{number}: {fault.detail}")
     return changes, faults

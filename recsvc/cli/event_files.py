@@ -1,4 +1,4 @@
-"""The folder that events are drained into: Parquet files, each named after the entries it holds.
+"""The folder that a log is drained into: Parquet files, each named after the entries it holds.
 
 A file has its name only once the disk has all of it. So the names tell what was drained, also
 after a crash: nothing else has to be remembered.
@@ -7,7 +7,7 @@ after a crash: nothing else has to be remembered.
 import importlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from recsvc.domain.decisions import Decision
 from recsvc.domain.errors import BadRequest, NothingThere
 from recsvc.domain.moments import parse_rfc3339
 from recsvc.model.durable import (
@@ -30,7 +31,7 @@ MOMENTS = ("timestamp", "received_at")
 NUMBERS = ("quantity", "price")
 ZONE = "UTC"
 
-_NAME = re.compile(r"events-(\d+-\d+)-(\d+-\d+)\.parquet", re.ASCII)
+_NAME = re.compile(r"[a-z]+-(\d+-\d+)-(\d+-\d+)\.parquet", re.ASCII)
 _LOCK = ".lock"
 _SOURCE = ".source"
 
@@ -57,6 +58,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 COLUMNS = Event.__struct_fields__
+DECISION_TEXTS = ("decision_id", "customer", "content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +68,27 @@ class Part:
     first: EntryId
     last: EntryId
 
-    @property
-    def name(self) -> str:
-        return f"events-{self.first}-{self.last}.parquet"
+    def name(self, of: str) -> str:
+        return f"{of}-{self.first}-{self.last}.parquet"
 
     def holds(self, entry: EntryId) -> bool:
         return self.first <= entry <= self.last
 
 
-class EventFolder:
-    """A folder that this process alone drains into."""
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """What a log is drained into: what files are called, and their rows, of what can be read."""
 
-    def __init__(self, path: Path) -> None:
+    name: str
+    table: Callable[[Sequence[LogEntry]], Any]
+
+
+class EventFolder:
+    """A folder that this process alone drains one log into."""
+
+    def __init__(self, path: Path, drain: Drain) -> None:
         self._path = path
+        self._drain = drain
         self.parts = sorted(_parts(path), key=lambda part: part.first)
 
     def holds(self, entry: EntryId) -> bool:
@@ -86,19 +96,19 @@ class EventFolder:
 
     def write(self, entries: Sequence[LogEntry]) -> int:
         """Write the entries and wait until the disk has them; return how many can be read."""
-        events = [event for entry in entries if (event := _decoded(entry)) is not None]
+        table = self._drain.table(entries)
         part = Part(entries[0].entry_id, entries[-1].entry_id)
         temporary = temporary_in(self._path)
-        _table(events).write_parquet(temporary, compression="zstd")
+        table.write_parquet(temporary, compression="zstd")
         _sync(temporary)
-        temporary.rename(self._path / part.name)
+        temporary.rename(self._path / part.name(self._drain.name))
         sync_folder(self._path)
         self.parts.append(part)
-        return len(events)
+        return int(table.height)
 
 
 @contextmanager
-def opened(path: Path, source: str) -> Iterator[EventFolder]:
+def opened(path: Path, source: str, drain: Drain) -> Iterator[EventFolder]:
     """Give the folder to this process alone. `source` names the log that is drained into it.
 
     The ids of two logs say nothing about each other: what one has drained would hide entries of
@@ -113,7 +123,7 @@ def opened(path: Path, source: str) -> Iterator[EventFolder]:
         _check_source(path, source)
         for left_over in path.glob(f"{TEMPORARY_PREFIX}*"):
             left_over.unlink()
-        yield EventFolder(path)
+        yield EventFolder(path, drain)
 
 
 def check_parquet() -> None:
@@ -150,7 +160,8 @@ def _decoded(entry: LogEntry) -> Event | None:
     return event if all(moment is not None for moment in moments) else None
 
 
-def _table(events: Sequence[Event]) -> Any:
+def event_table(entries: Sequence[LogEntry]) -> Any:
+    events = [event for entry in entries if (event := _decoded(entry)) is not None]
     polars = _polars()
     moment = polars.Datetime("us", ZONE)
     columns = {}
@@ -163,6 +174,19 @@ def _table(events: Sequence[Event]) -> Any:
             kind = polars.Float64 if name in NUMBERS else polars.String
             columns[name] = polars.Series(name, values, kind)
     return polars.DataFrame(columns)
+
+
+def decision_table(decisions: Sequence[Decision]) -> Any:
+    """`customer` is the keyed hash that an erasure's receipt names; `content` is JSON."""
+    polars = _polars()
+    at = polars.Series("at", [each.at_us for each in decisions], polars.Int64)
+    columns = {
+        "decision_id": [each.decision_id for each in decisions],
+        "at": at.cast(polars.Datetime("us", ZONE)),
+        "customer": [each.customer.hex() for each in decisions],
+        "content": [each.content.decode() for each in decisions],
+    }
+    return polars.DataFrame(columns, schema_overrides=dict.fromkeys(DECISION_TEXTS, polars.String))
 
 
 def _polars() -> Any:

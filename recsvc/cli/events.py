@@ -1,32 +1,54 @@
-"""`recsvc events`: drain the event log into files for training and measurement."""
+"""`recsvc events`: drain events and decisions into files for training and measurement."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
 
-from recsvc.cli.event_files import EventFolder, check_parquet, opened
+from recsvc.cli.event_files import (
+    Drain,
+    EventFolder,
+    check_parquet,
+    decision_table,
+    event_table,
+    opened,
+)
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, say, stderr
 from recsvc.domain.ids import ShopName
-from recsvc.stores.event_log import EventLog
+from recsvc.stores.decisions import DecisionStore
+from recsvc.stores.event_log import EventLog, LogEntry
 from recsvc.wiring import open_stores
 
 ROWS_PER_FILE = 20_000
+DECISIONS = "decisions"  # a folder of their own: whoever reads all files of `--to` reads events
 
 app = typer.Typer(help="The event log: drain.", no_args_is_help=True)
 
 
 @dataclass(slots=True)
 class Drained:
-    """`already_there`: entries that an earlier run wrote and was stopped before removing."""
+    """Of one log. `already_there`: what an earlier run wrote and was stopped before removing."""
 
-    events: int = 0
+    written: int = 0
     files: int = 0
     already_there: int = 0
-    unreadable: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`decisions_gone`: too old, too many of one customer, or permitted no more."""
+
+    events: int
+    decisions: int
+    files: int
+    already_there: int
+    unreadable: int
+    decisions_gone: int
 
 
 @app.callback()
@@ -42,7 +64,7 @@ def drain(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Move the events of the log into Parquet files; no event is lost or written twice.
+    """Move events, and decisions on offers, into Parquet files; none is lost or written twice.
 
     An entry leaves the log once its file is on disk. A run that was killed at any point is made
     good by the next one into the same folder.
@@ -52,14 +74,50 @@ def drain(
     # Also a store that might lose what it acknowledges is drained: the sooner the better.
     with open_stores(settings_of(data_dir), durable=False) as stores:
         source = f"shop {name} of the secret {stores.secret.fingerprint()}"
-        with opened(to, source) as folder:
-            drained = _drain(EventLog(stores.connections), name, folder, rows_per_file)
+        with opened(to, source, Drain("events", event_table)) as folder:
+            events = _drain(EventLog(stores.connections), name, folder, rows_per_file)
+        drain = Drain(DECISIONS, _decisions(stores.decisions, name))
+        with opened(to / DECISIONS, source, drain) as folder:
+            decisions = _drain(stores.decisions.log, name, folder, rows_per_file)
+    _report(_sum(events, decisions), to, as_json)
+
+
+def _decisions(store: DecisionStore, shop: ShopName) -> Callable[[Sequence[LogEntry]], Any]:
+    """Return what makes rows of a log of ids."""
+
+    def table(entries: Sequence[LogEntry]) -> Any:
+        ids = [entry.event.decode() for entry in entries]
+        return decision_table(store.permitted(shop, ids))
+
+    return table
+
+
+def _sum(events: Drained, decisions: Drained) -> Report:
+    return Report(
+        events.written,
+        decisions.written,
+        events.files + decisions.files,
+        events.already_there + decisions.already_there,
+        events.left_out,
+        decisions.left_out,
+    )
+
+
+def _report(report: Report, to: Path, as_json: bool) -> None:
     if as_json:
-        print_json(asdict(drained))
+        print_json(asdict(report))
         return
-    say(f"{drained.events:,} events drained into {drained.files:,} files in {to}.")
-    if drained.unreadable:
-        say(f"warning: {drained.unreadable:,} entries of the log could not be read")
+    say(
+        f"{report.events:,} events and {report.decisions:,} decisions drained into "
+        f"{report.files:,} files in {to}."
+    )
+    if report.unreadable:
+        say(f"warning: {report.unreadable:,} entries of the log could not be read")
+    if report.decisions_gone:
+        say(
+            f"{report.decisions_gone:,} decisions were gone: older than RECSVC_DECISION_DAYS, too "
+            "many of one customer, or permitted no more"
+        )
 
 
 def _drain(log: EventLog, shop: ShopName, folder: EventFolder, rows_per_file: int) -> Drained:
@@ -69,13 +127,13 @@ def _drain(log: EventLog, shop: ShopName, folder: EventFolder, rows_per_file: in
     if last is None:
         return drained
     with Progress(console=stderr, transient=True) as progress:
-        task = progress.add_task("Draining events", total=log.length(shop))
+        task = progress.add_task("Draining", total=log.length(shop))
         while entries := log.oldest(shop, last, rows_per_file):
             fresh = [entry for entry in entries if not folder.holds(entry.entry_id)]
             if fresh:
                 written = folder.write(fresh)
-                drained.events += written
-                drained.unreadable += len(fresh) - written
+                drained.written += written
+                drained.left_out += len(fresh) - written
                 drained.files += 1
             drained.already_there += len(entries) - len(fresh)
             log.remove_through(shop, entries[-1].entry_id)

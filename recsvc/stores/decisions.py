@@ -2,6 +2,8 @@
 
 Permission is judged when a decision is written and again when it is read. The write compares with
 what was judged, so that nothing is written for who has withdrawn or was erased meanwhile.
+
+What is to be drained is a log of ids alone: what they stand for lives, and goes, with the decision.
 """
 
 from collections.abc import Sequence
@@ -18,15 +20,18 @@ from recsvc.domain.ids import ShopName
 from recsvc.stores import permission, redis_keys
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_judge import ConsentJudge
+from recsvc.stores.event_log import log_of_decisions
 from recsvc.stores.permission import Permission
 
 MOST_KEPT = 200  # of one customer; the oldest go first
 
 _SECONDS_OF_DAY = 86_400
+_DECISIONS_PER_READ = 1000
 
-# KEYS: the decision, the customer's list, the customer's record, the epochs, and what the
-# decisions' keys begin with. ARGV: the record and the policy as they were judged, the decision's
-# id, time and JSON, its life in seconds, and how many are kept. Returns whether it was kept.
+# KEYS: the decision, the customer's list, the customer's record, the epochs, what the decisions'
+# keys begin with, and the log of those to be drained. ARGV: the record and the policy as they were
+# judged, the decision's id, time and JSON, its life in seconds, how many are kept, and the
+# customer's hash. Returns whether it was kept.
 _KEEP = r"""
 local stored = table.concat(redis.call('HGETALL', KEYS[3]), '\n')
 local policy = redis.call('HGET', KEYS[4], 'policy') or ''
@@ -34,6 +39,9 @@ if stored ~= ARGV[1] or policy ~= ARGV[2] then return 0 end
 redis.call('SET', KEYS[1], ARGV[5], 'EX', ARGV[6])
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[3])
 redis.call('EXPIRE', KEYS[2], ARGV[6])
+local gone = string.format('%.0f', (redis.call('TIME')[1] - ARGV[6]) * 1000)
+redis.call('XADD', KEYS[6], 'MINID', '=', gone, '*', 'decision', ARGV[3], 'customer', ARGV[8])
+redis.call('EXPIRE', KEYS[6], ARGV[6])
 local surplus = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[7])
 if surplus > 0 then
   for _, oldest in ipairs(redis.call('ZRANGE', KEYS[2], 0, surplus - 1)) do
@@ -54,6 +62,7 @@ class _Record(msgspec.Struct):
 class DecisionStore:
     def __init__(self, connections: Connections, days: int, judge: ConsentJudge) -> None:
         self._judge = judge
+        self.log = log_of_decisions(connections)
         self._redis = connections.writes
         self._seconds = days * _SECONDS_OF_DAY
         self._keep = connections.writes.register_script(_KEEP)
@@ -72,24 +81,34 @@ class DecisionStore:
 
     def get(self, shop: ShopName, decision_id: str) -> Decision | None:
         """Return a decision; None when there is none, or its customer permits it no more."""
-        with store_faults():
-            stored = self._redis.get(redis_keys.decision(shop, decision_id))
-        found = _decision(decision_id, cast("bytes | None", stored))
-        if found is None or not self._permitting(shop, {found.customer}):
-            return None
-        return found
+        found = self.permitted(shop, [decision_id])
+        return found[0] if found else None
+
+    def permitted(self, shop: ShopName, ids: Sequence[str]) -> list[Decision]:
+        """Return those that there are, and that their customers permit still."""
+        permitted: list[Decision] = []
+        for start in range(0, len(ids), _DECISIONS_PER_READ):
+            found = self._read(shop, ids[start : start + _DECISIONS_PER_READ])
+            permitting = self._permitting(shop, {each.customer for each in found})
+            permitted += [each for each in found if each.customer in permitting]
+        return permitted
 
     def of(self, shop: ShopName, key: CustomerKey) -> list[Decision]:
         """Return the customer's decisions, the oldest first, whatever is permitted now."""
-        ids = self._ids(shop, key)
+        return self._read(shop, self._ids(shop, key))
+
+    def _read(self, shop: ShopName, ids: Sequence[str]) -> list[Decision]:
+        if not ids:
+            return []
         with store_faults():
-            stored = self._redis.mget([redis_keys.decision(shop, each) for each in ids] or ["-"])
-        found = zip(ids, cast("list[bytes | None]", stored), strict=False)
+            stored = self._redis.mget([redis_keys.decision(shop, each) for each in ids])
+        found = zip(ids, cast("list[bytes | None]", stored), strict=True)
         decisions = (_decision(decision_id, record) for decision_id, record in found)
         return [each for each in decisions if each is not None]
 
     def forget(self, shop: ShopName, key: CustomerKey) -> None:
-        """Erase the customer's decisions."""
+        """Erase the customer's decisions, and what is to be drained of them."""
+        self.log.remove_of(shop, key)
         names = [redis_keys.decision(shop, each) for each in self._ids(shop, key)]
         with store_faults():
             self._redis.delete(*names, redis_keys.decisions_of(shop, key))
@@ -129,6 +148,7 @@ class DecisionStore:
             redis_keys.customer(shop, decision.customer),
             redis_keys.epochs(shop),
             redis_keys.decision(shop, ""),
+            redis_keys.decisions_log(shop),
         ]
         record = _Record(decision.customer.hex(), decision.at_us, msgspec.Raw(decision.content))
         words: list[Encoded] = [
@@ -139,6 +159,7 @@ class DecisionStore:
             msgspec.json.encode(record),
             self._seconds,
             MOST_KEPT,
+            decision.customer.hex(),
         ]
         return keys, words
 

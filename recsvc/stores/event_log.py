@@ -1,6 +1,9 @@
-"""The event log as it is drained, its oldest entries first; and what it holds of one customer."""
+"""A log as it is drained, its oldest entries first; and what it holds of one customer.
 
-from collections.abc import Iterator, Sequence
+There are two: of events, and of the ids of decisions.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, cast
@@ -39,26 +42,37 @@ class EntryId(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class LogEntry:
     entry_id: EntryId
-    event: bytes  # JSON
+    event: bytes  # JSON; in the log of decisions the id of one
+
+
+def log_of_decisions(connections: Connections) -> "EventLog":
+    return EventLog(connections, redis_keys.decisions_log, b"decision")
 
 
 class EventLog:
-    def __init__(self, connections: Connections) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        name: Callable[[ShopName], str] = redis_keys.events,
+        field: bytes = b"event",
+    ) -> None:
         self._redis: redis.Redis = connections.writes
+        self._name = name
+        self._field = field
 
     def length(self, shop: ShopName) -> int:
         with store_faults():
-            return self._redis.xlen(redis_keys.events(shop))
+            return self._redis.xlen(self._name(shop))
 
     def last_id(self, shop: ShopName) -> EntryId | None:
         """Return the id of the latest entry; None when there is none."""
         with store_faults():
-            found = cast("Found", self._redis.xrevrange(redis_keys.events(shop), count=1))
+            found = cast("Found", self._redis.xrevrange(self._name(shop), count=1))
         return EntryId.of(found[0][0].decode()) if found else None
 
     def oldest(self, shop: ShopName, up_to: EntryId, most: int) -> Sequence[LogEntry]:
         """Return the oldest entries, in their order."""
-        name = redis_keys.events(shop)
+        name = self._name(shop)
         entries: list[LogEntry] = []
         while len(entries) < most:
             start = str(entries[-1].entry_id.next) if entries else "-"
@@ -66,7 +80,7 @@ class EventLog:
             with store_faults():
                 found = cast("Found", self._redis.xrange(name, start, str(up_to), count))
             entries += [
-                LogEntry(EntryId.of(entry_id.decode()), fields.get(b"event", b""))
+                LogEntry(EntryId.of(entry_id.decode()), fields.get(self._field, b""))
                 for entry_id, fields in found
             ]
             if len(found) < count:
@@ -78,11 +92,11 @@ class EventLog:
         last, start = self.last_id(shop), "-"
         while last is not None:
             with store_faults():
-                name = redis_keys.events(shop)
+                name = self._name(shop)
                 found = cast("Found", self._redis.xrange(name, start, str(last), _ENTRIES_PER_READ))
             for entry_id, fields in found:
                 if fields.get(b"customer") == customer.hex().encode():
-                    yield LogEntry(EntryId.of(entry_id.decode()), fields.get(b"event", b""))
+                    yield LogEntry(EntryId.of(entry_id.decode()), fields.get(self._field, b""))
             if len(found) < _ENTRIES_PER_READ:
                 return
             start = str(EntryId.of(found[-1][0].decode()).next)
@@ -92,10 +106,10 @@ class EventLog:
         removed, remaining = 0, self.of(shop, customer)
         while chunk := [str(entry.entry_id) for entry in islice(remaining, _ENTRIES_PER_READ)]:
             with store_faults():
-                removed += self._redis.xdel(redis_keys.events(shop), *chunk)
+                removed += self._redis.xdel(self._name(shop), *chunk)
         return removed
 
     def remove_through(self, shop: ShopName, last: EntryId) -> None:
         """Remove the entry and all that came before it."""
         with store_faults():
-            self._redis.xtrim(redis_keys.events(shop), minid=str(last.next), approximate=False)
+            self._redis.xtrim(self._name(shop), minid=str(last.next), approximate=False)

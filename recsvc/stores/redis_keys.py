@@ -208,3 +208,12 @@ def decision(shop: ShopName, decision_id: str) -> str:
 def decisions_of(shop: ShopName, key: CustomerKey) -> str:
     """Sorted set, per customer: decision id → when it was made. Lives as long as the decisions."""
     return f"{{{shop}}}:decisions-of:{key.hex()}"
+
+
+def decisions_log(shop: ShopName) -> str:
+    """Stream: `decision`: the id of one that is kept and not drained; `customer`: the hash.
+
+    An entry as old as decisions get goes with the next one that is made, all of it after that time
+    without one.
+    """
+    return f"{{{shop}}}:decisions-log"

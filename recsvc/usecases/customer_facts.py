@@ -1,8 +1,8 @@
 """What a decision on offers is told of a customer who permits it: from the model, from what has
 happened since it was made, from what the shop told, and from the caps.
 
-Of an item that is sensitive now nothing is told. Purchases since the training count as orders, and
-as spent at the price of the catalogue.
+Of an item that is sensitive now nothing is told. Purchases since the training count as orders, but
+not as spent: what was paid for them is not kept of recent events.
 """
 
 import math

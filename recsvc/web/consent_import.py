@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent_changes import Imported
+from recsvc.domain.consent_signals import SignalTables
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.ids import CustomerId, checked_id
 from recsvc.domain.moments import RFC3339_RULE, parse_rfc3339
@@ -56,30 +57,29 @@ class ImportResults(msgspec.Struct, frozen=True):
 
 def post_consents(call: Call) -> Response:
     visit = call.enter()
-    read = [_line(line) for line in call.read_lines()]
+    read = [_line(line, call.services.signals) for line in call.read_lines()]
     changes = [each for each in read if isinstance(each, DatedChange)]
     outcomes = iter(call.services.consents.import_many(visit, changes))
     return private_json(ImportResults(list(_results(read, outcomes))))
 
 
-def _line(line: bytes) -> DatedChange | ImportResult:
+def _line(line: bytes, tables: SignalTables) -> DatedChange | ImportResult:
     """Read a line; what is wrong with it is its result and no other's."""
     try:
-        return read_line(line)
+        return read_line(line, tables)
     except BadRequest as fault:  # not kept itself: it holds on to the frames that it came through
         return _refusal(fault)
 
 
-def read_line(text: bytes) -> DatedChange:
+def read_line(text: bytes, tables: SignalTables) -> DatedChange:
     """Read what a line says; raise BadRequest naming what is wrong with it."""
     line = convert(parse_json(text), ConsentLine)
     at_us = parse_rfc3339(line.at)
     if at_us is None or at_us <= 0:
         detail = f"must be {RFC3339_RULE}, and after 1970"
         raise BadRequest(detail, code="bad_time", errors=[FieldError("at", detail)])
-    return DatedChange(
-        CustomerId(checked_id(line.customer_id, "customer_id")), at_us, read_change(line)
-    )
+    customer = CustomerId(checked_id(line.customer_id, "customer_id"))
+    return DatedChange(customer, at_us, read_change(line, tables))
 
 
 def _results(

@@ -10,7 +10,6 @@ from msgspec import UNSET, UnsetType
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent import ConsentState, Expiry, Purpose, Standing
 from recsvc.domain.consent_signals import (
-    DEFAULT_TABLES,
     Signal,
     SignalTables,
     purposes_of,
@@ -108,7 +107,7 @@ def get_consents(call: Call, customer_id: str) -> Response:
     return private_json(view_of(call.services.consents.get(visit)))
 
 
-def read_change(body: ConsentBody, tables: SignalTables = DEFAULT_TABLES) -> ConsentChange:
+def read_change(body: ConsentBody, tables: SignalTables) -> ConsentChange:
     """Read what a body says; raise `bad_consent` or `bad_label`."""
     signals = {each: sent for each in Signal if (sent := getattr(body, each)) is not UNSET}
     named = {} if body.purposes is UNSET else body.purposes

@@ -1,11 +1,15 @@
 """Reports of consent banners on the consent route, and the file that says how they are read."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from recsvc.cli.main import app
+from recsvc.domain.consent_signals import tables_of
 from tests.contract.grocery import ANNA, Service
 from tests.e2e.processes import recsvc
 
@@ -106,6 +110,48 @@ def test_what_is_no_report_is_refused_and_changes_nothing(
         [field],
     )
     assert service.get(PATH).json == before
+
+
+OWN_WORDS = {"segment": {"email": ["News"]}}
+
+IMPORTED = {
+    "segment": {"categoryPreferences": {"News": True}},
+    "customer_id": ANNA,
+    "at": "2026-01-02T03:04:05Z",
+}
+IMPORTED_STATES = {
+    "personalization": "unknown",
+    "offers": "unknown",
+    "email": "granted",
+    "analytics": "unknown",
+    "training": "unknown",
+}
+
+
+def test_imported_lines_are_read_with_the_words_that_were_named(service: Service) -> None:
+    """Not with the default ones, in which the banner would have said no to other purposes."""
+    service.services = replace(service.services, signals=tables_of(OWN_WORDS))
+
+    reply = service.send("POST", "/v1/consents", [IMPORTED])
+
+    assert reply.json == {"results": [{"status": 201}]}
+    assert states(service) == IMPORTED_STATES
+
+
+def test_a_file_is_read_with_the_words_that_were_named(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the route reads it."""
+    words, lines = tmp_path / "signals.toml", tmp_path / "consents.ndjson"
+    words.write_text('[segment]\nemail = ["News"]\n')
+    lines.write_text(json.dumps(IMPORTED))
+    monkeypatch.setenv("RECSVC_CONSENT_SIGNALS", str(words))
+    place = ["--shop", service.shop, "--data-dir", str(service.stores.settings.data_dir)]
+
+    run = CliRunner().invoke(app, ["consents", "import", str(lines), *place])
+
+    assert run.exit_code == 0, run.output
+    assert states(service) == IMPORTED_STATES
 
 
 @pytest.mark.parametrize(

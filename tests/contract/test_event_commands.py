@@ -10,9 +10,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from recsvc.cli.main import app
-from recsvc.domain.ids import ShopName
+from recsvc.domain.decision_ids import DecisionId
+from recsvc.domain.decisions import Decision
+from recsvc.domain.ids import CustomerId, ShopName
 from recsvc.stores.file_lock import FileLock
-from tests.contract.grocery import ANNA, Service
+from tests.contract.grocery import ANNA, BERT, Service
 from tests.contract.logged import logged
 from tests.contract.test_events import FULL, VIEW, post
 
@@ -63,9 +65,11 @@ def test_what_was_told_is_in_a_file_and_no_longer_in_the_log(
     assert run.exit_code == 0, run.output
     assert json.loads(run.stdout) == {
         "events": 2,
+        "decisions": 0,
         "files": 1,
         "already_there": 0,
         "unreadable": 0,
+        "decisions_gone": 0,
     }
     table = pl.read_parquet(tmp_path / "*.parquet")
     assert dict(table.schema) == SCHEMA
@@ -188,3 +192,80 @@ def test_without_polars_it_says_what_to_install(
     assert run.exit_code == 2
     assert "recsvc[train]" in run.output
     assert len(logged(service)) == 1
+
+
+CONTENT = '{"offers":["deal"]}'
+DECISION_SCHEMA = {
+    "decision_id": pl.String,
+    "at": SCHEMA["timestamp"],
+    "customer": pl.String,
+    "content": pl.String,
+}
+
+
+def decide(service: Service, *names: str, customer: CustomerId = ANNA) -> None:
+    key = service.services.hasher(service.shop).key_of(customer)
+    made = [Decision(DecisionId(name), key, 1_000_000, CONTENT.encode()) for name in names]
+    assert service.stores.decisions.keep(service.shop, made) == len(names)
+
+
+def decided(folder: Path) -> list[str]:
+    found = [pl.read_parquet(file) for file in files(folder / "decisions")]
+    return [name for table in found for name in table["decision_id"]]
+
+
+def test_decisions_are_drained_beside_the_events(service: Service, tmp_path: Path) -> None:
+    """Once, and as they were kept; whoever reads the folder's files reads events alone."""
+    service.consent(ANNA)
+    decide(service, "a", "b")
+    tell(service, "event")
+    first, second = (json.loads(drain(service, tmp_path, "--json").stdout) for _ in range(2))
+
+    (file,) = files(tmp_path / "decisions")
+    table = pl.read_parquet(file)
+    assert dict(table.schema) == DECISION_SCHEMA
+    assert table.row(0) == (
+        "a",
+        datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
+        service.services.hasher(service.shop).key_of(ANNA).hex(),
+        CONTENT,
+    )
+    assert decided(tmp_path) == ["a", "b"]
+    assert (first["events"], first["decisions"], first["files"]) == (1, 2, 2)
+    assert (second["decisions"], second["files"]) == (0, 0)
+    assert pl.read_parquet(tmp_path / "*.parquet")["message_id"].to_list() == ["event"]
+
+
+def test_a_decision_is_never_written_twice(service: Service, tmp_path: Path) -> None:
+    """A run that was killed before the log was told is made good by the next one."""
+    service.consent(ANNA)
+    redis, name = service.stores.connections.writes, f"{{{service.shop}}}:decisions-log"
+    decide(service, "a", "b")
+    before = redis.xrange(name)
+    drain(service, tmp_path)
+    redis.delete(name)
+    for entry_id, fields in before:
+        redis.xadd(name, fields, entry_id)
+    decide(service, "c")
+
+    run = drain(service, tmp_path, "--json")
+
+    assert json.loads(run.stdout)["already_there"] == 2
+    assert decided(tmp_path) == ["a", "b", "c"]
+
+
+def test_decisions_of_who_withdrew_or_was_erased_are_not_drained(
+    service: Service, tmp_path: Path
+) -> None:
+    """Withdrawn: counted as gone. Erased: there is nothing left to count."""
+    third = CustomerId("third")
+    for customer in (ANNA, BERT, third):
+        service.consent(customer)
+        decide(service, f"of-{customer}", customer=customer)
+    service.consent(ANNA, {"analytics": False})
+    service.send("DELETE", f"/v1/customers/{BERT}", {})
+
+    run = drain(service, tmp_path, "--json")
+
+    assert decided(tmp_path) == ["of-third"]
+    assert json.loads(run.stdout)["decisions_gone"] == 1

@@ -87,7 +87,7 @@ def test_neither_keys_nor_tokens_nor_customers_are_logged(running: Running) -> N
 
     log = running.server.log.read_text()
 
-    assert statuses == [200, 400, 200, 401, 401, 404, 404]
+    assert statuses == [200, 400, 200, 401, 401, 404, 405]
     assert "Serving" in log
     hidden = [secret, browser, wrong, token, running.browser["signing_secret"], CANARY]
     assert [each for each in hidden if each in log or each[-20:] in log] == []

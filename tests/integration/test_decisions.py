@@ -72,7 +72,46 @@ def test_a_customers_decisions_are_bounded_and_erased(
     assert store.get(shop, "d4") is None
     store.forget(shop, customer)
     assert store.of(shop, customer) == []
-    assert not list(connections.writes.scan_iter(match=f"{{{shop}}}:decision*", count=1000))
+    left = list(connections.writes.scan_iter(match=f"{{{shop}}}:decision*", count=1000))
+    assert left == [redis_keys.decisions_log(shop).encode()]
+    assert store.log.length(shop) == 0
+
+
+def test_what_is_to_be_drained_lives_no_longer_than_the_decisions(
+    store: DecisionStore,
+    consents: ConsentStore,
+    connections: Connections,
+    shop: ShopName,
+    customer: CustomerKey,
+) -> None:
+    """What is older goes with the next decision, or with the last one's life."""
+    consents.write(shop, customer, {Purpose.ANALYTICS: True})
+    seconds, microseconds = connections.writes.time()
+    now_ms = seconds * 1000 + microseconds // 1000
+    for age in (2 * DAY_MS + 60_000, 2 * DAY_MS - 60_000):
+        entry = {"decision": str(age), "customer": customer.hex()}
+        connections.writes.xadd(redis_keys.decisions_log(shop), entry, f"{now_ms - age}-0")
+    store.keep(shop, [decision(customer)])
+
+    found = [entry.event.decode() for entry in store.log.of(shop, customer)]
+
+    assert found == [str(2 * DAY_MS - 60_000), "d"]
+    assert 0 < connections.writes.ttl(redis_keys.decisions_log(shop)) <= 2 * 86_400
+
+
+def test_an_erasure_leaves_the_log_of_others_alone(
+    store: DecisionStore, consents: ConsentStore, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Who is forgotten is not drained; who is not, is."""
+    other = CustomerKey(bytes(16))
+    for each in (customer, other):
+        consents.write(shop, each, {Purpose.ANALYTICS: True})
+    store.keep(shop, [decision(customer, "a"), decision(other, "b"), decision(customer, "c")])
+
+    store.forget(shop, customer)
+
+    assert list(store.log.of(shop, customer)) == []
+    assert [entry.event for entry in store.log.of(shop, other)] == [b"b"]
 
 
 def test_decisions_are_written_behind_the_answers(

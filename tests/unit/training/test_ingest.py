@@ -15,6 +15,7 @@ from training.csv_rows import STRAY_QUOTE, TOO_MANY_FIELDS
 from training.errors import InputUnreadable
 from training.report import Bad
 from training.returns import net
+from training.sources import find_files
 
 
 def csv(folder: Path, text: str, name: str = "p.csv") -> Path:
@@ -42,6 +43,19 @@ def test_the_separator_is_the_one_the_header_uses(tmp_path: Path, separator: str
     text = "customer_id,item_id,timestamp\nc,i,2026-01-02\n".replace(",", separator)
 
     assert read(csv(tmp_path, text)).report.rows_used == 1
+
+
+@pytest.mark.parametrize("location", [".", "**/*.parquet"])
+def test_decisions_that_were_drained_beside_events_are_passed_over(
+    tmp_path: Path, location: str
+) -> None:
+    """They are no purchases, and would stop the run."""
+    events, decisions = tmp_path / "events-1-0-2-0.parquet", tmp_path / "decisions"
+    decisions.mkdir()
+    pl.DataFrame({"item_id": ["milk"]}).write_parquet(events)
+    pl.DataFrame({"content": ["{}"]}).write_parquet(decisions / "decisions-1-0-2-0.parquet")
+
+    assert find_files(str(tmp_path / location)) == [events]
 
 
 def test_files_may_be_gzipped_and_lie_in_a_folder_or_match_a_glob(tmp_path: Path) -> None:
