@@ -88,7 +88,7 @@ def test_a_page_makes_one_trip(service: Service, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(
         RequestTrip,
         "read",
-        lambda *words: trips.append(words) or read(*words),  # type: ignore[func-returns-value]
+        lambda *words, **named: trips.append(words) or read(*words, **named),  # type: ignore[func-returns-value]
     )
     page(service, ANNA, *[{"slate": "popular"}] * 4)
 
