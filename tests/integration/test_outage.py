@@ -151,15 +151,15 @@ def strange() -> Iterator[Answering]:
         b"$-1\r\n" * 5,
         b":1\r\n" * 5,
         b"-ERR no\r\n" * 5,
-        b"-ERR no\r\n" + QUEUED + b"*3\r\n*3\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n*0\r\n*0\r\n",
+        b"-ERR no\r\n" + QUEUED + b"*3\r\n*4\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n*0\r\n*0\r\n",
         b"-NOAUTH Authentication required.\r\n" * 5,
         b"-LOADING Redis is loading the dataset in memory\r\n" * 5,
         QUEUED + b"*-1\r\n",
-        QUEUED + b"*1\r\n*3\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n",
-        QUEUED + b"*2\r\n*3\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n*0\r\n",
+        QUEUED + b"*1\r\n*4\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n",
+        QUEUED + b"*2\r\n*4\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n*0\r\n",
         QUEUED + b"*3\r\n*1\r\n$1\r\n1\r\n*0\r\n*0\r\n",
         QUEUED + b"*3\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n*0\r\n*0\r\n",
-        QUEUED + b"*3\r\n*3\r\n$1\r\n1\r\n$1\r\nx\r\n$-1\r\n*0\r\n*0\r\n",
+        QUEUED + b"*3\r\n*4\r\n$1\r\n1\r\n$1\r\nx\r\n$-1\r\n$-1\r\n*0\r\n*0\r\n",
         b"*2\r\n" * 5,
     ],
 )
@@ -178,10 +178,12 @@ def test_strange_fields_are_unreadable_consent(
     strange: Answering, shop: ShopName, customer: CustomerKey, fields: bytes
 ) -> None:
     """The epochs still count; the consent does not."""
-    strange.answer = QUEUED + b"*3\r\n*3\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n" + fields + b"*0\r\n"
+    strange.answer = (
+        QUEUED + b"*3\r\n*4\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n" + fields + b"*0\r\n"
+    )
     trip = RequestTrip(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
 
-    assert timed(trip, shop, customer) == TripReply(None, Epochs(1, 1))
+    assert timed(trip, shop, customer) == TripReply(None, Epochs(1, 1, 0))
 
 
 @pytest.mark.parametrize("events", [b"*1\r\n:1\r\n", b"*1\r\n*0\r\n", b"+OK\r\n", b"*-1\r\n"])
@@ -189,11 +191,11 @@ def test_strange_events_are_none(
     strange: Answering, shop: ShopName, customer: CustomerKey, events: bytes
 ) -> None:
     """Consent and epochs still count."""
-    strange.answer = QUEUED + b"*3\r\n*3\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n*0\r\n" + events
+    strange.answer = QUEUED + b"*3\r\n*4\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n*0\r\n" + events
     trip = RequestTrip(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
     reply = timed(trip, shop, customer)
 
-    assert reply == TripReply(NO_CONSENT, Epochs(1, 1))
+    assert reply == TripReply(NO_CONSENT, Epochs(1, 1, 0))
     assert reply.profile is None
 
 
