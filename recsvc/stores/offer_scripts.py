@@ -248,6 +248,10 @@ if key_mark ~= '' then
   local mark, _, answer = remembered(redis.call('HGET', ANSWERS, key_mark))
   if mark then return mark == request_mark and {'again', answer} or {'reused', ''} end
 end
+local before = redis.call('HMGET', claim_key(claim), 'till', 'code')
+if before[1] then -- the client asked again on a new connection
+  return {'again', claim .. ' ' .. before[1] .. ' ' .. (before[2] or '')}
+end
 if state('revision') ~= revision or not is_unchanged(RECORD, stored, policy) then
   return {'changed', ''}
 end

@@ -79,7 +79,8 @@ class ClaimDesk:
     ) -> Claim | Refusal | KeyReused | Unknown:
         """Hold one redemption for the visit's customer. `denied`: this request permits nothing.
 
-        With a key that was answered before, the same answer again, whatever has happened since.
+        With a key that was answered before, the same answer again, for as long as the customer
+        permits it.
         """
         customer = _customer(visit)
         _check(visit)
@@ -88,7 +89,7 @@ class ClaimDesk:
         for _ in range(_ATTEMPTS):
             look = self._claims.look(visit.shop, customer, request.offer, asked.key_mark)
             if look.answer is not None:
-                return look.answer.claim if _is_same(look, asked) else KEY_REUSED
+                return _repeated(visit, look, asked, denied)
             found = self._judged(visit, look, request, denied)
             if not isinstance(found, StoredOffer):
                 return found
@@ -143,6 +144,17 @@ class ClaimDesk:
 
 def _mark(key: bytes, text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=_MARK_BYTES, key=key).hexdigest()
+
+
+def _repeated(visit: Visit, look: Look, asked: Asked, denied: bool) -> Claim | Refusal | KeyReused:
+    """Answer a request that was answered before: a withdrawal is in force for that as well."""
+    if look.answer is None or not _is_same(look, asked):
+        return KEY_REUSED
+    needed = [Purpose.OFFERS, *([Purpose.PERSONALIZATION] if look.answer.claim.code else [])]
+    admissions = [_admission(visit, look, purpose, denied) for purpose in needed]
+    if any(isinstance(admission, Refused) for admission in admissions):
+        return Refusal.NO_CONSENT
+    return look.answer.claim
 
 
 def _is_same(look: Look, asked: Asked) -> bool:

@@ -138,7 +138,8 @@ class Entrance:
                 self._limits.take_for_unknown_key(credentials.address)
             raise no_such_key()
         self.authorize(judgement.key, credentials, access, customer)
-        self._count(judgement.key, customer_key)
+        if not (must_be_heard and judgement.key.is_secret):
+            self._count(judgement.key, customer_key)
         reply = judgement.reply
         policy = self._judge.policy(reply.minimums)
         consent = reply.consent

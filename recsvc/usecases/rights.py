@@ -42,6 +42,7 @@ UNTIL_THEN = "every version made before the erasure serves the customer as unkno
 SHOP_REMOVES = (
     "purchase files and drained event files that name the customer (the trainer leaves the "
     "customer out of them with --consents service, and with nothing else)",
+    "drained decision files, which hold the customer's keyed hash",
     "backups and replicas of the store that are older than the erasure",
 )
 SHOP_RENAMES = (

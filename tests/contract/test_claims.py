@@ -196,6 +196,20 @@ def test_the_same_key_is_answered_the_same(service: Service) -> None:
     assert state(service)["taken"] == 1
 
 
+def test_a_withdrawal_is_in_force_for_repeated_claims_too(service: Service) -> None:
+    """No code is told again to who no longer permits it; permitted anew, it is the same."""
+    service.consent(ANNA)
+    put(service, codes=["ONE"])
+    first = claim(service, Idempotency_Key="k-1")
+    service.consent(ANNA, {"offers": False})
+    refused = claim(service, Idempotency_Key="k-1")
+    with_signal = claim(service, Idempotency_Key="k-1", Sec_GPC="1")
+    service.consent(ANNA)
+
+    assert code_of(refused) == code_of(with_signal) == (409, "no_consent")
+    assert claim(service, Idempotency_Key="k-1").data == first.data
+
+
 def test_a_key_is_its_customers_own(service: Service) -> None:
     """Two customers may choose the same."""
     for who in (ANNA, BERT):

@@ -170,6 +170,22 @@ def test_a_secret_key_keeps_to_the_limit_that_it_was_made_with(
     assert [key.limit for key in stores.api_keys.list(shop)] == [None, None, 2]
 
 
+def test_a_limited_secret_key_is_heard_when_it_withdraws_or_erases(
+    stores: Stores, shop: ShopName
+) -> None:
+    """However much was asked with it for others."""
+    service = limited_service(stores, shop)
+    key = stores.api_keys.create(KeyKind.SECRET, shop, ALL_SCOPES, limit=1).text
+    listed = [service.get(POPULAR, key) for _ in range(2)]
+    headers = {"Authorization": f"Bearer {key}"}
+
+    withdrawn = service.put(f"/v1/customers/{ANNA}/consents", {"purposes": {"email": False}}, key)
+    erased = service.client.delete(f"/v1/customers/{ANNA}", headers=headers)
+
+    assert statuses(listed) == [200, 429]
+    assert statuses([withdrawn, erased]) == [200, 200]
+
+
 def test_a_key_of_an_earlier_release_has_no_limit(stores: Stores, shop: ShopName) -> None:
     """Its record says nothing of one."""
     service = limited_service(stores, shop)
