@@ -33,6 +33,11 @@ class Permission:
         """Judge what was read, by the one rule."""
         return admit(customer, self.standing, purpose)
 
+    def forgets(self, at_us: int | None) -> bool:
+        """Whether what happened then, or nobody knows when, may be of before an erasure."""
+        tombstone = None if self.standing is None else self.standing.record.tombstone
+        return tombstone is not None and (at_us is None or tombstone.forgets(at_us))
+
     def permits(self, customer: CustomerKey, *purposes: Purpose) -> bool:
         return all(isinstance(self.admit(customer, each), Admitted) for each in purposes)
 

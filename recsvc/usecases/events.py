@@ -92,7 +92,10 @@ class EventDesk:
         event = incoming.event
         if outcome is Outcome.REUSED:
             return Received(event.type, outcome)
-        fault = self._offers.take(shop, event, incoming.customer, denied=incoming.denied)
+        is_repeated = outcome is Outcome.DUPLICATE
+        fault = self._offers.take(
+            shop, event, incoming.customer, denied=incoming.denied, is_repeated=is_repeated
+        )
         return Received(event.type, fault or outcome)
 
     def _assortment(self, visit: Visit) -> Assortment:

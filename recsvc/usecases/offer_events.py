@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from recsvc.domain.claims import UNKNOWN, Changed, Refusal
 from recsvc.domain.consent import Purpose
-from recsvc.domain.decision_ids import DecisionSeal
+from recsvc.domain.decision_ids import DecisionSeal, made_at_us
 from recsvc.domain.errors import Conflict, StoreUnavailable
 from recsvc.domain.events import Event, EventType
 from recsvc.domain.identity import CustomerKey, Secret
@@ -37,7 +37,13 @@ class OfferEvents:
         self._seal = lru_cache(DERIVED_KEPT)(lambda shop: DecisionSeal(secret, shop))
 
     def take(
-        self, shop: ShopName, event: Event, customer: CustomerKey | None, *, denied: bool
+        self,
+        shop: ShopName,
+        event: Event,
+        customer: CustomerKey | None,
+        *,
+        denied: bool,
+        is_repeated: bool = False,
     ) -> Conflict | None:
         """Count the event; return why it cannot be had as it says, if so."""
         if event.offer_id is None:
@@ -47,7 +53,8 @@ class OfferEvents:
             return self._redeem(shop, offer, event.claim_id, customer)
         word = _WORDS.get(event.type)
         if word is not None:
-            self._tell(shop, offer, word, event, customer, denied=denied)
+            known_since = None if is_repeated else self._now_us()
+            self._tell(shop, offer, word, event, customer, known_since, denied=denied)
         return None
 
     def _redeem(
@@ -71,15 +78,22 @@ class OfferEvents:
         word: str,
         event: Event,
         customer: CustomerKey | None,
+        known_since_us: int | None,
         *,
         denied: bool,
     ) -> None:
+        """`known_since_us`: when the event first came, None if that was some time ago."""
         is_dismissal = event.type is EventType.OFFER_DISMISSED
         decision = None if is_dismissal else self._ours(shop, event, customer)
         if decision is None and not (is_dismissal and customer is not None):
             return
+        at_us = known_since_us if event.timestamp_us is None else event.timestamp_us
+        if decision is not None:
+            at_us = made_at_us(decision)
         for _ in range(_ATTEMPTS):
             permission = self._permission(shop, offer, customer, denied)
+            if permission is not None and permission.forgets(at_us):
+                return
             told = self._claims.tell(
                 shop,
                 offer,

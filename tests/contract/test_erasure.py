@@ -339,6 +339,28 @@ def test_claims_caps_and_answers_are_erased(service: Service) -> None:
     held(service, BERT)
 
 
+def test_what_was_said_of_offers_before_is_not_remembered_of_the_stranger(
+    service: Service,
+) -> None:
+    """Sent again as it was, or with its old time under a new id; what is said now counts."""
+    put(service)
+    service.consent(ANNA)
+    said = {"type": "offer_dismissed", "customer_id": ANNA, "offer_id": "deal"}
+    old = {**said, "message_id": "old", "timestamp": rfc3339(now_us() - DAY_US)}
+    first = {**said, "message_id": "first"}
+    service.send("POST", "/v1/events", {"events": [first]})
+    erase(service)
+    service.consent(ANNA)
+
+    replayed = service.send("POST", "/v1/events", {"events": [first, old]})
+    remembered = keys_of(service)
+    service.send("POST", "/v1/events", {"events": [{**said, "message_id": "new"}]})
+
+    assert replayed.status_code == 200
+    assert "caps" not in remembered
+    assert "caps" in keys_of(service)
+
+
 def test_claims_are_in_a_copy_and_are_handed_on(service: Service) -> None:
     """As the customer's own; and what counts towards a cap counts after a merge as well."""
     put(service, caps={"per_customer": {"limit": 1, "period_days": 30}})
