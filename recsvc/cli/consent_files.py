@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from recsvc.cli.bad_lines import MaxBad, check_faults
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, say, stderr
 from recsvc.domain.consent_changes import Imported
@@ -18,8 +19,6 @@ from recsvc.usecases.consents import DatedChange, imported_rows, told
 from recsvc.web.consent_import import read_line
 from recsvc.wiring import open_stores
 
-EXAMPLES = 5
-PERCENT = 100
 LINES_A_STEP = 5000
 
 
@@ -27,9 +26,7 @@ def import_consents(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Lines as POST /v1/consents takes them.")
     ],
-    max_bad: Annotated[
-        float, typer.Option(min=0, max=PERCENT, help="Percent of bad lines above which none count.")
-    ] = 1.0,
+    max_bad: MaxBad = 1.0,
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -39,15 +36,7 @@ def import_consents(
     The latest word wins, and a no among equals: importing a file twice changes nothing.
     """
     changes, faults = _read(file, open_signals(settings_of(data_dir)))
-    for fault in faults[:EXAMPLES]:
-        say(f"{file}:{fault}")
-    lines = len(changes) + len(faults)
-    if len(faults) * PERCENT > max_bad * lines:
-        raise BadRequest(
-            f"{len(faults)} of {lines} lines are bad, which is more than {max_bad:g} %: nothing "
-            "was imported",
-            code="too_many_bad_lines",
-        )
+    check_faults(file, faults, len(changes), max_bad)
     _report(_imported(changes, shop, data_dir), len(faults), as_json)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from recsvc.cli.bad_lines import MaxBad, check_faults
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, print_table, say
 from recsvc.domain import item_fields
@@ -17,8 +18,6 @@ from recsvc.domain.errors import BadRequest
 from recsvc.domain.ids import ItemId, checked_id
 from recsvc.wiring import open_stores
 
-EXAMPLES = 5
-PERCENT = 100
 COLUMNS = ("item_id", "title", "category", "brand", "price", "currency", "in_stock", "hidden")
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -30,24 +29,14 @@ app = typer.Typer(help="The live catalogue: import, list.", no_args_is_help=True
 @app.command("import")
 def import_items(
     file: Annotated[Path, typer.Argument(metavar="FILE", help=".ndjson or .csv, UTF-8.")],
-    max_bad: Annotated[
-        float, typer.Option(min=0, max=PERCENT, help="Percent of bad lines above which none count.")
-    ] = 1.0,
+    max_bad: MaxBad = 1.0,
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Put each item of a file in place of what was known of it; in force at once."""
     items, faults = _read(file)
-    for fault in faults[:EXAMPLES]:
-        say(f"{file}:{fault}")
-    lines = len(items) + len(faults)
-    if len(faults) * PERCENT > max_bad * lines:
-        raise BadRequest(
-            f"{len(faults)} of {lines} lines are bad, which is more than {max_bad:g} %: nothing "
-            "was imported",
-            code="too_many_bad_lines",
-        )
+    check_faults(file, faults, len(items), max_bad)
     with open_stores(settings_of(data_dir)) as stores:
         stores.catalogue.put_many(shop_of(shop), items)
     if as_json:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from recsvc.cli.bad_lines import MaxBad, check_faults
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, print_table, say
 from recsvc.domain.errors import BadRequest, NothingThere
@@ -16,8 +17,6 @@ from recsvc.web.bodies import convert, parse_json
 from recsvc.web.offers import new_offer, view_of
 from recsvc.wiring import open_stores
 
-EXAMPLES = 5
-PERCENT = 100
 COLUMNS = ("offer_id", "title", "kind", "value", "starts_at", "ends_at", "priority")
 COUNTED = ("shown", "accepted", "taken", "redeemed", "codes_left")
 
@@ -29,24 +28,14 @@ Named = Annotated[str, typer.Argument(metavar="OFFER", help="Id of the offer.")]
 @app.command("import")
 def import_offers(
     file: Annotated[Path, typer.Argument(metavar="FILE", help=".ndjson, UTF-8.")],
-    max_bad: Annotated[
-        float, typer.Option(min=0, max=PERCENT, help="Percent of bad lines above which none count.")
-    ] = 1.0,
+    max_bad: MaxBad = 1.0,
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Put each offer of a file in place of what was known of it; in force at once."""
     offers, faults = _read(file)
-    for fault in faults[:EXAMPLES]:
-        say(f"{file}:{fault}")
-    lines = len(offers) + len(faults)
-    if len(faults) * PERCENT > max_bad * lines:
-        raise BadRequest(
-            f"{len(faults)} of {lines} lines are bad, which is more than {max_bad:g} %: nothing "
-            "was imported",
-            code="too_many_bad_lines",
-        )
+    check_faults(file, faults, len(offers), max_bad)
     with open_stores(settings_of(data_dir)) as stores:
         stores.offers.put_many(shop_of(shop), offers)
     if as_json:
