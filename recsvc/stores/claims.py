@@ -25,10 +25,11 @@ from recsvc.domain.claims import (
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import OfferId, ShopName
 from recsvc.stores import permission, redis_keys
+from recsvc.stores.caps_scripts import TELL_OF
+from recsvc.stores.claim_scripts import CLAIM, REDEEM, RELEASE
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.offer_keys import keys_of_offer
-from recsvc.stores.offer_scripts import CLAIM, REDEEM, RELEASE, TELL_OF
 from recsvc.stores.permission import NOTHING, Permission, ask, permission_of
 from recsvc.stores.room import check_room
 
