@@ -44,14 +44,27 @@ local function sweep(caps)
   end
 end
 
-local function keep(caps, field, words)
+local function keep(caps, field, words, separator)
   if #words == 0 then
     redis.call('HDEL', caps, field)
   else
-    local value = state('incarnation') .. ' ' .. table.concat(words, ' ')
-    redis.call('HSET', caps, field, value)
+    table.insert(words, 1, state('incarnation'))
+    redis.call('HSET', caps, field, table.concat(words, separator or ' '))
     sweep(caps)
   end
+end
+
+-- What was handed to the customer and may come back: a code is a line, since it may hold spaces.
+local function codes_of(caps)
+  local codes = {}
+  for code in string.gmatch(of_caps(caps, 'codes:' .. OFFER), '[^\n]+') do
+    codes[#codes + 1] = code
+  end
+  return codes
+end
+
+local function keep_codes(caps, codes)
+  keep(caps, 'codes:' .. OFFER, {unpack(codes, math.max(1, #codes - MOST_TAKEN + 1))}, '\n')
 end
 
 local function keep_taken(caps, list)

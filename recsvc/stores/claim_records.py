@@ -18,7 +18,16 @@ local function moment(word)
   return tonumber(string.match(word, '^%w+,(%d+)') or word)
 end
 
+local function joined_lines(one, other)
+  local known = {}
+  for line in string.gmatch(other, '[^\n]+') do known[line] = true end
+  return other .. string.gsub(one, '\n([^\n]+)', function(line)
+    return known[line] and '' or nil
+  end)
+end
+
 local function joined(kind, one, other)
+  if kind == 'codes' then return joined_lines(one, other) end
   local words, known = {}, {}
   for word in string.gmatch(one .. other, '[^ ]+') do
     if not known[word] then words[#words + 1] = word end

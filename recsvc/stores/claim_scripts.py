@@ -21,7 +21,9 @@ local function give_back(claim)
   local code = redis.call('HGET', HANDED, claim)
   if code then
     redis.call('HDEL', HANDED, claim)
-    if redis.call('SISMEMBER', POOL, code) == 1 then redis.call('RPUSH', CODES, code) end
+    if redis.call('SISMEMBER', POOL, code) == 1 then
+      redis.call('ZADD', CODES, redis.call('HINCRBY', STATE, 'line', 1), code)
+    end
   end
 end
 
@@ -54,6 +56,18 @@ local revision, claim, customer, hold, stored, policy = unpack(ARGV, 3, 8)
 local key_mark, request_mark, answer_life, claim_life = unpack(ARGV, 9, 12)
 local life_us = tonumber(claim_life) * 1000000
 local caps = CAPS .. ':' .. customer
+
+-- One that was handed to the customer before comes first, so that nobody reads a pool by claiming
+-- and giving back.
+local function next_code(caps)
+  local codes = codes_of(caps)
+  for _, code in ipairs(codes) do
+    if redis.call('ZREM', CODES, code) == 1 then return code end
+  end
+  codes[#codes + 1] = redis.call('ZPOPMIN', CODES)[1]
+  keep_codes(caps, codes)
+  return codes[#codes]
+end
 
 local function remembered(text)
   local mark, at, answer = string.match(text or '', '^(%x+) (%d+) (.*)$')
@@ -95,14 +109,14 @@ local mine = taken(caps)
 local why
 if is_capped(mine) then
   why = 'capped'
-elseif not has_room() or (has_codes() and redis.call('LLEN', CODES) == 0) then
+elseif not has_room() or (has_codes() and redis.call('ZCARD', CODES) == 0) then
   why = 'nothing_left'
 end
 if why then
   settle()
   return {'refused', why}
 end
-local code = has_codes() and redis.call('LPOP', CODES) or ''
+local code = has_codes() and next_code(caps) or ''
 local till = now + tonumber(hold)
 add('taken', 1)
 redis.call('ZADD', HOLDS, whole(till), claim)
@@ -147,6 +161,14 @@ end
 REDEEM = (
     _OF_CLAIM
     + r"""
+local function comes_back_no_more()
+  local others = {}
+  for _, each in ipairs(codes_of(caps)) do
+    if each ~= code then others[#others + 1] = each end
+  end
+  keep_codes(caps, others)
+end
+
 if word == 'redeemed' then return 'redeemed' end
 if not is_of_now then
   close('redeemed')
@@ -163,7 +185,7 @@ if word == 'held' then
   redis.call('ZREM', HOLDS, claim)
 else
   local is_gone = is_capped(mine) or not has_room()
-  if is_gone or (code ~= '' and redis.call('LREM', CODES, -1, code) == 0) then
+  if is_gone or (code ~= '' and redis.call('ZREM', CODES, code) == 0) then
     settle()
     return 'nothing_left'
   end
@@ -175,6 +197,7 @@ for _, each in ipairs(mine) do
 end
 if not found then mine[#mine + 1] = {claim = claim, at = tonumber(at), till = 0} end
 keep_taken(caps, mine)
+if code ~= '' then comes_back_no_more() end
 add('redeemed', 1)
 close('redeemed')
 settle()

@@ -54,7 +54,7 @@ local function is_out()
   local shown = number('total_shown')
   return not has_room()
     or (shown and (number('shown') or 0) >= shown)
-    or (has_codes() and redis.call('LLEN', CODES) == 0)
+    or (has_codes() and redis.call('ZCARD', CODES) == 0)
 end
 
 -- Tell the workers when the offer has run out, and when there is some of it again.
@@ -76,7 +76,7 @@ PUT = (
 local fields = tonumber(ARGV[5])
 local incarnation = state('incarnation')
 local epoch = tell(EPOCHS, 'offers', LOG, LOG_ENTRIES, cjson.encode({OFFER}))
-local counted = {'taken', 'redeemed', 'shown', 'accepted', 'has_codes'}
+local counted = {'taken', 'redeemed', 'shown', 'accepted', 'has_codes', 'line'}
 local values = redis.call('HMGET', STATE, unpack(counted))
 redis.call('DEL', STATE)
 for i, name in ipairs(counted) do
@@ -93,9 +93,9 @@ if ARGV[4] == '1' then
   redis.call('DEL', CODES, POOL)
   for i = 6 + fields, #ARGV do
     redis.call('SADD', POOL, ARGV[i])
-    if not handed[ARGV[i]] then redis.call('RPUSH', CODES, ARGV[i]) end
+    if not handed[ARGV[i]] then redis.call('ZADD', CODES, i, ARGV[i]) end
   end
-  redis.call('HSET', STATE, 'has_codes', #ARGV > 5 + fields and '1' or '0')
+  redis.call('HSET', STATE, 'has_codes', #ARGV > 5 + fields and '1' or '0', 'line', #ARGV)
 end
 redis.call('HSET', STATE, 'is_out', is_out() and '1' or '0')
 return epoch

@@ -182,7 +182,7 @@ def _period(name: str, cap: PeriodCap | None) -> dict[str, int | None]:
 
 def _ask_state(pipeline: Pipeline, shop: ShopName, offer: OfferId) -> None:
     pipeline.hgetall(redis_keys.offer_state(shop, offer))
-    pipeline.llen(redis_keys.offer_codes(shop, offer))
+    pipeline.zcard(redis_keys.offer_codes(shop, offer))
     pipeline.zrange(redis_keys.offer_holds(shop, offer), 0, 0, withscores=True)
 
 

@@ -145,7 +145,7 @@ def offer_holds(shop: ShopName, offer: OfferId) -> str:
 
 
 def offer_codes(shop: ShopName, offer: OfferId) -> str:
-    """List: the codes that nobody has, the next one first."""
+    """Sorted set: the codes that nobody has → their places in line."""
     return f"{{{shop}}}:offer-codes:{offer}"
 
 
@@ -181,6 +181,7 @@ def caps(shop: ShopName, key: CustomerKey) -> str:
 
     `taken:<offer>` → `<incarnation> <claim>,<at>,<end of the hold, or 0>…`; `shown:<offer>` →
     `<incarnation> <at>…`; `dismissed:<offer>` → `<incarnation> <at>`; times in microseconds.
+    `codes:<offer>` → the incarnation and codes that were handed out and may come back, a line each.
     """
     return f"{caps_of_all(shop)}:{key.hex()}"
 

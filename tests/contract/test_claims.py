@@ -266,6 +266,22 @@ def test_a_claim_is_released_by_its_customer_alone(service: Service) -> None:
     assert state(service) == state(service) | {"taken": 0, "codes_left": 1}
 
 
+def test_a_browser_reads_one_code_however_often_it_gives_back(service: Service) -> None:
+    """The next claim gets it again; the customer's export tells it."""
+    service.consent(ANNA)
+    put(service, codes=["ONE", "TWO", "THREE"])
+    codes = set()
+    for _ in range(3):
+        answer = held(service, browser=ANNA)
+        codes.add(answer["code"])
+        release(service, answer["claim_id"], ANNA)
+
+    assert codes == {"ONE"}
+    export = service.get(f"/v1/customers/{ANNA}/export").json
+    assert export is not None
+    assert export["offer_caps"][0]["codes"]["deal"]["codes"] == ["ONE"]
+
+
 def test_a_publishable_key_alone_releases_nothing(service: Service) -> None:
     """Without a token it is nobody's."""
     reply = service.send("POST", "/v1/claims/x/release", {}, key=service.keys.browser.text)

@@ -113,6 +113,8 @@ class Run:
         handed = {each.claim.code for each in oracle.made if each.counts(oracle.now)}
         assert (found.code is None) if oracle.codes is None else (found.code in oracle.codes)
         assert found.code is None or found.code not in handed
+        once = {each.claim.code for each in oracle.made if each.customer == customer}
+        assert not (once - handed) or found.code in once
         oracle.made.append(Made(found, customer, oracle.now))
 
     def redeem(self, place: int) -> None:
