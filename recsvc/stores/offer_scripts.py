@@ -68,8 +68,9 @@ end
 """
 )
 
-# KEYS: also the offers. ARGV: also the record, `1` where the codes are replaced, how many fields
-# of the state follow and which (every one that is not counted here), then the codes.
+# KEYS: also the offers and the retired codes. ARGV: also the record, `1` where the codes are
+# replaced, how many fields of the state follow and which (every one that is not counted here), then
+# the codes.
 PUT = (
     COUNTING
     + r"""
@@ -90,6 +91,7 @@ redis.call('HSET', KEYS[10], OFFER, ARGV[3])
 if ARGV[4] == '1' then
   local handed = {}
   for _, code in ipairs(redis.call('HVALS', HANDED)) do handed[code] = true end
+  for _, code in ipairs(redis.call('SMEMBERS', KEYS[11])) do handed[code] = true end
   redis.call('DEL', CODES, POOL)
   for i = 6 + fields, #ARGV do
     redis.call('SADD', POOL, ARGV[i])
@@ -102,12 +104,15 @@ return epoch
 """
 )
 
-# KEYS: also the offers. Returns whether there was one.
+# KEYS: also the offers and the retired codes. ARGV: also the life of these in seconds. Returns
+# whether there was one.
 DELETE = (
     COUNTING
     + r"""
 if redis.call('HDEL', KEYS[10], OFFER) == 0 and redis.call('EXISTS', STATE) == 0 then return 0 end
 tell(EPOCHS, 'offers', LOG, LOG_ENTRIES, cjson.encode({OFFER}))
+for _, code in ipairs(redis.call('HVALS', HANDED)) do redis.call('SADD', KEYS[11], code) end
+redis.call('EXPIRE', KEYS[11], ARGV[3])
 redis.call('UNLINK', STATE, HOLDS, CODES, POOL, HANDED)
 return 1
 """

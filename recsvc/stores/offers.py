@@ -66,10 +66,14 @@ class OfferStore:
         return count
 
     def delete(self, shop: ShopName, offer: OfferId) -> bool:
-        """Forget the offer, its codes and counts; say whether there was one."""
-        keys = [*keys_of_offer(shop, offer), redis_keys.offers(shop)]
+        """Forget the offer, its codes and counts; say whether there was one.
+
+        Codes that somebody has are handed out to nobody else by a later offer of the id, for as
+        long as claims are kept.
+        """
+        words: list[Encoded] = [offer, _CLOCK, redis_keys.CLAIM_SECONDS]
         with store_faults():
-            return bool(self._delete(keys=keys, args=[offer, _CLOCK]))
+            return bool(self._delete(keys=_keys(shop, offer), args=words))
 
     def get(self, shop: ShopName, offer: OfferId) -> StoredOffer | None:
         return self._read(shop, [offer], self._redis)[offer]
@@ -131,8 +135,7 @@ class OfferStore:
     def _put_chunk(self, shop: ShopName, offers: Sequence[NewOffer]) -> None:
         pipeline = self._redis.pipeline(transaction=False)
         for new in offers:
-            keys = [*keys_of_offer(shop, new.offer.offer_id), redis_keys.offers(shop)]
-            self._put(keys=keys, args=_words(new), client=pipeline)
+            self._put(keys=_keys(shop, new.offer.offer_id), args=_words(new), client=pipeline)
         pipeline.execute()
 
     def _read(
@@ -149,6 +152,14 @@ class OfferStore:
             offer: _stored(shop, record, _state(state))
             for offer, (record, *state) in zip(offers, parts, strict=True)
         }
+
+
+def _keys(shop: ShopName, offer: OfferId) -> list[str]:
+    return [
+        *keys_of_offer(shop, offer),
+        redis_keys.offers(shop),
+        redis_keys.offer_retired(shop, offer),
+    ]
 
 
 def _words(new: NewOffer) -> list[Encoded]:

@@ -159,6 +159,11 @@ def offer_handed(shop: ShopName, offer: OfferId) -> str:
     return f"{{{shop}}}:offer-handed:{offer}"
 
 
+def offer_retired(shop: ShopName, offer: OfferId) -> str:
+    """Set: codes that deleted offers of the id had handed out. Lives for CLAIM_SECONDS."""
+    return f"{{{shop}}}:offer-retired:{offer}"
+
+
 def claims(shop: ShopName) -> str:
     """Begins the keys `…:<claim id>`: hash, all about one claim.
 

@@ -378,6 +378,32 @@ def test_a_new_offer_of_that_id_starts_anew(
     assert counter.stored.state.codes_left == 0
 
 
+def test_a_deleted_offer_keeps_its_codes_from_the_next_of_its_id(
+    counter: Counter, clock: Clock
+) -> None:
+    """Those that somebody holds or has redeemed; for as long as claims are kept, then no longer."""
+    codes = ["REDEEMED", "HELD", "ENDED", "FREE", "NEW"]
+    counter.put(codes[:-1])
+    redeemed = counter.held(somebody())
+    counter.claims.redeem(counter.shop, DEAL, redeemed.claim_id, None)
+    counter.held(somebody())
+    counter.held(somebody())
+    for _ in range(2):  # whatever is put and deleted between
+        counter.offers.delete(counter.shop, DEAL)
+        counter.put(codes)
+        counter.put(codes)
+
+    assert counter.stored.state.codes_left == 2
+    assert [counter.held(somebody()).code for _ in range(2)] == ["FREE", "NEW"]
+    assert counter.claim(somebody()) is Refusal.NOTHING_LEFT
+    name = redis_keys.offer_retired(counter.shop, DEAL)
+    left = counter.connections.writes.ttl(name)
+    assert redis_keys.CLAIM_SECONDS - 60 < left <= redis_keys.CLAIM_SECONDS
+    counter.connections.writes.delete(name)  # as time does
+    counter.put(["HELD"])
+    assert counter.held(somebody()).code == "HELD"
+
+
 def test_a_code_in_somebodys_hands_is_not_put_back(counter: Counter) -> None:
     """Whatever pool is put: what was handed out is handed out to nobody else."""
     counter.put(["ONE", "TWO"])
