@@ -1,6 +1,8 @@
 """Two customers become one, in one step: what both permit is handed on, the rest is erased.
 
-The one who is merged away is left as erased: a tombstone that points nowhere.
+The one who is merged away is left as erased: a tombstone that points nowhere. Claims are handed on
+after that step, when no new one can come; until it is done a note says into whom, so that whoever
+asks again completes what was interrupted.
 """
 
 from dataclasses import dataclass
@@ -34,6 +36,8 @@ from recsvc.stores.profiles import FLAG_SET, decode_profile, encode_profile
 
 MERGED_IN, MERGED_AWAY = "merged_in", "merged_away"
 
+_OFFERS = (Purpose.PERSONALIZATION, Purpose.OFFERS)
+
 
 @dataclass(frozen=True, slots=True)
 class _Side:
@@ -53,7 +57,10 @@ class MergeStore:
     def merge(
         self, shop: ShopName, away: CustomerKey, into: CustomerKey, actor: str = COMMAND_LINE
     ) -> Merged:
-        """Merge `away` into `into`; raise Conflict when either was erased."""
+        """Merge `away` into `into`; raise Conflict when either was erased.
+
+        Whoever calls hands on what stands behind this step, and then says that it is finished.
+        """
 
         def ask(pipeline: Pipeline) -> None:
             pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
@@ -68,10 +75,12 @@ class MergeStore:
             if _is_shut(other) or _is_shut(mine):
                 raise _erased("the customer" if _is_shut(other) else "`into`")
             minimums = read_minimums(policy)
-            shared = all(
-                self._judge.standing(side.record, minimums, now_us).permits(Purpose.PERSONALIZATION)
-                for side in (other, mine)
-            )
+            standings = [
+                self._judge.standing(side.record, minimums, now_us) for side in (other, mine)
+            ]
+            shared = all(each.permits(Purpose.PERSONALIZATION) for each in standings)
+            said = all(each.permits(purpose) for each in standings for purpose in _OFFERS)
+            merged = Merged(into, now_us, shared, said)
             page = _Page(shop, into, actor)
             page.put_purposes(mine, other, now_us)
             page.put_flags(mine, other)
@@ -81,9 +90,35 @@ class MergeStore:
             page.note(into, THE_CUSTOMER, MERGED_IN)
             page.note(away, THE_CUSTOMER, MERGED_AWAY)
             page.edits += buried(shop, away, Tombstone(now_us))
-            return Step(page.edits, page.notes, is_dated=True), Merged(shared)
+            page.edits.append(Edit(redis_keys.merging(shop), away.hex(), None, _encoded(merged)))
+            return Step(page.edits, page.notes, is_dated=True), merged
 
         return self._ledger.commit(shop, ask, decide)
+
+    def under_way(self, shop: ShopName) -> dict[CustomerKey, Merged]:
+        """Return the merges that are not finished, by who is merged away."""
+
+        def ask(pipeline: Pipeline) -> None:
+            pipeline.hgetall(redis_keys.merging(shop))
+
+        def decide(_now_us: int, replies: list[Any]) -> tuple[Step, dict[CustomerKey, Merged]]:
+            notes = _readable(replies[0]).items()
+            return Step(), {CustomerKey(_unhex(away)): _merged(note) for away, note in notes}
+
+        return self._ledger.commit(shop, ask, decide)
+
+    def finish(self, shop: ShopName, away: CustomerKey, merged: Merged) -> None:
+        """Forget that this merge, and no later one, was under way."""
+        name, field, note = redis_keys.merging(shop), away.hex(), _encoded(merged)
+
+        def ask(pipeline: Pipeline) -> None:
+            pipeline.hget(name, field)
+
+        def decide(_now_us: int, replies: list[Any]) -> tuple[Step, None]:
+            is_this = _readable(replies[0]) == note
+            return Step([Edit(name, field, note, b"")] if is_this else ()), None
+
+        self._ledger.commit(shop, ask, decide)
 
 
 class _Page:
@@ -153,6 +188,20 @@ class _Page:
         name = redis_keys.recent(self._shop, self._key)
         entries = both_recent(mine.recent, other.recent)
         self.edits.append(Edit(name, WHOLE_LIST, b"\n".join(mine.recent), b"\n".join(entries)))
+
+
+def _encoded(merged: Merged) -> bytes:
+    shared, said = int(merged.has_shared), int(merged.has_shared_offers)
+    return f"{merged.into.hex()} {merged.at_us} {shared} {said}".encode()
+
+
+def _merged(note: bytes) -> Merged:
+    into, at_us, shared, said = note.split(b" ")
+    return Merged(CustomerKey(_unhex(into)), int(at_us), shared == b"1", said == b"1")
+
+
+def _unhex(text: bytes) -> bytes:
+    return bytes.fromhex(text.decode())
 
 
 def _readable(reply: Any) -> Any:

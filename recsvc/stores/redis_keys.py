@@ -164,6 +164,11 @@ def offer_retired(shop: ShopName, offer: OfferId) -> str:
     return f"{{{shop}}}:offer-retired:{offer}"
 
 
+def merging(shop: ShopName) -> str:
+    """Hash: customer who is being merged away → into whom, and what is handed on. Goes with it."""
+    return f"{{{shop}}}:merging"
+
+
 def claims(shop: ShopName) -> str:
     """Begins the keys `…:<claim id>`: hash, all about one claim.
 
