@@ -15,6 +15,7 @@ from typing import Any
 
 from recsvc.config import Settings, models_root
 from recsvc.domain.consent import DAY_US
+from recsvc.domain.decision_ids import seals
 from recsvc.domain.errors import BadRequest, StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import ShopName
@@ -303,7 +304,7 @@ def live_views(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) -> 
     """Return the views, filled as far as the store answers: in an outage the first trip does it."""
     deadline = stores.settings.deadline_ms / MILLISECONDS
     catalogues = LiveCatalogues(stores.catalogue, utc_now_us, deadline)
-    offers = LiveOffers(stores.offers, utc_now_us, deadline)
+    offers = LiveOffers(stores.offers, utc_now_us, deadline, seals(stores.secret))
     counts = LiveCounts(CountStore(stores.connections), utc_now_us)
     preload(catalogues, shops)
     counts.preload(shops)

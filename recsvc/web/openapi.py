@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 from flask import Response
 
-from recsvc.domain.ids import ID_RULE, MAX_ID_BYTES
+from recsvc.domain.ids import id_rule
 from recsvc.usecases.entrance import Browser
 from recsvc.web.bodies import MAX_BODY_BYTES, MAX_LINES, MAX_NDJSON_BYTES
 from recsvc.web.delivery import Constant
 from recsvc.web.parameters import Parameter
+from recsvc.web.paths import most_bytes
 from recsvc.web.problems import PROBLEM, Problem
 from recsvc.web.rendering import JSON
 from recsvc.web.routes import Call, Route
@@ -111,8 +112,8 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "description": ID_RULE,
-            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES},
+            "description": id_rule(most_bytes(name)),
+            "schema": {"type": "string", "minLength": 1, "maxLength": most_bytes(name)},
         }
         for name in _PATH_VARIABLE.findall(route.path)
     ]

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from recsvc.domain.decision_ids import DecisionId, DecisionSeal
 from recsvc.domain.decisions import Decision
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.ids import CustomerId, OfferId
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
 
 OFFER = {"title": "A deal", "kind": "free_shipping"}
@@ -68,9 +68,10 @@ def send(service: Service, **event: object) -> dict[str, Any]:
     return result
 
 
-def decision(service: Service, customer: CustomerId | None) -> str:
+def decision(service: Service, customer: CustomerId | None, offer: str = "deal") -> str:
     key = None if customer is None else service.stores.hasher(service.shop).key_of(customer)
-    return DecisionSeal(service.stores.secret, service.shop).make(uuid_utils.uuid7().bytes, key)
+    seal = DecisionSeal(service.stores.secret, service.shop)
+    return seal.make(uuid_utils.uuid7().bytes, key, seal.tag(OfferId(offer)))
 
 
 def test_a_claim_is_held_for_its_minutes(service: Service) -> None:
@@ -332,6 +333,8 @@ def test_only_our_decisions_count_a_showing(service: Service) -> None:
     for _ in range(2):
         send(service, **shown, customer_id=ANNA, decision_id=ours)
         send(service, **shown, decision_id=everybodys)
+    send(service, **shown, customer_id=ANNA, decision_id=decision(service, ANNA, "another"))
+    send(service, **shown, decision_id=decision(service, None, "another"))
     send(service, **shown, customer_id=BERT, decision_id=ours)
     send(service, **shown, decision_id=ours)
     send(service, **shown, customer_id=ANNA)
