@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import partial
+from itertools import count
 from string import ascii_letters, digits
 
 import pytest
@@ -210,6 +211,17 @@ def test_an_id_counts_for_what_it_offered(
     assert len(text) <= MAX_DECISION_ID_LENGTH
 
 
+def test_a_tag_is_no_end_and_beginning_of_two_others(secret: Secret, shop: ShopName) -> None:
+    """What was offered is read two bytes at a time."""
+    seal = DecisionSeal(secret, shop)
+    tags = seal.tag(DEAL) + seal.tag(OfferId("other"))
+    astride = next(each for each in map(OfferId, map(str, count())) if seal.tag(each) == tags[1:3])
+
+    text = seal.make(UUID7, None, tags)
+    assert seal.has_offered(text, DEAL, None, NOON_MS * 1000)
+    assert not seal.has_offered(text, astride, None, NOON_MS * 1000)
+
+
 def test_few_offers_have_the_same_tag(secret: Secret, shop: ShopName) -> None:
     """Of a thousand, as two bytes let expect; another shop's are others."""
     deals = [OfferId(f"offer-{number}") for number in range(1000)]
@@ -222,13 +234,13 @@ def test_few_offers_have_the_same_tag(secret: Secret, shop: ShopName) -> None:
     assert sum(one == other for one, other in zip(own, others, strict=True)) < 5
 
 
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("many", [1, 2])
 def test_an_id_has_one_spelling(
-    secret: Secret, shop: ShopName, customer: CustomerKey, count: int
+    secret: Secret, shop: ShopName, customer: CustomerKey, many: int
 ) -> None:
     """Or it were spent once for each."""
     seal = DecisionSeal(secret, shop)
-    text, now_us = seal.make(UUID7, customer, seal.tag(DEAL) * count), NOON_MS * 1000
+    text, now_us = seal.make(UUID7, customer, seal.tag(DEAL) * many), NOON_MS * 1000
     ends = [text[:-1] + letter for letter in ascii_letters + digits + "-_"]
     others = {*ends, text + "=", text + "==", text + "\n", text[:5] + "!" + text[5:]} - {text}
     alike = [each for each in others if decoded(each) == decoded(text)]

@@ -18,7 +18,6 @@ from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import OfferId, ShopName
 from recsvc.domain.offer_state import NewOffer
 from recsvc.domain.offers import Kind, Offer
-from recsvc.stores import redis_keys
 from recsvc.stores.claim_records import ClaimRecords
 from recsvc.stores.claims import Asked
 from recsvc.stores.embedded import EmbeddedValkey
@@ -67,6 +66,12 @@ class Shop:
         with before(step, lambda: kill_server(self.server.url)), pytest.raises(StoreUnavailable):
             self.merge()
         self.server.join()
+
+    def erasures(self) -> ErasureStore:
+        """Return what erases one customer, and finishes no merge."""
+        stores, connections = self.stores, self.stores.connections
+        log = EventLog(connections)
+        return ErasureStore(Ledger(connections), stores.consents, log, [stores.claim_records])
 
     def held(self, customer: CustomerKey) -> list[str]:
         return [each.claim_id for each in self.stores.claim_records.claims(self.name, customer)]
@@ -163,26 +168,22 @@ def test_an_erasure_ends_a_merge_that_was_interrupted(
 
 
 def test_a_stranger_is_handed_nothing_of_an_earlier_merge(interrupted: Shop) -> None:
-    """One who was erased and came back, while it was interrupted."""
+    """One who was erased and came back, while both were interrupted."""
     interrupted.interrupt(STEPS[0])
-    name, stores = interrupted.name, interrupted.stores
-    under_way = stores.connections.writes.hgetall(redis_keys.merging(name))
-    stores.rights.erase(name, INTO, "test")
-    stores.connections.writes.hset(redis_keys.merging(name), mapping=under_way)  # type: ignore[arg-type]
-    stores.consents.write(name, INTO, dict.fromkeys(Purpose, True))
+    interrupted.erasures().erase(interrupted.name, INTO)
+    interrupted.stores.consents.write(interrupted.name, INTO, dict.fromkeys(Purpose, True))
+    left = interrupted.held(AWAY)
 
     interrupted.merge()
 
+    assert left == interrupted.claims[AWAY]
     assert interrupted.held(INTO) == []
     assert interrupted.caps(INTO) == CustomerCaps()
 
 
 def test_one_who_is_erased_meanwhile_keeps_nothing(interrupted: Shop) -> None:
     """Right before the claims are handed on, and by whom it is not looked at again."""
-    stores, connections = interrupted.stores, interrupted.stores.connections
-    erasures = ErasureStore(
-        Ledger(connections), stores.consents, EventLog(connections), [stores.claim_records]
-    )
+    erasures = interrupted.erasures()
     with before(STEPS[0], lambda: erasures.erase(interrupted.name, INTO)):
         interrupted.merge()
 
