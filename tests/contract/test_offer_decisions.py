@@ -172,6 +172,22 @@ def test_whom_the_model_does_not_know_is_new_if_it_may_learn_from_them(market: S
     assert "welcome" not in offered(market, ZOE)
 
 
+def test_a_new_customer_is_one_until_the_first_purchase(market: Service) -> None:
+    """For decisions and for claims; who has ever bought something is none."""
+    put(market, "welcome", eligibility={"new_customers_only": True})
+    market.consent(ZOE)
+    before = offered(market, ZOE), claim(market, "welcome", ZOE).status_code
+    send(market, type="purchase", customer_id=ZOE, item_id="item-07", price=2.0)
+    after = considered(market, ZOE)["welcome"], claim(market, "welcome", ZOE)
+
+    assert "welcome" in before[0]
+    assert before[1] == 201
+    assert (after[0]["step"], after[0]["condition"]) == ("eligibility", "new_customers_only")
+    assert after[1].json is not None
+    assert (after[1].status_code, after[1].json["code"]) == (409, "not_eligible")
+    assert claim(market, "welcome", ANNA).status_code == 409
+
+
 def test_what_was_dismissed_is_not_offered_again(market: Service) -> None:
     send(market, type="offer_dismissed", customer_id=ANNA, offer_id="annas")
 
