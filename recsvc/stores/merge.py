@@ -5,10 +5,12 @@ after that step, when no new one can come; until it is done a note says into who
 asks again completes what was interrupted.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import redis
+import structlog
 from redis.client import Pipeline
 
 from recsvc.domain.audit import Note, RowKind
@@ -35,6 +37,8 @@ from recsvc.stores.ledger import COMMAND_LINE, WHOLE_LIST, Edit, Ledger, Step
 from recsvc.stores.profiles import FLAG_SET, decode_profile, encode_profile
 
 MERGED_IN, MERGED_AWAY = "merged_in", "merged_away"
+
+_log = structlog.get_logger()
 
 _OFFERS = (Purpose.PERSONALIZATION, Purpose.OFFERS)
 
@@ -102,8 +106,7 @@ class MergeStore:
             pipeline.hgetall(redis_keys.merging(shop))
 
         def decide(_now_us: int, replies: list[Any]) -> tuple[Step, dict[CustomerKey, Merged]]:
-            notes = _readable(replies[0]).items()
-            return Step(), {CustomerKey(_unhex(away)): _merged(note) for away, note in notes}
+            return Step(), _all_merged(shop, _readable(replies[0]))
 
         return self._ledger.commit(shop, ask, decide)
 
@@ -195,13 +198,24 @@ def _encoded(merged: Merged) -> bytes:
     return f"{merged.into.hex()} {merged.at_us} {shared} {said}".encode()
 
 
+def _all_merged(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerKey, Merged]:
+    """Read the notes; one that cannot be read must not stand in the way of any erasure."""
+    found: dict[CustomerKey, Merged] = {}
+    for away, note in notes.items():
+        try:
+            found[_key(away)] = _merged(note)
+        except ValueError:
+            _log.warning("merge_unreadable", shop=shop)
+    return found
+
+
 def _merged(note: bytes) -> Merged:
     into, at_us, shared, said = note.split(b" ")
-    return Merged(CustomerKey(_unhex(into)), int(at_us), shared == b"1", said == b"1")
+    return Merged(_key(into), int(at_us), shared == b"1", said == b"1")
 
 
-def _unhex(text: bytes) -> bytes:
-    return bytes.fromhex(text.decode())
+def _key(text: bytes) -> CustomerKey:
+    return CustomerKey(bytes.fromhex(text.decode()))
 
 
 def _readable(reply: Any) -> Any:

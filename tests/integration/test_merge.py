@@ -18,6 +18,7 @@ from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import OfferId, ShopName
 from recsvc.domain.offer_state import NewOffer
 from recsvc.domain.offers import Kind, Offer
+from recsvc.stores import redis_keys
 from recsvc.stores.claim_records import ClaimRecords
 from recsvc.stores.claims import Asked
 from recsvc.stores.embedded import EmbeddedValkey
@@ -188,6 +189,17 @@ def test_one_who_is_erased_meanwhile_keeps_nothing(interrupted: Shop) -> None:
         interrupted.merge()
 
     assert interrupted.keys_of(INTO) == interrupted.keys_of(AWAY) == {"customer", "history"}
+
+
+def test_a_note_that_cannot_be_read_is_in_nobodys_way(interrupted: Shop) -> None:
+    """As one of a later release."""
+    notes = {"?": "?", OTHER.hex(): f"{INTO.hex()} soon"}
+    name = redis_keys.merging(interrupted.name)
+    interrupted.stores.connections.writes.hset(name, mapping=notes)  # type: ignore[arg-type]
+    interrupted.merge()
+    interrupted.stores.rights.erase(interrupted.name, INTO, "test")
+
+    assert interrupted.keys_of(AWAY) == {"customer", "history"}
 
 
 def test_a_held_claim_is_still_redeemed_after_it(interrupted: Shop) -> None:
