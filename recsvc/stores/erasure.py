@@ -59,7 +59,7 @@ class ErasureStore:
     def has_forgotten(self, shop: ShopName, key: CustomerKey, at_us: int) -> bool:
         """Say whether the customer was erased since, so that nothing of then is theirs."""
         tombstone = self._consents.read(shop, key).tombstone
-        return tombstone is not None and tombstone.forgets(at_us)
+        return tombstone is not None and at_us < tombstone.erased_at_us
 
     def _forget(self, shop: ShopName, key: CustomerKey) -> int:
         for other in self._others:

@@ -5,7 +5,7 @@ after that step, when no new one can come; until it is done a note says into who
 asks again completes what was interrupted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ from recsvc.stores.consent_fields import (
     flag_field,
     word_of,
 )
-from recsvc.stores.consent_judge import ConsentJudge, read_minimums
+from recsvc.stores.consent_judge import ConsentJudge, Minimums, read_minimums
 from recsvc.stores.consents import Stored, record_of
 from recsvc.stores.erasure import THE_CUSTOMER, buried
 from recsvc.stores.ledger import COMMAND_LINE, WHOLE_LIST, Edit, Ledger, Step
@@ -78,19 +78,10 @@ class MergeStore:
             other, mine = _side(stored[:3]), _side(stored[3:])
             if _is_shut(other) or _is_shut(mine):
                 raise _erased("the customer" if _is_shut(other) else "`into`")
-            minimums = read_minimums(policy)
-            standings = [
-                self._judge.standing(side.record, minimums, now_us) for side in (other, mine)
-            ]
-            shared = all(each.permits(Purpose.PERSONALIZATION) for each in standings)
-            said = all(each.permits(purpose) for each in standings for purpose in _OFFERS)
-            merged = Merged(into, now_us, shared, said)
+            both = self._both_permit((other, mine), read_minimums(policy), now_us)
+            merged = Merged(into, now_us, both(Purpose.PERSONALIZATION), both(*_OFFERS))
             page = _Page(shop, into, actor)
-            page.put_purposes(mine, other, now_us)
-            page.put_flags(mine, other)
-            page.put_tombstone(mine, other)
-            page.put_profile(mine, other, shared=shared)
-            page.put_recent(mine, other, shared=shared)
+            page.put_all(mine, other, merged)
             page.note(into, THE_CUSTOMER, MERGED_IN)
             page.note(away, THE_CUSTOMER, MERGED_AWAY)
             page.edits += buried(shop, away, Tombstone(now_us))
@@ -98,6 +89,12 @@ class MergeStore:
             return Step(page.edits, page.notes, is_dated=True), merged
 
         return self._ledger.commit(shop, ask, decide)
+
+    def _both_permit(
+        self, sides: Sequence[_Side], minimums: Minimums | None, now_us: int
+    ) -> Callable[..., bool]:
+        standings = [self._judge.standing(side.record, minimums, now_us) for side in sides]
+        return lambda *purposes: all(one.permits(each) for one in standings for each in purposes)
 
     def under_way(self, shop: ShopName) -> dict[CustomerKey, Merged]:
         """Return the merges that are not finished, by who is merged away."""
@@ -137,6 +134,13 @@ class _Page:
 
     def note(self, key: CustomerKey, subject: str, word: str) -> None:
         self.notes.append(Note(RowKind.MERGE, key, subject, word, self._actor))
+
+    def put_all(self, mine: _Side, other: _Side, merged: Merged) -> None:
+        self.put_purposes(mine, other, merged.at_us)
+        self.put_flags(mine, other)
+        self.put_tombstone(mine, other)
+        self.put_profile(mine, other, shared=merged.has_shared)
+        self.put_recent(mine, other, shared=merged.has_shared)
 
     def put_purposes(self, mine: _Side, other: _Side, now_us: int) -> None:
         for purpose in Purpose:
