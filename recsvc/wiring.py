@@ -277,9 +277,7 @@ def services_of(
         ),
         offers=OfferDesk(stores.offers, shelf, live.catalogues),
         offer_decider=decider,
-        claims=ClaimDesk(
-            stores.claims, stores.offers, stores.hasher, stores.secret, decider.is_eligible
-        ),
+        claims=ClaimDesk(stores.claims, stores.hasher, stores.secret, decider.is_eligible),
         decisions=decisions,
         live_counts=live.counts,
         consents=ConsentDesk(stores.consents, stores.history, stores.judge, stores.hasher),

@@ -25,11 +25,12 @@ from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.offer_keys import keys_of_offer
 from recsvc.stores.offer_scripts import DELETE, PUT
 
+OFFER_REPLIES = 4
+
 _US_OF_DAY = 86_400_000_000
 _OFFERS_PER_CALL = 100
 _UNTOLD = ("",)  # in place of a pool, which nobody may read
 _CLOCK = ""  # the store's own
-_REPLIES = 4
 
 _log = structlog.get_logger()
 
@@ -90,11 +91,6 @@ class OfferStore:
             found = self._read(shop, chunk, self._redis)
             yield from (each for each in found.values() if each is not None)
 
-    def revision(self, shop: ShopName, offer: OfferId) -> int | None:
-        with store_faults():
-            found = self._redis.hget(redis_keys.offer_state(shop, offer), "revision")
-        return None if found is None else int(cast("bytes", found))
-
     def states(self, shop: ShopName, offers: Sequence[OfferId]) -> dict[OfferId, OfferState]:
         """Return the counts of offers: those of answers to them move without any epoch."""
         states: dict[OfferId, OfferState] = {}
@@ -104,7 +100,7 @@ class OfferStore:
                 _ask_state(pipeline, shop, offer)
             with store_faults():
                 replies = pipeline.execute()
-            parts = chunks(replies, _REPLIES - 1)
+            parts = chunks(replies, OFFER_REPLIES - 1)
             found = zip(chunk, map(_state, parts), strict=True)
             states |= {offer: state for offer, state in found if state is not None}
         return states
@@ -143,15 +139,22 @@ class OfferStore:
     ) -> dict[OfferId, StoredOffer | None]:
         pipeline = client.pipeline(transaction=True)
         for offer in offers:
-            pipeline.hget(redis_keys.offers(shop), offer)
-            _ask_state(pipeline, shop, offer)
+            ask_offer(pipeline, shop, offer)
         with store_faults():
             replies = pipeline.execute()
-        parts = chunks(replies, _REPLIES)
-        return {
-            offer: _stored(shop, record, _state(state))
-            for offer, (record, *state) in zip(offers, parts, strict=True)
-        }
+        parts = chunks(replies, OFFER_REPLIES)
+        return {offer: offer_of(shop, part) for offer, part in zip(offers, parts, strict=True)}
+
+
+def ask_offer(pipeline: Pipeline, shop: ShopName, offer: OfferId) -> None:
+    """Put the questions whose OFFER_REPLIES replies `offer_of` reads."""
+    pipeline.hget(redis_keys.offers(shop), offer)
+    _ask_state(pipeline, shop, offer)
+
+
+def offer_of(shop: ShopName, replies: Sequence[Any]) -> StoredOffer | None:
+    record, *state = replies
+    return _stored(shop, record, _state(state))
 
 
 def _keys(shop: ShopName, offer: OfferId) -> list[str]:

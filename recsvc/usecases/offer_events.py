@@ -89,7 +89,7 @@ class OfferEvents:
         if decision is not None:
             at_us = made_at_us(decision)
         for _ in range(_ATTEMPTS):
-            permission = self._permission(shop, offer, customer, denied)
+            permission = self._permission(shop, customer, denied)
             if permission is not None and permission.forgets(at_us):
                 return
             told = self._claims.tell(
@@ -120,11 +120,11 @@ class OfferEvents:
         )
 
     def _permission(
-        self, shop: ShopName, offer: OfferId, customer: CustomerKey | None, denied: bool
+        self, shop: ShopName, customer: CustomerKey | None, denied: bool
     ) -> Permission | None:
         """Return the customer's permission to remember this; None without it."""
         if customer is None or denied:
             return None
-        permission = self._claims.look(shop, customer, offer).permission
+        permission = self._claims.permission(shop, customer)
         may_be_kept = permission.permits(customer, Purpose.OFFERS, Purpose.PERSONALIZATION)
         return permission if may_be_kept else None

@@ -63,7 +63,7 @@ class Counter:
             uuid4().hex,
             DEAL,
             customer,
-            look.revision or 0,
+            self.stored.state.revision,
             look.permission,
             **more,  # type: ignore[arg-type]
         )

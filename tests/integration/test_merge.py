@@ -53,7 +53,9 @@ class Shop:
     def claim(self, customer: CustomerKey) -> Claim:
         look = self.stores.claims.look(self.name, customer, DEAL)
         claim_id = uuid4().hex
-        asked = Asked(claim_id, DEAL, customer, look.revision or 0, look.permission)
+        assert look.stored is not None
+        revision = look.stored.state.revision
+        asked = Asked(claim_id, DEAL, customer, revision, look.permission)
         claim = self.stores.claims.claim(self.name, asked)
         assert isinstance(claim, Claim)
         self.claims.setdefault(customer, []).append(claim_id)

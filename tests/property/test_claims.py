@@ -102,7 +102,9 @@ class Run:
     def claim(self, number: int) -> None:
         customer, oracle = CUSTOMERS[number], self.oracle
         look = self.store.look(self.shop, customer, DEAL)
-        asked = Asked(uuid4().hex, DEAL, customer, look.revision or 0, look.permission)
+        assert look.stored is not None
+        revision = look.stored.state.revision
+        asked = Asked(uuid4().hex, DEAL, customer, revision, look.permission)
         expected = oracle.refusal(customer)
         found = self.store.claim(self.shop, asked)
         if expected is not None:
