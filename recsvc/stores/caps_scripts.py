@@ -22,13 +22,18 @@ local function of_caps(caps, field)
   return incarnation and incarnation == state('incarnation') and rest or ''
 end
 
+-- Return what counts, and the claims whose holds have ended.
 local function taken(caps)
-  local list = {}
+  local list, ended = {}, {}
   for claim, at, till in string.gmatch(of_caps(caps, 'taken:' .. OFFER), ' (%w+),(%d+),(%d+)') do
     at, till = tonumber(at), tonumber(till)
-    if till == 0 or till > now then list[#list + 1] = {claim = claim, at = at, till = till} end
+    if till == 0 or till > now then
+      list[#list + 1] = {claim = claim, at = at, till = till}
+    else
+      ended[#ended + 1] = claim
+    end
   end
-  return list
+  return list, ended
 end
 
 local function sweep(caps)

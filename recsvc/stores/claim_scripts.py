@@ -31,14 +31,17 @@ local function claim_key(claim)
   return CLAIMS .. ':' .. claim
 end
 
-local function reap()
-  local ended = redis.call('ZRANGEBYSCORE', HOLDS, '-inf', whole(now), 'LIMIT', 0, REAPED)
-  for _, claim in ipairs(ended) do
+local function end_all(claims)
+  for _, claim in ipairs(claims) do
     give_back(claim)
     if redis.call('HGET', claim_key(claim), 'word') == 'held' then
       redis.call('HSET', claim_key(claim), 'word', 'expired')
     end
   end
+end
+
+local function reap()
+  end_all(redis.call('ZRANGEBYSCORE', HOLDS, '-inf', whole(now), 'LIMIT', 0, REAPED))
 end
 """
 )
@@ -105,7 +108,8 @@ end
 local starts, ends = number('starts_us'), number('ends_us')
 if (starts and now < starts) or (ends and now >= ends) then return {'refused', 'window'} end
 reap()
-local mine = taken(caps)
+local mine, ended = taken(caps)
+end_all(ended) -- so that their codes can come back, whoever else's wait
 local why
 if is_capped(mine) then
   why = 'capped'

@@ -196,6 +196,20 @@ def test_a_pool_cannot_be_read_by_giving_back(
     assert counter.held(somebody()).code == "C-2"
 
 
+def test_an_ended_hold_of_ones_own_comes_back_before_those_of_others(
+    counter: Counter, clock: Clock, customer: CustomerKey
+) -> None:
+    """However many of theirs have ended before, and wait to be given back."""
+    counter.put([f"C-{number}" for number in range(120)], caps=Caps(per_customer=PeriodCap(1)))
+    for _ in range(101):
+        counter.held(somebody())
+    clock.now += 1
+    code = counter.held(customer).code
+    clock.now += HOLD
+
+    assert counter.held(customer).code == code
+
+
 def test_a_code_that_another_has_does_not_come_back(
     counter: Counter, customer: CustomerKey
 ) -> None:
