@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from recsvc.domain.consent import Flag, Purpose
@@ -115,6 +115,9 @@ def shop(connections: Connections) -> Shop:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(acts=st.lists(ACTS, max_size=14))
+@example(acts=[("say", 0, Purpose.EMAIL, False, None), ("import", 0, Purpose.EMAIL, True, "v1", 2)])
+@example(acts=[("erase", 0), ("say", 0, Purpose.EMAIL, True, None), ("merge", 0, 1)])
+@example(acts=[("flag", 0, Flag.MINOR, True), ("merge", 0, 1), ("erase", 1), ("merge", 2, 0)])
 def test_whatever_the_service_writes_is_what_the_history_says(
     connections: Connections, acts: list[Act]
 ) -> None:
