@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from recsvc.config import Settings
+from recsvc.config import Settings, models_root
 from recsvc.domain.identity import Secret
 from recsvc.domain.ids import ShopName
 from recsvc.model.compiled import compile_all
@@ -80,5 +80,8 @@ def secret() -> Secret:
 
 
 @pytest.fixture
-def shop() -> ShopName:
-    return ShopName(f"shop-{uuid4().hex[:12]}")
+def shop(settings: Settings) -> Iterator[ShopName]:
+    """A name of this test's own. Its models go with it: every service loads those of all shops."""
+    name = ShopName(f"shop-{uuid4().hex[:12]}")
+    yield name
+    shutil.rmtree(models_root(settings) / name, ignore_errors=True)
