@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.e2e.in_process import train_here
 from tests.e2e.processes import recsvc_train
+from tests.e2e.trainer import train_here
 from tests.unit.training.builders import Line, two_tastes, write
 
 COVERED = {

@@ -17,8 +17,9 @@ from recsvc.domain.events import read_event
 from recsvc.domain.ids import ShopName
 from recsvc.stores.events import Incoming
 from recsvc.wiring import open_stores
-from tests.e2e.in_process import train_here
-from tests.e2e.processes import recsvc, recsvc_train
+from tests.e2e.in_process import recsvc_here
+from tests.e2e.processes import recsvc_train
+from tests.e2e.trainer import train_here
 from tests.unit.training.builders import Line, two_tastes, write
 
 SHOP = ShopName("default")
@@ -88,9 +89,9 @@ def test_who_has_not_consented_leaves_no_trace(tmp_path: Path, purchases: Path) 
 
 def test_consents_of_the_running_shop_decide(tmp_path: Path, purchases: Path) -> None:
     """Granted, withdrawn, and never asked: only the first is learned from."""
-    recsvc("consents", "grant", "c3", "training", data_dir=tmp_path)
-    recsvc("consents", "grant", "c4", "training", data_dir=tmp_path)
-    recsvc("consents", "withdraw", "c4", "training", data_dir=tmp_path)
+    recsvc_here("consents", "grant", "c3", "training", data_dir=tmp_path)
+    recsvc_here("consents", "grant", "c4", "training", data_dir=tmp_path)
+    recsvc_here("consents", "withdraw", "c4", "training", data_dir=tmp_path)
     report = train(tmp_path, purchases, "--consents", "service", "--items", "service")
     consents = manifest(tmp_path, report["version"])["data"]["consents"]
 
@@ -142,7 +143,7 @@ def tell_and_drain(data_dir: Path, events: list[dict[str, Any]]) -> Path:
         for key in customers.values():
             stores.consents.write(SHOP, key, {Purpose.ANALYTICS: True})
         stores.events.add(SHOP, [Incoming(e, customers.get(e.customer_id)) for e in read])
-    recsvc("events", "drain", "--to", str(data_dir / "drained"), data_dir=data_dir)
+    recsvc_here("events", "drain", "--to", str(data_dir / "drained"), data_dir=data_dir)
     return data_dir / "drained"
 
 
