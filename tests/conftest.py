@@ -37,6 +37,13 @@ def kernels_are_compiled() -> None:
     compile_all()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def what_is_imported_stays(kernels_are_compiled: None) -> None:
+    """And the tests that were collected: no collection looks through all of it again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def let_go_of_models() -> Iterator[None]:
     """Applications refer to themselves, so the files of their models, some ninety each, stay open
