@@ -49,6 +49,7 @@ from recsvc.stores.merge import MergeStore
 from recsvc.stores.offers import OfferStore
 from recsvc.stores.profiles import ProfileStore
 from recsvc.stores.recent import RecentStore
+from recsvc.stores.record_audit import RecordAudit
 from recsvc.stores.survey import ConsentSurvey
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
@@ -121,6 +122,7 @@ class Stores:
     consents: ConsentStore
     policy: PolicyStore
     history: HistoryStore
+    record_audit: RecordAudit
     survey: ConsentSurvey
     profiles: ProfileStore
     catalogue: CatalogueStore
@@ -197,6 +199,7 @@ def stores_at(settings: Settings, url: str) -> Stores:
         consents=consents,
         policy=PolicyStore(connections, ledger),
         history=history,
+        record_audit=RecordAudit(connections),
         survey=ConsentSurvey(connections, history, judge),
         profiles=profiles,
         catalogue=CatalogueStore(connections),

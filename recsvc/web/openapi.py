@@ -9,7 +9,7 @@ import msgspec
 from flask import Response
 
 from recsvc.domain.ids import id_rule
-from recsvc.usecases.entrance import Browser
+from recsvc.usecases.entrance import Access, Browser
 from recsvc.web.bodies import MAX_BODY_BYTES, MAX_LINES, MAX_NDJSON_BYTES
 from recsvc.web.delivery import Constant
 from recsvc.web.parameters import Parameter
@@ -99,11 +99,16 @@ def _operation(route: Route) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if route.access is not None:
-        scope = f"Secret keys need the scope `{route.access.scope}`."
-        operation["description"] = f"{scope} {route.remark}".strip()
+        operation["description"] = f"{_scopes(route.access)} {route.remark}".strip()
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _body_content(route, route.body)}
     return operation
+
+
+def _scopes(access: Access) -> str:
+    if access.partly is None:
+        return f"Secret keys need the scope `{access.scope}`."
+    return f"Secret keys need the scope `{access.scope}`, for some of it `{access.partly}` as well."
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
