@@ -10,7 +10,7 @@ from recsvc.domain.api_keys import ALL_SCOPES, Scope
 from recsvc.domain.ids import CustomerId
 from tests.consents import now_us
 from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, publish_grocery
-from tests.contract.test_erasure import erase, full_life, tell, train
+from tests.contract.test_erasure import erase, full_life, key_of, tell, train
 from tests.model_builders import flip_last_byte
 
 
@@ -173,6 +173,15 @@ def test_a_version_that_cannot_be_read_is_named(service: Service) -> None:
 
     assert unreadable == {"version": damaged, "unreadable": True}
     assert export(service)["models"] == [sound]
+
+
+def test_a_version_that_is_deleted_meanwhile_is_not_named(service: Service) -> None:
+    """It holds nothing any more."""
+    record = service.stores.consents.read(service.shop, key_of(service))
+    held = service.stores.rights.held(service.shop, key_of(service), record)
+    shutil.rmtree(models_root(service.stores.settings) / service.shop)
+
+    assert list(held.lists["models"]) == []
 
 
 def test_many_events_come_in_parts(service: Service) -> None:
