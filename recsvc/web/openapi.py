@@ -39,7 +39,7 @@ SECURITY_SCHEMES = {
         "in": "header",
         "name": "X-Customer-Token",
         "description": "JWT, HS256 with the publishable key's signing secret; `kid` is the key's "
-        "id, `sub` the customer, and `exp` at most 15 minutes after `iat`",
+        "id or its text, `sub` the customer, and `exp` at most 15 minutes after `iat`",
     },
 }
 REFUSALS = {

@@ -10,6 +10,15 @@ import pytest
 from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import Client, Server, recsvc, serving
 
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "privacy.md").read_text()
+ROWS = re.findall(r"^\| (`[^|]+`) \|", PAGE.partition("## Inventory: files")[2], re.MULTILINE)
+
+
+def named(place: str) -> re.Pattern[str]:
+    """Return what a place of the page's inventory names: a folder with all that is in it."""
+    text = re.sub(r"<\w+>", "[^/]+", re.escape(place)).replace("…", "[^/]*")
+    return re.compile(text + (".*" if place.endswith("/") else "(/.*)?"))
+
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -76,3 +85,15 @@ def test_a_second_demo_keeps_what_customers_have_said_since(
     answer = ask_as_printed(server, again.stdout, "who consents")
 
     assert answer["fallback"] == "no_consent"
+
+
+def test_the_privacy_page_names_all_that_the_demo_leaves(data_dir: Path, printed: str) -> None:
+    """Every file of the data folder has its row in the inventory."""
+    places = [named(place) for row in ROWS for place in re.findall("`([^`]+)`", row)]
+    left = {path.relative_to(data_dir).as_posix() for path in data_dir.rglob("*")}
+    files = {name for name in left if not (data_dir / name).is_dir()}
+
+    unnamed = {name for name in files if not any(place.fullmatch(name) for place in places)}
+
+    assert {"demo/purchases.parquet", "secret"} < files
+    assert unnamed == set()
