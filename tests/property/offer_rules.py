@@ -33,13 +33,19 @@ class OfferRules(ConsentRules):
 
     @rule(offer_id=OFFERS, total=LIMITS, per_customer=LIMITS)
     def puts_an_offer(self, offer_id: str, total: int | None, per_customer: int | None) -> None:
-        """A new one with codes of its own, or other caps for one that there is."""
+        """A new one with codes of its own, or other caps for one that there is.
+
+        A total is not lowered below what is in hands: how soon such an offer is shown again is not
+        promised.
+        """
+        there = self.known.offers.get(offer_id)
+        if there is not None and total is not None:
+            total = max(total, len(there.claims))
         caps = Caps(
             per_customer=None if per_customer is None else PeriodCap(per_customer),
             total_redeemed=total,
         )
         offer = Offer(OfferId(offer_id), "An offer", Kind.GIFT, caps=caps)
-        there = self.known.offers.get(offer_id)
         if there is not None:
             self.service.put_offer(offer)
             there.total, there.per_customer = total, per_customer
