@@ -255,30 +255,12 @@ def services_of(
     `shops`: those that readiness is judged by. `workers`: how many share the limits.
     """
     compile_all()  # no request waits for it
-    trip = RequestTrip(stores.connections)
-    key_ring = KeyRing(stores.api_keys)
-    catalogues = LiveCatalogues(
-        stores.catalogue, utc_now_us, stores.settings.deadline_ms / MILLISECONDS
-    )
-    live_counts = LiveCounts(CountStore(stores.connections), utc_now_us)
+    trip, key_ring = RequestTrip(stores.connections), KeyRing(stores.api_keys)
+    preload(key_ring, shops)
+    live = live_views(stores, shelf, shops)
     offer_events = OfferEvents(stores.claims, stores.secret, utc_now_us)
-    preload(key_ring, catalogues, shops)
-    live_counts.preload(shops)
-    live_offers = LiveOffers(stores.offers, utc_now_us, stores.settings.deadline_ms / MILLISECONDS)
-    before_swap(shelf, catalogues, live_offers)
-    for shop in shops:
-        if shelf.model(shop) is None:
-            live_offers.take(shop, catalogues.at(shop, None, no_model()).assortment)
     decisions = DecisionLog(stores.decisions, count_decisions)
-    decider = OfferDecider(
-        shelf,
-        catalogues,
-        live_offers,
-        decisions,
-        stores.secret,
-        utc_now_us,
-        explores=stores.settings.offer_exploration,
-    )
+    decider = offer_decider(stores, shelf, live, decisions)
     limits = RateLimits(limits_of(stores.settings), workers, time.monotonic)
     return Services(
         settings=stores.settings,
@@ -287,26 +269,62 @@ def services_of(
             trip, key_ring, stores.api_keys, stores.secret, utc_now, limits, stores.judge
         ),
         addresses=ClientAddresses(stores.settings.trusted_proxies),
-        recommender=Recommender(shelf, catalogues, live_counts, utc_now_us),
+        recommender=Recommender(shelf, live.catalogues, live.counts, utc_now_us),
         catalogue=CatalogueDesk(stores.catalogue),
-        events=EventDesk(stores.events, offer_events, shelf, catalogues, stores.hasher, utc_now_us),
-        offers=OfferDesk(stores.offers, shelf, catalogues),
+        events=EventDesk(
+            stores.events, offer_events, shelf, live.catalogues, stores.hasher, utc_now_us
+        ),
+        offers=OfferDesk(stores.offers, shelf, live.catalogues),
         offer_decider=decider,
         claims=ClaimDesk(
-            stores.claims,
-            stores.offers,
-            stores.hasher,
-            stores.secret,
-            decider.is_eligible,
+            stores.claims, stores.offers, stores.hasher, stores.secret, decider.is_eligible
         ),
         decisions=decisions,
-        live_counts=live_counts,
+        live_counts=live.counts,
         consents=ConsentDesk(stores.consents, stores.history, stores.judge, stores.hasher),
         signals=open_signals(stores.settings),
         profiles=ProfileDesk(stores.profiles, stores.hasher),
         rights=stores.rights,
         hasher=stores.hasher,
         readiness=Readiness(trip, shelf, shops),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LiveViews:
+    """What a worker holds in memory of the store, and catches up on before it answers."""
+
+    catalogues: LiveCatalogues
+    offers: LiveOffers
+    counts: LiveCounts
+
+
+def live_views(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) -> LiveViews:
+    """Return the views, filled as far as the store answers: in an outage the first trip does it."""
+    deadline = stores.settings.deadline_ms / MILLISECONDS
+    catalogues = LiveCatalogues(stores.catalogue, utc_now_us, deadline)
+    offers = LiveOffers(stores.offers, utc_now_us, deadline)
+    counts = LiveCounts(CountStore(stores.connections), utc_now_us)
+    preload(catalogues, shops)
+    counts.preload(shops)
+    before_swap(shelf, catalogues, offers)
+    for shop in shops:
+        if shelf.model(shop) is None:
+            offers.take(shop, catalogues.at(shop, None, no_model()).assortment)
+    return LiveViews(catalogues, offers, counts)
+
+
+def offer_decider(
+    stores: Stores, shelf: ModelShelf, live: LiveViews, decisions: DecisionLog
+) -> OfferDecider:
+    return OfferDecider(
+        shelf,
+        live.catalogues,
+        live.offers,
+        decisions,
+        stores.secret,
+        utc_now_us,
+        explores=stores.settings.offer_exploration,
     )
 
 
@@ -324,14 +342,13 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(settings.limit_per_key, settings.limit_per_customer, settings.limit_per_address)
 
 
-def preload(key_ring: KeyRing, catalogues: LiveCatalogues, shops: Sequence[ShopName]) -> None:
-    """Let keys be judged in an outage from now on, and let no request wait for a catalogue.
+def preload(view: KeyRing | LiveCatalogues, shops: Sequence[ShopName]) -> None:
+    """Let no request wait for what can be read now: keys are judged by it in an outage.
 
     In an outage already, the first trip does it.
     """
     try:
-        key_ring.preload(shops)
-        catalogues.preload(shops)
+        view.preload(shops)
     except StoreUnavailable:
         return
 
