@@ -122,9 +122,14 @@ class ConsentRules(RuleBasedStateMachine):
         assert self.held_of(other) == kept
 
     @rule(name=NAMES)
+    def comes_back(self, name: str) -> None:
+        """As a stranger: what was known before counts no more."""
+        self.is_erased(name)
+        self.agrees(name)
+
+    @rule(name=NAMES)
     def is_merged_into_the_other(self, name: str) -> None:
         """The one is left as erased; the other is permitted what both were."""
-        self.service.decision_log.flush()
         into = other_than(name)
         away, stays = self.expected[name], self.expected[into]
         keys = self.keys[name], self.keys[into]
@@ -134,6 +139,7 @@ class ConsentRules(RuleBasedStateMachine):
             return
         shared = all(self.is_permitted(each, Purpose.PERSONALIZATION) for each in CUSTOMERS)
         recent = [self.held_of(key)[1] for key in keys]
+        self.service.decision_log.flush()
 
         assert self.service.rights.merge(self.shop, *keys, "test").has_shared is shared
         handed = {*recent[0], *recent[1]} if shared else set(recent[1])

@@ -152,10 +152,17 @@ class OfferRules(ConsentRules):
     def is_forgotten(self, name: str) -> None:
         super().is_forgotten(name)
         self.known.forget(name)
+        self.holds_its_claims(name)
 
     def is_handed_over(self, name: str, into: str) -> None:
         super().is_handed_over(name, into)
         self.known.merge(name, into)
+        self.holds_its_claims(name)
+        self.holds_its_claims(into)
+
+    def holds_its_claims(self, name: str) -> None:
+        found = self.service.claim_records.claims(self.shop, self.keys[name])
+        assert {each.claim_id for each in found} == {each.claim_id for each in self.known.of(name)}
 
     def holds_end(self) -> None:
         super().holds_end()

@@ -6,6 +6,7 @@ changes what may be done with a customer adds its rules beside those of `consent
 invariant, and whatever asks, compares.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hypothesis import Phase, settings
@@ -33,19 +34,23 @@ class ServiceModel(ModelRules, OfferRules):
     """All rules together."""
 
     @initialize(
-        agreeing=st.sampled_from([CUSTOMERS, CUSTOMERS, CUSTOMERS, CUSTOMERS[:1], ()]),
+        agreeing=st.sampled_from([CUSTOMERS, CUSTOMERS, CUSTOMERS, ["anna"], ["bert"]]),
         words=st.lists(st.tuples(NAMES, PURPOSES, MOSTLY, VERSIONS), max_size=1),
         acting=st.lists(NAMES, max_size=3),
-        has_model=st.booleans(),
+        returning=st.sampled_from([None, None, *CUSTOMERS]),
+        trainings=st.lists(st.none() | NAMES, max_size=1),
+        merging=st.sampled_from([None, None, *CUSTOMERS]),
         caps=st.tuples(LIMITS, LIMITS),
         claiming=st.lists(st.tuples(NAMES, OFFERS, st.integers(1, 2)), min_size=1, max_size=3),
     )
     def began(
         self,
-        agreeing: tuple[str, ...],
+        agreeing: Sequence[str],
         words: list[tuple[str, set[Purpose], bool, str | None]],
         acting: list[str],
-        has_model: bool,
+        returning: str | None,
+        trainings: list[str | None],
+        merging: str | None,
         caps: tuple[int | None, int | None],
         claiming: list[tuple[str, str, int]],
     ) -> None:
@@ -58,8 +63,13 @@ class ServiceModel(ModelRules, OfferRules):
             self.puts_an_offer(offer_id, *caps)
         for claim in claiming:
             self.claims(*claim)
-        if has_model:
-            self.trains(None)
+        if returning is not None:
+            self.is_erased(returning)
+            self.agrees(returning)
+        for withdrawing in trainings:
+            self.trains(withdrawing)
+        if merging is not None:
+            self.is_merged_into_the_other(merging)
         for word in words:
             self.says(*word)
 
