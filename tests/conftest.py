@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from recsvc.config import Settings
+from recsvc.config import Settings, models_root
 from recsvc.domain.identity import Secret
 from recsvc.domain.ids import ShopName
 from recsvc.model.compiled import compile_all
@@ -23,6 +23,7 @@ from recsvc.stores.embedded import EmbeddedValkey
 
 _TESTS = count(1)
 TESTS_PER_COLLECTION = 20
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 1 << 30  # noqa: S108 a folder of our own is made in it
 
 
 def pytest_configure() -> None:
@@ -37,6 +38,13 @@ def kernels_are_compiled() -> None:
     compile_all()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def what_is_imported_stays(kernels_are_compiled: None) -> None:
+    """And the tests that were collected: no collection looks through all of it again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def let_go_of_models() -> Iterator[None]:
     """Applications refer to themselves, so the files of their models, some ninety each, stay open
@@ -49,7 +57,11 @@ def let_go_of_models() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def data_dir() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="recsvc-test-"))
+    """In memory where there is room: waiting for a disk proves nothing here. Tests of what lasts
+    have folders of their own.
+    """
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES
+    folder = Path(tempfile.mkdtemp(prefix="recsvc-test-", dir=MEMORY if in_memory else None))
     yield folder
     shutil.rmtree(folder)
 
@@ -80,5 +92,8 @@ def secret() -> Secret:
 
 
 @pytest.fixture
-def shop() -> ShopName:
-    return ShopName(f"shop-{uuid4().hex[:12]}")
+def shop(settings: Settings) -> Iterator[ShopName]:
+    """A name of this test's own. Its models go with it: every service loads those of all shops."""
+    name = ShopName(f"shop-{uuid4().hex[:12]}")
+    yield name
+    shutil.rmtree(models_root(settings) / name, ignore_errors=True)

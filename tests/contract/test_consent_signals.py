@@ -163,18 +163,18 @@ def test_a_file_is_read_with_the_words_that_were_named(
     ],
 )
 def test_a_wrong_file_is_refused_at_start_and_by_check(
-    tmp_path: Path, written: str | None, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str | None, said: str
 ) -> None:
     """Exit 2, and the message says what is wrong."""
     file = tmp_path / "signals.toml"
     if written is not None:
         file.write_text(written)
 
-    start, check = (
-        recsvc(*command, data_dir=tmp_path, expect=2, RECSVC_CONSENT_SIGNALS=str(file))
-        for command in (["serve"], ["check", "--json"])
-    )
+    start = recsvc("serve", data_dir=tmp_path, expect=2, RECSVC_CONSENT_SIGNALS=str(file))
+    monkeypatch.setenv("RECSVC_CONSENT_SIGNALS", str(file))
+    check = CliRunner().invoke(app, ["check", "--json", "--data-dir", str(tmp_path)])
 
+    assert check.exit_code == 2
     found = {each["what"]: each for each in json.loads(check.stdout)["findings"]}
     assert said in start.stderr
     assert said in found["consent signals"]["detail"]

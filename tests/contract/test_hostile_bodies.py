@@ -19,7 +19,8 @@ from recsvc.web.bodies import MAX_LINES, NDJSON_TYPE
 from recsvc.web.routes import Route
 from recsvc.wiring import open_stores
 from tests.contract.grocery import publish_grocery
-from tests.e2e.processes import recsvc, serving
+from tests.e2e.in_process import recsvc_here
+from tests.e2e.processes import serving
 
 WITH_BODY = [route for route in ROUTES if route.body is not None]
 FLAT_KIB = 160 * 1024  # what every body of this module together may add at the worst moment
@@ -71,7 +72,7 @@ class Worker:
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     data_dir = tmp_path_factory.mktemp("hostile")
-    made = recsvc("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
+    made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
     key = json.loads(made.stdout)["key"]
     with open_stores(Settings(data_dir=data_dir)) as stores:
         publish_grocery(stores, ShopName("default"))
@@ -98,6 +99,11 @@ def test_what_hurts_is_refused(worker: Worker, route: Route, body: bytes) -> Non
         assert json.loads(answer)["status"] == status
 
 
+@pytest.fixture(scope="module")
+def bomb() -> bytes:
+    return gzip.compress(b" " * 20_000_000)
+
+
 @pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.name)
 @pytest.mark.parametrize(
     ("headers", "status"),
@@ -111,11 +117,9 @@ def test_what_hurts_is_refused(worker: Worker, route: Route, body: bytes) -> Non
     ids=str,
 )
 def test_a_bomb_is_not_opened(
-    worker: Worker, route: Route, headers: dict[str, str], status: int
+    worker: Worker, bomb: bytes, route: Route, headers: dict[str, str], status: int
 ) -> None:
     """Nothing is decompressed, and nothing but JSON is parsed."""
-    bomb = gzip.compress(b" " * 20_000_000)
-
     answered, media_type, _ = worker.send(route, bomb, **headers)
 
     assert (answered, media_type) == (status, "application/problem+json")

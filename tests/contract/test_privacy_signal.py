@@ -9,14 +9,15 @@ from recsvc.config import Settings
 from recsvc.domain.ids import ShopName
 from recsvc.wiring import open_stores
 from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
-from tests.e2e.processes import Server, recsvc, serving
+from tests.e2e.in_process import recsvc_here
+from tests.e2e.processes import Server, serving
 
 CUSTOMER = f"/v1/customers/{ANNA}"
 
 
 def test_a_repeated_privacy_signal_is_one(tmp_path: Path) -> None:
     """However the lines are joined, one 1 among them denies."""
-    made = recsvc("keys", "create", "--scope", "all", "--json", data_dir=tmp_path)
+    made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=tmp_path)
     key = json.loads(made.stdout)["key"]
     with open_stores(Settings(data_dir=tmp_path)) as stores:
         publish_grocery(stores, ShopName("default"))

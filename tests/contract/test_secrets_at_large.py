@@ -15,6 +15,7 @@ from recsvc.domain.ids import CustomerId, ShopName
 from recsvc.usecases.customer_tokens import mint
 from recsvc.wiring import open_stores
 from tests.contract.grocery import publish_grocery
+from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import Server, recsvc, serving
 
 CANARY = CustomerId("canary-customer-4711")
@@ -47,7 +48,7 @@ class Running:
 
 def made(data_dir: Path, *words: str) -> dict[str, str]:
     loaded: dict[str, str] = json.loads(
-        recsvc("keys", "create", *words, "--json", data_dir=data_dir).stdout
+        recsvc_here("keys", "create", *words, "--json", data_dir=data_dir).stdout
     )
     return loaded
 

@@ -23,6 +23,7 @@ from recsvc.stores import redis_keys
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import Stores, open_stores
 from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
+from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import Client, Server, command, eventually, serving
 from tests.integration.servers import frozen, kill_server
 
@@ -41,7 +42,7 @@ class Running:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     data_dir = tmp_path_factory.mktemp("serve")
-    made = _recsvc(data_dir, "keys", "create", "--scope", "all", "--json")
+    made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
     with open_stores(Settings(data_dir=data_dir)) as stores:
         publish_grocery(stores, SHOP)
         temporary = data_dir / "tmp"
@@ -223,7 +224,8 @@ def test_the_log_is_json_without_customer_ids(running: Running) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_the_service_ends_cleanly(tmp_path: Path, number: int) -> None:
     """Exit code 0, no process left, no folder of metrics left, and the data is there again."""
-    key = json.loads(_recsvc(tmp_path, "keys", "create", "--scope", "all", "--json").stdout)["id"]
+    made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=tmp_path)
+    key = json.loads(made.stdout)["id"]
     folder = tmp_path / "tmp"
     folder.mkdir()
     with serving(tmp_path, workers=WORKERS, TMPDIR=str(folder)) as server:
@@ -241,7 +243,7 @@ def test_the_service_ends_cleanly(tmp_path: Path, number: int) -> None:
 
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     """kill -9 leaves no worker behind that nobody would stop; the next start works."""
-    _recsvc(tmp_path, "keys", "create", "--scope", "all")
+    recsvc_here("keys", "create", "--scope", "all", data_dir=tmp_path)
     folder = tmp_path / "tmp"
     folder.mkdir()
     with serving(tmp_path, workers=WORKERS, TMPDIR=str(folder)) as server:
@@ -267,7 +269,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
 def test_it_recovers_from_a_killed_store_under_a_long_path(tmp_path: Path) -> None:
     """The workers keep the address that they were given, so the next server must have it."""
     data_dir = tmp_path / ("d" * 120)
-    made = _recsvc(data_dir, "keys", "create", "--scope", "all", "--json")
+    made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
     path = f"/v1/customers/{ANNA}/consents"
     with serving(data_dir, workers=WORKERS) as server:
         client = server.client(json.loads(made.stdout)["key"])
@@ -281,7 +283,7 @@ def test_it_recovers_from_a_killed_store_under_a_long_path(tmp_path: Path) -> No
 
 def test_it_ends_in_ten_seconds_though_the_store_hangs(tmp_path: Path) -> None:
     """Whoever stops it kills it after that: systemd, Docker, Kubernetes."""
-    _recsvc(tmp_path, "keys", "create", "--scope", "all")
+    recsvc_here("keys", "create", "--scope", "all", data_dir=tmp_path)
     with serving(tmp_path, workers=WORKERS) as server, frozen(EmbeddedValkey(tmp_path).url):
         eventually(lambda: '"waiting"' in server.log.read_text(), "it is waiting for the store")
         began = time.monotonic()

@@ -13,7 +13,8 @@ from recsvc.config import Settings
 from recsvc.domain.ids import ShopName
 from recsvc.wiring import open_stores
 from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
-from tests.e2e.processes import Reply, Server, eventually, recsvc, serving
+from tests.e2e.in_process import recsvc_here
+from tests.e2e.processes import Reply, Server, eventually, serving
 
 SHOP = ShopName("default")
 WORKERS = 2
@@ -33,7 +34,7 @@ class Running:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     data_dir = tmp_path_factory.mktemp("slow")
-    made = recsvc("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
+    made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
     with open_stores(Settings(data_dir=data_dir)) as stores:
         publish_grocery(stores, SHOP)
         with serving(data_dir, workers=WORKERS, RECSVC_THREADS=str(THREADS)) as server:

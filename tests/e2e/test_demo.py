@@ -2,10 +2,12 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import Client, Server, recsvc, serving
 
 
@@ -19,6 +21,20 @@ def printed(data_dir: Path) -> str:
     return recsvc("demo", "--no-serve", "--customers", "40", data_dir=data_dir).stdout
 
 
+@pytest.fixture(scope="module")
+def server(data_dir: Path, printed: str) -> Iterator[Server]:
+    with serving(data_dir) as running:
+        yield running
+
+
+@pytest.fixture
+def withdrawn(data_dir: Path, printed: str) -> Iterator[None]:
+    """Let a household withdraw for the length of a test."""
+    recsvc_here("consents", "withdraw", "1", "personalization", data_dir=data_dir)
+    yield
+    recsvc_here("consents", "grant", "1", "personalization", data_dir=data_dir)
+
+
 def ask_as_printed(server: Server, printed: str, words: str) -> dict[str, object]:
     """Make the request of the curl below the line that contains `words`."""
     (key,) = re.findall(r"^SK=(\S+)$", printed, re.MULTILINE)
@@ -29,13 +45,12 @@ def ask_as_printed(server: Server, printed: str, words: str) -> dict[str, object
     return answer
 
 
-def test_the_printed_commands_show_consent_at_work(data_dir: Path, printed: str) -> None:
+def test_the_printed_commands_show_consent_at_work(server: Server, printed: str) -> None:
     """A household that consents, one that does not, nobody, and an item: each as announced."""
-    with serving(data_dir) as server:
-        consenting = ask_as_printed(server, printed, "who consents")
-        refusing = ask_as_printed(server, printed, "who does not")
-        nobody = ask_as_printed(server, printed, "Nobody")
-        item = ask_as_printed(server, printed, "What goes with")
+    consenting = ask_as_printed(server, printed, "who consents")
+    refusing = ask_as_printed(server, printed, "who does not")
+    nobody = ask_as_printed(server, printed, "Nobody")
+    item = ask_as_printed(server, printed, "What goes with")
 
     assert (consenting["personalized"], consenting["slate"]) == (True, "for_you")
     assert (refusing["personalized"], refusing["fallback"]) == (False, "no_consent")
@@ -43,22 +58,21 @@ def test_the_printed_commands_show_consent_at_work(data_dir: Path, printed: str)
     assert item["slate"] == "similar"
 
 
-def test_the_printed_decision_is_the_services(data_dir: Path, printed: str) -> None:
+def test_the_printed_decision_is_the_services(server: Server, printed: str) -> None:
     """Real coupons, some of them live: those that are named are what the service answers."""
     (shown,) = re.findall(r"^# Offered to household .*\n((?:#   .+\n)+)", printed, re.MULTILINE)
-    with serving(data_dir) as server:
-        decision = ask_as_printed(server, printed, "with all figures")
+    decision = ask_as_printed(server, printed, "with all figures")
 
     assert decision["personalized"] is True
     offers = [f"#   {each['title']} ({each['reason']['text']})" for each in decision["offers"]]  # type: ignore[attr-defined]
     assert shown.splitlines() == offers
 
 
-def test_a_second_demo_keeps_what_customers_have_said_since(data_dir: Path, printed: str) -> None:
+def test_a_second_demo_keeps_what_customers_have_said_since(
+    data_dir: Path, withdrawn: None, server: Server
+) -> None:
     """Running the demo again never undoes a withdrawal."""
-    recsvc("consents", "withdraw", "1", "personalization", data_dir=data_dir)
     again = recsvc("demo", "--no-serve", "--customers", "40", data_dir=data_dir)
-    with serving(data_dir) as server:
-        withdrawn = ask_as_printed(server, again.stdout, "who consents")
+    answer = ask_as_printed(server, again.stdout, "who consents")
 
-    assert withdrawn["fallback"] == "no_consent"
+    assert answer["fallback"] == "no_consent"

@@ -1,6 +1,7 @@
-"""`recsvc-train evaluate-offers` through real processes, on a shop with two tastes."""
+"""`recsvc-train evaluate-offers`, through real processes and in this one: two tastes."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 
 from tests.e2e.processes import recsvc_train
+from tests.e2e.trainer import train_here
 from tests.unit.training.builders import Line, two_tastes, write
 
 COVERED = {
@@ -28,7 +30,14 @@ def covered(path: Path) -> Path:
     return path
 
 
-def evaluate(folder: Path, bought: list[Line], *words: str, expect: int = 0, **files: Path) -> Any:
+def evaluate(
+    folder: Path,
+    bought: list[Line],
+    *words: str,
+    expect: int = 0,
+    how: Callable[..., Any] = train_here,
+    **files: Path,
+) -> Any:
     """Run the command on a shop; return its result."""
     customers = folder / "customers.csv"
     customers.write_text(f"customer_id\n{TEA_LOVER}\n{STRANGER}\n{NUT_LOVER}\n{NUT_LOVER}\n")
@@ -44,7 +53,7 @@ def evaluate(folder: Path, bought: list[Line], *words: str, expect: int = 0, **f
     options = [part for name, path in given.items() for part in (f"--{name}", str(path))]
     consents = [] if "--consents" in words else ["--consents", "assume-granted"]
     as_of = [] if "--as-of" in words else ["--as-of", AS_OF]
-    return recsvc_train(
+    return how(
         "evaluate-offers", *options, *consents, *as_of, *words, data_dir=folder, expect=expect
     )
 
@@ -78,7 +87,7 @@ def test_every_customer_gets_every_offer_the_own_taste_first(
 
 def test_the_table_is_what_it_says(tmp_path: Path, bought: list[Line]) -> None:
     """Ranks from one without gaps, scores that fall with them, and a report of what was done."""
-    run = evaluate(tmp_path, bought, "--json")
+    run = evaluate(tmp_path, bought, "--json", how=recsvc_train)
     table = pl.read_parquet(tmp_path / "ranked.parquet")
 
     assert table.schema == {
@@ -150,12 +159,12 @@ def test_nobodys_consent_leaves_offers_in_the_order_of_their_ids(
 
 
 def test_the_order_of_rows_changes_nothing(tmp_path: Path, bought: list[Line]) -> None:
-    """The same rows, reversed, and as Parquet: the same bytes."""
+    """The same rows, reversed, and as Parquet, in another process: the same bytes."""
     evaluate(tmp_path, bought)
     first = (tmp_path / "ranked.parquet").read_bytes()
     offers = covered(tmp_path / "offers.parquet")
     pl.read_parquet(offers).reverse().write_parquet(offers)
-    evaluate(tmp_path, bought[::-1], offers=offers)
+    evaluate(tmp_path, bought[::-1], offers=offers, how=recsvc_train)
 
     assert (tmp_path / "ranked.parquet").read_bytes() == first
 
@@ -203,6 +212,6 @@ def test_what_cannot_be_read_is_told_and_nothing_is_written(
 
 def test_a_date_that_is_none_is_refused(tmp_path: Path, bought: list[Line]) -> None:
     """With what would be right."""
-    run = evaluate(tmp_path, bought, "--as-of", "8 May", expect=2)
+    run = evaluate(tmp_path, bought, "--as-of", "8 May", expect=2, how=recsvc_train)
 
     assert "write a day as 2017-05-08" in run.stderr

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from tests.e2e.processes import Server, eventually, recsvc, serving
+from tests.e2e.in_process import recsvc_here
+from tests.e2e.processes import Server, eventually, serving
 
 WORKERS = 2
 CONNECTIONS = 12  # enough for both workers to have some
@@ -16,7 +17,8 @@ def popular(server: Server, key: str) -> list[list[str]]:
 
 def test_every_worker_learns_what_is_wanted(tmp_path: Path) -> None:
     """Within seconds, and nobody has to ask for it."""
-    key = json.loads(recsvc("keys", "create", "--scope", "all", "--json", data_dir=tmp_path).stdout)
+    made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=tmp_path)
+    key = json.loads(made.stdout)
     with serving(tmp_path, workers=WORKERS) as server:
         shop = server.client(key["key"])
         for item in ("a", "b"):

@@ -1,8 +1,9 @@
-"""`recsvc-train` through real processes: what it publishes, and how it says no."""
+"""`recsvc-train`, through real processes and in this one: what it publishes, how it says no."""
 
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from recsvc.domain.events import read_event
 from recsvc.domain.ids import ShopName
 from recsvc.stores.events import Incoming
 from recsvc.wiring import open_stores
-from tests.e2e.processes import recsvc, recsvc_train
+from tests.e2e.in_process import recsvc_here
+from tests.e2e.processes import recsvc_train
+from tests.e2e.trainer import train_here
 from tests.unit.training.builders import Line, two_tastes, write
 
 SHOP = ShopName("default")
@@ -27,12 +30,18 @@ def purchases(tmp_path: Path) -> Path:
     return write(tmp_path / "purchases.csv", two_tastes())
 
 
-def train(data_dir: Path, purchases: Path, *words: str, **how: Any) -> dict[str, Any]:
+def train(
+    data_dir: Path,
+    purchases: Path,
+    *words: str,
+    how: Callable[..., Any] = train_here,
+    **more: Any,
+) -> dict[str, Any]:
     consents = () if "--consents" in words else ("--consents", "assume-granted")
-    run = recsvc_train(
+    run = how(
         *("run", "--purchases", str(purchases), *consents, "--json", *words),
         data_dir=data_dir,
-        **how,
+        **more,
     )
     return {"stderr": run.stderr, **(json.loads(run.stdout) if run.stdout else {})}
 
@@ -56,8 +65,8 @@ def current(data_dir: Path) -> str:
 
 def test_two_runs_on_the_same_rows_give_the_same_bytes(tmp_path: Path, purchases: Path) -> None:
     """In two processes, with one thread and with two; the manifests differ where they may."""
-    first = train(tmp_path, purchases, OMP_NUM_THREADS="1")["version"]
-    second = train(tmp_path, purchases, OMP_NUM_THREADS="2")["version"]
+    first = train(tmp_path, purchases, how=recsvc_train, OMP_NUM_THREADS="1")["version"]
+    second = train(tmp_path, purchases, how=recsvc_train, OMP_NUM_THREADS="2")["version"]
     one, other = manifest(tmp_path, first), manifest(tmp_path, second)
 
     assert first != second
@@ -80,9 +89,9 @@ def test_who_has_not_consented_leaves_no_trace(tmp_path: Path, purchases: Path) 
 
 def test_consents_of_the_running_shop_decide(tmp_path: Path, purchases: Path) -> None:
     """Granted, withdrawn, and never asked: only the first is learned from."""
-    recsvc("consents", "grant", "c3", "training", data_dir=tmp_path)
-    recsvc("consents", "grant", "c4", "training", data_dir=tmp_path)
-    recsvc("consents", "withdraw", "c4", "training", data_dir=tmp_path)
+    recsvc_here("consents", "grant", "c3", "training", data_dir=tmp_path)
+    recsvc_here("consents", "grant", "c4", "training", data_dir=tmp_path)
+    recsvc_here("consents", "withdraw", "c4", "training", data_dir=tmp_path)
     report = train(tmp_path, purchases, "--consents", "service", "--items", "service")
     consents = manifest(tmp_path, report["version"])["data"]["consents"]
 
@@ -134,7 +143,7 @@ def tell_and_drain(data_dir: Path, events: list[dict[str, Any]]) -> Path:
         for key in customers.values():
             stores.consents.write(SHOP, key, {Purpose.ANALYTICS: True})
         stores.events.add(SHOP, [Incoming(e, customers.get(e.customer_id)) for e in read])
-    recsvc("events", "drain", "--to", str(data_dir / "drained"), data_dir=data_dir)
+    recsvc_here("events", "drain", "--to", str(data_dir / "drained"), data_dir=data_dir)
     return data_dir / "drained"
 
 
@@ -157,7 +166,7 @@ def test_too_many_bad_rows_exit_2_and_keep_the_old_model(tmp_path: Path, purchas
     before = current(tmp_path)
     with purchases.open("a") as file:
         file.write("c1,tea-1,soon\n" * 30)
-    refused = train(tmp_path, purchases, expect=2)
+    refused = train(tmp_path, purchases, how=recsvc_train, expect=2)
 
     assert "not a date or time" in refused["stderr"]
     assert "version" not in refused
@@ -180,7 +189,7 @@ def test_too_many_bad_rows_exit_2_and_keep_the_old_model(tmp_path: Path, purchas
 )
 def test_what_cannot_be_read_exits_2(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     """One clear line, no traceback."""
-    run = recsvc_train("run", *words, data_dir=tmp_path, expect=2)
+    run = train_here("run", *words, data_dir=tmp_path, expect=2)
 
     assert said in run.stderr
     assert "Traceback" not in run.stderr
@@ -218,7 +227,7 @@ def test_nothing_to_learn_from_exits_3(tmp_path: Path, purchases: Path) -> None:
     """Readable, but nobody has consented: the model in use stays."""
     train(tmp_path, purchases)
     before = current(tmp_path)
-    train(tmp_path, purchases, "--consents", "service", expect=3)
+    train(tmp_path, purchases, "--consents", "service", how=recsvc_train, expect=3)
 
     assert current(tmp_path) == before
 
@@ -309,12 +318,17 @@ PAST = [*shopping(100), ("only-in-past", "tea-01", 50.0)]
 LATER = [*shopping(10, start=100), ("only-later", "nut-01", 101.0), ("c1", "novelty", 102.0)]
 
 
-def evaluate(folder: Path, past: list[Line], later: list[Line] | None) -> Path:
-    """Evaluate in a process; return the folder of results."""
+def evaluate(
+    folder: Path,
+    past: list[Line],
+    later: list[Line] | None,
+    how: Callable[..., Any] = train_here,
+) -> Path:
+    """Evaluate; return the folder of results."""
     folder.mkdir()
     held_out = [] if later is None else ["--holdout", str(write(folder / "later.csv", later))]
     words = ("--purchases", str(write(folder / "past.csv", past)), *held_out)
-    recsvc_train(
+    how(
         *("evaluate", *words, "--consents", "assume-granted", "--horizon", "10d", "--windows", "2"),
         *("--out", str(folder / "out")),
         data_dir=folder,
@@ -324,7 +338,8 @@ def evaluate(folder: Path, past: list[Line], later: list[Line] | None) -> Path:
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return evaluate(tmp_path_factory.mktemp("evaluate") / "given", PAST, LATER)
+    """By a process."""
+    return evaluate(tmp_path_factory.mktemp("evaluate") / "given", PAST, LATER, recsvc_train)
 
 
 def predicted(out: Path) -> pl.DataFrame:
@@ -350,7 +365,7 @@ def test_where_results_cannot_be_written_nothing_is_read(tmp_path: Path) -> None
     """That is said before anything is trained, and not after an hour."""
     (tmp_path / "out").write_text("a file")
     words = ("--purchases", "nowhere.csv", "--consents", "assume-granted")
-    run = recsvc_train(
+    run = train_here(
         "evaluate", *words, "--out", str(tmp_path / "out"), data_dir=tmp_path, expect=2
     )
 

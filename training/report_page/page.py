@@ -6,6 +6,7 @@ and `charts`. Same findings and parameters, same bytes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ def render(
     )
 
 
+@cache
 def templates() -> Environment:
     return Environment(
         loader=PackageLoader("training.report_page"),

@@ -1,8 +1,9 @@
 """Hot swap: a new model replaces the old one whole."""
 
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -151,7 +152,18 @@ def test_watching_survives_a_folder_that_cannot_be_listed(
     assert eventually(lambda: shelf.status(SHOP).version == folder.name)
 
 
-def test_readers_never_see_a_mix_of_two_versions(shelf: ModelShelf, tmp_path: Path) -> None:
+@pytest.fixture
+def threads_change_often() -> Iterator[None]:
+    """Fifty times as often as usual: more is mixed, and nobody waits long for a turn."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(usual / 50)
+    yield
+    sys.setswitchinterval(usual)
+
+
+def test_readers_never_see_a_mix_of_two_versions(
+    shelf: ModelShelf, tmp_path: Path, threads_change_often: None
+) -> None:
     """Each request takes one reference, and everything it reads is of that version."""
     names = {published(tmp_path).name: "apple"}
     names[published(tmp_path, fruit_shop("apricot"), LATER).name] = "apricot"

@@ -1,0 +1,25 @@
+"""Our commands in this process: what they do and say, not how a process starts.
+
+A start takes a second, and three of the trainer's. Each command keeps tests with processes.
+"""
+
+import os
+from pathlib import Path
+
+from typer import Typer
+from typer.testing import CliRunner, Result
+
+from recsvc.cli import main
+
+
+def run_here(app: Typer, *words: str, data_dir: Path, expect: int = 0) -> Result:
+    """Run one command to its end and insist on its exit code."""
+    unset = {name: None for name in os.environ if "RECSVC" in name}
+    environment = {**unset, "RECSVC_DATA_DIR": str(data_dir)}
+    run = CliRunner().invoke(app, words, env=environment, catch_exceptions=False)
+    assert run.exit_code == expect, f"{words}: exit {run.exit_code}\n{run.stdout}\n{run.stderr}"
+    return run
+
+
+def recsvc_here(*words: str, data_dir: Path, expect: int = 0) -> Result:
+    return run_here(main.app, *words, data_dir=data_dir, expect=expect)

@@ -1,0 +1,12 @@
+"""The trainer's commands in this process."""
+
+from pathlib import Path
+
+from typer.testing import Result
+
+from tests.e2e.in_process import run_here
+from training.cli import app
+
+
+def train_here(*words: str, data_dir: Path, expect: int = 0) -> Result:
+    return run_here(app, *words, data_dir=data_dir, expect=expect)
