@@ -86,7 +86,7 @@ class ClaimDesk:
         for _ in range(_ATTEMPTS):
             look = self._claims.look(visit.shop, customer, request.offer, asked.key_mark)
             if look.answer is not None:
-                return self._repeated(visit, look, asked, denied)
+                return _repeated(visit, look, asked, denied)
             found = self._judged(visit, look, request, denied)
             if not isinstance(found, StoredOffer):
                 return found
@@ -126,24 +126,6 @@ class ClaimDesk:
             return Refusal.CHANNEL
         return stored
 
-    def _repeated(
-        self, visit: Visit, look: Look, asked: Asked, denied: bool
-    ) -> Claim | Refusal | KeyReused:
-        """Answer a request whose key was answered before, to a customer who permits it now.
-
-        Without that nothing tells a key that was used from one that was not.
-        """
-        stored = self._offers.get(visit.shop, asked.offer)
-        is_for_everybody = stored is None or stored.offer.is_for_everybody
-        answer = look.answer if _is_same(look, asked) else None
-        needed = [Purpose.OFFERS]
-        if not is_for_everybody or (answer is not None and answer.claim.code):
-            needed.append(Purpose.PERSONALIZATION)
-        admissions = [_admission(visit, look, purpose, denied) for purpose in needed]
-        if any(isinstance(admission, Refused) for admission in admissions):
-            return Refusal.NO_CONSENT
-        return KEY_REUSED if answer is None else answer.claim
-
     def _asked(self, shop: ShopName, customer: CustomerKey, request: ClaimRequest) -> Asked:
         key = self._mark_key(shop)
         said = "\0".join([request.offer, request.channel or "", request.decision_id or ""])
@@ -159,6 +141,22 @@ class ClaimDesk:
 
 def _mark(key: bytes, text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=_MARK_BYTES, key=key).hexdigest()
+
+
+def _repeated(visit: Visit, look: Look, asked: Asked, denied: bool) -> Claim | Refusal | KeyReused:
+    """Answer a request whose key was answered before, to a customer who permits it now.
+
+    Without that, nothing tells a key that was used from one that was not.
+    """
+    answer = look.answer if _is_same(look, asked) else None
+    is_personal = look.stored is not None and not look.stored.offer.is_for_everybody
+    needed = [Purpose.OFFERS]
+    if is_personal or (answer is not None and answer.claim.code):
+        needed.append(Purpose.PERSONALIZATION)
+    admissions = [_admission(visit, look, purpose, denied) for purpose in needed]
+    if any(isinstance(admission, Refused) for admission in admissions):
+        return Refusal.NO_CONSENT
+    return KEY_REUSED if answer is None else answer.claim
 
 
 def _is_same(look: Look, asked: Asked) -> bool:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from recsvc.domain.api_keys import ALL_SCOPES, ApiKey, KeyKind
 from recsvc.domain.consent import DAY_US, Purpose
+from recsvc.domain.decision_ids import seals
 from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import CustomerId, OfferId, ShopName
 from recsvc.domain.moments import rfc3339
@@ -127,7 +128,7 @@ class SmallService:
         self.versions = Versions(models / self.shop, self.shop)
         self.shelf = ModelShelf(models / self.shop, self.secret.fingerprint())
         catalogues = LiveCatalogues(CatalogueStore(connections), self.clock, PATIENCE_SECONDS)
-        live_offers = LiveOffers(self.offers, self.clock, PATIENCE_SECONDS)
+        live_offers = LiveOffers(self.offers, self.clock, PATIENCE_SECONDS, seals(self.secret))
         before_swap(self.shelf, catalogues, live_offers)
         live = LiveCounts(CountStore(connections), self.clock)
         self.recommender = Recommender(self.shelf, catalogues, live, self.clock)
@@ -135,7 +136,7 @@ class SmallService:
             self.shelf, catalogues, live_offers, self.decision_log, self.secret, self.clock
         )
         self.claim_desk = ClaimDesk(
-            self._claims, self.offers, lambda _: self.hasher, self.secret, self.decider.is_eligible
+            self._claims, lambda _: self.hasher, self.secret, self.decider.is_eligible
         )
         self.offer_events = OfferEvents(self._claims, self.secret, self.clock)
         self._key = ApiKey("sk-test", self.shop, KeyKind.SECRET, "", ALL_SCOPES, 1)

@@ -22,7 +22,7 @@ from tests.property.offer_rules import BOTH, LIMITS, OFFERS, OfferRules
 
 # What fails is told as it was found: to shorten it takes minutes. Name all phases to have that.
 RUNS = settings(
-    max_examples=50,
+    max_examples=70,
     stateful_step_count=30,
     deadline=None,
     phases=[Phase.reuse, Phase.generate],
@@ -94,9 +94,11 @@ class ServiceModel(ModelRules, OfferRules):
 
 
 def test_the_service_is_personal_where_the_oracle_is(
-    connections: Connections, secret: Secret, tmp_path: Path
+    connections: Connections, secret: Secret, data_dir: Path
 ) -> None:
     """Words, imports, policies, flags, time, purchases, models, offers, copies and erasures."""
-    parts = {"connections": connections, "secret": secret, "folder": tmp_path}
+    folder = data_dir / "trained"
+    folder.mkdir()
+    parts = {"connections": connections, "secret": secret, "folder": folder}
     machine = type("Model", (ServiceModel,), parts)
     run_state_machine_as_test(machine, settings=RUNS)

@@ -50,7 +50,7 @@ NO_PERSONAL = Known(PERSONALIZATION, Denial.WITHDRAWN)
 
 
 EVERY_ROUTE = pytest.mark.parametrize("about", ABOUT, ids=lambda about: about.path)
-FEW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")

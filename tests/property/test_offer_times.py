@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recsvc.domain.claims import Claim, Refusal, Unknown
@@ -62,10 +62,8 @@ class Counter:
 
 
 @pytest.fixture(scope="module")
-def counter(
-    connections: Connections, secret: Secret, tmp_path_factory: pytest.TempPathFactory
-) -> Counter:
-    return Counter(connections, secret, tmp_path_factory.mktemp("models"))
+def counter(connections: Connections, secret: Secret, data_dir: Path) -> Counter:
+    return Counter(connections, secret, data_dir / "models-of-offers")
 
 
 def written(at_us: int, minutes: int) -> str:
@@ -82,6 +80,10 @@ def written(at_us: int, minutes: int) -> str:
     zones=st.tuples(MINUTES, MINUTES),
     moment=MOMENTS,
 )
+@example(True, True, (0, 0), -1)
+@example(True, True, (60, -60), 0)
+@example(True, True, (-330, 330), SECOND_US - 1)
+@example(True, True, (60, 120), SECOND_US)
 def test_an_offer_is_there_from_its_start_until_before_its_end(
     counter: Counter, has_start: bool, has_end: bool, zones: tuple[int, int], moment: int
 ) -> None:
