@@ -163,7 +163,7 @@ class ConsentRules(RuleBasedStateMachine):
         recent = redis.lrange(redis_keys.recent(self.shop, key), 0, -1)
         return fields, recent, [entry.event for entry in self.service.log.of(self.shop, key)]
 
-    @rule(days=st.sampled_from([2, 2, 4, 12]))
+    @rule(days=st.sampled_from([2, 2, 4, 12, 20]))
     def time_passes(self, days: int) -> None:
         self.today += days
         self.holds_end()

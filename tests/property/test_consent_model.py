@@ -34,7 +34,7 @@ class ServiceModel(ModelRules, OfferRules):
     """All rules together."""
 
     @initialize(
-        agreeing=st.sampled_from([CUSTOMERS, CUSTOMERS, CUSTOMERS, ["anna"], ["bert"]]),
+        agreeing=st.sampled_from([CUSTOMERS, CUSTOMERS, ["anna"], ["bert"]]),
         words=st.lists(st.tuples(NAMES, PURPOSES, MOSTLY, VERSIONS), max_size=1),
         acting=st.lists(NAMES, max_size=3),
         returning=st.sampled_from([None, None, *CUSTOMERS]),
