@@ -15,6 +15,7 @@ from typing import Any
 
 from recsvc.config import Settings, models_root
 from recsvc.domain.consent import DAY_US
+from recsvc.domain.decision_ids import seals
 from recsvc.domain.errors import BadRequest, StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import ShopName
@@ -48,6 +49,7 @@ from recsvc.stores.merge import MergeStore
 from recsvc.stores.offers import OfferStore
 from recsvc.stores.profiles import ProfileStore
 from recsvc.stores.recent import RecentStore
+from recsvc.stores.record_audit import RecordAudit
 from recsvc.stores.survey import ConsentSurvey
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
@@ -120,6 +122,7 @@ class Stores:
     consents: ConsentStore
     policy: PolicyStore
     history: HistoryStore
+    record_audit: RecordAudit
     survey: ConsentSurvey
     profiles: ProfileStore
     catalogue: CatalogueStore
@@ -196,6 +199,7 @@ def stores_at(settings: Settings, url: str) -> Stores:
         consents=consents,
         policy=PolicyStore(connections, ledger),
         history=history,
+        record_audit=RecordAudit(connections),
         survey=ConsentSurvey(connections, history, judge),
         profiles=profiles,
         catalogue=CatalogueStore(connections),
@@ -276,9 +280,7 @@ def services_of(
         ),
         offers=OfferDesk(stores.offers, shelf, live.catalogues),
         offer_decider=decider,
-        claims=ClaimDesk(
-            stores.claims, stores.offers, stores.hasher, stores.secret, decider.is_eligible
-        ),
+        claims=ClaimDesk(stores.claims, stores.hasher, stores.secret, decider.is_eligible),
         decisions=decisions,
         live_counts=live.counts,
         consents=ConsentDesk(stores.consents, stores.history, stores.judge, stores.hasher),
@@ -303,7 +305,7 @@ def live_views(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) -> 
     """Return the views, filled as far as the store answers: in an outage the first trip does it."""
     deadline = stores.settings.deadline_ms / MILLISECONDS
     catalogues = LiveCatalogues(stores.catalogue, utc_now_us, deadline)
-    offers = LiveOffers(stores.offers, utc_now_us, deadline)
+    offers = LiveOffers(stores.offers, utc_now_us, deadline, seals(stores.secret))
     counts = LiveCounts(CountStore(stores.connections), utc_now_us)
     preload(catalogues, shops)
     counts.preload(shops)

@@ -1,6 +1,10 @@
-"""`recsvc audit`: check that the history of consents is whole; show the end to keep elsewhere."""
+"""`recsvc audit`: check that the history of consents is whole, and that customers' records say what
+it says; show the end to keep elsewhere.
+"""
 
 import time
+from collections import Counter
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +14,28 @@ from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of,
 from recsvc.cli.output import complain, print_json, print_text, say
 from recsvc.domain.audit import HEAD_RULE, Finding, Head, beginning, findings, read_head
 from recsvc.domain.errors import BadRequest
+from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.domain.moments import rfc3339
-from recsvc.stores.history import HistoryStore
-from recsvc.wiring import open_stores
+from recsvc.stores.record_audit import Difference, counting
+from recsvc.wiring import Stores, open_stores
 
 EXIT_NOT_WHOLE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """`customers`: whose records were compared; those of a history that is not whole are not."""
+
+    end: Head
+    finding: Finding | None
+    customers: int = 0
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        return self.finding is None and not self.differences
+
 
 app = typer.Typer(help="The history of consents: verify, head.", no_args_is_help=True)
 
@@ -32,21 +52,28 @@ def verify(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Walk the history; exit 3, naming the row, when one was edited, removed or moved.
+    """Walk the history and compare every record with it; exit 3 when something is not as written.
 
-    With --head also when the history does not begin with what it was at that head, as after a
-    backup was restored that is older.
+    Names the row that was edited, removed or moved, and the customer (by keyed hash) whose consent,
+    flag or erasure was changed without one. With --head also when the history does not begin with
+    what it was at that head, as after a backup was restored that is older.
     """
     kept = None if head is None else _kept(head)
     started = time.monotonic()
     with open_stores(settings_of(data_dir), durable=False) as stores:
-        end, finding = _walked(stores.history, shop_of(shop), kept)
+        found = _verified(stores, shop_of(shop), kept)
     if as_json:
-        print_json(_report(end, finding))
-    elif finding is None:
-        say(f"{end.count:,} rows, all as they were written ({time.monotonic() - started:.1f} s).")
-    if finding is not None:
-        complain(f"row {finding.n} {finding.what}")
+        print_json(_report(found))
+    elif found.is_whole:
+        say(
+            f"{found.end.count:,} rows, all as they were written; records that say the same: "
+            f"{found.customers:,} ({time.monotonic() - started:.1f} s)."
+        )
+    if found.finding is not None:
+        complain(f"row {found.finding.n} {found.finding.what}")
+    for each in found.differences:
+        complain(f"customer {each.customer}: {each.subject} {each.what}")
+    if not found.is_whole:
         raise typer.Exit(EXIT_NOT_WHOLE)
 
 
@@ -64,14 +91,17 @@ def head(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = 
         print_text(str(found))
 
 
-def _walked(
-    history: HistoryStore, shop: ShopName, kept: Head | None
-) -> tuple[Head, Finding | None]:
+def _verified(stores: Stores, shop: ShopName, kept: Head | None) -> Verified:
     """Walk as far as the history was written when we began; others may go on writing."""
-    said, last = history.ends(shop)
-    links = history.walk(shop, last=last) if last else iter(())
+    said, last = stores.history.ends(shop)
+    rows_of: Counter[CustomerKey] = Counter()
+    links = counting(stores.history.walk(shop, last=last), rows_of) if last else iter(())
     finding = next(findings(shop, links, said, kept), None)
-    return said or beginning(shop), finding
+    end = said or beginning(shop)
+    if finding is not None:
+        return Verified(end, finding)
+    different = tuple(stores.record_audit.differences(shop, rows_of, last))
+    return Verified(end, None, len(rows_of), different)
 
 
 def _kept(text: str) -> Head:
@@ -86,10 +116,13 @@ def _kept(text: str) -> Head:
     return kept
 
 
-def _report(end: Head, finding: Finding | None) -> dict[str, object]:
+def _report(found: Verified) -> dict[str, object]:
+    finding = found.finding
     return {
-        "whole": finding is None,
-        "rows": end.count,
-        "hash": end.digest,
+        "whole": found.is_whole,
+        "rows": found.end.count,
+        "hash": found.end.digest,
         "finding": None if finding is None else {"row": finding.n, "what": finding.what},
+        "customers": found.customers,
+        "differences": [asdict(each) for each in found.differences],
     }

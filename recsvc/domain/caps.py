@@ -1,11 +1,12 @@
 """What counts towards the caps of one customer, and how much of it does at a moment. Pure.
 
 As the store keeps it: `taken:<offer>` → `<incarnation> <claim>,<at>,<end of the hold, or 0>…`,
-`shown:<offer>` → `<incarnation> <at>…`, `dismissed:<offer>` → `<incarnation> <at>`. What is about
-an earlier offer of that id counts for nothing.
+`shown:<offer>` → `<incarnation> <at>…`, `dismissed:<offer>` → `<incarnation> <at>`,
+`codes:<offer>` → the incarnation and codes that were handed out and may come back, a line each.
+What is about an earlier offer of that id counts for nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from recsvc.domain.ids import OfferId
@@ -31,6 +32,7 @@ class Kept:
     incarnation: int
     taken: tuple[Taken, ...] = ()
     shown_us: tuple[int, ...] = ()
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class CustomerCaps:
     taken: Mapping[OfferId, Kept] = field(default_factory=dict)
     shown: Mapping[OfferId, Kept] = field(default_factory=dict)
     dismissed: Mapping[OfferId, Kept] = field(default_factory=dict)
+    codes: Mapping[OfferId, Kept] = field(default_factory=dict)
 
     def counts(self, offers: Mapping[OfferId, StoredOffer], now_us: int) -> CapCounts:
         """Count what stands against the offers at `now_us`."""
@@ -68,19 +71,27 @@ class CustomerCaps:
 
 def decode_caps(fields: Sequence[bytes]) -> CustomerCaps:
     """Read field, value, field, value; raise ValueError for what is not ours."""
-    taken: dict[OfferId, Kept] = {}
-    shown: dict[OfferId, Kept] = {}
-    dismissed: dict[OfferId, Kept] = {}
+    kept: dict[str, dict[OfferId, Kept]] = {kind: {} for kind in _READERS}
     for name, value in zip(fields[::2], fields[1::2], strict=True):
         kind, _, offer_id = name.decode().partition(":")
-        offer, (incarnation, *words) = OfferId(offer_id), value.decode().split(" ")
-        if kind == "taken":
-            taken[offer] = Kept(int(incarnation), taken=tuple(map(_taken_of, words)))
-        elif kind == "shown":
-            shown[offer] = Kept(int(incarnation), shown_us=tuple(map(int, words)))
-        elif kind == "dismissed":
-            dismissed[offer] = Kept(int(incarnation), shown_us=tuple(map(int, words)))
-    return CustomerCaps(taken, shown, dismissed)
+        if kind in _READERS:
+            kept[kind][OfferId(offer_id)] = _READERS[kind](value.decode())
+    return CustomerCaps(**kept)
+
+
+def _claims(text: str) -> Kept:
+    incarnation, *words = text.split(" ")
+    return Kept(int(incarnation), taken=tuple(map(_taken_of, words)))
+
+
+def _moments(text: str) -> Kept:
+    incarnation, *words = text.split(" ")
+    return Kept(int(incarnation), shown_us=tuple(map(int, words)))
+
+
+def _codes(text: str) -> Kept:
+    incarnation, *codes = text.split("\n")
+    return Kept(int(incarnation), codes=tuple(codes))
 
 
 def _of_now(
@@ -108,3 +119,11 @@ def _within(moments: Iterable[int], cap: PeriodCap | None, now_us: int) -> int:
 def _taken_of(word: str) -> Taken:
     claim_id, at, until = word.split(",")
     return Taken(claim_id, int(at), int(until) or None)
+
+
+_READERS: Mapping[str, Callable[[str], Kept]] = {
+    "taken": _claims,
+    "shown": _moments,
+    "dismissed": _moments,
+    "codes": _codes,
+}

@@ -1,59 +1,99 @@
 """Ids of decisions that only this service can have made, each for one customer or for everybody.
 
-Whether an id is ours is told by the id itself: a UUID (version 7, RFC 9562) and a keyed hash of
-it and of whom it is for. So it needs no record, and nobody can make up one, or use another's.
+Whether an id is ours, and what was offered with it, is told by the id itself: a UUID (version 7,
+RFC 9562), a keyed hash, and a tag for each offer; the hash is of all that and of whom it is for. So
+it needs no record, and nobody can make up one, use another's, or use it for another offer (but one
+in 65,536 that happens to have the same tag as one that was offered).
 """
 
 import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import NewType
 
 from recsvc.domain.identity import CustomerKey, Secret
-from recsvc.domain.ids import ShopName
+from recsvc.domain.ids import OfferId, ShopName
 
 DecisionId = NewType("DecisionId", str)
 
 LIFE_DAYS = 7  # of an id: what it shows counts for as long
+MAX_DECISION_ID_LENGTH = 300  # with the tags of 100 offers it has 299 characters
 
 _UUID_BYTES = 16
 _MARK_BYTES = 8
-_TEXT_LENGTH = 32
+_TAG_BYTES = 2
+_TAGS_FROM = _UUID_BYTES + _MARK_BYTES
 _LIFE_MS = LIFE_DAYS * 86_400_000
 _LEEWAY_MS = 60_000  # the clocks of two machines differ
+_SHOPS_KEPT = 64
 
 
 class DecisionSeal:
     """Makes and recognises the ids of one shop."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_key", "_key_of_tags")
 
     def __init__(self, secret: Secret, shop: ShopName) -> None:
         self._key = secret.derive(f"decisions:{shop}")
+        self._key_of_tags = secret.derive(f"decision-offers:{shop}")
 
-    def make(self, uuid7: bytes, customer: CustomerKey | None) -> DecisionId:
-        """Return the id of a decision for the customer; None: the same for everybody."""
-        return DecisionId(urlsafe_b64encode(uuid7 + self._mark(uuid7, customer)).decode())
+    def tag(self, offer: OfferId) -> bytes:
+        """Return what stands for an offer in an id."""
+        key = self._key_of_tags
+        return hashlib.blake2b(offer.encode(), digest_size=_TAG_BYTES, key=key).digest()
 
-    def is_ours(self, text: str, customer: CustomerKey | None, now_us: int) -> bool:
-        """Whether we have made this id for this customer, within its life."""
-        if len(text) != _TEXT_LENGTH:
-            return False
-        try:
-            sealed = urlsafe_b64decode(text)
-        except ValueError:
-            return False
-        uuid7, mark = sealed[:_UUID_BYTES], sealed[_UUID_BYTES:]
-        if not hmac.compare_digest(mark, self._mark(uuid7, customer)):
+    def make(self, uuid7: bytes, customer: CustomerKey | None, tags: bytes = b"") -> DecisionId:
+        """Return the id of a decision for the customer; None: the same for everybody.
+
+        `tags`: those of what is offered, one behind the other.
+        """
+        return _encoded(uuid7 + self._mark(uuid7, customer, tags) + tags)
+
+    def has_offered(
+        self, text: str, offer: OfferId, customer: CustomerKey | None, now_us: int
+    ) -> bool:
+        """Whether we have made this id for this customer, with this offer, within its life."""
+        sealed = _decoded(text)
+        uuid7, tags = sealed[:_UUID_BYTES], sealed[_TAGS_FROM:]
+        mark = sealed[_UUID_BYTES:_TAGS_FROM]
+        if not hmac.compare_digest(mark, self._mark(uuid7, customer, tags)):
             return False
         age_ms = (now_us - made_at_us(text)) // 1000
-        return -_LEEWAY_MS <= age_ms < _LIFE_MS
+        return -_LEEWAY_MS <= age_ms < _LIFE_MS and self.tag(offer) in _each(tags)
 
-    def _mark(self, uuid7: bytes, customer: CustomerKey | None) -> bytes:
-        whose = b"" if customer is None else customer
-        return hashlib.blake2b(uuid7 + whose, digest_size=_MARK_BYTES, key=self._key).digest()
+    def _mark(self, uuid7: bytes, customer: CustomerKey | None, tags: bytes) -> bytes:
+        # Of known lengths, so that no tags are read as a customer.
+        whose = b"\0" if customer is None else b"\1" + customer
+        said = uuid7 + whose + tags
+        return hashlib.blake2b(said, digest_size=_MARK_BYTES, key=self._key).digest()
+
+
+def seals(secret: Secret) -> Callable[[ShopName], DecisionSeal]:
+    """Return what gives the seal of each shop."""
+    return lru_cache(_SHOPS_KEPT)(partial(DecisionSeal, secret))
 
 
 def made_at_us(text: str) -> int:
     """Return when an id of ours was made, in microseconds since 1970."""
-    return int.from_bytes(urlsafe_b64decode(text)[:6]) * 1000  # the first 48 bits of the UUID
+    return int.from_bytes(urlsafe_b64decode(text[:8])) * 1000  # the first 48 bits of the UUID
+
+
+def _encoded(sealed: bytes) -> DecisionId:
+    return DecisionId(urlsafe_b64encode(sealed).rstrip(b"=").decode())
+
+
+def _decoded(text: str) -> bytes:
+    """Return what the text stands for; nothing if it is not the one spelling of something."""
+    if len(text) > MAX_DECISION_ID_LENGTH:
+        return b""
+    try:
+        sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return b""
+    return sealed if _encoded(sealed) == text else b""  # or it were spent once for each spelling
+
+
+def _each(tags: bytes) -> list[bytes]:
+    return [tags[place : place + _TAG_BYTES] for place in range(0, len(tags), _TAG_BYTES)]

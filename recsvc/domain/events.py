@@ -8,6 +8,7 @@ from enum import IntEnum, StrEnum
 from itertools import islice
 from typing import Any
 
+from recsvc.domain.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.fields import SHOWN, Wrong, repeated
 from recsvc.domain.ids import ID_RULE, CustomerId, ItemId, id_fault
@@ -155,14 +156,18 @@ def _time_faults(at_us: int | None, now_us: int) -> list[FieldError]:
     return []
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT_BYTES:
+def _text(value: Any, most_bytes: int = MAX_TEXT_BYTES) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= most_bytes:
         raise Wrong
     if _FORBIDDEN.search(value):
         raise Wrong
-    if not value.isascii() and len(value.encode()) > MAX_TEXT_BYTES:
+    if not value.isascii() and len(value.encode()) > most_bytes:
         raise Wrong
     return value
+
+
+def _decision(value: Any) -> str:
+    return _text(value, MAX_DECISION_ID_LENGTH)
 
 
 def _id(value: Any) -> str:
@@ -214,6 +219,7 @@ def _price(value: Any) -> float:
 _TYPES = {str(each): each for each in EventType}
 _ID = f"an id of {ID_RULE}"
 _TEXT = f"a text of 1 to {MAX_TEXT_BYTES} bytes without control characters"
+_DECISION = f"a text of 1 to {MAX_DECISION_ID_LENGTH} bytes without control characters"
 
 FIELDS: Mapping[str, Field] = {
     "message_id": Field("message_id", _TEXT, _text),
@@ -227,8 +233,8 @@ FIELDS: Mapping[str, Field] = {
     "price": Field("price", f"a finite number from 0 to {MAX_PRICE:.0f}", _price),
     "order_id": Field("order_id", _TEXT, _text),
     "recommendation_id": Field("recommendation_id", _TEXT, _text),
-    "decision_id": Field("decision_id", _TEXT, _text),
+    "decision_id": Field("decision_id", _DECISION, _decision),
     "claim_id": Field("claim_id", _TEXT, _text),
-    "delivery_id": Field("delivery_id", _TEXT, _text),
+    "delivery_id": Field("delivery_id", _DECISION, _decision),
     "channel": Field("channel", f"a text of {LABEL_RULE}", _label),
 }

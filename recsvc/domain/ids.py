@@ -11,17 +11,23 @@ OfferId = NewType("OfferId", str)
 ShopName = NewType("ShopName", str)
 
 MAX_ID_BYTES = 128
-ID_RULE = (
-    f"1 to {MAX_ID_BYTES} bytes of valid UTF-8 without control characters or '/', "
-    "and not '.' or '..'"
-)
 SHOP_RULE = "1 to 32 of a-z, 0-9 and '-', beginning with a letter or digit"
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # all of Unicode's category Cc
 _SHOP = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 
 
-def id_fault(text: str) -> str | None:
+def id_rule(most_bytes: int = MAX_ID_BYTES) -> str:
+    return (
+        f"1 to {most_bytes} bytes of valid UTF-8 without control characters or '/', "
+        "and not '.' or '..'"
+    )
+
+
+ID_RULE = id_rule()
+
+
+def id_fault(text: str, most_bytes: int = MAX_ID_BYTES) -> str | None:
     """Say why `text` is not a valid id; None when it is one."""
     if text in ("", ".", ".."):
         return "empty" if not text else f"'{text}' is not allowed"
@@ -29,7 +35,7 @@ def id_fault(text: str) -> str | None:
         size = len(text.encode())
     except UnicodeEncodeError:
         return "not valid UTF-8"
-    if size > MAX_ID_BYTES:
+    if size > most_bytes:
         return f"{size} bytes long"
     if text.isalnum():
         return None
@@ -40,19 +46,19 @@ def id_fault(text: str) -> str | None:
     return None
 
 
-def checked_id(text: str, field: str) -> str:
+def checked_id(text: str, field: str, most_bytes: int = MAX_ID_BYTES) -> str:
     """Return `text` when it is a valid id; raise `bad_id` naming the field otherwise."""
-    fault = id_fault(text)
+    fault = id_fault(text, most_bytes)
     if fault is None:
         return text
-    raise bad_id(field, fault)
+    raise bad_id(field, fault, most_bytes)
 
 
-def bad_id(field: str, fault: str) -> BadRequest:
+def bad_id(field: str, fault: str, most_bytes: int = MAX_ID_BYTES) -> BadRequest:
     return BadRequest(
         f"{field} is not a valid id: {fault}",
         code="bad_id",
-        errors=[FieldError(field, f"{fault}; an id is {ID_RULE}")],
+        errors=[FieldError(field, f"{fault}; an id is {id_rule(most_bytes)}")],
     )
 
 

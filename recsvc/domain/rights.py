@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from recsvc.domain.identity import CustomerKey
+
 
 class RewriteState(StrEnum):
     """How far the rewrite of the append-only file is that an erasure asks for."""
@@ -32,6 +34,13 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """`has_shared`: whether both permitted that profile and recent events became one."""
+    """Into whom somebody was merged, and when (µs).
 
+    `has_shared`: whether both permitted that profile and recent events became one;
+    `has_shared_offers`: that what was said of offers did, too.
+    """
+
+    into: CustomerKey
+    at_us: int
     has_shared: bool
+    has_shared_offers: bool

@@ -2,6 +2,8 @@
 
 from typing import cast
 
+from redis.typing import EncodableT as Encoded
+
 from recsvc.domain.caps import CustomerCaps, decode_caps
 from recsvc.domain.claims import Claim, ClaimState
 from recsvc.domain.identity import CustomerKey
@@ -11,14 +13,23 @@ from recsvc.stores.claims import ClaimStore
 from recsvc.stores.connection import Connections, store_faults
 
 # KEYS: caps, claims and answers of the one, caps and claims of the other, and what the claims'
-# keys begin with. ARGV: the other, and the life of their claims in seconds. What is done twice is
-# done once.
+# keys begin with. ARGV: the other, the life of their claims in seconds, and `1` where also what was
+# shown and dismissed is handed on. What is done twice is done once.
 _MERGE = r"""
 local function moment(word)
   return tonumber(string.match(word, '^%w+,(%d+)') or word)
 end
 
+local function joined_lines(one, other)
+  local known = {}
+  for line in string.gmatch(other, '[^\n]+') do known[line] = true end
+  return other .. string.gsub(one, '\n([^\n]+)', function(line)
+    return known[line] and '' or nil
+  end)
+end
+
 local function joined(kind, one, other)
+  if kind == 'codes' then return joined_lines(one, other) end
   local words, known = {}, {}
   for word in string.gmatch(one .. other, '[^ ]+') do
     if not known[word] then words[#words + 1] = word end
@@ -28,18 +39,22 @@ local function joined(kind, one, other)
   return kind == 'dismissed' and ' ' .. words[#words] or ' ' .. table.concat(words, ' ')
 end
 
-local stored = redis.call('HGETALL', KEYS[1])
-for i = 1, #stored, 2 do
-  local field, value = stored[i], stored[i + 1]
+local function hand_on(kind, field, value)
   local there = redis.call('HGET', KEYS[4], field)
   local first, rest = string.match(value, '^(%d+)(.*)$')
   local first_there, rest_there = string.match(there or '', '^(%d+)(.*)$')
   if not first_there or tonumber(first) > tonumber(first_there) then
     redis.call('HSET', KEYS[4], field, value)
   elseif first == first_there then
-    local kind = string.match(field, '^%l+')
     redis.call('HSET', KEYS[4], field, first .. joined(kind, rest, rest_there))
   end
+end
+
+local was_said = {shown = true, dismissed = true}
+local stored = redis.call('HGETALL', KEYS[1])
+for i = 1, #stored, 2 do
+  local kind = string.match(stored[i], '^%l+')
+  if ARGV[3] == '1' or not was_said[kind] then hand_on(kind, stored[i], stored[i + 1]) end
 end
 for _, claim in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
   local key = KEYS[6] .. ':' .. claim
@@ -86,8 +101,13 @@ class ClaimRecords:
         with store_faults():
             self._redis.delete(*(name(shop, key) for name in names))
 
-    def merge(self, shop: ShopName, key: CustomerKey, into: CustomerKey) -> None:
-        """Make all of it the other's: what both have had counts together from now on."""
+    def merge(
+        self, shop: ShopName, key: CustomerKey, into: CustomerKey, *, with_said: bool
+    ) -> None:
+        """Make it the other's: what both have had counts together from now on.
+
+        `with_said`: also what was shown and dismissed, which is forgotten otherwise.
+        """
         keys = [
             redis_keys.caps(shop, key),
             redis_keys.claims_of(shop, key),
@@ -96,8 +116,10 @@ class ClaimRecords:
             redis_keys.claims_of(shop, into),
             redis_keys.claims(shop),
         ]
+        life = 2 * redis_keys.CLAIM_SECONDS
+        words: list[Encoded] = [into.hex(), life, "1" if with_said else ""]
         with store_faults():
-            self._merge(keys=keys, args=[into.hex(), 2 * redis_keys.CLAIM_SECONDS])
+            self._merge(keys=keys, args=words)
 
     def _ids(self, shop: ShopName, key: CustomerKey) -> list[str]:
         with store_faults():

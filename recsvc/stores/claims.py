@@ -24,11 +24,14 @@ from recsvc.domain.claims import (
 )
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import OfferId, ShopName
+from recsvc.domain.offer_state import StoredOffer
 from recsvc.stores import permission, redis_keys
+from recsvc.stores.caps_scripts import TELL_OF
+from recsvc.stores.claim_scripts import CLAIM, REDEEM, RELEASE
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.offer_keys import keys_of_offer
-from recsvc.stores.offer_scripts import CLAIM, REDEEM, RELEASE, TELL_OF
+from recsvc.stores.offers import ask_offer, offer_of
 from recsvc.stores.permission import NOTHING, Permission, ask, permission_of
 from recsvc.stores.room import check_room
 
@@ -68,10 +71,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What there is to decide on: of a moment, an offer (None: there is none), and a customer."""
+    """What there is to decide on, of one moment. `stored` None: there is no such offer."""
 
-    now_us: int
-    revision: int | None
+    stored: StoredOffer | None
     permission: Permission
     answer: Answer | None
 
@@ -106,22 +108,29 @@ class ClaimStore:
         with store_faults():
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.time()
-            pipeline.hget(redis_keys.offer_state(shop, offer), "revision")
             pipeline.hget(redis_keys.answers(shop, customer), key_mark)
+            ask_offer(pipeline, shop, offer)
             ask(pipeline, shop, customer)
             replies = pipeline.execute(raise_on_error=False)
             for reply in replies[: -permission.REPLIES]:
                 if isinstance(reply, redis.RedisError):
                     raise reply
-        (seconds, microseconds), revision, answer, *permitting = replies
+        (seconds, microseconds), answer, *of_offer, policy, fields = replies
         store_us = seconds * _SECOND_US + microseconds
         now_us = store_us if self._clock is None else self._clock()
         return Look(
-            now_us,
-            None if revision is None else int(revision),
-            permission_of(permitting[0], permitting[1], self._judge),
+            offer_of(shop, of_offer),
+            permission_of(policy, fields, self._judge),
             _answer(offer, answer, now_us),
         )
+
+    def permission(self, shop: ShopName, customer: CustomerKey) -> Permission:
+        """Read what the customer permits."""
+        pipeline = self._redis.pipeline(transaction=True)
+        ask(pipeline, shop, customer)
+        with store_faults():
+            policy, fields = pipeline.execute(raise_on_error=False)
+        return permission_of(policy, fields, self._judge)
 
     def claim(self, shop: ShopName, asked: Asked) -> Claim | Refusal | Changed | KeyReused:
         """Hold one redemption for the customer, with a code if the offer has codes."""

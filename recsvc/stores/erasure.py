@@ -56,6 +56,11 @@ class ErasureStore:
         tombstone = self._consents.read(shop, key).tombstone
         return self._forget(shop, key) if tombstone is not None and tombstone.is_shut else 0
 
+    def has_forgotten(self, shop: ShopName, key: CustomerKey, at_us: int) -> bool:
+        """Say whether the customer was erased since, so that nothing of then is theirs."""
+        tombstone = self._consents.read(shop, key).tombstone
+        return tombstone is not None and at_us < tombstone.erased_at_us
+
     def _forget(self, shop: ShopName, key: CustomerKey) -> int:
         for other in self._others:
             other.forget(shop, key)
@@ -103,7 +108,7 @@ def _removal(shop: ShopName, key: CustomerKey) -> list[Edit]:
         Edit(holding.key(shop, key), "", None, b"")
         for holding in HOLDINGS
         if not holding.is_forgotten_by_store
-    ]
+    ] + [Edit(redis_keys.merging(shop), key.hex(), None, b"")]
 
 
 def _counts(fields: Any) -> dict[str, int]:

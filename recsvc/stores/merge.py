@@ -1,12 +1,16 @@
 """Two customers become one, in one step: what both permit is handed on, the rest is erased.
 
-The one who is merged away is left as erased: a tombstone that points nowhere.
+The one who is merged away is left as erased: a tombstone that points nowhere. Claims are handed on
+after that step, when no new one can come; until it is done a note says into whom, so that whoever
+asks again completes what was interrupted.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import redis
+import structlog
 from redis.client import Pipeline
 
 from recsvc.domain.audit import Note, RowKind
@@ -26,13 +30,17 @@ from recsvc.stores.consent_fields import (
     flag_field,
     word_of,
 )
-from recsvc.stores.consent_judge import ConsentJudge, read_minimums
+from recsvc.stores.consent_judge import ConsentJudge, Minimums, read_minimums
 from recsvc.stores.consents import Stored, record_of
 from recsvc.stores.erasure import THE_CUSTOMER, buried
 from recsvc.stores.ledger import COMMAND_LINE, WHOLE_LIST, Edit, Ledger, Step
 from recsvc.stores.profiles import FLAG_SET, decode_profile, encode_profile
 
 MERGED_IN, MERGED_AWAY = "merged_in", "merged_away"
+
+_log = structlog.get_logger()
+
+_OFFERS = (Purpose.PERSONALIZATION, Purpose.OFFERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,10 @@ class MergeStore:
     def merge(
         self, shop: ShopName, away: CustomerKey, into: CustomerKey, actor: str = COMMAND_LINE
     ) -> Merged:
-        """Merge `away` into `into`; raise Conflict when either was erased."""
+        """Merge `away` into `into`; raise Conflict when either was erased.
+
+        Whoever calls hands on what stands behind this step, and then says that it is finished.
+        """
 
         def ask(pipeline: Pipeline) -> None:
             pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
@@ -67,23 +78,47 @@ class MergeStore:
             other, mine = _side(stored[:3]), _side(stored[3:])
             if _is_shut(other) or _is_shut(mine):
                 raise _erased("the customer" if _is_shut(other) else "`into`")
-            minimums = read_minimums(policy)
-            shared = all(
-                self._judge.standing(side.record, minimums, now_us).permits(Purpose.PERSONALIZATION)
-                for side in (other, mine)
-            )
+            both = self._both_permit((other, mine), read_minimums(policy), now_us)
+            merged = Merged(into, now_us, both(Purpose.PERSONALIZATION), both(*_OFFERS))
             page = _Page(shop, into, actor)
-            page.put_purposes(mine, other, now_us)
-            page.put_flags(mine, other)
-            page.put_tombstone(mine, other)
-            page.put_profile(mine, other, shared=shared)
-            page.put_recent(mine, other, shared=shared)
+            page.put_all(mine, other, merged)
             page.note(into, THE_CUSTOMER, MERGED_IN)
             page.note(away, THE_CUSTOMER, MERGED_AWAY)
             page.edits += buried(shop, away, Tombstone(now_us))
-            return Step(page.edits, page.notes, is_dated=True), Merged(shared)
+            page.edits.append(Edit(redis_keys.merging(shop), away.hex(), None, _encoded(merged)))
+            return Step(page.edits, page.notes, is_dated=True), merged
 
         return self._ledger.commit(shop, ask, decide)
+
+    def _both_permit(
+        self, sides: Sequence[_Side], minimums: Minimums | None, now_us: int
+    ) -> Callable[..., bool]:
+        standings = [self._judge.standing(side.record, minimums, now_us) for side in sides]
+        return lambda *purposes: all(one.permits(each) for one in standings for each in purposes)
+
+    def under_way(self, shop: ShopName) -> dict[CustomerKey, Merged]:
+        """Return the merges that are not finished, by who is merged away."""
+
+        def ask(pipeline: Pipeline) -> None:
+            pipeline.hgetall(redis_keys.merging(shop))
+
+        def decide(_now_us: int, replies: list[Any]) -> tuple[Step, dict[CustomerKey, Merged]]:
+            return Step(), _all_merged(shop, _readable(replies[0]))
+
+        return self._ledger.commit(shop, ask, decide)
+
+    def finish(self, shop: ShopName, away: CustomerKey, merged: Merged) -> None:
+        """Forget that this merge, and no later one, was under way."""
+        name, field, note = redis_keys.merging(shop), away.hex(), _encoded(merged)
+
+        def ask(pipeline: Pipeline) -> None:
+            pipeline.hget(name, field)
+
+        def decide(_now_us: int, replies: list[Any]) -> tuple[Step, None]:
+            is_this = _readable(replies[0]) == note
+            return Step([Edit(name, field, note, b"")] if is_this else ()), None
+
+        self._ledger.commit(shop, ask, decide)
 
 
 class _Page:
@@ -99,6 +134,13 @@ class _Page:
 
     def note(self, key: CustomerKey, subject: str, word: str) -> None:
         self.notes.append(Note(RowKind.MERGE, key, subject, word, self._actor))
+
+    def put_all(self, mine: _Side, other: _Side, merged: Merged) -> None:
+        self.put_purposes(mine, other, merged.at_us)
+        self.put_flags(mine, other)
+        self.put_tombstone(mine, other)
+        self.put_profile(mine, other, shared=merged.has_shared)
+        self.put_recent(mine, other, shared=merged.has_shared)
 
     def put_purposes(self, mine: _Side, other: _Side, now_us: int) -> None:
         for purpose in Purpose:
@@ -153,6 +195,31 @@ class _Page:
         name = redis_keys.recent(self._shop, self._key)
         entries = both_recent(mine.recent, other.recent)
         self.edits.append(Edit(name, WHOLE_LIST, b"\n".join(mine.recent), b"\n".join(entries)))
+
+
+def _encoded(merged: Merged) -> bytes:
+    shared, said = int(merged.has_shared), int(merged.has_shared_offers)
+    return f"{merged.into.hex()} {merged.at_us} {shared} {said}".encode()
+
+
+def _all_merged(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerKey, Merged]:
+    """Read the notes; one that cannot be read must not stand in the way of any erasure."""
+    found: dict[CustomerKey, Merged] = {}
+    for away, note in notes.items():
+        try:
+            found[_key(away)] = _merged(note)
+        except ValueError:
+            _log.warning("merge_unreadable", shop=shop)
+    return found
+
+
+def _merged(note: bytes) -> Merged:
+    into, at_us, shared, said = note.split(b" ")
+    return Merged(_key(into), int(at_us), shared == b"1", said == b"1")
+
+
+def _key(text: bytes) -> CustomerKey:
+    return CustomerKey(bytes.fromhex(text.decode()))
 
 
 def _readable(reply: Any) -> Any:

@@ -25,11 +25,12 @@ from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.offer_keys import keys_of_offer
 from recsvc.stores.offer_scripts import DELETE, PUT
 
+OFFER_REPLIES = 4
+
 _US_OF_DAY = 86_400_000_000
 _OFFERS_PER_CALL = 100
 _UNTOLD = ("",)  # in place of a pool, which nobody may read
 _CLOCK = ""  # the store's own
-_REPLIES = 4
 
 _log = structlog.get_logger()
 
@@ -66,10 +67,14 @@ class OfferStore:
         return count
 
     def delete(self, shop: ShopName, offer: OfferId) -> bool:
-        """Forget the offer, its codes and counts; say whether there was one."""
-        keys = [*keys_of_offer(shop, offer), redis_keys.offers(shop)]
+        """Forget the offer, its codes and counts; say whether there was one.
+
+        Codes that somebody has are handed out to nobody else by a later offer of the id, for as
+        long as claims are kept.
+        """
+        words: list[Encoded] = [offer, _CLOCK, redis_keys.CLAIM_SECONDS]
         with store_faults():
-            return bool(self._delete(keys=keys, args=[offer, _CLOCK]))
+            return bool(self._delete(keys=_keys(shop, offer), args=words))
 
     def get(self, shop: ShopName, offer: OfferId) -> StoredOffer | None:
         return self._read(shop, [offer], self._redis)[offer]
@@ -86,11 +91,6 @@ class OfferStore:
             found = self._read(shop, chunk, self._redis)
             yield from (each for each in found.values() if each is not None)
 
-    def revision(self, shop: ShopName, offer: OfferId) -> int | None:
-        with store_faults():
-            found = self._redis.hget(redis_keys.offer_state(shop, offer), "revision")
-        return None if found is None else int(cast("bytes", found))
-
     def states(self, shop: ShopName, offers: Sequence[OfferId]) -> dict[OfferId, OfferState]:
         """Return the counts of offers: those of answers to them move without any epoch."""
         states: dict[OfferId, OfferState] = {}
@@ -100,7 +100,7 @@ class OfferStore:
                 _ask_state(pipeline, shop, offer)
             with store_faults():
                 replies = pipeline.execute()
-            parts = chunks(replies, _REPLIES - 1)
+            parts = chunks(replies, OFFER_REPLIES - 1)
             found = zip(chunk, map(_state, parts), strict=True)
             states |= {offer: state for offer, state in found if state is not None}
         return states
@@ -131,8 +131,7 @@ class OfferStore:
     def _put_chunk(self, shop: ShopName, offers: Sequence[NewOffer]) -> None:
         pipeline = self._redis.pipeline(transaction=False)
         for new in offers:
-            keys = [*keys_of_offer(shop, new.offer.offer_id), redis_keys.offers(shop)]
-            self._put(keys=keys, args=_words(new), client=pipeline)
+            self._put(keys=_keys(shop, new.offer.offer_id), args=_words(new), client=pipeline)
         pipeline.execute()
 
     def _read(
@@ -140,15 +139,30 @@ class OfferStore:
     ) -> dict[OfferId, StoredOffer | None]:
         pipeline = client.pipeline(transaction=True)
         for offer in offers:
-            pipeline.hget(redis_keys.offers(shop), offer)
-            _ask_state(pipeline, shop, offer)
+            ask_offer(pipeline, shop, offer)
         with store_faults():
             replies = pipeline.execute()
-        parts = chunks(replies, _REPLIES)
-        return {
-            offer: _stored(shop, record, _state(state))
-            for offer, (record, *state) in zip(offers, parts, strict=True)
-        }
+        parts = chunks(replies, OFFER_REPLIES)
+        return {offer: offer_of(shop, part) for offer, part in zip(offers, parts, strict=True)}
+
+
+def ask_offer(pipeline: Pipeline, shop: ShopName, offer: OfferId) -> None:
+    """Put the questions whose OFFER_REPLIES replies `offer_of` reads."""
+    pipeline.hget(redis_keys.offers(shop), offer)
+    _ask_state(pipeline, shop, offer)
+
+
+def offer_of(shop: ShopName, replies: Sequence[Any]) -> StoredOffer | None:
+    record, *state = replies
+    return _stored(shop, record, _state(state))
+
+
+def _keys(shop: ShopName, offer: OfferId) -> list[str]:
+    return [
+        *keys_of_offer(shop, offer),
+        redis_keys.offers(shop),
+        redis_keys.offer_retired(shop, offer),
+    ]
 
 
 def _words(new: NewOffer) -> list[Encoded]:
@@ -182,7 +196,7 @@ def _period(name: str, cap: PeriodCap | None) -> dict[str, int | None]:
 
 def _ask_state(pipeline: Pipeline, shop: ShopName, offer: OfferId) -> None:
     pipeline.hgetall(redis_keys.offer_state(shop, offer))
-    pipeline.llen(redis_keys.offer_codes(shop, offer))
+    pipeline.zcard(redis_keys.offer_codes(shop, offer))
     pipeline.zrange(redis_keys.offer_holds(shop, offer), 0, 0, withscores=True)
 
 

@@ -145,7 +145,7 @@ def offer_holds(shop: ShopName, offer: OfferId) -> str:
 
 
 def offer_codes(shop: ShopName, offer: OfferId) -> str:
-    """List: the codes that nobody has, the next one first."""
+    """Sorted set: the codes that nobody has → their places in line."""
     return f"{{{shop}}}:offer-codes:{offer}"
 
 
@@ -157,6 +157,16 @@ def offer_pool(shop: ShopName, offer: OfferId) -> str:
 def offer_handed(shop: ShopName, offer: OfferId) -> str:
     """Hash: claim → the code that it was handed, held or redeemed."""
     return f"{{{shop}}}:offer-handed:{offer}"
+
+
+def offer_retired(shop: ShopName, offer: OfferId) -> str:
+    """Set: codes that deleted offers of the id had handed out. Lives for CLAIM_SECONDS."""
+    return f"{{{shop}}}:offer-retired:{offer}"
+
+
+def merging(shop: ShopName) -> str:
+    """Hash: customer who is being merged away → into whom, and what is handed on. Goes with it."""
+    return f"{{{shop}}}:merging"
 
 
 def claims(shop: ShopName) -> str:
@@ -181,6 +191,7 @@ def caps(shop: ShopName, key: CustomerKey) -> str:
 
     `taken:<offer>` → `<incarnation> <claim>,<at>,<end of the hold, or 0>…`; `shown:<offer>` →
     `<incarnation> <at>…`; `dismissed:<offer>` → `<incarnation> <at>`; times in microseconds.
+    `codes:<offer>` → the incarnation and codes that were handed out and may come back, a line each.
     """
     return f"{caps_of_all(shop)}:{key.hex()}"
 

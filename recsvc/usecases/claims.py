@@ -30,7 +30,6 @@ from recsvc.domain.ids import CustomerId, OfferId, ShopName
 from recsvc.domain.offer_state import StoredOffer
 from recsvc.domain.offers import EVERYBODY
 from recsvc.stores.claims import Asked, ClaimStore, Look
-from recsvc.stores.offers import OfferStore
 from recsvc.stores.permission import NOTHING
 from recsvc.usecases.entrance import DERIVED_KEPT, Visit
 
@@ -63,13 +62,11 @@ class ClaimDesk:
     def __init__(
         self,
         claims: ClaimStore,
-        offers: OfferStore,
         hasher: Callable[[ShopName], CustomerHasher],
         secret: Secret,
         eligible: Eligible = nobody_in_particular,
     ) -> None:
         self._claims = claims
-        self._offers = offers
         self._hasher = hasher
         self._eligible = eligible
         self._mark_key = lru_cache(DERIVED_KEPT)(lambda shop: secret.derive(f"claims:{shop}"))
@@ -115,7 +112,7 @@ class ClaimDesk:
         admission = _admission(visit, look, Purpose.OFFERS, denied)
         if isinstance(admission, Refused):
             return Refusal.NO_CONSENT
-        stored = None if look.revision is None else self._offers.get(visit.shop, request.offer)
+        stored = look.stored
         if stored is None:
             return UNKNOWN
         if not stored.offer.is_for_everybody:

@@ -10,6 +10,7 @@ from recsvc.domain.consent_changes import Imported
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, CustomerKey
 from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.profile import FLAGS
 from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.consents import ConsentStore, ImportedConsent
 from recsvc.stores.history import HistoryStore
@@ -84,8 +85,16 @@ class ConsentDesk:
         return told(changes, self._store.import_many(visit.shop, rows, visit.key.key_id))
 
     def history(self, visit: Visit, start: int, most: int) -> Sequence[HistoryRow]:
-        """Return the customer's rows from the `start`-th on, the newest last."""
-        return self._history.of(visit.shop, _customer(visit), start, most)
+        """Return the customer's rows from the `start`-th on, the newest last.
+
+        To a browser there are no rows of flags: counted over what it may see, since a page that is
+        too short would tell of them as well.
+        """
+        customer = _customer(visit)
+        if visit.key.is_secret:
+            return self._history.of(visit.shop, customer, start, most)
+        rows = self._history.all_of(visit.shop, customer)
+        return list(islice((row for row in rows if row.subject not in FLAGS), start, start + most))
 
 
 def imported_rows(

@@ -13,7 +13,7 @@ import uuid_utils
 from msgspec import UNSET, UnsetType
 
 from recsvc.domain.consent import Purpose
-from recsvc.domain.decision_ids import DecisionId, DecisionSeal
+from recsvc.domain.decision_ids import DecisionId, seals
 from recsvc.domain.decisions import Decision as KeptDecision
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.gate import AdmittedToOffers, Refused, admit_to_offers
@@ -32,7 +32,7 @@ from recsvc.model.offers.stock import Stock
 from recsvc.usecases.customer_facts import facts_of
 from recsvc.usecases.decision_log import DecisionLog
 from recsvc.usecases.decision_records import record_of
-from recsvc.usecases.entrance import DERIVED_KEPT, Visit
+from recsvc.usecases.entrance import Visit
 from recsvc.usecases.live_offers import LiveOffers, OffersNow
 from recsvc.usecases.offer_answers import (
     ConsideredView,
@@ -83,7 +83,7 @@ class OfferDecider:
         self._log = log
         self._now_us = now_us
         self._explores = explores
-        self._seal = lru_cache(DERIVED_KEPT)(lambda shop: DecisionSeal(secret, shop))
+        self._seal = seals(secret)
 
     def for_customer(
         self, visit: Visit, query: OffersQuery, *, denied: bool = False
@@ -96,7 +96,7 @@ class OfferDecider:
             now = self._offers.at(visit.shop, visit.offers_epoch, current.assortment)
         if now is None:
             considered: Told = [] if query.explain else UNSET
-            name = self._name(visit, uuid_utils.uuid7().bytes, is_personal=False)
+            name = self._seal(visit.shop).make(uuid_utils.uuid7().bytes, None)
             return OffersAnswer(name, False, Fallback.STORE_UNAVAILABLE, [], considered)
         return self._decided(visit, query, now, current.assortment, denied)
 
@@ -129,7 +129,9 @@ class OfferDecider:
         if self._explores and facts is not None:
             generator = generator_of(uuid7)
         decision = decide(now.columns, now.standing, facts, question, generator)
-        name = self._name(visit, uuid7, is_personal=facts is not None)
+        tags = b"".join([now.tags[choice.row] for choice in decision.choices])
+        whose = None if facts is None else visit.customer
+        name = self._seal(visit.shop).make(uuid7, whose, tags)
         offers = _views(now, assortment, decision.choices)
         if facts is not None:
             self._keep(visit, query, now, decision, name, now_us)
@@ -154,9 +156,6 @@ class OfferDecider:
             return None, Fallback.STORE_UNAVAILABLE
         is_bare = now.stock.assortment.model is no_model()
         return facts, Fallback.NO_MODEL if is_bare else None
-
-    def _name(self, visit: Visit, uuid7: bytes, *, is_personal: bool) -> DecisionId:
-        return self._seal(visit.shop).make(uuid7, visit.customer if is_personal else None)
 
     def _keep(
         self,

@@ -42,10 +42,14 @@ class Browser(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who reaches a route: secret keys with the scope, and publishable ones as said."""
+    """Who reaches a route: secret keys with the scope, and publishable ones as said.
+
+    `partly`: what some of what may be sent needs as well, and the answer's telling of a customer.
+    """
 
     scope: Scope
     browser: Browser = Browser.NOTHING
+    partly: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +123,8 @@ class Entrance:
         """Make the trip, judge the key.
 
         Raises Unauthorized, Forbidden, RateLimited or StoreUnavailable. What `must_be_heard` is
-        not refused for what others have asked, with the same key or from the same address; what
-        `is_patient` waits for a slow store.
+        not refused for what others have asked, with the same key or from the same address: neither
+        with keys that there are nor with made-up ones. What `is_patient` waits for a slow store.
         """
         shop = shop_of_key(credentials.key)
         if shop is None:
@@ -128,7 +132,7 @@ class Entrance:
         is_counted = not must_be_heard and credentials.key.startswith(KeyKind.PUBLISHABLE)
         if is_counted:
             self._limits.take_for_browser(credentials.address, credentials.key)
-        else:
+        elif customer is None or not must_be_heard:
             self._allow_look_up(credentials)
         customer_key = None if customer is None else self._hasher(shop).key_of(customer)
         reply = self._trip.read(shop, customer_key, for_offers=for_offers, is_patient=is_patient)
@@ -161,7 +165,12 @@ class Entrance:
         self._count(visit.key, self._hasher(visit.shop).key_of(customer))
 
     def _allow_look_up(self, credentials: Credentials) -> None:
-        """Raise when the address has shown so many unknown keys that no more are looked up."""
+        """Raise when the address has shown so many unknown keys that no more are looked up.
+
+        Not asked for a customer's no: the worker may not know the key that brings it yet, and only
+        the look-up tells it from a made-up one. Floods of those cost no more there than with a
+        publishable key, which anybody may have, and count against all that is not so pressing.
+        """
         wait = self._limits.seconds_until_look_up(credentials.address)
         if wait and not self._key_ring.knows(credentials.key):
             raise limited(LimitedBy.ADDRESS, wait)

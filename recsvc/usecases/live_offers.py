@@ -7,12 +7,13 @@ outage if offers have changed. If only items have, they count once they are join
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import structlog
 
+from recsvc.domain.decision_ids import DecisionSeal
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.ids import OfferId, ShopName
 from recsvc.domain.offer_state import StoredOffer
@@ -35,6 +36,7 @@ class OffersNow:
     epoch: int | None
     offers: Mapping[OfferId, StoredOffer]
     columns: OfferColumns
+    tags: Sequence[bytes]  # (offers,) what stands for each in the id of a decision
     standing: Standing
     stock: Stock
     next_change_us: int  # when something that is used up comes back by itself
@@ -54,6 +56,7 @@ class LiveOffers:
     store: OfferStore
     now_us: Callable[[], int]
     wait_seconds: float
+    seal: Callable[[ShopName], DecisionSeal]
     _shops: dict[ShopName, _Shop] = field(default_factory=dict)
     _maker: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="offers-maker")
@@ -124,11 +127,20 @@ class LiveOffers:
             read_epoch,
             offers,
             columns,
+            self._tags(shop, columns, before),
             standing_of(columns, tallies_of(offers, now_us)),
             stock,
             next_return_us(offers, now_us),
             counted_us,
         )
+
+    def _tags(
+        self, shop: ShopName, columns: OfferColumns, before: OffersNow | None
+    ) -> Sequence[bytes]:
+        if before is not None and before.columns is columns:
+            return before.tags
+        tag = self.seal(shop).tag
+        return [tag(offer.offer_id) for offer in columns.offers]
 
     def _read(
         self, shop: ShopName, before: OffersNow | None, epoch: int | None, now_us: int

@@ -1,24 +1,22 @@
 """What events say of offers: shown, accepted, dismissed, redeemed. Each counts once.
 
-A showing or an acceptance counts with a decision of ours alone, once for each decision and offer;
+A showing or an acceptance counts with a decision of ours that offered it, once for each of both;
 a redemption confirms its claim, once. So an event that is sent again changes nothing, whatever
 became of it the first time. Of a customer who does not permit offers and personalization nothing
 is remembered but what a claim of theirs has become.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 
 from recsvc.domain.claims import UNKNOWN, Changed, Refusal
 from recsvc.domain.consent import Purpose
-from recsvc.domain.decision_ids import DecisionSeal, made_at_us
+from recsvc.domain.decision_ids import made_at_us, seals
 from recsvc.domain.errors import Conflict, StoreUnavailable
 from recsvc.domain.events import Event, EventType
 from recsvc.domain.identity import CustomerKey, Secret
 from recsvc.domain.ids import OfferId, ShopName
 from recsvc.stores.claims import ClaimStore
 from recsvc.stores.permission import Permission
-from recsvc.usecases.entrance import DERIVED_KEPT
 
 _ATTEMPTS = 50
 _WORDS = {
@@ -34,7 +32,7 @@ class OfferEvents:
     def __init__(self, claims: ClaimStore, secret: Secret, now_us: Callable[[], int]) -> None:
         self._claims = claims
         self._now_us = now_us
-        self._seal = lru_cache(DERIVED_KEPT)(lambda shop: DecisionSeal(secret, shop))
+        self._seal = seals(secret)
 
     def take(
         self,
@@ -84,14 +82,14 @@ class OfferEvents:
     ) -> None:
         """`known_since_us`: when the event first came, None if that was some time ago."""
         is_dismissal = event.type is EventType.OFFER_DISMISSED
-        decision = None if is_dismissal else self._ours(shop, event, customer)
+        decision = None if is_dismissal else self._ours(shop, offer, event, customer)
         if decision is None and not (is_dismissal and customer is not None):
             return
         at_us = known_since_us if event.timestamp_us is None else event.timestamp_us
         if decision is not None:
             at_us = made_at_us(decision)
         for _ in range(_ATTEMPTS):
-            permission = self._permission(shop, offer, customer, denied)
+            permission = self._permission(shop, customer, denied)
             if permission is not None and permission.forgets(at_us):
                 return
             told = self._claims.tell(
@@ -106,23 +104,27 @@ class OfferEvents:
                 return
         raise StoreUnavailable("consents are being changed all the time; send the events again")
 
-    def _ours(self, shop: ShopName, event: Event, customer: CustomerKey | None) -> str | None:
-        """Return the decision or delivery of ours that the event names."""
-        now_us = self._now_us()
-        named = filter(None, (event.decision_id, event.delivery_id))
-        is_ours = self._seal(shop).is_ours
-        # The id of what everybody gets is for nobody in particular.
-        whose = (customer, None)
+    def _ours(
+        self, shop: ShopName, offer: OfferId, event: Event, customer: CustomerKey | None
+    ) -> str | None:
+        """Return the decision or delivery of ours that the event names, and that offered this."""
+        now_us, seal = self._now_us(), self._seal(shop)
+        whose = (customer, None)  # the id of what everybody gets is for nobody in particular
         return next(
-            (each for each in named if any(is_ours(each, who, now_us) for who in whose)), None
+            (
+                each
+                for each in filter(None, (event.decision_id, event.delivery_id))
+                if any(seal.has_offered(each, offer, who, now_us) for who in whose)
+            ),
+            None,
         )
 
     def _permission(
-        self, shop: ShopName, offer: OfferId, customer: CustomerKey | None, denied: bool
+        self, shop: ShopName, customer: CustomerKey | None, denied: bool
     ) -> Permission | None:
         """Return the customer's permission to remember this; None without it."""
         if customer is None or denied:
             return None
-        permission = self._claims.look(shop, customer, offer).permission
+        permission = self._claims.permission(shop, customer)
         may_be_kept = permission.permits(customer, Purpose.OFFERS, Purpose.PERSONALIZATION)
         return permission if may_be_kept else None

@@ -55,7 +55,7 @@ class OfferDesk:
         return stored
 
     def delete(self, visit: Visit, offer_id: OfferId) -> None:
-        """Have the offer shown and claimed no more; its codes and counts are forgotten."""
+        """Have it shown and claimed no more; counts, and codes that nobody has, are forgotten."""
         _check(visit)
         self._store.delete(visit.shop, offer_id)
 

@@ -1,13 +1,21 @@
-"""Profiles as the shop writes and reads them. What decides for a person reads them elsewhere."""
+"""Profiles as the shop writes and reads them. What decides for a person reads them elsewhere.
 
-from collections.abc import Callable, Iterable
+Flags decide what may be done with a customer at all, as consents do: a key that tells of cities and
+segments lifts none, sets none and sees none.
+"""
 
-from recsvc.domain.errors import Conflict, StoreUnavailable
+from collections.abc import Callable, Sequence
+
+from recsvc.domain.api_keys import Scope
+from recsvc.domain.consent import Flag
+from recsvc.domain.errors import FieldError, Forbidden, RecsvcError, StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, CustomerKey
 from recsvc.domain.ids import CustomerId, ShopName
 from recsvc.domain.profile import Change, Told
 from recsvc.stores.profiles import NewProfile, ProfileStore, erased
 from recsvc.usecases.entrance import Visit
+
+FLAGS_AND_READING = Scope.CONSENT
 
 
 class ProfileDesk:
@@ -20,29 +28,59 @@ class ProfileDesk:
     def put(self, visit: Visit, change: Change) -> Told:
         """Put a profile in place of the one that was known; flags that are not named stay."""
         customer = _customer(visit)
+        _check_flags(visit, change)
         new = NewProfile(customer, change.alone(), change.flags)
         if not all(self._store.put_many(visit.shop, [new], visit.key.key_id)):
             raise erased()
         return self._store.get(visit.shop, customer)
 
     def patch(self, visit: Visit, change: Change) -> Told:
+        _check_flags(visit, change)
         return self._store.change(visit.shop, _customer(visit), change, visit.key.key_id)
 
     def get(self, visit: Visit) -> Told:
         return self._store.get(visit.shop, _customer(visit))
 
     def put_many(
-        self, visit: Visit, changes: Iterable[tuple[CustomerId, Change]]
-    ) -> list[Conflict | None]:
+        self, visit: Visit, changes: Sequence[tuple[CustomerId, Change]]
+    ) -> list[RecsvcError | None]:
         """Put each customer's, as `put` does: a list of segments must not lift a restriction.
 
         Returns why one was not put, or None.
         """
         _check(visit)
         key_of = self._hasher(visit.shop).key_of
-        profiles = (NewProfile(key_of(who), each.alone(), each.flags) for who, each in changes)
-        were_put = self._store.put_many(visit.shop, profiles, visit.key.key_id)
-        return [None if was_put else erased() for was_put in were_put]
+        refused = [_flags_refusal(visit, change) for _, change in changes]
+        profiles = (
+            NewProfile(key_of(who), each.alone(), each.flags)
+            for (who, each), refusal in zip(changes, refused, strict=True)
+            if refusal is None
+        )
+        were_put = iter(self._store.put_many(visit.shop, profiles, visit.key.key_id))
+        return [refusal or (None if next(were_put) else erased()) for refusal in refused]
+
+
+def may_read(visit: Visit) -> bool:
+    """Whether an answer to this key may show what is known of a customer."""
+    return visit.key.allows(FLAGS_AND_READING)
+
+
+def _flags_refusal(visit: Visit, change: Change) -> Forbidden | None:
+    """Say why the key may not change the flags that are named; also those that are so already."""
+    if not change.flags or visit.key.allows(FLAGS_AND_READING):
+        return None
+    needs = f"changing it needs the scope {FLAGS_AND_READING}, which this key lacks"
+    return Forbidden(
+        f"this key lacks the scope {FLAGS_AND_READING}, which changing {', '.join(Flag)} needs",
+        code="missing_scope",
+        errors=[FieldError(flag, needs) for flag in change.flags],
+    )
+
+
+def _check_flags(visit: Visit, change: Change) -> None:
+    refusal = _flags_refusal(visit, change)
+    if refusal is not None:
+        raise refusal
 
 
 def _customer(visit: Visit) -> CustomerKey:

@@ -19,7 +19,7 @@ from recsvc.domain.ids import ShopName
 from recsvc.domain.moments import rfc3339
 from recsvc.domain.profile import Told
 from recsvc.domain.recent import RecentEvent, decode
-from recsvc.domain.rights import Rewrite, RewriteState
+from recsvc.domain.rights import Merged, Rewrite, RewriteState
 from recsvc.stores.aof_rewrite import AofRewrite
 from recsvc.stores.claim_records import ClaimRecords
 from recsvc.stores.decisions import DecisionStore
@@ -113,23 +113,45 @@ class Rights:
     def erase(self, shop: ShopName, customer: CustomerKey, actor: str) -> Receipt:
         """Erase a customer, known or not: who asks learns nothing of that but from the counts."""
         erased = self._stores.erasures.erase(shop, customer, actor)
+        for away, merged in self._stores.merges.under_way(shop).items():
+            if merged.into == customer:
+                self._finish_merge(shop, away, merged)
         return Receipt(customer, erased.at_us, erased.removed, self._rewritten(shop))
 
     def merge(
         self, shop: ShopName, away: CustomerKey, into: CustomerKey, actor: str
     ) -> MergeReceipt:
-        """Merge one customer into another; raise BadRequest or Conflict where that cannot be."""
+        """Merge one customer into another; raise BadRequest or Conflict where that cannot be.
+
+        A merge that was interrupted is completed first, whoever asks.
+        """
         if away == into:
             detail = "is the customer who is to be merged; name another, who stays"
             raise BadRequest(
                 f"into {detail}", code="merge_into_itself", errors=[FieldError("into", detail)]
             )
-        try:
-            merged = self._stores.merges.merge(shop, away, into, actor)
-            self._stores.claims.merge(shop, away, into)
-        finally:  # also of one who was merged before, by a call that ended here
-            removed = self._stores.erasures.forget_if_shut(shop, away)
+        begun = self._stores.merges.under_way(shop).get(away)
+        if begun is not None:
+            removed = self._finish_merge(shop, away, begun)
+            if begun.into == into:
+                return MergeReceipt(begun.has_shared, removed, self._rewritten(shop))
+        merged = self._stores.merges.merge(shop, away, into, actor)
+        removed = self._finish_merge(shop, away, merged)
         return MergeReceipt(merged.has_shared, removed, self._rewritten(shop))
+
+    def _finish_merge(self, shop: ShopName, away: CustomerKey, merged: Merged) -> int:
+        """Hand on what is left of `away`, then forget it; return how many events that removed.
+
+        Twice is as once. One who stayed and was erased since, as anybody may be meanwhile, keeps
+        nothing of it.
+        """
+        stores, into = self._stores, merged.into
+        if not stores.erasures.has_forgotten(shop, into, merged.at_us):
+            stores.claims.merge(shop, away, into, with_said=merged.has_shared_offers)
+        removed = stores.erasures.forget_if_shut(shop, away)
+        stores.erasures.forget_if_shut(shop, into)
+        stores.merges.finish(shop, away, merged)
+        return removed
 
     def held(self, shop: ShopName, customer: CustomerKey) -> Held:
         stores = self._stores

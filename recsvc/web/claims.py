@@ -13,8 +13,8 @@ from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.claims import TOLD_TO_BROWSERS, Claim, ClaimState, KeyReused, Refusal, Unknown
+from recsvc.domain.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.errors import BadRequest, Conflict, FieldError, NotFound, Unprocessable
-from recsvc.domain.events import MAX_TEXT_BYTES
 from recsvc.domain.labels import MAX_LABEL_LENGTH, checked_label
 from recsvc.domain.moments import rfc3339
 from recsvc.usecases.claims import ClaimRequest
@@ -40,11 +40,14 @@ _DETAILS = {
 }
 
 
+DecisionText = Annotated[str, Meta(min_length=1, max_length=MAX_DECISION_ID_LENGTH)]
+
+
 class ClaimBody(msgspec.Struct, forbid_unknown_fields=True):
     """Where the offer is claimed, and the decision that showed it."""
 
     channel: Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_LENGTH)] | None = None
-    decision_id: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_BYTES)] | None = None
+    decision_id: DecisionText | None = None
 
 
 class ReleaseBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -86,5 +86,6 @@ ROUTES = (
         CONSENT,
         HistoryAnswer,
         query=QUERY,
+        remark="Changes of flags are shown to secret keys only.",
     ),
 )

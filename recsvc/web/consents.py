@@ -19,7 +19,7 @@ from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.labels import LABEL_RULE, MAX_LABEL_LENGTH, checked_label
 from recsvc.domain.moments import rfc3339
 from recsvc.usecases.consents import ConsentChange
-from recsvc.usecases.entrance import Access, Browser
+from recsvc.usecases.entrance import Access, Browser, Visit
 from recsvc.web import metrics
 from recsvc.web.rendering import private_json
 from recsvc.web.routes import Call, Route
@@ -73,17 +73,18 @@ class ConsentBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PurposeView(msgspec.Struct, frozen=True):
-    """The latest word on one purpose, and whether the purpose is permitted now.
+    """The latest word on one purpose; to secret keys, whether the purpose is permitted now.
 
     A grant is `expired` from `expires_at` on, and while its `policy_version` is below the minimum;
-    `reason` says which. A granted purpose may still be forbidden by a flag of the customer.
+    `reason`, for secret keys, says which. A granted purpose may still be forbidden by a flag of the
+    customer, which a browser is told nothing of.
     """
 
     state: ConsentState
-    permitted: bool
+    permitted: bool | UnsetType = UNSET
     at: str | None = None
     expires_at: str | None = None
-    reason: Expiry | None = None
+    reason: Expiry | UnsetType | None = UNSET
     policy_version: str | None = None
     source: str | None = None
 
@@ -99,12 +100,12 @@ def put_consents(call: Call, customer_id: str) -> Response:
     change = read_change(call.read_body(ConsentBody), call.services.signals)
     standing = call.services.consents.put(visit, change)
     metrics.count_consents(change.purposes)
-    return private_json(view_of(standing))
+    return private_json(_view_for(visit, standing))
 
 
 def get_consents(call: Call, customer_id: str) -> Response:
     visit = call.enter_for(customer_id)
-    return private_json(view_of(call.services.consents.get(visit)))
+    return private_json(_view_for(visit, call.services.consents.get(visit)))
 
 
 def read_change(body: ConsentBody, tables: SignalTables) -> ConsentChange:
@@ -149,25 +150,35 @@ def _field(purpose: str) -> str:
     return f"purposes.{purpose[:64]}"
 
 
-def view_of(standing: Standing) -> ConsentView:
-    return ConsentView({purpose: _purpose_view(standing, purpose) for purpose in Purpose})
+def _view_for(visit: Visit, standing: Standing) -> ConsentView:
+    return view_of(standing, with_verdict=visit.key.is_secret)
+
+
+def view_of(standing: Standing, *, with_verdict: bool) -> ConsentView:
+    """`with_verdict`: also whether a purpose is permitted, and why a grant counts no more."""
+    views = {purpose: _purpose_view(standing, purpose) for purpose in Purpose}
+    if with_verdict:
+        views = {each: _judged(view, standing, each) for each, view in views.items()}
+    return ConsentView(views)
 
 
 def _purpose_view(standing: Standing, purpose: Purpose) -> PurposeView:
-    consent = standing.record.purposes.get(purpose)
-    state, permitted = standing.state(purpose), standing.permits(purpose)
+    consent, state = standing.record.purposes.get(purpose), standing.state(purpose)
     if consent is None:
-        return PurposeView(state, permitted)
+        return PurposeView(state)
     expires_at_us = standing.expires_at_us(purpose)
     return PurposeView(
         state,
-        permitted,
         at=rfc3339(consent.at_us),
         expires_at=None if expires_at_us is None else rfc3339(expires_at_us),
-        reason=standing.expiry(purpose),
         policy_version=consent.policy_version,
         source=consent.source,
     )
+
+
+def _judged(view: PurposeView, standing: Standing, purpose: Purpose) -> PurposeView:
+    permitted, reason = standing.permits(purpose), standing.expiry(purpose)
+    return msgspec.structs.replace(view, permitted=permitted, reason=reason)
 
 
 _NAMES = frozenset(str(purpose) for purpose in Purpose)

@@ -8,6 +8,7 @@ from flask import Response
 from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
+from recsvc.domain.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.errors import Conflict, Forbidden
 from recsvc.domain.events import (
     ABOUT_OFFERS,
@@ -43,6 +44,7 @@ EventName = Literal[
     "offer_redeemed",
 ]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_BYTES)]
+DecisionText = Annotated[str, Meta(min_length=1, max_length=MAX_DECISION_ID_LENGTH)]
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
@@ -64,9 +66,9 @@ class EventBody(msgspec.Struct, forbid_unknown_fields=True):
     price: Annotated[float, Meta(ge=0, le=MAX_PRICE)] | None = None
     order_id: Text | None = None
     recommendation_id: Text | None = None
-    decision_id: Text | None = None
+    decision_id: DecisionText | None = None
     claim_id: Text | None = None
-    delivery_id: Text | None = None
+    delivery_id: DecisionText | None = None
     channel: Text | None = None
 
 

@@ -40,7 +40,7 @@ def export_json(customer_id: str, consent: Standing, held: Held) -> Iterator[byt
     known = {
         "customer_id": customer_id,
         "erased_at": None if at_us is None else rfc3339(at_us),
-        "consents": consents.view_of(consent),
+        "consents": consents.view_of(consent, with_verdict=True),
         "profile": profiles.view_of(held.told),
     }
     yield msgspec.json.encode(known).removesuffix(b"}")

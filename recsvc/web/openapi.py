@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 from flask import Response
 
-from recsvc.domain.ids import ID_RULE, MAX_ID_BYTES
-from recsvc.usecases.entrance import Browser
+from recsvc.domain.ids import id_rule
+from recsvc.usecases.entrance import Access, Browser
 from recsvc.web.bodies import MAX_BODY_BYTES, MAX_LINES, MAX_NDJSON_BYTES
 from recsvc.web.delivery import Constant
 from recsvc.web.parameters import Parameter
+from recsvc.web.paths import most_bytes
 from recsvc.web.problems import PROBLEM, Problem
 from recsvc.web.rendering import JSON
 from recsvc.web.routes import Call, Route
@@ -98,11 +99,16 @@ def _operation(route: Route) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if route.access is not None:
-        scope = f"Secret keys need the scope `{route.access.scope}`."
-        operation["description"] = f"{scope} {route.remark}".strip()
+        operation["description"] = f"{_scopes(route.access)} {route.remark}".strip()
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _body_content(route, route.body)}
     return operation
+
+
+def _scopes(access: Access) -> str:
+    if access.partly is None:
+        return f"Secret keys need the scope `{access.scope}`."
+    return f"Secret keys need the scope `{access.scope}`, for some of it `{access.partly}` as well."
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
@@ -111,8 +117,8 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "description": ID_RULE,
-            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES},
+            "description": id_rule(most_bytes(name)),
+            "schema": {"type": "string", "minLength": 1, "maxLength": most_bytes(name)},
         }
         for name in _PATH_VARIABLE.findall(route.path)
     ]

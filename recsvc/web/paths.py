@@ -6,9 +6,12 @@ Werkzeug's own converter those would be a 404 or a redirect.
 
 from werkzeug.routing import BaseConverter
 
-from recsvc.domain.ids import bad_id, checked_id
+from recsvc.domain.decision_ids import MAX_DECISION_ID_LENGTH
+from recsvc.domain.ids import MAX_ID_BYTES, bad_id, checked_id
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
+
+_OTHER_LENGTHS = {"decision_id": MAX_DECISION_ID_LENGTH}
 
 
 class IdConverter(BaseConverter):
@@ -26,7 +29,12 @@ def path_id(text: str, field: str, raw_path: str) -> str:
     """
     if REPLACED in text and not _is_utf8(raw_path):
         raise bad_id(field, "not valid UTF-8")
-    return checked_id(text, field)
+    return checked_id(text, field, most_bytes(field))
+
+
+def most_bytes(field: str) -> int:
+    """Return how long an id in a path may be."""
+    return _OTHER_LENGTHS.get(field, MAX_ID_BYTES)
 
 
 def _is_utf8(raw_path: str) -> bool:

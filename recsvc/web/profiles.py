@@ -4,15 +4,16 @@ from typing import Annotated, Any
 
 import msgspec
 from flask import Response
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from recsvc.domain import profile
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent import Flag
-from recsvc.domain.errors import BadRequest, Conflict
+from recsvc.domain.errors import BadRequest, RecsvcError
 from recsvc.domain.ids import CustomerId, checked_id
 from recsvc.domain.profile import Change, Told, read_change
-from recsvc.usecases.entrance import Access
+from recsvc.usecases.entrance import Access, Visit
+from recsvc.usecases.profiles import FLAGS_AND_READING, may_read
 from recsvc.web.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.items import REFUSED, WRITTEN, LineResult, LineResults
 from recsvc.web.problems import FieldProblem
@@ -64,16 +65,32 @@ class ProfileView(msgspec.Struct, frozen=True):
     objects_to_marketing: bool
 
 
+class WrittenView(msgspec.Struct, frozen=True):
+    """The profile as it is now; to a key without the scope `consent`, nothing of it."""
+
+    attributes: dict[str, Any] | UnsetType = UNSET
+    segments: list[str] | UnsetType = UNSET
+    birth_month: int | UnsetType | None = UNSET
+    customer_since: str | UnsetType | None = UNSET
+    minor: bool | UnsetType = UNSET
+    restricted: bool | UnsetType = UNSET
+    objects_to_marketing: bool | UnsetType = UNSET
+
+
 def put_profile(call: Call, customer_id: str) -> Response:
     visit = call.enter_for(customer_id)
     change = read_change(call.read_body(dict[str, Any]))
-    return private_json(view_of(call.services.profiles.put(visit, change)))
+    return _written(visit, call.services.profiles.put(visit, change))
 
 
 def patch_profile(call: Call, customer_id: str) -> Response:
     visit = call.enter_for(customer_id)
     change = read_change(call.read_body(dict[str, Any]))
-    return private_json(view_of(call.services.profiles.patch(visit, change)))
+    return _written(visit, call.services.profiles.patch(visit, change))
+
+
+def _written(visit: Visit, told: Told) -> Response:
+    return private_json(view_of(told) if may_read(visit) else WrittenView())
 
 
 def get_profile(call: Call, customer_id: str) -> Response:
@@ -102,13 +119,12 @@ def _line(line: bytes) -> tuple[CustomerId, Change] | BadRequest:
         return fault
 
 
-def _result(refusal: Conflict | BadRequest | None) -> LineResult:
+def _result(refusal: RecsvcError | None) -> LineResult:
     if refusal is None:
         return LineResult(WRITTEN)
-    if isinstance(refusal, Conflict):
-        return LineResult(refusal.status, refusal.code)
     errors = [FieldProblem(error.field, error.detail) for error in refusal.errors]
-    return LineResult(REFUSED, refusal.code, errors)
+    status = REFUSED if isinstance(refusal, BadRequest) else refusal.status
+    return LineResult(status, refusal.code, errors)
 
 
 def view_of(told: Told) -> ProfileView:
@@ -122,11 +138,16 @@ def view_of(told: Told) -> ProfileView:
     )
 
 
-ACCESS = Access(Scope.EVENTS)
+WRITING = Access(Scope.EVENTS, partly=FLAGS_AND_READING)
+READING = Access(FLAGS_AND_READING)
 PATH = "/v1/customers/<id:customer_id>/profile"
 IN_FORCE = (
     "`minor` and `restricted` customers are answered as anybody from the next request on, whatever "
     "they have granted."
+)
+FLAGS = (
+    f"Whoever names a flag needs `{FLAGS_AND_READING}`; without it 403 `missing_scope`, and "
+    "nothing of the change is written."
 )
 
 ROUTES = (
@@ -135,32 +156,34 @@ ROUTES = (
         PATH,
         put_profile,
         "Put what is known of a customer in place of what was",
-        ACCESS,
-        ProfileView,
+        WRITING,
+        WrittenView,
         body=ProfileBody,
-        remark=f"{IN_FORCE} Flags that are not named stay.",
+        remark=f"{FLAGS} {IN_FORCE} Flags that are not named stay.",
     ),
     Route(
         "PATCH",
         PATH,
         patch_profile,
         "Change some of what is known of a customer",
-        ACCESS,
-        ProfileView,
+        WRITING,
+        WrittenView,
         body=ProfileBody,
-        remark=f"{IN_FORCE} Fields and attributes that are not named stay; null clears one.",
+        gives_way=False,  # an objection or a restriction is as pressing as a withdrawal
+        remark=f"{FLAGS} {IN_FORCE} Fields and attributes that are not named stay; null clears "
+        "one.",
     ),
-    Route("GET", PATH, get_profile, "Show what is known of a customer", ACCESS, ProfileView),
+    Route("GET", PATH, get_profile, "Show what is known of a customer", READING, ProfileView),
     Route(
         "POST",
         "/v1/customers",
         post_customers,
         "Put what is known of many customers, one per line",
-        ACCESS,
+        WRITING,
         LineResults,
         body=CustomerLine,
         body_kind=NDJSON_BODY,
-        remark="Lines that can be read are written, the others are told. A call that is answered "
-        "with 503 may have been taken in in part; send it again.",
+        remark=f"{FLAGS} Lines that can be read are written, the others are told. A call that is "
+        "answered with 503 may have been taken in in part; send it again.",
     ),
 )

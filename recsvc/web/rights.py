@@ -154,8 +154,10 @@ ROUTES = (
         body=MergeBody,
         remark="Per purpose the stricter of the two wins, and one that was never answered is "
         "stricter than a yes; flags add up. Profile and recent events become one only where both "
-        "permit personalization. The customer in the path is left as if erased. 409 where "
-        "either was erased or merged before.",
+        "permit personalization, what was shown and dismissed where both permit offers as well; "
+        "claims always are, since a cap is one person's. The customer in the path is left as if "
+        "erased. A call that failed is sent again, and completed. 409 where either was erased or "
+        "merged before.",
     ),
     Route(
         "DELETE",

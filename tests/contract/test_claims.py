@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from recsvc.domain.decision_ids import DecisionId, DecisionSeal
 from recsvc.domain.decisions import Decision
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.ids import CustomerId, OfferId
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
 
 OFFER = {"title": "A deal", "kind": "free_shipping"}
@@ -68,9 +68,10 @@ def send(service: Service, **event: object) -> dict[str, Any]:
     return result
 
 
-def decision(service: Service, customer: CustomerId | None) -> str:
+def decision(service: Service, customer: CustomerId | None, offer: str = "deal") -> str:
     key = None if customer is None else service.stores.hasher(service.shop).key_of(customer)
-    return DecisionSeal(service.stores.secret, service.shop).make(uuid_utils.uuid7().bytes, key)
+    seal = DecisionSeal(service.stores.secret, service.shop)
+    return seal.make(uuid_utils.uuid7().bytes, key, seal.tag(OfferId(offer)))
 
 
 def test_a_claim_is_held_for_its_minutes(service: Service) -> None:
@@ -266,6 +267,22 @@ def test_a_claim_is_released_by_its_customer_alone(service: Service) -> None:
     assert state(service) == state(service) | {"taken": 0, "codes_left": 1}
 
 
+def test_a_browser_reads_one_code_however_often_it_gives_back(service: Service) -> None:
+    """The next claim gets it again; the customer's export tells it."""
+    service.consent(ANNA)
+    put(service, codes=["ONE", "TWO", "THREE"])
+    codes = set()
+    for _ in range(3):
+        answer = held(service, browser=ANNA)
+        codes.add(answer["code"])
+        release(service, answer["claim_id"], ANNA)
+
+    assert codes == {"ONE"}
+    export = service.get(f"/v1/customers/{ANNA}/export").json
+    assert export is not None
+    assert export["offer_caps"][0]["codes"]["deal"]["codes"] == ["ONE"]
+
+
 def test_a_publishable_key_alone_releases_nothing(service: Service) -> None:
     """Without a token it is nobody's."""
     reply = service.send("POST", "/v1/claims/x/release", {}, key=service.keys.browser.text)
@@ -316,6 +333,8 @@ def test_only_our_decisions_count_a_showing(service: Service) -> None:
     for _ in range(2):
         send(service, **shown, customer_id=ANNA, decision_id=ours)
         send(service, **shown, decision_id=everybodys)
+    send(service, **shown, customer_id=ANNA, decision_id=decision(service, ANNA, "another"))
+    send(service, **shown, decision_id=decision(service, None, "another"))
     send(service, **shown, customer_id=BERT, decision_id=ours)
     send(service, **shown, decision_id=ours)
     send(service, **shown, customer_id=ANNA)

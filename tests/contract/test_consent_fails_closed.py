@@ -1,5 +1,7 @@
 """Whatever is wrong with the store or with what it holds: nobody is a person, no ack is false."""
 
+import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,19 +9,23 @@ from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
+from werkzeug.test import TestResponse
 
 from recsvc.config import Settings
 from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import stores_at
-from tests.contract.grocery import ANNA, Service, publish_grocery
-from tests.integration.servers import frozen
+from tests.contract.grocery import ANNA, Service, publish_grocery, without
+from tests.integration.servers import fill, frozen, loading
 
 PATH = "/v1/customers/anna/consents"
 LIST = "/v1/customers/anna/recommendations"
+OFFERS = "/v1/customers/anna/offers"
 NO = {"purposes": {"personalization": False}}
 YESTERDAYS = {"customer_id": ANNA, "purposes": {"email": False}, "at": "2026-01-01T00:00:00Z"}
+VIEW = {"message_id": "m", "type": "view", "item_id": "item-00", "customer_id": ANNA}
+HANG_SECONDS = 1.0  # far above the deadline of a fifth, since the machine may be busy
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,57 @@ def test_a_black_hole_is_answered_in_time(deployment: Deployment) -> None:
     assert written.status_code == 503
 
 
+def test_a_store_that_is_loading_is_as_one_that_is_away(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """-LOADING, as after a restart on much data: lists and offers are generic and in time, and
+    nothing is acknowledged; once it has loaded, what was said before still stands.
+    """
+    service, server = deployment.service, deployment.server
+    service.send("PUT", "/v1/offers/deal", {"title": "A deal", "kind": "gift"})
+    generic = service.get("/v1/recommendations")
+    fill(server.url)
+    server.leave()
+    with loading(tmp_path):
+        lists, offers = in_time(service, LIST), in_time(service, OFFERS)
+        refused = [
+            service.put(PATH, NO),
+            service.send("PATCH", "/v1/customers/anna/profile", {"restricted": True}),
+            service.client.delete("/v1/customers/anna", headers=key_of(service)),
+            service.send("POST", "/v1/consents", [YESTERDAYS]),
+            service.send("POST", f"{OFFERS}/deal/claim", {}),
+            service.send("POST", "/v1/events", {"events": [VIEW]}),
+        ]
+    server.join()
+    consents = service.get(PATH).json
+
+    assert {reply.json["fallback"] for reply in (*lists, *offers)} == {"store_unavailable"}
+    names = ("recommendation_id", "fallback")
+    assert {json.dumps(without(reply.data, *names)) for reply in lists} == {
+        json.dumps(without(generic.data, *names))
+    }
+    assert [reply.json["offers"] for reply in offers] == [[]] * len(offers)
+    told = [(reply.status_code, reply.json["code"]) for reply in refused]
+    assert told == [(503, "store_unavailable")] * len(refused)
+    assert {each["state"] for each in consents["purposes"].values()} == {"granted"}
+    assert service.get("/v1/customers/anna/profile").json["restricted"] is False
+
+
+def in_time(service: Service, path: str) -> list[TestResponse]:
+    """Ask ten times, through a breaker that opens; fail on what is not answered, or hangs."""
+    replies = []
+    for _ in range(10):
+        began = time.monotonic()
+        replies.append(service.get(path))
+        assert time.monotonic() - began < HANG_SECONDS
+        assert replies[-1].status_code == 200
+    return replies
+
+
+def key_of(service: Service) -> dict[str, str]:
+    return {"Authorization": f"Bearer {service.keys.secret.text}"}
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -88,8 +145,7 @@ def test_garbage_is_no_consent_and_is_counted(deployment: Deployment, spoil: Any
     before = REGISTRY.get_sample_value("recsvc_unreadable_consents_total") or 0
     spoil(deployment.redis(), deployment.record())
     reply = deployment.service.get(LIST)
-    event = {"message_id": "m", "type": "view", "item_id": "item-00", "customer_id": ANNA}
-    deployment.service.send("POST", "/v1/events", {"events": [event]})
+    deployment.service.send("POST", "/v1/events", {"events": [VIEW]})
 
     assert (reply.status_code, reply.json["personalized"]) == (200, False)
     assert REGISTRY.get_sample_value("recsvc_unreadable_consents_total") == before + 1

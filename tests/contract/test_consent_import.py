@@ -9,10 +9,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from recsvc.cli.main import app
+from recsvc.config import Settings
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent import DAY_US, Purpose
+from recsvc.domain.ids import CustomerId, ShopName
 from recsvc.domain.moments import rfc3339
+from recsvc.stores import redis_keys
 from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.wiring import open_stores
 from tests.consents import now_us
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
 
@@ -269,3 +273,26 @@ def test_the_audit_tells_a_whole_history_from_a_spoilt_one(folder: Path, tmp_pat
     assert json.loads(spoilt.stdout)["finding"]["row"] == 3
     assert spoilt.stderr.startswith("error: row 3 is missing")
     run(folder, "audit", "verify", "--head", "neither", *shop, expect=2)
+
+
+def test_the_audit_names_a_record_that_was_changed_behind_the_service(folder: Path) -> None:
+    """3, with the keyed hash and the purpose and never the id; until the customer speaks again."""
+    shop = ("--shop", "compared")
+    run(folder, "consents", "withdraw", "a1", "email", *shop)
+    whole = json.loads(run(folder, "audit", "verify", *shop, "--json").stdout)
+    with open_stores(Settings(data_dir=folder)) as stores:
+        key = stores.hasher(ShopName("compared")).key_of(CustomerId("a1"))
+        record = redis_keys.customer(ShopName("compared"), key)
+        stores.connections.writes.hset(record, "purpose:email", "1700000000000000 granted - - -")
+    spoilt = run(folder, "audit", "verify", *shop, "--json", expect=3)
+    run(folder, "consents", "grant", "a1", "email", *shop)
+    after = run(folder, "audit", "verify", *shop)
+
+    assert (whole["whole"], whole["customers"], whole["differences"]) == (True, 1, [])
+    told = json.loads(spoilt.stdout)
+    (difference,) = told["differences"]
+    assert (told["whole"], told["finding"]) == (False, None)
+    assert (difference["customer"], difference["subject"]) == (key.hex(), "email")
+    line = f"error: customer {key.hex()}: email is not what the history says last of it"
+    assert spoilt.stderr.replace("\n", " ").strip() == line
+    assert "records that say the same: 1" in after.output.replace("\n", " ")

@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 from prometheus_client import REGISTRY
-from werkzeug.test import EnvironBuilder, run_wsgi_app
+from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from recsvc.stores import redis_keys
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
@@ -68,6 +68,50 @@ def test_a_withdrawal_is_in_force_on_the_next_request(service: Service) -> None:
     assert seen == [True, False, True, False]
     assert shown.json is not None
     assert shown.json["purposes"]["personalization"]["state"] == "withdrawn"
+
+
+FLAGS = ("minor", "restricted", "objects_to_marketing")
+TO_BROWSERS = {"state", "at", "expires_at", "policy_version", "source"}
+
+
+def as_anna(service: Service, method: str, path: str, body: object = None) -> TestResponse:
+    headers = {
+        "Authorization": f"Bearer {service.keys.browser.text}",
+        "X-Customer-Token": service.keys.token(ANNA),
+    }
+    return service.client.open(path, method=method, json=body, headers=headers)
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_a_browser_learns_of_no_flag(service: Service, flag: str) -> None:
+    """Not by what it reads, nor by what it is answered when it writes, nor by what was changed
+    when; a secret key is told that a granted purpose is not permitted.
+    """
+    service.consent(ANNA)
+    before = as_anna(service, "GET", PATH), as_anna(service, "GET", f"{PATH}/history")
+    service.send("PATCH", "/v1/customers/anna/profile", {flag: True})
+    after = as_anna(service, "GET", PATH), as_anna(service, "GET", f"{PATH}/history")
+    written = as_anna(service, "PUT", PATH, {"purposes": {"email": True}})
+    told = service.get(PATH).json["purposes"]
+
+    assert [reply.data for reply in after] == [reply.data for reply in before]
+    for answer in (before[0].json, written.json):
+        assert {frozenset(each) for each in answer["purposes"].values()} == {frozenset(TO_BROWSERS)}
+    assert (told["offers"]["state"], told["offers"]["permitted"]) == ("granted", False)
+
+
+def test_the_pages_of_a_browsers_history_have_no_gaps(service: Service) -> None:
+    """A page that is too short, or a cursor that jumps, would tell that a flag was changed."""
+    for said in (True, False, True):
+        service.send("PATCH", "/v1/customers/anna/profile", {"restricted": said})
+        service.consent(ANNA, {"email": said})
+    pages = [as_anna(service, "GET", f"{PATH}/history?limit=1&cursor={n}").json for n in range(4)]
+    all_of_it = service.get(f"{PATH}/history").json["rows"]
+
+    shown = [[(row["subject"], row["word"]) for row in page["rows"]] for page in pages]
+    assert shown == [[("email", "granted")], [("email", "denied")], [("email", "granted")], []]
+    assert [page["next_cursor"] for page in pages] == [1, 2, 3, None]
+    assert [row["kind"] for row in all_of_it] == ["flag", "live"] * 3
 
 
 def test_consent_of_one_customer_is_not_anothers(service: Service) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.ids import CustomerId, OfferId
 from recsvc.stores import redis_keys
 from tests.contract.grocery import ANNA, BERT, ZOE, Service
+from tests.contract.test_claims import held, put, send
 from tests.contract.test_erasure import erase, fallback, full_life, key_of, keys_of, tell
 
 SAID = [None, False, True]
@@ -119,6 +120,30 @@ def test_nothing_of_who_refuses_is_handed_on(service: Service, refusing: Custome
     assert b"of-anna" not in recent
     assert b"of-bert" in recent
     assert set(told["attributes"]) == {"tier", "of-bert"}
+
+
+@pytest.mark.parametrize("refused", [None, "personalization", "offers"])
+@pytest.mark.parametrize("refusing", [ANNA, BERT])
+def test_what_was_said_of_offers_is_handed_on_where_both_permit_it(
+    service: Service, refusing: CustomerId, refused: str | None
+) -> None:
+    """What was shown and dismissed; what was claimed always is, since a cap is for both."""
+    for customer in (ANNA, BERT):
+        service.consent(customer)
+    put(service, caps={"per_customer_shown": {"limit": 9}, "per_customer": {"limit": 2}})
+    held(service)
+    decision = service.get(f"/v1/customers/{ANNA}/offers").json["decision_id"]  # type: ignore[index]
+    send(service, type="offer_shown", customer_id=ANNA, decision_id=decision)
+    send(service, type="offer_dismissed", customer_id=ANNA)
+    if refused is not None:
+        service.consent(refusing, {refused: False})
+
+    merged(service)
+
+    caps = service.stores.claim_records.caps(service.shop, key_of(service, BERT))
+    said = [] if refused else ["deal"]
+    assert (list(caps.shown), list(caps.dismissed)) == (said, said)
+    assert len(caps.taken[OfferId("deal")].taken) == 1
 
 
 def test_who_is_merged_away_is_left_as_erased(service: Service) -> None:

@@ -11,6 +11,7 @@ import uuid_utils
 from werkzeug.test import TestResponse
 
 from recsvc.domain.api_keys import Scope
+from recsvc.domain.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.ids import CustomerId
 from recsvc.stores import redis_keys
 from recsvc.stores.trip import RequestTrip
@@ -171,6 +172,22 @@ def test_whom_the_model_does_not_know_is_new_if_it_may_learn_from_them(market: S
     assert "welcome" not in offered(market, ZOE)
 
 
+def test_a_new_customer_is_one_until_the_first_purchase(market: Service) -> None:
+    """For decisions and for claims; who has ever bought something is none."""
+    put(market, "welcome", eligibility={"new_customers_only": True})
+    market.consent(ZOE)
+    before = offered(market, ZOE), claim(market, "welcome", ZOE).status_code
+    send(market, type="purchase", customer_id=ZOE, item_id="item-07", price=2.0)
+    after = considered(market, ZOE)["welcome"], claim(market, "welcome", ZOE)
+
+    assert "welcome" in before[0]
+    assert before[1] == 201
+    assert (after[0]["step"], after[0]["condition"]) == ("eligibility", "new_customers_only")
+    assert after[1].json is not None
+    assert (after[1].status_code, after[1].json["code"]) == (409, "not_eligible")
+    assert claim(market, "welcome", ANNA).status_code == 409
+
+
 def test_what_was_dismissed_is_not_offered_again(market: Service) -> None:
     send(market, type="offer_dismissed", customer_id=ANNA, offer_id="annas")
 
@@ -239,6 +256,59 @@ def test_a_total_of_showings_is_kept_too(market: Service) -> None:
 
     assert "scarce" in [each["offer_id"] for each in for_zoe["offers"]]
     assert considered(market)["scarce"]["step"] == "total_shown"
+
+
+@pytest.mark.parametrize("customer", [ANNA, ZOE])
+def test_a_decision_counts_for_what_it_offered_alone(market: Service, customer: CustomerId) -> None:
+    """Whether it was personal or everybody's; any other offer, nobody has been shown by it."""
+    made = answer(market, customer, "?n=1")
+    (shown,) = [each["offer_id"] for each in made["offers"]]
+    for kind in ("offer_shown", "offer_accepted"):
+        for offer_id in ("annas", "berts", "everybodys"):
+            told = {"customer_id": customer, "decision_id": made["decision_id"]}
+            send(market, type=kind, offer_id=offer_id, **told)
+
+    counted = {
+        offer_id: (state["shown"], state["accepted"])
+        for offer_id in ("annas", "berts", "everybodys")
+        for state in [market.get(f"/v1/offers/{offer_id}").json["state"]]  # type: ignore[index]
+    }
+    assert counted == {"annas": (0, 0), "berts": (0, 0), "everybodys": (0, 0)} | {shown: (1, 1)}
+
+
+def test_an_id_of_a_hundred_offers_is_taken_everywhere(market: Service) -> None:
+    """In events, claims and paths; one character more is too long."""
+    for number in range(100):
+        put(market, f"deal-{number}", caps={"total_shown": 5})
+    made = answer(market, query="?n=100")
+    name, shown = made["decision_id"], made["offers"][-1]["offer_id"]
+    send(market, type="offer_shown", customer_id=ANNA, offer_id=shown, decision_id=name)
+    path = f"/v1/customers/{ANNA}/offers/{shown}/claim"
+    taken = market.send("POST", path, {"decision_id": name})
+    market.services.decisions.flush()
+
+    assert len(made["offers"]) == 100
+    assert len(name) == 299
+    assert taken.status_code == 201
+    assert market.get(f"/v1/offers/{shown}").json["state"]["shown"] == 1  # type: ignore[index]
+    kept = market.get(f"/v1/decisions/{name}").json
+    assert kept is not None
+    assert len(kept["decision"]["offered"]) == 100
+    long = "x" * (MAX_DECISION_ID_LENGTH + 1)
+    assert market.get(f"/v1/decisions/{long}").status_code == 400
+    assert market.send("POST", path, {"decision_id": long}).status_code == 400
+
+
+def test_the_document_says_how_long_an_id_may_be(market: Service) -> None:
+    """In the path, in events and in claims."""
+    told = market.get("/openapi.json").json
+    assert told is not None
+    (path,) = told["paths"]["/v1/decisions/{decision_id}"]["get"]["parameters"]
+    schemas = told["components"]["schemas"]
+    bodies = [schemas[name]["properties"]["decision_id"] for name in ("EventBody", "ClaimBody")]
+
+    assert path["schema"]["maxLength"] == MAX_DECISION_ID_LENGTH
+    assert [each["anyOf"][0]["maxLength"] for each in bodies] == [MAX_DECISION_ID_LENGTH] * 2
 
 
 def test_one_of_a_group_is_offered_and_a_fallback_last(market: Service) -> None:

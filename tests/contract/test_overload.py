@@ -86,9 +86,12 @@ def ask(service: Service, route: Route) -> TestResponse:
 
 
 def test_only_these_routes_are_heard_by_a_full_worker() -> None:
-    """A customer's no, an erasure, and whoever asks how the worker is; others are named here."""
+    """A customer's no, to marketing or to any use as well, an erasure, and whoever asks how the
+    worker is; others are named here.
+    """
     assert {(route.method, route.path) for route in HEARD} == {
         ("PUT", "/v1/customers/<id:customer_id>/consents"),
+        ("PATCH", "/v1/customers/<id:customer_id>/profile"),
         ("DELETE", "/v1/customers/<id:customer_id>"),
         ("GET", "/livez"),
         ("GET", "/readyz"),

@@ -334,23 +334,94 @@ def test_a_line_that_is_no_json_is_told(service: Service) -> None:
     assert [result["status"] for result in reply.json["results"]] == [422, 422, 201]
 
 
+FLAGGED = {"minor": True, "restricted": False, "objects_to_marketing": False}
+
+
+@pytest.mark.parametrize("flag", FLAGGED)
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_flag_is_changed_with_the_scope_consent_alone(
+    service: Service, method: str, flag: str
+) -> None:
+    """Neither set nor lifted, nor found out about, by a key that tells of segments; not in part."""
+    before = told(service, "PUT", {"restricted": True, "birth_month": 3})
+    key = service.secret_key(Scope.EVENTS)
+    body = {"segments": ["vip"], flag: FLAGGED[flag]}
+    refused = service.send(method, path_of(ANNA), body, key)
+
+    assert (refused.status_code, refused.json["code"]) == (403, "missing_scope")
+    assert [error["field"] for error in refused.json["errors"]] == [flag]
+    assert "consent" in refused.json["detail"]
+    assert shown(service) == before
+
+
+def test_a_key_for_events_tells_and_is_told_nothing(service: Service) -> None:
+    """What it writes counts, the flags stay; no answer of it shows what others told."""
+    told(service, "PUT", {"restricted": True, "attributes": {"city": "Bonn"}})
+    key = service.secret_key(Scope.EVENTS)
+    replies = [
+        service.send("PATCH", path_of(ANNA), {}, key),
+        service.send("PATCH", path_of(ANNA), {"attributes": {"club": True}}, key),
+        service.send("PUT", path_of(BERT), {"birth_month": 3}, key),
+    ]
+    patched = shown(service)
+    service.send("PUT", path_of(ANNA), {"segments": ["vip"]}, key)
+
+    assert [(reply.status_code, reply.json) for reply in replies] == [(200, {})] * 3
+    kept = NOTHING | {"restricted": True}
+    assert patched == kept | {"attributes": {"city": "Bonn", "club": True}}
+    assert shown(service) == kept | {"segments": ["vip"]}
+    assert shown(service, BERT) == NOTHING | {"birth_month": 3}
+
+
+def test_lines_of_such_a_key_are_taken_but_for_those_with_flags(service: Service) -> None:
+    """403 for the line that names one, and nothing of that line is written."""
+    told(service, "PUT", {"restricted": True})
+    lines = [
+        {"customer_id": ANNA, "restricted": False, "segments": ["vip"]},
+        {"customer_id": BERT, "birth_month": 3},
+        {"customer_id": ZOE, "minor": 1},
+        {"customer_id": ZOE, "minor": True},
+    ]
+    reply = service.send("POST", "/v1/customers", lines, service.secret_key(Scope.EVENTS))
+    results = reply.json["results"]
+
+    assert [result["status"] for result in results] == [403, 201, 422, 403]
+    assert results[0]["code"] == "missing_scope"
+    assert [error["field"] for error in results[0]["errors"]] == ["restricted"]
+    assert shown(service) == NOTHING | {"restricted": True}
+    assert shown(service, BERT) == NOTHING | {"birth_month": 3}
+    assert shown(service, ZOE) == NOTHING
+
+
+@pytest.mark.parametrize("flag", FLAGGED)
+def test_both_scopes_together_change_flags(service: Service, flag: str) -> None:
+    """And are answered with what is known now."""
+    key = service.secret_key(Scope.EVENTS, Scope.CONSENT)
+    for body in ({flag: True}, {flag: False}):
+        reply = service.send("PATCH", path_of(ANNA), body, key)
+
+        assert (reply.status_code, reply.json) == (200, NOTHING | body)
+    lines = [{"customer_id": BERT, flag: True}]
+    assert service.send("POST", "/v1/customers", lines, key).json["results"] == [{"status": 201}]
+    assert shown(service, BERT) == NOTHING | {flag: True}
+
+
 @pytest.mark.parametrize(
-    ("method", "path"),
+    ("method", "path", "scope"),
     [
-        ("PUT", path_of(ANNA)),
-        ("PATCH", path_of(ANNA)),
-        ("GET", path_of(ANNA)),
-        ("POST", "/v1/customers"),
+        ("PUT", path_of(ANNA), Scope.EVENTS),
+        ("PATCH", path_of(ANNA), Scope.EVENTS),
+        ("GET", path_of(ANNA), Scope.CONSENT),
+        ("POST", "/v1/customers", Scope.EVENTS),
     ],
 )
 def test_profiles_are_for_servers_with_the_scope(
-    grocery_service: Service, method: str, path: str
+    grocery_service: Service, method: str, path: str, scope: Scope
 ) -> None:
     """No browser reads or writes one, not even its own customer's."""
     body: object = [] if method == "POST" else {}
-    lacking = grocery_service.send(
-        method, path, body, grocery_service.secret_key(Scope.RECOMMEND, Scope.CONSENT)
-    )
+    others = grocery_service.secret_key(*(set(Scope) - {scope}))
+    lacking = grocery_service.send(method, path, body, others)
     browser = grocery_service.send(method, path, body, grocery_service.keys.browser.text)
 
     assert (lacking.status_code, lacking.json["code"]) == (403, "missing_scope")

@@ -1,6 +1,7 @@
 """Who asks too often is told when to go on: by key, customer, address. Others are not hurt."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from werkzeug.test import TestResponse
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, key_sha256
 from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
+from recsvc.usecases.customer_tokens import mint
 from recsvc.wiring import Stores
 from tests.contract.grocery import ANNA, BERT, Service, publish_grocery
 
@@ -139,6 +141,41 @@ def test_look_ups_of_unknown_keys_are_limited_by_address(
     assert service.get(POPULAR).status_code == 200
 
 
+def new_key(service: Service, kind: KeyKind) -> dict[str, str]:
+    """Return the headers of a key that the worker has not seen, with a token for a browser's."""
+    made = service.stores.api_keys.create(kind, service.shop, ALL_SCOPES)
+    headers = {"Authorization": f"Bearer {made.text}"}
+    if made.signing_secret is not None:
+        token = mint(ANNA, made.key.key_id, made.signing_secret, datetime.now(UTC))
+        headers["X-Customer-Token"] = token
+    return headers
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "path", "body"),
+    [
+        (KeyKind.SECRET, "PUT", "/consents", {"purposes": {"email": False}}),
+        (KeyKind.PUBLISHABLE, "PUT", "/consents", {"purposes": {"email": False}}),
+        (KeyKind.SECRET, "PATCH", "/profile", {"objects_to_marketing": True}),
+        (KeyKind.SECRET, "DELETE", "", None),
+    ],
+)
+def test_a_no_with_a_new_key_is_heard_after_a_flood_of_made_up_ones(
+    stores: Stores, shop: ShopName, kind: KeyKind, method: str, path: str, body: object
+) -> None:
+    """Also where the flood was of the same kind; what is less pressing is still not looked up."""
+    service = limited_service(stores, shop, limit_per_address=2)
+    place, unknown = f"/v1/customers/{ANNA}{path}", f"{kind}_{shop}_{UNKNOWN}"
+    flood = [service.send(method, place, body, unknown) for _ in range(4)]
+    listed = service.get(POPULAR, unknown)
+    watched = service.get("/metrics", unknown)
+    headers = new_key(service, kind)
+    heard = service.client.open(place, method=method, json=body, headers=headers)
+
+    assert statuses(flood) == [401] * 4
+    assert statuses([listed, watched, heard]) == [429, 429, 200]
+
+
 def test_consent_is_heard_however_busy_key_and_address_are(stores: Stores, shop: ShopName) -> None:
     """A withdrawal waits for nobody else; only a customer's own requests limit it."""
     service = limited_service(
@@ -170,7 +207,7 @@ def test_a_secret_key_keeps_to_the_limit_that_it_was_made_with(
     assert [key.limit for key in stores.api_keys.list(shop)] == [None, None, 2]
 
 
-def test_a_limited_secret_key_is_heard_when_it_withdraws_or_erases(
+def test_a_limited_secret_key_is_heard_when_it_withdraws_restricts_or_erases(
     stores: Stores, shop: ShopName
 ) -> None:
     """However much was asked with it for others."""
@@ -180,10 +217,12 @@ def test_a_limited_secret_key_is_heard_when_it_withdraws_or_erases(
     headers = {"Authorization": f"Bearer {key}"}
 
     withdrawn = service.put(f"/v1/customers/{ANNA}/consents", {"purposes": {"email": False}}, key)
+    restriction = {"restricted": True}
+    restricted = service.send("PATCH", f"/v1/customers/{ANNA}/profile", restriction, key)
     erased = service.client.delete(f"/v1/customers/{ANNA}", headers=headers)
 
     assert statuses(listed) == [200, 429]
-    assert statuses([withdrawn, erased]) == [200, 200]
+    assert statuses([withdrawn, restricted, erased]) == [200, 200, 200]
 
 
 def test_a_key_of_an_earlier_release_has_no_limit(stores: Stores, shop: ShopName) -> None:

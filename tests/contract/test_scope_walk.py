@@ -3,6 +3,7 @@
 A new route is walked as soon as it is declared: the requests are made from its declaration.
 """
 
+import json
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ OWN, FOREIGN, UNKNOWN = ANNA, BERT, CustomerId("never-heard-of")
 CUSTOMERS = (OWN, FOREIGN, UNKNOWN)
 LET_IN = 0
 SCOPED = [route for route in ROUTES if isinstance(route.access, Access)]
+PARTLY = [route for route in SCOPED if route.access is not None and route.access.partly]
 WITH_CUSTOMER = [route for route in SCOPED if names_customer(route)]
 
 
@@ -34,7 +36,12 @@ class World:
     revoked: dict[KeyKind, str]
 
     def ask(
-        self, route: Route, key: str | None, customer: CustomerId, token: str | None = None
+        self,
+        route: Route,
+        key: str | None,
+        customer: CustomerId,
+        token: str | None = None,
+        body: bytes | None = None,
     ) -> TestResponse:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         if token is not None:
@@ -45,7 +52,7 @@ class World:
         return self.service.client.open(
             path_of(route, customer),
             method=route.method,
-            data=body_of(route, named),
+            data=body_of(route, named) if body is None else body,
             headers=headers,
         )
 
@@ -118,6 +125,28 @@ def test_a_secret_key_is_let_in_by_the_routes_scope_alone(world: World, route: R
     expected = {scope: {LET_IN if scope is route.access.scope else 403} for scope in Scope}
     assert opened == expected
     assert world.status(route, rest, OWN) == 403
+
+
+@pytest.mark.parametrize("route", PARTLY, ids=named)
+def test_what_a_scope_reaches_in_part_needs_the_other_for_the_rest(
+    world: World, route: Route
+) -> None:
+    """A flag in the body is refused to each scope alone, and taken from the two together."""
+    assert route.access is not None
+    assert route.access.partly is not None
+    line = {"customer_id": OWN} if "customer_id" not in route.path else {}
+    body = json.dumps({**line, "objects_to_marketing": False}).encode()
+    both = (route.access.scope, route.access.partly)
+    lacking = [*({scope} for scope in Scope), ALL_SCOPES - {both[0]}, ALL_SCOPES - {both[1]}]
+
+    refused = [
+        world.ask(route, world.service.secret_key(*scopes), OWN, body=body) for scopes in lacking
+    ]
+    taken = world.ask(route, world.service.secret_key(*both), OWN, body=body)
+
+    assert all(b"missing_scope" in reply.data for reply in refused)
+    assert taken.status_code == 200
+    assert b"missing_scope" not in taken.data
 
 
 def is_judged_by_the_view(route: Route) -> bool:

@@ -13,6 +13,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner
+
+from recsvc.cli.main import app
+
 PATIENCE_SECONDS = 60
 
 
@@ -45,6 +49,13 @@ def command(
 
 def recsvc(*words: str, data_dir: Path, **more: Any) -> subprocess.CompletedProcess[str]:
     return command("recsvc.cli.main", *words, data_dir=data_dir, **more)
+
+
+def recsvc_here(*words: str, data_dir: Path) -> str:
+    """Run one command of ours in this process, which saves its start; return what it printed."""
+    result = CliRunner().invoke(app, [*words, "--data-dir", str(data_dir)])
+    assert result.exit_code == 0, f"{words}: exit {result.exit_code}\n{result.output}"
+    return result.output
 
 
 def recsvc_train(*words: str, data_dir: Path, **more: Any) -> subprocess.CompletedProcess[str]:

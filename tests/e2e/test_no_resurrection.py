@@ -2,15 +2,24 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import redis
 
+from recsvc.config import Settings
+from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
+from recsvc.domain.consent import Purpose
+from recsvc.domain.ids import ShopName
 from recsvc.stores.connection import client
 from recsvc.stores.embedded import EmbeddedValkey
-from tests.e2e.processes import Client, eventually, recsvc, recsvc_train, serving
+from recsvc.wiring import open_stores
+from tests.contract.grocery import ANNA, BERT, publish_grocery
+from tests.e2e.processes import Client, eventually, recsvc, recsvc_here, recsvc_train, serving
 
+SHOP = ShopName("default")
 CANARY = "canary-7f3e9a1c@example.com"
 OTHER = "neighbour-20c4@example.com"
 EVERYTHING = dict.fromkeys(("personalization", "offers", "email", "analytics", "training"), True)
@@ -93,8 +102,8 @@ def test_no_resurrection(tmp_path: Path) -> None:
         recsvc("keys", "create", "--scope", "all", "--json", data_dir=data_dir).stdout
     )["key"]
     people = [CANARY, OTHER, *(f"person-{number}" for number in range(40))]
-    recsvc("consents", "import", str(consents(outside, *people)), data_dir=data_dir)
-    train = ["run", "--purchases", str(file), "--consents", "service"]
+    recsvc_here("consents", "import", str(consents(outside, *people)), data_dir=data_dir)
+    train = ["run", "--purchases", str(file), "--consents", "service", "--windows", "1"]
     recsvc_train(*train, data_dir=data_dir)
     with serving(data_dir) as server:
         asking = server.client(key)
@@ -111,7 +120,7 @@ def test_no_resurrection(tmp_path: Path) -> None:
         assert reply.json["append_only_file"] == {"rewrite": "started"}
         assert answer(asking) == (False, "unknown_customer")
         assert asking.ask("POST", "/v1/events", events("one", "again", by=[CANARY])).status == 200
-        recsvc("consents", "import", str(consents(outside, CANARY)), data_dir=data_dir)
+        recsvc_here("consents", "import", str(consents(outside, CANARY)), data_dir=data_dir)
         assert answer(asking) == (False, "unknown_customer")
         assert answer(asking, OTHER) == (True, None)
         eventually(lambda: not places_of(CANARY, data_dir), "the id is nowhere")
@@ -125,3 +134,78 @@ def test_no_resurrection(tmp_path: Path) -> None:
         assert answer(server.client(key), OTHER) == (True, None)
     assert places_of(CANARY, data_dir) == []
     assert places_of(OTHER, data_dir) != []
+
+
+SLATES = ("for_you", "discover", "buy_again")
+VIEW = {"message_id": "m", "type": "view", "item_id": "item-01", "customer_id": ANNA}
+
+
+@dataclass(frozen=True)
+class Grocery:
+    """A running service with two models that both know Anna."""
+
+    data_dir: Path
+    asking: Client
+    versions: Sequence[str]
+
+    def use(self, *words: str) -> None:
+        """Change the model by command, and wait until it is in use."""
+        recsvc_here("models", *words, data_dir=self.data_dir)
+        current = (self.data_dir / "models" / SHOP / "CURRENT").read_text().strip()
+        eventually(lambda: self.answer("/v1/recommendations")["model_version"] == current, current)
+
+    def answer(self, path: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self.asking.get(path).json
+        del answer["recommendation_id"]
+        return answer
+
+    def lists(self, customer: str) -> list[dict[str, Any]]:
+        path = f"/v1/customers/{customer}/recommendations"
+        return [self.answer(f"{path}?slate={slate}") for slate in SLATES]
+
+    def is_masked(self) -> bool:
+        """Whether Anna is answered as anybody in every list, and Bert as himself."""
+        anybody = self.answer("/v1/recommendations")
+        assert [each["personalized"] for each in self.lists(BERT)] == [True] * len(SLATES)
+        return self.lists(ANNA) == [{**anybody, "fallback": "unknown_customer"}] * len(SLATES)
+
+    def reasons(self) -> set[str]:
+        return {item["reason"]["code"] for each in self.lists(ANNA) for item in each["items"]}
+
+
+def test_no_older_model_knows_an_erased_customer(tmp_path: Path) -> None:
+    """Neither one that is activated after the erasure, nor one that is rolled back to, nor after a
+    restart; and whoever grants something again is a stranger to all of them.
+    """
+    with EmbeddedValkey(tmp_path), open_stores(Settings(data_dir=tmp_path)) as stores:
+        versions = [publish_grocery(stores, SHOP, first) for first in ("item-00", "item-000")]
+        key = stores.api_keys.create(KeyKind.SECRET, SHOP, ALL_SCOPES).text
+        for customer in (ANNA, BERT):
+            granted = dict.fromkeys(Purpose, True)
+            stores.consents.write(SHOP, stores.hasher(SHOP).key_of(customer), granted)
+    with serving(tmp_path) as server:
+        shop = Grocery(tmp_path, server.client(key), versions)
+        known, popular = shop.lists(ANNA), shop.answer("/v1/recommendations")
+        assert shop.asking.ask("DELETE", f"/v1/customers/{ANNA}").status == 200
+        masked, popular_since = [shop.is_masked()], shop.answer("/v1/recommendations")
+        for words in (("activate", versions[0]), ("activate", versions[1]), ("rollback",)):
+            shop.use(*words)
+            masked.append(shop.is_masked())
+    with serving(tmp_path) as server:
+        shop = Grocery(tmp_path, server.client(key), versions)
+        masked.append(shop.is_masked())
+        said = {"purposes": EVERYTHING}
+        assert shop.asking.ask("PUT", f"/v1/customers/{ANNA}/consents", said).status == 200
+        masked.append(shop.is_masked())
+        assert shop.asking.ask("POST", "/v1/events", {"events": [VIEW]}).status == 200
+        strange = [(shop.lists(ANNA)[0], shop.reasons())]
+        shop.use("activate", versions[1])
+        strange.append((shop.lists(ANNA)[0], shop.reasons()))
+
+    assert [each["personalized"] for each in known] == [True] * len(SLATES)
+    assert masked == [True] * 6
+    assert popular_since == popular  # what everybody sees keeps a trace of her, as the page says
+    assert [(each["personalized"], each["model_version"]) for each, _ in strange] == [
+        (True, version) for version in versions
+    ]
+    assert [reasons for _, reasons in strange] == [{"because_you_viewed", "popular"}] * 2

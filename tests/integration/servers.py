@@ -11,9 +11,15 @@ from pathlib import Path
 
 import redis
 
+from recsvc.stores import valkey_process
 from recsvc.stores.connection import client
+from recsvc.stores.file_lock import FileLock
+from recsvc.stores.valkey_folder import ValkeyFolder
+from recsvc.stores.valkey_process import Health
 
 PATIENCE_SECONDS = 20.0
+SLOW_TO_LOAD = 4000  # keys that take 5 ms each, between which the server looks who asks it
+SLOWLY = ("--key-load-delay", "5000", "--loading-process-events-interval-bytes", "1024")
 
 MEMBER = """
 import sys
@@ -88,3 +94,31 @@ def frozen(url: str) -> Iterator[None]:
         yield
     finally:
         os.kill(process, signal.SIGCONT)
+
+
+def fill(url: str) -> None:
+    """Have the server keep so much that it can be slow to load it."""
+    with client(url, PATIENCE_SECONDS) as store:
+        # In this form it looks up between keys, in the other after a thousand commands.
+        for name, value in {"aof-use-rdb-preamble": "yes", "rdbcompression": "no"}.items():
+            store.config_set(name, value)
+        store.mset({f"filling:{number}": "x" * 1100 for number in range(SLOW_TO_LOAD)})
+        store.bgrewriteaof()
+        until(lambda: store.info("persistence")["aof_base_size"] > SLOW_TO_LOAD * 1000)
+
+
+@contextmanager
+def loading(data_dir: Path) -> Iterator[None]:
+    """Start the stopped server of a folder that was filled; until the block ends, it is loading."""
+    folder = ValkeyFolder(data_dir)
+    lock = FileLock(folder.server_lock)
+    assert lock.try_own()
+    valkey_process.start(folder, lock, SLOWLY)
+    lock.close()
+    until(lambda: valkey_process.health(folder) is Health.LOADING)
+    try:
+        yield
+        assert valkey_process.health(folder) is Health.LOADING
+    finally:
+        with client(folder.url(), PATIENCE_SECONDS) as store:
+            store.config_set("key-load-delay", 0)

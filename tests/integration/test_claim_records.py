@@ -97,6 +97,26 @@ def test_nothing_is_left_of_an_erased_customer(
     assert not [name for name in hashes if customer.hex().encode() in store.hvals(name)]
 
 
+def test_codes_of_two_customers_come_back_to_the_one(
+    counter: Counter, records: ClaimRecords, customer: CustomerKey
+) -> None:
+    """Each once; the export tells them."""
+    counter.put(["A", "B", "of both", "C"])
+    other = somebody()
+    for who, many in ((customer, 2), (other, 3)):
+        claims = [counter.held(who) for _ in range(many)]
+        for claim in claims:
+            counter.claims.release(counter.shop, DEAL, claim.claim_id, who)
+
+    for _ in range(2):
+        records.merge(counter.shop, customer, other, with_said=False)
+
+    expected = ["of both", "C", "A", "B"]
+    assert sorted(records.caps(counter.shop, other).codes[DEAL].codes) == sorted(expected)
+    assert {counter.held(other).code for _ in range(4)} == set(expected)
+    assert records.caps(counter.shop, customer).codes == {}
+
+
 def test_two_customers_become_one(
     counter: Counter, records: ClaimRecords, clock: Clock, customer: CustomerKey
 ) -> None:
@@ -110,7 +130,7 @@ def test_two_customers_become_one(
     tell(counter, "dismissed", other)
 
     for _ in range(2):
-        records.merge(counter.shop, customer, other)
+        records.merge(counter.shop, customer, other, with_said=True)
 
     listed = [each.claim_id for each in records.claims(counter.shop, other)]
     counts = records.caps(counter.shop, other).counts({DEAL: counter.stored}, clock.now)

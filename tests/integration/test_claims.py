@@ -9,11 +9,13 @@ from uuid import uuid4
 import pytest
 
 from recsvc.domain.claims import CHANGED, KEY_REUSED, UNKNOWN, Claim, ClaimState, Refusal
+from recsvc.domain.eligibility_fields import MAX_PER_CUSTOMER
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import OfferId, ShopName
 from recsvc.domain.offer_state import NewOffer, StoredOffer
 from recsvc.domain.offers import Caps, Kind, Offer, PeriodCap
 from recsvc.stores import redis_keys
+from recsvc.stores.claim_records import ClaimRecords
 from recsvc.stores.claims import Asked, ClaimStore
 from recsvc.stores.connection import Connections
 from recsvc.stores.consent_judge import ConsentJudge
@@ -61,7 +63,7 @@ class Counter:
             uuid4().hex,
             DEAL,
             customer,
-            look.revision or 0,
+            self.stored.state.revision,
             look.permission,
             **more,  # type: ignore[arg-type]
         )
@@ -172,7 +174,80 @@ def test_a_released_claim_gives_back_at_once(counter: Counter, customer: Custome
         state = counter.claims.release(counter.shop, DEAL, claim.claim_id, customer)
         assert state is ClaimState.RELEASED
     assert (counter.stored.state.taken, counter.stored.state.codes_left) == (0, 2)
-    assert counter.held(customer).code == "TWO"  # what came back stands at the end
+    assert counter.held(somebody()).code == "TWO"  # what came back stands at the end
+    assert counter.held(somebody()).code == "ONE"
+
+
+@pytest.mark.parametrize("ends", ["released", "expired"])
+def test_a_pool_cannot_be_read_by_giving_back(
+    counter: Counter, clock: Clock, customer: CustomerKey, ends: str
+) -> None:
+    """A code that comes back comes back to its customer, however often, and whoever is before."""
+    counter.put([f"C-{number}" for number in range(9)], caps=Caps(per_customer=PeriodCap(2)))
+    handed: list[set[str | None]] = []
+    for _ in range(5):
+        claims = [counter.held(customer) for _ in range(2)]
+        handed.append({claim.code for claim in claims})
+        clock.now += HOLD if ends == "expired" else 1
+        for claim in claims:
+            counter.claims.release(counter.shop, DEAL, claim.claim_id, customer)
+
+    assert handed == [{"C-0", "C-1"}] * 5
+    assert counter.held(somebody()).code == "C-2"
+
+
+def test_an_ended_hold_of_ones_own_comes_back_before_those_of_others(
+    counter: Counter, clock: Clock, customer: CustomerKey
+) -> None:
+    """However many of theirs have ended before, and wait to be given back."""
+    counter.put([f"C-{number}" for number in range(120)], caps=Caps(per_customer=PeriodCap(1)))
+    for _ in range(101):
+        counter.held(somebody())
+    clock.now += 1
+    code = counter.held(customer).code
+    clock.now += HOLD
+
+    assert counter.held(customer).code == code
+
+
+def test_a_code_that_another_has_does_not_come_back(
+    counter: Counter, customer: CustomerKey
+) -> None:
+    """Nobody has it with them; it comes back once they have given it back."""
+    counter.put(["ONE", "TWO", "THREE"])
+    claim = counter.held(customer)
+    counter.claims.release(counter.shop, DEAL, claim.claim_id, customer)
+    others = [counter.held(somebody()) for _ in range(3)]
+    assert counter.claim(customer) is Refusal.NOTHING_LEFT
+    for each in others:
+        counter.claims.release(counter.shop, DEAL, each.claim_id, None)
+
+    assert [each.code for each in others] == ["TWO", "THREE", "ONE"]
+    assert counter.held(customer).code == "ONE"
+
+
+def test_a_redeemed_code_is_followed_by_another(counter: Counter, customer: CustomerKey) -> None:
+    """And is remembered no longer as one that may come back."""
+    counter.put(["ONE", "TWO"])
+    claim = counter.held(customer)
+    counter.claims.redeem(counter.shop, DEAL, claim.claim_id, customer)
+
+    assert counter.held(customer).code == "TWO"
+    field = counter.connections.writes.hget(
+        redis_keys.caps(counter.shop, customer), f"codes:{DEAL}"
+    )
+    assert field == f"{counter.stored.state.incarnation}\nTWO".encode()
+
+
+def test_the_codes_that_may_come_back_are_bounded(counter: Counter, customer: CustomerKey) -> None:
+    """By the highest cap that an offer may have; the oldest go first."""
+    codes = [f"C-{number}" for number in range(MAX_PER_CUSTOMER + 1)]
+    counter.put(codes)
+    for _ in codes:
+        counter.held(customer)
+
+    caps = ClaimRecords(counter.connections, counter.claims).caps(counter.shop, customer)
+    assert list(caps.codes[DEAL].codes) == codes[1:]
 
 
 def test_a_redeemed_claim_stays(counter: Counter, clock: Clock, customer: CustomerKey) -> None:
@@ -315,6 +390,32 @@ def test_a_new_offer_of_that_id_starts_anew(
     assert redeemed is ClaimState.REDEEMED
     assert (counter.stored.state.taken, counter.stored.state.redeemed) == (1, 0)
     assert counter.stored.state.codes_left == 0
+
+
+def test_a_deleted_offer_keeps_its_codes_from_the_next_of_its_id(
+    counter: Counter, clock: Clock
+) -> None:
+    """Those that somebody holds or has redeemed; for as long as claims are kept, then no longer."""
+    codes = ["REDEEMED", "HELD", "ENDED", "FREE", "NEW"]
+    counter.put(codes[:-1])
+    redeemed = counter.held(somebody())
+    counter.claims.redeem(counter.shop, DEAL, redeemed.claim_id, None)
+    counter.held(somebody())
+    counter.held(somebody())
+    for _ in range(2):  # whatever is put and deleted between
+        counter.offers.delete(counter.shop, DEAL)
+        counter.put(codes)
+        counter.put(codes)
+
+    assert counter.stored.state.codes_left == 2
+    assert [counter.held(somebody()).code for _ in range(2)] == ["FREE", "NEW"]
+    assert counter.claim(somebody()) is Refusal.NOTHING_LEFT
+    name = redis_keys.offer_retired(counter.shop, DEAL)
+    left = counter.connections.writes.ttl(name)
+    assert redis_keys.CLAIM_SECONDS - 60 < left <= redis_keys.CLAIM_SECONDS
+    counter.connections.writes.delete(name)  # as time does
+    counter.put(["HELD"])
+    assert counter.held(somebody()).code == "HELD"
 
 
 def test_a_code_in_somebodys_hands_is_not_put_back(counter: Counter) -> None:

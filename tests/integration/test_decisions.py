@@ -1,14 +1,19 @@
 """Decisions are kept of customers who permit it, for some days, and of nobody else."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import partial
+from itertools import count
+from string import ascii_letters, digits
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recsvc.domain.consent import Purpose
-from recsvc.domain.decision_ids import DecisionId, DecisionSeal
+from recsvc.domain.decision_ids import MAX_DECISION_ID_LENGTH, DecisionId, DecisionSeal
 from recsvc.domain.decisions import Decision
 from recsvc.domain.identity import CustomerKey, Secret
-from recsvc.domain.ids import ShopName
+from recsvc.domain.ids import OfferId, ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections
 from recsvc.stores.consent_judge import ConsentJudge
@@ -20,6 +25,7 @@ from recsvc.wiring import utc_now_us
 
 NOON_MS = 1_800_000_000_000
 DAY_MS = 86_400_000
+DEAL = OfferId("deal")
 UUID7 = NOON_MS.to_bytes(6) + bytes(range(10))
 
 
@@ -149,8 +155,9 @@ def test_an_id_is_ours_for_a_week(
 ) -> None:
     """And a minute before: clocks differ."""
     seal = DecisionSeal(secret, shop)
+    text = seal.make(UUID7, customer, seal.tag(DEAL))
 
-    assert seal.is_ours(seal.make(UUID7, customer), customer, at_ms * 1000) is is_ours
+    assert seal.has_offered(text, DEAL, customer, at_ms * 1000) is is_ours
 
 
 def test_an_id_is_for_whom_it_was_made(
@@ -158,13 +165,94 @@ def test_an_id_is_for_whom_it_was_made(
 ) -> None:
     """No other customer, shop or secret, and not a character of it changed."""
     seal, other = DecisionSeal(secret, shop), CustomerKey(bytes(16))
-    text, now_us = seal.make(UUID7, customer), NOON_MS * 1000
+    text, now_us = seal.make(UUID7, customer, seal.tag(DEAL)), NOON_MS * 1000
     changed = [
         text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :]
         for place in range(len(text))
     ]
 
-    assert not seal.is_ours(text, other, now_us)
-    assert not seal.is_ours(text, None, now_us)
-    assert not DecisionSeal(secret, ShopName("other")).is_ours(text, customer, now_us)
-    assert not any(seal.is_ours(each, customer, now_us) for each in [*changed, "", "x", "é" * 32])
+    assert seal.has_offered(text, DEAL, customer, now_us)
+    assert not seal.has_offered(text, DEAL, other, now_us)
+    assert not seal.has_offered(text, DEAL, None, now_us)
+    assert not DecisionSeal(secret, ShopName("other")).has_offered(text, DEAL, customer, now_us)
+    strange = [*changed, *(text[:length] for length in range(len(text))), "x", "é" * 32]
+    assert not any(seal.has_offered(each, DEAL, customer, now_us) for each in strange)
+
+
+def test_what_everybody_gets_is_no_customers(secret: Secret, shop: ShopName) -> None:
+    """Not even of one whose key is what its tags are."""
+    seal = DecisionSeal(secret, shop)
+    deals = [OfferId(f"offer-{number}") for number in range(9)]
+    tags = b"".join(map(seal.tag, deals))
+    sealed = urlsafe_b64decode(seal.make(UUID7, None, tags) + "==")
+    without = sealed[:-18] + tags[16:]
+    text = urlsafe_b64encode(without).rstrip(b"=").decode()
+
+    assert not seal.has_offered(text, deals[-1], CustomerKey(tags[:16]), NOON_MS * 1000)
+
+
+@given(
+    offered=st.lists(st.integers(0, 999), max_size=100, unique=True),
+    asked=st.integers(0, 999),
+    is_somebody=st.booleans(),
+)
+def test_an_id_counts_for_what_it_offered(
+    secret: Secret, offered: list[int], asked: int, is_somebody: bool
+) -> None:
+    """And for nothing else, but for what has the same two bytes as one of it."""
+    seal = DecisionSeal(secret, ShopName("shop"))
+    customer = CustomerKey(b"c" * 16) if is_somebody else None
+    tags = [seal.tag(OfferId(f"offer-{number}")) for number in offered]
+    text = seal.make(UUID7, customer, b"".join(tags))
+    offer = OfferId(f"offer-{asked}")
+
+    expected = seal.tag(offer) in tags
+    assert seal.has_offered(text, offer, customer, NOON_MS * 1000) is expected
+    assert len(text) <= MAX_DECISION_ID_LENGTH
+
+
+def test_a_tag_is_no_end_and_beginning_of_two_others(secret: Secret, shop: ShopName) -> None:
+    """What was offered is read two bytes at a time."""
+    seal = DecisionSeal(secret, shop)
+    tags = seal.tag(DEAL) + seal.tag(OfferId("other"))
+    astride = next(each for each in map(OfferId, map(str, count())) if seal.tag(each) == tags[1:3])
+
+    text = seal.make(UUID7, None, tags)
+    assert seal.has_offered(text, DEAL, None, NOON_MS * 1000)
+    assert not seal.has_offered(text, astride, None, NOON_MS * 1000)
+
+
+def test_few_offers_have_the_same_tag(secret: Secret, shop: ShopName) -> None:
+    """Of a thousand, as two bytes let expect; another shop's are others."""
+    deals = [OfferId(f"offer-{number}") for number in range(1000)]
+    own, others = (
+        [DecisionSeal(secret, name).tag(each) for each in deals]
+        for name in (shop, ShopName("other"))
+    )
+
+    assert len(set(own)) > 970
+    assert sum(one == other for one, other in zip(own, others, strict=True)) < 5
+
+
+@pytest.mark.parametrize("many", [1, 2])
+def test_an_id_has_one_spelling(
+    secret: Secret, shop: ShopName, customer: CustomerKey, many: int
+) -> None:
+    """Or it were spent once for each."""
+    seal = DecisionSeal(secret, shop)
+    text, now_us = seal.make(UUID7, customer, seal.tag(DEAL) * many), NOON_MS * 1000
+    ends = [text[:-1] + letter for letter in ascii_letters + digits + "-_"]
+    others = {*ends, text + "=", text + "==", text + "\n", text[:5] + "!" + text[5:]} - {text}
+    alike = [each for each in others if decoded(each) == decoded(text)]
+
+    assert seal.has_offered(text, DEAL, customer, now_us)
+    assert len(alike) > 3
+    assert not any(seal.has_offered(each, DEAL, customer, now_us) for each in others)
+
+
+def decoded(text: str) -> bytes | None:
+    """Read as leniently as Python does."""
+    try:
+        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return None

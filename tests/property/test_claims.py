@@ -102,7 +102,9 @@ class Run:
     def claim(self, number: int) -> None:
         customer, oracle = CUSTOMERS[number], self.oracle
         look = self.store.look(self.shop, customer, DEAL)
-        asked = Asked(uuid4().hex, DEAL, customer, look.revision or 0, look.permission)
+        assert look.stored is not None
+        revision = look.stored.state.revision
+        asked = Asked(uuid4().hex, DEAL, customer, revision, look.permission)
         expected = oracle.refusal(customer)
         found = self.store.claim(self.shop, asked)
         if expected is not None:
@@ -113,6 +115,8 @@ class Run:
         handed = {each.claim.code for each in oracle.made if each.counts(oracle.now)}
         assert (found.code is None) if oracle.codes is None else (found.code in oracle.codes)
         assert found.code is None or found.code not in handed
+        once = {each.claim.code for each in oracle.made if each.customer == customer}
+        assert not (once - handed) or found.code in once
         oracle.made.append(Made(found, customer, oracle.now))
 
     def redeem(self, place: int) -> None:

@@ -3,10 +3,16 @@
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
+import pytest
+from typer.main import get_group
+
+from recsvc.cli.main import app as service
 from recsvc.domain.identity import CustomerKey
 from recsvc.stores import redis_keys
 from recsvc.stores.holdings import HOLDINGS, KEPT
+from training.cli import app as trainer
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "privacy.md").read_text()
@@ -15,6 +21,8 @@ ROW = re.compile(r"^\| `(\w+)` \|([^|]+)\|[^|]*\|([^|]*)\|", re.MULTILINE)
 ROWS = {name: (holds.strip(), by.strip()) for name, holds, by in ROW.findall(INVENTORY)}
 # They read names, or make patterns, and name no key.
 OTHERS = {"any_customer", "customer_of", "shop_of"}
+PROGRAMS = {"recsvc": get_group(service), "recsvc-train": get_group(trainer)}
+COMMANDS = [quoted.split() for quoted in re.findall(r"`(recsvc(?:-train)? [^`]+)`", PAGE)]
 FUNCTIONS = {
     name: function
     for name, function in inspect.getmembers(redis_keys, inspect.isfunction)
@@ -48,6 +56,18 @@ def test_the_page_says_that_erasure_removes_what_it_removes() -> None:
     assert {
         name for name, (holds, by) in ROWS.items() if "nothing" not in holds and not by
     } == set()
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_that_the_page_names_is_there(words: list[str]) -> None:
+    """With the options that it names; what stands in capitals is the reader's to fill in."""
+    program: Any = PROGRAMS[words[0]]
+    for word in words[1:]:
+        program = getattr(program, "commands", {}).get(word, program)
+    options = {option for each in program.params for option in each.opts}
+
+    assert not hasattr(program, "commands"), "it has verbs, and none of them is named"
+    assert {word for word in words if word.startswith("--")} <= options
 
 
 def test_the_readme_leads_to_the_page() -> None:
