@@ -3,7 +3,8 @@
 Whether an id is ours, and what was offered with it, is told by the id itself: a UUID (version 7,
 RFC 9562), a keyed hash, and a tag for each offer; the hash is of all that and of whom it is for. So
 it needs no record, and nobody can make up one, use another's, or use it for another offer (but one
-in 65,536 that happens to have the same tag as one that was offered).
+in 65,536 that happens to have the same tag as one that was offered). For everybody the UUID is the
+day alone, so that who is offered the same has the same id, and no answer differs by it.
 """
 
 import hashlib
@@ -22,10 +23,13 @@ LIFE_DAYS = 7  # of an id: what it shows counts for as long
 MAX_DECISION_ID_LENGTH = 300  # with the tags of 100 offers it has 299 characters
 
 _UUID_BYTES = 16
+_MOMENT_BYTES = 6  # of a UUID: milliseconds since 1970
 _MARK_BYTES = 8
 _TAG_BYTES = 2
 _TAGS_FROM = _UUID_BYTES + _MARK_BYTES
-_LIFE_MS = LIFE_DAYS * 86_400_000
+_DAY_MS = 86_400_000
+_DAY_US = 1000 * _DAY_MS
+_LIFE_MS = LIFE_DAYS * _DAY_MS
 _LEEWAY_MS = 60_000  # the clocks of two machines differ
 _SHOPS_KEPT = 64
 
@@ -50,6 +54,20 @@ class DecisionSeal:
         `tags`: those of what is offered, one behind the other.
         """
         return _encoded(uuid7 + self._mark(uuid7, customer, tags) + tags)
+
+    def make_for_everybody(self, now_us: int, tags: bytes) -> DecisionId:
+        """Return the id of what is offered to nobody in particular: one and the same all day, UTC.
+
+        It is spent by each who was shown it, not by the first: see `use_of`.
+        """
+        midnight_ms = now_us // _DAY_US * _DAY_MS
+        day = midnight_ms.to_bytes(_MOMENT_BYTES).ljust(_UUID_BYTES, b"\0")
+        return self.make(day, None, tags)
+
+    def use_of(self, decision: str, event: str) -> str:
+        """Return what stands for one event's use of a decision for everybody."""
+        said = f"{decision} {event}".encode()
+        return hashlib.blake2b(said, digest_size=_UUID_BYTES, key=self._key).hexdigest()
 
     def has_offered(
         self, text: str, offer: OfferId, customer: CustomerKey | None, now_us: int
@@ -77,7 +95,7 @@ def seals(secret: Secret) -> Callable[[ShopName], DecisionSeal]:
 
 def made_at_us(text: str) -> int:
     """Return when an id of ours was made, in microseconds since 1970."""
-    return int.from_bytes(urlsafe_b64decode(text[:8])) * 1000  # the first 48 bits of the UUID
+    return int.from_bytes(urlsafe_b64decode(text[:8])) * 1000  # its _MOMENT_BYTES
 
 
 def _encoded(sealed: bytes) -> DecisionId:

@@ -193,23 +193,23 @@ class ClaimStore:
         offer: OfferId,
         what: str,
         *,
-        decision: str | None = None,
+        use: str | None = None,
         customer: CustomerKey | None = None,
         permission: Permission | None = None,
     ) -> bool | Changed:
         """Count that an offer was `shown` or `accepted`, or remember that it was `dismissed`.
 
-        With a `decision`, once for each. `customer` None: nothing is remembered of anybody.
-        Returns whether it was counted now.
+        With a `use` of a decision, once for each. `customer` None: nothing is remembered of
+        anybody. Returns whether it was counted now.
         """
         judged = permission or NOTHING
         whose = b"" if customer is None else customer
         keys = [
             *keys_of_offer(shop, offer),
-            redis_keys.spent(shop, decision or ""),
+            redis_keys.spent(shop, use or ""),
             redis_keys.customer(shop, CustomerKey(whose)),
         ]
-        spends = "" if decision is None else "1"
+        spends = "" if use is None else "1"
         words: list[Encoded] = [what, whose.hex(), judged.stored, judged.policy, spends]
         words.append(redis_keys.SPENT_SECONDS)
         with store_faults():

@@ -206,9 +206,12 @@ def claims_of(shop: ShopName, key: CustomerKey) -> str:
     return f"{{{shop}}}:claims-of:{key.hex()}"
 
 
-def spent(shop: ShopName, decision_id: str) -> str:
-    """Set: what a decision has been used for, `shown <offer>`. Lives for SPENT_SECONDS."""
-    return f"{{{shop}}}:spent:{decision_id}"
+def spent(shop: ShopName, use: str) -> str:
+    """Set: what a decision has been used for, `shown <offer>`. Lives for SPENT_SECONDS.
+
+    `use`: the decision's id; of one for everybody, a keyed hash of it and of the event.
+    """
+    return f"{{{shop}}}:spent:{use}"
 
 
 def decision(shop: ShopName, decision_id: str) -> str:

@@ -96,7 +96,7 @@ class OfferDecider:
             now = self._offers.at(visit.shop, visit.offers_epoch, current.assortment)
         if now is None:
             considered: Told = [] if query.explain else UNSET
-            name = self._seal(visit.shop).make(uuid_utils.uuid7().bytes, None)
+            name = self._seal(visit.shop).make_for_everybody(self._now_us(), b"")
             return OffersAnswer(name, False, Fallback.STORE_UNAVAILABLE, [], considered)
         return self._decided(visit, query, now, current.assortment, denied)
 
@@ -130,10 +130,11 @@ class OfferDecider:
             generator = generator_of(uuid7)
         decision = decide(now.columns, now.standing, facts, question, generator)
         tags = b"".join([now.tags[choice.row] for choice in decision.choices])
-        whose = None if facts is None else visit.customer
-        name = self._seal(visit.shop).make(uuid7, whose, tags)
         offers = _views(now, assortment, decision.choices)
-        if facts is not None:
+        if facts is None:
+            name = self._seal(visit.shop).make_for_everybody(now_us, tags)
+        else:
+            name = self._seal(visit.shop).make(uuid7, visit.customer, tags)
             self._keep(visit, query, now, decision, name, now_us)
         considered: Told = UNSET
         if query.explain:

@@ -1,12 +1,14 @@
 """What events say of offers: shown, accepted, dismissed, redeemed. Each counts once.
 
 A showing or an acceptance counts with a decision of ours that offered it, once for each of both;
-a redemption confirms its claim, once. So an event that is sent again changes nothing, whatever
-became of it the first time. Of a customer who does not permit offers and personalization nothing
-is remembered but what a claim of theirs has become.
+with one that is everybody's, once for each event. A redemption confirms its claim, once. So an
+event that is sent again changes nothing, whatever became of it the first time. Of a customer who
+does not permit offers and personalization nothing is remembered but what a claim of theirs has
+become.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from recsvc.domain.claims import UNKNOWN, Changed, Refusal
 from recsvc.domain.consent import Purpose
@@ -24,6 +26,14 @@ _WORDS = {
     EventType.OFFER_ACCEPTED: "accepted",
     EventType.OFFER_DISMISSED: "dismissed",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What an event makes use of a decision for; what has this name is counted once."""
+
+    name: str
+    decided_at_us: int
 
 
 class OfferEvents:
@@ -82,12 +92,12 @@ class OfferEvents:
     ) -> None:
         """`known_since_us`: when the event first came, None if that was some time ago."""
         is_dismissal = event.type is EventType.OFFER_DISMISSED
-        decision = None if is_dismissal else self._ours(shop, offer, event, customer)
-        if decision is None and not (is_dismissal and customer is not None):
+        use = None if is_dismissal else self._use(shop, offer, event, customer)
+        if use is None and not (is_dismissal and customer is not None):
             return
         at_us = known_since_us if event.timestamp_us is None else event.timestamp_us
-        if decision is not None:
-            at_us = made_at_us(decision)
+        if use is not None:
+            at_us = use.decided_at_us
         for _ in range(_ATTEMPTS):
             permission = self._permission(shop, customer, denied)
             if permission is not None and permission.forgets(at_us):
@@ -96,7 +106,7 @@ class OfferEvents:
                 shop,
                 offer,
                 word,
-                decision=decision,
+                use=None if use is None else use.name,
                 customer=None if permission is None else customer,
                 permission=permission,
             )
@@ -104,20 +114,17 @@ class OfferEvents:
                 return
         raise StoreUnavailable("consents are being changed all the time; send the events again")
 
-    def _ours(
+    def _use(
         self, shop: ShopName, offer: OfferId, event: Event, customer: CustomerKey | None
-    ) -> str | None:
-        """Return the decision or delivery of ours that the event names, and that offered this."""
+    ) -> _Use | None:
+        """Return the use of the decision or delivery of ours that the event names, if any."""
         now_us, seal = self._now_us(), self._seal(shop)
-        whose = (customer, None)  # the id of what everybody gets is for nobody in particular
-        return next(
-            (
-                each
-                for each in filter(None, (event.decision_id, event.delivery_id))
-                if any(seal.has_offered(each, offer, who, now_us) for who in whose)
-            ),
-            None,
-        )
+        for named in filter(None, (event.decision_id, event.delivery_id)):
+            if customer is not None and seal.has_offered(named, offer, customer, now_us):
+                return _Use(named, made_at_us(named))
+            if seal.has_offered(named, offer, None, now_us):
+                return _Use(seal.use_of(named, event.message_id), made_at_us(named))
+        return None
 
     def _permission(
         self, shop: ShopName, customer: CustomerKey | None, denied: bool

@@ -29,7 +29,7 @@ def records(connections: Connections, counter: Counter) -> ClaimRecords:
 def tell(counter: Counter, what: str, customer: CustomerKey, decision: str | None = None) -> None:
     permission = counter.asked(customer).permission
     told = counter.claims.tell(
-        counter.shop, DEAL, what, decision=decision, customer=customer, permission=permission
+        counter.shop, DEAL, what, use=decision, customer=customer, permission=permission
     )
     assert told is True
 

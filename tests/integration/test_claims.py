@@ -463,7 +463,7 @@ def test_a_showing_counts_once_for_each_decision(counter: Counter, customer: Cus
 
     def show(decision: str, who: CustomerKey | None = customer) -> object:
         return counter.claims.tell(
-            counter.shop, DEAL, "shown", decision=decision, customer=who, permission=permission
+            counter.shop, DEAL, "shown", use=decision, customer=who, permission=permission
         )
 
     told = [show("d1"), show("d1"), show("d2", None)]
