@@ -154,9 +154,9 @@ class OfferRules(ConsentRules):
         self.known.forget(name)
         self.holds_its_claims(name)
 
-    def is_handed_over(self, name: str, into: str) -> None:
-        super().is_handed_over(name, into)
-        self.known.merge(name, into)
+    def is_handed_over(self, name: str, into: str, *, with_said: bool) -> None:
+        super().is_handed_over(name, into, with_said=with_said)
+        self.known.merge(name, into, with_said=with_said)
         self.holds_its_claims(name)
         self.holds_its_claims(into)
 

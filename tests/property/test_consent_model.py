@@ -38,8 +38,8 @@ class ServiceModel(ModelRules, OfferRules):
         words=st.lists(st.tuples(NAMES, PURPOSES, MOSTLY, VERSIONS), max_size=1),
         acting=st.lists(NAMES, max_size=3),
         returning=st.sampled_from([None, None, *CUSTOMERS]),
-        trainings=st.lists(st.none() | NAMES, max_size=1),
-        merging=st.sampled_from([None, None, *CUSTOMERS]),
+        trainings=st.lists(st.none() | NAMES, max_size=2),
+        merging=st.none() | st.tuples(NAMES, st.booleans()),
         caps=st.tuples(LIMITS, LIMITS),
         claiming=st.lists(st.tuples(NAMES, OFFERS, st.integers(1, 2)), min_size=1, max_size=3),
     )
@@ -50,7 +50,7 @@ class ServiceModel(ModelRules, OfferRules):
         acting: list[str],
         returning: str | None,
         trainings: list[str | None],
-        merging: str | None,
+        merging: tuple[str, bool] | None,
         caps: tuple[int | None, int | None],
         claiming: list[tuple[str, str, int]],
     ) -> None:
@@ -69,7 +69,7 @@ class ServiceModel(ModelRules, OfferRules):
         for withdrawing in trainings:
             self.trains(withdrawing)
         if merging is not None:
-            self.is_merged_into_the_other(merging)
+            self.is_merged_into_the_other(*merging)
         for word in words:
             self.says(*word)
 
