@@ -42,6 +42,7 @@ class ServiceModel(ModelRules, OfferRules):
         merging=st.none() | st.tuples(NAMES, st.booleans()),
         caps=st.tuples(LIMITS, LIMITS),
         claiming=st.lists(st.tuples(NAMES, OFFERS, st.integers(1, 2)), min_size=1, max_size=3),
+        unwanted=st.sets(st.tuples(NAMES, OFFERS), max_size=1),
     )
     def began(
         self,
@@ -53,6 +54,7 @@ class ServiceModel(ModelRules, OfferRules):
         merging: tuple[str, bool] | None,
         caps: tuple[int | None, int | None],
         claiming: list[tuple[str, str, int]],
+        unwanted: set[tuple[str, str]],
     ) -> None:
         """Much has happened before: rules alone seldom meet customers of whom much is known."""
         for name in agreeing:
@@ -63,6 +65,10 @@ class ServiceModel(ModelRules, OfferRules):
             self.puts_an_offer(offer_id, *caps)
         for claim in claiming:
             self.claims(*claim)
+        for name, offer_id in unwanted:
+            self.wants_no_more(name, offer_id)
+        for word in words:
+            self.says(*word)
         if returning is not None:
             self.is_erased(returning)
             self.agrees(returning)
@@ -70,8 +76,6 @@ class ServiceModel(ModelRules, OfferRules):
             self.trains(withdrawing)
         if merging is not None:
             self.is_merged_into_the_other(*merging)
-        for word in words:
-            self.says(*word)
 
     @rule(name=NAMES)
     def takes_a_copy(self, name: str) -> None:
