@@ -146,7 +146,7 @@ def offer_holds(shop: ShopName, offer: OfferId) -> str:
 
 def offer_codes(shop: ShopName, offer: OfferId) -> str:
     """Sorted set: the codes that nobody has → their places in line."""
-    return f"{{{shop}}}:offer-codes:{offer}"
+    return f"{{{shop}}}:offer-line:{offer}"
 
 
 def offer_pool(shop: ShopName, offer: OfferId) -> str:

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.decision_ids import MAX_DECISION_ID_LENGTH
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.ids import CustomerId, OfferId
 from recsvc.stores import redis_keys
 from recsvc.stores.trip import RequestTrip
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, ZOE, Service, without
@@ -429,6 +429,23 @@ def test_unreadable_caps_offer_nothing_personal(market: Service) -> None:
 
     for found in (garbage, other):
         assert (found["personalized"], found["fallback"]) == (False, "store_unavailable")
+
+
+def test_an_offer_with_keys_of_a_strange_kind_is_that_offers_fault(market: Service) -> None:
+    """The others are offered and listed as ever."""
+    keys = market.stores.connections.writes
+    for of_offer in (redis_keys.offer_codes, redis_keys.offer_holds):
+        name = of_offer(market.shop, OfferId("annas"))
+        keys.delete(name)
+        keys.set(name, "?")
+    put(market, "later")
+    listed = market.get("/v1/offers").json
+    offered = [each["offer_id"] for each in answer(market)["offers"]]
+
+    assert listed is not None
+    assert "everybodys" in offered
+    assert "annas" not in [each["offer_id"] for each in listed["offers"]]
+    assert "later" in [each["offer_id"] for each in listed["offers"]]
 
 
 def test_without_a_model_offers_are_ranked_by_rule(bare_service: Service) -> None:
