@@ -209,7 +209,7 @@ def claims_of(shop: ShopName, key: CustomerKey) -> str:
 def spent(shop: ShopName, use: str) -> str:
     """Set: what a decision has been used for, `shown <offer>`. Lives for SPENT_SECONDS.
 
-    `use`: the decision's id; of one for everybody, a keyed hash of it and of the event.
+    `use`: the decision's id; of one for everybody, a keyed hash of it and of who used it.
     """
     return f"{{{shop}}}:spent:{use}"
 

@@ -512,3 +512,19 @@ def test_what_is_offered_to_everybody_counts_for_each_who_saw_it(market: Service
             send(market, message_id=f"m{place}", customer_id=customer, **told)
 
     assert market.get("/v1/offers/scarce").json["state"]["shown"] == 3  # type: ignore[index]
+
+
+def test_a_browser_counts_what_everybody_is_offered_once_for_its_customer(market: Service) -> None:
+    """It can make up any number of events, and of sessions; not of customers."""
+    put(market, "scarce", all=True, priority=9, caps={"total_shown": 50})
+    told = {"type": "offer_shown", "offer_id": "scarce"}
+    told |= {"decision_id": answer(market, ZOE)["decision_id"], "session_id": "s"}
+    named = [{"message_id": f"m{place}", "customer_id": ZOE, **told} for place in range(5)]
+    unnamed = [{"message_id": f"n{place}", **told} for place in range(5)]
+    token = {"Authorization": f"Bearer {market.keys.browser.text}"}
+    token["X-Customer-Token"] = market.keys.token(ZOE)
+    for events in (named, unnamed):
+        reply = market.client.post("/v1/events", json={"events": events}, headers=token)
+        assert {each["status"] for each in reply.json["results"]} == {201}  # type: ignore[index]
+
+    assert market.get("/v1/offers/scarce").json["state"]["shown"] == 1  # type: ignore[index]
