@@ -384,7 +384,7 @@ def test_a_redemption_of_another_claim_is_told(service: Service) -> None:
 
 
 def test_only_our_decisions_count_a_showing(service: Service) -> None:
-    """Once each, for whom they were made."""
+    """Once each, for whom they were made; one of everybody's, once for each event."""
     service.consent(ANNA)
     put(service, caps={"total_shown": 100})
     ours, everybodys = decision(service, ANNA), decision(service, None)
@@ -392,7 +392,7 @@ def test_only_our_decisions_count_a_showing(service: Service) -> None:
 
     for _ in range(2):
         send(service, **shown, customer_id=ANNA, decision_id=ours)
-        send(service, **shown, decision_id=everybodys)
+        send(service, **shown, message_id="seen", decision_id=everybodys)
     send(service, **shown, customer_id=ANNA, decision_id=decision(service, ANNA, "another"))
     send(service, **shown, decision_id=decision(service, None, "another"))
     send(service, **shown, customer_id=BERT, decision_id=ours)
