@@ -19,7 +19,8 @@ from recsvc.model.format import NO_ITEM, Array, Arrays
 from recsvc.model.loader import open_version
 from recsvc.model.manifest import Manifest
 
-DIGITS = 6  # as scores are answered: float32 holds no more
+SCORE_DIGITS = 6  # behind the point, as scores are answered
+FIGURES = 7  # what float32 holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,16 @@ class HeldVersion:
         if layout.CUSTOMER_ORDERS.name not in self._arrays:
             return None
         part = self._part(layout.BOUGHT.name, row)
-        weights = _plain(self._arrays[f"{layout.BOUGHT.name}_scores"][part])
+        weights = self._arrays[f"{layout.BOUGHT.name}_scores"][part].tolist()
         items = self._ids(self._arrays[f"{layout.BOUGHT.name}_items"][part])
-        numbers = (layout.CUSTOMER_SPENT, layout.FIRST_ORDER, layout.LAST_ORDER)
+        columns = (layout.CUSTOMER_SPENT, layout.FIRST_ORDER, layout.LAST_ORDER)
+        spent, first, last = (_known(self._arrays[spec.name].item(row)) for spec in columns)
         return HeldPurchases(
-            list(zip(items, weights, strict=True)),
+            list(zip(items, map(_plain, weights), strict=True)),
             int(self._arrays[layout.CUSTOMER_ORDERS.name].item(row)),
-            *(_known(self._arrays[spec.name].item(row)) for spec in numbers),
+            None if spent is None else _plain(spent),
+            first,
+            last,
         )
 
     def _list(self, name: str, row: int) -> list[HeldEntry]:
@@ -83,10 +87,15 @@ class HeldVersion:
         named = because != NO_ITEM
         names = iter(self._ids(because[named]))
         return [
-            HeldEntry(item, score, ReasonCode(reason), next(names) if is_named else None)
+            HeldEntry(
+                item,
+                round(score, SCORE_DIGITS),
+                ReasonCode(reason),
+                next(names) if is_named else None,
+            )
             for item, score, reason, is_named in zip(
                 self._ids(items),
-                _plain(self._arrays[f"{name}_scores"][part]),
+                self._arrays[f"{name}_scores"][part].tolist(),
                 self._arrays[f"{name}_reasons"][part].tolist(),
                 named.tolist(),
                 strict=True,
@@ -102,13 +111,17 @@ class HeldVersion:
 
 
 def open_held(folder: Path, *, shop: ShopName, fingerprint: str) -> HeldVersion:
-    """Open a version; raise as the loader does where it cannot be read or believed."""
-    return HeldVersion(*open_version(folder, shop=shop, fingerprint=fingerprint))
+    """Open a version; raise as the loader does where it cannot be read or believed.
+
+    Whoever asks for a copy reads all versions: of each only samples are checked, and the row.
+    """
+    return HeldVersion(*open_version(folder, shop=shop, fingerprint=fingerprint, small_bytes=0))
 
 
 def _known(number: float) -> float | None:
-    return None if math.isnan(number) else round(number, DIGITS)
+    return None if math.isnan(number) else number
 
 
-def _plain(numbers: Array) -> list[float]:
-    return [round(number, DIGITS) for number in numbers.tolist()]
+def _plain(number: float) -> float:
+    """Return the number without what its nearest double adds to it."""
+    return float(f"{number:.{FIGURES}g}")

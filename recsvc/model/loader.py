@@ -52,9 +52,17 @@ def load(folder: Path, *, shop: ShopName, fingerprint: str, full: bool = False) 
 
 
 def open_version(
-    folder: Path, *, shop: ShopName, fingerprint: str, full: bool = False
+    folder: Path,
+    *,
+    shop: ShopName,
+    fingerprint: str,
+    full: bool = False,
+    small_bytes: int = SMALL_BYTES,
 ) -> tuple[Manifest, Arrays]:
-    """Return what a version is made of, checked but for whether it answers; raise as `load`."""
+    """Return what a version is made of, whether it answers or not; raise as `load`.
+
+    `small_bytes`: up to which size it is read and hashed whole in any case.
+    """
     files = _files(folder)
     check_names(files, "file", _files_of(ARRAYS), _files_of(OPTIONAL))
     manifest = read_manifest(folder)
@@ -62,7 +70,7 @@ def open_version(
     check_names(manifest.arrays, "array in the manifest")
     check_names(files, "file", _files_of(manifest.arrays), ())
     arrays = {name: _map(folder, name, entry) for name, entry in manifest.arrays.items()}
-    full = full or _size(folder) <= SMALL_BYTES
+    full = full or _size(folder) <= small_bytes
     if full:
         _check_hashes(folder, manifest)
     check_arrays(arrays, full=full)

@@ -35,7 +35,7 @@ LEARNED = {
     "bought": [
         {"item_id": "item-03", "weight": 1.0},
         {"item_id": "item-00", "weight": 0.5},
-        {"item_id": "item-01", "weight": 0.333333},
+        {"item_id": "item-01", "weight": 0.3333333},
     ],
     "orders": 3,
     "spent": 10.0,

@@ -56,7 +56,9 @@ def test_lists_and_purchases_are_given_as_they_stand(tmp_path: Path) -> None:
 
 def test_every_array_of_customers_is_in_the_copy(tmp_path: Path) -> None:
     """Whoever adds one to the format adds it to the export."""
-    manifest, arrays = open_version(published(tmp_path), shop=SHOP, fingerprint=FINGERPRINT)
+    manifest, arrays = open_version(
+        published(tmp_path), shop=SHOP, fingerprint=FINGERPRINT, full=True
+    )
     watched = Watched(arrays)
     version = HeldVersion(manifest, watched)
     row = version.row(customer(1))
