@@ -6,6 +6,7 @@ enough for that to go unnoticed, while that of a larger one takes samples.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -46,22 +47,19 @@ def load(folder: Path, *, shop: ShopName, fingerprint: str, full: bool = False) 
     `fingerprint` is that of the secret in use. Files that cannot be read at the moment are an
     OSError: that says nothing about the version.
     """
-    model = _model(*open_version(folder, shop=shop, fingerprint=fingerprint, full=full))
+    small_bytes = math.inf if full else SMALL_BYTES
+    parts = open_version(folder, shop=shop, fingerprint=fingerprint, small_bytes=small_bytes)
+    model = _model(*parts)
     _ask(model)
     return model
 
 
 def open_version(
-    folder: Path,
-    *,
-    shop: ShopName,
-    fingerprint: str,
-    full: bool = False,
-    small_bytes: int = SMALL_BYTES,
+    folder: Path, *, shop: ShopName, fingerprint: str, small_bytes: float
 ) -> tuple[Manifest, Arrays]:
     """Return what a version is made of, whether it answers or not; raise as `load`.
 
-    `small_bytes`: up to which size it is read and hashed whole in any case.
+    `small_bytes`: up to which size it is read and hashed whole; of a larger one, samples.
     """
     files = _files(folder)
     check_names(files, "file", _files_of(ARRAYS), _files_of(OPTIONAL))
@@ -70,7 +68,7 @@ def open_version(
     check_names(manifest.arrays, "array in the manifest")
     check_names(files, "file", _files_of(manifest.arrays), ())
     arrays = {name: _map(folder, name, entry) for name, entry in manifest.arrays.items()}
-    full = full or _size(folder) <= small_bytes
+    full = _size(folder) <= small_bytes
     if full:
         _check_hashes(folder, manifest)
     check_arrays(arrays, full=full)
