@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from structlog.typing import EventDict
 
+from recsvc.domain.api_keys import masked
 from recsvc.domain.errors import RecsvcError, StoreUnavailable
 from recsvc.stores.outage import reason
 
@@ -46,7 +47,8 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    stderr.print(f"[bold red]error:[/] {escape(text)}")
+    """Say what is wrong; a key that stood where something else belongs is not repeated."""
+    stderr.print(f"[bold red]error:[/] {escape(masked(text))}")
 
 
 def explain(error: RecsvcError) -> str:

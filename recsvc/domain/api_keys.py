@@ -17,6 +17,7 @@ KEY_RULE = f"'sk_' or 'pk_', a shop ({SHOP_RULE}), '_' and 43 random characters"
 KEY_ID_RULE = "'sk-' or 'pk-' and up to 16 of 0-9 and a-f"
 
 _KEY = re.compile(r"(sk|pk)_([a-z0-9][a-z0-9-]{0,31})_([A-Za-z0-9_-]{43})", re.ASCII)
+_KEY_WITHIN = re.compile(r"((?:sk|pk)_[a-z0-9][a-z0-9-]{0,31}_)[A-Za-z0-9_-]{8,}", re.ASCII)
 _KEY_ID = re.compile(r"(sk|pk)-[0-9a-f]{1,16}", re.ASCII)
 
 
@@ -89,6 +90,11 @@ def key_id_in(text: str) -> str | None:
         return text
     match = _KEY.fullmatch(text)
     return key_id_of(KeyKind(match[1]), key_sha256(text)) if match else None
+
+
+def masked(text: str) -> str:
+    """Return a text with every key in it cut down to what it begins with, also part of a key."""
+    return _KEY_WITHIN.sub(r"\1…", text)
 
 
 def key_sha256(text: str) -> str:

@@ -118,6 +118,17 @@ def test_no_refusal_repeats_what_may_be_a_key(shell: Shell, words: list[str], te
     assert text[-20:] not in shell.refusal("keys", *words, text)
 
 
+@pytest.mark.parametrize("words", [["revoke", "sk-1", "--shop"], ["create", "--scope"]], ids=str)
+def test_a_key_in_the_place_of_something_else_is_masked(shell: Shell, words: list[str]) -> None:
+    """What it begins with is told, so that it is clear what was taken for what."""
+    text = new_key_text(KeyKind.SECRET, SHOP)
+
+    line = shell.refusal("keys", *words, text)
+
+    assert "sk_default_…" in line
+    assert text[-20:] not in line
+
+
 def test_people_get_the_key_alone_on_stdout(shell: Shell) -> None:
     """So that `SK=$(recsvc keys create --scope all)` works."""
     result = shell.run("keys", "create", "--scope", "all")
