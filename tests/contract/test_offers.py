@@ -3,6 +3,9 @@
 import pytest
 
 from recsvc.domain.api_keys import Scope
+from recsvc.domain.ids import OfferId
+from recsvc.domain.offer_state import NewOffer
+from recsvc.domain.offers import Kind, Offer
 from tests.contract.grocery import Service
 
 OFFER = {"title": "A deal", "kind": "free_shipping"}
@@ -98,6 +101,40 @@ def test_what_is_wrong_is_named(service: Service, fields: dict[str, object], nam
     assert (reply.status_code, reply.json["code"]) == (400, "bad_offer")
     assert [error["field"] for error in reply.json["errors"]] == [named]
     assert service.get("/v1/offers/deal").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("field", "moment"),
+    [("ends_at", "9999-12-31T23:59:59-23:59"), ("starts_at", "0001-01-01T00:00:00+14:00")],
+)
+def test_a_moment_outside_all_years_is_refused(service: Service, field: str, moment: str) -> None:
+    """Alone and as a line, by its field and the rule; nothing of it is written."""
+    reply = service.send("PUT", "/v1/offers/deal", OFFER | {field: moment})
+    lines = service.send("POST", "/v1/offers", [{"offer_id": "deal", **OFFER, field: moment}])
+
+    assert reply.json is not None
+    assert lines.json is not None
+    (result,) = lines.json["results"]
+    assert (reply.status_code, result["status"]) == (400, 422)
+    assert reply.json["errors"] == result["errors"]
+    assert [error["field"] for error in result["errors"]] == [field]
+    assert "from 1970 to 9999 in UTC" in result["errors"][0]["detail"]
+    assert service.get("/v1/offers").json == {"offers": [], "next_cursor": None}
+
+
+def test_a_moment_that_was_once_taken_is_shown(service: Service) -> None:
+    """An offer that ends after the last year is listed, shown and decided on, as any other."""
+    beyond_us = 253_402_387_140_000_000
+    offer = Offer(
+        OfferId("deal"), "A deal", Kind.GIFT, starts_at_us=-beyond_us, ends_at_us=beyond_us
+    )
+    service.stores.offers.put_many(service.shop, [NewOffer(offer, None)])
+    paths = ("/v1/offers", "/v1/offers/deal", "/v1/customers/anna/offers?explain=true")
+
+    answers = [service.get(path) for path in paths]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert all(b'"ends_at":"9999-12-31T23:59:59.999999Z"' in answer.data for answer in answers)
 
 
 def test_a_million_items_are_too_many(service: Service) -> None:
