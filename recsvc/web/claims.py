@@ -1,7 +1,8 @@
 """Claims over HTTP: taken for a customer, and given back.
 
-A browser is told that nothing is left, or that its customer has had enough of an offer; anything
-else is the one answer `not_available`, also for an offer that is not there.
+A browser is told that nothing is left, that its customer has had enough of an offer, or that the
+claim of its key has ended; anything else is the one answer `not_available`, also for an offer that
+is not there.
 """
 
 import re
@@ -37,6 +38,7 @@ _DETAILS = {
     Refusal.WINDOW: "the offer has not begun, or is over",
     Refusal.CAPPED: "the customer has had this offer as often as its cap allows",
     Refusal.NOTHING_LEFT: "nothing is left of this offer",
+    Refusal.ENDED: f"the claim of this {KEY_HEADER} has ended or was given back; choose a new one",
 }
 
 
