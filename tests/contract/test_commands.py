@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,25 @@ class Shell:
         return result.stderr
 
 
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    data_dir = tmp_path_factory.mktemp("shell")
+@contextmanager
+def shell_in(data_dir: Path) -> Iterator[Shell]:
     with EmbeddedValkey(data_dir) as server:
         stores = stores_at(Settings(data_dir=data_dir), server.url)
         yield Shell(data_dir, stores)
         stores.connections.close()
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    with shell_in(tmp_path_factory.mktemp("shell")) as used:
+        yield used
+
+
+@pytest.fixture
+def new_shell(tmp_path: Path) -> Iterator[Shell]:
+    """One in whose folder no other test has done anything."""
+    with shell_in(tmp_path) as unused:
+        yield unused
 
 
 def test_a_secret_key_is_shown_once_and_only_its_hash_is_kept(shell: Shell) -> None:
@@ -136,27 +149,27 @@ def test_consent_of_one_customer_can_be_read_and_written(shell: Shell) -> None:
     assert shown["personalization"]["policy_version"] == "v1"
 
 
-def test_versions_are_listed_verified_and_rolled_back(shell: Shell) -> None:
+def test_versions_are_listed_verified_and_rolled_back(new_shell: Shell) -> None:
     """A damaged version is found by `verify`, and `rollback` goes to the last sound one."""
-    first = publish_grocery(shell.stores, SHOP)
-    damaged = publish_grocery(shell.stores, SHOP, first="b")
-    last = publish_grocery(shell.stores, SHOP, first="c")
-    file = shell.data_dir / "models" / SHOP / damaged / "popular_scores.npy"
+    first = publish_grocery(new_shell.stores, SHOP)
+    damaged = publish_grocery(new_shell.stores, SHOP, first="b")
+    last = publish_grocery(new_shell.stores, SHOP, first="c")
+    file = new_shell.data_dir / "models" / SHOP / damaged / "popular_scores.npy"
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")
 
-    before = shell.json("models", "list")
-    sound = shell.json("models", "verify")
-    refusal = shell.refusal("models", "verify", damaged)
-    shell.run("models", "rollback")
-    rolled_back = shell.json("models", "list")["current"]
-    shell.run("models", "activate", last)
+    before = new_shell.json("models", "list")
+    sound = new_shell.json("models", "verify")
+    refusal = new_shell.refusal("models", "verify", damaged)
+    new_shell.run("models", "rollback")
+    rolled_back = new_shell.json("models", "list")["current"]
+    new_shell.run("models", "activate", last)
 
     assert [row["version"] for row in before["versions"]] == [first, damaged, last]
     assert [row["state"] for row in before["versions"]] == ["kept", "kept", "current"]
     assert sound == {"version": last, "sound": True}
     assert "popular_scores.npy" in refusal
     assert rolled_back == first
-    assert shell.json("models", "list")["current"] == last
+    assert new_shell.json("models", "list")["current"] == last
 
 
 def test_check_shows_every_setting_and_finds_what_is_there(shell: Shell) -> None:
@@ -200,6 +213,7 @@ def test_check_says_where_each_setting_is_from(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command line, the environment, or nobody."""
+    shell.run("keys", "create", "--scope", "all")
     monkeypatch.setenv("RECSVC_THREADS", "8")
     origins = {row["setting"]: row["from"] for row in shell.json("check")["settings"]}
 
