@@ -141,11 +141,15 @@ ROUTES = (
         Access(Scope.OFFERS, Browser.OWN_CUSTOMER),
         ClaimView,
         body=ClaimBody,
-        remark=f"Answered with 201. Send an `{KEY_HEADER}`: the same key with the same request is "
-        "answered the same for a day, with another request 422; without one, a call that is sent "
+        status=TAKEN,
+        also=(404, 409, 422),
+        remark=f"Send an `{KEY_HEADER}`: the same key with the same request is "
+        "answered the same for a day, while the claim stands (409 `claim_ended` once its hold has "
+        "ended), with another request 422; without one, a call that is sent "
         "again may hold twice. 409 says why nothing was taken; a refusal is not remembered. An "
-        "`offer_redeemed` event with the `claim_id` confirms; what is not confirmed before "
-        "`expires_at` is given back.",
+        "`offer_redeemed` event with the `claim_id` confirms, or the customer's oldest open claim "
+        "on the offer where it names none; what is not confirmed before `expires_at` is given "
+        "back.",
     ),
     Route(
         "POST",
@@ -155,6 +159,7 @@ ROUTES = (
         Access(Scope.OFFERS, Browser.WITH_TOKEN),
         ReleasedClaim,
         body=ReleaseBody,
+        also=(404, 409),
         remark="Released again, or after its end, it is answered the same. 409: it was redeemed.",
     ),
 )

@@ -167,9 +167,10 @@ ROUTES = (
         CATALOGUE,
         ItemView,
         body=ItemBody,
+        also=(404,),
         remark=f"{IN_FORCE} Fields that are not named stay; null clears one.",
     ),
-    Route("GET", PATH, get_item, "Show an item", CATALOGUE, ItemView),
+    Route("GET", PATH, get_item, "Show an item", CATALOGUE, ItemView, also=(404,)),
     Route(
         "DELETE",
         PATH,

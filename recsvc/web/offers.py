@@ -255,7 +255,15 @@ ROUTES = (
         body_kind=OFFER_BODY,
         remark=f"{IN_FORCE} {POOL} {WARNED}",
     ),
-    Route("GET", PATH, get_offer, "Show an offer and what was counted of it", OFFERS, OfferView),
+    Route(
+        "GET",
+        PATH,
+        get_offer,
+        "Show an offer and what was counted of it",
+        OFFERS,
+        OfferView,
+        also=(404,),
+    ),
     Route(
         "DELETE",
         PATH,

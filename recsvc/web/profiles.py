@@ -159,6 +159,7 @@ ROUTES = (
         WRITING,
         WrittenView,
         body=ProfileBody,
+        also=(409,),
         remark=f"{FLAGS} {IN_FORCE} Flags that are not named stay.",
     ),
     Route(
@@ -169,6 +170,7 @@ ROUTES = (
         WRITING,
         WrittenView,
         body=ProfileBody,
+        also=(409,),
         gives_way=False,  # an objection or a restriction is as pressing as a withdrawal
         remark=f"{FLAGS} {IN_FORCE} Fields and attributes that are not named stay; null clears "
         "one.",
