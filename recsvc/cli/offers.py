@@ -1,6 +1,5 @@
 """`recsvc offers`: import offers from a file, list, show and delete them."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +12,7 @@ from recsvc.domain.errors import BadRequest, NothingThere
 from recsvc.domain.ids import OfferId, checked_id
 from recsvc.domain.offer_fields import shown
 from recsvc.domain.offer_state import NewOffer, StoredOffer
-from recsvc.web.bodies import convert, parse_json
-from recsvc.web.offers import new_offer, view_of
+from recsvc.web.offers import read_line, view_of
 from recsvc.wiring import open_stores
 
 COLUMNS = ("offer_id", "title", "kind", "value", "starts_at", "ends_at", "priority")
@@ -104,15 +102,7 @@ def _read(file: Path) -> tuple[list[NewOffer], list[str]]:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 try:
-                    offers.append(_parsed(line))
+                    offers.append(read_line(line))
                 except BadRequest as fault:
                     faults.append(f"{number}: {fault.detail}")
     return offers, faults
-
-
-def _parsed(line: bytes) -> NewOffer:
-    given = convert(parse_json(line), dict[str, Any])
-    offer_id = given.pop("offer_id", "")
-    if not isinstance(offer_id, str):
-        raise BadRequest(f"offer_id: {json.dumps(offer_id)} is not a text")
-    return new_offer(_offer(offer_id), given)

@@ -10,7 +10,7 @@ from recsvc.domain import profile
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent import Flag
 from recsvc.domain.errors import BadRequest, RecsvcError
-from recsvc.domain.ids import CustomerId, checked_id
+from recsvc.domain.ids import CustomerId, popped_id
 from recsvc.domain.profile import Change, Told, read_change
 from recsvc.usecases.entrance import Access, Visit
 from recsvc.usecases.profiles import FLAGS_AND_READING, may_read
@@ -111,10 +111,7 @@ def _line(line: bytes) -> tuple[CustomerId, Change] | BadRequest:
     """Read a line; what is wrong with it is its result and no other's."""
     try:
         given = convert(parse_json(line), dict[str, Any])
-        customer_id = given.pop("customer_id", "")
-        if not isinstance(customer_id, str):
-            customer_id = ""
-        return CustomerId(checked_id(customer_id, "customer_id")), read_change(given)
+        return CustomerId(popped_id(given, "customer_id")), read_change(given)
     except BadRequest as fault:
         return fault
 

@@ -209,7 +209,7 @@ def test_the_value_and_the_rule_stand_in_the_refusal(service: Service) -> None:
     assert reply.json is not None
     assert [error["detail"] for error in reply.json["errors"]] == [
         "-1 is not a finite number from 0 to 1000000000000",
-        "'\\u20ac' is not three capital letters of ISO 4217, as EUR",
+        '"\\u20ac" is not three capital letters of ISO 4217, as EUR',
     ]
 
 

@@ -160,10 +160,10 @@ def test_what_nobody_knows_is_taken_and_told(service: Service) -> None:
     assert reply.json is not None
     told = {each["field"]: each["detail"] for each in reply.json["warnings"]}
     assert told == {
-        "items": "1 of 3 unknown to catalogue and model: 'mlik'",
-        "categories": "1 of 2 unknown to catalogue and model: 'diary'",
-        "brands": "1 of 2 unknown to catalogue and model: 'Caw'",
-        "eligibility.bought.items": "1 of 1 unknown to catalogue and model: 'braed'",
+        "items": '1 of 3 unknown to catalogue and model: "mlik"',
+        "categories": '1 of 2 unknown to catalogue and model: "diary"',
+        "brands": '1 of 2 unknown to catalogue and model: "Caw"',
+        "eligibility.bought.items": '1 of 1 unknown to catalogue and model: "braed"',
     }
 
 
@@ -185,6 +185,22 @@ def test_lines_are_answered_in_their_order(service: Service) -> None:
     listed = service.get("/v1/offers").json
     assert listed is not None
     assert [each["offer_id"] for each in listed["offers"]] == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("offer_id", "told"),
+    [(5, "5 is not a text"), (None, "null is not a text"), (True, "true is not a text")],
+)
+def test_an_id_that_is_no_text_is_called_that(
+    service: Service, offer_id: object, told: str
+) -> None:
+    """As JSON spells it."""
+    reply = service.send("POST", "/v1/offers", [{"offer_id": offer_id, **OFFER}])
+
+    assert reply.json is not None
+    (result,) = reply.json["results"]
+    assert (result["status"], result["code"]) == (422, "bad_id")
+    assert result["errors"][0]["detail"].startswith(told)
 
 
 def test_offers_are_listed_page_by_page(service: Service) -> None:
