@@ -5,11 +5,10 @@ joined the embedded server, is given the URL and builds its services with `servi
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -92,9 +91,8 @@ class Deployment:
         return Versions(models_root(self.settings), shop)
 
 
-def open_deployment(environ: Mapping[str, str], data_dir: Path | None) -> Deployment:
-    """Read the settings and the secret; for those who may know no more of the service."""
-    settings = Settings.from_environment(environ, data_dir)
+def open_deployment(settings: Settings) -> Deployment:
+    """Read the secret; for those who may know no more of the service."""
     make_data_folder(settings)
     return Deployment(settings, open_secret(settings))
 
@@ -108,6 +106,16 @@ def make_data_folder(settings: Settings) -> None:
             f"({fault.strerror}); name another with --data-dir or RECSVC_DATA_DIR",
             code="bad_data_dir",
         ) from fault
+
+
+def check_data_folder(settings: Settings) -> None:
+    """Refuse to look into a folder that is not there: its name is misspelt, more often than not."""
+    if settings.redis_url is None and not settings.data_dir.is_dir():
+        raise BadRequest(
+            f"there is no data folder {settings.data_dir}, so there is nothing to read; name "
+            "another with --data-dir or RECSVC_DATA_DIR",
+            code="bad_data_dir",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +242,10 @@ def open_stores(settings: Settings, *, durable: bool = True) -> Iterator[Stores]
     """Give the stores for the length of one command.
 
     Raises NotDurable when the store may lose what the command acknowledges; a command that
-    only reads needs it not `durable`.
+    only reads needs it not `durable`, but something to read.
     """
+    if not durable:
+        check_data_folder(settings)
     with running_store(settings) as url:
         stores = stores_at(settings, url)
         try:
