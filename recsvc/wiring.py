@@ -5,10 +5,11 @@ joined the embedded server, is given the URL and builds its services with `servi
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -18,6 +19,7 @@ from recsvc.domain.decision_ids import seals
 from recsvc.domain.errors import BadRequest, StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import ShopName
+from recsvc.model.assortment import Assortment
 from recsvc.model.compiled import compile_all
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.no_model import no_model
@@ -91,8 +93,9 @@ class Deployment:
         return Versions(models_root(self.settings), shop)
 
 
-def open_deployment(settings: Settings) -> Deployment:
-    """Read the secret; for those who may know no more of the service."""
+def open_deployment(environ: Mapping[str, str], data_dir: Path | None) -> Deployment:
+    """Read the settings and the secret; for those who may know no more of the service."""
+    settings = Settings.from_environment(environ, data_dir)
     make_data_folder(settings)
     return Deployment(settings, open_secret(settings))
 
@@ -106,6 +109,11 @@ def make_data_folder(settings: Settings) -> None:
             f"({fault.strerror}); name another with --data-dir or RECSVC_DATA_DIR",
             code="bad_data_dir",
         ) from fault
+
+
+def check_deployment(environ: Mapping[str, str], data_dir: Path | None) -> None:
+    """Raise when there is no deployment that could be asked anything."""
+    check_data_folder(Settings.from_environment(environ, data_dir))
 
 
 def check_data_folder(settings: Settings) -> None:
@@ -324,6 +332,15 @@ def live_views(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) -> 
         if shelf.model(shop) is None:
             offers.take(shop, catalogues.at(shop, None, no_model()).assortment)
     return LiveViews(catalogues, offers, counts)
+
+
+def assortment_now(stores: Stores, shop: ShopName) -> Assortment:
+    """Return what there is now, for a command: a worker follows it in its views."""
+    shelf = open_shelf(stores.settings, stores.secret)
+    shelf.refresh()
+    deadline = stores.settings.deadline_ms / MILLISECONDS
+    catalogues = LiveCatalogues(stores.catalogue, utc_now_us, deadline)
+    return catalogues.at(shop, None, shelf.model(shop) or no_model()).assortment
 
 
 def offer_decider(

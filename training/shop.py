@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from recsvc.config import Settings
 from recsvc.domain.consent import Purpose
 from recsvc.domain.identity import CustomerHasher
 from recsvc.domain.ids import ShopName, checked_shop
-from recsvc.wiring import Deployment, check_data_folder, open_deployment, open_stores
+from recsvc.wiring import Deployment, check_deployment, open_deployment, open_stores
 from training.catalogue import Catalogue, is_category
 from training.consents import PermittedKeys
 from training.publish import Destination
@@ -28,16 +27,12 @@ class TrainingShop:
     data_dir: Path | None
 
     @cached_property
-    def settings(self) -> Settings:
-        return Settings.from_environment(os.environ, self.data_dir)
-
-    @cached_property
     def deployment(self) -> Deployment:
-        return open_deployment(self.settings)
+        return open_deployment(os.environ, self.data_dir)
 
     def check_there(self) -> None:
         """Raise when there is no service to ask: whoever asks makes none."""
-        check_data_folder(self.settings)
+        check_deployment(os.environ, self.data_dir)
 
     def hasher(self) -> CustomerHasher:
         return self.deployment.hasher(self.name)
@@ -48,18 +43,20 @@ class TrainingShop:
 
     def tuning_folder(self) -> Path:
         """Where trials of settings are kept."""
-        return self.settings.data_dir / TUNING / self.name
+        return self.deployment.settings.data_dir / TUNING / self.name
 
     def permitted(self) -> PermittedKeys:
         """Read who permits training now."""
-        with open_stores(self.settings, durable=False) as stores:
+        self.check_there()
+        with open_stores(self.deployment.settings, durable=False) as stores:
             found = stores.survey.permitted(self.name, Purpose.TRAINING)
         keys, erased = found.customers, found.erased_at_us
         return PermittedKeys(keys, self.hasher(), found.watermark_us, erased=erased)
 
     def catalogue(self) -> Catalogue:
         """Read the live catalogue."""
-        with open_stores(self.settings, durable=False) as stores:
+        self.check_there()
+        with open_stores(self.deployment.settings, durable=False) as stores:
             items = list(stores.catalogue.all(self.name))
         return Catalogue(
             categories={
