@@ -141,6 +141,7 @@ ROUTES = (
         Access(Scope.OFFERS, Browser.OWN_CUSTOMER),
         ClaimView,
         body=ClaimBody,
+        body_is_optional=True,
         status=TAKEN,
         also=(404, 409, 422),
         remark=f"Send an `{KEY_HEADER}`: the same key with the same request is "
@@ -159,6 +160,7 @@ ROUTES = (
         Access(Scope.OFFERS, Browser.WITH_TOKEN),
         ReleasedClaim,
         body=ReleaseBody,
+        body_is_optional=True,
         also=(404, 409),
         remark="Released again, or after its end, it is answered the same. 409: it was redeemed.",
     ),

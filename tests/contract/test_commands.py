@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from recsvc.cli import demo
 from recsvc.cli.main import app
 from recsvc.config import SETTINGS, Settings
+from recsvc.domain.api_keys import KeyKind, new_key_text
 from recsvc.domain.ids import ShopName
 from recsvc.stores.connection import client
 from recsvc.stores.embedded import EmbeddedValkey
@@ -83,6 +84,40 @@ def test_a_secret_key_is_shown_once_and_only_its_hash_is_kept(shell: Shell) -> N
     assert revoked["revoked_at"] is not None
 
 
+@pytest.mark.parametrize("kind", [["--scope", "all"], ["--publishable"]], ids=" ".join)
+def test_a_key_that_leaked_is_revoked_by_its_text(shell: Shell, kind: list[str]) -> None:
+    """Which is what is known of it, and names its shop; no output repeats it."""
+    made = shell.json("keys", "create", *kind, "--shop", "south")
+
+    shown = shell.run("keys", "revoke", f" {made['key']}\n")
+    again = shell.run("keys", "revoke", made["key"], "--json")
+
+    listed = {key["id"]: key for key in shell.json("keys", "list", "--shop", "south")}
+    assert json.loads(again.stdout)["id"] == made["id"]
+    assert made["id"] in shown.stderr
+    assert listed[made["id"]]["revoked_at"] is not None
+    assert made["key"] not in shown.output + again.output
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        new_key_text(KeyKind.SECRET, SHOP),
+        new_key_text(KeyKind.PUBLISHABLE, SHOP),
+        new_key_text(KeyKind.SECRET, SHOP)[:-1],
+        new_key_text(KeyKind.SECRET, SHOP)[3:],
+        f"Bearer {new_key_text(KeyKind.SECRET, SHOP)}",
+    ],
+    ids=["secret", "publishable", "cut off", "without its prefix", "with a word before it"],
+)
+@pytest.mark.parametrize(
+    "words", [["revoke"], ["token", "--customer", "c", "--key"]], ids=["revoke", "token"]
+)
+def test_no_refusal_repeats_what_may_be_a_key(shell: Shell, words: list[str], text: str) -> None:
+    """One that is not there, or was not copied whole."""
+    assert text[-20:] not in shell.refusal("keys", *words, text)
+
+
 def test_people_get_the_key_alone_on_stdout(shell: Shell) -> None:
     """So that `SK=$(recsvc keys create --scope all)` works."""
     result = shell.run("keys", "create", "--scope", "all")
@@ -113,6 +148,7 @@ def test_a_publishable_key_comes_with_its_signing_secret(shell: Shell) -> None:
         (["keys", "create", "--scope", "everything"], "no such scope: everything"),
         (["keys", "create", "--scope", "ops", "--shop", "No Shop"], "is not a shop name"),
         (["keys", "revoke", "sk-0000"], "has no key sk-0000"),
+        (["keys", "revoke", "mine"], "neither the id of a key"),
         (["keys", "token", "--customer", "c", "--shop", "keyless"], "no live publishable key"),
         (["keys", "token", "--customer", ".."], "customer is not a valid id"),
         (["keys", "token", "--customer", "c", "--key", "pk_x"], "that is not a key"),
@@ -222,7 +258,7 @@ def test_check_says_where_each_setting_is_from(
     assert origins["RECSVC_SECRET"] == "default"
 
 
-@pytest.mark.parametrize("words", [["keys", "list"], ["check"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["keys", "create", "--scope", "all"], ["check"]], ids=" ".join)
 def test_a_folder_that_cannot_be_made_is_named_with_the_way_out(words: list[str]) -> None:
     """The kernel's own words, `no such file`, would send people looking for one."""
     result = CliRunner().invoke(app, [*words, "--data-dir", "/proc/nowhere"])
