@@ -183,17 +183,19 @@ class LoadedModel:
     def _customer_row(self, admitted: Admitted) -> int | None:
         if not isinstance(admitted, Admitted) or admitted.purpose is not _PURPOSE:
             raise TypeError("a customer's list takes an admission to personalization")
-        if admitted.erased_at_us is not None and not self._is_later_than(admitted.erased_at_us):
+        erased_us = admitted.erasure_recorded_at_us
+        if erased_us is not None and not self._is_later_than(erased_us):
             return None
         return self.customers.row(admitted.customer)
 
-    def _is_later_than(self, erased_at_us: int) -> bool:
+    def _is_later_than(self, erased_us: int) -> bool:
         """Whether the model was learned from consents that were read after an erasure.
 
+        Both times are the history's, so that no clock that goes back puts one before the other.
         Where consents came from elsewhere than the service, nobody knows, and it was not.
         """
         watermark_us = self.manifest.consent_watermark_us
-        return watermark_us is not None and watermark_us > erased_at_us
+        return watermark_us is not None and watermark_us > erased_us
 
 
 def _shown_as_bought(own: Candidates) -> list[int]:

@@ -146,7 +146,7 @@ class Rights:
         nothing of it.
         """
         stores, into = self._stores, merged.into
-        if not stores.erasures.has_forgotten(shop, into, merged.at_us):
+        if not stores.erasures.has_forgotten(shop, into, merged.recorded_at_us):
             stores.claims.merge(shop, away, into, with_said=merged.has_shared_offers)
         removed = stores.erasures.forget_if_shut(shop, away)
         stores.erasures.forget_if_shut(shop, into)

@@ -253,6 +253,28 @@ def test_a_model_counts_once_it_was_learned_after_the_erasure(
     assert fallback(service)[0] is is_known
 
 
+def test_after_a_clock_that_was_ahead_the_history_tells_which_model_is_of_before(
+    service: Service,
+) -> None:
+    """The erasure is stamped by the clock, and by that it would be of before the model."""
+    store, key = service.stores.connections.writes, redis_keys.audit_head(service.shop)
+    service.consent(ANNA)
+    count, digest, _ = store.get(key).decode().split()
+    ahead = now_us() + 30 * DAY_US
+    store.set(key, f"{count} {digest} {rfc3339(ahead)}")
+    train(service, ahead)
+    erased_at = receipt(service)["erased_at"]
+    service.consent(ANNA)
+    before = fallback(service)
+    head = service.stores.history.head(service.shop)
+    assert head is not None
+    train(service, head.at_us)
+
+    assert erased_at < rfc3339(ahead)
+    assert before == (False, "unknown_customer")
+    assert fallback(service) == (True, None)
+
+
 def test_a_model_that_never_asked_the_service_never_knows_an_erased_customer(
     service: Service,
 ) -> None:
