@@ -139,8 +139,14 @@ class ConsentRecord:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody has ever told us anything about what this customer permits."""
-        return not self.purposes and not self.unreadable and not self.flags & _TELLING
+        """Whether nobody has told us anything about what this customer permits.
+
+        Of one who was erased and is shut out, flags tell nothing: only their own word does.
+        """
+        if self.purposes or self.unreadable:
+            return False
+        is_shut = self.tombstone is not None and self.tombstone.is_shut
+        return is_shut or not self.flags & _TELLING
 
 
 NO_CONSENT = ConsentRecord({})

@@ -223,6 +223,27 @@ def test_a_flag_can_be_noted_of_an_erased_customer(service: Service) -> None:
     assert reply.status_code == 200
 
 
+@pytest.mark.parametrize("flag", ["restricted", "minor"])
+def test_a_flag_makes_no_erased_customer_known(service: Service, flag: str) -> None:
+    """It is kept, and in force once they grant; only then does the answer tell of somebody."""
+    path = f"/v1/customers/{ANNA}/profile"
+    erase(service)
+    service.send("PATCH", path, {flag: True})
+    flagged = fallback(service)
+    service.consent(ANNA)
+
+    assert flagged == (False, "unknown_customer")
+    assert fallback(service) == (False, "no_consent")
+
+
+def test_a_no_of_their_own_is_a_word_of_an_erased_customer(service: Service) -> None:
+    """Whoever says no after the erasure has been heard, and is still shut out."""
+    erase(service)
+    service.consent(ANNA, {"personalization": False})
+
+    assert fallback(service) == (False, "no_consent")
+
+
 def test_a_grant_of_their_own_opens_a_stranger(service: Service) -> None:
     """Known by what they do from now on; the model's list and purchases are of before."""
     full_life(service)
