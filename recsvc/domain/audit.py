@@ -89,11 +89,12 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A row as it is kept: its number, its JSON and its hash."""
+    """A row as it is kept: its number, its JSON, its hash, and whether that is all."""
 
     n: int
     row: bytes
     digest: str
+    is_bare: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,9 @@ class Finding:
 
     n: int
     what: str
+
+
+NO_HISTORY = Finding(1, "is missing, and every other: what the store has in their place is no list")
 
 
 def beginning(shop: ShopName) -> Head:
@@ -184,6 +188,8 @@ def _fault(end: Head, link: Link) -> Finding | None:
     row = read_row(link.row)
     if row is not None and row.n != expected:
         return Finding(expected, f"was put in another's place: it says that it is row {row.n}")
+    if not link.is_bare:
+        return Finding(expected, "was edited: something stands beside the row and its hash")
     if row is None or link.digest != _next(end.digest, link.row):
         return Finding(expected, "was edited: its hash does not follow from it and those before")
     return None
