@@ -1,6 +1,7 @@
 """A loaded model: read-only rows of memory-mapped arrays, one object for a whole request.
 
-What ranks for a person takes an `Admitted`; there is no other way to a customer's list.
+What ranks for a person takes an `Admitted`; there is no other way to a customer's list here.
+(`recsvc.model.held` reads a version's files for the customer's own copy, and serves nothing.)
 """
 
 import math
@@ -184,18 +185,9 @@ class LoadedModel:
         if not isinstance(admitted, Admitted) or admitted.purpose is not _PURPOSE:
             raise TypeError("a customer's list takes an admission to personalization")
         erased_us = admitted.erasure_recorded_at_us
-        if erased_us is not None and not self._is_later_than(erased_us):
+        if erased_us is not None and not self.manifest.is_later_than(erased_us):
             return None
         return self.customers.row(admitted.customer)
-
-    def _is_later_than(self, erased_us: int) -> bool:
-        """Whether the model was learned from consents that were read after an erasure.
-
-        Both times are the history's, so that no clock that goes back puts one before the other.
-        Where consents came from elsewhere than the service, nobody knows, and it was not.
-        """
-        watermark_us = self.manifest.consent_watermark_us
-        return watermark_us is not None and watermark_us > erased_us
 
 
 def _shown_as_bought(own: Candidates) -> list[int]:

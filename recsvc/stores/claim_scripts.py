@@ -18,6 +18,8 @@ local MOST_ANSWERS, REAPED = {MOST_ANSWERS}, {_REAPED}
 local function give_back(claim)
   if redis.call('ZREM', HOLDS, claim) == 0 then return end
   add('taken', -1)
+  -- Workers know of what ends by itself, but not that somebody else has it by then.
+  if state('is_out') == '1' then redis.call('HSET', STATE, 'is_out', '') end
   local code = redis.call('HGET', HANDED, claim)
   if code then
     redis.call('HDEL', HANDED, claim)

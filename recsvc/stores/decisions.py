@@ -68,12 +68,15 @@ class DecisionStore:
         self._keep = connections.writes.register_script(_KEEP)
 
     def keep(self, shop: ShopName, decisions: Sequence[Decision]) -> int:
-        """Keep those whose customers permit it; return how many."""
+        """Keep those whose customers permit it; return how many.
+
+        One from before an erasure, which was waiting meanwhile, is not the stranger's.
+        """
         permitting = self._permitting(shop, {each.customer for each in decisions})
         pipeline = self._redis.pipeline(transaction=False)
         for each in decisions:
             judged = permitting.get(each.customer)
-            if judged is not None:
+            if judged is not None and not judged.forgets(each.at_us):
                 keys, words = self._words(shop, each, judged)
                 self._keep(keys=keys, args=words, client=pipeline)
         with store_faults():

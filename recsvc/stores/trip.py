@@ -1,6 +1,10 @@
 """The one round trip of a request: the customer's consent and recent events, the shop's epochs and
 policy; for a decision on offers also what the shop told of the customer, and the caps.
 
+Each trip also asks for a write that changes nothing, and so costs no fsync: a store that takes no
+writes (a replica, one that a failover has stopped) may not have heard of a withdrawal, and is as
+one that is away.
+
 A store that does not answer in time, or answers what cannot be read, is told as None: the
 request goes on without the person. Nothing here raises, and nothing is cached. What is the
 customer's stays sealed: whether it may be looked at, the consent decides.
@@ -28,7 +32,8 @@ _pack: Callable[[tuple[str, ...]], bytes] = hiredis.pack_command  # type: ignore
 _MULTI = _pack(("MULTI",))
 _EXEC = _pack(("EXEC",))
 _EPOCH_FIELDS = 4
-_WITHOUT_OFFERS = 3  # answers about a customer
+_WITH_OFFERS = 6  # answers
+_OF_OFFERS = slice(3, 5)
 _LAST_PLACE = str(MOST_EVENTS - 1)
 
 
@@ -133,15 +138,17 @@ def _request(shop: ShopName, customer: CustomerKey | None, for_offers: bool) -> 
             redis_keys.POLICY,
         )
     )
+    # The epochs never expire: that they go on doing so changes nothing.
+    end = _pack(("PERSIST", redis_keys.epochs(shop))) + _EXEC
     if customer is None:
-        return _MULTI + epochs + _EXEC, 3
+        return _MULTI + epochs + end, 4
     consent = _pack(("HGETALL", redis_keys.customer(shop, customer)))
     recent = _pack(("LRANGE", redis_keys.recent(shop, customer), "0", _LAST_PLACE))
     if not for_offers:
-        return _MULTI + epochs + consent + recent + _EXEC, 5
+        return _MULTI + epochs + consent + recent + end, 6
     profile = _pack(("GET", redis_keys.profile(shop, customer)))
     caps = _pack(("HGETALL", redis_keys.caps(shop, customer)))
-    return _MULTI + epochs + consent + recent + profile + caps + _EXEC, 7
+    return _MULTI + epochs + consent + recent + profile + caps + end, 8
 
 
 def _reply(replies: list[object], customer: CustomerKey | None) -> TripReply:
@@ -149,14 +156,15 @@ def _reply(replies: list[object], customer: CustomerKey | None) -> TripReply:
     # Any other shape means that these are not the replies to our request.
     if not isinstance(answers, list) or len(answers) != len(replies) - 2:
         return NO_REPLY
-    epochs = _epochs(answers[0])
+    takes_writes = type(answers[-1]) is int  # else it says why not
+    epochs = _epochs(answers[0]) if takes_writes else None
     if epochs is None:
         return NO_REPLY
     minimums = _minimums(answers[0])
     if customer is None:
         return TripReply(None, epochs, minimums=minimums)
     consent = None if minimums is None else _consent(answers[1])
-    told = None if len(answers) == _WITHOUT_OFFERS else _told(customer, *answers[_WITHOUT_OFFERS:])
+    told = _told(customer, *answers[_OF_OFFERS]) if len(answers) == _WITH_OFFERS else None
     return TripReply(consent, epochs, _profile(customer, answers[2]), minimums, told)
 
 

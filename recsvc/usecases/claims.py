@@ -144,14 +144,19 @@ def _mark(key: bytes, text: str) -> str:
 
 
 def _repeated(visit: Visit, look: Look, asked: Asked, denied: bool) -> Claim | Refusal | KeyReused:
-    """Answer a request that was answered before: a withdrawal is in force for that as well."""
-    if look.answer is None or not _is_same(look, asked):
-        return KEY_REUSED
-    needed = [Purpose.OFFERS, *([Purpose.PERSONALIZATION] if look.answer.claim.code else [])]
+    """Answer a request whose key was answered before, to a customer who permits it now.
+
+    Without that, nothing tells a key that was used from one that was not.
+    """
+    answer = look.answer if _is_same(look, asked) else None
+    is_personal = look.stored is not None and not look.stored.offer.is_for_everybody
+    needed = [Purpose.OFFERS]
+    if is_personal or (answer is not None and answer.claim.code):
+        needed.append(Purpose.PERSONALIZATION)
     admissions = [_admission(visit, look, purpose, denied) for purpose in needed]
     if any(isinstance(admission, Refused) for admission in admissions):
         return Refusal.NO_CONSENT
-    return look.answer.claim
+    return KEY_REUSED if answer is None else answer.claim
 
 
 def _is_same(look: Look, asked: Asked) -> bool:

@@ -14,7 +14,7 @@ from recsvc.domain.ids import CustomerId, id_fault
 
 ALGORITHM = "HS256"
 MAX_LIFE_SECONDS = 15 * 60
-LEEWAY_SECONDS = 10  # clocks of two machines differ
+LEEWAY_SECONDS = 10  # that a token may be of the future, since clocks of two machines differ
 MAX_TOKEN_LENGTH = 4096
 MAX_SECONDS = 2**53  # a whole number beyond it may be too large for any float
 
@@ -74,7 +74,7 @@ def _check_times(claims: dict[str, object], now: float) -> None:
     starts = _seconds(claims.get("nbf", issued))
     if not 0 < expires - issued <= MAX_LIFE_SECONDS:
         raise BadToken
-    if max(issued, starts) > now + LEEWAY_SECONDS or expires <= now - LEEWAY_SECONDS:
+    if max(issued, starts) > now + LEEWAY_SECONDS or expires <= now:
         raise BadToken
 
 

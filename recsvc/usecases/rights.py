@@ -30,13 +30,14 @@ from recsvc.stores.merge import MergeStore
 from recsvc.stores.profiles import ProfileStore
 from recsvc.stores.recent import RecentStore
 from recsvc.usecases.events import KINDS
+from recsvc.usecases.model_copies import ModelCopies
 
 # What only the next training removes, and by when.
 NEXT_TRAINING = (
     "the customer's lists and purchases in published models, and what their purchases added to "
     "what all customers see",
     "the next `recsvc-train run --consents service` that publishes; older versions hold them until "
-    "they are deleted",
+    "they are deleted (an export names them under `models`)",
 )
 UNTIL_THEN = "every version made before the erasure serves the customer as unknown"
 SHOP_REMOVES = (
@@ -103,6 +104,7 @@ class RightsStores:
     log: EventLog
     claims: ClaimRecords
     decisions: DecisionStore
+    models: ModelCopies
     sections: Mapping[str, Section]
 
 
@@ -153,7 +155,8 @@ class Rights:
         stores.merges.finish(shop, away, merged)
         return removed
 
-    def held(self, shop: ShopName, customer: CustomerKey) -> Held:
+    def held(self, shop: ShopName, customer: CustomerKey, record: ConsentRecord) -> Held:
+        """`record`: the customer's, which tells of an erasure."""
         stores = self._stores
         recent = decode(stores.recent.of(shop, customer))
         lists = {name: section(shop, customer) for name, section in stores.sections.items()}
@@ -166,6 +169,7 @@ class Rights:
                 "claims": map(_claimed, stores.claims.claims(shop, customer)),
                 "offer_caps": iter([stores.claims.caps(shop, customer)]),
                 **lists,
+                "models": stores.models.of(shop, customer, _recorded_at_us(record)),
             },
         )
 
@@ -212,6 +216,11 @@ def _claimed(claim: Claim) -> dict[str, Any]:
 
 def erased_at_us(record: ConsentRecord) -> int | None:
     return None if record.tombstone is None else record.tombstone.erased_at_us
+
+
+def _recorded_at_us(record: ConsentRecord) -> int | None:
+    """Return when, in the history, the customer was erased: models count by that."""
+    return None if record.tombstone is None else record.tombstone.recorded_at_us
 
 
 def _shown(event: RecentEvent) -> tuple[str, str, str]:

@@ -55,14 +55,19 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     server.leave()
 
 
-def test_a_replica_takes_no_withdrawal(deployment: Deployment) -> None:
-    """READONLY: reading goes on, and what was not written is not acknowledged."""
+def test_a_replica_is_as_a_store_that_is_away(deployment: Deployment) -> None:
+    """READONLY: it may not have heard of a withdrawal, and can be told of none."""
     deployment.redis().replicaof("127.0.0.1", "1")
+    replies = [deployment.service.get(path) for path in (LIST, OFFERS)]
     written = deployment.service.put(PATH, NO)
     lines = deployment.service.send("POST", "/v1/consents", [{**YESTERDAYS, "customer_id": "bert"}])
     deployment.redis().replicaof("NO", "ONE")
 
     assert (written.status_code, lines.status_code) == (503, 503)
+    for reply in replies:
+        assert (reply.status_code, reply.json["personalized"]) == (200, False)
+        assert reply.json["fallback"] == "store_unavailable"
+    assert deployment.service.get(LIST).json["personalized"] is True
     assert deployment.service.get(PATH).json["purposes"]["personalization"]["state"] == "granted"
 
 

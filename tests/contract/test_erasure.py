@@ -286,12 +286,14 @@ def test_after_a_clock_that_was_ahead_the_history_tells_which_model_is_of_before
     train(service, ahead)
     erased_at = receipt(service)["erased_at"]
     service.consent(ANNA)
-    before = fallback(service)
+    before, copy = fallback(service), service.get(f"/v1/customers/{ANNA}/export").json
     head = service.stores.history.head(service.shop)
     assert head is not None
     train(service, head.at_us)
 
     assert erased_at < rfc3339(ahead)
+    assert copy is not None
+    assert [model["holds_until_deleted"] for model in copy["models"]] == [True, True]
     assert before == (False, "unknown_customer")
     assert fallback(service) == (True, None)
 

@@ -19,6 +19,9 @@ from recsvc.stores.connection import Connections
 from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.decisions import MOST_KEPT, DecisionStore
+from recsvc.stores.erasure import ErasureStore
+from recsvc.stores.event_log import EventLog
+from recsvc.stores.ledger import Ledger
 from recsvc.usecases import decision_log
 from recsvc.usecases.decision_log import DecisionLog
 from recsvc.wiring import utc_now_us
@@ -256,3 +259,21 @@ def decoded(text: str) -> bytes | None:
         return urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
         return None
+
+
+def test_what_was_decided_before_an_erasure_is_not_kept_of_the_stranger(
+    store: DecisionStore,
+    consents: ConsentStore,
+    connections: Connections,
+    shop: ShopName,
+    customer: CustomerKey,
+) -> None:
+    """Though it was waiting to be written when the customer was erased, and came back at once."""
+    erasures = ErasureStore(Ledger(connections), consents, EventLog(connections), [store])
+    consents.write(shop, customer, {Purpose.ANALYTICS: True})
+    erased_at_us = erasures.erase(shop, customer).at_us
+    consents.write(shop, customer, {Purpose.ANALYTICS: True})
+    before, after = (decision(customer, f"d{late}", erased_at_us + late) for late in (0, 1))
+
+    assert store.keep(shop, [before, after]) == 1
+    assert store.of(shop, customer) == [after]

@@ -28,7 +28,10 @@ from tests.integration.servers import frozen, kill_server, until
 
 HANG_SECONDS = 1.0
 EVERYTHING = dict.fromkeys(Purpose, True)
-QUEUED = b"+OK\r\n" + b"+QUEUED\r\n" * 3
+QUEUED = b"+OK\r\n" + b"+QUEUED\r\n" * 4
+EPOCHS = b"*4\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n"
+NOTHING = b"*0\r\n"
+WRITABLE = b":0\r\n"
 
 
 def timed(trip: RequestTrip, shop: ShopName, customer: CustomerKey) -> TripReply:
@@ -147,20 +150,24 @@ def strange() -> Iterator[Answering]:
     "answer",
     [
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
-        b"+OK\r\n" * 5,
-        b"$-1\r\n" * 5,
-        b":1\r\n" * 5,
-        b"-ERR no\r\n" * 5,
-        b"-ERR no\r\n" + QUEUED + b"*3\r\n*4\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n*0\r\n*0\r\n",
-        b"-NOAUTH Authentication required.\r\n" * 5,
-        b"-LOADING Redis is loading the dataset in memory\r\n" * 5,
+        b"+OK\r\n" * 6,
+        b"$-1\r\n" * 6,
+        b":1\r\n" * 6,
+        b"-ERR no\r\n" * 6,
+        b"-ERR no\r\n" + QUEUED + b"*4\r\n" + EPOCHS + NOTHING * 2 + WRITABLE,
+        b"-NOAUTH Authentication required.\r\n" * 6,
+        b"-LOADING Redis is loading the dataset in memory\r\n" * 6,
         QUEUED + b"*-1\r\n",
-        QUEUED + b"*1\r\n*4\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n",
-        QUEUED + b"*2\r\n*4\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n*0\r\n",
-        QUEUED + b"*3\r\n*1\r\n$1\r\n1\r\n*0\r\n*0\r\n",
-        QUEUED + b"*3\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n*0\r\n*0\r\n",
-        QUEUED + b"*3\r\n*4\r\n$1\r\n1\r\n$1\r\nx\r\n$-1\r\n$-1\r\n*0\r\n*0\r\n",
-        b"*2\r\n" * 5,
+        QUEUED + b"*1\r\n" + EPOCHS,
+        QUEUED + b"*3\r\n" + EPOCHS + NOTHING + WRITABLE,
+        QUEUED + b"*3\r\n" + EPOCHS + NOTHING * 2,
+        QUEUED + b"*4\r\n*1\r\n$1\r\n1\r\n" + NOTHING * 2 + WRITABLE,
+        QUEUED + b"*4\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n" + NOTHING * 2 + WRITABLE,
+        QUEUED + b"*4\r\n" + EPOCHS.replace(b"\n1", b"\nx") + NOTHING * 2 + WRITABLE,
+        QUEUED + b"*4\r\n" + EPOCHS + NOTHING * 2 + b"-READONLY no\r\n",
+        QUEUED + b"*4\r\n" + EPOCHS + NOTHING * 2 + b"-MISCONF no\r\n",
+        QUEUED[:-9] + b"-READONLY no\r\n" + b"-EXECABORT no\r\n",
+        b"*2\r\n" * 6,
     ],
 )
 def test_a_strange_answer_is_no_reply(
@@ -178,9 +185,7 @@ def test_strange_fields_are_unreadable_consent(
     strange: Answering, shop: ShopName, customer: CustomerKey, fields: bytes
 ) -> None:
     """The epochs still count; the consent does not."""
-    strange.answer = (
-        QUEUED + b"*3\r\n*4\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n" + fields + b"*0\r\n"
-    )
+    strange.answer = QUEUED + b"*4\r\n" + EPOCHS + fields + NOTHING + WRITABLE
     trip = RequestTrip(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
 
     assert timed(trip, shop, customer) == TripReply(None, Epochs(1, 1, 0))
@@ -191,7 +196,7 @@ def test_strange_events_are_none(
     strange: Answering, shop: ShopName, customer: CustomerKey, events: bytes
 ) -> None:
     """Consent and epochs still count."""
-    strange.answer = QUEUED + b"*3\r\n*4\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n*0\r\n" + events
+    strange.answer = QUEUED + b"*4\r\n" + EPOCHS + NOTHING + events + WRITABLE
     trip = RequestTrip(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
     reply = timed(trip, shop, customer)
 

@@ -170,4 +170,4 @@ def test_a_new_connection_costs_no_round_trip_of_its_own(
     calls = connections.writes.info("commandstats")
 
     asked = {name for name in calls if "config" not in name and "info" not in name}
-    assert asked == {"cmdstat_multi", "cmdstat_hmget", "cmdstat_exec"}
+    assert asked == {"cmdstat_multi", "cmdstat_hmget", "cmdstat_persist", "cmdstat_exec"}

@@ -1,325 +1,108 @@
 """Whatever happens in whatever order, the service is personal exactly where a small oracle is.
 
-The oracle knows the words that were said and nothing of how they are kept. A capability that
-changes what may be done with a customer (erasure, merging, publishing, offers, campaigns) adds its
-rules here: a rule does it to the service and to `self.expected` alike, and `check` compares.
+The oracle knows what was said, bought and claimed, and nothing of how it is kept. A capability that
+changes what may be done with a customer adds its rules beside those of `consent_rules`,
+`model_rules` and `offer_rules`: a rule does it to the service and to the oracle alike, and the
+invariant, and whatever asks, compares.
 """
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from uuid import uuid4
+from collections.abc import Sequence
+from pathlib import Path
 
-import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
+from hypothesis.stateful import initialize, rule, run_state_machine_as_test
+
+from recsvc.domain.consent import Purpose
+from recsvc.domain.identity import Secret
+from recsvc.stores.connection import Connections
+from tests.property.consent_rules import CUSTOMERS, MOSTLY, NAMES, PURPOSES, VERSIONS
+from tests.property.model_rules import ModelRules
+from tests.property.offer_rules import BOTH, LIMITS, OFFERS, OfferRules
+
+# What fails is told as it was found: to shorten it takes minutes. Name all phases to have that.
+RUNS = settings(
+    max_examples=70,
+    stateful_step_count=30,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate],
+    report_multiple_bugs=False,
 )
 
-from recsvc.domain.audit import findings
-from recsvc.domain.consent import DAY_US, Flag, Purpose
-from recsvc.domain.errors import Conflict
-from recsvc.domain.events import Event, EventType
-from recsvc.domain.gate import Admitted, admit
-from recsvc.domain.identity import CustomerKey, Secret
-from recsvc.domain.ids import CustomerId, ItemId, ShopName
-from recsvc.domain.profile import NO_PROFILE
-from recsvc.domain.recent import MOST_EVENTS, RecentKind
-from recsvc.stores import redis_keys
-from recsvc.stores.connection import Connections
-from recsvc.stores.consent_judge import ConsentJudge
-from recsvc.stores.consent_policy import PolicyStore
-from recsvc.stores.consents import ConsentStore, ImportedConsent
-from recsvc.stores.erasure import ErasureStore
-from recsvc.stores.event_log import EventLog
-from recsvc.stores.events import EventStore, Incoming
-from recsvc.stores.history import HistoryStore
-from recsvc.stores.ledger import Ledger
-from recsvc.stores.merge import MergeStore
-from recsvc.stores.profiles import NewProfile, ProfileStore
-from recsvc.stores.survey import ConsentSurvey
-from recsvc.stores.trip import RequestTrip
-from tests.consents import now_us
 
-MAX_AGE_DAYS = 10
-NAMES = st.sampled_from(["anna", "bert"])
-PURPOSES = st.sampled_from([Purpose.PERSONALIZATION, Purpose.ANALYTICS, Purpose.EMAIL])
-VERSIONS = st.sampled_from([None, "v2", "v9", "v10"])
-MINIMUMS = st.sampled_from([None, "v9", "v10"])
-# Days before now, far from the boundary, but for what moves the clock.
-AGES = st.sampled_from([1, 3, 5, 15])
-
-PROFILING = {Purpose.PERSONALIZATION, Purpose.OFFERS, Purpose.ANALYTICS, Purpose.TRAINING}
-FORBIDS = {
-    Flag.MINOR: PROFILING,
-    Flag.RESTRICTED: set(Purpose),
-    Flag.OBJECTS_TO_MARKETING: {Purpose.EMAIL, Purpose.OFFERS},
-}
-
-
-@dataclass
-class Said:
-    """A word on one purpose. `order`: day, which live word it was, a no, and the version."""
-
-    granted: bool
-    order: tuple[float, int, bool, str]
-    version: str | None
-
-
-@dataclass
-class Expected:
-    """What ought to be known of one customer."""
-
-    words: dict[Purpose, Said] = field(default_factory=dict)
-    flags: set[Flag] = field(default_factory=set)
-    was_erased: bool = False
-    is_shut: bool = False
-
-    def hear(self, purpose: Purpose, said: Said) -> None:
-        last = self.words.get(purpose)
-        if last is None or said.order > last.order:
-            self.words[purpose] = said
-
-    def bury(self) -> None:
-        """Leave what an erasure leaves."""
-        self.words, self.flags, self.was_erased, self.is_shut = {}, set(), True, True
-
-    def permits(self, purpose: Purpose, today: float, minimums: Mapping[Purpose, str]) -> bool:
-        said = self.words.get(purpose)
-        if said is None or not said.granted or today - said.order[0] >= MAX_AGE_DAYS:
-            return False
-        if purpose in minimums and number(said.version) < number(minimums[purpose]):
-            return False
-        return not any(purpose in FORBIDS[flag] for flag in self.flags)
-
-
-def other_than(name: str) -> str:
-    return "bert" if name == "anna" else "anna"
-
-
-def stricter(mine: Said | None, other: Said | None, live: int) -> Said | None:
-    """Say what a merge leaves of two words; None: whatever there was."""
-    if mine is None:
-        return other if other is not None and not other.granted else None
-    if not mine.granted:
-        return None
-    if other is None or not other.granted:
-        return Said(False, (0.0, live, True, ""), None)
-    version = min(mine.version, other.version, key=number)
-    day, word, *_ = min(mine.order[:2], other.order[:2])
-    return Said(True, (day, word, False, version or ""), version)
-
-
-def number(version: str | None) -> int:
-    return -1 if version is None else int(version.removeprefix("v"))
-
-
-class ConsentModel(RuleBasedStateMachine):
-    """One shop, two customers. `today` is days since the example began; the clock only grows."""
-
-    connections: Connections
-    secret: Secret
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shop = ShopName(f"shop-{uuid4().hex[:12]}")
-        self.keys = {name: CustomerKey(os.urandom(16)) for name in ("anna", "bert")}
-        self.expected = {name: Expected() for name in self.keys}
-        self.minimums: dict[Purpose, str] = {}
-        self.today, self.seen, self.live, self.events = 0.0, 0.0, 0, 0
-        connections, ledger = self.connections, Ledger(self.connections)
-        judge = ConsentJudge(MAX_AGE_DAYS * DAY_US, self.clock)
-        self.judge, self.trip = judge, RequestTrip(connections)
-        self.history = HistoryStore(connections)
-        self.consents = ConsentStore(connections, ledger)
-        self.policy = PolicyStore(connections, ledger)
-        self.profiles = ProfileStore(connections, ledger)
-        self.log = EventLog(connections)
-        self.erasures = ErasureStore(ledger, self.consents, self.log, [])
-        self.merges = MergeStore(ledger, judge)
-        self.survey = ConsentSurvey(connections, self.history, judge)
-        self.event_store = EventStore(connections, self.secret, 1000, judge)
-
-    def clock(self) -> int:
-        return now_us() + int(self.today * DAY_US)
+class ServiceModel(ModelRules, OfferRules):
+    """All rules together."""
 
     @initialize(
-        words=st.lists(st.tuples(NAMES, PURPOSES, st.booleans(), VERSIONS), max_size=6),
+        agreeing=st.sampled_from([CUSTOMERS, CUSTOMERS, ["anna"], ["bert"]]),
+        words=st.lists(st.tuples(NAMES, PURPOSES, MOSTLY, VERSIONS), max_size=1),
         acting=st.lists(NAMES, max_size=3),
-        merging=st.none() | NAMES,
+        returning=st.sampled_from([None, None, *CUSTOMERS]),
+        trainings=st.lists(st.none() | NAMES, max_size=2),
+        merging=st.none() | st.tuples(NAMES, st.booleans()),
+        caps=st.tuples(LIMITS, LIMITS),
+        claiming=st.lists(st.tuples(NAMES, OFFERS, st.integers(1, 2)), min_size=1, max_size=3),
+        unwanted=st.sets(st.tuples(NAMES, OFFERS), max_size=1),
     )
     def began(
         self,
-        words: list[tuple[str, Purpose, bool, str | None]],
+        agreeing: Sequence[str],
+        words: list[tuple[str, set[Purpose], bool, str | None]],
         acting: list[str],
-        merging: str | None,
+        returning: str | None,
+        trainings: list[str | None],
+        merging: tuple[str, bool] | None,
+        caps: tuple[int | None, int | None],
+        claiming: list[tuple[str, str, int]],
+        unwanted: set[tuple[str, str]],
     ) -> None:
-        """Something was said before: rules alone seldom meet two customers who are known."""
-        for word in words:
-            self.says(*word)
+        """Much has happened before: rules alone seldom meet customers of whom much is known."""
+        for name in agreeing:
+            self.agrees(name)
         for name in acting:
             self.does_something(name)
+        for offer_id in ("plain", "coded"):
+            self.puts_an_offer(offer_id, *caps)
+        for claim in claiming:
+            self.claims(*claim)
+        for name, offer_id in unwanted:
+            self.wants_no_more(name, offer_id)
+        for word in words:
+            self.says(*word)
+        if returning is not None:
+            self.is_erased(returning)
+            self.agrees(returning)
+        for withdrawing in trainings:
+            self.trains(withdrawing)
         if merging is not None:
-            self.is_merged_into_the_other(merging)
-
-    @rule(name=NAMES, purpose=PURPOSES, granted=st.booleans(), version=VERSIONS)
-    def says(self, name: str, purpose: Purpose, granted: bool, version: str | None) -> None:
-        """A live word: always later than every other, stamped by the store's own clock."""
-        self.live += 1
-        self.consents.write(self.shop, self.keys[name], {purpose: granted}, version)
-        order = (0.0, self.live, not granted, version or "")
-        self.expected[name].hear(purpose, Said(granted, order, version))
-        if granted:
-            self.expected[name].is_shut = False
-
-    @rule(name=NAMES, purpose=PURPOSES, granted=st.booleans(), version=VERSIONS, age=AGES)
-    def said_elsewhere(
-        self, name: str, purpose: Purpose, granted: bool, version: str | None, age: int
-    ) -> None:
-        """An import; twice, since that must be as once. Equal days are equal moments."""
-        at_us = BEGAN_US - age * DAY_US
-        row = ImportedConsent(self.keys[name], purpose, granted, at_us, version)
-        self.consents.import_many(self.shop, [row, row])
-        order = (-float(age), 0, not granted, version or "")
-        if not self.expected[name].was_erased:  # all of them are of before the erasure
-            self.expected[name].hear(purpose, Said(granted, order, version))
+            self.is_merged_into_the_other(*merging)
 
     @rule(name=NAMES)
-    def is_erased(self, name: str) -> None:
-        """Nothing of the customer's remains, and of the other's all; twice is as once."""
-        key, other = self.keys[name], self.keys[other_than(name)]
-        kept = self.held_of(other)
-        self.erasures.erase(self.shop, key)
-        again = self.erasures.erase(self.shop, key)
-        self.expected[name].bury()
+    def takes_a_copy(self, name: str) -> None:
+        """It holds all that is the customer's, and nothing that is the other's."""
+        self.is_answered(name)
+        self.service.decision_log.flush()
+        held = self.service.rights.held(self.shop, self.keys[name])
+        lists = {kind: list(rows) for kind, rows in held.lists.items()}
+        expected, claims = self.expected[name], self.known.of(name)
 
-        assert set(again.removed.values()) == {0}
-        assert self.held_of(key) == ({b"erased"}, [], [])
-        assert self.held_of(other) == kept
-
-    @rule(name=NAMES)
-    def is_merged_into_the_other(self, name: str) -> None:
-        """The one is left as erased; the other is permitted what both were."""
-        away, stays = self.expected[name], self.expected[other_than(name)]
-        keys = self.keys[name], self.keys[other_than(name)]
-        if away.is_shut or stays.is_shut:
-            with pytest.raises(Conflict):
-                self.merges.merge(self.shop, *keys)
-            return
-        shared = all(self.is_permitted(each, Purpose.PERSONALIZATION) for each in self.keys)
-        recent = [self.held_of(key)[1] for key in keys]
-
-        assert self.merges.merge(self.shop, *keys).has_shared is shared
-        handed = {*recent[0], *recent[1]} if shared else set(recent[1])
-        found = self.held_of(keys[1])[1]
-        assert len(found) == min(len(handed), MOST_EVENTS)
-        assert set(found) <= handed
-        self.live += 1
-        for purpose in Purpose:
-            said = stricter(stays.words.get(purpose), away.words.get(purpose), self.live)
-            if said is not None:
-                stays.words[purpose] = said
-        stays.flags |= away.flags
-        stays.was_erased |= away.was_erased
-        away.bury()
-        self.erasures.forget_if_shut(self.shop, keys[0])
-        assert self.held_of(keys[0]) == ({b"erased"}, [], [])
-
-    def held_of(self, key: CustomerKey) -> tuple[set[bytes], list[bytes], list[bytes]]:
-        """Return the fields of the customer's hash, the recent events and the logged ones."""
-        redis = self.connections.writes
-        fields = set(redis.hgetall(redis_keys.customer(self.shop, key)))
-        recent = redis.lrange(redis_keys.recent(self.shop, key), 0, -1)
-        return fields, recent, [entry.event for entry in self.log.of(self.shop, key)]
-
-    @rule(days=st.sampled_from([2, 4, 8]))
-    def time_passes(self, days: int) -> None:
-        self.today += days
-
-    @rule(days=st.sampled_from([3, 20]))
-    def the_clock_goes_back(self, days: int) -> None:
-        """For one look, which must see nothing that had expired."""
-        before = self.today
-        self.today -= days
-        for name in self.keys:
-            self.is_permitted(name, Purpose.EMAIL)
-        self.today = before
-
-    @rule(purpose=PURPOSES, minimum=MINIMUMS)
-    def policy_changes(self, purpose: Purpose, minimum: str | None) -> None:
-        self.policy.change(self.shop, {purpose: minimum})
-        self.minimums.pop(purpose, None)
-        if minimum is not None:
-            self.minimums[purpose] = minimum
-
-    @rule(name=NAMES, flag=st.sampled_from(Flag), is_set=st.booleans())
-    def is_flagged(self, name: str, flag: Flag, is_set: bool) -> None:
-        new = NewProfile(self.keys[name], NO_PROFILE, {flag: is_set})
-        self.profiles.put_many(self.shop, [new])
-        (self.expected[name].flags.add if is_set else self.expected[name].flags.discard)(flag)
-
-    @rule(name=NAMES)
-    def does_something(self, name: str) -> None:
-        """An event enters the log and the list of recent ones exactly where each is permitted."""
-        self.events += 1
-        redis, key, item = self.connections.writes, self.keys[name], f"item-{self.events}"
-        event = Event(
-            f"m-{self.events}", EventType.VIEW, customer_id=CustomerId(name), item_id=ItemId(item)
-        )
-        logged = redis.xlen(redis_keys.events(self.shop))
-        self.event_store.add(self.shop, [Incoming(event, key, RecentKind.VIEW)])
-        recent = b" ".join(redis.lrange(redis_keys.recent(self.shop, key), 0, -1)).split()
-        is_logged = redis.xlen(redis_keys.events(self.shop)) > logged
-
-        assert is_logged is self.is_permitted(name, Purpose.ANALYTICS)
-        assert (item.encode() in recent) is self.is_permitted(name, Purpose.PERSONALIZATION)
-
-    @rule(name=NAMES)
-    def asks(self, name: str) -> None:
-        """A request's trip, and the gate: admitted exactly where it is permitted."""
-        reply = self.trip.read(self.shop, self.keys[name])
-        assert reply.consent is not None
-        standing = self.judge.standing(reply.consent, reply.minimums)
-        admission = admit(self.keys[name], standing, Purpose.PERSONALIZATION)
-        expected = self.is_permitted(name, Purpose.PERSONALIZATION)
-
-        assert isinstance(admission, Admitted) is expected
-
-    def is_permitted(self, name: str, purpose: Purpose) -> bool:
-        """Compare every way of asking with the oracle, and return its answer."""
-        record = self.consents.read(self.shop, self.keys[name])
-        standing = self.judge.standing(record, self.policy.get(self.shop))
-        self.seen = max(self.seen, self.today)  # what has expired does not come back
-        expected = self.expected[name].permits(purpose, self.seen, self.minimums)
-
-        assert standing.permits(purpose) is expected
-        return expected
-
-    @invariant()
-    def check(self) -> None:
-        """Every reader says the same, and the history is whole."""
-        for purpose in (Purpose.PERSONALIZATION, Purpose.EMAIL):
-            permitted = {name for name in self.keys if self.is_permitted(name, purpose)}
-            found = self.survey.permitted(self.shop, purpose).customers
-            assert {self.keys[name] for name in permitted} == found
-        head, last = self.history.ends(self.shop)
-        links = self.history.walk(self.shop, last=last) if last else ()
-        assert list(findings(self.shop, links, head)) == []
-
-
-BEGAN_US = now_us()
+        assert {event["item_id"] for event in lists["events"]} == expected.logged | expected.recent
+        assert held.told.flags == expected.flags
+        assert {each["claim_id"]: each["code"] for each in lists["claims"]} == {
+            each.claim_id: each.code for each in claims
+        }
+        decided = {each["decision_id"] for each in lists["decisions"]}
+        assert decided <= expected.decided
+        assert bool(decided) or not self.ought_to_permit(name, *BOTH, Purpose.ANALYTICS)
+        assert {row.customer for row in held.history} <= {self.keys[name].hex()}
 
 
 def test_the_service_is_personal_where_the_oracle_is(
-    connections: Connections, secret: Secret
+    connections: Connections, secret: Secret, data_dir: Path
 ) -> None:
-    """Grants, withdrawals, imports, policies, flags, time and events in any order."""
-    machine = type("Model", (ConsentModel,), {"connections": connections, "secret": secret})
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=60, stateful_step_count=25, deadline=None)
-    )
+    """Words, imports, policies, flags, time, purchases, models, offers, copies and erasures."""
+    folder = data_dir / "trained"
+    folder.mkdir()
+    parts = {"connections": connections, "secret": secret, "folder": folder}
+    machine = type("Model", (ServiceModel,), parts)
+    run_state_machine_as_test(machine, settings=RUNS)

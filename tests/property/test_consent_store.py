@@ -1,23 +1,32 @@
 """Whatever happens in whatever order, the consent that remains is the one that should."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from random import Random
+from threading import Barrier
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recsvc.config import Settings
+from recsvc.domain.audit import findings
 from recsvc.domain.consent import ConsentRecord, Purpose, PurposeConsent
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
-from recsvc.stores.connection import Connections
+from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consents import ConsentStore, ImportedConsent
+from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.history import HistoryStore
 from tests.consents import permits
 
 SHOP = ShopName("property")
 PURPOSES = st.sampled_from([Purpose.EMAIL, Purpose.TRAINING])
 QUICK = settings(deadline=None, max_examples=60)
+WRITERS = 8
 
 
 @dataclass(frozen=True)
@@ -139,3 +148,86 @@ def test_stamps_strictly_increase(store: ConsentStore, words: list[dict[Purpose,
         ]
 
         assert stamps == sorted(set(stamps))
+
+
+@pytest.fixture(scope="module")
+def writers(valkey: EmbeddedValkey, settings: Settings) -> Iterator[list[ConsentStore]]:
+    """Stores with clients of their own, which stand in no line: as in as many processes."""
+    opened = [connect(settings, valkey.url) for _ in range(WRITERS)]
+    yield [ConsentStore(each) for each in opened]
+    for each in opened:
+        each.close()
+
+
+@settings(deadline=None, max_examples=6)
+@given(
+    words=st.lists(WORDS, min_size=35, max_size=35),
+    random=st.randoms(use_true_random=False),
+)
+def test_many_writers_at_once_leave_what_one_would(
+    connections: Connections, writers: list[ConsentStore], words: list[Word], random: Random
+) -> None:
+    """Fifty words of two customers, some of them twice: the one state, and a whole history."""
+    customers = [someone(), someone()]
+    rows = [word.by(random.choice(customers)) for word in words]
+    rows += random.choices(rows, k=50 - len(rows))
+    at_once, one_by_one = (ShopName(f"shop-{uuid4().hex[:12]}") for _ in range(2))
+
+    write_at_once(writers, at_once, rows)
+    random.shuffle(rows)
+    for row in rows:
+        writers[0].import_many(one_by_one, [row])
+
+    for shop in (at_once, one_by_one):
+        for customer in customers:
+            own = [row for row in rows if row.customer == customer]
+            assert writers[0].read(shop, customer).purposes == remaining(own)
+        assert is_whole(connections, shop)
+
+
+def write_at_once(
+    writers: Sequence[ConsentStore], shop: ShopName, rows: Sequence[ImportedConsent]
+) -> None:
+    """Have each writer import its share, some rows alone and some together."""
+    start = Barrier(len(writers))
+
+    def write(place: int) -> None:
+        share = rows[place :: len(writers)]
+        start.wait()
+        for row in share[:3]:
+            writers[place].import_many(shop, [row])
+        writers[place].import_many(shop, share[3:])
+
+    with ThreadPoolExecutor(len(writers)) as threads:
+        list(threads.map(write, range(len(writers))))
+
+
+def remaining(rows: Sequence[ImportedConsent]) -> Mapping[Purpose, PurposeConsent]:
+    """Decide by looking at all rows at once; a tie of ties goes to the greater text."""
+    found = {}
+    for purpose in {row.purpose for row in rows}:
+        said = [row for row in rows if row.purpose is purpose]
+        last = max(
+            said,
+            key=lambda row: (
+                row.at_us,
+                not row.granted,
+                row.policy_version or "",
+                row.source or "",
+            ),
+        )
+        grants = [row.at_us for row in said if row.granted]
+        found[purpose] = PurposeConsent(
+            last.granted,
+            last.at_us,
+            min(grants, default=None),
+            last.policy_version,
+            last.source,
+        )
+    return found
+
+
+def is_whole(connections: Connections, shop: ShopName) -> bool:
+    history = HistoryStore(connections)
+    head, last = history.ends(shop)
+    return not list(findings(shop, history.walk(shop, last=last), head))

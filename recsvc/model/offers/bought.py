@@ -16,6 +16,8 @@ from recsvc.model.offers.stock import Stock
 
 Since = Sequence[tuple[float, int]]  # day, item row; below 0: nobody knows the item
 
+FURTHEST_DAYS = 3650.0  # after that end; a time beyond it is none, and must not overflow
+
 _NOTHING = np.zeros(0, np.int32), np.zeros(0, np.float32)
 _NO_ROWS, _NO_WEIGHTS = np.zeros(0, np.int64), np.zeros(0)
 
@@ -38,7 +40,7 @@ def bought_of(stock: Stock, purchased: Purchased | None, since: Since) -> Weight
 def _worth(stock: Stock, day: float, row: int, weights: Array) -> float:
     if not 0 <= row < len(stock.categories):
         return 0.0
-    age = 0.0 if stock.end_day is None else stock.end_day - day
+    age = 0.0 if stock.end_day is None else max(stock.end_day - day, -FURTHEST_DAYS)
     return float(_cost(stock, row, weights) * 0.5 ** (age / HALF_LIFE_DAYS))
 
 

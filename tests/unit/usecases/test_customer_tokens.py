@@ -27,14 +27,12 @@ def test_a_token_is_for_the_customer_it_was_minted_for() -> None:
     [
         (timedelta(seconds=-11), False),
         (timedelta(seconds=-9), True),
-        (timedelta(minutes=15, seconds=9), True),
-        (timedelta(minutes=15, seconds=11), False),
+        (timedelta(minutes=15, seconds=-1), True),
+        (timedelta(minutes=15), False),
     ],
 )
-def test_a_token_lives_fifteen_minutes_give_or_take_a_clock(
-    after: timedelta, is_good: bool
-) -> None:
-    """Ten seconds of leeway at both ends."""
+def test_a_token_lives_fifteen_minutes(after: timedelta, is_good: bool) -> None:
+    """It may come from a clock that is ten seconds ahead; at its end it is over."""
     token = mint(CustomerId("c"), "pk-1", SECRET, NOW)
 
     try:

@@ -1,0 +1,231 @@
+"""The parts of the service behind HTTP, for one shop of two customers, under a clock that is handed
+in; and a trainer whose models hold one item of each customer's own.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+from recsvc.domain.api_keys import ALL_SCOPES, ApiKey, KeyKind
+from recsvc.domain.consent import DAY_US, Purpose
+from recsvc.domain.decision_ids import seals
+from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
+from recsvc.domain.ids import CustomerId, OfferId, ShopName
+from recsvc.domain.moments import rfc3339
+from recsvc.domain.offer_state import NewOffer
+from recsvc.domain.offers import Offer
+from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.model.artifact import Artifact, no_lists
+from recsvc.model.shelf import ModelShelf
+from recsvc.model.versions import Versions
+from recsvc.model.writer import ManifestFacts, publish
+from recsvc.stores.aof_rewrite import AofRewrite
+from recsvc.stores.catalogue import CatalogueStore
+from recsvc.stores.claim_records import ClaimRecords
+from recsvc.stores.claims import ClaimStore
+from recsvc.stores.connection import Connections
+from recsvc.stores.consent_judge import ConsentJudge
+from recsvc.stores.consent_policy import PolicyStore
+from recsvc.stores.consents import ConsentStore
+from recsvc.stores.decisions import DecisionStore
+from recsvc.stores.erasure import ErasureStore
+from recsvc.stores.event_log import EventLog
+from recsvc.stores.events import EventStore
+from recsvc.stores.history import HistoryStore
+from recsvc.stores.ledger import Ledger
+from recsvc.stores.live_counts import CountStore
+from recsvc.stores.merge import MergeStore
+from recsvc.stores.offers import OfferStore
+from recsvc.stores.profiles import ProfileStore
+from recsvc.stores.recent import RecentStore
+from recsvc.stores.survey import ConsentSurvey
+from recsvc.stores.trip import RequestTrip
+from recsvc.usecases.claims import ClaimDesk
+from recsvc.usecases.decide_offers import OfferDecider
+from recsvc.usecases.decision_log import DecisionLog
+from recsvc.usecases.entrance import Visit
+from recsvc.usecases.live_catalogue import LiveCatalogues
+from recsvc.usecases.live_counts import LiveCounts
+from recsvc.usecases.live_offers import LiveOffers
+from recsvc.usecases.offer_events import OfferEvents
+from recsvc.usecases.recommend import Recommender
+from recsvc.usecases.rights import Rights, RightsStores
+from recsvc.wiring import before_swap
+from tests.consents import now_us
+from tests.model_builders import reasoned, top
+from training.catalogue import Catalogue
+from training.consents import PermittedKeys
+from training.ingest import Purchases, Request, read_purchases
+from training.pipeline import Trained
+from training.progress import SILENT
+from training.publish import origin
+from training.settle import settle
+
+HOLD_US = DAY_US
+PATIENCE_SECONDS = 5.0
+LONG_AGO_US = 200 * DAY_US
+POPULAR = "popular"
+_PLAIN = ReasonCode.TRENDING  # which names no item
+
+
+class SmallService:
+    """`clock`: microseconds since 1970. Consents are stamped by the store's own."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        secret: Secret,
+        models: Path,
+        clock: Callable[[], int],
+        max_age_days: int,
+    ) -> None:
+        self.shop = ShopName(f"shop-{uuid4().hex[:12]}")
+        self.connections, self.secret, self.clock = connections, secret, clock
+        self.hasher = CustomerHasher(secret, self.shop)
+        self.judge = judge = ConsentJudge(max_age_days * DAY_US, clock)
+        self._keep_consents(connections, judge)
+        self._keep_offers(connections, judge)
+        self._answer(connections, models)
+
+    def _keep_consents(self, connections: Connections, judge: ConsentJudge) -> None:
+        ledger = Ledger(connections)
+        self.trip, self.history = RequestTrip(connections), HistoryStore(connections)
+        self.consents = ConsentStore(connections, ledger)
+        self.policy = PolicyStore(connections, ledger)
+        self.profiles = ProfileStore(connections, ledger)
+        self.log = EventLog(connections)
+        self.events = EventStore(connections, self.secret, 1000, judge)
+        self.survey = ConsentSurvey(connections, self.history, judge)
+        self.merges = MergeStore(ledger, judge)
+        self._ledger = ledger
+
+    def _keep_offers(self, connections: Connections, judge: ConsentJudge) -> None:
+        self.offers = OfferStore(connections)
+        claims = ClaimStore(connections, HOLD_US, judge, self.clock)
+        self._claims, self.claim_records = claims, ClaimRecords(connections, claims)
+        decisions = DecisionStore(connections, 2, judge)
+        self.decision_log = DecisionLog(decisions, lambda _word, _count: None)
+        others = [self.claim_records, decisions]
+        self.erasures = ErasureStore(self._ledger, self.consents, self.log, others)
+        self.rights = Rights(
+            RightsStores(
+                erasures=self.erasures,
+                merges=self.merges,
+                rewrite=AofRewrite(connections),
+                history=self.history,
+                profiles=self.profiles,
+                recent=RecentStore(connections),
+                log=self.log,
+                claims=self.claim_records,
+                decisions=decisions,
+                sections={},
+            )
+        )
+
+    def _answer(self, connections: Connections, models: Path) -> None:
+        self.versions = Versions(models / self.shop, self.shop)
+        self.shelf = ModelShelf(models / self.shop, self.secret.fingerprint())
+        catalogues = LiveCatalogues(CatalogueStore(connections), self.clock, PATIENCE_SECONDS)
+        live_offers = LiveOffers(self.offers, self.clock, PATIENCE_SECONDS, seals(self.secret))
+        before_swap(self.shelf, catalogues, live_offers)
+        live = LiveCounts(CountStore(connections), self.clock)
+        self.recommender = Recommender(self.shelf, catalogues, live, self.clock)
+        self.decider = OfferDecider(
+            self.shelf, catalogues, live_offers, self.decision_log, self.secret, self.clock
+        )
+        self.claim_desk = ClaimDesk(
+            self._claims, lambda _: self.hasher, self.secret, self.decider.is_eligible
+        )
+        self.offer_events = OfferEvents(self._claims, self.secret, self.clock)
+        self._key = ApiKey("sk-test", self.shop, KeyKind.SECRET, "", ALL_SCOPES, 1)
+
+    def key(self, name: str) -> CustomerKey:
+        return self.hasher.key_of(CustomerId(name))
+
+    def visit(self, name: str) -> Visit:
+        """Make the trip of a request about a customer."""
+        key = self.key(name)
+        reply = self.trip.read(self.shop, key, for_offers=True, is_patient=True)
+        assert reply.consent is not None
+        assert reply.epochs is not None
+        return Visit(
+            self._key,
+            self.shop,
+            key,
+            self.judge.standing(reply.consent, reply.minimums),
+            store_answered=True,
+            catalogue_epoch=reply.epochs.catalogue,
+            profile=reply.profile,
+            policy=self.judge.policy(reply.minimums),
+            offers_epoch=reply.epochs.offers,
+            told=reply.told,
+        )
+
+    def put_offer(self, offer: Offer, codes: Sequence[str] | None = None) -> None:
+        self.offers.put_many(self.shop, [NewOffer(offer, codes)])
+
+    def delete_offer(self, offer_id: str) -> bool:
+        return self.offers.delete(self.shop, OfferId(offer_id))
+
+    def permitted(self) -> PermittedKeys:
+        """Read whose purchases may be learned from, as a training does."""
+        found = self.survey.permitted(self.shop, Purpose.TRAINING)
+        return PermittedKeys(
+            found.customers, self.hasher, found.watermark_us, erased=found.erased_at_us
+        )
+
+    def train(
+        self, bought: Sequence[tuple[str, int]], folder: Path, meanwhile: Callable[[], None]
+    ) -> str:
+        """Train on purchases (customer, µs since 1970), publish and serve; return the version.
+
+        `meanwhile` is done after the consents were read, and before they are read again.
+        """
+        file = folder / f"{self.shop}.csv"
+        lines = [f"{name},{item_of(name)},{rfc3339(at_us)}" for name, at_us in bought]
+        file.write_text("\n".join(["customer_id,item_id,timestamp", *lines, ""]))
+        asked = iter([meanwhile])
+
+        def read(permission: Any) -> Purchases:
+            request = Request(str(file), {}, 0.0, datetime.now(UTC))
+            purchases = read_purchases(request, permission, (), SILENT)
+            next(asked, lambda: None)()
+            return purchases
+
+        settled = settle(self.permitted, read, self._fit, self.hasher)
+        data = origin(settled, Catalogue(), self.versions.current())
+        facts = ManifestFacts(self.secret.fingerprint(), seed=1, data=data)
+        version = publish(self.versions, settled.trained.artifact, facts, now=datetime.now(UTC))
+        self.shelf.refresh()
+        return version
+
+    def activate(self, version: str) -> None:
+        """Serve an older version again, as `recsvc models activate` does."""
+        self.versions.activate(version)
+        self.shelf.refresh()
+
+    def _fit(self, purchases: Purchases) -> Trained:
+        """Give each customer one list, of the one item that is theirs."""
+        names = sorted(purchases.lines["customer_id"].unique(), key=self.key)
+        items = sorted([POPULAR, *map(item_of, names)])
+        own = reasoned([[(items.index(item_of(name)), 0.9, _PLAIN, -1)] for name in names])
+        artifact = Artifact(
+            item_ids=items,
+            customer_keys=[self.key(name) for name in names],
+            slates=dict.fromkeys(CustomerSlate, own),
+            neighbours={slate: no_lists(len(items)) for slate in ItemSlate},
+            popular=top(items.index(POPULAR)),
+            trending=top(),
+        )
+        # What a training finds out about itself is no part of a model.
+        return Trained(artifact, cast("Any", None), len(names), len(items), cast("Any", None))
+
+
+def item_of(name: str) -> str:
+    return f"of-{name}"
+
+
+def long_ago_us() -> int:
+    return now_us() - LONG_AGO_US
