@@ -36,12 +36,16 @@ def stricter(
 
 
 def both_erased(mine: Tombstone | None, other: Tombstone | None) -> Tombstone | None:
-    """Return the later erasure, and the later opening: what either forgot stays forgotten."""
+    """Return the later of each moment: what either forgot stays forgotten."""
     stones = [each for each in (mine, other) if each is not None]
     if not stones:
         return None
     opened = [each.opened_at_us for each in stones if each.opened_at_us is not None]
-    return Tombstone(max(each.erased_at_us for each in stones), max(opened, default=None))
+    return Tombstone(
+        max(each.erased_at_us for each in stones),
+        max(each.recorded_at_us for each in stones),
+        max(opened, default=None),
+    )
 
 
 def both_told(mine: Profile, other: Profile) -> Profile:

@@ -14,7 +14,7 @@ import structlog
 from redis.client import Pipeline
 
 from recsvc.domain.audit import Note, RowKind
-from recsvc.domain.consent import ConsentRecord, Flag, Purpose, PurposeConsent, Tombstone
+from recsvc.domain.consent import ConsentRecord, Flag, Purpose, PurposeConsent
 from recsvc.domain.errors import Conflict
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
@@ -32,8 +32,8 @@ from recsvc.stores.consent_fields import (
 )
 from recsvc.stores.consent_judge import ConsentJudge, Minimums, read_minimums
 from recsvc.stores.consents import Stored, record_of
-from recsvc.stores.erasure import THE_CUSTOMER, buried
-from recsvc.stores.ledger import COMMAND_LINE, WHOLE_LIST, Edit, Ledger, Step
+from recsvc.stores.erasure import THE_CUSTOMER, buried, tombstone_of
+from recsvc.stores.ledger import COMMAND_LINE, WHOLE_LIST, Edit, Ledger, Moment, Step
 from recsvc.stores.profiles import FLAG_SET, decode_profile, encode_profile
 
 MERGED_IN, MERGED_AWAY = "merged_in", "merged_away"
@@ -73,18 +73,19 @@ class MergeStore:
                 pipeline.get(redis_keys.profile(shop, key))
                 pipeline.lrange(redis_keys.recent(shop, key), 0, -1)
 
-        def decide(now_us: int, replies: list[Any]) -> tuple[Step, Merged]:
+        def decide(moment: Moment, replies: list[Any]) -> tuple[Step, Merged]:
             policy, *stored = map(_readable, replies)
             other, mine = _side(stored[:3]), _side(stored[3:])
             if _is_shut(other) or _is_shut(mine):
                 raise _erased("the customer" if _is_shut(other) else "`into`")
-            both = self._both_permit((other, mine), read_minimums(policy), now_us)
-            merged = Merged(into, now_us, both(Purpose.PERSONALIZATION), both(*_OFFERS))
+            both = self._both_permit((other, mine), read_minimums(policy), moment.now_us)
+            merged = Merged(into, moment.row_us, both(Purpose.PERSONALIZATION), both(*_OFFERS))
+            stone = tombstone_of(other.record, moment)
             page = _Page(shop, into, actor)
-            page.put_all(mine, other, merged)
+            page.put_all(mine, other, merged, moment.now_us)
             page.note(into, THE_CUSTOMER, MERGED_IN)
-            page.note(away, THE_CUSTOMER, MERGED_AWAY)
-            page.edits += buried(shop, away, Tombstone(now_us))
+            page.note(away, THE_CUSTOMER, MERGED_AWAY, stone.erased_at_us)
+            page.edits += buried(shop, away, stone)
             page.edits.append(Edit(redis_keys.merging(shop), away.hex(), None, _encoded(merged)))
             return Step(page.edits, page.notes, is_dated=True), merged
 
@@ -102,7 +103,7 @@ class MergeStore:
         def ask(pipeline: Pipeline) -> None:
             pipeline.hgetall(redis_keys.merging(shop))
 
-        def decide(_now_us: int, replies: list[Any]) -> tuple[Step, dict[CustomerKey, Merged]]:
+        def decide(_: Moment, replies: list[Any]) -> tuple[Step, dict[CustomerKey, Merged]]:
             return Step(), _all_merged(shop, _readable(replies[0]))
 
         return self._ledger.commit(shop, ask, decide)
@@ -114,7 +115,7 @@ class MergeStore:
         def ask(pipeline: Pipeline) -> None:
             pipeline.hget(name, field)
 
-        def decide(_now_us: int, replies: list[Any]) -> tuple[Step, None]:
+        def decide(_: Moment, replies: list[Any]) -> tuple[Step, None]:
             is_this = _readable(replies[0]) == note
             return Step([Edit(name, field, note, b"")] if is_this else ()), None
 
@@ -132,11 +133,13 @@ class _Page:
         self.edits: list[Edit] = []
         self.notes: list[Note] = []
 
-    def note(self, key: CustomerKey, subject: str, word: str) -> None:
-        self.notes.append(Note(RowKind.MERGE, key, subject, word, self._actor))
+    def note(
+        self, key: CustomerKey, subject: str, word: str, said_at_us: int | None = None
+    ) -> None:
+        self.notes.append(Note(RowKind.MERGE, key, subject, word, self._actor, said_at_us))
 
-    def put_all(self, mine: _Side, other: _Side, merged: Merged) -> None:
-        self.put_purposes(mine, other, merged.at_us)
+    def put_all(self, mine: _Side, other: _Side, merged: Merged, now_us: int) -> None:
+        self.put_purposes(mine, other, now_us)
         self.put_flags(mine, other)
         self.put_tombstone(mine, other)
         self.put_profile(mine, other, shared=merged.has_shared)
@@ -199,7 +202,7 @@ class _Page:
 
 def _encoded(merged: Merged) -> bytes:
     shared, said = int(merged.has_shared), int(merged.has_shared_offers)
-    return f"{merged.into.hex()} {merged.at_us} {shared} {said}".encode()
+    return f"{merged.into.hex()} {merged.recorded_at_us} {shared} {said}".encode()
 
 
 def _all_merged(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerKey, Merged]:

@@ -148,7 +148,7 @@ class Rights:
         nothing of it.
         """
         stores, into = self._stores, merged.into
-        if not stores.erasures.has_forgotten(shop, into, merged.at_us):
+        if not stores.erasures.has_forgotten(shop, into, merged.recorded_at_us):
             stores.claims.merge(shop, away, into, with_said=merged.has_shared_offers)
         removed = stores.erasures.forget_if_shut(shop, away)
         stores.erasures.forget_if_shut(shop, into)
@@ -169,7 +169,7 @@ class Rights:
                 "claims": map(_claimed, stores.claims.claims(shop, customer)),
                 "offer_caps": iter([stores.claims.caps(shop, customer)]),
                 **lists,
-                "models": stores.models.of(shop, customer, erased_at_us(record)),
+                "models": stores.models.of(shop, customer, _recorded_at_us(record)),
             },
         )
 
@@ -216,6 +216,11 @@ def _claimed(claim: Claim) -> dict[str, Any]:
 
 def erased_at_us(record: ConsentRecord) -> int | None:
     return None if record.tombstone is None else record.tombstone.erased_at_us
+
+
+def _recorded_at_us(record: ConsentRecord) -> int | None:
+    """Return when, in the history, the customer was erased: models count by that."""
+    return None if record.tombstone is None else record.tombstone.recorded_at_us
 
 
 def _shown(event: RecentEvent) -> tuple[str, str, str]:
