@@ -48,6 +48,7 @@ from recsvc.stores.live_counts import CountStore
 from recsvc.stores.merge import MergeStore
 from recsvc.stores.offers import OfferStore
 from recsvc.stores.profiles import ProfileStore
+from recsvc.stores.purchases import PurchaseStore
 from recsvc.stores.recent import RecentStore
 from recsvc.stores.record_audit import RecordAudit
 from recsvc.stores.survey import ConsentSurvey
@@ -185,6 +186,7 @@ def stores_at(settings: Settings, url: str) -> Stores:
         history=history,
         profiles=profiles,
         recent=RecentStore(connections),
+        purchases=PurchaseStore(connections),
         log=log,
         claims=claim_records,
         decisions=decisions,

@@ -54,6 +54,8 @@ def _incoming(draw: st.DrawFn, number: int) -> Incoming:
         timestamp_us=draw(st.sampled_from([0, 1, 59])) * 1_000_000 + draw(st.integers(0, 999_999)),
         customer_id=None if customer is None else CustomerId(customer),
         item_id=ItemId(draw(st.sampled_from(["milk", "brot", "äpfel"]))),
+        price=draw(st.sampled_from([None, 0.1])),
+        order_id=draw(st.sampled_from([None, "A", "B"])),
     )
     return Incoming(
         event,
@@ -80,6 +82,7 @@ class Ended:
 
     log: list[tuple[str, ...]]
     recent: dict[str, list[bytes]]
+    purchases: dict[str, list[bytes]]
     counts: dict[bytes, float]
 
 
@@ -90,11 +93,14 @@ def ended(connections: Connections, shop: ShopName) -> Ended:
         event = json.loads(fields[b"event"])
         del event["received_at"]
         log.append((json.dumps(event, sort_keys=True), str(fields.get(b"customer"))))
-    recent = {name: redis.lrange(redis_keys.recent(shop, key), 0, -1) for name, key in KEYS.items()}
+    recent, purchases = (
+        {name: redis.lrange(key_of(shop, key), 0, -1) for name, key in KEYS.items()}
+        for key_of in (redis_keys.recent, redis_keys.purchases)
+    )
     counts: dict[bytes, float] = {}
     for name in redis.keys(f"{redis_keys.counts(shop)}:*"):
         counts.update(redis.zrange(name, 0, -1, withscores=True))
-    return Ended(sorted(log), recent, counts)
+    return Ended(sorted(log), recent, purchases, counts)
 
 
 def opened(connections: Connections, events: Sequence[Incoming]) -> tuple[ShopName, list[Incoming]]:
