@@ -82,8 +82,15 @@ class Ended:
 
     log: list[tuple[str, ...]]
     recent: dict[str, list[bytes]]
-    purchases: dict[str, list[bytes]]
+    purchases: dict[str, list[Sequence[bytes]]]
     counts: dict[bytes, float]
+
+
+def bought(connections: Connections, shop: ShopName, key: CustomerKey) -> list[Sequence[bytes]]:
+    """Return the purchases that are kept, without their marks: each shop has its own."""
+    kept = connections.writes.lrange(redis_keys.purchases(shop, key), 0, -1)
+    lines = [entry.split(b" ", 3) for entry in kept]
+    return sorted((seconds, paid, item) for seconds, _, paid, item in lines)
 
 
 def ended(connections: Connections, shop: ShopName) -> Ended:
@@ -93,10 +100,8 @@ def ended(connections: Connections, shop: ShopName) -> Ended:
         event = json.loads(fields[b"event"])
         del event["received_at"]
         log.append((json.dumps(event, sort_keys=True), str(fields.get(b"customer"))))
-    recent, purchases = (
-        {name: redis.lrange(key_of(shop, key), 0, -1) for name, key in KEYS.items()}
-        for key_of in (redis_keys.recent, redis_keys.purchases)
-    )
+    recent = {name: redis.lrange(redis_keys.recent(shop, key), 0, -1) for name, key in KEYS.items()}
+    purchases = {name: bought(connections, shop, key) for name, key in KEYS.items()}
     counts: dict[bytes, float] = {}
     for name in redis.keys(f"{redis_keys.counts(shop)}:*"):
         counts.update(redis.zrange(name, 0, -1, withscores=True))
