@@ -63,6 +63,7 @@ from recsvc.usecases.events import EventDesk
 from recsvc.usecases.live_catalogue import LiveCatalogues
 from recsvc.usecases.live_counts import LiveCounts
 from recsvc.usecases.live_offers import LiveOffers
+from recsvc.usecases.model_copies import ModelCopies
 from recsvc.usecases.offer_events import OfferEvents
 from recsvc.usecases.offers import OfferDesk
 from recsvc.usecases.profiles import ProfileDesk
@@ -190,6 +191,7 @@ def stores_at(settings: Settings, url: str) -> Stores:
         log=log,
         claims=claim_records,
         decisions=decisions,
+        models=ModelCopies(models_root(settings), secret.fingerprint()),
         sections={"campaign_rows": nothing_yet},
     )
     return Stores(

@@ -36,7 +36,7 @@ def export(
         name, key = _who(stores, shop, customer, "customer")
         record = stores.consents.read(name, key)
         standing = stores.judge.standing(record, stores.policy.get(name))
-        for part in export_json(customer, standing, stores.rights.held(name, key)):
+        for part in export_json(customer, standing, stores.rights.held(name, key, record)):
             sys.stdout.write(part.decode())
         sys.stdout.write("\n")
 

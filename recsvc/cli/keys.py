@@ -8,10 +8,12 @@ from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of,
 from recsvc.cli.output import print_json, print_table, print_text, say
 from recsvc.domain.api_keys import (
     ALL_SCOPES,
+    KEY_ID_RULE,
     KEY_RULE,
     ApiKey,
     KeyKind,
     Scope,
+    key_id_in,
     key_sha256,
     shop_of_key,
 )
@@ -73,14 +75,26 @@ def list_keys(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJs
 
 @app.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `keys list` shows.")],
+    key: Annotated[
+        str,
+        typer.Argument(metavar="KEY", help="Its id, as `keys list` shows it, or its whole text."),
+    ],
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Revoke a key, for every request that starts from now on."""
+    """Revoke a key, for every request that starts from now on.
+
+    The text of a key names its shop, whatever --shop says.
+    """
+    key_id = key_id_in(key.strip())
+    if key_id is None:  # what was mistyped may be most of a secret: it is not repeated
+        raise BadRequest(
+            f"that is neither the id of a key ({KEY_ID_RULE}) nor the text of one ({KEY_RULE})"
+        )
+    named = shop_of_key(key.strip()) or shop_of(shop)
     with open_stores(settings_of(data_dir)) as stores:
-        revoked = stores.api_keys.revoke(shop_of(shop), key_id)
+        revoked = stores.api_keys.revoke(named, key_id)
     if as_json:
         print_json(_report(revoked))
     else:

@@ -14,8 +14,10 @@ from enum import StrEnum
 from recsvc.domain.ids import SHOP_RULE, ShopName
 
 KEY_RULE = f"'sk_' or 'pk_', a shop ({SHOP_RULE}), '_' and 43 random characters"
+KEY_ID_RULE = "'sk-' or 'pk-' and up to 16 of 0-9 and a-f"
 
 _KEY = re.compile(r"(sk|pk)_([a-z0-9][a-z0-9-]{0,31})_([A-Za-z0-9_-]{43})", re.ASCII)
+_KEY_ID = re.compile(r"(sk|pk)-[0-9a-f]{1,16}", re.ASCII)
 
 
 class Scope(StrEnum):
@@ -79,6 +81,14 @@ def shop_of_key(text: str) -> ShopName | None:
     """Return the shop that a well-formed key names; None when the text is no key."""
     match = _KEY.fullmatch(text)
     return ShopName(match[2]) if match else None
+
+
+def key_id_in(text: str) -> str | None:
+    """Return the id of the key that a text names, by its id or its own text; None: neither."""
+    if _KEY_ID.fullmatch(text):
+        return text
+    match = _KEY.fullmatch(text)
+    return key_id_of(KeyKind(match[1]), key_sha256(text)) if match else None
 
 
 def key_sha256(text: str) -> str:

@@ -6,7 +6,7 @@ yes, and denied where one is no or missing. Purposes that the table does not nam
 and `training` is never inferred: no banner asks for it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -19,12 +19,19 @@ OPTIONAL = "?"  # behind a word: it may be missing, and must not be a no
 
 
 class Signal(StrEnum):
-    """Whose report it is. The values are the fields of a body and the tables of a file."""
+    """Whose report it is. The values are tables of a file, and the fields of a body."""
 
     SEGMENT = "segment"
     GOOGLE = "google"
     TCF = "tcf"
 
+
+CONTEXT = "context"  # what Segment sends along with every call, its consent among others
+# The fields of a body, and whose report each holds.
+SIGNAL_FIELDS: Mapping[str, Signal] = {
+    **{str(signal): signal for signal in Signal},
+    CONTEXT: Signal.SEGMENT,
+}
 
 SignalTable = Mapping[Purpose, tuple[str, ...]]
 SignalTables = Mapping[Signal, SignalTable]
@@ -84,22 +91,22 @@ def tables_of(parsed: Mapping[str, Any]) -> SignalTables:
     return {**DEFAULT_TABLES, **named}
 
 
-def purposes_of(sent: Mapping[Signal, Any], tables: SignalTables) -> dict[Purpose, bool]:
-    """Return what the signals of one body say; where they disagree, deny wins.
+def purposes_of(sent: Mapping[str, Any], tables: SignalTables) -> dict[Purpose, bool]:
+    """Return what the signals of one body say, by its fields; where they disagree, deny wins.
 
     Raises `bad_consent` naming every field that is neither yes nor no.
     """
     said: dict[Purpose, bool] = {}
     faults: list[FieldError] = []
-    for signal, report in sent.items():
-        words = _READERS[signal](report)
+    for field, report in sent.items():
+        words = _READERS[field](report)
         if isinstance(words, FieldError):
             faults.append(words)
             continue
         wrong = [*_word_faults(words)]
         faults += wrong
         if not wrong:
-            said = stricter(said, _mapped(words, tables[signal]))
+            said = stricter(said, _mapped(words, tables[SIGNAL_FIELDS[field]]))
     if faults:
         raise _refused(faults, "bad_consent")
     return said
@@ -145,12 +152,23 @@ def _word_faults(words: _Words) -> Iterator[FieldError]:
 
 
 def _segment(report: Any) -> _Words | FieldError:
+    return _categories("segment", report)
+
+
+def _context(report: Any) -> _Words | FieldError:
+    """Read Segment's `context` as it is; whatever else stands in it is passed over."""
     if not isinstance(report, dict):
-        return FieldError("segment", 'must be context.consent: {"categoryPreferences": {…}}')
-    said = report.get("categoryPreferences")
+        return FieldError(CONTEXT, 'must be an object: {"consent": {"categoryPreferences": {…}}}')
+    return _categories(f"{CONTEXT}.consent", report.get("consent"))
+
+
+def _categories(field: str, consent: Any) -> _Words | FieldError:
+    if not isinstance(consent, dict):
+        return FieldError(field, 'must be context.consent: {"categoryPreferences": {…}}')
+    said = consent.get("categoryPreferences")
     if not isinstance(said, dict):
-        return FieldError("segment.categoryPreferences", "must be an object of true and false")
-    return _Words("segment.categoryPreferences", said, _BOOLEAN)
+        return FieldError(f"{field}.categoryPreferences", "must be an object of true and false")
+    return _Words(f"{field}.categoryPreferences", said, _BOOLEAN)
 
 
 def _google(report: Any) -> _Words | FieldError:
@@ -176,7 +194,12 @@ def _tcf(report: Any) -> _Words | FieldError:
     return _Words(field, said, _BOOLEAN)
 
 
-_READERS = {Signal.SEGMENT: _segment, Signal.GOOGLE: _google, Signal.TCF: _tcf}
+_READERS: Mapping[str, Callable[[Any], _Words | FieldError]] = {
+    Signal.SEGMENT: _segment,
+    CONTEXT: _context,
+    Signal.GOOGLE: _google,
+    Signal.TCF: _tcf,
+}
 
 
 def _table_faults(name: str, table: object) -> Iterator[FieldError]:

@@ -1,6 +1,7 @@
 """A loaded model: read-only rows of memory-mapped arrays, one object for a whole request.
 
-What ranks for a person takes an `Admitted`; there is no other way to a customer's list.
+What ranks for a person takes an `Admitted`; there is no other way to a customer's list here.
+(`recsvc.model.held` reads a version's files for the customer's own copy, and serves nothing.)
 """
 
 import math
@@ -188,17 +189,10 @@ class LoadedModel:
     def _customer_row(self, admitted: Admitted) -> int | None:
         if not isinstance(admitted, Admitted) or admitted.purpose is not _PURPOSE:
             raise TypeError("a customer's list takes an admission to personalization")
-        if admitted.erased_at_us is not None and not self._is_later_than(admitted.erased_at_us):
+        erased_at_us = admitted.erased_at_us
+        if erased_at_us is not None and not self.manifest.is_later_than(erased_at_us):
             return None
         return self.customers.row(admitted.customer)
-
-    def _is_later_than(self, erased_at_us: int) -> bool:
-        """Whether the model was learned from consents that were read after an erasure.
-
-        Where consents came from elsewhere than the service, nobody knows, and it was not.
-        """
-        watermark_us = self.manifest.consent_watermark_us
-        return watermark_us is not None and watermark_us > erased_at_us
 
 
 def _shown_as_bought(own: Candidates) -> list[int]:

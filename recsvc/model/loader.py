@@ -46,6 +46,15 @@ def load(folder: Path, *, shop: ShopName, fingerprint: str, full: bool = False) 
     `fingerprint` is that of the secret in use. Files that cannot be read at the moment are an
     OSError: that says nothing about the version.
     """
+    model = _model(*open_version(folder, shop=shop, fingerprint=fingerprint, full=full))
+    _ask(model)
+    return model
+
+
+def open_version(
+    folder: Path, *, shop: ShopName, fingerprint: str, full: bool = False
+) -> tuple[Manifest, Arrays]:
+    """Return what a version is made of, checked but for whether it answers; raise as `load`."""
     files = _files(folder)
     check_names(files, "file", _files_of(ARRAYS), _files_of(OPTIONAL))
     manifest = read_manifest(folder)
@@ -57,9 +66,7 @@ def load(folder: Path, *, shop: ShopName, fingerprint: str, full: bool = False) 
     if full:
         _check_hashes(folder, manifest)
     check_arrays(arrays, full=full)
-    model = _model(manifest, arrays)
-    _ask(model)
-    return model
+    return manifest, arrays
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -134,24 +134,29 @@ local function is_unchanged(number)
 end
 
 -- The latest first, and equal times in the order of their bytes: the order of arrival is nothing.
-local function insert(key, entry, at, most)
-  local listed = redis.call('LRANGE', key, 0, -1)
-  local next_one
-  for _, other in ipairs(listed) do
-    local when = tonumber(string.match(other, '^%l?(%d+) ')) or 0
-    if when < at or (when == at and other < entry) then
-      next_one = other
-      break
+local PART = 10 -- entries that are looked at in one go: most events are the latest
+local function follower(key, entry, at)
+  local start = 0
+  repeat
+    local listed = redis.call('LRANGE', key, start, start + PART - 1)
+    for _, other in ipairs(listed) do
+      local when = tonumber(string.match(other, '^%l?(%d+) ')) or 0
+      if when < at or (when == at and other < entry) then return other end
     end
-  end
+    start = start + PART
+  until #listed < PART
+end
+
+local function insert(key, entry, at, most)
+  local next_one, held = follower(key, entry, at), redis.call('LLEN', key)
   if next_one then
     redis.call('LINSERT', key, 'BEFORE', next_one, entry)
-  elseif #listed < most then
+  elseif held < most then
     redis.call('RPUSH', key, entry)
   else
     return
   end
-  if #listed >= most then redis.call('LTRIM', key, 0, most - 1) end
+  if held >= most then redis.call('LTRIM', key, 0, most - 1) end
   redis.call('EXPIRE', key, LIFE)
 end
 

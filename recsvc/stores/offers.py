@@ -99,9 +99,8 @@ class OfferStore:
             for offer in chunk:
                 _ask_state(pipeline, shop, offer)
             with store_faults():
-                replies = pipeline.execute()
-            parts = chunks(replies, OFFER_REPLIES - 1)
-            found = zip(chunk, map(_state, parts), strict=True)
+                replies = _checked(pipeline.execute(raise_on_error=False))
+            found = zip(chunk, map(_state, chunks(replies, OFFER_REPLIES - 1)), strict=True)
             states |= {offer: state for offer, state in found if state is not None}
         return states
 
@@ -141,8 +140,7 @@ class OfferStore:
         for offer in offers:
             ask_offer(pipeline, shop, offer)
         with store_faults():
-            replies = pipeline.execute()
-        parts = chunks(replies, OFFER_REPLIES)
+            parts = list(chunks(_checked(pipeline.execute(raise_on_error=False)), OFFER_REPLIES))
         return {offer: offer_of(shop, part) for offer, part in zip(offers, parts, strict=True)}
 
 
@@ -153,8 +151,24 @@ def ask_offer(pipeline: Pipeline, shop: ShopName, offer: OfferId) -> None:
 
 
 def offer_of(shop: ShopName, replies: Sequence[Any]) -> StoredOffer | None:
+    """Read one offer; None for no offer, and, logged, for what cannot be read."""
+    if any(map(_is_error, replies)):
+        _log.warning("offer_unreadable", shop=shop)
+        return None
     record, *state = replies
     return _stored(shop, record, _state(state))
+
+
+def _is_error(reply: object) -> bool:
+    return isinstance(reply, redis.RedisError)
+
+
+def _checked(replies: list[Any]) -> list[Any]:
+    """Raise what befell the store; what is of a strange kind is one offer's fault alone."""
+    for reply in replies:
+        if _is_error(reply) and not str(reply).startswith("WRONGTYPE"):
+            raise reply
+    return replies
 
 
 def _keys(shop: ShopName, offer: OfferId) -> list[str]:
@@ -202,7 +216,7 @@ def _ask_state(pipeline: Pipeline, shop: ShopName, offer: OfferId) -> None:
 
 def _state(replies: Sequence[Any]) -> OfferState | None:
     fields, codes_left, first_hold = replies
-    if not fields:
+    if not fields or any(map(_is_error, replies)):
         return None
     numbers = {name.decode(): value for name, value in fields.items()}
     counts = {name: int(numbers.get(name, 0)) for name in _COUNTS}
@@ -216,7 +230,6 @@ def _state(replies: Sequence[Any]) -> OfferState | None:
 
 
 def _stored(shop: ShopName, record: bytes | None, state: OfferState | None) -> StoredOffer | None:
-    """Read a record; None for no offer, and, logged, for what cannot be read."""
     if record is None or state is None:
         return None
     try:

@@ -151,7 +151,7 @@ def offer_holds(shop: ShopName, offer: OfferId) -> str:
 
 def offer_codes(shop: ShopName, offer: OfferId) -> str:
     """Sorted set: the codes that nobody has → their places in line."""
-    return f"{{{shop}}}:offer-codes:{offer}"
+    return f"{{{shop}}}:offer-line:{offer}"
 
 
 def offer_pool(shop: ShopName, offer: OfferId) -> str:
@@ -214,7 +214,7 @@ def claims_of(shop: ShopName, key: CustomerKey) -> str:
 def spent(shop: ShopName, use: str) -> str:
     """Set: what a decision has been used for, `shown <offer>`. Lives for SPENT_SECONDS.
 
-    `use`: the decision's id; of one for everybody, a keyed hash of it and of the event.
+    `use`: the decision's id; of one for everybody, a keyed hash of it and of who used it.
     """
     return f"{{{shop}}}:spent:{use}"
 

@@ -78,13 +78,13 @@ class EventDesk:
         outcomes = iter(self._store.add(visit.shop, incoming))
         customers_of = iter(incoming)
         return [
-            self._received(visit.shop, next(customers_of), next(outcomes))
+            self._received(visit, next(customers_of), next(outcomes))
             if isinstance(each, Event)
             else each
             for each in read
         ]
 
-    def _received(self, shop: ShopName, incoming: Incoming, outcome: Outcome) -> Received:
+    def _received(self, visit: Visit, incoming: Incoming, outcome: Outcome) -> Received:
         """Take over what an event says of an offer, also once more: the first time may have failed.
 
         It counts once, whatever is repeated here.
@@ -92,9 +92,13 @@ class EventDesk:
         event = incoming.event
         if outcome is Outcome.REUSED:
             return Received(event.type, outcome)
-        is_repeated = outcome is Outcome.DUPLICATE
         fault = self._offers.take(
-            shop, event, incoming.customer, denied=incoming.denied, is_repeated=is_repeated
+            visit.shop,
+            event,
+            incoming.customer,
+            denied=incoming.denied,
+            is_repeated=outcome is Outcome.DUPLICATE,
+            by_server=visit.key.is_secret,
         )
         return Received(event.type, fault or outcome)
 

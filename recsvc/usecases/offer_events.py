@@ -1,7 +1,8 @@
 """What events say of offers: shown, accepted, dismissed, redeemed. Each counts once.
 
 A showing or an acceptance counts with a decision of ours that offered it, once for each of both;
-with one that is everybody's, once for each event. A redemption confirms its claim, once. So an
+with one that is everybody's, once for each event of a server, and once for each customer whose
+browser says so. A redemption confirms its claim, once. So an
 event that is sent again changes nothing, whatever became of it the first time. Of a customer who
 does not permit offers and personalization nothing is remembered but what a claim of theirs has
 become.
@@ -52,6 +53,7 @@ class OfferEvents:
         *,
         denied: bool,
         is_repeated: bool = False,
+        by_server: bool = True,
     ) -> Conflict | None:
         """Count the event; return why it cannot be had as it says, if so."""
         if event.offer_id is None:
@@ -62,7 +64,8 @@ class OfferEvents:
         word = _WORDS.get(event.type)
         if word is not None:
             known_since = None if is_repeated else self._now_us()
-            self._tell(shop, offer, word, event, customer, known_since, denied=denied)
+            use = self._use(shop, offer, event, customer, by_server=by_server)
+            self._tell(shop, offer, word, event, customer, use, known_since, denied=denied)
         return None
 
     def _redeem(
@@ -86,13 +89,13 @@ class OfferEvents:
         word: str,
         event: Event,
         customer: CustomerKey | None,
+        use: _Use | None,
         known_since_us: int | None,
         *,
         denied: bool,
     ) -> None:
         """`known_since_us`: when the event first came, None if that was some time ago."""
         is_dismissal = event.type is EventType.OFFER_DISMISSED
-        use = None if is_dismissal else self._use(shop, offer, event, customer)
         if use is None and not (is_dismissal and customer is not None):
             return
         at_us = known_since_us if event.timestamp_us is None else event.timestamp_us
@@ -115,15 +118,29 @@ class OfferEvents:
         raise StoreUnavailable("consents are being changed all the time; send the events again")
 
     def _use(
-        self, shop: ShopName, offer: OfferId, event: Event, customer: CustomerKey | None
+        self,
+        shop: ShopName,
+        offer: OfferId,
+        event: Event,
+        customer: CustomerKey | None,
+        *,
+        by_server: bool,
     ) -> _Use | None:
-        """Return the use of the decision or delivery of ours that the event names, if any."""
+        """Return the use of the decision or delivery of ours that the event names, if any.
+
+        What is everybody's a server uses once with each event, and a browser, which can make up
+        events, once for its customer.
+        """
+        if event.type is EventType.OFFER_DISMISSED:
+            return None
         now_us, seal = self._now_us(), self._seal(shop)
+        browsers = None if customer is None else customer.hex()
+        user = event.message_id if by_server else browsers
         for named in filter(None, (event.decision_id, event.delivery_id)):
             if customer is not None and seal.has_offered(named, offer, customer, now_us):
                 return _Use(named, made_at_us(named))
-            if seal.has_offered(named, offer, None, now_us):
-                return _Use(seal.use_of(named, event.message_id), made_at_us(named))
+            if user is not None and seal.has_offered(named, offer, None, now_us):
+                return _Use(seal.use_of(named, user), made_at_us(named))
         return None
 
     def _permission(

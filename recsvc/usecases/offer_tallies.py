@@ -36,5 +36,6 @@ def next_return_us(offers: Mapping[OfferId, StoredOffer], now_us: int) -> int:
 
 
 def _given_back(state: OfferState, now_us: int) -> int:
+    """Return how many holds count as ended: all, once the first is; a claim finds out which."""
     ended = state.free_from_us is not None and state.free_from_us <= now_us
-    return int(state.is_out and ended)
+    return state.taken - state.redeemed if state.is_out and ended else 0

@@ -33,13 +33,14 @@ from recsvc.stores.profiles import ProfileStore
 from recsvc.stores.purchases import PurchaseStore
 from recsvc.stores.recent import RecentStore
 from recsvc.usecases.events import KINDS
+from recsvc.usecases.model_copies import ModelCopies
 
 # What only the next training removes, and by when.
 NEXT_TRAINING = (
     "the customer's lists and purchases in published models, and what their purchases added to "
     "what all customers see",
     "the next `recsvc-train run --consents service` that publishes; older versions hold them until "
-    "they are deleted",
+    "they are deleted (an export names them under `models`)",
 )
 UNTIL_THEN = "every version made before the erasure serves the customer as unknown"
 SHOP_REMOVES = (
@@ -107,6 +108,7 @@ class RightsStores:
     log: EventLog
     claims: ClaimRecords
     decisions: DecisionStore
+    models: ModelCopies
     sections: Mapping[str, Section]
 
 
@@ -157,7 +159,8 @@ class Rights:
         stores.merges.finish(shop, away, merged)
         return removed
 
-    def held(self, shop: ShopName, customer: CustomerKey) -> Held:
+    def held(self, shop: ShopName, customer: CustomerKey, record: ConsentRecord) -> Held:
+        """`record`: the customer's, which tells of an erasure."""
         stores = self._stores
         recent = decode(stores.recent.of(shop, customer))
         bought = purchases.decode(stores.purchases.of(shop, customer))
@@ -172,6 +175,7 @@ class Rights:
                 "claims": map(_claimed, stores.claims.claims(shop, customer)),
                 "offer_caps": iter([stores.claims.caps(shop, customer)]),
                 **lists,
+                "models": stores.models.of(shop, customer, erased_at_us(record)),
             },
         )
 

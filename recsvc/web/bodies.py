@@ -72,6 +72,17 @@ def check_headers(request: Request, kind: BodyKind = JSON_BODY) -> None:
         raise UnsupportedMedia("the charset of JSON is utf-8; leave it out, or say so")
 
 
+def is_bodiless(request: Request) -> bool:
+    """Whether the headers speak of no body: neither of its type or coding, nor of any length."""
+    headers = request.headers
+    return (
+        not request.content_length
+        and not headers.get("Content-Type")
+        and "Content-Encoding" not in headers
+        and "Transfer-Encoding" not in headers
+    )
+
+
 def read_body(request: Request, shape: type[T], kind: BodyKind = JSON_BODY) -> T:
     """Wait for the request's body and return it as a `shape`, or raise what is wrong with it."""
     return convert(parse_json(_read(request, kind)), shape)

@@ -139,6 +139,7 @@ ROUTES = (
         Access(Scope.OFFERS, Browser.OWN_CUSTOMER),
         ClaimView,
         body=ClaimBody,
+        body_is_optional=True,
         remark=f"Answered with 201. Send an `{KEY_HEADER}`: the same key with the same request is "
         "answered the same for a day, with another request 422; without one, a call that is sent "
         "again may hold twice. 409 says why nothing was taken; a refusal is not remembered. An "
@@ -153,6 +154,7 @@ ROUTES = (
         Access(Scope.OFFERS, Browser.WITH_TOKEN),
         ReleasedClaim,
         body=ReleaseBody,
+        body_is_optional=True,
         remark="Released again, or after its end, it is answered the same. 409: it was redeemed.",
     ),
 )

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent import ConsentState, Expiry, Purpose, Standing
 from recsvc.domain.consent_signals import (
-    Signal,
+    SIGNAL_FIELDS,
     SignalTables,
     purposes_of,
     stricter,
@@ -39,6 +39,13 @@ _SEGMENT_SCHEMA = {
         "categoryPreferences": {"type": "object", "additionalProperties": {"type": "boolean"}}
     },
 }
+_CONTEXT_SCHEMA = {
+    "type": "object",
+    "description": "Segment's context, as it is. Of all that is in it only `consent` is read, "
+    "and nothing is kept; where `segment` is sent as well, deny wins",
+    "required": ["consent"],
+    "properties": {"consent": _SEGMENT_SCHEMA},
+}
 _GOOGLE_SCHEMA = {
     "type": "object",
     "description": "Google's Consent Mode: ad_storage, analytics_storage and so on",
@@ -66,6 +73,7 @@ class ConsentBody(msgspec.Struct, forbid_unknown_fields=True):
         Annotated[dict[str, Any], msgspec.Meta(extra_json_schema=_PURPOSES_SCHEMA)] | UnsetType
     ) = UNSET
     segment: Annotated[Any, msgspec.Meta(extra_json_schema=_SEGMENT_SCHEMA)] = UNSET
+    context: Annotated[Any, msgspec.Meta(extra_json_schema=_CONTEXT_SCHEMA)] = UNSET
     google: Annotated[Any, msgspec.Meta(extra_json_schema=_GOOGLE_SCHEMA)] = UNSET
     tcf: Annotated[Any, msgspec.Meta(extra_json_schema=_TCF_SCHEMA)] = UNSET
     policy_version: Label | None = None
@@ -110,13 +118,14 @@ def get_consents(call: Call, customer_id: str) -> Response:
 
 def read_change(body: ConsentBody, tables: SignalTables) -> ConsentChange:
     """Read what a body says; raise `bad_consent` or `bad_label`."""
-    signals = {each: sent for each in Signal if (sent := getattr(body, each)) is not UNSET}
+    signals = {each: sent for each in SIGNAL_FIELDS if (sent := getattr(body, each)) is not UNSET}
+    banners = dict.fromkeys(SIGNAL_FIELDS[each] for each in signals)
     named = {} if body.purposes is UNSET else body.purposes
     purposes = {} if signals and body.purposes is UNSET else _purposes(named)
     return ConsentChange(
         stricter(purposes, purposes_of(signals, tables)),
         checked_label(body.policy_version, "policy_version"),
-        checked_label(body.source, "source") or "+".join(signals) or None,
+        checked_label(body.source, "source") or "+".join(banners) or None,
     )
 
 

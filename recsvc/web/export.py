@@ -7,13 +7,14 @@ import msgspec
 
 from recsvc.domain.consent import Standing
 from recsvc.domain.moments import rfc3339
+from recsvc.usecases.model_copies import HeldModel
 from recsvc.usecases.rights import Held, erased_at_us
 from recsvc.web import consent_history, consents, profiles
 from recsvc.web.consent_history import HistoryView
 from recsvc.web.consents import ConsentView
 from recsvc.web.profiles import ProfileView
 
-_ROWS_PER_PART = 100
+_PART_BYTES = 16 * 1024
 
 
 class ExportView(msgspec.Struct, frozen=True):
@@ -33,6 +34,7 @@ class ExportView(msgspec.Struct, frozen=True):
     claims: list[dict[str, Any]]
     offer_caps: list[dict[str, Any]]
     campaign_rows: list[dict[str, Any]]
+    models: list[HeldModel]
 
 
 def export_json(customer_id: str, consent: Standing, held: Held) -> Iterator[bytes]:
@@ -56,11 +58,12 @@ def export_json(customer_id: str, consent: Standing, held: Held) -> Iterator[byt
 def _parts(values: Iterable[Any]) -> Iterator[bytes]:
     """Yield the values, some at once: each part may be a packet of its own."""
     waiting: list[bytes] = []
-    lead = b""
+    size, lead = 0, b""
     for value in values:
         waiting.append(msgspec.json.encode(value))
-        if len(waiting) == _ROWS_PER_PART:
+        size += len(waiting[-1])
+        if size >= _PART_BYTES:
             yield lead + b",".join(waiting)
-            waiting, lead = [], b","
+            waiting, size, lead = [], 0, b","
     if waiting:
         yield lead + b",".join(waiting)

@@ -101,7 +101,8 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.access is not None:
         operation["description"] = f"{_scopes(route.access)} {route.remark}".strip()
     if route.body is not None:
-        operation["requestBody"] = {"required": True, "content": _body_content(route, route.body)}
+        content = _body_content(route, route.body)
+        operation["requestBody"] = {"required": not route.body_is_optional, "content": content}
     return operation
 
 

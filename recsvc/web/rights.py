@@ -81,7 +81,7 @@ class MergeView(msgspec.Struct, frozen=True):
 def get_export(call: Call, customer_id: str) -> Response:
     visit = call.enter_for(customer_id)
     customer, consent = _customer(visit), call.services.consents.get(visit)
-    held = call.services.rights.held(visit.shop, customer)
+    held = call.services.rights.held(visit.shop, customer, consent.record)
     # As it is read, so that no more of it than a part is ever in memory.
     return Response(export_json(customer_id, consent, held), headers=PRIVATE)
 
@@ -142,7 +142,9 @@ ROUTES = (
         PRIVACY,
         ExportView,
         remark="Each part is what its own route answers; `events` are as they were sent, with "
-        "`received_at`, those that are not drained yet and the recent ones.",
+        "`received_at`, those that are not drained yet and the recent ones. `models` is what each "
+        "published version that is on disk holds under the customer's keyed hash, also where "
+        "nothing permits its use.",
     ),
     Route(
         "POST",

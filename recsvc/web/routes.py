@@ -13,7 +13,16 @@ from flask import Request, Response, request
 from recsvc.domain.ids import CustomerId, ItemId, OfferId
 from recsvc.usecases.entrance import Access, Browser, Credentials, Visit, no_such_key
 from recsvc.web import metrics
-from recsvc.web.bodies import JSON_BODY, NDJSON_BODY, BodyKind, check_headers, read_body, read_lines
+from recsvc.web.bodies import (
+    JSON_BODY,
+    NDJSON_BODY,
+    BodyKind,
+    check_headers,
+    convert,
+    is_bodiless,
+    read_body,
+    read_lines,
+)
 from recsvc.web.delivery import delivered
 from recsvc.web.parameters import QueryShape
 from recsvc.web.paths import path_id
@@ -32,7 +41,8 @@ class Route:
     `access` None: open to everybody, on purpose; `key_is_optional`: it says more to those who
     have the access. `query` None: whatever the query says is
     ignored, as those who probe and scrape expect. `body` is what the document says of a body, or
-    of each of its lines. `gives_way`: refused while the worker is overloaded; what must be heard
+    of each of its lines; `body_is_optional`: nothing has to be said in it, and none says `{}`.
+    `gives_way`: refused while the worker is overloaded; what must be heard
     even then names itself. `keeps_deadline`: answers with less, or tells of it, rather than
     wait for a slow store; other trips take their time. `remark` is for the document alone.
     """
@@ -46,6 +56,7 @@ class Route:
     query: QueryShape[Any] | None = NOTHING
     body: type | None = None
     body_kind: BodyKind = JSON_BODY
+    body_is_optional: bool = False
     media_type: str = "application/json"
     key_is_optional: bool = False
     gives_way: bool = True
@@ -71,14 +82,20 @@ class Route:
         view, access, must_be_heard = self.view, self.access, not self.gives_way
         takes_no_query, takes_body = self.query is NOTHING, self.body is not None
         body_kind, is_patient = self.body_kind, not self.keeps_deadline
+        body_is_optional = self.body_is_optional
 
         def call(**path: str) -> Response:
             this = Call(
-                services, access, request, must_be_heard=must_be_heard, is_patient=is_patient
+                services,
+                access,
+                request,
+                must_be_heard=must_be_heard,
+                is_patient=is_patient,
+                has_body=not (body_is_optional and is_bodiless(request)),
             )
             if takes_no_query and this.query:
                 NOTHING.read(this.query)
-            if takes_body:
+            if takes_body and this.has_body:
                 check_headers(request, body_kind)
             return delivered(view(this, **path), request)
 
@@ -88,7 +105,15 @@ class Route:
 class Call:
     """One request on its way through a view."""
 
-    __slots__ = ("_access", "_is_in", "_is_patient", "_must_be_heard", "request", "services")
+    __slots__ = (
+        "_access",
+        "_is_in",
+        "_is_patient",
+        "_must_be_heard",
+        "has_body",
+        "request",
+        "services",
+    )
 
     def __init__(
         self,
@@ -98,13 +123,16 @@ class Call:
         *,
         must_be_heard: bool = False,
         is_patient: bool = False,
+        has_body: bool = True,
     ) -> None:
+        """`has_body`: False where none was sent, and none has to be."""
         self.services = services
         self.request = request
         self._access = access
         self._must_be_heard = must_be_heard
         self._is_patient = is_patient
         self._is_in = False
+        self.has_body = has_body
 
     @property
     def query(self) -> str:
@@ -175,7 +203,7 @@ class Call:
         """Return the body as a `shape`. Only a request that was let in may keep us waiting."""
         if not self._is_in:
             raise TypeError("the body is read once the request has been let in")
-        return read_body(self.request, shape, kind)
+        return read_body(self.request, shape, kind) if self.has_body else convert({}, shape)
 
     def read_lines(self, kind: BodyKind = NDJSON_BODY) -> list[bytes]:
         """Return the lines of a body of NDJSON, under the same condition."""

@@ -283,6 +283,66 @@ def test_a_browser_reads_one_code_however_often_it_gives_back(service: Service) 
     assert export["offer_caps"][0]["codes"]["deal"]["codes"] == ["ONE"]
 
 
+def bodiless(service: Service, path: str, **headers: str) -> TestResponse:
+    """Send a POST with a Content-Length of 0, or none, and no Content-Type unless one is named."""
+    shown = {name.replace("_", "-"): text for name, text in headers.items()}
+    shown["Authorization"] = f"Bearer {service.keys.secret.text}"
+    return service.client.post(path, headers=shown)
+
+
+def test_nothing_has_to_be_said_to_claim_and_release(service: Service) -> None:
+    """No body at all is the same request as `{}`."""
+    service.consent(ANNA)
+    put(service)
+    path = f"/v1/customers/{ANNA}/offers/deal/claim"
+    claimed = bodiless(service, path, Idempotency_Key="k")
+
+    assert claimed.status_code == 201
+    assert claim(service, body={}, Idempotency_Key="k").json == claimed.json
+    assert claimed.json is not None
+    released = bodiless(service, f"/v1/claims/{claimed.json['claim_id']}/release")
+    assert (released.status_code, released.json) == (
+        200,
+        {"claim_id": claimed.json["claim_id"], "state": "released"},
+    )
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content_Type": "text/plain"},
+        {"Content_Type": "application/x-www-form-urlencoded"},
+        {"Content_Encoding": "gzip"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("path", ["customers/anna/offers/deal/claim", "claims/x/release"])
+def test_a_body_of_another_kind_is_refused_also_where_none_is_needed(
+    service: Service, path: str, headers: dict[str, str]
+) -> None:
+    """Even an empty one: whoever sends it means something else."""
+    assert bodiless(service, f"/v1/{path}", **headers).status_code == 415
+
+
+def test_where_something_must_be_said_no_body_is_refused(service: Service) -> None:
+    """As before: 415."""
+    assert bodiless(service, "/v1/events").status_code == 415
+
+
+def test_the_document_says_where_a_body_may_be_missing(service: Service) -> None:
+    """There alone."""
+    document = service.get("/openapi.json").json
+    assert document is not None
+    optional = {
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
+        if operation.get("requestBody", {}).get("required") is False
+    }
+
+    assert optional == {"post_claim", "post_release"}
+
+
 def test_a_publishable_key_alone_releases_nothing(service: Service) -> None:
     """Without a token it is nobody's."""
     reply = service.send("POST", "/v1/claims/x/release", {}, key=service.keys.browser.text)
@@ -324,7 +384,7 @@ def test_a_redemption_of_another_claim_is_told(service: Service) -> None:
 
 
 def test_only_our_decisions_count_a_showing(service: Service) -> None:
-    """Once each, for whom they were made."""
+    """Once each, for whom they were made; one of everybody's, once for each event."""
     service.consent(ANNA)
     put(service, caps={"total_shown": 100})
     ours, everybodys = decision(service, ANNA), decision(service, None)
@@ -332,13 +392,14 @@ def test_only_our_decisions_count_a_showing(service: Service) -> None:
 
     for _ in range(2):
         send(service, **shown, customer_id=ANNA, decision_id=ours)
-        send(service, **shown, decision_id=everybodys)
+        send(service, **shown, message_id="seen", decision_id=everybodys)
     send(service, **shown, customer_id=ANNA, decision_id=decision(service, ANNA, "another"))
     send(service, **shown, decision_id=decision(service, None, "another"))
     send(service, **shown, customer_id=BERT, decision_id=ours)
     send(service, **shown, decision_id=ours)
     send(service, **shown, customer_id=ANNA)
-    send(service, **shown, customer_id=ANNA, decision_id=ours[:-1] + "A")
+    forged = ours[:25] + ("B" if ours[25] == "A" else "A") + ours[26:]  # in the keyed hash
+    send(service, **shown, customer_id=ANNA, decision_id=forged)
     send(service, **shown, customer_id=ANNA, decision_id="made up")
     send(service, type="offer_accepted", customer_id=ANNA, decision_id=ours)
     send(service, type="offer_accepted", customer_id=ANNA, decision_id=ours)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from typer.testing import CliRunner, Result
 from recsvc.cli import demo
 from recsvc.cli.main import app
 from recsvc.config import SETTINGS, Settings
+from recsvc.domain.api_keys import KeyKind, new_key_text
 from recsvc.domain.ids import ShopName
 from recsvc.stores.connection import client
 from recsvc.stores.embedded import EmbeddedValkey
@@ -47,13 +49,25 @@ class Shell:
         return result.stderr
 
 
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    data_dir = tmp_path_factory.mktemp("shell")
+@contextmanager
+def shell_in(data_dir: Path) -> Iterator[Shell]:
     with EmbeddedValkey(data_dir) as server:
         stores = stores_at(Settings(data_dir=data_dir), server.url)
         yield Shell(data_dir, stores)
         stores.connections.close()
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    with shell_in(tmp_path_factory.mktemp("shell")) as used:
+        yield used
+
+
+@pytest.fixture
+def new_shell(tmp_path: Path) -> Iterator[Shell]:
+    """One in whose folder no other test has done anything."""
+    with shell_in(tmp_path) as unused:
+        yield unused
 
 
 def test_a_secret_key_is_shown_once_and_only_its_hash_is_kept(shell: Shell) -> None:
@@ -68,6 +82,40 @@ def test_a_secret_key_is_shown_once_and_only_its_hash_is_kept(shell: Shell) -> N
     assert made["key"] not in json.dumps(listed)
     assert entry["revoked_at"] is None
     assert revoked["revoked_at"] is not None
+
+
+@pytest.mark.parametrize("kind", [["--scope", "all"], ["--publishable"]], ids=" ".join)
+def test_a_key_that_leaked_is_revoked_by_its_text(shell: Shell, kind: list[str]) -> None:
+    """Which is what is known of it, and names its shop; no output repeats it."""
+    made = shell.json("keys", "create", *kind, "--shop", "south")
+
+    shown = shell.run("keys", "revoke", f" {made['key']}\n")
+    again = shell.run("keys", "revoke", made["key"], "--json")
+
+    listed = {key["id"]: key for key in shell.json("keys", "list", "--shop", "south")}
+    assert json.loads(again.stdout)["id"] == made["id"]
+    assert made["id"] in shown.stderr
+    assert listed[made["id"]]["revoked_at"] is not None
+    assert made["key"] not in shown.output + again.output
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        new_key_text(KeyKind.SECRET, SHOP),
+        new_key_text(KeyKind.PUBLISHABLE, SHOP),
+        new_key_text(KeyKind.SECRET, SHOP)[:-1],
+        new_key_text(KeyKind.SECRET, SHOP)[3:],
+        f"Bearer {new_key_text(KeyKind.SECRET, SHOP)}",
+    ],
+    ids=["secret", "publishable", "cut off", "without its prefix", "with a word before it"],
+)
+@pytest.mark.parametrize(
+    "words", [["revoke"], ["token", "--customer", "c", "--key"]], ids=["revoke", "token"]
+)
+def test_no_refusal_repeats_what_may_be_a_key(shell: Shell, words: list[str], text: str) -> None:
+    """One that is not there, or was not copied whole."""
+    assert text[-20:] not in shell.refusal("keys", *words, text)
 
 
 def test_people_get_the_key_alone_on_stdout(shell: Shell) -> None:
@@ -100,6 +148,7 @@ def test_a_publishable_key_comes_with_its_signing_secret(shell: Shell) -> None:
         (["keys", "create", "--scope", "everything"], "no such scope: everything"),
         (["keys", "create", "--scope", "ops", "--shop", "No Shop"], "is not a shop name"),
         (["keys", "revoke", "sk-0000"], "has no key sk-0000"),
+        (["keys", "revoke", "mine"], "neither the id of a key"),
         (["keys", "token", "--customer", "c", "--shop", "keyless"], "no live publishable key"),
         (["keys", "token", "--customer", ".."], "customer is not a valid id"),
         (["keys", "token", "--customer", "c", "--key", "pk_x"], "that is not a key"),
@@ -136,27 +185,27 @@ def test_consent_of_one_customer_can_be_read_and_written(shell: Shell) -> None:
     assert shown["personalization"]["policy_version"] == "v1"
 
 
-def test_versions_are_listed_verified_and_rolled_back(shell: Shell) -> None:
+def test_versions_are_listed_verified_and_rolled_back(new_shell: Shell) -> None:
     """A damaged version is found by `verify`, and `rollback` goes to the last sound one."""
-    first = publish_grocery(shell.stores, SHOP)
-    damaged = publish_grocery(shell.stores, SHOP, first="b")
-    last = publish_grocery(shell.stores, SHOP, first="c")
-    file = shell.data_dir / "models" / SHOP / damaged / "popular_scores.npy"
+    first = publish_grocery(new_shell.stores, SHOP)
+    damaged = publish_grocery(new_shell.stores, SHOP, first="b")
+    last = publish_grocery(new_shell.stores, SHOP, first="c")
+    file = new_shell.data_dir / "models" / SHOP / damaged / "popular_scores.npy"
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")
 
-    before = shell.json("models", "list")
-    sound = shell.json("models", "verify")
-    refusal = shell.refusal("models", "verify", damaged)
-    shell.run("models", "rollback")
-    rolled_back = shell.json("models", "list")["current"]
-    shell.run("models", "activate", last)
+    before = new_shell.json("models", "list")
+    sound = new_shell.json("models", "verify")
+    refusal = new_shell.refusal("models", "verify", damaged)
+    new_shell.run("models", "rollback")
+    rolled_back = new_shell.json("models", "list")["current"]
+    new_shell.run("models", "activate", last)
 
     assert [row["version"] for row in before["versions"]] == [first, damaged, last]
     assert [row["state"] for row in before["versions"]] == ["kept", "kept", "current"]
     assert sound == {"version": last, "sound": True}
     assert "popular_scores.npy" in refusal
     assert rolled_back == first
-    assert shell.json("models", "list")["current"] == last
+    assert new_shell.json("models", "list")["current"] == last
 
 
 def test_check_shows_every_setting_and_finds_what_is_there(shell: Shell) -> None:
@@ -200,6 +249,7 @@ def test_check_says_where_each_setting_is_from(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command line, the environment, or nobody."""
+    shell.run("keys", "create", "--scope", "all")
     monkeypatch.setenv("RECSVC_THREADS", "8")
     origins = {row["setting"]: row["from"] for row in shell.json("check")["settings"]}
 

@@ -26,6 +26,14 @@ def states(service: Service) -> dict[str, str]:
     "body",
     [
         {"segment": {"categoryPreferences": {"Functional": True, "Advertising": False}}},
+        {"context": {"consent": {"categoryPreferences": {"Functional": True}}}},
+        {
+            "context": {
+                "consent": {"categoryPreferences": {"Functional": True}, "provider": "x"},
+                "ip": "203.0.113.7",
+                "page": {"url": "https://shop.example/"},
+            }
+        },
         {"google": {"personalization_storage": "granted", "ad_storage": "granted"}},
         {"tcf": {"purposes": {"5": True}}},
         {"tcf": {"purpose": {"consents": {"5": True, "6": True}}, "eventStatus": "tcloaded"}},
@@ -68,12 +76,16 @@ def test_deny_wins_over_purposes_beside_it(service: Service) -> None:
 def test_the_source_is_the_signal_unless_it_is_named(service: Service) -> None:
     """So that the history says where a yes came from."""
     body = {"tcf": {"purposes": {"5": True}}, "google": {"personalization_storage": "granted"}}
+    categories = {"categoryPreferences": {"Functional": True}}
+    segments = service.put(PATH, {"context": {"consent": categories}, "segment": categories}).json
     unnamed = service.put(PATH, body).json
     named = service.put(PATH, {**body, "source": "banner-7"}).json
 
     assert unnamed is not None
     assert named is not None
-    assert [each["purposes"]["offers"]["source"] for each in (unnamed, named)] == [
+    assert segments is not None
+    assert [each["purposes"]["offers"]["source"] for each in (segments, unnamed, named)] == [
+        "segment",
         "google+tcf",
         "banner-7",
     ]
@@ -88,6 +100,13 @@ def test_the_source_is_the_signal_unless_it_is_named(service: Service) -> None:
         (
             {"segment": {"categoryPreferences": {"Analytics": "true"}}},
             "segment.categoryPreferences.Analytics",
+        ),
+        ({"context": None}, "context"),
+        ({"context": {"ip": "203.0.113.7"}}, "context.consent"),
+        ({"context": {"consent": {}}}, "context.consent.categoryPreferences"),
+        (
+            {"context": {"consent": {"categoryPreferences": {"Analytics": 1}}}},
+            "context.consent.categoryPreferences.Analytics",
         ),
         ({"purposes": {}, "tcf": {"purposes": {"5": True}}}, "purposes"),
         ({"purposes": {"email": 1}, "tcf": {"purposes": {"5": True}}}, "purposes.email"),
@@ -119,6 +138,10 @@ IMPORTED = {
     "customer_id": ANNA,
     "at": "2026-01-02T03:04:05Z",
 }
+AS_CONTEXT = {
+    "context": {"consent": IMPORTED["segment"], "ip": "203.0.113.7"},
+    **{name: IMPORTED[name] for name in ("customer_id", "at")},
+}
 IMPORTED_STATES = {
     "personalization": "unknown",
     "offers": "unknown",
@@ -128,23 +151,27 @@ IMPORTED_STATES = {
 }
 
 
-def test_imported_lines_are_read_with_the_words_that_were_named(service: Service) -> None:
+@pytest.mark.parametrize("line", [IMPORTED, AS_CONTEXT], ids=["segment", "context"])
+def test_imported_lines_are_read_with_the_words_that_were_named(
+    service: Service, line: dict[str, Any]
+) -> None:
     """Not with the default ones, in which the banner would have said no to other purposes."""
     service.services = replace(service.services, signals=tables_of(OWN_WORDS))
 
-    reply = service.send("POST", "/v1/consents", [IMPORTED])
+    reply = service.send("POST", "/v1/consents", [line])
 
     assert reply.json == {"results": [{"status": 201}]}
     assert states(service) == IMPORTED_STATES
 
 
+@pytest.mark.parametrize("line", [IMPORTED, AS_CONTEXT], ids=["segment", "context"])
 def test_a_file_is_read_with_the_words_that_were_named(
-    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: dict[str, Any]
 ) -> None:
     """As the route reads it."""
     words, lines = tmp_path / "signals.toml", tmp_path / "consents.ndjson"
     words.write_text('[segment]\nemail = ["News"]\n')
-    lines.write_text(json.dumps(IMPORTED))
+    lines.write_text(json.dumps(line))
     monkeypatch.setenv("RECSVC_CONSENT_SIGNALS", str(words))
     place = ["--shop", service.shop, "--data-dir", str(service.stores.settings.data_dir)]
 

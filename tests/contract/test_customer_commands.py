@@ -6,6 +6,7 @@ from typing import Any
 from recsvc.domain.consent import Purpose
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import CustomerId
+from tests.contract.grocery import publish_grocery
 from tests.contract.test_commands import SHOP, Shell, shell
 
 __all__ = ["shell"]
@@ -29,6 +30,22 @@ def test_export_prints_one_document(shell: Shell) -> None:
     assert found["customer_id"] == "eve"
     assert found["consents"]["purposes"]["email"]["state"] == "granted"
     assert [row["subject"] for row in found["history"]] == ["email"]
+
+
+def test_export_prints_what_models_hold(shell: Shell) -> None:
+    """Of whoever is asked about, and a short word once they are erased."""
+    version = publish_grocery(shell.stores, SHOP)
+    known: Any = json.loads(shell.run("customers", "export", "bert").stdout)
+    shell.run("customers", "erase", "bert", "--yes")
+    erased: Any = json.loads(shell.run("customers", "export", "bert").stdout)
+
+    (held,) = known["models"]
+    assert [item["item_id"] for item in held["lists"]["for_you"]] == ["item-11"]
+    assert held["bought"] == [{"item_id": "item-10", "weight": 1.0}]
+    assert [each.keys() for each in erased["models"]] == [
+        {"version", "created_at", "holds_until_deleted"}
+    ]
+    assert erased["models"][0]["version"] == held["version"] == version
 
 
 def test_erase_prints_the_receipt(shell: Shell) -> None:

@@ -1,15 +1,47 @@
 """A copy of everything that is held of a customer, and of nobody else."""
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
+from recsvc.config import models_root
 from recsvc.domain.api_keys import ALL_SCOPES, Scope
 from recsvc.domain.ids import CustomerId
-from tests.contract.grocery import ANNA, BERT, ZOE, Service
-from tests.contract.test_erasure import erase, full_life, tell
+from tests.consents import now_us
+from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, publish_grocery
+from tests.contract.test_erasure import erase, full_life, key_of, tell, train
+from tests.model_builders import flip_last_byte
+
+
+def entry(item_id: str, score: float, code: str, because: str | None = None) -> dict[str, Any]:
+    return {"item_id": item_id, "score": score, "reason": {"code": code, "item_id": because}}
+
 
 NAMES = ["customer_id", "erased_at", "consents", "profile", "history", "events"]
-LATER = ["purchases", "decisions", "claims", "offer_caps", "campaign_rows"]
+LATER = ["purchases", "decisions", "claims", "offer_caps", "campaign_rows", "models"]
+LEARNED = {
+    "lists": {
+        "for_you": [
+            entry("item-07", 0.9, "because_you_bought", "item-03"),
+            entry("item-00", 0.8, "buy_again_due"),
+        ],
+        "discover": [entry("item-07", 0.9, "because_you_bought", "item-03")],
+        "buy_again": [
+            entry("item-00", 0.8, "buy_again_due"),
+            entry("item-01", 0.7, "buy_again_due"),
+        ],
+    },
+    "bought": [
+        {"item_id": "item-03", "weight": 1.0},
+        {"item_id": "item-00", "weight": 0.5},
+        {"item_id": "item-01", "weight": 0.333333},
+    ],
+    "orders": 3,
+    "spent": 10.0,
+    "first_order": "2024-10-04T00:00:00.000000Z",
+    "last_order": "2025-01-12T00:00:00.000000Z",
+}
 
 
 def export(service: Service, customer: CustomerId = ANNA) -> Any:
@@ -86,7 +118,7 @@ def test_of_an_unknown_customer_nothing_is_held(service: Service) -> None:
 
     states = {each["state"] for each in found["consents"]["purposes"].values()}
     assert states == {"unknown"}
-    assert (found["history"], found["events"]) == ([], [])
+    assert (found["history"], found["events"], found["models"]) == ([], [], [])
 
 
 def test_of_an_erased_customer_the_changes_remain(service: Service) -> None:
@@ -100,6 +132,72 @@ def test_of_an_erased_customer_the_changes_remain(service: Service) -> None:
     assert found["events"] == []
     assert found["history"][-1]["kind"] == "erase"
     assert found["profile"]["attributes"] == {}
+
+
+def folder_of(service: Service, version: str) -> Path:
+    return models_root(service.stores.settings) / service.shop / version
+
+
+def test_it_holds_what_every_version_on_disk_holds(service: Service) -> None:
+    """Lists with their reasons and what was bought, also while nothing permits their use."""
+    second = publish_grocery(service.stores, service.shop, first="another")
+    changed = json.loads(json.dumps(LEARNED).replace("item-00", "another"))
+
+    older, newer = export(service)["models"]
+
+    manifest = json.loads((folder_of(service, second) / "manifest.json").read_bytes())
+    assert older == {"version": older["version"], "created_at": older["created_at"], **LEARNED}
+    assert newer == {"version": second, "created_at": manifest["created_at"], **changed}
+
+
+def test_of_models_it_holds_the_customers_own_rows_alone(service: Service) -> None:
+    """Nothing that others bought or are shown."""
+    told = {name: json.dumps(export(service, name)["models"]) for name in (ANNA, BERT)}
+    named = {name: {item for item in ITEMS if item in text} for name, text in told.items()}
+
+    assert named == {
+        ANNA: {"item-00", "item-01", "item-03", "item-07"},
+        BERT: {"item-10", "item-11"},
+    }
+
+
+def test_versions_of_before_an_erasure_are_named_without_content(service: Service) -> None:
+    """They know the customer no more, and hold rows until they are deleted; later ones are told."""
+    (before,) = export(service)["models"]
+    erase(service)
+    service.consent(ANNA)
+    train(service, watermark_us=None)
+    train(service, watermark_us=now_us())
+
+    masked, of_unknown_consents, later = export(service)["models"]
+
+    assert masked == {
+        "version": before["version"],
+        "created_at": before["created_at"],
+        "holds_until_deleted": True,
+    }
+    assert of_unknown_consents.keys() == masked.keys()
+    assert {name: later[name] for name in LEARNED} == LEARNED
+
+
+def test_a_version_that_cannot_be_read_is_named(service: Service) -> None:
+    """Since nobody can tell what it holds; the others are told, and none that was deleted."""
+    damaged = publish_grocery(service.stores, service.shop, first="a")
+    flip_last_byte(folder_of(service, damaged) / "for_you_items.npy")
+    (sound, unreadable) = export(service)["models"]
+    shutil.rmtree(folder_of(service, damaged))
+
+    assert unreadable == {"version": damaged, "unreadable": True}
+    assert export(service)["models"] == [sound]
+
+
+def test_a_version_that_is_deleted_meanwhile_is_not_named(service: Service) -> None:
+    """It holds nothing any more."""
+    record = service.stores.consents.read(service.shop, key_of(service))
+    held = service.stores.rights.held(service.shop, key_of(service), record)
+    shutil.rmtree(models_root(service.stores.settings) / service.shop)
+
+    assert list(held.lists["models"]) == []
 
 
 def test_many_events_come_in_parts(service: Service) -> None:

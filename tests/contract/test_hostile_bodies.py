@@ -144,6 +144,33 @@ def send_a_gigabyte(connection: socket.socket) -> None:
         connection.sendall(b"100000\r\n" + b" " * 0x100000 + b"\r\n")
 
 
+OPTIONAL = [route for route in WITH_BODY if route.body_is_optional]
+
+
+@pytest.mark.parametrize("route", OPTIONAL, ids=lambda route: route.name)
+@pytest.mark.parametrize(
+    ("headers", "body", "statuses"),
+    [
+        ("", b"", {404, 409}),
+        ("Content-Length: 0\r\n", b"", {404, 409}),
+        ("Content-Length: 9\r\n", b'{"a": 1} ', {415}),
+        ("Transfer-Encoding: chunked\r\n", b'8\r\n{"a": 1}\r\n0\r\n\r\n', {415}),
+    ],
+    ids=["no length", "length 0", "a length", "chunked"],
+)
+def test_only_no_body_is_taken_for_none(
+    worker: Worker, route: Route, headers: str, body: bytes, statuses: set[int]
+) -> None:
+    """What comes without a Content-Type is not passed over. (There is no such offer or claim.)"""
+    path = re.sub(r"<id:\w+>", "a", route.path)
+    head = f"{route.method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {worker.key}\r\n"
+    with socket.create_connection(("127.0.0.1", worker.port), timeout=60) as connection:
+        connection.sendall(f"{head}{headers}\r\n".encode() + body)
+        answer = connection.makefile("rb").readline()
+
+    assert int(answer.split()[1]) in statuses
+
+
 def test_lines_are_counted_before_they_are_read(worker: Worker) -> None:
     """Each costs far more than its two bytes: a body of them was gigabytes of results."""
     (route,) = [

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.decision_ids import MAX_DECISION_ID_LENGTH
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.ids import CustomerId, OfferId
 from recsvc.stores import redis_keys
 from recsvc.stores.trip import RequestTrip
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, ZOE, Service, without
@@ -431,6 +431,23 @@ def test_unreadable_caps_offer_nothing_personal(market: Service) -> None:
         assert (found["personalized"], found["fallback"]) == (False, "store_unavailable")
 
 
+def test_an_offer_with_keys_of_a_strange_kind_is_that_offers_fault(market: Service) -> None:
+    """The others are offered and listed as ever."""
+    keys = market.stores.connections.writes
+    for of_offer in (redis_keys.offer_codes, redis_keys.offer_holds):
+        name = of_offer(market.shop, OfferId("annas"))
+        keys.delete(name)
+        keys.set(name, "?")
+    put(market, "later")
+    listed = market.get("/v1/offers").json
+    offered = [each["offer_id"] for each in answer(market)["offers"]]
+
+    assert listed is not None
+    assert "everybodys" in offered
+    assert "annas" not in [each["offer_id"] for each in listed["offers"]]
+    assert "later" in [each["offer_id"] for each in listed["offers"]]
+
+
 def test_without_a_model_offers_are_ranked_by_rule(bare_service: Service) -> None:
     bare_service.consent(ANNA)
     put(bare_service, "deal", value=1.0)
@@ -495,3 +512,19 @@ def test_what_is_offered_to_everybody_counts_for_each_who_saw_it(market: Service
             send(market, message_id=f"m{place}", customer_id=customer, **told)
 
     assert market.get("/v1/offers/scarce").json["state"]["shown"] == 3  # type: ignore[index]
+
+
+def test_a_browser_counts_what_everybody_is_offered_once_for_its_customer(market: Service) -> None:
+    """It can make up any number of events, and of sessions; not of customers."""
+    put(market, "scarce", all=True, priority=9, caps={"total_shown": 50})
+    told = {"type": "offer_shown", "offer_id": "scarce"}
+    told |= {"decision_id": answer(market, ZOE)["decision_id"], "session_id": "s"}
+    named = [{"message_id": f"m{place}", "customer_id": ZOE, **told} for place in range(5)]
+    unnamed = [{"message_id": f"n{place}", **told} for place in range(5)]
+    token = {"Authorization": f"Bearer {market.keys.browser.text}"}
+    token["X-Customer-Token"] = market.keys.token(ZOE)
+    for events in (named, unnamed):
+        reply = market.client.post("/v1/events", json={"events": events}, headers=token)
+        assert {each["status"] for each in reply.json["results"]} == {201}  # type: ignore[index]
+
+    assert market.get("/v1/offers/scarce").json["state"]["shown"] == 1  # type: ignore[index]

@@ -200,12 +200,15 @@ def test_a_token_of_another_shop_opens_nothing(world: World, route: Route) -> No
 
 @pytest.mark.parametrize("route", [r for r in WITH_CUSTOMER if r.method == "GET"], ids=named)
 def test_another_shop_sees_a_customer_as_a_stranger(world: World, route: Route) -> None:
-    """Its secret key is let in, and answered about its own shop's customer of that name."""
+    """Its secret key is let in, and answered about its own shop's customer of that name.
+
+    Both shops' models were learned from one grocery, and know that name.
+    """
     key = world.other.keys.secret.text
 
     known, stranger = (world.ask(route, key, customer) for customer in (OWN, UNKNOWN))
 
     assert known.status_code == stranger.status_code
-    names = ("recommendation_id", "decision_id")
+    names = ("recommendation_id", "models")
     renamed = known.data.replace(OWN.encode(), UNKNOWN.encode())
     assert without(renamed, *names) == without(stranger.data, *names)

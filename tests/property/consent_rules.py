@@ -128,9 +128,12 @@ class ConsentRules(RuleBasedStateMachine):
         self.is_erased(name)
         self.agrees(name)
 
-    @rule(name=NAMES)
-    def is_merged_into_the_other(self, name: str) -> None:
-        """The one is left as erased; the other is permitted what both were."""
+    @rule(name=NAMES, is_interrupted=st.booleans())
+    def is_merged_into_the_other(self, name: str, is_interrupted: bool) -> None:
+        """The one is left as erased; the other is permitted what both were.
+
+        One that was interrupted after its one step is completed by whoever asks again.
+        """
         into = other_than(name)
         away, stays = self.expected[name], self.expected[into]
         keys = self.keys[name], self.keys[into]
@@ -139,8 +142,14 @@ class ConsentRules(RuleBasedStateMachine):
                 self.service.rights.merge(self.shop, *keys, "test")
             return
         shared = all(self.is_permitted(each, Purpose.PERSONALIZATION) for each in CUSTOMERS)
+        with_said = all(
+            self.ought_to_permit(each, Purpose.PERSONALIZATION, Purpose.OFFERS)
+            for each in CUSTOMERS
+        )
         recent = [self.held_of(key)[1] for key in keys]
         self.service.decision_log.flush()
+        if is_interrupted:
+            self.service.merges.merge(self.shop, *keys)
 
         assert self.service.rights.merge(self.shop, *keys, "test").has_shared is shared
         handed = {*recent[0], *recent[1]} if shared else set(recent[1])
@@ -149,13 +158,16 @@ class ConsentRules(RuleBasedStateMachine):
         self.live += 1
         stays.take_over(away, self.live, is_shared=shared)
         away.bury(self.goes_on())
-        self.is_handed_over(name, into)
+        self.is_handed_over(name, into, with_said=with_said)
 
     def is_forgotten(self, name: str) -> None:
         """What other rules know of the customer is gone."""
 
-    def is_handed_over(self, name: str, into: str) -> None:
-        """What other rules know of the customer is the other's."""
+    def is_handed_over(self, name: str, into: str, *, with_said: bool) -> None:
+        """What other rules know of the customer is the other's.
+
+        `with_said`: also what was said of offers, which both permit to be used.
+        """
 
     def held_of(self, key: CustomerKey) -> tuple[set[bytes], list[bytes], list[bytes]]:
         """Return the fields of the customer's hash, what is remembered of events, and the log's."""
@@ -171,7 +183,7 @@ class ConsentRules(RuleBasedStateMachine):
             [entry.event for entry in self.service.log.of(self.shop, key)],
         )
 
-    @rule(days=st.sampled_from([2, 2, 4, 12]))
+    @rule(days=st.sampled_from([2, 2, 4, 12, 20]))
     def time_passes(self, days: int) -> None:
         self.today += days
         self.holds_end()

@@ -106,12 +106,13 @@ class KnownOffers:
         for offer in self.offers.values():
             offer.dismissed.discard(name)
 
-    def merge(self, away: str, into: str) -> None:
+    def merge(self, away: str, into: str, *, with_said: bool) -> None:
         for each in self.of(away):
             each.holder = into
         for offer in self.offers.values():
-            if away in offer.dismissed:
-                offer.dismissed = {into}  # there are two customers
+            if with_said and away in offer.dismissed:
+                offer.dismissed.add(into)
+            offer.dismissed.discard(away)
 
     def shown_to(self, name: str, *, is_personal: bool) -> set[str]:
         """Return the ids of all that may be offered: without consent, what is for everybody."""

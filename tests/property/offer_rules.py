@@ -152,17 +152,25 @@ class OfferRules(ConsentRules):
     def is_forgotten(self, name: str) -> None:
         super().is_forgotten(name)
         self.known.forget(name)
-        self.holds_its_claims(name)
+        self.holds_its_own(name)
 
-    def is_handed_over(self, name: str, into: str) -> None:
-        super().is_handed_over(name, into)
-        self.known.merge(name, into)
-        self.holds_its_claims(name)
-        self.holds_its_claims(into)
+    def is_handed_over(self, name: str, into: str, *, with_said: bool) -> None:
+        super().is_handed_over(name, into, with_said=with_said)
+        self.known.merge(name, into, with_said=with_said)
+        self.holds_its_own(name)
+        self.holds_its_own(into)
 
-    def holds_its_claims(self, name: str) -> None:
-        found = self.service.claim_records.claims(self.shop, self.keys[name])
-        assert {each.claim_id for each in found} == {each.claim_id for each in self.known.of(name)}
+    def holds_its_own(self, name: str) -> None:
+        """Compare what is kept of the customer beside what is shown of it."""
+        records, key, offers = self.service.claim_records, self.keys[name], self.known.offers
+        stored = {
+            OfferId(each): self.service.offers.get(self.shop, OfferId(each)) for each in offers
+        }
+        counts = records.caps(self.shop, key).counts(stored, self.clock())
+        claims = {each.claim_id for each in records.claims(self.shop, key)}
+
+        assert claims == {each.claim_id for each in self.known.of(name)}
+        assert counts.dismissed == {each for each in offers if name in offers[each].dismissed}
 
     def holds_end(self) -> None:
         super().holds_end()

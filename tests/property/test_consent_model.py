@@ -34,14 +34,15 @@ class ServiceModel(ModelRules, OfferRules):
     """All rules together."""
 
     @initialize(
-        agreeing=st.sampled_from([CUSTOMERS, CUSTOMERS, CUSTOMERS, ["anna"], ["bert"]]),
+        agreeing=st.sampled_from([CUSTOMERS, CUSTOMERS, ["anna"], ["bert"]]),
         words=st.lists(st.tuples(NAMES, PURPOSES, MOSTLY, VERSIONS), max_size=1),
         acting=st.lists(NAMES, max_size=3),
         returning=st.sampled_from([None, None, *CUSTOMERS]),
-        trainings=st.lists(st.none() | NAMES, max_size=1),
-        merging=st.sampled_from([None, None, *CUSTOMERS]),
+        trainings=st.lists(st.none() | NAMES, max_size=2),
+        merging=st.none() | st.tuples(NAMES, st.booleans()),
         caps=st.tuples(LIMITS, LIMITS),
         claiming=st.lists(st.tuples(NAMES, OFFERS, st.integers(1, 2)), min_size=1, max_size=3),
+        unwanted=st.sets(st.tuples(NAMES, OFFERS), max_size=1),
     )
     def began(
         self,
@@ -50,9 +51,10 @@ class ServiceModel(ModelRules, OfferRules):
         acting: list[str],
         returning: str | None,
         trainings: list[str | None],
-        merging: str | None,
+        merging: tuple[str, bool] | None,
         caps: tuple[int | None, int | None],
         claiming: list[tuple[str, str, int]],
+        unwanted: set[tuple[str, str]],
     ) -> None:
         """Much has happened before: rules alone seldom meet customers of whom much is known."""
         for name in agreeing:
@@ -63,15 +65,17 @@ class ServiceModel(ModelRules, OfferRules):
             self.puts_an_offer(offer_id, *caps)
         for claim in claiming:
             self.claims(*claim)
+        for name, offer_id in unwanted:
+            self.wants_no_more(name, offer_id)
+        for word in words:
+            self.says(*word)
         if returning is not None:
             self.is_erased(returning)
             self.agrees(returning)
         for withdrawing in trainings:
             self.trains(withdrawing)
         if merging is not None:
-            self.is_merged_into_the_other(merging)
-        for word in words:
-            self.says(*word)
+            self.is_merged_into_the_other(*merging)
 
     @rule(name=NAMES)
     def takes_a_copy(self, name: str) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from recsvc.domain.consent import Purpose
 from recsvc.domain.consent_signals import (
+    CONTEXT,
     DEFAULT_TABLES,
     Signal,
     purposes_of,
@@ -107,6 +108,9 @@ def test_anything_else_is_refused_by_its_field(signal: Signal, value: object) ->
     [
         (Signal.SEGMENT, None, "segment"),
         (Signal.SEGMENT, {"Advertising": True}, "segment.categoryPreferences"),
+        (CONTEXT, [], "context"),
+        (CONTEXT, {"categoryPreferences": {"Functional": True}}, "context.consent"),
+        (CONTEXT, {"consent": {"Functional": True}}, "context.consent.categoryPreferences"),
         (Signal.GOOGLE, [], "google"),
         (Signal.GOOGLE, {"ad_storage": True}, "google.ad_storage"),
         (Signal.TCF, "CPUW9Z2PUW9Z2AGABCENCCCsAP_AAAPAAAYg", "tcf"),
@@ -117,7 +121,7 @@ def test_anything_else_is_refused_by_its_field(signal: Signal, value: object) ->
         (Signal.TCF, {"purposes": {}, "eventStatus": "cmpuishown"}, "tcf.eventStatus"),
     ],
 )
-def test_another_shape_is_refused_by_its_field(signal: Signal, sent: object, field: str) -> None:
+def test_another_shape_is_refused_by_its_field(signal: str, sent: object, field: str) -> None:
     """And what is refused is not guessed at."""
     with pytest.raises(BadRequest) as refused:
         purposes_of({signal: sent}, DEFAULT_TABLES)
@@ -134,7 +138,7 @@ def test_a_tcf_string_is_refused_with_what_to_send_instead() -> None:
 @given(answers, answers)
 def test_deny_wins_among_signals(first: dict[str, bool], second: dict[str, bool]) -> None:
     """Together they grant only what each of them grants."""
-    sent = {
+    sent: dict[str, Any] = {
         Signal.SEGMENT: {"categoryPreferences": first},
         Signal.TCF: {"purposes": second},
     }
@@ -144,6 +148,21 @@ def test_deny_wins_among_signals(first: dict[str, bool], second: dict[str, bool]
 
     assert together == {purpose: all(each[purpose] for each in alone) for purpose in NAMED}
     assert Purpose.TRAINING not in together
+
+
+@given(answers, answers)
+def test_segments_context_is_read_as_its_consent(
+    first: dict[str, bool], second: dict[str, bool]
+) -> None:
+    """The same purposes, and deny wins where a body has both."""
+    inner, outer = {"categoryPreferences": first}, {"categoryPreferences": second}
+    context = {"consent": outer, "ip": "203.0.113.7", "traits": {"Analytics": True}}
+
+    alone = purposes_of({CONTEXT: context}, DEFAULT_TABLES)
+    both = purposes_of({CONTEXT: context, Signal.SEGMENT: inner}, DEFAULT_TABLES)
+
+    assert alone == purposes_of({Signal.SEGMENT: outer}, DEFAULT_TABLES)
+    assert both == stricter(alone, purposes_of({Signal.SEGMENT: inner}, DEFAULT_TABLES))
 
 
 def test_what_only_one_names_is_kept() -> None:

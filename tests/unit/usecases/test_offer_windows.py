@@ -53,12 +53,12 @@ def stored(**counts: object) -> dict[OfferId, StoredOffer]:
 
 
 def test_what_a_hold_gives_back_counts_from_its_end_on() -> None:
-    """Also before anybody has taken it back in the store."""
-    offers = stored(taken=2, is_out=True, free_from_us=NOON_US)
+    """Also before anybody has taken it back in the store, and of a total that has been lowered."""
+    offers = stored(taken=4, redeemed=1, is_out=True, free_from_us=NOON_US)
 
     assert next_return_us(offers, NOON_US - 1) == NOON_US
     assert next_return_us(offers, NOON_US) == NEVER
-    assert tallies_of(offers, NOON_US - 1).redeemed[OfferId("deal")] == 2
+    assert tallies_of(offers, NOON_US - 1).redeemed[OfferId("deal")] == 4
     assert tallies_of(offers, NOON_US).redeemed[OfferId("deal")] == 1
 
 

@@ -1,0 +1,96 @@
+"""What a version holds of one customer, read as it stands."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from recsvc.domain.errors import ModelRejected
+from recsvc.domain.slates import CustomerSlate, ReasonCode
+from recsvc.model.format import ALL_ARRAYS, SLATES, Array
+from recsvc.model.held import HeldEntry, HeldPurchases, HeldVersion, open_held
+from recsvc.model.loader import open_version
+from tests.model_builders import FINGERPRINT, SHOP, crowded_shop, customer, published
+
+OF_CUSTOMERS = {"customers", *(spec.entries for spec in SLATES.values()), "bought_entries"}
+
+
+def held(folder: Path) -> HeldVersion:
+    return open_held(folder, shop=SHOP, fingerprint=FINGERPRINT)
+
+
+class Watched(Mapping[str, Array]):
+    """Arrays that remember which of them were read."""
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self.arrays = arrays
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Array:
+        self.read.add(name)
+        return self.arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+
+def test_lists_and_purchases_are_given_as_they_stand(tmp_path: Path) -> None:
+    """With the item that a reason names; what nobody knows is None."""
+    version = held(published(tmp_path))
+    rows = [version.row(customer(number)) for number in (1, 2)]
+
+    assert rows == [0, 1]
+    assert version.lists(0) == {
+        CustomerSlate.FOR_YOU: [
+            HeldEntry("banana", 0.9, ReasonCode.BECAUSE_YOU_BOUGHT, "apple"),
+            HeldEntry("apple", 0.5, ReasonCode.BUY_AGAIN_DUE, None),
+        ],
+        CustomerSlate.DISCOVER: [HeldEntry("banana", 0.9, ReasonCode.BECAUSE_YOU_BOUGHT, "apple")],
+        CustomerSlate.BUY_AGAIN: [HeldEntry("apple", 0.5, ReasonCode.BUY_AGAIN_DUE, None)],
+    }
+    assert version.purchases(1) == HeldPurchases([("cherry", 1.0)], 1, None, 20_010.0, 20_010.0)
+
+
+def test_every_array_of_customers_is_in_the_copy(tmp_path: Path) -> None:
+    """Whoever adds one to the format adds it to the export."""
+    manifest, arrays = open_version(published(tmp_path), shop=SHOP, fingerprint=FINGERPRINT)
+    watched = Watched(arrays)
+    version = HeldVersion(manifest, watched)
+    row = version.row(customer(1))
+    assert row is not None
+    version.lists(row)
+    version.purchases(row)
+
+    expected = {name for name, spec in ALL_ARRAYS.items() if spec.dimension in OF_CUSTOMERS}
+    assert expected == watched.read - {"item_ids"}
+
+
+@pytest.mark.parametrize("number", [0, 3, 2**127])
+def test_of_a_stranger_nothing_is_held(tmp_path: Path, number: int) -> None:
+    """Wherever the key would stand: before all, after all."""
+    assert held(published(tmp_path)).row(customer(number)) is None
+
+
+def test_every_customer_of_many_is_found(tmp_path: Path) -> None:
+    """Also those whose keys end in zero bytes, and nobody else's row."""
+    version = held(published(tmp_path, crowded_shop(customers=1_000, items=10)))
+
+    found = [version.row(customer(number)) for number in range(1, 1_002)]
+
+    assert found == [*range(1_000), None]
+
+
+def test_a_version_without_purchases_says_so(tmp_path: Path) -> None:
+    """Older versions have none."""
+    version = held(published(tmp_path, crowded_shop(customers=10, items=10)))
+
+    assert version.purchases(0) is None
+
+
+def test_a_version_of_another_secret_is_not_read(tmp_path: Path) -> None:
+    """Its customers cannot be told apart."""
+    with pytest.raises(ModelRejected, match="another secret"):
+        open_held(published(tmp_path), shop=SHOP, fingerprint="f" * 16)
