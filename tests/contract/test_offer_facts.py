@@ -132,6 +132,20 @@ def test_what_was_paid_since_the_training_is_spent(market: Service) -> None:
     assert is_for(market, ANNA, min_spent=16.5, max_spent=16.5)
 
 
+@pytest.mark.parametrize(("dear", "cheap"), [(6, 8), (8, 6)])
+def test_an_offer_on_what_more_was_paid_for_is_nearer(
+    service: Service, dear: int, cheap: int
+) -> None:
+    """What was paid outweighs what the catalogue says that it costs."""
+    service.consent(ZOE)
+    for row in (dear, cheap):
+        service.item(ITEMS[row], price=3.0)
+        put(service, f"on-{row}", items=[ITEMS[row]])
+    send(service, bought(ZOE, item=ITEMS[dear], price=9.0), bought(ZOE, item=ITEMS[cheap], price=1))
+
+    assert offered(service, ZOE) == [f"on-{dear}", f"on-{cheap}"]
+
+
 @pytest.mark.parametrize(
     ("paid", "most", "expected"),
     [
