@@ -49,6 +49,7 @@ from recsvc.stores.live_counts import CountStore
 from recsvc.stores.merge import MergeStore
 from recsvc.stores.offers import OfferStore
 from recsvc.stores.profiles import ProfileStore
+from recsvc.stores.purchases import PurchaseStore
 from recsvc.stores.recent import RecentStore
 from recsvc.stores.record_audit import RecordAudit
 from recsvc.stores.shared_moment import shared_moment
@@ -207,6 +208,7 @@ def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> 
         history=history,
         profiles=profiles,
         recent=RecentStore(connections),
+        purchases=PurchaseStore(connections),
         log=log,
         claims=claim_records,
         decisions=decisions,
