@@ -4,6 +4,7 @@ Its parent has joined the embedded server and passes the URL; a worker that join
 keep the server alive after the service has stopped.
 """
 
+import atexit
 import gc
 import os
 import resource
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 
 from flask import Flask
 
+from recsvc.cli.metrics_folder import moment_file
 from recsvc.config import Settings
 from recsvc.domain.ids import ShopName
 from recsvc.web.app import create_app
@@ -33,12 +35,13 @@ def load_application(
     configure_logs(settings.log_level)
     allow_open_files()
     watch_parent(parent)
-    stores = stores_at(settings, url)
+    stores = stores_at(settings, url, moment_file())
     shelf = open_shelf(settings, stores.secret)
     shelf.watch()
     services = services_of(stores, shelf, shops, workers)
     services.live_counts.watch()
     services.decisions.watch()
+    atexit.register(services.decisions.leave)  # a stopped worker ends as any Python does
     app = create_app(services)
     # What stands for as long as the worker does is not looked through again and again.
     gc.collect()
