@@ -19,6 +19,7 @@ from recsvc.domain.decision_ids import seals
 from recsvc.domain.errors import BadRequest, StoreUnavailable
 from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.ids import ShopName
+from recsvc.model.assortment import Assortment
 from recsvc.model.compiled import compile_all
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.no_model import no_model
@@ -48,6 +49,7 @@ from recsvc.stores.live_counts import CountStore
 from recsvc.stores.merge import MergeStore
 from recsvc.stores.offers import OfferStore
 from recsvc.stores.profiles import ProfileStore
+from recsvc.stores.purchases import PurchaseStore
 from recsvc.stores.recent import RecentStore
 from recsvc.stores.record_audit import RecordAudit
 from recsvc.stores.shared_moment import shared_moment
@@ -110,6 +112,21 @@ def make_data_folder(settings: Settings) -> None:
             f"({fault.strerror}); name another with --data-dir or RECSVC_DATA_DIR",
             code="bad_data_dir",
         ) from fault
+
+
+def check_deployment(environ: Mapping[str, str], data_dir: Path | None) -> None:
+    """Raise when there is no deployment that could be asked anything."""
+    check_data_folder(Settings.from_environment(environ, data_dir))
+
+
+def check_data_folder(settings: Settings) -> None:
+    """Refuse to look into a folder that is not there: its name is misspelt, more often than not."""
+    if settings.redis_url is None and not settings.data_dir.is_dir():
+        raise BadRequest(
+            f"there is no data folder {settings.data_dir}, so there is nothing to read; name "
+            "another with --data-dir or RECSVC_DATA_DIR",
+            code="bad_data_dir",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +208,7 @@ def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> 
         history=history,
         profiles=profiles,
         recent=RecentStore(connections),
+        purchases=PurchaseStore(connections),
         log=log,
         claims=claim_records,
         decisions=decisions,
@@ -241,8 +259,10 @@ def open_stores(settings: Settings, *, durable: bool = True) -> Iterator[Stores]
     """Give the stores for the length of one command.
 
     Raises NotDurable when the store may lose what the command acknowledges; a command that
-    only reads needs it not `durable`.
+    only reads needs it not `durable`, but something to read.
     """
+    if not durable:
+        check_data_folder(settings)
     with running_store(settings) as url:
         stores = stores_at(settings, url)
         try:
@@ -321,6 +341,15 @@ def live_views(stores: Stores, shelf: ModelShelf, shops: Sequence[ShopName]) -> 
         if shelf.model(shop) is None:
             offers.take(shop, catalogues.at(shop, None, no_model()).assortment)
     return LiveViews(catalogues, offers, counts)
+
+
+def assortment_now(stores: Stores, shop: ShopName) -> Assortment:
+    """Return what there is now, for a command: a worker follows it in its views."""
+    shelf = open_shelf(stores.settings, stores.secret)
+    shelf.refresh()
+    deadline = stores.settings.deadline_ms / MILLISECONDS
+    catalogues = LiveCatalogues(stores.catalogue, utc_now_us, deadline)
+    return catalogues.at(shop, None, shelf.model(shop) or no_model()).assortment
 
 
 def offer_decider(

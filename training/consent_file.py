@@ -1,10 +1,11 @@
 """Consents from a file: `customer_id, training`, or the lines of a consent import.
 
 CSV and Parquet have the columns `customer_id` and `training`; NDJSON has either those two names
-or `customer_id`, `purposes` and `at`. Only `true` permits. Where one customer is named more than
-once, the latest word counts and a denial wins among equals. A denial without a time, or a word
-whose time cannot be read, denies for good; a yes without a time is older than all that have one.
-What contradicts itself or cannot be read stops the run: it may have been somebody's withdrawal.
+or `customer_id`, `purposes` and `at`. Only `true` permits; `false`, or nothing at all, is a no.
+Where one customer is named more than once, the latest word counts and a denial wins among equals.
+A denial without a time, or a word whose time cannot be read, denies for good; a yes without a time
+is older than all that have one. What contradicts itself, names nobody or says neither yes nor no
+stops the run: it may have been somebody's withdrawal.
 """
 
 import json
@@ -21,6 +22,8 @@ import msgspec
 import polars as pl
 
 from recsvc.domain.consent import Purpose
+from recsvc.domain.fields import repeated
+from recsvc.domain.ids import ID_RULE
 from training import parsing
 from training.columns import there_are
 from training.consents import PermittedIds
@@ -40,6 +43,7 @@ NDJSON = (".ndjson", ".jsonl", ".json")
 
 
 COLUMNS = ("customer_id", "training")
+SPELT = {"true": True, "false": False, "": None}
 SAYS_NOTHING, LONG_AGO, FOR_GOOD = -inf, -float_info.max, inf
 
 
@@ -88,10 +92,11 @@ def read_table(file: Path) -> Iterator[Word]:
     schema = table.collect_schema()
     refuse_unreadable(schema, {"customer_id": "customer_id"}, file)
     customer = parsing.id_text("customer_id", schema["customer_id"])
-    rows = collect(table.select(customer.alias("customer"), granted(schema["training"])), file)
-    for customer_id, is_granted in rows.iter_rows():
-        if customer_id:
-            yield undated(customer_id, granted=is_granted)
+    rows = collect(table.select(customer.alias("customer"), "training"), file)
+    for row, (customer_id, said) in enumerate(rows.iter_rows(), 1):
+        if customer_id or said not in (None, ""):
+            where = f"{file} row {row}"
+            yield undated(checked(customer_id or "", where), granted=granted(written(said), where))
 
 
 def whole_rows(file: Path, names: list[str]) -> pl.LazyFrame:
@@ -105,14 +110,26 @@ def whole_rows(file: Path, names: list[str]) -> pl.LazyFrame:
     return read.good.lazy()
 
 
-def granted(dtype: pl.DataType) -> pl.Expr:
-    """Only a boolean true, or the text true, is a yes."""
-    said = pl.col("training")
-    if dtype == pl.String:
-        yes = said.str.strip_chars().str.to_lowercase() == "true"
-    else:
-        yes = said if dtype == pl.Boolean else pl.lit(value=False)
-    return yes.fill_null(value=False).alias("granted")
+def written(said: object) -> object:
+    """Return what a cell of a table says: text may spell it, in letters of any size."""
+    return SPELT.get(said.strip().lower(), said) if isinstance(said, str) else said
+
+
+def granted(said: object, where: str) -> bool:
+    """Read a yes or no; nothing at all is a no."""
+    if said is None or isinstance(said, bool):
+        return said is True
+    fault = f"training: {repeated(said)} is neither true nor false"
+    raise InputUnreadable(f"{where}: {fault}", code="bad_consents")
+
+
+def checked(customer: str, where: str) -> str:
+    """Return a valid id; one that is none is not repeated: it may be somebody's name."""
+    fault = parsing.text_fault(customer)
+    if fault is None:
+        return customer
+    told = f"customer_id: {fault}; an id is {ID_RULE}"
+    raise InputUnreadable(f"{where}: {told}", code="bad_consents")
 
 
 def read_lines(file: Path) -> Iterator[Word]:
@@ -131,11 +148,12 @@ def read_line(line: bytes, where: str) -> Word:
     customer = said.get("customer_id") if isinstance(said, dict) else None
     if not isinstance(customer, str):
         raise InputUnreadable(f"{where} has no text customer_id", code="bad_consents")
+    checked(customer, where)
     if "purposes" in said and "training" in said:
         raise InputUnreadable(f"{where} has both training and purposes", code="bad_consents")
     if "purposes" in said:
-        return imported_word(customer, said)
-    return undated(customer, granted=said.get("training") is True)
+        return imported_word(customer, said, where)
+    return undated(customer, granted=granted(said.get("training"), where))
 
 
 class TwiceNamed(ValueError):
@@ -149,15 +167,16 @@ def of_different_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return said
 
 
-def imported_word(customer: str, said: dict[str, Any]) -> Word:
+def imported_word(customer: str, said: dict[str, Any], where: str) -> Word:
     """Read one line of a consent import; one that says nothing of training permits nothing."""
     purposes = said["purposes"]
     if not isinstance(purposes, dict):
-        return Word(customer, granted=False, at=FOR_GOOD)
+        fault = f"purposes: {repeated(purposes)} is not an object"
+        raise InputUnreadable(f"{where}: {fault}", code="bad_consents")
     if Purpose.TRAINING not in purposes:
         return Word(customer, granted=False, at=SAYS_NOTHING)
     at = moment_of(said.get("at"))
-    return Word(customer, purposes[Purpose.TRAINING] is True and at < FOR_GOOD, at)
+    return Word(customer, granted(purposes[Purpose.TRAINING], where) and at < FOR_GOOD, at)
 
 
 def moment_of(text: object) -> float:

@@ -23,6 +23,7 @@ UNITS_IN_DAYS = {"d": 1.0, "w": 7.0, "": 1.0}
 def consent_source(text: str, shop: TrainingShop) -> ConsentSource:
     """Return where consents are read from; nobody's yes is assumed unless that is typed."""
     if text == SERVICE:
+        shop.check_there()
         return shop.permitted
     if text == ASSUME_GRANTED:
         return AssumeGranted

@@ -91,7 +91,12 @@ def id_faults(ids: pl.Series) -> dict[str, str]:
     """Say what is wrong with each distinct id that is not a valid one."""
     faults = {}
     for text in ids.drop_nulls().unique():
-        fault = "not valid UTF-8" if REPLACEMENT in text else id_fault(text)
+        fault = text_fault(text)
         if fault is not None:
             faults[text] = fault
     return faults
+
+
+def text_fault(text: str) -> str | None:
+    """Say why a text of a file is not a valid id; None when it is one."""
+    return "not valid UTF-8" if REPLACEMENT in text else id_fault(text)

@@ -11,7 +11,7 @@ from pathlib import Path
 from recsvc.domain.consent import Purpose
 from recsvc.domain.identity import CustomerHasher
 from recsvc.domain.ids import ShopName, checked_shop
-from recsvc.wiring import Deployment, open_deployment, open_stores
+from recsvc.wiring import Deployment, check_deployment, open_deployment, open_stores
 from training.catalogue import Catalogue, is_category
 from training.consents import PermittedKeys
 from training.publish import Destination
@@ -30,6 +30,10 @@ class TrainingShop:
     def deployment(self) -> Deployment:
         return open_deployment(os.environ, self.data_dir)
 
+    def check_there(self) -> None:
+        """Raise when there is no service to ask: whoever asks makes none."""
+        check_deployment(os.environ, self.data_dir)
+
     def hasher(self) -> CustomerHasher:
         return self.deployment.hasher(self.name)
 
@@ -43,6 +47,7 @@ class TrainingShop:
 
     def permitted(self) -> PermittedKeys:
         """Read who permits training now."""
+        self.check_there()
         with open_stores(self.deployment.settings, durable=False) as stores:
             found = stores.survey.permitted(self.name, Purpose.TRAINING)
         keys, erased = found.customers, found.erased_at_us
@@ -50,6 +55,7 @@ class TrainingShop:
 
     def catalogue(self) -> Catalogue:
         """Read the live catalogue."""
+        self.check_there()
         with open_stores(self.deployment.settings, durable=False) as stores:
             items = list(stores.catalogue.all(self.name))
         return Catalogue(

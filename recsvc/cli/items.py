@@ -15,7 +15,7 @@ from recsvc.cli.output import print_json, print_table, say
 from recsvc.domain import item_fields
 from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.ids import ItemId, checked_id
+from recsvc.domain.ids import ItemId, popped_id
 from recsvc.wiring import open_stores
 
 COLUMNS = ("item_id", "title", "category", "brand", "price", "currency", "in_stock", "hidden")
@@ -81,10 +81,7 @@ def _item(said: Any) -> CatalogueItem:
     if not isinstance(said, dict):
         raise BadRequest("not an object of JSON")
     given = dict(said)
-    item_id = given.pop("item_id", "")
-    if not isinstance(item_id, str):
-        raise BadRequest(f"item_id: {item_id!r} is not a text")
-    return item_fields.read_item(ItemId(checked_id(item_id, "item_id")), given)
+    return item_fields.read_item(ItemId(popped_id(given, "item_id")), given)
 
 
 def _ndjson(file: Path) -> Iterator[Numbered]:

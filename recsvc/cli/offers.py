@@ -1,21 +1,22 @@
 """`recsvc offers`: import offers from a file, list, show and delete them."""
 
-import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from recsvc.cli.bad_lines import MaxBad, check_faults
+from recsvc.cli.bad_lines import EXAMPLES, MaxBad, check_faults
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, print_table, say
 from recsvc.domain.errors import BadRequest, NothingThere
 from recsvc.domain.ids import OfferId, checked_id
 from recsvc.domain.offer_fields import shown
 from recsvc.domain.offer_state import NewOffer, StoredOffer
-from recsvc.web.bodies import convert, parse_json
-from recsvc.web.offers import new_offer, view_of
-from recsvc.wiring import open_stores
+from recsvc.model.assortment import Assortment
+from recsvc.usecases.offers import warnings_of
+from recsvc.web.offers import read_line, view_of
+from recsvc.wiring import assortment_now, open_stores
 
 COLUMNS = ("offer_id", "title", "kind", "value", "starts_at", "ends_at", "priority")
 COUNTED = ("shown", "accepted", "taken", "redeemed", "codes_left")
@@ -36,10 +37,13 @@ def import_offers(
     """Put each offer of a file in place of what was known of it; in force at once."""
     offers, faults = _read(file)
     check_faults(file, faults, len(offers), max_bad)
+    name = shop_of(shop)
     with open_stores(settings_of(data_dir)) as stores:
-        stores.offers.put_many(shop_of(shop), offers)
+        stores.offers.put_many(name, offers)
+        warnings = list(_warnings(offers, assortment_now(stores, name)))
+    _tell(warnings)
     if as_json:
-        print_json({"imported": len(offers), "bad": len(faults)})
+        print_json({"imported": len(offers), "bad": len(faults), "warnings": warnings})
     else:
         say(f"{len(offers):,} offers imported, {len(faults):,} bad lines left out.")
 
@@ -78,6 +82,19 @@ def delete_offer(offer: Named, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = No
     say(f"{offer} is deleted.")
 
 
+def _warnings(offers: Sequence[NewOffer], assortment: Assortment) -> Iterator[dict[str, str]]:
+    for new in offers:
+        for fault in warnings_of(new.offer, assortment):
+            yield {"offer_id": new.offer.offer_id, "field": fault.field, "detail": fault.detail}
+
+
+def _tell(warnings: Sequence[dict[str, str]]) -> None:
+    for each in warnings[:EXAMPLES]:
+        say(": ".join(each.values()))
+    if len(warnings) > EXAMPLES:
+        say(f"and {len(warnings) - EXAMPLES:,} more such warnings; --json has them all")
+
+
 def _offer(text: str) -> OfferId:
     return OfferId(checked_id(text, "offer_id"))
 
@@ -104,15 +121,7 @@ def _read(file: Path) -> tuple[list[NewOffer], list[str]]:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 try:
-                    offers.append(_parsed(line))
+                    offers.append(read_line(line))
                 except BadRequest as fault:
                     faults.append(f"{number}: {fault.detail}")
     return offers, faults
-
-
-def _parsed(line: bytes) -> NewOffer:
-    given = convert(parse_json(line), dict[str, Any])
-    offer_id = given.pop("offer_id", "")
-    if not isinstance(offer_id, str):
-        raise BadRequest(f"offer_id: {json.dumps(offer_id)} is not a text")
-    return new_offer(_offer(offer_id), given)

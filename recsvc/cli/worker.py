@@ -4,6 +4,7 @@ Its parent has joined the embedded server and passes the URL; a worker that join
 keep the server alive after the service has stopped.
 """
 
+import atexit
 import gc
 import os
 import resource
@@ -40,6 +41,7 @@ def load_application(
     services = services_of(stores, shelf, shops, workers)
     services.live_counts.watch()
     services.decisions.watch()
+    atexit.register(services.decisions.leave)  # a stopped worker ends as any Python does
     app = create_app(services)
     # What stands for as long as the worker does is not looked through again and again.
     gc.collect()

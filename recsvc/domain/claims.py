@@ -15,10 +15,11 @@ class Refusal(StrEnum):
     WINDOW = "outside_window"
     CAPPED = "cap_reached"
     NOTHING_LEFT = "nothing_left"
+    ENDED = "claim_ended"
 
 
 # What a browser may be told of: the rest would tell who an offer is for, or that there is one.
-TOLD_TO_BROWSERS = frozenset({Refusal.CAPPED, Refusal.NOTHING_LEFT})
+TOLD_TO_BROWSERS = frozenset({Refusal.CAPPED, Refusal.NOTHING_LEFT, Refusal.ENDED})
 
 
 class ClaimState(StrEnum):

@@ -145,7 +145,7 @@ _PERIOD_CAP: Mapping[str, Rule] = {
     ),
     "period_days": Rule(f"a whole number of days from 1 to {MAX_DAYS}", readers.whole(1, MAX_DAYS)),
 }
-_PER_CUSTOMER = Rule(f"{OBJECT_RULE} as {{'limit': 2, 'period_days': 30}}", _period_cap)
+_PER_CUSTOMER = Rule(f'{OBJECT_RULE} as {{"limit": 2, "period_days": 30}}', _period_cap)
 _BOUGHT: Mapping[str, Rule] = {"items": ITEMS, "categories": LABELS}
 _BOUGHT_RULE = Rule(f"{OBJECT_RULE} of items and categories", _bought)
 

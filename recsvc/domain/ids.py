@@ -1,9 +1,10 @@
 """Ids of customers, items, offers, shops: what is a valid one; bytes from outside become one."""
 
 import re
-from typing import NewType
+from typing import Any, NewType
 
 from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.fields import repeated
 
 CustomerId = NewType("CustomerId", str)
 ItemId = NewType("ItemId", str)
@@ -52,6 +53,14 @@ def checked_id(text: str, field: str, most_bytes: int = MAX_ID_BYTES) -> str:
     if fault is None:
         return text
     raise bad_id(field, fault, most_bytes)
+
+
+def popped_id(line: dict[str, Any], field: str) -> str:
+    """Take the id out of a line of many; raise `bad_id` when it is none."""
+    value = line.pop(field, "")
+    if not isinstance(value, str):
+        raise bad_id(field, f"{repeated(value)} is not a text")
+    return checked_id(value, field)
 
 
 def bad_id(field: str, fault: str, most_bytes: int = MAX_ID_BYTES) -> BadRequest:

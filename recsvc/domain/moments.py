@@ -4,9 +4,13 @@ import re
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-RFC3339_RULE = "a time of RFC 3339 with its offset, as 2026-11-30T08:00:00Z"
+RFC3339_RULE = (
+    "a time of RFC 3339 with its offset, as 2026-11-30T08:00:00Z, from 1970 to 9999 in UTC"
+)
 
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST_US = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
+_LAST_US = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -14,18 +18,21 @@ _RFC3339 = re.compile(
 
 def rfc3339(at_us: int) -> str:
     """Return microseconds since 1970 as `2024-05-06T07:08:09.000123Z`, exact to the last one."""
-    at = EPOCH + timedelta(microseconds=at_us)  # a float of seconds would lose microseconds
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return moment_at(at_us).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def parse_rfc3339(text: str) -> int | None:
-    """Return the microseconds since 1970 that a text says; None when it says none."""
+    """Return the microseconds since 1970 that a text says; None when it says none.
+
+    Nor does one that is before 1970, or in the year 10000, once its offset is taken off.
+    """
     if not _RFC3339.fullmatch(text):
         return None
     try:
-        return (datetime.fromisoformat(text.upper()) - EPOCH) // _MICROSECOND
+        at_us = (datetime.fromisoformat(text.upper()) - EPOCH) // _MICROSECOND
     except (ValueError, OverflowError):
         return None
+    return at_us if 0 <= at_us <= _LAST_US else None
 
 
 def microseconds(at: datetime) -> int:
@@ -34,5 +41,9 @@ def microseconds(at: datetime) -> int:
 
 
 def moment_at(at_us: int) -> datetime:
-    """Return microseconds since 1970 as a moment."""
-    return EPOCH + timedelta(microseconds=at_us)
+    """Return microseconds since 1970 as a moment; what has no year is the first or last that has.
+
+    Such were once taken, and what is stored must be shown.
+    """
+    at_us = min(max(at_us, _FIRST_US), _LAST_US)
+    return EPOCH + timedelta(microseconds=at_us)  # a float of seconds would lose microseconds

@@ -140,8 +140,8 @@ _FLAG = Rule(readers.FLAG_RULE, readers.flag)
 
 
 def _text(most: int) -> Rule:
-    rule = f"a text of 1 to {most} characters, none of them a control character"
-    return Rule(rule, readers.text(most))
+    rule = f"a text of 1 to {most} characters, not all blank, none of them a control character"
+    return Rule(rule, readers.words(most))
 
 
 FIELDS: Mapping[str, Rule] = {

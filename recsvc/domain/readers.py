@@ -26,6 +26,19 @@ def text(most: int) -> Callable[[Any], str]:
     return read
 
 
+def words(most: int) -> Callable[[Any], str]:
+    """Read a text in which there is more than blanks."""
+    of_length = text(most)
+
+    def read(value: Any) -> str:
+        found = of_length(value)
+        if not found.strip():
+            raise Wrong
+        return found
+
+    return read
+
+
 def url(value: Any) -> str:
     given = text(MAX_URL_LENGTH)(value)
     try:

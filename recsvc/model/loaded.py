@@ -78,6 +78,11 @@ class Purchased:
     last_day: float  # as above
 
 
+NOTHING_PURCHASED = Purchased(
+    np.zeros(0, np.int32), np.zeros(0, np.float32), 0, 0.0, math.nan, math.nan
+)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
     """One version of one shop's model, already checked: `loader.load` is what makes one."""

@@ -98,7 +98,13 @@ end
 
 if key_mark ~= '' then
   local mark, _, answer = remembered(redis.call('HGET', ANSWERS, key_mark))
-  if mark then return mark == request_mark and {'again', answer} or {'reused', ''} end
+  if mark and mark ~= request_mark then return {'reused', ''} end
+  if mark then
+    local key = claim_key(string.match(answer, '^%w+'))
+    local word, till = unpack(redis.call('HMGET', key, 'word', 'till'))
+    local stands = word == 'redeemed' or (word == 'held' and tonumber(till) > now)
+    return stands and {'again', answer} or {'refused', 'ended'} -- others may have its code
+  end
 end
 local before = redis.call('HMGET', claim_key(claim), 'till', 'code')
 if before[1] then -- the client asked again on a new connection
@@ -143,12 +149,30 @@ return {'held', answer}
 """
 )
 
-# What the next two begin with. ARGV: also the claim's id, its customer (empty: whoever it is) and
-# the life of a claim in seconds.
-_OF_CLAIM = (
+# ARGV: also the claim's id, its customer (empty: whoever it is) and the life of a claim in seconds.
+_OF_ONE = (
     _TAKING
-    + r"""
+    + """
 local claim = ARGV[3]
+"""
+)
+
+# KEYS: also what is spent of the event. ARGV: also until when the hold was made, the customer, the
+# life of a claim and of what is spent, in seconds.
+_OF_OLDEST = (
+    _TAKING
+    + """
+if redis.call('SADD', KEYS[10], 'redeemed ' .. OFFER) == 0 then return 'redeemed' end
+redis.call('EXPIRE', KEYS[10], ARGV[6])
+local claim
+for _, each in ipairs(taken(CAPS .. ':' .. ARGV[4])) do
+  if not claim and each.till > 0 and each.at <= tonumber(ARGV[3]) then claim = each.claim end
+end
+if not claim then return 'unknown' end
+"""
+)
+
+_FOUND = r"""
 local key = claim_key(claim)
 local offer, incarnation, customer, word, at, till, code =
   unpack(redis.call('HMGET', key, 'offer', 'incarnation', 'customer', 'word', 'at', 'till', 'code'))
@@ -161,12 +185,8 @@ local function close(last_word)
   redis.call('EXPIRE', key, ARGV[5])
 end
 """
-)
 
-# Returns `redeemed`, `unknown`, or `nothing_left`: the hold had ended, and others have its place.
-REDEEM = (
-    _OF_CLAIM
-    + r"""
+_REDEEM = r"""
 local function comes_back_no_more()
   local others = {}
   for _, each in ipairs(codes_of(caps)) do
@@ -209,11 +229,17 @@ close('redeemed')
 settle()
 return 'redeemed'
 """
-)
+
+# Returns `redeemed`, `unknown`, or `nothing_left`: the hold had ended, and others have its place.
+REDEEM = _OF_ONE + _FOUND + _REDEEM
+
+# The same for the oldest of a customer's open holds, once for each event. Unknown: there is none.
+REDEEM_OLDEST = _OF_OLDEST + _FOUND + _REDEEM
 
 # Returns `released`, `redeemed` or `unknown`.
 RELEASE = (
-    _OF_CLAIM
+    _OF_ONE
+    + _FOUND
     + r"""
 if word ~= 'held' then return word == 'redeemed' and 'redeemed' or 'released' end
 if is_of_now then

@@ -27,7 +27,7 @@ from recsvc.domain.ids import OfferId, ShopName
 from recsvc.domain.offer_state import StoredOffer
 from recsvc.stores import permission, redis_keys
 from recsvc.stores.caps_scripts import TELL_OF
-from recsvc.stores.claim_scripts import CLAIM, REDEEM, RELEASE
+from recsvc.stores.claim_scripts import CLAIM, REDEEM, REDEEM_OLDEST, RELEASE
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.offer_keys import keys_of_offer
@@ -40,6 +40,7 @@ _REFUSALS = {
     b"window": Refusal.WINDOW,
     b"capped": Refusal.CAPPED,
     b"nothing_left": Refusal.NOTHING_LEFT,
+    b"ended": Refusal.ENDED,
 }
 
 
@@ -94,6 +95,7 @@ class ClaimStore:
         self._clock = clock
         self._claim = connections.writes.register_script(CLAIM)
         self._redeem = connections.writes.register_script(REDEEM)
+        self._redeem_oldest = connections.writes.register_script(REDEEM_OLDEST)
         self._release = connections.writes.register_script(RELEASE)
         self._tell = connections.writes.register_script(TELL_OF)
 
@@ -175,10 +177,20 @@ class ClaimStore:
 
         `customer` None: whosever it is.
         """
-        word = self._of_claim(self._redeem, shop, offer, claim_id, customer)
-        if word == b"nothing_left":
-            return Refusal.NOTHING_LEFT
-        return UNKNOWN if word == b"unknown" else ClaimState.REDEEMED
+        return _redeemed(self._of_claim(self._redeem, shop, offer, claim_id, customer))
+
+    def redeem_oldest(
+        self, shop: ShopName, offer: OfferId, customer: CustomerKey, use: str, made_by_us: int
+    ) -> ClaimState | Refusal | Unknown:
+        """Confirm the oldest open hold of the customer's that was made by then; once for a `use`.
+
+        Unknown: there is none.
+        """
+        keys = [*keys_of_offer(shop, offer), redis_keys.spent(shop, use)]
+        lives = [redis_keys.CLAIM_SECONDS, redis_keys.SPENT_SECONDS]
+        words: list[Encoded] = [offer, self._now(), made_by_us, customer.hex(), *lives]
+        with store_faults():
+            return _redeemed(bytes(self._redeem_oldest(keys=keys, args=words)))
 
     def release(
         self, shop: ShopName, offer: OfferId, claim_id: str, customer: CustomerKey | None
@@ -231,6 +243,12 @@ class ClaimStore:
 
     def _now(self) -> Encoded:
         return "" if self._clock is None else self._clock()
+
+
+def _redeemed(word: bytes) -> ClaimState | Refusal | Unknown:
+    if word == b"nothing_left":
+        return Refusal.NOTHING_LEFT
+    return UNKNOWN if word == b"unknown" else ClaimState.REDEEMED
 
 
 def _answer(offer: OfferId, stored: bytes | None, now_us: int) -> Answer | None:

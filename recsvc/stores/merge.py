@@ -18,7 +18,7 @@ from recsvc.domain.consent import ConsentRecord, Flag, Purpose, PurposeConsent
 from recsvc.domain.errors import Conflict
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
-from recsvc.domain.merging import both_erased, both_recent, both_told, stricter
+from recsvc.domain.merging import both_bought, both_erased, both_recent, both_told, stricter
 from recsvc.domain.rights import Merged
 from recsvc.stores import redis_keys
 from recsvc.stores.consent_fields import (
@@ -33,6 +33,7 @@ from recsvc.stores.consent_fields import (
 from recsvc.stores.consent_judge import ConsentJudge, Minimums, read_minimums
 from recsvc.stores.consents import Stored, record_of
 from recsvc.stores.erasure import THE_CUSTOMER, buried, tombstone_of
+from recsvc.stores.holdings import KeyOf
 from recsvc.stores.ledger import COMMAND_LINE, WHOLE_LIST, Edit, Ledger, Moment, Step
 from recsvc.stores.profiles import FLAG_SET, decode_profile, encode_profile
 
@@ -51,6 +52,7 @@ class _Side:
     record: ConsentRecord
     profile: bytes
     recent: list[bytes]
+    purchases: list[bytes]
 
 
 class MergeStore:
@@ -72,10 +74,11 @@ class MergeStore:
                 pipeline.hgetall(redis_keys.customer(shop, key))
                 pipeline.get(redis_keys.profile(shop, key))
                 pipeline.lrange(redis_keys.recent(shop, key), 0, -1)
+                pipeline.lrange(redis_keys.purchases(shop, key), 0, -1)
 
         def decide(moment: Moment, replies: list[Any]) -> tuple[Step, Merged]:
             policy, *stored = map(_readable, replies)
-            other, mine = _side(stored[:3]), _side(stored[3:])
+            other, mine = _side(stored[:4]), _side(stored[4:])
             if _is_shut(other) or _is_shut(mine):
                 raise _erased("the customer" if _is_shut(other) else "`into`")
             both = self._both_permit((other, mine), read_minimums(policy), moment.now_us)
@@ -143,7 +146,9 @@ class _Page:
         self.put_flags(mine, other)
         self.put_tombstone(mine, other)
         self.put_profile(mine, other, shared=merged.has_shared)
-        self.put_recent(mine, other, shared=merged.has_shared)
+        if merged.has_shared:
+            self.put_list(redis_keys.recent, mine.recent, other.recent, both_recent)
+            self.put_list(redis_keys.purchases, mine.purchases, other.purchases, both_bought)
 
     def put_purposes(self, mine: _Side, other: _Side, now_us: int) -> None:
         for purpose in Purpose:
@@ -192,12 +197,16 @@ class _Page:
         name = redis_keys.profile(self._shop, self._key)
         self.edits.append(Edit(name, "", mine.profile, encode_profile(told)))
 
-    def put_recent(self, mine: _Side, other: _Side, *, shared: bool) -> None:
-        if not (shared and other.recent):
-            return
-        name = redis_keys.recent(self._shop, self._key)
-        entries = both_recent(mine.recent, other.recent)
-        self.edits.append(Edit(name, WHOLE_LIST, b"\n".join(mine.recent), b"\n".join(entries)))
+    def put_list(
+        self,
+        key_of: KeyOf,
+        mine: list[bytes],
+        other: list[bytes],
+        both: Callable[..., Sequence[bytes]],
+    ) -> None:
+        if other:
+            name, entries = key_of(self._shop, self._key), both(mine, other)
+            self.edits.append(Edit(name, WHOLE_LIST, b"\n".join(mine), b"\n".join(entries)))
 
 
 def _encoded(merged: Merged) -> bytes:
@@ -232,8 +241,8 @@ def _readable(reply: Any) -> Any:
 
 
 def _side(stored: list[Any]) -> _Side:
-    fields, profile, recent = stored
-    return _Side(fields, record_of(fields), profile or b"", recent)
+    fields, profile, recent, purchases = stored
+    return _Side(fields, record_of(fields), profile or b"", recent, purchases)
 
 
 def _is_shut(side: _Side) -> bool:

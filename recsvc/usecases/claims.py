@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from recsvc.domain.claims import (
-    KEY_REUSED,
     UNKNOWN,
     Changed,
     Claim,
@@ -76,8 +75,8 @@ class ClaimDesk:
     ) -> Claim | Refusal | KeyReused | Unknown:
         """Hold one redemption for the visit's customer. `denied`: this request permits nothing.
 
-        With a key that was answered before, the same answer again, for as long as the customer
-        permits it.
+        With a key that was answered before, the same answer again, for as long as the claim stands
+        and the customer permits it.
         """
         customer = _customer(visit)
         _check(visit)
@@ -85,12 +84,13 @@ class ClaimDesk:
         asked = self._asked(visit.shop, customer, request)
         for _ in range(_ATTEMPTS):
             look = self._claims.look(visit.shop, customer, request.offer, asked.key_mark)
-            if look.answer is not None:
-                return _repeated(visit, look, asked, denied)
-            found = self._judged(visit, look, request, denied)
-            if not isinstance(found, StoredOffer):
-                return found
-            asked = replace(asked, revision=found.state.revision, permission=look.permission)
+            if look.answer is None:
+                found = self._judged(visit, look, request, denied)
+                if not isinstance(found, StoredOffer):
+                    return found
+                asked = replace(asked, revision=found.state.revision, permission=look.permission)
+            elif not _may_be_repeated(visit, look, asked, denied):
+                return Refusal.NO_CONSENT
             result = self._claims.claim(visit.shop, asked)
             if not isinstance(result, Changed):
                 return result
@@ -143,24 +143,19 @@ def _mark(key: bytes, text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=_MARK_BYTES, key=key).hexdigest()
 
 
-def _repeated(visit: Visit, look: Look, asked: Asked, denied: bool) -> Claim | Refusal | KeyReused:
-    """Answer a request whose key was answered before, to a customer who permits it now.
+def _may_be_repeated(visit: Visit, look: Look, asked: Asked, denied: bool) -> bool:
+    """Whether a customer whose key was answered before permits now what that answer needs.
 
     Without that, nothing tells a key that was used from one that was not.
     """
-    answer = look.answer if _is_same(look, asked) else None
+    answer = look.answer
+    is_same = answer is not None and answer.request_mark == asked.request_mark
     is_personal = look.stored is not None and not look.stored.offer.is_for_everybody
     needed = [Purpose.OFFERS]
-    if is_personal or (answer is not None and answer.claim.code):
+    if is_personal or (answer is not None and is_same and answer.claim.code):
         needed.append(Purpose.PERSONALIZATION)
     admissions = [_admission(visit, look, purpose, denied) for purpose in needed]
-    if any(isinstance(admission, Refused) for admission in admissions):
-        return Refusal.NO_CONSENT
-    return KEY_REUSED if answer is None else answer.claim
-
-
-def _is_same(look: Look, asked: Asked) -> bool:
-    return look.answer is not None and look.answer.request_mark == asked.request_mark
+    return not any(isinstance(admission, Refused) for admission in admissions)
 
 
 def _admission(visit: Visit, look: Look, purpose: Purpose, denied: bool) -> Admitted | Refused:

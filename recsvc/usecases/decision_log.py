@@ -1,8 +1,8 @@
 """Decisions on their way to the store, behind the answers: no request waits for them.
 
-One thread of each worker writes them in batches. A worker that is killed loses what it has not
-written yet, at most what a second brings; one that is flooded, or cannot reach the store, drops
-decisions and counts them.
+One thread of each worker writes them in batches, the last when the worker leaves. One that is
+killed loses what it has not written yet, at most what a second brings; one that is flooded, or
+cannot reach the store, drops decisions and counts them.
 """
 
 import threading
@@ -17,6 +17,7 @@ from recsvc.usecases.entrance import Visit
 
 MOST_WAITING = 10_000
 EVERY_SECONDS = 0.5
+LEAVING_SECONDS = 1.0  # that a worker's end waits for a slow store
 _DECISIONS_PER_CALL = 200
 
 Count = Callable[[str, int], None]
@@ -30,6 +31,7 @@ class DecisionLog:
         self._count = count
         self._waiting: deque[tuple[ShopName, Callable[[], Decision]]] = deque()
         self._writing = threading.Lock()
+        self._leaving = threading.Event()
         self._thread: threading.Thread | None = None
 
     def put(self, shop: ShopName, made: Callable[[], Decision]) -> None:
@@ -58,10 +60,16 @@ class DecisionLog:
         self._thread = threading.Thread(target=self._run, name="write-decisions", daemon=True)
         self._thread.start()
 
+    def leave(self) -> None:
+        """Have the thread write what is waiting and end; give up on a store that is slow."""
+        self._leaving.set()
+        if self._thread is not None:
+            self._thread.join(LEAVING_SECONDS)
+
     def _run(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(EVERY_SECONDS):
+        while not self._leaving.wait(EVERY_SECONDS):
             self.flush()
+        self.flush()
 
     def _write(self) -> None:
         by_shop: defaultdict[ShopName, list[Decision]] = defaultdict(list)

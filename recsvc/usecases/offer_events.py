@@ -2,10 +2,10 @@
 
 A showing or an acceptance counts with a decision of ours that offered it, once for each of both;
 with one that is everybody's, once for each event of a server, and once for each customer whose
-browser says so. A redemption confirms its claim, once. So an
-event that is sent again changes nothing, whatever became of it the first time. Of a customer who
-does not permit offers and personalization nothing is remembered but what a claim of theirs has
-become.
+browser says so. A redemption confirms the claim that it names, else the oldest open one of its
+customer on the offer, once. So an event that is sent again changes nothing, whatever became of it
+the first time. Of a customer who does not permit offers and personalization nothing is remembered
+but what a claim of theirs has become.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from recsvc.domain.claims import UNKNOWN, Changed, Refusal
 from recsvc.domain.consent import Purpose
 from recsvc.domain.decision_ids import made_at_us, seals
 from recsvc.domain.errors import Conflict, StoreUnavailable
-from recsvc.domain.events import Event, EventType
+from recsvc.domain.events import LEEWAY_SECONDS, Event, EventType
 from recsvc.domain.identity import CustomerKey, Secret
 from recsvc.domain.ids import OfferId, ShopName
 from recsvc.stores.claims import ClaimStore
@@ -60,7 +60,7 @@ class OfferEvents:
             return None
         offer = OfferId(event.offer_id)
         if event.type is EventType.OFFER_REDEEMED:
-            return self._redeem(shop, offer, event.claim_id, customer)
+            return self._redeem(shop, offer, event, customer)
         word = _WORDS.get(event.type)
         if word is not None:
             known_since = None if is_repeated else self._now_us()
@@ -69,11 +69,12 @@ class OfferEvents:
         return None
 
     def _redeem(
-        self, shop: ShopName, offer: OfferId, claim_id: str | None, customer: CustomerKey | None
+        self, shop: ShopName, offer: OfferId, event: Event, customer: CustomerKey | None
     ) -> Conflict | None:
-        if claim_id is None:  # one of which nothing was held
+        if event.claim_id is None:
+            self._redeem_oldest(shop, offer, event, customer)
             return None
-        found = self._claims.redeem(shop, offer, claim_id, customer)
+        found = self._claims.redeem(shop, offer, event.claim_id, customer)
         if found is UNKNOWN:
             return Conflict("there is no such claim on this offer", code="no_such_claim")
         if found is Refusal.NOTHING_LEFT:
@@ -81,6 +82,16 @@ class OfferEvents:
                 "the claim had ended, and others have what it held", code=str(Refusal.NOTHING_LEFT)
             )
         return None
+
+    def _redeem_oldest(
+        self, shop: ShopName, offer: OfferId, event: Event, customer: CustomerKey | None
+    ) -> None:
+        """Confirm what the customer holds, if anything was held by the time of the event."""
+        if customer is None:
+            return
+        at_us = self._now_us() if event.timestamp_us is None else event.timestamp_us
+        use = self._seal(shop).use_of(event.type, event.message_id)
+        self._claims.redeem_oldest(shop, offer, customer, use, at_us + LEEWAY_SECONDS * 1_000_000)
 
     def _tell(
         self,

@@ -1,7 +1,8 @@
 """Claims over HTTP: taken for a customer, and given back.
 
-A browser is told that nothing is left, or that its customer has had enough of an offer; anything
-else is the one answer `not_available`, also for an offer that is not there.
+A browser is told that nothing is left, that its customer has had enough of an offer, or that the
+claim of its key has ended; anything else is the one answer `not_available`, also for an offer that
+is not there.
 """
 
 import re
@@ -37,6 +38,7 @@ _DETAILS = {
     Refusal.WINDOW: "the offer has not begun, or is over",
     Refusal.CAPPED: "the customer has had this offer as often as its cap allows",
     Refusal.NOTHING_LEFT: "nothing is left of this offer",
+    Refusal.ENDED: f"the claim of this {KEY_HEADER} has ended or was given back; choose a new one",
 }
 
 
@@ -140,11 +142,15 @@ ROUTES = (
         ClaimView,
         body=ClaimBody,
         body_is_optional=True,
-        remark=f"Answered with 201. Send an `{KEY_HEADER}`: the same key with the same request is "
-        "answered the same for a day, with another request 422; without one, a call that is sent "
+        status=TAKEN,
+        also=(404, 409, 422),
+        remark=f"Send an `{KEY_HEADER}`: the same key with the same request is "
+        "answered the same for a day, while the claim stands (409 `claim_ended` once its hold has "
+        "ended), with another request 422; without one, a call that is sent "
         "again may hold twice. 409 says why nothing was taken; a refusal is not remembered. An "
-        "`offer_redeemed` event with the `claim_id` confirms; what is not confirmed before "
-        "`expires_at` is given back.",
+        "`offer_redeemed` event with the `claim_id` confirms, or the customer's oldest open claim "
+        "on the offer where it names none; what is not confirmed before `expires_at` is given "
+        "back.",
     ),
     Route(
         "POST",
@@ -155,6 +161,7 @@ ROUTES = (
         ReleasedClaim,
         body=ReleaseBody,
         body_is_optional=True,
+        also=(404, 409),
         remark="Released again, or after its end, it is answered the same. 409: it was redeemed.",
     ),
 )

@@ -40,7 +40,8 @@ ROUTES = (
         "Why this was offered to a customer, and that was not",
         Access(Scope.OFFERS),
         DecisionView,
+        also=(404,),
         remark="Decisions for customers who permit `analytics` are kept for RECSVC_DECISION_DAYS; "
-        "they are written within a second of the answer.",
+        "they are written within a second of the answer, and before a worker that is stopped ends.",
     ),
 )

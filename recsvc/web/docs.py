@@ -52,7 +52,14 @@ _LICENSE = _file((FOLDER / "LICENSE.txt").read_bytes(), "text/plain; charset=utf
 
 ROUTES = (
     Route(
-        "GET", "/docs", docs, "This document as a page", None, query=None, media_type="text/html"
+        "GET",
+        "/docs",
+        docs,
+        "This document as a page",
+        None,
+        query=None,
+        also=(304,),
+        media_type="text/html",
     ),
     Route(
         "GET",
@@ -61,6 +68,7 @@ ROUTES = (
         "The page's script",
         None,
         query=None,
+        also=(304,),
         media_type="text/javascript",
     ),
     Route(
@@ -70,6 +78,7 @@ ROUTES = (
         "The licence of the page's script",
         None,
         query=None,
+        also=(304,),
         media_type="text/plain",
     ),
 )

@@ -10,7 +10,7 @@ from recsvc.domain import item_fields
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.catalogue import CatalogueItem
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.ids import ItemId, checked_id
+from recsvc.domain.ids import ItemId, popped_id
 from recsvc.domain.readers import MAX_URL_LENGTH
 from recsvc.usecases.entrance import Access
 from recsvc.web.bodies import NDJSON_BODY, convert, parse_json
@@ -130,10 +130,7 @@ def _line(line: bytes) -> CatalogueItem | LineResult:
     """Read a line; what is wrong with it is its result and no other's."""
     try:
         given = convert(parse_json(line), dict[str, Any])
-        item_id = given.pop("item_id", "")
-        if not isinstance(item_id, str):
-            item_id = ""
-        return item_fields.read_item(ItemId(checked_id(item_id, "item_id")), given)
+        return item_fields.read_item(ItemId(popped_id(given, "item_id")), given)
     except BadRequest as fault:  # not kept itself: it holds on to the frames that it came through
         errors = [FieldProblem(error.field, error.detail) for error in fault.errors]
         return LineResult(REFUSED, fault.code, errors)
@@ -167,9 +164,10 @@ ROUTES = (
         CATALOGUE,
         ItemView,
         body=ItemBody,
+        also=(404,),
         remark=f"{IN_FORCE} Fields that are not named stay; null clears one.",
     ),
-    Route("GET", PATH, get_item, "Show an item", CATALOGUE, ItemView),
+    Route("GET", PATH, get_item, "Show an item", CATALOGUE, ItemView, also=(404,)),
     Route(
         "DELETE",
         PATH,

@@ -9,7 +9,7 @@ from flask import Response
 from recsvc.domain import offer_fields
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.ids import OfferId, checked_id, id_fault
+from recsvc.domain.ids import OfferId, id_fault, popped_id
 from recsvc.domain.offer_state import NewOffer, StoredOffer
 from recsvc.usecases.entrance import Access
 from recsvc.usecases.offers import Warnings
@@ -142,6 +142,12 @@ def new_offer(offer_id: OfferId, given: dict[str, Any]) -> NewOffer:
     return NewOffer(offer, None if said.get("codes") is None else offer.codes)
 
 
+def read_line(line: bytes) -> NewOffer:
+    """Read an offer with its id; raise BadRequest naming what is wrong with it."""
+    given = convert(parse_json(line), dict[str, Any])
+    return new_offer(OfferId(popped_id(given, "offer_id")), given)
+
+
 def view_of(stored: StoredOffer, warnings: Warnings = []) -> OfferView:  # noqa: B006 - never changed
     """Return an offer as it is sent: what says nothing is left out."""
     state = stored.state
@@ -178,11 +184,7 @@ def _taken(warnings: Warnings) -> OfferResult:
 def _line(line: bytes) -> NewOffer | OfferResult:
     """Read a line; what is wrong with it is its result and no other's."""
     try:
-        given = convert(parse_json(line), dict[str, Any])
-        offer_id = given.pop("offer_id", "")
-        if not isinstance(offer_id, str):
-            offer_id = ""
-        return new_offer(OfferId(checked_id(offer_id, "offer_id")), given)
+        return read_line(line)
     except BadRequest as fault:  # not kept itself: it holds on to the frames that it came through
         return OfferResult(REFUSED, fault.code, _problems(list(fault.errors)))
 
@@ -255,7 +257,15 @@ ROUTES = (
         body_kind=OFFER_BODY,
         remark=f"{IN_FORCE} {POOL} {WARNED}",
     ),
-    Route("GET", PATH, get_offer, "Show an offer and what was counted of it", OFFERS, OfferView),
+    Route(
+        "GET",
+        PATH,
+        get_offer,
+        "Show an offer and what was counted of it",
+        OFFERS,
+        OfferView,
+        also=(404,),
+    ),
     Route(
         "DELETE",
         PATH,

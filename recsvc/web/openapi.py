@@ -46,12 +46,15 @@ REFUSALS = {
     400: "A parameter, id or body that cannot be read",
     401: "No key or token, or one that is not valid",
     403: "A valid key without the scope, or for another customer",
+    404: "There is nothing of this name",
     409: "What is there does not allow it",
     413: "The body is too large",
     415: "The body is not plain JSON",
+    422: "An Idempotency-Key that came with another request before",
     429: "The worker has all the requests that it can hold, or somebody asks too often",
     503: "The store cannot be reached in time",
 }
+UNCHANGED, UNCHANGED_IS = 304, "It is what the ETag in If-None-Match says"
 
 _PATH_VARIABLE = re.compile(r"<id:(\w+)>")
 
@@ -81,7 +84,9 @@ def route_of(routes: Iterable[Route]) -> Route:
     def openapi(call: Call) -> Response:
         return constant.answer(call.request)
 
-    own = Route("GET", "/openapi.json", openapi, "This document", None, query=None)
+    own = Route(
+        "GET", "/openapi.json", openapi, "This document", None, query=None, also=(UNCHANGED,)
+    )
     headers = {"Content-Type": JSON, "Cache-Control": "no-cache"}
     constant = Constant(msgspec.json.encode(document([*routes, own])), headers)
     return own
@@ -165,7 +170,8 @@ def _responses(route: Route) -> dict[str, Any]:
     else:
         answer["content"] = {route.media_type: {}}
     refusals = {str(status): _refusal(REFUSALS[status]) for status in _statuses(route)}
-    return {"200": answer, **refusals}
+    unchanged = {str(UNCHANGED): {"description": UNCHANGED_IS}} if UNCHANGED in route.also else {}
+    return {str(route.status): answer, **unchanged, **refusals}
 
 
 def _statuses(route: Route) -> list[int]:
@@ -176,7 +182,7 @@ def _statuses(route: Route) -> list[int]:
         statuses += [413, 415]
     if route.gives_way:
         statuses += [429]
-    return sorted(set(statuses))
+    return sorted({*statuses, *route.also} - {UNCHANGED})
 
 
 def _refusal(description: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from recsvc.domain import profile
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent import Flag
 from recsvc.domain.errors import BadRequest, RecsvcError
-from recsvc.domain.ids import CustomerId, checked_id
+from recsvc.domain.ids import CustomerId, popped_id
 from recsvc.domain.profile import Change, Told, read_change
 from recsvc.usecases.entrance import Access, Visit
 from recsvc.usecases.profiles import FLAGS_AND_READING, may_read
@@ -111,10 +111,7 @@ def _line(line: bytes) -> tuple[CustomerId, Change] | BadRequest:
     """Read a line; what is wrong with it is its result and no other's."""
     try:
         given = convert(parse_json(line), dict[str, Any])
-        customer_id = given.pop("customer_id", "")
-        if not isinstance(customer_id, str):
-            customer_id = ""
-        return CustomerId(checked_id(customer_id, "customer_id")), read_change(given)
+        return CustomerId(popped_id(given, "customer_id")), read_change(given)
     except BadRequest as fault:
         return fault
 
@@ -159,6 +156,7 @@ ROUTES = (
         WRITING,
         WrittenView,
         body=ProfileBody,
+        also=(409,),
         remark=f"{FLAGS} {IN_FORCE} Flags that are not named stay.",
     ),
     Route(
@@ -169,6 +167,7 @@ ROUTES = (
         WRITING,
         WrittenView,
         body=ProfileBody,
+        also=(409,),
         gives_way=False,  # an objection or a restriction is as pressing as a withdrawal
         remark=f"{FLAGS} {IN_FORCE} Fields and attributes that are not named stay; null clears "
         "one.",

@@ -146,6 +146,7 @@ ROUTES = (
         RECOMMEND,
         Recommendation,
         ITEM_QUERY,
+        also=(304,),
         remark="An item that is unknown, or that nothing goes with, is answered with popular "
         "items: `slate` is then `popular`, and `fallback` stays null.",
         keeps_deadline=True,
@@ -158,6 +159,7 @@ ROUTES = (
         RECOMMEND,
         Recommendation,
         ANONYMOUS_QUERY,
+        also=(304,),
         keeps_deadline=True,
     ),
 )

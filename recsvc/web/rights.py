@@ -154,6 +154,7 @@ ROUTES = (
         PRIVACY,
         MergeView,
         body=MergeBody,
+        also=(409,),
         remark="Per purpose the stricter of the two wins, and one that was never answered is "
         "stricter than a yes; flags add up. Profile and recent events become one only where both "
         "permit personalization, what was shown and dismissed where both permit offers as well; "

@@ -39,12 +39,13 @@ class Route:
     """One method at one path.
 
     `access` None: open to everybody, on purpose; `key_is_optional`: it says more to those who
-    have the access. `query` None: whatever the query says is
-    ignored, as those who probe and scrape expect. `body` is what the document says of a body, or
-    of each of its lines; `body_is_optional`: nothing has to be said in it, and none says `{}`.
-    `gives_way`: refused while the worker is overloaded; what must be heard
-    even then names itself. `keeps_deadline`: answers with less, or tells of it, rather than
-    wait for a slow store; other trips take their time. `remark` is for the document alone.
+    have the access. `query` None: whatever the query says is ignored, as those who probe and
+    scrape expect. `status` is that of the answer, `also` are others that follow from nothing else
+    that is declared here. `body` is what the document says of a body, or of each of its lines;
+    `body_is_optional`: nothing has to be said in it, and none says `{}`. `gives_way`: refused while
+    the worker is overloaded; what must be heard even then names itself. `keeps_deadline`: answers
+    with less, or tells of it, rather than wait for a slow store; other trips take their time.
+    `remark` is for the document alone.
     """
 
     method: str
@@ -61,6 +62,8 @@ class Route:
     key_is_optional: bool = False
     gives_way: bool = True
     keeps_deadline: bool = False
+    status: int = 200
+    also: tuple[int, ...] = ()
     remark: str = ""
 
     @property

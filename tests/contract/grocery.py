@@ -27,6 +27,7 @@ from recsvc.stores.api_keys import NewKey
 from recsvc.usecases.customer_tokens import mint
 from recsvc.web.app import create_app
 from recsvc.wiring import Stores, open_shelf, services_of
+from tests.contract.documented import DocumentedClient
 from tests.model_builders import Entry, neighbours, reasoned, top
 
 ANNA, BERT, ZOE = CustomerId("anna"), CustomerId("bert"), CustomerId("zoë")
@@ -122,7 +123,9 @@ class Service:
 
     @cached_property
     def client(self) -> FlaskClient:
-        return create_app(self.services).test_client()
+        app = create_app(self.services)
+        app.test_client_class = DocumentedClient
+        return app.test_client()
 
     def secret_key(self, *scopes: Scope) -> str:
         return self.stores.api_keys.create(KeyKind.SECRET, self.shop, frozenset(scopes)).text

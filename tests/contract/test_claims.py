@@ -211,6 +211,22 @@ def test_a_withdrawal_is_in_force_for_repeated_claims_too(service: Service) -> N
     assert claim(service, Idempotency_Key="k-1").data == first.data
 
 
+def test_a_key_does_not_bring_back_what_was_given_back(service: Service) -> None:
+    """Its code may be another customer's by then; what was redeemed is told again."""
+    service.consent(ANNA)
+    put(service, codes=["ONE"])
+    first = held(service, Idempotency_Key="k-1")
+    release(service, first["claim_id"])
+
+    for browser in (None, ANNA):
+        again = claim(service, browser=browser, Idempotency_Key="k-1")
+        assert code_of(again) == (409, "claim_ended")
+    assert state(service)["taken"] == 0
+    second = held(service, Idempotency_Key="k-2")
+    send(service, type="offer_redeemed", claim_id=second["claim_id"], customer_id=ANNA)
+    assert held(service, Idempotency_Key="k-2") == second
+
+
 def test_a_key_is_its_customers_own(service: Service) -> None:
     """Two customers may choose the same."""
     for who in (ANNA, BERT):
@@ -380,6 +396,56 @@ def test_a_redemption_of_another_claim_is_told(service: Service) -> None:
 
     assert results == [{"status": 409, "code": "no_such_claim"}] * 3
     assert send(service, type="offer_redeemed") == {"status": 201}  # one that was held nowhere
+    assert state(service)["redeemed"] == 0
+
+
+def test_a_redemption_that_names_no_claim_confirms_the_oldest_hold(service: Service) -> None:
+    """Of the customer that it names, once, however often it is sent; what is confirmed stays."""
+    service.consent(ANNA)
+    put(service)
+    first, second = held(service), held(service)
+    event = {"type": "offer_redeemed", "customer_id": ANNA, "message_id": "m"}
+
+    results = [send(service, **event), send(service, **event)]
+
+    assert results == [{"status": 201}, {"status": 200, "duplicate": True}]
+    assert state(service) == state(service) | {"taken": 2, "redeemed": 1}
+    assert code_of(release(service, first["claim_id"])) == (409, "already_redeemed")
+    assert release(service, second["claim_id"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"customer_id": BERT},
+        {"customer_id": ANNA, "offer_id": "other"},
+        {"customer_id": ANNA, "timestamp": "2026-01-01T00:00:00Z"},
+        {},
+    ],
+    ids=str,
+)
+def test_a_redemption_of_which_nothing_was_held_confirms_nothing(
+    service: Service, told: dict[str, object]
+) -> None:
+    """Another customer's, another offer's, one of long before the hold, or nobody's."""
+    service.consent(ANNA)
+    put(service)
+    put(service, "other")
+    held(service)
+
+    assert send(service, type="offer_redeemed", **told) == {"status": 201}
+    assert state(service)["redeemed"] == 0
+
+
+def test_what_is_sent_again_confirms_no_later_hold(service: Service) -> None:
+    """The first time there was none."""
+    service.consent(ANNA)
+    put(service)
+    event = {"type": "offer_redeemed", "customer_id": ANNA, "message_id": "m"}
+    send(service, **event)
+    held(service)
+
+    assert send(service, **event) == {"status": 200, "duplicate": True}
     assert state(service)["redeemed"] == 0
 
 

@@ -258,7 +258,7 @@ def test_check_says_where_each_setting_is_from(
     assert origins["RECSVC_SECRET"] == "default"
 
 
-@pytest.mark.parametrize("words", [["keys", "list"], ["check"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["keys", "create", "--scope", "all"], ["check"]], ids=" ".join)
 def test_a_folder_that_cannot_be_made_is_named_with_the_way_out(words: list[str]) -> None:
     """The kernel's own words, `no such file`, would send people looking for one."""
     result = CliRunner().invoke(app, [*words, "--data-dir", "/proc/nowhere"])
@@ -417,3 +417,26 @@ def test_a_secret_key_is_made_with_a_limit_and_a_publishable_one_is_not(tmp_path
     assert json.loads(made.stdout)["limit"] == 600
     assert "RECSVC_LIMIT_PER_KEY" in refused.stderr
     assert [key["limit"] for key in json.loads(listed.stdout)] == [600]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("offers", "list"),
+        ("offers", "show", "deal"),
+        ("items", "list"),
+        ("keys", "list"),
+        ("customers", "export", "anna"),
+        ("audit", "verify"),
+        ("events", "drain", "--to", "."),
+    ],
+    ids=" ".join,
+)
+def test_what_only_reads_makes_no_data_folder(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Its name is misspelt: exit 2, and no server is started there."""
+    there = tmp_path / "recvsc"
+    result = CliRunner().invoke(app, [*words, "--data-dir", str(there)])
+
+    assert result.exit_code == 2
+    assert "there is no data folder" in result.stderr.replace("\n", " ")
+    assert not there.exists()

@@ -96,6 +96,7 @@ def test_the_receipt_counts_what_was_removed(service: Service) -> None:
         "flags": 0,
         "profile": 1,
         "recent_events": 3,
+        "purchases": 3,
         "offer_caps": 0,
         "claims": 0,
         "idempotency_answers": 0,
@@ -117,7 +118,7 @@ def test_nothing_but_the_tombstone_and_the_history_remains(service: Service) -> 
 
     store = service.stores.connections.writes
     fields = store.hgetall(redis_keys.customer(service.shop, key_of(service)))
-    assert known == {"customer", "history", "profile", "recent"}
+    assert known == {"customer", "history", "profile", "recent", "purchases"}
     assert keys_of(service) == {"customer", "history"}
     assert set(fields) == {b"erased"}
 

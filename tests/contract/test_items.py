@@ -184,6 +184,24 @@ def test_a_wrong_field_is_named_with_what_is_right(
     assert service.get("/v1/items/milk").json == {"item_id": "milk", **FULL}
 
 
+@pytest.mark.parametrize(
+    ("field", "moment"),
+    [
+        ("available_until", "9999-12-31T23:59:59-23:59"),
+        ("available_from", "0001-01-01T00:00:00+14:00"),
+    ],
+)
+def test_a_moment_outside_all_years_is_refused(service: Service, field: str, moment: str) -> None:
+    """It could not be written in UTC."""
+    reply = service.send("PUT", "/v1/items/milk", {field: moment})
+
+    assert reply.json is not None
+    assert reply.status_code == 400
+    assert [error["field"] for error in reply.json["errors"]] == [field]
+    assert "from 1970 to 9999 in UTC" in reply.json["errors"][0]["detail"]
+    assert service.get("/v1/items/milk").status_code == 404
+
+
 def test_the_value_and_the_rule_stand_in_the_refusal(service: Service) -> None:
     """So that whoever sent it can put it right."""
     reply = service.send("PUT", "/v1/items/milk", {"price": -1, "currency": "€"})
@@ -191,7 +209,7 @@ def test_the_value_and_the_rule_stand_in_the_refusal(service: Service) -> None:
     assert reply.json is not None
     assert [error["detail"] for error in reply.json["errors"]] == [
         "-1 is not a finite number from 0 to 1000000000000",
-        "'\\u20ac' is not three capital letters of ISO 4217, as EUR",
+        '"\\u20ac" is not three capital letters of ISO 4217, as EUR',
     ]
 
 

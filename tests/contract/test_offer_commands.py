@@ -8,7 +8,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from recsvc.cli.main import app
+from recsvc.config import Settings
+from recsvc.domain.ids import ShopName
 from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.wiring import open_stores
+from tests.contract.grocery import publish_grocery
 
 DEAL = {"offer_id": "a deal: {1}*", "title": "A deal", "kind": "gift", "codes": ["A", "B"]}
 
@@ -34,7 +38,7 @@ def test_offers_are_imported_shown_and_deleted(folder: Path, tmp_path: Path) -> 
     """Blank lines are none; no code is ever shown."""
     result = imported(folder, tmp_path, [DEAL], "--shop", "one", "--json")
 
-    assert json.loads(result.stdout) == {"imported": 1, "bad": 0}
+    assert json.loads(result.stdout) == {"imported": 1, "bad": 0, "warnings": []}
     (listed,) = json.loads(run(folder, "list", "--shop", "one", "--json").stdout)
     shown = json.loads(run(folder, "show", DEAL["offer_id"], "--shop", "one").stdout)
     assert listed == shown
@@ -52,7 +56,7 @@ def test_offers_are_imported_shown_and_deleted(folder: Path, tmp_path: Path) -> 
     [
         ({**DEAL, "value": -1}, ":1: value: -1 is not"),
         ({**DEAL, "codes": ["A", "A"]}, ":1: codes"),
-        ({**DEAL, "offer_id": 7}, ":1: offer_id: 7 is not a text"),
+        ({**DEAL, "offer_id": 7}, ":1: offer_id is not a valid id: 7 is not a text"),
         ({"title": "A deal", "kind": "gift"}, ":1: offer_id is not a valid id: empty"),
         ([], ":1: "),
     ],
@@ -67,6 +71,47 @@ def test_bad_lines_are_named_and_stop_the_import(
     assert result.exit_code == 2
     assert told in result.stderr
     assert run(folder, "list", "--shop", "two", "--json").stdout.strip() == "[]"
+
+
+def test_what_nobody_knows_is_taken_and_told(folder: Path, tmp_path: Path) -> None:
+    """The first of it on stderr, all of it in the JSON."""
+    milk = tmp_path / "items.ndjson"
+    milk.write_text('{"item_id": "milk", "category": "dairy"}')
+    words = ["items", "import", str(milk), "--shop", "three", "--data-dir", str(folder)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    known = {**DEAL, "items": ["milk"], "categories": ["dairy"]}
+    strange = [
+        {**DEAL, "offer_id": f"deal-{number}", "items": ["milk", "mlik"], "brands": ["Caw"]}
+        for number in range(4)
+    ]
+    result = imported(folder, tmp_path, [known, *strange], "--shop", "three", "--json")
+    told = json.loads(result.stdout)
+
+    assert (result.exit_code, told["imported"], len(told["warnings"])) == (0, 5, 8)
+    assert told["warnings"][0] == {
+        "offer_id": "deal-0",
+        "field": "items",
+        "detail": '1 of 2 unknown to catalogue and model: "mlik"',
+    }
+    assert result.stderr.splitlines() == [
+        'deal-0: items: 1 of 2 unknown to catalogue and model: "mlik"',
+        'deal-0: brands: 1 of 1 unknown to catalogue and model: "Caw"',
+        'deal-1: items: 1 of 2 unknown to catalogue and model: "mlik"',
+        'deal-1: brands: 1 of 1 unknown to catalogue and model: "Caw"',
+        'deal-2: items: 1 of 2 unknown to catalogue and model: "mlik"',
+        "and 3 more such warnings; --json has them all",
+    ]
+
+
+def test_what_only_the_model_knows_is_known(folder: Path, tmp_path: Path) -> None:
+    """An import looks at the same as the service does."""
+    with open_stores(Settings(data_dir=folder)) as stores:
+        publish_grocery(stores, ShopName("four"))
+    offer = {**DEAL, "items": ["item-00", "item-99"]}
+    result = imported(folder, tmp_path, [offer], "--shop", "four", "--json")
+
+    (warning,) = json.loads(result.stdout)["warnings"]
+    assert warning["detail"] == '1 of 2 unknown to catalogue and model: "item-99"'
 
 
 def test_a_file_of_another_kind_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 import pytest
 
 from recsvc.domain.api_keys import Scope
+from recsvc.domain.ids import OfferId
+from recsvc.domain.offer_state import NewOffer
+from recsvc.domain.offers import Kind, Offer
 from tests.contract.grocery import Service
 
 OFFER = {"title": "A deal", "kind": "free_shipping"}
@@ -100,6 +103,40 @@ def test_what_is_wrong_is_named(service: Service, fields: dict[str, object], nam
     assert service.get("/v1/offers/deal").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("field", "moment"),
+    [("ends_at", "9999-12-31T23:59:59-23:59"), ("starts_at", "0001-01-01T00:00:00+14:00")],
+)
+def test_a_moment_outside_all_years_is_refused(service: Service, field: str, moment: str) -> None:
+    """Alone and as a line, by its field and the rule; nothing of it is written."""
+    reply = service.send("PUT", "/v1/offers/deal", OFFER | {field: moment})
+    lines = service.send("POST", "/v1/offers", [{"offer_id": "deal", **OFFER, field: moment}])
+
+    assert reply.json is not None
+    assert lines.json is not None
+    (result,) = lines.json["results"]
+    assert (reply.status_code, result["status"]) == (400, 422)
+    assert reply.json["errors"] == result["errors"]
+    assert [error["field"] for error in result["errors"]] == [field]
+    assert "from 1970 to 9999 in UTC" in result["errors"][0]["detail"]
+    assert service.get("/v1/offers").json == {"offers": [], "next_cursor": None}
+
+
+def test_a_moment_that_was_once_taken_is_shown(service: Service) -> None:
+    """An offer that ends after the last year is listed, shown and decided on, as any other."""
+    beyond_us = 253_402_387_140_000_000
+    offer = Offer(
+        OfferId("deal"), "A deal", Kind.GIFT, starts_at_us=-beyond_us, ends_at_us=beyond_us
+    )
+    service.stores.offers.put_many(service.shop, [NewOffer(offer, None)])
+    paths = ("/v1/offers", "/v1/offers/deal", "/v1/customers/anna/offers?explain=true")
+
+    answers = [service.get(path) for path in paths]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert all(b'"ends_at":"9999-12-31T23:59:59.999999Z"' in answer.data for answer in answers)
+
+
 def test_a_million_items_are_too_many(service: Service) -> None:
     """The body is refused before it is read."""
     items = [str(number) for number in range(1_000_000)]
@@ -123,10 +160,10 @@ def test_what_nobody_knows_is_taken_and_told(service: Service) -> None:
     assert reply.json is not None
     told = {each["field"]: each["detail"] for each in reply.json["warnings"]}
     assert told == {
-        "items": "1 of 3 unknown to catalogue and model: 'mlik'",
-        "categories": "1 of 2 unknown to catalogue and model: 'diary'",
-        "brands": "1 of 2 unknown to catalogue and model: 'Caw'",
-        "eligibility.bought.items": "1 of 1 unknown to catalogue and model: 'braed'",
+        "items": '1 of 3 unknown to catalogue and model: "mlik"',
+        "categories": '1 of 2 unknown to catalogue and model: "diary"',
+        "brands": '1 of 2 unknown to catalogue and model: "Caw"',
+        "eligibility.bought.items": '1 of 1 unknown to catalogue and model: "braed"',
     }
 
 
@@ -148,6 +185,22 @@ def test_lines_are_answered_in_their_order(service: Service) -> None:
     listed = service.get("/v1/offers").json
     assert listed is not None
     assert [each["offer_id"] for each in listed["offers"]] == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("offer_id", "told"),
+    [(5, "5 is not a text"), (None, "null is not a text"), (True, "true is not a text")],
+)
+def test_an_id_that_is_no_text_is_called_that(
+    service: Service, offer_id: object, told: str
+) -> None:
+    """As JSON spells it."""
+    reply = service.send("POST", "/v1/offers", [{"offer_id": offer_id, **OFFER}])
+
+    assert reply.json is not None
+    (result,) = reply.json["results"]
+    assert (result["status"], result["code"]) == (422, "bad_id")
+    assert result["errors"][0]["detail"].startswith(told)
 
 
 def test_offers_are_listed_page_by_page(service: Service) -> None:

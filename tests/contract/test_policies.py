@@ -17,6 +17,7 @@ from recsvc.usecases.entrance import Access
 from recsvc.web import docs, openapi
 from recsvc.web.app import ROUTES
 from recsvc.web.routes import Call, Route
+from tests.contract.documented import statuses
 from tests.contract.grocery import ANNA, Service
 
 OPEN_TO_EVERYBODY = {"/livez", "/openapi.json", "/docs", "/docs/LICENSE.txt"} | {
@@ -145,6 +146,14 @@ def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
     assert documented == {
         (method, re.sub(r"<id:(\w+)>", r"{\1}", path)) for method, path in DECLARED
     }
+
+
+def test_the_document_names_the_statuses_of_a_claim() -> None:
+    """And not the 200 that is never sent. That each route's are complete, every test sees to."""
+    claim, release = statuses()["post_claim"], statuses()["post_release"]
+
+    assert claim == {201, 400, 401, 403, 404, 409, 413, 415, 422, 429, 503}
+    assert release == {200, 400, 401, 403, 404, 409, 413, 415, 429, 503}
 
 
 def test_the_document_names_limits_and_choices(document: dict[str, Any]) -> None:

@@ -210,8 +210,11 @@ def test_what_cannot_be_read_is_told_and_nothing_is_written(
     assert not (tmp_path / "ranked.parquet").exists()
 
 
-def test_a_date_that_is_none_is_refused(tmp_path: Path, bought: list[Line]) -> None:
+@pytest.mark.parametrize(
+    "as_of", ["8 May", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-23:59"]
+)
+def test_a_date_that_is_none_is_refused(tmp_path: Path, bought: list[Line], as_of: str) -> None:
     """With what would be right."""
-    run = evaluate(tmp_path, bought, "--as-of", "8 May", expect=2, how=recsvc_train)
+    run = evaluate(tmp_path, bought, "--as-of", as_of, expect=2, how=recsvc_train)
 
     assert "write a day as 2017-05-08" in run.stderr

@@ -474,3 +474,55 @@ def test_an_evaluation_publishes_nothing(evaluated: Path) -> None:
 
     assert written == {"metrics.json", "predictions.parquet", "report.html"}
     assert not (evaluated.parent / "models" / "default" / "CURRENT").exists()
+
+
+COMMANDS = {
+    "run": (),
+    "evaluate": ("--out", "out"),
+    "evaluate-offers": (
+        *("--offers", "offers.csv", "--customers", "customers.csv"),
+        *("--as-of", "2026-02-15", "--out", "ranked.parquet"),
+    ),
+}
+
+
+@pytest.fixture
+def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, purchases: Path) -> Path:
+    """What each of the commands reads, beside the purchases."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "offers.csv").write_text("offer_id,item_id\nteas,tea-0\n")
+    (tmp_path / "customers.csv").write_text("customer_id\nc1\n")
+    return purchases
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("row", ["c1x,maybe", ",true", "a/b,true"])
+def test_a_consent_that_cannot_be_read_stops_every_command(
+    tmp_path: Path, inputs: Path, command: str, row: str
+) -> None:
+    """Exit 2, and nothing is written."""
+    (tmp_path / "consents.csv").write_text(f"customer_id,training\nc1,true\n{row}\n")
+    words = ("--purchases", str(inputs), "--consents", "consents.csv", *COMMANDS[command])
+    result = train_here(command, *words, data_dir=tmp_path, expect=2)
+
+    assert "consents.csv row 2: " in result.stderr
+    assert result.stdout == ""
+    assert not list(tmp_path.glob("**/*.parquet"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "asked",
+    [("--consents", "service"), ("--consents", "assume-granted", "--items", "service")],
+    ids=["consents", "items"],
+)
+def test_a_service_that_is_not_there_is_not_asked(
+    tmp_path: Path, inputs: Path, command: str, asked: tuple[str, ...]
+) -> None:
+    """A data folder whose name is misspelt is not made: exit 2."""
+    there = tmp_path / "recvsc"
+    words = ("--purchases", str(inputs), *asked, *COMMANDS[command])
+    result = train_here(command, *words, data_dir=there, expect=2)
+
+    assert "there is no data folder" in result.stderr
+    assert not there.exists()

@@ -309,12 +309,31 @@ def test_a_key_is_answered_as_before(counter: Counter, customer: CustomerKey) ->
     assert (answer.claim, answer.request_mark) == (first, "01")
 
 
+def test_a_key_brings_back_no_claim_that_has_ended(
+    counter: Counter, clock: Clock, customer: CustomerKey
+) -> None:
+    """From the moment on at which others may have its code, until it is redeemed all the same."""
+    counter.put(["ONE"])
+    first = counter.held(customer, key_mark="aa", request_mark="01")
+    clock.now += HOLD - 1
+    assert counter.held(customer, key_mark="aa", request_mark="01") == first
+    clock.now += 1
+    assert counter.claim(customer, key_mark="aa", request_mark="01") is Refusal.ENDED
+    other = counter.held(somebody())
+    assert counter.claim(customer, key_mark="aa", request_mark="01") is Refusal.ENDED
+
+    counter.claims.release(counter.shop, DEAL, other.claim_id, None)
+    counter.claims.redeem(counter.shop, DEAL, first.claim_id, customer)
+    assert counter.held(customer, key_mark="aa", request_mark="01") == first
+
+
 def test_a_key_is_forgotten_after_a_day(
     counter: Counter, clock: Clock, customer: CustomerKey
 ) -> None:
     """To the microsecond, also where later keys keep the hash alive."""
     counter.put()
     first = counter.held(customer, key_mark="aa", request_mark="01")
+    counter.claims.redeem(counter.shop, DEAL, first.claim_id, customer)
     clock.now += DAY - 1
     assert counter.held(customer, key_mark="aa", request_mark="01") == first
     clock.now += 1

@@ -9,7 +9,7 @@ from uuid import uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recsvc.domain.claims import Claim, ClaimState, Refusal, Unknown
+from recsvc.domain.claims import UNKNOWN, Claim, ClaimState, Refusal, Unknown
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import OfferId, ShopName
 from recsvc.domain.offer_state import NewOffer
@@ -37,6 +37,7 @@ steps = st.lists(
     st.one_of(
         st.tuples(st.just("claim"), st.sampled_from(range(3))),
         st.tuples(st.just("redeem"), places),
+        st.tuples(st.just("redeem_oldest"), st.sampled_from(range(3))),
         st.tuples(st.just("release"), places),
         st.tuples(st.just("wait"), st.sampled_from([1, HOLD - 1, HOLD, DAY])),
     ),
@@ -134,6 +135,21 @@ class Run:
         elif made.state is ClaimState.HELD:
             made.state = ClaimState.EXPIRED
 
+    def redeem_oldest(self, number: int) -> None:
+        customer, now = CUSTOMERS[number], self.oracle.now
+        held = [
+            each
+            for each in self.oracle.made
+            if each.customer == customer and each.state is ClaimState.HELD and each.counts(now)
+        ]
+        found = self.store.redeem_oldest(self.shop, DEAL, customer, uuid4().hex, now)
+        assert found is (ClaimState.REDEEMED if held else UNKNOWN)
+        redeemed = [each for each in held if self._is_redeemed(each)]
+        assert len(redeemed) == min(1, len(held))
+        for made in redeemed:
+            assert made.at == min(each.at for each in held)
+            made.state = ClaimState.REDEEMED
+
     def release(self, place: int) -> None:
         made = self._made(place)
         if made is None:
@@ -170,6 +186,10 @@ class Run:
             )
             kept = self.records.caps(self.shop, customer).counts({DEAL: without_period}, oracle.now)
             assert kept.redeemed.get(DEAL, 0) == own
+
+    def _is_redeemed(self, made: Made) -> bool:
+        found = self.store.find(self.shop, made.claim.claim_id)
+        return found is not None and found[0].state is ClaimState.REDEEMED
 
     def _made(self, place: int) -> Made | None:
         made = self.oracle.made

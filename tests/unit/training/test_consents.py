@@ -10,21 +10,22 @@ from training.errors import InputUnreadable
 
 
 def test_only_true_permits_in_a_csv(tmp_path: Path) -> None:
-    """1, yes, an empty cell and nothing at all are no consent."""
+    """An empty cell and nothing at all are no consent; a blank line is nobody's."""
     path = tmp_path / "consents.csv"
-    path.write_text("customer_id,training\na,true\nb,TRUE\nc,1\nd,yes\ne,\nf,false\n")
+    path.write_text("customer_id,training\na,true\nb, TRUE\ne,\nf,false\n\n")
 
     assert read_consent_file(path).ids == {"a", "b"}
 
 
 def test_only_a_boolean_true_permits_in_parquet(tmp_path: Path) -> None:
-    """A column of numbers permits nobody."""
+    """And null is no consent."""
     path = tmp_path / "consents.parquet"
     pl.DataFrame({"customer_id": [1, 2, 3], "training": [True, False, None]}).write_parquet(path)
     assert read_consent_file(path).ids == {"1"}
 
     pl.DataFrame({"customer_id": [1], "training": [1]}).write_parquet(path)
-    assert read_consent_file(path).ids == set()
+    with pytest.raises(InputUnreadable, match=r"row 1: training: 1 is neither true nor false"):
+        read_consent_file(path)
 
 
 def test_a_customer_named_twice_needs_a_yes_each_time(tmp_path: Path) -> None:
@@ -43,12 +44,11 @@ IMPORTS = """\
 {"customer_id": "tie", "purposes": {"training": true}, "at": "2026-01-02T00:00:00Z"}
 {"customer_id": "tie", "purposes": {"training": false}, "at": "2026-01-02T02:00:00+02:00"}
 {"customer_id": "other-purpose", "purposes": {"email": true}, "at": "2026-01-02T00:00:00Z"}
-{"customer_id": "text", "purposes": {"training": "true"}, "at": "2026-01-02T00:00:00Z"}
 {"customer_id": "future", "purposes": {"training": true}, "at": "2999-01-02T00:00:00Z"}
 {"customer_id": "naive", "purposes": {"training": true}, "at": "2026-01-02T00:00:00"}
 {"customer_id": "no-time", "purposes": {"training": true}}
 {"customer_id": "plain", "training": true}
-{"customer_id": "plain-text", "training": "true"}
+{"customer_id": "plain-nothing", "training": null}
 {"customer_id": "then-email", "purposes": {"training": true}, "at": "2026-01-01T00:00:00Z"}
 {"customer_id": "then-email", "purposes": {"email": false}, "at": "2026-01-03T00:00:00Z"}
 """
@@ -105,7 +105,16 @@ def test_a_line_that_says_two_things_stops_the_run(tmp_path: Path, line: str) ->
 
 
 @pytest.mark.parametrize(
-    "line", ["{", "[]", '{"customer_id": 7, "training": true}', '{"training": true}', "[" * 5000]
+    "line",
+    [
+        "{",
+        "[]",
+        '{"customer_id": 7, "training": true}',
+        '{"customer_id": "", "training": true}',
+        '{"customer_id": "a/b", "training": true}',
+        '{"training": true}',
+        "[" * 5000,
+    ],
 )
 def test_a_line_that_names_nobody_stops_the_run(tmp_path: Path, line: str) -> None:
     """It may have been somebody's withdrawal."""
@@ -114,6 +123,46 @@ def test_a_line_that_names_nobody_stops_the_run(tmp_path: Path, line: str) -> No
 
     with pytest.raises(InputUnreadable, match="line 2"):
         read_consent_file(path)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '"training": "true"',
+        '"training": 1',
+        '"purposes": {"training": "no"}, "at": "2026-01-02T00:00:00Z"',
+        '"purposes": ["training"], "at": "2026-01-02T00:00:00Z"',
+    ],
+)
+def test_a_line_that_says_neither_yes_nor_no_stops_the_run(tmp_path: Path, said: str) -> None:
+    """Whoever wrote it may have meant either; the value is named, the customer is not."""
+    path = tmp_path / "consents.ndjson"
+    path.write_text(f'{{"customer_id": "ann-1", {said}}}')
+
+    with pytest.raises(InputUnreadable, match=r"line 1: (training|purposes): .* is n") as refused:
+        read_consent_file(path)
+    assert "ann-1" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("ann-1,maybe", 'training: "maybe" is neither true nor false'),
+        ("ann-1,1", 'training: "1" is neither true nor false'),
+        (",true", "customer_id: empty"),
+        ("ann-1/x,true", "customer_id: contains '/'"),
+        ("ann-1\xff,true", "customer_id: not valid UTF-8"),
+    ],
+)
+def test_a_row_that_cannot_be_read_stops_the_run(tmp_path: Path, row: str, told: str) -> None:
+    """By its number and what is wrong."""
+    path = tmp_path / "consents.csv"
+    path.write_bytes(f"customer_id,training\nbob,true\n{row}\n".encode("latin-1"))
+
+    with pytest.raises(InputUnreadable, match=r"consents\.csv row 2: ") as refused:
+        read_consent_file(path)
+    assert told in str(refused.value)
+    assert "ann-1" not in str(refused.value)
 
 
 @pytest.mark.parametrize("row", ['ann-1,"x,false', 'ann-1,"x"y,false', "ann-1,x,y,false"])

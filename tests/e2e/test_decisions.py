@@ -1,0 +1,34 @@
+"""Records of decisions survive a clean stop of the server, however soon it comes."""
+
+from pathlib import Path
+
+from recsvc.config import Settings
+from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
+from recsvc.domain.ids import ShopName
+from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.wiring import open_stores
+from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
+from tests.e2e.processes import serving
+
+SHOP = ShopName("default")
+DECISIONS, WORKERS = 20, 2
+
+
+def test_a_clean_stop_loses_no_record(tmp_path: Path) -> None:
+    """The signal comes right after the last of 20 answers, of either worker."""
+    with EmbeddedValkey(tmp_path), open_stores(Settings(data_dir=tmp_path)) as stores:
+        publish_grocery(stores, SHOP)
+        key = stores.api_keys.create(KeyKind.SECRET, SHOP, ALL_SCOPES).text
+        with serving(tmp_path, workers=WORKERS) as server:
+            clients = [server.client(key) for _ in range(DECISIONS)]
+            clients[0].ask("PUT", f"/v1/customers/{ANNA}/consents", {"purposes": EVERYTHING})
+            clients[0].ask("PUT", "/v1/offers/deal", {"title": "A deal", "kind": "gift"})
+            replies = [client.get(f"/v1/customers/{ANNA}/offers") for client in clients]
+            server.process.terminate()
+            code = server.process.wait(60)
+
+        made = [reply.json["decision_id"] for reply in replies]
+        kept = [name for name in made if stores.decisions.get(SHOP, name) is not None]
+
+    assert code == 0
+    assert kept == made
