@@ -50,6 +50,7 @@ from recsvc.usecases.entrance import Visit
 from recsvc.usecases.live_catalogue import LiveCatalogues
 from recsvc.usecases.live_counts import LiveCounts
 from recsvc.usecases.live_offers import LiveOffers
+from recsvc.usecases.model_copies import ModelCopies
 from recsvc.usecases.offer_events import OfferEvents
 from recsvc.usecases.recommend import Recommender
 from recsvc.usecases.rights import Rights, RightsStores
@@ -87,7 +88,7 @@ class SmallService:
         self.hasher = CustomerHasher(secret, self.shop)
         self.judge = judge = ConsentJudge(max_age_days * DAY_US, clock)
         self._keep_consents(connections, judge)
-        self._keep_offers(connections, judge)
+        self._keep_offers(connections, judge, models)
         self._answer(connections, models)
 
     def _keep_consents(self, connections: Connections, judge: ConsentJudge) -> None:
@@ -102,7 +103,7 @@ class SmallService:
         self.merges = MergeStore(ledger, judge)
         self._ledger = ledger
 
-    def _keep_offers(self, connections: Connections, judge: ConsentJudge) -> None:
+    def _keep_offers(self, connections: Connections, judge: ConsentJudge, models: Path) -> None:
         self.offers = OfferStore(connections)
         claims = ClaimStore(connections, HOLD_US, judge, self.clock)
         self._claims, self.claim_records = claims, ClaimRecords(connections, claims)
@@ -122,6 +123,7 @@ class SmallService:
                 log=self.log,
                 claims=self.claim_records,
                 decisions=decisions,
+                models=ModelCopies(models / self.shop, self.secret.fingerprint()),
                 sections={},
             )
         )

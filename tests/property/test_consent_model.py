@@ -82,7 +82,8 @@ class ServiceModel(ModelRules, OfferRules):
         """It holds all that is the customer's, and nothing that is the other's."""
         self.is_answered(name)
         self.service.decision_log.flush()
-        held = self.service.rights.held(self.shop, self.keys[name])
+        record = self.service.consents.read(self.shop, self.keys[name])
+        held = self.service.rights.held(self.shop, self.keys[name], record)
         lists = {kind: list(rows) for kind, rows in held.lists.items()}
         expected, claims = self.expected[name], self.known.of(name)
 
