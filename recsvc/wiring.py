@@ -49,8 +49,10 @@ from recsvc.stores.live_counts import CountStore
 from recsvc.stores.merge import MergeStore
 from recsvc.stores.offers import OfferStore
 from recsvc.stores.profiles import ProfileStore
+from recsvc.stores.purchases import PurchaseStore
 from recsvc.stores.recent import RecentStore
 from recsvc.stores.record_audit import RecordAudit
+from recsvc.stores.shared_moment import shared_moment
 from recsvc.stores.survey import ConsentSurvey
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.catalogue import CatalogueDesk
@@ -184,12 +186,16 @@ class Stores:
             leaving.set()  # not waited for: a store that hangs must not delay our end
 
 
-def stores_at(settings: Settings, url: str) -> Stores:
-    """Return the stores of a running server; nothing connects yet."""
+def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> Stores:
+    """Return the stores of a running server; nothing connects yet.
+
+    `moment_file`: where the workers of one service share the latest moment that one has seen.
+    """
     secret = open_secret(settings)
     connections = connect(settings, url)
     ledger, history = Ledger(connections), HistoryStore(connections)
-    judge = ConsentJudge(settings.consent_max_age_days * DAY_US, utc_now_us)
+    moment = None if moment_file is None else shared_moment(moment_file)
+    judge = ConsentJudge(settings.consent_max_age_days * DAY_US, utc_now_us, moment)
     consents, profiles = ConsentStore(connections, ledger), ProfileStore(connections, ledger)
     log, rewrite = EventLog(connections), AofRewrite(connections)
     claims = ClaimStore(connections, settings.claim_minutes * MICROSECONDS_OF_MINUTE, judge)
@@ -202,6 +208,7 @@ def stores_at(settings: Settings, url: str) -> Stores:
         history=history,
         profiles=profiles,
         recent=RecentStore(connections),
+        purchases=PurchaseStore(connections),
         log=log,
         claims=claim_records,
         decisions=decisions,

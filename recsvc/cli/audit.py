@@ -12,7 +12,15 @@ import typer
 
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import complain, print_json, print_text, say
-from recsvc.domain.audit import HEAD_RULE, Finding, Head, beginning, findings, read_head
+from recsvc.domain.audit import (
+    HEAD_RULE,
+    NO_HISTORY,
+    Finding,
+    Head,
+    beginning,
+    findings,
+    read_head,
+)
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
@@ -93,6 +101,8 @@ def head(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = 
 
 def _verified(stores: Stores, shop: ShopName, kept: Head | None) -> Verified:
     """Walk as far as the history was written when we began; others may go on writing."""
+    if not stores.history.is_there(shop):
+        return Verified(beginning(shop), NO_HISTORY)
     said, last = stores.history.ends(shop)
     rows_of: Counter[CustomerKey] = Counter()
     links = counting(stores.history.walk(shop, last=last), rows_of) if last else iter(())

@@ -1,4 +1,5 @@
-"""The folder in which the workers of one `recsvc serve` add up their metrics.
+"""The folder in which the workers of one `recsvc serve` add up their metrics, and share the latest
+moment that one of them has seen.
 
 It lies in the machine's temporary folder, never in the data folder, which several machines
 may share. Whoever serves holds a lock on it; one whose lock is free was left behind by a
@@ -21,6 +22,7 @@ from pathlib import Path
 from recsvc.web.exposition import MULTIPROCESS_FOLDER
 
 PREFIX = "recsvc-metrics-"
+MOMENT_FILE = "latest-moment"
 
 
 @contextmanager
@@ -35,6 +37,12 @@ def metrics_folder() -> Iterator[None]:
         del os.environ[MULTIPROCESS_FOLDER]
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+def moment_file() -> Path | None:
+    """Return where a worker shares that moment with the others; None outside of the folder."""
+    folder = os.environ.get(MULTIPROCESS_FOLDER)
+    return None if folder is None else Path(folder) / MOMENT_FILE
 
 
 def _make() -> tuple[Path, int]:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from flask import Flask
 
+from recsvc.cli.metrics_folder import moment_file
 from recsvc.config import Settings
 from recsvc.domain.ids import ShopName
 from recsvc.web.app import create_app
@@ -34,7 +35,7 @@ def load_application(
     configure_logs(settings.log_level)
     allow_open_files()
     watch_parent(parent)
-    stores = stores_at(settings, url)
+    stores = stores_at(settings, url, moment_file())
     shelf = open_shelf(settings, stores.secret)
     shelf.watch()
     services = services_of(stores, shelf, shops, workers)

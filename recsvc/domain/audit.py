@@ -38,7 +38,7 @@ class Note:
     """One change, before it has its place in the history.
 
     `subject` is a purpose, a flag, or what else was changed; `said_at_us` the stamp of a word on
-    a purpose. `actor` is the id of the key that asked, or the command line.
+    a purpose, or of an erasure. `actor` is the id of the key that asked, or the command line.
     """
 
     kind: RowKind
@@ -53,7 +53,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One change in its place. `at` is when it was recorded, in microseconds since 1970."""
+    """One change in its place.
+
+    `at` is when it was recorded, in microseconds since 1970, and later than every earlier step's:
+    after a clock that was ahead it goes on from there. `said_at` is the stamp of what was said.
+    """
 
     n: int
     at: int
@@ -78,14 +82,19 @@ class Head:
     def __str__(self) -> str:
         return f"{self.count} {self.digest} {rfc3339(self.at_us)}"
 
+    def next_at_us(self, now_us: int) -> int:
+        """Return when the next step is recorded: later than the last, whatever the clock says."""
+        return max(now_us, self.at_us + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A row as it is kept: its number, its JSON and its hash."""
+    """A row as it is kept: its number, its JSON, its hash, and whether that is all."""
 
     n: int
     row: bytes
     digest: str
+    is_bare: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,9 @@ class Finding:
 
     n: int
     what: str
+
+
+NO_HISTORY = Finding(1, "is missing, and every other: what the store has in their place is no list")
 
 
 def beginning(shop: ShopName) -> Head:
@@ -117,8 +129,8 @@ def is_digest(text: str) -> bool:
 
 
 def append(head: Head, notes: Iterable[Note], now_us: int) -> tuple[list[Link], Head]:
-    """Give each note its place behind the head; a row is never recorded before the last one."""
-    at_us = max(now_us, head.at_us)
+    """Give each note its place behind the head; all of them are recorded at one moment."""
+    at_us = head.next_at_us(now_us)
     links: list[Link] = []
     n, digest = head.count, head.digest
     for note in notes:
@@ -176,6 +188,8 @@ def _fault(end: Head, link: Link) -> Finding | None:
     row = read_row(link.row)
     if row is not None and row.n != expected:
         return Finding(expected, f"was put in another's place: it says that it is row {row.n}")
+    if not link.is_bare:
+        return Finding(expected, "was edited: something stands beside the row and its hash")
     if row is None or link.digest != _next(end.digest, link.row):
         return Finding(expected, "was edited: its hash does not follow from it and those before")
     return None

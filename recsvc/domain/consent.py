@@ -9,7 +9,7 @@ never grants another. A `ConsentRecord` is what is stored and permits nothing by
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 
@@ -92,10 +92,12 @@ class PurposeConsent:
 class Tombstone:
     """That a customer was erased, and since when a grant of their own made them known anew.
 
-    Both are microseconds since 1970. It never goes away: nothing of before counts ever again.
+    All are microseconds since 1970. `recorded_at_us` is the time of the row in the history, which
+    never goes back as clocks do. It never goes away: nothing of before permits anything again.
     """
 
     erased_at_us: int
+    recorded_at_us: int
     opened_at_us: int | None = None
 
     @property
@@ -107,15 +109,18 @@ class Tombstone:
         """Whether what happened then is of before the erasure."""
         return at_us <= self.erased_at_us
 
-    def takes(self, at_us: int) -> bool:
-        """Whether a word that was said elsewhere, then, counts: only after a live grant."""
-        return self.opened_at_us is not None and at_us > self.opened_at_us
+    def takes(self, at_us: int, *, granted: bool) -> bool:
+        """Whether a word that was said elsewhere, then, counts: only after a live grant.
+
+        Where the erasure was stamped by a clock that was ahead, a no must not wait for that time.
+        """
+        if self.opened_at_us is None:
+            return False
+        return at_us > (max(self.opened_at_us, self.erased_at_us) if granted else self.opened_at_us)
 
     def opened(self, at_us: int) -> "Tombstone":
         """Return what a live grant makes of it; the first one counts."""
-        if self.opened_at_us is not None:
-            return self
-        return Tombstone(min(self.erased_at_us, at_us), at_us)
+        return self if self.opened_at_us is not None else replace(self, opened_at_us=at_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +139,14 @@ class ConsentRecord:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody has ever told us anything about what this customer permits."""
-        return not self.purposes and not self.unreadable and not self.flags & _TELLING
+        """Whether nobody has told us anything about what this customer permits.
+
+        Of one who was erased and is shut out, flags tell nothing: only their own word does.
+        """
+        if self.purposes or self.unreadable:
+            return False
+        is_shut = self.tombstone is not None and self.tombstone.is_shut
+        return is_shut or not self.flags & _TELLING
 
 
 NO_CONSENT = ConsentRecord({})

@@ -83,6 +83,11 @@ class Event:
         """What the event adds to the count of its item."""
         return WEIGHTS.get(self.type, 0)
 
+    @property
+    def paid(self) -> float | None:
+        """What was paid for all of it; a price without a quantity is that of one."""
+        return None if self.price is None else self.price * (self.quantity or 1.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Field:

@@ -23,16 +23,17 @@ OF_OFFERS = frozenset({Purpose.PERSONALIZATION, Purpose.OFFERS})
 class Admitted:
     """Proof that one customer permits one purpose, for one request.
 
-    `erased_at_us`: when the customer was erased, to be known anew as a stranger; None: never.
+    `erasure_recorded_at_us`: when, in the history, the customer was erased, to be known anew as a
+    stranger; None: never.
     """
 
-    __slots__ = ("customer", "erased_at_us", "purpose")
+    __slots__ = ("customer", "erasure_recorded_at_us", "purpose")
 
     def __init__(
         self,
         customer: CustomerKey,
         purpose: Purpose,
-        erased_at_us: int | None = None,
+        erasure_recorded_at_us: int | None = None,
         *,
         made_by: object,
     ) -> None:
@@ -40,7 +41,7 @@ class Admitted:
             raise TypeError("only recsvc.domain.gate.admit makes an Admitted")
         self.customer = customer
         self.purpose = purpose
-        self.erased_at_us = erased_at_us
+        self.erasure_recorded_at_us = erasure_recorded_at_us
 
 
 @final
@@ -105,8 +106,8 @@ def admit(customer: CustomerKey, consent: Standing | None, purpose: Purpose) -> 
         return Refused(Fallback.STORE_UNAVAILABLE)
     if consent.permits(purpose):
         tombstone = consent.record.tombstone
-        erased_at_us = None if tombstone is None else tombstone.erased_at_us
-        return Admitted(customer, purpose, erased_at_us, made_by=_GATE)
+        recorded_at_us = None if tombstone is None else tombstone.recorded_at_us
+        return Admitted(customer, purpose, recorded_at_us, made_by=_GATE)
     return Refused(Fallback.UNKNOWN_CUSTOMER if consent.is_empty else Fallback.NO_CONSENT)
 
 

@@ -7,9 +7,9 @@ said yes, the other's yes ends. What either refuses to be used is not handed to 
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from recsvc.domain import purchases, recent
 from recsvc.domain.consent import PurposeConsent, Tombstone, natural
 from recsvc.domain.profile import MAX_ATTRIBUTES, MAX_SEGMENTS, Profile
-from recsvc.domain.recent import MOST_EVENTS, decode, encode
 
 SOURCE = "merge"
 
@@ -36,12 +36,16 @@ def stricter(
 
 
 def both_erased(mine: Tombstone | None, other: Tombstone | None) -> Tombstone | None:
-    """Return the later erasure, and the later opening: what either forgot stays forgotten."""
+    """Return the later of each moment: what either forgot stays forgotten."""
     stones = [each for each in (mine, other) if each is not None]
     if not stones:
         return None
     opened = [each.opened_at_us for each in stones if each.opened_at_us is not None]
-    return Tombstone(max(each.erased_at_us for each in stones), max(opened, default=None))
+    return Tombstone(
+        max(each.erased_at_us for each in stones),
+        max(each.recorded_at_us for each in stones),
+        max(opened, default=None),
+    )
 
 
 def both_told(mine: Profile, other: Profile) -> Profile:
@@ -62,8 +66,19 @@ def both_told(mine: Profile, other: Profile) -> Profile:
 
 def both_recent(mine: Iterable[bytes], other: Iterable[bytes]) -> Sequence[bytes]:
     """Return the latest events of both, the newest first, and equal times in their bytes' order."""
-    events = [(event[1], encode(*event)) for event in decode([*mine, *other])]
-    return [entry for _, entry in sorted(events, reverse=True)[:MOST_EVENTS]]
+    events = recent.decode([*mine, *other])
+    return _latest([(event[1], recent.encode(*event)) for event in events], recent.MOST_EVENTS)
+
+
+def both_bought(mine: Iterable[bytes], other: Iterable[bytes]) -> Sequence[bytes]:
+    """Return the latest purchases of both, in the same order."""
+    lines = purchases.decode([*mine, *other])
+    entries = [(line.at_seconds, purchases.encode(line)) for line in lines]
+    return _latest(entries, purchases.MOST_LINES)
+
+
+def _latest(entries: list[tuple[int, bytes]], most: int) -> Sequence[bytes]:
+    return [entry for _, entry in sorted(entries, reverse=True)[:most]]
 
 
 def _lower(one: str | None, other: str | None) -> str | None:

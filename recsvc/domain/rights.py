@@ -34,13 +34,13 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """Into whom somebody was merged, and when (µs).
+    """Into whom somebody was merged, and when the history has it recorded (µs).
 
     `has_shared`: whether both permitted that profile and recent events became one;
     `has_shared_offers`: that what was said of offers did, too.
     """
 
     into: CustomerKey
-    at_us: int
+    recorded_at_us: int
     has_shared: bool
     has_shared_offers: bool

@@ -14,7 +14,7 @@ from recsvc.domain.slates import ItemSlate, ReasonCode
 from recsvc.model.assortment import Assortment
 from recsvc.model.candidates import Candidates
 from recsvc.model.format import Array
-from recsvc.model.kernels import ROW, SECONDS, START, STOP, UNKNOWN_ROW, read_events, steer, weigh
+from recsvc.model.kernels import ROW, START, STOP, UNKNOWN_ROW, read_events, steer, weigh
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,15 +77,6 @@ def steered(own: Candidates, interest: Interest, *, newcomers: bool) -> Candidat
     )
 
 
-def purchases_of(assortment: Assortment, entries: Sequence[bytes]) -> list[tuple[int, int]]:
-    """Return when something was bought, in seconds since 1970, and its row, or one below 0."""
-    bought = [entry for entry in entries if entry[:1] == _PURCHASE]
-    if not bought:
-        return []
-    events = _events_of(assortment, bought)
-    return [(at, row) for at, row in events[:, SECONDS : ROW + 1].tolist()]
-
-
 def _events_of(assortment: Assortment, entries: Sequence[bytes]) -> Array:
     items, text = assortment.model.items, b"\n".join(entries)
     events = read_events.run(text, _LETTERS, items.letters, items.heads)
@@ -109,7 +100,6 @@ _KINDS = (  # a purchase last: `weigh` knows it by its place
     RecentKind.REMOVE_FROM_CART,
     RecentKind.PURCHASE,
 )
-_PURCHASE = RecentKind.PURCHASE.encode()
 _LETTERS = "".join(_KINDS).encode()
 _WEIGHTS = np.array([WEIGHTS[kind] for kind in _KINDS])
 _HALF_LIFE_SECONDS = HALF_LIFE_DAYS * SECONDS_PER_DAY

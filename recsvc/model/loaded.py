@@ -78,6 +78,11 @@ class Purchased:
     last_day: float  # as above
 
 
+NOTHING_PURCHASED = Purchased(
+    np.zeros(0, np.int32), np.zeros(0, np.float32), 0, 0.0, math.nan, math.nan
+)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
     """One version of one shop's model, already checked: `loader.load` is what makes one."""
@@ -184,8 +189,8 @@ class LoadedModel:
     def _customer_row(self, admitted: Admitted) -> int | None:
         if not isinstance(admitted, Admitted) or admitted.purpose is not _PURPOSE:
             raise TypeError("a customer's list takes an admission to personalization")
-        erased_at_us = admitted.erased_at_us
-        if erased_at_us is not None and not self.manifest.is_later_than(erased_at_us):
+        erased_us = admitted.erasure_recorded_at_us
+        if erased_us is not None and not self.manifest.is_later_than(erased_us):
             return None
         return self.customers.row(admitted.customer)
 

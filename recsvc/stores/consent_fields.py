@@ -3,7 +3,7 @@
 `purpose:email` → `<at µs> <granted|denied> <first granted at µs, or -> <policy> <source>`;
 the last two are percent-encoded, or `-`. Whatever does not read so denies. A flag that is set
 stands beside them: `flag:minor` → `1`; so does the tombstone of one who was erased: `erased` →
-`<at µs> <opened anew at µs, or ->`.
+`<at µs> <opened anew at µs, or ->`, and then when its row was recorded, where that is another time.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ SET = b"1"  # the value of a flag; one that is not set has no field
 ERASED = "erased"
 
 # One that cannot be read was once written: nothing that is known is of after it.
-UNREADABLE_TOMBSTONE = Tombstone(10**16)
+UNREADABLE_TOMBSTONE = Tombstone(10**16, 10**16)
 
 _NONE = "-"
 _PREFIX = b"purpose:"
@@ -88,15 +88,19 @@ def decode(fields: Sequence[bytes]) -> ConsentRecord:
 
 def encode_tombstone(tombstone: Tombstone) -> bytes:
     opened = _NONE if tombstone.opened_at_us is None else tombstone.opened_at_us
-    return f"{tombstone.erased_at_us} {opened}".encode()
+    at_us, recorded_at_us = tombstone.erased_at_us, tombstone.recorded_at_us
+    return f"{at_us} {opened}{'' if recorded_at_us == at_us else f' {recorded_at_us}'}".encode()
 
 
 def decode_tombstone(value: bytes) -> Tombstone:
     """Read the field of the tombstone; what cannot be read shuts everything out."""
-    erased, _, opened = value.partition(b" ")
-    if not _is_stamp(erased) or not (opened == b"-" or _is_stamp(opened)):
+    words = value.split(b" ")
+    if len(words) not in (2, 3):
         return UNREADABLE_TOMBSTONE
-    return Tombstone(int(erased), None if opened == b"-" else int(opened))
+    erased, opened, recorded = (*words, words[0])[:3]
+    if not (_is_stamp(erased) and _is_stamp(recorded) and (opened == b"-" or _is_stamp(opened))):
+        return UNREADABLE_TOMBSTONE
+    return Tombstone(int(erased), int(recorded), None if opened == b"-" else int(opened))
 
 
 def decode_one(value: bytes) -> PurposeConsent | None:

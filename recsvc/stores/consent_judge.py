@@ -1,6 +1,7 @@
-"""The moment and the policy by which one process judges consents. Reads and writes nothing.
+"""The moment and the policy by which a service judges consents. Asks no store.
 
-The moment never goes back: when the clock does, what has expired stays expired.
+The moment never goes back, in none of the workers: when the clock does, what has expired stays
+expired.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from recsvc.domain.consent import (
     Purpose,
     Standing,
 )
+from recsvc.stores.shared_moment import own_moment
 
 Minimums = Mapping[Purpose, str]
 
@@ -27,8 +29,12 @@ _PURPOSES = {str(purpose): purpose for purpose in Purpose}
 class ConsentJudge:
     """Puts records under the policy that is in force, at the latest moment that was ever seen."""
 
-    def __init__(self, max_age_us: int, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, max_age_us: int, clock: Callable[[], int], shared: memoryview | None = None
+    ) -> None:
+        """`shared`: what all workers have seen; None: this process is the only one."""
         self._clock = clock
+        self._shared = own_moment() if shared is None else shared
         self._latest_us = 0
         self._lock = Lock()
         self._policy = ConsentPolicy(max_age_us)
@@ -36,7 +42,10 @@ class ConsentJudge:
 
     def now_us(self, at_least_us: int = 0) -> int:
         with self._lock:
-            self._latest_us = max(self._latest_us, at_least_us, self._clock())
+            seen_us = self._shared[0]
+            self._latest_us = max(self._latest_us, at_least_us, seen_us, self._clock())
+            if self._latest_us > seen_us:
+                self._shared[0] = self._latest_us
             return self._latest_us
 
     def policy(self, minimums: Minimums | None) -> ConsentPolicy:

@@ -13,7 +13,7 @@ from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_judge import Minimums, read_minimums, write_minimums
-from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Step
+from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Moment, Step
 
 MINIMUM = "minimum"
 NO_MINIMUM = "no minimum"
@@ -38,7 +38,7 @@ class PolicyStore:
         def ask(pipeline: Pipeline) -> None:
             pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
 
-        def decide(_: int, replies: list[Any]) -> tuple[Step, Minimums]:
+        def decide(_: Moment, replies: list[Any]) -> tuple[Step, Minimums]:
             stored = replies[0]
             if isinstance(stored, redis.RedisError):
                 raise stored

@@ -26,6 +26,7 @@ from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_fields import (
     ERASED,
+    UNREADABLE_TOMBSTONE,
     decode,
     decode_one,
     decode_tombstone,
@@ -34,7 +35,7 @@ from recsvc.stores.consent_fields import (
     field_of,
     word_of,
 )
-from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Step
+from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Moment, Step
 
 _ROWS_PER_IMPORT = 500  # one step: short enough for the reads that wait behind it
 
@@ -75,13 +76,13 @@ class ConsentStore:
         """
         words = {each: Word(said, policy_version, source) for each, said in purposes.items()}
 
-        def decide(now_us: int, replies: list[Any]) -> tuple[Step, ConsentRecord]:
+        def decide(moment: Moment, replies: list[Any]) -> tuple[Step, ConsentRecord]:
             page = _Page(key, _hash(replies[0]))
             for purpose, word in words.items():
-                said = said_now(page.last(purpose), word, now_us)
+                said = said_now(page.last(purpose), word, moment.now_us)
                 page.put(purpose, said, said)
-            if any(word.granted is True for word in words.values()):
-                page.open(now_us)
+                if said.granted:
+                    page.open(said.at_us, moment.row_us)
             return page.step(shop, RowKind.LIVE, actor), page.record()
 
         return self._ledger.commit(shop, _asking(shop, [key]), decide)
@@ -110,12 +111,12 @@ class ConsentStore:
     ) -> list[Imported]:
         customers = list(dict.fromkeys(row.customer for row in rows))
 
-        def decide(now_us: int, replies: list[Any]) -> tuple[Step, list[Imported]]:
+        def decide(moment: Moment, replies: list[Any]) -> tuple[Step, list[Imported]]:
             pages = {
                 customer: None if isinstance(reply, redis.RedisError) else _Page(customer, reply)
                 for customer, reply in zip(customers, replies, strict=True)
             }
-            outcomes = [_take(pages[row.customer], row, now_us) for row in rows]
+            outcomes = [_take(pages[row.customer], row, moment.now_us) for row in rows]
             steps = [page.step(shop, RowKind.IMPORT, actor) for page in pages.values() if page]
             return _together(steps), outcomes
 
@@ -137,10 +138,12 @@ class _Page:
         value = self.stored.get(ERASED.encode())
         return None if value is None else decode_tombstone(value)
 
-    def open(self, now_us: int) -> None:
-        """Make an erased customer known anew, as a stranger."""
-        if self.tombstone is not None:
-            self.opened = self.tombstone.opened(now_us)
+    def open(self, at_us: int, row_us: int) -> None:
+        """Make an erased customer known anew, as a stranger; the first grant counts."""
+        stone = self.tombstone if self.opened is None else self.opened
+        if stone is UNREADABLE_TOMBSTONE:
+            stone = Tombstone(at_us, row_us)
+        self.opened = None if stone is None else stone.opened(at_us)
 
     def last(self, purpose: Purpose) -> PurposeConsent | None:
         if purpose in self.changed:
@@ -219,7 +222,7 @@ def _take(page: _Page | None, row: ImportedConsent, now_us: int) -> Imported:
         return Imported.IN_FUTURE
     if page is None or page.is_unreadable(row.purpose):
         return Imported.UNREADABLE
-    if page.tombstone is not None and not page.tombstone.takes(row.at_us):
+    if page.tombstone is not None and not page.tombstone.takes(row.at_us, granted=row.granted):
         return Imported.KNOWN
     last, word = page.last(row.purpose), Word(row.granted, row.policy_version, row.source)
     now = said_then(last, word, row.at_us)

@@ -12,7 +12,7 @@ import redis
 from redis.client import Pipeline
 
 from recsvc.domain.audit import Note, RowKind
-from recsvc.domain.consent import Tombstone
+from recsvc.domain.consent import NO_CONSENT, ConsentRecord, Tombstone
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.domain.rights import Erased
@@ -23,10 +23,10 @@ from recsvc.stores.consent_fields import (
     decode_tombstone,
     encode_tombstone,
 )
-from recsvc.stores.consents import ConsentStore
+from recsvc.stores.consents import ConsentStore, record_of
 from recsvc.stores.event_log import EventLog
 from recsvc.stores.holdings import HOLDINGS, Forgetful
-from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Step
+from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Moment, Step
 
 THE_CUSTOMER = "customer"  # what a row of the history is about that concerns all of one
 WORD = "erased"
@@ -56,10 +56,10 @@ class ErasureStore:
         tombstone = self._consents.read(shop, key).tombstone
         return self._forget(shop, key) if tombstone is not None and tombstone.is_shut else 0
 
-    def has_forgotten(self, shop: ShopName, key: CustomerKey, at_us: int) -> bool:
-        """Say whether the customer was erased since, so that nothing of then is theirs."""
+    def has_forgotten(self, shop: ShopName, key: CustomerKey, row_us: int) -> bool:
+        """Say whether the customer was erased after that row, so that nothing of then is theirs."""
         tombstone = self._consents.read(shop, key).tombstone
-        return tombstone is not None and at_us < tombstone.erased_at_us
+        return tombstone is not None and row_us < tombstone.recorded_at_us
 
     def _forget(self, shop: ShopName, key: CustomerKey) -> int:
         for other in self._others:
@@ -72,7 +72,7 @@ class ErasureStore:
             for holding in HOLDINGS:
                 holding.ask_size(pipeline, holding.key(shop, key))
 
-        def decide(now_us: int, replies: list[Any]) -> tuple[Step, Erased]:
+        def decide(moment: Moment, replies: list[Any]) -> tuple[Step, Erased]:
             fields, *sizes = replies
             removed = _counts(fields) | {
                 holding.name: _size(size) for holding, size in zip(HOLDINGS, sizes, strict=True)
@@ -80,11 +80,22 @@ class ErasureStore:
             before = _only_tombstone(fields)
             if before is not None:
                 return Step(_again(shop, key, before)), Erased(before.erased_at_us, removed)
-            note = Note(RowKind.ERASE, key, THE_CUSTOMER, WORD, actor)
-            step = Step(buried(shop, key, Tombstone(now_us)), [note], is_dated=True)
-            return step, Erased(now_us, removed)
+            record = NO_CONSENT if isinstance(fields, redis.RedisError) else record_of(fields)
+            stone = tombstone_of(record, moment)
+            at_us = stone.erased_at_us
+            note = Note(RowKind.ERASE, key, THE_CUSTOMER, WORD, actor, at_us)
+            return Step(buried(shop, key, stone), [note], is_dated=True), Erased(at_us, removed)
 
         return self._ledger.commit(shop, ask, decide)
+
+
+def tombstone_of(record: ConsentRecord, moment: Moment) -> Tombstone:
+    """Return what an erasure leaves: it is later than whatever was said by who is erased."""
+    stamps = [consent.at_us for consent in record.purposes.values()]
+    before = record.tombstone
+    if before is not None and before is not UNREADABLE_TOMBSTONE:
+        stamps += [before.erased_at_us, before.opened_at_us or 0]
+    return Tombstone(max([moment.now_us, *stamps]), moment.row_us)
 
 
 def buried(shop: ShopName, key: CustomerKey, tombstone: Tombstone) -> list[Edit]:

@@ -4,14 +4,16 @@ One call is one atomic step over a chunk of events: whether an event is new, and
 changes. What its customer permits was decided from what was read before; the script only compares
 whether that, or the policy, is still what is stored. Commands of Redis 6.2 only.
 
-KEYS: log, days of the marks, marks, counts, epochs; then record and recent list of each customer.
+KEYS: log, days of the marks, marks, counts, epochs; then of each customer the record, the recent
+list and the list of purchases.
 The marks and counts of a day have keys of their own, named after those two, in the shop's slot.
-ARGV: length of the log, places in a recent list, its life in seconds, how many customers, the
-policy as it was read; of each customer the record as it was read, whether the log may name them
-and whether their list may be updated; then nine words per event: mark of its id, mark of its
-content, number of its customer (0: nobody, -1: one who permits nothing), item, weight, mark of
-what counts once a day (empty: each time), kind in the recent list (empty: none), seconds since
-1970 (empty: on arrival), and the event as JSON without its last brace.
+ARGV: length of the log, places in a recent list and in one of purchases, their life in seconds, how
+many customers, the policy as it was read; of each customer the record as it was read, whether the
+log may name them and whether their lists may be updated; then ten words per event: mark of its id,
+mark of its content, number of its customer (0: nobody, -1: one who permits nothing), item, weight,
+mark of what counts once a day (empty: each time), kind in the recent list (empty: none), what
+stands behind the time in the list of purchases (empty: nothing), seconds since 1970 (empty: on
+arrival), and the event as JSON without its last brace.
 Returns per event 0: new, 1: known with this content, 2: known with another, 3: not taken in,
 since what its customer permits has changed.
 """
@@ -38,8 +40,9 @@ return found
 ADD = (
     _LIMITS
     + r"""
-local HEADER, CUSTOMER, WORDS = 5, 3, 9
-local FIRST = HEADER + tonumber(ARGV[4]) * CUSTOMER
+local HEADER, CUSTOMER, WORDS = 6, 3, 10
+local MOST_RECENT, MOST_PURCHASES, LIFE = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local FIRST = HEADER + tonumber(ARGV[5]) * CUSTOMER
 local LOG, DAYS, MARKS, COUNTS, EPOCHS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 -- Fields stay in a packed list up to 512 of them; beyond it each costs five times as much.
 local LEAST_BUCKETS, MOST_FILLED, WELL_FILLED = 4096, 384, 128
@@ -120,44 +123,48 @@ local function remember(mark, content)
   remembered = remembered + 1
 end
 
-local same_policy = (redis.call('HGET', EPOCHS, 'policy') or '') == ARGV[5]
+local same_policy = (redis.call('HGET', EPOCHS, 'policy') or '') == ARGV[6]
 local unchanged = {}
 local function is_unchanged(number)
   if unchanged[number] == nil then
-    local stored = table.concat(redis.pcall('HGETALL', KEYS[4 + 2 * number]), '\n')
+    local stored = table.concat(redis.pcall('HGETALL', KEYS[3 + 3 * number]), '\n')
     unchanged[number] = same_policy and stored == ARGV[HEADER + (number - 1) * CUSTOMER + 1]
   end
   return unchanged[number]
 end
 
 -- The latest first, and equal times in the order of their bytes: the order of arrival is nothing.
-local function insert(key, entry, at)
-  local most = tonumber(ARGV[2])
-  local listed = redis.call('LRANGE', key, 0, -1)
-  local next_one
-  for _, other in ipairs(listed) do
-    local when = tonumber(string.match(other, '^%l(%d+) ')) or 0
-    if when < at or (when == at and other < entry) then
-      next_one = other
-      break
+local PART = 10 -- entries that are looked at in one go: most events are the latest
+local function follower(key, entry, at)
+  local start = 0
+  repeat
+    local listed = redis.call('LRANGE', key, start, start + PART - 1)
+    for _, other in ipairs(listed) do
+      local when = tonumber(string.match(other, '^%l?(%d+) ')) or 0
+      if when < at or (when == at and other < entry) then return other end
     end
-  end
+    start = start + PART
+  until #listed < PART
+end
+
+local function insert(key, entry, at, most)
+  local next_one, held = follower(key, entry, at), redis.call('LLEN', key)
   if next_one then
     redis.call('LINSERT', key, 'BEFORE', next_one, entry)
-  elseif #listed < most then
+  elseif held < most then
     redis.call('RPUSH', key, entry)
   else
     return
   end
-  if #listed >= most then redis.call('LTRIM', key, 0, most - 1) end
-  redis.call('EXPIRE', key, ARGV[3])
+  if held >= most then redis.call('LTRIM', key, 0, most - 1) end
+  redis.call('EXPIRE', key, LIFE)
 end
 
-local function update(key, entry, at)
-  local done = pcall(insert, key, entry, at)
+local function update(key, entry, at, most)
+  local done = pcall(insert, key, entry, at, most)
   if not done then -- no list of ours: begin anew
     redis.call('DEL', key)
-    insert(key, entry, at)
+    insert(key, entry, at, most)
   end
 end
 
@@ -180,7 +187,7 @@ local results = {}
 for base = FIRST, #ARGV - WORDS, WORDS do
   local id, content, number = ARGV[base + 1], ARGV[base + 2], tonumber(ARGV[base + 3])
   local item, weight, once = ARGV[base + 4], tonumber(ARGV[base + 5]), ARGV[base + 6]
-  local kind, sent, event = ARGV[base + 7], ARGV[base + 8], ARGV[base + 9]
+  local kind, bought, sent, event = ARGV[base + 7], ARGV[base + 8], ARGV[base + 9], ARGV[base + 10]
   local known = found(id)
   if known then
     results[#results + 1] = known == content and 1 or 2
@@ -193,14 +200,15 @@ for base = FIRST, #ARGV - WORDS, WORDS do
     if number == 0 then
       redis.call('XADD', LOG, 'MAXLEN', '~', ARGV[1], '*', 'event', event)
     elseif number > 0 then
-      local record, recent = KEYS[4 + 2 * number], KEYS[5 + 2 * number]
+      local record, recent, purchases = KEYS[3 + 3 * number], KEYS[4 + 3 * number], KEYS[5 + 3 * number]
       local permits = HEADER + (number - 1) * CUSTOMER
       if ARGV[permits + 2] == '1' then
         local hash = string.match(record, '[^:]+$')
         redis.call('XADD', LOG, 'MAXLEN', '~', ARGV[1], '*', 'event', event, 'customer', hash)
       end
       if kind ~= '' and ARGV[permits + 3] == '1' then
-        update(recent, kind .. whole(at) .. ' ' .. item, at)
+        update(recent, kind .. whole(at) .. ' ' .. item, at, MOST_RECENT)
+        if bought ~= '' then update(purchases, whole(at) .. ' ' .. bought, at, MOST_PURCHASES) end
       end
     end
     remember(id, content) -- what fails before it is taken in when it is sent again

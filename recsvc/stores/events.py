@@ -20,6 +20,7 @@ from recsvc.domain.events import FIELDS, Event, Outcome
 from recsvc.domain.identity import CustomerKey, Secret
 from recsvc.domain.ids import ShopName
 from recsvc.domain.moments import rfc3339
+from recsvc.domain.purchases import MOST_LINES, content
 from recsvc.domain.recent import MOST_EVENTS, RecentKind
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
@@ -100,6 +101,7 @@ class EventStore:
             words: list[Encoded] = [
                 self._log_length,
                 MOST_EVENTS,
+                MOST_LINES,
                 redis_keys.RECENT_SECONDS,
                 len(numbers),
                 policy,
@@ -199,9 +201,17 @@ def _words(marks: _Marks, incoming: Incoming, customer: int) -> list[Encoded]:
         event.weight if incoming.counts else 0,
         b"" if once is None or not incoming.counts else marks.of(b"once", once_content),
         incoming.kind or "",
+        _bought(marks, event) if incoming.kind is RecentKind.PURCHASE else "",
         "" if at_us is None else at_us // _MICROSECONDS,
         msgspec.json.encode(_kept(event))[:-1],
     ]
+
+
+def _bought(marks: _Marks, event: Event) -> str:
+    order = None
+    if event.order_id is not None:
+        order = marks.of(b"order", event.order_id.encode()).hex()
+    return content(event.item_id or "", order, event.paid)
 
 
 def _kept(event: Event) -> dict[str, object]:
@@ -229,5 +239,5 @@ def _customer_keys(shop: ShopName, customers: Iterable[CustomerKey]) -> list[str
     return [
         name(shop, customer)
         for customer in customers
-        for name in (redis_keys.customer, redis_keys.recent)
+        for name in (redis_keys.customer, redis_keys.recent, redis_keys.purchases)
     ]

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+import redis
+
 from recsvc.domain.audit import (
     Head,
     HistoryRow,
@@ -18,6 +20,7 @@ from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 
 _ROWS_PER_READ = 1000
+_FIELDS = {b"row", b"hash"}
 
 
 class HistoryStore:
@@ -30,15 +33,22 @@ class HistoryStore:
             stored = cast("bytes | None", self._redis.get(redis_keys.audit_head(shop)))
         return read_head((stored or b"").decode(errors="replace"))
 
+    def is_there(self, shop: ShopName) -> bool:
+        """Say whether what stands in the history's place, if anything, is a history."""
+        with store_faults():
+            return self._redis.type(redis_keys.history(shop)) in (b"stream", b"none")
+
     def ends(self, shop: ShopName) -> tuple[Head | None, int]:
         """Return the head, and the number of the last row, as of one moment."""
         with store_faults():
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.get(redis_keys.audit_head(shop))
             pipeline.xrevrange(redis_keys.history(shop), count=1)
-            stored, last = pipeline.execute()
-        head = read_head((stored or b"").decode(errors="replace"))
-        return head, link_of(*last[0]).n if last else 0
+            stored, last = pipeline.execute(raise_on_error=False)
+            if isinstance(last, redis.RedisError):
+                raise last
+            text = _head_text(stored)
+        return read_head(text), link_of(*last[0]).n if last else 0
 
     def walk(self, shop: ShopName, first: int = 1, last: int | None = None) -> Iterator[Link]:
         """Yield every row from `first` to `last`, as it is kept."""
@@ -78,11 +88,20 @@ class HistoryStore:
         return [row for row in rows if row is not None]
 
 
+def _head_text(stored: Any) -> str:
+    """Return the head as it is stored; what is of another kind tells of no end."""
+    if isinstance(stored, redis.RedisError):
+        if not str(stored).startswith("WRONGTYPE"):
+            raise stored
+        return ""
+    return (stored or b"").decode(errors="replace")
+
+
 def link_of(name: bytes, fields: dict[bytes, bytes]) -> Link:
     """Read an entry. What is not there is empty, and follows from nothing."""
     number = name.partition(b"-")[0]
     digest = fields.get(b"hash", b"").decode(errors="replace")
-    return Link(int(number), fields.get(b"row", b""), digest)
+    return Link(int(number), fields.get(b"row", b""), digest, fields.keys() <= _FIELDS)
 
 
 def end_of(shop: ShopName, stored: bytes | None, last: list[Any]) -> Head:

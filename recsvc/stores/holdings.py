@@ -55,6 +55,7 @@ def _members(asking: Pipeline, name: str) -> object:
 HOLDINGS = (
     Holding("profile", redis_keys.profile, _values),
     Holding("recent_events", redis_keys.recent, _entries),
+    Holding("purchases", redis_keys.purchases, _entries),
     Holding("offer_caps", redis_keys.caps, _fields, is_forgotten_by_store=True),
     Holding("claims", redis_keys.claims_of, _members, is_forgotten_by_store=True),
     Holding("idempotency_answers", redis_keys.answers, _fields, is_forgotten_by_store=True),

@@ -104,10 +104,22 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """When a change is made: by the store's clock, and when the history has it recorded.
+
+    What a customer says is stamped by the clock. One that was ahead has left rows behind, and
+    `row_us` is later than them all; so it orders what must be told to be before or after a row.
+    """
+
+    now_us: int
+    row_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What changes together, and what the history says of it. Without edits nothing is written.
 
-    `is_dated`: it holds the moment that it was decided at, so that no row may come before it.
+    `is_dated`: it holds when it is recorded, so that no other row may come before it.
     """
 
     edits: Sequence[Edit] = ()
@@ -116,7 +128,10 @@ class Step:
 
 
 class Ledger:
-    def __init__(self, connections: Connections) -> None:
+    """`clock`: microseconds since 1970; None: the store's own, the same for every worker."""
+
+    def __init__(self, connections: Connections, clock: Callable[[], int] | None = None) -> None:
+        self._clock = clock
         self._redis = connections.writes
         self._append = connections.writes.register_script(_APPEND)
         self._lines: defaultdict[ShopName, Lock] = defaultdict(Lock)
@@ -125,20 +140,18 @@ class Ledger:
         self,
         shop: ShopName,
         ask: Callable[[Pipeline], None],
-        decide: Callable[[int, list[Any]], tuple[Step, T]],
+        decide: Callable[[Moment, list[Any]], tuple[Step, T]],
     ) -> T:
         """Read what `ask` asks for, write what `decide` makes of it; return what it says.
 
-        `decide` is given the time in microseconds that it is recorded at (the store's, or the
-        last row's if that is later) and the replies, of which each may be the error of its
+        `decide` is given the moment and the replies, of which each may be the error of its
         command. It is called once more when it was overtaken. When this returns, every read that
         starts later sees the change, and it is on disk.
         """
         with self._in_line(shop), store_faults():
             for _ in range(_ATTEMPTS):
                 now_us, stored, head, replies = self._read(shop, ask)
-                now_us = max(now_us, head.at_us)
-                step, result = decide(now_us, replies)
+                step, result = decide(Moment(now_us, head.next_at_us(now_us)), replies)
                 if not step.edits or self._write(shop, step, stored, head, now_us):
                     return result
         raise StoreUnavailable("the consents are being changed by others all the time; try again")
@@ -165,7 +178,8 @@ class Ledger:
         (seconds, microseconds), stored, last, *replies = _checked(
             pipeline.execute(raise_on_error=False)
         )
-        return seconds * _US + microseconds, stored or b"", end_of(shop, stored, last), replies
+        now_us = seconds * _US + microseconds if self._clock is None else self._clock()
+        return now_us, stored or b"", end_of(shop, stored, last), replies
 
     def _write(self, shop: ShopName, step: Step, stored: bytes, head: Head, now_us: int) -> bool:
         """Append and change; False when everything must be read anew."""

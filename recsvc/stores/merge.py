@@ -14,11 +14,11 @@ import structlog
 from redis.client import Pipeline
 
 from recsvc.domain.audit import Note, RowKind
-from recsvc.domain.consent import ConsentRecord, Flag, Purpose, PurposeConsent, Tombstone
+from recsvc.domain.consent import ConsentRecord, Flag, Purpose, PurposeConsent
 from recsvc.domain.errors import Conflict
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
-from recsvc.domain.merging import both_erased, both_recent, both_told, stricter
+from recsvc.domain.merging import both_bought, both_erased, both_recent, both_told, stricter
 from recsvc.domain.rights import Merged
 from recsvc.stores import redis_keys
 from recsvc.stores.consent_fields import (
@@ -32,8 +32,9 @@ from recsvc.stores.consent_fields import (
 )
 from recsvc.stores.consent_judge import ConsentJudge, Minimums, read_minimums
 from recsvc.stores.consents import Stored, record_of
-from recsvc.stores.erasure import THE_CUSTOMER, buried
-from recsvc.stores.ledger import COMMAND_LINE, WHOLE_LIST, Edit, Ledger, Step
+from recsvc.stores.erasure import THE_CUSTOMER, buried, tombstone_of
+from recsvc.stores.holdings import KeyOf
+from recsvc.stores.ledger import COMMAND_LINE, WHOLE_LIST, Edit, Ledger, Moment, Step
 from recsvc.stores.profiles import FLAG_SET, decode_profile, encode_profile
 
 MERGED_IN, MERGED_AWAY = "merged_in", "merged_away"
@@ -51,6 +52,7 @@ class _Side:
     record: ConsentRecord
     profile: bytes
     recent: list[bytes]
+    purchases: list[bytes]
 
 
 class MergeStore:
@@ -72,19 +74,21 @@ class MergeStore:
                 pipeline.hgetall(redis_keys.customer(shop, key))
                 pipeline.get(redis_keys.profile(shop, key))
                 pipeline.lrange(redis_keys.recent(shop, key), 0, -1)
+                pipeline.lrange(redis_keys.purchases(shop, key), 0, -1)
 
-        def decide(now_us: int, replies: list[Any]) -> tuple[Step, Merged]:
+        def decide(moment: Moment, replies: list[Any]) -> tuple[Step, Merged]:
             policy, *stored = map(_readable, replies)
-            other, mine = _side(stored[:3]), _side(stored[3:])
+            other, mine = _side(stored[:4]), _side(stored[4:])
             if _is_shut(other) or _is_shut(mine):
                 raise _erased("the customer" if _is_shut(other) else "`into`")
-            both = self._both_permit((other, mine), read_minimums(policy), now_us)
-            merged = Merged(into, now_us, both(Purpose.PERSONALIZATION), both(*_OFFERS))
+            both = self._both_permit((other, mine), read_minimums(policy), moment.now_us)
+            merged = Merged(into, moment.row_us, both(Purpose.PERSONALIZATION), both(*_OFFERS))
+            stone = tombstone_of(other.record, moment)
             page = _Page(shop, into, actor)
-            page.put_all(mine, other, merged)
+            page.put_all(mine, other, merged, moment.now_us)
             page.note(into, THE_CUSTOMER, MERGED_IN)
-            page.note(away, THE_CUSTOMER, MERGED_AWAY)
-            page.edits += buried(shop, away, Tombstone(now_us))
+            page.note(away, THE_CUSTOMER, MERGED_AWAY, stone.erased_at_us)
+            page.edits += buried(shop, away, stone)
             page.edits.append(Edit(redis_keys.merging(shop), away.hex(), None, _encoded(merged)))
             return Step(page.edits, page.notes, is_dated=True), merged
 
@@ -102,7 +106,7 @@ class MergeStore:
         def ask(pipeline: Pipeline) -> None:
             pipeline.hgetall(redis_keys.merging(shop))
 
-        def decide(_now_us: int, replies: list[Any]) -> tuple[Step, dict[CustomerKey, Merged]]:
+        def decide(_: Moment, replies: list[Any]) -> tuple[Step, dict[CustomerKey, Merged]]:
             return Step(), _all_merged(shop, _readable(replies[0]))
 
         return self._ledger.commit(shop, ask, decide)
@@ -114,7 +118,7 @@ class MergeStore:
         def ask(pipeline: Pipeline) -> None:
             pipeline.hget(name, field)
 
-        def decide(_now_us: int, replies: list[Any]) -> tuple[Step, None]:
+        def decide(_: Moment, replies: list[Any]) -> tuple[Step, None]:
             is_this = _readable(replies[0]) == note
             return Step([Edit(name, field, note, b"")] if is_this else ()), None
 
@@ -132,15 +136,19 @@ class _Page:
         self.edits: list[Edit] = []
         self.notes: list[Note] = []
 
-    def note(self, key: CustomerKey, subject: str, word: str) -> None:
-        self.notes.append(Note(RowKind.MERGE, key, subject, word, self._actor))
+    def note(
+        self, key: CustomerKey, subject: str, word: str, said_at_us: int | None = None
+    ) -> None:
+        self.notes.append(Note(RowKind.MERGE, key, subject, word, self._actor, said_at_us))
 
-    def put_all(self, mine: _Side, other: _Side, merged: Merged) -> None:
-        self.put_purposes(mine, other, merged.at_us)
+    def put_all(self, mine: _Side, other: _Side, merged: Merged, now_us: int) -> None:
+        self.put_purposes(mine, other, now_us)
         self.put_flags(mine, other)
         self.put_tombstone(mine, other)
         self.put_profile(mine, other, shared=merged.has_shared)
-        self.put_recent(mine, other, shared=merged.has_shared)
+        if merged.has_shared:
+            self.put_list(redis_keys.recent, mine.recent, other.recent, both_recent)
+            self.put_list(redis_keys.purchases, mine.purchases, other.purchases, both_bought)
 
     def put_purposes(self, mine: _Side, other: _Side, now_us: int) -> None:
         for purpose in Purpose:
@@ -189,17 +197,21 @@ class _Page:
         name = redis_keys.profile(self._shop, self._key)
         self.edits.append(Edit(name, "", mine.profile, encode_profile(told)))
 
-    def put_recent(self, mine: _Side, other: _Side, *, shared: bool) -> None:
-        if not (shared and other.recent):
-            return
-        name = redis_keys.recent(self._shop, self._key)
-        entries = both_recent(mine.recent, other.recent)
-        self.edits.append(Edit(name, WHOLE_LIST, b"\n".join(mine.recent), b"\n".join(entries)))
+    def put_list(
+        self,
+        key_of: KeyOf,
+        mine: list[bytes],
+        other: list[bytes],
+        both: Callable[..., Sequence[bytes]],
+    ) -> None:
+        if other:
+            name, entries = key_of(self._shop, self._key), both(mine, other)
+            self.edits.append(Edit(name, WHOLE_LIST, b"\n".join(mine), b"\n".join(entries)))
 
 
 def _encoded(merged: Merged) -> bytes:
     shared, said = int(merged.has_shared), int(merged.has_shared_offers)
-    return f"{merged.into.hex()} {merged.at_us} {shared} {said}".encode()
+    return f"{merged.into.hex()} {merged.recorded_at_us} {shared} {said}".encode()
 
 
 def _all_merged(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerKey, Merged]:
@@ -229,8 +241,8 @@ def _readable(reply: Any) -> Any:
 
 
 def _side(stored: list[Any]) -> _Side:
-    fields, profile, recent = stored
-    return _Side(fields, record_of(fields), profile or b"", recent)
+    fields, profile, recent, purchases = stored
+    return _Side(fields, record_of(fields), profile or b"", recent, purchases)
 
 
 def _is_shut(side: _Side) -> bool:

@@ -23,7 +23,7 @@ from recsvc.domain.profile import NO_PROFILE, Change, Profile, Told
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_fields import ERASED, SET, decode_tombstone, flag_field
-from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Step
+from recsvc.stores.ledger import COMMAND_LINE, Edit, Ledger, Moment, Step
 
 FLAG_SET = "set"
 FLAG_CLEARED = "cleared"
@@ -72,7 +72,7 @@ class ProfileStore:
             pipeline.get(redis_keys.profile(shop, key))
             _ask_flags(pipeline, shop, key)
 
-        def decide(_: int, replies: list[Any]) -> tuple[Step, Told]:
+        def decide(_: Moment, replies: list[Any]) -> tuple[Step, Told]:
             stored, values = map(_readable, replies)
             changed = change.on(decode_profile(shop, stored or b""))
             edit = Edit(redis_keys.profile(shop, key), "", stored or b"", encode_profile(changed))
@@ -100,7 +100,7 @@ class ProfileStore:
             for customer in customers:
                 _ask_flags(pipeline, shop, customer)
 
-        def decide(_: int, replies: list[Any]) -> tuple[Step, list[bool]]:
+        def decide(_: Moment, replies: list[Any]) -> tuple[Step, list[bool]]:
             found = zip(customers, map(_readable, replies), strict=True)
             flags = {customer: _Flags(customer, values) for customer, values in found}
             may_be = [

@@ -66,6 +66,11 @@ def recent(shop: ShopName, key: CustomerKey) -> str:
     return f"{{{shop}}}:recent:{key.hex()}"
 
 
+def purchases(shop: ShopName, key: CustomerKey) -> str:
+    """List: a customer's latest purchases, the newest first. Lives for RECENT_SECONDS after one."""
+    return f"{{{shop}}}:purchases:{key.hex()}"
+
+
 def profile(shop: ShopName, key: CustomerKey) -> str:
     """String: JSON of what the shop told of a customer, but for the flags."""
     return f"{{{shop}}}:profile:{key.hex()}"

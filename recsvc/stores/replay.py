@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from recsvc.domain.audit import HistoryRow, RowKind
-from recsvc.domain.consent import ConsentRecord, Flag, Purpose, PurposeConsent
+from recsvc.domain.consent import ConsentRecord, Flag, Purpose, PurposeConsent, Tombstone
 from recsvc.domain.consent_changes import Word, said_then
 from recsvc.stores import erasure
 from recsvc.stores.consent_fields import ERASED, GRANTED
@@ -28,12 +28,11 @@ _ENDINGS = (erasure.WORD, MERGED_AWAY)
 
 @dataclass(slots=True)
 class Replayed:
-    """What must stand in a record. `erased_at_us`: when the customer was last erased."""
+    """What must stand in a record."""
 
     purposes: dict[Purpose, PurposeConsent] = field(default_factory=dict)
     flags: set[Flag] = field(default_factory=set)
-    erased_at_us: int | None = None
-    is_open: bool = False
+    tombstone: Tombstone | None = None
     was_merged: bool = False
 
     def take(self, row: HistoryRow) -> None:
@@ -45,7 +44,9 @@ class Replayed:
                 self.flags.add(_FLAGS[row.subject])
         elif row.word in _ENDINGS:
             self.purposes, self.flags = {}, set()
-            self.erased_at_us, self.is_open, self.was_merged = row.at, False, False
+            # Rows of earlier releases have no stamp of an erasure: it was when they were recorded.
+            erased_at_us = row.at if row.said_at is None else row.said_at
+            self.tombstone, self.was_merged = Tombstone(erased_at_us, row.at), False
         elif row.word == MERGED_IN:
             self.was_merged = True
 
@@ -54,7 +55,8 @@ class Replayed:
         # Only an import is weighed against what was known; any other row says what is so now.
         last = self.purposes.get(purpose) if row.kind is RowKind.IMPORT else None
         self.purposes[purpose] = said_then(last, word, row.said_at or 0)
-        self.is_open = self.is_open or (row.kind is RowKind.LIVE and word.granted)
+        if self.tombstone is not None and row.kind is RowKind.LIVE and word.granted:
+            self.tombstone = self.tombstone.opened(row.said_at or 0)
 
 
 def replayed(rows: Iterable[HistoryRow]) -> Replayed:
@@ -94,10 +96,13 @@ def _plain(consent: PurposeConsent | None) -> PurposeConsent | None:
 
 def _erasures(record: ConsentRecord, said: Replayed) -> tuple[object, object]:
     """Return what the record says of the erasure, and what it must say."""
-    stone, erased_at_us = record.tombstone, said.erased_at_us
+    stone, expected = record.tombstone, said.tombstone
     if said.was_merged and (
-        erased_at_us is None or (stone is not None and stone.erased_at_us >= erased_at_us)
+        expected is None or (stone is not None and stone.erased_at_us >= expected.erased_at_us)
     ):
         return None, None  # what stands there may be the other's
-    kept = None if stone is None else (stone.erased_at_us, not stone.is_shut)
-    return kept, None if erased_at_us is None else (erased_at_us, said.is_open)
+    return _plain_erasure(stone), _plain_erasure(expected)
+
+
+def _plain_erasure(stone: Tombstone | None) -> tuple[int, int, bool] | None:
+    return None if stone is None else (stone.erased_at_us, stone.recorded_at_us, stone.is_shut)

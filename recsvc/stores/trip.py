@@ -1,5 +1,6 @@
 """The one round trip of a request: the customer's consent and recent events, the shop's epochs and
-policy; for a decision on offers also what the shop told of the customer, and the caps.
+policy; for a decision on offers also what the shop told of the customer, the caps, and what was
+bought.
 
 Each trip also asks for a write that changes nothing, and so costs no fsync: a store that takes no
 writes (a replica, one that a failover has stopped) may not have heard of a withdrawal, and is as
@@ -12,7 +13,7 @@ customer's stays sealed: whether it may be looked at, the consent decides.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import hiredis
 
@@ -20,6 +21,7 @@ from recsvc.domain.consent import ConsentRecord
 from recsvc.domain.gate import OF_OFFERS, Sealed
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
+from recsvc.domain.purchases import MOST_LINES
 from recsvc.domain.recent import MOST_EVENTS
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import STORE_FAULTS, WRITE_TIMEOUT_SECONDS, Connections
@@ -32,9 +34,9 @@ _pack: Callable[[tuple[str, ...]], bytes] = hiredis.pack_command  # type: ignore
 _MULTI = _pack(("MULTI",))
 _EXEC = _pack(("EXEC",))
 _EPOCH_FIELDS = 4
-_WITH_OFFERS = 6  # answers
-_OF_OFFERS = slice(3, 5)
-_LAST_PLACE = str(MOST_EVENTS - 1)
+_WITH_OFFERS = 7  # answers
+_OF_OFFERS = slice(3, 6)
+_LAST_PLACE, _LAST_LINE = str(MOST_EVENTS - 1), str(MOST_LINES - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,15 @@ class Epochs:
 
 @dataclass(frozen=True, slots=True)
 class ToldOfCustomer:
-    """What a decision on offers reads of a customer: the profile's JSON, and the hash of the caps.
+    """What a decision on offers reads of a customer: the profile's JSON, the hash of the caps, and
+    the latest purchases.
 
     None: it could not be read.
     """
 
     profile: Sealed | None
     caps: Sealed | None
+    purchases: Sealed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,8 @@ def _request(shop: ShopName, customer: CustomerKey | None, for_offers: bool) -> 
         return _MULTI + epochs + consent + recent + end, 6
     profile = _pack(("GET", redis_keys.profile(shop, customer)))
     caps = _pack(("HGETALL", redis_keys.caps(shop, customer)))
-    return _MULTI + epochs + consent + recent + profile + caps + end, 8
+    bought = _pack(("LRANGE", redis_keys.purchases(shop, customer), "0", _LAST_LINE))
+    return _MULTI + epochs + consent + recent + profile + caps + bought + end, 9
 
 
 def _reply(replies: list[object], customer: CustomerKey | None) -> TripReply:
@@ -194,17 +199,22 @@ def _consent(answer: object) -> ConsentRecord | None:
 
 def _profile(customer: CustomerKey, answer: object) -> Sealed | None:
     """Seal the recent events; None when they are no list."""
-    if not isinstance(answer, list) or not set(map(type, answer)) <= {bytes}:
-        return None
-    return Sealed(customer, answer)
+    return Sealed(customer, answer) if _is_texts(answer) else None
 
 
-def _told(customer: CustomerKey, profile: object, caps: object) -> ToldOfCustomer:
-    """Seal profile and caps; None in place of what is of another kind."""
+def _told(
+    customer: CustomerKey, profile: object, caps: object, purchases: object
+) -> ToldOfCustomer:
+    """Seal profile, caps and purchases; None in place of what is of another kind."""
     sealed = None
     if profile is None or isinstance(profile, bytes):
         sealed = Sealed(customer, [] if profile is None else [profile], OF_OFFERS)
-    counted = None
-    if isinstance(caps, list) and set(map(type, caps)) <= {bytes}:
-        counted = Sealed(customer, caps, OF_OFFERS)
-    return ToldOfCustomer(sealed, counted)
+    counted, bought = (
+        Sealed(customer, answer, OF_OFFERS) if _is_texts(answer) else None
+        for answer in (caps, purchases)
+    )
+    return ToldOfCustomer(sealed, counted, bought)
+
+
+def _is_texts(answer: object) -> TypeGuard[list[bytes]]:
+    return isinstance(answer, list) and set(map(type, answer)) <= {bytes}

@@ -1,12 +1,12 @@
-"""What a decision on offers is told of a customer who permits it: from the model, from what has
-happened since it was made, from what the shop told, and from the caps.
+"""What a decision on offers is told of a customer who permits it: from the model, from what was
+bought since it was made, from what the shop told, and from the caps.
 
-Of an item that is sensitive now nothing is told. Purchases since the training count as orders, but
-not as spent: what was paid for them is not kept of recent events.
+Of an item that is sensitive now it is not told that it was bought; the order counts. Purchases
+reach back `MOST_LINES` lines: who bought more since the training has bought what nobody knows.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recsvc.domain.caps import CapCounts, decode_caps
@@ -15,10 +15,10 @@ from recsvc.domain.gate import AdmittedToOffers
 from recsvc.domain.ids import OfferId
 from recsvc.domain.offer_state import StoredOffer
 from recsvc.domain.profile import NO_PROFILE, Profile
+from recsvc.domain.purchases import MOST_LINES, PurchaseLine, decode, orders_of
 from recsvc.domain.recent import SECONDS_PER_DAY
-from recsvc.model.interest import purchases_of
-from recsvc.model.loaded import Purchased
-from recsvc.model.offers.bought import Since, bought_of, by_category
+from recsvc.model.loaded import NOTHING_PURCHASED, Purchased
+from recsvc.model.offers.bought import bought_of, by_category
 from recsvc.model.offers.facts import CustomerFacts
 from recsvc.model.offers.stock import Stock
 from recsvc.stores.profiles import decode_profile
@@ -28,10 +28,12 @@ MICROSECONDS = 1_000_000
 # A model tells moments to a few minutes: later by less, a purchase may be in it.
 LATER_DAYS = 1 / 96
 
+Order = Sequence[PurchaseLine]  # the earliest line first
+
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """None: nobody knows."""
+    """None: nobody knows. `spent`: as far as it is known what was paid."""
 
     count: int | None
     days_since_last: float | None
@@ -45,16 +47,18 @@ def facts_of(
     admitted: AdmittedToOffers,
     now_us: int,
 ) -> CustomerFacts | None:
-    """Return the facts; None when the caps cannot be read: then nothing may be offered."""
+    """Return the facts; None when caps or purchases cannot be read: then nothing may be offered."""
     counts = _counts(visit, admitted, offers, now_us)
-    if counts is None:
+    if counts is None or visit.told is None or visit.told.purchases is None:
         return None
-    purchased = stock.assortment.model.purchased(admitted.personalization)
-    since = _since(stock, visit, admitted, purchased)
-    bought = bought_of(stock, purchased, since)
-    orders = _orders(stock, visit, purchased, since, now_us)
+    before = _before(stock, visit, admitted)
+    later = _later(before, decode(admitted.open(visit.told.purchases)))
+    lines = [line for order in later for line in order]
+    bought = bought_of(stock, before, lines)
+    orders = _orders(before, later, now_us)
     return CustomerFacts(
         bought=bought,
+        knows_bought=before is not None and len(lines) < MOST_LINES,
         categories=by_category(stock, bought),
         orders=orders.count,
         days_since_last_order=orders.days_since_last,
@@ -86,42 +90,48 @@ def _profile(visit: Visit, admitted: AdmittedToOffers) -> Profile:
     return decode_profile(visit.shop, records[0]) if records else NO_PROFILE
 
 
-def _since(
-    stock: Stock, visit: Visit, admitted: AdmittedToOffers, purchased: Purchased | None
-) -> Since:
-    """Return the purchases that the model does not know of, the latest first."""
-    if visit.profile is None:
-        return ()
-    found = purchases_of(stock.assortment, visit.profile.open(admitted.personalization))
-    days = [(at_seconds / SECONDS_PER_DAY, row) for at_seconds, row in found]
-    if purchased is None or math.isnan(purchased.last_day):
-        return days
-    return [each for each in days if each[0] > purchased.last_day + LATER_DAYS]
+def _before(stock: Stock, visit: Visit, admitted: AdmittedToOffers) -> Purchased | None:
+    """Return what was done until the model was made; None: nobody knows.
 
-
-def _orders(
-    stock: Stock, visit: Visit, purchased: Purchased | None, since: Since, now_us: int
-) -> Orders:
-    """Count orders. Purchases of one moment are one order.
-
-    Whom the model does not know, though they permit that it learns from them, has ordered nothing
-    before it was made; of others who are not in it nobody knows.
+    Whom the model does not know, though they permit that it learns from them, did nothing.
     """
-    moments = {day for day, _ in since}
-    count: int | None = None
-    if purchased is not None:
-        count = purchased.orders + len(moments)
-    elif stock.assortment.model.knows_customers and _may_be_learned_from(visit):
-        count = len(moments)
-    last = max(moments, default=math.nan if purchased is None else purchased.last_day)
-    ago = now_us / MICROSECONDS / SECONDS_PER_DAY - last
-    spent = math.nan if purchased is None else purchased.spent
-    return Orders(
-        count,
-        None if math.isnan(ago) else max(ago, 0.0),
-        None if math.isnan(spent) else spent,
-    )
+    model = stock.assortment.model
+    purchased = model.purchased(admitted.personalization)
+    if purchased is None and model.knows_customers and _may_be_learned_from(visit):
+        return NOTHING_PURCHASED
+    return purchased
 
 
 def _may_be_learned_from(visit: Visit) -> bool:
     return visit.consent is not None and visit.consent.permits(Purpose.TRAINING)
+
+
+def _later(before: Purchased | None, kept: Sequence[PurchaseLine]) -> list[Order]:
+    """Return the orders that the model does not know of: it dates one by its first line."""
+    orders = orders_of(kept)
+    if before is None or math.isnan(before.last_day):
+        return orders
+    end = (before.last_day + LATER_DAYS) * SECONDS_PER_DAY
+    return [order for order in orders if order[0].at_seconds > end]
+
+
+def _orders(before: Purchased | None, later: Sequence[Order], now_us: int) -> Orders:
+    if later:
+        last = later[-1][0].at_seconds / SECONDS_PER_DAY
+    else:
+        last = math.nan if before is None else before.last_day
+    ago = now_us / MICROSECONDS / SECONDS_PER_DAY - last
+    days = None if math.isnan(ago) else max(ago, 0.0)
+    if before is None:
+        return Orders(None, days, None)
+    return Orders(before.orders + len(later), days, _spent(before, later))
+
+
+def _spent(before: Purchased, later: Sequence[Order]) -> float | None:
+    """Add what was paid since. As in a training, prices that nobody knows count as nothing, and
+    where no price is known, nor is what was spent.
+    """
+    paid = [line.paid for order in later for line in order if line.paid is not None]
+    if math.isnan(before.spent) or (later and not paid and not before.orders):
+        return None
+    return before.spent + sum(paid)

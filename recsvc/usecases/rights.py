@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from recsvc.domain import purchases
 from recsvc.domain.audit import HistoryRow
 from recsvc.domain.claims import Claim
 from recsvc.domain.consent import ConsentRecord
@@ -18,6 +19,7 @@ from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
 from recsvc.domain.moments import rfc3339
 from recsvc.domain.profile import Told
+from recsvc.domain.purchases import PurchaseLine
 from recsvc.domain.recent import RecentEvent, decode
 from recsvc.domain.rights import Merged, Rewrite, RewriteState
 from recsvc.stores.aof_rewrite import AofRewrite
@@ -28,6 +30,7 @@ from recsvc.stores.event_log import EventLog
 from recsvc.stores.history import HistoryStore
 from recsvc.stores.merge import MergeStore
 from recsvc.stores.profiles import ProfileStore
+from recsvc.stores.purchases import PurchaseStore
 from recsvc.stores.recent import RecentStore
 from recsvc.usecases.events import KINDS
 from recsvc.usecases.model_copies import ModelCopies
@@ -101,6 +104,7 @@ class RightsStores:
     history: HistoryStore
     profiles: ProfileStore
     recent: RecentStore
+    purchases: PurchaseStore
     log: EventLog
     claims: ClaimRecords
     decisions: DecisionStore
@@ -148,7 +152,7 @@ class Rights:
         nothing of it.
         """
         stores, into = self._stores, merged.into
-        if not stores.erasures.has_forgotten(shop, into, merged.at_us):
+        if not stores.erasures.has_forgotten(shop, into, merged.recorded_at_us):
             stores.claims.merge(shop, away, into, with_said=merged.has_shared_offers)
         removed = stores.erasures.forget_if_shut(shop, away)
         stores.erasures.forget_if_shut(shop, into)
@@ -159,17 +163,19 @@ class Rights:
         """`record`: the customer's, which tells of an erasure."""
         stores = self._stores
         recent = decode(stores.recent.of(shop, customer))
+        bought = purchases.decode(stores.purchases.of(shop, customer))
         lists = {name: section(shop, customer) for name, section in stores.sections.items()}
         return Held(
             stores.profiles.get(shop, customer),
             stores.history.all_of(shop, customer),
             {
                 "events": self._events(shop, customer, recent),
+                "purchases": map(_bought, bought),
                 "decisions": map(_decided, stores.decisions.of(shop, customer)),
                 "claims": map(_claimed, stores.claims.claims(shop, customer)),
                 "offer_caps": iter([stores.claims.caps(shop, customer)]),
                 **lists,
-                "models": stores.models.of(shop, customer, erased_at_us(record)),
+                "models": stores.models.of(shop, customer, _recorded_at_us(record)),
             },
         )
 
@@ -191,6 +197,15 @@ class Rights:
             return self._stores.rewrite.ask(shop)
         except StoreUnavailable as fault:
             return Rewrite(RewriteState.REFUSED, fault.detail)
+
+
+def _bought(line: PurchaseLine) -> dict[str, Any]:
+    return {
+        "item_id": line.item_id,
+        "timestamp": _to_the_second(line.at_seconds),
+        "order": line.order,
+        "paid": line.paid,
+    }
 
 
 def _decided(decision: Decision) -> dict[str, Any]:
@@ -218,10 +233,19 @@ def erased_at_us(record: ConsentRecord) -> int | None:
     return None if record.tombstone is None else record.tombstone.erased_at_us
 
 
+def _recorded_at_us(record: ConsentRecord) -> int | None:
+    """Return when, in the history, the customer was erased: models count by that."""
+    return None if record.tombstone is None else record.tombstone.recorded_at_us
+
+
 def _shown(event: RecentEvent) -> tuple[str, str, str]:
     kind, seconds, item_id = event
-    return str(_TYPES[kind]), item_id, rfc3339(seconds * _MICROSECONDS)[:19] + "Z"
+    return str(_TYPES[kind]), item_id, _to_the_second(seconds)
 
 
 def _seen(event: dict[str, Any]) -> tuple[str, str, str]:
     return str(event.get("type")), str(event.get("item_id")), str(event.get("timestamp"))[:19] + "Z"
+
+
+def _to_the_second(seconds: int) -> str:
+    return rfc3339(seconds * _MICROSECONDS)[:19] + "Z"

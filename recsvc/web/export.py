@@ -29,6 +29,7 @@ class ExportView(msgspec.Struct, frozen=True):
     profile: ProfileView
     history: list[HistoryView]
     events: list[dict[str, Any]]
+    purchases: list[dict[str, Any]]
     decisions: list[dict[str, Any]]
     claims: list[dict[str, Any]]
     offer_caps: list[dict[str, Any]]

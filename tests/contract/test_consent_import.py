@@ -275,6 +275,19 @@ def test_the_audit_tells_a_whole_history_from_a_spoilt_one(folder: Path, tmp_pat
     run(folder, "audit", "verify", "--head", "neither", *shop, expect=2)
 
 
+@pytest.mark.parametrize("had_rows", [True, False])
+def test_the_audit_tells_that_there_is_no_history_any_more(folder: Path, had_rows: bool) -> None:
+    """3 as for any that is not whole: the store is up, and what it holds there is no history."""
+    name = f"replaced-{had_rows:d}"
+    if had_rows:
+        run(folder, "consents", "grant", "a1", "email", "--shop", name)
+    with open_stores(Settings(data_dir=folder)) as stores:
+        stores.connections.writes.set(redis_keys.history(ShopName(name)), "another kind")
+    spoilt = run(folder, "audit", "verify", "--shop", name, expect=3)
+
+    assert spoilt.stderr.startswith("error: row 1 is missing, and every other")
+
+
 def test_the_audit_names_a_record_that_was_changed_behind_the_service(folder: Path) -> None:
     """3, with the keyed hash and the purpose and never the id; until the customer speaks again."""
     shop = ("--shop", "compared")

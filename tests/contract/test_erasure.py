@@ -96,6 +96,7 @@ def test_the_receipt_counts_what_was_removed(service: Service) -> None:
         "flags": 0,
         "profile": 1,
         "recent_events": 3,
+        "purchases": 3,
         "offer_caps": 0,
         "claims": 0,
         "idempotency_answers": 0,
@@ -117,7 +118,7 @@ def test_nothing_but_the_tombstone_and_the_history_remains(service: Service) -> 
 
     store = service.stores.connections.writes
     fields = store.hgetall(redis_keys.customer(service.shop, key_of(service)))
-    assert known == {"customer", "history", "profile", "recent"}
+    assert known == {"customer", "history", "profile", "recent", "purchases"}
     assert keys_of(service) == {"customer", "history"}
     assert set(fields) == {b"erased"}
 
@@ -223,6 +224,27 @@ def test_a_flag_can_be_noted_of_an_erased_customer(service: Service) -> None:
     assert reply.status_code == 200
 
 
+@pytest.mark.parametrize("flag", ["restricted", "minor"])
+def test_a_flag_makes_no_erased_customer_known(service: Service, flag: str) -> None:
+    """It is kept, and in force once they grant; only then does the answer tell of somebody."""
+    path = f"/v1/customers/{ANNA}/profile"
+    erase(service)
+    service.send("PATCH", path, {flag: True})
+    flagged = fallback(service)
+    service.consent(ANNA)
+
+    assert flagged == (False, "unknown_customer")
+    assert fallback(service) == (False, "no_consent")
+
+
+def test_a_no_of_their_own_is_a_word_of_an_erased_customer(service: Service) -> None:
+    """Whoever says no after the erasure has been heard, and is still shut out."""
+    erase(service)
+    service.consent(ANNA, {"personalization": False})
+
+    assert fallback(service) == (False, "no_consent")
+
+
 def test_a_grant_of_their_own_opens_a_stranger(service: Service) -> None:
     """Known by what they do from now on; the model's list and purchases are of before."""
     full_life(service)
@@ -251,6 +273,30 @@ def test_a_model_counts_once_it_was_learned_after_the_erasure(
     train(service, erased + after)
 
     assert fallback(service)[0] is is_known
+
+
+def test_after_a_clock_that_was_ahead_the_history_tells_which_model_is_of_before(
+    service: Service,
+) -> None:
+    """The erasure is stamped by the clock, and by that it would be of before the model."""
+    store, key = service.stores.connections.writes, redis_keys.audit_head(service.shop)
+    service.consent(ANNA)
+    count, digest, _ = store.get(key).decode().split()
+    ahead = now_us() + 30 * DAY_US
+    store.set(key, f"{count} {digest} {rfc3339(ahead)}")
+    train(service, ahead)
+    erased_at = receipt(service)["erased_at"]
+    service.consent(ANNA)
+    before, copy = fallback(service), service.get(f"/v1/customers/{ANNA}/export").json
+    head = service.stores.history.head(service.shop)
+    assert head is not None
+    train(service, head.at_us)
+
+    assert erased_at < rfc3339(ahead)
+    assert copy is not None
+    assert [model["holds_until_deleted"] for model in copy["models"]] == [True, True]
+    assert before == (False, "unknown_customer")
+    assert fallback(service) == (True, None)
 
 
 def test_a_model_that_never_asked_the_service_never_knows_an_erased_customer(

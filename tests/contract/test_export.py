@@ -19,7 +19,7 @@ def entry(item_id: str, score: float, code: str, because: str | None = None) -> 
 
 
 NAMES = ["customer_id", "erased_at", "consents", "profile", "history", "events"]
-LATER = ["decisions", "claims", "offer_caps", "campaign_rows", "models"]
+LATER = ["purchases", "decisions", "claims", "offer_caps", "campaign_rows", "models"]
 LEARNED = {
     "lists": {
         "for_you": [
@@ -94,6 +94,22 @@ def test_recent_events_that_are_in_no_log_are_held_as_well(service: Service) -> 
         "item_id": "item-05",
         "timestamp": "2026-01-02T03:04:05Z",
     }
+
+
+def test_purchases_that_offers_count_are_held_as_well(service: Service) -> None:
+    """With what was paid, and a mark that says which are one order."""
+    service.consent(ANNA)
+    for number, order in enumerate("AAB"):
+        event = {"message_id": f"{number}", "type": "purchase", "item_id": "item-05"}
+        said = {"timestamp": f"2026-01-02T03:04:0{number}.5Z", "order_id": order, "price": 1.5}
+        sent = {"events": [{**event, **said, "customer_id": ANNA, "quantity": number + 1}]}
+        service.send("POST", "/v1/events", sent)
+
+    last, *found = export(service)["purchases"]
+
+    assert [each["order"] for each in found] == [found[0]["order"]] * 2
+    assert last.pop("order") != found[0]["order"]
+    assert last == {"item_id": "item-05", "timestamp": "2026-01-02T03:04:02Z", "paid": 4.5}
 
 
 def test_of_an_unknown_customer_nothing_is_held(service: Service) -> None:

@@ -96,6 +96,13 @@ def test_what_both_permit_to_be_used_becomes_one(service: Service) -> None:
         "item-00",
     ]
     assert 0 < store.ttl(name) <= redis_keys.RECENT_SECONDS
+    purchases = redis_keys.purchases(service.shop, key_of(service, BERT))
+    assert [entry.split()[-1].decode() for entry in store.lrange(purchases, 0, -1)] == [
+        "item-03",
+        "item-02",
+        "item-01",
+        "item-00",
+    ]
     assert told["attributes"] == {"tier": "silver", ANNA: True, BERT: True}
     assert told["segments"] == [BERT, ANNA]
 
@@ -112,8 +119,13 @@ def test_nothing_of_who_refuses_is_handed_on(service: Service, refusing: Custome
 
     found = merged(service)
 
-    name = redis_keys.recent(service.shop, key_of(service, BERT))
-    recent = b" ".join(service.stores.connections.writes.lrange(name, 0, -1))
+    recent = b" ".join(
+        entry
+        for name in (redis_keys.recent, redis_keys.purchases)
+        for entry in service.stores.connections.writes.lrange(
+            name(service.shop, key_of(service, BERT)), 0, -1
+        )
+    )
     told = service.get(f"/v1/customers/{BERT}/profile").json
     assert told is not None
     assert not found["has_shared"]

@@ -17,11 +17,14 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from recsvc.cli.metrics_folder import MOMENT_FILE
 from recsvc.config import Settings
 from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.shared_moment import shared_moment
 from recsvc.wiring import Stores, open_stores
+from tests.consents import now_us
 from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
 from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import Client, Server, command, eventually, serving
@@ -29,6 +32,7 @@ from tests.integration.servers import frozen, kill_server
 
 SHOP = ShopName("default")
 WORKERS = 2
+HOUR_US = 3_600_000_000
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,19 @@ def _items_answered(running: Running) -> float:
         for found in family.samples
         if found.name == "recsvc_requests_total" and found.labels["route"] == "recommend_for_item"
     )
+
+
+def test_every_worker_raises_the_latest_moment_for_all(running: Running) -> None:
+    """So that no worker goes back behind another when the clock does."""
+    (file,) = (running.data_dir / "tmp").glob(f"*/{MOMENT_FILE}")
+    shared, path = shared_moment(file), f"/v1/customers/{ANNA}/recommendations"
+    seen = [shared[0]]
+    for client in every_worker(running) * 2:
+        assert client.get(path).status == 200
+        seen.append(shared[0])
+
+    assert abs(seen[-1] - now_us()) < HOUR_US
+    assert seen == sorted(set(seen))
 
 
 def test_a_new_model_is_served_within_two_seconds_and_no_request_fails(running: Running) -> None:

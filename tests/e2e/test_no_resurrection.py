@@ -53,11 +53,17 @@ def answer(asking: Client, customer: str = CANARY) -> tuple[bool, str | None]:
 
 
 def events(*messages: str, by: Sequence[str] = (CANARY, OTHER)) -> dict[str, object]:
-    told = {"type": "purchase", "item_id": "a1", "session_id": "s", "order_id": "o"}
+    told = {"type": "purchase", "item_id": "a1", "session_id": "s", "price": 1.5}
     at = (datetime.now(UTC) - timedelta(days=2)).isoformat()
     return {
         "events": [
-            {**told, "message_id": f"{message} {place}", "customer_id": who, "timestamp": at}
+            {
+                **told,
+                "message_id": f"{message} {place}",
+                "customer_id": who,
+                "order_id": f"order of {who}",
+                "timestamp": at,
+            }
             for message in messages
             for place, who in enumerate(by)
         ]

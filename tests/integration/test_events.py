@@ -13,6 +13,7 @@ from recsvc.domain.events import Event, EventType, Outcome
 from recsvc.domain.identity import CustomerKey, Secret
 from recsvc.domain.ids import CustomerId, ItemId, ShopName
 from recsvc.domain.moments import rfc3339
+from recsvc.domain.purchases import MOST_LINES
 from recsvc.domain.recent import MOST_EVENTS, RecentKind
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, connect
@@ -20,7 +21,7 @@ from recsvc.stores.consent_policy import PolicyStore
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.stores.event_scripts import DAYS_COUNTED, DAYS_KNOWN, MOST_COUNTED
-from recsvc.stores.events import EventStore, Incoming
+from recsvc.stores.events import MARK_BYTES, EventStore, Incoming
 from recsvc.stores.ledger import Ledger
 from tests.consents import judge
 from tests.integration.servers import ask, kill_server
@@ -49,6 +50,11 @@ def of(customer: CustomerKey, event: Event) -> Incoming:
     return Incoming(
         replace(event, customer_id=CustomerId("somebody")), customer, kind=RecentKind.VIEW
     )
+
+
+def bought(customer: CustomerKey, event: Event) -> Incoming:
+    event = replace(event, type=EventType.PURCHASE, customer_id=CustomerId("somebody"))
+    return Incoming(event, customer, kind=RecentKind.PURCHASE)
 
 
 def grant(connections: Connections, shop: ShopName, customer: CustomerKey) -> None:
@@ -148,6 +154,53 @@ def test_the_history_is_in_the_order_of_time(
     assert 0 < connections.writes.ttl(redis_keys.recent(shop, customer)) <= 180 * DAY
 
 
+def test_purchases_are_kept_beside_the_history(
+    store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """The latest first, more of them, and no view among them; lines that are the same are two."""
+    grant(connections, shop, customer)
+    start = now(connections) - 1000
+    lines = [
+        bought(customer, view(number, start + number * 7 % MOST_LINES, f"i{number}"))
+        for number in range(MOST_LINES)
+    ]
+    again = (
+        bought(customer, view(MOST_LINES, start + 200)),
+        bought(customer, view(101, start + 200)),
+    )
+
+    store.add(shop, [*lines, *again, *(of(customer, view(number)) for number in range(200, 240))])
+
+    name = redis_keys.purchases(shop, customer)
+    times = [*range(MOST_LINES - 1, 1, -1)]
+    assert connections.writes.lrange(name, 0, -1) == [b"%d - - milk" % (start + 200)] * 2 + [
+        b"%d - - i%d" % (start + at, at * pow(7, -1, MOST_LINES) % MOST_LINES) for at in times
+    ]
+    assert 0 < connections.writes.ttl(name) <= 180 * DAY
+    assert len(recent(connections, shop, customer)) == MOST_EVENTS
+
+
+def test_an_order_is_a_mark_that_tells_nothing(
+    store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """The same for all its lines, another in another shop."""
+    marks = []
+    for place in (shop, ShopName(f"{shop}-2")):
+        grant(connections, place, customer)
+        lines = [
+            bought(customer, replace(view(number, 7), order_id=order, price=1.5, quantity=3.0))
+            for number, order in enumerate(["order-1", "order-1", "order-2"])
+        ]
+        store.add(place, lines)
+        entries = connections.writes.lrange(redis_keys.purchases(place, customer), 0, -1)
+        assert {entry.split()[2] for entry in entries} == {b"4.5"}
+        marks.append({entry.split()[1] for entry in entries})
+
+    assert [len(each) for each in marks] == [2, 2]
+    assert not marks[0] & marks[1]
+    assert {len(mark) for each in marks for mark in each} == {2 * MARK_BYTES}
+
+
 def test_an_event_of_a_clock_that_is_ahead_happened_on_arrival(
     store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
@@ -208,10 +261,12 @@ def test_a_history_that_is_no_list_is_begun_anew(
 ) -> None:
     """Nobody could have read it."""
     grant(connections, shop, customer)
-    connections.writes.set(redis_keys.recent(shop, customer), "spoilt")
+    for name in (redis_keys.recent, redis_keys.purchases):
+        connections.writes.set(name(shop, customer), "spoilt")
 
-    assert store.add(shop, [of(customer, VIEW)]) == [Outcome.NEW]
+    assert store.add(shop, [bought(customer, VIEW)]) == [Outcome.NEW]
     assert len(recent(connections, shop, customer)) == 1
+    assert connections.writes.llen(redis_keys.purchases(shop, customer)) == 1
 
 
 def test_the_log_is_bounded(store: EventStore, connections: Connections, shop: ShopName) -> None:

@@ -111,6 +111,19 @@ def test_an_edited_row_is_named(
     assert (finding.n, what in finding.what) == (4, True)
 
 
+def test_a_field_beside_a_row_is_named(
+    store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
+) -> None:
+    """The hash does not cover it, and the service writes none."""
+    seven_rows(store, shop)
+    rebuild(
+        connections, shop, lambda n, fields: fields | {b"note": b"forged"} if n == 4 else fields
+    )
+    (finding,) = found(history, shop)
+
+    assert (finding.n, "beside" in finding.what) == (4, True)
+
+
 def _changed(fields: dict[bytes, bytes], replacement: dict[bytes, object]) -> dict[bytes, bytes]:
     return fields | {name: change(fields[name]) for name, change in replacement.items()}
 
@@ -214,6 +227,17 @@ def test_who_lost_the_head_can_still_withdraw(
     assert not permits(record, Purpose.EMAIL)
     assert found(history, shop) == []
     assert history.ends(shop)[1] == 8
+
+
+def test_a_head_of_another_kind_tells_of_no_end(
+    store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
+) -> None:
+    """The audit names the last row, as where the head was lost."""
+    seven_rows(store, shop)
+    connections.writes.delete(redis_keys.audit_head(shop))
+    connections.writes.hset(redis_keys.audit_head(shop), "of", "another kind")
+
+    assert [(each.n, "no head" in each.what) for each in found(history, shop)] == [(7, True)]
 
 
 @pytest.mark.parametrize("name", [redis_keys.history, redis_keys.audit_head])

@@ -8,6 +8,7 @@ import pytest
 from recsvc.domain.consent import NO_CONSENT, Purpose
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import ShopName
+from recsvc.domain.purchases import MOST_LINES
 from recsvc.domain.recent import MOST_EVENTS
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections
@@ -112,6 +113,35 @@ def test_events_of_another_kind_of_key_are_none(
     assert reply.profile is None
     assert reply.consent is not None
     assert permits(reply.consent, Purpose.PERSONALIZATION)
+
+
+def test_for_offers_it_brings_the_latest_purchases_sealed(
+    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Which take an admission to offers as well; other trips do not read them."""
+    entries = [b"%d - - milk" % number for number in range(MOST_LINES + 9)]
+    connections.writes.lpush(redis_keys.purchases(shop, customer), *entries)
+    told = trip.read(shop, customer, for_offers=True).told
+
+    assert trip.read(shop, customer).told is None
+    assert told is not None
+    assert told.purchases is not None
+    for_offers = admitted(customer), admitted(customer, Purpose.OFFERS)
+    assert entries[: -MOST_LINES - 1 : -1] == told.purchases.open(*for_offers)
+    with pytest.raises(TypeError):
+        told.purchases.open(admitted(customer))
+
+
+def test_purchases_of_another_kind_of_key_cannot_be_read(
+    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Which is not the same as none."""
+    connections.writes.set(redis_keys.purchases(shop, customer), "1 - - milk")
+    told = trip.read(shop, customer, for_offers=True).told
+
+    assert told is not None
+    assert told.purchases is None
+    assert told.caps is not None
 
 
 @pytest.mark.parametrize("spoil", [{"keys": "many"}, {"catalogue": "1.5"}])

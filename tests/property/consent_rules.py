@@ -1,5 +1,6 @@
 """What may be said and done about consent, to the service and to the oracle alike."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -169,11 +170,18 @@ class ConsentRules(RuleBasedStateMachine):
         """
 
     def held_of(self, key: CustomerKey) -> tuple[set[bytes], list[bytes], list[bytes]]:
-        """Return the fields of the customer's hash, the recent events and the logged ones."""
+        """Return the fields of the customer's hash, what is remembered of events, and the log's."""
         redis = self.connections.writes
         fields = set(redis.hgetall(redis_keys.customer(self.shop, key)))
-        recent = redis.lrange(redis_keys.recent(self.shop, key), 0, -1)
-        return fields, recent, [entry.event for entry in self.service.log.of(self.shop, key)]
+        recent, purchases = (
+            redis.lrange(name(self.shop, key), 0, -1)
+            for name in (redis_keys.recent, redis_keys.purchases)
+        )
+        return (
+            fields,
+            recent + purchases,
+            [entry.event for entry in self.service.log.of(self.shop, key)],
+        )
 
     @rule(days=st.sampled_from([2, 2, 4, 12, 20]))
     def time_passes(self, days: int) -> None:
@@ -210,20 +218,24 @@ class ConsentRules(RuleBasedStateMachine):
     @precondition(lambda self: self.events < MOST_EVENTS)
     @rule(name=NAMES)
     def does_something(self, name: str) -> None:
-        """An event enters the log and the list of recent ones exactly where each is permitted."""
+        """A purchase enters the log and what is remembered exactly where each is permitted."""
         self.events += 1
         key, expected, item = self.keys[name], self.expected[name], f"item-{self.events}"
         event = Event(
-            f"m-{self.events}", EventType.VIEW, customer_id=CustomerId(name), item_id=ItemId(item)
+            f"m-{self.events}",
+            EventType.PURCHASE,
+            customer_id=CustomerId(name),
+            item_id=ItemId(item),
         )
-        self.service.events.add(self.shop, [Incoming(event, key, RecentKind.VIEW)])
-        _, recent, logged = self.held_of(key)
+        self.service.events.add(self.shop, [Incoming(event, key, RecentKind.PURCHASE)])
+        _, remembered, logged = self.held_of(key)
         if self.is_permitted(name, Purpose.ANALYTICS):
             expected.logged.add(item)
         if self.is_permitted(name, Purpose.PERSONALIZATION):
             expected.recent.add(item)
 
-        assert {entry.split()[1].decode() for entry in recent} == expected.recent
+        items = Counter(entry.split()[-1].decode() for entry in remembered)
+        assert items == dict.fromkeys(expected.recent, 2)  # as an event and as a purchase
         assert len(logged) == len(expected.logged)
 
     def is_permitted(self, name: str, purpose: Purpose) -> bool:

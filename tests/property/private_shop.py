@@ -16,6 +16,8 @@ from recsvc.config import Settings
 from recsvc.domain.consent import DAY_US, Flag, Purpose
 from recsvc.domain.identity import CustomerKey
 from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.purchases import PurchaseLine
+from recsvc.domain.purchases import encode as encode_line
 from recsvc.domain.recent import RecentKind, encode
 from recsvc.stores import redis_keys
 from recsvc.stores.consent_fields import SET, field_of, flag_field
@@ -28,7 +30,13 @@ from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, publish_groc
 STRANGER = CustomerId("nobody-has-met")
 TOO_OLD_DAYS = 400
 VERSION, OLD_VERSION = "v10", "v9"
-HELD = (redis_keys.customer, redis_keys.recent, redis_keys.caps, redis_keys.profile)
+HELD = (
+    redis_keys.customer,
+    redis_keys.recent,
+    redis_keys.caps,
+    redis_keys.profile,
+    redis_keys.purchases,
+)
 
 OFFERS: dict[str, dict[str, object]] = {
     "deal": {"items": ["item-03"]},
@@ -75,6 +83,7 @@ class Known:
     recent: list[bytes] | None = field(default_factory=list)  # None: what stands there is no list
     caps: dict[str, str] = field(default_factory=dict)
     profile: bytes = b""
+    purchases: list[bytes] = field(default_factory=list)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -87,6 +96,10 @@ _RECENT = st.builds(
     st.sampled_from(RecentKind),
     st.integers(0, 2**34),
     st.sampled_from([*ITEMS, "new", "?"]),
+)
+_PURCHASES = st.builds(
+    encode_line,
+    st.builds(PurchaseLine, st.integers(0, 2**34), st.sampled_from([*ITEMS, "new", "?"])),
 )
 _CAPS = st.dictionaries(
     st.builds(
@@ -114,6 +127,7 @@ def _lacking(purpose: Purpose) -> st.SearchStrategy[Known]:
         recent=st.none() | st.lists(_RECENT | st.binary(max_size=40), max_size=25),
         caps=_CAPS,
         profile=_PROFILES,
+        purchases=st.lists(_PURCHASES | st.binary(max_size=40), max_size=5),
     )
 
 
@@ -168,7 +182,9 @@ class PrivateShop(Service):
 
     def tell(self, customer: CustomerId, known: Known) -> None:
         """Put what an example knows of the customer's past into its place."""
-        recent, caps, profile = (name(self.shop, self.key(customer)) for name in HELD[1:])
+        recent, caps, profile, purchases = (
+            name(self.shop, self.key(customer)) for name in HELD[1:]
+        )
         pipeline = self.stores.connections.writes.pipeline(transaction=False)
         if known.recent is None:
             pipeline.set(recent, b"v1 item-00")
@@ -178,6 +194,8 @@ class PrivateShop(Service):
             pipeline.hset(caps, mapping=known.caps)  # type: ignore[arg-type]
         if known.profile:
             pipeline.set(profile, known.profile)
+        if known.purchases:
+            pipeline.rpush(purchases, *known.purchases)
         pipeline.execute()
 
 

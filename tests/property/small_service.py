@@ -39,6 +39,7 @@ from recsvc.stores.live_counts import CountStore
 from recsvc.stores.merge import MergeStore
 from recsvc.stores.offers import OfferStore
 from recsvc.stores.profiles import ProfileStore
+from recsvc.stores.purchases import PurchaseStore
 from recsvc.stores.recent import RecentStore
 from recsvc.stores.survey import ConsentSurvey
 from recsvc.stores.trip import RequestTrip
@@ -117,6 +118,7 @@ class SmallService:
                 history=self.history,
                 profiles=self.profiles,
                 recent=RecentStore(connections),
+                purchases=PurchaseStore(connections),
                 log=self.log,
                 claims=self.claim_records,
                 decisions=decisions,

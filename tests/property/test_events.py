@@ -54,6 +54,8 @@ def _incoming(draw: st.DrawFn, number: int) -> Incoming:
         timestamp_us=draw(st.sampled_from([0, 1, 59])) * 1_000_000 + draw(st.integers(0, 999_999)),
         customer_id=None if customer is None else CustomerId(customer),
         item_id=ItemId(draw(st.sampled_from(["milk", "brot", "äpfel"]))),
+        price=draw(st.sampled_from([None, 0.1])),
+        order_id=draw(st.sampled_from([None, "A", "B"])),
     )
     return Incoming(
         event,
@@ -80,7 +82,15 @@ class Ended:
 
     log: list[tuple[str, ...]]
     recent: dict[str, list[bytes]]
+    purchases: dict[str, list[Sequence[bytes]]]
     counts: dict[bytes, float]
+
+
+def bought(connections: Connections, shop: ShopName, key: CustomerKey) -> list[Sequence[bytes]]:
+    """Return the purchases that are kept, without their marks: each shop has its own."""
+    kept = connections.writes.lrange(redis_keys.purchases(shop, key), 0, -1)
+    lines = [entry.split(b" ", 3) for entry in kept]
+    return sorted((seconds, paid, item) for seconds, _, paid, item in lines)
 
 
 def ended(connections: Connections, shop: ShopName) -> Ended:
@@ -91,10 +101,11 @@ def ended(connections: Connections, shop: ShopName) -> Ended:
         del event["received_at"]
         log.append((json.dumps(event, sort_keys=True), str(fields.get(b"customer"))))
     recent = {name: redis.lrange(redis_keys.recent(shop, key), 0, -1) for name, key in KEYS.items()}
+    purchases = {name: bought(connections, shop, key) for name, key in KEYS.items()}
     counts: dict[bytes, float] = {}
     for name in redis.keys(f"{redis_keys.counts(shop)}:*"):
         counts.update(redis.zrange(name, 0, -1, withscores=True))
-    return Ended(sorted(log), recent, counts)
+    return Ended(sorted(log), recent, purchases, counts)
 
 
 def opened(connections: Connections, events: Sequence[Incoming]) -> tuple[ShopName, list[Incoming]]:

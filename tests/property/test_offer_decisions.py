@@ -64,6 +64,7 @@ TALLIES = st.builds(Tallies, COUNTS, COUNTS, COUNTS, COUNTS)
 FACTS = st.builds(
     buyer,
     st.dictionaries(st.integers(0, 14), st.floats(0, 100), max_size=5),
+    knows_bought=st.booleans(),
     orders=st.none() | FEW,
     spent=st.none() | st.floats(0, 100),
     profile=st.builds(
@@ -104,7 +105,8 @@ def is_eligible(offer: Offer, facts: CustomerFacts) -> bool:
         asked.max_spent is None or (facts.spent is not None and facts.spent <= asked.max_spent),
         not asked.segments or bool({*asked.segments} & {*facts.profile.segments}),
         asked.bought == Bought() or bool({*asked.bought.items} & items & known),
-        not {*asked.not_bought.items} & items & known,
+        asked.not_bought == Bought()
+        or (facts.knows_bought and not {*asked.not_bought.items} & items & known),
         not asked.new_customers_only or facts.orders == 0,
     ]
     return all(met)

@@ -30,7 +30,8 @@ def nothing() -> Weighted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CustomerFacts:
-    """`bought`: item rows, what was spent on each, halved with every half-life of its age.
+    """`bought`: item rows, what was spent on each, halved with every half-life of its age;
+    `knows_bought`: whether that is all that was bought.
     `wanted`: item rows that a model thinks likely, in the same unit. `categories`: category codes
     of what was bought, in the same unit.
 
@@ -38,6 +39,7 @@ class CustomerFacts:
     """
 
     bought: Weighted = field(default_factory=nothing)
+    knows_bought: bool = False
     wanted: Weighted = field(default_factory=nothing)
     categories: Weighted = field(default_factory=nothing)
     orders: int | None = None

@@ -20,6 +20,7 @@ LIMITS = ("orders", "days_since_last_order", "spent")
 
 Token = tuple[object, ...]
 _NEW, _BIRTHDAY, _ANNIVERSARY = ("new",), ("birthday",), ("anniversary",)
+_UNKNOWN: Token = ("unknown purchases",)  # of who has it, nobody knows what they did not buy
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class Requirements:
         own: set[Token] = {("segment", segment) for segment in facts.profile.segments}
         own.update(map(attribute_token, facts.profile.attributes.items()))
         own.update(occasions(facts, now_us))
+        if not facts.knows_bought:
+            own.add(_UNKNOWN)
         if self.items:
             own.update(("item", row) for row in self.items.intersection(facts.bought.rows.tolist()))
         if self.categories:
@@ -158,7 +161,7 @@ def _groups(asked: Eligibility, goods: Goods) -> Iterator[Group]:
     if asked.bought != Bought():
         yield Group("bought", tuple(_bought(asked.bought, goods)))
     if asked.not_bought != Bought():
-        yield Group("not_bought", tuple(_bought(asked.not_bought, goods)), negated=True)
+        yield Group("not_bought", (_UNKNOWN, *_bought(asked.not_bought, goods)), negated=True)
     if asked.new_customers_only:
         yield Group("new_customers_only", (_NEW,))
     if asked.birthday_month:

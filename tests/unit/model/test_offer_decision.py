@@ -238,7 +238,17 @@ def test_bought_asks_for_any_one_and_not_bought_for_none(bought: Bought, *, is_m
     asks = offer("asks", 1, eligibility=Eligibility(bought=bought))
     forbids = offer("forbids", 1, eligibility=Eligibility(not_bought=bought))
 
-    assert offered([asks, forbids], buyer({1: 5.0})) == ["asks" if is_met else "forbids"]
+    facts = buyer({1: 5.0}, knows_bought=True)
+
+    assert offered([asks, forbids], facts) == ["asks" if is_met else "forbids"]
+
+
+def test_who_may_have_bought_anything_has_not_been_without() -> None:
+    """What is known to be bought is; what else was not, nobody knows."""
+    asks = offer("asks", 1, eligibility=Eligibility(bought=Bought(items=offer("", 1).items)))
+    forbids = offer("forbids", 1, eligibility=Eligibility(not_bought=Bought(("i7",), ())))
+
+    assert offered([asks, forbids], buyer({1: 5.0}, knows_bought=False)) == ["asks"]
 
 
 def test_an_explanation_names_the_condition_that_is_not_met() -> None:

@@ -6,8 +6,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recsvc.domain.consent import NO_CONSENT, Flag, Purpose, PurposeConsent
-from recsvc.stores.consent_fields import decode, encode
+from recsvc.domain.consent import NO_CONSENT, Flag, Purpose, PurposeConsent, Tombstone
+from recsvc.stores.consent_fields import (
+    UNREADABLE_TOMBSTONE,
+    decode,
+    decode_tombstone,
+    encode,
+    encode_tombstone,
+)
 from tests.consents import permits
 
 FIELD = b"purpose:email"
@@ -132,3 +138,24 @@ def test_a_flag_of_marketing_alone_says_nothing_of_consent() -> None:
     assert decode([b"flag:objects_to_marketing", b"1"]).is_empty
     assert not decode([b"flag:minor", b"1"]).is_empty
     assert not decode([b"flag:restricted", b"1"]).is_empty
+
+
+@pytest.mark.parametrize(
+    ("stone", "value"),
+    [
+        (Tombstone(17, 17), b"17 -"),
+        (Tombstone(17, 17, 18), b"17 18"),
+        (Tombstone(17, 40), b"17 - 40"),
+        (Tombstone(17, 40, 18), b"17 18 40"),
+    ],
+)
+def test_a_tombstone_reads_back_as_written(stone: Tombstone, value: bytes) -> None:
+    """As it always did, but where its row was recorded at another time."""
+    assert encode_tombstone(stone) == value
+    assert decode_tombstone(value) == stone
+
+
+@pytest.mark.parametrize("value", [b"", b"17", b"17 ", b"17 - ", b"17 - -", b"- -", b"17 18 40 1"])
+def test_a_tombstone_that_cannot_be_read_shuts_everything_out(value: bytes) -> None:
+    """Whatever it was meant to say."""
+    assert decode_tombstone(value) is UNREADABLE_TOMBSTONE

@@ -1,9 +1,12 @@
 """A process judges by the latest moment it has seen, and by a policy that can be read."""
 
+from pathlib import Path
+
 import pytest
 
 from recsvc.domain.consent import ConsentRecord, Purpose, PurposeConsent
 from recsvc.stores.consent_judge import ConsentJudge, read_minimums, write_minimums
+from recsvc.stores.shared_moment import shared_moment
 
 GRANTED = ConsentRecord({Purpose.EMAIL: PurposeConsent(True, 100)})
 
@@ -16,6 +19,31 @@ def test_what_has_expired_stays_expired_when_the_clock_goes_back() -> None:
     found = [judge.standing(GRANTED, {}).permits(Purpose.EMAIL) for _ in range(5)]
 
     assert found == [True, False, False, False, False]
+
+
+def test_what_has_expired_for_one_worker_has_expired_for_all(tmp_path: Path) -> None:
+    """Whose clock has gone back, and whichever is asked; also one that is started later."""
+    file = tmp_path / "latest"
+    first = ConsentJudge(50, lambda: 150, shared_moment(file))
+    second = ConsentJudge(50, lambda: 120, shared_moment(file))
+    before = second.standing(GRANTED, {}).permits(Purpose.EMAIL)
+    first.now_us()
+    third = ConsentJudge(50, lambda: 120, shared_moment(file))
+
+    assert before
+    assert not second.standing(GRANTED, {}).permits(Purpose.EMAIL)
+    assert not third.standing(GRANTED, {}).permits(Purpose.EMAIL)
+
+
+def test_a_worker_tells_again_what_another_has_overwritten(tmp_path: Path) -> None:
+    """Two may raise it at once, and the lower may come last."""
+    shared = shared_moment(tmp_path / "latest")
+    judge = ConsentJudge(50, iter([150, 120]).__next__, shared)
+    judge.now_us()
+    shared[0] = 120
+
+    assert not judge.standing(GRANTED, {}).permits(Purpose.EMAIL)
+    assert shared[0] == 150
 
 
 def test_another_clock_that_is_ahead_counts() -> None:

@@ -1,0 +1,19 @@
+"""A customer's latest purchases as they are kept, for whoever may see all that is held."""
+
+from typing import cast
+
+from recsvc.domain.identity import CustomerKey
+from recsvc.domain.ids import ShopName
+from recsvc.stores import redis_keys
+from recsvc.stores.connection import Connections, store_faults
+
+
+class PurchaseStore:
+    def __init__(self, connections: Connections) -> None:
+        self._redis = connections.writes
+
+    def of(self, shop: ShopName, customer: CustomerKey) -> list[bytes]:
+        """Return the entries, the newest first."""
+        with store_faults():
+            found = self._redis.lrange(redis_keys.purchases(shop, customer), 0, -1)
+        return cast("list[bytes]", found)

@@ -1,0 +1,82 @@
+"""Purchases as offers count them: written down and read again, put together, and into orders."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsvc.domain.ids import ItemId, id_fault
+from recsvc.domain.merging import both_bought
+from recsvc.domain.purchases import MOST_LINES, PurchaseLine, decode, encode, orders_of
+from tests.unit.training.builders import FIRST_DAY, history
+
+HOUR = 3600
+FIRST_SECOND = int(FIRST_DAY.timestamp())
+
+ids = st.text(max_size=40).filter(lambda text: id_fault(text) is None).map(ItemId)
+marks = st.none() | st.sampled_from(["00ff", "ff00"])
+LINES = st.lists(
+    st.builds(
+        PurchaseLine,
+        st.integers(0, 2**34),
+        ids | st.sampled_from([ItemId("-"), ItemId("a b  c ")]),
+        marks,
+        st.none() | st.floats(0, 1e18),
+    ),
+    max_size=8,
+)
+HOURS = st.lists(
+    st.tuples(st.sampled_from([0, 1, 2, 23, 24, 25, 47, 48, 49, 72, 95]), marks),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(LINES)
+def test_a_line_is_read_as_it_was_written(lines: list[PurchaseLine]) -> None:
+    """Whatever an item's id is."""
+    assert decode(map(encode, lines)) == lines
+
+
+@given(st.lists(st.binary(max_size=30)))
+def test_what_is_no_line_is_passed_over(entries: list[bytes]) -> None:
+    """And nothing that is read is without a finite sum."""
+    lines = decode([*entries, b"7 - inf milk", b"7 - nan milk", b"7 - -1 milk", b"7 - 1.5 milk"])
+
+    assert lines[-1] == PurchaseLine(7, ItemId("milk"), None, 1.5)
+    assert decode(map(encode, lines)) == lines
+
+
+@given(HOURS)
+@settings(max_examples=200, deadline=None)
+def test_orders_are_those_of_the_trainer(hours: list[tuple[int, str | None]]) -> None:
+    """As many, begun at the same moments: a training changes no count."""
+    rows = [("c", f"i{place}", hour / 24) for place, (hour, _) in enumerate(hours)]
+    trained = history(rows, order_id=[order for _, order in hours])
+    begun = {}
+    for order, day in zip(trained.orders.tolist(), trained.days.tolist(), strict=True):
+        begun[order] = round(day * 24 * HOUR)
+    lines = [PurchaseLine(FIRST_SECOND + hour * HOUR, ItemId("i"), order) for hour, order in hours]
+
+    assert [order[0].at_seconds for order in orders_of(lines)] == sorted(begun.values())
+
+
+@given(LINES)
+def test_every_line_is_of_one_order(lines: list[PurchaseLine]) -> None:
+    """None is lost, and an order begins with its first line."""
+    orders = orders_of(reversed(lines))
+
+    assert sorted(map(encode, [line for order in orders for line in order])) == sorted(
+        map(encode, lines)
+    )
+    for order in orders:
+        assert order[0].at_seconds == min(line.at_seconds for line in order)
+
+
+@pytest.mark.parametrize("mine", [0, 30, MOST_LINES])
+def test_two_lists_become_the_latest_of_both(mine: int) -> None:
+    """In the order in which the store keeps them."""
+    entries = [encode(PurchaseLine(at, ItemId("milk"))) for at in range(2 * MOST_LINES, 0, -1)]
+
+    merged = both_bought(entries[:mine], entries[mine:])
+
+    assert merged == entries[:MOST_LINES]
