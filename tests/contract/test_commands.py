@@ -443,8 +443,11 @@ def test_a_secret_key_is_made_with_a_limit_and_a_publishable_one_is_not(tmp_path
     ],
     ids=" ".join,
 )
-def test_what_only_reads_makes_no_data_folder(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_what_only_reads_makes_no_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
     """Its name is misspelt: exit 2, and no server is started there."""
+    monkeypatch.chdir(tmp_path)
     there = tmp_path / "recvsc"
     result = CliRunner().invoke(app, [*words, "--data-dir", str(there)])
 
