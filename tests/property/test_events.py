@@ -162,6 +162,7 @@ def everything(service: Service, *, but: set[str]) -> bytes:
         b"string": redis.get,
         b"hash": redis.hgetall,
         b"list": lambda name: redis.lrange(name, 0, -1),
+        b"set": redis.smembers,
         b"zset": lambda name: redis.zrange(name, 0, -1),
         b"stream": redis.xrange,
     }
