@@ -9,21 +9,21 @@ stops the run: it may have been somebody's withdrawal.
 """
 
 import json
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 from sys import float_info
 from typing import Any
 
-import msgspec
 import polars as pl
 
 from recsvc.domain.consent import Purpose
 from recsvc.domain.fields import repeated
 from recsvc.domain.ids import ID_RULE
+from recsvc.domain.moments import parse_rfc3339
 from training import parsing
 from training.columns import there_are
 from training.consents import PermittedIds
@@ -181,10 +181,7 @@ def imported_word(customer: str, said: dict[str, Any], where: str) -> Word:
 
 def moment_of(text: object) -> float:
     """Return seconds since 1970; infinity for what is no moment or lies in the future."""
-    try:
-        moment = msgspec.convert(text, datetime)
-    except msgspec.ValidationError:
+    at_us = parse_rfc3339(text) if isinstance(text, str) else None
+    if at_us is None or at_us > time.time_ns() // 1000:
         return FOR_GOOD
-    if moment.tzinfo is None or moment > datetime.now(UTC):
-        return FOR_GOOD
-    return moment.timestamp()
+    return at_us / 1_000_000

@@ -64,9 +64,9 @@ class DecisionSeal:
         day = midnight_ms.to_bytes(_MOMENT_BYTES).ljust(_UUID_BYTES, b"\0")
         return self.make(day, None, tags)
 
-    def use_of(self, decision: str, user: str) -> str:
-        """Return what stands for one use of a decision for everybody, by an event or customer."""
-        said = f"{decision} {user}".encode()
+    def use_of(self, what: str, user: str) -> str:
+        """Return what stands for one use, by an event or a customer, of what has no id to spend."""
+        said = f"{what} {user}".encode()
         return hashlib.blake2b(said, digest_size=_UUID_BYTES, key=self._key).hexdigest()
 
     def has_offered(

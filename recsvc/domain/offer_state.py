@@ -41,10 +41,3 @@ class StoredOffer:
 
     offer: Offer
     state: OfferState
-
-    def is_exhausted(self, now_us: int) -> bool:
-        """Whether it is not to be shown, as far as can be known without claiming."""
-        most_shown, state = self.offer.caps.total_shown, self.state
-        if most_shown is not None and state.shown >= most_shown:
-            return True
-        return state.is_out and (state.free_from_us is None or now_us < state.free_from_us)

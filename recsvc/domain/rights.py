@@ -36,7 +36,8 @@ class Erased:
 class Merged:
     """Into whom somebody was merged, and when the history has it recorded (µs).
 
-    `has_shared`: whether both permitted that profile and recent events became one;
+    `has_shared`: whether both permitted that profile, recent events and purchases became
+    one;
     `has_shared_offers`: that what was said of offers did, too.
     """
 

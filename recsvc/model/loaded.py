@@ -189,8 +189,8 @@ class LoadedModel:
     def _customer_row(self, admitted: Admitted) -> int | None:
         if not isinstance(admitted, Admitted) or admitted.purpose is not _PURPOSE:
             raise TypeError("a customer's list takes an admission to personalization")
-        erased_us = admitted.erasure_recorded_at_us
-        if erased_us is not None and not self.manifest.is_later_than(erased_us):
+        erased_at_us = admitted.erasure_recorded_at_us
+        if erased_at_us is not None and not self.manifest.is_later_than(erased_at_us):
             return None
         return self.customers.row(admitted.customer)
 

@@ -48,14 +48,14 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         watermark_us = consents.get("watermark_us") if isinstance(consents, dict) else None
         return watermark_us if type(watermark_us) is int else None
 
-    def is_later_than(self, erased_us: int) -> bool:
+    def is_later_than(self, erasure_recorded_at_us: int) -> bool:
         """Whether it was learned from consents that were read after an erasure.
 
         Both times are those of rows in the history, which no clock that goes back misleads. Where
         consents came from elsewhere than the service, nobody knows, and it was not.
         """
         watermark_us = self.consent_watermark_us
-        return watermark_us is not None and watermark_us > erased_us
+        return watermark_us is not None and watermark_us > erasure_recorded_at_us
 
 
 class _FormatOnly(msgspec.Struct):

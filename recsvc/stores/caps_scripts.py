@@ -115,7 +115,7 @@ if redis.call('EXISTS', STATE) == 0 then return 'unknown' end
 if spends == '1' then
   if redis.call('SCARD', SPENT) >= MOST_USES then return 'spent' end
   if redis.call('SADD', SPENT, what .. ' ' .. OFFER) == 0 then return 'spent' end
-  redis.call('EXPIRE', SPENT, life)
+  if redis.call('SCARD', SPENT) == 1 then redis.call('EXPIRE', SPENT, life) end
 end
 if what == 'dismissed' then
   if customer ~= '' then keep(caps, 'dismissed:' .. OFFER, {whole(now)}) end

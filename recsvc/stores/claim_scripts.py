@@ -80,18 +80,16 @@ local function remembered(text)
 end
 
 local function remember(answer)
-  if redis.call('HLEN', ANSWERS) >= MOST_ANSWERS then
-    local all, oldest, oldest_at = redis.call('HGETALL', ANSWERS), nil, math.huge
-    for i = 1, #all, 2 do
-      local mark, at = remembered(all[i + 1])
-      if not mark then
-        redis.call('HDEL', ANSWERS, all[i])
-      elseif tonumber(at) < oldest_at then
-        oldest, oldest_at = all[i], tonumber(at)
-      end
+  local all, oldest, oldest_at = redis.call('HGETALL', ANSWERS), nil, math.huge
+  for i = 1, #all, 2 do
+    local mark, at = remembered(all[i + 1])
+    if not mark then
+      redis.call('HDEL', ANSWERS, all[i])
+    elseif tonumber(at) < oldest_at then
+      oldest, oldest_at = all[i], tonumber(at)
     end
-    if redis.call('HLEN', ANSWERS) >= MOST_ANSWERS then redis.call('HDEL', ANSWERS, oldest) end
   end
+  if redis.call('HLEN', ANSWERS) >= MOST_ANSWERS then redis.call('HDEL', ANSWERS, oldest) end
   redis.call('HSET', ANSWERS, key_mark, request_mark .. ' ' .. whole(now) .. ' ' .. answer)
   redis.call('EXPIRE', ANSWERS, answer_life)
 end

@@ -35,17 +35,20 @@ class ConsentJudge:
         """`shared`: what all workers have seen; None: this process is the only one."""
         self._clock = clock
         self._shared = own_moment() if shared is None else shared
+        self._seen_us = 0  # by the clock of any worker
         self._latest_us = 0
         self._lock = Lock()
         self._policy = ConsentPolicy(max_age_us)
         self._max_age_us = max_age_us
 
     def now_us(self, at_least_us: int = 0) -> int:
+        """Return the latest moment that was seen. `at_least_us`: by another clock, here alone."""
         with self._lock:
-            seen_us = self._shared[0]
-            self._latest_us = max(self._latest_us, at_least_us, seen_us, self._clock())
-            if self._latest_us > seen_us:
-                self._shared[0] = self._latest_us
+            told_us = self._shared[0]
+            self._seen_us = max(self._seen_us, told_us, self._clock())
+            if self._seen_us > told_us:
+                self._shared[0] = self._seen_us
+            self._latest_us = max(self._latest_us, at_least_us, self._seen_us)
             return self._latest_us
 
     def policy(self, minimums: Minimums | None) -> ConsentPolicy:

@@ -42,6 +42,8 @@ redis.call('EXPIRE', KEYS[2], ARGV[6])
 local gone = string.format('%.0f', (redis.call('TIME')[1] - ARGV[6]) * 1000)
 redis.call('XADD', KEYS[6], 'MINID', '=', gone, '*', 'decision', ARGV[3], 'customer', ARGV[8])
 redis.call('EXPIRE', KEYS[6], ARGV[6])
+local began = (redis.call('TIME')[1] - ARGV[6]) * 1000000
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', began))
 local surplus = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[7])
 if surplus > 0 then
   for _, oldest in ipairs(redis.call('ZRANGE', KEYS[2], 0, surplus - 1)) do

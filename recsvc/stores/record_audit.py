@@ -66,7 +66,7 @@ class RecordAudit:
         with store_faults():
             for name in self._redis.scan_iter(redis_keys.any_customer(shop), 1000):
                 customer = redis_keys.customer_of(name)
-                if not rows_of[customer]:
+                if customer is not None and not rows_of[customer]:
                     yield customer
 
     def _read(

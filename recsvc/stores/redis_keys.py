@@ -32,8 +32,12 @@ def any_customer(shop: ShopName) -> str:
     return f"{{{shop}}}:customer:*"
 
 
-def customer_of(key_name: bytes) -> CustomerKey:
-    return CustomerKey(bytes.fromhex(key_name.rpartition(b":")[2].decode()))
+def customer_of(key_name: bytes) -> CustomerKey | None:
+    """Return whose key it is; None for a name that is none of ours."""
+    try:
+        return CustomerKey(bytes.fromhex(key_name.rpartition(b":")[2].decode()))
+    except ValueError:
+        return None
 
 
 def history(shop: ShopName) -> str:
@@ -207,7 +211,7 @@ def answers(shop: ShopName, key: CustomerKey) -> str:
 
 
 def claims_of(shop: ShopName, key: CustomerKey) -> str:
-    """Sorted set, per customer: claim id → when it was made. Lives for CLAIM_SECONDS."""
+    """Sorted set, per customer: claim id → when it was made. Lives for 2 × CLAIM_SECONDS."""
     return f"{{{shop}}}:claims-of:{key.hex()}"
 
 

@@ -110,12 +110,12 @@ class ConsentSurvey:
             cursor, found = self._redis.scan(
                 cursor or 0, redis_keys.any_customer(shop), _KEYS_PER_SCAN
             )
-            names = cast("list[bytes]", found)
+            named = map(redis_keys.customer_of, cast("list[bytes]", found))
+            customers = [customer for customer in named if customer is not None]
             pipeline = self._redis.pipeline(transaction=False)
-            for name in names:
-                pipeline.hgetall(name)
+            for customer in customers:
+                pipeline.hgetall(redis_keys.customer(shop, customer))
             fields = pipeline.execute(raise_on_error=False)
-            customers = list(map(redis_keys.customer_of, names))
             permitted.update(self._permitting(customers, fields, purpose, moment))
         return permitted
 

@@ -2,7 +2,8 @@
 bought since it was made, from what the shop told, and from the caps.
 
 Of an item that is sensitive now it is not told that it was bought; the order counts. Purchases
-reach back `MOST_LINES` lines: who bought more since the training has bought what nobody knows.
+reach back `MOST_LINES` lines: who bought more since the training has bought what nobody knows, and
+how much of it.
 """
 
 import math
@@ -32,6 +33,15 @@ Order = Sequence[PurchaseLine]  # the earliest line first
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """What the model does not know of. `is_all`: no line is left out for doubt or want of room."""
+
+    orders: Sequence[Order]
+    lines: Sequence[PurchaseLine]
+    is_all: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Orders:
     """None: nobody knows. `spent`: as far as it is known what was paid."""
 
@@ -52,13 +62,12 @@ def facts_of(
     if counts is None or visit.told is None or visit.told.purchases is None:
         return None
     before = _before(stock, visit, admitted)
-    later = _later(before, decode(admitted.open(visit.told.purchases)))
-    lines = [line for order in later for line in order]
-    bought = bought_of(stock, before, lines)
-    orders = _orders(before, later, now_us)
+    since = _since(stock, before, decode(admitted.open(visit.told.purchases)))
+    bought = bought_of(stock, before, since.lines)
+    orders = _orders(before, since, now_us)
     return CustomerFacts(
         bought=bought,
-        knows_bought=before is not None and len(lines) < MOST_LINES,
+        knows_bought=before is not None and since.is_all,
         categories=by_category(stock, bought),
         orders=orders.count,
         days_since_last_order=orders.days_since_last,
@@ -106,32 +115,51 @@ def _may_be_learned_from(visit: Visit) -> bool:
     return visit.consent is not None and visit.consent.permits(Purpose.TRAINING)
 
 
-def _later(before: Purchased | None, kept: Sequence[PurchaseLine]) -> list[Order]:
-    """Return the orders that the model does not know of: it dates one by its first line."""
-    orders = orders_of(kept)
+def _since(stock: Stock, before: Purchased | None, kept: Sequence[PurchaseLine]) -> Since:
+    """Tell what the model does not know of. It dates an order by its first line.
+
+    A later line of an order that it knows may be in it, too, until the day is over that its data
+    ends with.
+    """
+    orders, has_room = orders_of(kept), len(kept) < MOST_LINES
     if before is None or math.isnan(before.last_day):
-        return orders
-    end = (before.last_day + LATER_DAYS) * SECONDS_PER_DAY
-    return [order for order in orders if order[0].at_seconds > end]
+        return Since(orders, [line for order in orders for line in order], has_room)
+    new = [order for order in orders if _is_new(order[0], before.last_day)]
+    rest = [line for order in orders if order not in new for line in order]
+    end = math.inf if stock.end_day is None else stock.end_day * SECONDS_PER_DAY
+    surely = [line for line in rest if line.at_seconds >= end]
+    doubted = [line for line in rest if _later_than(before.last_day) < line.at_seconds < end]
+    lines = [*(line for order in new for line in order), *surely]
+    return Since(new, lines, not doubted and (has_room or len(lines) < len(kept)))
 
 
-def _orders(before: Purchased | None, later: Sequence[Order], now_us: int) -> Orders:
-    if later:
-        last = later[-1][0].at_seconds / SECONDS_PER_DAY
+def _is_new(first: PurchaseLine, last_day: float) -> bool:
+    if first.order is None and first.at_seconds // SECONDS_PER_DAY == math.floor(last_day):
+        return False  # the day is one order
+    return first.at_seconds > _later_than(last_day)
+
+
+def _later_than(last_day: float) -> float:
+    return (last_day + LATER_DAYS) * SECONDS_PER_DAY
+
+
+def _orders(before: Purchased | None, since: Since, now_us: int) -> Orders:
+    if since.orders:
+        last = since.orders[-1][0].at_seconds / SECONDS_PER_DAY
     else:
         last = math.nan if before is None else before.last_day
     ago = now_us / MICROSECONDS / SECONDS_PER_DAY - last
     days = None if math.isnan(ago) else max(ago, 0.0)
-    if before is None:
+    if before is None or len(since.lines) >= MOST_LINES:
         return Orders(None, days, None)
-    return Orders(before.orders + len(later), days, _spent(before, later))
+    return Orders(before.orders + len(since.orders), days, _spent(before, since))
 
 
-def _spent(before: Purchased, later: Sequence[Order]) -> float | None:
+def _spent(before: Purchased, since: Since) -> float | None:
     """Add what was paid since. As in a training, prices that nobody knows count as nothing, and
     where no price is known, nor is what was spent.
     """
-    paid = [line.paid for order in later for line in order if line.paid is not None]
-    if math.isnan(before.spent) or (later and not paid and not before.orders):
+    paid = [line.paid for line in since.lines if line.paid is not None]
+    if math.isnan(before.spent) or (since.lines and not paid and not before.orders):
         return None
     return before.spent + sum(paid)

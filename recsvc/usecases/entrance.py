@@ -142,7 +142,8 @@ class Entrance:
                 self._limits.take_for_unknown_key(credentials.address)
             raise no_such_key()
         self.authorize(judgement.key, credentials, access, customer)
-        if not (must_be_heard and judgement.key.is_secret):
+        may_say_no = access.partly is None or judgement.key.allows(access.partly)
+        if not (must_be_heard and judgement.key.is_secret and may_say_no):
             self._count(judgement.key, customer_key)
         reply = judgement.reply
         policy = self._judge.policy(reply.minimums)

@@ -62,28 +62,32 @@ class ModelCopies:
         self._fingerprint = fingerprint
 
     def of(
-        self, shop: ShopName, customer: CustomerKey, erased_at_us: int | None
+        self, shop: ShopName, customer: CustomerKey, erasure_recorded_at_us: int | None
     ) -> Iterator[HeldModel]:
         versions = Versions(self._root, shop)
         names = versions.all()
-        copies = (self._copy(versions, name, customer, erased_at_us) for name in names)
+        copies = (self._copy(versions, name, customer, erasure_recorded_at_us) for name in names)
         return (copy for copy in copies if copy is not None)
 
     def _copy(
-        self, versions: Versions, name: str, customer: CustomerKey, erased_at_us: int | None
+        self,
+        versions: Versions,
+        name: str,
+        customer: CustomerKey,
+        erasure_recorded_at_us: int | None,
     ) -> HeldModel | None:
         try:
             folder = versions.folder(name)
             held = open_held(folder, shop=versions.shop, fingerprint=self._fingerprint)
             row = held.row(customer)
-            return None if row is None else _told(held, row, erased_at_us)
+            return None if row is None else _told(held, row, erasure_recorded_at_us)
         except _CANNOT_BE_READ:
             return HeldModel(name, unreadable=True) if name in versions.all() else None
 
 
-def _told(held: HeldVersion, row: int, erased_at_us: int | None) -> HeldModel:
+def _told(held: HeldVersion, row: int, erasure_recorded_at_us: int | None) -> HeldModel:
     manifest = held.manifest
-    if erased_at_us is not None and not manifest.is_later_than(erased_at_us):
+    if erasure_recorded_at_us is not None and not manifest.is_later_than(erasure_recorded_at_us):
         return HeldModel(manifest.version, manifest.created_at, holds_until_deleted=True)
     lists = {slate: list(map(_item, entries)) for slate, entries in held.lists(row).items()}
     known = held.purchases(row)

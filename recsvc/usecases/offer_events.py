@@ -151,7 +151,8 @@ class OfferEvents:
             if customer is not None and seal.has_offered(named, offer, customer, now_us):
                 return _Use(named, made_at_us(named))
             if user is not None and seal.has_offered(named, offer, None, now_us):
-                return _Use(seal.use_of(named, user), made_at_us(named))
+                made_us = made_at_us(named)  # of all of that day: for each `n` there is an id
+                return _Use(seal.use_of(str(made_us), user), made_us)
         return None
 
     def _permission(

@@ -72,7 +72,8 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class MergeReceipt:
-    """`has_shared`: whether both permitted that profile and recent events became one."""
+    """`has_shared`: whether both permitted that profile, recent events and purchases became
+    one."""
 
     has_shared: bool
     undrained_events_removed: int

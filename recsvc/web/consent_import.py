@@ -76,7 +76,7 @@ def read_line(text: bytes, tables: SignalTables) -> DatedChange:
     line = convert(parse_json(text), ConsentLine)
     at_us = parse_rfc3339(line.at)
     if at_us is None or at_us <= 0:
-        detail = f"must be {RFC3339_RULE}, and after 1970"
+        detail = f"must be {RFC3339_RULE}"
         raise BadRequest(detail, code="bad_time", errors=[FieldError("at", detail)])
     customer = CustomerId(checked_id(line.customer_id, "customer_id"))
     return DatedChange(customer, at_us, read_change(line, tables))
@@ -122,7 +122,7 @@ ROUTES = (
         body=ConsentLine,
         body_kind=NDJSON_BODY,
         remark="The latest word wins, and a no among equals: any order and any repetition of the "
-        "same lines ends the same. A word said over this API is never older than an import. A call "
-        "that is answered with 503 may have been taken in in part; send it again.",
+        "same lines ends the same. A call that is answered with 503 may have been taken in in "
+        "part; send it again.",
     ),
 )

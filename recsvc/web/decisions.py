@@ -42,6 +42,7 @@ ROUTES = (
         DecisionView,
         also=(404,),
         remark="Decisions for customers who permit `analytics` are kept for RECSVC_DECISION_DAYS; "
-        "they are written within a second of the answer, and before a worker that is stopped ends.",
+        "they are written within a second of the answer; a worker that is stopped takes a second "
+        "at most for those that wait.",
     ),
 )

@@ -68,7 +68,8 @@ class MergeBody(msgspec.Struct, forbid_unknown_fields=True):
 class MergeView(msgspec.Struct, frozen=True):
     """What a merge has made.
 
-    `has_shared`: both permitted personalization, so that profile and recent events became one.
+    `has_shared`: both permitted personalization, so that profile, recent events and
+    purchases became one.
     """
 
     into: str
@@ -156,11 +157,11 @@ ROUTES = (
         body=MergeBody,
         also=(409,),
         remark="Per purpose the stricter of the two wins, and one that was never answered is "
-        "stricter than a yes; flags add up. Profile and recent events become one only where both "
-        "permit personalization, what was shown and dismissed where both permit offers as well; "
-        "claims always are, since a cap is one person's. The customer in the path is left as if "
-        "erased. A call that failed is sent again, and completed. 409 where either was erased or "
-        "merged before.",
+        "stricter than a yes; flags add up. Profile, recent events and purchases become one only "
+        "where both permit personalization, what was shown and dismissed where both permit "
+        "offers as well; claims always are, since a cap is one person's. The customer in the path "
+        "is left as if erased. A call that failed is sent again, and completed. 409 where either "
+        "was erased or merged before.",
     ),
     Route(
         "DELETE",

@@ -515,12 +515,15 @@ def test_what_is_offered_to_everybody_counts_for_each_who_saw_it(market: Service
 
 
 def test_a_browser_counts_what_everybody_is_offered_once_for_its_customer(market: Service) -> None:
-    """It can make up any number of events, and of sessions; not of customers."""
+    """It can make up events and sessions, and ask for lists of any length; not for customers."""
     put(market, "scarce", all=True, priority=9, caps={"total_shown": 50})
-    told = {"type": "offer_shown", "offer_id": "scarce"}
-    told |= {"decision_id": answer(market, ZOE)["decision_id"], "session_id": "s"}
-    named = [{"message_id": f"m{place}", "customer_id": ZOE, **told} for place in range(5)]
-    unnamed = [{"message_id": f"n{place}", **told} for place in range(5)]
+    told = {"type": "offer_shown", "offer_id": "scarce", "session_id": "s"}
+    ids = [answer(market, ZOE, f"?n={n}")["decision_id"] for n in (1, 2, 2, 3)]
+    named = [
+        {"message_id": f"m{place}", "customer_id": ZOE, "decision_id": each, **told}
+        for place, each in enumerate(ids)
+    ]
+    unnamed = [{"message_id": f"n{place}", "decision_id": ids[0], **told} for place in range(5)]
     token = {"Authorization": f"Bearer {market.keys.browser.text}"}
     token["X-Customer-Token"] = market.keys.token(ZOE)
     for events in (named, unnamed):

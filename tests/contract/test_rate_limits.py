@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 from werkzeug.test import TestResponse
 
-from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, key_sha256
+from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope, key_sha256
 from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.usecases.customer_tokens import mint
@@ -223,6 +223,17 @@ def test_a_limited_secret_key_is_heard_when_it_withdraws_restricts_or_erases(
 
     assert statuses(listed) == [200, 429]
     assert statuses([withdrawn, restricted, erased]) == [200, 200, 200]
+
+
+def test_a_limited_key_that_may_set_no_flag_keeps_to_its_limit(
+    stores: Stores, shop: ShopName
+) -> None:
+    """Its changes of a profile are attributes alone: nobody's no."""
+    service = limited_service(stores, shop)
+    key = stores.api_keys.create(KeyKind.SECRET, shop, frozenset([Scope.EVENTS]), limit=1).text
+    path, told = f"/v1/customers/{ANNA}/profile", {"attributes": {"tier": "gold"}}
+
+    assert statuses([service.send("PATCH", path, told, key) for _ in range(2)]) == [200, 429]
 
 
 def test_a_key_of_an_earlier_release_has_no_limit(stores: Stores, shop: ShopName) -> None:

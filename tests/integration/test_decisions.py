@@ -1,5 +1,6 @@
 """Decisions are kept of customers who permit it, for some days, and of nobody else."""
 
+import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import partial
 from itertools import count
@@ -74,7 +75,8 @@ def test_a_customers_decisions_are_bounded_and_erased(
 ) -> None:
     """The oldest go first; nothing is left of an erased customer."""
     consents.write(shop, customer, {Purpose.ANALYTICS: True})
-    made = [decision(customer, f"d{number}", number + 1) for number in range(MOST_KEPT + 5)]
+    now_us = time.time_ns() // 1000
+    made = [decision(customer, f"d{number}", now_us + number) for number in range(MOST_KEPT + 5)]
     store.keep(shop, made)
 
     assert store.of(shop, customer) == made[5:]

@@ -113,6 +113,13 @@ def shop(connections: Connections) -> Shop:
     return made
 
 
+def test_a_key_that_names_nobody_is_nobodys_record(shop: Shop) -> None:
+    """Whoever wrote it by hand; the others are compared as ever."""
+    shop.redis.hset(f"{{{shop.name}}}:customer:xyz", "flag:minor", "1")
+
+    assert shop.differences() == []
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(acts=st.lists(ACTS, max_size=14))
 @example(acts=[("say", 0, Purpose.EMAIL, False, None), ("import", 0, Purpose.EMAIL, True, "v1", 2)])

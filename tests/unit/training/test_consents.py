@@ -66,9 +66,9 @@ UNDATED = """\
 {"customer_id": "denied", "purposes": {"training": true}, "at": "2026-01-01T00:00:00Z"}
 {"customer_id": "denied", "training": false}
 {"customer_id": "withdrawn", "training": true}
-{"customer_id": "withdrawn", "purposes": {"training": false}, "at": "1960-01-01T00:00:00Z"}
+{"customer_id": "withdrawn", "purposes": {"training": false}, "at": "1970-01-02T00:00:00Z"}
 {"customer_id": "granted-again", "training": true}
-{"customer_id": "granted-again", "purposes": {"training": true}, "at": "1960-01-01T00:00:00Z"}
+{"customer_id": "granted-again", "purposes": {"training": true}, "at": "1970-01-02T00:00:00Z"}
 {"customer_id": "then-email", "training": true}
 {"customer_id": "then-email", "purposes": {"email": false}, "at": "2026-01-03T00:00:00Z"}
 {"customer_id": "both", "training": true}
