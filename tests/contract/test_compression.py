@@ -53,6 +53,23 @@ def test_a_long_answer_is_sent_in_fewer_bytes(titled: Service, path: str) -> Non
     assert vary(compressed) == vary(whole) == {"Accept-Encoding"}
 
 
+def test_whether_an_answer_is_compressed_does_not_tell_whose_it_is(service: Service) -> None:
+    """Of whatever length: why a list is everybody's makes no difference, nor what it is called."""
+    service.consent(ANNA, {"personalization": False})
+    for number in range(12):
+        service.item(f"item-{number:02d}", title="x" * 220)
+    pairs = []
+    for length in range(1, 512, 4):
+        service.item("item-00", title="x" * length)
+        query, headers = "n=12&fields=title", {"Accept-Encoding": "gzip"}
+        own = service.get(f"/v1/customers/{ANNA}/recommendations?{query}", **headers)
+        anyones = service.get(f"/v1/recommendations?{query}", **headers)
+        pairs.append(("Content-Encoding" in own.headers, "Content-Encoding" in anyones.headers))
+
+    assert {own for own, _ in pairs} == {True, False}
+    assert all(own == anyones for own, anyones in pairs)
+
+
 @pytest.mark.parametrize(
     ("accepted", "is_taken"),
     [
