@@ -15,10 +15,10 @@ import typer
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
-from recsvc.cli.metrics_folder import metrics_folder
 from recsvc.cli.options import DataDir, settings_of
 from recsvc.cli.output import say
 from recsvc.cli.worker import load_application
+from recsvc.cli.workers_folder import workers_folder
 from recsvc.config import MAX_PORT, Settings
 from recsvc.domain.errors import NothingThere, RecsvcError
 from recsvc.domain.ids import ShopName
@@ -83,7 +83,7 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
         stores = stores_at(settings, url)
         shops = _ready_shops(stores)
         _check_port(host, port)
-        with metrics_folder(), stores.durability_watched():
+        with workers_folder(), stores.durability_watched():
             _serve(settings, url, shops, host, port, workers)
 
 

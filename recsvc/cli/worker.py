@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from flask import Flask
 
-from recsvc.cli.metrics_folder import moment_file
+from recsvc.cli.workers_folder import moment_file
 from recsvc.config import Settings
 from recsvc.domain.ids import ShopName
 from recsvc.web.app import create_app

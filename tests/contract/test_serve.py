@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from recsvc.cli.metrics_folder import MOMENT_FILE
+from recsvc.cli.workers_folder import MOMENT_FILE
 from recsvc.config import Settings
 from recsvc.domain.ids import ShopName
 from recsvc.stores import redis_keys
@@ -223,7 +223,7 @@ def test_the_log_is_json_without_customer_ids(running: Running) -> None:
     redis = running.stores.connections.writes
     redis.hset(redis_keys.api_keys(SHOP), "who-is-it", b"{}")
     redis.hincrby(redis_keys.epochs(SHOP), redis_keys.EPOCH_OF_KEYS, 1)
-    [metrics] = (running.data_dir / "tmp").glob("recsvc-metrics-*")
+    [metrics] = (running.data_dir / "tmp").glob("recsvc-workers-*")
     spoilt = metrics / "counter_0.db"
     spoilt.write_bytes(b"who-is-it")
     raw(running, b"/v1/customers/who-is-it/recommendations")
@@ -253,7 +253,7 @@ def test_the_service_ends_cleanly(tmp_path: Path, number: int) -> None:
     assert code == 0, server.log.read_text()
     assert len(workers) == WORKERS
     assert not [pid for pid in workers if _lives(pid)]
-    assert not list(folder.glob("recsvc-metrics-*"))
+    assert not list(folder.glob("recsvc-workers-*"))
     listed = json.loads(_recsvc(tmp_path, "keys", "list", "--json").stdout)
     assert [entry["id"] for entry in listed] == [key]
 
@@ -269,13 +269,13 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
         server.process.wait(30)
         eventually(lambda: not [pid for pid in workers if _lives(pid)], "all workers are gone")
 
-    abandoned = set(folder.glob("recsvc-metrics-*"))
+    abandoned = set(folder.glob("recsvc-workers-*"))
     with (
         serving(tmp_path, TMPDIR=str(folder)) as server,
         serving(tmp_path, TMPDIR=str(folder)),
         closing(server.client()) as client,
     ):
-        kept = set(folder.glob("recsvc-metrics-*"))
+        kept = set(folder.glob("recsvc-workers-*"))
 
         assert client.get("/livez").status == 200
     assert len(abandoned) == 1

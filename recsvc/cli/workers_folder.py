@@ -1,5 +1,5 @@
-"""The folder in which the workers of one `recsvc serve` add up their metrics, and share the latest
-moment that one of them has seen.
+"""The folder that the workers of one `recsvc serve` share: where they add up their metrics, and
+tell each other the latest moment that one of them has seen.
 
 It lies in the machine's temporary folder, never in the data folder, which several machines
 may share. Whoever serves holds a lock on it; one whose lock is free was left behind by a
@@ -21,12 +21,12 @@ from pathlib import Path
 
 from recsvc.web.exposition import MULTIPROCESS_FOLDER
 
-PREFIX = "recsvc-metrics-"
+PREFIX = "recsvc-workers-"
 MOMENT_FILE = "latest-moment"
 
 
 @contextmanager
-def metrics_folder() -> Iterator[None]:
+def workers_folder() -> Iterator[None]:
     """Make the folder and name it in the environment; wipe it at the end."""
     _remove_abandoned(Path(tempfile.gettempdir()))
     folder, lock = _make()
