@@ -350,6 +350,28 @@ def test_a_key_is_forgotten_after_a_day(
     assert counter.held(customer, key_mark="aa", request_mark="02") != first
 
 
+def test_an_answer_is_kept_for_a_day(counter: Counter, clock: Clock, customer: CustomerKey) -> None:
+    """Also of a customer who claims every day."""
+    counter.put()
+    for mark in ("aa", "bb", "cc"):
+        counter.held(customer, key_mark=mark, request_mark="01")
+        clock.now += DAY
+
+    kept = counter.connections.writes.hkeys(redis_keys.answers(counter.shop, customer))
+    assert kept == [b"cc"]
+
+
+def test_a_use_of_a_decision_is_kept_no_longer_for_a_further_one(counter: Counter) -> None:
+    """Its life begins with the first."""
+    counter.put()
+    counter.claims.tell(counter.shop, DEAL, "shown", use="d")
+    name, writes = redis_keys.spent(counter.shop, "d"), counter.connections.writes
+    writes.expire(name, 60)
+    counter.claims.tell(counter.shop, DEAL, "accepted", use="d")
+
+    assert 0 < writes.ttl(name) <= 60
+
+
 def test_answers_are_bounded(counter: Counter, clock: Clock, customer: CustomerKey) -> None:
     """The oldest goes first."""
     counter.put()

@@ -88,6 +88,22 @@ def test_a_customers_decisions_are_bounded_and_erased(
     assert store.log.length(shop) == 0
 
 
+def test_the_id_of_a_decision_lives_no_longer_than_the_decision(
+    store: DecisionStore,
+    consents: ConsentStore,
+    connections: Connections,
+    shop: ShopName,
+    customer: CustomerKey,
+) -> None:
+    """Also of a customer who is decided for every day."""
+    consents.write(shop, customer, {Purpose.ANALYTICS: True})
+    now_us = time.time_ns() // 1000
+    for name, days in (("old", 3), ("new", 0)):
+        store.keep(shop, [decision(customer, name, now_us - days * 86_400_000_000)])
+
+    assert connections.writes.zrange(redis_keys.decisions_of(shop, customer), 0, -1) == [b"new"]
+
+
 def test_what_is_to_be_drained_lives_no_longer_than_the_decisions(
     store: DecisionStore,
     consents: ConsentStore,
