@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from recsvc.domain.consent import DEFAULT_MAX_AGE_DAYS
+from recsvc.domain.consent.consent import DEFAULT_MAX_AGE_DAYS
 from recsvc.domain.errors import BadRequest, FieldError
 
 PREFIX = "RECSVC_"

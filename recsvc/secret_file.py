@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from recsvc.config import Settings
-from recsvc.domain.identity import Secret
+from recsvc.domain.values.customer_keys import Secret
 
 _log = structlog.get_logger()
 

@@ -3,7 +3,7 @@
 import tomllib
 
 from recsvc.config import Settings
-from recsvc.domain.consent_signals import DEFAULT_TABLES, SignalTables, tables_of
+from recsvc.domain.consent.banner_signals import DEFAULT_TABLES, SignalTables, tables_of
 from recsvc.domain.errors import BadRequest
 
 

@@ -14,11 +14,11 @@ from threading import Event, Thread
 from typing import Any
 
 from recsvc.config import Settings, models_root
-from recsvc.domain.consent import DAY_US
-from recsvc.domain.decision_ids import seals
+from recsvc.domain.consent.consent import DAY_US
 from recsvc.domain.errors import BadRequest, StoreUnavailable
-from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
-from recsvc.domain.ids import ShopName
+from recsvc.domain.offers.decision_ids import seals
+from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.assortment import Assortment
 from recsvc.model.compiled import compile_all
 from recsvc.model.loaded import LoadedModel

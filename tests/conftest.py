@@ -15,8 +15,8 @@ from uuid import uuid4
 import pytest
 
 from recsvc.config import Settings, models_root
-from recsvc.domain.identity import Secret
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.customer_keys import Secret
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.compiled import compile_all
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.embedded import EmbeddedValkey

@@ -2,7 +2,7 @@
 
 import time
 
-from recsvc.domain.consent import (
+from recsvc.domain.consent.consent import (
     DAY_US,
     DEFAULT_MAX_AGE_DAYS,
     ConsentPolicy,

@@ -9,11 +9,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from recsvc.domain.consent import ConsentPolicy, ConsentRecord, Purpose, PurposeConsent, Standing
-from recsvc.domain.gate import Admitted, admit
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.consent.consent import (
+    ConsentPolicy,
+    ConsentRecord,
+    Purpose,
+    PurposeConsent,
+    Standing,
+)
+from recsvc.domain.consent.gate import Admitted, admit
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.artifact import Artifact, Purchased, Ranked, TopList, no_lists
 from recsvc.model.candidates import Candidates
 from recsvc.model.versions import Versions

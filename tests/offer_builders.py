@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from recsvc.domain.ids import ItemId, OfferId
-from recsvc.domain.offers import Kind, Offer
+from recsvc.domain.offers.offer import Kind, Offer
+from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.model.offers.columns import OfferColumns, columns_of
 from recsvc.model.offers.decision import Decision, decide
 from recsvc.model.offers.facts import CustomerFacts, Question, Tallies, Weighted

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recsvc.domain.ids import id_fault
+from recsvc.domain.values.ids import id_fault
 from training import parsing
 from training.columns import there_are
 from training.errors import InputUnreadable

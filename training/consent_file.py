@@ -20,10 +20,10 @@ from typing import Any
 
 import polars as pl
 
-from recsvc.domain.consent import Purpose
+from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.fields import repeated
-from recsvc.domain.ids import ID_RULE
-from recsvc.domain.moments import parse_rfc3339
+from recsvc.domain.values.ids import ID_RULE
+from recsvc.domain.values.timestamps import parse_rfc3339
 from training import parsing
 from training.columns import there_are
 from training.consents import PermittedIds

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import polars as pl
 
-from recsvc.domain.identity import CustomerHasher, CustomerKey
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
+from recsvc.domain.values.ids import CustomerId
 
 
 class Permission(Protocol):

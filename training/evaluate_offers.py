@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from recsvc.domain.ids import ItemId, OfferId
-from recsvc.domain.moments import microseconds
-from recsvc.domain.offers import Kind, Offer
+from recsvc.domain.offers.offer import Kind, Offer
+from recsvc.domain.values.ids import ItemId, OfferId
+from recsvc.domain.values.timestamps import microseconds
 from recsvc.model.offers.columns import columns_of
 from recsvc.model.offers.decision import decide
 from recsvc.model.offers.facts import CustomerFacts, Question, Tallies

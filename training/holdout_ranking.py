@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from training.candidates import blocks, pool_candidates
 from training.findings import CUTOFFS
 from training.full_ranking import rank_simple

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from training.features.facts import Column
 from training.findings import (
     DataSummary,

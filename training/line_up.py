@@ -6,7 +6,7 @@ Every span is a multiple of the horizon, so that no number here belongs to one s
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from training.findings import Family, Model
 from training.history import History
 from training.parallel import each

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from recsvc.domain.moments import RFC3339_RULE, moment_at, parse_rfc3339
+from recsvc.domain.values.timestamps import RFC3339_RULE, moment_at, parse_rfc3339
 from training.catalogue import Catalogue, read_catalogue_file
 from training.consent_file import read_consent_file
 from training.consents import AssumeGranted, ConsentSource

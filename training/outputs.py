@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from recsvc.model.durable import temporary_in
+from recsvc.filesystem.atomic_write import temporary_in
 from training.errors import InputUnreadable
 
 Write = Callable[[Path], object]

@@ -5,7 +5,7 @@ A value that cannot be read becomes null; whoever calls counts those that were n
 
 import polars as pl
 
-from recsvc.domain.ids import id_fault
+from recsvc.domain.values.ids import id_fault
 
 TEXT_MOMENTS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f")
 ZONED_MOMENTS = ("%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%.f%z")

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from recsvc.domain.identity import CustomerHasher
-from recsvc.domain.ids import CustomerId
-from recsvc.domain.slates import ItemSlate
+from recsvc.domain.catalogue.slates import ItemSlate
+from recsvc.domain.values.customer_keys import CustomerHasher
+from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact import Artifact, TopList
 from training.catalogue import Catalogue
 from training.crowds import has_crowd, similar_lists, together_lists

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from training.holdout import Split
 from training.holdout_ranking import RANKS, Rankings
 from training.pairs import pairs_of

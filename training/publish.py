@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from recsvc.domain.errors import RecsvcError
-from recsvc.domain.identity import CustomerHasher
+from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.model.format import MANIFEST_FILE
 from recsvc.model.manifest import Manifest, decode
 from recsvc.model.versions import Versions

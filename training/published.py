@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from training.candidates import Pool
 from training.grouped import NOTHING, best_rows
 from training.history import Floats, Rows

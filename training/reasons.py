@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.domain.slates import ReasonCode
+from recsvc.domain.catalogue.slates import ReasonCode
 from training.findings import ReasonCounts
 from training.grouped import NOTHING
 from training.history import Flags, Rows

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from training.candidates import Pool, PoolSize
 from training.features.facts import Column, Facts, gather_facts
 from training.findings import Family

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from training.candidates import PoolSize
 from training.ranker import TUNED, Boosting, Variant
 from training.recommenders.co_purchase import CoPurchase

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.domain.identity import CustomerHasher
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.values.customer_keys import CustomerHasher
+from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact import Artifact, Purchased, Ranked
 from training.consents import ConsentSource, Permission, forgotten
 from training.ingest import Purchases

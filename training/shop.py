@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from recsvc.domain.consent import Purpose
-from recsvc.domain.identity import CustomerHasher
-from recsvc.domain.ids import ShopName, checked_shop
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.values.customer_keys import CustomerHasher
+from recsvc.domain.values.ids import ShopName, checked_shop
 from recsvc.wiring import Deployment, check_deployment, open_deployment, open_stores
 from training.catalogue import Catalogue, is_category
 from training.consents import PermittedKeys

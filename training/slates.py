@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.model.artifact import Ranked
 from training.candidates import blocks, pool_candidates
 from training.findings import ReasonCounts

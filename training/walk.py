@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from training.blend import BLEND, fit_blend
 from training.candidates import blocks, pool_candidates
 from training.history import History, Rows

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.domain.recent import MOST_EVENTS, SECONDS_PER_DAY, RecentKind, weight
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
+from recsvc.domain.customers.recent_events import MOST_EVENTS, SECONDS_PER_DAY, RecentKind, weight
 from recsvc.model.kernels import MOST_VOTERS, NEAREST, RESTING_SHARE, USUAL_INTERVAL_DAYS
 from recsvc.model.tally import Tally, appeal_of, share_of_loudest, tally
 from training import metrics

@@ -12,7 +12,7 @@ import typer
 
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import complain, print_json, print_text, say
-from recsvc.domain.audit import (
+from recsvc.domain.consent.hash_chain import (
     HEAD_RULE,
     NO_HISTORY,
     Finding,
@@ -22,9 +22,9 @@ from recsvc.domain.audit import (
     read_head,
 )
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.moments import rfc3339
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.record_audit import Difference, counting
 from recsvc.wiring import Stores, open_stores
 

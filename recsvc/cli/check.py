@@ -12,8 +12,8 @@ from recsvc.cli.options import AsJson, DataDir, settings_of
 from recsvc.cli.output import explain, print_json, print_table, print_text
 from recsvc.config import SETTINGS, Setting, Settings, models_root
 from recsvc.domain.errors import RecsvcError
-from recsvc.domain.identity import Secret
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.customer_keys import Secret
+from recsvc.domain.values.ids import ShopName
 from recsvc.secret_file import open_secret
 from recsvc.signal_file import open_signals
 from recsvc.wiring import Stores, make_data_folder, open_shelf, open_stores

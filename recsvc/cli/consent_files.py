@@ -11,8 +11,8 @@ import typer
 from recsvc.cli.bad_lines import MaxBad, check_faults
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, say, stderr
-from recsvc.domain.consent_changes import Imported
-from recsvc.domain.consent_signals import SignalTables
+from recsvc.domain.consent.banner_signals import SignalTables
+from recsvc.domain.consent.statements import Imported
 from recsvc.domain.errors import BadRequest
 from recsvc.signal_file import open_signals
 from recsvc.usecases.consents import DatedChange, imported_rows, told

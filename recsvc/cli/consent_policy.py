@@ -7,8 +7,8 @@ import typer
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, print_table
 from recsvc.cli.purposes import checked_purposes
-from recsvc.domain.consent import Purpose
-from recsvc.domain.labels import LABEL_RULE, checked_label
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.values.labels import LABEL_RULE, checked_label
 from recsvc.stores.consent_judge import Minimums
 from recsvc.wiring import open_stores
 

@@ -8,10 +8,10 @@ import typer
 
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, print_table, say
+from recsvc.domain.customers.privacy import RewriteState
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import CustomerId, ShopName, checked_id
-from recsvc.domain.rights import RewriteState
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import CustomerId, ShopName, checked_id
 from recsvc.stores.ledger import COMMAND_LINE
 from recsvc.web.export import export_json
 from recsvc.web.rights import merge_of, receipt_of

@@ -23,11 +23,11 @@ from recsvc.cli.output import print_text, say, stderr
 from recsvc.cli.tour import Tour, commands, when_ready
 from recsvc.config import MAX_PORT, Settings
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
-from recsvc.domain.catalogue import CatalogueItem
-from recsvc.domain.consent import Purpose
+from recsvc.domain.catalogue.item import CatalogueItem
+from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import RecsvcError
-from recsvc.domain.ids import CustomerId, ItemId, OfferId, ShopName
-from recsvc.domain.moments import EPOCH
+from recsvc.domain.values.ids import CustomerId, ItemId, OfferId, ShopName
+from recsvc.domain.values.timestamps import EPOCH
 from recsvc.model.shelf import ModelShelf
 from recsvc.stores.consents import ImportedConsent
 from recsvc.usecases.decide_offers import OffersQuery

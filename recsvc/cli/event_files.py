@@ -15,17 +15,17 @@ from typing import Any
 
 import msgspec
 
-from recsvc.domain.decisions import Decision
 from recsvc.domain.errors import BadRequest, NothingThere
-from recsvc.domain.moments import parse_rfc3339
-from recsvc.model.durable import (
+from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.values.timestamps import parse_rfc3339
+from recsvc.filesystem.atomic_write import (
     TEMPORARY_PREFIX,
     replace_durably,
     sync_folder,
     temporary_in,
 )
+from recsvc.filesystem.file_lock import owned
 from recsvc.stores.event_log import EntryId, LogEntry
-from recsvc.stores.file_lock import owned
 
 MOMENTS = ("timestamp", "received_at")
 NUMBERS = ("quantity", "price")

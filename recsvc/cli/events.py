@@ -18,7 +18,7 @@ from recsvc.cli.event_files import (
 )
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, say, stderr
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores.decisions import DecisionStore
 from recsvc.stores.event_log import EventLog, LogEntry
 from recsvc.wiring import open_stores

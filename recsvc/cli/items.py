@@ -12,10 +12,10 @@ import typer
 from recsvc.cli.bad_lines import MaxBad, check_faults
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, print_table, say
-from recsvc.domain import item_fields
-from recsvc.domain.catalogue import CatalogueItem
+from recsvc.domain.catalogue import item_validation as item_fields
+from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.ids import ItemId, popped_id
+from recsvc.domain.values.ids import ItemId, popped_id
 from recsvc.wiring import open_stores
 
 COLUMNS = ("item_id", "title", "category", "brand", "price", "currency", "in_stock", "hidden")

@@ -18,8 +18,8 @@ from recsvc.domain.api_keys import (
     shop_of_key,
 )
 from recsvc.domain.errors import BadRequest, NothingThere
-from recsvc.domain.ids import CustomerId, ShopName, checked_id
-from recsvc.domain.moments import rfc3339
+from recsvc.domain.values.ids import CustomerId, ShopName, checked_id
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases import customer_tokens
 from recsvc.wiring import Stores, open_stores, utc_now
 

@@ -9,7 +9,7 @@ from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of,
 from recsvc.cli.output import print_json, print_table, say
 from recsvc.config import Settings, models_root
 from recsvc.domain.errors import ModelRejected, NothingThere
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.loader import load, read_manifest
 from recsvc.model.versions import Versions
 from recsvc.secret_file import open_secret

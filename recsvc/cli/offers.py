@@ -10,9 +10,9 @@ from recsvc.cli.bad_lines import EXAMPLES, MaxBad, check_faults
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, print_table, say
 from recsvc.domain.errors import BadRequest, NothingThere
-from recsvc.domain.ids import OfferId, checked_id
-from recsvc.domain.offer_fields import shown
-from recsvc.domain.offer_state import NewOffer, StoredOffer
+from recsvc.domain.offers.offer_validation import shown
+from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
+from recsvc.domain.values.ids import OfferId, checked_id
 from recsvc.model.assortment import Assortment
 from recsvc.usecases.offers import warnings_of
 from recsvc.web.offers import read_line, view_of

@@ -8,7 +8,7 @@ import typer
 
 from recsvc.cli.output import say
 from recsvc.config import Settings, unknown_variables
-from recsvc.domain.ids import ShopName, checked_shop
+from recsvc.domain.values.ids import ShopName, checked_shop
 
 DEFAULT_SHOP = "default"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from recsvc.domain.consent import Purpose
+from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import BadRequest
 
 

@@ -21,7 +21,7 @@ from recsvc.cli.worker import load_application
 from recsvc.cli.workers_folder import workers_folder
 from recsvc.config import MAX_PORT, Settings
 from recsvc.domain.errors import NothingThere, RecsvcError
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.signal_file import open_signals
 from recsvc.web.logs import configure_logs
 from recsvc.wiring import Stores, running_store, stores_at

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recsvc.domain.catalogue import CatalogueItem
-from recsvc.domain.offer_verdicts import Verdict
+from recsvc.domain.catalogue.item import CatalogueItem
+from recsvc.domain.offers.verdicts import Verdict
 from recsvc.usecases.offer_answers import OffersAnswer
 
 PATIENCE_SECONDS = 60

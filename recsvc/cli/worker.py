@@ -16,7 +16,7 @@ from flask import Flask
 
 from recsvc.cli.workers_folder import moment_file
 from recsvc.config import Settings
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.web.app import create_app
 from recsvc.web.logs import configure_logs
 from recsvc.wiring import open_shelf, services_of, stores_at

@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recsvc.domain.ids import SHOP_RULE, ShopName
+from recsvc.domain.values.ids import SHOP_RULE, ShopName
 
 KEY_RULE = f"'sk_' or 'pk_', a shop ({SHOP_RULE}), '_' and 43 random characters"
 KEY_ID_RULE = "'sk-' or 'pk-' and up to 16 of 0-9 and a-f"

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from recsvc.domain.fields import Wrong
-from recsvc.domain.labels import label_fault
-from recsvc.domain.moments import parse_rfc3339
+from recsvc.domain.values.labels import label_fault
+from recsvc.domain.values.timestamps import parse_rfc3339
 
 MAX_URL_LENGTH = 2048
 URL_RULE = f"an http or https URL of at most {MAX_URL_LENGTH} characters"

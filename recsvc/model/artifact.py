@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate
 from recsvc.domain.errors import ModelRejected
-from recsvc.domain.slates import CustomerSlate, ItemSlate
 from recsvc.model import format as layout
 from recsvc.model.checks import check_arrays
 from recsvc.model.format import Array, ArraySpec

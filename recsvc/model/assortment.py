@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recsvc.domain.filters import NO_FILTERS, Filters
-from recsvc.domain.slates import ReasonCode
+from recsvc.domain.catalogue.list_query import NO_FILTERS, Filters
+from recsvc.domain.catalogue.slates import ReasonCode
 from recsvc.model.candidates import Candidates
 from recsvc.model.catalogue_columns import UNKNOWN, CatalogueColumns
 from recsvc.model.format import Array

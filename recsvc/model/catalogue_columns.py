@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from recsvc.domain.catalogue import CatalogueItem
+from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.model.format import Array
 
 UNKNOWN = -1  # code of a category or brand that an item does not have

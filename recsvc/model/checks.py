@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
+from recsvc.domain.catalogue.slates import ReasonCode
 from recsvc.domain.errors import ModelRejected
-from recsvc.domain.ids import id_fault
-from recsvc.domain.slates import ReasonCode
+from recsvc.domain.values.ids import id_fault
 from recsvc.model.format import (
     ALL_ARRAYS,
     ARRAYS,

@@ -7,7 +7,7 @@ items are alike when they share a category or one is a neighbour of the other.
 
 import numpy as np
 
-from recsvc.domain.slates import ItemSlate
+from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.model.assortment import Assortment
 from recsvc.model.candidates import Picks
 from recsvc.model.format import Array

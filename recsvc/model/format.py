@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.domain.identity import CUSTOMER_KEY_BYTES
-from recsvc.domain.ids import MAX_ID_BYTES
-from recsvc.domain.slates import CustomerSlate, ItemSlate
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate
+from recsvc.domain.values.customer_keys import CUSTOMER_KEY_BYTES
+from recsvc.domain.values.ids import MAX_ID_BYTES
 
 FORMAT = 1
 MANIFEST_FILE = "manifest.json"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.slates import CustomerSlate, ReasonCode
+from recsvc.domain.catalogue.slates import CustomerSlate, ReasonCode
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.model import format as layout
 from recsvc.model.format import NO_ITEM, Array, Arrays
 from recsvc.model.loader import open_version

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recsvc.domain.identity import CUSTOMER_KEY_BYTES
+from recsvc.domain.values.customer_keys import CUSTOMER_KEY_BYTES
 from recsvc.model.format import Array
 from recsvc.model.kernels import PER_HEAD, UNKNOWN_ROW, find
 

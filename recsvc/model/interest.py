@@ -9,8 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.domain.recent import HALF_LIFE_DAYS, SECONDS_PER_DAY, WEIGHTS, RecentKind
-from recsvc.domain.slates import ItemSlate, ReasonCode
+from recsvc.domain.catalogue.slates import ItemSlate, ReasonCode
+from recsvc.domain.customers.recent_events import (
+    HALF_LIFE_DAYS,
+    SECONDS_PER_DAY,
+    WEIGHTS,
+    RecentKind,
+)
 from recsvc.model.assortment import Assortment
 from recsvc.model.candidates import Candidates
 from recsvc.model.format import Array
@@ -39,7 +44,8 @@ def interest_of(
 ) -> Interest | None:
     """Weigh the events, the latest first; None when they say nothing of any item that is known.
 
-    `entries` are as `recsvc.domain.recent` writes them; what cannot be read is left out.
+    `entries` are as `recsvc.domain.customers.recent_events` writes them; what cannot be read is
+    left out.
     """
     model = assortment.model
     events = _events_of(assortment, entries)

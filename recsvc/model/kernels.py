@@ -104,7 +104,7 @@ def find(ids: Array, heads: Array, text: bytes) -> int:
 
 @compiled("int64[:,::1](Bytes(uint8, 1, 'C'), Bytes(uint8, 1, 'C'), uint8[:,::1], uint8[:,::1])")
 def read_events(text: bytes, kinds: bytes, ids: Array, heads: Array) -> Array:
-    """Read recent events, one a line, as `recsvc.domain.recent` writes them.
+    """Read recent events, one a line, as `recsvc.domain.customers.recent_events` writes them.
 
     Return a row of KIND (place in `kinds`), SECONDS, ROW of the item and the place of its id in
     the text for each. What cannot be read is left out; ROW of an item that is not in `ids` is

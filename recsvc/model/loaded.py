@@ -11,9 +11,9 @@ from itertools import chain
 
 import numpy as np
 
-from recsvc.domain.consent import Purpose
-from recsvc.domain.gate import Admitted
-from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.consent.gate import Admitted
 from recsvc.model.candidates import Candidates
 from recsvc.model.format import Array
 from recsvc.model.id_map import CustomerMap, IdMap

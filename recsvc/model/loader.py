@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from recsvc.domain.catalogue.slates import ReasonCode
 from recsvc.domain.errors import ModelRejected
-from recsvc.domain.ids import ShopName
-from recsvc.domain.slates import ReasonCode
+from recsvc.domain.values.ids import ShopName
+from recsvc.filesystem.regular_file import open_regular
 from recsvc.model import format as layout
 from recsvc.model.candidates import Candidates, assemble
 from recsvc.model.checks import check_arrays, check_names
@@ -31,7 +32,6 @@ from recsvc.model.id_map import CustomerMap, IdMap
 from recsvc.model.loaded import NEIGHBOUR_REASONS, Facts, LoadedModel, Ragged
 from recsvc.model.manifest import MAX_MANIFEST_BYTES, ArrayEntry, Manifest, decode
 from recsvc.model.npy import map_array
-from recsvc.model.regular_file import open_regular
 from recsvc.model.rejection import SECRET_MISMATCH
 from recsvc.model.tally import appeal_of
 

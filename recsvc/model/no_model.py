@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from recsvc.domain.slates import CustomerSlate, ItemSlate
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate
 from recsvc.model.candidates import Candidates
 from recsvc.model.format import FORMAT
 from recsvc.model.id_map import CustomerMap, IdMap

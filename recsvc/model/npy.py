@@ -15,8 +15,8 @@ from typing import BinaryIO
 import numpy as np
 
 from recsvc.domain.errors import ModelRejected
+from recsvc.filesystem.regular_file import open_regular
 from recsvc.model.format import Array
-from recsvc.model.regular_file import open_regular
 
 _MAGIC = b"\x93NUMPY\x01\x00"
 READ_WHOLE_BYTES = 16 * 1024

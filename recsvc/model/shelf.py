@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsvc.domain.errors import BadRequest, ModelRejected
-from recsvc.domain.ids import ShopName, checked_shop
+from recsvc.domain.values.ids import ShopName, checked_shop
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.loader import load
 from recsvc.model.rejection import UNREADABLE, Rejection

@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 
 from recsvc.domain.errors import ModelRejected
-from recsvc.domain.ids import ShopName, checked_shop
-from recsvc.model.durable import replace_durably
-from recsvc.model.regular_file import open_regular
+from recsvc.domain.values.ids import ShopName, checked_shop
+from recsvc.filesystem.atomic_write import replace_durably
+from recsvc.filesystem.regular_file import open_regular
 from recsvc.model.rejection import Rejection
 
 CURRENT_FILE = "CURRENT"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from recsvc.domain.slates import ItemSlate, ReasonCode
+from recsvc.domain.catalogue.slates import ItemSlate, ReasonCode
 from recsvc.model.candidates import OPEN, Candidates
 from recsvc.model.kernels import Sieve, votes_of
 from recsvc.model.loaded import NEIGHBOUR_REASONS, LoadedModel

@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from recsvc.domain.errors import ModelRejected
+from recsvc.filesystem.atomic_write import (
+    TEMPORARY_PREFIX,
+    sync_folder,
+    temporary_in,
+    write_durably,
+)
 from recsvc.model.artifact import Artifact
-from recsvc.model.durable import TEMPORARY_PREFIX, sync_folder, temporary_in, write_durably
 from recsvc.model.format import FORMAT, MANIFEST_FILE, Array, Arrays, file_of
 from recsvc.model.loader import load
 from recsvc.model.manifest import ArrayEntry, Manifest, encode

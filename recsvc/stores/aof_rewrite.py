@@ -12,9 +12,9 @@ from typing import Any, cast
 import redis
 import structlog
 
+from recsvc.domain.customers.privacy import Rewrite, RewriteState
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.ids import ShopName
-from recsvc.domain.rights import Rewrite, RewriteState
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 

@@ -3,7 +3,7 @@
 They begin as those of `offer_scripts` do, with the same KEYS and ARGV, and keep to the same rules.
 """
 
-from recsvc.domain.eligibility_fields import MAX_PER_CUSTOMER
+from recsvc.domain.offers.eligibility_validation import MAX_PER_CUSTOMER
 from recsvc.stores.offer_scripts import COUNTING
 
 MOST_USES = 500  # of one decision: no answer names more offers

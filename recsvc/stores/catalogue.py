@@ -15,9 +15,9 @@ import redis
 import structlog
 from redis.typing import EncodableT as Encoded
 
-from recsvc.domain.catalogue import CatalogueItem
+from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.ids import ItemId, ShopName
+from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.change_log import FEW_ENTRIES, LOG_ENTRIES, TELL, ChangeLog
 from recsvc.stores.connection import Connections, store_faults

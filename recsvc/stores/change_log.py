@@ -10,7 +10,7 @@ import msgspec
 import redis
 
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import store_faults
 

@@ -4,10 +4,10 @@ from typing import cast
 
 from redis.typing import EncodableT as Encoded
 
-from recsvc.domain.caps import CustomerCaps, decode_caps
-from recsvc.domain.claims import Claim, ClaimState
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
+from recsvc.domain.offers.caps import CustomerCaps, decode_caps
+from recsvc.domain.offers.claims import Claim, ClaimState
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.claims import ClaimStore
 from recsvc.stores.connection import Connections, store_faults

@@ -11,7 +11,7 @@ from typing import Any
 import redis
 from redis.typing import EncodableT as Encoded
 
-from recsvc.domain.claims import (
+from recsvc.domain.offers.claims import (
     CHANGED,
     KEY_REUSED,
     UNKNOWN,
@@ -22,9 +22,9 @@ from recsvc.domain.claims import (
     Refusal,
     Unknown,
 )
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import OfferId, ShopName
-from recsvc.domain.offer_state import StoredOffer
+from recsvc.domain.offers.stored_offer import StoredOffer
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores import permission, redis_keys
 from recsvc.stores.caps_scripts import TELL_OF
 from recsvc.stores.claim_scripts import CLAIM, REDEEM, REDEEM_OLDEST, RELEASE

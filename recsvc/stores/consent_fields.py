@@ -9,7 +9,7 @@ stands beside them: `flag:minor` → `1`; so does the tombstone of one who was e
 from collections.abc import Sequence
 from urllib.parse import quote, unquote_to_bytes
 
-from recsvc.domain.consent import (
+from recsvc.domain.consent.consent import (
     NO_CONSENT,
     ConsentRecord,
     Flag,

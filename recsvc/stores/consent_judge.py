@@ -10,7 +10,7 @@ from threading import Lock
 
 import msgspec
 
-from recsvc.domain.consent import (
+from recsvc.domain.consent.consent import (
     UNREADABLE_POLICY,
     ConsentPolicy,
     ConsentRecord,

@@ -6,10 +6,10 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 
-from recsvc.domain.audit import Note, RowKind
-from recsvc.domain.consent import Purpose
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.consent.hash_chain import Note, RowKind
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_judge import Minimums, read_minimums, write_minimums

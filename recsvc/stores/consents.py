@@ -11,17 +11,11 @@ from typing import Any, cast
 import redis
 from redis.client import Pipeline
 
-from recsvc.domain.audit import Note, RowKind
-from recsvc.domain.consent import ConsentRecord, Purpose, PurposeConsent, Tombstone
-from recsvc.domain.consent_changes import (
-    Imported,
-    Word,
-    is_overtaken,
-    said_now,
-    said_then,
-)
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
+from recsvc.domain.consent.consent import ConsentRecord, Purpose, PurposeConsent, Tombstone
+from recsvc.domain.consent.hash_chain import Note, RowKind
+from recsvc.domain.consent.statements import Imported, Word, is_overtaken, said_now, said_then
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_fields import (

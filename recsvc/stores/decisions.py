@@ -12,11 +12,11 @@ from typing import cast
 import msgspec
 from redis.typing import EncodableT as Encoded
 
-from recsvc.domain.consent import Purpose
-from recsvc.domain.decision_ids import DecisionId
-from recsvc.domain.decisions import Decision
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.offers.decision_ids import DecisionId
+from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import permission, redis_keys
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_judge import ConsentJudge

@@ -16,8 +16,8 @@ from types import TracebackType
 import structlog
 
 from recsvc.domain.errors import RecsvcError, StoreUnavailable
+from recsvc.filesystem.file_lock import FileLock, is_held, owned
 from recsvc.stores import valkey_process
-from recsvc.stores.file_lock import FileLock, is_held, owned
 from recsvc.stores.valkey_folder import ValkeyFolder
 from recsvc.stores.valkey_process import Health
 

@@ -11,11 +11,11 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 
-from recsvc.domain.audit import Note, RowKind
-from recsvc.domain.consent import NO_CONSENT, ConsentRecord, Tombstone
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.rights import Erased
+from recsvc.domain.consent.consent import NO_CONSENT, ConsentRecord, Tombstone
+from recsvc.domain.consent.hash_chain import Note, RowKind
+from recsvc.domain.customers.privacy import Erased
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.consent_fields import (
     ERASED,

@@ -14,14 +14,14 @@ from functools import lru_cache
 import msgspec
 from redis.typing import EncodableT as Encoded
 
-from recsvc.domain.consent import Purpose, Standing, Tombstone
+from recsvc.domain.consent.consent import Purpose, Standing, Tombstone
+from recsvc.domain.customers.recent_events import MOST_EVENTS, RecentKind
+from recsvc.domain.customers.recent_purchases import MOST_LINES, content
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.events import FIELDS, Event, Outcome
-from recsvc.domain.identity import CustomerKey, Secret
-from recsvc.domain.ids import ShopName
-from recsvc.domain.moments import rfc3339
-from recsvc.domain.purchases import MOST_LINES, content
-from recsvc.domain.recent import MOST_EVENTS, RecentKind
+from recsvc.domain.values.customer_keys import CustomerKey, Secret
+from recsvc.domain.values.ids import ShopName
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_fields import decode

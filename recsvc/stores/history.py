@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import redis
 
-from recsvc.domain.audit import (
+from recsvc.domain.consent.hash_chain import (
     Head,
     HistoryRow,
     Link,
@@ -14,8 +14,8 @@ from recsvc.domain.audit import (
     read_head,
     read_row,
 )
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 

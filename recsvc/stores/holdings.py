@@ -13,8 +13,8 @@ from typing import Protocol
 
 from redis.client import Pipeline
 
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 
 KeyOf = Callable[[ShopName, CustomerKey], str]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from recsvc.domain.api_keys import ApiKey, key_sha256, shop_of_key
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores.api_keys import ApiKeyStore, KeySnapshot
 from recsvc.stores.trip import NO_REPLY, TripReply
 

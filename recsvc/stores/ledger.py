@@ -17,10 +17,10 @@ import redis
 from redis.client import Pipeline
 from redis.typing import EncodableT as Encoded
 
-from recsvc.domain import audit
-from recsvc.domain.audit import Head, Note, read_head
+from recsvc.domain.consent import hash_chain as audit
+from recsvc.domain.consent.hash_chain import Head, Note, read_head
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import WRITE_TIMEOUT_SECONDS, Connections, store_faults
 from recsvc.stores.history import end_of

@@ -13,13 +13,19 @@ import redis
 import structlog
 from redis.client import Pipeline
 
-from recsvc.domain.audit import Note, RowKind
-from recsvc.domain.consent import ConsentRecord, Flag, Purpose, PurposeConsent
+from recsvc.domain.consent.consent import ConsentRecord, Flag, Purpose, PurposeConsent
+from recsvc.domain.consent.hash_chain import Note, RowKind
+from recsvc.domain.customers.merging import (
+    both_bought,
+    both_erased,
+    both_recent,
+    both_told,
+    stricter,
+)
+from recsvc.domain.customers.privacy import Merged
 from recsvc.domain.errors import Conflict
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.merging import both_bought, both_erased, both_recent, both_told, stricter
-from recsvc.domain.rights import Merged
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.consent_fields import (
     ERASED,

@@ -1,6 +1,6 @@
 """The keys that every script about an offer is given, in the order that they know them by."""
 
-from recsvc.domain.ids import OfferId, ShopName
+from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores import redis_keys
 
 

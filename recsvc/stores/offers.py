@@ -15,9 +15,9 @@ import structlog
 from redis.client import Pipeline
 from redis.typing import EncodableT as Encoded
 
-from recsvc.domain.ids import OfferId, ShopName
-from recsvc.domain.offer_state import NewOffer, OfferState, StoredOffer
-from recsvc.domain.offers import Offer, PeriodCap
+from recsvc.domain.offers.offer import Offer, PeriodCap
+from recsvc.domain.offers.stored_offer import NewOffer, OfferState, StoredOffer
+from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.change_log import FEW_ENTRIES, ChangeLog
 from recsvc.stores.chunks import chunks

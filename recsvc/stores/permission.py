@@ -10,10 +10,10 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 
-from recsvc.domain.consent import Purpose, Standing
-from recsvc.domain.gate import Admitted, Refused, admit
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
+from recsvc.domain.consent.consent import Purpose, Standing
+from recsvc.domain.consent.gate import Admitted, Refused, admit
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.consent_fields import decode
 from recsvc.stores.consent_judge import ConsentJudge, read_minimums

@@ -14,12 +14,12 @@ import redis
 import structlog
 from redis.client import Pipeline
 
-from recsvc.domain.audit import Note, RowKind
-from recsvc.domain.consent import Flag
+from recsvc.domain.consent.consent import Flag
+from recsvc.domain.consent.hash_chain import Note, RowKind
+from recsvc.domain.customers.profile import NO_PROFILE, Change, Profile, Told
 from recsvc.domain.errors import Conflict
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.profile import NO_PROFILE, Change, Profile, Told
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_fields import ERASED, SET, decode_tombstone, flag_field

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from recsvc.domain.audit import HistoryRow, Link, read_row
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
+from recsvc.domain.consent.hash_chain import HistoryRow, Link, read_row
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.chunks import chunks
 from recsvc.stores.connection import Connections, store_faults

@@ -4,8 +4,8 @@ All keys of a shop begin with `{shop}`, braces included: Redis Cluster hashes on
 between them, so one shop lives in one slot and its updates can be atomic.
 """
 
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import OfferId, ShopName
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import OfferId, ShopName
 
 EPOCH_OF_KEYS = "keys"
 EPOCH_OF_CATALOGUE = "catalogue"

@@ -7,9 +7,9 @@ compared; nor what a merge has brought along of an earlier erasure.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from recsvc.domain.audit import HistoryRow, RowKind
-from recsvc.domain.consent import ConsentRecord, Flag, Purpose, PurposeConsent, Tombstone
-from recsvc.domain.consent_changes import Word, said_then
+from recsvc.domain.consent.consent import ConsentRecord, Flag, Purpose, PurposeConsent, Tombstone
+from recsvc.domain.consent.hash_chain import HistoryRow, RowKind
+from recsvc.domain.consent.statements import Word, said_then
 from recsvc.stores import erasure
 from recsvc.stores.consent_fields import ERASED, GRANTED
 from recsvc.stores.erasure import THE_CUSTOMER

@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import redis
 
-from recsvc.domain.audit import Head, read_row
-from recsvc.domain.consent import Purpose
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.consent.hash_chain import Head, read_row
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, store_faults
 from recsvc.stores.consent_judge import ConsentJudge, Minimums, read_minimums

@@ -17,12 +17,12 @@ from typing import Any, TypeGuard
 
 import hiredis
 
-from recsvc.domain.consent import ConsentRecord
-from recsvc.domain.gate import OF_OFFERS, Sealed
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.purchases import MOST_LINES
-from recsvc.domain.recent import MOST_EVENTS
+from recsvc.domain.consent.consent import ConsentRecord
+from recsvc.domain.consent.gate import OF_OFFERS, Sealed
+from recsvc.domain.customers.recent_events import MOST_EVENTS
+from recsvc.domain.customers.recent_purchases import MOST_LINES
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import STORE_FAULTS, WRITE_TIMEOUT_SECONDS, Connections
 from recsvc.stores.consent_fields import decode

@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.stores.file_lock import FileLock
+from recsvc.filesystem.file_lock import FileLock
 from recsvc.stores.valkey_folder import ValkeyFolder
 
 _PING_SECONDS = 1.0

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from recsvc.domain.slates import Fallback, ReasonCode, Slate
+from recsvc.domain.catalogue.slates import Fallback, ReasonCode, Slate
 from recsvc.model.assortment import Assortment
 from recsvc.model.candidates import Picks
 

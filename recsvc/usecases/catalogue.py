@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from recsvc.domain import item_fields
-from recsvc.domain.catalogue import CatalogueItem
+from recsvc.domain.catalogue import item_validation as item_fields
+from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import NotFound, StoreUnavailable
-from recsvc.domain.ids import ItemId
+from recsvc.domain.values.ids import ItemId
 from recsvc.stores.catalogue import CatalogueStore
 from recsvc.usecases.entrance import Visit
 

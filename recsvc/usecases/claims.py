@@ -12,7 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from recsvc.domain.claims import (
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.consent.gate import Admitted, AdmittedToOffers, Refused
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.offers.claims import (
     UNKNOWN,
     Changed,
     Claim,
@@ -21,13 +24,10 @@ from recsvc.domain.claims import (
     Refusal,
     Unknown,
 )
-from recsvc.domain.consent import Purpose
-from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.gate import Admitted, AdmittedToOffers, Refused
-from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
-from recsvc.domain.ids import CustomerId, OfferId, ShopName
-from recsvc.domain.offer_state import StoredOffer
-from recsvc.domain.offers import EVERYBODY
+from recsvc.domain.offers.offer import EVERYBODY
+from recsvc.domain.offers.stored_offer import StoredOffer
+from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
+from recsvc.domain.values.ids import CustomerId, OfferId, ShopName
 from recsvc.stores.claims import Asked, ClaimStore, Look
 from recsvc.stores.permission import NOTHING
 from recsvc.usecases.entrance import DERIVED_KEPT, Visit

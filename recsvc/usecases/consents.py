@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from recsvc.domain.audit import HistoryRow
-from recsvc.domain.consent import Purpose, Standing
-from recsvc.domain.consent_changes import Imported
+from recsvc.domain.consent.consent import Purpose, Standing
+from recsvc.domain.consent.hash_chain import HistoryRow
+from recsvc.domain.consent.statements import Imported
+from recsvc.domain.customers.profile import FLAGS
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.identity import CustomerHasher, CustomerKey
-from recsvc.domain.ids import CustomerId, ShopName
-from recsvc.domain.profile import FLAGS
+from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
+from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.consents import ConsentStore, ImportedConsent
 from recsvc.stores.history import HistoryStore

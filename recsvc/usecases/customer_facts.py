@@ -10,14 +10,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from recsvc.domain.caps import CapCounts, decode_caps
-from recsvc.domain.consent import Purpose
-from recsvc.domain.gate import AdmittedToOffers
-from recsvc.domain.ids import OfferId
-from recsvc.domain.offer_state import StoredOffer
-from recsvc.domain.profile import NO_PROFILE, Profile
-from recsvc.domain.purchases import MOST_LINES, PurchaseLine, decode, orders_of
-from recsvc.domain.recent import SECONDS_PER_DAY
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.consent.gate import AdmittedToOffers
+from recsvc.domain.customers.profile import NO_PROFILE, Profile
+from recsvc.domain.customers.recent_events import SECONDS_PER_DAY
+from recsvc.domain.customers.recent_purchases import MOST_LINES, PurchaseLine, decode, orders_of
+from recsvc.domain.offers.caps import CapCounts, decode_caps
+from recsvc.domain.offers.stored_offer import StoredOffer
+from recsvc.domain.values.ids import OfferId
 from recsvc.model.loaded import NOTHING_PURCHASED, Purchased
 from recsvc.model.offers.bought import bought_of, by_category
 from recsvc.model.offers.facts import CustomerFacts

@@ -10,7 +10,7 @@ from datetime import datetime
 import jwt
 from jwt.types import Options
 
-from recsvc.domain.ids import CustomerId, id_fault
+from recsvc.domain.values.ids import CustomerId, id_fault
 
 ALGORITHM = "HS256"
 MAX_LIFE_SECONDS = 15 * 60

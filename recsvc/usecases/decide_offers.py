@@ -12,15 +12,15 @@ import msgspec
 import uuid_utils
 from msgspec import UNSET, UnsetType
 
-from recsvc.domain.consent import Purpose
-from recsvc.domain.decision_ids import DecisionId, seals
-from recsvc.domain.decisions import Decision as KeptDecision
+from recsvc.domain.catalogue.slates import Fallback
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.consent.gate import AdmittedToOffers, Refused, admit_to_offers
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.gate import AdmittedToOffers, Refused, admit_to_offers
-from recsvc.domain.identity import Secret
-from recsvc.domain.offer_state import StoredOffer
-from recsvc.domain.offer_verdicts import OfferReason, reason_text
-from recsvc.domain.slates import Fallback
+from recsvc.domain.offers.decision_ids import DecisionId, seals
+from recsvc.domain.offers.decision_record import Decision as KeptDecision
+from recsvc.domain.offers.stored_offer import StoredOffer
+from recsvc.domain.offers.verdicts import OfferReason, reason_text
+from recsvc.domain.values.customer_keys import Secret
 from recsvc.model.assortment import Assortment
 from recsvc.model.format import NO_ITEM
 from recsvc.model.no_model import no_model

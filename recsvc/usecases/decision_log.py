@@ -9,9 +9,9 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
 
-from recsvc.domain.decisions import Decision
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.ids import ShopName
+from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores.decisions import DecisionStore
 from recsvc.usecases.entrance import Visit
 

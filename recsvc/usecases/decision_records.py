@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from recsvc.domain.consent import Purpose, Standing
-from recsvc.domain.moments import rfc3339
+from recsvc.domain.consent.consent import Purpose, Standing
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.model.offers.decision import Decision
 from recsvc.usecases.live_offers import OffersNow
 

@@ -12,11 +12,11 @@ from enum import Enum
 from functools import lru_cache, partial
 
 from recsvc.domain.api_keys import ApiKey, KeyKind, Scope, shop_of_key
-from recsvc.domain.consent import UNREADABLE_POLICY, ConsentPolicy, Standing
+from recsvc.domain.consent.consent import UNREADABLE_POLICY, ConsentPolicy, Standing
+from recsvc.domain.consent.gate import Sealed
 from recsvc.domain.errors import Forbidden, SecretMismatch, Unauthorized
-from recsvc.domain.gate import Sealed
-from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
-from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
+from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.consent_judge import ConsentJudge
 from recsvc.stores.key_ring import KeyRing

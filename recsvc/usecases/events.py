@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recsvc.domain.customers.recent_events import RecentKind
 from recsvc.domain.errors import BadRequest, Forbidden, RecsvcError, StoreUnavailable
 from recsvc.domain.events import Event, EventType, Outcome, browser_faults, read_event, refusal
-from recsvc.domain.identity import CustomerHasher, CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.recent import RecentKind
+from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.assortment import Assortment
 from recsvc.model.no_model import no_model
 from recsvc.stores.events import EventStore, Incoming

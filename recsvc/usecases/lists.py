@@ -6,9 +6,9 @@ They are generators: what tops a list up is computed only where the list needs i
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from recsvc.domain.filters import ListQuery
-from recsvc.domain.ids import ItemId
-from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.catalogue.list_query import ListQuery
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.values.ids import ItemId
 from recsvc.model.assortment import Assortment
 from recsvc.model.candidates import Candidates, Picks, fill
 from recsvc.model.diversity import POOL, diversified

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.assortment import Assortment
 from recsvc.model.catalogue_columns import CatalogueColumns
 from recsvc.model.loaded import LoadedModel

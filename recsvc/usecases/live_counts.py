@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.live_ranking import LiveRanking
 from recsvc.stores.live_counts import CountStore, DayCounts
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from recsvc.domain.decision_ids import DecisionSeal
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.ids import OfferId, ShopName
-from recsvc.domain.offer_state import StoredOffer
+from recsvc.domain.offers.decision_ids import DecisionSeal
+from recsvc.domain.offers.stored_offer import StoredOffer
+from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.model.assortment import Assortment
 from recsvc.model.offers.columns import OfferColumns, columns_of
 from recsvc.model.offers.standing import Standing, standing_of

@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from recsvc.domain.consent import DAY_US
+from recsvc.domain.catalogue.slates import CustomerSlate
+from recsvc.domain.consent.consent import DAY_US
 from recsvc.domain.errors import ModelRejected
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.moments import rfc3339
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.model.held import HeldEntry, HeldVersion, open_held
 from recsvc.model.versions import Versions
 from recsvc.usecases.answers import Reason, RecommendedItem

@@ -9,9 +9,9 @@ from functools import lru_cache
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from recsvc.domain.moments import rfc3339
-from recsvc.domain.offers import Offer
-from recsvc.domain.slates import Fallback
+from recsvc.domain.catalogue.slates import Fallback
+from recsvc.domain.offers.offer import Offer
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.model.offers.explanation import Considered
 
 

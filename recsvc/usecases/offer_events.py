@@ -11,13 +11,13 @@ but what a claim of theirs has become.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recsvc.domain.claims import UNKNOWN, Changed, Refusal
-from recsvc.domain.consent import Purpose
-from recsvc.domain.decision_ids import made_at_us, seals
+from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import Conflict, StoreUnavailable
 from recsvc.domain.events import LEEWAY_SECONDS, Event, EventType
-from recsvc.domain.identity import CustomerKey, Secret
-from recsvc.domain.ids import OfferId, ShopName
+from recsvc.domain.offers.claims import UNKNOWN, Changed, Refusal
+from recsvc.domain.offers.decision_ids import made_at_us, seals
+from recsvc.domain.values.customer_keys import CustomerKey, Secret
+from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores.claims import ClaimStore
 from recsvc.stores.permission import Permission
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from recsvc.domain.ids import OfferId
-from recsvc.domain.offer_state import OfferState, StoredOffer
+from recsvc.domain.offers.stored_offer import OfferState, StoredOffer
+from recsvc.domain.values.ids import OfferId
 from recsvc.model.assortment import NEVER
 from recsvc.model.offers.facts import Tallies
 

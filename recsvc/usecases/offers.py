@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from recsvc.domain.errors import FieldError, NotFound, StoreUnavailable
 from recsvc.domain.fields import repeated
-from recsvc.domain.ids import OfferId
-from recsvc.domain.offer_state import NewOffer, StoredOffer
-from recsvc.domain.offers import Bought, Offer
+from recsvc.domain.offers.offer import Bought, Offer
+from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
+from recsvc.domain.values.ids import OfferId
 from recsvc.model.assortment import Assortment
 from recsvc.model.no_model import no_model
 from recsvc.stores.offers import OfferStore

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from recsvc.domain.gate import Admitted, Sealed
+from recsvc.domain.consent.gate import Admitted, Sealed
 from recsvc.model.assortment import Assortment
 from recsvc.model.interest import Interest, interest_of
 

@@ -7,11 +7,11 @@ segments lifts none, sets none and sees none.
 from collections.abc import Callable, Sequence
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.consent import Flag
+from recsvc.domain.consent.consent import Flag
+from recsvc.domain.customers.profile import Change, Told
 from recsvc.domain.errors import FieldError, Forbidden, RecsvcError, StoreUnavailable
-from recsvc.domain.identity import CustomerHasher, CustomerKey
-from recsvc.domain.ids import CustomerId, ShopName
-from recsvc.domain.profile import Change, Told
+from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
+from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.profiles import NewProfile, ProfileStore, erased
 from recsvc.usecases.entrance import Visit
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.rejection import Rejection
 from recsvc.model.shelf import ModelShelf
 from recsvc.stores.trip import RequestTrip

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
 
-from recsvc.domain.consent import Purpose
-from recsvc.domain.filters import ListQuery
-from recsvc.domain.gate import Admitted, Refused, admit
-from recsvc.domain.ids import ItemId, ShopName
-from recsvc.domain.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate, Slate
+from recsvc.domain.catalogue.list_query import ListQuery
+from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate, Slate
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.consent.gate import Admitted, Refused, admit
+from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.model.assortment import Assortment
 from recsvc.model.candidates import Candidates, Picks
 from recsvc.model.live_ranking import LiveRanking

@@ -9,19 +9,19 @@ from typing import Any
 
 import msgspec
 
-from recsvc.domain import purchases
-from recsvc.domain.audit import HistoryRow
-from recsvc.domain.claims import Claim
-from recsvc.domain.consent import ConsentRecord
-from recsvc.domain.decisions import Decision
+from recsvc.domain.consent.consent import ConsentRecord
+from recsvc.domain.consent.hash_chain import HistoryRow
+from recsvc.domain.customers import recent_purchases as purchases
+from recsvc.domain.customers.privacy import Merged, Rewrite, RewriteState
+from recsvc.domain.customers.profile import Told
+from recsvc.domain.customers.recent_events import RecentEvent, decode
+from recsvc.domain.customers.recent_purchases import PurchaseLine
 from recsvc.domain.errors import BadRequest, FieldError, StoreUnavailable
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.moments import rfc3339
-from recsvc.domain.profile import Told
-from recsvc.domain.purchases import PurchaseLine
-from recsvc.domain.recent import RecentEvent, decode
-from recsvc.domain.rights import Merged, Rewrite, RewriteState
+from recsvc.domain.offers.claims import Claim
+from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.aof_rewrite import AofRewrite
 from recsvc.stores.claim_records import ClaimRecords
 from recsvc.stores.decisions import DecisionStore

@@ -13,11 +13,18 @@ from flask import Response
 from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.claims import TOLD_TO_BROWSERS, Claim, ClaimState, KeyReused, Refusal, Unknown
-from recsvc.domain.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.errors import BadRequest, Conflict, FieldError, NotFound, Unprocessable
-from recsvc.domain.labels import MAX_LABEL_LENGTH, checked_label
-from recsvc.domain.moments import rfc3339
+from recsvc.domain.offers.claims import (
+    TOLD_TO_BROWSERS,
+    Claim,
+    ClaimState,
+    KeyReused,
+    Refusal,
+    Unknown,
+)
+from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
+from recsvc.domain.values.labels import MAX_LABEL_LENGTH, checked_label
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.claims import ClaimRequest
 from recsvc.usecases.entrance import Access, Browser
 from recsvc.usecases.offers import no_such_offer

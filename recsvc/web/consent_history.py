@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import msgspec
 from flask import Response
 
-from recsvc.domain.audit import HistoryRow, RowKind
-from recsvc.domain.moments import rfc3339
+from recsvc.domain.consent.hash_chain import HistoryRow, RowKind
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.web.consents import CONSENT, PATH
 from recsvc.web.parameters import QueryShape, whole_number
 from recsvc.web.rendering import private_json

@@ -8,11 +8,11 @@ from flask import Response
 from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.consent_changes import Imported
-from recsvc.domain.consent_signals import SignalTables
+from recsvc.domain.consent.banner_signals import SignalTables
+from recsvc.domain.consent.statements import Imported
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.ids import CustomerId, checked_id
-from recsvc.domain.moments import RFC3339_RULE, parse_rfc3339
+from recsvc.domain.values.ids import CustomerId, checked_id
+from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
 from recsvc.usecases.consents import DatedChange
 from recsvc.usecases.entrance import Access
 from recsvc.web.bodies import NDJSON_BODY, convert, parse_json

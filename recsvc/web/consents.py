@@ -8,16 +8,11 @@ from flask import Response
 from msgspec import UNSET, UnsetType
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.consent import ConsentState, Expiry, Purpose, Standing
-from recsvc.domain.consent_signals import (
-    SIGNAL_FIELDS,
-    SignalTables,
-    purposes_of,
-    stricter,
-)
+from recsvc.domain.consent.banner_signals import SIGNAL_FIELDS, SignalTables, purposes_of, stricter
+from recsvc.domain.consent.consent import ConsentState, Expiry, Purpose, Standing
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.labels import LABEL_RULE, MAX_LABEL_LENGTH, checked_label
-from recsvc.domain.moments import rfc3339
+from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, checked_label
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.consents import ConsentChange
 from recsvc.usecases.entrance import Access, Browser, Visit
 from recsvc.web import metrics

@@ -8,7 +8,6 @@ from flask import Response
 from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.errors import Conflict, Forbidden
 from recsvc.domain.events import (
     ABOUT_OFFERS,
@@ -18,7 +17,8 @@ from recsvc.domain.events import (
     EventType,
     Outcome,
 )
-from recsvc.domain.ids import MAX_ID_BYTES, CustomerId, id_fault
+from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
+from recsvc.domain.values.ids import MAX_ID_BYTES, CustomerId, id_fault
 from recsvc.usecases.entrance import Access, Browser
 from recsvc.usecases.events import Received
 from recsvc.web import metrics

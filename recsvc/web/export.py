@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from recsvc.domain.consent import Standing
-from recsvc.domain.moments import rfc3339
+from recsvc.domain.consent.consent import Standing
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.model_copies import HeldModel
 from recsvc.usecases.rights import Held, erased_at_us
 from recsvc.web import consent_history, consents, profiles

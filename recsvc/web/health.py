@@ -11,7 +11,7 @@ import msgspec
 from flask import Response
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.usecases.entrance import Access
 from recsvc.usecases.readiness import NotReady, ShopReadiness
 from recsvc.web.problems import PROBLEM, RETRY_AFTER_SECONDS, FieldProblem, Problem

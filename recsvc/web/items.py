@@ -6,12 +6,12 @@ import msgspec
 from flask import Response
 from msgspec import UNSET, Meta, UnsetType
 
-from recsvc.domain import item_fields
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.catalogue import CatalogueItem
+from recsvc.domain.catalogue import item_validation as item_fields
+from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.ids import ItemId, popped_id
 from recsvc.domain.readers import MAX_URL_LENGTH
+from recsvc.domain.values.ids import ItemId, popped_id
 from recsvc.usecases.entrance import Access
 from recsvc.web.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.problems import FieldProblem

@@ -12,9 +12,9 @@ from functools import lru_cache
 from flask import Flask, Response, request
 from prometheus_client import Counter, Histogram
 
-from recsvc.domain.consent import Purpose
+from recsvc.domain.catalogue.slates import Fallback
+from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.events import EventType
-from recsvc.domain.slates import Fallback
 from recsvc.web.envelope import STARTED
 
 NO_ROUTE = "none"

@@ -8,7 +8,7 @@ from flask import Response
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import Forbidden
-from recsvc.domain.labels import LABEL_RULE, MAX_LABEL_LENGTH, label_fault
+from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, label_fault
 from recsvc.usecases.decide_offers import OffersQuery
 from recsvc.usecases.entrance import Access, Browser
 from recsvc.usecases.offer_answers import OffersAnswer

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 from flask import Response
 
-from recsvc.domain import offer_fields
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.ids import OfferId, id_fault, popped_id
-from recsvc.domain.offer_state import NewOffer, StoredOffer
+from recsvc.domain.offers import offer_validation as offer_fields
+from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
+from recsvc.domain.values.ids import OfferId, id_fault, popped_id
 from recsvc.usecases.entrance import Access
 from recsvc.usecases.offers import Warnings
 from recsvc.web.bodies import JSON_TYPE, NDJSON_TYPE, BodyKind, convert, parse_json

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from flask import Response
 
-from recsvc.domain.ids import id_rule
+from recsvc.domain.values.ids import id_rule
 from recsvc.usecases.entrance import Access, Browser
 from recsvc.web.bodies import MAX_BODY_BYTES, MAX_LINES, MAX_NDJSON_BYTES
 from recsvc.web.delivery import Constant

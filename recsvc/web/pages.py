@@ -7,8 +7,7 @@ from flask import Response
 from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.filters import (
+from recsvc.domain.catalogue.list_query import (
     DEFAULT_ITEMS,
     MAX_EXCLUDED,
     MAX_ITEMS,
@@ -16,8 +15,9 @@ from recsvc.domain.filters import (
     Filters,
     ListQuery,
 )
-from recsvc.domain.ids import CustomerId, ItemId, checked_id
-from recsvc.domain.slates import AnonymousSlate, CustomerSlate, ItemSlate, Slate
+from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate, Slate
+from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.values.ids import CustomerId, ItemId, checked_id
 from recsvc.usecases.entrance import Access, Browser, Visit
 from recsvc.usecases.recommend import Placement
 from recsvc.web.parameters import MAX_NAME_LENGTH

@@ -11,8 +11,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.filters import (
+from recsvc.domain.catalogue.list_query import (
     DEFAULT_ITEMS,
     MAX_EXCLUDED,
     MAX_ITEMS,
@@ -20,7 +19,8 @@ from recsvc.domain.filters import (
     Filters,
     ListQuery,
 )
-from recsvc.domain.ids import ID_RULE, MAX_ID_BYTES, ItemId, id_fault
+from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.values.ids import ID_RULE, MAX_ID_BYTES, ItemId, id_fault
 from recsvc.usecases.answers import CATALOGUE_FIELDS
 
 T = TypeVar("T")

@@ -6,8 +6,8 @@ Werkzeug's own converter those would be a 404 or a redirect.
 
 from werkzeug.routing import BaseConverter
 
-from recsvc.domain.decision_ids import MAX_DECISION_ID_LENGTH
-from recsvc.domain.ids import MAX_ID_BYTES, bad_id, checked_id
+from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
+from recsvc.domain.values.ids import MAX_ID_BYTES, bad_id, checked_id
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 

@@ -6,12 +6,12 @@ import msgspec
 from flask import Response
 from msgspec import UNSET, Meta, UnsetType
 
-from recsvc.domain import profile
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.consent import Flag
+from recsvc.domain.consent.consent import Flag
+from recsvc.domain.customers import profile
+from recsvc.domain.customers.profile import Change, Told, read_change
 from recsvc.domain.errors import BadRequest, RecsvcError
-from recsvc.domain.ids import CustomerId, popped_id
-from recsvc.domain.profile import Change, Told, read_change
+from recsvc.domain.values.ids import CustomerId, popped_id
 from recsvc.usecases.entrance import Access, Visit
 from recsvc.usecases.profiles import FLAGS_AND_READING, may_read
 from recsvc.web.bodies import NDJSON_BODY, convert, parse_json

@@ -10,8 +10,8 @@ import uuid_utils
 from flask import Response
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.filters import ListQuery
-from recsvc.domain.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
+from recsvc.domain.catalogue.list_query import ListQuery
+from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
 from recsvc.usecases.answers import Answer, RecommendedItem
 from recsvc.usecases.entrance import Access, Browser, Visit
 from recsvc.web import metrics

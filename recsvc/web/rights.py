@@ -6,11 +6,11 @@ import msgspec
 from flask import Response
 
 from recsvc.domain.api_keys import Scope
+from recsvc.domain.customers.privacy import RewriteState
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import CustomerId, checked_id
-from recsvc.domain.moments import rfc3339
-from recsvc.domain.rights import RewriteState
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import CustomerId, checked_id
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.entrance import Access, Visit
 from recsvc.usecases.rights import (
     NEXT_TRAINING,

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recsvc.config import Settings
-from recsvc.domain.consent_signals import SignalTables
-from recsvc.domain.identity import CustomerHasher
-from recsvc.domain.ids import ShopName
+from recsvc.domain.consent.banner_signals import SignalTables
+from recsvc.domain.values.customer_keys import CustomerHasher
+from recsvc.domain.values.ids import ShopName
 from recsvc.usecases.catalogue import CatalogueDesk
 from recsvc.usecases.claims import ClaimDesk
 from recsvc.usecases.consents import ConsentDesk

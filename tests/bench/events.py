@@ -21,9 +21,9 @@ from typing import Any
 
 from recsvc.config import Settings
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
-from recsvc.domain.consent import Purpose
+from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.events import Event, EventType
-from recsvc.domain.ids import CustomerId, ItemId, ShopName
+from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.events import Incoming
 from recsvc.wiring import Stores, open_stores

@@ -17,8 +17,8 @@ from recsvc.cli import main as command_line
 from recsvc.cli import serve, worker
 from recsvc.config import Settings
 from recsvc.domain.api_keys import Scope, shop_of_key
-from recsvc.domain.identity import CustomerHasher
-from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.values.customer_keys import CustomerHasher
+from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.connection import connect
 from recsvc.stores.read_line import ReadLine
 from recsvc.stores.trip import RequestTrip

@@ -22,10 +22,10 @@ from werkzeug.test import EnvironBuilder
 
 from recsvc.config import Settings, models_root
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
-from recsvc.domain.consent import Purpose
-from recsvc.domain.ids import CustomerId, ItemId, ShopName
-from recsvc.domain.offer_state import NewOffer
-from recsvc.domain.recent import MOST_EVENTS, RecentKind, encode
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.customers.recent_events import MOST_EVENTS, RecentKind, encode
+from recsvc.domain.offers.stored_offer import NewOffer
+from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.model.versions import Versions
 from recsvc.model.writer import ManifestFacts, publish
 from recsvc.stores import redis_keys

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from recsvc.config import Settings, models_root
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.versions import Versions
 from tests.bench.asked import Asked
 from tests.bench.figures import Figures, Pair, figures_of

@@ -19,10 +19,10 @@ import numpy as np
 
 from recsvc.config import Settings, models_root
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
-from recsvc.domain.consent import Purpose
-from recsvc.domain.ids import CustomerId, ItemId, ShopName
-from recsvc.domain.offer_state import NewOffer
-from recsvc.domain.recent import MOST_EVENTS, RecentKind, encode
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.customers.recent_events import MOST_EVENTS, RecentKind, encode
+from recsvc.domain.offers.stored_offer import NewOffer
+from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.model import manifest as manifests
 from recsvc.model import npy
 from recsvc.model.format import ITEM_IDS, MANIFEST_FILE, file_of

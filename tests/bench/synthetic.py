@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from recsvc.domain.catalogue import CatalogueItem
-from recsvc.domain.identity import CustomerHasher
-from recsvc.domain.ids import CustomerId, ItemId, OfferId
-from recsvc.domain.offers import Caps, Eligibility, Kind, Offer, PeriodCap
-from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.catalogue.item import CatalogueItem
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.offers.offer import Caps, Eligibility, Kind, Offer, PeriodCap
+from recsvc.domain.values.customer_keys import CustomerHasher
+from recsvc.domain.values.ids import CustomerId, ItemId, OfferId
 from recsvc.model.artifact import Artifact, Purchased, Ranked, TopList
 
 LIST_LENGTH = {

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from recsvc.config import Settings
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import Stores, stores_at
 from tests.contract.grocery import Service, publish_grocery

@@ -17,9 +17,9 @@ from werkzeug.test import TestResponse
 
 from recsvc.config import Settings, models_root
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
-from recsvc.domain.consent import Purpose
-from recsvc.domain.ids import CustomerId, ShopName
-from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.model.artifact import Artifact, Purchased
 from recsvc.model.versions import Versions
 from recsvc.model.writer import ManifestFacts, publish

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.values.ids import CustomerId
 from recsvc.stores import redis_keys
 from tests.contract.grocery import Service
 

@@ -8,9 +8,9 @@ import pytest
 import uuid_utils
 from werkzeug.test import TestResponse
 
-from recsvc.domain.decision_ids import DecisionId, DecisionSeal
-from recsvc.domain.decisions import Decision
-from recsvc.domain.ids import CustomerId, OfferId
+from recsvc.domain.offers.decision_ids import DecisionId, DecisionSeal
+from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.values.ids import CustomerId, OfferId
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
 
 OFFER = {"title": "A deal", "kind": "free_shipping"}

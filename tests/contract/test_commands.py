@@ -16,7 +16,7 @@ from recsvc.cli import demo
 from recsvc.cli.main import app
 from recsvc.config import SETTINGS, Settings
 from recsvc.domain.api_keys import KeyKind, new_key_text
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores.connection import client
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import Stores, stores_at

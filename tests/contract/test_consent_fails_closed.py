@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from werkzeug.test import TestResponse
 
 from recsvc.config import Settings
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import stores_at

@@ -11,9 +11,9 @@ from typer.testing import CliRunner, Result
 from recsvc.cli.main import app
 from recsvc.config import Settings
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.consent import DAY_US, Purpose
-from recsvc.domain.ids import CustomerId, ShopName
-from recsvc.domain.moments import rfc3339
+from recsvc.domain.consent.consent import DAY_US, Purpose
+from recsvc.domain.values.ids import CustomerId, ShopName
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores import redis_keys
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import open_stores

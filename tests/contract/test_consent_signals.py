@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recsvc.cli.main import app
-from recsvc.domain.consent_signals import tables_of
+from recsvc.domain.consent.banner_signals import tables_of
 from tests.contract.grocery import ANNA, Service
 from tests.e2e.processes import recsvc
 

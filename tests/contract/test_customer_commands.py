@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from recsvc.domain.consent import Purpose
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import CustomerId
 from tests.contract.grocery import publish_grocery
 from tests.contract.test_commands import SHOP, Shell, shell
 

@@ -9,8 +9,8 @@ from werkzeug.test import TestResponse
 
 from recsvc.config import models_root
 from recsvc.domain.api_keys import ALL_SCOPES, Scope
-from recsvc.domain.ids import CustomerId
-from recsvc.domain.moments import rfc3339
+from recsvc.domain.values.ids import CustomerId
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.model.versions import Versions
 from recsvc.model.writer import ManifestFacts, publish
 from recsvc.stores import redis_keys

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from recsvc.cli.main import app
-from recsvc.domain.decision_ids import DecisionId
-from recsvc.domain.decisions import Decision
-from recsvc.domain.ids import CustomerId, ShopName
-from recsvc.stores.file_lock import FileLock
+from recsvc.domain.offers.decision_ids import DecisionId
+from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.values.ids import CustomerId, ShopName
+from recsvc.filesystem.file_lock import FileLock
 from tests.contract.grocery import ANNA, BERT, Service
 from tests.contract.logged import logged
 from tests.contract.test_events import FULL, VIEW, post

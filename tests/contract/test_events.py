@@ -7,8 +7,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.ids import ShopName
-from recsvc.domain.moments import parse_rfc3339
+from recsvc.domain.values.ids import ShopName
+from recsvc.domain.values.timestamps import parse_rfc3339
 from tests.contract.grocery import ANNA, BERT, ITEMS, Service
 from tests.contract.logged import counts, logged, recent
 

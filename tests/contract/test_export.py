@@ -7,7 +7,7 @@ from typing import Any
 
 from recsvc.config import models_root
 from recsvc.domain.api_keys import ALL_SCOPES, Scope
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.values.ids import CustomerId
 from tests.consents import now_us
 from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, publish_grocery
 from tests.contract.test_erasure import erase, full_life, key_of, tell, train

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from recsvc.config import models_root
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.versions import Versions
 from recsvc.stores.trip import RequestTrip
 from recsvc.usecases.readiness import NotReady, Readiness

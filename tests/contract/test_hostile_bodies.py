@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from recsvc.config import Settings
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.web.app import ROUTES
 from recsvc.web.bodies import MAX_LINES, NDJSON_TYPE
 from recsvc.web.routes import Route

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from recsvc.domain.ids import CustomerId, OfferId
+from recsvc.domain.values.ids import CustomerId, OfferId
 from recsvc.stores import redis_keys
 from tests.contract.grocery import ANNA, BERT, ZOE, Service
 from tests.contract.test_claims import held, put, send

@@ -11,8 +11,8 @@ import uuid_utils
 from werkzeug.test import TestResponse
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.decision_ids import MAX_DECISION_ID_LENGTH
-from recsvc.domain.ids import CustomerId, OfferId
+from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
+from recsvc.domain.values.ids import CustomerId, OfferId
 from recsvc.stores import redis_keys
 from recsvc.stores.trip import RequestTrip
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, ZOE, Service, without

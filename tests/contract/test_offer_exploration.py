@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from recsvc.config import Settings
-from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.model.offers.decision import generator_of
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import stores_at

@@ -3,9 +3,9 @@
 import pytest
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.ids import OfferId
-from recsvc.domain.offer_state import NewOffer
-from recsvc.domain.offers import Kind, Offer
+from recsvc.domain.offers.offer import Kind, Offer
+from recsvc.domain.offers.stored_offer import NewOffer
+from recsvc.domain.values.ids import OfferId
 from tests.contract.grocery import Service
 
 OFFER = {"title": "A deal", "kind": "free_shipping"}

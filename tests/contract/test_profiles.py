@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.consent import Purpose
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import CustomerId
 from recsvc.stores import redis_keys
 from recsvc.wiring import Stores
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, ZOE, Service, item_ids

@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from werkzeug.test import TestResponse
 
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope, key_sha256
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.usecases.customer_tokens import mint
 from recsvc.wiring import Stores

@@ -11,7 +11,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
-from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.usecases.entrance import Access, Browser
 from recsvc.web.app import ROUTES
 from recsvc.web.routes import Route

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recsvc.config import Settings
-from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.usecases.customer_tokens import mint
 from recsvc.wiring import open_stores
 from tests.contract.grocery import publish_grocery

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from recsvc.cli.workers_folder import MOMENT_FILE
 from recsvc.config import Settings
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.stores.shared_moment import shared_moment

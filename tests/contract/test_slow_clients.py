@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from recsvc.config import Settings
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.wiring import open_stores
 from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
 from tests.e2e.in_process import recsvc_here

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.values.ids import CustomerId
 from recsvc.wiring import Stores
 from tests.contract.grocery import ANNA, ZOE, Service, item_ids, rows
 

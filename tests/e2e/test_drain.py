@@ -9,7 +9,7 @@ import polars as pl
 
 from recsvc.config import Settings
 from recsvc.domain.events import Event, EventType, Outcome
-from recsvc.domain.ids import ItemId, ShopName
+from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.stores.events import Incoming

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recsvc.config import Settings
-from recsvc.domain.consent import Purpose
-from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import open_stores
 from tests.e2e.processes import PATIENCE_SECONDS, environment, eventually, recsvc_here

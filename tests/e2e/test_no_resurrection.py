@@ -11,8 +11,8 @@ import redis
 
 from recsvc.config import Settings
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
-from recsvc.domain.consent import Purpose
-from recsvc.domain.ids import ShopName
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores.connection import client
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import open_stores

@@ -7,7 +7,7 @@ import pytest
 
 from recsvc.config import Settings
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import open_stores
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, publish_grocery

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from recsvc.config import Settings
-from recsvc.domain.consent import Purpose
+from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.events import read_event
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores.events import Incoming
 from recsvc.wiring import open_stores
 from tests.e2e.in_process import recsvc_here

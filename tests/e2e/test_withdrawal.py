@@ -16,10 +16,10 @@ import pytest
 
 from recsvc.config import Settings
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
-from recsvc.domain.audit import findings
-from recsvc.domain.consent import ConsentState, Purpose
-from recsvc.domain.ids import CustomerId, ShopName
-from recsvc.domain.moments import rfc3339
+from recsvc.domain.consent.consent import ConsentState, Purpose
+from recsvc.domain.consent.hash_chain import findings
+from recsvc.domain.values.ids import CustomerId, ShopName
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.wiring import Stores, open_stores
 from tests.consents import now_us, standing

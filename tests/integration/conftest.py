@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recsvc.config import Settings
-from recsvc.domain.identity import CustomerKey
+from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.embedded import EmbeddedValkey
 from tests.integration.servers import Member

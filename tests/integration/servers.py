@@ -11,9 +11,9 @@ from pathlib import Path
 
 import redis
 
+from recsvc.filesystem.file_lock import FileLock
 from recsvc.stores import valkey_process
 from recsvc.stores.connection import client
-from recsvc.stores.file_lock import FileLock
 from recsvc.stores.valkey_folder import ValkeyFolder
 from recsvc.stores.valkey_process import Health
 

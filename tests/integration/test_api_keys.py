@@ -4,8 +4,8 @@ import pytest
 
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope, key_sha256, new_key_text
 from recsvc.domain.errors import NotFound, SecretMismatch, StoreUnavailable
-from recsvc.domain.identity import Secret
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.customer_keys import Secret
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.connection import Connections

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from recsvc.domain.catalogue import CatalogueItem
-from recsvc.domain.ids import ItemId, ShopName
+from recsvc.domain.catalogue.item import CatalogueItem
+from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.catalogue import CatalogueChanges, CatalogueStore
 from recsvc.stores.connection import Connections

@@ -2,10 +2,10 @@
 
 import pytest
 
-from recsvc.domain.claims import Claim, ClaimState, Refusal
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.offers import Caps, PeriodCap
+from recsvc.domain.offers.claims import Claim, ClaimState, Refusal
+from recsvc.domain.offers.offer import Caps, PeriodCap
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores.claim_records import ClaimRecords
 from recsvc.stores.connection import Connections
 from tests.integration.test_claims import DAY, DEAL, HOLD, NOON, Clock, Counter, somebody

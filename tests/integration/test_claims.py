@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import pytest
 
-from recsvc.domain.claims import CHANGED, KEY_REUSED, UNKNOWN, Claim, ClaimState, Refusal
-from recsvc.domain.eligibility_fields import MAX_PER_CUSTOMER
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import OfferId, ShopName
-from recsvc.domain.offer_state import NewOffer, StoredOffer
-from recsvc.domain.offers import Caps, Kind, Offer, PeriodCap
+from recsvc.domain.offers.claims import CHANGED, KEY_REUSED, UNKNOWN, Claim, ClaimState, Refusal
+from recsvc.domain.offers.eligibility_validation import MAX_PER_CUSTOMER
+from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
+from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.claim_records import ClaimRecords
 from recsvc.stores.claims import Asked, ClaimStore

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from recsvc.domain.audit import Note, RowKind, append, findings
-from recsvc.domain.consent import DAY_US, Purpose, PurposeConsent
-from recsvc.domain.consent_changes import Imported
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
+from recsvc.domain.consent.consent import DAY_US, Purpose, PurposeConsent
+from recsvc.domain.consent.hash_chain import Note, RowKind, append, findings
+from recsvc.domain.consent.statements import Imported
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections
 from recsvc.stores.consent_fields import GRANTED

@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from recsvc.domain.consent import DAY_US, ConsentState, Purpose
-from recsvc.domain.consent_changes import Imported
+from recsvc.domain.consent.consent import DAY_US, ConsentState, Purpose
+from recsvc.domain.consent.statements import Imported
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections
 from recsvc.stores.consents import ConsentStore, ImportedConsent

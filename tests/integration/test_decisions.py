@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.domain.consent import Purpose
-from recsvc.domain.decision_ids import MAX_DECISION_ID_LENGTH, DecisionId, DecisionSeal
-from recsvc.domain.decisions import Decision
-from recsvc.domain.identity import CustomerKey, Secret
-from recsvc.domain.ids import OfferId, ShopName
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH, DecisionId, DecisionSeal
+from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.values.customer_keys import CustomerKey, Secret
+from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections
 from recsvc.stores.consent_judge import ConsentJudge

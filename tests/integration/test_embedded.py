@@ -14,11 +14,11 @@ from structlog.testing import capture_logs
 
 from recsvc.config import Settings
 from recsvc.domain.errors import StoreUnavailable
+from recsvc.filesystem.file_lock import FileLock
 from recsvc.stores import embedded, valkey_process
 from recsvc.stores.connection import client
 from recsvc.stores.durability import check_durability
 from recsvc.stores.embedded import EmbeddedValkey
-from recsvc.stores.file_lock import FileLock
 from recsvc.stores.valkey_folder import ValkeyFolder
 from tests.integration.servers import answers, ask, frozen, kill_server, process_of, until
 

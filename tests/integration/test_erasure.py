@@ -3,11 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from recsvc.config import Settings
-from recsvc.domain.consent import Purpose
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.customers.recent_events import RecentKind
 from recsvc.domain.events import Event, EventType
-from recsvc.domain.identity import CustomerKey, Secret
-from recsvc.domain.ids import CustomerId, ItemId, ShopName
-from recsvc.domain.recent import RecentKind
+from recsvc.domain.values.customer_keys import CustomerKey, Secret
+from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consents import ConsentStore, ImportedConsent

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from recsvc.config import Settings
-from recsvc.domain.consent import Purpose
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.customers.recent_events import MOST_EVENTS, RecentKind
+from recsvc.domain.customers.recent_purchases import MOST_LINES
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.events import Event, EventType, Outcome
-from recsvc.domain.identity import CustomerKey, Secret
-from recsvc.domain.ids import CustomerId, ItemId, ShopName
-from recsvc.domain.moments import rfc3339
-from recsvc.domain.purchases import MOST_LINES
-from recsvc.domain.recent import MOST_EVENTS, RecentKind
+from recsvc.domain.values.customer_keys import CustomerKey, Secret
+from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consent_policy import PolicyStore

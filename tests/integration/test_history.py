@@ -8,12 +8,12 @@ from threading import Barrier
 import pytest
 
 from recsvc.config import Settings
-from recsvc.domain.audit import Finding, Head, findings
-from recsvc.domain.consent import DAY_US, Flag, Purpose
+from recsvc.domain.consent.consent import DAY_US, Flag, Purpose
+from recsvc.domain.consent.hash_chain import Finding, Head, findings
+from recsvc.domain.customers.profile import NO_PROFILE
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.profile import NO_PROFILE
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consent_policy import PolicyStore

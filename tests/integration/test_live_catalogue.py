@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from recsvc.domain.catalogue import CatalogueItem
-from recsvc.domain.ids import ItemId, ShopName
+from recsvc.domain.catalogue.item import CatalogueItem
+from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.model.assortment import Assortment
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.loader import load

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections
 from recsvc.stores.embedded import EmbeddedValkey

@@ -10,14 +10,14 @@ from uuid import uuid4
 import pytest
 
 from recsvc.config import Settings
-from recsvc.domain.caps import CustomerCaps
-from recsvc.domain.claims import Claim, ClaimState
-from recsvc.domain.consent import Purpose
+from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import Conflict, StoreUnavailable
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import OfferId, ShopName
-from recsvc.domain.offer_state import NewOffer
-from recsvc.domain.offers import Kind, Offer
+from recsvc.domain.offers.caps import CustomerCaps
+from recsvc.domain.offers.claims import Claim, ClaimState
+from recsvc.domain.offers.offer import Kind, Offer
+from recsvc.domain.offers.stored_offer import NewOffer
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.claim_records import ClaimRecords
 from recsvc.stores.claims import Asked

@@ -15,10 +15,10 @@ from dataclasses import replace
 import pytest
 
 from recsvc.config import Settings
-from recsvc.domain.consent import NO_CONSENT, Purpose
+from recsvc.domain.consent.consent import NO_CONSENT, Purpose
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consents import ConsentStore
 from recsvc.stores.embedded import EmbeddedValkey

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from recsvc.domain.consent import Flag, Purpose
+from recsvc.domain.consent.consent import Flag, Purpose
+from recsvc.domain.customers.profile import NO_PROFILE
 from recsvc.domain.errors import Conflict
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.profile import NO_PROFILE
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys, replay
 from recsvc.stores.connection import Connections
 from recsvc.stores.consents import ConsentStore, ImportedConsent

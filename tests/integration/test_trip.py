@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from recsvc.domain.consent import NO_CONSENT, Purpose
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.purchases import MOST_LINES
-from recsvc.domain.recent import MOST_EVENTS
+from recsvc.domain.consent.consent import NO_CONSENT, Purpose
+from recsvc.domain.customers.recent_events import MOST_EVENTS
+from recsvc.domain.customers.recent_purchases import MOST_LINES
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections
 from recsvc.stores.consents import ConsentStore

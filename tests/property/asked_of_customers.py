@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from recsvc.domain.consent import Purpose
-from recsvc.domain.ids import CustomerId
-from recsvc.domain.slates import CustomerSlate, ItemSlate
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.values.ids import CustomerId
 from tests.contract.grocery import ITEMS
 from tests.property.private_shop import OFFERS, PERSONAL_OFFERS, STRANGER, Known, known
 

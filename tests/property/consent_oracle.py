@@ -7,7 +7,7 @@ example began, and a number that grows with everything that happens.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from recsvc.domain.consent import Flag, Purpose
+from recsvc.domain.consent.consent import Flag, Purpose
 
 MAX_AGE_DAYS = 20
 

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from recsvc.domain.audit import findings
-from recsvc.domain.consent import DAY_US, Flag, Purpose
+from recsvc.domain.consent.consent import DAY_US, Flag, Purpose
+from recsvc.domain.consent.hash_chain import findings
+from recsvc.domain.customers.profile import NO_PROFILE
+from recsvc.domain.customers.recent_events import MOST_EVENTS, RecentKind
 from recsvc.domain.errors import Conflict
 from recsvc.domain.events import Event, EventType
-from recsvc.domain.identity import CustomerKey, Secret
-from recsvc.domain.ids import CustomerId, ItemId
-from recsvc.domain.profile import NO_PROFILE
-from recsvc.domain.recent import MOST_EVENTS, RecentKind
+from recsvc.domain.values.customer_keys import CustomerKey, Secret
+from recsvc.domain.values.ids import CustomerId, ItemId
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections
 from recsvc.stores.consents import ImportedConsent

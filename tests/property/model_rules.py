@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from recsvc.domain.consent import Purpose
-from recsvc.domain.filters import ListQuery
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.list_query import ListQuery
+from recsvc.domain.catalogue.slates import CustomerSlate
+from recsvc.domain.consent.consent import Purpose
 from recsvc.usecases.answers import Answer
 from recsvc.usecases.entrance import Visit
 from tests.consents import now_us

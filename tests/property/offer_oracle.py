@@ -5,7 +5,7 @@ It keeps every claim in a list and counts anew each time.
 
 from dataclasses import dataclass, field
 
-from recsvc.domain.claims import ClaimState, Refusal
+from recsvc.domain.offers.claims import ClaimState, Refusal
 
 
 @dataclass(eq=False)

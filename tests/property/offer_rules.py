@@ -6,12 +6,12 @@ from uuid import uuid4
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from recsvc.domain.claims import Claim, ClaimState, Refusal, Unknown
-from recsvc.domain.consent import Purpose
+from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import Conflict
 from recsvc.domain.events import Event, EventType
-from recsvc.domain.ids import CustomerId, OfferId
-from recsvc.domain.offers import Caps, Kind, Offer, PeriodCap
+from recsvc.domain.offers.claims import Claim, ClaimState, Refusal, Unknown
+from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
+from recsvc.domain.values.ids import CustomerId, OfferId
 from recsvc.usecases.claims import ClaimRequest
 from recsvc.usecases.decide_offers import OffersQuery
 from recsvc.usecases.entrance import Visit

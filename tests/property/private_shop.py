@@ -13,12 +13,12 @@ from uuid import uuid4
 from hypothesis import strategies as st
 
 from recsvc.config import Settings
-from recsvc.domain.consent import DAY_US, Flag, Purpose
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import CustomerId, ShopName
-from recsvc.domain.purchases import PurchaseLine
-from recsvc.domain.purchases import encode as encode_line
-from recsvc.domain.recent import RecentKind, encode
+from recsvc.domain.consent.consent import DAY_US, Flag, Purpose
+from recsvc.domain.customers.recent_events import RecentKind, encode
+from recsvc.domain.customers.recent_purchases import PurchaseLine
+from recsvc.domain.customers.recent_purchases import encode as encode_line
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.consent_fields import SET, field_of, flag_field
 from recsvc.stores.consents import ImportedConsent

@@ -9,14 +9,14 @@ from typing import Any, cast
 from uuid import uuid4
 
 from recsvc.domain.api_keys import ALL_SCOPES, ApiKey, KeyKind
-from recsvc.domain.consent import DAY_US, Purpose
-from recsvc.domain.decision_ids import seals
-from recsvc.domain.identity import CustomerHasher, CustomerKey, Secret
-from recsvc.domain.ids import CustomerId, OfferId, ShopName
-from recsvc.domain.moments import rfc3339
-from recsvc.domain.offer_state import NewOffer
-from recsvc.domain.offers import Offer
-from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.consent.consent import DAY_US, Purpose
+from recsvc.domain.offers.decision_ids import seals
+from recsvc.domain.offers.offer import Offer
+from recsvc.domain.offers.stored_offer import NewOffer
+from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
+from recsvc.domain.values.ids import CustomerId, OfferId, ShopName
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.model.artifact import Artifact, no_lists
 from recsvc.model.shelf import ModelShelf
 from recsvc.model.versions import Versions

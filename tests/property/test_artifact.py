@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.errors import ModelRejected
-from recsvc.domain.ids import id_fault
-from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.values.ids import id_fault
 from recsvc.model.artifact import Artifact, Purchased, TopList
 from recsvc.model.candidates import Candidates, assemble
 from recsvc.model.format import ALL_ARRAYS

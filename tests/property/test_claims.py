@@ -9,11 +9,11 @@ from uuid import uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recsvc.domain.claims import UNKNOWN, Claim, ClaimState, Refusal, Unknown
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import OfferId, ShopName
-from recsvc.domain.offer_state import NewOffer
-from recsvc.domain.offers import Caps, Kind, Offer, PeriodCap
+from recsvc.domain.offers.claims import UNKNOWN, Claim, ClaimState, Refusal, Unknown
+from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
+from recsvc.domain.offers.stored_offer import NewOffer
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores.claim_records import ClaimRecords
 from recsvc.stores.claims import Asked, ClaimStore
 from recsvc.stores.connection import Connections

@@ -13,8 +13,8 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
-from recsvc.domain.consent import Purpose
-from recsvc.domain.identity import Secret
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.values.customer_keys import Secret
 from recsvc.stores.connection import Connections
 from tests.property.consent_rules import CUSTOMERS, MOSTLY, NAMES, PURPOSES, VERSIONS
 from tests.property.model_rules import ModelRules

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsvc.config import Settings
-from recsvc.domain.audit import findings
-from recsvc.domain.consent import ConsentRecord, Purpose, PurposeConsent
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
+from recsvc.domain.consent.consent import ConsentRecord, Purpose, PurposeConsent
+from recsvc.domain.consent.hash_chain import findings
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.consents import ConsentStore, ImportedConsent
 from recsvc.stores.embedded import EmbeddedValkey

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recsvc.config import Settings
-from recsvc.domain.consent import Purpose
+from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.events import Event, EventType, Outcome
-from recsvc.domain.identity import CustomerKey, Secret
-from recsvc.domain.ids import CustomerId, ItemId, ShopName
+from recsvc.domain.values.customer_keys import CustomerKey, Secret
+from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.stores import redis_keys
 from recsvc.stores.connection import Connections
 from recsvc.stores.consents import ConsentStore

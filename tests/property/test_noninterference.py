@@ -11,9 +11,9 @@ from werkzeug.test import TestResponse
 
 from recsvc.config import Settings
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.ids import CustomerId, ItemId
-from recsvc.domain.recent import RecentKind, encode
-from recsvc.domain.slates import CustomerSlate, ItemSlate
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate
+from recsvc.domain.customers.recent_events import RecentKind, encode
+from recsvc.domain.values.ids import CustomerId, ItemId
 from recsvc.stores.embedded import EmbeddedValkey
 from recsvc.usecases.entrance import Browser
 from recsvc.web.app import ROUTES

@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsvc.domain.ids import ItemId, OfferId
-from recsvc.domain.offer_verdicts import Step, Verdict
-from recsvc.domain.offers import Bought, Caps, Eligibility, Kind, Offer, PeriodCap
-from recsvc.domain.profile import Profile
+from recsvc.domain.customers.profile import Profile
+from recsvc.domain.offers.offer import Bought, Caps, Eligibility, Kind, Offer, PeriodCap
+from recsvc.domain.offers.verdicts import Step, Verdict
+from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.model.offers.columns import OfferColumns
 from recsvc.model.offers.decision import Decision, decide
 from recsvc.model.offers.explanation import explained

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from recsvc.domain.claims import Claim, Refusal, Unknown
-from recsvc.domain.consent import Purpose
-from recsvc.domain.identity import Secret
-from recsvc.domain.ids import OfferId
-from recsvc.domain.offer_fields import read_offer
-from recsvc.domain.offers import Caps, Kind, Offer
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.offers.claims import Claim, Refusal, Unknown
+from recsvc.domain.offers.offer import Caps, Kind, Offer
+from recsvc.domain.offers.offer_validation import read_offer
+from recsvc.domain.values.customer_keys import Secret
+from recsvc.domain.values.ids import OfferId
 from recsvc.stores.connection import Connections
 from recsvc.usecases.claims import ClaimRequest
 from recsvc.usecases.decide_offers import OffersQuery

@@ -4,9 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsvc.domain.ids import ItemId, id_fault
-from recsvc.domain.merging import both_bought
-from recsvc.domain.purchases import MOST_LINES, PurchaseLine, decode, encode, orders_of
+from recsvc.domain.customers.merging import both_bought
+from recsvc.domain.customers.recent_purchases import (
+    MOST_LINES,
+    PurchaseLine,
+    decode,
+    encode,
+    orders_of,
+)
+from recsvc.domain.values.ids import ItemId, id_fault
 from tests.unit.training.builders import FIRST_DAY, history
 
 HOUR = 3600

@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsvc.domain.ids import id_fault
+from recsvc.domain.values.ids import id_fault
 from tests.unit.training.builders import read
 
 texts = st.text(

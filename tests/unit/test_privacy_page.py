@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_group
 
 from recsvc.cli.main import app as service
-from recsvc.domain.identity import CustomerKey
+from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.stores import redis_keys
 from recsvc.stores.holdings import HOLDINGS, KEPT
 from training.cli import app as trainer

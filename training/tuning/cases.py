@@ -13,7 +13,7 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from training.findings import MAIN_CUTOFF
 from training.grouped import best_rows, run_lengths
 from training.history import History, Rows

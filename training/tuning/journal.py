@@ -16,7 +16,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import Study
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from training.history import History
 from training.settings import LEARNING_WINDOWS, ROWS_PER_CUSTOMER, Settings
 from training.tuning.space import SPACE

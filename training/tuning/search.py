@@ -10,7 +10,7 @@ from optuna.samplers import TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from training.metrics import Values
 from training.parallel import each
 from training.progress import Progress

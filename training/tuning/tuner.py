@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from optuna.study import Study
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from training.findings import Mean, SearchedSlate, Tuning
 from training.history import History
 from training.metrics import Values, mean_of

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recsvc.domain.purchases import PurchaseLine
-from recsvc.domain.recent import SECONDS_PER_DAY
+from recsvc.domain.customers.recent_events import SECONDS_PER_DAY
+from recsvc.domain.customers.recent_purchases import PurchaseLine
 from recsvc.model.format import NO_ITEM, Array
 from recsvc.model.loaded import NOTHING_PURCHASED, Purchased
 from recsvc.model.offers import kernels

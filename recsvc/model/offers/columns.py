@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.domain.ids import OfferId
-from recsvc.domain.offers import Offer
+from recsvc.domain.offers.offer import Offer
+from recsvc.domain.values.ids import OfferId
 from recsvc.model.format import Array
 from recsvc.model.offers.reach import Goods, Reach, covered_rows, reach_of
 from recsvc.model.offers.requirements import Requirements, requirements_of

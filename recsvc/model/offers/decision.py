@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsvc.domain.ids import OfferId
-from recsvc.domain.offer_verdicts import OfferReason
-from recsvc.domain.offers import Offer
+from recsvc.domain.offers.offer import Offer
+from recsvc.domain.offers.verdicts import OfferReason
+from recsvc.domain.values.ids import OfferId
 from recsvc.model.format import Array
 from recsvc.model.offers import kernels
 from recsvc.model.offers.affinity import Affinity, affinity_of

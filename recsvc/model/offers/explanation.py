@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from recsvc.domain.ids import OfferId
-from recsvc.domain.offer_verdicts import Step, Verdict
+from recsvc.domain.offers.verdicts import Step, Verdict
+from recsvc.domain.values.ids import OfferId
 from recsvc.model.offers.columns import NO_GROUP, OfferColumns
 from recsvc.model.offers.decision import Decision, Figures
 from recsvc.model.offers.facts import CustomerFacts, Question

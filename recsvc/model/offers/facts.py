@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from recsvc.domain.ids import OfferId
-from recsvc.domain.profile import NO_PROFILE, Profile
+from recsvc.domain.customers.profile import NO_PROFILE, Profile
+from recsvc.domain.values.ids import OfferId
 from recsvc.model.format import Array
 
 HALF_LIFE_DAYS = 90.0  # of a purchase

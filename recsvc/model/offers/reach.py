@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from recsvc.domain.offers import Offer
+from recsvc.domain.offers.offer import Offer
 from recsvc.model.format import Array
 from recsvc.model.offers.facts import Weighted
 

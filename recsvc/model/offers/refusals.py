@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from recsvc.domain.ids import OfferId
-from recsvc.domain.offer_verdicts import Step
+from recsvc.domain.offers.verdicts import Step
+from recsvc.domain.values.ids import OfferId
 from recsvc.model.format import Array
 from recsvc.model.offers.columns import OfferColumns
 from recsvc.model.offers.facts import CustomerFacts, Question

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.domain.moments import moment_at
-from recsvc.domain.offers import Bought, Eligibility, Offer
+from recsvc.domain.offers.offer import Bought, Eligibility, Offer
+from recsvc.domain.values.timestamps import moment_at
 from recsvc.model.format import Array
 from recsvc.model.offers import kernels
 from recsvc.model.offers.facts import CustomerFacts

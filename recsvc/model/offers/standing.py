@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.domain.ids import OfferId
-from recsvc.domain.offer_verdicts import Step
+from recsvc.domain.offers.verdicts import Step
+from recsvc.domain.values.ids import OfferId
 from recsvc.model.format import Array
 from recsvc.model.offers.columns import OfferColumns
 from recsvc.model.offers.facts import Tallies

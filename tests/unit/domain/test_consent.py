@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.domain.consent import (
+from recsvc.domain.consent.consent import (
     DAY_US,
     UNREADABLE_POLICY,
     ConsentPolicy,

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.domain.consent import Purpose
-from recsvc.domain.consent_signals import (
+from recsvc.domain.consent.banner_signals import (
     CONTEXT,
     DEFAULT_TABLES,
     Signal,
@@ -15,6 +14,7 @@ from recsvc.domain.consent_signals import (
     stricter,
     tables_of,
 )
+from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import BadRequest
 
 YES = {Signal.SEGMENT: True, Signal.GOOGLE: "granted", Signal.TCF: True}

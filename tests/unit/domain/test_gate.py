@@ -5,9 +5,9 @@ import pickle
 
 import pytest
 
-from recsvc.domain.consent import Purpose
-from recsvc.domain.gate import Refused, Sealed
-from recsvc.domain.slates import Fallback
+from recsvc.domain.catalogue.slates import Fallback
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.consent.gate import Refused, Sealed
 from tests.model_builders import admitted, customer
 
 SEALED = Sealed(customer(1), [b"v1 milk"])

@@ -3,7 +3,7 @@
 import pytest
 
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.labels import checked_label, label_fault
+from recsvc.domain.values.labels import checked_label, label_fault
 
 
 @pytest.mark.parametrize("label", ["a", "2024-05, § 3", "日本語", " ", "a" * 128])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.domain.moments import microseconds, parse_rfc3339, rfc3339
+from recsvc.domain.values.timestamps import microseconds, parse_rfc3339, rfc3339
 
 OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda each: timedelta(minutes=each))
 

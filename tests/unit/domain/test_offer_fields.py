@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from recsvc.domain.eligibility_fields import MAX_ITEMS
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.ids import OfferId, id_fault
-from recsvc.domain.offer_fields import read_offer, shown
-from recsvc.domain.offers import Bought, Kind, Offer, PeriodCap
+from recsvc.domain.offers.eligibility_validation import MAX_ITEMS
+from recsvc.domain.offers.offer import Bought, Kind, Offer, PeriodCap
+from recsvc.domain.offers.offer_validation import read_offer, shown
+from recsvc.domain.values.ids import OfferId, id_fault
 
 MINIMAL = {"title": "Ten off coffee", "kind": "percent_off", "value": 10}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsvc.domain.recent import HALF_LIFE_DAYS, WEIGHTS, RecentKind, weight
+from recsvc.domain.customers.recent_events import HALF_LIFE_DAYS, WEIGHTS, RecentKind, weight
 
 DAY = 86_400
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recsvc.domain.errors import ModelRejected
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.loader import load
 from tests.model_builders import FINGERPRINT, SHOP
 

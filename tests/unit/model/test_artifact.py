@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.domain.errors import ModelRejected
-from recsvc.domain.slates import CustomerSlate
 from recsvc.model.artifact import Artifact, TopList, no_lists
 from recsvc.model.format import ALL_ARRAYS
 from tests.model_builders import customer, fruit_shop, top

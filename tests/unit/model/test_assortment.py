@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.domain.catalogue import CatalogueItem, is_offered
-from recsvc.domain.filters import Filters
-from recsvc.domain.ids import ItemId
-from recsvc.domain.slates import ItemSlate
+from recsvc.domain.catalogue.item import CatalogueItem, is_offered
+from recsvc.domain.catalogue.list_query import Filters
+from recsvc.domain.catalogue.slates import ItemSlate
+from recsvc.domain.values.ids import ItemId
 from recsvc.model.assortment import NEVER, Assortment
 from recsvc.model.candidates import fill
 from recsvc.model.catalogue_columns import CatalogueColumns

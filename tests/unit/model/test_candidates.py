@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsvc.domain.slates import ReasonCode
+from recsvc.domain.catalogue.slates import ReasonCode
 from recsvc.model.candidates import Candidates, assemble, fill, open_sieve
 from tests.model_builders import candidates
 

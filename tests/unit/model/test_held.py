@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from recsvc.domain.catalogue.slates import CustomerSlate, ReasonCode
 from recsvc.domain.errors import ModelRejected
-from recsvc.domain.slates import CustomerSlate, ReasonCode
 from recsvc.model.format import ALL_ARRAYS, SLATES, Array
 from recsvc.model.held import HeldEntry, HeldPurchases, HeldVersion, open_held
 from recsvc.model.loader import open_version

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.domain.ids import ItemId, id_fault
-from recsvc.domain.recent import (
+from recsvc.domain.customers.recent_events import (
     HALF_LIFE_DAYS,
     SECONDS_PER_DAY,
     WEIGHTS,
@@ -18,6 +17,7 @@ from recsvc.domain.recent import (
     encode,
     weight,
 )
+from recsvc.domain.values.ids import ItemId, id_fault
 from recsvc.model import kernels
 from recsvc.model.candidates import OPEN
 from recsvc.model.id_map import IdMap

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.domain.consent import Purpose
-from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.consent.consent import Purpose
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.loader import load
 from tests.model_builders import FINGERPRINT, SHOP, admitted, customer, published

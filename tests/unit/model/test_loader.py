@@ -123,7 +123,7 @@ def test_a_file_that_cannot_be_opened_now_is_no_rejection(
     def refuse(*_: object) -> int:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("recsvc.model.regular_file.os.open", refuse)
+    monkeypatch.setattr("recsvc.filesystem.regular_file.os.open", refuse)
 
     with pytest.raises(OSError, match="Too many open files"):
         load(folder, shop=SHOP, fingerprint=FINGERPRINT)

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recsvc.domain.ids import OfferId
-from recsvc.domain.offer_verdicts import OfferReason, Step, Verdict, reason_text
-from recsvc.domain.offers import Bought, Caps, Eligibility, PeriodCap
-from recsvc.domain.profile import Profile
+from recsvc.domain.customers.profile import Profile
+from recsvc.domain.offers.offer import Bought, Caps, Eligibility, PeriodCap
+from recsvc.domain.offers.verdicts import OfferReason, Step, Verdict, reason_text
+from recsvc.domain.values.ids import OfferId
 from recsvc.model.offers.columns import columns_of
 from recsvc.model.offers.decision import decide
 from recsvc.model.offers.explanation import explained

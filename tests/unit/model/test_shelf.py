@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.domain.ids import ShopName
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.candidates import assemble
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.loader import load

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.loaded import LoadedModel
 from recsvc.model.loader import load
 from recsvc.model.shelf import ModelShelf

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.format import FORMAT
 from tests.model_builders import edit_entry, edit_manifest
 from tests.unit.model.refusals import refusal

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from recsvc.domain.errors import BadRequest, ModelRejected
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.ids import ShopName
 from recsvc.model.versions import Versions, version_name
 from tests.model_builders import NOW, SHOP, published, versions_in
 

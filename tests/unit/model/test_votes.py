@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.domain.slates import ItemSlate, ReasonCode
+from recsvc.domain.catalogue.slates import ItemSlate, ReasonCode
 from recsvc.model.candidates import OPEN, Candidates
 from recsvc.model.kernels import Sieve
 from recsvc.model.loaded import LoadedModel

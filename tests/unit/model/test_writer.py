@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.domain.errors import ModelRejected
-from recsvc.domain.slates import CustomerSlate
 from recsvc.model.artifact import no_lists
 from recsvc.model.format import ALL_ARRAYS
 from recsvc.model.loader import load, read_manifest

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recsvc.domain.consent import NO_CONSENT, Flag, Purpose, PurposeConsent, Tombstone
+from recsvc.domain.consent.consent import NO_CONSENT, Flag, Purpose, PurposeConsent, Tombstone
 from recsvc.stores.consent_fields import (
     UNREADABLE_TOMBSTONE,
     decode,

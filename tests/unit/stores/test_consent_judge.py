@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.domain.consent import ConsentRecord, Purpose, PurposeConsent
+from recsvc.domain.consent.consent import ConsentRecord, Purpose, PurposeConsent
 from recsvc.stores.consent_judge import ConsentJudge, read_minimums, write_minimums
 from recsvc.stores.shared_moment import shared_moment
 

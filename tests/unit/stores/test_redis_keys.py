@@ -1,7 +1,12 @@
 """Key names hold a shop in braces and never a customer's id."""
 
-from recsvc.domain.identity import CUSTOMER_KEY_BYTES, CustomerHasher, CustomerKey, Secret
-from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.values.customer_keys import (
+    CUSTOMER_KEY_BYTES,
+    CustomerHasher,
+    CustomerKey,
+    Secret,
+)
+from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores import redis_keys
 
 SHOP = ShopName("default")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from recsvc.domain.identity import CustomerHasher, Secret
-from recsvc.domain.ids import ShopName
+from recsvc.domain.values.customer_keys import CustomerHasher, Secret
+from recsvc.domain.values.ids import ShopName
 from training.consents import AssumeGranted, Permission
 from training.history import History
 from training.ingest import Purchases, Request, read_purchases

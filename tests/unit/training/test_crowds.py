@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.domain.ids import CustomerId
-from recsvc.domain.slates import ItemSlate
+from recsvc.domain.catalogue.slates import ItemSlate
+from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact import Artifact
 from tests.unit.training.builders import HASHER, Line, lines, past, quick
 from training.catalogue import Catalogue

@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from recsvc.domain.identity import CustomerHasher, Secret
-from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.values.customer_keys import CustomerHasher, Secret
+from recsvc.domain.values.ids import CustomerId, ShopName
 from tests.unit.training.builders import NOW
 from training.consents import AssumeGranted, Permission, PermittedKeys
 from training.ingest import Purchases, Request, read_purchases

@@ -3,7 +3,7 @@
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, past
 from training.full_ranking import rank_simple
 from training.line_up import fit_line_up

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import history
 from training.findings import METRICS
 from training.metrics import (

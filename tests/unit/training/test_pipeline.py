@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recsvc.domain.ids import CustomerId
-from recsvc.domain.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact import Artifact
 from tests.unit.training.builders import (
     HASHER,

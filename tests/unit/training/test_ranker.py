@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from training.blend import fit_blend
 from training.features.facts import Column
 from training.ranker import FULL, MONOTONE, NO_ITEM, SCORES, VARIANTS, Boosting, fit_ranker

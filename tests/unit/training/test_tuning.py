@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import create_trial
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, history, lines, new_tastes, quick, two_tastes
 from training import holdout
 from training.errors import InputUnreadable

@@ -1,6 +1,6 @@
 """Customers who came after training: hidden for good, and each judged by their own list."""
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, history, quick
 from training.findings import WarmPath, WarmStart
 from training.history import History

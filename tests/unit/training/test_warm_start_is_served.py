@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsvc.domain.consent import ConsentPolicy, Standing
-from recsvc.domain.filters import ListQuery
-from recsvc.domain.gate import Sealed
-from recsvc.domain.ids import ItemId
-from recsvc.domain.recent import RecentKind, encode
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.list_query import ListQuery
+from recsvc.domain.catalogue.slates import CustomerSlate
+from recsvc.domain.consent.consent import ConsentPolicy, Standing
+from recsvc.domain.consent.gate import Sealed
+from recsvc.domain.customers.recent_events import RecentKind, encode
+from recsvc.domain.values.ids import ItemId
 from recsvc.model.loader import load
 from recsvc.usecases.entrance import Visit
 from recsvc.usecases.recommend import Recommender

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from recsvc.domain.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, history, lines, new_tastes, quick, two_tastes
 from training.candidates import pool_candidates
 from training.features.category import category_facts

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 
-from recsvc.domain.ids import CustomerId
+from recsvc.domain.values.ids import CustomerId
 from recsvc.usecases.customer_tokens import BadToken, mint, verify
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recsvc.domain.ids import OfferId
-from recsvc.domain.offer_fields import read_offer
-from recsvc.domain.offer_state import OfferState, StoredOffer
-from recsvc.domain.offers import Caps, Kind, Offer
+from recsvc.domain.offers.offer import Caps, Kind, Offer
+from recsvc.domain.offers.offer_validation import read_offer
+from recsvc.domain.offers.stored_offer import OfferState, StoredOffer
+from recsvc.domain.values.ids import OfferId
 from recsvc.model.assortment import NEVER, Assortment
 from recsvc.model.catalogue_columns import CatalogueColumns
 from recsvc.model.no_model import no_model

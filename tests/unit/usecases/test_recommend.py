@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import pytest
 
 from recsvc.domain.api_keys import ApiKey, KeyKind
-from recsvc.domain.consent import (
+from recsvc.domain.catalogue.list_query import ListQuery
+from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
+from recsvc.domain.consent.consent import (
     NO_CONSENT,
     ConsentPolicy,
     ConsentRecord,
@@ -13,10 +15,8 @@ from recsvc.domain.consent import (
     PurposeConsent,
     Standing,
 )
-from recsvc.domain.filters import ListQuery
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ItemId, ShopName
-from recsvc.domain.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.model.assortment import Assortment
 from recsvc.model.catalogue_columns import CatalogueColumns
 from recsvc.model.live_ranking import LiveRanking

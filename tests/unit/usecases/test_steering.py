@@ -8,13 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.domain.catalogue import CatalogueItem
-from recsvc.domain.filters import Filters, ListQuery
-from recsvc.domain.gate import Sealed
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ItemId, ShopName
-from recsvc.domain.recent import RecentKind, encode
-from recsvc.domain.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate, ReasonCode
+from recsvc.domain.catalogue.item import CatalogueItem
+from recsvc.domain.catalogue.list_query import Filters, ListQuery
+from recsvc.domain.catalogue.slates import (
+    AnonymousSlate,
+    CustomerSlate,
+    Fallback,
+    ItemSlate,
+    ReasonCode,
+)
+from recsvc.domain.consent.gate import Sealed
+from recsvc.domain.customers.recent_events import RecentKind, encode
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.model.artifact import Artifact, no_lists
 from recsvc.model.assortment import Assortment
 from recsvc.model.catalogue_columns import CatalogueColumns

@@ -5,8 +5,8 @@ from collections.abc import Collection
 import msgspec
 import pytest
 
-from recsvc.domain.eligibility_fields import CAPS, ELIGIBILITY
-from recsvc.domain.offer_fields import FIELDS
+from recsvc.domain.offers.eligibility_validation import CAPS, ELIGIBILITY
+from recsvc.domain.offers.offer_validation import FIELDS
 from recsvc.web.offer_shapes import CapsBody, EligibilityBody, OfferBody
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from recsvc.domain import readers
+from recsvc.domain.customers.profile import MAX_NAME_LENGTH, MAX_NUMBER, MAX_TEXT_LENGTH, Value
 from recsvc.domain.errors import FieldError
 from recsvc.domain.fields import SHOWN, Wrong, repeated
-from recsvc.domain.ids import ID_RULE, ItemId, id_fault
-from recsvc.domain.labels import LABEL_RULE
-from recsvc.domain.objects import OBJECT_RULE, Faulty, Rule, needed, read_object, some_of
-from recsvc.domain.offers import Bought, Caps, Eligibility, PeriodCap
-from recsvc.domain.profile import MAX_NAME_LENGTH, MAX_NUMBER, MAX_TEXT_LENGTH, Value
+from recsvc.domain.offers.offer import Bought, Caps, Eligibility, PeriodCap
+from recsvc.domain.values.ids import ID_RULE, ItemId, id_fault
+from recsvc.domain.values.labels import LABEL_RULE
+from recsvc.domain.values.validation import OBJECT_RULE, Faulty, Rule, needed, read_object, some_of
 
 MAX_ITEMS = 20_000
 MAX_LABELS = 1_000

@@ -10,7 +10,7 @@ import hmac
 from typing import NewType
 
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.ids import CustomerId, ShopName
+from recsvc.domain.values.ids import CustomerId, ShopName
 
 CustomerKey = NewType("CustomerKey", bytes)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from recsvc.domain.ids import ItemId
+from recsvc.domain.values.ids import ItemId
 
 
 @dataclass(frozen=True, slots=True)

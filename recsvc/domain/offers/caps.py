@@ -9,9 +9,9 @@ What is about an earlier offer of that id counts for nothing.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from recsvc.domain.ids import OfferId
-from recsvc.domain.offer_state import StoredOffer
-from recsvc.domain.offers import PeriodCap
+from recsvc.domain.offers.offer import PeriodCap
+from recsvc.domain.offers.stored_offer import StoredOffer
+from recsvc.domain.values.ids import OfferId
 
 DAY_US = 86_400_000_000
 

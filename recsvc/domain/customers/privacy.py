@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recsvc.domain.identity import CustomerKey
+from recsvc.domain.values.customer_keys import CustomerKey
 
 
 class RewriteState(StrEnum):

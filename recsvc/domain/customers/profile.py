@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from recsvc.domain.consent import Flag
+from recsvc.domain.consent.consent import Flag
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.fields import SHOWN, Wrong, repeated
-from recsvc.domain.labels import LABEL_RULE, label_fault
+from recsvc.domain.values.labels import LABEL_RULE, label_fault
 
 MAX_ATTRIBUTES = 50
 MAX_NAME_LENGTH = 64

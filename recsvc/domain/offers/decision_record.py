@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from recsvc.domain.decision_ids import DecisionId
-from recsvc.domain.identity import CustomerKey
+from recsvc.domain.offers.decision_ids import DecisionId
+from recsvc.domain.values.customer_keys import CustomerKey
 
 
 @dataclass(frozen=True, slots=True)

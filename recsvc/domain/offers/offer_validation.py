@@ -6,19 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from recsvc.domain import readers
-from recsvc.domain.eligibility_fields import (
-    ITEMS,
-    LABELS,
-    read_caps,
-    read_eligibility,
-)
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.fields import Wrong, repeated
-from recsvc.domain.ids import OfferId
-from recsvc.domain.labels import LABEL_RULE, MAX_LABEL_LENGTH
-from recsvc.domain.moments import RFC3339_RULE, rfc3339
-from recsvc.domain.objects import OBJECT_RULE, Faulty, Rule, needed, read_object
-from recsvc.domain.offers import Kind, Offer
+from recsvc.domain.offers.eligibility_validation import ITEMS, LABELS, read_caps, read_eligibility
+from recsvc.domain.offers.offer import Kind, Offer
+from recsvc.domain.values.ids import OfferId
+from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH
+from recsvc.domain.values.timestamps import RFC3339_RULE, rfc3339
+from recsvc.domain.values.validation import OBJECT_RULE, Faulty, Rule, needed, read_object
 
 BAD_OFFER = "bad_offer"
 

@@ -13,9 +13,9 @@ from enum import StrEnum
 
 import msgspec
 
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.ids import ShopName
-from recsvc.domain.moments import parse_rfc3339, rfc3339
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
+from recsvc.domain.values.timestamps import parse_rfc3339, rfc3339
 
 HEAD_RULE = "count, hash of 64 hex digits and time, as `recsvc audit head` prints them"
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn, final
 
-from recsvc.domain.consent import Purpose, Standing
-from recsvc.domain.identity import CustomerKey
-from recsvc.domain.slates import Fallback
+from recsvc.domain.catalogue.slates import Fallback
+from recsvc.domain.consent.consent import Purpose, Standing
+from recsvc.domain.values.customer_keys import CustomerKey
 
 _GATE = object()
 
@@ -38,7 +38,7 @@ class Admitted:
         made_by: object,
     ) -> None:
         if made_by is not _GATE:
-            raise TypeError("only recsvc.domain.gate.admit makes an Admitted")
+            raise TypeError("only recsvc.domain.consent.gate.admit makes an Admitted")
         self.customer = customer
         self.purpose = purpose
         self.erasure_recorded_at_us = erasure_recorded_at_us

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recsvc.domain.offers import Offer
+from recsvc.domain.offers.offer import Offer
 
 
 @dataclass(frozen=True, slots=True)

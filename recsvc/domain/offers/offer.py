@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from recsvc.domain.ids import ItemId, OfferId
-from recsvc.domain.profile import Value
+from recsvc.domain.customers.profile import Value
+from recsvc.domain.values.ids import ItemId, OfferId
 
 
 class Kind(StrEnum):

@@ -7,9 +7,10 @@ said yes, the other's yes ends. What either refuses to be used is not handed to 
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from recsvc.domain import purchases, recent
-from recsvc.domain.consent import PurposeConsent, Tombstone, natural
-from recsvc.domain.profile import MAX_ATTRIBUTES, MAX_SEGMENTS, Profile
+from recsvc.domain.consent.consent import PurposeConsent, Tombstone, natural
+from recsvc.domain.customers import recent_events as recent
+from recsvc.domain.customers import recent_purchases as purchases
+from recsvc.domain.customers.profile import MAX_ATTRIBUTES, MAX_SEGMENTS, Profile
 
 SOURCE = "merge"
 

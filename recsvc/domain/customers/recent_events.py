@@ -7,7 +7,7 @@ An entry is a letter for the kind, the time in seconds since 1970, a space and t
 from collections.abc import Iterable
 from enum import StrEnum
 
-from recsvc.domain.ids import ItemId
+from recsvc.domain.values.ids import ItemId
 
 # Kind, seconds since 1970, item.
 RecentEvent = tuple["RecentKind", int, ItemId]

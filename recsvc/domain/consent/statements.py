@@ -10,7 +10,7 @@ replaces what cannot be read, and an import never does.
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from recsvc.domain.consent import PurposeConsent
+from recsvc.domain.consent.consent import PurposeConsent
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from recsvc.domain.ids import ItemId
-from recsvc.domain.recent import SECONDS_PER_DAY
+from recsvc.domain.customers.recent_events import SECONDS_PER_DAY
+from recsvc.domain.values.ids import ItemId
 
 MOST_LINES = 100
 

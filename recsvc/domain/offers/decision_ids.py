@@ -14,8 +14,8 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import NewType
 
-from recsvc.domain.identity import CustomerKey, Secret
-from recsvc.domain.ids import OfferId, ShopName
+from recsvc.domain.values.customer_keys import CustomerKey, Secret
+from recsvc.domain.values.ids import OfferId, ShopName
 
 DecisionId = NewType("DecisionId", str)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recsvc.domain.ids import OfferId
+from recsvc.domain.values.ids import OfferId
 
 
 class Refusal(StrEnum):
