@@ -19,12 +19,12 @@ from recsvc.domain.errors import BadRequest, StoreUnavailable
 from recsvc.domain.offers.decision_ids import seals
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.assortment import Assortment
-from recsvc.model.compiled import compile_all
-from recsvc.model.loaded import LoadedModel
-from recsvc.model.no_model import no_model
-from recsvc.model.shelf import ModelShelf
-from recsvc.model.versions import Versions
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.kernels.jit import compile_all
+from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.registry.loaded import LoadedModel
+from recsvc.model.registry.no_model import no_model
+from recsvc.model.registry.registry import ModelShelf
 from recsvc.secret_file import open_secret
 from recsvc.signal_file import open_signals
 from recsvc.stores.aof_rewrite import AofRewrite

@@ -17,7 +17,7 @@ import pytest
 from recsvc.config import Settings, models_root
 from recsvc.domain.values.customer_keys import Secret
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.compiled import compile_all
+from recsvc.model.kernels.jit import compile_all
 from recsvc.stores.connection import Connections, connect
 from recsvc.stores.embedded import EmbeddedValkey
 

@@ -20,10 +20,10 @@ from recsvc.domain.consent.consent import (
 from recsvc.domain.consent.gate import Admitted, admit
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.artifact import Artifact, Purchased, Ranked, TopList, no_lists
-from recsvc.model.candidates import Candidates
-from recsvc.model.versions import Versions
-from recsvc.model.writer import ManifestFacts, publish
+from recsvc.model.artifact.artifact import Artifact, Purchased, Ranked, TopList, no_lists
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.publish import ManifestFacts, publish
+from recsvc.model.registry.candidates import Candidates
 
 SHOP = ShopName("default")
 FINGERPRINT = "0123456789abcdef"

@@ -9,8 +9,8 @@ from recsvc.domain.offers.offer import Kind, Offer
 from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.model.offers.columns import OfferColumns, columns_of
 from recsvc.model.offers.decision import Decision, decide
-from recsvc.model.offers.facts import CustomerFacts, Question, Tallies, Weighted
-from recsvc.model.offers.standing import standing_of
+from recsvc.model.offers.inputs import CustomerFacts, Question, Tallies, Weighted
+from recsvc.model.offers.performance import standing_of
 
 NOON_US = 1_767_268_800_000_000  # 2026-01-01T12:00:00Z
 DAY_US = 86_400_000_000

@@ -178,7 +178,9 @@ def test_only_the_gate_makes_an_admission() -> None:
 def test_importing_the_model_imports_neither_flask_nor_redis() -> None:
     """The trainer writes models without the service's libraries."""
     code = "import recsvc.model, sys; print(sorted({'flask', 'redis'} & set(sys.modules)))"
-    code = code.replace("recsvc.model,", "recsvc.model, recsvc.model.writer, recsvc.model.loader,")
+    code = code.replace(
+        "recsvc.model,", "recsvc.model, recsvc.model.publish, recsvc.model.registry.loader,"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert run.stdout.strip() == "[]"

@@ -17,8 +17,8 @@ from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.domain.values.timestamps import microseconds
 from recsvc.model.offers.columns import columns_of
 from recsvc.model.offers.decision import decide
-from recsvc.model.offers.facts import CustomerFacts, Question, Tallies
-from recsvc.model.offers.standing import standing_of
+from recsvc.model.offers.inputs import CustomerFacts, Question, Tallies
+from recsvc.model.offers.performance import standing_of
 from training import ingest
 from training.catalogue import Catalogue
 from training.consents import ConsentSource

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from recsvc.model.artifact import Ranked, TopList
+from recsvc.model.artifact.artifact import Ranked, TopList
 from training.history import Flags, Floats, History, Rows, decay
 from training.interactions import Interactions
 from training.recommenders.neighbour_lists import NeighbourLists

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from recsvc.model.offers.facts import CustomerFacts, Weighted
+from recsvc.model.offers.inputs import CustomerFacts, Weighted
 from training.history import History, Rows
 from training.interactions import Interactions
 from training.item_lists import recent_orders

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId
-from recsvc.model.artifact import Artifact, TopList
+from recsvc.model.artifact.artifact import Artifact, TopList
 from training.catalogue import Catalogue
 from training.crowds import has_crowd, similar_lists, together_lists
 from training.errors import NotPublishable

@@ -9,10 +9,10 @@ import msgspec
 
 from recsvc.domain.errors import RecsvcError
 from recsvc.domain.values.customer_keys import CustomerHasher
-from recsvc.model.format import MANIFEST_FILE
-from recsvc.model.manifest import Manifest, decode
-from recsvc.model.versions import Versions
-from recsvc.model.writer import ManifestFacts, publish
+from recsvc.model.artifact.format import MANIFEST_FILE
+from recsvc.model.artifact.manifest import Manifest, decode
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.publish import ManifestFacts, publish
 from training.catalogue import Catalogue
 from training.gate import Candidate, Objection, Verdict, judge
 from training.settle import Settled

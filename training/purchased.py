@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from recsvc.model.artifact import Purchased, Ranked
-from recsvc.model.offers.facts import HALF_LIFE_DAYS
+from recsvc.model.artifact.artifact import Purchased, Ranked
+from recsvc.model.offers.inputs import HALF_LIFE_DAYS
 from training.history import Days, Floats, History, Rows, decay
 from training.pairs import Pairs
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId
-from recsvc.model.artifact import Artifact, Purchased, Ranked
+from recsvc.model.artifact.artifact import Artifact, Purchased, Ranked
 from training.consents import ConsentSource, Permission, forgotten
 from training.ingest import Purchases
 from training.pipeline import Trained

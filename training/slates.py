@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from recsvc.model.artifact import Ranked
+from recsvc.model.artifact.artifact import Ranked
 from training.candidates import blocks, pool_candidates
 from training.findings import ReasonCounts
 from training.history import Rows

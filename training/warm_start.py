@@ -12,8 +12,8 @@ import numpy as np
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.domain.customers.recent_events import MOST_EVENTS, SECONDS_PER_DAY, RecentKind, weight
-from recsvc.model.kernels import MOST_VOTERS, NEAREST, RESTING_SHARE, USUAL_INTERVAL_DAYS
-from recsvc.model.tally import Tally, appeal_of, share_of_loudest, tally
+from recsvc.model.kernels.kernels import MOST_VOTERS, NEAREST, RESTING_SHARE, USUAL_INTERVAL_DAYS
+from recsvc.model.registry.vote_tally import Tally, appeal_of, share_of_loudest, tally
 from training import metrics
 from training.crowds import has_crowd, similar_lists
 from training.findings import MAIN_CUTOFF, Mean, WarmPath, WarmStart

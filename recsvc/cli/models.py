@@ -10,8 +10,8 @@ from recsvc.cli.output import print_json, print_table, say
 from recsvc.config import Settings, models_root
 from recsvc.domain.errors import ModelRejected, NothingThere
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.loader import load, read_manifest
-from recsvc.model.versions import Versions
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.registry.loader import load, read_manifest
 from recsvc.secret_file import open_secret
 
 COLUMNS = ("version", "created_at", "state", "reason")

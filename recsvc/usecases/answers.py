@@ -7,8 +7,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from recsvc.domain.catalogue.slates import Fallback, ReasonCode, Slate
-from recsvc.model.assortment import Assortment
-from recsvc.model.candidates import Picks
+from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.registry.candidates import Picks
 
 
 class Reason(msgspec.Struct, frozen=True):

@@ -18,10 +18,10 @@ from recsvc.domain.customers.recent_purchases import MOST_LINES, PurchaseLine, d
 from recsvc.domain.offers.caps import CapCounts, decode_caps
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.ids import OfferId
-from recsvc.model.loaded import NOTHING_PURCHASED, Purchased
-from recsvc.model.offers.bought import bought_of, by_category
-from recsvc.model.offers.facts import CustomerFacts
-from recsvc.model.offers.stock import Stock
+from recsvc.model.offers.inputs import CustomerFacts
+from recsvc.model.offers.items import Stock
+from recsvc.model.offers.purchases import bought_of, by_category
+from recsvc.model.registry.loaded import NOTHING_PURCHASED, Purchased
 from recsvc.stores.profiles import decode_profile
 from recsvc.usecases.entrance import Visit
 

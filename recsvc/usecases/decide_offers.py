@@ -21,14 +21,14 @@ from recsvc.domain.offers.decision_record import Decision as KeptDecision
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.offers.verdicts import OfferReason, reason_text
 from recsvc.domain.values.customer_keys import Secret
-from recsvc.model.assortment import Assortment
-from recsvc.model.format import NO_ITEM
-from recsvc.model.no_model import no_model
+from recsvc.model.artifact.format import NO_ITEM
 from recsvc.model.offers.decision import Choice, Decision, decide, generator_of
+from recsvc.model.offers.eligibility import requirements_of
 from recsvc.model.offers.explanation import explained
-from recsvc.model.offers.facts import CustomerFacts, Question
-from recsvc.model.offers.requirements import requirements_of
-from recsvc.model.offers.stock import Stock
+from recsvc.model.offers.inputs import CustomerFacts, Question
+from recsvc.model.offers.items import Stock
+from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.registry.no_model import no_model
 from recsvc.usecases.customer_facts import facts_of
 from recsvc.usecases.decision_log import DecisionLog
 from recsvc.usecases.decision_records import record_of

@@ -14,8 +14,8 @@ from recsvc.domain.errors import BadRequest, Forbidden, RecsvcError, StoreUnavai
 from recsvc.domain.events import Event, EventType, Outcome, browser_faults, read_event, refusal
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.assortment import Assortment
-from recsvc.model.no_model import no_model
+from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.registry.no_model import no_model
 from recsvc.stores.events import EventStore, Incoming
 from recsvc.usecases.entrance import Visit
 from recsvc.usecases.offer_events import OfferEvents

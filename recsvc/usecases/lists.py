@@ -9,12 +9,12 @@ from itertools import chain
 from recsvc.domain.catalogue.list_query import ListQuery
 from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.values.ids import ItemId
-from recsvc.model.assortment import Assortment
-from recsvc.model.candidates import Candidates, Picks, fill
-from recsvc.model.diversity import POOL, diversified
-from recsvc.model.interest import Interest, steered
-from recsvc.model.kernels import BOUGHT
-from recsvc.model.votes import votes
+from recsvc.model.kernels.kernels import BOUGHT
+from recsvc.model.ranking.diversity import POOL, diversified
+from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.neighbour_votes import votes
+from recsvc.model.ranking.recent_interest import Interest, steered
+from recsvc.model.registry.candidates import Candidates, Picks, fill
 from recsvc.usecases.person import Person
 
 Lists = Iterable[Candidates]

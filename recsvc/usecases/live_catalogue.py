@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.assortment import Assortment
-from recsvc.model.catalogue_columns import CatalogueColumns
-from recsvc.model.loaded import LoadedModel
+from recsvc.model.ranking.catalogue_columns import CatalogueColumns
+from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.registry.loaded import LoadedModel
 from recsvc.stores.catalogue import CatalogueChanges, CatalogueStore, decode_item
 from recsvc.stores.change_log import ALL_ENTRIES
 

@@ -17,10 +17,10 @@ from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.offers.decision_ids import DecisionSeal
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.ids import OfferId, ShopName
-from recsvc.model.assortment import Assortment
 from recsvc.model.offers.columns import OfferColumns, columns_of
-from recsvc.model.offers.standing import Standing, standing_of
-from recsvc.model.offers.stock import Stock
+from recsvc.model.offers.items import Stock
+from recsvc.model.offers.performance import Standing, standing_of
+from recsvc.model.ranking.live_items import Assortment
 from recsvc.stores.offers import OfferChanges, OfferStore
 from recsvc.usecases.offer_tallies import next_return_us, tallies_of
 

@@ -15,8 +15,8 @@ from recsvc.domain.errors import ModelRejected
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.model.held import HeldEntry, HeldVersion, open_held
-from recsvc.model.versions import Versions
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.registry.customer_rows import HeldEntry, HeldVersion, open_held
 from recsvc.usecases.answers import Reason, RecommendedItem
 
 # A large version is checked by samples: what they miss is met by whoever reads a row.

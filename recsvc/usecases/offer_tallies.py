@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from recsvc.domain.offers.stored_offer import OfferState, StoredOffer
 from recsvc.domain.values.ids import OfferId
-from recsvc.model.assortment import NEVER
-from recsvc.model.offers.facts import Tallies
+from recsvc.model.offers.inputs import Tallies
+from recsvc.model.ranking.live_items import NEVER
 
 
 def tallies_of(offers: Mapping[OfferId, StoredOffer], now_us: int) -> Tallies:

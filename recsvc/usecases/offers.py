@@ -8,8 +8,8 @@ from recsvc.domain.fields import repeated
 from recsvc.domain.offers.offer import Bought, Offer
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId
-from recsvc.model.assortment import Assortment
-from recsvc.model.no_model import no_model
+from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.registry.no_model import no_model
 from recsvc.stores.offers import OfferStore
 from recsvc.usecases.entrance import Visit
 from recsvc.usecases.recommend import Catalogues, Models

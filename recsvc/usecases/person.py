@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from recsvc.domain.consent.gate import Admitted, Sealed
-from recsvc.model.assortment import Assortment
-from recsvc.model.interest import Interest, interest_of
+from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.recent_interest import Interest, interest_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from enum import StrEnum
 import msgspec
 
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.rejection import Rejection
-from recsvc.model.shelf import ModelShelf
+from recsvc.model.artifact.rejection import Rejection
+from recsvc.model.registry.registry import ModelShelf
 from recsvc.stores.trip import RequestTrip
 
 

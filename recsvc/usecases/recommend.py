@@ -18,12 +18,12 @@ from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallba
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.consent.gate import Admitted, Refused, admit
 from recsvc.domain.values.ids import ItemId, ShopName
-from recsvc.model.assortment import Assortment
-from recsvc.model.candidates import Candidates, Picks
-from recsvc.model.live_ranking import LiveRanking
-from recsvc.model.loaded import LoadedModel
-from recsvc.model.no_model import no_model
-from recsvc.model.votes import no_candidates
+from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.live_ranking import LiveRanking
+from recsvc.model.ranking.neighbour_votes import no_candidates
+from recsvc.model.registry.candidates import Candidates, Picks
+from recsvc.model.registry.loaded import LoadedModel
+from recsvc.model.registry.no_model import no_model
 from recsvc.usecases import lists
 from recsvc.usecases.answers import Answer, answer_of
 from recsvc.usecases.entrance import Visit

@@ -26,8 +26,8 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.customers.recent_events import MOST_EVENTS, RecentKind, encode
 from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
-from recsvc.model.versions import Versions
-from recsvc.model.writer import ManifestFacts, publish
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.publish import ManifestFacts, publish
 from recsvc.stores import redis_keys
 from recsvc.usecases.entrance import Access
 from recsvc.web.app import add_routes, create_app

@@ -23,7 +23,7 @@ from typing import Any
 
 from recsvc.config import Settings, models_root
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.versions import Versions
+from recsvc.model.artifact.versions import Versions
 from tests.bench.asked import Asked
 from tests.bench.figures import Figures, Pair, figures_of
 from tests.bench.load import Generator, generator

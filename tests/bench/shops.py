@@ -23,13 +23,13 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.customers.recent_events import MOST_EVENTS, RecentKind, encode
 from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
-from recsvc.model import manifest as manifests
-from recsvc.model import npy
-from recsvc.model.format import ITEM_IDS, MANIFEST_FILE, file_of
-from recsvc.model.loader import read_manifest
-from recsvc.model.manifest import ArrayEntry
-from recsvc.model.versions import Versions, version_name
-from recsvc.model.writer import ManifestFacts, publish
+from recsvc.model.artifact import manifest as manifests
+from recsvc.model.artifact import npy
+from recsvc.model.artifact.format import ITEM_IDS, MANIFEST_FILE, file_of
+from recsvc.model.artifact.manifest import ArrayEntry
+from recsvc.model.artifact.versions import Versions, version_name
+from recsvc.model.publish import ManifestFacts, publish
+from recsvc.model.registry.loader import read_manifest
 from recsvc.stores import redis_keys
 from recsvc.stores.consents import ImportedConsent
 from recsvc.wiring import Stores, open_stores

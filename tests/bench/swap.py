@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from recsvc.model.versions import Versions
+from recsvc.model.artifact.versions import Versions
 from tests.bench.asked import Asked
 from tests.bench.figures import MILLISECONDS, percentile
 from tests.bench.load import Answered, Generator

@@ -9,7 +9,7 @@ from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.offers.offer import Caps, Eligibility, Kind, Offer, PeriodCap
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId, ItemId, OfferId
-from recsvc.model.artifact import Artifact, Purchased, Ranked, TopList
+from recsvc.model.artifact.artifact import Artifact, Purchased, Ranked, TopList
 
 LIST_LENGTH = {
     CustomerSlate.FOR_YOU: 100,

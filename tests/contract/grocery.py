@@ -20,9 +20,9 @@ from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
 from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.values.ids import CustomerId, ShopName
-from recsvc.model.artifact import Artifact, Purchased
-from recsvc.model.versions import Versions
-from recsvc.model.writer import ManifestFacts, publish
+from recsvc.model.artifact.artifact import Artifact, Purchased
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.publish import ManifestFacts, publish
 from recsvc.stores.api_keys import NewKey
 from recsvc.usecases.customer_tokens import mint
 from recsvc.web.app import create_app

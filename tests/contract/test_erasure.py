@@ -11,8 +11,8 @@ from recsvc.config import models_root
 from recsvc.domain.api_keys import ALL_SCOPES, Scope
 from recsvc.domain.values.ids import CustomerId
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.model.versions import Versions
-from recsvc.model.writer import ManifestFacts, publish
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.publish import ManifestFacts, publish
 from recsvc.stores import redis_keys
 from recsvc.usecases.rights import RewriteState
 from tests.consents import now_us

@@ -9,9 +9,9 @@ import pytest
 
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.values.ids import ItemId, ShopName
-from recsvc.model.assortment import Assortment
-from recsvc.model.loaded import LoadedModel
-from recsvc.model.loader import load
+from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.registry.loaded import LoadedModel
+from recsvc.model.registry.loader import load
 from recsvc.stores import redis_keys
 from recsvc.stores.catalogue import CatalogueChanges, CatalogueStore
 from recsvc.stores.change_log import FEW_ENTRIES

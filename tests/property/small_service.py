@@ -17,10 +17,10 @@ from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, OfferId, ShopName
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.model.artifact import Artifact, no_lists
-from recsvc.model.shelf import ModelShelf
-from recsvc.model.versions import Versions
-from recsvc.model.writer import ManifestFacts, publish
+from recsvc.model.artifact.artifact import Artifact, no_lists
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.publish import ManifestFacts, publish
+from recsvc.model.registry.registry import ModelShelf
 from recsvc.stores.aof_rewrite import AofRewrite
 from recsvc.stores.catalogue import CatalogueStore
 from recsvc.stores.claim_records import ClaimRecords

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.errors import ModelRejected
 from recsvc.domain.values.ids import id_fault
-from recsvc.model.artifact import Artifact, Purchased, TopList
-from recsvc.model.candidates import Candidates, assemble
-from recsvc.model.format import ALL_ARRAYS
-from recsvc.model.loaded import Purchased as PurchasedByOne
-from recsvc.model.loader import load
-from recsvc.model.versions import Versions
-from recsvc.model.writer import publish
+from recsvc.model.artifact.artifact import Artifact, Purchased, TopList
+from recsvc.model.artifact.format import ALL_ARRAYS
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.publish import publish
+from recsvc.model.registry.candidates import Candidates, assemble
+from recsvc.model.registry.loaded import Purchased as PurchasedByOne
+from recsvc.model.registry.loader import load
 from tests.model_builders import (
     FACTS,
     FINGERPRINT,

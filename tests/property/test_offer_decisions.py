@@ -15,8 +15,8 @@ from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.model.offers.columns import OfferColumns
 from recsvc.model.offers.decision import Decision, decide
 from recsvc.model.offers.explanation import explained
-from recsvc.model.offers.facts import CustomerFacts, Question, Tallies
-from recsvc.model.offers.standing import standing_of
+from recsvc.model.offers.inputs import CustomerFacts, Question, Tallies
+from recsvc.model.offers.performance import standing_of
 from tests.offer_builders import NOON_US, buyer, columns
 
 FEW = st.integers(0, 3)

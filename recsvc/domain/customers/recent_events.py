@@ -1,7 +1,7 @@
 """A customer's recent events: how one is written down, and what it says of interest. Pure.
 
 An entry is a letter for the kind, the time in seconds since 1970, a space and the item's id:
-`p1763777777 milk`. It holds no customer id. `recsvc.model.kernels.read_events` reads them.
+`p1763777777 milk`. It holds no customer id. `recsvc.model.kernels.kernels.read_events` reads them.
 """
 
 from collections.abc import Iterable

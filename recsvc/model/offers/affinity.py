@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.model.format import Array
+from recsvc.model.artifact.format import Array
 from recsvc.model.offers import kernels
-from recsvc.model.offers.facts import CustomerFacts
-from recsvc.model.offers.reach import Reach
+from recsvc.model.offers.coverage import Reach
+from recsvc.model.offers.inputs import CustomerFacts
 
 WANTED_SHARE = 0.05  # of what a model lets expect, beside what was bought
 

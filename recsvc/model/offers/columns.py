@@ -12,9 +12,9 @@ import numpy as np
 
 from recsvc.domain.offers.offer import Offer
 from recsvc.domain.values.ids import OfferId
-from recsvc.model.format import Array
-from recsvc.model.offers.reach import Goods, Reach, covered_rows, reach_of
-from recsvc.model.offers.requirements import Requirements, requirements_of
+from recsvc.model.artifact.format import Array
+from recsvc.model.offers.coverage import Goods, Reach, covered_rows, reach_of
+from recsvc.model.offers.eligibility import Requirements, requirements_of
 
 ALWAYS = np.iinfo(np.int64)
 UNLIMITED = np.iinfo(np.int64).max

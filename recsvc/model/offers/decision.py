@@ -15,18 +15,13 @@ import numpy as np
 from recsvc.domain.offers.offer import Offer
 from recsvc.domain.offers.verdicts import OfferReason
 from recsvc.domain.values.ids import OfferId
-from recsvc.model.format import Array
+from recsvc.model.artifact.format import Array
 from recsvc.model.offers import kernels
 from recsvc.model.offers.affinity import Affinity, affinity_of
 from recsvc.model.offers.columns import OfferColumns
-from recsvc.model.offers.facts import CustomerFacts, Question
-from recsvc.model.offers.refusals import (
-    Refusals,
-    allowed,
-    generic_refusals,
-    personal_refusals,
-)
-from recsvc.model.offers.standing import Standing
+from recsvc.model.offers.filters import Refusals, allowed, generic_refusals, personal_refusals
+from recsvc.model.offers.inputs import CustomerFacts, Question
+from recsvc.model.offers.performance import Standing
 
 
 class Choice(NamedTuple):

@@ -9,7 +9,7 @@ from recsvc.domain.offers.verdicts import Step, Verdict
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.offers.columns import NO_GROUP, OfferColumns
 from recsvc.model.offers.decision import Decision, Figures
-from recsvc.model.offers.facts import CustomerFacts, Question
+from recsvc.model.offers.inputs import CustomerFacts, Question
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ Each is one call for what would be dozens of numpy, and keeps the interpreter lo
 
 import numpy as np
 
-from recsvc.model.compiled import compiled, part
-from recsvc.model.format import Array
+from recsvc.model.artifact.format import Array
+from recsvc.model.kernels.jit import compiled, part
 
 NONE = -1
 NO_GROUP = -1

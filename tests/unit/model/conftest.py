@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.model.shelf import ModelShelf
+from recsvc.model.registry.registry import ModelShelf
 from tests.model_builders import FINGERPRINT, published
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from recsvc.model.writer import publish
+from recsvc.model.publish import publish
 from tests.model_builders import FACTS, NOW, fruit_shop, versions_in
 
 CHANGING_EVENTS = {"os.rename", "os.mkdir", "os.remove"}

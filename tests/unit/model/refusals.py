@@ -6,7 +6,7 @@ import pytest
 
 from recsvc.domain.errors import ModelRejected
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.loader import load
+from recsvc.model.registry.loader import load
 from tests.model_builders import FINGERPRINT, SHOP
 
 

@@ -3,9 +3,9 @@
 from datetime import timedelta
 from pathlib import Path
 
-from recsvc.model.loaded import LoadedModel
-from recsvc.model.shelf import ModelShelf
-from recsvc.model.versions import Versions
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.registry.loaded import LoadedModel
+from recsvc.model.registry.registry import ModelShelf
 from tests.model_builders import NOW, SHOP
 
 LATER = NOW + timedelta(days=1)

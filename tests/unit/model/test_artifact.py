@@ -9,8 +9,8 @@ import pytest
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.domain.errors import ModelRejected
-from recsvc.model.artifact import Artifact, TopList, no_lists
-from recsvc.model.format import ALL_ARRAYS
+from recsvc.model.artifact.artifact import Artifact, TopList, no_lists
+from recsvc.model.artifact.format import ALL_ARRAYS
 from tests.model_builders import customer, fruit_shop, top
 
 

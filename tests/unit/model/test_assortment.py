@@ -11,13 +11,13 @@ from recsvc.domain.catalogue.item import CatalogueItem, is_offered
 from recsvc.domain.catalogue.list_query import Filters
 from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.values.ids import ItemId
-from recsvc.model.assortment import NEVER, Assortment
-from recsvc.model.candidates import fill
-from recsvc.model.catalogue_columns import CatalogueColumns
-from recsvc.model.format import Array
-from recsvc.model.loaded import LoadedModel
-from recsvc.model.loader import load
-from recsvc.model.votes import votes
+from recsvc.model.artifact.format import Array
+from recsvc.model.ranking.catalogue_columns import CatalogueColumns
+from recsvc.model.ranking.live_items import NEVER, Assortment
+from recsvc.model.ranking.neighbour_votes import votes
+from recsvc.model.registry.candidates import fill
+from recsvc.model.registry.loaded import LoadedModel
+from recsvc.model.registry.loader import load
 from tests.model_builders import FINGERPRINT, SHOP, candidates, fruit_shop, published, top
 
 APPLE = CatalogueItem(ItemId("apple"), category="pome", price=19.99)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsvc.domain.catalogue.slates import ReasonCode
-from recsvc.model.candidates import Candidates, assemble, fill, open_sieve
+from recsvc.model.registry.candidates import Candidates, assemble, fill, open_sieve
 from tests.model_builders import candidates
 
 

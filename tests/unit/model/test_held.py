@@ -7,9 +7,9 @@ import pytest
 
 from recsvc.domain.catalogue.slates import CustomerSlate, ReasonCode
 from recsvc.domain.errors import ModelRejected
-from recsvc.model.format import ALL_ARRAYS, SLATES, Array
-from recsvc.model.held import HeldEntry, HeldPurchases, HeldVersion, open_held
-from recsvc.model.loader import open_version
+from recsvc.model.artifact.format import ALL_ARRAYS, SLATES, Array
+from recsvc.model.registry.customer_rows import HeldEntry, HeldPurchases, HeldVersion, open_held
+from recsvc.model.registry.loader import open_version
 from tests.model_builders import FINGERPRINT, SHOP, crowded_shop, customer, published
 
 OF_CUSTOMERS = {"customers", *(spec.entries for spec in SLATES.values()), "bought_entries"}

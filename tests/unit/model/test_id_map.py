@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsvc.model.id_map import CustomerMap, IdMap
+from recsvc.model.registry.id_map import CustomerMap, IdMap
 
 IDS = ["Zebra", "apple", "apples", "äpfel", "日本"]
 

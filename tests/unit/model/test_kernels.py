@@ -18,10 +18,10 @@ from recsvc.domain.customers.recent_events import (
     weight,
 )
 from recsvc.domain.values.ids import ItemId, id_fault
-from recsvc.model import kernels
-from recsvc.model.candidates import OPEN
-from recsvc.model.id_map import IdMap
-from recsvc.model.kernels import KIND, RESTS, ROW, SECONDS, START, STOP, UNKNOWN_ROW
+from recsvc.model.kernels import kernels
+from recsvc.model.kernels.kernels import KIND, RESTS, ROW, SECONDS, START, STOP, UNKNOWN_ROW
+from recsvc.model.registry.candidates import OPEN
+from recsvc.model.registry.id_map import IdMap
 
 KINDS = [RecentKind.VIEW, RecentKind.ADD_TO_CART, RecentKind.REMOVE_FROM_CART, RecentKind.PURCHASE]
 LETTERS = "".join(KINDS).encode()

@@ -6,8 +6,8 @@ import pytest
 
 from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.consent.consent import Purpose
-from recsvc.model.loaded import LoadedModel
-from recsvc.model.loader import load
+from recsvc.model.registry.loaded import LoadedModel
+from recsvc.model.registry.loader import load
 from tests.model_builders import FINGERPRINT, SHOP, admitted, customer, published
 
 

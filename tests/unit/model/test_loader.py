@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from recsvc.model.format import ALL_ARRAYS
-from recsvc.model.loader import load
+from recsvc.model.artifact.format import ALL_ARRAYS
+from recsvc.model.registry.loader import load
 from tests.model_builders import (
     FINGERPRINT,
     SHOP,
@@ -140,7 +140,7 @@ def test_the_load_of_a_large_model_samples_and_a_full_check_reads_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """NaN at either end is seen at load; one in the middle of many only by the full check."""
-    monkeypatch.setattr("recsvc.model.loader.SMALL_BYTES", 0)
+    monkeypatch.setattr("recsvc.model.registry.loader.SMALL_BYTES", 0)
     folder = published(tmp_path, crowded_shop())
     scores = np.full(100_000, 0.5, np.float32)
     scores[5_000] = np.nan

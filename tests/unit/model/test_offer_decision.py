@@ -12,8 +12,8 @@ from recsvc.domain.values.ids import OfferId
 from recsvc.model.offers.columns import columns_of
 from recsvc.model.offers.decision import decide
 from recsvc.model.offers.explanation import explained
-from recsvc.model.offers.facts import CustomerFacts, Question, Tallies
-from recsvc.model.offers.standing import standing_of
+from recsvc.model.offers.inputs import CustomerFacts, Question, Tallies
+from recsvc.model.offers.performance import standing_of
 from tests.offer_builders import NOON_US, Shelf, buyer, columns, decision, offer, offered, weighted
 
 

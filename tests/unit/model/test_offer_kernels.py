@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.model.format import Array
+from recsvc.model.artifact.format import Array
 from recsvc.model.offers import kernels
 from recsvc.model.offers.kernels import LEAST, NO_GROUP, NONE, POPULARITY_SHARE
 

@@ -11,12 +11,12 @@ import pytest
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.candidates import assemble
-from recsvc.model.loaded import LoadedModel
-from recsvc.model.loader import load
-from recsvc.model.shelf import ModelShelf
-from recsvc.model.versions import Versions
-from recsvc.model.writer import publish
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.publish import publish
+from recsvc.model.registry.candidates import assemble
+from recsvc.model.registry.loaded import LoadedModel
+from recsvc.model.registry.loader import load
+from recsvc.model.registry.registry import ModelShelf
 from tests.model_builders import (
     FACTS,
     NOW,
@@ -103,7 +103,7 @@ def test_shops_do_not_share_their_troubles(
             raise RuntimeError("never seen before")
         return load(folder, shop=shop, fingerprint=fingerprint)
 
-    monkeypatch.setattr("recsvc.model.shelf.load", broken)
+    monkeypatch.setattr("recsvc.model.registry.registry.load", broken)
     shelf.refresh()
 
     assert first_item(shelf.model(SHOP)) == "apple"
@@ -145,7 +145,7 @@ def test_watching_survives_a_folder_that_cannot_be_listed(
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as troubled:
-        troubled.setattr("recsvc.model.shelf._shops_under", refuse)
+        troubled.setattr("recsvc.model.registry.registry._shops_under", refuse)
         assert failed.wait(10)
     folder = published(tmp_path)
 

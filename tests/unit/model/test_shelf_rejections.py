@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.loaded import LoadedModel
-from recsvc.model.loader import load
-from recsvc.model.shelf import ModelShelf
-from recsvc.model.versions import Versions
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.registry.loaded import LoadedModel
+from recsvc.model.registry.loader import load
+from recsvc.model.registry.registry import ModelShelf
 from tests.model_builders import (
     FINGERPRINT,
     SHOP,
@@ -55,7 +55,7 @@ def test_a_rejected_version_is_judged_once(
         loads.append(folder)
         return load(folder, shop=shop, fingerprint=fingerprint)
 
-    monkeypatch.setattr("recsvc.model.shelf.load", counted)
+    monkeypatch.setattr("recsvc.model.registry.registry.load", counted)
     for _ in range(3):
         shelf.refresh()
 
@@ -190,7 +190,7 @@ def test_trouble_of_the_moment_is_tried_again(
         raise OSError(24, "Too many open files")
 
     with monkeypatch.context() as troubled:
-        troubled.setattr("recsvc.model.shelf.load", refuse)
+        troubled.setattr("recsvc.model.registry.registry.load", refuse)
         assert served(shelf) is None
     rejection = shelf.status(SHOP).rejection
 

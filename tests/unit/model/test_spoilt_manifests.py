@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.format import FORMAT
+from recsvc.model.artifact.format import FORMAT
 from tests.model_builders import edit_entry, edit_manifest
 from tests.unit.model.refusals import refusal
 

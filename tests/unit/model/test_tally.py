@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.model.kernels import MOST_HEARD, STRONGEST
-from recsvc.model.tally import appeal_of, share_of_loudest, tally
+from recsvc.model.kernels.kernels import MOST_HEARD, STRONGEST
+from recsvc.model.registry.vote_tally import appeal_of, share_of_loudest, tally
 
 ballots = st.lists(
     st.tuples(st.integers(0, 60), st.floats(-1, 5, width=32), st.integers(0, 7)), max_size=128

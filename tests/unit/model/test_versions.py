@@ -7,7 +7,7 @@ import pytest
 
 from recsvc.domain.errors import BadRequest, ModelRejected
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.versions import Versions, version_name
+from recsvc.model.artifact.versions import Versions, version_name
 from tests.model_builders import NOW, SHOP, published, versions_in
 
 A = "20260101T000000.000Z-aaaaaaaa"

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsvc.domain.catalogue.slates import ItemSlate, ReasonCode
-from recsvc.model.candidates import OPEN, Candidates
-from recsvc.model.kernels import Sieve
-from recsvc.model.loaded import LoadedModel
-from recsvc.model.loader import load
-from recsvc.model.votes import MAX_VOTERS, votes
+from recsvc.model.kernels.kernels import Sieve
+from recsvc.model.ranking.neighbour_votes import MAX_VOTERS, votes
+from recsvc.model.registry.candidates import OPEN, Candidates
+from recsvc.model.registry.loaded import LoadedModel
+from recsvc.model.registry.loader import load
 from tests.model_builders import FINGERPRINT, SHOP, crowded_shop, published
 
 APPLE, BANANA, CHERRY, DAMSON = range(4)  # similar: 0 → 1, 2; 1 → 0; 3 → 2

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsvc.model import warming
-from recsvc.model.format import Array
-from recsvc.model.npy import map_array
-from recsvc.model.warming import warm
+from recsvc.model.artifact.format import Array
+from recsvc.model.artifact.npy import map_array
+from recsvc.model.registry import page_warmup as warming
+from recsvc.model.registry.page_warmup import warm
 
 SIZE = 4 << 20
 

@@ -13,10 +13,10 @@ import pytest
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.domain.errors import ModelRejected
-from recsvc.model.artifact import no_lists
-from recsvc.model.format import ALL_ARRAYS
-from recsvc.model.loader import load, read_manifest
-from recsvc.model.writer import publish
+from recsvc.model.artifact.artifact import no_lists
+from recsvc.model.artifact.format import ALL_ARRAYS
+from recsvc.model.publish import publish
+from recsvc.model.registry.loader import load, read_manifest
 from tests.model_builders import (
     FACTS,
     FINGERPRINT,

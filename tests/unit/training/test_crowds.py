@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.values.ids import CustomerId
-from recsvc.model.artifact import Artifact
+from recsvc.model.artifact.artifact import Artifact
 from tests.unit.training.builders import HASHER, Line, lines, past, quick
 from training.catalogue import Catalogue
 from training.crowds import has_crowd, similar_lists, together_lists

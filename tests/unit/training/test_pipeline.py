@@ -8,7 +8,7 @@ import pytest
 
 from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.values.ids import CustomerId
-from recsvc.model.artifact import Artifact
+from recsvc.model.artifact.artifact import Artifact
 from tests.unit.training.builders import (
     HASHER,
     Line,

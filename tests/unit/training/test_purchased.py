@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from recsvc.model.artifact import Purchased
+from recsvc.model.artifact.artifact import Purchased
 from tests.unit.training.builders import Line, interactions, two_tastes
 from tests.unit.training.test_pipeline import trained
 from training.offer_facts import OfferFacts

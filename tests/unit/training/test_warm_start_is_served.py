@@ -12,7 +12,7 @@ from recsvc.domain.consent.consent import ConsentPolicy, Standing
 from recsvc.domain.consent.gate import Sealed
 from recsvc.domain.customers.recent_events import RecentKind, encode
 from recsvc.domain.values.ids import ItemId
-from recsvc.model.loader import load
+from recsvc.model.registry.loader import load
 from recsvc.usecases.entrance import Visit
 from recsvc.usecases.recommend import Recommender
 from tests.model_builders import FINGERPRINT, SHOP, published

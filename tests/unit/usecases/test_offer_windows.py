@@ -8,14 +8,14 @@ from recsvc.domain.offers.offer import Caps, Kind, Offer
 from recsvc.domain.offers.offer_validation import read_offer
 from recsvc.domain.offers.stored_offer import OfferState, StoredOffer
 from recsvc.domain.values.ids import OfferId
-from recsvc.model.assortment import NEVER, Assortment
-from recsvc.model.catalogue_columns import CatalogueColumns
-from recsvc.model.no_model import no_model
 from recsvc.model.offers.columns import columns_of
 from recsvc.model.offers.decision import decide
-from recsvc.model.offers.facts import CustomerFacts, Question, Tallies
-from recsvc.model.offers.standing import standing_of
-from recsvc.model.offers.stock import Stock
+from recsvc.model.offers.inputs import CustomerFacts, Question, Tallies
+from recsvc.model.offers.items import Stock
+from recsvc.model.offers.performance import standing_of
+from recsvc.model.ranking.catalogue_columns import CatalogueColumns
+from recsvc.model.ranking.live_items import NEVER, Assortment
+from recsvc.model.registry.no_model import no_model
 from recsvc.usecases.offer_tallies import next_return_us, tallies_of
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -17,11 +17,11 @@ from recsvc.domain.consent.consent import (
 )
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ItemId, ShopName
-from recsvc.model.assortment import Assortment
-from recsvc.model.catalogue_columns import CatalogueColumns
-from recsvc.model.live_ranking import LiveRanking
-from recsvc.model.loaded import LoadedModel
-from recsvc.model.loader import load
+from recsvc.model.ranking.catalogue_columns import CatalogueColumns
+from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.live_ranking import LiveRanking
+from recsvc.model.registry.loaded import LoadedModel
+from recsvc.model.registry.loader import load
 from recsvc.usecases.answers import Answer
 from recsvc.usecases.entrance import Visit
 from recsvc.usecases.live_catalogue import Now

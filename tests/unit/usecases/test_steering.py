@@ -21,11 +21,11 @@ from recsvc.domain.consent.gate import Sealed
 from recsvc.domain.customers.recent_events import RecentKind, encode
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ItemId, ShopName
-from recsvc.model.artifact import Artifact, no_lists
-from recsvc.model.assortment import Assortment
-from recsvc.model.catalogue_columns import CatalogueColumns
-from recsvc.model.loaded import LoadedModel
-from recsvc.model.loader import load
+from recsvc.model.artifact.artifact import Artifact, no_lists
+from recsvc.model.ranking.catalogue_columns import CatalogueColumns
+from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.registry.loaded import LoadedModel
+from recsvc.model.registry.loader import load
 from recsvc.usecases.answers import Answer
 from recsvc.usecases.entrance import Visit
 from recsvc.usecases.live_catalogue import Now

@@ -1,0 +1,123 @@
+"""The folder of one shop's versions: which exist, which is current, which were rejected.
+
+`models/<shop>/<version>/` is immutable once it is there. `CURRENT` names the version to serve
+and `<version>.rejected` says why one must not be; both are replaced atomically, so that a
+reader sees the old text or the new, never a part. Names beginning with `.tmp-` are unfinished
+and never read.
+"""
+
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from recsvc.domain.errors import ModelRejected
+from recsvc.domain.values.ids import ShopName, checked_shop
+from recsvc.filesystem.atomic_write import replace_durably
+from recsvc.filesystem.regular_file import open_regular
+from recsvc.model.artifact.rejection import Rejection
+
+CURRENT_FILE = "CURRENT"
+MAX_TEXT_BYTES = 4096
+
+_VERSION = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{8}", re.ASCII)
+
+Stamp = tuple[int, int, int]
+
+
+def version_name(now: datetime, content_sha256: str) -> str:
+    """Return the name of a version: when it was made and what it holds."""
+    moment = now.astimezone(UTC)
+    milliseconds = moment.microsecond // 1000
+    return f"{moment:%Y%m%dT%H%M%S}.{milliseconds:03d}Z-{content_sha256[:8]}"
+
+
+class Versions:
+    """The versions of one shop under `root`, which is the folder of all shops' models."""
+
+    __slots__ = ("_root", "home", "shop")
+
+    def __init__(self, root: Path, shop: ShopName) -> None:
+        self._root = root
+        self.shop = checked_shop(shop)
+        self.home = root / shop
+
+    def all(self) -> list[str]:
+        """Return the names of every version, the oldest first."""
+        try:
+            with os.scandir(self.home) as entries:
+                return sorted(e.name for e in entries if _is_version_folder(e))
+        except FileNotFoundError:
+            return []
+
+    def current(self) -> str | None:
+        """Return the version to serve; None when nothing was ever published."""
+        text = _read_small(self.home / CURRENT_FILE)
+        return None if text is None else checked_version(text.removesuffix("\n"))
+
+    def stamp(self) -> Stamp | None:
+        """Return what changes whenever `CURRENT` is replaced, without reading it."""
+        try:
+            status = (self.home / CURRENT_FILE).stat()
+        except (FileNotFoundError, NotADirectoryError):  # the latter: a file named like a shop
+            return None
+        return status.st_mtime_ns, status.st_ino, status.st_size
+
+    def folder(self, version: str) -> Path:
+        """Return the version's folder; raise ModelRejected if it is none or leads elsewhere."""
+        folder = self.home / checked_version(version)
+        if folder.is_symlink():
+            raise ModelRejected(f"version {version} is a symbolic link")
+        if not folder.is_dir():
+            raise ModelRejected(f"version {version} is not a folder")
+        if folder.resolve() != self._root.resolve() / self.shop / version:
+            raise ModelRejected(f"version {version} leads out of {self._root}")
+        return folder
+
+    def activate(self, version: str) -> None:
+        """Make a version current, and lift a rejection of it: it is to be judged anew."""
+        self.folder(version)
+        self.lift_rejection(version)
+        replace_durably(self.home / CURRENT_FILE, f"{version}\n".encode())
+
+    def reject(self, version: str, reason: str, code: str = ModelRejected.code) -> None:
+        """Record beside the versions why this one must not be served."""
+        rejection = Rejection(checked_version(version), code, reason[: MAX_TEXT_BYTES // 4])
+        replace_durably(self._rejection_file(version), msgspec.json.encode(rejection) + b"\n")
+
+    def rejected(self, version: str) -> Rejection | None:
+        """Return why a version was rejected; an unreadable record rejects too."""
+        text = _read_small(self._rejection_file(version))
+        if text is None:
+            return None
+        try:
+            return msgspec.json.decode(text, type=Rejection)
+        except msgspec.MsgspecError:
+            return Rejection(version, ModelRejected.code, "its rejection cannot be read")
+
+    def lift_rejection(self, version: str) -> None:
+        self._rejection_file(version).unlink(missing_ok=True)
+
+    def _rejection_file(self, version: str) -> Path:
+        return self.home / f"{checked_version(version)}.rejected"
+
+
+def checked_version(text: str) -> str:
+    """Return `text` when it names a version; raise ModelRejected otherwise."""
+    if _VERSION.fullmatch(text):
+        return text
+    raise ModelRejected(f"{text[:80]!r} is not the name of a version")
+
+
+def _is_version_folder(entry: os.DirEntry[str]) -> bool:
+    return bool(_VERSION.fullmatch(entry.name)) and entry.is_dir(follow_symlinks=False)
+
+
+def _read_small(file: Path) -> str | None:
+    try:
+        with open_regular(file) as stream:
+            return stream.read(MAX_TEXT_BYTES).decode(errors="replace")
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,63 @@
+"""How the offers stand: what is used up, and how often each is accepted when it is shown.
+
+Made when the tallies change, not for each request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.domain.offers.verdicts import Step
+from recsvc.domain.values.ids import OfferId
+from recsvc.model.artifact.format import Array
+from recsvc.model.offers.columns import OfferColumns
+from recsvc.model.offers.inputs import Tallies
+
+PRIOR_SHOWN = 20.0  # showings at the shop's own rate that each offer begins with
+FIRST_RATE = 0.05  # of a shop that has shown nothing
+FIRST_SHOWN = 100.0
+LEAST_RATE = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    used_up: Mapping[Step, Array]  # (offers,) bool
+    accepted: Array  # (offers,) with the prior
+    refused: Array  # (offers,) with the prior
+    rate: Array  # (offers,) how often a showing is accepted, above 0 and below 1
+    log_refusal: Array  # (offers,) ln(1 − rate)
+
+    def drawn_rate(self, generator: np.random.Generator) -> Array:
+        """Draw a rate from what is known of each offer (Thompson 1933): the less, the wider."""
+        drawn = generator.beta(self.accepted, self.refused)
+        return np.clip(drawn, LEAST_RATE, 1.0 - LEAST_RATE)
+
+
+def standing_of(columns: OfferColumns, tallies: Tallies) -> Standing:
+    shown, accepted = (_counts(columns, each) for each in (tallies.shown, tallies.accepted))
+    shown = np.maximum(shown, accepted)  # what was accepted has been seen somewhere
+    mean = (accepted.sum() + FIRST_RATE * FIRST_SHOWN) / (shown.sum() + FIRST_SHOWN)
+    used_up = {
+        Step.TOTAL_SHOWN: _counts(columns, tallies.shown) >= columns.total_shown,
+        Step.TOTAL_REDEEMED: _counts(columns, tallies.redeemed) >= columns.total_redeemed,
+        Step.CODES: columns.has_codes & (_counts(columns, tallies.codes_left) <= 0),
+    }
+    accepted = accepted + PRIOR_SHOWN * mean
+    rate = accepted / (shown + PRIOR_SHOWN)
+    return Standing(
+        used_up=used_up,
+        accepted=accepted,
+        refused=shown + PRIOR_SHOWN - accepted,
+        rate=rate,
+        log_refusal=np.log1p(-rate),
+    )
+
+
+def _counts(columns: OfferColumns, counts: Mapping[OfferId, int]) -> Array:
+    counted = np.zeros(len(columns), dtype=np.int64)
+    for offer_id, count in counts.items():
+        row = columns.rows.get(offer_id)
+        if row is not None:
+            counted[row] = count
+    return counted

@@ -1,0 +1,48 @@
+"""Maximal marginal relevance: near the top what is wanted, but not ten times the same.
+
+J. Carbonell, J. Goldstein: The use of MMR, diversity-based reranking (SIGIR 1998). Relevance is
+the place in the list, since lists with scores of different kinds are joined in one answer; two
+items are alike when they share a category or one is a neighbour of the other.
+"""
+
+import numpy as np
+
+from recsvc.domain.catalogue.slates import ItemSlate
+from recsvc.model.artifact.format import Array
+from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.registry.candidates import Picks
+
+POOL = 5  # candidates looked at for each place of the answer
+
+
+def diversified(picks: Picks, n: int, diversity: float, assortment: Assortment) -> Picks:
+    """Choose n of the picks. diversity 0 leaves their order; 1 avoids likeness alone."""
+    size = len(picks)
+    if not size:
+        return picks
+    rows = np.array(picks.items)
+    relevance = 1 - np.arange(size) / size
+    likeness = np.zeros(size)  # to the most similar item chosen so far
+    codes = assortment.categories(picks.items)
+    chosen: list[int] = []
+    gain = relevance.copy()
+    for _ in range(min(n, size)):
+        best = int(gain.argmax())
+        chosen.append(best)
+        likeness = np.maximum(likeness, _alike(rows, codes, best, assortment))
+        gain = (1 - diversity) * relevance - diversity * likeness
+        gain[chosen] = -np.inf
+    return Picks(
+        [picks.items[place] for place in chosen],
+        [picks.scores[place] for place in chosen],
+        [picks.reasons[place] for place in chosen],
+        [picks.reason_items[place] for place in chosen],
+    )
+
+
+def _alike(rows: Array, codes: Array, place: int, assortment: Assortment) -> Array:
+    alike: Array = (codes == codes[place]) & (codes[place] >= 0)
+    row = int(rows[place])
+    if row < assortment.size:
+        alike |= np.isin(rows, assortment.model.neighbours(ItemSlate.SIMILAR, row).items)
+    return alike.astype(float)

@@ -1,0 +1,83 @@
+"""Ids to rows and back, by binary search in sorted, memory-mapped arrays.
+
+No dictionary: a million strings in every worker would cost more than the model. Unknown is
+None, never −1. Two traps of numpy's `S` type, both guarded here: a longer text is cut to the
+array's width in silence, and trailing NULs are dropped when a value is read.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recsvc.domain.values.customer_keys import CUSTOMER_KEY_BYTES
+from recsvc.model.artifact.format import Array
+from recsvc.model.kernels.kernels import PER_HEAD, UNKNOWN_ROW, find
+
+
+class IdMap:
+    """Texts, sorted bytewise; a text's row is its position."""
+
+    __slots__ = ("_ids", "_width", "heads", "letters")
+
+    def __init__(self, ids: Array) -> None:
+        self._ids = ids  # (rows,) S
+        self._width = ids.dtype.itemsize
+        self.letters = _letters(ids)  # (rows, width) uint8
+        self.heads = self.letters[::PER_HEAD].copy()  # (heads, width)
+
+    def row(self, text: str) -> int | None:
+        try:
+            encoded = text.encode()
+        except UnicodeEncodeError:  # a lone surrogate
+            return None
+        if not 0 < len(encoded) <= self._width or encoded[-1] == 0:
+            return None
+        return _known(find.run(self.letters, self.heads, encoded))
+
+    def id(self, row: int) -> str:
+        if row < 0:
+            raise IndexError(f"there is no row {row}")
+        text: bytes = self._ids.item(row)
+        return text.decode()
+
+    def ids(self, rows: Sequence[int]) -> list[str]:
+        """Return the texts of rows, none below 0."""
+        # Indexed and not taken: that lets go of the interpreter lock.
+        return [text.decode() for text in self._ids[np.array(rows, np.int64)].tolist()]
+
+    def rows(self, texts: Sequence[str]) -> Array:
+        """Return the row of each text, (texts,) int64; −1, inside this package only: unknown."""
+        encoded = [text.encode(errors="replace") for text in texts]
+        wanted = np.array(encoded, dtype=self._ids.dtype)  # longer ones are cut, and told apart
+        rows = np.minimum(self._ids.searchsorted(wanted), max(len(self._ids) - 1, 0))
+        if not len(self._ids):
+            return np.full(len(texts), -1, dtype=np.int64)
+        whole = np.fromiter((len(text) <= self._width for text in encoded), bool, len(texts))
+        return np.where(whole & (self._ids[rows] == wanted), rows, -1)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
+class CustomerMap:
+    """Customer keys of 16 bytes, sorted; a key's row is its position."""
+
+    __slots__ = ("heads", "letters")
+
+    def __init__(self, keys: Array) -> None:
+        """`keys`: (customers,) S16."""
+        self.letters = _letters(keys)  # (customers, 16) uint8
+        self.heads = self.letters[::PER_HEAD].copy()  # (heads, 16)
+
+    def row(self, key: bytes) -> int | None:
+        if len(key) != CUSTOMER_KEY_BYTES:
+            return None
+        return _known(find.run(self.letters, self.heads, key))
+
+
+def _letters(texts: Array) -> Array:
+    return texts.view(np.uint8).reshape(len(texts), texts.dtype.itemsize)
+
+
+def _known(row: int) -> int | None:
+    return None if row == UNKNOWN_ROW else row

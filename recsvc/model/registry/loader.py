@@ -1,0 +1,189 @@
+"""From a version's folder to a model that can be served, or to the reason why it must not be.
+
+The files are judged by their manifest and both by the format; nothing in them is executed,
+followed or believed. `full=True` reads and hashes all content; so does the load of a model small
+enough for that to go unnoticed, while that of a larger one takes samples.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from recsvc.domain.catalogue.slates import ReasonCode
+from recsvc.domain.errors import ModelRejected
+from recsvc.domain.values.ids import ShopName
+from recsvc.filesystem.regular_file import open_regular
+from recsvc.model.artifact import format as layout
+from recsvc.model.artifact.checks import check_arrays, check_names
+from recsvc.model.artifact.format import (
+    ALL_ARRAYS,
+    ARRAYS,
+    MANIFEST_FILE,
+    OPTIONAL,
+    Array,
+    Arrays,
+    file_of,
+)
+from recsvc.model.artifact.manifest import MAX_MANIFEST_BYTES, ArrayEntry, Manifest, decode
+from recsvc.model.artifact.npy import map_array
+from recsvc.model.artifact.rejection import SECRET_MISMATCH
+from recsvc.model.registry.candidates import Candidates, assemble
+from recsvc.model.registry.id_map import CustomerMap, IdMap
+from recsvc.model.registry.loaded import NEIGHBOUR_REASONS, Facts, LoadedModel, Ragged
+from recsvc.model.registry.vote_tally import appeal_of
+
+HASH_CHUNK = 1 << 20
+SMALL_BYTES = 64 << 20  # about a tenth of a second to read and hash
+
+_NO_INTERVALS = np.zeros(0, np.float32)
+
+
+def load(folder: Path, *, shop: ShopName, fingerprint: str, full: bool = False) -> LoadedModel:
+    """Load one version; raise ModelRejected with the reason if it must not be served.
+
+    `fingerprint` is that of the secret in use. Files that cannot be read at the moment are an
+    OSError: that says nothing about the version.
+    """
+    small_bytes = math.inf if full else SMALL_BYTES
+    parts = open_version(folder, shop=shop, fingerprint=fingerprint, small_bytes=small_bytes)
+    model = _model(*parts)
+    _ask(model)
+    return model
+
+
+def open_version(
+    folder: Path, *, shop: ShopName, fingerprint: str, small_bytes: float
+) -> tuple[Manifest, Arrays]:
+    """Return what a version is made of, whether it answers or not; raise as `load`.
+
+    `small_bytes`: up to which size it is read and hashed whole; of a larger one, samples.
+    """
+    files = _files(folder)
+    check_names(files, "file", _files_of(ARRAYS), _files_of(OPTIONAL))
+    manifest = read_manifest(folder)
+    _check_origin(manifest, folder.name, shop, fingerprint)
+    check_names(manifest.arrays, "array in the manifest")
+    check_names(files, "file", _files_of(manifest.arrays), ())
+    arrays = {name: _map(folder, name, entry) for name, entry in manifest.arrays.items()}
+    full = _size(folder) <= small_bytes
+    if full:
+        _check_hashes(folder, manifest)
+    check_arrays(arrays, full=full)
+    return manifest, arrays
+
+
+def read_manifest(folder: Path) -> Manifest:
+    with open_regular(folder / MANIFEST_FILE) as stream:
+        return decode(stream.read(MAX_MANIFEST_BYTES + 1))
+
+
+def _files_of(arrays: Iterable[str]) -> set[str]:
+    return {MANIFEST_FILE, *map(file_of, arrays)}
+
+
+def _files(folder: Path) -> set[str]:
+    if folder.is_symlink() or not folder.is_dir():
+        raise ModelRejected(f"{folder.name} is not a folder")
+    return {entry.name for entry in folder.iterdir()}
+
+
+def _size(folder: Path) -> int:
+    return sum(entry.lstat().st_size for entry in folder.iterdir())
+
+
+def _check_origin(manifest: Manifest, version: str, shop: ShopName, fingerprint: str) -> None:
+    if manifest.version != version:
+        raise ModelRejected(f"the manifest is that of version {manifest.version[:80]!r}")
+    if manifest.shop != shop:
+        raise ModelRejected(f"made for shop {manifest.shop[:80]!r}, not for {shop!r}")
+    if manifest.secret_fingerprint != fingerprint:
+        raise ModelRejected(
+            f"made under another secret ({manifest.secret_fingerprint[:16]}) than the one in use "
+            f"({fingerprint}): its customers cannot be recognized",
+            code=SECRET_MISMATCH,
+        )
+
+
+def _map(folder: Path, name: str, entry: ArrayEntry) -> Array:
+    if not ALL_ARRAYS[name].admits(entry.dtype):
+        raise ModelRejected(f"{name}: the manifest says {entry.dtype}, which the format does not")
+    return map_array(folder / file_of(name), entry.dtype, entry.shape)
+
+
+def _check_hashes(folder: Path, manifest: Manifest) -> None:
+    for name, entry in manifest.arrays.items():
+        digest = hashlib.sha256()
+        with open_regular(folder / file_of(name)) as stream:
+            while chunk := stream.read(HASH_CHUNK):
+                digest.update(chunk)
+        if digest.hexdigest() != entry.sha256:
+            raise ModelRejected(f"{file_of(name)}: its content is not what was published")
+
+
+def _model(manifest: Manifest, arrays: Arrays) -> LoadedModel:
+    return LoadedModel(
+        manifest=manifest,
+        items=IdMap(arrays[layout.ITEM_IDS.name]),
+        customers=CustomerMap(arrays[layout.CUSTOMER_KEYS.name]),
+        categories=IdMap(arrays[layout.CATEGORY_NAMES.name]),
+        _slates={slate: _ragged(arrays, spec.name) for slate, spec in layout.SLATES.items()},
+        _neighbours={
+            slate: _ragged(arrays, spec.name, NEIGHBOUR_REASONS[slate])
+            for slate, spec in layout.NEIGHBOURS.items()
+        },
+        _category_popular=_ragged(
+            arrays, layout.CATEGORY_POPULAR.name, ReasonCode.POPULAR_IN_CATEGORY
+        ),
+        _popular=_lists(arrays, layout.POPULAR.name, ReasonCode.POPULAR),
+        _trending=_lists(arrays, layout.TRENDING.name, ReasonCode.TRENDING),
+        intervals=arrays.get(layout.ITEM_INTERVALS.name, _NO_INTERVALS),
+        _facts=_facts(arrays),
+        appeal=_appeal(arrays),
+    )
+
+
+def _ragged(arrays: Arrays, name: str, reason: ReasonCode | None = None) -> Ragged:
+    return Ragged(arrays[f"{name}_offsets"], _lists(arrays, name, reason))
+
+
+def _facts(arrays: Arrays) -> Facts | None:
+    if layout.CUSTOMER_ORDERS.name not in arrays:
+        return None
+    return Facts(
+        _ragged(arrays, layout.BOUGHT.name, ReasonCode.BUY_AGAIN_DUE),
+        arrays[layout.CUSTOMER_ORDERS.name],
+        arrays[layout.CUSTOMER_SPENT.name],
+        arrays[layout.FIRST_ORDER.name],
+        arrays[layout.LAST_ORDER.name],
+    )
+
+
+def _appeal(arrays: Arrays) -> Array:
+    """Return each item's appeal; it is small, and kept in memory."""
+    items, scores = (arrays[spec.name] for spec in layout.POPULAR.arrays())
+    popularity = np.zeros(len(arrays[layout.ITEM_IDS.name]), dtype=np.float32)
+    popularity[items] = scores
+    return appeal_of(popularity)
+
+
+def _lists(arrays: Arrays, name: str, reason: ReasonCode | None) -> Candidates:
+    items, scores = arrays[f"{name}_items"], arrays[f"{name}_scores"]
+    if reason is None:
+        reasons, reason_items = arrays[f"{name}_reasons"], arrays[f"{name}_reason_items"]
+        return Candidates(items, scores, reasons, reason_items)
+    one_for_all = np.broadcast_to(np.uint8(reason), items.shape)  # takes no memory
+    return Candidates(items, scores, one_for_all)
+
+
+def _ask(model: LoadedModel) -> None:
+    """Ask the model what a request will; it must answer."""
+    try:
+        picks = assemble(10, model.trending(), model.popular())
+        for item in picks.items:
+            if model.items.row(model.items.id(item)) != item:
+                raise ModelRejected(f"item row {item} is not found by its own id")
+    except (IndexError, ValueError) as error:
+        raise ModelRejected(f"it does not answer: {error}") from error
