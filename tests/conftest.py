@@ -18,8 +18,8 @@ from recsvc.config import Settings, models_root
 from recsvc.domain.values.customer_keys import Secret
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.kernels.jit import compile_all
-from recsvc.stores.connection import Connections, connect
-from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.client.connection import Connections, connect
+from recsvc.stores.embedded.server import EmbeddedValkey
 
 _TESTS = count(1)
 TESTS_PER_COLLECTION = 20

@@ -10,10 +10,10 @@ from recsvc.domain.consent.consent import (
     Purpose,
     Standing,
 )
-from recsvc.stores.connection import Connections
-from recsvc.stores.consent_judge import ConsentJudge
-from recsvc.stores.history import HistoryStore
-from recsvc.stores.survey import ConsentSurvey
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.consents.consented_customers import ConsentSurvey
+from recsvc.stores.consents.history import HistoryStore
+from recsvc.stores.consents.policy_clock import ConsentJudge
 
 LONG = ConsentPolicy(max_age_us=10**16)  # under which even a word of 1970 counts
 

@@ -25,7 +25,7 @@ from recsvc.domain.errors import BadRequest
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.stores.record_audit import Difference, counting
+from recsvc.stores.audit.record_audit import Difference, counting
 from recsvc.wiring import Stores, open_stores
 
 EXIT_NOT_WHOLE = 3

@@ -9,7 +9,7 @@ from recsvc.cli.output import print_json, print_table
 from recsvc.cli.purposes import checked_purposes
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.values.labels import LABEL_RULE, checked_label
-from recsvc.stores.consent_judge import Minimums
+from recsvc.stores.consents.policy_clock import Minimums
 from recsvc.wiring import open_stores
 
 Purposes = Annotated[

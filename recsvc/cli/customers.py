@@ -12,7 +12,7 @@ from recsvc.domain.customers.privacy import RewriteState
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import CustomerId, ShopName, checked_id
-from recsvc.stores.ledger import COMMAND_LINE
+from recsvc.stores.consents.change_writer import COMMAND_LINE
 from recsvc.web.export import export_json
 from recsvc.web.rights import merge_of, receipt_of
 from recsvc.wiring import Stores, open_stores

@@ -29,7 +29,7 @@ from recsvc.domain.errors import RecsvcError
 from recsvc.domain.values.ids import CustomerId, ItemId, OfferId, ShopName
 from recsvc.domain.values.timestamps import EPOCH
 from recsvc.model.registry.registry import ModelShelf
-from recsvc.stores.consents import ImportedConsent
+from recsvc.stores.consents.consents import ImportedConsent
 from recsvc.usecases.decide_offers import OffersQuery
 from recsvc.usecases.entrance import Access, Credentials
 from recsvc.usecases.offer_answers import OffersAnswer

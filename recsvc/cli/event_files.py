@@ -25,7 +25,7 @@ from recsvc.filesystem.atomic_write import (
     temporary_in,
 )
 from recsvc.filesystem.file_lock import owned
-from recsvc.stores.event_log import EntryId, LogEntry
+from recsvc.stores.events.event_log import EntryId, LogEntry
 
 MOMENTS = ("timestamp", "received_at")
 NUMBERS = ("quantity", "price")

@@ -19,8 +19,8 @@ from recsvc.cli.event_files import (
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, say, stderr
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.decisions import DecisionStore
-from recsvc.stores.event_log import EventLog, LogEntry
+from recsvc.stores.events.event_log import EventLog, LogEntry
+from recsvc.stores.offers.decisions import DecisionStore
 from recsvc.wiring import open_stores
 
 ROWS_PER_FILE = 20_000

@@ -13,7 +13,7 @@ from structlog.typing import EventDict
 
 from recsvc.domain.api_keys import masked
 from recsvc.domain.errors import RecsvcError, StoreUnavailable
-from recsvc.stores.outage import reason
+from recsvc.stores.client.fault_messages import reason
 
 WIDE = 200  # a pipe has no width, and nothing may be cut off in one
 

@@ -21,8 +21,8 @@ from recsvc.domain.api_keys import (
 from recsvc.domain.errors import NotFound, SecretMismatch, StoreUnavailable
 from recsvc.domain.values.customer_keys import Secret
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.connection import Connections, store_faults
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections, store_faults
 
 _log = structlog.get_logger()
 

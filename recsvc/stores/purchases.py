@@ -4,8 +4,8 @@ from typing import cast
 
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.connection import Connections, store_faults
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections, store_faults
 
 
 class PurchaseStore:

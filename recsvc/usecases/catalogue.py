@@ -7,7 +7,7 @@ from recsvc.domain.catalogue import item_validation as item_fields
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import NotFound, StoreUnavailable
 from recsvc.domain.values.ids import ItemId
-from recsvc.stores.catalogue import CatalogueStore
+from recsvc.stores.catalogue.items import CatalogueStore
 from recsvc.usecases.entrance import Visit
 
 

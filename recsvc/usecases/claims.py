@@ -28,8 +28,8 @@ from recsvc.domain.offers.offer import EVERYBODY
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, OfferId, ShopName
-from recsvc.stores.claims import Asked, ClaimStore, Look
-from recsvc.stores.permission import NOTHING
+from recsvc.stores.consents.checked_permission import NOTHING
+from recsvc.stores.offers.claims import Asked, ClaimStore, Look
 from recsvc.usecases.entrance import DERIVED_KEPT, Visit
 
 _ATTEMPTS = 50

@@ -11,9 +11,9 @@ from recsvc.domain.customers.profile import FLAGS
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import CustomerId, ShopName
-from recsvc.stores.consent_judge import ConsentJudge
-from recsvc.stores.consents import ConsentStore, ImportedConsent
-from recsvc.stores.history import HistoryStore
+from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
+from recsvc.stores.consents.history import HistoryStore
+from recsvc.stores.consents.policy_clock import ConsentJudge
 from recsvc.usecases.entrance import Visit
 
 

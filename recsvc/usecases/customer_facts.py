@@ -22,7 +22,7 @@ from recsvc.model.offers.inputs import CustomerFacts
 from recsvc.model.offers.items import Stock
 from recsvc.model.offers.purchases import bought_of, by_category
 from recsvc.model.registry.loaded import NOTHING_PURCHASED, Purchased
-from recsvc.stores.profiles import decode_profile
+from recsvc.stores.customers.profiles import decode_profile
 from recsvc.usecases.entrance import Visit
 
 MICROSECONDS = 1_000_000

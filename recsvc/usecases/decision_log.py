@@ -12,7 +12,7 @@ from collections.abc import Callable
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.offers.decision_record import Decision
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.decisions import DecisionStore
+from recsvc.stores.offers.decisions import DecisionStore
 from recsvc.usecases.entrance import Visit
 
 MOST_WAITING = 10_000

@@ -17,10 +17,10 @@ from recsvc.domain.consent.gate import Sealed
 from recsvc.domain.errors import Forbidden, SecretMismatch, Unauthorized
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, ShopName
+from recsvc.stores.api_key_cache import KeyRing
 from recsvc.stores.api_keys import ApiKeyStore
-from recsvc.stores.consent_judge import ConsentJudge
-from recsvc.stores.key_ring import KeyRing
-from recsvc.stores.trip import RequestTrip, ToldOfCustomer
+from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.request_read import RequestTrip, ToldOfCustomer
 from recsvc.usecases import customer_tokens
 from recsvc.usecases.customer_tokens import BadToken
 from recsvc.usecases.rate_limits import LimitedBy, RateLimits, limited

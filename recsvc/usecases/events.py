@@ -16,7 +16,7 @@ from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.ranking.live_items import Assortment
 from recsvc.model.registry.no_model import no_model
-from recsvc.stores.events import EventStore, Incoming
+from recsvc.stores.events.events import EventStore, Incoming
 from recsvc.usecases.entrance import Visit
 from recsvc.usecases.offer_events import OfferEvents
 from recsvc.usecases.recommend import Catalogues, Models

@@ -19,8 +19,8 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.model.ranking.catalogue_columns import CatalogueColumns
 from recsvc.model.ranking.live_items import Assortment
 from recsvc.model.registry.loaded import LoadedModel
-from recsvc.stores.catalogue import CatalogueChanges, CatalogueStore, decode_item
-from recsvc.stores.change_log import ALL_ENTRIES
+from recsvc.stores.catalogue.change_log import ALL_ENTRIES
+from recsvc.stores.catalogue.items import CatalogueChanges, CatalogueStore, decode_item
 
 
 @dataclass(frozen=True, slots=True)

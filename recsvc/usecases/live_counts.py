@@ -14,7 +14,7 @@ import structlog
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.ranking.live_ranking import LiveRanking
-from recsvc.stores.live_counts import CountStore, DayCounts
+from recsvc.stores.events.trending_counts import CountStore, DayCounts
 
 REFRESH_SECONDS = 2.0
 DAYS = 14

@@ -18,8 +18,8 @@ from recsvc.domain.offers.claims import UNKNOWN, Changed, Refusal
 from recsvc.domain.offers.decision_ids import made_at_us, seals
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import OfferId, ShopName
-from recsvc.stores.claims import ClaimStore
-from recsvc.stores.permission import Permission
+from recsvc.stores.consents.checked_permission import Permission
+from recsvc.stores.offers.claims import ClaimStore
 
 _ATTEMPTS = 50
 _WORDS = {

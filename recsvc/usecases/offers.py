@@ -10,7 +10,7 @@ from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.ranking.live_items import Assortment
 from recsvc.model.registry.no_model import no_model
-from recsvc.stores.offers import OfferStore
+from recsvc.stores.offers.offers import OfferStore
 from recsvc.usecases.entrance import Visit
 from recsvc.usecases.recommend import Catalogues, Models
 

@@ -12,7 +12,7 @@ from recsvc.domain.customers.profile import Change, Told
 from recsvc.domain.errors import FieldError, Forbidden, RecsvcError, StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import CustomerId, ShopName
-from recsvc.stores.profiles import NewProfile, ProfileStore, erased
+from recsvc.stores.customers.profiles import NewProfile, ProfileStore, erased
 from recsvc.usecases.entrance import Visit
 
 FLAGS_AND_READING = Scope.CONSENT

@@ -8,7 +8,7 @@ import msgspec
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.artifact.rejection import Rejection
 from recsvc.model.registry.registry import ModelShelf
-from recsvc.stores.trip import RequestTrip
+from recsvc.stores.request_read import RequestTrip
 
 
 class NotReady(StrEnum):

@@ -22,16 +22,16 @@ from recsvc.domain.offers.decision_record import Decision
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.stores.aof_rewrite import AofRewrite
-from recsvc.stores.claim_records import ClaimRecords
-from recsvc.stores.decisions import DecisionStore
-from recsvc.stores.erasure import ErasureStore
-from recsvc.stores.event_log import EventLog
-from recsvc.stores.history import HistoryStore
-from recsvc.stores.merge import MergeStore
-from recsvc.stores.profiles import ProfileStore
+from recsvc.stores.client.aof_rewrite import AofRewrite
+from recsvc.stores.consents.history import HistoryStore
+from recsvc.stores.customers.erasure import ErasureStore
+from recsvc.stores.customers.merge import MergeStore
+from recsvc.stores.customers.profiles import ProfileStore
+from recsvc.stores.customers.recent_activity import RecentStore
+from recsvc.stores.events.event_log import EventLog
+from recsvc.stores.offers.claim_records import ClaimRecords
+from recsvc.stores.offers.decisions import DecisionStore
 from recsvc.stores.purchases import PurchaseStore
-from recsvc.stores.recent import RecentStore
 from recsvc.usecases.events import KINDS
 from recsvc.usecases.model_copies import ModelCopies
 

@@ -24,8 +24,8 @@ from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.events import Event, EventType
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.events import Incoming
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.events.events import Incoming
 from recsvc.wiring import Stores, open_stores
 from tests.e2e.processes import Client, serving
 

@@ -19,9 +19,9 @@ from recsvc.config import Settings
 from recsvc.domain.api_keys import Scope, shop_of_key
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId, ShopName
-from recsvc.stores.connection import connect
-from recsvc.stores.read_line import ReadLine
-from recsvc.stores.trip import RequestTrip
+from recsvc.stores.client.connection import connect
+from recsvc.stores.client.raw_connection import ReadLine
+from recsvc.stores.request_read import RequestTrip
 from recsvc.usecases.entrance import Access
 from recsvc.web.app import add_routes, create_app
 from recsvc.web.rendering import PRIVATE

@@ -28,7 +28,7 @@ from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
-from recsvc.stores import redis_keys
+from recsvc.stores.client import keys as redis_keys
 from recsvc.usecases.entrance import Access
 from recsvc.web.app import add_routes, create_app
 from recsvc.web.routes import Call, Route

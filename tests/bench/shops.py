@@ -30,8 +30,8 @@ from recsvc.model.artifact.manifest import ArrayEntry
 from recsvc.model.artifact.versions import Versions, version_name
 from recsvc.model.publish import ManifestFacts, publish
 from recsvc.model.registry.loader import read_manifest
-from recsvc.stores import redis_keys
-from recsvc.stores.consents import ImportedConsent
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.consents.consents import ImportedConsent
 from recsvc.wiring import Stores, open_stores
 from tests.bench.synthetic import SKEW, artifact, catalogue, offers
 

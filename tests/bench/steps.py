@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
-from recsvc.stores.trip import RequestTrip
+from recsvc.stores.request_read import RequestTrip
 from recsvc.usecases import lists, recommend
 from recsvc.usecases.entrance import Entrance
 from recsvc.usecases.live_catalogue import LiveCatalogues

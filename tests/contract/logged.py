@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recsvc.domain.values.ids import CustomerId
-from recsvc.stores import redis_keys
+from recsvc.stores.client import keys as redis_keys
 from tests.contract.grocery import Service
 
 

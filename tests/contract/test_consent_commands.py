@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from recsvc.cli.main import app
-from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.embedded.server import EmbeddedValkey
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent.consent import DAY_US, Purpose
 from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.stores import redis_keys
-from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.wiring import open_stores
 from tests.consents import now_us
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
-from recsvc.stores import redis_keys
+from recsvc.stores.client import keys as redis_keys
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
 
 PATH = "/v1/customers/anna/consents"

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from recsvc.config import models_root
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.artifact.versions import Versions
-from recsvc.stores.trip import RequestTrip
+from recsvc.stores.request_read import RequestTrip
 from recsvc.usecases.readiness import NotReady, Readiness
 from recsvc.wiring import Stores, open_shelf
 from tests.contract.grocery import ANNA, Keys, Service, publish_grocery

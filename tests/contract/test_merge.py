@@ -7,7 +7,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from recsvc.domain.values.ids import CustomerId, OfferId
-from recsvc.stores import redis_keys
+from recsvc.stores.client import keys as redis_keys
 from tests.contract.grocery import ANNA, BERT, ZOE, Service
 from tests.contract.test_claims import held, put, send
 from tests.contract.test_erasure import erase, fallback, full_life, key_of, keys_of, tell

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from recsvc.cli.main import app
 from recsvc.config import Settings
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.wiring import open_stores
 from tests.contract.grocery import publish_grocery
 

@@ -13,8 +13,8 @@ from werkzeug.test import TestResponse
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.ids import CustomerId, OfferId
-from recsvc.stores import redis_keys
-from recsvc.stores.trip import RequestTrip
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.request_read import RequestTrip
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, ZOE, Service, without
 
 OFFER = {"title": "A deal", "kind": "free_shipping"}

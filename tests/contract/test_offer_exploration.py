@@ -14,7 +14,7 @@ import pytest
 from recsvc.config import Settings
 from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.model.offers.decision import generator_of
-from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.wiring import stores_at
 from tests.contract.grocery import ANNA, ZOE, Service, publish_grocery
 

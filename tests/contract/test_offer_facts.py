@@ -13,7 +13,7 @@ import uuid_utils
 from recsvc.domain.customers.recent_events import MOST_EVENTS
 from recsvc.domain.customers.recent_purchases import MOST_LINES
 from recsvc.domain.values.ids import CustomerId
-from recsvc.stores import redis_keys
+from recsvc.stores.client import keys as redis_keys
 from tests.contract.grocery import ANNA, EVERYTHING, ITEMS, ZOE, Service
 from tests.contract.test_offer_decisions import answer, claim, considered, offered, put
 

@@ -10,7 +10,7 @@ import pytest
 from recsvc.config import Settings
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.wiring import stores_at
 from tests.contract.grocery import ANNA, Service, item_ids, publish_grocery, rows, without
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from recsvc.stores.trip import RequestTrip
+from recsvc.stores.request_read import RequestTrip
 from tests.contract.grocery import ANNA, BERT, Service, item_ids, rows, without
 
 BASKET = "/v1/basket/recommendations"

@@ -20,9 +20,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from recsvc.cli.workers_folder import MOMENT_FILE
 from recsvc.config import Settings
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.embedded import EmbeddedValkey
-from recsvc.stores.shared_moment import shared_moment
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.consents.shared_clock import shared_moment
+from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.wiring import Stores, open_stores
 from tests.consents import now_us
 from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery

@@ -10,9 +10,9 @@ import polars as pl
 from recsvc.config import Settings
 from recsvc.domain.events import Event, EventType, Outcome
 from recsvc.domain.values.ids import ItemId, ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.embedded import EmbeddedValkey
-from recsvc.stores.events import Incoming
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.embedded.server import EmbeddedValkey
+from recsvc.stores.events.events import Incoming
 from recsvc.wiring import Stores, stores_at
 from tests.e2e.processes import PATIENCE_SECONDS, environment, eventually, recsvc
 

@@ -13,8 +13,8 @@ from recsvc.config import Settings
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.connection import client
-from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.client.connection import client
+from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.wiring import open_stores
 from tests.contract.grocery import ANNA, BERT, publish_grocery
 from tests.e2e.processes import Client, eventually, recsvc, recsvc_here, recsvc_train, serving

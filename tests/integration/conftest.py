@@ -8,8 +8,8 @@ import pytest
 
 from recsvc.config import Settings
 from recsvc.domain.values.customer_keys import CustomerKey
-from recsvc.stores.connection import Connections, connect
-from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.client.connection import Connections, connect
+from recsvc.stores.embedded.server import EmbeddedValkey
 from tests.integration.servers import Member
 
 

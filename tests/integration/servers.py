@@ -12,10 +12,10 @@ from pathlib import Path
 import redis
 
 from recsvc.filesystem.file_lock import FileLock
-from recsvc.stores import valkey_process
-from recsvc.stores.connection import client
-from recsvc.stores.valkey_folder import ValkeyFolder
-from recsvc.stores.valkey_process import Health
+from recsvc.stores.client.connection import client
+from recsvc.stores.embedded import process as valkey_process
+from recsvc.stores.embedded.folder import ValkeyFolder
+from recsvc.stores.embedded.process import Health
 
 PATIENCE_SECONDS = 20.0
 SLOW_TO_LOAD = 4000  # keys that take 5 ms each, between which the server looks who asks it
@@ -24,7 +24,7 @@ SLOWLY = ("--key-load-delay", "5000", "--loading-process-events-interval-bytes",
 MEMBER = """
 import sys
 from pathlib import Path
-from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.embedded.server import EmbeddedValkey
 with EmbeddedValkey(Path(sys.argv[1])) as server:
     print(server.url, flush=True)
     sys.stdin.readline()

@@ -6,11 +6,11 @@ from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope, key_sha256, new_k
 from recsvc.domain.errors import NotFound, SecretMismatch, StoreUnavailable
 from recsvc.domain.values.customer_keys import Secret
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores import redis_keys
+from recsvc.stores.api_key_cache import KeyRing
 from recsvc.stores.api_keys import ApiKeyStore
-from recsvc.stores.connection import Connections
-from recsvc.stores.key_ring import KeyRing
-from recsvc.stores.trip import NO_REPLY, RequestTrip
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.request_read import NO_REPLY, RequestTrip
 
 SCOPES = frozenset({Scope.RECOMMEND, Scope.CONSENT})
 

@@ -7,10 +7,10 @@ import pytest
 
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.values.ids import ItemId, ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.catalogue import CatalogueChanges, CatalogueStore
-from recsvc.stores.connection import Connections
-from recsvc.stores.trip import RequestTrip
+from recsvc.stores.catalogue.items import CatalogueChanges, CatalogueStore
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.request_read import RequestTrip
 
 MILK = CatalogueItem(
     ItemId("milk/ü"),

@@ -6,8 +6,8 @@ from recsvc.domain.offers.claims import Claim, ClaimState, Refusal
 from recsvc.domain.offers.offer import Caps, PeriodCap
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.claim_records import ClaimRecords
-from recsvc.stores.connection import Connections
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.offers.claim_records import ClaimRecords
 from tests.integration.test_claims import DAY, DEAL, HOLD, NOON, Clock, Counter, somebody
 
 

@@ -14,12 +14,12 @@ from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import OfferId, ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.claim_records import ClaimRecords
-from recsvc.stores.claims import Asked, ClaimStore
-from recsvc.stores.connection import Connections
-from recsvc.stores.consent_judge import ConsentJudge
-from recsvc.stores.offers import OfferStore
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.offers.claim_records import ClaimRecords
+from recsvc.stores.offers.claims import Asked, ClaimStore
+from recsvc.stores.offers.offers import OfferStore
 from recsvc.usecases.offer_tallies import tallies_of
 
 SECOND = 1_000_000

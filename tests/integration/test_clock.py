@@ -14,16 +14,16 @@ from recsvc.domain.consent.hash_chain import Note, RowKind, append, findings
 from recsvc.domain.consent.statements import Imported
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.connection import Connections
-from recsvc.stores.consent_fields import GRANTED
-from recsvc.stores.consents import ConsentStore, ImportedConsent
-from recsvc.stores.erasure import THE_CUSTOMER, WORD, ErasureStore
-from recsvc.stores.event_log import EventLog
-from recsvc.stores.history import HistoryStore
-from recsvc.stores.ledger import Ledger
-from recsvc.stores.merge import MergeStore
-from recsvc.stores.record_audit import RecordAudit, counting
+from recsvc.stores.audit.record_audit import RecordAudit, counting
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
+from recsvc.stores.consents.history import HistoryStore
+from recsvc.stores.consents.record_codec import GRANTED
+from recsvc.stores.customers.erasure import THE_CUSTOMER, WORD, ErasureStore
+from recsvc.stores.customers.merge import MergeStore
+from recsvc.stores.events.event_log import EventLog
 from tests.consents import judge, survey
 
 HOUR, MONTH = 3_600_000_000, 30 * DAY_US

@@ -10,9 +10,9 @@ from recsvc.domain.consent.statements import Imported
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.connection import Connections
-from recsvc.stores.consents import ConsentStore, ImportedConsent
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
 from tests.consents import now_us, permits, standing, survey
 
 EVERYTHING = dict.fromkeys(Purpose, True)

@@ -15,14 +15,14 @@ from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH, DecisionId
 from recsvc.domain.offers.decision_record import Decision
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import OfferId, ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.connection import Connections
-from recsvc.stores.consent_judge import ConsentJudge
-from recsvc.stores.consents import ConsentStore
-from recsvc.stores.decisions import MOST_KEPT, DecisionStore
-from recsvc.stores.erasure import ErasureStore
-from recsvc.stores.event_log import EventLog
-from recsvc.stores.ledger import Ledger
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.consents import ConsentStore
+from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.customers.erasure import ErasureStore
+from recsvc.stores.events.event_log import EventLog
+from recsvc.stores.offers.decisions import MOST_KEPT, DecisionStore
 from recsvc.usecases import decision_log
 from recsvc.usecases.decision_log import DecisionLog
 from recsvc.wiring import utc_now_us

@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 
 from recsvc.config import Settings
 from recsvc.domain.errors import NotDurable, StoreUnavailable
-from recsvc.stores import durability
-from recsvc.stores.connection import client
-from recsvc.stores.durability import check_durability, watch_durability
-from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.client import durability
+from recsvc.stores.client.connection import client
+from recsvc.stores.client.durability import check_durability, watch_durability
+from recsvc.stores.embedded.server import EmbeddedValkey
 from tests.integration.servers import kill_server, until
 
 SETTINGS = Settings()

@@ -15,11 +15,12 @@ from structlog.testing import capture_logs
 from recsvc.config import Settings
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.filesystem.file_lock import FileLock
-from recsvc.stores import embedded, valkey_process
-from recsvc.stores.connection import client
-from recsvc.stores.durability import check_durability
-from recsvc.stores.embedded import EmbeddedValkey
-from recsvc.stores.valkey_folder import ValkeyFolder
+from recsvc.stores.client.connection import client
+from recsvc.stores.client.durability import check_durability
+from recsvc.stores.embedded import process as valkey_process
+from recsvc.stores.embedded import server as embedded
+from recsvc.stores.embedded.folder import ValkeyFolder
+from recsvc.stores.embedded.server import EmbeddedValkey
 from tests.integration.servers import answers, ask, frozen, kill_server, process_of, until
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.embedded.server import EmbeddedValkey
 from tests.integration.servers import Member, answers, ask, kill_server, process_of, until
 
 StartMember = Callable[[Path], Member]

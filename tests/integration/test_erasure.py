@@ -8,14 +8,14 @@ from recsvc.domain.customers.recent_events import RecentKind
 from recsvc.domain.events import Event, EventType
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.connection import Connections, connect
-from recsvc.stores.consents import ConsentStore, ImportedConsent
-from recsvc.stores.embedded import EmbeddedValkey
-from recsvc.stores.erasure import ErasureStore
-from recsvc.stores.event_log import EventLog
-from recsvc.stores.events import EventStore, Incoming
-from recsvc.stores.ledger import Ledger
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections, connect
+from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
+from recsvc.stores.customers.erasure import ErasureStore
+from recsvc.stores.embedded.server import EmbeddedValkey
+from recsvc.stores.events.event_log import EventLog
+from recsvc.stores.events.events import EventStore, Incoming
 from tests.consents import judge, now_us
 from tests.integration.servers import kill_server
 

@@ -15,14 +15,14 @@ from recsvc.domain.events import Event, EventType, Outcome
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.stores import redis_keys
-from recsvc.stores.connection import Connections, connect
-from recsvc.stores.consent_policy import PolicyStore
-from recsvc.stores.consents import ConsentStore
-from recsvc.stores.embedded import EmbeddedValkey
-from recsvc.stores.event_scripts import DAYS_COUNTED, DAYS_KNOWN, MOST_COUNTED
-from recsvc.stores.events import MARK_BYTES, EventStore, Incoming
-from recsvc.stores.ledger import Ledger
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections, connect
+from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.consents import ConsentStore
+from recsvc.stores.consents.policy import PolicyStore
+from recsvc.stores.embedded.server import EmbeddedValkey
+from recsvc.stores.events.events import MARK_BYTES, EventStore, Incoming
+from recsvc.stores.events.scripts import DAYS_COUNTED, DAYS_KNOWN, MOST_COUNTED
 from tests.consents import judge
 from tests.integration.servers import ask, kill_server
 

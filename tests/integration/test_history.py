@@ -14,14 +14,14 @@ from recsvc.domain.customers.profile import NO_PROFILE
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.connection import Connections, connect
-from recsvc.stores.consent_policy import PolicyStore
-from recsvc.stores.consents import ConsentStore, ImportedConsent
-from recsvc.stores.embedded import EmbeddedValkey
-from recsvc.stores.history import HistoryStore
-from recsvc.stores.ledger import Ledger
-from recsvc.stores.profiles import NewProfile, ProfileStore
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections, connect
+from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
+from recsvc.stores.consents.history import HistoryStore
+from recsvc.stores.consents.policy import PolicyStore
+from recsvc.stores.customers.profiles import NewProfile, ProfileStore
+from recsvc.stores.embedded.server import EmbeddedValkey
 from tests.consents import now_us, permits, survey
 
 YES, NO = {Purpose.EMAIL: True}, {Purpose.EMAIL: False}

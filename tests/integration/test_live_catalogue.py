@@ -12,10 +12,10 @@ from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.model.ranking.live_items import Assortment
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.loader import load
-from recsvc.stores import redis_keys
-from recsvc.stores.catalogue import CatalogueChanges, CatalogueStore
-from recsvc.stores.change_log import FEW_ENTRIES
-from recsvc.stores.connection import Connections
+from recsvc.stores.catalogue.change_log import FEW_ENTRIES
+from recsvc.stores.catalogue.items import CatalogueChanges, CatalogueStore
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections
 from recsvc.usecases.live_catalogue import LiveCatalogues, Now
 from tests.e2e.processes import eventually
 from tests.model_builders import FINGERPRINT, SHOP, fruit_shop, published

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import pytest
 
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.connection import Connections
-from recsvc.stores.embedded import EmbeddedValkey
-from recsvc.stores.live_counts import CountStore
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.embedded.server import EmbeddedValkey
+from recsvc.stores.events.trending_counts import CountStore
 from recsvc.usecases.live_counts import DAYS, HALF_LIFE_DAYS, MOST_RANKED, LiveCounts
 
 DAY_US = 86_400_000_000

@@ -18,14 +18,14 @@ from recsvc.domain.offers.offer import Kind, Offer
 from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import OfferId, ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.claim_records import ClaimRecords
-from recsvc.stores.claims import Asked
-from recsvc.stores.embedded import EmbeddedValkey
-from recsvc.stores.erasure import ErasureStore
-from recsvc.stores.event_log import EventLog
-from recsvc.stores.ledger import Ledger
-from recsvc.stores.merge import MergeStore
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.customers.erasure import ErasureStore
+from recsvc.stores.customers.merge import MergeStore
+from recsvc.stores.embedded.server import EmbeddedValkey
+from recsvc.stores.events.event_log import EventLog
+from recsvc.stores.offers.claim_records import ClaimRecords
+from recsvc.stores.offers.claims import Asked
 from recsvc.usecases.rights import MergeReceipt
 from recsvc.wiring import Stores, stores_at
 from tests.integration.servers import kill_server

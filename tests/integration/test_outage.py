@@ -19,10 +19,10 @@ from recsvc.domain.consent.consent import NO_CONSENT, Purpose
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.connection import Connections, connect
-from recsvc.stores.consents import ConsentStore
-from recsvc.stores.embedded import EmbeddedValkey
-from recsvc.stores.trip import NO_REPLY, Epochs, RequestTrip, TripReply
+from recsvc.stores.client.connection import Connections, connect
+from recsvc.stores.consents.consents import ConsentStore
+from recsvc.stores.embedded.server import EmbeddedValkey
+from recsvc.stores.request_read import NO_REPLY, Epochs, RequestTrip, TripReply
 from tests.consents import permits
 from tests.integration.servers import frozen, kill_server, until
 

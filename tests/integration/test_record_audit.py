@@ -16,16 +16,17 @@ from recsvc.domain.customers.profile import NO_PROFILE
 from recsvc.domain.errors import Conflict
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores import redis_keys, replay
-from recsvc.stores.connection import Connections
-from recsvc.stores.consents import ConsentStore, ImportedConsent
-from recsvc.stores.erasure import ErasureStore
-from recsvc.stores.event_log import EventLog
-from recsvc.stores.history import HistoryStore
-from recsvc.stores.ledger import Ledger
-from recsvc.stores.merge import MergeStore
-from recsvc.stores.profiles import NewProfile, ProfileStore
-from recsvc.stores.record_audit import LIST_NOT_WHOLE, Difference, RecordAudit, counting
+from recsvc.stores.audit import replay
+from recsvc.stores.audit.record_audit import LIST_NOT_WHOLE, Difference, RecordAudit, counting
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
+from recsvc.stores.consents.history import HistoryStore
+from recsvc.stores.customers.erasure import ErasureStore
+from recsvc.stores.customers.merge import MergeStore
+from recsvc.stores.customers.profiles import NewProfile, ProfileStore
+from recsvc.stores.events.event_log import EventLog
 from tests.consents import judge, now_us
 
 Act = tuple[Any, ...]

@@ -10,10 +10,10 @@ from recsvc.domain.customers.recent_events import MOST_EVENTS
 from recsvc.domain.customers.recent_purchases import MOST_LINES
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.connection import Connections
-from recsvc.stores.consents import ConsentStore
-from recsvc.stores.trip import Epochs, RequestTrip, TripReply
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.consents.consents import ConsentStore
+from recsvc.stores.request_read import Epochs, RequestTrip, TripReply
 from tests.consents import permits
 from tests.model_builders import admitted
 

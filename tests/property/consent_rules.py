@@ -15,11 +15,11 @@ from recsvc.domain.errors import Conflict
 from recsvc.domain.events import Event, EventType
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, ItemId
-from recsvc.stores import redis_keys
-from recsvc.stores.connection import Connections
-from recsvc.stores.consents import ImportedConsent
-from recsvc.stores.events import Incoming
-from recsvc.stores.profiles import NewProfile
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.consents.consents import ImportedConsent
+from recsvc.stores.customers.profiles import NewProfile
+from recsvc.stores.events.events import Incoming
 from recsvc.usecases.entrance import Visit
 from tests.consents import now_us
 from tests.property.consent_oracle import MAX_AGE_DAYS, Expected, Said

@@ -19,10 +19,10 @@ from recsvc.domain.customers.recent_purchases import PurchaseLine
 from recsvc.domain.customers.recent_purchases import encode as encode_line
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import CustomerId, ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.consent_fields import SET, field_of, flag_field
-from recsvc.stores.consents import ImportedConsent
-from recsvc.stores.embedded import EmbeddedValkey
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.consents.consents import ImportedConsent
+from recsvc.stores.consents.record_codec import SET, field_of, flag_field
+from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.wiring import stores_at
 from tests.consents import now_us
 from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, publish_grocery

@@ -14,11 +14,11 @@ from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import OfferId, ShopName
-from recsvc.stores.claim_records import ClaimRecords
-from recsvc.stores.claims import Asked, ClaimStore
-from recsvc.stores.connection import Connections
-from recsvc.stores.consent_judge import ConsentJudge
-from recsvc.stores.offers import OfferStore
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.offers.claim_records import ClaimRecords
+from recsvc.stores.offers.claims import Asked, ClaimStore
+from recsvc.stores.offers.offers import OfferStore
 
 DAY = 86_400_000_000
 HOLD = DAY // 4

@@ -15,7 +15,7 @@ from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.values.customer_keys import Secret
-from recsvc.stores.connection import Connections
+from recsvc.stores.client.connection import Connections
 from tests.property.consent_rules import CUSTOMERS, MOSTLY, NAMES, PURPOSES, VERSIONS
 from tests.property.model_rules import ModelRules
 from tests.property.offer_rules import BOTH, LIMITS, OFFERS, OfferRules

@@ -17,10 +17,10 @@ from recsvc.domain.consent.consent import ConsentRecord, Purpose, PurposeConsent
 from recsvc.domain.consent.hash_chain import findings
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.connection import Connections, connect
-from recsvc.stores.consents import ConsentStore, ImportedConsent
-from recsvc.stores.embedded import EmbeddedValkey
-from recsvc.stores.history import HistoryStore
+from recsvc.stores.client.connection import Connections, connect
+from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
+from recsvc.stores.consents.history import HistoryStore
+from recsvc.stores.embedded.server import EmbeddedValkey
 from tests.consents import permits
 
 SHOP = ShopName("property")

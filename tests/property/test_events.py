@@ -15,11 +15,11 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.events import Event, EventType, Outcome
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
-from recsvc.stores import redis_keys
-from recsvc.stores.connection import Connections
-from recsvc.stores.consents import ConsentStore
-from recsvc.stores.embedded import EmbeddedValkey
-from recsvc.stores.events import EventStore, Incoming
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections
+from recsvc.stores.consents.consents import ConsentStore
+from recsvc.stores.embedded.server import EmbeddedValkey
+from recsvc.stores.events.events import EventStore, Incoming
 from recsvc.usecases.events import KINDS
 from recsvc.wiring import stores_at
 from tests.consents import judge

@@ -16,7 +16,7 @@ from recsvc.domain.offers.offer import Caps, Kind, Offer
 from recsvc.domain.offers.offer_validation import read_offer
 from recsvc.domain.values.customer_keys import Secret
 from recsvc.domain.values.ids import OfferId
-from recsvc.stores.connection import Connections
+from recsvc.stores.client.connection import Connections
 from recsvc.usecases.claims import ClaimRequest
 from recsvc.usecases.decide_offers import OffersQuery
 from tests.consents import now_us

@@ -7,7 +7,7 @@ import pytest
 
 from recsvc.config import SETTINGS, Settings, models_root, unknown_variables
 from recsvc.domain.errors import BadRequest
-from recsvc.stores.connection import connect
+from recsvc.stores.client.connection import connect
 
 
 def refusal(environ: dict[str, str]) -> BadRequest:

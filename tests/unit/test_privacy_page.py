@@ -10,8 +10,8 @@ from typer.main import get_group
 
 from recsvc.cli.main import app as service
 from recsvc.domain.values.customer_keys import CustomerKey
-from recsvc.stores import redis_keys
-from recsvc.stores.holdings import HOLDINGS, KEPT
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.customers.personal_data_keys import HOLDINGS, KEPT
 from training.cli import app as trainer
 
 ROOT = Path(__file__).parent.parent.parent

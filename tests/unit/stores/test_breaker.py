@@ -1,6 +1,6 @@
 """The breaker leaves a failing store alone, and finds out by itself when it is back."""
 
-from recsvc.stores.breaker import Breaker
+from recsvc.stores.client.circuit_breaker import Breaker
 
 
 class Clock:

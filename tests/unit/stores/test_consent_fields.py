@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recsvc.domain.consent.consent import NO_CONSENT, Flag, Purpose, PurposeConsent, Tombstone
-from recsvc.stores.consent_fields import (
+from recsvc.stores.consents.record_codec import (
     UNREADABLE_TOMBSTONE,
     decode,
     decode_tombstone,

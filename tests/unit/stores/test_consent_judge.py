@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from recsvc.domain.consent.consent import ConsentRecord, Purpose, PurposeConsent
-from recsvc.stores.consent_judge import ConsentJudge, read_minimums, write_minimums
-from recsvc.stores.shared_moment import shared_moment
+from recsvc.stores.consents.policy_clock import ConsentJudge, read_minimums, write_minimums
+from recsvc.stores.consents.shared_clock import shared_moment
 
 GRANTED = ConsentRecord({Purpose.EMAIL: PurposeConsent(True, 100)})
 

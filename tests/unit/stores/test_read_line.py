@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import redis
 
-from recsvc.stores import read_line
-from recsvc.stores.read_line import ReadLine
+from recsvc.stores.client import raw_connection as read_line
+from recsvc.stores.client.raw_connection import ReadLine
 
 
 class Wire:

@@ -7,7 +7,7 @@ from recsvc.domain.values.customer_keys import (
     Secret,
 )
 from recsvc.domain.values.ids import CustomerId, ShopName
-from recsvc.stores import redis_keys
+from recsvc.stores.client import keys as redis_keys
 
 SHOP = ShopName("default")
 KEY = CustomerKey(bytes(range(CUSTOMER_KEY_BYTES)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.stores.valkey_folder import MAX_SOCKET_PATH_BYTES, ValkeyFolder, memory_of_machine
+from recsvc.stores.embedded.folder import MAX_SOCKET_PATH_BYTES, ValkeyFolder, memory_of_machine
 
 
 @pytest.fixture

@@ -1,0 +1,89 @@
+"""How the store is reached: time-outs, the one retry, and what a failure becomes.
+
+Nothing connects until the first command. redis-py's own defaults (ten retries of five
+seconds) are never used.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from recsvc.config import Settings
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.stores.client.circuit_breaker import Breaker
+from recsvc.stores.client.raw_connection import ReadLine
+
+WRITE_TIMEOUT_SECONDS = 2.0  # an fsync on a busy disk takes longer than a read
+
+STORE_FAULTS = (redis.RedisError, OSError)
+
+NO_ANSWER = "the store cannot be reached in time, or refuses"
+
+_SPARE_CONNECTIONS = 16  # for threads of ours that serve no request
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """The ways to one store.
+
+    `line` is the request's own read, guarded by `breaker`; `reads` gives up as fast;
+    `writes` waits for the disk and serves all that must not be given up lightly.
+    """
+
+    line: ReadLine
+    reads: redis.Redis
+    writes: redis.Redis
+    breaker: Breaker
+
+    def close(self) -> None:
+        self.line.close()
+        self.reads.close()
+        self.writes.close()
+
+
+def connect(settings: Settings, url: str) -> Connections:
+    most = settings.threads + _SPARE_CONNECTIONS
+    read_seconds = settings.read_timeout_ms / 1000
+    reads = client(url, read_seconds, most)
+    pool = reads.connection_pool
+    return Connections(
+        line=ReadLine(
+            lambda: pool.connection_class(**pool.connection_kwargs),
+            read_seconds,
+            settings.deadline_ms / 1000,
+        ),
+        reads=reads,
+        writes=client(url, WRITE_TIMEOUT_SECONDS, most),
+        breaker=Breaker(),
+    )
+
+
+def client(url: str, timeout_seconds: float, max_connections: int = 8) -> redis.Redis:
+    """Return a client that is not connected yet.
+
+    RESP2 and no driver name: a new connection then costs no round trip of its own (but for
+    AUTH and SELECT where the URL asks for them).
+    """
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        max_connections=max_connections,
+        retry=Retry(NoBackoff(), 1, (redis.ConnectionError,)),
+        health_check_interval=0,
+        driver_info=None,
+        protocol=2,
+    )
+
+
+@contextmanager
+def store_faults() -> Iterator[None]:
+    """Turn whatever the client raises into `StoreUnavailable`, without the server's words."""
+    try:
+        yield
+    except STORE_FAULTS as fault:
+        raise StoreUnavailable(NO_ANSWER) from fault

@@ -1,0 +1,223 @@
+"""Changes of consents, each in one atomic step with its rows in the history.
+
+What a change is, Python decides from what it has read; the script compares and sets, no more. It
+refuses when something that was read has changed since, or when the history has grown: then the
+history is gone on with from its new end, or everything is read and decided anew. Writers of one
+process stand in line, so that they do not refuse one another.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, TypeVar
+
+import redis
+from redis.client import Pipeline
+from redis.typing import EncodableT as Encoded
+
+from recsvc.domain.consent import hash_chain as audit
+from recsvc.domain.consent.hash_chain import Head, Note, read_head
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.values.ids import ShopName
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import WRITE_TIMEOUT_SECONDS, Connections, store_faults
+from recsvc.stores.consents.history import end_of
+
+WHOLE_LIST = "[]"  # in place of an edit's field
+
+COMMAND_LINE = "cli"  # the actor of what no key has asked for
+
+_ATTEMPTS = 200
+_DONE, _CHANGED, _MOVED = 0, 1, 2
+_US = 1_000_000
+
+T = TypeVar("T")
+
+# KEYS: head, history, then those that are named by number. ARGV: the head as it must be, the head
+# as it is to be, how many edits; of each edit: key, field (empty: the key is a string; []: a list,
+# its entries apart by line feeds), whether to compare, old value (empty: none), new value (empty:
+# none); of each row: number, JSON, hash, key of the customer's list (0: nobody's). What may fail
+# stands before what changes anything.
+_APPEND = (
+    f"""
+local LIFE = {redis_keys.RECENT_SECONDS}
+"""
+    + r"""
+local FIRST, EDIT, ROW = 4, 5, 4
+local rows = FIRST + tonumber(ARGV[3]) * EDIT
+for base = FIRST, rows - 1, EDIT do
+  if ARGV[base + 2] == '1' then
+    local key, field, held = KEYS[tonumber(ARGV[base])], ARGV[base + 1], nil
+    if field == '' then held = redis.call('GET', key)
+    elseif field == '[]' then held = table.concat(redis.call('LRANGE', key, 0, -1), '\n')
+    else held = redis.call('HGET', key, field) end
+    if (held or '') ~= ARGV[base + 3] then return {1, ''} end
+  end
+end
+if rows <= #ARGV then
+  local head = redis.call('GET', KEYS[1]) or ''
+  if head ~= ARGV[1] then return {2, head} end
+  for base = rows, #ARGV, ROW do
+    local list = tonumber(ARGV[base + 3])
+    if list > 0 then redis.call('LLEN', KEYS[list]) end
+  end
+  for base = rows, #ARGV, ROW do
+    redis.call('XADD', KEYS[2], ARGV[base] .. '-0', 'row', ARGV[base + 1], 'hash', ARGV[base + 2])
+    local list = tonumber(ARGV[base + 3])
+    if list > 0 then redis.call('RPUSH', KEYS[list], ARGV[base]) end
+  end
+  redis.call('SET', KEYS[1], ARGV[2])
+end
+for base = FIRST, rows - 1, EDIT do
+  local key, field, new = KEYS[tonumber(ARGV[base])], ARGV[base + 1], ARGV[base + 4]
+  if field == '' then
+    if new == '' then redis.call('DEL', key) else redis.call('SET', key, new) end
+  elseif field == '[]' then
+    redis.call('DEL', key)
+    for entry in string.gmatch(new, '[^\n]+') do redis.call('RPUSH', key, entry) end
+    redis.call('EXPIRE', key, LIFE)
+  elseif new == '' then
+    redis.call('HDEL', key, field)
+  else
+    redis.call('HSET', key, field, new)
+  end
+end
+return {0, ''}
+"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One field of a hash, or a whole string (no field) or recent list (`WHOLE_LIST`): what it must
+    be now and what next.
+
+    Empty: nothing is there. `old` None: whatever it is, of whatever kind where all of it goes.
+    """
+
+    key: str
+    field: str
+    old: bytes | None
+    new: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a change is made: by the store's clock, and when the history has it recorded.
+
+    What a customer says is stamped by the clock. One that was ahead has left rows behind, and
+    `row_us` is later than them all; so it orders what must be told to be before or after a row.
+    """
+
+    now_us: int
+    row_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What changes together, and what the history says of it. Without edits nothing is written.
+
+    `is_dated`: it holds when it is recorded, so that no other row may come before it.
+    """
+
+    edits: Sequence[Edit] = ()
+    notes: Sequence[Note] = ()
+    is_dated: bool = False
+
+
+class Ledger:
+    """`clock`: microseconds since 1970; None: the store's own, the same for every worker."""
+
+    def __init__(self, connections: Connections, clock: Callable[[], int] | None = None) -> None:
+        self._clock = clock
+        self._redis = connections.writes
+        self._append = connections.writes.register_script(_APPEND)
+        self._lines: defaultdict[ShopName, Lock] = defaultdict(Lock)
+
+    def commit(
+        self,
+        shop: ShopName,
+        ask: Callable[[Pipeline], None],
+        decide: Callable[[Moment, list[Any]], tuple[Step, T]],
+    ) -> T:
+        """Read what `ask` asks for, write what `decide` makes of it; return what it says.
+
+        `decide` is given the moment and the replies, of which each may be the error of its
+        command. It is called once more when it was overtaken. When this returns, every read that
+        starts later sees the change, and it is on disk.
+        """
+        with self._in_line(shop), store_faults():
+            for _ in range(_ATTEMPTS):
+                now_us, stored, head, replies = self._read(shop, ask)
+                step, result = decide(Moment(now_us, head.next_at_us(now_us)), replies)
+                if not step.edits or self._write(shop, step, stored, head, now_us):
+                    return result
+        raise StoreUnavailable("the consents are being changed by others all the time; try again")
+
+    @contextmanager
+    def _in_line(self, shop: ShopName) -> Iterator[None]:
+        """Wait for the others of this process; not for longer than for the store itself."""
+        line = self._lines[shop]
+        if not line.acquire(timeout=WRITE_TIMEOUT_SECONDS):
+            raise StoreUnavailable("consents are being written too slowly; try again")
+        try:
+            yield
+        finally:
+            line.release()
+
+    def _read(
+        self, shop: ShopName, ask: Callable[[Pipeline], None]
+    ) -> tuple[int, bytes, Head, list[Any]]:
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.time()
+        pipeline.get(redis_keys.audit_head(shop))
+        pipeline.xrevrange(redis_keys.history(shop), count=1)
+        ask(pipeline)
+        (seconds, microseconds), stored, last, *replies = _checked(
+            pipeline.execute(raise_on_error=False)
+        )
+        now_us = seconds * _US + microseconds if self._clock is None else self._clock()
+        return now_us, stored or b"", end_of(shop, stored, last), replies
+
+    def _write(self, shop: ShopName, step: Step, stored: bytes, head: Head, now_us: int) -> bool:
+        """Append and change; False when everything must be read anew."""
+        for _ in range(_ATTEMPTS):
+            keys, words = _words(shop, step, stored, head, now_us)
+            outcome, found = self._append(keys=keys, args=words)
+            if outcome != _MOVED:
+                return bool(outcome == _DONE)
+            grown = read_head(found.decode(errors="replace"))
+            if grown is None or step.is_dated:
+                return False
+            stored, head = found, grown
+        return False
+
+
+def _checked(replies: list[Any]) -> list[Any]:
+    """Raise what became of our own three questions; those of others are theirs."""
+    for reply in replies[:3]:
+        if isinstance(reply, redis.RedisError):
+            raise reply
+    return replies
+
+
+def _words(
+    shop: ShopName, step: Step, stored: bytes, head: Head, now_us: int
+) -> tuple[list[str], list[Encoded]]:
+    keys = {redis_keys.audit_head(shop): 1, redis_keys.history(shop): 2}
+
+    def number(key: str) -> int:
+        return keys.setdefault(key, len(keys) + 1)
+
+    links, after = audit.append(head, step.notes, now_us)
+    words: list[Encoded] = [stored, str(after), len(step.edits)]
+    for edit in step.edits:
+        compared = 0 if edit.old is None else 1
+        words += (number(edit.key), edit.field, compared, edit.old or b"", edit.new)
+    for link, note in zip(links, step.notes, strict=True):
+        customer = note.customer
+        place = 0 if customer is None else number(redis_keys.history_of(shop, customer))
+        words += (link.n, link.row, link.digest, place)
+    return list(keys), words

@@ -1,0 +1,117 @@
+"""The history of consents as it is kept: read as a whole, or of one customer. Writes nothing."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import redis
+
+from recsvc.domain.consent.hash_chain import (
+    Head,
+    HistoryRow,
+    Link,
+    beginning,
+    is_digest,
+    read_head,
+    read_row,
+)
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections, store_faults
+
+_ROWS_PER_READ = 1000
+_FIELDS = {b"row", b"hash"}
+
+
+class HistoryStore:
+    def __init__(self, connections: Connections) -> None:
+        self._redis = connections.writes
+
+    def head(self, shop: ShopName) -> Head | None:
+        """Return what the history says of its end; None when it says nothing that can be read."""
+        with store_faults():
+            stored = cast("bytes | None", self._redis.get(redis_keys.audit_head(shop)))
+        return read_head((stored or b"").decode(errors="replace"))
+
+    def is_there(self, shop: ShopName) -> bool:
+        """Say whether what stands in the history's place, if anything, is a history."""
+        with store_faults():
+            return self._redis.type(redis_keys.history(shop)) in (b"stream", b"none")
+
+    def ends(self, shop: ShopName) -> tuple[Head | None, int]:
+        """Return the head, and the number of the last row, as of one moment."""
+        with store_faults():
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.get(redis_keys.audit_head(shop))
+            pipeline.xrevrange(redis_keys.history(shop), count=1)
+            stored, last = pipeline.execute(raise_on_error=False)
+            if isinstance(last, redis.RedisError):
+                raise last
+            text = _head_text(stored)
+        return read_head(text), link_of(*last[0]).n if last else 0
+
+    def walk(self, shop: ShopName, first: int = 1, last: int | None = None) -> Iterator[Link]:
+        """Yield every row from `first` to `last`, as it is kept."""
+        end = "+" if last is None else f"{last}-0"
+        while True:
+            with store_faults():
+                found = self._redis.xrange(
+                    redis_keys.history(shop), f"{first}-0", end, _ROWS_PER_READ
+                )
+            entries = cast("list[Any]", found)
+            links = [link_of(*entry) for entry in entries]
+            yield from links
+            if len(links) < _ROWS_PER_READ:
+                return
+            first = links[-1].n + 1
+
+    def all_of(self, shop: ShopName, key: CustomerKey) -> Iterator[HistoryRow]:
+        """Yield every row of one customer, in their order."""
+        start = 0
+        while rows := self.of(shop, key, start, _ROWS_PER_READ):
+            yield from rows
+            start += _ROWS_PER_READ
+
+    def of(self, shop: ShopName, key: CustomerKey, start: int, most: int) -> Sequence[HistoryRow]:
+        """Return at most so many rows of one customer, from the `start`-th on, in their order.
+
+        A row that cannot be read is left out; the audit tells of it.
+        """
+        with store_faults():
+            numbers = self._redis.lrange(redis_keys.history_of(shop, key), start, start + most - 1)
+            pipeline = self._redis.pipeline(transaction=False)
+            for number in cast("list[bytes]", numbers):
+                entry = f"{number.decode()}-0"
+                pipeline.xrange(redis_keys.history(shop), entry, entry)
+            found = pipeline.execute()
+        rows = (read_row(link_of(*entries[0]).row) for entries in found if entries)
+        return [row for row in rows if row is not None]
+
+
+def _head_text(stored: Any) -> str:
+    """Return the head as it is stored; what is of another kind tells of no end."""
+    if isinstance(stored, redis.RedisError):
+        if not str(stored).startswith("WRONGTYPE"):
+            raise stored
+        return ""
+    return (stored or b"").decode(errors="replace")
+
+
+def link_of(name: bytes, fields: dict[bytes, bytes]) -> Link:
+    """Read an entry. What is not there is empty, and follows from nothing."""
+    number = name.partition(b"-")[0]
+    digest = fields.get(b"hash", b"").decode(errors="replace")
+    return Link(int(number), fields.get(b"row", b""), digest, fields.keys() <= _FIELDS)
+
+
+def end_of(shop: ShopName, stored: bytes | None, last: list[Any]) -> Head:
+    """Return the end of a history: the later one, should the head and the last row differ.
+
+    A head that was lost must not keep anybody from withdrawing; the audit tells of it.
+    """
+    head = read_head((stored or b"").decode(errors="replace")) or beginning(shop)
+    link = link_of(*last[0]) if last else None
+    if link is None or link.n <= head.count or not is_digest(link.digest):
+        return head
+    row = read_row(link.row)
+    return Head(link.n, link.digest, head.at_us if row is None else row.at)

@@ -1,0 +1,66 @@
+"""The least policy version of each purpose: set by command, in force with the next request."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import redis
+from redis.client import Pipeline
+
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.consent.hash_chain import Note, RowKind
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.values.ids import ShopName
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections, store_faults
+from recsvc.stores.consents.change_writer import COMMAND_LINE, Edit, Ledger, Moment, Step
+from recsvc.stores.consents.policy_clock import Minimums, read_minimums, write_minimums
+
+MINIMUM = "minimum"
+NO_MINIMUM = "no minimum"
+
+
+class PolicyStore:
+    def __init__(self, connections: Connections, ledger: Ledger) -> None:
+        self._redis = connections.writes
+        self._ledger = ledger
+
+    def get(self, shop: ShopName) -> Minimums:
+        """Return the minimum versions; raise StoreUnavailable when they cannot be read."""
+        with store_faults():
+            stored: Any = self._redis.hget(redis_keys.epochs(shop), redis_keys.POLICY)
+        return _readable(stored)
+
+    def change(
+        self, shop: ShopName, versions: Mapping[Purpose, str | None], actor: str = COMMAND_LINE
+    ) -> Minimums:
+        """Set the minimum of each purpose that is named; None: there is none any more."""
+
+        def ask(pipeline: Pipeline) -> None:
+            pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
+
+        def decide(_: Moment, replies: list[Any]) -> tuple[Step, Minimums]:
+            stored = replies[0]
+            if isinstance(stored, redis.RedisError):
+                raise stored
+            # What cannot be read is replaced: it permits nothing, and somebody must be able to.
+            known = {**(read_minimums(stored) or {}), **versions}
+            after = {purpose: text for purpose, text in known.items() if text is not None}
+            new = write_minimums(after) if after else b""
+            edit = Edit(redis_keys.epochs(shop), redis_keys.POLICY, stored or b"", new)
+            return Step([edit], [_note(*each, actor) for each in versions.items()]), after
+
+        return self._ledger.commit(shop, ask, decide)
+
+
+def _note(purpose: Purpose, version: str | None, actor: str) -> Note:
+    word = NO_MINIMUM if version is None else MINIMUM
+    return Note(RowKind.POLICY, None, purpose, word, actor, policy_version=version)
+
+
+def _readable(stored: bytes | None) -> Minimums:
+    minimums = read_minimums(stored)
+    if minimums is None:
+        raise StoreUnavailable(
+            "the policy in the store cannot be read, and nothing is permitted until it is set anew"
+        )
+    return minimums

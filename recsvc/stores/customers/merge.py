@@ -1,0 +1,270 @@
+"""Two customers become one, in one step: what both permit is handed on, the rest is erased.
+
+The one who is merged away is left as erased: a tombstone that points nowhere. Claims are handed on
+after that step, when no new one can come; until it is done a note says into whom, so that whoever
+asks again completes what was interrupted.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+import structlog
+from redis.client import Pipeline
+
+from recsvc.domain.consent.consent import ConsentRecord, Flag, Purpose, PurposeConsent
+from recsvc.domain.consent.hash_chain import Note, RowKind
+from recsvc.domain.customers.merging import (
+    both_bought,
+    both_erased,
+    both_recent,
+    both_told,
+    stricter,
+)
+from recsvc.domain.customers.privacy import Merged
+from recsvc.domain.errors import Conflict
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.consents.change_writer import (
+    COMMAND_LINE,
+    WHOLE_LIST,
+    Edit,
+    Ledger,
+    Moment,
+    Step,
+)
+from recsvc.stores.consents.consents import Stored, record_of
+from recsvc.stores.consents.policy_clock import ConsentJudge, Minimums, read_minimums
+from recsvc.stores.consents.record_codec import (
+    ERASED,
+    SET,
+    encode,
+    encode_tombstone,
+    field_of,
+    flag_field,
+    word_of,
+)
+from recsvc.stores.customers.erasure import THE_CUSTOMER, buried, tombstone_of
+from recsvc.stores.customers.personal_data_keys import KeyOf
+from recsvc.stores.customers.profiles import FLAG_SET, decode_profile, encode_profile
+
+MERGED_IN, MERGED_AWAY = "merged_in", "merged_away"
+
+_log = structlog.get_logger()
+
+_OFFERS = (Purpose.PERSONALIZATION, Purpose.OFFERS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What is stored of one of the two."""
+
+    fields: Stored
+    record: ConsentRecord
+    profile: bytes
+    recent: list[bytes]
+    purchases: list[bytes]
+
+
+class MergeStore:
+    def __init__(self, ledger: Ledger, judge: ConsentJudge) -> None:
+        self._ledger = ledger
+        self._judge = judge
+
+    def merge(
+        self, shop: ShopName, away: CustomerKey, into: CustomerKey, actor: str = COMMAND_LINE
+    ) -> Merged:
+        """Merge `away` into `into`; raise Conflict when either was erased.
+
+        Whoever calls hands on what stands behind this step, and then says that it is finished.
+        """
+
+        def ask(pipeline: Pipeline) -> None:
+            pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
+            for key in (away, into):
+                pipeline.hgetall(redis_keys.customer(shop, key))
+                pipeline.get(redis_keys.profile(shop, key))
+                pipeline.lrange(redis_keys.recent(shop, key), 0, -1)
+                pipeline.lrange(redis_keys.purchases(shop, key), 0, -1)
+
+        def decide(moment: Moment, replies: list[Any]) -> tuple[Step, Merged]:
+            policy, *stored = map(_readable, replies)
+            other, mine = _side(stored[:4]), _side(stored[4:])
+            if _is_shut(other) or _is_shut(mine):
+                raise _erased("the customer" if _is_shut(other) else "`into`")
+            both = self._both_permit((other, mine), read_minimums(policy), moment.now_us)
+            merged = Merged(into, moment.row_us, both(Purpose.PERSONALIZATION), both(*_OFFERS))
+            stone = tombstone_of(other.record, moment)
+            page = _Page(shop, into, actor)
+            page.put_all(mine, other, merged, moment.now_us)
+            page.note(into, THE_CUSTOMER, MERGED_IN)
+            page.note(away, THE_CUSTOMER, MERGED_AWAY, stone.erased_at_us)
+            page.edits += buried(shop, away, stone)
+            page.edits.append(Edit(redis_keys.merging(shop), away.hex(), None, _encoded(merged)))
+            return Step(page.edits, page.notes, is_dated=True), merged
+
+        return self._ledger.commit(shop, ask, decide)
+
+    def _both_permit(
+        self, sides: Sequence[_Side], minimums: Minimums | None, now_us: int
+    ) -> Callable[..., bool]:
+        standings = [self._judge.standing(side.record, minimums, now_us) for side in sides]
+        return lambda *purposes: all(one.permits(each) for one in standings for each in purposes)
+
+    def under_way(self, shop: ShopName) -> dict[CustomerKey, Merged]:
+        """Return the merges that are not finished, by who is merged away."""
+
+        def ask(pipeline: Pipeline) -> None:
+            pipeline.hgetall(redis_keys.merging(shop))
+
+        def decide(_: Moment, replies: list[Any]) -> tuple[Step, dict[CustomerKey, Merged]]:
+            return Step(), _all_merged(shop, _readable(replies[0]))
+
+        return self._ledger.commit(shop, ask, decide)
+
+    def finish(self, shop: ShopName, away: CustomerKey, merged: Merged) -> None:
+        """Forget that this merge, and no later one, was under way."""
+        name, field, note = redis_keys.merging(shop), away.hex(), _encoded(merged)
+
+        def ask(pipeline: Pipeline) -> None:
+            pipeline.hget(name, field)
+
+        def decide(_: Moment, replies: list[Any]) -> tuple[Step, None]:
+            is_this = _readable(replies[0]) == note
+            return Step([Edit(name, field, note, b"")] if is_this else ()), None
+
+        self._ledger.commit(shop, ask, decide)
+
+
+class _Page:
+    """What is being changed of the one who stays."""
+
+    def __init__(self, shop: ShopName, key: CustomerKey, actor: str) -> None:
+        self._shop = shop
+        self._key = key
+        self._name = redis_keys.customer(shop, key)
+        self._actor = actor
+        self.edits: list[Edit] = []
+        self.notes: list[Note] = []
+
+    def note(
+        self, key: CustomerKey, subject: str, word: str, said_at_us: int | None = None
+    ) -> None:
+        self.notes.append(Note(RowKind.MERGE, key, subject, word, self._actor, said_at_us))
+
+    def put_all(self, mine: _Side, other: _Side, merged: Merged, now_us: int) -> None:
+        self.put_purposes(mine, other, now_us)
+        self.put_flags(mine, other)
+        self.put_tombstone(mine, other)
+        self.put_profile(mine, other, shared=merged.has_shared)
+        if merged.has_shared:
+            self.put_list(redis_keys.recent, mine.recent, other.recent, both_recent)
+            self.put_list(redis_keys.purchases, mine.purchases, other.purchases, both_bought)
+
+    def put_purposes(self, mine: _Side, other: _Side, now_us: int) -> None:
+        for purpose in Purpose:
+            if purpose in mine.record.unreadable:  # which denies, and only the customer lifts that
+                continue
+            last = mine.record.purposes.get(purpose)
+            said = stricter(last, other.record.purposes.get(purpose), now_us)
+            if said is not None and said != last:
+                self._put_purpose(mine, purpose, said)
+
+    def _put_purpose(self, mine: _Side, purpose: Purpose, said: PurposeConsent) -> None:
+        field = field_of(purpose)
+        old = mine.fields.get(field.encode(), b"")
+        self.edits.append(Edit(self._name, field, old, encode(said)))
+        self.notes.append(
+            Note(
+                RowKind.MERGE,
+                self._key,
+                purpose,
+                word_of(said.granted),
+                self._actor,
+                said.at_us,
+                said.policy_version,
+                said.source,
+            )
+        )
+
+    def put_flags(self, mine: _Side, other: _Side) -> None:
+        """Add the other's flags. Whatever its value, one that is there is set."""
+        for flag in Flag:
+            if flag in other.record.flags and flag not in mine.record.flags:
+                self.edits.append(Edit(self._name, flag_field(flag), b"", SET))
+                self.note(self._key, flag, FLAG_SET)
+
+    def put_tombstone(self, mine: _Side, other: _Side) -> None:
+        stone = both_erased(mine.record.tombstone, other.record.tombstone)
+        old = mine.fields.get(ERASED.encode(), b"")
+        new = b"" if stone is None else encode_tombstone(stone)
+        self.edits.append(Edit(self._name, ERASED, old, new))
+
+    def put_profile(self, mine: _Side, other: _Side, *, shared: bool) -> None:
+        if not (shared and other.profile):
+            return
+        known = decode_profile(self._shop, mine.profile)
+        told = both_told(known, decode_profile(self._shop, other.profile))
+        name = redis_keys.profile(self._shop, self._key)
+        self.edits.append(Edit(name, "", mine.profile, encode_profile(told)))
+
+    def put_list(
+        self,
+        key_of: KeyOf,
+        mine: list[bytes],
+        other: list[bytes],
+        both: Callable[..., Sequence[bytes]],
+    ) -> None:
+        if other:
+            name, entries = key_of(self._shop, self._key), both(mine, other)
+            self.edits.append(Edit(name, WHOLE_LIST, b"\n".join(mine), b"\n".join(entries)))
+
+
+def _encoded(merged: Merged) -> bytes:
+    shared, said = int(merged.has_shared), int(merged.has_shared_offers)
+    return f"{merged.into.hex()} {merged.recorded_at_us} {shared} {said}".encode()
+
+
+def _all_merged(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerKey, Merged]:
+    """Read the notes; one that cannot be read must not stand in the way of any erasure."""
+    found: dict[CustomerKey, Merged] = {}
+    for away, note in notes.items():
+        try:
+            found[_key(away)] = _merged(note)
+        except ValueError:
+            _log.warning("merge_unreadable", shop=shop)
+    return found
+
+
+def _merged(note: bytes) -> Merged:
+    into, at_us, shared, said = note.split(b" ")
+    return Merged(_key(into), int(at_us), shared == b"1", said == b"1")
+
+
+def _key(text: bytes) -> CustomerKey:
+    return CustomerKey(bytes.fromhex(text.decode()))
+
+
+def _readable(reply: Any) -> Any:
+    if isinstance(reply, redis.RedisError):
+        raise reply
+    return reply
+
+
+def _side(stored: list[Any]) -> _Side:
+    fields, profile, recent, purchases = stored
+    return _Side(fields, record_of(fields), profile or b"", recent, purchases)
+
+
+def _is_shut(side: _Side) -> bool:
+    return side.record.tombstone is not None and side.record.tombstone.is_shut
+
+
+def _erased(who: str) -> Conflict:
+    return Conflict(
+        f"{who} was erased or merged before: nobody can be merged with them until they grant "
+        "something themselves, which the consent route takes",
+        code="customer_erased",
+    )

@@ -1,0 +1,19 @@
+"""A customer's recent events as they are kept, for whoever may see all that is held."""
+
+from typing import cast
+
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections, store_faults
+
+
+class RecentStore:
+    def __init__(self, connections: Connections) -> None:
+        self._redis = connections.writes
+
+    def of(self, shop: ShopName, customer: CustomerKey) -> list[bytes]:
+        """Return the entries, the newest first."""
+        with store_faults():
+            found = self._redis.lrange(redis_keys.recent(shop, customer), 0, -1)
+        return cast("list[bytes]", found)

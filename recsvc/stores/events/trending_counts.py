@@ -1,0 +1,35 @@
+"""What is wanted these days, by the counts that events have moved. Read only; scripts write."""
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from recsvc.domain.errors import StoreUnavailable
+from recsvc.domain.values.ids import ShopName
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections, store_faults
+
+DayCounts = Mapping[bytes, float]  # item id → weight
+
+
+class CountStore:
+    def __init__(self, connections: Connections) -> None:
+        self._redis = connections.writes  # nobody waits for it
+
+    def epoch(self, shop: ShopName) -> int:
+        """Return how often the counts have moved."""
+        with store_faults():
+            epoch = self._redis.hget(redis_keys.epochs(shop), redis_keys.EPOCH_OF_COUNTS)
+        try:
+            return int(cast("bytes", epoch or 0))
+        except ValueError:
+            raise StoreUnavailable("the epoch of the counts cannot be read") from None
+
+    def of_days(self, shop: ShopName, days: Iterable[int], most: int) -> dict[int, DayCounts]:
+        """Return the greatest counts of each day."""
+        asked = list(days)
+        with store_faults():
+            pipeline = self._redis.pipeline(transaction=False)
+            for day in asked:
+                pipeline.zrevrange(redis_keys.counts_of(shop, day), 0, most - 1, withscores=True)
+            found = cast("list[list[tuple[bytes, float]]]", pipeline.execute())
+        return {day: dict(counts) for day, counts in zip(asked, found, strict=True)}

@@ -1,0 +1,127 @@
+"""What is kept of one customer's claims: read for an export, moved in a merge, erased."""
+
+from typing import cast
+
+from redis.typing import EncodableT as Encoded
+
+from recsvc.domain.offers.caps import CustomerCaps, decode_caps
+from recsvc.domain.offers.claims import Claim, ClaimState
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections, store_faults
+from recsvc.stores.offers.claims import ClaimStore
+
+# KEYS: caps, claims and answers of the one, caps and claims of the other, and what the claims'
+# keys begin with. ARGV: the other, the life of their claims in seconds, and `1` where also what was
+# shown and dismissed is handed on. What is done twice is done once.
+_MERGE = r"""
+local function moment(word)
+  return tonumber(string.match(word, '^%w+,(%d+)') or word)
+end
+
+local function joined_lines(one, other)
+  local known = {}
+  for line in string.gmatch(other, '[^\n]+') do known[line] = true end
+  return other .. string.gsub(one, '\n([^\n]+)', function(line)
+    return known[line] and '' or nil
+  end)
+end
+
+local function joined(kind, one, other)
+  if kind == 'codes' then return joined_lines(one, other) end
+  local words, known = {}, {}
+  for word in string.gmatch(one .. other, '[^ ]+') do
+    if not known[word] then words[#words + 1] = word end
+    known[word] = true
+  end
+  table.sort(words, function(left, right) return moment(left) < moment(right) end)
+  return kind == 'dismissed' and ' ' .. words[#words] or ' ' .. table.concat(words, ' ')
+end
+
+local function hand_on(kind, field, value)
+  local there = redis.call('HGET', KEYS[4], field)
+  local first, rest = string.match(value, '^(%d+)(.*)$')
+  local first_there, rest_there = string.match(there or '', '^(%d+)(.*)$')
+  if not first_there or tonumber(first) > tonumber(first_there) then
+    redis.call('HSET', KEYS[4], field, value)
+  elseif first == first_there then
+    redis.call('HSET', KEYS[4], field, first .. joined(kind, rest, rest_there))
+  end
+end
+
+local was_said = {shown = true, dismissed = true}
+local stored = redis.call('HGETALL', KEYS[1])
+for i = 1, #stored, 2 do
+  local kind = string.match(stored[i], '^%l+')
+  if ARGV[3] == '1' or not was_said[kind] then hand_on(kind, stored[i], stored[i + 1]) end
+end
+for _, claim in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+  local key = KEYS[6] .. ':' .. claim
+  if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'customer', ARGV[1]) end
+end
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  redis.call('ZUNIONSTORE', KEYS[5], 2, KEYS[5], KEYS[2])
+  redis.call('EXPIRE', KEYS[5], ARGV[2])
+end
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+"""
+
+
+class ClaimRecords:
+    def __init__(self, connections: Connections, claims: ClaimStore) -> None:
+        self._redis = connections.writes
+        self._claims = claims
+        self._merge = connections.writes.register_script(_MERGE)
+
+    def caps(self, shop: ShopName, key: CustomerKey) -> CustomerCaps:
+        """Return what counts towards the customer's caps."""
+        with store_faults():
+            fields = self._redis.hgetall(redis_keys.caps(shop, key))
+        found = cast("dict[bytes, bytes]", fields)
+        return decode_caps([part for pair in found.items() for part in pair])
+
+    def claims(self, shop: ShopName, key: CustomerKey) -> list[Claim]:
+        """Return the customer's claims of the last months, the oldest first."""
+        found = (self._claims.find(shop, claim_id) for claim_id in self._ids(shop, key))
+        return [each[0] for each in found if each is not None]
+
+    def forget(self, shop: ShopName, key: CustomerKey) -> None:
+        """Erase all of it. What is held is given back; what was redeemed stays counted, of nobody.
+
+        Whoever calls has made sure that the customer claims nothing meanwhile.
+        """
+        for claim_id in self._ids(shop, key):
+            found = self._claims.find(shop, claim_id)
+            if found is not None and found[0].state is ClaimState.HELD:
+                self._claims.release(shop, found[0].offer_id, claim_id, key)
+            with store_faults():
+                self._redis.delete(redis_keys.claim(shop, claim_id))
+        names = (redis_keys.caps, redis_keys.answers, redis_keys.claims_of)
+        with store_faults():
+            self._redis.delete(*(name(shop, key) for name in names))
+
+    def merge(
+        self, shop: ShopName, key: CustomerKey, into: CustomerKey, *, with_said: bool
+    ) -> None:
+        """Make it the other's: what both have had counts together from now on.
+
+        `with_said`: also what was shown and dismissed, which is forgotten otherwise.
+        """
+        keys = [
+            redis_keys.caps(shop, key),
+            redis_keys.claims_of(shop, key),
+            redis_keys.answers(shop, key),
+            redis_keys.caps(shop, into),
+            redis_keys.claims_of(shop, into),
+            redis_keys.claims(shop),
+        ]
+        life = 2 * redis_keys.CLAIM_SECONDS
+        words: list[Encoded] = [into.hex(), life, "1" if with_said else ""]
+        with store_faults():
+            self._merge(keys=keys, args=words)
+
+    def _ids(self, shop: ShopName, key: CustomerKey) -> list[str]:
+        with store_faults():
+            found = self._redis.zrange(redis_keys.claims_of(shop, key), 0, -1)
+        return [name.decode() for name in cast("list[bytes]", found)]

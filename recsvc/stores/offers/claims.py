@@ -1,0 +1,284 @@
+"""Claims in the store: exact whoever claims at once, durable before they are told, and once each.
+
+Whether a customer may have an offer at all is decided by whoever calls; the scripts see to it
+that nothing that was decided on has changed since, and that no cap is passed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from redis.typing import EncodableT as Encoded
+
+from recsvc.domain.offers.claims import (
+    CHANGED,
+    KEY_REUSED,
+    UNKNOWN,
+    Changed,
+    Claim,
+    ClaimState,
+    KeyReused,
+    Refusal,
+    Unknown,
+)
+from recsvc.domain.offers.stored_offer import StoredOffer
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import OfferId, ShopName
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections, store_faults
+from recsvc.stores.client.memory_guard import check_room
+from recsvc.stores.consents import checked_permission as permission
+from recsvc.stores.consents.checked_permission import NOTHING, Permission, ask, permission_of
+from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.offers.cap_scripts import TELL_OF
+from recsvc.stores.offers.claim_scripts import CLAIM, REDEEM, REDEEM_OLDEST, RELEASE
+from recsvc.stores.offers.offers import ask_offer, offer_of
+from recsvc.stores.offers.script_keys import keys_of_offer
+
+_SECOND_US = 1_000_000
+_REFUSALS = {
+    b"window": Refusal.WINDOW,
+    b"capped": Refusal.CAPPED,
+    b"nothing_left": Refusal.NOTHING_LEFT,
+    b"ended": Refusal.ENDED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who claims what, on the strength of which revision and permission.
+
+    `key_mark` and `request_mark` are hexadecimal: of the Idempotency-Key (empty: none), and of
+    everything that makes this request another than one with the same key.
+    """
+
+    claim_id: str
+    offer: OfferId
+    customer: CustomerKey
+    revision: int = 0
+    permission: Permission = NOTHING
+    channel: str | None = None
+    key_mark: str = ""
+    request_mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an Idempotency-Key was answered with, and the mark of the request that it came with."""
+
+    request_mark: str
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What there is to decide on, of one moment. `stored` None: there is no such offer."""
+
+    stored: StoredOffer | None
+    permission: Permission
+    answer: Answer | None
+
+
+class ClaimStore:
+    """`clock`: microseconds since 1970; None: the store's own, the same for every worker."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        hold_us: int,
+        judge: ConsentJudge,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        self._judge = judge
+        self._redis = connections.writes
+        self._hold_us = hold_us
+        self._clock = clock
+        self._claim = connections.writes.register_script(CLAIM)
+        self._redeem = connections.writes.register_script(REDEEM)
+        self._redeem_oldest = connections.writes.register_script(REDEEM_OLDEST)
+        self._release = connections.writes.register_script(RELEASE)
+        self._tell = connections.writes.register_script(TELL_OF)
+
+    def check_room(self) -> None:
+        """Raise StoreUnavailable when the store is so full that claims would crowd out consent."""
+        check_room(self._redis, "claims")
+
+    def look(
+        self, shop: ShopName, customer: CustomerKey, offer: OfferId, key_mark: str = ""
+    ) -> Look:
+        """Read, in one step, all that is decided on."""
+        with store_faults():
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.time()
+            pipeline.hget(redis_keys.answers(shop, customer), key_mark)
+            ask_offer(pipeline, shop, offer)
+            ask(pipeline, shop, customer)
+            replies = pipeline.execute(raise_on_error=False)
+            for reply in replies[: -permission.REPLIES]:
+                if isinstance(reply, redis.RedisError):
+                    raise reply
+        (seconds, microseconds), answer, *of_offer, policy, fields = replies
+        store_us = seconds * _SECOND_US + microseconds
+        now_us = store_us if self._clock is None else self._clock()
+        return Look(
+            offer_of(shop, of_offer),
+            permission_of(policy, fields, self._judge),
+            _answer(offer, answer, now_us),
+        )
+
+    def permission(self, shop: ShopName, customer: CustomerKey) -> Permission:
+        """Read what the customer permits."""
+        pipeline = self._redis.pipeline(transaction=True)
+        ask(pipeline, shop, customer)
+        with store_faults():
+            policy, fields = pipeline.execute(raise_on_error=False)
+        return permission_of(policy, fields, self._judge)
+
+    def claim(self, shop: ShopName, asked: Asked) -> Claim | Refusal | Changed | KeyReused:
+        """Hold one redemption for the customer, with a code if the offer has codes."""
+        permission, customer = asked.permission, asked.customer
+        keys = [
+            *keys_of_offer(shop, asked.offer),
+            redis_keys.customer(shop, customer),
+            redis_keys.answers(shop, customer),
+            redis_keys.claims_of(shop, customer),
+        ]
+        words: list[Encoded] = [
+            asked.revision,
+            asked.claim_id,
+            customer.hex(),
+            self._hold_us,
+            permission.stored,
+            permission.policy,
+            asked.key_mark,
+            asked.request_mark,
+            redis_keys.ANSWER_SECONDS,
+            redis_keys.CLAIM_SECONDS,
+            asked.channel or "",
+        ]
+        with store_faults():
+            word, rest = self._claim(keys=keys, args=[asked.offer, self._now(), *words])
+        if word in (b"held", b"again"):
+            return _claim_of(asked.offer, rest)
+        if word == b"refused":
+            return _REFUSALS[rest]
+        return KEY_REUSED if word == b"reused" else CHANGED
+
+    def find(self, shop: ShopName, claim_id: str) -> tuple[Claim, CustomerKey] | None:
+        """Return a claim and whose it is, as it was last written down."""
+        with store_faults():
+            fields = self._redis.hgetall(redis_keys.claim(shop, claim_id))
+        return _stored_claim(claim_id, fields)
+
+    def redeem(
+        self, shop: ShopName, offer: OfferId, claim_id: str, customer: CustomerKey | None
+    ) -> ClaimState | Refusal | Unknown:
+        """Confirm a claim, once; where its hold has ended, only while there is still some left.
+
+        `customer` None: whosever it is.
+        """
+        return _redeemed(self._of_claim(self._redeem, shop, offer, claim_id, customer))
+
+    def redeem_oldest(
+        self, shop: ShopName, offer: OfferId, customer: CustomerKey, use: str, made_by_us: int
+    ) -> ClaimState | Refusal | Unknown:
+        """Confirm the oldest open hold of the customer's that was made by then; once for a `use`.
+
+        Unknown: there is none.
+        """
+        keys = [*keys_of_offer(shop, offer), redis_keys.spent(shop, use)]
+        lives = [redis_keys.CLAIM_SECONDS, redis_keys.SPENT_SECONDS]
+        words: list[Encoded] = [offer, self._now(), made_by_us, customer.hex(), *lives]
+        with store_faults():
+            return _redeemed(bytes(self._redeem_oldest(keys=keys, args=words)))
+
+    def release(
+        self, shop: ShopName, offer: OfferId, claim_id: str, customer: CustomerKey | None
+    ) -> ClaimState | Unknown:
+        """Give back what a claim holds, if it still does; return what has become of it."""
+        word = self._of_claim(self._release, shop, offer, claim_id, customer)
+        return UNKNOWN if word == b"unknown" else ClaimState(word.decode())
+
+    def tell(
+        self,
+        shop: ShopName,
+        offer: OfferId,
+        what: str,
+        *,
+        use: str | None = None,
+        customer: CustomerKey | None = None,
+        permission: Permission | None = None,
+    ) -> bool | Changed:
+        """Count that an offer was `shown` or `accepted`, or remember that it was `dismissed`.
+
+        With a `use` of a decision, once for each. `customer` None: nothing is remembered of
+        anybody. Returns whether it was counted now.
+        """
+        judged = permission or NOTHING
+        whose = b"" if customer is None else customer
+        keys = [
+            *keys_of_offer(shop, offer),
+            redis_keys.spent(shop, use or ""),
+            redis_keys.customer(shop, CustomerKey(whose)),
+        ]
+        spends = "" if use is None else "1"
+        words: list[Encoded] = [what, whose.hex(), judged.stored, judged.policy, spends]
+        words.append(redis_keys.SPENT_SECONDS)
+        with store_faults():
+            word = self._tell(keys=keys, args=[offer, self._now(), *words])
+        return CHANGED if word == b"changed" else bool(word == b"done")
+
+    def _of_claim(
+        self,
+        script: Any,
+        shop: ShopName,
+        offer: OfferId,
+        claim_id: str,
+        customer: CustomerKey | None,
+    ) -> bytes:
+        whose = "" if customer is None else customer.hex()
+        words: list[Encoded] = [offer, self._now(), claim_id, whose, redis_keys.CLAIM_SECONDS]
+        with store_faults():
+            return bytes(script(keys=keys_of_offer(shop, offer), args=words))
+
+    def _now(self) -> Encoded:
+        return "" if self._clock is None else self._clock()
+
+
+def _redeemed(word: bytes) -> ClaimState | Refusal | Unknown:
+    if word == b"nothing_left":
+        return Refusal.NOTHING_LEFT
+    return UNKNOWN if word == b"unknown" else ClaimState.REDEEMED
+
+
+def _answer(offer: OfferId, stored: bytes | None, now_us: int) -> Answer | None:
+    """Read what was answered; None for nothing, also where it is too old to count."""
+    if not stored:
+        return None
+    mark, at, answer = stored.split(b" ", 2)
+    if int(at) <= now_us - redis_keys.ANSWER_SECONDS * _SECOND_US:
+        return None
+    return Answer(mark.decode(), _claim_of(offer, answer))
+
+
+def _claim_of(offer: OfferId, answer: bytes) -> Claim:
+    claim_id, till, code = answer.decode().split(" ", 2)
+    return Claim(claim_id, offer, int(till), code or None)
+
+
+def _stored_claim(claim_id: str, fields: Any) -> tuple[Claim, CustomerKey] | None:
+    said = {name.decode(): value.decode() for name, value in fields.items()}
+    try:
+        claim = Claim(
+            claim_id,
+            OfferId(said["offer"]),
+            int(said["till"]),
+            said["code"] or None,
+            said["channel"] or None,
+            ClaimState(said["word"]),
+            int(said["at"]),
+        )
+        return claim, CustomerKey(bytes.fromhex(said["customer"]))
+    except (KeyError, ValueError):
+        return None

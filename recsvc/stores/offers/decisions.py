@@ -1,0 +1,181 @@
+"""Decisions as they are kept for some days, of customers who permit analytics, and of no others.
+
+Permission is judged when a decision is written and again when it is read. The write compares with
+what was judged, so that nothing is written for who has withdrawn or was erased meanwhile.
+
+What is to be drained is a log of ids alone: what they stand for lives, and goes, with the decision.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import msgspec
+from redis.typing import EncodableT as Encoded
+
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.offers.decision_ids import DecisionId
+from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import ShopName
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.connection import Connections, store_faults
+from recsvc.stores.consents import checked_permission as permission
+from recsvc.stores.consents.checked_permission import Permission
+from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.events.event_log import log_of_decisions
+
+MOST_KEPT = 200  # of one customer; the oldest go first
+
+_SECONDS_OF_DAY = 86_400
+_DECISIONS_PER_READ = 1000
+
+# KEYS: the decision, the customer's list, the customer's record, the epochs, what the decisions'
+# keys begin with, and the log of those to be drained. ARGV: the record and the policy as they were
+# judged, the decision's id, time and JSON, its life in seconds, how many are kept, and the
+# customer's hash. Returns whether it was kept.
+_KEEP = r"""
+local stored = table.concat(redis.call('HGETALL', KEYS[3]), '\n')
+local policy = redis.call('HGET', KEYS[4], 'policy') or ''
+if stored ~= ARGV[1] or policy ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[1], ARGV[5], 'EX', ARGV[6])
+redis.call('ZADD', KEYS[2], ARGV[4], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[6])
+local gone = string.format('%.0f', (redis.call('TIME')[1] - ARGV[6]) * 1000)
+redis.call('XADD', KEYS[6], 'MINID', '=', gone, '*', 'decision', ARGV[3], 'customer', ARGV[8])
+redis.call('EXPIRE', KEYS[6], ARGV[6])
+local began = (redis.call('TIME')[1] - ARGV[6]) * 1000000
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', began))
+local surplus = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[7])
+if surplus > 0 then
+  for _, oldest in ipairs(redis.call('ZRANGE', KEYS[2], 0, surplus - 1)) do
+    redis.call('DEL', KEYS[5] .. oldest)
+  end
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, surplus - 1)
+end
+return 1
+"""
+
+
+class _Record(msgspec.Struct):
+    customer: str
+    at_us: int
+    content: msgspec.Raw
+
+
+class DecisionStore:
+    def __init__(self, connections: Connections, days: int, judge: ConsentJudge) -> None:
+        self._judge = judge
+        self.log = log_of_decisions(connections)
+        self._redis = connections.writes
+        self._seconds = days * _SECONDS_OF_DAY
+        self._keep = connections.writes.register_script(_KEEP)
+
+    def keep(self, shop: ShopName, decisions: Sequence[Decision]) -> int:
+        """Keep those whose customers permit it; return how many.
+
+        One from before an erasure, which was waiting meanwhile, is not the stranger's.
+        """
+        permitting = self._permitting(shop, {each.customer for each in decisions})
+        pipeline = self._redis.pipeline(transaction=False)
+        for each in decisions:
+            judged = permitting.get(each.customer)
+            if judged is not None and not judged.forgets(each.at_us):
+                keys, words = self._words(shop, each, judged)
+                self._keep(keys=keys, args=words, client=pipeline)
+        with store_faults():
+            return sum(pipeline.execute())
+
+    def get(self, shop: ShopName, decision_id: str) -> Decision | None:
+        """Return a decision; None when there is none, or its customer permits it no more."""
+        found = self.permitted(shop, [decision_id])
+        return found[0] if found else None
+
+    def permitted(self, shop: ShopName, ids: Sequence[str]) -> list[Decision]:
+        """Return those that there are, and that their customers permit still."""
+        permitted: list[Decision] = []
+        for start in range(0, len(ids), _DECISIONS_PER_READ):
+            found = self._read(shop, ids[start : start + _DECISIONS_PER_READ])
+            permitting = self._permitting(shop, {each.customer for each in found})
+            permitted += [each for each in found if each.customer in permitting]
+        return permitted
+
+    def of(self, shop: ShopName, key: CustomerKey) -> list[Decision]:
+        """Return the customer's decisions, the oldest first, whatever is permitted now."""
+        return self._read(shop, self._ids(shop, key))
+
+    def _read(self, shop: ShopName, ids: Sequence[str]) -> list[Decision]:
+        if not ids:
+            return []
+        with store_faults():
+            stored = self._redis.mget([redis_keys.decision(shop, each) for each in ids])
+        found = zip(ids, cast("list[bytes | None]", stored), strict=True)
+        decisions = (_decision(decision_id, record) for decision_id, record in found)
+        return [each for each in decisions if each is not None]
+
+    def forget(self, shop: ShopName, key: CustomerKey) -> None:
+        """Erase the customer's decisions, and what is to be drained of them."""
+        self.log.remove_of(shop, key)
+        names = [redis_keys.decision(shop, each) for each in self._ids(shop, key)]
+        with store_faults():
+            self._redis.delete(*names, redis_keys.decisions_of(shop, key))
+
+    def _ids(self, shop: ShopName, key: CustomerKey) -> list[str]:
+        with store_faults():
+            found = self._redis.zrange(redis_keys.decisions_of(shop, key), 0, -1)
+        return [name.decode() for name in cast("list[bytes]", found)]
+
+    def _permitting(
+        self, shop: ShopName, customers: set[CustomerKey]
+    ) -> dict[CustomerKey, Permission]:
+        pipeline = self._redis.pipeline(transaction=False)
+        asked = list(customers)
+        for customer in asked:
+            permission.ask(pipeline, shop, customer)
+        with store_faults():
+            replies = pipeline.execute(raise_on_error=False)
+        judged = {
+            customer: permission.permission_of(replies[place], replies[place + 1], self._judge)
+            for customer, place in zip(
+                asked, range(0, len(replies), permission.REPLIES), strict=True
+            )
+        }
+        return {
+            customer: each
+            for customer, each in judged.items()
+            if each.permits(customer, Purpose.ANALYTICS)
+        }
+
+    def _words(
+        self, shop: ShopName, decision: Decision, judged: Permission
+    ) -> tuple[list[str], list[Encoded]]:
+        keys = [
+            redis_keys.decision(shop, decision.decision_id),
+            redis_keys.decisions_of(shop, decision.customer),
+            redis_keys.customer(shop, decision.customer),
+            redis_keys.epochs(shop),
+            redis_keys.decision(shop, ""),
+            redis_keys.decisions_log(shop),
+        ]
+        record = _Record(decision.customer.hex(), decision.at_us, msgspec.Raw(decision.content))
+        words: list[Encoded] = [
+            judged.stored,
+            judged.policy,
+            decision.decision_id,
+            decision.at_us,
+            msgspec.json.encode(record),
+            self._seconds,
+            MOST_KEPT,
+            decision.customer.hex(),
+        ]
+        return keys, words
+
+
+def _decision(decision_id: str, stored: bytes | None) -> Decision | None:
+    if stored is None:
+        return None
+    try:
+        record = msgspec.json.decode(stored, type=_Record)
+        customer = CustomerKey(bytes.fromhex(record.customer))
+    except (msgspec.DecodeError, ValueError):
+        return None
+    return Decision(DecisionId(decision_id), customer, record.at_us, bytes(record.content))

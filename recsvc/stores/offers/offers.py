@@ -1,0 +1,247 @@
+"""Offers in the store: one JSON record each, and beside it what the scripts count.
+
+A record holds no codes: those are kept one by one, and handed out once. Every change is one
+script, with the epoch that tells the workers; so is running out of an offer, and having some of
+it again.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import msgspec
+import redis
+import structlog
+from redis.client import Pipeline
+from redis.typing import EncodableT as Encoded
+
+from recsvc.domain.offers.offer import Offer, PeriodCap
+from recsvc.domain.offers.stored_offer import NewOffer, OfferState, StoredOffer
+from recsvc.domain.values.ids import OfferId, ShopName
+from recsvc.stores.catalogue.change_log import FEW_ENTRIES, ChangeLog
+from recsvc.stores.client import keys as redis_keys
+from recsvc.stores.client.batches import chunks
+from recsvc.stores.client.connection import Connections, store_faults
+from recsvc.stores.offers.script_keys import keys_of_offer
+from recsvc.stores.offers.scripts import DELETE, PUT
+
+OFFER_REPLIES = 4
+
+_US_OF_DAY = 86_400_000_000
+_OFFERS_PER_CALL = 100
+_UNTOLD = ("",)  # in place of a pool, which nobody may read
+_CLOCK = ""  # the store's own
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class OfferChanges:
+    """What brings whoever takes it over to `epoch`. None: there is no such offer any more."""
+
+    epoch: int
+    offers: Mapping[OfferId, StoredOffer | None]
+
+
+class OfferStore:
+    def __init__(self, connections: Connections) -> None:
+        self._redis = connections.writes
+        self._reads = connections.reads
+        self._changes = ChangeLog(
+            connections.reads, redis_keys.EPOCH_OF_OFFERS, redis_keys.offers_log
+        )
+        self._put = connections.writes.register_script(PUT)
+        self._delete = connections.writes.register_script(DELETE)
+
+    def put_many(self, shop: ShopName, offers: Iterable[NewOffer]) -> int:
+        """Put each in place of what was known of it, in their order; return how many there were.
+
+        What was counted stays, and so do claims; a code that somebody has is handed out to nobody
+        else, whatever is put.
+        """
+        count = 0
+        for chunk in chunks(offers, _OFFERS_PER_CALL):
+            with store_faults():
+                self._put_chunk(shop, chunk)
+            count += len(chunk)
+        return count
+
+    def delete(self, shop: ShopName, offer: OfferId) -> bool:
+        """Forget the offer, its codes and counts; say whether there was one.
+
+        Codes that somebody has are handed out to nobody else by a later offer of the id, for as
+        long as claims are kept.
+        """
+        words: list[Encoded] = [offer, _CLOCK, redis_keys.CLAIM_SECONDS]
+        with store_faults():
+            return bool(self._delete(keys=_keys(shop, offer), args=words))
+
+    def get(self, shop: ShopName, offer: OfferId) -> StoredOffer | None:
+        return self._read(shop, [offer], self._redis)[offer]
+
+    def ids(self, shop: ShopName) -> list[OfferId]:
+        """Return the ids of all offers, sorted."""
+        with store_faults():
+            found = cast("list[bytes]", self._redis.hkeys(redis_keys.offers(shop)))
+        return sorted(_id(each) for each in found)
+
+    def many(self, shop: ShopName, offers: Sequence[OfferId]) -> Iterator[StoredOffer]:
+        """Yield those of the offers that there are, in their order."""
+        for chunk in chunks(offers, _OFFERS_PER_CALL):
+            found = self._read(shop, chunk, self._redis)
+            yield from (each for each in found.values() if each is not None)
+
+    def states(self, shop: ShopName, offers: Sequence[OfferId]) -> dict[OfferId, OfferState]:
+        """Return the counts of offers: those of answers to them move without any epoch."""
+        states: dict[OfferId, OfferState] = {}
+        for chunk in chunks(offers, _OFFERS_PER_CALL):
+            pipeline = self._redis.pipeline(transaction=False)
+            for offer in chunk:
+                _ask_state(pipeline, shop, offer)
+            with store_faults():
+                replies = _checked(pipeline.execute(raise_on_error=False))
+            found = zip(chunk, map(_state, chunks(replies, OFFER_REPLIES - 1)), strict=True)
+            states |= {offer: state for offer, state in found if state is not None}
+        return states
+
+    def changes_since(
+        self, shop: ShopName, epoch: int | None, most_entries: int = FEW_ENTRIES
+    ) -> OfferChanges | None:
+        """Return what brings a worker at `epoch` (None: at none) up to date.
+
+        None: it cannot be told, or is more than `most_entries` changes; then read the `whole`.
+        """
+        changed = None
+        if epoch is not None:
+            changed = self._changes.changed_ids(shop, epoch, most_entries)
+        if changed is None:
+            return None
+        now, ids = changed
+        return OfferChanges(now, self._read(shop, [OfferId(each) for each in ids], self._reads))
+
+    def whole(self, shop: ShopName) -> OfferChanges:
+        """Return every offer; one that changes meanwhile comes again with what changed since."""
+        epoch = self._changes.epoch(shop)  # read first
+        offers: dict[OfferId, StoredOffer | None] = {}
+        for chunk in chunks(self.ids(shop), _OFFERS_PER_CALL):
+            offers |= self._read(shop, chunk, self._reads)
+        return OfferChanges(epoch, offers)
+
+    def _put_chunk(self, shop: ShopName, offers: Sequence[NewOffer]) -> None:
+        pipeline = self._redis.pipeline(transaction=False)
+        for new in offers:
+            self._put(keys=_keys(shop, new.offer.offer_id), args=_words(new), client=pipeline)
+        pipeline.execute()
+
+    def _read(
+        self, shop: ShopName, offers: Sequence[OfferId], client: redis.Redis
+    ) -> dict[OfferId, StoredOffer | None]:
+        pipeline = client.pipeline(transaction=True)
+        for offer in offers:
+            ask_offer(pipeline, shop, offer)
+        with store_faults():
+            parts = list(chunks(_checked(pipeline.execute(raise_on_error=False)), OFFER_REPLIES))
+        return {offer: offer_of(shop, part) for offer, part in zip(offers, parts, strict=True)}
+
+
+def ask_offer(pipeline: Pipeline, shop: ShopName, offer: OfferId) -> None:
+    """Put the questions whose OFFER_REPLIES replies `offer_of` reads."""
+    pipeline.hget(redis_keys.offers(shop), offer)
+    _ask_state(pipeline, shop, offer)
+
+
+def offer_of(shop: ShopName, replies: Sequence[Any]) -> StoredOffer | None:
+    """Read one offer; None for no offer, and, logged, for what cannot be read."""
+    if any(map(_is_error, replies)):
+        _log.warning("offer_unreadable", shop=shop)
+        return None
+    record, *state = replies
+    return _stored(shop, record, _state(state))
+
+
+def _is_error(reply: object) -> bool:
+    return isinstance(reply, redis.RedisError)
+
+
+def _checked(replies: list[Any]) -> list[Any]:
+    """Raise what befell the store; what is of a strange kind is one offer's fault alone."""
+    for reply in replies:
+        if _is_error(reply) and not str(reply).startswith("WRONGTYPE"):
+            raise reply
+    return replies
+
+
+def _keys(shop: ShopName, offer: OfferId) -> list[str]:
+    return [
+        *keys_of_offer(shop, offer),
+        redis_keys.offers(shop),
+        redis_keys.offer_retired(shop, offer),
+    ]
+
+
+def _words(new: NewOffer) -> list[Encoded]:
+    record = msgspec.json.encode(replace(new.offer, codes=()))
+    fields = _fields(new.offer)
+    said = [part for name, value in fields.items() for part in (name, value)]
+    replaces = "" if new.codes is None else "1"
+    return [new.offer.offer_id, _CLOCK, record, replaces, len(said), *said, *(new.codes or ())]
+
+
+def _fields(offer: Offer) -> dict[str, int]:
+    """Return what the scripts must know of the offer itself."""
+    caps = offer.caps
+    fields: dict[str, int | None] = {
+        "starts_us": offer.starts_at_us,
+        "ends_us": offer.ends_at_us,
+        "total_redeemed": caps.total_redeemed,
+        "total_shown": caps.total_shown,
+        **_period("customer", caps.per_customer),
+        **_period("shown", caps.per_customer_shown),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _period(name: str, cap: PeriodCap | None) -> dict[str, int | None]:
+    if cap is None:
+        return {}
+    days = cap.period_days
+    return {f"{name}_limit": cap.limit, f"{name}_us": None if days is None else days * _US_OF_DAY}
+
+
+def _ask_state(pipeline: Pipeline, shop: ShopName, offer: OfferId) -> None:
+    pipeline.hgetall(redis_keys.offer_state(shop, offer))
+    pipeline.zcard(redis_keys.offer_codes(shop, offer))
+    pipeline.zrange(redis_keys.offer_holds(shop, offer), 0, 0, withscores=True)
+
+
+def _state(replies: Sequence[Any]) -> OfferState | None:
+    fields, codes_left, first_hold = replies
+    if not fields or any(map(_is_error, replies)):
+        return None
+    numbers = {name.decode(): value for name, value in fields.items()}
+    counts = {name: int(numbers.get(name, 0)) for name in _COUNTS}
+    return OfferState(
+        **counts,
+        is_out=numbers.get("is_out") == b"1",
+        has_codes=numbers.get("has_codes") == b"1",
+        codes_left=codes_left,
+        free_from_us=int(first_hold[0][1]) if first_hold else None,
+    )
+
+
+def _stored(shop: ShopName, record: bytes | None, state: OfferState | None) -> StoredOffer | None:
+    if record is None or state is None:
+        return None
+    try:
+        offer = msgspec.json.decode(record, type=Offer)
+        return StoredOffer(replace(offer, codes=_UNTOLD if state.has_codes else ()), state)
+    except msgspec.DecodeError:
+        _log.warning("offer_unreadable", shop=shop)
+        return None
+
+
+def _id(name: bytes) -> OfferId:
+    return OfferId(name.decode(errors="replace"))
+
+
+_COUNTS = ("incarnation", "revision", "taken", "redeemed", "shown", "accepted")
