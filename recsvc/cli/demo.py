@@ -30,9 +30,9 @@ from recsvc.domain.values.ids import CustomerId, ItemId, OfferId, ShopName
 from recsvc.domain.values.timestamps import EPOCH
 from recsvc.model.registry.registry import ModelShelf
 from recsvc.stores.consents.consents import ImportedConsent
-from recsvc.usecases.decide_offers import OffersQuery
-from recsvc.usecases.entrance import Access, Credentials
-from recsvc.usecases.offer_answers import OffersAnswer
+from recsvc.usecases.access.request_access import Access, Credentials
+from recsvc.usecases.offers.answers import OffersAnswer
+from recsvc.usecases.offers.decide import OffersQuery
 from recsvc.web.bodies import convert, parse_json
 from recsvc.web.offers import new_offer
 from recsvc.wiring import Stores, open_shelf, open_stores, services_of

@@ -20,7 +20,7 @@ from recsvc.domain.api_keys import (
 from recsvc.domain.errors import BadRequest, NothingThere
 from recsvc.domain.values.ids import CustomerId, ShopName, checked_id
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.usecases import customer_tokens
+from recsvc.usecases.access import customer_tokens
 from recsvc.wiring import Stores, open_stores, utc_now
 
 ALL = "all"

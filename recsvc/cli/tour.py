@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.offers.verdicts import Verdict
-from recsvc.usecases.offer_answers import OffersAnswer
+from recsvc.usecases.offers.answers import OffersAnswer
 
 PATIENCE_SECONDS = 60
 PAUSE_SECONDS = 0.1

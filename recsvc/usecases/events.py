@@ -17,9 +17,9 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.model.ranking.live_items import Assortment
 from recsvc.model.registry.no_model import no_model
 from recsvc.stores.events.events import EventStore, Incoming
-from recsvc.usecases.entrance import Visit
-from recsvc.usecases.offer_events import OfferEvents
-from recsvc.usecases.recommend import Catalogues, Models
+from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.offers.tracking import OfferEvents
+from recsvc.usecases.recommend.recommend import Catalogues, Models
 
 KINDS: Mapping[EventType, RecentKind] = {
     EventType.VIEW: RecentKind.VIEW,

@@ -25,9 +25,9 @@ from recsvc.domain.offers.claims import (
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.labels import MAX_LABEL_LENGTH, checked_label
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.usecases.claims import ClaimRequest
-from recsvc.usecases.entrance import Access, Browser
-from recsvc.usecases.offers import no_such_offer
+from recsvc.usecases.access.request_access import Access, Browser
+from recsvc.usecases.offers.claims import ClaimRequest
+from recsvc.usecases.offers.offers import no_such_offer
 from recsvc.web import metrics
 from recsvc.web.rendering import private_json
 from recsvc.web.routes import Call, Route

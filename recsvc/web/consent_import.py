@@ -13,8 +13,8 @@ from recsvc.domain.consent.statements import Imported
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.ids import CustomerId, checked_id
 from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
-from recsvc.usecases.consents import DatedChange
-from recsvc.usecases.entrance import Access
+from recsvc.usecases.access.request_access import Access
+from recsvc.usecases.customers.consents import DatedChange
 from recsvc.web.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.consents import ConsentBody, read_change
 from recsvc.web.problems import FieldProblem

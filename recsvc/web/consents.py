@@ -13,8 +13,8 @@ from recsvc.domain.consent.consent import ConsentState, Expiry, Purpose, Standin
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, checked_label
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.usecases.consents import ConsentChange
-from recsvc.usecases.entrance import Access, Browser, Visit
+from recsvc.usecases.access.request_access import Access, Browser, Visit
+from recsvc.usecases.customers.consents import ConsentChange
 from recsvc.web import metrics
 from recsvc.web.rendering import private_json
 from recsvc.web.routes import Call, Route

@@ -6,7 +6,7 @@ from flask import Response
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import NotFound
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.usecases.entrance import Access
+from recsvc.usecases.access.request_access import Access
 from recsvc.web.rendering import private_json
 from recsvc.web.routes import Call, Route
 

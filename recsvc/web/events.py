@@ -19,7 +19,7 @@ from recsvc.domain.events import (
 )
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.ids import MAX_ID_BYTES, CustomerId, id_fault
-from recsvc.usecases.entrance import Access, Browser
+from recsvc.usecases.access.request_access import Access, Browser
 from recsvc.usecases.events import Received
 from recsvc.web import metrics
 from recsvc.web.bodies import JSON_TYPE, BodyKind

@@ -7,8 +7,8 @@ import msgspec
 
 from recsvc.domain.consent.consent import Standing
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.usecases.model_copies import HeldModel
-from recsvc.usecases.rights import Held, erased_at_us
+from recsvc.usecases.customers.privacy import Held, erased_at_us
+from recsvc.usecases.customers.published_data import HeldModel
 from recsvc.web import consent_history, consents, profiles
 from recsvc.web.consent_history import HistoryView
 from recsvc.web.consents import ConsentView

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from recsvc.domain.api_keys import Scope
-from recsvc.usecases.entrance import Access
+from recsvc.usecases.access.request_access import Access
 from recsvc.web.routes import Call, Route
 
 MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"

@@ -12,7 +12,7 @@ from flask import Response
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.values.ids import ShopName
-from recsvc.usecases.entrance import Access
+from recsvc.usecases.access.request_access import Access
 from recsvc.usecases.readiness import NotReady, ShopReadiness
 from recsvc.web.problems import PROBLEM, RETRY_AFTER_SECONDS, FieldProblem, Problem
 from recsvc.web.rendering import JSON

@@ -12,7 +12,7 @@ from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.readers import MAX_URL_LENGTH
 from recsvc.domain.values.ids import ItemId, popped_id
-from recsvc.usecases.entrance import Access
+from recsvc.usecases.access.request_access import Access
 from recsvc.web.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.problems import FieldProblem
 from recsvc.web.rendering import private_json

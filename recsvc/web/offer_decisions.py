@@ -9,9 +9,9 @@ from flask import Response
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import Forbidden
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, label_fault
-from recsvc.usecases.decide_offers import OffersQuery
-from recsvc.usecases.entrance import Access, Browser
-from recsvc.usecases.offer_answers import OffersAnswer
+from recsvc.usecases.access.request_access import Access, Browser
+from recsvc.usecases.offers.answers import OffersAnswer
+from recsvc.usecases.offers.decide import OffersQuery
 from recsvc.web import metrics
 from recsvc.web.parameters import Misread, Parameter, QueryShape, number_of_items
 from recsvc.web.rendering import private_json

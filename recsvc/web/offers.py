@@ -11,8 +11,8 @@ from recsvc.domain.errors import BadRequest
 from recsvc.domain.offers import offer_validation as offer_fields
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId, id_fault, popped_id
-from recsvc.usecases.entrance import Access
-from recsvc.usecases.offers import Warnings
+from recsvc.usecases.access.request_access import Access
+from recsvc.usecases.offers.offers import Warnings
 from recsvc.web.bodies import JSON_TYPE, NDJSON_TYPE, BodyKind, convert, parse_json
 from recsvc.web.offer_shapes import CapsBody, EligibilityBody, OfferBody, OfferLine
 from recsvc.web.parameters import Misread, Parameter, QueryShape

@@ -9,7 +9,7 @@ import msgspec
 from flask import Response
 
 from recsvc.domain.values.ids import id_rule
-from recsvc.usecases.entrance import Access, Browser
+from recsvc.usecases.access.request_access import Access, Browser
 from recsvc.web.bodies import MAX_BODY_BYTES, MAX_LINES, MAX_NDJSON_BYTES
 from recsvc.web.delivery import Constant
 from recsvc.web.parameters import Parameter

@@ -18,8 +18,8 @@ from recsvc.domain.catalogue.list_query import (
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate, Slate
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.ids import CustomerId, ItemId, checked_id
-from recsvc.usecases.entrance import Access, Browser, Visit
-from recsvc.usecases.recommend import Placement
+from recsvc.usecases.access.request_access import Access, Browser, Visit
+from recsvc.usecases.recommend.recommend import Placement
 from recsvc.web.parameters import MAX_NAME_LENGTH
 from recsvc.web.recommendations import Recommendation, private_list
 from recsvc.web.rendering import private_json

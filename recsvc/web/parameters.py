@@ -21,7 +21,7 @@ from recsvc.domain.catalogue.list_query import (
 )
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.ids import ID_RULE, MAX_ID_BYTES, ItemId, id_fault
-from recsvc.usecases.answers import CATALOGUE_FIELDS
+from recsvc.usecases.recommend.answers import CATALOGUE_FIELDS
 
 T = TypeVar("T")
 

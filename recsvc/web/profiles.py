@@ -12,8 +12,8 @@ from recsvc.domain.customers import profile
 from recsvc.domain.customers.profile import Change, Told, read_change
 from recsvc.domain.errors import BadRequest, RecsvcError
 from recsvc.domain.values.ids import CustomerId, popped_id
-from recsvc.usecases.entrance import Access, Visit
-from recsvc.usecases.profiles import FLAGS_AND_READING, may_read
+from recsvc.usecases.access.request_access import Access, Visit
+from recsvc.usecases.customers.profiles import FLAGS_AND_READING, may_read
 from recsvc.web.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.items import REFUSED, WRITTEN, LineResult, LineResults
 from recsvc.web.problems import FieldProblem

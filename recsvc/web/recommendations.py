@@ -12,8 +12,8 @@ from flask import Response
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.catalogue.list_query import ListQuery
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
-from recsvc.usecases.answers import Answer, RecommendedItem
-from recsvc.usecases.entrance import Access, Browser, Visit
+from recsvc.usecases.access.request_access import Access, Browser, Visit
+from recsvc.usecases.recommend.answers import Answer, RecommendedItem
 from recsvc.web import metrics
 from recsvc.web.parameters import QueryShape, choice, list_parameters, list_query
 from recsvc.web.rendering import JSON, PRIVATE

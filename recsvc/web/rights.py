@@ -11,8 +11,8 @@ from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import CustomerId, checked_id
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.usecases.entrance import Access, Visit
-from recsvc.usecases.rights import (
+from recsvc.usecases.access.request_access import Access, Visit
+from recsvc.usecases.customers.privacy import (
     NEXT_TRAINING,
     SHOP_REMOVES,
     SHOP_RENAMES,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from flask import Request, Response, request
 
 from recsvc.domain.values.ids import CustomerId, ItemId, OfferId
-from recsvc.usecases.entrance import Access, Browser, Credentials, Visit, no_such_key
+from recsvc.usecases.access.request_access import Access, Browser, Credentials, Visit, no_such_key
 from recsvc.web import metrics
 from recsvc.web.bodies import (
     JSON_BODY,

@@ -22,7 +22,7 @@ from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.client.connection import connect
 from recsvc.stores.client.raw_connection import ReadLine
 from recsvc.stores.request_read import RequestTrip
-from recsvc.usecases.entrance import Access
+from recsvc.usecases.access.request_access import Access
 from recsvc.web.app import add_routes, create_app
 from recsvc.web.rendering import PRIVATE
 from recsvc.web.routes import Call, Route

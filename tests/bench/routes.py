@@ -29,7 +29,7 @@ from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
 from recsvc.stores.client import keys as redis_keys
-from recsvc.usecases.entrance import Access
+from recsvc.usecases.access.request_access import Access
 from recsvc.web.app import add_routes, create_app
 from recsvc.web.routes import Call, Route
 from recsvc.wiring import Stores, open_shelf, open_stores, services_of

@@ -16,9 +16,10 @@ from typing import Any
 from unittest.mock import patch
 
 from recsvc.stores.request_read import RequestTrip
-from recsvc.usecases import lists, recommend
-from recsvc.usecases.entrance import Entrance
-from recsvc.usecases.live_catalogue import LiveCatalogues
+from recsvc.usecases.access.request_access import Entrance
+from recsvc.usecases.catalogue.catalogue_cache import LiveCatalogues
+from recsvc.usecases.recommend import candidate_sources as lists
+from recsvc.usecases.recommend import recommend
 from recsvc.web import metrics, recommendations
 from tests.bench.routes import BUSY, environ_of, microseconds_per_call, shop
 

@@ -24,7 +24,7 @@ from recsvc.model.artifact.artifact import Artifact, Purchased
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
 from recsvc.stores.api_keys import NewKey
-from recsvc.usecases.customer_tokens import mint
+from recsvc.usecases.access.customer_tokens import mint
 from recsvc.web.app import create_app
 from recsvc.wiring import Stores, open_shelf, services_of
 from tests.contract.documented import DocumentedClient

@@ -14,7 +14,7 @@ from recsvc.domain.values.timestamps import rfc3339
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
 from recsvc.stores.client import keys as redis_keys
-from recsvc.usecases.rights import RewriteState
+from recsvc.usecases.customers.privacy import RewriteState
 from tests.consents import now_us
 from tests.contract.grocery import ANNA, BERT, Service, grocery
 from tests.contract.test_claims import claim, held, put

@@ -12,7 +12,7 @@ import pytest
 
 from recsvc.domain.api_keys import KeyKind, Scope
 from recsvc.stores.api_keys import NewKey
-from recsvc.usecases.customer_tokens import mint
+from recsvc.usecases.access.customer_tokens import mint
 from tests.contract.grocery import ANNA, BERT, ZOE, Keys, Service
 
 LISTS = "/v1/customers/anna/recommendations"

@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 from structlog.testing import capture_logs
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from recsvc.usecases.entrance import Access
+from recsvc.usecases.access.request_access import Access
 from recsvc.web import docs, openapi
 from recsvc.web.app import ROUTES
 from recsvc.web.routes import Call, Route

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
 from recsvc.domain.values.ids import CustomerId, ShopName
-from recsvc.usecases.entrance import Access, Browser
+from recsvc.usecases.access.request_access import Access, Browser
 from recsvc.web.app import ROUTES
 from recsvc.web.routes import Route
 from recsvc.wiring import Stores

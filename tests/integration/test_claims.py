@@ -20,7 +20,7 @@ from recsvc.stores.consents.policy_clock import ConsentJudge
 from recsvc.stores.offers.claim_records import ClaimRecords
 from recsvc.stores.offers.claims import Asked, ClaimStore
 from recsvc.stores.offers.offers import OfferStore
-from recsvc.usecases.offer_tallies import tallies_of
+from recsvc.usecases.offers.counters import tallies_of
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND

@@ -23,8 +23,8 @@ from recsvc.stores.consents.policy_clock import ConsentJudge
 from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.offers.decisions import MOST_KEPT, DecisionStore
-from recsvc.usecases import decision_log
-from recsvc.usecases.decision_log import DecisionLog
+from recsvc.usecases.offers import decision_log
+from recsvc.usecases.offers.decision_log import DecisionLog
 from recsvc.wiring import utc_now_us
 
 NOON_MS = 1_800_000_000_000

@@ -16,7 +16,7 @@ from recsvc.stores.catalogue.change_log import FEW_ENTRIES
 from recsvc.stores.catalogue.items import CatalogueChanges, CatalogueStore
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
-from recsvc.usecases.live_catalogue import LiveCatalogues, Now
+from recsvc.usecases.catalogue.catalogue_cache import LiveCatalogues, Now
 from tests.e2e.processes import eventually
 from tests.model_builders import FINGERPRINT, SHOP, fruit_shop, published
 
@@ -137,7 +137,7 @@ def test_while_a_new_model_is_joined_the_old_one_answers_and_no_change_is_lost(
         meanwhile.append(catalogues.at(shop, 2, model))
         return made
 
-    monkeypatch.setattr("recsvc.usecases.live_catalogue.Assortment", join)
+    monkeypatch.setattr("recsvc.usecases.catalogue.catalogue_cache.Assortment", join)
     catalogues.take(shop, other)
     after = catalogues.at(shop, 2, other)
 

@@ -9,7 +9,7 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.stores.events.trending_counts import CountStore
-from recsvc.usecases.live_counts import DAYS, HALF_LIFE_DAYS, MOST_RANKED, LiveCounts
+from recsvc.usecases.catalogue.trending_cache import DAYS, HALF_LIFE_DAYS, MOST_RANKED, LiveCounts
 
 DAY_US = 86_400_000_000
 TODAY = 20_000

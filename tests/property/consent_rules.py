@@ -20,7 +20,7 @@ from recsvc.stores.client.connection import Connections
 from recsvc.stores.consents.consents import ImportedConsent
 from recsvc.stores.customers.profiles import NewProfile
 from recsvc.stores.events.events import Incoming
-from recsvc.usecases.entrance import Visit
+from recsvc.usecases.access.request_access import Visit
 from tests.consents import now_us
 from tests.property.consent_oracle import MAX_AGE_DAYS, Expected, Said
 from tests.property.small_service import SmallService

@@ -8,8 +8,8 @@ from hypothesis.stateful import precondition, rule
 from recsvc.domain.catalogue.list_query import ListQuery
 from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.domain.consent.consent import Purpose
-from recsvc.usecases.answers import Answer
-from recsvc.usecases.entrance import Visit
+from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.recommend.answers import Answer
 from tests.consents import now_us
 from tests.property.consent_rules import CUSTOMERS, NAMES, ConsentRules, other_than
 from tests.property.small_service import item_of, long_ago_us

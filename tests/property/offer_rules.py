@@ -12,9 +12,9 @@ from recsvc.domain.events import Event, EventType
 from recsvc.domain.offers.claims import Claim, ClaimState, Refusal, Unknown
 from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.values.ids import CustomerId, OfferId
-from recsvc.usecases.claims import ClaimRequest
-from recsvc.usecases.decide_offers import OffersQuery
-from recsvc.usecases.entrance import Visit
+from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.offers.claims import ClaimRequest
+from recsvc.usecases.offers.decide import OffersQuery
 from tests.property.consent_rules import NAMES, ConsentRules
 from tests.property.offer_oracle import KnownOffer, KnownOffers, Made
 

@@ -43,17 +43,17 @@ from recsvc.stores.offers.decisions import DecisionStore
 from recsvc.stores.offers.offers import OfferStore
 from recsvc.stores.purchases import PurchaseStore
 from recsvc.stores.request_read import RequestTrip
-from recsvc.usecases.claims import ClaimDesk
-from recsvc.usecases.decide_offers import OfferDecider
-from recsvc.usecases.decision_log import DecisionLog
-from recsvc.usecases.entrance import Visit
-from recsvc.usecases.live_catalogue import LiveCatalogues
-from recsvc.usecases.live_counts import LiveCounts
-from recsvc.usecases.live_offers import LiveOffers
-from recsvc.usecases.model_copies import ModelCopies
-from recsvc.usecases.offer_events import OfferEvents
-from recsvc.usecases.recommend import Recommender
-from recsvc.usecases.rights import Rights, RightsStores
+from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.catalogue.catalogue_cache import LiveCatalogues
+from recsvc.usecases.catalogue.trending_cache import LiveCounts
+from recsvc.usecases.customers.privacy import Rights, RightsStores
+from recsvc.usecases.customers.published_data import ModelCopies
+from recsvc.usecases.offers.claims import ClaimDesk
+from recsvc.usecases.offers.decide import OfferDecider
+from recsvc.usecases.offers.decision_log import DecisionLog
+from recsvc.usecases.offers.offers_cache import LiveOffers
+from recsvc.usecases.offers.tracking import OfferEvents
+from recsvc.usecases.recommend.recommend import Recommender
 from recsvc.wiring import before_swap
 from tests.consents import now_us
 from tests.model_builders import reasoned, top

@@ -15,7 +15,7 @@ from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate
 from recsvc.domain.customers.recent_events import RecentKind, encode
 from recsvc.domain.values.ids import CustomerId, ItemId
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.usecases.entrance import Browser
+from recsvc.usecases.access.request_access import Browser
 from recsvc.web.app import ROUTES
 from tests.contract.grocery import ANNA, ITEMS, item_ids
 from tests.property.asked_of_customers import (

@@ -17,8 +17,8 @@ from recsvc.domain.offers.offer_validation import read_offer
 from recsvc.domain.values.customer_keys import Secret
 from recsvc.domain.values.ids import OfferId
 from recsvc.stores.client.connection import Connections
-from recsvc.usecases.claims import ClaimRequest
-from recsvc.usecases.decide_offers import OffersQuery
+from recsvc.usecases.offers.claims import ClaimRequest
+from recsvc.usecases.offers.decide import OffersQuery
 from tests.consents import now_us
 from tests.property.small_service import HOLD_US, SmallService
 

@@ -13,8 +13,8 @@ from recsvc.domain.consent.gate import Sealed
 from recsvc.domain.customers.recent_events import RecentKind, encode
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.registry.loader import load
-from recsvc.usecases.entrance import Visit
-from recsvc.usecases.recommend import Recommender
+from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.recommend.recommend import Recommender
 from tests.model_builders import FINGERPRINT, SHOP, published
 from tests.unit.training.builders import interactions, quick, two_tastes
 from tests.unit.training.test_pipeline import trained

@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from recsvc.domain.values.ids import CustomerId
-from recsvc.usecases.customer_tokens import BadToken, mint, verify
+from recsvc.usecases.access.customer_tokens import BadToken, mint, verify
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SECRET = "a-signing-secret-that-is-long-enough-for-hs256"

@@ -16,7 +16,7 @@ from recsvc.model.offers.performance import standing_of
 from recsvc.model.ranking.catalogue_columns import CatalogueColumns
 from recsvc.model.ranking.live_items import NEVER, Assortment
 from recsvc.model.registry.no_model import no_model
-from recsvc.usecases.offer_tallies import next_return_us, tallies_of
+from recsvc.usecases.offers.counters import next_return_us, tallies_of
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NOON_US = int(NOON.timestamp()) * 1_000_000

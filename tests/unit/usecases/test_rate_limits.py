@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsvc.domain.errors import RateLimited
-from recsvc.usecases.rate_limits import BUCKETS_KEPT, Buckets, Limits, Pace, RateLimits
+from recsvc.usecases.access.rate_limits import BUCKETS_KEPT, Buckets, Limits, Pace, RateLimits
 
 KEY, ADDRESS = "pk_default_x", "192.0.2.1"
 

@@ -22,10 +22,10 @@ from recsvc.model.ranking.live_items import Assortment
 from recsvc.model.ranking.live_ranking import LiveRanking
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.loader import load
-from recsvc.usecases.answers import Answer
-from recsvc.usecases.entrance import Visit
-from recsvc.usecases.live_catalogue import Now
-from recsvc.usecases.recommend import Recommender
+from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.catalogue.catalogue_cache import Now
+from recsvc.usecases.recommend.answers import Answer
+from recsvc.usecases.recommend.recommend import Recommender
 from tests.model_builders import FINGERPRINT, SHOP, customer, published
 
 KEY = ApiKey("sk-1", SHOP, KeyKind.SECRET, "0" * 64, frozenset(), 0)

@@ -26,10 +26,10 @@ from recsvc.model.ranking.catalogue_columns import CatalogueColumns
 from recsvc.model.ranking.live_items import Assortment
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.loader import load
-from recsvc.usecases.answers import Answer
-from recsvc.usecases.entrance import Visit
-from recsvc.usecases.live_catalogue import Now
-from recsvc.usecases.recommend import Placement, Recommender
+from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.catalogue.catalogue_cache import Now
+from recsvc.usecases.recommend.answers import Answer
+from recsvc.usecases.recommend.recommend import Placement, Recommender
 from tests.model_builders import (
     FINGERPRINT,
     SHOP,

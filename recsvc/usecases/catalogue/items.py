@@ -8,7 +8,7 @@ from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import NotFound, StoreUnavailable
 from recsvc.domain.values.ids import ItemId
 from recsvc.stores.catalogue.items import CatalogueStore
-from recsvc.usecases.entrance import Visit
+from recsvc.usecases.access.request_access import Visit
 
 
 class CatalogueDesk:

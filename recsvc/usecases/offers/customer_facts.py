@@ -23,7 +23,7 @@ from recsvc.model.offers.items import Stock
 from recsvc.model.offers.purchases import bought_of, by_category
 from recsvc.model.registry.loaded import NOTHING_PURCHASED, Purchased
 from recsvc.stores.customers.profiles import decode_profile
-from recsvc.usecases.entrance import Visit
+from recsvc.usecases.access.request_access import Visit
 
 MICROSECONDS = 1_000_000
 # A model tells moments to a few minutes: later by less, a purchase may be in it.

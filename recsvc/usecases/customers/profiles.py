@@ -13,7 +13,7 @@ from recsvc.domain.errors import FieldError, Forbidden, RecsvcError, StoreUnavai
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.customers.profiles import NewProfile, ProfileStore, erased
-from recsvc.usecases.entrance import Visit
+from recsvc.usecases.access.request_access import Visit
 
 FLAGS_AND_READING = Scope.CONSENT
 

@@ -15,7 +15,7 @@ from recsvc.model.ranking.live_items import Assortment
 from recsvc.model.ranking.neighbour_votes import votes
 from recsvc.model.ranking.recent_interest import Interest, steered
 from recsvc.model.registry.candidates import Candidates, Picks, fill
-from recsvc.usecases.person import Person
+from recsvc.usecases.recommend.personal_context import Person
 
 Lists = Iterable[Candidates]
 

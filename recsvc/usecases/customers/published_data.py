@@ -17,7 +17,7 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.registry.customer_rows import HeldEntry, HeldVersion, open_held
-from recsvc.usecases.answers import Reason, RecommendedItem
+from recsvc.usecases.recommend.answers import Reason, RecommendedItem
 
 # A large version is checked by samples: what they miss is met by whoever reads a row.
 _CANNOT_BE_READ = (ModelRejected, OSError, LookupError, ValueError, OverflowError)

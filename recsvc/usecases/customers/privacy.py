@@ -32,8 +32,8 @@ from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.offers.claim_records import ClaimRecords
 from recsvc.stores.offers.decisions import DecisionStore
 from recsvc.stores.purchases import PurchaseStore
+from recsvc.usecases.customers.published_data import ModelCopies
 from recsvc.usecases.events import KINDS
-from recsvc.usecases.model_copies import ModelCopies
 
 # What only the next training removes, and by when.
 NEXT_TRAINING = (

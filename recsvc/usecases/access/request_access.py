@@ -21,9 +21,9 @@ from recsvc.stores.api_key_cache import KeyRing
 from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.consents.policy_clock import ConsentJudge
 from recsvc.stores.request_read import RequestTrip, ToldOfCustomer
-from recsvc.usecases import customer_tokens
-from recsvc.usecases.customer_tokens import BadToken
-from recsvc.usecases.rate_limits import LimitedBy, RateLimits, limited
+from recsvc.usecases.access import customer_tokens
+from recsvc.usecases.access.customer_tokens import BadToken
+from recsvc.usecases.access.rate_limits import LimitedBy, RateLimits, limited
 
 # Hashers of shops, and signing secrets of keys. Anybody can name any shop, and memory must not
 # grow with that.

@@ -13,7 +13,7 @@ from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.offers.decision_record import Decision
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.offers.decisions import DecisionStore
-from recsvc.usecases.entrance import Visit
+from recsvc.usecases.access.request_access import Visit
 
 MOST_WAITING = 10_000
 EVERY_SECONDS = 0.5

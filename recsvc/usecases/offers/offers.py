@@ -11,8 +11,8 @@ from recsvc.domain.values.ids import OfferId
 from recsvc.model.ranking.live_items import Assortment
 from recsvc.model.registry.no_model import no_model
 from recsvc.stores.offers.offers import OfferStore
-from recsvc.usecases.entrance import Visit
-from recsvc.usecases.recommend import Catalogues, Models
+from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.recommend.recommend import Catalogues, Models
 
 NAMED = 5  # of the unknown ones that a warning tells of
 

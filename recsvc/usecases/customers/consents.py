@@ -14,7 +14,7 @@ from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
 from recsvc.stores.consents.history import HistoryStore
 from recsvc.stores.consents.policy_clock import ConsentJudge
-from recsvc.usecases.entrance import Visit
+from recsvc.usecases.access.request_access import Visit
 
 
 @dataclass(frozen=True, slots=True)

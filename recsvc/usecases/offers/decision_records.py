@@ -11,7 +11,7 @@ import msgspec
 from recsvc.domain.consent.consent import Purpose, Standing
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.model.offers.decision import Decision
-from recsvc.usecases.live_offers import OffersNow
+from recsvc.usecases.offers.offers_cache import OffersNow
 
 
 def record_of(

@@ -29,12 +29,8 @@ from recsvc.model.offers.inputs import CustomerFacts, Question
 from recsvc.model.offers.items import Stock
 from recsvc.model.ranking.live_items import Assortment
 from recsvc.model.registry.no_model import no_model
-from recsvc.usecases.customer_facts import facts_of
-from recsvc.usecases.decision_log import DecisionLog
-from recsvc.usecases.decision_records import record_of
-from recsvc.usecases.entrance import Visit
-from recsvc.usecases.live_offers import LiveOffers, OffersNow
-from recsvc.usecases.offer_answers import (
+from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.offers.answers import (
     ConsideredView,
     OfferedView,
     OfferReasonView,
@@ -42,7 +38,11 @@ from recsvc.usecases.offer_answers import (
     considered_views,
     offered,
 )
-from recsvc.usecases.recommend import Catalogues, Models
+from recsvc.usecases.offers.customer_facts import facts_of
+from recsvc.usecases.offers.decision_log import DecisionLog
+from recsvc.usecases.offers.decision_records import record_of
+from recsvc.usecases.offers.offers_cache import LiveOffers, OffersNow
+from recsvc.usecases.recommend.recommend import Catalogues, Models
 
 TITLES_KEPT = 4096  # what a catalogue calls an item
 

@@ -22,7 +22,7 @@ from recsvc.model.offers.items import Stock
 from recsvc.model.offers.performance import Standing, standing_of
 from recsvc.model.ranking.live_items import Assortment
 from recsvc.stores.offers.offers import OfferChanges, OfferStore
-from recsvc.usecases.offer_tallies import next_return_us, tallies_of
+from recsvc.usecases.offers.counters import next_return_us, tallies_of
 
 RECOUNT_US = 60_000_000  # how old the counts of answers may be, which move without any epoch
 

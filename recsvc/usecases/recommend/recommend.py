@@ -24,11 +24,11 @@ from recsvc.model.ranking.neighbour_votes import no_candidates
 from recsvc.model.registry.candidates import Candidates, Picks
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.no_model import no_model
-from recsvc.usecases import lists
-from recsvc.usecases.answers import Answer, answer_of
-from recsvc.usecases.entrance import Visit
-from recsvc.usecases.live_catalogue import Now
-from recsvc.usecases.person import Person, person_of
+from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.catalogue.catalogue_cache import Now
+from recsvc.usecases.recommend import candidate_sources as lists
+from recsvc.usecases.recommend.answers import Answer, answer_of
+from recsvc.usecases.recommend.personal_context import Person, person_of
 
 MICROSECONDS = 1_000_000
 

@@ -30,7 +30,7 @@ from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secr
 from recsvc.domain.values.ids import CustomerId, OfferId, ShopName
 from recsvc.stores.consents.checked_permission import NOTHING
 from recsvc.stores.offers.claims import Asked, ClaimStore, Look
-from recsvc.usecases.entrance import DERIVED_KEPT, Visit
+from recsvc.usecases.access.request_access import DERIVED_KEPT, Visit
 
 _ATTEMPTS = 50
 _MARK_BYTES = 16
