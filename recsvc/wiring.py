@@ -73,10 +73,10 @@ from recsvc.usecases.offers.offers_cache import LiveOffers
 from recsvc.usecases.offers.tracking import OfferEvents
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend.recommend import Recommender
-from recsvc.web.addresses import ClientAddresses
-from recsvc.web.metrics import count_decisions
-from recsvc.web.overload import Places
-from recsvc.web.services import Services
+from recsvc.web.http.client_address import ClientAddresses
+from recsvc.web.http.concurrency_limit import Places
+from recsvc.web.http.metrics import count_decisions
+from recsvc.web.http.services import Services
 
 MILLISECONDS = 1000
 MICROSECONDS_OF_MINUTE = 60_000_000

@@ -16,7 +16,7 @@ from recsvc.domain.consent.statements import Imported
 from recsvc.domain.errors import BadRequest
 from recsvc.signal_file import open_signals
 from recsvc.usecases.customers.consents import DatedChange, imported_rows, told
-from recsvc.web.consent_import import read_line
+from recsvc.web.routes.consent_import import read_line
 from recsvc.wiring import open_stores
 
 LINES_A_STEP = 5000

@@ -13,8 +13,8 @@ from recsvc.domain.errors import BadRequest
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import CustomerId, ShopName, checked_id
 from recsvc.stores.consents.change_writer import COMMAND_LINE
-from recsvc.web.export import export_json
-from recsvc.web.rights import merge_of, receipt_of
+from recsvc.web.routes.export import export_json
+from recsvc.web.routes.privacy import merge_of, receipt_of
 from recsvc.wiring import Stores, open_stores
 
 REWRITE_WAIT_SECONDS = 600.0

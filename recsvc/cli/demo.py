@@ -33,8 +33,8 @@ from recsvc.stores.consents.consents import ImportedConsent
 from recsvc.usecases.access.request_access import Access, Credentials
 from recsvc.usecases.offers.answers import OffersAnswer
 from recsvc.usecases.offers.decide import OffersQuery
-from recsvc.web.bodies import convert, parse_json
-from recsvc.web.offers import new_offer
+from recsvc.web.http.bodies import convert, parse_json
+from recsvc.web.routes.offers import new_offer
 from recsvc.wiring import Stores, open_shelf, open_stores, services_of
 
 SHOP = ShopName(DEFAULT_SHOP)

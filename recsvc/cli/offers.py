@@ -15,7 +15,7 @@ from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId, checked_id
 from recsvc.model.ranking.live_items import Assortment
 from recsvc.usecases.offers.offers import warnings_of
-from recsvc.web.offers import read_line, view_of
+from recsvc.web.routes.offers import read_line, view_of
 from recsvc.wiring import assortment_now, open_stores
 
 COLUMNS = ("offer_id", "title", "kind", "value", "starts_at", "ends_at", "priority")

@@ -23,7 +23,7 @@ from recsvc.config import MAX_PORT, Settings
 from recsvc.domain.errors import NothingThere, RecsvcError
 from recsvc.domain.values.ids import ShopName
 from recsvc.signal_file import open_signals
-from recsvc.web.logs import configure_logs
+from recsvc.web.http.logs import configure_logs
 from recsvc.wiring import Stores, running_store, stores_at
 
 STOP_SECONDS = 10

@@ -18,7 +18,7 @@ from recsvc.cli.workers_folder import moment_file
 from recsvc.config import Settings
 from recsvc.domain.values.ids import ShopName
 from recsvc.web.app import create_app
-from recsvc.web.logs import configure_logs
+from recsvc.web.http.logs import configure_logs
 from recsvc.wiring import open_shelf, services_of, stores_at
 
 ORPHAN_CHECK_SECONDS = 1.0

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from recsvc.web.exposition import MULTIPROCESS_FOLDER
+from recsvc.web.routes.metrics_endpoint import MULTIPROCESS_FOLDER
 
 PREFIX = "recsvc-workers-"
 MOMENT_FILE = "latest-moment"

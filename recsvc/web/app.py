@@ -6,7 +6,16 @@ from functools import cache
 from flask import Flask, request
 from werkzeug.exceptions import NotFound
 
-from recsvc.web import (
+from recsvc.web import openapi
+from recsvc.web.http import metrics
+from recsvc.web.http.bodies import JSON_BODY
+from recsvc.web.http.cors import BrowserFlask, CrossOrigin
+from recsvc.web.http.paths import IdConverter
+from recsvc.web.http.problems import register_problems
+from recsvc.web.http.response_middleware import Envelope
+from recsvc.web.http.route import Route
+from recsvc.web.http.services import Services
+from recsvc.web.routes import (
     claims,
     consent_history,
     consent_import,
@@ -14,25 +23,16 @@ from recsvc.web import (
     decisions,
     docs,
     events,
-    exposition,
     health,
     items,
-    metrics,
     offer_decisions,
     offers,
-    openapi,
     pages,
     profiles,
     recommendations,
-    rights,
 )
-from recsvc.web.bodies import JSON_BODY
-from recsvc.web.cors import BrowserFlask, CrossOrigin
-from recsvc.web.envelope import Envelope
-from recsvc.web.paths import IdConverter
-from recsvc.web.problems import register_problems
-from recsvc.web.routes import Route
-from recsvc.web.services import Services
+from recsvc.web.routes import metrics_endpoint as exposition
+from recsvc.web.routes import privacy as rights
 
 ROUTES: tuple[Route, ...] = (
     *recommendations.ROUTES,

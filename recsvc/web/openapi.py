@@ -10,13 +10,13 @@ from flask import Response
 
 from recsvc.domain.values.ids import id_rule
 from recsvc.usecases.access.request_access import Access, Browser
-from recsvc.web.bodies import MAX_BODY_BYTES, MAX_LINES, MAX_NDJSON_BYTES
-from recsvc.web.delivery import Constant
-from recsvc.web.parameters import Parameter
-from recsvc.web.paths import most_bytes
-from recsvc.web.problems import PROBLEM, Problem
-from recsvc.web.rendering import JSON
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.bodies import MAX_BODY_BYTES, MAX_LINES, MAX_NDJSON_BYTES
+from recsvc.web.http.conditional_responses import Constant
+from recsvc.web.http.parameters import Parameter
+from recsvc.web.http.paths import most_bytes
+from recsvc.web.http.problems import PROBLEM, Problem
+from recsvc.web.http.rendering import JSON
+from recsvc.web.http.route import Call, Route
 
 REFERENCES = "#/components/schemas/{name}"
 DESCRIPTION = (

@@ -24,9 +24,9 @@ from recsvc.stores.client.raw_connection import ReadLine
 from recsvc.stores.request_read import RequestTrip
 from recsvc.usecases.access.request_access import Access
 from recsvc.web.app import add_routes, create_app
-from recsvc.web.rendering import PRIVATE
-from recsvc.web.routes import Call, Route
-from recsvc.web.services import Services
+from recsvc.web.http.rendering import PRIVATE
+from recsvc.web.http.route import Call, Route
+from recsvc.web.http.services import Services
 from recsvc.wiring import stores_at
 
 ACCESS = Access(Scope.RECOMMEND)

@@ -31,7 +31,7 @@ from recsvc.model.publish import ManifestFacts, publish
 from recsvc.stores.client import keys as redis_keys
 from recsvc.usecases.access.request_access import Access
 from recsvc.web.app import add_routes, create_app
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.route import Call, Route
 from recsvc.wiring import Stores, open_shelf, open_stores, services_of
 from tests.bench.synthetic import artifact, catalogue, offers
 

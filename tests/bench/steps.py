@@ -20,7 +20,8 @@ from recsvc.usecases.access.request_access import Entrance
 from recsvc.usecases.catalogue.catalogue_cache import LiveCatalogues
 from recsvc.usecases.recommend import candidate_sources as lists
 from recsvc.usecases.recommend import recommend
-from recsvc.web import metrics, recommendations
+from recsvc.web.http import metrics
+from recsvc.web.routes import recommendations
 from tests.bench.routes import BUSY, environ_of, microseconds_per_call, shop
 
 ALL = "Flask: routing, the request and response objects, headers, metrics"

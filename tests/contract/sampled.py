@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from recsvc.web.routes import Route
+from recsvc.web.http.route import Route
 
 ABOUT = "customer_id"
 ITEM = "item-00"

@@ -6,8 +6,8 @@ import json
 import pytest
 from werkzeug.test import TestResponse
 
-from recsvc.web import metrics
-from recsvc.web.delivery import WORTH_BYTES
+from recsvc.web.http import metrics
+from recsvc.web.http.conditional_responses import WORTH_BYTES
 from tests.contract.grocery import ANNA, Service
 
 TITLE = "a title of some length, as shops write them, so that twelve items fill a few packets " * 5

@@ -8,7 +8,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from recsvc.web.app import ROUTES
-from recsvc.web.routes import Route
+from recsvc.web.http.route import Route
 from tests.contract.grocery import ANNA, Service
 
 SHOP_PAGE, OTHER_PAGE = "https://shop.example", "https://other.example"

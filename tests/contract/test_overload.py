@@ -14,8 +14,8 @@ from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from recsvc.domain.errors import Overloaded
 from recsvc.web.app import ROUTES
-from recsvc.web.overload import Places
-from recsvc.web.routes import Route
+from recsvc.web.http.concurrency_limit import Places
+from recsvc.web.http.route import Route
 from tests.contract.grocery import ANNA, EVERYTHING, Service
 
 PAGE = {"placements": [{"name": "top", "slate": "popular"}]}

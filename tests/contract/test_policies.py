@@ -14,9 +14,10 @@ from structlog.testing import capture_logs
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from recsvc.usecases.access.request_access import Access
-from recsvc.web import docs, openapi
+from recsvc.web import openapi
 from recsvc.web.app import ROUTES
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.route import Call, Route
+from recsvc.web.routes import docs
 from tests.contract.documented import statuses
 from tests.contract.grocery import ANNA, Service
 

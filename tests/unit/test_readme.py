@@ -9,7 +9,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from typer.main import get_group
 
 from recsvc.config import SETTINGS, Setting
-from recsvc.web import metrics
+from recsvc.web.http import metrics
 from training.cli import app
 
 ROOT = Path(__file__).parent.parent.parent

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsvc.web.addresses import ClientAddresses
+from recsvc.web.http.client_address import ClientAddresses
 
 PROXIES = ("10.0.0.0/8", "2001:db8:ffff::/48")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsvc.domain.errors import BadRequest
-from recsvc.web.bodies import parse_json
+from recsvc.web.http.bodies import parse_json
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 VALUES = st.recursive(

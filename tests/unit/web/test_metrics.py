@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Histogram
 
-from recsvc.web import metrics
+from recsvc.web.http import metrics
 
 DECLARED = [value for value in vars(metrics).values() if isinstance(value, Counter | Histogram)]
 FEW = {

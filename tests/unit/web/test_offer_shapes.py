@@ -7,7 +7,7 @@ import pytest
 
 from recsvc.domain.offers.eligibility_validation import CAPS, ELIGIBILITY
 from recsvc.domain.offers.offer_validation import FIELDS
-from recsvc.web.offer_shapes import CapsBody, EligibilityBody, OfferBody
+from recsvc.web.routes.offer_schemas import CapsBody, EligibilityBody, OfferBody
 
 
 @pytest.mark.parametrize(

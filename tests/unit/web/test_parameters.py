@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsvc.domain.errors import BadRequest
-from recsvc.web.parameters import QueryShape, choice, number_of_items
+from recsvc.web.http.parameters import QueryShape, choice, number_of_items
 
 
 class Colour(StrEnum):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
-from recsvc.web.wsgi import Environ
+from recsvc.web.http.wsgi_types import Environ
 
 ADDRESSES_KEPT = 4096
 MAX_ADDRESS_LENGTH = 64

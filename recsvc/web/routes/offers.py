@@ -13,12 +13,12 @@ from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId, id_fault, popped_id
 from recsvc.usecases.access.request_access import Access
 from recsvc.usecases.offers.offers import Warnings
-from recsvc.web.bodies import JSON_TYPE, NDJSON_TYPE, BodyKind, convert, parse_json
-from recsvc.web.offer_shapes import CapsBody, EligibilityBody, OfferBody, OfferLine
-from recsvc.web.parameters import Misread, Parameter, QueryShape
-from recsvc.web.problems import FieldProblem
-from recsvc.web.rendering import private_json
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.bodies import JSON_TYPE, NDJSON_TYPE, BodyKind, convert, parse_json
+from recsvc.web.http.parameters import Misread, Parameter, QueryShape
+from recsvc.web.http.problems import FieldProblem
+from recsvc.web.http.rendering import private_json
+from recsvc.web.http.route import Call, Route
+from recsvc.web.routes.offer_schemas import CapsBody, EligibilityBody, OfferBody, OfferLine
 
 WRITTEN, REFUSED = 201, 422
 MAX_BYTES = 2 * 1024 * 1024

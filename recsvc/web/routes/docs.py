@@ -8,8 +8,8 @@ from pathlib import Path
 
 from flask import Response
 
-from recsvc.web.delivery import Constant
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.conditional_responses import Constant
+from recsvc.web.http.route import Call, Route
 
 FOLDER = Path(__file__).parent / "static" / "openapi-explorer"
 SCRIPT = "openapi-explorer.min.js"

@@ -8,7 +8,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from recsvc.domain.api_keys import Scope
 from recsvc.usecases.access.request_access import Access
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.route import Call, Route
 
 MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 

@@ -15,11 +15,11 @@ from recsvc.domain.values.ids import CustomerId, checked_id
 from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
 from recsvc.usecases.access.request_access import Access
 from recsvc.usecases.customers.consents import DatedChange
-from recsvc.web.bodies import NDJSON_BODY, convert, parse_json
-from recsvc.web.consents import ConsentBody, read_change
-from recsvc.web.problems import FieldProblem
-from recsvc.web.rendering import private_json
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
+from recsvc.web.http.problems import FieldProblem
+from recsvc.web.http.rendering import private_json
+from recsvc.web.http.route import Call, Route
+from recsvc.web.routes.consents import ConsentBody, read_change
 
 TAKEN = 201
 KNOWN = 200

@@ -14,9 +14,9 @@ from recsvc.domain.api_keys import Scope
 from recsvc.domain.values.ids import ShopName
 from recsvc.usecases.access.request_access import Access
 from recsvc.usecases.readiness import NotReady, ShopReadiness
-from recsvc.web.problems import PROBLEM, RETRY_AFTER_SECONDS, FieldProblem, Problem
-from recsvc.web.rendering import JSON
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.problems import PROBLEM, RETRY_AFTER_SECONDS, FieldProblem, Problem
+from recsvc.web.http.rendering import JSON
+from recsvc.web.http.route import Call, Route
 
 
 class Alive(msgspec.Struct, frozen=True):

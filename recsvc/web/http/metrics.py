@@ -15,7 +15,7 @@ from prometheus_client import Counter, Histogram
 from recsvc.domain.catalogue.slates import Fallback
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.events import EventType
-from recsvc.web.envelope import STARTED
+from recsvc.web.http.response_middleware import STARTED
 
 NO_ROUTE = "none"
 

@@ -15,9 +15,9 @@ from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, checked_la
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.access.request_access import Access, Browser, Visit
 from recsvc.usecases.customers.consents import ConsentChange
-from recsvc.web import metrics
-from recsvc.web.rendering import private_json
-from recsvc.web.routes import Call, Route
+from recsvc.web.http import metrics
+from recsvc.web.http.rendering import private_json
+from recsvc.web.http.route import Call, Route
 
 # The values are judged below, since msgspec would not say which purpose is at fault.
 _PURPOSES_SCHEMA = {

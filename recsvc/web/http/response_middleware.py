@@ -11,8 +11,8 @@ from typing import Any
 
 import uuid_utils
 
-from recsvc.web.cors import ORIGIN, CrossOrigin
-from recsvc.web.wsgi import Application, Environ, Headers, StartResponse
+from recsvc.web.http.cors import ORIGIN, CrossOrigin
+from recsvc.web.http.wsgi_types import Application, Environ, Headers, StartResponse
 
 REQUEST_ID = "recsvc.request_id"
 STARTED = "recsvc.started"

@@ -20,10 +20,10 @@ from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.ids import CustomerId, ItemId, checked_id
 from recsvc.usecases.access.request_access import Access, Browser, Visit
 from recsvc.usecases.recommend.recommend import Placement
-from recsvc.web.parameters import MAX_NAME_LENGTH
-from recsvc.web.recommendations import Recommendation, private_list
-from recsvc.web.rendering import private_json
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.parameters import MAX_NAME_LENGTH
+from recsvc.web.http.rendering import private_json
+from recsvc.web.http.route import Call, Route
+from recsvc.web.routes.recommendations import Recommendation, private_list
 
 MAX_PLACEMENTS = 20
 MAX_BASKET = 200

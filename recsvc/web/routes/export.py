@@ -9,10 +9,10 @@ from recsvc.domain.consent.consent import Standing
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.customers.privacy import Held, erased_at_us
 from recsvc.usecases.customers.published_data import HeldModel
-from recsvc.web import consent_history, consents, profiles
-from recsvc.web.consent_history import HistoryView
-from recsvc.web.consents import ConsentView
-from recsvc.web.profiles import ProfileView
+from recsvc.web.routes import consent_history, consents, profiles
+from recsvc.web.routes.consent_history import HistoryView
+from recsvc.web.routes.consents import ConsentView
+from recsvc.web.routes.profiles import ProfileView
 
 _PART_BYTES = 16 * 1024
 

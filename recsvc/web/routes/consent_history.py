@@ -7,10 +7,10 @@ from flask import Response
 
 from recsvc.domain.consent.hash_chain import HistoryRow, RowKind
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.web.consents import CONSENT, PATH
-from recsvc.web.parameters import QueryShape, whole_number
-from recsvc.web.rendering import private_json
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.parameters import QueryShape, whole_number
+from recsvc.web.http.rendering import private_json
+from recsvc.web.http.route import Call, Route
+from recsvc.web.routes.consents import CONSENT, PATH
 
 MAX_ROWS = 1000
 ROWS = 100

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from recsvc.web.wsgi import Environ, Headers, StartResponse
+from recsvc.web.http.wsgi_types import Environ, Headers, StartResponse
 
 API = "/v1/"
 ORIGIN = "HTTP_ORIGIN"

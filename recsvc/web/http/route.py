@@ -12,8 +12,8 @@ from flask import Request, Response, request
 
 from recsvc.domain.values.ids import CustomerId, ItemId, OfferId
 from recsvc.usecases.access.request_access import Access, Browser, Credentials, Visit, no_such_key
-from recsvc.web import metrics
-from recsvc.web.bodies import (
+from recsvc.web.http import metrics
+from recsvc.web.http.bodies import (
     JSON_BODY,
     NDJSON_BODY,
     BodyKind,
@@ -23,10 +23,10 @@ from recsvc.web.bodies import (
     read_body,
     read_lines,
 )
-from recsvc.web.delivery import delivered
-from recsvc.web.parameters import QueryShape
-from recsvc.web.paths import path_id
-from recsvc.web.services import Services
+from recsvc.web.http.conditional_responses import delivered
+from recsvc.web.http.parameters import QueryShape
+from recsvc.web.http.paths import path_id
+from recsvc.web.http.services import Services
 
 T = TypeVar("T")
 

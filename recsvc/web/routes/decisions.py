@@ -7,8 +7,8 @@ from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import NotFound
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.access.request_access import Access
-from recsvc.web.rendering import private_json
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.rendering import private_json
+from recsvc.web.http.route import Call, Route
 
 
 class DecisionView(msgspec.Struct, frozen=True):

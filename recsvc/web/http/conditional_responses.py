@@ -15,7 +15,7 @@ from functools import cached_property
 
 from flask import Request, Response
 
-from recsvc.web.rendering import JSON
+from recsvc.web.http.rendering import JSON
 
 WORTH_BYTES = 4096
 TAG_BYTES = 16

@@ -20,9 +20,9 @@ from recsvc.usecases.customers.privacy import (
     MergeReceipt,
     Receipt,
 )
-from recsvc.web.export import ExportView, export_json
-from recsvc.web.rendering import PRIVATE, private_json
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.rendering import PRIVATE, private_json
+from recsvc.web.http.route import Call, Route
+from recsvc.web.routes.export import ExportView, export_json
 
 
 class RewriteView(msgspec.Struct, frozen=True):

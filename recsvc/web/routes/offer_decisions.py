@@ -12,10 +12,10 @@ from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, label_faul
 from recsvc.usecases.access.request_access import Access, Browser
 from recsvc.usecases.offers.answers import OffersAnswer
 from recsvc.usecases.offers.decide import OffersQuery
-from recsvc.web import metrics
-from recsvc.web.parameters import Misread, Parameter, QueryShape, number_of_items
-from recsvc.web.rendering import private_json
-from recsvc.web.routes import Call, Route
+from recsvc.web.http import metrics
+from recsvc.web.http.parameters import Misread, Parameter, QueryShape, number_of_items
+from recsvc.web.http.rendering import private_json
+from recsvc.web.http.route import Call, Route
 
 QUERIES_KEPT = 256
 

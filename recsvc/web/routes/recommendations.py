@@ -14,10 +14,10 @@ from recsvc.domain.catalogue.list_query import ListQuery
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
 from recsvc.usecases.access.request_access import Access, Browser, Visit
 from recsvc.usecases.recommend.answers import Answer, RecommendedItem
-from recsvc.web import metrics
-from recsvc.web.parameters import QueryShape, choice, list_parameters, list_query
-from recsvc.web.rendering import JSON, PRIVATE
-from recsvc.web.routes import Call, Route
+from recsvc.web.http import metrics
+from recsvc.web.http.parameters import QueryShape, choice, list_parameters, list_query
+from recsvc.web.http.rendering import JSON, PRIVATE
+from recsvc.web.http.route import Call, Route
 
 S = TypeVar("S", CustomerSlate, ItemSlate, AnonymousSlate)
 

@@ -20,8 +20,8 @@ from recsvc.usecases.offers.decision_log import DecisionLog
 from recsvc.usecases.offers.offers import OfferDesk
 from recsvc.usecases.readiness import Readiness
 from recsvc.usecases.recommend.recommend import Recommender
-from recsvc.web.addresses import ClientAddresses
-from recsvc.web.overload import Places
+from recsvc.web.http.client_address import ClientAddresses
+from recsvc.web.http.concurrency_limit import Places
 
 
 @dataclass(frozen=True, slots=True)

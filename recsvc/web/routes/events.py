@@ -21,11 +21,11 @@ from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.ids import MAX_ID_BYTES, CustomerId, id_fault
 from recsvc.usecases.access.request_access import Access, Browser
 from recsvc.usecases.events import Received
-from recsvc.web import metrics
-from recsvc.web.bodies import JSON_TYPE, BodyKind
-from recsvc.web.problems import FieldProblem
-from recsvc.web.rendering import private_json
-from recsvc.web.routes import Call, Route
+from recsvc.web.http import metrics
+from recsvc.web.http.bodies import JSON_TYPE, BodyKind
+from recsvc.web.http.problems import FieldProblem
+from recsvc.web.http.rendering import private_json
+from recsvc.web.http.route import Call, Route
 
 MAX_EVENTS = 500
 EVENTS_BODY = BodyKind(JSON_TYPE, 1024 * 1024)

@@ -28,9 +28,9 @@ from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.access.request_access import Access, Browser
 from recsvc.usecases.offers.claims import ClaimRequest
 from recsvc.usecases.offers.offers import no_such_offer
-from recsvc.web import metrics
-from recsvc.web.rendering import private_json
-from recsvc.web.routes import Call, Route
+from recsvc.web.http import metrics
+from recsvc.web.http.rendering import private_json
+from recsvc.web.http.route import Call, Route
 
 TAKEN = 201
 KEY_HEADER = "Idempotency-Key"

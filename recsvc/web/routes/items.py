@@ -13,10 +13,10 @@ from recsvc.domain.errors import BadRequest
 from recsvc.domain.readers import MAX_URL_LENGTH
 from recsvc.domain.values.ids import ItemId, popped_id
 from recsvc.usecases.access.request_access import Access
-from recsvc.web.bodies import NDJSON_BODY, convert, parse_json
-from recsvc.web.problems import FieldProblem
-from recsvc.web.rendering import private_json
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
+from recsvc.web.http.problems import FieldProblem
+from recsvc.web.http.rendering import private_json
+from recsvc.web.http.route import Call, Route
 
 WRITTEN = 201
 REFUSED = 422

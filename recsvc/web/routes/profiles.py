@@ -14,11 +14,11 @@ from recsvc.domain.errors import BadRequest, RecsvcError
 from recsvc.domain.values.ids import CustomerId, popped_id
 from recsvc.usecases.access.request_access import Access, Visit
 from recsvc.usecases.customers.profiles import FLAGS_AND_READING, may_read
-from recsvc.web.bodies import NDJSON_BODY, convert, parse_json
-from recsvc.web.items import REFUSED, WRITTEN, LineResult, LineResults
-from recsvc.web.problems import FieldProblem
-from recsvc.web.rendering import private_json
-from recsvc.web.routes import Call, Route
+from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
+from recsvc.web.http.problems import FieldProblem
+from recsvc.web.http.rendering import private_json
+from recsvc.web.http.route import Call, Route
+from recsvc.web.routes.items import REFUSED, WRITTEN, LineResult, LineResults
 
 Name = Annotated[str, Meta(min_length=1, max_length=profile.MAX_NAME_LENGTH)]
 Text = Annotated[str, Meta(max_length=profile.MAX_TEXT_LENGTH)]

@@ -20,9 +20,9 @@ from recsvc.domain.errors import (
     RecsvcError,
     Unauthorized,
 )
-from recsvc.web import metrics
-from recsvc.web.bodies import TOO_LARGE
-from recsvc.web.envelope import REQUEST_ID
+from recsvc.web.http import metrics
+from recsvc.web.http.bodies import TOO_LARGE
+from recsvc.web.http.response_middleware import REQUEST_ID
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
