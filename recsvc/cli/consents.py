@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from recsvc.cli import consent_policy
-from recsvc.cli.consent_files import import_consents
+from recsvc.cli.consent_import import import_consents
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, print_table
 from recsvc.cli.purposes import checked_purposes

@@ -18,9 +18,9 @@ import typer
 from rich.progress import track
 
 from recsvc.cli import serve
+from recsvc.cli.demo_tour import Tour, commands, when_ready
 from recsvc.cli.options import DEFAULT_SHOP, DataDir, settings_of
 from recsvc.cli.output import print_text, say, stderr
-from recsvc.cli.tour import Tour, commands, when_ready
 from recsvc.config import MAX_PORT, Settings
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
 from recsvc.domain.catalogue.item import CatalogueItem

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from recsvc.cli.event_files import (
+from recsvc.cli.drain_files import (
     Drain,
     EventFolder,
     check_parquet,
