@@ -38,7 +38,7 @@ CMD ["--help"]
 FROM runtime AS service
 COPY --from=build /opt/recsvc /opt/recsvc
 # The loops of a request, for this machine's kind of processor; another kind compiles them at start.
-RUN python -c 'from recsvc.model import compiled, kernels; compiled.compile_all()'
+RUN python -c 'from recsvc.model.kernels import jit, kernels; jit.compile_all()'
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/livez', timeout=2)"]

@@ -14,15 +14,8 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from recsvc.domain.errors import RecsvcError
-from training import options
-from training.columns import parse_renames
-from training.errors import TrainingError
-from training.evaluate import EvaluationJob, evaluate
-from training.evaluate_offers import OffersJob, evaluate_offers
-from training.gate import Objection
-from training.ingest import Request
-from training.memory import return_freed_memory
-from training.printing import (
+from training import cli_options as options
+from training.cli_output import (
     print_findings,
     print_gate,
     print_holdout,
@@ -30,10 +23,17 @@ from training.printing import (
     print_offers_ranked,
     stderr_console,
 )
+from training.errors import TrainingError
+from training.evaluate_job import EvaluationJob, evaluate
+from training.evaluate_offers_job import OffersJob, evaluate_offers
+from training.memory import return_freed_memory
 from training.progress import Progress
-from training.run import Job, run
+from training.publish.gate import Objection
+from training.run_job import Job, run
+from training.running_shop import TUNING, open_shop
 from training.settings import Settings
-from training.shop import TUNING, open_shop
+from training.sources.column_mapping import parse_renames
+from training.sources.ingest import Request
 from training.tuning.budget import Minutes
 from training.tuning.tuner import Tuner
 

@@ -9,33 +9,33 @@ from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact.artifact import Artifact, TopList
-from training.catalogue import Catalogue
-from training.crowds import has_crowd, similar_lists, together_lists
+from training.concurrency import each
+from training.dataset.customer_items import Pairs
+from training.dataset.history import Floats, Rows
+from training.dataset.interactions import Interactions, from_lines
 from training.errors import NotPublishable
-from training.findings import Anonymity, Findings, WarmStart
-from training.history import Floats, Rows
-from training.ingest import Purchases
-from training.interactions import Interactions, from_lines
-from training.intervals import median_intervals
-from training.item_lists import (
+from training.evaluation.training_results import findings_of
+from training.evaluation.warm_start import measure_warm_start
+from training.lists.customer_facts import purchased_by
+from training.lists.customer_lists import Slates, fill_slates, reordered
+from training.lists.item_lists import (
     neighbour_list,
     popular,
     popular_by_category,
     recent_orders,
     trending,
 )
-from training.learn import Knowledge, learn
-from training.learned_findings import findings_of
-from training.pairs import Pairs
-from training.parallel import each
+from training.lists.k_anonymity import has_crowd, similar_lists, together_lists
+from training.lists.reasons import Grounds, category_tops
+from training.lists.repurchase_intervals import median_intervals
+from training.metrics.results import Anonymity, Findings, WarmStart
 from training.progress import Progress
-from training.purchased import purchased_by
-from training.reasons import Grounds, category_tops
 from training.recommenders.neighbour_lists import NeighbourLists
+from training.selection.model_selection import Knowledge, learn
 from training.settings import Settings
-from training.slates import Slates, fill_slates, reordered
+from training.sources.ingest import Purchases
+from training.sources.item_catalogue import Catalogue
 from training.tuning.tuner import Tuner, search
-from training.warm_start import measure_warm_start
 
 
 @dataclass(frozen=True, slots=True)

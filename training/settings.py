@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from training.candidates import PoolSize
-from training.ranker import TUNED, Boosting, Variant
+from training.ranking.candidates import PoolSize
+from training.ranking.lambdarank import TUNED, Boosting, Variant
 from training.recommenders.co_purchase import CoPurchase
 from training.recommenders.item_neighbours import ItemNeighbours
 from training.recommenders.trending import Trending

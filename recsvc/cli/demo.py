@@ -84,7 +84,7 @@ def demo(
 
 def _prepare(files: Path, customers: int | None) -> None:
     """Have the data package's purchases written as files that the trainer reads."""
-    words = ["-m", "training.completejourney", "--out", str(files)]
+    words = ["-m", "training.demo.completejourney", "--out", str(files)]
     if customers is not None:
         words += ["--customers", str(customers)]
     with stderr.status("Reading the purchases …"):

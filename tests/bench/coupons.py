@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from training.completejourney import data_folder
+from training.demo.completejourney import data_folder
 
 FIRST_START = datetime(2017, 4, 1)  # noqa: DTZ001 - the data has no zone; UTC is what it is read as
 

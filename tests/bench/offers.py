@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.coupons import Campaign, campaigns
-from training import ingest
-from training.catalogue import read_catalogue_file
-from training.completejourney import prepare
-from training.consents import AssumeGranted
-from training.evaluate_offers import OffersJob, evaluate_offers
+from training.demo.completejourney import prepare
+from training.evaluate_offers_job import OffersJob, evaluate_offers
 from training.progress import SILENT
+from training.sources import ingest
+from training.sources.consents import AssumeGranted
+from training.sources.item_catalogue import read_catalogue_file
 
 MUST = {"mrr": 0.487, "hit@1": 0.30, "hit@3": 0.60}
 AIM = {"mrr": 0.51, "hit@1": 0.33, "hit@3": 0.63}

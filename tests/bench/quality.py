@@ -15,19 +15,19 @@ from time import monotonic
 import polars as pl
 from rich.console import Console
 
-from training import ingest
-from training.catalogue import read_catalogue_file
-from training.completejourney import prepare
-from training.consents import AssumeGranted
-from training.evaluate import judge
-from training.findings import MAIN_METRIC, Findings
-from training.holdout import Split, given
-from training.ingest import Purchases
-from training.interactions import from_lines
+from training.cli_output import print_findings, print_holdout
+from training.dataset.holdout import Split, given
+from training.dataset.interactions import from_lines
+from training.demo.completejourney import prepare
+from training.evaluate_job import judge
 from training.memory import return_freed_memory
-from training.printing import print_findings, print_holdout
+from training.metrics.results import MAIN_METRIC, Findings
 from training.progress import Progress
 from training.settings import Settings
+from training.sources import ingest
+from training.sources.consents import AssumeGranted
+from training.sources.ingest import Purchases
+from training.sources.item_catalogue import read_catalogue_file
 
 HOLDOUT = timedelta(days=30)
 MUST = {
@@ -88,7 +88,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--cut", choices=CUTS, action="append")
     options.add_argument("--windows", type=int, default=3)
-    options.add_argument("--data", type=Path, help="prepared files (training.completejourney)")
+    options.add_argument("--data", type=Path, help="prepared files (training.demo.completejourney)")
     asked = options.parse_args()
     return_freed_memory()
     console = Console(width=140, highlight=False)

@@ -57,13 +57,13 @@ from recsvc.usecases.recommend.recommend import Recommender
 from recsvc.wiring import before_swap
 from tests.consents import now_us
 from tests.model_builders import reasoned, top
-from training.catalogue import Catalogue
-from training.consents import PermittedKeys
-from training.ingest import Purchases, Request, read_purchases
 from training.pipeline import Trained
 from training.progress import SILENT
-from training.publish import origin
-from training.settle import settle
+from training.publish.consent_recheck import settle
+from training.publish.publish import origin
+from training.sources.consents import PermittedKeys
+from training.sources.ingest import Purchases, Request, read_purchases
+from training.sources.item_catalogue import Catalogue
 
 HOLD_US = DAY_US
 PATIENCE_SECONDS = 5.0

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.training.builders import FIRST_DAY, lines
-from training.history import History
-from training.holdout import by_time
-from training.interactions import EPOCH, Interactions, from_lines
-from training.returns import net
+from training.dataset.history import History
+from training.dataset.holdout import by_time
+from training.dataset.interactions import EPOCH, Interactions, from_lines
+from training.sources.returns import net
 
 HORIZON_DAYS = 10.0
 LENGTH_DAYS = 60

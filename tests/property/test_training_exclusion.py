@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.training.builders import FIRST_DAY, HASHER, NOW, quick
-from training.catalogue import Catalogue
-from training.consents import PermittedIds
-from training.ingest import Request, read_purchases
 from training.pipeline import train
 from training.progress import SILENT
+from training.sources.consents import PermittedIds
+from training.sources.ingest import Request, read_purchases
+from training.sources.item_catalogue import Catalogue
 
 CUSTOMERS = [f"c{n}" for n in range(8)]
 

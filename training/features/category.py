@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from training.dataset.customer_items import Pairs, pairs_of
+from training.dataset.history import Floats, History, Rows, decay
 from training.features.table import Table, log_share, table_of
-from training.history import Floats, History, Rows, decay
-from training.pairs import Pairs, pairs_of
 from training.recommenders.popularity import buyer_share
 from training.recommenders.rhythm import intervals
 

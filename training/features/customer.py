@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from training.dataset.customer_items import Pairs
+from training.dataset.history import History, Rows
 from training.features.table import Table, table_of
-from training.history import History, Rows
-from training.pairs import Pairs
 
 
 def customer_facts(history: History, pairs: Pairs, horizon_days: float) -> Table:

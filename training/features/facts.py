@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.dataset.history import Floats, Rows
 from training.features.category import CategoryFacts, category_facts
 from training.features.customer import customer_facts
 from training.features.item import item_facts
 from training.features.pair import pair_facts
 from training.features.price import price_levels
 from training.features.table import Table
-from training.history import Floats, Rows
-from training.line_up import LineUp
+from training.recommenders.registry import LineUp
 
 Column = tuple[str, str]  # group, name
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from training.dataset.customer_items import Pairs
+from training.dataset.history import Floats, History
 from training.features.price import mean_log_price
 from training.features.table import Table, log_share, table_of
-from training.history import Floats, History
-from training.pairs import Pairs
 from training.recommenders.adoption import adoption_rate
 from training.recommenders.popularity import buyer_share
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from training.dataset.customer_items import Pairs
+from training.dataset.history import History, decay
 from training.features.table import Table, table_of
-from training.history import History, decay
-from training.line_up import LineUp
-from training.pairs import Pairs
+from training.recommenders.registry import LineUp
 from training.recommenders.rhythm import intervals
 
 

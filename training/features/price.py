@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.history import Flags, Floats, History, Rows
+from training.dataset.history import Flags, Floats, History, Rows
 
 
 def mean_log_price(history: History, counted: Flags) -> Floats:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.history import Floats, Rows
+from training.dataset.history import Floats, Rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.history import Floats, History
-from training.pairs import Pairs
-from training.past import Past
+from training.dataset.customer_items import Pairs
+from training.dataset.history import Floats, History
+from training.dataset.training_data import Past
 from training.recommenders.popularity import SameForAll, best_of
 
 PRIOR = 10.0  # customers who would not have bought it

@@ -11,8 +11,8 @@ import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from scipy import sparse
 
-from training.history import Floats, Rows, decay
-from training.past import Past
+from training.dataset.history import Floats, Rows, decay
+from training.dataset.training_data import Past
 
 USUAL_ITEMS = 250.0  # per customer, where the regularization is what it says
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from training.history import Floats, History, Rows
-from training.past import Past
+from training.dataset.history import Floats, History, Rows
+from training.dataset.training_data import Past
 from training.recommenders.item_neighbours import FittedNeighbours, most_bought
 from training.recommenders.neighbour_lists import BLOCK, NeighbourLists, joined, nearest
 

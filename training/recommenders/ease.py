@@ -10,8 +10,8 @@ from math import inf
 import numpy as np
 from scipy import sparse
 
-from training.history import Floats, Rows, decay
-from training.past import Past
+from training.dataset.history import Floats, Rows, decay
+from training.dataset.training_data import Past
 from training.recommenders.ease_dual import FittedEaseDual, fit_dual
 from training.recommenders.inverse import symmetric_inverse
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from training.history import Floats, Rows
+from training.dataset.history import Floats, Rows
 from training.recommenders.inverse import symmetric_inverse
 
 BLOCK = 2000  # columns at once

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import linalg
 
-from training.history import Floats
+from training.dataset.history import Floats
 
 
 def symmetric_inverse(matrix: Floats) -> Floats:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from training.history import Floats, Rows, decay
-from training.pairs import Pairs
-from training.past import Past
+from training.dataset.customer_items import Pairs
+from training.dataset.history import Floats, Rows, decay
+from training.dataset.training_data import Past
 from training.recommenders.neighbour_lists import NeighbourLists, nearest_columns
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from training.grouped import NOTHING
-from training.history import Flags, Floats, Rows
+from training.dataset.history import Flags, Floats, Rows
+from training.dataset.segments import NOTHING
 
 BLOCK = 512  # columns compared with all others at once
 

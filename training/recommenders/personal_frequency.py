@@ -6,8 +6,8 @@ from math import inf
 import numpy as np
 from scipy import sparse
 
-from training.history import Floats, Rows, decay
-from training.past import Past
+from training.dataset.history import Floats, Rows, decay
+from training.dataset.training_data import Past
 
 # What is far past would round to zero and be forgotten as if it had never been bought.
 LEAST_WEIGHT = 1e-6

@@ -5,8 +5,8 @@ from math import inf
 
 import numpy as np
 
-from training.history import Floats, History, Rows
-from training.past import Past
+from training.dataset.history import Floats, History, Rows
+from training.dataset.training_data import Past
 
 LISTED = 2_000  # beyond these nothing is popular
 

@@ -7,8 +7,8 @@ slate must not show is its business.
 
 from typing import Protocol
 
-from training.history import Floats, Rows
-from training.past import Past
+from training.dataset.history import Floats, Rows
+from training.dataset.training_data import Past
 
 
 class Fitted(Protocol):

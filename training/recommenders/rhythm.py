@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.history import Floats, History, Rows
-from training.pairs import Pairs, pairs_of
-from training.past import Past
+from training.dataset.customer_items import Pairs, pairs_of
+from training.dataset.history import Floats, History, Rows
+from training.dataset.training_data import Past
 from training.recommenders.personal_frequency import OwnScores
 
 COUNTS = (2, 3, 4, 6, 9, 14)

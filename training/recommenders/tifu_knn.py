@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from training.history import Floats, History, Rows
-from training.past import Past
+from training.dataset.history import Floats, History, Rows
+from training.dataset.training_data import Past
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.history import Floats, History, Rows
-from training.past import Past
+from training.dataset.history import Floats, History, Rows
+from training.dataset.training_data import Past
 from training.recommenders.popularity import SameForAll
 
 

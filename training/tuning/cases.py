@@ -14,21 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from training.findings import MAIN_CUTOFF
-from training.grouped import best_rows, run_lengths
-from training.history import History, Rows
-from training.judging import Ranking, ndcg_of, with_truth
-from training.learn import customers_compared, no_samples, ranked_slates, share_of_repeats
-from training.metrics import Values
-from training.parallel import each
+from training.concurrency import each
+from training.dataset.ground_truth import Truth
+from training.dataset.history import History, Rows
+from training.dataset.segments import best_rows, run_lengths
+from training.dataset.windows import itinerary
+from training.metrics.ranking_quality import Values
+from training.metrics.results import MAIN_CUTOFF
 from training.progress import Progress
-from training.ranker import Boosting
-from training.samples import Sample, joined
-from training.scene import SlateRows
+from training.ranking.candidate_features import SlateRows
+from training.ranking.lambdarank import Boosting
+from training.ranking.samples import Sample, joined
+from training.ranking.scoring import Ranking, ndcg_of, with_truth
+from training.selection.backtest import Look, View, Walk
+from training.selection.model_selection import (
+    customers_compared,
+    no_samples,
+    ranked_slates,
+    share_of_repeats,
+)
 from training.settings import Settings
-from training.truth import Truth
-from training.walk import Look, View, Walk
-from training.windows import itinerary
 
 Scores = NDArray[np.float64]
 Halves = tuple[SlateRows, SlateRows]

@@ -17,7 +17,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import Study
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from training.history import History
+from training.dataset.history import History
 from training.settings import LEARNING_WINDOWS, ROWS_PER_CUSTOMER, Settings
 from training.tuning.space import SPACE
 

@@ -11,8 +11,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from training.metrics import Values
-from training.parallel import each
+from training.concurrency import each
+from training.metrics.ranking_quality import Values
 from training.progress import Progress
 from training.tuning.budget import Budget
 from training.tuning.cases import Case, Cases, scores_of

@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from training.ranker import Boosting
+from training.ranking.lambdarank import Boosting
 
 Point = dict[str, Any]
 

@@ -13,12 +13,12 @@ import numpy as np
 from optuna.study import Study
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from training.findings import Mean, SearchedSlate, Tuning
-from training.history import History
-from training.metrics import Values, mean_of
-from training.parallel import each
+from training.concurrency import each
+from training.dataset.history import History
+from training.metrics.ranking_quality import Values, mean_of
+from training.metrics.results import Mean, SearchedSlate, Tuning
 from training.progress import Progress
-from training.ranker import Boosting
+from training.ranking.lambdarank import Boosting
 from training.settings import Searched, Settings
 from training.tuning.budget import Budget
 from training.tuning.cases import Case, gather_cases, scores_of

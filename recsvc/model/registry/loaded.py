@@ -1,7 +1,8 @@
 """A loaded model: read-only rows of memory-mapped arrays, one object for a whole request.
 
 What ranks for a person takes an `Admitted`; there is no other way to a customer's list here.
-(`recsvc.model.registry.customer_rows` reads a version's files for the customer's own copy, and serves nothing.)
+(`recsvc.model.registry.customer_rows` reads a version's files for the customer's own copy, and
+serves nothing.)
 """
 
 import math

@@ -11,7 +11,7 @@ from flask import Response
 from recsvc.web.http.conditional_responses import Constant
 from recsvc.web.http.route import Call, Route
 
-FOLDER = Path(__file__).parent / "static" / "openapi-explorer"
+FOLDER = Path(__file__).parents[1] / "static" / "openapi-explorer"
 SCRIPT = "openapi-explorer.min.js"
 PAGE = f"""<!doctype html>
 <html lang="en">

@@ -10,14 +10,14 @@ import polars as pl
 
 from recsvc.domain.values.customer_keys import CustomerHasher, Secret
 from recsvc.domain.values.ids import ShopName
-from training.consents import AssumeGranted, Permission
-from training.history import History
-from training.ingest import Purchases, Request, read_purchases
-from training.interactions import Interactions, from_lines
-from training.past import Past, past_of
+from training.dataset.history import History
+from training.dataset.interactions import Interactions, from_lines
+from training.dataset.training_data import Past, past_of
 from training.progress import SILENT
-from training.ranker import Boosting
+from training.ranking.lambdarank import Boosting
 from training.settings import Settings
+from training.sources.consents import AssumeGranted, Permission
+from training.sources.ingest import Purchases, Request, read_purchases
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FIRST_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)

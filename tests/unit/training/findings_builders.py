@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from training.findings import (
+from training.metrics.results import (
     METRICS,
     Choice,
     DataSummary,

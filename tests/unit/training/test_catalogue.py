@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from training.catalogue import read_catalogue_file
-from training.completejourney import category_of, title_of
+from training.demo.completejourney import category_of, title_of
 from training.errors import InputUnreadable
+from training.sources.item_catalogue import read_catalogue_file
 
 
 def test_whatever_is_not_plainly_a_no_is_sensitive(tmp_path: Path) -> None:

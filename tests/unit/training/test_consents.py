@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from training.consent_file import read_consent_file
 from training.errors import InputUnreadable
+from training.sources.consent_file import read_consent_file
 
 
 def test_only_true_permits_in_a_csv(tmp_path: Path) -> None:

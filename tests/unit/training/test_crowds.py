@@ -10,15 +10,15 @@ from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact.artifact import Artifact
 from tests.unit.training.builders import HASHER, Line, lines, past, quick
-from training.catalogue import Catalogue
-from training.crowds import has_crowd, similar_lists, together_lists
-from training.grouped import NOTHING
-from training.ingest import Purchases
-from training.past import Past
+from training.dataset.segments import NOTHING
+from training.dataset.training_data import Past
+from training.lists.k_anonymity import has_crowd, similar_lists, together_lists
 from training.pipeline import Trained, train
 from training.progress import SILENT
 from training.recommenders.neighbour_lists import NeighbourLists
-from training.report import IngestReport
+from training.sources.ingest import Purchases
+from training.sources.ingest_report import IngestReport
+from training.sources.item_catalogue import Catalogue
 
 CATEGORIES = {"tea-0": "tea", "tea-1": "tea", "nut-0": "nut", "secret": "nut", "secret-2": "nut"}
 

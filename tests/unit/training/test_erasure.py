@@ -8,11 +8,11 @@ import pytest
 from recsvc.domain.values.customer_keys import CustomerHasher, Secret
 from recsvc.domain.values.ids import CustomerId, ShopName
 from tests.unit.training.builders import NOW
-from training.consents import AssumeGranted, Permission, PermittedKeys
-from training.ingest import Purchases, Request, read_purchases
 from training.progress import SILENT
-from training.report import NO_CONSENT, IngestReport
-from training.settle import withdrawn
+from training.publish.consent_recheck import withdrawn
+from training.sources.consents import AssumeGranted, Permission, PermittedKeys
+from training.sources.ingest import Purchases, Request, read_purchases
+from training.sources.ingest_report import NO_CONSENT, IngestReport
 
 HASHER = CustomerHasher(Secret("a secret of the tests, long enough"), ShopName("default"))
 ERASED_AT = 1_700_000_000_000_000  # 2023-11-14T22:13:20Z

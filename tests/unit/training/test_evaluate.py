@@ -8,19 +8,19 @@ import polars as pl
 import pytest
 
 from tests.unit.training.builders import NOW, Line, leaflets, lines, two_tastes, write
-from training.catalogue import Catalogue
-from training.consents import AssumeGranted, Permission, PermittedIds
+from training.dataset.holdout import by_time, given
+from training.dataset.interactions import from_lines
 from training.errors import NotPublishable
-from training.evaluate import Evaluated, EvaluationJob, judge, read_split
-from training.findings import METRICS, Findings, ModelOnHoldout
-from training.holdout import by_time, given
-from training.ingest import Purchases, Request
-from training.interactions import from_lines
-from training.predictions import predictions
+from training.evaluate_job import Evaluated, EvaluationJob, judge, read_split
+from training.evaluation.predictions_file import predictions
+from training.metrics.results import METRICS, Findings, ModelOnHoldout
 from training.progress import SILENT
-from training.ranker import FULL, MONOTONE, Boosting
-from training.report import IngestReport
+from training.ranking.lambdarank import FULL, MONOTONE, Boosting
 from training.settings import Settings
+from training.sources.consents import AssumeGranted, Permission, PermittedIds
+from training.sources.ingest import Purchases, Request
+from training.sources.ingest_report import IngestReport
+from training.sources.item_catalogue import Catalogue
 
 
 def unheard(_: IngestReport) -> None:

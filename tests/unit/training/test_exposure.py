@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.unit.training.builders import past
-from training.exposure import catalogue_of
+from training.metrics.catalogue_quality import catalogue_of
 
 # Of eight customers, all buy item 0, four of them item 1, two others item 2, one of these item 3.
 BUYERS = {"i0": range(8), "i1": range(4), "i2": (4, 5), "i3": (4,)}

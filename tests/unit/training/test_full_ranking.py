@@ -5,8 +5,8 @@ from threadpoolctl import threadpool_limits
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, past
-from training.full_ranking import rank_simple
-from training.line_up import fit_line_up
+from training.evaluation.full_catalogue import rank_simple
+from training.recommenders.registry import fit_line_up
 
 # Everybody bought the last item, half of them the middle one; "shy" bought one of each.
 BOUGHT: list[Line] = [

@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 
 from tests.unit.training.findings_builders import journey
 from training.errors import NotPublishable
-from training.gate import Candidate, Objection, Verdict, judge
-from training.standing import (
-    Chosen,
-    Competitor,
-    Figure,
-    Name,
-    Size,
-    Slate,
-    Standing,
-)
+from training.publish.gate import Candidate, Objection, Verdict, judge
+from training.publish.model_summary import Chosen, Competitor, Figure, Name, Size, Slate, Standing
 
 LEVEL = 0.2  # NDCG@10 of popularity
 

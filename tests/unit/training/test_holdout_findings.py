@@ -8,14 +8,14 @@ from threadpoolctl import threadpool_limits
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, history, past, quick
-from training.findings import Slice
-from training.history import Rows
-from training.holdout import Holdout
-from training.holdout_findings import Bench, bench_of, head_items, measure, slices_of
-from training.holdout_ranking import rank_customers
-from training.learn import learn
+from training.dataset.ground_truth import truth_of
+from training.dataset.history import Rows
+from training.dataset.holdout import Holdout
+from training.evaluation.holdout_rankings import rank_customers
+from training.evaluation.holdout_results import Bench, bench_of, head_items, measure, slices_of
+from training.metrics.results import Slice
 from training.progress import SILENT
-from training.truth import truth_of
+from training.selection.model_selection import learn
 
 BREAD, SALT = 0, 1
 SECOND_PLACE = 1 / np.log2(3)

@@ -9,13 +9,13 @@ import polars as pl
 import pytest
 
 from tests.unit.training.builders import lines, read, write
-from training import report
-from training.consents import PermittedIds
-from training.csv_rows import STRAY_QUOTE, TOO_MANY_FIELDS
 from training.errors import InputUnreadable
-from training.report import Bad
-from training.returns import net
-from training.sources import find_files
+from training.sources import ingest_report as report
+from training.sources.consents import PermittedIds
+from training.sources.csv_repair import STRAY_QUOTE, TOO_MANY_FIELDS
+from training.sources.files import find_files
+from training.sources.ingest_report import Bad
+from training.sources.returns import net
 
 
 def csv(folder: Path, text: str, name: str = "p.csv") -> Path:

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.training.builders import FIRST_DAY, history, interactions, lines
-from training.interactions import EPOCH, from_lines
-from training.untimed import UNTIMED_DAYS
+from training.dataset.interactions import EPOCH, from_lines
+from training.dataset.pseudo_time import UNTIMED_DAYS
 
 DAY_ZERO = (FIRST_DAY - EPOCH).total_seconds() / 86_400
 

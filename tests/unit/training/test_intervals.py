@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from tests.unit.training.builders import Line, history, interactions, two_tastes
 from tests.unit.training.test_pipeline import trained
-from training.intervals import median_intervals, medians
-from training.pairs import pairs_of
+from training.dataset.customer_items import pairs_of
+from training.lists.repurchase_intervals import median_intervals, medians
 
 
 def of(bought: list[Line], **columns: list[str]) -> dict[str, float]:

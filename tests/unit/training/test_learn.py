@@ -8,18 +8,18 @@ from threadpoolctl import threadpool_limits
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, interactions, loyal_and_curious, quick
-from training.blend import BLEND, fit_blend
-from training.candidates import pool_candidates
-from training.findings import Choice, Family
-from training.history import History, Rows
-from training.learn import LEARNED, Knowledge, fit_winners, learn
-from training.pairs import pairs_of
+from training.dataset.customer_items import pairs_of
+from training.dataset.history import History, Rows
+from training.dataset.windows import rolling_windows
+from training.metrics.results import Choice, Family
 from training.progress import SILENT
-from training.published import rank_pool
-from training.ranker import Boosting
-from training.scene import scene_at
-from training.walk import Walk
-from training.windows import rolling_windows
+from training.ranking.blend import BLEND, fit_blend
+from training.ranking.candidate_features import scene_at
+from training.ranking.candidates import pool_candidates
+from training.ranking.lambdarank import Boosting
+from training.selection.backtest import Walk
+from training.selection.inference import rank_pool
+from training.selection.model_selection import LEARNED, Knowledge, fit_winners, learn
 
 HORIZON_DAYS = 10.0
 SETTINGS = quick(horizon_days=HORIZON_DAYS, boosting=Boosting(rounds=15))

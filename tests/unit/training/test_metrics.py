@@ -5,8 +5,9 @@ import pytest
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import history
-from training.findings import METRICS
-from training.metrics import (
+from training.dataset.customer_items import pairs_of
+from training.dataset.ground_truth import truth_of, truths_of
+from training.metrics.ranking_quality import (
     MOST_RESAMPLED,
     estimate,
     every_metric,
@@ -18,9 +19,8 @@ from training.metrics import (
     reciprocal_rank,
     resamples,
 )
-from training.pairs import pairs_of
-from training.ranking import NOTHING, best
-from training.truth import truth_of, truths_of
+from training.metrics.results import METRICS
+from training.ranking.top_k import NOTHING, best
 
 FOUND = np.array([[False, True, False, True]])  # second and fourth of four ranks
 

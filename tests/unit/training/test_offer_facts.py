@@ -3,9 +3,9 @@
 import numpy as np
 
 from tests.unit.training.builders import history
-from training.history import History
-from training.offer_facts import OfferFacts
-from training.purchased import spent
+from training.dataset.history import History
+from training.lists.customer_facts import spent
+from training.lists.offer_facts import OfferFacts
 
 LINES = [("c0", "milk", 0.0), ("c0", "tea", 90.0), ("c1", "milk", 90.0), ("c1", "nuts", 90.0)]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.outputs import write_files
+from training.atomic_files import write_files
 
 
 def fail(file: Path) -> None:

@@ -18,16 +18,16 @@ from tests.unit.training.builders import (
     quick,
     two_tastes,
 )
-from training.catalogue import Catalogue
-from training.consents import AssumeGranted, Permission, PermittedIds
 from training.errors import NotPublishable
-from training.ingest import Purchases
-from training.line_up import competing
 from training.pipeline import Trained, train
 from training.progress import SILENT
-from training.report import IngestReport
-from training.returns import net
-from training.settle import TRAININGS, settle
+from training.publish.consent_recheck import TRAININGS, settle
+from training.recommenders.registry import competing
+from training.sources.consents import AssumeGranted, Permission, PermittedIds
+from training.sources.ingest import Purchases
+from training.sources.ingest_report import IngestReport
+from training.sources.item_catalogue import Catalogue
+from training.sources.returns import net
 
 QUICK = quick()
 

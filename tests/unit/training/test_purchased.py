@@ -7,9 +7,9 @@ import numpy as np
 from recsvc.model.artifact.artifact import Purchased
 from tests.unit.training.builders import Line, interactions, two_tastes
 from tests.unit.training.test_pipeline import trained
-from training.offer_facts import OfferFacts
-from training.pairs import pairs_of
-from training.purchased import purchased_by
+from training.dataset.customer_items import pairs_of
+from training.lists.customer_facts import purchased_by
+from training.lists.offer_facts import OfferFacts
 
 
 def of(bought: list[Line], **columns: list[object]) -> Purchased:

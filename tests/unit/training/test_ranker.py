@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from training.blend import fit_blend
 from training.features.facts import Column
-from training.ranker import FULL, MONOTONE, NO_ITEM, SCORES, VARIANTS, Boosting, fit_ranker
-from training.samples import Sample, drawn
+from training.ranking.blend import fit_blend
+from training.ranking.lambdarank import (
+    FULL,
+    MONOTONE,
+    NO_ITEM,
+    SCORES,
+    VARIANTS,
+    Boosting,
+    fit_ranker,
+)
+from training.ranking.samples import Sample, drawn
 
 COLUMNS: tuple[Column, ...] = (("score", "als"), ("score", "ease"), ("item", "age"))
 BOOSTING = Boosting(rounds=10, feature_fraction=1.0)

@@ -7,9 +7,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from tests.unit.training.builders import Line, checkerboard, history, interactions, past, two_tastes
-from training.history import Floats
-from training.line_up import SIMPLE, personal, proposers
-from training.past import Past, past_of
+from training.dataset.history import Floats
+from training.dataset.training_data import Past, past_of
 from training.recommenders.adoption import Adoption
 from training.recommenders.co_purchase import CoPurchase
 from training.recommenders.ease import Ease
@@ -18,6 +17,7 @@ from training.recommenders.item_neighbours import ItemNeighbours
 from training.recommenders.personal_frequency import PersonalFrequency
 from training.recommenders.popularity import Popularity
 from training.recommenders.protocol import Fitted, Recommender
+from training.recommenders.registry import SIMPLE, personal, proposers
 from training.recommenders.rhythm import Rhythm
 from training.recommenders.tifu_knn import TifuKnn
 from training.recommenders.trending import Trending

@@ -24,7 +24,7 @@ from tests.unit.training.findings_builders import (
     trained_only,
     unjudged,
 )
-from training.findings import (
+from training.metrics.results import (
     Choice,
     Estimate,
     Family,
@@ -42,11 +42,11 @@ from training.findings import (
     WarmPath,
     WarmStart,
 )
-from training.report import Bad, IngestReport
-from training.report_page.numbers import Interval
-from training.report_page.page import render
-from training.report_page.verdict import verdict
-from training.report_page.words import certainty, comparison
+from training.report.numbers import Interval
+from training.report.page import render
+from training.report.verdict import verdict
+from training.report.words import certainty, comparison
+from training.sources.ingest_report import Bad, IngestReport
 
 ROOT = Path(__file__).parents[3]
 LOADING = {"src", "srcset", "href", "xlink:href", "action", "data", "poster", "background"}
@@ -163,7 +163,7 @@ def test_same_findings_same_bytes() -> None:
     code = (
         "from dataclasses import replace\n"
         "from tests.unit.training.findings_builders import slate, trained_only\n"
-        "from training.report.page import render\n"
+        "from training.sources.ingest_report.page import render\n"
         "import sys\n"
         "sys.stdout.buffer.write(render(replace(trained_only(),"
         " slates={'for_you': slate('for_you')})).encode())"

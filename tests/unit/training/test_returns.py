@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from tests.unit.training.builders import Line, lines
-from training.history import History
-from training.interactions import from_lines
-from training.returns import net
+from training.dataset.history import History
+from training.dataset.interactions import from_lines
+from training.sources.returns import net
 
 # Quantities and days of one customer and item, and which purchases are undone on which day.
 CASES: dict[str, tuple[list[tuple[float, float]], list[float | None]]] = {

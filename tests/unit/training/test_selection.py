@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.selection import choose
+from training.selection.publication_rule import choose
 
 SIMPLE = ["popularity", "als"]
 CUSTOMERS = 100

@@ -12,19 +12,19 @@ from optuna.trial import create_trial
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, history, lines, new_tastes, quick, two_tastes
-from training import holdout
+from training.cli_options import minutes
+from training.dataset import holdout
+from training.dataset.ground_truth import truth_of
+from training.dataset.interactions import from_lines
 from training.errors import InputUnreadable
-from training.evaluate import Evaluated, judge
-from training.ingest import Purchases
-from training.interactions import from_lines
-from training.options import minutes
+from training.evaluate_job import Evaluated, judge
 from training.progress import SILENT
-from training.ranker import TUNED, VARIANTS, Boosting, fit_ranker
-from training.report import IngestReport
-from training.samples import Sample
-from training.scene import SlateRows
+from training.ranking.candidate_features import SlateRows
+from training.ranking.lambdarank import TUNED, VARIANTS, Boosting, fit_ranker
+from training.ranking.samples import Sample
 from training.settings import Searched
-from training.truth import truth_of
+from training.sources.ingest import Purchases
+from training.sources.ingest_report import IngestReport
 from training.tuning.budget import Budget, Minutes, Trials
 from training.tuning.cases import binned, gather_cases, half_of, scored
 from training.tuning.journal import KEPT, fingerprint, forget_old, is_json, mend, open_studies

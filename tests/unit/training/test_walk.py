@@ -8,11 +8,11 @@ from threadpoolctl import threadpool_limits
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import history, loyal_and_curious, quick
-from training.candidates import pool_candidates
-from training.samples import Sample
-from training.scene import scene_at
-from training.walk import Walk
-from training.windows import Window
+from training.dataset.windows import Window
+from training.ranking.candidate_features import scene_at
+from training.ranking.candidates import pool_candidates
+from training.ranking.samples import Sample
+from training.selection.backtest import Walk
 
 HORIZON_DAYS = 10.0
 SETTINGS = quick(horizon_days=HORIZON_DAYS)

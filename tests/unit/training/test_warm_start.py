@@ -2,11 +2,11 @@
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, history, quick
-from training.findings import WarmPath, WarmStart
-from training.history import History
-from training.truth import Truths
-from training.warm_start import measure_warm_start
-from training.windows import Window
+from training.dataset.ground_truth import Truths
+from training.dataset.history import History
+from training.dataset.windows import Window
+from training.evaluation.warm_start import measure_warm_start
+from training.metrics.results import WarmPath, WarmStart
 
 CUSTOMERS = 40  # a fifth of them is hidden
 SETTINGS = quick(horizon_days=60)

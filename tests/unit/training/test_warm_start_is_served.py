@@ -26,9 +26,9 @@ from tests.unit.usecases.test_recommend import (
     Quiet,
     WholeCatalogue,
 )
-from training.history import Rows
-from training.ranking import best
-from training.warm_start import Given, warm_model
+from training.dataset.history import Rows
+from training.evaluation.warm_start import Given, warm_model
+from training.ranking.top_k import best
 
 NOW_SECONDS = 2_000_000_000
 BOUGHT = [("tea-1", 0.2), ("tea-4", 1.0), ("nut-2", 20.0), ("tea-0", 40.0)]  # item, days ago

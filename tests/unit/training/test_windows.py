@@ -8,18 +8,18 @@ from threadpoolctl import threadpool_limits
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, history, lines, new_tastes, quick, two_tastes
-from training.candidates import pool_candidates
+from training.dataset.customer_items import pairs_of
+from training.dataset.history import History
+from training.dataset.interactions import from_lines
+from training.dataset.windows import Window, rolling_windows, some_customers, window_days
 from training.features.category import category_facts
-from training.history import History
-from training.interactions import from_lines
-from training.learn import learn
-from training.pairs import pairs_of
 from training.progress import SILENT
-from training.published import rank_pool
-from training.returns import net
-from training.scene import scene_at
-from training.walk import Walk, Walked
-from training.windows import Window, rolling_windows, some_customers, window_days
+from training.ranking.candidate_features import scene_at
+from training.ranking.candidates import pool_candidates
+from training.selection.backtest import Walk, Walked
+from training.selection.inference import rank_pool
+from training.selection.model_selection import learn
+from training.sources.returns import net
 
 HORIZON_DAYS = 10.0
 

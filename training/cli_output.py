@@ -1,0 +1,111 @@
+"""What a run tells the person at the terminal: tables on stderr."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from training.evaluate_offers_job import OffersRanked
+from training.metrics.results import MAIN_METRIC, Findings, SlateFindings
+from training.publish.publish import Published
+from training.report.words import anonymity_sentence, tuning_sentence
+from training.sources.ingest_report import IngestReport
+
+WIDE = 120  # what is not a terminal has no width, and nothing may be cut off in it
+
+
+def stderr_console() -> Console:
+    console = Console(stderr=True, highlight=False)
+    return console if console.is_terminal else Console(stderr=True, highlight=False, width=WIDE)
+
+
+def print_ingest(console: Console, report: IngestReport) -> None:
+    table = Table("rows", "what became of them", title="Purchases", title_justify="left", box=None)
+    table.columns[0].justify = "right"
+    rows = [(report.rows_read, f"read from {report.files} file(s)"), (report.rows_used, "used")]
+    rows += [(count, f"left out: {reason}") for reason, count in report.left_out.items()]
+    rows += [
+        (bad.rows, f"bad: {reason}, e.g. {'; '.join(bad.examples)}")
+        for reason, bad in report.bad.items()
+    ]
+    rows += [(count, f"noticed: {notice}") for notice, count in report.notices.items()]
+    for count, what in rows:
+        table.add_row(f"{count:,}", escape(what))
+    console.print(table)
+    for column, lost in report.switched_off.items():
+        console.print(escape(f"No column {column}; switched off: {lost}."))
+    if report.ignored_columns:
+        console.print(escape(f"Ignored columns: {', '.join(report.ignored_columns)}."))
+    if report.first:
+        console.print(f"From {report.first} to {report.last}.")
+
+
+def print_findings(console: Console, findings: Findings) -> None:
+    """Show who competed for each slate and who is chosen."""
+    for what, why in findings.switched_off.items():
+        console.print(escape(f"Switched off ({what}): {why}."))
+    if not findings.judged:
+        console.print(escape(f"Not judged: {findings.reason}."))
+    for slate, found in findings.slates.items():
+        if found.models:
+            console.print(windows_table(slate, found))
+    if findings.anonymity is not None:
+        console.print(escape(anonymity_sentence(findings.anonymity)), soft_wrap=True)
+    if findings.tuning is not None:
+        console.print(escape(tuning_sentence(findings)), soft_wrap=True)
+
+
+def print_gate(console: Console, published: Published) -> None:
+    """Say what was not compared with the model in use, and what was accepted."""
+    if published.gate["not_compared"] is not None:
+        console.print(escape(f"Not compared: {published.gate['not_compared']}."))
+    for objection, words in published.gate["accepted"].items():
+        console.print(escape(f"Published in spite of {objection}: {words}."))
+
+
+def windows_table(slate: str, found: SlateFindings) -> Table:
+    """NDCG@10 of every model on the past windows, the newest first."""
+    windows = [f"window {place + 1}" for place in range(len(found.models[0].windows))]
+    title = f"{slate}: {MAIN_METRIC} on past windows (* is chosen: {found.choice.reason})"
+    table = Table("model", *windows, "− chosen", "±", title=title, title_justify="left", box=None)
+    for row in found.models:
+        mark = "*" if row.model.name == found.choice.winner else " "
+        means = [figure(window.mean if window else None) for window in row.windows]
+        versus = row.versus_winner
+        cells = [figure(versus.mean if versus else None), figure(versus.error if versus else None)]
+        table.add_row(f"{mark} {row.model.title}", *means, *cells)
+    return table
+
+
+def print_holdout(console: Console, findings: Findings) -> None:
+    """Show what the holdout said of the chosen model and every simple one."""
+    if findings.holdout is None:
+        return
+    for slate, found in findings.holdout.slates.items():
+        winner = findings.slates[slate].choice.winner
+        title = f"{slate}: {found.customers} customers of the holdout (* is chosen)"
+        names = ("ndcg@10", "recall@10", "hit_rate@10", "mrr@10")
+        columns = ("model", *names, "− chosen", "±")
+        table = Table(*columns, title=title, title_justify="left", box=None)
+        for row in found.models:
+            versus = row.versus_winner
+            cells = [figure(row.metrics[name].mean) for name in names]
+            cells += [figure(versus.mean if versus else None)]
+            cells += [figure(versus.error if versus else None)]
+            mark = "*" if row.model.name == winner else " "
+            table.add_row(f"{mark} {row.model.title}", *cells)
+        console.print(table)
+
+
+def print_offers_ranked(console: Console, done: OffersRanked) -> None:
+    """Say how many were ranked for, and for how many by what is not personal."""
+    console.print(
+        f"{done.offers:,} offers ranked for {done.customers:,} customers; "
+        f"{done.customers_not_personal:,} of them without purchases that may be looked at: "
+        "by what is popular."
+    )
+    for table, rows in done.bad_rows.items():
+        console.print(f"{rows:,} bad rows of {table} are left out.")
+
+
+def figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

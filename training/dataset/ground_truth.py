@@ -1,0 +1,66 @@
+"""What customers bought after a cut, per slate: only what a model could have known counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.domain.catalogue.slates import CustomerSlate
+from training.dataset.customer_items import Pairs
+from training.dataset.history import Flags, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Sorted keys customer · items_total + item, and how many each customer has."""
+
+    keys: Rows  # (relevant,)
+    relevant: Rows  # (customers_total,)
+    items_total: int
+
+    @property
+    def customers(self) -> Rows:
+        """Return who has something to find."""
+        return np.flatnonzero(self.relevant)
+
+    @property
+    def items(self) -> Rows:
+        return self.keys % max(self.items_total, 1)
+
+    def holds(self, customers: Rows, items: Rows) -> Flags:
+        wanted = customers * self.items_total + items
+        if not len(self.keys):
+            return np.zeros(len(wanted), dtype=bool)
+        place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.asarray(self.keys[place] == wanted)
+
+    def only(self, items: Flags) -> "Truth":
+        """Keep some items; `items` marks them."""  # (items_total,)
+        return truth_of(self.keys[items[self.items]], len(self.relevant), self.items_total)
+
+
+Truths = Mapping[CustomerSlate, Truth]
+
+
+def truth_of(keys: Rows, customers_total: int, items_total: int) -> Truth:
+    unique = np.unique(keys)
+    relevant = np.bincount(unique // max(items_total, 1), minlength=customers_total)
+    return Truth(unique, relevant, items_total)
+
+
+def truths_of(past: Pairs, customers: Rows, items: Rows) -> Truths:
+    """Sort out what was bought after `past`, line by line.
+
+    `for_you`: all of it; `discover`: what was new to the customer; `buy_again`: what was not.
+    Customers and items that the past has never seen are left out.
+    """
+    seen = past.knows(customers, items)
+    customers, items = customers[seen], items[seen]
+    keys = customers * past.items_total + items
+    repeated = past.find(customers, items) >= 0
+    sizes = (past.customers_total, past.items_total)
+    return {
+        CustomerSlate.FOR_YOU: truth_of(keys, *sizes),
+        CustomerSlate.DISCOVER: truth_of(keys[~repeated], *sizes),
+        CustomerSlate.BUY_AGAIN: truth_of(keys[repeated], *sizes),
+    }

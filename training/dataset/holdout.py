@@ -1,0 +1,97 @@
+"""Purchases that nothing is learned from. Who is in them is known before ranking; what they bought,
+only when the ranking is judged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from training.dataset.as_of import known_at
+from training.dataset.customer_items import Pairs
+from training.dataset.ground_truth import Truths, truths_of
+from training.dataset.history import Rows
+from training.dataset.interactions import Interactions
+from training.dataset.windows import window_days
+from training.sources.ingest import Purchases
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """`customers` and `items` are rows of what is learned from, −1 for those it does not know."""
+
+    given: bool
+    start: str | None
+    end: str | None
+    customers: Rows  # (lines,)
+    items: Rows  # (lines,)
+    strangers: Sequence[str]  # ids of customers that nothing is known of
+
+    @property
+    def known_customers(self) -> Rows:
+        return np.unique(self.customers[self.customers >= 0])
+
+    def truths(self, past: Pairs) -> Truths:
+        known = (self.customers >= 0) & (self.items >= 0)
+        return truths_of(past, self.customers[known], self.items[known])
+
+    def lines_unknown(self, past: Pairs) -> int:
+        """Count the lines of customers or items that nothing was learned from."""
+        known = (self.customers >= 0) & (self.items >= 0)
+        seen = past.knows(self.customers[known], self.items[known])
+        return len(self.customers) - int(seen.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What may be learned from, and what is held out."""
+
+    learning: Interactions
+    holdout: Holdout
+
+
+def given(learning: Interactions, held_out: Purchases) -> Split:
+    """Hold out another file."""
+    lines = held_out.lines
+    if "returned" in lines.columns:
+        lines = lines.filter(pl.col("returned").is_null())
+    customers = rows_of(lines["customer_id"], learning.customer_ids)
+    unknown = lines["customer_id"].filter(pl.Series(customers < 0)).unique().sort()
+    items = rows_of(lines["item_id"], learning.item_ids)
+    report = held_out.report
+    return Split(
+        learning,
+        Holdout(True, report.first, report.last, customers, items, unknown.to_list()),
+    )
+
+
+def rows_of(ids: pl.Series, known: Sequence[str]) -> Rows:
+    """Return the row of each id, −1 for an unknown one."""
+    rows = pl.int_range(len(known), dtype=pl.Int64, eager=True)
+    table = pl.Series(known, dtype=pl.String)
+    found = ids.replace_strict(table, rows, default=-1, return_dtype=pl.Int64)
+    return np.asarray(found.to_numpy())
+
+
+def by_time(whole: Interactions, horizon_days: float) -> Split:
+    """Hold out the last horizon; without timestamps, the last orders of each customer.
+
+    What is learned from is what a file without them would have been.
+    """
+    history = whole.history
+    cut = history.now - window_days(history, horizon_days)
+    later = history.between(cut, history.now)
+    known = known_at(whole, cut)
+    strangers = np.unique(later.customers[known.customers[later.customers] < 0])
+    return Split(
+        known.interactions,
+        Holdout(
+            given=False,
+            start=whole.day_text(cut),
+            end=whole.day_text(history.now),
+            customers=known.customers[later.customers],
+            items=known.items[later.items],
+            strangers=[whole.customer_ids[row] for row in strangers],
+        ),
+    )

@@ -1,0 +1,64 @@
+"""Rows in runs of one customer: norms, ranks and best rows within each run.
+
+Every function takes rows sorted by customer.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.dataset.history import Floats, Rows
+
+NOTHING = -1  # fills a short list; never leaves the trainer
+
+
+def run_starts(customers: Rows) -> Rows:
+    return np.flatnonzero(np.diff(customers, prepend=-1))
+
+
+def run_lengths(customers: Rows) -> Rows:
+    return np.diff(np.append(run_starts(customers), len(customers)))
+
+
+def max_normalised(customers: Rows, scores: Floats) -> Floats:
+    """Divide each customer's scores by that customer's best; all 0 where none is above 0."""
+    best = np.maximum.reduceat(scores, run_starts(customers), axis=0)  # (customers, columns)
+    inverse = np.divide(1.0, best, out=np.zeros_like(best), where=best > 0)
+    return np.asarray(scores * np.repeat(inverse, run_lengths(customers), axis=0))
+
+
+def log_ranks(customers: Rows, scores: Floats) -> Floats:
+    """Return log(1 + rank) within the customer, per column; ties in the order of rows."""
+    lengths = run_lengths(customers)
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    place = np.arange(len(customers)) - np.repeat(run_starts(customers), lengths)
+    width = int(lengths.max(initial=0))
+    log = np.log1p(np.arange(width, dtype=np.float32))
+    ranks = np.empty(scores.shape, np.float32)
+    of_place = np.empty((len(lengths), width), np.float32)
+    for column in range(scores.shape[1]):
+        table = np.full((len(lengths), width), np.inf, np.float32)
+        table[row, place] = -scores[:, column]
+        order = np.argsort(table, axis=1, kind="stable")
+        np.put_along_axis(of_place, order, log[None, :], axis=1)
+        ranks[:, column] = of_place[row, place]
+    return ranks
+
+
+def best_rows(
+    customers: Rows, items: Rows, scores: NDArray[np.floating], k: int
+) -> tuple[Rows, Rows, Floats]:
+    """Return who is there, their k best items, best first, and the scores of these.
+
+    Ties go by item row; short lists end in NOTHING and −inf.
+    """
+    order = np.lexsort((items, -scores, customers))
+    lengths = run_lengths(customers)
+    starts = run_starts(customers)
+    place = np.arange(len(customers)) - np.repeat(starts, lengths)
+    kept = place < k
+    row = np.repeat(np.arange(len(starts)), lengths)[kept]
+    ranked = np.full((len(starts), k), NOTHING, np.int64)
+    values = np.full((len(starts), k), -np.inf, np.float32)
+    ranked[row, place[kept]] = items[order][kept]
+    values[row, place[kept]] = scores[order][kept]
+    return customers[starts], ranked, values

@@ -1,0 +1,31 @@
+"""A history made ready to learn from: its pairs, and the items that are worth scoring."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.dataset.customer_items import Pairs, pairs_of
+from training.dataset.history import History, Rows
+
+HEAD_LIMIT = 20_000  # items that a recommender scores at most; the rest has score 0
+SMALL_CATALOGUE = 5_000  # below this even an item with one buyer is scored
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    history: History
+    pairs: Pairs
+    head: Rows  # item rows of most buyers, ascending
+
+
+def past_of(history: History) -> Past:
+    pairs = pairs_of(history)
+    return Past(history, pairs, head_of(pairs))
+
+
+def head_of(pairs: Pairs, limit: int = HEAD_LIMIT) -> Rows:
+    buyers = pairs.buyers
+    best = np.argsort(-buyers, kind="stable")[:limit]
+    least = 1 if pairs.items_total <= SMALL_CATALOGUE else 2
+    enough = best[buyers[best] >= least]
+    return np.sort(enough if len(enough) else best[buyers[best] > 0])

@@ -1,0 +1,153 @@
+"""`recsvc-train evaluate`: learn on purchases, rank for the customers of a holdout, judge.
+
+Nothing is learned from the holdout, not even its span: learning takes the purchases, ranking takes
+the names of the holdout's customers, and only then is what they bought looked at.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from recsvc.domain.catalogue.slates import CustomerSlate
+from training.atomic_files import writable, write_files
+from training.dataset.ground_truth import Truths
+from training.dataset.history import Rows
+from training.dataset.holdout import Split, by_time, given
+from training.dataset.interactions import Interactions
+from training.errors import NotPublishable
+from training.evaluation.holdout_rankings import Rankings, rank_customers
+from training.evaluation.holdout_results import bench_of, measure
+from training.evaluation.predictions_file import predictions
+from training.evaluation.training_results import findings_of
+from training.evaluation.warm_start import measure_warm_start
+from training.metrics.results import MAIN_CUTOFF, Findings
+from training.pipeline import sorted_purchases
+from training.progress import Progress
+from training.report.page import render
+from training.selection.model_selection import learn
+from training.settings import Settings
+from training.sources import ingest
+from training.sources.consents import ConsentSource
+from training.sources.ingest_report import IngestReport
+from training.sources.item_catalogue import Catalogue
+from training.tuning.tuner import Tuner, search
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationJob:
+    """`holdout` is where the held-out purchases are; None splits by time."""
+
+    request: ingest.Request
+    holdout: str | None
+    consents: ConsentSource
+    catalogue: Catalogue
+    settings: Settings
+    out: Path
+    tuner: Tuner | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    split: Split
+    rankings: Rankings
+    findings: Findings
+    settings: Settings  # with what a search found
+
+
+def evaluate(
+    job: EvaluationJob, progress: Progress, told: Callable[[IngestReport], None]
+) -> Findings:
+    """Write metrics.json, predictions.parquet and report.html."""
+    out, reports = writable(job.out), list[IngestReport]()
+
+    def heard(report: IngestReport) -> None:
+        reports.append(report)
+        told(report)
+
+    split = read_split(job, progress, heard)
+    evaluated = judge(split, job.settings, progress, job.tuner)
+    write(evaluated, reports, out)
+    return evaluated.findings
+
+
+def read_split(
+    job: EvaluationJob, progress: Progress, told: Callable[[IngestReport], None]
+) -> Split:
+    permission, sensitive = job.consents(), job.catalogue.sensitive
+    purchases = ingest.read_purchases(job.request, permission, sensitive, progress)
+    told(purchases.report)
+    interactions = sorted_purchases(purchases, job.catalogue, progress)
+    if job.holdout is None:
+        return automatic(interactions, job.settings.horizon_days)
+    request = replace(job.request, location=job.holdout)
+    held_out = ingest.read_purchases(request, permission, sensitive, progress)
+    told(held_out.report)
+    return given(interactions, held_out)
+
+
+def automatic(interactions: Interactions, horizon_days: float) -> Split:
+    """Hold out the last purchases; raise where nobody has earlier ones too."""
+    split = by_time(interactions, horizon_days)
+    if not len(split.holdout.known_customers):
+        raise NotPublishable(
+            "no holdout is possible: no customer has purchases both before and within the last "
+            "stretch of these. Give later purchases with --holdout",
+            code="no_holdout",
+        )
+    return split
+
+
+def judge(
+    split: Split, settings: Settings, progress: Progress, tuner: Tuner | None = None
+) -> Evaluated:
+    # One BLAS thread: with more, the last bits depend on how many there are.
+    with threadpool_limits(1, "blas"):
+        learning, holdout = split.learning, split.holdout
+        tuned = search(tuner, learning.history, settings, progress)
+        settings = tuned.settings
+        knowledge = learn(learning.history, settings, progress)
+        rankings = rank_customers(knowledge, holdout.known_customers, progress)
+        with progress.step("Judging on the holdout", 2) as advance:
+            found = measure(knowledge, rankings, holdout, settings.seed)
+            advance()
+            truths = holdout.truths(knowledge.scene.line_up.past.pairs)
+            warm = measure_warm_start(
+                learning.history,
+                truths,
+                settings,
+                known=published_ndcg(rankings, truths, settings.seed),
+            )
+        findings = findings_of(learning, knowledge, settings)
+        findings = replace(findings, holdout=found, warm_start=warm, tuning=tuned.tuning)
+        return Evaluated(split, rankings, findings, settings)
+
+
+def published_ndcg(
+    rankings: Rankings, truths: Truths, seed: int
+) -> dict[CustomerSlate, dict[int, float]]:
+    """Return the published model's NDCG by slate and customer."""
+    found = {}
+    for slate, lists in rankings.published.items():
+        truth = truths[slate]
+        judged: Rows = rankings.customers[truth.relevant[rankings.customers] > 0]
+        bench = bench_of(truth, judged, np.searchsorted(rankings.customers, judged), seed)
+        values = bench.ndcg(lists.items[:, :MAIN_CUTOFF])
+        found[slate] = dict(zip(judged.tolist(), values.tolist(), strict=True))
+    return found
+
+
+def write(evaluated: Evaluated, reports: Sequence[IngestReport], out: Path) -> None:
+    findings, parameters = evaluated.findings, evaluated.settings.as_parameters()
+    page = render(findings, read=reports, parameters=parameters)
+    table = predictions(evaluated.split, evaluated.rankings)
+    write_files(
+        out,
+        {
+            "metrics.json": lambda file: file.write_bytes(findings.as_bytes()),
+            "predictions.parquet": table.write_parquet,
+            "report.html": lambda file: file.write_text(page, encoding="utf-8"),
+        },
+    )

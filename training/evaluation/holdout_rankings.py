@@ -1,0 +1,86 @@
+"""Rankings for the customers of a holdout: by what is published and by every simple model.
+
+Takes customers, never what they bought.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsvc.domain.catalogue.slates import CustomerSlate
+from training.concurrency import each
+from training.dataset.history import Rows
+from training.evaluation.full_catalogue import rank_simple
+from training.metrics.results import CUTOFFS
+from training.progress import Progress
+from training.ranking.candidates import blocks, pool_candidates
+from training.selection.inference import Lists, rank_slates
+from training.selection.model_selection import Knowledge
+
+RANKS = max(CUTOFFS)
+
+Listed = NDArray[np.int32]  # dozens of models for everybody: scores and wide rows are gigabytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rankings:
+    """`published` and, by name, the items of every simple model, for the same customers."""
+
+    customers: Rows  # (customers,)
+    published: dict[CustomerSlate, Lists]
+    simple: dict[CustomerSlate, dict[str, Listed]]  # (customers, RANKS) of each
+    candidates: Rows  # keys customer · items_total + item of every candidate, ascending
+
+
+def rank_customers(knowledge: Knowledge, customers: Rows, progress: Progress) -> Rankings:
+    line_up = knowledge.scene.line_up
+    in_blocks = blocks(line_up, customers)
+    with progress.step("Ranking for the customers of the holdout", len(in_blocks)) as advance:
+
+        def rank(block: Rows) -> Rankings:
+            ranked = rank_block(knowledge, block)
+            advance()
+            return ranked
+
+        return joined(each(rank, in_blocks), customers)
+
+
+def rank_block(knowledge: Knowledge, customers: Rows) -> Rankings:
+    line_up = knowledge.scene.line_up
+    pool = pool_candidates(line_up, customers, knowledge.scene.size)
+    return Rankings(
+        customers,
+        rank_slates(knowledge, pool, customers, RANKS),
+        {
+            slate: {name: found.items.astype(np.int32) for name, found in lists.items()}
+            for slate, lists in rank_simple(line_up, customers, RANKS).items()
+        },
+        pool.customers * line_up.past.pairs.items_total + pool.items,
+    )
+
+
+def joined(parts: list[Rankings], customers: Rows) -> Rankings:
+    """Join blocks, and empty them on the way: both at once would be twice the memory."""
+    slates = list(CustomerSlate)
+    names = {slate: list(parts[0].simple[slate]) if parts else [] for slate in slates}
+    return Rankings(
+        customers,
+        {slate: stacked([part.published[slate] for part in parts]) for slate in slates},
+        {
+            slate: {
+                name: np.concatenate([part.simple[slate].pop(name) for part in parts])
+                for name in names[slate]
+            }
+            for slate in slates
+        },
+        np.concatenate([np.zeros(0, np.int64), *(part.candidates for part in parts)]),
+    )
+
+
+def stacked(parts: list[Lists]) -> Lists:
+    nothing = np.zeros((0, RANKS))
+    return Lists(
+        np.concatenate([nothing.astype(np.int64), *(part.items for part in parts)]),
+        np.concatenate([nothing.astype(np.float32), *(part.scores for part in parts)]),
+    )

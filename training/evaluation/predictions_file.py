@@ -1,0 +1,56 @@
+"""The rankings of an evaluation as a table, with the shop's own ids."""
+
+import numpy as np
+import polars as pl
+
+from recsvc.domain.catalogue.slates import CustomerSlate
+from training.dataset.customer_items import pairs_of
+from training.dataset.holdout import Split
+from training.evaluation.holdout_rankings import RANKS, Rankings
+from training.selection.inference import Lists
+
+SCHEMA = {
+    "customer_id": pl.String,
+    "slate": pl.String,
+    "rank": pl.Int32,
+    "item_id": pl.String,
+    "score": pl.Float32,
+}
+
+
+def predictions(split: Split, rankings: Rankings) -> pl.DataFrame:
+    """Return customer_id, slate, rank (1 is best), item_id and score.
+
+    A customer that nothing is known of gets what is popular, as the service would answer.
+    """
+    ids = split.learning.customer_ids
+    known = [ids[row] for row in rankings.customers]
+    parts = [table(split, slate, known, lists) for slate, lists in rankings.published.items()]
+    strangers = list(split.holdout.strangers)
+    popular = popular_lists(split, len(strangers))
+    generic = (CustomerSlate.FOR_YOU, CustomerSlate.DISCOVER)
+    parts += [table(split, slate, strangers, popular) for slate in generic]
+    return pl.concat(parts).sort("customer_id", "slate", "rank")
+
+
+def table(split: Split, slate: CustomerSlate, customers: list[str], lists: Lists) -> pl.DataFrame:
+    row, place = np.nonzero(lists.listed)
+    item_ids = pl.Series(split.learning.item_ids, dtype=pl.String)
+    return pl.DataFrame(
+        {
+            "customer_id": pl.Series(customers, dtype=pl.String)[row],
+            "slate": [str(slate)] * len(row),
+            "rank": place + 1,
+            "item_id": item_ids[lists.items[row, place]],
+            "score": lists.scores[row, place],
+        },
+        schema=SCHEMA,
+    )
+
+
+def popular_lists(split: Split, customers: int) -> Lists:
+    buyers = pairs_of(split.learning.history).buyers
+    best = np.argsort(-buyers, kind="stable")[:RANKS]
+    best = best[buyers[best] > 0]
+    scores = buyers[best].astype(np.float32)
+    return Lists(np.tile(best, (customers, 1)), np.tile(scores, (customers, 1)))

@@ -1,0 +1,147 @@
+"""From what was learned to what is told of it: windows, models and choices as plain values."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import numpy as np
+
+from recsvc.domain.catalogue.slates import CustomerSlate
+from training.dataset.interactions import EPOCH, Interactions
+from training.dataset.windows import window_days
+from training.features.facts import Column
+from training.metrics.ranking_quality import Values, mean_of
+from training.metrics.results import (
+    DataSummary,
+    Findings,
+    LearningWindow,
+    Mean,
+    ModelOnWindows,
+    SlateFindings,
+)
+from training.selection.backtest import Walked
+from training.selection.model_selection import LEAST_REPEATED, MODELS, Knowledge
+from training.selection.publication_rule import relative_quality
+from training.settings import Settings
+
+
+def findings_of(interactions: Interactions, knowledge: Knowledge, settings: Settings) -> Findings:
+    judged = [window for window in knowledge.walked if window.judged]
+    columns = knowledge.scene.columns()
+    return Findings(
+        judged=bool(judged),
+        reason=judged_on(judged),
+        data=summed_up(interactions, knowledge, settings),
+        windows=tuple(told(interactions, window) for window in knowledge.walked),
+        slates={
+            str(slate): slate_findings(knowledge, judged, slate, columns) for slate in CustomerSlate
+        },
+        switched_off=switched_off(interactions, knowledge, settings),
+    )
+
+
+def judged_on(judged: list[Walked]) -> str:
+    if not judged:
+        return "too little history to judge"
+    return f"judged on {len(judged)} past window{'s' if len(judged) > 1 else ''}"
+
+
+def told(interactions: Interactions, walked: Walked) -> LearningWindow:
+    return LearningWindow(
+        start=interactions.day_text(walked.window.start),
+        end=interactions.day_text(walked.window.end),
+        judged=walked.judged,
+        lines=walked.lines,
+        customers=walked.customers,
+    )
+
+
+def summed_up(interactions: Interactions, knowledge: Knowledge, settings: Settings) -> DataSummary:
+    history = interactions.history
+    orders, customers = len(np.unique(history.orders)), len(np.unique(history.customers))
+    timed = history.timed and len(history.days) > 0
+    return DataSummary(
+        customers=customers,
+        items=len(np.unique(history.items)),
+        orders=orders,
+        lines=len(history.items),
+        first=moment(float(history.days.min())) if timed else None,
+        last=moment(float(history.days.max())) if timed else None,
+        repeat_share=knowledge.repeat_share,
+        orders_per_customer=orders / max(customers, 1),
+        categories=len(interactions.category_names),
+        horizon_days=window_days(history, settings.horizon_days),
+        seed=settings.seed,
+    )
+
+
+def moment(day: float) -> str:
+    return (EPOCH + timedelta(days=day)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def slate_findings(
+    knowledge: Knowledge,
+    judged: list[Walked],
+    slate: CustomerSlate,
+    columns: tuple[Column, ...],
+) -> SlateFindings:
+    choice, model = knowledge.choices[slate], knowledge.models.get(slate)
+    figures = [window.ndcg.get(knowledge.rows_of[slate], {}) for window in judged]
+    if not choice.judged:
+        return SlateFindings(choice)
+    relative = relative_quality(figures)
+    models = [
+        on_windows(name, relative[name], figures, choice.winner)
+        for name in sorted(relative, key=lambda name: -relative[name])
+    ]
+    importances = model.importances(columns) if model is not None else ()
+    return SlateFindings(choice, tuple(models), importances)
+
+
+def on_windows(
+    name: str, relative: float, figures: list[Mapping[str, Values]], winner: str
+) -> ModelOnWindows:
+    means = tuple(mean_of(window[name]) if name in window else None for window in figures)
+    return ModelOnWindows(MODELS[name], relative, means, versus(name, winner, figures))
+
+
+def versus(name: str, winner: str, figures: list[Mapping[str, Values]]) -> Mean | None:
+    differences = [
+        window[name] - window[winner] for window in figures if name in window and winner in window
+    ]
+    if name == winner or not differences:
+        return None
+    return mean_of(np.concatenate(differences))
+
+
+def switched_off(
+    interactions: Interactions, knowledge: Knowledge, settings: Settings
+) -> dict[str, str]:
+    """Say what could not be done with these purchases."""
+    history = interactions.history
+    judged = sum(window.judged for window in knowledge.walked)
+    off = {}
+    if not history.timed:
+        off["time"] = (
+            "no timestamps: the order of rows is all there is, so an eighth of each customer's "
+            "orders stands for a window, --horizon means nothing, and nothing trends"
+        )
+    if history.prices is None:
+        off["price"] = "no prices: features of price level"
+    if history.categories is None:
+        off["category"] = "no categories: features of categories, popular in a category"
+    if knowledge.repeat_share < LEAST_REPEATED:
+        off["repeats"] = (
+            "nothing is bought twice: for_you ranks what is new, as discover does, and buy_again "
+            "is not judged"
+        )
+    if judged < settings.judged_windows:
+        off["windows"] = f"{judged} of {settings.judged_windows} windows judged: short history"
+    if len(history.customers) > settings.lines_compared:
+        off["all customers"] = (
+            f"models were compared on customers drawn by chance, about {settings.lines_compared:,} "
+            f"of {len(history.customers):,} lines; what is published is fitted on all"
+        )
+    shortened = window_days(history, settings.horizon_days)
+    if history.timed and shortened < settings.horizon_days:
+        off["horizon"] = f"windows of {shortened:.3g} days: a quarter of the history"
+    return off

@@ -1,0 +1,189 @@
+"""Customers that the model has never seen: some are hidden at training, their purchases given at
+serving as recent events.
+
+This is the path of a customer whose first purchases came after training: the rule is that of the
+service, with its constants. It needs what is published of items only.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.domain.catalogue.slates import CustomerSlate
+from recsvc.domain.customers.recent_events import MOST_EVENTS, SECONDS_PER_DAY, RecentKind, weight
+from recsvc.model.kernels.kernels import MOST_VOTERS, NEAREST, RESTING_SHARE, USUAL_INTERVAL_DAYS
+from recsvc.model.registry.vote_tally import Tally, appeal_of, share_of_loudest, tally
+from training.dataset.ground_truth import Truth, Truths
+from training.dataset.history import Days, Flags, Floats, History, Rows
+from training.dataset.segments import NOTHING
+from training.dataset.training_data import past_of
+from training.lists.item_lists import recent_orders
+from training.lists.k_anonymity import has_crowd, similar_lists
+from training.lists.repurchase_intervals import median_intervals
+from training.metrics import ranking_quality as metrics
+from training.metrics.results import MAIN_CUTOFF, Mean, WarmPath, WarmStart
+from training.ranking.top_k import best
+from training.recommenders.neighbour_lists import NeighbourLists
+from training.settings import Settings
+
+HIDDEN_SHARE = 0.2
+MOST_HIDDEN = 300
+LEAST_HIDDEN = 5
+ORDERS_GIVEN = (1, 3, None)  # the latest orders that are known at serving
+NEVER = -1.0  # the score of what is not shown
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A customer's latest purchases, each item once, the latest first.
+
+    `bought` is everything the customer ever bought: what `discover` must find is none of it, so
+    that no list is judged by it.
+    """
+
+    items: Rows
+    ages: Days
+    bought: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class WarmModel:
+    """What serving has at hand, learned without the hidden customers."""
+
+    neighbours: NeighbourLists  # of all items
+    popularity: Floats  # (items,)
+    intervals: Floats | None  # (items,)
+
+    def scores(self, given: Given, slate: CustomerSlate) -> Floats:
+        """Score every item as serving does for a stranger with these events."""  # (items,)
+        scores = self.topping_up(given, slate)
+        counted, said = self.votes(given)
+        if len(counted.items):
+            scores[counted.items] += counted.sums * (share_of_loudest(said) / counted.sums[0])
+        if slate is not CustomerSlate.DISCOVER:
+            rests = resting(given, self.intervals)
+            due = given.items[~rests]
+            scores[due] += 1 / np.log2(np.arange(len(due)) + 2)
+            scores[given.items[rests]] = NEVER
+        else:
+            scores[given.bought] = NEVER
+        return scores
+
+    def topping_up(self, given: Given, slate: CustomerSlate) -> Floats:
+        """Score by popularity, below any vote."""  # (items,)
+        scores = (1e-6 * self.popularity / max(float(self.popularity.max()), 1e-9)).astype(
+            np.float32
+        )
+        if slate is CustomerSlate.DISCOVER:
+            scores[given.bought] = NEVER
+        return scores
+
+    def votes(self, given: Given) -> tuple[Tally, Floats]:
+        """Let the latest items vote; return what they say as well."""
+        voters = given.items[:MOST_VOTERS]
+        said = np.array(
+            [weight(RecentKind.PURCHASE, age * SECONDS_PER_DAY) for age in given.ages[:MOST_VOTERS]]
+        )
+        near = self.neighbours.columns[voters][:, :NEAREST]
+        place, column = (near != NOTHING).nonzero()
+        items = near[place, column]
+        closeness = self.neighbours.scores[voters][place, column]
+        appeal = appeal_of(self.popularity)[items]
+        return tally(items, said[place] * closeness * appeal, place), said
+
+
+def resting(given: Given, intervals: Floats | None) -> Flags:
+    """Say which items were bought too lately to be offered again."""
+    if intervals is None:
+        return np.asarray(given.ages < RESTING_SHARE * USUAL_INTERVAL_DAYS)
+    return ~(given.ages >= RESTING_SHARE * intervals[given.items])  # NaN: never again
+
+
+def measure_warm_start(
+    history: History,
+    truths: Truths,
+    settings: Settings,
+    known: Mapping[CustomerSlate, Mapping[int, float]] | None = None,
+) -> tuple[WarmStart, ...]:
+    """Hide some customers; `known` is the published model's NDCG by slate and customer."""
+    candidates = truths[CustomerSlate.FOR_YOU].customers
+    count = min(int(len(candidates) * HIDDEN_SHARE), MOST_HIDDEN)
+    if count < LEAST_HIDDEN:
+        return ()
+    rng = np.random.default_rng(settings.seed)
+    hidden = np.sort(rng.choice(candidates, count, replace=False))
+    model = warm_model(history.without(hidden), settings)
+    slates = (CustomerSlate.DISCOVER, CustomerSlate.FOR_YOU)
+    return tuple(
+        WarmStart(
+            slate=str(slate),
+            customers=count,
+            paths=tuple(
+                measured(model, history, truths[slate], hidden, slate, orders)
+                for orders in ORDERS_GIVEN
+            ),
+            known=mean_known(known[slate], hidden) if known else None,
+        )
+        for slate in slates
+    )
+
+
+def warm_model(history: History, settings: Settings) -> WarmModel:
+    past = past_of(history)
+    lists = similar_lists(past, settings).lists.among(past.head, history.items_total)
+    popularity = recent_orders(history) * has_crowd(past, settings.k_anonymity)
+    return WarmModel(lists, popularity, median_intervals(history, past.pairs))
+
+
+def measured(
+    model: WarmModel,
+    history: History,
+    truth: Truth,
+    hidden: Rows,
+    slate: CustomerSlate,
+    orders: int | None,
+) -> WarmPath:
+    """Judge what serving answers against what it answers to anybody, without what was bought."""
+    lists: dict[str, list[Rows]] = {"neighbours": [], "popularity": []}
+    for given in latest(history, hidden, orders):
+        for name, scores in (
+            ("neighbours", model.scores(given, slate)),
+            ("popularity", model.topping_up(given, slate)),
+        ):
+            lists[name].append(best(scores[None, :], None, MAIN_CUTOFF).items[0])
+    return WarmPath(
+        orders,
+        judged(lists["neighbours"], truth, hidden),
+        judged(lists["popularity"], truth, hidden),
+    )
+
+
+def latest(history: History, customers: Rows, orders: int | None) -> Iterator[Given]:
+    """Yield what serving would remember of each customer's latest orders."""
+    order_ages = history.order_ages()
+    ages = history.ages()
+    starts = np.searchsorted(history.customers, customers)
+    ends = np.searchsorted(history.customers, customers + 1)
+    for start, end in zip(starts, ends, strict=True):
+        lines = np.arange(start, end)[::-1]
+        bought = np.unique(history.items[lines])
+        if orders is not None:
+            lines = lines[order_ages[lines] < orders]
+        lines = lines[:MOST_EVENTS]
+        _, first = np.unique(history.items[lines], return_index=True)
+        lines = lines[np.sort(first)]
+        yield Given(history.items[lines], ages[lines], bought)
+
+
+def judged(lists: list[Rows], truth: Truth, customers: Rows) -> Mean:
+    """Average over the customers with something to find."""
+    relevant = truth.relevant[customers]
+    some = relevant > 0
+    hits = metrics.hits_of(truth, customers[some], np.array(lists)[some])
+    return metrics.mean_of(metrics.ndcg(hits, relevant[some], MAIN_CUTOFF))
+
+
+def mean_known(ndcg: Mapping[int, float], hidden: Rows) -> Mean:
+    values = [ndcg[customer] for customer in hidden.tolist() if customer in ndcg]
+    return metrics.mean_of(np.array(values))

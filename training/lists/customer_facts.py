@@ -1,0 +1,79 @@
+"""What each customer did until now, for deciding offers: no model, only sums."""
+
+import numpy as np
+
+from recsvc.model.artifact.artifact import Purchased, Ranked
+from recsvc.model.offers.inputs import HALF_LIFE_DAYS
+from training.dataset.customer_items import Pairs
+from training.dataset.history import Days, Floats, History, Rows, decay
+
+
+def weights_of(history: History, pairs: Pairs) -> Floats:
+    """Sum what was spent on each pair, half of it for every HALF_LIFE_DAYS of age."""  # (pairs,)
+    return pairs.add_up(spent(history) * decay(history.ages(), HALF_LIFE_DAYS))
+
+
+def spent(history: History) -> Days:
+    """Return what each line cost: at the item's mean price where its own is unknown, else at the
+    shop's. Without any price a line counts one, since a quantity may be of grams."""  # (lines,)
+    if history.prices is None or not np.isfinite(history.prices).any():
+        return np.ones(len(history.items))
+    prices = history.prices.astype(np.float64)
+    known = np.isfinite(prices)
+    counts = np.bincount(history.items[known], minlength=history.items_total)
+    sums = np.bincount(history.items[known], prices[known], history.items_total)
+    usual = np.where(counts > 0, sums / np.maximum(counts, 1), prices[known].mean())
+    quantities: Floats = history.quantities
+    return np.asarray(np.where(known, prices, usual[history.items]) * quantities)
+
+
+def purchased_by(history: History, pairs: Pairs, customers: Rows) -> Purchased:
+    """Sum up what some customers did; lists and columns stand in the order of `customers`."""
+    first, last = order_days(history)
+    return Purchased(
+        bought_by(pairs, weights_of(history, pairs), customers),
+        orders_of(history)[customers],
+        spent_of(history)[customers],
+        first[customers],
+        last[customers],
+    )
+
+
+def bought_by(pairs: Pairs, weights: Floats, customers: Rows) -> Ranked:
+    """List everything that each of some customers bought, the greatest weight first."""
+    places = pairs.places_of(customers)
+    owners = np.empty(pairs.customers_total, dtype=np.int64)
+    owners[customers] = np.arange(len(customers))
+    owner = owners[pairs.customers[places]]
+    places = places[np.lexsort((pairs.items[places], -weights[places], owner))]
+    lengths = np.bincount(owner, minlength=len(customers))
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return Ranked(offsets, pairs.items[places].astype(np.int32), weights[places])
+
+
+def orders_of(history: History) -> Rows:
+    """Count each customer's orders."""  # (customers_total,)
+    _, first_lines = np.unique(history.orders, return_index=True)
+    return np.bincount(history.customers[first_lines], minlength=history.customers_total)
+
+
+def spent_of(history: History) -> Floats:
+    """Sum what each customer paid, as far as prices are known; NaN where none is."""
+    spent = np.full(history.customers_total, np.nan, dtype=np.float32)
+    if history.prices is None:
+        return spent
+    known = np.isfinite(history.prices)
+    payers, paid = history.customers[known], (history.prices * history.quantities)[known]
+    sums = np.bincount(payers, np.maximum(paid, 0), minlength=history.customers_total)
+    spent[payers] = sums[payers]
+    return spent
+
+
+def order_days(history: History) -> tuple[Days, Days]:
+    """Return the day of each customer's first and last order; NaN without timestamps."""
+    first = np.full(history.customers_total, np.nan)
+    last = first.copy()
+    if history.timed:
+        np.fmin.at(first, history.customers, history.days)
+        np.fmax.at(last, history.customers, history.days)
+    return first, last

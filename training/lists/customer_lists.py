@@ -1,0 +1,111 @@
+"""The finished lists of every customer: the published model's best, with reasons."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.domain.catalogue.slates import CustomerSlate
+from recsvc.model.artifact.artifact import Ranked
+from training.concurrency import each
+from training.dataset.history import Rows
+from training.lists.reasons import Grounds, Reasons, added, count_reasons
+from training.metrics.results import ReasonCounts
+from training.progress import Progress
+from training.ranking.candidates import blocks, pool_candidates
+from training.selection.inference import Lists, rank_slates
+from training.selection.model_selection import Knowledge
+
+LISTED = 100  # per slate and customer: what filters may still take from
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """One slate's lists of one block of customers, in the types of the format: they pile up."""
+
+    lists: Ranked
+    counts: ReasonCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Slates:
+    """Lists of every customer in the order of rows, and how many listed items have each reason."""
+
+    lists: Mapping[CustomerSlate, Ranked]
+    reasons: Mapping[str, ReasonCounts]
+
+
+def fill_slates(knowledge: Knowledge, grounds: Grounds, progress: Progress) -> Slates:
+    line_up = knowledge.scene.line_up
+    customers = np.arange(line_up.past.history.customers_total)
+    parts: dict[CustomerSlate, list[Filled]] = {slate: [] for slate in CustomerSlate}
+    in_blocks = blocks(line_up, customers)
+    with progress.step("Ranking for customers", len(in_blocks)) as advance:
+
+        def fill(block: Rows) -> dict[CustomerSlate, Filled]:
+            filled = fill_block(knowledge, grounds, block)
+            advance()
+            return filled
+
+        for filled in each(fill, in_blocks):
+            for slate, part in filled.items():
+                parts[slate].append(part)
+    return Slates(
+        {slate: joined([part.lists for part in filled]) for slate, filled in parts.items()},
+        {str(slate): added([part.counts for part in filled]) for slate, filled in parts.items()},
+    )
+
+
+def fill_block(
+    knowledge: Knowledge, grounds: Grounds, customers: Rows
+) -> dict[CustomerSlate, Filled]:
+    pairs = knowledge.scene.line_up.past.pairs
+    pool = pool_candidates(knowledge.scene.line_up, customers, knowledge.scene.size)
+    own = pairs.owned(customers)
+    filled = {}
+    for slate, lists in rank_slates(knowledge, pool, customers, LISTED).items():
+        reasons = grounds.explain(lists, own)
+        counts = count_reasons(customers, lists, reasons, pairs)
+        filled[slate] = Filled(ragged(lists, reasons), counts)
+    return filled
+
+
+def ragged(lists: Lists, reasons: Reasons) -> Ranked:
+    """Leave out the fill of short lists."""
+    listed = lists.listed
+    return Ranked(
+        offsets=np.concatenate([[0], np.cumsum(listed.sum(axis=1, dtype=np.int64))]),
+        items=lists.items[listed].astype(np.int32),
+        scores=lists.scores[listed].astype(np.float32),
+        reasons=reasons.codes[listed],
+        reason_items=reasons.items[listed].astype(np.int32),
+    )
+
+
+def joined(parts: list[Ranked]) -> Ranked:
+    """Join the lists of blocks."""
+    lengths = [np.zeros(1, dtype=np.int64), *(np.diff(part.offsets) for part in parts)]
+    return Ranked(
+        offsets=np.cumsum(np.concatenate(lengths)),
+        items=np.concatenate([part.items for part in parts]),
+        scores=np.concatenate([part.scores for part in parts]),
+        reasons=np.concatenate([part.reasons for part in parts if part.reasons is not None]),
+        reason_items=np.concatenate(
+            [part.reason_items for part in parts if part.reason_items is not None]
+        ),
+    )
+
+
+def reordered(lists: Ranked, rows: Rows) -> Ranked:
+    """Return the lists in another order of rows."""
+    lengths = np.diff(lists.offsets)[rows]
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    entries = np.repeat(lists.offsets[:-1][rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
+    reasons, reason_items = lists.reasons, lists.reason_items
+    return Ranked(
+        offsets=offsets,
+        items=lists.items[entries],
+        scores=lists.scores[entries],
+        reasons=None if reasons is None else reasons[entries],
+        reason_items=None if reason_items is None else reason_items[entries],
+    )

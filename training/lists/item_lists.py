@@ -1,0 +1,57 @@
+"""The lists that are the same for everybody: neighbours of items, popular, trending, categories."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from recsvc.model.artifact.artifact import Ranked, TopList
+from training.dataset.history import Flags, Floats, History, Rows, decay
+from training.dataset.interactions import Interactions
+from training.recommenders.neighbour_lists import NeighbourLists
+
+TRENDING = 1000
+POPULAR_HALF_LIFE_DAYS = 60.0
+
+
+def neighbour_list(lists: NeighbourLists) -> Ranked:
+    listed = lists.listed
+    return Ranked(lists.offsets, lists.columns[listed], lists.scores[listed])
+
+
+def recent_orders(history: History) -> Floats:
+    """Count orders, recent ones more: what everybody is shown."""  # (items,)
+    weights = decay(history.ages(), POPULAR_HALF_LIFE_DAYS)
+    return np.bincount(history.items, weights, history.items_total).astype(np.float32)
+
+
+def popular(scores: Floats, shown: Flags) -> TopList:
+    """Rank every item that may be shown."""
+    order = np.argsort(-scores, kind="stable")
+    order = order[shown[order]]
+    return TopList(order, scores[order])
+
+
+def trending(scores: Floats, shown: Flags) -> TopList:
+    """Rank what may be shown of the items that sell above what was expected; there may be none."""
+    order = np.argsort(-scores, kind="stable")
+    rising = order[(scores[order] > 0) & shown[order]][:TRENDING]
+    return TopList(rising, scores[rising])
+
+
+def popular_by_category(interactions: Interactions, everywhere: TopList) -> Mapping[str, TopList]:
+    """Split the popular list by category. Empty when categories are switched off."""
+    categories = interactions.history.categories
+    if categories is None:
+        return {}
+    return by_category(everywhere, categories[everywhere.items], interactions.category_names)
+
+
+def by_category(everywhere: TopList, rows: Rows, names: Sequence[str]) -> dict[str, TopList]:
+    order = np.argsort(rows, kind="stable")
+    starts = np.searchsorted(rows[order], np.arange(len(names) + 1))
+    parts = [order[start:stop] for start, stop in pairwise(starts)]
+    return {
+        name: TopList(everywhere.items[part], everywhere.scores[part])
+        for name, part in zip(names, parts, strict=True)
+    }

@@ -1,0 +1,92 @@
+"""How many customers stand behind what everybody may see: items, and pairs of items.
+
+A list that a stranger sees shows nothing that fewer than `k_anonymity` distinct customers have
+bought, or bought as a pair, so that it tells of no one in particular. Lists of a customer are not
+looked at here: own purchases may stand in them.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+from training.dataset.history import Flags, Floats, Rows
+from training.dataset.segments import NOTHING
+from training.dataset.training_data import Past
+from training.recommenders.neighbour_lists import BLOCK, NeighbourLists
+from training.settings import Settings
+
+SPARE = 2  # times as many neighbours are looked at, so that lists stay long
+PAIRS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Crowded:
+    """Lists of what enough customers stand behind, and how many listed pairs were left out."""
+
+    lists: NeighbourLists
+    left_out: int
+
+
+def has_crowd(past: Past, least: int) -> Flags:
+    """Mark the items with enough customers."""  # (items_total,)
+    return np.asarray(past.pairs.buyers >= least)
+
+
+def similar_lists(past: Past, settings: Settings) -> Crowded:
+    """Return for each item of the head what the same customers bought, if enough bought both."""
+    model, least = settings.similar, settings.k_anonymity
+    if least <= 1:
+        return Crowded(model.lists(past.pairs, past.head), 0)
+    wide = replace(model, neighbours=SPARE * model.neighbours).lists(past.pairs, past.head)
+    bought = past.pairs.matrix(np.ones(len(past.pairs), np.float32))[:, past.head]
+    return crowded(wide, met(sparse.csc_array(bought), wide) >= least, model.neighbours)
+
+
+def together_lists(past: Past, settings: Settings) -> Crowded:
+    """Return for each item of the head what it was bought with, if enough customers did so."""
+    model, least, history = settings.together, settings.k_anonymity, past.history
+    if least <= 1:
+        return Crowded(model.lists(history, past.head), 0)
+    # So many customers have at least as many orders: the rest need not be looked at one by one.
+    wide = replace(model, neighbours=SPARE * model.neighbours).lists(history, past.head, least)
+    orders = model.orders(history, past.head)
+    _, first = np.unique(history.orders, return_index=True)
+    place, column = wide.listed.nonzero()
+    customers = customers_of(orders, history.customers[first], place, wide.columns[place, column])
+    enough = np.zeros(wide.listed.shape, dtype=bool)
+    enough[place, column] = customers >= least
+    return crowded(wide, enough, model.neighbours)
+
+
+def crowded(lists: NeighbourLists, enough: Flags, most: int) -> Crowded:
+    """Keep what has enough, closest first, and count what would have been listed without it."""
+    kept = lists.listed & enough
+    order = np.argsort(~kept, axis=1, kind="stable")[:, :most]
+    stays = np.take_along_axis(kept, order, axis=1)
+    columns = np.where(stays, np.take_along_axis(lists.columns, order, axis=1), NOTHING)
+    scores = np.where(stays, np.take_along_axis(lists.scores, order, axis=1), np.float32(0))
+    left_out = int((lists.listed & ~enough)[:, :most].sum())
+    return Crowded(NeighbourLists(columns, scores), left_out)
+
+
+def met(held: sparse.csc_array, lists: NeighbourLists) -> Floats:
+    """Count the rows that hold both items of each listed pair."""  # (columns, k)
+    by_row = sparse.csr_array(held)
+    counts = np.zeros(lists.columns.shape, np.float32)
+    for start in range(0, len(counts), BLOCK):
+        products = (held[:, start : start + BLOCK].T @ by_row).toarray()
+        listed = np.maximum(lists.columns[start : start + BLOCK], 0)
+        counts[start : start + BLOCK] = np.take_along_axis(products, listed, axis=1)
+    return counts * lists.listed
+
+
+def customers_of(orders: sparse.csc_array, owners: Rows, left: Rows, right: Rows) -> Rows:
+    """Count the distinct customers whose orders hold both items of each pair."""  # (pairs,)
+    counts = np.zeros(len(left), np.int64)
+    for start in range(0, len(left), PAIRS_AT_ONCE):
+        some = slice(start, start + PAIRS_AT_ONCE)
+        both = orders[:, left[some]].multiply(orders[:, right[some]]).tocoo()
+        distinct = np.unique(owners[both.row].astype(np.int64) * PAIRS_AT_ONCE + both.col)
+        counts[some] = np.bincount(distinct % PAIRS_AT_ONCE, minlength=len(left[some]))
+    return counts

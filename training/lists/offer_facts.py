@@ -1,0 +1,68 @@
+"""What purchases say to a decision on offers: the goods, and the facts of each customer."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from recsvc.model.offers.inputs import CustomerFacts, Weighted
+from training.dataset.customer_items import Pairs, pairs_of
+from training.dataset.history import History, Rows
+from training.dataset.interactions import Interactions
+from training.lists.customer_facts import weights_of
+from training.lists.item_lists import recent_orders
+
+NO_CODE = -1
+
+
+class PurchasedGoods:
+    """The items of purchases. Brands are not in them."""
+
+    def __init__(self, interactions: Interactions, known: History) -> None:
+        """`known`: as much of the history as may be looked at."""
+        self._interactions = interactions
+        self.popularity = recent_orders(known)  # (items,)
+        categories = known.categories
+        nothing = np.full(known.items_total, NO_CODE, dtype=np.int64)
+        self.categories: Rows = nothing if categories is None else categories
+        self.brands: Rows = nothing
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {item: row for row, item in enumerate(self._interactions.item_ids)}
+
+    def rows(self, item_ids: Sequence[str]) -> list[int | None]:
+        return [self._rows.get(item) for item in item_ids]
+
+    def category(self, name: str) -> int | None:
+        names = self._interactions.category_names
+        return names.index(name) if name in names else None
+
+    def brand(self, name: str) -> int | None:  # noqa: ARG002 - purchases tell of no brand
+        return None
+
+
+class OfferFacts:
+    """The facts of every customer, at the end of a history."""
+
+    def __init__(self, history: History) -> None:
+        self._categories = history.categories
+        self._pairs: Pairs = pairs_of(history)
+        self._weights = weights_of(history, self._pairs).astype(np.float64)
+        customers = np.arange(history.customers_total + 1)
+        self._offsets = np.searchsorted(self._pairs.customers, customers)
+
+    def of(self, customer: int) -> CustomerFacts:
+        part = slice(self._offsets[customer], self._offsets[customer + 1])
+        bought = Weighted(self._pairs.items[part], self._weights[part])
+        if self._categories is None:
+            return CustomerFacts(bought)
+        return CustomerFacts(bought, categories=by_category(bought, self._categories))
+
+
+def by_category(bought: Weighted, categories: Rows) -> Weighted:
+    codes = categories[bought.rows]
+    known = codes >= 0
+    sums = np.bincount(codes[known], bought.weights[known])
+    held = np.flatnonzero(sums)
+    return Weighted(held, sums[held])

@@ -1,0 +1,116 @@
+"""Why an item is in a list. A reason that names an item names one of the customer's own."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsvc.domain.catalogue.slates import ReasonCode
+from training.dataset.customer_items import Pairs
+from training.dataset.history import Flags, Rows
+from training.dataset.segments import NOTHING
+from training.metrics.results import ReasonCounts
+from training.recommenders.neighbour_lists import NeighbourLists
+from training.selection.inference import Lists
+
+POPULAR_PLACES = 20  # of a category: what stands there is popular in it
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    codes: NDArray[np.uint8]  # (customers, k) ReasonCode
+    items: Rows  # (customers, k) the row of the item that the reason names, or NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What reasons are found in. `close` is who explains whom, the best explanation first."""
+
+    close: tuple[NeighbourLists, ...]
+    trending: Flags  # (items,)
+    category_tops: Flags  # (items,) among the most popular of its category
+    categories: Rows | None  # (items,)
+
+    def explain(self, lists: Lists, own: Flags) -> Reasons:
+        """Give each listed item its reason; `own` (customers, items) is what each has bought.
+
+        What they have bought is due again; then the closest item of theirs explains, then a
+        trend, then a category that they buy from; the rest is popular.
+        """
+        rows = np.arange(len(lists.items))[:, None]
+        listed = np.maximum(lists.items, 0)
+        again = own[rows, listed]
+        nearest = np.full(listed.shape, NOTHING)
+        for neighbours in self.close:
+            nearest = np.where(nearest == NOTHING, nearest_own(listed, own, neighbours), nearest)
+        because = (nearest != NOTHING) & ~again
+        codes = np.select(
+            [again, because, self.trending[listed], self.in_own_category(listed, own)],
+            [
+                ReasonCode.BUY_AGAIN_DUE,
+                ReasonCode.BECAUSE_YOU_BOUGHT,
+                ReasonCode.TRENDING,
+                ReasonCode.POPULAR_IN_CATEGORY,
+            ],
+            ReasonCode.POPULAR,
+        )
+        return Reasons(codes.astype(np.uint8), np.where(because, nearest, NOTHING))
+
+    def in_own_category(self, listed: Rows, own: Flags) -> Flags:
+        if self.categories is None:
+            return np.zeros(listed.shape, dtype=bool)
+        customers, items = np.nonzero(own)
+        known = self.categories[items] >= 0
+        bought = np.zeros((len(own), int(self.categories.max(initial=0)) + 1), dtype=bool)
+        bought[customers[known], self.categories[items[known]]] = True
+        category = self.categories[listed]
+        rows = np.arange(len(listed))[:, None]
+        theirs = bought[rows, np.maximum(category, 0)] & (category >= 0)
+        return np.asarray(theirs & self.category_tops[listed])
+
+
+def nearest_own(listed: Rows, own: Flags, neighbours: NeighbourLists) -> Rows:
+    """Return the closest neighbour of each listed item that its customer has bought."""
+    near = neighbours.columns[listed]  # (customers, k, neighbours)
+    if not near.size:
+        return np.full(listed.shape, NOTHING)
+    rows = np.arange(len(listed))[:, None, None]
+    bought = (near != NOTHING) & own[rows, np.maximum(near, 0)]
+    first = np.take_along_axis(near, bought.argmax(axis=2)[:, :, None], axis=2)[:, :, 0]
+    return np.where(bought.any(axis=2), first, NOTHING)
+
+
+def category_tops(popular: Rows, categories: Rows | None, items_total: int) -> Flags:
+    """Mark the most popular items of each category; `popular` is every item, best first."""
+    tops = np.zeros(items_total, dtype=bool)
+    if categories is None:
+        return tops
+    order = np.argsort(categories[popular], kind="stable")
+    ranked = categories[popular][order]
+    place = np.arange(len(order)) - np.searchsorted(ranked, ranked)
+    tops[popular[order[(place < POPULAR_PLACES) & (ranked >= 0)]]] = True
+    return tops
+
+
+def count_reasons(customers: Rows, lists: Lists, reasons: Reasons, pairs: Pairs) -> ReasonCounts:
+    """Count, and look up in the history anew whether each named item is the customer's own."""
+    codes = np.bincount(reasons.codes[lists.listed], minlength=max(ReasonCode) + 1)
+    named = lists.listed & (reasons.items != NOTHING)
+    owners = np.broadcast_to(customers[:, None], named.shape)[named]
+    return ReasonCounts(
+        by_code={code.label: int(codes[code]) for code in ReasonCode if codes[code]},
+        named=int(named.sum()),
+        named_in_history=int((pairs.find(owners, reasons.items[named]) >= 0).sum()),
+    )
+
+
+def added(parts: list[ReasonCounts]) -> ReasonCounts:
+    codes: dict[str, int] = {}
+    for part in parts:
+        for code, count in part.by_code.items():
+            codes[code] = codes.get(code, 0) + count
+    return ReasonCounts(
+        by_code=dict(sorted(codes.items())),
+        named=sum(part.named for part in parts),
+        named_in_history=sum(part.named_in_history for part in parts),
+    )

@@ -1,0 +1,38 @@
+"""After how many days the customers of an item buy it again. Knows nothing of one customer's own.
+
+Two purchases on one day are one: whoever comes back for a forgotten bag has no rhythm.
+"""
+
+import numpy as np
+
+from training.dataset.customer_items import Pairs
+from training.dataset.history import Days, Floats, History, Rows
+
+LEAST_DAYS = 1.0
+
+
+def median_intervals(history: History, pairs: Pairs) -> Floats | None:
+    """Return each item's median days between two purchases by one customer.
+
+    NaN where nobody bought it again; None where purchases have no time.
+    """  # (items,)
+    if not history.timed:
+        return None
+    gaps = np.diff(history.days[pairs.lines])
+    again = np.ones(len(gaps), dtype=bool)
+    again[pairs.starts[1:] - 1] = False  # from one pair's last line to the next pair's first
+    again &= gaps >= LEAST_DAYS
+    items = history.items[pairs.lines][:-1][again]
+    return medians(items, gaps[again], history.items_total)
+
+
+def medians(groups: Rows, values: Days, groups_total: int) -> Floats:
+    """Return the median of each group, NaN for one without values."""  # (groups_total,)
+    ordered = values[np.lexsort((values, groups))]
+    counts = np.bincount(groups, minlength=groups_total)
+    starts = np.cumsum(counts) - counts
+    found = np.full(groups_total, np.nan, dtype=np.float32)
+    filled = counts > 0
+    low, high = (starts + (counts - 1) // 2)[filled], (starts + counts // 2)[filled]
+    found[filled] = (ordered[low] + ordered[high]) / 2
+    return found

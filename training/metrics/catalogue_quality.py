@@ -1,0 +1,69 @@
+"""What lists show, whether or not it is bought: coverage, novelty, popularity bias, diversity."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from training.dataset.customer_items import Pairs
+from training.dataset.history import Floats, Rows
+from training.dataset.segments import NOTHING
+from training.metrics.results import MAIN_CUTOFF
+
+MOST_LISTS = 300  # compared pair by pair for diversity, evenly spread
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    coverage: float
+    novelty: float
+    popularity_bias: float
+    diversity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What exposure is measured against."""
+
+    surprise: Floats  # (items,) −log2 of the share of customers who bought the item
+    percentiles: Floats  # (items,) of popularity, 1 for the best seller
+    buyers: sparse.csr_array  # items × customers, rows of length 1
+
+    def exposure(self, ranked: Rows) -> Exposure:
+        """Measure the first places of some lists."""  # ranked: (customers, k)
+        first = ranked[:, :MAIN_CUTOFF]
+        shown = first[first != NOTHING]
+        if not len(shown):
+            return Exposure(0.0, float("nan"), float("nan"), float("nan"))
+        return Exposure(
+            coverage=len(np.unique(shown)) / len(self.surprise),
+            novelty=float(self.surprise[shown].mean()),
+            popularity_bias=float(self.percentiles[shown].mean()),
+            diversity=self.diversity(first),
+        )
+
+    def diversity(self, first: Rows) -> float:
+        """Average 1 − cosine of buyers over the pairs of each list."""
+        step = max(len(first) // MOST_LISTS, 1)
+        lists = first[::step]
+        items, places = np.unique(lists, return_inverse=True)
+        vectors = self.buyers[np.maximum(items, 0)]
+        alike = (vectors @ vectors.T).toarray()
+        places = places.reshape(lists.shape)
+        cosines = alike[places[:, :, None], places[:, None, :]]
+        real = lists != NOTHING
+        pairs = real[:, :, None] & real[:, None, :]
+        pairs &= ~np.eye(lists.shape[1], dtype=bool)
+        return 1.0 - float(cosines[pairs].mean()) if pairs.any() else float("nan")
+
+
+def catalogue_of(pairs: Pairs) -> Catalogue:
+    buyers = pairs.buyers
+    customers = max(len(np.unique(pairs.customers)), 1)
+    order = np.argsort(np.argsort(buyers, kind="stable"), kind="stable")
+    by_item = pairs.matrix(np.ones(len(pairs), np.float32)).T.tocsr()
+    lengths = np.sqrt(np.maximum(np.diff(by_item.indptr), 1))
+    by_item.data = by_item.data / np.repeat(lengths, np.diff(by_item.indptr))
+    surprise = -np.log2(np.maximum(buyers, 0.5) / customers)
+    percentiles = (order + 1) / max(len(buyers), 1)
+    return Catalogue(surprise.astype(np.float32), percentiles.astype(np.float32), by_item)

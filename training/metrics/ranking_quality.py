@@ -1,0 +1,94 @@
+"""How good a ranking is, per customer: binary relevance, full ranking, cut at k."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.dataset.ground_truth import Truth
+from training.dataset.history import Flags, Rows
+from training.metrics.results import CUTOFFS, Estimate, Mean
+
+Values = NDArray[np.float64]
+
+RESAMPLES = 1000
+INTERVAL = (0.025, 0.975)
+MOST_RESAMPLED = 10_000  # customers; of more, a mean is normal and its samples take gigabytes
+NORMAL = 1.959964  # standard errors on either side of 95 %
+
+
+def hits_of(truth: Truth, customers: Rows, ranked: Rows) -> Flags:
+    """Look up each listed item; −1 in `ranked` is no item."""  # (customers, k)
+    k = ranked.shape[1]
+    found = truth.holds(np.repeat(customers, k), np.maximum(ranked.ravel(), 0))
+    return (found & (ranked.ravel() >= 0)).reshape(ranked.shape)
+
+
+def ndcg(hits: Flags, relevant: Rows, k: int) -> Values:
+    """The ideal list has min(k, relevant) hits."""  # (customers,)
+    discount = 1.0 / np.log2(np.arange(2, k + 2))
+    ideal = np.concatenate([[np.inf], np.cumsum(discount)])[np.minimum(relevant, k)]
+    return np.asarray(hits[:, :k] @ discount[: hits.shape[1]] / ideal)
+
+
+def recall(hits: Flags, relevant: Rows, k: int) -> Values:
+    """Hits divided by min(k, relevant)."""  # (customers,)
+    return np.asarray(hits[:, :k].sum(axis=1) / np.maximum(np.minimum(relevant, k), 1))
+
+
+def hit_rate(hits: Flags, k: int) -> Values:
+    return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
+
+
+def reciprocal_rank(hits: Flags, k: int) -> Values:
+    if not hits.shape[1]:
+        return np.zeros(len(hits))
+    first = hits[:, :k].argmax(axis=1)
+    return np.asarray(np.where(hits[:, :k].any(axis=1), 1.0 / (first + 1), 0.0))
+
+
+def every_metric(hits: Flags, relevant: Rows) -> dict[str, Values]:
+    """Return each metric at each cutoff, per customer."""
+    found: dict[str, Values] = {}
+    for k in CUTOFFS:
+        found[f"ndcg@{k}"] = ndcg(hits, relevant, k)
+        found[f"recall@{k}"] = recall(hits, relevant, k)
+        found[f"hit_rate@{k}"] = hit_rate(hits, k)
+        found[f"mrr@{k}"] = reciprocal_rank(hits, k)
+    return found
+
+
+def mean_of(values: Values) -> Mean:
+    """Return the mean over customers and its standard error."""
+    if not len(values):
+        return Mean(float("nan"), float("nan"), 0)
+    return Mean(float(values.mean()), standard_error(values), len(values))
+
+
+def standard_error(values: Values) -> float:
+    """Infinite where it cannot be told."""
+    if len(values) < 2:
+        return float("inf")
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def resamples(customers: int, rng: np.random.Generator) -> NDArray[np.float32] | None:
+    """Draw bootstrap samples as weights: row r times values is the mean of sample r.
+
+    None where there are too many customers to need them.
+    """
+    if customers > MOST_RESAMPLED:
+        return None
+    if not customers:
+        return np.zeros((RESAMPLES, 0), np.float32)
+    draws = rng.multinomial(customers, np.full(customers, 1.0 / customers), RESAMPLES)
+    return (draws / customers).astype(np.float32)
+
+
+def estimate(values: Values, weights: NDArray[np.float32] | None) -> Estimate:
+    """Return the mean with its 95 % interval: bootstrap percentiles, or the normal one."""
+    if not len(values):
+        return Estimate(float("nan"), float("nan"), float("nan"), float("nan"))
+    mean, error = float(values.mean()), standard_error(values)
+    if weights is None:
+        return Estimate(mean, error, mean - NORMAL * error, mean + NORMAL * error)
+    low, high = np.quantile(weights @ values, INTERVAL)
+    return Estimate(mean, error, float(low), float(high))

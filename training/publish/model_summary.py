@@ -1,0 +1,98 @@
+"""How a version stands: what its metrics say of its size and of each slate's ranking.
+
+The same reading for a new model and for the manifest of the one in use, and as much of it as the
+gate compares; anything else in the metrics may change from release to release.
+"""
+
+from math import hypot, inf
+
+import msgspec
+
+from training.recommenders.registry import TIE_BREAKER as POPULARITY
+
+
+class Size(msgspec.Struct, frozen=True):
+    """What a model was learned from."""
+
+    customers: int
+    items: int
+    lines: int
+    horizon_days: float
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """A mean over customers; null is what has no value."""
+
+    mean: float | None
+    error: float | None
+    customers: int
+
+
+class Name(msgspec.Struct, frozen=True):
+    name: str
+
+
+class Competitor(msgspec.Struct, frozen=True):
+    model: Name
+    windows: tuple[Figure | None, ...]
+    versus_winner: Figure | None
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    winner: str
+    judged: bool
+
+
+class Lead(msgspec.Struct, frozen=True):
+    """How far the published ranking is ahead of popularity: 1.0 is twice its NDCG@10.
+
+    Windows differ between two runs and popularity is measured on the same customers of the same
+    windows, so what makes a window hard or easy for everything drops out.
+    """
+
+    ratio: float
+    error: float
+
+
+class Slate(msgspec.Struct, frozen=True):
+    choice: Chosen
+    models: tuple[Competitor, ...] = ()
+
+    def lead(self) -> Lead | None:
+        """Return the lead; None where it was not judged or popularity found nothing."""
+        named = {found.model.name: found for found in self.models}
+        if not self.choice.judged or self.choice.winner not in named or POPULARITY not in named:
+            return None
+        popularity, difference = named[POPULARITY], named[POPULARITY].versus_winner
+        level = pooled(popularity.windows, named[self.choice.winner].windows)
+        if level is None:
+            return None
+        mean, error = level
+        if difference is None:  # popularity itself is published
+            return Lead(0.0, 0.0)
+        ratio = -(difference.mean or 0.0) / mean
+        return Lead(ratio, hypot(known(difference.error), ratio * error) / mean)
+
+
+class Standing(msgspec.Struct, frozen=True):
+    judged: bool
+    reason: str
+    data: Size
+    slates: dict[str, Slate]
+
+
+def pooled(
+    windows: tuple[Figure | None, ...], of: tuple[Figure | None, ...]
+) -> tuple[float, float] | None:
+    """Return mean and error over the customers of the windows that `of` was judged on as well."""
+    both = [mine for mine, other in zip(windows, of, strict=False) if mine and other]
+    customers = sum(figure.customers for figure in both)
+    mean = sum((figure.mean or 0.0) * figure.customers for figure in both) / max(customers, 1)
+    if mean <= 0:
+        return None
+    return mean, hypot(*(known(figure.error) * figure.customers for figure in both)) / customers
+
+
+def known(error: float | None) -> float:
+    """An error that cannot be told is written as null."""
+    return inf if error is None else error

@@ -1,0 +1,116 @@
+"""A cut made ready for ranking: simple models and facts, and the candidate rows of each slate.
+
+Rows are looked up for a block of customers, so that memory stays flat.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.domain.catalogue.slates import CustomerSlate
+from training.dataset.history import Flags, Floats, History, Rows
+from training.dataset.segments import log_ranks, max_normalised
+from training.features.facts import Column, Facts, gather_facts
+from training.metrics.results import Family
+from training.ranking.candidates import Pool, PoolSize
+from training.recommenders.registry import SIMPLE, LineUp, fit_line_up
+
+VOTES = 20  # a proposer votes for its first so many
+
+
+@dataclass(frozen=True, slots=True)
+class SlateRows:
+    """Candidates of one slate, sorted by customer, then item."""
+
+    customers: Rows  # (rows,)
+    items: Rows  # (rows,)
+    features: Floats  # (rows, columns)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def only(self, kept: Flags) -> "SlateRows":
+        return SlateRows(self.customers[kept], self.items[kept], self.features[kept])
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    line_up: LineUp
+    facts: Facts
+    size: PoolSize
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return group and name of each feature."""
+        names = list(self.line_up.proposers)
+        popular = [SIMPLE[name].family is Family.POPULARITY for name in names]
+        pairs = list(zip(names, popular, strict=True))
+        return (
+            *(("popular" if is_popular else "score", name) for name, is_popular in pairs),
+            *(
+                ("popular_rank" if is_popular else "rank", f"{name}_rank")
+                for name, is_popular in pairs
+            ),
+            ("rank", "mean_rank"),
+            ("rank", "best_rank"),
+            ("score", "votes"),
+            ("score", "rhythm_relative"),
+            ("pair", "rhythm"),
+            *self.facts.columns(),
+        )
+
+    def rows(self, pool: Pool, facts: Floats | None = None, kept: Flags | None = None) -> SlateRows:
+        """Look up features of a slate's pool, or of its rows `kept`.
+
+        Ranks are taken within the whole pool; `facts` are those of its rows, if they are at hand.
+        """
+        if not len(pool.items):
+            return SlateRows(pool.customers, pool.items, self.no_features())
+        scores = self.score_features(pool)
+        if kept is not None:
+            pool, scores = pool.only(kept), scores[kept]
+        found = self.facts_of(pool) if facts is None else facts
+        return SlateRows(pool.customers, pool.items, np.hstack([scores, found]))
+
+    def facts_of(self, pool: Pool) -> Floats:
+        return self.facts.at(pool.customers, pool.items, pool.places)
+
+    def no_features(self) -> Floats:
+        return np.zeros((0, len(self.columns())), np.float32)
+
+    def score_features(self, pool: Pool) -> Floats:
+        """Scores relative to the customer's best, logarithms of ranks, and what they agree on."""
+        ranks = log_ranks(pool.customers, pool.scores)
+        personal = ranks[:, [name not in self.popular() for name in self.line_up.proposers]]
+        chance = np.zeros((len(pool.items), 1), np.float32)
+        chance[pool.owned, 0] = self.line_up.personal["rhythm"].own.data[pool.places[pool.owned]]
+        return np.hstack(
+            [
+                max_normalised(pool.customers, pool.scores),
+                ranks,
+                personal.mean(axis=1, keepdims=True),
+                personal.min(axis=1, keepdims=True),
+                (personal < np.log1p(VOTES)).sum(axis=1, keepdims=True, dtype=np.float32),
+                max_normalised(pool.customers, chance),
+                chance,
+            ]
+        )
+
+    def popular(self) -> set[str]:
+        names = self.line_up.proposers
+        return {name for name in names if SIMPLE[name].family is Family.POPULARITY}
+
+
+def shown(pool: Pool, slate: CustomerSlate) -> Flags:
+    match slate:
+        case CustomerSlate.FOR_YOU:
+            return np.ones(len(pool.items), dtype=bool)
+        case CustomerSlate.DISCOVER:
+            return ~pool.owned
+        case CustomerSlate.BUY_AGAIN:
+            return pool.owned
+
+
+def scene_at(history: History, horizon_days: float, seed: int, size: PoolSize) -> Scene:
+    """Fit and gather everything on a history; it ends at the cut."""
+    line_up = fit_line_up(history, horizon_days, seed)
+    return Scene(line_up, gather_facts(line_up, horizon_days), size)

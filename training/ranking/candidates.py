@@ -1,0 +1,108 @@
+"""Candidates: pooled from every simple model, with every proposer's score of each.
+
+Own items come by their chance to return, unseen items from the top of each proposer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.dataset.customer_items import Pairs
+from training.dataset.history import Flags, Floats, Rows
+from training.dataset.segments import NOTHING, run_lengths, run_starts
+from training.metrics.results import Family
+from training.ranking.top_k import best
+from training.recommenders.protocol import Fitted
+from training.recommenders.registry import SIMPLE, LineUp
+
+SCORE_BYTES = 25_000_000  # of all dense scores of a block; larger ones are slower
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSize:
+    """How many items each source may put into a customer's pool."""
+
+    own: int = 150
+    proposed: int = 60
+    popular: int = 40
+
+    def of(self, name: str) -> int:
+        return self.popular if SIMPLE[name].family is Family.POPULARITY else self.proposed
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Candidates sorted by customer, then item."""
+
+    customers: Rows  # (rows,)
+    items: Rows  # (rows,)
+    places: Rows  # (rows,) in the pairs, −1 where the customer has not bought the item
+    scores: Floats  # (rows, proposers)
+
+    @property
+    def owned(self) -> Flags:
+        return np.asarray(self.places >= 0)
+
+    def only(self, kept: Flags) -> "Pool":
+        return Pool(self.customers[kept], self.items[kept], self.places[kept], self.scores[kept])
+
+
+def pool_candidates(line_up: LineUp, customers: Rows, size: PoolSize) -> Pool:
+    """Pool for some customers, in ascending order."""
+    pairs = line_up.past.pairs
+    scores = {name: model.score(customers) for name, model in line_up.proposers.items()}
+    keys = [own_best(pairs, line_up.personal["rhythm"].own.data, customers, size.own)]
+    for name, model in line_up.proposers.items():
+        keys.append(best_unseen(pairs, customers, model, scores[name], size.of(name)))
+    key = np.unique(np.concatenate(keys))
+    owners, items = key // pairs.items_total, key % pairs.items_total
+    return Pool(
+        owners,
+        items,
+        pairs.find(owners, items),
+        scores_at(line_up.proposers, scores, np.searchsorted(customers, owners), items),
+    )
+
+
+def blocks(line_up: LineUp, customers: Rows) -> list[Rows]:
+    """Split customers so that all dense scores of a block stay small."""
+    columns = sum(len(model.items) for model in line_up.proposers.values())
+    size = int(np.clip(SCORE_BYTES // (4 * max(columns, 1)), 16, 1024))
+    return [customers[start : start + size] for start in range(0, len(customers), size)]
+
+
+def own_best(pairs: Pairs, values: Floats, customers: Rows, limit: int) -> Rows:
+    """Return the keys of each customer's `limit` own items of greatest value."""
+    places = pairs.places_of(customers)
+    owners = pairs.customers[places]
+    order = np.lexsort((-values[places], owners))
+    starts, lengths = run_starts(owners), run_lengths(owners)
+    place = np.arange(len(places)) - np.repeat(starts, lengths)
+    return pairs.keys[places[order][place < limit]]
+
+
+def best_unseen(pairs: Pairs, customers: Rows, model: Fitted, scores: Floats, k: int) -> Rows:
+    """Return the keys of each customer's k best items never bought, of scores above 0."""
+    places = pairs.places_of(customers)
+    columns = np.searchsorted(model.items, pairs.items[places])
+    columns = np.minimum(columns, len(model.items) - 1)
+    inside = model.items[columns] == pairs.items[places]
+    rows = np.searchsorted(customers, pairs.customers[places])
+    unseen = scores.copy()
+    unseen[rows[inside], columns[inside]] = 0
+    top = best(unseen, None, k)
+    row, place = np.nonzero((top.items != NOTHING) & (top.scores > 0))
+    return customers[row] * pairs.items_total + model.items[top.items[row, place]]
+
+
+def scores_at(
+    models: Mapping[str, Fitted], scores: Mapping[str, Floats], rows: Rows, items: Rows
+) -> Floats:
+    """Look up every model's score of each candidate; 0 for an item that it does not score."""
+    found = np.zeros((len(items), len(models)), np.float32)
+    for column, (name, model) in enumerate(models.items()):
+        at = np.minimum(np.searchsorted(model.items, items), len(model.items) - 1)
+        known = model.items[at] == items
+        found[known, column] = scores[name][rows[known], at[known]]
+    return found

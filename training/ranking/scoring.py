@@ -1,0 +1,79 @@
+"""Scores of every competing model for candidate rows, and how good each ranking is."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsvc.domain.catalogue.slates import CustomerSlate
+from training.dataset.ground_truth import Truth
+from training.dataset.history import Floats, Rows
+from training.dataset.segments import NOTHING, best_rows
+from training.features.facts import Column
+from training.metrics import ranking_quality as metrics
+from training.metrics.ranking_quality import Values
+from training.metrics.results import MAIN_CUTOFF, Importance
+from training.ranking.candidate_features import SlateRows
+from training.recommenders.registry import TIE_BREAKER, competing
+
+Scores = NDArray[np.floating]
+
+TIE_WEIGHT = 1e-6
+
+
+class Learned(Protocol):
+    """A ranker or a blend: immutable, it scores rows by their features."""
+
+    def score(self, features: Floats) -> NDArray[np.float64]: ...
+
+    def importances(self, columns: tuple[Column, ...]) -> tuple[Importance, ...]: ...
+
+
+def every_score(
+    columns: tuple[Column, ...],
+    rows: SlateRows,
+    slate: CustomerSlate,
+    learned: Mapping[str, Learned],
+) -> Iterator[tuple[str, Scores]]:
+    """Score by each simple model of the slate and by what was learned."""
+    for name in competing(slate):
+        yield name, simple_score(columns, rows, name)
+    for name, model in learned.items():
+        yield name, model.score(rows.features)
+
+
+def simple_score(columns: tuple[Column, ...], rows: SlateRows, name: str) -> Scores:
+    """Return the model's own score; popularity orders what it knows nothing of."""
+    names = [column for _, column in columns]
+    own = np.nan_to_num(rows.features[:, names.index(name)]).astype(np.float64)
+    return np.asarray(own + TIE_WEIGHT * rows.features[:, names.index(TIE_BREAKER)])
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What a model put first for some customers; whoever has no list is left out."""
+
+    customers: Rows  # (customers,)
+    items: Rows  # (customers, k)
+
+
+def first_of(rows: SlateRows, scores: Scores) -> Ranking:
+    customers, items, _ = best_rows(rows.customers, rows.items, scores, MAIN_CUTOFF)
+    return Ranking(customers, items)
+
+
+def ndcg_of(truth: Truth, customers: Rows, rankings: Iterable[Ranking]) -> Values:
+    """Return NDCG of each of the customers who has something to find; without a list it is 0."""
+    judged = with_truth(truth, customers)
+    ranked = np.full((len(judged), MAIN_CUTOFF), NOTHING, np.int64)
+    for ranking in rankings:
+        known = np.isin(ranking.customers, judged)
+        ranked[np.searchsorted(judged, ranking.customers[known])] = ranking.items[known]
+    hits = metrics.hits_of(truth, judged, ranked)
+    return metrics.ndcg(hits, truth.relevant[judged], MAIN_CUTOFF)
+
+
+def with_truth(truth: Truth, customers: Rows) -> Rows:
+    return customers[truth.relevant[customers] > 0]

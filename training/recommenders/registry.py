@@ -1,0 +1,107 @@
+"""The simple models that compete, and which of them propose candidates.
+
+Every span is a multiple of the horizon, so that no number here belongs to one shop.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recsvc.domain.catalogue.slates import CustomerSlate
+from training.concurrency import each
+from training.dataset.history import History
+from training.dataset.training_data import Past, past_of
+from training.metrics.results import Family, Model
+from training.recommenders.adoption import Adoption
+from training.recommenders.als import Als
+from training.recommenders.co_purchase import CoPurchase
+from training.recommenders.ease import Ease
+from training.recommenders.item_neighbours import ItemNeighbours
+from training.recommenders.personal_frequency import OwnScores, PersonalFrequency
+from training.recommenders.popularity import Popularity
+from training.recommenders.protocol import Fitted, Recommender
+from training.recommenders.rhythm import Rhythm
+from training.recommenders.tifu_knn import TifuKnn
+
+POPULAR = Family.POPULARITY
+PERSONAL = Family.PERSONAL
+COLLABORATIVE = Family.COLLABORATIVE
+
+SIMPLE: Mapping[str, Model] = {
+    model.name: model
+    for model in (
+        Model("popularity", "Popularity, all of the past", POPULAR, baseline=True),
+        Model("season_popularity", "Popularity, last three horizons", POPULAR),
+        Model("recent_popularity", "Popularity, last horizon", POPULAR, baseline=True),
+        Model("latest_popularity", "Popularity, last quarter of a horizon", POPULAR),
+        Model("adoption", "First purchases, last horizon", POPULAR),
+        Model("season_adoption", "First purchases, last three horizons", POPULAR),
+        Model("personal_frequency", "Own purchases", PERSONAL, baseline=True),
+        Model("decayed_short", "Own purchases, half-life ½ horizon", PERSONAL),
+        Model("decayed_medium", "Own purchases, half-life 1½ horizons", PERSONAL),
+        Model("decayed_personal", "Own purchases, half-life 3 horizons", PERSONAL, baseline=True),
+        Model("decayed_longest", "Own purchases, half-life 8 horizons", PERSONAL),
+        Model("rhythm", "Own purchases by their rhythm", PERSONAL),
+        Model("tifu_knn", "TIFU-KNN", COLLABORATIVE),
+        Model("als", "iALS", COLLABORATIVE, baseline=True),
+        Model("recent_als", "iALS, recent purchases", COLLABORATIVE),
+        Model("ease", "EASE", COLLABORATIVE),
+        Model("recent_ease", "EASE, recent purchases", COLLABORATIVE),
+        Model("item_neighbours", "Item neighbours", COLLABORATIVE, baseline=True),
+        Model("co_purchase", "Bought together with the last orders", COLLABORATIVE),
+    )
+}
+TIE_BREAKER = "popularity"
+
+
+def competing(slate: CustomerSlate) -> list[str]:
+    """Return the simple models of a slate: own purchases say nothing of what is new."""
+    discover = slate is CustomerSlate.DISCOVER
+    return [name for name, model in SIMPLE.items() if not (discover and model.family is PERSONAL)]
+
+
+def proposers(horizon_days: float, seed: int) -> dict[str, Recommender]:
+    """Return what proposes items that a customer has not bought."""
+    return {
+        "popularity": Popularity(),
+        "season_popularity": Popularity(3 * horizon_days),
+        "recent_popularity": Popularity(horizon_days),
+        "latest_popularity": Popularity(0.25 * horizon_days),
+        "adoption": Adoption(horizon_days),
+        "season_adoption": Adoption(3 * horizon_days),
+        "tifu_knn": TifuKnn(),
+        "als": Als(seed),
+        "recent_als": Als(seed, half_life_days=2 * horizon_days, factors=64),
+        "ease": Ease(500.0),
+        "recent_ease": Ease(200.0, half_life_days=2 * horizon_days),
+        "item_neighbours": ItemNeighbours(2 * horizon_days),
+        "co_purchase": CoPurchase(),
+    }
+
+
+def personal(horizon_days: float) -> dict[str, PersonalFrequency | Rhythm]:
+    """Return what ranks a customer's own items. Their scores are also features of a pair."""
+    return {
+        "personal_frequency": PersonalFrequency(),
+        "decayed_short": PersonalFrequency(0.5 * horizon_days),
+        "decayed_medium": PersonalFrequency(1.5 * horizon_days),
+        "decayed_personal": PersonalFrequency(3 * horizon_days),
+        "decayed_longest": PersonalFrequency(8 * horizon_days),
+        "rhythm": Rhythm(horizon_days),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class LineUp:
+    """Every simple model, fitted at one cut."""
+
+    past: Past
+    proposers: Mapping[str, Fitted]
+    personal: Mapping[str, OwnScores]
+
+
+def fit_line_up(history: History, horizon_days: float, seed: int) -> LineUp:
+    past = past_of(history)
+    recommenders = proposers(horizon_days, seed)
+    fitted = each(lambda name: recommenders[name].fit(past), recommenders)
+    own = {name: model.fit(past) for name, model in personal(horizon_days).items()}
+    return LineUp(past, dict(zip(recommenders, fitted, strict=True)), own)

@@ -1,0 +1,130 @@
+"""Numbers, days and texts as the page writes them. What has no value is a dash."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import isfinite, sqrt
+from unicodedata import category
+
+from training.metrics.results import Estimate, Mean
+
+DASH = "–"
+NARROW = "\N{NO-BREAK SPACE}"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+Z95 = 1.959964  # standard errors to either side of a mean that hold 95 %
+
+BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean and, where it is known, what it lies between with 95 % certainty."""
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+
+    def times(self, factor: float) -> "Interval":
+        """Scale; a negative factor swaps the ends."""
+        if self.low is None or self.high is None:
+            return Interval(self.mean * factor)
+        ends = sorted((self.low * factor, self.high * factor))
+        return Interval(self.mean * factor, *ends)
+
+
+def known(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
+
+
+def interval(value: Mean | Estimate | None) -> Interval | None:
+    """Return None for what was not measured; ends only where there is an error."""
+    if value is None or known(value.mean) is None:
+        return None
+    ends = (
+        (value.low, value.high)
+        if isinstance(value, Estimate)
+        else (value.mean - Z95 * value.error, value.mean + Z95 * value.error)
+    )
+    return Interval(value.mean, *ends) if all(map(isfinite, ends)) else Interval(value.mean)
+
+
+def mean_of(value: Mean | Estimate | None) -> float | None:
+    return None if value is None else known(value.mean)
+
+
+def pooled(means: Sequence[Mean | None]) -> Mean | None:
+    """Pool windows of different customers: each customer counts the same."""
+    measured = [each for each in means if each and isfinite(each.mean) and each.customers > 0]
+    customers = sum(each.customers for each in measured)
+    if not customers:
+        return None
+    mean = sum(each.mean * each.customers for each in measured) / customers
+    error = sqrt(sum((each.error * each.customers) ** 2 for each in measured)) / customers
+    return Mean(mean, error, customers)
+
+
+def relative(difference: Interval | None, to: float | None) -> Interval | None:
+    """Return a difference as a share of `to`."""
+    base = known(to)
+    return difference.times(1 / base) if difference and base is not None and base > 0 else None
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    value = known(value)
+    return DASH if value is None else f"{value:.{digits}f}"
+
+
+def digits_for(values: Iterable[float | None]) -> int:
+    """Small figures need one more digit to differ."""
+    return 3 if max((known(value) or 0.0 for value in values), default=0.0) >= 0.1 else 4
+
+
+def count(value: float | None) -> str:
+    value = known(value)
+    return DASH if value is None else f"{value:,.0f}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    share = known(share)
+    return DASH if share is None else f"{number(share * 100, digits)}{NARROW}%"
+
+
+def signed(share: float | None, digits: int = 1) -> str:
+    share = known(share)
+    if share is None:
+        return DASH
+    text = number(share * 100, digits)
+    return f"{'+' if float(share) > 0 and text.strip('0.') else ''}{text}{NARROW}%"
+
+
+def number(value: float, digits: int) -> str:
+    """Write with a true minus sign, and never a minus before zero."""
+    text = f"{value:,.{digits}f}"
+    return text.lstrip("-") if not text.strip("-0.,") else text.replace("-", "\N{MINUS SIGN}")
+
+
+def date_of(moment: str | None) -> date | None:
+    """Return the day of an RFC 3339 moment or date; None for anything else."""
+    try:
+        return date.fromisoformat((moment or "").partition("T")[0])
+    except ValueError:
+        return None
+
+
+def day(moment: str | None) -> str:
+    """Write a day as "1 Sep 2017"; what is no day stays as it is."""
+    on = date_of(moment)
+    if on is None:
+        return DASH if moment is None else clean(moment)
+    return f"{on.day}{NARROW}{MONTHS[on.month - 1]}{NARROW}{on.year}"
+
+
+def clean(text: str) -> str:
+    """Names come from outside: what cannot be shown, or would turn the text around, is dropped."""
+    kept = (each for each in text if each not in BIDI_CONTROLS)
+    return "".join(" " if category(each) in ("Cc", "Cs", "Zl", "Zp") else each for each in kept)
+
+
+def shortened(text: str, most: int) -> str:
+    text = clean(text)
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"

@@ -1,0 +1,144 @@
+"""The report: findings → one HTML page that needs nothing else. Reads no data, opens no socket.
+
+Every text is escaped by the template, every number and sentence comes ready from `words`, `tables`
+and `charts`. Same findings and parameters, same bytes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from training.metrics.results import Findings, SlateFindings, SlateOnHoldout
+from training.report import charts, reading, tables, words
+from training.report.drawing import draw
+from training.report.names import FAMILIES, GLOSSARY, slate_meaning, slate_title
+from training.report.numbers import clean, day
+from training.report.timeline import timeline
+from training.report.verdict import Verdict, models_of, verdict
+from training.sources.ingest_report import IngestReport
+
+TITLE = "What the recommendations are worth"
+CSS = Path(__file__).with_name("templates") / "page.css"
+
+
+@dataclass(frozen=True, slots=True)
+class SlateSection:
+    """What the page shows of one slate. A figure without a value is an empty text."""
+
+    name: str
+    title: str
+    meaning: str
+    verdict: Verdict
+    reason: str
+    windows: Markup
+    windows_table: tables.Table
+    held: str
+    holdout: Markup
+    holdout_table: tables.Table | None
+    character: Markup
+    slices: list[tuple[str, Markup]]
+    importances: Markup
+    features: list[tuple[str, str, str]]
+
+
+def render(
+    findings: Findings,
+    *,
+    read: Sequence[IngestReport] = (),
+    title: str = TITLE,
+    parameters: Mapping[str, object] | None = None,
+) -> str:
+    """Return the page. `read` tells of the purchases and, where they are a file of their own, of
+    those held out; `parameters` are whatever else the run is repeated with; no secrets.
+    """
+    return (
+        templates()
+        .get_template("page.html")
+        .render(
+            title=title,
+            css=Markup(CSS.read_text(encoding="utf-8")),  # noqa: S704 our own file
+            findings=findings,
+            lead=words.lead(findings),
+            families=FAMILIES,
+            slates=[section(findings, slate) for slate in findings.slates],
+            published=words.published(findings),
+            tiles=tables.tiles(findings.data),
+            read=reading.rows_read(read),
+            switched_off=reading.switched_off(findings, read),
+            windows_sentence=words.windows_sentence(findings),
+            tuning_sentence=words.tuning_sentence(findings),
+            anonymity=findings.anonymity and words.anonymity_sentence(findings.anonymity),
+            timeline=timeline(findings),
+            holdout_sentence=words.holdout_sentence(findings),
+            warm=[
+                (words.warm_sentence(each), draw(charts.warm_figure(each)))
+                for each in findings.warm_start
+            ],
+            reasons=draw(charts.reasons_figure(findings.reasons)),
+            reasons_sentence=words.reasons_sentence(findings.reasons),
+            reasons_true=all(
+                each.named == each.named_in_history for each in findings.reasons.values()
+            ),
+            glossary=GLOSSARY,
+            settings=tables.settings(findings.data, parameters or {}),
+            day=day,
+            slate_title=slate_title,
+        )
+    )
+
+
+@cache
+def templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("training.sources.ingest_report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def shown(value: Any) -> Any:
+    """Drop from texts what cannot be shown; markup is ours."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def section(findings: Findings, slate: str) -> SlateSection:
+    found = findings.slates[slate]
+    held = findings.holdout.slates.get(slate) if findings.holdout else None
+    winner = found.choice.winner
+    return SlateSection(
+        name=slate,
+        title=slate_title(slate),
+        meaning=slate_meaning(slate),
+        verdict=verdict(slate, found, held),
+        reason=clean(found.choice.reason),
+        windows=draw(charts.windows_figure(slate, found)),
+        windows_table=tables.windows_table(found, findings.windows, winner),
+        held=words.slate_on_holdout_sentence(held) if held else "",
+        holdout=draw(charts.holdout_figure(slate, held, winner)) if held else Markup(),
+        holdout_table=tables.metrics_table(held, winner) if held and held.models else None,
+        character=draw(charts.character_figure(slate, held, winner)) if held else Markup(),
+        slices=slices(slate, found, held),
+        importances=draw(charts.importances_figure(slate, found.importances)),
+        features=tables.features(found.importances),
+    )
+
+
+def slices(
+    slate: str, found: SlateFindings, held: SlateOnHoldout | None
+) -> list[tuple[str, Markup]]:
+    if held is None:
+        return []
+    models = models_of(found, held)
+    drawn = [
+        (of, draw(figure))
+        for of, figure in charts.slice_figures(slate, held, models, found.choice.winner)
+    ]
+    return [(of, figure) for of, figure in drawn if figure]

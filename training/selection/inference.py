@@ -1,0 +1,85 @@
+"""What was learned, at work: each slate's best items for some customers, by its published model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.domain.catalogue.slates import CustomerSlate
+from training.dataset.customer_items import Pairs
+from training.dataset.history import Floats, Rows
+from training.dataset.segments import NOTHING, best_rows
+from training.ranking.candidate_features import SlateRows, shown
+from training.ranking.candidates import Pool
+from training.ranking.scoring import Scores, simple_score
+from training.selection.model_selection import Knowledge
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Ranked items of some customers, best first; short lists end in NOTHING and −inf."""
+
+    items: Rows  # (customers, k)
+    scores: Floats  # (customers, k)
+
+    @property
+    def listed(self) -> np.typing.NDArray[np.bool_]:
+        return np.asarray(self.items != NOTHING)
+
+
+def rank_slates(
+    knowledge: Knowledge, pool: Pool, customers: Rows, k: int
+) -> dict[CustomerSlate, Lists]:
+    """Rank a pool for every slate. Where one slate ranks as another does, it is ranked once."""
+    ranked: dict[CustomerSlate, Lists] = {}
+    for slate, source in sorted(knowledge.rows_of.items(), key=lambda pair: pair[0] != pair[1]):
+        same = ranked.get(source)
+        ranked[slate] = rank_pool(knowledge, pool, slate, customers, k) if same is None else same
+    return ranked
+
+
+def rank_pool(
+    knowledge: Knowledge, pool: Pool, slate: CustomerSlate, customers: Rows, k: int
+) -> Lists:
+    """Rank a pool for its customers; a list that candidates do not fill is topped up with what
+    is popular, as far as the slate may show it.
+    """
+    source = knowledge.rows_of[slate]
+    rows = knowledge.scene.rows(pool.only(shown(pool, source)))
+    lists = Lists(np.full((len(customers), k), NOTHING), np.full((len(customers), k), -np.inf))
+    if len(rows):
+        present, items, scores = best_rows(
+            rows.customers, rows.items, published_scores(knowledge, rows, slate), k
+        )
+        at = np.searchsorted(customers, present)
+        lists.items[at], lists.scores[at] = items, scores
+    if slate is not CustomerSlate.BUY_AGAIN:
+        top_up(lists, customers, knowledge.scene.line_up.past.pairs, source)
+    return lists
+
+
+def published_scores(knowledge: Knowledge, rows: SlateRows, slate: CustomerSlate) -> Scores:
+    model = knowledge.models.get(slate)
+    if model is not None:
+        return model.score(rows.features)
+    return simple_score(knowledge.scene.columns(), rows, knowledge.choices[slate].winner)
+
+
+def top_up(lists: Lists, customers: Rows, pairs: Pairs, source: CustomerSlate) -> None:
+    """Fill short lists in place, below everything that was ranked."""
+    short = np.flatnonzero(~lists.listed.all(axis=1))
+    if not len(short):  # counting all buyers is dear, and blocks are many
+        return
+    buyers = pairs.buyers
+    popular = np.argsort(-buyers, kind="stable")[: np.count_nonzero(buyers)]
+    for row in short:
+        count = int(lists.listed[row].sum())
+        barred = lists.items[row, :count]
+        if source is CustomerSlate.DISCOVER:
+            own = pairs.items[pairs.places_of(customers[row : row + 1])]
+            barred = np.concatenate([barred, own])
+        missing = lists.items.shape[1] - count
+        extra = popular[: missing + len(barred)]
+        extra = extra[~np.isin(extra, barred)][:missing]
+        least = lists.scores[row, count - 1] if count else 0.0
+        lists.items[row, count : count + len(extra)] = extra
+        lists.scores[row, count : count + len(extra)] = least - np.arange(1, len(extra) + 1) * 1e-3

@@ -1,0 +1,162 @@
+"""Learning: judge every model on past windows, choose, and fit the winners once more.
+
+Takes a History and sees nothing after its end: no holdout can reach in here. Windows are walked
+oldest first: at each, simple models are fitted on what was known, rankers learned on older windows
+are judged on it, and then a sample of its rows joins what newer windows learn from.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.domain.catalogue.slates import CustomerSlate
+from training.concurrency import each
+from training.dataset.customer_items import pairs_of
+from training.dataset.history import History
+from training.dataset.windows import Itinerary, itinerary, some_customers
+from training.metrics.results import Choice, Model
+from training.progress import Progress
+from training.ranking.blend import BLEND, fit_blend
+from training.ranking.candidate_features import Scene, scene_at
+from training.ranking.lambdarank import SCORES, VARIANTS, fit_ranker
+from training.ranking.samples import Sample
+from training.ranking.scoring import Learned
+from training.recommenders.registry import SIMPLE, competing
+from training.selection.backtest import Samples, Walk, Walked
+from training.selection.publication_rule import choose
+from training.settings import LEARNING_WINDOWS, Settings
+
+LEAST_REPEATED = 0.02  # of lines; below, nothing is bought twice here
+
+LEARNED: Mapping[str, Model] = {
+    BLEND.name: BLEND,
+    **{each.model.name: each.model for variants in VARIANTS.values() for each in variants},
+}
+MODELS: Mapping[str, Model] = {**SIMPLE, **LEARNED}
+
+MIXTURES = (BLEND.name, SCORES.model.name)  # of scores, without a fact of an item
+
+DEFAULTS = {
+    CustomerSlate.FOR_YOU: "decayed_personal",
+    CustomerSlate.DISCOVER: "item_neighbours",
+    CustomerSlate.BUY_AGAIN: "decayed_personal",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What may be published. `rows_of` says which slate's candidates a slate ranks: where nothing
+    is bought twice, `for_you` ranks what is new.
+    """
+
+    scene: Scene
+    choices: Mapping[CustomerSlate, Choice]
+    rows_of: Mapping[CustomerSlate, CustomerSlate]
+    models: Mapping[CustomerSlate, Learned]  # of the slates whose winner was learned
+    walked: tuple[Walked, ...]  # newest first
+    repeat_share: float
+
+
+def learn(history: History, settings: Settings, progress: Progress) -> Knowledge:
+    plan = itinerary(
+        history, settings.horizon_days, settings.judged_windows, settings.older_windows
+    )
+    horizon = plan.horizon_days
+    repeat_share = share_of_repeats(history)
+    slates = ranked_slates(repeat_share)
+    samples = no_samples(slates)
+    walked: list[Walked] = []
+    compared = customers_compared(history, plan, settings)
+    with progress.step("Judging on past windows", len(plan.windows) + 1) as advance:
+        for place, window in plan.oldest_first():
+            walk = Walk(compared, window, place, horizon, settings, samples)
+            walked.insert(0, walk.through(judge=place < plan.judged))
+            advance()
+        scene = scene_at(history, horizon, settings.seed, settings.size)
+        choices = choices_of(walked, slates)
+        models = fit_winners(choices, scene, samples, settings)
+        advance()
+    return published(scene, choices, models, tuple(walked), repeat_share)
+
+
+def customers_compared(history: History, plan: Itinerary, settings: Settings) -> History:
+    """Return the history of the customers whom past windows are walked through with."""
+    rng = np.random.default_rng([settings.seed, len(plan.windows)])
+    return some_customers(history, settings.lines_compared, rng)
+
+
+def share_of_repeats(history: History) -> float:
+    lines = len(history.customers)
+    return 1.0 - len(pairs_of(history)) / lines if lines else 0.0
+
+
+def ranked_slates(repeat_share: float) -> list[CustomerSlate]:
+    """Return the slates that need a model of their own."""
+    return [CustomerSlate.DISCOVER] if repeat_share < LEAST_REPEATED else list(CustomerSlate)
+
+
+def no_samples(slates: Iterable[CustomerSlate]) -> Samples:
+    """Return where the samples of past windows go; old ones make room for new ones."""
+    return {slate: deque(maxlen=LEARNING_WINDOWS[slate]) for slate in slates}
+
+
+def choices_of(walked: list[Walked], slates: list[CustomerSlate]) -> dict[CustomerSlate, Choice]:
+    return {slate: choice_of(walked, slate) for slate in slates}
+
+
+def choice_of(walked: list[Walked], slate: CustomerSlate) -> Choice:
+    figures = [window.ndcg[slate] for window in walked if slate in window.ndcg]
+    if not figures:
+        reason = "too little history to judge by: a simple model that is sound anywhere"
+        return Choice(DEFAULTS[slate], judged=False, reason=reason)
+    return choose(figures, competing(slate), MIXTURES)
+
+
+def published(
+    scene: Scene,
+    choices: dict[CustomerSlate, Choice],
+    models: dict[CustomerSlate, Learned],
+    walked: tuple[Walked, ...],
+    repeat_share: float,
+) -> Knowledge:
+    """Let `for_you` rank what is new where nothing is bought twice."""
+    rows_of = {slate: slate for slate in CustomerSlate}
+    discover = CustomerSlate.DISCOVER
+    if CustomerSlate.FOR_YOU not in choices:
+        rows_of[CustomerSlate.FOR_YOU] = discover
+        choices = {CustomerSlate.FOR_YOU: choices[discover], **choices}
+        if discover in models:
+            models = {CustomerSlate.FOR_YOU: models[discover], **models}
+        choices[CustomerSlate.BUY_AGAIN] = Choice(
+            DEFAULTS[CustomerSlate.BUY_AGAIN],
+            judged=False,
+            reason="nothing is bought twice here: own purchases, the latest first",
+        )
+    return Knowledge(scene, choices, rows_of, models, walked, repeat_share)
+
+
+def fit_winners(
+    choices: Mapping[CustomerSlate, Choice], scene: Scene, samples: Samples, settings: Settings
+) -> dict[CustomerSlate, Learned]:
+    """Fit the learned winners once more, on the newest windows and with several seeds."""
+
+    def fit(slate: CustomerSlate) -> Learned | None:
+        return fit_winner(choices[slate].winner, slate, scene, list(samples[slate]), settings)
+
+    models = zip(choices, each(fit, choices), strict=True)
+    return {slate: model for slate, model in models if model is not None}
+
+
+def fit_winner(
+    winner: str, slate: CustomerSlate, scene: Scene, newest: list[Sample], settings: Settings
+) -> Learned | None:
+    columns = scene.columns()
+    if winner == BLEND.name:
+        return fit_blend(columns, newest)
+    seeds = tuple(settings.seed + extra for extra in range(settings.final_seeds))
+    for variant in VARIANTS[slate]:
+        if variant.model.name == winner:
+            return fit_ranker(variant, columns, newest, settings.boosting_of(slate, variant), seeds)
+    return None

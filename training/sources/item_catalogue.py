@@ -1,0 +1,82 @@
+"""What is known of items: their categories, and which of them are too sensitive to learn from."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from recsvc.domain.values.ids import id_fault
+from training.errors import InputUnreadable
+from training.sources import values as parsing
+from training.sources.column_mapping import there_are
+from training.sources.files import collect, column_names, refuse_unreadable, scan
+
+COLUMNS = ("item_id", "category", "sensitive")
+NOT_SENSITIVE = ("false", "0", "0.0", "no", "n", "")
+MAX_CATEGORY_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Categories by item id and the sensitive items. Without one, categories are switched off."""
+
+    categories: Mapping[str, str] = field(default_factory=dict)
+    sensitive: Collection[str] = frozenset()
+    origin: str = "none"
+    items: int = 0
+    bad_rows: int = 0
+
+    def as_counts(self) -> dict[str, object]:
+        return {
+            "origin": self.origin,
+            "items": self.items,
+            "with_category": len(self.categories),
+            "sensitive": len(self.sensitive),
+            "bad_rows": self.bad_rows,
+        }
+
+
+def read_catalogue_file(file: Path) -> Catalogue:
+    """Read `item_id` and, where they are there, `category` and `sensitive`."""
+    if not file.is_file():
+        raise InputUnreadable(f"--items {file}: no such file (or write 'service')", code="no_items")
+    table = scan(file)
+    names = column_names(table, file)
+    if "item_id" not in names:
+        raise InputUnreadable(
+            f"{file} has no column 'item_id'. {there_are(names, COLUMNS)}", code="missing_column"
+        )
+    schema = table.collect_schema()
+    refuse_unreadable(schema, {name: name for name in COLUMNS if name in names}, file)
+    rows = collect(table.select(wanted(schema)), file)
+    good = [row for row in rows.iter_rows() if row[0] is not None and id_fault(row[0]) is None]
+    return Catalogue(
+        categories={item: category for item, category, _ in good if is_category(category)},
+        sensitive=frozenset(item for item, _, sensitive in good if sensitive),
+        origin="file",
+        items=len({row[0] for row in good}),
+        bad_rows=rows.height - len(good),
+    )
+
+
+def wanted(schema: pl.Schema) -> list[pl.Expr]:
+    item = parsing.id_text("item_id", schema["item_id"]).alias("item_id")
+    category = pl.lit(None, pl.String)
+    if "category" in schema:
+        category = pl.col("category").cast(pl.String).str.strip_chars()
+    return [item, category.alias("category"), is_sensitive(schema).alias("sensitive")]
+
+
+def is_sensitive(schema: pl.Schema) -> pl.Expr:
+    """Take whatever is not plainly a no as a yes: nobody is harmed by one item less."""
+    if "sensitive" not in schema:
+        return pl.lit(value=False)
+    said = pl.col("sensitive").cast(pl.String).str.strip_chars().str.to_lowercase()
+    return ~said.is_in(NOT_SENSITIVE).fill_null(value=True)
+
+
+def is_category(text: str | None) -> bool:
+    if not text:
+        return False
+    return "\0" not in text and len(text.encode()) <= MAX_CATEGORY_BYTES
