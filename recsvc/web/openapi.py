@@ -85,7 +85,15 @@ def route_of(routes: Iterable[Route]) -> Route:
         return constant.answer(call.request)
 
     own = Route(
-        "GET", "/openapi.json", openapi, "This document", None, query=None, also=(UNCHANGED,)
+        "GET",
+        "/openapi.json",
+        openapi,
+        "This document",
+        None,
+        query=None,
+        also=(UNCHANGED,),
+        name="openapi",
+        tag="openapi",
     )
     headers = {"Content-Type": JSON, "Cache-Control": "no-cache"}
     constant = Constant(msgspec.json.encode(document([*routes, own])), headers)

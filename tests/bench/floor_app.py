@@ -96,7 +96,16 @@ def load_with_floors(
     """Do what a worker of `recsvc serve` does, with floors in its application."""
     bare = Bare(settings, url)
     routes = [
-        Route("GET", "/floor/<size>", floor, "", ACCESS, keeps_deadline=True),
+        Route(
+            "GET",
+            "/floor/<size>",
+            floor,
+            "",
+            ACCESS,
+            keeps_deadline=True,
+            name="floor",
+            tag="bench",
+        ),
         Route(
             "GET",
             "/floor/<size>/<id:customer_id>",
@@ -104,6 +113,8 @@ def load_with_floors(
             "",
             ACCESS,
             keeps_deadline=True,
+            name="floor_about_customer",
+            tag="bench",
         ),
         Route(
             "GET",
@@ -112,9 +123,18 @@ def load_with_floors(
             "",
             OF_OFFERS,
             keeps_deadline=True,
+            name="floor_of_offers",
+            tag="bench",
         ),
         Route(
-            "POST", "/floor/<size>/<id:customer_id>", floor_of_page, "", ACCESS, keeps_deadline=True
+            "POST",
+            "/floor/<size>/<id:customer_id>",
+            floor_of_page,
+            "",
+            ACCESS,
+            keeps_deadline=True,
+            name="floor_of_page",
+            tag="bench",
         ),
         Route(
             "GET",
@@ -123,6 +143,8 @@ def load_with_floors(
             "",
             ACCESS,
             keeps_deadline=True,
+            name="bare_about_customer",
+            tag="bench",
         ),
     ]
 

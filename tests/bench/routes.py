@@ -86,6 +86,8 @@ OFFERS_FLOOR = Route(
     "The trip of a decision on offers and nothing else",
     Access(Scope.OFFERS),
     keeps_deadline=True,
+    name="floor_of_offers",
+    tag="bench",
 )
 FLOOR = Route(
     "GET",
@@ -94,6 +96,8 @@ FLOOR = Route(
     "The trip and nothing else",
     Access(Scope.RECOMMEND),
     keeps_deadline=True,
+    name="floor",
+    tag="bench",
 )
 
 

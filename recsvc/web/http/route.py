@@ -5,7 +5,7 @@ from nothing else. A view gets a `Call`: this request, with the services behind 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from flask import Request, Response, request
@@ -45,7 +45,9 @@ class Route:
     `body_is_optional`: nothing has to be said in it, and none says `{}`. `gives_way`: refused while
     the worker is overloaded; what must be heard even then names itself. `keeps_deadline`: answers
     with less, or tells of it, rather than wait for a slow store; other trips take their time.
-    `remark` is for the document alone.
+    `remark` is for the document alone. `name` is the
+    operation's id in the document and the label of its metrics; `tag` groups operations in the
+    document. Both are given and never derived, so that a moved view keeps them.
     """
 
     method: str
@@ -65,15 +67,8 @@ class Route:
     status: int = 200
     also: tuple[int, ...] = ()
     remark: str = ""
-
-    @property
-    def name(self) -> str:
-        return str(getattr(self.view, "__name__", self.path))
-
-    @property
-    def tag(self) -> str:
-        """What the document files the route under: the module of its view."""
-        return self.view.__module__.rpartition(".")[2]
+    name: str = field(kw_only=True)
+    tag: str = field(kw_only=True)
 
     @property
     def is_for_browsers(self) -> bool:

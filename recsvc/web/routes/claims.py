@@ -158,6 +158,8 @@ ROUTES = (
         "`offer_redeemed` event with the `claim_id` confirms, or the customer's oldest open claim "
         "on the offer where it names none; what is not confirmed before `expires_at` is given "
         "back.",
+        name="post_claim",
+        tag="claims",
     ),
     Route(
         "POST",
@@ -170,5 +172,7 @@ ROUTES = (
         body_is_optional=True,
         also=(404, 409),
         remark="Released again, or after its end, it is answered the same. 409: it was redeemed.",
+        name="post_release",
+        tag="claims",
     ),
 )

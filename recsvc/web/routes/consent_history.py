@@ -87,5 +87,7 @@ ROUTES = (
         HistoryAnswer,
         query=QUERY,
         remark="Changes of flags are shown to secret keys only.",
+        name="get_history",
+        tag="consent_history",
     ),
 )

@@ -124,5 +124,7 @@ ROUTES = (
         remark="The latest word wins, and a no among equals: any order and any repetition of the "
         "same lines ends the same. A call that is answered with 503 may have been taken in in "
         "part; send it again.",
+        name="post_consents",
+        tag="consent_import",
     ),
 )

@@ -200,6 +200,8 @@ ROUTES = (
         ConsentView,
         body=ConsentBody,
         gives_way=False,
+        name="put_consents",
+        tag="consents",
     ),
     Route(
         "GET",
@@ -208,5 +210,7 @@ ROUTES = (
         "Where the customer stands on every purpose",
         CONSENT,
         ConsentView,
+        name="get_consents",
+        tag="consents",
     ),
 )

@@ -44,5 +44,7 @@ ROUTES = (
         remark="Decisions for customers who permit `analytics` are kept for RECSVC_DECISION_DAYS; "
         "they are written within a second of the answer; a worker that is stopped takes a second "
         "at most for those that wait.",
+        name="get_decision",
+        tag="decisions",
     ),
 )

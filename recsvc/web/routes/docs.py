@@ -60,6 +60,8 @@ ROUTES = (
         query=None,
         also=(304,),
         media_type="text/html",
+        name="docs",
+        tag="docs",
     ),
     Route(
         "GET",
@@ -70,6 +72,8 @@ ROUTES = (
         query=None,
         also=(304,),
         media_type="text/javascript",
+        name="docs_script",
+        tag="docs",
     ),
     Route(
         "GET",
@@ -80,5 +84,7 @@ ROUTES = (
         query=None,
         also=(304,),
         media_type="text/plain",
+        name="docs_license",
+        tag="docs",
     ),
 )

@@ -159,5 +159,7 @@ ROUTES = (
         remark="A `message_id` counts once for 7 days. A call that is answered with 503 may have "
         "been taken in in part; send it again. Publishable keys send no `purchase`, no "
         "`offer_redeemed` and no `price`.",
+        name="post_events",
+        tag="events",
     ),
 )

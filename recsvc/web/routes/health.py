@@ -97,6 +97,8 @@ ROUTES = (
         Alive,
         query=None,
         gives_way=False,
+        name="livez",
+        tag="health",
     ),
     Route(
         "GET",
@@ -109,5 +111,7 @@ ROUTES = (
         key_is_optional=True,
         gives_way=False,
         keeps_deadline=True,
+        name="readyz",
+        tag="health",
     ),
 )

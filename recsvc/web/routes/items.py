@@ -155,6 +155,8 @@ ROUTES = (
         ItemView,
         body=ItemBody,
         remark=IN_FORCE,
+        name="put_item",
+        tag="items",
     ),
     Route(
         "PATCH",
@@ -166,8 +168,20 @@ ROUTES = (
         body=ItemBody,
         also=(404,),
         remark=f"{IN_FORCE} Fields that are not named stay; null clears one.",
+        name="patch_item",
+        tag="items",
     ),
-    Route("GET", PATH, get_item, "Show an item", CATALOGUE, ItemView, also=(404,)),
+    Route(
+        "GET",
+        PATH,
+        get_item,
+        "Show an item",
+        CATALOGUE,
+        ItemView,
+        also=(404,),
+        name="get_item",
+        tag="items",
+    ),
     Route(
         "DELETE",
         PATH,
@@ -176,6 +190,8 @@ ROUTES = (
         CATALOGUE,
         DeletedItem,
         remark=IN_FORCE,
+        name="delete_item",
+        tag="items",
     ),
     Route(
         "POST",
@@ -188,5 +204,7 @@ ROUTES = (
         body_kind=NDJSON_BODY,
         remark="Lines that can be read are written, the others are told. A call that is answered "
         "with 503 may have been taken in in part; send it again.",
+        name="post_items",
+        tag="items",
     ),
 )

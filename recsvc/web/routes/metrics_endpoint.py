@@ -39,5 +39,7 @@ ROUTES = (
         media_type="text/plain",
         gives_way=False,
         keeps_deadline=True,
+        name="metrics",
+        tag="exposition",
     ),
 )

@@ -89,5 +89,7 @@ ROUTES = (
         "`offer_shown` with the `decision_id`, and claim what the customer takes. `fallback` and "
         "`considered` are for secret keys.",
         keeps_deadline=True,
+        name="offers_for_customer",
+        tag="offer_decisions",
     ),
 )

@@ -256,6 +256,8 @@ ROUTES = (
         body=OfferBody,
         body_kind=OFFER_BODY,
         remark=f"{IN_FORCE} {POOL} {WARNED}",
+        name="put_offer",
+        tag="offers",
     ),
     Route(
         "GET",
@@ -265,6 +267,8 @@ ROUTES = (
         OFFERS,
         OfferView,
         also=(404,),
+        name="get_offer",
+        tag="offers",
     ),
     Route(
         "DELETE",
@@ -274,6 +278,8 @@ ROUTES = (
         OFFERS,
         DeletedOffer,
         remark=IN_FORCE,
+        name="delete_offer",
+        tag="offers",
     ),
     Route(
         "GET",
@@ -284,6 +290,8 @@ ROUTES = (
         OfferPage,
         query=LISTED,
         remark="A page may hold fewer than `limit`; `next_cursor` says whether more follow.",
+        name="list_offers",
+        tag="offers",
     ),
     Route(
         "POST",
@@ -296,5 +304,7 @@ ROUTES = (
         body_kind=OFFER_LINES,
         remark=f"Lines that can be read are written, the others are told. {WARNED} A call that is "
         "answered with 503 may have been taken in in part; send it again.",
+        name="post_offers",
+        tag="offers",
     ),
 )

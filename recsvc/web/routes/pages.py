@@ -160,6 +160,8 @@ ROUTES = (
         Recommendation,
         body=BasketBody,
         keeps_deadline=True,
+        name="recommend_for_basket",
+        tag="pages",
     ),
     Route(
         "POST",
@@ -171,5 +173,7 @@ ROUTES = (
         body=PageBody,
         remark="A customer's slate without `customer_id` is answered as to anybody.",
         keeps_deadline=True,
+        name="recommend_for_page",
+        tag="pages",
     ),
 )

@@ -146,6 +146,8 @@ ROUTES = (
         "`received_at`, those that are not drained yet and the recent ones. `models` is what each "
         "published version that is on disk holds under the customer's keyed hash, also where "
         "nothing permits its use.",
+        name="get_export",
+        tag="rights",
     ),
     Route(
         "POST",
@@ -162,6 +164,8 @@ ROUTES = (
         "offers as well; claims always are, since a cap is one person's. The customer in the path "
         "is left as if erased. A call that failed is sent again, and completed. 409 where either "
         "was erased or merged before.",
+        name="post_merge",
+        tag="rights",
     ),
     Route(
         "DELETE",
@@ -174,5 +178,7 @@ ROUTES = (
         remark="A keyed hash stays, so that old events, imports and models cannot bring the "
         "customer back; only a grant of their own, through the consent route, makes them known "
         "anew, as a stranger. May be repeated. After a 503, repeat it.",
+        name="delete_customer",
+        tag="rights",
     ),
 )

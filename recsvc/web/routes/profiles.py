@@ -158,6 +158,8 @@ ROUTES = (
         body=ProfileBody,
         also=(409,),
         remark=f"{FLAGS} {IN_FORCE} Flags that are not named stay.",
+        name="put_profile",
+        tag="profiles",
     ),
     Route(
         "PATCH",
@@ -171,8 +173,19 @@ ROUTES = (
         gives_way=False,  # an objection or a restriction is as pressing as a withdrawal
         remark=f"{FLAGS} {IN_FORCE} Fields and attributes that are not named stay; null clears "
         "one.",
+        name="patch_profile",
+        tag="profiles",
     ),
-    Route("GET", PATH, get_profile, "Show what is known of a customer", READING, ProfileView),
+    Route(
+        "GET",
+        PATH,
+        get_profile,
+        "Show what is known of a customer",
+        READING,
+        ProfileView,
+        name="get_profile",
+        tag="profiles",
+    ),
     Route(
         "POST",
         "/v1/customers",
@@ -184,5 +197,7 @@ ROUTES = (
         body_kind=NDJSON_BODY,
         remark=f"{FLAGS} Lines that can be read are written, the others are told. A call that is "
         "answered with 503 may have been taken in in part; send it again.",
+        name="post_customers",
+        tag="profiles",
     ),
 )

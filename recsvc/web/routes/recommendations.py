@@ -137,6 +137,8 @@ ROUTES = (
         Recommendation,
         CUSTOMER_QUERY,
         keeps_deadline=True,
+        name="recommend_for_customer",
+        tag="recommendations",
     ),
     Route(
         "GET",
@@ -150,6 +152,8 @@ ROUTES = (
         remark="An item that is unknown, or that nothing goes with, is answered with popular "
         "items: `slate` is then `popular`, and `fallback` stays null.",
         keeps_deadline=True,
+        name="recommend_for_item",
+        tag="recommendations",
     ),
     Route(
         "GET",
@@ -161,5 +165,7 @@ ROUTES = (
         ANONYMOUS_QUERY,
         also=(304,),
         keeps_deadline=True,
+        name="recommend",
+        tag="recommendations",
     ),
 )
