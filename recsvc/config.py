@@ -1,38 +1,19 @@
 """The settings: `RECSVC_*` environment variables, read once and checked. Opens nothing.
 
-`SETTINGS` is the only list of them: what `recsvc check` prints and the README's table holds.
-An empty variable counts as not set.
+`SETTINGS` is the only list of settings: `recsvc check` prints it and the documentation's table
+follows it. An empty variable counts as not set.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from recsvc import config_parsers as parsers
 from recsvc.domain.consent.consent import DEFAULT_MAX_AGE_DAYS
 from recsvc.domain.errors import BadRequest, FieldError
 
 PREFIX = "RECSVC_"
-MAX_PORT = 65535
-
-_ORIGIN = re.compile(
-    r"(?P<scheme>https?)://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?"
-)
-_OWN_PORTS = {"http": "80", "https": "443"}
-
-# redis-py lets a URL's options override the client's: a time-out in the URL would undo ours.
-# What it cannot read it leaves out in silence (a database) or meets at the first command.
-_DATABASE = re.compile(r"[0-9]{1,9}")
-_URL_OPTIONS = {"db": _DATABASE}
-_TLS_OPTIONS = {
-    "ssl_ca_certs": re.compile(r".+"),
-    "ssl_certfile": re.compile(r".+"),
-    "ssl_keyfile": re.compile(r".+"),
-    "ssl_cert_reqs": re.compile(r"none|optional|required"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,89 +29,8 @@ class Setting:
     confidential: bool = False
 
 
-def _path(text: str) -> Path:
-    return Path(text).expanduser()
-
-
-def _flag(text: str) -> bool:
-    return {"0": False, "1": True}[text]
-
-
-def _text(text: str) -> str:
-    return text
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(text)
-        return text
-
-    return parse
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            raise ValueError(text)
-        return int(text)
-
-    return parse
-
-
-def _days(text: str) -> int:
-    if not text.endswith("d"):
-        raise ValueError(text)
-    return _whole(1, 36_500)(text.removesuffix("d"))
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    """Read origins as browsers send them: any other spelling would never match."""
-    origins = tuple(part.strip(" ") for part in text.split(","))
-    if not all(map(_is_origin, origins)):
-        raise ValueError(text)
-    return origins
-
-
-def _is_origin(text: str) -> bool:
-    match = _ORIGIN.fullmatch(text)
-    if match is None:
-        return False
-    port = match["port"]
-    return port is None or (port != _OWN_PORTS[match["scheme"]] and 0 < int(port) <= MAX_PORT)
-
-
-def _networks(text: str) -> tuple[str, ...]:
-    return tuple(str(ip_network(part.strip(" "))) for part in text.split(","))
-
-
-def _redis_url(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme == "unix":
-        named = bool(url.path) and url.hostname is None
-    elif url.scheme in ("redis", "rediss"):
-        named = bool(url.hostname) and url.port != 0  # raises ValueError when it is no port
-    else:
-        named = False
-    if not named or url.fragment or not _are_url_options(url):
-        raise ValueError("not a URL of a Redis")
-    return text
-
-
-def _are_url_options(url: SplitResult) -> bool:
-    """Whether the database and every option are known, readable and said once."""
-    options = parse_qsl(url.query, keep_blank_values=True)
-    if url.scheme != "unix" and url.path not in ("", "/"):
-        options.append(("db", url.path.removeprefix("/")))
-    known = _URL_OPTIONS | _TLS_OPTIONS if url.scheme == "rediss" else _URL_OPTIONS
-    return len(dict(options)) == len(options) and all(
-        name in known and known[name].fullmatch(value) for name, value in options
-    )
-
-
 _RATE_RULE = "a whole number from 0 to 100000000"
-_rate = _whole(0, 100_000_000)
-
+_rate = parsers.whole(0, 100_000_000)
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "RECSVC_DATA_DIR",
@@ -138,7 +38,7 @@ SETTINGS: tuple[Setting, ...] = (
         ".recsvc",
         "folder of models, the embedded server's data and the secret",
         "a folder",
-        _path,
+        parsers.path,
     ),
     Setting(
         "RECSVC_REDIS_URL",
@@ -148,7 +48,7 @@ SETTINGS: tuple[Setting, ...] = (
         "redis://, rediss:// or unix://, a whole number as its database, and no options but "
         "db and, with rediss://, ssl_ca_certs, ssl_certfile, ssl_keyfile and "
         "ssl_cert_reqs=none|optional|required",
-        _redis_url,
+        parsers.redis_url,
         confidential=True,
     ),
     Setting(
@@ -157,7 +57,7 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "the secret behind customer hashes and tokens, instead of the file `secret`",
         "at least 32 bytes of text",
-        _text,
+        parsers.text,
         confidential=True,
     ),
     Setting(
@@ -167,7 +67,7 @@ SETTINGS: tuple[Setting, ...] = (
         "`verify` asks the Redis whether it keeps every acknowledged write; `provider` says "
         "in the operator's name that it does, where CONFIG is forbidden",
         "verify or provider",
-        _one_of("verify", "provider"),
+        parsers.one_of("verify", "provider"),
     ),
     Setting(
         "RECSVC_METRICS_PUBLIC",
@@ -175,7 +75,7 @@ SETTINGS: tuple[Setting, ...] = (
         "0",
         "1 opens /metrics and the details of /readyz to callers without a key",
         "0 or 1",
-        _flag,
+        parsers.flag,
     ),
     Setting(
         "RECSVC_THREADS",
@@ -183,7 +83,7 @@ SETTINGS: tuple[Setting, ...] = (
         "64",
         "threads per worker",
         "a whole number from 1 to 1024",
-        _whole(1, 1024),
+        parsers.whole(1, 1024),
     ),
     Setting(
         "RECSVC_PUBLIC_MAX_AGE",
@@ -191,7 +91,7 @@ SETTINGS: tuple[Setting, ...] = (
         "0",
         "seconds for which a browser may reuse an anonymous answer unasked",
         "a whole number from 0 to 86400",
-        _whole(0, 86_400),
+        parsers.whole(0, 86_400),
     ),
     Setting(
         "RECSVC_CORS_ORIGINS",
@@ -200,7 +100,7 @@ SETTINGS: tuple[Setting, ...] = (
         "origins whose pages may read what a publishable key is answered, separated by commas",
         "origins as browsers send them, separated by commas: http:// or https://, a host in "
         "lower case, and a port only where it is not the scheme's own; no path and no *",
-        _origins,
+        parsers.origins,
     ),
     Setting(
         "RECSVC_LIMIT_PER_KEY",
@@ -232,7 +132,7 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "networks of the proxies whose `X-Forwarded-For` names the client, separated by commas",
         "addresses or networks as 10.0.0.0/8 or fd00::/8, separated by commas",
-        _networks,
+        parsers.networks,
     ),
     Setting(
         "RECSVC_GPC",
@@ -241,7 +141,7 @@ SETTINGS: tuple[Setting, ...] = (
         "what `Sec-GPC: 1` denies for its request: `all` that is personal, `offers_only`, or "
         "nothing (`off`)",
         "off, offers_only or all",
-        _one_of("off", "offers_only", "all"),
+        parsers.one_of("off", "offers_only", "all"),
     ),
     Setting(
         "RECSVC_CONSENT_SIGNALS",
@@ -249,7 +149,7 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "TOML file of what the signals of consent banners grant, instead of the default tables",
         "a file",
-        _path,
+        parsers.path,
     ),
     Setting(
         "RECSVC_LOG_LEVEL",
@@ -257,7 +157,7 @@ SETTINGS: tuple[Setting, ...] = (
         "info",
         "least serious event that is logged",
         "debug, info, warning or error",
-        _one_of("debug", "info", "warning", "error"),
+        parsers.one_of("debug", "info", "warning", "error"),
     ),
     Setting(
         "RECSVC_READ_TIMEOUT_MS",
@@ -265,7 +165,7 @@ SETTINGS: tuple[Setting, ...] = (
         "50",
         "milliseconds that one read of the store may take in a recommendation",
         "a whole number from 1 to 10000",
-        _whole(1, 10_000),
+        parsers.whole(1, 10_000),
     ),
     Setting(
         "RECSVC_DEADLINE_MS",
@@ -273,7 +173,7 @@ SETTINGS: tuple[Setting, ...] = (
         "200",
         "milliseconds after which a recommendation stops waiting for the store altogether",
         "a whole number from 1 to 10000",
-        _whole(1, 10_000),
+        parsers.whole(1, 10_000),
     ),
     Setting(
         "RECSVC_EVENT_LOG_LENGTH",
@@ -281,7 +181,7 @@ SETTINGS: tuple[Setting, ...] = (
         "1000000",
         "events that the log keeps, about, until they are drained; the oldest go first",
         "a whole number from 1000 to 100000000",
-        _whole(1_000, 100_000_000),
+        parsers.whole(1_000, 100_000_000),
     ),
     Setting(
         "RECSVC_CLAIM_MINUTES",
@@ -289,7 +189,7 @@ SETTINGS: tuple[Setting, ...] = (
         "15",
         "minutes for which a claim holds a redemption that is not confirmed",
         "a whole number from 1 to 10080",
-        _whole(1, 10_080),
+        parsers.whole(1, 10_080),
     ),
     Setting(
         "RECSVC_DECISION_DAYS",
@@ -297,7 +197,7 @@ SETTINGS: tuple[Setting, ...] = (
         "2",
         "days for which decisions on offers are kept",
         "a whole number from 1 to 365",
-        _whole(1, 365),
+        parsers.whole(1, 365),
     ),
     Setting(
         "RECSVC_OFFER_EXPLORATION",
@@ -305,7 +205,7 @@ SETTINGS: tuple[Setting, ...] = (
         "0",
         "1 lets offers of which little is known come up more often than they have earned so far",
         "0 or 1",
-        _flag,
+        parsers.flag,
     ),
     Setting(
         "RECSVC_CONSENT_MAX_AGE",
@@ -313,7 +213,7 @@ SETTINGS: tuple[Setting, ...] = (
         f"{DEFAULT_MAX_AGE_DAYS}d",
         "days after which a consent that was not renewed counts no more; 395 are thirteen months",
         "a whole number of days from 1d to 36500d, as 395d",
-        _days,
+        parsers.days,
     ),
     Setting(
         "RECSVC_INSECURE",
@@ -321,7 +221,7 @@ SETTINGS: tuple[Setting, ...] = (
         "0",
         "1 starts on, and writes to, a Redis that may lose acknowledged writes",
         "0 or 1",
-        _flag,
+        parsers.flag,
     ),
 )
 

@@ -23,10 +23,10 @@ from training.cli_output import (
     print_offers_ranked,
     stderr_console,
 )
+from training.concurrency import return_freed_memory
 from training.errors import TrainingError
 from training.evaluate_job import EvaluationJob, evaluate
 from training.evaluate_offers_job import OffersJob, evaluate_offers
-from training.memory import return_freed_memory
 from training.progress import Progress
 from training.publish.gate import Objection
 from training.run_job import Job, run

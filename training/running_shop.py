@@ -11,7 +11,8 @@ from pathlib import Path
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import ShopName, checked_shop
-from recsvc.wiring import Deployment, check_deployment, open_deployment, open_stores
+from recsvc.wiring.deployment import Deployment, check_deployment, open_deployment
+from recsvc.wiring.stores import open_stores
 from training.publish.publish import Destination
 from training.sources.consents import PermittedKeys
 from training.sources.item_catalogue import Catalogue, is_category

@@ -26,7 +26,7 @@ from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.audit.record_audit import Difference, counting
-from recsvc.wiring import Stores, open_stores
+from recsvc.wiring.stores import Stores, open_stores
 
 EXIT_NOT_WHOLE = 3
 

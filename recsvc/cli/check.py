@@ -16,7 +16,9 @@ from recsvc.domain.values.customer_keys import Secret
 from recsvc.domain.values.ids import ShopName
 from recsvc.secret_file import open_secret
 from recsvc.signal_file import open_signals
-from recsvc.wiring import Stores, make_data_folder, open_shelf, open_stores
+from recsvc.wiring.deployment import make_data_folder
+from recsvc.wiring.services import open_shelf
+from recsvc.wiring.stores import Stores, open_stores
 
 GOOD, MISSING, BAD = "ok", "missing", "bad"
 EXIT_BAD = 2

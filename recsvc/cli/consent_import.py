@@ -8,8 +8,16 @@ from typing import Annotated
 
 import typer
 
-from recsvc.cli.bad_lines import MaxBad, check_faults
-from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.options import (
+    DEFAULT_SHOP,
+    AsJson,
+    DataDir,
+    MaxBad,
+    Shop,
+    check_faults,
+    settings_of,
+    shop_of,
+)
 from recsvc.cli.output import print_json, say, stderr
 from recsvc.domain.consent.banner_signals import SignalTables
 from recsvc.domain.consent.statements import Imported
@@ -17,7 +25,7 @@ from recsvc.domain.errors import BadRequest
 from recsvc.signal_file import open_signals
 from recsvc.usecases.customers.consents import DatedChange, imported_rows, told
 from recsvc.web.routes.consent_import import read_line
-from recsvc.wiring import open_stores
+from recsvc.wiring.stores import open_stores
 
 LINES_A_STEP = 5000
 

@@ -4,13 +4,20 @@ from typing import Annotated
 
 import typer
 
-from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.options import (
+    DEFAULT_SHOP,
+    AsJson,
+    DataDir,
+    Shop,
+    checked_purposes,
+    settings_of,
+    shop_of,
+)
 from recsvc.cli.output import print_json, print_table
-from recsvc.cli.purposes import checked_purposes
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.values.labels import LABEL_RULE, checked_label
 from recsvc.stores.consents.policy_clock import Minimums
-from recsvc.wiring import open_stores
+from recsvc.wiring.stores import open_stores
 
 Purposes = Annotated[
     list[str], typer.Option("--purpose", help=f"Of {', '.join(Purpose)}; repeat it.")

@@ -8,16 +8,23 @@ import typer
 
 from recsvc.cli import consent_policy
 from recsvc.cli.consent_import import import_consents
-from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.options import (
+    DEFAULT_SHOP,
+    AsJson,
+    DataDir,
+    Shop,
+    checked_purposes,
+    settings_of,
+    shop_of,
+)
 from recsvc.cli.output import print_json, print_table
-from recsvc.cli.purposes import checked_purposes
 from recsvc.domain.consent.consent import ConsentRecord, Purpose, Standing
 from recsvc.domain.consent.hash_chain import HistoryRow
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import CustomerId, checked_id
 from recsvc.domain.values.labels import LABEL_RULE, checked_label
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.wiring import Stores, open_stores
+from recsvc.wiring.stores import Stores, open_stores
 
 SOURCE = "command line"
 CHANGE_COLUMNS = (

@@ -15,7 +15,7 @@ from recsvc.domain.values.ids import CustomerId, ShopName, checked_id
 from recsvc.stores.consents.change_writer import COMMAND_LINE
 from recsvc.web.routes.export import export_json
 from recsvc.web.routes.privacy import merge_of, receipt_of
-from recsvc.wiring import Stores, open_stores
+from recsvc.wiring.stores import Stores, open_stores
 
 REWRITE_WAIT_SECONDS = 600.0
 

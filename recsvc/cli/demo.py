@@ -21,7 +21,8 @@ from recsvc.cli import serve
 from recsvc.cli.demo_tour import Tour, commands, when_ready
 from recsvc.cli.options import DEFAULT_SHOP, DataDir, settings_of
 from recsvc.cli.output import print_text, say, stderr
-from recsvc.config import MAX_PORT, Settings
+from recsvc.config import Settings
+from recsvc.config_parsers import MAX_PORT
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.consent.consent import Purpose
@@ -35,7 +36,8 @@ from recsvc.usecases.offers.answers import OffersAnswer
 from recsvc.usecases.offers.decide import OffersQuery
 from recsvc.web.http.bodies import convert, parse_json
 from recsvc.web.routes.offers import new_offer
-from recsvc.wiring import Stores, open_shelf, open_stores, services_of
+from recsvc.wiring.services import open_shelf, services_of
+from recsvc.wiring.stores import Stores, open_stores
 
 SHOP = ShopName(DEFAULT_SHOP)
 SOURCE = "demo"

@@ -21,7 +21,7 @@ from recsvc.cli.output import print_json, say, stderr
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.events.event_log import EventLog, LogEntry
 from recsvc.stores.offers.decisions import DecisionStore
-from recsvc.wiring import open_stores
+from recsvc.wiring.stores import open_stores
 
 ROWS_PER_FILE = 20_000
 DECISIONS = "decisions"  # a folder of their own: whoever reads all files of `--to` reads events

@@ -9,14 +9,22 @@ from typing import Annotated, Any
 
 import typer
 
-from recsvc.cli.bad_lines import MaxBad, check_faults
-from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.options import (
+    DEFAULT_SHOP,
+    AsJson,
+    DataDir,
+    MaxBad,
+    Shop,
+    check_faults,
+    settings_of,
+    shop_of,
+)
 from recsvc.cli.output import print_json, print_table, say
 from recsvc.domain.catalogue import item_validation as item_fields
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.values.ids import ItemId, popped_id
-from recsvc.wiring import open_stores
+from recsvc.wiring.stores import open_stores
 
 COLUMNS = ("item_id", "title", "category", "brand", "price", "currency", "in_stock", "hidden")
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}

@@ -6,6 +6,7 @@ import typer
 
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, print_table, print_text, say
+from recsvc.clock import utc_now
 from recsvc.domain.api_keys import (
     ALL_SCOPES,
     KEY_ID_RULE,
@@ -21,7 +22,7 @@ from recsvc.domain.errors import BadRequest, NothingThere
 from recsvc.domain.values.ids import CustomerId, ShopName, checked_id
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.access import customer_tokens
-from recsvc.wiring import Stores, open_stores, utc_now
+from recsvc.wiring.stores import Stores, open_stores
 
 ALL = "all"
 

@@ -6,8 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from recsvc.cli.bad_lines import EXAMPLES, MaxBad, check_faults
-from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
+from recsvc.cli.options import (
+    DEFAULT_SHOP,
+    EXAMPLES,
+    AsJson,
+    DataDir,
+    MaxBad,
+    Shop,
+    check_faults,
+    settings_of,
+    shop_of,
+)
 from recsvc.cli.output import print_json, print_table, say
 from recsvc.domain.errors import BadRequest, NothingThere
 from recsvc.domain.offers.offer_validation import shown
@@ -16,7 +25,8 @@ from recsvc.domain.values.ids import OfferId, checked_id
 from recsvc.model.ranking.live_items import Assortment
 from recsvc.usecases.offers.offers import warnings_of
 from recsvc.web.routes.offers import read_line, view_of
-from recsvc.wiring import assortment_now, open_stores
+from recsvc.wiring.services import assortment_now
+from recsvc.wiring.stores import open_stores
 
 COLUMNS = ("offer_id", "title", "kind", "value", "starts_at", "ends_at", "priority")
 COUNTED = ("shown", "accepted", "taken", "redeemed", "codes_left")

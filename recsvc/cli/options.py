@@ -1,6 +1,7 @@
 """The options that every command shares, and what becomes of them."""
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,15 +9,22 @@ import typer
 
 from recsvc.cli.output import say
 from recsvc.config import Settings, unknown_variables
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.errors import BadRequest
 from recsvc.domain.values.ids import ShopName, checked_shop
 
 DEFAULT_SHOP = "default"
+EXAMPLES = 5  # bad lines shown
+PERCENT = 100
 
 DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Data folder (RECSVC_DATA_DIR, else .recsvc)."),
 ]
 Shop = Annotated[str, typer.Option("--shop", help="The shop this is about.")]
+MaxBad = Annotated[
+    float, typer.Option(min=0, max=PERCENT, help="Percent of bad lines above which none count.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
 
 
@@ -28,3 +36,26 @@ def settings_of(data_dir: Path | None) -> Settings:
 
 def shop_of(text: str) -> ShopName:
     return checked_shop(text)
+
+
+def checked_purposes(names: Iterable[str]) -> list[Purpose]:
+    """Return the purposes; raise BadRequest naming those that are none."""
+    unknown = set(names) - set(map(str, Purpose))
+    if unknown:
+        raise BadRequest(
+            f"no such purpose: {', '.join(sorted(unknown))}; there are {', '.join(Purpose)}"
+        )
+    return list(map(Purpose, names))
+
+
+def check_faults(file: Path, faults: Sequence[str], good: int, max_bad: float) -> None:
+    """Show some faults; raise when more than `max_bad` percent of the lines are bad."""
+    for fault in faults[:EXAMPLES]:
+        say(f"{file}:{fault}")
+    lines = good + len(faults)
+    if len(faults) * PERCENT > max_bad * lines:
+        raise BadRequest(
+            f"{len(faults)} of {lines} lines are bad, which is more than {max_bad:g} %: nothing "
+            "was imported",
+            code="too_many_bad_lines",
+        )

@@ -19,12 +19,13 @@ from recsvc.cli.options import DataDir, settings_of
 from recsvc.cli.output import say
 from recsvc.cli.worker import load_application
 from recsvc.cli.workers_folder import workers_folder
-from recsvc.config import MAX_PORT, Settings
+from recsvc.config import Settings
+from recsvc.config_parsers import MAX_PORT
 from recsvc.domain.errors import NothingThere, RecsvcError
 from recsvc.domain.values.ids import ShopName
 from recsvc.signal_file import open_signals
 from recsvc.web.http.logs import configure_logs
-from recsvc.wiring import Stores, running_store, stores_at
+from recsvc.wiring.stores import Stores, running_store, stores_at
 
 STOP_SECONDS = 10
 CONNECTIONS = 1024  # per worker; idle ones count too

@@ -19,7 +19,8 @@ from recsvc.config import Settings
 from recsvc.domain.values.ids import ShopName
 from recsvc.web.app import create_app
 from recsvc.web.http.logs import configure_logs
-from recsvc.wiring import open_shelf, services_of, stores_at
+from recsvc.wiring.services import open_shelf, services_of
+from recsvc.wiring.stores import stores_at
 
 ORPHAN_CHECK_SECONDS = 1.0
 EXIT_ORPHANED = 1

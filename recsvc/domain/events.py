@@ -9,11 +9,11 @@ from itertools import islice
 from typing import Any
 
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.fields import SHOWN, Wrong, repeated
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.ids import ID_RULE, CustomerId, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE, label_fault
 from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
+from recsvc.domain.values.validation import SHOWN, Wrong, repeated
 
 MAX_TEXT_BYTES = 128
 MAX_QUANTITY = 1e6

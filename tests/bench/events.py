@@ -26,7 +26,7 @@ from recsvc.domain.events import Event, EventType
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.events.events import Incoming
-from recsvc.wiring import Stores, open_stores
+from recsvc.wiring.stores import Stores, open_stores
 from tests.e2e.processes import Client, serving
 
 SHOP = ShopName("default")

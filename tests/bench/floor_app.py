@@ -27,7 +27,7 @@ from recsvc.web.app import add_routes, create_app
 from recsvc.web.http.rendering import PRIVATE
 from recsvc.web.http.route import Call, Route
 from recsvc.web.http.services import Services
-from recsvc.wiring import stores_at
+from recsvc.wiring.stores import stores_at
 
 ACCESS = Access(Scope.RECOMMEND)
 OF_OFFERS = Access(Scope.OFFERS)

@@ -16,11 +16,11 @@ import polars as pl
 from rich.console import Console
 
 from training.cli_output import print_findings, print_holdout
+from training.concurrency import return_freed_memory
 from training.dataset.holdout import Split, given
 from training.dataset.interactions import from_lines
 from training.demo.completejourney import prepare
 from training.evaluate_job import judge
-from training.memory import return_freed_memory
 from training.metrics.results import MAIN_METRIC, Findings
 from training.progress import Progress
 from training.settings import Settings

@@ -32,7 +32,8 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.usecases.access.request_access import Access
 from recsvc.web.app import add_routes, create_app
 from recsvc.web.http.route import Call, Route
-from recsvc.wiring import Stores, open_shelf, open_stores, services_of
+from recsvc.wiring.services import open_shelf, services_of
+from recsvc.wiring.stores import Stores, open_stores
 from tests.bench.synthetic import artifact, catalogue, offers
 
 SHOP = ShopName("bench")

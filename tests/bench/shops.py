@@ -32,7 +32,7 @@ from recsvc.model.publish import ManifestFacts, publish
 from recsvc.model.registry.loader import read_manifest
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.consents.consents import ImportedConsent
-from recsvc.wiring import Stores, open_stores
+from recsvc.wiring.stores import Stores, open_stores
 from tests.bench.synthetic import SKEW, artifact, catalogue, offers
 
 NOTE = "bench.json"

@@ -8,7 +8,7 @@ import pytest
 from recsvc.config import Settings
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.wiring import Stores, stores_at
+from recsvc.wiring.stores import Stores, stores_at
 from tests.contract.grocery import Service, publish_grocery
 
 

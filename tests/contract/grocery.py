@@ -26,7 +26,8 @@ from recsvc.model.publish import ManifestFacts, publish
 from recsvc.stores.api_keys import NewKey
 from recsvc.usecases.access.customer_tokens import mint
 from recsvc.web.app import create_app
-from recsvc.wiring import Stores, open_shelf, services_of
+from recsvc.wiring.services import open_shelf, services_of
+from recsvc.wiring.stores import Stores
 from tests.contract.documented import DocumentedClient
 from tests.model_builders import Entry, neighbours, reasoned, top
 

@@ -19,7 +19,7 @@ from recsvc.domain.api_keys import KeyKind, new_key_text
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client.connection import client
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.wiring import Stores, stores_at
+from recsvc.wiring.stores import Stores, stores_at
 from tests.contract.grocery import publish_grocery
 from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import recsvc

@@ -15,7 +15,7 @@ from recsvc.config import Settings
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.wiring import stores_at
+from recsvc.wiring.stores import stores_at
 from tests.contract.grocery import ANNA, Service, publish_grocery, without
 from tests.integration.servers import fill, frozen, loading
 

@@ -16,7 +16,7 @@ from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.wiring import open_stores
+from recsvc.wiring.stores import open_stores
 from tests.consents import now_us
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
 

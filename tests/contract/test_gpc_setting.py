@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from recsvc.domain.values.ids import ShopName
-from recsvc.wiring import Stores
+from recsvc.wiring.stores import Stores
 from tests.contract.grocery import ANNA, ITEMS, Service, publish_grocery
 from tests.contract.logged import counts, logged, recent
 

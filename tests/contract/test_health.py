@@ -12,7 +12,8 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.model.artifact.versions import Versions
 from recsvc.stores.request_read import RequestTrip
 from recsvc.usecases.readiness import NotReady, Readiness
-from recsvc.wiring import Stores, open_shelf
+from recsvc.wiring.services import open_shelf
+from recsvc.wiring.stores import Stores
 from tests.contract.grocery import ANNA, Keys, Service, publish_grocery
 
 

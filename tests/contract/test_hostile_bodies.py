@@ -17,7 +17,7 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.web.app import ROUTES
 from recsvc.web.http.bodies import MAX_LINES, NDJSON_TYPE
 from recsvc.web.http.route import Route
-from recsvc.wiring import open_stores
+from recsvc.wiring.stores import open_stores
 from tests.contract.grocery import publish_grocery
 from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import serving

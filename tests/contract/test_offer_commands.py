@@ -11,7 +11,7 @@ from recsvc.cli.main import app
 from recsvc.config import Settings
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.wiring import open_stores
+from recsvc.wiring.stores import open_stores
 from tests.contract.grocery import publish_grocery
 
 DEAL = {"offer_id": "a deal: {1}*", "title": "A deal", "kind": "gift", "codes": ["A", "B"]}

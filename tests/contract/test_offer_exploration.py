@@ -15,7 +15,7 @@ from recsvc.config import Settings
 from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.model.offers.decision import generator_of
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.wiring import stores_at
+from recsvc.wiring.stores import stores_at
 from tests.contract.grocery import ANNA, ZOE, Service, publish_grocery
 
 DEALS = [f"deal-{number}" for number in range(6)]

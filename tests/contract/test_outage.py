@@ -11,7 +11,7 @@ from recsvc.config import Settings
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.wiring import stores_at
+from recsvc.wiring.stores import stores_at
 from tests.contract.grocery import ANNA, Service, item_ids, publish_grocery, rows, without
 
 PATIENCE_SECONDS = 10

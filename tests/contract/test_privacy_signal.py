@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recsvc.config import Settings
 from recsvc.domain.values.ids import ShopName
-from recsvc.wiring import open_stores
+from recsvc.wiring.stores import open_stores
 from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
 from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import Server, serving

@@ -10,7 +10,7 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import CustomerId
 from recsvc.stores.client import keys as redis_keys
-from recsvc.wiring import Stores
+from recsvc.wiring.stores import Stores
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, ZOE, Service, item_ids
 from tests.contract.logged import logged, recent
 

@@ -12,7 +12,7 @@ from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope, key_sha256
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.usecases.access.customer_tokens import mint
-from recsvc.wiring import Stores
+from recsvc.wiring.stores import Stores
 from tests.contract.grocery import ANNA, BERT, Service, publish_grocery
 
 POPULAR = "/v1/recommendations"

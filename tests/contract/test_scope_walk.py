@@ -15,7 +15,7 @@ from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.usecases.access.request_access import Access, Browser
 from recsvc.web.app import ROUTES
 from recsvc.web.http.route import Route
-from recsvc.wiring import Stores
+from recsvc.wiring.stores import Stores
 from tests.contract.grocery import ANNA, BERT, Service, publish_grocery, without
 from tests.contract.sampled import body_of, names_customer, path_of
 

@@ -13,7 +13,7 @@ import pytest
 from recsvc.config import Settings
 from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.usecases.access.customer_tokens import mint
-from recsvc.wiring import open_stores
+from recsvc.wiring.stores import open_stores
 from tests.contract.grocery import publish_grocery
 from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import Server, recsvc, serving

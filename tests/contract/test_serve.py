@@ -23,7 +23,7 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.consents.shared_clock import shared_moment
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.wiring import Stores, open_stores
+from recsvc.wiring.stores import Stores, open_stores
 from tests.consents import now_us
 from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
 from tests.e2e.in_process import recsvc_here

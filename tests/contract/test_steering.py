@@ -3,7 +3,7 @@
 import pytest
 
 from recsvc.domain.values.ids import CustomerId
-from recsvc.wiring import Stores
+from recsvc.wiring.stores import Stores
 from tests.contract.grocery import ANNA, ZOE, Service, item_ids, rows
 
 

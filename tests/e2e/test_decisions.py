@@ -6,7 +6,7 @@ from recsvc.config import Settings
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.wiring import open_stores
+from recsvc.wiring.stores import open_stores
 from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
 from tests.e2e.processes import serving
 

@@ -13,7 +13,7 @@ from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.stores.events.events import Incoming
-from recsvc.wiring import Stores, stores_at
+from recsvc.wiring.stores import Stores, stores_at
 from tests.e2e.processes import PATIENCE_SECONDS, environment, eventually, recsvc
 
 SHOP = ShopName("default")

@@ -14,7 +14,7 @@ from recsvc.config import Settings
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.wiring import open_stores
+from recsvc.wiring.stores import open_stores
 from tests.e2e.processes import PATIENCE_SECONDS, environment, eventually, recsvc_here
 from tests.unit.training.builders import Line, two_tastes, write
 

@@ -15,7 +15,7 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client.connection import client
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.wiring import open_stores
+from recsvc.wiring.stores import open_stores
 from tests.contract.grocery import ANNA, BERT, publish_grocery
 from tests.e2e.processes import Client, eventually, recsvc, recsvc_here, recsvc_train, serving
 

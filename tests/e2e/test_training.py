@@ -16,7 +16,7 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.events import read_event
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.events.events import Incoming
-from recsvc.wiring import open_stores
+from recsvc.wiring.stores import open_stores
 from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import recsvc_train
 from tests.e2e.trainer import train_here

@@ -21,7 +21,7 @@ from recsvc.domain.consent.hash_chain import findings
 from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.wiring import Stores, open_stores
+from recsvc.wiring.stores import Stores, open_stores
 from tests.consents import now_us, standing
 from tests.contract.grocery import ANNA, BERT, publish_grocery
 from tests.e2e.processes import Client, Server, serving

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsvc.clock import utc_now_us
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH, DecisionId, DecisionSeal
 from recsvc.domain.offers.decision_record import Decision
@@ -25,7 +26,6 @@ from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.offers.decisions import MOST_KEPT, DecisionStore
 from recsvc.usecases.offers import decision_log
 from recsvc.usecases.offers.decision_log import DecisionLog
-from recsvc.wiring import utc_now_us
 
 NOON_MS = 1_800_000_000_000
 DAY_MS = 86_400_000

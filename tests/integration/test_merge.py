@@ -27,7 +27,7 @@ from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.offers.claim_records import ClaimRecords
 from recsvc.stores.offers.claims import Asked
 from recsvc.usecases.customers.privacy import MergeReceipt
-from recsvc.wiring import Stores, stores_at
+from recsvc.wiring.stores import Stores, stores_at
 from tests.integration.servers import kill_server
 
 DEAL = OfferId("deal")

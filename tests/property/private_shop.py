@@ -23,7 +23,7 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.consents.consents import ImportedConsent
 from recsvc.stores.consents.record_codec import SET, field_of, flag_field
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.wiring import stores_at
+from recsvc.wiring.stores import stores_at
 from tests.consents import now_us
 from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, publish_grocery
 

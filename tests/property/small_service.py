@@ -33,7 +33,7 @@ from recsvc.stores.consents.policy_clock import ConsentJudge
 from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.customers.merge import MergeStore
 from recsvc.stores.customers.profiles import ProfileStore
-from recsvc.stores.customers.recent_activity import RecentStore
+from recsvc.stores.customers.recent_activity import PurchaseStore, RecentStore
 from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.events.events import EventStore
 from recsvc.stores.events.trending_counts import CountStore
@@ -41,7 +41,6 @@ from recsvc.stores.offers.claim_records import ClaimRecords
 from recsvc.stores.offers.claims import ClaimStore
 from recsvc.stores.offers.decisions import DecisionStore
 from recsvc.stores.offers.offers import OfferStore
-from recsvc.stores.purchases import PurchaseStore
 from recsvc.stores.request_read import RequestTrip
 from recsvc.usecases.access.request_access import Visit
 from recsvc.usecases.catalogue.catalogue_cache import LiveCatalogues
@@ -54,7 +53,7 @@ from recsvc.usecases.offers.decision_log import DecisionLog
 from recsvc.usecases.offers.offers_cache import LiveOffers
 from recsvc.usecases.offers.tracking import OfferEvents
 from recsvc.usecases.recommend.recommend import Recommender
-from recsvc.wiring import before_swap
+from recsvc.wiring.services import before_swap
 from tests.consents import now_us
 from tests.model_builders import reasoned, top
 from training.pipeline import Trained

@@ -21,7 +21,7 @@ from recsvc.stores.consents.consents import ConsentStore
 from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.stores.events.events import EventStore, Incoming
 from recsvc.usecases.events import KINDS
-from recsvc.wiring import stores_at
+from recsvc.wiring.stores import stores_at
 from tests.consents import judge
 from tests.contract.grocery import ITEMS, Service, publish_grocery
 

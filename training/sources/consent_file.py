@@ -21,9 +21,9 @@ from typing import Any
 import polars as pl
 
 from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.fields import repeated
 from recsvc.domain.values.ids import ID_RULE
 from recsvc.domain.values.timestamps import parse_rfc3339
+from recsvc.domain.values.validation import repeated
 from training.errors import InputUnreadable
 from training.sources import values as parsing
 from training.sources.column_mapping import there_are

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from recsvc.domain import readers
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.fields import SHOWN, Wrong, repeated
+from recsvc.domain.values import validation as readers
 from recsvc.domain.values.ids import ItemId
 from recsvc.domain.values.labels import LABEL_RULE
 from recsvc.domain.values.timestamps import RFC3339_RULE, rfc3339
+from recsvc.domain.values.validation import SHOWN, Wrong, repeated
 
 MAX_TITLE_LENGTH = 512
 MAX_PRICE = 1e12

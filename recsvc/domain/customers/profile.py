@@ -13,8 +13,8 @@ from typing import Any
 
 from recsvc.domain.consent.consent import Flag
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.fields import SHOWN, Wrong, repeated
 from recsvc.domain.values.labels import LABEL_RULE, label_fault
+from recsvc.domain.values.validation import SHOWN, Wrong, repeated
 
 MAX_ATTRIBUTES = 50
 MAX_NAME_LENGTH = 64

@@ -6,14 +6,23 @@ There is no code in an eligibility: every condition is a field with a type.
 from collections.abc import Mapping
 from typing import Any
 
-from recsvc.domain import readers
 from recsvc.domain.customers.profile import MAX_NAME_LENGTH, MAX_NUMBER, MAX_TEXT_LENGTH, Value
 from recsvc.domain.errors import FieldError
-from recsvc.domain.fields import SHOWN, Wrong, repeated
 from recsvc.domain.offers.offer import Bought, Caps, Eligibility, PeriodCap
+from recsvc.domain.values import validation as readers
 from recsvc.domain.values.ids import ID_RULE, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE
-from recsvc.domain.values.validation import OBJECT_RULE, Faulty, Rule, needed, read_object, some_of
+from recsvc.domain.values.validation import (
+    OBJECT_RULE,
+    SHOWN,
+    Faulty,
+    Rule,
+    Wrong,
+    needed,
+    read_object,
+    repeated,
+    some_of,
+)
 
 MAX_ITEMS = 20_000
 MAX_LABELS = 1_000

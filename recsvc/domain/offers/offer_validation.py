@@ -5,15 +5,22 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from recsvc.domain import readers
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.fields import Wrong, repeated
 from recsvc.domain.offers.eligibility_validation import ITEMS, LABELS, read_caps, read_eligibility
 from recsvc.domain.offers.offer import Kind, Offer
+from recsvc.domain.values import validation as readers
 from recsvc.domain.values.ids import OfferId
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH
 from recsvc.domain.values.timestamps import RFC3339_RULE, rfc3339
-from recsvc.domain.values.validation import OBJECT_RULE, Faulty, Rule, needed, read_object
+from recsvc.domain.values.validation import (
+    OBJECT_RULE,
+    Faulty,
+    Rule,
+    Wrong,
+    needed,
+    read_object,
+    repeated,
+)
 
 BAD_OFFER = "bad_offer"
 

@@ -4,7 +4,7 @@ import re
 from typing import Any, NewType
 
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.fields import repeated
+from recsvc.domain.values.validation import repeated
 
 CustomerId = NewType("CustomerId", str)
 ItemId = NewType("ItemId", str)

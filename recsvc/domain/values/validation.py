@@ -1,16 +1,38 @@
-"""How the objects within a shop's bodies are read, so that every fault is named by its place. Pure.
+"""Validation of the JSON objects that a shop sends. Pure.
 
-`caps.per_customer.limit` is a place.
+A reader converts one value and raises `Wrong`; `read_object` applies a table of rules and names
+every fault by its path (`caps.per_customer.limit`). A refusal shows the value, shortened, and the
+rule.
 """
 
+import json
+import math
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from recsvc.domain.errors import FieldError
-from recsvc.domain.fields import SHOWN, Wrong, repeated
+from recsvc.domain.values.labels import label_fault
+from recsvc.domain.values.timestamps import parse_rfc3339
 
+SHOWN = 64  # characters of a wrong value that its refusal repeats
+_MOST_TOLD = 3  # of the wrong values in one list: a refusal must not outgrow what was sent
+MAX_URL_LENGTH = 2048
+URL_RULE = f"an http or https URL of at most {MAX_URL_LENGTH} characters"
+FLAG_RULE = "true or false"
 OBJECT_RULE = "an object"
+
+
+class Wrong(ValueError):
+    """A value is not what its field's rule says."""
+
+
+def repeated(value: Any) -> str:
+    """Return a value as its refusal repeats it: as JSON spells it, in ASCII."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 class Faulty(ValueError):
@@ -89,4 +111,79 @@ def _within(name: str, fault: FieldError) -> FieldError:
     return FieldError(f"{name}{separator}{fault.field}", fault.detail)
 
 
-_MOST_TOLD = 3  # of the wrong values in one list: a refusal must not outgrow what was sent
+def text(most: int) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or not 0 < len(value) <= most:
+            raise Wrong
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+            raise Wrong
+        return value
+
+    return read
+
+
+def words(most: int) -> Callable[[Any], str]:
+    """Read a text in which there is more than blanks."""
+    of_length = text(most)
+
+    def read(value: Any) -> str:
+        found = of_length(value)
+        if not found.strip():
+            raise Wrong
+        return found
+
+    return read
+
+
+def url(value: Any) -> str:
+    given = text(MAX_URL_LENGTH)(value)
+    try:
+        parts = urlsplit(given)
+    except ValueError:
+        raise Wrong from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in given:
+        raise Wrong
+    return given
+
+
+def label(value: Any) -> str:
+    if not isinstance(value, str) or label_fault(value) is not None:
+        raise Wrong
+    return value
+
+
+def flag(value: Any) -> bool:
+    if value is not True and value is not False:
+        raise Wrong
+    return bool(value)
+
+
+def moment(value: Any) -> int:
+    at_us = parse_rfc3339(value) if isinstance(value, str) else None
+    if at_us is None:
+        raise Wrong
+    return at_us
+
+
+def number(least: float, most: float, *, above: bool = False) -> Callable[[Any], float]:
+    """Read a finite number within limits; `above`: greater than `least`."""
+
+    def read(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Wrong
+        if not (math.isfinite(value) and least <= value <= most) or (above and value == least):
+            raise Wrong
+        return float(value)
+
+    return read
+
+
+def whole(least: int, most: int) -> Callable[[Any], int]:
+    """Read a whole number within limits."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise Wrong
+        return value
+
+    return read

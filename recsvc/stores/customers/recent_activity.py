@@ -1,4 +1,4 @@
-"""A customer's recent events as they are kept, for whoever may see all that is held."""
+"""A customer's recent events and latest purchases as they are stored, for the export."""
 
 from typing import cast
 
@@ -16,4 +16,15 @@ class RecentStore:
         """Return the entries, the newest first."""
         with store_faults():
             found = self._redis.lrange(redis_keys.recent(shop, customer), 0, -1)
+        return cast("list[bytes]", found)
+
+
+class PurchaseStore:
+    def __init__(self, connections: Connections) -> None:
+        self._redis = connections.writes
+
+    def of(self, shop: ShopName, customer: CustomerKey) -> list[bytes]:
+        """Return the entries, the newest first."""
+        with store_faults():
+            found = self._redis.lrange(redis_keys.purchases(shop, customer), 0, -1)
         return cast("list[bytes]", found)

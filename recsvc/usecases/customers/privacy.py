@@ -27,11 +27,10 @@ from recsvc.stores.consents.history import HistoryStore
 from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.customers.merge import MergeStore
 from recsvc.stores.customers.profiles import ProfileStore
-from recsvc.stores.customers.recent_activity import RecentStore
+from recsvc.stores.customers.recent_activity import PurchaseStore, RecentStore
 from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.offers.claim_records import ClaimRecords
 from recsvc.stores.offers.decisions import DecisionStore
-from recsvc.stores.purchases import PurchaseStore
 from recsvc.usecases.customers.published_data import ModelCopies
 from recsvc.usecases.events import KINDS
 

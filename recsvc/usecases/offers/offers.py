@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from recsvc.domain.errors import FieldError, NotFound, StoreUnavailable
-from recsvc.domain.fields import repeated
 from recsvc.domain.offers.offer import Bought, Offer
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId
+from recsvc.domain.values.validation import repeated
 from recsvc.model.ranking.live_items import Assortment
 from recsvc.model.registry.no_model import no_model
 from recsvc.stores.offers.offers import OfferStore

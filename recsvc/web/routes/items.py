@@ -10,8 +10,8 @@ from recsvc.domain.api_keys import Scope
 from recsvc.domain.catalogue import item_validation as item_fields
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.readers import MAX_URL_LENGTH
 from recsvc.domain.values.ids import ItemId, popped_id
+from recsvc.domain.values.validation import MAX_URL_LENGTH
 from recsvc.usecases.access.request_access import Access
 from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.http.problems import FieldProblem

@@ -9,7 +9,7 @@ from recsvc.domain.customers.profile import Value
 from recsvc.domain.offers import eligibility_validation as eligibility_fields
 from recsvc.domain.offers import offer_validation as offer_fields
 from recsvc.domain.offers.offer import Kind
-from recsvc.domain.readers import MAX_URL_LENGTH
+from recsvc.domain.values.validation import MAX_URL_LENGTH
 
 Title = Annotated[str, Meta(min_length=1, max_length=offer_fields.MAX_TITLE_LENGTH)]
 Description = Annotated[str, Meta(min_length=1, max_length=offer_fields.MAX_DESCRIPTION_LENGTH)]

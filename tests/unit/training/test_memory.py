@@ -7,7 +7,7 @@ import sys
 PROGRAM = """
 import sys
 import numpy as np
-from training.memory import return_freed_memory
+from training.concurrency import return_freed_memory
 
 def resident() -> int:
     with open("/proc/self/statm") as file:

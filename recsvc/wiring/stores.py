@@ -1,0 +1,197 @@
+"""Every store of one Redis, built under one secret.
+
+Nothing connects at import. A command uses `open_stores`; a worker, whose parent process has joined
+the embedded server, gets the URL and uses `stores_at`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from recsvc.clock import utc_now_us
+from recsvc.config import Settings, models_root
+from recsvc.domain.consent.consent import DAY_US
+from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
+from recsvc.domain.values.ids import ShopName
+from recsvc.secret_file import open_secret
+from recsvc.stores.api_keys import ApiKeyStore
+from recsvc.stores.audit.record_audit import RecordAudit
+from recsvc.stores.catalogue.items import CatalogueStore
+from recsvc.stores.client.aof_rewrite import AofRewrite
+from recsvc.stores.client.connection import Connections, connect
+from recsvc.stores.client.durability import check_durability, durability_fault, watch_durability
+from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.consented_customers import ConsentSurvey
+from recsvc.stores.consents.consents import ConsentStore
+from recsvc.stores.consents.history import HistoryStore
+from recsvc.stores.consents.policy import PolicyStore
+from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.consents.shared_clock import shared_moment
+from recsvc.stores.customers.erasure import ErasureStore
+from recsvc.stores.customers.merge import MergeStore
+from recsvc.stores.customers.profiles import ProfileStore
+from recsvc.stores.customers.recent_activity import PurchaseStore, RecentStore
+from recsvc.stores.embedded.server import EmbeddedValkey
+from recsvc.stores.events.event_log import EventLog
+from recsvc.stores.events.events import EventStore
+from recsvc.stores.offers.claim_records import ClaimRecords
+from recsvc.stores.offers.claims import ClaimStore
+from recsvc.stores.offers.decisions import DecisionStore
+from recsvc.stores.offers.offers import OfferStore
+from recsvc.usecases.customers.privacy import Rights, RightsStores
+from recsvc.usecases.customers.published_data import ModelCopies
+from recsvc.wiring.deployment import check_data_folder, make_data_folder
+
+MICROSECONDS_OF_MINUTE = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything that is kept in one Redis, under one secret."""
+
+    settings: Settings
+    secret: Secret
+    connections: Connections
+    api_keys: ApiKeyStore
+    judge: ConsentJudge
+    consents: ConsentStore
+    policy: PolicyStore
+    history: HistoryStore
+    record_audit: RecordAudit
+    survey: ConsentSurvey
+    profiles: ProfileStore
+    catalogue: CatalogueStore
+    events: EventStore
+    rights: Rights
+    rewrite: AofRewrite
+    offers: OfferStore
+    claims: ClaimStore
+    claim_records: ClaimRecords
+    decisions: DecisionStore
+
+    def hasher(self, shop: ShopName) -> CustomerHasher:
+        return CustomerHasher(self.secret, shop)
+
+    def check_durability(self) -> None:
+        """Raise NotDurable unless the store keeps what it acknowledges."""
+        check_durability(self.connections.writes, self.settings)
+
+    def durability_fault(self) -> str | None:
+        """Return why the store may lose what it acknowledges; None when it keeps it."""
+        return durability_fault(self.connections.writes, self.settings)
+
+    @contextmanager
+    def durability_watched(self) -> Iterator[None]:
+        """Meanwhile log it when somebody reconfigures the store, unless that is accepted.
+
+        And meanwhile begin the rewrites that erasures have left word of.
+        """
+        leaving = Event()
+        rewriting = (self.api_keys.shops, leaving)
+        Thread(
+            target=self.rewrite.watch, args=rewriting, name="watch-rewrites", daemon=True
+        ).start()
+        if not self.settings.insecure:
+            asked = (self.connections.writes, self.settings, leaving)
+            Thread(
+                target=watch_durability, args=asked, name="watch-durability", daemon=True
+            ).start()
+        try:
+            yield
+        finally:
+            leaving.set()  # not waited for: a store that hangs must not delay our end
+
+
+def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> Stores:
+    """Return the stores of a running server; nothing connects yet.
+
+    `moment_file`: where the workers of one service share the latest moment that one has seen.
+    """
+    secret = open_secret(settings)
+    connections = connect(settings, url)
+    ledger, history = Ledger(connections), HistoryStore(connections)
+    moment = None if moment_file is None else shared_moment(moment_file)
+    judge = ConsentJudge(settings.consent_max_age_days * DAY_US, utc_now_us, moment)
+    consents, profiles = ConsentStore(connections, ledger), ProfileStore(connections, ledger)
+    log, rewrite = EventLog(connections), AofRewrite(connections)
+    claims = ClaimStore(connections, settings.claim_minutes * MICROSECONDS_OF_MINUTE, judge)
+    claim_records = ClaimRecords(connections, claims)
+    decisions = DecisionStore(connections, settings.decision_days, judge)
+    rights = RightsStores(
+        erasures=ErasureStore(ledger, consents, log, [claim_records, decisions]),
+        merges=MergeStore(ledger, judge),
+        rewrite=rewrite,
+        history=history,
+        profiles=profiles,
+        recent=RecentStore(connections),
+        purchases=PurchaseStore(connections),
+        log=log,
+        claims=claim_records,
+        decisions=decisions,
+        models=ModelCopies(models_root(settings), secret.fingerprint()),
+        sections={"campaign_rows": nothing_yet},
+    )
+    return Stores(
+        settings=settings,
+        secret=secret,
+        connections=connections,
+        api_keys=ApiKeyStore(connections, secret),
+        judge=judge,
+        consents=consents,
+        policy=PolicyStore(connections, ledger),
+        history=history,
+        record_audit=RecordAudit(connections),
+        survey=ConsentSurvey(connections, history, judge),
+        profiles=profiles,
+        catalogue=CatalogueStore(connections),
+        offers=OfferStore(connections),
+        claims=claims,
+        claim_records=claim_records,
+        decisions=decisions,
+        events=EventStore(connections, secret, settings.event_log_length, judge),
+        rights=Rights(rights),
+        rewrite=rewrite,
+    )
+
+
+@contextmanager
+def running_store(settings: Settings, *, supervised: bool = False) -> Iterator[str]:
+    """Give the URL of the store: RECSVC_REDIS_URL, or the embedded server joined meanwhile.
+
+    `supervised`: an embedded server that dies is restarted for as long as this lasts.
+    """
+    make_data_folder(settings)
+    if settings.redis_url is not None:
+        yield settings.redis_url
+        return
+    with EmbeddedValkey(settings.data_dir) as embedded:
+        if supervised:
+            embedded.supervise()
+        yield embedded.url
+
+
+@contextmanager
+def open_stores(settings: Settings, *, durable: bool = True) -> Iterator[Stores]:
+    """Give the stores for the length of one command.
+
+    Raises NotDurable when the store may lose what the command acknowledges; a command that
+    only reads needs it not `durable`, but something to read.
+    """
+    if not durable:
+        check_data_folder(settings)
+    with running_store(settings) as url:
+        stores = stores_at(settings, url)
+        try:
+            if durable:
+                stores.check_durability()
+            yield stores
+        finally:
+            stores.connections.close()
+
+
+def nothing_yet(_shop: ShopName, _customer: CustomerKey) -> Iterator[Any]:
+    """Stand for a section of an export that no store keeps yet."""
+    return iter(())
