@@ -95,7 +95,7 @@ def render(
 @cache
 def templates() -> Environment:
     return Environment(
-        loader=PackageLoader("training.sources.ingest_report"),
+        loader=PackageLoader("training.report"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=shown,

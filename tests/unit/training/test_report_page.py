@@ -163,7 +163,7 @@ def test_same_findings_same_bytes() -> None:
     code = (
         "from dataclasses import replace\n"
         "from tests.unit.training.findings_builders import slate, trained_only\n"
-        "from training.sources.ingest_report.page import render\n"
+        "from training.report.page import render\n"
         "import sys\n"
         "sys.stdout.buffer.write(render(replace(trained_only(),"
         " slates={'for_you': slate('for_you')})).encode())"
