@@ -7,13 +7,13 @@ from recsvc.domain.consent.consent import (
     DEFAULT_MAX_AGE_DAYS,
     ConsentPolicy,
     ConsentRecord,
+    ConsentStatus,
     Purpose,
-    Standing,
 )
 from recsvc.stores.client.connection import Connections
-from recsvc.stores.consents.consented_customers import ConsentSurvey
+from recsvc.stores.consents.consented_customers import ConsentedCustomers
 from recsvc.stores.consents.history import HistoryStore
-from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.consents.policy_clock import PolicyClock
 
 LONG = ConsentPolicy(max_age_us=10**16)  # under which even a word of 1970 counts
 
@@ -22,17 +22,19 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-def judge(max_age_days: int = DEFAULT_MAX_AGE_DAYS) -> ConsentJudge:
-    return ConsentJudge(max_age_days * DAY_US, now_us)
+def judge(max_age_days: int = DEFAULT_MAX_AGE_DAYS) -> PolicyClock:
+    return PolicyClock(max_age_days * DAY_US, now_us)
 
 
-def survey(connections: Connections, max_age_days: int = DEFAULT_MAX_AGE_DAYS) -> ConsentSurvey:
-    return ConsentSurvey(connections, HistoryStore(connections), judge(max_age_days))
+def survey(
+    connections: Connections, max_age_days: int = DEFAULT_MAX_AGE_DAYS
+) -> ConsentedCustomers:
+    return ConsentedCustomers(connections, HistoryStore(connections), judge(max_age_days))
 
 
-def standing(record: ConsentRecord) -> Standing:
+def standing(record: ConsentRecord) -> ConsentStatus:
     """Put a record under no policy, now, however old its words are."""
-    return Standing(record, now_us(), LONG)
+    return ConsentStatus(record, now_us(), LONG)
 
 
 def permits(record: ConsentRecord, purpose: Purpose) -> bool:

@@ -13,14 +13,20 @@ from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.consent.consent import (
     ConsentPolicy,
     ConsentRecord,
+    ConsentStatus,
     Purpose,
     PurposeConsent,
-    Standing,
 )
 from recsvc.domain.consent.gate import Admitted, admit
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.artifact.artifact import Artifact, Purchased, Ranked, TopList, no_lists
+from recsvc.model.artifact.artifact import (
+    Artifact,
+    CustomersPurchases,
+    RankedLists,
+    TopList,
+    no_lists,
+)
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
 from recsvc.model.registry.candidates import Candidates
@@ -40,7 +46,7 @@ def customer(number: int) -> CustomerKey:
 def admitted(key: CustomerKey, purpose: Purpose = Purpose.PERSONALIZATION) -> Admitted:
     """Let a customer through the gate, as a granted consent would."""
     granted = ConsentRecord({purpose: PurposeConsent(granted=True, at_us=1)})
-    admission = admit(key, Standing(granted, 1, ConsentPolicy()), purpose)
+    admission = admit(key, ConsentStatus(granted, 1, ConsentPolicy()), purpose)
     assert isinstance(admission, Admitted)
     return admission
 
@@ -49,18 +55,18 @@ def offsets_of(lists: Sequence[Sequence[Any]]) -> np.ndarray:
     return np.cumsum([0, *map(len, lists)])
 
 
-def reasoned(lists: Sequence[Sequence[Entry]]) -> Ranked:
+def reasoned(lists: Sequence[Sequence[Entry]]) -> RankedLists:
     """Return a customer slate from one list of entries per customer."""
     entries = [entry for entries in lists for entry in entries]
     columns = [np.array(column) for column in zip(*entries, strict=True)] or [np.zeros(0)] * 4
-    return Ranked(offsets_of(lists), *columns)
+    return RankedLists(offsets_of(lists), *columns)
 
 
-def neighbours(lists: Sequence[Sequence[int]]) -> Ranked:
+def neighbours(lists: Sequence[Sequence[int]]) -> RankedLists:
     """Return an item slate from one list of item rows per item; scores fall from 1."""
     rows = [row for rows in lists for row in rows]
     scores = [1 / (place + 1) for rows in lists for place in range(len(rows))]
-    return Ranked(offsets_of(lists), np.array(rows, dtype=np.int64), np.array(scores))
+    return RankedLists(offsets_of(lists), np.array(rows, dtype=np.int64), np.array(scores))
 
 
 def top(*rows: int) -> TopList:
@@ -95,7 +101,7 @@ def fruit_shop(first: str = "apple") -> Artifact:
         trending=top(2),
         categories={"stone": top(3, 2), "pome": top(0)},
         intervals=np.array([7, np.nan, 30, 0.5]),
-        purchased=Purchased(
+        purchased=CustomersPurchases(
             bought=neighbours([[0, 1], [2]]),
             orders=np.array([3, 1]),
             spent=np.array([9.5, np.nan]),
@@ -107,7 +113,7 @@ def fruit_shop(first: str = "apple") -> Artifact:
 
 def crowded_shop(customers: int = 50_000, items: int = 40_000) -> Artifact:
     """Return a model so large that a load only samples it: 2 entries for each customer."""
-    two_each = Ranked(
+    two_each = RankedLists(
         np.arange(customers + 1) * 2,
         np.arange(customers * 2) % items,
         np.full(customers * 2, 0.5),

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from recsvc.domain.offers.offer import Kind, Offer
+from recsvc.domain.offers.offer import Offer, OfferKind
 from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.model.offers.columns import OfferColumns, columns_of
-from recsvc.model.offers.decision import Decision, decide
-from recsvc.model.offers.inputs import CustomerFacts, Question, Tallies, Weighted
+from recsvc.model.offers.decision import OfferDecision, decide
+from recsvc.model.offers.inputs import CustomerFacts, OfferCounters, Question, Weighted
 from recsvc.model.offers.performance import standing_of
 
 NOON_US = 1_767_268_800_000_000  # 2026-01-01T12:00:00Z
@@ -39,7 +39,7 @@ def offer(offer_id: str = "offer", *items: int, **said: Any) -> Offer:
     """Make an offer on items by number; without any, on all items."""
     named = tuple(ItemId(f"i{row}") for row in items)
     return Offer(
-        OfferId(offer_id), **{"title": offer_id, "kind": Kind.GIFT, "items": named, **said}
+        OfferId(offer_id), **{"title": offer_id, "kind": OfferKind.GIFT, "items": named, **said}
     )
 
 
@@ -65,13 +65,13 @@ def decision(
     offers: Sequence[Offer],
     facts: CustomerFacts | None,
     *,
-    tallies: Tallies | None = None,
+    tallies: OfferCounters | None = None,
     generator: np.random.Generator | None = None,
     **asked: Any,
-) -> Decision:
+) -> OfferDecision:
     made = columns(*offers)
     question = Question(**{"now_us": NOON_US, **asked})
-    return decide(made, standing_of(made, tallies or Tallies()), facts, question, generator)
+    return decide(made, standing_of(made, tallies or OfferCounters()), facts, question, generator)
 
 
 def offered(offers: Sequence[Offer], facts: CustomerFacts | None = None, **how: Any) -> list[str]:

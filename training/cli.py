@@ -31,7 +31,7 @@ from training.progress import Progress
 from training.publish.gate import Objection
 from training.run_job import Job, run
 from training.running_shop import TUNING, open_shop
-from training.settings import Settings
+from training.settings import TrainingSettings
 from training.sources.column_mapping import parse_renames
 from training.sources.ingest import Request
 from training.tuning.budget import Minutes
@@ -40,7 +40,7 @@ from training.tuning.tuner import Tuner
 EXIT_UNREADABLE = 2
 
 
-class Commands(TyperGroup):
+class TrainerCommands(TyperGroup):
     """What we refuse to do is one clear line and no traceback."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -53,7 +53,7 @@ class Commands(TyperGroup):
 
 
 app = typer.Typer(
-    cls=Commands,
+    cls=TrainerCommands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
@@ -136,7 +136,7 @@ def run_command(
 ) -> None:
     """Read purchases, judge on the last of them, fit on all of them, and publish the model."""
     request = asked(purchases, renames, max_bad)
-    settings = Settings(
+    settings = TrainingSettings(
         seed, options.days(horizon), judged_windows=windows, k_anonymity=k_anonymity
     )
     opened = open_shop(shop, data_dir)
@@ -192,7 +192,7 @@ def evaluate_command(
             holdout=holdout,
             consents=options.consent_source(consents, opened),
             catalogue=options.catalogue(items, opened),
-            settings=Settings(seed, options.days(horizon), judged_windows=windows),
+            settings=TrainingSettings(seed, options.days(horizon), judged_windows=windows),
             out=out,
             tuner=tuner(tune, out / TUNING),
         )

@@ -10,7 +10,7 @@ from training.errors import InputUnreadable
 from training.running_shop import TrainingShop
 from training.sources.consent_file import read_consent_file
 from training.sources.consents import AssumeGranted, ConsentSource
-from training.sources.item_catalogue import Catalogue, read_catalogue_file
+from training.sources.item_catalogue import ItemCatalogue, read_catalogue_file
 
 SERVICE = "service"
 ASSUME_GRANTED = "assume-granted"
@@ -30,9 +30,9 @@ def consent_source(text: str, shop: TrainingShop) -> ConsentSource:
     return partial(read_consent_file, Path(text))
 
 
-def catalogue(text: str | None, shop: TrainingShop) -> Catalogue:
+def catalogue(text: str | None, shop: TrainingShop) -> ItemCatalogue:
     if text is None:
-        return Catalogue()
+        return ItemCatalogue()
     return shop.catalogue() if text == SERVICE else read_catalogue_file(Path(text))
 
 

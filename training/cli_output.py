@@ -5,7 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.evaluate_offers_job import OffersRanked
-from training.metrics.results import MAIN_METRIC, Findings, SlateFindings
+from training.metrics.results import MAIN_METRIC, Results, SlateFindings
 from training.publish.publish import Published
 from training.report.words import anonymity_sentence, tuning_sentence
 from training.sources.ingest_report import IngestReport
@@ -39,7 +39,7 @@ def print_ingest(console: Console, report: IngestReport) -> None:
         console.print(f"From {report.first} to {report.last}.")
 
 
-def print_findings(console: Console, findings: Findings) -> None:
+def print_findings(console: Console, findings: Results) -> None:
     """Show who competed for each slate and who is chosen."""
     for what, why in findings.switched_off.items():
         console.print(escape(f"Switched off ({what}): {why}."))
@@ -76,7 +76,7 @@ def windows_table(slate: str, found: SlateFindings) -> Table:
     return table
 
 
-def print_holdout(console: Console, findings: Findings) -> None:
+def print_holdout(console: Console, findings: Results) -> None:
     """Show what the holdout said of the chosen model and every simple one."""
     if findings.holdout is None:
         return

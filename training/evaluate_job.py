@@ -23,16 +23,16 @@ from training.evaluation.holdout_results import bench_of, measure
 from training.evaluation.predictions_file import predictions
 from training.evaluation.training_results import findings_of
 from training.evaluation.warm_start import measure_warm_start
-from training.metrics.results import MAIN_CUTOFF, Findings
+from training.metrics.results import MAIN_CUTOFF, Results
 from training.pipeline import sorted_purchases
 from training.progress import Progress
 from training.report.page import render
 from training.selection.model_selection import learn
-from training.settings import Settings
+from training.settings import TrainingSettings
 from training.sources import ingest
 from training.sources.consents import ConsentSource
 from training.sources.ingest_report import IngestReport
-from training.sources.item_catalogue import Catalogue
+from training.sources.item_catalogue import ItemCatalogue
 from training.tuning.tuner import Tuner, search
 
 
@@ -43,8 +43,8 @@ class EvaluationJob:
     request: ingest.Request
     holdout: str | None
     consents: ConsentSource
-    catalogue: Catalogue
-    settings: Settings
+    catalogue: ItemCatalogue
+    settings: TrainingSettings
     out: Path
     tuner: Tuner | None = None
 
@@ -53,13 +53,13 @@ class EvaluationJob:
 class Evaluated:
     split: Split
     rankings: Rankings
-    findings: Findings
-    settings: Settings  # with what a search found
+    findings: Results
+    settings: TrainingSettings  # with what a search found
 
 
 def evaluate(
     job: EvaluationJob, progress: Progress, told: Callable[[IngestReport], None]
-) -> Findings:
+) -> Results:
     """Write metrics.json, predictions.parquet and report.html."""
     out, reports = writable(job.out), list[IngestReport]()
 
@@ -101,7 +101,7 @@ def automatic(interactions: Interactions, horizon_days: float) -> Split:
 
 
 def judge(
-    split: Split, settings: Settings, progress: Progress, tuner: Tuner | None = None
+    split: Split, settings: TrainingSettings, progress: Progress, tuner: Tuner | None = None
 ) -> Evaluated:
     # One BLAS thread: with more, the last bits depend on how many there are.
     with threadpool_limits(1, "blas"):

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from recsvc.domain.offers.offer import Kind, Offer
+from recsvc.domain.offers.offer import Offer, OfferKind
 from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.domain.values.timestamps import microseconds
 from recsvc.model.offers.columns import columns_of
 from recsvc.model.offers.decision import decide
-from recsvc.model.offers.inputs import CustomerFacts, Question, Tallies
+from recsvc.model.offers.inputs import CustomerFacts, OfferCounters, Question
 from recsvc.model.offers.performance import standing_of
 from training.atomic_files import writable, write_files
 from training.dataset.history import Floats, Rows
@@ -29,7 +29,7 @@ from training.sources import ingest
 from training.sources.consents import ConsentSource
 from training.sources.id_tables import IdTable, read_ids
 from training.sources.ingest_report import IngestReport
-from training.sources.item_catalogue import Catalogue
+from training.sources.item_catalogue import ItemCatalogue
 
 SCHEMA = {
     "customer_id": pl.String,
@@ -47,7 +47,7 @@ class OffersJob:
     offers: str
     customers: str
     consents: ConsentSource
-    catalogue: Catalogue
+    catalogue: ItemCatalogue
     as_of: datetime
     out: Path
 
@@ -106,7 +106,7 @@ def offers_of(covered: pl.DataFrame) -> list[Offer]:
     """Make an offer of the items of each id; the bytewise lower id first."""
     table = covered.group_by("offer_id").agg(pl.col("item_id").sort()).sort("offer_id")
     return [
-        Offer(OfferId(offer), title=offer, kind=Kind.CONTENT, items=tuple(map(ItemId, items)))
+        Offer(OfferId(offer), title=offer, kind=OfferKind.CONTENT, items=tuple(map(ItemId, items)))
         for offer, items in table.iter_rows()
     ]
 
@@ -126,7 +126,7 @@ def ranked_offers(
         known = interactions.history.before(at_us / DAY_US)
         columns = columns_of(offers, PurchasedGoods(interactions, known))
         facts = OfferFacts(known)
-    standing = standing_of(columns, Tallies())
+    standing = standing_of(columns, OfferCounters())
     question = Question(at_us, n=len(offers))
     place = {offer.offer_id: row for row, offer in enumerate(offers)}
     row_of = {customer: row for row, customer in enumerate(interactions.customer_ids)}

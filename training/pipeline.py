@@ -10,7 +10,7 @@ from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact.artifact import Artifact, TopList
 from training.concurrency import each
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.interactions import Interactions, from_lines
 from training.errors import NotPublishable
@@ -26,25 +26,25 @@ from training.lists.item_lists import (
     trending,
 )
 from training.lists.k_anonymity import has_crowd, similar_lists, together_lists
-from training.lists.reasons import Grounds, category_tops
+from training.lists.reasons import ReasonContext, category_tops
 from training.lists.repurchase_intervals import median_intervals
-from training.metrics.results import Anonymity, Findings, WarmStart
+from training.metrics.results import Anonymity, Results, WarmStart
 from training.progress import Progress
 from training.recommenders.neighbour_lists import NeighbourLists
-from training.selection.model_selection import Knowledge, learn
-from training.settings import Settings
+from training.selection.model_selection import SelectedModels, learn
+from training.settings import TrainingSettings
 from training.sources.ingest import Purchases
-from training.sources.item_catalogue import Catalogue
+from training.sources.item_catalogue import ItemCatalogue
 from training.tuning.tuner import Tuner, search
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
     artifact: Artifact
-    findings: Findings
+    findings: Results
     customers: int
     items: int
-    settings: Settings  # with what a search found
+    settings: TrainingSettings  # with what a search found
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,9 @@ class ItemSide:
 
 def train(
     purchases: Purchases,
-    catalogue: Catalogue,
+    catalogue: ItemCatalogue,
     hasher: CustomerHasher,
-    settings: Settings,
+    settings: TrainingSettings,
     progress: Progress,
     tuner: Tuner | None = None,
 ) -> Trained:
@@ -93,7 +93,7 @@ def train(
 
 
 def sorted_purchases(
-    purchases: Purchases, catalogue: Catalogue, progress: Progress
+    purchases: Purchases, catalogue: ItemCatalogue, progress: Progress
 ) -> Interactions:
     with progress.step("Sorting purchases"):
         found = from_lines(purchases.lines, timed=purchases.timed, categories=catalogue.categories)
@@ -106,7 +106,10 @@ def sorted_purchases(
 
 
 def fit_item_side(
-    interactions: Interactions, knowledge: Knowledge, settings: Settings, progress: Progress
+    interactions: Interactions,
+    knowledge: SelectedModels,
+    settings: TrainingSettings,
+    progress: Progress,
 ) -> ItemSide:
     """Make what everybody may see of items: only what enough customers stand behind."""
     history, past = interactions.history, knowledge.scene.line_up.past
@@ -128,16 +131,16 @@ def fit_item_side(
         )
 
 
-def grounds_of(interactions: Interactions, items: ItemSide) -> Grounds:
+def grounds_of(interactions: Interactions, items: ItemSide) -> ReasonContext:
     history = interactions.history
     rising = np.zeros(history.items_total, dtype=bool)
     rising[items.trending.items] = True
     tops = category_tops(items.popular.items, history.categories, history.items_total)
-    return Grounds((items.similar, items.together), rising, tops, history.categories)
+    return ReasonContext((items.similar, items.together), rising, tops, history.categories)
 
 
 def warm_start(
-    interactions: Interactions, knowledge: Knowledge, settings: Settings
+    interactions: Interactions, knowledge: SelectedModels, settings: TrainingSettings
 ) -> tuple[WarmStart, ...]:
     """Measure on the newest judged window."""
     judged = [walked for walked in knowledge.walked if walked.judged]
@@ -150,7 +153,7 @@ def warm_start(
 
 def build(
     interactions: Interactions,
-    pairs: Pairs,
+    pairs: CustomerItems,
     items: ItemSide,
     slates: Slates,
     hasher: CustomerHasher,

@@ -10,16 +10,16 @@ from typing import Any
 from training.atomic_files import draft, writable
 from training.pipeline import Trained, train
 from training.progress import Progress
-from training.publish.consent_recheck import Settled, settle
+from training.publish.consent_recheck import RecheckedModel, settle
 from training.publish.gate import Objection
 from training.publish.publish import Destination, Published, publish_settled
 from training.report.page import render
-from training.settings import Settings
+from training.settings import TrainingSettings
 from training.sources import ingest
-from training.sources.consents import ConsentSource, Permission
+from training.sources.consents import ConsentSource, TrainingPermission
 from training.sources.ingest import Purchases
 from training.sources.ingest_report import IngestReport
-from training.sources.item_catalogue import Catalogue
+from training.sources.item_catalogue import ItemCatalogue
 from training.tuning.tuner import Tuner
 
 REPORTS = "reports"
@@ -31,17 +31,17 @@ class Job:
 
     request: ingest.Request
     consents: ConsentSource
-    catalogue: Catalogue
-    settings: Settings
+    catalogue: ItemCatalogue
+    settings: TrainingSettings
     destination: Destination
     tuner: Tuner | None = None
     accepted: frozenset[Objection] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class RunResult:
     published: Published
-    settled: Settled
+    settled: RecheckedModel
     report: Path
     seconds: float
 
@@ -62,12 +62,12 @@ class Done:
         }
 
 
-def run(job: Job, progress: Progress, told: Callable[[IngestReport], None]) -> Done:
+def run(job: Job, progress: Progress, told: Callable[[IngestReport], None]) -> RunResult:
     """Train and publish. `told` hears what was read, before anything is fitted."""
     started = monotonic()
     hasher = job.destination.hasher
 
-    def read(permission: Permission) -> Purchases:
+    def read(permission: TrainingPermission) -> Purchases:
         purchases = ingest.read_purchases(
             job.request, permission, job.catalogue.sensitive, progress
         )
@@ -86,10 +86,10 @@ def run(job: Job, progress: Progress, told: Callable[[IngestReport], None]) -> D
         published = publish_settled(settled, job.catalogue, job.destination, job.accepted, now)
         report = page.rename(reports / f"{published.version}.html")
         advance()
-    return Done(published, settled, report, monotonic() - started)
+    return RunResult(published, settled, report, monotonic() - started)
 
 
-def report_page(settled: Settled) -> str:
+def report_page(settled: RecheckedModel) -> str:
     trained = settled.trained
     return render(
         trained.findings,

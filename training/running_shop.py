@@ -15,7 +15,7 @@ from recsvc.wiring.deployment import Deployment, check_deployment, open_deployme
 from recsvc.wiring.stores import open_stores
 from training.publish.publish import Destination
 from training.sources.consents import PermittedKeys
-from training.sources.item_catalogue import Catalogue, is_category
+from training.sources.item_catalogue import ItemCatalogue, is_category
 
 TUNING = "tuning"
 
@@ -54,12 +54,12 @@ class TrainingShop:
         keys, erased = found.customers, found.erased_at_us
         return PermittedKeys(keys, self.hasher(), found.watermark_us, erased=erased)
 
-    def catalogue(self) -> Catalogue:
+    def catalogue(self) -> ItemCatalogue:
         """Read the live catalogue."""
         self.check_there()
         with open_stores(self.deployment.settings, durable=False) as stores:
             items = list(stores.catalogue.all(self.name))
-        return Catalogue(
+        return ItemCatalogue(
             categories={
                 item.item_id: item.category
                 for item in items

@@ -35,7 +35,7 @@ class Searched:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class TrainingSettings:
     seed: int
     horizon_days: float
     judged_windows: int = 3

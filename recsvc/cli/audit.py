@@ -15,7 +15,7 @@ from recsvc.cli.output import complain, print_json, print_text, say
 from recsvc.domain.consent.hash_chain import (
     HEAD_RULE,
     NO_HISTORY,
-    Finding,
+    ChainFault,
     Head,
     beginning,
     findings,
@@ -36,7 +36,7 @@ class Verified:
     """`customers`: whose records were compared; those of a history that is not whole are not."""
 
     end: Head
-    finding: Finding | None
+    finding: ChainFault | None
     customers: int = 0
     differences: tuple[Difference, ...] = ()
 

@@ -24,7 +24,7 @@ GOOD, MISSING, BAD = "ok", "missing", "bad"
 EXIT_BAD = 2
 
 
-class Finding(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True):
     """One thing that was looked at."""
 
     what: str
@@ -74,63 +74,63 @@ def _as_set(value: object) -> str:
     return str(int(value) if isinstance(value, bool) else value)
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
+def _findings(settings: Settings) -> Iterator[CheckResult]:
     try:
         make_data_folder(settings)
     except RecsvcError as fault:
-        yield Finding("data folder", BAD, fault.detail)
+        yield CheckResult("data folder", BAD, fault.detail)
         return
-    yield Finding("data folder", GOOD, str(settings.data_dir.resolve()))
+    yield CheckResult("data folder", GOOD, str(settings.data_dir.resolve()))
     try:
         secret = open_secret(settings)
     except (RecsvcError, OSError) as fault:
-        yield Finding("secret", BAD, str(fault))
+        yield CheckResult("secret", BAD, str(fault))
         return
-    yield Finding("secret", GOOD, f"fingerprint {secret.fingerprint()}")
+    yield CheckResult("secret", GOOD, f"fingerprint {secret.fingerprint()}")
     yield from _signals(settings)
     yield from _stored(settings)
     yield from _models(settings, secret)
 
 
-def _signals(settings: Settings) -> Iterator[Finding]:
+def _signals(settings: Settings) -> Iterator[CheckResult]:
     """Look at what consent banners are taken to say, unless that is the default."""
     if settings.consent_signals is None:
         return
     try:
         open_signals(settings)
     except RecsvcError as fault:
-        yield Finding("consent signals", BAD, fault.detail)
+        yield CheckResult("consent signals", BAD, fault.detail)
     else:
-        yield Finding("consent signals", GOOD, str(settings.consent_signals))
+        yield CheckResult("consent signals", GOOD, str(settings.consent_signals))
 
 
-def _stored(settings: Settings) -> Iterator[Finding]:
+def _stored(settings: Settings) -> Iterator[CheckResult]:
     """Look at the store and what is in it; one that cannot be asked is one finding."""
     try:
         with open_stores(settings, durable=False) as stores:
             found = [_store(stores), _keys(stores.api_keys.shops())]
     except RecsvcError as fault:
-        found = [Finding("store", BAD, explain(fault))]
+        found = [CheckResult("store", BAD, explain(fault))]
     yield from found
 
 
-def _store(stores: Stores) -> Finding:
+def _store(stores: Stores) -> CheckResult:
     where = "RECSVC_REDIS_URL" if stores.settings.redis_url else "the embedded server"
     fault = stores.durability_fault()
     if fault is None:
-        return Finding("store", GOOD, f"{where} answers and keeps what it acknowledges")
+        return CheckResult("store", GOOD, f"{where} answers and keeps what it acknowledges")
     if stores.settings.insecure:
-        return Finding("store", GOOD, f"{fault}; RECSVC_INSECURE=1 accepts that")
-    return Finding("store", BAD, fault)
+        return CheckResult("store", GOOD, f"{fault}; RECSVC_INSECURE=1 accepts that")
+    return CheckResult("store", BAD, fault)
 
 
-def _keys(shops: Sequence[ShopName]) -> Finding:
+def _keys(shops: Sequence[ShopName]) -> CheckResult:
     if not shops:
-        return Finding("keys", BAD, "none, so nobody could ask: recsvc keys create --scope all")
-    return Finding("keys", GOOD, "of " + ", ".join(shops))
+        return CheckResult("keys", BAD, "none, so nobody could ask: recsvc keys create --scope all")
+    return CheckResult("keys", GOOD, "of " + ", ".join(shops))
 
 
-def _models(settings: Settings, secret: Secret) -> Iterator[Finding]:
+def _models(settings: Settings, secret: Secret) -> Iterator[CheckResult]:
     """Look at the models: the service starts without one, and is not ready."""
     shelf = open_shelf(settings, secret)
     shelf.refresh()
@@ -138,9 +138,9 @@ def _models(settings: Settings, secret: Secret) -> Iterator[Finding]:
         status = shelf.status(shop)
         if status.rejection is not None:
             refused = f"{status.rejection.version} is refused: {status.rejection.reason}"
-            yield Finding(f"model of {shop}", BAD, f"{refused}; serving {status.version}")
+            yield CheckResult(f"model of {shop}", BAD, f"{refused}; serving {status.version}")
         else:
-            yield Finding(f"model of {shop}", GOOD, str(status.version))
+            yield CheckResult(f"model of {shop}", GOOD, str(status.version))
     if not shelf.shops():
         where = models_root(settings)
-        yield Finding("models", MISSING, f"none under {where}; recsvc-train run makes one")
+        yield CheckResult("models", MISSING, f"none under {where}; recsvc-train run makes one")

@@ -20,7 +20,7 @@ from recsvc.cli.options import (
 )
 from recsvc.cli.output import print_json, say, stderr
 from recsvc.domain.consent.banner_signals import SignalTables
-from recsvc.domain.consent.statements import Imported
+from recsvc.domain.consent.statements import ImportOutcome
 from recsvc.domain.errors import BadRequest
 from recsvc.signal_file import open_signals
 from recsvc.usecases.customers.consents import DatedChange, imported_rows, told
@@ -65,8 +65,8 @@ def _read(file: Path, tables: SignalTables) -> tuple[list[DatedChange], list[str
 
 def _imported(
     changes: Sequence[DatedChange], shop: str, data_dir: Path | None
-) -> Counter[Imported]:
-    outcomes: Counter[Imported] = Counter()
+) -> Counter[ImportOutcome]:
+    outcomes: Counter[ImportOutcome] = Counter()
     with open_stores(settings_of(data_dir)) as stores, stderr.status("Importing …") as status:
         hasher = stores.hasher(shop_of(shop))
         for chunk in _chunks(changes):
@@ -82,12 +82,12 @@ def _chunks(changes: Sequence[DatedChange]) -> Iterator[list[DatedChange]]:
         yield chunk
 
 
-def _report(outcomes: Counter[Imported], bad: int, as_json: bool) -> None:
-    in_future = outcomes[Imported.IN_FUTURE] + outcomes[Imported.NO_TIME]
+def _report(outcomes: Counter[ImportOutcome], bad: int, as_json: bool) -> None:
+    in_future = outcomes[ImportOutcome.IN_FUTURE] + outcomes[ImportOutcome.NO_TIME]
     counts = {
-        "imported": outcomes[Imported.TAKEN],
-        "known": outcomes[Imported.KNOWN],
-        "unreadable": outcomes[Imported.UNREADABLE],
+        "imported": outcomes[ImportOutcome.TAKEN],
+        "known": outcomes[ImportOutcome.KNOWN],
+        "unreadable": outcomes[ImportOutcome.UNREADABLE],
         "in_future": in_future,
         "bad": bad,
     }

@@ -18,7 +18,7 @@ from recsvc.cli.options import (
     shop_of,
 )
 from recsvc.cli.output import print_json, print_table
-from recsvc.domain.consent.consent import ConsentRecord, Purpose, Standing
+from recsvc.domain.consent.consent import ConsentRecord, ConsentStatus, Purpose
 from recsvc.domain.consent.hash_chain import HistoryRow
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import CustomerId, checked_id
@@ -127,14 +127,14 @@ def _write(
     policy_version: str | None,
     shop: str,
     data_dir: Path | None,
-) -> Standing:
+) -> ConsentStatus:
     with open_stores(settings_of(data_dir)) as stores:
         key = _key(stores, shop, customer)
         record = stores.consents.write(shop_of(shop), key, changes, policy_version, SOURCE)
         return _standing(stores, shop, record)
 
 
-def _standing(stores: Stores, shop: str, record: ConsentRecord) -> Standing:
+def _standing(stores: Stores, shop: str, record: ConsentRecord) -> ConsentStatus:
     return stores.judge.standing(record, stores.policy.get(shop_of(shop)))
 
 
@@ -143,7 +143,7 @@ def _key(stores: Stores, shop: str, customer: str) -> CustomerKey:
     return stores.hasher(shop_of(shop)).key_of(customer_id)
 
 
-def _print(standing: Standing, as_json: bool) -> None:
+def _print(standing: ConsentStatus, as_json: bool) -> None:
     rows = [_row(standing, purpose) for purpose in Purpose]
     if as_json:
         print_json({row["purpose"]: row for row in rows})
@@ -151,7 +151,7 @@ def _print(standing: Standing, as_json: bool) -> None:
         print_table(list(rows[0]), [list(row.values()) for row in rows])
 
 
-def _row(standing: Standing, purpose: Purpose) -> dict[str, str | bool | None]:
+def _row(standing: ConsentStatus, purpose: Purpose) -> dict[str, str | bool | None]:
     consent = standing.record.purposes.get(purpose)
     expires_at_us = standing.expires_at_us(purpose)
     return {

@@ -29,9 +29,9 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import RecsvcError
 from recsvc.domain.values.ids import CustomerId, ItemId, OfferId, ShopName
 from recsvc.domain.values.timestamps import EPOCH
-from recsvc.model.registry.registry import ModelShelf
+from recsvc.model.registry.registry import ModelRegistry
 from recsvc.stores.consents.consents import ImportedConsent
-from recsvc.usecases.access.request_access import Access, Credentials
+from recsvc.usecases.access.request_access import Credentials, RouteAccess
 from recsvc.usecases.offers.answers import OffersAnswer
 from recsvc.usecases.offers.decide import OffersQuery
 from recsvc.web.http.bodies import convert, parse_json
@@ -188,16 +188,16 @@ def _tour(stores: Stores, households: list[str], items: dict[ItemId, CatalogueIt
     )
 
 
-def _decision(stores: Stores, shelf: ModelShelf, key: str, customer: str) -> OffersAnswer:
+def _decision(stores: Stores, shelf: ModelRegistry, key: str, customer: str) -> OffersAnswer:
     """Decide on offers for a household, as the service would."""
     services = services_of(stores, shelf, [SHOP])
     visit = services.entrance.enter(
-        Credentials(key), Access(Scope.OFFERS), CustomerId(customer), for_offers=True
+        Credentials(key), RouteAccess(Scope.OFFERS), CustomerId(customer), for_offers=True
     )
     return services.offer_decider.for_customer(visit, OffersQuery(n=3, explain=True))
 
 
-def _most_popular(shelf: ModelShelf) -> ItemId:
+def _most_popular(shelf: ModelRegistry) -> ItemId:
     model = shelf.model(SHOP)
     if model is None:
         raise DemoFailed("the model that was just published cannot be loaded")

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from recsvc.domain.errors import BadRequest, NothingThere
-from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.offers.decision_record import DecisionRecord
 from recsvc.domain.values.timestamps import parse_rfc3339
 from recsvc.filesystem.atomic_write import (
     TEMPORARY_PREFIX,
@@ -36,7 +36,7 @@ _LOCK = ".lock"
 _SOURCE = ".source"
 
 
-class Event(msgspec.Struct, frozen=True):
+class DrainedEvent(msgspec.Struct, frozen=True):
     """An event as the log has it, and the columns of a file."""
 
     message_id: str
@@ -57,7 +57,7 @@ class Event(msgspec.Struct, frozen=True):
     session_id: str | None = None
 
 
-COLUMNS = Event.__struct_fields__
+COLUMNS = DrainedEvent.__struct_fields__
 DECISION_TEXTS = ("decision_id", "customer", "content")
 
 
@@ -150,10 +150,10 @@ def _parts(path: Path) -> Iterator[Part]:
             yield Part(EntryId.of(named[1]), EntryId.of(named[2]))
 
 
-def _decoded(entry: LogEntry) -> Event | None:
+def _decoded(entry: LogEntry) -> DrainedEvent | None:
     """Read an entry; None for what nobody can read, which must not hold up the others."""
     try:
-        event = msgspec.json.decode(entry.event, type=Event)
+        event = msgspec.json.decode(entry.event, type=DrainedEvent)
     except msgspec.MsgspecError:
         return None
     moments = (parse_rfc3339(getattr(event, name)) for name in MOMENTS)
@@ -176,7 +176,7 @@ def event_table(entries: Sequence[LogEntry]) -> Any:
     return polars.DataFrame(columns)
 
 
-def decision_table(decisions: Sequence[Decision]) -> Any:
+def decision_table(decisions: Sequence[DecisionRecord]) -> Any:
     """`customer` is the keyed hash that an erasure's receipt names; `content` is JSON."""
     polars = _polars()
     at = polars.Series("at", [each.at_us for each in decisions], polars.Int64)

@@ -15,7 +15,7 @@ from recsvc.domain.errors import RecsvcError
 EXIT_COULD_NOT = 2
 
 
-class Commands(TyperGroup):
+class ServiceCommands(TyperGroup):
     """The commands; what we refuse to do is one clear line and no traceback."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -30,7 +30,7 @@ class Commands(TyperGroup):
 
 
 app = typer.Typer(
-    cls=Commands,
+    cls=ServiceCommands,
     help="Recommendations with consent checked first.",
     no_args_is_help=True,
     add_completion=False,

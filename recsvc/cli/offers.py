@@ -22,7 +22,7 @@ from recsvc.domain.errors import BadRequest, NothingThere
 from recsvc.domain.offers.offer_validation import shown
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId, checked_id
-from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.live_items import LiveItems
 from recsvc.usecases.offers.offers import warnings_of
 from recsvc.web.routes.offers import read_line, view_of
 from recsvc.wiring.services import assortment_now
@@ -92,7 +92,7 @@ def delete_offer(offer: Named, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = No
     say(f"{offer} is deleted.")
 
 
-def _warnings(offers: Sequence[NewOffer], assortment: Assortment) -> Iterator[dict[str, str]]:
+def _warnings(offers: Sequence[NewOffer], assortment: LiveItems) -> Iterator[dict[str, str]]:
     for new in offers:
         for fault in warnings_of(new.offer, assortment):
             yield {"offer_id": new.offer.offer_id, "field": fault.field, "detail": fault.detail}

@@ -90,7 +90,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class EventField:
     """One field: where it is kept, what is right, and how a value is read."""
 
     attribute: str
@@ -222,20 +222,20 @@ _ID = f"an id of {ID_RULE}"
 _TEXT = f"a text of 1 to {MAX_TEXT_BYTES} bytes without control characters"
 _DECISION = f"a text of 1 to {MAX_DECISION_ID_LENGTH} bytes without control characters"
 
-FIELDS: Mapping[str, Field] = {
-    "message_id": Field("message_id", _TEXT, _text),
-    "type": Field("type", f"one of {', '.join(EventType)}", _type),
-    "timestamp": Field("timestamp_us", RFC3339_RULE, _moment),
-    "customer_id": Field("customer_id", _ID, _id),
-    "session_id": Field("session_id", _TEXT, _text),
-    "item_id": Field("item_id", _ID, _id),
-    "offer_id": Field("offer_id", _ID, _id),
-    "quantity": Field("quantity", f"a number above 0, at most {MAX_QUANTITY:.0f}", _quantity),
-    "price": Field("price", f"a finite number from 0 to {MAX_PRICE:.0f}", _price),
-    "order_id": Field("order_id", _TEXT, _text),
-    "recommendation_id": Field("recommendation_id", _TEXT, _text),
-    "decision_id": Field("decision_id", _DECISION, _decision),
-    "claim_id": Field("claim_id", _TEXT, _text),
-    "delivery_id": Field("delivery_id", _DECISION, _decision),
-    "channel": Field("channel", f"a text of {LABEL_RULE}", _label),
+FIELDS: Mapping[str, EventField] = {
+    "message_id": EventField("message_id", _TEXT, _text),
+    "type": EventField("type", f"one of {', '.join(EventType)}", _type),
+    "timestamp": EventField("timestamp_us", RFC3339_RULE, _moment),
+    "customer_id": EventField("customer_id", _ID, _id),
+    "session_id": EventField("session_id", _TEXT, _text),
+    "item_id": EventField("item_id", _ID, _id),
+    "offer_id": EventField("offer_id", _ID, _id),
+    "quantity": EventField("quantity", f"a number above 0, at most {MAX_QUANTITY:.0f}", _quantity),
+    "price": EventField("price", f"a finite number from 0 to {MAX_PRICE:.0f}", _price),
+    "order_id": EventField("order_id", _TEXT, _text),
+    "recommendation_id": EventField("recommendation_id", _TEXT, _text),
+    "decision_id": EventField("decision_id", _DECISION, _decision),
+    "claim_id": EventField("claim_id", _TEXT, _text),
+    "delivery_id": EventField("delivery_id", _DECISION, _decision),
+    "channel": EventField("channel", f"a text of {LABEL_RULE}", _label),
 }

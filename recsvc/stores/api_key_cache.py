@@ -7,11 +7,11 @@ from recsvc.domain.api_keys import ApiKey, key_sha256, shop_of_key
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.api_keys import ApiKeyStore, KeySnapshot
-from recsvc.stores.request_read import NO_REPLY, TripReply
+from recsvc.stores.request_read import NO_REPLY, RequestData
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Authentication:
     """Whose key it is (None: nobody's), and the reply to go on with.
 
     The reply is emptied when the keys could not be brought up to date: a key that may have
@@ -19,10 +19,10 @@ class Judgement:
     """
 
     key: ApiKey | None
-    reply: TripReply
+    reply: RequestData
 
 
-class KeyRing:
+class ApiKeyCache:
     """Judges the keys of requests. Holds a snapshot per shop that has keys, and no other."""
 
     def __init__(self, store: ApiKeyStore) -> None:
@@ -34,18 +34,18 @@ class KeyRing:
         for shop in shops:
             self._catch_up(shop)
 
-    def judge(self, text: str, reply: TripReply) -> Judgement:
+    def judge(self, text: str, reply: RequestData) -> Authentication:
         """Judge the key after the trip to the shop that it names.
 
         Raises StoreUnavailable when there is nothing to judge by.
         """
         shop = shop_of_key(text)
         if shop is None:
-            return Judgement(None, reply)
+            return Authentication(None, reply)
         snapshot = self._snapshots.get(shop)
         if reply.epochs is not None and not reply.epochs.keys:
             self._snapshots.pop(shop, None)
-            return Judgement(None, reply)
+            return Authentication(None, reply)
         if reply.epochs is not None and (snapshot is None or snapshot.epoch != reply.epochs.keys):
             try:
                 snapshot = self._catch_up(shop)
@@ -53,7 +53,7 @@ class KeyRing:
                 reply = NO_REPLY
         if snapshot is None:
             raise StoreUnavailable("no key of this shop can be judged while the store is away")
-        return Judgement(snapshot.find(key_sha256(text)), reply)
+        return Authentication(snapshot.find(key_sha256(text)), reply)
 
     def knows(self, text: str) -> bool:
         """Whether the key was a live one when this worker last looked."""

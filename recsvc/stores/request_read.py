@@ -49,7 +49,7 @@ class Epochs:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldOfCustomer:
+class OfferData:
     """What a decision on offers reads of a customer: the profile's JSON, the hash of the caps, and
     the latest purchases.
 
@@ -62,7 +62,7 @@ class ToldOfCustomer:
 
 
 @dataclass(frozen=True, slots=True)
-class TripReply:
+class RequestData:
     """What one trip brought.
 
     `consent` is None when it, or the policy that it is judged by, could not be read, and for
@@ -75,7 +75,7 @@ class TripReply:
     epochs: Epochs | None
     profile: Sealed | None = field(default=None, compare=False)
     minimums: Minimums | None = field(default=None, compare=False)
-    told: ToldOfCustomer | None = field(default=None, compare=False)
+    told: OfferData | None = field(default=None, compare=False)
 
     @property
     def is_current(self) -> bool:
@@ -83,10 +83,10 @@ class TripReply:
         return self.epochs is not None
 
 
-NO_REPLY = TripReply(None, None)
+NO_REPLY = RequestData(None, None)
 
 
-class RequestTrip:
+class RequestRead:
     """Reads what a request needs to know."""
 
     def __init__(self, connections: Connections) -> None:
@@ -100,7 +100,7 @@ class RequestTrip:
         *,
         for_offers: bool = False,
         is_patient: bool = False,
-    ) -> TripReply:
+    ) -> RequestData:
         """Read within the deadline, whatever state the store is in.
 
         `for_offers`: with what a decision on offers must know of the customer. `is_patient`: as
@@ -121,7 +121,7 @@ class RequestTrip:
 
     def _read_patiently(
         self, request: bytes, replies: int, customer: CustomerKey | None
-    ) -> TripReply:
+    ) -> RequestData:
         """Leave the breaker alone: what is slow for who waits 50 ms is not down."""
         try:
             answers = self._line.ask(request, replies, WRITE_TIMEOUT_SECONDS)
@@ -156,7 +156,7 @@ def _request(shop: ShopName, customer: CustomerKey | None, for_offers: bool) -> 
     return _MULTI + epochs + consent + recent + profile + caps + bought + end, 9
 
 
-def _reply(replies: list[object], customer: CustomerKey | None) -> TripReply:
+def _reply(replies: list[object], customer: CustomerKey | None) -> RequestData:
     answers = replies[-1]
     # Any other shape means that these are not the replies to our request.
     if not isinstance(answers, list) or len(answers) != len(replies) - 2:
@@ -167,10 +167,10 @@ def _reply(replies: list[object], customer: CustomerKey | None) -> TripReply:
         return NO_REPLY
     minimums = _minimums(answers[0])
     if customer is None:
-        return TripReply(None, epochs, minimums=minimums)
+        return RequestData(None, epochs, minimums=minimums)
     consent = None if minimums is None else _consent(answers[1])
     told = _told(customer, *answers[_OF_OFFERS]) if len(answers) == _WITH_OFFERS else None
-    return TripReply(consent, epochs, _profile(customer, answers[2]), minimums, told)
+    return RequestData(consent, epochs, _profile(customer, answers[2]), minimums, told)
 
 
 def _epochs(answer: object) -> Epochs | None:
@@ -202,9 +202,7 @@ def _profile(customer: CustomerKey, answer: object) -> Sealed | None:
     return Sealed(customer, answer) if _is_texts(answer) else None
 
 
-def _told(
-    customer: CustomerKey, profile: object, caps: object, purchases: object
-) -> ToldOfCustomer:
+def _told(customer: CustomerKey, profile: object, caps: object, purchases: object) -> OfferData:
     """Seal profile, caps and purchases; None in place of what is of another kind."""
     sealed = None
     if profile is None or isinstance(profile, bytes):
@@ -213,7 +211,7 @@ def _told(
         Sealed(customer, answer, OF_OFFERS) if _is_texts(answer) else None
         for answer in (caps, purchases)
     )
-    return ToldOfCustomer(sealed, counted, bought)
+    return OfferData(sealed, counted, bought)
 
 
 def _is_texts(answer: object) -> TypeGuard[list[bytes]]:

@@ -14,11 +14,11 @@ from recsvc.domain.errors import BadRequest, Forbidden, RecsvcError, StoreUnavai
 from recsvc.domain.events import Event, EventType, Outcome, browser_faults, read_event, refusal
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.no_model import no_model
 from recsvc.stores.events.events import EventStore, Incoming
-from recsvc.usecases.access.request_access import Visit
-from recsvc.usecases.offers.tracking import OfferEvents
+from recsvc.usecases.access.request_access import RequestContext
+from recsvc.usecases.offers.tracking import OfferTracking
 from recsvc.usecases.recommend.recommend import Catalogues, Models
 
 KINDS: Mapping[EventType, RecentKind] = {
@@ -39,13 +39,13 @@ class Received:
     result: Result
 
 
-class EventDesk:
+class EventService:
     """Takes events in. What returned is durable, and in force for every later request."""
 
     def __init__(
         self,
         store: EventStore,
-        offers: OfferEvents,
+        offers: OfferTracking,
         models: Models,
         catalogues: Catalogues,
         hasher: Callable[[ShopName], CustomerHasher],
@@ -59,7 +59,7 @@ class EventDesk:
         self._now_us = now_us
 
     def put(
-        self, visit: Visit, sent: Sequence[Any], *, denied: Collection[EventType] = ()
+        self, visit: RequestContext, sent: Sequence[Any], *, denied: Collection[EventType] = ()
     ) -> list[Received]:
         """Take in what can be read, and say of each event what became of it, in their order.
 
@@ -84,7 +84,7 @@ class EventDesk:
             for each in read
         ]
 
-    def _received(self, visit: Visit, incoming: Incoming, outcome: Outcome) -> Received:
+    def _received(self, visit: RequestContext, incoming: Incoming, outcome: Outcome) -> Received:
         """Take over what an event says of an offer, also once more: the first time may have failed.
 
         It counts once, whatever is repeated here.
@@ -102,7 +102,7 @@ class EventDesk:
         )
         return Received(event.type, fault or outcome)
 
-    def _assortment(self, visit: Visit) -> Assortment:
+    def _assortment(self, visit: RequestContext) -> LiveItems:
         """Return what is known of the items now: what is sensitive must not be out of date."""
         if not visit.store_answered:
             raise _unavailable()
@@ -118,7 +118,7 @@ class EventDesk:
         return {customer: hasher.key_of(customer) for customer in named}
 
 
-def _read(sent: Any, visit: Visit, now_us: int) -> Event | Received:
+def _read(sent: Any, visit: RequestContext, now_us: int) -> Event | Received:
     """Read one event; what is wrong with it is its result and no other's."""
     if not isinstance(sent, dict):
         return Received(None, BadRequest("an event is an object of JSON", code="bad_event"))
@@ -136,8 +136,8 @@ def _read(sent: Any, visit: Visit, now_us: int) -> Event | Received:
 def _incoming(
     event: Event,
     customers: Mapping[str, CustomerKey],
-    visit: Visit,
-    assortment: Assortment,
+    visit: RequestContext,
+    assortment: LiveItems,
     denied: Collection[EventType],
 ) -> Incoming:
     customer = None if event.customer_id is None else customers[event.customer_id]

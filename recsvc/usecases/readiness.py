@@ -7,8 +7,8 @@ import msgspec
 
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.artifact.rejection import Rejection
-from recsvc.model.registry.registry import ModelShelf
-from recsvc.stores.request_read import RequestTrip
+from recsvc.model.registry.registry import ModelRegistry
+from recsvc.stores.request_read import RequestRead
 
 
 class NotReady(StrEnum):
@@ -33,7 +33,7 @@ class Readiness:
     A shop that was added without a model must not take the others out of the balancer.
     """
 
-    def __init__(self, trip: RequestTrip, shelf: ModelShelf, shops: Sequence[ShopName]) -> None:
+    def __init__(self, trip: RequestRead, shelf: ModelRegistry, shops: Sequence[ShopName]) -> None:
         """`shops`: those that had a key when the service started."""
         self._trip = trip
         self._shelf = shelf

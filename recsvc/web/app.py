@@ -12,7 +12,7 @@ from recsvc.web.http.bodies import JSON_BODY
 from recsvc.web.http.cors import BrowserFlask, CrossOrigin
 from recsvc.web.http.paths import IdConverter
 from recsvc.web.http.problems import register_problems
-from recsvc.web.http.response_middleware import Envelope
+from recsvc.web.http.response_middleware import ResponseHeadersMiddleware
 from recsvc.web.http.route import Route
 from recsvc.web.http.services import Services
 from recsvc.web.routes import (
@@ -65,7 +65,7 @@ def create_app(services: Services) -> Flask:
     app.before_request(refuse_leading_slashes)
     register_problems(app)
     metrics.count_requests(app)
-    app.wsgi_app = Envelope(app.wsgi_app, app.cross_origin)  # type: ignore[method-assign]
+    app.wsgi_app = ResponseHeadersMiddleware(app.wsgi_app, app.cross_origin)  # type: ignore[method-assign]
     return app
 
 

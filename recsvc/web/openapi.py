@@ -9,7 +9,7 @@ import msgspec
 from flask import Response
 
 from recsvc.domain.values.ids import id_rule
-from recsvc.usecases.access.request_access import Access, Browser
+from recsvc.usecases.access.request_access import BrowserAccess, RouteAccess
 from recsvc.web.http.bodies import MAX_BODY_BYTES, MAX_LINES, MAX_NDJSON_BYTES
 from recsvc.web.http.conditional_responses import Constant
 from recsvc.web.http.parameters import Parameter
@@ -119,7 +119,7 @@ def _operation(route: Route) -> dict[str, Any]:
     return operation
 
 
-def _scopes(access: Access) -> str:
+def _scopes(access: RouteAccess) -> str:
     if access.partly is None:
         return f"Secret keys need the scope `{access.scope}`."
     return f"Secret keys need the scope `{access.scope}`, for some of it `{access.partly}` as well."
@@ -162,11 +162,11 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
     if route.access is None:
         return []
     ways: list[dict[str, list[str]]] = [{"secret_key": []}]
-    if route.access.browser is Browser.ANONYMOUS:
+    if route.access.browser is BrowserAccess.ANONYMOUS:
         ways.append({"publishable_key": []})
-    if route.access.browser is Browser.ANYBODY_OR_OWN:
+    if route.access.browser is BrowserAccess.ANYBODY_OR_OWN:
         ways += [{"publishable_key": []}, {"publishable_key": [], "customer_token": []}]
-    if route.access.browser in (Browser.OWN_CUSTOMER, Browser.WITH_TOKEN):
+    if route.access.browser in (BrowserAccess.OWN_CUSTOMER, BrowserAccess.WITH_TOKEN):
         ways.append({"publishable_key": [], "customer_token": []})
     return [{}, *ways] if route.key_is_optional else ways
 

@@ -23,17 +23,17 @@ from recsvc.stores.catalogue.items import CatalogueStore
 from recsvc.stores.client.aof_rewrite import AofRewrite
 from recsvc.stores.client.connection import Connections, connect
 from recsvc.stores.client.durability import check_durability, durability_fault, watch_durability
-from recsvc.stores.consents.change_writer import Ledger
-from recsvc.stores.consents.consented_customers import ConsentSurvey
+from recsvc.stores.consents.change_writer import ChangeWriter
+from recsvc.stores.consents.consented_customers import ConsentedCustomers
 from recsvc.stores.consents.consents import ConsentStore
 from recsvc.stores.consents.history import HistoryStore
 from recsvc.stores.consents.policy import PolicyStore
-from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.consents.policy_clock import PolicyClock
 from recsvc.stores.consents.shared_clock import shared_moment
 from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.customers.merge import MergeStore
 from recsvc.stores.customers.profiles import ProfileStore
-from recsvc.stores.customers.recent_activity import PurchaseStore, RecentStore
+from recsvc.stores.customers.recent_activity import PurchaseStore, RecentEventStore
 from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.events.events import EventStore
@@ -41,7 +41,7 @@ from recsvc.stores.offers.claim_records import ClaimRecords
 from recsvc.stores.offers.claims import ClaimStore
 from recsvc.stores.offers.decisions import DecisionStore
 from recsvc.stores.offers.offers import OfferStore
-from recsvc.usecases.customers.privacy import Rights, RightsStores
+from recsvc.usecases.customers.privacy import PrivacyService, PrivacyStores
 from recsvc.usecases.customers.published_data import ModelCopies
 from recsvc.wiring.deployment import check_data_folder, make_data_folder
 
@@ -56,16 +56,16 @@ class Stores:
     secret: Secret
     connections: Connections
     api_keys: ApiKeyStore
-    judge: ConsentJudge
+    judge: PolicyClock
     consents: ConsentStore
     policy: PolicyStore
     history: HistoryStore
     record_audit: RecordAudit
-    survey: ConsentSurvey
+    survey: ConsentedCustomers
     profiles: ProfileStore
     catalogue: CatalogueStore
     events: EventStore
-    rights: Rights
+    rights: PrivacyService
     rewrite: AofRewrite
     offers: OfferStore
     claims: ClaimStore
@@ -112,21 +112,21 @@ def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> 
     """
     secret = open_secret(settings)
     connections = connect(settings, url)
-    ledger, history = Ledger(connections), HistoryStore(connections)
+    ledger, history = ChangeWriter(connections), HistoryStore(connections)
     moment = None if moment_file is None else shared_moment(moment_file)
-    judge = ConsentJudge(settings.consent_max_age_days * DAY_US, utc_now_us, moment)
+    judge = PolicyClock(settings.consent_max_age_days * DAY_US, utc_now_us, moment)
     consents, profiles = ConsentStore(connections, ledger), ProfileStore(connections, ledger)
     log, rewrite = EventLog(connections), AofRewrite(connections)
     claims = ClaimStore(connections, settings.claim_minutes * MICROSECONDS_OF_MINUTE, judge)
     claim_records = ClaimRecords(connections, claims)
     decisions = DecisionStore(connections, settings.decision_days, judge)
-    rights = RightsStores(
+    rights = PrivacyStores(
         erasures=ErasureStore(ledger, consents, log, [claim_records, decisions]),
         merges=MergeStore(ledger, judge),
         rewrite=rewrite,
         history=history,
         profiles=profiles,
-        recent=RecentStore(connections),
+        recent=RecentEventStore(connections),
         purchases=PurchaseStore(connections),
         log=log,
         claims=claim_records,
@@ -144,7 +144,7 @@ def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> 
         policy=PolicyStore(connections, ledger),
         history=history,
         record_audit=RecordAudit(connections),
-        survey=ConsentSurvey(connections, history, judge),
+        survey=ConsentedCustomers(connections, history, judge),
         profiles=profiles,
         catalogue=CatalogueStore(connections),
         offers=OfferStore(connections),
@@ -152,7 +152,7 @@ def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> 
         claim_records=claim_records,
         decisions=decisions,
         events=EventStore(connections, secret, settings.event_log_length, judge),
-        rights=Rights(rights),
+        rights=PrivacyService(rights),
         rewrite=rewrite,
     )
 

@@ -20,17 +20,17 @@ from recsvc.domain.api_keys import Scope, shop_of_key
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.client.connection import connect
-from recsvc.stores.client.raw_connection import ReadLine
-from recsvc.stores.request_read import RequestTrip
-from recsvc.usecases.access.request_access import Access
+from recsvc.stores.client.raw_connection import RawConnections
+from recsvc.stores.request_read import RequestRead
+from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.web.app import add_routes, create_app
 from recsvc.web.http.rendering import PRIVATE
 from recsvc.web.http.route import Call, Route
 from recsvc.web.http.services import Services
 from recsvc.wiring.stores import stores_at
 
-ACCESS = Access(Scope.RECOMMEND)
-OF_OFFERS = Access(Scope.OFFERS)
+ACCESS = RouteAccess(Scope.RECOMMEND)
+OF_OFFERS = RouteAccess(Scope.OFFERS)
 BEARER = len("Bearer ")
 
 
@@ -64,7 +64,7 @@ def floor_of_page(call: Call, size: str, customer_id: str) -> Response:
 class Unread:
     """The line of a trip whose replies are dropped."""
 
-    def __init__(self, line: ReadLine) -> None:
+    def __init__(self, line: RawConnections) -> None:
         self._line = line
 
     def ask(self, request: bytes, replies: int) -> list[object]:
@@ -79,7 +79,7 @@ class Bare:
         stores = stores_at(settings, url)
         connections = connect(settings, url)
         line = Unread(connections.line)
-        self._trip = RequestTrip(replace(connections, line=line))  # type: ignore[arg-type]
+        self._trip = RequestRead(replace(connections, line=line))  # type: ignore[arg-type]
         self._hasher = lru_cache(8)(partial(CustomerHasher, stores.secret))
 
     def about_customer(self, call: Call, size: str, customer_id: str) -> Response:

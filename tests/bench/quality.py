@@ -21,9 +21,9 @@ from training.dataset.holdout import Split, given
 from training.dataset.interactions import from_lines
 from training.demo.completejourney import prepare
 from training.evaluate_job import judge
-from training.metrics.results import MAIN_METRIC, Findings
+from training.metrics.results import MAIN_METRIC, Results
 from training.progress import Progress
-from training.settings import Settings
+from training.settings import TrainingSettings
 from training.sources import ingest
 from training.sources.consents import AssumeGranted
 from training.sources.ingest import Purchases
@@ -57,18 +57,18 @@ def read_split(folder: Path, cut: str, progress: Progress) -> Split:
     return given(learning, Purchases(later, True, whole.report))
 
 
-def measure(folder: Path, cut: str, windows: int, console: Console) -> Findings:
+def measure(folder: Path, cut: str, windows: int, console: Console) -> Results:
     started = monotonic()
     with Progress(console) as progress:
         split = read_split(folder, cut, progress)
-        settings = Settings(seed=0, horizon_days=28.0, judged_windows=windows)
+        settings = TrainingSettings(seed=0, horizon_days=28.0, judged_windows=windows)
         findings = judge(split, settings, progress).findings
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     console.print(f"{cut}: {monotonic() - started:.0f} s, {peak:.2f} GB at most")
     return findings
 
 
-def print_wanted(console: Console, cut: str, findings: Findings) -> None:
+def print_wanted(console: Console, cut: str, findings: Results) -> None:
     """Set what was reached against what is wanted."""
     if findings.holdout is None:
         return

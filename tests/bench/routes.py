@@ -29,7 +29,7 @@ from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
 from recsvc.stores.client import keys as redis_keys
-from recsvc.usecases.access.request_access import Access
+from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.web.app import add_routes, create_app
 from recsvc.web.http.route import Call, Route
 from recsvc.wiring.services import open_shelf, services_of
@@ -85,7 +85,7 @@ OFFERS_FLOOR = Route(
     "/offers-floor/<id:customer_id>",
     floor_of_offers,
     "The trip of a decision on offers and nothing else",
-    Access(Scope.OFFERS),
+    RouteAccess(Scope.OFFERS),
     keeps_deadline=True,
     name="floor_of_offers",
     tag="bench",
@@ -95,7 +95,7 @@ FLOOR = Route(
     "/floor/<id:customer_id>",
     floor,
     "The trip and nothing else",
-    Access(Scope.RECOMMEND),
+    RouteAccess(Scope.RECOMMEND),
     keeps_deadline=True,
     name="floor",
     tag="bench",

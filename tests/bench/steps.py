@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
-from recsvc.stores.request_read import RequestTrip
-from recsvc.usecases.access.request_access import Entrance
-from recsvc.usecases.catalogue.catalogue_cache import LiveCatalogues
+from recsvc.stores.request_read import RequestRead
+from recsvc.usecases.access.request_access import RequestAccess
+from recsvc.usecases.catalogue.catalogue_cache import CatalogueCache
 from recsvc.usecases.recommend import candidate_sources as lists
 from recsvc.usecases.recommend import recommend
 from recsvc.web.http import metrics
@@ -27,9 +27,9 @@ from tests.bench.routes import BUSY, environ_of, microseconds_per_call, shop
 ALL = "Flask: routing, the request and response objects, headers, metrics"
 STEPS: tuple[tuple[Any, str, str], ...] = (
     (recommendations, "_asked_of_customer", "the query, read strictly (or known from before)"),
-    (Entrance, "enter", "the customer's keyed hash; the key judged; scopes"),
-    (RequestTrip, "read", "the one trip: consent, recent events, epochs"),
-    (LiveCatalogues, "at", "the live catalogue, at the epoch that the trip brought"),
+    (RequestAccess, "enter", "the customer's keyed hash; the key judged; scopes"),
+    (RequestRead, "read", "the one trip: consent, recent events, epochs"),
+    (CatalogueCache, "at", "the live catalogue, at the epoch that the trip brought"),
     (recommend, "person_of", "consent opens the recent events; they vote for what is near"),
     (lists, "picks_of", "candidates: own list, votes, topping up; filters; what is withheld"),
     (recommend, "answer_of", "ids, scores and reasons of the items"),

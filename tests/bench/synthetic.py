@@ -6,10 +6,10 @@ import numpy as np
 
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
-from recsvc.domain.offers.offer import Caps, Eligibility, Kind, Offer, PeriodCap
+from recsvc.domain.offers.offer import Caps, Eligibility, Offer, OfferKind, PeriodCap
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId, ItemId, OfferId
-from recsvc.model.artifact.artifact import Artifact, Purchased, Ranked, TopList
+from recsvc.model.artifact.artifact import Artifact, CustomersPurchases, RankedLists, TopList
 
 LIST_LENGTH = {
     CustomerSlate.FOR_YOU: 100,
@@ -52,7 +52,7 @@ def offers(items: int, total: int = OFFERS, seed: int = 0) -> Iterator[Offer]:
         yield Offer(
             OfferId(f"offer-{number:04d}"),
             title=f"Offer {number}",
-            kind=Kind.PERCENT_OFF,
+            kind=OfferKind.PERCENT_OFF,
             value=float(5 + number % 20),
             items=tuple(ItemId(f"item-{item:07d}") for item in covered),
             channels=(("web", "email"), ())[number % 2],
@@ -62,10 +62,10 @@ def offers(items: int, total: int = OFFERS, seed: int = 0) -> Iterator[Offer]:
         )
 
 
-def _purchased(random: np.random.Generator, customers: int, items: int) -> Purchased:
+def _purchased(random: np.random.Generator, customers: int, items: int) -> CustomersPurchases:
     bought = _lists(random, customers, items, PURCHASES)
-    return Purchased(
-        Ranked(bought.offsets, bought.items, bought.scores),
+    return CustomersPurchases(
+        RankedLists(bought.offsets, bought.items, bought.scores),
         orders=random.integers(1, 20, customers),
         spent=random.random(customers) * 500,
         first=np.full(customers, 20_000.0),
@@ -87,7 +87,7 @@ def catalogue(items: int) -> Iterator[CatalogueItem]:
         )
 
 
-def _lists(random: np.random.Generator, rows: int, items: int, length: int) -> Ranked:
+def _lists(random: np.random.Generator, rows: int, items: int, length: int) -> RankedLists:
     """Return one list per row: items a fixed stride apart, so that none stands twice."""
     length = min(length, items)
     chosen = np.arange(length, dtype=np.int32) * np.int32(max(items // length, 1))
@@ -96,7 +96,7 @@ def _lists(random: np.random.Generator, rows: int, items: int, length: int) -> R
     chosen -= items * (chosen >= items).astype(np.int32)
     scores = np.broadcast_to(np.linspace(1, 0.1, length, dtype=np.float32), chosen.shape)
     because = np.full(chosen.size, ReasonCode.BECAUSE_YOU_BOUGHT, dtype=np.uint8)
-    return Ranked(
+    return RankedLists(
         offsets=np.arange(rows + 1, dtype=np.int64) * length,
         items=chosen.ravel(),
         scores=scores.ravel(),

@@ -20,7 +20,7 @@ from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
 from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.values.ids import CustomerId, ShopName
-from recsvc.model.artifact.artifact import Artifact, Purchased
+from recsvc.model.artifact.artifact import Artifact, CustomersPurchases
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
 from recsvc.stores.api_keys import NewKey
@@ -70,7 +70,7 @@ def grocery(stores: Stores, shop: ShopName, first: str = ITEMS[0]) -> Artifact:
         },
         popular=top(*range(len(ITEMS))),
         trending=top(4, 2),
-        purchased=Purchased(
+        purchased=CustomersPurchases(
             bought=neighbours([PURCHASES[customer] for _, customer in known]),
             orders=np.array([len(PURCHASES[customer]) for _, customer in known]),
             spent=np.array([10.0 for _ in known]),

@@ -9,7 +9,7 @@ import uuid_utils
 from werkzeug.test import TestResponse
 
 from recsvc.domain.offers.decision_ids import DecisionId, DecisionSeal
-from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.offers.decision_record import DecisionRecord
 from recsvc.domain.values.ids import CustomerId, OfferId
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
 
@@ -490,7 +490,9 @@ def test_a_decision_is_told_to_those_who_may_know(service: Service) -> None:
     service.consent(ANNA)
     key = service.stores.hasher(service.shop).key_of(ANNA)
     name = DecisionId(decision(service, ANNA))
-    service.services.decisions.put(service.shop, lambda: Decision(name, key, 0, b'{"offers":[]}'))
+    service.services.decisions.put(
+        service.shop, lambda: DecisionRecord(name, key, 0, b'{"offers":[]}')
+    )
     service.services.decisions.flush()
 
     told = service.get(f"/v1/decisions/{name}")

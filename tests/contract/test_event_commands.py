@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from recsvc.cli.main import app
 from recsvc.domain.offers.decision_ids import DecisionId
-from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.offers.decision_record import DecisionRecord
 from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.filesystem.file_lock import FileLock
 from tests.contract.grocery import ANNA, BERT, Service
@@ -205,7 +205,7 @@ DECISION_SCHEMA = {
 
 def decide(service: Service, *names: str, customer: CustomerId = ANNA) -> None:
     key = service.services.hasher(service.shop).key_of(customer)
-    made = [Decision(DecisionId(name), key, 1_000_000, CONTENT.encode()) for name in names]
+    made = [DecisionRecord(DecisionId(name), key, 1_000_000, CONTENT.encode()) for name in names]
     assert service.stores.decisions.keep(service.shop, made) == len(names)
 
 

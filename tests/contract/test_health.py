@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from recsvc.config import models_root
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.artifact.versions import Versions
-from recsvc.stores.request_read import RequestTrip
+from recsvc.stores.request_read import RequestRead
 from recsvc.usecases.readiness import NotReady, Readiness
 from recsvc.wiring.services import open_shelf
 from recsvc.wiring.stores import Stores
@@ -67,7 +67,7 @@ def test_a_service_that_started_without_shops_says_that_a_key_is_missing(
     stores: Stores, tmp_path: Path
 ) -> None:
     """There is nobody yet whose model could be missing."""
-    trip = RequestTrip(stores.connections)
+    trip = RequestRead(stores.connections)
     shelf = open_shelf(elsewhere(stores, tmp_path).settings, stores.secret)
 
     assert Readiness(trip, shelf, []).deployment() == [NotReady.NO_KEY]

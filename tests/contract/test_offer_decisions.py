@@ -14,7 +14,7 @@ from recsvc.domain.api_keys import Scope
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.ids import CustomerId, OfferId
 from recsvc.stores.client import keys as redis_keys
-from recsvc.stores.request_read import RequestTrip
+from recsvc.stores.request_read import RequestRead
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, ZOE, Service, without
 
 OFFER = {"title": "A deal", "kind": "free_shipping"}
@@ -100,9 +100,9 @@ def test_a_decision_makes_one_trip(market: Service, monkeypatch: pytest.MonkeyPa
     """Once the worker has seen the offers."""
     offered(market)
     trips: list[object] = []
-    read = RequestTrip.read
+    read = RequestRead.read
     monkeypatch.setattr(
-        RequestTrip,
+        RequestRead,
         "read",
         lambda *words, **named: trips.append(words) or read(*words, **named),  # type: ignore[func-returns-value]
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.offers.offer import Kind, Offer
+from recsvc.domain.offers.offer import Offer, OfferKind
 from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.ids import OfferId
 from tests.contract.grocery import Service
@@ -126,7 +126,7 @@ def test_a_moment_that_was_once_taken_is_shown(service: Service) -> None:
     """An offer that ends after the last year is listed, shown and decided on, as any other."""
     beyond_us = 253_402_387_140_000_000
     offer = Offer(
-        OfferId("deal"), "A deal", Kind.GIFT, starts_at_us=-beyond_us, ends_at_us=beyond_us
+        OfferId("deal"), "A deal", OfferKind.GIFT, starts_at_us=-beyond_us, ends_at_us=beyond_us
     )
     service.stores.offers.put_many(service.shop, [NewOffer(offer, None)])
     paths = ("/v1/offers", "/v1/offers/deal", "/v1/customers/anna/offers?explain=true")

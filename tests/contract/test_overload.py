@@ -14,7 +14,7 @@ from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from recsvc.domain.errors import Overloaded
 from recsvc.web.app import ROUTES
-from recsvc.web.http.concurrency_limit import Places
+from recsvc.web.http.concurrency_limit import ConcurrencyLimit
 from recsvc.web.http.route import Route
 from tests.contract.grocery import ANNA, EVERYTHING, Service
 
@@ -61,7 +61,7 @@ class Asking(threading.Thread):
 @pytest.fixture
 def narrow(service: Service) -> Service:
     """A service whose workers have four threads: two places."""
-    service.services = replace(service.services, places=Places(4))
+    service.services = replace(service.services, places=ConcurrencyLimit(4))
     return service
 
 
@@ -164,7 +164,7 @@ def test_refusals_are_counted(narrow: Service) -> None:
 @pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (3, 1), (64, 32)])
 def test_there_is_always_a_place(threads: int, most: int) -> None:
     """Also in a worker of one thread, which can then keep nothing free."""
-    places = Places(threads)
+    places = ConcurrencyLimit(threads)
 
     def enter(number: int) -> int:
         return places.holding_one(lambda: enter(number - 1))() if number else most

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from recsvc.stores.request_read import RequestTrip
+from recsvc.stores.request_read import RequestRead
 from tests.contract.grocery import ANNA, BERT, Service, item_ids, rows, without
 
 BASKET = "/v1/basket/recommendations"
@@ -84,9 +84,9 @@ def test_without_consent_a_page_is_anybodys(service: Service) -> None:
 def test_a_page_makes_one_trip(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many placements it has."""
     trips: list[object] = []
-    read = RequestTrip.read
+    read = RequestRead.read
     monkeypatch.setattr(
-        RequestTrip,
+        RequestRead,
         "read",
         lambda *words, **named: trips.append(words) or read(*words, **named),  # type: ignore[func-returns-value]
     )

@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 from structlog.testing import capture_logs
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from recsvc.usecases.access.request_access import Access
+from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.web import openapi
 from recsvc.web.app import ROUTES
 from recsvc.web.http.route import Call, Route
@@ -100,7 +100,9 @@ def test_only_these_routes_are_open_to_everybody() -> None:
     assert (unscoped, optional) == (OPEN_TO_EVERYBODY, {"/readyz"})
 
 
-@pytest.mark.parametrize("route", [r for r in DECLARED.values() if isinstance(r.access, Access)])
+@pytest.mark.parametrize(
+    "route", [r for r in DECLARED.values() if isinstance(r.access, RouteAccess)]
+)
 def test_a_scoped_route_answers_nobody_without_a_key(app: Flask, route: Route) -> None:
     """401, and not a byte of the body was waited for: it may come as slowly as it likes."""
     headers = {"Content-Type": "application/json", "Content-Length": "30"}

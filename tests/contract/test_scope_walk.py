@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
 from recsvc.domain.values.ids import CustomerId, ShopName
-from recsvc.usecases.access.request_access import Access, Browser
+from recsvc.usecases.access.request_access import BrowserAccess, RouteAccess
 from recsvc.web.app import ROUTES
 from recsvc.web.http.route import Route
 from recsvc.wiring.stores import Stores
@@ -22,7 +22,7 @@ from tests.contract.sampled import body_of, names_customer, path_of
 OWN, FOREIGN, UNKNOWN = ANNA, BERT, CustomerId("never-heard-of")
 CUSTOMERS = (OWN, FOREIGN, UNKNOWN)
 LET_IN = 0
-SCOPED = [route for route in ROUTES if isinstance(route.access, Access)]
+SCOPED = [route for route in ROUTES if isinstance(route.access, RouteAccess)]
 PARTLY = [route for route in SCOPED if route.access is not None and route.access.partly]
 WITH_CUSTOMER = [route for route in SCOPED if names_customer(route)]
 
@@ -89,13 +89,13 @@ def to_browsers(route: Route, *, own: bool) -> int:
     """Return what a publishable key is answered by what the route declares."""
     assert route.access is not None
     match route.access.browser:
-        case Browser.NOTHING:
+        case BrowserAccess.NOTHING:
             return 403
-        case Browser.ANONYMOUS:
+        case BrowserAccess.ANONYMOUS:
             return LET_IN
-        case Browser.OWN_CUSTOMER | Browser.WITH_TOKEN:
+        case BrowserAccess.OWN_CUSTOMER | BrowserAccess.WITH_TOKEN:
             return LET_IN if own else 403
-        case Browser.ANYBODY_OR_OWN:
+        case BrowserAccess.ANYBODY_OR_OWN:
             return LET_IN if own or not names_customer(route) else 403
 
 
@@ -150,7 +150,7 @@ def test_what_a_scope_reaches_in_part_needs_the_other_for_the_rest(
 
 
 def is_judged_by_the_view(route: Route) -> bool:
-    return route.access is not None and route.access.browser is Browser.WITH_TOKEN
+    return route.access is not None and route.access.browser is BrowserAccess.WITH_TOKEN
 
 
 @pytest.mark.parametrize("route", SCOPED, ids=named)
@@ -193,7 +193,7 @@ def test_a_token_of_another_shop_opens_nothing(world: World, route: Route) -> No
     """Nor with that shop's name for the key: 401 where a token is looked at, else 403."""
     assert route.access is not None
     key, token = world.service.keys.browser.text, world.other.keys.token(OWN)
-    looks = route.access.browser in (Browser.OWN_CUSTOMER, Browser.ANYBODY_OR_OWN)
+    looks = route.access.browser in (BrowserAccess.OWN_CUSTOMER, BrowserAccess.ANYBODY_OR_OWN)
 
     assert world.status(route, key, OWN, token) == (401 if looks else to_browsers(route, own=False))
 

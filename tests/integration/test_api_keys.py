@@ -6,11 +6,11 @@ from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope, key_sha256, new_k
 from recsvc.domain.errors import NotFound, SecretMismatch, StoreUnavailable
 from recsvc.domain.values.customer_keys import Secret
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.api_key_cache import KeyRing
+from recsvc.stores.api_key_cache import ApiKeyCache
 from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
-from recsvc.stores.request_read import NO_REPLY, RequestTrip
+from recsvc.stores.request_read import NO_REPLY, RequestRead
 
 SCOPES = frozenset({Scope.RECOMMEND, Scope.CONSENT})
 
@@ -21,13 +21,13 @@ def store(connections: Connections, secret: Secret) -> ApiKeyStore:
 
 
 @pytest.fixture
-def trip(connections: Connections) -> RequestTrip:
-    return RequestTrip(connections)
+def trip(connections: Connections) -> RequestRead:
+    return RequestRead(connections)
 
 
 @pytest.fixture
-def ring(store: ApiKeyStore) -> KeyRing:
-    return KeyRing(store)
+def ring(store: ApiKeyStore) -> ApiKeyCache:
+    return ApiKeyCache(store)
 
 
 def test_a_made_key_is_listed(store: ApiKeyStore, shop: ShopName) -> None:
@@ -112,7 +112,7 @@ def test_a_record_moved_to_another_shop_opens_nothing(
 
 
 def test_a_new_key_counts_for_the_next_request(
-    store: ApiKeyStore, trip: RequestTrip, ring: KeyRing, shop: ShopName
+    store: ApiKeyStore, trip: RequestRead, ring: ApiKeyCache, shop: ShopName
 ) -> None:
     """On workers that have seen the shop before, and on those that have not."""
     for _ in range(2):
@@ -122,7 +122,7 @@ def test_a_new_key_counts_for_the_next_request(
 
 
 def test_a_revoked_key_counts_no_more(
-    store: ApiKeyStore, trip: RequestTrip, ring: KeyRing, shop: ShopName
+    store: ApiKeyStore, trip: RequestRead, ring: ApiKeyCache, shop: ShopName
 ) -> None:
     """For every request that starts after the acknowledgement."""
     made = store.create(KeyKind.SECRET, shop, SCOPES)
@@ -133,7 +133,7 @@ def test_a_revoked_key_counts_no_more(
 
 
 def test_a_key_that_was_never_made_is_nobodys(
-    store: ApiKeyStore, trip: RequestTrip, ring: KeyRing, shop: ShopName
+    store: ApiKeyStore, trip: RequestRead, ring: ApiKeyCache, shop: ShopName
 ) -> None:
     """Naming a shop proves nothing."""
     store.create(KeyKind.SECRET, shop, SCOPES)
@@ -146,14 +146,14 @@ def test_a_key_that_was_never_made_is_nobodys(
 def test_in_an_outage_the_last_snapshot_judges(store: ApiKeyStore, shop: ShopName) -> None:
     """Good keys go on being good, and bad ones bad."""
     made = store.create(KeyKind.SECRET, shop, SCOPES)
-    ring = KeyRing(store)
+    ring = ApiKeyCache(store)
     ring.preload([shop])
 
     assert made.key == ring.judge(made.text, NO_REPLY).key
     assert ring.judge(new_key_text(KeyKind.SECRET, shop), NO_REPLY).key is None
 
 
-def test_without_a_snapshot_nothing_can_be_judged(ring: KeyRing, shop: ShopName) -> None:
+def test_without_a_snapshot_nothing_can_be_judged(ring: ApiKeyCache, shop: ShopName) -> None:
     """That is said as what it is: the store is away, not the key wrong."""
     with pytest.raises(StoreUnavailable):
         ring.judge(new_key_text(KeyKind.SECRET, shop), NO_REPLY)
@@ -162,8 +162,8 @@ def test_without_a_snapshot_nothing_can_be_judged(ring: KeyRing, shop: ShopName)
 def test_a_key_that_may_have_been_revoked_gets_an_empty_reply(
     store: ApiKeyStore,
     connections: Connections,
-    trip: RequestTrip,
-    ring: KeyRing,
+    trip: RequestRead,
+    ring: ApiKeyCache,
     shop: ShopName,
 ) -> None:
     """Key records that cannot be read: anonymous answers, no writes."""
@@ -189,8 +189,8 @@ def test_a_spoilt_epoch_is_a_store_that_is_away(
 def test_a_wiped_store_knows_no_keys(
     store: ApiKeyStore,
     connections: Connections,
-    trip: RequestTrip,
-    ring: KeyRing,
+    trip: RequestRead,
+    ring: ApiKeyCache,
     shop: ShopName,
 ) -> None:
     """A worker's memory is not a second store."""
@@ -201,7 +201,7 @@ def test_a_wiped_store_knows_no_keys(
     assert ring.judge(made.text, trip.read(shop, None)).key is None
 
 
-def test_invented_shops_leave_nothing_behind(ring: KeyRing, trip: RequestTrip) -> None:
+def test_invented_shops_leave_nothing_behind(ring: ApiKeyCache, trip: RequestRead) -> None:
     """Callers can name any shop; a worker's memory must not grow with that."""
     forged = [new_key_text(KeyKind.SECRET, ShopName(f"invented-{number}")) for number in range(20)]
     for text in forged:

@@ -10,7 +10,7 @@ from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.stores.catalogue.items import CatalogueChanges, CatalogueStore
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
-from recsvc.stores.request_read import RequestTrip
+from recsvc.stores.request_read import RequestRead
 
 MILK = CatalogueItem(
     ItemId("milk/ü"),
@@ -53,7 +53,7 @@ def test_a_put_moves_the_epoch(
     store: CatalogueStore, connections: Connections, shop: ShopName
 ) -> None:
     """The next request's trip tells the worker that its copy is old."""
-    trip = RequestTrip(connections)
+    trip = RequestRead(connections)
     before = trip.read(shop, None).epochs.catalogue
     store.put_many(shop, [MILK])
 

@@ -10,15 +10,15 @@ import pytest
 
 from recsvc.domain.offers.claims import CHANGED, KEY_REUSED, UNKNOWN, Claim, ClaimState, Refusal
 from recsvc.domain.offers.eligibility_validation import MAX_PER_CUSTOMER
-from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
+from recsvc.domain.offers.offer import Caps, Offer, OfferKind, PeriodCap
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
-from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.consents.policy_clock import PolicyClock
 from recsvc.stores.offers.claim_records import ClaimRecords
-from recsvc.stores.offers.claims import Asked, ClaimStore
+from recsvc.stores.offers.claims import ClaimAttempt, ClaimStore
 from recsvc.stores.offers.offers import OfferStore
 from recsvc.usecases.offers.counters import tallies_of
 
@@ -27,7 +27,7 @@ DAY = 86_400 * SECOND
 HOLD = 900 * SECOND
 NOON = 1_800_000_000 * SECOND
 DEAL = OfferId("deal: {a} *")
-OFFER = Offer(DEAL, "A deal", Kind.FREE_SHIPPING)
+OFFER = Offer(DEAL, "A deal", OfferKind.FREE_SHIPPING)
 
 
 class Clock:
@@ -46,7 +46,7 @@ class Counter:
     def __init__(self, connections: Connections, shop: ShopName, clock: Clock) -> None:
         self.connections, self.shop, self.clock = connections, shop, clock
         self.offers = OfferStore(connections)
-        self.claims = ClaimStore(connections, HOLD, ConsentJudge(395 * DAY, clock), clock)
+        self.claims = ClaimStore(connections, HOLD, PolicyClock(395 * DAY, clock), clock)
 
     def put(self, codes: list[str] | None = None, **changes: object) -> None:
         offer = replace(OFFER, **changes)  # type: ignore[arg-type]
@@ -58,9 +58,9 @@ class Counter:
         assert found is not None
         return found
 
-    def asked(self, customer: CustomerKey, **more: str) -> Asked:
+    def asked(self, customer: CustomerKey, **more: str) -> ClaimAttempt:
         look = self.claims.look(self.shop, customer, DEAL)
-        return Asked(
+        return ClaimAttempt(
             uuid4().hex,
             DEAL,
             customer,

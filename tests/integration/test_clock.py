@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from recsvc.domain.consent.consent import DAY_US, Purpose, PurposeConsent
 from recsvc.domain.consent.hash_chain import Note, RowKind, append, findings
-from recsvc.domain.consent.statements import Imported
+from recsvc.domain.consent.statements import ImportOutcome
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.audit.record_audit import RecordAudit, counting
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
-from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.change_writer import ChangeWriter
 from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
 from recsvc.stores.consents.history import HistoryStore
 from recsvc.stores.consents.record_codec import GRANTED
@@ -48,7 +48,7 @@ class Clocked:
         self.name = ShopName(f"clocked-{uuid4().hex[:12]}")
         self.connections = connections
         self.customers = [CustomerKey(os.urandom(16)) for _ in range(3)]
-        ledger = Ledger(connections, lambda: self.now)
+        ledger = ChangeWriter(connections, lambda: self.now)
         self.consents = ConsentStore(connections, ledger)
         self.history = HistoryStore(connections)
         self._erasures = ErasureStore(ledger, self.consents, EventLog(connections), [])
@@ -59,7 +59,7 @@ class Clocked:
         record = self.consents.write(self.name, self.customers[who], word)
         return max(record.purposes[purpose].at_us for purpose in word)
 
-    def hear(self, who: int, granted: bool, at_us: int) -> Imported:
+    def hear(self, who: int, granted: bool, at_us: int) -> ImportOutcome:
         row = ImportedConsent(self.customers[who], Purpose.EMAIL, granted, at_us)
         (outcome,) = self.consents.import_many(self.name, [row])
         return outcome
@@ -119,14 +119,14 @@ def test_a_withdrawal_from_elsewhere_after_a_jump_counts(shop: Clocked) -> None:
     shop.say(1, YES)
     shop.now += HOUR
 
-    assert shop.hear(1, granted=False, at_us=NOON + HOUR) is Imported.TAKEN
+    assert shop.hear(1, granted=False, at_us=NOON + HOUR) is ImportOutcome.TAKEN
     assert shop.word(1) == PurposeConsent(False, NOON + HOUR, NOON)
 
 
 def test_an_import_is_in_the_future_by_the_clock_alone(shop: Clocked) -> None:
     """Not by a row that a clock that was ahead has left."""
-    assert shop.hear(1, granted=True, at_us=NOON + 1) is Imported.IN_FUTURE
-    assert shop.hear(1, granted=True, at_us=NOON) is Imported.TAKEN
+    assert shop.hear(1, granted=True, at_us=NOON + 1) is ImportOutcome.IN_FUTURE
+    assert shop.hear(1, granted=True, at_us=NOON) is ImportOutcome.TAKEN
 
 
 def test_an_erasure_after_a_jump_is_stamped_by_the_clock(shop: Clocked) -> None:
@@ -172,8 +172,8 @@ def test_who_was_erased_during_a_jump_can_withdraw_elsewhere(shop: Clocked) -> N
     shop.say(1, YES)
     shop.now += HOUR
 
-    assert shop.hear(1, granted=True, at_us=NOON + HOUR) is Imported.KNOWN
-    assert shop.hear(1, granted=False, at_us=NOON + HOUR) is Imported.TAKEN
+    assert shop.hear(1, granted=True, at_us=NOON + HOUR) is ImportOutcome.KNOWN
+    assert shop.hear(1, granted=False, at_us=NOON + HOUR) is ImportOutcome.TAKEN
     assert shop.faults() == []
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from recsvc.domain.consent.consent import DAY_US, ConsentState, Purpose
-from recsvc.domain.consent.statements import Imported
+from recsvc.domain.consent.statements import ImportOutcome
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
@@ -122,7 +122,7 @@ def test_the_latest_import_wins(store: ConsentStore, shop: ShopName, customer: C
     """Whatever order the rows come in."""
     outcome = store.import_many(shop, [imported(customer, False, 20), imported(customer, True, 10)])
 
-    assert outcome == [Imported.TAKEN, Imported.KNOWN]
+    assert outcome == [ImportOutcome.TAKEN, ImportOutcome.KNOWN]
     assert standing(store.read(shop, customer)).state(Purpose.TRAINING) is ConsentState.WITHDRAWN
 
 
@@ -153,7 +153,7 @@ def test_an_import_from_the_future_is_refused(
     tomorrow = int((time.time() + 86_400) * 1e6)
     outcome = store.import_many(shop, [imported(customer, True, tomorrow)])
 
-    assert outcome == [Imported.IN_FUTURE]
+    assert outcome == [ImportOutcome.IN_FUTURE]
     assert store.read(shop, customer).is_empty
 
 
@@ -161,7 +161,7 @@ def test_an_import_without_a_possible_time_is_refused(
     store: ConsentStore, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Zero and below are parsing slips, not times."""
-    assert store.import_many(shop, [imported(customer, True, 0)]) == [Imported.NO_TIME]
+    assert store.import_many(shop, [imported(customer, True, 0)]) == [ImportOutcome.NO_TIME]
     assert store.read(shop, customer).is_empty
 
 
@@ -179,7 +179,7 @@ def test_an_import_leaves_what_cannot_be_read(
     connections.writes.hset(redis_keys.customer(shop, customer), "purpose:training", value)
     outcome = store.import_many(shop, [imported(customer, True, 10)])
 
-    assert outcome == [Imported.UNREADABLE]
+    assert outcome == [ImportOutcome.UNREADABLE]
     assert not permits(store.read(shop, customer), Purpose.TRAINING)
 
 
@@ -191,7 +191,7 @@ def test_a_large_import_arrives_whole(
     yesterday = now_us() - DAY_US
     outcome = store.import_many(shop, (imported(each, True, yesterday) for each in customers))
 
-    assert outcome == [Imported.TAKEN] * 1203
+    assert outcome == [ImportOutcome.TAKEN] * 1203
     assert survey(connections).permitted(shop, Purpose.TRAINING).customers == set(customers)
 
 

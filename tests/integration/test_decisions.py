@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from recsvc.clock import utc_now_us
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH, DecisionId, DecisionSeal
-from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.offers.decision_record import DecisionRecord
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
-from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.change_writer import ChangeWriter
 from recsvc.stores.consents.consents import ConsentStore
-from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.consents.policy_clock import PolicyClock
 from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.offers.decisions import MOST_KEPT, DecisionStore
@@ -35,7 +35,7 @@ UUID7 = NOON_MS.to_bytes(6) + bytes(range(10))
 
 @pytest.fixture
 def store(connections: Connections) -> DecisionStore:
-    return DecisionStore(connections, 2, ConsentJudge(395 * 86_400_000_000, utc_now_us))
+    return DecisionStore(connections, 2, PolicyClock(395 * 86_400_000_000, utc_now_us))
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def consents(connections: Connections) -> ConsentStore:
     return ConsentStore(connections)
 
 
-def decision(customer: CustomerKey, name: str = "d", at_us: int = 1) -> Decision:
-    return Decision(DecisionId(name), customer, at_us, b'{"offers":["deal"]}')
+def decision(customer: CustomerKey, name: str = "d", at_us: int = 1) -> DecisionRecord:
+    return DecisionRecord(DecisionId(name), customer, at_us, b'{"offers":["deal"]}')
 
 
 def test_a_decision_is_kept_with_analytics_alone(
@@ -287,7 +287,7 @@ def test_what_was_decided_before_an_erasure_is_not_kept_of_the_stranger(
     customer: CustomerKey,
 ) -> None:
     """Though it was waiting to be written when the customer was erased, and came back at once."""
-    erasures = ErasureStore(Ledger(connections), consents, EventLog(connections), [store])
+    erasures = ErasureStore(ChangeWriter(connections), consents, EventLog(connections), [store])
     consents.write(shop, customer, {Purpose.ANALYTICS: True})
     erased_at_us = erasures.erase(shop, customer).at_us
     consents.write(shop, customer, {Purpose.ANALYTICS: True})

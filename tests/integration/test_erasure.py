@@ -10,7 +10,7 @@ from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, connect
-from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.change_writer import ChangeWriter
 from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
 from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.embedded.server import EmbeddedValkey
@@ -23,7 +23,7 @@ EVERYTHING = dict.fromkeys(Purpose, True)
 
 
 def erasures(connections: Connections) -> ErasureStore:
-    ledger = Ledger(connections)
+    ledger = ChangeWriter(connections)
     return ErasureStore(ledger, ConsentStore(connections, ledger), EventLog(connections), [])
 
 

@@ -17,7 +17,7 @@ from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, connect
-from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.change_writer import ChangeWriter
 from recsvc.stores.consents.consents import ConsentStore
 from recsvc.stores.consents.policy import PolicyStore
 from recsvc.stores.embedded.server import EmbeddedValkey
@@ -363,7 +363,7 @@ def test_what_changes_between_the_look_and_the_script_is_judged_anew(
         "withdrawal": lambda: ConsentStore(connections).write(
             shop, one, {Purpose.ANALYTICS: False, Purpose.PERSONALIZATION: False}
         ),
-        "policy": lambda: PolicyStore(connections, Ledger(connections)).change(
+        "policy": lambda: PolicyStore(connections, ChangeWriter(connections)).change(
             shop, dict.fromkeys(Purpose, "v1")
         ),
         "flag": lambda: connections.writes.hset(

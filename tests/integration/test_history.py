@@ -9,14 +9,14 @@ import pytest
 
 from recsvc.config import Settings
 from recsvc.domain.consent.consent import DAY_US, Flag, Purpose
-from recsvc.domain.consent.hash_chain import Finding, Head, findings
+from recsvc.domain.consent.hash_chain import ChainFault, Head, findings
 from recsvc.domain.customers.profile import NO_PROFILE
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, connect
-from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.change_writer import ChangeWriter
 from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
 from recsvc.stores.consents.history import HistoryStore
 from recsvc.stores.consents.policy import PolicyStore
@@ -41,7 +41,7 @@ def someone() -> CustomerKey:
     return CustomerKey(os.urandom(16))
 
 
-def found(history: HistoryStore, shop: ShopName, kept: Head | None = None) -> list[Finding]:
+def found(history: HistoryStore, shop: ShopName, kept: Head | None = None) -> list[ChainFault]:
     head, last = history.ends(shop)
     return list(findings(shop, history.walk(shop, last=last) if last else (), head, kept))
 
@@ -57,7 +57,7 @@ def test_each_change_is_a_row(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
     """Words, imports, flags and the policy; what changes nothing is none."""
-    ledger, customer = Ledger(connections), someone()
+    ledger, customer = ChangeWriter(connections), someone()
     store.write(shop, customer, {Purpose.EMAIL: True, Purpose.OFFERS: False}, "v1", "shop", "k1")
     old = ImportedConsent(customer, Purpose.TRAINING, True, now_us() - DAY_US, "v0")
     store.import_many(shop, [old, old])
@@ -330,7 +330,7 @@ def test_a_survey_judges_by_age_and_policy(
         row = ImportedConsent(customer, Purpose.EMAIL, True, said_at, version)
         store.import_many(shop, [row])
     before = survey(connections, max_age_days=10).permitted(shop, Purpose.EMAIL)
-    PolicyStore(connections, Ledger(connections)).change(shop, {Purpose.EMAIL: "v9"})
+    PolicyStore(connections, ChangeWriter(connections)).change(shop, {Purpose.EMAIL: "v9"})
     after = survey(connections, max_age_days=10).permitted(shop, Purpose.EMAIL)
 
     assert before.customers == {young, unversioned}

@@ -9,14 +9,14 @@ import pytest
 
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.values.ids import ItemId, ShopName
-from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.loader import load
 from recsvc.stores.catalogue.change_log import FEW_ENTRIES
 from recsvc.stores.catalogue.items import CatalogueChanges, CatalogueStore
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
-from recsvc.usecases.catalogue.catalogue_cache import LiveCatalogues, Now
+from recsvc.usecases.catalogue.catalogue_cache import CatalogueCache, CatalogueSnapshot
 from tests.e2e.processes import eventually
 from tests.model_builders import FINGERPRINT, SHOP, fruit_shop, published
 
@@ -59,8 +59,8 @@ def store(connections: Connections) -> SlowStore:
 
 
 @pytest.fixture
-def catalogues(store: SlowStore) -> LiveCatalogues:
-    return LiveCatalogues(store, lambda: 0, wait_seconds=5)
+def catalogues(store: SlowStore) -> CatalogueCache:
+    return CatalogueCache(store, lambda: 0, wait_seconds=5)
 
 
 def changed_often(store: SlowStore, shop: ShopName) -> int:
@@ -78,18 +78,18 @@ def left_behind(store: SlowStore, shop: ShopName, connections: Connections) -> i
     return 1
 
 
-def withheld_of(now: Now) -> list[int]:
+def withheld_of(now: CatalogueSnapshot) -> list[int]:
     rows: list[int] = now.assortment.withheld.nonzero()[0].tolist()
     return rows
 
 
-def seen(now: Now) -> tuple[bool, set[str]]:
+def seen(now: CatalogueSnapshot) -> tuple[bool, set[str]]:
     """Return whether the catalogue is current, and the ids of what it withholds."""
     return now.is_current, set(now.assortment.ids(withheld_of(now)))
 
 
 def test_it_catches_up_by_the_epoch(
-    catalogues: LiveCatalogues, store: SlowStore, shop: ShopName, model: LoadedModel
+    catalogues: CatalogueCache, store: SlowStore, shop: ShopName, model: LoadedModel
 ) -> None:
     """Hidden, shown, hidden again: each epoch is followed."""
     found = []
@@ -101,7 +101,7 @@ def test_it_catches_up_by_the_epoch(
 
 
 def test_a_model_that_is_taken_is_served_to_everybody(
-    catalogues: LiveCatalogues,
+    catalogues: CatalogueCache,
     store: SlowStore,
     shop: ShopName,
     model: LoadedModel,
@@ -119,7 +119,7 @@ def test_a_model_that_is_taken_is_served_to_everybody(
 
 
 def test_while_a_new_model_is_joined_the_old_one_answers_and_no_change_is_lost(
-    catalogues: LiveCatalogues,
+    catalogues: CatalogueCache,
     store: SlowStore,
     shop: ShopName,
     model: LoadedModel,
@@ -129,10 +129,10 @@ def test_while_a_new_model_is_joined_the_old_one_answers_and_no_change_is_lost(
     """Nobody waits; what is hidden meanwhile is so at once, and under the new model as well."""
     store.put_many(shop, [SHOWN])
     catalogues.take(shop, model)
-    meanwhile: list[Now] = []
+    meanwhile: list[CatalogueSnapshot] = []
 
-    def join(*arguments: Any) -> Assortment:
-        made = Assortment(*arguments)
+    def join(*arguments: Any) -> LiveItems:
+        made = LiveItems(*arguments)
         store.put_many(shop, [HIDDEN, CatalogueItem(ItemId("new"), hidden=True)])
         meanwhile.append(catalogues.at(shop, 2, model))
         return made
@@ -146,7 +146,7 @@ def test_while_a_new_model_is_joined_the_old_one_answers_and_no_change_is_lost(
 
 
 def test_a_model_is_taken_whole_at_the_first_start(
-    catalogues: LiveCatalogues, store: SlowStore, shop: ShopName, model: LoadedModel
+    catalogues: CatalogueCache, store: SlowStore, shop: ShopName, model: LoadedModel
 ) -> None:
     """The catalogue is read and joined before the first request, which reads nothing."""
     store.put_many(shop, [HIDDEN])
@@ -157,7 +157,7 @@ def test_a_model_is_taken_whole_at_the_first_start(
 
 
 def test_who_has_missed_many_changes_reads_them_and_not_the_whole(
-    catalogues: LiveCatalogues, store: SlowStore, shop: ShopName, model: LoadedModel
+    catalogues: CatalogueCache, store: SlowStore, shop: ShopName, model: LoadedModel
 ) -> None:
     """As long as the log still tells them."""
     catalogues.take(shop, model)
@@ -168,7 +168,7 @@ def test_who_has_missed_many_changes_reads_them_and_not_the_whole(
 
 
 def test_a_whole_catalogue_is_read_once_for_all_who_wait(
-    catalogues: LiveCatalogues,
+    catalogues: CatalogueCache,
     store: SlowStore,
     shop: ShopName,
     model: LoadedModel,
@@ -194,7 +194,7 @@ def test_no_request_waits_for_a_whole_catalogue_longer_than_it_may(
     store: SlowStore, shop: ShopName, model: LoadedModel, connections: Connections
 ) -> None:
     """It is answered as in an outage; the reading goes on, and then all are current."""
-    catalogues = LiveCatalogues(store, lambda: 0, wait_seconds=0.05)
+    catalogues = CatalogueCache(store, lambda: 0, wait_seconds=0.05)
     catalogues.take(shop, model)
     epoch, may_be_read = left_behind(store, shop, connections), threading.Event()
     store.before = lambda: may_be_read.wait(60)
@@ -209,7 +209,7 @@ def test_no_request_waits_for_a_whole_catalogue_longer_than_it_may(
 
 
 def test_what_changes_while_a_whole_catalogue_is_read_is_not_lost(
-    catalogues: LiveCatalogues,
+    catalogues: CatalogueCache,
     store: SlowStore,
     shop: ShopName,
     model: LoadedModel,
@@ -228,7 +228,7 @@ def test_what_changes_while_a_whole_catalogue_is_read_is_not_lost(
 
 
 def test_a_model_that_is_taken_while_a_whole_catalogue_is_read_is_joined_to_it(
-    catalogues: LiveCatalogues,
+    catalogues: CatalogueCache,
     store: SlowStore,
     shop: ShopName,
     model: LoadedModel,
@@ -258,7 +258,7 @@ def test_a_model_that_is_taken_while_a_whole_catalogue_is_read_is_joined_to_it(
 
 
 def test_a_catalogue_that_cannot_be_read_is_not_current(
-    catalogues: LiveCatalogues, connections: Connections, shop: ShopName, model: LoadedModel
+    catalogues: CatalogueCache, connections: Connections, shop: ShopName, model: LoadedModel
 ) -> None:
     """The last word is used, and the answer must be that of an outage."""
     CatalogueStore(connections).put_many(shop, [HIDDEN])

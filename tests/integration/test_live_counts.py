@@ -8,8 +8,13 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.stores.events.trending_counts import CountStore
-from recsvc.usecases.catalogue.trending_cache import DAYS, HALF_LIFE_DAYS, MOST_RANKED, LiveCounts
+from recsvc.stores.events.trending_counts import TrendingCountStore
+from recsvc.usecases.catalogue.trending_cache import (
+    DAYS,
+    HALF_LIFE_DAYS,
+    MOST_RANKED,
+    TrendingCache,
+)
 
 DAY_US = 86_400_000_000
 TODAY = 20_000
@@ -40,7 +45,7 @@ def test_younger_counts_weigh_more(connections: Connections, shop: ShopName, clo
     count(connections, shop, TODAY, {"b": 1.0, "a": 1.0})
     count(connections, shop, TODAY - int(HALF_LIFE_DAYS), {"c": 4.0, "a": 0.5})
     count(connections, shop, TODAY - DAYS, {"too old": 100.0})
-    live = LiveCounts(CountStore(connections), clock)
+    live = TrendingCache(TrendingCountStore(connections), clock)
     live.preload([shop])
 
     assert live.ranking(shop).items == ("c", "a", "b")
@@ -52,7 +57,7 @@ def test_a_snapshot_is_the_same_until_something_moves(
 ) -> None:
     """So that nobody joins it anew for nothing; a new day is something."""
     count(connections, shop, TODAY, {"a": 1.0})
-    live = LiveCounts(CountStore(connections), clock)
+    live = TrendingCache(TrendingCountStore(connections), clock)
     live.preload([shop])
     first = live.ranking(shop)
     live.refresh()
@@ -69,7 +74,7 @@ def test_events_that_come_late_are_counted_at_the_next_look(
 ) -> None:
     """What a shop reports at night was bought the day before."""
     count(connections, shop, TODAY, {"today": 1.0})
-    live = LiveCounts(CountStore(connections), clock)
+    live = TrendingCache(TrendingCountStore(connections), clock)
     live.preload([shop])
     count(connections, shop, TODAY - 1, {"late": 9.0})
     live.refresh()
@@ -80,7 +85,7 @@ def test_events_that_come_late_are_counted_at_the_next_look(
 def test_only_so_many_are_ranked(connections: Connections, shop: ShopName, clock: Clock) -> None:
     """A snapshot's size does not grow with the catalogue."""
     count(connections, shop, TODAY, {f"item-{n}": n + 1 for n in range(MOST_RANKED + 10)})
-    live = LiveCounts(CountStore(connections), clock)
+    live = TrendingCache(TrendingCountStore(connections), clock)
     live.preload([shop])
 
     assert len(live.ranking(shop).items) == MOST_RANKED
@@ -92,7 +97,7 @@ def test_an_outage_keeps_the_last(
 ) -> None:
     """And a shop that is asked for first in an outage has none."""
     count(own_connections, shop, TODAY, {"a": 1.0})
-    live = LiveCounts(CountStore(own_connections), clock)
+    live = TrendingCache(TrendingCountStore(own_connections), clock)
     live.preload([shop])
     own_server.leave()
     other = ShopName("other")

@@ -14,18 +14,18 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import Conflict, StoreUnavailable
 from recsvc.domain.offers.caps import CustomerCaps
 from recsvc.domain.offers.claims import Claim, ClaimState
-from recsvc.domain.offers.offer import Kind, Offer
+from recsvc.domain.offers.offer import Offer, OfferKind
 from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores.client import keys as redis_keys
-from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.change_writer import ChangeWriter
 from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.customers.merge import MergeStore
 from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.offers.claim_records import ClaimRecords
-from recsvc.stores.offers.claims import Asked
+from recsvc.stores.offers.claims import ClaimAttempt
 from recsvc.usecases.customers.privacy import MergeReceipt
 from recsvc.wiring.stores import Stores, stores_at
 from tests.integration.servers import kill_server
@@ -55,7 +55,7 @@ class Shop:
         claim_id = uuid4().hex
         assert look.stored is not None
         revision = look.stored.state.revision
-        asked = Asked(claim_id, DEAL, customer, revision, look.permission)
+        asked = ClaimAttempt(claim_id, DEAL, customer, revision, look.permission)
         claim = self.stores.claims.claim(self.name, asked)
         assert isinstance(claim, Claim)
         self.claims.setdefault(customer, []).append(claim_id)
@@ -74,7 +74,7 @@ class Shop:
         """Return what erases one customer, and finishes no merge."""
         stores, connections = self.stores, self.stores.connections
         log = EventLog(connections)
-        return ErasureStore(Ledger(connections), stores.consents, log, [stores.claim_records])
+        return ErasureStore(ChangeWriter(connections), stores.consents, log, [stores.claim_records])
 
     def held(self, customer: CustomerKey) -> list[str]:
         return [each.claim_id for each in self.stores.claim_records.claims(self.name, customer)]
@@ -113,7 +113,7 @@ def before(step: tuple[type, str], happens: Callable[[], object]) -> Iterator[No
 @pytest.fixture
 def interrupted(own_server: EmbeddedValkey, own_folder: Path, shop: ShopName) -> Iterator[Shop]:
     stores = stores_at(Settings(data_dir=own_folder), own_server.url)
-    stores.offers.put_many(shop, [NewOffer(Offer(DEAL, "A deal", Kind.GIFT), ["A", "B", "C"])])
+    stores.offers.put_many(shop, [NewOffer(Offer(DEAL, "A deal", OfferKind.GIFT), ["A", "B", "C"])])
     for customer in (AWAY, INTO):
         stores.consents.write(shop, customer, dict.fromkeys(Purpose, True))
     made = Shop(own_server, stores, shop, {})
@@ -163,7 +163,7 @@ def test_an_erasure_ends_a_merge_that_was_interrupted(
     interrupted.stores.rights.erase(interrupted.name, erased, "test")
 
     assert interrupted.keys_of(AWAY) == {"customer", "history"}
-    ledger = Ledger(interrupted.stores.connections)
+    ledger = ChangeWriter(interrupted.stores.connections)
     merges = MergeStore(ledger, interrupted.stores.judge)
     assert merges.under_way(interrupted.name) == {}
     if erased == INTO:

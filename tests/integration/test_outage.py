@@ -22,7 +22,7 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client.connection import Connections, connect
 from recsvc.stores.consents.consents import ConsentStore
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.stores.request_read import NO_REPLY, Epochs, RequestTrip, TripReply
+from recsvc.stores.request_read import NO_REPLY, Epochs, RequestData, RequestRead
 from tests.consents import permits
 from tests.integration.servers import frozen, kill_server, until
 
@@ -34,7 +34,7 @@ NOTHING = b"*0\r\n"
 WRITABLE = b":0\r\n"
 
 
-def timed(trip: RequestTrip, shop: ShopName, customer: CustomerKey) -> TripReply:
+def timed(trip: RequestRead, shop: ShopName, customer: CustomerKey) -> RequestData:
     """Read, and fail if it hangs."""
     began = time.monotonic()
     reply = trip.read(shop, customer)
@@ -42,16 +42,16 @@ def timed(trip: RequestTrip, shop: ShopName, customer: CustomerKey) -> TripReply
     return reply
 
 
-def several(trip: RequestTrip, shop: ShopName, customer: CustomerKey) -> set[bool]:
+def several(trip: RequestRead, shop: ShopName, customer: CustomerKey) -> set[bool]:
     """Say whether each of ten reads, through an opening breaker, came back empty."""
     return {timed(trip, shop, customer) == NO_REPLY for _ in range(10)}
 
 
 @pytest.fixture
-def trip(own_connections: Connections, shop: ShopName, customer: CustomerKey) -> RequestTrip:
+def trip(own_connections: Connections, shop: ShopName, customer: CustomerKey) -> RequestRead:
     """A trip that has worked before, to a customer who permits everything."""
     ConsentStore(own_connections).write(shop, customer, EVERYTHING)
-    made = RequestTrip(own_connections)
+    made = RequestRead(own_connections)
     assert made.read(shop, customer).consent is not None
     return made
 
@@ -63,13 +63,13 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-def trip_to(listener: socket.socket) -> RequestTrip:
+def trip_to(listener: socket.socket) -> RequestRead:
     port = listener.getsockname()[1]
-    return RequestTrip(connect(Settings(), f"redis://127.0.0.1:{port}"))
+    return RequestRead(connect(Settings(), f"redis://127.0.0.1:{port}"))
 
 
 def test_a_killed_store_is_no_reply(
-    trip: RequestTrip, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+    trip: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Nothing raises and nobody is taken for consenting."""
     kill_server(own_server.url)
@@ -78,7 +78,7 @@ def test_a_killed_store_is_no_reply(
 
 
 def test_a_frozen_store_is_no_reply(
-    trip: RequestTrip, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+    trip: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
     """It accepts the request and never answers."""
     with frozen(own_server.url):
@@ -118,7 +118,7 @@ def test_a_store_that_refuses_is_no_reply(
 
 def test_a_name_that_does_not_resolve_is_no_reply(shop: ShopName, customer: CustomerKey) -> None:
     """Looking up a name counts towards the deadline too."""
-    lost = RequestTrip(connect(Settings(), "redis://store.invalid:6379"))
+    lost = RequestRead(connect(Settings(), "redis://store.invalid:6379"))
 
     assert several(lost, shop, customer) == {True}
 
@@ -175,7 +175,7 @@ def test_a_strange_answer_is_no_reply(
 ) -> None:
     """Whatever listens at the store's address makes a person of nobody."""
     strange.answer = answer
-    trip = RequestTrip(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
+    trip = RequestRead(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
 
     assert several(trip, shop, customer) == {True}
 
@@ -186,9 +186,9 @@ def test_strange_fields_are_unreadable_consent(
 ) -> None:
     """The epochs still count; the consent does not."""
     strange.answer = QUEUED + b"*4\r\n" + EPOCHS + fields + NOTHING + WRITABLE
-    trip = RequestTrip(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
+    trip = RequestRead(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
 
-    assert timed(trip, shop, customer) == TripReply(None, Epochs(1, 1, 0))
+    assert timed(trip, shop, customer) == RequestData(None, Epochs(1, 1, 0))
 
 
 @pytest.mark.parametrize("events", [b"*1\r\n:1\r\n", b"*1\r\n*0\r\n", b"+OK\r\n", b"*-1\r\n"])
@@ -197,15 +197,15 @@ def test_strange_events_are_none(
 ) -> None:
     """Consent and epochs still count."""
     strange.answer = QUEUED + b"*4\r\n" + EPOCHS + NOTHING + events + WRITABLE
-    trip = RequestTrip(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
+    trip = RequestRead(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
     reply = timed(trip, shop, customer)
 
-    assert reply == TripReply(NO_CONSENT, Epochs(1, 1, 0))
+    assert reply == RequestData(NO_CONSENT, Epochs(1, 1, 0))
     assert reply.profile is None
 
 
 def test_a_restarted_store_costs_no_request_its_answer(
-    trip: RequestTrip, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+    trip: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Idle connections that the restart closed are replaced within the request."""
     kill_server(own_server.url)
@@ -215,7 +215,7 @@ def test_a_restarted_store_costs_no_request_its_answer(
 
 
 def test_reads_recover_by_themselves(
-    trip: RequestTrip, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+    trip: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
     """The open breaker lets one request try, and closes."""
     kill_server(own_server.url)
@@ -227,7 +227,7 @@ def test_reads_recover_by_themselves(
 
 
 def test_late_answers_are_never_given_to_the_next_request(
-    trip: RequestTrip, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+    trip: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
     """A frozen store answers old questions when it thaws; nobody listens to those."""
     stranger = CustomerKey(bytes(16))
@@ -239,7 +239,7 @@ def test_late_answers_are_never_given_to_the_next_request(
 
 
 def test_an_open_breaker_does_not_ask(
-    trip: RequestTrip,
+    trip: RequestRead,
     own_server: EmbeddedValkey,
     own_connections: Connections,
     shop: ShopName,

@@ -20,7 +20,7 @@ from recsvc.stores.audit import replay
 from recsvc.stores.audit.record_audit import LIST_NOT_WHOLE, Difference, RecordAudit, counting
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
-from recsvc.stores.consents.change_writer import Ledger
+from recsvc.stores.consents.change_writer import ChangeWriter
 from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
 from recsvc.stores.consents.history import HistoryStore
 from recsvc.stores.customers.erasure import ErasureStore
@@ -49,7 +49,7 @@ class Shop:
         self.name = ShopName(f"audited-{uuid4().hex[:12]}")
         self.redis = connections.writes
         self.customers = [CustomerKey(os.urandom(16)) for _ in range(3)]
-        ledger = Ledger(connections)
+        ledger = ChangeWriter(connections)
         self.consents = ConsentStore(connections, ledger)
         self.profiles = ProfileStore(connections, ledger)
         self._erasures = ErasureStore(ledger, self.consents, EventLog(connections), [])

@@ -13,7 +13,7 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.consents.consents import ConsentStore
-from recsvc.stores.request_read import Epochs, RequestTrip, TripReply
+from recsvc.stores.request_read import Epochs, RequestData, RequestRead
 from tests.consents import permits
 from tests.model_builders import admitted
 
@@ -22,34 +22,34 @@ CLIENT_ID = b"*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n"
 
 
 @pytest.fixture
-def trip(connections: Connections) -> RequestTrip:
-    return RequestTrip(connections)
+def trip(connections: Connections) -> RequestRead:
+    return RequestRead(connections)
 
 
 def test_a_customer_nobody_knows_has_no_consent(
-    trip: RequestTrip, shop: ShopName, customer: CustomerKey
+    trip: RequestRead, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Unknown is an answer, not a failure."""
-    assert TripReply(NO_CONSENT, Epochs(0, 0)) == trip.read(shop, customer)
+    assert RequestData(NO_CONSENT, Epochs(0, 0)) == trip.read(shop, customer)
 
 
-def test_an_anonymous_request_reads_the_epochs_alone(trip: RequestTrip, shop: ShopName) -> None:
+def test_an_anonymous_request_reads_the_epochs_alone(trip: RequestRead, shop: ShopName) -> None:
     """Nobody's consent is neither asked nor answered."""
-    assert TripReply(None, Epochs(0, 0)) == trip.read(shop, None)
+    assert RequestData(None, Epochs(0, 0)) == trip.read(shop, None)
 
 
 def test_it_brings_what_was_written(
-    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Consent and epochs as they are now."""
     written = ConsentStore(connections).write(shop, customer, EVERYTHING, "2026-11", "web")
     connections.writes.hset(redis_keys.epochs(shop), mapping={"keys": 3, "catalogue": 4})
 
-    assert TripReply(written, Epochs(3, 4)) == trip.read(shop, customer)
+    assert RequestData(written, Epochs(3, 4)) == trip.read(shop, customer)
 
 
 def test_an_acknowledged_withdrawal_is_seen_by_the_next_read(
-    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """No cache stands between the store and a request."""
     store = ConsentStore(connections)
@@ -64,17 +64,17 @@ def test_an_acknowledged_withdrawal_is_seen_by_the_next_read(
 
 
 def test_a_key_of_another_kind_is_unreadable_consent(
-    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """The rest of the trip still counts."""
     connections.writes.set(redis_keys.customer(shop, customer), "granted")
 
-    assert TripReply(None, Epochs(0, 0)) == trip.read(shop, customer)
+    assert RequestData(None, Epochs(0, 0)) == trip.read(shop, customer)
 
 
 @pytest.mark.parametrize("value", [b"true", b"1", b"granted", b"\xff\x00", b""])
 def test_garbage_in_the_hash_permits_nothing(
-    trip: RequestTrip,
+    trip: RequestRead,
     connections: Connections,
     shop: ShopName,
     customer: CustomerKey,
@@ -89,7 +89,7 @@ def test_garbage_in_the_hash_permits_nothing(
 
 
 def test_it_brings_the_latest_events_sealed(
-    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """As many as are looked at, the latest first; only the customer's admission opens them."""
     entries = [b"v%d milk" % number for number in range(30)]
@@ -103,7 +103,7 @@ def test_it_brings_the_latest_events_sealed(
 
 
 def test_events_of_another_kind_of_key_are_none(
-    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """The consent still counts."""
     ConsentStore(connections).write(shop, customer, EVERYTHING)
@@ -116,7 +116,7 @@ def test_events_of_another_kind_of_key_are_none(
 
 
 def test_for_offers_it_brings_the_latest_purchases_sealed(
-    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Which take an admission to offers as well; other trips do not read them."""
     entries = [b"%d - - milk" % number for number in range(MOST_LINES + 9)]
@@ -133,7 +133,7 @@ def test_for_offers_it_brings_the_latest_purchases_sealed(
 
 
 def test_purchases_of_another_kind_of_key_cannot_be_read(
-    trip: RequestTrip, connections: Connections, shop: ShopName, customer: CustomerKey
+    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Which is not the same as none."""
     connections.writes.set(redis_keys.purchases(shop, customer), "1 - - milk")
@@ -146,7 +146,7 @@ def test_purchases_of_another_kind_of_key_cannot_be_read(
 
 @pytest.mark.parametrize("spoil", [{"keys": "many"}, {"catalogue": "1.5"}])
 def test_unreadable_epochs_make_the_whole_reply_unusable(
-    trip: RequestTrip,
+    trip: RequestRead,
     connections: Connections,
     shop: ShopName,
     customer: CustomerKey,
@@ -156,11 +156,11 @@ def test_unreadable_epochs_make_the_whole_reply_unusable(
     ConsentStore(connections).write(shop, customer, EVERYTHING)
     connections.writes.hset(redis_keys.epochs(shop), mapping=spoil)
 
-    assert TripReply(None, None) == trip.read(shop, customer)
+    assert RequestData(None, None) == trip.read(shop, customer)
 
 
 def test_many_threads_never_read_each_others_customer(
-    trip: RequestTrip, connections: Connections, shop: ShopName
+    trip: RequestRead, connections: Connections, shop: ShopName
 ) -> None:
     """Connections are shared; replies are not."""
     store = ConsentStore(connections)
@@ -191,7 +191,7 @@ def test_a_forked_child_opens_connections_of_its_own(connections: Connections) -
 
 
 def test_a_new_connection_costs_no_round_trip_of_its_own(
-    trip: RequestTrip, connections: Connections, shop: ShopName
+    trip: RequestRead, connections: Connections, shop: ShopName
 ) -> None:
     """No HELLO, no CLIENT SETINFO, no PING: the deadline is for the question."""
     connections.line.close_idle()

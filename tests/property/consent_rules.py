@@ -20,7 +20,7 @@ from recsvc.stores.client.connection import Connections
 from recsvc.stores.consents.consents import ImportedConsent
 from recsvc.stores.customers.profiles import NewProfile
 from recsvc.stores.events.events import Incoming
-from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.access.request_access import RequestContext
 from tests.consents import now_us
 from tests.property.consent_oracle import MAX_AGE_DAYS, Expected, Said
 from tests.property.small_service import SmallService
@@ -265,7 +265,7 @@ class ConsentRules(RuleBasedStateMachine):
     def is_answered(self, name: str) -> None:
         self.gets(name, self.is_judged(name))
 
-    def is_judged(self, name: str) -> Visit:
+    def is_judged(self, name: str) -> RequestContext:
         """Make a request's trip, and judge by what it brings: each purpose is as it ought to be."""
         visit = self.service.visit(name)
         self.seen = max(self.seen, self.today)  # what has expired does not come back
@@ -274,5 +274,5 @@ class ConsentRules(RuleBasedStateMachine):
             assert visit.consent.permits(purpose) is self.ought_to_permit(name, purpose)
         return visit
 
-    def gets(self, name: str, visit: Visit) -> None:
+    def gets(self, name: str, visit: RequestContext) -> None:
         """What other rules know of what the customer is to be answered."""

@@ -8,7 +8,7 @@ from hypothesis.stateful import precondition, rule
 from recsvc.domain.catalogue.list_query import ListQuery
 from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.domain.consent.consent import Purpose
-from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.recommend.answers import Answer
 from tests.consents import now_us
 from tests.property.consent_rules import CUSTOMERS, NAMES, ConsentRules, other_than
@@ -80,7 +80,7 @@ class ModelRules(ConsentRules):
         self.served = self.models[place % len(self.models)]
         self.service.activate(self.served.version)
 
-    def gets(self, name: str, visit: Visit) -> None:
+    def gets(self, name: str, visit: RequestContext) -> None:
         """Something personal exactly where it is permitted, by a model that still knows them."""
         super().gets(name, visit)
         own, anybodys = (self.answer(visit, denied=denied) for denied in (False, True))
@@ -94,7 +94,7 @@ class ModelRules(ConsentRules):
             assert own.items == anybodys.items
         assert item_of(other_than(name)) not in shown
 
-    def answer(self, visit: Visit, *, denied: bool) -> Answer:
+    def answer(self, visit: RequestContext, *, denied: bool) -> Answer:
         return self.service.recommender.for_customer(
             visit, CustomerSlate.FOR_YOU, ListQuery(n=5), denied=denied
         )

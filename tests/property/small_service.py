@@ -20,39 +20,39 @@ from recsvc.domain.values.timestamps import rfc3339
 from recsvc.model.artifact.artifact import Artifact, no_lists
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
-from recsvc.model.registry.registry import ModelShelf
+from recsvc.model.registry.registry import ModelRegistry
 from recsvc.stores.catalogue.items import CatalogueStore
 from recsvc.stores.client.aof_rewrite import AofRewrite
 from recsvc.stores.client.connection import Connections
-from recsvc.stores.consents.change_writer import Ledger
-from recsvc.stores.consents.consented_customers import ConsentSurvey
+from recsvc.stores.consents.change_writer import ChangeWriter
+from recsvc.stores.consents.consented_customers import ConsentedCustomers
 from recsvc.stores.consents.consents import ConsentStore
 from recsvc.stores.consents.history import HistoryStore
 from recsvc.stores.consents.policy import PolicyStore
-from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.consents.policy_clock import PolicyClock
 from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.customers.merge import MergeStore
 from recsvc.stores.customers.profiles import ProfileStore
-from recsvc.stores.customers.recent_activity import PurchaseStore, RecentStore
+from recsvc.stores.customers.recent_activity import PurchaseStore, RecentEventStore
 from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.events.events import EventStore
-from recsvc.stores.events.trending_counts import CountStore
+from recsvc.stores.events.trending_counts import TrendingCountStore
 from recsvc.stores.offers.claim_records import ClaimRecords
 from recsvc.stores.offers.claims import ClaimStore
 from recsvc.stores.offers.decisions import DecisionStore
 from recsvc.stores.offers.offers import OfferStore
-from recsvc.stores.request_read import RequestTrip
-from recsvc.usecases.access.request_access import Visit
-from recsvc.usecases.catalogue.catalogue_cache import LiveCatalogues
-from recsvc.usecases.catalogue.trending_cache import LiveCounts
-from recsvc.usecases.customers.privacy import Rights, RightsStores
+from recsvc.stores.request_read import RequestRead
+from recsvc.usecases.access.request_access import RequestContext
+from recsvc.usecases.catalogue.catalogue_cache import CatalogueCache
+from recsvc.usecases.catalogue.trending_cache import TrendingCache
+from recsvc.usecases.customers.privacy import PrivacyService, PrivacyStores
 from recsvc.usecases.customers.published_data import ModelCopies
-from recsvc.usecases.offers.claims import ClaimDesk
+from recsvc.usecases.offers.claims import ClaimService
 from recsvc.usecases.offers.decide import OfferDecider
 from recsvc.usecases.offers.decision_log import DecisionLog
-from recsvc.usecases.offers.offers_cache import LiveOffers
-from recsvc.usecases.offers.tracking import OfferEvents
-from recsvc.usecases.recommend.recommend import Recommender
+from recsvc.usecases.offers.offers_cache import OffersCache
+from recsvc.usecases.offers.tracking import OfferTracking
+from recsvc.usecases.recommend.recommend import RecommendationService
 from recsvc.wiring.services import before_swap
 from tests.consents import now_us
 from tests.model_builders import reasoned, top
@@ -62,7 +62,7 @@ from training.publish.consent_recheck import settle
 from training.publish.publish import origin
 from training.sources.consents import PermittedKeys
 from training.sources.ingest import Purchases, Request, read_purchases
-from training.sources.item_catalogue import Catalogue
+from training.sources.item_catalogue import ItemCatalogue
 
 HOLD_US = DAY_US
 PATIENCE_SECONDS = 5.0
@@ -85,24 +85,24 @@ class SmallService:
         self.shop = ShopName(f"shop-{uuid4().hex[:12]}")
         self.connections, self.secret, self.clock = connections, secret, clock
         self.hasher = CustomerHasher(secret, self.shop)
-        self.judge = judge = ConsentJudge(max_age_days * DAY_US, clock)
+        self.judge = judge = PolicyClock(max_age_days * DAY_US, clock)
         self._keep_consents(connections, judge)
         self._keep_offers(connections, judge, models)
         self._answer(connections, models)
 
-    def _keep_consents(self, connections: Connections, judge: ConsentJudge) -> None:
-        ledger = Ledger(connections)
-        self.trip, self.history = RequestTrip(connections), HistoryStore(connections)
+    def _keep_consents(self, connections: Connections, judge: PolicyClock) -> None:
+        ledger = ChangeWriter(connections)
+        self.trip, self.history = RequestRead(connections), HistoryStore(connections)
         self.consents = ConsentStore(connections, ledger)
         self.policy = PolicyStore(connections, ledger)
         self.profiles = ProfileStore(connections, ledger)
         self.log = EventLog(connections)
         self.events = EventStore(connections, self.secret, 1000, judge)
-        self.survey = ConsentSurvey(connections, self.history, judge)
+        self.survey = ConsentedCustomers(connections, self.history, judge)
         self.merges = MergeStore(ledger, judge)
         self._ledger = ledger
 
-    def _keep_offers(self, connections: Connections, judge: ConsentJudge, models: Path) -> None:
+    def _keep_offers(self, connections: Connections, judge: PolicyClock, models: Path) -> None:
         self.offers = OfferStore(connections)
         claims = ClaimStore(connections, HOLD_US, judge, self.clock)
         self._claims, self.claim_records = claims, ClaimRecords(connections, claims)
@@ -110,14 +110,14 @@ class SmallService:
         self.decision_log = DecisionLog(decisions, lambda _word, _count: None)
         others = [self.claim_records, decisions]
         self.erasures = ErasureStore(self._ledger, self.consents, self.log, others)
-        self.rights = Rights(
-            RightsStores(
+        self.rights = PrivacyService(
+            PrivacyStores(
                 erasures=self.erasures,
                 merges=self.merges,
                 rewrite=AofRewrite(connections),
                 history=self.history,
                 profiles=self.profiles,
-                recent=RecentStore(connections),
+                recent=RecentEventStore(connections),
                 purchases=PurchaseStore(connections),
                 log=self.log,
                 claims=self.claim_records,
@@ -129,31 +129,31 @@ class SmallService:
 
     def _answer(self, connections: Connections, models: Path) -> None:
         self.versions = Versions(models / self.shop, self.shop)
-        self.shelf = ModelShelf(models / self.shop, self.secret.fingerprint())
-        catalogues = LiveCatalogues(CatalogueStore(connections), self.clock, PATIENCE_SECONDS)
-        live_offers = LiveOffers(self.offers, self.clock, PATIENCE_SECONDS, seals(self.secret))
+        self.shelf = ModelRegistry(models / self.shop, self.secret.fingerprint())
+        catalogues = CatalogueCache(CatalogueStore(connections), self.clock, PATIENCE_SECONDS)
+        live_offers = OffersCache(self.offers, self.clock, PATIENCE_SECONDS, seals(self.secret))
         before_swap(self.shelf, catalogues, live_offers)
-        live = LiveCounts(CountStore(connections), self.clock)
-        self.recommender = Recommender(self.shelf, catalogues, live, self.clock)
+        live = TrendingCache(TrendingCountStore(connections), self.clock)
+        self.recommender = RecommendationService(self.shelf, catalogues, live, self.clock)
         self.decider = OfferDecider(
             self.shelf, catalogues, live_offers, self.decision_log, self.secret, self.clock
         )
-        self.claim_desk = ClaimDesk(
+        self.claim_desk = ClaimService(
             self._claims, lambda _: self.hasher, self.secret, self.decider.is_eligible
         )
-        self.offer_events = OfferEvents(self._claims, self.secret, self.clock)
+        self.offer_events = OfferTracking(self._claims, self.secret, self.clock)
         self._key = ApiKey("sk-test", self.shop, KeyKind.SECRET, "", ALL_SCOPES, 1)
 
     def key(self, name: str) -> CustomerKey:
         return self.hasher.key_of(CustomerId(name))
 
-    def visit(self, name: str) -> Visit:
+    def visit(self, name: str) -> RequestContext:
         """Make the trip of a request about a customer."""
         key = self.key(name)
         reply = self.trip.read(self.shop, key, for_offers=True, is_patient=True)
         assert reply.consent is not None
         assert reply.epochs is not None
-        return Visit(
+        return RequestContext(
             self._key,
             self.shop,
             key,
@@ -198,7 +198,7 @@ class SmallService:
             return purchases
 
         settled = settle(self.permitted, read, self._fit, self.hasher)
-        data = origin(settled, Catalogue(), self.versions.current())
+        data = origin(settled, ItemCatalogue(), self.versions.current())
         facts = ManifestFacts(self.secret.fingerprint(), seed=1, data=data)
         version = publish(self.versions, settled.trained.artifact, facts, now=datetime.now(UTC))
         self.shelf.refresh()

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.errors import ModelRejected
 from recsvc.domain.values.ids import id_fault
-from recsvc.model.artifact.artifact import Artifact, Purchased, TopList
+from recsvc.model.artifact.artifact import Artifact, CustomersPurchases, TopList
 from recsvc.model.artifact.format import ALL_ARRAYS
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import publish
 from recsvc.model.registry.candidates import Candidates, assemble
-from recsvc.model.registry.loaded import Purchased as PurchasedByOne
+from recsvc.model.registry.loaded import CustomerPurchases as PurchasedByOne
 from recsvc.model.registry.loader import load
 from tests.model_builders import (
     FACTS,
@@ -70,13 +70,13 @@ def tops(draw: st.DrawFn, items: int) -> TopList:
 
 
 @st.composite
-def purchases(draw: st.DrawFn, customers: int, items: int) -> Purchased:
+def purchases(draw: st.DrawFn, customers: int, items: int) -> CustomersPurchases:
     some_rows = st.lists(st.integers(0, items - 1), max_size=4) if items else st.just([])
 
     def column(values: st.SearchStrategy[Any], dtype: type) -> np.ndarray:
         return np.array([draw(values) for _ in range(customers)], dtype)
 
-    return Purchased(
+    return CustomersPurchases(
         bought=neighbours([draw(some_rows) for _ in range(customers)]),
         orders=column(COUNTS, np.int64),
         spent=column(AMOUNTS, np.float32),

@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recsvc.domain.offers.claims import UNKNOWN, Claim, ClaimState, Refusal, Unknown
-from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
+from recsvc.domain.offers.offer import Caps, Offer, OfferKind, PeriodCap
 from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores.client.connection import Connections
-from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.consents.policy_clock import PolicyClock
 from recsvc.stores.offers.claim_records import ClaimRecords
-from recsvc.stores.offers.claims import Asked, ClaimStore
+from recsvc.stores.offers.claims import ClaimAttempt, ClaimStore
 from recsvc.stores.offers.offers import OfferStore
 
 DAY = 86_400_000_000
@@ -93,11 +93,11 @@ class Run:
         self.store = ClaimStore(
             connections,
             HOLD,
-            ConsentJudge(395 * DAY, lambda: self.oracle.now),
+            PolicyClock(395 * DAY, lambda: self.oracle.now),
             lambda: self.oracle.now,
         )
         self.records = ClaimRecords(connections, self.store)
-        offer = Offer(DEAL, "A deal", Kind.GIFT, caps=caps)
+        offer = Offer(DEAL, "A deal", OfferKind.GIFT, caps=caps)
         self.offers.put_many(self.shop, [NewOffer(offer, codes)])
 
     def claim(self, number: int) -> None:
@@ -105,7 +105,7 @@ class Run:
         look = self.store.look(self.shop, customer, DEAL)
         assert look.stored is not None
         revision = look.stored.state.revision
-        asked = Asked(uuid4().hex, DEAL, customer, revision, look.permission)
+        asked = ClaimAttempt(uuid4().hex, DEAL, customer, revision, look.permission)
         expected = oracle.refusal(customer)
         found = self.store.claim(self.shop, asked)
         if expected is not None:

@@ -15,7 +15,7 @@ from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate
 from recsvc.domain.customers.recent_events import RecentKind, encode
 from recsvc.domain.values.ids import CustomerId, ItemId
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.usecases.access.request_access import Browser
+from recsvc.usecases.access.request_access import BrowserAccess
 from recsvc.web.app import ROUTES
 from tests.contract.grocery import ANNA, ITEMS, item_ids
 from tests.property.asked_of_customers import (
@@ -156,7 +156,7 @@ def test_with_consent_the_answer_is_the_customers(
 
 def test_every_route_that_a_customer_is_named_to_is_above() -> None:
     """A new one is asked the same, or its author says here why not."""
-    about_customers = (Browser.OWN_CUSTOMER, Browser.ANYBODY_OR_OWN)
+    about_customers = (BrowserAccess.OWN_CUSTOMER, BrowserAccess.ANYBODY_OR_OWN)
     found = {
         f"{route.method} {route.path}"
         for route in ROUTES

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsvc.domain.customers.profile import Profile
-from recsvc.domain.offers.offer import Bought, Caps, Eligibility, Kind, Offer, PeriodCap
-from recsvc.domain.offers.verdicts import Step, Verdict
+from recsvc.domain.offers.offer import Bought, Caps, Eligibility, Offer, OfferKind, PeriodCap
+from recsvc.domain.offers.verdicts import Verdict, VerdictStep
 from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.model.offers.columns import OfferColumns
-from recsvc.model.offers.decision import Decision, decide
+from recsvc.model.offers.decision import OfferDecision, decide
 from recsvc.model.offers.explanation import explained
-from recsvc.model.offers.inputs import CustomerFacts, Question, Tallies
+from recsvc.model.offers.inputs import CustomerFacts, OfferCounters, Question
 from recsvc.model.offers.performance import standing_of
 from tests.offer_builders import NOON_US, buyer, columns
 
@@ -41,7 +41,7 @@ OFFERS = st.lists(
         Offer,
         offer_id=IDS,
         title=st.just("title"),
-        kind=st.sampled_from(Kind),
+        kind=st.sampled_from(OfferKind),
         value=st.none() | st.integers(0, 3).map(float),
         items=ITEMS,
         channels=st.lists(st.sampled_from(["web", "email"]), max_size=1).map(tuple),
@@ -60,7 +60,7 @@ OFFERS = st.lists(
     unique_by=lambda offer: offer.offer_id,
 )
 COUNTS = st.dictionaries(IDS, FEW, max_size=8)
-TALLIES = st.builds(Tallies, COUNTS, COUNTS, COUNTS, COUNTS)
+TALLIES = st.builds(OfferCounters, COUNTS, COUNTS, COUNTS, COUNTS)
 FACTS = st.builds(
     buyer,
     st.dictionaries(st.integers(0, 14), st.floats(0, 100), max_size=5),
@@ -86,11 +86,11 @@ SEEDS = st.none() | st.integers(0, 9)
 
 def decided(
     made: OfferColumns,
-    tallies: Tallies,
+    tallies: OfferCounters,
     facts: CustomerFacts | None,
     question: Question,
     seed: int | None = None,
-) -> Decision:
+) -> OfferDecision:
     generator = None if seed is None else np.random.default_rng(seed)
     return decide(made, standing_of(made, tallies), facts, question, generator)
 
@@ -113,7 +113,7 @@ def is_eligible(offer: Offer, facts: CustomerFacts) -> bool:
 
 
 def may_be_had(
-    offer: Offer, tallies: Tallies, facts: CustomerFacts | None, question: Question
+    offer: Offer, tallies: OfferCounters, facts: CustomerFacts | None, question: Question
 ) -> bool:
     """Say by the letter of the contract whether an offer may be in the answer."""
     caps, offer_id, now_us = offer.caps, offer.offer_id, question.now_us
@@ -141,7 +141,7 @@ def may_be_had(
 @given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS, SEEDS)
 def test_only_what_may_be_had_is_offered_and_nothing_is_held_back(
     offers: list[Offer],
-    tallies: Tallies,
+    tallies: OfferCounters,
     facts: CustomerFacts | None,
     question: Question,
     seed: int | None,
@@ -160,7 +160,7 @@ def test_only_what_may_be_had_is_offered_and_nothing_is_held_back(
 @given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS, SEEDS)
 def test_the_order_of_an_answer_holds(
     offers: list[Offer],
-    tallies: Tallies,
+    tallies: OfferCounters,
     facts: CustomerFacts | None,
     question: Question,
     seed: int | None,
@@ -180,7 +180,7 @@ def test_the_order_of_an_answer_holds(
 @QUICK
 @given(OFFERS, TALLIES, FACTS, QUESTIONS)
 def test_a_longer_answer_begins_as_a_shorter_one(
-    offers: list[Offer], tallies: Tallies, facts: CustomerFacts, question: Question
+    offers: list[Offer], tallies: OfferCounters, facts: CustomerFacts, question: Question
 ) -> None:
     """How many are asked for changes nothing in what is best."""
     made = columns(*offers)
@@ -193,7 +193,7 @@ def test_a_longer_answer_begins_as_a_shorter_one(
 @QUICK
 @given(OFFERS, TALLIES, QUESTIONS, st.randoms(use_true_random=False))
 def test_without_consent_the_answer_depends_on_offers_alone(
-    offers: list[Offer], tallies: Tallies, question: Question, random: Random
+    offers: list[Offer], tallies: OfferCounters, question: Question, random: Random
 ) -> None:
     """In whatever order the offers came: by priority, value and id."""
     shuffled = list(offers)
@@ -213,7 +213,7 @@ def test_without_consent_the_answer_depends_on_offers_alone(
 @QUICK
 @given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS)
 def test_an_explanation_agrees_with_the_choice(
-    offers: list[Offer], tallies: Tallies, facts: CustomerFacts | None, question: Question
+    offers: list[Offer], tallies: OfferCounters, facts: CustomerFacts | None, question: Question
 ) -> None:
     """Every offer once; offered is what was chosen, refused is what may not be had."""
     made = columns(*offers)
@@ -225,22 +225,26 @@ def test_an_explanation_agrees_with_the_choice(
     assert sorted(each.offer_id for each in told) == sorted(offer.offer_id for offer in offers)
     assert [each.offer_id for each in told if each.verdict is Verdict.OFFERED] == chosen
     for each in told:
-        is_ranked = each.step in (Step.ARBITRATION, Step.FALLBACK, Step.EXCLUSIVE_GROUP)
+        is_ranked = each.step in (
+            VerdictStep.ARBITRATION,
+            VerdictStep.FALLBACK,
+            VerdictStep.EXCLUSIVE_GROUP,
+        )
         assert is_ranked == (each.offer_id in rightful)
-        assert (each.condition is not None) == (each.step is Step.ELIGIBILITY)
+        assert (each.condition is not None) == (each.step is VerdictStep.ELIGIBILITY)
 
 
 @QUICK
 @given(OFFERS, TALLIES, FACTS, QUESTIONS)
 def test_an_outranked_offer_is_worth_no_more_than_those_before_it(
-    offers: list[Offer], tallies: Tallies, facts: CustomerFacts, question: Question
+    offers: list[Offer], tallies: OfferCounters, facts: CustomerFacts, question: Question
 ) -> None:
     """Within its priority; the figures that are told are those that decided."""
     made = columns(*offers)
     found = decided(made, tallies, facts, question)
     told = explained(made, found, facts, question)
     offered = [each for each in told if each.verdict is Verdict.OFFERED]
-    beaten = [each for each in told if each.step is Step.ARBITRATION and each not in offered]
+    beaten = [each for each in told if each.step is VerdictStep.ARBITRATION and each not in offered]
 
     for loser in beaten:
         for winner in offered:
@@ -252,7 +256,7 @@ def test_an_outranked_offer_is_worth_no_more_than_those_before_it(
 @given(OFFERS, TALLIES, FACTS, QUESTIONS, st.data())
 def test_a_deleted_offer_is_gone(
     offers: list[Offer],
-    tallies: Tallies,
+    tallies: OfferCounters,
     facts: CustomerFacts,
     question: Question,
     data: st.DataObject,
@@ -269,7 +273,7 @@ def test_a_deleted_offer_is_gone(
 @QUICK
 @given(OFFERS, TALLIES, FACTS, QUESTIONS)
 def test_probabilities_are_probabilities(
-    offers: list[Offer], tallies: Tallies, facts: CustomerFacts, question: Question
+    offers: list[Offer], tallies: OfferCounters, facts: CustomerFacts, question: Question
 ) -> None:
     """Finite and between 0 and 1, whatever was counted."""
     figures = decided(columns(*offers), tallies, facts, question).figures

@@ -12,7 +12,7 @@ from training.pipeline import train
 from training.progress import SILENT
 from training.sources.consents import PermittedIds
 from training.sources.ingest import Request, read_purchases
-from training.sources.item_catalogue import Catalogue
+from training.sources.item_catalogue import ItemCatalogue
 
 CUSTOMERS = [f"c{n}" for n in range(8)]
 
@@ -38,7 +38,7 @@ def arrays(text: str, permitted: set[str], least: int) -> tuple[dict[str, bytes]
         path.write_text(text)
         request = Request(str(path), {}, 0.0, NOW)
         purchases = read_purchases(request, PermittedIds(frozenset(permitted)), (), SILENT)
-    trained = train(purchases, Catalogue(), HASHER, quick(1, 20, k_anonymity=least), SILENT)
+    trained = train(purchases, ItemCatalogue(), HASHER, quick(1, 20, k_anonymity=least), SILENT)
     made = trained.artifact.to_arrays()
     return {name: array.tobytes() for name, array in made.items()}, trained.findings.as_json()
 

@@ -10,7 +10,7 @@ from training.dataset.history import Flags, Floats, History, Rows
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class CustomerItems:
     """Sorted by key = customer · items_total + item."""
 
     keys: Rows  # (pairs,)
@@ -81,12 +81,12 @@ class Pairs:
         return flags
 
 
-def pairs_of(history: History) -> Pairs:
+def pairs_of(history: History) -> CustomerItems:
     every_key = history.customers * history.items_total + history.items
     lines = np.argsort(every_key, kind="stable")
     keys, starts = np.unique(every_key[lines], return_index=True)
     counts = np.diff(np.append(starts, len(lines))).astype(np.float32)
-    return Pairs(
+    return CustomerItems(
         keys=keys,
         customers=keys // max(history.items_total, 1),
         items=keys % max(history.items_total, 1),

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Flags, Rows
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class GroundTruth:
     """Sorted keys customer · items_total + item, and how many each customer has."""
 
     keys: Rows  # (relevant,)
@@ -34,21 +34,21 @@ class Truth:
         place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
         return np.asarray(self.keys[place] == wanted)
 
-    def only(self, items: Flags) -> "Truth":
+    def only(self, items: Flags) -> "GroundTruth":
         """Keep some items; `items` marks them."""  # (items_total,)
         return truth_of(self.keys[items[self.items]], len(self.relevant), self.items_total)
 
 
-Truths = Mapping[CustomerSlate, Truth]
+Truths = Mapping[CustomerSlate, GroundTruth]
 
 
-def truth_of(keys: Rows, customers_total: int, items_total: int) -> Truth:
+def truth_of(keys: Rows, customers_total: int, items_total: int) -> GroundTruth:
     unique = np.unique(keys)
     relevant = np.bincount(unique // max(items_total, 1), minlength=customers_total)
-    return Truth(unique, relevant, items_total)
+    return GroundTruth(unique, relevant, items_total)
 
 
-def truths_of(past: Pairs, customers: Rows, items: Rows) -> Truths:
+def truths_of(past: CustomerItems, customers: Rows, items: Rows) -> Truths:
     """Sort out what was bought after `past`, line by line.
 
     `for_you`: all of it; `discover`: what was new to the customer; `buy_again`: what was not.

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from training.dataset.as_of import known_at
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.ground_truth import Truths, truths_of
 from training.dataset.history import Rows
 from training.dataset.interactions import Interactions
@@ -32,11 +32,11 @@ class Holdout:
     def known_customers(self) -> Rows:
         return np.unique(self.customers[self.customers >= 0])
 
-    def truths(self, past: Pairs) -> Truths:
+    def truths(self, past: CustomerItems) -> Truths:
         known = (self.customers >= 0) & (self.items >= 0)
         return truths_of(past, self.customers[known], self.items[known])
 
-    def lines_unknown(self, past: Pairs) -> int:
+    def lines_unknown(self, past: CustomerItems) -> int:
         """Count the lines of customers or items that nothing was learned from."""
         known = (self.customers >= 0) & (self.items >= 0)
         seen = past.knows(self.customers[known], self.items[known])

@@ -51,7 +51,7 @@ def rolling_windows(history: History, horizon_days: float, wanted: int) -> list[
 
 
 @dataclass(frozen=True, slots=True)
-class Itinerary:
+class WindowPlan:
     """The past windows of a training, newest first; the first `judged` are judged on."""
 
     horizon_days: float
@@ -63,11 +63,11 @@ class Itinerary:
         return list(reversed(list(enumerate(self.windows))))
 
 
-def itinerary(history: History, horizon_days: float, judged: int, older: int) -> Itinerary:
+def itinerary(history: History, horizon_days: float, judged: int, older: int) -> WindowPlan:
     """Plan up to `judged + older` windows; one at least is only learned from, if there are two."""
     horizon = window_days(history, horizon_days)
     windows = rolling_windows(history, horizon, judged + older)
-    return Itinerary(horizon, windows, min(judged, max(len(windows) - 1, 1)))
+    return WindowPlan(horizon, windows, min(judged, max(len(windows) - 1, 1)))
 
 
 def some_customers(history: History, most_lines: int, rng: np.random.Generator) -> History:

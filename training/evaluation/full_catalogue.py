@@ -5,20 +5,22 @@ from collections.abc import Mapping
 import numpy as np
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.segments import NOTHING, best_rows
 from training.metrics.results import Family
 from training.ranking.top_k import best
 from training.recommenders.personal_frequency import OwnScores
 from training.recommenders.protocol import Fitted
-from training.recommenders.registry import SIMPLE, TIE_BREAKER, LineUp, competing
+from training.recommenders.registry import SIMPLE, TIE_BREAKER, FittedBaseModels, competing
 from training.selection.inference import Lists
 
 TIE_WEIGHT = 1e-6
 
 
-def rank_simple(line_up: LineUp, customers: Rows, k: int) -> dict[CustomerSlate, dict[str, Lists]]:
+def rank_simple(
+    line_up: FittedBaseModels, customers: Rows, k: int
+) -> dict[CustomerSlate, dict[str, Lists]]:
     """Rank everything for some customers, by every simple model of every slate.
 
     Items that a model knows nothing of are in the order of popularity.
@@ -41,7 +43,7 @@ def rank_simple(line_up: LineUp, customers: Rows, k: int) -> dict[CustomerSlate,
 
 
 def rank_catalogue(
-    line_up: LineUp, model: Fitted, customers: Rows, slates: list[CustomerSlate], k: int
+    line_up: FittedBaseModels, model: Fitted, customers: Rows, slates: list[CustomerSlate], k: int
 ) -> Mapping[CustomerSlate, Lists]:
     scores = normalised(model.score(customers))
     scores += np.float32(TIE_WEIGHT) * popularity_of(line_up)[model.items]
@@ -61,14 +63,14 @@ def normalised(scores: Floats) -> Floats:
     return np.asarray(scores / np.where(greatest > 0, greatest, 1), dtype=np.float32)
 
 
-def popularity_of(line_up: LineUp) -> Floats:
+def popularity_of(line_up: FittedBaseModels) -> Floats:
     model = line_up.proposers[TIE_BREAKER]
     values = np.zeros(line_up.past.history.items_total, np.float32)
     values[model.items] = model.score(np.zeros(1, np.int64))[0]
     return values
 
 
-def unseen_popular(line_up: LineUp, customers: Rows, k: int) -> tuple[Rows, Rows, Floats]:
+def unseen_popular(line_up: FittedBaseModels, customers: Rows, k: int) -> tuple[Rows, Rows, Floats]:
     """Return customers, items and popularity of each customer's most popular unseen items."""
     model = line_up.proposers[TIE_BREAKER]
     own = line_up.past.pairs.owned(customers)[:, model.items]
@@ -78,7 +80,7 @@ def unseen_popular(line_up: LineUp, customers: Rows, k: int) -> tuple[Rows, Rows
 
 
 def rank_own(
-    pairs: Pairs,
+    pairs: CustomerItems,
     model: OwnScores,
     popularity: Floats,
     customers: Rows,

@@ -16,7 +16,7 @@ from training.metrics.results import CUTOFFS
 from training.progress import Progress
 from training.ranking.candidates import blocks, pool_candidates
 from training.selection.inference import Lists, rank_slates
-from training.selection.model_selection import Knowledge
+from training.selection.model_selection import SelectedModels
 
 RANKS = max(CUTOFFS)
 
@@ -33,7 +33,7 @@ class Rankings:
     candidates: Rows  # keys customer · items_total + item of every candidate, ascending
 
 
-def rank_customers(knowledge: Knowledge, customers: Rows, progress: Progress) -> Rankings:
+def rank_customers(knowledge: SelectedModels, customers: Rows, progress: Progress) -> Rankings:
     line_up = knowledge.scene.line_up
     in_blocks = blocks(line_up, customers)
     with progress.step("Ranking for the customers of the holdout", len(in_blocks)) as advance:
@@ -46,7 +46,7 @@ def rank_customers(knowledge: Knowledge, customers: Rows, progress: Progress) ->
         return joined(each(rank, in_blocks), customers)
 
 
-def rank_block(knowledge: Knowledge, customers: Rows) -> Rankings:
+def rank_block(knowledge: SelectedModels, customers: Rows) -> Rankings:
     line_up = knowledge.scene.line_up
     pool = pool_candidates(line_up, customers, knowledge.scene.size)
     return Rankings(

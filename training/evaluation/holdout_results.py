@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from training.dataset.customer_items import Pairs
-from training.dataset.ground_truth import Truth
+from training.dataset.customer_items import CustomerItems
+from training.dataset.ground_truth import GroundTruth
 from training.dataset.history import History, Rows
 from training.dataset.holdout import Holdout
-from training.dataset.training_data import Past
+from training.dataset.training_data import TrainingData
 from training.evaluation.holdout_rankings import Rankings
 from training.metrics import ranking_quality as metrics
-from training.metrics.catalogue_quality import Catalogue, catalogue_of
+from training.metrics.catalogue_quality import CatalogueFacts, catalogue_of
 from training.metrics.ranking_quality import Values
 from training.metrics.results import (
     MAIN_CUTOFF,
@@ -24,8 +24,8 @@ from training.metrics.results import (
     SlateOnHoldout,
     Slice,
 )
-from training.metrics.results import Holdout as HoldoutFindings
-from training.selection.model_selection import MODELS, Knowledge
+from training.metrics.results import HoldoutResults as HoldoutFindings
+from training.selection.model_selection import MODELS, SelectedModels
 
 THIRDS = (1 / 3, 2 / 3)
 HEAD_SHARE = 0.5  # of all purchases: the head is the fewest items that make it up
@@ -33,10 +33,10 @@ WINNER = "winner"
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class HoldoutSample:
     """One slate's judged customers, their truth and how the mean's interval is drawn."""
 
-    truth: Truth
+    truth: GroundTruth
     customers: Rows
     rows: Rows  # of the customers in the rankings
     weights: NDArray[np.float32] | None
@@ -48,17 +48,17 @@ class Bench:
         relevant = self.truth.relevant[self.customers]
         return metrics.ndcg(self.hits(ranked), relevant, MAIN_CUTOFF)
 
-    def only(self, chosen: NDArray[np.bool_], seed: int) -> "Bench":
+    def only(self, chosen: NDArray[np.bool_], seed: int) -> "HoldoutSample":
         return bench_of(self.truth, self.customers[chosen], self.rows[chosen], seed)
 
 
-def bench_of(truth: Truth, customers: Rows, rows: Rows, seed: int) -> Bench:
+def bench_of(truth: GroundTruth, customers: Rows, rows: Rows, seed: int) -> HoldoutSample:
     weights = metrics.resamples(len(customers), np.random.default_rng(seed))
-    return Bench(truth, customers, rows, weights)
+    return HoldoutSample(truth, customers, rows, weights)
 
 
 def measure(
-    knowledge: Knowledge, rankings: Rankings, holdout: Holdout, seed: int
+    knowledge: SelectedModels, rankings: Rankings, holdout: Holdout, seed: int
 ) -> HoldoutFindings:
     pairs = knowledge.scene.line_up.past.pairs
     truths = holdout.truths(pairs)
@@ -80,11 +80,11 @@ def measure(
 
 
 def measure_slate(
-    knowledge: Knowledge,
+    knowledge: SelectedModels,
     rankings: Rankings,
     slate: CustomerSlate,
-    truth: Truth,
-    catalogue: Catalogue,
+    truth: GroundTruth,
+    catalogue: CatalogueFacts,
     seed: int,
 ) -> SlateOnHoldout:
     judged = rankings.customers[truth.relevant[rankings.customers] > 0]
@@ -110,7 +110,7 @@ def measure_slate(
 
 
 def models_of(
-    name: str, winner: Rows, lists: dict[str, Rows], bench: Bench, catalogue: Catalogue
+    name: str, winner: Rows, lists: dict[str, Rows], bench: HoldoutSample, catalogue: CatalogueFacts
 ) -> Iterator[ModelOnHoldout]:
     """Measure the published model and every simple one."""
     if not len(bench.customers):
@@ -123,7 +123,11 @@ def models_of(
 
 
 def on_holdout(
-    name: str, ranked: Rows, bench: Bench, catalogue: Catalogue, published: Values | None
+    name: str,
+    ranked: Rows,
+    bench: HoldoutSample,
+    catalogue: CatalogueFacts,
+    published: Values | None,
 ) -> ModelOnHoldout:
     relevant = bench.truth.relevant[bench.customers]
     found = metrics.every_metric(bench.hits(ranked), relevant)
@@ -142,7 +146,9 @@ def on_holdout(
     )
 
 
-def slices_of(lists: dict[str, Rows], bench: Bench, past: Past, seed: int) -> Iterator[Slice]:
+def slices_of(
+    lists: dict[str, Rows], bench: HoldoutSample, past: TrainingData, seed: int
+) -> Iterator[Slice]:
     for name, chosen in by_orders(bench, orders_by_customer(past.history)):
         yield one_slice("customers by orders", name, lists, bench.only(chosen, seed))
     head = head_items(past.pairs)
@@ -153,7 +159,7 @@ def slices_of(lists: dict[str, Rows], bench: Bench, past: Past, seed: int) -> It
         yield one_slice("items by popularity", name, lists, part)
 
 
-def one_slice(of: str, name: str, lists: dict[str, Rows], bench: Bench) -> Slice:
+def one_slice(of: str, name: str, lists: dict[str, Rows], bench: HoldoutSample) -> Slice:
     models = {
         model: metrics.estimate(bench.ndcg(ranked), bench.weights)
         for model, ranked in lists.items()
@@ -161,7 +167,7 @@ def one_slice(of: str, name: str, lists: dict[str, Rows], bench: Bench) -> Slice
     return Slice(of, name, len(bench.customers), models)
 
 
-def by_orders(bench: Bench, orders: Rows) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def by_orders(bench: HoldoutSample, orders: Rows) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Split the customers into thirds by how many orders they had placed."""
     count = orders[bench.customers]
     few, many = np.quantile(count, THIRDS)
@@ -170,7 +176,7 @@ def by_orders(bench: Bench, orders: Rows) -> Iterator[tuple[str, NDArray[np.bool
     yield "many", count > many
 
 
-def head_items(pairs: Pairs) -> NDArray[np.bool_]:
+def head_items(pairs: CustomerItems) -> NDArray[np.bool_]:
     """Mark the fewest items that make up half of all purchases."""
     counts = np.bincount(pairs.items, pairs.counts, pairs.items_total)
     order = np.argsort(-counts, kind="stable")

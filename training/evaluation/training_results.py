@@ -12,22 +12,24 @@ from training.features.facts import Column
 from training.metrics.ranking_quality import Values, mean_of
 from training.metrics.results import (
     DataSummary,
-    Findings,
     LearningWindow,
     Mean,
     ModelOnWindows,
+    Results,
     SlateFindings,
 )
-from training.selection.backtest import Walked
-from training.selection.model_selection import LEAST_REPEATED, MODELS, Knowledge
+from training.selection.backtest import WindowResult
+from training.selection.model_selection import LEAST_REPEATED, MODELS, SelectedModels
 from training.selection.publication_rule import relative_quality
-from training.settings import Settings
+from training.settings import TrainingSettings
 
 
-def findings_of(interactions: Interactions, knowledge: Knowledge, settings: Settings) -> Findings:
+def findings_of(
+    interactions: Interactions, knowledge: SelectedModels, settings: TrainingSettings
+) -> Results:
     judged = [window for window in knowledge.walked if window.judged]
     columns = knowledge.scene.columns()
-    return Findings(
+    return Results(
         judged=bool(judged),
         reason=judged_on(judged),
         data=summed_up(interactions, knowledge, settings),
@@ -39,13 +41,13 @@ def findings_of(interactions: Interactions, knowledge: Knowledge, settings: Sett
     )
 
 
-def judged_on(judged: list[Walked]) -> str:
+def judged_on(judged: list[WindowResult]) -> str:
     if not judged:
         return "too little history to judge"
     return f"judged on {len(judged)} past window{'s' if len(judged) > 1 else ''}"
 
 
-def told(interactions: Interactions, walked: Walked) -> LearningWindow:
+def told(interactions: Interactions, walked: WindowResult) -> LearningWindow:
     return LearningWindow(
         start=interactions.day_text(walked.window.start),
         end=interactions.day_text(walked.window.end),
@@ -55,7 +57,9 @@ def told(interactions: Interactions, walked: Walked) -> LearningWindow:
     )
 
 
-def summed_up(interactions: Interactions, knowledge: Knowledge, settings: Settings) -> DataSummary:
+def summed_up(
+    interactions: Interactions, knowledge: SelectedModels, settings: TrainingSettings
+) -> DataSummary:
     history = interactions.history
     orders, customers = len(np.unique(history.orders)), len(np.unique(history.customers))
     timed = history.timed and len(history.days) > 0
@@ -79,8 +83,8 @@ def moment(day: float) -> str:
 
 
 def slate_findings(
-    knowledge: Knowledge,
-    judged: list[Walked],
+    knowledge: SelectedModels,
+    judged: list[WindowResult],
     slate: CustomerSlate,
     columns: tuple[Column, ...],
 ) -> SlateFindings:
@@ -114,7 +118,7 @@ def versus(name: str, winner: str, figures: list[Mapping[str, Values]]) -> Mean 
 
 
 def switched_off(
-    interactions: Interactions, knowledge: Knowledge, settings: Settings
+    interactions: Interactions, knowledge: SelectedModels, settings: TrainingSettings
 ) -> dict[str, str]:
     """Say what could not be done with these purchases."""
     history = interactions.history

@@ -13,8 +13,8 @@ import numpy as np
 from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.domain.customers.recent_events import MOST_EVENTS, SECONDS_PER_DAY, RecentKind, weight
 from recsvc.model.kernels.kernels import MOST_VOTERS, NEAREST, RESTING_SHARE, USUAL_INTERVAL_DAYS
-from recsvc.model.registry.vote_tally import Tally, appeal_of, share_of_loudest, tally
-from training.dataset.ground_truth import Truth, Truths
+from recsvc.model.registry.vote_tally import VoteTally, appeal_of, share_of_loudest, tally
+from training.dataset.ground_truth import GroundTruth, Truths
 from training.dataset.history import Days, Flags, Floats, History, Rows
 from training.dataset.segments import NOTHING
 from training.dataset.training_data import past_of
@@ -25,7 +25,7 @@ from training.metrics import ranking_quality as metrics
 from training.metrics.results import MAIN_CUTOFF, Mean, WarmPath, WarmStart
 from training.ranking.top_k import best
 from training.recommenders.neighbour_lists import NeighbourLists
-from training.settings import Settings
+from training.settings import TrainingSettings
 
 HIDDEN_SHARE = 0.2
 MOST_HIDDEN = 300
@@ -79,7 +79,7 @@ class WarmModel:
             scores[given.bought] = NEVER
         return scores
 
-    def votes(self, given: Given) -> tuple[Tally, Floats]:
+    def votes(self, given: Given) -> tuple[VoteTally, Floats]:
         """Let the latest items vote; return what they say as well."""
         voters = given.items[:MOST_VOTERS]
         said = np.array(
@@ -103,7 +103,7 @@ def resting(given: Given, intervals: Floats | None) -> Flags:
 def measure_warm_start(
     history: History,
     truths: Truths,
-    settings: Settings,
+    settings: TrainingSettings,
     known: Mapping[CustomerSlate, Mapping[int, float]] | None = None,
 ) -> tuple[WarmStart, ...]:
     """Hide some customers; `known` is the published model's NDCG by slate and customer."""
@@ -129,7 +129,7 @@ def measure_warm_start(
     )
 
 
-def warm_model(history: History, settings: Settings) -> WarmModel:
+def warm_model(history: History, settings: TrainingSettings) -> WarmModel:
     past = past_of(history)
     lists = similar_lists(past, settings).lists.among(past.head, history.items_total)
     popularity = recent_orders(history) * has_crowd(past, settings.k_anonymity)
@@ -139,7 +139,7 @@ def warm_model(history: History, settings: Settings) -> WarmModel:
 def measured(
     model: WarmModel,
     history: History,
-    truth: Truth,
+    truth: GroundTruth,
     hidden: Rows,
     slate: CustomerSlate,
     orders: int | None,
@@ -176,7 +176,7 @@ def latest(history: History, customers: Rows, orders: int | None) -> Iterator[Gi
         yield Given(history.items[lines], ages[lines], bought)
 
 
-def judged(lists: list[Rows], truth: Truth, customers: Rows) -> Mean:
+def judged(lists: list[Rows], truth: GroundTruth, customers: Rows) -> Mean:
     """Average over the customers with something to find."""
     relevant = truth.relevant[customers]
     some = relevant > 0

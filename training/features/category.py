@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.dataset.customer_items import Pairs, pairs_of
+from training.dataset.customer_items import CustomerItems, pairs_of
 from training.dataset.history import Floats, History, Rows, decay
-from training.features.table import Table, log_share, table_of
+from training.features.table import FeatureTable, log_share, table_of
 from training.recommenders.popularity import buyer_share
 from training.recommenders.rhythm import intervals
 
@@ -14,9 +14,9 @@ from training.recommenders.rhythm import intervals
 @dataclass(frozen=True, slots=True)
 class CategoryFacts:
     categories: Rows  # (items,) −1 where unknown
-    pairs: Pairs  # customers × categories
-    of_pair: Table
-    of_category: Table
+    pairs: CustomerItems  # customers × categories
+    of_pair: FeatureTable
+    of_category: FeatureTable
 
     def at(self, customers: Rows, items: Rows) -> tuple[Floats, Floats]:
         """Return the facts of each candidate's customer and category, and of its category."""
@@ -26,7 +26,9 @@ class CategoryFacts:
         return own, self.of_category.at(categories)
 
 
-def category_facts(history: History, pairs: Pairs, horizon_days: float) -> CategoryFacts | None:
+def category_facts(
+    history: History, pairs: CustomerItems, horizon_days: float
+) -> CategoryFacts | None:
     """Gather; None when no category is known."""
     if history.categories is None:
         return None
@@ -47,7 +49,7 @@ def by_category(history: History, categories: Rows) -> History:
     return replace(known, items=categories[known.items], items_total=total)
 
 
-def distinct_items(pairs: Pairs, both: Pairs, categories: Rows) -> Rows:
+def distinct_items(pairs: CustomerItems, both: CustomerItems, categories: Rows) -> Rows:
     """Count how many different items of a category each customer has bought."""
     of_pair = categories[pairs.items]
     known = of_pair >= 0
@@ -55,7 +57,9 @@ def distinct_items(pairs: Pairs, both: Pairs, categories: Rows) -> Rows:
     return np.bincount(places, minlength=len(both))
 
 
-def pair_table(lines: History, both: Pairs, distinct: Rows, horizon_days: float) -> Table:
+def pair_table(
+    lines: History, both: CustomerItems, distinct: Rows, horizon_days: float
+) -> FeatureTable:
     interval, since = intervals(lines, both)
     decayed = both.add_up(decay(lines.ages(), 3 * horizon_days))
     whole = np.bincount(both.customers, decayed, lines.customers_total)
@@ -72,7 +76,7 @@ def pair_table(lines: History, both: Pairs, distinct: Rows, horizon_days: float)
     )
 
 
-def category_table(lines: History, categories: Rows, horizon_days: float) -> Table:
+def category_table(lines: History, categories: Rows, horizon_days: float) -> FeatureTable:
     """Gather; `categories` are those of the items that anybody has bought until now."""
     recent = log_share(buyer_share(lines, 0.0, horizon_days))
     latest = log_share(buyer_share(lines, 0.0, 0.25 * horizon_days))

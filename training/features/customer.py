@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import History, Rows
-from training.features.table import Table, table_of
+from training.features.table import FeatureTable, table_of
 
 
-def customer_facts(history: History, pairs: Pairs, horizon_days: float) -> Table:
+def customer_facts(history: History, pairs: CustomerItems, horizon_days: float) -> FeatureTable:
     total = history.customers_total
     starts = np.flatnonzero(np.diff(history.orders, prepend=-1))
     owners, days = history.customers[starts], history.days[starts]

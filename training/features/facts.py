@@ -14,8 +14,8 @@ from training.features.customer import customer_facts
 from training.features.item import item_facts
 from training.features.pair import pair_facts
 from training.features.price import price_levels
-from training.features.table import Table
-from training.recommenders.registry import LineUp
+from training.features.table import FeatureTable
+from training.recommenders.registry import FittedBaseModels
 
 Column = tuple[str, str]  # group, name
 
@@ -24,9 +24,9 @@ TINY = np.float32(1e-6)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    pair: Table
-    item: Table
-    customer: Table
+    pair: FeatureTable
+    item: FeatureTable
+    customer: FeatureTable
     category: CategoryFacts | None
     prices: tuple[Floats, Floats] | None  # (items,), (customers,)
 
@@ -65,7 +65,7 @@ class Facts:
         return np.column_stack([share / (whole + TINY), bought / (taste + TINY)])
 
 
-def gather_facts(line_up: LineUp, horizon_days: float) -> Facts:
+def gather_facts(line_up: FittedBaseModels, horizon_days: float) -> Facts:
     history, pairs = line_up.past.history, line_up.past.pairs
     return Facts(
         pair=pair_facts(line_up),

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, History
 from training.features.price import mean_log_price
-from training.features.table import Table, log_share, table_of
+from training.features.table import FeatureTable, log_share, table_of
 from training.recommenders.adoption import adoption_rate
 from training.recommenders.popularity import buyer_share
 
 
-def item_facts(history: History, pairs: Pairs, horizon_days: float) -> Table:
+def item_facts(history: History, pairs: CustomerItems, horizon_days: float) -> FeatureTable:
     again = np.bincount(pairs.items, pairs.counts > 1, history.items_total)
     orders = np.bincount(pairs.items, pairs.counts, history.items_total)
     first = np.full(history.items_total, history.now)
@@ -29,7 +29,9 @@ def item_facts(history: History, pairs: Pairs, horizon_days: float) -> Table:
     )
 
 
-def popularity_facts(history: History, pairs: Pairs, horizon_days: float) -> dict[str, Floats]:
+def popularity_facts(
+    history: History, pairs: CustomerItems, horizon_days: float
+) -> dict[str, Floats]:
     def share(least: float, most: float) -> Floats:
         return log_share(buyer_share(history, least * horizon_days, most * horizon_days))
 

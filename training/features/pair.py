@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import History, decay
-from training.features.table import Table, table_of
-from training.recommenders.registry import LineUp
+from training.features.table import FeatureTable, table_of
+from training.recommenders.registry import FittedBaseModels
 from training.recommenders.rhythm import intervals
 
 
-def pair_facts(line_up: LineUp) -> Table:
+def pair_facts(line_up: FittedBaseModels) -> FeatureTable:
     """Gather facts of every pair."""
     history, pairs = line_up.past.history, line_up.past.pairs
     order_ages = history.order_ages()
@@ -28,7 +28,7 @@ def pair_facts(line_up: LineUp) -> Table:
     )
 
 
-def rhythm_facts(history: History, pairs: Pairs) -> dict[str, np.typing.NDArray[np.number]]:
+def rhythm_facts(history: History, pairs: CustomerItems) -> dict[str, np.typing.NDArray[np.number]]:
     order_ages = history.order_ages()
     interval, since = intervals(history, pairs)
     orders_since = order_ages[pairs.last_lines]

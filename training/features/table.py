@@ -11,7 +11,7 @@ from training.dataset.history import Floats, Rows
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FeatureTable:
     names: tuple[str, ...]
     values: Floats  # (rows, columns)
 
@@ -28,13 +28,13 @@ class Table:
         return found[:, self.names.index(name)]
 
 
-def table_of(columns: Mapping[str, NDArray[Any]]) -> Table:
+def table_of(columns: Mapping[str, NDArray[Any]]) -> FeatureTable:
     """Put columns side by side, one at a time: a second copy of all is a shop's peak of memory."""
     rows = len(next(iter(columns.values())))
     values = np.empty((rows, len(columns)), np.float32)
     for place, column in enumerate(columns.values()):
         values[:, place] = column
-    return Table(tuple(columns), values)
+    return FeatureTable(tuple(columns), values)
 
 
 def log_share(shares: Floats) -> Floats:

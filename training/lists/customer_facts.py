@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from recsvc.model.artifact.artifact import Purchased, Ranked
+from recsvc.model.artifact.artifact import CustomersPurchases, RankedLists
 from recsvc.model.offers.inputs import HALF_LIFE_DAYS
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Days, Floats, History, Rows, decay
 
 
-def weights_of(history: History, pairs: Pairs) -> Floats:
+def weights_of(history: History, pairs: CustomerItems) -> Floats:
     """Sum what was spent on each pair, half of it for every HALF_LIFE_DAYS of age."""  # (pairs,)
     return pairs.add_up(spent(history) * decay(history.ages(), HALF_LIFE_DAYS))
 
@@ -27,10 +27,10 @@ def spent(history: History) -> Days:
     return np.asarray(np.where(known, prices, usual[history.items]) * quantities)
 
 
-def purchased_by(history: History, pairs: Pairs, customers: Rows) -> Purchased:
+def purchased_by(history: History, pairs: CustomerItems, customers: Rows) -> CustomersPurchases:
     """Sum up what some customers did; lists and columns stand in the order of `customers`."""
     first, last = order_days(history)
-    return Purchased(
+    return CustomersPurchases(
         bought_by(pairs, weights_of(history, pairs), customers),
         orders_of(history)[customers],
         spent_of(history)[customers],
@@ -39,7 +39,7 @@ def purchased_by(history: History, pairs: Pairs, customers: Rows) -> Purchased:
     )
 
 
-def bought_by(pairs: Pairs, weights: Floats, customers: Rows) -> Ranked:
+def bought_by(pairs: CustomerItems, weights: Floats, customers: Rows) -> RankedLists:
     """List everything that each of some customers bought, the greatest weight first."""
     places = pairs.places_of(customers)
     owners = np.empty(pairs.customers_total, dtype=np.int64)
@@ -48,7 +48,7 @@ def bought_by(pairs: Pairs, weights: Floats, customers: Rows) -> Ranked:
     places = places[np.lexsort((pairs.items[places], -weights[places], owner))]
     lengths = np.bincount(owner, minlength=len(customers))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return Ranked(offsets, pairs.items[places].astype(np.int32), weights[places])
+    return RankedLists(offsets, pairs.items[places].astype(np.int32), weights[places])
 
 
 def orders_of(history: History) -> Rows:

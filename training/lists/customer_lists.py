@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from recsvc.model.artifact.artifact import Ranked
+from recsvc.model.artifact.artifact import RankedLists
 from training.concurrency import each
 from training.dataset.history import Rows
-from training.lists.reasons import Grounds, Reasons, added, count_reasons
+from training.lists.reasons import ReasonContext, Reasons, added, count_reasons
 from training.metrics.results import ReasonCounts
 from training.progress import Progress
 from training.ranking.candidates import blocks, pool_candidates
 from training.selection.inference import Lists, rank_slates
-from training.selection.model_selection import Knowledge
+from training.selection.model_selection import SelectedModels
 
 LISTED = 100  # per slate and customer: what filters may still take from
 
@@ -23,7 +23,7 @@ LISTED = 100  # per slate and customer: what filters may still take from
 class Filled:
     """One slate's lists of one block of customers, in the types of the format: they pile up."""
 
-    lists: Ranked
+    lists: RankedLists
     counts: ReasonCounts
 
 
@@ -31,11 +31,11 @@ class Filled:
 class Slates:
     """Lists of every customer in the order of rows, and how many listed items have each reason."""
 
-    lists: Mapping[CustomerSlate, Ranked]
+    lists: Mapping[CustomerSlate, RankedLists]
     reasons: Mapping[str, ReasonCounts]
 
 
-def fill_slates(knowledge: Knowledge, grounds: Grounds, progress: Progress) -> Slates:
+def fill_slates(knowledge: SelectedModels, grounds: ReasonContext, progress: Progress) -> Slates:
     line_up = knowledge.scene.line_up
     customers = np.arange(line_up.past.history.customers_total)
     parts: dict[CustomerSlate, list[Filled]] = {slate: [] for slate in CustomerSlate}
@@ -57,7 +57,7 @@ def fill_slates(knowledge: Knowledge, grounds: Grounds, progress: Progress) -> S
 
 
 def fill_block(
-    knowledge: Knowledge, grounds: Grounds, customers: Rows
+    knowledge: SelectedModels, grounds: ReasonContext, customers: Rows
 ) -> dict[CustomerSlate, Filled]:
     pairs = knowledge.scene.line_up.past.pairs
     pool = pool_candidates(knowledge.scene.line_up, customers, knowledge.scene.size)
@@ -70,10 +70,10 @@ def fill_block(
     return filled
 
 
-def ragged(lists: Lists, reasons: Reasons) -> Ranked:
+def ragged(lists: Lists, reasons: Reasons) -> RankedLists:
     """Leave out the fill of short lists."""
     listed = lists.listed
-    return Ranked(
+    return RankedLists(
         offsets=np.concatenate([[0], np.cumsum(listed.sum(axis=1, dtype=np.int64))]),
         items=lists.items[listed].astype(np.int32),
         scores=lists.scores[listed].astype(np.float32),
@@ -82,10 +82,10 @@ def ragged(lists: Lists, reasons: Reasons) -> Ranked:
     )
 
 
-def joined(parts: list[Ranked]) -> Ranked:
+def joined(parts: list[RankedLists]) -> RankedLists:
     """Join the lists of blocks."""
     lengths = [np.zeros(1, dtype=np.int64), *(np.diff(part.offsets) for part in parts)]
-    return Ranked(
+    return RankedLists(
         offsets=np.cumsum(np.concatenate(lengths)),
         items=np.concatenate([part.items for part in parts]),
         scores=np.concatenate([part.scores for part in parts]),
@@ -96,13 +96,13 @@ def joined(parts: list[Ranked]) -> Ranked:
     )
 
 
-def reordered(lists: Ranked, rows: Rows) -> Ranked:
+def reordered(lists: RankedLists, rows: Rows) -> RankedLists:
     """Return the lists in another order of rows."""
     lengths = np.diff(lists.offsets)[rows]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     entries = np.repeat(lists.offsets[:-1][rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
     reasons, reason_items = lists.reasons, lists.reason_items
-    return Ranked(
+    return RankedLists(
         offsets=offsets,
         items=lists.items[entries],
         scores=lists.scores[entries],

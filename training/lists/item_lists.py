@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from recsvc.model.artifact.artifact import Ranked, TopList
+from recsvc.model.artifact.artifact import RankedLists, TopList
 from training.dataset.history import Flags, Floats, History, Rows, decay
 from training.dataset.interactions import Interactions
 from training.recommenders.neighbour_lists import NeighbourLists
@@ -14,9 +14,9 @@ TRENDING = 1000
 POPULAR_HALF_LIFE_DAYS = 60.0
 
 
-def neighbour_list(lists: NeighbourLists) -> Ranked:
+def neighbour_list(lists: NeighbourLists) -> RankedLists:
     listed = lists.listed
-    return Ranked(lists.offsets, lists.columns[listed], lists.scores[listed])
+    return RankedLists(lists.offsets, lists.columns[listed], lists.scores[listed])
 
 
 def recent_orders(history: History) -> Floats:

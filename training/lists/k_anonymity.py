@@ -12,42 +12,42 @@ from scipy import sparse
 
 from training.dataset.history import Flags, Floats, Rows
 from training.dataset.segments import NOTHING
-from training.dataset.training_data import Past
+from training.dataset.training_data import TrainingData
 from training.recommenders.neighbour_lists import BLOCK, NeighbourLists
-from training.settings import Settings
+from training.settings import TrainingSettings
 
 SPARE = 2  # times as many neighbours are looked at, so that lists stay long
 PAIRS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Crowded:
+class KAnonymousLists:
     """Lists of what enough customers stand behind, and how many listed pairs were left out."""
 
     lists: NeighbourLists
     left_out: int
 
 
-def has_crowd(past: Past, least: int) -> Flags:
+def has_crowd(past: TrainingData, least: int) -> Flags:
     """Mark the items with enough customers."""  # (items_total,)
     return np.asarray(past.pairs.buyers >= least)
 
 
-def similar_lists(past: Past, settings: Settings) -> Crowded:
+def similar_lists(past: TrainingData, settings: TrainingSettings) -> KAnonymousLists:
     """Return for each item of the head what the same customers bought, if enough bought both."""
     model, least = settings.similar, settings.k_anonymity
     if least <= 1:
-        return Crowded(model.lists(past.pairs, past.head), 0)
+        return KAnonymousLists(model.lists(past.pairs, past.head), 0)
     wide = replace(model, neighbours=SPARE * model.neighbours).lists(past.pairs, past.head)
     bought = past.pairs.matrix(np.ones(len(past.pairs), np.float32))[:, past.head]
     return crowded(wide, met(sparse.csc_array(bought), wide) >= least, model.neighbours)
 
 
-def together_lists(past: Past, settings: Settings) -> Crowded:
+def together_lists(past: TrainingData, settings: TrainingSettings) -> KAnonymousLists:
     """Return for each item of the head what it was bought with, if enough customers did so."""
     model, least, history = settings.together, settings.k_anonymity, past.history
     if least <= 1:
-        return Crowded(model.lists(history, past.head), 0)
+        return KAnonymousLists(model.lists(history, past.head), 0)
     # So many customers have at least as many orders: the rest need not be looked at one by one.
     wide = replace(model, neighbours=SPARE * model.neighbours).lists(history, past.head, least)
     orders = model.orders(history, past.head)
@@ -59,7 +59,7 @@ def together_lists(past: Past, settings: Settings) -> Crowded:
     return crowded(wide, enough, model.neighbours)
 
 
-def crowded(lists: NeighbourLists, enough: Flags, most: int) -> Crowded:
+def crowded(lists: NeighbourLists, enough: Flags, most: int) -> KAnonymousLists:
     """Keep what has enough, closest first, and count what would have been listed without it."""
     kept = lists.listed & enough
     order = np.argsort(~kept, axis=1, kind="stable")[:, :most]
@@ -67,7 +67,7 @@ def crowded(lists: NeighbourLists, enough: Flags, most: int) -> Crowded:
     columns = np.where(stays, np.take_along_axis(lists.columns, order, axis=1), NOTHING)
     scores = np.where(stays, np.take_along_axis(lists.scores, order, axis=1), np.float32(0))
     left_out = int((lists.listed & ~enough)[:, :most].sum())
-    return Crowded(NeighbourLists(columns, scores), left_out)
+    return KAnonymousLists(NeighbourLists(columns, scores), left_out)
 
 
 def met(held: sparse.csc_array, lists: NeighbourLists) -> Floats:

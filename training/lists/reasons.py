@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.domain.catalogue.slates import ReasonCode
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Flags, Rows
 from training.dataset.segments import NOTHING
 from training.metrics.results import ReasonCounts
@@ -23,7 +23,7 @@ class Reasons:
 
 
 @dataclass(frozen=True, slots=True)
-class Grounds:
+class ReasonContext:
     """What reasons are found in. `close` is who explains whom, the best explanation first."""
 
     close: tuple[NeighbourLists, ...]
@@ -92,7 +92,9 @@ def category_tops(popular: Rows, categories: Rows | None, items_total: int) -> F
     return tops
 
 
-def count_reasons(customers: Rows, lists: Lists, reasons: Reasons, pairs: Pairs) -> ReasonCounts:
+def count_reasons(
+    customers: Rows, lists: Lists, reasons: Reasons, pairs: CustomerItems
+) -> ReasonCounts:
     """Count, and look up in the history anew whether each named item is the customer's own."""
     codes = np.bincount(reasons.codes[lists.listed], minlength=max(ReasonCode) + 1)
     named = lists.listed & (reasons.items != NOTHING)

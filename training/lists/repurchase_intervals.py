@@ -5,13 +5,13 @@ Two purchases on one day are one: whoever comes back for a forgotten bag has no 
 
 import numpy as np
 
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Days, Floats, History, Rows
 
 LEAST_DAYS = 1.0
 
 
-def median_intervals(history: History, pairs: Pairs) -> Floats | None:
+def median_intervals(history: History, pairs: CustomerItems) -> Floats | None:
     """Return each item's median days between two purchases by one customer.
 
     NaN where nobody bought it again; None where purchases have no time.

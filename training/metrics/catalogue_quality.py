@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.segments import NOTHING
 from training.metrics.results import MAIN_CUTOFF
@@ -22,7 +22,7 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class CatalogueFacts:
     """What exposure is measured against."""
 
     surprise: Floats  # (items,) −log2 of the share of customers who bought the item
@@ -57,7 +57,7 @@ class Catalogue:
         return 1.0 - float(cosines[pairs].mean()) if pairs.any() else float("nan")
 
 
-def catalogue_of(pairs: Pairs) -> Catalogue:
+def catalogue_of(pairs: CustomerItems) -> CatalogueFacts:
     buyers = pairs.buyers
     customers = max(len(np.unique(pairs.customers)), 1)
     order = np.argsort(np.argsort(buyers, kind="stable"), kind="stable")
@@ -66,4 +66,4 @@ def catalogue_of(pairs: Pairs) -> Catalogue:
     by_item.data = by_item.data / np.repeat(lengths, np.diff(by_item.indptr))
     surprise = -np.log2(np.maximum(buyers, 0.5) / customers)
     percentiles = (order + 1) / max(len(buyers), 1)
-    return Catalogue(surprise.astype(np.float32), percentiles.astype(np.float32), by_item)
+    return CatalogueFacts(surprise.astype(np.float32), percentiles.astype(np.float32), by_item)

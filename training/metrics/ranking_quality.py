@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset.ground_truth import Truth
+from training.dataset.ground_truth import GroundTruth
 from training.dataset.history import Flags, Rows
 from training.metrics.results import CUTOFFS, Estimate, Mean
 
@@ -15,7 +15,7 @@ MOST_RESAMPLED = 10_000  # customers; of more, a mean is normal and its samples 
 NORMAL = 1.959964  # standard errors on either side of 95 %
 
 
-def hits_of(truth: Truth, customers: Rows, ranked: Rows) -> Flags:
+def hits_of(truth: GroundTruth, customers: Rows, ranked: Rows) -> Flags:
     """Look up each listed item; −1 in `ranked` is no item."""  # (customers, k)
     k = ranked.shape[1]
     found = truth.holds(np.repeat(customers, k), np.maximum(ranked.ravel(), 0))

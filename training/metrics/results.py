@@ -119,7 +119,7 @@ class ModelOnWindows:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModelChoice:
     """`judged` is false where there was too little to judge: then the winner is a sound default.
 
     `gain` is the best learned model's NDCG@10 minus the best simple one's, pooled over windows.
@@ -142,7 +142,7 @@ class Importance:
 
 @dataclass(frozen=True, slots=True)
 class SlateFindings:
-    choice: Choice
+    choice: ModelChoice
     models: tuple[ModelOnWindows, ...] = ()
     importances: tuple[Importance, ...] = ()
 
@@ -191,7 +191,7 @@ class SlateOnHoldout:
 
 
 @dataclass(frozen=True, slots=True)
-class Holdout:
+class HoldoutResults:
     """`given` is false when the purchases were split by time; counts are of what is judged."""
 
     given: bool
@@ -271,7 +271,7 @@ class Tuning:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Results:
     judged: bool
     reason: str  # why it could not be judged, or that it was
     data: DataSummary
@@ -281,7 +281,7 @@ class Findings:
     reasons: Mapping[str, ReasonCounts] = field(default_factory=dict)
     anonymity: Anonymity | None = None
     warm_start: tuple[WarmStart, ...] = ()
-    holdout: Holdout | None = None
+    holdout: HoldoutResults | None = None
     tuning: Tuning | None = None
 
     def as_json(self) -> dict[str, Any]:

@@ -8,31 +8,31 @@ from numpy.typing import NDArray
 
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId
-from recsvc.model.artifact.artifact import Artifact, Purchased, Ranked
+from recsvc.model.artifact.artifact import Artifact, CustomersPurchases, RankedLists
 from training.pipeline import Trained
-from training.sources.consents import ConsentSource, Permission, forgotten
+from training.sources.consents import ConsentSource, TrainingPermission, forgotten
 from training.sources.ingest import Purchases
 
 TRAININGS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class RecheckedModel:
     """`withdrawn_meanwhile`: how many withdrew during the last training; their lists are gone."""
 
     trained: Trained
     purchases: Purchases
-    permission: Permission
+    permission: TrainingPermission
     trainings: int
     withdrawn_meanwhile: int
 
 
 def settle(
     consents: ConsentSource,
-    read: Callable[[Permission], Purchases],
+    read: Callable[[TrainingPermission], Purchases],
     fit: Callable[[Purchases], Trained],
     hasher: CustomerHasher,
-) -> Settled:
+) -> RecheckedModel:
     """Train, ask again, and train anew without those who have withdrawn.
 
     In a large shop somebody withdraws during every training. After the last one their lists
@@ -48,10 +48,10 @@ def settle(
         gone = withdrawn(purchases, permission)
         settled = not gone
     without = replace(trained, artifact=without_customers(trained.artifact, gone, hasher))
-    return Settled(without, purchases, permission, trainings, len(gone))
+    return RecheckedModel(without, purchases, permission, trainings, len(gone))
 
 
-def withdrawn(purchases: Purchases, permission: Permission) -> list[str]:
+def withdrawn(purchases: Purchases, permission: TrainingPermission) -> list[str]:
     """Return who permits no more that all of their lines are learned from."""
     lines = purchases.lines
     customers = lines["customer_id"].unique()
@@ -74,8 +74,8 @@ def without_customers(artifact: Artifact, gone: list[str], hasher: CustomerHashe
     )
 
 
-def purchased_of(purchased: Purchased, kept: NDArray[np.bool_]) -> Purchased:
-    return Purchased(
+def purchased_of(purchased: CustomersPurchases, kept: NDArray[np.bool_]) -> CustomersPurchases:
+    return CustomersPurchases(
         rows_of(purchased.bought, kept),
         purchased.orders[kept],
         purchased.spent[kept],
@@ -84,11 +84,11 @@ def purchased_of(purchased: Purchased, kept: NDArray[np.bool_]) -> Purchased:
     )
 
 
-def rows_of(lists: Ranked, kept: NDArray[np.bool_]) -> Ranked:
+def rows_of(lists: RankedLists, kept: NDArray[np.bool_]) -> RankedLists:
     lengths = np.diff(lists.offsets)
     entries = np.repeat(kept, lengths)
     reasons, reason_items = lists.reasons, lists.reason_items
-    return Ranked(
+    return RankedLists(
         offsets=np.concatenate([[0], np.cumsum(lengths[kept])]),
         items=lists.items[entries],
         scores=lists.scores[entries],

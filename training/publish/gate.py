@@ -11,7 +11,7 @@ from math import hypot
 from typing import Any
 
 from training.errors import NotPublishable
-from training.publish.model_summary import Lead, Slate, Standing
+from training.publish.model_summary import Lead, ModelSummary, Slate
 
 # Purchases pile up, so all of these grow from run to run. A shop that forgets its oldest orders
 # loses some; only a lost file, a wrong filter or an id column of another kind takes half.
@@ -31,7 +31,7 @@ class Objection(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateVerdict:
     """`objections` are the words for each; `not_compared` says why something was not looked at."""
 
     objections: Mapping[Objection, str] = field(default_factory=dict)
@@ -63,28 +63,28 @@ class Verdict:
 class Candidate:
     """A model and how many customers its training had to leave out for want of consent."""
 
-    standing: Standing
+    standing: ModelSummary
     without_consent: int
 
 
-def judge(new: Candidate, used: Candidate) -> Verdict:
+def judge(new: Candidate, used: Candidate) -> GateVerdict:
     """Compare a new model with the one in use."""
     found = {
         Objection.TOO_LITTLE_HISTORY: unjudged(new.standing, used.standing),
         Objection.COLLAPSE: collapsed(new, used),
     }
     if not same_horizon(new.standing, used.standing):
-        return Verdict(
+        return GateVerdict(
             {each: words for each, words in found.items() if words},
             "rankings, for the windows of the model in use are "
             f"{used.standing.data.horizon_days:.3g} days long and these "
             f"{new.standing.data.horizon_days:.3g}",
         )
     found[Objection.WORSE_RANKING] = worse(new.standing, used.standing)
-    return Verdict({each: words for each, words in found.items() if words})
+    return GateVerdict({each: words for each, words in found.items() if words})
 
 
-def unjudged(new: Standing, used: Standing) -> str | None:
+def unjudged(new: ModelSummary, used: ModelSummary) -> str | None:
     """Keep a model that was judged from being replaced by one that could not be."""
     if new.judged or not used.judged:
         return None
@@ -120,12 +120,12 @@ def withdrawn(new: Candidate, used: Candidate) -> str:
     )
 
 
-def same_horizon(new: Standing, used: Standing) -> bool:
+def same_horizon(new: ModelSummary, used: ModelSummary) -> bool:
     shorter, longer = sorted([new.data.horizon_days, used.data.horizon_days])
     return longer <= SAME_HORIZON * shorter
 
 
-def worse(new: Standing, used: Standing) -> str | None:
+def worse(new: ModelSummary, used: ModelSummary) -> str | None:
     """Say which slates lost most of their lead over popularity."""
     lost = [
         words

@@ -20,7 +20,7 @@ class Size(msgspec.Struct, frozen=True):
     horizon_days: float
 
 
-class Figure(msgspec.Struct, frozen=True):
+class MetricValue(msgspec.Struct, frozen=True):
     """A mean over customers; null is what has no value."""
 
     mean: float | None
@@ -34,8 +34,8 @@ class Name(msgspec.Struct, frozen=True):
 
 class Competitor(msgspec.Struct, frozen=True):
     model: Name
-    windows: tuple[Figure | None, ...]
-    versus_winner: Figure | None
+    windows: tuple[MetricValue | None, ...]
+    versus_winner: MetricValue | None
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -74,7 +74,7 @@ class Slate(msgspec.Struct, frozen=True):
         return Lead(ratio, hypot(known(difference.error), ratio * error) / mean)
 
 
-class Standing(msgspec.Struct, frozen=True):
+class ModelSummary(msgspec.Struct, frozen=True):
     judged: bool
     reason: str
     data: Size
@@ -82,7 +82,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def pooled(
-    windows: tuple[Figure | None, ...], of: tuple[Figure | None, ...]
+    windows: tuple[MetricValue | None, ...], of: tuple[MetricValue | None, ...]
 ) -> tuple[float, float] | None:
     """Return mean and error over the customers of the windows that `of` was judged on as well."""
     both = [mine for mine, other in zip(windows, of, strict=False) if mine and other]

@@ -13,10 +13,10 @@ from recsvc.model.artifact.format import MANIFEST_FILE
 from recsvc.model.artifact.manifest import Manifest, decode
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
-from training.publish.consent_recheck import Settled
-from training.publish.gate import Candidate, Objection, Verdict, judge
-from training.publish.model_summary import Standing
-from training.sources.item_catalogue import Catalogue
+from training.publish.consent_recheck import RecheckedModel
+from training.publish.gate import Candidate, GateVerdict, Objection, judge
+from training.publish.model_summary import ModelSummary
+from training.sources.item_catalogue import ItemCatalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Published:
 
 
 def publish_settled(
-    settled: Settled,
-    catalogue: Catalogue,
+    settled: RecheckedModel,
+    catalogue: ItemCatalogue,
     destination: Destination,
     accepted: Collection[Objection],
     now: datetime,
@@ -47,7 +47,7 @@ def publish_settled(
     """Publish; raise NotPublishable when the model in use must stay."""
     versions = destination.versions
     parent, unread = in_use(versions)
-    verdict = Verdict(not_compared=unread) if unread else compared(settled, versions, parent)
+    verdict = GateVerdict(not_compared=unread) if unread else compared(settled, versions, parent)
     verdict.refuse(accepted)
     trained = settled.trained
     gate = verdict.as_json(accepted)
@@ -70,21 +70,21 @@ def in_use(versions: Versions) -> tuple[str | None, str | None]:
         return None, f"the version in use is not known: {error}"
 
 
-def compared(settled: Settled, versions: Versions, parent: str | None) -> Verdict:
+def compared(settled: RecheckedModel, versions: Versions, parent: str | None) -> GateVerdict:
     """Compare with the version in use; one that cannot be read keeps no other from its place."""
     if parent is None:
-        return Verdict()
+        return GateVerdict()
     try:
         manifest = decode((versions.folder(parent) / MANIFEST_FILE).read_bytes())
         used = candidate_of(manifest)
     except (RecsvcError, OSError, msgspec.ValidationError) as error:
-        return Verdict(not_compared=f"{parent} cannot be read: {error}")
+        return GateVerdict(not_compared=f"{parent} cannot be read: {error}")
     return judge(candidate(settled), used)
 
 
-def candidate(settled: Settled) -> Candidate:
+def candidate(settled: RecheckedModel) -> Candidate:
     """Whoever withdrew during the last training counts no more: their lists are gone."""
-    standing = msgspec.convert(settled.trained.findings.as_json(), Standing)
+    standing = msgspec.convert(settled.trained.findings.as_json(), ModelSummary)
     customers = standing.data.customers - settled.withdrawn_meanwhile
     size = msgspec.structs.replace(standing.data, customers=customers)
     without = settled.purchases.report.customers_without_consent + settled.withdrawn_meanwhile
@@ -92,12 +92,12 @@ def candidate(settled: Settled) -> Candidate:
 
 
 def candidate_of(manifest: Manifest) -> Candidate:
-    standing = msgspec.convert(manifest.metrics, Standing)
+    standing = msgspec.convert(manifest.metrics, ModelSummary)
     without = manifest.data.get("purchases", {}).get("customers_without_consent", 0)
     return Candidate(standing, msgspec.convert(without, int))
 
 
-def origin(settled: Settled, catalogue: Catalogue, parent: str | None) -> dict[str, Any]:
+def origin(settled: RecheckedModel, catalogue: ItemCatalogue, parent: str | None) -> dict[str, Any]:
     """Return everything that may differ between two trainings on equal rows."""
     return {
         "parent": parent,

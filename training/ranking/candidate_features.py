@@ -13,7 +13,7 @@ from training.dataset.segments import log_ranks, max_normalised
 from training.features.facts import Column, Facts, gather_facts
 from training.metrics.results import Family
 from training.ranking.candidates import Pool, PoolSize
-from training.recommenders.registry import SIMPLE, LineUp, fit_line_up
+from training.recommenders.registry import SIMPLE, FittedBaseModels, fit_line_up
 
 VOTES = 20  # a proposer votes for its first so many
 
@@ -34,8 +34,8 @@ class SlateRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    line_up: LineUp
+class FittedCutoff:
+    line_up: FittedBaseModels
     facts: Facts
     size: PoolSize
 
@@ -110,7 +110,7 @@ def shown(pool: Pool, slate: CustomerSlate) -> Flags:
             return pool.owned
 
 
-def scene_at(history: History, horizon_days: float, seed: int, size: PoolSize) -> Scene:
+def scene_at(history: History, horizon_days: float, seed: int, size: PoolSize) -> FittedCutoff:
     """Fit and gather everything on a history; it ends at the cut."""
     line_up = fit_line_up(history, horizon_days, seed)
-    return Scene(line_up, gather_facts(line_up, horizon_days), size)
+    return FittedCutoff(line_up, gather_facts(line_up, horizon_days), size)

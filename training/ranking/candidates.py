@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Flags, Floats, Rows
 from training.dataset.segments import NOTHING, run_lengths, run_starts
 from training.metrics.results import Family
 from training.ranking.top_k import best
 from training.recommenders.protocol import Fitted
-from training.recommenders.registry import SIMPLE, LineUp
+from training.recommenders.registry import SIMPLE, FittedBaseModels
 
 SCORE_BYTES = 25_000_000  # of all dense scores of a block; larger ones are slower
 
@@ -48,7 +48,7 @@ class Pool:
         return Pool(self.customers[kept], self.items[kept], self.places[kept], self.scores[kept])
 
 
-def pool_candidates(line_up: LineUp, customers: Rows, size: PoolSize) -> Pool:
+def pool_candidates(line_up: FittedBaseModels, customers: Rows, size: PoolSize) -> Pool:
     """Pool for some customers, in ascending order."""
     pairs = line_up.past.pairs
     scores = {name: model.score(customers) for name, model in line_up.proposers.items()}
@@ -65,14 +65,14 @@ def pool_candidates(line_up: LineUp, customers: Rows, size: PoolSize) -> Pool:
     )
 
 
-def blocks(line_up: LineUp, customers: Rows) -> list[Rows]:
+def blocks(line_up: FittedBaseModels, customers: Rows) -> list[Rows]:
     """Split customers so that all dense scores of a block stay small."""
     columns = sum(len(model.items) for model in line_up.proposers.values())
     size = int(np.clip(SCORE_BYTES // (4 * max(columns, 1)), 16, 1024))
     return [customers[start : start + size] for start in range(0, len(customers), size)]
 
 
-def own_best(pairs: Pairs, values: Floats, customers: Rows, limit: int) -> Rows:
+def own_best(pairs: CustomerItems, values: Floats, customers: Rows, limit: int) -> Rows:
     """Return the keys of each customer's `limit` own items of greatest value."""
     places = pairs.places_of(customers)
     owners = pairs.customers[places]
@@ -82,7 +82,9 @@ def own_best(pairs: Pairs, values: Floats, customers: Rows, limit: int) -> Rows:
     return pairs.keys[places[order][place < limit]]
 
 
-def best_unseen(pairs: Pairs, customers: Rows, model: Fitted, scores: Floats, k: int) -> Rows:
+def best_unseen(
+    pairs: CustomerItems, customers: Rows, model: Fitted, scores: Floats, k: int
+) -> Rows:
     """Return the keys of each customer's k best items never bought, of scores above 0."""
     places = pairs.places_of(customers)
     columns = np.searchsorted(model.items, pairs.items[places])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from training.dataset.ground_truth import Truth
+from training.dataset.ground_truth import GroundTruth
 from training.dataset.history import Floats, Rows
 from training.dataset.segments import NOTHING, best_rows
 from training.features.facts import Column
@@ -64,7 +64,7 @@ def first_of(rows: SlateRows, scores: Scores) -> Ranking:
     return Ranking(customers, items)
 
 
-def ndcg_of(truth: Truth, customers: Rows, rankings: Iterable[Ranking]) -> Values:
+def ndcg_of(truth: GroundTruth, customers: Rows, rankings: Iterable[Ranking]) -> Values:
     """Return NDCG of each of the customers who has something to find; without a list it is 0."""
     judged = with_truth(truth, customers)
     ranked = np.full((len(judged), MAIN_CUTOFF), NOTHING, np.int64)
@@ -75,5 +75,5 @@ def ndcg_of(truth: Truth, customers: Rows, rankings: Iterable[Ranking]) -> Value
     return metrics.ndcg(hits, truth.relevant[judged], MAIN_CUTOFF)
 
 
-def with_truth(truth: Truth, customers: Rows) -> Rows:
+def with_truth(truth: GroundTruth, customers: Rows) -> Rows:
     return customers[truth.relevant[customers] > 0]

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, History
-from training.dataset.training_data import Past
+from training.dataset.training_data import TrainingData
 from training.recommenders.popularity import SameForAll, best_of
 
 PRIOR = 10.0  # customers who would not have bought it
@@ -16,12 +16,12 @@ PRIOR = 10.0  # customers who would not have bought it
 class Adoption:
     window_days: float
 
-    def fit(self, past: Past) -> SameForAll:
+    def fit(self, past: TrainingData) -> SameForAll:
         rates = adoption_rate(past.history, past.pairs, self.window_days)
         return best_of(rates, past.head)
 
 
-def adoption_rate(history: History, pairs: Pairs, window_days: float) -> Floats:
+def adoption_rate(history: History, pairs: CustomerItems, window_days: float) -> Floats:
     """Divide new buyers in the window by the active customers who had not bought the item yet."""
     size = history.items_total
     fresh = history.days[pairs.first_lines] >= history.now - window_days

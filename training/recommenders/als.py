@@ -12,7 +12,7 @@ from implicit.cpu.als import AlternatingLeastSquares
 from scipy import sparse
 
 from training.dataset.history import Floats, Rows, decay
-from training.dataset.training_data import Past
+from training.dataset.training_data import TrainingData
 
 USUAL_ITEMS = 250.0  # per customer, where the regularization is what it says
 
@@ -44,7 +44,7 @@ class Als:
     iterations: int = 8
     least_weight: float = 0.03  # what is too long ago to cost time
 
-    def fit(self, past: Past) -> FittedAls:
+    def fit(self, past: TrainingData) -> FittedAls:
         weights = past.pairs.add_up(decay(past.history.ages(), self.half_life_days))
         weights[weights < self.least_weight] = 0
         confidence = for_implicit(past.pairs.matrix(np.log1p(weights))[:, past.head])

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from training.dataset.history import Floats, History, Rows
-from training.dataset.training_data import Past
+from training.dataset.training_data import TrainingData
 from training.recommenders.item_neighbours import FittedNeighbours, most_bought
 from training.recommenders.neighbour_lists import BLOCK, NeighbourLists, joined, nearest
 
@@ -28,7 +28,7 @@ class CoPurchase:
     largest_order: int = 100  # a stock delivery is no basket
     column_limit: int = 4000
 
-    def fit(self, past: Past) -> FittedNeighbours:
+    def fit(self, past: TrainingData) -> FittedNeighbours:
         kept = most_bought(past, self.column_limit)
         lists = self.lists(past.history, kept)
         return FittedNeighbours(kept, self.tastes(past.history, kept), lists, lists.matrix())

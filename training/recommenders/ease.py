@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from training.dataset.history import Floats, Rows, decay
-from training.dataset.training_data import Past
+from training.dataset.training_data import TrainingData
 from training.recommenders.ease_dual import FittedEaseDual, fit_dual
 from training.recommenders.inverse import symmetric_inverse
 
@@ -33,7 +33,7 @@ class Ease:
     regularization: float
     half_life_days: float = inf
 
-    def fit(self, past: Past) -> FittedEase | FittedEaseDual:
+    def fit(self, past: TrainingData) -> FittedEase | FittedEaseDual:
         head = past.head
         weights = past.pairs.add_up(decay(past.history.ages(), self.half_life_days))
         matrix = past.pairs.matrix(np.log1p(weights))[:, head]

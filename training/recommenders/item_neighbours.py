@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows, decay
-from training.dataset.training_data import Past
+from training.dataset.training_data import TrainingData
 from training.recommenders.neighbour_lists import NeighbourLists, nearest_columns
 
 
@@ -34,14 +34,14 @@ class ItemNeighbours:
     shrinkage: float = 20.0
     column_limit: int = 4000
 
-    def fit(self, past: Past) -> FittedNeighbours:
+    def fit(self, past: TrainingData) -> FittedNeighbours:
         kept = most_bought(past, self.column_limit)
         lists = self.lists(past.pairs, kept)
         recent = past.pairs.add_up(decay(past.history.ages(), self.half_life_days))
         tastes = past.pairs.matrix(np.log1p(recent))[:, kept]
         return FittedNeighbours(kept, tastes, lists, lists.matrix())
 
-    def lists(self, pairs: Pairs, items: Rows) -> NeighbourLists:
+    def lists(self, pairs: CustomerItems, items: Rows) -> NeighbourLists:
         """Return the neighbours of some items among them."""
         bought = pairs.matrix(np.ones(len(pairs), np.float32))[:, items]
         per_customer = np.diff(bought.indptr)
@@ -51,7 +51,7 @@ class ItemNeighbours:
         return nearest_columns(bought, self.neighbours, shrinkage)
 
 
-def most_bought(past: Past, limit: int) -> Rows:
+def most_bought(past: TrainingData, limit: int) -> Rows:
     """Return the head's items of most buyers, in ascending order."""
     order = np.argsort(-past.pairs.buyers[past.head], kind="stable")
     return np.sort(past.head[order[:limit]])

@@ -6,7 +6,7 @@ from math import inf
 import numpy as np
 
 from training.dataset.history import Floats, History, Rows
-from training.dataset.training_data import Past
+from training.dataset.training_data import TrainingData
 
 LISTED = 2_000  # beyond these nothing is popular
 
@@ -26,7 +26,7 @@ class Popularity:
 
     window_days: float = inf
 
-    def fit(self, past: Past) -> SameForAll:
+    def fit(self, past: TrainingData) -> SameForAll:
         return best_of(buyer_share(past.history, 0.0, self.window_days), past.head)
 
 

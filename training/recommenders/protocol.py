@@ -8,7 +8,7 @@ slate must not show is its business.
 from typing import Protocol
 
 from training.dataset.history import Floats, Rows
-from training.dataset.training_data import Past
+from training.dataset.training_data import TrainingData
 
 
 class Fitted(Protocol):
@@ -23,4 +23,4 @@ class Fitted(Protocol):
 
 
 class Recommender(Protocol):
-    def fit(self, past: Past) -> Fitted: ...
+    def fit(self, past: TrainingData) -> Fitted: ...

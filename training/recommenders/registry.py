@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.concurrency import each
 from training.dataset.history import History
-from training.dataset.training_data import Past, past_of
+from training.dataset.training_data import TrainingData, past_of
 from training.metrics.results import Family, Model
 from training.recommenders.adoption import Adoption
 from training.recommenders.als import Als
@@ -91,17 +91,17 @@ def personal(horizon_days: float) -> dict[str, PersonalFrequency | Rhythm]:
 
 
 @dataclass(frozen=True, slots=True)
-class LineUp:
+class FittedBaseModels:
     """Every simple model, fitted at one cut."""
 
-    past: Past
+    past: TrainingData
     proposers: Mapping[str, Fitted]
     personal: Mapping[str, OwnScores]
 
 
-def fit_line_up(history: History, horizon_days: float, seed: int) -> LineUp:
+def fit_line_up(history: History, horizon_days: float, seed: int) -> FittedBaseModels:
     past = past_of(history)
     recommenders = proposers(horizon_days, seed)
     fitted = each(lambda name: recommenders[name].fit(past), recommenders)
     own = {name: model.fit(past) for name, model in personal(horizon_days).items()}
-    return LineUp(past, dict(zip(recommenders, fitted, strict=True)), own)
+    return FittedBaseModels(past, dict(zip(recommenders, fitted, strict=True)), own)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.dataset.customer_items import Pairs, pairs_of
+from training.dataset.customer_items import CustomerItems, pairs_of
 from training.dataset.history import Floats, History, Rows
-from training.dataset.training_data import Past
+from training.dataset.training_data import TrainingData
 from training.recommenders.personal_frequency import OwnScores
 
 COUNTS = (2, 3, 4, 6, 9, 14)
@@ -27,7 +27,7 @@ GAP_PRIOR = 10.0  # intervals of an item at the shop's mean
 class Rhythm:
     horizon_days: float
 
-    def fit(self, past: Past) -> OwnScores:
+    def fit(self, past: TrainingData) -> OwnScores:
         history, pairs = past.history, past.pairs
         chances = self.chance_by_cell(history)[self.cells(history, pairs)]
         values = (chances * item_factor(pairs)).astype(np.float32)
@@ -50,7 +50,7 @@ class Rhythm:
         prior = CELL_PRIOR * np.repeat(mean, per_count)
         return ((np.bincount(cell, returned, size) + prior) / total).astype(np.float32)
 
-    def cells(self, history: History, pairs: Pairs) -> Rows:
+    def cells(self, history: History, pairs: CustomerItems) -> Rows:
         """Return the number of each pair's cell."""  # (pairs,)
         interval, since = intervals(history, pairs)
         parts = (
@@ -67,7 +67,7 @@ def nearest_filled(sizes: Rows) -> Rows:
     return np.maximum(np.maximum.accumulate(places), int(np.argmax(sizes > 0)))
 
 
-def intervals(history: History, pairs: Pairs) -> tuple[Floats, Floats]:
+def intervals(history: History, pairs: CustomerItems) -> tuple[Floats, Floats]:
     """Return the days between purchases of each pair, and those since the last one.
 
     An interval is drawn towards the item's own, and that towards the shop's.
@@ -84,7 +84,7 @@ def intervals(history: History, pairs: Pairs) -> tuple[Floats, Floats]:
     return interval.astype(np.float32), (history.now - last).astype(np.float32)
 
 
-def item_factor(pairs: Pairs) -> Floats:
+def item_factor(pairs: CustomerItems) -> Floats:
     """Say how much likelier than the average item each pair's item is bought again."""  # (pairs,)
     again = np.bincount(pairs.items, pairs.counts > 1, pairs.items_total)
     mean = max(float(again.sum()) / max(len(pairs), 1), 1e-6)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from training.dataset.history import Floats, History, Rows
-from training.dataset.training_data import Past
+from training.dataset.training_data import TrainingData
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class TifuKnn:
     own_share: float = 0.7
     crowd_limit: int = 6000  # the most recently active customers
 
-    def fit(self, past: Past) -> FittedTifuKnn:
+    def fit(self, past: TrainingData) -> FittedTifuKnn:
         weights = past.pairs.add_up(self.line_weights(past.history))
         vectors = past.pairs.matrix(weights)[:, past.head]
         length = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.dataset.history import Floats, History, Rows
-from training.dataset.training_data import Past
+from training.dataset.training_data import TrainingData
 from training.recommenders.popularity import SameForAll
 
 
@@ -20,7 +20,7 @@ class Trending:
     window_days: float = 14.0
     prior: float = 5.0
 
-    def fit(self, past: Past) -> SameForAll:
+    def fit(self, past: TrainingData) -> SameForAll:
         history = past.history
         windows = (history.ages() / self.window_days).astype(np.int64)  # 0 is now
         recent = (windows == 0) & history.timed

@@ -13,13 +13,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from training.metrics.results import Findings, SlateFindings, SlateOnHoldout
+from training.metrics.results import Results, SlateFindings, SlateOnHoldout
 from training.report import charts, reading, tables, words
 from training.report.drawing import draw
 from training.report.names import FAMILIES, GLOSSARY, slate_meaning, slate_title
 from training.report.numbers import clean, day
 from training.report.timeline import timeline
-from training.report.verdict import Verdict, models_of, verdict
+from training.report.verdict import VerdictSection, models_of, verdict
 from training.sources.ingest_report import IngestReport
 
 TITLE = "What the recommendations are worth"
@@ -33,7 +33,7 @@ class SlateSection:
     name: str
     title: str
     meaning: str
-    verdict: Verdict
+    verdict: VerdictSection
     reason: str
     windows: Markup
     windows_table: tables.Table
@@ -47,7 +47,7 @@ class SlateSection:
 
 
 def render(
-    findings: Findings,
+    findings: Results,
     *,
     read: Sequence[IngestReport] = (),
     title: str = TITLE,
@@ -109,7 +109,7 @@ def shown(value: Any) -> Any:
     return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def section(findings: Findings, slate: str) -> SlateSection:
+def section(findings: Results, slate: str) -> SlateSection:
     found = findings.slates[slate]
     held = findings.holdout.slates.get(slate) if findings.holdout else None
     winner = found.choice.winner

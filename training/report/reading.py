@@ -5,7 +5,7 @@ Counts alone: an example of a bad row is for the terminal of whoever may see the
 
 from collections.abc import Sequence
 
-from training.metrics.results import Findings
+from training.metrics.results import Results
 from training.report.numbers import count, percent
 from training.sources.ingest_report import IngestReport
 
@@ -36,7 +36,7 @@ def fates(report: IngestReport) -> list[tuple[int, str]]:
     ]
 
 
-def switched_off(findings: Findings, reports: Sequence[IngestReport]) -> dict[str, str]:
+def switched_off(findings: Results, reports: Sequence[IngestReport]) -> dict[str, str]:
     """Join what the purchases lack with what could not be done; neither is told twice."""
     found = findings.switched_off
     lacking = {

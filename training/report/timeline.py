@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from training.metrics.results import Findings, LearningWindow
+from training.metrics.results import LearningWindow, Results
 from training.report import layers
 from training.report.drawing import HEAD, LABELS, ROW, labels, place
 from training.report.figure import Row
@@ -34,7 +34,7 @@ class Span:
     colour: str
 
 
-def timeline(findings: Findings) -> Markup:
+def timeline(findings: Results) -> Markup:
     """Return nothing where windows have neither dates nor places that can be put on a line."""
     spans = spans_of(findings)
     ends = [end for span in spans for end in (span.known, span.end)]
@@ -64,7 +64,7 @@ def stretches(
     ]
 
 
-def spans_of(findings: Findings) -> list[Span]:
+def spans_of(findings: Results) -> list[Span]:
     """Return oldest first, the holdout last; nothing unless every window has its place."""
     windows = list(reversed(findings.windows))
     spans = [span_of(findings, window, *look_of(window)) for window in windows]
@@ -84,7 +84,7 @@ def look_of(window: LearningWindow) -> tuple[str, str]:
     return f"rankers taught: {customers}", LEARNED
 
 
-def span_of(findings: Findings, window: LearningWindow, label: str, colour: str) -> Span | None:
+def span_of(findings: Results, window: LearningWindow, label: str, colour: str) -> Span | None:
     dated = moment(findings.windows[0].start) is not None
     position = moment if dated else share
     start, end = position(window.start), position(window.end)

@@ -19,7 +19,7 @@ HIT_RATE = f"hit_rate@{MAIN_CUTOFF}"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VerdictSection:
     """The headline of one slate: `number` and what it means, then sentences."""
 
     slate: str
@@ -31,7 +31,7 @@ class Verdict:
     sentences: tuple[str, ...]
 
 
-def verdict(slate: str, found: SlateFindings, held: SlateOnHoldout | None) -> Verdict:
+def verdict(slate: str, found: SlateFindings, held: SlateOnHoldout | None) -> VerdictSection:
     models = models_of(found, held)
     winner = models.get(found.choice.winner)
     gain = gain_on_windows(found)
@@ -39,7 +39,7 @@ def verdict(slate: str, found: SlateFindings, held: SlateOnHoldout | None) -> Ve
     sentences = [choice_sentence(found, models, gain)]
     if held:
         sentences += holdout_sentences(found.choice.winner, held)
-    return Verdict(
+    return VerdictSection(
         slate=slate,
         title=slate_title(slate),
         published=winner.title if winner else title_of(found.choice.winner, models),

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from training.metrics.results import (
     Anonymity,
     Estimate,
-    Findings,
     Mean,
     ReasonCounts,
+    Results,
     SearchedSlate,
     SlateOnHoldout,
     WarmStart,
@@ -65,7 +65,7 @@ def in_short(gain: Interval) -> str:
     return f"95{NARROW}% sure" if is_sure(gain) else "which may be chance"
 
 
-def lead(findings: Findings) -> str:
+def lead(findings: Results) -> str:
     data = findings.data
     period = f", {day(data.first)} to {day(data.last)}" if data.first and data.last else ""
     return (
@@ -75,12 +75,12 @@ def lead(findings: Findings) -> str:
     )
 
 
-def published(findings: Findings) -> str:
+def published(findings: Results) -> str:
     """Say it of a run; an evaluation, which has a holdout, publishes nothing."""
     return "is published" if findings.holdout is None else "would be published"
 
 
-def holdout_sentence(findings: Findings) -> str:
+def holdout_sentence(findings: Results) -> str:
     held = findings.holdout
     if held is None and not any(window.judged for window in findings.windows):
         return "There is no holdout either."
@@ -99,7 +99,7 @@ def holdout_sentence(findings: Findings) -> str:
     )
 
 
-def windows_sentence(findings: Findings) -> str:
+def windows_sentence(findings: Results) -> str:
     judged = sum(window.judged for window in findings.windows)
     others = len(findings.windows) - judged
     if not findings.windows:
@@ -108,7 +108,7 @@ def windows_sentence(findings: Findings) -> str:
     return f"Models were compared on {times(judged, 'past window')}.{learned}"
 
 
-def tuning_sentence(findings: Findings) -> str:
+def tuning_sentence(findings: Results) -> str:
     """Say what a search for settings of the rankers came to; nothing where there was none."""
     found = findings.tuning
     if found is None:

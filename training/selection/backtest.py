@@ -14,12 +14,12 @@ from training.dataset.history import History, Rows
 from training.dataset.windows import Window, sampled
 from training.metrics.ranking_quality import Values
 from training.ranking.blend import BLEND, fit_blend
-from training.ranking.candidate_features import Scene, SlateRows, scene_at, shown
+from training.ranking.candidate_features import FittedCutoff, SlateRows, scene_at, shown
 from training.ranking.candidates import blocks, pool_candidates
 from training.ranking.lambdarank import VARIANTS, Variant, fit_ranker
 from training.ranking.samples import Sample, chances, drawn, joined, sample_of
 from training.ranking.scoring import Learned, Ranking, every_score, first_of, ndcg_of, with_truth
-from training.settings import ROWS_PER_CUSTOMER, Settings
+from training.settings import ROWS_PER_CUSTOMER, TrainingSettings
 
 LEAST_JUDGED = 5  # customers; a window of fewer tells nothing
 LEAST_LEARNED = 30  # customers with a hit; of fewer nothing is learned
@@ -33,7 +33,7 @@ Regard = Callable[[CustomerSlate, SlateRows], Seen]
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
+class WindowResult:
     """`ndcg` is by slate and model, empty where nothing was judged."""
 
     window: Window
@@ -47,10 +47,10 @@ class Walked:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PreparedWindow:
     """A window ready to be looked through."""
 
-    scene: Scene
+    scene: FittedCutoff
     truths: Truths
     customers: Rows  # who is looked at, ascending
     lines: int
@@ -59,7 +59,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Look(Generic[Seen]):
+class BlockResult(Generic[Seen]):
     """One block of customers looked at: rows to learn from, and what was seen of each slate."""
 
     samples: Mapping[CustomerSlate, Sample]
@@ -67,17 +67,17 @@ class Look(Generic[Seen]):
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class Backtest:
     """Everything about one window; `samples` are of older ones, the newest last."""
 
     history: History
     window: Window
     place: int  # 0 is the newest
     horizon_days: float
-    settings: Settings
+    settings: TrainingSettings
     samples: Samples
 
-    def through(self, *, judge: bool) -> Walked:
+    def through(self, *, judge: bool) -> WindowResult:
         """Go through the window; its sample joins `samples`."""
         view = self.view(judge=judge)
         ndcg = {}
@@ -86,16 +86,16 @@ class Walk:
             ndcg = judged(looks, view.truths, view.customers)
         else:
             self.look_through(view, None)
-        return Walked(self.window, view.lines, view.everybody, ndcg)
+        return WindowResult(self.window, view.lines, view.everybody, ndcg)
 
-    def view(self, *, judge: bool) -> View:
+    def view(self, *, judge: bool) -> PreparedWindow:
         known = self.window.known(self.history)
         truths = self.window.truths(self.history)
         everybody = truths[CustomerSlate.FOR_YOU].customers
         judge = judge and len(everybody) >= LEAST_JUDGED
         limit = self.settings.customers_judged if judge else self.settings.customers_compared
         rng = np.random.default_rng([self.settings.seed, self.place])
-        return View(
+        return PreparedWindow(
             scene_at(known, self.horizon_days, self.settings.seed, self.settings.size),
             truths,
             sampled(everybody, limit, rng),
@@ -104,7 +104,7 @@ class Walk:
             judge,
         )
 
-    def ranked_by(self, scene: Scene) -> Regard[Rankings]:
+    def ranked_by(self, scene: FittedCutoff) -> Regard[Rankings]:
         """Return what ranks rows by every competing model."""
         learned = self.learned(scene)
 
@@ -114,7 +114,7 @@ class Walk:
 
         return rank
 
-    def learned(self, scene: Scene) -> dict[CustomerSlate, Fitted]:
+    def learned(self, scene: FittedCutoff) -> dict[CustomerSlate, Fitted]:
         """Learn on older windows, with one seed: this is for judging only."""
         columns, settings = scene.columns(), self.settings
         samples = {slate: self.enough(slate) for slate in self.samples}
@@ -145,10 +145,12 @@ class Walk:
         customers = sum(len(sample.groups) for sample in samples)
         return samples if customers >= LEAST_LEARNED else []
 
-    def look_through(self, view: View, regard: Regard[Seen] | None) -> list[Look[Seen]]:
+    def look_through(
+        self, view: PreparedWindow, regard: Regard[Seen] | None
+    ) -> list[BlockResult[Seen]]:
         """Look once at the candidates of all customers, block by block."""
 
-        def look(block: Rows) -> Look[Seen]:
+        def look(block: Rows) -> BlockResult[Seen]:
             return self.look_at(view, block, regard)
 
         looks = each(look, blocks(view.scene.line_up, view.customers))
@@ -157,7 +159,9 @@ class Walk:
                 older.append(joined([look.samples[slate] for look in looks]))
         return looks
 
-    def look_at(self, view: View, customers: Rows, regard: Regard[Seen] | None) -> Look[Seen]:
+    def look_at(
+        self, view: PreparedWindow, customers: Rows, regard: Regard[Seen] | None
+    ) -> BlockResult[Seen]:
         scene = view.scene
         pool = pool_candidates(scene.line_up, customers, scene.size)
         facts = None if regard is None else scene.facts_of(pool)
@@ -174,11 +178,11 @@ class Walk:
             rows = scene.rows(part, facts=facts[here])
             samples[slate] = sample_of(rows.only(kept), bought[kept])
             seen[slate] = regard(slate, rows)
-        return Look(samples, seen)
+        return BlockResult(samples, seen)
 
 
 def judged(
-    looks: list[Look[Rankings]], truths: Truths, customers: Rows
+    looks: list[BlockResult[Rankings]], truths: Truths, customers: Rows
 ) -> dict[CustomerSlate, dict[str, Values]]:
     """Return each model's NDCG per customer, for the slates that have something to find."""
     return {

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from training.dataset.customer_items import Pairs
+from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.segments import NOTHING, best_rows
 from training.ranking.candidate_features import SlateRows, shown
 from training.ranking.candidates import Pool
 from training.ranking.scoring import Scores, simple_score
-from training.selection.model_selection import Knowledge
+from training.selection.model_selection import SelectedModels
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Lists:
 
 
 def rank_slates(
-    knowledge: Knowledge, pool: Pool, customers: Rows, k: int
+    knowledge: SelectedModels, pool: Pool, customers: Rows, k: int
 ) -> dict[CustomerSlate, Lists]:
     """Rank a pool for every slate. Where one slate ranks as another does, it is ranked once."""
     ranked: dict[CustomerSlate, Lists] = {}
@@ -38,7 +38,7 @@ def rank_slates(
 
 
 def rank_pool(
-    knowledge: Knowledge, pool: Pool, slate: CustomerSlate, customers: Rows, k: int
+    knowledge: SelectedModels, pool: Pool, slate: CustomerSlate, customers: Rows, k: int
 ) -> Lists:
     """Rank a pool for its customers; a list that candidates do not fill is topped up with what
     is popular, as far as the slate may show it.
@@ -57,14 +57,14 @@ def rank_pool(
     return lists
 
 
-def published_scores(knowledge: Knowledge, rows: SlateRows, slate: CustomerSlate) -> Scores:
+def published_scores(knowledge: SelectedModels, rows: SlateRows, slate: CustomerSlate) -> Scores:
     model = knowledge.models.get(slate)
     if model is not None:
         return model.score(rows.features)
     return simple_score(knowledge.scene.columns(), rows, knowledge.choices[slate].winner)
 
 
-def top_up(lists: Lists, customers: Rows, pairs: Pairs, source: CustomerSlate) -> None:
+def top_up(lists: Lists, customers: Rows, pairs: CustomerItems, source: CustomerSlate) -> None:
     """Fill short lists in place, below everything that was ranked."""
     short = np.flatnonzero(~lists.listed.all(axis=1))
     if not len(short):  # counting all buyers is dear, and blocks are many

@@ -15,18 +15,18 @@ from recsvc.domain.catalogue.slates import CustomerSlate
 from training.concurrency import each
 from training.dataset.customer_items import pairs_of
 from training.dataset.history import History
-from training.dataset.windows import Itinerary, itinerary, some_customers
-from training.metrics.results import Choice, Model
+from training.dataset.windows import WindowPlan, itinerary, some_customers
+from training.metrics.results import Model, ModelChoice
 from training.progress import Progress
 from training.ranking.blend import BLEND, fit_blend
-from training.ranking.candidate_features import Scene, scene_at
+from training.ranking.candidate_features import FittedCutoff, scene_at
 from training.ranking.lambdarank import SCORES, VARIANTS, fit_ranker
 from training.ranking.samples import Sample
 from training.ranking.scoring import Learned
 from training.recommenders.registry import SIMPLE, competing
-from training.selection.backtest import Samples, Walk, Walked
+from training.selection.backtest import Backtest, Samples, WindowResult
 from training.selection.publication_rule import choose
-from training.settings import LEARNING_WINDOWS, Settings
+from training.settings import LEARNING_WINDOWS, TrainingSettings
 
 LEAST_REPEATED = 0.02  # of lines; below, nothing is bought twice here
 
@@ -46,20 +46,20 @@ DEFAULTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class SelectedModels:
     """What may be published. `rows_of` says which slate's candidates a slate ranks: where nothing
     is bought twice, `for_you` ranks what is new.
     """
 
-    scene: Scene
-    choices: Mapping[CustomerSlate, Choice]
+    scene: FittedCutoff
+    choices: Mapping[CustomerSlate, ModelChoice]
     rows_of: Mapping[CustomerSlate, CustomerSlate]
     models: Mapping[CustomerSlate, Learned]  # of the slates whose winner was learned
-    walked: tuple[Walked, ...]  # newest first
+    walked: tuple[WindowResult, ...]  # newest first
     repeat_share: float
 
 
-def learn(history: History, settings: Settings, progress: Progress) -> Knowledge:
+def learn(history: History, settings: TrainingSettings, progress: Progress) -> SelectedModels:
     plan = itinerary(
         history, settings.horizon_days, settings.judged_windows, settings.older_windows
     )
@@ -67,11 +67,11 @@ def learn(history: History, settings: Settings, progress: Progress) -> Knowledge
     repeat_share = share_of_repeats(history)
     slates = ranked_slates(repeat_share)
     samples = no_samples(slates)
-    walked: list[Walked] = []
+    walked: list[WindowResult] = []
     compared = customers_compared(history, plan, settings)
     with progress.step("Judging on past windows", len(plan.windows) + 1) as advance:
         for place, window in plan.oldest_first():
-            walk = Walk(compared, window, place, horizon, settings, samples)
+            walk = Backtest(compared, window, place, horizon, settings, samples)
             walked.insert(0, walk.through(judge=place < plan.judged))
             advance()
         scene = scene_at(history, horizon, settings.seed, settings.size)
@@ -81,7 +81,7 @@ def learn(history: History, settings: Settings, progress: Progress) -> Knowledge
     return published(scene, choices, models, tuple(walked), repeat_share)
 
 
-def customers_compared(history: History, plan: Itinerary, settings: Settings) -> History:
+def customers_compared(history: History, plan: WindowPlan, settings: TrainingSettings) -> History:
     """Return the history of the customers whom past windows are walked through with."""
     rng = np.random.default_rng([settings.seed, len(plan.windows)])
     return some_customers(history, settings.lines_compared, rng)
@@ -102,25 +102,27 @@ def no_samples(slates: Iterable[CustomerSlate]) -> Samples:
     return {slate: deque(maxlen=LEARNING_WINDOWS[slate]) for slate in slates}
 
 
-def choices_of(walked: list[Walked], slates: list[CustomerSlate]) -> dict[CustomerSlate, Choice]:
+def choices_of(
+    walked: list[WindowResult], slates: list[CustomerSlate]
+) -> dict[CustomerSlate, ModelChoice]:
     return {slate: choice_of(walked, slate) for slate in slates}
 
 
-def choice_of(walked: list[Walked], slate: CustomerSlate) -> Choice:
+def choice_of(walked: list[WindowResult], slate: CustomerSlate) -> ModelChoice:
     figures = [window.ndcg[slate] for window in walked if slate in window.ndcg]
     if not figures:
         reason = "too little history to judge by: a simple model that is sound anywhere"
-        return Choice(DEFAULTS[slate], judged=False, reason=reason)
+        return ModelChoice(DEFAULTS[slate], judged=False, reason=reason)
     return choose(figures, competing(slate), MIXTURES)
 
 
 def published(
-    scene: Scene,
-    choices: dict[CustomerSlate, Choice],
+    scene: FittedCutoff,
+    choices: dict[CustomerSlate, ModelChoice],
     models: dict[CustomerSlate, Learned],
-    walked: tuple[Walked, ...],
+    walked: tuple[WindowResult, ...],
     repeat_share: float,
-) -> Knowledge:
+) -> SelectedModels:
     """Let `for_you` rank what is new where nothing is bought twice."""
     rows_of = {slate: slate for slate in CustomerSlate}
     discover = CustomerSlate.DISCOVER
@@ -129,16 +131,19 @@ def published(
         choices = {CustomerSlate.FOR_YOU: choices[discover], **choices}
         if discover in models:
             models = {CustomerSlate.FOR_YOU: models[discover], **models}
-        choices[CustomerSlate.BUY_AGAIN] = Choice(
+        choices[CustomerSlate.BUY_AGAIN] = ModelChoice(
             DEFAULTS[CustomerSlate.BUY_AGAIN],
             judged=False,
             reason="nothing is bought twice here: own purchases, the latest first",
         )
-    return Knowledge(scene, choices, rows_of, models, walked, repeat_share)
+    return SelectedModels(scene, choices, rows_of, models, walked, repeat_share)
 
 
 def fit_winners(
-    choices: Mapping[CustomerSlate, Choice], scene: Scene, samples: Samples, settings: Settings
+    choices: Mapping[CustomerSlate, ModelChoice],
+    scene: FittedCutoff,
+    samples: Samples,
+    settings: TrainingSettings,
 ) -> dict[CustomerSlate, Learned]:
     """Fit the learned winners once more, on the newest windows and with several seeds."""
 
@@ -150,7 +155,11 @@ def fit_winners(
 
 
 def fit_winner(
-    winner: str, slate: CustomerSlate, scene: Scene, newest: list[Sample], settings: Settings
+    winner: str,
+    slate: CustomerSlate,
+    scene: FittedCutoff,
+    newest: list[Sample],
+    settings: TrainingSettings,
 ) -> Learned | None:
     columns = scene.columns()
     if winner == BLEND.name:

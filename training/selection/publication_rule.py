@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.metrics.ranking_quality import Values, mean_of
-from training.metrics.results import Choice, Mean
+from training.metrics.results import Mean, ModelChoice
 
 MANY = 1000  # judged customers, over all windows: with fewer, "not worse" is chance
 
@@ -42,19 +42,19 @@ def relative_quality(figures: Figures) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in relative.items()}
 
 
-def choose(figures: Figures, simple: Sequence[str], mixtures: Collection[str] = ()) -> Choice:
+def choose(figures: Figures, simple: Sequence[str], mixtures: Collection[str] = ()) -> ModelChoice:
     """Apply the rule; there is a window, and every simple model was judged on it."""
     relative = relative_quality(figures)
     ordered = sorted(relative, key=lambda name: -relative[name])  # equals: in the order of names
     best = next(name for name in ordered if name in simple)
     rivals = [name for name in ordered if name not in simple]
     if not rivals:
-        return Choice(best, judged=True, reason="no model could be learned", best_simple=best)
+        return ModelChoice(best, judged=True, reason="no model could be learned", best_simple=best)
     compared = {rival: compare(figures, rival, best, rival in mixtures) for rival in rivals}
     accepted = [rival for rival in rivals if compared[rival].objection is None]
     first = accepted[0] if accepted else rivals[0]
     objection = compared[first].objection
-    return Choice(
+    return ModelChoice(
         winner=best if objection else first,
         judged=True,
         reason=objection or compared[first].praise,

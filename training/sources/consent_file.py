@@ -48,7 +48,7 @@ SAYS_NOTHING, LONG_AGO, FOR_GOOD = -inf, -float_info.max, inf
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class ConsentStatement:
     """What one line says of one customer; `at` is seconds since 1970."""
 
     customer: str
@@ -56,8 +56,8 @@ class Word:
     at: float
 
 
-def undated(customer: str, *, granted: bool) -> Word:
-    return Word(customer, granted, LONG_AGO if granted else FOR_GOOD)
+def undated(customer: str, *, granted: bool) -> ConsentStatement:
+    return ConsentStatement(customer, granted, LONG_AGO if granted else FOR_GOOD)
 
 
 def read_consent_file(file: Path) -> PermittedIds:
@@ -70,7 +70,7 @@ def read_consent_file(file: Path) -> PermittedIds:
     return PermittedIds(latest_grants(words))
 
 
-def latest_grants(words: Iterable[Word]) -> frozenset[str]:
+def latest_grants(words: Iterable[ConsentStatement]) -> frozenset[str]:
     latest: dict[str, tuple[float, bool]] = {}
     for word in words:
         said = (word.at, not word.granted)  # of two words of one time the denial is the greater
@@ -78,7 +78,7 @@ def latest_grants(words: Iterable[Word]) -> frozenset[str]:
     return frozenset(customer for customer, (_, denied) in latest.items() if not denied)
 
 
-def read_table(file: Path) -> Iterator[Word]:
+def read_table(file: Path) -> Iterator[ConsentStatement]:
     table = scan(file)
     names = column_names(table, file)
     for needed in COLUMNS:
@@ -132,14 +132,14 @@ def checked(customer: str, where: str) -> str:
     raise InputUnreadable(f"{where}: {told}", code="bad_consents")
 
 
-def read_lines(file: Path) -> Iterator[Word]:
+def read_lines(file: Path) -> Iterator[ConsentStatement]:
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield read_line(line, f"{file} line {number}")
 
 
-def read_line(line: bytes, where: str) -> Word:
+def read_line(line: bytes, where: str) -> ConsentStatement:
     try:
         said = json.loads(line.decode(), object_pairs_hook=of_different_keys)
     except (ValueError, RecursionError) as fault:
@@ -167,16 +167,18 @@ def of_different_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return said
 
 
-def imported_word(customer: str, said: dict[str, Any], where: str) -> Word:
+def imported_word(customer: str, said: dict[str, Any], where: str) -> ConsentStatement:
     """Read one line of a consent import; one that says nothing of training permits nothing."""
     purposes = said["purposes"]
     if not isinstance(purposes, dict):
         fault = f"purposes: {repeated(purposes)} is not an object"
         raise InputUnreadable(f"{where}: {fault}", code="bad_consents")
     if Purpose.TRAINING not in purposes:
-        return Word(customer, granted=False, at=SAYS_NOTHING)
+        return ConsentStatement(customer, granted=False, at=SAYS_NOTHING)
     at = moment_of(said.get("at"))
-    return Word(customer, granted(purposes[Purpose.TRAINING], where) and at < FOR_GOOD, at)
+    return ConsentStatement(
+        customer, granted(purposes[Purpose.TRAINING], where) and at < FOR_GOOD, at
+    )
 
 
 def moment_of(text: object) -> float:

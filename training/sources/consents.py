@@ -13,7 +13,7 @@ from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import CustomerId
 
 
-class Permission(Protocol):
+class TrainingPermission(Protocol):
     """Who permits training, at one moment."""
 
     @property
@@ -30,7 +30,7 @@ class Permission(Protocol):
         """Return when those of them were erased who are known anew: only later lines count."""
 
 
-ConsentSource = Callable[[], Permission]
+ConsentSource = Callable[[], TrainingPermission]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class PermittedKeys:
         return {who: self.erased[key] for who, key in keys.items() if key in self.erased}
 
 
-def forgotten(lines: pl.DataFrame, permission: Permission) -> pl.Series:
+def forgotten(lines: pl.DataFrame, permission: TrainingPermission) -> pl.Series:
     """Say for each line whether it is of before its customer was erased; without a time, it is."""
     erased = permission.erased_at_us(lines["customer_id"].drop_nulls().unique())
     if not erased:

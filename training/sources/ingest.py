@@ -16,7 +16,7 @@ from training.errors import InputUnreadable
 from training.progress import Progress
 from training.sources import ingest_report as report
 from training.sources.column_mapping import SWITCHED_OFF
-from training.sources.consents import Permission, forgotten
+from training.sources.consents import TrainingPermission, forgotten
 from training.sources.files import find_files
 from training.sources.ingest_report import Bad, IngestReport
 from training.sources.purchase_rows import FileRows, read_rows
@@ -49,10 +49,10 @@ class Purchases:
 
 
 def read_purchases(
-    request: Request, permission: Permission, sensitive: Collection[str], progress: Progress
+    request: Request, permission: TrainingPermission, sensitive: Collection[str], progress: Progress
 ) -> Purchases:
     files = find_files(request.location)
-    tally = Tally()
+    tally = RowTally()
     for file in progress.over("Reading purchases", files):
         tally.add(file, read_rows(file, request.renames, request.now), permission)
     refuse_mixed_time(tally)
@@ -60,7 +60,7 @@ def read_purchases(
     return finish(tally, sensitive)
 
 
-class Tally:
+class RowTally:
     """Adds up what the files hold."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Tally:
         self.bad: dict[str, Bad] = {}
         self.ignored: dict[str, None] = {}
 
-    def add(self, file: Path, read: FileRows, permission: Permission) -> None:
+    def add(self, file: Path, read: FileRows, permission: TrainingPermission) -> None:
         self.files += 1
         self.files_with.update(read.columns.source.keys())
         self.ignored.update(dict.fromkeys(read.columns.ignored))
@@ -85,7 +85,7 @@ class Tally:
         self.count_bad(file, rows.filter(is_bad))
         self.good.append(rows.filter(~is_bad).drop("row", "fault", "fault_value"))
 
-    def permitted_rows(self, rows: pl.DataFrame, permission: Permission) -> pl.DataFrame:
+    def permitted_rows(self, rows: pl.DataFrame, permission: TrainingPermission) -> pl.DataFrame:
         """Leave out who has not consented; a row without a readable customer stays, as bad."""
         nobody = pl.col("fault").str.contains("^(customer_id|row):").fill_null(value=False)
         named = rows.filter(~nobody)["customer_id"].unique()
@@ -117,7 +117,7 @@ class Tally:
         )
 
 
-def refuse_mixed_time(tally: Tally) -> None:
+def refuse_mixed_time(tally: RowTally) -> None:
     with_time = tally.files_with["timestamp"]
     if 0 < with_time < tally.files:
         raise InputUnreadable(
@@ -139,7 +139,7 @@ def refuse_too_many_bad(found: IngestReport, max_bad: float) -> None:
     )
 
 
-def finish(tally: Tally, sensitive: Collection[str]) -> Purchases:
+def finish(tally: RowTally, sensitive: Collection[str]) -> Purchases:
     """Leave out sensitive items and returns, and complete the report."""
     lines = pl.concat(tally.good)
     unwanted = pl.Series(sorted(sensitive), dtype=pl.String).implode()

@@ -18,7 +18,7 @@ MAX_CATEGORY_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class ItemCatalogue:
     """Categories by item id and the sensitive items. Without one, categories are switched off."""
 
     categories: Mapping[str, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Catalogue:
         }
 
 
-def read_catalogue_file(file: Path) -> Catalogue:
+def read_catalogue_file(file: Path) -> ItemCatalogue:
     """Read `item_id` and, where they are there, `category` and `sensitive`."""
     if not file.is_file():
         raise InputUnreadable(f"--items {file}: no such file (or write 'service')", code="no_items")
@@ -51,7 +51,7 @@ def read_catalogue_file(file: Path) -> Catalogue:
     refuse_unreadable(schema, {name: name for name in COLUMNS if name in names}, file)
     rows = collect(table.select(wanted(schema)), file)
     good = [row for row in rows.iter_rows() if row[0] is not None and id_fault(row[0]) is None]
-    return Catalogue(
+    return ItemCatalogue(
         categories={item: category for item, category, _ in good if is_category(category)},
         sensitive=frozenset(item for item, _, sensitive in good if sensitive),
         origin="file",

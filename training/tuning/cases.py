@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.concurrency import each
-from training.dataset.ground_truth import Truth
+from training.dataset.ground_truth import GroundTruth
 from training.dataset.history import History, Rows
 from training.dataset.segments import best_rows, run_lengths
 from training.dataset.windows import itinerary
@@ -26,14 +26,14 @@ from training.ranking.candidate_features import SlateRows
 from training.ranking.lambdarank import Boosting
 from training.ranking.samples import Sample, joined
 from training.ranking.scoring import Ranking, ndcg_of, with_truth
-from training.selection.backtest import Look, View, Walk
+from training.selection.backtest import Backtest, BlockResult, PreparedWindow
 from training.selection.model_selection import (
     customers_compared,
     no_samples,
     ranked_slates,
     share_of_repeats,
 )
-from training.settings import Settings
+from training.settings import TrainingSettings
 
 Scores = NDArray[np.float64]
 Halves = tuple[SlateRows, SlateRows]
@@ -47,7 +47,7 @@ class Half:
     customers: Rows  # (rows,)
     items: Rows  # (rows,)
     judged: Rows  # (customers,) ascending, with something to find
-    truth: Truth
+    truth: GroundTruth
 
     def ndcg(self, scores: Scores) -> Values:
         """Return NDCG of each judged customer."""
@@ -85,7 +85,7 @@ def scored(older: lgb.Dataset, half: Half, boosting: Boosting, seed: int) -> Sco
     return found[0]
 
 
-def gather_cases(history: History, settings: Settings, progress: Progress) -> Cases:
+def gather_cases(history: History, settings: TrainingSettings, progress: Progress) -> Cases:
     """Walk through the past windows as learning does, with fewer customers: rows of all slates and
     windows stay in memory. A slate with too little has no case.
     """
@@ -99,14 +99,14 @@ def gather_cases(history: History, settings: Settings, progress: Progress) -> Ca
     cases: dict[CustomerSlate, list[Case]] = {slate: [] for slate in slates}
     with progress.step("Preparing to tune", len(plan.windows)) as advance:
         for place, window in plan.oldest_first():
-            walk = Walk(compared, window, place, plan.horizon_days, settings, samples)
+            walk = Backtest(compared, window, place, plan.horizon_days, settings, samples)
             for slate, case in cases_of(walk, judge=place < plan.judged).items():
                 cases[slate].append(case)
             advance()
     return {slate: some for slate, some in cases.items() if some}
 
 
-def cases_of(walk: Walk, *, judge: bool) -> dict[CustomerSlate, Case]:
+def cases_of(walk: Backtest, *, judge: bool) -> dict[CustomerSlate, Case]:
     view = walk.view(judge=judge)
     if not view.judged:
         walk.look_through(view, None)
@@ -127,10 +127,10 @@ def in_halves(_: CustomerSlate, rows: SlateRows) -> Halves:
 
 
 def case_of(
-    view: View,
+    view: PreparedWindow,
     slate: CustomerSlate,
     older: list[Sample],
-    looks: list[Look[Halves]],
+    looks: list[BlockResult[Halves]],
     boosting: Boosting,
 ) -> Case | None:
     if not older:
@@ -153,7 +153,9 @@ def binned(sample: Sample, boosting: Boosting) -> lgb.Dataset:
     return data.construct()
 
 
-def half_of(blocks: list[SlateRows], judged: Rows, truth: Truth, older: lgb.Dataset) -> Half | None:
+def half_of(
+    blocks: list[SlateRows], judged: Rows, truth: GroundTruth, older: lgb.Dataset
+) -> Half | None:
     blocks = [rows for rows in blocks if len(rows)]
     if not blocks or not len(judged):
         return None

@@ -18,7 +18,7 @@ from optuna.study import Study
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.history import History
-from training.settings import LEARNING_WINDOWS, ROWS_PER_CUSTOMER, Settings
+from training.settings import LEARNING_WINDOWS, ROWS_PER_CUSTOMER, TrainingSettings
 from training.tuning.space import SPACE
 
 SUFFIX = ".journal"
@@ -28,7 +28,7 @@ MEANING = 1  # of a trial's value: to be raised when it is measured otherwise
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # each trial has a bar of its own
 
 
-def fingerprint(history: History, settings: Settings) -> str:
+def fingerprint(history: History, settings: TrainingSettings) -> str:
     """Name what a trial's value depends on."""
     found = sha256(
         json.dumps(

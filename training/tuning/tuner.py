@@ -19,7 +19,7 @@ from training.metrics.ranking_quality import Values, mean_of
 from training.metrics.results import Mean, SearchedSlate, Tuning
 from training.progress import Progress
 from training.ranking.lambdarank import Boosting
-from training.settings import Searched, Settings
+from training.settings import Searched, TrainingSettings
 from training.tuning.budget import Budget
 from training.tuning.cases import Case, gather_cases, scores_of
 from training.tuning.journal import fingerprint, open_studies
@@ -31,7 +31,7 @@ from training.tuning.space import Point, boosting_of, point_of
 class Tuned:
     """`tuning` is None where nothing was searched with."""
 
-    settings: Settings
+    settings: TrainingSettings
     tuning: Tuning | None
 
 
@@ -48,7 +48,7 @@ class Tuner:
         self._budget = budget
         self._proposed: dict[CustomerSlate, list[Point]] = {}
 
-    def tune(self, history: History, settings: Settings, progress: Progress) -> Tuned:
+    def tune(self, history: History, settings: TrainingSettings, progress: Progress) -> Tuned:
         """Return the settings to train with; trials go on where an earlier run has stopped."""
         cases = gather_cases(history, settings, progress)
         if not cases:
@@ -68,7 +68,9 @@ class Tuner:
         return tuned(settings, studies, found)
 
 
-def search(tuner: Tuner | None, history: History, settings: Settings, progress: Progress) -> Tuned:
+def search(
+    tuner: Tuner | None, history: History, settings: TrainingSettings, progress: Progress
+) -> Tuned:
     """Search if there is something to search with; else the settings stand."""
     if tuner is None:
         return Tuned(settings, None)
@@ -76,18 +78,18 @@ def search(tuner: Tuner | None, history: History, settings: Settings, progress: 
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class TuningDecision:
     """`gain` is the best trial's over the defaults; null where no trial was better."""
 
     boosting: Boosting
     gain: Mean | None
 
 
-def decide(study: Study, cases: list[Case], settings: Settings) -> Decision:
+def decide(study: Study, cases: list[Case], settings: TrainingSettings) -> TuningDecision:
     """Confirm the best trial, or let the defaults stand."""
     best = boosting_of(max(completed(study), key=lambda trial: trial.value or 0.0).params)
     if best == settings.boosting:
-        return Decision(best, None)
+        return TuningDecision(best, None)
     seeds = [settings.seed + 1 + extra for extra in range(settings.final_seeds)]
 
     def confirm(job: tuple[Case, Boosting]) -> Values:
@@ -98,10 +100,12 @@ def decide(study: Study, cases: list[Case], settings: Settings) -> Decision:
     values = each(confirm, jobs)
     ours, defaults = values[: len(cases)], values[len(cases) :]
     gain = mean_of(np.concatenate(ours) - np.concatenate(defaults))
-    return Decision(best if gain.mean > gain.error else settings.boosting, gain)
+    return TuningDecision(best if gain.mean > gain.error else settings.boosting, gain)
 
 
-def tuned(settings: Settings, studies: Studies, found: Mapping[CustomerSlate, Decision]) -> Tuned:
+def tuned(
+    settings: TrainingSettings, studies: Studies, found: Mapping[CustomerSlate, TuningDecision]
+) -> Tuned:
     trials = {slate: len(completed(study)) for slate, study in studies.items()}
     searched = {
         slate: Searched(decision.boosting, trials[slate]) for slate, decision in found.items()

@@ -20,7 +20,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class ItemField:
     """One field: where it is kept, what is right, and how a value is read."""
 
     attribute: str
@@ -71,7 +71,7 @@ def _made(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem:
     return made
 
 
-def _read(field: Field, value: Any) -> Any:
+def _read(field: ItemField, value: Any) -> Any:
     if value is None:
         if field.may_be_null:
             return None
@@ -104,23 +104,23 @@ def _currency(value: Any) -> str:
 
 _TIMES = frozenset({"available_from", "available_until"})
 
-FIELDS: Mapping[str, Field] = {
-    "title": Field(
+FIELDS: Mapping[str, ItemField] = {
+    "title": ItemField(
         "title",
         f"a text of 1 to {MAX_TITLE_LENGTH} characters, none of them a control character",
         readers.text(MAX_TITLE_LENGTH),
     ),
-    "url": Field("url", readers.URL_RULE, readers.url),
-    "image_url": Field("image_url", readers.URL_RULE, readers.url),
-    "category": Field("category", f"a text of {LABEL_RULE}", readers.label),
-    "brand": Field("brand", f"a text of {LABEL_RULE}", readers.label),
-    "price": Field(
+    "url": ItemField("url", readers.URL_RULE, readers.url),
+    "image_url": ItemField("image_url", readers.URL_RULE, readers.url),
+    "category": ItemField("category", f"a text of {LABEL_RULE}", readers.label),
+    "brand": ItemField("brand", f"a text of {LABEL_RULE}", readers.label),
+    "price": ItemField(
         "price", f"a finite number from 0 to {MAX_PRICE:.0f}", readers.number(0, MAX_PRICE)
     ),
-    "currency": Field("currency", "three capital letters of ISO 4217, as EUR", _currency),
-    "in_stock": Field("in_stock", readers.FLAG_RULE, readers.flag, may_be_null=False),
-    "hidden": Field("hidden", readers.FLAG_RULE, readers.flag, may_be_null=False),
-    "sensitive": Field("sensitive", readers.FLAG_RULE, readers.flag, may_be_null=False),
-    "available_from": Field("available_from_us", RFC3339_RULE, readers.moment),
-    "available_until": Field("available_until_us", RFC3339_RULE, readers.moment),
+    "currency": ItemField("currency", "three capital letters of ISO 4217, as EUR", _currency),
+    "in_stock": ItemField("in_stock", readers.FLAG_RULE, readers.flag, may_be_null=False),
+    "hidden": ItemField("hidden", readers.FLAG_RULE, readers.flag, may_be_null=False),
+    "sensitive": ItemField("sensitive", readers.FLAG_RULE, readers.flag, may_be_null=False),
+    "available_from": ItemField("available_from_us", RFC3339_RULE, readers.moment),
+    "available_until": ItemField("available_until_us", RFC3339_RULE, readers.moment),
 }

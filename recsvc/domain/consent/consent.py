@@ -4,7 +4,7 @@
 says granted, not too long ago, under no older policy than the shop asks for, and by a customer
 with no flag that forbids it. Missing, undecodable and anything else denies; granting one purpose
 never grants another. A `ConsentRecord` is what is stored and permits nothing by itself; a
-`Standing` is a record at a moment and under a policy.
+`ConsentStatus` is a record at a moment and under a policy.
 """
 
 import re
@@ -194,7 +194,7 @@ def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ConsentStatus:
     """Where one customer stands at one moment, under the policy that is then in force."""
 
     record: ConsentRecord

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NoReturn, final
 
 from recsvc.domain.catalogue.slates import Fallback
-from recsvc.domain.consent.consent import Purpose, Standing
+from recsvc.domain.consent.consent import ConsentStatus, Purpose
 from recsvc.domain.values.customer_keys import CustomerKey
 
 _GATE = object()
@@ -94,27 +94,33 @@ class AdmittedToOffers:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class ConsentRefused:
     """Why a customer is not treated as a person in this request."""
 
     fallback: Fallback
 
 
-def admit(customer: CustomerKey, consent: Standing | None, purpose: Purpose) -> Admitted | Refused:
+def admit(
+    customer: CustomerKey, consent: ConsentStatus | None, purpose: Purpose
+) -> Admitted | ConsentRefused:
     """Admit the customer if the consent permits the purpose. None means it could not be read."""
     if consent is None:
-        return Refused(Fallback.STORE_UNAVAILABLE)
+        return ConsentRefused(Fallback.STORE_UNAVAILABLE)
     if consent.permits(purpose):
         tombstone = consent.record.tombstone
         recorded_at_us = None if tombstone is None else tombstone.recorded_at_us
         return Admitted(customer, purpose, recorded_at_us, made_by=_GATE)
-    return Refused(Fallback.UNKNOWN_CUSTOMER if consent.is_empty else Fallback.NO_CONSENT)
+    return ConsentRefused(Fallback.UNKNOWN_CUSTOMER if consent.is_empty else Fallback.NO_CONSENT)
 
 
-def admit_to_offers(customer: CustomerKey, consent: Standing | None) -> AdmittedToOffers | Refused:
+def admit_to_offers(
+    customer: CustomerKey, consent: ConsentStatus | None
+) -> AdmittedToOffers | ConsentRefused:
     """Admit the customer if the consent permits that offers are chosen personally."""
     personalization = admit(customer, consent, Purpose.PERSONALIZATION)
-    if isinstance(personalization, Refused):
+    if isinstance(personalization, ConsentRefused):
         return personalization
     offers = admit(customer, consent, Purpose.OFFERS)
-    return offers if isinstance(offers, Refused) else AdmittedToOffers(personalization, offers)
+    return (
+        offers if isinstance(offers, ConsentRefused) else AdmittedToOffers(personalization, offers)
+    )

@@ -98,14 +98,16 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ChainFault:
     """What is wrong with a history, and at which row."""
 
     n: int
     what: str
 
 
-NO_HISTORY = Finding(1, "is missing, and every other: what the store has in their place is no list")
+NO_HISTORY = ChainFault(
+    1, "is missing, and every other: what the store has in their place is no list"
+)
 
 
 def beginning(shop: ShopName) -> Head:
@@ -151,7 +153,7 @@ def read_row(row: bytes) -> HistoryRow | None:
 
 def findings(
     shop: ShopName, links: Iterable[Link], head: Head | None, kept: Head | None = None
-) -> Iterator[Finding]:
+) -> Iterator[ChainFault]:
     """Walk a history from its first row; yield what is wrong with it, at most one thing.
 
     `head` is what the history itself says of its end, `kept` a head that was kept elsewhere.
@@ -164,34 +166,38 @@ def findings(
             return
         end = Head(link.n, link.digest, end.at_us)
         if kept is not None and kept.count == end.count and kept.digest != end.digest:
-            yield Finding(end.count, "or one before it is not what it was when the head was kept")
+            yield ChainFault(
+                end.count, "or one before it is not what it was when the head was kept"
+            )
             return
     said = 0 if head is None else head.count
     if said > end.count:
-        yield Finding(end.count + 1, f"is missing, and all up to {said}, the last one")
+        yield ChainFault(end.count + 1, f"is missing, and all up to {said}, the last one")
     elif head is None and end.count:
-        yield Finding(end.count, "is the last one, and no head tells of it")
+        yield ChainFault(end.count, "is the last one, and no head tells of it")
     elif head is not None and (head.count, head.digest) != (end.count, end.digest):
-        yield Finding(end.count, f"is the last one, and the head tells of row {said} as the last")
+        yield ChainFault(
+            end.count, f"is the last one, and the head tells of row {said} as the last"
+        )
     elif kept is not None and kept.count > end.count:
-        yield Finding(
+        yield ChainFault(
             end.count + 1,
             f"is missing, and all up to {kept.count}: the store is older than the head that was "
             "kept, as after a restored backup",
         )
 
 
-def _fault(end: Head, link: Link) -> Finding | None:
+def _fault(end: Head, link: Link) -> ChainFault | None:
     expected = end.count + 1
     if link.n != expected:
-        return Finding(expected, f"is missing: row {link.n} follows row {end.count}")
+        return ChainFault(expected, f"is missing: row {link.n} follows row {end.count}")
     row = read_row(link.row)
     if row is not None and row.n != expected:
-        return Finding(expected, f"was put in another's place: it says that it is row {row.n}")
+        return ChainFault(expected, f"was put in another's place: it says that it is row {row.n}")
     if not link.is_bare:
-        return Finding(expected, "was edited: something stands beside the row and its hash")
+        return ChainFault(expected, "was edited: something stands beside the row and its hash")
     if row is None or link.digest != _next(end.digest, link.row):
-        return Finding(expected, "was edited: its hash does not follow from it and those before")
+        return ChainFault(expected, "was edited: its hash does not follow from it and those before")
     return None
 
 

@@ -14,7 +14,7 @@ from recsvc.domain.consent.consent import PurposeConsent
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Statement:
     """A yes or no, and what was said with it. Only a literal True is a yes."""
 
     granted: bool
@@ -22,7 +22,7 @@ class Word:
     source: str | None = None
 
 
-class Imported(Enum):
+class ImportOutcome(Enum):
     """What became of an imported word."""
 
     TAKEN = "taken"  # it changed what is known
@@ -32,7 +32,7 @@ class Imported(Enum):
     UNREADABLE = "unreadable"  # it met a record that nobody can read, and may have been a no
 
 
-def said_now(last: PurposeConsent | None, word: Word, now_us: int) -> PurposeConsent:
+def apply_live(last: PurposeConsent | None, word: Statement, now_us: int) -> PurposeConsent:
     """Return what a live word makes of the last one."""
     at_us = now_us if last is None else max(now_us, last.at_us + 1)
     first = None if last is None else last.first_granted_at_us
@@ -42,7 +42,7 @@ def said_now(last: PurposeConsent | None, word: Word, now_us: int) -> PurposeCon
     return PurposeConsent(granted, at_us, first, word.policy_version, word.source)
 
 
-def said_then(last: PurposeConsent | None, word: Word, at_us: int) -> PurposeConsent:
+def apply_imported(last: PurposeConsent | None, word: Statement, at_us: int) -> PurposeConsent:
     """Return what an imported word makes of the last one: the same, when it is overtaken."""
     granted = word.granted is True
     said = PurposeConsent(

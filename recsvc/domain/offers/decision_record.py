@@ -7,7 +7,7 @@ from recsvc.domain.values.customer_keys import CustomerKey
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class DecisionRecord:
     """One decision. `content` is JSON: what was offered, what was refused and why, and under
     which consent, model and revisions. No customer's id stands in it.
     """

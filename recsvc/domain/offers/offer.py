@@ -8,7 +8,7 @@ from recsvc.domain.customers.profile import Value
 from recsvc.domain.values.ids import ItemId, OfferId
 
 
-class Kind(StrEnum):
+class OfferKind(StrEnum):
     """What a customer gets."""
 
     PERCENT_OFF = "percent_off"
@@ -83,7 +83,7 @@ class Offer:
 
     offer_id: OfferId
     title: str
-    kind: Kind
+    kind: OfferKind
     description: str | None = None
     url: str | None = None
     image_url: str | None = None

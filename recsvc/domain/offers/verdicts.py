@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Step(StrEnum):
+class VerdictStep(StrEnum):
     """The steps of a decision, in their order. The first that refuses an offer is told."""
 
     CONSENT = "consent"

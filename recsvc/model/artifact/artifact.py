@@ -23,7 +23,7 @@ class TopList:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ranked:
+class RankedLists:
     """One ranked list per row. Customers' lists have reasons; items' lists have none.
 
     `reason_items` holds the row of the item that a reason names, and −1 where it names none.
@@ -37,14 +37,14 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Purchased:
+class CustomersPurchases:
     """What each customer did, up to the end of what was learned from.
 
     The score of an item is what the customer spent on it, halved for every 90 days that a purchase
     is older than that end; without any price each purchase counts one.
     """
 
-    bought: Ranked
+    bought: RankedLists
     orders: Array  # (customers,) integers
     spent: Array  # (customers,) floats; NaN: no price is known
     first: Array  # (customers,) floats, days since 1970; NaN: purchases have no time
@@ -61,13 +61,13 @@ class Artifact:
 
     item_ids: Sequence[str]
     customer_keys: Sequence[bytes]
-    slates: Mapping[CustomerSlate, Ranked]
-    neighbours: Mapping[ItemSlate, Ranked]
+    slates: Mapping[CustomerSlate, RankedLists]
+    neighbours: Mapping[ItemSlate, RankedLists]
     popular: TopList
     trending: TopList
     categories: Mapping[str, TopList] = field(default_factory=dict)
     intervals: Array | None = None  # (items,) floats
-    purchased: Purchased | None = None
+    purchased: CustomersPurchases | None = None
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the arrays of the format, checked whole; raise ModelRejected if one is wrong."""
@@ -95,10 +95,10 @@ class Artifact:
         return arrays
 
 
-def no_lists(rows: int) -> Ranked:
+def no_lists(rows: int) -> RankedLists:
     """Return lists for `rows` rows that are all empty."""
     nothing = np.zeros(0, dtype=np.int64)
-    return Ranked(np.zeros(rows + 1, dtype=np.int64), nothing, nothing, nothing, nothing)
+    return RankedLists(np.zeros(rows + 1, dtype=np.int64), nothing, nothing, nothing, nothing)
 
 
 def _texts(spec: ArraySpec, texts: Sequence[str]) -> tuple[str, Array]:
@@ -119,14 +119,14 @@ def _keys(keys: Sequence[bytes]) -> tuple[str, Array]:
     return spec.name, np.array(list(keys), dtype=dtype)
 
 
-def _ragged(spec: layout.RaggedSpec, ranked: Ranked | None) -> list[tuple[str, Array]]:
+def _ragged(spec: layout.RaggedSpec, ranked: RankedLists | None) -> list[tuple[str, Array]]:
     if ranked is None:
         raise ModelRejected(f"the artifact has no {spec.name}; no_lists(rows) says so on purpose")
     columns = [ranked.offsets, ranked.items, ranked.scores, ranked.reasons, ranked.reason_items]
     return [_column(array, column) for array, column in zip(spec.arrays(), columns, strict=False)]
 
 
-def _purchased(purchased: Purchased) -> list[tuple[str, Array]]:
+def _purchased(purchased: CustomersPurchases) -> list[tuple[str, Array]]:
     columns = {
         layout.CUSTOMER_ORDERS: purchased.orders,
         layout.CUSTOMER_SPENT: purchased.spent,
@@ -142,13 +142,13 @@ def _top(spec: layout.TopSpec, top: TopList) -> list[tuple[str, Array]]:
     return [_column(array, column) for array, column in zip(spec.arrays(), columns, strict=True)]
 
 
-def _joined(tops: Sequence[TopList]) -> Ranked:
+def _joined(tops: Sequence[TopList]) -> RankedLists:
     lengths = [len(top.items) for top in tops]
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     if not tops:
         return no_lists(0)
     items = np.concatenate([np.asarray(top.items) for top in tops])
-    return Ranked(offsets, items, np.concatenate([np.asarray(top.scores) for top in tops]))
+    return RankedLists(offsets, items, np.concatenate([np.asarray(top.scores) for top in tops]))
 
 
 def _column(spec: ArraySpec, values: Array | None) -> tuple[str, Array]:

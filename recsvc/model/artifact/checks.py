@@ -19,9 +19,9 @@ from recsvc.model.artifact.format import (
     OPTIONAL,
     SLATES,
     Array,
+    ArrayKind,
     Arrays,
     ArraySpec,
-    Kind,
 )
 
 SAMPLED_BLOCKS = 8
@@ -92,24 +92,24 @@ def _lengths(arrays: Arrays) -> dict[str, int]:
 def _check_content(spec: ArraySpec, array: Array, lengths: dict[str, int], *, full: bool) -> None:
     items = lengths["items"]
     match spec.kind:
-        case Kind.OFFSETS:
+        case ArrayKind.OFFSETS:
             _check_offsets(spec, array, lengths[spec.name.replace("_offsets", "_entries")])
-        case Kind.ITEM_ROWS:
+        case ArrayKind.ITEM_ROWS:
             _check_range(spec, array, 0, items, full=full)
-        case Kind.REASON_ITEMS:
+        case ArrayKind.REASON_ITEMS:
             _check_range(spec, array, NO_ITEM, items, full=full)
-        case Kind.SCORES:
+        case ArrayKind.SCORES:
             _check_finite(spec, array, full=full)
-        case Kind.DAYS:
+        case ArrayKind.DAYS:
             _check_days(spec, array, full=full)
-        case Kind.COUNTS | Kind.AMOUNTS:
+        case ArrayKind.COUNTS | ArrayKind.AMOUNTS:
             _check_not_negative(spec, array, full=full)
-        case Kind.MOMENTS:
+        case ArrayKind.MOMENTS:
             _check_not_endless(spec, array, full=full)
-        case Kind.IDS | Kind.NAMES | Kind.KEYS:
+        case ArrayKind.IDS | ArrayKind.NAMES | ArrayKind.KEYS:
             _check_sorted(spec, array, full=full)
             _check_texts(spec, array, full=full)
-        case Kind.REASONS:
+        case ArrayKind.REASONS:
             pass  # with their items, in _check_reasons
 
 
@@ -162,7 +162,7 @@ def _check_sorted(spec: ArraySpec, texts: Array, *, full: bool) -> None:
 
 
 def _check_texts(spec: ArraySpec, texts: Array, *, full: bool) -> None:
-    if spec.kind is Kind.KEYS:
+    if spec.kind is ArrayKind.KEYS:
         return
     for block in blocks(len(texts), full=full):
         for encoded in texts[block].tolist():
@@ -171,12 +171,12 @@ def _check_texts(spec: ArraySpec, texts: Array, *, full: bool) -> None:
                 raise ModelRejected(f"{spec.name}: {encoded[:40]!r} is {fault}")
 
 
-def _text_fault(kind: Kind, encoded: bytes) -> str | None:
+def _text_fault(kind: ArrayKind, encoded: bytes) -> str | None:
     try:
         text = encoded.decode()
     except UnicodeDecodeError:
         return "not valid UTF-8"
-    if kind is Kind.IDS:
+    if kind is ArrayKind.IDS:
         return id_fault(text)
     return None if text else "empty"
 

@@ -29,7 +29,7 @@ Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 
 
-class Kind(StrEnum):
+class ArrayKind(StrEnum):
     """What an array holds."""
 
     IDS = "ids"  # UTF-8, padded with NUL to the longest
@@ -47,18 +47,18 @@ class Kind(StrEnum):
 
 
 FIXED_DTYPES = {
-    Kind.KEYS: f"|S{CUSTOMER_KEY_BYTES}",
-    Kind.OFFSETS: "<i8",
-    Kind.ITEM_ROWS: "<i4",
-    Kind.SCORES: "<f4",
-    Kind.REASONS: "|u1",
-    Kind.REASON_ITEMS: "<i4",
-    Kind.DAYS: "<f4",
-    Kind.COUNTS: "<i4",
-    Kind.AMOUNTS: "<f4",
-    Kind.MOMENTS: "<f4",
+    ArrayKind.KEYS: f"|S{CUSTOMER_KEY_BYTES}",
+    ArrayKind.OFFSETS: "<i8",
+    ArrayKind.ITEM_ROWS: "<i4",
+    ArrayKind.SCORES: "<f4",
+    ArrayKind.REASONS: "|u1",
+    ArrayKind.REASON_ITEMS: "<i4",
+    ArrayKind.DAYS: "<f4",
+    ArrayKind.COUNTS: "<i4",
+    ArrayKind.AMOUNTS: "<f4",
+    ArrayKind.MOMENTS: "<f4",
 }
-MAX_TEXT_BYTES = {Kind.IDS: MAX_ID_BYTES, Kind.NAMES: MAX_CATEGORY_BYTES}
+MAX_TEXT_BYTES = {ArrayKind.IDS: MAX_ID_BYTES, ArrayKind.NAMES: MAX_CATEGORY_BYTES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class ArraySpec:
     """One array: it has `dimension` + `extra` elements and one axis."""
 
     name: str
-    kind: Kind
+    kind: ArrayKind
     dimension: str
     extra: int = 0
 
@@ -92,13 +92,13 @@ class RaggedSpec:
 
     def arrays(self) -> list[ArraySpec]:
         plain = [
-            ArraySpec(f"{self.name}_offsets", Kind.OFFSETS, self.rows, extra=1),
-            ArraySpec(f"{self.name}_items", Kind.ITEM_ROWS, self.entries),
-            ArraySpec(f"{self.name}_scores", Kind.SCORES, self.entries),
+            ArraySpec(f"{self.name}_offsets", ArrayKind.OFFSETS, self.rows, extra=1),
+            ArraySpec(f"{self.name}_items", ArrayKind.ITEM_ROWS, self.entries),
+            ArraySpec(f"{self.name}_scores", ArrayKind.SCORES, self.entries),
         ]
         reasons = [
-            ArraySpec(f"{self.name}_reasons", Kind.REASONS, self.entries),
-            ArraySpec(f"{self.name}_reason_items", Kind.REASON_ITEMS, self.entries),
+            ArraySpec(f"{self.name}_reasons", ArrayKind.REASONS, self.entries),
+            ArraySpec(f"{self.name}_reason_items", ArrayKind.REASON_ITEMS, self.entries),
         ]
         return plain + reasons if self.reasoned else plain
 
@@ -112,14 +112,14 @@ class TopSpec:
 
     def arrays(self) -> list[ArraySpec]:
         return [
-            ArraySpec(f"{self.name}_items", Kind.ITEM_ROWS, self.dimension),
-            ArraySpec(f"{self.name}_scores", Kind.SCORES, self.dimension),
+            ArraySpec(f"{self.name}_items", ArrayKind.ITEM_ROWS, self.dimension),
+            ArraySpec(f"{self.name}_scores", ArrayKind.SCORES, self.dimension),
         ]
 
 
-ITEM_IDS = ArraySpec("item_ids", Kind.IDS, "items")
-CUSTOMER_KEYS = ArraySpec("customer_keys", Kind.KEYS, "customers")
-CATEGORY_NAMES = ArraySpec("category_names", Kind.NAMES, "categories")
+ITEM_IDS = ArraySpec("item_ids", ArrayKind.IDS, "items")
+CUSTOMER_KEYS = ArraySpec("customer_keys", ArrayKind.KEYS, "customers")
+CATEGORY_NAMES = ArraySpec("category_names", ArrayKind.NAMES, "categories")
 SLATES = {slate: RaggedSpec(slate, "customers", reasoned=True) for slate in CustomerSlate}
 NEIGHBOURS = {slate: RaggedSpec(slate, "items") for slate in ItemSlate}
 CATEGORY_POPULAR = RaggedSpec("category_popular", "categories")
@@ -140,14 +140,14 @@ ARRAYS: Mapping[str, ArraySpec] = {
 }
 
 # Days between two purchases of an item by one customer; NaN: nobody bought it again.
-ITEM_INTERVALS = ArraySpec("item_interval_days", Kind.DAYS, "items")
+ITEM_INTERVALS = ArraySpec("item_interval_days", ArrayKind.DAYS, "items")
 
 # What customers did up to the end of what was learned from; offers are decided by it.
 BOUGHT = RaggedSpec("bought", "customers")  # every item; what was spent on it, half after 90 days
-CUSTOMER_ORDERS = ArraySpec("customer_orders", Kind.COUNTS, "customers")
-CUSTOMER_SPENT = ArraySpec("customer_spent", Kind.AMOUNTS, "customers")
-FIRST_ORDER = ArraySpec("customer_first_order", Kind.MOMENTS, "customers")
-LAST_ORDER = ArraySpec("customer_last_order", Kind.MOMENTS, "customers")
+CUSTOMER_ORDERS = ArraySpec("customer_orders", ArrayKind.COUNTS, "customers")
+CUSTOMER_SPENT = ArraySpec("customer_spent", ArrayKind.AMOUNTS, "customers")
+FIRST_ORDER = ArraySpec("customer_first_order", ArrayKind.MOMENTS, "customers")
+LAST_ORDER = ArraySpec("customer_last_order", ArrayKind.MOMENTS, "customers")
 FACTS = (*BOUGHT.arrays(), CUSTOMER_ORDERS, CUSTOMER_SPENT, FIRST_ORDER, LAST_ORDER)
 
 OPTIONAL: Mapping[str, ArraySpec] = {spec.name: spec for spec in (ITEM_INTERVALS, *FACTS)}

@@ -12,7 +12,7 @@ import numpy as np
 
 from recsvc.model.artifact.format import Array
 from recsvc.model.offers import kernels
-from recsvc.model.offers.coverage import Reach
+from recsvc.model.offers.coverage import CoverageIndex
 from recsvc.model.offers.inputs import CustomerFacts
 
 WANTED_SHARE = 0.05  # of what a model lets expect, beside what was bought
@@ -31,7 +31,9 @@ class Affinity:
     loudest: Array  # (offers,) row of what was bought that adds most; below 0: nothing does
 
 
-def affinity_of(reach: Reach, facts: CustomerFacts, log_refusal: Array, worth: Array) -> Affinity:
+def affinity_of(
+    reach: CoverageIndex, facts: CustomerFacts, log_refusal: Array, worth: Array
+) -> Affinity:
     """A customer who is twice as near refuses an offer twice: 1 − (1 − rate)^lift.
 
     `log_refusal` is ln(1 − rate), and `worth` that of an acceptance. (offers,)

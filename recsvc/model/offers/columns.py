@@ -13,8 +13,8 @@ import numpy as np
 from recsvc.domain.offers.offer import Offer
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.artifact.format import Array
-from recsvc.model.offers.coverage import Goods, Reach, covered_rows, reach_of
-from recsvc.model.offers.eligibility import Requirements, requirements_of
+from recsvc.model.offers.coverage import CoverageIndex, CoveredItems, covered_rows, reach_of
+from recsvc.model.offers.eligibility import EligibilityTable, requirements_of
 
 ALWAYS = np.iinfo(np.int64)
 UNLIMITED = np.iinfo(np.int64).max
@@ -24,7 +24,7 @@ NO_GROUP = -1
 @dataclass(frozen=True, slots=True, eq=False)
 class OfferColumns:
     offers: Sequence[Offer]
-    goods: Goods
+    goods: CoveredItems
     covered: Sequence[Array]  # (offers,) item rows of each
     rows: Mapping[OfferId, int]
     tiers: Array  # (tiers, 2) where the rows of each priority begin and end
@@ -41,8 +41,8 @@ class OfferColumns:
     most_shown: Mapping[OfferId, int]  # to one customer
     total_shown: Array  # (offers,) UNLIMITED: without a cap
     total_redeemed: Array  # (offers,) as above
-    requirements: Requirements
-    reach: Reach
+    requirements: EligibilityTable
+    reach: CoverageIndex
 
     def __len__(self) -> int:
         return len(self.offers)
@@ -53,7 +53,7 @@ class OfferColumns:
 
 
 def columns_of(
-    offers: Iterable[Offer], goods: Goods, before: OfferColumns | None = None
+    offers: Iterable[Offer], goods: CoveredItems, before: OfferColumns | None = None
 ) -> OfferColumns:
     """Make columns of live offers; each id is there once.
 
@@ -95,7 +95,9 @@ def columns_of(
     )
 
 
-def _covered(offers: Sequence[Offer], goods: Goods, before: OfferColumns | None) -> list[Array]:
+def _covered(
+    offers: Sequence[Offer], goods: CoveredItems, before: OfferColumns | None
+) -> list[Array]:
     if before is None or before.goods is not goods:
         return [covered_rows(offer, goods) for offer in offers]
     known = {id(offer): rows for offer, rows in zip(before.offers, before.covered, strict=True)}

@@ -17,7 +17,7 @@ from recsvc.model.offers.inputs import Weighted
 BREADTH = 0.3  # exponent: an offer that covers a thousand times the items counts an eighth
 
 
-class Goods(Protocol):
+class CoveredItems(Protocol):
     """The items that there are: their rows, and what offers ask of them."""
 
     @property
@@ -62,7 +62,7 @@ class Postings:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reach:
+class CoverageIndex:
     items: Postings  # without offers for all items
     categories: Postings
     everything: Array  # (offers,) bool: those
@@ -70,7 +70,9 @@ class Reach:
     popularity: Array  # (offers,) of what is covered, 1 at most
 
 
-def reach_of(offers: Sequence[Offer], covered: Sequence[Array], goods: Goods) -> Reach:
+def reach_of(
+    offers: Sequence[Offer], covered: Sequence[Array], goods: CoveredItems
+) -> CoverageIndex:
     """`covered`: item rows of each offer, as `covered_rows` returns them."""
     everything = np.array([offer.is_for_all_items for offer in offers], dtype=bool)
     popularity = np.asarray(goods.popularity, dtype=np.float64)  # (items,)
@@ -78,7 +80,7 @@ def reach_of(offers: Sequence[Offer], covered: Sequence[Array], goods: Goods) ->
     sums = np.where(everything, popularity.sum(), sums)
     named = [max(len(offer.items), len(rows)) for offer, rows in zip(offers, covered, strict=True)]
     breadth = np.where(everything, len(popularity), np.array(named, dtype=np.int64))
-    return Reach(
+    return CoverageIndex(
         items=_by_item(covered, len(popularity)),
         categories=_by_category(covered, goods),
         everything=everything,
@@ -87,7 +89,7 @@ def reach_of(offers: Sequence[Offer], covered: Sequence[Array], goods: Goods) ->
     )
 
 
-def covered_rows(offer: Offer, goods: Goods) -> Array:
+def covered_rows(offer: Offer, goods: CoveredItems) -> Array:
     """Return the rows of the items that an offer covers, ascending; none for all items."""
     parts = [np.array([row for row in goods.rows(offer.items) if row is not None], np.int64)]
     for codes, name_of, names in (
@@ -114,7 +116,7 @@ def _by_item(covered: Sequence[Array], size: int) -> Postings:
     return Postings(offsets, offers)
 
 
-def _by_category(covered: Sequence[Array], goods: Goods) -> Postings:
+def _by_category(covered: Sequence[Array], goods: CoveredItems) -> Postings:
     """Weigh each offer's part of a category by what is bought of it."""
     codes = np.asarray(goods.categories, dtype=np.int64) + 1  # 0: unknown
     popularity = np.asarray(goods.popularity, dtype=np.float64)

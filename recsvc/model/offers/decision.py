@@ -21,10 +21,10 @@ from recsvc.model.offers.affinity import Affinity, affinity_of
 from recsvc.model.offers.columns import OfferColumns
 from recsvc.model.offers.filters import Refusals, allowed, generic_refusals, personal_refusals
 from recsvc.model.offers.inputs import CustomerFacts, Question
-from recsvc.model.offers.performance import Standing
+from recsvc.model.offers.performance import OfferPerformance
 
 
-class Choice(NamedTuple):
+class OfferChoice(NamedTuple):
     """An offer, and why. `item`: the row of the item that the reason names, None without one."""
 
     offer_id: OfferId
@@ -50,10 +50,10 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Decision:
+class OfferDecision:
     """What is offered, best first, and all that is needed to explain it (see `explanation`)."""
 
-    choices: Sequence[Choice]
+    choices: Sequence[OfferChoice]
     is_personal: bool
     refusals: Refusals
     allowed: Array  # (offers,) bool
@@ -62,11 +62,11 @@ class Decision:
 
 def decide(
     columns: OfferColumns,
-    standing: Standing,
+    standing: OfferPerformance,
     facts: CustomerFacts | None,
     question: Question,
     generator: np.random.Generator | None = None,
-) -> Decision:
+) -> OfferDecision:
     """Choose for a customer, or for everybody. With a generator, rates are drawn: to explore."""
     if facts is None:
         return _for_everybody(columns, standing, question)
@@ -75,7 +75,7 @@ def decide(
     figures = figures_of(columns, standing, facts, generator)
     rows = chosen(columns, permitted, question.n, figures.worth)
     choices = reasoned(columns, figures.affinity, rows)
-    return Decision(choices, True, refusals, permitted, figures)
+    return OfferDecision(choices, True, refusals, permitted, figures)
 
 
 def generator_of(seed: bytes) -> np.random.Generator:
@@ -85,7 +85,7 @@ def generator_of(seed: bytes) -> np.random.Generator:
 
 def figures_of(
     columns: OfferColumns,
-    standing: Standing,
+    standing: OfferPerformance,
     facts: CustomerFacts,
     generator: np.random.Generator | None = None,
 ) -> Figures:
@@ -109,24 +109,28 @@ def chosen(columns: OfferColumns, permitted: Array, most: int, worth: Array) -> 
     return found
 
 
-def _for_everybody(columns: OfferColumns, standing: Standing, question: Question) -> Decision:
+def _for_everybody(
+    columns: OfferColumns, standing: OfferPerformance, question: Question
+) -> OfferDecision:
     refusals = generic_refusals(columns, standing, question)
     permitted = allowed(refusals)
     equal = np.zeros(len(columns))
     rows = chosen(columns, permitted, question.n, equal).tolist()
-    choices = [Choice(columns.offers[row].offer_id, row, OfferReason.FOR_EVERYBODY) for row in rows]
-    return Decision(choices, False, refusals, permitted, None)
+    choices = [
+        OfferChoice(columns.offers[row].offer_id, row, OfferReason.FOR_EVERYBODY) for row in rows
+    ]
+    return OfferDecision(choices, False, refusals, permitted, None)
 
 
-def reasoned(columns: OfferColumns, affinity: Affinity, rows: Array) -> list[Choice]:
+def reasoned(columns: OfferColumns, affinity: Affinity, rows: Array) -> list[OfferChoice]:
     """Give each chosen offer its reason: the covered item that was bought most, if there is one."""
     items = affinity.loudest.take(rows).tolist()
     near = affinity.near.take(rows).tolist()
     offers = columns.offers
     return [
-        Choice(offers[row].offer_id, row, _YOU_BUY, item)
+        OfferChoice(offers[row].offer_id, row, _YOU_BUY, item)
         if item >= 0
-        else Choice(offers[row].offer_id, row, _reason(offers[row], share))
+        else OfferChoice(offers[row].offer_id, row, _reason(offers[row], share))
         for row, item, share in zip(rows.tolist(), items, near, strict=True)
     ]
 

@@ -13,7 +13,7 @@ from recsvc.domain.offers.offer import Bought, Eligibility, Offer
 from recsvc.domain.values.timestamps import moment_at
 from recsvc.model.artifact.format import Array
 from recsvc.model.offers import kernels
-from recsvc.model.offers.coverage import Goods
+from recsvc.model.offers.coverage import CoveredItems
 from recsvc.model.offers.inputs import CustomerFacts
 
 LIMITS = ("orders", "days_since_last_order", "spent")
@@ -33,7 +33,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Requirements:
+class EligibilityTable:
     least: Array  # (limits, offers) −inf: none
     most: Array  # (limits, offers) inf: none
     unlimited: Array  # (limits, offers) bool
@@ -117,7 +117,7 @@ def attribute_token(named: tuple[str, object]) -> Token:
     return ("attribute", name, isinstance(value, bool), isinstance(value, str), value)
 
 
-def requirements_of(offers: Sequence[Offer], goods: Goods) -> Requirements:
+def requirements_of(offers: Sequence[Offer], goods: CoveredItems) -> EligibilityTable:
     each = [offer.eligibility for offer in offers]
     groups = [(row, group) for row, asked in enumerate(each) for group in _groups(asked, goods)]
     by_token: dict[Token, list[int]] = {}
@@ -127,7 +127,7 @@ def requirements_of(offers: Sequence[Offer], goods: Goods) -> Requirements:
     least = _limits(each, "min", -np.inf)
     most = _limits(each, "max", np.inf)
     unlimited = np.isneginf(least) & np.isposinf(most)
-    return Requirements(
+    return EligibilityTable(
         least=least,
         most=most,
         unlimited=unlimited,
@@ -152,7 +152,7 @@ def _limits(each: Sequence[Eligibility], end: str, none: float) -> Array:
     ).reshape(len(LIMITS), len(each))
 
 
-def _groups(asked: Eligibility, goods: Goods) -> Iterator[Group]:
+def _groups(asked: Eligibility, goods: CoveredItems) -> Iterator[Group]:
     if asked.segments:
         yield Group("segments", tuple(("segment", segment) for segment in asked.segments))
     for name, values in asked.attributes.items():
@@ -170,7 +170,7 @@ def _groups(asked: Eligibility, goods: Goods) -> Iterator[Group]:
         yield Group("anniversary_month", (_ANNIVERSARY,))
 
 
-def _bought(bought: Bought, goods: Goods) -> Iterable[Token]:
+def _bought(bought: Bought, goods: CoveredItems) -> Iterable[Token]:
     yield from (("item", row) for row in goods.rows(bought.items) if row is not None)
     codes = map(goods.category, bought.categories)
     yield from (("category", code) for code in codes if code is not None)

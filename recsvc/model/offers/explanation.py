@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from recsvc.domain.offers.verdicts import Step, Verdict
+from recsvc.domain.offers.verdicts import Verdict, VerdictStep
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.offers.columns import NO_GROUP, OfferColumns
-from recsvc.model.offers.decision import Decision, Figures
+from recsvc.model.offers.decision import Figures, OfferDecision
 from recsvc.model.offers.inputs import CustomerFacts, Question
 
 
@@ -18,13 +18,13 @@ class Considered:
 
     offer_id: OfferId
     verdict: Verdict
-    step: Step
+    step: VerdictStep
     condition: str | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
 def explained(
-    columns: OfferColumns, decision: Decision, facts: CustomerFacts | None, question: Question
+    columns: OfferColumns, decision: OfferDecision, facts: CustomerFacts | None, question: Question
 ) -> list[Considered]:
     """Tell of every offer; what was chosen first and in its order, the others by their place."""
     steps = _steps(columns, decision)
@@ -36,34 +36,38 @@ def explained(
             offer_id=columns.offers[row].offer_id,
             verdict=_verdict(steps[row], is_chosen=place < len(rows)),
             step=steps[row],
-            condition=unmet.get(row) if steps[row] is Step.ELIGIBILITY else None,
+            condition=unmet.get(row) if steps[row] is VerdictStep.ELIGIBILITY else None,
             figures={} if decision.figures is None else _figures(columns, decision.figures, row),
         )
         for place, row in enumerate([*rows, *rest])
     ]
 
 
-def _steps(columns: OfferColumns, decision: Decision) -> list[Step]:
+def _steps(columns: OfferColumns, decision: OfferDecision) -> list[VerdictStep]:
     """Return for each offer the step that refused it, or else the one that ranked it."""
     rows = [choice.row for choice in decision.choices]
     is_fallback = any(columns.is_fallback[row] for row in rows)
     groups = {columns.groups[row] for row in rows} - {NO_GROUP}
-    steps = [Step.ARBITRATION] * len(columns)
+    steps = [VerdictStep.ARBITRATION] * len(columns)
     for row, kept in enumerate(columns.is_fallback.tolist()):
         if kept:
-            steps[row] = Step.FALLBACK
+            steps[row] = VerdictStep.FALLBACK
         if columns.groups[row] in groups and kept == is_fallback and row not in rows:
-            steps[row] = Step.EXCLUSIVE_GROUP
+            steps[row] = VerdictStep.EXCLUSIVE_GROUP
     for step, refused in reversed(decision.refusals):
         for row in np.flatnonzero(refused).tolist():
             steps[row] = step
     return steps
 
 
-def _verdict(step: Step, *, is_chosen: bool) -> Verdict:
+def _verdict(step: VerdictStep, *, is_chosen: bool) -> Verdict:
     if is_chosen:
         return Verdict.OFFERED
-    return Verdict.OUTRANKED if step in (Step.ARBITRATION, Step.FALLBACK) else Verdict.REFUSED
+    return (
+        Verdict.OUTRANKED
+        if step in (VerdictStep.ARBITRATION, VerdictStep.FALLBACK)
+        else Verdict.REFUSED
+    )
 
 
 def _figures(columns: OfferColumns, figures: Figures, row: int) -> dict[str, float]:

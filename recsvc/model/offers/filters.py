@@ -4,35 +4,37 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from recsvc.domain.offers.verdicts import Step
+from recsvc.domain.offers.verdicts import VerdictStep
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.artifact.format import Array
 from recsvc.model.offers.columns import OfferColumns
 from recsvc.model.offers.inputs import CustomerFacts, Question
-from recsvc.model.offers.performance import Standing
+from recsvc.model.offers.performance import OfferPerformance
 
-Refusals = list[tuple[Step, Array]]
+Refusals = list[tuple[VerdictStep, Array]]
 
 
-def generic_refusals(columns: OfferColumns, standing: Standing, question: Question) -> Refusals:
+def generic_refusals(
+    columns: OfferColumns, standing: OfferPerformance, question: Question
+) -> Refusals:
     """Nothing here depends on a customer."""
     return [
-        (Step.CONSENT, columns.personal),
+        (VerdictStep.CONSENT, columns.personal),
         *_right_now(columns, question),
         *standing.used_up.items(),
     ]
 
 
 def personal_refusals(
-    columns: OfferColumns, standing: Standing, facts: CustomerFacts, question: Question
+    columns: OfferColumns, standing: OfferPerformance, facts: CustomerFacts, question: Question
 ) -> Refusals:
     found = _right_now(columns, question)
-    found.append((Step.ELIGIBILITY, columns.requirements.unmet(facts, question.now_us)))
+    found.append((VerdictStep.ELIGIBILITY, columns.requirements.unmet(facts, question.now_us)))
     if facts.dismissed:
-        found.append((Step.DISMISSED, _marked(columns, columns.known(facts.dismissed))))
+        found.append((VerdictStep.DISMISSED, _marked(columns, columns.known(facts.dismissed))))
     for step, counts, most in (
-        (Step.REDEEMED, facts.redeemed, columns.most_redeemed),
-        (Step.SHOWN, facts.shown, columns.most_shown),
+        (VerdictStep.REDEEMED, facts.redeemed, columns.most_redeemed),
+        (VerdictStep.SHOWN, facts.shown, columns.most_shown),
     ):
         if counts and most:
             found.append((step, _marked(columns, _spent(columns, counts, most))))
@@ -50,10 +52,10 @@ def allowed(refusals: Refusals) -> Array:
 
 def _right_now(columns: OfferColumns, question: Question) -> Refusals:
     now_us = question.now_us
-    found = [(Step.WINDOW, (columns.starts_us > now_us) | (columns.ends_us <= now_us))]
+    found = [(VerdictStep.WINDOW, (columns.starts_us > now_us) | (columns.ends_us <= now_us))]
     if question.channel is not None:
         others = columns.other_channels.get(question.channel, columns.with_channels)
-        found.append((Step.CHANNEL, others))
+        found.append((VerdictStep.CHANNEL, others))
     return found
 
 

@@ -52,7 +52,7 @@ class CustomerFacts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tallies:
+class OfferCounters:
     """How the offers have done with all customers: by offer, what is missing is none.
 
     `redeemed`: claims that are held or redeemed. `accepted`: showings that led to something.

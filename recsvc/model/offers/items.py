@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from recsvc.model.artifact.format import Array
-from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.live_items import LiveItems
 
 
-class Stock:
+class ItemsSnapshot:
     """What offers ask of items (see `reach.Goods`), by item row."""
 
-    def __init__(self, assortment: Assortment) -> None:
+    def __init__(self, assortment: LiveItems) -> None:
         self.assortment = assortment
         self._stamp = assortment.stamp  # read first: what changes meanwhile makes this an old one
         size = assortment.items_total
@@ -24,7 +24,7 @@ class Stock:
         self.end_day = assortment.model.end_day()
         self.knows_prices = assortment.model.knows_prices()
 
-    def is_of(self, assortment: Assortment) -> bool:
+    def is_of(self, assortment: LiveItems) -> bool:
         """Whether this is still what the assortment's items are."""
         return self.assortment is assortment and self._stamp == assortment.stamp
 

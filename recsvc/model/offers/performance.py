@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.domain.offers.verdicts import Step
+from recsvc.domain.offers.verdicts import VerdictStep
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.artifact.format import Array
 from recsvc.model.offers.columns import OfferColumns
-from recsvc.model.offers.inputs import Tallies
+from recsvc.model.offers.inputs import OfferCounters
 
 PRIOR_SHOWN = 20.0  # showings at the shop's own rate that each offer begins with
 FIRST_RATE = 0.05  # of a shop that has shown nothing
@@ -21,8 +21,8 @@ LEAST_RATE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Standing:
-    used_up: Mapping[Step, Array]  # (offers,) bool
+class OfferPerformance:
+    used_up: Mapping[VerdictStep, Array]  # (offers,) bool
     accepted: Array  # (offers,) with the prior
     refused: Array  # (offers,) with the prior
     rate: Array  # (offers,) how often a showing is accepted, above 0 and below 1
@@ -34,18 +34,18 @@ class Standing:
         return np.clip(drawn, LEAST_RATE, 1.0 - LEAST_RATE)
 
 
-def standing_of(columns: OfferColumns, tallies: Tallies) -> Standing:
+def standing_of(columns: OfferColumns, tallies: OfferCounters) -> OfferPerformance:
     shown, accepted = (_counts(columns, each) for each in (tallies.shown, tallies.accepted))
     shown = np.maximum(shown, accepted)  # what was accepted has been seen somewhere
     mean = (accepted.sum() + FIRST_RATE * FIRST_SHOWN) / (shown.sum() + FIRST_SHOWN)
     used_up = {
-        Step.TOTAL_SHOWN: _counts(columns, tallies.shown) >= columns.total_shown,
-        Step.TOTAL_REDEEMED: _counts(columns, tallies.redeemed) >= columns.total_redeemed,
-        Step.CODES: columns.has_codes & (_counts(columns, tallies.codes_left) <= 0),
+        VerdictStep.TOTAL_SHOWN: _counts(columns, tallies.shown) >= columns.total_shown,
+        VerdictStep.TOTAL_REDEEMED: _counts(columns, tallies.redeemed) >= columns.total_redeemed,
+        VerdictStep.CODES: columns.has_codes & (_counts(columns, tallies.codes_left) <= 0),
     }
     accepted = accepted + PRIOR_SHOWN * mean
     rate = accepted / (shown + PRIOR_SHOWN)
-    return Standing(
+    return OfferPerformance(
         used_up=used_up,
         accepted=accepted,
         refused=shown + PRIOR_SHOWN - accepted,

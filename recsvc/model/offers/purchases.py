@@ -13,19 +13,21 @@ from recsvc.domain.customers.recent_purchases import PurchaseLine
 from recsvc.model.artifact.format import NO_ITEM, Array
 from recsvc.model.offers import kernels
 from recsvc.model.offers.inputs import HALF_LIFE_DAYS, Weighted
-from recsvc.model.offers.items import Stock
-from recsvc.model.registry.loaded import NOTHING_PURCHASED, Purchased
+from recsvc.model.offers.items import ItemsSnapshot
+from recsvc.model.registry.loaded import NOTHING_PURCHASED, CustomerPurchases
 
 FURTHEST_DAYS = 3650.0  # after that end; a time beyond it is none, and must not overflow
 
 _NO_ROWS, _NO_WEIGHTS = np.zeros(0, np.int64), np.zeros(0)
 
 
-def by_category(stock: Stock, bought: Weighted) -> Weighted:
+def by_category(stock: ItemsSnapshot, bought: Weighted) -> Weighted:
     return Weighted(*kernels.by_category.run(bought.rows, bought.weights, stock.categories))
 
 
-def bought_of(stock: Stock, purchased: Purchased | None, since: Sequence[PurchaseLine]) -> Weighted:
+def bought_of(
+    stock: ItemsSnapshot, purchased: CustomerPurchases | None, since: Sequence[PurchaseLine]
+) -> Weighted:
     """Return what was spent on each item, as of the end of what the model has learned from.
 
     `since`: what was bought that the model does not know of.
@@ -42,7 +44,7 @@ def bought_of(stock: Stock, purchased: Purchased | None, since: Sequence[Purchas
     return Weighted(*kernels.join.run(before.items, before.weights, sensitive, rows, worth))
 
 
-def _worth(stock: Stock, line: PurchaseLine, row: int | None, weights: Array) -> float:
+def _worth(stock: ItemsSnapshot, line: PurchaseLine, row: int | None, weights: Array) -> float:
     if row is None:
         return 0.0
     day = line.at_seconds / SECONDS_PER_DAY
@@ -50,7 +52,7 @@ def _worth(stock: Stock, line: PurchaseLine, row: int | None, weights: Array) ->
     return float(_cost(stock, line, row, weights) * 0.5 ** (age / HALF_LIFE_DAYS))
 
 
-def _cost(stock: Stock, line: PurchaseLine, row: int, weights: Array) -> float:
+def _cost(stock: ItemsSnapshot, line: PurchaseLine, row: int, weights: Array) -> float:
     """Return what a purchase weighs: what was paid, where that is what the model weighs by."""
     if not stock.knows_prices and stock.assortment.model.knows_customers:
         return 1.0

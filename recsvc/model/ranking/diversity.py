@@ -9,13 +9,13 @@ import numpy as np
 
 from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.model.artifact.format import Array
-from recsvc.model.ranking.live_items import Assortment
-from recsvc.model.registry.candidates import Picks
+from recsvc.model.ranking.live_items import LiveItems
+from recsvc.model.registry.candidates import RankedItems
 
 POOL = 5  # candidates looked at for each place of the answer
 
 
-def diversified(picks: Picks, n: int, diversity: float, assortment: Assortment) -> Picks:
+def diversified(picks: RankedItems, n: int, diversity: float, assortment: LiveItems) -> RankedItems:
     """Choose n of the picks. diversity 0 leaves their order; 1 avoids likeness alone."""
     size = len(picks)
     if not size:
@@ -32,7 +32,7 @@ def diversified(picks: Picks, n: int, diversity: float, assortment: Assortment) 
         likeness = np.maximum(likeness, _alike(rows, codes, best, assortment))
         gain = (1 - diversity) * relevance - diversity * likeness
         gain[chosen] = -np.inf
-    return Picks(
+    return RankedItems(
         [picks.items[place] for place in chosen],
         [picks.scores[place] for place in chosen],
         [picks.reasons[place] for place in chosen],
@@ -40,7 +40,7 @@ def diversified(picks: Picks, n: int, diversity: float, assortment: Assortment) 
     )
 
 
-def _alike(rows: Array, codes: Array, place: int, assortment: Assortment) -> Array:
+def _alike(rows: Array, codes: Array, place: int, assortment: LiveItems) -> Array:
     alike: Array = (codes == codes[place]) & (codes[place] >= 0)
     row = int(rows[place])
     if row < assortment.size:

@@ -24,7 +24,7 @@ NOT_LISTED = -1  # in the join only: the catalogue does not know this item of th
 NEVER = np.iinfo(np.int64).max
 
 
-class Assortment:
+class LiveItems:
     """What can be offered now. `update` and `refresh` are called by one thread at a time."""
 
     def __init__(self, model: LoadedModel, columns: CatalogueColumns, now_us: int) -> None:

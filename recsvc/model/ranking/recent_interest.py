@@ -18,12 +18,12 @@ from recsvc.domain.customers.recent_events import (
 )
 from recsvc.model.artifact.format import Array
 from recsvc.model.kernels.kernels import ROW, START, STOP, UNKNOWN_ROW, read_events, steer, weigh
-from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.candidates import Candidates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Interest:
+class RecentInterest:
     """Item rows, and what is said of each. A share is what a place in a list is worth."""
 
     voted: Array  # (voted, 3) int32: VOTED, REASON and VOTER, the greatest share first
@@ -40,8 +40,8 @@ class Interest:
 
 
 def interest_of(
-    assortment: Assortment, entries: Sequence[bytes], now_seconds: float
-) -> Interest | None:
+    assortment: LiveItems, entries: Sequence[bytes], now_seconds: float
+) -> RecentInterest | None:
     """Weigh the events, the latest first; None when they say nothing of any item that is known.
 
     `entries` are as `recsvc.domain.customers.recent_events` writes them; what cannot be read is
@@ -60,10 +60,10 @@ def interest_of(
         model.appeal,
         model.intervals,
     )
-    return Interest(voted, shares, bought) if heard or len(bought) else None
+    return RecentInterest(voted, shares, bought) if heard or len(bought) else None
 
 
-def steered(own: Candidates, interest: Interest, *, newcomers: bool) -> Candidates:
+def steered(own: Candidates, interest: RecentInterest, *, newcomers: bool) -> Candidates:
     """Return a customer's own list with what recent events add to it, best first.
 
     `newcomers`: what was not on the list, and has votes, may enter.
@@ -83,7 +83,7 @@ def steered(own: Candidates, interest: Interest, *, newcomers: bool) -> Candidat
     )
 
 
-def _events_of(assortment: Assortment, entries: Sequence[bytes]) -> Array:
+def _events_of(assortment: LiveItems, entries: Sequence[bytes]) -> Array:
     items, text = assortment.model.items, b"\n".join(entries)
     events = read_events.run(text, _LETTERS, items.letters, items.heads)
     if assortment.lists_more:
@@ -91,7 +91,7 @@ def _events_of(assortment: Assortment, entries: Sequence[bytes]) -> Array:
     return events
 
 
-def _find_listed(assortment: Assortment, events: Array, text: bytes) -> None:
+def _find_listed(assortment: LiveItems, events: Array, text: bytes) -> None:
     """Fill in the rows of items that only the catalogue knows."""
     for place in (events[:, ROW] == UNKNOWN_ROW).nonzero()[0].tolist():
         start, stop = events[place, START], events[place, STOP]

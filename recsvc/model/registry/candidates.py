@@ -37,7 +37,7 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True)
-class Picks:
+class RankedItems:
     """The items of an answer, in its order: one entry per item in each list."""
 
     items: list[int]
@@ -49,12 +49,12 @@ class Picks:
         return len(self.items)
 
 
-def assemble(n: int, *lists: Candidates, excluded_rows: Collection[int] = ()) -> Picks:
+def assemble(n: int, *lists: Candidates, excluded_rows: Collection[int] = ()) -> RankedItems:
     """Take from the lists in order, without excluded and repeated items, until there are n."""
     return fill(n, lists, set(excluded_rows), open_sieve(max(map(_size, lists), default=0)))
 
 
-def fill(n: int, lists: Iterable[Candidates], seen: set[int], sieve: Sieve) -> Picks:
+def fill(n: int, lists: Iterable[Candidates], seen: set[int], sieve: Sieve) -> RankedItems:
     """Do so with what passes; the lists are asked for one by one, and none once there are n.
 
     Rows in `seen` are left out, and it grows by those that are taken.
@@ -78,7 +78,7 @@ def fill(n: int, lists: Iterable[Candidates], seen: set[int], sieve: Sieve) -> P
     rows, reasons, reason_items = picked[:, :filled].tolist()
     seen.update(rows)
     named = [None if row == NO_ITEM else row for row in reason_items]
-    return Picks(rows, scores[:filled].tolist(), reasons, named)
+    return RankedItems(rows, scores[:filled].tolist(), reasons, named)
 
 
 def open_sieve(size: int) -> Sieve:

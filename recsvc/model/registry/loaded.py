@@ -64,7 +64,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Purchased:
+class CustomerPurchases:
     """What one customer did, up to the end of what the model has learned from.
 
     A weight is what was spent on the item, halved for every 90 days that a purchase is older than
@@ -79,7 +79,7 @@ class Purchased:
     last_day: float  # as above
 
 
-NOTHING_PURCHASED = Purchased(
+NOTHING_PURCHASED = CustomerPurchases(
     np.zeros(0, np.int32), np.zeros(0, np.float32), 0, 0.0, math.nan, math.nan
 )
 
@@ -124,7 +124,7 @@ class LoadedModel:
         shown = (_shown_as_bought(slate.row(row)) for slate in self._slates.values())
         return chain(again, chain.from_iterable(shown))
 
-    def purchased(self, admitted: Admitted) -> Purchased | None:
+    def purchased(self, admitted: Admitted) -> CustomerPurchases | None:
         """Return what the admitted customer did; None when the model does not know that."""
         row = self._customer_row(admitted)
         facts = self._facts
@@ -133,7 +133,7 @@ class LoadedModel:
         bought = facts.bought.row(row)
         columns = (facts.spent, facts.first, facts.last)
         numbers = (column.item(row) for column in columns)
-        return Purchased(bought.items, bought.scores, facts.orders.item(row), *numbers)
+        return CustomerPurchases(bought.items, bought.scores, facts.orders.item(row), *numbers)
 
     def end_day(self) -> float | None:
         """Return the midnight that ends what was learned from; None where nobody knows it.

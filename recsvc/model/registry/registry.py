@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ShelfStatus:
+class RegistryStatus:
     """What is served to a shop, and why `CURRENT` is not, if it is not."""
 
     version: str | None = None
@@ -31,7 +31,7 @@ class ShelfStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Loaded:
     """What one shop has on the shelf, and the `CURRENT` that was judged for it."""
 
     stamp: Stamp | None = None
@@ -39,16 +39,16 @@ class _Place:
     rejection: Rejection | None = None
 
 
-_EMPTY = _Place()
+_EMPTY = _Loaded()
 
 
-class ModelShelf:
+class ModelRegistry:
     """Holds the model of every shop that has a folder under `root`."""
 
     def __init__(self, root: Path, fingerprint: str) -> None:
         self._root = root
         self._fingerprint = fingerprint
-        self._places: dict[ShopName, _Place] = {}
+        self._places: dict[ShopName, _Loaded] = {}
         self._prepare: Callable[[ShopName, LoadedModel], None] | None = None
         self._refreshing = threading.Lock()
         self._closing = threading.Event()
@@ -58,9 +58,9 @@ class ModelShelf:
         """Return the shop's model. Take it once per request."""
         return self._places.get(shop, _EMPTY).model
 
-    def status(self, shop: ShopName) -> ShelfStatus:
+    def status(self, shop: ShopName) -> RegistryStatus:
         place = self._places.get(shop, _EMPTY)
-        return ShelfStatus(place.model.version if place.model else None, place.rejection)
+        return RegistryStatus(place.model.version if place.model else None, place.rejection)
 
     def shops(self) -> list[ShopName]:
         """Return the shops that something was ever published for, as far as is known here."""
@@ -111,7 +111,7 @@ class ModelShelf:
         old, stamp = self._places.get(versions.shop, _EMPTY), versions.stamp()
         if stamp == old.stamp:
             return
-        new = _Place(model=old.model) if stamp is None else self._judge(versions, old, stamp)
+        new = _Loaded(model=old.model) if stamp is None else self._judge(versions, old, stamp)
         if self._prepare is not None and new.model is not None and new.model is not old.model:
             self._prepare(versions.shop, new.model)
         self._places[versions.shop] = new
@@ -119,21 +119,21 @@ class ModelShelf:
             warm_behind(new.model.arrays())
         _log_change(versions.shop, old, new)
 
-    def _judge(self, versions: Versions, old: _Place, stamp: Stamp) -> _Place:
+    def _judge(self, versions: Versions, old: _Loaded, stamp: Stamp) -> _Loaded:
         """Return what is to be served from now on."""
         version: str | None = None
         try:
             version = versions.current()
             if version is None or (old.model is not None and old.model.version == version):
-                return _Place(stamp, old.model)
-            return _Place(stamp, self._load(versions, version))
+                return _Loaded(stamp, old.model)
+            return _Loaded(stamp, self._load(versions, version))
         except ModelRejected as rejected:
             rejection = Rejection(version or CURRENT_FILE, rejected.code, rejected.detail)
             _record(versions, rejection)
         except OSError as error:  # says nothing about the version: ask again next time
             rejection = Rejection(version or CURRENT_FILE, UNREADABLE, str(error))
             stamp = _ASK_AGAIN
-        return _Place(stamp, old.model or self._newest_older(versions, version), rejection)
+        return _Loaded(stamp, old.model or self._newest_older(versions, version), rejection)
 
     def _load(self, versions: Versions, version: str) -> LoadedModel:
         recorded = versions.rejected(version)
@@ -184,7 +184,7 @@ def _record(versions: Versions, rejection: Rejection) -> None:
         _log.warning("model rejection not recorded", extra={"error": str(error)})
 
 
-def _log_change(shop: ShopName, old: _Place, new: _Place) -> None:
+def _log_change(shop: ShopName, old: _Loaded, new: _Loaded) -> None:
     if new.rejection is not None and new.rejection != old.rejection:
         fields = {"shop": shop, "version": new.rejection.version, "reason": new.rejection.reason}
         _log.error("model rejected", extra=fields)

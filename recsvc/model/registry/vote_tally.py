@@ -27,7 +27,7 @@ def appeal_of(popularity: Array) -> Array:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class VoteTally:
     """The items with the greatest sums of votes, the greatest first, and who was loudest."""
 
     items: Array  # (voted,) item rows
@@ -35,10 +35,10 @@ class Tally:
     loudest: Array  # (voted,) places of voters
 
 
-def tally(items: Array, votes: Array, voters: Array) -> Tally:
+def tally(items: Array, votes: Array, voters: Array) -> VoteTally:
     """Count votes above zero: for which item each is, and whose."""
     words = (items.astype(np.int64), votes.astype(np.float64), voters.astype(np.int64))
-    return Tally(*kernels.tally.run(*words))
+    return VoteTally(*kernels.tally.run(*words))
 
 
 def share_of_loudest(said: Array) -> float:

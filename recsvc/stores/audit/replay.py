@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from recsvc.domain.consent.consent import ConsentRecord, Flag, Purpose, PurposeConsent, Tombstone
 from recsvc.domain.consent.hash_chain import HistoryRow, RowKind
-from recsvc.domain.consent.statements import Word, said_then
+from recsvc.domain.consent.statements import Statement, apply_imported
 from recsvc.stores.consents.record_codec import ERASED, GRANTED
 from recsvc.stores.customers import erasure
 from recsvc.stores.customers.erasure import THE_CUSTOMER
@@ -51,10 +51,10 @@ class Replayed:
             self.was_merged = True
 
     def _take_word(self, purpose: Purpose, row: HistoryRow) -> None:
-        word = Word(row.word == GRANTED, row.policy_version, row.source)
+        word = Statement(row.word == GRANTED, row.policy_version, row.source)
         # Only an import is weighed against what was known; any other row says what is so now.
         last = self.purposes.get(purpose) if row.kind is RowKind.IMPORT else None
-        self.purposes[purpose] = said_then(last, word, row.said_at or 0)
+        self.purposes[purpose] = apply_imported(last, word, row.said_at or 0)
         if self.tombstone is not None and row.kind is RowKind.LIVE and word.granted:
             self.tombstone = self.tombstone.opened(row.said_at or 0)
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 
-class Breaker:
+class CircuitBreaker:
     """Opens after `max_failures` in a row; then lets one caller try every `pause_seconds`."""
 
     def __init__(

@@ -14,8 +14,8 @@ from redis.retry import Retry
 
 from recsvc.config import Settings
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.stores.client.circuit_breaker import Breaker
-from recsvc.stores.client.raw_connection import ReadLine
+from recsvc.stores.client.circuit_breaker import CircuitBreaker
+from recsvc.stores.client.raw_connection import RawConnections
 
 WRITE_TIMEOUT_SECONDS = 2.0  # an fsync on a busy disk takes longer than a read
 
@@ -34,10 +34,10 @@ class Connections:
     `writes` waits for the disk and serves all that must not be given up lightly.
     """
 
-    line: ReadLine
+    line: RawConnections
     reads: redis.Redis
     writes: redis.Redis
-    breaker: Breaker
+    breaker: CircuitBreaker
 
     def close(self) -> None:
         self.line.close()
@@ -51,14 +51,14 @@ def connect(settings: Settings, url: str) -> Connections:
     reads = client(url, read_seconds, most)
     pool = reads.connection_pool
     return Connections(
-        line=ReadLine(
+        line=RawConnections(
             lambda: pool.connection_class(**pool.connection_kwargs),
             read_seconds,
             settings.deadline_ms / 1000,
         ),
         reads=reads,
         writes=client(url, WRITE_TIMEOUT_SECONDS, most),
-        breaker=Breaker(),
+        breaker=CircuitBreaker(),
     )
 
 

@@ -19,7 +19,7 @@ _DIALERS = 8  # threads that connect; a name server that hangs holds these and n
 _LEAST_SECONDS = 0.001  # none at all would be another mode of the socket
 
 
-class Wire(Protocol):
+class RawConnection(Protocol):
     """The part of redis-py's connection that is used here."""
 
     @property
@@ -30,12 +30,12 @@ class Wire(Protocol):
     def read_response(self, *, timeout: float) -> object: ...
 
 
-class ReadLine:
+class RawConnections:
     """Sends ready-made requests and reads their replies before a deadline."""
 
     def __init__(
         self,
-        make_connection: Callable[[], Wire],
+        make_connection: Callable[[], RawConnection],
         timeout_seconds: float,
         deadline_seconds: float,
     ) -> None:
@@ -79,12 +79,12 @@ class ReadLine:
 
     def _reset(self) -> None:
         self._pid = os.getpid()
-        self._idle: deque[Wire] = deque()
+        self._idle: deque[RawConnection] = deque()
         self._dialers = ThreadPoolExecutor(_DIALERS, thread_name_prefix="dial-store")
 
     def _exchange(
         self,
-        connection: Wire,
+        connection: RawConnection,
         request: bytes,
         replies: int,
         timeout_seconds: float,
@@ -105,7 +105,7 @@ class ReadLine:
         self._idle.append(connection)
         return answers
 
-    def _dial(self, connection: Wire, deadline: float) -> None:
+    def _dial(self, connection: RawConnection, deadline: float) -> None:
         try:
             dialled: Future[None] = self._dialers.submit(connection.connect)
         except RuntimeError:

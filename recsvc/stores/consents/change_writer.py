@@ -116,7 +116,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class WriteStep:
     """What changes together, and what the history says of it. Without edits nothing is written.
 
     `is_dated`: it holds when it is recorded, so that no other row may come before it.
@@ -127,7 +127,7 @@ class Step:
     is_dated: bool = False
 
 
-class Ledger:
+class ChangeWriter:
     """`clock`: microseconds since 1970; None: the store's own, the same for every worker."""
 
     def __init__(self, connections: Connections, clock: Callable[[], int] | None = None) -> None:
@@ -140,7 +140,7 @@ class Ledger:
         self,
         shop: ShopName,
         ask: Callable[[Pipeline], None],
-        decide: Callable[[Moment, list[Any]], tuple[Step, T]],
+        decide: Callable[[Moment, list[Any]], tuple[WriteStep, T]],
     ) -> T:
         """Read what `ask` asks for, write what `decide` makes of it; return what it says.
 
@@ -181,7 +181,9 @@ class Ledger:
         now_us = seconds * _US + microseconds if self._clock is None else self._clock()
         return now_us, stored or b"", end_of(shop, stored, last), replies
 
-    def _write(self, shop: ShopName, step: Step, stored: bytes, head: Head, now_us: int) -> bool:
+    def _write(
+        self, shop: ShopName, step: WriteStep, stored: bytes, head: Head, now_us: int
+    ) -> bool:
         """Append and change; False when everything must be read anew."""
         for _ in range(_ATTEMPTS):
             keys, words = _words(shop, step, stored, head, now_us)
@@ -204,7 +206,7 @@ def _checked(replies: list[Any]) -> list[Any]:
 
 
 def _words(
-    shop: ShopName, step: Step, stored: bytes, head: Head, now_us: int
+    shop: ShopName, step: WriteStep, stored: bytes, head: Head, now_us: int
 ) -> tuple[list[str], list[Encoded]]:
     keys = {redis_keys.audit_head(shop): 1, redis_keys.history(shop): 2}
 

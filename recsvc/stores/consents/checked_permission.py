@@ -10,26 +10,26 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 
-from recsvc.domain.consent.consent import Purpose, Standing
-from recsvc.domain.consent.gate import Admitted, Refused, admit
+from recsvc.domain.consent.consent import ConsentStatus, Purpose
+from recsvc.domain.consent.gate import Admitted, ConsentRefused, admit
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
-from recsvc.stores.consents.policy_clock import ConsentJudge, read_minimums
+from recsvc.stores.consents.policy_clock import PolicyClock, read_minimums
 from recsvc.stores.consents.record_codec import decode
 
 REPLIES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Permission:
+class CheckedPermission:
     """`standing` is None when it cannot be read: then nothing is permitted."""
 
-    standing: Standing | None
+    standing: ConsentStatus | None
     stored: bytes
     policy: bytes
 
-    def admit(self, customer: CustomerKey, purpose: Purpose) -> Admitted | Refused:
+    def admit(self, customer: CustomerKey, purpose: Purpose) -> Admitted | ConsentRefused:
         """Judge what was read, by the one rule."""
         return admit(customer, self.standing, purpose)
 
@@ -42,7 +42,7 @@ class Permission:
         return all(isinstance(self.admit(customer, each), Admitted) for each in purposes)
 
 
-NOTHING = Permission(None, b"", b"")
+NOTHING = CheckedPermission(None, b"", b"")
 
 
 def ask(pipeline: Pipeline, shop: ShopName, key: CustomerKey) -> None:
@@ -51,10 +51,10 @@ def ask(pipeline: Pipeline, shop: ShopName, key: CustomerKey) -> None:
     pipeline.hgetall(redis_keys.customer(shop, key))
 
 
-def permission_of(policy: Any, fields: Any, judge: ConsentJudge) -> Permission:
+def permission_of(policy: Any, fields: Any, judge: PolicyClock) -> CheckedPermission:
     """Read the replies; an error of the store in place of one of them permits nothing."""
     if isinstance(policy, redis.RedisError) or not isinstance(fields, dict):
         return NOTHING
     parts = [part for pair in fields.items() for part in pair]
     standing = judge.standing(decode(parts), read_minimums(policy))
-    return Permission(standing, b"\n".join(parts), policy or b"")
+    return CheckedPermission(standing, b"\n".join(parts), policy or b"")

@@ -19,7 +19,7 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
 from recsvc.stores.consents.consents import record_of
 from recsvc.stores.consents.history import HistoryStore, end_of
-from recsvc.stores.consents.policy_clock import ConsentJudge, Minimums, read_minimums
+from recsvc.stores.consents.policy_clock import Minimums, PolicyClock, read_minimums
 
 _KEYS_PER_SCAN = 1000
 _ATTEMPTS = 20
@@ -50,10 +50,8 @@ class _Moment:
     minimums: Minimums | None
 
 
-class ConsentSurvey:
-    def __init__(
-        self, connections: Connections, history: HistoryStore, judge: ConsentJudge
-    ) -> None:
+class ConsentedCustomers:
+    def __init__(self, connections: Connections, history: HistoryStore, judge: PolicyClock) -> None:
         self._redis = connections.writes
         self._history = history
         self._judge = judge

@@ -13,12 +13,18 @@ from redis.client import Pipeline
 
 from recsvc.domain.consent.consent import ConsentRecord, Purpose, PurposeConsent, Tombstone
 from recsvc.domain.consent.hash_chain import Note, RowKind
-from recsvc.domain.consent.statements import Imported, Word, is_overtaken, said_now, said_then
+from recsvc.domain.consent.statements import (
+    ImportOutcome,
+    Statement,
+    apply_imported,
+    apply_live,
+    is_overtaken,
+)
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
-from recsvc.stores.consents.change_writer import COMMAND_LINE, Edit, Ledger, Moment, Step
+from recsvc.stores.consents.change_writer import COMMAND_LINE, ChangeWriter, Edit, Moment, WriteStep
 from recsvc.stores.consents.record_codec import (
     ERASED,
     UNREADABLE_TOMBSTONE,
@@ -51,9 +57,9 @@ class ImportedConsent:
 class ConsentStore:
     """Reads and writes with the time-outs of writes; a request reads through its trip."""
 
-    def __init__(self, connections: Connections, ledger: Ledger | None = None) -> None:
+    def __init__(self, connections: Connections, ledger: ChangeWriter | None = None) -> None:
         self._redis = connections.writes
-        self._ledger = ledger or Ledger(connections)
+        self._ledger = ledger or ChangeWriter(connections)
 
     def write(
         self,
@@ -68,12 +74,12 @@ class ConsentStore:
 
         When this returns, every read that starts later sees it, and it is on disk.
         """
-        words = {each: Word(said, policy_version, source) for each, said in purposes.items()}
+        words = {each: Statement(said, policy_version, source) for each, said in purposes.items()}
 
-        def decide(moment: Moment, replies: list[Any]) -> tuple[Step, ConsentRecord]:
-            page = _Page(key, _hash(replies[0]))
+        def decide(moment: Moment, replies: list[Any]) -> tuple[WriteStep, ConsentRecord]:
+            page = _CustomerDraft(key, _hash(replies[0]))
             for purpose, word in words.items():
-                said = said_now(page.last(purpose), word, moment.now_us)
+                said = apply_live(page.last(purpose), word, moment.now_us)
                 page.put(purpose, said, said)
                 if said.granted:
                     page.open(said.at_us, moment.row_us)
@@ -88,26 +94,28 @@ class ConsentStore:
 
     def import_many(
         self, shop: ShopName, rows: Iterable[ImportedConsent], actor: str = COMMAND_LINE
-    ) -> list[Imported]:
+    ) -> list[ImportOutcome]:
         """Take in what was said elsewhere, each row with its own time; say what became of each.
 
         A chunk of rows is one step. Any order and any repetition of the same rows ends the same:
         the latest wins, and a denial wins among equals.
         """
         remaining = iter(rows)
-        outcomes: list[Imported] = []
+        outcomes: list[ImportOutcome] = []
         while chunk := tuple(islice(remaining, _ROWS_PER_IMPORT)):
             outcomes += self._import_chunk(shop, chunk, actor)
         return outcomes
 
     def _import_chunk(
         self, shop: ShopName, rows: Sequence[ImportedConsent], actor: str
-    ) -> list[Imported]:
+    ) -> list[ImportOutcome]:
         customers = list(dict.fromkeys(row.customer for row in rows))
 
-        def decide(moment: Moment, replies: list[Any]) -> tuple[Step, list[Imported]]:
+        def decide(moment: Moment, replies: list[Any]) -> tuple[WriteStep, list[ImportOutcome]]:
             pages = {
-                customer: None if isinstance(reply, redis.RedisError) else _Page(customer, reply)
+                customer: None
+                if isinstance(reply, redis.RedisError)
+                else _CustomerDraft(customer, reply)
                 for customer, reply in zip(customers, replies, strict=True)
             }
             outcomes = [_take(pages[row.customer], row, moment.now_us) for row in rows]
@@ -118,7 +126,7 @@ class ConsentStore:
 
 
 @dataclass(slots=True)
-class _Page:
+class _CustomerDraft:
     """What is stored of one customer, and what is being changed of it."""
 
     customer: CustomerKey
@@ -160,7 +168,7 @@ class _Page:
             values[ERASED.encode()] = encode_tombstone(self.opened)
         return record_of(self.stored | values)
 
-    def step(self, shop: ShopName, kind: RowKind, actor: str) -> Step:
+    def step(self, shop: ShopName, kind: RowKind, actor: str) -> WriteStep:
         name = redis_keys.customer(shop, self.customer)
         edits = [
             Edit(
@@ -188,7 +196,7 @@ class _Page:
             )
             for purpose, said in self.said
         ]
-        return Step(edits, notes)
+        return WriteStep(edits, notes)
 
 
 def record_of(fields: Stored) -> ConsentRecord:
@@ -209,23 +217,25 @@ def _hash(reply: Any) -> Stored:
     return cast("Stored", reply)
 
 
-def _take(page: _Page | None, row: ImportedConsent, now_us: int) -> Imported:
+def _take(page: _CustomerDraft | None, row: ImportedConsent, now_us: int) -> ImportOutcome:
     if row.at_us <= 0:
-        return Imported.NO_TIME
+        return ImportOutcome.NO_TIME
     if row.at_us > now_us:
-        return Imported.IN_FUTURE
+        return ImportOutcome.IN_FUTURE
     if page is None or page.is_unreadable(row.purpose):
-        return Imported.UNREADABLE
+        return ImportOutcome.UNREADABLE
     if page.tombstone is not None and not page.tombstone.takes(row.at_us, granted=row.granted):
-        return Imported.KNOWN
-    last, word = page.last(row.purpose), Word(row.granted, row.policy_version, row.source)
-    now = said_then(last, word, row.at_us)
+        return ImportOutcome.KNOWN
+    last, word = page.last(row.purpose), Statement(row.granted, row.policy_version, row.source)
+    now = apply_imported(last, word, row.at_us)
     if now == last:
-        return Imported.KNOWN
-    page.put(row.purpose, said_then(None, word, row.at_us), now)
-    return Imported.KNOWN if last is not None and is_overtaken(now, last) else Imported.TAKEN
+        return ImportOutcome.KNOWN
+    page.put(row.purpose, apply_imported(None, word, row.at_us), now)
+    return (
+        ImportOutcome.KNOWN if last is not None and is_overtaken(now, last) else ImportOutcome.TAKEN
+    )
 
 
-def _together(steps: Sequence[Step]) -> Step:
+def _together(steps: Sequence[WriteStep]) -> WriteStep:
     edits = chain.from_iterable(step.edits for step in steps)
-    return Step(list(edits), list(chain.from_iterable(step.notes for step in steps)))
+    return WriteStep(list(edits), list(chain.from_iterable(step.notes for step in steps)))

@@ -12,7 +12,7 @@ from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
-from recsvc.stores.consents.change_writer import COMMAND_LINE, Edit, Ledger, Moment, Step
+from recsvc.stores.consents.change_writer import COMMAND_LINE, ChangeWriter, Edit, Moment, WriteStep
 from recsvc.stores.consents.policy_clock import Minimums, read_minimums, write_minimums
 
 MINIMUM = "minimum"
@@ -20,7 +20,7 @@ NO_MINIMUM = "no minimum"
 
 
 class PolicyStore:
-    def __init__(self, connections: Connections, ledger: Ledger) -> None:
+    def __init__(self, connections: Connections, ledger: ChangeWriter) -> None:
         self._redis = connections.writes
         self._ledger = ledger
 
@@ -38,7 +38,7 @@ class PolicyStore:
         def ask(pipeline: Pipeline) -> None:
             pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
 
-        def decide(_: Moment, replies: list[Any]) -> tuple[Step, Minimums]:
+        def decide(_: Moment, replies: list[Any]) -> tuple[WriteStep, Minimums]:
             stored = replies[0]
             if isinstance(stored, redis.RedisError):
                 raise stored
@@ -47,7 +47,7 @@ class PolicyStore:
             after = {purpose: text for purpose, text in known.items() if text is not None}
             new = write_minimums(after) if after else b""
             edit = Edit(redis_keys.epochs(shop), redis_keys.POLICY, stored or b"", new)
-            return Step([edit], [_note(*each, actor) for each in versions.items()]), after
+            return WriteStep([edit], [_note(*each, actor) for each in versions.items()]), after
 
         return self._ledger.commit(shop, ask, decide)
 

@@ -14,8 +14,8 @@ from recsvc.domain.consent.consent import (
     UNREADABLE_POLICY,
     ConsentPolicy,
     ConsentRecord,
+    ConsentStatus,
     Purpose,
-    Standing,
 )
 from recsvc.stores.consents.shared_clock import own_moment
 
@@ -26,7 +26,7 @@ NO_MINIMUMS: Minimums = {}
 _PURPOSES = {str(purpose): purpose for purpose in Purpose}
 
 
-class ConsentJudge:
+class PolicyClock:
     """Puts records under the policy that is in force, at the latest moment that was ever seen."""
 
     def __init__(
@@ -59,8 +59,8 @@ class ConsentJudge:
 
     def standing(
         self, record: ConsentRecord, minimums: Minimums | None, at_least_us: int = 0
-    ) -> Standing:
-        return Standing(record, self.now_us(at_least_us), self.policy(minimums))
+    ) -> ConsentStatus:
+        return ConsentStatus(record, self.now_us(at_least_us), self.policy(minimums))
 
 
 @lru_cache(64)

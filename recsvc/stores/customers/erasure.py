@@ -17,7 +17,7 @@ from recsvc.domain.customers.privacy import Erased
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
-from recsvc.stores.consents.change_writer import COMMAND_LINE, Edit, Ledger, Moment, Step
+from recsvc.stores.consents.change_writer import COMMAND_LINE, ChangeWriter, Edit, Moment, WriteStep
 from recsvc.stores.consents.consents import ConsentStore, record_of
 from recsvc.stores.consents.record_codec import (
     ERASED,
@@ -25,7 +25,7 @@ from recsvc.stores.consents.record_codec import (
     decode_tombstone,
     encode_tombstone,
 )
-from recsvc.stores.customers.personal_data_keys import HOLDINGS, Forgetful
+from recsvc.stores.customers.personal_data_keys import HOLDINGS, Erasable
 from recsvc.stores.events.event_log import EventLog
 
 THE_CUSTOMER = "customer"  # what a row of the history is about that concerns all of one
@@ -38,7 +38,11 @@ class ErasureStore:
     """`others`: stores that forget by themselves what they hold of who is shut out."""
 
     def __init__(
-        self, ledger: Ledger, consents: ConsentStore, log: EventLog, others: Sequence[Forgetful]
+        self,
+        ledger: ChangeWriter,
+        consents: ConsentStore,
+        log: EventLog,
+        others: Sequence[Erasable],
     ) -> None:
         self._others = others
         self._consents = consents
@@ -72,19 +76,21 @@ class ErasureStore:
             for holding in HOLDINGS:
                 holding.ask_size(pipeline, holding.key(shop, key))
 
-        def decide(moment: Moment, replies: list[Any]) -> tuple[Step, Erased]:
+        def decide(moment: Moment, replies: list[Any]) -> tuple[WriteStep, Erased]:
             fields, *sizes = replies
             removed = _counts(fields) | {
                 holding.name: _size(size) for holding, size in zip(HOLDINGS, sizes, strict=True)
             }
             before = _only_tombstone(fields)
             if before is not None:
-                return Step(_again(shop, key, before)), Erased(before.erased_at_us, removed)
+                return WriteStep(_again(shop, key, before)), Erased(before.erased_at_us, removed)
             record = NO_CONSENT if isinstance(fields, redis.RedisError) else record_of(fields)
             stone = tombstone_of(record, moment)
             at_us = stone.erased_at_us
             note = Note(RowKind.ERASE, key, THE_CUSTOMER, WORD, actor, at_us)
-            return Step(buried(shop, key, stone), [note], is_dated=True), Erased(at_us, removed)
+            return WriteStep(buried(shop, key, stone), [note], is_dated=True), Erased(
+                at_us, removed
+            )
 
         return self._ledger.commit(shop, ask, decide)
 

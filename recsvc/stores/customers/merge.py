@@ -30,13 +30,13 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.consents.change_writer import (
     COMMAND_LINE,
     WHOLE_LIST,
+    ChangeWriter,
     Edit,
-    Ledger,
     Moment,
-    Step,
+    WriteStep,
 )
 from recsvc.stores.consents.consents import Stored, record_of
-from recsvc.stores.consents.policy_clock import ConsentJudge, Minimums, read_minimums
+from recsvc.stores.consents.policy_clock import Minimums, PolicyClock, read_minimums
 from recsvc.stores.consents.record_codec import (
     ERASED,
     SET,
@@ -69,7 +69,7 @@ class _Side:
 
 
 class MergeStore:
-    def __init__(self, ledger: Ledger, judge: ConsentJudge) -> None:
+    def __init__(self, ledger: ChangeWriter, judge: PolicyClock) -> None:
         self._ledger = ledger
         self._judge = judge
 
@@ -89,7 +89,7 @@ class MergeStore:
                 pipeline.lrange(redis_keys.recent(shop, key), 0, -1)
                 pipeline.lrange(redis_keys.purchases(shop, key), 0, -1)
 
-        def decide(moment: Moment, replies: list[Any]) -> tuple[Step, Merged]:
+        def decide(moment: Moment, replies: list[Any]) -> tuple[WriteStep, Merged]:
             policy, *stored = map(_readable, replies)
             other, mine = _side(stored[:4]), _side(stored[4:])
             if _is_shut(other) or _is_shut(mine):
@@ -97,13 +97,13 @@ class MergeStore:
             both = self._both_permit((other, mine), read_minimums(policy), moment.now_us)
             merged = Merged(into, moment.row_us, both(Purpose.PERSONALIZATION), both(*_OFFERS))
             stone = tombstone_of(other.record, moment)
-            page = _Page(shop, into, actor)
+            page = _CustomerDraft(shop, into, actor)
             page.put_all(mine, other, merged, moment.now_us)
             page.note(into, THE_CUSTOMER, MERGED_IN)
             page.note(away, THE_CUSTOMER, MERGED_AWAY, stone.erased_at_us)
             page.edits += buried(shop, away, stone)
             page.edits.append(Edit(redis_keys.merging(shop), away.hex(), None, _encoded(merged)))
-            return Step(page.edits, page.notes, is_dated=True), merged
+            return WriteStep(page.edits, page.notes, is_dated=True), merged
 
         return self._ledger.commit(shop, ask, decide)
 
@@ -119,8 +119,8 @@ class MergeStore:
         def ask(pipeline: Pipeline) -> None:
             pipeline.hgetall(redis_keys.merging(shop))
 
-        def decide(_: Moment, replies: list[Any]) -> tuple[Step, dict[CustomerKey, Merged]]:
-            return Step(), _all_merged(shop, _readable(replies[0]))
+        def decide(_: Moment, replies: list[Any]) -> tuple[WriteStep, dict[CustomerKey, Merged]]:
+            return WriteStep(), _all_merged(shop, _readable(replies[0]))
 
         return self._ledger.commit(shop, ask, decide)
 
@@ -131,14 +131,14 @@ class MergeStore:
         def ask(pipeline: Pipeline) -> None:
             pipeline.hget(name, field)
 
-        def decide(_: Moment, replies: list[Any]) -> tuple[Step, None]:
+        def decide(_: Moment, replies: list[Any]) -> tuple[WriteStep, None]:
             is_this = _readable(replies[0]) == note
-            return Step([Edit(name, field, note, b"")] if is_this else ()), None
+            return WriteStep([Edit(name, field, note, b"")] if is_this else ()), None
 
         self._ledger.commit(shop, ask, decide)
 
 
-class _Page:
+class _CustomerDraft:
     """What is being changed of the one who stays."""
 
     def __init__(self, shop: ShopName, key: CustomerKey, actor: str) -> None:

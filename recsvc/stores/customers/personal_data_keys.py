@@ -21,7 +21,7 @@ KeyOf = Callable[[ShopName, CustomerKey], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class PersonalDataKey:
     """A kind of key. `ask_size`: ask how much is in one."""
 
     name: str
@@ -30,7 +30,7 @@ class Holding:
     is_forgotten_by_store: bool = False
 
 
-class Forgetful(Protocol):
+class Erasable(Protocol):
     """A store that forgets what it holds of a customer; twice is as once."""
 
     def forget(self, shop: ShopName, key: CustomerKey, /) -> None: ...
@@ -53,12 +53,12 @@ def _members(asking: Pipeline, name: str) -> object:
 
 
 HOLDINGS = (
-    Holding("profile", redis_keys.profile, _values),
-    Holding("recent_events", redis_keys.recent, _entries),
-    Holding("purchases", redis_keys.purchases, _entries),
-    Holding("offer_caps", redis_keys.caps, _fields, is_forgotten_by_store=True),
-    Holding("claims", redis_keys.claims_of, _members, is_forgotten_by_store=True),
-    Holding("idempotency_answers", redis_keys.answers, _fields, is_forgotten_by_store=True),
-    Holding("decisions", redis_keys.decisions_of, _members, is_forgotten_by_store=True),
+    PersonalDataKey("profile", redis_keys.profile, _values),
+    PersonalDataKey("recent_events", redis_keys.recent, _entries),
+    PersonalDataKey("purchases", redis_keys.purchases, _entries),
+    PersonalDataKey("offer_caps", redis_keys.caps, _fields, is_forgotten_by_store=True),
+    PersonalDataKey("claims", redis_keys.claims_of, _members, is_forgotten_by_store=True),
+    PersonalDataKey("idempotency_answers", redis_keys.answers, _fields, is_forgotten_by_store=True),
+    PersonalDataKey("decisions", redis_keys.decisions_of, _members, is_forgotten_by_store=True),
 )
 KEPT: tuple[KeyOf, ...] = (redis_keys.customer, redis_keys.history_of)

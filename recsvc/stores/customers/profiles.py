@@ -22,7 +22,7 @@ from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
-from recsvc.stores.consents.change_writer import COMMAND_LINE, Edit, Ledger, Moment, Step
+from recsvc.stores.consents.change_writer import COMMAND_LINE, ChangeWriter, Edit, Moment, WriteStep
 from recsvc.stores.consents.record_codec import ERASED, SET, decode_tombstone, flag_field
 
 FLAG_SET = "set"
@@ -43,7 +43,7 @@ class NewProfile:
 
 
 class ProfileStore:
-    def __init__(self, connections: Connections, ledger: Ledger) -> None:
+    def __init__(self, connections: Connections, ledger: ChangeWriter) -> None:
         self._redis = connections.writes
         self._ledger = ledger
 
@@ -72,7 +72,7 @@ class ProfileStore:
             pipeline.get(redis_keys.profile(shop, key))
             _ask_flags(pipeline, shop, key)
 
-        def decide(_: Moment, replies: list[Any]) -> tuple[Step, Told]:
+        def decide(_: Moment, replies: list[Any]) -> tuple[WriteStep, Told]:
             stored, values = map(_readable, replies)
             changed = change.on(decode_profile(shop, stored or b""))
             edit = Edit(redis_keys.profile(shop, key), "", stored or b"", encode_profile(changed))
@@ -81,7 +81,7 @@ class ProfileStore:
                 raise erased()
             flags.put(change.flags, actor)
             step = flags.step(shop)
-            return Step([edit, *step.edits], step.notes), Told(changed, flags.are_set)
+            return WriteStep([edit, *step.edits], step.notes), Told(changed, flags.are_set)
 
         return self._ledger.commit(shop, ask, decide)
 
@@ -100,7 +100,7 @@ class ProfileStore:
             for customer in customers:
                 _ask_flags(pipeline, shop, customer)
 
-        def decide(_: Moment, replies: list[Any]) -> tuple[Step, list[bool]]:
+        def decide(_: Moment, replies: list[Any]) -> tuple[WriteStep, list[bool]]:
             found = zip(customers, map(_readable, replies), strict=True)
             flags = {customer: _Flags(customer, values) for customer, values in found}
             may_be = [
@@ -116,7 +116,7 @@ class ProfileStore:
             steps = [each.step(shop) for each in flags.values()]
             edits += chain.from_iterable(step.edits for step in steps)
             notes = list(chain.from_iterable(step.notes for step in steps))
-            return Step(edits, notes), may_be
+            return WriteStep(edits, notes), may_be
 
         return self._ledger.commit(shop, ask, decide)
 
@@ -160,7 +160,7 @@ class _Flags:
                 word = FLAG_SET if is_set else FLAG_CLEARED
                 self._notes.append(Note(RowKind.FLAG, self._customer, flag, word, actor))
 
-    def step(self, shop: ShopName) -> Step:
+    def step(self, shop: ShopName) -> WriteStep:
         name = redis_keys.customer(shop, self._customer)
         edits = [
             Edit(name, flag_field(flag), self._stored.get(flag, b""), self._now.get(flag, b""))
@@ -169,7 +169,7 @@ class _Flags:
         ]
         known = self._erased or b""  # nobody is erased between the reading and the writing
         edits.append(Edit(name, ERASED, known, known))
-        return Step(edits, self._notes)
+        return WriteStep(edits, self._notes)
 
 
 def _ask_flags(pipeline: Pipeline, shop: ShopName, key: CustomerKey) -> None:

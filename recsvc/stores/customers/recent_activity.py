@@ -8,7 +8,7 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
 
 
-class RecentStore:
+class RecentEventStore:
     def __init__(self, connections: Connections) -> None:
         self._redis = connections.writes
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 import msgspec
 from redis.typing import EncodableT as Encoded
 
-from recsvc.domain.consent.consent import Purpose, Standing, Tombstone
+from recsvc.domain.consent.consent import ConsentStatus, Purpose, Tombstone
 from recsvc.domain.customers.recent_events import MOST_EVENTS, RecentKind
 from recsvc.domain.customers.recent_purchases import MOST_LINES, content
 from recsvc.domain.errors import StoreUnavailable
@@ -25,7 +25,7 @@ from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
 from recsvc.stores.client.memory_guard import check_room
-from recsvc.stores.consents.policy_clock import ConsentJudge, read_minimums
+from recsvc.stores.consents.policy_clock import PolicyClock, read_minimums
 from recsvc.stores.consents.record_codec import decode
 from recsvc.stores.events.scripts import ADD, LOOK
 
@@ -57,7 +57,7 @@ class Incoming:
 
 class EventStore:
     def __init__(
-        self, connections: Connections, secret: Secret, log_length: int, judge: ConsentJudge
+        self, connections: Connections, secret: Secret, log_length: int, judge: PolicyClock
     ) -> None:
         self._redis = connections.writes
         self._judge = judge
@@ -126,7 +126,7 @@ class EventStore:
         stored, *records = self._look(keys=keys)
         now_us, policy = self._judge.now_us(), self._judge.policy(read_minimums(stored))
         judged = {
-            customer: _judged(Standing(decode(fields), now_us, policy), fields)
+            customer: _judged(ConsentStatus(decode(fields), now_us, policy), fields)
             for customer, fields in zip(customers, records, strict=True)
             if isinstance(fields, list)  # a key of another kind permits nothing
         }
@@ -152,7 +152,7 @@ class _Permitting:
         return self.is_logged or self.is_remembered
 
 
-def _judged(standing: Standing, fields: list[bytes]) -> _Permitting:
+def _judged(standing: ConsentStatus, fields: list[bytes]) -> _Permitting:
     return _Permitting(
         b"\n".join(fields),
         standing.permits(Purpose.ANALYTICS),

@@ -11,7 +11,7 @@ from recsvc.stores.client.connection import Connections, store_faults
 DayCounts = Mapping[bytes, float]  # item id → weight
 
 
-class CountStore:
+class TrendingCountStore:
     def __init__(self, connections: Connections) -> None:
         self._redis = connections.writes  # nobody waits for it
 

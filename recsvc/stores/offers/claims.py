@@ -29,8 +29,8 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
 from recsvc.stores.client.memory_guard import check_room
 from recsvc.stores.consents import checked_permission as permission
-from recsvc.stores.consents.checked_permission import NOTHING, Permission, ask, permission_of
-from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.consents.checked_permission import NOTHING, CheckedPermission, ask, permission_of
+from recsvc.stores.consents.policy_clock import PolicyClock
 from recsvc.stores.offers.cap_scripts import TELL_OF
 from recsvc.stores.offers.claim_scripts import CLAIM, REDEEM, REDEEM_OLDEST, RELEASE
 from recsvc.stores.offers.offers import ask_offer, offer_of
@@ -46,7 +46,7 @@ _REFUSALS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ClaimAttempt:
     """Who claims what, on the strength of which revision and permission.
 
     `key_mark` and `request_mark` are hexadecimal: of the Idempotency-Key (empty: none), and of
@@ -57,14 +57,14 @@ class Asked:
     offer: OfferId
     customer: CustomerKey
     revision: int = 0
-    permission: Permission = NOTHING
+    permission: CheckedPermission = NOTHING
     channel: str | None = None
     key_mark: str = ""
     request_mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ClaimAnswer:
     """What an Idempotency-Key was answered with, and the mark of the request that it came with."""
 
     request_mark: str
@@ -72,12 +72,12 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ClaimSnapshot:
     """What there is to decide on, of one moment. `stored` None: there is no such offer."""
 
     stored: StoredOffer | None
-    permission: Permission
-    answer: Answer | None
+    permission: CheckedPermission
+    answer: ClaimAnswer | None
 
 
 class ClaimStore:
@@ -87,7 +87,7 @@ class ClaimStore:
         self,
         connections: Connections,
         hold_us: int,
-        judge: ConsentJudge,
+        judge: PolicyClock,
         clock: Callable[[], int] | None = None,
     ) -> None:
         self._judge = judge
@@ -106,7 +106,7 @@ class ClaimStore:
 
     def look(
         self, shop: ShopName, customer: CustomerKey, offer: OfferId, key_mark: str = ""
-    ) -> Look:
+    ) -> ClaimSnapshot:
         """Read, in one step, all that is decided on."""
         with store_faults():
             pipeline = self._redis.pipeline(transaction=True)
@@ -121,13 +121,13 @@ class ClaimStore:
         (seconds, microseconds), answer, *of_offer, policy, fields = replies
         store_us = seconds * _SECOND_US + microseconds
         now_us = store_us if self._clock is None else self._clock()
-        return Look(
+        return ClaimSnapshot(
             offer_of(shop, of_offer),
             permission_of(policy, fields, self._judge),
             _answer(offer, answer, now_us),
         )
 
-    def permission(self, shop: ShopName, customer: CustomerKey) -> Permission:
+    def permission(self, shop: ShopName, customer: CustomerKey) -> CheckedPermission:
         """Read what the customer permits."""
         pipeline = self._redis.pipeline(transaction=True)
         ask(pipeline, shop, customer)
@@ -135,7 +135,7 @@ class ClaimStore:
             policy, fields = pipeline.execute(raise_on_error=False)
         return permission_of(policy, fields, self._judge)
 
-    def claim(self, shop: ShopName, asked: Asked) -> Claim | Refusal | Changed | KeyReused:
+    def claim(self, shop: ShopName, asked: ClaimAttempt) -> Claim | Refusal | Changed | KeyReused:
         """Hold one redemption for the customer, with a code if the offer has codes."""
         permission, customer = asked.permission, asked.customer
         keys = [
@@ -208,7 +208,7 @@ class ClaimStore:
         *,
         use: str | None = None,
         customer: CustomerKey | None = None,
-        permission: Permission | None = None,
+        permission: CheckedPermission | None = None,
     ) -> bool | Changed:
         """Count that an offer was `shown` or `accepted`, or remember that it was `dismissed`.
 
@@ -252,14 +252,14 @@ def _redeemed(word: bytes) -> ClaimState | Refusal | Unknown:
     return UNKNOWN if word == b"unknown" else ClaimState.REDEEMED
 
 
-def _answer(offer: OfferId, stored: bytes | None, now_us: int) -> Answer | None:
+def _answer(offer: OfferId, stored: bytes | None, now_us: int) -> ClaimAnswer | None:
     """Read what was answered; None for nothing, also where it is too old to count."""
     if not stored:
         return None
     mark, at, answer = stored.split(b" ", 2)
     if int(at) <= now_us - redis_keys.ANSWER_SECONDS * _SECOND_US:
         return None
-    return Answer(mark.decode(), _claim_of(offer, answer))
+    return ClaimAnswer(mark.decode(), _claim_of(offer, answer))
 
 
 def _claim_of(offer: OfferId, answer: bytes) -> Claim:

@@ -14,14 +14,14 @@ from redis.typing import EncodableT as Encoded
 
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.offers.decision_ids import DecisionId
-from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.offers.decision_record import DecisionRecord
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
 from recsvc.stores.consents import checked_permission as permission
-from recsvc.stores.consents.checked_permission import Permission
-from recsvc.stores.consents.policy_clock import ConsentJudge
+from recsvc.stores.consents.checked_permission import CheckedPermission
+from recsvc.stores.consents.policy_clock import PolicyClock
 from recsvc.stores.events.event_log import log_of_decisions
 
 MOST_KEPT = 200  # of one customer; the oldest go first
@@ -63,14 +63,14 @@ class _Record(msgspec.Struct):
 
 
 class DecisionStore:
-    def __init__(self, connections: Connections, days: int, judge: ConsentJudge) -> None:
+    def __init__(self, connections: Connections, days: int, judge: PolicyClock) -> None:
         self._judge = judge
         self.log = log_of_decisions(connections)
         self._redis = connections.writes
         self._seconds = days * _SECONDS_OF_DAY
         self._keep = connections.writes.register_script(_KEEP)
 
-    def keep(self, shop: ShopName, decisions: Sequence[Decision]) -> int:
+    def keep(self, shop: ShopName, decisions: Sequence[DecisionRecord]) -> int:
         """Keep those whose customers permit it; return how many.
 
         One from before an erasure, which was waiting meanwhile, is not the stranger's.
@@ -85,25 +85,25 @@ class DecisionStore:
         with store_faults():
             return sum(pipeline.execute())
 
-    def get(self, shop: ShopName, decision_id: str) -> Decision | None:
+    def get(self, shop: ShopName, decision_id: str) -> DecisionRecord | None:
         """Return a decision; None when there is none, or its customer permits it no more."""
         found = self.permitted(shop, [decision_id])
         return found[0] if found else None
 
-    def permitted(self, shop: ShopName, ids: Sequence[str]) -> list[Decision]:
+    def permitted(self, shop: ShopName, ids: Sequence[str]) -> list[DecisionRecord]:
         """Return those that there are, and that their customers permit still."""
-        permitted: list[Decision] = []
+        permitted: list[DecisionRecord] = []
         for start in range(0, len(ids), _DECISIONS_PER_READ):
             found = self._read(shop, ids[start : start + _DECISIONS_PER_READ])
             permitting = self._permitting(shop, {each.customer for each in found})
             permitted += [each for each in found if each.customer in permitting]
         return permitted
 
-    def of(self, shop: ShopName, key: CustomerKey) -> list[Decision]:
+    def of(self, shop: ShopName, key: CustomerKey) -> list[DecisionRecord]:
         """Return the customer's decisions, the oldest first, whatever is permitted now."""
         return self._read(shop, self._ids(shop, key))
 
-    def _read(self, shop: ShopName, ids: Sequence[str]) -> list[Decision]:
+    def _read(self, shop: ShopName, ids: Sequence[str]) -> list[DecisionRecord]:
         if not ids:
             return []
         with store_faults():
@@ -126,7 +126,7 @@ class DecisionStore:
 
     def _permitting(
         self, shop: ShopName, customers: set[CustomerKey]
-    ) -> dict[CustomerKey, Permission]:
+    ) -> dict[CustomerKey, CheckedPermission]:
         pipeline = self._redis.pipeline(transaction=False)
         asked = list(customers)
         for customer in asked:
@@ -146,7 +146,7 @@ class DecisionStore:
         }
 
     def _words(
-        self, shop: ShopName, decision: Decision, judged: Permission
+        self, shop: ShopName, decision: DecisionRecord, judged: CheckedPermission
     ) -> tuple[list[str], list[Encoded]]:
         keys = [
             redis_keys.decision(shop, decision.decision_id),
@@ -170,7 +170,7 @@ class DecisionStore:
         return keys, words
 
 
-def _decision(decision_id: str, stored: bytes | None) -> Decision | None:
+def _decision(decision_id: str, stored: bytes | None) -> DecisionRecord | None:
     if stored is None:
         return None
     try:
@@ -178,4 +178,4 @@ def _decision(decision_id: str, stored: bytes | None) -> Decision | None:
         customer = CustomerKey(bytes.fromhex(record.customer))
     except (msgspec.DecodeError, ValueError):
         return None
-    return Decision(DecisionId(decision_id), customer, record.at_us, bytes(record.content))
+    return DecisionRecord(DecisionId(decision_id), customer, record.at_us, bytes(record.content))

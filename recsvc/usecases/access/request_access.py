@@ -12,15 +12,15 @@ from enum import Enum
 from functools import lru_cache, partial
 
 from recsvc.domain.api_keys import ApiKey, KeyKind, Scope, shop_of_key
-from recsvc.domain.consent.consent import UNREADABLE_POLICY, ConsentPolicy, Standing
+from recsvc.domain.consent.consent import UNREADABLE_POLICY, ConsentPolicy, ConsentStatus
 from recsvc.domain.consent.gate import Sealed
 from recsvc.domain.errors import Forbidden, SecretMismatch, Unauthorized
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, ShopName
-from recsvc.stores.api_key_cache import KeyRing
+from recsvc.stores.api_key_cache import ApiKeyCache
 from recsvc.stores.api_keys import ApiKeyStore
-from recsvc.stores.consents.policy_clock import ConsentJudge
-from recsvc.stores.request_read import RequestTrip, ToldOfCustomer
+from recsvc.stores.consents.policy_clock import PolicyClock
+from recsvc.stores.request_read import OfferData, RequestRead
 from recsvc.usecases.access import customer_tokens
 from recsvc.usecases.access.customer_tokens import BadToken
 from recsvc.usecases.access.rate_limits import LimitedBy, RateLimits, limited
@@ -30,7 +30,7 @@ from recsvc.usecases.access.rate_limits import LimitedBy, RateLimits, limited
 DERIVED_KEPT = 64
 
 
-class Browser(Enum):
+class BrowserAccess(Enum):
     """What a publishable key reaches."""
 
     NOTHING = "nothing"
@@ -41,14 +41,14 @@ class Browser(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class RouteAccess:
     """Who reaches a route: secret keys with the scope, and publishable ones as said.
 
     `partly`: what some of what may be sent needs as well, and the answer's telling of a customer.
     """
 
     scope: Scope
-    browser: Browser = Browser.NOTHING
+    browser: BrowserAccess = BrowserAccess.NOTHING
     partly: Scope | None = None
 
 
@@ -62,7 +62,7 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class RequestContext:
     """A request that was let in.
 
     `consent` is None when it could not be read, and for requests about nobody;
@@ -73,13 +73,13 @@ class Visit:
     key: ApiKey
     shop: ShopName
     customer: CustomerKey | None
-    consent: Standing | None
+    consent: ConsentStatus | None
     store_answered: bool
     catalogue_epoch: int | None = None
     profile: Sealed | None = None
     policy: ConsentPolicy = UNREADABLE_POLICY
     offers_epoch: int | None = None
-    told: ToldOfCustomer | None = None
+    told: OfferData | None = None
 
     @property
     def met_unreadable_consent(self) -> bool:
@@ -89,18 +89,18 @@ class Visit:
         return self.consent is None or bool(self.consent.record.unreadable)
 
 
-class Entrance:
+class RequestAccess:
     """Lets requests in."""
 
     def __init__(
         self,
-        trip: RequestTrip,
-        key_ring: KeyRing,
+        trip: RequestRead,
+        key_ring: ApiKeyCache,
         key_store: ApiKeyStore,
         secret: Secret,
         clock: Callable[[], datetime],
         limits: RateLimits,
-        judge: ConsentJudge,
+        judge: PolicyClock,
     ) -> None:
         self._trip = trip
         self._key_ring = key_ring
@@ -113,13 +113,13 @@ class Entrance:
     def enter(
         self,
         credentials: Credentials,
-        access: Access,
+        access: RouteAccess,
         customer: CustomerId | None = None,
         *,
         must_be_heard: bool = False,
         for_offers: bool = False,
         is_patient: bool = False,
-    ) -> Visit:
+    ) -> RequestContext:
         """Make the trip, judge the key.
 
         Raises Unauthorized, Forbidden, RateLimited or StoreUnavailable. What `must_be_heard` is
@@ -148,11 +148,11 @@ class Entrance:
         reply = judgement.reply
         policy = self._judge.policy(reply.minimums)
         consent = reply.consent
-        return Visit(
+        return RequestContext(
             judgement.key,
             shop,
             customer_key,
-            None if consent is None else Standing(consent, self._judge.now_us(), policy),
+            None if consent is None else ConsentStatus(consent, self._judge.now_us(), policy),
             store_answered=reply.is_current,
             catalogue_epoch=None if reply.epochs is None else reply.epochs.catalogue,
             profile=reply.profile,
@@ -161,7 +161,7 @@ class Entrance:
             told=reply.told,
         )
 
-    def count_for(self, visit: Visit, customer: CustomerId) -> None:
+    def count_for(self, visit: RequestContext, customer: CustomerId) -> None:
         """Count a request whose customer stands in its body, once the token has been judged."""
         self._count(visit.key, self._hasher(visit.shop).key_of(customer))
 
@@ -191,22 +191,26 @@ class Entrance:
         return self._key_ring.knows(credentials.key)
 
     def authorize(
-        self, key: ApiKey, credentials: Credentials, access: Access, customer: CustomerId | None
+        self,
+        key: ApiKey,
+        credentials: Credentials,
+        access: RouteAccess,
+        customer: CustomerId | None,
     ) -> None:
         """Raise unless the key, as it was judged, may do this for the customer."""
         if key.is_secret:
             if not key.allows(access.scope):
                 raise Forbidden(f"this key lacks the scope {access.scope}", code="missing_scope")
-        elif access.browser is Browser.OWN_CUSTOMER:
+        elif access.browser is BrowserAccess.OWN_CUSTOMER:
             if customer is None or self._token_customer(key, credentials) != customer:
                 raise other_customer()
-        elif access.browser is Browser.WITH_TOKEN:
+        elif access.browser is BrowserAccess.WITH_TOKEN:
             if self._token_customer(key, credentials) is None:
                 raise other_customer()
-        elif access.browser is Browser.ANYBODY_OR_OWN:
+        elif access.browser is BrowserAccess.ANYBODY_OR_OWN:
             if customer is not None and self._token_customer(key, credentials) != customer:
                 raise other_customer()
-        elif access.browser is Browser.NOTHING:
+        elif access.browser is BrowserAccess.NOTHING:
             raise Forbidden("this path is for secret keys", code="secret_key_needed")
 
     def token_customer(self, key: ApiKey, credentials: Credentials) -> CustomerId | None:

@@ -17,17 +17,17 @@ from dataclasses import dataclass, field
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.ranking.catalogue_columns import CatalogueColumns
-from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.stores.catalogue.change_log import ALL_ENTRIES
 from recsvc.stores.catalogue.items import CatalogueChanges, CatalogueStore, decode_item
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class CatalogueSnapshot:
     """What can be offered, of which model. `is_current`: no acknowledged change is missing."""
 
-    assortment: Assortment
+    assortment: LiveItems
     is_current: bool
 
 
@@ -36,7 +36,7 @@ class _Served:
     """What requests take, and the epoch whose changes are all in it. None: it was never read."""
 
     epoch: int | None
-    assortment: Assortment
+    assortment: LiveItems
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class _Shop:
     reading: "Future[None] | None" = None
 
 
-class LiveCatalogues:
+class CatalogueCache:
     """One catalogue per shop that was asked for. `now_us`: microseconds since 1970."""
 
     def __init__(
@@ -75,7 +75,7 @@ class LiveCatalogues:
         """Serve this model from now on. Nobody waits while the catalogue is joined to it."""
         self._take(shop, self._held(shop), model)
 
-    def at(self, shop: ShopName, epoch: int | None, model: LoadedModel) -> Now:
+    def at(self, shop: ShopName, epoch: int | None, model: LoadedModel) -> CatalogueSnapshot:
         """Return what can be offered at `epoch` or later. None: the store did not answer.
 
         `model` is taken where none is served yet.
@@ -85,9 +85,9 @@ class LiveCatalogues:
             self._take(shop, held, model, only_first=True)
         served = _served(held)
         if served.epoch == epoch and self._now_us() < served.assortment.next_change_us:
-            return Now(served.assortment, True)
+            return CatalogueSnapshot(served.assortment, True)
         is_current = self._is_brought_up(shop, held, epoch)
-        return Now(_served(held).assortment, is_current)
+        return CatalogueSnapshot(_served(held).assortment, is_current)
 
     def _take(
         self, shop: ShopName, held: _Shop, model: LoadedModel, *, only_first: bool = False
@@ -98,7 +98,7 @@ class LiveCatalogues:
         with held.building:
             if only_first and held.served is not None:
                 return
-            made = Assortment(model, held.columns, self._now_us())
+            made = LiveItems(model, held.columns, self._now_us())
             with held.lock:
                 made.refresh(self._now_us())  # with what was written meanwhile
                 held.served = _Served(held.epoch, made)
@@ -173,7 +173,7 @@ class LiveCatalogues:
             epoch = changes.epoch if later is None else later.epoch
             made = None
             if held.served is not None:
-                made = Assortment(held.served.assortment.model, columns, self._now_us())
+                made = LiveItems(held.served.assortment.model, columns, self._now_us())
             with held.lock:
                 held.columns, held.epoch = columns, epoch
                 if made is not None:

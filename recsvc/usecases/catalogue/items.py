@@ -8,23 +8,25 @@ from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import NotFound, StoreUnavailable
 from recsvc.domain.values.ids import ItemId
 from recsvc.stores.catalogue.items import CatalogueStore
-from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.access.request_access import RequestContext
 
 
-class CatalogueDesk:
+class CatalogueService:
     """Takes and shows items. What returned is durable, and in force for every later request."""
 
     def __init__(self, store: CatalogueStore) -> None:
         self._store = store
 
-    def put(self, visit: Visit, item: CatalogueItem) -> None:
+    def put(self, visit: RequestContext, item: CatalogueItem) -> None:
         self.put_many(visit, [item])
 
-    def put_many(self, visit: Visit, items: Iterable[CatalogueItem]) -> None:
+    def put_many(self, visit: RequestContext, items: Iterable[CatalogueItem]) -> None:
         _check(visit)
         self._store.put_many(visit.shop, items)
 
-    def patch(self, visit: Visit, item_id: ItemId, given: Mapping[str, Any]) -> CatalogueItem:
+    def patch(
+        self, visit: RequestContext, item_id: ItemId, given: Mapping[str, Any]
+    ) -> CatalogueItem:
         """Change the given fields alone, however many others change the item meanwhile."""
         _check(visit)
         changed = self._store.change(
@@ -32,11 +34,11 @@ class CatalogueDesk:
         )
         return _found(changed)
 
-    def get(self, visit: Visit, item_id: ItemId) -> CatalogueItem:
+    def get(self, visit: RequestContext, item_id: ItemId) -> CatalogueItem:
         _check(visit)
         return _found(self._store.get(visit.shop, item_id))
 
-    def delete(self, visit: Visit, item_id: ItemId) -> None:
+    def delete(self, visit: RequestContext, item_id: ItemId) -> None:
         _check(visit)
         self._store.delete(visit.shop, item_id)
 
@@ -47,7 +49,7 @@ def _found(item: CatalogueItem | None) -> CatalogueItem:
     return item
 
 
-def _check(visit: Visit) -> None:
+def _check(visit: RequestContext) -> None:
     """Never acknowledge on keys that may be out of date."""
     if not visit.store_answered:
         raise StoreUnavailable("the catalogue cannot be read or written at the moment; try again")

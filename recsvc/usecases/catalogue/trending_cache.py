@@ -14,7 +14,7 @@ import structlog
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.ranking.live_ranking import LiveRanking
-from recsvc.stores.events.trending_counts import CountStore, DayCounts
+from recsvc.stores.events.trending_counts import DayCounts, TrendingCountStore
 
 REFRESH_SECONDS = 2.0
 DAYS = 14
@@ -33,10 +33,10 @@ class _Shop:
     today: int | None = None
 
 
-class LiveCounts:
+class TrendingCache:
     """`now_us`: microseconds since 1970."""
 
-    def __init__(self, store: CountStore, now_us: Callable[[], int]) -> None:
+    def __init__(self, store: TrendingCountStore, now_us: Callable[[], int]) -> None:
         self._store = store
         self._now_us = now_us
         self._shops: dict[ShopName, _Shop] = {}

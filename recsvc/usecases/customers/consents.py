@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from recsvc.domain.consent.consent import Purpose, Standing
+from recsvc.domain.consent.consent import ConsentStatus, Purpose
 from recsvc.domain.consent.hash_chain import HistoryRow
-from recsvc.domain.consent.statements import Imported
+from recsvc.domain.consent.statements import ImportOutcome
 from recsvc.domain.customers.profile import FLAGS
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
 from recsvc.stores.consents.history import HistoryStore
-from recsvc.stores.consents.policy_clock import ConsentJudge
-from recsvc.usecases.access.request_access import Visit
+from recsvc.stores.consents.policy_clock import PolicyClock
+from recsvc.usecases.access.request_access import RequestContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +37,22 @@ class DatedChange:
 
 # What is told of a line with several purposes: the first of these that befell one of them.
 _TOLD_FIRST = (
-    Imported.NO_TIME,
-    Imported.IN_FUTURE,
-    Imported.UNREADABLE,
-    Imported.TAKEN,
-    Imported.KNOWN,
+    ImportOutcome.NO_TIME,
+    ImportOutcome.IN_FUTURE,
+    ImportOutcome.UNREADABLE,
+    ImportOutcome.TAKEN,
+    ImportOutcome.KNOWN,
 )
 
 
-class ConsentDesk:
+class ConsentService:
     """Takes and shows the consent of the customer whom a visit is about."""
 
     def __init__(
         self,
         store: ConsentStore,
         history: HistoryStore,
-        judge: ConsentJudge,
+        judge: PolicyClock,
         hasher: Callable[[ShopName], CustomerHasher],
     ) -> None:
         self._store = store
@@ -60,7 +60,7 @@ class ConsentDesk:
         self._judge = judge
         self._hasher = hasher
 
-    def put(self, visit: Visit, change: ConsentChange) -> Standing:
+    def put(self, visit: RequestContext, change: ConsentChange) -> ConsentStatus:
         """Write durably, then answer; never acknowledge on keys that may be out of date."""
         record = self._store.write(
             visit.shop,
@@ -70,21 +70,23 @@ class ConsentDesk:
             change.source,
             visit.key.key_id,
         )
-        return Standing(record, self._judge.now_us(), visit.policy)
+        return ConsentStatus(record, self._judge.now_us(), visit.policy)
 
-    def get(self, visit: Visit) -> Standing:
+    def get(self, visit: RequestContext) -> ConsentStatus:
         """Return what the request's own trip has read."""
         if visit.consent is None:
             raise _unavailable()
         return visit.consent
 
-    def import_many(self, visit: Visit, changes: Sequence[DatedChange]) -> list[Imported]:
+    def import_many(
+        self, visit: RequestContext, changes: Sequence[DatedChange]
+    ) -> list[ImportOutcome]:
         """Take in what was said elsewhere; say of each change what became of it."""
         _check(visit)
         rows = imported_rows(changes, self._hasher(visit.shop))
         return told(changes, self._store.import_many(visit.shop, rows, visit.key.key_id))
 
-    def history(self, visit: Visit, start: int, most: int) -> Sequence[HistoryRow]:
+    def history(self, visit: RequestContext, start: int, most: int) -> Sequence[HistoryRow]:
         """Return the customer's rows from the `start`-th on, the newest last.
 
         To a browser there are no rows of flags: counted over what it may see, since a page that is
@@ -109,7 +111,7 @@ def imported_rows(
             )
 
 
-def told(changes: Sequence[DatedChange], outcomes: Iterable[Imported]) -> list[Imported]:
+def told(changes: Sequence[DatedChange], outcomes: Iterable[ImportOutcome]) -> list[ImportOutcome]:
     """Return one outcome per change, of those of its purposes."""
     remaining = iter(outcomes)
     return [
@@ -117,14 +119,14 @@ def told(changes: Sequence[DatedChange], outcomes: Iterable[Imported]) -> list[I
     ]
 
 
-def _customer(visit: Visit) -> CustomerKey:
+def _customer(visit: RequestContext) -> CustomerKey:
     _check(visit)
     if visit.customer is None:
         raise TypeError("a visit about nobody has no consent")
     return visit.customer
 
 
-def _check(visit: Visit) -> None:
+def _check(visit: RequestContext) -> None:
     if not visit.store_answered:
         raise _unavailable()
 

@@ -18,7 +18,7 @@ from recsvc.domain.customers.recent_events import RecentEvent, decode
 from recsvc.domain.customers.recent_purchases import PurchaseLine
 from recsvc.domain.errors import BadRequest, FieldError, StoreUnavailable
 from recsvc.domain.offers.claims import Claim
-from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.offers.decision_record import DecisionRecord
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.domain.values.timestamps import rfc3339
@@ -27,7 +27,7 @@ from recsvc.stores.consents.history import HistoryStore
 from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.customers.merge import MergeStore
 from recsvc.stores.customers.profiles import ProfileStore
-from recsvc.stores.customers.recent_activity import PurchaseStore, RecentStore
+from recsvc.stores.customers.recent_activity import PurchaseStore, RecentEventStore
 from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.offers.claim_records import ClaimRecords
 from recsvc.stores.offers.decisions import DecisionStore
@@ -92,7 +92,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class RightsStores:
+class PrivacyStores:
     """Where it is that something is held of a customer.
 
     `sections`: lists of an export that other stores keep, by name.
@@ -103,7 +103,7 @@ class RightsStores:
     rewrite: AofRewrite
     history: HistoryStore
     profiles: ProfileStore
-    recent: RecentStore
+    recent: RecentEventStore
     purchases: PurchaseStore
     log: EventLog
     claims: ClaimRecords
@@ -112,8 +112,8 @@ class RightsStores:
     sections: Mapping[str, Section]
 
 
-class Rights:
-    def __init__(self, stores: RightsStores) -> None:
+class PrivacyService:
+    def __init__(self, stores: PrivacyStores) -> None:
         self._stores = stores
 
     def erase(self, shop: ShopName, customer: CustomerKey, actor: str) -> Receipt:
@@ -208,7 +208,7 @@ def _bought(line: PurchaseLine) -> dict[str, Any]:
     }
 
 
-def _decided(decision: Decision) -> dict[str, Any]:
+def _decided(decision: DecisionRecord) -> dict[str, Any]:
     content = msgspec.json.decode(decision.content)
     return {
         "decision_id": decision.decision_id,

@@ -13,19 +13,19 @@ from recsvc.domain.errors import FieldError, Forbidden, RecsvcError, StoreUnavai
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.customers.profiles import NewProfile, ProfileStore, erased
-from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.access.request_access import RequestContext
 
 FLAGS_AND_READING = Scope.CONSENT
 
 
-class ProfileDesk:
+class ProfileService:
     """Takes and shows profiles. What returned is durable, and in force for every later request."""
 
     def __init__(self, store: ProfileStore, hasher: Callable[[ShopName], CustomerHasher]) -> None:
         self._store = store
         self._hasher = hasher
 
-    def put(self, visit: Visit, change: Change) -> Told:
+    def put(self, visit: RequestContext, change: Change) -> Told:
         """Put a profile in place of the one that was known; flags that are not named stay."""
         customer = _customer(visit)
         _check_flags(visit, change)
@@ -34,15 +34,15 @@ class ProfileDesk:
             raise erased()
         return self._store.get(visit.shop, customer)
 
-    def patch(self, visit: Visit, change: Change) -> Told:
+    def patch(self, visit: RequestContext, change: Change) -> Told:
         _check_flags(visit, change)
         return self._store.change(visit.shop, _customer(visit), change, visit.key.key_id)
 
-    def get(self, visit: Visit) -> Told:
+    def get(self, visit: RequestContext) -> Told:
         return self._store.get(visit.shop, _customer(visit))
 
     def put_many(
-        self, visit: Visit, changes: Sequence[tuple[CustomerId, Change]]
+        self, visit: RequestContext, changes: Sequence[tuple[CustomerId, Change]]
     ) -> list[RecsvcError | None]:
         """Put each customer's, as `put` does: a list of segments must not lift a restriction.
 
@@ -60,12 +60,12 @@ class ProfileDesk:
         return [refusal or (None if next(were_put) else erased()) for refusal in refused]
 
 
-def may_read(visit: Visit) -> bool:
+def may_read(visit: RequestContext) -> bool:
     """Whether an answer to this key may show what is known of a customer."""
     return visit.key.allows(FLAGS_AND_READING)
 
 
-def _flags_refusal(visit: Visit, change: Change) -> Forbidden | None:
+def _flags_refusal(visit: RequestContext, change: Change) -> Forbidden | None:
     """Say why the key may not change the flags that are named; also those that are so already."""
     if not change.flags or visit.key.allows(FLAGS_AND_READING):
         return None
@@ -77,20 +77,20 @@ def _flags_refusal(visit: Visit, change: Change) -> Forbidden | None:
     )
 
 
-def _check_flags(visit: Visit, change: Change) -> None:
+def _check_flags(visit: RequestContext, change: Change) -> None:
     refusal = _flags_refusal(visit, change)
     if refusal is not None:
         raise refusal
 
 
-def _customer(visit: Visit) -> CustomerKey:
+def _customer(visit: RequestContext) -> CustomerKey:
     _check(visit)
     if visit.customer is None:
         raise TypeError("a visit about nobody has no profile")
     return visit.customer
 
 
-def _check(visit: Visit) -> None:
+def _check(visit: RequestContext) -> None:
     """Never acknowledge on keys that may be out of date."""
     if not visit.store_answered:
         raise StoreUnavailable("profiles cannot be read or written at the moment; try again")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.consent.gate import Admitted, AdmittedToOffers, Refused
+from recsvc.domain.consent.gate import Admitted, AdmittedToOffers, ConsentRefused
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.offers.claims import (
     UNKNOWN,
@@ -29,15 +29,15 @@ from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, OfferId, ShopName
 from recsvc.stores.consents.checked_permission import NOTHING
-from recsvc.stores.offers.claims import Asked, ClaimStore, Look
-from recsvc.usecases.access.request_access import DERIVED_KEPT, Visit
+from recsvc.stores.offers.claims import ClaimAttempt, ClaimSnapshot, ClaimStore
+from recsvc.usecases.access.request_access import DERIVED_KEPT, RequestContext
 
 _ATTEMPTS = 50
 _MARK_BYTES = 16
 _CLAIM_ID_BYTES = 16
 
 # Whether an offer is for a customer, who permits that this is asked.
-Eligible = Callable[[Visit, StoredOffer, AdmittedToOffers], bool]
+Eligible = Callable[[RequestContext, StoredOffer, AdmittedToOffers], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,14 @@ class ClaimRequest:
     key: str | None = None
 
 
-def nobody_in_particular(_visit: Visit, stored: StoredOffer, _admitted: AdmittedToOffers) -> bool:
+def nobody_in_particular(
+    _visit: RequestContext, stored: StoredOffer, _admitted: AdmittedToOffers
+) -> bool:
     """Take an offer for a customer's only if it is everybody's: nothing is known of any."""
     return stored.offer.eligibility == EVERYBODY
 
 
-class ClaimDesk:
+class ClaimService:
     """Takes claims. What returned is durable, and counted whoever else claims."""
 
     def __init__(
@@ -71,7 +73,7 @@ class ClaimDesk:
         self._mark_key = lru_cache(DERIVED_KEPT)(lambda shop: secret.derive(f"claims:{shop}"))
 
     def claim(
-        self, visit: Visit, request: ClaimRequest, *, denied: bool = False
+        self, visit: RequestContext, request: ClaimRequest, *, denied: bool = False
     ) -> Claim | Refusal | KeyReused | Unknown:
         """Hold one redemption for the visit's customer. `denied`: this request permits nothing.
 
@@ -96,7 +98,9 @@ class ClaimDesk:
                 return result
         raise StoreUnavailable("the offer is being changed all the time; try again")
 
-    def release(self, visit: Visit, claim_id: str, own: CustomerId | None) -> ClaimState | Unknown:
+    def release(
+        self, visit: RequestContext, claim_id: str, own: CustomerId | None
+    ) -> ClaimState | Unknown:
         """Give back what a claim holds. `own`: whose claim alone it may be; None: anybody's."""
         _check(visit)
         found = self._claims.find(visit.shop, claim_id)
@@ -106,18 +110,18 @@ class ClaimDesk:
         return self._claims.release(visit.shop, found[0].offer_id, claim_id, customer)
 
     def _judged(
-        self, visit: Visit, look: Look, request: ClaimRequest, denied: bool
+        self, visit: RequestContext, look: ClaimSnapshot, request: ClaimRequest, denied: bool
     ) -> StoredOffer | Refusal | Unknown:
         """Return the offer if the customer may have it, as far as that is not counted."""
         admission = _admission(visit, look, Purpose.OFFERS, denied)
-        if isinstance(admission, Refused):
+        if isinstance(admission, ConsentRefused):
             return Refusal.NO_CONSENT
         stored = look.stored
         if stored is None:
             return UNKNOWN
         if not stored.offer.is_for_everybody:
             personal = _admission(visit, look, Purpose.PERSONALIZATION, denied)
-            if isinstance(personal, Refused):
+            if isinstance(personal, ConsentRefused):
                 return Refusal.NO_CONSENT
             if not self._eligible(visit, stored, AdmittedToOffers(personal, admission)):
                 return Refusal.NOT_ELIGIBLE
@@ -126,10 +130,10 @@ class ClaimDesk:
             return Refusal.CHANNEL
         return stored
 
-    def _asked(self, shop: ShopName, customer: CustomerKey, request: ClaimRequest) -> Asked:
+    def _asked(self, shop: ShopName, customer: CustomerKey, request: ClaimRequest) -> ClaimAttempt:
         key = self._mark_key(shop)
         said = "\0".join([request.offer, request.channel or "", request.decision_id or ""])
-        return Asked(
+        return ClaimAttempt(
             claim_id=secrets.token_hex(_CLAIM_ID_BYTES),
             offer=request.offer,
             customer=customer,
@@ -143,7 +147,9 @@ def _mark(key: bytes, text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=_MARK_BYTES, key=key).hexdigest()
 
 
-def _may_be_repeated(visit: Visit, look: Look, asked: Asked, denied: bool) -> bool:
+def _may_be_repeated(
+    visit: RequestContext, look: ClaimSnapshot, asked: ClaimAttempt, denied: bool
+) -> bool:
     """Whether a customer whose key was answered before permits now what that answer needs.
 
     Without that, nothing tells a key that was used from one that was not.
@@ -155,20 +161,22 @@ def _may_be_repeated(visit: Visit, look: Look, asked: Asked, denied: bool) -> bo
     if is_personal or (answer is not None and is_same and answer.claim.code):
         needed.append(Purpose.PERSONALIZATION)
     admissions = [_admission(visit, look, purpose, denied) for purpose in needed]
-    return not any(isinstance(admission, Refused) for admission in admissions)
+    return not any(isinstance(admission, ConsentRefused) for admission in admissions)
 
 
-def _admission(visit: Visit, look: Look, purpose: Purpose, denied: bool) -> Admitted | Refused:
+def _admission(
+    visit: RequestContext, look: ClaimSnapshot, purpose: Purpose, denied: bool
+) -> Admitted | ConsentRefused:
     return (NOTHING if denied else look.permission).admit(_customer(visit), purpose)
 
 
-def _customer(visit: Visit) -> CustomerKey:
+def _customer(visit: RequestContext) -> CustomerKey:
     if visit.customer is None:
         raise TypeError("a claim is a customer's")
     return visit.customer
 
 
-def _check(visit: Visit) -> None:
+def _check(visit: RequestContext) -> None:
     """Never acknowledge on keys that may be out of date."""
     if not visit.store_answered:
         raise StoreUnavailable("claims cannot be taken at the moment; try again")

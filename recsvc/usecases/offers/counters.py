@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from recsvc.domain.offers.stored_offer import OfferState, StoredOffer
 from recsvc.domain.values.ids import OfferId
-from recsvc.model.offers.inputs import Tallies
+from recsvc.model.offers.inputs import OfferCounters
 from recsvc.model.ranking.live_items import NEVER
 
 
-def tallies_of(offers: Mapping[OfferId, StoredOffer], now_us: int) -> Tallies:
+def tallies_of(offers: Mapping[OfferId, StoredOffer], now_us: int) -> OfferCounters:
     """Return the counts. What a hold has given back by now counts as free before it is reaped."""
     states = {offer_id: each.state for offer_id, each in offers.items()}
-    return Tallies(
+    return OfferCounters(
         shown={offer_id: state.shown for offer_id, state in states.items()},
         accepted={offer_id: state.accepted for offer_id, state in states.items()},
         redeemed={

@@ -19,11 +19,11 @@ from recsvc.domain.offers.caps import CapCounts, decode_caps
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.offers.inputs import CustomerFacts
-from recsvc.model.offers.items import Stock
+from recsvc.model.offers.items import ItemsSnapshot
 from recsvc.model.offers.purchases import bought_of, by_category
-from recsvc.model.registry.loaded import NOTHING_PURCHASED, Purchased
+from recsvc.model.registry.loaded import NOTHING_PURCHASED, CustomerPurchases
 from recsvc.stores.customers.profiles import decode_profile
-from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.access.request_access import RequestContext
 
 MICROSECONDS = 1_000_000
 # A model tells moments to a few minutes: later by less, a purchase may be in it.
@@ -51,9 +51,9 @@ class Orders:
 
 
 def facts_of(
-    stock: Stock,
+    stock: ItemsSnapshot,
     offers: Mapping[OfferId, StoredOffer],
-    visit: Visit,
+    visit: RequestContext,
     admitted: AdmittedToOffers,
     now_us: int,
 ) -> CustomerFacts | None:
@@ -80,7 +80,7 @@ def facts_of(
 
 
 def _counts(
-    visit: Visit,
+    visit: RequestContext,
     admitted: AdmittedToOffers,
     offers: Mapping[OfferId, StoredOffer],
     now_us: int,
@@ -94,12 +94,14 @@ def _counts(
         return None
 
 
-def _profile(visit: Visit, admitted: AdmittedToOffers) -> Profile:
+def _profile(visit: RequestContext, admitted: AdmittedToOffers) -> Profile:
     records = admitted.open(None if visit.told is None else visit.told.profile)
     return decode_profile(visit.shop, records[0]) if records else NO_PROFILE
 
 
-def _before(stock: Stock, visit: Visit, admitted: AdmittedToOffers) -> Purchased | None:
+def _before(
+    stock: ItemsSnapshot, visit: RequestContext, admitted: AdmittedToOffers
+) -> CustomerPurchases | None:
     """Return what was done until the model was made; None: nobody knows.
 
     Whom the model does not know, though they permit that it learns from them, did nothing.
@@ -111,11 +113,13 @@ def _before(stock: Stock, visit: Visit, admitted: AdmittedToOffers) -> Purchased
     return purchased
 
 
-def _may_be_learned_from(visit: Visit) -> bool:
+def _may_be_learned_from(visit: RequestContext) -> bool:
     return visit.consent is not None and visit.consent.permits(Purpose.TRAINING)
 
 
-def _since(stock: Stock, before: Purchased | None, kept: Sequence[PurchaseLine]) -> Since:
+def _since(
+    stock: ItemsSnapshot, before: CustomerPurchases | None, kept: Sequence[PurchaseLine]
+) -> Since:
     """Tell what the model does not know of. It dates an order by its first line.
 
     A later line of an order that it knows may be in it, too, until the day is over that its data
@@ -143,7 +147,7 @@ def _later_than(last_day: float) -> float:
     return (last_day + LATER_DAYS) * SECONDS_PER_DAY
 
 
-def _orders(before: Purchased | None, since: Since, now_us: int) -> Orders:
+def _orders(before: CustomerPurchases | None, since: Since, now_us: int) -> Orders:
     if since.orders:
         last = since.orders[-1][0].at_seconds / SECONDS_PER_DAY
     else:
@@ -155,7 +159,7 @@ def _orders(before: Purchased | None, since: Since, now_us: int) -> Orders:
     return Orders(before.orders + len(since.orders), days, _spent(before, since))
 
 
-def _spent(before: Purchased, since: Since) -> float | None:
+def _spent(before: CustomerPurchases, since: Since) -> float | None:
     """Add what was paid since. As in a training, prices that nobody knows count as nothing, and
     where no price is known, nor is what was spent.
     """

@@ -14,22 +14,22 @@ from msgspec import UNSET, UnsetType
 
 from recsvc.domain.catalogue.slates import Fallback
 from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.consent.gate import AdmittedToOffers, Refused, admit_to_offers
+from recsvc.domain.consent.gate import AdmittedToOffers, ConsentRefused, admit_to_offers
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.offers.decision_ids import DecisionId, seals
-from recsvc.domain.offers.decision_record import Decision as KeptDecision
+from recsvc.domain.offers.decision_record import DecisionRecord as KeptDecision
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.offers.verdicts import OfferReason, reason_text
 from recsvc.domain.values.customer_keys import Secret
 from recsvc.model.artifact.format import NO_ITEM
-from recsvc.model.offers.decision import Choice, Decision, decide, generator_of
+from recsvc.model.offers.decision import OfferChoice, OfferDecision, decide, generator_of
 from recsvc.model.offers.eligibility import requirements_of
 from recsvc.model.offers.explanation import explained
 from recsvc.model.offers.inputs import CustomerFacts, Question
-from recsvc.model.offers.items import Stock
-from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.offers.items import ItemsSnapshot
+from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.no_model import no_model
-from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.offers.answers import (
     ConsideredView,
     OfferedView,
@@ -41,7 +41,7 @@ from recsvc.usecases.offers.answers import (
 from recsvc.usecases.offers.customer_facts import facts_of
 from recsvc.usecases.offers.decision_log import DecisionLog
 from recsvc.usecases.offers.decision_records import record_of
-from recsvc.usecases.offers.offers_cache import LiveOffers, OffersNow
+from recsvc.usecases.offers.offers_cache import OffersCache, OffersSnapshot
 from recsvc.usecases.recommend.recommend import Catalogues, Models
 
 TITLES_KEPT = 4096  # what a catalogue calls an item
@@ -70,7 +70,7 @@ class OfferDecider:
         self,
         models: Models,
         catalogues: Catalogues,
-        offers: LiveOffers,
+        offers: OffersCache,
         log: DecisionLog,
         secret: Secret,
         now_us: Callable[[], int],
@@ -86,7 +86,7 @@ class OfferDecider:
         self._seal = seals(secret)
 
     def for_customer(
-        self, visit: Visit, query: OffersQuery, *, denied: bool = False
+        self, visit: RequestContext, query: OffersQuery, *, denied: bool = False
     ) -> OffersAnswer:
         """Answer the visit's customer if consent permits. `denied`: this request asks for none."""
         model = self._models.model(visit.shop) or no_model()
@@ -100,7 +100,9 @@ class OfferDecider:
             return OffersAnswer(name, False, Fallback.STORE_UNAVAILABLE, [], considered)
         return self._decided(visit, query, now, current.assortment, denied)
 
-    def is_eligible(self, visit: Visit, stored: StoredOffer, admitted: AdmittedToOffers) -> bool:
+    def is_eligible(
+        self, visit: RequestContext, stored: StoredOffer, admitted: AdmittedToOffers
+    ) -> bool:
         """Say whether an offer is for an admitted customer, whatever its window and caps."""
         model = self._models.model(visit.shop) or no_model()
         current = self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
@@ -116,10 +118,10 @@ class OfferDecider:
 
     def _decided(
         self,
-        visit: Visit,
+        visit: RequestContext,
         query: OffersQuery,
-        now: OffersNow,
-        assortment: Assortment,
+        now: OffersSnapshot,
+        assortment: LiveItems,
         denied: bool,
     ) -> OffersAnswer:
         now_us, uuid7 = self._now_us(), uuid_utils.uuid7().bytes
@@ -142,7 +144,7 @@ class OfferDecider:
         return OffersAnswer(name, facts is not None, fallback, offers, considered)
 
     def _facts(
-        self, visit: Visit, now: OffersNow, now_us: int, denied: bool
+        self, visit: RequestContext, now: OffersSnapshot, now_us: int, denied: bool
     ) -> tuple[CustomerFacts | None, Fallback | None]:
         """Return what is known of an admitted customer, and why it is not all that could be."""
         if visit.customer is None:
@@ -150,7 +152,7 @@ class OfferDecider:
         if denied:
             return None, Fallback.NO_CONSENT
         admitted = admit_to_offers(visit.customer, visit.consent)
-        if isinstance(admitted, Refused):
+        if isinstance(admitted, ConsentRefused):
             return None, admitted.fallback
         facts = facts_of(now.stock, now.offers, visit, admitted, now_us)
         if facts is None:
@@ -160,10 +162,10 @@ class OfferDecider:
 
     def _keep(
         self,
-        visit: Visit,
+        visit: RequestContext,
         query: OffersQuery,
-        now: OffersNow,
-        decision: Decision,
+        now: OffersSnapshot,
+        decision: OfferDecision,
         name: DecisionId,
         now_us: int,
     ) -> None:
@@ -179,7 +181,9 @@ class OfferDecider:
         self._log.put(visit.shop, made)
 
 
-def _views(now: OffersNow, assortment: Assortment, choices: Sequence[Choice]) -> list[OfferedView]:
+def _views(
+    now: OffersSnapshot, assortment: LiveItems, choices: Sequence[OfferChoice]
+) -> list[OfferedView]:
     offers = now.columns.offers
     return [
         offered(offers[choice.row], reason)
@@ -188,7 +192,7 @@ def _views(now: OffersNow, assortment: Assortment, choices: Sequence[Choice]) ->
 
 
 def _reasons(
-    now: OffersNow, assortment: Assortment, choices: Sequence[Choice]
+    now: OffersSnapshot, assortment: LiveItems, choices: Sequence[OfferChoice]
 ) -> list[OfferReasonView]:
     """Put reasons in words; what is sensitive or not shown now is never named."""
     rows = [NO_ITEM if choice.item is None else choice.item for choice in choices]
@@ -202,19 +206,19 @@ def _reasons(
     ]
 
 
-def _joined(stock: Stock, assortment: Assortment, rows: list[int]) -> list[int | None]:
+def _joined(stock: ItemsSnapshot, assortment: LiveItems, rows: list[int]) -> list[int | None]:
     return [None if row < 0 else assortment.row(stock.assortment.ids([row])[0]) for row in rows]
 
 
-def _is_hidden(assortment: Assortment, row: int) -> bool:
+def _is_hidden(assortment: LiveItems, row: int) -> bool:
     return bool(assortment.sensitive.item(row) or assortment.withheld.item(row))
 
 
-def _of_a_hidden(choice: Choice) -> OfferReason:
+def _of_a_hidden(choice: OfferChoice) -> OfferReason:
     return choice.reason if choice.item is None else OfferReason.SUITS_YOU
 
 
-def _because(assortment: Assortment, row: int, item_id: str) -> OfferReasonView:
+def _because(assortment: LiveItems, row: int, item_id: str) -> OfferReasonView:
     return OfferReasonView(_YOU_BUY, reason_text(_YOU_BUY, _title(assortment.record(row))), item_id)
 
 

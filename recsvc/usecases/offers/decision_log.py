@@ -10,10 +10,10 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.offers.decision_record import Decision
+from recsvc.domain.offers.decision_record import DecisionRecord
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.offers.decisions import DecisionStore
-from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.access.request_access import RequestContext
 
 MOST_WAITING = 10_000
 EVERY_SECONDS = 0.5
@@ -29,12 +29,12 @@ class DecisionLog:
     def __init__(self, store: DecisionStore, count: Count) -> None:
         self._store = store
         self._count = count
-        self._waiting: deque[tuple[ShopName, Callable[[], Decision]]] = deque()
+        self._waiting: deque[tuple[ShopName, Callable[[], DecisionRecord]]] = deque()
         self._writing = threading.Lock()
         self._leaving = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def put(self, shop: ShopName, made: Callable[[], Decision]) -> None:
+    def put(self, shop: ShopName, made: Callable[[], DecisionRecord]) -> None:
         """Have a decision written soon; never waits, and never raises.
 
         `made` writes it down, once nobody waits for it.
@@ -44,7 +44,7 @@ class DecisionLog:
             return
         self._waiting.append((shop, made))
 
-    def get(self, visit: Visit, decision_id: str) -> Decision | None:
+    def get(self, visit: RequestContext, decision_id: str) -> DecisionRecord | None:
         if not visit.store_answered:
             raise StoreUnavailable("decisions cannot be read at the moment; try again")
         return self._store.get(visit.shop, decision_id)
@@ -72,7 +72,7 @@ class DecisionLog:
         self.flush()
 
     def _write(self) -> None:
-        by_shop: defaultdict[ShopName, list[Decision]] = defaultdict(list)
+        by_shop: defaultdict[ShopName, list[DecisionRecord]] = defaultdict(list)
         for _ in range(min(len(self._waiting), _DECISIONS_PER_CALL)):
             shop, made = self._waiting.popleft()
             by_shop[shop].append(made())

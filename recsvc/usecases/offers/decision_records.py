@@ -8,16 +8,16 @@ from typing import Any
 
 import msgspec
 
-from recsvc.domain.consent.consent import Purpose, Standing
+from recsvc.domain.consent.consent import ConsentStatus, Purpose
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.model.offers.decision import Decision
-from recsvc.usecases.offers.offers_cache import OffersNow
+from recsvc.model.offers.decision import OfferDecision
+from recsvc.usecases.offers.offers_cache import OffersSnapshot
 
 
 def record_of(
-    now: OffersNow,
-    decision: Decision,
-    consent: Standing,
+    now: OffersSnapshot,
+    decision: OfferDecision,
+    consent: ConsentStatus,
     channel: str | None,
     placement: str | None,
 ) -> bytes:
@@ -49,7 +49,7 @@ def record_of(
     return msgspec.json.encode(record)
 
 
-def _offered(now: OffersNow, decision: Decision, place: int) -> dict[str, Any]:
+def _offered(now: OffersSnapshot, decision: OfferDecision, place: int) -> dict[str, Any]:
     choice = decision.choices[place]
     told: dict[str, Any] = {
         "offer_id": choice.offer_id,

@@ -8,10 +8,10 @@ from recsvc.domain.offers.offer import Bought, Offer
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId
 from recsvc.domain.values.validation import repeated
-from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.no_model import no_model
 from recsvc.stores.offers.offers import OfferStore
-from recsvc.usecases.access.request_access import Visit
+from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.recommend.recommend import Catalogues, Models
 
 NAMED = 5  # of the unknown ones that a warning tells of
@@ -27,7 +27,7 @@ class Page:
     last: OfferId | None
 
 
-class OfferDesk:
+class OfferService:
     """Takes and shows offers. What returned is durable, and in force for every later request."""
 
     def __init__(self, store: OfferStore, models: Models, catalogues: Catalogues) -> None:
@@ -35,11 +35,11 @@ class OfferDesk:
         self._models = models
         self._catalogues = catalogues
 
-    def put(self, visit: Visit, new: NewOffer) -> tuple[StoredOffer, Warnings]:
+    def put(self, visit: RequestContext, new: NewOffer) -> tuple[StoredOffer, Warnings]:
         (warnings,) = self.put_many(visit, [new])
         return self.get(visit, new.offer.offer_id), warnings
 
-    def put_many(self, visit: Visit, offers: Sequence[NewOffer]) -> list[Warnings]:
+    def put_many(self, visit: RequestContext, offers: Sequence[NewOffer]) -> list[Warnings]:
         """Put each in place of what was known of it; say what nobody knows of what it names."""
         _check(visit)
         self._store.put_many(visit.shop, offers)
@@ -47,19 +47,21 @@ class OfferDesk:
         assortment = self._catalogues.at(visit.shop, visit.catalogue_epoch, model).assortment
         return [[*warnings_of(new.offer, assortment)] for new in offers]
 
-    def get(self, visit: Visit, offer_id: OfferId) -> StoredOffer:
+    def get(self, visit: RequestContext, offer_id: OfferId) -> StoredOffer:
         _check(visit)
         stored = self._store.get(visit.shop, offer_id)
         if stored is None:
             raise no_such_offer()
         return stored
 
-    def delete(self, visit: Visit, offer_id: OfferId) -> None:
+    def delete(self, visit: RequestContext, offer_id: OfferId) -> None:
         """Have it shown and claimed no more; counts, and codes that nobody has, are forgotten."""
         _check(visit)
         self._store.delete(visit.shop, offer_id)
 
-    def page(self, visit: Visit, after: OfferId | None, limit: int, most_items: int) -> Page:
+    def page(
+        self, visit: RequestContext, after: OfferId | None, limit: int, most_items: int
+    ) -> Page:
         """Return the offers that follow one: fewer than the limit where they name many items."""
         _check(visit)
         ids = [each for each in self._store.ids(visit.shop) if after is None or each > after]
@@ -77,7 +79,7 @@ def no_such_offer() -> NotFound:
     return NotFound("there is no such offer; PUT makes one", code="no_such_offer")
 
 
-def warnings_of(offer: Offer, assortment: Assortment) -> Iterator[FieldError]:
+def warnings_of(offer: Offer, assortment: LiveItems) -> Iterator[FieldError]:
     """Say what an offer names that neither catalogue nor model knows: it may be misspelt."""
     eligible = offer.eligibility
     parts = {
@@ -109,7 +111,7 @@ def _warning(field: str, strange: Sequence[str], of: int) -> Iterator[FieldError
         yield FieldError(field, detail)
 
 
-def _check(visit: Visit) -> None:
+def _check(visit: RequestContext) -> None:
     """Never acknowledge on keys that may be out of date."""
     if not visit.store_answered:
         raise StoreUnavailable("offers cannot be read or written at the moment; try again")

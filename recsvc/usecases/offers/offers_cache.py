@@ -18,9 +18,9 @@ from recsvc.domain.offers.decision_ids import DecisionSeal
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.model.offers.columns import OfferColumns, columns_of
-from recsvc.model.offers.items import Stock
-from recsvc.model.offers.performance import Standing, standing_of
-from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.offers.items import ItemsSnapshot
+from recsvc.model.offers.performance import OfferPerformance, standing_of
+from recsvc.model.ranking.live_items import LiveItems
 from recsvc.stores.offers.offers import OfferChanges, OfferStore
 from recsvc.usecases.offers.counters import next_return_us, tallies_of
 
@@ -30,27 +30,27 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OffersNow:
+class OffersSnapshot:
     """What can be decided on. `epoch` None: it was never read."""
 
     epoch: int | None
     offers: Mapping[OfferId, StoredOffer]
     columns: OfferColumns
     tags: Sequence[bytes]  # (offers,) what stands for each in the id of a decision
-    standing: Standing
-    stock: Stock
+    standing: OfferPerformance
+    stock: ItemsSnapshot
     next_change_us: int  # when something that is used up comes back by itself
     counted_us: int
 
 
 @dataclass(slots=True)
 class _Shop:
-    now: OffersNow | None = None
+    now: OffersSnapshot | None = None
     making: "Future[None] | None" = None
 
 
 @dataclass(slots=True)
-class LiveOffers:
+class OffersCache:
     """Offers per shop that was asked for. `now_us`: microseconds since 1970."""
 
     store: OfferStore
@@ -62,7 +62,7 @@ class LiveOffers:
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="offers-maker")
     )
 
-    def at(self, shop: ShopName, epoch: int | None, assortment: Assortment) -> OffersNow | None:
+    def at(self, shop: ShopName, epoch: int | None, assortment: LiveItems) -> OffersSnapshot | None:
         """Return the offers at `epoch` or later; None when that cannot be had in time."""
         held = self._shops.get(shop) or self._shops.setdefault(shop, _Shop())
         now = held.now
@@ -72,7 +72,7 @@ class LiveOffers:
             return now
         return None if epoch is None else self._caught_up(shop, held, epoch, assortment)
 
-    def take(self, shop: ShopName, assortment: Assortment) -> None:
+    def take(self, shop: ShopName, assortment: LiveItems) -> None:
         """Have the offers read and joined to these items before anybody waits for it."""
         held = self._shops.get(shop) or self._shops.setdefault(shop, _Shop())
         try:
@@ -81,8 +81,8 @@ class LiveOffers:
             return
 
     def _caught_up(
-        self, shop: ShopName, held: _Shop, epoch: int, assortment: Assortment
-    ) -> OffersNow | None:
+        self, shop: ShopName, held: _Shop, epoch: int, assortment: LiveItems
+    ) -> OffersSnapshot | None:
         until = time.monotonic() + self.wait_seconds
         is_ours = False
         while not is_ours:  # one that others have begun may have read too early
@@ -97,7 +97,7 @@ class LiveOffers:
                 break
         return held.now
 
-    def _is_current(self, now: OffersNow, epoch: int | None, assortment: Assortment) -> bool:
+    def _is_current(self, now: OffersSnapshot, epoch: int | None, assortment: LiveItems) -> bool:
         return (
             now.epoch == epoch
             and now.stock.is_of(assortment)
@@ -105,25 +105,25 @@ class LiveOffers:
         )
 
     def _being_made(
-        self, shop: ShopName, held: _Shop, epoch: int | None, assortment: Assortment
+        self, shop: ShopName, held: _Shop, epoch: int | None, assortment: LiveItems
     ) -> "Future[None]":
         """Return the making that one request begins for all."""
         if held.making is None or held.making.done():
             held.making = self._maker.submit(self._make, shop, held, epoch, assortment)
         return held.making
 
-    def _make(self, shop: ShopName, held: _Shop, epoch: int | None, assortment: Assortment) -> None:
+    def _make(self, shop: ShopName, held: _Shop, epoch: int | None, assortment: LiveItems) -> None:
         """Read what has changed since, join and count. `epoch` None: whatever it is now."""
         before, now_us = held.now, self.now_us()
         read_epoch, offers, counted_us = self._read(shop, before, epoch, now_us)
         stock = before.stock if before is not None else None
         if stock is None or not stock.is_of(assortment):
-            stock = Stock(assortment)
+            stock = ItemsSnapshot(assortment)
         columns = None if before is None else before.columns
         if columns is None or columns.goods is not stock or not _are_same(columns, offers):
             listed = [each.offer for each in offers.values()]
             columns = columns_of(listed, stock, columns)
-        held.now = OffersNow(
+        held.now = OffersSnapshot(
             read_epoch,
             offers,
             columns,
@@ -135,7 +135,7 @@ class LiveOffers:
         )
 
     def _tags(
-        self, shop: ShopName, columns: OfferColumns, before: OffersNow | None
+        self, shop: ShopName, columns: OfferColumns, before: OffersSnapshot | None
     ) -> Sequence[bytes]:
         if before is not None and before.columns is columns:
             return before.tags
@@ -143,7 +143,7 @@ class LiveOffers:
         return [tag(offer.offer_id) for offer in columns.offers]
 
     def _read(
-        self, shop: ShopName, before: OffersNow | None, epoch: int | None, now_us: int
+        self, shop: ShopName, before: OffersSnapshot | None, epoch: int | None, now_us: int
     ) -> tuple[int | None, Mapping[OfferId, StoredOffer], int]:
         """Return the epoch, the offers, and when all of them were counted."""
         if before is None:

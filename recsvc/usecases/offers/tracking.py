@@ -18,7 +18,7 @@ from recsvc.domain.offers.claims import UNKNOWN, Changed, Refusal
 from recsvc.domain.offers.decision_ids import made_at_us, seals
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import OfferId, ShopName
-from recsvc.stores.consents.checked_permission import Permission
+from recsvc.stores.consents.checked_permission import CheckedPermission
 from recsvc.stores.offers.claims import ClaimStore
 
 _ATTEMPTS = 50
@@ -37,7 +37,7 @@ class _Use:
     decided_at_us: int
 
 
-class OfferEvents:
+class OfferTracking:
     """Takes over what an event says of its offer. What returned is durable."""
 
     def __init__(self, claims: ClaimStore, secret: Secret, now_us: Callable[[], int]) -> None:
@@ -157,7 +157,7 @@ class OfferEvents:
 
     def _permission(
         self, shop: ShopName, customer: CustomerKey | None, denied: bool
-    ) -> Permission | None:
+    ) -> CheckedPermission | None:
         """Return the customer's permission to remember this; None without it."""
         if customer is None or denied:
             return None

@@ -7,8 +7,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from recsvc.domain.catalogue.slates import Fallback, ReasonCode, Slate
-from recsvc.model.ranking.live_items import Assortment
-from recsvc.model.registry.candidates import Picks
+from recsvc.model.ranking.live_items import LiveItems
+from recsvc.model.registry.candidates import RankedItems
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -65,9 +65,9 @@ _PLAIN_REASONS = [Reason(label) for label in _LABELS]
 
 
 def answer_of(
-    assortment: Assortment,
+    assortment: LiveItems,
     slate: Slate,
-    picks: Picks,
+    picks: RankedItems,
     fields: Sequence[str] = (),
     *,
     personalized: bool = False,
@@ -77,7 +77,9 @@ def answer_of(
     return Answer(assortment.model.version or None, slate, personalized, fallback, items)
 
 
-def _items(assortment: Assortment, picks: Picks, fields: Sequence[str]) -> list[RecommendedItem]:
+def _items(
+    assortment: LiveItems, picks: RankedItems, fields: Sequence[str]
+) -> list[RecommendedItem]:
     item_ids, reasons = _ids_and_reasons(assortment, picks)
     if not fields:
         return list(map(RecommendedItem, item_ids, picks.scores, reasons))
@@ -90,7 +92,7 @@ def _items(assortment: Assortment, picks: Picks, fields: Sequence[str]) -> list[
     ]
 
 
-def _ids_and_reasons(assortment: Assortment, picks: Picks) -> tuple[list[str], list[Reason]]:
+def _ids_and_reasons(assortment: LiveItems, picks: RankedItems) -> tuple[list[str], list[Reason]]:
     """Return the id of each pick, and its reason; a sensitive item is never named as one."""
     is_sensitive, size = assortment.sensitive.item, len(picks)
     because = [None if row is None or is_sensitive(row) else row for row in picks.reason_items]

@@ -11,16 +11,16 @@ from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.kernels.kernels import BOUGHT
 from recsvc.model.ranking.diversity import POOL, diversified
-from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.neighbour_votes import votes
-from recsvc.model.ranking.recent_interest import Interest, steered
-from recsvc.model.registry.candidates import Candidates, Picks, fill
-from recsvc.usecases.recommend.personal_context import Person
+from recsvc.model.ranking.recent_interest import RecentInterest, steered
+from recsvc.model.registry.candidates import Candidates, RankedItems, fill
+from recsvc.usecases.recommend.personal_context import PersonalContext
 
 Lists = Iterable[Candidates]
 
 
-def picks_of(assortment: Assortment, query: ListQuery, lists: Lists, seen: set[int]) -> Picks:
+def picks_of(assortment: LiveItems, query: ListQuery, lists: Lists, seen: set[int]) -> RankedItems:
     """Choose the query's items from the lists: what may be offered, passes and was not seen.
 
     The lists, while they are asked for one by one, may add to what counts as seen.
@@ -35,13 +35,13 @@ def picks_of(assortment: Assortment, query: ListQuery, lists: Lists, seen: set[i
     return picks
 
 
-def popular(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
+def popular(assortment: LiveItems, query: ListQuery) -> Iterator[Candidates]:
     """Yield what goes with the context item, if there is one; what is popular; the rest."""
     yield from _context(assortment, query)
     yield from _rest(assortment, query)
 
 
-def trending(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
+def trending(assortment: LiveItems, query: ListQuery) -> Iterator[Candidates]:
     """Yield what events say is wanted now, then what was when the model was made; the rest."""
     yield from _context(assortment, query)
     yield assortment.wanted()
@@ -50,7 +50,7 @@ def trending(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
 
 
 def around(
-    assortment: Assortment, slates: Sequence[ItemSlate], seeds: Sequence[int]
+    assortment: LiveItems, slates: Sequence[ItemSlate], seeds: Sequence[int]
 ) -> Iterator[Candidates]:
     """Yield what goes with the seeds, slate by slate."""
     for slate in slates:
@@ -58,9 +58,9 @@ def around(
 
 
 def personal(
-    assortment: Assortment,
+    assortment: LiveItems,
     query: ListQuery,
-    person: Person,
+    person: PersonalContext,
     slate: CustomerSlate,
     own: Candidates,
     seen: set[int],
@@ -89,10 +89,10 @@ def personal(
 
 
 def completing(
-    assortment: Assortment,
+    assortment: LiveItems,
     query: ListQuery,
     basket: Sequence[int],
-    person: Person | None,
+    person: PersonalContext | None,
     own: Candidates,
     seen: set[int],
 ) -> Iterator[Candidates]:
@@ -108,14 +108,14 @@ def completing(
         yield from _rest(assortment, query)
 
 
-def _steered(own: Candidates, interest: Interest | None, slate: CustomerSlate) -> Candidates:
+def _steered(own: Candidates, interest: RecentInterest | None, slate: CustomerSlate) -> Candidates:
     """Let recent events have their say: nothing enters `buy_again` that was never bought."""
     if interest is None:
         return own
     return steered(own, interest, newcomers=slate is not CustomerSlate.BUY_AGAIN)
 
 
-def _set_aside(interest: Interest | None, seen: set[int]) -> set[int]:
+def _set_aside(interest: RecentInterest | None, seen: set[int]) -> set[int]:
     """Count what was just bought as seen for now; return what was not seen already."""
     resting = set() if interest is None else set(interest.resting()) - seen
     seen |= resting
@@ -123,9 +123,9 @@ def _set_aside(interest: Interest | None, seen: set[int]) -> set[int]:
 
 
 def _topping_up(
-    assortment: Assortment,
+    assortment: LiveItems,
     query: ListQuery,
-    person: Person,
+    person: PersonalContext,
     slate: CustomerSlate,
     seen: set[int],
 ) -> Iterator[Candidates]:
@@ -144,25 +144,25 @@ def _topping_up(
     yield from _rest(assortment, query)
 
 
-def _bought(assortment: Assortment, person: Person) -> Iterator[int]:
+def _bought(assortment: LiveItems, person: PersonalContext) -> Iterator[int]:
     """Yield what recent events and the customer's own lists show as bought."""
     lately = () if person.interest is None else sorted(person.interest.bought[:, BOUGHT].tolist())
     return chain(lately, assortment.model.bought(person.admitted))
 
 
-def rows_of(assortment: Assortment, items: Iterable[ItemId]) -> list[int]:
+def rows_of(assortment: LiveItems, items: Iterable[ItemId]) -> list[int]:
     """Return the rows of those items that anybody knows."""
     found = (assortment.row(item) for item in items)
     return [row for row in found if row is not None]
 
 
-def _context(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
+def _context(assortment: LiveItems, query: ListQuery) -> Iterator[Candidates]:
     if query.context_item is not None:
         seeds = rows_of(assortment, [query.context_item])
         yield votes(assortment.model, ItemSlate.SIMILAR, seeds)
 
 
-def _rest(assortment: Assortment, query: ListQuery) -> Iterator[Candidates]:
+def _rest(assortment: LiveItems, query: ListQuery) -> Iterator[Candidates]:
     yield assortment.popular(query.filters)
     yield assortment.newly_wanted()
     yield assortment.unranked()

@@ -3,21 +3,23 @@
 from dataclasses import dataclass
 
 from recsvc.domain.consent.gate import Admitted, Sealed
-from recsvc.model.ranking.live_items import Assortment
-from recsvc.model.ranking.recent_interest import Interest, interest_of
+from recsvc.model.ranking.live_items import LiveItems
+from recsvc.model.ranking.recent_interest import RecentInterest, interest_of
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PersonalContext:
     """An admitted customer. `interest` is None when recent events say nothing."""
 
     admitted: Admitted
-    interest: Interest | None
+    interest: RecentInterest | None
 
 
 def person_of(
-    assortment: Assortment, admitted: Admitted, profile: Sealed | None, now_seconds: float
-) -> Person:
+    assortment: LiveItems, admitted: Admitted, profile: Sealed | None, now_seconds: float
+) -> PersonalContext:
     """Open what the trip brought of the customer, and weigh it."""
     entries = () if profile is None else profile.open(admitted)
-    return Person(admitted, interest_of(assortment, entries, now_seconds) if entries else None)
+    return PersonalContext(
+        admitted, interest_of(assortment, entries, now_seconds) if entries else None
+    )

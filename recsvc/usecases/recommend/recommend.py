@@ -16,19 +16,19 @@ from typing import Protocol
 from recsvc.domain.catalogue.list_query import ListQuery
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate, Slate
 from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.consent.gate import Admitted, Refused, admit
+from recsvc.domain.consent.gate import Admitted, ConsentRefused, admit
 from recsvc.domain.values.ids import ItemId, ShopName
-from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.live_ranking import LiveRanking
 from recsvc.model.ranking.neighbour_votes import no_candidates
-from recsvc.model.registry.candidates import Candidates, Picks
+from recsvc.model.registry.candidates import Candidates, RankedItems
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.no_model import no_model
-from recsvc.usecases.access.request_access import Visit
-from recsvc.usecases.catalogue.catalogue_cache import Now
+from recsvc.usecases.access.request_access import RequestContext
+from recsvc.usecases.catalogue.catalogue_cache import CatalogueSnapshot
 from recsvc.usecases.recommend import candidate_sources as lists
 from recsvc.usecases.recommend.answers import Answer, answer_of
-from recsvc.usecases.recommend.personal_context import Person, person_of
+from recsvc.usecases.recommend.personal_context import PersonalContext, person_of
 
 MICROSECONDS = 1_000_000
 
@@ -48,11 +48,11 @@ class Models(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class BuiltList:
     """A list before it is an answer."""
 
     slate: Slate
-    picks: Picks
+    picks: RankedItems
     fallback: Fallback | None
     is_personal: bool = False
 
@@ -60,7 +60,7 @@ class Made:
 class Catalogues(Protocol):
     """Where it is found what a shop offers now."""
 
-    def at(self, shop: ShopName, epoch: int | None, model: LoadedModel, /) -> Now: ...
+    def at(self, shop: ShopName, epoch: int | None, model: LoadedModel, /) -> CatalogueSnapshot: ...
 
 
 class LiveRankings(Protocol):
@@ -69,7 +69,7 @@ class LiveRankings(Protocol):
     def ranking(self, shop: ShopName, /) -> LiveRanking: ...
 
 
-class Recommender:
+class RecommendationService:
     """Answers from the model and the catalogue that are current when a request takes them."""
 
     def __init__(
@@ -86,24 +86,31 @@ class Recommender:
         self._now_us = now_us
 
     def for_customer(
-        self, visit: Visit, slate: CustomerSlate, query: ListQuery, *, denied: bool = False
+        self, visit: RequestContext, slate: CustomerSlate, query: ListQuery, *, denied: bool = False
     ) -> Answer:
         """Answer the visit's customer if consent permits. `denied`: this request asks for none."""
         now = self._now(visit)
         made = _for_customer(now.assortment, self._asking(visit, now, denied), slate, query)
         return _answer(now.assortment, made, query)
 
-    def for_item(self, visit: Visit, item: ItemId, slate: ItemSlate, query: ListQuery) -> Answer:
+    def for_item(
+        self, visit: RequestContext, item: ItemId, slate: ItemSlate, query: ListQuery
+    ) -> Answer:
         """Answer the item's neighbours; popular items for one that has none, or is unknown."""
         now = self._now(visit)
         return _answer(now.assortment, _for_item(now.assortment, item, slate, query), query)
 
-    def anonymous(self, visit: Visit, slate: AnonymousSlate, query: ListQuery) -> Answer:
+    def anonymous(self, visit: RequestContext, slate: AnonymousSlate, query: ListQuery) -> Answer:
         now = self._now(visit)
         return _answer(now.assortment, _anonymous(now.assortment, slate, query), query)
 
     def for_basket(
-        self, visit: Visit, items: Sequence[ItemId], query: ListQuery, *, denied: bool = False
+        self,
+        visit: RequestContext,
+        items: Sequence[ItemId],
+        query: ListQuery,
+        *,
+        denied: bool = False,
     ) -> Answer:
         """Answer what completes a basket; for a visit about a customer, with that one's list."""
         now = self._now(visit)
@@ -111,7 +118,7 @@ class Recommender:
         return _answer(now.assortment, _for_basket(now.assortment, who, items, query), query)
 
     def page(
-        self, visit: Visit, placements: Sequence[Placement], *, denied: bool = False
+        self, visit: RequestContext, placements: Sequence[Placement], *, denied: bool = False
     ) -> list[Answer]:
         """Answer each placement in turn; no item stands in two of them."""
         now = self._now(visit)
@@ -124,17 +131,19 @@ class Recommender:
             answers.append(_answer(now.assortment, made, placement.query))
         return answers
 
-    def _asking(self, visit: Visit, now: Now, denied: bool) -> Person | Refused:
+    def _asking(
+        self, visit: RequestContext, now: CatalogueSnapshot, denied: bool
+    ) -> PersonalContext | ConsentRefused:
         """Return whom to answer. Only an admission opens what the trip brought of a customer."""
         admission = _admission(visit, now, denied)
-        if isinstance(admission, Refused):
+        if isinstance(admission, ConsentRefused):
             return admission
         if now.assortment.model is no_model():
-            return Refused(Fallback.NO_MODEL)
+            return ConsentRefused(Fallback.NO_MODEL)
         seconds = self._now_us() / MICROSECONDS
         return person_of(now.assortment, admission, visit.profile, seconds)
 
-    def _now(self, visit: Visit) -> Now:
+    def _now(self, visit: RequestContext) -> CatalogueSnapshot:
         """Return what can be offered; without a model, what the catalogue says."""
         model = self._models.model(visit.shop) or no_model()
         now = self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
@@ -142,24 +151,26 @@ class Recommender:
         return now
 
 
-def _admission(visit: Visit, now: Now, denied: bool) -> Admitted | Refused:
+def _admission(
+    visit: RequestContext, now: CatalogueSnapshot, denied: bool
+) -> Admitted | ConsentRefused:
     if visit.customer is None:
         raise TypeError("a visit about nobody has no customer to admit")
     if denied:
-        return Refused(Fallback.NO_CONSENT)
+        return ConsentRefused(Fallback.NO_CONSENT)
     if not now.is_current:
-        return Refused(Fallback.STORE_UNAVAILABLE)
+        return ConsentRefused(Fallback.STORE_UNAVAILABLE)
     return admit(visit.customer, visit.consent, Purpose.PERSONALIZATION)
 
 
 def _for_customer(
-    assortment: Assortment,
-    who: Person | Refused,
+    assortment: LiveItems,
+    who: PersonalContext | ConsentRefused,
     slate: CustomerSlate,
     query: ListQuery,
     taken: Collection[int] = (),
-) -> Made:
-    if isinstance(who, Refused):
+) -> BuiltList:
+    if isinstance(who, ConsentRefused):
         return _generic(assortment, query, who.fallback, taken)
     own = assortment.model.customer_slate(who.admitted, slate)
     if own is None:
@@ -170,47 +181,47 @@ def _for_customer(
     candidates = lists.personal(assortment, query, who, slate, own, seen)
     picks = lists.picks_of(assortment, query, candidates, seen)
     is_whole = slate is CustomerSlate.BUY_AGAIN and len(picks) >= _bought_before(own, who)
-    return Made(slate, picks, None if is_whole else _narrowed(query, picks), is_personal=True)
+    return BuiltList(slate, picks, None if is_whole else _narrowed(query, picks), is_personal=True)
 
 
-def _bought_before(own: Candidates, person: Person) -> int:
+def _bought_before(own: Candidates, person: PersonalContext) -> int:
     """Count what `buy_again` could hold."""
     due = [] if person.interest is None else person.interest.due()
     return len({*own.items.tolist(), *due}) if due else len(own)
 
 
 def _for_item(
-    assortment: Assortment,
+    assortment: LiveItems,
     item: ItemId,
     slate: ItemSlate,
     query: ListQuery,
     taken: Collection[int] = (),
-) -> Made:
+) -> BuiltList:
     seeds = lists.rows_of(assortment, [item])
     has_neighbours = any(map(len, lists.around(assortment, [slate], seeds)))
     candidates = chain(lists.around(assortment, [slate], seeds), lists.popular(assortment, query))
     picks = lists.picks_of(assortment, query, candidates, {*taken, *seeds})
     shown = slate if has_neighbours else AnonymousSlate.POPULAR
-    return Made(shown, picks, _narrowed(query, picks))
+    return BuiltList(shown, picks, _narrowed(query, picks))
 
 
 def _anonymous(
-    assortment: Assortment, slate: AnonymousSlate, query: ListQuery, taken: Collection[int] = ()
-) -> Made:
+    assortment: LiveItems, slate: AnonymousSlate, query: ListQuery, taken: Collection[int] = ()
+) -> BuiltList:
     is_trending = slate is AnonymousSlate.TRENDING
     source = lists.trending if is_trending else lists.popular
     picks = lists.picks_of(assortment, query, source(assortment, query), set(taken))
-    return Made(slate, picks, _narrowed(query, picks))
+    return BuiltList(slate, picks, _narrowed(query, picks))
 
 
 def _for_basket(
-    assortment: Assortment,
-    who: Person | Refused | None,
+    assortment: LiveItems,
+    who: PersonalContext | ConsentRefused | None,
     items: Sequence[ItemId],
     query: ListQuery,
-) -> Made:
+) -> BuiltList:
     basket = lists.rows_of(assortment, items)
-    person = who if isinstance(who, Person) else None
+    person = who if isinstance(who, PersonalContext) else None
     own = None
     if person is not None:
         own = assortment.model.customer_slate(person.admitted, CustomerSlate.FOR_YOU)
@@ -221,19 +232,19 @@ def _for_basket(
     )
     picks = lists.picks_of(assortment, query, candidates, seen)
     fallback = _narrowed(query, picks)
-    if isinstance(who, Refused):
+    if isinstance(who, ConsentRefused):
         fallback = who.fallback
     elif person is not None and not is_personal:
         fallback = Fallback.UNKNOWN_CUSTOMER
-    return Made(ItemSlate.BOUGHT_TOGETHER, picks, fallback, is_personal=is_personal)
+    return BuiltList(ItemSlate.BOUGHT_TOGETHER, picks, fallback, is_personal=is_personal)
 
 
 def _placed(
-    assortment: Assortment,
-    who: Person | Refused | None,
+    assortment: LiveItems,
+    who: PersonalContext | ConsentRefused | None,
     placement: Placement,
     taken: Collection[int],
-) -> Made:
+) -> BuiltList:
     slate, query = placement.slate, placement.query
     if isinstance(slate, ItemSlate):
         about = query.context_item
@@ -248,13 +259,13 @@ def _placed(
 
 
 def _generic(
-    assortment: Assortment, query: ListQuery, fallback: Fallback, taken: Collection[int]
-) -> Made:
+    assortment: LiveItems, query: ListQuery, fallback: Fallback, taken: Collection[int]
+) -> BuiltList:
     """Return what everybody gets."""
     return replace(_anonymous(assortment, AnonymousSlate.POPULAR, query, taken), fallback=fallback)
 
 
-def _without_model(made: Made) -> Made:
+def _without_model(made: BuiltList) -> BuiltList:
     """Say that there is no model, unless there is more to say; nothing goes with anything then."""
     fallback = made.fallback
     if fallback is None or fallback is Fallback.FILTERED_OUT:
@@ -264,12 +275,12 @@ def _without_model(made: Made) -> Made:
     return replace(made, slate=slate, fallback=fallback)
 
 
-def _narrowed(query: ListQuery, picks: Picks) -> Fallback | None:
+def _narrowed(query: ListQuery, picks: RankedItems) -> Fallback | None:
     """Say that the list is short because of what was asked for."""
     return Fallback.FILTERED_OUT if query.narrows and len(picks) < query.n else None
 
 
-def _answer(assortment: Assortment, made: Made, query: ListQuery) -> Answer:
+def _answer(assortment: LiveItems, made: BuiltList, query: ListQuery) -> Answer:
     if assortment.model is no_model():
         made = _without_model(made)
     return answer_of(

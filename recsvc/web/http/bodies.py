@@ -35,7 +35,7 @@ _NAMED_FIELD = re.compile(r"field `([^`]{1,64})`")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-class Refused(ValueError):
+class BodyRefused(ValueError):
     """The text may be JSON, but not of the kind that is read here."""
 
 
@@ -124,7 +124,7 @@ def parse_json(body: bytes) -> Any:
             parse_float=_finite,
             parse_int=_bounded,
         )
-    except Refused as error:
+    except BodyRefused as error:
         raise _bad_json(str(error)) from None
     except RecursionError:
         raise _bad_json("the body is nested too deeply") from None
@@ -138,24 +138,24 @@ def parse_json(body: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise Refused("an object holds one key twice")
+        raise BodyRefused("an object holds one key twice")
     return members
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise Refused(f"{name} is not a number of JSON")
+    raise BodyRefused(f"{name} is not a number of JSON")
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise Refused("a number is out of range")
+        raise BodyRefused("a number is out of range")
     return number
 
 
 def _bounded(digits: str) -> int:
     if len(digits.lstrip("-")) > MAX_DIGITS:
-        raise Refused("a number is out of range")
+        raise BodyRefused("a number is out of range")
     return int(digits)
 
 

@@ -12,7 +12,7 @@ from recsvc.domain.errors import Overloaded
 T = TypeVar("T")
 
 
-class Places:
+class ConcurrencyLimit:
     """The places of one worker."""
 
     def __init__(self, threads: int) -> None:

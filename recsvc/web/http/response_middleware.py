@@ -36,7 +36,7 @@ DOCS_HEADERS: Headers = [*COMMON_HEADERS, ("Content-Security-Policy", DOCS_POLIC
 _CLEAN_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
-class Envelope:
+class ResponseHeadersMiddleware:
     """A WSGI application around another."""
 
     def __init__(self, application: Application, cross_origin: CrossOrigin) -> None:

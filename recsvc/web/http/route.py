@@ -11,7 +11,13 @@ from typing import Any, TypeVar
 from flask import Request, Response, request
 
 from recsvc.domain.values.ids import CustomerId, ItemId, OfferId
-from recsvc.usecases.access.request_access import Access, Browser, Credentials, Visit, no_such_key
+from recsvc.usecases.access.request_access import (
+    BrowserAccess,
+    Credentials,
+    RequestContext,
+    RouteAccess,
+    no_such_key,
+)
 from recsvc.web.http import metrics
 from recsvc.web.http.bodies import (
     JSON_BODY,
@@ -54,7 +60,7 @@ class Route:
     path: str
     view: Callable[..., Response]
     summary: str
-    access: Access | None
+    access: RouteAccess | None
     answer: type | None = None
     query: QueryShape[Any] | None = NOTHING
     body: type | None = None
@@ -73,7 +79,7 @@ class Route:
     @property
     def is_for_browsers(self) -> bool:
         """Whether a publishable key reaches it."""
-        return self.access is not None and self.access.browser is not Browser.NOTHING
+        return self.access is not None and self.access.browser is not BrowserAccess.NOTHING
 
     def bound(self, services: Services) -> Callable[..., Response]:
         """Return the view as Flask calls it."""
@@ -116,7 +122,7 @@ class Call:
     def __init__(
         self,
         services: Services,
-        access: Access | None,
+        access: RouteAccess | None,
         request: Request,
         *,
         must_be_heard: bool = False,
@@ -160,7 +166,9 @@ class Call:
     def has_key(self) -> bool:
         return "HTTP_AUTHORIZATION" in self.request.environ
 
-    def enter(self, customer: CustomerId | None = None, *, for_offers: bool = False) -> Visit:
+    def enter(
+        self, customer: CustomerId | None = None, *, for_offers: bool = False
+    ) -> RequestContext:
         """Make the request's one trip, and let it in or raise.
 
         `for_offers`: with what a decision on offers must know of the customer.
@@ -180,12 +188,12 @@ class Call:
         self._is_in = True
         return visit
 
-    def enter_for(self, customer_id: str, *, for_offers: bool = False) -> Visit:
+    def enter_for(self, customer_id: str, *, for_offers: bool = False) -> RequestContext:
         """Let in a request about the customer in its path."""
         customer = CustomerId(self._path_id(customer_id, "customer_id"))
         return self.enter(customer, for_offers=for_offers)
 
-    def let_in_for(self, visit: Visit, customers: Iterable[CustomerId]) -> None:
+    def let_in_for(self, visit: RequestContext, customers: Iterable[CustomerId]) -> None:
         """Raise unless the visitor may also speak of these customers, whom the body names."""
         if self._access is None:
             raise TypeError("a route that is open to everybody has nobody to let in")
@@ -234,7 +242,7 @@ class Call:
         """Return the decision in the path."""
         return self._path_id(decision_id, "decision_id")
 
-    def token_customer(self, visit: Visit) -> CustomerId | None:
+    def token_customer(self, visit: RequestContext) -> CustomerId | None:
         """Return whose things alone the visitor may touch; None: anybody's."""
         customer = self.services.entrance.token_customer(visit.key, self._credentials())
         if customer is not None:

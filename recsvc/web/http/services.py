@@ -7,40 +7,40 @@ from recsvc.config import Settings
 from recsvc.domain.consent.banner_signals import SignalTables
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import ShopName
-from recsvc.usecases.access.request_access import Entrance
-from recsvc.usecases.catalogue.items import CatalogueDesk
-from recsvc.usecases.catalogue.trending_cache import LiveCounts
-from recsvc.usecases.customers.consents import ConsentDesk
-from recsvc.usecases.customers.privacy import Rights
-from recsvc.usecases.customers.profiles import ProfileDesk
-from recsvc.usecases.events import EventDesk
-from recsvc.usecases.offers.claims import ClaimDesk
+from recsvc.usecases.access.request_access import RequestAccess
+from recsvc.usecases.catalogue.items import CatalogueService
+from recsvc.usecases.catalogue.trending_cache import TrendingCache
+from recsvc.usecases.customers.consents import ConsentService
+from recsvc.usecases.customers.privacy import PrivacyService
+from recsvc.usecases.customers.profiles import ProfileService
+from recsvc.usecases.events import EventService
+from recsvc.usecases.offers.claims import ClaimService
 from recsvc.usecases.offers.decide import OfferDecider
 from recsvc.usecases.offers.decision_log import DecisionLog
-from recsvc.usecases.offers.offers import OfferDesk
+from recsvc.usecases.offers.offers import OfferService
 from recsvc.usecases.readiness import Readiness
-from recsvc.usecases.recommend.recommend import Recommender
+from recsvc.usecases.recommend.recommend import RecommendationService
 from recsvc.web.http.client_address import ClientAddresses
-from recsvc.web.http.concurrency_limit import Places
+from recsvc.web.http.concurrency_limit import ConcurrencyLimit
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings
-    places: Places
-    entrance: Entrance
+    places: ConcurrencyLimit
+    entrance: RequestAccess
     addresses: ClientAddresses
-    recommender: Recommender
-    consents: ConsentDesk
+    recommender: RecommendationService
+    consents: ConsentService
     signals: SignalTables
-    profiles: ProfileDesk
-    rights: Rights
+    profiles: ProfileService
+    rights: PrivacyService
     hasher: Callable[[ShopName], CustomerHasher]
-    catalogue: CatalogueDesk
-    events: EventDesk
-    offers: OfferDesk
+    catalogue: CatalogueService
+    events: EventService
+    offers: OfferService
     offer_decider: OfferDecider
-    claims: ClaimDesk
+    claims: ClaimService
     decisions: DecisionLog
-    live_counts: LiveCounts
+    live_counts: TrendingCache
     readiness: Readiness

@@ -25,7 +25,7 @@ from recsvc.domain.offers.claims import (
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.labels import MAX_LABEL_LENGTH, checked_label
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.usecases.access.request_access import Access, Browser
+from recsvc.usecases.access.request_access import BrowserAccess, RouteAccess
 from recsvc.usecases.offers.claims import ClaimRequest
 from recsvc.usecases.offers.offers import no_such_offer
 from recsvc.web.http import metrics
@@ -145,7 +145,7 @@ ROUTES = (
         "/v1/customers/<id:customer_id>/offers/<id:offer_id>/claim",
         post_claim,
         "Hold one redemption of an offer for a customer, with a code if it has codes",
-        Access(Scope.OFFERS, Browser.OWN_CUSTOMER),
+        RouteAccess(Scope.OFFERS, BrowserAccess.OWN_CUSTOMER),
         ClaimView,
         body=ClaimBody,
         body_is_optional=True,
@@ -166,7 +166,7 @@ ROUTES = (
         "/v1/claims/<id:claim_id>/release",
         post_release,
         "Give back what a claim holds",
-        Access(Scope.OFFERS, Browser.WITH_TOKEN),
+        RouteAccess(Scope.OFFERS, BrowserAccess.WITH_TOKEN),
         ReleasedClaim,
         body=ReleaseBody,
         body_is_optional=True,

@@ -18,7 +18,7 @@ MAX_CURSOR = 999_999_999
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HistoryPage:
     cursor: int
     limit: int
 
@@ -74,7 +74,7 @@ QUERY = QueryShape(
         whole_number("cursor", "Where to go on: the `next_cursor` before", 0, MAX_CURSOR, 0),
         whole_number("limit", "How many rows to answer", 1, MAX_ROWS, ROWS),
     ),
-    Asked,
+    HistoryPage,
 )
 
 ROUTES = (

@@ -9,11 +9,11 @@ from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent.banner_signals import SignalTables
-from recsvc.domain.consent.statements import Imported
+from recsvc.domain.consent.statements import ImportOutcome
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.ids import CustomerId, checked_id
 from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
-from recsvc.usecases.access.request_access import Access
+from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.usecases.customers.consents import DatedChange
 from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.http.problems import FieldProblem
@@ -83,7 +83,7 @@ def read_line(text: bytes, tables: SignalTables) -> DatedChange:
 
 
 def _results(
-    read: Sequence[DatedChange | ImportResult], outcomes: Iterator[Imported]
+    read: Sequence[DatedChange | ImportResult], outcomes: Iterator[ImportOutcome]
 ) -> Iterator[ImportResult]:
     for each in read:
         yield _OF[next(outcomes)] if isinstance(each, DatedChange) else each
@@ -98,12 +98,12 @@ def _wrong(status: int, code: str, field: str, detail: str) -> ImportResult:
     return ImportResult(status, code=code, errors=[FieldProblem(field, detail)])
 
 
-_OF: dict[Imported, ImportResult] = {
-    Imported.TAKEN: ImportResult(TAKEN),
-    Imported.KNOWN: ImportResult(KNOWN, duplicate=True),
-    Imported.IN_FUTURE: _wrong(REFUSED, "in_future", "at", "lies in the future"),
-    Imported.NO_TIME: _wrong(REFUSED, "bad_time", "at", "must be after 1970"),
-    Imported.UNREADABLE: _wrong(
+_OF: dict[ImportOutcome, ImportResult] = {
+    ImportOutcome.TAKEN: ImportResult(TAKEN),
+    ImportOutcome.KNOWN: ImportResult(KNOWN, duplicate=True),
+    ImportOutcome.IN_FUTURE: _wrong(REFUSED, "in_future", "at", "lies in the future"),
+    ImportOutcome.NO_TIME: _wrong(REFUSED, "bad_time", "at", "must be after 1970"),
+    ImportOutcome.UNREADABLE: _wrong(
         UNREADABLE,
         "unreadable",
         "purposes",
@@ -117,7 +117,7 @@ ROUTES = (
         "/v1/consents",
         post_consents,
         "Import what customers said elsewhere, one word per line with its own time",
-        Access(Scope.CONSENT),
+        RouteAccess(Scope.CONSENT),
         ImportResults,
         body=ConsentLine,
         body_kind=NDJSON_BODY,

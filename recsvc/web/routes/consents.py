@@ -9,11 +9,11 @@ from msgspec import UNSET, UnsetType
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent.banner_signals import SIGNAL_FIELDS, SignalTables, purposes_of, stricter
-from recsvc.domain.consent.consent import ConsentState, Expiry, Purpose, Standing
+from recsvc.domain.consent.consent import ConsentState, ConsentStatus, Expiry, Purpose
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, checked_label
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.usecases.access.request_access import Access, Browser, Visit
+from recsvc.usecases.access.request_access import BrowserAccess, RequestContext, RouteAccess
 from recsvc.usecases.customers.consents import ConsentChange
 from recsvc.web.http import metrics
 from recsvc.web.http.rendering import private_json
@@ -154,11 +154,11 @@ def _field(purpose: str) -> str:
     return f"purposes.{purpose[:64]}"
 
 
-def _view_for(visit: Visit, standing: Standing) -> ConsentView:
+def _view_for(visit: RequestContext, standing: ConsentStatus) -> ConsentView:
     return view_of(standing, with_verdict=visit.key.is_secret)
 
 
-def view_of(standing: Standing, *, with_verdict: bool) -> ConsentView:
+def view_of(standing: ConsentStatus, *, with_verdict: bool) -> ConsentView:
     """`with_verdict`: also whether a purpose is permitted, and why a grant counts no more."""
     views = {purpose: _purpose_view(standing, purpose) for purpose in Purpose}
     if with_verdict:
@@ -166,7 +166,7 @@ def view_of(standing: Standing, *, with_verdict: bool) -> ConsentView:
     return ConsentView(views)
 
 
-def _purpose_view(standing: Standing, purpose: Purpose) -> PurposeView:
+def _purpose_view(standing: ConsentStatus, purpose: Purpose) -> PurposeView:
     consent, state = standing.record.purposes.get(purpose), standing.state(purpose)
     if consent is None:
         return PurposeView(state)
@@ -180,7 +180,7 @@ def _purpose_view(standing: Standing, purpose: Purpose) -> PurposeView:
     )
 
 
-def _judged(view: PurposeView, standing: Standing, purpose: Purpose) -> PurposeView:
+def _judged(view: PurposeView, standing: ConsentStatus, purpose: Purpose) -> PurposeView:
     permitted, reason = standing.permits(purpose), standing.expiry(purpose)
     return msgspec.structs.replace(view, permitted=permitted, reason=reason)
 
@@ -188,7 +188,7 @@ def _judged(view: PurposeView, standing: Standing, purpose: Purpose) -> PurposeV
 _NAMES = frozenset(str(purpose) for purpose in Purpose)
 _PURPOSES = ", ".join(Purpose)
 PATH = "/v1/customers/<id:customer_id>/consents"
-CONSENT = Access(Scope.CONSENT, Browser.OWN_CUSTOMER)
+CONSENT = RouteAccess(Scope.CONSENT, BrowserAccess.OWN_CUSTOMER)
 
 ROUTES = (
     Route(

@@ -6,7 +6,7 @@ from flask import Response
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import NotFound
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.usecases.access.request_access import Access
+from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 
@@ -38,7 +38,7 @@ ROUTES = (
         "/v1/decisions/<id:decision_id>",
         get_decision,
         "Why this was offered to a customer, and that was not",
-        Access(Scope.OFFERS),
+        RouteAccess(Scope.OFFERS),
         DecisionView,
         also=(404,),
         remark="Decisions for customers who permit `analytics` are kept for RECSVC_DECISION_DAYS; "

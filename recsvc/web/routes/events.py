@@ -19,7 +19,7 @@ from recsvc.domain.events import (
 )
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.ids import MAX_ID_BYTES, CustomerId, id_fault
-from recsvc.usecases.access.request_access import Access, Browser
+from recsvc.usecases.access.request_access import BrowserAccess, RouteAccess
 from recsvc.usecases.events import Received
 from recsvc.web.http import metrics
 from recsvc.web.http.bodies import JSON_TYPE, BodyKind
@@ -152,7 +152,7 @@ ROUTES = (
         "/v1/events",
         post_events,
         "Tell what happened: views, carts, purchases, what became of offers",
-        Access(Scope.EVENTS, Browser.ANYBODY_OR_OWN),
+        RouteAccess(Scope.EVENTS, BrowserAccess.ANYBODY_OR_OWN),
         EventResults,
         body=EventsBody,
         body_kind=EVENTS_BODY,

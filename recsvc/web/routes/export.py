@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from recsvc.domain.consent.consent import Standing
+from recsvc.domain.consent.consent import ConsentStatus
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.customers.privacy import Held, erased_at_us
 from recsvc.usecases.customers.published_data import HeldModel
@@ -37,7 +37,7 @@ class ExportView(msgspec.Struct, frozen=True):
     models: list[HeldModel]
 
 
-def export_json(customer_id: str, consent: Standing, held: Held) -> Iterator[bytes]:
+def export_json(customer_id: str, consent: ConsentStatus, held: Held) -> Iterator[bytes]:
     """Yield the document."""
     at_us = erased_at_us(consent.record)
     known = {

@@ -12,7 +12,7 @@ from flask import Response
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.values.ids import ShopName
-from recsvc.usecases.access.request_access import Access
+from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.usecases.readiness import NotReady, ShopReadiness
 from recsvc.web.http.problems import PROBLEM, RETRY_AFTER_SECONDS, FieldProblem, Problem
 from recsvc.web.http.rendering import JSON
@@ -105,7 +105,7 @@ ROUTES = (
         "/readyz",
         readyz,
         "Whether this worker can answer: keys, store and model are there",
-        Access(Scope.OPS),
+        RouteAccess(Scope.OPS),
         Ready,
         query=None,
         key_is_optional=True,

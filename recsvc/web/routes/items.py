@@ -12,7 +12,7 @@ from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.values.ids import ItemId, popped_id
 from recsvc.domain.values.validation import MAX_URL_LENGTH
-from recsvc.usecases.access.request_access import Access
+from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.http.problems import FieldProblem
 from recsvc.web.http.rendering import private_json
@@ -141,7 +141,7 @@ def _view(item: CatalogueItem) -> ItemView:
 
 
 _TAKEN = LineResult(WRITTEN)
-CATALOGUE = Access(Scope.CATALOGUE)
+CATALOGUE = RouteAccess(Scope.CATALOGUE)
 PATH = "/v1/items/<id:item_id>"
 IN_FORCE = "The change is in force for every request that starts after the answer, on any worker."
 

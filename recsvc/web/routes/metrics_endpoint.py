@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from recsvc.domain.api_keys import Scope
-from recsvc.usecases.access.request_access import Access
+from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.web.http.route import Call, Route
 
 MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -34,7 +34,7 @@ ROUTES = (
         "/metrics",
         metrics,
         "Metrics for Prometheus",
-        Access(Scope.OPS),
+        RouteAccess(Scope.OPS),
         query=None,
         media_type="text/plain",
         gives_way=False,

@@ -9,7 +9,7 @@ from flask import Response
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import Forbidden
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, label_fault
-from recsvc.usecases.access.request_access import Access, Browser
+from recsvc.usecases.access.request_access import BrowserAccess, RouteAccess
 from recsvc.usecases.offers.answers import OffersAnswer
 from recsvc.usecases.offers.decide import OffersQuery
 from recsvc.web.http import metrics
@@ -81,7 +81,7 @@ ROUTES = (
         "/v1/customers/<id:customer_id>/offers",
         offers_for_customer,
         "The best offers for one customer now, personal where the customer permits it",
-        Access(Scope.OFFERS, Browser.OWN_CUSTOMER),
+        RouteAccess(Scope.OFFERS, BrowserAccess.OWN_CUSTOMER),
         OffersAnswer,
         OFFERS_QUERY,
         remark="Personal with consent to `personalization` and `offers`; without it, offers for "

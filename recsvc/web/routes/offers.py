@@ -11,7 +11,7 @@ from recsvc.domain.errors import BadRequest
 from recsvc.domain.offers import offer_validation as offer_fields
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId, id_fault, popped_id
-from recsvc.usecases.access.request_access import Access
+from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.usecases.offers.offers import Warnings
 from recsvc.web.http.bodies import JSON_TYPE, NDJSON_TYPE, BodyKind, convert, parse_json
 from recsvc.web.http.parameters import Misread, Parameter, QueryShape
@@ -235,7 +235,7 @@ LISTED = QueryShape(
     ),
     _listed,
 )
-OFFERS = Access(Scope.OFFERS)
+OFFERS = RouteAccess(Scope.OFFERS)
 PATH = "/v1/offers/<id:offer_id>"
 IN_FORCE = "The change is in force for every request that starts after the answer, on any worker."
 POOL = (

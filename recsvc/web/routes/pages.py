@@ -18,7 +18,7 @@ from recsvc.domain.catalogue.list_query import (
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate, Slate
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.ids import CustomerId, ItemId, checked_id
-from recsvc.usecases.access.request_access import Access, Browser, Visit
+from recsvc.usecases.access.request_access import BrowserAccess, RequestContext, RouteAccess
 from recsvc.usecases.recommend.recommend import Placement
 from recsvc.web.http.parameters import MAX_NAME_LENGTH
 from recsvc.web.http.rendering import private_json
@@ -91,7 +91,7 @@ class PlacedList(Recommendation, frozen=True, kw_only=True):
     name: str
 
 
-class Page(msgspec.Struct, frozen=True):
+class PageRequest(msgspec.Struct, frozen=True):
     placements: list[PlacedList]
 
 
@@ -112,10 +112,10 @@ def recommend_for_page(call: Call) -> Response:
     answers = call.services.recommender.page(visit, placements, denied=call.denies_personal_use)
     lists = [private_list(answer, visit) for answer in answers]
     named = zip(asked.placements, lists, strict=True)
-    return private_json(Page([_placed(each.name, made) for each, made in named]))
+    return private_json(PageRequest([_placed(each.name, made) for each, made in named]))
 
 
-def _enter(call: Call, customer_id: str | None) -> Visit:
+def _enter(call: Call, customer_id: str | None) -> RequestContext:
     if customer_id is None:
         return call.enter()
     return call.enter(CustomerId(checked_id(customer_id, "customer_id")))
@@ -148,7 +148,7 @@ def _wrong(field: str, fault: str) -> BadRequest:
 _SLATES: dict[str, Slate] = {
     str(slate): slate for kind in (CustomerSlate, ItemSlate, AnonymousSlate) for slate in kind
 }
-ACCESS = Access(Scope.RECOMMEND, Browser.ANYBODY_OR_OWN)
+ACCESS = RouteAccess(Scope.RECOMMEND, BrowserAccess.ANYBODY_OR_OWN)
 
 ROUTES = (
     Route(
@@ -169,7 +169,7 @@ ROUTES = (
         recommend_for_page,
         "All the lists of a page at once, no item twice",
         ACCESS,
-        Page,
+        PageRequest,
         body=PageBody,
         remark="A customer's slate without `customer_id` is answered as to anybody.",
         keeps_deadline=True,

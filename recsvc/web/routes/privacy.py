@@ -11,7 +11,7 @@ from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import CustomerId, checked_id
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.usecases.access.request_access import Access, Visit
+from recsvc.usecases.access.request_access import RequestContext, RouteAccess
 from recsvc.usecases.customers.privacy import (
     NEXT_TRAINING,
     SHOP_REMOVES,
@@ -122,7 +122,7 @@ def receipt_of(receipt: Receipt) -> ReceiptView:
     )
 
 
-def _customer(visit: Visit) -> CustomerKey:
+def _customer(visit: RequestContext) -> CustomerKey:
     """Return whom it is about; never act on keys that may be out of date."""
     if not visit.store_answered:
         raise StoreUnavailable("nothing can be erased or shown at the moment; try again")
@@ -132,7 +132,7 @@ def _customer(visit: Visit) -> CustomerKey:
 
 
 PATH = "/v1/customers/<id:customer_id>"
-PRIVACY = Access(Scope.PRIVACY)
+PRIVACY = RouteAccess(Scope.PRIVACY)
 
 ROUTES = (
     Route(

@@ -12,7 +12,7 @@ from recsvc.domain.customers import profile
 from recsvc.domain.customers.profile import Change, Told, read_change
 from recsvc.domain.errors import BadRequest, RecsvcError
 from recsvc.domain.values.ids import CustomerId, popped_id
-from recsvc.usecases.access.request_access import Access, Visit
+from recsvc.usecases.access.request_access import RequestContext, RouteAccess
 from recsvc.usecases.customers.profiles import FLAGS_AND_READING, may_read
 from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.http.problems import FieldProblem
@@ -89,7 +89,7 @@ def patch_profile(call: Call, customer_id: str) -> Response:
     return _written(visit, call.services.profiles.patch(visit, change))
 
 
-def _written(visit: Visit, told: Told) -> Response:
+def _written(visit: RequestContext, told: Told) -> Response:
     return private_json(view_of(told) if may_read(visit) else WrittenView())
 
 
@@ -135,8 +135,8 @@ def view_of(told: Told) -> ProfileView:
     )
 
 
-WRITING = Access(Scope.EVENTS, partly=FLAGS_AND_READING)
-READING = Access(FLAGS_AND_READING)
+WRITING = RouteAccess(Scope.EVENTS, partly=FLAGS_AND_READING)
+READING = RouteAccess(FLAGS_AND_READING)
 PATH = "/v1/customers/<id:customer_id>/profile"
 IN_FORCE = (
     "`minor` and `restricted` customers are answered as anybody from the next request on, whatever "

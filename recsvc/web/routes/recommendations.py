@@ -12,7 +12,7 @@ from flask import Response
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.catalogue.list_query import ListQuery
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
-from recsvc.usecases.access.request_access import Access, Browser, Visit
+from recsvc.usecases.access.request_access import BrowserAccess, RequestContext, RouteAccess
 from recsvc.usecases.recommend.answers import Answer, RecommendedItem
 from recsvc.web.http import metrics
 from recsvc.web.http.parameters import QueryShape, choice, list_parameters, list_query
@@ -25,7 +25,7 @@ ID_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Generic[S]):
+class ListRequest(Generic[S]):
     """Which list is asked for, and what of it."""
 
     slate: S
@@ -43,9 +43,9 @@ class Recommendation(msgspec.Struct, frozen=True):
     items: list[RecommendedItem]
 
 
-def _list_query(slates: type[S], meaning: str) -> QueryShape[Asked[S]]:
-    def asked(slate: S, **values: Any) -> Asked[S]:
-        return Asked(slate, list_query(**values))
+def _list_query(slates: type[S], meaning: str) -> QueryShape[ListRequest[S]]:
+    def asked(slate: S, **values: Any) -> ListRequest[S]:
+        return ListRequest(slate, list_query(**values))
 
     return QueryShape((choice("slate", meaning, slates), *list_parameters()), asked)
 
@@ -85,11 +85,11 @@ def recommend(call: Call) -> Response:
     return _anonymous(call, answer, visit)
 
 
-def _anonymous(call: Call, answer: Answer, visit: Visit) -> Response:
+def _anonymous(call: Call, answer: Answer, visit: RequestContext) -> Response:
     return _private(answer, visit) if visit.key.is_secret else _public(call, answer)
 
 
-def _private(answer: Answer, visit: Visit) -> Response:
+def _private(answer: Answer, visit: RequestContext) -> Response:
     return Response(msgspec.json.encode(private_list(answer, visit)), headers=PRIVATE)
 
 
@@ -111,7 +111,7 @@ def _public_cache(max_age: int) -> str:
     return f"public, max-age={max_age}" if max_age else "public, no-cache"
 
 
-def private_list(answer: Answer, visit: Visit) -> Recommendation:
+def private_list(answer: Answer, visit: RequestContext) -> Recommendation:
     """Return a list that nobody else may keep, and say why only to a secret key."""
     metrics.count_answer(answer.slate, answer.fallback)
     told = answer.fallback if visit.key.is_secret else None
@@ -124,8 +124,8 @@ def _body(name: str, answer: Answer, told: Fallback | None) -> Recommendation:
     )
 
 
-RECOMMEND = Access(Scope.RECOMMEND, Browser.ANONYMOUS)
-RECOMMEND_OWN = Access(Scope.RECOMMEND, Browser.OWN_CUSTOMER)
+RECOMMEND = RouteAccess(Scope.RECOMMEND, BrowserAccess.ANONYMOUS)
+RECOMMEND_OWN = RouteAccess(Scope.RECOMMEND, BrowserAccess.OWN_CUSTOMER)
 
 ROUTES = (
     Route(

@@ -10,11 +10,11 @@ from recsvc.domain.consent.consent import (
     ConsentPolicy,
     ConsentRecord,
     ConsentState,
+    ConsentStatus,
     Expiry,
     Flag,
     Purpose,
     PurposeConsent,
-    Standing,
     natural,
     permits,
     reaches,
@@ -42,7 +42,7 @@ def granted(policy_version: str | None = None, *flags: Flag) -> ConsentRecord:
 )
 def test_a_grant_counts_up_to_its_boundary(now_us: int, state: ConsentState) -> None:
     """To the microsecond; on the boundary itself it counts no more."""
-    standing = Standing(granted(), now_us, AGED)
+    standing = ConsentStatus(granted(), now_us, AGED)
 
     assert standing.permits(EMAIL) is (state is ConsentState.GRANTED)
     assert (standing.state(EMAIL), standing.expires_at_us(EMAIL)) == (state, LAST + 1)
@@ -51,7 +51,7 @@ def test_a_grant_counts_up_to_its_boundary(now_us: int, state: ConsentState) -> 
 def test_a_denial_never_expires() -> None:
     """Nor does it become unknown again."""
     denied = ConsentRecord({EMAIL: PurposeConsent(False, SAID_AT, 5)})
-    standing = Standing(denied, SAID_AT + 1000 * DAY_US, AGED)
+    standing = ConsentStatus(denied, SAID_AT + 1000 * DAY_US, AGED)
 
     assert standing.state(EMAIL) is ConsentState.WITHDRAWN
     assert standing.expires_at_us(EMAIL) is None
@@ -78,7 +78,7 @@ def test_a_denial_never_expires() -> None:
 def test_versions_are_in_natural_order(version: str | None, minimum: str, counts: bool) -> None:
     """Runs of digits are numbers; a grant under no policy reaches no minimum."""
     policy = ConsentPolicy(minimum_versions={EMAIL: minimum})
-    standing = Standing(granted(version), SAID_AT, policy)
+    standing = ConsentStatus(granted(version), SAID_AT, policy)
 
     assert reaches(version, minimum) is counts
     assert standing.permits(EMAIL) is counts

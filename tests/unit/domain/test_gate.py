@@ -7,7 +7,7 @@ import pytest
 
 from recsvc.domain.catalogue.slates import Fallback
 from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.consent.gate import Refused, Sealed
+from recsvc.domain.consent.gate import ConsentRefused, Sealed
 from tests.model_builders import admitted, customer
 
 SEALED = Sealed(customer(1), [b"v1 milk"])
@@ -24,7 +24,7 @@ def test_the_customers_own_admission_opens_it() -> None:
         None,
         True,
         customer(1),
-        Refused(Fallback.NO_CONSENT),
+        ConsentRefused(Fallback.NO_CONSENT),
         admitted(customer(2)),
         admitted(customer(1), Purpose.ANALYTICS),
     ],

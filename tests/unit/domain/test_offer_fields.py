@@ -7,7 +7,7 @@ import pytest
 
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.offers.eligibility_validation import MAX_ITEMS
-from recsvc.domain.offers.offer import Bought, Kind, Offer, PeriodCap
+from recsvc.domain.offers.offer import Bought, Offer, OfferKind, PeriodCap
 from recsvc.domain.offers.offer_validation import read_offer, shown
 from recsvc.domain.values.ids import OfferId, id_fault
 
@@ -167,6 +167,6 @@ def test_kinds_without_a_value_need_none() -> None:
     """Only what takes something off says how much."""
     made = read_offer(OfferId("o"), {"title": "Hello", "kind": "content"})
 
-    assert made.kind is Kind.CONTENT
+    assert made.kind is OfferKind.CONTENT
     assert made.is_for_all_items
     assert made.is_for_everybody

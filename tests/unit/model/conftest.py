@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.model.registry.registry import ModelShelf
+from recsvc.model.registry.registry import ModelRegistry
 from tests.model_builders import FINGERPRINT, published
 
 
@@ -23,7 +23,7 @@ def folder(original: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[ModelShelf]:
-    shelf = ModelShelf(tmp_path, FINGERPRINT)
+def shelf(tmp_path: Path) -> Iterator[ModelRegistry]:
+    shelf = ModelRegistry(tmp_path, FINGERPRINT)
     yield shelf
     shelf.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.registry.loaded import LoadedModel
-from recsvc.model.registry.registry import ModelShelf
+from recsvc.model.registry.registry import ModelRegistry
 from tests.model_builders import NOW, SHOP
 
 LATER = NOW + timedelta(days=1)
@@ -20,7 +20,7 @@ def activate(folder: Path) -> None:
     Versions(folder.parents[1], SHOP).activate(folder.name)
 
 
-def served(shelf: ModelShelf) -> str | None:
+def served(shelf: ModelRegistry) -> str | None:
     shelf.refresh()
     return shelf.status(SHOP).version
 

@@ -13,7 +13,7 @@ from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.artifact.format import Array
 from recsvc.model.ranking.catalogue_columns import CatalogueColumns
-from recsvc.model.ranking.live_items import NEVER, Assortment
+from recsvc.model.ranking.live_items import NEVER, LiveItems
 from recsvc.model.ranking.neighbour_votes import votes
 from recsvc.model.registry.candidates import fill
 from recsvc.model.registry.loaded import LoadedModel
@@ -44,8 +44,8 @@ def test_time_withholds_and_offers(
     model: LoadedModel, now_us: int, withheld: set[int], next_change_us: int
 ) -> None:
     """From its first microsecond on, and no longer at its last; the next change is known."""
-    fresh = Assortment(model, columns_of(SOON), now_us)
-    older = Assortment(model, columns_of(SOON), 0)
+    fresh = LiveItems(model, columns_of(SOON), now_us)
+    older = LiveItems(model, columns_of(SOON), 0)
     older.refresh(now_us)
 
     for assortment in (fresh, older):
@@ -59,7 +59,7 @@ def rows_of(flags: Array) -> set[int]:
     return set(flags.nonzero()[0].tolist())
 
 
-class Watched(Assortment):
+class Watched(LiveItems):
     """Notes what a request would be offered at the moment when rows become known."""
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -87,7 +87,7 @@ def test_what_too_few_have_bought_tops_up_as_far_as_the_catalogue_knows_it(
     folder = published(tmp_path, replace(fruit_shop(), popular=top(3, 2)))
     rare = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
     new = CatalogueItem(ItemId("kiwi"))
-    assortment = Assortment(rare, columns_of(APPLE, new), 0)
+    assortment = LiveItems(rare, columns_of(APPLE, new), 0)
 
     assert assortment.ids(assortment.unranked().items.tolist()) == ["apple", "kiwi"]
     assortment.columns.put(ItemId("banana"), CatalogueItem(ItemId("banana")), b"{}")
@@ -114,10 +114,10 @@ def test_changes_one_by_one_end_as_all_at_once(
 ) -> None:
     """And both end as the items themselves say."""
     columns = columns_of(*changes[:known])
-    followed = Assortment(model, columns, now_us)
+    followed = LiveItems(model, columns, now_us)
     for item in changes[known:]:
         followed.update([columns.put(item.item_id, item, b"{}")], now_us)
-    whole = Assortment(model, columns_of(*changes), now_us)
+    whole = LiveItems(model, columns_of(*changes), now_us)
     last = {item.item_id: item for item in changes}
 
     rows = {item_id: followed.row(item_id) for item_id in last}
@@ -144,7 +144,7 @@ def test_what_is_unknown_passes_no_filter(
     model: LoadedModel, filters: Filters, passes: list[bool]
 ) -> None:
     """The price is exact; the banana is not in the catalogue."""
-    assortment = Assortment(model, columns_of(APPLE), 0)
+    assortment = LiveItems(model, columns_of(APPLE), 0)
 
     picks = fill(2, [candidates(0, 1)], set(), assortment.sieve(filters))
 
@@ -164,7 +164,7 @@ def test_several_items_vote_for_their_neighbours(model: LoadedModel) -> None:
 def test_an_item_that_is_being_listed_just_now_is_not_there_yet(model: LoadedModel) -> None:
     """Columns are written to before they are joined; who reads meanwhile sees neither half."""
     columns = columns_of(APPLE)
-    assortment = Assortment(model, columns, 0)
+    assortment = LiveItems(model, columns, 0)
     row = columns.put("new", CatalogueItem(ItemId("new")), b"{}")
     before = assortment.row("new")
     assortment.update([row], 0)

@@ -7,12 +7,12 @@ import pytest
 
 from recsvc.domain.customers.profile import Profile
 from recsvc.domain.offers.offer import Bought, Caps, Eligibility, PeriodCap
-from recsvc.domain.offers.verdicts import OfferReason, Step, Verdict, reason_text
+from recsvc.domain.offers.verdicts import OfferReason, Verdict, VerdictStep, reason_text
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.offers.columns import columns_of
 from recsvc.model.offers.decision import decide
 from recsvc.model.offers.explanation import explained
-from recsvc.model.offers.inputs import CustomerFacts, Question, Tallies
+from recsvc.model.offers.inputs import CustomerFacts, OfferCounters, Question
 from recsvc.model.offers.performance import standing_of
 from tests.offer_builders import NOON_US, Shelf, buyer, columns, decision, offer, offered, weighted
 
@@ -84,7 +84,7 @@ def test_an_offer_that_has_done_better_comes_first() -> None:
     """Of two that are equally near, the one that others accepted."""
     offers = [offer("a", 1), offer("b", 1)]
     shown = {OfferId("a"): 1000, OfferId("b"): 1000}
-    tallies = Tallies(shown=shown, accepted={OfferId("a"): 10, OfferId("b"): 100})
+    tallies = OfferCounters(shown=shown, accepted={OfferId("a"): 10, OfferId("b"): 100})
 
     assert offered(offers, buyer({1: 5.0}), tallies=tallies) == ["b", "a"]
 
@@ -94,7 +94,7 @@ def test_rates_are_between_nothing_and_certainty_whatever_was_counted() -> None:
     made = columns(offer("a", 1), offer("b", 1), offer("c", 1))
     found = standing_of(
         made,
-        Tallies(
+        OfferCounters(
             shown={OfferId("a"): 10**9, OfferId("b"): 1},
             accepted={OfferId("b"): 10**6, OfferId("deleted"): 5},
         ),
@@ -132,26 +132,26 @@ def test_every_reason_has_words() -> None:
 @pytest.mark.parametrize(
     ("said", "facts", "step"),
     [
-        ({"starts_at_us": NOON_US + 1}, {}, Step.WINDOW),
-        ({"ends_at_us": NOON_US}, {}, Step.WINDOW),
-        ({"channels": ("email",)}, {}, Step.CHANNEL),
-        ({"eligibility": Eligibility(min_orders=2)}, {"orders": 1}, Step.ELIGIBILITY),
-        ({}, {"dismissed": {"o"}}, Step.DISMISSED),
-        ({"caps": Caps(per_customer=PeriodCap(2))}, {"redeemed": {"o": 2}}, Step.REDEEMED),
-        ({"caps": Caps(per_customer_shown=PeriodCap(2))}, {"shown": {"o": 2}}, Step.SHOWN),
-        ({"caps": Caps(total_shown=7)}, {}, Step.TOTAL_SHOWN),
-        ({"caps": Caps(total_redeemed=3)}, {}, Step.TOTAL_REDEEMED),
-        ({"codes": ("A",)}, {}, Step.CODES),
+        ({"starts_at_us": NOON_US + 1}, {}, VerdictStep.WINDOW),
+        ({"ends_at_us": NOON_US}, {}, VerdictStep.WINDOW),
+        ({"channels": ("email",)}, {}, VerdictStep.CHANNEL),
+        ({"eligibility": Eligibility(min_orders=2)}, {"orders": 1}, VerdictStep.ELIGIBILITY),
+        ({}, {"dismissed": {"o"}}, VerdictStep.DISMISSED),
+        ({"caps": Caps(per_customer=PeriodCap(2))}, {"redeemed": {"o": 2}}, VerdictStep.REDEEMED),
+        ({"caps": Caps(per_customer_shown=PeriodCap(2))}, {"shown": {"o": 2}}, VerdictStep.SHOWN),
+        ({"caps": Caps(total_shown=7)}, {}, VerdictStep.TOTAL_SHOWN),
+        ({"caps": Caps(total_redeemed=3)}, {}, VerdictStep.TOTAL_REDEEMED),
+        ({"codes": ("A",)}, {}, VerdictStep.CODES),
     ],
 )
 def test_each_step_refuses_and_says_so(
-    said: dict[str, Any], facts: dict[str, Any], step: Step
+    said: dict[str, Any], facts: dict[str, Any], step: VerdictStep
 ) -> None:
     """The offer is not offered, its explanation names the step, and it alone refuses."""
     offers = [offer("o", 1, **said), offer("other", 11)]
     who = buyer({1: 5.0}, **facts)
     ids = OfferId("o")
-    tallies = Tallies(shown={ids: 7}, redeemed={ids: 3}, codes_left={ids: 0})
+    tallies = OfferCounters(shown={ids: 7}, redeemed={ids: 3}, codes_left={ids: 0})
     made, question = columns(*offers), Question(NOON_US, channel="web")
     found = decide(made, standing_of(made, tallies), who, question)
     told = {each.offer_id: each for each in explained(made, found, who, question)}
@@ -167,7 +167,7 @@ def test_a_cap_that_is_not_reached_lets_through() -> None:
     made = offer("o", 1, caps=caps, codes=("A",))
     ids = OfferId("o")
     facts = buyer({1: 5.0}, redeemed={ids: 1}, shown={ids: 2})
-    tallies = Tallies({ids: 6}, {}, {ids: 3}, {ids: 1})
+    tallies = OfferCounters({ids: 6}, {}, {ids: 3}, {ids: 1})
 
     assert offered([made], facts, tallies=tallies) == ["o"]
 
@@ -259,7 +259,7 @@ def test_an_explanation_names_the_condition_that_is_not_met() -> None:
     )
     facts, question = buyer({1: 5.0}, orders=1), Question(NOON_US)
     found = explained(
-        made, decide(made, standing_of(made, Tallies()), facts, question), facts, question
+        made, decide(made, standing_of(made, OfferCounters()), facts, question), facts, question
     )
 
     assert {each.offer_id: each.condition for each in found} == {
@@ -277,14 +277,14 @@ def test_of_an_exclusive_group_the_best_is_offered() -> None:
     ]
     facts, question = buyer({1: 9.0, 2: 5.0, 3: 1.0}), Question(NOON_US)
     made = columns(*offers)
-    found = decide(made, standing_of(made, Tallies()), facts, question)
+    found = decide(made, standing_of(made, OfferCounters()), facts, question)
     steps = {each.offer_id: each.step for each in explained(made, found, facts, question)}
 
     assert [choice.offer_id for choice in found.choices] == ["best", "free"]
     assert steps == {
-        "best": Step.ARBITRATION,
-        "free": Step.ARBITRATION,
-        "second": Step.EXCLUSIVE_GROUP,
+        "best": VerdictStep.ARBITRATION,
+        "free": VerdictStep.ARBITRATION,
+        "second": VerdictStep.EXCLUSIVE_GROUP,
     }
 
 
@@ -318,7 +318,7 @@ def test_without_consent_nothing_personal_is_offered() -> None:
         offer("dear", value=9.0),
         offer("first", priority=1),
     ]
-    tallies = Tallies(codes_left={OfferId("coded"): 1})
+    tallies = OfferCounters(codes_left={OfferId("coded"): 1})
 
     assert offered(offers, None, tallies=tallies) == ["first", "dear", "a", "b"]
 
@@ -352,7 +352,7 @@ def test_a_shop_without_offers_or_items_offers_nothing() -> None:
 
     for made, expected in ((empty, []), (bare, ["all", "one"])):
         for facts in (None, CustomerFacts()):
-            found = decide(made, standing_of(made, Tallies()), facts, question)
+            found = decide(made, standing_of(made, OfferCounters()), facts, question)
             assert [choice.offer_id for choice in found.choices] == expected
 
 
@@ -368,10 +368,10 @@ def test_the_first_step_that_refuses_is_told() -> None:
     """Of an offer that is over, for another channel and used up, that it is over."""
     made = columns(offer("o", ends_at_us=NOON_US, channels=("email",), caps=Caps(total_shown=1)))
     facts, question = buyer(), Question(NOON_US, channel="web")
-    standing = standing_of(made, Tallies(shown={OfferId("o"): 1}))
+    standing = standing_of(made, OfferCounters(shown={OfferId("o"): 1}))
     found = explained(made, decide(made, standing, facts, question), facts, question)
 
-    assert [each.step for each in found] == [Step.WINDOW]
+    assert [each.step for each in found] == [VerdictStep.WINDOW]
 
 
 def test_what_was_bought_for_nothing_is_no_reason() -> None:

@@ -16,7 +16,7 @@ from recsvc.model.publish import publish
 from recsvc.model.registry.candidates import assemble
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.loader import load
-from recsvc.model.registry.registry import ModelShelf
+from recsvc.model.registry.registry import ModelRegistry
 from tests.model_builders import (
     FACTS,
     NOW,
@@ -38,14 +38,14 @@ def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
     return False
 
 
-def test_nothing_published_is_no_model(shelf: ModelShelf) -> None:
+def test_nothing_published_is_no_model(shelf: ModelRegistry) -> None:
     shelf.refresh()
 
     assert shelf.model(SHOP) is None
     assert (shelf.status(SHOP).version, shelf.status(SHOP).rejection) == (None, None)
 
 
-def test_a_new_current_is_picked_up(shelf: ModelShelf, tmp_path: Path) -> None:
+def test_a_new_current_is_picked_up(shelf: ModelRegistry, tmp_path: Path) -> None:
     old = published(tmp_path)
     assert old.name == served(shelf)
 
@@ -55,7 +55,7 @@ def test_a_new_current_is_picked_up(shelf: ModelShelf, tmp_path: Path) -> None:
     assert first_item(shelf.model(SHOP)) == "apricot"
 
 
-def test_a_rollback_is_picked_up(shelf: ModelShelf, tmp_path: Path) -> None:
+def test_a_rollback_is_picked_up(shelf: ModelRegistry, tmp_path: Path) -> None:
     old, new = published(tmp_path), published(tmp_path, fruit_shop("apricot"), LATER)
     assert new.name == served(shelf)
 
@@ -64,7 +64,7 @@ def test_a_rollback_is_picked_up(shelf: ModelShelf, tmp_path: Path) -> None:
     assert old.name == served(shelf)
 
 
-def test_a_request_keeps_the_model_that_it_took(shelf: ModelShelf, tmp_path: Path) -> None:
+def test_a_request_keeps_the_model_that_it_took(shelf: ModelRegistry, tmp_path: Path) -> None:
     """Also after the swap, and after its files are gone."""
     old = published(tmp_path)
     shelf.refresh()
@@ -78,7 +78,7 @@ def test_a_request_keeps_the_model_that_it_took(shelf: ModelShelf, tmp_path: Pat
 
 
 def test_a_file_named_like_a_shop_is_no_trouble(
-    shelf: ModelShelf, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    shelf: ModelRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is looked at twice a second: a line in the log each time would be many."""
     (tmp_path / "file").write_text("")
@@ -89,7 +89,7 @@ def test_a_file_named_like_a_shop_is_no_trouble(
 
 
 def test_shops_do_not_share_their_troubles(
-    shelf: ModelShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shelf: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One shop's fault, of whatever kind, keeps no model from another."""
     published(tmp_path)
@@ -110,7 +110,7 @@ def test_shops_do_not_share_their_troubles(
     assert shelf.model(other) is None
 
 
-def test_asking_for_unknown_shops_takes_no_memory(shelf: ModelShelf, tmp_path: Path) -> None:
+def test_asking_for_unknown_shops_takes_no_memory(shelf: ModelRegistry, tmp_path: Path) -> None:
     published(tmp_path)
     shelf.refresh()
     for number in range(100):
@@ -120,7 +120,9 @@ def test_asking_for_unknown_shops_takes_no_memory(shelf: ModelShelf, tmp_path: P
     assert shelf.shops() == [SHOP]
 
 
-def test_watching_serves_at_once_and_picks_up_what_comes(shelf: ModelShelf, tmp_path: Path) -> None:
+def test_watching_serves_at_once_and_picks_up_what_comes(
+    shelf: ModelRegistry, tmp_path: Path
+) -> None:
     """Within seconds, in one thread however often it is asked to watch."""
     old = published(tmp_path)
     shelf.watch(interval_seconds=0.01)
@@ -134,7 +136,7 @@ def test_watching_serves_at_once_and_picks_up_what_comes(shelf: ModelShelf, tmp_
 
 
 def test_watching_survives_a_folder_that_cannot_be_listed(
-    shelf: ModelShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shelf: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And goes on when it can be again."""
     shelf.watch(interval_seconds=0.01)
@@ -162,7 +164,7 @@ def threads_change_often() -> Iterator[None]:
 
 
 def test_readers_never_see_a_mix_of_two_versions(
-    shelf: ModelShelf, tmp_path: Path, threads_change_often: None
+    shelf: ModelRegistry, tmp_path: Path, threads_change_often: None
 ) -> None:
     """Each request takes one reference, and everything it reads is of that version."""
     names = {published(tmp_path).name: "apple"}
@@ -193,7 +195,7 @@ def test_readers_never_see_a_mix_of_two_versions(
     assert {(name, first, name) for name, first in names.items()} == seen
 
 
-def test_a_model_is_prepared_before_it_is_served(shelf: ModelShelf, tmp_path: Path) -> None:
+def test_a_model_is_prepared_before_it_is_served(shelf: ModelRegistry, tmp_path: Path) -> None:
     """Each once; those that are served already, when the preparation is named."""
     old = published(tmp_path)
     shelf.refresh()
@@ -211,7 +213,7 @@ def test_a_model_is_prepared_before_it_is_served(shelf: ModelShelf, tmp_path: Pa
 
 
 def test_a_model_that_cannot_be_prepared_does_not_replace_the_old_one(
-    shelf: ModelShelf, tmp_path: Path
+    shelf: ModelRegistry, tmp_path: Path
 ) -> None:
     """It is tried again with the next look."""
     old = published(tmp_path)

@@ -9,7 +9,7 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.loader import load
-from recsvc.model.registry.registry import ModelShelf
+from recsvc.model.registry.registry import ModelRegistry
 from tests.model_builders import (
     FINGERPRINT,
     SHOP,
@@ -22,7 +22,7 @@ from tests.unit.model.shelves import LATER, LATEST, activate, served, spoil
 
 
 def test_a_bad_version_is_rejected_and_the_old_one_serves_on(
-    shelf: ModelShelf, tmp_path: Path
+    shelf: ModelRegistry, tmp_path: Path
 ) -> None:
     """With the reason beside the versions and in the status."""
     old = published(tmp_path)
@@ -41,7 +41,7 @@ def test_a_bad_version_is_rejected_and_the_old_one_serves_on(
 
 
 def test_a_rejected_version_is_judged_once(
-    shelf: ModelShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shelf: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is looked at again when it is made current again."""
     published(tmp_path)
@@ -69,7 +69,7 @@ def test_a_rejected_version_is_judged_once(
 
 @pytest.mark.parametrize("text", ["../x", "/etc", "", "latest", "../default/CURRENT"])
 def test_a_current_that_leads_elsewhere_is_refused(
-    shelf: ModelShelf, tmp_path: Path, text: str
+    shelf: ModelRegistry, tmp_path: Path, text: str
 ) -> None:
     old = published(tmp_path)
     shelf.refresh()
@@ -79,7 +79,7 @@ def test_a_current_that_leads_elsewhere_is_refused(
     assert "is not the name of a version" in str(shelf.status(SHOP).rejection)
 
 
-def test_a_current_of_another_shop_is_refused(shelf: ModelShelf, tmp_path: Path) -> None:
+def test_a_current_of_another_shop_is_refused(shelf: ModelRegistry, tmp_path: Path) -> None:
     """A version that was copied from shop to shop."""
     theirs = published(tmp_path / "theirs")
     other = ShopName("other")
@@ -93,7 +93,7 @@ def test_a_current_of_another_shop_is_refused(shelf: ModelShelf, tmp_path: Path)
 
 
 def test_a_worker_that_starts_with_a_bad_current_serves_the_newest_good_one(
-    shelf: ModelShelf, tmp_path: Path
+    shelf: ModelRegistry, tmp_path: Path
 ) -> None:
     published(tmp_path)
     good = published(tmp_path, fruit_shop("apricot"), LATER)
@@ -104,7 +104,7 @@ def test_a_worker_that_starts_with_a_bad_current_serves_the_newest_good_one(
     assert str(shelf.status(SHOP).rejection) == "missing file: popular_items.npy"
 
 
-def test_no_newer_version_than_current_is_ever_chosen(shelf: ModelShelf, tmp_path: Path) -> None:
+def test_no_newer_version_than_current_is_ever_chosen(shelf: ModelRegistry, tmp_path: Path) -> None:
     """An operator who rolled back did not want the newer one."""
     old = published(tmp_path)
     rolled_back = published(tmp_path, fruit_shop("apricot"), LATER)
@@ -115,7 +115,9 @@ def test_no_newer_version_than_current_is_ever_chosen(shelf: ModelShelf, tmp_pat
     assert old.name == served(shelf)
 
 
-def test_a_version_found_damaged_is_never_fallen_back_to(shelf: ModelShelf, tmp_path: Path) -> None:
+def test_a_version_found_damaged_is_never_fallen_back_to(
+    shelf: ModelRegistry, tmp_path: Path
+) -> None:
     """Though what a load reads of it looks good."""
     oldest = published(tmp_path)
     damaged = published(tmp_path, fruit_shop("apricot"), LATER)
@@ -129,7 +131,7 @@ def test_a_version_found_damaged_is_never_fallen_back_to(shelf: ModelShelf, tmp_
 def test_a_process_with_another_secret_takes_the_model_from_nobody(tmp_path: Path) -> None:
     """It serves nothing and says why; one with the right secret judges for itself."""
     folder = published(tmp_path)
-    stranger, ours = ModelShelf(tmp_path, "f" * 16), ModelShelf(tmp_path, FINGERPRINT)
+    stranger, ours = ModelRegistry(tmp_path, "f" * 16), ModelRegistry(tmp_path, FINGERPRINT)
     stranger.refresh()
     recorded = versions_in(tmp_path).rejected(folder.name)
     ours.refresh()
@@ -141,7 +143,7 @@ def test_a_process_with_another_secret_takes_the_model_from_nobody(tmp_path: Pat
     assert versions_in(tmp_path).rejected(folder.name) is None
 
 
-def test_an_unknown_format_is_left_to_a_newer_release(shelf: ModelShelf, tmp_path: Path) -> None:
+def test_an_unknown_format_is_left_to_a_newer_release(shelf: ModelRegistry, tmp_path: Path) -> None:
     old = published(tmp_path)
     shelf.refresh()
     new = published(tmp_path, fruit_shop("apricot"), LATER)
@@ -151,7 +153,7 @@ def test_an_unknown_format_is_left_to_a_newer_release(shelf: ModelShelf, tmp_pat
     assert "format 2 is not known here" in str(shelf.status(SHOP).rejection)
 
 
-def test_a_vanished_current_takes_no_model_away(shelf: ModelShelf, tmp_path: Path) -> None:
+def test_a_vanished_current_takes_no_model_away(shelf: ModelRegistry, tmp_path: Path) -> None:
     old = published(tmp_path)
     shelf.refresh()
     (old.parent / "CURRENT").unlink()
@@ -161,7 +163,7 @@ def test_a_vanished_current_takes_no_model_away(shelf: ModelShelf, tmp_path: Pat
 
 @pytest.mark.parametrize("gone", ["CURRENT", "the whole folder"])
 def test_a_rejection_goes_with_the_current_that_it_was_about(
-    shelf: ModelShelf, tmp_path: Path, gone: str
+    shelf: ModelRegistry, tmp_path: Path, gone: str
 ) -> None:
     """What is served stays; what was refused is nobody's wish any more."""
     old = published(tmp_path)
@@ -181,7 +183,7 @@ def test_a_rejection_goes_with_the_current_that_it_was_about(
 
 
 def test_trouble_of_the_moment_is_tried_again(
-    shelf: ModelShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shelf: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Too many open files is no fault of the version, and is not recorded as one."""
     folder = published(tmp_path)
@@ -201,7 +203,7 @@ def test_trouble_of_the_moment_is_tried_again(
 
 
 def test_a_read_only_folder_can_be_served_from(
-    shelf: ModelShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shelf: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rejection is then told in the status only."""
     old = published(tmp_path)

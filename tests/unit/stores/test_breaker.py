@@ -1,6 +1,6 @@
 """The breaker leaves a failing store alone, and finds out by itself when it is back."""
 
-from recsvc.stores.client.circuit_breaker import Breaker
+from recsvc.stores.client.circuit_breaker import CircuitBreaker
 
 
 class Clock:
@@ -11,8 +11,8 @@ class Clock:
         return self.now
 
 
-def opened(clock: Clock) -> Breaker:
-    breaker = Breaker(max_failures=3, pause_seconds=0.5, clock=clock)
+def opened(clock: Clock) -> CircuitBreaker:
+    breaker = CircuitBreaker(max_failures=3, pause_seconds=0.5, clock=clock)
     for _ in range(3):
         breaker.failed()
     return breaker
@@ -20,7 +20,7 @@ def opened(clock: Clock) -> Breaker:
 
 def test_a_few_failures_do_not_open_it() -> None:
     """One lost packet is no outage."""
-    breaker = Breaker(max_failures=3)
+    breaker = CircuitBreaker(max_failures=3)
     breaker.failed()
     breaker.failed()
 
@@ -35,7 +35,7 @@ def test_failures_in_a_row_open_it() -> None:
 
 def test_a_success_between_starts_the_count_anew() -> None:
     """Only failures in a row count."""
-    breaker = Breaker(max_failures=2)
+    breaker = CircuitBreaker(max_failures=2)
     breaker.failed()
     breaker.succeeded()
     breaker.failed()

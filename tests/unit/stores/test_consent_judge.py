@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recsvc.domain.consent.consent import ConsentRecord, Purpose, PurposeConsent
-from recsvc.stores.consents.policy_clock import ConsentJudge, read_minimums, write_minimums
+from recsvc.stores.consents.policy_clock import PolicyClock, read_minimums, write_minimums
 from recsvc.stores.consents.shared_clock import shared_moment
 
 GRANTED = ConsentRecord({Purpose.EMAIL: PurposeConsent(True, 100)})
@@ -14,7 +14,7 @@ GRANTED = ConsentRecord({Purpose.EMAIL: PurposeConsent(True, 100)})
 def test_what_has_expired_stays_expired_when_the_clock_goes_back() -> None:
     """A consent that came and went with the clock would be one that nobody gave."""
     times = iter([149, 150, 120, 149, 160])
-    judge = ConsentJudge(50, lambda: next(times))
+    judge = PolicyClock(50, lambda: next(times))
 
     found = [judge.standing(GRANTED, {}).permits(Purpose.EMAIL) for _ in range(5)]
 
@@ -24,11 +24,11 @@ def test_what_has_expired_stays_expired_when_the_clock_goes_back() -> None:
 def test_what_has_expired_for_one_worker_has_expired_for_all(tmp_path: Path) -> None:
     """Whose clock has gone back, and whichever is asked; also one that is started later."""
     file = tmp_path / "latest"
-    first = ConsentJudge(50, lambda: 150, shared_moment(file))
-    second = ConsentJudge(50, lambda: 120, shared_moment(file))
+    first = PolicyClock(50, lambda: 150, shared_moment(file))
+    second = PolicyClock(50, lambda: 120, shared_moment(file))
     before = second.standing(GRANTED, {}).permits(Purpose.EMAIL)
     first.now_us()
-    third = ConsentJudge(50, lambda: 120, shared_moment(file))
+    third = PolicyClock(50, lambda: 120, shared_moment(file))
 
     assert before
     assert not second.standing(GRANTED, {}).permits(Purpose.EMAIL)
@@ -38,7 +38,7 @@ def test_what_has_expired_for_one_worker_has_expired_for_all(tmp_path: Path) -> 
 def test_a_worker_tells_again_what_another_has_overwritten(tmp_path: Path) -> None:
     """Two may raise it at once, and the lower may come last."""
     shared = shared_moment(tmp_path / "latest")
-    judge = ConsentJudge(50, iter([150, 120]).__next__, shared)
+    judge = PolicyClock(50, iter([150, 120]).__next__, shared)
     judge.now_us()
     shared[0] = 120
 
@@ -48,7 +48,7 @@ def test_a_worker_tells_again_what_another_has_overwritten(tmp_path: Path) -> No
 
 def test_another_clock_that_is_ahead_counts() -> None:
     """As the store's, by which the words were stamped."""
-    judge = ConsentJudge(50, lambda: 120)
+    judge = PolicyClock(50, lambda: 120)
 
     assert not judge.standing(GRANTED, {}, at_least_us=150).permits(Purpose.EMAIL)
     assert not judge.standing(GRANTED, {}).permits(Purpose.EMAIL)
@@ -59,7 +59,7 @@ def test_another_clock_that_is_ahead_counts() -> None:
 )
 def test_a_policy_that_cannot_be_read_permits_nothing(stored: bytes) -> None:
     """It may have asked for anything."""
-    judge = ConsentJudge(50, lambda: 120)
+    judge = PolicyClock(50, lambda: 120)
 
     assert read_minimums(stored) is None
     assert not judge.standing(GRANTED, read_minimums(stored)).permits(Purpose.EMAIL)

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from recsvc.stores.client import raw_connection as read_line
-from recsvc.stores.client.raw_connection import ReadLine
+from recsvc.stores.client.raw_connection import RawConnections
 
 
 class Wire:
@@ -34,9 +34,9 @@ class Wire:
         return b"reply"
 
 
-def line_of(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> ReadLine:
+def line_of(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> RawConnections:
     monkeypatch.setattr(read_line, "time", SimpleNamespace(monotonic=lambda: wire.now))
-    return ReadLine(lambda: wire, timeout_seconds=0.05, deadline_seconds=0.2)
+    return RawConnections(lambda: wire, timeout_seconds=0.05, deadline_seconds=0.2)
 
 
 def test_later_replies_get_what_is_left_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

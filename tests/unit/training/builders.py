@@ -12,11 +12,11 @@ from recsvc.domain.values.customer_keys import CustomerHasher, Secret
 from recsvc.domain.values.ids import ShopName
 from training.dataset.history import History
 from training.dataset.interactions import Interactions, from_lines
-from training.dataset.training_data import Past, past_of
+from training.dataset.training_data import TrainingData, past_of
 from training.progress import SILENT
 from training.ranking.lambdarank import Boosting
-from training.settings import Settings
-from training.sources.consents import AssumeGranted, Permission
+from training.settings import TrainingSettings
+from training.sources.consents import AssumeGranted, TrainingPermission
 from training.sources.ingest import Purchases, Request, read_purchases
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -59,11 +59,11 @@ def history(bought: Iterable[Line], **columns: Sequence[Any]) -> History:
     return interactions(bought, **columns).history
 
 
-def past(bought: Iterable[Line], **columns: Sequence[Any]) -> Past:
+def past(bought: Iterable[Line], **columns: Sequence[Any]) -> TrainingData:
     return past_of(history(bought, **columns))
 
 
-def quick(seed: int = 3, horizon_days: float = 10, **changes: Any) -> Settings:
+def quick(seed: int = 3, horizon_days: float = 10, **changes: Any) -> TrainingSettings:
     """Return settings of few windows and rounds, for shops of few customers."""
     few = {
         "k_anonymity": 1,
@@ -72,7 +72,7 @@ def quick(seed: int = 3, horizon_days: float = 10, **changes: Any) -> Settings:
         "final_seeds": 1,
         "boosting": Boosting(rounds=5),
     }
-    return Settings(seed, horizon_days, **{**few, **changes})
+    return TrainingSettings(seed, horizon_days, **{**few, **changes})
 
 
 def two_tastes(customers: int = 20, visits: int = 12) -> list[Line]:
@@ -153,7 +153,7 @@ def write(path: Path, bought: Iterable[Line]) -> Path:
     return path
 
 
-def read(location: Path, permission: Permission | None = None, **options: Any) -> Purchases:
+def read(location: Path, permission: TrainingPermission | None = None, **options: Any) -> Purchases:
     request = Request(
         location=str(location),
         renames=options.get("renames", {}),

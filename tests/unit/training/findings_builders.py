@@ -5,19 +5,19 @@ from dataclasses import replace
 
 from training.metrics.results import (
     METRICS,
-    Choice,
     DataSummary,
     Estimate,
     Family,
-    Findings,
-    Holdout,
+    HoldoutResults,
     Importance,
     LearningWindow,
     Mean,
     Model,
+    ModelChoice,
     ModelOnHoldout,
     ModelOnWindows,
     ReasonCounts,
+    Results,
     SlateFindings,
     SlateOnHoldout,
     Slice,
@@ -135,7 +135,7 @@ def slate(name: str) -> SlateFindings:
     reason = (
         "beats the best simple model" if winner == "ranker" else "no learned model clearly wins"
     )
-    choice = Choice(winner, True, reason, simple, "ranker", Mean(gain, 0.0009, 5843))
+    choice = ModelChoice(winner, True, reason, simple, "ranker", Mean(gain, 0.0009, 5843))
     return SlateFindings(choice, models, IMPORTANCES if winner == "ranker" else ())
 
 
@@ -198,8 +198,8 @@ def on_holdout(name: str, own: float, best: float) -> ModelOnHoldout:
     )
 
 
-def holdout(slates: Mapping[str, SlateOnHoldout] | None = None) -> Holdout:
-    return Holdout(
+def holdout(slates: Mapping[str, SlateOnHoldout] | None = None) -> HoldoutResults:
+    return HoldoutResults(
         given=True,
         start="2017-09-01T00:00:00.000000Z",
         end="2017-10-01T00:00:00.000000Z",
@@ -211,9 +211,9 @@ def holdout(slates: Mapping[str, SlateOnHoldout] | None = None) -> Holdout:
     )
 
 
-def journey() -> Findings:
+def journey() -> Results:
     """All that can be found, found."""
-    return Findings(
+    return Results(
         judged=True,
         reason="compared on three past windows",
         data=DATA,
@@ -244,15 +244,15 @@ def journey() -> Findings:
     )
 
 
-def trained_only() -> Findings:
+def trained_only() -> Results:
     """As `run` finds it: no holdout."""
     return replace(journey(), holdout=None)
 
 
-def unjudged() -> Findings:
+def unjudged() -> Results:
     """A shop with too little history to compare anything."""
-    choice = Choice("popular", judged=False, reason="fewer than 20 customers came back")
-    return Findings(
+    choice = ModelChoice("popular", judged=False, reason="fewer than 20 customers came back")
+    return Results(
         judged=False,
         reason="fewer than 20 customers came back",
         data=replace(DATA, first=None, last=None, categories=0),

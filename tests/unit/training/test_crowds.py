@@ -11,14 +11,14 @@ from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact.artifact import Artifact
 from tests.unit.training.builders import HASHER, Line, lines, past, quick
 from training.dataset.segments import NOTHING
-from training.dataset.training_data import Past
+from training.dataset.training_data import TrainingData
 from training.lists.k_anonymity import has_crowd, similar_lists, together_lists
 from training.pipeline import Trained, train
 from training.progress import SILENT
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.sources.ingest import Purchases
 from training.sources.ingest_report import IngestReport
-from training.sources.item_catalogue import Catalogue
+from training.sources.item_catalogue import ItemCatalogue
 
 CATEGORIES = {"tea-0": "tea", "tea-1": "tea", "nut-0": "nut", "secret": "nut", "secret-2": "nut"}
 
@@ -38,7 +38,7 @@ def bought(orders: list[tuple[int, set[int]]]) -> list[Line]:
     ]
 
 
-def listed(known: Past, lists: NeighbourLists) -> set[frozenset[int]]:
+def listed(known: TrainingData, lists: NeighbourLists) -> set[frozenset[int]]:
     """Return the pairs of item rows that some list holds."""
     columns = lists.columns
     return {
@@ -110,7 +110,7 @@ def shop_with_secrets(customers: int = 12) -> list[Line]:
 def trained(**changes: int) -> Trained:
     purchases = Purchases(lines(shop_with_secrets()), True, IngestReport())
     settings = quick(**{"k_anonymity": 5, **changes})
-    return train(purchases, Catalogue(categories=CATEGORIES), HASHER, settings, SILENT)
+    return train(purchases, ItemCatalogue(categories=CATEGORIES), HASHER, settings, SILENT)
 
 
 def names_in(artifact: Artifact, rows: object) -> set[str]:

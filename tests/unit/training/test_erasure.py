@@ -10,7 +10,7 @@ from recsvc.domain.values.ids import CustomerId, ShopName
 from tests.unit.training.builders import NOW
 from training.progress import SILENT
 from training.publish.consent_recheck import withdrawn
-from training.sources.consents import AssumeGranted, Permission, PermittedKeys
+from training.sources.consents import AssumeGranted, PermittedKeys, TrainingPermission
 from training.sources.ingest import Purchases, Request, read_purchases
 from training.sources.ingest_report import NO_CONSENT, IngestReport
 
@@ -35,7 +35,7 @@ def permission() -> PermittedKeys:
     )
 
 
-def read(path: Path, text: str, by: Permission) -> Purchases:
+def read(path: Path, text: str, by: TrainingPermission) -> Purchases:
     path.write_text(text)
     return read_purchases(Request(str(path), {}, 0.01, NOW), by, (), SILENT)
 

@@ -13,21 +13,21 @@ from training.dataset.interactions import from_lines
 from training.errors import NotPublishable
 from training.evaluate_job import Evaluated, EvaluationJob, judge, read_split
 from training.evaluation.predictions_file import predictions
-from training.metrics.results import METRICS, Findings, ModelOnHoldout
+from training.metrics.results import METRICS, ModelOnHoldout, Results
 from training.progress import SILENT
 from training.ranking.lambdarank import FULL, MONOTONE, Boosting
-from training.settings import Settings
-from training.sources.consents import AssumeGranted, Permission, PermittedIds
+from training.settings import TrainingSettings
+from training.sources.consents import AssumeGranted, PermittedIds, TrainingPermission
 from training.sources.ingest import Purchases, Request
 from training.sources.ingest_report import IngestReport
-from training.sources.item_catalogue import Catalogue
+from training.sources.item_catalogue import ItemCatalogue
 
 
 def unheard(_: IngestReport) -> None:
     """Be told, and say nothing."""
 
 
-SETTINGS = Settings(
+SETTINGS = TrainingSettings(
     seed=3, horizon_days=10, boosting=Boosting(rounds=5), judged_windows=2, older_windows=1
 )
 PAST = two_tastes()
@@ -172,7 +172,7 @@ def test_where_nobody_bought_before_no_holdout_is_possible(timed: bool, tmp_path
     if not timed:
         pl.read_csv(path).drop("timestamp").write_csv(path)
     request = Request(str(path), {}, 0.0, NOW)
-    job = EvaluationJob(request, None, AssumeGranted, Catalogue(), SETTINGS, tmp_path / "out")
+    job = EvaluationJob(request, None, AssumeGranted, ItemCatalogue(), SETTINGS, tmp_path / "out")
 
     with pytest.raises(NotPublishable, match=r"no holdout is possible.*--holdout"):
         read_split(job, SILENT, unheard)
@@ -180,12 +180,12 @@ def test_where_nobody_bought_before_no_holdout_is_possible(timed: bool, tmp_path
 
 def test_the_holdout_obeys_the_map_and_consents(tmp_path: Path) -> None:
     """Who has not consented is neither learned from nor ranked for."""
-    consents: Permission = PermittedIds(frozenset({"c0", "c1", "c12", "c13"}))
+    consents: TrainingPermission = PermittedIds(frozenset({"c0", "c1", "c12", "c13"}))
     job = EvaluationJob(
         request=Request(str(write(tmp_path / "p.csv", PAST)), {}, 0.0, NOW),
         holdout=str(write(tmp_path / "h.csv", [*LATER, ("c5", "tea-1", 61.0)])),
         consents=lambda: consents,
-        catalogue=Catalogue(),
+        catalogue=ItemCatalogue(),
         settings=SETTINGS,
         out=tmp_path / "out",
     )
@@ -197,7 +197,7 @@ def test_the_holdout_obeys_the_map_and_consents(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def before_a_holiday() -> Findings:
+def before_a_holiday() -> Results:
     """Learn from leaflets of the past and judge by the holiday's."""
     bought, prices = leaflets()
     whole = from_lines(lines(bought, price=prices), timed=True)
@@ -206,7 +206,7 @@ def before_a_holiday() -> Findings:
 
 
 def test_before_a_holiday_what_was_learned_by_heart_is_not_published(
-    before_a_holiday: Findings,
+    before_a_holiday: Results,
 ) -> None:
     """The ranker that knows facts of items learns past leaflets, and past windows show it."""
     discover = before_a_holiday.slates["discover"]
@@ -219,7 +219,7 @@ def test_before_a_holiday_what_was_learned_by_heart_is_not_published(
 
 @pytest.mark.parametrize("slate", ["for_you", "discover"])
 def test_before_a_holiday_no_baseline_is_better_than_what_is_published(
-    before_a_holiday: Findings, slate: str
+    before_a_holiday: Results, slate: str
 ) -> None:
     """Within two standard errors of the paired difference."""
     assert before_a_holiday.holdout is not None

@@ -11,16 +11,24 @@ from hypothesis import strategies as st
 
 from tests.unit.training.findings_builders import journey
 from training.errors import NotPublishable
-from training.publish.gate import Candidate, Objection, Verdict, judge
-from training.publish.model_summary import Chosen, Competitor, Figure, Name, Size, Slate, Standing
+from training.publish.gate import Candidate, GateVerdict, Objection, judge
+from training.publish.model_summary import (
+    Chosen,
+    Competitor,
+    MetricValue,
+    ModelSummary,
+    Name,
+    Size,
+    Slate,
+)
 
 LEVEL = 0.2  # NDCG@10 of popularity
 
 
 def slate(lead: float, error: float = 0.002, *, judged: bool = True) -> Slate:
     """Make a published ranking that is ahead of popularity by `lead`, a share of its NDCG."""
-    ahead = Figure(-lead * LEVEL, error, 3000)
-    windows = tuple(Figure(LEVEL, 0.001, 1000) for _ in range(3))
+    ahead = MetricValue(-lead * LEVEL, error, 3000)
+    windows = tuple(MetricValue(LEVEL, 0.001, 1000) for _ in range(3))
     ranker = Competitor(Name("ranker"), windows, None)
     popularity = Competitor(Name("popularity"), windows, ahead)
     return Slate(Chosen("ranker", judged=judged), (ranker, popularity))
@@ -28,9 +36,9 @@ def slate(lead: float, error: float = 0.002, *, judged: bool = True) -> Slate:
 
 def standing(
     *, judged: bool = True, slates: Mapping[str, Slate] | None = None, **size: Any
-) -> Standing:
+) -> ModelSummary:
     usual = {"customers": 1000, "items": 400, "lines": 50_000, "horizon_days": 28.0}
-    return Standing(
+    return ModelSummary(
         judged=judged,
         reason="judged" if judged else "too little history to judge",
         data=Size(**{**usual, **size}),
@@ -38,13 +46,15 @@ def standing(
     )
 
 
-def verdict(new: Standing, used: Standing, *, without: tuple[int, int] = (0, 0)) -> Verdict:
+def verdict(
+    new: ModelSummary, used: ModelSummary, *, without: tuple[int, int] = (0, 0)
+) -> GateVerdict:
     return judge(Candidate(new, without[0]), Candidate(used, without[1]))
 
 
 def test_an_equal_model_meets_no_objection() -> None:
     """Two runs on the same rows."""
-    assert verdict(standing(), standing()) == Verdict()
+    assert verdict(standing(), standing()) == GateVerdict()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +67,7 @@ def test_less_than_half_of_anything_is_a_collapse(name: str, before: int) -> Non
 
     assert list(fallen.objections) == [Objection.COLLAPSE]
     assert f"{name} fell from {before:,} to {half - 1:,}" in fallen.objections[Objection.COLLAPSE]
-    assert verdict(standing(**{name: half}), standing()) == Verdict()
+    assert verdict(standing(**{name: half}), standing()) == GateVerdict()
 
 
 @given(grown=st.integers(1000, 10**9))
@@ -110,7 +120,7 @@ def test_a_lost_lead_that_may_be_chance_is_no_objection() -> None:
 
 def test_popularity_itself_has_no_lead() -> None:
     """It is published where nothing personal predicts anything: scrambled customers."""
-    windows = (Figure(LEVEL, 0.001, 1000),)
+    windows = (MetricValue(LEVEL, 0.001, 1000),)
     itself = Slate(
         Chosen("popularity", judged=True), (Competitor(Name("popularity"), windows, None),)
     )
@@ -121,9 +131,9 @@ def test_popularity_itself_has_no_lead() -> None:
 
 def test_only_windows_that_the_winner_was_judged_on_count() -> None:
     """The oldest window may have had nothing to learn from."""
-    ranker = Competitor(Name("ranker"), (Figure(0.3, 0.01, 100), None), None)
-    windows = (Figure(0.1, 0.01, 100), Figure(0.5, 0.01, 100))
-    popularity = Competitor(Name("popularity"), windows, Figure(-0.2, 0.01, 100))
+    ranker = Competitor(Name("ranker"), (MetricValue(0.3, 0.01, 100), None), None)
+    windows = (MetricValue(0.1, 0.01, 100), MetricValue(0.5, 0.01, 100))
+    popularity = Competitor(Name("popularity"), windows, MetricValue(-0.2, 0.01, 100))
     lead = Slate(Chosen("ranker", judged=True), (ranker, popularity)).lead()
 
     assert lead is not None
@@ -138,8 +148,10 @@ def test_only_windows_that_the_winner_was_judged_on_count() -> None:
         Slate(
             Chosen("ranker", judged=True),
             (
-                Competitor(Name("ranker"), (Figure(0.0, None, 1),), None),
-                Competitor(Name("popularity"), (Figure(0.0, None, 1),), Figure(0.0, None, 1)),
+                Competitor(Name("ranker"), (MetricValue(0.0, None, 1),), None),
+                Competitor(
+                    Name("popularity"), (MetricValue(0.0, None, 1),), MetricValue(0.0, None, 1)
+                ),
             ),
         ),
     ],
@@ -164,7 +176,7 @@ def test_rankings_of_windows_of_another_length_are_not_compared() -> None:
 
 def test_a_refusal_names_what_to_accept() -> None:
     """All of it, or what is left of it."""
-    found = Verdict({Objection.COLLAPSE: "it shrank", Objection.WORSE_RANKING: "it is worse"})
+    found = GateVerdict({Objection.COLLAPSE: "it shrank", Objection.WORSE_RANKING: "it is worse"})
     with pytest.raises(NotPublishable, match="--accept collapse --accept worse_ranking") as both:
         found.refuse([])
     with pytest.raises(NotPublishable, match=r"it is worse.*--accept worse_ranking") as one:
@@ -176,7 +188,7 @@ def test_a_refusal_names_what_to_accept() -> None:
 
 def test_what_is_accepted_is_kept() -> None:
     """In the manifest: what was objected and overruled, and what was accepted in advance."""
-    found = Verdict({Objection.COLLAPSE: "it shrank"})
+    found = GateVerdict({Objection.COLLAPSE: "it shrank"})
     accepted = [Objection.WORSE_RANKING, Objection.COLLAPSE]
     found.refuse(accepted)
 
@@ -190,9 +202,9 @@ def test_what_is_accepted_is_kept() -> None:
 def test_findings_are_read_as_they_are_written() -> None:
     """The standing of a model is what its manifest's metrics say."""
     whole = journey()
-    read = msgspec.convert(whole.as_json(), Standing)
+    read = msgspec.convert(whole.as_json(), ModelSummary)
     unjudged_slates = replace(whole, slates={})
 
     assert read.data.customers == whole.data.customers
     assert set(read.slates) == {"for_you", "discover", "buy_again"}
-    assert msgspec.convert(unjudged_slates.as_json(), Standing).slates == {}
+    assert msgspec.convert(unjudged_slates.as_json(), ModelSummary).slates == {}

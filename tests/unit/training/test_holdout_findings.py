@@ -12,7 +12,13 @@ from training.dataset.ground_truth import truth_of
 from training.dataset.history import Rows
 from training.dataset.holdout import Holdout
 from training.evaluation.holdout_rankings import rank_customers
-from training.evaluation.holdout_results import Bench, bench_of, head_items, measure, slices_of
+from training.evaluation.holdout_results import (
+    HoldoutSample,
+    bench_of,
+    head_items,
+    measure,
+    slices_of,
+)
 from training.metrics.results import Slice
 from training.progress import SILENT
 from training.selection.model_selection import learn
@@ -32,7 +38,7 @@ BOUGHT: list[Line] = [
 ]
 
 
-def bench(later: list[tuple[int, int]]) -> Bench:
+def bench(later: list[tuple[int, int]]) -> HoldoutSample:
     """Judge customers 0 to 5 by what they bought later."""
     keys = np.array([2 * customer + item for customer, item in later])
     truth = truth_of(keys, customers_total=6, items_total=2)

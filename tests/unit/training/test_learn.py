@@ -11,15 +11,15 @@ from tests.unit.training.builders import Line, interactions, loyal_and_curious, 
 from training.dataset.customer_items import pairs_of
 from training.dataset.history import History, Rows
 from training.dataset.windows import rolling_windows
-from training.metrics.results import Choice, Family
+from training.metrics.results import Family, ModelChoice
 from training.progress import SILENT
 from training.ranking.blend import BLEND, fit_blend
 from training.ranking.candidate_features import scene_at
 from training.ranking.candidates import pool_candidates
 from training.ranking.lambdarank import Boosting
-from training.selection.backtest import Walk
+from training.selection.backtest import Backtest
 from training.selection.inference import rank_pool
-from training.selection.model_selection import LEARNED, Knowledge, fit_winners, learn
+from training.selection.model_selection import LEARNED, SelectedModels, fit_winners, learn
 
 HORIZON_DAYS = 10.0
 SETTINGS = quick(horizon_days=HORIZON_DAYS, boosting=Boosting(rounds=15))
@@ -27,24 +27,26 @@ SHOP = interactions(loyal_and_curious())
 WINDOWS = rolling_windows(SHOP.history, HORIZON_DAYS, 3)
 
 
-def learned_from(shop: History) -> Knowledge:
+def learned_from(shop: History) -> SelectedModels:
     with threadpool_limits(1, "blas"):
         return learn(shop, SETTINGS, SILENT)
 
 
 @pytest.fixture(scope="module")
-def knowledge() -> Knowledge:
+def knowledge() -> SelectedModels:
     return learned_from(SHOP.history)
 
 
-def first_three(knowledge: Knowledge, slate: CustomerSlate) -> Rows:
+def first_three(knowledge: SelectedModels, slate: CustomerSlate) -> Rows:
     """Return everybody's first three published items."""  # (customers, 3)
     customers = np.arange(SHOP.history.customers_total)
     pool = pool_candidates(knowledge.scene.line_up, customers, SETTINGS.size)
     return rank_pool(knowledge, pool, slate, customers, 3).items
 
 
-def test_a_ranker_wins_where_no_simple_model_tells_customers_apart(knowledge: Knowledge) -> None:
+def test_a_ranker_wins_where_no_simple_model_tells_customers_apart(
+    knowledge: SelectedModels,
+) -> None:
     """By far, in each window: own items for one half, something new for the other."""
     choice = knowledge.choices[CustomerSlate.FOR_YOU]
 
@@ -55,7 +57,7 @@ def test_a_ranker_wins_where_no_simple_model_tells_customers_apart(knowledge: Kn
     assert choice.gain.customers == 160
 
 
-def test_what_is_published_tells_them_apart_too(knowledge: Knowledge) -> None:
+def test_what_is_published_tells_them_apart_too(knowledge: SelectedModels) -> None:
     """The loyal are shown what they buy, the curious what they never bought, of their taste."""
     shown = first_three(knowledge, CustomerSlate.FOR_YOU)
     owned = pairs_of(SHOP.history).owned(np.arange(len(shown)))
@@ -68,13 +70,13 @@ def test_what_is_published_tells_them_apart_too(knowledge: Knowledge) -> None:
     assert (taste_of_items == taste_of_customers[:, None]).mean() > 0.95
 
 
-def test_windows_are_told_newest_first(knowledge: Knowledge) -> None:
+def test_windows_are_told_newest_first(knowledge: SelectedModels) -> None:
     """Two are judged, and the one before them is only learned from."""
     assert [walked.window for walked in knowledge.walked] == WINDOWS
     assert [walked.judged for walked in knowledge.walked] == [True, True, False]
 
 
-def test_a_slate_is_judged_by_those_who_had_something_to_find(knowledge: Knowledge) -> None:
+def test_a_slate_is_judged_by_those_who_had_something_to_find(knowledge: SelectedModels) -> None:
     """The loyal buy nothing new, the curious nothing again."""
     counts = {
         slate: {len(values) for values in figures.values()}
@@ -88,7 +90,7 @@ def test_a_slate_is_judged_by_those_who_had_something_to_find(knowledge: Knowled
     }
 
 
-def test_every_judged_window_is_ranked_by_what_older_ones_taught(knowledge: Knowledge) -> None:
+def test_every_judged_window_is_ranked_by_what_older_ones_taught(knowledge: SelectedModels) -> None:
     """So rankers compete in both, and a newer window changes no figure of an older one."""
     known = [line for line in loyal_and_curious() if line[2] < 50]
     later: list[Line] = [(f"c{customer:02d}", "a00", 56.0) for customer in range(80)]
@@ -106,9 +108,9 @@ def test_every_judged_window_is_ranked_by_what_older_ones_taught(knowledge: Know
 def test_the_winner_of_a_slate_is_fitted_on_samples_of_that_slate() -> None:
     """Three slates, three samples, three blends."""
     samples = {slate: deque(maxlen=3) for slate in CustomerSlate}
-    choices = {slate: Choice(BLEND.name, judged=True, reason="") for slate in CustomerSlate}
+    choices = {slate: ModelChoice(BLEND.name, judged=True, reason="") for slate in CustomerSlate}
     with threadpool_limits(1, "blas"):
-        Walk(SHOP.history, WINDOWS[0], 0, HORIZON_DAYS, SETTINGS, samples).through(judge=False)
+        Backtest(SHOP.history, WINDOWS[0], 0, HORIZON_DAYS, SETTINGS, samples).through(judge=False)
         scene = scene_at(SHOP.history, HORIZON_DAYS, SETTINGS.seed, SETTINGS.size)
         models = fit_winners(choices, scene, samples, SETTINGS)
         blends = {slate: fit_blend(scene.columns(), list(samples[slate])) for slate in samples}

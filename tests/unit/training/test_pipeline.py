@@ -23,10 +23,10 @@ from training.pipeline import Trained, train
 from training.progress import SILENT
 from training.publish.consent_recheck import TRAININGS, settle
 from training.recommenders.registry import competing
-from training.sources.consents import AssumeGranted, Permission, PermittedIds
+from training.sources.consents import AssumeGranted, PermittedIds, TrainingPermission
 from training.sources.ingest import Purchases
 from training.sources.ingest_report import IngestReport
-from training.sources.item_catalogue import Catalogue
+from training.sources.item_catalogue import ItemCatalogue
 from training.sources.returns import net
 
 QUICK = quick()
@@ -36,8 +36,8 @@ def purchases(bought: Iterable[Line], *, timed: bool = True) -> Purchases:
     return Purchases(lines(bought), timed, IngestReport())
 
 
-def trained(bought: Iterable[Line], catalogue: Catalogue | None = None, **how: bool) -> Trained:
-    return train(purchases(bought, **how), catalogue or Catalogue(), HASHER, QUICK, SILENT)
+def trained(bought: Iterable[Line], catalogue: ItemCatalogue | None = None, **how: bool) -> Trained:
+    return train(purchases(bought, **how), catalogue or ItemCatalogue(), HASHER, QUICK, SILENT)
 
 
 def slate_of(artifact: Artifact, slate: CustomerSlate, customer: str) -> list[tuple[str, int, int]]:
@@ -83,7 +83,7 @@ def test_who_has_returned_everything_is_nobodys_customer() -> None:
         quantity=[1.0] * (len(rows) + 2) + [-1.0] * 2,
     )
     sold = Purchases(net(table).purchases, True, IngestReport())
-    found = train(sold, Catalogue(), HASHER, QUICK, SILENT)
+    found = train(sold, ItemCatalogue(), HASHER, QUICK, SILENT)
 
     assert found.customers == found.findings.data.customers == 20
     assert HASHER.key_of(CustomerId("gone")) not in found.artifact.customer_keys
@@ -183,7 +183,7 @@ def test_nothing_to_learn_from_is_not_published() -> None:
 def test_popular_items_are_split_by_category() -> None:
     """Each category's list keeps the order of the whole; items without one are in none."""
     categories = {f"tea-{n}": "Tea" for n in range(6)} | {"nut-0": "Nuts", "gone": "Empty"}
-    artifact = trained(two_tastes(), Catalogue(categories)).artifact
+    artifact = trained(two_tastes(), ItemCatalogue(categories)).artifact
     everywhere = [artifact.item_ids[row] for row in artifact.popular.items]
     tea = [artifact.item_ids[row] for row in artifact.categories["Tea"].items]
 
@@ -202,21 +202,21 @@ def test_similar_items_are_of_one_taste() -> None:
     assert (tastes[owners] == tastes[similar.items]).all()
 
 
-def in_turn(*permissions: Permission) -> Callable[[], Permission]:
+def in_turn(*permissions: TrainingPermission) -> Callable[[], TrainingPermission]:
     """Answer with each permission once, and with the last one ever after."""
     answers = list(permissions)
     return lambda: answers.pop(0) if len(answers) > 1 else answers[0]
 
 
-def settled_with(*permissions: Permission) -> tuple[Artifact, int, int]:
-    def read(permission: Permission) -> Purchases:
+def settled_with(*permissions: TrainingPermission) -> tuple[Artifact, int, int]:
+    def read(permission: TrainingPermission) -> Purchases:
         everything = lines(two_tastes())
         return Purchases(
             everything.filter(permission.permits(everything["customer_id"])), True, IngestReport()
         )
 
     def fit(read: Purchases) -> Trained:
-        return train(read, Catalogue(), HASHER, QUICK, SILENT)
+        return train(read, ItemCatalogue(), HASHER, QUICK, SILENT)
 
     result = settle(in_turn(*permissions), read, fit, HASHER)
     return result.trained.artifact, result.trainings, result.withdrawn_meanwhile

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from recsvc.model.artifact.artifact import Purchased
+from recsvc.model.artifact.artifact import CustomersPurchases
 from tests.unit.training.builders import Line, interactions, two_tastes
 from tests.unit.training.test_pipeline import trained
 from training.dataset.customer_items import pairs_of
@@ -12,7 +12,7 @@ from training.lists.customer_facts import purchased_by
 from training.lists.offer_facts import OfferFacts
 
 
-def of(bought: list[Line], **columns: list[object]) -> Purchased:
+def of(bought: list[Line], **columns: list[object]) -> CustomersPurchases:
     """Return what is known of all customers, in the order of their ids."""
     history = interactions(bought, **columns).history
     return purchased_by(history, pairs_of(history), np.arange(history.customers_total))

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from tests.unit.training.builders import Line, checkerboard, history, interactions, past, two_tastes
 from training.dataset.history import Floats
-from training.dataset.training_data import Past, past_of
+from training.dataset.training_data import TrainingData, past_of
 from training.recommenders.adoption import Adoption
 from training.recommenders.co_purchase import CoPurchase
 from training.recommenders.ease import Ease
@@ -30,7 +30,7 @@ OF_TASTE = sorted(
 )
 OF_OTHERS = ["tifu_knn", "als", "recent_als", "ease", "recent_ease", "item_neighbours"]
 
-SHOPS: dict[str, Past] = {
+SHOPS: dict[str, TrainingData] = {
     "two tastes": past(two_tastes()),
     "checkerboard": past(checkerboard()),
     "one line": past([("c", "i", 0.0)]),
@@ -45,11 +45,11 @@ def one_blas_thread() -> Iterator[None]:
         yield
 
 
-def everybody(shop: Past) -> np.ndarray:
+def everybody(shop: TrainingData) -> np.ndarray:
     return np.arange(shop.history.customers_total)
 
 
-def dense(fitted: Fitted, shop: Past) -> Floats:
+def dense(fitted: Fitted, shop: TrainingData) -> Floats:
     """Return scores of all customers and all items."""
     scores = np.zeros(shop.history.shape, np.float32)
     scores[:, fitted.items] = fitted.score(everybody(shop))
@@ -64,7 +64,7 @@ def test_every_simple_model_is_in_the_suite() -> None:
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("shop", SHOPS.values(), ids=SHOPS)
 class TestEveryRecommender:
-    def test_scores_are_finite_float32_blocks(self, name: str, shop: Past) -> None:
+    def test_scores_are_finite_float32_blocks(self, name: str, shop: TrainingData) -> None:
         """One row per customer asked for, one column per item that it scores."""
         fitted = EVERY[name].fit(shop)
         scores = fitted.score(everybody(shop))
@@ -73,33 +73,35 @@ class TestEveryRecommender:
         assert scores.dtype == np.float32
         assert np.isfinite(scores).all()
 
-    def test_columns_are_item_rows_in_order(self, name: str, shop: Past) -> None:
+    def test_columns_are_item_rows_in_order(self, name: str, shop: TrainingData) -> None:
         """Ascending, each once, all of them rows of the shop."""
         items = EVERY[name].fit(shop).items
 
         assert (np.diff(items) > 0).all()
         assert np.isin(items, np.arange(shop.history.items_total)).all()
 
-    def test_fitting_twice_gives_the_same_bytes(self, name: str, shop: Past) -> None:
+    def test_fitting_twice_gives_the_same_bytes(self, name: str, shop: TrainingData) -> None:
         """The same input and seed: the same model."""
         first, second = (EVERY[name].fit(shop).score(everybody(shop)) for _ in range(2))
 
         assert first.tobytes() == second.tobytes()
 
-    def test_a_customer_is_scored_alike_alone_and_among_others(self, name: str, shop: Past) -> None:
+    def test_a_customer_is_scored_alike_alone_and_among_others(
+        self, name: str, shop: TrainingData
+    ) -> None:
         """Blocks are a matter of memory only."""
         fitted = EVERY[name].fit(shop)
         alone = fitted.score(everybody(shop)[-1:])[0]
 
         np.testing.assert_allclose(alone, fitted.score(everybody(shop))[-1], rtol=1e-4, atol=1e-6)
 
-    def test_nobody_asked_for_is_an_empty_block(self, name: str, shop: Past) -> None:
+    def test_nobody_asked_for_is_an_empty_block(self, name: str, shop: TrainingData) -> None:
         """A window without customers needs no branch."""
         fitted = EVERY[name].fit(shop)
 
         assert fitted.score(everybody(shop)[:0]).shape == (0, len(fitted.items))
 
-    def test_scoring_changes_nothing(self, name: str, shop: Past) -> None:
+    def test_scoring_changes_nothing(self, name: str, shop: TrainingData) -> None:
         """A fitted model is immutable: what a caller does with a block stays with the caller."""
         fitted = EVERY[name].fit(shop)
         before = fitted.score(everybody(shop)).copy()

@@ -25,15 +25,15 @@ from tests.unit.training.findings_builders import (
     unjudged,
 )
 from training.metrics.results import (
-    Choice,
     Estimate,
     Family,
-    Findings,
     LearningWindow,
     Mean,
     Model,
+    ModelChoice,
     ModelOnWindows,
     ReasonCounts,
+    Results,
     SearchedSlate,
     SlateFindings,
     SlateOnHoldout,
@@ -198,7 +198,7 @@ def test_controls_in_names_are_not_shown() -> None:
     assert page.encode()
 
 
-def named(name: str) -> Findings:
+def named(name: str) -> Results:
     model = Model("m", name, Family.RANKER)
     other = Model("n", name, Family.PERSONAL)
     mean = Mean(0.4, 0.01, 90)
@@ -218,7 +218,9 @@ def named(name: str) -> Findings:
         journey(),
         judged=False,
         reason=name,
-        slates={"for_you": SlateFindings(Choice("m", True, name, "n", "m"), models, importances)},
+        slates={
+            "for_you": SlateFindings(ModelChoice("m", True, name, "n", "m"), models, importances)
+        },
         windows=(LearningWindow(name, name, judged=True, lines=9, customers=9),),
         switched_off={name: name},
         reasons={name: ReasonCounts({name: 9}, 0, 0)},
@@ -226,19 +228,19 @@ def named(name: str) -> Findings:
     )
 
 
-def no_slates() -> Findings:
+def no_slates() -> Results:
     return replace(journey(), slates={}, holdout=holdout({}))
 
 
-def no_ranker() -> Findings:
+def no_ranker() -> Results:
     """Simple models only."""
     found = slate("buy_again")
     models = tuple(each for each in found.models if each.model.name != "ranker")
-    choice = Choice("rhythm", True, "no learned model could be fitted", "rhythm")
+    choice = ModelChoice("rhythm", True, "no learned model could be fitted", "rhythm")
     return replace(trained_only(), slates={"buy_again": SlateFindings(choice, models)})
 
 
-def nothing_measured() -> Findings:
+def nothing_measured() -> Results:
     """Every figure is not a number."""
     broken = Estimate(nan, nan, nan, nan)
     lost = Mean(nan, nan, 0)
@@ -282,7 +284,7 @@ def nothing_measured() -> Findings:
     )
 
 
-def one_window() -> Findings:
+def one_window() -> Results:
     found = slate("discover")
     models = tuple(replace(each, windows=each.windows[:1]) for each in found.models)
     return replace(
@@ -292,7 +294,7 @@ def one_window() -> Findings:
     )
 
 
-def no_dates() -> Findings:
+def no_dates() -> Results:
     """The order of rows is all there is."""
     windows = (
         LearningWindow("87.5 %", "100 %", judged=True, lines=700, customers=61),
@@ -301,7 +303,7 @@ def no_dates() -> Findings:
     return replace(one_window(), data=replace(DATA, first=None, last=None), windows=windows)
 
 
-def zero_customers() -> Findings:
+def zero_customers() -> Results:
     empty = replace(DATA, customers=0, items=0, orders=0, lines=0, categories=0)
     held = replace(
         holdout({"for_you": SlateOnHoldout(0, 0.0, 0.0, 0.0, (), ())}), customers=0, lines=0
@@ -309,7 +311,7 @@ def zero_customers() -> Findings:
     return replace(unjudged(), data=empty, holdout=held)
 
 
-def forty_models() -> Findings:
+def forty_models() -> Results:
     found = slate("for_you")
     many = tuple(
         replace(found.models[-1], model=Model(f"m{at}", f"model no. {at}", Family.COLLABORATIVE))
@@ -334,7 +336,7 @@ def forty_models() -> Findings:
         forty_models,
     ],
 )
-def test_what_is_missing_is_left_out(made: Callable[[], Findings]) -> None:
+def test_what_is_missing_is_left_out(made: Callable[[], Results]) -> None:
     """A page comes of whatever could be found, and shows no value that is none."""
     page = render(made())
     words = set(re.findall(r"[A-Za-z]+", Elements(page).text))

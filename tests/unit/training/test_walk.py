@@ -12,7 +12,7 @@ from training.dataset.windows import Window
 from training.ranking.candidate_features import scene_at
 from training.ranking.candidates import pool_candidates
 from training.ranking.samples import Sample
-from training.selection.backtest import Walk
+from training.selection.backtest import Backtest
 
 HORIZON_DAYS = 10.0
 SETTINGS = quick(horizon_days=HORIZON_DAYS)
@@ -23,7 +23,7 @@ WINDOW = Window(SHOP.now - HORIZON_DAYS, SHOP.now)
 def sampled(*, judge: bool) -> dict[CustomerSlate, Sample]:
     samples = {slate: deque(maxlen=1) for slate in CustomerSlate}
     with threadpool_limits(1, "blas"):
-        Walk(SHOP, WINDOW, 0, HORIZON_DAYS, SETTINGS, samples).through(judge=judge)
+        Backtest(SHOP, WINDOW, 0, HORIZON_DAYS, SETTINGS, samples).through(judge=judge)
     return {slate: found[0] for slate, found in samples.items()}
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from recsvc.domain.catalogue.list_query import ListQuery
 from recsvc.domain.catalogue.slates import CustomerSlate
-from recsvc.domain.consent.consent import ConsentPolicy, Standing
+from recsvc.domain.consent.consent import ConsentPolicy, ConsentStatus
 from recsvc.domain.consent.gate import Sealed
 from recsvc.domain.customers.recent_events import RecentKind, encode
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.registry.loader import load
-from recsvc.usecases.access.request_access import Visit
-from recsvc.usecases.recommend.recommend import Recommender
+from recsvc.usecases.access.request_access import RequestContext
+from recsvc.usecases.recommend.recommend import RecommendationService
 from tests.model_builders import FINGERPRINT, SHOP, published
 from tests.unit.training.builders import interactions, quick, two_tastes
 from tests.unit.training.test_pipeline import trained
@@ -35,17 +35,19 @@ BOUGHT = [("tea-1", 0.2), ("tea-4", 1.0), ("nut-2", 20.0), ("tea-0", 40.0)]  # i
 
 
 @pytest.fixture(scope="module")
-def served() -> Recommender:
+def served() -> RecommendationService:
     with tempfile.TemporaryDirectory() as root:
         folder = published(Path(root), trained(two_tastes()).artifact)
         model = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
-    return Recommender(OneModel(model), WholeCatalogue(), Quiet(), lambda: NOW_SECONDS * 1_000_000)
+    return RecommendationService(
+        OneModel(model), WholeCatalogue(), Quiet(), lambda: NOW_SECONDS * 1_000_000
+    )
 
 
 @pytest.mark.parametrize("slate", [CustomerSlate.FOR_YOU, CustomerSlate.DISCOVER])
 @pytest.mark.parametrize("known", [1, 2, 4])
 def test_the_measured_list_is_the_served_one(
-    served: Recommender, slate: CustomerSlate, known: int
+    served: RecommendationService, slate: CustomerSlate, known: int
 ) -> None:
     """Item by item: votes, what is due, what rests, what tops it up."""
     learned = interactions(two_tastes())
@@ -57,8 +59,8 @@ def test_the_measured_list_is_the_served_one(
         encode(RecentKind.PURCHASE, int(NOW_SECONDS - days * 86_400), ItemId(item))
         for item, days in BOUGHT[:known]
     ]
-    standing = Standing(GRANTED, 1, ConsentPolicy())
-    visit = Visit(KEY, SHOP, STRANGER, standing, True, profile=Sealed(STRANGER, entries))
+    standing = ConsentStatus(GRANTED, 1, ConsentPolicy())
+    visit = RequestContext(KEY, SHOP, STRANGER, standing, True, profile=Sealed(STRANGER, entries))
     answer = served.for_customer(visit, slate, ListQuery(6))
 
     assert answer.personalized

@@ -16,7 +16,7 @@ from training.features.category import category_facts
 from training.progress import SILENT
 from training.ranking.candidate_features import scene_at
 from training.ranking.candidates import pool_candidates
-from training.selection.backtest import Walk, Walked
+from training.selection.backtest import Backtest, WindowResult
 from training.selection.inference import rank_pool
 from training.selection.model_selection import learn
 from training.sources.returns import net
@@ -181,10 +181,10 @@ def test_what_is_returned_after_a_window_is_learned_from_in_it() -> None:
     assert judged.lines == judged_too.lines
 
 
-def walked(shop: History, window: Window) -> tuple[Walked, bytes]:
+def walked(shop: History, window: Window) -> tuple[WindowResult, bytes]:
     samples = {slate: deque(maxlen=3) for slate in CustomerSlate}
     with threadpool_limits(1, "blas"):
-        found = Walk(shop, window, 1, HORIZON_DAYS, quick(), samples).through(judge=True)
+        found = Backtest(shop, window, 1, HORIZON_DAYS, quick(), samples).through(judge=True)
     (sample,) = samples[CustomerSlate.FOR_YOU]
     return found, sample.features.tobytes() + sample.labels.tobytes()
 

@@ -4,17 +4,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recsvc.domain.offers.offer import Caps, Kind, Offer
+from recsvc.domain.offers.offer import Caps, Offer, OfferKind
 from recsvc.domain.offers.offer_validation import read_offer
 from recsvc.domain.offers.stored_offer import OfferState, StoredOffer
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.offers.columns import columns_of
 from recsvc.model.offers.decision import decide
-from recsvc.model.offers.inputs import CustomerFacts, Question, Tallies
-from recsvc.model.offers.items import Stock
+from recsvc.model.offers.inputs import CustomerFacts, OfferCounters, Question
+from recsvc.model.offers.items import ItemsSnapshot
 from recsvc.model.offers.performance import standing_of
 from recsvc.model.ranking.catalogue_columns import CatalogueColumns
-from recsvc.model.ranking.live_items import NEVER, Assortment
+from recsvc.model.ranking.live_items import NEVER, LiveItems
 from recsvc.model.registry.no_model import no_model
 from recsvc.usecases.offers.counters import next_return_us, tallies_of
 
@@ -39,15 +39,15 @@ def test_an_offer_holds_from_its_start_on_and_no_longer_at_its_end(
 ) -> None:
     """To the microsecond, in whatever zone the times were told."""
     offer = read_offer(OfferId("deal"), {"title": "A deal", "kind": "gift", **fields})
-    columns = columns_of([offer], Stock(Assortment(no_model(), CatalogueColumns(), 0)))
+    columns = columns_of([offer], ItemsSnapshot(LiveItems(no_model(), CatalogueColumns(), 0)))
     facts = CustomerFacts() if is_personal else None
-    decision = decide(columns, standing_of(columns, Tallies()), facts, Question(now_us))
+    decision = decide(columns, standing_of(columns, OfferCounters()), facts, Question(now_us))
 
     assert [choice.offer_id for choice in decision.choices] == ["deal"] * is_offered
 
 
 def stored(**counts: object) -> dict[OfferId, StoredOffer]:
-    offer = Offer(OfferId("deal"), "A deal", Kind.GIFT, caps=Caps(total_redeemed=2))
+    offer = Offer(OfferId("deal"), "A deal", OfferKind.GIFT, caps=Caps(total_redeemed=2))
     state = OfferState(1, 1, **counts)  # type: ignore[arg-type]
     return {offer.offer_id: StoredOffer(offer, state)}
 

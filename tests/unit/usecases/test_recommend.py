@@ -11,21 +11,21 @@ from recsvc.domain.consent.consent import (
     NO_CONSENT,
     ConsentPolicy,
     ConsentRecord,
+    ConsentStatus,
     Purpose,
     PurposeConsent,
-    Standing,
 )
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.model.ranking.catalogue_columns import CatalogueColumns
-from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.live_ranking import LiveRanking
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.loader import load
-from recsvc.usecases.access.request_access import Visit
-from recsvc.usecases.catalogue.catalogue_cache import Now
+from recsvc.usecases.access.request_access import RequestContext
+from recsvc.usecases.catalogue.catalogue_cache import CatalogueSnapshot
 from recsvc.usecases.recommend.answers import Answer
-from recsvc.usecases.recommend.recommend import Recommender
+from recsvc.usecases.recommend.recommend import RecommendationService
 from tests.model_builders import FINGERPRINT, SHOP, customer, published
 
 KEY = ApiKey("sk-1", SHOP, KeyKind.SECRET, "0" * 64, frozenset(), 0)
@@ -46,8 +46,8 @@ class OneModel:
 class WholeCatalogue:
     """A shop without a catalogue: everything that the model knows is offered."""
 
-    def at(self, _shop: ShopName, _epoch: int | None, model: LoadedModel) -> Now:
-        return Now(Assortment(model, CatalogueColumns(), 0), is_current=True)
+    def at(self, _shop: ShopName, _epoch: int | None, model: LoadedModel) -> CatalogueSnapshot:
+        return CatalogueSnapshot(LiveItems(model, CatalogueColumns(), 0), is_current=True)
 
 
 class Quiet:
@@ -58,15 +58,15 @@ class Quiet:
 
 
 @pytest.fixture(scope="module")
-def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
+def recommender(tmp_path_factory: pytest.TempPathFactory) -> RecommendationService:
     folder = published(tmp_path_factory.mktemp("models"))
     model = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
-    return Recommender(OneModel(model), WholeCatalogue(), Quiet(), lambda: 0)
+    return RecommendationService(OneModel(model), WholeCatalogue(), Quiet(), lambda: 0)
 
 
-def visit(key: CustomerKey | None, consent: ConsentRecord | None) -> Visit:
-    standing = None if consent is None else Standing(consent, 1, ConsentPolicy())
-    return Visit(KEY, SHOP, key, standing, store_answered=consent is not None)
+def visit(key: CustomerKey | None, consent: ConsentRecord | None) -> RequestContext:
+    standing = None if consent is None else ConsentStatus(consent, 1, ConsentPolicy())
+    return RequestContext(KEY, SHOP, key, standing, store_answered=consent is not None)
 
 
 def ids(answer: Answer) -> list[str]:
@@ -85,7 +85,7 @@ def ids(answer: Answer) -> list[str]:
     ],
 )
 def test_only_a_known_customer_who_permits_it_gets_a_personal_answer(
-    recommender: Recommender,
+    recommender: RecommendationService,
     key: CustomerKey,
     consent: ConsentRecord | None,
     denied: bool,
@@ -99,7 +99,7 @@ def test_only_a_known_customer_who_permits_it_gets_a_personal_answer(
     assert (answer.personalized, answer.fallback) == (fallback is None, fallback)
 
 
-def test_a_generic_answer_is_the_anonymous_one(recommender: Recommender) -> None:
+def test_a_generic_answer_is_the_anonymous_one(recommender: RecommendationService) -> None:
     """In every member but the fallback."""
     generic = recommender.for_customer(
         visit(customer(1), NO_CONSENT), CustomerSlate.BUY_AGAIN, ListQuery(3)
@@ -114,7 +114,7 @@ def test_a_generic_answer_is_the_anonymous_one(recommender: Recommender) -> None
     )
 
 
-def test_trending_is_topped_up_with_popular_items(recommender: Recommender) -> None:
+def test_trending_is_topped_up_with_popular_items(recommender: RecommendationService) -> None:
     """One item is trending; it comes first and once."""
     answer = recommender.anonymous(visit(None, None), AnonymousSlate.TRENDING, ListQuery(4))
 
@@ -122,7 +122,7 @@ def test_trending_is_topped_up_with_popular_items(recommender: Recommender) -> N
     assert [item.reason.code for item in answer.items] == ["trending"] + ["popular"] * 3
 
 
-def test_an_item_is_never_among_its_own_neighbours(recommender: Recommender) -> None:
+def test_an_item_is_never_among_its_own_neighbours(recommender: RecommendationService) -> None:
     """Not as a popular item either."""
     answer = recommender.for_item(
         visit(None, None), ItemId("damson"), ItemSlate.SIMILAR, ListQuery(100)
@@ -133,7 +133,7 @@ def test_an_item_is_never_among_its_own_neighbours(recommender: Recommender) -> 
 
 def test_without_a_model_there_is_an_empty_answer() -> None:
     """And no exception."""
-    bare = Recommender(OneModel(None), WholeCatalogue(), Quiet(), lambda: 0)
+    bare = RecommendationService(OneModel(None), WholeCatalogue(), Quiet(), lambda: 0)
 
     answers = [
         bare.for_customer(visit(customer(1), GRANTED), CustomerSlate.FOR_YOU, ListQuery(5)),
@@ -144,7 +144,7 @@ def test_without_a_model_there_is_an_empty_answer() -> None:
     assert [(answer.items, answer.fallback) for answer in answers] == [([], Fallback.NO_MODEL)] * 3
 
 
-def test_a_visit_about_nobody_is_not_a_person(recommender: Recommender) -> None:
+def test_a_visit_about_nobody_is_not_a_person(recommender: RecommendationService) -> None:
     """A programming error, not an answer."""
     with pytest.raises(TypeError):
         recommender.for_customer(visit(None, NO_CONSENT), CustomerSlate.FOR_YOU, ListQuery(5))

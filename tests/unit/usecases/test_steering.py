@@ -23,13 +23,13 @@ from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.model.artifact.artifact import Artifact, no_lists
 from recsvc.model.ranking.catalogue_columns import CatalogueColumns
-from recsvc.model.ranking.live_items import Assortment
+from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.loader import load
-from recsvc.usecases.access.request_access import Visit
-from recsvc.usecases.catalogue.catalogue_cache import Now
+from recsvc.usecases.access.request_access import RequestContext
+from recsvc.usecases.catalogue.catalogue_cache import CatalogueSnapshot
 from recsvc.usecases.recommend.answers import Answer
-from recsvc.usecases.recommend.recommend import Placement, Recommender
+from recsvc.usecases.recommend.recommend import Placement, RecommendationService
 from tests.model_builders import (
     FINGERPRINT,
     SHOP,
@@ -97,10 +97,10 @@ class Catalogue:
         columns = CatalogueColumns()
         for item in items:
             columns.put(item.item_id, item, b"")
-        self.assortment = Assortment(model, columns, 0)
+        self.assortment = LiveItems(model, columns, 0)
 
-    def at(self, _shop: ShopName, _epoch: int | None, _model: LoadedModel) -> Now:
-        return Now(self.assortment, is_current=True)
+    def at(self, _shop: ShopName, _epoch: int | None, _model: LoadedModel) -> CatalogueSnapshot:
+        return CatalogueSnapshot(self.assortment, is_current=True)
 
 
 Ask = Callable[..., Answer]
@@ -119,11 +119,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, LoadedModel]:
     }
 
 
-def recommender(model: LoadedModel, *items: CatalogueItem) -> Recommender:
-    return Recommender(OneModel(model), Catalogue(model, *items), Quiet(), lambda: NOW * 1_000_000)
+def recommender(model: LoadedModel, *items: CatalogueItem) -> RecommendationService:
+    return RecommendationService(
+        OneModel(model), Catalogue(model, *items), Quiet(), lambda: NOW * 1_000_000
+    )
 
 
-def visit(key: CustomerKey, *recent: Recent) -> Visit:
+def visit(key: CustomerKey, *recent: Recent) -> RequestContext:
     entries = [encode(kind, int(NOW - days * DAY), ItemId(item)) for kind, days, item in recent]
     sealed = Sealed(key, entries)
     return replace(of_granted(key, GRANTED), profile=sealed)
