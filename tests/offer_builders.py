@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recsvc.domain.offers.offer import Offer, OfferKind
+from recsvc.domain.offers.offer import Kind, Offer
 from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.model.offers.columns import OfferColumns, columns_of
 from recsvc.model.offers.decision import OfferDecision, decide
@@ -39,7 +39,7 @@ def offer(offer_id: str = "offer", *items: int, **said: Any) -> Offer:
     """Make an offer on items by number; without any, on all items."""
     named = tuple(ItemId(f"i{row}") for row in items)
     return Offer(
-        OfferId(offer_id), **{"title": offer_id, "kind": OfferKind.GIFT, "items": named, **said}
+        OfferId(offer_id), **{"title": offer_id, "kind": Kind.GIFT, "items": named, **said}
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from recsvc.domain.offers.offer import Offer, OfferKind
+from recsvc.domain.offers.offer import Kind, Offer
 from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.domain.values.timestamps import microseconds
 from recsvc.model.offers.columns import columns_of
@@ -106,7 +106,7 @@ def offers_of(covered: pl.DataFrame) -> list[Offer]:
     """Make an offer of the items of each id; the bytewise lower id first."""
     table = covered.group_by("offer_id").agg(pl.col("item_id").sort()).sort("offer_id")
     return [
-        Offer(OfferId(offer), title=offer, kind=OfferKind.CONTENT, items=tuple(map(ItemId, items)))
+        Offer(OfferId(offer), title=offer, kind=Kind.CONTENT, items=tuple(map(ItemId, items)))
         for offer, items in table.iter_rows()
     ]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
-from recsvc.domain.offers.offer import Caps, Eligibility, Offer, OfferKind, PeriodCap
+from recsvc.domain.offers.offer import Caps, Eligibility, Kind, Offer, PeriodCap
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId, ItemId, OfferId
 from recsvc.model.artifact.artifact import Artifact, CustomersPurchases, RankedLists, TopList
@@ -52,7 +52,7 @@ def offers(items: int, total: int = OFFERS, seed: int = 0) -> Iterator[Offer]:
         yield Offer(
             OfferId(f"offer-{number:04d}"),
             title=f"Offer {number}",
-            kind=OfferKind.PERCENT_OFF,
+            kind=Kind.PERCENT_OFF,
             value=float(5 + number % 20),
             items=tuple(ItemId(f"item-{item:07d}") for item in covered),
             channels=(("web", "email"), ())[number % 2],

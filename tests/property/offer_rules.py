@@ -10,7 +10,7 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import Conflict
 from recsvc.domain.events import Event, EventType
 from recsvc.domain.offers.claims import Claim, ClaimState, Refusal, Unknown
-from recsvc.domain.offers.offer import Caps, Offer, OfferKind, PeriodCap
+from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.values.ids import CustomerId, OfferId
 from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.offers.claims import ClaimRequest
@@ -45,7 +45,7 @@ class OfferRules(ConsentRules):
             per_customer=None if per_customer is None else PeriodCap(per_customer),
             total_redeemed=total,
         )
-        offer = Offer(OfferId(offer_id), "An offer", OfferKind.GIFT, caps=caps)
+        offer = Offer(OfferId(offer_id), "An offer", Kind.GIFT, caps=caps)
         if there is not None:
             self.service.put_offer(offer)
             there.total, there.per_customer = total, per_customer

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recsvc.domain.offers.claims import UNKNOWN, Claim, ClaimState, Refusal, Unknown
-from recsvc.domain.offers.offer import Caps, Offer, OfferKind, PeriodCap
+from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import OfferId, ShopName
@@ -97,7 +97,7 @@ class Run:
             lambda: self.oracle.now,
         )
         self.records = ClaimRecords(connections, self.store)
-        offer = Offer(DEAL, "A deal", OfferKind.GIFT, caps=caps)
+        offer = Offer(DEAL, "A deal", Kind.GIFT, caps=caps)
         self.offers.put_many(self.shop, [NewOffer(offer, codes)])
 
     def claim(self, number: int) -> None:

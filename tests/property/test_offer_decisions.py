@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsvc.domain.customers.profile import Profile
-from recsvc.domain.offers.offer import Bought, Caps, Eligibility, Offer, OfferKind, PeriodCap
+from recsvc.domain.offers.offer import Bought, Caps, Eligibility, Kind, Offer, PeriodCap
 from recsvc.domain.offers.verdicts import Verdict, VerdictStep
 from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.model.offers.columns import OfferColumns
@@ -41,7 +41,7 @@ OFFERS = st.lists(
         Offer,
         offer_id=IDS,
         title=st.just("title"),
-        kind=st.sampled_from(OfferKind),
+        kind=st.sampled_from(Kind),
         value=st.none() | st.integers(0, 3).map(float),
         items=ITEMS,
         channels=st.lists(st.sampled_from(["web", "email"]), max_size=1).map(tuple),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.offers.claims import Claim, Refusal, Unknown
-from recsvc.domain.offers.offer import Caps, Offer, OfferKind
+from recsvc.domain.offers.offer import Caps, Kind, Offer
 from recsvc.domain.offers.offer_validation import read_offer
 from recsvc.domain.values.customer_keys import Secret
 from recsvc.domain.values.ids import OfferId
@@ -113,9 +113,7 @@ def test_a_worker_that_knows_an_offer_begins_and_ends_to_show_it(
 ) -> None:
     """Nothing is read anew when its time comes, or goes; the clock alone decides."""
     starts = counter.clock.began + SECOND_US // 2
-    offer = Offer(
-        DEAL, "A deal", OfferKind.GIFT, starts_at_us=starts, ends_at_us=starts + SECOND_US
-    )
+    offer = Offer(DEAL, "A deal", Kind.GIFT, starts_at_us=starts, ends_at_us=starts + SECOND_US)
     counter.clock.now = starts - 1
     counter.service.put_offer(offer, [])
     assert not counter.is_offered("bert")
@@ -130,7 +128,7 @@ def test_what_somebody_else_has_by_then_is_shown_to_nobody(counter: Counter) -> 
     counter.clock.now = counter.clock.began
     bert, service = counter.service.key("bert"), counter.service
     service.consents.write(service.shop, bert, {Purpose.OFFERS: True})
-    service.put_offer(Offer(DEAL, "A deal", OfferKind.GIFT, caps=Caps(total_redeemed=1)), [])
+    service.put_offer(Offer(DEAL, "A deal", Kind.GIFT, caps=Caps(total_redeemed=1)), [])
     assert isinstance(counter.claim("bert"), Claim)
     used_up = counter.is_offered("anna")
     counter.clock.now += HOLD_US

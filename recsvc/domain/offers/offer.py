@@ -8,7 +8,7 @@ from recsvc.domain.customers.profile import Value
 from recsvc.domain.values.ids import ItemId, OfferId
 
 
-class OfferKind(StrEnum):
+class Kind(StrEnum):
     """What a customer gets."""
 
     PERCENT_OFF = "percent_off"
@@ -83,7 +83,7 @@ class Offer:
 
     offer_id: OfferId
     title: str
-    kind: OfferKind
+    kind: Kind
     description: str | None = None
     url: str | None = None
     image_url: str | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.offers.eligibility_validation import ITEMS, LABELS, read_caps, read_eligibility
-from recsvc.domain.offers.offer import Offer, OfferKind
+from recsvc.domain.offers.offer import Kind, Offer
 from recsvc.domain.values import validation as readers
 from recsvc.domain.values.ids import OfferId
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH
@@ -29,7 +29,7 @@ MAX_DESCRIPTION_LENGTH = 4096
 MAX_PRIORITY = 1_000_000
 MAX_WORTH = 1e12
 MAX_WEIGHT = 1e6
-WITH_VALUE = frozenset({OfferKind.PERCENT_OFF, OfferKind.AMOUNT_OFF})
+WITH_VALUE = frozenset({Kind.PERCENT_OFF, Kind.AMOUNT_OFF})
 TOLD = 3  # of the codes that are there twice
 
 _SAME_ID = "offer_id"
@@ -99,7 +99,7 @@ def _value_faults(values: Mapping[str, Any]) -> list[FieldError]:
     kind, value = values["kind"], values.get("value")
     if value is None and kind in WITH_VALUE:
         return [FieldError("value", f"missing; an offer of kind {kind} says how much it takes off")]
-    if kind is OfferKind.PERCENT_OFF and value is not None and value > 100:
+    if kind is Kind.PERCENT_OFF and value is not None and value > 100:
         return [FieldError("value", f"{value:g} percent off is more than the whole price")]
     return []
 
@@ -113,10 +113,10 @@ def _reach_faults(values: Mapping[str, Any]) -> list[FieldError]:
     return []
 
 
-def _kind(value: Any) -> OfferKind:
+def _kind(value: Any) -> Kind:
     if not isinstance(value, str) or value not in _KINDS:
         raise Wrong
-    return OfferKind(value)
+    return Kind(value)
 
 
 def _codes(value: Any) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ def _codes(value: Any) -> tuple[str, ...]:
     return tuple(codes)
 
 
-_KINDS = frozenset(str(kind) for kind in OfferKind)
+_KINDS = frozenset(str(kind) for kind in Kind)
 _URL = Rule(readers.URL_RULE, readers.url)
 _LABEL = Rule(f"a text of {LABEL_RULE}", readers.label)
 _MOMENT = Rule(RFC3339_RULE, readers.moment)
@@ -151,7 +151,7 @@ FIELDS: Mapping[str, Rule] = {
     "description": _text(MAX_DESCRIPTION_LENGTH),
     "url": _URL,
     "image_url": _URL,
-    "kind": Rule(f"one of {', '.join(OfferKind)}", _kind),
+    "kind": Rule(f"one of {', '.join(Kind)}", _kind),
     "value": Rule(f"a number from 0 to {MAX_WORTH:.0f}", readers.number(0, MAX_WORTH)),
     "items": ITEMS,
     "categories": LABELS,

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from recsvc.domain.customers.profile import Value
 from recsvc.domain.offers import eligibility_validation as eligibility_fields
 from recsvc.domain.offers import offer_validation as offer_fields
-from recsvc.domain.offers.offer import OfferKind
+from recsvc.domain.offers.offer import Kind
 from recsvc.domain.values.validation import MAX_URL_LENGTH
 
 Title = Annotated[str, Meta(min_length=1, max_length=offer_fields.MAX_TITLE_LENGTH)]
@@ -74,7 +74,7 @@ class OfferBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     offer_id: str | UnsetType = UNSET
     title: Title
-    kind: OfferKind
+    kind: Kind
     description: Description | None = None
     url: Url | None = None
     image_url: Url | None = None

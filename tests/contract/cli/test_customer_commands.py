@@ -1,0 +1,89 @@
+"""A customer's rights, by whoever runs the service."""
+
+import json
+from typing import Any
+
+from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.values.customer_keys import CustomerKey
+from recsvc.domain.values.ids import CustomerId
+from tests.contract.cli.test_commands import SHOP, Shell, shell
+from tests.contract.grocery import publish_grocery
+
+__all__ = ["shell"]
+
+GRANTED = {Purpose.EMAIL: True}
+
+
+def known(shell: Shell, customer: str) -> CustomerKey:
+    """Let the shop know the customer."""
+    key = shell.stores.hasher(SHOP).key_of(CustomerId(customer))
+    shell.stores.consents.write(SHOP, key, GRANTED)
+    return key
+
+
+def test_export_prints_one_document(shell: Shell) -> None:
+    """The same as over HTTP."""
+    known(shell, "eve")
+
+    found: Any = json.loads(shell.run("customers", "export", "eve").stdout)
+
+    assert found["customer_id"] == "eve"
+    assert found["consents"]["purposes"]["email"]["state"] == "granted"
+    assert [row["subject"] for row in found["history"]] == ["email"]
+
+
+def test_export_prints_what_models_hold(shell: Shell) -> None:
+    """Of whoever is asked about, and a short word once they are erased."""
+    version = publish_grocery(shell.stores, SHOP)
+    known: Any = json.loads(shell.run("customers", "export", "bert").stdout)
+    shell.run("customers", "erase", "bert", "--yes")
+    erased: Any = json.loads(shell.run("customers", "export", "bert").stdout)
+
+    (held,) = known["models"]
+    assert [item["item_id"] for item in held["lists"]["for_you"]] == ["item-11"]
+    assert held["bought"] == [{"item_id": "item-10", "weight": 1.0}]
+    assert [each.keys() for each in erased["models"]] == [
+        {"version", "created_at", "holds_until_deleted"}
+    ]
+    assert erased["models"][0]["version"] == held["version"] == version
+
+
+def test_erase_prints_the_receipt(shell: Shell) -> None:
+    """And the customer is unknown."""
+    key = known(shell, "finn")
+
+    receipt = shell.json("customers", "erase", "finn", "--yes")
+
+    assert receipt["customer"] == key.hex()
+    assert receipt["removed"]["purposes"] == 1
+    assert shell.stores.consents.read(SHOP, key).is_empty
+
+
+def test_erase_asks_before_it_does_anything(shell: Shell) -> None:
+    """Where nobody can be asked, it needs --yes."""
+    key = known(shell, "gwen")
+
+    assert "--yes" in shell.refusal("customers", "erase", "gwen")
+    assert not shell.stores.consents.read(SHOP, key).is_empty
+
+
+def test_people_read_a_table(shell: Shell) -> None:
+    """With every part of the receipt."""
+    known(shell, "hugo")
+
+    shown = shell.run("customers", "erase", "hugo", "--yes").stdout
+
+    assert "purposes: 1" in shown
+    assert "never" in shown
+
+
+def test_merge_names_who_stays(shell: Shell) -> None:
+    """A second time it is refused: whoever was merged away is gone."""
+    gone = known(shell, "ida-guest")
+    known(shell, "ida")
+
+    receipt = shell.json("customers", "merge", "ida-guest", "--into", "ida")
+
+    assert receipt["into"] == "ida"
+    assert shell.stores.consents.read(SHOP, gone).is_empty
+    assert "erased or merged" in shell.refusal("customers", "merge", "ida-guest", "--into", "ida")

@@ -1,0 +1,423 @@
+"""Erasure over HTTP: at once, everywhere, for good; and what the receipt says of it."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from recsvc.config import models_root
+from recsvc.domain.api_keys import ALL_SCOPES, Scope
+from recsvc.domain.values.ids import CustomerId
+from recsvc.domain.values.timestamps import rfc3339
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.publish import ManifestFacts, publish
+from recsvc.stores.client import keys as redis_keys
+from recsvc.usecases.customers.privacy import RewriteState
+from tests.consents import now_us
+from tests.contract.grocery import ANNA, BERT, Service, grocery
+from tests.contract.offers.test_claims import claim, held, put
+
+DAY_US = 86_400_000_000
+
+
+def erase(service: Service, customer: CustomerId = ANNA, key: str = "") -> TestResponse:
+    return service.send("DELETE", f"/v1/customers/{customer}", {}, key)
+
+
+def receipt(service: Service, customer: CustomerId = ANNA) -> Any:
+    reply = erase(service, customer)
+    assert reply.status_code == 200, reply.data
+    return reply.json
+
+
+def fallback(service: Service, customer: CustomerId = ANNA) -> Any:
+    reply = service.get(f"/v1/customers/{customer}/recommendations")
+    assert reply.json is not None
+    return reply.json["personalized"], reply.json["fallback"]
+
+
+def tell(service: Service, message: str, customer: CustomerId = ANNA, **more: str) -> None:
+    event = {"message_id": message, "type": "purchase", "item_id": "item-05"}
+    sent = {"events": [{**event, "customer_id": customer, **more}]}
+    (result,) = service.send("POST", "/v1/events", sent).json["results"]  # type: ignore[index]
+    assert result["status"] in (200, 201)
+
+
+def train(service: Service, watermark_us: int | None) -> None:
+    """Publish the same lists once more, learned from the consents of that moment."""
+    stores = service.stores
+    data = {"consents": {"watermark_us": watermark_us}}
+    facts = ManifestFacts(stores.secret.fingerprint(), seed=1, data=data)
+    versions = Versions(models_root(stores.settings), service.shop)
+    publish(versions, grocery(stores, service.shop), facts, now=datetime.now(UTC))
+    service.shelf.refresh()
+
+
+def key_of(service: Service, customer: CustomerId = ANNA) -> Any:
+    return service.stores.hasher(service.shop).key_of(customer)
+
+
+def keys_of(service: Service, customer: CustomerId = ANNA) -> set[str]:
+    """Return the names of the keys that are the customer's own, without the shop."""
+    found = service.stores.connections.writes.keys(f"*{key_of(service, customer).hex()}*")
+    return {name.decode().split(":")[1] for name in found}
+
+
+def full_life(service: Service, customer: CustomerId = ANNA) -> None:
+    """Let the service know everything of a customer that it can."""
+    service.consent(customer)
+    told = {"attributes": {"tier": "gold"}, "segments": ["vip"]}
+    assert service.send("PATCH", f"/v1/customers/{customer}/profile", told).status_code == 200
+    for number in range(3):
+        tell(service, f"{customer}-{number}", customer)
+
+
+def test_an_erased_customer_is_unknown_from_the_next_request_on(service: Service) -> None:
+    """Though the model that is served still holds their list."""
+    full_life(service)
+    before = fallback(service)
+
+    erase(service)
+
+    assert before == (True, None)
+    assert fallback(service) == (False, "unknown_customer")
+
+
+def test_the_receipt_counts_what_was_removed(service: Service) -> None:
+    """And says what is left to the next training and to the shop, and that the stone stays."""
+    full_life(service)
+
+    told = receipt(service)
+
+    assert told["removed"] == {
+        "purposes": 5,
+        "flags": 0,
+        "profile": 1,
+        "recent_events": 3,
+        "purchases": 3,
+        "offer_caps": 0,
+        "claims": 0,
+        "idempotency_answers": 0,
+        "decisions": 0,
+        "undrained_events": 3,
+    }
+    assert told["customer"] == key_of(service).hex()
+    assert told["tombstone_ends"] is None
+    assert "recsvc-train run" in told["next_training"]["by"]
+    assert told["shop_removes"]
+
+
+def test_nothing_but_the_tombstone_and_the_history_remains(service: Service) -> None:
+    """Of the keys that are named after the customer."""
+    full_life(service)
+    known = keys_of(service)
+
+    erase(service)
+
+    store = service.stores.connections.writes
+    fields = store.hgetall(redis_keys.customer(service.shop, key_of(service)))
+    assert known == {"customer", "history", "profile", "recent", "purchases"}
+    assert keys_of(service) == {"customer", "history"}
+    assert set(fields) == {b"erased"}
+
+
+def test_it_removes_nobody_elses(service: Service) -> None:
+    """Their events stay in the log, in their order, and their lists are theirs."""
+    full_life(service, BERT)
+    full_life(service)
+    tell(service, "bert-last", BERT)
+
+    erase(service)
+
+    store = service.stores.connections.writes
+    logged = store.xrange(redis_keys.events(service.shop))
+    assert [json.loads(entry[b"event"])["message_id"] for _, entry in logged] == [
+        "bert-0",
+        "bert-1",
+        "bert-2",
+        "bert-last",
+    ]
+    assert fallback(service, BERT) == (True, None)
+
+
+def test_it_may_be_repeated(service: Service) -> None:
+    """The second receipt names the same moment and has removed nothing; the history has one row."""
+    full_life(service)
+
+    first, second = receipt(service), receipt(service)
+
+    rows = service.get(f"/v1/customers/{ANNA}/consents/history").json["rows"]  # type: ignore[index]
+    assert first["erased_at"] == second["erased_at"]
+    assert set(second["removed"].values()) == {0}
+    assert [row["kind"] for row in rows].count("erase") == 1
+
+
+def test_a_customer_whom_nobody_knows_can_be_erased(service: Service) -> None:
+    """The shop may know them: their purchases stay out of what is learned later."""
+    told = receipt(service, CustomerId("nobody"))
+
+    assert set(told["removed"].values()) == {0}
+    assert keys_of(service, CustomerId("nobody")) == {"customer", "history"}
+
+
+def test_what_cannot_be_read_is_erased_as_well(service: Service) -> None:
+    """Keys of another kind do not protect themselves."""
+    store, key = service.stores.connections.writes, key_of(service)
+    store.set(redis_keys.customer(service.shop, key), "granted")
+    store.set(redis_keys.recent(service.shop, key), "v1 item-00")
+
+    told = receipt(service)
+
+    assert told["removed"]["unreadable"] == told["removed"]["recent_events"] == 1
+    assert keys_of(service) == {"customer", "history"}
+    assert fallback(service) == (False, "unknown_customer")
+
+
+def test_no_old_event_or_grant_brings_a_customer_back(service: Service) -> None:
+    """Replayed with new ids, imported from before and after the erasure, told by the shop."""
+    full_life(service)
+    erase(service)
+    erased = now_us()
+    line = {"customer_id": ANNA, "purposes": {"personalization": True, "analytics": True}}
+
+    tell(service, "replayed", timestamp=rfc3339(erased - DAY_US))
+    tell(service, "new")
+    imported = service.send(
+        "POST",
+        "/v1/consents",
+        [{**line, "at": rfc3339(at)} for at in (erased - DAY_US, now_us())],
+    ).json
+    told = service.send("PUT", f"/v1/customers/{ANNA}/profile", {"segments": ["vip"]})
+
+    assert imported is not None
+    assert [each["status"] for each in imported["results"]] == [200, 200]
+    assert (told.status_code, told.json["code"]) == (409, "customer_erased")  # type: ignore[index]
+    assert fallback(service) == (False, "unknown_customer")
+    assert keys_of(service) == {"customer", "history"}
+    assert service.stores.connections.writes.xlen(redis_keys.events(service.shop)) == 0
+
+
+def test_profiles_sent_in_bulk_leave_the_erased_out(service: Service) -> None:
+    """Each line has its own result: 409 for them alone."""
+    erase(service)
+    lines = [{"customer_id": each, "segments": ["vip"]} for each in (BERT, ANNA)]
+
+    answer = service.send("POST", "/v1/customers", lines).json
+
+    assert answer is not None
+    assert [(each["status"], each.get("code")) for each in answer["results"]] == [
+        (201, None),
+        (409, "customer_erased"),
+    ]
+    assert keys_of(service) == {"customer", "history"}
+    assert keys_of(service, BERT) == {"profile"}
+
+
+def test_a_flag_can_be_noted_of_an_erased_customer(service: Service) -> None:
+    """It forbids, and tells nothing else."""
+    erase(service)
+
+    reply = service.send("PATCH", f"/v1/customers/{ANNA}/profile", {"objects_to_marketing": True})
+
+    assert reply.status_code == 200
+
+
+@pytest.mark.parametrize("flag", ["restricted", "minor"])
+def test_a_flag_makes_no_erased_customer_known(service: Service, flag: str) -> None:
+    """It is kept, and in force once they grant; only then does the answer tell of somebody."""
+    path = f"/v1/customers/{ANNA}/profile"
+    erase(service)
+    service.send("PATCH", path, {flag: True})
+    flagged = fallback(service)
+    service.consent(ANNA)
+
+    assert flagged == (False, "unknown_customer")
+    assert fallback(service) == (False, "no_consent")
+
+
+def test_a_no_of_their_own_is_a_word_of_an_erased_customer(service: Service) -> None:
+    """Whoever says no after the erasure has been heard, and is still shut out."""
+    erase(service)
+    service.consent(ANNA, {"personalization": False})
+
+    assert fallback(service) == (False, "no_consent")
+
+
+def test_a_grant_of_their_own_opens_a_stranger(service: Service) -> None:
+    """Known by what they do from now on; the model's list and purchases are of before."""
+    full_life(service)
+    erase(service)
+    service.consent(ANNA)
+
+    opened = fallback(service)
+    tell(service, "replayed", timestamp=rfc3339(now_us() - DAY_US))
+    replayed = fallback(service)
+    tell(service, "new")
+
+    assert opened == replayed == (False, "unknown_customer")
+    assert fallback(service) == (True, None)
+
+
+@pytest.mark.parametrize(("after", "is_known"), [(-1, False), (0, False), (1, True)])
+def test_a_model_counts_once_it_was_learned_after_the_erasure(
+    service: Service, after: int, is_known: bool
+) -> None:
+    """By the consents that it was learned from, to the microsecond."""
+    key = redis_keys.customer(service.shop, key_of(service))
+    erase(service)
+    service.consent(ANNA)
+    erased = int(service.stores.connections.writes.hget(key, "erased").split()[0])
+
+    train(service, erased + after)
+
+    assert fallback(service)[0] is is_known
+
+
+def test_after_a_clock_that_was_ahead_the_history_tells_which_model_is_of_before(
+    service: Service,
+) -> None:
+    """The erasure is stamped by the clock, and by that it would be of before the model."""
+    store, key = service.stores.connections.writes, redis_keys.audit_head(service.shop)
+    service.consent(ANNA)
+    count, digest, _ = store.get(key).decode().split()
+    ahead = now_us() + 30 * DAY_US
+    store.set(key, f"{count} {digest} {rfc3339(ahead)}")
+    train(service, ahead)
+    erased_at = receipt(service)["erased_at"]
+    service.consent(ANNA)
+    before, copy = fallback(service), service.get(f"/v1/customers/{ANNA}/export").json
+    head = service.stores.history.head(service.shop)
+    assert head is not None
+    train(service, head.at_us)
+
+    assert erased_at < rfc3339(ahead)
+    assert copy is not None
+    assert [model["holds_until_deleted"] for model in copy["models"]] == [True, True]
+    assert before == (False, "unknown_customer")
+    assert fallback(service) == (True, None)
+
+
+def test_a_model_that_never_asked_the_service_never_knows_an_erased_customer(
+    service: Service,
+) -> None:
+    """Whatever its consents were, they cannot have told it of the erasure."""
+    erase(service)
+    service.consent(ANNA)
+
+    train(service, None)
+
+    assert fallback(service) == (False, "unknown_customer")
+
+
+def test_an_import_counts_again_after_the_grant(service: Service) -> None:
+    """Only what was said after it."""
+    erase(service)
+    service.consent(ANNA, {"personalization": True})
+    line = {"customer_id": ANNA, "purposes": {"email": True}}
+
+    service.send("POST", "/v1/consents", [{**line, "at": rfc3339(now_us() - DAY_US)}])
+    before = service.get(f"/v1/customers/{ANNA}/consents").json
+    service.send("POST", "/v1/consents", [{**line, "at": rfc3339(now_us())}])
+    after = service.get(f"/v1/customers/{ANNA}/consents").json
+
+    assert before is not None
+    assert after is not None
+    assert before["purposes"]["email"]["state"] == "unknown"
+    assert after["purposes"]["email"]["state"] == "granted"
+
+
+def test_an_unreadable_tombstone_shuts_everything_out(service: Service) -> None:
+    """Until the customer grants; and every model is one of before."""
+    store, key = service.stores.connections.writes, key_of(service)
+    service.consent(ANNA)
+    store.hset(redis_keys.customer(service.shop, key), "erased", "when?")
+    train(service, now_us())
+
+    assert fallback(service) == (False, "unknown_customer")
+
+
+def test_it_takes_the_scope_privacy(service: Service) -> None:
+    """No other scope, and no browser, not even for the customer's own token."""
+    others = service.secret_key(*(ALL_SCOPES - {Scope.PRIVACY}))
+    own = {"X-Customer-Token": service.keys.token(ANNA)}
+    own["Authorization"] = f"Bearer {service.keys.browser.text}"
+
+    assert erase(service, key=service.secret_key(Scope.PRIVACY)).status_code == 200
+    assert erase(service, key=others).json["code"] == "missing_scope"  # type: ignore[index]
+    assert service.client.delete(f"/v1/customers/{ANNA}", headers=own).status_code == 403
+
+
+def test_a_rewrite_is_begun_and_the_next_is_due_within_the_hour(service: Service) -> None:
+    """One an hour at most; a refusal is told, and no error."""
+    states = [receipt(service)["append_only_file"]["rewrite"] for _ in range(2)]
+
+    assert states[0] in (RewriteState.STARTED, RewriteState.REFUSED)
+    assert states[0] == RewriteState.REFUSED or states[1] == RewriteState.DUE
+
+
+def test_the_history_names_the_erased_by_hash_alone(service: Service) -> None:
+    """As it named them before."""
+    full_life(service)
+    erase(service)
+    store = service.stores.connections.writes
+    rows = [fields[b"row"] for _, fields in store.xrange(redis_keys.history(service.shop))]
+
+    assert not any(ANNA.encode() in row for row in rows)
+    assert json.loads(rows[-1])["kind"] == "erase"
+    assert json.loads(rows[-1])["customer"] == key_of(service).hex()
+
+
+def test_claims_caps_and_answers_are_erased(service: Service) -> None:
+    """What was held is given back; nothing is left that names the customer, hashed or not."""
+    put(service, caps={"total_redeemed": 1}, codes=["CODE"])
+    service.consent(ANNA)
+    held(service, Idempotency_Key="k" * 20)
+    before = keys_of(service)
+
+    told = receipt(service)
+
+    assert {"caps", "claims-of", "idempotency"} < before
+    assert (told["removed"]["claims"], told["removed"]["idempotency_answers"]) == (1, 1)
+    assert keys_of(service) == {"customer", "history"}
+    service.consent(BERT)
+    held(service, BERT)
+
+
+def test_what_was_said_of_offers_before_is_not_remembered_of_the_stranger(
+    service: Service,
+) -> None:
+    """Sent again as it was, or with its old time under a new id; what is said now counts."""
+    put(service)
+    service.consent(ANNA)
+    said = {"type": "offer_dismissed", "customer_id": ANNA, "offer_id": "deal"}
+    old = {**said, "message_id": "old", "timestamp": rfc3339(now_us() - DAY_US)}
+    first = {**said, "message_id": "first"}
+    service.send("POST", "/v1/events", {"events": [first]})
+    erase(service)
+    service.consent(ANNA)
+
+    replayed = service.send("POST", "/v1/events", {"events": [first, old]})
+    remembered = keys_of(service)
+    service.send("POST", "/v1/events", {"events": [{**said, "message_id": "new"}]})
+
+    assert replayed.status_code == 200
+    assert "caps" not in remembered
+    assert "caps" in keys_of(service)
+
+
+def test_claims_are_in_a_copy_and_are_handed_on(service: Service) -> None:
+    """As the customer's own; and what counts towards a cap counts after a merge as well."""
+    put(service, caps={"per_customer": {"limit": 1, "period_days": 30}})
+    for customer in (ANNA, BERT):
+        service.consent(customer)
+    held(service)
+    found = service.get(f"/v1/customers/{ANNA}/export").json
+
+    service.send("POST", f"/v1/customers/{ANNA}/merge", {"into": BERT})
+
+    assert found is not None
+    assert [each["offer_id"] for each in found["claims"]] == ["deal"]
+    assert claim(service, BERT).status_code == 409
+    assert keys_of(service) == {"customer", "history"}

@@ -1,0 +1,224 @@
+"""A copy of everything that is held of a customer, and of nobody else."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from recsvc.config import models_root
+from recsvc.domain.api_keys import ALL_SCOPES, Scope
+from recsvc.domain.values.ids import CustomerId
+from tests.consents import now_us
+from tests.contract.customers.test_erasure import erase, full_life, key_of, tell, train
+from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, publish_grocery
+from tests.model_builders import flip_last_byte
+
+
+def entry(item_id: str, score: float, code: str, because: str | None = None) -> dict[str, Any]:
+    return {"item_id": item_id, "score": score, "reason": {"code": code, "item_id": because}}
+
+
+NAMES = ["customer_id", "erased_at", "consents", "profile", "history", "events"]
+LATER = ["purchases", "decisions", "claims", "offer_caps", "campaign_rows", "models"]
+LEARNED = {
+    "lists": {
+        "for_you": [
+            entry("item-07", 0.9, "because_you_bought", "item-03"),
+            entry("item-00", 0.8, "buy_again_due"),
+        ],
+        "discover": [entry("item-07", 0.9, "because_you_bought", "item-03")],
+        "buy_again": [
+            entry("item-00", 0.8, "buy_again_due"),
+            entry("item-01", 0.7, "buy_again_due"),
+        ],
+    },
+    "bought": [
+        {"item_id": "item-03", "weight": 1.0},
+        {"item_id": "item-00", "weight": 0.5},
+        {"item_id": "item-01", "weight": 0.3333333},
+    ],
+    "orders": 3,
+    "spent": 10.0,
+    "first_order": "2024-10-04T00:00:00.000000Z",
+    "last_order": "2025-01-12T00:00:00.000000Z",
+}
+
+
+def export(service: Service, customer: CustomerId = ANNA) -> Any:
+    reply = service.get(f"/v1/customers/{customer}/export")
+    assert (reply.status_code, reply.content_type) == (200, "application/json")
+    assert reply.headers["Cache-Control"] == "private, no-store"
+    return json.loads(reply.data)
+
+
+def test_it_holds_what_each_route_says(service: Service) -> None:
+    """Consents, profile and history as they are answered elsewhere; events as they were sent."""
+    full_life(service)
+    path = f"/v1/customers/{ANNA}"
+
+    found = export(service)
+
+    assert list(found) == [*NAMES, *LATER]
+    assert found["customer_id"] == ANNA
+    assert found["erased_at"] is None
+    assert found["consents"] == service.get(f"{path}/consents").json
+    assert found["profile"] == service.get(f"{path}/profile").json
+    assert found["history"] == service.get(f"{path}/consents/history").json["rows"]  # type: ignore[index]
+    assert [event["message_id"] for event in found["events"]] == ["anna-0", "anna-1", "anna-2"]
+    assert {event["item_id"] for event in found["events"]} == {"item-05"}
+    assert [found[name] for name in ("decisions", "claims", "campaign_rows")] == [[], [], []]
+
+
+def test_it_holds_nothing_of_anybody_else(service: Service) -> None:
+    """Not a word of those whose events stand between."""
+    for number in range(3):
+        for customer in (ANNA, BERT):
+            service.consent(customer)
+            tell(service, f"{customer} {number}", customer)
+    told = {"attributes": {"tier": "berts"}}
+    service.send("PATCH", f"/v1/customers/{BERT}/profile", told)
+
+    assert "bert" not in json.dumps(export(service))
+    assert len(export(service, BERT)["events"]) == 3
+
+
+def test_recent_events_that_are_in_no_log_are_held_as_well(service: Service) -> None:
+    """Without `analytics` the log has none; once each otherwise."""
+    service.consent(ANNA, {"personalization": True})
+    tell(service, "one", timestamp="2026-01-02T03:04:05Z")
+
+    (event,) = export(service)["events"]
+
+    assert event == {
+        "type": "purchase",
+        "item_id": "item-05",
+        "timestamp": "2026-01-02T03:04:05Z",
+    }
+
+
+def test_purchases_that_offers_count_are_held_as_well(service: Service) -> None:
+    """With what was paid, and a mark that says which are one order."""
+    service.consent(ANNA)
+    for number, order in enumerate("AAB"):
+        event = {"message_id": f"{number}", "type": "purchase", "item_id": "item-05"}
+        said = {"timestamp": f"2026-01-02T03:04:0{number}.5Z", "order_id": order, "price": 1.5}
+        sent = {"events": [{**event, **said, "customer_id": ANNA, "quantity": number + 1}]}
+        service.send("POST", "/v1/events", sent)
+
+    last, *found = export(service)["purchases"]
+
+    assert [each["order"] for each in found] == [found[0]["order"]] * 2
+    assert last.pop("order") != found[0]["order"]
+    assert last == {"item_id": "item-05", "timestamp": "2026-01-02T03:04:02Z", "paid": 4.5}
+
+
+def test_of_an_unknown_customer_nothing_is_held(service: Service) -> None:
+    """Which is said, and is no 404."""
+    found = export(service, ZOE)
+
+    states = {each["state"] for each in found["consents"]["purposes"].values()}
+    assert states == {"unknown"}
+    assert (found["history"], found["events"], found["models"]) == ([], [], [])
+
+
+def test_of_an_erased_customer_the_changes_remain(service: Service) -> None:
+    """Since they prove what was permitted; and that they were erased."""
+    full_life(service)
+    erase(service)
+
+    found = export(service)
+
+    assert found["erased_at"] is not None
+    assert found["events"] == []
+    assert found["history"][-1]["kind"] == "erase"
+    assert found["profile"]["attributes"] == {}
+
+
+def folder_of(service: Service, version: str) -> Path:
+    return models_root(service.stores.settings) / service.shop / version
+
+
+def test_it_holds_what_every_version_on_disk_holds(service: Service) -> None:
+    """Lists with their reasons and what was bought, also while nothing permits their use."""
+    second = publish_grocery(service.stores, service.shop, first="another")
+    changed = json.loads(json.dumps(LEARNED).replace("item-00", "another"))
+
+    older, newer = export(service)["models"]
+
+    manifest = json.loads((folder_of(service, second) / "manifest.json").read_bytes())
+    assert older == {"version": older["version"], "created_at": older["created_at"], **LEARNED}
+    assert newer == {"version": second, "created_at": manifest["created_at"], **changed}
+
+
+def test_of_models_it_holds_the_customers_own_rows_alone(service: Service) -> None:
+    """Nothing that others bought or are shown."""
+    told = {name: json.dumps(export(service, name)["models"]) for name in (ANNA, BERT)}
+    named = {name: {item for item in ITEMS if item in text} for name, text in told.items()}
+
+    assert named == {
+        ANNA: {"item-00", "item-01", "item-03", "item-07"},
+        BERT: {"item-10", "item-11"},
+    }
+
+
+def test_versions_of_before_an_erasure_are_named_without_content(service: Service) -> None:
+    """They know the customer no more, and hold rows until they are deleted; later ones are told."""
+    (before,) = export(service)["models"]
+    erase(service)
+    service.consent(ANNA)
+    train(service, watermark_us=None)
+    train(service, watermark_us=now_us())
+
+    masked, of_unknown_consents, later = export(service)["models"]
+
+    assert masked == {
+        "version": before["version"],
+        "created_at": before["created_at"],
+        "holds_until_deleted": True,
+    }
+    assert of_unknown_consents.keys() == masked.keys()
+    assert {name: later[name] for name in LEARNED} == LEARNED
+
+
+def test_a_version_that_cannot_be_read_is_named(service: Service) -> None:
+    """Since nobody can tell what it holds; the others are told, and none that was deleted."""
+    damaged = publish_grocery(service.stores, service.shop, first="a")
+    flip_last_byte(folder_of(service, damaged) / "for_you_items.npy")
+    (sound, unreadable) = export(service)["models"]
+    shutil.rmtree(folder_of(service, damaged))
+
+    assert unreadable == {"version": damaged, "unreadable": True}
+    assert export(service)["models"] == [sound]
+
+
+def test_a_version_that_is_deleted_meanwhile_is_not_named(service: Service) -> None:
+    """It holds nothing any more."""
+    record = service.stores.consents.read(service.shop, key_of(service))
+    held = service.stores.rights.held(service.shop, key_of(service), record)
+    shutil.rmtree(models_root(service.stores.settings) / service.shop)
+
+    assert list(held.lists["models"]) == []
+
+
+def test_many_events_come_in_parts(service: Service) -> None:
+    """More than one read of the log and one part of the answer, none lost and none twice."""
+    service.consent(ANNA)
+    for start in range(0, 1200, 400):
+        events = [
+            {"message_id": f"m{number}", "type": "view", "customer_id": ANNA, "item_id": "item-01"}
+            for number in range(start, start + 400)
+        ]
+        service.send("POST", "/v1/events", {"events": events})
+
+    found = [event["message_id"] for event in export(service)["events"] if "message_id" in event]
+
+    assert found == [f"m{number}" for number in range(1200)]
+
+
+def test_it_takes_the_scope_privacy(service: Service) -> None:
+    """No other, and no browser."""
+    path = f"/v1/customers/{ANNA}/export"
+
+    assert service.get(path, service.secret_key(Scope.PRIVACY)).status_code == 200
+    assert service.get(path, service.secret_key(*(ALL_SCOPES - {Scope.PRIVACY}))).status_code == 403
+    assert service.as_browser(path, ANNA).status_code == 403

@@ -1,0 +1,238 @@
+"""Two ids of one person become one: never with more rights than both had."""
+
+import itertools
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from recsvc.domain.values.ids import CustomerId, OfferId
+from recsvc.stores.client import keys as redis_keys
+from tests.contract.customers.test_erasure import erase, fallback, full_life, key_of, keys_of, tell
+from tests.contract.grocery import ANNA, BERT, ZOE, Service
+from tests.contract.offers.test_claims import held, put, send
+
+SAID = [None, False, True]
+
+
+def merge(service: Service, away: CustomerId = ANNA, into: str = BERT) -> TestResponse:
+    return service.send("POST", f"/v1/customers/{away}/merge", {"into": into})
+
+
+def merged(service: Service, away: CustomerId = ANNA, into: str = BERT) -> Any:
+    reply = merge(service, away, into)
+    assert reply.status_code == 200, reply.data
+    return reply.json
+
+
+def purposes(service: Service, customer: CustomerId) -> Any:
+    found = service.get(f"/v1/customers/{customer}/consents").json
+    assert found is not None
+    return found["purposes"]
+
+
+@pytest.mark.parametrize(("away", "into"), list(itertools.product(SAID, SAID)))
+def test_a_purpose_is_permitted_where_both_permitted_it(
+    service: Service, away: bool | None, into: bool | None
+) -> None:
+    """Never answered is no yes."""
+    for customer, said in ((ANNA, away), (BERT, into)):
+        if said is not None:
+            service.consent(customer, {"email": said})
+
+    merged(service)
+
+    assert purposes(service, BERT)["email"]["permitted"] is (away is True and into is True)
+    assert purposes(service, ANNA)["email"]["state"] == "unknown"
+
+
+def test_of_two_grants_the_older_counts(service: Service) -> None:
+    """And the lower policy version: it ends when the first of them would have."""
+    path = "/v1/customers/{}/consents"
+    for customer, version in ((ANNA, "v9"), (BERT, "v10")):
+        body = {"purposes": {"email": True}, "policy_version": version}
+        service.put(path.format(customer), body)
+    at = purposes(service, ANNA)["email"]["at"]
+
+    merged(service)
+
+    assert purposes(service, BERT)["email"]["at"] == at
+    assert purposes(service, BERT)["email"]["policy_version"] == "v9"
+
+
+def test_flags_add_up(service: Service) -> None:
+    """What one of them forbids is forbidden."""
+    for customer, flag in ((ANNA, "minor"), (BERT, "objects_to_marketing")):
+        service.send("PATCH", f"/v1/customers/{customer}/profile", {flag: True})
+
+    merged(service)
+
+    told = service.get(f"/v1/customers/{BERT}/profile").json
+    assert told is not None
+    assert (told["minor"], told["objects_to_marketing"], told["restricted"]) == (True, True, False)
+
+
+def test_what_both_permit_to_be_used_becomes_one(service: Service) -> None:
+    """Recent events by their time; the profile of who stays, with what only the other tells."""
+    for customer, tier in ((ANNA, "gold"), (BERT, "silver")):
+        service.consent(customer)
+        told = {"attributes": {"tier": tier, customer: True}, "segments": [customer]}
+        service.send("PATCH", f"/v1/customers/{customer}/profile", told)
+    for second, customer in enumerate((ANNA, BERT, ANNA, BERT)):
+        at = f"2026-01-01T00:00:0{second}Z"
+        tell(service, f"{second}", customer, timestamp=at, item_id=f"item-0{second}")
+
+    found = merged(service)
+
+    name = redis_keys.recent(service.shop, key_of(service, BERT))
+    store = service.stores.connections.writes
+    told = service.get(f"/v1/customers/{BERT}/profile").json
+    assert told is not None
+    assert found["has_shared"]
+    assert [entry.split()[1].decode() for entry in store.lrange(name, 0, -1)] == [
+        "item-03",
+        "item-02",
+        "item-01",
+        "item-00",
+    ]
+    assert 0 < store.ttl(name) <= redis_keys.RECENT_SECONDS
+    purchases = redis_keys.purchases(service.shop, key_of(service, BERT))
+    assert [entry.split()[-1].decode() for entry in store.lrange(purchases, 0, -1)] == [
+        "item-03",
+        "item-02",
+        "item-01",
+        "item-00",
+    ]
+    assert told["attributes"] == {"tier": "silver", ANNA: True, BERT: True}
+    assert told["segments"] == [BERT, ANNA]
+
+
+@pytest.mark.parametrize("refusing", [ANNA, BERT])
+def test_nothing_of_who_refuses_is_handed_on(service: Service, refusing: CustomerId) -> None:
+    """Nor to who refuses; what who stays had stays theirs."""
+    for customer in (ANNA, BERT):
+        full_life(service, customer)
+        tell(service, f"own {customer}", customer, item_id=f"of-{customer}")
+        told = {"attributes": {f"of-{customer}": True}}
+        service.send("PATCH", f"/v1/customers/{customer}/profile", told)
+    service.consent(refusing, {"personalization": False})
+
+    found = merged(service)
+
+    recent = b" ".join(
+        entry
+        for name in (redis_keys.recent, redis_keys.purchases)
+        for entry in service.stores.connections.writes.lrange(
+            name(service.shop, key_of(service, BERT)), 0, -1
+        )
+    )
+    told = service.get(f"/v1/customers/{BERT}/profile").json
+    assert told is not None
+    assert not found["has_shared"]
+    assert b"of-anna" not in recent
+    assert b"of-bert" in recent
+    assert set(told["attributes"]) == {"tier", "of-bert"}
+
+
+@pytest.mark.parametrize("refused", [None, "personalization", "offers"])
+@pytest.mark.parametrize("refusing", [ANNA, BERT])
+def test_what_was_said_of_offers_is_handed_on_where_both_permit_it(
+    service: Service, refusing: CustomerId, refused: str | None
+) -> None:
+    """What was shown and dismissed; what was claimed always is, since a cap is for both."""
+    for customer in (ANNA, BERT):
+        service.consent(customer)
+    put(service, caps={"per_customer_shown": {"limit": 9}, "per_customer": {"limit": 2}})
+    held(service)
+    decision = service.get(f"/v1/customers/{ANNA}/offers").json["decision_id"]  # type: ignore[index]
+    send(service, type="offer_shown", customer_id=ANNA, decision_id=decision)
+    send(service, type="offer_dismissed", customer_id=ANNA)
+    if refused is not None:
+        service.consent(refusing, {refused: False})
+
+    merged(service)
+
+    caps = service.stores.claim_records.caps(service.shop, key_of(service, BERT))
+    said = [] if refused else ["deal"]
+    assert (list(caps.shown), list(caps.dismissed)) == (said, said)
+    assert len(caps.taken[OfferId("deal")].taken) == 1
+
+
+def test_who_is_merged_away_is_left_as_erased(service: Service) -> None:
+    """A tombstone that points nowhere; their undrained events are gone, the other's stay."""
+    full_life(service)
+    full_life(service, BERT)
+
+    found = merged(service)
+
+    store = service.stores.connections.writes
+    fields = store.hgetall(redis_keys.customer(service.shop, key_of(service)))
+    assert set(fields) == {b"erased"}
+    assert key_of(service, BERT).hex().encode() not in b"".join(fields.values())
+    assert keys_of(service) == {"customer", "history"}
+    assert fallback(service) == (False, "unknown_customer")
+    assert found["undrained_events_removed"] == 3
+    assert store.xlen(redis_keys.events(service.shop)) == 3
+
+
+def test_both_histories_tell_of_it(service: Service) -> None:
+    """Neither names the other."""
+    full_life(service)
+
+    merged(service)
+
+    rows = {
+        customer: service.get(f"/v1/customers/{customer}/consents/history").json["rows"]  # type: ignore[index]
+        for customer in (ANNA, BERT)
+    }
+    assert rows[ANNA][-1]["word"] == "merged_away"
+    assert rows[BERT][-1]["word"] == "merged_in"
+    assert {row["kind"] for row in rows[BERT]} == {"merge"}
+
+
+@pytest.mark.parametrize("gone", [ANNA, BERT])
+def test_nobody_is_merged_with_the_erased(service: Service, gone: CustomerId) -> None:
+    """409, and nothing has changed."""
+    full_life(service)
+    full_life(service, BERT)
+    erase(service, gone)
+    stays = BERT if gone == ANNA else ANNA
+    before = purposes(service, stays), keys_of(service, stays)
+
+    reply = merge(service)
+
+    assert (reply.status_code, reply.json["code"]) == (409, "customer_erased")  # type: ignore[index]
+    assert before == (purposes(service, stays), keys_of(service, stays))
+
+
+@pytest.mark.parametrize(
+    ("into", "code"), [(ANNA, "merge_into_itself"), ("", "bad_id"), ("a/b", "bad_id")]
+)
+def test_a_merge_that_cannot_be_is_refused(service: Service, into: str, code: str) -> None:
+    """400, naming `into`."""
+    reply = merge(service, into=into)
+
+    assert reply.json is not None
+    assert (reply.status_code, reply.json["code"]) == (400, code)
+    assert reply.json["errors"][0]["field"] == "into"
+
+
+def test_one_whom_nobody_knows_hands_nothing_on(service: Service) -> None:
+    """And takes the other's consents away, since they never said yes."""
+    full_life(service, BERT)
+
+    assert not merged(service, ZOE)["has_shared"]
+    assert purposes(service, BERT)["personalization"]["source"] == "merge"
+
+
+def test_what_one_has_forgotten_stays_forgotten(service: Service) -> None:
+    """A model from before the other's erasure holds nothing for who stays."""
+    erase(service)
+    service.consent(ANNA)
+    service.consent(BERT)
+    before = fallback(service, BERT)
+
+    merged(service)
+
+    assert before == (True, None)
+    assert fallback(service, BERT) == (False, "unknown_customer")

@@ -1,0 +1,230 @@
+"""Hot swap: a new model replaces the old one whole."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from recsvc.domain.catalogue.slates import CustomerSlate
+from recsvc.domain.values.ids import ShopName
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.publish import publish
+from recsvc.model.registry.candidates import assemble
+from recsvc.model.registry.loaded import LoadedModel
+from recsvc.model.registry.loader import load
+from recsvc.model.registry.registry import ModelRegistry
+from tests.model_builders import (
+    FACTS,
+    NOW,
+    SHOP,
+    admitted,
+    customer,
+    fruit_shop,
+    published,
+    versions_in,
+)
+from tests.unit.model.registries import LATER, activate, first_item, served, spoil
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+    return False
+
+
+def test_nothing_published_is_no_model(shelf: ModelRegistry) -> None:
+    shelf.refresh()
+
+    assert shelf.model(SHOP) is None
+    assert (shelf.status(SHOP).version, shelf.status(SHOP).rejection) == (None, None)
+
+
+def test_a_new_current_is_picked_up(shelf: ModelRegistry, tmp_path: Path) -> None:
+    old = published(tmp_path)
+    assert old.name == served(shelf)
+
+    new = published(tmp_path, fruit_shop("apricot"), LATER)
+
+    assert new.name == served(shelf)
+    assert first_item(shelf.model(SHOP)) == "apricot"
+
+
+def test_a_rollback_is_picked_up(shelf: ModelRegistry, tmp_path: Path) -> None:
+    old, new = published(tmp_path), published(tmp_path, fruit_shop("apricot"), LATER)
+    assert new.name == served(shelf)
+
+    activate(old)
+
+    assert old.name == served(shelf)
+
+
+def test_a_request_keeps_the_model_that_it_took(shelf: ModelRegistry, tmp_path: Path) -> None:
+    """Also after the swap, and after its files are gone."""
+    old = published(tmp_path)
+    shelf.refresh()
+    taken = shelf.model(SHOP)
+    published(tmp_path, fruit_shop("apricot"), LATER)
+    shelf.refresh()
+    spoil(old)
+
+    assert first_item(taken) == "apple"
+    assert first_item(shelf.model(SHOP)) == "apricot"
+
+
+def test_a_file_named_like_a_shop_is_no_trouble(
+    shelf: ModelRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is looked at twice a second: a line in the log each time would be many."""
+    (tmp_path / "file").write_text("")
+    shelf.refresh()
+
+    assert caplog.records == []
+    assert shelf.shops() == []
+
+
+def test_shops_do_not_share_their_troubles(
+    shelf: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One shop's fault, of whatever kind, keeps no model from another."""
+    published(tmp_path)
+    other = ShopName("a-shop")
+    publish(Versions(tmp_path, other), fruit_shop("avocado"), FACTS, now=NOW)
+    (tmp_path / "not a shop").mkdir()
+    (tmp_path / "file").write_text("")
+
+    def broken(folder: Path, *, shop: ShopName, fingerprint: str) -> LoadedModel:
+        if shop == other:
+            raise RuntimeError("never seen before")
+        return load(folder, shop=shop, fingerprint=fingerprint)
+
+    monkeypatch.setattr("recsvc.model.registry.registry.load", broken)
+    shelf.refresh()
+
+    assert first_item(shelf.model(SHOP)) == "apple"
+    assert shelf.model(other) is None
+
+
+def test_asking_for_unknown_shops_takes_no_memory(shelf: ModelRegistry, tmp_path: Path) -> None:
+    published(tmp_path)
+    shelf.refresh()
+    for number in range(100):
+        assert shelf.model(ShopName(f"shop-{number}")) is None
+        assert shelf.status(ShopName(f"shop-{number}")).version is None
+
+    assert shelf.shops() == [SHOP]
+
+
+def test_watching_serves_at_once_and_picks_up_what_comes(
+    shelf: ModelRegistry, tmp_path: Path
+) -> None:
+    """Within seconds, in one thread however often it is asked to watch."""
+    old = published(tmp_path)
+    shelf.watch(interval_seconds=0.01)
+    shelf.watch(interval_seconds=0.01)
+    assert old.name == shelf.status(SHOP).version
+
+    new = published(tmp_path, fruit_shop("apricot"), LATER)
+
+    assert eventually(lambda: shelf.status(SHOP).version == new.name)
+    assert sum(thread.name == "model-shelf" for thread in threading.enumerate()) == 1
+
+
+def test_watching_survives_a_folder_that_cannot_be_listed(
+    shelf: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And goes on when it can be again."""
+    shelf.watch(interval_seconds=0.01)
+    failed = threading.Event()
+
+    def refuse(_: Path) -> list[ShopName]:
+        failed.set()
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as troubled:
+        troubled.setattr("recsvc.model.registry.registry._shops_under", refuse)
+        assert failed.wait(10)
+    folder = published(tmp_path)
+
+    assert eventually(lambda: shelf.status(SHOP).version == folder.name)
+
+
+@pytest.fixture
+def threads_change_often() -> Iterator[None]:
+    """Fifty times as often as usual: more is mixed, and nobody waits long for a turn."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(usual / 50)
+    yield
+    sys.setswitchinterval(usual)
+
+
+def test_readers_never_see_a_mix_of_two_versions(
+    shelf: ModelRegistry, tmp_path: Path, threads_change_often: None
+) -> None:
+    """Each request takes one reference, and everything it reads is of that version."""
+    names = {published(tmp_path).name: "apple"}
+    names[published(tmp_path, fruit_shop("apricot"), LATER).name] = "apricot"
+    folders = [versions_in(tmp_path).folder(name) for name in names]
+    shelf.refresh()
+    done = threading.Event()
+
+    def read() -> set[tuple[str, str, str]]:
+        seen = set()
+        while not done.is_set():
+            model = shelf.model(SHOP)
+            assert model is not None
+            own = model.customer_slate(admitted(customer(1)), CustomerSlate.FOR_YOU)
+            assert own is not None
+            picks = assemble(2, own)
+            seen.add((model.version, model.items.id(picks.items[1]), model.manifest.version))
+        return seen
+
+    with ThreadPoolExecutor(4) as readers:
+        reading = [readers.submit(read) for _ in range(4)]
+        for folder in folders * 20:
+            activate(folder)
+            shelf.refresh()
+        done.set()
+        seen = set().union(*(read.result() for read in reading))
+
+    assert {(name, first, name) for name, first in names.items()} == seen
+
+
+def test_a_model_is_prepared_before_it_is_served(shelf: ModelRegistry, tmp_path: Path) -> None:
+    """Each once; those that are served already, when the preparation is named."""
+    old = published(tmp_path)
+    shelf.refresh()
+    prepared: list[tuple[str, str | None]] = []
+
+    def prepare(shop: ShopName, model: LoadedModel) -> None:
+        prepared.append((model.version, shelf.status(shop).version))
+
+    shelf.before_swap(prepare)
+    new = published(tmp_path, fruit_shop("apricot"), LATER)
+    for _ in range(2):
+        shelf.refresh()
+
+    assert prepared == [(old.name, old.name), (new.name, old.name)]
+
+
+def test_a_model_that_cannot_be_prepared_does_not_replace_the_old_one(
+    shelf: ModelRegistry, tmp_path: Path
+) -> None:
+    """It is tried again with the next look."""
+    old = published(tmp_path)
+    shelf.refresh()
+    faults = [KeyError("a fault of ours")]
+
+    def prepare(_shop: ShopName, model: LoadedModel) -> None:
+        if faults and model.version != old.name:
+            raise faults.pop()
+
+    shelf.before_swap(prepare)
+    new = published(tmp_path, fruit_shop("apricot"), LATER)
+
+    assert [served(shelf) for _ in range(2)] == [old.name, new.name]

@@ -1,0 +1,69 @@
+"""A decision at a moment: the clock is handed in, and boundaries are where they are said to be."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from recsvc.domain.offers.offer import Caps, Kind, Offer
+from recsvc.domain.offers.offer_validation import read_offer
+from recsvc.domain.offers.stored_offer import OfferState, StoredOffer
+from recsvc.domain.values.ids import OfferId
+from recsvc.model.offers.columns import columns_of
+from recsvc.model.offers.decision import decide
+from recsvc.model.offers.inputs import CustomerFacts, OfferCounters, Question
+from recsvc.model.offers.items import ItemsSnapshot
+from recsvc.model.offers.performance import standing_of
+from recsvc.model.ranking.catalogue_columns import CatalogueColumns
+from recsvc.model.ranking.live_items import NEVER, LiveItems
+from recsvc.model.registry.no_model import no_model
+from recsvc.usecases.offers.counters import next_return_us, tallies_of
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+NOON_US = int(NOON.timestamp()) * 1_000_000
+
+
+@pytest.mark.parametrize("is_personal", [True, False])
+@pytest.mark.parametrize(
+    ("fields", "now_us", "is_offered"),
+    [
+        ({"starts_at": "2026-05-01T12:00:00Z"}, NOON_US - 1, False),
+        ({"starts_at": "2026-05-01T12:00:00Z"}, NOON_US, True),
+        ({"starts_at": "2026-05-01T14:00:00+02:00"}, NOON_US, True),
+        ({"starts_at": "2026-05-01T12:00:00-01:00"}, NOON_US, False),
+        ({"ends_at": "2026-05-01T12:00:00Z"}, NOON_US - 1, True),
+        ({"ends_at": "2026-05-01T12:00:00Z"}, NOON_US, False),
+    ],
+)
+def test_an_offer_holds_from_its_start_on_and_no_longer_at_its_end(
+    fields: dict[str, object], now_us: int, is_offered: bool, is_personal: bool
+) -> None:
+    """To the microsecond, in whatever zone the times were told."""
+    offer = read_offer(OfferId("deal"), {"title": "A deal", "kind": "gift", **fields})
+    columns = columns_of([offer], ItemsSnapshot(LiveItems(no_model(), CatalogueColumns(), 0)))
+    facts = CustomerFacts() if is_personal else None
+    decision = decide(columns, standing_of(columns, OfferCounters()), facts, Question(now_us))
+
+    assert [choice.offer_id for choice in decision.choices] == ["deal"] * is_offered
+
+
+def stored(**counts: object) -> dict[OfferId, StoredOffer]:
+    offer = Offer(OfferId("deal"), "A deal", Kind.GIFT, caps=Caps(total_redeemed=2))
+    state = OfferState(1, 1, **counts)  # type: ignore[arg-type]
+    return {offer.offer_id: StoredOffer(offer, state)}
+
+
+def test_what_a_hold_gives_back_counts_from_its_end_on() -> None:
+    """Also before anybody has taken it back in the store, and of a total that has been lowered."""
+    offers = stored(taken=4, redeemed=1, is_out=True, free_from_us=NOON_US)
+
+    assert next_return_us(offers, NOON_US - 1) == NOON_US
+    assert next_return_us(offers, NOON_US) == NEVER
+    assert tallies_of(offers, NOON_US - 1).redeemed[OfferId("deal")] == 4
+    assert tallies_of(offers, NOON_US).redeemed[OfferId("deal")] == 1
+
+
+def test_what_has_not_run_out_needs_no_hold_to_end() -> None:
+    offers = stored(taken=1, free_from_us=NOON_US)
+
+    assert next_return_us(offers, 0) == NEVER
+    assert tallies_of(offers, NOON_US + 1).redeemed[OfferId("deal")] == 1
