@@ -20,7 +20,7 @@ Warnings = list[FieldError]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class OfferListing:
     """Offers in the order of their ids; `last` is None where no other follows."""
 
     offers: Sequence[StoredOffer]
@@ -61,7 +61,7 @@ class OfferService:
 
     def page(
         self, visit: RequestContext, after: OfferId | None, limit: int, most_items: int
-    ) -> Page:
+    ) -> OfferListing:
         """Return the offers that follow one: fewer than the limit where they name many items."""
         _check(visit)
         ids = [each for each in self._store.ids(visit.shop) if after is None or each > after]
@@ -70,9 +70,9 @@ class OfferService:
         for stored in self._store.many(visit.shop, ids[:limit]):
             items += len(stored.offer.items)
             if found and items > most_items:
-                return Page(found, found[-1].offer.offer_id)
+                return OfferListing(found, found[-1].offer.offer_id)
             found.append(stored)
-        return Page(found, ids[limit - 1] if len(ids) > limit else None)
+        return OfferListing(found, ids[limit - 1] if len(ids) > limit else None)
 
 
 def no_such_offer() -> NotFound:

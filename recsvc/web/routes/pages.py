@@ -91,7 +91,7 @@ class PlacedList(Recommendation, frozen=True, kw_only=True):
     name: str
 
 
-class PageRequest(msgspec.Struct, frozen=True):
+class Page(msgspec.Struct, frozen=True):
     placements: list[PlacedList]
 
 
@@ -112,7 +112,7 @@ def recommend_for_page(call: Call) -> Response:
     answers = call.services.recommender.page(visit, placements, denied=call.denies_personal_use)
     lists = [private_list(answer, visit) for answer in answers]
     named = zip(asked.placements, lists, strict=True)
-    return private_json(PageRequest([_placed(each.name, made) for each, made in named]))
+    return private_json(Page([_placed(each.name, made) for each, made in named]))
 
 
 def _enter(call: Call, customer_id: str | None) -> RequestContext:
@@ -169,7 +169,7 @@ ROUTES = (
         recommend_for_page,
         "All the lists of a page at once, no item twice",
         ACCESS,
-        PageRequest,
+        Page,
         body=PageBody,
         remark="A customer's slate without `customer_id` is answered as to anybody.",
         keeps_deadline=True,
