@@ -37,7 +37,7 @@ from training.sources.ingest import Request
 from training.tuning.budget import Minutes
 from training.tuning.tuner import Tuner
 
-EXIT_UNREADABLE = 2
+_EXIT_UNREADABLE = 2
 
 
 class TrainerCommands(TyperGroup):
@@ -48,7 +48,7 @@ class TrainerCommands(TyperGroup):
             return super().invoke(ctx)
         except (RecsvcError, OSError) as error:
             stderr_console().print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
-            code = error.exit_code if isinstance(error, TrainingError) else EXIT_UNREADABLE
+            code = error.exit_code if isinstance(error, TrainingError) else _EXIT_UNREADABLE
             raise typer.Exit(code) from error
 
 
@@ -135,7 +135,7 @@ def run_command(
     as_json: AsJson = False,
 ) -> None:
     """Read purchases, judge on the last of them, fit on all of them, and publish the model."""
-    request = asked(purchases, renames, max_bad)
+    request = _asked(purchases, renames, max_bad)
     settings = TrainingSettings(
         seed, options.days(horizon), judged_windows=windows, k_anonymity=k_anonymity
     )
@@ -148,7 +148,7 @@ def run_command(
             catalogue=options.catalogue(items, opened),
             settings=settings,
             destination=opened.destination(),
-            tuner=tuner(tune, opened.tuning_folder()),
+            tuner=_tuner(tune, opened.tuning_folder()),
             accepted=frozenset(accept or ()),
         )
         done = run(job, progress, lambda report: print_ingest(console, report))
@@ -188,13 +188,13 @@ def evaluate_command(
     console = stderr_console()
     with Progress(console) as progress:
         job = EvaluationJob(
-            request=asked(purchases, renames, max_bad),
+            request=_asked(purchases, renames, max_bad),
             holdout=holdout,
             consents=options.consent_source(consents, opened),
             catalogue=options.catalogue(items, opened),
             settings=TrainingSettings(seed, options.days(horizon), judged_windows=windows),
             out=out,
-            tuner=tuner(tune, out / TUNING),
+            tuner=_tuner(tune, out / TUNING),
         )
         findings = evaluate(job, progress, lambda report: print_ingest(console, report))
     print_findings(console, findings)
@@ -228,7 +228,7 @@ def evaluate_offers_command(
     console = stderr_console()
     with Progress(console) as progress:
         job = OffersJob(
-            request=asked(purchases, renames, max_bad),
+            request=_asked(purchases, renames, max_bad),
             offers=offers,
             customers=customers,
             consents=options.consent_source(consents, opened),
@@ -241,7 +241,7 @@ def evaluate_offers_command(
     typer.echo(msgspec.json.encode(done).decode() if as_json else str(out))
 
 
-def asked(purchases: str, renames: list[str] | None, max_bad: str) -> Request:
+def _asked(purchases: str, renames: list[str] | None, max_bad: str) -> Request:
     return Request(
         location=purchases,
         renames=parse_renames(renames or []),
@@ -250,7 +250,7 @@ def asked(purchases: str, renames: list[str] | None, max_bad: str) -> Request:
     )
 
 
-def tuner(minutes: str | None, folder: Path) -> Tuner | None:
+def _tuner(minutes: str | None, folder: Path) -> Tuner | None:
     return None if minutes is None else Tuner(folder, Minutes(options.minutes(minutes)))
 
 

@@ -12,20 +12,20 @@ from training.sources.consent_file import read_consent_file
 from training.sources.consents import AssumeGranted, ConsentSource
 from training.sources.item_catalogue import ItemCatalogue, read_catalogue_file
 
-SERVICE = "service"
-ASSUME_GRANTED = "assume-granted"
+_SERVICE = "service"
+_ASSUME_GRANTED = "assume-granted"
 
-MOST_MINUTES = 7 * 24 * 60  # of a search: a week
+_MOST_MINUTES = 7 * 24 * 60  # of a search: a week
 
-UNITS_IN_DAYS = {"d": 1.0, "w": 7.0, "": 1.0}
+_UNITS_IN_DAYS = {"d": 1.0, "w": 7.0, "": 1.0}
 
 
 def consent_source(text: str, shop: TrainingShop) -> ConsentSource:
     """Return where consents are read from; nobody's yes is assumed unless that is typed."""
-    if text == SERVICE:
+    if text == _SERVICE:
         shop.check_there()
         return shop.permitted
-    if text == ASSUME_GRANTED:
+    if text == _ASSUME_GRANTED:
         return AssumeGranted
     return partial(read_consent_file, Path(text))
 
@@ -33,13 +33,13 @@ def consent_source(text: str, shop: TrainingShop) -> ConsentSource:
 def catalogue(text: str | None, shop: TrainingShop) -> ItemCatalogue:
     if text is None:
         return ItemCatalogue()
-    return shop.catalogue() if text == SERVICE else read_catalogue_file(Path(text))
+    return shop.catalogue() if text == _SERVICE else read_catalogue_file(Path(text))
 
 
 def share(text: str) -> float:
     """Read `1%` or `0.01`."""
     number, percent = text.removesuffix("%"), text.endswith("%")
-    value = as_number(number, f"--max-bad {text!r}: write a share such as 1% or 0.01")
+    value = _as_number(number, f"--max-bad {text!r}: write a share such as 1% or 0.01")
     value = value / 100 if percent else value
     if not 0 <= value <= 1:
         raise InputUnreadable(f"--max-bad {text!r} is not between 0% and 100%", code="bad_option")
@@ -53,7 +53,7 @@ def days(text: str) -> float:
         raise InputUnreadable(
             f"--horizon {text!r}: write a number of days or weeks, as 28d or 4w", code="bad_option"
         )
-    return float(found[1]) * UNITS_IN_DAYS[found[2]]
+    return float(found[1]) * _UNITS_IN_DAYS[found[2]]
 
 
 def moment(text: str) -> datetime:
@@ -68,14 +68,14 @@ def moment(text: str) -> datetime:
 
 def minutes(text: str) -> float:
     """Read `15` or `0.5`."""
-    otherwise = f"--tune {text!r}: write minutes above 0 and at most {MOST_MINUTES}, as 15 or 0.5"
-    value = as_number(text, otherwise)
-    if not 0 < value <= MOST_MINUTES:  # nor is it NaN
+    otherwise = f"--tune {text!r}: write minutes above 0 and at most {_MOST_MINUTES}, as 15 or 0.5"
+    value = _as_number(text, otherwise)
+    if not 0 < value <= _MOST_MINUTES:  # nor is it NaN
         raise InputUnreadable(otherwise, code="bad_option")
     return value
 
 
-def as_number(text: str, otherwise: str) -> float:
+def _as_number(text: str, otherwise: str) -> float:
     try:
         return float(text)
     except ValueError as fault:

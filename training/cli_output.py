@@ -10,12 +10,12 @@ from training.publish.publish import Published
 from training.report.words import anonymity_sentence, tuning_sentence
 from training.sources.ingest_report import IngestReport
 
-WIDE = 120  # what is not a terminal has no width, and nothing may be cut off in it
+_WIDE = 120  # what is not a terminal has no width, and nothing may be cut off in it
 
 
 def stderr_console() -> Console:
     console = Console(stderr=True, highlight=False)
-    return console if console.is_terminal else Console(stderr=True, highlight=False, width=WIDE)
+    return console if console.is_terminal else Console(stderr=True, highlight=False, width=_WIDE)
 
 
 def print_ingest(console: Console, report: IngestReport) -> None:
@@ -47,7 +47,7 @@ def print_findings(console: Console, findings: Results) -> None:
         console.print(escape(f"Not judged: {findings.reason}."))
     for slate, found in findings.slates.items():
         if found.models:
-            console.print(windows_table(slate, found))
+            console.print(_windows_table(slate, found))
     if findings.anonymity is not None:
         console.print(escape(anonymity_sentence(findings.anonymity)), soft_wrap=True)
     if findings.tuning is not None:
@@ -62,16 +62,19 @@ def print_gate(console: Console, published: Published) -> None:
         console.print(escape(f"Published in spite of {objection}: {words}."))
 
 
-def windows_table(slate: str, found: SlateFindings) -> Table:
+def _windows_table(slate: str, found: SlateFindings) -> Table:
     """NDCG@10 of every model on the past windows, the newest first."""
     windows = [f"window {place + 1}" for place in range(len(found.models[0].windows))]
     title = f"{slate}: {MAIN_METRIC} on past windows (* is chosen: {found.choice.reason})"
     table = Table("model", *windows, "− chosen", "±", title=title, title_justify="left", box=None)
     for row in found.models:
         mark = "*" if row.model.name == found.choice.winner else " "
-        means = [figure(window.mean if window else None) for window in row.windows]
+        means = [_figure(window.mean if window else None) for window in row.windows]
         versus = row.versus_winner
-        cells = [figure(versus.mean if versus else None), figure(versus.error if versus else None)]
+        cells = [
+            _figure(versus.mean if versus else None),
+            _figure(versus.error if versus else None),
+        ]
         table.add_row(f"{mark} {row.model.title}", *means, *cells)
     return table
 
@@ -88,9 +91,9 @@ def print_holdout(console: Console, findings: Results) -> None:
         table = Table(*columns, title=title, title_justify="left", box=None)
         for row in found.models:
             versus = row.versus_winner
-            cells = [figure(row.metrics[name].mean) for name in names]
-            cells += [figure(versus.mean if versus else None)]
-            cells += [figure(versus.error if versus else None)]
+            cells = [_figure(row.metrics[name].mean) for name in names]
+            cells += [_figure(versus.mean if versus else None)]
+            cells += [_figure(versus.error if versus else None)]
             mark = "*" if row.model.name == winner else " "
             table.add_row(f"{mark} {row.model.title}", *cells)
         console.print(table)
@@ -107,5 +110,5 @@ def print_offers_ranked(console: Console, done: OffersRanked) -> None:
         console.print(f"{rows:,} bad rows of {table} are left out.")
 
 
-def figure(value: float | None) -> str:
+def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"

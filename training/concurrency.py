@@ -19,15 +19,15 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-M_TRIM_THRESHOLD = -1
-M_MMAP_THRESHOLD = -3
-LIMIT_BYTES = 1 << 20
-THREADS = 2
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_LIMIT_BYTES = 1 << 20
+_THREADS = 2
 
 
 def each(function: Callable[[T], R], arguments: Iterable[T]) -> list[R]:
     """Return the results in the order of the arguments."""
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(function, arguments))
 
 
@@ -37,4 +37,6 @@ def return_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # another C library, which keeps less
         return False
-    return bool(mallopt(M_MMAP_THRESHOLD, LIMIT_BYTES) and mallopt(M_TRIM_THRESHOLD, LIMIT_BYTES))
+    return bool(
+        mallopt(_M_MMAP_THRESHOLD, _LIMIT_BYTES) and mallopt(_M_TRIM_THRESHOLD, _LIMIT_BYTES)
+    )

@@ -69,7 +69,7 @@ def evaluate(
 
     split = read_split(job, progress, heard)
     evaluated = judge(split, job.settings, progress, job.tuner)
-    write(evaluated, reports, out)
+    _write(evaluated, reports, out)
     return evaluated.findings
 
 
@@ -81,14 +81,14 @@ def read_split(
     told(purchases.report)
     interactions = sorted_purchases(purchases, job.catalogue, progress)
     if job.holdout is None:
-        return automatic(interactions, job.settings.horizon_days)
+        return _automatic(interactions, job.settings.horizon_days)
     request = replace(job.request, location=job.holdout)
     held_out = ingest.read_purchases(request, permission, sensitive, progress)
     told(held_out.report)
     return given(interactions, held_out)
 
 
-def automatic(interactions: Interactions, horizon_days: float) -> Split:
+def _automatic(interactions: Interactions, horizon_days: float) -> Split:
     """Hold out the last purchases; raise where nobody has earlier ones too."""
     split = by_time(interactions, horizon_days)
     if not len(split.holdout.known_customers):
@@ -118,14 +118,14 @@ def judge(
                 learning.history,
                 truths,
                 settings,
-                known=published_ndcg(rankings, truths, settings.seed),
+                known=_published_ndcg(rankings, truths, settings.seed),
             )
         findings = findings_of(learning, knowledge, settings)
         findings = replace(findings, holdout=found, warm_start=warm, tuning=tuned.tuning)
         return Evaluated(split, rankings, findings, settings)
 
 
-def published_ndcg(
+def _published_ndcg(
     rankings: Rankings, truths: Truths, seed: int
 ) -> dict[CustomerSlate, dict[int, float]]:
     """Return the published model's NDCG by slate and customer."""
@@ -139,7 +139,7 @@ def published_ndcg(
     return found
 
 
-def write(evaluated: Evaluated, reports: Sequence[IngestReport], out: Path) -> None:
+def _write(evaluated: Evaluated, reports: Sequence[IngestReport], out: Path) -> None:
     findings, parameters = evaluated.findings, evaluated.settings.as_parameters()
     page = render(findings, read=reports, parameters=parameters)
     table = predictions(evaluated.split, evaluated.rankings)

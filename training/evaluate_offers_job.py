@@ -31,7 +31,7 @@ from training.sources.id_tables import IdTable, read_ids
 from training.sources.ingest_report import IngestReport
 from training.sources.item_catalogue import ItemCatalogue
 
-SCHEMA = {
+_SCHEMA = {
     "customer_id": pl.String,
     "offer_id": pl.String,
     "rank": pl.Int32,
@@ -89,20 +89,20 @@ def evaluate_offers(
         raise InputUnreadable(
             "purchases without a timestamp cannot be looked at as of a date", code="no_timestamp"
         )
-    offers = offers_of(covered.ids)
+    offers = _offers_of(covered.ids)
     customers = asked.ids["customer_id"].sort().to_list()
-    ranked = ranked_offers(purchases, job, offers, customers, progress)
-    table = as_table(customers, offers, ranked)
+    ranked = _ranked_offers(purchases, job, offers, customers, progress)
+    table = _as_table(customers, offers, ranked)
     write_files(folder, {job.out.name: table.write_parquet})
     return OffersRanked(
         offers=len(offers),
         customers=len(customers),
         customers_not_personal=len(customers) - ranked.personal,
-        bad_rows=bad_rows(offers=covered, customers=asked),
+        bad_rows=_bad_rows(offers=covered, customers=asked),
     )
 
 
-def offers_of(covered: pl.DataFrame) -> list[Offer]:
+def _offers_of(covered: pl.DataFrame) -> list[Offer]:
     """Make an offer of the items of each id; the bytewise lower id first."""
     table = covered.group_by("offer_id").agg(pl.col("item_id").sort()).sort("offer_id")
     return [
@@ -111,7 +111,7 @@ def offers_of(covered: pl.DataFrame) -> list[Offer]:
     ]
 
 
-def ranked_offers(
+def _ranked_offers(
     purchases: ingest.Purchases,
     job: OffersJob,
     offers: Sequence[Offer],
@@ -148,7 +148,7 @@ def ranked_offers(
     return Ranked(order, scores, personal)
 
 
-def as_table(customers: Sequence[str], offers: Sequence[Offer], ranked: Ranked) -> pl.DataFrame:
+def _as_table(customers: Sequence[str], offers: Sequence[Offer], ranked: Ranked) -> pl.DataFrame:
     ids = pl.Series([offer.offer_id for offer in offers], dtype=pl.String)
     ranks = np.tile(np.arange(1, len(offers) + 1), len(customers))
     return pl.DataFrame(
@@ -160,9 +160,9 @@ def as_table(customers: Sequence[str], offers: Sequence[Offer], ranked: Ranked) 
             "rank": ranks,
             "score": ranked.scores.ravel(),
         },
-        schema=SCHEMA,
+        schema=_SCHEMA,
     )
 
 
-def bad_rows(**tables: IdTable) -> dict[str, int]:
+def _bad_rows(**tables: IdTable) -> dict[str, int]:
     return {name: table.bad_rows for name, table in tables.items() if table.bad_rows}

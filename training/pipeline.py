@@ -77,17 +77,17 @@ def train(
         tuned = search(tuner, interactions.history, settings, progress)
         settings = tuned.settings
         knowledge = learn(interactions.history, settings, progress)
-        items = fit_item_side(interactions, knowledge, settings, progress)
-        slates = fill_slates(knowledge, grounds_of(interactions, items), progress)
+        items = _fit_item_side(interactions, knowledge, settings, progress)
+        slates = fill_slates(knowledge, _grounds_of(interactions, items), progress)
         findings = replace(
             findings_of(interactions, knowledge, settings),
             reasons=slates.reasons,
             anonymity=items.anonymity,
-            warm_start=warm_start(interactions, knowledge, settings),
+            warm_start=_warm_start(interactions, knowledge, settings),
             tuning=tuned.tuning,
         )
     pairs = knowledge.scene.line_up.past.pairs
-    artifact = build(interactions, pairs, items, slates, hasher)
+    artifact = _build(interactions, pairs, items, slates, hasher)
     sizes = len(artifact.customer_keys), len(artifact.item_ids)
     return Trained(artifact, findings, *sizes, settings)
 
@@ -105,7 +105,7 @@ def sorted_purchases(
     return found
 
 
-def fit_item_side(
+def _fit_item_side(
     interactions: Interactions,
     knowledge: SelectedModels,
     settings: TrainingSettings,
@@ -131,7 +131,7 @@ def fit_item_side(
         )
 
 
-def grounds_of(interactions: Interactions, items: ItemSide) -> ReasonContext:
+def _grounds_of(interactions: Interactions, items: ItemSide) -> ReasonContext:
     history = interactions.history
     rising = np.zeros(history.items_total, dtype=bool)
     rising[items.trending.items] = True
@@ -139,7 +139,7 @@ def grounds_of(interactions: Interactions, items: ItemSide) -> ReasonContext:
     return ReasonContext((items.similar, items.together), rising, tops, history.categories)
 
 
-def warm_start(
+def _warm_start(
     interactions: Interactions, knowledge: SelectedModels, settings: TrainingSettings
 ) -> tuple[WarmStart, ...]:
     """Measure on the newest judged window."""
@@ -151,7 +151,7 @@ def warm_start(
     return measure_warm_start(window.known(history), window.truths(history), settings)
 
 
-def build(
+def _build(
     interactions: Interactions,
     pairs: CustomerItems,
     items: ItemSide,

@@ -22,7 +22,7 @@ from training.sources.ingest_report import IngestReport
 from training.sources.item_catalogue import ItemCatalogue
 from training.tuning.tuner import Tuner
 
-REPORTS = "reports"
+_REPORTS = "reports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,10 @@ def run(job: Job, progress: Progress, told: Callable[[IngestReport], None]) -> R
     def fit(purchases: Purchases) -> Trained:
         return train(purchases, job.catalogue, hasher, job.settings, progress, job.tuner)
 
-    reports = writable(job.destination.versions.home / REPORTS)  # versions admit only arrays
+    reports = writable(job.destination.versions.home / _REPORTS)  # versions admit only arrays
     settled = settle(job.consents, read, fit, hasher)
     with progress.step("Publishing", 2) as advance, draft(reports) as page:
-        page.write_text(report_page(settled), encoding="utf-8")
+        page.write_text(_report_page(settled), encoding="utf-8")
         advance()
         now = datetime.now(UTC)
         published = publish_settled(settled, job.catalogue, job.destination, job.accepted, now)
@@ -89,7 +89,7 @@ def run(job: Job, progress: Progress, told: Callable[[IngestReport], None]) -> R
     return RunResult(published, settled, report, monotonic() - started)
 
 
-def report_page(settled: RecheckedModel) -> str:
+def _report_page(settled: RecheckedModel) -> str:
     trained = settled.trained
     return render(
         trained.findings,

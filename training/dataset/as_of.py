@@ -39,8 +39,8 @@ def known_at(whole: Interactions, day: float) -> Known:
     )
     return Known(
         found,
-        rows_among(left.customers, history.customers_total),
-        rows_among(left.items, history.items_total),
+        _rows_among(left.customers, history.customers_total),
+        _rows_among(left.items, history.items_total),
     )
 
 
@@ -56,7 +56,7 @@ class Left:
     @property
     def category_rows(self) -> Rows:
         of_item = self.whole.history.categories
-        return np.zeros(0, np.int64) if of_item is None else np.unique(named(of_item[self.items]))
+        return np.zeros(0, np.int64) if of_item is None else np.unique(_named(of_item[self.items]))
 
     def only(self, lines: History) -> History:
         """Number anew."""
@@ -74,14 +74,14 @@ class Left:
         of_item, rows = self.whole.history.categories, self.category_rows
         if of_item is None or not len(rows):
             return None
-        return rows_among(rows, len(self.whole.category_names) + 1)[of_item[self.items]]
+        return _rows_among(rows, len(self.whole.category_names) + 1)[of_item[self.items]]
 
 
-def named(categories: Rows) -> Rows:
+def _named(categories: Rows) -> Rows:
     return categories[categories >= 0]
 
 
-def rows_among(rows: Rows, total: int) -> Rows:
+def _rows_among(rows: Rows, total: int) -> Rows:
     """Return the place of each of `total` rows among some, −1 where it is not."""
     places = np.full(total, -1)
     places[rows] = np.arange(len(rows))

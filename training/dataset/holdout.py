@@ -56,9 +56,9 @@ def given(learning: Interactions, held_out: Purchases) -> Split:
     lines = held_out.lines
     if "returned" in lines.columns:
         lines = lines.filter(pl.col("returned").is_null())
-    customers = rows_of(lines["customer_id"], learning.customer_ids)
+    customers = _rows_of(lines["customer_id"], learning.customer_ids)
     unknown = lines["customer_id"].filter(pl.Series(customers < 0)).unique().sort()
-    items = rows_of(lines["item_id"], learning.item_ids)
+    items = _rows_of(lines["item_id"], learning.item_ids)
     report = held_out.report
     return Split(
         learning,
@@ -66,7 +66,7 @@ def given(learning: Interactions, held_out: Purchases) -> Split:
     )
 
 
-def rows_of(ids: pl.Series, known: Sequence[str]) -> Rows:
+def _rows_of(ids: pl.Series, known: Sequence[str]) -> Rows:
     """Return the row of each id, −1 for an unknown one."""
     rows = pl.int_range(len(known), dtype=pl.Int64, eager=True)
     table = pl.Series(known, dtype=pl.String)

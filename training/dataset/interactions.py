@@ -46,53 +46,53 @@ def from_lines(
     lines: pl.DataFrame, *, timed: bool, categories: Mapping[str, str] | None = None
 ) -> Interactions:
     """Build interactions from purchases with the columns of ingest."""
-    customer_ids, item_ids = sorted_ids(lines, "customer_id"), sorted_ids(lines, "item_id")
-    placed = place(lines, timed=timed).select(
-        codes("customer_id", customer_ids),
-        codes("item_id", item_ids),
+    customer_ids, item_ids = _sorted_ids(lines, "customer_id"), _sorted_ids(lines, "item_id")
+    placed = _place(lines, timed=timed).select(
+        _codes("customer_id", customer_ids),
+        _codes("item_id", item_ids),
         "time",
         "order",
         "quantity",
         "price",
         *(["returned"] if "returned" in lines.columns else []),
     )
-    ranked = in_order(split_recurring(placed) if timed else placed)
-    starts = starts_of(ranked["order"].to_numpy(), ranked["item_id"].to_numpy())
+    ranked = _in_order(split_recurring(placed) if timed else placed)
+    starts = _starts_of(ranked["order"].to_numpy(), ranked["item_id"].to_numpy())
     orders = ranked["order"].to_numpy()[starts].astype(np.int64)
     customers = ranked["customer_id"].to_numpy()[starts].astype(np.int64)
     first = ranked["first"].to_numpy()[starts]
     days = first / DAY_US if timed else spread(customers, orders, len(customer_ids))
-    names, of_item = category_rows(item_ids, categories or {})
+    names, of_item = _category_rows(item_ids, categories or {})
     bought = History(
         customers=customers,
         items=ranked["item_id"].to_numpy()[starts].astype(np.int64),
         orders=orders,
         days=days,
-        quantities=summed(ranked["quantity"], starts),
-        prices=mean_price(ranked["price"], starts),
+        quantities=_summed(ranked["quantity"], starts),
+        prices=_mean_price(ranked["price"], starts),
         categories=of_item,
         customers_total=len(customer_ids),
         items_total=len(item_ids),
-        now=end_of(days, timed=timed),
+        now=_end_of(days, timed=timed),
         timed=timed,
     )
     history = bought
     if "returned" in lines.columns:
-        places = returned_of(ranked["returned"], starts)
-        returned = places / DAY_US if timed else days_at(places, bought, first)
-        history = without_returned(bought, returned)
+        places = _returned_of(ranked["returned"], starts)
+        returned = places / DAY_US if timed else _days_at(places, bought, first)
+        history = _without_returned(bought, returned)
     return Interactions(customer_ids, item_ids, names, history)
 
 
-def without_returned(bought: History, returned: Days) -> History:
+def _without_returned(bought: History, returned: Days) -> History:
     """Put aside what came back; a shop that takes something back is still open that day."""
     back = np.isfinite(returned)
-    now = end_of(np.append(bought.days, returned[back]), timed=bought.timed)
+    now = _end_of(np.append(bought.days, returned[back]), timed=bought.timed)
     kept, gone = bought.only(~back, now=now), bought.only(back, now=now)
     return apart(kept, gone, returned[back])
 
 
-def returned_of(returned: pl.Series, starts: NDArray[np.intp]) -> Days:
+def _returned_of(returned: pl.Series, starts: NDArray[np.intp]) -> Days:
     """Return when the last scan of each run was undone, infinity where one was kept."""
     if not len(starts):
         return np.zeros(0)
@@ -100,7 +100,7 @@ def returned_of(returned: pl.Series, starts: NDArray[np.intp]) -> Days:
     return np.asarray(np.maximum.reduceat(moments, starts))
 
 
-def days_at(places: Days, bought: History, first: Rows) -> Days:
+def _days_at(places: Days, bought: History, first: Rows) -> Days:
     """Turn places in the input into the day of the customer's last order until then."""
     days = np.full(len(places), np.inf)
     back = np.isfinite(places)
@@ -112,14 +112,14 @@ def days_at(places: Days, bought: History, first: Rows) -> Days:
     return days
 
 
-def end_of(days: Days, *, timed: bool) -> float:
+def _end_of(days: Days, *, timed: bool) -> float:
     """Return the midnight after the last order: what is told by days ends with a whole one."""
     if not timed or not len(days):
         return UNTIMED_DAYS
     return float(np.floor(days.max())) + 1.0
 
 
-def place(lines: pl.DataFrame, *, timed: bool) -> pl.DataFrame:
+def _place(lines: pl.DataFrame, *, timed: bool) -> pl.DataFrame:
     """Add `time` (µs, or the place in the input) and `order` (its id, else the day, else the row).
 
     The prefixes keep an order id apart from a day of the same text.
@@ -132,16 +132,16 @@ def place(lines: pl.DataFrame, *, timed: bool) -> pl.DataFrame:
     )
 
 
-def sorted_ids(lines: pl.DataFrame, column: str) -> list[str]:
+def _sorted_ids(lines: pl.DataFrame, column: str) -> list[str]:
     return lines[column].unique().sort().to_list()  # polars sorts text bytewise
 
 
-def codes(column: str, ids: Sequence[str]) -> pl.Expr:
+def _codes(column: str, ids: Sequence[str]) -> pl.Expr:
     rows = pl.int_range(len(ids), dtype=pl.Int32, eager=True)
     return pl.col(column).replace_strict(pl.Series(ids, dtype=pl.String), rows)
 
 
-def in_order(placed: pl.DataFrame) -> pl.DataFrame:
+def _in_order(placed: pl.DataFrame) -> pl.DataFrame:
     """Number the orders by customer, time and name, and sort the lines by order and item."""
     first = pl.col("time").min().over("customer_id", "order")
     number = pl.struct("customer_id", first.alias("first"), "order").rank("dense") - 1
@@ -149,7 +149,7 @@ def in_order(placed: pl.DataFrame) -> pl.DataFrame:
     return numbered.sort("order", "item_id", "time", "quantity", "price", nulls_last=True)
 
 
-def starts_of(orders: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.intp]:
+def _starts_of(orders: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.intp]:
     """Return where each run of equal order and item begins."""
     if not len(orders):
         return np.zeros(0, dtype=np.intp)
@@ -157,23 +157,23 @@ def starts_of(orders: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np
     return np.flatnonzero(np.concatenate([[True], changes]))
 
 
-def summed(values: pl.Series, starts: NDArray[np.intp]) -> Floats:
+def _summed(values: pl.Series, starts: NDArray[np.intp]) -> Floats:
     """Sum each run, in the order of its lines: equal lines give equal bits on any machine."""
     if not len(starts):
         return np.zeros(0, dtype=np.float32)
     return np.add.reduceat(values.to_numpy(), starts).astype(np.float32)
 
 
-def mean_price(prices: pl.Series, starts: NDArray[np.intp]) -> Floats | None:
+def _mean_price(prices: pl.Series, starts: NDArray[np.intp]) -> Floats | None:
     """Average the known prices of each run; None when no price is known at all."""
     if prices.is_null().all():
         return None
-    known = summed(prices.is_not_null().cast(pl.Float64), starts)
-    total = summed(prices.fill_null(0.0), starts)
+    known = _summed(prices.is_not_null().cast(pl.Float64), starts)
+    total = _summed(prices.fill_null(0.0), starts)
     return np.divide(total, known, out=np.full_like(total, np.nan), where=known > 0)
 
 
-def category_rows(
+def _category_rows(
     item_ids: Sequence[str], categories: Mapping[str, str]
 ) -> tuple[list[str], Rows | None]:
     """Return the sorted names and each item's row in them; None when no item has a category."""

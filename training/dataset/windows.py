@@ -9,8 +9,8 @@ from training.dataset.ground_truth import Truths, truths_of
 from training.dataset.history import History, Rows
 from training.dataset.pseudo_time import UNTIMED_HORIZON_DAYS
 
-LEAST_SHARE = 0.15  # of all lines must lie before a window, or there is nothing to learn from
-MOST_OF_HISTORY = 0.25  # a window may be at most this part of all the time there is
+_LEAST_SHARE = 0.15  # of all lines must lie before a window, or there is nothing to learn from
+_MOST_OF_HISTORY = 0.25  # a window may be at most this part of all the time there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ def window_days(history: History, wanted: float) -> float:
     if not len(history.days):
         return wanted
     span = history.now - float(np.floor(history.days.min()))
-    return min(wanted, span * MOST_OF_HISTORY)
+    return min(wanted, span * _MOST_OF_HISTORY)
 
 
 def rolling_windows(history: History, horizon_days: float, wanted: int) -> list[Window]:
     """Return up to `wanted` windows, newest first, each one horizon long, without overlap."""
     if not len(history.days):
         return []
-    floor = np.quantile(history.days, LEAST_SHARE)
+    floor = np.quantile(history.days, _LEAST_SHARE)
     ends = [history.now - horizon_days * step for step in range(wanted)]
     return [Window(end - horizon_days, end) for end in ends if end - horizon_days > floor]
 

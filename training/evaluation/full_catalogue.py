@@ -15,7 +15,7 @@ from training.recommenders.protocol import Fitted
 from training.recommenders.registry import SIMPLE, TIE_BREAKER, FittedBaseModels, competing
 from training.selection.inference import Lists
 
-TIE_WEIGHT = 1e-6
+_TIE_WEIGHT = 1e-6
 
 
 def rank_simple(
@@ -27,50 +27,54 @@ def rank_simple(
     """
     pairs = line_up.past.pairs
     ranked: dict[CustomerSlate, dict[str, Lists]] = {slate: {} for slate in CustomerSlate}
-    popularity = popularity_of(line_up)
-    popular = unseen_popular(line_up, customers, k)
+    popularity = _popularity_of(line_up)
+    popular = _unseen_popular(line_up, customers, k)
     for name in SIMPLE:
         slates = [slate for slate in CustomerSlate if name in competing(slate)]
         if SIMPLE[name].family is Family.PERSONAL:
             own = line_up.personal[name]
             for slate in slates:
-                ranked[slate][name] = rank_own(pairs, own, popularity, customers, popular, slate, k)
+                ranked[slate][name] = _rank_own(
+                    pairs, own, popularity, customers, popular, slate, k
+                )
         else:
-            by_slate = rank_catalogue(line_up, line_up.proposers[name], customers, slates, k)
+            by_slate = _rank_catalogue(line_up, line_up.proposers[name], customers, slates, k)
             for slate, lists in by_slate.items():
                 ranked[slate][name] = lists
     return ranked
 
 
-def rank_catalogue(
+def _rank_catalogue(
     line_up: FittedBaseModels, model: Fitted, customers: Rows, slates: list[CustomerSlate], k: int
 ) -> Mapping[CustomerSlate, Lists]:
-    scores = normalised(model.score(customers))
-    scores += np.float32(TIE_WEIGHT) * popularity_of(line_up)[model.items]
+    scores = _normalised(model.score(customers))
+    scores += np.float32(_TIE_WEIGHT) * _popularity_of(line_up)[model.items]
     own = line_up.past.pairs.owned(customers)[:, model.items]
     ranked = {}
     for slate in slates:
         shown = {CustomerSlate.DISCOVER: ~own, CustomerSlate.BUY_AGAIN: own}.get(slate)
         top = best(scores, shown, k)
         items = np.where(top.items == NOTHING, NOTHING, model.items[top.items])
-        ranked[slate] = padded(Lists(items, top.scores), k)
+        ranked[slate] = _padded(Lists(items, top.scores), k)
     return ranked
 
 
-def normalised(scores: Floats) -> Floats:
+def _normalised(scores: Floats) -> Floats:
     """Bring each customer's best score to 1, so that ties are broken alike for all."""
     greatest = scores.max(axis=1, keepdims=True, initial=0)
     return np.asarray(scores / np.where(greatest > 0, greatest, 1), dtype=np.float32)
 
 
-def popularity_of(line_up: FittedBaseModels) -> Floats:
+def _popularity_of(line_up: FittedBaseModels) -> Floats:
     model = line_up.proposers[TIE_BREAKER]
     values = np.zeros(line_up.past.history.items_total, np.float32)
     values[model.items] = model.score(np.zeros(1, np.int64))[0]
     return values
 
 
-def unseen_popular(line_up: FittedBaseModels, customers: Rows, k: int) -> tuple[Rows, Rows, Floats]:
+def _unseen_popular(
+    line_up: FittedBaseModels, customers: Rows, k: int
+) -> tuple[Rows, Rows, Floats]:
     """Return customers, items and popularity of each customer's most popular unseen items."""
     model = line_up.proposers[TIE_BREAKER]
     own = line_up.past.pairs.owned(customers)[:, model.items]
@@ -79,7 +83,7 @@ def unseen_popular(line_up: FittedBaseModels, customers: Rows, k: int) -> tuple[
     return customers[rows], model.items[top.items[rows, places]], top.scores[rows, places]
 
 
-def rank_own(
+def _rank_own(
     pairs: CustomerItems,
     model: OwnScores,
     popularity: Floats,
@@ -95,11 +99,11 @@ def rank_own(
     """
     places = pairs.places_of(customers)
     owners, items = pairs.customers[places], pairs.items[places]
-    scores = model.own.data[places].astype(np.float64) + TIE_WEIGHT * popularity[items]
+    scores = model.own.data[places].astype(np.float64) + _TIE_WEIGHT * popularity[items]
     if slate is CustomerSlate.FOR_YOU:
         owners = np.concatenate([owners, popular[0]])
         items = np.concatenate([items, popular[1]])
-        scores = np.concatenate([scores, TIE_WEIGHT * popular[2]])
+        scores = np.concatenate([scores, _TIE_WEIGHT * popular[2]])
         order = np.argsort(owners, kind="stable")
         owners, items, scores = owners[order], items[order], scores[order]
     lists = Lists(np.full((len(customers), k), NOTHING), np.full((len(customers), k), -np.inf))
@@ -109,7 +113,7 @@ def rank_own(
     return lists
 
 
-def padded(lists: Lists, k: int) -> Lists:
+def _padded(lists: Lists, k: int) -> Lists:
     """Fill lists of a small catalogue up to k."""
     missing = k - lists.items.shape[1]
     if missing <= 0:

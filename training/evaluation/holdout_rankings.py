@@ -39,14 +39,14 @@ def rank_customers(knowledge: SelectedModels, customers: Rows, progress: Progres
     with progress.step("Ranking for the customers of the holdout", len(in_blocks)) as advance:
 
         def rank(block: Rows) -> Rankings:
-            ranked = rank_block(knowledge, block)
+            ranked = _rank_block(knowledge, block)
             advance()
             return ranked
 
-        return joined(each(rank, in_blocks), customers)
+        return _joined(each(rank, in_blocks), customers)
 
 
-def rank_block(knowledge: SelectedModels, customers: Rows) -> Rankings:
+def _rank_block(knowledge: SelectedModels, customers: Rows) -> Rankings:
     line_up = knowledge.scene.line_up
     pool = pool_candidates(line_up, customers, knowledge.scene.size)
     return Rankings(
@@ -60,13 +60,13 @@ def rank_block(knowledge: SelectedModels, customers: Rows) -> Rankings:
     )
 
 
-def joined(parts: list[Rankings], customers: Rows) -> Rankings:
+def _joined(parts: list[Rankings], customers: Rows) -> Rankings:
     """Join blocks, and empty them on the way: both at once would be twice the memory."""
     slates = list(CustomerSlate)
     names = {slate: list(parts[0].simple[slate]) if parts else [] for slate in slates}
     return Rankings(
         customers,
-        {slate: stacked([part.published[slate] for part in parts]) for slate in slates},
+        {slate: _stacked([part.published[slate] for part in parts]) for slate in slates},
         {
             slate: {
                 name: np.concatenate([part.simple[slate].pop(name) for part in parts])
@@ -78,7 +78,7 @@ def joined(parts: list[Rankings], customers: Rows) -> Rankings:
     )
 
 
-def stacked(parts: list[Lists]) -> Lists:
+def _stacked(parts: list[Lists]) -> Lists:
     nothing = np.zeros((0, RANKS))
     return Lists(
         np.concatenate([nothing.astype(np.int64), *(part.items for part in parts)]),

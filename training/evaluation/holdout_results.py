@@ -27,9 +27,9 @@ from training.metrics.results import (
 from training.metrics.results import HoldoutResults as HoldoutFindings
 from training.selection.model_selection import MODELS, SelectedModels
 
-THIRDS = (1 / 3, 2 / 3)
-HEAD_SHARE = 0.5  # of all purchases: the head is the fewest items that make it up
-WINNER = "winner"
+_THIRDS = (1 / 3, 2 / 3)
+_HEAD_SHARE = 0.5  # of all purchases: the head is the fewest items that make it up
+_WINNER = "winner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def measure(
     truths = holdout.truths(pairs)
     catalogue = catalogue_of(pairs)
     slates = {
-        str(slate): measure_slate(knowledge, rankings, slate, truths[slate], catalogue, seed)
+        str(slate): _measure_slate(knowledge, rankings, slate, truths[slate], catalogue, seed)
         for slate in CustomerSlate
     }
     return HoldoutFindings(
@@ -79,7 +79,7 @@ def measure(
     )
 
 
-def measure_slate(
+def _measure_slate(
     knowledge: SelectedModels,
     rankings: Rankings,
     slate: CustomerSlate,
@@ -91,7 +91,7 @@ def measure_slate(
     bench = bench_of(truth, judged, np.searchsorted(rankings.customers, judged), seed)
     lists = {name: items.astype(np.int64) for name, items in rankings.simple[slate].items()}
     winner = rankings.published[slate].items
-    models = list(models_of(knowledge.choices[slate].winner, winner, lists, bench, catalogue))
+    models = list(_models_of(knowledge.choices[slate].winner, winner, lists, bench, catalogue))
     past = knowledge.scene.line_up.past
     return SlateOnHoldout(
         customers=len(judged),
@@ -103,26 +103,26 @@ def measure_slate(
         if len(truth.keys)
         else float("nan"),
         models=tuple(sorted(models, key=lambda found: -found.metrics[MAIN_METRIC].mean)),
-        slices=tuple(slices_of({WINNER: winner, **lists}, bench, past, seed))
+        slices=tuple(slices_of({_WINNER: winner, **lists}, bench, past, seed))
         if len(judged)
         else (),
     )
 
 
-def models_of(
+def _models_of(
     name: str, winner: Rows, lists: dict[str, Rows], bench: HoldoutSample, catalogue: CatalogueFacts
 ) -> Iterator[ModelOnHoldout]:
     """Measure the published model and every simple one."""
     if not len(bench.customers):
         return
     published = bench.ndcg(winner)
-    yield on_holdout(name, winner, bench, catalogue, None)
+    yield _on_holdout(name, winner, bench, catalogue, None)
     for other, ranked in lists.items():
         if other != name:
-            yield on_holdout(other, ranked, bench, catalogue, published)
+            yield _on_holdout(other, ranked, bench, catalogue, published)
 
 
-def on_holdout(
+def _on_holdout(
     name: str,
     ranked: Rows,
     bench: HoldoutSample,
@@ -149,17 +149,17 @@ def on_holdout(
 def slices_of(
     lists: dict[str, Rows], bench: HoldoutSample, past: TrainingData, seed: int
 ) -> Iterator[Slice]:
-    for name, chosen in by_orders(bench, orders_by_customer(past.history)):
-        yield one_slice("customers by orders", name, lists, bench.only(chosen, seed))
+    for name, chosen in _by_orders(bench, _orders_by_customer(past.history)):
+        yield _one_slice("customers by orders", name, lists, bench.only(chosen, seed))
     head = head_items(past.pairs)
     for name, items in (("head", head), ("tail", ~head)):
         truth = bench.truth.only(items)
         some = truth.relevant[bench.customers] > 0
         part = bench_of(truth, bench.customers[some], bench.rows[some], seed)
-        yield one_slice("items by popularity", name, lists, part)
+        yield _one_slice("items by popularity", name, lists, part)
 
 
-def one_slice(of: str, name: str, lists: dict[str, Rows], bench: HoldoutSample) -> Slice:
+def _one_slice(of: str, name: str, lists: dict[str, Rows], bench: HoldoutSample) -> Slice:
     models = {
         model: metrics.estimate(bench.ndcg(ranked), bench.weights)
         for model, ranked in lists.items()
@@ -167,10 +167,10 @@ def one_slice(of: str, name: str, lists: dict[str, Rows], bench: HoldoutSample) 
     return Slice(of, name, len(bench.customers), models)
 
 
-def by_orders(bench: HoldoutSample, orders: Rows) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def _by_orders(bench: HoldoutSample, orders: Rows) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Split the customers into thirds by how many orders they had placed."""
     count = orders[bench.customers]
-    few, many = np.quantile(count, THIRDS)
+    few, many = np.quantile(count, _THIRDS)
     yield "few", count <= few
     yield "some", (count > few) & (count <= many)
     yield "many", count > many
@@ -182,10 +182,10 @@ def head_items(pairs: CustomerItems) -> NDArray[np.bool_]:
     order = np.argsort(-counts, kind="stable")
     before = np.cumsum(counts[order]) - counts[order]
     head = np.zeros(pairs.items_total, dtype=bool)
-    head[order[before < HEAD_SHARE * counts.sum()]] = True
+    head[order[before < _HEAD_SHARE * counts.sum()]] = True
     return head
 
 
-def orders_by_customer(history: History) -> Rows:
+def _orders_by_customer(history: History) -> Rows:
     _, first = np.unique(history.orders, return_index=True)
     return np.bincount(history.customers[first], minlength=history.customers_total)

@@ -9,7 +9,7 @@ from training.dataset.holdout import Split
 from training.evaluation.holdout_rankings import RANKS, Rankings
 from training.selection.inference import Lists
 
-SCHEMA = {
+_SCHEMA = {
     "customer_id": pl.String,
     "slate": pl.String,
     "rank": pl.Int32,
@@ -25,15 +25,15 @@ def predictions(split: Split, rankings: Rankings) -> pl.DataFrame:
     """
     ids = split.learning.customer_ids
     known = [ids[row] for row in rankings.customers]
-    parts = [table(split, slate, known, lists) for slate, lists in rankings.published.items()]
+    parts = [_table(split, slate, known, lists) for slate, lists in rankings.published.items()]
     strangers = list(split.holdout.strangers)
-    popular = popular_lists(split, len(strangers))
+    popular = _popular_lists(split, len(strangers))
     generic = (CustomerSlate.FOR_YOU, CustomerSlate.DISCOVER)
-    parts += [table(split, slate, strangers, popular) for slate in generic]
+    parts += [_table(split, slate, strangers, popular) for slate in generic]
     return pl.concat(parts).sort("customer_id", "slate", "rank")
 
 
-def table(split: Split, slate: CustomerSlate, customers: list[str], lists: Lists) -> pl.DataFrame:
+def _table(split: Split, slate: CustomerSlate, customers: list[str], lists: Lists) -> pl.DataFrame:
     row, place = np.nonzero(lists.listed)
     item_ids = pl.Series(split.learning.item_ids, dtype=pl.String)
     return pl.DataFrame(
@@ -44,11 +44,11 @@ def table(split: Split, slate: CustomerSlate, customers: list[str], lists: Lists
             "item_id": item_ids[lists.items[row, place]],
             "score": lists.scores[row, place],
         },
-        schema=SCHEMA,
+        schema=_SCHEMA,
     )
 
 
-def popular_lists(split: Split, customers: int) -> Lists:
+def _popular_lists(split: Split, customers: int) -> Lists:
     buyers = pairs_of(split.learning.history).buyers
     best = np.argsort(-buyers, kind="stable")[:RANKS]
     best = best[buyers[best] > 0]

@@ -31,23 +31,24 @@ def findings_of(
     columns = knowledge.scene.columns()
     return Results(
         judged=bool(judged),
-        reason=judged_on(judged),
-        data=summed_up(interactions, knowledge, settings),
-        windows=tuple(told(interactions, window) for window in knowledge.walked),
+        reason=_judged_on(judged),
+        data=_summed_up(interactions, knowledge, settings),
+        windows=tuple(_told(interactions, window) for window in knowledge.walked),
         slates={
-            str(slate): slate_findings(knowledge, judged, slate, columns) for slate in CustomerSlate
+            str(slate): _slate_findings(knowledge, judged, slate, columns)
+            for slate in CustomerSlate
         },
-        switched_off=switched_off(interactions, knowledge, settings),
+        switched_off=_switched_off(interactions, knowledge, settings),
     )
 
 
-def judged_on(judged: list[WindowResult]) -> str:
+def _judged_on(judged: list[WindowResult]) -> str:
     if not judged:
         return "too little history to judge"
     return f"judged on {len(judged)} past window{'s' if len(judged) > 1 else ''}"
 
 
-def told(interactions: Interactions, walked: WindowResult) -> LearningWindow:
+def _told(interactions: Interactions, walked: WindowResult) -> LearningWindow:
     return LearningWindow(
         start=interactions.day_text(walked.window.start),
         end=interactions.day_text(walked.window.end),
@@ -57,7 +58,7 @@ def told(interactions: Interactions, walked: WindowResult) -> LearningWindow:
     )
 
 
-def summed_up(
+def _summed_up(
     interactions: Interactions, knowledge: SelectedModels, settings: TrainingSettings
 ) -> DataSummary:
     history = interactions.history
@@ -68,8 +69,8 @@ def summed_up(
         items=len(np.unique(history.items)),
         orders=orders,
         lines=len(history.items),
-        first=moment(float(history.days.min())) if timed else None,
-        last=moment(float(history.days.max())) if timed else None,
+        first=_moment(float(history.days.min())) if timed else None,
+        last=_moment(float(history.days.max())) if timed else None,
         repeat_share=knowledge.repeat_share,
         orders_per_customer=orders / max(customers, 1),
         categories=len(interactions.category_names),
@@ -78,11 +79,11 @@ def summed_up(
     )
 
 
-def moment(day: float) -> str:
+def _moment(day: float) -> str:
     return (EPOCH + timedelta(days=day)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def slate_findings(
+def _slate_findings(
     knowledge: SelectedModels,
     judged: list[WindowResult],
     slate: CustomerSlate,
@@ -94,21 +95,21 @@ def slate_findings(
         return SlateFindings(choice)
     relative = relative_quality(figures)
     models = [
-        on_windows(name, relative[name], figures, choice.winner)
+        _on_windows(name, relative[name], figures, choice.winner)
         for name in sorted(relative, key=lambda name: -relative[name])
     ]
     importances = model.importances(columns) if model is not None else ()
     return SlateFindings(choice, tuple(models), importances)
 
 
-def on_windows(
+def _on_windows(
     name: str, relative: float, figures: list[Mapping[str, Values]], winner: str
 ) -> ModelOnWindows:
     means = tuple(mean_of(window[name]) if name in window else None for window in figures)
-    return ModelOnWindows(MODELS[name], relative, means, versus(name, winner, figures))
+    return ModelOnWindows(MODELS[name], relative, means, _versus(name, winner, figures))
 
 
-def versus(name: str, winner: str, figures: list[Mapping[str, Values]]) -> Mean | None:
+def _versus(name: str, winner: str, figures: list[Mapping[str, Values]]) -> Mean | None:
     differences = [
         window[name] - window[winner] for window in figures if name in window and winner in window
     ]
@@ -117,7 +118,7 @@ def versus(name: str, winner: str, figures: list[Mapping[str, Values]]) -> Mean 
     return mean_of(np.concatenate(differences))
 
 
-def switched_off(
+def _switched_off(
     interactions: Interactions, knowledge: SelectedModels, settings: TrainingSettings
 ) -> dict[str, str]:
     """Say what could not be done with these purchases."""

@@ -27,11 +27,11 @@ from training.ranking.top_k import best
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.settings import TrainingSettings
 
-HIDDEN_SHARE = 0.2
-MOST_HIDDEN = 300
-LEAST_HIDDEN = 5
-ORDERS_GIVEN = (1, 3, None)  # the latest orders that are known at serving
-NEVER = -1.0  # the score of what is not shown
+_HIDDEN_SHARE = 0.2
+_MOST_HIDDEN = 300
+_LEAST_HIDDEN = 5
+_ORDERS_GIVEN = (1, 3, None)  # the latest orders that are known at serving
+_NEVER = -1.0  # the score of what is not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ class WarmModel:
         if len(counted.items):
             scores[counted.items] += counted.sums * (share_of_loudest(said) / counted.sums[0])
         if slate is not CustomerSlate.DISCOVER:
-            rests = resting(given, self.intervals)
+            rests = _resting(given, self.intervals)
             due = given.items[~rests]
             scores[due] += 1 / np.log2(np.arange(len(due)) + 2)
-            scores[given.items[rests]] = NEVER
+            scores[given.items[rests]] = _NEVER
         else:
-            scores[given.bought] = NEVER
+            scores[given.bought] = _NEVER
         return scores
 
     def topping_up(self, given: Given, slate: CustomerSlate) -> Floats:
@@ -76,7 +76,7 @@ class WarmModel:
             np.float32
         )
         if slate is CustomerSlate.DISCOVER:
-            scores[given.bought] = NEVER
+            scores[given.bought] = _NEVER
         return scores
 
     def votes(self, given: Given) -> tuple[VoteTally, Floats]:
@@ -93,7 +93,7 @@ class WarmModel:
         return tally(items, said[place] * closeness * appeal, place), said
 
 
-def resting(given: Given, intervals: Floats | None) -> Flags:
+def _resting(given: Given, intervals: Floats | None) -> Flags:
     """Say which items were bought too lately to be offered again."""
     if intervals is None:
         return np.asarray(given.ages < RESTING_SHARE * USUAL_INTERVAL_DAYS)
@@ -108,8 +108,8 @@ def measure_warm_start(
 ) -> tuple[WarmStart, ...]:
     """Hide some customers; `known` is the published model's NDCG by slate and customer."""
     candidates = truths[CustomerSlate.FOR_YOU].customers
-    count = min(int(len(candidates) * HIDDEN_SHARE), MOST_HIDDEN)
-    if count < LEAST_HIDDEN:
+    count = min(int(len(candidates) * _HIDDEN_SHARE), _MOST_HIDDEN)
+    if count < _LEAST_HIDDEN:
         return ()
     rng = np.random.default_rng(settings.seed)
     hidden = np.sort(rng.choice(candidates, count, replace=False))
@@ -120,10 +120,10 @@ def measure_warm_start(
             slate=str(slate),
             customers=count,
             paths=tuple(
-                measured(model, history, truths[slate], hidden, slate, orders)
-                for orders in ORDERS_GIVEN
+                _measured(model, history, truths[slate], hidden, slate, orders)
+                for orders in _ORDERS_GIVEN
             ),
-            known=mean_known(known[slate], hidden) if known else None,
+            known=_mean_known(known[slate], hidden) if known else None,
         )
         for slate in slates
     )
@@ -136,7 +136,7 @@ def warm_model(history: History, settings: TrainingSettings) -> WarmModel:
     return WarmModel(lists, popularity, median_intervals(history, past.pairs))
 
 
-def measured(
+def _measured(
     model: WarmModel,
     history: History,
     truth: GroundTruth,
@@ -146,7 +146,7 @@ def measured(
 ) -> WarmPath:
     """Judge what serving answers against what it answers to anybody, without what was bought."""
     lists: dict[str, list[Rows]] = {"neighbours": [], "popularity": []}
-    for given in latest(history, hidden, orders):
+    for given in _latest(history, hidden, orders):
         for name, scores in (
             ("neighbours", model.scores(given, slate)),
             ("popularity", model.topping_up(given, slate)),
@@ -154,12 +154,12 @@ def measured(
             lists[name].append(best(scores[None, :], None, MAIN_CUTOFF).items[0])
     return WarmPath(
         orders,
-        judged(lists["neighbours"], truth, hidden),
-        judged(lists["popularity"], truth, hidden),
+        _judged(lists["neighbours"], truth, hidden),
+        _judged(lists["popularity"], truth, hidden),
     )
 
 
-def latest(history: History, customers: Rows, orders: int | None) -> Iterator[Given]:
+def _latest(history: History, customers: Rows, orders: int | None) -> Iterator[Given]:
     """Yield what serving would remember of each customer's latest orders."""
     order_ages = history.order_ages()
     ages = history.ages()
@@ -176,7 +176,7 @@ def latest(history: History, customers: Rows, orders: int | None) -> Iterator[Gi
         yield Given(history.items[lines], ages[lines], bought)
 
 
-def judged(lists: list[Rows], truth: GroundTruth, customers: Rows) -> Mean:
+def _judged(lists: list[Rows], truth: GroundTruth, customers: Rows) -> Mean:
     """Average over the customers with something to find."""
     relevant = truth.relevant[customers]
     some = relevant > 0
@@ -184,6 +184,6 @@ def judged(lists: list[Rows], truth: GroundTruth, customers: Rows) -> Mean:
     return metrics.mean_of(metrics.ndcg(hits, relevant[some], MAIN_CUTOFF))
 
 
-def mean_known(ndcg: Mapping[int, float], hidden: Rows) -> Mean:
+def _mean_known(ndcg: Mapping[int, float], hidden: Rows) -> Mean:
     values = [ndcg[customer] for customer in hidden.tolist() if customer in ndcg]
     return metrics.mean_of(np.array(values))

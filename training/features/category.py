@@ -32,24 +32,24 @@ def category_facts(
     """Gather; None when no category is known."""
     if history.categories is None:
         return None
-    lines = by_category(history, history.categories)
+    lines = _by_category(history, history.categories)
     both = pairs_of(lines)
     return CategoryFacts(
         history.categories,
         both,
-        pair_table(lines, both, distinct_items(pairs, both, history.categories), horizon_days),
-        category_table(lines, history.categories[pairs.buyers > 0], horizon_days),
+        _pair_table(lines, both, _distinct_items(pairs, both, history.categories), horizon_days),
+        _category_table(lines, history.categories[pairs.buyers > 0], horizon_days),
     )
 
 
-def by_category(history: History, categories: Rows) -> History:
+def _by_category(history: History, categories: Rows) -> History:
     """Return the history of categories: each line's item becomes its category."""
     total = int(categories.max(initial=0)) + 1
     known = history.only(categories[history.items] >= 0, now=history.now)
     return replace(known, items=categories[known.items], items_total=total)
 
 
-def distinct_items(pairs: CustomerItems, both: CustomerItems, categories: Rows) -> Rows:
+def _distinct_items(pairs: CustomerItems, both: CustomerItems, categories: Rows) -> Rows:
     """Count how many different items of a category each customer has bought."""
     of_pair = categories[pairs.items]
     known = of_pair >= 0
@@ -57,7 +57,7 @@ def distinct_items(pairs: CustomerItems, both: CustomerItems, categories: Rows) 
     return np.bincount(places, minlength=len(both))
 
 
-def pair_table(
+def _pair_table(
     lines: History, both: CustomerItems, distinct: Rows, horizon_days: float
 ) -> FeatureTable:
     interval, since = intervals(lines, both)
@@ -76,7 +76,7 @@ def pair_table(
     )
 
 
-def category_table(lines: History, categories: Rows, horizon_days: float) -> FeatureTable:
+def _category_table(lines: History, categories: Rows, horizon_days: float) -> FeatureTable:
     """Gather; `categories` are those of the items that anybody has bought until now."""
     recent = log_share(buyer_share(lines, 0.0, horizon_days))
     latest = log_share(buyer_share(lines, 0.0, 0.25 * horizon_days))

@@ -31,13 +31,13 @@ def customer_facts(history: History, pairs: CustomerItems, horizon_days: float) 
             "recent_orders": np.bincount(
                 owners[history.now - days <= horizon_days], minlength=total
             ),
-            "novelty": (new_items + 1) / (recent_distinct(history, horizon_days) + 3),
+            "novelty": (new_items + 1) / (_recent_distinct(history, horizon_days) + 3),
             "variety": (distinct + 1) / (lines + 2),
         }
     )
 
 
-def recent_distinct(history: History, horizon_days: float) -> Rows:
+def _recent_distinct(history: History, horizon_days: float) -> Rows:
     """Count each customer's different items of the last horizon."""
     recent = history.ages() <= horizon_days
     size = max(history.items_total, 1)

@@ -19,7 +19,7 @@ from training.recommenders.registry import FittedBaseModels
 
 Column = tuple[str, str]  # group, name
 
-TINY = np.float32(1e-6)
+_TINY = np.float32(1e-6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Facts:
         whole = np.exp(category.of_category.of(wide, "category_log_share"))
         bought = np.nan_to_num(self.pair.of(pair, "decayed_medium"))
         taste = np.nan_to_num(category.of_pair.of(own, "category_decayed"))
-        return np.column_stack([share / (whole + TINY), bought / (taste + TINY)])
+        return np.column_stack([share / (whole + _TINY), bought / (taste + _TINY)])
 
 
 def gather_facts(line_up: FittedBaseModels, horizon_days: float) -> Facts:

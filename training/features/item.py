@@ -19,17 +19,17 @@ def item_facts(history: History, pairs: CustomerItems, horizon_days: float) -> F
     np.fmax.at(last, history.items, history.days)
     return table_of(
         {
-            **popularity_facts(history, pairs, horizon_days),
+            **_popularity_facts(history, pairs, horizon_days),
             "return_rate": (again + 2) / (pairs.buyers + 10),
             "orders_per_buyer": orders / np.maximum(pairs.buyers, 1),
             "item_age": history.now - first,
             "item_days_since": history.now - last,
-            **price_facts(history, horizon_days),
+            **_price_facts(history, horizon_days),
         }
     )
 
 
-def popularity_facts(
+def _popularity_facts(
     history: History, pairs: CustomerItems, horizon_days: float
 ) -> dict[str, Floats]:
     def share(least: float, most: float) -> Floats:
@@ -53,7 +53,7 @@ def popularity_facts(
     }
 
 
-def price_facts(history: History, horizon_days: float) -> dict[str, Floats]:
+def _price_facts(history: History, horizon_days: float) -> dict[str, Floats]:
     """Price level, and how far the latest prices are below it (an offer, a clearance)."""
     if history.prices is None:
         return {}

@@ -20,7 +20,7 @@ def pair_facts(line_up: FittedBaseModels) -> FeatureTable:
             **own,
             **recent,
             "decayed_orders": pairs.add_up(decay(order_ages, 5)),
-            **rhythm_facts(history, pairs),
+            **_rhythm_facts(history, pairs),
             "first_age": history.ages()[pairs.first_lines],
             "quantity": pairs.add_up(history.quantities) / pairs.counts,
             "last_quantity": history.quantities[pairs.last_lines],
@@ -28,7 +28,9 @@ def pair_facts(line_up: FittedBaseModels) -> FeatureTable:
     )
 
 
-def rhythm_facts(history: History, pairs: CustomerItems) -> dict[str, np.typing.NDArray[np.number]]:
+def _rhythm_facts(
+    history: History, pairs: CustomerItems
+) -> dict[str, np.typing.NDArray[np.number]]:
     order_ages = history.order_ages()
     interval, since = intervals(history, pairs)
     orders_since = order_ages[pairs.last_lines]

@@ -11,7 +11,7 @@ def mean_log_price(history: History, counted: Flags) -> Floats:
         return np.full(history.items_total, np.nan, np.float32)
     known = counted & (history.prices > 0)  # NaN is not
     prices = np.log(history.prices[known])
-    return means(history.items[known], prices, history.items_total)
+    return _means(history.items[known], prices, history.items_total)
 
 
 def price_levels(history: History) -> tuple[Floats, Floats] | None:
@@ -21,10 +21,10 @@ def price_levels(history: History) -> tuple[Floats, Floats] | None:
     of_item = mean_log_price(history, np.ones(len(history.days), dtype=bool))
     levels = of_item[history.items]
     known = np.isfinite(levels)
-    return of_item, means(history.customers[known], levels[known], history.customers_total)
+    return of_item, _means(history.customers[known], levels[known], history.customers_total)
 
 
-def means(groups: Rows, values: Floats, total: int) -> Floats:
+def _means(groups: Rows, values: Floats, total: int) -> Floats:
     """Average values by group; NaN for a group without any."""  # (total,)
     counts = np.bincount(groups, minlength=total)
     sums = np.bincount(groups, values, total)

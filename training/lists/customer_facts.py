@@ -29,17 +29,17 @@ def spent(history: History) -> Days:
 
 def purchased_by(history: History, pairs: CustomerItems, customers: Rows) -> CustomersPurchases:
     """Sum up what some customers did; lists and columns stand in the order of `customers`."""
-    first, last = order_days(history)
+    first, last = _order_days(history)
     return CustomersPurchases(
-        bought_by(pairs, weights_of(history, pairs), customers),
-        orders_of(history)[customers],
-        spent_of(history)[customers],
+        _bought_by(pairs, weights_of(history, pairs), customers),
+        _orders_of(history)[customers],
+        _spent_of(history)[customers],
         first[customers],
         last[customers],
     )
 
 
-def bought_by(pairs: CustomerItems, weights: Floats, customers: Rows) -> RankedLists:
+def _bought_by(pairs: CustomerItems, weights: Floats, customers: Rows) -> RankedLists:
     """List everything that each of some customers bought, the greatest weight first."""
     places = pairs.places_of(customers)
     owners = np.empty(pairs.customers_total, dtype=np.int64)
@@ -51,13 +51,13 @@ def bought_by(pairs: CustomerItems, weights: Floats, customers: Rows) -> RankedL
     return RankedLists(offsets, pairs.items[places].astype(np.int32), weights[places])
 
 
-def orders_of(history: History) -> Rows:
+def _orders_of(history: History) -> Rows:
     """Count each customer's orders."""  # (customers_total,)
     _, first_lines = np.unique(history.orders, return_index=True)
     return np.bincount(history.customers[first_lines], minlength=history.customers_total)
 
 
-def spent_of(history: History) -> Floats:
+def _spent_of(history: History) -> Floats:
     """Sum what each customer paid, as far as prices are known; NaN where none is."""
     spent = np.full(history.customers_total, np.nan, dtype=np.float32)
     if history.prices is None:
@@ -69,7 +69,7 @@ def spent_of(history: History) -> Floats:
     return spent
 
 
-def order_days(history: History) -> tuple[Days, Days]:
+def _order_days(history: History) -> tuple[Days, Days]:
     """Return the day of each customer's first and last order; NaN without timestamps."""
     first = np.full(history.customers_total, np.nan)
     last = first.copy()

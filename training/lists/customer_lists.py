@@ -16,7 +16,7 @@ from training.ranking.candidates import blocks, pool_candidates
 from training.selection.inference import Lists, rank_slates
 from training.selection.model_selection import SelectedModels
 
-LISTED = 100  # per slate and customer: what filters may still take from
+_LISTED = 100  # per slate and customer: what filters may still take from
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def fill_slates(knowledge: SelectedModels, grounds: ReasonContext, progress: Pro
     with progress.step("Ranking for customers", len(in_blocks)) as advance:
 
         def fill(block: Rows) -> dict[CustomerSlate, Filled]:
-            filled = fill_block(knowledge, grounds, block)
+            filled = _fill_block(knowledge, grounds, block)
             advance()
             return filled
 
@@ -51,26 +51,26 @@ def fill_slates(knowledge: SelectedModels, grounds: ReasonContext, progress: Pro
             for slate, part in filled.items():
                 parts[slate].append(part)
     return Slates(
-        {slate: joined([part.lists for part in filled]) for slate, filled in parts.items()},
+        {slate: _joined([part.lists for part in filled]) for slate, filled in parts.items()},
         {str(slate): added([part.counts for part in filled]) for slate, filled in parts.items()},
     )
 
 
-def fill_block(
+def _fill_block(
     knowledge: SelectedModels, grounds: ReasonContext, customers: Rows
 ) -> dict[CustomerSlate, Filled]:
     pairs = knowledge.scene.line_up.past.pairs
     pool = pool_candidates(knowledge.scene.line_up, customers, knowledge.scene.size)
     own = pairs.owned(customers)
     filled = {}
-    for slate, lists in rank_slates(knowledge, pool, customers, LISTED).items():
+    for slate, lists in rank_slates(knowledge, pool, customers, _LISTED).items():
         reasons = grounds.explain(lists, own)
         counts = count_reasons(customers, lists, reasons, pairs)
-        filled[slate] = Filled(ragged(lists, reasons), counts)
+        filled[slate] = Filled(_ragged(lists, reasons), counts)
     return filled
 
 
-def ragged(lists: Lists, reasons: Reasons) -> RankedLists:
+def _ragged(lists: Lists, reasons: Reasons) -> RankedLists:
     """Leave out the fill of short lists."""
     listed = lists.listed
     return RankedLists(
@@ -82,7 +82,7 @@ def ragged(lists: Lists, reasons: Reasons) -> RankedLists:
     )
 
 
-def joined(parts: list[RankedLists]) -> RankedLists:
+def _joined(parts: list[RankedLists]) -> RankedLists:
     """Join the lists of blocks."""
     lengths = [np.zeros(1, dtype=np.int64), *(np.diff(part.offsets) for part in parts)]
     return RankedLists(

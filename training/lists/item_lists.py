@@ -10,8 +10,8 @@ from training.dataset.history import Flags, Floats, History, Rows, decay
 from training.dataset.interactions import Interactions
 from training.recommenders.neighbour_lists import NeighbourLists
 
-TRENDING = 1000
-POPULAR_HALF_LIFE_DAYS = 60.0
+_TRENDING = 1000
+_POPULAR_HALF_LIFE_DAYS = 60.0
 
 
 def neighbour_list(lists: NeighbourLists) -> RankedLists:
@@ -21,7 +21,7 @@ def neighbour_list(lists: NeighbourLists) -> RankedLists:
 
 def recent_orders(history: History) -> Floats:
     """Count orders, recent ones more: what everybody is shown."""  # (items,)
-    weights = decay(history.ages(), POPULAR_HALF_LIFE_DAYS)
+    weights = decay(history.ages(), _POPULAR_HALF_LIFE_DAYS)
     return np.bincount(history.items, weights, history.items_total).astype(np.float32)
 
 
@@ -35,7 +35,7 @@ def popular(scores: Floats, shown: Flags) -> TopList:
 def trending(scores: Floats, shown: Flags) -> TopList:
     """Rank what may be shown of the items that sell above what was expected; there may be none."""
     order = np.argsort(-scores, kind="stable")
-    rising = order[(scores[order] > 0) & shown[order]][:TRENDING]
+    rising = order[(scores[order] > 0) & shown[order]][:_TRENDING]
     return TopList(rising, scores[rising])
 
 
@@ -44,10 +44,10 @@ def popular_by_category(interactions: Interactions, everywhere: TopList) -> Mapp
     categories = interactions.history.categories
     if categories is None:
         return {}
-    return by_category(everywhere, categories[everywhere.items], interactions.category_names)
+    return _by_category(everywhere, categories[everywhere.items], interactions.category_names)
 
 
-def by_category(everywhere: TopList, rows: Rows, names: Sequence[str]) -> dict[str, TopList]:
+def _by_category(everywhere: TopList, rows: Rows, names: Sequence[str]) -> dict[str, TopList]:
     order = np.argsort(rows, kind="stable")
     starts = np.searchsorted(rows[order], np.arange(len(names) + 1))
     parts = [order[start:stop] for start, stop in pairwise(starts)]

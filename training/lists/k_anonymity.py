@@ -16,8 +16,8 @@ from training.dataset.training_data import TrainingData
 from training.recommenders.neighbour_lists import BLOCK, NeighbourLists
 from training.settings import TrainingSettings
 
-SPARE = 2  # times as many neighbours are looked at, so that lists stay long
-PAIRS_AT_ONCE = 256
+_SPARE = 2  # times as many neighbours are looked at, so that lists stay long
+_PAIRS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ def similar_lists(past: TrainingData, settings: TrainingSettings) -> KAnonymousL
     model, least = settings.similar, settings.k_anonymity
     if least <= 1:
         return KAnonymousLists(model.lists(past.pairs, past.head), 0)
-    wide = replace(model, neighbours=SPARE * model.neighbours).lists(past.pairs, past.head)
+    wide = replace(model, neighbours=_SPARE * model.neighbours).lists(past.pairs, past.head)
     bought = past.pairs.matrix(np.ones(len(past.pairs), np.float32))[:, past.head]
-    return crowded(wide, met(sparse.csc_array(bought), wide) >= least, model.neighbours)
+    return _crowded(wide, _met(sparse.csc_array(bought), wide) >= least, model.neighbours)
 
 
 def together_lists(past: TrainingData, settings: TrainingSettings) -> KAnonymousLists:
@@ -49,17 +49,17 @@ def together_lists(past: TrainingData, settings: TrainingSettings) -> KAnonymous
     if least <= 1:
         return KAnonymousLists(model.lists(history, past.head), 0)
     # So many customers have at least as many orders: the rest need not be looked at one by one.
-    wide = replace(model, neighbours=SPARE * model.neighbours).lists(history, past.head, least)
+    wide = replace(model, neighbours=_SPARE * model.neighbours).lists(history, past.head, least)
     orders = model.orders(history, past.head)
     _, first = np.unique(history.orders, return_index=True)
     place, column = wide.listed.nonzero()
-    customers = customers_of(orders, history.customers[first], place, wide.columns[place, column])
+    customers = _customers_of(orders, history.customers[first], place, wide.columns[place, column])
     enough = np.zeros(wide.listed.shape, dtype=bool)
     enough[place, column] = customers >= least
-    return crowded(wide, enough, model.neighbours)
+    return _crowded(wide, enough, model.neighbours)
 
 
-def crowded(lists: NeighbourLists, enough: Flags, most: int) -> KAnonymousLists:
+def _crowded(lists: NeighbourLists, enough: Flags, most: int) -> KAnonymousLists:
     """Keep what has enough, closest first, and count what would have been listed without it."""
     kept = lists.listed & enough
     order = np.argsort(~kept, axis=1, kind="stable")[:, :most]
@@ -70,7 +70,7 @@ def crowded(lists: NeighbourLists, enough: Flags, most: int) -> KAnonymousLists:
     return KAnonymousLists(NeighbourLists(columns, scores), left_out)
 
 
-def met(held: sparse.csc_array, lists: NeighbourLists) -> Floats:
+def _met(held: sparse.csc_array, lists: NeighbourLists) -> Floats:
     """Count the rows that hold both items of each listed pair."""  # (columns, k)
     by_row = sparse.csr_array(held)
     counts = np.zeros(lists.columns.shape, np.float32)
@@ -81,12 +81,12 @@ def met(held: sparse.csc_array, lists: NeighbourLists) -> Floats:
     return counts * lists.listed
 
 
-def customers_of(orders: sparse.csc_array, owners: Rows, left: Rows, right: Rows) -> Rows:
+def _customers_of(orders: sparse.csc_array, owners: Rows, left: Rows, right: Rows) -> Rows:
     """Count the distinct customers whose orders hold both items of each pair."""  # (pairs,)
     counts = np.zeros(len(left), np.int64)
-    for start in range(0, len(left), PAIRS_AT_ONCE):
-        some = slice(start, start + PAIRS_AT_ONCE)
+    for start in range(0, len(left), _PAIRS_AT_ONCE):
+        some = slice(start, start + _PAIRS_AT_ONCE)
         both = orders[:, left[some]].multiply(orders[:, right[some]]).tocoo()
-        distinct = np.unique(owners[both.row].astype(np.int64) * PAIRS_AT_ONCE + both.col)
-        counts[some] = np.bincount(distinct % PAIRS_AT_ONCE, minlength=len(left[some]))
+        distinct = np.unique(owners[both.row].astype(np.int64) * _PAIRS_AT_ONCE + both.col)
+        counts[some] = np.bincount(distinct % _PAIRS_AT_ONCE, minlength=len(left[some]))
     return counts

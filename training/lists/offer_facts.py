@@ -12,7 +12,7 @@ from training.dataset.interactions import Interactions
 from training.lists.customer_facts import weights_of
 from training.lists.item_lists import recent_orders
 
-NO_CODE = -1
+_NO_CODE = -1
 
 
 class PurchasedGoods:
@@ -23,7 +23,7 @@ class PurchasedGoods:
         self._interactions = interactions
         self.popularity = recent_orders(known)  # (items,)
         categories = known.categories
-        nothing = np.full(known.items_total, NO_CODE, dtype=np.int64)
+        nothing = np.full(known.items_total, _NO_CODE, dtype=np.int64)
         self.categories: Rows = nothing if categories is None else categories
         self.brands: Rows = nothing
 
@@ -57,10 +57,10 @@ class OfferFacts:
         bought = Weighted(self._pairs.items[part], self._weights[part])
         if self._categories is None:
             return CustomerFacts(bought)
-        return CustomerFacts(bought, categories=by_category(bought, self._categories))
+        return CustomerFacts(bought, categories=_by_category(bought, self._categories))
 
 
-def by_category(bought: Weighted, categories: Rows) -> Weighted:
+def _by_category(bought: Weighted, categories: Rows) -> Weighted:
     codes = categories[bought.rows]
     known = codes >= 0
     sums = np.bincount(codes[known], bought.weights[known])

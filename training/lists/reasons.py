@@ -13,7 +13,7 @@ from training.metrics.results import ReasonCounts
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.selection.inference import Lists
 
-POPULAR_PLACES = 20  # of a category: what stands there is popular in it
+_POPULAR_PLACES = 20  # of a category: what stands there is popular in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class ReasonContext:
         again = own[rows, listed]
         nearest = np.full(listed.shape, NOTHING)
         for neighbours in self.close:
-            nearest = np.where(nearest == NOTHING, nearest_own(listed, own, neighbours), nearest)
+            nearest = np.where(nearest == NOTHING, _nearest_own(listed, own, neighbours), nearest)
         because = (nearest != NOTHING) & ~again
         codes = np.select(
             [again, because, self.trending[listed], self.in_own_category(listed, own)],
@@ -69,7 +69,7 @@ class ReasonContext:
         return np.asarray(theirs & self.category_tops[listed])
 
 
-def nearest_own(listed: Rows, own: Flags, neighbours: NeighbourLists) -> Rows:
+def _nearest_own(listed: Rows, own: Flags, neighbours: NeighbourLists) -> Rows:
     """Return the closest neighbour of each listed item that its customer has bought."""
     near = neighbours.columns[listed]  # (customers, k, neighbours)
     if not near.size:
@@ -88,7 +88,7 @@ def category_tops(popular: Rows, categories: Rows | None, items_total: int) -> F
     order = np.argsort(categories[popular], kind="stable")
     ranked = categories[popular][order]
     place = np.arange(len(order)) - np.searchsorted(ranked, ranked)
-    tops[popular[order[(place < POPULAR_PLACES) & (ranked >= 0)]]] = True
+    tops[popular[order[(place < _POPULAR_PLACES) & (ranked >= 0)]]] = True
     return tops
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Days, Floats, History, Rows
 
-LEAST_DAYS = 1.0
+_LEAST_DAYS = 1.0
 
 
 def median_intervals(history: History, pairs: CustomerItems) -> Floats | None:
@@ -21,7 +21,7 @@ def median_intervals(history: History, pairs: CustomerItems) -> Floats | None:
     gaps = np.diff(history.days[pairs.lines])
     again = np.ones(len(gaps), dtype=bool)
     again[pairs.starts[1:] - 1] = False  # from one pair's last line to the next pair's first
-    again &= gaps >= LEAST_DAYS
+    again &= gaps >= _LEAST_DAYS
     items = history.items[pairs.lines][:-1][again]
     return medians(items, gaps[again], history.items_total)
 

@@ -10,7 +10,7 @@ from training.dataset.history import Floats, Rows
 from training.dataset.segments import NOTHING
 from training.metrics.results import MAIN_CUTOFF
 
-MOST_LISTS = 300  # compared pair by pair for diversity, evenly spread
+_MOST_LISTS = 300  # compared pair by pair for diversity, evenly spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class CatalogueFacts:
 
     def diversity(self, first: Rows) -> float:
         """Average 1 − cosine of buyers over the pairs of each list."""
-        step = max(len(first) // MOST_LISTS, 1)
+        step = max(len(first) // _MOST_LISTS, 1)
         lists = first[::step]
         items, places = np.unique(lists, return_inverse=True)
         vectors = self.buyers[np.maximum(items, 0)]

@@ -9,10 +9,10 @@ from training.metrics.results import CUTOFFS, Estimate, Mean
 
 Values = NDArray[np.float64]
 
-RESAMPLES = 1000
-INTERVAL = (0.025, 0.975)
+_RESAMPLES = 1000
+_INTERVAL = (0.025, 0.975)
 MOST_RESAMPLED = 10_000  # customers; of more, a mean is normal and its samples take gigabytes
-NORMAL = 1.959964  # standard errors on either side of 95 %
+_NORMAL = 1.959964  # standard errors on either side of 95 %
 
 
 def hits_of(truth: GroundTruth, customers: Rows, ranked: Rows) -> Flags:
@@ -60,10 +60,10 @@ def mean_of(values: Values) -> Mean:
     """Return the mean over customers and its standard error."""
     if not len(values):
         return Mean(float("nan"), float("nan"), 0)
-    return Mean(float(values.mean()), standard_error(values), len(values))
+    return Mean(float(values.mean()), _standard_error(values), len(values))
 
 
-def standard_error(values: Values) -> float:
+def _standard_error(values: Values) -> float:
     """Infinite where it cannot be told."""
     if len(values) < 2:
         return float("inf")
@@ -78,8 +78,8 @@ def resamples(customers: int, rng: np.random.Generator) -> NDArray[np.float32] |
     if customers > MOST_RESAMPLED:
         return None
     if not customers:
-        return np.zeros((RESAMPLES, 0), np.float32)
-    draws = rng.multinomial(customers, np.full(customers, 1.0 / customers), RESAMPLES)
+        return np.zeros((_RESAMPLES, 0), np.float32)
+    draws = rng.multinomial(customers, np.full(customers, 1.0 / customers), _RESAMPLES)
     return (draws / customers).astype(np.float32)
 
 
@@ -87,8 +87,8 @@ def estimate(values: Values, weights: NDArray[np.float32] | None) -> Estimate:
     """Return the mean with its 95 % interval: bootstrap percentiles, or the normal one."""
     if not len(values):
         return Estimate(float("nan"), float("nan"), float("nan"), float("nan"))
-    mean, error = float(values.mean()), standard_error(values)
+    mean, error = float(values.mean()), _standard_error(values)
     if weights is None:
-        return Estimate(mean, error, mean - NORMAL * error, mean + NORMAL * error)
-    low, high = np.quantile(weights @ values, INTERVAL)
+        return Estimate(mean, error, mean - _NORMAL * error, mean + _NORMAL * error)
+    low, high = np.quantile(weights @ values, _INTERVAL)
     return Estimate(mean, error, float(low), float(high))

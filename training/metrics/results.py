@@ -286,7 +286,7 @@ class Results:
 
     def as_json(self) -> dict[str, Any]:
         """Return what is written to metrics.json and, under `metrics`, to the manifest."""
-        plain: dict[str, Any] = rounded(msgspec.to_builtins(self))
+        plain: dict[str, Any] = _rounded(msgspec.to_builtins(self))
         if self.tuning is None:
             del plain["tuning"]
         return plain
@@ -296,12 +296,12 @@ class Results:
         return msgspec.json.format(msgspec.json.encode(self.as_json()), indent=1) + b"\n"
 
 
-def rounded(value: Any) -> Any:
+def _rounded(value: Any) -> Any:
     """Keep six digits after the point; what is not finite has no value."""
     if isinstance(value, float):
         return round(value, 6) if isfinite(value) else None
     if isinstance(value, dict):
-        return {name: rounded(each) for name, each in value.items()}
+        return {name: _rounded(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [rounded(each) for each in value]
+        return [_rounded(each) for each in value]
     return value

@@ -47,7 +47,7 @@ def settle(
         permission = consents()
         gone = withdrawn(purchases, permission)
         settled = not gone
-    without = replace(trained, artifact=without_customers(trained.artifact, gone, hasher))
+    without = replace(trained, artifact=_without_customers(trained.artifact, gone, hasher))
     return RecheckedModel(without, purchases, permission, trainings, len(gone))
 
 
@@ -60,7 +60,7 @@ def withdrawn(purchases: Purchases, permission: TrainingPermission) -> list[str]
     return sorted({*gone, *erased})
 
 
-def without_customers(artifact: Artifact, gone: list[str], hasher: CustomerHasher) -> Artifact:
+def _without_customers(artifact: Artifact, gone: list[str], hasher: CustomerHasher) -> Artifact:
     """Take the lists of some customers out of a model."""
     if not gone:
         return artifact
@@ -69,14 +69,14 @@ def without_customers(artifact: Artifact, gone: list[str], hasher: CustomerHashe
     return replace(
         artifact,
         customer_keys=[key for key, keep in zip(artifact.customer_keys, kept, strict=True) if keep],
-        slates={slate: rows_of(lists, kept) for slate, lists in artifact.slates.items()},
-        purchased=None if artifact.purchased is None else purchased_of(artifact.purchased, kept),
+        slates={slate: _rows_of(lists, kept) for slate, lists in artifact.slates.items()},
+        purchased=None if artifact.purchased is None else _purchased_of(artifact.purchased, kept),
     )
 
 
-def purchased_of(purchased: CustomersPurchases, kept: NDArray[np.bool_]) -> CustomersPurchases:
+def _purchased_of(purchased: CustomersPurchases, kept: NDArray[np.bool_]) -> CustomersPurchases:
     return CustomersPurchases(
-        rows_of(purchased.bought, kept),
+        _rows_of(purchased.bought, kept),
         purchased.orders[kept],
         purchased.spent[kept],
         purchased.first[kept],
@@ -84,7 +84,7 @@ def purchased_of(purchased: CustomersPurchases, kept: NDArray[np.bool_]) -> Cust
     )
 
 
-def rows_of(lists: RankedLists, kept: NDArray[np.bool_]) -> RankedLists:
+def _rows_of(lists: RankedLists, kept: NDArray[np.bool_]) -> RankedLists:
     lengths = np.diff(lists.offsets)
     entries = np.repeat(kept, lengths)
     reasons, reason_items = lists.reasons, lists.reason_items

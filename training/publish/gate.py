@@ -15,13 +15,13 @@ from training.publish.model_summary import Lead, ModelSummary, Slate
 
 # Purchases pile up, so all of these grow from run to run. A shop that forgets its oldest orders
 # loses some; only a lost file, a wrong filter or an id column of another kind takes half.
-LEAST_KEPT = 0.5
+_LEAST_KEPT = 0.5
 
 # Of the lead over popularity. Seasons move it; purchases that are filed under wrong customers
 # end it, for then nothing that is personal predicts anything.
-LEAST_LEAD = 0.5
-ERRORS_APART = 2.0  # standard errors of the difference: less is chance
-SAME_HORIZON = 1.1  # a window of another length is another task
+_LEAST_LEAD = 0.5
+_ERRORS_APART = 2.0  # standard errors of the difference: less is chance
+_SAME_HORIZON = 1.1  # a window of another length is another task
 
 
 class Objection(StrEnum):
@@ -70,28 +70,28 @@ class Candidate:
 def judge(new: Candidate, used: Candidate) -> GateVerdict:
     """Compare a new model with the one in use."""
     found = {
-        Objection.TOO_LITTLE_HISTORY: unjudged(new.standing, used.standing),
-        Objection.COLLAPSE: collapsed(new, used),
+        Objection.TOO_LITTLE_HISTORY: _unjudged(new.standing, used.standing),
+        Objection.COLLAPSE: _collapsed(new, used),
     }
-    if not same_horizon(new.standing, used.standing):
+    if not _same_horizon(new.standing, used.standing):
         return GateVerdict(
             {each: words for each, words in found.items() if words},
             "rankings, for the windows of the model in use are "
             f"{used.standing.data.horizon_days:.3g} days long and these "
             f"{new.standing.data.horizon_days:.3g}",
         )
-    found[Objection.WORSE_RANKING] = worse(new.standing, used.standing)
+    found[Objection.WORSE_RANKING] = _worse(new.standing, used.standing)
     return GateVerdict({each: words for each, words in found.items() if words})
 
 
-def unjudged(new: ModelSummary, used: ModelSummary) -> str | None:
+def _unjudged(new: ModelSummary, used: ModelSummary) -> str | None:
     """Keep a model that was judged from being replaced by one that could not be."""
     if new.judged or not used.judged:
         return None
     return f"{new.reason}, and the model in use was judged"
 
 
-def collapsed(new: Candidate, used: Candidate) -> str | None:
+def _collapsed(new: Candidate, used: Candidate) -> str | None:
     """Say what fell to a small part of what the model in use was learned from."""
     now, before = new.standing.data, used.standing.data
     sizes = [
@@ -102,14 +102,14 @@ def collapsed(new: Candidate, used: Candidate) -> str | None:
     fell = [
         f"{name} fell from {was:,} to {is_now:,}"
         for name, was, is_now in sizes
-        if is_now < LEAST_KEPT * was
+        if is_now < _LEAST_KEPT * was
     ]
     if not fell:
         return None
-    return f"{', '.join(fell)} (less than {LEAST_KEPT:.0%} is a collapse){withdrawn(new, used)}"
+    return f"{', '.join(fell)} (less than {_LEAST_KEPT:.0%} is a collapse){_withdrawn(new, used)}"
 
 
-def withdrawn(new: Candidate, used: Candidate) -> str:
+def _withdrawn(new: Candidate, used: Candidate) -> str:
     """Withdrawals are no fault, and the model in use has not heard of them: say so."""
     if new.without_consent <= used.without_consent:
         return ""
@@ -120,25 +120,25 @@ def withdrawn(new: Candidate, used: Candidate) -> str:
     )
 
 
-def same_horizon(new: ModelSummary, used: ModelSummary) -> bool:
+def _same_horizon(new: ModelSummary, used: ModelSummary) -> bool:
     shorter, longer = sorted([new.data.horizon_days, used.data.horizon_days])
-    return longer <= SAME_HORIZON * shorter
+    return longer <= _SAME_HORIZON * shorter
 
 
-def worse(new: ModelSummary, used: ModelSummary) -> str | None:
+def _worse(new: ModelSummary, used: ModelSummary) -> str | None:
     """Say which slates lost most of their lead over popularity."""
     lost = [
         words
         for name in new.slates
         if name in used.slates
-        for words in lost_lead(name, new.slates[name], used.slates[name])
+        for words in _lost_lead(name, new.slates[name], used.slates[name])
     ]
     return "; ".join(lost) or None
 
 
-def lost_lead(name: str, new: Slate, used: Slate) -> list[str]:
+def _lost_lead(name: str, new: Slate, used: Slate) -> list[str]:
     now, before = new.lead(), used.lead()
-    if now is None or before is None or not clearly_below(now, before):
+    if now is None or before is None or not _clearly_below(now, before):
         return []
     return [
         f"{name} is {now.ratio:+.0%} ± {now.error:.0%} ahead of popularity on past windows, "
@@ -146,6 +146,6 @@ def lost_lead(name: str, new: Slate, used: Slate) -> list[str]:
     ]
 
 
-def clearly_below(now: Lead, before: Lead) -> bool:
-    missing = LEAST_LEAD * before.ratio - now.ratio
-    return missing > ERRORS_APART * hypot(now.error, LEAST_LEAD * before.error)
+def _clearly_below(now: Lead, before: Lead) -> bool:
+    missing = _LEAST_LEAD * before.ratio - now.ratio
+    return missing > _ERRORS_APART * hypot(now.error, _LEAST_LEAD * before.error)

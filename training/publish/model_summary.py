@@ -64,14 +64,14 @@ class Slate(msgspec.Struct, frozen=True):
         if not self.choice.judged or self.choice.winner not in named or POPULARITY not in named:
             return None
         popularity, difference = named[POPULARITY], named[POPULARITY].versus_winner
-        level = pooled(popularity.windows, named[self.choice.winner].windows)
+        level = _pooled(popularity.windows, named[self.choice.winner].windows)
         if level is None:
             return None
         mean, error = level
         if difference is None:  # popularity itself is published
             return Lead(0.0, 0.0)
         ratio = -(difference.mean or 0.0) / mean
-        return Lead(ratio, hypot(known(difference.error), ratio * error) / mean)
+        return Lead(ratio, hypot(_known(difference.error), ratio * error) / mean)
 
 
 class ModelSummary(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ class ModelSummary(msgspec.Struct, frozen=True):
     slates: dict[str, Slate]
 
 
-def pooled(
+def _pooled(
     windows: tuple[MetricValue | None, ...], of: tuple[MetricValue | None, ...]
 ) -> tuple[float, float] | None:
     """Return mean and error over the customers of the windows that `of` was judged on as well."""
@@ -90,9 +90,9 @@ def pooled(
     mean = sum((figure.mean or 0.0) * figure.customers for figure in both) / max(customers, 1)
     if mean <= 0:
         return None
-    return mean, hypot(*(known(figure.error) * figure.customers for figure in both)) / customers
+    return mean, hypot(*(_known(figure.error) * figure.customers for figure in both)) / customers
 
 
-def known(error: float | None) -> float:
+def _known(error: float | None) -> float:
     """An error that cannot be told is written as null."""
     return inf if error is None else error

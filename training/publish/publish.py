@@ -46,8 +46,8 @@ def publish_settled(
 ) -> Published:
     """Publish; raise NotPublishable when the model in use must stay."""
     versions = destination.versions
-    parent, unread = in_use(versions)
-    verdict = GateVerdict(not_compared=unread) if unread else compared(settled, versions, parent)
+    parent, unread = _in_use(versions)
+    verdict = GateVerdict(not_compared=unread) if unread else _compared(settled, versions, parent)
     verdict.refuse(accepted)
     trained = settled.trained
     gate = verdict.as_json(accepted)
@@ -62,7 +62,7 @@ def publish_settled(
     return Published(version, parent, gate)
 
 
-def in_use(versions: Versions) -> tuple[str | None, str | None]:
+def _in_use(versions: Versions) -> tuple[str | None, str | None]:
     """Return the version in use, and why it cannot be told."""
     try:
         return versions.current(), None
@@ -70,19 +70,19 @@ def in_use(versions: Versions) -> tuple[str | None, str | None]:
         return None, f"the version in use is not known: {error}"
 
 
-def compared(settled: RecheckedModel, versions: Versions, parent: str | None) -> GateVerdict:
+def _compared(settled: RecheckedModel, versions: Versions, parent: str | None) -> GateVerdict:
     """Compare with the version in use; one that cannot be read keeps no other from its place."""
     if parent is None:
         return GateVerdict()
     try:
         manifest = decode((versions.folder(parent) / MANIFEST_FILE).read_bytes())
-        used = candidate_of(manifest)
+        used = _candidate_of(manifest)
     except (RecsvcError, OSError, msgspec.ValidationError) as error:
         return GateVerdict(not_compared=f"{parent} cannot be read: {error}")
-    return judge(candidate(settled), used)
+    return judge(_candidate(settled), used)
 
 
-def candidate(settled: RecheckedModel) -> Candidate:
+def _candidate(settled: RecheckedModel) -> Candidate:
     """Whoever withdrew during the last training counts no more: their lists are gone."""
     standing = msgspec.convert(settled.trained.findings.as_json(), ModelSummary)
     customers = standing.data.customers - settled.withdrawn_meanwhile
@@ -91,7 +91,7 @@ def candidate(settled: RecheckedModel) -> Candidate:
     return Candidate(msgspec.structs.replace(standing, data=size), without)
 
 
-def candidate_of(manifest: Manifest) -> Candidate:
+def _candidate_of(manifest: Manifest) -> Candidate:
     standing = msgspec.convert(manifest.metrics, ModelSummary)
     without = manifest.data.get("purchases", {}).get("customers_without_consent", 0)
     return Candidate(standing, msgspec.convert(without, int))

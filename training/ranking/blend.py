@@ -19,9 +19,9 @@ from training.ranking.samples import Sample, joined
 
 BLEND = Model("blend", "Weighted blend of simple models", Family.BLEND)
 
-GREATEST_WEIGHT = 50.0
-PENALTY = 1e-4
-ITERATIONS = 60
+_GREATEST_WEIGHT = 50.0
+_PENALTY = 1e-4
+_ITERATIONS = 60
 
 Weights = NDArray[np.float64]
 
@@ -43,31 +43,31 @@ class FittedBlend:
 
 
 def fit_blend(columns: tuple[Column, ...], samples: list[Sample]) -> FittedBlend:
-    chosen = blended(columns)
+    chosen = _blended(columns)
     sample = joined([each.seeing(chosen) for each in samples])
     scores = np.asarray(sample.features, dtype=np.float64)
     found = optimize.minimize(
-        loss_of(scores, sample),
+        _loss_of(scores, sample),
         np.ones(len(chosen)),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(0.0, GREATEST_WEIGHT)] * len(chosen),
-        options={"maxiter": ITERATIONS},
+        bounds=[(0.0, _GREATEST_WEIGHT)] * len(chosen),
+        options={"maxiter": _ITERATIONS},
     )
     return FittedBlend(chosen, np.asarray(found.x))
 
 
-def blended(columns: tuple[Column, ...]) -> Rows:
+def _blended(columns: tuple[Column, ...]) -> Rows:
     """Return the columns that hold a proposer's or the rhythm's score."""
-    names = [at for at, (group, name) in enumerate(columns) if is_score(group, name)]
+    names = [at for at, (group, name) in enumerate(columns) if _is_score(group, name)]
     return np.array(names)
 
 
-def is_score(group: str, name: str) -> bool:
+def _is_score(group: str, name: str) -> bool:
     return group in ("score", "popular") and name != "votes"
 
 
-def loss_of(scores: Weights, sample: Sample) -> Callable[[Weights], tuple[float, Weights]]:
+def _loss_of(scores: Weights, sample: Sample) -> Callable[[Weights], tuple[float, Weights]]:
     """Return the mean loss over customers and its gradient as a function of the weights."""
     starts = np.concatenate([[0], np.cumsum(sample.groups)[:-1]])
     hits = np.add.reduceat(sample.labels.astype(np.float64), starts)
@@ -80,8 +80,8 @@ def loss_of(scores: Weights, sample: Sample) -> Callable[[Weights], tuple[float,
         sums = np.repeat(np.add.reduceat(shares, starts), sample.groups)
         logs = total - greatest - np.log(sums)
         customers = len(starts)
-        value = -float(wanted @ logs) / customers + PENALTY * float(weights @ weights)
-        gradient = scores.T @ (shares / sums - wanted) / customers + 2 * PENALTY * weights
+        value = -float(wanted @ logs) / customers + _PENALTY * float(weights @ weights)
+        gradient = scores.T @ (shares / sums - wanted) / customers + 2 * _PENALTY * weights
         return value, gradient
 
     return loss

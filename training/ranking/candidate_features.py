@@ -15,7 +15,7 @@ from training.metrics.results import Family
 from training.ranking.candidates import Pool, PoolSize
 from training.recommenders.registry import SIMPLE, FittedBaseModels, fit_line_up
 
-VOTES = 20  # a proposer votes for its first so many
+_VOTES = 20  # a proposer votes for its first so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class FittedCutoff:
                 ranks,
                 personal.mean(axis=1, keepdims=True),
                 personal.min(axis=1, keepdims=True),
-                (personal < np.log1p(VOTES)).sum(axis=1, keepdims=True, dtype=np.float32),
+                (personal < np.log1p(_VOTES)).sum(axis=1, keepdims=True, dtype=np.float32),
                 max_normalised(pool.customers, chance),
                 chance,
             ]

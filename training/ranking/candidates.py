@@ -16,7 +16,7 @@ from training.ranking.top_k import best
 from training.recommenders.protocol import Fitted
 from training.recommenders.registry import SIMPLE, FittedBaseModels
 
-SCORE_BYTES = 25_000_000  # of all dense scores of a block; larger ones are slower
+_SCORE_BYTES = 25_000_000  # of all dense scores of a block; larger ones are slower
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +52,27 @@ def pool_candidates(line_up: FittedBaseModels, customers: Rows, size: PoolSize) 
     """Pool for some customers, in ascending order."""
     pairs = line_up.past.pairs
     scores = {name: model.score(customers) for name, model in line_up.proposers.items()}
-    keys = [own_best(pairs, line_up.personal["rhythm"].own.data, customers, size.own)]
+    keys = [_own_best(pairs, line_up.personal["rhythm"].own.data, customers, size.own)]
     for name, model in line_up.proposers.items():
-        keys.append(best_unseen(pairs, customers, model, scores[name], size.of(name)))
+        keys.append(_best_unseen(pairs, customers, model, scores[name], size.of(name)))
     key = np.unique(np.concatenate(keys))
     owners, items = key // pairs.items_total, key % pairs.items_total
     return Pool(
         owners,
         items,
         pairs.find(owners, items),
-        scores_at(line_up.proposers, scores, np.searchsorted(customers, owners), items),
+        _scores_at(line_up.proposers, scores, np.searchsorted(customers, owners), items),
     )
 
 
 def blocks(line_up: FittedBaseModels, customers: Rows) -> list[Rows]:
     """Split customers so that all dense scores of a block stay small."""
     columns = sum(len(model.items) for model in line_up.proposers.values())
-    size = int(np.clip(SCORE_BYTES // (4 * max(columns, 1)), 16, 1024))
+    size = int(np.clip(_SCORE_BYTES // (4 * max(columns, 1)), 16, 1024))
     return [customers[start : start + size] for start in range(0, len(customers), size)]
 
 
-def own_best(pairs: CustomerItems, values: Floats, customers: Rows, limit: int) -> Rows:
+def _own_best(pairs: CustomerItems, values: Floats, customers: Rows, limit: int) -> Rows:
     """Return the keys of each customer's `limit` own items of greatest value."""
     places = pairs.places_of(customers)
     owners = pairs.customers[places]
@@ -82,7 +82,7 @@ def own_best(pairs: CustomerItems, values: Floats, customers: Rows, limit: int) 
     return pairs.keys[places[order][place < limit]]
 
 
-def best_unseen(
+def _best_unseen(
     pairs: CustomerItems, customers: Rows, model: Fitted, scores: Floats, k: int
 ) -> Rows:
     """Return the keys of each customer's k best items never bought, of scores above 0."""
@@ -98,7 +98,7 @@ def best_unseen(
     return customers[row] * pairs.items_total + model.items[top.items[row, place]]
 
 
-def scores_at(
+def _scores_at(
     models: Mapping[str, Fitted], scores: Mapping[str, Floats], rows: Rows, items: Rows
 ) -> Floats:
     """Look up every model's score of each candidate; 0 for an item that it does not score."""

@@ -19,8 +19,8 @@ from training.features.facts import Column
 from training.metrics.results import Family, Importance, Model
 from training.ranking.samples import Sample
 
-THREADS = 1  # see `parallel`
-BINNING = Lock()
+_THREADS = 1  # see `parallel`
+_BINNING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,16 @@ class Variant:
         return np.array([at for at, (group, _) in enumerate(columns) if group not in self.without])
 
 
-def variant(name: str, title: str, *without: str, monotone: bool = False) -> Variant:
+def _variant(name: str, title: str, *without: str, monotone: bool = False) -> Variant:
     return Variant(Model(name, title, Family.RANKER), frozenset(without), monotone)
 
 
-FULL = variant("ranker", "LambdaRank, all features")
-MONOTONE = variant("ranker_monotone", "LambdaRank, scores may only help", monotone=True)
-NO_ITEM = variant(
+FULL = _variant("ranker", "LambdaRank, all features")
+MONOTONE = _variant("ranker_monotone", "LambdaRank, scores may only help", monotone=True)
+NO_ITEM = _variant(
     "ranker_without_items", "LambdaRank, no facts of items", "item", "popular", "popular_rank"
 )
-SCORES = variant(
+SCORES = _variant(
     "ranker_scores",
     "LambdaRank, scores only",
     "item",
@@ -62,7 +62,7 @@ VARIANTS = {
 
 TUNED = FULL  # what settings are searched for: it ranks every slate, and sees everything
 
-DIRECTIONS = {"score": 1, "popular": 1, "rank": -1, "popular_rank": -1}
+_DIRECTIONS = {"score": 1, "popular": 1, "rank": -1, "popular_rank": -1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Boosting:
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": THREADS,
+            "num_threads": _THREADS,
             "verbosity": -1,
         }
 
@@ -104,7 +104,7 @@ class FittedRanker:
     def score(self, features: Floats) -> NDArray[np.float64]:
         seen = np.ascontiguousarray(features[:, self.sees])
         scores = [
-            np.asarray(booster.predict(seen, num_threads=THREADS)) for booster in self.boosters
+            np.asarray(booster.predict(seen, num_threads=_THREADS)) for booster in self.boosters
         ]
         return np.asarray(np.mean(scores, axis=0))
 
@@ -128,21 +128,21 @@ def fit_ranker(
     sees = variant.sees(columns)
     parameters = boosting.parameters(seeds[0])
     if variant.monotone:
-        parameters["monotone_constraints"] = [DIRECTIONS.get(columns[at][0], 0) for at in sees]
-    data = binned(samples, sees, parameters)
+        parameters["monotone_constraints"] = [_DIRECTIONS.get(columns[at][0], 0) for at in sees]
+    data = _binned(samples, sees, parameters)
     boosters = each(
         lambda seed: lgb.train({**parameters, "seed": seed}, data, boosting.rounds), seeds
     )
     return FittedRanker(variant, sees, tuple(boosters))
 
 
-def binned(samples: list[Sample], sees: Rows, parameters: dict[str, Any]) -> lgb.Dataset:
+def _binned(samples: list[Sample], sees: Rows, parameters: dict[str, Any]) -> lgb.Dataset:
     """Join samples as LightGBM keeps them, a byte a value: the numbers are let go of on return.
 
     One at a time: on the way each value stands there several times, as double too, which is the
     most memory that a training takes.
     """
-    with BINNING:
+    with _BINNING:
         return lgb.Dataset(
             np.concatenate([sample.features[:, sees] for sample in samples]),
             np.concatenate([sample.labels for sample in samples]),

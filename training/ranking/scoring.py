@@ -20,7 +20,7 @@ from training.recommenders.registry import TIE_BREAKER, competing
 
 Scores = NDArray[np.floating]
 
-TIE_WEIGHT = 1e-6
+_TIE_WEIGHT = 1e-6
 
 
 class Learned(Protocol):
@@ -48,7 +48,7 @@ def simple_score(columns: tuple[Column, ...], rows: SlateRows, name: str) -> Sco
     """Return the model's own score; popularity orders what it knows nothing of."""
     names = [column for _, column in columns]
     own = np.nan_to_num(rows.features[:, names.index(name)]).astype(np.float64)
-    return np.asarray(own + TIE_WEIGHT * rows.features[:, names.index(TIE_BREAKER)])
+    return np.asarray(own + _TIE_WEIGHT * rows.features[:, names.index(TIE_BREAKER)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from training.dataset.history import Flags, Floats, Rows
 from training.dataset.segments import NOTHING
 
-GROUPS = 64  # items looked at together: only groups of a great maximum can hold the best
+_GROUPS = 64  # items looked at together: only groups of a great maximum can hold the best
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ def best(scores: Floats, shown: Flags | None, k: int) -> Top:
     k = min(k, masked.shape[1])
     if not k or not len(masked):
         return Top(np.zeros((len(masked), k), np.int64), np.zeros((len(masked), k), np.float32))
-    chosen = hopeful(masked, k)
+    chosen = _hopeful(masked, k)
     values = np.take_along_axis(masked, chosen, axis=1)
     order = np.lexsort((chosen, -values), axis=1)[:, :k]
     items = np.take_along_axis(chosen, order, axis=1)
@@ -33,21 +33,21 @@ def best(scores: Floats, shown: Flags | None, k: int) -> Top:
     return Top(np.where(np.isfinite(values), items, NOTHING), values)
 
 
-def hopeful(scores: Floats, k: int) -> NDArray[np.int64]:
+def _hopeful(scores: Floats, k: int) -> NDArray[np.int64]:
     """Return k columns per row, in no order, that hold its k greatest scores.
 
     The k greatest lie in the k groups of greatest maximum, which is quicker to find out than a
     partition of whole rows, most of all where rows are mostly zeros.
     """
     rows, columns = scores.shape
-    width = columns // GROUPS
+    width = columns // _GROUPS
     if width <= k:
         return np.argpartition(scores, columns - k, axis=1)[:, columns - k :]
-    grouped = scores[:, : GROUPS * width].reshape(rows, GROUPS, width)
+    grouped = scores[:, : _GROUPS * width].reshape(rows, _GROUPS, width)
     maxima = grouped.max(axis=1)  # (rows, width): group g is columns g, g + width, …
     groups = np.argpartition(maxima, width - k, axis=1)[:, width - k :]
-    members = (groups[:, :, None] + np.arange(GROUPS) * width).reshape(rows, -1)
-    rest = np.arange(GROUPS * width, columns)
+    members = (groups[:, :, None] + np.arange(_GROUPS) * width).reshape(rows, -1)
+    rest = np.arange(_GROUPS * width, columns)
     looked_at = np.concatenate([members, np.broadcast_to(rest, (rows, len(rest)))], axis=1)
     values = np.take_along_axis(scores, looked_at, axis=1)
     kept = np.argpartition(values, values.shape[1] - k, axis=1)[:, values.shape[1] - k :]

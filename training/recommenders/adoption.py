@@ -9,7 +9,7 @@ from training.dataset.history import Floats, History
 from training.dataset.training_data import TrainingData
 from training.recommenders.popularity import SameForAll, best_of
 
-PRIOR = 10.0  # customers who would not have bought it
+_PRIOR = 10.0  # customers who would not have bought it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +30,4 @@ def adoption_rate(history: History, pairs: CustomerItems, window_days: float) ->
     owners = np.bincount(pairs.items[~fresh & active[pairs.customers]], minlength=size)
     adopters = np.bincount(pairs.items[fresh], minlength=size)
     others = np.maximum(active.sum() - owners, 0)
-    return np.asarray(adopters / (others + PRIOR), dtype=np.float32)
+    return np.asarray(adopters / (others + _PRIOR), dtype=np.float32)

@@ -14,7 +14,7 @@ from scipy import sparse
 from training.dataset.history import Floats, Rows, decay
 from training.dataset.training_data import TrainingData
 
-USUAL_ITEMS = 250.0  # per customer, where the regularization is what it says
+_USUAL_ITEMS = 250.0  # per customer, where the regularization is what it says
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Als:
     def fit(self, past: TrainingData) -> FittedAls:
         weights = past.pairs.add_up(decay(past.history.ages(), self.half_life_days))
         weights[weights < self.least_weight] = 0
-        confidence = for_implicit(past.pairs.matrix(np.log1p(weights))[:, past.head])
+        confidence = _for_implicit(past.pairs.matrix(np.log1p(weights))[:, past.head])
         confidence.eliminate_zeros()
         model = AlternatingLeastSquares(
             factors=max(min(self.factors, *confidence.shape), 1),
@@ -63,11 +63,11 @@ class Als:
 
     def scaled_regularization(self, confidence: sparse.csr_matrix) -> float:
         active = max(int(np.count_nonzero(np.diff(confidence.indptr))), 1)
-        share = min(confidence.nnz / active / USUAL_ITEMS, 1.0)
+        share = min(confidence.nnz / active / _USUAL_ITEMS, 1.0)
         return max(self.regularization * share, 0.01)
 
 
-def for_implicit(matrix: sparse.csr_array) -> sparse.csr_matrix:
+def _for_implicit(matrix: sparse.csr_array) -> sparse.csr_matrix:
     """Return the matrix in the form that `implicit` reads: its class, and 32-bit indices."""
     parts = (matrix.data, matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32))
     return sparse.csr_matrix(parts, shape=matrix.shape)

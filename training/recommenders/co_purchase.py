@@ -49,7 +49,7 @@ class CoPurchase:
     def orders(self, history: History, items: Rows) -> sparse.csc_array:
         """Return which of the items each order holds: ones, orders × items."""
         _, rows, sizes = np.unique(history.orders, return_inverse=True, return_counts=True)
-        columns = columns_of(items, history.items_total)[history.items]
+        columns = _columns_of(items, history.items_total)[history.items]
         used = (columns >= 0) & (sizes[rows] <= self.largest_order)
         ones = np.ones(int(used.sum()), np.float32)
         shape = (len(sizes), len(items))
@@ -57,7 +57,7 @@ class CoPurchase:
 
     def tastes(self, history: History, items: Rows) -> sparse.csr_array:
         ages = history.order_ages()
-        columns = columns_of(items, history.items_total)[history.items]
+        columns = _columns_of(items, history.items_total)[history.items]
         used = (ages < self.last_orders) & (columns >= 0)
         weights: Floats = (self.order_decay ** ages[used]).astype(np.float32)
         where = (history.customers[used], columns[used])
@@ -65,7 +65,7 @@ class CoPurchase:
         return sparse.coo_array((weights, where), shape=shape).tocsr()
 
 
-def columns_of(items: Rows, items_total: int) -> Rows:
+def _columns_of(items: Rows, items_total: int) -> Rows:
     """Return each item's place among `items`, −1 where it is not there."""  # (items_total,)
     columns = np.full(items_total, -1)
     columns[items] = np.arange(len(items))

@@ -15,7 +15,7 @@ from training.dataset.training_data import TrainingData
 from training.recommenders.ease_dual import FittedEaseDual, fit_dual
 from training.recommenders.inverse import symmetric_inverse
 
-LARGEST_INVERSE = 4000  # rows: 64 MB, and some seconds on one core
+_LARGEST_INVERSE = 4000  # rows: 64 MB, and some seconds on one core
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ class Ease:
         weights = past.pairs.add_up(decay(past.history.ages(), self.half_life_days))
         matrix = past.pairs.matrix(np.log1p(weights))[:, head]
         learners = np.flatnonzero(np.diff(matrix.indptr))
-        if 0 < len(learners) <= min(LARGEST_INVERSE, len(head)):
+        if 0 < len(learners) <= min(_LARGEST_INVERSE, len(head)):
             return fit_dual(matrix, learners, head, self.regularization)
         return self.fit_primal(matrix, head)
 
     def fit_primal(self, matrix: sparse.csr_array, head: Rows) -> FittedEase:
         """Learn the items of most customers only, so that the inverse stays small."""
         buyers = np.bincount(matrix.indices, minlength=len(head))
-        kept = np.sort(np.argsort(-buyers, kind="stable")[:LARGEST_INVERSE])
+        kept = np.sort(np.argsort(-buyers, kind="stable")[:_LARGEST_INVERSE])
         part = matrix[:, kept]
         gram = np.asarray((part.T @ part).toarray(), dtype=np.float32)
         gram[np.diag_indices_from(gram)] += self.regularization

@@ -13,7 +13,7 @@ from scipy import sparse
 from training.dataset.history import Floats, Rows
 from training.recommenders.inverse import symmetric_inverse
 
-BLOCK = 2000  # columns at once
+_BLOCK = 2000  # columns at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +42,17 @@ def fit_dual(
     gram = np.asarray((rows @ rows.T).toarray(), dtype=np.float32)
     gram[np.diag_indices_from(gram)] += regularization
     inverse = symmetric_inverse(gram)
-    explained = column_products(rows.tocsc(), inverse)
+    explained = _column_products(rows.tocsc(), inverse)
     diagonal = np.maximum(1 - explained, 1e-6) / regularization
     row_of = np.full(matrix.shape[0], -1)
     row_of[learners] = np.arange(len(learners))
     return FittedEaseDual(head, matrix, rows, row_of, inverse, diagonal.astype(np.float32))
 
 
-def column_products(columns: sparse.csc_array, inverse: Floats) -> Floats:
+def _column_products(columns: sparse.csc_array, inverse: Floats) -> Floats:
     """Return x_j' M x_j of every column j."""  # (columns,)
     parts = [np.zeros(0, np.float32)]
-    for start in range(0, columns.shape[1], BLOCK):
-        some = columns[:, start : start + BLOCK]
+    for start in range(0, columns.shape[1], _BLOCK):
+        some = columns[:, start : start + _BLOCK]
         parts.append(np.asarray(some.multiply((some.T @ inverse).T).sum(axis=0)).ravel())
     return np.concatenate(parts)

@@ -10,7 +10,7 @@ from training.dataset.history import Floats, Rows, decay
 from training.dataset.training_data import TrainingData
 
 # What is far past would round to zero and be forgotten as if it had never been bought.
-LEAST_WEIGHT = 1e-6
+_LEAST_WEIGHT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,6 @@ class PersonalFrequency:
     half_life_days: float = inf
 
     def fit(self, past: TrainingData) -> OwnScores:
-        weights = np.maximum(decay(past.history.ages(), self.half_life_days), LEAST_WEIGHT)
+        weights = np.maximum(decay(past.history.ages(), self.half_life_days), _LEAST_WEIGHT)
         own = past.pairs.matrix(past.pairs.add_up(weights))
         return OwnScores(np.arange(past.history.items_total), own)

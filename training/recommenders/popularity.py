@@ -8,7 +8,7 @@ import numpy as np
 from training.dataset.history import Floats, History, Rows
 from training.dataset.training_data import TrainingData
 
-LISTED = 2_000  # beyond these nothing is popular
+_LISTED = 2_000  # beyond these nothing is popular
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Popularity:
 
 def best_of(values: Floats, head: Rows) -> SameForAll:
     """Keep the head's greatest values."""
-    kept = np.sort(head[np.argsort(-values[head], kind="stable")[:LISTED]])
+    kept = np.sort(head[np.argsort(-values[head], kind="stable")[:_LISTED]])
     return SameForAll(kept, values[kept])
 
 

@@ -22,32 +22,32 @@ from training.recommenders.protocol import Fitted, Recommender
 from training.recommenders.rhythm import Rhythm
 from training.recommenders.tifu_knn import TifuKnn
 
-POPULAR = Family.POPULARITY
-PERSONAL = Family.PERSONAL
-COLLABORATIVE = Family.COLLABORATIVE
+_POPULAR = Family.POPULARITY
+_PERSONAL = Family.PERSONAL
+_COLLABORATIVE = Family.COLLABORATIVE
 
 SIMPLE: Mapping[str, Model] = {
     model.name: model
     for model in (
-        Model("popularity", "Popularity, all of the past", POPULAR, baseline=True),
-        Model("season_popularity", "Popularity, last three horizons", POPULAR),
-        Model("recent_popularity", "Popularity, last horizon", POPULAR, baseline=True),
-        Model("latest_popularity", "Popularity, last quarter of a horizon", POPULAR),
-        Model("adoption", "First purchases, last horizon", POPULAR),
-        Model("season_adoption", "First purchases, last three horizons", POPULAR),
-        Model("personal_frequency", "Own purchases", PERSONAL, baseline=True),
-        Model("decayed_short", "Own purchases, half-life ½ horizon", PERSONAL),
-        Model("decayed_medium", "Own purchases, half-life 1½ horizons", PERSONAL),
-        Model("decayed_personal", "Own purchases, half-life 3 horizons", PERSONAL, baseline=True),
-        Model("decayed_longest", "Own purchases, half-life 8 horizons", PERSONAL),
-        Model("rhythm", "Own purchases by their rhythm", PERSONAL),
-        Model("tifu_knn", "TIFU-KNN", COLLABORATIVE),
-        Model("als", "iALS", COLLABORATIVE, baseline=True),
-        Model("recent_als", "iALS, recent purchases", COLLABORATIVE),
-        Model("ease", "EASE", COLLABORATIVE),
-        Model("recent_ease", "EASE, recent purchases", COLLABORATIVE),
-        Model("item_neighbours", "Item neighbours", COLLABORATIVE, baseline=True),
-        Model("co_purchase", "Bought together with the last orders", COLLABORATIVE),
+        Model("popularity", "Popularity, all of the past", _POPULAR, baseline=True),
+        Model("season_popularity", "Popularity, last three horizons", _POPULAR),
+        Model("recent_popularity", "Popularity, last horizon", _POPULAR, baseline=True),
+        Model("latest_popularity", "Popularity, last quarter of a horizon", _POPULAR),
+        Model("adoption", "First purchases, last horizon", _POPULAR),
+        Model("season_adoption", "First purchases, last three horizons", _POPULAR),
+        Model("personal_frequency", "Own purchases", _PERSONAL, baseline=True),
+        Model("decayed_short", "Own purchases, half-life ½ horizon", _PERSONAL),
+        Model("decayed_medium", "Own purchases, half-life 1½ horizons", _PERSONAL),
+        Model("decayed_personal", "Own purchases, half-life 3 horizons", _PERSONAL, baseline=True),
+        Model("decayed_longest", "Own purchases, half-life 8 horizons", _PERSONAL),
+        Model("rhythm", "Own purchases by their rhythm", _PERSONAL),
+        Model("tifu_knn", "TIFU-KNN", _COLLABORATIVE),
+        Model("als", "iALS", _COLLABORATIVE, baseline=True),
+        Model("recent_als", "iALS, recent purchases", _COLLABORATIVE),
+        Model("ease", "EASE", _COLLABORATIVE),
+        Model("recent_ease", "EASE, recent purchases", _COLLABORATIVE),
+        Model("item_neighbours", "Item neighbours", _COLLABORATIVE, baseline=True),
+        Model("co_purchase", "Bought together with the last orders", _COLLABORATIVE),
     )
 }
 TIE_BREAKER = "popularity"
@@ -56,7 +56,7 @@ TIE_BREAKER = "popularity"
 def competing(slate: CustomerSlate) -> list[str]:
     """Return the simple models of a slate: own purchases say nothing of what is new."""
     discover = slate is CustomerSlate.DISCOVER
-    return [name for name, model in SIMPLE.items() if not (discover and model.family is PERSONAL)]
+    return [name for name, model in SIMPLE.items() if not (discover and model.family is _PERSONAL)]
 
 
 def proposers(horizon_days: float, seed: int) -> dict[str, Recommender]:

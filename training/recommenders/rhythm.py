@@ -14,13 +14,13 @@ from training.dataset.history import Floats, History, Rows
 from training.dataset.training_data import TrainingData
 from training.recommenders.personal_frequency import OwnScores
 
-COUNTS = (2, 3, 4, 6, 9, 14)
-AGES = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4.5, 7)  # horizons since the last purchase
-DUE = (0.25, 0.5, 0.8, 1.2, 1.8, 2.7, 4, 7)  # intervals since the last purchase
-CELLS = (len(COUNTS) + 1, len(AGES) + 1, len(DUE) + 1)
-CELL_PRIOR = 20.0  # pairs at the mean chance of their count
-ITEM_PRIOR = 20.0  # customers who return to the item as they do to any
-GAP_PRIOR = 10.0  # intervals of an item at the shop's mean
+_COUNTS = (2, 3, 4, 6, 9, 14)
+_AGES = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4.5, 7)  # horizons since the last purchase
+_DUE = (0.25, 0.5, 0.8, 1.2, 1.8, 2.7, 4, 7)  # intervals since the last purchase
+_CELLS = (len(_COUNTS) + 1, len(_AGES) + 1, len(_DUE) + 1)
+_CELL_PRIOR = 20.0  # pairs at the mean chance of their count
+_ITEM_PRIOR = 20.0  # customers who return to the item as they do to any
+_GAP_PRIOR = 10.0  # intervals of an item at the shop's mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Rhythm:
     def fit(self, past: TrainingData) -> OwnScores:
         history, pairs = past.history, past.pairs
         chances = self.chance_by_cell(history)[self.cells(history, pairs)]
-        values = (chances * item_factor(pairs)).astype(np.float32)
+        values = (chances * _item_factor(pairs)).astype(np.float32)
         return OwnScores(np.arange(history.items_total), pairs.matrix(values))
 
     def chance_by_cell(self, history: History) -> Floats:
@@ -38,30 +38,30 @@ class Rhythm:
         cut = history.now - self.horizon_days
         past = history.before(cut)
         known, later = pairs_of(past), pairs_of(history.between(cut, history.now))
-        size, per_count = int(np.prod(CELLS)), CELLS[1] * CELLS[2]
+        size, per_count = int(np.prod(_CELLS)), _CELLS[1] * _CELLS[2]
         if not len(known):
             return np.linspace(0.1, 0.11, size, dtype=np.float32)  # often bought: a little likelier
         returned = later.find(known.customers, known.items) >= 0
         cell = self.cells(past, known)
-        by_count = np.bincount(cell // per_count, returned, CELLS[0])
-        pairs_of_count = np.bincount(cell // per_count, minlength=CELLS[0])
-        mean = (by_count / np.maximum(pairs_of_count, 1))[nearest_filled(pairs_of_count)]
-        total = np.bincount(cell, minlength=size) + CELL_PRIOR
-        prior = CELL_PRIOR * np.repeat(mean, per_count)
+        by_count = np.bincount(cell // per_count, returned, _CELLS[0])
+        pairs_of_count = np.bincount(cell // per_count, minlength=_CELLS[0])
+        mean = (by_count / np.maximum(pairs_of_count, 1))[_nearest_filled(pairs_of_count)]
+        total = np.bincount(cell, minlength=size) + _CELL_PRIOR
+        prior = _CELL_PRIOR * np.repeat(mean, per_count)
         return ((np.bincount(cell, returned, size) + prior) / total).astype(np.float32)
 
     def cells(self, history: History, pairs: CustomerItems) -> Rows:
         """Return the number of each pair's cell."""  # (pairs,)
         interval, since = intervals(history, pairs)
         parts = (
-            np.digitize(pairs.counts, COUNTS),
-            np.digitize(since / self.horizon_days, AGES),
-            np.digitize(since / interval, DUE),
+            np.digitize(pairs.counts, _COUNTS),
+            np.digitize(since / self.horizon_days, _AGES),
+            np.digitize(since / interval, _DUE),
         )
-        return np.ravel_multi_index(parts, CELLS)
+        return np.ravel_multi_index(parts, _CELLS)
 
 
-def nearest_filled(sizes: Rows) -> Rows:
+def _nearest_filled(sizes: Rows) -> Rows:
     """Return each place, or the next lower one (else the lowest) that holds anything."""
     places = np.where(sizes > 0, np.arange(len(sizes)), 0)
     return np.maximum(np.maximum.accumulate(places), int(np.argmax(sizes > 0)))
@@ -78,15 +78,15 @@ def intervals(history: History, pairs: CustomerItems) -> tuple[Floats, Floats]:
     gaps, span = pairs.counts - 1, last - first
     whole = history.now - history.days.min()
     shop = max(float(span.sum() / gaps.sum() if gaps.sum() else whole), 1e-3)
-    of_item = np.bincount(pairs.items, span, pairs.items_total) + GAP_PRIOR * shop
-    of_item /= np.bincount(pairs.items, gaps, pairs.items_total) + GAP_PRIOR
+    of_item = np.bincount(pairs.items, span, pairs.items_total) + _GAP_PRIOR * shop
+    of_item /= np.bincount(pairs.items, gaps, pairs.items_total) + _GAP_PRIOR
     interval = (span + of_item[pairs.items]) / (gaps + 1)
     return interval.astype(np.float32), (history.now - last).astype(np.float32)
 
 
-def item_factor(pairs: CustomerItems) -> Floats:
+def _item_factor(pairs: CustomerItems) -> Floats:
     """Say how much likelier than the average item each pair's item is bought again."""  # (pairs,)
     again = np.bincount(pairs.items, pairs.counts > 1, pairs.items_total)
     mean = max(float(again.sum()) / max(len(pairs), 1), 1e-6)
-    rate = (again + ITEM_PRIOR * mean) / (pairs.buyers + ITEM_PRIOR)
+    rate = (again + _ITEM_PRIOR * mean) / (pairs.buyers + _ITEM_PRIOR)
     return np.sqrt(rate / mean)[pairs.items].astype(np.float32)

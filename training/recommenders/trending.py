@@ -24,14 +24,14 @@ class Trending:
         history = past.history
         windows = (history.ages() / self.window_days).astype(np.int64)  # 0 is now
         recent = (windows == 0) & history.timed
-        now = buyers(history, windows, recent)
-        before = buyers(history, windows, ~recent)
+        now = _buyers(history, windows, recent)
+        before = _buyers(history, windows, ~recent)
         expected = before * (now.sum() / max(float(before.sum()), 1.0))
         surplus = (now - expected) / np.sqrt(expected + self.prior)
         return SameForAll(np.arange(history.items_total), surplus.astype(np.float32))
 
 
-def buyers(history: History, windows: Rows, counted: np.typing.NDArray[np.bool_]) -> Floats:
+def _buyers(history: History, windows: Rows, counted: np.typing.NDArray[np.bool_]) -> Floats:
     """Count each item's customers, once per window: a loyal one counts as often as a new one."""
     customers, items = history.shape
     pairs = windows[counted] * customers + history.customers[counted]

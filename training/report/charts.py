@@ -43,12 +43,12 @@ from training.report.numbers import (
     signed,
 )
 
-NDCG_PANEL = Panel("NDCG@10", width=275, written=50)
-DIFFERENCE_PANEL = Panel(
+_NDCG_PANEL = Panel("NDCG@10", width=275, written=50)
+_DIFFERENCE_PANEL = Panel(
     "Compared with the chosen one", width=225, written=105, percent=True, reference=0.0
 )
-CHOSEN = "chosen"  # it is published only by a run
-MOST_IN_A_SLICE = 6
+_CHOSEN = "chosen"  # it is published only by a run
+_MOST_IN_A_SLICE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def windows_figure(slate: str, found: SlateFindings) -> Figure:
         )
         for each in found.models
     ]
-    return comparison_figure(about, models, found.choice.winner)
+    return _comparison_figure(about, models, found.choice.winner)
 
 
 def holdout_figure(slate: str, found: SlateOnHoldout, winner: str) -> Figure:
@@ -82,10 +82,10 @@ def holdout_figure(slate: str, found: SlateOnHoldout, winner: str) -> Figure:
         Compared(each.model, each.metrics.get(MAIN_METRIC), each.versus_winner)
         for each in found.models
     ]
-    return comparison_figure(about, models, winner)
+    return _comparison_figure(about, models, winner)
 
 
-def comparison_figure(about: str, models: Sequence[Compared], winner: str) -> Figure:
+def _comparison_figure(about: str, models: Sequence[Compared], winner: str) -> Figure:
     """Leave the differences out where none is known."""
     best = next((mean_of(each.mean) for each in models if each.model.name == winner), None)
     digits = digits_for(mean_of(each.mean) for each in models)
@@ -96,15 +96,15 @@ def comparison_figure(about: str, models: Sequence[Compared], winner: str) -> Fi
         published = each.model.name == winner
         spots = [spot(interval(each.mean), figure(mean_of(each.mean), digits), each.single)]
         if paired:
-            spots.append(difference(published, behind[each.model.name]))
+            spots.append(_difference(published, behind[each.model.name]))
         rows.append(model_row(each.model, published, spots))
-    panels = (NDCG_PANEL, DIFFERENCE_PANEL) if paired else (NDCG_PANEL,)
+    panels = (_NDCG_PANEL, _DIFFERENCE_PANEL) if paired else (_NDCG_PANEL,)
     return Figure(about, panels, tuple(rows))
 
 
-def difference(published: bool, behind: Interval | None) -> Spot | None:
+def _difference(published: bool, behind: Interval | None) -> Spot | None:
     if published:
-        return Spot(Interval(0.0), CHOSEN)
+        return Spot(Interval(0.0), _CHOSEN)
     if behind is None:
         return None
     if behind.low is None or behind.high is None:
@@ -152,16 +152,16 @@ def slice_figures(
     digits = digits_for(mean.mean for each in found.slices for mean in each.models.values())
     figures = []
     for of, slices in groupby(found.slices, key=lambda each: each.of):
-        rows = tuple(row for each in slices for row in slice_rows(each, models, winner, digits))
+        rows = tuple(row for each in slices for row in _slice_rows(each, models, winner, digits))
         figures.append((of, Figure(f"{slate_title(slate)}: NDCG@10 of {of}", panels, rows)))
     return figures
 
 
-def slice_rows(each: Slice, models: Mapping[str, Model], winner: str, digits: int) -> list[Row]:
+def _slice_rows(each: Slice, models: Mapping[str, Model], winner: str, digits: int) -> list[Row]:
     """The published model first, then the others as they were given."""
     names = sorted(each.models, key=lambda name: name not in (PUBLISHED, winner))
     rows = [Row(f"{each.name}: {count(each.customers)} customers", heading=True)]
-    for name in names[:MOST_IN_A_SLICE]:
+    for name in names[:_MOST_IN_A_SLICE]:
         model = models.get(winner if name == PUBLISHED else name)
         mean = each.models[name]
         at = spot(interval(mean), figure(mean.mean, digits))
@@ -214,7 +214,7 @@ def warm_figure(warm: WarmStart) -> Figure:
     known_value = interval(warm.known)
     rows: list[Row] = []
     for path in warm.paths:
-        rows.append(Row(orders_known(path.orders), heading=True))
+        rows.append(Row(_orders_known(path.orders), heading=True))
         rows += [
             Row(
                 "from their purchases, at once",
@@ -238,7 +238,7 @@ def warm_figure(warm: WarmStart) -> Figure:
     return Figure(title, (panel,), tuple(rows))
 
 
-def orders_known(orders: int | None) -> str:
+def _orders_known(orders: int | None) -> str:
     if orders is None:
         return "All of their orders are known"
     return "Only their last order is known" if orders == 1 else f"Last {orders} orders are known"

@@ -12,10 +12,10 @@ from training.report.numbers import NARROW, shortened
 from training.report.svg import svg
 
 LABELS = 290  # pixels: model titles and feature groups
-LONGEST_LABEL = 44  # letters that fit there
-BETWEEN = 28
+_LONGEST_LABEL = 44  # letters that fit there
+_BETWEEN = 28
 HEAD = 26
-GAP = 14  # between a panel and what is written beside it
+_GAP = 14  # between a panel and what is written beside it
 ROW, TIGHT_ROW, MANY_ROWS = 22, 17, 24
 DOT, PUBLISHED_DOT = 55, 110
 
@@ -29,13 +29,13 @@ def draw(figure: Figure) -> Markup:
     step = ROW if len(figure.rows) < MANY_ROWS else TIGHT_ROW
     placed = place(figure.rows, step)
     bottom = HEAD + step * len(placed)
-    width = LABELS + sum(panel.width + panel.written + BETWEEN for panel in figure.panels)
-    drawn = [*layers.bands(shaded(placed, step), width), *labels(placed)]
+    width = LABELS + sum(panel.width + panel.written + _BETWEEN for panel in figure.panels)
+    drawn = [*layers.bands(_shaded(placed, step), width), *labels(placed)]
     left = LABELS
     for at, panel in enumerate(figure.panels):
         spots = [(middle, row, row.spots[at]) for middle, row in placed if row.spots]
-        drawn += panel_layers(panel, left, bottom, spots)
-        left += panel.width + panel.written + BETWEEN
+        drawn += _panel_layers(panel, left, bottom, spots)
+        left += panel.width + panel.written + _BETWEEN
     return svg(drawn, width, bottom, figure.about)
 
 
@@ -43,16 +43,18 @@ def place(rows: Sequence[Row], step: float) -> Placed:
     return [(HEAD + step * (at + 0.5), row) for at, row in enumerate(rows)]
 
 
-def shaded(placed: Placed, step: float) -> list[Datum]:
+def _shaded(placed: Placed, step: float) -> list[Datum]:
     half = step / 2
     return [{"top": at - half, "bottom": at + half} for at, row in placed if row.published]
 
 
 def labels(placed: Placed) -> list[Layer]:
     right = LABELS - 12
-    headings = [text(row.label, 4, at) for at, row in placed if row.heading]
-    published = [text(row.label, right, at) for at, row in placed if row.published]
-    plain = [text(row.label, right, at) for at, row in placed if not (row.heading or row.published)]
+    headings = [_text(row.label, 4, at) for at, row in placed if row.heading]
+    published = [_text(row.label, right, at) for at, row in placed if row.published]
+    plain = [
+        _text(row.label, right, at) for at, row in placed if not (row.heading or row.published)
+    ]
     return [
         *layers.texts(headings, "left", bold=True),
         *layers.texts(published, "right", bold=True),
@@ -60,30 +62,30 @@ def labels(placed: Placed) -> list[Layer]:
     ]
 
 
-def panel_layers(
+def _panel_layers(
     panel: Panel, left: int, bottom: int, spots: Sequence[tuple[float, Row, Spot | None]]
 ) -> list[Layer]:
     """Draw nothing for a panel without a value."""
-    rows = [datum(at, row, spot) for at, row, spot in spots if spot]
+    rows = [_datum(at, row, spot) for at, row, spot in spots if spot]
     if not rows:
         return []
     single = [{"y": at, "mean": one} for at, _, spot in spots if spot for one in spot.each]
-    x = axis_of(panel, left, domain(panel, [*rows, *single]))
+    x = _axis_of(panel, left, _domain(panel, [*rows, *single]))
     drawn = [] if panel.bars else layers.strokes(single, x)
     if panel.reference is not None:
         drawn += layers.reference(panel.reference, HEAD, bottom, x)
     drawn += (
         layers.bars(rows, x) if panel.bars else [*layers.intervals(rows, x), *layers.dots(rows, x)]
     )
-    written = [text(spot.text, left + panel.width + GAP, at) for at, _, spot in spots if spot]
+    written = [_text(spot.text, left + panel.width + _GAP, at) for at, _, spot in spots if spot]
     return [
         layers.together(drawn),
-        *layers.texts([text(panel.title, left, HEAD / 2)], "left", bold=True),
+        *layers.texts([_text(panel.title, left, HEAD / 2)], "left", bold=True),
         *layers.texts(written, "left"),
     ]
 
 
-def datum(at: float, row: Row, spot: Spot) -> Datum:
+def _datum(at: float, row: Row, spot: Spot) -> Datum:
     value = spot.value
     return {
         "y": at,
@@ -97,14 +99,14 @@ def datum(at: float, row: Row, spot: Spot) -> Datum:
     }
 
 
-def domain(panel: Panel, rows: Iterable[Datum]) -> tuple[float, float]:
+def _domain(panel: Panel, rows: Iterable[Datum]) -> tuple[float, float]:
     """Keep zero in sight: a difference must not look larger than it is."""
     ends = [0.0] if panel.reference is None else [0.0, panel.reference]
     ends += [row[end] for row in rows for end in ("low", "mean", "high") if end in row]
     return (min(ends), max(ends)) if max(ends) > min(ends) else (0.0, 1.0)
 
 
-def axis_of(panel: Panel, left: int, ends: tuple[float, float]) -> Mapping[str, Any]:
+def _axis_of(panel: Panel, left: int, ends: tuple[float, float]) -> Mapping[str, Any]:
     if not panel.percent:
         return layers.axis(ends, left, panel.width)
     digits = 1 if ends[1] - ends[0] < 0.05 else 0
@@ -112,5 +114,5 @@ def axis_of(panel: Panel, left: int, ends: tuple[float, float]) -> Mapping[str, 
     return layers.axis(ends, left, panel.width, labelExpr=words)
 
 
-def text(words: str, x: float, y: float) -> Datum:
-    return {"text": shortened(words, LONGEST_LABEL), "x": x, "y": y}
+def _text(words: str, x: float, y: float) -> Datum:
+    return {"text": shortened(words, _LONGEST_LABEL), "x": x, "y": y}

@@ -14,8 +14,8 @@ Layer = Mapping[str, Any]
 INK, MUTED, GRID, PAPER, BAND = (
     f"var(--{each})" for each in ("ink", "muted", "grid", "paper", "band")
 )
-PIXELS = {"scale": None, "axis": None}
-TICK_EVERY = 60  # pixels
+_PIXELS = {"scale": None, "axis": None}
+_TICK_EVERY = 60  # pixels
 
 
 def axis(ends: Sequence[float], left: float, width: float, **how: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def axis(ends: Sequence[float], left: float, width: float, **how: Any) -> dict[s
             "gridColor": GRID,
             "domain": False,
             "ticks": False,
-            "tickCount": max(2, int(width / TICK_EVERY)),
+            "tickCount": max(2, int(width / _TICK_EVERY)),
             "labelColor": MUTED,
             "labelFontSize": 11,
             "labelPadding": 6,
@@ -44,22 +44,22 @@ def axis(ends: Sequence[float], left: float, width: float, **how: Any) -> dict[s
     }
 
 
-def along(field: str, x: Mapping[str, Any]) -> dict[str, Any]:
+def _along(field: str, x: Mapping[str, Any]) -> dict[str, Any]:
     kind = "temporal" if x["scale"].get("type") == "utc" else "quantitative"
     return {"field": field, "type": kind, **x}
 
 
-def at(field: str) -> dict[str, Any]:
+def _at(field: str) -> dict[str, Any]:
     """Place by a field that holds pixels."""
-    return {"field": field, "type": "quantitative", **PIXELS}
+    return {"field": field, "type": "quantitative", **_PIXELS}
 
 
-def own(field: str) -> dict[str, Any]:
+def _own(field: str) -> dict[str, Any]:
     """Take a colour or size as the field has it."""
     return {"field": field, "scale": None}
 
 
-def layer(rows: Sequence[Datum], mark: Mapping[str, Any], **encoding: Any) -> list[Layer]:
+def _layer(rows: Sequence[Datum], mark: Mapping[str, Any], **encoding: Any) -> list[Layer]:
     """Return one layer, or none without rows."""
     spec = {"data": {"values": list(rows)}, "mark": dict(mark), "encoding": encoding}
     return [spec] if rows else []
@@ -75,57 +75,57 @@ def texts(rows: Sequence[Datum], align: str, *, bold: bool = False) -> list[Laye
     weight = "bold" if bold else "normal"
     mark = {"type": "text", "align": align, "baseline": "middle", "fontSize": 12, "fill": INK}
     written = [row for row in rows if row["text"]]
-    return layer(
-        written, mark | {"fontWeight": weight}, x=at("x"), y=at("y"), text={"field": "text"}
+    return _layer(
+        written, mark | {"fontWeight": weight}, x=_at("x"), y=_at("y"), text={"field": "text"}
     )
 
 
 def bands(rows: Sequence[Datum], width: float) -> list[Layer]:
     """Shade from `top` to `bottom`."""
-    return layer(
+    return _layer(
         rows,
         {"type": "rect", "fill": BAND},
         x={"value": 0},
         x2={"value": width},
-        y=at("top"),
+        y=_at("top"),
         y2={"field": "bottom"},
     )
 
 
 def reference(value: float, top: float, bottom: float, x: Mapping[str, Any]) -> list[Layer]:
     mark = {"type": "rule", "stroke": INK, "strokeDash": [4, 3], "strokeWidth": 1.25}
-    return layer(
-        [{"mean": value}], mark, x=along("mean", x), y={"value": top}, y2={"value": bottom}
+    return _layer(
+        [{"mean": value}], mark, x=_along("mean", x), y={"value": top}, y2={"value": bottom}
     )
 
 
 def strokes(rows: Sequence[Datum], x: Mapping[str, Any]) -> list[Layer]:
     """Draw a short stroke at each `mean`."""
     mark = {"type": "tick", "orient": "vertical", "size": 9, "thickness": 1.5, "color": MUTED}
-    return layer(rows, mark, x=along("mean", x), y=at("y"))
+    return _layer(rows, mark, x=_along("mean", x), y=_at("y"))
 
 
 def intervals(rows: Sequence[Datum], x: Mapping[str, Any]) -> list[Layer]:
     """Draw a line from `low` to `high`."""
-    return layer(
+    return _layer(
         rows,
         {"type": "rule", "strokeWidth": 2},
-        x=along("low", x),
+        x=_along("low", x),
         x2={"field": "high"},
-        y=at("y"),
-        stroke=own("colour"),
+        y=_at("y"),
+        stroke=_own("colour"),
     )
 
 
 def dots(rows: Sequence[Datum], x: Mapping[str, Any]) -> list[Layer]:
-    return layer(
+    return _layer(
         rows,
         {"type": "point", "opacity": 1, "strokeWidth": 2},
-        x=along("mean", x),
-        y=at("y"),
-        stroke=own("colour"),
-        fill=own("fill"),
-        size=own("size"),
+        x=_along("mean", x),
+        y=_at("y"),
+        stroke=_own("colour"),
+        fill=_own("fill"),
+        size=_own("size"),
     )
 
 
@@ -137,11 +137,11 @@ def bars(
     end: str = "mean",
     size: int = 11,
 ) -> list[Layer]:
-    return layer(
+    return _layer(
         rows,
         {"type": "bar", "size": size},
-        x=along(start, x),
+        x=_along(start, x),
         x2={"field": end},
-        y=at("y"),
-        fill=own("colour"),
+        y=_at("y"),
+        fill=_own("colour"),
     )

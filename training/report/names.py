@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from training.metrics.results import CUTOFFS, Family, Model
 
-SLATES = {
+_SLATES = {
     "for_you": ("For you", "Whatever the customer may buy next, new to them or not."),
     "discover": ("Discover", "Only what the customer has never bought before."),
     "buy_again": ("Buy again", "Only what the customer has bought before and may need again."),
@@ -18,7 +18,7 @@ FAMILIES = {
     Family.POPULARITY: "best sellers",
 }
 
-REASONS = {
+_REASONS = {
     "because_you_bought": "Because you bought …",
     "buy_again_due": "Due again",
     "popular": "Popular",
@@ -56,15 +56,15 @@ GLOSSARY = {
 
 
 def slate_title(slate: str) -> str:
-    return SLATES[slate][0] if slate in SLATES else slate.replace("_", " ").capitalize()
+    return _SLATES[slate][0] if slate in _SLATES else slate.replace("_", " ").capitalize()
 
 
 def slate_meaning(slate: str) -> str:
-    return SLATES[slate][1] if slate in SLATES else ""
+    return _SLATES[slate][1] if slate in _SLATES else ""
 
 
 def reason_title(code: str) -> str:
-    return REASONS.get(code, code.replace("_", " ").capitalize())
+    return _REASONS.get(code, code.replace("_", " ").capitalize())
 
 
 def is_learned(model: Model) -> bool:

@@ -8,12 +8,12 @@ from unicodedata import category
 
 from training.metrics.results import Estimate, Mean
 
-DASH = "–"
+_DASH = "–"
 NARROW = "\N{NO-BREAK SPACE}"
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-Z95 = 1.959964  # standard errors to either side of a mean that hold 95 %
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_Z95 = 1.959964  # standard errors to either side of a mean that hold 95 %
 
-BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def interval(value: Mean | Estimate | None) -> Interval | None:
     ends = (
         (value.low, value.high)
         if isinstance(value, Estimate)
-        else (value.mean - Z95 * value.error, value.mean + Z95 * value.error)
+        else (value.mean - _Z95 * value.error, value.mean + _Z95 * value.error)
     )
     return Interval(value.mean, *ends) if all(map(isfinite, ends)) else Interval(value.mean)
 
@@ -71,7 +71,7 @@ def relative(difference: Interval | None, to: float | None) -> Interval | None:
 
 def figure(value: float | None, digits: int = 3) -> str:
     value = known(value)
-    return DASH if value is None else f"{value:.{digits}f}"
+    return _DASH if value is None else f"{value:.{digits}f}"
 
 
 def digits_for(values: Iterable[float | None]) -> int:
@@ -81,18 +81,18 @@ def digits_for(values: Iterable[float | None]) -> int:
 
 def count(value: float | None) -> str:
     value = known(value)
-    return DASH if value is None else f"{value:,.0f}"
+    return _DASH if value is None else f"{value:,.0f}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
     share = known(share)
-    return DASH if share is None else f"{number(share * 100, digits)}{NARROW}%"
+    return _DASH if share is None else f"{number(share * 100, digits)}{NARROW}%"
 
 
 def signed(share: float | None, digits: int = 1) -> str:
     share = known(share)
     if share is None:
-        return DASH
+        return _DASH
     text = number(share * 100, digits)
     return f"{'+' if float(share) > 0 and text.strip('0.') else ''}{text}{NARROW}%"
 
@@ -115,13 +115,13 @@ def day(moment: str | None) -> str:
     """Write a day as "1 Sep 2017"; what is no day stays as it is."""
     on = date_of(moment)
     if on is None:
-        return DASH if moment is None else clean(moment)
-    return f"{on.day}{NARROW}{MONTHS[on.month - 1]}{NARROW}{on.year}"
+        return _DASH if moment is None else clean(moment)
+    return f"{on.day}{NARROW}{_MONTHS[on.month - 1]}{NARROW}{on.year}"
 
 
 def clean(text: str) -> str:
     """Names come from outside: what cannot be shown, or would turn the text around, is dropped."""
-    kept = (each for each in text if each not in BIDI_CONTROLS)
+    kept = (each for each in text if each not in _BIDI_CONTROLS)
     return "".join(" " if category(each) in ("Cc", "Cs", "Zl", "Zp") else each for each in kept)
 
 

@@ -22,8 +22,8 @@ from training.report.timeline import timeline
 from training.report.verdict import VerdictSection, models_of, verdict
 from training.sources.ingest_report import IngestReport
 
-TITLE = "What the recommendations are worth"
-CSS = Path(__file__).with_name("templates") / "page.css"
+_TITLE = "What the recommendations are worth"
+_CSS = Path(__file__).with_name("templates") / "page.css"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +50,22 @@ def render(
     findings: Results,
     *,
     read: Sequence[IngestReport] = (),
-    title: str = TITLE,
+    title: str = _TITLE,
     parameters: Mapping[str, object] | None = None,
 ) -> str:
     """Return the page. `read` tells of the purchases and, where they are a file of their own, of
     those held out; `parameters` are whatever else the run is repeated with; no secrets.
     """
     return (
-        templates()
+        _templates()
         .get_template("page.html")
         .render(
             title=title,
-            css=Markup(CSS.read_text(encoding="utf-8")),  # noqa: S704 our own file
+            css=Markup(_CSS.read_text(encoding="utf-8")),  # noqa: S704 our own file
             findings=findings,
             lead=words.lead(findings),
             families=FAMILIES,
-            slates=[section(findings, slate) for slate in findings.slates],
+            slates=[_section(findings, slate) for slate in findings.slates],
             published=words.published(findings),
             tiles=tables.tiles(findings.data),
             read=reading.rows_read(read),
@@ -93,23 +93,23 @@ def render(
 
 
 @cache
-def templates() -> Environment:
+def _templates() -> Environment:
     return Environment(
         loader=PackageLoader("training.report"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=shown,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
 
-def shown(value: Any) -> Any:
+def _shown(value: Any) -> Any:
     """Drop from texts what cannot be shown; markup is ours."""
     return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def section(findings: Results, slate: str) -> SlateSection:
+def _section(findings: Results, slate: str) -> SlateSection:
     found = findings.slates[slate]
     held = findings.holdout.slates.get(slate) if findings.holdout else None
     winner = found.choice.winner
@@ -125,13 +125,13 @@ def section(findings: Results, slate: str) -> SlateSection:
         holdout=draw(charts.holdout_figure(slate, held, winner)) if held else Markup(),
         holdout_table=tables.metrics_table(held, winner) if held and held.models else None,
         character=draw(charts.character_figure(slate, held, winner)) if held else Markup(),
-        slices=slices(slate, found, held),
+        slices=_slices(slate, found, held),
         importances=draw(charts.importances_figure(slate, found.importances)),
         features=tables.features(found.importances),
     )
 
 
-def slices(
+def _slices(
     slate: str, found: SlateFindings, held: SlateOnHoldout | None
 ) -> list[tuple[str, Markup]]:
     if held is None:

@@ -9,8 +9,8 @@ from training.metrics.results import Results
 from training.report.numbers import count, percent
 from training.sources.ingest_report import IngestReport
 
-TITLES = ("Rows of the purchases", "Rows of the purchases held out")
-TOLD_AS = {"timestamp": "time"}  # columns whose lack is told in other words, by what it changes
+_TITLES = ("Rows of the purchases", "Rows of the purchases held out")
+_TOLD_AS = {"timestamp": "time"}  # columns whose lack is told in other words, by what it changes
 
 Fate = tuple[str, str]  # how many rows, what became of them
 
@@ -18,12 +18,12 @@ Fate = tuple[str, str]  # how many rows, what became of them
 def rows_read(reports: Sequence[IngestReport]) -> list[tuple[str, list[Fate]]]:
     """Return a title and the fates of the rows, for each reading."""
     return [
-        (title, [(count(rows), what) for rows, what in fates(report)])
-        for title, report in zip(TITLES, reports, strict=False)
+        (title, [(count(rows), what) for rows, what in _fates(report)])
+        for title, report in zip(_TITLES, reports, strict=False)
     ]
 
 
-def fates(report: IngestReport) -> list[tuple[int, str]]:
+def _fates(report: IngestReport) -> list[tuple[int, str]]:
     """A reason that concerns no row is not among them, but that none was bad is said."""
     bad = f"bad, {percent(report.bad_share)} of those that may be used"
     return [
@@ -43,6 +43,6 @@ def switched_off(findings: Results, reports: Sequence[IngestReport]) -> dict[str
         f"no {column}": lost
         for report in reports[:1]
         for column, lost in report.switched_off.items()
-        if TOLD_AS.get(column, column) not in found
+        if _TOLD_AS.get(column, column) not in found
     }
     return {**found, **lacking}

@@ -19,7 +19,7 @@ from training.report.names import FAMILIES, MEASURES
 from training.report.numbers import count, day, digits_for, figure, known, mean_of, percent
 from training.report.words import spread
 
-MOST_FEATURES = 20
+_MOST_FEATURES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +46,21 @@ class Table:
 
 
 def metrics_table(held: SlateOnHoldout, winner: str) -> Table:
-    digits = {measure: digits_of(measure, held) for measure in MEASURES}
+    digits = {measure: _digits_of(measure, held) for measure in MEASURES}
     lines = tuple(
-        line(each.model, winner, tuple(cell(name, each, digits) for name in METRICS))
+        _line(each.model, winner, tuple(_cell(name, each, digits) for name in METRICS))
         for each in held.models
     )
     groups = tuple((name, len(CUTOFFS)) for name in MEASURES.values())
     return Table(groups, tuple(f"@{k}" for _ in groups for k in CUTOFFS), lines)
 
 
-def digits_of(measure: str, held: SlateOnHoldout) -> int:
+def _digits_of(measure: str, held: SlateOnHoldout) -> int:
     values = [each.metrics.get(f"{measure}@{MAIN_CUTOFF}") for each in held.models]
     return digits_for(mean_of(value) for value in values)
 
 
-def cell(name: str, of: ModelOnHoldout, digits: Mapping[str, int]) -> Cell:
+def _cell(name: str, of: ModelOnHoldout, digits: Mapping[str, int]) -> Cell:
     """Twelve intervals a line would be wider than a page: those of the main cutoff are shown."""
     measure, _, k = name.partition("@")
     value = of.metrics.get(name)
@@ -76,12 +76,12 @@ def windows_table(found: SlateFindings, windows: tuple[LearningWindow, ...], win
     for each in found.models:
         cells = [Cell(figure(mean_of(one), digits), spread(one, digits)) for one in each.windows]
         cells += [Cell("–")] * (len(judged) - len(cells))
-        lines.append(line(each.model, winner, (*cells, Cell(percent(each.relative)))))
+        lines.append(_line(each.model, winner, (*cells, Cell(percent(each.relative)))))
     columns = tuple(f"{day(window.start)} to {day(window.end)}" for window in judged)
     return Table((), (*columns, "of the best, on average"), tuple(lines))
 
 
-def line(model: Model, winner: str, cells: tuple[Cell, ...]) -> Line:
+def _line(model: Model, winner: str, cells: tuple[Cell, ...]) -> Line:
     return Line(model, FAMILIES[model.family], model.name == winner, cells)
 
 
@@ -90,7 +90,7 @@ def features(importances: tuple[Importance, ...]) -> list[tuple[str, str, str]]:
     ordered = sorted(importances, key=lambda each: (-(known(each.share) or 0.0), each.feature))
     return [
         (each.feature, each.group.replace("_", " "), percent(each.share))
-        for each in ordered[:MOST_FEATURES]
+        for each in ordered[:_MOST_FEATURES]
     ]
 
 
@@ -112,14 +112,14 @@ def tiles(data: DataSummary) -> list[tuple[str, str]]:
 def settings(data: DataSummary, parameters: Mapping[str, object]) -> list[tuple[str, str]]:
     """Return what a run is repeated with; nested parameters get dotted names."""
     own = [("seed", str(data.seed)), ("horizon", f"{data.horizon_days:g} days")]
-    return own + flat("", parameters)
+    return own + _flat("", parameters)
 
 
-def flat(prefix: str, parameters: Mapping[str, object]) -> list[tuple[str, str]]:
+def _flat(prefix: str, parameters: Mapping[str, object]) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for name, value in parameters.items():
         if isinstance(value, Mapping):
-            rows += flat(f"{prefix}{name}.", value)
+            rows += _flat(f"{prefix}{name}.", value)
         else:
             rows.append((f"{prefix}{name}", str(value)))
     return rows

@@ -14,12 +14,12 @@ from training.report.figure import Row
 from training.report.numbers import NARROW, count, date_of
 from training.report.svg import svg
 
-WIDTH = 640
+_WIDTH = 640
 THICK, THIN = 13, 3
-DAY_MS = 86_400_000
-EPOCH = date(1970, 1, 1)
-MOST_TICKS = 10
-MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
+_DAY_MS = 86_400_000
+_EPOCH = date(1970, 1, 1)
+_MOST_TICKS = 10
+_MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
 JUDGED, LEARNED, HOLDOUT = (f"var(--{each})" for each in ("judged", "learned", "holdout"))
 
 
@@ -36,19 +36,19 @@ class Span:
 
 def timeline(findings: Results) -> Markup:
     """Return nothing where windows have neither dates nor places that can be put on a line."""
-    spans = spans_of(findings)
+    spans = _spans_of(findings)
     ends = [end for span in spans for end in (span.known, span.end)]
     if not ends or min(ends) == max(ends):
         return Markup()
     placed = place([Row(span.label) for span in spans], ROW)
     middles = [middle for middle, _ in placed]
-    x = axis_of((min(ends), max(ends)), dated=moment(findings.windows[0].start) is not None)
-    drawn = [*labels(placed), layers.together(stretches(spans, middles, x))]
+    x = _axis_of((min(ends), max(ends)), dated=_moment(findings.windows[0].start) is not None)
+    drawn = [*labels(placed), layers.together(_stretches(spans, middles, x))]
     height = HEAD + ROW * len(spans)
-    return svg(drawn, LABELS + WIDTH + 30, height, "Past windows, and what was known before each")
+    return svg(drawn, LABELS + _WIDTH + 30, height, "Past windows, and what was known before each")
 
 
-def stretches(
+def _stretches(
     spans: Sequence[Span], middles: Sequence[float], x: Mapping[str, Any]
 ) -> list[layers.Layer]:
     rows = list(zip(spans, middles, strict=True))
@@ -64,44 +64,44 @@ def stretches(
     ]
 
 
-def spans_of(findings: Results) -> list[Span]:
+def _spans_of(findings: Results) -> list[Span]:
     """Return oldest first, the holdout last; nothing unless every window has its place."""
     windows = list(reversed(findings.windows))
-    spans = [span_of(findings, window, *look_of(window)) for window in windows]
+    spans = [_span_of(findings, window, *_look_of(window)) for window in windows]
     held = findings.holdout
     if held and held.start and held.end and spans:
         window = LearningWindow(held.start, held.end, True, held.lines, held.customers)
         words = f"holdout: {count(held.customers)} customers"
-        spans.append(span_of(findings, window, words, HOLDOUT))
+        spans.append(_span_of(findings, window, words, HOLDOUT))
     placed = [span for span in spans if span]
     return placed if len(placed) == len(spans) else []
 
 
-def look_of(window: LearningWindow) -> tuple[str, str]:
+def _look_of(window: LearningWindow) -> tuple[str, str]:
     customers = f"{count(window.customers)} customers"
     if window.judged:
         return f"models compared: {customers}", JUDGED
     return f"rankers taught: {customers}", LEARNED
 
 
-def span_of(findings: Results, window: LearningWindow, label: str, colour: str) -> Span | None:
-    dated = moment(findings.windows[0].start) is not None
-    position = moment if dated else share
+def _span_of(findings: Results, window: LearningWindow, label: str, colour: str) -> Span | None:
+    dated = _moment(findings.windows[0].start) is not None
+    position = _moment if dated else _share
     start, end = position(window.start), position(window.end)
     if start is None or end is None:
         return None
-    first = moment(findings.data.first or "") if dated else 0.0
+    first = _moment(findings.data.first or "") if dated else 0.0
     known = start if first is None else min(first, start)
     return Span(label, known, start, end, colour)
 
 
-def moment(text: str) -> float | None:
+def _moment(text: str) -> float | None:
     """Return milliseconds since 1970 of a date or the day of an RFC 3339 moment."""
     on = date_of(text)
-    return None if on is None else float((on - EPOCH).days * DAY_MS)
+    return None if on is None else float((on - _EPOCH).days * _DAY_MS)
 
 
-def share(text: str) -> float | None:
+def _share(text: str) -> float | None:
     """Return the number in a place such as "62.5 %"."""
     try:
         return float(text.replace("%", "").strip())
@@ -109,18 +109,18 @@ def share(text: str) -> float | None:
         return None
 
 
-def axis_of(ends: tuple[float, float], *, dated: bool) -> Mapping[str, Any]:
+def _axis_of(ends: tuple[float, float], *, dated: bool) -> Mapping[str, Any]:
     if dated:
-        ticks, words = calendar(ends[1] - ends[0])
+        ticks, words = _calendar(ends[1] - ends[0])
         label = f"utcFormat(datum.value, '{words}')"
-        return layers.axis(ends, LABELS, WIDTH, type="utc", tickCount=ticks, labelExpr=label)
-    return layers.axis(ends, LABELS, WIDTH, labelExpr=f"datum.label + '{NARROW}%'")
+        return layers.axis(ends, LABELS, _WIDTH, type="utc", tickCount=ticks, labelExpr=label)
+    return layers.axis(ends, LABELS, _WIDTH, labelExpr=f"datum.label + '{NARROW}%'")
 
 
-def calendar(length: float) -> tuple[Any, str]:
+def _calendar(length: float) -> tuple[Any, str]:
     """Return whole months where there are enough of them, and how a tick is written."""
-    months = length / DAY_MS / 30
+    months = length / _DAY_MS / 30
     if months < 3:
-        return MOST_TICKS // 2, "%-d %b"
-    step = next((each for each in MONTH_STEPS if months / each <= MOST_TICKS), MONTH_STEPS[-1])
+        return _MOST_TICKS // 2, "%-d %b"
+    step = next((each for each in _MONTH_STEPS if months / each <= _MOST_TICKS), _MONTH_STEPS[-1])
     return {"interval": "month", "step": step}, "%b %Y"

@@ -15,7 +15,7 @@ from training.report.names import is_learned, slate_title, title_of
 from training.report.numbers import Interval, interval, mean_of, percent, pooled, relative
 from training.report.words import capital, certainty, compared, comparison, in_short, is_sure
 
-HIT_RATE = f"hit_rate@{MAIN_CUTOFF}"
+_HIT_RATE = f"hit_rate@{MAIN_CUTOFF}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class VerdictSection:
 def verdict(slate: str, found: SlateFindings, held: SlateOnHoldout | None) -> VerdictSection:
     models = models_of(found, held)
     winner = models.get(found.choice.winner)
-    gain = gain_on_windows(found)
-    number, meaning, sure = big_number(found, held, models, gain)
-    sentences = [choice_sentence(found, models, gain)]
+    gain = _gain_on_windows(found)
+    number, meaning, sure = _big_number(found, held, models, gain)
+    sentences = [_choice_sentence(found, models, gain)]
     if held:
-        sentences += holdout_sentences(found.choice.winner, held)
+        sentences += _holdout_sentences(found.choice.winner, held)
     return VerdictSection(
         slate=slate,
         title=slate_title(slate),
@@ -55,7 +55,7 @@ def models_of(found: SlateFindings, held: SlateOnHoldout | None) -> dict[str, Mo
     return models | ({each.model.name: each.model for each in held.models} if held else {})
 
 
-def big_number(
+def _big_number(
     found: SlateFindings,
     held: SlateOnHoldout | None,
     models: Mapping[str, Model],
@@ -66,11 +66,11 @@ def big_number(
     What the holdout says goes before what the choice was made by.
     """
     choice = found.choice
-    rival = simple_rival(choice.winner, held) if held else None
+    rival = _simple_rival(choice.winner, held) if held else None
     simple_wins = choice.winner == choice.best_simple
     which = "next best simple model" if simple_wins else "best simple model"
     if rival and rival.gain.mean < 0:
-        return beaten(rival)
+        return _beaten(rival)
     if rival:
         meaning = f"than the {which} ({rival.title}) on the holdout, {in_short(rival.gain)}"
         return comparison(rival.gain.mean), meaning, is_sure(rival.gain)
@@ -85,7 +85,7 @@ def big_number(
     return "Chosen", choice.reason, False
 
 
-def choice_sentence(
+def _choice_sentence(
     found: SlateFindings, models: Mapping[str, Model], gain: Interval | None
 ) -> str:
     """Say why this model is chosen."""
@@ -104,7 +104,7 @@ def choice_sentence(
     )
 
 
-def gain_on_windows(found: SlateFindings) -> Interval | None:
+def _gain_on_windows(found: SlateFindings) -> Interval | None:
     """Return learned over simple, as a share of the simple one's NDCG.
 
     Where a learned model is published, it is that one's gain; else the best learned one's.
@@ -126,7 +126,7 @@ class Rival:
     gain: Interval
 
 
-def simple_rival(winner: str, held: SlateOnHoldout, family: Family | None = None) -> Rival | None:
+def _simple_rival(winner: str, held: SlateOnHoldout, family: Family | None = None) -> Rival | None:
     """Return the best simple model of the holdout that is not published itself."""
     rivals = [
         (each.metrics[MAIN_METRIC].mean, each)
@@ -143,7 +143,7 @@ def simple_rival(winner: str, held: SlateOnHoldout, family: Family | None = None
     return Rival(best.model.title, gain) if gain else None
 
 
-def beaten(rival: Rival) -> tuple[str, str, bool]:
+def _beaten(rival: Rival) -> tuple[str, str, bool]:
     """Say that a simple model did better, and why it was not chosen all the same."""
     if not is_sure(rival.gain):
         worse = f"{comparison(rival.gain.mean)}, {in_short(rival.gain)}"
@@ -156,19 +156,19 @@ def beaten(rival: Rival) -> tuple[str, str, bool]:
     return "Not the best", meaning, False
 
 
-def holdout_sentences(winner: str, held: SlateOnHoldout) -> Iterable[str]:
+def _holdout_sentences(winner: str, held: SlateOnHoldout) -> Iterable[str]:
     if not held.customers:
         yield "Nobody in the holdout had anything to find for this slate."
         return
-    rival = simple_rival(winner, held)
+    rival = _simple_rival(winner, held)
     if rival:
         better = comparison(rival.gain.mean)
         yield f"On the holdout {better} than {rival.title}; {certainty(rival.gain)}."
-    best_sellers = simple_rival(winner, held, Family.POPULARITY)
+    best_sellers = _simple_rival(winner, held, Family.POPULARITY)
     if best_sellers and best_sellers.title != (rival and rival.title):
         yield f"{capital(compared(best_sellers.gain.mean))} showing everybody the best sellers."
     own = next((each for each in held.models if each.model.name == winner), None)
-    hits = interval(own.metrics.get(HIT_RATE)) if own else None
+    hits = interval(own.metrics.get(_HIT_RATE)) if own else None
     if hits:
         yield (
             f"{hits.mean * 100:.0f} of 100 customers bought at least one of the "

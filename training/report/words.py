@@ -27,7 +27,7 @@ from training.report.numbers import (
     signed,
 )
 
-MANY_TIMES = 1.5  # from here on "2.3 times" says more than "130 %"
+_MANY_TIMES = 1.5  # from here on "2.3 times" says more than "130 %"
 
 
 def comparison(share: float) -> str:
@@ -40,7 +40,7 @@ def comparison(share: float) -> str:
 
 def compared(share: float) -> str:
     """Return what goes before a rival: "2.3 times as good as", "12 % better than"."""
-    if share + 1 >= MANY_TIMES:
+    if share + 1 >= _MANY_TIMES:
         return f"{share + 1:.1f} times as good as"
     return f"{comparison(share)} than"
 
@@ -104,8 +104,8 @@ def windows_sentence(findings: Results) -> str:
     others = len(findings.windows) - judged
     if not findings.windows:
         return "The history was too short for a single past window."
-    learned = f" Rankers learned from {times(others, 'earlier window')} besides." if others else ""
-    return f"Models were compared on {times(judged, 'past window')}.{learned}"
+    learned = f" Rankers learned from {_times(others, 'earlier window')} besides." if others else ""
+    return f"Models were compared on {_times(judged, 'past window')}.{learned}"
 
 
 def tuning_sentence(findings: Results) -> str:
@@ -117,17 +117,17 @@ def tuning_sentence(findings: Results) -> str:
         return "Not tuned: the history is too short to compare settings on."
     trials = max(searched.trials for searched in found.slates.values())
     each = "; ".join(
-        f"{slate_title(slate)}: {searched_words(searched)}"
+        f"{slate_title(slate)}: {_searched_words(searched)}"
         for slate, searched in found.slates.items()
     )
     return (
-        f"Tuned: {times(trials, 'trial')} in {number(found.minutes, 1)} minutes. Gain of the "
+        f"Tuned: {_times(trials, 'trial')} in {number(found.minutes, 1)} minutes. Gain of the "
         f"ranker's NDCG@10 on past windows against the default settings, for customers that the "
         f"search has not seen: {each}."
     )
 
 
-def searched_words(searched: SearchedSlate) -> str:
+def _searched_words(searched: SearchedSlate) -> str:
     gain = searched.gain
     if gain is None:
         return "no trial was better, the defaults stand"
@@ -135,7 +135,7 @@ def searched_words(searched: SearchedSlate) -> str:
     return found if searched.changed else f"{found}, not clearly better: the defaults stand"
 
 
-def times(number: int, what: str) -> str:
+def _times(number: int, what: str) -> str:
     return f"one {what}" if number == 1 else f"{count(number)} {what}s"
 
 
@@ -176,7 +176,7 @@ def warm_sentence(warm: WarmStart) -> str:
     if first is None:
         return start
     orders = first.orders
-    after = "With all orders" if orders is None else f"With {times(orders, 'order')}"
+    after = "With all orders" if orders is None else f"With {_times(orders, 'order')}"
     parts = [f"{start} {after} known, their lists are"]
     if first.popularity.mean > 0:
         parts.append(f"{compared(first.neighbours.mean / first.popularity.mean - 1)} best sellers")

@@ -21,8 +21,8 @@ from training.ranking.samples import Sample, chances, drawn, joined, sample_of
 from training.ranking.scoring import Learned, Ranking, every_score, first_of, ndcg_of, with_truth
 from training.settings import ROWS_PER_CUSTOMER, TrainingSettings
 
-LEAST_JUDGED = 5  # customers; a window of fewer tells nothing
-LEAST_LEARNED = 30  # customers with a hit; of fewer nothing is learned
+_LEAST_JUDGED = 5  # customers; a window of fewer tells nothing
+_LEAST_LEARNED = 30  # customers with a hit; of fewer nothing is learned
 
 Seen = TypeVar("Seen")
 
@@ -83,7 +83,7 @@ class Backtest:
         ndcg = {}
         if view.judged:
             looks = self.look_through(view, self.ranked_by(view.scene))
-            ndcg = judged(looks, view.truths, view.customers)
+            ndcg = _judged(looks, view.truths, view.customers)
         else:
             self.look_through(view, None)
         return WindowResult(self.window, view.lines, view.everybody, ndcg)
@@ -92,7 +92,7 @@ class Backtest:
         known = self.window.known(self.history)
         truths = self.window.truths(self.history)
         everybody = truths[CustomerSlate.FOR_YOU].customers
-        judge = judge and len(everybody) >= LEAST_JUDGED
+        judge = judge and len(everybody) >= _LEAST_JUDGED
         limit = self.settings.customers_judged if judge else self.settings.customers_compared
         rng = np.random.default_rng([self.settings.seed, self.place])
         return PreparedWindow(
@@ -143,7 +143,7 @@ class Backtest:
         limit = self.settings.customers_compared
         samples = [sample.thinned(limit) for sample in self.samples[slate]]
         customers = sum(len(sample.groups) for sample in samples)
-        return samples if customers >= LEAST_LEARNED else []
+        return samples if customers >= _LEAST_LEARNED else []
 
     def look_through(
         self, view: PreparedWindow, regard: Regard[Seen] | None
@@ -181,7 +181,7 @@ class Backtest:
         return BlockResult(samples, seen)
 
 
-def judged(
+def _judged(
     looks: list[BlockResult[Rankings]], truths: Truths, customers: Rows
 ) -> dict[CustomerSlate, dict[str, Values]]:
     """Return each model's NDCG per customer, for the slates that have something to find."""

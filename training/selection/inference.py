@@ -48,23 +48,23 @@ def rank_pool(
     lists = Lists(np.full((len(customers), k), NOTHING), np.full((len(customers), k), -np.inf))
     if len(rows):
         present, items, scores = best_rows(
-            rows.customers, rows.items, published_scores(knowledge, rows, slate), k
+            rows.customers, rows.items, _published_scores(knowledge, rows, slate), k
         )
         at = np.searchsorted(customers, present)
         lists.items[at], lists.scores[at] = items, scores
     if slate is not CustomerSlate.BUY_AGAIN:
-        top_up(lists, customers, knowledge.scene.line_up.past.pairs, source)
+        _top_up(lists, customers, knowledge.scene.line_up.past.pairs, source)
     return lists
 
 
-def published_scores(knowledge: SelectedModels, rows: SlateRows, slate: CustomerSlate) -> Scores:
+def _published_scores(knowledge: SelectedModels, rows: SlateRows, slate: CustomerSlate) -> Scores:
     model = knowledge.models.get(slate)
     if model is not None:
         return model.score(rows.features)
     return simple_score(knowledge.scene.columns(), rows, knowledge.choices[slate].winner)
 
 
-def top_up(lists: Lists, customers: Rows, pairs: CustomerItems, source: CustomerSlate) -> None:
+def _top_up(lists: Lists, customers: Rows, pairs: CustomerItems, source: CustomerSlate) -> None:
     """Fill short lists in place, below everything that was ranked."""
     short = np.flatnonzero(~lists.listed.all(axis=1))
     if not len(short):  # counting all buyers is dear, and blocks are many

@@ -36,9 +36,9 @@ LEARNED: Mapping[str, Model] = {
 }
 MODELS: Mapping[str, Model] = {**SIMPLE, **LEARNED}
 
-MIXTURES = (BLEND.name, SCORES.model.name)  # of scores, without a fact of an item
+_MIXTURES = (BLEND.name, SCORES.model.name)  # of scores, without a fact of an item
 
-DEFAULTS = {
+_DEFAULTS = {
     CustomerSlate.FOR_YOU: "decayed_personal",
     CustomerSlate.DISCOVER: "item_neighbours",
     CustomerSlate.BUY_AGAIN: "decayed_personal",
@@ -75,10 +75,10 @@ def learn(history: History, settings: TrainingSettings, progress: Progress) -> S
             walked.insert(0, walk.through(judge=place < plan.judged))
             advance()
         scene = scene_at(history, horizon, settings.seed, settings.size)
-        choices = choices_of(walked, slates)
+        choices = _choices_of(walked, slates)
         models = fit_winners(choices, scene, samples, settings)
         advance()
-    return published(scene, choices, models, tuple(walked), repeat_share)
+    return _published(scene, choices, models, tuple(walked), repeat_share)
 
 
 def customers_compared(history: History, plan: WindowPlan, settings: TrainingSettings) -> History:
@@ -102,21 +102,21 @@ def no_samples(slates: Iterable[CustomerSlate]) -> Samples:
     return {slate: deque(maxlen=LEARNING_WINDOWS[slate]) for slate in slates}
 
 
-def choices_of(
+def _choices_of(
     walked: list[WindowResult], slates: list[CustomerSlate]
 ) -> dict[CustomerSlate, ModelChoice]:
-    return {slate: choice_of(walked, slate) for slate in slates}
+    return {slate: _choice_of(walked, slate) for slate in slates}
 
 
-def choice_of(walked: list[WindowResult], slate: CustomerSlate) -> ModelChoice:
+def _choice_of(walked: list[WindowResult], slate: CustomerSlate) -> ModelChoice:
     figures = [window.ndcg[slate] for window in walked if slate in window.ndcg]
     if not figures:
         reason = "too little history to judge by: a simple model that is sound anywhere"
-        return ModelChoice(DEFAULTS[slate], judged=False, reason=reason)
-    return choose(figures, competing(slate), MIXTURES)
+        return ModelChoice(_DEFAULTS[slate], judged=False, reason=reason)
+    return choose(figures, competing(slate), _MIXTURES)
 
 
-def published(
+def _published(
     scene: FittedCutoff,
     choices: dict[CustomerSlate, ModelChoice],
     models: dict[CustomerSlate, Learned],
@@ -132,7 +132,7 @@ def published(
         if discover in models:
             models = {CustomerSlate.FOR_YOU: models[discover], **models}
         choices[CustomerSlate.BUY_AGAIN] = ModelChoice(
-            DEFAULTS[CustomerSlate.BUY_AGAIN],
+            _DEFAULTS[CustomerSlate.BUY_AGAIN],
             judged=False,
             reason="nothing is bought twice here: own purchases, the latest first",
         )
@@ -148,13 +148,13 @@ def fit_winners(
     """Fit the learned winners once more, on the newest windows and with several seeds."""
 
     def fit(slate: CustomerSlate) -> Learned | None:
-        return fit_winner(choices[slate].winner, slate, scene, list(samples[slate]), settings)
+        return _fit_winner(choices[slate].winner, slate, scene, list(samples[slate]), settings)
 
     models = zip(choices, each(fit, choices), strict=True)
     return {slate: model for slate, model in models if model is not None}
 
 
-def fit_winner(
+def _fit_winner(
     winner: str,
     slate: CustomerSlate,
     scene: FittedCutoff,

@@ -19,7 +19,7 @@ import numpy as np
 from training.metrics.ranking_quality import Values, mean_of
 from training.metrics.results import Mean, ModelChoice
 
-MANY = 1000  # judged customers, over all windows: with fewer, "not worse" is chance
+_MANY = 1000  # judged customers, over all windows: with fewer, "not worse" is chance
 
 Figures = Sequence[Mapping[str, Values]]  # one a window: model → NDCG per customer
 
@@ -50,7 +50,7 @@ def choose(figures: Figures, simple: Sequence[str], mixtures: Collection[str] = 
     rivals = [name for name in ordered if name not in simple]
     if not rivals:
         return ModelChoice(best, judged=True, reason="no model could be learned", best_simple=best)
-    compared = {rival: compare(figures, rival, best, rival in mixtures) for rival in rivals}
+    compared = {rival: _compare(figures, rival, best, rival in mixtures) for rival in rivals}
     accepted = [rival for rival in rivals if compared[rival].objection is None]
     first = accepted[0] if accepted else rivals[0]
     objection = compared[first].objection
@@ -64,21 +64,21 @@ def choose(figures: Figures, simple: Sequence[str], mixtures: Collection[str] = 
     )
 
 
-def compare(figures: Figures, learned: str, simple: str, mixture: bool) -> Comparison:
+def _compare(figures: Figures, learned: str, simple: str, mixture: bool) -> Comparison:
     differences = [
         window[learned] - window[simple]
         for window in figures
         if learned in window and len(window[learned])
     ]
     gain = mean_of(np.concatenate(differences))
-    if any(clearly_below_zero(mean_of(difference)) for difference in differences):
+    if any(_clearly_below_zero(mean_of(difference)) for difference in differences):
         return Comparison(gain, "the learned model loses to it in a window")
     if gain.mean > gain.error:
         return Comparison(gain)
-    if mixture and gain.mean >= 0 and gain.customers >= MANY:
+    if mixture and gain.mean >= 0 and gain.customers >= _MANY:
         return Comparison(gain, praise="a mixture, and no worse than the best simple model")
     return Comparison(gain, "the learned model is not clearly better")
 
 
-def clearly_below_zero(difference: Mean) -> bool:
+def _clearly_below_zero(difference: Mean) -> bool:
     return difference.mean < -difference.error

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from training.errors import InputUnreadable
 
-REQUIRED = ("customer_id", "item_id")
-OPTIONAL = ("timestamp", "quantity", "price", "order_id", "channel")
-KNOWN = REQUIRED + OPTIONAL
+_REQUIRED = ("customer_id", "item_id")
+_OPTIONAL = ("timestamp", "quantity", "price", "order_id", "channel")
+_KNOWN = _REQUIRED + _OPTIONAL
 
 SWITCHED_OFF = {
     "timestamp": "decay by age, trending, daily baskets and a split by time (row order is all "
@@ -31,9 +31,9 @@ def parse_renames(pairs: Sequence[str]) -> dict[str, str]:
     renames: dict[str, str] = {}
     for pair in pairs:
         ours, _, theirs = pair.partition("=")
-        if ours not in KNOWN or not theirs:
+        if ours not in _KNOWN or not theirs:
             raise InputUnreadable(
-                f"--map {pair!r}: write OURS=YOURS, where OURS is one of {', '.join(KNOWN)}",
+                f"--map {pair!r}: write OURS=YOURS, where OURS is one of {', '.join(_KNOWN)}",
                 code="bad_map",
             )
         if ours in renames:
@@ -44,9 +44,9 @@ def parse_renames(pairs: Sequence[str]) -> dict[str, str]:
 
 def map_columns(found: Sequence[str], renames: Mapping[str, str], file: str) -> ColumnMap:
     """Place our columns in a file that has the columns `found`; a `--map` wins over a name."""
-    wanted = {ours: renames.get(ours, ours) for ours in KNOWN}
+    wanted = {ours: renames.get(ours, ours) for ours in _KNOWN}
     source = {ours: theirs for ours, theirs in wanted.items() if theirs in found}
-    for ours in (*REQUIRED, *renames):
+    for ours in (*_REQUIRED, *renames):
         if ours not in source:
             raise InputUnreadable(
                 f"{file} has no column {wanted[ours]!r} for {ours}. "

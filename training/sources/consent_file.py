@@ -39,11 +39,11 @@ from training.sources.files import (
     unreadable,
 )
 
-NDJSON = (".ndjson", ".jsonl", ".json")
+_NDJSON = (".ndjson", ".jsonl", ".json")
 
 
-COLUMNS = ("customer_id", "training")
-SPELT = {"true": True, "false": False, "": None}
+_COLUMNS = ("customer_id", "training")
+_SPELT = {"true": True, "false": False, "": None}
 SAYS_NOTHING, LONG_AGO, FOR_GOOD = -inf, -float_info.max, inf
 
 
@@ -56,7 +56,7 @@ class ConsentStatement:
     at: float
 
 
-def undated(customer: str, *, granted: bool) -> ConsentStatement:
+def _undated(customer: str, *, granted: bool) -> ConsentStatement:
     return ConsentStatement(customer, granted, LONG_AGO if granted else FOR_GOOD)
 
 
@@ -66,11 +66,11 @@ def read_consent_file(file: Path) -> PermittedIds:
             f"--consents {file}: no such file (or write 'service' or 'assume-granted')",
             code="no_consents",
         )
-    words = read_lines(file) if file.name.lower().endswith(NDJSON) else read_table(file)
-    return PermittedIds(latest_grants(words))
+    words = _read_lines(file) if file.name.lower().endswith(_NDJSON) else _read_table(file)
+    return PermittedIds(_latest_grants(words))
 
 
-def latest_grants(words: Iterable[ConsentStatement]) -> frozenset[str]:
+def _latest_grants(words: Iterable[ConsentStatement]) -> frozenset[str]:
     latest: dict[str, tuple[float, bool]] = {}
     for word in words:
         said = (word.at, not word.granted)  # of two words of one time the denial is the greater
@@ -78,17 +78,17 @@ def latest_grants(words: Iterable[ConsentStatement]) -> frozenset[str]:
     return frozenset(customer for customer, (_, denied) in latest.items() if not denied)
 
 
-def read_table(file: Path) -> Iterator[ConsentStatement]:
+def _read_table(file: Path) -> Iterator[ConsentStatement]:
     table = scan(file)
     names = column_names(table, file)
-    for needed in COLUMNS:
+    for needed in _COLUMNS:
         if needed not in names:
             raise InputUnreadable(
-                f"{file} has no column {needed!r}. {there_are(names, COLUMNS)}",
+                f"{file} has no column {needed!r}. {there_are(names, _COLUMNS)}",
                 code="missing_column",
             )
     if is_csv(file):
-        table = whole_rows(file, names)
+        table = _whole_rows(file, names)
     schema = table.collect_schema()
     refuse_unreadable(schema, {"customer_id": "customer_id"}, file)
     customer = parsing.id_text("customer_id", schema["customer_id"])
@@ -96,13 +96,15 @@ def read_table(file: Path) -> Iterator[ConsentStatement]:
     for row, (customer_id, said) in enumerate(rows.iter_rows(), 1):
         if customer_id or said not in (None, ""):
             where = f"{file} row {row}"
-            yield undated(checked(customer_id or "", where), granted=granted(written(said), where))
+            yield _undated(
+                _checked(customer_id or "", where), granted=_granted(_written(said), where)
+            )
 
 
-def whole_rows(file: Path, names: list[str]) -> pl.LazyFrame:
+def _whole_rows(file: Path, names: list[str]) -> pl.LazyFrame:
     """Read a CSV line by line: a row that is none may have been somebody's withdrawal."""
     try:
-        read = read_csv_rows(file, separator_of(file), names, COLUMNS)
+        read = read_csv_rows(file, separator_of(file), names, _COLUMNS)
     except (OSError, EOFError, zlib.error) as fault:
         raise unreadable(file, fault) from fault
     for row, reason in read.faults.items():
@@ -110,12 +112,12 @@ def whole_rows(file: Path, names: list[str]) -> pl.LazyFrame:
     return read.good.lazy()
 
 
-def written(said: object) -> object:
+def _written(said: object) -> object:
     """Return what a cell of a table says: text may spell it, in letters of any size."""
-    return SPELT.get(said.strip().lower(), said) if isinstance(said, str) else said
+    return _SPELT.get(said.strip().lower(), said) if isinstance(said, str) else said
 
 
-def granted(said: object, where: str) -> bool:
+def _granted(said: object, where: str) -> bool:
     """Read a yes or no; nothing at all is a no."""
     if said is None or isinstance(said, bool):
         return said is True
@@ -123,7 +125,7 @@ def granted(said: object, where: str) -> bool:
     raise InputUnreadable(f"{where}: {fault}", code="bad_consents")
 
 
-def checked(customer: str, where: str) -> str:
+def _checked(customer: str, where: str) -> str:
     """Return a valid id; one that is none is not repeated: it may be somebody's name."""
     fault = parsing.text_fault(customer)
     if fault is None:
@@ -132,42 +134,42 @@ def checked(customer: str, where: str) -> str:
     raise InputUnreadable(f"{where}: {told}", code="bad_consents")
 
 
-def read_lines(file: Path) -> Iterator[ConsentStatement]:
+def _read_lines(file: Path) -> Iterator[ConsentStatement]:
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                yield read_line(line, f"{file} line {number}")
+                yield _read_line(line, f"{file} line {number}")
 
 
-def read_line(line: bytes, where: str) -> ConsentStatement:
+def _read_line(line: bytes, where: str) -> ConsentStatement:
     try:
-        said = json.loads(line.decode(), object_pairs_hook=of_different_keys)
+        said = json.loads(line.decode(), object_pairs_hook=_of_different_keys)
     except (ValueError, RecursionError) as fault:
         reason = str(fault) if isinstance(fault, TwiceNamed) else "it is not JSON"
         raise InputUnreadable(f"{where} cannot be read: {reason}", code="bad_consents") from None
     customer = said.get("customer_id") if isinstance(said, dict) else None
     if not isinstance(customer, str):
         raise InputUnreadable(f"{where} has no text customer_id", code="bad_consents")
-    checked(customer, where)
+    _checked(customer, where)
     if "purposes" in said and "training" in said:
         raise InputUnreadable(f"{where} has both training and purposes", code="bad_consents")
     if "purposes" in said:
-        return imported_word(customer, said, where)
-    return undated(customer, granted=granted(said.get("training"), where))
+        return _imported_word(customer, said, where)
+    return _undated(customer, granted=_granted(said.get("training"), where))
 
 
 class TwiceNamed(ValueError):
     """An object that says two things of one name, of which every JSON reader takes one."""
 
 
-def of_different_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _of_different_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     said = dict(pairs)
     if len(said) != len(pairs):
         raise TwiceNamed("an object holds one key twice")
     return said
 
 
-def imported_word(customer: str, said: dict[str, Any], where: str) -> ConsentStatement:
+def _imported_word(customer: str, said: dict[str, Any], where: str) -> ConsentStatement:
     """Read one line of a consent import; one that says nothing of training permits nothing."""
     purposes = said["purposes"]
     if not isinstance(purposes, dict):
@@ -175,13 +177,13 @@ def imported_word(customer: str, said: dict[str, Any], where: str) -> ConsentSta
         raise InputUnreadable(f"{where}: {fault}", code="bad_consents")
     if Purpose.TRAINING not in purposes:
         return ConsentStatement(customer, granted=False, at=SAYS_NOTHING)
-    at = moment_of(said.get("at"))
+    at = _moment_of(said.get("at"))
     return ConsentStatement(
-        customer, granted(purposes[Purpose.TRAINING], where) and at < FOR_GOOD, at
+        customer, _granted(purposes[Purpose.TRAINING], where) and at < FOR_GOOD, at
     )
 
 
-def moment_of(text: object) -> float:
+def _moment_of(text: object) -> float:
     """Return seconds since 1970; infinity for what is no moment or lies in the future."""
     at_us = parse_rfc3339(text) if isinstance(text, str) else None
     if at_us is None or at_us > time.time_ns() // 1000:

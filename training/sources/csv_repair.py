@@ -15,11 +15,11 @@ import polars as pl
 
 from training.sources.files import open_bytes
 
-CHUNK_ROWS = 200_000
-MOST_LINES = 50  # of one quoted text; a quote that is not closed until then is a stray one
+_CHUNK_ROWS = 200_000
+_MOST_LINES = 50  # of one quoted text; a quote that is not closed until then is a stray one
 
 ROW = "recsvc row number"  # beside columns that have the shop's names
-NEVER = "\x1e"  # a separator that stands in no line, so that a line is one field
+_NEVER = "\x1e"  # a separator that stands in no line, so that a line is one field
 TOO_MANY_FIELDS = "row: more fields than the header has"
 STRAY_QUOTE = "row: a quote out of place"
 
@@ -53,7 +53,7 @@ def plain_lines(file: Path, separator: str, width: int) -> int | None:
         file,
         has_header=False,
         skip_lines=1,
-        separator=NEVER,
+        separator=_NEVER,
         quote_char=None,
         new_columns=["line"],
         infer_schema=False,
@@ -80,8 +80,8 @@ def read_csv_rows(
     parts = [pl.DataFrame(schema=schema)]
     with open_bytes(file) as stream:
         text = (line.decode("utf-8", "replace") for line in stream)
-        numbered = enumerate(records(islice(text, 1, None), separator, len(names)), 1)
-        while chunk := list(islice(numbered, CHUNK_ROWS)):
+        numbered = enumerate(_records(islice(text, 1, None), separator, len(names)), 1)
+        while chunk := list(islice(numbered, _CHUNK_ROWS)):
             faults |= {row: found.fault for row, found in chunk if found.fault}
             good = [(row, found.fields) for row, found in chunk if not found.fault]
             columns = {name: [fields[at] for _, fields in good] for name, at in places.items()}
@@ -89,7 +89,7 @@ def read_csv_rows(
     return CsvRows(pl.concat(parts), faults)
 
 
-def records(lines: Iterator[str], separator: str, width: int) -> Iterator[Record]:
+def _records(lines: Iterator[str], separator: str, width: int) -> Iterator[Record]:
     """Take lines apart into rows of `width` fields."""
     waiting: list[str] = []
     while True:
@@ -97,16 +97,16 @@ def records(lines: Iterator[str], separator: str, width: int) -> Iterator[Record
             waiting += islice(lines, 1)
         if not waiting:
             return
-        found = record(waiting, lines, separator, width)
+        found = _record(waiting, lines, separator, width)
         del waiting[: found.lines]
         yield found
 
 
-def record(waiting: list[str], lines: Iterator[str], separator: str, width: int) -> Record:
+def _record(waiting: list[str], lines: Iterator[str], separator: str, width: int) -> Record:
     """Read the row that begins with the first line; `waiting` grows by the lines looked at."""
-    fields = split(waiting[0], separator)
+    fields = _split(waiting[0], separator)
     taken, quotes = 1, waiting[0].count('"')
-    while fields is None and taken < MOST_LINES:
+    while fields is None and taken < _MOST_LINES:
         if taken == len(waiting):
             waiting += islice(lines, 1)
         if taken == len(waiting):
@@ -114,7 +114,7 @@ def record(waiting: list[str], lines: Iterator[str], separator: str, width: int)
         quotes += waiting[taken].count('"')
         taken += 1
         if quotes % 2 == 0:
-            joined = split("".join(waiting[:taken]), separator)
+            joined = _split("".join(waiting[:taken]), separator)
             fields = joined if joined and len(joined) <= width else None
     if fields is None:
         return Record([], STRAY_QUOTE)
@@ -123,7 +123,7 @@ def record(waiting: list[str], lines: Iterator[str], separator: str, width: int)
     return Record(fields[:width] + [""] * (width - len(fields)), None, taken)
 
 
-def split(text: str, separator: str) -> list[str] | None:
+def _split(text: str, separator: str) -> list[str] | None:
     """Take one row apart; None when its quotes are not in pairs around whole fields."""
     text = text.rstrip("\r\n")
     if '"' not in text:

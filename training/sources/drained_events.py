@@ -9,7 +9,7 @@ from training.sources import ingest_report as report
 from training.sources.files import collect
 
 MARKS = ("message_id", "type")  # a file that has both columns holds events
-PURCHASE = "purchase"
+_PURCHASE = "purchase"
 
 
 def is_event_log(columns: Collection[str]) -> bool:
@@ -20,7 +20,7 @@ def purchases_of(
     events: pl.LazyFrame, customer: str, file: Path
 ) -> tuple[pl.LazyFrame, Mapping[str, int]]:
     """Return the purchases that name a customer, and how many rows are none, by reason."""
-    is_purchase = (pl.col("type").cast(pl.String) == PURCHASE).fill_null(value=False)
+    is_purchase = (pl.col("type").cast(pl.String) == _PURCHASE).fill_null(value=False)
     names_one = (pl.col(customer).cast(pl.String) != "").fill_null(value=False)
     counts = events.select(
         (~is_purchase).sum().alias(report.NOT_PURCHASES),

@@ -15,11 +15,11 @@ import polars as pl
 
 from training.errors import InputUnreadable
 
-PARQUET = (".parquet", ".pq")
-CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
-DRAINED_DECISIONS = re.compile(r"decisions-\d+-\d+-\d+-\d+\.parquet", re.ASCII)
-SEPARATORS = (",", ";", "\t", "|")
-HEADER_BYTES = 1 << 16
+_PARQUET = (".parquet", ".pq")
+_CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+_DRAINED_DECISIONS = re.compile(r"decisions-\d+-\d+-\d+-\d+\.parquet", re.ASCII)
+_SEPARATORS = (",", ";", "\t", "|")
+_HEADER_BYTES = 1 << 16
 
 
 def find_files(location: str) -> list[Path]:
@@ -29,12 +29,12 @@ def find_files(location: str) -> list[Path]:
     """
     path = Path(location)
     if path.is_dir():
-        found = [file for file in path.rglob("*") if is_table(file) and not is_hidden(file, path)]
+        found = [file for file in path.rglob("*") if _is_table(file) and not _is_hidden(file, path)]
     elif path.exists():
         found = [path]
     else:
         found = [Path(match) for match in glob.glob(location, recursive=True)]  # noqa: PTH207 - patterns may be absolute
-    files = sorted(file for file in found if file.is_file() and not holds_decisions(file))
+    files = sorted(file for file in found if file.is_file() and not _holds_decisions(file))
     if not files:
         raise InputUnreadable(
             f"{location}: no file there (CSV, CSV.gz or Parquet; a file, folder or glob)",
@@ -43,22 +43,22 @@ def find_files(location: str) -> list[Path]:
     return files
 
 
-def is_table(file: Path) -> bool:
-    return file.name.lower().endswith(PARQUET + CSV)
+def _is_table(file: Path) -> bool:
+    return file.name.lower().endswith(_PARQUET + _CSV)
 
 
-def holds_decisions(file: Path) -> bool:
-    return DRAINED_DECISIONS.fullmatch(file.name) is not None
+def _holds_decisions(file: Path) -> bool:
+    return _DRAINED_DECISIONS.fullmatch(file.name) is not None
 
 
-def is_hidden(file: Path, root: Path) -> bool:
+def _is_hidden(file: Path, root: Path) -> bool:
     return any(part.startswith((".", "_")) for part in file.relative_to(root).parts)
 
 
 def scan(file: Path) -> pl.LazyFrame:
     """Open a file as a lazy table; whether all of it can be read shows when it is collected."""
     if not is_csv(file):
-        return with_text(pl.scan_parquet(file), file)
+        return _with_text(pl.scan_parquet(file), file)
     return pl.scan_csv(
         file,
         infer_schema=False,
@@ -68,15 +68,15 @@ def scan(file: Path) -> pl.LazyFrame:
     )
 
 
-def with_text(table: pl.LazyFrame, file: Path) -> pl.LazyFrame:
+def _with_text(table: pl.LazyFrame, file: Path) -> pl.LazyFrame:
     """Read columns of bytes, which many writers of Parquet mean as text, as UTF-8."""
     column_names(table, file)
     schema = table.collect_schema()
     raw = [name for name, dtype in schema.items() if dtype == pl.Binary]
-    return table.with_columns(pl.col(name).map_batches(decoded, pl.String) for name in raw)
+    return table.with_columns(pl.col(name).map_batches(_decoded, pl.String) for name in raw)
 
 
-def decoded(raw: pl.Series) -> pl.Series:
+def _decoded(raw: pl.Series) -> pl.Series:
     try:
         return raw.cast(pl.String)
     except pl.exceptions.PolarsError:  # in polars 2.1 even with strict=False
@@ -97,7 +97,7 @@ def refuse_unreadable(schema: pl.Schema, columns: Mapping[str, str], file: Path)
 
 
 def is_csv(file: Path) -> bool:
-    return not file.name.lower().endswith(PARQUET)
+    return not file.name.lower().endswith(_PARQUET)
 
 
 def open_bytes(file: Path) -> BinaryIO:
@@ -111,10 +111,10 @@ def separator_of(file: Path) -> str:
     """Return the separator that the header uses most; a comma when it uses none."""
     try:
         with open_bytes(file) as stream:
-            header = stream.readline(HEADER_BYTES).decode(errors="replace")
+            header = stream.readline(_HEADER_BYTES).decode(errors="replace")
     except (OSError, EOFError) as fault:
         raise unreadable(file, fault) from fault
-    return max(SEPARATORS, key=header.count)
+    return max(_SEPARATORS, key=header.count)
 
 
 def column_names(table: pl.LazyFrame, file: Path) -> list[str]:

@@ -43,7 +43,7 @@ def read_ids(location: str, columns: Sequence[str], max_bad: float) -> IdTable:
         refuse_unreadable(schema, {column: column for column in columns}, file)
         ids = [parsing.id_text(column, schema[column]).alias(column) for column in columns]
         rows = collect(table.select(*ids), file).with_row_index("row", 1)
-        fault = faults_of(rows, columns)
+        fault = _faults_of(rows, columns)
         bad = rows.with_columns(fault.alias("fault")).filter(pl.col("fault").is_not_null())
         examples += [
             f"{file.name} row {row}: {why}" for row, why in bad.select("row", "fault").iter_rows()
@@ -65,7 +65,7 @@ def read_ids(location: str, columns: Sequence[str], max_bad: float) -> IdTable:
     )
 
 
-def faults_of(rows: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
+def _faults_of(rows: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
     """Say for each row what is wrong with its first bad id; null where nothing is."""
     found = pl.lit(None, pl.String)
     for column in reversed(columns):

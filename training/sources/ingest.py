@@ -23,7 +23,7 @@ from training.sources.purchase_rows import FileRows, read_rows
 from training.sources.recurring_order_ids import recurring_ids
 from training.sources.returns import net
 
-COLUMNS = ("customer_id", "item_id", "at", "quantity", "price", "order_id", "channel")
+_COLUMNS = ("customer_id", "item_id", "at", "quantity", "price", "order_id", "channel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ def read_purchases(
     tally = RowTally()
     for file in progress.over("Reading purchases", files):
         tally.add(file, read_rows(file, request.renames, request.now), permission)
-    refuse_mixed_time(tally)
-    refuse_too_many_bad(tally.report(), request.max_bad)
-    return finish(tally, sensitive)
+    _refuse_mixed_time(tally)
+    _refuse_too_many_bad(tally.report(), request.max_bad)
+    return _finish(tally, sensitive)
 
 
 class RowTally:
@@ -117,7 +117,7 @@ class RowTally:
         )
 
 
-def refuse_mixed_time(tally: RowTally) -> None:
+def _refuse_mixed_time(tally: RowTally) -> None:
     with_time = tally.files_with["timestamp"]
     if 0 < with_time < tally.files:
         raise InputUnreadable(
@@ -126,7 +126,7 @@ def refuse_mixed_time(tally: RowTally) -> None:
         )
 
 
-def refuse_too_many_bad(found: IngestReport, max_bad: float) -> None:
+def _refuse_too_many_bad(found: IngestReport, max_bad: float) -> None:
     if found.bad_share <= max_bad:
         return
     reasons = "; ".join(
@@ -139,7 +139,7 @@ def refuse_too_many_bad(found: IngestReport, max_bad: float) -> None:
     )
 
 
-def finish(tally: RowTally, sensitive: Collection[str]) -> Purchases:
+def _finish(tally: RowTally, sensitive: Collection[str]) -> Purchases:
     """Leave out sensitive items and returns, and complete the report."""
     lines = pl.concat(tally.good)
     unwanted = pl.Series(sorted(sensitive), dtype=pl.String).implode()
@@ -155,19 +155,19 @@ def finish(tally: RowTally, sensitive: Collection[str]) -> Purchases:
     }
     timed = tally.files_with["timestamp"] > 0
     kept = netted.kept
-    first, last = span(kept)
+    first, last = _span(kept)
     complete = replace(
         found,
         rows_used=kept.height,
         left_out={reason: rows for reason, rows in left_out.items() if rows},
-        notices=notices(kept, has_quantity="quantity" not in found.switched_off),
+        notices=_notices(kept, has_quantity="quantity" not in found.switched_off),
         first=first,
         last=last,
     )
     return Purchases(netted.purchases.drop("has_quantity", "negative_price"), timed, complete)
 
 
-def span(lines: pl.DataFrame) -> tuple[str | None, str | None]:
+def _span(lines: pl.DataFrame) -> tuple[str | None, str | None]:
     first, last = lines.select(pl.col("at").min(), pl.col("at").max().alias("last")).row(0)
     return (
         first.strftime("%Y-%m-%dT%H:%M:%SZ") if first else None,
@@ -175,7 +175,7 @@ def span(lines: pl.DataFrame) -> tuple[str | None, str | None]:
     )
 
 
-def notices(lines: pl.DataFrame, *, has_quantity: bool) -> dict[str, int]:
+def _notices(lines: pl.DataFrame, *, has_quantity: bool) -> dict[str, int]:
     spaced = pl.any_horizontal(
         pl.col(name).str.contains(r"^\s|\s$") for name in ("customer_id", "item_id")
     )
@@ -186,6 +186,6 @@ def notices(lines: pl.DataFrame, *, has_quantity: bool) -> dict[str, int]:
     ).row(0, named=True)
     if not has_quantity:
         counts.pop(report.NOTICE_NO_QUANTITY)
-    counts[report.NOTICE_REPEATS] = lines.height - lines.unique(COLUMNS).height
+    counts[report.NOTICE_REPEATS] = lines.height - lines.unique(_COLUMNS).height
     counts[report.NOTICE_RECURRING] = recurring_ids(lines)
     return {notice: rows for notice, rows in counts.items() if rows}

@@ -44,7 +44,7 @@ class IngestReport:
 
     @property
     def bad_share(self) -> float:
-        judged = self.rows_read - sum(self.left_out.get(reason, 0) for reason in UNJUDGED)
+        judged = self.rows_read - sum(self.left_out.get(reason, 0) for reason in _UNJUDGED)
         return self.bad_rows / judged if judged else 0.0
 
     def as_counts(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class IngestReport:
 NO_CONSENT = "customer has not consented to training"
 NOT_PURCHASES = "event that is no purchase"
 NOBODYS = "purchase that names no customer"
-UNJUDGED = (NO_CONSENT, NOT_PURCHASES, NOBODYS)  # whether such a row is good is not asked
+_UNJUDGED = (NO_CONSENT, NOT_PURCHASES, NOBODYS)  # whether such a row is good is not asked
 SENSITIVE = "item is sensitive"
 RETURNED = "return (quantity below zero)"
 CANCELLED = "purchase that was returned in full"

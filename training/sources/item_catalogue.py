@@ -12,9 +12,9 @@ from training.sources import values as parsing
 from training.sources.column_mapping import there_are
 from training.sources.files import collect, column_names, refuse_unreadable, scan
 
-COLUMNS = ("item_id", "category", "sensitive")
-NOT_SENSITIVE = ("false", "0", "0.0", "no", "n", "")
-MAX_CATEGORY_BYTES = 512
+_COLUMNS = ("item_id", "category", "sensitive")
+_NOT_SENSITIVE = ("false", "0", "0.0", "no", "n", "")
+_MAX_CATEGORY_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ def read_catalogue_file(file: Path) -> ItemCatalogue:
     names = column_names(table, file)
     if "item_id" not in names:
         raise InputUnreadable(
-            f"{file} has no column 'item_id'. {there_are(names, COLUMNS)}", code="missing_column"
+            f"{file} has no column 'item_id'. {there_are(names, _COLUMNS)}", code="missing_column"
         )
     schema = table.collect_schema()
-    refuse_unreadable(schema, {name: name for name in COLUMNS if name in names}, file)
-    rows = collect(table.select(wanted(schema)), file)
+    refuse_unreadable(schema, {name: name for name in _COLUMNS if name in names}, file)
+    rows = collect(table.select(_wanted(schema)), file)
     good = [row for row in rows.iter_rows() if row[0] is not None and id_fault(row[0]) is None]
     return ItemCatalogue(
         categories={item: category for item, category, _ in good if is_category(category)},
@@ -60,23 +60,23 @@ def read_catalogue_file(file: Path) -> ItemCatalogue:
     )
 
 
-def wanted(schema: pl.Schema) -> list[pl.Expr]:
+def _wanted(schema: pl.Schema) -> list[pl.Expr]:
     item = parsing.id_text("item_id", schema["item_id"]).alias("item_id")
     category = pl.lit(None, pl.String)
     if "category" in schema:
         category = pl.col("category").cast(pl.String).str.strip_chars()
-    return [item, category.alias("category"), is_sensitive(schema).alias("sensitive")]
+    return [item, category.alias("category"), _is_sensitive(schema).alias("sensitive")]
 
 
-def is_sensitive(schema: pl.Schema) -> pl.Expr:
+def _is_sensitive(schema: pl.Schema) -> pl.Expr:
     """Take whatever is not plainly a no as a yes: nobody is harmed by one item less."""
     if "sensitive" not in schema:
         return pl.lit(value=False)
     said = pl.col("sensitive").cast(pl.String).str.strip_chars().str.to_lowercase()
-    return ~said.is_in(NOT_SENSITIVE).fill_null(value=True)
+    return ~said.is_in(_NOT_SENSITIVE).fill_null(value=True)
 
 
 def is_category(text: str | None) -> bool:
     if not text:
         return False
-    return "\0" not in text and len(text.encode()) <= MAX_CATEGORY_BYTES
+    return "\0" not in text and len(text.encode()) <= _MAX_CATEGORY_BYTES

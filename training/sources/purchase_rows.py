@@ -28,10 +28,10 @@ from training.sources.files import (
 )
 
 # Naive moments are taken as UTC, so those of a shop east of Greenwich may lie ahead by hours.
-AHEAD = timedelta(days=1)
-MOST = {"quantity": 10**9, "price": 10**12}
-LEAST_UNITS = 1e-6
-HIDDEN_ROW = "(a row is not shown)"
+_AHEAD = timedelta(days=1)
+_MOST = {"quantity": 10**9, "price": 10**12}
+_LEAST_UNITS = 1e-6
+_HIDDEN_ROW = "(a row is not shown)"
 HIDDEN_VALUE = "(a customer's id is not shown)"
 
 
@@ -51,35 +51,35 @@ def read_rows(file: Path, renames: Mapping[str, str], now: datetime) -> FileRows
     refuse_unreadable(table.collect_schema(), columns.source, file)
     numbered = table.with_row_index(ROW, 1)
     if not is_csv(file):
-        return rows_of(numbered, columns, file, now)
+        return _rows_of(numbered, columns, file, now)
     lines = plain_lines(file, separator_of(file), len(names))
     if lines is not None:
         try:
-            found = rows_of(numbered, columns, file, now)
+            found = _rows_of(numbered, columns, file, now)
             if found.rows.height + sum(found.left_out.values()) == lines:
                 return found
         except InputUnreadable:
             pass  # perhaps for one row only
-    return line_by_line(file, names, columns, now)
+    return _line_by_line(file, names, columns, now)
 
 
-def line_by_line(file: Path, names: Sequence[str], columns: ColumnMap, now: datetime) -> FileRows:
+def _line_by_line(file: Path, names: Sequence[str], columns: ColumnMap, now: datetime) -> FileRows:
     """Read a CSV in which some rows are none; those are bad, of nobody and nothing."""
     marks = MARKS if is_event_log(names) else ()
     try:
         read = read_csv_rows(file, separator_of(file), names, {*columns.source.values(), *marks})
     except (OSError, EOFError, zlib.error) as fault:
         raise unreadable(file, fault) from fault
-    good = rows_of(read.good.lazy(), columns, file, now)
+    good = _rows_of(read.good.lazy(), columns, file, now)
     broken = pl.DataFrame(
         {"row": list(read.faults), "fault": list(read.faults.values())},
         schema={"row": pl.UInt32, "fault": pl.String},
     )
-    hidden = broken.with_columns(pl.lit(HIDDEN_ROW).alias("fault_value"))
+    hidden = broken.with_columns(pl.lit(_HIDDEN_ROW).alias("fault_value"))
     return replace(good, rows=pl.concat([good.rows, hidden], how="diagonal").sort("row"))
 
 
-def rows_of(table: pl.LazyFrame, columns: ColumnMap, file: Path, now: datetime) -> FileRows:
+def _rows_of(table: pl.LazyFrame, columns: ColumnMap, file: Path, now: datetime) -> FileRows:
     """Read the rows of a table whose columns have the shop's names."""
     source, schema = columns.source, table.collect_schema()
     types = {ours: schema[theirs] for ours, theirs in source.items()}
@@ -88,100 +88,100 @@ def rows_of(table: pl.LazyFrame, columns: ColumnMap, file: Path, now: datetime) 
         table, left_out = purchases_of(table, source["customer_id"], file)
     wanted = [pl.col(theirs).alias(ours) for ours, theirs in source.items()]
     rows = collect(
-        table.select(pl.col(ROW).alias("row"), *wanted).select(*expressions(types, now)), file
+        table.select(pl.col(ROW).alias("row"), *wanted).select(*_expressions(types, now)), file
     )
-    return FileRows(columns, with_id_faults(rows), left_out)
+    return FileRows(columns, _with_id_faults(rows), left_out)
 
 
-def expressions(types: Mapping[str, pl.DataType], now: datetime) -> list[pl.Expr]:
-    fault, value = faults(types, now)
-    texts = [text_or_null(name, types).alias(name) for name in ("order_id", "channel")]
+def _expressions(types: Mapping[str, pl.DataType], now: datetime) -> list[pl.Expr]:
+    fault, value = _faults(types, now)
+    texts = [_text_or_null(name, types).alias(name) for name in ("order_id", "channel")]
     return [
         pl.col("row"),
         parsing.id_text("customer_id", types["customer_id"]).alias("customer_id"),
         parsing.id_text("item_id", types["item_id"]).alias("item_id"),
-        moment_or_null(types).alias("at"),
-        quantity_or_one(types).alias("quantity"),
-        given_or_false("quantity", types).alias("has_quantity"),
-        price_or_null(types).alias("price"),
-        negative_price(types).alias("negative_price"),
+        _moment_or_null(types).alias("at"),
+        _quantity_or_one(types).alias("quantity"),
+        _given_or_false("quantity", types).alias("has_quantity"),
+        _price_or_null(types).alias("price"),
+        _negative_price(types).alias("negative_price"),
         *texts,
         fault.alias("fault"),
         value.alias("fault_value"),
     ]
 
 
-def faults(types: Mapping[str, pl.DataType], now: datetime) -> tuple[pl.Expr, pl.Expr]:
+def _faults(types: Mapping[str, pl.DataType], now: datetime) -> tuple[pl.Expr, pl.Expr]:
     """Return the first fault of a row and the value at fault; ids are judged afterwards."""
     fault = value = pl.lit(None, pl.String)
     for name in reversed([name for name in ("timestamp", "quantity", "price") if name in types]):
-        for reason, holds in reversed(column_faults(name, types[name], now)):
+        for reason, holds in reversed(_column_faults(name, types[name], now)):
             fault = pl.when(holds).then(pl.lit(f"{name}: {reason}")).otherwise(fault)
             value = pl.when(holds).then(pl.col(name).cast(pl.String)).otherwise(value)
     return fault, value
 
 
-def column_faults(name: str, dtype: pl.DataType, now: datetime) -> list[tuple[str, pl.Expr]]:
+def _column_faults(name: str, dtype: pl.DataType, now: datetime) -> list[tuple[str, pl.Expr]]:
     given = parsing.given(name, dtype)
     if name != "timestamp":
         number = parsing.number(name, dtype)
-        return [("not a number", given & number.is_null()), *absurd(name, number)]
+        return [("not a number", given & number.is_null()), *_absurd(name, number)]
     at = parsing.moment(name, dtype)
     return [
         ("missing", ~given),
         ("not a date or time", at.is_null()),
-        ("in the future", at > now + AHEAD),
+        ("in the future", at > now + _AHEAD),
     ]
 
 
-def absurd(name: str, number: pl.Expr) -> list[tuple[str, pl.Expr]]:
+def _absurd(name: str, number: pl.Expr) -> list[tuple[str, pl.Expr]]:
     """Sizes that no shop sells in, and that sums of float32 do not survive."""
-    size, most = number.abs(), MOST[name]
+    size, most = number.abs(), _MOST[name]
     beyond = (f"beyond {most:,}", size > most)
-    tiny = (f"closer to zero than {LEAST_UNITS:f}", (size > 0) & (size < LEAST_UNITS))
+    tiny = (f"closer to zero than {_LEAST_UNITS:f}", (size > 0) & (size < _LEAST_UNITS))
     return [beyond, tiny] if name == "quantity" else [beyond]
 
 
-def moment_or_null(types: Mapping[str, pl.DataType]) -> pl.Expr:
+def _moment_or_null(types: Mapping[str, pl.DataType]) -> pl.Expr:
     if "timestamp" not in types:
         return pl.lit(None, pl.Datetime("us", "UTC"))
     return parsing.moment("timestamp", types["timestamp"])
 
 
-def given_or_false(name: str, types: Mapping[str, pl.DataType]) -> pl.Expr:
+def _given_or_false(name: str, types: Mapping[str, pl.DataType]) -> pl.Expr:
     return parsing.given(name, types[name]) if name in types else pl.lit(value=False)
 
 
-def quantity_or_one(types: Mapping[str, pl.DataType]) -> pl.Expr:
+def _quantity_or_one(types: Mapping[str, pl.DataType]) -> pl.Expr:
     if "quantity" not in types:
         return pl.lit(1.0)
     return parsing.number("quantity", types["quantity"]).fill_null(1.0)
 
 
-def price_or_null(types: Mapping[str, pl.DataType]) -> pl.Expr:
+def _price_or_null(types: Mapping[str, pl.DataType]) -> pl.Expr:
     if "price" not in types:
         return pl.lit(None, pl.Float64)
     price = parsing.number("price", types["price"])
     return pl.when(price >= 0).then(price)
 
 
-def negative_price(types: Mapping[str, pl.DataType]) -> pl.Expr:
+def _negative_price(types: Mapping[str, pl.DataType]) -> pl.Expr:
     if "price" not in types:
         return pl.lit(value=False)
     return (parsing.number("price", types["price"]) < 0).fill_null(value=False)
 
 
-def text_or_null(name: str, types: Mapping[str, pl.DataType]) -> pl.Expr:
+def _text_or_null(name: str, types: Mapping[str, pl.DataType]) -> pl.Expr:
     if name not in types:
         return pl.lit(None, pl.String)
     text = parsing.id_text(name, types[name])
     return pl.when(text != "").then(text)
 
 
-def with_id_faults(rows: pl.DataFrame) -> pl.DataFrame:
+def _with_id_faults(rows: pl.DataFrame) -> pl.DataFrame:
     """Add what is wrong with ids; it outweighs every other fault."""
     for name in ("item_id", "customer_id"):
-        fault = id_fault_of(rows, name)
+        fault = _id_fault_of(rows, name)
         shown = pl.lit(HIDDEN_VALUE) if name == "customer_id" else pl.col(name)
         rows = rows.with_columns(
             pl.coalesce(fault, "fault").alias("fault"),
@@ -190,7 +190,7 @@ def with_id_faults(rows: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
-def id_fault_of(rows: pl.DataFrame, name: str) -> pl.Expr:
+def _id_fault_of(rows: pl.DataFrame, name: str) -> pl.Expr:
     reasons = {bad: f"{name}: {why}" for bad, why in parsing.id_faults(rows[name]).items()}
     reasons.pop("", None)
     ids = pl.col(name)

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-DAY_SECONDS = 86_400
-ORDER = ("customer_id", "order")
+_DAY_SECONDS = 86_400
+_ORDER = ("customer_id", "order")
 
 
 def recurring_ids(lines: pl.DataFrame) -> int:
@@ -17,7 +17,7 @@ def recurring_ids(lines: pl.DataFrame) -> int:
     at = pl.col("at").dt.epoch("s")
     named = lines.lazy().filter(pl.col("order_id").is_not_null(), pl.col("at").is_not_null())
     lasts = named.group_by("customer_id", "order_id").agg((at.max() - at.min()).alias("lasts"))
-    return int(lasts.select((pl.col("lasts") >= DAY_SECONDS).sum()).collect().item())
+    return int(lasts.select((pl.col("lasts") >= _DAY_SECONDS).sum()).collect().item())
 
 
 def split_recurring(placed: pl.DataFrame) -> pl.DataFrame:
@@ -26,14 +26,14 @@ def split_recurring(placed: pl.DataFrame) -> pl.DataFrame:
     Begins depend on no later line: what is known at a cut does not change with what follows.
     """
     seconds = pl.col("time") // 1_000_000
-    lasts = (seconds.max() - seconds.min()).over(*ORDER)
-    wide = placed.with_row_index("place").filter(lasts >= DAY_SECONDS)
+    lasts = (seconds.max() - seconds.min()).over(*_ORDER)
+    wide = placed.with_row_index("place").filter(lasts >= _DAY_SECONDS)
     if wide.is_empty():
         return placed
     numbered = wide.select(
-        "place", "order", pl.struct(*ORDER).rank("dense").alias("group"), seconds.alias("time")
+        "place", "order", pl.struct(*_ORDER).rank("dense").alias("group"), seconds.alias("time")
     ).sort("group", "time")
-    parts = parts_of(numbered["group"].to_numpy(), numbered["time"].to_numpy())
+    parts = _parts_of(numbered["group"].to_numpy(), numbered["time"].to_numpy())
     names = numbered.select("place", pl.format("p{}{}", pl.Series(parts), "order").alias("part"))
     return (
         placed.with_row_index("place")
@@ -43,13 +43,13 @@ def split_recurring(placed: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def parts_of(groups: NDArray[np.integer], seconds: NDArray[np.int64]) -> NDArray[np.int64]:
+def _parts_of(groups: NDArray[np.integer], seconds: NDArray[np.int64]) -> NDArray[np.int64]:
     """Number the parts of each group; both arrays are sorted by group, then time.
 
     A part takes in every line within a day of its first one. All groups advance together, a part
     at a time.
     """
-    spread = int(seconds.max() - seconds.min()) + DAY_SECONDS + 1
+    spread = int(seconds.max() - seconds.min()) + _DAY_SECONDS + 1
     keys = groups.astype(np.int64) * spread + (seconds - seconds.min())
     first = np.flatnonzero(np.diff(groups, prepend=groups[0] - 1))
     ends = np.append(first[1:], len(keys))
@@ -57,7 +57,7 @@ def parts_of(groups: NDArray[np.integer], seconds: NDArray[np.int64]) -> NDArray
     heads = first
     while len(heads):
         begins[heads] = True
-        following = np.searchsorted(keys, keys[heads] + DAY_SECONDS)
+        following = np.searchsorted(keys, keys[heads] + _DAY_SECONDS)
         inside = following < ends
         heads, ends = following[inside], ends[inside]
     running = np.cumsum(begins)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-PAIR = ("customer_id", "item_id")
-UNITS = 1_000_000  # of a quantity: weights such as 0.1 + 0.2 − 0.3 must come out even
+_PAIR = ("customer_id", "item_id")
+_UNITS = 1_000_000  # of a quantity: weights such as 0.1 + 0.2 − 0.3 must come out even
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +45,34 @@ def net(lines: pl.DataFrame) -> Netted:
     no_units = lines.height - back - bought.height
     if not back:
         return Netted(bought, 0, 0, no_units)
-    marked = lines.with_columns(returned_at(lines)).filter(quantity > 0)
+    marked = lines.with_columns(_returned_at(lines)).filter(quantity > 0)
     return Netted(marked, back, marked.height - marked["returned"].null_count(), no_units)
 
 
-def returned_at(lines: pl.DataFrame) -> pl.Series:
+def _returned_at(lines: pl.DataFrame) -> pl.Series:
     """Return, line by line, when a purchase was undone; null where it never was."""
     quantity = pl.col("quantity")
     timed = lines["at"].null_count() == 0
     when = pl.col("at").dt.epoch("us") if timed else (quantity > 0).cum_sum().cast(pl.Int64) - 1
-    customer, item = (pl.col(name).cast(pl.Categorical).to_physical() for name in PAIR)
+    customer, item = (pl.col(name).cast(pl.Categorical).to_physical() for name in _PAIR)
     events = lines.select(
         (customer.cast(pl.Int64) * (1 << 32) + item).alias("pair"),
         when.alias("when"),
-        (quantity * UNITS).round().cast(pl.Int64).alias("units"),
+        (quantity * _UNITS).round().cast(pl.Int64).alias("units"),
         pl.int_range(pl.len()).alias("place"),
     )
     back = pl.col("units") < 0
     touched = events.filter(back).select("pair").unique()
     # At one moment purchases come first, so that the order of rows does not matter.
     some = events.join(touched, on="pair", how="semi").sort("pair", "when", back, "place")
-    moments = undone(*(some[name].to_list() for name in ("pair", "when", "units")))
+    moments = _undone(*(some[name].to_list() for name in ("pair", "when", "units")))
     found: list[int | None] = [None] * lines.height
     for place, moment in zip(some["place"], moments, strict=True):
         found[place] = moment
     return pl.Series("returned", found, pl.Int64)
 
 
-def undone(pairs: list[int], whens: list[int], units: list[int]) -> list[int | None]:
+def _undone(pairs: list[int], whens: list[int], units: list[int]) -> list[int | None]:
     """Return the moment at which each line was undone; lines stand by pair and moment."""
     moments: list[int | None] = [None] * len(pairs)
     pair, kept, first = None, 0, 0  # units that are still kept, and the first line they are of

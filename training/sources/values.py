@@ -7,14 +7,14 @@ import polars as pl
 
 from recsvc.domain.values.ids import id_fault
 
-TEXT_MOMENTS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f")
-ZONED_MOMENTS = ("%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%.f%z")
+_TEXT_MOMENTS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f")
+_ZONED_MOMENTS = ("%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%.f%z")
 
 # Integers are seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by their
 # size. A count of days or weeks would look like 1970, so what lies before 1990 is not believed.
-EPOCH_UNITS_US = ((10**11, 1_000_000.0), (10**14, 1_000.0), (10**17, 1.0), (10**20, 0.001))
-FIRST_EPOCH_SECOND = 631_152_000
-REPLACEMENT = "\ufffd"
+_EPOCH_UNITS_US = ((10**11, 1_000_000.0), (10**14, 1_000.0), (10**17, 1.0), (10**20, 0.001))
+_FIRST_EPOCH_SECOND = 631_152_000
+_REPLACEMENT = "\ufffd"
 
 
 def id_text(column: str, dtype: pl.DataType) -> pl.Expr:
@@ -38,34 +38,34 @@ def moment(column: str, dtype: pl.DataType) -> pl.Expr:
     if dtype == pl.Date:
         return values.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     if dtype.is_numeric():
-        return pl.coalesce(compact_date(values.cast(pl.Int64, strict=False)), epoch(values))
-    return written_moment(values.cast(pl.String).str.strip_chars())
+        return pl.coalesce(_compact_date(values.cast(pl.Int64, strict=False)), _epoch(values))
+    return _written_moment(values.cast(pl.String).str.strip_chars())
 
 
-def written_moment(text: pl.Expr) -> pl.Expr:
+def _written_moment(text: pl.Expr) -> pl.Expr:
     number = text.cast(pl.Float64, strict=False)
     iso = text.str.replace(" ", "T").str.replace("[zZ]$", "+00:00").str.replace("t", "T")
-    naive = [iso.str.to_datetime(form, strict=False, time_unit="us") for form in TEXT_MOMENTS]
-    zoned = [iso.str.to_datetime(form, strict=False, time_unit="us") for form in ZONED_MOMENTS]
+    naive = [iso.str.to_datetime(form, strict=False, time_unit="us") for form in _TEXT_MOMENTS]
+    zoned = [iso.str.to_datetime(form, strict=False, time_unit="us") for form in _ZONED_MOMENTS]
     return pl.coalesce(
         *(values.dt.replace_time_zone("UTC") for values in naive),
         *zoned,
-        compact_date(text.cast(pl.Int64, strict=False)),
-        epoch(number),
+        _compact_date(text.cast(pl.Int64, strict=False)),
+        _epoch(number),
     )
 
 
-def compact_date(number: pl.Expr) -> pl.Expr:
+def _compact_date(number: pl.Expr) -> pl.Expr:
     """Read integers such as 20171231."""
     dated = pl.when(number.is_between(19_000_101, 21_001_231)).then(number.cast(pl.String))
     return dated.str.to_datetime("%Y%m%d", strict=False, time_unit="us").dt.replace_time_zone("UTC")
 
 
-def epoch(number: pl.Expr) -> pl.Expr:
+def _epoch(number: pl.Expr) -> pl.Expr:
     microseconds = pl.lit(None, pl.Float64)
-    for limit, factor in reversed(EPOCH_UNITS_US):
+    for limit, factor in reversed(_EPOCH_UNITS_US):
         microseconds = pl.when(number < limit).then(number * factor).otherwise(microseconds)
-    believed = pl.when(number >= FIRST_EPOCH_SECOND).then(microseconds)
+    believed = pl.when(number >= _FIRST_EPOCH_SECOND).then(microseconds)
     return believed.round(0).cast(pl.Int64, strict=False).cast(pl.Datetime("us", "UTC"))
 
 
@@ -99,4 +99,4 @@ def id_faults(ids: pl.Series) -> dict[str, str]:
 
 def text_fault(text: str) -> str | None:
     """Say why a text of a file is not a valid id; None when it is one."""
-    return "not valid UTF-8" if REPLACEMENT in text else id_fault(text)
+    return "not valid UTF-8" if _REPLACEMENT in text else id_fault(text)

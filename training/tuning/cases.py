@@ -100,33 +100,33 @@ def gather_cases(history: History, settings: TrainingSettings, progress: Progres
     with progress.step("Preparing to tune", len(plan.windows)) as advance:
         for place, window in plan.oldest_first():
             walk = Backtest(compared, window, place, plan.horizon_days, settings, samples)
-            for slate, case in cases_of(walk, judge=place < plan.judged).items():
+            for slate, case in _cases_of(walk, judge=place < plan.judged).items():
                 cases[slate].append(case)
             advance()
     return {slate: some for slate, some in cases.items() if some}
 
 
-def cases_of(walk: Backtest, *, judge: bool) -> dict[CustomerSlate, Case]:
+def _cases_of(walk: Backtest, *, judge: bool) -> dict[CustomerSlate, Case]:
     view = walk.view(judge=judge)
     if not view.judged:
         walk.look_through(view, None)
         return {}
     older = {slate: walk.enough(slate) for slate in walk.samples}
-    looks = walk.look_through(view, in_halves)
+    looks = walk.look_through(view, _in_halves)
 
     def make(slate: CustomerSlate) -> Case | None:
-        return case_of(view, slate, older[slate], looks, walk.settings.boosting)
+        return _case_of(view, slate, older[slate], looks, walk.settings.boosting)
 
     made = zip(older, each(make, older), strict=True)
     return {slate: case for slate, case in made if case is not None}
 
 
-def in_halves(_: CustomerSlate, rows: SlateRows) -> Halves:
+def _in_halves(_: CustomerSlate, rows: SlateRows) -> Halves:
     even = rows.customers % 2 == 0
     return rows.only(even), rows.only(~even)
 
 
-def case_of(
+def _case_of(
     view: PreparedWindow,
     slate: CustomerSlate,
     older: list[Sample],

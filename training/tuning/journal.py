@@ -21,9 +21,9 @@ from training.dataset.history import History
 from training.settings import LEARNING_WINDOWS, ROWS_PER_CUSTOMER, TrainingSettings
 from training.tuning.space import SPACE
 
-SUFFIX = ".journal"
+_SUFFIX = ".journal"
 KEPT = 10  # journals of a shop: its purchases change every day, and old ones are of no use
-MEANING = 1  # of a trial's value: to be raised when it is measured otherwise
+_MEANING = 1  # of a trial's value: to be raised when it is measured otherwise
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # each trial has a bar of its own
 
@@ -33,7 +33,7 @@ def fingerprint(history: History, settings: TrainingSettings) -> str:
     found = sha256(
         json.dumps(
             {
-                "meaning": MEANING,
+                "meaning": _MEANING,
                 "lightgbm": lgb.__version__,
                 "settings": settings.as_parameters(),
                 "rows": [ROWS_PER_CUSTOMER, LEARNING_WINDOWS],
@@ -56,7 +56,7 @@ def open_studies(
 ) -> dict[CustomerSlate, Study]:
     """Open the studies of a journal, with the trials that are there already."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}{SUFFIX}"
+    file = folder / f"{name}{_SUFFIX}"
     lock = JournalFileOpenLock(str(file))
     lock.acquire()  # so that nobody is in the middle of a line
     try:
@@ -100,7 +100,7 @@ def is_json(line: bytes) -> bool:
 
 def forget_old(folder: Path, current: Path) -> None:
     """Remove all but the latest journals."""
-    others = [file for file in folder.glob(f"*{SUFFIX}") if file != current]
+    others = [file for file in folder.glob(f"*{_SUFFIX}") if file != current]
     others.sort(key=lambda file: file.stat().st_mtime, reverse=True)
     for file in others[KEPT - 1 :]:
         file.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from training.tuning.budget import Budget
 from training.tuning.cases import Case, Cases, scores_of
 from training.tuning.space import SPACE, Point, boosting_of
 
-AT_RANDOM = 8  # trials, before the sampler has something to go by
+_AT_RANDOM = 8  # trials, before the sampler has something to go by
 
 Studies = Mapping[CustomerSlate, Study]
 
@@ -85,7 +85,9 @@ class Search:
         study = self.studies[slate]
         place = list(CustomerSlate).index(slate)
         seeds = np.random.SeedSequence([self.seed, place, len(completed(study))])
-        study.sampler = TPESampler(n_startup_trials=AT_RANDOM, seed=int(seeds.generate_state(1)[0]))
+        study.sampler = TPESampler(
+            n_startup_trials=_AT_RANDOM, seed=int(seeds.generate_state(1)[0])
+        )
         for point in self.untried(slate)[:1]:
             study.enqueue_trial(point)
         return study.ask(dict(SPACE))
@@ -97,8 +99,8 @@ def completed(study: Study) -> list[FrozenTrial]:
 
 def seconds_of(study: Study) -> float:
     """Add up how long trials took, in this run and earlier ones."""
-    return sum(took(trial.datetime_start, trial.datetime_complete) for trial in completed(study))
+    return sum(_took(trial.datetime_start, trial.datetime_complete) for trial in completed(study))
 
 
-def took(start: datetime | None, end: datetime | None) -> float:
+def _took(start: datetime | None, end: datetime | None) -> float:
     return (end - start).total_seconds() if start and end else 0.0

@@ -65,7 +65,7 @@ class Tuner:
                 advance()
         for slate, decision in found.items():
             self._proposed[slate] = [point_of(decision.boosting)]
-        return tuned(settings, studies, found)
+        return _tuned(settings, studies, found)
 
 
 def search(
@@ -103,7 +103,7 @@ def decide(study: Study, cases: list[Case], settings: TrainingSettings) -> Tunin
     return TuningDecision(best if gain.mean > gain.error else settings.boosting, gain)
 
 
-def tuned(
+def _tuned(
     settings: TrainingSettings, studies: Studies, found: Mapping[CustomerSlate, TuningDecision]
 ) -> Tuned:
     trials = {slate: len(completed(study)) for slate, study in studies.items()}
