@@ -3,7 +3,7 @@
 import ast
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,12 +16,16 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One Python file of the project."""
+    """One Python file of the project, read in one pass over its syntax tree."""
 
     path: Path
     module: str  # dotted; a package's own name for its __init__
     text: str
-    tree: ast.Module
+    imports: tuple[str, ...]  # dotted modules; `from package import module` names the module
+    docstrings: tuple[tuple[str, str], ...]  # the name of a definition, its docstring
+    functions: tuple[tuple[str, int], ...]  # the name of a function, its number of lines
+    classes: tuple[str, ...]
+    admissions: int  # calls of Admitted
 
     @property
     def lines(self) -> int:
@@ -34,38 +38,6 @@ class Source:
     @property
     def is_init(self) -> bool:
         return self.path.name == "__init__.py"
-
-    def imports(self) -> Iterator[str]:
-        """Yield the dotted name of each imported module; `from package import module` too."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import):
-                yield from (alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                yield from self._imports_from(node)
-
-    def _imports_from(self, node: ast.ImportFrom) -> Iterator[str]:
-        assert node.level == 0, f"{self.path}: imports are absolute"
-        package = node.module or ""
-        for alias in node.names:
-            full = f"{package}.{alias.name}"
-            yield full if full in _modules() else package
-
-    def docstrings(self) -> Iterator[tuple[str, str]]:
-        """Yield the name of each documented definition, with its docstring."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, _Documented) and (text := ast.get_docstring(node)):
-                yield getattr(node, "name", self.module), text
-
-    def functions(self) -> Iterator[tuple[str, int]]:
-        """Yield the name and the number of lines of each function."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, _Function):
-                yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
-
-    def classes(self) -> Iterator[str]:
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.ClassDef):
-                yield node.name
 
 
 @cache
@@ -95,17 +67,62 @@ def sources(*below: str) -> tuple[Source, ...]:
 
 @cache
 def _every_source() -> tuple[Source, ...]:
-    paths = sorted(path for top in TOPS for path in (ROOT / top).rglob("*.py"))
-    return tuple(
-        Source(path, _module_of(path), text, ast.parse(text))
-        for path in paths
-        for text in [path.read_text(encoding="utf-8")]
+    paths = {_module_of(path): path for top in TOPS for path in sorted((ROOT / top).rglob("*.py"))}
+    return tuple(_read(path, module, paths.keys()) for module, path in paths.items())
+
+
+def _read(path: Path, module: str, modules: Set[str]) -> Source:
+    text = path.read_text(encoding="utf-8")
+    nodes = list(ast.walk(ast.parse(text)))
+    return Source(
+        path,
+        module,
+        text,
+        imports=tuple(name for node in nodes for name in _imported(node, modules)),
+        docstrings=tuple(
+            (getattr(node, "name", module), documented)
+            for node in nodes
+            if isinstance(node, _Documented) and (documented := ast.get_docstring(node))
+        ),
+        functions=tuple(
+            (node.name, (node.end_lineno or node.lineno) - node.lineno + 1)
+            for node in nodes
+            if isinstance(node, _Function)
+        ),
+        classes=tuple(node.name for node in nodes if isinstance(node, ast.ClassDef)),
+        admissions=_count_admissions(nodes),
     )
 
 
-@cache
-def _modules() -> frozenset[str]:
-    return frozenset(source.module for source in _every_source())
+def _imported(node: ast.AST, modules: Set[str]) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute"
+        for alias in node.names:
+            full = f"{node.module}.{alias.name}"
+            yield full if full in modules else node.module or ""
+
+
+def admissions_made(text: str) -> int:
+    """Count the calls of Admitted, by its name, by an imported alias, or by attribute."""
+    return _count_admissions(list(ast.walk(ast.parse(text))))
+
+
+def _count_admissions(nodes: list[ast.AST]) -> int:
+    names = {"Admitted"} | {
+        alias.asname
+        for node in nodes
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name == "Admitted" and alias.asname
+    }
+    called = [node.func for node in nodes if isinstance(node, ast.Call)]
+    return sum(
+        (isinstance(function, ast.Name) and function.id in names)
+        or (isinstance(function, ast.Attribute) and function.attr == "Admitted")
+        for function in called
+    )
 
 
 def _module_of(path: Path) -> str:

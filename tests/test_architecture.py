@@ -4,7 +4,6 @@ Each rule is one test that lists every offender. The rules are read from the sou
 no import escapes them.
 """
 
-import ast
 import subprocess
 import sys
 from collections import Counter
@@ -13,7 +12,7 @@ from collections.abc import Iterable
 import pytest
 
 from tests.import_arrows import BANS, LAYERS, RESERVED, SIBLINGS
-from tests.source_tree import TOPS, is_within, sources, tracked, words_of
+from tests.source_tree import TOPS, admissions_made, is_within, sources, tracked, words_of
 
 TOP_LEVEL = {
     *("recsvc", "training", "tests", "docs", "deploy", "pyproject.toml", "Dockerfile", "Makefile"),
@@ -44,7 +43,7 @@ def test_each_layer_imports_only_what_its_arrows_allow() -> None:
         f"{source.module} -> {name}"
         for source in sources("recsvc", "training")
         if (layer := _layer_of(source.module)) is not None
-        for name in _of_the_project(source.imports())
+        for name in _of_the_project(source.imports)
         if not any(is_within(name, allowed) for allowed in LAYERS[layer] | {layer})
     }
 
@@ -70,7 +69,7 @@ def test_the_folders_of_a_layer_import_only_those_below_them(layer: str) -> None
         if own not in arrows:
             offenders.add(f"{source.module} has no arrows")
             continue
-        reached = {_sibling(name, layer) for name in source.imports() if is_within(name, layer)}
+        reached = {_sibling(name, layer) for name in source.imports if is_within(name, layer)}
         offenders |= {f"{source.module} -> {each}" for each in reached - arrows[own] - {own}}
 
     assert offenders == set()
@@ -86,7 +85,7 @@ def test_each_package_imports_only_its_own_libraries(package: str) -> None:
     offenders = {
         f"{source.module} -> {name}"
         for source in sources(package)
-        for name in source.imports()
+        for name in source.imports
         if name.split(".")[0] in BANS[package]
     }
 
@@ -99,7 +98,7 @@ def test_reserved_modules_are_imported_by_their_owners_only(reserved: str) -> No
     offenders = {
         source.module
         for source in sources("recsvc", "training")
-        if any(is_within(name, reserved) for name in source.imports())
+        if any(is_within(name, reserved) for name in source.imports)
         and not any(is_within(source.module, owner) for owner in RESERVED[reserved])
     }
 
@@ -141,7 +140,7 @@ def test_files_functions_and_folders_stay_small() -> None:
     offenders += [
         f"{each.module}.{name}: {lines} lines"
         for each in sources("recsvc", "training")
-        for name, lines in each.functions()
+        for name, lines in each.functions
         if lines > MOST_FUNCTION_LINES and each.module not in KERNELS
     ]
     folders = Counter(each.folder for each in sources() if not each.is_init)
@@ -154,7 +153,7 @@ def test_files_functions_and_folders_stay_small() -> None:
 
 def test_few_class_names_are_defined_twice() -> None:
     """One name has one meaning; a name in two places is a rare exception."""
-    names = Counter(name for each in sources("recsvc", "training") for name in each.classes())
+    names = Counter(name for each in sources("recsvc", "training") for name in each.classes)
     twice = sorted(name for name, count in names.items() if count > 1)
 
     assert len(twice) <= MOST_TWICE, twice
@@ -166,29 +165,11 @@ def test_docstrings_have_nouns_as_their_subjects(top: str) -> None:
     words = Counter(
         word in PRONOUNS
         for source in sources(top)
-        for _, text in source.docstrings()
+        for _, text in source.docstrings
         for word in words_of(text)
     )
 
     assert 1000 * words[True] / words.total() <= MOST_PRONOUNS
-
-
-def _admissions_made(source: str) -> int:
-    """Count the calls of Admitted, by its name, by an imported alias, or by attribute."""
-    nodes = list(ast.walk(ast.parse(source)))
-    names = {"Admitted"} | {
-        alias.asname
-        for node in nodes
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-        if alias.name == "Admitted" and alias.asname
-    }
-    called = [node.func for node in nodes if isinstance(node, ast.Call)]
-    return sum(
-        (isinstance(function, ast.Name) and function.id in names)
-        or (isinstance(function, ast.Attribute) and function.attr == "Admitted")
-        for function in called
-    )
 
 
 @pytest.mark.parametrize(
@@ -202,7 +183,7 @@ def _admissions_made(source: str) -> int:
 )
 def test_every_way_to_construct_an_admission_is_counted(source: str, made: int) -> None:
     """The rule of the gate holds for each spelling of the constructor's call."""
-    assert _admissions_made(source) == made
+    assert admissions_made(source) == made
 
 
 def test_only_the_gate_constructs_an_admission() -> None:
@@ -210,7 +191,7 @@ def test_only_the_gate_constructs_an_admission() -> None:
     makers = {
         source.module: made
         for source in sources("recsvc", "training")
-        if (made := _admissions_made(source.text))
+        if (made := source.admissions)
     }
 
     assert makers == {"recsvc.domain.consent.gate": 1}
