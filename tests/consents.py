@@ -22,14 +22,14 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-def judge(max_age_days: int = DEFAULT_MAX_AGE_DAYS) -> PolicyClock:
+def policy_clock(max_age_days: int = DEFAULT_MAX_AGE_DAYS) -> PolicyClock:
     return PolicyClock(max_age_days * DAY_US, now_us)
 
 
-def survey(
+def consented_customers(
     connections: Connections, max_age_days: int = DEFAULT_MAX_AGE_DAYS
 ) -> ConsentedCustomers:
-    return ConsentedCustomers(connections, HistoryStore(connections), judge(max_age_days))
+    return ConsentedCustomers(connections, HistoryStore(connections), policy_clock(max_age_days))
 
 
 def standing(record: ConsentRecord) -> ConsentStatus:

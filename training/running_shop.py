@@ -50,7 +50,7 @@ class TrainingShop:
         """Read who permits training now."""
         self.check_there()
         with open_stores(self.deployment.settings, durable=False) as stores:
-            found = stores.survey.permitted(self.name, Purpose.TRAINING)
+            found = stores.consented_customers.permitted(self.name, Purpose.TRAINING)
         keys, erased = found.customers, found.erased_at_us
         return PermittedKeys(keys, self.hasher(), found.watermark_us, erased=erased)
 

@@ -17,7 +17,7 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.secret_file import open_secret
 from recsvc.signal_file import open_signals
 from recsvc.wiring.deployment import make_data_folder
-from recsvc.wiring.services import open_shelf
+from recsvc.wiring.services import open_registry
 from recsvc.wiring.stores import Stores, open_stores
 
 GOOD, MISSING, BAD = "ok", "missing", "bad"
@@ -132,15 +132,15 @@ def _keys(shops: Sequence[ShopName]) -> CheckResult:
 
 def _models(settings: Settings, secret: Secret) -> Iterator[CheckResult]:
     """Look at the models: the service starts without one, and is not ready."""
-    shelf = open_shelf(settings, secret)
-    shelf.refresh()
-    for shop in shelf.shops():
-        status = shelf.status(shop)
+    registry = open_registry(settings, secret)
+    registry.refresh()
+    for shop in registry.shops():
+        status = registry.status(shop)
         if status.rejection is not None:
             refused = f"{status.rejection.version} is refused: {status.rejection.reason}"
             yield CheckResult(f"model of {shop}", BAD, f"{refused}; serving {status.version}")
         else:
             yield CheckResult(f"model of {shop}", GOOD, str(status.version))
-    if not shelf.shops():
+    if not registry.shops():
         where = models_root(settings)
         yield CheckResult("models", MISSING, f"none under {where}; recsvc-train run makes one")

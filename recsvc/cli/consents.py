@@ -135,7 +135,7 @@ def _write(
 
 
 def _standing(stores: Stores, shop: str, record: ConsentRecord) -> ConsentStatus:
-    return stores.judge.standing(record, stores.policy.get(shop_of(shop)))
+    return stores.policy_clock.standing(record, stores.policy.get(shop_of(shop)))
 
 
 def _key(stores: Stores, shop: str, customer: str) -> CustomerKey:

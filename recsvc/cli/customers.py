@@ -35,8 +35,8 @@ def export(
     with open_stores(settings_of(data_dir), durable=False) as stores:
         name, key = _who(stores, shop, customer, "customer")
         record = stores.consents.read(name, key)
-        standing = stores.judge.standing(record, stores.policy.get(name))
-        for part in export_json(customer, standing, stores.rights.held(name, key, record)):
+        standing = stores.policy_clock.standing(record, stores.policy.get(name))
+        for part in export_json(customer, standing, stores.privacy.held(name, key, record)):
             sys.stdout.write(part.decode())
         sys.stdout.write("\n")
 
@@ -54,7 +54,7 @@ def erase(
         name, key = _who(stores, shop, customer, "customer")
         if not yes:
             _confirm()
-        receipt = stores.rights.erase(name, key, COMMAND_LINE)
+        receipt = stores.privacy.erase(name, key, COMMAND_LINE)
         _finish_rewrite(stores, name, receipt.rewrite.state)
     _print(receipt_of(receipt), as_json)
 
@@ -71,7 +71,7 @@ def merge(
     with open_stores(settings_of(data_dir)) as stores:
         name, key = _who(stores, shop, customer, "customer")
         _, stays = _who(stores, shop, into, "--into")
-        receipt = stores.rights.merge(name, key, stays, COMMAND_LINE)
+        receipt = stores.privacy.merge(name, key, stays, COMMAND_LINE)
         _finish_rewrite(stores, name, receipt.rewrite.state)
     _print(merge_of(into, receipt), as_json)
 

@@ -36,7 +36,7 @@ from recsvc.usecases.offers.answers import OffersAnswer
 from recsvc.usecases.offers.decide import OffersQuery
 from recsvc.web.http.bodies import convert, parse_json
 from recsvc.web.routes.offers import new_offer
-from recsvc.wiring.services import open_shelf, services_of
+from recsvc.wiring.services import open_registry, services_of
 from recsvc.wiring.stores import Stores, open_stores
 
 SHOP = ShopName(DEFAULT_SHOP)
@@ -100,7 +100,7 @@ def _prepare(files: Path, customers: int | None) -> None:
 
 def _import_consents(stores: Stores, households: list[str]) -> None:
     """Record a yes to every purpose, or a no; but never over what a customer has said since."""
-    if stores.survey.permitted(SHOP, Purpose.TRAINING).customers:
+    if stores.consented_customers.permitted(SHOP, Purpose.TRAINING).customers:
         say("The households' consents are there already; they stay as they are.")
         return
     hasher, now_us = stores.hasher(SHOP), _microseconds(datetime.now(UTC))
@@ -176,29 +176,29 @@ def _tour(stores: Stores, households: list[str], items: dict[ItemId, CatalogueIt
     browser = stores.api_keys.create(KeyKind.PUBLISHABLE, SHOP, frozenset())
     by_id = sorted(households, key=int)
     consenting = next(household for household in by_id if _consents(household))
-    shelf = open_shelf(stores.settings, stores.secret)
-    shelf.refresh()
+    registry = open_registry(stores.settings, stores.secret)
+    registry.refresh()
     return Tour(
         key=made.text,
         browser_key=browser.text,
         consenting=consenting,
         refusing=next((household for household in by_id if not _consents(household)), "10"),
-        item=items[_most_popular(shelf)],
-        decision=_decision(stores, shelf, made.text, consenting),
+        item=items[_most_popular(registry)],
+        decision=_decision(stores, registry, made.text, consenting),
     )
 
 
-def _decision(stores: Stores, shelf: ModelRegistry, key: str, customer: str) -> OffersAnswer:
+def _decision(stores: Stores, registry: ModelRegistry, key: str, customer: str) -> OffersAnswer:
     """Decide on offers for a household, as the service would."""
-    services = services_of(stores, shelf, [SHOP])
-    visit = services.entrance.enter(
+    services = services_of(stores, registry, [SHOP])
+    context = services.request_access.authorize(
         Credentials(key), RouteAccess(Scope.OFFERS), CustomerId(customer), for_offers=True
     )
-    return services.offer_decider.for_customer(visit, OffersQuery(n=3, explain=True))
+    return services.offer_decider.decide_for(context, OffersQuery(n=3, explain=True))
 
 
-def _most_popular(shelf: ModelRegistry) -> ItemId:
-    model = shelf.model(SHOP)
+def _most_popular(registry: ModelRegistry) -> ItemId:
+    model = registry.model(SHOP)
     if model is None:
         raise DemoFailed("the model that was just published cannot be loaded")
     return ItemId(model.items.id(int(model.popular().items[0])))

@@ -25,7 +25,7 @@ from recsvc.domain.values.ids import OfferId, checked_id
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.usecases.offers.offers import warnings_of
 from recsvc.web.routes.offers import read_line, view_of
-from recsvc.wiring.services import assortment_now
+from recsvc.wiring.services import live_items_now
 from recsvc.wiring.stores import open_stores
 
 COLUMNS = ("offer_id", "title", "kind", "value", "starts_at", "ends_at", "priority")
@@ -50,7 +50,7 @@ def import_offers(
     name = shop_of(shop)
     with open_stores(settings_of(data_dir)) as stores:
         stores.offers.put_many(name, offers)
-        warnings = list(_warnings(offers, assortment_now(stores, name)))
+        warnings = list(_warnings(offers, live_items_now(stores, name)))
     _tell(warnings)
     if as_json:
         print_json({"imported": len(offers), "bad": len(faults), "warnings": warnings})

@@ -19,7 +19,7 @@ from recsvc.config import Settings
 from recsvc.domain.values.ids import ShopName
 from recsvc.web.app import create_app
 from recsvc.web.http.logs import configure_logs
-from recsvc.wiring.services import open_shelf, services_of
+from recsvc.wiring.services import open_registry, services_of
 from recsvc.wiring.stores import stores_at
 
 ORPHAN_CHECK_SECONDS = 1.0
@@ -37,10 +37,10 @@ def load_application(
     allow_open_files()
     watch_parent(parent)
     stores = stores_at(settings, url, moment_file())
-    shelf = open_shelf(settings, stores.secret)
-    shelf.watch()
-    services = services_of(stores, shelf, shops, workers)
-    services.live_counts.watch()
+    registry = open_registry(settings, stores.secret)
+    registry.watch()
+    services = services_of(stores, registry, shops, workers)
+    services.trending_cache.watch()
     services.decisions.watch()
     atexit.register(services.decisions.leave)  # a stopped worker ends as any Python does
     app = create_app(services)

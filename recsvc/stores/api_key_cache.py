@@ -34,7 +34,7 @@ class ApiKeyCache:
         for shop in shops:
             self._catch_up(shop)
 
-    def judge(self, text: str, reply: RequestData) -> Authentication:
+    def authenticate(self, text: str, reply: RequestData) -> Authentication:
         """Judge the key after the trip to the shop that it names.
 
         Raises StoreUnavailable when there is nothing to judge by.

@@ -65,17 +65,17 @@ class OfferData:
 class RequestData:
     """What one trip brought.
 
-    `consent` is None when it, or the policy that it is judged by, could not be read, and for
-    requests about nobody; so is `profile`, the customer's recent events. `minimums` is None when
-    the policy could not be read. `told` is there when it was asked for. `epochs` is None when the
-    store did not answer: then nothing may be written or personal.
+    `consent` is None for requests without a customer, and when the consent or the policy could
+    not be read; so is `profile`, the customer's recent events. `minimums` is None when the policy
+    could not be read. `offer_data` is set for requests that read it. `epochs` is None when the
+    store did not answer: then the answer is not personal and nothing is written.
     """
 
     consent: ConsentRecord | None
     epochs: Epochs | None
     profile: Sealed | None = field(default=None, compare=False)
     minimums: Minimums | None = field(default=None, compare=False)
-    told: OfferData | None = field(default=None, compare=False)
+    offer_data: OfferData | None = field(default=None, compare=False)
 
     @property
     def is_current(self) -> bool:
@@ -99,16 +99,16 @@ class RequestRead:
         customer: CustomerKey | None,
         *,
         for_offers: bool = False,
-        is_patient: bool = False,
+        uses_write_timeout: bool = False,
     ) -> RequestData:
         """Read within the deadline, whatever state the store is in.
 
-        `for_offers`: with what a decision on offers must know of the customer. `is_patient`: as
-        long as a write may take, since the request can do nothing without the store.
+        `for_offers`: also read the customer's offer data. `uses_write_timeout`: wait as long as
+        for a write, because the request cannot be answered without the store.
         """
         request, replies = _request(shop, customer, for_offers)
-        if is_patient:
-            return self._read_patiently(request, replies, customer)
+        if uses_write_timeout:
+            return self._read_with_write_timeout(request, replies, customer)
         if not self._breaker.allows():
             return NO_REPLY
         try:
@@ -119,7 +119,7 @@ class RequestRead:
         self._breaker.succeeded()
         return _reply(answers, customer)
 
-    def _read_patiently(
+    def _read_with_write_timeout(
         self, request: bytes, replies: int, customer: CustomerKey | None
     ) -> RequestData:
         """Leave the breaker alone: what is slow for who waits 50 ms is not down."""
@@ -169,8 +169,10 @@ def _reply(replies: list[object], customer: CustomerKey | None) -> RequestData:
     if customer is None:
         return RequestData(None, epochs, minimums=minimums)
     consent = None if minimums is None else _consent(answers[1])
-    told = _told(customer, *answers[_OF_OFFERS]) if len(answers) == _WITH_OFFERS else None
-    return RequestData(consent, epochs, _profile(customer, answers[2]), minimums, told)
+    offer_data = (
+        _offer_data(customer, *answers[_OF_OFFERS]) if len(answers) == _WITH_OFFERS else None
+    )
+    return RequestData(consent, epochs, _profile(customer, answers[2]), minimums, offer_data)
 
 
 def _epochs(answer: object) -> Epochs | None:
@@ -202,7 +204,9 @@ def _profile(customer: CustomerKey, answer: object) -> Sealed | None:
     return Sealed(customer, answer) if _is_texts(answer) else None
 
 
-def _told(customer: CustomerKey, profile: object, caps: object, purchases: object) -> OfferData:
+def _offer_data(
+    customer: CustomerKey, profile: object, caps: object, purchases: object
+) -> OfferData:
     """Seal profile, caps and purchases; None in place of what is of another kind."""
     sealed = None
     if profile is None or isinstance(profile, bytes):

@@ -59,7 +59,7 @@ class EventService:
         self._now_us = now_us
 
     def put(
-        self, visit: RequestContext, sent: Sequence[Any], *, denied: Collection[EventType] = ()
+        self, context: RequestContext, sent: Sequence[Any], *, denied: Collection[EventType] = ()
     ) -> list[Received]:
         """Take in what can be read, and say of each event what became of it, in their order.
 
@@ -67,24 +67,24 @@ class EventService:
         granted, since this request asks for that.
         Whoever calls has made sure that the visitor may speak of the customers that are named.
         """
-        assortment = self._assortment(visit)
+        assortment = self._assortment(context)
         now_us = self._now_us()
-        read = [_read(each, visit, now_us) for each in sent]
+        read = [_read(each, context, now_us) for each in sent]
         events = [each for each in read if isinstance(each, Event)]
         if events:
             self._store.check_room()
-        customers = self._customers(visit.shop, events)
-        incoming = [_incoming(each, customers, visit, assortment, denied) for each in events]
-        outcomes = iter(self._store.add(visit.shop, incoming))
+        customers = self._customers(context.shop, events)
+        incoming = [_incoming(each, customers, context, assortment, denied) for each in events]
+        outcomes = iter(self._store.add(context.shop, incoming))
         customers_of = iter(incoming)
         return [
-            self._received(visit, next(customers_of), next(outcomes))
+            self._received(context, next(customers_of), next(outcomes))
             if isinstance(each, Event)
             else each
             for each in read
         ]
 
-    def _received(self, visit: RequestContext, incoming: Incoming, outcome: Outcome) -> Received:
+    def _received(self, context: RequestContext, incoming: Incoming, outcome: Outcome) -> Received:
         """Take over what an event says of an offer, also once more: the first time may have failed.
 
         It counts once, whatever is repeated here.
@@ -93,21 +93,21 @@ class EventService:
         if outcome is Outcome.REUSED:
             return Received(event.type, outcome)
         fault = self._offers.take(
-            visit.shop,
+            context.shop,
             event,
             incoming.customer,
             denied=incoming.denied,
             is_repeated=outcome is Outcome.DUPLICATE,
-            by_server=visit.key.is_secret,
+            by_server=context.key.is_secret,
         )
         return Received(event.type, fault or outcome)
 
-    def _assortment(self, visit: RequestContext) -> LiveItems:
+    def _assortment(self, context: RequestContext) -> LiveItems:
         """Return what is known of the items now: what is sensitive must not be out of date."""
-        if not visit.store_answered:
+        if not context.store_answered:
             raise _unavailable()
-        model = self._models.model(visit.shop) or no_model()
-        now = self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
+        model = self._models.model(context.shop) or no_model()
+        now = self._catalogues.at(context.shop, context.catalogue_epoch, model)
         if not now.is_current:
             raise _unavailable()
         return now.assortment
@@ -118,7 +118,7 @@ class EventService:
         return {customer: hasher.key_of(customer) for customer in named}
 
 
-def _read(sent: Any, visit: RequestContext, now_us: int) -> Event | Received:
+def _read(sent: Any, context: RequestContext, now_us: int) -> Event | Received:
     """Read one event; what is wrong with it is its result and no other's."""
     if not isinstance(sent, dict):
         return Received(None, BadRequest("an event is an object of JSON", code="bad_event"))
@@ -126,7 +126,7 @@ def _read(sent: Any, visit: RequestContext, now_us: int) -> Event | Received:
         event = read_event(sent, now_us)
     except BadRequest as fault:
         return Received(None, fault)
-    faults = [] if visit.key.is_secret else browser_faults(event)
+    faults = [] if context.key.is_secret else browser_faults(event)
     if not faults:
         return event
     detail = refusal(faults).detail
@@ -136,14 +136,14 @@ def _read(sent: Any, visit: RequestContext, now_us: int) -> Event | Received:
 def _incoming(
     event: Event,
     customers: Mapping[str, CustomerKey],
-    visit: RequestContext,
+    context: RequestContext,
     assortment: LiveItems,
     denied: Collection[EventType],
 ) -> Incoming:
     customer = None if event.customer_id is None else customers[event.customer_id]
     row = None if event.item_id is None else assortment.row(event.item_id)
     is_sensitive = assortment.is_sensitive(row)
-    by_server = visit.key.is_secret
+    by_server = context.key.is_secret
     speaker = _speaker(event)
     return Incoming(
         event,

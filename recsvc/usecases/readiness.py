@@ -33,16 +33,18 @@ class Readiness:
     A shop that was added without a model must not take the others out of the balancer.
     """
 
-    def __init__(self, trip: RequestRead, shelf: ModelRegistry, shops: Sequence[ShopName]) -> None:
+    def __init__(
+        self, request_read: RequestRead, registry: ModelRegistry, shops: Sequence[ShopName]
+    ) -> None:
         """`shops`: those that had a key when the service started."""
-        self._trip = trip
-        self._shelf = shelf
+        self._request_read = request_read
+        self._registry = registry
         self._at_start = tuple(shops)
 
     @property
     def shops(self) -> list[ShopName]:
         """The shops of the start, and those that a model has been published for since."""
-        return list(dict.fromkeys([*self._at_start, *self._shelf.shops()]))
+        return list(dict.fromkeys([*self._at_start, *self._registry.shops()]))
 
     def deployment(self) -> list[NotReady]:
         """Return what stands in the way of the shop that is nearest to ready.
@@ -59,7 +61,7 @@ class Readiness:
 
     def shop(self, shop: ShopName) -> ShopReadiness:
         """Return what an operator wants to know of one shop."""
-        status = self._shelf.status(shop)
+        status = self._registry.status(shop)
         return ShopReadiness(
             codes=self._codes(shop),
             model_version=status.version,
@@ -67,12 +69,12 @@ class Readiness:
         )
 
     def _codes(self, shop: ShopName) -> list[NotReady]:
-        epochs = self._trip.read(shop, None).epochs
+        epochs = self._request_read.read(shop, None).epochs
         faults = []
         if epochs is None:
             faults.append(NotReady.STORE_UNAVAILABLE)
         elif not epochs.keys:
             faults.append(NotReady.NO_KEY)
-        if self._shelf.model(shop) is None:
+        if self._registry.model(shop) is None:
             faults.append(NotReady.NO_MODEL)
         return faults

@@ -32,7 +32,7 @@ from recsvc.web.routes import (
     recommendations,
 )
 from recsvc.web.routes import metrics_endpoint as exposition
-from recsvc.web.routes import privacy as rights
+from recsvc.web.routes import privacy as privacy
 
 ROUTES: tuple[Route, ...] = (
     *recommendations.ROUTES,
@@ -41,7 +41,7 @@ ROUTES: tuple[Route, ...] = (
     *consent_history.ROUTES,
     *consent_import.ROUTES,
     *profiles.ROUTES,
-    *rights.ROUTES,
+    *privacy.ROUTES,
     *items.ROUTES,
     *events.ROUTES,
     *offers.ROUTES,

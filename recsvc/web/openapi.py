@@ -120,9 +120,10 @@ def _operation(route: Route) -> dict[str, Any]:
 
 
 def _scopes(access: RouteAccess) -> str:
-    if access.partly is None:
+    if access.extra_scope is None:
         return f"Secret keys need the scope `{access.scope}`."
-    return f"Secret keys need the scope `{access.scope}`, for some of it `{access.partly}` as well."
+    also = f"for some of it `{access.extra_scope}` as well"
+    return f"Secret keys need the scope `{access.scope}`, {also}."
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
@@ -188,7 +189,7 @@ def _statuses(route: Route) -> list[int]:
         statuses += [401, 403, 429, 503]
     if route.body is not None:
         statuses += [413, 415]
-    if route.gives_way:
+    if not route.bypasses_limits:
         statuses += [429]
     return sorted({*statuses, *route.also} - {UNCHANGED})
 

@@ -44,49 +44,57 @@ from recsvc.wiring.stores import Stores
 MILLISECONDS = 1000
 
 
-def open_shelf(settings: Settings, secret: Secret) -> ModelRegistry:
+def open_registry(settings: Settings, secret: Secret) -> ModelRegistry:
     """Return the shelf of all shops' models, empty until it is told to look."""
     return ModelRegistry(models_root(settings), secret.fingerprint())
 
 
 def services_of(
-    stores: Stores, shelf: ModelRegistry, shops: Sequence[ShopName], workers: int = 1
+    stores: Stores, registry: ModelRegistry, shops: Sequence[ShopName], workers: int = 1
 ) -> Services:
     """Return what the web layer calls.
 
     `shops`: those that readiness is judged by. `workers`: how many share the limits.
     """
     compile_all()  # no request waits for it
-    trip, key_ring = RequestRead(stores.connections), ApiKeyCache(stores.api_keys)
-    preload(key_ring, shops)
-    live = live_views(stores, shelf, shops)
+    request_read, key_cache = RequestRead(stores.connections), ApiKeyCache(stores.api_keys)
+    preload(key_cache, shops)
+    live = live_views(stores, registry, shops)
     offer_events = OfferTracking(stores.claims, stores.secret, utc_now_us)
     decisions = DecisionLog(stores.decisions, count_decisions)
-    decider = offer_decider(stores, shelf, live, decisions)
+    decider = offer_decider(stores, registry, live, decisions)
     limits = RateLimits(limits_of(stores.settings), workers, time.monotonic)
     return Services(
         settings=stores.settings,
-        places=ConcurrencyLimit(stores.settings.threads),
-        entrance=RequestAccess(
-            trip, key_ring, stores.api_keys, stores.secret, utc_now, limits, stores.judge
+        concurrency_limit=ConcurrencyLimit(stores.settings.threads),
+        request_access=RequestAccess(
+            request_read,
+            key_cache,
+            stores.api_keys,
+            stores.secret,
+            utc_now,
+            limits,
+            stores.policy_clock,
         ),
         addresses=ClientAddresses(stores.settings.trusted_proxies),
-        recommender=RecommendationService(shelf, live.catalogues, live.counts, utc_now_us),
+        recommender=RecommendationService(registry, live.catalogues, live.counts, utc_now_us),
         catalogue=CatalogueService(stores.catalogue),
         events=EventService(
-            stores.events, offer_events, shelf, live.catalogues, stores.hasher, utc_now_us
+            stores.events, offer_events, registry, live.catalogues, stores.hasher, utc_now_us
         ),
-        offers=OfferService(stores.offers, shelf, live.catalogues),
+        offers=OfferService(stores.offers, registry, live.catalogues),
         offer_decider=decider,
         claims=ClaimService(stores.claims, stores.hasher, stores.secret, decider.is_eligible),
         decisions=decisions,
-        live_counts=live.counts,
-        consents=ConsentService(stores.consents, stores.history, stores.judge, stores.hasher),
+        trending_cache=live.counts,
+        consents=ConsentService(
+            stores.consents, stores.history, stores.policy_clock, stores.hasher
+        ),
         signals=open_signals(stores.settings),
         profiles=ProfileService(stores.profiles, stores.hasher),
-        rights=stores.rights,
+        privacy=stores.privacy,
         hasher=stores.hasher,
-        readiness=Readiness(trip, shelf, shops),
+        readiness=Readiness(request_read, registry, shops),
     )
 
 
@@ -99,7 +107,7 @@ class LiveViews:
     counts: TrendingCache
 
 
-def live_views(stores: Stores, shelf: ModelRegistry, shops: Sequence[ShopName]) -> LiveViews:
+def live_views(stores: Stores, registry: ModelRegistry, shops: Sequence[ShopName]) -> LiveViews:
     """Return the views, filled as far as the store answers: in an outage the first trip does it."""
     deadline = stores.settings.deadline_ms / MILLISECONDS
     catalogues = CatalogueCache(stores.catalogue, utc_now_us, deadline)
@@ -107,27 +115,27 @@ def live_views(stores: Stores, shelf: ModelRegistry, shops: Sequence[ShopName]) 
     counts = TrendingCache(TrendingCountStore(stores.connections), utc_now_us)
     preload(catalogues, shops)
     counts.preload(shops)
-    before_swap(shelf, catalogues, offers)
+    before_swap(registry, catalogues, offers)
     for shop in shops:
-        if shelf.model(shop) is None:
+        if registry.model(shop) is None:
             offers.take(shop, catalogues.at(shop, None, no_model()).assortment)
     return LiveViews(catalogues, offers, counts)
 
 
-def assortment_now(stores: Stores, shop: ShopName) -> LiveItems:
+def live_items_now(stores: Stores, shop: ShopName) -> LiveItems:
     """Return what there is now, for a command: a worker follows it in its views."""
-    shelf = open_shelf(stores.settings, stores.secret)
-    shelf.refresh()
+    registry = open_registry(stores.settings, stores.secret)
+    registry.refresh()
     deadline = stores.settings.deadline_ms / MILLISECONDS
     catalogues = CatalogueCache(stores.catalogue, utc_now_us, deadline)
-    return catalogues.at(shop, None, shelf.model(shop) or no_model()).assortment
+    return catalogues.at(shop, None, registry.model(shop) or no_model()).assortment
 
 
 def offer_decider(
-    stores: Stores, shelf: ModelRegistry, live: LiveViews, decisions: DecisionLog
+    stores: Stores, registry: ModelRegistry, live: LiveViews, decisions: DecisionLog
 ) -> OfferDecider:
     return OfferDecider(
-        shelf,
+        registry,
         live.catalogues,
         live.offers,
         decisions,
@@ -137,14 +145,14 @@ def offer_decider(
     )
 
 
-def before_swap(shelf: ModelRegistry, catalogues: CatalogueCache, offers: OffersCache) -> None:
+def before_swap(registry: ModelRegistry, catalogues: CatalogueCache, offers: OffersCache) -> None:
     """Let no request wait until a new model is joined to the catalogue and to the offers."""
 
     def take(shop: ShopName, model: LoadedModel) -> None:
         catalogues.take(shop, model)
         offers.take(shop, catalogues.at(shop, None, model).assortment)
 
-    shelf.before_swap(take)
+    registry.before_swap(take)
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -56,16 +56,16 @@ class Stores:
     secret: Secret
     connections: Connections
     api_keys: ApiKeyStore
-    judge: PolicyClock
+    policy_clock: PolicyClock
     consents: ConsentStore
     policy: PolicyStore
     history: HistoryStore
     record_audit: RecordAudit
-    survey: ConsentedCustomers
+    consented_customers: ConsentedCustomers
     profiles: ProfileStore
     catalogue: CatalogueStore
     events: EventStore
-    rights: PrivacyService
+    privacy: PrivacyService
     rewrite: AofRewrite
     offers: OfferStore
     claims: ClaimStore
@@ -112,17 +112,17 @@ def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> 
     """
     secret = open_secret(settings)
     connections = connect(settings, url)
-    ledger, history = ChangeWriter(connections), HistoryStore(connections)
-    moment = None if moment_file is None else shared_moment(moment_file)
-    judge = PolicyClock(settings.consent_max_age_days * DAY_US, utc_now_us, moment)
-    consents, profiles = ConsentStore(connections, ledger), ProfileStore(connections, ledger)
+    change_writer, history = ChangeWriter(connections), HistoryStore(connections)
+    policy_clock = _policy_clock(settings, moment_file)
+    consents = ConsentStore(connections, change_writer)
+    profiles = ProfileStore(connections, change_writer)
     log, rewrite = EventLog(connections), AofRewrite(connections)
-    claims = ClaimStore(connections, settings.claim_minutes * MICROSECONDS_OF_MINUTE, judge)
+    claims = ClaimStore(connections, settings.claim_minutes * MICROSECONDS_OF_MINUTE, policy_clock)
     claim_records = ClaimRecords(connections, claims)
-    decisions = DecisionStore(connections, settings.decision_days, judge)
-    rights = PrivacyStores(
-        erasures=ErasureStore(ledger, consents, log, [claim_records, decisions]),
-        merges=MergeStore(ledger, judge),
+    decisions = DecisionStore(connections, settings.decision_days, policy_clock)
+    privacy = PrivacyStores(
+        erasures=ErasureStore(change_writer, consents, log, [claim_records, decisions]),
+        merges=MergeStore(change_writer, policy_clock),
         rewrite=rewrite,
         history=history,
         profiles=profiles,
@@ -139,22 +139,27 @@ def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> 
         secret=secret,
         connections=connections,
         api_keys=ApiKeyStore(connections, secret),
-        judge=judge,
+        policy_clock=policy_clock,
         consents=consents,
-        policy=PolicyStore(connections, ledger),
+        policy=PolicyStore(connections, change_writer),
         history=history,
         record_audit=RecordAudit(connections),
-        survey=ConsentedCustomers(connections, history, judge),
+        consented_customers=ConsentedCustomers(connections, history, policy_clock),
         profiles=profiles,
         catalogue=CatalogueStore(connections),
         offers=OfferStore(connections),
         claims=claims,
         claim_records=claim_records,
         decisions=decisions,
-        events=EventStore(connections, secret, settings.event_log_length, judge),
-        rights=PrivacyService(rights),
+        events=EventStore(connections, secret, settings.event_log_length, policy_clock),
+        privacy=PrivacyService(privacy),
         rewrite=rewrite,
     )
+
+
+def _policy_clock(settings: Settings, moment_file: Path | None) -> PolicyClock:
+    moment = None if moment_file is None else shared_moment(moment_file)
+    return PolicyClock(settings.consent_max_age_days * DAY_US, utc_now_us, moment)
 
 
 @contextmanager

@@ -40,23 +40,23 @@ def constant(size: str) -> bytes:
 
 
 def floor(call: Call, size: str) -> Response:
-    call.enter()
+    call.authorize_request()
     return Response(constant(size), headers=PRIVATE)
 
 
 def floor_about_customer(call: Call, size: str, customer_id: str) -> Response:
-    call.enter_for(customer_id)
+    call.authorize_for_customer(customer_id)
     return Response(constant(size), headers=PRIVATE)
 
 
 def floor_of_offers(call: Call, size: str, customer_id: str) -> Response:
-    call.enter_for(customer_id, for_offers=True)
+    call.authorize_for_customer(customer_id, for_offers=True)
     return Response(constant(size), headers=PRIVATE)
 
 
 def floor_of_page(call: Call, size: str, customer_id: str) -> Response:
     """Take a body, and look at none of it."""
-    call.enter_for(customer_id)
+    call.authorize_for_customer(customer_id)
     call.request.get_data()
     return Response(constant(size), headers=PRIVATE)
 
@@ -79,14 +79,14 @@ class Bare:
         stores = stores_at(settings, url)
         connections = connect(settings, url)
         line = Unread(connections.line)
-        self._trip = RequestRead(replace(connections, line=line))  # type: ignore[arg-type]
+        self._request_read = RequestRead(replace(connections, line=line))  # type: ignore[arg-type]
         self._hasher = lru_cache(8)(partial(CustomerHasher, stores.secret))
 
     def about_customer(self, call: Call, size: str, customer_id: str) -> Response:
         shop = shop_of_key(call.request.environ["HTTP_AUTHORIZATION"][BEARER:])
         if shop is None:
             raise TypeError("the bench's keys name their shop")
-        self._trip.read(shop, self._hasher(shop).key_of(CustomerId(customer_id)))
+        self._request_read.read(shop, self._hasher(shop).key_of(CustomerId(customer_id)))
         return Response(constant(size), headers=PRIVATE)
 
 
@@ -102,7 +102,7 @@ def load_with_floors(
             floor,
             "",
             ACCESS,
-            keeps_deadline=True,
+            uses_write_timeout=False,
             name="floor",
             tag="bench",
         ),
@@ -112,7 +112,7 @@ def load_with_floors(
             floor_about_customer,
             "",
             ACCESS,
-            keeps_deadline=True,
+            uses_write_timeout=False,
             name="floor_about_customer",
             tag="bench",
         ),
@@ -122,7 +122,7 @@ def load_with_floors(
             floor_of_offers,
             "",
             OF_OFFERS,
-            keeps_deadline=True,
+            uses_write_timeout=False,
             name="floor_of_offers",
             tag="bench",
         ),
@@ -132,7 +132,7 @@ def load_with_floors(
             floor_of_page,
             "",
             ACCESS,
-            keeps_deadline=True,
+            uses_write_timeout=False,
             name="floor_of_page",
             tag="bench",
         ),
@@ -142,7 +142,7 @@ def load_with_floors(
             bare.about_customer,
             "",
             ACCESS,
-            keeps_deadline=True,
+            uses_write_timeout=False,
             name="bare_about_customer",
             tag="bench",
         ),

@@ -32,7 +32,7 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.web.app import add_routes, create_app
 from recsvc.web.http.route import Call, Route
-from recsvc.wiring.services import open_shelf, services_of
+from recsvc.wiring.services import open_registry, services_of
 from recsvc.wiring.stores import Stores, open_stores
 from tests.bench.synthetic import artifact, catalogue, offers
 
@@ -71,12 +71,12 @@ CALLS_PER_ROUND = 200
 
 
 def floor(call: Call, customer_id: str) -> Response:
-    call.enter_for(customer_id)
+    call.authorize_for_customer(customer_id)
     return Response(b"x" * 1024, content_type="application/json")
 
 
 def floor_of_offers(call: Call, customer_id: str) -> Response:
-    call.enter_for(customer_id, for_offers=True)
+    call.authorize_for_customer(customer_id, for_offers=True)
     return Response(b"x" * 1800, content_type="application/json")
 
 
@@ -86,7 +86,7 @@ OFFERS_FLOOR = Route(
     floor_of_offers,
     "The trip of a decision on offers and nothing else",
     RouteAccess(Scope.OFFERS),
-    keeps_deadline=True,
+    uses_write_timeout=False,
     name="floor_of_offers",
     tag="bench",
 )
@@ -96,7 +96,7 @@ FLOOR = Route(
     floor,
     "The trip and nothing else",
     RouteAccess(Scope.RECOMMEND),
-    keeps_deadline=True,
+    uses_write_timeout=False,
     name="floor",
     tag="bench",
 )
@@ -109,9 +109,9 @@ def shop(customers: int, items: int) -> Iterator[tuple[Flask, str]]:
         settings = Settings(data_dir=Path(folder))
         with open_stores(settings) as stores:
             key = _fill(stores, settings, customers, items)
-            shelf = open_shelf(settings, stores.secret)
-            shelf.refresh()
-            services = services_of(stores, shelf, [SHOP])
+            registry = open_registry(settings, stores.secret)
+            registry.refresh()
+            services = services_of(stores, registry, [SHOP])
             app = create_app(services)
             add_routes(app, [FLOOR, OFFERS_FLOOR], services)
             yield app, key

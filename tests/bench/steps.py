@@ -27,7 +27,7 @@ from tests.bench.routes import BUSY, environ_of, microseconds_per_call, shop
 ALL = "Flask: routing, the request and response objects, headers, metrics"
 STEPS: tuple[tuple[Any, str, str], ...] = (
     (recommendations, "_asked_of_customer", "the query, read strictly (or known from before)"),
-    (RequestAccess, "enter", "the customer's keyed hash; the key judged; scopes"),
+    (RequestAccess, "authorize", "the customer's keyed hash; the key judged; scopes"),
     (RequestRead, "read", "the one trip: consent, recent events, epochs"),
     (CatalogueCache, "at", "the live catalogue, at the epoch that the trip brought"),
     (recommend, "person_of", "consent opens the recent events; they vote for what is near"),

@@ -26,7 +26,7 @@ from recsvc.model.publish import ManifestFacts, publish
 from recsvc.stores.api_keys import NewKey
 from recsvc.usecases.access.customer_tokens import mint
 from recsvc.web.app import create_app
-from recsvc.wiring.services import open_shelf, services_of
+from recsvc.wiring.services import open_registry, services_of
 from recsvc.wiring.stores import Stores
 from tests.contract.documented import DocumentedClient
 from tests.model_builders import Entry, neighbours, reasoned, top
@@ -116,9 +116,9 @@ class Service:
     def __init__(self, stores: Stores, shop: ShopName, settings: Settings | None = None) -> None:
         self.stores, self.shop = stores, shop
         self.keys = Keys.made_for(stores, shop)
-        self.shelf = open_shelf(stores.settings, stores.secret)
-        self.shelf.refresh()
-        self.services = services_of(stores, self.shelf, [shop])
+        self.registry = open_registry(stores.settings, stores.secret)
+        self.registry.refresh()
+        self.services = services_of(stores, self.registry, [shop])
         if settings is not None:
             self.services = replace(self.services, settings=settings)
 

@@ -21,12 +21,12 @@ def store(connections: Connections, secret: Secret) -> ApiKeyStore:
 
 
 @pytest.fixture
-def trip(connections: Connections) -> RequestRead:
+def request_read(connections: Connections) -> RequestRead:
     return RequestRead(connections)
 
 
 @pytest.fixture
-def ring(store: ApiKeyStore) -> ApiKeyCache:
+def key_cache(store: ApiKeyStore) -> ApiKeyCache:
     return ApiKeyCache(store)
 
 
@@ -112,68 +112,68 @@ def test_a_record_moved_to_another_shop_opens_nothing(
 
 
 def test_a_new_key_counts_for_the_next_request(
-    store: ApiKeyStore, trip: RequestRead, ring: ApiKeyCache, shop: ShopName
+    store: ApiKeyStore, request_read: RequestRead, key_cache: ApiKeyCache, shop: ShopName
 ) -> None:
     """On workers that have seen the shop before, and on those that have not."""
     for _ in range(2):
         made = store.create(KeyKind.SECRET, shop, SCOPES)
 
-        assert made.key == ring.judge(made.text, trip.read(shop, None)).key
+        assert made.key == key_cache.authenticate(made.text, request_read.read(shop, None)).key
 
 
 def test_a_revoked_key_counts_no_more(
-    store: ApiKeyStore, trip: RequestRead, ring: ApiKeyCache, shop: ShopName
+    store: ApiKeyStore, request_read: RequestRead, key_cache: ApiKeyCache, shop: ShopName
 ) -> None:
     """For every request that starts after the acknowledgement."""
     made = store.create(KeyKind.SECRET, shop, SCOPES)
-    ring.judge(made.text, trip.read(shop, None))
+    key_cache.authenticate(made.text, request_read.read(shop, None))
     store.revoke(shop, made.key.key_id)
 
-    assert ring.judge(made.text, trip.read(shop, None)).key is None
+    assert key_cache.authenticate(made.text, request_read.read(shop, None)).key is None
 
 
 def test_a_key_that_was_never_made_is_nobodys(
-    store: ApiKeyStore, trip: RequestRead, ring: ApiKeyCache, shop: ShopName
+    store: ApiKeyStore, request_read: RequestRead, key_cache: ApiKeyCache, shop: ShopName
 ) -> None:
     """Naming a shop proves nothing."""
     store.create(KeyKind.SECRET, shop, SCOPES)
     forged = new_key_text(KeyKind.SECRET, shop)
 
-    assert ring.judge(forged, trip.read(shop, None)).key is None
-    assert ring.judge("Bearer of bad news", NO_REPLY).key is None
+    assert key_cache.authenticate(forged, request_read.read(shop, None)).key is None
+    assert key_cache.authenticate("Bearer of bad news", NO_REPLY).key is None
 
 
 def test_in_an_outage_the_last_snapshot_judges(store: ApiKeyStore, shop: ShopName) -> None:
     """Good keys go on being good, and bad ones bad."""
     made = store.create(KeyKind.SECRET, shop, SCOPES)
-    ring = ApiKeyCache(store)
-    ring.preload([shop])
+    key_cache = ApiKeyCache(store)
+    key_cache.preload([shop])
 
-    assert made.key == ring.judge(made.text, NO_REPLY).key
-    assert ring.judge(new_key_text(KeyKind.SECRET, shop), NO_REPLY).key is None
+    assert made.key == key_cache.authenticate(made.text, NO_REPLY).key
+    assert key_cache.authenticate(new_key_text(KeyKind.SECRET, shop), NO_REPLY).key is None
 
 
-def test_without_a_snapshot_nothing_can_be_judged(ring: ApiKeyCache, shop: ShopName) -> None:
+def test_without_a_snapshot_nothing_can_be_judged(key_cache: ApiKeyCache, shop: ShopName) -> None:
     """That is said as what it is: the store is away, not the key wrong."""
     with pytest.raises(StoreUnavailable):
-        ring.judge(new_key_text(KeyKind.SECRET, shop), NO_REPLY)
+        key_cache.authenticate(new_key_text(KeyKind.SECRET, shop), NO_REPLY)
 
 
 def test_a_key_that_may_have_been_revoked_gets_an_empty_reply(
     store: ApiKeyStore,
     connections: Connections,
-    trip: RequestRead,
-    ring: ApiKeyCache,
+    request_read: RequestRead,
+    key_cache: ApiKeyCache,
     shop: ShopName,
 ) -> None:
     """Key records that cannot be read: anonymous answers, no writes."""
     made = store.create(KeyKind.SECRET, shop, SCOPES)
-    ring.preload([shop])
+    key_cache.preload([shop])
     connections.writes.set(redis_keys.api_keys(shop), "spoilt")
     connections.writes.hincrby(redis_keys.epochs(shop), redis_keys.EPOCH_OF_KEYS, 1)
-    judgement = ring.judge(made.text, trip.read(shop, None))
+    authentication = key_cache.authenticate(made.text, request_read.read(shop, None))
 
-    assert (made.key, NO_REPLY) == (judgement.key, judgement.reply)
+    assert (made.key, NO_REPLY) == (authentication.key, authentication.reply)
 
 
 def test_a_spoilt_epoch_is_a_store_that_is_away(
@@ -189,25 +189,27 @@ def test_a_spoilt_epoch_is_a_store_that_is_away(
 def test_a_wiped_store_knows_no_keys(
     store: ApiKeyStore,
     connections: Connections,
-    trip: RequestRead,
-    ring: ApiKeyCache,
+    request_read: RequestRead,
+    key_cache: ApiKeyCache,
     shop: ShopName,
 ) -> None:
     """A worker's memory is not a second store."""
     made = store.create(KeyKind.SECRET, shop, SCOPES)
-    ring.preload([shop])
+    key_cache.preload([shop])
     connections.writes.delete(redis_keys.api_keys(shop), redis_keys.epochs(shop))
 
-    assert ring.judge(made.text, trip.read(shop, None)).key is None
+    assert key_cache.authenticate(made.text, request_read.read(shop, None)).key is None
 
 
-def test_invented_shops_leave_nothing_behind(ring: ApiKeyCache, trip: RequestRead) -> None:
+def test_invented_shops_leave_nothing_behind(
+    key_cache: ApiKeyCache, request_read: RequestRead
+) -> None:
     """Callers can name any shop; a worker's memory must not grow with that."""
     forged = [new_key_text(KeyKind.SECRET, ShopName(f"invented-{number}")) for number in range(20)]
     for text in forged:
-        ring.judge(text, trip.read(ShopName("invented"), None))
-    ring.preload([ShopName("invented-0")])
+        key_cache.authenticate(text, request_read.read(ShopName("invented"), None))
+    key_cache.preload([ShopName("invented-0")])
 
     for text in forged:
         with pytest.raises(StoreUnavailable):
-            ring.judge(text, NO_REPLY)
+            key_cache.authenticate(text, NO_REPLY)

@@ -22,59 +22,61 @@ CLIENT_ID = b"*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n"
 
 
 @pytest.fixture
-def trip(connections: Connections) -> RequestRead:
+def request_read(connections: Connections) -> RequestRead:
     return RequestRead(connections)
 
 
 def test_a_customer_nobody_knows_has_no_consent(
-    trip: RequestRead, shop: ShopName, customer: CustomerKey
+    request_read: RequestRead, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Unknown is an answer, not a failure."""
-    assert RequestData(NO_CONSENT, Epochs(0, 0)) == trip.read(shop, customer)
+    assert RequestData(NO_CONSENT, Epochs(0, 0)) == request_read.read(shop, customer)
 
 
-def test_an_anonymous_request_reads_the_epochs_alone(trip: RequestRead, shop: ShopName) -> None:
+def test_an_anonymous_request_reads_the_epochs_alone(
+    request_read: RequestRead, shop: ShopName
+) -> None:
     """Nobody's consent is neither asked nor answered."""
-    assert RequestData(None, Epochs(0, 0)) == trip.read(shop, None)
+    assert RequestData(None, Epochs(0, 0)) == request_read.read(shop, None)
 
 
 def test_it_brings_what_was_written(
-    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
+    request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Consent and epochs as they are now."""
     written = ConsentStore(connections).write(shop, customer, EVERYTHING, "2026-11", "web")
     connections.writes.hset(redis_keys.epochs(shop), mapping={"keys": 3, "catalogue": 4})
 
-    assert RequestData(written, Epochs(3, 4)) == trip.read(shop, customer)
+    assert RequestData(written, Epochs(3, 4)) == request_read.read(shop, customer)
 
 
 def test_an_acknowledged_withdrawal_is_seen_by_the_next_read(
-    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
+    request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """No cache stands between the store and a request."""
     store = ConsentStore(connections)
     for _ in range(50):
         store.write(shop, customer, {Purpose.PERSONALIZATION: True})
-        granted = trip.read(shop, customer).consent
+        granted = request_read.read(shop, customer).consent
         store.write(shop, customer, {Purpose.PERSONALIZATION: False})
-        withdrawn = trip.read(shop, customer).consent
+        withdrawn = request_read.read(shop, customer).consent
 
         assert permits(granted, Purpose.PERSONALIZATION)
         assert not permits(withdrawn, Purpose.PERSONALIZATION)
 
 
 def test_a_key_of_another_kind_is_unreadable_consent(
-    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
+    request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """The rest of the trip still counts."""
     connections.writes.set(redis_keys.customer(shop, customer), "granted")
 
-    assert RequestData(None, Epochs(0, 0)) == trip.read(shop, customer)
+    assert RequestData(None, Epochs(0, 0)) == request_read.read(shop, customer)
 
 
 @pytest.mark.parametrize("value", [b"true", b"1", b"granted", b"\xff\x00", b""])
 def test_garbage_in_the_hash_permits_nothing(
-    trip: RequestRead,
+    request_read: RequestRead,
     connections: Connections,
     shop: ShopName,
     customer: CustomerKey,
@@ -82,19 +84,19 @@ def test_garbage_in_the_hash_permits_nothing(
 ) -> None:
     """An undecodable consent denies, and is counted."""
     connections.writes.hset(redis_keys.customer(shop, customer), "purpose:personalization", value)
-    consent = trip.read(shop, customer).consent
+    consent = request_read.read(shop, customer).consent
 
     assert not permits(consent, Purpose.PERSONALIZATION)
     assert consent.unreadable == {"personalization"}
 
 
 def test_it_brings_the_latest_events_sealed(
-    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
+    request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """As many as are looked at, the latest first; only the customer's admission opens them."""
     entries = [b"v%d milk" % number for number in range(30)]
     connections.writes.lpush(redis_keys.recent(shop, customer), *entries)
-    profile = trip.read(shop, customer).profile
+    profile = request_read.read(shop, customer).profile
 
     assert profile is not None
     assert entries[: -MOST_EVENTS - 1 : -1] == profile.open(admitted(customer))
@@ -103,12 +105,12 @@ def test_it_brings_the_latest_events_sealed(
 
 
 def test_events_of_another_kind_of_key_are_none(
-    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
+    request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """The consent still counts."""
     ConsentStore(connections).write(shop, customer, EVERYTHING)
     connections.writes.set(redis_keys.recent(shop, customer), "v1 milk")
-    reply = trip.read(shop, customer)
+    reply = request_read.read(shop, customer)
 
     assert reply.profile is None
     assert reply.consent is not None
@@ -116,37 +118,37 @@ def test_events_of_another_kind_of_key_are_none(
 
 
 def test_for_offers_it_brings_the_latest_purchases_sealed(
-    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
+    request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Which take an admission to offers as well; other trips do not read them."""
     entries = [b"%d - - milk" % number for number in range(MOST_LINES + 9)]
     connections.writes.lpush(redis_keys.purchases(shop, customer), *entries)
-    told = trip.read(shop, customer, for_offers=True).told
+    offer_data = request_read.read(shop, customer, for_offers=True).offer_data
 
-    assert trip.read(shop, customer).told is None
-    assert told is not None
-    assert told.purchases is not None
+    assert request_read.read(shop, customer).offer_data is None
+    assert offer_data is not None
+    assert offer_data.purchases is not None
     for_offers = admitted(customer), admitted(customer, Purpose.OFFERS)
-    assert entries[: -MOST_LINES - 1 : -1] == told.purchases.open(*for_offers)
+    assert entries[: -MOST_LINES - 1 : -1] == offer_data.purchases.open(*for_offers)
     with pytest.raises(TypeError):
-        told.purchases.open(admitted(customer))
+        offer_data.purchases.open(admitted(customer))
 
 
 def test_purchases_of_another_kind_of_key_cannot_be_read(
-    trip: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
+    request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Which is not the same as none."""
     connections.writes.set(redis_keys.purchases(shop, customer), "1 - - milk")
-    told = trip.read(shop, customer, for_offers=True).told
+    offer_data = request_read.read(shop, customer, for_offers=True).offer_data
 
-    assert told is not None
-    assert told.purchases is None
-    assert told.caps is not None
+    assert offer_data is not None
+    assert offer_data.purchases is None
+    assert offer_data.caps is not None
 
 
 @pytest.mark.parametrize("spoil", [{"keys": "many"}, {"catalogue": "1.5"}])
 def test_unreadable_epochs_make_the_whole_reply_unusable(
-    trip: RequestRead,
+    request_read: RequestRead,
     connections: Connections,
     shop: ShopName,
     customer: CustomerKey,
@@ -156,11 +158,11 @@ def test_unreadable_epochs_make_the_whole_reply_unusable(
     ConsentStore(connections).write(shop, customer, EVERYTHING)
     connections.writes.hset(redis_keys.epochs(shop), mapping=spoil)
 
-    assert RequestData(None, None) == trip.read(shop, customer)
+    assert RequestData(None, None) == request_read.read(shop, customer)
 
 
 def test_many_threads_never_read_each_others_customer(
-    trip: RequestRead, connections: Connections, shop: ShopName
+    request_read: RequestRead, connections: Connections, shop: ShopName
 ) -> None:
     """Connections are shared; replies are not."""
     store = ConsentStore(connections)
@@ -169,7 +171,7 @@ def test_many_threads_never_read_each_others_customer(
         store.write(shop, customer, {Purpose.EMAIL: True}, source=source)
 
     def sources(customer: CustomerKey) -> set[str | None]:
-        replies = [trip.read(shop, customer) for _ in range(100)]
+        replies = [request_read.read(shop, customer) for _ in range(100)]
         return {reply.consent.purposes[Purpose.EMAIL].source for reply in replies}
 
     with ThreadPoolExecutor(len(customers)) as pool:
@@ -191,12 +193,12 @@ def test_a_forked_child_opens_connections_of_its_own(connections: Connections) -
 
 
 def test_a_new_connection_costs_no_round_trip_of_its_own(
-    trip: RequestRead, connections: Connections, shop: ShopName
+    request_read: RequestRead, connections: Connections, shop: ShopName
 ) -> None:
     """No HELLO, no CLIENT SETINFO, no PING: the deadline is for the question."""
     connections.line.close_idle()
     connections.writes.config_resetstat()
-    trip.read(shop, None)
+    request_read.read(shop, None)
     calls = connections.writes.info("commandstats")
 
     asked = {name for name in calls if "config" not in name and "info" not in name}

@@ -113,8 +113,8 @@ class ConsentRules(RuleBasedStateMachine):
         self.service.decision_log.flush()
         key, other = self.keys[name], self.keys[other_than(name)]
         kept = self.held_of(other)
-        self.service.rights.erase(self.shop, key, "test")
-        again = self.service.rights.erase(self.shop, key, "test")
+        self.service.privacy.erase(self.shop, key, "test")
+        again = self.service.privacy.erase(self.shop, key, "test")
         self.expected[name].bury(self.goes_on())
         self.is_forgotten(name)
 
@@ -139,7 +139,7 @@ class ConsentRules(RuleBasedStateMachine):
         keys = self.keys[name], self.keys[into]
         if away.is_shut or stays.is_shut:
             with pytest.raises(Conflict):
-                self.service.rights.merge(self.shop, *keys, "test")
+                self.service.privacy.merge(self.shop, *keys, "test")
             return
         shared = all(self.is_permitted(each, Purpose.PERSONALIZATION) for each in CUSTOMERS)
         with_said = all(
@@ -151,7 +151,7 @@ class ConsentRules(RuleBasedStateMachine):
         if is_interrupted:
             self.service.merges.merge(self.shop, *keys)
 
-        assert self.service.rights.merge(self.shop, *keys, "test").has_shared is shared
+        assert self.service.privacy.merge(self.shop, *keys, "test").has_shared is shared
         handed = {*recent[0], *recent[1]} if shared else set(recent[1])
         assert set(self.held_of(keys[1])[1]) == handed
         assert self.held_of(keys[0]) == ({b"erased"}, [], [])
@@ -249,7 +249,7 @@ class ConsentRules(RuleBasedStateMachine):
     @rule(purpose=ANY_PURPOSE)
     def is_audited(self, purpose: Purpose) -> None:
         """Whoever asks for all customers hears the same, and the history is whole."""
-        found = self.service.survey.permitted(self.shop, purpose).customers
+        found = self.service.consented_customers.permitted(self.shop, purpose).customers
         permitting = {name for name in CUSTOMERS if self.ought_to_permit(name, purpose)}
         head, last = self.service.history.ends(self.shop)
         links = self.service.history.walk(self.shop, last=last) if last else ()
@@ -267,12 +267,12 @@ class ConsentRules(RuleBasedStateMachine):
 
     def is_judged(self, name: str) -> RequestContext:
         """Make a request's trip, and judge by what it brings: each purpose is as it ought to be."""
-        visit = self.service.visit(name)
+        context = self.service.context(name)
         self.seen = max(self.seen, self.today)  # what has expired does not come back
-        assert visit.consent is not None
+        assert context.consent is not None
         for purpose in Purpose:
-            assert visit.consent.permits(purpose) is self.ought_to_permit(name, purpose)
-        return visit
+            assert context.consent.permits(purpose) is self.ought_to_permit(name, purpose)
+        return context
 
-    def gets(self, name: str, visit: RequestContext) -> None:
+    def gets(self, name: str, context: RequestContext) -> None:
         """What other rules know of what the customer is to be answered."""

@@ -80,10 +80,10 @@ class ModelRules(ConsentRules):
         self.served = self.models[place % len(self.models)]
         self.service.activate(self.served.version)
 
-    def gets(self, name: str, visit: RequestContext) -> None:
+    def gets(self, name: str, context: RequestContext) -> None:
         """Something personal exactly where it is permitted, by a model that still knows them."""
-        super().gets(name, visit)
-        own, anybodys = (self.answer(visit, denied=denied) for denied in (False, True))
+        super().gets(name, context)
+        own, anybodys = (self.answer(context, denied=denied) for denied in (False, True))
         shown = [item.item_id for item in own.items]
 
         if self.ought_to_permit(name, Purpose.PERSONALIZATION) and self.is_known(name):
@@ -94,9 +94,9 @@ class ModelRules(ConsentRules):
             assert own.items == anybodys.items
         assert item_of(other_than(name)) not in shown
 
-    def answer(self, visit: RequestContext, *, denied: bool) -> Answer:
-        return self.service.recommender.for_customer(
-            visit, CustomerSlate.FOR_YOU, ListQuery(n=5), denied=denied
+    def answer(self, context: RequestContext, *, denied: bool) -> Answer:
+        return self.service.recommender.recommend_for(
+            context, CustomerSlate.FOR_YOU, ListQuery(n=5), denied=denied
         )
 
     def is_known(self, name: str) -> bool:

@@ -61,11 +61,11 @@ class OfferRules(ConsentRules):
         assert self.service.delete_offer(offer_id) is (offer_id in self.known.offers)
         self.known.delete(offer_id)
 
-    def gets(self, name: str, visit: RequestContext) -> None:
+    def gets(self, name: str, context: RequestContext) -> None:
         """Personal offers exactly where both are permitted; none that is capped or used up."""
-        super().gets(name, visit)
+        super().gets(name, context)
         personal = self.ought_to_permit(name, *BOTH)
-        answer = self.service.decider.for_customer(visit, OffersQuery(n=100))
+        answer = self.service.decider.decide_for(context, OffersQuery(n=100))
         self.expected[name].decided.add(answer.decision_id)
 
         assert answer.personalized is personal
@@ -81,8 +81,8 @@ class OfferRules(ConsentRules):
 
     def claims_once(self, name: str, offer_id: str) -> None:
         offer = self.known.offers.get(offer_id)
-        visit = self.service.visit(name)
-        found = self.service.claim_desk.claim(visit, ClaimRequest(OfferId(offer_id)))
+        context = self.service.context(name)
+        found = self.service.claim_desk.claim(context, ClaimRequest(OfferId(offer_id)))
         needed = BOTH if offer is not None and offer.codes is not None else [Purpose.OFFERS]
         if not self.ought_to_permit(name, *needed):
             assert found is Refusal.NO_CONSENT
@@ -109,7 +109,7 @@ class OfferRules(ConsentRules):
         made = self.known.made(place)
         assert made is not None
         found = self.service.claim_desk.release(
-            self.service.visit(name), made.claim_id, CustomerId(name)
+            self.service.context(name), made.claim_id, CustomerId(name)
         )
         if made.holder != name:
             assert isinstance(found, Unknown)

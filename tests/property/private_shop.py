@@ -138,7 +138,7 @@ class PrivateShop(Service):
         """Put this in place of all that is known of the customer."""
         self.forget(customer)
         if known.was_erased:
-            self.services.rights.erase(self.shop, self.key(customer), "test")
+            self.services.privacy.erase(self.shop, self.key(customer), "test")
         self.permit(customer, known.others | {known.lacking})
         self.tell(customer, known)
         self.deny(customer, known)
@@ -176,7 +176,7 @@ class PrivateShop(Service):
             case Denial.UNREADABLE:
                 redis.hset(name, field_of(purpose), "1 Granted - v10 -")
             case Denial.ERASED:
-                self.services.rights.erase(self.shop, key, "test")
+                self.services.privacy.erase(self.shop, key, "test")
             case Denial.MINOR | Denial.RESTRICTED | Denial.OBJECTS:
                 redis.hset(name, flag_field(Flag(known.denial)), SET)
 

@@ -85,32 +85,34 @@ class SmallService:
         self.shop = ShopName(f"shop-{uuid4().hex[:12]}")
         self.connections, self.secret, self.clock = connections, secret, clock
         self.hasher = CustomerHasher(secret, self.shop)
-        self.judge = judge = PolicyClock(max_age_days * DAY_US, clock)
-        self._keep_consents(connections, judge)
-        self._keep_offers(connections, judge, models)
+        self.policy_clock = policy_clock = PolicyClock(max_age_days * DAY_US, clock)
+        self._keep_consents(connections, policy_clock)
+        self._keep_offers(connections, policy_clock, models)
         self._answer(connections, models)
 
-    def _keep_consents(self, connections: Connections, judge: PolicyClock) -> None:
+    def _keep_consents(self, connections: Connections, policy_clock: PolicyClock) -> None:
         ledger = ChangeWriter(connections)
-        self.trip, self.history = RequestRead(connections), HistoryStore(connections)
+        self.request_read, self.history = RequestRead(connections), HistoryStore(connections)
         self.consents = ConsentStore(connections, ledger)
         self.policy = PolicyStore(connections, ledger)
         self.profiles = ProfileStore(connections, ledger)
         self.log = EventLog(connections)
-        self.events = EventStore(connections, self.secret, 1000, judge)
-        self.survey = ConsentedCustomers(connections, self.history, judge)
-        self.merges = MergeStore(ledger, judge)
+        self.events = EventStore(connections, self.secret, 1000, policy_clock)
+        self.consented_customers = ConsentedCustomers(connections, self.history, policy_clock)
+        self.merges = MergeStore(ledger, policy_clock)
         self._ledger = ledger
 
-    def _keep_offers(self, connections: Connections, judge: PolicyClock, models: Path) -> None:
+    def _keep_offers(
+        self, connections: Connections, policy_clock: PolicyClock, models: Path
+    ) -> None:
         self.offers = OfferStore(connections)
-        claims = ClaimStore(connections, HOLD_US, judge, self.clock)
+        claims = ClaimStore(connections, HOLD_US, policy_clock, self.clock)
         self._claims, self.claim_records = claims, ClaimRecords(connections, claims)
-        decisions = DecisionStore(connections, 2, judge)
+        decisions = DecisionStore(connections, 2, policy_clock)
         self.decision_log = DecisionLog(decisions, lambda _word, _count: None)
         others = [self.claim_records, decisions]
         self.erasures = ErasureStore(self._ledger, self.consents, self.log, others)
-        self.rights = PrivacyService(
+        self.privacy = PrivacyService(
             PrivacyStores(
                 erasures=self.erasures,
                 merges=self.merges,
@@ -147,23 +149,23 @@ class SmallService:
     def key(self, name: str) -> CustomerKey:
         return self.hasher.key_of(CustomerId(name))
 
-    def visit(self, name: str) -> RequestContext:
+    def context(self, name: str) -> RequestContext:
         """Make the trip of a request about a customer."""
         key = self.key(name)
-        reply = self.trip.read(self.shop, key, for_offers=True, is_patient=True)
+        reply = self.request_read.read(self.shop, key, for_offers=True, uses_write_timeout=True)
         assert reply.consent is not None
         assert reply.epochs is not None
         return RequestContext(
             self._key,
             self.shop,
             key,
-            self.judge.standing(reply.consent, reply.minimums),
+            self.policy_clock.standing(reply.consent, reply.minimums),
             store_answered=True,
             catalogue_epoch=reply.epochs.catalogue,
             profile=reply.profile,
-            policy=self.judge.policy(reply.minimums),
+            policy=self.policy_clock.policy(reply.minimums),
             offers_epoch=reply.epochs.offers,
-            told=reply.told,
+            offer_data=reply.offer_data,
         )
 
     def put_offer(self, offer: Offer, codes: Sequence[str] | None = None) -> None:
@@ -174,7 +176,7 @@ class SmallService:
 
     def permitted(self) -> PermittedKeys:
         """Read whose purchases may be learned from, as a training does."""
-        found = self.survey.permitted(self.shop, Purpose.TRAINING)
+        found = self.consented_customers.permitted(self.shop, Purpose.TRAINING)
         return PermittedKeys(
             found.customers, self.hasher, found.watermark_us, erased=found.erased_at_us
         )

@@ -83,7 +83,7 @@ class ServiceModel(ModelRules, OfferRules):
         self.is_answered(name)
         self.service.decision_log.flush()
         record = self.service.consents.read(self.shop, self.keys[name])
-        held = self.service.rights.held(self.shop, self.keys[name], record)
+        held = self.service.privacy.held(self.shop, self.keys[name], record)
         lists = {kind: list(rows) for kind, rows in held.lists.items()}
         expected, claims = self.expected[name], self.known.of(name)
 

@@ -22,7 +22,7 @@ from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.stores.events.events import EventStore, Incoming
 from recsvc.usecases.events import KINDS
 from recsvc.wiring.stores import stores_at
-from tests.consents import judge
+from tests.consents import policy_clock
 from tests.contract.grocery import ITEMS, Service, publish_grocery
 
 KEYS = {name: CustomerKey(name.encode() * 16) for name in "abc"}
@@ -126,7 +126,7 @@ def test_each_event_counts_once_however_they_are_sent(
     connections: Connections, secret: Secret, data: st.DataObject, events: list[Incoming]
 ) -> None:
     """Any batches, any order, any repetition: what is left behind is the same."""
-    store = EventStore(connections, secret, 1000, judge())
+    store = EventStore(connections, secret, 1000, policy_clock())
     plain, in_order = opened(connections, events)
     other, again = opened(connections, events)
     first = store.add(plain, in_order)

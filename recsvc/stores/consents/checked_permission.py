@@ -51,10 +51,10 @@ def ask(pipeline: Pipeline, shop: ShopName, key: CustomerKey) -> None:
     pipeline.hgetall(redis_keys.customer(shop, key))
 
 
-def permission_of(policy: Any, fields: Any, judge: PolicyClock) -> CheckedPermission:
+def permission_of(policy: Any, fields: Any, policy_clock: PolicyClock) -> CheckedPermission:
     """Read the replies; an error of the store in place of one of them permits nothing."""
     if isinstance(policy, redis.RedisError) or not isinstance(fields, dict):
         return NOTHING
     parts = [part for pair in fields.items() for part in pair]
-    standing = judge.standing(decode(parts), read_minimums(policy))
+    standing = policy_clock.standing(decode(parts), read_minimums(policy))
     return CheckedPermission(standing, b"\n".join(parts), policy or b"")

@@ -51,10 +51,12 @@ class _Moment:
 
 
 class ConsentedCustomers:
-    def __init__(self, connections: Connections, history: HistoryStore, judge: PolicyClock) -> None:
+    def __init__(
+        self, connections: Connections, history: HistoryStore, policy_clock: PolicyClock
+    ) -> None:
         self._redis = connections.writes
         self._history = history
-        self._judge = judge
+        self._policy_clock = policy_clock
 
     def permitted(self, shop: ShopName, purpose: Purpose) -> PermittedCustomers:
         """Return everybody who permits the purpose. A record that cannot be read does not."""
@@ -138,7 +140,7 @@ class ConsentedCustomers:
         for customer, found in zip(customers, fields, strict=True):
             if isinstance(found, dict):  # a key of another kind permits nothing
                 record = record_of(found)
-                standing = self._judge.standing(record, moment.minimums, moment.now_us)
+                standing = self._policy_clock.standing(record, moment.minimums, moment.now_us)
                 if standing.permits(purpose):
                     erased = record.tombstone
                     permitted[customer] = None if erased is None else erased.erased_at_us

@@ -69,9 +69,9 @@ class _Side:
 
 
 class MergeStore:
-    def __init__(self, ledger: ChangeWriter, judge: PolicyClock) -> None:
+    def __init__(self, ledger: ChangeWriter, policy_clock: PolicyClock) -> None:
         self._ledger = ledger
-        self._judge = judge
+        self._policy_clock = policy_clock
 
     def merge(
         self, shop: ShopName, away: CustomerKey, into: CustomerKey, actor: str = COMMAND_LINE
@@ -110,7 +110,7 @@ class MergeStore:
     def _both_permit(
         self, sides: Sequence[_Side], minimums: Minimums | None, now_us: int
     ) -> Callable[..., bool]:
-        standings = [self._judge.standing(side.record, minimums, now_us) for side in sides]
+        standings = [self._policy_clock.standing(side.record, minimums, now_us) for side in sides]
         return lambda *purposes: all(one.permits(each) for one in standings for each in purposes)
 
     def under_way(self, shop: ShopName) -> dict[CustomerKey, Merged]:

@@ -57,10 +57,10 @@ class Incoming:
 
 class EventStore:
     def __init__(
-        self, connections: Connections, secret: Secret, log_length: int, judge: PolicyClock
+        self, connections: Connections, secret: Secret, log_length: int, policy_clock: PolicyClock
     ) -> None:
         self._redis = connections.writes
-        self._judge = judge
+        self._policy_clock = policy_clock
         self._look = connections.writes.register_script(LOOK)
         self._add = connections.writes.register_script(ADD)
         self._log_length = log_length
@@ -124,7 +124,10 @@ class EventStore:
             return b"", {}
         keys = [redis_keys.epochs(shop), *(redis_keys.customer(shop, each) for each in customers)]
         stored, *records = self._look(keys=keys)
-        now_us, policy = self._judge.now_us(), self._judge.policy(read_minimums(stored))
+        now_us, policy = (
+            self._policy_clock.now_us(),
+            self._policy_clock.policy(read_minimums(stored)),
+        )
         judged = {
             customer: _judged(ConsentStatus(decode(fields), now_us, policy), fields)
             for customer, fields in zip(customers, records, strict=True)

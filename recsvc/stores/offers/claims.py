@@ -87,10 +87,10 @@ class ClaimStore:
         self,
         connections: Connections,
         hold_us: int,
-        judge: PolicyClock,
+        policy_clock: PolicyClock,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        self._judge = judge
+        self._policy_clock = policy_clock
         self._redis = connections.writes
         self._hold_us = hold_us
         self._clock = clock
@@ -123,7 +123,7 @@ class ClaimStore:
         now_us = store_us if self._clock is None else self._clock()
         return ClaimSnapshot(
             offer_of(shop, of_offer),
-            permission_of(policy, fields, self._judge),
+            permission_of(policy, fields, self._policy_clock),
             _answer(offer, answer, now_us),
         )
 
@@ -133,7 +133,7 @@ class ClaimStore:
         ask(pipeline, shop, customer)
         with store_faults():
             policy, fields = pipeline.execute(raise_on_error=False)
-        return permission_of(policy, fields, self._judge)
+        return permission_of(policy, fields, self._policy_clock)
 
     def claim(self, shop: ShopName, asked: ClaimAttempt) -> Claim | Refusal | Changed | KeyReused:
         """Hold one redemption for the customer, with a code if the offer has codes."""

@@ -63,8 +63,8 @@ class _Record(msgspec.Struct):
 
 
 class DecisionStore:
-    def __init__(self, connections: Connections, days: int, judge: PolicyClock) -> None:
-        self._judge = judge
+    def __init__(self, connections: Connections, days: int, policy_clock: PolicyClock) -> None:
+        self._policy_clock = policy_clock
         self.log = log_of_decisions(connections)
         self._redis = connections.writes
         self._seconds = days * _SECONDS_OF_DAY
@@ -134,7 +134,9 @@ class DecisionStore:
         with store_faults():
             replies = pipeline.execute(raise_on_error=False)
         judged = {
-            customer: permission.permission_of(replies[place], replies[place + 1], self._judge)
+            customer: permission.permission_of(
+                replies[place], replies[place + 1], self._policy_clock
+            )
             for customer, place in zip(
                 asked, range(0, len(replies), permission.REPLIES), strict=True
             )

@@ -20,7 +20,7 @@ from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.api_key_cache import ApiKeyCache
 from recsvc.stores.api_keys import ApiKeyStore
 from recsvc.stores.consents.policy_clock import PolicyClock
-from recsvc.stores.request_read import OfferData, RequestRead
+from recsvc.stores.request_read import OfferData, RequestData, RequestRead
 from recsvc.usecases.access import customer_tokens
 from recsvc.usecases.access.customer_tokens import BadToken
 from recsvc.usecases.access.rate_limits import LimitedBy, RateLimits, limited
@@ -42,14 +42,14 @@ class BrowserAccess(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RouteAccess:
-    """Who reaches a route: secret keys with the scope, and publishable ones as said.
+    """The access to a route: secret keys need `scope`, publishable keys get `browser`.
 
-    `partly`: what some of what may be sent needs as well, and the answer's telling of a customer.
+    `extra_scope`: a second scope for some members of the body and for an answer with personal data.
     """
 
     scope: Scope
     browser: BrowserAccess = BrowserAccess.NOTHING
-    partly: Scope | None = None
+    extra_scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class RequestContext:
 
     `consent` is None when it could not be read, and for requests about nobody;
     `store_answered` tells the two apart from an outage. `policy` is what consents are judged by.
-    `told` is there where a decision on offers asked for it.
+    `offer_data` is there where a decision on offers asked for it.
     """
 
     key: ApiKey
@@ -79,7 +79,7 @@ class RequestContext:
     profile: Sealed | None = None
     policy: ConsentPolicy = UNREADABLE_POLICY
     offers_epoch: int | None = None
-    told: OfferData | None = None
+    offer_data: OfferData | None = None
 
     @property
     def met_unreadable_consent(self) -> bool:
@@ -94,76 +94,82 @@ class RequestAccess:
 
     def __init__(
         self,
-        trip: RequestRead,
-        key_ring: ApiKeyCache,
+        request_read: RequestRead,
+        key_cache: ApiKeyCache,
         key_store: ApiKeyStore,
         secret: Secret,
         clock: Callable[[], datetime],
         limits: RateLimits,
-        judge: PolicyClock,
+        policy_clock: PolicyClock,
     ) -> None:
-        self._trip = trip
-        self._key_ring = key_ring
+        self._request_read = request_read
+        self._key_cache = key_cache
         self._clock = clock
         self._limits = limits
-        self._judge = judge
+        self._policy_clock = policy_clock
         self._signing_secret = lru_cache(DERIVED_KEPT)(key_store.signing_secret)
         self._hasher = lru_cache(DERIVED_KEPT)(partial(CustomerHasher, secret))
 
-    def enter(
+    def authorize(
         self,
         credentials: Credentials,
         access: RouteAccess,
         customer: CustomerId | None = None,
         *,
-        must_be_heard: bool = False,
+        bypasses_limits: bool = False,
         for_offers: bool = False,
-        is_patient: bool = False,
+        uses_write_timeout: bool = False,
     ) -> RequestContext:
-        """Make the trip, judge the key.
+        """Make the request's Redis read, authenticate the key and check its access.
 
-        Raises Unauthorized, Forbidden, RateLimited or StoreUnavailable. What `must_be_heard` is
-        not refused for what others have asked, with the same key or from the same address: neither
-        with keys that there are nor with made-up ones. What `is_patient` waits for a slow store.
+        Raises Unauthorized, Forbidden, RateLimited or StoreUnavailable. `bypasses_limits`: skip
+        per-key and per-address rate limits (withdrawals, erasures). `for_offers`: also read the
+        customer's offer data. `uses_write_timeout`: wait 2 s for the store instead of 50 ms.
         """
         shop = shop_of_key(credentials.key)
         if shop is None:
             raise no_such_key()
-        is_counted = not must_be_heard and credentials.key.startswith(KeyKind.PUBLISHABLE)
+        is_counted = not bypasses_limits and credentials.key.startswith(KeyKind.PUBLISHABLE)
         if is_counted:
             self._limits.take_for_browser(credentials.address, credentials.key)
-        elif customer is None or not must_be_heard:
+        elif customer is None or not bypasses_limits:
             self._allow_look_up(credentials)
         customer_key = None if customer is None else self._hasher(shop).key_of(customer)
-        reply = self._trip.read(shop, customer_key, for_offers=for_offers, is_patient=is_patient)
-        judgement = self._key_ring.judge(credentials.key, reply)
-        if judgement.key is None:
+        reply = self._request_read.read(
+            shop, customer_key, for_offers=for_offers, uses_write_timeout=uses_write_timeout
+        )
+        authentication = self._key_cache.authenticate(credentials.key, reply)
+        if authentication.key is None:
             if not is_counted:
                 self._limits.take_for_unknown_key(credentials.address)
             raise no_such_key()
-        self.authorize(judgement.key, credentials, access, customer)
-        may_say_no = access.partly is None or judgement.key.allows(access.partly)
-        if not (must_be_heard and judgement.key.is_secret and may_say_no):
-            self._count(judgement.key, customer_key)
-        reply = judgement.reply
-        policy = self._judge.policy(reply.minimums)
-        consent = reply.consent
+        self.check_key_allows(authentication.key, credentials, access, customer)
+        may_say_no = access.extra_scope is None or authentication.key.allows(access.extra_scope)
+        if not (bypasses_limits and authentication.key.is_secret and may_say_no):
+            self._count(authentication.key, customer_key)
+        return self._context(authentication.key, customer_key, authentication.reply)
+
+    def _context(
+        self, key: ApiKey, customer: CustomerKey | None, data: RequestData
+    ) -> RequestContext:
+        policy, consent = self._policy_clock.policy(data.minimums), data.consent
+        now_us = self._policy_clock.now_us
         return RequestContext(
-            judgement.key,
-            shop,
-            customer_key,
-            None if consent is None else ConsentStatus(consent, self._judge.now_us(), policy),
-            store_answered=reply.is_current,
-            catalogue_epoch=None if reply.epochs is None else reply.epochs.catalogue,
-            profile=reply.profile,
+            key,
+            key.shop,
+            customer,
+            None if consent is None else ConsentStatus(consent, now_us(), policy),
+            store_answered=data.is_current,
+            catalogue_epoch=None if data.epochs is None else data.epochs.catalogue,
+            profile=data.profile,
             policy=policy,
-            offers_epoch=None if reply.epochs is None else reply.epochs.offers,
-            told=reply.told,
+            offers_epoch=None if data.epochs is None else data.epochs.offers,
+            offer_data=data.offer_data,
         )
 
-    def count_for(self, visit: RequestContext, customer: CustomerId) -> None:
+    def count_for(self, context: RequestContext, customer: CustomerId) -> None:
         """Count a request whose customer stands in its body, once the token has been judged."""
-        self._count(visit.key, self._hasher(visit.shop).key_of(customer))
+        self._count(context.key, self._hasher(context.shop).key_of(customer))
 
     def _allow_look_up(self, credentials: Credentials) -> None:
         """Raise when the address has shown so many unknown keys that no more are looked up.
@@ -173,7 +179,7 @@ class RequestAccess:
         publishable key, which anybody may have, and count against all that is not so pressing.
         """
         wait = self._limits.seconds_until_look_up(credentials.address)
-        if wait and not self._key_ring.knows(credentials.key):
+        if wait and not self._key_cache.knows(credentials.key):
             raise limited(LimitedBy.ADDRESS, wait)
 
     def _count(self, key: ApiKey, customer: CustomerKey | None) -> None:
@@ -188,9 +194,9 @@ class RequestAccess:
         A request whose customer stands in its body is read on that word, and let in only after
         its trip.
         """
-        return self._key_ring.knows(credentials.key)
+        return self._key_cache.knows(credentials.key)
 
-    def authorize(
+    def check_key_allows(
         self,
         key: ApiKey,
         credentials: Credentials,

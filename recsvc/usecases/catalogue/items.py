@@ -17,30 +17,30 @@ class CatalogueService:
     def __init__(self, store: CatalogueStore) -> None:
         self._store = store
 
-    def put(self, visit: RequestContext, item: CatalogueItem) -> None:
-        self.put_many(visit, [item])
+    def put(self, context: RequestContext, item: CatalogueItem) -> None:
+        self.put_many(context, [item])
 
-    def put_many(self, visit: RequestContext, items: Iterable[CatalogueItem]) -> None:
-        _check(visit)
-        self._store.put_many(visit.shop, items)
+    def put_many(self, context: RequestContext, items: Iterable[CatalogueItem]) -> None:
+        _check(context)
+        self._store.put_many(context.shop, items)
 
     def patch(
-        self, visit: RequestContext, item_id: ItemId, given: Mapping[str, Any]
+        self, context: RequestContext, item_id: ItemId, given: Mapping[str, Any]
     ) -> CatalogueItem:
         """Change the given fields alone, however many others change the item meanwhile."""
-        _check(visit)
+        _check(context)
         changed = self._store.change(
-            visit.shop, item_id, lambda item: item_fields.patched(item, given)
+            context.shop, item_id, lambda item: item_fields.patched(item, given)
         )
         return _found(changed)
 
-    def get(self, visit: RequestContext, item_id: ItemId) -> CatalogueItem:
-        _check(visit)
-        return _found(self._store.get(visit.shop, item_id))
+    def get(self, context: RequestContext, item_id: ItemId) -> CatalogueItem:
+        _check(context)
+        return _found(self._store.get(context.shop, item_id))
 
-    def delete(self, visit: RequestContext, item_id: ItemId) -> None:
-        _check(visit)
-        self._store.delete(visit.shop, item_id)
+    def delete(self, context: RequestContext, item_id: ItemId) -> None:
+        _check(context)
+        self._store.delete(context.shop, item_id)
 
 
 def _found(item: CatalogueItem | None) -> CatalogueItem:
@@ -49,7 +49,7 @@ def _found(item: CatalogueItem | None) -> CatalogueItem:
     return item
 
 
-def _check(visit: RequestContext) -> None:
+def _check(context: RequestContext) -> None:
     """Never acknowledge on keys that may be out of date."""
-    if not visit.store_answered:
+    if not context.store_answered:
         raise StoreUnavailable("the catalogue cannot be read or written at the moment; try again")

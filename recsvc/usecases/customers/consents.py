@@ -52,50 +52,50 @@ class ConsentService:
         self,
         store: ConsentStore,
         history: HistoryStore,
-        judge: PolicyClock,
+        policy_clock: PolicyClock,
         hasher: Callable[[ShopName], CustomerHasher],
     ) -> None:
         self._store = store
         self._history = history
-        self._judge = judge
+        self._policy_clock = policy_clock
         self._hasher = hasher
 
-    def put(self, visit: RequestContext, change: ConsentChange) -> ConsentStatus:
+    def put(self, context: RequestContext, change: ConsentChange) -> ConsentStatus:
         """Write durably, then answer; never acknowledge on keys that may be out of date."""
         record = self._store.write(
-            visit.shop,
-            _customer(visit),
+            context.shop,
+            _customer(context),
             change.purposes,
             change.policy_version,
             change.source,
-            visit.key.key_id,
+            context.key.key_id,
         )
-        return ConsentStatus(record, self._judge.now_us(), visit.policy)
+        return ConsentStatus(record, self._policy_clock.now_us(), context.policy)
 
-    def get(self, visit: RequestContext) -> ConsentStatus:
+    def get(self, context: RequestContext) -> ConsentStatus:
         """Return what the request's own trip has read."""
-        if visit.consent is None:
+        if context.consent is None:
             raise _unavailable()
-        return visit.consent
+        return context.consent
 
     def import_many(
-        self, visit: RequestContext, changes: Sequence[DatedChange]
+        self, context: RequestContext, changes: Sequence[DatedChange]
     ) -> list[ImportOutcome]:
         """Take in what was said elsewhere; say of each change what became of it."""
-        _check(visit)
-        rows = imported_rows(changes, self._hasher(visit.shop))
-        return told(changes, self._store.import_many(visit.shop, rows, visit.key.key_id))
+        _check(context)
+        rows = imported_rows(changes, self._hasher(context.shop))
+        return told(changes, self._store.import_many(context.shop, rows, context.key.key_id))
 
-    def history(self, visit: RequestContext, start: int, most: int) -> Sequence[HistoryRow]:
+    def history(self, context: RequestContext, start: int, most: int) -> Sequence[HistoryRow]:
         """Return the customer's rows from the `start`-th on, the newest last.
 
         To a browser there are no rows of flags: counted over what it may see, since a page that is
         too short would tell of them as well.
         """
-        customer = _customer(visit)
-        if visit.key.is_secret:
-            return self._history.of(visit.shop, customer, start, most)
-        rows = self._history.all_of(visit.shop, customer)
+        customer = _customer(context)
+        if context.key.is_secret:
+            return self._history.of(context.shop, customer, start, most)
+        rows = self._history.all_of(context.shop, customer)
         return list(islice((row for row in rows if row.subject not in FLAGS), start, start + most))
 
 
@@ -119,15 +119,15 @@ def told(changes: Sequence[DatedChange], outcomes: Iterable[ImportOutcome]) -> l
     ]
 
 
-def _customer(visit: RequestContext) -> CustomerKey:
-    _check(visit)
-    if visit.customer is None:
-        raise TypeError("a visit about nobody has no consent")
-    return visit.customer
+def _customer(context: RequestContext) -> CustomerKey:
+    _check(context)
+    if context.customer is None:
+        raise TypeError("a request without a customer has no consent")
+    return context.customer
 
 
-def _check(visit: RequestContext) -> None:
-    if not visit.store_answered:
+def _check(context: RequestContext) -> None:
+    if not context.store_answered:
         raise _unavailable()
 
 

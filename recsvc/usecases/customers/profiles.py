@@ -25,49 +25,49 @@ class ProfileService:
         self._store = store
         self._hasher = hasher
 
-    def put(self, visit: RequestContext, change: Change) -> Told:
+    def put(self, context: RequestContext, change: Change) -> Told:
         """Put a profile in place of the one that was known; flags that are not named stay."""
-        customer = _customer(visit)
-        _check_flags(visit, change)
+        customer = _customer(context)
+        _check_flags(context, change)
         new = NewProfile(customer, change.alone(), change.flags)
-        if not all(self._store.put_many(visit.shop, [new], visit.key.key_id)):
+        if not all(self._store.put_many(context.shop, [new], context.key.key_id)):
             raise erased()
-        return self._store.get(visit.shop, customer)
+        return self._store.get(context.shop, customer)
 
-    def patch(self, visit: RequestContext, change: Change) -> Told:
-        _check_flags(visit, change)
-        return self._store.change(visit.shop, _customer(visit), change, visit.key.key_id)
+    def patch(self, context: RequestContext, change: Change) -> Told:
+        _check_flags(context, change)
+        return self._store.change(context.shop, _customer(context), change, context.key.key_id)
 
-    def get(self, visit: RequestContext) -> Told:
-        return self._store.get(visit.shop, _customer(visit))
+    def get(self, context: RequestContext) -> Told:
+        return self._store.get(context.shop, _customer(context))
 
     def put_many(
-        self, visit: RequestContext, changes: Sequence[tuple[CustomerId, Change]]
+        self, context: RequestContext, changes: Sequence[tuple[CustomerId, Change]]
     ) -> list[RecsvcError | None]:
         """Put each customer's, as `put` does: a list of segments must not lift a restriction.
 
         Returns why one was not put, or None.
         """
-        _check(visit)
-        key_of = self._hasher(visit.shop).key_of
-        refused = [_flags_refusal(visit, change) for _, change in changes]
+        _check(context)
+        key_of = self._hasher(context.shop).key_of
+        refused = [_flags_refusal(context, change) for _, change in changes]
         profiles = (
             NewProfile(key_of(who), each.alone(), each.flags)
             for (who, each), refusal in zip(changes, refused, strict=True)
             if refusal is None
         )
-        were_put = iter(self._store.put_many(visit.shop, profiles, visit.key.key_id))
+        were_put = iter(self._store.put_many(context.shop, profiles, context.key.key_id))
         return [refusal or (None if next(were_put) else erased()) for refusal in refused]
 
 
-def may_read(visit: RequestContext) -> bool:
+def may_read(context: RequestContext) -> bool:
     """Whether an answer to this key may show what is known of a customer."""
-    return visit.key.allows(FLAGS_AND_READING)
+    return context.key.allows(FLAGS_AND_READING)
 
 
-def _flags_refusal(visit: RequestContext, change: Change) -> Forbidden | None:
+def _flags_refusal(context: RequestContext, change: Change) -> Forbidden | None:
     """Say why the key may not change the flags that are named; also those that are so already."""
-    if not change.flags or visit.key.allows(FLAGS_AND_READING):
+    if not change.flags or context.key.allows(FLAGS_AND_READING):
         return None
     needs = f"changing it needs the scope {FLAGS_AND_READING}, which this key lacks"
     return Forbidden(
@@ -77,20 +77,20 @@ def _flags_refusal(visit: RequestContext, change: Change) -> Forbidden | None:
     )
 
 
-def _check_flags(visit: RequestContext, change: Change) -> None:
-    refusal = _flags_refusal(visit, change)
+def _check_flags(context: RequestContext, change: Change) -> None:
+    refusal = _flags_refusal(context, change)
     if refusal is not None:
         raise refusal
 
 
-def _customer(visit: RequestContext) -> CustomerKey:
-    _check(visit)
-    if visit.customer is None:
-        raise TypeError("a visit about nobody has no profile")
-    return visit.customer
+def _customer(context: RequestContext) -> CustomerKey:
+    _check(context)
+    if context.customer is None:
+        raise TypeError("a request without a customer has no profile")
+    return context.customer
 
 
-def _check(visit: RequestContext) -> None:
+def _check(context: RequestContext) -> None:
     """Never acknowledge on keys that may be out of date."""
-    if not visit.store_answered:
+    if not context.store_answered:
         raise StoreUnavailable("profiles cannot be read or written at the moment; try again")

@@ -73,57 +73,57 @@ class ClaimService:
         self._mark_key = lru_cache(DERIVED_KEPT)(lambda shop: secret.derive(f"claims:{shop}"))
 
     def claim(
-        self, visit: RequestContext, request: ClaimRequest, *, denied: bool = False
+        self, context: RequestContext, request: ClaimRequest, *, denied: bool = False
     ) -> Claim | Refusal | KeyReused | Unknown:
         """Hold one redemption for the visit's customer. `denied`: this request permits nothing.
 
         With a key that was answered before, the same answer again, for as long as the claim stands
         and the customer permits it.
         """
-        customer = _customer(visit)
-        _check(visit)
+        customer = _customer(context)
+        _check(context)
         self._claims.check_room()
-        asked = self._asked(visit.shop, customer, request)
+        asked = self._asked(context.shop, customer, request)
         for _ in range(_ATTEMPTS):
-            look = self._claims.look(visit.shop, customer, request.offer, asked.key_mark)
+            look = self._claims.look(context.shop, customer, request.offer, asked.key_mark)
             if look.answer is None:
-                found = self._judged(visit, look, request, denied)
+                found = self._judged(context, look, request, denied)
                 if not isinstance(found, StoredOffer):
                     return found
                 asked = replace(asked, revision=found.state.revision, permission=look.permission)
-            elif not _may_be_repeated(visit, look, asked, denied):
+            elif not _may_be_repeated(context, look, asked, denied):
                 return Refusal.NO_CONSENT
-            result = self._claims.claim(visit.shop, asked)
+            result = self._claims.claim(context.shop, asked)
             if not isinstance(result, Changed):
                 return result
         raise StoreUnavailable("the offer is being changed all the time; try again")
 
     def release(
-        self, visit: RequestContext, claim_id: str, own: CustomerId | None
+        self, context: RequestContext, claim_id: str, own: CustomerId | None
     ) -> ClaimState | Unknown:
         """Give back what a claim holds. `own`: whose claim alone it may be; None: anybody's."""
-        _check(visit)
-        found = self._claims.find(visit.shop, claim_id)
+        _check(context)
+        found = self._claims.find(context.shop, claim_id)
         if found is None:
             return UNKNOWN
-        customer = None if own is None else self._hasher(visit.shop).key_of(own)
-        return self._claims.release(visit.shop, found[0].offer_id, claim_id, customer)
+        customer = None if own is None else self._hasher(context.shop).key_of(own)
+        return self._claims.release(context.shop, found[0].offer_id, claim_id, customer)
 
     def _judged(
-        self, visit: RequestContext, look: ClaimSnapshot, request: ClaimRequest, denied: bool
+        self, context: RequestContext, look: ClaimSnapshot, request: ClaimRequest, denied: bool
     ) -> StoredOffer | Refusal | Unknown:
         """Return the offer if the customer may have it, as far as that is not counted."""
-        admission = _admission(visit, look, Purpose.OFFERS, denied)
+        admission = _admission(context, look, Purpose.OFFERS, denied)
         if isinstance(admission, ConsentRefused):
             return Refusal.NO_CONSENT
         stored = look.stored
         if stored is None:
             return UNKNOWN
         if not stored.offer.is_for_everybody:
-            personal = _admission(visit, look, Purpose.PERSONALIZATION, denied)
+            personal = _admission(context, look, Purpose.PERSONALIZATION, denied)
             if isinstance(personal, ConsentRefused):
                 return Refusal.NO_CONSENT
-            if not self._eligible(visit, stored, AdmittedToOffers(personal, admission)):
+            if not self._eligible(context, stored, AdmittedToOffers(personal, admission)):
                 return Refusal.NOT_ELIGIBLE
         channels = stored.offer.channels
         if channels and request.channel is not None and request.channel not in channels:
@@ -148,7 +148,7 @@ def _mark(key: bytes, text: str) -> str:
 
 
 def _may_be_repeated(
-    visit: RequestContext, look: ClaimSnapshot, asked: ClaimAttempt, denied: bool
+    context: RequestContext, look: ClaimSnapshot, asked: ClaimAttempt, denied: bool
 ) -> bool:
     """Whether a customer whose key was answered before permits now what that answer needs.
 
@@ -160,23 +160,23 @@ def _may_be_repeated(
     needed = [Purpose.OFFERS]
     if is_personal or (answer is not None and is_same and answer.claim.code):
         needed.append(Purpose.PERSONALIZATION)
-    admissions = [_admission(visit, look, purpose, denied) for purpose in needed]
+    admissions = [_admission(context, look, purpose, denied) for purpose in needed]
     return not any(isinstance(admission, ConsentRefused) for admission in admissions)
 
 
 def _admission(
-    visit: RequestContext, look: ClaimSnapshot, purpose: Purpose, denied: bool
+    context: RequestContext, look: ClaimSnapshot, purpose: Purpose, denied: bool
 ) -> Admitted | ConsentRefused:
-    return (NOTHING if denied else look.permission).admit(_customer(visit), purpose)
+    return (NOTHING if denied else look.permission).admit(_customer(context), purpose)
 
 
-def _customer(visit: RequestContext) -> CustomerKey:
-    if visit.customer is None:
+def _customer(context: RequestContext) -> CustomerKey:
+    if context.customer is None:
         raise TypeError("a claim is a customer's")
-    return visit.customer
+    return context.customer
 
 
-def _check(visit: RequestContext) -> None:
+def _check(context: RequestContext) -> None:
     """Never acknowledge on keys that may be out of date."""
-    if not visit.store_answered:
+    if not context.store_answered:
         raise StoreUnavailable("claims cannot be taken at the moment; try again")

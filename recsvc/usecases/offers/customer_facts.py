@@ -53,16 +53,16 @@ class Orders:
 def facts_of(
     stock: ItemsSnapshot,
     offers: Mapping[OfferId, StoredOffer],
-    visit: RequestContext,
+    context: RequestContext,
     admitted: AdmittedToOffers,
     now_us: int,
 ) -> CustomerFacts | None:
     """Return the facts; None when caps or purchases cannot be read: then nothing may be offered."""
-    counts = _counts(visit, admitted, offers, now_us)
-    if counts is None or visit.told is None or visit.told.purchases is None:
+    counts = _counts(context, admitted, offers, now_us)
+    if counts is None or context.offer_data is None or context.offer_data.purchases is None:
         return None
-    before = _before(stock, visit, admitted)
-    since = _since(stock, before, decode(admitted.open(visit.told.purchases)))
+    before = _before(stock, context, admitted)
+    since = _since(stock, before, decode(admitted.open(context.offer_data.purchases)))
     bought = bought_of(stock, before, since.lines)
     orders = _orders(before, since, now_us)
     return CustomerFacts(
@@ -72,7 +72,7 @@ def facts_of(
         orders=orders.count,
         days_since_last_order=orders.days_since_last,
         spent=orders.spent,
-        profile=_profile(visit, admitted),
+        profile=_profile(context, admitted),
         dismissed=counts.dismissed,
         redeemed=counts.redeemed,
         shown=counts.shown,
@@ -80,27 +80,27 @@ def facts_of(
 
 
 def _counts(
-    visit: RequestContext,
+    context: RequestContext,
     admitted: AdmittedToOffers,
     offers: Mapping[OfferId, StoredOffer],
     now_us: int,
 ) -> CapCounts | None:
-    if visit.told is None or visit.told.caps is None:
+    if context.offer_data is None or context.offer_data.caps is None:
         return None
     try:
-        fields = admitted.open(visit.told.caps)
+        fields = admitted.open(context.offer_data.caps)
         return decode_caps(fields).counts(offers, now_us) if fields else CapCounts()
     except ValueError:
         return None
 
 
-def _profile(visit: RequestContext, admitted: AdmittedToOffers) -> Profile:
-    records = admitted.open(None if visit.told is None else visit.told.profile)
-    return decode_profile(visit.shop, records[0]) if records else NO_PROFILE
+def _profile(context: RequestContext, admitted: AdmittedToOffers) -> Profile:
+    records = admitted.open(None if context.offer_data is None else context.offer_data.profile)
+    return decode_profile(context.shop, records[0]) if records else NO_PROFILE
 
 
 def _before(
-    stock: ItemsSnapshot, visit: RequestContext, admitted: AdmittedToOffers
+    stock: ItemsSnapshot, context: RequestContext, admitted: AdmittedToOffers
 ) -> CustomerPurchases | None:
     """Return what was done until the model was made; None: nobody knows.
 
@@ -108,13 +108,13 @@ def _before(
     """
     model = stock.assortment.model
     purchased = model.purchased(admitted.personalization)
-    if purchased is None and model.knows_customers and _may_be_learned_from(visit):
+    if purchased is None and model.knows_customers and _may_be_learned_from(context):
         return NOTHING_PURCHASED
     return purchased
 
 
-def _may_be_learned_from(visit: RequestContext) -> bool:
-    return visit.consent is not None and visit.consent.permits(Purpose.TRAINING)
+def _may_be_learned_from(context: RequestContext) -> bool:
+    return context.consent is not None and context.consent.permits(Purpose.TRAINING)
 
 
 def _since(

@@ -85,32 +85,32 @@ class OfferDecider:
         self._explores = explores
         self._seal = seals(secret)
 
-    def for_customer(
-        self, visit: RequestContext, query: OffersQuery, *, denied: bool = False
+    def decide_for(
+        self, context: RequestContext, query: OffersQuery, *, denied: bool = False
     ) -> OffersAnswer:
         """Answer the visit's customer if consent permits. `denied`: this request asks for none."""
-        model = self._models.model(visit.shop) or no_model()
-        current = self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
+        model = self._models.model(context.shop) or no_model()
+        current = self._catalogues.at(context.shop, context.catalogue_epoch, model)
         now = None
         if current.is_current:
-            now = self._offers.at(visit.shop, visit.offers_epoch, current.assortment)
+            now = self._offers.at(context.shop, context.offers_epoch, current.assortment)
         if now is None:
             considered: Told = [] if query.explain else UNSET
-            name = self._seal(visit.shop).make_for_everybody(self._now_us(), b"")
+            name = self._seal(context.shop).make_for_everybody(self._now_us(), b"")
             return OffersAnswer(name, False, Fallback.STORE_UNAVAILABLE, [], considered)
-        return self._decided(visit, query, now, current.assortment, denied)
+        return self._decided(context, query, now, current.assortment, denied)
 
     def is_eligible(
-        self, visit: RequestContext, stored: StoredOffer, admitted: AdmittedToOffers
+        self, context: RequestContext, stored: StoredOffer, admitted: AdmittedToOffers
     ) -> bool:
         """Say whether an offer is for an admitted customer, whatever its window and caps."""
-        model = self._models.model(visit.shop) or no_model()
-        current = self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
-        now = self._offers.at(visit.shop, visit.offers_epoch, current.assortment)
+        model = self._models.model(context.shop) or no_model()
+        current = self._catalogues.at(context.shop, context.catalogue_epoch, model)
+        now = self._offers.at(context.shop, context.offers_epoch, current.assortment)
         now_us = self._now_us()
         facts = None
         if now is not None:
-            facts = facts_of(now.stock, now.offers, visit, admitted, now_us)
+            facts = facts_of(now.stock, now.offers, context, admitted, now_us)
         if now is None or facts is None:
             raise StoreUnavailable("offers cannot be decided on at the moment; try again")
         asked = requirements_of([stored.offer], now.stock)  # it may be newer than what is held
@@ -118,14 +118,14 @@ class OfferDecider:
 
     def _decided(
         self,
-        visit: RequestContext,
+        context: RequestContext,
         query: OffersQuery,
         now: OffersSnapshot,
         assortment: LiveItems,
         denied: bool,
     ) -> OffersAnswer:
         now_us, uuid7 = self._now_us(), uuid_utils.uuid7().bytes
-        facts, fallback = self._facts(visit, now, now_us, denied)
+        facts, fallback = self._facts(context, now, now_us, denied)
         question = Question(now_us, query.n, query.channel)
         generator = None
         if self._explores and facts is not None:
@@ -134,27 +134,27 @@ class OfferDecider:
         tags = b"".join([now.tags[choice.row] for choice in decision.choices])
         offers = _views(now, assortment, decision.choices)
         if facts is None:
-            name = self._seal(visit.shop).make_for_everybody(now_us, tags)
+            name = self._seal(context.shop).make_for_everybody(now_us, tags)
         else:
-            name = self._seal(visit.shop).make(uuid7, visit.customer, tags)
-            self._keep(visit, query, now, decision, name, now_us)
+            name = self._seal(context.shop).make(uuid7, context.customer, tags)
+            self._keep(context, query, now, decision, name, now_us)
         considered: Told = UNSET
         if query.explain:
             considered = considered_views(explained(now.columns, decision, facts, question))
         return OffersAnswer(name, facts is not None, fallback, offers, considered)
 
     def _facts(
-        self, visit: RequestContext, now: OffersSnapshot, now_us: int, denied: bool
+        self, context: RequestContext, now: OffersSnapshot, now_us: int, denied: bool
     ) -> tuple[CustomerFacts | None, Fallback | None]:
         """Return what is known of an admitted customer, and why it is not all that could be."""
-        if visit.customer is None:
+        if context.customer is None:
             raise TypeError("offers are decided for a customer")
         if denied:
             return None, Fallback.NO_CONSENT
-        admitted = admit_to_offers(visit.customer, visit.consent)
+        admitted = admit_to_offers(context.customer, context.consent)
         if isinstance(admitted, ConsentRefused):
             return None, admitted.fallback
-        facts = facts_of(now.stock, now.offers, visit, admitted, now_us)
+        facts = facts_of(now.stock, now.offers, context, admitted, now_us)
         if facts is None:
             return None, Fallback.STORE_UNAVAILABLE
         is_bare = now.stock.assortment.model is no_model()
@@ -162,7 +162,7 @@ class OfferDecider:
 
     def _keep(
         self,
-        visit: RequestContext,
+        context: RequestContext,
         query: OffersQuery,
         now: OffersSnapshot,
         decision: OfferDecision,
@@ -170,7 +170,7 @@ class OfferDecider:
         now_us: int,
     ) -> None:
         """Have the decision written down behind the answer, where the customer permits it."""
-        consent, customer = visit.consent, visit.customer
+        consent, customer = context.consent, context.customer
         if consent is None or customer is None or not consent.permits(Purpose.ANALYTICS):
             return
 
@@ -178,7 +178,7 @@ class OfferDecider:
             content = record_of(now, decision, consent, query.channel, query.placement)
             return KeptDecision(name, customer, now_us, content)
 
-        self._log.put(visit.shop, made)
+        self._log.put(context.shop, made)
 
 
 def _views(

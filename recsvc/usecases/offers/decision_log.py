@@ -44,10 +44,10 @@ class DecisionLog:
             return
         self._waiting.append((shop, made))
 
-    def get(self, visit: RequestContext, decision_id: str) -> DecisionRecord | None:
-        if not visit.store_answered:
+    def get(self, context: RequestContext, decision_id: str) -> DecisionRecord | None:
+        if not context.store_answered:
             raise StoreUnavailable("decisions cannot be read at the moment; try again")
-        return self._store.get(visit.shop, decision_id)
+        return self._store.get(context.shop, decision_id)
 
     def flush(self) -> None:
         """Write what is waiting now."""

@@ -35,39 +35,39 @@ class OfferService:
         self._models = models
         self._catalogues = catalogues
 
-    def put(self, visit: RequestContext, new: NewOffer) -> tuple[StoredOffer, Warnings]:
-        (warnings,) = self.put_many(visit, [new])
-        return self.get(visit, new.offer.offer_id), warnings
+    def put(self, context: RequestContext, new: NewOffer) -> tuple[StoredOffer, Warnings]:
+        (warnings,) = self.put_many(context, [new])
+        return self.get(context, new.offer.offer_id), warnings
 
-    def put_many(self, visit: RequestContext, offers: Sequence[NewOffer]) -> list[Warnings]:
+    def put_many(self, context: RequestContext, offers: Sequence[NewOffer]) -> list[Warnings]:
         """Put each in place of what was known of it; say what nobody knows of what it names."""
-        _check(visit)
-        self._store.put_many(visit.shop, offers)
-        model = self._models.model(visit.shop) or no_model()
-        assortment = self._catalogues.at(visit.shop, visit.catalogue_epoch, model).assortment
+        _check(context)
+        self._store.put_many(context.shop, offers)
+        model = self._models.model(context.shop) or no_model()
+        assortment = self._catalogues.at(context.shop, context.catalogue_epoch, model).assortment
         return [[*warnings_of(new.offer, assortment)] for new in offers]
 
-    def get(self, visit: RequestContext, offer_id: OfferId) -> StoredOffer:
-        _check(visit)
-        stored = self._store.get(visit.shop, offer_id)
+    def get(self, context: RequestContext, offer_id: OfferId) -> StoredOffer:
+        _check(context)
+        stored = self._store.get(context.shop, offer_id)
         if stored is None:
             raise no_such_offer()
         return stored
 
-    def delete(self, visit: RequestContext, offer_id: OfferId) -> None:
+    def delete(self, context: RequestContext, offer_id: OfferId) -> None:
         """Have it shown and claimed no more; counts, and codes that nobody has, are forgotten."""
-        _check(visit)
-        self._store.delete(visit.shop, offer_id)
+        _check(context)
+        self._store.delete(context.shop, offer_id)
 
     def page(
-        self, visit: RequestContext, after: OfferId | None, limit: int, most_items: int
+        self, context: RequestContext, after: OfferId | None, limit: int, most_items: int
     ) -> OfferListing:
         """Return the offers that follow one: fewer than the limit where they name many items."""
-        _check(visit)
-        ids = [each for each in self._store.ids(visit.shop) if after is None or each > after]
+        _check(context)
+        ids = [each for each in self._store.ids(context.shop) if after is None or each > after]
         found: list[StoredOffer] = []
         items = 0
-        for stored in self._store.many(visit.shop, ids[:limit]):
+        for stored in self._store.many(context.shop, ids[:limit]):
             items += len(stored.offer.items)
             if found and items > most_items:
                 return OfferListing(found, found[-1].offer.offer_id)
@@ -111,7 +111,7 @@ def _warning(field: str, strange: Sequence[str], of: int) -> Iterator[FieldError
         yield FieldError(field, detail)
 
 
-def _check(visit: RequestContext) -> None:
+def _check(context: RequestContext) -> None:
     """Never acknowledge on keys that may be out of date."""
-    if not visit.store_answered:
+    if not context.store_answered:
         raise StoreUnavailable("offers cannot be read or written at the moment; try again")

@@ -85,44 +85,49 @@ class RecommendationService:
         self._live = live
         self._now_us = now_us
 
-    def for_customer(
-        self, visit: RequestContext, slate: CustomerSlate, query: ListQuery, *, denied: bool = False
+    def recommend_for(
+        self,
+        context: RequestContext,
+        slate: CustomerSlate,
+        query: ListQuery,
+        *,
+        denied: bool = False,
     ) -> Answer:
         """Answer the visit's customer if consent permits. `denied`: this request asks for none."""
-        now = self._now(visit)
-        made = _for_customer(now.assortment, self._asking(visit, now, denied), slate, query)
+        now = self._now(context)
+        made = _for_customer(now.assortment, self._asking(context, now, denied), slate, query)
         return _answer(now.assortment, made, query)
 
     def for_item(
-        self, visit: RequestContext, item: ItemId, slate: ItemSlate, query: ListQuery
+        self, context: RequestContext, item: ItemId, slate: ItemSlate, query: ListQuery
     ) -> Answer:
         """Answer the item's neighbours; popular items for one that has none, or is unknown."""
-        now = self._now(visit)
+        now = self._now(context)
         return _answer(now.assortment, _for_item(now.assortment, item, slate, query), query)
 
-    def anonymous(self, visit: RequestContext, slate: AnonymousSlate, query: ListQuery) -> Answer:
-        now = self._now(visit)
+    def anonymous(self, context: RequestContext, slate: AnonymousSlate, query: ListQuery) -> Answer:
+        now = self._now(context)
         return _answer(now.assortment, _anonymous(now.assortment, slate, query), query)
 
     def for_basket(
         self,
-        visit: RequestContext,
+        context: RequestContext,
         items: Sequence[ItemId],
         query: ListQuery,
         *,
         denied: bool = False,
     ) -> Answer:
         """Answer what completes a basket; for a visit about a customer, with that one's list."""
-        now = self._now(visit)
-        who = None if visit.customer is None else self._asking(visit, now, denied)
+        now = self._now(context)
+        who = None if context.customer is None else self._asking(context, now, denied)
         return _answer(now.assortment, _for_basket(now.assortment, who, items, query), query)
 
     def page(
-        self, visit: RequestContext, placements: Sequence[Placement], *, denied: bool = False
+        self, context: RequestContext, placements: Sequence[Placement], *, denied: bool = False
     ) -> list[Answer]:
         """Answer each placement in turn; no item stands in two of them."""
-        now = self._now(visit)
-        who = None if visit.customer is None else self._asking(visit, now, denied)
+        now = self._now(context)
+        who = None if context.customer is None else self._asking(context, now, denied)
         taken: set[int] = set()
         answers: list[Answer] = []
         for placement in placements:
@@ -132,35 +137,35 @@ class RecommendationService:
         return answers
 
     def _asking(
-        self, visit: RequestContext, now: CatalogueSnapshot, denied: bool
+        self, context: RequestContext, now: CatalogueSnapshot, denied: bool
     ) -> PersonalContext | ConsentRefused:
         """Return whom to answer. Only an admission opens what the trip brought of a customer."""
-        admission = _admission(visit, now, denied)
+        admission = _admission(context, now, denied)
         if isinstance(admission, ConsentRefused):
             return admission
         if now.assortment.model is no_model():
             return ConsentRefused(Fallback.NO_MODEL)
         seconds = self._now_us() / MICROSECONDS
-        return person_of(now.assortment, admission, visit.profile, seconds)
+        return person_of(now.assortment, admission, context.profile, seconds)
 
-    def _now(self, visit: RequestContext) -> CatalogueSnapshot:
+    def _now(self, context: RequestContext) -> CatalogueSnapshot:
         """Return what can be offered; without a model, what the catalogue says."""
-        model = self._models.model(visit.shop) or no_model()
-        now = self._catalogues.at(visit.shop, visit.catalogue_epoch, model)
-        now.assortment.follow(self._live.ranking(visit.shop))
+        model = self._models.model(context.shop) or no_model()
+        now = self._catalogues.at(context.shop, context.catalogue_epoch, model)
+        now.assortment.follow(self._live.ranking(context.shop))
         return now
 
 
 def _admission(
-    visit: RequestContext, now: CatalogueSnapshot, denied: bool
+    context: RequestContext, now: CatalogueSnapshot, denied: bool
 ) -> Admitted | ConsentRefused:
-    if visit.customer is None:
-        raise TypeError("a visit about nobody has no customer to admit")
+    if context.customer is None:
+        raise TypeError("a request without a customer admits none")
     if denied:
         return ConsentRefused(Fallback.NO_CONSENT)
     if not now.is_current:
         return ConsentRefused(Fallback.STORE_UNAVAILABLE)
-    return admit(visit.customer, visit.consent, Purpose.PERSONALIZATION)
+    return admit(context.customer, context.consent, Purpose.PERSONALIZATION)
 
 
 def _for_customer(

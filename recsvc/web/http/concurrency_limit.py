@@ -19,7 +19,7 @@ class ConcurrencyLimit:
         # Lists pop and append in one step; a semaphore of the library costs 30 times as much.
         self._free: list[None] = [None] * max(1, threads // 2)
 
-    def holding_one(self, view: Callable[..., T]) -> Callable[..., T]:
+    def limited(self, view: Callable[..., T]) -> Callable[..., T]:
         """Return the view, but that it holds a place, or raises Overloaded if there is none."""
         free = self._free
 

@@ -48,9 +48,9 @@ class Route:
     have the access. `query` None: whatever the query says is ignored, as those who probe and
     scrape expect. `status` is that of the answer, `also` are others that follow from nothing else
     that is declared here. `body` is what the document says of a body, or of each of its lines;
-    `body_is_optional`: nothing has to be said in it, and none says `{}`. `gives_way`: refused while
-    the worker is overloaded; what must be heard even then names itself. `keeps_deadline`: answers
-    with less, or tells of it, rather than wait for a slow store; other trips take their time.
+    `body_is_optional`: a request without a body means `{}`. `bypasses_limits`: processed even
+    while the worker is overloaded, and exempt from per-key and per-address rate limits.
+    `uses_write_timeout`: wait 2 s for the store instead of 50 ms.
     `remark` is for the document alone. `name` is the
     operation's id in the document and the label of its metrics; `tag` groups operations in the
     document. Both are given and never derived, so that a moved view keeps them.
@@ -68,8 +68,8 @@ class Route:
     body_is_optional: bool = False
     media_type: str = "application/json"
     key_is_optional: bool = False
-    gives_way: bool = True
-    keeps_deadline: bool = False
+    bypasses_limits: bool = False
+    uses_write_timeout: bool = True
     status: int = 200
     also: tuple[int, ...] = ()
     remark: str = ""
@@ -83,9 +83,9 @@ class Route:
 
     def bound(self, services: Services) -> Callable[..., Response]:
         """Return the view as Flask calls it."""
-        view, access, must_be_heard = self.view, self.access, not self.gives_way
+        view, access, bypasses_limits = self.view, self.access, self.bypasses_limits
         takes_no_query, takes_body = self.query is NOTHING, self.body is not None
-        body_kind, is_patient = self.body_kind, not self.keeps_deadline
+        body_kind, uses_write_timeout = self.body_kind, self.uses_write_timeout
         body_is_optional = self.body_is_optional
 
         def call(**path: str) -> Response:
@@ -93,8 +93,8 @@ class Route:
                 services,
                 access,
                 request,
-                must_be_heard=must_be_heard,
-                is_patient=is_patient,
+                bypasses_limits=bypasses_limits,
+                uses_write_timeout=uses_write_timeout,
                 has_body=not (body_is_optional and is_bodiless(request)),
             )
             if takes_no_query and this.query:
@@ -103,7 +103,7 @@ class Route:
                 check_headers(request, body_kind)
             return delivered(view(this, **path), request)
 
-        return services.places.holding_one(call) if self.gives_way else call
+        return call if self.bypasses_limits else services.concurrency_limit.limited(call)
 
 
 class Call:
@@ -111,9 +111,9 @@ class Call:
 
     __slots__ = (
         "_access",
-        "_is_in",
-        "_is_patient",
-        "_must_be_heard",
+        "_bypasses_limits",
+        "_is_authorized",
+        "_uses_write_timeout",
         "has_body",
         "request",
         "services",
@@ -125,17 +125,17 @@ class Call:
         access: RouteAccess | None,
         request: Request,
         *,
-        must_be_heard: bool = False,
-        is_patient: bool = False,
+        bypasses_limits: bool = False,
+        uses_write_timeout: bool = False,
         has_body: bool = True,
     ) -> None:
         """`has_body`: False where none was sent, and none has to be."""
         self.services = services
         self.request = request
         self._access = access
-        self._must_be_heard = must_be_heard
-        self._is_patient = is_patient
-        self._is_in = False
+        self._bypasses_limits = bypasses_limits
+        self._uses_write_timeout = uses_write_timeout
+        self._is_authorized = False
         self.has_body = has_body
 
     @property
@@ -166,7 +166,7 @@ class Call:
     def has_key(self) -> bool:
         return "HTTP_AUTHORIZATION" in self.request.environ
 
-    def enter(
+    def authorize_request(
         self, customer: CustomerId | None = None, *, for_offers: bool = False
     ) -> RequestContext:
         """Make the request's one trip, and let it in or raise.
@@ -175,45 +175,47 @@ class Call:
         """
         if self._access is None:
             raise TypeError("a route that is open to everybody has nobody to let in")
-        visit = self.services.entrance.enter(
+        context = self.services.request_access.authorize(
             self._credentials(),
             self._access,
             customer,
-            must_be_heard=self._must_be_heard,
+            bypasses_limits=self._bypasses_limits,
             for_offers=for_offers,
-            is_patient=self._is_patient,
+            uses_write_timeout=self._uses_write_timeout,
         )
-        if visit.met_unreadable_consent:
+        if context.met_unreadable_consent:
             metrics.count_unreadable_consent()
-        self._is_in = True
-        return visit
+        self._is_authorized = True
+        return context
 
-    def enter_for(self, customer_id: str, *, for_offers: bool = False) -> RequestContext:
+    def authorize_for_customer(
+        self, customer_id: str, *, for_offers: bool = False
+    ) -> RequestContext:
         """Let in a request about the customer in its path."""
         customer = CustomerId(self._path_id(customer_id, "customer_id"))
-        return self.enter(customer, for_offers=for_offers)
+        return self.authorize_request(customer, for_offers=for_offers)
 
-    def let_in_for(self, visit: RequestContext, customers: Iterable[CustomerId]) -> None:
-        """Raise unless the visitor may also speak of these customers, whom the body names."""
+    def authorize_customers(self, context: RequestContext, customers: Iterable[CustomerId]) -> None:
+        """Raise unless the key may also act for these customers, which the body names."""
         if self._access is None:
             raise TypeError("a route that is open to everybody has nobody to let in")
-        credentials = self._credentials()
+        credentials, request_access = self._credentials(), self.services.request_access
         named = set(customers)
         for customer in named:
-            self.services.entrance.authorize(visit.key, credentials, self._access, customer)
-        if not visit.key.is_secret:  # there is one at most: the token's
+            request_access.check_key_allows(context.key, credentials, self._access, customer)
+        if not context.key.is_secret:  # one at most: the token's customer
             for customer in named:
-                self.services.entrance.count_for(visit, customer)
+                request_access.count_for(context, customer)
 
     def read_body(self, shape: type[T], kind: BodyKind = JSON_BODY) -> T:
         """Return the body as a `shape`. Only a request that was let in may keep us waiting."""
-        if not self._is_in:
+        if not self._is_authorized:
             raise TypeError("the body is read once the request has been let in")
         return read_body(self.request, shape, kind) if self.has_body else convert({}, shape)
 
     def read_lines(self, kind: BodyKind = NDJSON_BODY) -> list[bytes]:
         """Return the lines of a body of NDJSON, under the same condition."""
-        if not self._is_in:
+        if not self._is_authorized:
             raise TypeError("the body is read once the request has been let in")
         return read_lines(self.request, kind)
 
@@ -222,8 +224,8 @@ class Call:
 
         Only a key that this worker knows may keep us waiting; for any other the store is asked.
         """
-        if not self.services.entrance.recognises(self._credentials()):
-            self.enter()
+        if not self.services.request_access.recognises(self._credentials()):
+            self.authorize_request()
         return read_body(self.request, shape)
 
     def item(self, item_id: str) -> ItemId:
@@ -242,11 +244,11 @@ class Call:
         """Return the decision in the path."""
         return self._path_id(decision_id, "decision_id")
 
-    def token_customer(self, visit: RequestContext) -> CustomerId | None:
+    def token_customer(self, context: RequestContext) -> CustomerId | None:
         """Return whose things alone the visitor may touch; None: anybody's."""
-        customer = self.services.entrance.token_customer(visit.key, self._credentials())
+        customer = self.services.request_access.token_customer(context.key, self._credentials())
         if customer is not None:
-            self.services.entrance.count_for(visit, customer)
+            self.services.request_access.count_for(context, customer)
         return customer
 
     def _path_id(self, text: str, field: str) -> str:

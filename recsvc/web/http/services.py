@@ -27,14 +27,14 @@ from recsvc.web.http.concurrency_limit import ConcurrencyLimit
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings
-    places: ConcurrencyLimit
-    entrance: RequestAccess
+    concurrency_limit: ConcurrencyLimit
+    request_access: RequestAccess
     addresses: ClientAddresses
     recommender: RecommendationService
     consents: ConsentService
     signals: SignalTables
     profiles: ProfileService
-    rights: PrivacyService
+    privacy: PrivacyService
     hasher: Callable[[ShopName], CustomerHasher]
     catalogue: CatalogueService
     events: EventService
@@ -42,5 +42,5 @@ class Services:
     offer_decider: OfferDecider
     claims: ClaimService
     decisions: DecisionLog
-    live_counts: TrendingCache
+    trending_cache: TrendingCache
     readiness: Readiness

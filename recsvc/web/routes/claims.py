@@ -79,24 +79,24 @@ class ReleasedClaim(msgspec.Struct, frozen=True):
 
 
 def post_claim(call: Call, customer_id: str, offer_id: str) -> Response:
-    visit, offer = call.enter_for(customer_id, for_offers=True), call.offer(offer_id)
+    context, offer = call.authorize_for_customer(customer_id, for_offers=True), call.offer(offer_id)
     key = _key(call)
     body = call.read_body(ClaimBody)
     channel = checked_label(body.channel, "channel")
     request = ClaimRequest(offer, channel, body.decision_id, key)
-    result = call.services.claims.claim(visit, request, denied=call.denies_offers)
+    result = call.services.claims.claim(context, request, denied=call.denies_offers)
     metrics.count_claim(_word(result))
     if isinstance(result, Claim):
         view = ClaimView(result.claim_id, rfc3339(result.expires_at_us), result.code)
         return private_json(view, TAKEN)
-    raise _refusal(result, is_secret=visit.key.is_secret)
+    raise _refusal(result, is_secret=context.key.is_secret)
 
 
 def post_release(call: Call, claim_id: str) -> Response:
-    visit = call.enter()
+    context = call.authorize_request()
     claim = call.claim(claim_id)
     call.read_body(ReleaseBody)
-    state = call.services.claims.release(visit, claim, call.token_customer(visit))
+    state = call.services.claims.release(context, claim, call.token_customer(context))
     if isinstance(state, Unknown):
         raise NotFound("there is no such claim", code="no_such_claim")
     if state is ClaimState.REDEEMED:

@@ -48,9 +48,9 @@ class HistoryAnswer(msgspec.Struct, frozen=True):
 
 
 def get_history(call: Call, customer_id: str) -> Response:
-    visit, asked = call.enter_for(customer_id), QUERY.read(call.query)
-    rows = call.services.consents.history(visit, asked.cursor, asked.limit)
-    views = [view_of(row, with_actor=visit.key.is_secret) for row in rows]
+    context, asked = call.authorize_for_customer(customer_id), QUERY.read(call.query)
+    rows = call.services.consents.history(context, asked.cursor, asked.limit)
+    views = [view_of(row, with_actor=context.key.is_secret) for row in rows]
     next_cursor = asked.cursor + asked.limit if len(rows) == asked.limit else None
     return private_json(HistoryAnswer(views, next_cursor))
 

@@ -56,10 +56,10 @@ class ImportResults(msgspec.Struct, frozen=True):
 
 
 def post_consents(call: Call) -> Response:
-    visit = call.enter()
+    context = call.authorize_request()
     read = [_line(line, call.services.signals) for line in call.read_lines()]
     changes = [each for each in read if isinstance(each, DatedChange)]
-    outcomes = iter(call.services.consents.import_many(visit, changes))
+    outcomes = iter(call.services.consents.import_many(context, changes))
     return private_json(ImportResults(list(_results(read, outcomes))))
 
 

@@ -99,16 +99,16 @@ class ConsentView(msgspec.Struct, frozen=True):
 
 
 def put_consents(call: Call, customer_id: str) -> Response:
-    visit = call.enter_for(customer_id)
+    context = call.authorize_for_customer(customer_id)
     change = read_change(call.read_body(ConsentBody), call.services.signals)
-    standing = call.services.consents.put(visit, change)
+    standing = call.services.consents.put(context, change)
     metrics.count_consents(change.purposes)
-    return private_json(_view_for(visit, standing))
+    return private_json(_view_for(context, standing))
 
 
 def get_consents(call: Call, customer_id: str) -> Response:
-    visit = call.enter_for(customer_id)
-    return private_json(_view_for(visit, call.services.consents.get(visit)))
+    context = call.authorize_for_customer(customer_id)
+    return private_json(_view_for(context, call.services.consents.get(context)))
 
 
 def read_change(body: ConsentBody, tables: SignalTables) -> ConsentChange:
@@ -154,8 +154,8 @@ def _field(purpose: str) -> str:
     return f"purposes.{purpose[:64]}"
 
 
-def _view_for(visit: RequestContext, standing: ConsentStatus) -> ConsentView:
-    return view_of(standing, with_verdict=visit.key.is_secret)
+def _view_for(context: RequestContext, standing: ConsentStatus) -> ConsentView:
+    return view_of(standing, with_verdict=context.key.is_secret)
 
 
 def view_of(standing: ConsentStatus, *, with_verdict: bool) -> ConsentView:
@@ -199,7 +199,7 @@ ROUTES = (
         CONSENT,
         ConsentView,
         body=ConsentBody,
-        gives_way=False,
+        bypasses_limits=True,
         name="put_consents",
         tag="consents",
     ),

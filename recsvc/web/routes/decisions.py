@@ -20,8 +20,8 @@ class DecisionView(msgspec.Struct, frozen=True):
 
 
 def get_decision(call: Call, decision_id: str) -> Response:
-    visit, name = call.enter(), call.decision(decision_id)
-    found = call.services.decisions.get(visit, name)
+    context, name = call.authorize_request(), call.decision(decision_id)
+    found = call.services.decisions.get(context, name)
     if found is None:
         raise NotFound(
             "there is no such decision: it is too old, was for nobody, or its customer does not "

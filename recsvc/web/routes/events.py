@@ -103,10 +103,10 @@ class EventResults(msgspec.Struct, frozen=True):
 
 
 def post_events(call: Call) -> Response:
-    visit = call.enter()
+    context = call.authorize_request()
     sent = call.read_body(SentEvents, EVENTS_BODY).events
-    call.let_in_for(visit, named_customers(sent))
-    received = call.services.events.put(visit, sent, denied=_denied_types(call))
+    call.authorize_customers(context, named_customers(sent))
+    received = call.services.events.put(context, sent, denied=_denied_types(call))
     return private_json(EventResults([_result(each) for each in received]))
 
 

@@ -46,7 +46,7 @@ def livez(_call: Call) -> Response:
 
 def readyz(call: Call) -> Response:
     if call.has_key:
-        return _details(call, [call.enter().shop])
+        return _details(call, [call.authorize_request().shop])
     if call.services.settings.metrics_public:
         return _details(call, call.services.readiness.shops)
     return _render(call.services.readiness.deployment())
@@ -96,7 +96,7 @@ ROUTES = (
         None,
         Alive,
         query=None,
-        gives_way=False,
+        bypasses_limits=True,
         name="livez",
         tag="health",
     ),
@@ -109,8 +109,8 @@ ROUTES = (
         Ready,
         query=None,
         key_is_optional=True,
-        gives_way=False,
-        keeps_deadline=True,
+        bypasses_limits=True,
+        uses_write_timeout=False,
         name="readyz",
         tag="health",
     ),

@@ -96,33 +96,33 @@ class LineResults(msgspec.Struct, frozen=True):
 
 
 def put_item(call: Call, item_id: str) -> Response:
-    visit, item = call.enter(), call.item(item_id)
+    context, item = call.authorize_request(), call.item(item_id)
     made = item_fields.read_item(item, call.read_body(dict[str, Any]))
-    call.services.catalogue.put(visit, made)
+    call.services.catalogue.put(context, made)
     return private_json(_view(made))
 
 
 def patch_item(call: Call, item_id: str) -> Response:
-    visit, item = call.enter(), call.item(item_id)
+    context, item = call.authorize_request(), call.item(item_id)
     given = call.read_body(dict[str, Any])
-    return private_json(_view(call.services.catalogue.patch(visit, item, given)))
+    return private_json(_view(call.services.catalogue.patch(context, item, given)))
 
 
 def get_item(call: Call, item_id: str) -> Response:
-    visit, item = call.enter(), call.item(item_id)
-    return private_json(_view(call.services.catalogue.get(visit, item)))
+    context, item = call.authorize_request(), call.item(item_id)
+    return private_json(_view(call.services.catalogue.get(context, item)))
 
 
 def delete_item(call: Call, item_id: str) -> Response:
-    visit, item = call.enter(), call.item(item_id)
-    call.services.catalogue.delete(visit, item)
+    context, item = call.authorize_request(), call.item(item_id)
+    call.services.catalogue.delete(context, item)
     return private_json(DeletedItem(item))
 
 
 def post_items(call: Call) -> Response:
-    visit = call.enter()
+    context = call.authorize_request()
     read = [_line(line) for line in call.read_lines()]
-    call.services.catalogue.put_many(visit, [i for i in read if isinstance(i, CatalogueItem)])
+    call.services.catalogue.put_many(context, [i for i in read if isinstance(i, CatalogueItem)])
     return private_json(LineResults([_TAKEN if isinstance(i, CatalogueItem) else i for i in read]))
 
 

@@ -15,7 +15,7 @@ MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 def metrics(call: Call) -> Response:
     if not call.services.settings.metrics_public:
-        call.enter()
+        call.authorize_request()
     headers = {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "private, no-store"}
     return Response(generate_latest(_registry()), headers=headers)
 
@@ -37,8 +37,8 @@ ROUTES = (
         RouteAccess(Scope.OPS),
         query=None,
         media_type="text/plain",
-        gives_way=False,
-        keeps_deadline=True,
+        bypasses_limits=True,
+        uses_write_timeout=False,
         name="metrics",
         tag="exposition",
     ),

@@ -22,12 +22,12 @@ QUERIES_KEPT = 256
 
 def offers_for_customer(call: Call, customer_id: str) -> Response:
     query = _asked(call.query)
-    visit = call.enter_for(customer_id, for_offers=True)
-    if query.explain and not visit.key.is_secret:
+    context = call.authorize_for_customer(customer_id, for_offers=True)
+    if query.explain and not context.key.is_secret:
         raise Forbidden("explain is for secret keys", code="secret_key_needed")
-    answer = call.services.offer_decider.for_customer(visit, query, denied=call.denies_offers)
+    answer = call.services.offer_decider.decide_for(context, query, denied=call.denies_offers)
     metrics.count_answer("offers", answer.fallback)
-    if not visit.key.is_secret:
+    if not context.key.is_secret:
         answer = msgspec.structs.replace(answer, fallback=None)
     return private_json(answer)
 
@@ -88,7 +88,7 @@ ROUTES = (
         "everybody (no eligibility, no codes), the same for all. Looking spends nothing: send "
         "`offer_shown` with the `decision_id`, and claim what the customer takes. `fallback` and "
         "`considered` are for secret keys.",
-        keeps_deadline=True,
+        uses_write_timeout=False,
         name="offers_for_customer",
         tag="offer_decisions",
     ),

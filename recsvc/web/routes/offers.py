@@ -98,36 +98,36 @@ class OfferResults(msgspec.Struct, frozen=True):
 
 
 def put_offer(call: Call, offer_id: str) -> Response:
-    visit, offer = call.enter(), call.offer(offer_id)
+    context, offer = call.authorize_request(), call.offer(offer_id)
     new = new_offer(offer, call.read_body(dict[str, Any], OFFER_BODY))
-    stored, warnings = call.services.offers.put(visit, new)
+    stored, warnings = call.services.offers.put(context, new)
     return private_json(view_of(stored, warnings))
 
 
 def get_offer(call: Call, offer_id: str) -> Response:
-    visit, offer = call.enter(), call.offer(offer_id)
-    return private_json(view_of(call.services.offers.get(visit, offer)))
+    context, offer = call.authorize_request(), call.offer(offer_id)
+    return private_json(view_of(call.services.offers.get(context, offer)))
 
 
 def delete_offer(call: Call, offer_id: str) -> Response:
-    visit, offer = call.enter(), call.offer(offer_id)
-    call.services.offers.delete(visit, offer)
+    context, offer = call.authorize_request(), call.offer(offer_id)
+    call.services.offers.delete(context, offer)
     return private_json(DeletedOffer(offer))
 
 
 def list_offers(call: Call) -> Response:
-    visit = call.enter()
+    context = call.authorize_request()
     after, limit = LISTED.read(call.query)
-    page = call.services.offers.page(visit, after, limit, MOST_ITEMS)
+    page = call.services.offers.page(context, after, limit, MOST_ITEMS)
     cursor = None if page.last is None else urlsafe_b64encode(page.last.encode()).decode()
     return private_json(OfferPage([view_of(each) for each in page.offers], cursor))
 
 
 def post_offers(call: Call) -> Response:
-    visit = call.enter()
+    context = call.authorize_request()
     read = [_line(line) for line in call.read_lines(OFFER_LINES)]
     new = [each for each in read if isinstance(each, NewOffer)]
-    warnings = iter(call.services.offers.put_many(visit, new))
+    warnings = iter(call.services.offers.put_many(context, new))
     return private_json(
         OfferResults(
             [_taken(next(warnings)) if isinstance(each, NewOffer) else each for each in read]

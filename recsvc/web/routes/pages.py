@@ -98,27 +98,27 @@ class Page(msgspec.Struct, frozen=True):
 def recommend_for_basket(call: Call) -> Response:
     asked = call.read_body_first(BasketBody)
     query, items = asked.query(), _items(asked.items, "items")
-    visit = _enter(call, asked.customer_id)
+    context = _enter(call, asked.customer_id)
     answer = call.services.recommender.for_basket(
-        visit, items, query, denied=call.denies_personal_use
+        context, items, query, denied=call.denies_personal_use
     )
-    return private_json(private_list(answer, visit))
+    return private_json(private_list(answer, context))
 
 
 def recommend_for_page(call: Call) -> Response:
     asked = call.read_body_first(PageBody)
     placements = [_placement(each, place) for place, each in enumerate(asked.placements)]
-    visit = _enter(call, asked.customer_id)
-    answers = call.services.recommender.page(visit, placements, denied=call.denies_personal_use)
-    lists = [private_list(answer, visit) for answer in answers]
+    context = _enter(call, asked.customer_id)
+    answers = call.services.recommender.page(context, placements, denied=call.denies_personal_use)
+    lists = [private_list(answer, context) for answer in answers]
     named = zip(asked.placements, lists, strict=True)
     return private_json(Page([_placed(each.name, made) for each, made in named]))
 
 
 def _enter(call: Call, customer_id: str | None) -> RequestContext:
     if customer_id is None:
-        return call.enter()
-    return call.enter(CustomerId(checked_id(customer_id, "customer_id")))
+        return call.authorize_request()
+    return call.authorize_request(CustomerId(checked_id(customer_id, "customer_id")))
 
 
 def _placement(body: PlacementBody, place: int) -> Placement:
@@ -159,7 +159,7 @@ ROUTES = (
         ACCESS,
         Recommendation,
         body=BasketBody,
-        keeps_deadline=True,
+        uses_write_timeout=False,
         name="recommend_for_basket",
         tag="pages",
     ),
@@ -172,7 +172,7 @@ ROUTES = (
         Page,
         body=PageBody,
         remark="A customer's slate without `customer_id` is answered as to anybody.",
-        keeps_deadline=True,
+        uses_write_timeout=False,
         name="recommend_for_page",
         tag="pages",
     ),

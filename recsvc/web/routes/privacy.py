@@ -80,18 +80,18 @@ class MergeView(msgspec.Struct, frozen=True):
 
 
 def get_export(call: Call, customer_id: str) -> Response:
-    visit = call.enter_for(customer_id)
-    customer, consent = _customer(visit), call.services.consents.get(visit)
-    held = call.services.rights.held(visit.shop, customer, consent.record)
+    context = call.authorize_for_customer(customer_id)
+    customer, consent = _customer(context), call.services.consents.get(context)
+    held = call.services.privacy.held(context.shop, customer, consent.record)
     # As it is read, so that no more of it than a part is ever in memory.
     return Response(export_json(customer_id, consent, held), headers=PRIVATE)
 
 
 def post_merge(call: Call, customer_id: str) -> Response:
-    visit = call.enter_for(customer_id)
+    context = call.authorize_for_customer(customer_id)
     into = CustomerId(checked_id(call.read_body(MergeBody).into, "into"))
-    away, stays = _customer(visit), call.services.hasher(visit.shop).key_of(into)
-    merged = call.services.rights.merge(visit.shop, away, stays, visit.key.key_id)
+    away, stays = _customer(context), call.services.hasher(context.shop).key_of(into)
+    merged = call.services.privacy.merge(context.shop, away, stays, context.key.key_id)
     return private_json(merge_of(into, merged))
 
 
@@ -106,8 +106,8 @@ def merge_of(into: str, merged: MergeReceipt) -> MergeView:
 
 
 def delete_customer(call: Call, customer_id: str) -> Response:
-    visit = call.enter_for(customer_id)
-    receipt = call.services.rights.erase(visit.shop, _customer(visit), visit.key.key_id)
+    context = call.authorize_for_customer(customer_id)
+    receipt = call.services.privacy.erase(context.shop, _customer(context), context.key.key_id)
     return private_json(receipt_of(receipt))
 
 
@@ -122,13 +122,13 @@ def receipt_of(receipt: Receipt) -> ReceiptView:
     )
 
 
-def _customer(visit: RequestContext) -> CustomerKey:
+def _customer(context: RequestContext) -> CustomerKey:
     """Return whom it is about; never act on keys that may be out of date."""
-    if not visit.store_answered:
+    if not context.store_answered:
         raise StoreUnavailable("nothing can be erased or shown at the moment; try again")
-    if visit.customer is None:
-        raise TypeError("a visit about nobody has nobody's rights")
-    return visit.customer
+    if context.customer is None:
+        raise TypeError("a request without a customer has no personal data")
+    return context.customer
 
 
 PATH = "/v1/customers/<id:customer_id>"
@@ -174,7 +174,7 @@ ROUTES = (
         "Erase a customer; in force for every request after the answer",
         PRIVACY,
         ReceiptView,
-        gives_way=False,
+        bypasses_limits=True,
         remark="A keyed hash stays, so that old events, imports and models cannot bring the "
         "customer back; only a grant of their own, through the consent route, makes them known "
         "anew, as a stranger. May be repeated. After a 503, repeat it.",

@@ -78,31 +78,31 @@ class WrittenView(msgspec.Struct, frozen=True):
 
 
 def put_profile(call: Call, customer_id: str) -> Response:
-    visit = call.enter_for(customer_id)
+    context = call.authorize_for_customer(customer_id)
     change = read_change(call.read_body(dict[str, Any]))
-    return _written(visit, call.services.profiles.put(visit, change))
+    return _written(context, call.services.profiles.put(context, change))
 
 
 def patch_profile(call: Call, customer_id: str) -> Response:
-    visit = call.enter_for(customer_id)
+    context = call.authorize_for_customer(customer_id)
     change = read_change(call.read_body(dict[str, Any]))
-    return _written(visit, call.services.profiles.patch(visit, change))
+    return _written(context, call.services.profiles.patch(context, change))
 
 
-def _written(visit: RequestContext, told: Told) -> Response:
-    return private_json(view_of(told) if may_read(visit) else WrittenView())
+def _written(context: RequestContext, told: Told) -> Response:
+    return private_json(view_of(told) if may_read(context) else WrittenView())
 
 
 def get_profile(call: Call, customer_id: str) -> Response:
-    visit = call.enter_for(customer_id)
-    return private_json(view_of(call.services.profiles.get(visit)))
+    context = call.authorize_for_customer(customer_id)
+    return private_json(view_of(call.services.profiles.get(context)))
 
 
 def post_customers(call: Call) -> Response:
-    visit = call.enter()
+    context = call.authorize_request()
     read = [_line(line) for line in call.read_lines()]
     readable = [each for each in read if isinstance(each, tuple)]
-    refusals = iter(call.services.profiles.put_many(visit, readable))
+    refusals = iter(call.services.profiles.put_many(context, readable))
     results = [_result(next(refusals) if isinstance(each, tuple) else each) for each in read]
     return private_json(LineResults(results))
 
@@ -135,7 +135,7 @@ def view_of(told: Told) -> ProfileView:
     )
 
 
-WRITING = RouteAccess(Scope.EVENTS, partly=FLAGS_AND_READING)
+WRITING = RouteAccess(Scope.EVENTS, extra_scope=FLAGS_AND_READING)
 READING = RouteAccess(FLAGS_AND_READING)
 PATH = "/v1/customers/<id:customer_id>/profile"
 IN_FORCE = (
@@ -170,7 +170,7 @@ ROUTES = (
         WrittenView,
         body=ProfileBody,
         also=(409,),
-        gives_way=False,  # an objection or a restriction is as pressing as a withdrawal
+        bypasses_limits=True,  # an objection or a restriction is as pressing as a withdrawal
         remark=f"{FLAGS} {IN_FORCE} Fields and attributes that are not named stay; null clears "
         "one.",
         name="patch_profile",

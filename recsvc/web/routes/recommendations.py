@@ -64,33 +64,33 @@ _asked = lru_cache(QUERIES_KEPT)(ANONYMOUS_QUERY.read)
 
 def recommend_for_customer(call: Call, customer_id: str) -> Response:
     asked = _asked_of_customer(call.query)
-    visit = call.enter_for(customer_id)
-    answer = call.services.recommender.for_customer(
-        visit, asked.slate, asked.query, denied=call.denies_personal_use
+    context = call.authorize_for_customer(customer_id)
+    answer = call.services.recommender.recommend_for(
+        context, asked.slate, asked.query, denied=call.denies_personal_use
     )
-    return _private(answer, visit)
+    return _private(answer, context)
 
 
 def recommend_for_item(call: Call, item_id: str) -> Response:
     asked, item = _asked_of_item(call.query), call.item(item_id)
-    visit = call.enter()
-    answer = call.services.recommender.for_item(visit, item, asked.slate, asked.query)
-    return _anonymous(call, answer, visit)
+    context = call.authorize_request()
+    answer = call.services.recommender.for_item(context, item, asked.slate, asked.query)
+    return _anonymous(call, answer, context)
 
 
 def recommend(call: Call) -> Response:
     asked = _asked(call.query)
-    visit = call.enter()
-    answer = call.services.recommender.anonymous(visit, asked.slate, asked.query)
-    return _anonymous(call, answer, visit)
+    context = call.authorize_request()
+    answer = call.services.recommender.anonymous(context, asked.slate, asked.query)
+    return _anonymous(call, answer, context)
 
 
-def _anonymous(call: Call, answer: Answer, visit: RequestContext) -> Response:
-    return _private(answer, visit) if visit.key.is_secret else _public(call, answer)
+def _anonymous(call: Call, answer: Answer, context: RequestContext) -> Response:
+    return _private(answer, context) if context.key.is_secret else _public(call, answer)
 
 
-def _private(answer: Answer, visit: RequestContext) -> Response:
-    return Response(msgspec.json.encode(private_list(answer, visit)), headers=PRIVATE)
+def _private(answer: Answer, context: RequestContext) -> Response:
+    return Response(msgspec.json.encode(private_list(answer, context)), headers=PRIVATE)
 
 
 def _public(call: Call, answer: Answer) -> Response:
@@ -111,10 +111,10 @@ def _public_cache(max_age: int) -> str:
     return f"public, max-age={max_age}" if max_age else "public, no-cache"
 
 
-def private_list(answer: Answer, visit: RequestContext) -> Recommendation:
+def private_list(answer: Answer, context: RequestContext) -> Recommendation:
     """Return a list that nobody else may keep, and say why only to a secret key."""
     metrics.count_answer(answer.slate, answer.fallback)
-    told = answer.fallback if visit.key.is_secret else None
+    told = answer.fallback if context.key.is_secret else None
     return _body(str(uuid_utils.uuid7()), answer, told)
 
 
@@ -136,7 +136,7 @@ ROUTES = (
         RECOMMEND_OWN,
         Recommendation,
         CUSTOMER_QUERY,
-        keeps_deadline=True,
+        uses_write_timeout=False,
         name="recommend_for_customer",
         tag="recommendations",
     ),
@@ -151,7 +151,7 @@ ROUTES = (
         also=(304,),
         remark="An item that is unknown, or that nothing goes with, is answered with popular "
         "items: `slate` is then `popular`, and `fallback` stays null.",
-        keeps_deadline=True,
+        uses_write_timeout=False,
         name="recommend_for_item",
         tag="recommendations",
     ),
@@ -164,7 +164,7 @@ ROUTES = (
         Recommendation,
         ANONYMOUS_QUERY,
         also=(304,),
-        keeps_deadline=True,
+        uses_write_timeout=False,
         name="recommend",
         tag="recommendations",
     ),

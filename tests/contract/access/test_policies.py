@@ -217,7 +217,7 @@ def test_a_fault_of_ours_is_a_problem_without_details(
     def fail(*_: object, **__: object) -> None:
         raise KeyError("anna")
 
-    monkeypatch.setattr(type(service.services.recommender), "for_customer", fail)
+    monkeypatch.setattr(type(service.services.recommender), "recommend_for", fail)
 
     with capture_logs() as logged:
         reply = service.get(f"/v1/customers/{ANNA}/recommendations", **{"X-Request-Id": "find-me"})

@@ -23,7 +23,7 @@ OWN, FOREIGN, UNKNOWN = ANNA, BERT, CustomerId("never-heard-of")
 CUSTOMERS = (OWN, FOREIGN, UNKNOWN)
 LET_IN = 0
 SCOPED = [route for route in ROUTES if isinstance(route.access, RouteAccess)]
-PARTLY = [route for route in SCOPED if route.access is not None and route.access.partly]
+PARTLY = [route for route in SCOPED if route.access is not None and route.access.extra_scope]
 WITH_CUSTOMER = [route for route in SCOPED if names_customer(route)]
 
 
@@ -133,10 +133,10 @@ def test_what_a_scope_reaches_in_part_needs_the_other_for_the_rest(
 ) -> None:
     """A flag in the body is refused to each scope alone, and taken from the two together."""
     assert route.access is not None
-    assert route.access.partly is not None
+    assert route.access.extra_scope is not None
     line = {"customer_id": OWN} if "customer_id" not in route.path else {}
     body = json.dumps({**line, "objects_to_marketing": False}).encode()
-    both = (route.access.scope, route.access.partly)
+    both = (route.access.scope, route.access.extra_scope)
     lacking = [*({scope} for scope in Scope), ALL_SCOPES - {both[0]}, ALL_SCOPES - {both[1]}]
 
     refused = [

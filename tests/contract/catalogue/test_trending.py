@@ -19,7 +19,7 @@ def tell(service: Service, **interest: list[str]) -> None:
         for number, item in enumerate(items)
     ]
     assert post(service, *events).status_code == 200
-    service.services.live_counts.refresh()
+    service.services.trending_cache.refresh()
 
 
 def reasons(reply: TestResponse) -> list[Any]:
@@ -103,7 +103,7 @@ def test_the_first_model_takes_over(bare_service: Service) -> None:
     bare_service.item("a")
     before = item_ids(bare_service.get(f"{POPULAR}1"))
     publish_grocery(bare_service.stores, bare_service.shop)
-    bare_service.shelf.refresh()
+    bare_service.registry.refresh()
 
     after = bare_service.get(f"{POPULAR}1")
 
@@ -119,7 +119,7 @@ def test_counts_that_events_without_consent_have_moved_tell_nobody_apart(
     """Whose they were is in no answer: the customer's is everybody's."""
     event = {"message_id": "m", "type": "purchase", "item_id": ITEMS[9], "customer_id": ANNA}
     post(service, event)
-    service.services.live_counts.refresh()
+    service.services.trending_cache.refresh()
 
     own = service.get("/v1/customers/anna/recommendations?n=12")
     other = service.get("/v1/customers/another/recommendations?n=12")

@@ -153,12 +153,14 @@ def test_a_new_policy_is_in_force_with_the_next_request(service: Service) -> Non
     policy, seen = service.stores.policy, []
     for minimum in (None, "v9", "v10", None):
         policy.change(service.shop, dict.fromkeys(Purpose, minimum))
-        survey = service.stores.survey.permitted(service.shop, Purpose.TRAINING)
+        consented_customers = service.stores.consented_customers.permitted(
+            service.shop, Purpose.TRAINING
+        )
         seen.append(
             (
                 service.get(LIST).json["personalized"],
                 email(service)["permitted"],
-                len(survey.customers) == 1,
+                len(consented_customers.customers) == 1,
                 is_logged(service, f"m-{len(seen)}"),
             )
         )

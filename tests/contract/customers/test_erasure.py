@@ -52,7 +52,7 @@ def train(service: Service, watermark_us: int | None) -> None:
     facts = ManifestFacts(stores.secret.fingerprint(), seed=1, data=data)
     versions = Versions(models_root(stores.settings), service.shop)
     publish(versions, grocery(stores, service.shop), facts, now=datetime.now(UTC))
-    service.shelf.refresh()
+    service.registry.refresh()
 
 
 def key_of(service: Service, customer: CustomerId = ANNA) -> Any:

@@ -242,7 +242,7 @@ def test_every_reader_takes_a_flag_alike(service: Service, field: str) -> None:
     """What denies in an answer keeps events away, and the customer out of training."""
     service.consent(ANNA)
     key = key_of(service, ANNA)
-    store = service.stores.survey
+    store = service.stores.consented_customers
     before = store.permitted(service.shop, Purpose.TRAINING).customers
     record = redis_keys.customer(service.shop, key)
     service.stores.connections.writes.hset(record, field, "1")

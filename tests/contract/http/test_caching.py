@@ -28,7 +28,7 @@ def test_an_answer_that_a_browser_still_has_is_not_sent_again(service: Service) 
         for value in (had, f"W/{had}", f'"other", {had}', "*")
     ]
     publish_grocery(service.stores, service.shop, first="another")
-    service.shelf.refresh()
+    service.registry.refresh()
     changed = service.as_browser(PATH, more={"If-None-Match": had})
 
     assert [(reply.status_code, reply.data) for reply in same] == [(304, b"")] * 4

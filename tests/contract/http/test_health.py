@@ -12,7 +12,7 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.model.artifact.versions import Versions
 from recsvc.stores.request_read import RequestRead
 from recsvc.usecases.readiness import NotReady, Readiness
-from recsvc.wiring.services import open_shelf
+from recsvc.wiring.services import open_registry
 from recsvc.wiring.stores import Stores
 from tests.contract.grocery import ANNA, Keys, Service, publish_grocery
 
@@ -52,7 +52,7 @@ def test_a_shop_that_was_added_since_the_start_makes_the_deployment_ready(
     started = Service(stores, shop)
     added = ShopName(f"{shop}-b")
     publish_grocery(stores, added)
-    started.shelf.refresh()
+    started.registry.refresh()
     keyless = started.get("/readyz", key=None)
     Keys.made_for(stores, added)
 
@@ -67,19 +67,19 @@ def test_a_service_that_started_without_shops_says_that_a_key_is_missing(
     stores: Stores, tmp_path: Path
 ) -> None:
     """There is nobody yet whose model could be missing."""
-    trip = RequestRead(stores.connections)
-    shelf = open_shelf(elsewhere(stores, tmp_path).settings, stores.secret)
+    request_read = RequestRead(stores.connections)
+    registry = open_registry(elsewhere(stores, tmp_path).settings, stores.secret)
 
-    assert Readiness(trip, shelf, []).deployment() == [NotReady.NO_KEY]
+    assert Readiness(request_read, registry, []).deployment() == [NotReady.NO_KEY]
 
 
 def test_an_operator_learns_what_is_served_and_what_was_refused(service: Service) -> None:
     """A bad version leaves the old one in service, and the reason is told."""
-    good = service.shelf.status(service.shop).version
+    good = service.registry.status(service.shop).version
     bad = publish_grocery(service.stores, service.shop, first="broken")
     folder = Versions(models_root(service.stores.settings), service.shop).folder(bad)
     (folder / "popular_items.npy").unlink()
-    service.shelf.refresh()
+    service.registry.refresh()
 
     reply = service.get("/readyz")
 
@@ -94,7 +94,7 @@ def test_a_new_model_is_answered_from_without_a_restart(service: Service) -> Non
     """The shelf swaps one reference."""
     before = service.get("/v1/recommendations?n=1").json
     version = publish_grocery(service.stores, service.shop, first="a-novelty")
-    service.shelf.refresh()
+    service.registry.refresh()
 
     after = service.get("/v1/recommendations?n=1").json
 

@@ -19,7 +19,7 @@ from recsvc.web.http.route import Route
 from tests.contract.grocery import ANNA, EVERYTHING, Service
 
 PAGE = {"placements": [{"name": "top", "slate": "popular"}]}
-HEARD = [route for route in ROUTES if not route.gives_way]
+HEARD = [route for route in ROUTES if route.bypasses_limits]
 
 
 class Held(RawIOBase):
@@ -61,7 +61,7 @@ class Asking(threading.Thread):
 @pytest.fixture
 def narrow(service: Service) -> Service:
     """A service whose workers have four threads: two places."""
-    service.services = replace(service.services, places=ConcurrencyLimit(4))
+    service.services = replace(service.services, concurrency_limit=ConcurrencyLimit(4))
     return service
 
 
@@ -114,7 +114,7 @@ def test_half_of_the_threads_have_places(narrow: Service) -> None:
 def test_what_may_be_refused_is_refused_at_once(narrow: Service) -> None:
     """As a problem that says when to try again, without a look at the key."""
     with asking(narrow, 2):
-        refused = [ask(narrow, route) for route in ROUTES if route.gives_way]
+        refused = [ask(narrow, route) for route in ROUTES if not route.bypasses_limits]
         heard = [ask(narrow, route).status_code for route in HEARD]
 
     assert {reply.status_code for reply in refused} == {429}
@@ -164,10 +164,10 @@ def test_refusals_are_counted(narrow: Service) -> None:
 @pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (3, 1), (64, 32)])
 def test_there_is_always_a_place(threads: int, most: int) -> None:
     """Also in a worker of one thread, which can then keep nothing free."""
-    places = ConcurrencyLimit(threads)
+    limit = ConcurrencyLimit(threads)
 
     def enter(number: int) -> int:
-        return places.holding_one(lambda: enter(number - 1))() if number else most
+        return limit.limited(lambda: enter(number - 1))() if number else most
 
     assert enter(most) == most
     with pytest.raises(Overloaded):

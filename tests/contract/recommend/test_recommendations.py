@@ -16,7 +16,7 @@ def test_an_answer_has_exactly_the_members_that_are_promised(service: Service) -
     assert answer is not None
     assert set(answer) == ALL
     assert without_id(answer) == {
-        "model_version": service.shelf.status(service.shop).version,
+        "model_version": service.registry.status(service.shop).version,
         "slate": "for_you",
         "personalized": True,
         "fallback": None,

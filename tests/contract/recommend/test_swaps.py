@@ -17,7 +17,7 @@ class Swapping:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._stop = threading.Event()
-        self.own_item = {service.shelf.status(service.shop).version: ITEMS[0]}
+        self.own_item = {service.registry.status(service.shop).version: ITEMS[0]}
 
     def run(self) -> None:
         for number in count():
@@ -26,7 +26,7 @@ class Swapping:
             own_item = f"a-novelty-{number}"
             version = publish_grocery(self._service.stores, self._service.shop, own_item)
             self.own_item[version] = own_item
-            self._service.shelf.refresh()
+            self._service.registry.refresh()
 
     def stop(self) -> None:
         self._stop.set()

@@ -27,7 +27,7 @@ from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.customers.merge import MergeStore
 from recsvc.stores.customers.profiles import NewProfile, ProfileStore
 from recsvc.stores.events.event_log import EventLog
-from tests.consents import judge, now_us
+from tests.consents import now_us, policy_clock
 
 Act = tuple[Any, ...]
 WHO = st.integers(0, 2)
@@ -53,7 +53,7 @@ class Shop:
         self.consents = ConsentStore(connections, ledger)
         self.profiles = ProfileStore(connections, ledger)
         self._erasures = ErasureStore(ledger, self.consents, EventLog(connections), [])
-        self._merges = MergeStore(ledger, judge())
+        self._merges = MergeStore(ledger, policy_clock())
         self._history = HistoryStore(connections)
         self._audit = RecordAudit(connections)
 

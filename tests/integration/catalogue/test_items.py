@@ -53,11 +53,11 @@ def test_a_put_moves_the_epoch(
     store: CatalogueStore, connections: Connections, shop: ShopName
 ) -> None:
     """The next request's trip tells the worker that its copy is old."""
-    trip = RequestRead(connections)
-    before = trip.read(shop, None).epochs.catalogue
+    request_read = RequestRead(connections)
+    before = request_read.read(shop, None).epochs.catalogue
     store.put_many(shop, [MILK])
 
-    assert trip.read(shop, None).epochs.catalogue == before + 1
+    assert request_read.read(shop, None).epochs.catalogue == before + 1
 
 
 def test_putting_nothing_changes_nothing(

@@ -34,21 +34,23 @@ NOTHING = b"*0\r\n"
 WRITABLE = b":0\r\n"
 
 
-def timed(trip: RequestRead, shop: ShopName, customer: CustomerKey) -> RequestData:
+def timed(request_read: RequestRead, shop: ShopName, customer: CustomerKey) -> RequestData:
     """Read, and fail if it hangs."""
     began = time.monotonic()
-    reply = trip.read(shop, customer)
+    reply = request_read.read(shop, customer)
     assert time.monotonic() - began < HANG_SECONDS
     return reply
 
 
-def several(trip: RequestRead, shop: ShopName, customer: CustomerKey) -> set[bool]:
+def several(request_read: RequestRead, shop: ShopName, customer: CustomerKey) -> set[bool]:
     """Say whether each of ten reads, through an opening breaker, came back empty."""
-    return {timed(trip, shop, customer) == NO_REPLY for _ in range(10)}
+    return {timed(request_read, shop, customer) == NO_REPLY for _ in range(10)}
 
 
 @pytest.fixture
-def trip(own_connections: Connections, shop: ShopName, customer: CustomerKey) -> RequestRead:
+def request_read(
+    own_connections: Connections, shop: ShopName, customer: CustomerKey
+) -> RequestRead:
     """A trip that has worked before, to a customer who permits everything."""
     ConsentStore(own_connections).write(shop, customer, EVERYTHING)
     made = RequestRead(own_connections)
@@ -69,20 +71,20 @@ def trip_to(listener: socket.socket) -> RequestRead:
 
 
 def test_a_killed_store_is_no_reply(
-    trip: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+    request_read: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Nothing raises and nobody is taken for consenting."""
     kill_server(own_server.url)
 
-    assert several(trip, shop, customer) == {True}
+    assert several(request_read, shop, customer) == {True}
 
 
 def test_a_frozen_store_is_no_reply(
-    trip: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+    request_read: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
     """It accepts the request and never answers."""
     with frozen(own_server.url):
-        assert several(trip, shop, customer) == {True}
+        assert several(request_read, shop, customer) == {True}
 
 
 def test_a_store_that_only_accepts_is_no_reply(
@@ -175,9 +177,11 @@ def test_a_strange_answer_is_no_reply(
 ) -> None:
     """Whatever listens at the store's address makes a person of nobody."""
     strange.answer = answer
-    trip = RequestRead(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
+    request_read = RequestRead(
+        connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}")
+    )
 
-    assert several(trip, shop, customer) == {True}
+    assert several(request_read, shop, customer) == {True}
 
 
 @pytest.mark.parametrize("fields", [b"*1\r\n:1\r\n", b"*2\r\n:1\r\n:1\r\n", b":1\r\n", b"*-1\r\n"])
@@ -186,9 +190,11 @@ def test_strange_fields_are_unreadable_consent(
 ) -> None:
     """The epochs still count; the consent does not."""
     strange.answer = QUEUED + b"*4\r\n" + EPOCHS + fields + NOTHING + WRITABLE
-    trip = RequestRead(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
+    request_read = RequestRead(
+        connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}")
+    )
 
-    assert timed(trip, shop, customer) == RequestData(None, Epochs(1, 1, 0))
+    assert timed(request_read, shop, customer) == RequestData(None, Epochs(1, 1, 0))
 
 
 @pytest.mark.parametrize("events", [b"*1\r\n:1\r\n", b"*1\r\n*0\r\n", b"+OK\r\n", b"*-1\r\n"])
@@ -197,49 +203,51 @@ def test_strange_events_are_none(
 ) -> None:
     """Consent and epochs still count."""
     strange.answer = QUEUED + b"*4\r\n" + EPOCHS + NOTHING + events + WRITABLE
-    trip = RequestRead(connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}"))
-    reply = timed(trip, shop, customer)
+    request_read = RequestRead(
+        connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}")
+    )
+    reply = timed(request_read, shop, customer)
 
     assert reply == RequestData(NO_CONSENT, Epochs(1, 1, 0))
     assert reply.profile is None
 
 
 def test_a_restarted_store_costs_no_request_its_answer(
-    trip: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+    request_read: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Idle connections that the restart closed are replaced within the request."""
     kill_server(own_server.url)
     own_server.join()
 
-    assert trip.read(shop, customer).consent is not None
+    assert request_read.read(shop, customer).consent is not None
 
 
 def test_reads_recover_by_themselves(
-    trip: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+    request_read: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
     """The open breaker lets one request try, and closes."""
     kill_server(own_server.url)
-    several(trip, shop, customer)
+    several(request_read, shop, customer)
     own_server.join()
-    until(lambda: trip.read(shop, customer).consent is not None)
+    until(lambda: request_read.read(shop, customer).consent is not None)
 
-    assert permits(trip.read(shop, customer).consent, Purpose.PERSONALIZATION)
+    assert permits(request_read.read(shop, customer).consent, Purpose.PERSONALIZATION)
 
 
 def test_late_answers_are_never_given_to_the_next_request(
-    trip: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
+    request_read: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
     """A frozen store answers old questions when it thaws; nobody listens to those."""
     stranger = CustomerKey(bytes(16))
     with frozen(own_server.url):
-        several(trip, shop, customer)
-    until(lambda: trip.read(shop, stranger).consent is not None)
+        several(request_read, shop, customer)
+    until(lambda: request_read.read(shop, stranger).consent is not None)
 
-    assert trip.read(shop, stranger).consent.is_empty
+    assert request_read.read(shop, stranger).consent.is_empty
 
 
 def test_an_open_breaker_does_not_ask(
-    trip: RequestRead,
+    request_read: RequestRead,
     own_server: EmbeddedValkey,
     own_connections: Connections,
     shop: ShopName,
@@ -247,7 +255,7 @@ def test_an_open_breaker_does_not_ask(
 ) -> None:
     """A dead store costs nothing after the first few requests."""
     kill_server(own_server.url)
-    several(trip, shop, customer)
+    several(request_read, shop, customer)
 
     assert own_connections.breaker.is_open
 

@@ -24,7 +24,7 @@ from recsvc.stores.consents.record_codec import GRANTED
 from recsvc.stores.customers.erasure import THE_CUSTOMER, WORD, ErasureStore
 from recsvc.stores.customers.merge import MergeStore
 from recsvc.stores.events.event_log import EventLog
-from tests.consents import judge, survey
+from tests.consents import consented_customers, policy_clock
 
 HOUR, MONTH = 3_600_000_000, 30 * DAY_US
 NOON = 1_700_000_000_000_000
@@ -52,7 +52,7 @@ class Clocked:
         self.consents = ConsentStore(connections, ledger)
         self.history = HistoryStore(connections)
         self._erasures = ErasureStore(ledger, self.consents, EventLog(connections), [])
-        self._merges = MergeStore(ledger, judge())
+        self._merges = MergeStore(ledger, policy_clock())
 
     def say(self, who: int, word: dict[Purpose, bool]) -> int:
         """Return the stamp."""
@@ -85,7 +85,11 @@ class Clocked:
         return self._erasures.has_forgotten(self.name, self.customers[who], row_us)
 
     def watermark(self) -> int:
-        return survey(self.connections).permitted(self.name, Purpose.TRAINING).watermark_us
+        return (
+            consented_customers(self.connections)
+            .permitted(self.name, Purpose.TRAINING)
+            .watermark_us
+        )
 
     def faults(self) -> list[object]:
         """Return what `audit verify` finds."""

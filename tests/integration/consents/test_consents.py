@@ -13,7 +13,7 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
-from tests.consents import now_us, permits, standing, survey
+from tests.consents import consented_customers, now_us, permits, standing
 
 EVERYTHING = dict.fromkeys(Purpose, True)
 
@@ -192,7 +192,9 @@ def test_a_large_import_arrives_whole(
     outcome = store.import_many(shop, (imported(each, True, yesterday) for each in customers))
 
     assert outcome == [ImportOutcome.TAKEN] * 1203
-    assert survey(connections).permitted(shop, Purpose.TRAINING).customers == set(customers)
+    assert consented_customers(connections).permitted(shop, Purpose.TRAINING).customers == set(
+        customers
+    )
 
 
 def test_the_permitted_are_those_who_permit_now(
@@ -207,7 +209,7 @@ def test_the_permitted_are_those_who_permit_now(
     store.write(ShopName(f"{shop}-b"), foreign, {Purpose.TRAINING: True})
     connections.writes.set(redis_keys.customer(shop, odd), "granted")
     connections.writes.hset(redis_keys.customer(shop, spoilt), "purpose:training", "true")
-    permitted = survey(connections).permitted(shop, Purpose.TRAINING)
+    permitted = consented_customers(connections).permitted(shop, Purpose.TRAINING)
 
     assert permitted.customers == {yes}
     assert permitted.watermark_us >= store.read(shop, no).purposes[Purpose.TRAINING].at_us
@@ -225,4 +227,4 @@ def test_nobody_learns_from_a_flagged_customer(
     connections.writes.hset(redis_keys.customer(shop, flagged), f"flag:{flag}", value)
     connections.writes.hset(redis_keys.customer(shop, plain), "flag:objects_to_marketing", "1")
 
-    assert survey(connections).permitted(shop, Purpose.TRAINING).customers == {plain}
+    assert consented_customers(connections).permitted(shop, Purpose.TRAINING).customers == {plain}

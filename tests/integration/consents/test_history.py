@@ -22,7 +22,7 @@ from recsvc.stores.consents.history import HistoryStore
 from recsvc.stores.consents.policy import PolicyStore
 from recsvc.stores.customers.profiles import NewProfile, ProfileStore
 from recsvc.stores.embedded.server import EmbeddedValkey
-from tests.consents import now_us, permits, survey
+from tests.consents import consented_customers, now_us, permits
 
 YES, NO = {Purpose.EMAIL: True}, {Purpose.EMAIL: False}
 
@@ -301,7 +301,7 @@ def test_a_survey_counts_in_what_changes_while_it_looks(
 ) -> None:
     """During the scan, or while it catches up: it is of one moment, that of its watermark."""
     customers, late = seven_rows(store, shop), someone()
-    surveyor, words = survey(connections), [(customers[0], NO), (late, YES)]
+    surveyor, words = consented_customers(connections), [(customers[0], NO), (late, YES)]
     look = getattr(surveyor, moment)
 
     def look_then_change(*asked: object) -> object:
@@ -329,9 +329,9 @@ def test_a_survey_judges_by_age_and_policy(
         said_at = now_us() - days * DAY_US
         row = ImportedConsent(customer, Purpose.EMAIL, True, said_at, version)
         store.import_many(shop, [row])
-    before = survey(connections, max_age_days=10).permitted(shop, Purpose.EMAIL)
+    before = consented_customers(connections, max_age_days=10).permitted(shop, Purpose.EMAIL)
     PolicyStore(connections, ChangeWriter(connections)).change(shop, {Purpose.EMAIL: "v9"})
-    after = survey(connections, max_age_days=10).permitted(shop, Purpose.EMAIL)
+    after = consented_customers(connections, max_age_days=10).permitted(shop, Purpose.EMAIL)
 
     assert before.customers == {young, unversioned}
     assert after.customers == {young}

@@ -16,7 +16,7 @@ from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.events.events import EventStore, Incoming
-from tests.consents import judge, now_us
+from tests.consents import now_us, policy_clock
 from tests.integration.servers import kill_server
 
 EVERYTHING = dict.fromkeys(Purpose, True)
@@ -39,7 +39,7 @@ def test_an_erasure_holds_against_events_and_imports_that_run_beside_it(
 ) -> None:
     """Whatever was under way when it was acknowledged leaves nothing behind."""
     ConsentStore(connections).write(shop, customer, EVERYTHING)
-    store = EventStore(connections, secret, 1000, judge())
+    store = EventStore(connections, secret, 1000, policy_clock())
     consents = ConsentStore(connections)
     rows = [ImportedConsent(customer, purpose, True, now_us() - 1) for purpose in Purpose]
 

@@ -62,7 +62,7 @@ class Shop:
         return claim
 
     def merge(self, away: CustomerKey = AWAY, into: CustomerKey = INTO) -> MergeReceipt:
-        return self.stores.rights.merge(self.name, away, into, "test")
+        return self.stores.privacy.merge(self.name, away, into, "test")
 
     def interrupt(self, step: tuple[type, str]) -> None:
         """Merge, and kill the server right before the step."""
@@ -160,11 +160,11 @@ def test_an_erasure_ends_a_merge_that_was_interrupted(
 ) -> None:
     """Of neither side anything is left that the other could be handed."""
     interrupted.interrupt(step)
-    interrupted.stores.rights.erase(interrupted.name, erased, "test")
+    interrupted.stores.privacy.erase(interrupted.name, erased, "test")
 
     assert interrupted.keys_of(AWAY) == {"customer", "history"}
     ledger = ChangeWriter(interrupted.stores.connections)
-    merges = MergeStore(ledger, interrupted.stores.judge)
+    merges = MergeStore(ledger, interrupted.stores.policy_clock)
     assert merges.under_way(interrupted.name) == {}
     if erased == INTO:
         assert interrupted.keys_of(INTO) == {"customer", "history"}
@@ -199,7 +199,7 @@ def test_a_note_that_cannot_be_read_is_in_nobodys_way(interrupted: Shop) -> None
     name = redis_keys.merging(interrupted.name)
     interrupted.stores.connections.writes.hset(name, mapping=notes)  # type: ignore[arg-type]
     interrupted.merge()
-    interrupted.stores.rights.erase(interrupted.name, INTO, "test")
+    interrupted.stores.privacy.erase(interrupted.name, INTO, "test")
 
     assert interrupted.keys_of(AWAY) == {"customer", "history"}
 

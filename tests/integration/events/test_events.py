@@ -23,7 +23,7 @@ from recsvc.stores.consents.policy import PolicyStore
 from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.stores.events.events import MARK_BYTES, EventStore, Incoming
 from recsvc.stores.events.scripts import DAYS_COUNTED, DAYS_KNOWN, MOST_COUNTED
-from tests.consents import judge
+from tests.consents import policy_clock
 from tests.integration.servers import ask, kill_server
 
 DAY = 86_400
@@ -33,7 +33,7 @@ VIEW = Event("m", EventType.VIEW, item_id=ItemId("milk"))
 
 @pytest.fixture
 def store(connections: Connections, secret: Secret) -> EventStore:
-    return EventStore(connections, secret, LOG_LENGTH, judge())
+    return EventStore(connections, secret, LOG_LENGTH, policy_clock())
 
 
 def now(connections: Connections) -> int:
@@ -313,7 +313,7 @@ def test_an_almost_full_store_takes_no_events_but_consent(
     own_server: EmbeddedValkey, own_connections: Connections, secret: Secret, shop: ShopName
 ) -> None:
     """A withdrawal must always find room."""
-    store = EventStore(own_connections, secret, LOG_LENGTH, judge())
+    store = EventStore(own_connections, secret, LOG_LENGTH, policy_clock())
     store.check_room()
     own_connections.writes.set("much", bytes(10_000_000))
     used = own_connections.writes.info("memory")["used_memory"]
@@ -330,7 +330,7 @@ def test_what_was_taken_in_outlives_a_crash(
     own_server: EmbeddedValkey, own_connections: Connections, secret: Secret, shop: ShopName
 ) -> None:
     """Each acknowledged event is on disk."""
-    store = EventStore(own_connections, secret, LOG_LENGTH, judge())
+    store = EventStore(own_connections, secret, LOG_LENGTH, policy_clock())
     events = [Incoming(view(number)) for number in range(250)]
     store.add(shop, events)
     kill_server(own_server.url)
@@ -339,7 +339,7 @@ def test_what_was_taken_in_outlives_a_crash(
 
     try:
         assert (
-            EventStore(again, secret, LOG_LENGTH, judge()).add(shop, events)
+            EventStore(again, secret, LOG_LENGTH, policy_clock()).add(shop, events)
             == [Outcome.DUPLICATE] * 250
         )
         assert again.writes.xlen(redis_keys.events(shop)) == 250

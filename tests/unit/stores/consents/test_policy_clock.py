@@ -14,9 +14,9 @@ GRANTED = ConsentRecord({Purpose.EMAIL: PurposeConsent(True, 100)})
 def test_what_has_expired_stays_expired_when_the_clock_goes_back() -> None:
     """A consent that came and went with the clock would be one that nobody gave."""
     times = iter([149, 150, 120, 149, 160])
-    judge = PolicyClock(50, lambda: next(times))
+    policy_clock = PolicyClock(50, lambda: next(times))
 
-    found = [judge.standing(GRANTED, {}).permits(Purpose.EMAIL) for _ in range(5)]
+    found = [policy_clock.standing(GRANTED, {}).permits(Purpose.EMAIL) for _ in range(5)]
 
     assert found == [True, False, False, False, False]
 
@@ -38,20 +38,20 @@ def test_what_has_expired_for_one_worker_has_expired_for_all(tmp_path: Path) -> 
 def test_a_worker_tells_again_what_another_has_overwritten(tmp_path: Path) -> None:
     """Two may raise it at once, and the lower may come last."""
     shared = shared_moment(tmp_path / "latest")
-    judge = PolicyClock(50, iter([150, 120]).__next__, shared)
-    judge.now_us()
+    policy_clock = PolicyClock(50, iter([150, 120]).__next__, shared)
+    policy_clock.now_us()
     shared[0] = 120
 
-    assert not judge.standing(GRANTED, {}).permits(Purpose.EMAIL)
+    assert not policy_clock.standing(GRANTED, {}).permits(Purpose.EMAIL)
     assert shared[0] == 150
 
 
 def test_another_clock_that_is_ahead_counts() -> None:
     """As the store's, by which the words were stamped."""
-    judge = PolicyClock(50, lambda: 120)
+    policy_clock = PolicyClock(50, lambda: 120)
 
-    assert not judge.standing(GRANTED, {}, at_least_us=150).permits(Purpose.EMAIL)
-    assert not judge.standing(GRANTED, {}).permits(Purpose.EMAIL)
+    assert not policy_clock.standing(GRANTED, {}, at_least_us=150).permits(Purpose.EMAIL)
+    assert not policy_clock.standing(GRANTED, {}).permits(Purpose.EMAIL)
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_another_clock_that_is_ahead_counts() -> None:
 )
 def test_a_policy_that_cannot_be_read_permits_nothing(stored: bytes) -> None:
     """It may have asked for anything."""
-    judge = PolicyClock(50, lambda: 120)
+    policy_clock = PolicyClock(50, lambda: 120)
 
     assert read_minimums(stored) is None
-    assert not judge.standing(GRANTED, read_minimums(stored)).permits(Purpose.EMAIL)
+    assert not policy_clock.standing(GRANTED, read_minimums(stored)).permits(Purpose.EMAIL)
 
 
 def test_a_policy_reads_as_it_was_written() -> None:

@@ -60,8 +60,8 @@ def test_the_measured_list_is_the_served_one(
         for item, days in BOUGHT[:known]
     ]
     standing = ConsentStatus(GRANTED, 1, ConsentPolicy())
-    visit = RequestContext(KEY, SHOP, STRANGER, standing, True, profile=Sealed(STRANGER, entries))
-    answer = served.for_customer(visit, slate, ListQuery(6))
+    context = RequestContext(KEY, SHOP, STRANGER, standing, True, profile=Sealed(STRANGER, entries))
+    answer = served.recommend_for(context, slate, ListQuery(6))
 
     assert answer.personalized
     assert [item.item_id for item in answer.items] == [learned.item_ids[row] for row in shown]

@@ -64,7 +64,7 @@ def recommender(tmp_path_factory: pytest.TempPathFactory) -> RecommendationServi
     return RecommendationService(OneModel(model), WholeCatalogue(), Quiet(), lambda: 0)
 
 
-def visit(key: CustomerKey | None, consent: ConsentRecord | None) -> RequestContext:
+def context(key: CustomerKey | None, consent: ConsentRecord | None) -> RequestContext:
     standing = None if consent is None else ConsentStatus(consent, 1, ConsentPolicy())
     return RequestContext(KEY, SHOP, key, standing, store_answered=consent is not None)
 
@@ -92,8 +92,8 @@ def test_only_a_known_customer_who_permits_it_gets_a_personal_answer(
     fallback: Fallback | None,
 ) -> None:
     """Everything else is the popular list with the reason why."""
-    answer = recommender.for_customer(
-        visit(key, consent), CustomerSlate.FOR_YOU, ListQuery(4), denied=denied
+    answer = recommender.recommend_for(
+        context(key, consent), CustomerSlate.FOR_YOU, ListQuery(4), denied=denied
     )
 
     assert (answer.personalized, answer.fallback) == (fallback is None, fallback)
@@ -101,10 +101,10 @@ def test_only_a_known_customer_who_permits_it_gets_a_personal_answer(
 
 def test_a_generic_answer_is_the_anonymous_one(recommender: RecommendationService) -> None:
     """In every member but the fallback."""
-    generic = recommender.for_customer(
-        visit(customer(1), NO_CONSENT), CustomerSlate.BUY_AGAIN, ListQuery(3)
+    generic = recommender.recommend_for(
+        context(customer(1), NO_CONSENT), CustomerSlate.BUY_AGAIN, ListQuery(3)
     )
-    anonymous = recommender.anonymous(visit(None, None), AnonymousSlate.POPULAR, ListQuery(3))
+    anonymous = recommender.anonymous(context(None, None), AnonymousSlate.POPULAR, ListQuery(3))
 
     assert (generic.items, generic.slate, generic.model_version, generic.personalized) == (
         anonymous.items,
@@ -116,7 +116,7 @@ def test_a_generic_answer_is_the_anonymous_one(recommender: RecommendationServic
 
 def test_trending_is_topped_up_with_popular_items(recommender: RecommendationService) -> None:
     """One item is trending; it comes first and once."""
-    answer = recommender.anonymous(visit(None, None), AnonymousSlate.TRENDING, ListQuery(4))
+    answer = recommender.anonymous(context(None, None), AnonymousSlate.TRENDING, ListQuery(4))
 
     assert ids(answer) == ["cherry", "damson", "banana", "apple"]
     assert [item.reason.code for item in answer.items] == ["trending"] + ["popular"] * 3
@@ -125,7 +125,7 @@ def test_trending_is_topped_up_with_popular_items(recommender: RecommendationSer
 def test_an_item_is_never_among_its_own_neighbours(recommender: RecommendationService) -> None:
     """Not as a popular item either."""
     answer = recommender.for_item(
-        visit(None, None), ItemId("damson"), ItemSlate.SIMILAR, ListQuery(100)
+        context(None, None), ItemId("damson"), ItemSlate.SIMILAR, ListQuery(100)
     )
 
     assert sorted(ids(answer)) == ["apple", "banana", "cherry"]
@@ -136,9 +136,9 @@ def test_without_a_model_there_is_an_empty_answer() -> None:
     bare = RecommendationService(OneModel(None), WholeCatalogue(), Quiet(), lambda: 0)
 
     answers = [
-        bare.for_customer(visit(customer(1), GRANTED), CustomerSlate.FOR_YOU, ListQuery(5)),
-        bare.for_item(visit(None, None), ItemId("apple"), ItemSlate.SIMILAR, ListQuery(5)),
-        bare.anonymous(visit(None, None), AnonymousSlate.TRENDING, ListQuery(5)),
+        bare.recommend_for(context(customer(1), GRANTED), CustomerSlate.FOR_YOU, ListQuery(5)),
+        bare.for_item(context(None, None), ItemId("apple"), ItemSlate.SIMILAR, ListQuery(5)),
+        bare.anonymous(context(None, None), AnonymousSlate.TRENDING, ListQuery(5)),
     ]
 
     assert [(answer.items, answer.fallback) for answer in answers] == [([], Fallback.NO_MODEL)] * 3
@@ -147,4 +147,4 @@ def test_without_a_model_there_is_an_empty_answer() -> None:
 def test_a_visit_about_nobody_is_not_a_person(recommender: RecommendationService) -> None:
     """A programming error, not an answer."""
     with pytest.raises(TypeError):
-        recommender.for_customer(visit(None, NO_CONSENT), CustomerSlate.FOR_YOU, ListQuery(5))
+        recommender.recommend_for(context(None, NO_CONSENT), CustomerSlate.FOR_YOU, ListQuery(5))

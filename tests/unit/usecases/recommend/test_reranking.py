@@ -41,7 +41,7 @@ from tests.model_builders import (
     top,
 )
 from tests.unit.usecases.recommend.test_recommend import GRANTED, OneModel, Quiet, ids
-from tests.unit.usecases.recommend.test_recommend import visit as of_granted
+from tests.unit.usecases.recommend.test_recommend import context as of_granted
 
 DAY = 86_400
 NOW = 20_000 * DAY
@@ -125,7 +125,7 @@ def recommender(model: LoadedModel, *items: CatalogueItem) -> RecommendationServ
     )
 
 
-def visit(key: CustomerKey, *recent: Recent) -> RequestContext:
+def context(key: CustomerKey, *recent: Recent) -> RequestContext:
     entries = [encode(kind, int(NOW - days * DAY), ItemId(item)) for kind, days, item in recent]
     sealed = Sealed(key, entries)
     return replace(of_granted(key, GRANTED), profile=sealed)
@@ -142,7 +142,7 @@ def ask(models: dict[bool, LoadedModel]) -> Ask:
         intervals: bool = True,
     ) -> Answer:
         desk = recommender(models[intervals], *items)
-        return desk.for_customer(visit(key, *recent), slate, query)
+        return desk.recommend_for(context(key, *recent), slate, query)
 
     return ask
 
@@ -335,7 +335,7 @@ def test_an_item_of_the_catalogue_alone_rests_too(ask: Ask) -> None:
 def test_a_basket_is_completed_for_a_stranger(models: dict[bool, LoadedModel]) -> None:
     """With the neighbours of what was viewed, and what was just bought last."""
     desk = recommender(models[True])
-    recent = visit(STRANGER, (V, 0, "j"), (P, 0, "a"))
+    recent = context(STRANGER, (V, 0, "j"), (P, 0, "a"))
     answer = desk.for_basket(recent, [ItemId("h")], ListQuery(11))
 
     assert ids(answer) == [*"lbfcdegijka"]
@@ -350,7 +350,7 @@ def test_no_item_stands_twice_on_a_page(models: dict[bool, LoadedModel]) -> None
         Placement(CustomerSlate.BUY_AGAIN, ListQuery(3)),
         Placement(AnonymousSlate.POPULAR, ListQuery(2)),
     ]
-    pages = recommender(models[True]).page(visit(KNOWN, (C, 0, "j"), (P, 0, "g")), lists)
+    pages = recommender(models[True]).page(context(KNOWN, (C, 0, "j"), (P, 0, "g")), lists)
     shown = [item for answer in pages for item in ids(answer)]
 
     assert len(shown) == len(set(shown))
@@ -378,7 +378,7 @@ def test_whatever_happened_the_list_holds_what_it_promises(
 ) -> None:
     """As many items as there are, none twice, sorted; nothing bought in `discover`."""
     desk = recommender(models[True])
-    answer = desk.for_customer(visit(key, *recent), slate, ListQuery(n))
+    answer = desk.recommend_for(context(key, *recent), slate, ListQuery(n))
     shown = ids(answer)
     bought = {item for kind, _, item in recent if kind is P}
     known = {*"gdc"} if key == KNOWN else set()
@@ -392,7 +392,7 @@ def test_whatever_happened_the_list_holds_what_it_promises(
 
 def test_a_history_of_somebody_else_is_never_opened(models: dict[bool, LoadedModel]) -> None:
     """A mistake of ours, and an error rather than an answer."""
-    mixed = replace(visit(KNOWN), profile=visit(STRANGER, (V, 0, "i")).profile)
+    mixed = replace(context(KNOWN), profile=context(STRANGER, (V, 0, "i")).profile)
 
     with pytest.raises(TypeError):
-        recommender(models[True]).for_customer(mixed, CustomerSlate.FOR_YOU, ListQuery())
+        recommender(models[True]).recommend_for(mixed, CustomerSlate.FOR_YOU, ListQuery())
