@@ -137,7 +137,7 @@ def test_while_a_new_model_is_joined_the_old_one_answers_and_no_change_is_lost(
         meanwhile.append(catalogues.at(shop, 2, model))
         return made
 
-    monkeypatch.setattr("recsvc.usecases.catalogue.catalogue_cache.Assortment", join)
+    monkeypatch.setattr("recsvc.usecases.catalogue.catalogue_cache.LiveItems", join)
     catalogues.take(shop, other)
     after = catalogues.at(shop, 2, other)
 

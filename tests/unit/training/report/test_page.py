@@ -162,7 +162,7 @@ def test_same_findings_same_bytes() -> None:
     """Another process, with another order of hashes, writes the same page."""
     code = (
         "from dataclasses import replace\n"
-        "from tests.unit.training.findings_builders import slate, trained_only\n"
+        "from tests.unit.training.results_builders import slate, trained_only\n"
         "from training.report.page import render\n"
         "import sys\n"
         "sys.stdout.buffer.write(render(replace(trained_only(),"
