@@ -3,7 +3,7 @@
 import tomllib
 
 from recsvc.config import Settings
-from recsvc.domain.consent.banner_signals import DEFAULT_TABLES, SignalTables, tables_of
+from recsvc.domain.consent.banner_signals import DEFAULT_TABLES, SignalTables, parse_tables
 from recsvc.domain.errors import BadRequest
 
 
@@ -18,7 +18,7 @@ def open_signals(settings: Settings) -> SignalTables:
         raise _unreadable(f"{path} cannot be read ({fault.strerror})") from fault
     except ValueError as fault:  # no TOML, or no UTF-8
         raise _unreadable(f"{path} is no TOML ({fault})") from fault
-    return tables_of(parsed)
+    return parse_tables(parsed)
 
 
 def _unreadable(detail: str) -> BadRequest:

@@ -32,10 +32,10 @@ def consented_customers(
     return ConsentedCustomers(connections, HistoryStore(connections), policy_clock(max_age_days))
 
 
-def standing(record: ConsentRecord) -> ConsentStatus:
+def status_now(record: ConsentRecord) -> ConsentStatus:
     """Put a record under no policy, now, however old its words are."""
     return ConsentStatus(record, now_us(), LONG)
 
 
 def permits(record: ConsentRecord, purpose: Purpose) -> bool:
-    return standing(record).permits(purpose)
+    return status_now(record).permits(purpose)

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from recsvc.domain.values.timestamps import RFC3339_RULE, moment_at, parse_rfc3339
+from recsvc.domain.values.timestamps import RFC3339_RULE, datetime_at, parse_rfc3339
 from training.errors import InputUnreadable
 from training.running_shop import TrainingShop
 from training.sources.consent_file import read_consent_file
@@ -63,7 +63,7 @@ def moment(text: str) -> datetime:
         raise InputUnreadable(
             f"--as-of {text!r}: write a day as 2017-05-08, or {RFC3339_RULE}", code="bad_option"
         )
-    return moment_at(at_us)
+    return datetime_at(at_us)
 
 
 def minutes(text: str) -> float:

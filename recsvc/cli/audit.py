@@ -16,26 +16,26 @@ from recsvc.domain.consent.hash_chain import (
     HEAD_RULE,
     NO_HISTORY,
     ChainFault,
-    Head,
-    beginning,
-    findings,
-    read_head,
+    ChainHead,
+    chain_faults,
+    empty_head,
+    parse_head,
 )
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.stores.audit.record_audit import Difference, counting
+from recsvc.stores.audit.record_audit import Difference, count_rows
 from recsvc.wiring.stores import Stores, open_stores
 
 EXIT_NOT_WHOLE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class AuditResult:
     """`customers`: whose records were compared; those of a history that is not whole are not."""
 
-    end: Head
+    end: ChainHead
     finding: ChainFault | None
     customers: int = 0
     differences: tuple[Difference, ...] = ()
@@ -92,41 +92,41 @@ def head(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = 
     Keep it where whoever can change the store cannot: `audit verify --head` compares.
     """
     with open_stores(settings_of(data_dir), durable=False) as stores:
-        found = stores.history.head(shop_of(shop)) or beginning(shop_of(shop))
+        found = stores.history.head(shop_of(shop)) or empty_head(shop_of(shop))
     if as_json:
         print_json({"count": found.count, "hash": found.digest, "at": rfc3339(found.at_us)})
     else:
         print_text(str(found))
 
 
-def _verified(stores: Stores, shop: ShopName, kept: Head | None) -> Verified:
+def _verified(stores: Stores, shop: ShopName, kept: ChainHead | None) -> AuditResult:
     """Walk as far as the history was written when we began; others may go on writing."""
     if not stores.history.is_there(shop):
-        return Verified(beginning(shop), NO_HISTORY)
+        return AuditResult(empty_head(shop), NO_HISTORY)
     said, last = stores.history.ends(shop)
     rows_of: Counter[CustomerKey] = Counter()
-    links = counting(stores.history.walk(shop, last=last), rows_of) if last else iter(())
-    finding = next(findings(shop, links, said, kept), None)
-    end = said or beginning(shop)
+    links = count_rows(stores.history.walk(shop, last=last), rows_of) if last else iter(())
+    finding = next(chain_faults(shop, links, said, kept), None)
+    end = said or empty_head(shop)
     if finding is not None:
-        return Verified(end, finding)
+        return AuditResult(end, finding)
     different = tuple(stores.record_audit.differences(shop, rows_of, last))
-    return Verified(end, None, len(rows_of), different)
+    return AuditResult(end, None, len(rows_of), different)
 
 
-def _kept(text: str) -> Head:
+def _kept(text: str) -> ChainHead:
     file = Path(text)
     try:
         text = file.read_text(encoding="utf-8") if file.is_file() else text
     except (OSError, UnicodeDecodeError) as fault:
         raise BadRequest(f"--head: {file} cannot be read: {fault}") from None
-    kept = read_head(text)
+    kept = parse_head(text)
     if kept is None:
         raise BadRequest(f"--head is neither a file nor a head: {HEAD_RULE}", code="bad_head")
     return kept
 
 
-def _report(found: Verified) -> dict[str, object]:
+def _report(found: AuditResult) -> dict[str, object]:
     finding = found.finding
     return {
         "whole": found.is_whole,

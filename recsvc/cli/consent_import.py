@@ -23,7 +23,7 @@ from recsvc.domain.consent.banner_signals import SignalTables
 from recsvc.domain.consent.statements import ImportOutcome
 from recsvc.domain.errors import BadRequest
 from recsvc.signal_file import open_signals
-from recsvc.usecases.customers.consents import DatedChange, imported_rows, told
+from recsvc.usecases.customers.consents import DatedChange, imported_rows, line_outcomes
 from recsvc.web.routes.consent_import import read_line
 from recsvc.wiring.stores import open_stores
 
@@ -71,7 +71,7 @@ def _imported(
         hasher = stores.hasher(shop_of(shop))
         for chunk in _chunks(changes):
             rows = imported_rows(chunk, hasher)
-            outcomes.update(told(chunk, stores.consents.import_many(shop_of(shop), rows)))
+            outcomes.update(line_outcomes(chunk, stores.consents.import_many(shop_of(shop), rows)))
             status.update(f"{outcomes.total():,} of {len(changes):,} lines imported …")
     return outcomes
 
@@ -85,8 +85,8 @@ def _chunks(changes: Sequence[DatedChange]) -> Iterator[list[DatedChange]]:
 def _report(outcomes: Counter[ImportOutcome], bad: int, as_json: bool) -> None:
     in_future = outcomes[ImportOutcome.IN_FUTURE] + outcomes[ImportOutcome.NO_TIME]
     counts = {
-        "imported": outcomes[ImportOutcome.TAKEN],
-        "known": outcomes[ImportOutcome.KNOWN],
+        "imported": outcomes[ImportOutcome.APPLIED],
+        "known": outcomes[ImportOutcome.SUPERSEDED],
         "unreadable": outcomes[ImportOutcome.UNREADABLE],
         "in_future": in_future,
         "bad": bad,

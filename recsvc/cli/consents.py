@@ -64,8 +64,8 @@ def show(
     """Show where the customer stands on every purpose."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
         record = stores.consents.read(shop_of(shop), _key(stores, shop, customer))
-        standing = _standing(stores, shop, record)
-    _print(standing, as_json)
+        status = _status(stores, shop, record)
+    _print(status, as_json)
 
 
 @app.command()
@@ -79,10 +79,10 @@ def grant(
 ) -> None:
     """Record that the customer permits these purposes."""
     label = checked_label(policy_version, "--policy-version")
-    standing = _write(
+    status = _write(
         customer, dict.fromkeys(checked_purposes(purposes), True), label, shop, data_dir
     )
-    _print(standing, as_json)
+    _print(status, as_json)
 
 
 @app.command()
@@ -98,10 +98,10 @@ def withdraw(
     What is shown is the latest word, and a no is said under no policy: the version that was
     agreed to before is no longer shown.
     """
-    standing = _write(
+    status = _write(
         customer, dict.fromkeys(checked_purposes(purposes), False), None, shop, data_dir
     )
-    _print(standing, as_json)
+    _print(status, as_json)
 
 
 @app.command()
@@ -131,11 +131,11 @@ def _write(
     with open_stores(settings_of(data_dir)) as stores:
         key = _key(stores, shop, customer)
         record = stores.consents.write(shop_of(shop), key, changes, policy_version, SOURCE)
-        return _standing(stores, shop, record)
+        return _status(stores, shop, record)
 
 
-def _standing(stores: Stores, shop: str, record: ConsentRecord) -> ConsentStatus:
-    return stores.policy_clock.standing(record, stores.policy.get(shop_of(shop)))
+def _status(stores: Stores, shop: str, record: ConsentRecord) -> ConsentStatus:
+    return stores.policy_clock.status(record, stores.policy.get(shop_of(shop)))
 
 
 def _key(stores: Stores, shop: str, customer: str) -> CustomerKey:
@@ -143,21 +143,21 @@ def _key(stores: Stores, shop: str, customer: str) -> CustomerKey:
     return stores.hasher(shop_of(shop)).key_of(customer_id)
 
 
-def _print(standing: ConsentStatus, as_json: bool) -> None:
-    rows = [_row(standing, purpose) for purpose in Purpose]
+def _print(status: ConsentStatus, as_json: bool) -> None:
+    rows = [_row(status, purpose) for purpose in Purpose]
     if as_json:
         print_json({row["purpose"]: row for row in rows})
     else:
         print_table(list(rows[0]), [list(row.values()) for row in rows])
 
 
-def _row(standing: ConsentStatus, purpose: Purpose) -> dict[str, str | bool | None]:
-    consent = standing.record.purposes.get(purpose)
-    expires_at_us = standing.expires_at_us(purpose)
+def _row(status: ConsentStatus, purpose: Purpose) -> dict[str, str | bool | None]:
+    consent = status.record.purposes.get(purpose)
+    expires_at_us = status.expires_at_us(purpose)
     return {
         "purpose": str(purpose),
-        "state": str(standing.state(purpose)),
-        "permitted": standing.permits(purpose),
+        "state": str(status.state(purpose)),
+        "permitted": status.permits(purpose),
         "at": rfc3339(consent.at_us) if consent else None,
         "expires_at": None if expires_at_us is None else rfc3339(expires_at_us),
         "policy_version": consent.policy_version if consent else None,

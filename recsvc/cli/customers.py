@@ -35,8 +35,8 @@ def export(
     with open_stores(settings_of(data_dir), durable=False) as stores:
         name, key = _who(stores, shop, customer, "customer")
         record = stores.consents.read(name, key)
-        standing = stores.policy_clock.standing(record, stores.policy.get(name))
-        for part in export_json(customer, standing, stores.privacy.held(name, key, record)):
+        status = stores.policy_clock.status(record, stores.policy.get(name))
+        for part in export_json(customer, status, stores.privacy.held(name, key, record)):
             sys.stdout.write(part.decode())
         sys.stdout.write("\n")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from recsvc.domain.errors import BadRequest, NothingThere
+from recsvc.domain.errors import BadRequest, MissingPrerequisite
 from recsvc.domain.offers.decision_record import DecisionRecord
 from recsvc.domain.values.timestamps import parse_rfc3339
 from recsvc.filesystem.atomic_write import (
@@ -194,7 +194,7 @@ def _polars() -> Any:
     try:
         return importlib.import_module("polars")
     except ImportError:
-        raise NothingThere(
+        raise MissingPrerequisite(
             "Parquet cannot be written here: install polars, e.g. with pip install 'recsvc[train]'",
             code="no_polars",
         ) from None

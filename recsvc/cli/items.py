@@ -23,7 +23,7 @@ from recsvc.cli.output import print_json, print_table, say
 from recsvc.domain.catalogue import item_validation as item_fields
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.values.ids import ItemId, popped_id
+from recsvc.domain.values.ids import ItemId, pop_id
 from recsvc.wiring.stores import open_stores
 
 COLUMNS = ("item_id", "title", "category", "brand", "price", "currency", "in_stock", "hidden")
@@ -89,7 +89,7 @@ def _item(said: Any) -> CatalogueItem:
     if not isinstance(said, dict):
         raise BadRequest("not an object of JSON")
     given = dict(said)
-    return item_fields.read_item(ItemId(popped_id(given, "item_id")), given)
+    return item_fields.read_item(ItemId(pop_id(given, "item_id")), given)
 
 
 def _ndjson(file: Path) -> Iterator[Numbered]:

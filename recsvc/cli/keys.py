@@ -18,7 +18,7 @@ from recsvc.domain.api_keys import (
     key_sha256,
     shop_of_key,
 )
-from recsvc.domain.errors import BadRequest, NothingThere
+from recsvc.domain.errors import BadRequest, MissingPrerequisite
 from recsvc.domain.values.ids import CustomerId, ShopName, checked_id
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.access import customer_tokens
@@ -117,7 +117,7 @@ def token(
         signer = _named(stores, key) if key else _newest(stores, shop_of(shop))
         secret = stores.api_keys.signing_secret(signer)
     if secret is None:
-        raise NothingThere(f"key {signer.key_id} has no signing secret")
+        raise MissingPrerequisite(f"key {signer.key_id} has no signing secret")
     print_text(customer_tokens.mint(customer_id, signer.key_id, secret, utc_now()))
 
 
@@ -142,14 +142,14 @@ def _named(stores: Stores, text: str) -> ApiKey:
         raise BadRequest(f"that is not a key: {KEY_RULE}")
     keys = [key for key in stores.api_keys.list(shop) if key.sha256 == key_sha256(text)]
     if not keys or not keys[0].is_live:
-        raise NothingThere(f"shop {shop} has no such live key")
+        raise MissingPrerequisite(f"shop {shop} has no such live key")
     return keys[0]
 
 
 def _newest(stores: Stores, shop: ShopName) -> ApiKey:
     keys = [key for key in stores.api_keys.list(shop) if key.is_live and not key.is_secret]
     if not keys:
-        raise NothingThere(
+        raise MissingPrerequisite(
             f"shop {shop} has no live publishable key; make one with: "
             f"recsvc keys create --publishable --shop {shop}"
         )

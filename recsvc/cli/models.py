@@ -8,7 +8,7 @@ import typer
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, print_table, say
 from recsvc.config import Settings, models_root
-from recsvc.domain.errors import ModelRejected, NothingThere
+from recsvc.domain.errors import MissingPrerequisite, ModelRejected
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.registry.loader import load, read_manifest
@@ -79,7 +79,9 @@ def _versions(settings: Settings, shop: ShopName) -> Versions:
 def _current(versions: Versions) -> str:
     current = versions.current()
     if current is None:
-        raise NothingThere(f"shop {versions.shop} has no model yet; recsvc-train run makes one")
+        raise MissingPrerequisite(
+            f"shop {versions.shop} has no model yet; recsvc-train run makes one"
+        )
     return current
 
 
@@ -98,7 +100,7 @@ def _newest_sound_before(current: str, settings: Settings, shop: ShopName) -> st
             say(f"{version} is left out: {rejected.detail}")
             continue
         return version
-    raise NothingThere(f"shop {shop} has no sound version before {current}")
+    raise MissingPrerequisite(f"shop {shop} has no sound version before {current}")
 
 
 def _describe(versions: Versions, version: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from recsvc.cli.options import (
     shop_of,
 )
 from recsvc.cli.output import print_json, print_table, say
-from recsvc.domain.errors import BadRequest, NothingThere
+from recsvc.domain.errors import BadRequest, MissingPrerequisite
 from recsvc.domain.offers.offer_validation import shown
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId, checked_id
@@ -109,8 +109,10 @@ def _offer(text: str) -> OfferId:
     return OfferId(checked_id(text, "offer_id"))
 
 
-def _missing(offer: str) -> NothingThere:
-    return NothingThere(f"there is no offer {offer!r}; recsvc offers list shows those there are")
+def _missing(offer: str) -> MissingPrerequisite:
+    return MissingPrerequisite(
+        f"there is no offer {offer!r}; recsvc offers list shows those there are"
+    )
 
 
 def _row(stored: StoredOffer) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from recsvc.cli.worker import load_application
 from recsvc.cli.workers_folder import workers_folder
 from recsvc.config import Settings
 from recsvc.config_parsers import MAX_PORT
-from recsvc.domain.errors import NothingThere, RecsvcError
+from recsvc.domain.errors import MissingPrerequisite, RecsvcError
 from recsvc.domain.values.ids import ShopName
 from recsvc.signal_file import open_signals
 from recsvc.web.http.logs import configure_logs
@@ -93,7 +93,7 @@ def _ready_shops(stores: Stores) -> Sequence[ShopName]:
     stores.check_durability()
     shops = stores.api_keys.shops()
     if not shops:
-        raise NothingThere(
+        raise MissingPrerequisite(
             "there is no API key yet, so nobody could ask anything; make one with: "
             f"recsvc keys create --scope all --data-dir {stores.settings.data_dir}"
         )

@@ -132,7 +132,7 @@ class NotDurable(StoreUnavailable):
     code = "not_durable"
 
 
-class NothingThere(RecsvcError):
+class MissingPrerequisite(RecsvcError):
     """Raised by commands alone: over HTTP, what is missing is an answer (`/readyz`)."""
 
     code = "nothing_there"

@@ -13,7 +13,7 @@ from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.ids import ID_RULE, CustomerId, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE, label_fault
 from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
-from recsvc.domain.values.validation import SHOWN, Wrong, repeated
+from recsvc.domain.values.validation import MAX_SHOWN, InvalidValue, shortened_json
 
 MAX_TEXT_BYTES = 128
 MAX_QUANTITY = 1e6
@@ -111,8 +111,8 @@ def read_event(given: Mapping[str, Any], now_us: int) -> Event:
         if field is not None and value is not None:
             try:
                 values[field.attribute] = field.read(value)
-            except Wrong:
-                faults.append(FieldError(name, f"{repeated(value)} is not {field.rule}"))
+            except InvalidValue:
+                faults.append(FieldError(name, f"{shortened_json(value)} is not {field.rule}"))
     faulty = {fault.field for fault in faults}
     faults += [each for each in _missing(values) if each.field not in faulty]
     faults += _time_faults(values.get("timestamp_us"), now_us)
@@ -137,7 +137,7 @@ def refusal(faults: list[FieldError]) -> BadRequest:
 
 
 def _unknown(name: str) -> FieldError:
-    return FieldError(name[:SHOWN], f"unknown; the fields are {', '.join(FIELDS)}")
+    return FieldError(name[:MAX_SHOWN], f"unknown; the fields are {', '.join(FIELDS)}")
 
 
 def _missing(values: Mapping[str, Any]) -> list[FieldError]:
@@ -159,11 +159,11 @@ def _time_faults(at_us: int | None, now_us: int) -> list[FieldError]:
 
 def _text(value: Any, most_bytes: int = MAX_TEXT_BYTES) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= most_bytes:
-        raise Wrong
+        raise InvalidValue
     if _FORBIDDEN.search(value):
-        raise Wrong
+        raise InvalidValue
     if not value.isascii() and len(value.encode()) > most_bytes:
-        raise Wrong
+        raise InvalidValue
     return value
 
 
@@ -173,47 +173,47 @@ def _decision(value: Any) -> str:
 
 def _id(value: Any) -> str:
     if not isinstance(value, str) or id_fault(value) is not None:
-        raise Wrong
+        raise InvalidValue
     return value
 
 
 def _label(value: Any) -> str:
     if not isinstance(value, str) or label_fault(value) is not None:
-        raise Wrong
+        raise InvalidValue
     return value
 
 
 def _type(value: Any) -> EventType:
     found = _TYPES.get(value) if isinstance(value, str) else None
     if found is None:
-        raise Wrong
+        raise InvalidValue
     return found
 
 
 def _moment(value: Any) -> int:
     at_us = parse_rfc3339(value) if isinstance(value, str) else None
     if at_us is None:
-        raise Wrong
+        raise InvalidValue
     return at_us
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise Wrong
+        raise InvalidValue
     return float(value)
 
 
 def _quantity(value: Any) -> float:
     number = _number(value)
     if not 0 < number <= MAX_QUANTITY:
-        raise Wrong
+        raise InvalidValue
     return number
 
 
 def _price(value: Any) -> float:
     number = _number(value)
     if not 0 <= number <= MAX_PRICE:
-        raise Wrong
+        raise InvalidValue
     return number
 
 

@@ -18,9 +18,9 @@ from typing import Any, TypeGuard
 import hiredis
 
 from recsvc.domain.consent.consent import ConsentRecord
-from recsvc.domain.consent.gate import OF_OFFERS, Sealed
-from recsvc.domain.customers.recent_events import MOST_EVENTS
-from recsvc.domain.customers.recent_purchases import MOST_LINES
+from recsvc.domain.consent.gate import OFFER_PURPOSES, Sealed
+from recsvc.domain.customers.recent_events import MAX_EVENTS
+from recsvc.domain.customers.recent_purchases import MAX_LINES
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
@@ -36,7 +36,7 @@ _EXEC = _pack(("EXEC",))
 _EPOCH_FIELDS = 4
 _WITH_OFFERS = 7  # answers
 _OF_OFFERS = slice(3, 6)
-_LAST_PLACE, _LAST_LINE = str(MOST_EVENTS - 1), str(MOST_LINES - 1)
+_LAST_PLACE, _LAST_LINE = str(MAX_EVENTS - 1), str(MAX_LINES - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +210,9 @@ def _offer_data(
     """Seal profile, caps and purchases; None in place of what is of another kind."""
     sealed = None
     if profile is None or isinstance(profile, bytes):
-        sealed = Sealed(customer, [] if profile is None else [profile], OF_OFFERS)
+        sealed = Sealed(customer, [] if profile is None else [profile], OFFER_PURPOSES)
     counted, bought = (
-        Sealed(customer, answer, OF_OFFERS) if _is_texts(answer) else None
+        Sealed(customer, answer, OFFER_PURPOSES) if _is_texts(answer) else None
         for answer in (caps, purchases)
     )
     return OfferData(sealed, counted, bought)

@@ -29,7 +29,7 @@ from recsvc.stores.consents.consents import ConsentStore
 from recsvc.stores.consents.history import HistoryStore
 from recsvc.stores.consents.policy import PolicyStore
 from recsvc.stores.consents.policy_clock import PolicyClock
-from recsvc.stores.consents.shared_clock import shared_moment
+from recsvc.stores.consents.shared_clock import shared_timestamp
 from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.customers.merge import MergeStore
 from recsvc.stores.customers.profiles import ProfileStore
@@ -42,7 +42,7 @@ from recsvc.stores.offers.claims import ClaimStore
 from recsvc.stores.offers.decisions import DecisionStore
 from recsvc.stores.offers.offers import OfferStore
 from recsvc.usecases.customers.privacy import PrivacyService, PrivacyStores
-from recsvc.usecases.customers.published_data import ModelCopies
+from recsvc.usecases.customers.published_data import PublishedDataReader
 from recsvc.wiring.deployment import check_data_folder, make_data_folder
 
 MICROSECONDS_OF_MINUTE = 60_000_000
@@ -131,7 +131,7 @@ def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> 
         log=log,
         claims=claim_records,
         decisions=decisions,
-        models=ModelCopies(models_root(settings), secret.fingerprint()),
+        models=PublishedDataReader(models_root(settings), secret.fingerprint()),
         sections={"campaign_rows": nothing_yet},
     )
     return Stores(
@@ -158,7 +158,7 @@ def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> 
 
 
 def _policy_clock(settings: Settings, moment_file: Path | None) -> PolicyClock:
-    moment = None if moment_file is None else shared_moment(moment_file)
+    moment = None if moment_file is None else shared_timestamp(moment_file)
     return PolicyClock(settings.consent_max_age_days * DAY_US, utc_now_us, moment)
 
 

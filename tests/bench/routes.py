@@ -23,7 +23,7 @@ from werkzeug.test import EnvironBuilder
 from recsvc.config import Settings, models_root
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
 from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.customers.recent_events import MOST_EVENTS, RecentKind, encode
+from recsvc.domain.customers.recent_events import MAX_EVENTS, RecentKind, encode
 from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.model.artifact.versions import Versions
@@ -138,10 +138,10 @@ def _events(items: int) -> list[bytes]:
     return [
         encode(
             RecentKind.VIEW if number % 3 else RecentKind.PURCHASE,
-            now - 3600 * (MOST_EVENTS - number),
+            now - 3600 * (MAX_EVENTS - number),
             ItemId(f"item-{number * 37 % items:07d}"),
         )
-        for number in range(MOST_EVENTS)
+        for number in range(MAX_EVENTS)
     ]
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from recsvc.config import Settings, models_root
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
 from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.customers.recent_events import MOST_EVENTS, RecentKind, encode
+from recsvc.domain.customers.recent_events import MAX_EVENTS, RecentKind, encode
 from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.model.artifact import manifest as manifests
@@ -104,7 +104,7 @@ def _store_events(stores: Stores, shop: Shop) -> None:
             key = redis_keys.recent(shop.name, hasher.key_of(CustomerId(f"c{number}")))
             events = [
                 encode(chance.choice(KINDS), now - 3600 * age, _some_item(chance, shop.items))
-                for age in reversed(range(MOST_EVENTS))
+                for age in reversed(range(MAX_EVENTS))
             ]
             pipeline.lpush(key, *events)
             pipeline.expire(key, redis_keys.RECENT_SECONDS)

@@ -17,12 +17,12 @@ import pytest
 from recsvc.config import Settings
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
 from recsvc.domain.consent.consent import ConsentState, Purpose
-from recsvc.domain.consent.hash_chain import findings
+from recsvc.domain.consent.hash_chain import chain_faults
 from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.wiring.stores import Stores, open_stores
-from tests.consents import now_us, standing
+from tests.consents import now_us, status_now
 from tests.contract.grocery import ANNA, BERT, publish_grocery
 from tests.e2e.processes import Client, Server, serving
 from tests.integration.servers import process_of
@@ -157,7 +157,7 @@ def test_a_killed_server_has_lost_no_withdrawal(tmp_path: Path) -> None:
     with open_stores(Settings(data_dir=tmp_path)) as stores:
         states = {state(stores, each, purpose) for each in customers for purpose in Purpose}
         head, last = stores.history.ends(SHOP)
-        found = list(findings(SHOP, stores.history.walk(SHOP, last=last), head))
+        found = list(chain_faults(SHOP, stores.history.walk(SHOP, last=last), head))
 
     assert states == {ConsentState.WITHDRAWN}
     assert (found, last) == ([], 1000)
@@ -165,7 +165,7 @@ def test_a_killed_server_has_lost_no_withdrawal(tmp_path: Path) -> None:
 
 def state(stores: Stores, customer: CustomerId, purpose: Purpose) -> ConsentState:
     record = stores.consents.read(SHOP, stores.hasher(SHOP).key_of(customer))
-    return standing(record).state(purpose)
+    return status_now(record).state(purpose)
 
 
 def kill_all(server: Server, store: int) -> None:

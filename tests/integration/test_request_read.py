@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from recsvc.domain.consent.consent import NO_CONSENT, Purpose
-from recsvc.domain.customers.recent_events import MOST_EVENTS
-from recsvc.domain.customers.recent_purchases import MOST_LINES
+from recsvc.domain.customers.recent_events import MAX_EVENTS
+from recsvc.domain.customers.recent_purchases import MAX_LINES
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
@@ -99,7 +99,7 @@ def test_it_brings_the_latest_events_sealed(
     profile = request_read.read(shop, customer).profile
 
     assert profile is not None
-    assert entries[: -MOST_EVENTS - 1 : -1] == profile.open(admitted(customer))
+    assert entries[: -MAX_EVENTS - 1 : -1] == profile.open(admitted(customer))
     with pytest.raises(TypeError):
         profile.open(admitted(CustomerKey(bytes(16))))
 
@@ -121,7 +121,7 @@ def test_for_offers_it_brings_the_latest_purchases_sealed(
     request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Which take an admission to offers as well; other trips do not read them."""
-    entries = [b"%d - - milk" % number for number in range(MOST_LINES + 9)]
+    entries = [b"%d - - milk" % number for number in range(MAX_LINES + 9)]
     connections.writes.lpush(redis_keys.purchases(shop, customer), *entries)
     offer_data = request_read.read(shop, customer, for_offers=True).offer_data
 
@@ -129,7 +129,7 @@ def test_for_offers_it_brings_the_latest_purchases_sealed(
     assert offer_data is not None
     assert offer_data.purchases is not None
     for_offers = admitted(customer), admitted(customer, Purpose.OFFERS)
-    assert entries[: -MOST_LINES - 1 : -1] == offer_data.purchases.open(*for_offers)
+    assert entries[: -MAX_LINES - 1 : -1] == offer_data.purchases.open(*for_offers)
     with pytest.raises(TypeError):
         offer_data.purchases.open(admitted(customer))
 

@@ -39,7 +39,7 @@ class Expected:
     words: dict[Purpose, Said] = field(default_factory=dict)
     flags: set[Flag] = field(default_factory=set)
     erased_at: int | None = None
-    is_shut: bool = False
+    is_erased: bool = False
     bought_at: list[int] = field(default_factory=lambda: [0])
     logged: set[str] = field(default_factory=set)
     recent: set[str] = field(default_factory=set)
@@ -57,9 +57,9 @@ class Expected:
 
     def bury(self, at: int) -> None:
         """Leave what an erasure leaves. One of whom nothing else is left was erased before."""
-        if not self.is_shut or self.flags or self.words:
+        if not self.is_erased or self.flags or self.words:
             self.erased_at = at
-        self.is_shut = True
+        self.is_erased = True
         for kept in (self.words, self.flags, self.logged, self.recent, self.decided):
             kept.clear()
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from recsvc.domain.consent.consent import DAY_US, Flag, Purpose
-from recsvc.domain.consent.hash_chain import findings
+from recsvc.domain.consent.hash_chain import chain_faults
 from recsvc.domain.customers.profile import NO_PROFILE
-from recsvc.domain.customers.recent_events import MOST_EVENTS, RecentKind
+from recsvc.domain.customers.recent_events import MAX_EVENTS, RecentKind
 from recsvc.domain.errors import Conflict
 from recsvc.domain.events import Event, EventType
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
@@ -92,7 +92,7 @@ class ConsentRules(RuleBasedStateMachine):
         for purpose in purposes:
             self.expected[name].hear(purpose, Said(granted, order, version))
         if granted:
-            self.expected[name].is_shut = False
+            self.expected[name].is_erased = False
 
     @rule(name=NAMES, purpose=ANY_PURPOSE, granted=st.booleans(), version=VERSIONS, age=AGES)
     def said_elsewhere(
@@ -137,7 +137,7 @@ class ConsentRules(RuleBasedStateMachine):
         into = other_than(name)
         away, stays = self.expected[name], self.expected[into]
         keys = self.keys[name], self.keys[into]
-        if away.is_shut or stays.is_shut:
+        if away.is_erased or stays.is_erased:
             with pytest.raises(Conflict):
                 self.service.privacy.merge(self.shop, *keys, "test")
             return
@@ -215,7 +215,7 @@ class ConsentRules(RuleBasedStateMachine):
         self.service.profiles.put_many(self.shop, [new])
         (self.expected[name].flags.add if is_set else self.expected[name].flags.discard)(flag)
 
-    @precondition(lambda self: self.events < MOST_EVENTS)
+    @precondition(lambda self: self.events < MAX_EVENTS)
     @rule(name=NAMES)
     def does_something(self, name: str) -> None:
         """A purchase enters the log and what is remembered exactly where each is permitted."""
@@ -255,7 +255,7 @@ class ConsentRules(RuleBasedStateMachine):
         links = self.service.history.walk(self.shop, last=last) if last else ()
 
         assert {self.keys[name] for name in permitting} == found
-        assert list(findings(self.shop, links, head)) == []
+        assert list(chain_faults(self.shop, links, head)) == []
 
     @invariant()
     def answers_are_as_they_ought_to_be(self) -> None:

@@ -46,7 +46,7 @@ from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.catalogue.catalogue_cache import CatalogueCache
 from recsvc.usecases.catalogue.trending_cache import TrendingCache
 from recsvc.usecases.customers.privacy import PrivacyService, PrivacyStores
-from recsvc.usecases.customers.published_data import ModelCopies
+from recsvc.usecases.customers.published_data import PublishedDataReader
 from recsvc.usecases.offers.claims import ClaimService
 from recsvc.usecases.offers.decide import OfferDecider
 from recsvc.usecases.offers.decision_log import DecisionLog
@@ -91,16 +91,16 @@ class SmallService:
         self._answer(connections, models)
 
     def _keep_consents(self, connections: Connections, policy_clock: PolicyClock) -> None:
-        ledger = ChangeWriter(connections)
+        change_writer = ChangeWriter(connections)
         self.request_read, self.history = RequestRead(connections), HistoryStore(connections)
-        self.consents = ConsentStore(connections, ledger)
-        self.policy = PolicyStore(connections, ledger)
-        self.profiles = ProfileStore(connections, ledger)
+        self.consents = ConsentStore(connections, change_writer)
+        self.policy = PolicyStore(connections, change_writer)
+        self.profiles = ProfileStore(connections, change_writer)
         self.log = EventLog(connections)
         self.events = EventStore(connections, self.secret, 1000, policy_clock)
         self.consented_customers = ConsentedCustomers(connections, self.history, policy_clock)
-        self.merges = MergeStore(ledger, policy_clock)
-        self._ledger = ledger
+        self.merges = MergeStore(change_writer, policy_clock)
+        self._change_writer = change_writer
 
     def _keep_offers(
         self, connections: Connections, policy_clock: PolicyClock, models: Path
@@ -111,7 +111,7 @@ class SmallService:
         decisions = DecisionStore(connections, 2, policy_clock)
         self.decision_log = DecisionLog(decisions, lambda _word, _count: None)
         others = [self.claim_records, decisions]
-        self.erasures = ErasureStore(self._ledger, self.consents, self.log, others)
+        self.erasures = ErasureStore(self._change_writer, self.consents, self.log, others)
         self.privacy = PrivacyService(
             PrivacyStores(
                 erasures=self.erasures,
@@ -124,7 +124,7 @@ class SmallService:
                 log=self.log,
                 claims=self.claim_records,
                 decisions=decisions,
-                models=ModelCopies(models / self.shop, self.secret.fingerprint()),
+                models=PublishedDataReader(models / self.shop, self.secret.fingerprint()),
                 sections={},
             )
         )
@@ -159,7 +159,7 @@ class SmallService:
             self._key,
             self.shop,
             key,
-            self.policy_clock.standing(reply.consent, reply.minimums),
+            self.policy_clock.status(reply.consent, reply.minimums),
             store_answered=True,
             catalogue_epoch=reply.epochs.catalogue,
             profile=reply.profile,

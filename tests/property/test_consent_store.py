@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from recsvc.config import Settings
 from recsvc.domain.consent.consent import ConsentRecord, Purpose, PurposeConsent
-from recsvc.domain.consent.hash_chain import findings
+from recsvc.domain.consent.hash_chain import chain_faults
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client.connection import Connections, connect
@@ -230,4 +230,4 @@ def remaining(rows: Sequence[ImportedConsent]) -> Mapping[Purpose, PurposeConsen
 def is_whole(connections: Connections, shop: ShopName) -> bool:
     history = HistoryStore(connections)
     head, last = history.ends(shop)
-    return not list(findings(shop, history.walk(shop, last=last), head))
+    return not list(chain_faults(shop, history.walk(shop, last=last), head))

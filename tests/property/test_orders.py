@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsvc.domain.customers.merging import both_bought
+from recsvc.domain.customers.merging import merged_purchases
 from recsvc.domain.customers.recent_purchases import (
-    MOST_LINES,
+    MAX_LINES,
     PurchaseLine,
     decode,
     encode,
@@ -78,11 +78,11 @@ def test_every_line_is_of_one_order(lines: list[PurchaseLine]) -> None:
         assert order[0].at_seconds == min(line.at_seconds for line in order)
 
 
-@pytest.mark.parametrize("mine", [0, 30, MOST_LINES])
+@pytest.mark.parametrize("mine", [0, 30, MAX_LINES])
 def test_two_lists_become_the_latest_of_both(mine: int) -> None:
     """In the order in which the store keeps them."""
-    entries = [encode(PurchaseLine(at, ItemId("milk"))) for at in range(2 * MOST_LINES, 0, -1)]
+    entries = [encode(PurchaseLine(at, ItemId("milk"))) for at in range(2 * MAX_LINES, 0, -1)]
 
-    merged = both_bought(entries[:mine], entries[mine:])
+    merged = merged_purchases(entries[:mine], entries[mine:])
 
-    assert merged == entries[:MOST_LINES]
+    assert merged == entries[:MAX_LINES]

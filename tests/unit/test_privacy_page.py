@@ -11,7 +11,7 @@ from typer.main import get_group
 from recsvc.cli.main import app as service
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.stores.client import keys as redis_keys
-from recsvc.stores.customers.personal_data_keys import HOLDINGS, KEPT
+from recsvc.stores.customers.personal_data_keys import KEPT, PERSONAL_DATA_KEYS
 from training.cli import app as trainer
 
 ROOT = Path(__file__).parent.parent.parent
@@ -42,7 +42,7 @@ def test_every_kind_of_key_has_its_row_and_every_row_its_kind() -> None:
 
 def test_a_key_of_the_customers_own_is_erased_or_kept_on_purpose() -> None:
     """A function of `redis_keys` that takes a customer is in one of the two lists."""
-    erased = {holding.key for holding in HOLDINGS}
+    erased = {holding.key for holding in PERSONAL_DATA_KEYS}
 
     assert erased | set(KEPT) == OWN
     assert not erased & set(KEPT)
@@ -50,7 +50,7 @@ def test_a_key_of_the_customers_own_is_erased_or_kept_on_purpose() -> None:
 
 def test_the_page_says_that_erasure_removes_what_it_removes() -> None:
     """And nothing that holds something of a person is without a word on what ends it."""
-    erased = {holding.key.__name__ for holding in HOLDINGS}
+    erased = {holding.key.__name__ for holding in PERSONAL_DATA_KEYS}
 
     assert {name for name in erased if "erasure" not in ROWS[name][1]} == set()
     assert {

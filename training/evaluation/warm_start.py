@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from recsvc.domain.customers.recent_events import MOST_EVENTS, SECONDS_PER_DAY, RecentKind, weight
+from recsvc.domain.customers.recent_events import MAX_EVENTS, SECONDS_PER_DAY, RecentKind, weight
 from recsvc.model.kernels.kernels import MOST_VOTERS, NEAREST, RESTING_SHARE, USUAL_INTERVAL_DAYS
 from recsvc.model.registry.vote_tally import VoteTally, appeal_of, share_of_loudest, tally
 from training.dataset.ground_truth import GroundTruth, Truths
@@ -170,7 +170,7 @@ def _latest(history: History, customers: Rows, orders: int | None) -> Iterator[G
         bought = np.unique(history.items[lines])
         if orders is not None:
             lines = lines[order_ages[lines] < orders]
-        lines = lines[:MOST_EVENTS]
+        lines = lines[:MAX_EVENTS]
         _, first = np.unique(history.items[lines], return_index=True)
         lines = lines[np.sort(first)]
         yield Given(history.items[lines], ages[lines], bought)

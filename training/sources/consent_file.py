@@ -23,7 +23,7 @@ import polars as pl
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.values.ids import ID_RULE
 from recsvc.domain.values.timestamps import parse_rfc3339
-from recsvc.domain.values.validation import repeated
+from recsvc.domain.values.validation import shortened_json
 from training.errors import InputUnreadable
 from training.sources import values as parsing
 from training.sources.column_mapping import there_are
@@ -121,7 +121,7 @@ def _granted(said: object, where: str) -> bool:
     """Read a yes or no; nothing at all is a no."""
     if said is None or isinstance(said, bool):
         return said is True
-    fault = f"training: {repeated(said)} is neither true nor false"
+    fault = f"training: {shortened_json(said)} is neither true nor false"
     raise InputUnreadable(f"{where}: {fault}", code="bad_consents")
 
 
@@ -173,7 +173,7 @@ def _imported_word(customer: str, said: dict[str, Any], where: str) -> ConsentSt
     """Read one line of a consent import; one that says nothing of training permits nothing."""
     purposes = said["purposes"]
     if not isinstance(purposes, dict):
-        fault = f"purposes: {repeated(purposes)} is not an object"
+        fault = f"purposes: {shortened_json(purposes)} is not an object"
         raise InputUnreadable(f"{where}: {fault}", code="bad_consents")
     if Purpose.TRAINING not in purposes:
         return ConsentStatement(customer, granted=False, at=SAYS_NOTHING)

@@ -11,7 +11,7 @@ from recsvc.domain.values import validation as readers
 from recsvc.domain.values.ids import ItemId
 from recsvc.domain.values.labels import LABEL_RULE
 from recsvc.domain.values.timestamps import RFC3339_RULE, rfc3339
-from recsvc.domain.values.validation import SHOWN, Wrong, repeated
+from recsvc.domain.values.validation import MAX_SHOWN, InvalidValue, shortened_json
 
 MAX_TITLE_LENGTH = 512
 MAX_PRICE = 1e12
@@ -60,8 +60,8 @@ def _made(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem:
             continue
         try:
             values[field.attribute] = _read(field, value)
-        except Wrong:
-            faults.append(FieldError(name, f"{repeated(value)} is not {field.rule}"))
+        except InvalidValue:
+            faults.append(FieldError(name, f"{shortened_json(value)} is not {field.rule}"))
     faults = [fault for fault in faults if fault.detail]
     made = item if faults else replace(item, **values)
     faults += _order_faults(made)
@@ -75,18 +75,18 @@ def _read(field: ItemField, value: Any) -> Any:
     if value is None:
         if field.may_be_null:
             return None
-        raise Wrong
+        raise InvalidValue
     return field.read(value)
 
 
 def _same_id(item: CatalogueItem, value: Any) -> FieldError:
     """Take the id once more, as an answer holds it, but no other."""
-    fault = "" if value == item.item_id else f"{repeated(value)} is not the id in the path"
+    fault = "" if value == item.item_id else f"{shortened_json(value)} is not the id in the path"
     return FieldError("item_id", fault)
 
 
 def _unknown(name: str) -> FieldError:
-    return FieldError(name[:SHOWN], f"unknown; the fields are {', '.join(FIELDS)}")
+    return FieldError(name[:MAX_SHOWN], f"unknown; the fields are {', '.join(FIELDS)}")
 
 
 def _order_faults(item: CatalogueItem) -> list[FieldError]:
@@ -98,7 +98,7 @@ def _order_faults(item: CatalogueItem) -> list[FieldError]:
 
 def _currency(value: Any) -> str:
     if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
-        raise Wrong
+        raise InvalidValue
     return value
 
 

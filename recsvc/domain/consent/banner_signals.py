@@ -26,11 +26,11 @@ class Signal(StrEnum):
     TCF = "tcf"
 
 
-CONTEXT = "context"  # what Segment sends along with every call, its consent among others
+CONTEXT_FIELD = "context"  # what Segment sends along with every call, its consent among others
 # The fields of a body, and whose report each holds.
 SIGNAL_FIELDS: Mapping[str, Signal] = {
     **{str(signal): signal for signal in Signal},
-    CONTEXT: Signal.SEGMENT,
+    CONTEXT_FIELD: Signal.SEGMENT,
 }
 
 SignalTable = Mapping[Purpose, tuple[str, ...]]
@@ -64,7 +64,7 @@ _TCF_ADVICE = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Word:
+class _AnswerFormat:
     """What a yes and a no look like in one signal."""
 
     yes: object
@@ -72,11 +72,11 @@ class _Word:
     rule: str
 
 
-_BOOLEAN = _Word(True, False, "must be true or false")
-_GOOGLE = _Word("granted", "denied", 'must be "granted" or "denied"')
+_BOOLEAN = _AnswerFormat(True, False, "must be true or false")
+_GOOGLE = _AnswerFormat("granted", "denied", 'must be "granted" or "denied"')
 
 
-def tables_of(parsed: Mapping[str, Any]) -> SignalTables:
+def parse_tables(parsed: Mapping[str, Any]) -> SignalTables:
     """Return the tables of a file; what it does not name stays as it is by default.
 
     Raises `bad_consent_signals` naming everything that is wrong.
@@ -91,7 +91,7 @@ def tables_of(parsed: Mapping[str, Any]) -> SignalTables:
     return {**DEFAULT_TABLES, **named}
 
 
-def purposes_of(sent: Mapping[str, Any], tables: SignalTables) -> dict[Purpose, bool]:
+def read_signals(sent: Mapping[str, Any], tables: SignalTables) -> dict[Purpose, bool]:
     """Return what the signals of one body say, by its fields; where they disagree, deny wins.
 
     Raises `bad_consent` naming every field that is neither yes nor no.
@@ -106,13 +106,13 @@ def purposes_of(sent: Mapping[str, Any], tables: SignalTables) -> dict[Purpose, 
         wrong = [*_word_faults(words)]
         faults += wrong
         if not wrong:
-            said = stricter(said, _mapped(words, tables[SIGNAL_FIELDS[field]]))
+            said = deny_wins(said, _mapped(words, tables[SIGNAL_FIELDS[field]]))
     if faults:
         raise _refused(faults, "bad_consent")
     return said
 
 
-def stricter(one: Mapping[Purpose, bool], other: Mapping[Purpose, bool]) -> dict[Purpose, bool]:
+def deny_wins(one: Mapping[Purpose, bool], other: Mapping[Purpose, bool]) -> dict[Purpose, bool]:
     """Return what both say together: a purpose that one of them denies is denied."""
     return {
         purpose: one.get(purpose, True) and other.get(purpose, True)
@@ -122,28 +122,28 @@ def stricter(one: Mapping[Purpose, bool], other: Mapping[Purpose, bool]) -> dict
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class _Report:
     """The words of one report, where they stood in the body, and what they may be."""
 
     field: str
     said: Mapping[str, Any]
-    kind: _Word
+    kind: _AnswerFormat
 
 
-def _mapped(words: _Words, table: SignalTable) -> dict[Purpose, bool]:
+def _mapped(words: _Report, table: SignalTable) -> dict[Purpose, bool]:
     return {
         purpose: all(_is_met(words, asked) for asked in needed) for purpose, needed in table.items()
     }
 
 
-def _is_met(words: _Words, asked: str) -> bool:
+def _is_met(words: _Report, asked: str) -> bool:
     name = asked.removesuffix(OPTIONAL)
     if asked != name and name not in words.said:
         return True
     return words.said.get(name) == words.kind.yes
 
 
-def _word_faults(words: _Words) -> Iterator[FieldError]:
+def _word_faults(words: _Report) -> Iterator[FieldError]:
     """Yield what is neither a yes nor a no. 1 equals true in Python, and is neither."""
     for name, value in words.said.items():
         is_clear = type(value) is type(words.kind.yes) and value in (words.kind.yes, words.kind.no)
@@ -151,33 +151,35 @@ def _word_faults(words: _Words) -> Iterator[FieldError]:
             yield FieldError(f"{words.field}.{name[:MAX_SHOWN]}", words.kind.rule)
 
 
-def _segment(report: Any) -> _Words | FieldError:
+def _segment(report: Any) -> _Report | FieldError:
     return _categories("segment", report)
 
 
-def _context(report: Any) -> _Words | FieldError:
+def _context(report: Any) -> _Report | FieldError:
     """Read Segment's `context` as it is; whatever else stands in it is passed over."""
     if not isinstance(report, dict):
-        return FieldError(CONTEXT, 'must be an object: {"consent": {"categoryPreferences": {…}}}')
-    return _categories(f"{CONTEXT}.consent", report.get("consent"))
+        return FieldError(
+            CONTEXT_FIELD, 'must be an object: {"consent": {"categoryPreferences": {…}}}'
+        )
+    return _categories(f"{CONTEXT_FIELD}.consent", report.get("consent"))
 
 
-def _categories(field: str, consent: Any) -> _Words | FieldError:
+def _categories(field: str, consent: Any) -> _Report | FieldError:
     if not isinstance(consent, dict):
         return FieldError(field, 'must be context.consent: {"categoryPreferences": {…}}')
     said = consent.get("categoryPreferences")
     if not isinstance(said, dict):
         return FieldError(f"{field}.categoryPreferences", "must be an object of true and false")
-    return _Words(f"{field}.categoryPreferences", said, _BOOLEAN)
+    return _Report(f"{field}.categoryPreferences", said, _BOOLEAN)
 
 
-def _google(report: Any) -> _Words | FieldError:
+def _google(report: Any) -> _Report | FieldError:
     if not isinstance(report, dict):
         return FieldError("google", 'must be an object: {"ad_storage": "granted", …}')
-    return _Words("google", report, _GOOGLE)
+    return _Report("google", report, _GOOGLE)
 
 
-def _tcf(report: Any) -> _Words | FieldError:
+def _tcf(report: Any) -> _Report | FieldError:
     """Read the purposes as the browser's API nests them, or by themselves."""
     if not isinstance(report, dict):
         return FieldError("tcf", _TCF_ADVICE)
@@ -191,12 +193,12 @@ def _tcf(report: Any) -> _Words | FieldError:
         field, said = f"{field}.consents", said["consents"]
     if not isinstance(said, dict):
         return FieldError(field, _TCF_ADVICE)
-    return _Words(field, said, _BOOLEAN)
+    return _Report(field, said, _BOOLEAN)
 
 
-_READERS: Mapping[str, Callable[[Any], _Words | FieldError]] = {
+_READERS: Mapping[str, Callable[[Any], _Report | FieldError]] = {
     Signal.SEGMENT: _segment,
-    CONTEXT: _context,
+    CONTEXT_FIELD: _context,
     Signal.GOOGLE: _google,
     Signal.TCF: _tcf,
 }

@@ -1,14 +1,14 @@
-"""Consent: purposes, states, and the one rule whether a purpose is permitted. Pure.
+"""Consent: purposes, flags, states, and the one rule that permits a purpose. Pure.
 
-`permits` is that rule, and the only one: a purpose is permitted by a record that can be read and
-says granted, not too long ago, under no older policy than the shop asks for, and by a customer
-with no flag that forbids it. Missing, undecodable and anything else denies; granting one purpose
-never grants another. A `ConsentRecord` is what is stored and permits nothing by itself; a
-`ConsentStatus` is a record at a moment and under a policy.
+`permits` is the only rule. It requires a readable grant that is younger than the maximum age, was
+given under at least the minimum policy version, and is allowed by every flag of the customer.
+Everything else denies: missing, undecodable, expired. A grant of one purpose never grants another.
+A `ConsentRecord` holds the stored statements; a `ConsentStatus` evaluates them at one time under
+one policy.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -28,20 +28,19 @@ class Purpose(StrEnum):
 
 
 class Flag(StrEnum):
-    """What a shop knows of a customer that no yes outweighs."""
+    """A restriction that the shop sets on a customer. No grant overrides it."""
 
     MINOR = "minor"
     RESTRICTED = "restricted"
     OBJECTS_TO_MARKETING = "objects_to_marketing"
 
 
-# A minor is not profiled; a restriction leaves nothing but storage (GDPR, article 18).
+# Minors are not profiled; a restriction leaves storage alone (GDPR, articles 18 and 21).
 FORBIDDEN: Mapping[Flag, frozenset[Purpose]] = {
     Flag.MINOR: frozenset(Purpose) - {Purpose.EMAIL},
     Flag.RESTRICTED: frozenset(Purpose),
     Flag.OBJECTS_TO_MARKETING: frozenset({Purpose.EMAIL, Purpose.OFFERS}),
 }
-_TELLING = frozenset({Flag.MINOR, Flag.RESTRICTED})
 
 
 class ConsentState(StrEnum):
@@ -53,7 +52,7 @@ class ConsentState(StrEnum):
 
 
 class Expiry(StrEnum):
-    """Why a grant counts no more."""
+    """Why a grant has expired."""
 
     MAX_AGE = "max_age"
     POLICY = "policy"
@@ -61,9 +60,9 @@ class Expiry(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConsentPolicy:
-    """What a shop asks of a grant: how old it may be, and the least policy version per purpose.
+    """The maximum age of a grant, and the minimum policy version of each purpose.
 
-    Under a policy that cannot be read nothing counts: it may have asked for anything.
+    An unreadable policy permits nothing: any minimum may be in it.
     """
 
     max_age_us: int = DEFAULT_MAX_AGE_DAYS * DAY_US
@@ -76,10 +75,7 @@ UNREADABLE_POLICY = ConsentPolicy(is_readable=False)
 
 @dataclass(frozen=True, slots=True)
 class PurposeConsent:
-    """The latest word of one customer on one purpose.
-
-    `at_us` and `first_granted_at_us` are microseconds since 1970 (UTC).
-    """
+    """The latest statement of one customer on one purpose. Times are microseconds since 1970."""
 
     granted: bool
     at_us: int
@@ -90,46 +86,49 @@ class PurposeConsent:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """That a customer was erased, and since when a grant of their own made them known anew.
+    """Marks an erased customer; never removed. Times are microseconds since 1970.
 
-    All are microseconds since 1970. `recorded_at_us` is the time of the row in the history, which
-    never goes back as clocks do. It never goes away: nothing of before permits anything again.
+    `readmitted_at_us`: when a live grant re-admitted the customer as a stranger.
+    `recorded_at_us`: the time of the row in the history, which never decreases as clocks may.
     """
 
     erased_at_us: int
     recorded_at_us: int
-    opened_at_us: int | None = None
+    readmitted_at_us: int | None = None
 
     @property
-    def is_shut(self) -> bool:
-        """Whether nothing may be kept of the customer, whatever is told."""
-        return self.opened_at_us is None
+    def is_erased(self) -> bool:
+        """Return True until a live grant re-admits the customer: nothing may be stored."""
+        return self.readmitted_at_us is None
 
-    def forgets(self, at_us: int) -> bool:
-        """Whether what happened then is of before the erasure."""
+    def covers(self, at_us: int) -> bool:
+        """Return True for times up to the erasure: data of such a time is erased."""
         return at_us <= self.erased_at_us
 
-    def takes(self, at_us: int, *, granted: bool) -> bool:
-        """Whether a word that was said elsewhere, then, counts: only after a live grant.
+    def accepts(self, at_us: int, *, granted: bool) -> bool:
+        """Return True if an imported statement of that time counts: only after the re-admission.
 
-        Where the erasure was stamped by a clock that was ahead, a no must not wait for that time.
+        An erasure stamped by a clock that was ahead delays later grants, but never denials.
         """
-        if self.opened_at_us is None:
+        if self.readmitted_at_us is None:
             return False
-        return at_us > (max(self.opened_at_us, self.erased_at_us) if granted else self.opened_at_us)
+        return at_us > (
+            max(self.readmitted_at_us, self.erased_at_us) if granted else self.readmitted_at_us
+        )
 
-    def opened(self, at_us: int) -> "Tombstone":
-        """Return what a live grant makes of it; the first one counts."""
-        return self if self.opened_at_us is not None else replace(self, opened_at_us=at_us)
+    def readmitted(self, at_us: int) -> "Tombstone":
+        """Return the tombstone after a live grant; the first grant sets the time."""
+        if self.readmitted_at_us is not None:
+            return self
+        return replace(self, readmitted_at_us=at_us)
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentRecord:
-    """What is stored of one customer's consent.
+    """The stored consent of one customer.
 
-    A purpose whose stored value could not be decoded is absent from `purposes` and named in
-    `unreadable`: it denies, and it is counted. So is a flag that could not be decoded, and it is
-    set in `flags`.
+    `unreadable` names the fields that could not be decoded. An unreadable purpose is absent from
+    `purposes`, so it is denied; an unreadable flag is set in `flags`.
     """
 
     purposes: Mapping[Purpose, PurposeConsent]
@@ -139,54 +138,56 @@ class ConsentRecord:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody has told us anything about what this customer permits.
+        """Return True if the record denies nothing explicitly: the customer counts as unknown.
 
-        Of one who was erased and is shut out, flags tell nothing: only their own word does.
+        Flags of an erased customer do not count; otherwise one that denies personalization does.
         """
         if self.purposes or self.unreadable:
             return False
-        is_shut = self.tombstone is not None and self.tombstone.is_shut
-        return is_shut or not self.flags & _TELLING
+        if self.tombstone is not None and self.tombstone.is_erased:
+            return True
+        return _flags_allow(self.flags, Purpose.PERSONALIZATION)
 
 
 NO_CONSENT = ConsentRecord({})
 
 
 def permits(record: ConsentRecord, purpose: Purpose, now_us: int, policy: ConsentPolicy) -> bool:
-    """Say whether the customer permits the purpose at this moment, under this policy."""
+    """Return True if the customer permits the purpose at this time under this policy."""
     consent = record.purposes.get(purpose)
     if consent is None or consent.granted is not True:
         return False
     if expiry(purpose, consent, now_us, policy) is not None:
         return False
-    return not record.flags or not any(purpose in FORBIDDEN[flag] for flag in record.flags)
+    return not record.flags or _flags_allow(record.flags, purpose)
+
+
+def _flags_allow(flags: Iterable[Flag], purpose: Purpose) -> bool:
+    return not any(purpose in FORBIDDEN[flag] for flag in flags)
 
 
 def expiry(
     purpose: Purpose, consent: PurposeConsent, now_us: int, policy: ConsentPolicy
 ) -> Expiry | None:
-    """Say why a grant counts no more; None while it does. From the boundary on it does not."""
+    """Return why a grant has expired; None while it counts. It expires on the boundary itself."""
     if now_us >= consent.at_us + policy.max_age_us:
         return Expiry.MAX_AGE
     if not policy.is_readable:
         return Expiry.POLICY
     minimum = policy.minimum_versions.get(purpose)
-    if minimum is not None and not reaches(consent.policy_version, minimum):
+    if minimum is not None and not meets_minimum(consent.policy_version, minimum):
         return Expiry.POLICY
     return None
 
 
-def reaches(version: str | None, minimum: str) -> bool:
-    """Whether a version is at least the minimum; none at all never is.
-
-    The order is the natural one, in which runs of digits compare as numbers: v9 before v10.
-    """
-    return version is not None and natural(version) >= natural(minimum)
+def meets_minimum(version: str | None, minimum: str) -> bool:
+    """Return True if a version is at least the minimum, in natural order; None never is."""
+    return version is not None and natural_sort_key(version) >= natural_sort_key(minimum)
 
 
 @lru_cache(1024)
-def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
-    """Return what texts are put in natural order by. A number stands before any other text."""
+def natural_sort_key(text: str) -> tuple[tuple[bool, int, str], ...]:
+    """Return a sort key that compares runs of digits as numbers: v9 < v10; digits before text."""
     return tuple(
         (False, int(run), "") if "0" <= run[0] <= "9" else (True, 0, run)
         for run in _RUNS.findall(text)
@@ -195,7 +196,7 @@ def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
 
 @dataclass(frozen=True, slots=True)
 class ConsentStatus:
-    """Where one customer stands at one moment, under the policy that is then in force."""
+    """The consent of one customer at one time, under the policy that applies then."""
 
     record: ConsentRecord
     now_us: int
@@ -209,14 +210,14 @@ class ConsentStatus:
         return permits(self.record, purpose, self.now_us, self.policy)
 
     def expiry(self, purpose: Purpose) -> Expiry | None:
-        """Say why a grant of the purpose counts no more; None while it does, or is none."""
+        """Return why a grant of the purpose has expired; None if it has not or there is none."""
         consent = self.record.purposes.get(purpose)
         if consent is None or not consent.granted:
             return None
         return expiry(purpose, consent, self.now_us, self.policy)
 
     def expires_at_us(self, purpose: Purpose) -> int | None:
-        """Return when a grant will be, or was, too old; None when there is none."""
+        """Return when a grant reaches the maximum age; None without a grant."""
         consent = self.record.purposes.get(purpose)
         return consent.at_us + self.policy.max_age_us if consent and consent.granted else None
 

@@ -15,8 +15,8 @@ from recsvc.domain.values.customer_keys import CustomerKey
 
 _GATE = object()
 
-OF_HISTORY = frozenset({Purpose.PERSONALIZATION})
-OF_OFFERS = frozenset({Purpose.PERSONALIZATION, Purpose.OFFERS})
+HISTORY_PURPOSES = frozenset({Purpose.PERSONALIZATION})
+OFFER_PURPOSES = frozenset({Purpose.PERSONALIZATION, Purpose.OFFERS})
 
 
 @final
@@ -57,7 +57,7 @@ class Sealed:
         self,
         customer: CustomerKey,
         content: Sequence[bytes],
-        purposes: frozenset[Purpose] = OF_HISTORY,
+        purposes: frozenset[Purpose] = HISTORY_PURPOSES,
     ) -> None:
         """`purposes`: what it takes to open it, each of them."""
         self.__customer = customer

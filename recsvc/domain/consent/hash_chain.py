@@ -2,7 +2,7 @@
 
 hash n = SHA-256(hash n−1 ‖ row n), beginning with a hash of the shop's name. A row is JSON, its
 members always in the order of `HistoryRow`. It names a customer by keyed hash alone. Whoever
-keeps a `Head` elsewhere can tell later whether the history still begins with what it was then.
+keeps a `ChainHead` elsewhere can tell later whether the history still begins with what it was then.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class RowKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class RowDraft:
     """One change, before it has its place in the history.
 
     `subject` is a purpose, a flag, or what else was changed; `said_at_us` the stamp of a word on
@@ -72,7 +72,7 @@ class HistoryRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ChainHead:
     """The end of a history: how many rows, the hash of all of them, when the last was recorded."""
 
     count: int
@@ -88,13 +88,13 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ChainedRow:
     """A row as it is kept: its number, its JSON, its hash, and whether that is all."""
 
     n: int
     row: bytes
     digest: str
-    is_bare: bool = True
+    is_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +110,12 @@ NO_HISTORY = ChainFault(
 )
 
 
-def beginning(shop: ShopName) -> Head:
+def empty_head(shop: ShopName) -> ChainHead:
     """Return the head of a history without rows."""
-    return Head(0, hashlib.sha256(f"recsvc history of {shop}".encode()).hexdigest(), 0)
+    return ChainHead(0, hashlib.sha256(f"recsvc history of {shop}".encode()).hexdigest(), 0)
 
 
-def read_head(text: str) -> Head | None:
+def parse_head(text: str) -> ChainHead | None:
     """Read what `str` makes of a head; None when it is none."""
     words = text.split()
     if len(words) != 3 or not (words[0].isascii() and words[0].isdigit()):
@@ -123,24 +123,26 @@ def read_head(text: str) -> Head | None:
     at_us = parse_rfc3339(words[2])
     if at_us is None or not is_digest(words[1]) or len(words[0]) > 16:
         return None
-    return Head(int(words[0]), words[1], at_us)
+    return ChainHead(int(words[0]), words[1], at_us)
 
 
 def is_digest(text: str) -> bool:
     return _HASH.fullmatch(text) is not None
 
 
-def append(head: Head, notes: Iterable[Note], now_us: int) -> tuple[list[Link], Head]:
+def append(
+    head: ChainHead, notes: Iterable[RowDraft], now_us: int
+) -> tuple[list[ChainedRow], ChainHead]:
     """Give each note its place behind the head; all of them are recorded at one moment."""
     at_us = head.next_at_us(now_us)
-    links: list[Link] = []
+    links: list[ChainedRow] = []
     n, digest = head.count, head.digest
     for note in notes:
         n += 1
         row = msgspec.json.encode(_row(n, at_us, note))
         digest = _next(digest, row)
-        links.append(Link(n, row, digest))
-    return links, Head(n, digest, at_us)
+        links.append(ChainedRow(n, row, digest))
+    return links, ChainHead(n, digest, at_us)
 
 
 def read_row(row: bytes) -> HistoryRow | None:
@@ -151,20 +153,23 @@ def read_row(row: bytes) -> HistoryRow | None:
         return None
 
 
-def findings(
-    shop: ShopName, links: Iterable[Link], head: Head | None, kept: Head | None = None
+def chain_faults(
+    shop: ShopName,
+    links: Iterable[ChainedRow],
+    head: ChainHead | None,
+    kept: ChainHead | None = None,
 ) -> Iterator[ChainFault]:
     """Walk a history from its first row; yield what is wrong with it, at most one thing.
 
     `head` is what the history itself says of its end, `kept` a head that was kept elsewhere.
     """
-    end = beginning(shop)
+    end = empty_head(shop)
     for link in links:
         fault = _fault(end, link)
         if fault is not None:
             yield fault
             return
-        end = Head(link.n, link.digest, end.at_us)
+        end = ChainHead(link.n, link.digest, end.at_us)
         if kept is not None and kept.count == end.count and kept.digest != end.digest:
             yield ChainFault(
                 end.count, "or one before it is not what it was when the head was kept"
@@ -187,21 +192,21 @@ def findings(
         )
 
 
-def _fault(end: Head, link: Link) -> ChainFault | None:
+def _fault(end: ChainHead, link: ChainedRow) -> ChainFault | None:
     expected = end.count + 1
     if link.n != expected:
         return ChainFault(expected, f"is missing: row {link.n} follows row {end.count}")
     row = read_row(link.row)
     if row is not None and row.n != expected:
         return ChainFault(expected, f"was put in another's place: it says that it is row {row.n}")
-    if not link.is_bare:
+    if not link.is_exact:
         return ChainFault(expected, "was edited: something stands beside the row and its hash")
     if row is None or link.digest != _next(end.digest, link.row):
         return ChainFault(expected, "was edited: its hash does not follow from it and those before")
     return None
 
 
-def _row(n: int, at_us: int, note: Note) -> HistoryRow:
+def _row(n: int, at_us: int, note: RowDraft) -> HistoryRow:
     return HistoryRow(
         n,
         at_us,

@@ -25,8 +25,8 @@ class Statement:
 class ImportOutcome(Enum):
     """What became of an imported word."""
 
-    TAKEN = "taken"  # it changed what is known
-    KNOWN = "known"  # it was known, or is overtaken by a later word
+    APPLIED = "taken"
+    SUPERSEDED = "known"  # a repetition, or older than the stored statement
     NO_TIME = "no_time"
     IN_FUTURE = "in_future"
     UNREADABLE = "unreadable"  # it met a record that nobody can read, and may have been a no
@@ -55,7 +55,7 @@ def apply_imported(last: PurposeConsent | None, word: Statement, at_us: int) -> 
     return replace(max(last, said, key=_rank), first_granted_at_us=first)
 
 
-def is_overtaken(now: PurposeConsent, last: PurposeConsent) -> bool:
+def is_superseded(now: PurposeConsent, last: PurposeConsent) -> bool:
     """Whether the last word stands, and at most the first grant turned out to be an earlier one."""
     return replace(now, first_granted_at_us=last.first_granted_at_us) == last
 

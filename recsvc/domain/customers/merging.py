@@ -7,7 +7,7 @@ said yes, the other's yes ends. What either refuses to be used is not handed to 
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from recsvc.domain.consent.consent import PurposeConsent, Tombstone, natural
+from recsvc.domain.consent.consent import PurposeConsent, Tombstone, natural_sort_key
 from recsvc.domain.customers import recent_events as recent
 from recsvc.domain.customers import recent_purchases as purchases
 from recsvc.domain.customers.profile import MAX_ATTRIBUTES, MAX_SEGMENTS, Profile
@@ -15,7 +15,7 @@ from recsvc.domain.customers.profile import MAX_ATTRIBUTES, MAX_SEGMENTS, Profil
 SOURCE = "merge"
 
 
-def stricter(
+def stricter_consent(
     mine: PurposeConsent | None, other: PurposeConsent | None, now_us: int
 ) -> PurposeConsent | None:
     """Return what the one who stays permits from now on; None: nothing was ever said.
@@ -36,12 +36,12 @@ def stricter(
     return PurposeConsent(True, older.at_us, first, version, older.source)
 
 
-def both_erased(mine: Tombstone | None, other: Tombstone | None) -> Tombstone | None:
+def merged_tombstone(mine: Tombstone | None, other: Tombstone | None) -> Tombstone | None:
     """Return the later of each moment: what either forgot stays forgotten."""
     stones = [each for each in (mine, other) if each is not None]
     if not stones:
         return None
-    opened = [each.opened_at_us for each in stones if each.opened_at_us is not None]
+    opened = [each.readmitted_at_us for each in stones if each.readmitted_at_us is not None]
     return Tombstone(
         max(each.erased_at_us for each in stones),
         max(each.recorded_at_us for each in stones),
@@ -49,7 +49,7 @@ def both_erased(mine: Tombstone | None, other: Tombstone | None) -> Tombstone | 
     )
 
 
-def both_told(mine: Profile, other: Profile) -> Profile:
+def merged_profile(mine: Profile, other: Profile) -> Profile:
     """Return one profile; where both say something, that of the one who stays counts.
 
     What a profile has no room for, of the other's, is left out.
@@ -65,17 +65,17 @@ def both_told(mine: Profile, other: Profile) -> Profile:
     )
 
 
-def both_recent(mine: Iterable[bytes], other: Iterable[bytes]) -> Sequence[bytes]:
+def merged_events(mine: Iterable[bytes], other: Iterable[bytes]) -> Sequence[bytes]:
     """Return the latest events of both, the newest first, and equal times in their bytes' order."""
     events = recent.decode([*mine, *other])
-    return _latest([(event[1], recent.encode(*event)) for event in events], recent.MOST_EVENTS)
+    return _latest([(event[1], recent.encode(*event)) for event in events], recent.MAX_EVENTS)
 
 
-def both_bought(mine: Iterable[bytes], other: Iterable[bytes]) -> Sequence[bytes]:
+def merged_purchases(mine: Iterable[bytes], other: Iterable[bytes]) -> Sequence[bytes]:
     """Return the latest purchases of both, in the same order."""
     lines = purchases.decode([*mine, *other])
     entries = [(line.at_seconds, purchases.encode(line)) for line in lines]
-    return _latest(entries, purchases.MOST_LINES)
+    return _latest(entries, purchases.MAX_LINES)
 
 
 def _latest(entries: list[tuple[int, bytes]], most: int) -> Sequence[bytes]:
@@ -83,4 +83,4 @@ def _latest(entries: list[tuple[int, bytes]], most: int) -> Sequence[bytes]:
 
 
 def _lower(one: str | None, other: str | None) -> str | None:
-    return None if one is None or other is None else min(one, other, key=natural)
+    return None if one is None or other is None else min(one, other, key=natural_sort_key)

@@ -25,7 +25,7 @@ class Rewrite:
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class ErasureResult:
     """When the customer was erased (µs), and how much of what was removed by this call."""
 
     at_us: int
@@ -33,7 +33,7 @@ class Erased:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergeResult:
     """Into whom somebody was merged, and when the history has it recorded (µs).
 
     `has_shared`: whether both permitted that profile, recent events and purchases became

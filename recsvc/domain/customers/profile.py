@@ -14,7 +14,7 @@ from typing import Any
 from recsvc.domain.consent.consent import Flag
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.labels import LABEL_RULE, label_fault
-from recsvc.domain.values.validation import SHOWN, Wrong, repeated
+from recsvc.domain.values.validation import MAX_SHOWN, InvalidValue, shortened_json
 
 MAX_ATTRIBUTES = 50
 MAX_NAME_LENGTH = 64
@@ -41,7 +41,7 @@ NO_PROFILE = Profile()
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FlaggedProfile:
     """A profile with the flags that are set."""
 
     profile: Profile
@@ -49,7 +49,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ProfileChange:
     """What somebody says of a customer, checked: values by field, and the flags that were named.
 
     An attribute that is None is there no more.
@@ -74,7 +74,7 @@ class Change:
         return self.on(NO_PROFILE)
 
 
-def read_change(given: Mapping[str, Any]) -> Change:
+def read_change(given: Mapping[str, Any]) -> ProfileChange:
     """Read what is said; raise `bad_profile` naming every fault."""
     values: dict[str, Any] = {}
     flags: dict[Flag, bool] = {}
@@ -84,20 +84,22 @@ def read_change(given: Mapping[str, Any]) -> Change:
             if value is True or value is False:
                 flags[Flag(name)] = value
             else:
-                faults.append(FieldError(name, f"{repeated(value)} is not true or false"))
+                faults.append(FieldError(name, f"{shortened_json(value)} is not true or false"))
         elif name == "attributes":
             faults += _attribute_faults(value)
             values[name] = value
         elif name in _FIELDS:
             try:
                 values[name] = _FIELDS[name].read(value)
-            except Wrong:
-                faults.append(FieldError(name, f"{repeated(value)} is not {_FIELDS[name].rule}"))
+            except InvalidValue:
+                faults.append(
+                    FieldError(name, f"{shortened_json(value)} is not {_FIELDS[name].rule}")
+                )
         else:
-            faults.append(FieldError(name[:SHOWN], f"unknown; the fields are {_NAMES}"))
+            faults.append(FieldError(name[:MAX_SHOWN], f"unknown; the fields are {_NAMES}"))
     if faults:
         raise _refusal(faults)
-    return Change(values, flags)
+    return ProfileChange(values, flags)
 
 
 def _refusal(faults: list[FieldError]) -> BadRequest:
@@ -107,7 +109,7 @@ def _refusal(faults: list[FieldError]) -> BadRequest:
 
 def _attribute_faults(value: Any) -> list[FieldError]:
     if not isinstance(value, dict):
-        return [FieldError("attributes", f"{repeated(value)} is not an object")]
+        return [FieldError("attributes", f"{shortened_json(value)} is not an object")]
     faults = []
     given = sum(each is not None for each in value.values())
     if given > MAX_ATTRIBUTES:
@@ -115,11 +117,11 @@ def _attribute_faults(value: Any) -> list[FieldError]:
     for name, each in value.items():
         if not _is_text(name, MAX_NAME_LENGTH):
             faults.append(
-                FieldError("attributes", f"the name {repeated(name)} is not {_NAME_RULE}")
+                FieldError("attributes", f"the name {shortened_json(name)} is not {_NAME_RULE}")
             )
         elif not _is_value(each):
             place = f"attributes.{name}"
-            faults.append(FieldError(place, f"{repeated(each)} is not {_VALUE_RULE}"))
+            faults.append(FieldError(place, f"{shortened_json(each)} is not {_VALUE_RULE}"))
     return faults
 
 
@@ -149,9 +151,9 @@ def _segments(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or len(value) > MAX_SEGMENTS:
-        raise Wrong
+        raise InvalidValue
     if not all(isinstance(each, str) and label_fault(each) is None for each in value):
-        raise Wrong
+        raise InvalidValue
     return tuple(dict.fromkeys(value))
 
 
@@ -159,7 +161,7 @@ def _month(value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 12:
-        raise Wrong
+        raise InvalidValue
     return value
 
 
@@ -167,11 +169,11 @@ def _date(value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not _DATE.fullmatch(value):
-        raise Wrong
+        raise InvalidValue
     try:
         date.fromisoformat(value)
     except ValueError:
-        raise Wrong from None
+        raise InvalidValue from None
     return value
 
 

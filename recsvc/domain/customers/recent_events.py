@@ -12,7 +12,7 @@ from recsvc.domain.values.ids import ItemId
 # Kind, seconds since 1970, item.
 RecentEvent = tuple["RecentKind", int, ItemId]
 
-MOST_EVENTS = 20
+MAX_EVENTS = 20
 
 SECONDS_PER_DAY = 86_400
 HALF_LIFE_DAYS = 7.0

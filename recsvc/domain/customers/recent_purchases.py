@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from recsvc.domain.customers.recent_events import SECONDS_PER_DAY
 from recsvc.domain.values.ids import ItemId
 
-MOST_LINES = 100
+MAX_LINES = 100
 
 _UNKNOWN = "-"
 _MOST_DIGITS = 12

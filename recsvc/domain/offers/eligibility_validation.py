@@ -13,15 +13,15 @@ from recsvc.domain.values import validation as readers
 from recsvc.domain.values.ids import ID_RULE, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE
 from recsvc.domain.values.validation import (
+    MAX_SHOWN,
     OBJECT_RULE,
-    SHOWN,
-    Faulty,
+    InvalidMembers,
+    InvalidValue,
     Rule,
-    Wrong,
-    needed,
+    list_of,
+    missing_members,
     read_object,
-    repeated,
-    some_of,
+    shortened_json,
 )
 
 MAX_ITEMS = 20_000
@@ -38,25 +38,25 @@ def read_caps(given: Any) -> Caps:
 
 
 def read_eligibility(given: Any) -> Eligibility:
-    """Read who an offer is for; raise `Faulty` where nobody can meet all of it."""
+    """Read who an offer is for; raise `InvalidMembers` where nobody can meet all of it."""
     eligibility = Eligibility(**read_object(given, ELIGIBILITY))
     faults = [*_crossed(eligibility), *_new_and_known(eligibility), *_bought_and_not(eligibility)]
     if faults:
-        raise Faulty(faults)
+        raise InvalidMembers(faults)
     return eligibility
 
 
 def _period_cap(given: Any) -> PeriodCap:
     values = read_object(given, _PERIOD_CAP)
-    missing = needed(values, _PERIOD_CAP, "limit")
+    missing = missing_members(values, _PERIOD_CAP, "limit")
     if missing:
-        raise Faulty(missing)
+        raise InvalidMembers(missing)
     return PeriodCap(**values)
 
 
 def _item(value: Any) -> ItemId:
     if not isinstance(value, str) or id_fault(value) is not None:
-        raise Wrong
+        raise InvalidValue
     return ItemId(value)
 
 
@@ -66,7 +66,7 @@ def _bought(given: Any) -> Bought:
 
 def _attributes(given: Any) -> dict[str, tuple[Value, ...]]:
     if not isinstance(given, dict) or len(given) > MAX_CONDITIONS:
-        raise Wrong
+        raise InvalidValue
     faults: list[FieldError] = []
     read: dict[str, tuple[Value, ...]] = {}
     for name, value in given.items():
@@ -74,10 +74,12 @@ def _attributes(given: Any) -> dict[str, tuple[Value, ...]]:
         try:
             _NAME(name)
             read[name] = _VALUES(wanted)
-        except (Wrong, Faulty):
-            faults.append(FieldError(name[:SHOWN], f"{repeated(value)} is not {_VALUES_RULE}"))
+        except (InvalidValue, InvalidMembers):
+            faults.append(
+                FieldError(name[:MAX_SHOWN], f"{shortened_json(value)} is not {_VALUES_RULE}")
+            )
     if faults:
-        raise Faulty(faults)
+        raise InvalidMembers(faults)
     return read
 
 
@@ -137,15 +139,15 @@ _NAME = readers.text(MAX_NAME_LENGTH)
 _TEXT = readers.text(MAX_TEXT_LENGTH)
 _NUMBER = readers.number(-MAX_NUMBER, MAX_NUMBER)
 _VALUES_RULE = f"a text, a number, true or false, or a list of 1 to {MAX_VALUES} of them"
-_VALUES = some_of(Rule("a value", _value), MAX_VALUES, "values")
+_VALUES = list_of(Rule("a value", _value), MAX_VALUES, "values")
 _LABEL = Rule(f"a text of {LABEL_RULE}", readers.label)
 
 LABELS = Rule(
-    f"a list of 1 to {MAX_LABELS:,} texts of {LABEL_RULE}", some_of(_LABEL, MAX_LABELS, "names")
+    f"a list of 1 to {MAX_LABELS:,} texts of {LABEL_RULE}", list_of(_LABEL, MAX_LABELS, "names")
 )
 ITEMS = Rule(
     f"a list of 1 to {MAX_ITEMS:,} item ids",
-    some_of(Rule(f"an id: {ID_RULE}", _item), MAX_ITEMS, "items"),
+    list_of(Rule(f"an id: {ID_RULE}", _item), MAX_ITEMS, "items"),
 )
 
 _PERIOD_CAP: Mapping[str, Rule] = {

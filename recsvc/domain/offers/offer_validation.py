@@ -14,12 +14,12 @@ from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH
 from recsvc.domain.values.timestamps import RFC3339_RULE, rfc3339
 from recsvc.domain.values.validation import (
     OBJECT_RULE,
-    Faulty,
+    InvalidMembers,
+    InvalidValue,
     Rule,
-    Wrong,
-    needed,
+    missing_members,
     read_object,
-    repeated,
+    shortened_json,
 )
 
 BAD_OFFER = "bad_offer"
@@ -43,14 +43,14 @@ def read_offer(offer_id: OfferId, given: Mapping[str, Any]) -> Offer:
     said = dict(given)
     if _SAME_ID in said and said.pop(_SAME_ID) != offer_id:
         faults.append(
-            FieldError(_SAME_ID, f"{repeated(given[_SAME_ID])} is not the id in the path")
+            FieldError(_SAME_ID, f"{shortened_json(given[_SAME_ID])} is not the id in the path")
         )
     try:
         values = read_object(said, FIELDS)
-    except Faulty as found:
+    except InvalidMembers as found:
         faults += found.faults
     given_ones = {name: value for name, value in said.items() if value is not None}
-    faults += needed(given_ones, FIELDS, "title", "kind")
+    faults += missing_members(given_ones, FIELDS, "title", "kind")
     faults = faults or _contradictions(values)
     if faults:
         raise refusal(faults)
@@ -115,22 +115,24 @@ def _reach_faults(values: Mapping[str, Any]) -> list[FieldError]:
 
 def _kind(value: Any) -> Kind:
     if not isinstance(value, str) or value not in _KINDS:
-        raise Wrong
+        raise InvalidValue
     return Kind(value)
 
 
 def _codes(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise Wrong
+        raise InvalidValue
     try:
         codes = [readers.label(code) for code in value]
-    except Wrong:
-        raise Faulty([FieldError("", f"a code is a text of {LABEL_RULE}")]) from None
+    except InvalidValue:
+        raise InvalidMembers([FieldError("", f"a code is a text of {LABEL_RULE}")]) from None
     twice = [code for code, times in Counter(codes).items() if times > 1]
     if twice:
-        told = ", ".join(repeated(code) for code in twice[:TOLD])
+        told = ", ".join(shortened_json(code) for code in twice[:TOLD])
         more = f" and {len(twice) - TOLD:,} more" if len(twice) > TOLD else ""
-        raise Faulty([FieldError("", f"{told}{more}: there twice; each code is handed out once")])
+        raise InvalidMembers(
+            [FieldError("", f"{told}{more}: there twice; each code is handed out once")]
+        )
     return tuple(codes)
 
 
@@ -143,7 +145,7 @@ _FLAG = Rule(readers.FLAG_RULE, readers.flag)
 
 def _text(most: int) -> Rule:
     rule = f"a text of 1 to {most} characters, not all blank, none of them a control character"
-    return Rule(rule, readers.words(most))
+    return Rule(rule, readers.nonblank_text(most))
 
 
 FIELDS: Mapping[str, Rule] = {

@@ -4,7 +4,7 @@ import re
 from typing import Any, NewType
 
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.values.validation import repeated
+from recsvc.domain.values.validation import shortened_json
 
 CustomerId = NewType("CustomerId", str)
 ItemId = NewType("ItemId", str)
@@ -55,11 +55,11 @@ def checked_id(text: str, field: str, most_bytes: int = MAX_ID_BYTES) -> str:
     raise bad_id(field, fault, most_bytes)
 
 
-def popped_id(line: dict[str, Any], field: str) -> str:
+def pop_id(line: dict[str, Any], field: str) -> str:
     """Take the id out of a line of many; raise `bad_id` when it is none."""
     value = line.pop(field, "")
     if not isinstance(value, str):
-        raise bad_id(field, f"{repeated(value)} is not a text")
+        raise bad_id(field, f"{shortened_json(value)} is not a text")
     return checked_id(value, field)
 
 

@@ -18,7 +18,7 @@ _RFC3339 = re.compile(
 
 def rfc3339(at_us: int) -> str:
     """Return microseconds since 1970 as `2024-05-06T07:08:09.000123Z`, exact to the last one."""
-    return moment_at(at_us).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return datetime_at(at_us).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def parse_rfc3339(text: str) -> int | None:
@@ -40,7 +40,7 @@ def microseconds(at: datetime) -> int:
     return (at - EPOCH) // _MICROSECOND
 
 
-def moment_at(at_us: int) -> datetime:
+def datetime_at(at_us: int) -> datetime:
     """Return microseconds since 1970 as a moment; what has no year is the first or last that has.
 
     Such were once taken, and what is stored must be shown.

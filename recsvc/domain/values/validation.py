@@ -1,8 +1,7 @@
 """Validation of the JSON objects that a shop sends. Pure.
 
-A reader converts one value and raises `Wrong`; `read_object` applies a table of rules and names
-every fault by its path (`caps.per_customer.limit`). A refusal shows the value, shortened, and the
-rule.
+A reader converts one value or raises `InvalidValue`. `read_object` applies a table of rules and
+reports every fault by its path (`caps.per_customer.limit`), with the shortened value and the rule.
 """
 
 import json
@@ -17,7 +16,7 @@ from recsvc.domain.errors import FieldError
 from recsvc.domain.values.labels import label_fault
 from recsvc.domain.values.timestamps import parse_rfc3339
 
-SHOWN = 64  # characters of a wrong value that its refusal repeats
+MAX_SHOWN = 64  # characters of a wrong value that its refusal repeats
 _MOST_TOLD = 3  # of the wrong values in one list: a refusal must not outgrow what was sent
 MAX_URL_LENGTH = 2048
 URL_RULE = f"an http or https URL of at most {MAX_URL_LENGTH} characters"
@@ -25,17 +24,17 @@ FLAG_RULE = "true or false"
 OBJECT_RULE = "an object"
 
 
-class Wrong(ValueError):
+class InvalidValue(ValueError):
     """A value is not what its field's rule says."""
 
 
-def repeated(value: Any) -> str:
+def shortened_json(value: Any) -> str:
     """Return a value as its refusal repeats it: as JSON spells it, in ASCII."""
     text = json.dumps(value, default=str)
-    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
 
 
-class Faulty(ValueError):
+class InvalidMembers(ValueError):
     """A value within which there are faults."""
 
     def __init__(self, faults: list[FieldError]) -> None:
@@ -52,31 +51,35 @@ class Rule:
 
 
 def read_object(given: Any, rules: Mapping[str, Rule]) -> dict[str, Any]:
-    """Return the values by field; raise `Faulty` naming every fault, or `Wrong` for no object.
+    """Return the values by field. null counts as an absent field.
 
-    null says the same as a field that is not sent.
+    Raises `InvalidValue` unless given an object, and `InvalidMembers` with every fault in it.
     """
     if not isinstance(given, dict):
-        raise Wrong
+        raise InvalidValue
     values: dict[str, Any] = {}
     faults: list[FieldError] = []
     for name, value in given.items():
         rule = rules.get(name)
         if rule is None:
-            faults.append(FieldError(name[:SHOWN], f"unknown; the fields are {', '.join(rules)}"))
+            faults.append(
+                FieldError(name[:MAX_SHOWN], f"unknown; the fields are {', '.join(rules)}")
+            )
         elif value is not None:
             try:
                 values[name] = rule.read(value)
-            except Faulty as within:
+            except InvalidMembers as within:
                 faults += [_within(name, fault) for fault in within.faults]
-            except Wrong:
-                faults.append(FieldError(name, f"{repeated(value)} is not {rule.rule}"))
+            except InvalidValue:
+                faults.append(FieldError(name, f"{shortened_json(value)} is not {rule.rule}"))
     if faults:
-        raise Faulty(faults)
+        raise InvalidMembers(faults)
     return values
 
 
-def needed(values: Mapping[str, Any], rules: Mapping[str, Rule], *names: str) -> list[FieldError]:
+def missing_members(
+    values: Mapping[str, Any], rules: Mapping[str, Rule], *names: str
+) -> list[FieldError]:
     return [
         FieldError(name, f"missing; it is {rules[name].rule}")
         for name in names
@@ -84,23 +87,25 @@ def needed(values: Mapping[str, Any], rules: Mapping[str, Rule], *names: str) ->
     ]
 
 
-def some_of(one: Rule, most: int, what: str) -> Callable[[Any], tuple[Any, ...]]:
+def list_of(one: Rule, most: int, what: str) -> Callable[[Any], tuple[Any, ...]]:
     """Read a list of 1 to `most` different values; what is there twice counts once."""
 
     def read_list(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list) or not value:
-            raise Wrong
+            raise InvalidValue
         if len(value) > most:
-            raise Faulty([FieldError("", f"{len(value):,} {what}; there are at most {most:,}")])
+            raise InvalidMembers(
+                [FieldError("", f"{len(value):,} {what}; there are at most {most:,}")]
+            )
         faults = list[FieldError]()
         kept: dict[Any, None] = {}
         for place, each in enumerate(value):
             try:
                 kept[one.read(each)] = None
-            except Wrong:
-                faults.append(FieldError(f"[{place}]", f"{repeated(each)} is not {one.rule}"))
+            except InvalidValue:
+                faults.append(FieldError(f"[{place}]", f"{shortened_json(each)} is not {one.rule}"))
         if faults:
-            raise Faulty(faults[:_MOST_TOLD])
+            raise InvalidMembers(faults[:_MOST_TOLD])
         return tuple(kept)
 
     return read_list
@@ -114,22 +119,22 @@ def _within(name: str, fault: FieldError) -> FieldError:
 def text(most: int) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if not isinstance(value, str) or not 0 < len(value) <= most:
-            raise Wrong
+            raise InvalidValue
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
-            raise Wrong
+            raise InvalidValue
         return value
 
     return read
 
 
-def words(most: int) -> Callable[[Any], str]:
+def nonblank_text(most: int) -> Callable[[Any], str]:
     """Read a text in which there is more than blanks."""
     of_length = text(most)
 
     def read(value: Any) -> str:
         found = of_length(value)
         if not found.strip():
-            raise Wrong
+            raise InvalidValue
         return found
 
     return read
@@ -140,28 +145,28 @@ def url(value: Any) -> str:
     try:
         parts = urlsplit(given)
     except ValueError:
-        raise Wrong from None
+        raise InvalidValue from None
     if parts.scheme not in ("http", "https") or not parts.hostname or " " in given:
-        raise Wrong
+        raise InvalidValue
     return given
 
 
 def label(value: Any) -> str:
     if not isinstance(value, str) or label_fault(value) is not None:
-        raise Wrong
+        raise InvalidValue
     return value
 
 
 def flag(value: Any) -> bool:
     if value is not True and value is not False:
-        raise Wrong
+        raise InvalidValue
     return bool(value)
 
 
 def moment(value: Any) -> int:
     at_us = parse_rfc3339(value) if isinstance(value, str) else None
     if at_us is None:
-        raise Wrong
+        raise InvalidValue
     return at_us
 
 
@@ -170,9 +175,9 @@ def number(least: float, most: float, *, above: bool = False) -> Callable[[Any],
 
     def read(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Wrong
+            raise InvalidValue
         if not (math.isfinite(value) and least <= value <= most) or (above and value == least):
-            raise Wrong
+            raise InvalidValue
         return float(value)
 
     return read
@@ -183,7 +188,7 @@ def whole(least: int, most: int) -> Callable[[Any], int]:
 
     def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise Wrong
+            raise InvalidValue
         return value
 
     return read

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsvc.domain.offers.offer import Bought, Eligibility, Offer
-from recsvc.domain.values.timestamps import moment_at
+from recsvc.domain.values.timestamps import datetime_at
 from recsvc.model.artifact.format import Array
 from recsvc.model.offers import kernels
 from recsvc.model.offers.coverage import CoveredItems
@@ -101,7 +101,7 @@ def _values(facts: CustomerFacts) -> Array:
 
 
 def occasions(facts: CustomerFacts, now_us: int) -> Iterator[Token]:
-    now, profile = moment_at(now_us), facts.profile
+    now, profile = datetime_at(now_us), facts.profile
     if facts.orders == 0:
         yield _NEW
     if profile.birth_month == now.month:

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from recsvc.domain.consent.hash_chain import HistoryRow, Link, read_row
+from recsvc.domain.consent.hash_chain import ChainedRow, HistoryRow, read_row
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.audit.replay import NOT_READABLE, differences, replayed
+from recsvc.stores.audit.replay import NOT_READABLE, differences, replay
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.batches import chunks
 from recsvc.stores.client.connection import Connections, store_faults
 from recsvc.stores.consents.consents import record_of
-from recsvc.stores.consents.history import link_of
-from recsvc.stores.customers.erasure import THE_CUSTOMER
+from recsvc.stores.consents.history import read_entry
+from recsvc.stores.customers.erasure import CUSTOMER_SUBJECT
 
 LIST_NOT_WHOLE = "has rows in the history that their list does not name, or names others"
 
@@ -36,7 +36,7 @@ class Difference:
     what: str
 
 
-def counting(links: Iterable[Link], rows_of: Counter[CustomerKey]) -> Iterator[Link]:
+def count_rows(links: Iterable[ChainedRow], rows_of: Counter[CustomerKey]) -> Iterator[ChainedRow]:
     """Pass the rows of a history on, and count them by customer."""
     for link in links:
         row = read_row(link.row)
@@ -93,7 +93,7 @@ class RecordAudit:
 def _row(entries: Any) -> HistoryRow | None:
     if not isinstance(entries, list) or not entries:
         return None
-    return read_row(link_of(*entries[0]).row)
+    return read_row(read_entry(*entries[0]).row)
 
 
 def _compared(
@@ -106,8 +106,8 @@ def _compared(
     rows = [row for row in listed if row is not None and row.customer == customer.hex()]
     in_order = all(one.n < other.n for one, other in pairwise(rows))
     if len(rows) < len(listed) or not in_order or sum(row.n <= last for row in rows) != verified:
-        yield THE_CUSTOMER, LIST_NOT_WHOLE
+        yield CUSTOMER_SUBJECT, LIST_NOT_WHOLE
     elif isinstance(fields, dict):
-        yield from differences(record_of(fields), replayed(rows))
+        yield from differences(record_of(fields), replay(rows))
     else:
-        yield THE_CUSTOMER, NOT_READABLE
+        yield CUSTOMER_SUBJECT, NOT_READABLE

@@ -12,7 +12,7 @@ from recsvc.domain.consent.hash_chain import HistoryRow, RowKind
 from recsvc.domain.consent.statements import Statement, apply_imported
 from recsvc.stores.consents.record_codec import ERASED, GRANTED
 from recsvc.stores.customers import erasure
-from recsvc.stores.customers.erasure import THE_CUSTOMER
+from recsvc.stores.customers.erasure import CUSTOMER_SUBJECT
 from recsvc.stores.customers.merge import MERGED_AWAY, MERGED_IN
 from recsvc.stores.customers.profiles import FLAG_SET
 
@@ -23,11 +23,11 @@ NOT_READABLE = "cannot be read in the record"
 
 _PURPOSES = {str(purpose): purpose for purpose in Purpose}
 _FLAGS = {str(flag): flag for flag in Flag}
-_ENDINGS = (erasure.WORD, MERGED_AWAY)
+_ENDINGS = (erasure.ERASED_WORD, MERGED_AWAY)
 
 
 @dataclass(slots=True)
-class Replayed:
+class ExpectedRecord:
     """What must stand in a record."""
 
     purposes: dict[Purpose, PurposeConsent] = field(default_factory=dict)
@@ -56,18 +56,18 @@ class Replayed:
         last = self.purposes.get(purpose) if row.kind is RowKind.IMPORT else None
         self.purposes[purpose] = apply_imported(last, word, row.said_at or 0)
         if self.tombstone is not None and row.kind is RowKind.LIVE and word.granted:
-            self.tombstone = self.tombstone.opened(row.said_at or 0)
+            self.tombstone = self.tombstone.readmitted(row.said_at or 0)
 
 
-def replayed(rows: Iterable[HistoryRow]) -> Replayed:
+def replay(rows: Iterable[HistoryRow]) -> ExpectedRecord:
     """Go through all rows of one customer, in their order."""
-    made = Replayed()
+    made = ExpectedRecord()
     for row in rows:
         made.take(row)
     return made
 
 
-def differences(record: ConsentRecord, said: Replayed) -> Iterator[tuple[str, str]]:
+def differences(record: ConsentRecord, said: ExpectedRecord) -> Iterator[tuple[str, str]]:
     """Yield each purpose, flag or `customer` where the record differs, and how."""
     for name in sorted(record.unreadable):
         yield name, NOT_READABLE
@@ -78,7 +78,7 @@ def differences(record: ConsentRecord, said: Replayed) -> Iterator[tuple[str, st
     for flag in Flag:
         yield from _told(flag, flag in record.flags or None, flag in said.flags or None)
     if ERASED not in record.unreadable:
-        yield from _told(THE_CUSTOMER, *_erasures(record, said))
+        yield from _told(CUSTOMER_SUBJECT, *_erasures(record, said))
 
 
 def _told(subject: str, kept: object, expected: object) -> Iterator[tuple[str, str]]:
@@ -94,7 +94,7 @@ def _plain(consent: PurposeConsent | None) -> PurposeConsent | None:
     return None if consent is None else replace(consent, first_granted_at_us=None)
 
 
-def _erasures(record: ConsentRecord, said: Replayed) -> tuple[object, object]:
+def _erasures(record: ConsentRecord, said: ExpectedRecord) -> tuple[object, object]:
     """Return what the record says of the erasure, and what it must say."""
     stone, expected = record.tombstone, said.tombstone
     if said.was_merged and (
@@ -105,4 +105,4 @@ def _erasures(record: ConsentRecord, said: Replayed) -> tuple[object, object]:
 
 
 def _plain_erasure(stone: Tombstone | None) -> tuple[int, int, bool] | None:
-    return None if stone is None else (stone.erased_at_us, stone.recorded_at_us, stone.is_shut)
+    return None if stone is None else (stone.erased_at_us, stone.recorded_at_us, stone.is_erased)

@@ -18,12 +18,12 @@ from redis.client import Pipeline
 from redis.typing import EncodableT as Encoded
 
 from recsvc.domain.consent import hash_chain as audit
-from recsvc.domain.consent.hash_chain import Head, Note, read_head
+from recsvc.domain.consent.hash_chain import ChainHead, RowDraft, parse_head
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import WRITE_TIMEOUT_SECONDS, Connections, store_faults
-from recsvc.stores.consents.history import end_of
+from recsvc.stores.consents.history import latest_head
 
 WHOLE_LIST = "[]"  # in place of an edit's field
 
@@ -104,27 +104,27 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """When a change is made: by the store's clock, and when the history has it recorded.
+class ChangeTime:
+    """The two times of a change, in microseconds since 1970.
 
-    What a customer says is stamped by the clock. One that was ahead has left rows behind, and
-    `row_us` is later than them all; so it orders what must be told to be before or after a row.
+    `now_us`: the store's clock, which stamps statements. `recorded_at_us`: later than every row in
+    the history, even after a clock that was ahead; compare it with the times of other rows.
     """
 
     now_us: int
-    row_us: int
+    recorded_at_us: int
 
 
 @dataclass(frozen=True, slots=True)
 class WriteStep:
     """What changes together, and what the history says of it. Without edits nothing is written.
 
-    `is_dated`: it holds when it is recorded, so that no other row may come before it.
+    `requires_head`: it holds when it is recorded, so that no other row may come before it.
     """
 
     edits: Sequence[Edit] = ()
-    notes: Sequence[Note] = ()
-    is_dated: bool = False
+    notes: Sequence[RowDraft] = ()
+    requires_head: bool = False
 
 
 class ChangeWriter:
@@ -140,7 +140,7 @@ class ChangeWriter:
         self,
         shop: ShopName,
         ask: Callable[[Pipeline], None],
-        decide: Callable[[Moment, list[Any]], tuple[WriteStep, T]],
+        decide: Callable[[ChangeTime, list[Any]], tuple[WriteStep, T]],
     ) -> T:
         """Read what `ask` asks for, write what `decide` makes of it; return what it says.
 
@@ -151,7 +151,7 @@ class ChangeWriter:
         with self._in_line(shop), store_faults():
             for _ in range(_ATTEMPTS):
                 now_us, stored, head, replies = self._read(shop, ask)
-                step, result = decide(Moment(now_us, head.next_at_us(now_us)), replies)
+                step, result = decide(ChangeTime(now_us, head.next_at_us(now_us)), replies)
                 if not step.edits or self._write(shop, step, stored, head, now_us):
                     return result
         raise StoreUnavailable("the consents are being changed by others all the time; try again")
@@ -169,7 +169,7 @@ class ChangeWriter:
 
     def _read(
         self, shop: ShopName, ask: Callable[[Pipeline], None]
-    ) -> tuple[int, bytes, Head, list[Any]]:
+    ) -> tuple[int, bytes, ChainHead, list[Any]]:
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.time()
         pipeline.get(redis_keys.audit_head(shop))
@@ -179,10 +179,10 @@ class ChangeWriter:
             pipeline.execute(raise_on_error=False)
         )
         now_us = seconds * _US + microseconds if self._clock is None else self._clock()
-        return now_us, stored or b"", end_of(shop, stored, last), replies
+        return now_us, stored or b"", latest_head(shop, stored, last), replies
 
     def _write(
-        self, shop: ShopName, step: WriteStep, stored: bytes, head: Head, now_us: int
+        self, shop: ShopName, step: WriteStep, stored: bytes, head: ChainHead, now_us: int
     ) -> bool:
         """Append and change; False when everything must be read anew."""
         for _ in range(_ATTEMPTS):
@@ -190,8 +190,8 @@ class ChangeWriter:
             outcome, found = self._append(keys=keys, args=words)
             if outcome != _MOVED:
                 return bool(outcome == _DONE)
-            grown = read_head(found.decode(errors="replace"))
-            if grown is None or step.is_dated:
+            grown = parse_head(found.decode(errors="replace"))
+            if grown is None or step.requires_head:
                 return False
             stored, head = found, grown
         return False
@@ -206,7 +206,7 @@ def _checked(replies: list[Any]) -> list[Any]:
 
 
 def _words(
-    shop: ShopName, step: WriteStep, stored: bytes, head: Head, now_us: int
+    shop: ShopName, step: WriteStep, stored: bytes, head: ChainHead, now_us: int
 ) -> tuple[list[str], list[Encoded]]:
     keys = {redis_keys.audit_head(shop): 1, redis_keys.history(shop): 2}
 

@@ -23,38 +23,38 @@ REPLIES = 2
 
 @dataclass(frozen=True, slots=True)
 class CheckedPermission:
-    """`standing` is None when it cannot be read: then nothing is permitted."""
+    """`status` is None when it cannot be read: then nothing is permitted."""
 
-    standing: ConsentStatus | None
+    status: ConsentStatus | None
     stored: bytes
     policy: bytes
 
     def admit(self, customer: CustomerKey, purpose: Purpose) -> Admitted | ConsentRefused:
         """Judge what was read, by the one rule."""
-        return admit(customer, self.standing, purpose)
+        return admit(customer, self.status, purpose)
 
-    def forgets(self, at_us: int | None) -> bool:
+    def was_before_erasure(self, at_us: int | None) -> bool:
         """Whether what happened then, or nobody knows when, may be of before an erasure."""
-        tombstone = None if self.standing is None else self.standing.record.tombstone
-        return tombstone is not None and (at_us is None or tombstone.forgets(at_us))
+        tombstone = None if self.status is None else self.status.record.tombstone
+        return tombstone is not None and (at_us is None or tombstone.covers(at_us))
 
     def permits(self, customer: CustomerKey, *purposes: Purpose) -> bool:
         return all(isinstance(self.admit(customer, each), Admitted) for each in purposes)
 
 
-NOTHING = CheckedPermission(None, b"", b"")
+NO_PERMISSION = CheckedPermission(None, b"", b"")
 
 
-def ask(pipeline: Pipeline, shop: ShopName, key: CustomerKey) -> None:
-    """Put the questions whose REPLIES replies `permission_of` reads."""
+def queue_reads(pipeline: Pipeline, shop: ShopName, key: CustomerKey) -> None:
+    """Put the questions whose REPLIES replies `read_permission` reads."""
     pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
     pipeline.hgetall(redis_keys.customer(shop, key))
 
 
-def permission_of(policy: Any, fields: Any, policy_clock: PolicyClock) -> CheckedPermission:
+def read_permission(policy: Any, fields: Any, policy_clock: PolicyClock) -> CheckedPermission:
     """Read the replies; an error of the store in place of one of them permits nothing."""
     if isinstance(policy, redis.RedisError) or not isinstance(fields, dict):
-        return NOTHING
+        return NO_PERMISSION
     parts = [part for pair in fields.items() for part in pair]
-    standing = policy_clock.standing(decode(parts), read_minimums(policy))
-    return CheckedPermission(standing, b"\n".join(parts), policy or b"")
+    status = policy_clock.status(decode(parts), read_minimums(policy))
+    return CheckedPermission(status, b"\n".join(parts), policy or b"")

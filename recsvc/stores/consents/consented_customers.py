@@ -11,14 +11,14 @@ from typing import Any, cast
 import redis
 
 from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.consent.hash_chain import Head, read_row
+from recsvc.domain.consent.hash_chain import ChainHead, read_row
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
 from recsvc.stores.consents.consents import record_of
-from recsvc.stores.consents.history import HistoryStore, end_of
+from recsvc.stores.consents.history import HistoryStore, latest_head
 from recsvc.stores.consents.policy_clock import Minimums, PolicyClock, read_minimums
 
 _KEYS_PER_SCAN = 1000
@@ -46,7 +46,7 @@ _Permitted = dict[CustomerKey, int | None]  # who permits, and when they were er
 @dataclass(frozen=True, slots=True)
 class _Moment:
     now_us: int
-    end: Head
+    end: ChainHead
     minimums: Minimums | None
 
 
@@ -101,7 +101,7 @@ class ConsentedCustomers:
                 raise reply
         (seconds, microseconds), stored, last, policy, *fields = replies
         now_us = seconds * _US + microseconds
-        return _Moment(now_us, end_of(shop, stored, last), read_minimums(policy)), fields
+        return _Moment(now_us, latest_head(shop, stored, last), read_minimums(policy)), fields
 
     def _scan(self, shop: ShopName, purpose: Purpose, moment: _Moment) -> _Permitted:
         permitted: _Permitted = {}
@@ -140,8 +140,8 @@ class ConsentedCustomers:
         for customer, found in zip(customers, fields, strict=True):
             if isinstance(found, dict):  # a key of another kind permits nothing
                 record = record_of(found)
-                standing = self._policy_clock.standing(record, moment.minimums, moment.now_us)
-                if standing.permits(purpose):
+                status = self._policy_clock.status(record, moment.minimums, moment.now_us)
+                if status.permits(purpose):
                     erased = record.tombstone
                     permitted[customer] = None if erased is None else erased.erased_at_us
         return permitted

@@ -1,6 +1,6 @@
 """Consents in the store: one hash per customer, one field per purpose.
 
-Every change goes through the ledger: with its row in the history, in one step.
+Every change goes through the change_writer: with its row in the history, in one step.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,19 +12,25 @@ import redis
 from redis.client import Pipeline
 
 from recsvc.domain.consent.consent import ConsentRecord, Purpose, PurposeConsent, Tombstone
-from recsvc.domain.consent.hash_chain import Note, RowKind
+from recsvc.domain.consent.hash_chain import RowDraft, RowKind
 from recsvc.domain.consent.statements import (
     ImportOutcome,
     Statement,
     apply_imported,
     apply_live,
-    is_overtaken,
+    is_superseded,
 )
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
-from recsvc.stores.consents.change_writer import COMMAND_LINE, ChangeWriter, Edit, Moment, WriteStep
+from recsvc.stores.consents.change_writer import (
+    COMMAND_LINE,
+    ChangeTime,
+    ChangeWriter,
+    Edit,
+    WriteStep,
+)
 from recsvc.stores.consents.record_codec import (
     ERASED,
     UNREADABLE_TOMBSTONE,
@@ -34,12 +40,12 @@ from recsvc.stores.consents.record_codec import (
     encode,
     encode_tombstone,
     field_of,
-    word_of,
+    statement_text,
 )
 
 _ROWS_PER_IMPORT = 500  # one step: short enough for the reads that wait behind it
 
-Stored = dict[bytes, bytes]  # what the client returns when it decodes nothing
+StoredFields = dict[bytes, bytes]  # what the client returns when it decodes nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +63,9 @@ class ImportedConsent:
 class ConsentStore:
     """Reads and writes with the time-outs of writes; a request reads through its trip."""
 
-    def __init__(self, connections: Connections, ledger: ChangeWriter | None = None) -> None:
+    def __init__(self, connections: Connections, change_writer: ChangeWriter | None = None) -> None:
         self._redis = connections.writes
-        self._ledger = ledger or ChangeWriter(connections)
+        self._change_writer = change_writer or ChangeWriter(connections)
 
     def write(
         self,
@@ -76,21 +82,21 @@ class ConsentStore:
         """
         words = {each: Statement(said, policy_version, source) for each, said in purposes.items()}
 
-        def decide(moment: Moment, replies: list[Any]) -> tuple[WriteStep, ConsentRecord]:
-            page = _CustomerDraft(key, _hash(replies[0]))
+        def decide(moment: ChangeTime, replies: list[Any]) -> tuple[WriteStep, ConsentRecord]:
+            page = _ConsentDraft(key, _hash(replies[0]))
             for purpose, word in words.items():
                 said = apply_live(page.last(purpose), word, moment.now_us)
                 page.put(purpose, said, said)
                 if said.granted:
-                    page.open(said.at_us, moment.row_us)
+                    page.open(said.at_us, moment.recorded_at_us)
             return page.step(shop, RowKind.LIVE, actor), page.record()
 
-        return self._ledger.commit(shop, _asking(shop, [key]), decide)
+        return self._change_writer.commit(shop, _asking(shop, [key]), decide)
 
     def read(self, shop: ShopName, key: CustomerKey) -> ConsentRecord:
         with store_faults():
             fields = self._redis.hgetall(redis_keys.customer(shop, key))
-        return record_of(cast("Stored", fields))
+        return record_of(cast("StoredFields", fields))
 
     def import_many(
         self, shop: ShopName, rows: Iterable[ImportedConsent], actor: str = COMMAND_LINE
@@ -111,26 +117,26 @@ class ConsentStore:
     ) -> list[ImportOutcome]:
         customers = list(dict.fromkeys(row.customer for row in rows))
 
-        def decide(moment: Moment, replies: list[Any]) -> tuple[WriteStep, list[ImportOutcome]]:
+        def decide(moment: ChangeTime, replies: list[Any]) -> tuple[WriteStep, list[ImportOutcome]]:
             pages = {
                 customer: None
                 if isinstance(reply, redis.RedisError)
-                else _CustomerDraft(customer, reply)
+                else _ConsentDraft(customer, reply)
                 for customer, reply in zip(customers, replies, strict=True)
             }
-            outcomes = [_take(pages[row.customer], row, moment.now_us) for row in rows]
+            outcomes = [_apply_row(pages[row.customer], row, moment.now_us) for row in rows]
             steps = [page.step(shop, RowKind.IMPORT, actor) for page in pages.values() if page]
             return _together(steps), outcomes
 
-        return self._ledger.commit(shop, _asking(shop, customers), decide)
+        return self._change_writer.commit(shop, _asking(shop, customers), decide)
 
 
 @dataclass(slots=True)
-class _CustomerDraft:
+class _ConsentDraft:
     """What is stored of one customer, and what is being changed of it."""
 
     customer: CustomerKey
-    stored: Stored
+    stored: StoredFields
     changed: dict[Purpose, PurposeConsent] = field(default_factory=dict)
     said: list[tuple[Purpose, PurposeConsent]] = field(default_factory=list)
     opened: Tombstone | None = None
@@ -140,12 +146,12 @@ class _CustomerDraft:
         value = self.stored.get(ERASED.encode())
         return None if value is None else decode_tombstone(value)
 
-    def open(self, at_us: int, row_us: int) -> None:
+    def open(self, at_us: int, recorded_at_us: int) -> None:
         """Make an erased customer known anew, as a stranger; the first grant counts."""
         stone = self.tombstone if self.opened is None else self.opened
         if stone is UNREADABLE_TOMBSTONE:
-            stone = Tombstone(at_us, row_us)
-        self.opened = None if stone is None else stone.opened(at_us)
+            stone = Tombstone(at_us, recorded_at_us)
+        self.opened = None if stone is None else stone.readmitted(at_us)
 
     def last(self, purpose: Purpose) -> PurposeConsent | None:
         if purpose in self.changed:
@@ -184,11 +190,11 @@ class _CustomerDraft:
             after = known if self.opened is None else encode_tombstone(self.opened)
             edits.append(Edit(name, ERASED, known, after))
         notes = [
-            Note(
+            RowDraft(
                 kind,
                 self.customer,
                 purpose,
-                word_of(said.granted),
+                statement_text(said.granted),
                 actor,
                 said.at_us,
                 said.policy_version,
@@ -199,7 +205,7 @@ class _CustomerDraft:
         return WriteStep(edits, notes)
 
 
-def record_of(fields: Stored) -> ConsentRecord:
+def record_of(fields: StoredFields) -> ConsentRecord:
     return decode([part for pair in fields.items() for part in pair])
 
 
@@ -211,28 +217,30 @@ def _asking(shop: ShopName, customers: Iterable[CustomerKey]) -> Callable[[Pipel
     return ask
 
 
-def _hash(reply: Any) -> Stored:
+def _hash(reply: Any) -> StoredFields:
     if isinstance(reply, redis.RedisError):
         raise reply
-    return cast("Stored", reply)
+    return cast("StoredFields", reply)
 
 
-def _take(page: _CustomerDraft | None, row: ImportedConsent, now_us: int) -> ImportOutcome:
+def _apply_row(page: _ConsentDraft | None, row: ImportedConsent, now_us: int) -> ImportOutcome:
     if row.at_us <= 0:
         return ImportOutcome.NO_TIME
     if row.at_us > now_us:
         return ImportOutcome.IN_FUTURE
     if page is None or page.is_unreadable(row.purpose):
         return ImportOutcome.UNREADABLE
-    if page.tombstone is not None and not page.tombstone.takes(row.at_us, granted=row.granted):
-        return ImportOutcome.KNOWN
+    if page.tombstone is not None and not page.tombstone.accepts(row.at_us, granted=row.granted):
+        return ImportOutcome.SUPERSEDED
     last, word = page.last(row.purpose), Statement(row.granted, row.policy_version, row.source)
     now = apply_imported(last, word, row.at_us)
     if now == last:
-        return ImportOutcome.KNOWN
+        return ImportOutcome.SUPERSEDED
     page.put(row.purpose, apply_imported(None, word, row.at_us), now)
     return (
-        ImportOutcome.KNOWN if last is not None and is_overtaken(now, last) else ImportOutcome.TAKEN
+        ImportOutcome.SUPERSEDED
+        if last is not None and is_superseded(now, last)
+        else ImportOutcome.APPLIED
     )
 
 

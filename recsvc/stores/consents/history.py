@@ -6,12 +6,12 @@ from typing import Any, cast
 import redis
 
 from recsvc.domain.consent.hash_chain import (
-    Head,
+    ChainedRow,
+    ChainHead,
     HistoryRow,
-    Link,
-    beginning,
+    empty_head,
     is_digest,
-    read_head,
+    parse_head,
     read_row,
 )
 from recsvc.domain.values.customer_keys import CustomerKey
@@ -27,18 +27,18 @@ class HistoryStore:
     def __init__(self, connections: Connections) -> None:
         self._redis = connections.writes
 
-    def head(self, shop: ShopName) -> Head | None:
+    def head(self, shop: ShopName) -> ChainHead | None:
         """Return what the history says of its end; None when it says nothing that can be read."""
         with store_faults():
             stored = cast("bytes | None", self._redis.get(redis_keys.audit_head(shop)))
-        return read_head((stored or b"").decode(errors="replace"))
+        return parse_head((stored or b"").decode(errors="replace"))
 
     def is_there(self, shop: ShopName) -> bool:
         """Say whether what stands in the history's place, if anything, is a history."""
         with store_faults():
             return self._redis.type(redis_keys.history(shop)) in (b"stream", b"none")
 
-    def ends(self, shop: ShopName) -> tuple[Head | None, int]:
+    def ends(self, shop: ShopName) -> tuple[ChainHead | None, int]:
         """Return the head, and the number of the last row, as of one moment."""
         with store_faults():
             pipeline = self._redis.pipeline(transaction=True)
@@ -48,9 +48,9 @@ class HistoryStore:
             if isinstance(last, redis.RedisError):
                 raise last
             text = _head_text(stored)
-        return read_head(text), link_of(*last[0]).n if last else 0
+        return parse_head(text), read_entry(*last[0]).n if last else 0
 
-    def walk(self, shop: ShopName, first: int = 1, last: int | None = None) -> Iterator[Link]:
+    def walk(self, shop: ShopName, first: int = 1, last: int | None = None) -> Iterator[ChainedRow]:
         """Yield every row from `first` to `last`, as it is kept."""
         end = "+" if last is None else f"{last}-0"
         while True:
@@ -59,7 +59,7 @@ class HistoryStore:
                     redis_keys.history(shop), f"{first}-0", end, _ROWS_PER_READ
                 )
             entries = cast("list[Any]", found)
-            links = [link_of(*entry) for entry in entries]
+            links = [read_entry(*entry) for entry in entries]
             yield from links
             if len(links) < _ROWS_PER_READ:
                 return
@@ -84,7 +84,7 @@ class HistoryStore:
                 entry = f"{number.decode()}-0"
                 pipeline.xrange(redis_keys.history(shop), entry, entry)
             found = pipeline.execute()
-        rows = (read_row(link_of(*entries[0]).row) for entries in found if entries)
+        rows = (read_row(read_entry(*entries[0]).row) for entries in found if entries)
         return [row for row in rows if row is not None]
 
 
@@ -97,21 +97,21 @@ def _head_text(stored: Any) -> str:
     return (stored or b"").decode(errors="replace")
 
 
-def link_of(name: bytes, fields: dict[bytes, bytes]) -> Link:
+def read_entry(name: bytes, fields: dict[bytes, bytes]) -> ChainedRow:
     """Read an entry. What is not there is empty, and follows from nothing."""
     number = name.partition(b"-")[0]
     digest = fields.get(b"hash", b"").decode(errors="replace")
-    return Link(int(number), fields.get(b"row", b""), digest, fields.keys() <= _FIELDS)
+    return ChainedRow(int(number), fields.get(b"row", b""), digest, fields.keys() <= _FIELDS)
 
 
-def end_of(shop: ShopName, stored: bytes | None, last: list[Any]) -> Head:
+def latest_head(shop: ShopName, stored: bytes | None, last: list[Any]) -> ChainHead:
     """Return the end of a history: the later one, should the head and the last row differ.
 
     A head that was lost must not keep anybody from withdrawing; the audit tells of it.
     """
-    head = read_head((stored or b"").decode(errors="replace")) or beginning(shop)
-    link = link_of(*last[0]) if last else None
+    head = parse_head((stored or b"").decode(errors="replace")) or empty_head(shop)
+    link = read_entry(*last[0]) if last else None
     if link is None or link.n <= head.count or not is_digest(link.digest):
         return head
     row = read_row(link.row)
-    return Head(link.n, link.digest, head.at_us if row is None else row.at)
+    return ChainHead(link.n, link.digest, head.at_us if row is None else row.at)

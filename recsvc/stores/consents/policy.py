@@ -7,12 +7,18 @@ import redis
 from redis.client import Pipeline
 
 from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.consent.hash_chain import Note, RowKind
+from recsvc.domain.consent.hash_chain import RowDraft, RowKind
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
-from recsvc.stores.consents.change_writer import COMMAND_LINE, ChangeWriter, Edit, Moment, WriteStep
+from recsvc.stores.consents.change_writer import (
+    COMMAND_LINE,
+    ChangeTime,
+    ChangeWriter,
+    Edit,
+    WriteStep,
+)
 from recsvc.stores.consents.policy_clock import Minimums, read_minimums, write_minimums
 
 MINIMUM = "minimum"
@@ -20,9 +26,9 @@ NO_MINIMUM = "no minimum"
 
 
 class PolicyStore:
-    def __init__(self, connections: Connections, ledger: ChangeWriter) -> None:
+    def __init__(self, connections: Connections, change_writer: ChangeWriter) -> None:
         self._redis = connections.writes
-        self._ledger = ledger
+        self._change_writer = change_writer
 
     def get(self, shop: ShopName) -> Minimums:
         """Return the minimum versions; raise StoreUnavailable when they cannot be read."""
@@ -38,7 +44,7 @@ class PolicyStore:
         def ask(pipeline: Pipeline) -> None:
             pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
 
-        def decide(_: Moment, replies: list[Any]) -> tuple[WriteStep, Minimums]:
+        def decide(_: ChangeTime, replies: list[Any]) -> tuple[WriteStep, Minimums]:
             stored = replies[0]
             if isinstance(stored, redis.RedisError):
                 raise stored
@@ -49,12 +55,12 @@ class PolicyStore:
             edit = Edit(redis_keys.epochs(shop), redis_keys.POLICY, stored or b"", new)
             return WriteStep([edit], [_note(*each, actor) for each in versions.items()]), after
 
-        return self._ledger.commit(shop, ask, decide)
+        return self._change_writer.commit(shop, ask, decide)
 
 
-def _note(purpose: Purpose, version: str | None, actor: str) -> Note:
+def _note(purpose: Purpose, version: str | None, actor: str) -> RowDraft:
     word = NO_MINIMUM if version is None else MINIMUM
-    return Note(RowKind.POLICY, None, purpose, word, actor, policy_version=version)
+    return RowDraft(RowKind.POLICY, None, purpose, word, actor, policy_version=version)
 
 
 def _readable(stored: bytes | None) -> Minimums:

@@ -17,7 +17,7 @@ from recsvc.domain.consent.consent import (
     ConsentStatus,
     Purpose,
 )
-from recsvc.stores.consents.shared_clock import own_moment
+from recsvc.stores.consents.shared_clock import private_timestamp
 
 Minimums = Mapping[Purpose, str]
 
@@ -34,7 +34,7 @@ class PolicyClock:
     ) -> None:
         """`shared`: what all workers have seen; None: this process is the only one."""
         self._clock = clock
-        self._shared = own_moment() if shared is None else shared
+        self._shared = private_timestamp() if shared is None else shared
         self._seen_us = 0  # by the clock of any worker
         self._latest_us = 0
         self._lock = Lock()
@@ -57,7 +57,7 @@ class PolicyClock:
             return UNREADABLE_POLICY
         return ConsentPolicy(self._max_age_us, minimums) if minimums else self._policy
 
-    def standing(
+    def status(
         self, record: ConsentRecord, minimums: Minimums | None, at_least_us: int = 0
     ) -> ConsentStatus:
         return ConsentStatus(record, self.now_us(at_least_us), self.policy(minimums))

@@ -48,7 +48,7 @@ def flag_field(flag: Flag) -> str:
     return _FLAG_FIELDS[flag]
 
 
-def word_of(granted: bool) -> str:
+def statement_text(granted: bool) -> str:
     return GRANTED if granted is True else DENIED
 
 
@@ -56,7 +56,7 @@ def encode(consent: PurposeConsent) -> bytes:
     """Return the value of the purpose's field."""
     first = _NONE if consent.first_granted_at_us is None else consent.first_granted_at_us
     tail = f"{_quoted(consent.policy_version)} {_quoted(consent.source)}"
-    return f"{consent.at_us} {word_of(consent.granted)} {first} {tail}".encode()
+    return f"{consent.at_us} {statement_text(consent.granted)} {first} {tail}".encode()
 
 
 def decode(fields: Sequence[bytes]) -> ConsentRecord:
@@ -87,7 +87,7 @@ def decode(fields: Sequence[bytes]) -> ConsentRecord:
 
 
 def encode_tombstone(tombstone: Tombstone) -> bytes:
-    opened = _NONE if tombstone.opened_at_us is None else tombstone.opened_at_us
+    opened = _NONE if tombstone.readmitted_at_us is None else tombstone.readmitted_at_us
     at_us, recorded_at_us = tombstone.erased_at_us, tombstone.recorded_at_us
     return f"{at_us} {opened}{'' if recorded_at_us == at_us else f' {recorded_at_us}'}".encode()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 _BYTES = 8
 
 
-def shared_moment(file: Path) -> memoryview:
+def shared_timestamp(file: Path) -> memoryview:
     """Return the moment as the one number of a view; the file is made where it is missing."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -21,6 +21,6 @@ def shared_moment(file: Path) -> memoryview:
         os.close(descriptor)
 
 
-def own_moment() -> memoryview:
+def private_timestamp() -> memoryview:
     """Return one that nobody shares."""
     return memoryview(bytearray(_BYTES)).cast("q")

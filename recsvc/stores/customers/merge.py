@@ -14,15 +14,15 @@ import structlog
 from redis.client import Pipeline
 
 from recsvc.domain.consent.consent import ConsentRecord, Flag, Purpose, PurposeConsent
-from recsvc.domain.consent.hash_chain import Note, RowKind
+from recsvc.domain.consent.hash_chain import RowDraft, RowKind
 from recsvc.domain.customers.merging import (
-    both_bought,
-    both_erased,
-    both_recent,
-    both_told,
-    stricter,
+    merged_events,
+    merged_profile,
+    merged_purchases,
+    merged_tombstone,
+    stricter_consent,
 )
-from recsvc.domain.customers.privacy import Merged
+from recsvc.domain.customers.privacy import MergeResult
 from recsvc.domain.errors import Conflict
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
@@ -30,12 +30,12 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.consents.change_writer import (
     COMMAND_LINE,
     WHOLE_LIST,
+    ChangeTime,
     ChangeWriter,
     Edit,
-    Moment,
     WriteStep,
 )
-from recsvc.stores.consents.consents import Stored, record_of
+from recsvc.stores.consents.consents import StoredFields, record_of
 from recsvc.stores.consents.policy_clock import Minimums, PolicyClock, read_minimums
 from recsvc.stores.consents.record_codec import (
     ERASED,
@@ -44,9 +44,9 @@ from recsvc.stores.consents.record_codec import (
     encode_tombstone,
     field_of,
     flag_field,
-    word_of,
+    statement_text,
 )
-from recsvc.stores.customers.erasure import THE_CUSTOMER, buried, tombstone_of
+from recsvc.stores.customers.erasure import CUSTOMER_SUBJECT, erasure_edits, new_tombstone
 from recsvc.stores.customers.personal_data_keys import KeyOf
 from recsvc.stores.customers.profiles import FLAG_SET, decode_profile, encode_profile
 
@@ -58,10 +58,10 @@ _OFFERS = (Purpose.PERSONALIZATION, Purpose.OFFERS)
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class _StoredCustomer:
     """What is stored of one of the two."""
 
-    fields: Stored
+    fields: StoredFields
     record: ConsentRecord
     profile: bytes
     recent: list[bytes]
@@ -69,13 +69,13 @@ class _Side:
 
 
 class MergeStore:
-    def __init__(self, ledger: ChangeWriter, policy_clock: PolicyClock) -> None:
-        self._ledger = ledger
+    def __init__(self, change_writer: ChangeWriter, policy_clock: PolicyClock) -> None:
+        self._change_writer = change_writer
         self._policy_clock = policy_clock
 
     def merge(
         self, shop: ShopName, away: CustomerKey, into: CustomerKey, actor: str = COMMAND_LINE
-    ) -> Merged:
+    ) -> MergeResult:
         """Merge `away` into `into`; raise Conflict when either was erased.
 
         Whoever calls hands on what stands behind this step, and then says that it is finished.
@@ -89,56 +89,60 @@ class MergeStore:
                 pipeline.lrange(redis_keys.recent(shop, key), 0, -1)
                 pipeline.lrange(redis_keys.purchases(shop, key), 0, -1)
 
-        def decide(moment: Moment, replies: list[Any]) -> tuple[WriteStep, Merged]:
+        def decide(moment: ChangeTime, replies: list[Any]) -> tuple[WriteStep, MergeResult]:
             policy, *stored = map(_readable, replies)
             other, mine = _side(stored[:4]), _side(stored[4:])
             if _is_shut(other) or _is_shut(mine):
                 raise _erased("the customer" if _is_shut(other) else "`into`")
             both = self._both_permit((other, mine), read_minimums(policy), moment.now_us)
-            merged = Merged(into, moment.row_us, both(Purpose.PERSONALIZATION), both(*_OFFERS))
-            stone = tombstone_of(other.record, moment)
-            page = _CustomerDraft(shop, into, actor)
+            merged = MergeResult(
+                into, moment.recorded_at_us, both(Purpose.PERSONALIZATION), both(*_OFFERS)
+            )
+            stone = new_tombstone(other.record, moment)
+            page = _MergeDraft(shop, into, actor)
             page.put_all(mine, other, merged, moment.now_us)
-            page.note(into, THE_CUSTOMER, MERGED_IN)
-            page.note(away, THE_CUSTOMER, MERGED_AWAY, stone.erased_at_us)
-            page.edits += buried(shop, away, stone)
+            page.note(into, CUSTOMER_SUBJECT, MERGED_IN)
+            page.note(away, CUSTOMER_SUBJECT, MERGED_AWAY, stone.erased_at_us)
+            page.edits += erasure_edits(shop, away, stone)
             page.edits.append(Edit(redis_keys.merging(shop), away.hex(), None, _encoded(merged)))
-            return WriteStep(page.edits, page.notes, is_dated=True), merged
+            return WriteStep(page.edits, page.notes, requires_head=True), merged
 
-        return self._ledger.commit(shop, ask, decide)
+        return self._change_writer.commit(shop, ask, decide)
 
     def _both_permit(
-        self, sides: Sequence[_Side], minimums: Minimums | None, now_us: int
+        self, sides: Sequence[_StoredCustomer], minimums: Minimums | None, now_us: int
     ) -> Callable[..., bool]:
-        standings = [self._policy_clock.standing(side.record, minimums, now_us) for side in sides]
-        return lambda *purposes: all(one.permits(each) for one in standings for each in purposes)
+        statuses = [self._policy_clock.status(side.record, minimums, now_us) for side in sides]
+        return lambda *purposes: all(one.permits(each) for one in statuses for each in purposes)
 
-    def under_way(self, shop: ShopName) -> dict[CustomerKey, Merged]:
+    def unfinished(self, shop: ShopName) -> dict[CustomerKey, MergeResult]:
         """Return the merges that are not finished, by who is merged away."""
 
         def ask(pipeline: Pipeline) -> None:
             pipeline.hgetall(redis_keys.merging(shop))
 
-        def decide(_: Moment, replies: list[Any]) -> tuple[WriteStep, dict[CustomerKey, Merged]]:
+        def decide(
+            _: ChangeTime, replies: list[Any]
+        ) -> tuple[WriteStep, dict[CustomerKey, MergeResult]]:
             return WriteStep(), _all_merged(shop, _readable(replies[0]))
 
-        return self._ledger.commit(shop, ask, decide)
+        return self._change_writer.commit(shop, ask, decide)
 
-    def finish(self, shop: ShopName, away: CustomerKey, merged: Merged) -> None:
+    def finish(self, shop: ShopName, away: CustomerKey, merged: MergeResult) -> None:
         """Forget that this merge, and no later one, was under way."""
         name, field, note = redis_keys.merging(shop), away.hex(), _encoded(merged)
 
         def ask(pipeline: Pipeline) -> None:
             pipeline.hget(name, field)
 
-        def decide(_: Moment, replies: list[Any]) -> tuple[WriteStep, None]:
+        def decide(_: ChangeTime, replies: list[Any]) -> tuple[WriteStep, None]:
             is_this = _readable(replies[0]) == note
             return WriteStep([Edit(name, field, note, b"")] if is_this else ()), None
 
-        self._ledger.commit(shop, ask, decide)
+        self._change_writer.commit(shop, ask, decide)
 
 
-class _CustomerDraft:
+class _MergeDraft:
     """What is being changed of the one who stays."""
 
     def __init__(self, shop: ShopName, key: CustomerKey, actor: str) -> None:
@@ -147,41 +151,43 @@ class _CustomerDraft:
         self._name = redis_keys.customer(shop, key)
         self._actor = actor
         self.edits: list[Edit] = []
-        self.notes: list[Note] = []
+        self.notes: list[RowDraft] = []
 
     def note(
         self, key: CustomerKey, subject: str, word: str, said_at_us: int | None = None
     ) -> None:
-        self.notes.append(Note(RowKind.MERGE, key, subject, word, self._actor, said_at_us))
+        self.notes.append(RowDraft(RowKind.MERGE, key, subject, word, self._actor, said_at_us))
 
-    def put_all(self, mine: _Side, other: _Side, merged: Merged, now_us: int) -> None:
+    def put_all(
+        self, mine: _StoredCustomer, other: _StoredCustomer, merged: MergeResult, now_us: int
+    ) -> None:
         self.put_purposes(mine, other, now_us)
         self.put_flags(mine, other)
         self.put_tombstone(mine, other)
         self.put_profile(mine, other, shared=merged.has_shared)
         if merged.has_shared:
-            self.put_list(redis_keys.recent, mine.recent, other.recent, both_recent)
-            self.put_list(redis_keys.purchases, mine.purchases, other.purchases, both_bought)
+            self.put_list(redis_keys.recent, mine.recent, other.recent, merged_events)
+            self.put_list(redis_keys.purchases, mine.purchases, other.purchases, merged_purchases)
 
-    def put_purposes(self, mine: _Side, other: _Side, now_us: int) -> None:
+    def put_purposes(self, mine: _StoredCustomer, other: _StoredCustomer, now_us: int) -> None:
         for purpose in Purpose:
             if purpose in mine.record.unreadable:  # which denies, and only the customer lifts that
                 continue
             last = mine.record.purposes.get(purpose)
-            said = stricter(last, other.record.purposes.get(purpose), now_us)
+            said = stricter_consent(last, other.record.purposes.get(purpose), now_us)
             if said is not None and said != last:
                 self._put_purpose(mine, purpose, said)
 
-    def _put_purpose(self, mine: _Side, purpose: Purpose, said: PurposeConsent) -> None:
+    def _put_purpose(self, mine: _StoredCustomer, purpose: Purpose, said: PurposeConsent) -> None:
         field = field_of(purpose)
         old = mine.fields.get(field.encode(), b"")
         self.edits.append(Edit(self._name, field, old, encode(said)))
         self.notes.append(
-            Note(
+            RowDraft(
                 RowKind.MERGE,
                 self._key,
                 purpose,
-                word_of(said.granted),
+                statement_text(said.granted),
                 self._actor,
                 said.at_us,
                 said.policy_version,
@@ -189,24 +195,24 @@ class _CustomerDraft:
             )
         )
 
-    def put_flags(self, mine: _Side, other: _Side) -> None:
+    def put_flags(self, mine: _StoredCustomer, other: _StoredCustomer) -> None:
         """Add the other's flags. Whatever its value, one that is there is set."""
         for flag in Flag:
             if flag in other.record.flags and flag not in mine.record.flags:
                 self.edits.append(Edit(self._name, flag_field(flag), b"", SET))
                 self.note(self._key, flag, FLAG_SET)
 
-    def put_tombstone(self, mine: _Side, other: _Side) -> None:
-        stone = both_erased(mine.record.tombstone, other.record.tombstone)
+    def put_tombstone(self, mine: _StoredCustomer, other: _StoredCustomer) -> None:
+        stone = merged_tombstone(mine.record.tombstone, other.record.tombstone)
         old = mine.fields.get(ERASED.encode(), b"")
         new = b"" if stone is None else encode_tombstone(stone)
         self.edits.append(Edit(self._name, ERASED, old, new))
 
-    def put_profile(self, mine: _Side, other: _Side, *, shared: bool) -> None:
+    def put_profile(self, mine: _StoredCustomer, other: _StoredCustomer, *, shared: bool) -> None:
         if not (shared and other.profile):
             return
         known = decode_profile(self._shop, mine.profile)
-        told = both_told(known, decode_profile(self._shop, other.profile))
+        told = merged_profile(known, decode_profile(self._shop, other.profile))
         name = redis_keys.profile(self._shop, self._key)
         self.edits.append(Edit(name, "", mine.profile, encode_profile(told)))
 
@@ -222,14 +228,14 @@ class _CustomerDraft:
             self.edits.append(Edit(name, WHOLE_LIST, b"\n".join(mine), b"\n".join(entries)))
 
 
-def _encoded(merged: Merged) -> bytes:
+def _encoded(merged: MergeResult) -> bytes:
     shared, said = int(merged.has_shared), int(merged.has_shared_offers)
     return f"{merged.into.hex()} {merged.recorded_at_us} {shared} {said}".encode()
 
 
-def _all_merged(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerKey, Merged]:
+def _all_merged(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerKey, MergeResult]:
     """Read the notes; one that cannot be read must not stand in the way of any erasure."""
-    found: dict[CustomerKey, Merged] = {}
+    found: dict[CustomerKey, MergeResult] = {}
     for away, note in notes.items():
         try:
             found[_key(away)] = _merged(note)
@@ -238,9 +244,9 @@ def _all_merged(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerKe
     return found
 
 
-def _merged(note: bytes) -> Merged:
+def _merged(note: bytes) -> MergeResult:
     into, at_us, shared, said = note.split(b" ")
-    return Merged(_key(into), int(at_us), shared == b"1", said == b"1")
+    return MergeResult(_key(into), int(at_us), shared == b"1", said == b"1")
 
 
 def _key(text: bytes) -> CustomerKey:
@@ -253,13 +259,13 @@ def _readable(reply: Any) -> Any:
     return reply
 
 
-def _side(stored: list[Any]) -> _Side:
+def _side(stored: list[Any]) -> _StoredCustomer:
     fields, profile, recent, purchases = stored
-    return _Side(fields, record_of(fields), profile or b"", recent, purchases)
+    return _StoredCustomer(fields, record_of(fields), profile or b"", recent, purchases)
 
 
-def _is_shut(side: _Side) -> bool:
-    return side.record.tombstone is not None and side.record.tombstone.is_shut
+def _is_shut(side: _StoredCustomer) -> bool:
+    return side.record.tombstone is not None and side.record.tombstone.is_erased
 
 
 def _erased(who: str) -> Conflict:

@@ -22,12 +22,12 @@ KeyOf = Callable[[ShopName, CustomerKey], str]
 
 @dataclass(frozen=True, slots=True)
 class PersonalDataKey:
-    """A kind of key. `ask_size`: ask how much is in one."""
+    """A kind of key. `queue_size`: ask how much is in one."""
 
     name: str
     key: KeyOf
-    ask_size: Callable[[Pipeline, str], object]
-    is_forgotten_by_store: bool = False
+    queue_size: Callable[[Pipeline, str], object]
+    removed_by_store: bool = False
 
 
 class Erasable(Protocol):
@@ -52,13 +52,13 @@ def _members(asking: Pipeline, name: str) -> object:
     return asking.zcard(name)
 
 
-HOLDINGS = (
+PERSONAL_DATA_KEYS = (
     PersonalDataKey("profile", redis_keys.profile, _values),
     PersonalDataKey("recent_events", redis_keys.recent, _entries),
     PersonalDataKey("purchases", redis_keys.purchases, _entries),
-    PersonalDataKey("offer_caps", redis_keys.caps, _fields, is_forgotten_by_store=True),
-    PersonalDataKey("claims", redis_keys.claims_of, _members, is_forgotten_by_store=True),
-    PersonalDataKey("idempotency_answers", redis_keys.answers, _fields, is_forgotten_by_store=True),
-    PersonalDataKey("decisions", redis_keys.decisions_of, _members, is_forgotten_by_store=True),
+    PersonalDataKey("offer_caps", redis_keys.caps, _fields, removed_by_store=True),
+    PersonalDataKey("claims", redis_keys.claims_of, _members, removed_by_store=True),
+    PersonalDataKey("idempotency_answers", redis_keys.answers, _fields, removed_by_store=True),
+    PersonalDataKey("decisions", redis_keys.decisions_of, _members, removed_by_store=True),
 )
 KEPT: tuple[KeyOf, ...] = (redis_keys.customer, redis_keys.history_of)

@@ -1,7 +1,6 @@
-"""What a shop tells of its customers: one JSON per customer, and the flags beside the consents.
+"""Customer profiles in Redis: one JSON value per customer, and the flags in the consent hash.
 
-A change goes through the ledger: a flag and what was told with it are in force together, and the
-history tells of the flag.
+`ChangeWriter` writes the profile, the flags and the history rows of the flags in one atomic step.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,14 +14,20 @@ import structlog
 from redis.client import Pipeline
 
 from recsvc.domain.consent.consent import Flag
-from recsvc.domain.consent.hash_chain import Note, RowKind
-from recsvc.domain.customers.profile import NO_PROFILE, Change, Profile, Told
+from recsvc.domain.consent.hash_chain import RowDraft, RowKind
+from recsvc.domain.customers.profile import NO_PROFILE, FlaggedProfile, Profile, ProfileChange
 from recsvc.domain.errors import Conflict
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
-from recsvc.stores.consents.change_writer import COMMAND_LINE, ChangeWriter, Edit, Moment, WriteStep
+from recsvc.stores.consents.change_writer import (
+    COMMAND_LINE,
+    ChangeTime,
+    ChangeWriter,
+    Edit,
+    WriteStep,
+)
 from recsvc.stores.consents.record_codec import ERASED, SET, decode_tombstone, flag_field
 
 FLAG_SET = "set"
@@ -43,9 +48,9 @@ class NewProfile:
 
 
 class ProfileStore:
-    def __init__(self, connections: Connections, ledger: ChangeWriter) -> None:
+    def __init__(self, connections: Connections, change_writer: ChangeWriter) -> None:
         self._redis = connections.writes
-        self._ledger = ledger
+        self._change_writer = change_writer
 
     def put_many(
         self, shop: ShopName, profiles: Iterable[NewProfile], actor: str = COMMAND_LINE
@@ -61,8 +66,8 @@ class ProfileStore:
         return were_put
 
     def change(
-        self, shop: ShopName, key: CustomerKey, change: Change, actor: str = COMMAND_LINE
-    ) -> Told:
+        self, shop: ShopName, key: CustomerKey, change: ProfileChange, actor: str = COMMAND_LINE
+    ) -> FlaggedProfile:
         """Change what is named and nothing else, whoever else changes it.
 
         Raises Conflict where more than flags is told of a customer who was erased.
@@ -72,26 +77,28 @@ class ProfileStore:
             pipeline.get(redis_keys.profile(shop, key))
             _ask_flags(pipeline, shop, key)
 
-        def decide(_: Moment, replies: list[Any]) -> tuple[WriteStep, Told]:
+        def decide(_: ChangeTime, replies: list[Any]) -> tuple[WriteStep, FlaggedProfile]:
             stored, values = map(_readable, replies)
             changed = change.on(decode_profile(shop, stored or b""))
             edit = Edit(redis_keys.profile(shop, key), "", stored or b"", encode_profile(changed))
             flags = _Flags(key, values)
-            if edit.new and flags.is_shut:
-                raise erased()
+            if edit.new and flags.is_erased:
+                raise erased_conflict()
             flags.put(change.flags, actor)
             step = flags.step(shop)
-            return WriteStep([edit, *step.edits], step.notes), Told(changed, flags.are_set)
+            return WriteStep([edit, *step.edits], step.notes), FlaggedProfile(
+                changed, flags.are_set
+            )
 
-        return self._ledger.commit(shop, ask, decide)
+        return self._change_writer.commit(shop, ask, decide)
 
-    def get(self, shop: ShopName, key: CustomerKey) -> Told:
+    def get(self, shop: ShopName, key: CustomerKey) -> FlaggedProfile:
         with store_faults():
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.get(redis_keys.profile(shop, key))
             _ask_flags(pipeline, shop, key)
             stored, values = pipeline.execute()
-        return Told(decode_profile(shop, stored or b""), _Flags(key, values).are_set)
+        return FlaggedProfile(decode_profile(shop, stored or b""), _Flags(key, values).are_set)
 
     def _put_chunk(self, shop: ShopName, chunk: Sequence[NewProfile], actor: str) -> list[bool]:
         customers = list(dict.fromkeys(new.customer for new in chunk))
@@ -100,11 +107,11 @@ class ProfileStore:
             for customer in customers:
                 _ask_flags(pipeline, shop, customer)
 
-        def decide(_: Moment, replies: list[Any]) -> tuple[WriteStep, list[bool]]:
+        def decide(_: ChangeTime, replies: list[Any]) -> tuple[WriteStep, list[bool]]:
             found = zip(customers, map(_readable, replies), strict=True)
             flags = {customer: _Flags(customer, values) for customer, values in found}
             may_be = [
-                not (flags[new.customer].is_shut and encode_profile(new.profile)) for new in chunk
+                not (flags[new.customer].is_erased and encode_profile(new.profile)) for new in chunk
             ]
             put = list(compress(chunk, may_be))
             for new in put:
@@ -118,10 +125,10 @@ class ProfileStore:
             notes = list(chain.from_iterable(step.notes for step in steps))
             return WriteStep(edits, notes), may_be
 
-        return self._ledger.commit(shop, ask, decide)
+        return self._change_writer.commit(shop, ask, decide)
 
 
-def erased() -> Conflict:
+def erased_conflict() -> Conflict:
     return Conflict(
         "the customer was erased: nothing is kept of them until they grant something themselves, "
         "which the consent route takes",
@@ -138,12 +145,12 @@ class _Flags:
         *flags, self._erased = values
         self._stored = _by_flag(flags)
         self._now = dict(self._stored)
-        self._notes: list[Note] = []
+        self._notes: list[RowDraft] = []
 
     @property
-    def is_shut(self) -> bool:
+    def is_erased(self) -> bool:
         """Whether the customer was erased, and has granted nothing since."""
-        return self._erased is not None and decode_tombstone(self._erased).is_shut
+        return self._erased is not None and decode_tombstone(self._erased).is_erased
 
     @property
     def are_set(self) -> frozenset[Flag]:
@@ -158,7 +165,7 @@ class _Flags:
                 self._now[flag] = SET
             if before != self._now.get(flag):
                 word = FLAG_SET if is_set else FLAG_CLEARED
-                self._notes.append(Note(RowKind.FLAG, self._customer, flag, word, actor))
+                self._notes.append(RowDraft(RowKind.FLAG, self._customer, flag, word, actor))
 
     def step(self, shop: ShopName) -> WriteStep:
         name = redis_keys.customer(shop, self._customer)

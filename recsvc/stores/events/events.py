@@ -15,8 +15,8 @@ import msgspec
 from redis.typing import EncodableT as Encoded
 
 from recsvc.domain.consent.consent import ConsentStatus, Purpose, Tombstone
-from recsvc.domain.customers.recent_events import MOST_EVENTS, RecentKind
-from recsvc.domain.customers.recent_purchases import MOST_LINES, content
+from recsvc.domain.customers.recent_events import MAX_EVENTS, RecentKind
+from recsvc.domain.customers.recent_purchases import MAX_LINES, content
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.events import FIELDS, Event, Outcome
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
@@ -100,8 +100,8 @@ class EventStore:
             numbers = {customer: place for place, customer in enumerate(permitting, start=1)}
             words: list[Encoded] = [
                 self._log_length,
-                MOST_EVENTS,
-                MOST_LINES,
+                MAX_EVENTS,
+                MAX_LINES,
                 redis_keys.RECENT_SECONDS,
                 len(numbers),
                 policy,
@@ -145,22 +145,22 @@ class _Permitting:
     is_remembered: bool
     tombstone: Tombstone | None
 
-    def forgets(self, event: Event) -> bool:
+    def was_before_erasure(self, event: Event) -> bool:
         """Whether the event is of before the customer was erased: a replay."""
         at_us = event.timestamp_us
-        return self.tombstone is not None and at_us is not None and self.tombstone.forgets(at_us)
+        return self.tombstone is not None and at_us is not None and self.tombstone.covers(at_us)
 
     @property
     def anything(self) -> bool:
         return self.is_logged or self.is_remembered
 
 
-def _judged(standing: ConsentStatus, fields: list[bytes]) -> _Permitting:
+def _judged(status: ConsentStatus, fields: list[bytes]) -> _Permitting:
     return _Permitting(
         b"\n".join(fields),
-        standing.permits(Purpose.ANALYTICS),
-        standing.permits(Purpose.PERSONALIZATION),
-        standing.record.tombstone,
+        status.permits(Purpose.ANALYTICS),
+        status.permits(Purpose.PERSONALIZATION),
+        status.record.tombstone,
     )
 
 
@@ -173,7 +173,7 @@ def _number(
     if incoming.customer is None:
         return _NOBODY
     permitted = permitting.get(incoming.customer)
-    if incoming.denied or permitted is None or permitted.forgets(incoming.event):
+    if incoming.denied or permitted is None or permitted.was_before_erasure(incoming.event):
         return _DENIED
     return numbers[incoming.customer]
 

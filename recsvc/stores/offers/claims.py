@@ -29,7 +29,12 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
 from recsvc.stores.client.memory_guard import check_room
 from recsvc.stores.consents import checked_permission as permission
-from recsvc.stores.consents.checked_permission import NOTHING, CheckedPermission, ask, permission_of
+from recsvc.stores.consents.checked_permission import (
+    NO_PERMISSION,
+    CheckedPermission,
+    queue_reads,
+    read_permission,
+)
 from recsvc.stores.consents.policy_clock import PolicyClock
 from recsvc.stores.offers.cap_scripts import TELL_OF
 from recsvc.stores.offers.claim_scripts import CLAIM, REDEEM, REDEEM_OLDEST, RELEASE
@@ -57,7 +62,7 @@ class ClaimAttempt:
     offer: OfferId
     customer: CustomerKey
     revision: int = 0
-    permission: CheckedPermission = NOTHING
+    permission: CheckedPermission = NO_PERMISSION
     channel: str | None = None
     key_mark: str = ""
     request_mark: str = ""
@@ -113,7 +118,7 @@ class ClaimStore:
             pipeline.time()
             pipeline.hget(redis_keys.answers(shop, customer), key_mark)
             ask_offer(pipeline, shop, offer)
-            ask(pipeline, shop, customer)
+            queue_reads(pipeline, shop, customer)
             replies = pipeline.execute(raise_on_error=False)
             for reply in replies[: -permission.REPLIES]:
                 if isinstance(reply, redis.RedisError):
@@ -123,17 +128,17 @@ class ClaimStore:
         now_us = store_us if self._clock is None else self._clock()
         return ClaimSnapshot(
             offer_of(shop, of_offer),
-            permission_of(policy, fields, self._policy_clock),
+            read_permission(policy, fields, self._policy_clock),
             _answer(offer, answer, now_us),
         )
 
     def permission(self, shop: ShopName, customer: CustomerKey) -> CheckedPermission:
         """Read what the customer permits."""
         pipeline = self._redis.pipeline(transaction=True)
-        ask(pipeline, shop, customer)
+        queue_reads(pipeline, shop, customer)
         with store_faults():
             policy, fields = pipeline.execute(raise_on_error=False)
-        return permission_of(policy, fields, self._policy_clock)
+        return read_permission(policy, fields, self._policy_clock)
 
     def claim(self, shop: ShopName, asked: ClaimAttempt) -> Claim | Refusal | Changed | KeyReused:
         """Hold one redemption for the customer, with a code if the offer has codes."""
@@ -215,7 +220,7 @@ class ClaimStore:
         With a `use` of a decision, once for each. `customer` None: nothing is remembered of
         anybody. Returns whether it was counted now.
         """
-        judged = permission or NOTHING
+        judged = permission or NO_PERMISSION
         whose = b"" if customer is None else customer
         keys = [
             *keys_of_offer(shop, offer),

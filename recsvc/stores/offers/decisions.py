@@ -79,7 +79,7 @@ class DecisionStore:
         pipeline = self._redis.pipeline(transaction=False)
         for each in decisions:
             judged = permitting.get(each.customer)
-            if judged is not None and not judged.forgets(each.at_us):
+            if judged is not None and not judged.was_before_erasure(each.at_us):
                 keys, words = self._words(shop, each, judged)
                 self._keep(keys=keys, args=words, client=pipeline)
         with store_faults():
@@ -130,11 +130,11 @@ class DecisionStore:
         pipeline = self._redis.pipeline(transaction=False)
         asked = list(customers)
         for customer in asked:
-            permission.ask(pipeline, shop, customer)
+            permission.queue_reads(pipeline, shop, customer)
         with store_faults():
             replies = pipeline.execute(raise_on_error=False)
         judged = {
-            customer: permission.permission_of(
+            customer: permission.read_permission(
                 replies[place], replies[place + 1], self._policy_clock
             )
             for customer, place in zip(

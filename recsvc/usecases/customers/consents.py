@@ -40,8 +40,8 @@ _TOLD_FIRST = (
     ImportOutcome.NO_TIME,
     ImportOutcome.IN_FUTURE,
     ImportOutcome.UNREADABLE,
-    ImportOutcome.TAKEN,
-    ImportOutcome.KNOWN,
+    ImportOutcome.APPLIED,
+    ImportOutcome.SUPERSEDED,
 )
 
 
@@ -84,7 +84,9 @@ class ConsentService:
         """Take in what was said elsewhere; say of each change what became of it."""
         _check(context)
         rows = imported_rows(changes, self._hasher(context.shop))
-        return told(changes, self._store.import_many(context.shop, rows, context.key.key_id))
+        return line_outcomes(
+            changes, self._store.import_many(context.shop, rows, context.key.key_id)
+        )
 
     def history(self, context: RequestContext, start: int, most: int) -> Sequence[HistoryRow]:
         """Return the customer's rows from the `start`-th on, the newest last.
@@ -111,7 +113,9 @@ def imported_rows(
             )
 
 
-def told(changes: Sequence[DatedChange], outcomes: Iterable[ImportOutcome]) -> list[ImportOutcome]:
+def line_outcomes(
+    changes: Sequence[DatedChange], outcomes: Iterable[ImportOutcome]
+) -> list[ImportOutcome]:
     """Return one outcome per change, of those of its purposes."""
     remaining = iter(outcomes)
     return [

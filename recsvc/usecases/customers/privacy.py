@@ -12,8 +12,8 @@ import msgspec
 from recsvc.domain.consent.consent import ConsentRecord
 from recsvc.domain.consent.hash_chain import HistoryRow
 from recsvc.domain.customers import recent_purchases as purchases
-from recsvc.domain.customers.privacy import Merged, Rewrite, RewriteState
-from recsvc.domain.customers.profile import Told
+from recsvc.domain.customers.privacy import MergeResult, Rewrite, RewriteState
+from recsvc.domain.customers.profile import FlaggedProfile
 from recsvc.domain.customers.recent_events import RecentEvent, decode
 from recsvc.domain.customers.recent_purchases import PurchaseLine
 from recsvc.domain.errors import BadRequest, FieldError, StoreUnavailable
@@ -31,7 +31,7 @@ from recsvc.stores.customers.recent_activity import PurchaseStore, RecentEventSt
 from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.offers.claim_records import ClaimRecords
 from recsvc.stores.offers.decisions import DecisionStore
-from recsvc.usecases.customers.published_data import ModelCopies
+from recsvc.usecases.customers.published_data import PublishedDataReader
 from recsvc.usecases.events import KINDS
 
 # What only the next training removes, and by when.
@@ -80,13 +80,13 @@ class MergeReceipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class PersonalData:
     """What is held of a customer, but for consents; what may be much is read as it is asked for.
 
     `lists`: by name, values that JSON can say.
     """
 
-    told: Told
+    told: FlaggedProfile
     history: Iterator[HistoryRow]
     lists: Mapping[str, Iterator[Any]]
 
@@ -108,7 +108,7 @@ class PrivacyStores:
     log: EventLog
     claims: ClaimRecords
     decisions: DecisionStore
-    models: ModelCopies
+    models: PublishedDataReader
     sections: Mapping[str, Section]
 
 
@@ -119,7 +119,7 @@ class PrivacyService:
     def erase(self, shop: ShopName, customer: CustomerKey, actor: str) -> Receipt:
         """Erase a customer, known or not: who asks learns nothing of that but from the counts."""
         erased = self._stores.erasures.erase(shop, customer, actor)
-        for away, merged in self._stores.merges.under_way(shop).items():
+        for away, merged in self._stores.merges.unfinished(shop).items():
             if merged.into == customer:
                 self._finish_merge(shop, away, merged)
         return Receipt(customer, erased.at_us, erased.removed, self._rewritten(shop))
@@ -136,7 +136,7 @@ class PrivacyService:
             raise BadRequest(
                 f"into {detail}", code="merge_into_itself", errors=[FieldError("into", detail)]
             )
-        begun = self._stores.merges.under_way(shop).get(away)
+        begun = self._stores.merges.unfinished(shop).get(away)
         if begun is not None:
             removed = self._finish_merge(shop, away, begun)
             if begun.into == into:
@@ -145,27 +145,27 @@ class PrivacyService:
         removed = self._finish_merge(shop, away, merged)
         return MergeReceipt(merged.has_shared, removed, self._rewritten(shop))
 
-    def _finish_merge(self, shop: ShopName, away: CustomerKey, merged: Merged) -> int:
+    def _finish_merge(self, shop: ShopName, away: CustomerKey, merged: MergeResult) -> int:
         """Hand on what is left of `away`, then forget it; return how many events that removed.
 
         Twice is as once. One who stayed and was erased since, as anybody may be meanwhile, keeps
         nothing of it.
         """
         stores, into = self._stores, merged.into
-        if not stores.erasures.has_forgotten(shop, into, merged.recorded_at_us):
+        if not stores.erasures.was_erased_after(shop, into, merged.recorded_at_us):
             stores.claims.merge(shop, away, into, with_said=merged.has_shared_offers)
-        removed = stores.erasures.forget_if_shut(shop, away)
-        stores.erasures.forget_if_shut(shop, into)
+        removed = stores.erasures.finish_erasure(shop, away)
+        stores.erasures.finish_erasure(shop, into)
         stores.merges.finish(shop, away, merged)
         return removed
 
-    def held(self, shop: ShopName, customer: CustomerKey, record: ConsentRecord) -> Held:
+    def held(self, shop: ShopName, customer: CustomerKey, record: ConsentRecord) -> PersonalData:
         """`record`: the customer's, which tells of an erasure."""
         stores = self._stores
         recent = decode(stores.recent.of(shop, customer))
         bought = purchases.decode(stores.purchases.of(shop, customer))
         lists = {name: section(shop, customer) for name, section in stores.sections.items()}
-        return Held(
+        return PersonalData(
             stores.profiles.get(shop, customer),
             stores.history.all_of(shop, customer),
             {

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent.consent import Flag
-from recsvc.domain.customers.profile import Change, Told
+from recsvc.domain.customers.profile import FlaggedProfile, ProfileChange
 from recsvc.domain.errors import FieldError, Forbidden, RecsvcError, StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import CustomerId, ShopName
-from recsvc.stores.customers.profiles import NewProfile, ProfileStore, erased
+from recsvc.stores.customers.profiles import NewProfile, ProfileStore, erased_conflict
 from recsvc.usecases.access.request_access import RequestContext
 
-FLAGS_AND_READING = Scope.CONSENT
+FLAG_SCOPE = Scope.CONSENT
 
 
 class ProfileService:
@@ -25,24 +25,24 @@ class ProfileService:
         self._store = store
         self._hasher = hasher
 
-    def put(self, context: RequestContext, change: Change) -> Told:
+    def put(self, context: RequestContext, change: ProfileChange) -> FlaggedProfile:
         """Put a profile in place of the one that was known; flags that are not named stay."""
         customer = _customer(context)
         _check_flags(context, change)
         new = NewProfile(customer, change.alone(), change.flags)
         if not all(self._store.put_many(context.shop, [new], context.key.key_id)):
-            raise erased()
+            raise erased_conflict()
         return self._store.get(context.shop, customer)
 
-    def patch(self, context: RequestContext, change: Change) -> Told:
+    def patch(self, context: RequestContext, change: ProfileChange) -> FlaggedProfile:
         _check_flags(context, change)
         return self._store.change(context.shop, _customer(context), change, context.key.key_id)
 
-    def get(self, context: RequestContext) -> Told:
+    def get(self, context: RequestContext) -> FlaggedProfile:
         return self._store.get(context.shop, _customer(context))
 
     def put_many(
-        self, context: RequestContext, changes: Sequence[tuple[CustomerId, Change]]
+        self, context: RequestContext, changes: Sequence[tuple[CustomerId, ProfileChange]]
     ) -> list[RecsvcError | None]:
         """Put each customer's, as `put` does: a list of segments must not lift a restriction.
 
@@ -57,27 +57,27 @@ class ProfileService:
             if refusal is None
         )
         were_put = iter(self._store.put_many(context.shop, profiles, context.key.key_id))
-        return [refusal or (None if next(were_put) else erased()) for refusal in refused]
+        return [refusal or (None if next(were_put) else erased_conflict()) for refusal in refused]
 
 
 def may_read(context: RequestContext) -> bool:
     """Whether an answer to this key may show what is known of a customer."""
-    return context.key.allows(FLAGS_AND_READING)
+    return context.key.allows(FLAG_SCOPE)
 
 
-def _flags_refusal(context: RequestContext, change: Change) -> Forbidden | None:
+def _flags_refusal(context: RequestContext, change: ProfileChange) -> Forbidden | None:
     """Say why the key may not change the flags that are named; also those that are so already."""
-    if not change.flags or context.key.allows(FLAGS_AND_READING):
+    if not change.flags or context.key.allows(FLAG_SCOPE):
         return None
-    needs = f"changing it needs the scope {FLAGS_AND_READING}, which this key lacks"
+    needs = f"changing it needs the scope {FLAG_SCOPE}, which this key lacks"
     return Forbidden(
-        f"this key lacks the scope {FLAGS_AND_READING}, which changing {', '.join(Flag)} needs",
+        f"this key lacks the scope {FLAG_SCOPE}, which changing {', '.join(Flag)} needs",
         code="missing_scope",
         errors=[FieldError(flag, needs) for flag in change.flags],
     )
 
 
-def _check_flags(context: RequestContext, change: Change) -> None:
+def _check_flags(context: RequestContext, change: ProfileChange) -> None:
     refusal = _flags_refusal(context, change)
     if refusal is not None:
         raise refusal

@@ -53,7 +53,7 @@ class HeldModel(msgspec.Struct, frozen=True):
     unreadable: bool | UnsetType = UNSET
 
 
-class ModelCopies:
+class PublishedDataReader:
     """Reads every version of a shop that is on disk, the oldest first, one at a time."""
 
     def __init__(self, root: Path, fingerprint: str) -> None:

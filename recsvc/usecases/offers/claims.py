@@ -28,7 +28,7 @@ from recsvc.domain.offers.offer import EVERYBODY
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, OfferId, ShopName
-from recsvc.stores.consents.checked_permission import NOTHING
+from recsvc.stores.consents.checked_permission import NO_PERMISSION
 from recsvc.stores.offers.claims import ClaimAttempt, ClaimSnapshot, ClaimStore
 from recsvc.usecases.access.request_access import DERIVED_KEPT, RequestContext
 
@@ -167,7 +167,7 @@ def _may_be_repeated(
 def _admission(
     context: RequestContext, look: ClaimSnapshot, purpose: Purpose, denied: bool
 ) -> Admitted | ConsentRefused:
-    return (NOTHING if denied else look.permission).admit(_customer(context), purpose)
+    return (NO_PERMISSION if denied else look.permission).admit(_customer(context), purpose)
 
 
 def _customer(context: RequestContext) -> CustomerKey:

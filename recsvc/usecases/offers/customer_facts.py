@@ -2,7 +2,7 @@
 bought since it was made, from what the shop told, and from the caps.
 
 Of an item that is sensitive now it is not told that it was bought; the order counts. Purchases
-reach back `MOST_LINES` lines: who bought more since the training has bought what nobody knows, and
+reach back `MAX_LINES` lines: who bought more since the training has bought what nobody knows, and
 how much of it.
 """
 
@@ -14,7 +14,7 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.consent.gate import AdmittedToOffers
 from recsvc.domain.customers.profile import NO_PROFILE, Profile
 from recsvc.domain.customers.recent_events import SECONDS_PER_DAY
-from recsvc.domain.customers.recent_purchases import MOST_LINES, PurchaseLine, decode, orders_of
+from recsvc.domain.customers.recent_purchases import MAX_LINES, PurchaseLine, decode, orders_of
 from recsvc.domain.offers.caps import CapCounts, decode_caps
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.ids import OfferId
@@ -125,7 +125,7 @@ def _since(
     A later line of an order that it knows may be in it, too, until the day is over that its data
     ends with.
     """
-    orders, has_room = orders_of(kept), len(kept) < MOST_LINES
+    orders, has_room = orders_of(kept), len(kept) < MAX_LINES
     if before is None or math.isnan(before.last_day):
         return Since(orders, [line for order in orders for line in order], has_room)
     new = [order for order in orders if _is_new(order[0], before.last_day)]
@@ -154,7 +154,7 @@ def _orders(before: CustomerPurchases | None, since: Since, now_us: int) -> Orde
         last = math.nan if before is None else before.last_day
     ago = now_us / MICROSECONDS / SECONDS_PER_DAY - last
     days = None if math.isnan(ago) else max(ago, 0.0)
-    if before is None or len(since.lines) >= MOST_LINES:
+    if before is None or len(since.lines) >= MAX_LINES:
         return Orders(None, days, None)
     return Orders(before.orders + len(since.orders), days, _spent(before, since))
 

@@ -157,8 +157,8 @@ class OfferDecider:
         facts = facts_of(now.stock, now.offers, context, admitted, now_us)
         if facts is None:
             return None, Fallback.STORE_UNAVAILABLE
-        is_bare = now.stock.assortment.model is no_model()
-        return facts, Fallback.NO_MODEL if is_bare else None
+        is_exact = now.stock.assortment.model is no_model()
+        return facts, Fallback.NO_MODEL if is_exact else None
 
     def _keep(
         self,

@@ -7,7 +7,7 @@ from recsvc.domain.errors import FieldError, NotFound, StoreUnavailable
 from recsvc.domain.offers.offer import Bought, Offer
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId
-from recsvc.domain.values.validation import repeated
+from recsvc.domain.values.validation import shortened_json
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.no_model import no_model
 from recsvc.stores.offers.offers import OfferStore
@@ -105,7 +105,7 @@ def _unknown_names(
 
 def _warning(field: str, strange: Sequence[str], of: int) -> Iterator[FieldError]:
     if strange:
-        told = ", ".join(map(repeated, strange[:NAMED]))
+        told = ", ".join(map(shortened_json, strange[:NAMED]))
         more = f" and {len(strange) - NAMED:,} more" if len(strange) > NAMED else ""
         detail = f"{len(strange):,} of {of:,} unknown to catalogue and model: {told}{more}"
         yield FieldError(field, detail)

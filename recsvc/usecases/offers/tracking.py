@@ -114,7 +114,7 @@ class OfferTracking:
             at_us = use.decided_at_us
         for _ in range(_ATTEMPTS):
             permission = self._permission(shop, customer, denied)
-            if permission is not None and permission.forgets(at_us):
+            if permission is not None and permission.was_before_erasure(at_us):
                 return
             told = self._claims.tell(
                 shop,

@@ -99,8 +99,8 @@ def _wrong(status: int, code: str, field: str, detail: str) -> ImportResult:
 
 
 _OF: dict[ImportOutcome, ImportResult] = {
-    ImportOutcome.TAKEN: ImportResult(TAKEN),
-    ImportOutcome.KNOWN: ImportResult(KNOWN, duplicate=True),
+    ImportOutcome.APPLIED: ImportResult(TAKEN),
+    ImportOutcome.SUPERSEDED: ImportResult(KNOWN, duplicate=True),
     ImportOutcome.IN_FUTURE: _wrong(REFUSED, "in_future", "at", "lies in the future"),
     ImportOutcome.NO_TIME: _wrong(REFUSED, "bad_time", "at", "must be after 1970"),
     ImportOutcome.UNREADABLE: _wrong(

@@ -8,7 +8,12 @@ from flask import Response
 from msgspec import UNSET, UnsetType
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.consent.banner_signals import SIGNAL_FIELDS, SignalTables, purposes_of, stricter
+from recsvc.domain.consent.banner_signals import (
+    SIGNAL_FIELDS,
+    SignalTables,
+    deny_wins,
+    read_signals,
+)
 from recsvc.domain.consent.consent import ConsentState, ConsentStatus, Expiry, Purpose
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, checked_label
@@ -101,9 +106,9 @@ class ConsentView(msgspec.Struct, frozen=True):
 def put_consents(call: Call, customer_id: str) -> Response:
     context = call.authorize_for_customer(customer_id)
     change = read_change(call.read_body(ConsentBody), call.services.signals)
-    standing = call.services.consents.put(context, change)
+    status = call.services.consents.put(context, change)
     metrics.count_consents(change.purposes)
-    return private_json(_view_for(context, standing))
+    return private_json(_view_for(context, status))
 
 
 def get_consents(call: Call, customer_id: str) -> Response:
@@ -118,7 +123,7 @@ def read_change(body: ConsentBody, tables: SignalTables) -> ConsentChange:
     named = {} if body.purposes is UNSET else body.purposes
     purposes = {} if signals and body.purposes is UNSET else _purposes(named)
     return ConsentChange(
-        stricter(purposes, purposes_of(signals, tables)),
+        deny_wins(purposes, read_signals(signals, tables)),
         checked_label(body.policy_version, "policy_version"),
         checked_label(body.source, "source") or "+".join(banners) or None,
     )
@@ -154,23 +159,23 @@ def _field(purpose: str) -> str:
     return f"purposes.{purpose[:64]}"
 
 
-def _view_for(context: RequestContext, standing: ConsentStatus) -> ConsentView:
-    return view_of(standing, with_verdict=context.key.is_secret)
+def _view_for(context: RequestContext, status: ConsentStatus) -> ConsentView:
+    return view_of(status, with_verdict=context.key.is_secret)
 
 
-def view_of(standing: ConsentStatus, *, with_verdict: bool) -> ConsentView:
+def view_of(status: ConsentStatus, *, with_verdict: bool) -> ConsentView:
     """`with_verdict`: also whether a purpose is permitted, and why a grant counts no more."""
-    views = {purpose: _purpose_view(standing, purpose) for purpose in Purpose}
+    views = {purpose: _purpose_view(status, purpose) for purpose in Purpose}
     if with_verdict:
-        views = {each: _judged(view, standing, each) for each, view in views.items()}
+        views = {each: _judged(view, status, each) for each, view in views.items()}
     return ConsentView(views)
 
 
-def _purpose_view(standing: ConsentStatus, purpose: Purpose) -> PurposeView:
-    consent, state = standing.record.purposes.get(purpose), standing.state(purpose)
+def _purpose_view(status: ConsentStatus, purpose: Purpose) -> PurposeView:
+    consent, state = status.record.purposes.get(purpose), status.state(purpose)
     if consent is None:
         return PurposeView(state)
-    expires_at_us = standing.expires_at_us(purpose)
+    expires_at_us = status.expires_at_us(purpose)
     return PurposeView(
         state,
         at=rfc3339(consent.at_us),
@@ -180,8 +185,8 @@ def _purpose_view(standing: ConsentStatus, purpose: Purpose) -> PurposeView:
     )
 
 
-def _judged(view: PurposeView, standing: ConsentStatus, purpose: Purpose) -> PurposeView:
-    permitted, reason = standing.permits(purpose), standing.expiry(purpose)
+def _judged(view: PurposeView, status: ConsentStatus, purpose: Purpose) -> PurposeView:
+    permitted, reason = status.permits(purpose), status.expiry(purpose)
     return msgspec.structs.replace(view, permitted=permitted, reason=reason)
 
 

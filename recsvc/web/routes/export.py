@@ -7,7 +7,7 @@ import msgspec
 
 from recsvc.domain.consent.consent import ConsentStatus
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.usecases.customers.privacy import Held, erased_at_us
+from recsvc.usecases.customers.privacy import PersonalData, erased_at_us
 from recsvc.usecases.customers.published_data import HeldModel
 from recsvc.web.routes import consent_history, consents, profiles
 from recsvc.web.routes.consent_history import HistoryView
@@ -37,7 +37,7 @@ class ExportView(msgspec.Struct, frozen=True):
     models: list[HeldModel]
 
 
-def export_json(customer_id: str, consent: ConsentStatus, held: Held) -> Iterator[bytes]:
+def export_json(customer_id: str, consent: ConsentStatus, held: PersonalData) -> Iterator[bytes]:
     """Yield the document."""
     at_us = erased_at_us(consent.record)
     known = {

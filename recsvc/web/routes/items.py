@@ -10,7 +10,7 @@ from recsvc.domain.api_keys import Scope
 from recsvc.domain.catalogue import item_validation as item_fields
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.values.ids import ItemId, popped_id
+from recsvc.domain.values.ids import ItemId, pop_id
 from recsvc.domain.values.validation import MAX_URL_LENGTH
 from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
@@ -130,7 +130,7 @@ def _line(line: bytes) -> CatalogueItem | LineResult:
     """Read a line; what is wrong with it is its result and no other's."""
     try:
         given = convert(parse_json(line), dict[str, Any])
-        return item_fields.read_item(ItemId(popped_id(given, "item_id")), given)
+        return item_fields.read_item(ItemId(pop_id(given, "item_id")), given)
     except BadRequest as fault:  # not kept itself: it holds on to the frames that it came through
         errors = [FieldProblem(error.field, error.detail) for error in fault.errors]
         return LineResult(REFUSED, fault.code, errors)

@@ -10,7 +10,7 @@ from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.offers import offer_validation as offer_fields
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
-from recsvc.domain.values.ids import OfferId, id_fault, popped_id
+from recsvc.domain.values.ids import OfferId, id_fault, pop_id
 from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.usecases.offers.offers import Warnings
 from recsvc.web.http.bodies import JSON_TYPE, NDJSON_TYPE, BodyKind, convert, parse_json
@@ -145,7 +145,7 @@ def new_offer(offer_id: OfferId, given: dict[str, Any]) -> NewOffer:
 def read_line(line: bytes) -> NewOffer:
     """Read an offer with its id; raise BadRequest naming what is wrong with it."""
     given = convert(parse_json(line), dict[str, Any])
-    return new_offer(OfferId(popped_id(given, "offer_id")), given)
+    return new_offer(OfferId(pop_id(given, "offer_id")), given)
 
 
 def view_of(stored: StoredOffer, warnings: Warnings = []) -> OfferView:  # noqa: B006 - never changed

@@ -9,11 +9,11 @@ from msgspec import UNSET, Meta, UnsetType
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent.consent import Flag
 from recsvc.domain.customers import profile
-from recsvc.domain.customers.profile import Change, Told, read_change
+from recsvc.domain.customers.profile import FlaggedProfile, ProfileChange, read_change
 from recsvc.domain.errors import BadRequest, RecsvcError
-from recsvc.domain.values.ids import CustomerId, popped_id
+from recsvc.domain.values.ids import CustomerId, pop_id
 from recsvc.usecases.access.request_access import RequestContext, RouteAccess
-from recsvc.usecases.customers.profiles import FLAGS_AND_READING, may_read
+from recsvc.usecases.customers.profiles import FLAG_SCOPE, may_read
 from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.http.problems import FieldProblem
 from recsvc.web.http.rendering import private_json
@@ -89,7 +89,7 @@ def patch_profile(call: Call, customer_id: str) -> Response:
     return _written(context, call.services.profiles.patch(context, change))
 
 
-def _written(context: RequestContext, told: Told) -> Response:
+def _written(context: RequestContext, told: FlaggedProfile) -> Response:
     return private_json(view_of(told) if may_read(context) else WrittenView())
 
 
@@ -107,11 +107,11 @@ def post_customers(call: Call) -> Response:
     return private_json(LineResults(results))
 
 
-def _line(line: bytes) -> tuple[CustomerId, Change] | BadRequest:
+def _line(line: bytes) -> tuple[CustomerId, ProfileChange] | BadRequest:
     """Read a line; what is wrong with it is its result and no other's."""
     try:
         given = convert(parse_json(line), dict[str, Any])
-        return CustomerId(popped_id(given, "customer_id")), read_change(given)
+        return CustomerId(pop_id(given, "customer_id")), read_change(given)
     except BadRequest as fault:
         return fault
 
@@ -124,7 +124,7 @@ def _result(refusal: RecsvcError | None) -> LineResult:
     return LineResult(status, refusal.code, errors)
 
 
-def view_of(told: Told) -> ProfileView:
+def view_of(told: FlaggedProfile) -> ProfileView:
     known = told.profile
     return ProfileView(
         dict(known.attributes),
@@ -135,15 +135,15 @@ def view_of(told: Told) -> ProfileView:
     )
 
 
-WRITING = RouteAccess(Scope.EVENTS, extra_scope=FLAGS_AND_READING)
-READING = RouteAccess(FLAGS_AND_READING)
+WRITING = RouteAccess(Scope.EVENTS, extra_scope=FLAG_SCOPE)
+READING = RouteAccess(FLAG_SCOPE)
 PATH = "/v1/customers/<id:customer_id>/profile"
 IN_FORCE = (
     "`minor` and `restricted` customers are answered as anybody from the next request on, whatever "
     "they have granted."
 )
 FLAGS = (
-    f"Whoever names a flag needs `{FLAGS_AND_READING}`; without it 403 `missing_scope`, and "
+    f"Whoever names a flag needs `{FLAG_SCOPE}`; without it 403 `missing_scope`, and "
     "nothing of the change is written."
 )
 

@@ -21,7 +21,7 @@ from recsvc.cli.workers_folder import MOMENT_FILE
 from recsvc.config import Settings
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
-from recsvc.stores.consents.shared_clock import shared_moment
+from recsvc.stores.consents.shared_clock import shared_timestamp
 from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.wiring.stores import Stores, open_stores
 from tests.consents import now_us
@@ -135,7 +135,7 @@ def _items_answered(running: Running) -> float:
 def test_every_worker_raises_the_latest_moment_for_all(running: Running) -> None:
     """So that no worker goes back behind another when the clock does."""
     (file,) = (running.data_dir / "tmp").glob(f"*/{MOMENT_FILE}")
-    shared, path = shared_moment(file), f"/v1/customers/{ANNA}/recommendations"
+    shared, path = shared_timestamp(file), f"/v1/customers/{ANNA}/recommendations"
     seen = [shared[0]]
     for client in every_worker(running) * 2:
         assert client.get(path).status == 200

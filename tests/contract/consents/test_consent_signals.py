@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recsvc.cli.main import app
-from recsvc.domain.consent.banner_signals import tables_of
+from recsvc.domain.consent.banner_signals import parse_tables
 from tests.contract.grocery import ANNA, Service
 from tests.e2e.processes import recsvc
 
@@ -156,7 +156,7 @@ def test_imported_lines_are_read_with_the_words_that_were_named(
     service: Service, line: dict[str, Any]
 ) -> None:
     """Not with the default ones, in which the banner would have said no to other purposes."""
-    service.services = replace(service.services, signals=tables_of(OWN_WORDS))
+    service.services = replace(service.services, signals=parse_tables(OWN_WORDS))
 
     reply = service.send("POST", "/v1/consents", [line])
 

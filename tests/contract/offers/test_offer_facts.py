@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import uuid_utils
 
-from recsvc.domain.customers.recent_events import MOST_EVENTS
-from recsvc.domain.customers.recent_purchases import MOST_LINES
+from recsvc.domain.customers.recent_events import MAX_EVENTS
+from recsvc.domain.customers.recent_purchases import MAX_LINES
 from recsvc.domain.values.ids import CustomerId
 from recsvc.stores.client import keys as redis_keys
 from tests.contract.grocery import ANNA, EVERYTHING, ITEMS, ZOE, Service
@@ -50,7 +50,7 @@ def bought(
     }
 
 
-def views(customer: CustomerId, count: int = MOST_EVENTS + 5) -> Iterator[dict[str, Any]]:
+def views(customer: CustomerId, count: int = MAX_EVENTS + 5) -> Iterator[dict[str, Any]]:
     for _ in range(count):
         yield {"type": "view", "customer_id": customer, "item_id": ITEMS[2]}
 
@@ -211,7 +211,7 @@ def test_who_bought_more_than_is_kept_may_have_bought_anything(market: Service) 
     item = ITEMS[6]
     unsold = {"not_bought": {"items": [item]}}
     send(market, bought(at=NOON - timedelta(hours=1), item=item, order_id="first"))
-    send(market, *(bought(order_id="second") for _ in range(MOST_LINES - 2)))
+    send(market, *(bought(order_id="second") for _ in range(MAX_LINES - 2)))
     before = orders(market), is_for(market, ANNA, **unsold)
     send(market, *(bought(order_id="third") for _ in range(2)))
 

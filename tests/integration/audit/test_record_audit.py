@@ -17,7 +17,7 @@ from recsvc.domain.errors import Conflict
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.audit import replay
-from recsvc.stores.audit.record_audit import LIST_NOT_WHOLE, Difference, RecordAudit, counting
+from recsvc.stores.audit.record_audit import LIST_NOT_WHOLE, Difference, RecordAudit, count_rows
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.consents.change_writer import ChangeWriter
@@ -49,11 +49,11 @@ class Shop:
         self.name = ShopName(f"audited-{uuid4().hex[:12]}")
         self.redis = connections.writes
         self.customers = [CustomerKey(os.urandom(16)) for _ in range(3)]
-        ledger = ChangeWriter(connections)
-        self.consents = ConsentStore(connections, ledger)
-        self.profiles = ProfileStore(connections, ledger)
-        self._erasures = ErasureStore(ledger, self.consents, EventLog(connections), [])
-        self._merges = MergeStore(ledger, policy_clock())
+        change_writer = ChangeWriter(connections)
+        self.consents = ConsentStore(connections, change_writer)
+        self.profiles = ProfileStore(connections, change_writer)
+        self._erasures = ErasureStore(change_writer, self.consents, EventLog(connections), [])
+        self._merges = MergeStore(change_writer, policy_clock())
         self._history = HistoryStore(connections)
         self._audit = RecordAudit(connections)
 
@@ -84,7 +84,7 @@ class Shop:
         """Count the rows of each customer, and say which was the last."""
         _, last = self._history.ends(self.name)
         rows_of: Counter[CustomerKey] = Counter()
-        for _ in counting(self._history.walk(self.name, last=last) if last else (), rows_of):
+        for _ in count_rows(self._history.walk(self.name, last=last) if last else (), rows_of):
             pass
         return rows_of, last
 

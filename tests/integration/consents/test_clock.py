@@ -10,18 +10,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from recsvc.domain.consent.consent import DAY_US, Purpose, PurposeConsent
-from recsvc.domain.consent.hash_chain import Note, RowKind, append, findings
+from recsvc.domain.consent.hash_chain import RowDraft, RowKind, append, chain_faults
 from recsvc.domain.consent.statements import ImportOutcome
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.audit.record_audit import RecordAudit, counting
+from recsvc.stores.audit.record_audit import RecordAudit, count_rows
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.consents.change_writer import ChangeWriter
 from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
 from recsvc.stores.consents.history import HistoryStore
 from recsvc.stores.consents.record_codec import GRANTED
-from recsvc.stores.customers.erasure import THE_CUSTOMER, WORD, ErasureStore
+from recsvc.stores.customers.erasure import CUSTOMER_SUBJECT, ERASED_WORD, ErasureStore
 from recsvc.stores.customers.merge import MergeStore
 from recsvc.stores.events.event_log import EventLog
 from tests.consents import consented_customers, policy_clock
@@ -48,11 +48,11 @@ class Clocked:
         self.name = ShopName(f"clocked-{uuid4().hex[:12]}")
         self.connections = connections
         self.customers = [CustomerKey(os.urandom(16)) for _ in range(3)]
-        ledger = ChangeWriter(connections, lambda: self.now)
-        self.consents = ConsentStore(connections, ledger)
+        change_writer = ChangeWriter(connections, lambda: self.now)
+        self.consents = ConsentStore(connections, change_writer)
         self.history = HistoryStore(connections)
-        self._erasures = ErasureStore(ledger, self.consents, EventLog(connections), [])
-        self._merges = MergeStore(ledger, policy_clock())
+        self._erasures = ErasureStore(change_writer, self.consents, EventLog(connections), [])
+        self._merges = MergeStore(change_writer, policy_clock())
 
     def say(self, who: int, word: dict[Purpose, bool]) -> int:
         """Return the stamp."""
@@ -81,8 +81,8 @@ class Clocked:
         taken = (row for row in rows if row.kind is RowKind.IMPORT)
         return [(row.word == GRANTED, row.said_at or 0) for row in taken]
 
-    def has_forgotten(self, who: int, row_us: int) -> bool:
-        return self._erasures.has_forgotten(self.name, self.customers[who], row_us)
+    def has_forgotten(self, who: int, recorded_at_us: int) -> bool:
+        return self._erasures.was_erased_after(self.name, self.customers[who], recorded_at_us)
 
     def watermark(self) -> int:
         return (
@@ -95,8 +95,8 @@ class Clocked:
         """Return what `audit verify` finds."""
         head, last = self.history.ends(self.name)
         rows_of: Counter[CustomerKey] = Counter()
-        links = counting(self.history.walk(self.name, last=last) if last else (), rows_of)
-        wrong = list(findings(self.name, links, head))
+        links = count_rows(self.history.walk(self.name, last=last) if last else (), rows_of)
+        wrong = list(chain_faults(self.name, links, head))
         audit = RecordAudit(self.connections)
         return [*wrong, *audit.differences(self.name, rows_of, last)]
 
@@ -123,14 +123,14 @@ def test_a_withdrawal_from_elsewhere_after_a_jump_counts(shop: Clocked) -> None:
     shop.say(1, YES)
     shop.now += HOUR
 
-    assert shop.hear(1, granted=False, at_us=NOON + HOUR) is ImportOutcome.TAKEN
+    assert shop.hear(1, granted=False, at_us=NOON + HOUR) is ImportOutcome.APPLIED
     assert shop.word(1) == PurposeConsent(False, NOON + HOUR, NOON)
 
 
 def test_an_import_is_in_the_future_by_the_clock_alone(shop: Clocked) -> None:
     """Not by a row that a clock that was ahead has left."""
     assert shop.hear(1, granted=True, at_us=NOON + 1) is ImportOutcome.IN_FUTURE
-    assert shop.hear(1, granted=True, at_us=NOON) is ImportOutcome.TAKEN
+    assert shop.hear(1, granted=True, at_us=NOON) is ImportOutcome.APPLIED
 
 
 def test_an_erasure_after_a_jump_is_stamped_by_the_clock(shop: Clocked) -> None:
@@ -161,10 +161,10 @@ def test_an_erasure_after_a_merge_is_after_it(shop: Clocked) -> None:
     shop.say(2, YES)
     merged_us = shop.merge(1, 2)
     shop.now -= HOUR
-    before = shop.has_forgotten(2, merged_us)
+    before = shop.was_erased_after(2, merged_us)
     shop.erase(2)
 
-    assert (before, shop.has_forgotten(2, merged_us)) == (False, True)
+    assert (before, shop.was_erased_after(2, merged_us)) == (False, True)
     assert shop.faults() == []
 
 
@@ -176,8 +176,8 @@ def test_who_was_erased_during_a_jump_can_withdraw_elsewhere(shop: Clocked) -> N
     shop.say(1, YES)
     shop.now += HOUR
 
-    assert shop.hear(1, granted=True, at_us=NOON + HOUR) is ImportOutcome.KNOWN
-    assert shop.hear(1, granted=False, at_us=NOON + HOUR) is ImportOutcome.TAKEN
+    assert shop.hear(1, granted=True, at_us=NOON + HOUR) is ImportOutcome.SUPERSEDED
+    assert shop.hear(1, granted=False, at_us=NOON + HOUR) is ImportOutcome.APPLIED
     assert shop.faults() == []
 
 
@@ -186,7 +186,9 @@ def test_a_history_of_an_earlier_release_stays_whole(shop: Clocked) -> None:
     key, redis = shop.customers[1], shop.connections.writes
     head = shop.history.head(shop.name)
     assert head is not None
-    (link,), after = append(head, [Note(RowKind.ERASE, key, THE_CUSTOMER, WORD, "cli")], NOON)
+    (link,), after = append(
+        head, [RowDraft(RowKind.ERASE, key, CUSTOMER_SUBJECT, ERASED_WORD, "cli")], NOON
+    )
     entry: Any = {"row": link.row, "hash": link.digest}
     redis.xadd(redis_keys.history(shop.name), entry, id=f"{link.n}-0")
     redis.rpush(redis_keys.history_of(shop.name, key), link.n)

@@ -13,7 +13,7 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
-from tests.consents import consented_customers, now_us, permits, standing
+from tests.consents import consented_customers, now_us, permits, status_now
 
 EVERYTHING = dict.fromkeys(Purpose, True)
 
@@ -62,7 +62,7 @@ def test_a_denial_after_a_grant_is_a_withdrawal(
     """And a grant after that is a grant again."""
     words = [False, True, False, False, True]
     states = [
-        standing(store.write(shop, customer, {Purpose.EMAIL: word})).state(Purpose.EMAIL)
+        status_now(store.write(shop, customer, {Purpose.EMAIL: word})).state(Purpose.EMAIL)
         for word in words
     ]
 
@@ -122,8 +122,8 @@ def test_the_latest_import_wins(store: ConsentStore, shop: ShopName, customer: C
     """Whatever order the rows come in."""
     outcome = store.import_many(shop, [imported(customer, False, 20), imported(customer, True, 10)])
 
-    assert outcome == [ImportOutcome.TAKEN, ImportOutcome.KNOWN]
-    assert standing(store.read(shop, customer)).state(Purpose.TRAINING) is ConsentState.WITHDRAWN
+    assert outcome == [ImportOutcome.APPLIED, ImportOutcome.SUPERSEDED]
+    assert status_now(store.read(shop, customer)).state(Purpose.TRAINING) is ConsentState.WITHDRAWN
 
 
 def test_denial_wins_among_equals(
@@ -191,7 +191,7 @@ def test_a_large_import_arrives_whole(
     yesterday = now_us() - DAY_US
     outcome = store.import_many(shop, (imported(each, True, yesterday) for each in customers))
 
-    assert outcome == [ImportOutcome.TAKEN] * 1203
+    assert outcome == [ImportOutcome.APPLIED] * 1203
     assert consented_customers(connections).permitted(shop, Purpose.TRAINING).customers == set(
         customers
     )

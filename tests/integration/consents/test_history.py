@@ -9,7 +9,7 @@ import pytest
 
 from recsvc.config import Settings
 from recsvc.domain.consent.consent import DAY_US, Flag, Purpose
-from recsvc.domain.consent.hash_chain import ChainFault, Head, findings
+from recsvc.domain.consent.hash_chain import ChainFault, ChainHead, chain_faults
 from recsvc.domain.customers.profile import NO_PROFILE
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerKey
@@ -41,9 +41,9 @@ def someone() -> CustomerKey:
     return CustomerKey(os.urandom(16))
 
 
-def found(history: HistoryStore, shop: ShopName, kept: Head | None = None) -> list[ChainFault]:
+def found(history: HistoryStore, shop: ShopName, kept: ChainHead | None = None) -> list[ChainFault]:
     head, last = history.ends(shop)
-    return list(findings(shop, history.walk(shop, last=last) if last else (), head, kept))
+    return list(chain_faults(shop, history.walk(shop, last=last) if last else (), head, kept))
 
 
 def seven_rows(store: ConsentStore, shop: ShopName) -> list[CustomerKey]:
@@ -57,13 +57,13 @@ def test_each_change_is_a_row(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
     """Words, imports, flags and the policy; what changes nothing is none."""
-    ledger, customer = ChangeWriter(connections), someone()
+    change_writer, customer = ChangeWriter(connections), someone()
     store.write(shop, customer, {Purpose.EMAIL: True, Purpose.OFFERS: False}, "v1", "shop", "k1")
     old = ImportedConsent(customer, Purpose.TRAINING, True, now_us() - DAY_US, "v0")
     store.import_many(shop, [old, old])
-    profiles = ProfileStore(connections, ledger)
+    profiles = ProfileStore(connections, change_writer)
     profiles.put_many(shop, [NewProfile(customer, NO_PROFILE, {Flag.MINOR: True})] * 2)
-    PolicyStore(connections, ledger).change(shop, {Purpose.EMAIL: "v2"})
+    PolicyStore(connections, change_writer).change(shop, {Purpose.EMAIL: "v2"})
 
     rows = [json.loads(link.row) for link in history.walk(shop)]
 

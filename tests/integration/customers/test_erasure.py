@@ -23,8 +23,10 @@ EVERYTHING = dict.fromkeys(Purpose, True)
 
 
 def erasures(connections: Connections) -> ErasureStore:
-    ledger = ChangeWriter(connections)
-    return ErasureStore(ledger, ConsentStore(connections, ledger), EventLog(connections), [])
+    change_writer = ChangeWriter(connections)
+    return ErasureStore(
+        change_writer, ConsentStore(connections, change_writer), EventLog(connections), []
+    )
 
 
 def seen(customer: CustomerKey, number: int) -> Incoming:
@@ -70,7 +72,7 @@ def test_a_grant_beside_an_erasure_comes_before_it_or_after_it(
     record = ConsentStore(connections).read(shop, customer)
 
     assert record.tombstone is not None
-    assert record.tombstone.is_shut is (not record.purposes)
+    assert record.tombstone.is_erased is (not record.purposes)
     stamps = [consent.at_us for consent in record.purposes.values()]
     assert min(stamps, default=record.tombstone.erased_at_us) >= record.tombstone.erased_at_us
 

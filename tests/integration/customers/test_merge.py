@@ -32,10 +32,10 @@ from tests.integration.servers import kill_server
 
 DEAL = OfferId("deal")
 AWAY, INTO, OTHER = (CustomerKey(bytes([number]) * 16) for number in (1, 2, 3))
-# A merge goes on from the ledger's step to each of these.
+# A merge goes on from the change_writer's step to each of these.
 STEPS = [
     (ClaimRecords, "merge"),
-    (ErasureStore, "forget_if_shut"),
+    (ErasureStore, "finish_erasure"),
     (MergeStore, "finish"),
 ]
 
@@ -163,9 +163,9 @@ def test_an_erasure_ends_a_merge_that_was_interrupted(
     interrupted.stores.privacy.erase(interrupted.name, erased, "test")
 
     assert interrupted.keys_of(AWAY) == {"customer", "history"}
-    ledger = ChangeWriter(interrupted.stores.connections)
-    merges = MergeStore(ledger, interrupted.stores.policy_clock)
-    assert merges.under_way(interrupted.name) == {}
+    change_writer = ChangeWriter(interrupted.stores.connections)
+    merges = MergeStore(change_writer, interrupted.stores.policy_clock)
+    assert merges.unfinished(interrupted.name) == {}
     if erased == INTO:
         assert interrupted.keys_of(INTO) == {"customer", "history"}
 

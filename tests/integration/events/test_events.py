@@ -8,8 +8,8 @@ import pytest
 
 from recsvc.config import Settings
 from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.customers.recent_events import MOST_EVENTS, RecentKind
-from recsvc.domain.customers.recent_purchases import MOST_LINES
+from recsvc.domain.customers.recent_events import MAX_EVENTS, RecentKind
+from recsvc.domain.customers.recent_purchases import MAX_LINES
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.events import Event, EventType, Outcome
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
@@ -149,7 +149,7 @@ def test_the_history_is_in_the_order_of_time(
     store.add(shop, [of(customer, view(at, start + at, f"i{at}")) for at in times])
 
     assert recent(connections, shop, customer) == [
-        b"v%d i%d" % (start + at, at) for at in range(29, 29 - MOST_EVENTS, -1)
+        b"v%d i%d" % (start + at, at) for at in range(29, 29 - MAX_EVENTS, -1)
     ]
     assert 0 < connections.writes.ttl(redis_keys.recent(shop, customer)) <= 180 * DAY
 
@@ -161,23 +161,23 @@ def test_purchases_are_kept_beside_the_history(
     grant(connections, shop, customer)
     start = now(connections) - 1000
     lines = [
-        bought(customer, view(number, start + number * 7 % MOST_LINES, f"i{number}"))
-        for number in range(MOST_LINES)
+        bought(customer, view(number, start + number * 7 % MAX_LINES, f"i{number}"))
+        for number in range(MAX_LINES)
     ]
     again = (
-        bought(customer, view(MOST_LINES, start + 200)),
+        bought(customer, view(MAX_LINES, start + 200)),
         bought(customer, view(101, start + 200)),
     )
 
     store.add(shop, [*lines, *again, *(of(customer, view(number)) for number in range(200, 240))])
 
     name = redis_keys.purchases(shop, customer)
-    times = [*range(MOST_LINES - 1, 1, -1)]
+    times = [*range(MAX_LINES - 1, 1, -1)]
     assert connections.writes.lrange(name, 0, -1) == [b"%d - - milk" % (start + 200)] * 2 + [
-        b"%d - - i%d" % (start + at, at * pow(7, -1, MOST_LINES) % MOST_LINES) for at in times
+        b"%d - - i%d" % (start + at, at * pow(7, -1, MAX_LINES) % MAX_LINES) for at in times
     ]
     assert 0 < connections.writes.ttl(name) <= 180 * DAY
-    assert len(recent(connections, shop, customer)) == MOST_EVENTS
+    assert len(recent(connections, shop, customer)) == MAX_EVENTS
 
 
 def test_an_order_is_a_mark_that_tells_nothing(

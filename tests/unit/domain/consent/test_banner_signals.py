@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsvc.domain.consent.banner_signals import (
-    CONTEXT,
+    CONTEXT_FIELD,
     DEFAULT_TABLES,
     Signal,
-    purposes_of,
-    stricter,
-    tables_of,
+    deny_wins,
+    parse_tables,
+    read_signals,
 )
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import BadRequest
@@ -36,7 +36,7 @@ def words_of(signal: Signal) -> list[str]:
 
 
 def read(signal: Signal, words: dict[str, object]) -> dict[Purpose, bool]:
-    return purposes_of({signal: report(signal, words)}, DEFAULT_TABLES)
+    return read_signals({signal: report(signal, words)}, DEFAULT_TABLES)
 
 
 answers = st.dictionaries(
@@ -84,7 +84,7 @@ def test_the_browsers_object_is_read_as_it_is() -> None:
         },
     }
 
-    assert purposes_of({Signal.TCF: data}, DEFAULT_TABLES) == {
+    assert read_signals({Signal.TCF: data}, DEFAULT_TABLES) == {
         Purpose.PERSONALIZATION: True,
         Purpose.OFFERS: False,
         Purpose.ANALYTICS: False,
@@ -108,9 +108,9 @@ def test_anything_else_is_refused_by_its_field(signal: Signal, value: object) ->
     [
         (Signal.SEGMENT, None, "segment"),
         (Signal.SEGMENT, {"Advertising": True}, "segment.categoryPreferences"),
-        (CONTEXT, [], "context"),
-        (CONTEXT, {"categoryPreferences": {"Functional": True}}, "context.consent"),
-        (CONTEXT, {"consent": {"Functional": True}}, "context.consent.categoryPreferences"),
+        (CONTEXT_FIELD, [], "context"),
+        (CONTEXT_FIELD, {"categoryPreferences": {"Functional": True}}, "context.consent"),
+        (CONTEXT_FIELD, {"consent": {"Functional": True}}, "context.consent.categoryPreferences"),
         (Signal.GOOGLE, [], "google"),
         (Signal.GOOGLE, {"ad_storage": True}, "google.ad_storage"),
         (Signal.TCF, "CPUW9Z2PUW9Z2AGABCENCCCsAP_AAAPAAAYg", "tcf"),
@@ -124,7 +124,7 @@ def test_anything_else_is_refused_by_its_field(signal: Signal, value: object) ->
 def test_another_shape_is_refused_by_its_field(signal: str, sent: object, field: str) -> None:
     """And what is refused is not guessed at."""
     with pytest.raises(BadRequest) as refused:
-        purposes_of({signal: sent}, DEFAULT_TABLES)
+        read_signals({signal: sent}, DEFAULT_TABLES)
 
     assert [fault.field for fault in refused.value.errors] == [field]
 
@@ -132,7 +132,7 @@ def test_another_shape_is_refused_by_its_field(signal: str, sent: object, field:
 def test_a_tcf_string_is_refused_with_what_to_send_instead() -> None:
     """A frontend developer need not look it up."""
     with pytest.raises(BadRequest, match=r"__tcfapi.*TCF strings are not read"):
-        purposes_of({Signal.TCF: "CPUW9Z2PUW9Z2AGABCENCCCsAP"}, DEFAULT_TABLES)
+        read_signals({Signal.TCF: "CPUW9Z2PUW9Z2AGABCENCCCsAP"}, DEFAULT_TABLES)
 
 
 @given(answers, answers)
@@ -142,9 +142,9 @@ def test_deny_wins_among_signals(first: dict[str, bool], second: dict[str, bool]
         Signal.SEGMENT: {"categoryPreferences": first},
         Signal.TCF: {"purposes": second},
     }
-    alone = [purposes_of({signal: each}, DEFAULT_TABLES) for signal, each in sent.items()]
+    alone = [read_signals({signal: each}, DEFAULT_TABLES) for signal, each in sent.items()]
 
-    together = purposes_of(sent, DEFAULT_TABLES)
+    together = read_signals(sent, DEFAULT_TABLES)
 
     assert together == {purpose: all(each[purpose] for each in alone) for purpose in NAMED}
     assert Purpose.TRAINING not in together
@@ -158,16 +158,16 @@ def test_segments_context_is_read_as_its_consent(
     inner, outer = {"categoryPreferences": first}, {"categoryPreferences": second}
     context = {"consent": outer, "ip": "203.0.113.7", "traits": {"Analytics": True}}
 
-    alone = purposes_of({CONTEXT: context}, DEFAULT_TABLES)
-    both = purposes_of({CONTEXT: context, Signal.SEGMENT: inner}, DEFAULT_TABLES)
+    alone = read_signals({CONTEXT_FIELD: context}, DEFAULT_TABLES)
+    both = read_signals({CONTEXT_FIELD: context, Signal.SEGMENT: inner}, DEFAULT_TABLES)
 
-    assert alone == purposes_of({Signal.SEGMENT: outer}, DEFAULT_TABLES)
-    assert both == stricter(alone, purposes_of({Signal.SEGMENT: inner}, DEFAULT_TABLES))
+    assert alone == read_signals({Signal.SEGMENT: outer}, DEFAULT_TABLES)
+    assert both == deny_wins(alone, read_signals({Signal.SEGMENT: inner}, DEFAULT_TABLES))
 
 
 def test_what_only_one_names_is_kept() -> None:
     """A word about one purpose says nothing of another."""
-    assert stricter({Purpose.EMAIL: True}, {Purpose.OFFERS: False}) == {
+    assert deny_wins({Purpose.EMAIL: True}, {Purpose.OFFERS: False}) == {
         Purpose.OFFERS: False,
         Purpose.EMAIL: True,
     }
@@ -175,10 +175,10 @@ def test_what_only_one_names_is_kept() -> None:
 
 def test_a_file_changes_the_signals_that_it_names() -> None:
     """The others keep their default."""
-    tables = tables_of({"segment": {"email": ["News"]}})
+    tables = parse_tables({"segment": {"email": ["News"]}})
 
     assert tables == {**DEFAULT_TABLES, Signal.SEGMENT: {Purpose.EMAIL: ("News",)}}
-    assert purposes_of({Signal.SEGMENT: {"categoryPreferences": {"News": True}}}, tables) == {
+    assert read_signals({Signal.SEGMENT: {"categoryPreferences": {"News": True}}}, tables) == {
         Purpose.EMAIL: True
     }
 
@@ -200,6 +200,6 @@ def test_a_file_changes_the_signals_that_it_names() -> None:
 def test_a_wrong_table_is_refused_by_its_field(parsed: dict[str, Any], field: str) -> None:
     """`training` is never inferred, and nothing is granted by words that may be missing."""
     with pytest.raises(BadRequest) as refused:
-        tables_of(parsed)
+        parse_tables(parsed)
 
     assert [fault.field for fault in refused.value.errors] == [field]

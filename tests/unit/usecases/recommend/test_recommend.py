@@ -65,8 +65,8 @@ def recommender(tmp_path_factory: pytest.TempPathFactory) -> RecommendationServi
 
 
 def context(key: CustomerKey | None, consent: ConsentRecord | None) -> RequestContext:
-    standing = None if consent is None else ConsentStatus(consent, 1, ConsentPolicy())
-    return RequestContext(KEY, SHOP, key, standing, store_answered=consent is not None)
+    status = None if consent is None else ConsentStatus(consent, 1, ConsentPolicy())
+    return RequestContext(KEY, SHOP, key, status, store_answered=consent is not None)
 
 
 def ids(answer: Answer) -> list[str]:
