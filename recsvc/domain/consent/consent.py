@@ -35,12 +35,16 @@ class Flag(StrEnum):
     OBJECTS_TO_MARKETING = "objects_to_marketing"
 
 
+# A flag names the purposes that it allows, so it denies every purpose that is added later.
 # Minors are not profiled; a restriction leaves storage alone (GDPR, articles 18 and 21).
-FORBIDDEN: Mapping[Flag, frozenset[Purpose]] = {
-    Flag.MINOR: frozenset(Purpose) - {Purpose.EMAIL},
-    Flag.RESTRICTED: frozenset(Purpose),
-    Flag.OBJECTS_TO_MARKETING: frozenset({Purpose.EMAIL, Purpose.OFFERS}),
+ALLOWED: Mapping[Flag, frozenset[Purpose]] = {
+    Flag.MINOR: frozenset({Purpose.EMAIL}),
+    Flag.RESTRICTED: frozenset(),
+    Flag.OBJECTS_TO_MARKETING: frozenset(
+        {Purpose.PERSONALIZATION, Purpose.ANALYTICS, Purpose.TRAINING}
+    ),
 }
+_NOTHING: frozenset[Purpose] = frozenset()
 
 
 class ConsentState(StrEnum):
@@ -163,7 +167,7 @@ def permits(record: ConsentRecord, purpose: Purpose, now_us: int, policy: Consen
 
 
 def _flags_allow(flags: Iterable[Flag], purpose: Purpose) -> bool:
-    return not any(purpose in FORBIDDEN[flag] for flag in flags)
+    return all(purpose in ALLOWED.get(flag, _NOTHING) for flag in flags)
 
 
 def expiry(
