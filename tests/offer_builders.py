@@ -9,8 +9,8 @@ from recsvc.domain.offers.offer import Kind, Offer
 from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.model.offers.columns import OfferColumns, columns_of
 from recsvc.model.offers.decision import OfferDecision, decide
-from recsvc.model.offers.inputs import CustomerFacts, OfferCounters, Question, Weighted
-from recsvc.model.offers.performance import standing_of
+from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest, OfferCounters, WeightedRows
+from recsvc.model.offers.performance import performance_of
 
 NOON_US = 1_767_268_800_000_000  # 2026-01-01T12:00:00Z
 DAY_US = 86_400_000_000
@@ -43,9 +43,9 @@ def offer(offer_id: str = "offer", *items: int, **said: Any) -> Offer:
     )
 
 
-def weighted(weights: Mapping[int, float]) -> Weighted:
+def weighted(weights: Mapping[int, float]) -> WeightedRows:
     rows = np.array(list(weights), dtype=np.int64)
-    return Weighted(rows, np.array(list(weights.values()), dtype=np.float64))
+    return WeightedRows(rows, np.array(list(weights.values()), dtype=np.float64))
 
 
 def buyer(bought: Mapping[int, float] | None = None, **known: Any) -> CustomerFacts:
@@ -65,13 +65,15 @@ def decision(
     offers: Sequence[Offer],
     facts: CustomerFacts | None,
     *,
-    tallies: OfferCounters | None = None,
+    counters: OfferCounters | None = None,
     generator: np.random.Generator | None = None,
     **asked: Any,
 ) -> OfferDecision:
     made = columns(*offers)
-    question = Question(**{"now_us": NOON_US, **asked})
-    return decide(made, standing_of(made, tallies or OfferCounters()), facts, question, generator)
+    request = DecisionRequest(**{"now_us": NOON_US, **asked})
+    return decide(
+        made, performance_of(made, counters or OfferCounters()), facts, request, generator
+    )
 
 
 def offered(offers: Sequence[Offer], facts: CustomerFacts | None = None, **how: Any) -> list[str]:

@@ -17,8 +17,8 @@ from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.domain.values.timestamps import microseconds
 from recsvc.model.offers.columns import columns_of
 from recsvc.model.offers.decision import decide
-from recsvc.model.offers.inputs import CustomerFacts, OfferCounters, Question
-from recsvc.model.offers.performance import standing_of
+from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest, OfferCounters
+from recsvc.model.offers.performance import performance_of
 from training.atomic_files import writable, write_files
 from training.dataset.history import Floats, Rows
 from training.dataset.interactions import DAY_US, from_lines
@@ -126,8 +126,8 @@ def _ranked_offers(
         known = interactions.history.before(at_us / DAY_US)
         columns = columns_of(offers, PurchasedGoods(interactions, known))
         facts = OfferFacts(known)
-    standing = standing_of(columns, OfferCounters())
-    question = Question(at_us, n=len(offers))
+    standing = performance_of(columns, OfferCounters())
+    question = DecisionRequest(at_us, n=len(offers))
     place = {offer.offer_id: row for row, offer in enumerate(offers)}
     row_of = {customer: row for row, customer in enumerate(interactions.customer_ids)}
     bought = set(np.unique(known.customers).tolist())
@@ -140,11 +140,11 @@ def _ranked_offers(
         if row in bought:
             theirs, personal = facts.of(row), personal + 1
         decision = decide(columns, standing, theirs, question)
-        if decision.figures is None:
-            raise TypeError("a decision with facts has figures")
+        if decision.scores is None:
+            raise TypeError("a decision with facts has scores")
         rows = [choice.row for choice in decision.choices]
         order[number] = [place[choice.offer_id] for choice in decision.choices]
-        scores[number] = decision.figures.worth[rows]
+        scores[number] = decision.scores.worth[rows]
     return Ranked(order, scores, personal)
 
 

@@ -19,7 +19,7 @@ from recsvc.cli.options import (
 )
 from recsvc.cli.output import print_json, print_table, say
 from recsvc.domain.errors import BadRequest, MissingPrerequisite
-from recsvc.domain.offers.offer_validation import shown
+from recsvc.domain.offers.offer_validation import offer_as_sent
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId, checked_id
 from recsvc.model.ranking.live_items import LiveItems
@@ -29,11 +29,11 @@ from recsvc.wiring.services import live_items_now
 from recsvc.wiring.stores import open_stores
 
 COLUMNS = ("offer_id", "title", "kind", "value", "starts_at", "ends_at", "priority")
-COUNTED = ("shown", "accepted", "taken", "redeemed", "codes_left")
+COUNTERS = ("shown", "accepted", "taken", "redeemed", "codes_left")
 
 app = typer.Typer(help="Offers: import, list, show, delete.", no_args_is_help=True)
 
-Named = Annotated[str, typer.Argument(metavar="OFFER", help="Id of the offer.")]
+OfferArgument = Annotated[str, typer.Argument(metavar="OFFER", help="Id of the offer.")]
 
 
 @app.command("import")
@@ -51,7 +51,7 @@ def import_offers(
     with open_stores(settings_of(data_dir)) as stores:
         stores.offers.put_many(name, offers)
         warnings = list(_warnings(offers, live_items_now(stores, name)))
-    _tell(warnings)
+    _print_warnings(warnings)
     if as_json:
         print_json({"imported": len(offers), "bad": len(faults), "warnings": warnings})
     else:
@@ -69,36 +69,36 @@ def list_offers(
     if as_json:
         print_json([view_of(stored) for stored in found])
     else:
-        rows, columns = [_row(stored) for stored in found], (*COLUMNS, *COUNTED)
+        rows, columns = [_row(stored) for stored in found], (*COLUMNS, *COUNTERS)
         print_table(columns, [[row[column] for column in columns] for row in rows])
 
 
 @app.command("show")
-def show_offer(offer: Named, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None) -> None:
+def show_offer(offer: OfferArgument, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None) -> None:
     """Show one offer as JSON: all that was said and counted of it, but for its codes."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
         stored = stores.offers.get(shop_of(shop), _offer(offer))
     if stored is None:
-        raise _missing(offer)
+        raise _no_such_offer(offer)
     print_json(view_of(stored))
 
 
 @app.command("delete")
-def delete_offer(offer: Named, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None) -> None:
+def delete_offer(offer: OfferArgument, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None) -> None:
     """Have an offer shown and claimed no more; its codes and counts are forgotten."""
     with open_stores(settings_of(data_dir)) as stores:
         if not stores.offers.delete(shop_of(shop), _offer(offer)):
-            raise _missing(offer)
+            raise _no_such_offer(offer)
     say(f"{offer} is deleted.")
 
 
-def _warnings(offers: Sequence[NewOffer], assortment: LiveItems) -> Iterator[dict[str, str]]:
+def _warnings(offers: Sequence[NewOffer], live_items: LiveItems) -> Iterator[dict[str, str]]:
     for new in offers:
-        for fault in warnings_of(new.offer, assortment):
+        for fault in warnings_of(new.offer, live_items):
             yield {"offer_id": new.offer.offer_id, "field": fault.field, "detail": fault.detail}
 
 
-def _tell(warnings: Sequence[dict[str, str]]) -> None:
+def _print_warnings(warnings: Sequence[dict[str, str]]) -> None:
     for each in warnings[:EXAMPLES]:
         say(": ".join(each.values()))
     if len(warnings) > EXAMPLES:
@@ -109,7 +109,7 @@ def _offer(text: str) -> OfferId:
     return OfferId(checked_id(text, "offer_id"))
 
 
-def _missing(offer: str) -> MissingPrerequisite:
+def _no_such_offer(offer: str) -> MissingPrerequisite:
     return MissingPrerequisite(
         f"there is no offer {offer!r}; recsvc offers list shows those there are"
     )
@@ -118,8 +118,8 @@ def _missing(offer: str) -> MissingPrerequisite:
 def _row(stored: StoredOffer) -> dict[str, Any]:
     state = stored.state
     left = state.codes_left if state.has_codes else None
-    counted = {name: getattr(state, name) for name in COUNTED} | {"codes_left": left}
-    said = {name: value for name, value in shown(stored.offer).items() if name != "codes"}
+    counted = {name: getattr(state, name) for name in COUNTERS} | {"codes_left": left}
+    said = {name: value for name, value in offer_as_sent(stored.offer).items() if name != "codes"}
     return said | counted
 
 

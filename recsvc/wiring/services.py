@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from recsvc.clock import utc_now, utc_now_us
 from recsvc.config import Settings, models_root
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.offers.decision_ids import seals
+from recsvc.domain.offers.decision_ids import decision_id_signers
 from recsvc.domain.values.customer_keys import Secret
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.kernels.jit import compile_all
@@ -111,7 +111,7 @@ def live_views(stores: Stores, registry: ModelRegistry, shops: Sequence[ShopName
     """Return the views, filled as far as the store answers: in an outage the first trip does it."""
     deadline = stores.settings.deadline_ms / MILLISECONDS
     catalogues = CatalogueCache(stores.catalogue, utc_now_us, deadline)
-    offers = OffersCache(stores.offers, utc_now_us, deadline, seals(stores.secret))
+    offers = OffersCache(stores.offers, utc_now_us, deadline, decision_id_signers(stores.secret))
     counts = TrendingCache(TrendingCountStore(stores.connections), utc_now_us)
     preload(catalogues, shops)
     counts.preload(shops)

@@ -5,7 +5,7 @@ It keeps every claim in a list and counts anew each time.
 
 from dataclasses import dataclass, field
 
-from recsvc.domain.offers.claims import ClaimState, Refusal
+from recsvc.domain.offers.claims import ClaimRefusal, ClaimState
 
 
 @dataclass(eq=False)
@@ -37,11 +37,11 @@ class KnownOffer:
         own = sum(each.holder == name for each in self.counting)
         return self.per_customer is not None and own >= self.per_customer
 
-    def refusal(self, name: str) -> Refusal | None:
+    def refusal(self, name: str) -> ClaimRefusal | None:
         """Say why a customer who permits it cannot have one more."""
         if self.is_capped(name):
-            return Refusal.CAPPED
-        return Refusal.NOTHING_LEFT if self.has_run_out else None
+            return ClaimRefusal.CAPPED
+        return ClaimRefusal.NOTHING_LEFT if self.has_run_out else None
 
 
 @dataclass(eq=False)

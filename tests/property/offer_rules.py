@@ -9,7 +9,7 @@ from hypothesis.stateful import precondition, rule
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import Conflict
 from recsvc.domain.events import Event, EventType
-from recsvc.domain.offers.claims import Claim, ClaimState, Refusal, Unknown
+from recsvc.domain.offers.claims import Claim, ClaimFailure, ClaimRefusal, ClaimState
 from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.values.ids import CustomerId, OfferId
 from recsvc.usecases.access.request_access import RequestContext
@@ -85,9 +85,9 @@ class OfferRules(ConsentRules):
         found = self.service.claim_desk.claim(context, ClaimRequest(OfferId(offer_id)))
         needed = BOTH if offer is not None and offer.codes is not None else [Purpose.OFFERS]
         if not self.ought_to_permit(name, *needed):
-            assert found is Refusal.NO_CONSENT
+            assert found is ClaimRefusal.NO_CONSENT
         elif offer is None:
-            assert isinstance(found, Unknown)
+            assert found is ClaimFailure.NOT_FOUND
         elif (refusal := offer.refusal(name)) is not None:
             assert found is refusal
         else:
@@ -112,7 +112,7 @@ class OfferRules(ConsentRules):
             self.service.context(name), made.claim_id, CustomerId(name)
         )
         if made.holder != name:
-            assert isinstance(found, Unknown)
+            assert found is ClaimFailure.NOT_FOUND
         else:
             assert found is made.release()
 
@@ -135,7 +135,7 @@ class OfferRules(ConsentRules):
             made.state = ClaimState.REDEEMED
         else:
             assert isinstance(fault, Conflict)
-            assert fault.code == Refusal.NOTHING_LEFT
+            assert fault.code == ClaimRefusal.NOTHING_LEFT
 
     @precondition(lambda self: self.known.offers)
     @rule(name=NAMES, offer_id=OFFERS)

@@ -11,7 +11,7 @@ from uuid import uuid4
 from recsvc.domain.api_keys import ALL_SCOPES, ApiKey, KeyKind
 from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.consent.consent import DAY_US, Purpose
-from recsvc.domain.offers.decision_ids import seals
+from recsvc.domain.offers.decision_ids import decision_id_signers
 from recsvc.domain.offers.offer import Offer
 from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
@@ -133,7 +133,9 @@ class SmallService:
         self.versions = Versions(models / self.shop, self.shop)
         self.shelf = ModelRegistry(models / self.shop, self.secret.fingerprint())
         catalogues = CatalogueCache(CatalogueStore(connections), self.clock, PATIENCE_SECONDS)
-        live_offers = OffersCache(self.offers, self.clock, PATIENCE_SECONDS, seals(self.secret))
+        live_offers = OffersCache(
+            self.offers, self.clock, PATIENCE_SECONDS, decision_id_signers(self.secret)
+        )
         before_swap(self.shelf, catalogues, live_offers)
         live = TrendingCache(TrendingCountStore(connections), self.clock)
         self.recommender = RecommendationService(self.shelf, catalogues, live, self.clock)

@@ -9,7 +9,7 @@ from uuid import uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recsvc.domain.offers.claims import UNKNOWN, Claim, ClaimState, Refusal, Unknown
+from recsvc.domain.offers.claims import Claim, ClaimFailure, ClaimRefusal, ClaimState
 from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.customer_keys import CustomerKey
@@ -66,7 +66,7 @@ class Oracle:
     now: int = NOON
     made: list[Made] = field(default_factory=list)
 
-    def refusal(self, customer: CustomerKey, code: str | None = None) -> Refusal | None:
+    def refusal(self, customer: CustomerKey, code: str | None = None) -> ClaimRefusal | None:
         """Say why one more cannot be had: any code will do, unless one is named."""
         counting = [each for each in self.made if each.counts(self.now)]
         cap = self.caps.per_customer
@@ -74,13 +74,17 @@ class Oracle:
         if cap is not None:
             since = self.now - (cap.period_days or 10**6) * DAY
             if sum(each.at > since for each in own) >= cap.limit:
-                return Refusal.CAPPED
+                return ClaimRefusal.CAPPED
         total = self.caps.total_redeemed
         if total is not None and len(counting) >= total:
-            return Refusal.NOTHING_LEFT
+            return ClaimRefusal.NOTHING_LEFT
         handed = {each.claim.code for each in counting}
-        is_out = self.codes is not None and len(handed) >= len(self.codes)
-        return Refusal.NOTHING_LEFT if is_out or (code is not None and code in handed) else None
+        is_exhausted = self.codes is not None and len(handed) >= len(self.codes)
+        return (
+            ClaimRefusal.NOTHING_LEFT
+            if is_exhausted or (code is not None and code in handed)
+            else None
+        )
 
 
 class Run:
@@ -124,10 +128,10 @@ class Run:
         made = self._made(place)
         if made is None:
             return
-        expected: ClaimState | Refusal = ClaimState.REDEEMED
+        expected: ClaimState | ClaimRefusal = ClaimState.REDEEMED
         if not made.counts(self.oracle.now):
             refused = self.oracle.refusal(made.customer, made.claim.code)
-            expected = Refusal.NOTHING_LEFT if refused else expected
+            expected = ClaimRefusal.NOTHING_LEFT if refused else expected
         found = self.store.redeem(self.shop, DEAL, made.claim.claim_id, made.customer)
         assert found is expected
         if expected is ClaimState.REDEEMED:
@@ -143,7 +147,7 @@ class Run:
             if each.customer == customer and each.state is ClaimState.HELD and each.counts(now)
         ]
         found = self.store.redeem_oldest(self.shop, DEAL, customer, uuid4().hex, now)
-        assert found is (ClaimState.REDEEMED if held else UNKNOWN)
+        assert found is (ClaimState.REDEEMED if held else ClaimFailure.NOT_FOUND)
         redeemed = [each for each in held if self._is_redeemed(each)]
         assert len(redeemed) == min(1, len(held))
         for made in redeemed:
@@ -156,7 +160,7 @@ class Run:
             return
         found = self.store.release(self.shop, DEAL, made.claim.claim_id, made.customer)
         redeemed = made.state is ClaimState.REDEEMED
-        assert not isinstance(found, Unknown)
+        assert found is not ClaimFailure.NOT_FOUND
         assert (found is ClaimState.REDEEMED) == redeemed
         made.state = made.state if redeemed else ClaimState.RELEASED
 

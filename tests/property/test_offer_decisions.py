@@ -14,9 +14,9 @@ from recsvc.domain.offers.verdicts import Verdict, VerdictStep
 from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.model.offers.columns import OfferColumns
 from recsvc.model.offers.decision import OfferDecision, decide
-from recsvc.model.offers.explanation import explained
-from recsvc.model.offers.inputs import CustomerFacts, OfferCounters, Question
-from recsvc.model.offers.performance import standing_of
+from recsvc.model.offers.explanation import explain
+from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest, OfferCounters
+from recsvc.model.offers.performance import performance_of
 from tests.offer_builders import NOON_US, buyer, columns
 
 FEW = st.integers(0, 3)
@@ -75,7 +75,7 @@ FACTS = st.builds(
     shown=COUNTS,
 )
 QUESTIONS = st.builds(
-    Question,
+    DecisionRequest,
     st.integers(NOON_US - 2, NOON_US + 2),
     st.integers(1, 8),
     st.sampled_from([None, "web", "kiosk"]),
@@ -86,13 +86,13 @@ SEEDS = st.none() | st.integers(0, 9)
 
 def decided(
     made: OfferColumns,
-    tallies: OfferCounters,
+    counters: OfferCounters,
     facts: CustomerFacts | None,
-    question: Question,
+    request: DecisionRequest,
     seed: int | None = None,
 ) -> OfferDecision:
     generator = None if seed is None else np.random.default_rng(seed)
-    return decide(made, standing_of(made, tallies), facts, question, generator)
+    return decide(made, performance_of(made, counters), facts, request, generator)
 
 
 def is_eligible(offer: Offer, facts: CustomerFacts) -> bool:
@@ -113,20 +113,20 @@ def is_eligible(offer: Offer, facts: CustomerFacts) -> bool:
 
 
 def may_be_had(
-    offer: Offer, tallies: OfferCounters, facts: CustomerFacts | None, question: Question
+    offer: Offer, counters: OfferCounters, facts: CustomerFacts | None, request: DecisionRequest
 ) -> bool:
     """Say by the letter of the contract whether an offer may be in the answer."""
-    caps, offer_id, now_us = offer.caps, offer.offer_id, question.now_us
+    caps, offer_id, now_us = offer.caps, offer.offer_id, request.now_us
     for_all = [
         offer.starts_at_us is None or offer.starts_at_us <= now_us,
         offer.ends_at_us is None or now_us < offer.ends_at_us,
-        not offer.channels or question.channel is None or question.channel in offer.channels,
-        caps.total_shown is None or tallies.shown.get(offer_id, 0) < caps.total_shown,
-        caps.total_redeemed is None or tallies.redeemed.get(offer_id, 0) < caps.total_redeemed,
-        not offer.codes or tallies.codes_left.get(offer_id, 0) > 0,
+        not offer.channels or request.channel is None or request.channel in offer.channels,
+        caps.total_shown is None or counters.shown.get(offer_id, 0) < caps.total_shown,
+        caps.total_redeemed is None or counters.redeemed.get(offer_id, 0) < caps.total_redeemed,
+        not offer.codes or counters.codes_left.get(offer_id, 0) > 0,
     ]
     if facts is None:
-        return all(for_all) and offer.is_for_everybody
+        return all(for_all) and offer.is_generic
     own = [
         offer_id not in facts.dismissed,
         caps.per_customer is None or facts.redeemed.get(offer_id, 0) < caps.per_customer.limit,
@@ -141,15 +141,15 @@ def may_be_had(
 @given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS, SEEDS)
 def test_only_what_may_be_had_is_offered_and_nothing_is_held_back(
     offers: list[Offer],
-    tallies: OfferCounters,
+    counters: OfferCounters,
     facts: CustomerFacts | None,
-    question: Question,
+    request: DecisionRequest,
     seed: int | None,
 ) -> None:
     """Window, channel, eligibility, dismissals, every cap and every budget, to the last one."""
     made = columns(*offers)
-    found = decided(made, tallies, facts, question, seed)
-    rightful = {offer.offer_id for offer in offers if may_be_had(offer, tallies, facts, question)}
+    found = decided(made, counters, facts, request, seed)
+    rightful = {offer.offer_id for offer in offers if may_be_had(offer, counters, facts, request)}
 
     assert {made.offers[row].offer_id for row in np.flatnonzero(found.allowed)} == rightful
     assert {choice.offer_id for choice in found.choices} <= rightful
@@ -160,13 +160,13 @@ def test_only_what_may_be_had_is_offered_and_nothing_is_held_back(
 @given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS, SEEDS)
 def test_the_order_of_an_answer_holds(
     offers: list[Offer],
-    tallies: OfferCounters,
+    counters: OfferCounters,
     facts: CustomerFacts | None,
-    question: Question,
+    request: DecisionRequest,
     seed: int | None,
 ) -> None:
     """Priorities are tiers, one of a group, no fallback beside others, no more than asked for."""
-    found = decided(columns(*offers), tallies, facts, question, seed)
+    found = decided(columns(*offers), counters, facts, request, seed)
     by_id = {offer.offer_id: offer for offer in offers}
     chosen = [by_id[choice.offer_id] for choice in found.choices]
     groups = Counter(offer.exclusive_group for offer in chosen if offer.exclusive_group)
@@ -174,18 +174,18 @@ def test_the_order_of_an_answer_holds(
     assert [-offer.priority for offer in chosen] == sorted(-offer.priority for offer in chosen)
     assert max(groups.values(), default=1) == 1
     assert len({offer.fallback for offer in chosen}) <= 1
-    assert len({offer.offer_id for offer in chosen}) == len(chosen) <= question.n
+    assert len({offer.offer_id for offer in chosen}) == len(chosen) <= request.n
 
 
 @QUICK
 @given(OFFERS, TALLIES, FACTS, QUESTIONS)
 def test_a_longer_answer_begins_as_a_shorter_one(
-    offers: list[Offer], tallies: OfferCounters, facts: CustomerFacts, question: Question
+    offers: list[Offer], counters: OfferCounters, facts: CustomerFacts, request: DecisionRequest
 ) -> None:
     """How many are asked for changes nothing in what is best."""
     made = columns(*offers)
-    short = decided(made, tallies, facts, question).choices
-    long = decided(made, tallies, facts, replace(question, n=question.n + 3)).choices
+    short = decided(made, counters, facts, request).choices
+    long = decided(made, counters, facts, replace(request, n=request.n + 3)).choices
 
     assert list(long[: len(short)]) == list(short)
 
@@ -193,13 +193,13 @@ def test_a_longer_answer_begins_as_a_shorter_one(
 @QUICK
 @given(OFFERS, TALLIES, QUESTIONS, st.randoms(use_true_random=False))
 def test_without_consent_the_answer_depends_on_offers_alone(
-    offers: list[Offer], tallies: OfferCounters, question: Question, random: Random
+    offers: list[Offer], counters: OfferCounters, request: DecisionRequest, random: Random
 ) -> None:
     """In whatever order the offers came: by priority, value and id."""
     shuffled = list(offers)
     random.shuffle(shuffled)
-    first = decided(columns(*offers), tallies, None, question).choices
-    second = decided(columns(*shuffled), tallies, None, question).choices
+    first = decided(columns(*offers), counters, None, request).choices
+    second = decided(columns(*shuffled), counters, None, request).choices
     by_id = {offer.offer_id: offer for offer in offers}
     places = [
         (-by_id[each.offer_id].priority, -(by_id[each.offer_id].value or 0), each.offer_id)
@@ -213,14 +213,17 @@ def test_without_consent_the_answer_depends_on_offers_alone(
 @QUICK
 @given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS)
 def test_an_explanation_agrees_with_the_choice(
-    offers: list[Offer], tallies: OfferCounters, facts: CustomerFacts | None, question: Question
+    offers: list[Offer],
+    counters: OfferCounters,
+    facts: CustomerFacts | None,
+    request: DecisionRequest,
 ) -> None:
     """Every offer once; offered is what was chosen, refused is what may not be had."""
     made = columns(*offers)
-    found = decided(made, tallies, facts, question)
-    told = explained(made, found, facts, question)
+    found = decided(made, counters, facts, request)
+    told = explain(made, found, facts, request)
     chosen = [choice.offer_id for choice in found.choices]
-    rightful = {offer.offer_id for offer in offers if may_be_had(offer, tallies, facts, question)}
+    rightful = {offer.offer_id for offer in offers if may_be_had(offer, counters, facts, request)}
 
     assert sorted(each.offer_id for each in told) == sorted(offer.offer_id for offer in offers)
     assert [each.offer_id for each in told if each.verdict is Verdict.OFFERED] == chosen
@@ -237,28 +240,28 @@ def test_an_explanation_agrees_with_the_choice(
 @QUICK
 @given(OFFERS, TALLIES, FACTS, QUESTIONS)
 def test_an_outranked_offer_is_worth_no_more_than_those_before_it(
-    offers: list[Offer], tallies: OfferCounters, facts: CustomerFacts, question: Question
+    offers: list[Offer], counters: OfferCounters, facts: CustomerFacts, request: DecisionRequest
 ) -> None:
     """Within its priority; the figures that are told are those that decided."""
     made = columns(*offers)
-    found = decided(made, tallies, facts, question)
-    told = explained(made, found, facts, question)
+    found = decided(made, counters, facts, request)
+    told = explain(made, found, facts, request)
     offered = [each for each in told if each.verdict is Verdict.OFFERED]
     beaten = [each for each in told if each.step is VerdictStep.ARBITRATION and each not in offered]
 
     for loser in beaten:
         for winner in offered:
-            same = winner.figures["priority"] == loser.figures["priority"]
-            assert not same or winner.figures["worth"] >= loser.figures["worth"]
+            same = winner.scores["priority"] == loser.scores["priority"]
+            assert not same or winner.scores["worth"] >= loser.scores["worth"]
 
 
 @QUICK
 @given(OFFERS, TALLIES, FACTS, QUESTIONS, st.data())
 def test_a_deleted_offer_is_gone(
     offers: list[Offer],
-    tallies: OfferCounters,
+    counters: OfferCounters,
     facts: CustomerFacts,
-    question: Question,
+    request: DecisionRequest,
     data: st.DataObject,
 ) -> None:
     """What was said of it elsewhere brings it into no answer."""
@@ -266,18 +269,18 @@ def test_a_deleted_offer_is_gone(
     left = columns(*(offer for offer in offers if offer.offer_id != gone))
 
     assert gone not in {
-        choice.offer_id for choice in decided(left, tallies, facts, question).choices
+        choice.offer_id for choice in decided(left, counters, facts, request).choices
     }
 
 
 @QUICK
 @given(OFFERS, TALLIES, FACTS, QUESTIONS)
 def test_probabilities_are_probabilities(
-    offers: list[Offer], tallies: OfferCounters, facts: CustomerFacts, question: Question
+    offers: list[Offer], counters: OfferCounters, facts: CustomerFacts, request: DecisionRequest
 ) -> None:
     """Finite and between 0 and 1, whatever was counted."""
-    figures = decided(columns(*offers), tallies, facts, question).figures
+    scores = decided(columns(*offers), counters, facts, request).scores
 
-    assert figures is not None
-    assert np.isfinite(figures.worth).all()
-    assert ((figures.probability >= 0) & (figures.probability <= 1)).all()
+    assert scores is not None
+    assert np.isfinite(scores.worth).all()
+    assert ((scores.probability >= 0) & (scores.probability <= 1)).all()

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.offers.claims import Claim, Refusal, Unknown
+from recsvc.domain.offers.claims import Claim, ClaimFailure, ClaimRefusal
 from recsvc.domain.offers.offer import Caps, Kind, Offer
 from recsvc.domain.offers.offer_validation import read_offer
 from recsvc.domain.values.customer_keys import Secret
@@ -51,13 +51,13 @@ class Counter:
         self.service.consents.write(self.service.shop, anna, dict.fromkeys(Purpose, True))
 
     def is_offered(self, name: str) -> bool:
-        context = self.service.context(name)
+        context = self.service.visit(name)
         answer = self.service.decider.decide_for(context, OffersQuery())
         assert answer.personalized is (name == "anna")
         return DEAL in [offer.offer_id for offer in answer.offers]
 
     def claim(self, name: str = "anna") -> object:
-        context = self.service.context(name)
+        context = self.service.visit(name)
         return self.service.claim_desk.claim(context, ClaimRequest(DEAL))
 
 
@@ -99,11 +99,11 @@ def test_an_offer_is_there_from_its_start_until_before_its_end(
     assert counter.is_offered("anna") is expected
     assert counter.is_offered("bert") is expected
     claimed = counter.claim()
-    assert isinstance(claimed, Claim) if expected else claimed is Refusal.WINDOW
+    assert isinstance(claimed, Claim) if expected else claimed is ClaimRefusal.WINDOW
     assert counter.service.delete_offer(DEAL)
     assert not counter.is_offered("anna")
     assert not counter.is_offered("bert")
-    assert isinstance(counter.claim(), Unknown)
+    assert counter.claim() is ClaimFailure.NOT_FOUND
 
 
 @settings(deadline=None, max_examples=20)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from recsvc.model.offers.inputs import CustomerFacts, Weighted
+from recsvc.model.offers.inputs import CustomerFacts, WeightedRows
 from training.dataset.customer_items import CustomerItems, pairs_of
 from training.dataset.history import History, Rows
 from training.dataset.interactions import Interactions
@@ -54,15 +54,15 @@ class OfferFacts:
 
     def of(self, customer: int) -> CustomerFacts:
         part = slice(self._offsets[customer], self._offsets[customer + 1])
-        bought = Weighted(self._pairs.items[part], self._weights[part])
+        bought = WeightedRows(self._pairs.items[part], self._weights[part])
         if self._categories is None:
             return CustomerFacts(bought)
         return CustomerFacts(bought, categories=_by_category(bought, self._categories))
 
 
-def _by_category(bought: Weighted, categories: Rows) -> Weighted:
+def _by_category(bought: WeightedRows, categories: Rows) -> WeightedRows:
     codes = categories[bought.rows]
     known = codes >= 0
     sums = np.bincount(codes[known], bought.weights[known])
     held = np.flatnonzero(sums)
-    return Weighted(held, sums[held])
+    return WeightedRows(held, sums[held])

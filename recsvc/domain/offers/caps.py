@@ -17,7 +17,7 @@ DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class CountedClaim:
     """A claim that is held until `until_us`, or (None) redeemed."""
 
     claim_id: str
@@ -26,11 +26,11 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class OfferHistory:
     """What is known of one customer and one offer, by when it happened."""
 
     incarnation: int
-    taken: tuple[Taken, ...] = ()
+    taken: tuple[CountedClaim, ...] = ()
     shown_us: tuple[int, ...] = ()
     codes: tuple[str, ...] = ()
 
@@ -48,55 +48,57 @@ class CapCounts:
 class CustomerCaps:
     """All that is kept of one customer, by offer."""
 
-    taken: Mapping[OfferId, Kept] = field(default_factory=dict)
-    shown: Mapping[OfferId, Kept] = field(default_factory=dict)
-    dismissed: Mapping[OfferId, Kept] = field(default_factory=dict)
-    codes: Mapping[OfferId, Kept] = field(default_factory=dict)
+    taken: Mapping[OfferId, OfferHistory] = field(default_factory=dict)
+    shown: Mapping[OfferId, OfferHistory] = field(default_factory=dict)
+    dismissed: Mapping[OfferId, OfferHistory] = field(default_factory=dict)
+    codes: Mapping[OfferId, OfferHistory] = field(default_factory=dict)
 
     def counts(self, offers: Mapping[OfferId, StoredOffer], now_us: int) -> CapCounts:
         """Count what stands against the offers at `now_us`."""
-        taken, shown = (_of_now(each, offers) for each in (self.taken, self.shown))
+        taken, shown = (_of_current_offers(each, offers) for each in (self.taken, self.shown))
         return CapCounts(
             {
-                offer: _taken(kept, offers[offer].offer.caps.per_customer, now_us)
+                offer: _claims_counted(kept, offers[offer].offer.caps.per_customer, now_us)
                 for offer, kept in taken.items()
             },
             {
-                offer: _within(kept.shown_us, offers[offer].offer.caps.per_customer_shown, now_us)
+                offer: _count_in_period(
+                    kept.shown_us, offers[offer].offer.caps.per_customer_shown, now_us
+                )
                 for offer, kept in shown.items()
             },
-            frozenset(_of_now(self.dismissed, offers)),
+            frozenset(_of_current_offers(self.dismissed, offers)),
         )
 
 
 def decode_caps(fields: Sequence[bytes]) -> CustomerCaps:
     """Read field, value, field, value; raise ValueError for what is not ours."""
-    kept: dict[str, dict[OfferId, Kept]] = {kind: {} for kind in _READERS}
+    kept: dict[str, dict[OfferId, OfferHistory]] = {kind: {} for kind in _DECODERS}
     for name, value in zip(fields[::2], fields[1::2], strict=True):
         kind, _, offer_id = name.decode().partition(":")
-        if kind in _READERS:
-            kept[kind][OfferId(offer_id)] = _READERS[kind](value.decode())
+        if kind in _DECODERS:
+            kept[kind][OfferId(offer_id)] = _DECODERS[kind](value.decode())
     return CustomerCaps(**kept)
 
 
-def _claims(text: str) -> Kept:
+def _decode_claims(text: str) -> OfferHistory:
     incarnation, *words = text.split(" ")
-    return Kept(int(incarnation), taken=tuple(map(_taken_of, words)))
+    return OfferHistory(int(incarnation), taken=tuple(map(_decode_claim, words)))
 
 
-def _moments(text: str) -> Kept:
+def _decode_times(text: str) -> OfferHistory:
     incarnation, *words = text.split(" ")
-    return Kept(int(incarnation), shown_us=tuple(map(int, words)))
+    return OfferHistory(int(incarnation), shown_us=tuple(map(int, words)))
 
 
-def _codes(text: str) -> Kept:
+def _decode_codes(text: str) -> OfferHistory:
     incarnation, *codes = text.split("\n")
-    return Kept(int(incarnation), codes=tuple(codes))
+    return OfferHistory(int(incarnation), codes=tuple(codes))
 
 
-def _of_now(
-    kept: Mapping[OfferId, Kept], offers: Mapping[OfferId, StoredOffer]
-) -> dict[OfferId, Kept]:
+def _of_current_offers(
+    kept: Mapping[OfferId, OfferHistory], offers: Mapping[OfferId, StoredOffer]
+) -> dict[OfferId, OfferHistory]:
     return {
         offer: each
         for offer, each in kept.items()
@@ -104,26 +106,26 @@ def _of_now(
     }
 
 
-def _taken(kept: Kept, cap: PeriodCap | None, now_us: int) -> int:
+def _claims_counted(kept: OfferHistory, cap: PeriodCap | None, now_us: int) -> int:
     living = (each for each in kept.taken if each.until_us is None or each.until_us > now_us)
-    return _within((each.at_us for each in living), cap, now_us)
+    return _count_in_period((each.at_us for each in living), cap, now_us)
 
 
-def _within(moments: Iterable[int], cap: PeriodCap | None, now_us: int) -> int:
+def _count_in_period(moments: Iterable[int], cap: PeriodCap | None, now_us: int) -> int:
     if cap is None or cap.period_days is None:
         return sum(1 for _ in moments)
     since_us = now_us - cap.period_days * DAY_US
     return sum(at > since_us for at in moments)
 
 
-def _taken_of(word: str) -> Taken:
+def _decode_claim(word: str) -> CountedClaim:
     claim_id, at, until = word.split(",")
-    return Taken(claim_id, int(at), int(until) or None)
+    return CountedClaim(claim_id, int(at), int(until) or None)
 
 
-_READERS: Mapping[str, Callable[[str], Kept]] = {
-    "taken": _claims,
-    "shown": _moments,
-    "dismissed": _moments,
-    "codes": _codes,
+_DECODERS: Mapping[str, Callable[[str], OfferHistory]] = {
+    "taken": _decode_claims,
+    "shown": _decode_times,
+    "dismissed": _decode_times,
+    "codes": _decode_codes,
 }

@@ -6,7 +6,7 @@ from enum import StrEnum
 from recsvc.domain.values.ids import OfferId
 
 
-class Refusal(StrEnum):
+class ClaimRefusal(StrEnum):
     """Why a claim is refused."""
 
     NO_CONSENT = "no_consent"
@@ -19,7 +19,9 @@ class Refusal(StrEnum):
 
 
 # What a browser may be told of: the rest would tell who an offer is for, or that there is one.
-TOLD_TO_BROWSERS = frozenset({Refusal.CAPPED, Refusal.NOTHING_LEFT, Refusal.ENDED})
+VISIBLE_TO_BROWSERS = frozenset(
+    {ClaimRefusal.CAPPED, ClaimRefusal.NOTHING_LEFT, ClaimRefusal.ENDED}
+)
 
 
 class ClaimState(StrEnum):
@@ -42,16 +44,9 @@ class Claim:
     at_us: int | None = None
 
 
-class Changed:
-    """What was decided on has changed: read it, and decide anew."""
+class ClaimFailure(StrEnum):
+    """Results of a claim operation that are neither a claim nor a refusal of the offer."""
 
-
-class KeyReused:
-    """The Idempotency-Key came with another request before."""
-
-
-class Unknown:
-    """There is no such claim, or offer; or it is not this customer's."""
-
-
-CHANGED, KEY_REUSED, UNKNOWN = Changed(), KeyReused(), Unknown()
+    CHANGED = "changed"  # the offer or the consent was changed after it was read: read it again
+    KEY_REUSED = "key_reused"  # the Idempotency-Key was sent with a different request before
+    NOT_FOUND = "not_found"  # no such offer or claim, or the claim is another customer's

@@ -23,18 +23,18 @@ LIFE_DAYS = 7  # of an id: what it shows counts for as long
 MAX_DECISION_ID_LENGTH = 300  # with the tags of 100 offers it has 299 characters
 
 _UUID_BYTES = 16
-_MOMENT_BYTES = 6  # of a UUID: milliseconds since 1970
-_MARK_BYTES = 8
+_TIME_BYTES = 6  # of a UUID: milliseconds since 1970
+_SIGNATURE_BYTES = 8
 _TAG_BYTES = 2
-_TAGS_FROM = _UUID_BYTES + _MARK_BYTES
+_TAGS_FROM = _UUID_BYTES + _SIGNATURE_BYTES
 _DAY_MS = 86_400_000
 _DAY_US = 1000 * _DAY_MS
 _LIFE_MS = LIFE_DAYS * _DAY_MS
 _LEEWAY_MS = 60_000  # the clocks of two machines differ
-_SHOPS_KEPT = 64
+_CACHED_SHOPS = 64
 
 
-class DecisionSeal:
+class DecisionIdSigner:
     """Makes and recognises the ids of one shop."""
 
     __slots__ = ("_key", "_key_of_tags")
@@ -48,49 +48,47 @@ class DecisionSeal:
         key = self._key_of_tags
         return hashlib.blake2b(offer.encode(), digest_size=_TAG_BYTES, key=key).digest()
 
-    def make(self, uuid7: bytes, customer: CustomerKey | None, tags: bytes = b"") -> DecisionId:
+    def sign(self, uuid7: bytes, customer: CustomerKey | None, tags: bytes = b"") -> DecisionId:
         """Return the id of a decision for the customer; None: the same for everybody.
 
         `tags`: those of what is offered, one behind the other.
         """
-        return _encoded(uuid7 + self._mark(uuid7, customer, tags) + tags)
+        return _encode(uuid7 + self._mark(uuid7, customer, tags) + tags)
 
-    def make_for_everybody(self, now_us: int, tags: bytes) -> DecisionId:
+    def sign_generic(self, now_us: int, tags: bytes) -> DecisionId:
         """Return the id of what is offered to nobody in particular: one and the same all day, UTC.
 
-        It is spent by each who was shown it, not by the first: see `use_of`.
+        It is spent by each who was shown it, not by the first: see `use_id`.
         """
         midnight_ms = now_us // _DAY_US * _DAY_MS
-        day = midnight_ms.to_bytes(_MOMENT_BYTES).ljust(_UUID_BYTES, b"\0")
-        return self.make(day, None, tags)
+        day = midnight_ms.to_bytes(_TIME_BYTES).ljust(_UUID_BYTES, b"\0")
+        return self.sign(day, None, tags)
 
-    def use_of(self, what: str, user: str) -> str:
+    def use_id(self, what: str, user: str) -> str:
         """Return what stands for one use, by an event or a customer, of what has no id to spend."""
         said = f"{what} {user}".encode()
         return hashlib.blake2b(said, digest_size=_UUID_BYTES, key=self._key).hexdigest()
 
-    def has_offered(
-        self, text: str, offer: OfferId, customer: CustomerKey | None, now_us: int
-    ) -> bool:
+    def verify(self, text: str, offer: OfferId, customer: CustomerKey | None, now_us: int) -> bool:
         """Whether we have made this id for this customer, with this offer, within its life."""
-        sealed = _decoded(text)
+        sealed = _decode(text)
         uuid7, tags = sealed[:_UUID_BYTES], sealed[_TAGS_FROM:]
         mark = sealed[_UUID_BYTES:_TAGS_FROM]
         if not hmac.compare_digest(mark, self._mark(uuid7, customer, tags)):
             return False
         age_ms = (now_us - made_at_us(text)) // 1000
-        return -_LEEWAY_MS <= age_ms < _LIFE_MS and self.tag(offer) in _each(tags)
+        return -_LEEWAY_MS <= age_ms < _LIFE_MS and self.tag(offer) in _split_tags(tags)
 
     def _mark(self, uuid7: bytes, customer: CustomerKey | None, tags: bytes) -> bytes:
         # Of known lengths, so that no tags are read as a customer.
         whose = b"\0" if customer is None else b"\1" + customer
         said = uuid7 + whose + tags
-        return hashlib.blake2b(said, digest_size=_MARK_BYTES, key=self._key).digest()
+        return hashlib.blake2b(said, digest_size=_SIGNATURE_BYTES, key=self._key).digest()
 
 
-def seals(secret: Secret) -> Callable[[ShopName], DecisionSeal]:
+def decision_id_signers(secret: Secret) -> Callable[[ShopName], DecisionIdSigner]:
     """Return what gives the seal of each shop."""
-    return lru_cache(_SHOPS_KEPT)(partial(DecisionSeal, secret))
+    return lru_cache(_CACHED_SHOPS)(partial(DecisionIdSigner, secret))
 
 
 def made_at_us(text: str) -> int:
@@ -98,11 +96,11 @@ def made_at_us(text: str) -> int:
     return int.from_bytes(urlsafe_b64decode(text[:8])) * 1000  # its _MOMENT_BYTES
 
 
-def _encoded(sealed: bytes) -> DecisionId:
+def _encode(sealed: bytes) -> DecisionId:
     return DecisionId(urlsafe_b64encode(sealed).rstrip(b"=").decode())
 
 
-def _decoded(text: str) -> bytes:
+def _decode(text: str) -> bytes:
     """Return what the text stands for; nothing if it is not the one spelling of something."""
     if len(text) > MAX_DECISION_ID_LENGTH:
         return b""
@@ -110,8 +108,8 @@ def _decoded(text: str) -> bytes:
         sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
         return b""
-    return sealed if _encoded(sealed) == text else b""  # or it were spent once for each spelling
+    return sealed if _encode(sealed) == text else b""  # or it were spent once for each spelling
 
 
-def _each(tags: bytes) -> list[bytes]:
+def _split_tags(tags: bytes) -> list[bytes]:
     return [tags[place : place + _TAG_BYTES] for place in range(0, len(tags), _TAG_BYTES)]

@@ -40,7 +40,11 @@ def read_caps(given: Any) -> Caps:
 def read_eligibility(given: Any) -> Eligibility:
     """Read who an offer is for; raise `InvalidMembers` where nobody can meet all of it."""
     eligibility = Eligibility(**read_object(given, ELIGIBILITY))
-    faults = [*_crossed(eligibility), *_new_and_known(eligibility), *_bought_and_not(eligibility)]
+    faults = [
+        *_crossed_limits(eligibility),
+        *_impossible_for_new_customers(eligibility),
+        *_bought_conflicts(eligibility),
+    ]
     if faults:
         raise InvalidMembers(faults)
     return eligibility
@@ -91,7 +95,7 @@ def _value(value: Any) -> Value:
     return value if _NUMBER(value) is not None else 0
 
 
-def _crossed(eligibility: Eligibility) -> list[FieldError]:
+def _crossed_limits(eligibility: Eligibility) -> list[FieldError]:
     """Find limits of which the least is above the most."""
     faults = []
     for name in ("orders", "days_since_last_order", "spent"):
@@ -101,7 +105,7 @@ def _crossed(eligibility: Eligibility) -> list[FieldError]:
     return faults
 
 
-def _new_and_known(eligibility: Eligibility) -> list[FieldError]:
+def _impossible_for_new_customers(eligibility: Eligibility) -> list[FieldError]:
     """Find what a customer without any order cannot meet."""
     if not eligibility.new_customers_only:
         return []
@@ -119,7 +123,7 @@ def _new_and_known(eligibility: Eligibility) -> list[FieldError]:
     ]
 
 
-def _bought_and_not(eligibility: Eligibility) -> list[FieldError]:
+def _bought_conflicts(eligibility: Eligibility) -> list[FieldError]:
     """Find that nothing is left to have bought."""
     must, must_not = eligibility.bought, eligibility.not_bought
     left = {*must.items} - {*must_not.items} or {*must.categories} - {*must_not.categories}

@@ -69,7 +69,7 @@ class Eligibility:
     anniversary_month: bool = False  # of becoming a customer, from the next year on
 
 
-EVERYBODY = Eligibility()
+ANY_CUSTOMER = Eligibility()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Offer:
     margin: float | None = None
     caps: Caps = Caps()
     codes: tuple[str, ...] = ()
-    eligibility: Eligibility = EVERYBODY
+    eligibility: Eligibility = ANY_CUSTOMER
     exclusive_group: str | None = None  # of which an answer holds one
     fallback: bool = False  # shown when nothing else is
 
@@ -108,6 +108,6 @@ class Offer:
         return not (self.items or self.categories or self.brands)
 
     @property
-    def is_for_everybody(self) -> bool:
+    def is_generic(self) -> bool:
         """Whether it can be shown to who permits nothing personal."""
-        return self.eligibility == EVERYBODY and not self.codes
+        return self.eligibility == ANY_CUSTOMER and not self.codes

@@ -29,11 +29,11 @@ MAX_DESCRIPTION_LENGTH = 4096
 MAX_PRIORITY = 1_000_000
 MAX_WORTH = 1e12
 MAX_WEIGHT = 1e6
-WITH_VALUE = frozenset({Kind.PERCENT_OFF, Kind.AMOUNT_OFF})
-TOLD = 3  # of the codes that are there twice
+_KINDS_WITH_VALUE = frozenset({Kind.PERCENT_OFF, Kind.AMOUNT_OFF})
+_MAX_DUPLICATES_NAMED = 3  # of the codes that are there twice
 
-_SAME_ID = "offer_id"
-_TIMES = {"starts_at": "starts_at_us", "ends_at": "ends_at_us"}
+_ID_FIELD = "offer_id"
+_TIME_FIELDS = {"starts_at": "starts_at_us", "ends_at": "ends_at_us"}
 
 
 def read_offer(offer_id: OfferId, given: Mapping[str, Any]) -> Offer:
@@ -41,9 +41,9 @@ def read_offer(offer_id: OfferId, given: Mapping[str, Any]) -> Offer:
     values: dict[str, Any] = {}
     faults: list[FieldError] = []
     said = dict(given)
-    if _SAME_ID in said and said.pop(_SAME_ID) != offer_id:
+    if _ID_FIELD in said and said.pop(_ID_FIELD) != offer_id:
         faults.append(
-            FieldError(_SAME_ID, f"{shortened_json(given[_SAME_ID])} is not the id in the path")
+            FieldError(_ID_FIELD, f"{shortened_json(given[_ID_FIELD])} is not the id in the path")
         )
     try:
         values = read_object(said, FIELDS)
@@ -53,23 +53,23 @@ def read_offer(offer_id: OfferId, given: Mapping[str, Any]) -> Offer:
     faults += missing_members(given_ones, FIELDS, "title", "kind")
     faults = faults or _contradictions(values)
     if faults:
-        raise refusal(faults)
+        raise bad_offer(faults)
     values.pop("all", None)
-    for name, attribute in _TIMES.items():
+    for name, attribute in _TIME_FIELDS.items():
         if name in values:
             values[attribute] = values.pop(name)
     return Offer(offer_id, **values)
 
 
-def refusal(faults: list[FieldError]) -> BadRequest:
+def bad_offer(faults: list[FieldError]) -> BadRequest:
     detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
     return BadRequest(detail, code=BAD_OFFER, errors=faults)
 
 
-def shown(offer: Offer) -> dict[str, Any]:
+def offer_as_sent(offer: Offer) -> dict[str, Any]:
     """Return the offer as it was sent, but for its codes: those are told one by one."""
-    said: dict[str, Any] = _told(asdict(offer))
-    for name, attribute in _TIMES.items():
+    said: dict[str, Any] = _as_json(asdict(offer))
+    for name, attribute in _TIME_FIELDS.items():
         at_us = said.pop(attribute)
         said[name] = None if at_us is None else rfc3339(at_us)
     del said["codes"]
@@ -77,15 +77,15 @@ def shown(offer: Offer) -> dict[str, Any]:
     return said | reach | {"codes_total": len(offer.codes)}
 
 
-def _told(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     """Turn tuples into lists, and what names nothing into null."""
     if isinstance(value, dict):
-        return {name: _told(each) for name, each in value.items()} or None
+        return {name: _as_json(each) for name, each in value.items()} or None
     return (list(value) or None) if isinstance(value, tuple) else value
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[FieldError]:
-    return [*_time_faults(values), *_value_faults(values), *_reach_faults(values)]
+    return [*_time_faults(values), *_value_faults(values), *_coverage_faults(values)]
 
 
 def _time_faults(values: Mapping[str, Any]) -> list[FieldError]:
@@ -97,14 +97,14 @@ def _time_faults(values: Mapping[str, Any]) -> list[FieldError]:
 
 def _value_faults(values: Mapping[str, Any]) -> list[FieldError]:
     kind, value = values["kind"], values.get("value")
-    if value is None and kind in WITH_VALUE:
+    if value is None and kind in _KINDS_WITH_VALUE:
         return [FieldError("value", f"missing; an offer of kind {kind} says how much it takes off")]
     if kind is Kind.PERCENT_OFF and value is not None and value > 100:
         return [FieldError("value", f"{value:g} percent off is more than the whole price")]
     return []
 
 
-def _reach_faults(values: Mapping[str, Any]) -> list[FieldError]:
+def _coverage_faults(values: Mapping[str, Any]) -> list[FieldError]:
     named = [name for name in ("items", "categories", "brands") if name in values]
     if values.get("all") is True and named:
         return [FieldError("all", f"true, though {' and '.join(named)} narrow it down")]
@@ -128,8 +128,12 @@ def _codes(value: Any) -> tuple[str, ...]:
         raise InvalidMembers([FieldError("", f"a code is a text of {LABEL_RULE}")]) from None
     twice = [code for code, times in Counter(codes).items() if times > 1]
     if twice:
-        told = ", ".join(shortened_json(code) for code in twice[:TOLD])
-        more = f" and {len(twice) - TOLD:,} more" if len(twice) > TOLD else ""
+        told = ", ".join(shortened_json(code) for code in twice[:_MAX_DUPLICATES_NAMED])
+        more = (
+            f" and {len(twice) - _MAX_DUPLICATES_NAMED:,} more"
+            if len(twice) > _MAX_DUPLICATES_NAMED
+            else ""
+        )
         raise InvalidMembers(
             [FieldError("", f"{told}{more}: there twice; each code is handed out once")]
         )
@@ -139,7 +143,7 @@ def _codes(value: Any) -> tuple[str, ...]:
 _KINDS = frozenset(str(kind) for kind in Kind)
 _URL = Rule(readers.URL_RULE, readers.url)
 _LABEL = Rule(f"a text of {LABEL_RULE}", readers.label)
-_MOMENT = Rule(RFC3339_RULE, readers.moment)
+_TIME = Rule(RFC3339_RULE, readers.moment)
 _FLAG = Rule(readers.FLAG_RULE, readers.flag)
 
 
@@ -160,8 +164,8 @@ FIELDS: Mapping[str, Rule] = {
     "brands": LABELS,
     "all": _FLAG,
     "channels": LABELS,
-    "starts_at": _MOMENT,
-    "ends_at": _MOMENT,
+    "starts_at": _TIME,
+    "ends_at": _TIME,
     "priority": Rule(
         f"a whole number within ±{MAX_PRIORITY}", readers.whole(-MAX_PRIORITY, MAX_PRIORITY)
     ),

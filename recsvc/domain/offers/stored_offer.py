@@ -1,4 +1,4 @@
-"""Offers as they are put and kept: with their codes, and with what has been counted. Pure."""
+"""Offers as written by the shop and as stored: with codes and counters. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from recsvc.domain.offers.offer import Offer
 
 @dataclass(frozen=True, slots=True)
 class NewOffer:
-    """An offer as it is put. `codes` None: those that there are stay; else the pool is these."""
+    """An offer to be written. `codes` replaces the pool of codes; None leaves it unchanged."""
 
     offer: Offer
     codes: Sequence[str] | None
@@ -16,11 +16,11 @@ class NewOffer:
 
 @dataclass(frozen=True, slots=True)
 class OfferState:
-    """What has been counted of an offer, and which one it is.
+    """The counters and versions of one stored offer.
 
-    `incarnation` is of the first put after a deletion, `revision` of the last one. `taken`: held
-    or redeemed. `is_out`: nothing was left at the last count; a hold that ends at `free_from_us`
-    gives one back, also before anybody has counted it.
+    `incarnation` is the number of the first write after a deletion, `revision` of the latest write.
+    `taken` counts claims held or redeemed. `is_exhausted`: nothing was left at the last count.
+    From `first_hold_end_us` on, an ended hold has freed a claim, even before the next count.
     """
 
     incarnation: int
@@ -29,15 +29,15 @@ class OfferState:
     redeemed: int = 0
     shown: int = 0
     accepted: int = 0
-    is_out: bool = False
+    is_exhausted: bool = False
     has_codes: bool = False
     codes_left: int = 0
-    free_from_us: int | None = None
+    first_hold_end_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOffer:
-    """An offer with what was counted of it. Its `codes` only say whether it has any."""
+    """An offer and its counters. `offer.codes` is a placeholder: only its truth value counts."""
 
     offer: Offer
     state: OfferState

@@ -15,48 +15,48 @@ from recsvc.model.offers import kernels
 from recsvc.model.offers.coverage import CoverageIndex
 from recsvc.model.offers.inputs import CustomerFacts
 
-WANTED_SHARE = 0.05  # of what a model lets expect, beside what was bought
+EXPECTED_SHARE = 0.05  # of what a model lets expect, beside what was bought
 
-_ALL_OF_IT = np.zeros(0)  # in place of shares
+_NO_SHARES = np.zeros(0)  # in place of shares
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Affinity:
     """`lift`: how much likelier than the mean offer, which is at 1."""
 
-    near: Array  # (offers,) what was spent on, and is expected of, what is covered; shares
+    spend_share: Array  # (offers,) what was spent on, and is expected of, what is covered; shares
     lift: Array  # (offers,)
     probability: Array  # (offers,) that it is accepted
     worth: Array  # (offers,) of offering it, to the shop
-    loudest: Array  # (offers,) row of what was bought that adds most; below 0: nothing does
+    top_purchases: Array  # (offers,) row of what was bought that adds most; below 0: nothing does
 
 
 def affinity_of(
-    reach: CoverageIndex, facts: CustomerFacts, log_refusal: Array, worth: Array
+    coverage: CoverageIndex, facts: CustomerFacts, log_refusal: Array, worth: Array
 ) -> Affinity:
     """A customer who is twice as near refuses an offer twice: 1 − (1 − rate)^lift.
 
     `log_refusal` is ln(1 − rate), and `worth` that of an acceptance. (offers,)
     """
-    items, categories = reach.items, reach.categories
+    items, categories = coverage.items, coverage.categories
     return Affinity(
-        *kernels.figure.run(
+        *kernels.score_offers.run(
             facts.bought.rows,
             facts.bought.weights,
-            facts.wanted.rows,
-            facts.wanted.weights,
-            WANTED_SHARE,
+            facts.expected.rows,
+            facts.expected.weights,
+            EXPECTED_SHARE,
             items.offsets,
             items.offers,
-            _ALL_OF_IT if items.shares is None else items.shares,
+            _NO_SHARES if items.shares is None else items.shares,
             facts.categories.rows,
             facts.categories.weights,
             categories.offsets,
             categories.offers,
-            _ALL_OF_IT if categories.shares is None else categories.shares,
-            reach.everything,
-            reach.narrowness,
-            reach.popularity,
+            _NO_SHARES if categories.shares is None else categories.shares,
+            coverage.covers_all,
+            coverage.specificity,
+            coverage.popularity,
             log_refusal,
             worth,
         )

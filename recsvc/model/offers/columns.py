@@ -13,18 +13,18 @@ import numpy as np
 from recsvc.domain.offers.offer import Offer
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.artifact.format import Array
-from recsvc.model.offers.coverage import CoverageIndex, CoveredItems, covered_rows, reach_of
-from recsvc.model.offers.eligibility import EligibilityTable, requirements_of
+from recsvc.model.offers.coverage import CoverageIndex, CoveredItems, coverage_of, covered_rows
+from recsvc.model.offers.eligibility import EligibilityTable, eligibility_table
 
-ALWAYS = np.iinfo(np.int64)
-UNLIMITED = np.iinfo(np.int64).max
+_INT64 = np.iinfo(np.int64)
+_UNLIMITED = np.iinfo(np.int64).max
 NO_GROUP = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OfferColumns:
     offers: Sequence[Offer]
-    goods: CoveredItems
+    items: CoveredItems
     covered: Sequence[Array]  # (offers,) item rows of each
     rows: Mapping[OfferId, int]
     tiers: Array  # (tiers, 2) where the rows of each priority begin and end
@@ -41,8 +41,8 @@ class OfferColumns:
     most_shown: Mapping[OfferId, int]  # to one customer
     total_shown: Array  # (offers,) UNLIMITED: without a cap
     total_redeemed: Array  # (offers,) as above
-    requirements: EligibilityTable
-    reach: CoverageIndex
+    eligibility: EligibilityTable
+    coverage: CoverageIndex
 
     def __len__(self) -> int:
         return len(self.offers)
@@ -53,31 +53,31 @@ class OfferColumns:
 
 
 def columns_of(
-    offers: Iterable[Offer], goods: CoveredItems, before: OfferColumns | None = None
+    offers: Iterable[Offer], items: CoveredItems, before: OfferColumns | None = None
 ) -> OfferColumns:
     """Make columns of live offers; each id is there once.
 
     What the offers of `before` cover is not looked up again, if they and the goods are the same.
     """
-    ordered = sorted(offers, key=_place)
-    covered = _covered(ordered, goods, before)
+    ordered = sorted(offers, key=_sort_key)
+    covered = _covered_rows(ordered, items, before)
     channels = {channel for offer in ordered for channel in offer.channels}
     caps = [offer.caps for offer in ordered]
     return OfferColumns(
         offers=ordered,
-        goods=goods,
+        items=items,
         covered=covered,
         rows={offer.offer_id: row for row, offer in enumerate(ordered)},
         tiers=_tiers([offer.priority for offer in ordered]),
-        starts_us=_moments([offer.starts_at_us for offer in ordered], ALWAYS.min),
-        ends_us=_moments([offer.ends_at_us for offer in ordered], ALWAYS.max),
-        other_channels={channel: _not_for(channel, ordered) for channel in channels},
-        with_channels=_flags(bool(offer.channels) for offer in ordered),
-        personal=_flags(not offer.is_for_everybody for offer in ordered),
-        has_codes=_flags(bool(offer.codes) for offer in ordered),
+        starts_us=_int_column([offer.starts_at_us for offer in ordered], _INT64.min),
+        ends_us=_int_column([offer.ends_at_us for offer in ordered], _INT64.max),
+        other_channels={channel: _excluded_from_channel(channel, ordered) for channel in channels},
+        with_channels=_bool_column(bool(offer.channels) for offer in ordered),
+        personal=_bool_column(not offer.is_generic for offer in ordered),
+        has_codes=_bool_column(bool(offer.codes) for offer in ordered),
         worth=np.array([worth_of(offer) for offer in ordered], dtype=np.float64),
         groups=_groups(ordered),
-        is_fallback=_flags(offer.fallback for offer in ordered),
+        is_fallback=_bool_column(offer.fallback for offer in ordered),
         most_redeemed={
             offer.offer_id: offer.caps.per_customer.limit
             for offer in ordered
@@ -88,21 +88,21 @@ def columns_of(
             for offer in ordered
             if offer.caps.per_customer_shown is not None
         },
-        total_shown=_moments([cap.total_shown for cap in caps], UNLIMITED),
-        total_redeemed=_moments([cap.total_redeemed for cap in caps], UNLIMITED),
-        requirements=requirements_of(ordered, goods),
-        reach=reach_of(ordered, covered, goods),
+        total_shown=_int_column([cap.total_shown for cap in caps], _UNLIMITED),
+        total_redeemed=_int_column([cap.total_redeemed for cap in caps], _UNLIMITED),
+        eligibility=eligibility_table(ordered, items),
+        coverage=coverage_of(ordered, covered, items),
     )
 
 
-def _covered(
-    offers: Sequence[Offer], goods: CoveredItems, before: OfferColumns | None
+def _covered_rows(
+    offers: Sequence[Offer], items: CoveredItems, before: OfferColumns | None
 ) -> list[Array]:
-    if before is None or before.goods is not goods:
-        return [covered_rows(offer, goods) for offer in offers]
+    if before is None or before.items is not items:
+        return [covered_rows(offer, items) for offer in offers]
     known = {id(offer): rows for offer, rows in zip(before.offers, before.covered, strict=True)}
     return [
-        covered_rows(offer, goods) if id(offer) not in known else known[id(offer)]
+        covered_rows(offer, items) if id(offer) not in known else known[id(offer)]
         for offer in offers
     ]
 
@@ -115,7 +115,7 @@ def worth_of(offer: Offer) -> float:
     return offer.weight * (1.0 if offer.margin is None else offer.margin)
 
 
-def _place(offer: Offer) -> tuple[int, float, bytes]:
+def _sort_key(offer: Offer) -> tuple[int, float, bytes]:
     value = 0.0 if offer.value is None else offer.value
     return -offer.priority, -value, offer.offer_id.encode()
 
@@ -128,16 +128,16 @@ def _tiers(priorities: Sequence[int]) -> Array:
     return np.array([begins, ends], dtype=np.int64).T.copy()
 
 
-def _moments(values: Sequence[int | None], none: int) -> Array:
+def _int_column(values: Sequence[int | None], none: int) -> Array:
     return np.array([none if value is None else value for value in values], dtype=np.int64)
 
 
-def _flags(values: Iterable[bool]) -> Array:
+def _bool_column(values: Iterable[bool]) -> Array:
     return np.fromiter(values, dtype=bool)
 
 
-def _not_for(channel: str, offers: Sequence[Offer]) -> Array:
-    return _flags(bool(offer.channels) and channel not in offer.channels for offer in offers)
+def _excluded_from_channel(channel: str, offers: Sequence[Offer]) -> Array:
+    return _bool_column(bool(offer.channels) and channel not in offer.channels for offer in offers)
 
 
 def _groups(offers: Sequence[Offer]) -> Array:

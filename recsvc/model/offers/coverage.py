@@ -12,7 +12,7 @@ import numpy as np
 
 from recsvc.domain.offers.offer import Offer
 from recsvc.model.artifact.format import Array
-from recsvc.model.offers.inputs import Weighted
+from recsvc.model.offers.inputs import WeightedRows
 
 BREADTH = 0.3  # exponent: an offer that covers a thousand times the items counts an eighth
 
@@ -52,53 +52,53 @@ class Postings:
         total = int(ends[-1]) if len(ends) else 0
         return np.arange(total) + (starts - ends + lengths).repeat(lengths), lengths
 
-    def known(self, given: Weighted) -> Weighted:
+    def known(self, given: WeightedRows) -> WeightedRows:
         """Leave out rows that are newer than these postings."""
         size = len(self.offsets) - 1
         if not len(given.rows) or given.rows.max() < size:
             return given
         kept = given.rows < size
-        return Weighted(given.rows[kept], given.weights[kept])
+        return WeightedRows(given.rows[kept], given.weights[kept])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoverageIndex:
     items: Postings  # without offers for all items
     categories: Postings
-    everything: Array  # (offers,) bool: those
-    narrowness: Array  # (offers,) the fewer items, the higher
+    covers_all: Array  # (offers,) bool: those
+    specificity: Array  # (offers,) the fewer items, the higher
     popularity: Array  # (offers,) of what is covered, 1 at most
 
 
-def reach_of(
-    offers: Sequence[Offer], covered: Sequence[Array], goods: CoveredItems
+def coverage_of(
+    offers: Sequence[Offer], covered: Sequence[Array], items: CoveredItems
 ) -> CoverageIndex:
     """`covered`: item rows of each offer, as `covered_rows` returns them."""
-    everything = np.array([offer.is_for_all_items for offer in offers], dtype=bool)
-    popularity = np.asarray(goods.popularity, dtype=np.float64)  # (items,)
+    covers_all = np.array([offer.is_for_all_items for offer in offers], dtype=bool)
+    popularity = np.asarray(items.popularity, dtype=np.float64)  # (items,)
     sums = np.array([popularity[rows].sum() for rows in covered])
-    sums = np.where(everything, popularity.sum(), sums)
+    sums = np.where(covers_all, popularity.sum(), sums)
     named = [max(len(offer.items), len(rows)) for offer, rows in zip(offers, covered, strict=True)]
-    breadth = np.where(everything, len(popularity), np.array(named, dtype=np.int64))
+    breadth = np.where(covers_all, len(popularity), np.array(named, dtype=np.int64))
     return CoverageIndex(
         items=_by_item(covered, len(popularity)),
-        categories=_by_category(covered, goods),
-        everything=everything,
-        narrowness=np.maximum(breadth, 1) ** -BREADTH,
+        categories=_by_category(covered, items),
+        covers_all=covers_all,
+        specificity=np.maximum(breadth, 1) ** -BREADTH,
         popularity=sums / max(float(sums.max(initial=0.0)), 1e-300),
     )
 
 
-def covered_rows(offer: Offer, goods: CoveredItems) -> Array:
+def covered_rows(offer: Offer, items: CoveredItems) -> Array:
     """Return the rows of the items that an offer covers, ascending; none for all items."""
-    parts = [np.array([row for row in goods.rows(offer.items) if row is not None], np.int64)]
+    parts = [np.array([row for row in items.rows(offer.items) if row is not None], np.int64)]
     for codes, name_of, names in (
-        (goods.categories, goods.category, offer.categories),
-        (goods.brands, goods.brand, offer.brands),
+        (items.categories, items.category, offer.categories),
+        (items.brands, items.brand, offer.brands),
     ):
-        wanted = [code for code in map(name_of, names) if code is not None]
-        if wanted:
-            parts.append(np.flatnonzero(np.isin(codes, wanted)))
+        named_codes = [code for code in map(name_of, names) if code is not None]
+        if named_codes:
+            parts.append(np.flatnonzero(np.isin(codes, named_codes)))
     return np.unique(np.concatenate(parts)).astype(np.int32)
 
 
@@ -116,10 +116,10 @@ def _by_item(covered: Sequence[Array], size: int) -> Postings:
     return Postings(offsets, offers)
 
 
-def _by_category(covered: Sequence[Array], goods: CoveredItems) -> Postings:
+def _by_category(covered: Sequence[Array], items: CoveredItems) -> Postings:
     """Weigh each offer's part of a category by what is bought of it."""
-    codes = np.asarray(goods.categories, dtype=np.int64) + 1  # 0: unknown
-    popularity = np.asarray(goods.popularity, dtype=np.float64)
+    codes = np.asarray(items.categories, dtype=np.int64) + 1  # 0: unknown
+    popularity = np.asarray(items.popularity, dtype=np.float64)
     size = int(codes.max(initial=0)) + 1
     totals = np.maximum(np.bincount(codes, popularity, size), 1e-300)
     parts = [np.bincount(codes[rows], popularity[rows], size)[1:] for rows in covered]

@@ -19,8 +19,13 @@ from recsvc.model.artifact.format import Array
 from recsvc.model.offers import kernels
 from recsvc.model.offers.affinity import Affinity, affinity_of
 from recsvc.model.offers.columns import OfferColumns
-from recsvc.model.offers.filters import Refusals, allowed, generic_refusals, personal_refusals
-from recsvc.model.offers.inputs import CustomerFacts, Question
+from recsvc.model.offers.filters import (
+    RefusalMasks,
+    generic_refusals,
+    permitted_offers,
+    personal_refusals,
+)
+from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest
 from recsvc.model.offers.performance import OfferPerformance
 
 
@@ -34,7 +39,7 @@ class OfferChoice(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Figures:
+class ArbitrationScores:
     """What arbitration compared."""
 
     affinity: Affinity
@@ -55,90 +60,92 @@ class OfferDecision:
 
     choices: Sequence[OfferChoice]
     is_personal: bool
-    refusals: Refusals
-    allowed: Array  # (offers,) bool
-    figures: Figures | None  # None: not personal
+    refusals: RefusalMasks
+    permitted_offers: Array  # (offers,) bool
+    scores: ArbitrationScores | None  # None: not personal
 
 
 def decide(
     columns: OfferColumns,
-    standing: OfferPerformance,
+    performance: OfferPerformance,
     facts: CustomerFacts | None,
-    question: Question,
+    request: DecisionRequest,
     generator: np.random.Generator | None = None,
 ) -> OfferDecision:
     """Choose for a customer, or for everybody. With a generator, rates are drawn: to explore."""
     if facts is None:
-        return _for_everybody(columns, standing, question)
-    refusals = personal_refusals(columns, standing, facts, question)
-    permitted = allowed(refusals)
-    figures = figures_of(columns, standing, facts, generator)
-    rows = chosen(columns, permitted, question.n, figures.worth)
-    choices = reasoned(columns, figures.affinity, rows)
-    return OfferDecision(choices, True, refusals, permitted, figures)
+        return _decide_generic(columns, performance, request)
+    refusals = personal_refusals(columns, performance, facts, request)
+    permitted = permitted_offers(refusals)
+    scores = arbitration_scores(columns, performance, facts, generator)
+    rows = _choose_rows(columns, permitted, request.n, scores.worth)
+    choices = _choices_with_reasons(columns, scores.affinity, rows)
+    return OfferDecision(choices, True, refusals, permitted, scores)
 
 
-def generator_of(seed: bytes) -> np.random.Generator:
+def rate_generator(seed: bytes) -> np.random.Generator:
     """Return what draws the rates of one decision: the same again for the same seed."""
     return np.random.default_rng(int.from_bytes(seed))
 
 
-def figures_of(
+def arbitration_scores(
     columns: OfferColumns,
-    standing: OfferPerformance,
+    performance: OfferPerformance,
     facts: CustomerFacts,
     generator: np.random.Generator | None = None,
-) -> Figures:
-    rate, refusal = standing.rate, standing.log_refusal
+) -> ArbitrationScores:
+    rate, refusal = performance.rate, performance.log_refusal
     if generator is not None:
-        rate = standing.drawn_rate(generator)
+        rate = performance.drawn_rate(generator)
         refusal = np.log1p(-rate)
-    affinity = affinity_of(columns.reach, facts, refusal, columns.worth)
-    return Figures(affinity, rate)
+    affinity = affinity_of(columns.coverage, facts, refusal, columns.worth)
+    return ArbitrationScores(affinity, rate)
 
 
-def chosen(columns: OfferColumns, permitted: Array, most: int, worth: Array) -> Array:
+def _choose_rows(columns: OfferColumns, permitted: Array, most: int, worth: Array) -> Array:
     """Return the rows to offer, best first: priority by priority, and one of each group.
 
     Equals are in the order of their rows. What is kept as a fallback comes only when there is
     nothing else.
     """
-    found: Array = kernels.choose.run(
+    found: Array = kernels.choose_offers.run(
         permitted, columns.is_fallback, columns.tiers, columns.groups, worth, most
     )
     return found
 
 
-def _for_everybody(
-    columns: OfferColumns, standing: OfferPerformance, question: Question
+def _decide_generic(
+    columns: OfferColumns, performance: OfferPerformance, request: DecisionRequest
 ) -> OfferDecision:
-    refusals = generic_refusals(columns, standing, question)
-    permitted = allowed(refusals)
+    refusals = generic_refusals(columns, performance, request)
+    permitted = permitted_offers(refusals)
     equal = np.zeros(len(columns))
-    rows = chosen(columns, permitted, question.n, equal).tolist()
+    rows = _choose_rows(columns, permitted, request.n, equal).tolist()
     choices = [
         OfferChoice(columns.offers[row].offer_id, row, OfferReason.FOR_EVERYBODY) for row in rows
     ]
     return OfferDecision(choices, False, refusals, permitted, None)
 
 
-def reasoned(columns: OfferColumns, affinity: Affinity, rows: Array) -> list[OfferChoice]:
+def _choices_with_reasons(
+    columns: OfferColumns, affinity: Affinity, rows: Array
+) -> list[OfferChoice]:
     """Give each chosen offer its reason: the covered item that was bought most, if there is one."""
-    items = affinity.loudest.take(rows).tolist()
-    near = affinity.near.take(rows).tolist()
+    items = affinity.top_purchases.take(rows).tolist()
+    spend_share = affinity.spend_share.take(rows).tolist()
     offers = columns.offers
     return [
         OfferChoice(offers[row].offer_id, row, _YOU_BUY, item)
         if item >= 0
         else OfferChoice(offers[row].offer_id, row, _reason(offers[row], share))
-        for row, item, share in zip(rows.tolist(), items, near, strict=True)
+        for row, item, share in zip(rows.tolist(), items, spend_share, strict=True)
     ]
 
 
-def _reason(offer: Offer, near: float) -> OfferReason:
+def _reason(offer: Offer, spend_share: float) -> OfferReason:
     if offer.is_for_all_items:
         return OfferReason.FOR_EVERYBODY
-    return OfferReason.SUITS_YOU if near > 0 else OfferReason.POPULAR
+    return OfferReason.SUITS_YOU if spend_share > 0 else OfferReason.POPULAR
 
 
 _YOU_BUY = OfferReason.YOU_BUY  # looking a member up costs more than the rest

@@ -24,7 +24,7 @@ _UNKNOWN: Token = ("unknown purchases",)  # of who has it, nobody knows what the
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class TokenGroup:
     """Tokens of which a customer has one or, if `negated`, none."""
 
     name: str
@@ -49,7 +49,7 @@ class EligibilityTable:
         """Say which offers the customer is not eligible for. (offers,) bool"""
         unmet: Array = np.zeros(self.least.shape[1], dtype=bool)
         if self.has_limits:
-            unmet = kernels.beyond.run(self.least, self.most, _values(facts))
+            unmet = kernels.limits_unmet.run(self.least, self.most, _values(facts))
         if len(self.holders):
             unmet[self.holders[self._failed(facts, now_us)]] = True
         return unmet
@@ -82,8 +82,8 @@ class EligibilityTable:
     def _tokens(self, facts: CustomerFacts, now_us: int) -> set[Token]:
         """Return the customer's tokens that any offer asks for."""
         own: set[Token] = {("segment", segment) for segment in facts.profile.segments}
-        own.update(map(attribute_token, facts.profile.attributes.items()))
-        own.update(occasions(facts, now_us))
+        own.update(map(_attribute_token, facts.profile.attributes.items()))
+        own.update(_occasion_tokens(facts, now_us))
         if not facts.knows_bought:
             own.add(_UNKNOWN)
         if self.items:
@@ -100,7 +100,7 @@ def _values(facts: CustomerFacts) -> Array:
     return np.array([np.nan if value is None else value for value in known], dtype=np.float64)
 
 
-def occasions(facts: CustomerFacts, now_us: int) -> Iterator[Token]:
+def _occasion_tokens(facts: CustomerFacts, now_us: int) -> Iterator[Token]:
     now, profile = datetime_at(now_us), facts.profile
     if facts.orders == 0:
         yield _NEW
@@ -111,15 +111,15 @@ def occasions(facts: CustomerFacts, now_us: int) -> Iterator[Token]:
         yield _ANNIVERSARY
 
 
-def attribute_token(named: tuple[str, object]) -> Token:
+def _attribute_token(named: tuple[str, object]) -> Token:
     """Return what is equal where name and value are; true is not 1, and 1 is 1.0."""
     name, value = named
     return ("attribute", name, isinstance(value, bool), isinstance(value, str), value)
 
 
-def requirements_of(offers: Sequence[Offer], goods: CoveredItems) -> EligibilityTable:
+def eligibility_table(offers: Sequence[Offer], items: CoveredItems) -> EligibilityTable:
     each = [offer.eligibility for offer in offers]
-    groups = [(row, group) for row, asked in enumerate(each) for group in _groups(asked, goods)]
+    groups = [(row, group) for row, asked in enumerate(each) for group in _groups(asked, items)]
     by_token: dict[Token, list[int]] = {}
     for place, (_, group) in enumerate(groups):
         for token in group.tokens:
@@ -152,25 +152,25 @@ def _limits(each: Sequence[Eligibility], end: str, none: float) -> Array:
     ).reshape(len(LIMITS), len(each))
 
 
-def _groups(asked: Eligibility, goods: CoveredItems) -> Iterator[Group]:
+def _groups(asked: Eligibility, items: CoveredItems) -> Iterator[TokenGroup]:
     if asked.segments:
-        yield Group("segments", tuple(("segment", segment) for segment in asked.segments))
+        yield TokenGroup("segments", tuple(("segment", segment) for segment in asked.segments))
     for name, values in asked.attributes.items():
-        tokens = tuple(attribute_token((name, value)) for value in values)
-        yield Group(f"attributes.{name}", tokens)
+        tokens = tuple(_attribute_token((name, value)) for value in values)
+        yield TokenGroup(f"attributes.{name}", tokens)
     if asked.bought != Bought():
-        yield Group("bought", tuple(_bought(asked.bought, goods)))
+        yield TokenGroup("bought", tuple(_bought(asked.bought, items)))
     if asked.not_bought != Bought():
-        yield Group("not_bought", (_UNKNOWN, *_bought(asked.not_bought, goods)), negated=True)
+        yield TokenGroup("not_bought", (_UNKNOWN, *_bought(asked.not_bought, items)), negated=True)
     if asked.new_customers_only:
-        yield Group("new_customers_only", (_NEW,))
+        yield TokenGroup("new_customers_only", (_NEW,))
     if asked.birthday_month:
-        yield Group("birthday_month", (_BIRTHDAY,))
+        yield TokenGroup("birthday_month", (_BIRTHDAY,))
     if asked.anniversary_month:
-        yield Group("anniversary_month", (_ANNIVERSARY,))
+        yield TokenGroup("anniversary_month", (_ANNIVERSARY,))
 
 
-def _bought(bought: Bought, goods: CoveredItems) -> Iterable[Token]:
-    yield from (("item", row) for row in goods.rows(bought.items) if row is not None)
-    codes = map(goods.category, bought.categories)
+def _bought(bought: Bought, items: CoveredItems) -> Iterable[Token]:
+    yield from (("item", row) for row in items.rows(bought.items) if row is not None)
+    codes = map(items.category, bought.categories)
     yield from (("category", code) for code in codes if code is not None)

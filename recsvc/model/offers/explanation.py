@@ -8,36 +8,39 @@ import numpy as np
 from recsvc.domain.offers.verdicts import Verdict, VerdictStep
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.offers.columns import NO_GROUP, OfferColumns
-from recsvc.model.offers.decision import Figures, OfferDecision
-from recsvc.model.offers.inputs import CustomerFacts, Question
+from recsvc.model.offers.decision import ArbitrationScores, OfferDecision
+from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Considered:
+class ConsideredOffer:
     """`condition`: the first that is not met, where the step is eligibility."""
 
     offer_id: OfferId
     verdict: Verdict
     step: VerdictStep
     condition: str | None = None
-    figures: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
-def explained(
-    columns: OfferColumns, decision: OfferDecision, facts: CustomerFacts | None, question: Question
-) -> list[Considered]:
+def explain(
+    columns: OfferColumns,
+    decision: OfferDecision,
+    facts: CustomerFacts | None,
+    request: DecisionRequest,
+) -> list[ConsideredOffer]:
     """Tell of every offer; what was chosen first and in its order, the others by their place."""
     steps = _steps(columns, decision)
     rows = [choice.row for choice in decision.choices]
     rest = sorted(set(range(len(columns))) - set(rows))
-    unmet = {} if facts is None else columns.requirements.first_unmet(facts, question.now_us)
+    unmet = {} if facts is None else columns.eligibility.first_unmet(facts, request.now_us)
     return [
-        Considered(
+        ConsideredOffer(
             offer_id=columns.offers[row].offer_id,
             verdict=_verdict(steps[row], is_chosen=place < len(rows)),
             step=steps[row],
             condition=unmet.get(row) if steps[row] is VerdictStep.ELIGIBILITY else None,
-            figures={} if decision.figures is None else _figures(columns, decision.figures, row),
+            scores={} if decision.scores is None else _scores(columns, decision.scores, row),
         )
         for place, row in enumerate([*rows, *rest])
     ]
@@ -70,13 +73,13 @@ def _verdict(step: VerdictStep, *, is_chosen: bool) -> Verdict:
     )
 
 
-def _figures(columns: OfferColumns, figures: Figures, row: int) -> dict[str, float]:
-    affinity = figures.affinity
+def _scores(columns: OfferColumns, scores: ArbitrationScores, row: int) -> dict[str, float]:
+    affinity = scores.affinity
     return {
-        "affinity": round(float(affinity.near[row]), 6),
+        "affinity": round(float(affinity.spend_share[row]), 6),
         "lift": round(float(affinity.lift[row]), 6),
-        "rate": round(float(figures.rate[row]), 6),
-        "probability": round(float(figures.probability[row]), 6),
-        "worth": float(figures.worth[row]),
+        "rate": round(float(scores.rate[row]), 6),
+        "probability": round(float(scores.probability[row]), 6),
+        "worth": float(scores.worth[row]),
         "priority": float(columns.offers[row].priority),
     }

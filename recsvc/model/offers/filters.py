@@ -8,40 +8,43 @@ from recsvc.domain.offers.verdicts import VerdictStep
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.artifact.format import Array
 from recsvc.model.offers.columns import OfferColumns
-from recsvc.model.offers.inputs import CustomerFacts, Question
+from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest
 from recsvc.model.offers.performance import OfferPerformance
 
-Refusals = list[tuple[VerdictStep, Array]]
+RefusalMasks = list[tuple[VerdictStep, Array]]
 
 
 def generic_refusals(
-    columns: OfferColumns, standing: OfferPerformance, question: Question
-) -> Refusals:
+    columns: OfferColumns, performance: OfferPerformance, request: DecisionRequest
+) -> RefusalMasks:
     """Nothing here depends on a customer."""
     return [
         (VerdictStep.CONSENT, columns.personal),
-        *_right_now(columns, question),
-        *standing.used_up.items(),
+        *_window_and_channel(columns, request),
+        *performance.used_up.items(),
     ]
 
 
 def personal_refusals(
-    columns: OfferColumns, standing: OfferPerformance, facts: CustomerFacts, question: Question
-) -> Refusals:
-    found = _right_now(columns, question)
-    found.append((VerdictStep.ELIGIBILITY, columns.requirements.unmet(facts, question.now_us)))
+    columns: OfferColumns,
+    performance: OfferPerformance,
+    facts: CustomerFacts,
+    request: DecisionRequest,
+) -> RefusalMasks:
+    found = _window_and_channel(columns, request)
+    found.append((VerdictStep.ELIGIBILITY, columns.eligibility.unmet(facts, request.now_us)))
     if facts.dismissed:
-        found.append((VerdictStep.DISMISSED, _marked(columns, columns.known(facts.dismissed))))
+        found.append((VerdictStep.DISMISSED, _mask(columns, columns.known(facts.dismissed))))
     for step, counts, most in (
         (VerdictStep.REDEEMED, facts.redeemed, columns.most_redeemed),
         (VerdictStep.SHOWN, facts.shown, columns.most_shown),
     ):
         if counts and most:
-            found.append((step, _marked(columns, _spent(columns, counts, most))))
-    return [*found, *standing.used_up.items()]
+            found.append((step, _mask(columns, _rows_at_cap(columns, counts, most))))
+    return [*found, *performance.used_up.items()]
 
 
-def allowed(refusals: Refusals) -> Array:
+def permitted_offers(refusals: RefusalMasks) -> Array:
     """Return what no step refuses. (offers,) bool"""
     first, *others = refusals
     refused = first[1].copy()
@@ -50,16 +53,16 @@ def allowed(refusals: Refusals) -> Array:
     return ~refused
 
 
-def _right_now(columns: OfferColumns, question: Question) -> Refusals:
-    now_us = question.now_us
+def _window_and_channel(columns: OfferColumns, request: DecisionRequest) -> RefusalMasks:
+    now_us = request.now_us
     found = [(VerdictStep.WINDOW, (columns.starts_us > now_us) | (columns.ends_us <= now_us))]
-    if question.channel is not None:
-        others = columns.other_channels.get(question.channel, columns.with_channels)
+    if request.channel is not None:
+        others = columns.other_channels.get(request.channel, columns.with_channels)
         found.append((VerdictStep.CHANNEL, others))
     return found
 
 
-def _spent(
+def _rows_at_cap(
     columns: OfferColumns, counts: Mapping[OfferId, int], most: Mapping[OfferId, int]
 ) -> list[int]:
     return columns.known(
@@ -67,7 +70,7 @@ def _spent(
     )
 
 
-def _marked(columns: OfferColumns, rows: list[int]) -> Array:
+def _mask(columns: OfferColumns, rows: list[int]) -> Array:
     marked = np.zeros(len(columns), dtype=bool)
     marked[rows] = True
     return marked

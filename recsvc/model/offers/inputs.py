@@ -17,31 +17,31 @@ HALF_LIFE_DAYS = 90.0  # of a purchase
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Weighted:
+class WeightedRows:
     """Rows, each once, and what each is worth: all in one unit, as money spent."""
 
     rows: Array  # (k,) int64
     weights: Array  # (k,) float64, not below 0
 
 
-def nothing() -> Weighted:
-    return Weighted(np.zeros(0, dtype=np.int64), np.zeros(0))
+def no_rows() -> WeightedRows:
+    return WeightedRows(np.zeros(0, dtype=np.int64), np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CustomerFacts:
     """`bought`: item rows, what was spent on each, halved with every half-life of its age;
     `knows_bought`: whether that is all that was bought.
-    `wanted`: item rows that a model thinks likely, in the same unit. `categories`: category codes
+    `expected`: item rows that a model thinks likely, in the same unit. `categories`: category codes
     of what was bought, in the same unit.
 
     None says that it is not known. Counts are those within the period that the offer's cap names.
     """
 
-    bought: Weighted = field(default_factory=nothing)
+    bought: WeightedRows = field(default_factory=no_rows)
     knows_bought: bool = False
-    wanted: Weighted = field(default_factory=nothing)
-    categories: Weighted = field(default_factory=nothing)
+    expected: WeightedRows = field(default_factory=no_rows)
+    categories: WeightedRows = field(default_factory=no_rows)
     orders: int | None = None
     days_since_last_order: float | None = None
     spent: float | None = None
@@ -66,7 +66,7 @@ class OfferCounters:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DecisionRequest:
     """What is asked for. Without a channel, every offer has the right one."""
 
     now_us: int

@@ -9,32 +9,32 @@ from recsvc.model.ranking.live_items import LiveItems
 
 
 class ItemsSnapshot:
-    """What offers ask of items (see `reach.Goods`), by item row."""
+    """What offers ask of items (see `coverage.Goods`), by item row."""
 
-    def __init__(self, assortment: LiveItems) -> None:
-        self.assortment = assortment
-        self._stamp = assortment.stamp  # read first: what changes meanwhile makes this an old one
-        size = assortment.items_total
+    def __init__(self, live_items: LiveItems) -> None:
+        self.live_items = live_items
+        self._stamp = live_items.stamp  # read first: what changes meanwhile makes this an old one
+        size = live_items.items_total
         rows = np.arange(size)
-        self.categories: Array = assortment.categories(rows).astype(np.int32)
-        self.brands: Array = assortment.brands(rows)
+        self.categories: Array = live_items.categories(rows).astype(np.int32)
+        self.brands: Array = live_items.brands(rows)
         self.popularity = np.zeros(size)
-        popular = assortment.model.popular()
+        popular = live_items.model.popular()
         self.popularity[popular.items] = popular.scores
-        self.end_day = assortment.model.end_day()
-        self.knows_prices = assortment.model.knows_prices()
+        self.end_day = live_items.model.end_day()
+        self.knows_prices = live_items.model.knows_prices()
 
-    def is_of(self, assortment: LiveItems) -> bool:
+    def is_of(self, live_items: LiveItems) -> bool:
         """Whether this is still what the assortment's items are."""
-        return self.assortment is assortment and self._stamp == assortment.stamp
+        return self.live_items is live_items and self._stamp == live_items.stamp
 
     def rows(self, item_ids: Sequence[str]) -> Sequence[int | None]:
         size = len(self.popularity)  # what was listed since is unknown here
-        found = self.assortment.rows(item_ids)
+        found = self.live_items.rows(item_ids)
         return [row if row is not None and row < size else None for row in found]
 
     def category(self, name: str) -> int | None:
-        return next(iter(self.assortment.columns.category_codes([name])), None)
+        return next(iter(self.live_items.columns.category_codes([name])), None)
 
     def brand(self, name: str) -> int | None:
-        return next(iter(self.assortment.columns.brand_codes([name])), None)
+        return next(iter(self.live_items.columns.brand_codes([name])), None)

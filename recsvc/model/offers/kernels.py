@@ -11,13 +11,13 @@ from recsvc.model.kernels.jit import compiled, part
 NONE = -1
 NO_GROUP = -1
 POPULARITY_SHARE = 1e-4
-LEAST = 1e-9  # of what is worth dividing by: below it nothing was spent
+MIN_TOTAL = 1e-9  # of what is worth dividing by: below it nothing was spent
 
 
 @compiled(
     "Tuple((int64[::1], float64[::1]))(int32[:], float32[:], boolean[:], int64[:], float64[:])"
 )
-def join(
+def merge_purchases(
     items: Array, weights: Array, sensitive: Array, since: Array, since_weights: Array
 ) -> tuple[Array, Array]:
     """Add what was bought since to what a model knows; nothing of what is sensitive.
@@ -46,7 +46,7 @@ def join(
 
 
 @compiled("Tuple((int64[::1], float64[::1]))(int64[:], float64[:], int32[:])")
-def by_category(rows: Array, weights: Array, categories: Array) -> tuple[Array, Array]:
+def sum_by_category(rows: Array, weights: Array, categories: Array) -> tuple[Array, Array]:
     """Sum weights by the rows' categories. Return the codes, ascending, and the sums."""
     most = NONE
     for row in rows:
@@ -61,8 +61,8 @@ def by_category(rows: Array, weights: Array, categories: Array) -> tuple[Array, 
 
 
 @part
-def touch(
-    near: Array,
+def add_coverage(
+    spend: Array,
     rows: Array,
     weights: Array,
     share: float,
@@ -79,14 +79,16 @@ def touch(
         whole += weight
         for entry in range(offsets[row], offsets[row + 1]):
             part_of_it = weight * shares[entry] if len(shares) else weight
-            near[offers[entry]] += part_of_it
+            spend[offers[entry]] += part_of_it
     return whole
 
 
 @part
-def hear(rows: Array, weights: Array, offsets: Array, offers: Array, total: int) -> Array:
+def top_contributors(
+    rows: Array, weights: Array, offsets: Array, offers: Array, total: int
+) -> Array:
     """Return for each offer the row that adds most to it; NONE: nothing does."""
-    loudest = np.full(total, NONE, np.int64)
+    top_purchases = np.full(total, NONE, np.int64)
     most = np.zeros(total, np.float64)
     for given in range(len(rows)):
         row, weight = rows[given], weights[given]
@@ -94,8 +96,8 @@ def hear(rows: Array, weights: Array, offsets: Array, offers: Array, total: int)
             continue
         for entry in range(offsets[row], offsets[row + 1]):
             if weight >= most[offers[entry]]:
-                loudest[offers[entry]], most[offers[entry]] = row, weight
-    return loudest
+                top_purchases[offers[entry]], most[offers[entry]] = row, weight
+    return top_purchases
 
 
 @compiled(
@@ -104,12 +106,12 @@ def hear(rows: Array, weights: Array, offsets: Array, offers: Array, total: int)
     " int64[:], int32[:], float64[:], int64[:], float64[:], int64[:], int32[:], float64[:],"
     " boolean[:], float64[:], float64[:], float64[:], float64[:])"
 )
-def figure(
+def score_offers(
     bought: Array,
     bought_weights: Array,
-    wanted: Array,
-    wanted_weights: Array,
-    wanted_share: float,
+    expected: Array,
+    expected_weights: Array,
+    expected_share: float,
     offsets: Array,
     offers: Array,
     shares: Array,
@@ -118,21 +120,23 @@ def figure(
     category_offsets: Array,
     category_offers: Array,
     category_shares: Array,
-    everything: Array,
-    narrowness: Array,
+    covers_all: Array,
+    specificity: Array,
     popularity: Array,
     log_refusal: Array,
     worth: Array,
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Return near, lift, probability and what an offering is worth, of each offer; and the row of
     what was bought that adds most to it, or NONE."""
-    total = len(everything)
-    near = np.zeros(total, np.float64)
-    whole = touch(near, bought, bought_weights, 1.0, offsets, offers, shares)
-    whole += touch(near, wanted, wanted_weights, wanted_share, offsets, offers, shares)
-    if not near.any():  # nothing that is known of the customer is covered
-        whole = touch(
-            near,
+    total = len(covers_all)
+    spend = np.zeros(total, np.float64)
+    whole = add_coverage(spend, bought, bought_weights, 1.0, offsets, offers, shares)
+    whole += add_coverage(
+        spend, expected, expected_weights, expected_share, offsets, offers, shares
+    )
+    if not spend.any():  # nothing that is known of the customer is covered
+        whole = add_coverage(
+            spend,
             categories,
             category_weights,
             1.0,
@@ -143,11 +147,11 @@ def figure(
     lift = np.empty(total, np.float64)
     mean = 0.0
     for offer in range(total):
-        if whole > LEAST:
-            near[offer] = 1.0 if everything[offer] else near[offer] / whole
+        if whole > MIN_TOTAL:
+            spend[offer] = 1.0 if covers_all[offer] else spend[offer] / whole
         else:
-            near[offer] = 0.0
-        lift[offer] = near[offer] * narrowness[offer] + POPULARITY_SHARE * popularity[offer]
+            spend[offer] = 0.0
+        lift[offer] = spend[offer] * specificity[offer] + POPULARITY_SHARE * popularity[offer]
         mean += lift[offer]
     mean /= max(total, 1)
     probability = np.empty(total, np.float64)
@@ -156,11 +160,17 @@ def figure(
         lift[offer] = lift[offer] / mean if mean > 0 else 1.0
         probability[offer] = -np.expm1(lift[offer] * log_refusal[offer])
         value[offer] = probability[offer] * worth[offer]
-    return near, lift, probability, value, hear(bought, bought_weights, offsets, offers, total)
+    return (
+        spend,
+        lift,
+        probability,
+        value,
+        top_contributors(bought, bought_weights, offsets, offers, total),
+    )
 
 
 @part
-def best(
+def insert_best(
     taken: Array,
     found: int,
     begin: int,
@@ -202,7 +212,7 @@ def best(
 
 
 @compiled("int64[::1](boolean[:], boolean[:], int64[:,:], int64[:], float64[:], int64)")
-def choose(
+def choose_offers(
     permitted: Array, is_fallback: Array, tiers: Array, groups: Array, value: Array, most: int
 ) -> Array:
     """Return the rows to offer, best first, priority by priority; fallbacks where there is none."""
@@ -210,7 +220,7 @@ def choose(
     found = 0
     for fallback in (False, True):
         for tier in range(len(tiers)):
-            found = best(
+            found = insert_best(
                 taken,
                 found,
                 tiers[tier, 0],
@@ -229,7 +239,7 @@ def choose(
 
 
 @compiled("boolean[::1](float64[:,:], float64[:,:], float64[:])")
-def beyond(least: Array, most: Array, values: Array) -> Array:
+def limits_unmet(least: Array, most: Array, values: Array) -> Array:
     """Mark the offers of which a limit is not kept; what is not known (NaN) keeps none."""
     found = np.zeros(least.shape[1], np.bool_)
     for limit in range(len(values)):

@@ -15,9 +15,9 @@ from recsvc.model.offers.columns import OfferColumns
 from recsvc.model.offers.inputs import OfferCounters
 
 PRIOR_SHOWN = 20.0  # showings at the shop's own rate that each offer begins with
-FIRST_RATE = 0.05  # of a shop that has shown nothing
-FIRST_SHOWN = 100.0
-LEAST_RATE = 1e-9
+INITIAL_RATE = 0.05  # of a shop that has shown nothing
+INITIAL_SHOWN = 100.0
+MIN_RATE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,17 +31,17 @@ class OfferPerformance:
     def drawn_rate(self, generator: np.random.Generator) -> Array:
         """Draw a rate from what is known of each offer (Thompson 1933): the less, the wider."""
         drawn = generator.beta(self.accepted, self.refused)
-        return np.clip(drawn, LEAST_RATE, 1.0 - LEAST_RATE)
+        return np.clip(drawn, MIN_RATE, 1.0 - MIN_RATE)
 
 
-def standing_of(columns: OfferColumns, tallies: OfferCounters) -> OfferPerformance:
-    shown, accepted = (_counts(columns, each) for each in (tallies.shown, tallies.accepted))
+def performance_of(columns: OfferColumns, counters: OfferCounters) -> OfferPerformance:
+    shown, accepted = (_counts(columns, each) for each in (counters.shown, counters.accepted))
     shown = np.maximum(shown, accepted)  # what was accepted has been seen somewhere
-    mean = (accepted.sum() + FIRST_RATE * FIRST_SHOWN) / (shown.sum() + FIRST_SHOWN)
+    mean = (accepted.sum() + INITIAL_RATE * INITIAL_SHOWN) / (shown.sum() + INITIAL_SHOWN)
     used_up = {
-        VerdictStep.TOTAL_SHOWN: _counts(columns, tallies.shown) >= columns.total_shown,
-        VerdictStep.TOTAL_REDEEMED: _counts(columns, tallies.redeemed) >= columns.total_redeemed,
-        VerdictStep.CODES: columns.has_codes & (_counts(columns, tallies.codes_left) <= 0),
+        VerdictStep.TOTAL_SHOWN: _counts(columns, counters.shown) >= columns.total_shown,
+        VerdictStep.TOTAL_REDEEMED: _counts(columns, counters.redeemed) >= columns.total_redeemed,
+        VerdictStep.CODES: columns.has_codes & (_counts(columns, counters.codes_left) <= 0),
     }
     accepted = accepted + PRIOR_SHOWN * mean
     rate = accepted / (shown + PRIOR_SHOWN)

@@ -12,22 +12,22 @@ from recsvc.domain.customers.recent_events import SECONDS_PER_DAY
 from recsvc.domain.customers.recent_purchases import PurchaseLine
 from recsvc.model.artifact.format import NO_ITEM, Array
 from recsvc.model.offers import kernels
-from recsvc.model.offers.inputs import HALF_LIFE_DAYS, Weighted
+from recsvc.model.offers.inputs import HALF_LIFE_DAYS, WeightedRows
 from recsvc.model.offers.items import ItemsSnapshot
 from recsvc.model.registry.loaded import NOTHING_PURCHASED, CustomerPurchases
 
-FURTHEST_DAYS = 3650.0  # after that end; a time beyond it is none, and must not overflow
+MAX_FUTURE_DAYS = 3650.0  # after that end; a time beyond it is none, and must not overflow
 
 _NO_ROWS, _NO_WEIGHTS = np.zeros(0, np.int64), np.zeros(0)
 
 
-def by_category(stock: ItemsSnapshot, bought: Weighted) -> Weighted:
-    return Weighted(*kernels.by_category.run(bought.rows, bought.weights, stock.categories))
+def spend_by_category(items: ItemsSnapshot, bought: WeightedRows) -> WeightedRows:
+    return WeightedRows(*kernels.sum_by_category.run(bought.rows, bought.weights, items.categories))
 
 
-def bought_of(
-    stock: ItemsSnapshot, purchased: CustomerPurchases | None, since: Sequence[PurchaseLine]
-) -> Weighted:
+def purchases_of(
+    items: ItemsSnapshot, purchased: CustomerPurchases | None, since: Sequence[PurchaseLine]
+) -> WeightedRows:
     """Return what was spent on each item, as of the end of what the model has learned from.
 
     `since`: what was bought that the model does not know of.
@@ -35,30 +35,37 @@ def bought_of(
     before = NOTHING_PURCHASED if purchased is None else purchased
     rows, worth = _NO_ROWS, _NO_WEIGHTS
     if since:
-        found = stock.rows([line.item_id for line in since])
+        found = items.rows([line.item_id for line in since])
         rows = np.array([NO_ITEM if row is None else row for row in found], dtype=np.int64)
         worth = np.array(
-            [_worth(stock, *each, before.weights) for each in zip(since, found, strict=True)]
+            [
+                _decayed_weight(items, *each, before.weights)
+                for each in zip(since, found, strict=True)
+            ]
         )
-    sensitive = stock.assortment.sensitive
-    return Weighted(*kernels.join.run(before.items, before.weights, sensitive, rows, worth))
+    sensitive = items.live_items.sensitive
+    return WeightedRows(
+        *kernels.merge_purchases.run(before.items, before.weights, sensitive, rows, worth)
+    )
 
 
-def _worth(stock: ItemsSnapshot, line: PurchaseLine, row: int | None, weights: Array) -> float:
+def _decayed_weight(
+    items: ItemsSnapshot, line: PurchaseLine, row: int | None, weights: Array
+) -> float:
     if row is None:
         return 0.0
     day = line.at_seconds / SECONDS_PER_DAY
-    age = 0.0 if stock.end_day is None else max(stock.end_day - day, -FURTHEST_DAYS)
-    return float(_cost(stock, line, row, weights) * 0.5 ** (age / HALF_LIFE_DAYS))
+    age = 0.0 if items.end_day is None else max(items.end_day - day, -MAX_FUTURE_DAYS)
+    return float(_weight(items, line, row, weights) * 0.5 ** (age / HALF_LIFE_DAYS))
 
 
-def _cost(stock: ItemsSnapshot, line: PurchaseLine, row: int, weights: Array) -> float:
+def _weight(items: ItemsSnapshot, line: PurchaseLine, row: int, weights: Array) -> float:
     """Return what a purchase weighs: what was paid, where that is what the model weighs by."""
-    if not stock.knows_prices and stock.assortment.model.knows_customers:
+    if not items.knows_prices and items.live_items.model.knows_customers:
         return 1.0
     if line.paid is not None:
         return line.paid
-    price = stock.assortment.price(row)
+    price = items.live_items.price(row)
     if not math.isnan(price):
         return price
     return float(weights.mean()) if len(weights) else 1.0

@@ -11,17 +11,7 @@ from typing import Any
 import redis
 from redis.typing import EncodableT as Encoded
 
-from recsvc.domain.offers.claims import (
-    CHANGED,
-    KEY_REUSED,
-    UNKNOWN,
-    Changed,
-    Claim,
-    ClaimState,
-    KeyReused,
-    Refusal,
-    Unknown,
-)
+from recsvc.domain.offers.claims import Claim, ClaimFailure, ClaimRefusal, ClaimState
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import OfferId, ShopName
@@ -43,10 +33,10 @@ from recsvc.stores.offers.script_keys import keys_of_offer
 
 _SECOND_US = 1_000_000
 _REFUSALS = {
-    b"window": Refusal.WINDOW,
-    b"capped": Refusal.CAPPED,
-    b"nothing_left": Refusal.NOTHING_LEFT,
-    b"ended": Refusal.ENDED,
+    b"window": ClaimRefusal.WINDOW,
+    b"capped": ClaimRefusal.CAPPED,
+    b"nothing_left": ClaimRefusal.NOTHING_LEFT,
+    b"ended": ClaimRefusal.ENDED,
 }
 
 
@@ -140,7 +130,7 @@ class ClaimStore:
             policy, fields = pipeline.execute(raise_on_error=False)
         return read_permission(policy, fields, self._policy_clock)
 
-    def claim(self, shop: ShopName, asked: ClaimAttempt) -> Claim | Refusal | Changed | KeyReused:
+    def claim(self, shop: ShopName, asked: ClaimAttempt) -> Claim | ClaimRefusal | ClaimFailure:
         """Hold one redemption for the customer, with a code if the offer has codes."""
         permission, customer = asked.permission, asked.customer
         keys = [
@@ -168,7 +158,7 @@ class ClaimStore:
             return _claim_of(asked.offer, rest)
         if word == b"refused":
             return _REFUSALS[rest]
-        return KEY_REUSED if word == b"reused" else CHANGED
+        return ClaimFailure.KEY_REUSED if word == b"reused" else ClaimFailure.CHANGED
 
     def find(self, shop: ShopName, claim_id: str) -> tuple[Claim, CustomerKey] | None:
         """Return a claim and whose it is, as it was last written down."""
@@ -178,7 +168,7 @@ class ClaimStore:
 
     def redeem(
         self, shop: ShopName, offer: OfferId, claim_id: str, customer: CustomerKey | None
-    ) -> ClaimState | Refusal | Unknown:
+    ) -> ClaimState | ClaimRefusal | ClaimFailure:
         """Confirm a claim, once; where its hold has ended, only while there is still some left.
 
         `customer` None: whosever it is.
@@ -187,10 +177,10 @@ class ClaimStore:
 
     def redeem_oldest(
         self, shop: ShopName, offer: OfferId, customer: CustomerKey, use: str, made_by_us: int
-    ) -> ClaimState | Refusal | Unknown:
+    ) -> ClaimState | ClaimRefusal | ClaimFailure:
         """Confirm the oldest open hold of the customer's that was made by then; once for a `use`.
 
-        Unknown: there is none.
+        NOT_FOUND: there is none.
         """
         keys = [*keys_of_offer(shop, offer), redis_keys.spent(shop, use)]
         lives = [redis_keys.CLAIM_SECONDS, redis_keys.SPENT_SECONDS]
@@ -200,10 +190,10 @@ class ClaimStore:
 
     def release(
         self, shop: ShopName, offer: OfferId, claim_id: str, customer: CustomerKey | None
-    ) -> ClaimState | Unknown:
+    ) -> ClaimState | ClaimFailure:
         """Give back what a claim holds, if it still does; return what has become of it."""
         word = self._of_claim(self._release, shop, offer, claim_id, customer)
-        return UNKNOWN if word == b"unknown" else ClaimState(word.decode())
+        return ClaimFailure.NOT_FOUND if word == b"unknown" else ClaimState(word.decode())
 
     def tell(
         self,
@@ -214,7 +204,7 @@ class ClaimStore:
         use: str | None = None,
         customer: CustomerKey | None = None,
         permission: CheckedPermission | None = None,
-    ) -> bool | Changed:
+    ) -> bool | ClaimFailure:
         """Count that an offer was `shown` or `accepted`, or remember that it was `dismissed`.
 
         With a `use` of a decision, once for each. `customer` None: nothing is remembered of
@@ -232,7 +222,7 @@ class ClaimStore:
         words.append(redis_keys.SPENT_SECONDS)
         with store_faults():
             word = self._tell(keys=keys, args=[offer, self._now(), *words])
-        return CHANGED if word == b"changed" else bool(word == b"done")
+        return ClaimFailure.CHANGED if word == b"changed" else bool(word == b"done")
 
     def _of_claim(
         self,
@@ -251,10 +241,10 @@ class ClaimStore:
         return "" if self._clock is None else self._clock()
 
 
-def _redeemed(word: bytes) -> ClaimState | Refusal | Unknown:
+def _redeemed(word: bytes) -> ClaimState | ClaimRefusal | ClaimFailure:
     if word == b"nothing_left":
-        return Refusal.NOTHING_LEFT
-    return UNKNOWN if word == b"unknown" else ClaimState.REDEEMED
+        return ClaimRefusal.NOTHING_LEFT
+    return ClaimFailure.NOT_FOUND if word == b"unknown" else ClaimState.REDEEMED
 
 
 def _answer(offer: OfferId, stored: bytes | None, now_us: int) -> ClaimAnswer | None:

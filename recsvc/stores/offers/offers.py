@@ -222,10 +222,10 @@ def _state(replies: Sequence[Any]) -> OfferState | None:
     counts = {name: int(numbers.get(name, 0)) for name in _COUNTS}
     return OfferState(
         **counts,
-        is_out=numbers.get("is_out") == b"1",
+        is_exhausted=numbers.get("is_out") == b"1",
         has_codes=numbers.get("has_codes") == b"1",
         codes_left=codes_left,
-        free_from_us=int(first_hold[0][1]) if first_hold else None,
+        first_hold_end_us=int(first_hold[0][1]) if first_hold else None,
     )
 
 

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from recsvc.domain.catalogue.slates import Fallback
 from recsvc.domain.offers.offer import Offer
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.model.offers.explanation import Considered
+from recsvc.model.offers.explanation import ConsideredOffer
 
 
 class OfferReasonView(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ class OffersAnswer(msgspec.Struct, frozen=True):
     considered: list[ConsideredView] | UnsetType = UNSET
 
 
-def offered(offer: Offer, reason: OfferReasonView) -> OfferedView:
+def offered_view(offer: Offer, reason: OfferReasonView) -> OfferedView:
     ends_at_us = offer.ends_at_us
     return OfferedView(
         offer.offer_id,
@@ -74,18 +74,18 @@ def offered(offer: Offer, reason: OfferReasonView) -> OfferedView:
         offer.description or UNSET,
         offer.url or UNSET,
         offer.image_url or UNSET,
-        UNSET if ends_at_us is None else _moment(ends_at_us),
+        UNSET if ends_at_us is None else _cached_rfc3339(ends_at_us),
         bool(offer.codes),
     )
 
 
-def considered_views(considered: Iterable[Considered]) -> list[ConsideredView]:
+def considered_views(considered: Iterable[ConsideredOffer]) -> list[ConsideredView]:
     return [
         ConsideredView(
-            each.offer_id, each.verdict, each.step, each.condition or UNSET, **each.figures
+            each.offer_id, each.verdict, each.step, each.condition or UNSET, **each.scores
         )
         for each in considered
     ]
 
 
-_moment = lru_cache(4096)(rfc3339)  # the same few thousand again and again
+_cached_rfc3339 = lru_cache(4096)(rfc3339)  # the same few thousand again and again

@@ -15,16 +15,8 @@ from functools import lru_cache
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.consent.gate import Admitted, AdmittedToOffers, ConsentRefused
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.offers.claims import (
-    UNKNOWN,
-    Changed,
-    Claim,
-    ClaimState,
-    KeyReused,
-    Refusal,
-    Unknown,
-)
-from recsvc.domain.offers.offer import EVERYBODY
+from recsvc.domain.offers.claims import Claim, ClaimFailure, ClaimRefusal, ClaimState
+from recsvc.domain.offers.offer import ANY_CUSTOMER
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, OfferId, ShopName
@@ -33,11 +25,11 @@ from recsvc.stores.offers.claims import ClaimAttempt, ClaimSnapshot, ClaimStore
 from recsvc.usecases.access.request_access import DERIVED_KEPT, RequestContext
 
 _ATTEMPTS = 50
-_MARK_BYTES = 16
+_HASH_BYTES = 16
 _CLAIM_ID_BYTES = 16
 
 # Whether an offer is for a customer, who permits that this is asked.
-Eligible = Callable[[RequestContext, StoredOffer, AdmittedToOffers], bool]
+EligibilityCheck = Callable[[RequestContext, StoredOffer, AdmittedToOffers], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +42,11 @@ class ClaimRequest:
     key: str | None = None
 
 
-def nobody_in_particular(
-    _visit: RequestContext, stored: StoredOffer, _admitted: AdmittedToOffers
+def accepts_any_customer(
+    _context: RequestContext, stored: StoredOffer, _admitted: AdmittedToOffers
 ) -> bool:
     """Take an offer for a customer's only if it is everybody's: nothing is known of any."""
-    return stored.offer.eligibility == EVERYBODY
+    return stored.offer.eligibility == ANY_CUSTOMER
 
 
 class ClaimService:
@@ -65,7 +57,7 @@ class ClaimService:
         claims: ClaimStore,
         hasher: Callable[[ShopName], CustomerHasher],
         secret: Secret,
-        eligible: Eligible = nobody_in_particular,
+        eligible: EligibilityCheck = accepts_any_customer,
     ) -> None:
         self._claims = claims
         self._hasher = hasher
@@ -74,14 +66,14 @@ class ClaimService:
 
     def claim(
         self, context: RequestContext, request: ClaimRequest, *, denied: bool = False
-    ) -> Claim | Refusal | KeyReused | Unknown:
+    ) -> Claim | ClaimRefusal | ClaimFailure:
         """Hold one redemption for the visit's customer. `denied`: this request permits nothing.
 
         With a key that was answered before, the same answer again, for as long as the claim stands
         and the customer permits it.
         """
         customer = _customer(context)
-        _check(context)
+        _require_store(context)
         self._claims.check_room()
         asked = self._asked(context.shop, customer, request)
         for _ in range(_ATTEMPTS):
@@ -91,43 +83,43 @@ class ClaimService:
                 if not isinstance(found, StoredOffer):
                     return found
                 asked = replace(asked, revision=found.state.revision, permission=look.permission)
-            elif not _may_be_repeated(context, look, asked, denied):
-                return Refusal.NO_CONSENT
+            elif not _may_replay(context, look, asked, denied):
+                return ClaimRefusal.NO_CONSENT
             result = self._claims.claim(context.shop, asked)
-            if not isinstance(result, Changed):
+            if result is not ClaimFailure.CHANGED:
                 return result
         raise StoreUnavailable("the offer is being changed all the time; try again")
 
     def release(
         self, context: RequestContext, claim_id: str, own: CustomerId | None
-    ) -> ClaimState | Unknown:
+    ) -> ClaimState | ClaimFailure:
         """Give back what a claim holds. `own`: whose claim alone it may be; None: anybody's."""
-        _check(context)
+        _require_store(context)
         found = self._claims.find(context.shop, claim_id)
         if found is None:
-            return UNKNOWN
+            return ClaimFailure.NOT_FOUND
         customer = None if own is None else self._hasher(context.shop).key_of(own)
         return self._claims.release(context.shop, found[0].offer_id, claim_id, customer)
 
     def _judged(
         self, context: RequestContext, look: ClaimSnapshot, request: ClaimRequest, denied: bool
-    ) -> StoredOffer | Refusal | Unknown:
+    ) -> StoredOffer | ClaimRefusal | ClaimFailure:
         """Return the offer if the customer may have it, as far as that is not counted."""
         admission = _admission(context, look, Purpose.OFFERS, denied)
         if isinstance(admission, ConsentRefused):
-            return Refusal.NO_CONSENT
+            return ClaimRefusal.NO_CONSENT
         stored = look.stored
         if stored is None:
-            return UNKNOWN
-        if not stored.offer.is_for_everybody:
+            return ClaimFailure.NOT_FOUND
+        if not stored.offer.is_generic:
             personal = _admission(context, look, Purpose.PERSONALIZATION, denied)
             if isinstance(personal, ConsentRefused):
-                return Refusal.NO_CONSENT
+                return ClaimRefusal.NO_CONSENT
             if not self._eligible(context, stored, AdmittedToOffers(personal, admission)):
-                return Refusal.NOT_ELIGIBLE
+                return ClaimRefusal.NOT_ELIGIBLE
         channels = stored.offer.channels
         if channels and request.channel is not None and request.channel not in channels:
-            return Refusal.CHANNEL
+            return ClaimRefusal.CHANNEL
         return stored
 
     def _asked(self, shop: ShopName, customer: CustomerKey, request: ClaimRequest) -> ClaimAttempt:
@@ -138,16 +130,16 @@ class ClaimService:
             offer=request.offer,
             customer=customer,
             channel=request.channel,
-            key_mark="" if request.key is None else _mark(key, request.key),
-            request_mark=_mark(key, said),
+            key_mark="" if request.key is None else _keyed_hash(key, request.key),
+            request_mark=_keyed_hash(key, said),
         )
 
 
-def _mark(key: bytes, text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=_MARK_BYTES, key=key).hexdigest()
+def _keyed_hash(key: bytes, text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=_HASH_BYTES, key=key).hexdigest()
 
 
-def _may_be_repeated(
+def _may_replay(
     context: RequestContext, look: ClaimSnapshot, asked: ClaimAttempt, denied: bool
 ) -> bool:
     """Whether a customer whose key was answered before permits now what that answer needs.
@@ -156,7 +148,7 @@ def _may_be_repeated(
     """
     answer = look.answer
     is_same = answer is not None and answer.request_mark == asked.request_mark
-    is_personal = look.stored is not None and not look.stored.offer.is_for_everybody
+    is_personal = look.stored is not None and not look.stored.offer.is_generic
     needed = [Purpose.OFFERS]
     if is_personal or (answer is not None and is_same and answer.claim.code):
         needed.append(Purpose.PERSONALIZATION)
@@ -176,7 +168,7 @@ def _customer(context: RequestContext) -> CustomerKey:
     return context.customer
 
 
-def _check(context: RequestContext) -> None:
+def _require_store(context: RequestContext) -> None:
     """Never acknowledge on keys that may be out of date."""
     if not context.store_answered:
         raise StoreUnavailable("claims cannot be taken at the moment; try again")

@@ -8,34 +8,35 @@ from recsvc.model.offers.inputs import OfferCounters
 from recsvc.model.ranking.live_items import NEVER
 
 
-def tallies_of(offers: Mapping[OfferId, StoredOffer], now_us: int) -> OfferCounters:
+def counters_of(offers: Mapping[OfferId, StoredOffer], now_us: int) -> OfferCounters:
     """Return the counts. What a hold has given back by now counts as free before it is reaped."""
     states = {offer_id: each.state for offer_id, each in offers.items()}
     return OfferCounters(
         shown={offer_id: state.shown for offer_id, state in states.items()},
         accepted={offer_id: state.accepted for offer_id, state in states.items()},
         redeemed={
-            offer_id: state.taken - _given_back(state, now_us) for offer_id, state in states.items()
+            offer_id: state.taken - _ended_holds(state, now_us)
+            for offer_id, state in states.items()
         },
         codes_left={
-            offer_id: state.codes_left + _given_back(state, now_us)
+            offer_id: state.codes_left + _ended_holds(state, now_us)
             for offer_id, state in states.items()
             if state.has_codes
         },
     )
 
 
-def next_return_us(offers: Mapping[OfferId, StoredOffer], now_us: int) -> int:
+def next_hold_end_us(offers: Mapping[OfferId, StoredOffer], now_us: int) -> int:
     """Return when the next hold ends of an offer that has run out."""
     ends = (
-        each.state.free_from_us
+        each.state.first_hold_end_us
         for each in offers.values()
-        if each.state.is_out and each.state.free_from_us is not None
+        if each.state.is_exhausted and each.state.first_hold_end_us is not None
     )
     return min((end for end in ends if end > now_us), default=int(NEVER))
 
 
-def _given_back(state: OfferState, now_us: int) -> int:
+def _ended_holds(state: OfferState, now_us: int) -> int:
     """Return how many holds count as ended: all, once the first is; a claim finds out which."""
-    ended = state.free_from_us is not None and state.free_from_us <= now_us
-    return state.taken - state.redeemed if state.is_out and ended else 0
+    ended = state.first_hold_end_us is not None and state.first_hold_end_us <= now_us
+    return state.taken - state.redeemed if state.is_exhausted and ended else 0

@@ -16,16 +16,16 @@ from recsvc.domain.catalogue.slates import Fallback
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.consent.gate import AdmittedToOffers, ConsentRefused, admit_to_offers
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.offers.decision_ids import DecisionId, seals
+from recsvc.domain.offers.decision_ids import DecisionId, decision_id_signers
 from recsvc.domain.offers.decision_record import DecisionRecord as KeptDecision
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.offers.verdicts import OfferReason, reason_text
 from recsvc.domain.values.customer_keys import Secret
 from recsvc.model.artifact.format import NO_ITEM
-from recsvc.model.offers.decision import OfferChoice, OfferDecision, decide, generator_of
-from recsvc.model.offers.eligibility import requirements_of
-from recsvc.model.offers.explanation import explained
-from recsvc.model.offers.inputs import CustomerFacts, Question
+from recsvc.model.offers.decision import OfferChoice, OfferDecision, decide, rate_generator
+from recsvc.model.offers.eligibility import eligibility_table
+from recsvc.model.offers.explanation import explain
+from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest
 from recsvc.model.offers.items import ItemsSnapshot
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.no_model import no_model
@@ -36,17 +36,17 @@ from recsvc.usecases.offers.answers import (
     OfferReasonView,
     OffersAnswer,
     considered_views,
-    offered,
+    offered_view,
 )
 from recsvc.usecases.offers.customer_facts import facts_of
 from recsvc.usecases.offers.decision_log import DecisionLog
-from recsvc.usecases.offers.decision_records import record_of
+from recsvc.usecases.offers.decision_records import encode_record
 from recsvc.usecases.offers.offers_cache import OffersCache, OffersSnapshot
 from recsvc.usecases.recommend.recommend import Catalogues, Models
 
-TITLES_KEPT = 4096  # what a catalogue calls an item
+_CACHED_TITLES = 4096  # what a catalogue calls an item
 
-Told = list[ConsideredView] | UnsetType
+ConsideredViews = list[ConsideredView] | UnsetType
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class OfferDecider:
         self._log = log
         self._now_us = now_us
         self._explores = explores
-        self._seal = seals(secret)
+        self._signer = decision_id_signers(secret)
 
     def decide_for(
         self, context: RequestContext, query: OffersQuery, *, denied: bool = False
@@ -95,8 +95,8 @@ class OfferDecider:
         if current.is_current:
             now = self._offers.at(context.shop, context.offers_epoch, current.assortment)
         if now is None:
-            considered: Told = [] if query.explain else UNSET
-            name = self._seal(context.shop).make_for_everybody(self._now_us(), b"")
+            considered: ConsideredViews = [] if query.explain else UNSET
+            name = self._signer(context.shop).sign_generic(self._now_us(), b"")
             return OffersAnswer(name, False, Fallback.STORE_UNAVAILABLE, [], considered)
         return self._decided(context, query, now, current.assortment, denied)
 
@@ -110,10 +110,10 @@ class OfferDecider:
         now_us = self._now_us()
         facts = None
         if now is not None:
-            facts = facts_of(now.stock, now.offers, context, admitted, now_us)
+            facts = facts_of(now.items, now.offers, context, admitted, now_us)
         if now is None or facts is None:
             raise StoreUnavailable("offers cannot be decided on at the moment; try again")
-        asked = requirements_of([stored.offer], now.stock)  # it may be newer than what is held
+        asked = eligibility_table([stored.offer], now.items)  # it may be newer than what is held
         return not asked.unmet(facts, now_us)[0]
 
     def _decided(
@@ -121,26 +121,26 @@ class OfferDecider:
         context: RequestContext,
         query: OffersQuery,
         now: OffersSnapshot,
-        assortment: LiveItems,
+        live_items: LiveItems,
         denied: bool,
     ) -> OffersAnswer:
         now_us, uuid7 = self._now_us(), uuid_utils.uuid7().bytes
         facts, fallback = self._facts(context, now, now_us, denied)
-        question = Question(now_us, query.n, query.channel)
+        request = DecisionRequest(now_us, query.n, query.channel)
         generator = None
         if self._explores and facts is not None:
-            generator = generator_of(uuid7)
-        decision = decide(now.columns, now.standing, facts, question, generator)
+            generator = rate_generator(uuid7)
+        decision = decide(now.columns, now.performance, facts, request, generator)
         tags = b"".join([now.tags[choice.row] for choice in decision.choices])
-        offers = _views(now, assortment, decision.choices)
+        offers = _views(now, live_items, decision.choices)
         if facts is None:
-            name = self._seal(context.shop).make_for_everybody(now_us, tags)
+            name = self._signer(context.shop).sign_generic(now_us, tags)
         else:
-            name = self._seal(context.shop).make(uuid7, context.customer, tags)
+            name = self._signer(context.shop).sign(uuid7, context.customer, tags)
             self._keep(context, query, now, decision, name, now_us)
-        considered: Told = UNSET
+        considered: ConsideredViews = UNSET
         if query.explain:
-            considered = considered_views(explained(now.columns, decision, facts, question))
+            considered = considered_views(explain(now.columns, decision, facts, request))
         return OffersAnswer(name, facts is not None, fallback, offers, considered)
 
     def _facts(
@@ -154,11 +154,11 @@ class OfferDecider:
         admitted = admit_to_offers(context.customer, context.consent)
         if isinstance(admitted, ConsentRefused):
             return None, admitted.fallback
-        facts = facts_of(now.stock, now.offers, context, admitted, now_us)
+        facts = facts_of(now.items, now.offers, context, admitted, now_us)
         if facts is None:
             return None, Fallback.STORE_UNAVAILABLE
-        is_exact = now.stock.assortment.model is no_model()
-        return facts, Fallback.NO_MODEL if is_exact else None
+        is_bare = now.items.live_items.model is no_model()
+        return facts, Fallback.NO_MODEL if is_bare else None
 
     def _keep(
         self,
@@ -175,54 +175,56 @@ class OfferDecider:
             return
 
         def made() -> KeptDecision:
-            content = record_of(now, decision, consent, query.channel, query.placement)
+            content = encode_record(now, decision, consent, query.channel, query.placement)
             return KeptDecision(name, customer, now_us, content)
 
         self._log.put(context.shop, made)
 
 
 def _views(
-    now: OffersSnapshot, assortment: LiveItems, choices: Sequence[OfferChoice]
+    now: OffersSnapshot, live_items: LiveItems, choices: Sequence[OfferChoice]
 ) -> list[OfferedView]:
     offers = now.columns.offers
     return [
-        offered(offers[choice.row], reason)
-        for choice, reason in zip(choices, _reasons(now, assortment, choices), strict=True)
+        offered_view(offers[choice.row], reason)
+        for choice, reason in zip(choices, _reasons(now, live_items, choices), strict=True)
     ]
 
 
 def _reasons(
-    now: OffersSnapshot, assortment: LiveItems, choices: Sequence[OfferChoice]
+    now: OffersSnapshot, live_items: LiveItems, choices: Sequence[OfferChoice]
 ) -> list[OfferReasonView]:
     """Put reasons in words; what is sensitive or not shown now is never named."""
     rows = [NO_ITEM if choice.item is None else choice.item for choice in choices]
-    if now.stock.assortment is not assortment:  # joined to another model since
-        rows = [NO_ITEM if row is None else row for row in _joined(now.stock, assortment, rows)]
-    named = [row for row in rows if row >= 0 and not _is_hidden(assortment, row)]
-    ids = dict(zip(named, assortment.ids(named), strict=True))
+    if now.items.live_items is not live_items:  # joined to another model since
+        rows = [NO_ITEM if row is None else row for row in _rows_in(now.items, live_items, rows)]
+    named = [row for row in rows if row >= 0 and not _is_hidden(live_items, row)]
+    ids = dict(zip(named, live_items.ids(named), strict=True))
     return [
-        _because(assortment, row, ids[row]) if row in ids else _PLAIN[_of_a_hidden(choice)]
+        _you_buy(live_items, row, ids[row])
+        if row in ids
+        else _REASONS_WITHOUT_ITEM[_reason_without_item(choice)]
         for row, choice in zip(rows, choices, strict=True)
     ]
 
 
-def _joined(stock: ItemsSnapshot, assortment: LiveItems, rows: list[int]) -> list[int | None]:
-    return [None if row < 0 else assortment.row(stock.assortment.ids([row])[0]) for row in rows]
+def _rows_in(items: ItemsSnapshot, live_items: LiveItems, rows: list[int]) -> list[int | None]:
+    return [None if row < 0 else live_items.row(items.live_items.ids([row])[0]) for row in rows]
 
 
-def _is_hidden(assortment: LiveItems, row: int) -> bool:
-    return bool(assortment.sensitive.item(row) or assortment.withheld.item(row))
+def _is_hidden(live_items: LiveItems, row: int) -> bool:
+    return bool(live_items.sensitive.item(row) or live_items.withheld.item(row))
 
 
-def _of_a_hidden(choice: OfferChoice) -> OfferReason:
+def _reason_without_item(choice: OfferChoice) -> OfferReason:
     return choice.reason if choice.item is None else OfferReason.SUITS_YOU
 
 
-def _because(assortment: LiveItems, row: int, item_id: str) -> OfferReasonView:
-    return OfferReasonView(_YOU_BUY, reason_text(_YOU_BUY, _title(assortment.record(row))), item_id)
+def _you_buy(live_items: LiveItems, row: int, item_id: str) -> OfferReasonView:
+    return OfferReasonView(_YOU_BUY, reason_text(_YOU_BUY, _title(live_items.record(row))), item_id)
 
 
-@lru_cache(TITLES_KEPT)
+@lru_cache(_CACHED_TITLES)
 def _title(record: bytes) -> str | None:
     try:
         return msgspec.json.decode(record, type=_Title).title if record else None
@@ -231,4 +233,6 @@ def _title(record: bytes) -> str | None:
 
 
 _YOU_BUY = OfferReason.YOU_BUY
-_PLAIN = {reason: OfferReasonView(reason, reason_text(reason)) for reason in OfferReason}
+_REASONS_WITHOUT_ITEM = {
+    reason: OfferReasonView(reason, reason_text(reason)) for reason in OfferReason
+}

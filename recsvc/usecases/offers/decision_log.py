@@ -15,9 +15,9 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.stores.offers.decisions import DecisionStore
 from recsvc.usecases.access.request_access import RequestContext
 
-MOST_WAITING = 10_000
-EVERY_SECONDS = 0.5
-LEAVING_SECONDS = 1.0  # that a worker's end waits for a slow store
+MAX_WAITING = 10_000
+FLUSH_SECONDS = 0.5
+STOP_SECONDS = 1.0  # that a worker's end waits for a slow store
 _DECISIONS_PER_CALL = 200
 
 Count = Callable[[str, int], None]
@@ -39,7 +39,7 @@ class DecisionLog:
 
         `made` writes it down, once nobody waits for it.
         """
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             self._count("dropped", 1)
             return
         self._waiting.append((shop, made))
@@ -64,10 +64,10 @@ class DecisionLog:
         """Have the thread write what is waiting and end; give up on a store that is slow."""
         self._leaving.set()
         if self._thread is not None:
-            self._thread.join(LEAVING_SECONDS)
+            self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
-        while not self._leaving.wait(EVERY_SECONDS):
+        while not self._leaving.wait(FLUSH_SECONDS):
             self.flush()
         self.flush()
 

@@ -14,7 +14,7 @@ from recsvc.model.offers.decision import OfferDecision
 from recsvc.usecases.offers.offers_cache import OffersSnapshot
 
 
-def record_of(
+def encode_record(
     now: OffersSnapshot,
     decision: OfferDecision,
     consent: ConsentStatus,
@@ -40,7 +40,7 @@ def record_of(
             }
             for purpose in (Purpose.PERSONALIZATION, Purpose.OFFERS)
         },
-        "model_version": now.stock.assortment.model.version or None,
+        "model_version": now.items.live_items.model.version or None,
         "offers_epoch": now.epoch,
         "offered": [_offered(now, decision, place) for place in range(len(decision.choices))],
         "refused": refused,
@@ -56,7 +56,7 @@ def _offered(now: OffersSnapshot, decision: OfferDecision, place: int) -> dict[s
         "revision": now.offers[choice.offer_id].state.revision,
         "reason": str(choice.reason),
     }
-    if decision.figures is not None:
-        told["probability"] = round(float(decision.figures.probability[choice.row]), 6)
-        told["worth"] = round(float(decision.figures.worth[choice.row]), 6)
+    if decision.scores is not None:
+        told["probability"] = round(float(decision.scores.probability[choice.row]), 6)
+        told["worth"] = round(float(decision.scores.worth[choice.row]), 6)
     return told

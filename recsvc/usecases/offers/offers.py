@@ -14,7 +14,7 @@ from recsvc.stores.offers.offers import OfferStore
 from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.recommend.recommend import Catalogues, Models
 
-NAMED = 5  # of the unknown ones that a warning tells of
+_MAX_NAMED = 5  # of the unknown ones that a warning tells of
 
 Warnings = list[FieldError]
 
@@ -41,14 +41,14 @@ class OfferService:
 
     def put_many(self, context: RequestContext, offers: Sequence[NewOffer]) -> list[Warnings]:
         """Put each in place of what was known of it; say what nobody knows of what it names."""
-        _check(context)
+        _require_store(context)
         self._store.put_many(context.shop, offers)
         model = self._models.model(context.shop) or no_model()
-        assortment = self._catalogues.at(context.shop, context.catalogue_epoch, model).assortment
-        return [[*warnings_of(new.offer, assortment)] for new in offers]
+        live_items = self._catalogues.at(context.shop, context.catalogue_epoch, model).assortment
+        return [[*warnings_of(new.offer, live_items)] for new in offers]
 
     def get(self, context: RequestContext, offer_id: OfferId) -> StoredOffer:
-        _check(context)
+        _require_store(context)
         stored = self._store.get(context.shop, offer_id)
         if stored is None:
             raise no_such_offer()
@@ -56,14 +56,14 @@ class OfferService:
 
     def delete(self, context: RequestContext, offer_id: OfferId) -> None:
         """Have it shown and claimed no more; counts, and codes that nobody has, are forgotten."""
-        _check(context)
+        _require_store(context)
         self._store.delete(context.shop, offer_id)
 
     def page(
         self, context: RequestContext, after: OfferId | None, limit: int, most_items: int
     ) -> OfferListing:
         """Return the offers that follow one: fewer than the limit where they name many items."""
-        _check(context)
+        _require_store(context)
         ids = [each for each in self._store.ids(context.shop) if after is None or each > after]
         found: list[StoredOffer] = []
         items = 0
@@ -79,7 +79,7 @@ def no_such_offer() -> NotFound:
     return NotFound("there is no such offer; PUT makes one", code="no_such_offer")
 
 
-def warnings_of(offer: Offer, assortment: LiveItems) -> Iterator[FieldError]:
+def warnings_of(offer: Offer, live_items: LiveItems) -> Iterator[FieldError]:
     """Say what an offer names that neither catalogue nor model knows: it may be misspelt."""
     eligible = offer.eligibility
     parts = {
@@ -88,13 +88,13 @@ def warnings_of(offer: Offer, assortment: LiveItems) -> Iterator[FieldError]:
         "eligibility.not_bought.": eligible.not_bought,
     }
     for prefix, part in parts.items():
-        rows = assortment.rows(part.items)
+        rows = live_items.rows(part.items)
         strange = [item for item, row in zip(part.items, rows, strict=True) if row is None]
         yield from _warning(f"{prefix}items", strange, len(part.items))
         yield from _unknown_names(
-            f"{prefix}categories", part.categories, assortment.columns.category_codes
+            f"{prefix}categories", part.categories, live_items.columns.category_codes
         )
-    yield from _unknown_names("brands", offer.brands, assortment.columns.brand_codes)
+    yield from _unknown_names("brands", offer.brands, live_items.columns.brand_codes)
 
 
 def _unknown_names(
@@ -105,13 +105,13 @@ def _unknown_names(
 
 def _warning(field: str, strange: Sequence[str], of: int) -> Iterator[FieldError]:
     if strange:
-        told = ", ".join(map(shortened_json, strange[:NAMED]))
-        more = f" and {len(strange) - NAMED:,} more" if len(strange) > NAMED else ""
+        told = ", ".join(map(shortened_json, strange[:_MAX_NAMED]))
+        more = f" and {len(strange) - _MAX_NAMED:,} more" if len(strange) > _MAX_NAMED else ""
         detail = f"{len(strange):,} of {of:,} unknown to catalogue and model: {told}{more}"
         yield FieldError(field, detail)
 
 
-def _check(context: RequestContext) -> None:
+def _require_store(context: RequestContext) -> None:
     """Never acknowledge on keys that may be out of date."""
     if not context.store_answered:
         raise StoreUnavailable("offers cannot be read or written at the moment; try again")

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import Conflict, StoreUnavailable
 from recsvc.domain.events import LEEWAY_SECONDS, Event, EventType
-from recsvc.domain.offers.claims import UNKNOWN, Changed, Refusal
-from recsvc.domain.offers.decision_ids import made_at_us, seals
+from recsvc.domain.offers.claims import ClaimFailure, ClaimRefusal
+from recsvc.domain.offers.decision_ids import decision_id_signers, made_at_us
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores.consents.checked_permission import CheckedPermission
 from recsvc.stores.offers.claims import ClaimStore
 
 _ATTEMPTS = 50
-_WORDS = {
+_COUNTED_AS = {
     EventType.OFFER_SHOWN: "shown",
     EventType.OFFER_ACCEPTED: "accepted",
     EventType.OFFER_DISMISSED: "dismissed",
@@ -30,7 +30,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Use:
+class _CountOnce:
     """What an event makes use of a decision for; what has this name is counted once."""
 
     name: str
@@ -43,7 +43,7 @@ class OfferTracking:
     def __init__(self, claims: ClaimStore, secret: Secret, now_us: Callable[[], int]) -> None:
         self._claims = claims
         self._now_us = now_us
-        self._seal = seals(secret)
+        self._signer = decision_id_signers(secret)
 
     def take(
         self,
@@ -61,7 +61,7 @@ class OfferTracking:
         offer = OfferId(event.offer_id)
         if event.type is EventType.OFFER_REDEEMED:
             return self._redeem(shop, offer, event, customer)
-        word = _WORDS.get(event.type)
+        word = _COUNTED_AS.get(event.type)
         if word is not None:
             known_since = None if is_repeated else self._now_us()
             use = self._use(shop, offer, event, customer, by_server=by_server)
@@ -75,11 +75,12 @@ class OfferTracking:
             self._redeem_oldest(shop, offer, event, customer)
             return None
         found = self._claims.redeem(shop, offer, event.claim_id, customer)
-        if found is UNKNOWN:
+        if found is ClaimFailure.NOT_FOUND:
             return Conflict("there is no such claim on this offer", code="no_such_claim")
-        if found is Refusal.NOTHING_LEFT:
+        if found is ClaimRefusal.NOTHING_LEFT:
             return Conflict(
-                "the claim had ended, and others have what it held", code=str(Refusal.NOTHING_LEFT)
+                "the claim had ended, and others have what it held",
+                code=str(ClaimRefusal.NOTHING_LEFT),
             )
         return None
 
@@ -90,7 +91,7 @@ class OfferTracking:
         if customer is None:
             return
         at_us = self._now_us() if event.timestamp_us is None else event.timestamp_us
-        use = self._seal(shop).use_of(event.type, event.message_id)
+        use = self._signer(shop).use_id(event.type, event.message_id)
         self._claims.redeem_oldest(shop, offer, customer, use, at_us + LEEWAY_SECONDS * 1_000_000)
 
     def _tell(
@@ -100,7 +101,7 @@ class OfferTracking:
         word: str,
         event: Event,
         customer: CustomerKey | None,
-        use: _Use | None,
+        use: _CountOnce | None,
         known_since_us: int | None,
         *,
         denied: bool,
@@ -124,7 +125,7 @@ class OfferTracking:
                 customer=None if permission is None else customer,
                 permission=permission,
             )
-            if not isinstance(told, Changed):
+            if told is not ClaimFailure.CHANGED:
                 return
         raise StoreUnavailable("consents are being changed all the time; send the events again")
 
@@ -136,7 +137,7 @@ class OfferTracking:
         customer: CustomerKey | None,
         *,
         by_server: bool,
-    ) -> _Use | None:
+    ) -> _CountOnce | None:
         """Return the use of the decision or delivery of ours that the event names, if any.
 
         What is everybody's a server uses once with each event, and a browser, which can make up
@@ -144,15 +145,15 @@ class OfferTracking:
         """
         if event.type is EventType.OFFER_DISMISSED:
             return None
-        now_us, seal = self._now_us(), self._seal(shop)
+        now_us, signer = self._now_us(), self._signer(shop)
         browsers = None if customer is None else customer.hex()
         user = event.message_id if by_server else browsers
         for named in filter(None, (event.decision_id, event.delivery_id)):
-            if customer is not None and seal.has_offered(named, offer, customer, now_us):
-                return _Use(named, made_at_us(named))
-            if user is not None and seal.has_offered(named, offer, None, now_us):
+            if customer is not None and signer.verify(named, offer, customer, now_us):
+                return _CountOnce(named, made_at_us(named))
+            if user is not None and signer.verify(named, offer, None, now_us):
                 made_us = made_at_us(named)  # of all of that day: for each `n` there is an id
-                return _Use(seal.use_of(str(made_us), user), made_us)
+                return _CountOnce(signer.use_id(str(made_us), user), made_us)
         return None
 
     def _permission(

@@ -15,12 +15,11 @@ from msgspec import Meta
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import BadRequest, Conflict, FieldError, NotFound, Unprocessable
 from recsvc.domain.offers.claims import (
-    TOLD_TO_BROWSERS,
+    VISIBLE_TO_BROWSERS,
     Claim,
+    ClaimFailure,
+    ClaimRefusal,
     ClaimState,
-    KeyReused,
-    Refusal,
-    Unknown,
 )
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.labels import MAX_LABEL_LENGTH, checked_label
@@ -32,20 +31,20 @@ from recsvc.web.http import metrics
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 
-TAKEN = 201
+CREATED = 201
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255
 NOT_AVAILABLE = "not_available"
 
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_KEY_LENGTH}}}", re.ASCII)
 _DETAILS = {
-    Refusal.NO_CONSENT: "the customer does not permit what this offer needs",
-    Refusal.NOT_ELIGIBLE: "the offer is not for this customer",
-    Refusal.CHANNEL: "the offer is not for this channel",
-    Refusal.WINDOW: "the offer has not begun, or is over",
-    Refusal.CAPPED: "the customer has had this offer as often as its cap allows",
-    Refusal.NOTHING_LEFT: "nothing is left of this offer",
-    Refusal.ENDED: f"the claim of this {KEY_HEADER} has ended or was given back; choose a new one",
+    ClaimRefusal.NO_CONSENT: "the customer does not permit what this offer needs",
+    ClaimRefusal.NOT_ELIGIBLE: "the offer is not for this customer",
+    ClaimRefusal.CHANNEL: "the offer is not for this channel",
+    ClaimRefusal.WINDOW: "the offer has not begun, or is over",
+    ClaimRefusal.CAPPED: "the customer has had this offer as often as its cap allows",
+    ClaimRefusal.NOTHING_LEFT: "nothing is left of this offer",
+    ClaimRefusal.ENDED: f"the claim of this {KEY_HEADER} has ended; send a new key",
 }
 
 
@@ -80,15 +79,15 @@ class ReleasedClaim(msgspec.Struct, frozen=True):
 
 def post_claim(call: Call, customer_id: str, offer_id: str) -> Response:
     context, offer = call.authorize_for_customer(customer_id, for_offers=True), call.offer(offer_id)
-    key = _key(call)
+    key = _idempotency_key(call)
     body = call.read_body(ClaimBody)
     channel = checked_label(body.channel, "channel")
     request = ClaimRequest(offer, channel, body.decision_id, key)
     result = call.services.claims.claim(context, request, denied=call.denies_offers)
-    metrics.count_claim(_word(result))
+    metrics.count_claim(_outcome(result))
     if isinstance(result, Claim):
         view = ClaimView(result.claim_id, rfc3339(result.expires_at_us), result.code)
-        return private_json(view, TAKEN)
+        return private_json(view, CREATED)
     raise _refusal(result, is_secret=context.key.is_secret)
 
 
@@ -97,14 +96,14 @@ def post_release(call: Call, claim_id: str) -> Response:
     claim = call.claim(claim_id)
     call.read_body(ReleaseBody)
     state = call.services.claims.release(context, claim, call.token_customer(context))
-    if isinstance(state, Unknown):
+    if state is ClaimFailure.NOT_FOUND:
         raise NotFound("there is no such claim", code="no_such_claim")
     if state is ClaimState.REDEEMED:
         raise Conflict("the claim was redeemed; it stays", code="already_redeemed")
     return private_json(ReleasedClaim(claim))
 
 
-def _key(call: Call) -> str | None:
+def _idempotency_key(call: Call) -> str | None:
     text: str | None = call.request.headers.get(KEY_HEADER)
     if text is None or _KEY.fullmatch(text):
         return text
@@ -116,23 +115,23 @@ def _key(call: Call) -> str | None:
     )
 
 
-def _word(result: Claim | Refusal | KeyReused | Unknown) -> str:
+def _outcome(result: Claim | ClaimRefusal | ClaimFailure) -> str:
     if isinstance(result, Claim):
         return "held"
-    if isinstance(result, Refusal):
+    if isinstance(result, ClaimRefusal):
         return str(result)
-    return "key_reused" if isinstance(result, KeyReused) else "no_such_offer"
+    return "key_reused" if result is ClaimFailure.KEY_REUSED else "no_such_offer"
 
 
 def _refusal(
-    result: Refusal | KeyReused | Unknown, *, is_secret: bool
+    result: ClaimRefusal | ClaimFailure, *, is_secret: bool
 ) -> Conflict | NotFound | Unprocessable:
-    if isinstance(result, KeyReused):
+    if result is ClaimFailure.KEY_REUSED:
         return Unprocessable(
             f"this {KEY_HEADER} came with another request before; choose a new one",
             code="idempotency_key_reused",
         )
-    if isinstance(result, Refusal) and (is_secret or result in TOLD_TO_BROWSERS):
+    if isinstance(result, ClaimRefusal) and (is_secret or result in VISIBLE_TO_BROWSERS):
         return Conflict(_DETAILS[result], code=str(result))
     if is_secret:
         return no_such_offer()
@@ -149,7 +148,7 @@ ROUTES = (
         ClaimView,
         body=ClaimBody,
         body_is_optional=True,
-        status=TAKEN,
+        status=CREATED,
         also=(404, 409, 422),
         remark=f"Send an `{KEY_HEADER}`: the same key with the same request is "
         "answered the same for a day, while the claim stands (409 `claim_ended` once its hold has "

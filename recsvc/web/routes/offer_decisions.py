@@ -17,11 +17,11 @@ from recsvc.web.http.parameters import Misread, Parameter, QueryShape, number_of
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 
-QUERIES_KEPT = 256
+_CACHED_QUERIES = 256
 
 
 def offers_for_customer(call: Call, customer_id: str) -> Response:
-    query = _asked(call.query)
+    query = _read_query(call.query)
     context = call.authorize_for_customer(customer_id, for_offers=True)
     if query.explain and not context.key.is_secret:
         raise Forbidden("explain is for secret keys", code="secret_key_needed")
@@ -73,7 +73,7 @@ OFFERS_QUERY = QueryShape(
 )
 
 # What is asked for is asked for again and again. The texts are bounded: a request line is.
-_asked = lru_cache(QUERIES_KEPT)(OFFERS_QUERY.read)
+_read_query = lru_cache(_CACHED_QUERIES)(OFFERS_QUERY.read)
 
 ROUTES = (
     Route(

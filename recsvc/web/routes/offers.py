@@ -125,12 +125,12 @@ def list_offers(call: Call) -> Response:
 
 def post_offers(call: Call) -> Response:
     context = call.authorize_request()
-    read = [_line(line) for line in call.read_lines(OFFER_LINES)]
+    read = [_read_result(line) for line in call.read_lines(OFFER_LINES)]
     new = [each for each in read if isinstance(each, NewOffer)]
     warnings = iter(call.services.offers.put_many(context, new))
     return private_json(
         OfferResults(
-            [_taken(next(warnings)) if isinstance(each, NewOffer) else each for each in read]
+            [_written(next(warnings)) if isinstance(each, NewOffer) else each for each in read]
         )
     )
 
@@ -159,15 +159,15 @@ def view_of(stored: StoredOffer, warnings: Warnings = []) -> OfferView:  # noqa:
         state.redeemed,
         state.codes_left if state.has_codes else None,
     )
-    said = _saying(offer_fields.shown(stored.offer) | {"codes_total": None})
+    said = _without_empty(offer_fields.offer_as_sent(stored.offer) | {"codes_total": None})
     said |= {"state": counts, "warnings": _problems(warnings)}
     return msgspec.convert(said, OfferView, strict=True)
 
 
-def _saying(said: dict[str, Any]) -> dict[str, Any]:
+def _without_empty(said: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in said.items():
-        kept = _saying(value) if isinstance(value, dict) else value
+        kept = _without_empty(value) if isinstance(value, dict) else value
         if kept is not None and kept != {}:
             found[name] = kept
     return found
@@ -177,11 +177,11 @@ def _problems(faults: Warnings) -> list[FieldProblem]:
     return [FieldProblem(fault.field, fault.detail) for fault in faults]
 
 
-def _taken(warnings: Warnings) -> OfferResult:
+def _written(warnings: Warnings) -> OfferResult:
     return OfferResult(WRITTEN, warnings=_problems(warnings))
 
 
-def _line(line: bytes) -> NewOffer | OfferResult:
+def _read_result(line: bytes) -> NewOffer | OfferResult:
     """Read a line; what is wrong with it is its result and no other's."""
     try:
         return read_line(line)
@@ -205,7 +205,7 @@ def _read_limit(text: str) -> int:
     return int(text)
 
 
-def _listed(cursor: OfferId | None, limit: int) -> tuple[OfferId | None, int]:
+def _page_query(cursor: OfferId | None, limit: int) -> tuple[OfferId | None, int]:
     return cursor, limit
 
 
@@ -233,7 +233,7 @@ LISTED = QueryShape(
             },
         ),
     ),
-    _listed,
+    _page_query,
 )
 OFFERS = RouteAccess(Scope.OFFERS)
 PATH = "/v1/offers/<id:offer_id>"

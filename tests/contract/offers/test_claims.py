@@ -8,7 +8,7 @@ import pytest
 import uuid_utils
 from werkzeug.test import TestResponse
 
-from recsvc.domain.offers.decision_ids import DecisionId, DecisionSeal
+from recsvc.domain.offers.decision_ids import DecisionId, DecisionIdSigner
 from recsvc.domain.offers.decision_record import DecisionRecord
 from recsvc.domain.values.ids import CustomerId, OfferId
 from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
@@ -70,8 +70,8 @@ def send(service: Service, **event: object) -> dict[str, Any]:
 
 def decision(service: Service, customer: CustomerId | None, offer: str = "deal") -> str:
     key = None if customer is None else service.stores.hasher(service.shop).key_of(customer)
-    seal = DecisionSeal(service.stores.secret, service.shop)
-    return seal.make(uuid_utils.uuid7().bytes, key, seal.tag(OfferId(offer)))
+    signer = DecisionIdSigner(service.stores.secret, service.shop)
+    return signer.sign(uuid_utils.uuid7().bytes, key, signer.tag(OfferId(offer)))
 
 
 def test_a_claim_is_held_for_its_minutes(service: Service) -> None:

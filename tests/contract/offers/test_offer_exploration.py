@@ -13,7 +13,7 @@ import pytest
 
 from recsvc.config import Settings
 from recsvc.domain.values.ids import CustomerId, ShopName
-from recsvc.model.offers.decision import generator_of
+from recsvc.model.offers.decision import rate_generator
 from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.wiring.stores import stores_at
 from tests.contract.grocery import ANNA, ZOE, Service, publish_grocery
@@ -70,7 +70,7 @@ def test_a_decision_is_drawn_from_its_own_id(exploring: Service) -> None:
         uuid7 = urlsafe_b64decode(answer["decision_id"][:24])[:16]
         told = {each["offer_id"]: each["rate"] for each in answer["considered"]}
 
-        drawn = generator_of(uuid7).beta([1.0] * len(DEALS), [19.0] * len(DEALS))
+        drawn = rate_generator(uuid7).beta([1.0] * len(DEALS), [19.0] * len(DEALS))
         assert [told[offer_id] for offer_id in DEALS] == pytest.approx(drawn.tolist(), abs=1e-6)
 
 

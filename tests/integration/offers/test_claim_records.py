@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsvc.domain.offers.claims import Claim, ClaimState, Refusal
+from recsvc.domain.offers.claims import Claim, ClaimRefusal, ClaimState
 from recsvc.domain.offers.offer import Caps, PeriodCap
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
@@ -139,5 +139,5 @@ def test_two_customers_become_one(
     state = counter.claims.redeem(counter.shop, DEAL, second.claim_id, other)
     assert state is ClaimState.REDEEMED
     assert isinstance(counter.claim(other), Claim)
-    assert counter.claim(other) is Refusal.CAPPED
+    assert counter.claim(other) is ClaimRefusal.CAPPED
     assert records.claims(counter.shop, customer) == []

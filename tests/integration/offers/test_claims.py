@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from recsvc.domain.offers.claims import CHANGED, KEY_REUSED, UNKNOWN, Claim, ClaimState, Refusal
+from recsvc.domain.offers.claims import Claim, ClaimFailure, ClaimRefusal, ClaimState
 from recsvc.domain.offers.eligibility_validation import MAX_PER_CUSTOMER
 from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
@@ -20,7 +20,7 @@ from recsvc.stores.consents.policy_clock import PolicyClock
 from recsvc.stores.offers.claim_records import ClaimRecords
 from recsvc.stores.offers.claims import ClaimAttempt, ClaimStore
 from recsvc.stores.offers.offers import OfferStore
-from recsvc.usecases.offers.counters import tallies_of
+from recsvc.usecases.offers.counters import counters_of
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -84,7 +84,7 @@ def somebody() -> CustomerKey:
 
 def is_exhausted(offer: StoredOffer, now_us: int) -> bool:
     """Whether workers take it for one of which nothing is left."""
-    counted = tallies_of({DEAL: offer}, now_us)
+    counted = counters_of({DEAL: offer}, now_us)
     caps, left = offer.offer.caps, counted.codes_left.get(DEAL, 1)
     taken = caps.total_redeemed is not None and counted.redeemed[DEAL] >= caps.total_redeemed
     shown = caps.total_shown is not None and counted.shown[DEAL] >= caps.total_shown
@@ -121,7 +121,7 @@ def test_a_total_is_never_passed(counter: Counter) -> None:
         results = list(claimants.map(lambda _: counter.claim(somebody()), range(60)))
 
     assert sum(isinstance(each, Claim) for each in results) == 20
-    assert results.count(Refusal.NOTHING_LEFT) == 40
+    assert results.count(ClaimRefusal.NOTHING_LEFT) == 40
     assert counter.stored.state.taken == 20
 
 
@@ -133,7 +133,7 @@ def test_a_customer_gets_no_more_than_the_cap(counter: Counter, customer: Custom
         results = list(claimants.map(lambda _: counter.claim(customer), range(10)))
 
     assert sum(isinstance(each, Claim) for each in results) == 2
-    assert results.count(Refusal.CAPPED) == 8
+    assert results.count(ClaimRefusal.CAPPED) == 8
     assert isinstance(counter.claim(somebody()), Claim)
 
 
@@ -146,7 +146,7 @@ def test_a_cap_rolls_on_with_its_period(
     counter.claims.redeem(counter.shop, DEAL, claim.claim_id, customer)
 
     clock.now = NOON + 7 * DAY - 1
-    assert counter.claim(customer) is Refusal.CAPPED
+    assert counter.claim(customer) is ClaimRefusal.CAPPED
     clock.now += 1
     assert isinstance(counter.claim(customer), Claim)
 
@@ -159,7 +159,7 @@ def test_each_code_is_handed_out_once(counter: Counter) -> None:
     handed = [counter.held(somebody()).code for _ in codes]
 
     assert handed == codes
-    assert counter.claim(somebody()) is Refusal.NOTHING_LEFT
+    assert counter.claim(somebody()) is ClaimRefusal.NOTHING_LEFT
     assert counter.stored.state.codes_left == 0
 
 
@@ -169,7 +169,7 @@ def test_an_ended_hold_gives_back(counter: Counter, clock: Clock, customer: Cust
     counter.held(customer)
 
     clock.now = NOON + HOLD - 1
-    assert counter.claim(somebody()) is Refusal.NOTHING_LEFT
+    assert counter.claim(somebody()) is ClaimRefusal.NOTHING_LEFT
     clock.now += 1
     assert counter.held(customer).code == "ONE"
     assert counter.stored.state.taken == 1
@@ -228,7 +228,7 @@ def test_a_code_that_another_has_does_not_come_back(
     claim = counter.held(customer)
     counter.claims.release(counter.shop, DEAL, claim.claim_id, customer)
     others = [counter.held(somebody()) for _ in range(3)]
-    assert counter.claim(customer) is Refusal.NOTHING_LEFT
+    assert counter.claim(customer) is ClaimRefusal.NOTHING_LEFT
     for each in others:
         counter.claims.release(counter.shop, DEAL, each.claim_id, None)
 
@@ -272,7 +272,7 @@ def test_a_redeemed_claim_stays(counter: Counter, clock: Clock, customer: Custom
     assert (
         counter.claims.release(counter.shop, DEAL, claim.claim_id, customer) is ClaimState.REDEEMED
     )
-    assert counter.claim(somebody()) is Refusal.NOTHING_LEFT
+    assert counter.claim(somebody()) is ClaimRefusal.NOTHING_LEFT
     assert (counter.stored.state.taken, counter.stored.state.redeemed) == (1, 1)
 
 
@@ -288,7 +288,7 @@ def test_a_late_redemption_needs_room(counter: Counter, clock: Clock, has_code: 
     def redeem(claim: Claim) -> object:
         return counter.claims.redeem(counter.shop, DEAL, claim.claim_id, None)
 
-    assert redeem(late) is Refusal.NOTHING_LEFT
+    assert redeem(late) is ClaimRefusal.NOTHING_LEFT
     counter.claims.release(counter.shop, DEAL, in_time.claim_id, second)
     assert redeem(late) is ClaimState.REDEEMED
     assert (counter.stored.state.taken, counter.stored.state.redeemed) == (1, 1)
@@ -300,9 +300,11 @@ def test_a_claim_is_its_customers_alone(counter: Counter, customer: CustomerKey)
     claim = counter.held(customer)
 
     for who in (counter.claims.redeem, counter.claims.release):
-        assert who(counter.shop, DEAL, claim.claim_id, somebody()) is UNKNOWN
-        assert who(counter.shop, OfferId("other"), claim.claim_id, customer) is UNKNOWN
-        assert who(counter.shop, DEAL, "never", customer) is UNKNOWN
+        assert who(counter.shop, DEAL, claim.claim_id, somebody()) is ClaimFailure.NOT_FOUND
+        assert (
+            who(counter.shop, OfferId("other"), claim.claim_id, customer) is ClaimFailure.NOT_FOUND
+        )
+        assert who(counter.shop, DEAL, "never", customer) is ClaimFailure.NOT_FOUND
 
 
 def test_a_key_is_answered_as_before(counter: Counter, customer: CustomerKey) -> None:
@@ -312,7 +314,7 @@ def test_a_key_is_answered_as_before(counter: Counter, customer: CustomerKey) ->
     again = counter.held(customer, key_mark="aa", request_mark="01")
 
     assert again == first
-    assert counter.claim(customer, key_mark="aa", request_mark="02") is KEY_REUSED
+    assert counter.claim(customer, key_mark="aa", request_mark="02") is ClaimFailure.KEY_REUSED
     assert counter.held(customer, key_mark="bb", request_mark="01").code == "TWO"
     answer = counter.claims.look(counter.shop, customer, DEAL, "aa").answer
     assert answer is not None
@@ -328,9 +330,9 @@ def test_a_key_brings_back_no_claim_that_has_ended(
     clock.now += HOLD - 1
     assert counter.held(customer, key_mark="aa", request_mark="01") == first
     clock.now += 1
-    assert counter.claim(customer, key_mark="aa", request_mark="01") is Refusal.ENDED
+    assert counter.claim(customer, key_mark="aa", request_mark="01") is ClaimRefusal.ENDED
     other = counter.held(somebody())
-    assert counter.claim(customer, key_mark="aa", request_mark="01") is Refusal.ENDED
+    assert counter.claim(customer, key_mark="aa", request_mark="01") is ClaimRefusal.ENDED
 
     counter.claims.release(counter.shop, DEAL, other.claim_id, None)
     counter.claims.redeem(counter.shop, DEAL, first.claim_id, customer)
@@ -386,14 +388,14 @@ def test_answers_are_bounded(counter: Counter, clock: Clock, customer: CustomerK
 @pytest.mark.parametrize(
     ("at", "expected"),
     [
-        (NOON - 1, Refusal.WINDOW),
+        (NOON - 1, ClaimRefusal.WINDOW),
         (NOON, None),
         (NOON + DAY - 1, None),
-        (NOON + DAY, Refusal.WINDOW),
+        (NOON + DAY, ClaimRefusal.WINDOW),
     ],
 )
 def test_an_offer_is_had_within_its_window(
-    counter: Counter, clock: Clock, customer: CustomerKey, at: int, expected: Refusal | None
+    counter: Counter, clock: Clock, customer: CustomerKey, at: int, expected: ClaimRefusal | None
 ) -> None:
     """From its start on, and no longer at its end."""
     counter.put(starts_at_us=NOON, ends_at_us=NOON + DAY)
@@ -422,7 +424,7 @@ def test_what_has_changed_is_decided_anew(counter: Counter, customer: CustomerKe
     for change in changes:
         asked = counter.asked(customer)
         change()
-        assert counter.claims.claim(shop, asked) is CHANGED
+        assert counter.claims.claim(shop, asked) is ClaimFailure.CHANGED
     assert counter.stored.state.taken == 0
 
 
@@ -460,7 +462,7 @@ def test_a_deleted_offer_keeps_its_codes_from_the_next_of_its_id(
 
     assert counter.stored.state.codes_left == 2
     assert [counter.held(somebody()).code for _ in range(2)] == ["FREE", "NEW"]
-    assert counter.claim(somebody()) is Refusal.NOTHING_LEFT
+    assert counter.claim(somebody()) is ClaimRefusal.NOTHING_LEFT
     name = redis_keys.offer_retired(counter.shop, DEAL)
     left = counter.connections.writes.ttl(name)
     assert redis_keys.CLAIM_SECONDS - 60 < left <= redis_keys.CLAIM_SECONDS
@@ -476,7 +478,7 @@ def test_a_code_in_somebodys_hands_is_not_put_back(counter: Counter) -> None:
     counter.put(["TWO", "ONE", "THREE"])
 
     assert [counter.held(somebody()).code for _ in range(2)] == ["TWO", "THREE"]
-    assert counter.claim(somebody()) is Refusal.NOTHING_LEFT
+    assert counter.claim(somebody()) is ClaimRefusal.NOTHING_LEFT
     counter.put(["FOUR"])
     counter.claims.release(counter.shop, DEAL, first.claim_id, None)
     assert counter.stored.state.codes_left == 1  # FOUR: the shop no longer names ONE

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recsvc.clock import utc_now_us
 from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH, DecisionId, DecisionSeal
+from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH, DecisionId, DecisionIdSigner
 from recsvc.domain.offers.decision_record import DecisionRecord
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import OfferId, ShopName
@@ -175,41 +175,41 @@ def test_an_id_is_ours_for_a_week(
     secret: Secret, shop: ShopName, customer: CustomerKey, at_ms: int, is_ours: bool
 ) -> None:
     """And a minute before: clocks differ."""
-    seal = DecisionSeal(secret, shop)
-    text = seal.make(UUID7, customer, seal.tag(DEAL))
+    signer = DecisionIdSigner(secret, shop)
+    text = signer.sign(UUID7, customer, signer.tag(DEAL))
 
-    assert seal.has_offered(text, DEAL, customer, at_ms * 1000) is is_ours
+    assert signer.verify(text, DEAL, customer, at_ms * 1000) is is_ours
 
 
 def test_an_id_is_for_whom_it_was_made(
     secret: Secret, shop: ShopName, customer: CustomerKey
 ) -> None:
     """No other customer, shop or secret, and not a character of it changed."""
-    seal, other = DecisionSeal(secret, shop), CustomerKey(bytes(16))
-    text, now_us = seal.make(UUID7, customer, seal.tag(DEAL)), NOON_MS * 1000
+    signer, other = DecisionIdSigner(secret, shop), CustomerKey(bytes(16))
+    text, now_us = signer.sign(UUID7, customer, signer.tag(DEAL)), NOON_MS * 1000
     changed = [
         text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :]
         for place in range(len(text))
     ]
 
-    assert seal.has_offered(text, DEAL, customer, now_us)
-    assert not seal.has_offered(text, DEAL, other, now_us)
-    assert not seal.has_offered(text, DEAL, None, now_us)
-    assert not DecisionSeal(secret, ShopName("other")).has_offered(text, DEAL, customer, now_us)
+    assert signer.verify(text, DEAL, customer, now_us)
+    assert not signer.verify(text, DEAL, other, now_us)
+    assert not signer.verify(text, DEAL, None, now_us)
+    assert not DecisionIdSigner(secret, ShopName("other")).verify(text, DEAL, customer, now_us)
     strange = [*changed, *(text[:length] for length in range(len(text))), "x", "é" * 32]
-    assert not any(seal.has_offered(each, DEAL, customer, now_us) for each in strange)
+    assert not any(signer.verify(each, DEAL, customer, now_us) for each in strange)
 
 
 def test_what_everybody_gets_is_no_customers(secret: Secret, shop: ShopName) -> None:
     """Not even of one whose key is what its tags are."""
-    seal = DecisionSeal(secret, shop)
+    signer = DecisionIdSigner(secret, shop)
     deals = [OfferId(f"offer-{number}") for number in range(9)]
-    tags = b"".join(map(seal.tag, deals))
-    sealed = urlsafe_b64decode(seal.make(UUID7, None, tags) + "==")
+    tags = b"".join(map(signer.tag, deals))
+    sealed = urlsafe_b64decode(signer.sign(UUID7, None, tags) + "==")
     without = sealed[:-18] + tags[16:]
     text = urlsafe_b64encode(without).rstrip(b"=").decode()
 
-    assert not seal.has_offered(text, deals[-1], CustomerKey(tags[:16]), NOON_MS * 1000)
+    assert not signer.verify(text, deals[-1], CustomerKey(tags[:16]), NOON_MS * 1000)
 
 
 @given(
@@ -221,33 +221,35 @@ def test_an_id_counts_for_what_it_offered(
     secret: Secret, offered: list[int], asked: int, is_somebody: bool
 ) -> None:
     """And for nothing else, but for what has the same two bytes as one of it."""
-    seal = DecisionSeal(secret, ShopName("shop"))
+    signer = DecisionIdSigner(secret, ShopName("shop"))
     customer = CustomerKey(b"c" * 16) if is_somebody else None
-    tags = [seal.tag(OfferId(f"offer-{number}")) for number in offered]
-    text = seal.make(UUID7, customer, b"".join(tags))
+    tags = [signer.tag(OfferId(f"offer-{number}")) for number in offered]
+    text = signer.sign(UUID7, customer, b"".join(tags))
     offer = OfferId(f"offer-{asked}")
 
-    expected = seal.tag(offer) in tags
-    assert seal.has_offered(text, offer, customer, NOON_MS * 1000) is expected
+    expected = signer.tag(offer) in tags
+    assert signer.verify(text, offer, customer, NOON_MS * 1000) is expected
     assert len(text) <= MAX_DECISION_ID_LENGTH
 
 
 def test_a_tag_is_no_end_and_beginning_of_two_others(secret: Secret, shop: ShopName) -> None:
     """What was offered is read two bytes at a time."""
-    seal = DecisionSeal(secret, shop)
-    tags = seal.tag(DEAL) + seal.tag(OfferId("other"))
-    astride = next(each for each in map(OfferId, map(str, count())) if seal.tag(each) == tags[1:3])
+    signer = DecisionIdSigner(secret, shop)
+    tags = signer.tag(DEAL) + signer.tag(OfferId("other"))
+    astride = next(
+        each for each in map(OfferId, map(str, count())) if signer.tag(each) == tags[1:3]
+    )
 
-    text = seal.make(UUID7, None, tags)
-    assert seal.has_offered(text, DEAL, None, NOON_MS * 1000)
-    assert not seal.has_offered(text, astride, None, NOON_MS * 1000)
+    text = signer.sign(UUID7, None, tags)
+    assert signer.verify(text, DEAL, None, NOON_MS * 1000)
+    assert not signer.verify(text, astride, None, NOON_MS * 1000)
 
 
 def test_few_offers_have_the_same_tag(secret: Secret, shop: ShopName) -> None:
     """Of a thousand, as two bytes let expect; another shop's are others."""
     deals = [OfferId(f"offer-{number}") for number in range(1000)]
     own, others = (
-        [DecisionSeal(secret, name).tag(each) for each in deals]
+        [DecisionIdSigner(secret, name).tag(each) for each in deals]
         for name in (shop, ShopName("other"))
     )
 
@@ -260,15 +262,15 @@ def test_an_id_has_one_spelling(
     secret: Secret, shop: ShopName, customer: CustomerKey, many: int
 ) -> None:
     """Or it were spent once for each."""
-    seal = DecisionSeal(secret, shop)
-    text, now_us = seal.make(UUID7, customer, seal.tag(DEAL) * many), NOON_MS * 1000
+    signer = DecisionIdSigner(secret, shop)
+    text, now_us = signer.sign(UUID7, customer, signer.tag(DEAL) * many), NOON_MS * 1000
     ends = [text[:-1] + letter for letter in ascii_letters + digits + "-_"]
     others = {*ends, text + "=", text + "==", text + "\n", text[:5] + "!" + text[5:]} - {text}
     alike = [each for each in others if decoded(each) == decoded(text)]
 
-    assert seal.has_offered(text, DEAL, customer, now_us)
+    assert signer.verify(text, DEAL, customer, now_us)
     assert len(alike) > 3
-    assert not any(seal.has_offered(each, DEAL, customer, now_us) for each in others)
+    assert not any(signer.verify(each, DEAL, customer, now_us) for each in others)
 
 
 def decoded(text: str) -> bytes | None:

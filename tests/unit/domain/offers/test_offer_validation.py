@@ -8,7 +8,7 @@ import pytest
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.offers.eligibility_validation import MAX_ITEMS
 from recsvc.domain.offers.offer import Bought, Kind, Offer, PeriodCap
-from recsvc.domain.offers.offer_validation import read_offer, shown
+from recsvc.domain.offers.offer_validation import offer_as_sent, read_offer
 from recsvc.domain.values.ids import OfferId, id_fault
 
 MINIMAL = {"title": "Ten off coffee", "kind": "percent_off", "value": 10}
@@ -51,7 +51,7 @@ def test_an_offer_is_read_whole() -> None:
     assert made.caps.per_customer == PeriodCap(2, 30)
     assert made.eligibility.attributes == {"tier": ("gold", 1), "app": (True,)}
     assert made.eligibility.bought == Bought(items=(made.items[0],))
-    assert not made.is_for_everybody
+    assert not made.is_generic
     assert not made.is_for_all_items
 
 
@@ -64,7 +64,7 @@ def test_what_is_shown_can_be_sent_again() -> None:
         caps={"per_customer": {"limit": 2}},
         eligibility={"attributes": {"tier": "gold"}, "not_bought": {"categories": ["Tea"]}},
     )
-    said = shown(made)
+    said = offer_as_sent(made)
 
     assert said.pop("codes_total") == 1
     assert said["ends_at"] == "2026-12-01T00:00:00.000000Z"
@@ -169,4 +169,4 @@ def test_kinds_without_a_value_need_none() -> None:
 
     assert made.kind is Kind.CONTENT
     assert made.is_for_all_items
-    assert made.is_for_everybody
+    assert made.is_generic

@@ -11,9 +11,9 @@ from recsvc.domain.offers.verdicts import OfferReason, Verdict, VerdictStep, rea
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.offers.columns import columns_of
 from recsvc.model.offers.decision import decide
-from recsvc.model.offers.explanation import explained
-from recsvc.model.offers.inputs import CustomerFacts, OfferCounters, Question
-from recsvc.model.offers.performance import standing_of
+from recsvc.model.offers.explanation import explain
+from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest, OfferCounters
+from recsvc.model.offers.performance import performance_of
 from tests.offer_builders import NOON_US, Shelf, buyer, columns, decision, offer, offered, weighted
 
 
@@ -53,7 +53,7 @@ def test_a_stranger_gets_what_is_popular() -> None:
 def test_what_a_model_expects_counts_behind_what_was_bought() -> None:
     """Candidates say something of offers on what was never bought."""
     offers = [offer("bought", 1), offer("expected", 2), offer("other", 11)]
-    facts = buyer({1: 5.0}, wanted=weighted({2: 5.0}))
+    facts = buyer({1: 5.0}, expected=weighted({2: 5.0}))
 
     assert offered(offers, facts) == ["bought", "expected", "other"]
 
@@ -84,15 +84,15 @@ def test_an_offer_that_has_done_better_comes_first() -> None:
     """Of two that are equally near, the one that others accepted."""
     offers = [offer("a", 1), offer("b", 1)]
     shown = {OfferId("a"): 1000, OfferId("b"): 1000}
-    tallies = OfferCounters(shown=shown, accepted={OfferId("a"): 10, OfferId("b"): 100})
+    counters = OfferCounters(shown=shown, accepted={OfferId("a"): 10, OfferId("b"): 100})
 
-    assert offered(offers, buyer({1: 5.0}), tallies=tallies) == ["b", "a"]
+    assert offered(offers, buyer({1: 5.0}), counters=counters) == ["b", "a"]
 
 
 def test_rates_are_between_nothing_and_certainty_whatever_was_counted() -> None:
     """Without a showing, without an acceptance, and with more of these than of those."""
     made = columns(offer("a", 1), offer("b", 1), offer("c", 1))
-    found = standing_of(
+    found = performance_of(
         made,
         OfferCounters(
             shown={OfferId("a"): 10**9, OfferId("b"): 1},
@@ -151,10 +151,10 @@ def test_each_step_refuses_and_says_so(
     offers = [offer("o", 1, **said), offer("other", 11)]
     who = buyer({1: 5.0}, **facts)
     ids = OfferId("o")
-    tallies = OfferCounters(shown={ids: 7}, redeemed={ids: 3}, codes_left={ids: 0})
-    made, question = columns(*offers), Question(NOON_US, channel="web")
-    found = decide(made, standing_of(made, tallies), who, question)
-    told = {each.offer_id: each for each in explained(made, found, who, question)}
+    counters = OfferCounters(shown={ids: 7}, redeemed={ids: 3}, codes_left={ids: 0})
+    made, request = columns(*offers), DecisionRequest(NOON_US, channel="web")
+    found = decide(made, performance_of(made, counters), who, request)
+    told = {each.offer_id: each for each in explain(made, found, who, request)}
 
     assert [choice.offer_id for choice in found.choices] == ["other"]
     assert (told[ids].verdict, told[ids].step) == (Verdict.REFUSED, step)
@@ -167,9 +167,9 @@ def test_a_cap_that_is_not_reached_lets_through() -> None:
     made = offer("o", 1, caps=caps, codes=("A",))
     ids = OfferId("o")
     facts = buyer({1: 5.0}, redeemed={ids: 1}, shown={ids: 2})
-    tallies = OfferCounters({ids: 6}, {}, {ids: 3}, {ids: 1})
+    counters = OfferCounters({ids: 6}, {}, {ids: 3}, {ids: 1})
 
-    assert offered([made], facts, tallies=tallies) == ["o"]
+    assert offered([made], facts, counters=counters) == ["o"]
 
 
 @pytest.mark.parametrize(
@@ -257,9 +257,9 @@ def test_an_explanation_names_the_condition_that_is_not_met() -> None:
         offer("limit", 1, eligibility=Eligibility(min_orders=2, segments=("vip",))),
         offer("group", 1, eligibility=Eligibility(attributes={"tier": ("gold",)})),
     )
-    facts, question = buyer({1: 5.0}, orders=1), Question(NOON_US)
-    found = explained(
-        made, decide(made, standing_of(made, OfferCounters()), facts, question), facts, question
+    facts, request = buyer({1: 5.0}, orders=1), DecisionRequest(NOON_US)
+    found = explain(
+        made, decide(made, performance_of(made, OfferCounters()), facts, request), facts, request
     )
 
     assert {each.offer_id: each.condition for each in found} == {
@@ -275,10 +275,10 @@ def test_of_an_exclusive_group_the_best_is_offered() -> None:
         offer("best", 1, exclusive_group="g"),
         offer("free", 3),
     ]
-    facts, question = buyer({1: 9.0, 2: 5.0, 3: 1.0}), Question(NOON_US)
+    facts, request = buyer({1: 9.0, 2: 5.0, 3: 1.0}), DecisionRequest(NOON_US)
     made = columns(*offers)
-    found = decide(made, standing_of(made, OfferCounters()), facts, question)
-    steps = {each.offer_id: each.step for each in explained(made, found, facts, question)}
+    found = decide(made, performance_of(made, OfferCounters()), facts, request)
+    steps = {each.offer_id: each.step for each in explain(made, found, facts, request)}
 
     assert [choice.offer_id for choice in found.choices] == ["best", "free"]
     assert steps == {
@@ -318,9 +318,9 @@ def test_without_consent_nothing_personal_is_offered() -> None:
         offer("dear", value=9.0),
         offer("first", priority=1),
     ]
-    tallies = OfferCounters(codes_left={OfferId("coded"): 1})
+    counters = OfferCounters(codes_left={OfferId("coded"): 1})
 
-    assert offered(offers, None, tallies=tallies) == ["first", "dear", "a", "b"]
+    assert offered(offers, None, counters=counters) == ["first", "dear", "a", "b"]
 
 
 def test_what_offers_cover_is_looked_up_once() -> None:
@@ -348,11 +348,11 @@ def test_a_shop_without_offers_or_items_offers_nothing() -> None:
     """Nothing is divided by nothing."""
     empty = columns_of([], Shelf(0))
     bare = columns_of([offer("all"), offer("one", 1)], Shelf(0))
-    question = Question(NOON_US)
+    request = DecisionRequest(NOON_US)
 
     for made, expected in ((empty, []), (bare, ["all", "one"])):
         for facts in (None, CustomerFacts()):
-            found = decide(made, standing_of(made, OfferCounters()), facts, question)
+            found = decide(made, performance_of(made, OfferCounters()), facts, request)
             assert [choice.offer_id for choice in found.choices] == expected
 
 
@@ -367,9 +367,9 @@ def test_a_higher_priority_comes_first_whatever_the_others_are_worth() -> None:
 def test_the_first_step_that_refuses_is_told() -> None:
     """Of an offer that is over, for another channel and used up, that it is over."""
     made = columns(offer("o", ends_at_us=NOON_US, channels=("email",), caps=Caps(total_shown=1)))
-    facts, question = buyer(), Question(NOON_US, channel="web")
-    standing = standing_of(made, OfferCounters(shown={OfferId("o"): 1}))
-    found = explained(made, decide(made, standing, facts, question), facts, question)
+    facts, request = buyer(), DecisionRequest(NOON_US, channel="web")
+    performance = performance_of(made, OfferCounters(shown={OfferId("o"): 1}))
+    found = explain(made, decide(made, performance, facts, request), facts, request)
 
     assert [each.step for each in found] == [VerdictStep.WINDOW]
 

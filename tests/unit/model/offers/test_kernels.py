@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recsvc.model.artifact.format import Array
 from recsvc.model.offers import kernels
-from recsvc.model.offers.kernels import LEAST, NO_GROUP, NONE, POPULARITY_SHARE
+from recsvc.model.offers.kernels import MIN_TOTAL, NO_GROUP, NONE, POPULARITY_SHARE
 
 ITEMS, CATEGORIES, OFFERS = 10, 4, 6
 
@@ -47,7 +47,7 @@ def test_purchases_are_joined_as_in_plain_python(
             expected[row] = expected.get(row, 0.0) + weight
 
     items, old_weights = of_numbers(known)
-    rows, sums = kernels.join.run(
+    rows, sums = kernels.merge_purchases.run(
         items.astype(np.int32),
         old_weights.astype(np.float32),
         np.isin(np.arange(ITEMS), list(sensitive)),
@@ -69,7 +69,7 @@ def test_categories_are_summed_as_in_plain_python(
             expected[codes[row]] = expected.get(codes[row], 0.0) + weight
     expected = {code: expected[code] for code in sorted(expected) if expected[code]}
 
-    found, sums = kernels.by_category.run(*of_numbers(bought), np.array(codes, np.int32))
+    found, sums = kernels.sum_by_category.run(*of_numbers(bought), np.array(codes, np.int32))
     assert found.tolist() == list(expected)
     assert sums.tolist() == pytest.approx(list(expected.values()))
 
@@ -96,10 +96,10 @@ def reached(touched: Sequence[dict[int, float]], given: dict[int, float]) -> tup
     covers=covered,
     parts=shares,
     bought=spent,
-    wanted=spent,
+    expected=spent,
     categories=st.dictionaries(st.integers(0, CATEGORIES), weights, max_size=4),
-    everything=flags,
-    narrowness=fractions,
+    covers_all=flags,
+    specificity=fractions,
     popularity=fractions,
     rate=rates,
     worth=fractions,
@@ -108,10 +108,10 @@ def test_offers_are_figured_as_in_plain_numpy(
     covers: list[set[int]],
     parts: list[dict[int, float]],
     bought: dict[int, float],
-    wanted: dict[int, float],
+    expected: dict[int, float],
     categories: dict[int, float],
-    everything: list[bool],
-    narrowness: list[float],
+    covers_all: list[bool],
+    specificity: list[float],
     popularity: list[float],
     rate: list[float],
     worth: list[float],
@@ -119,39 +119,41 @@ def test_offers_are_figured_as_in_plain_numpy(
     """Near by items, or else by categories; lift against the mean; the chance, and its worth."""
     items = [dict.fromkeys(sorted(offers), 1.0) for offers in covers]
     own, owned = reached(items, bought)
-    likely, expected = reached(items, wanted)
-    near, whole = own + 0.05 * likely, owned + 0.05 * expected
-    if not near.any():
-        near, whole = reached(parts, categories)
-    near = np.where(everything, 1.0, near / whole) if whole > LEAST else np.zeros(OFFERS)
-    lift = near * np.array(narrowness) + POPULARITY_SHARE * np.array(popularity)
+    likely, likely_total = reached(items, expected)
+    spend_share, whole = own + 0.05 * likely, owned + 0.05 * likely_total
+    if not spend_share.any():
+        spend_share, whole = reached(parts, categories)
+    spend_share = (
+        np.where(covers_all, 1.0, spend_share / whole) if whole > MIN_TOTAL else np.zeros(OFFERS)
+    )
+    lift = spend_share * np.array(specificity) + POPULARITY_SHARE * np.array(popularity)
     lift = lift / lift.mean() if lift.mean() > 0 else np.ones(OFFERS)
     probability = 1.0 - (1.0 - np.array(rate)) ** lift
 
     offsets, offers, _ = postings(items)
-    found = kernels.figure.run(
+    found = kernels.score_offers.run(
         *of_numbers(bought),
-        *of_numbers(wanted),
+        *of_numbers(expected),
         0.05,
         offsets,
         offers,
         np.zeros(0),
         *of_numbers(categories),
         *postings(parts),
-        np.array(everything),
-        np.array(narrowness),
+        np.array(covers_all),
+        np.array(specificity),
         np.array(popularity),
         np.log1p(-np.array(rate)),
         np.array(worth),
     )
-    assert found[0].tolist() == pytest.approx(near.tolist(), rel=1e-9, abs=1e-12)
+    assert found[0].tolist() == pytest.approx(spend_share.tolist(), rel=1e-9, abs=1e-12)
     assert found[1].tolist() == pytest.approx(lift.tolist(), rel=1e-6, abs=1e-12)
     assert found[2].tolist() == pytest.approx(probability.tolist(), rel=1e-6, abs=1e-9)
     assert found[3].tolist() == pytest.approx((probability * worth).tolist(), rel=1e-6, abs=1e-9)
-    assert found[4].tolist() == [loudest(items, bought, offer) for offer in range(OFFERS)]
+    assert found[4].tolist() == [top_purchases(items, bought, offer) for offer in range(OFFERS)]
 
 
-def loudest(items: list[dict[int, float]], bought: dict[int, float], offer: int) -> int:
+def top_purchases(items: list[dict[int, float]], bought: dict[int, float], offer: int) -> int:
     """Return the row that adds most to an offer, of equals the last one that was given."""
     heard = [
         (weight, place, row)
@@ -183,18 +185,18 @@ def test_offers_are_chosen_as_in_plain_python(
         [each[place] for each in rows] for place in range(5)
     )
     expected: list[int] = []
-    for wanted in (False, True):
+    for is_fallback in (False, True):
         for row in sorted(range(len(rows)), key=lambda row: (tiers[row], -value[row], row)):
             taken = {groups[each] for each in expected} - {NO_GROUP}
             is_free = groups[row] not in taken and len(expected) < most
-            if permitted[row] and fallback[row] is wanted and is_free:
+            if permitted[row] and fallback[row] is is_fallback and is_free:
                 expected.append(row)
         if expected:
             break
 
     ends = [0, *(place for place in range(1, len(rows)) if tiers[place] != tiers[place - 1])]
     pieces = list(pairwise([*ends, len(rows)])) if rows else []
-    found = kernels.choose.run(
+    found = kernels.choose_offers.run(
         np.array(permitted, bool),
         np.array(fallback, bool),
         np.array(pieces, np.int64).reshape(-1, 2),
@@ -233,7 +235,7 @@ def test_limits_are_kept_as_in_plain_python(
     ]
 
     table = np.array(limits, np.float64).reshape(len(limits), OFFERS, 2)
-    found = kernels.beyond.run(
+    found = kernels.limits_unmet.run(
         np.ascontiguousarray(table[:, :, 0]),
         np.ascontiguousarray(table[:, :, 1]),
         np.array(values[: len(limits)], np.float64),

@@ -10,13 +10,13 @@ from recsvc.domain.offers.stored_offer import OfferState, StoredOffer
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.offers.columns import columns_of
 from recsvc.model.offers.decision import decide
-from recsvc.model.offers.inputs import CustomerFacts, OfferCounters, Question
+from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest, OfferCounters
 from recsvc.model.offers.items import ItemsSnapshot
-from recsvc.model.offers.performance import standing_of
+from recsvc.model.offers.performance import performance_of
 from recsvc.model.ranking.catalogue_columns import CatalogueColumns
 from recsvc.model.ranking.live_items import NEVER, LiveItems
 from recsvc.model.registry.no_model import no_model
-from recsvc.usecases.offers.counters import next_return_us, tallies_of
+from recsvc.usecases.offers.counters import counters_of, next_hold_end_us
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NOON_US = int(NOON.timestamp()) * 1_000_000
@@ -41,7 +41,9 @@ def test_an_offer_holds_from_its_start_on_and_no_longer_at_its_end(
     offer = read_offer(OfferId("deal"), {"title": "A deal", "kind": "gift", **fields})
     columns = columns_of([offer], ItemsSnapshot(LiveItems(no_model(), CatalogueColumns(), 0)))
     facts = CustomerFacts() if is_personal else None
-    decision = decide(columns, standing_of(columns, OfferCounters()), facts, Question(now_us))
+    decision = decide(
+        columns, performance_of(columns, OfferCounters()), facts, DecisionRequest(now_us)
+    )
 
     assert [choice.offer_id for choice in decision.choices] == ["deal"] * is_offered
 
@@ -54,16 +56,16 @@ def stored(**counts: object) -> dict[OfferId, StoredOffer]:
 
 def test_what_a_hold_gives_back_counts_from_its_end_on() -> None:
     """Also before anybody has taken it back in the store, and of a total that has been lowered."""
-    offers = stored(taken=4, redeemed=1, is_out=True, free_from_us=NOON_US)
+    offers = stored(taken=4, redeemed=1, is_exhausted=True, first_hold_end_us=NOON_US)
 
-    assert next_return_us(offers, NOON_US - 1) == NOON_US
-    assert next_return_us(offers, NOON_US) == NEVER
-    assert tallies_of(offers, NOON_US - 1).redeemed[OfferId("deal")] == 4
-    assert tallies_of(offers, NOON_US).redeemed[OfferId("deal")] == 1
+    assert next_hold_end_us(offers, NOON_US - 1) == NOON_US
+    assert next_hold_end_us(offers, NOON_US) == NEVER
+    assert counters_of(offers, NOON_US - 1).redeemed[OfferId("deal")] == 4
+    assert counters_of(offers, NOON_US).redeemed[OfferId("deal")] == 1
 
 
 def test_what_has_not_run_out_needs_no_hold_to_end() -> None:
-    offers = stored(taken=1, free_from_us=NOON_US)
+    offers = stored(taken=1, first_hold_end_us=NOON_US)
 
-    assert next_return_us(offers, 0) == NEVER
-    assert tallies_of(offers, NOON_US + 1).redeemed[OfferId("deal")] == 1
+    assert next_hold_end_us(offers, 0) == NEVER
+    assert counters_of(offers, NOON_US + 1).redeemed[OfferId("deal")] == 1
