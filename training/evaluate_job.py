@@ -18,7 +18,7 @@ from training.dataset.history import Rows
 from training.dataset.holdout import Split, by_time, given
 from training.dataset.interactions import Interactions
 from training.errors import NotPublishable
-from training.evaluation.holdout_rankings import Rankings, rank_customers
+from training.evaluation.holdout_rankings import HoldoutRankings, rank_customers
 from training.evaluation.holdout_results import bench_of, measure
 from training.evaluation.predictions_file import predictions
 from training.evaluation.training_results import findings_of
@@ -52,7 +52,7 @@ class EvaluationJob:
 @dataclass(frozen=True, slots=True)
 class Evaluated:
     split: Split
-    rankings: Rankings
+    rankings: HoldoutRankings
     findings: Results
     settings: TrainingSettings  # with what a search found
 
@@ -126,7 +126,7 @@ def judge(
 
 
 def _published_ndcg(
-    rankings: Rankings, truths: Truths, seed: int
+    rankings: HoldoutRankings, truths: Truths, seed: int
 ) -> dict[CustomerSlate, dict[int, float]]:
     """Return the published model's NDCG by slate and customer."""
     found = {}

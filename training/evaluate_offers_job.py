@@ -63,7 +63,7 @@ class OffersRanked:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class RankedOffers:
     """Row numbers of offers, best first, and their scores."""
 
     order: Rows  # (customers, offers)
@@ -117,7 +117,7 @@ def _ranked_offers(
     offers: Sequence[Offer],
     customers: Sequence[str],
     progress: Progress,
-) -> Ranked:
+) -> RankedOffers:
     with progress.step("Sorting purchases"):
         # What was returned after the date is a purchase at the date: the history sees to it.
         lines = purchases.lines.filter(pl.col("at") < job.as_of)
@@ -145,10 +145,12 @@ def _ranked_offers(
         rows = [choice.row for choice in decision.choices]
         order[number] = [place[choice.offer_id] for choice in decision.choices]
         scores[number] = decision.scores.worth[rows]
-    return Ranked(order, scores, personal)
+    return RankedOffers(order, scores, personal)
 
 
-def _as_table(customers: Sequence[str], offers: Sequence[Offer], ranked: Ranked) -> pl.DataFrame:
+def _as_table(
+    customers: Sequence[str], offers: Sequence[Offer], ranked: RankedOffers
+) -> pl.DataFrame:
     ids = pl.Series([offer.offer_id for offer in offers], dtype=pl.String)
     ranks = np.tile(np.arange(1, len(offers) + 1), len(customers))
     return pl.DataFrame(

@@ -1,10 +1,9 @@
-"""Rows in runs of one customer: norms, ranks and best rows within each run.
+"""Rows in runs of one customer: norms and ranks within each run.
 
 Every function takes rows sorted by customer.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from training.dataset.history import Floats, Rows
 
@@ -42,23 +41,3 @@ def log_ranks(customers: Rows, scores: Floats) -> Floats:
         np.put_along_axis(of_place, order, log[None, :], axis=1)
         ranks[:, column] = of_place[row, place]
     return ranks
-
-
-def best_rows(
-    customers: Rows, items: Rows, scores: NDArray[np.floating], k: int
-) -> tuple[Rows, Rows, Floats]:
-    """Return who is there, their k best items, best first, and the scores of these.
-
-    Ties go by item row; short lists end in NOTHING and −inf.
-    """
-    order = np.lexsort((items, -scores, customers))
-    lengths = run_lengths(customers)
-    starts = run_starts(customers)
-    place = np.arange(len(customers)) - np.repeat(starts, lengths)
-    kept = place < k
-    row = np.repeat(np.arange(len(starts)), lengths)[kept]
-    ranked = np.full((len(starts), k), NOTHING, np.int64)
-    values = np.full((len(starts), k), -np.inf, np.float32)
-    ranked[row, place[kept]] = items[order][kept]
-    values[row, place[kept]] = scores[order][kept]
-    return customers[starts], ranked, values

@@ -1,4 +1,4 @@
-"""Rankings for the customers of a holdout: by what is published and by every simple model.
+"""HoldoutRankings for the customers of a holdout: by what is published and by every simple model.
 
 Takes customers, never what they bought.
 """
@@ -15,7 +15,8 @@ from training.evaluation.full_catalogue import rank_simple
 from training.metrics.results import CUTOFFS
 from training.progress import Progress
 from training.ranking.candidates import blocks, pool_candidates
-from training.selection.inference import Lists, rank_slates
+from training.ranking.ranked_items import RankedItems
+from training.selection.inference import rank_slates
 from training.selection.model_selection import SelectedModels
 
 RANKS = max(CUTOFFS)
@@ -24,21 +25,23 @@ Listed = NDArray[np.int32]  # dozens of models for everybody: scores and wide ro
 
 
 @dataclass(frozen=True, slots=True)
-class Rankings:
+class HoldoutRankings:
     """`published` and, by name, the items of every simple model, for the same customers."""
 
     customers: Rows  # (customers,)
-    published: dict[CustomerSlate, Lists]
+    published: dict[CustomerSlate, RankedItems]
     simple: dict[CustomerSlate, dict[str, Listed]]  # (customers, RANKS) of each
     candidates: Rows  # keys customer · items_total + item of every candidate, ascending
 
 
-def rank_customers(knowledge: SelectedModels, customers: Rows, progress: Progress) -> Rankings:
+def rank_customers(
+    knowledge: SelectedModels, customers: Rows, progress: Progress
+) -> HoldoutRankings:
     line_up = knowledge.scene.line_up
     in_blocks = blocks(line_up, customers)
     with progress.step("Ranking for the customers of the holdout", len(in_blocks)) as advance:
 
-        def rank(block: Rows) -> Rankings:
+        def rank(block: Rows) -> HoldoutRankings:
             ranked = _rank_block(knowledge, block)
             advance()
             return ranked
@@ -46,10 +49,10 @@ def rank_customers(knowledge: SelectedModels, customers: Rows, progress: Progres
         return _joined(each(rank, in_blocks), customers)
 
 
-def _rank_block(knowledge: SelectedModels, customers: Rows) -> Rankings:
+def _rank_block(knowledge: SelectedModels, customers: Rows) -> HoldoutRankings:
     line_up = knowledge.scene.line_up
     pool = pool_candidates(line_up, customers, knowledge.scene.size)
-    return Rankings(
+    return HoldoutRankings(
         customers,
         rank_slates(knowledge, pool, customers, RANKS),
         {
@@ -60,11 +63,11 @@ def _rank_block(knowledge: SelectedModels, customers: Rows) -> Rankings:
     )
 
 
-def _joined(parts: list[Rankings], customers: Rows) -> Rankings:
+def _joined(parts: list[HoldoutRankings], customers: Rows) -> HoldoutRankings:
     """Join blocks, and empty them on the way: both at once would be twice the memory."""
     slates = list(CustomerSlate)
     names = {slate: list(parts[0].simple[slate]) if parts else [] for slate in slates}
-    return Rankings(
+    return HoldoutRankings(
         customers,
         {slate: _stacked([part.published[slate] for part in parts]) for slate in slates},
         {
@@ -78,9 +81,10 @@ def _joined(parts: list[Rankings], customers: Rows) -> Rankings:
     )
 
 
-def _stacked(parts: list[Lists]) -> Lists:
+def _stacked(parts: list[RankedItems]) -> RankedItems:
     nothing = np.zeros((0, RANKS))
-    return Lists(
+    return RankedItems(
+        np.concatenate([np.zeros(0, np.int64), *(part.customers for part in parts)]),
         np.concatenate([nothing.astype(np.int64), *(part.items for part in parts)]),
         np.concatenate([nothing.astype(np.float32), *(part.scores for part in parts)]),
     )

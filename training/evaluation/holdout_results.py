@@ -12,7 +12,7 @@ from training.dataset.ground_truth import GroundTruth
 from training.dataset.history import History, Rows
 from training.dataset.holdout import Holdout
 from training.dataset.training_data import TrainingData
-from training.evaluation.holdout_rankings import Rankings
+from training.evaluation.holdout_rankings import HoldoutRankings
 from training.metrics import ranking_quality as metrics
 from training.metrics.catalogue_quality import CatalogueFacts, catalogue_of
 from training.metrics.ranking_quality import Values
@@ -58,7 +58,7 @@ def bench_of(truth: GroundTruth, customers: Rows, rows: Rows, seed: int) -> Hold
 
 
 def measure(
-    knowledge: SelectedModels, rankings: Rankings, holdout: Holdout, seed: int
+    knowledge: SelectedModels, rankings: HoldoutRankings, holdout: Holdout, seed: int
 ) -> HoldoutFindings:
     pairs = knowledge.scene.line_up.past.pairs
     truths = holdout.truths(pairs)
@@ -81,7 +81,7 @@ def measure(
 
 def _measure_slate(
     knowledge: SelectedModels,
-    rankings: Rankings,
+    rankings: HoldoutRankings,
     slate: CustomerSlate,
     truth: GroundTruth,
     catalogue: CatalogueFacts,

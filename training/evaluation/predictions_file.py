@@ -6,8 +6,8 @@ import polars as pl
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.customer_items import pairs_of
 from training.dataset.holdout import Split
-from training.evaluation.holdout_rankings import RANKS, Rankings
-from training.selection.inference import Lists
+from training.evaluation.holdout_rankings import RANKS, HoldoutRankings
+from training.ranking.ranked_items import RankedItems
 
 _SCHEMA = {
     "customer_id": pl.String,
@@ -18,7 +18,7 @@ _SCHEMA = {
 }
 
 
-def predictions(split: Split, rankings: Rankings) -> pl.DataFrame:
+def predictions(split: Split, rankings: HoldoutRankings) -> pl.DataFrame:
     """Return customer_id, slate, rank (1 is best), item_id and score.
 
     A customer that nothing is known of gets what is popular, as the service would answer.
@@ -33,7 +33,9 @@ def predictions(split: Split, rankings: Rankings) -> pl.DataFrame:
     return pl.concat(parts).sort("customer_id", "slate", "rank")
 
 
-def _table(split: Split, slate: CustomerSlate, customers: list[str], lists: Lists) -> pl.DataFrame:
+def _table(
+    split: Split, slate: CustomerSlate, customers: list[str], lists: RankedItems
+) -> pl.DataFrame:
     row, place = np.nonzero(lists.listed)
     item_ids = pl.Series(split.learning.item_ids, dtype=pl.String)
     return pl.DataFrame(
@@ -48,9 +50,11 @@ def _table(split: Split, slate: CustomerSlate, customers: list[str], lists: List
     )
 
 
-def _popular_lists(split: Split, customers: int) -> Lists:
+def _popular_lists(split: Split, customers: int) -> RankedItems:
     buyers = pairs_of(split.learning.history).buyers
     best = np.argsort(-buyers, kind="stable")[:RANKS]
     best = best[buyers[best] > 0]
     scores = buyers[best].astype(np.float32)
-    return Lists(np.tile(best, (customers, 1)), np.tile(scores, (customers, 1)))
+    return RankedItems(
+        np.arange(customers), np.tile(best, (customers, 1)), np.tile(scores, (customers, 1))
+    )

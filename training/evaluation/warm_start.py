@@ -23,7 +23,7 @@ from training.lists.k_anonymity import has_crowd, similar_lists
 from training.lists.repurchase_intervals import median_intervals
 from training.metrics import ranking_quality as metrics
 from training.metrics.results import MAIN_CUTOFF, Mean, WarmPath, WarmStart
-from training.ranking.top_k import best
+from training.ranking.top_k import best_columns
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.settings import TrainingSettings
 
@@ -151,7 +151,7 @@ def _measured(
             ("neighbours", model.scores(given, slate)),
             ("popularity", model.topping_up(given, slate)),
         ):
-            lists[name].append(best(scores[None, :], None, MAIN_CUTOFF).items[0])
+            lists[name].append(best_columns(scores[None, :], None, MAIN_CUTOFF).columns[0])
     return WarmPath(
         orders,
         _judged(lists["neighbours"], truth, hidden),

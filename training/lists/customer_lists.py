@@ -13,7 +13,8 @@ from training.lists.reasons import ReasonContext, Reasons, added, count_reasons
 from training.metrics.results import ReasonCounts
 from training.progress import Progress
 from training.ranking.candidates import blocks, pool_candidates
-from training.selection.inference import Lists, rank_slates
+from training.ranking.ranked_items import RankedItems
+from training.selection.inference import rank_slates
 from training.selection.model_selection import SelectedModels
 
 _LISTED = 100  # per slate and customer: what filters may still take from
@@ -65,12 +66,12 @@ def _fill_block(
     filled = {}
     for slate, lists in rank_slates(knowledge, pool, customers, _LISTED).items():
         reasons = grounds.explain(lists, own)
-        counts = count_reasons(customers, lists, reasons, pairs)
+        counts = count_reasons(lists, reasons, pairs)
         filled[slate] = Filled(_ragged(lists, reasons), counts)
     return filled
 
 
-def _ragged(lists: Lists, reasons: Reasons) -> RankedLists:
+def _ragged(lists: RankedItems, reasons: Reasons) -> RankedLists:
     """Leave out the fill of short lists."""
     listed = lists.listed
     return RankedLists(

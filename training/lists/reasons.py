@@ -10,8 +10,8 @@ from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Flags, Rows
 from training.dataset.segments import NOTHING
 from training.metrics.results import ReasonCounts
+from training.ranking.ranked_items import RankedItems
 from training.recommenders.neighbour_lists import NeighbourLists
-from training.selection.inference import Lists
 
 _POPULAR_PLACES = 20  # of a category: what stands there is popular in it
 
@@ -31,7 +31,7 @@ class ReasonContext:
     category_tops: Flags  # (items,) among the most popular of its category
     categories: Rows | None  # (items,)
 
-    def explain(self, lists: Lists, own: Flags) -> Reasons:
+    def explain(self, lists: RankedItems, own: Flags) -> Reasons:
         """Give each listed item its reason; `own` (customers, items) is what each has bought.
 
         What they have bought is due again; then the closest item of theirs explains, then a
@@ -92,13 +92,11 @@ def category_tops(popular: Rows, categories: Rows | None, items_total: int) -> F
     return tops
 
 
-def count_reasons(
-    customers: Rows, lists: Lists, reasons: Reasons, pairs: CustomerItems
-) -> ReasonCounts:
+def count_reasons(lists: RankedItems, reasons: Reasons, pairs: CustomerItems) -> ReasonCounts:
     """Count, and look up in the history anew whether each named item is the customer's own."""
     codes = np.bincount(reasons.codes[lists.listed], minlength=max(ReasonCode) + 1)
     named = lists.listed & (reasons.items != NOTHING)
-    owners = np.broadcast_to(customers[:, None], named.shape)[named]
+    owners = np.broadcast_to(lists.customers[:, None], named.shape)[named]
     return ReasonCounts(
         by_code={code.label: int(codes[code]) for code in ReasonCode if codes[code]},
         named=int(named.sum()),

@@ -12,7 +12,7 @@ from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Flags, Floats, Rows
 from training.dataset.segments import NOTHING, run_lengths, run_starts
 from training.metrics.results import Family
-from training.ranking.top_k import best
+from training.ranking.top_k import best_columns
 from training.recommenders.protocol import Fitted
 from training.recommenders.registry import SIMPLE, FittedBaseModels
 
@@ -93,9 +93,9 @@ def _best_unseen(
     rows = np.searchsorted(customers, pairs.customers[places])
     unseen = scores.copy()
     unseen[rows[inside], columns[inside]] = 0
-    top = best(unseen, None, k)
-    row, place = np.nonzero((top.items != NOTHING) & (top.scores > 0))
-    return customers[row] * pairs.items_total + model.items[top.items[row, place]]
+    top = best_columns(unseen, None, k)
+    row, place = np.nonzero((top.columns != NOTHING) & (top.scores > 0))
+    return customers[row] * pairs.items_total + model.items[top.columns[row, place]]
 
 
 def _scores_at(

@@ -1,7 +1,6 @@
 """Scores of every competing model for candidate rows, and how good each ranking is."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -10,17 +9,16 @@ from numpy.typing import NDArray
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.ground_truth import GroundTruth
 from training.dataset.history import Floats, Rows
-from training.dataset.segments import NOTHING, best_rows
+from training.dataset.segments import NOTHING
 from training.features.facts import Column
 from training.metrics import ranking_quality as metrics
 from training.metrics.ranking_quality import Values
 from training.metrics.results import MAIN_CUTOFF, Importance
 from training.ranking.candidate_features import SlateRows
-from training.recommenders.registry import TIE_BREAKER, competing
+from training.ranking.ranked_items import RankedItems, best_items
+from training.recommenders.registry import TIE_BREAKER, TIE_WEIGHT, competing
 
 Scores = NDArray[np.floating]
-
-_TIE_WEIGHT = 1e-6
 
 
 class Learned(Protocol):
@@ -48,23 +46,14 @@ def simple_score(columns: tuple[Column, ...], rows: SlateRows, name: str) -> Sco
     """Return the model's own score; popularity orders what it knows nothing of."""
     names = [column for _, column in columns]
     own = np.nan_to_num(rows.features[:, names.index(name)]).astype(np.float64)
-    return np.asarray(own + _TIE_WEIGHT * rows.features[:, names.index(TIE_BREAKER)])
+    return np.asarray(own + TIE_WEIGHT * rows.features[:, names.index(TIE_BREAKER)])
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """What a model put first for some customers; whoever has no list is left out."""
-
-    customers: Rows  # (customers,)
-    items: Rows  # (customers, k)
+def top_items(rows: SlateRows, scores: Scores) -> RankedItems:
+    return best_items(rows.customers, rows.items, scores, MAIN_CUTOFF)
 
 
-def first_of(rows: SlateRows, scores: Scores) -> Ranking:
-    customers, items, _ = best_rows(rows.customers, rows.items, scores, MAIN_CUTOFF)
-    return Ranking(customers, items)
-
-
-def ndcg_of(truth: GroundTruth, customers: Rows, rankings: Iterable[Ranking]) -> Values:
+def ndcg_of(truth: GroundTruth, customers: Rows, rankings: Iterable[RankedItems]) -> Values:
     """Return NDCG of each of the customers who has something to find; without a list it is 0."""
     judged = with_truth(truth, customers)
     ranked = np.full((len(judged), MAIN_CUTOFF), NOTHING, np.int64)

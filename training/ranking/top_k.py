@@ -1,4 +1,4 @@
-"""From scores to ranked lists."""
+"""The greatest values of each row of a dense score matrix."""
 
 from dataclasses import dataclass
 
@@ -12,25 +12,27 @@ _GROUPS = 64  # items looked at together: only groups of a great maximum can hol
 
 
 @dataclass(frozen=True, slots=True)
-class Top:
-    """The best k of each row, best first; a short row ends in items of −1 and scores of −inf."""
+class TopColumns:
+    """The k best columns of each row, best first; a short row ends in NOTHING and −inf."""
 
-    items: Rows  # (rows, k)
+    columns: Rows  # (rows, k)
     scores: Floats  # (rows, k)
 
 
-def best(scores: Floats, shown: Flags | None, k: int) -> Top:
-    """Rank what may be shown; equal scores in a list keep the order of item rows."""
+def best_columns(scores: Floats, shown: Flags | None, k: int) -> TopColumns:
+    """Rank the columns that `shown` marks (None: all); equal scores are ordered by column."""
     masked = scores if shown is None else np.where(shown, scores, np.float32(-np.inf))
     k = min(k, masked.shape[1])
     if not k or not len(masked):
-        return Top(np.zeros((len(masked), k), np.int64), np.zeros((len(masked), k), np.float32))
+        return TopColumns(
+            np.zeros((len(masked), k), np.int64), np.zeros((len(masked), k), np.float32)
+        )
     chosen = _hopeful(masked, k)
     values = np.take_along_axis(masked, chosen, axis=1)
     order = np.lexsort((chosen, -values), axis=1)[:, :k]
     items = np.take_along_axis(chosen, order, axis=1)
     values = np.take_along_axis(values, order, axis=1)
-    return Top(np.where(np.isfinite(values), items, NOTHING), values)
+    return TopColumns(np.where(np.isfinite(values), items, NOTHING), values)
 
 
 def _hopeful(scores: Floats, k: int) -> NDArray[np.int64]:

@@ -51,6 +51,7 @@ SIMPLE: Mapping[str, Model] = {
     )
 }
 TIE_BREAKER = "popularity"
+TIE_WEIGHT = 1e-6  # of the tie breaker's score: it orders equal scores only
 
 
 def competing(slate: CustomerSlate) -> list[str]:

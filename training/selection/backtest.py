@@ -17,8 +17,9 @@ from training.ranking.blend import BLEND, fit_blend
 from training.ranking.candidate_features import FittedCutoff, SlateRows, scene_at, shown
 from training.ranking.candidates import blocks, pool_candidates
 from training.ranking.lambdarank import VARIANTS, Variant, fit_ranker
+from training.ranking.ranked_items import RankedItems
 from training.ranking.samples import Sample, chances, drawn, joined, sample_of
-from training.ranking.scoring import Learned, Ranking, every_score, first_of, ndcg_of, with_truth
+from training.ranking.scoring import Learned, every_score, ndcg_of, top_items, with_truth
 from training.settings import ROWS_PER_CUSTOMER, TrainingSettings
 
 _LEAST_JUDGED = 5  # customers; a window of fewer tells nothing
@@ -28,7 +29,7 @@ Seen = TypeVar("Seen")
 
 Fitted = Mapping[str, Learned]
 Samples = Mapping[CustomerSlate, deque[Sample]]
-Rankings = Mapping[str, Ranking]  # by model
+RankedByModel = Mapping[str, RankedItems]
 Regard = Callable[[CustomerSlate, SlateRows], Seen]
 
 
@@ -104,13 +105,13 @@ class Backtest:
             judge,
         )
 
-    def ranked_by(self, scene: FittedCutoff) -> Regard[Rankings]:
+    def ranked_by(self, scene: FittedCutoff) -> Regard[RankedByModel]:
         """Return what ranks rows by every competing model."""
         learned = self.learned(scene)
 
-        def rank(slate: CustomerSlate, rows: SlateRows) -> Rankings:
+        def rank(slate: CustomerSlate, rows: SlateRows) -> RankedByModel:
             scored = every_score(scene.columns(), rows, slate, learned[slate])
-            return {name: first_of(rows, scores) for name, scores in scored}
+            return {name: top_items(rows, scores) for name, scores in scored}
 
         return rank
 
@@ -182,7 +183,7 @@ class Backtest:
 
 
 def _judged(
-    looks: list[BlockResult[Rankings]], truths: Truths, customers: Rows
+    looks: list[BlockResult[RankedByModel]], truths: Truths, customers: Rows
 ) -> dict[CustomerSlate, dict[str, Values]]:
     """Return each model's NDCG per customer, for the slates that have something to find."""
     return {

@@ -1,36 +1,22 @@
 """What was learned, at work: each slate's best items for some customers, by its published model."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.customer_items import CustomerItems
-from training.dataset.history import Floats, Rows
-from training.dataset.segments import NOTHING, best_rows
+from training.dataset.history import Rows
 from training.ranking.candidate_features import SlateRows, shown
 from training.ranking.candidates import Pool
+from training.ranking.ranked_items import RankedItems, best_items
 from training.ranking.scoring import Scores, simple_score
 from training.selection.model_selection import SelectedModels
 
 
-@dataclass(frozen=True, slots=True)
-class Lists:
-    """Ranked items of some customers, best first; short lists end in NOTHING and −inf."""
-
-    items: Rows  # (customers, k)
-    scores: Floats  # (customers, k)
-
-    @property
-    def listed(self) -> np.typing.NDArray[np.bool_]:
-        return np.asarray(self.items != NOTHING)
-
-
 def rank_slates(
     knowledge: SelectedModels, pool: Pool, customers: Rows, k: int
-) -> dict[CustomerSlate, Lists]:
+) -> dict[CustomerSlate, RankedItems]:
     """Rank a pool for every slate. Where one slate ranks as another does, it is ranked once."""
-    ranked: dict[CustomerSlate, Lists] = {}
+    ranked: dict[CustomerSlate, RankedItems] = {}
     for slate, source in sorted(knowledge.rows_of.items(), key=lambda pair: pair[0] != pair[1]):
         same = ranked.get(source)
         ranked[slate] = rank_pool(knowledge, pool, slate, customers, k) if same is None else same
@@ -39,22 +25,17 @@ def rank_slates(
 
 def rank_pool(
     knowledge: SelectedModels, pool: Pool, slate: CustomerSlate, customers: Rows, k: int
-) -> Lists:
+) -> RankedItems:
     """Rank a pool for its customers; a list that candidates do not fill is topped up with what
     is popular, as far as the slate may show it.
     """
     source = knowledge.rows_of[slate]
     rows = knowledge.scene.rows(pool.only(shown(pool, source)))
-    lists = Lists(np.full((len(customers), k), NOTHING), np.full((len(customers), k), -np.inf))
-    if len(rows):
-        present, items, scores = best_rows(
-            rows.customers, rows.items, _published_scores(knowledge, rows, slate), k
-        )
-        at = np.searchsorted(customers, present)
-        lists.items[at], lists.scores[at] = items, scores
+    scores = _published_scores(knowledge, rows, slate) if len(rows) else np.zeros(0)
+    ranked = best_items(rows.customers, rows.items, scores, k).for_customers(customers)
     if slate is not CustomerSlate.BUY_AGAIN:
-        _top_up(lists, customers, knowledge.scene.line_up.past.pairs, source)
-    return lists
+        _top_up(ranked, knowledge.scene.line_up.past.pairs, source)
+    return ranked
 
 
 def _published_scores(knowledge: SelectedModels, rows: SlateRows, slate: CustomerSlate) -> Scores:
@@ -64,7 +45,7 @@ def _published_scores(knowledge: SelectedModels, rows: SlateRows, slate: Custome
     return simple_score(knowledge.scene.columns(), rows, knowledge.choices[slate].winner)
 
 
-def _top_up(lists: Lists, customers: Rows, pairs: CustomerItems, source: CustomerSlate) -> None:
+def _top_up(lists: RankedItems, pairs: CustomerItems, source: CustomerSlate) -> None:
     """Fill short lists in place, below everything that was ranked."""
     short = np.flatnonzero(~lists.listed.all(axis=1))
     if not len(short):  # counting all buyers is dear, and blocks are many
@@ -75,7 +56,7 @@ def _top_up(lists: Lists, customers: Rows, pairs: CustomerItems, source: Custome
         count = int(lists.listed[row].sum())
         barred = lists.items[row, :count]
         if source is CustomerSlate.DISCOVER:
-            own = pairs.items[pairs.places_of(customers[row : row + 1])]
+            own = pairs.items[pairs.places_of(lists.customers[row : row + 1])]
             barred = np.concatenate([barred, own])
         missing = lists.items.shape[1] - count
         extra = popular[: missing + len(barred)]

@@ -17,15 +17,16 @@ from recsvc.domain.catalogue.slates import CustomerSlate
 from training.concurrency import each
 from training.dataset.ground_truth import GroundTruth
 from training.dataset.history import History, Rows
-from training.dataset.segments import best_rows, run_lengths
+from training.dataset.segments import run_lengths
 from training.dataset.windows import itinerary
 from training.metrics.ranking_quality import Values
 from training.metrics.results import MAIN_CUTOFF
 from training.progress import Progress
 from training.ranking.candidate_features import SlateRows
 from training.ranking.lambdarank import Boosting
+from training.ranking.ranked_items import best_items
 from training.ranking.samples import Sample, joined
-from training.ranking.scoring import Ranking, ndcg_of, with_truth
+from training.ranking.scoring import ndcg_of, with_truth
 from training.selection.backtest import Backtest, BlockResult, PreparedWindow
 from training.selection.model_selection import (
     customers_compared,
@@ -51,8 +52,8 @@ class Half:
 
     def ndcg(self, scores: Scores) -> Values:
         """Return NDCG of each judged customer."""
-        ranked = best_rows(self.customers, self.items, scores, MAIN_CUTOFF)
-        return ndcg_of(self.truth, self.judged, [Ranking(*ranked[:2])])
+        ranked = best_items(self.customers, self.items, scores, MAIN_CUTOFF)
+        return ndcg_of(self.truth, self.judged, [ranked])
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from tests.unit.usecases.recommend.test_recommend import (
 )
 from training.dataset.history import Rows
 from training.evaluation.warm_start import Given, warm_model
-from training.ranking.top_k import best
+from training.ranking.top_k import best_columns
 
 NOW_SECONDS = 2_000_000_000
 BOUGHT = [("tea-1", 0.2), ("tea-4", 1.0), ("nut-2", 20.0), ("tea-0", 40.0)]  # item, days ago
@@ -54,7 +54,7 @@ def test_the_measured_list_is_the_served_one(
     rows: Rows = np.array([learned.item_ids.index(item) for item, _ in BOUGHT[:known]])
     ages = np.array([days for _, days in BOUGHT[:known]])
     scores = warm_model(learned.history, quick()).scores(Given(rows, ages, rows), slate)
-    shown = best(scores[None, :], None, 6).items[0]
+    shown = best_columns(scores[None, :], None, 6).columns[0]
     entries = [
         encode(RecentKind.PURCHASE, int(NOW_SECONDS - days * 86_400), ItemId(item))
         for item, days in BOUGHT[:known]

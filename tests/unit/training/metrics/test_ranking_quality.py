@@ -7,6 +7,7 @@ from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import history
 from training.dataset.customer_items import pairs_of
 from training.dataset.ground_truth import truth_of, truths_of
+from training.dataset.segments import NOTHING
 from training.metrics.ranking_quality import (
     MOST_RESAMPLED,
     estimate,
@@ -20,7 +21,7 @@ from training.metrics.ranking_quality import (
     resamples,
 )
 from training.metrics.results import METRICS
-from training.ranking.top_k import NOTHING, best
+from training.ranking.top_k import best_columns
 
 FOUND = np.array([[False, True, False, True]])  # second and fourth of four ranks
 
@@ -124,14 +125,14 @@ def test_each_slate_has_its_own_truth() -> None:
 def test_the_best_are_those_of_a_full_sort(items: int, k: int) -> None:
     """The short cut through groups finds the same scores as sorting everything."""
     scores = np.random.default_rng(items * k).random((7, items), dtype=np.float32)
-    top = best(scores, None, k)
+    top = best_columns(scores, None, k)
     full = np.argsort(-scores, axis=1, kind="stable")[:, :k]
 
-    assert top.items.tolist() == full.tolist()
+    assert top.columns.tolist() == full.tolist()
 
 
 def test_what_may_not_be_shown_is_dropped_not_ranked_low() -> None:
     """Lists may be short."""
-    top = best(np.array([[3.0, 2.0]], dtype=np.float32), np.array([[False, True]]), 2)
+    top = best_columns(np.array([[3.0, 2.0]], dtype=np.float32), np.array([[False, True]]), 2)
 
-    assert top.items.tolist() == [[1, NOTHING]]
+    assert top.columns.tolist() == [[1, NOTHING]]
