@@ -11,20 +11,6 @@ from training.recommenders.co_purchase import CoPurchase
 from training.recommenders.item_neighbours import ItemNeighbours
 from training.recommenders.trending import Trending
 
-# New purchases are rare, so more windows of them are learned from; habits of long ago mislead.
-LEARNING_WINDOWS = {
-    CustomerSlate.FOR_YOU: 3,
-    CustomerSlate.DISCOVER: 6,
-    CustomerSlate.BUY_AGAIN: 3,
-}
-
-# With more, for_you gains little and the others nothing (measured on past windows).
-ROWS_PER_CUSTOMER = {
-    CustomerSlate.FOR_YOU: 60,
-    CustomerSlate.DISCOVER: 40,
-    CustomerSlate.BUY_AGAIN: 40,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Searched:

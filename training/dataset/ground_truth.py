@@ -8,6 +8,7 @@ import numpy as np
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Flags, Rows
+from training.dataset.slate_rules import RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,8 @@ def truth_of(keys: Rows, customers_total: int, items_total: int) -> GroundTruth:
 
 
 def truths_of(past: CustomerItems, customers: Rows, items: Rows) -> Truths:
-    """Sort out what was bought after `past`, line by line.
+    """Split the lines bought after `past` by slate: each slate's truth is what it may show.
 
-    `for_you`: all of it; `discover`: what was new to the customer; `buy_again`: what was not.
     Customers and items that the past has never seen are left out.
     """
     seen = past.knows(customers, items)
@@ -59,8 +59,9 @@ def truths_of(past: CustomerItems, customers: Rows, items: Rows) -> Truths:
     keys = customers * past.items_total + items
     repeated = past.find(customers, items) >= 0
     sizes = (past.customers_total, past.items_total)
-    return {
-        CustomerSlate.FOR_YOU: truth_of(keys, *sizes),
-        CustomerSlate.DISCOVER: truth_of(keys[~repeated], *sizes),
-        CustomerSlate.BUY_AGAIN: truth_of(keys[repeated], *sizes),
-    }
+    return {slate: truth_of(keys[rule.shown(repeated)], *sizes) for slate, rule in RULES.items()}
+
+
+def customers_to_predict(truths: Truths) -> Rows:
+    """Return the customers with something to find in any slate, ascending."""
+    return np.unique(np.concatenate([truth.customers for truth in truths.values()]))

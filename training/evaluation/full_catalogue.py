@@ -8,6 +8,7 @@ from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.segments import NOTHING
+from training.dataset.slate_rules import RULES, Shows
 from training.metrics.results import Family
 from training.ranking.ranked_items import RankedItems, best_items
 from training.ranking.top_k import best_columns
@@ -56,7 +57,8 @@ def _rank_catalogue(
     own = line_up.past.pairs.owned(customers)[:, model.items]
     ranked = {}
     for slate in slates:
-        shown = {CustomerSlate.DISCOVER: ~own, CustomerSlate.BUY_AGAIN: own}.get(slate)
+        rule = RULES[slate]
+        shown = None if rule.shows is Shows.ALL else rule.shown(own)
         top = best_columns(scores, shown, k)
         items = np.where(top.columns == NOTHING, NOTHING, model.items[top.columns])
         ranked[slate] = RankedItems(customers, items, top.scores).padded(k)
@@ -104,7 +106,7 @@ def _rank_own(
     places = pairs.places_of(customers)
     owners, items = pairs.customers[places], pairs.items[places]
     scores = model.own.data[places].astype(np.float64) + TIE_WEIGHT * popularity[items]
-    if slate is CustomerSlate.FOR_YOU:
+    if RULES[slate].shows is Shows.ALL:
         owners = np.concatenate([owners, popular[0]])
         items = np.concatenate([items, popular[1]])
         scores = np.concatenate([scores, TIE_WEIGHT * popular[2]])

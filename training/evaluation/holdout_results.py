@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.customer_items import CustomerItems
-from training.dataset.ground_truth import GroundTruth
+from training.dataset.ground_truth import GroundTruth, customers_to_predict
 from training.dataset.history import History, Rows
 from training.dataset.holdout import Holdout
 from training.dataset.training_data import TrainingData
@@ -71,7 +71,7 @@ def measure(
         given=holdout.given,
         start=holdout.start,
         end=holdout.end,
-        customers=len(truths[CustomerSlate.FOR_YOU].customers),
+        customers=len(customers_to_predict(truths)),
         customers_unknown=len(holdout.strangers),
         lines=len(holdout.customers),
         lines_unknown=holdout.lines_unknown(pairs),

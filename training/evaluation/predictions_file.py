@@ -6,6 +6,7 @@ import polars as pl
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.customer_items import pairs_of
 from training.dataset.holdout import Split
+from training.dataset.slate_rules import TOPPED_UP
 from training.evaluation.holdout_rankings import RANKS, HoldoutRankings
 from training.ranking.ranked_items import RankedItems
 
@@ -28,8 +29,7 @@ def predictions(split: Split, rankings: HoldoutRankings) -> pl.DataFrame:
     parts = [_table(split, slate, known, lists) for slate, lists in rankings.published.items()]
     strangers = list(split.holdout.strangers)
     popular = _popular_lists(split, len(strangers))
-    generic = (CustomerSlate.FOR_YOU, CustomerSlate.DISCOVER)
-    parts += [_table(split, slate, strangers, popular) for slate in generic]
+    parts += [_table(split, slate, strangers, popular) for slate in TOPPED_UP]
     return pl.concat(parts).sort("customer_id", "slate", "rank")
 
 

@@ -14,9 +14,10 @@ from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.domain.customers.recent_events import MAX_EVENTS, SECONDS_PER_DAY, RecentKind, weight
 from recsvc.model.kernels.kernels import MOST_VOTERS, NEAREST, RESTING_SHARE, USUAL_INTERVAL_DAYS
 from recsvc.model.registry.vote_tally import VoteTally, appeal_of, share_of_loudest, tally
-from training.dataset.ground_truth import GroundTruth, Truths
+from training.dataset.ground_truth import GroundTruth, Truths, customers_to_predict
 from training.dataset.history import Days, Flags, Floats, History, Rows
 from training.dataset.segments import NOTHING
+from training.dataset.slate_rules import RULES, TOPPED_UP, Shows
 from training.dataset.training_data import past_of
 from training.lists.item_lists import recent_orders
 from training.lists.k_anonymity import has_crowd, similar_lists
@@ -61,7 +62,7 @@ class WarmModel:
         counted, said = self.votes(given)
         if len(counted.items):
             scores[counted.items] += counted.sums * (share_of_loudest(said) / counted.sums[0])
-        if slate is not CustomerSlate.DISCOVER:
+        if RULES[slate].shows is not Shows.UNSEEN:
             rests = _resting(given, self.intervals)
             due = given.items[~rests]
             scores[due] += 1 / np.log2(np.arange(len(due)) + 2)
@@ -75,7 +76,7 @@ class WarmModel:
         scores = (1e-6 * self.popularity / max(float(self.popularity.max()), 1e-9)).astype(
             np.float32
         )
-        if slate is CustomerSlate.DISCOVER:
+        if RULES[slate].shows is Shows.UNSEEN:
             scores[given.bought] = _NEVER
         return scores
 
@@ -107,14 +108,14 @@ def measure_warm_start(
     known: Mapping[CustomerSlate, Mapping[int, float]] | None = None,
 ) -> tuple[WarmStart, ...]:
     """Hide some customers; `known` is the published model's NDCG by slate and customer."""
-    candidates = truths[CustomerSlate.FOR_YOU].customers
+    candidates = customers_to_predict(truths)
     count = min(int(len(candidates) * _HIDDEN_SHARE), _MOST_HIDDEN)
     if count < _LEAST_HIDDEN:
         return ()
     rng = np.random.default_rng(settings.seed)
     hidden = np.sort(rng.choice(candidates, count, replace=False))
     model = warm_model(history.without(hidden), settings)
-    slates = (CustomerSlate.DISCOVER, CustomerSlate.FOR_YOU)
+    slates = sorted(TOPPED_UP, key=lambda slate: RULES[slate].shows is not Shows.UNSEEN)
     return tuple(
         WarmStart(
             slate=str(slate),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.history import Flags, Floats, History, Rows
 from training.dataset.segments import log_ranks, max_normalised
 from training.features.facts import Column, Facts, gather_facts
@@ -98,16 +97,6 @@ class FittedCutoff:
     def popular(self) -> set[str]:
         names = self.line_up.proposers
         return {name for name in names if SIMPLE[name].family is Family.POPULARITY}
-
-
-def shown(pool: Pool, slate: CustomerSlate) -> Flags:
-    match slate:
-        case CustomerSlate.FOR_YOU:
-            return np.ones(len(pool.items), dtype=bool)
-        case CustomerSlate.DISCOVER:
-            return ~pool.owned
-        case CustomerSlate.BUY_AGAIN:
-            return pool.owned
 
 
 def scene_at(history: History, horizon_days: float, seed: int, size: PoolSize) -> FittedCutoff:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.concurrency import each
 from training.dataset.history import Floats, Rows
+from training.dataset.slate_rules import RULES
 from training.features.facts import Column
 from training.metrics.results import Family, Importance, Model
 from training.ranking.samples import Sample
@@ -54,11 +55,7 @@ SCORES = _variant(
     monotone=True,
 )
 
-VARIANTS = {
-    CustomerSlate.FOR_YOU: (FULL, NO_ITEM),
-    CustomerSlate.DISCOVER: (FULL, MONOTONE, NO_ITEM, SCORES),
-    CustomerSlate.BUY_AGAIN: (FULL,),
-}
+VARIANTS = {each.model.name: each for each in (FULL, MONOTONE, NO_ITEM, SCORES)}
 
 TUNED = FULL  # what settings are searched for: it ranks every slate, and sees everything
 
@@ -115,6 +112,10 @@ class FittedRanker:
         order = np.argsort(-shares, kind="stable")
         named = ((columns[self.sees[at]], float(shares[at])) for at in order)
         return tuple(Importance(name, group, share) for (group, name), share in named)
+
+
+def variants_of(slate: CustomerSlate) -> tuple[Variant, ...]:
+    return tuple(VARIANTS[name] for name in RULES[slate].variants)
 
 
 def fit_ranker(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.concurrency import each
 from training.dataset.history import History
+from training.dataset.slate_rules import RULES
 from training.dataset.training_data import TrainingData, past_of
 from training.metrics.results import Family, Model
 from training.recommenders.adoption import Adoption
@@ -55,9 +56,9 @@ TIE_WEIGHT = 1e-6  # of the tie breaker's score: it orders equal scores only
 
 
 def competing(slate: CustomerSlate) -> list[str]:
-    """Return the simple models of a slate: own purchases say nothing of what is new."""
-    discover = slate is CustomerSlate.DISCOVER
-    return [name for name, model in SIMPLE.items() if not (discover and model.family is _PERSONAL)]
+    """Return the names of the base models that compete for a slate."""
+    families = RULES[slate].competing_families
+    return [name for name, model in SIMPLE.items() if model.family in families]
 
 
 def proposers(horizon_days: float, seed: int) -> dict[str, Recommender]:

@@ -9,18 +9,19 @@ import numpy as np
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.concurrency import each
-from training.dataset.ground_truth import Truths
+from training.dataset.ground_truth import Truths, customers_to_predict
 from training.dataset.history import History, Rows
+from training.dataset.slate_rules import RULES
 from training.dataset.windows import Window, sampled
 from training.metrics.ranking_quality import Values
 from training.ranking.blend import BLEND, fit_blend
-from training.ranking.candidate_features import FittedCutoff, SlateRows, scene_at, shown
+from training.ranking.candidate_features import FittedCutoff, SlateRows, scene_at
 from training.ranking.candidates import blocks, pool_candidates
-from training.ranking.lambdarank import VARIANTS, Variant, fit_ranker
+from training.ranking.lambdarank import Variant, fit_ranker, variants_of
 from training.ranking.ranked_items import RankedItems
 from training.ranking.samples import Sample, chances, drawn, joined, sample_of
 from training.ranking.scoring import Learned, every_score, ndcg_of, top_items, with_truth
-from training.settings import ROWS_PER_CUSTOMER, TrainingSettings
+from training.settings import TrainingSettings
 
 _LEAST_JUDGED = 5  # customers; a window of fewer tells nothing
 _LEAST_LEARNED = 30  # customers with a hit; of fewer nothing is learned
@@ -92,7 +93,7 @@ class Backtest:
     def view(self, *, judge: bool) -> PreparedWindow:
         known = self.window.known(self.history)
         truths = self.window.truths(self.history)
-        everybody = truths[CustomerSlate.FOR_YOU].customers
+        everybody = customers_to_predict(truths)
         judge = judge and len(everybody) >= _LEAST_JUDGED
         limit = self.settings.customers_judged if judge else self.settings.customers_compared
         rng = np.random.default_rng([self.settings.seed, self.place])
@@ -123,7 +124,7 @@ class Backtest:
             (slate, variant)
             for slate, some in samples.items()
             if some
-            for variant in VARIANTS[slate]
+            for variant in variants_of(slate)
         ]
 
         def fit(job: tuple[CustomerSlate, Variant]) -> Learned:
@@ -168,11 +169,12 @@ class Backtest:
         facts = None if regard is None else scene.facts_of(pool)
         samples, seen = {}, {}
         for slate in self.samples:
-            here = shown(pool, slate)
+            rule = RULES[slate]
+            here = rule.shown(pool.owned)
             part = pool.only(here)
             bought = view.truths[slate].holds(part.customers, part.items)
             chance = chances(part.customers, part.items, self.settings.seed + self.place)
-            kept = drawn(part.customers, bought, ROWS_PER_CUSTOMER[slate], chance)
+            kept = drawn(part.customers, bought, rule.rows_per_customer, chance)
             if facts is None or regard is None:
                 samples[slate] = sample_of(scene.rows(part, kept=kept), bought[kept])
                 continue

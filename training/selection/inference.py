@@ -5,7 +5,8 @@ import numpy as np
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Rows
-from training.ranking.candidate_features import SlateRows, shown
+from training.dataset.slate_rules import RULES, Shows
+from training.ranking.candidate_features import SlateRows
 from training.ranking.candidates import Pool
 from training.ranking.ranked_items import RankedItems, best_items
 from training.ranking.scoring import Scores, simple_score
@@ -30,10 +31,10 @@ def rank_pool(
     is popular, as far as the slate may show it.
     """
     source = knowledge.rows_of[slate]
-    rows = knowledge.scene.rows(pool.only(shown(pool, source)))
+    rows = knowledge.scene.rows(pool.only(RULES[source].shown(pool.owned)))
     scores = _published_scores(knowledge, rows, slate) if len(rows) else np.zeros(0)
     ranked = best_items(rows.customers, rows.items, scores, k).for_customers(customers)
-    if slate is not CustomerSlate.BUY_AGAIN:
+    if RULES[slate].top_up:
         _top_up(ranked, knowledge.scene.line_up.past.pairs, source)
     return ranked
 
@@ -55,7 +56,7 @@ def _top_up(lists: RankedItems, pairs: CustomerItems, source: CustomerSlate) -> 
     for row in short:
         count = int(lists.listed[row].sum())
         barred = lists.items[row, :count]
-        if source is CustomerSlate.DISCOVER:
+        if RULES[source].shows is Shows.UNSEEN:
             own = pairs.items[pairs.places_of(lists.customers[row : row + 1])]
             barred = np.concatenate([barred, own])
         missing = lists.items.shape[1] - count

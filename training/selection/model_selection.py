@@ -15,34 +15,31 @@ from recsvc.domain.catalogue.slates import CustomerSlate
 from training.concurrency import each
 from training.dataset.customer_items import pairs_of
 from training.dataset.history import History
+from training.dataset.slate_rules import RULES, Shows, slates_showing
 from training.dataset.windows import WindowPlan, itinerary, some_customers
 from training.metrics.results import Model, ModelChoice
 from training.progress import Progress
 from training.ranking.blend import BLEND, fit_blend
 from training.ranking.candidate_features import FittedCutoff, scene_at
-from training.ranking.lambdarank import SCORES, VARIANTS, fit_ranker
+from training.ranking.lambdarank import SCORES, VARIANTS, fit_ranker, variants_of
 from training.ranking.samples import Sample
 from training.ranking.scoring import Learned
 from training.recommenders.registry import SIMPLE, competing
 from training.selection.backtest import Backtest, Samples, WindowResult
 from training.selection.publication_rule import choose
-from training.settings import LEARNING_WINDOWS, TrainingSettings
+from training.settings import TrainingSettings
 
 LEAST_REPEATED = 0.02  # of lines; below, nothing is bought twice here
 
 LEARNED: Mapping[str, Model] = {
     BLEND.name: BLEND,
-    **{each.model.name: each.model for variants in VARIANTS.values() for each in variants},
+    **{name: variant.model for name, variant in VARIANTS.items()},
 }
 MODELS: Mapping[str, Model] = {**SIMPLE, **LEARNED}
 
-_MIXTURES = (BLEND.name, SCORES.model.name)  # of scores, without a fact of an item
+_NO_REPEATS = "nothing is bought twice here: own purchases, the latest first"
 
-_DEFAULTS = {
-    CustomerSlate.FOR_YOU: "decayed_personal",
-    CustomerSlate.DISCOVER: "item_neighbours",
-    CustomerSlate.BUY_AGAIN: "decayed_personal",
-}
+_MIXTURES = (BLEND.name, SCORES.model.name)  # of scores, without a fact of an item
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +91,12 @@ def share_of_repeats(history: History) -> float:
 
 def ranked_slates(repeat_share: float) -> list[CustomerSlate]:
     """Return the slates that need a model of their own."""
-    return [CustomerSlate.DISCOVER] if repeat_share < LEAST_REPEATED else list(CustomerSlate)
+    return slates_showing(Shows.UNSEEN) if repeat_share < LEAST_REPEATED else list(RULES)
 
 
 def no_samples(slates: Iterable[CustomerSlate]) -> Samples:
     """Return where the samples of past windows go; old ones make room for new ones."""
-    return {slate: deque(maxlen=LEARNING_WINDOWS[slate]) for slate in slates}
+    return {slate: deque(maxlen=RULES[slate].learning_windows) for slate in slates}
 
 
 def _choices_of(
@@ -112,7 +109,7 @@ def _choice_of(walked: list[WindowResult], slate: CustomerSlate) -> ModelChoice:
     figures = [window.ndcg[slate] for window in walked if slate in window.ndcg]
     if not figures:
         reason = "too little history to judge by: a simple model that is sound anywhere"
-        return ModelChoice(_DEFAULTS[slate], judged=False, reason=reason)
+        return ModelChoice(RULES[slate].default_model, judged=False, reason=reason)
     return choose(figures, competing(slate), _MIXTURES)
 
 
@@ -123,19 +120,21 @@ def _published(
     walked: tuple[WindowResult, ...],
     repeat_share: float,
 ) -> SelectedModels:
-    """Let `for_you` rank what is new where nothing is bought twice."""
-    rows_of = {slate: slate for slate in CustomerSlate}
-    discover = CustomerSlate.DISCOVER
-    if CustomerSlate.FOR_YOU not in choices:
-        rows_of[CustomerSlate.FOR_YOU] = discover
-        choices = {CustomerSlate.FOR_YOU: choices[discover], **choices}
-        if discover in models:
-            models = {CustomerSlate.FOR_YOU: models[discover], **models}
-        choices[CustomerSlate.BUY_AGAIN] = ModelChoice(
-            _DEFAULTS[CustomerSlate.BUY_AGAIN],
-            judged=False,
-            reason="nothing is bought twice here: own purchases, the latest first",
-        )
+    """Complete the choices where nothing is bought twice: there only slates of unseen items have a
+    model. Slates of all items use it too; slates of own items get their default.
+    """
+    rows_of = {slate: slate for slate in RULES}
+    unseen = slates_showing(Shows.UNSEEN)[0]
+    for slate, rule in RULES.items():
+        if slate in choices:
+            continue
+        if rule.shows is Shows.ALL:
+            rows_of[slate] = unseen
+            choices[slate] = choices[unseen]
+            if unseen in models:
+                models[slate] = models[unseen]
+        else:
+            choices[slate] = ModelChoice(rule.default_model, judged=False, reason=_NO_REPEATS)
     return SelectedModels(scene, choices, rows_of, models, walked, repeat_share)
 
 
@@ -165,7 +164,7 @@ def _fit_winner(
     if winner == BLEND.name:
         return fit_blend(columns, newest)
     seeds = tuple(settings.seed + extra for extra in range(settings.final_seeds))
-    for variant in VARIANTS[slate]:
+    for variant in variants_of(slate):
         if variant.model.name == winner:
             return fit_ranker(variant, columns, newest, settings.boosting_of(slate, variant), seeds)
     return None

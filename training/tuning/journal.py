@@ -18,7 +18,8 @@ from optuna.study import Study
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.history import History
-from training.settings import LEARNING_WINDOWS, ROWS_PER_CUSTOMER, TrainingSettings
+from training.dataset.slate_rules import RULES
+from training.settings import TrainingSettings
 from training.tuning.space import SPACE
 
 _SUFFIX = ".journal"
@@ -36,7 +37,10 @@ def fingerprint(history: History, settings: TrainingSettings) -> str:
                 "meaning": _MEANING,
                 "lightgbm": lgb.__version__,
                 "settings": settings.as_parameters(),
-                "rows": [ROWS_PER_CUSTOMER, LEARNING_WINDOWS],
+                "rows": [
+                    {slate: rule.rows_per_customer for slate, rule in RULES.items()},
+                    {slate: rule.learning_windows for slate, rule in RULES.items()},
+                ],
                 "space": {name: repr(distribution) for name, distribution in SPACE.items()},
                 "shape": [*history.shape, history.now, history.timed],
             },

@@ -13,9 +13,9 @@ from training.ranking.lambdarank import (
     MONOTONE,
     NO_ITEM,
     SCORES,
-    VARIANTS,
     Boosting,
     fit_ranker,
+    variants_of,
 )
 from training.ranking.samples import Sample, drawn
 
@@ -83,7 +83,7 @@ def test_a_greater_score_never_harms_where_scores_may_only_help(variant) -> None
 
 def test_every_slate_has_a_ranker() -> None:
     """The names under which they are judged differ within a slate."""
-    names = {slate: [each.model.name for each in VARIANTS[slate]] for slate in CustomerSlate}
+    names = {slate: [each.model.name for each in variants_of(slate)] for slate in CustomerSlate}
 
     assert all(len(set(found)) == len(found) > 0 for found in names.values())
 

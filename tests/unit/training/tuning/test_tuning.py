@@ -20,7 +20,7 @@ from training.errors import InputUnreadable
 from training.evaluate_job import Evaluated, judge
 from training.progress import SILENT
 from training.ranking.candidate_features import SlateRows
-from training.ranking.lambdarank import TUNED, VARIANTS, Boosting, fit_ranker
+from training.ranking.lambdarank import TUNED, Boosting, fit_ranker, variants_of
 from training.ranking.samples import Sample
 from training.settings import Searched
 from training.sources.ingest import Purchases
@@ -314,7 +314,7 @@ def test_only_the_ranker_that_was_tuned_takes_other_settings() -> None:
     settings = quick(searched={slate: Searched(found, 3) for slate in SLATES})
     taken = {
         variant.model.name: settings.boosting_of(SLATES[0], variant).leaves
-        for variant in VARIANTS[SLATES[0]]
+        for variant in variants_of(SLATES[0])
     }
 
     assert taken == {"ranker": 9, "ranker_without_items": Boosting().leaves}
