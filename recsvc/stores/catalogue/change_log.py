@@ -18,20 +18,6 @@ FEW_ENTRIES = 200  # as many changes are read while a request waits
 ALL_ENTRIES = 11_000  # more than the log is trimmed to: all that it tells
 LOG_ENTRIES = 10_000
 
-# `ids`: JSON. Returns the new epoch as text.
-TELL = r"""
-local function tell(epochs, name, log, most, ids)
-  local epoch = string.format('%.0f', redis.call('HINCRBY', epochs, name, 1))
-  local entry = {log, 'MAXLEN', '~', most, epoch .. '-0', 'ids', ids}
-  local done = redis.pcall('XADD', unpack(entry))
-  if type(done) == 'table' and done.err then -- an older epoch than the log's last: begin anew
-    redis.call('DEL', log)
-    redis.call('XADD', unpack(entry))
-  end
-  return epoch
-end
-"""
-
 
 class ChangeLog:
     """The log of one kind of thing. Reads alone, with the time-outs of a request."""

@@ -18,9 +18,10 @@ from redis.typing import EncodableT as Encoded
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.ids import ItemId, ShopName
-from recsvc.stores.catalogue.change_log import FEW_ENTRIES, LOG_ENTRIES, TELL, ChangeLog
+from recsvc.stores.catalogue.change_log import FEW_ENTRIES, LOG_ENTRIES, ChangeLog
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
+from recsvc.stores.client.lua import load_script
 
 DELETED = b""
 
@@ -30,17 +31,7 @@ _FEW_ITEMS = 10
 _LOG_ENTRIES_OF_MANY_ITEMS = 200  # the log of a large import must not outgrow the catalogue
 _PATCH_ATTEMPTS = 20
 
-# KEYS: items, epochs, log. ARGV: log length, the ids as JSON, the first item's record as it must
-# be (empty: whatever it is), then id and record of each item. Returns whether it was done.
-_WRITE = (
-    TELL
-    + r"""
-if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], ARGV[4]) ~= ARGV[3] then return 0 end
-tell(KEYS[2], 'catalogue', KEYS[3], ARGV[1], ARGV[2])
-redis.call('HSET', KEYS[1], unpack(ARGV, 4))
-return 1
-"""
-)
+_WRITE_ITEMS = load_script("catalogue/write_items.lua")
 
 _log = structlog.get_logger()
 
@@ -60,7 +51,7 @@ class CatalogueStore:
         self._changes = ChangeLog(
             connections.reads, redis_keys.EPOCH_OF_CATALOGUE, redis_keys.items_log
         )
-        self._write = connections.writes.register_script(_WRITE)
+        self._write = connections.writes.register_script(_WRITE_ITEMS)
 
     def put_many(self, shop: ShopName, items: Iterable[CatalogueItem]) -> int:
         """Put each item in place of what was known of it; return how many there were.

@@ -17,23 +17,20 @@ from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
+from recsvc.stores.client.lua import load_script
 
 WATCH_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 
 _log = structlog.get_logger()
 
-
-# One that was begun covers what was erased before, and nothing else: word left since then stays.
-_SETTLE = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-"""
+_DELETE_IF_EQUAL = load_script("client/delete_if_equal.lua")
 
 
 class AofRewrite:
     def __init__(self, connections: Connections) -> None:
         self._redis = connections.writes
-        self._settle = connections.writes.register_script(_SETTLE)
+        self._delete_if_equal = connections.writes.register_script(_DELETE_IF_EQUAL)
 
     def ask(self, shop: ShopName) -> Rewrite:
         """Leave word that one is due, and begin it if the hour allows."""
@@ -54,7 +51,7 @@ class AofRewrite:
             begun = cast("bytes | None", self._redis.get(begun_name)) or b"0"
             if int(begun) < int(due) or not self._is_done():
                 return Rewrite(RewriteState.DUE)
-            self._settle(keys=[redis_keys.rewrite_due(shop)], args=[due])
+            self._delete_if_equal(keys=[redis_keys.rewrite_due(shop)], args=[due])
         return Rewrite(RewriteState.NOT_DUE)
 
     def wait(self, shop: ShopName, most_seconds: float) -> bool:

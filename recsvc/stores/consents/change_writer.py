@@ -23,6 +23,7 @@ from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import WRITE_TIMEOUT_SECONDS, Connections, store_faults
+from recsvc.stores.client.lua import load_script
 from recsvc.stores.consents.history import latest_head
 
 WHOLE_LIST = "[]"  # in place of an edit's field
@@ -30,62 +31,13 @@ WHOLE_LIST = "[]"  # in place of an edit's field
 COMMAND_LINE = "cli"  # the actor of what no key has asked for
 
 _ATTEMPTS = 200
-_DONE, _CHANGED, _MOVED = 0, 1, 2
+_DONE, _HISTORY_GREW = 0, 2  # results of the script; 1: a compared value differs
 _US = 1_000_000
 
 T = TypeVar("T")
 
-# KEYS: head, history, then those that are named by number. ARGV: the head as it must be, the head
-# as it is to be, how many edits; of each edit: key, field (empty: the key is a string; []: a list,
-# its entries apart by line feeds), whether to compare, old value (empty: none), new value (empty:
-# none); of each row: number, JSON, hash, key of the customer's list (0: nobody's). What may fail
-# stands before what changes anything.
-_APPEND = (
-    f"""
-local LIFE = {redis_keys.RECENT_SECONDS}
-"""
-    + r"""
-local FIRST, EDIT, ROW = 4, 5, 4
-local rows = FIRST + tonumber(ARGV[3]) * EDIT
-for base = FIRST, rows - 1, EDIT do
-  if ARGV[base + 2] == '1' then
-    local key, field, held = KEYS[tonumber(ARGV[base])], ARGV[base + 1], nil
-    if field == '' then held = redis.call('GET', key)
-    elseif field == '[]' then held = table.concat(redis.call('LRANGE', key, 0, -1), '\n')
-    else held = redis.call('HGET', key, field) end
-    if (held or '') ~= ARGV[base + 3] then return {1, ''} end
-  end
-end
-if rows <= #ARGV then
-  local head = redis.call('GET', KEYS[1]) or ''
-  if head ~= ARGV[1] then return {2, head} end
-  for base = rows, #ARGV, ROW do
-    local list = tonumber(ARGV[base + 3])
-    if list > 0 then redis.call('LLEN', KEYS[list]) end
-  end
-  for base = rows, #ARGV, ROW do
-    redis.call('XADD', KEYS[2], ARGV[base] .. '-0', 'row', ARGV[base + 1], 'hash', ARGV[base + 2])
-    local list = tonumber(ARGV[base + 3])
-    if list > 0 then redis.call('RPUSH', KEYS[list], ARGV[base]) end
-  end
-  redis.call('SET', KEYS[1], ARGV[2])
-end
-for base = FIRST, rows - 1, EDIT do
-  local key, field, new = KEYS[tonumber(ARGV[base])], ARGV[base + 1], ARGV[base + 4]
-  if field == '' then
-    if new == '' then redis.call('DEL', key) else redis.call('SET', key, new) end
-  elseif field == '[]' then
-    redis.call('DEL', key)
-    for entry in string.gmatch(new, '[^\n]+') do redis.call('RPUSH', key, entry) end
-    redis.call('EXPIRE', key, LIFE)
-  elseif new == '' then
-    redis.call('HDEL', key, field)
-  else
-    redis.call('HSET', key, field, new)
-  end
-end
-return {0, ''}
-"""
+_APPEND_CHANGES = load_script(
+    "consents/append_changes.lua", RECENT_SECONDS=redis_keys.RECENT_SECONDS
 )
 
 
@@ -133,7 +85,7 @@ class ChangeWriter:
     def __init__(self, connections: Connections, clock: Callable[[], int] | None = None) -> None:
         self._clock = clock
         self._redis = connections.writes
-        self._append = connections.writes.register_script(_APPEND)
+        self._append = connections.writes.register_script(_APPEND_CHANGES)
         self._lines: defaultdict[ShopName, Lock] = defaultdict(Lock)
 
     def commit(
@@ -188,7 +140,7 @@ class ChangeWriter:
         for _ in range(_ATTEMPTS):
             keys, words = _words(shop, step, stored, head, now_us)
             outcome, found = self._append(keys=keys, args=words)
-            if outcome != _MOVED:
+            if outcome != _HISTORY_GREW:
                 return bool(outcome == _DONE)
             grown = parse_head(found.decode(errors="replace"))
             if grown is None or step.requires_head:

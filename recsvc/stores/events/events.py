@@ -24,12 +24,15 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
+from recsvc.stores.client.lua import load_script
 from recsvc.stores.client.memory_guard import check_room
 from recsvc.stores.consents.policy_clock import PolicyClock, read_minimums
 from recsvc.stores.consents.record_codec import decode
-from recsvc.stores.events.scripts import ADD, LOOK
 
 MARK_BYTES = 8
+DAYS_KNOWN = 7  # a message id counts once within so many days
+DAYS_COUNTED = 14  # an older event changes no count
+MOST_COUNTED = 100_000  # items in the counts of a day
 
 _NOBODY, _DENIED = 0, -1  # in place of a customer's number
 _CHANGED = 3  # what the script answers of an event that it has left to us
@@ -37,6 +40,14 @@ _ATTEMPTS = 50
 _EVENTS_PER_CALL = 100  # one script: short enough for the reads that wait behind it
 _SHOPS_KEPT = 64
 _MICROSECONDS = 1_000_000
+
+_READ_CONSENTS = load_script("events/read_consents.lua")
+_ADD_EVENTS = load_script(
+    "events/add_events.lua",
+    DAYS_KNOWN=DAYS_KNOWN,
+    DAYS_COUNTED=DAYS_COUNTED,
+    MOST_COUNTED=MOST_COUNTED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +72,8 @@ class EventStore:
     ) -> None:
         self._redis = connections.writes
         self._policy_clock = policy_clock
-        self._look = connections.writes.register_script(LOOK)
-        self._add = connections.writes.register_script(ADD)
+        self._read_consents = connections.writes.register_script(_READ_CONSENTS)
+        self._add = connections.writes.register_script(_ADD_EVENTS)
         self._log_length = log_length
         self._marks = lru_cache(_SHOPS_KEPT)(lambda shop: _Marks(secret, shop))
 
@@ -123,7 +134,7 @@ class EventStore:
         if not customers:
             return b"", {}
         keys = [redis_keys.epochs(shop), *(redis_keys.customer(shop, each) for each in customers)]
-        stored, *records = self._look(keys=keys)
+        stored, *records = self._read_consents(keys=keys)
         now_us, policy = (
             self._policy_clock.now_us(),
             self._policy_clock.policy(read_minimums(stored)),

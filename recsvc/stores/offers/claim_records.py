@@ -10,69 +10,17 @@ from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
+from recsvc.stores.client.lua import load_script
 from recsvc.stores.offers.claims import ClaimStore
 
-# KEYS: caps, claims and answers of the one, caps and claims of the other, and what the claims'
-# keys begin with. ARGV: the other, the life of their claims in seconds, and `1` where also what was
-# shown and dismissed is handed on. What is done twice is done once.
-_MERGE = r"""
-local function moment(word)
-  return tonumber(string.match(word, '^%w+,(%d+)') or word)
-end
-
-local function joined_lines(one, other)
-  local known = {}
-  for line in string.gmatch(other, '[^\n]+') do known[line] = true end
-  return other .. string.gsub(one, '\n([^\n]+)', function(line)
-    return known[line] and '' or nil
-  end)
-end
-
-local function joined(kind, one, other)
-  if kind == 'codes' then return joined_lines(one, other) end
-  local words, known = {}, {}
-  for word in string.gmatch(one .. other, '[^ ]+') do
-    if not known[word] then words[#words + 1] = word end
-    known[word] = true
-  end
-  table.sort(words, function(left, right) return moment(left) < moment(right) end)
-  return kind == 'dismissed' and ' ' .. words[#words] or ' ' .. table.concat(words, ' ')
-end
-
-local function hand_on(kind, field, value)
-  local there = redis.call('HGET', KEYS[4], field)
-  local first, rest = string.match(value, '^(%d+)(.*)$')
-  local first_there, rest_there = string.match(there or '', '^(%d+)(.*)$')
-  if not first_there or tonumber(first) > tonumber(first_there) then
-    redis.call('HSET', KEYS[4], field, value)
-  elseif first == first_there then
-    redis.call('HSET', KEYS[4], field, first .. joined(kind, rest, rest_there))
-  end
-end
-
-local was_said = {shown = true, dismissed = true}
-local stored = redis.call('HGETALL', KEYS[1])
-for i = 1, #stored, 2 do
-  local kind = string.match(stored[i], '^%l+')
-  if ARGV[3] == '1' or not was_said[kind] then hand_on(kind, stored[i], stored[i + 1]) end
-end
-for _, claim in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-  local key = KEYS[6] .. ':' .. claim
-  if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'customer', ARGV[1]) end
-end
-if redis.call('EXISTS', KEYS[2]) == 1 then
-  redis.call('ZUNIONSTORE', KEYS[5], 2, KEYS[5], KEYS[2])
-  redis.call('EXPIRE', KEYS[5], ARGV[2])
-end
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-"""
+_MERGE_CLAIMS = load_script("offers/merge_claims.lua")
 
 
 class ClaimRecords:
     def __init__(self, connections: Connections, claims: ClaimStore) -> None:
         self._redis = connections.writes
         self._claims = claims
-        self._merge = connections.writes.register_script(_MERGE)
+        self._merge = connections.writes.register_script(_MERGE_CLAIMS)
 
     def caps(self, shop: ShopName, key: CustomerKey) -> CustomerCaps:
         """Return what counts towards the customer's caps."""

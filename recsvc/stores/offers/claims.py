@@ -26,10 +26,15 @@ from recsvc.stores.consents.checked_permission import (
     read_permission,
 )
 from recsvc.stores.consents.policy_clock import PolicyClock
-from recsvc.stores.offers.cap_scripts import TELL_OF
-from recsvc.stores.offers.claim_scripts import CLAIM, REDEEM, REDEEM_OLDEST, RELEASE
 from recsvc.stores.offers.offers import ask_offer, offer_of
-from recsvc.stores.offers.script_keys import keys_of_offer
+from recsvc.stores.offers.scripts import (
+    CLAIM,
+    RECORD_OFFER_EVENT,
+    REDEEM,
+    REDEEM_OLDEST,
+    RELEASE,
+    keys_of_offer,
+)
 
 _SECOND_US = 1_000_000
 _REFUSALS = {
@@ -93,7 +98,7 @@ class ClaimStore:
         self._redeem = connections.writes.register_script(REDEEM)
         self._redeem_oldest = connections.writes.register_script(REDEEM_OLDEST)
         self._release = connections.writes.register_script(RELEASE)
-        self._tell = connections.writes.register_script(TELL_OF)
+        self._tell = connections.writes.register_script(RECORD_OFFER_EVENT)
 
     def check_room(self) -> None:
         """Raise StoreUnavailable when the store is so full that claims would crowd out consent."""

@@ -19,6 +19,7 @@ from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
+from recsvc.stores.client.lua import load_script
 from recsvc.stores.consents import checked_permission as permission
 from recsvc.stores.consents.checked_permission import CheckedPermission
 from recsvc.stores.consents.policy_clock import PolicyClock
@@ -29,31 +30,7 @@ MOST_KEPT = 200  # of one customer; the oldest go first
 _SECONDS_OF_DAY = 86_400
 _DECISIONS_PER_READ = 1000
 
-# KEYS: the decision, the customer's list, the customer's record, the epochs, what the decisions'
-# keys begin with, and the log of those to be drained. ARGV: the record and the policy as they were
-# judged, the decision's id, time and JSON, its life in seconds, how many are kept, and the
-# customer's hash. Returns whether it was kept.
-_KEEP = r"""
-local stored = table.concat(redis.call('HGETALL', KEYS[3]), '\n')
-local policy = redis.call('HGET', KEYS[4], 'policy') or ''
-if stored ~= ARGV[1] or policy ~= ARGV[2] then return 0 end
-redis.call('SET', KEYS[1], ARGV[5], 'EX', ARGV[6])
-redis.call('ZADD', KEYS[2], ARGV[4], ARGV[3])
-redis.call('EXPIRE', KEYS[2], ARGV[6])
-local gone = string.format('%.0f', (redis.call('TIME')[1] - ARGV[6]) * 1000)
-redis.call('XADD', KEYS[6], 'MINID', '=', gone, '*', 'decision', ARGV[3], 'customer', ARGV[8])
-redis.call('EXPIRE', KEYS[6], ARGV[6])
-local began = (redis.call('TIME')[1] - ARGV[6]) * 1000000
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', began))
-local surplus = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[7])
-if surplus > 0 then
-  for _, oldest in ipairs(redis.call('ZRANGE', KEYS[2], 0, surplus - 1)) do
-    redis.call('DEL', KEYS[5] .. oldest)
-  end
-  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, surplus - 1)
-end
-return 1
-"""
+_KEEP_DECISION = load_script("offers/keep_decision.lua")
 
 
 class _Record(msgspec.Struct):
@@ -68,7 +45,7 @@ class DecisionStore:
         self.log = log_of_decisions(connections)
         self._redis = connections.writes
         self._seconds = days * _SECONDS_OF_DAY
-        self._keep = connections.writes.register_script(_KEEP)
+        self._keep = connections.writes.register_script(_KEEP_DECISION)
 
     def keep(self, shop: ShopName, decisions: Sequence[DecisionRecord]) -> int:
         """Keep those whose customers permit it; return how many.

@@ -22,8 +22,7 @@ from recsvc.stores.catalogue.change_log import FEW_ENTRIES, ChangeLog
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.batches import chunks
 from recsvc.stores.client.connection import Connections, store_faults
-from recsvc.stores.offers.script_keys import keys_of_offer
-from recsvc.stores.offers.scripts import DELETE, PUT
+from recsvc.stores.offers.scripts import DELETE_OFFER, PUT_OFFER, keys_of_offer
 
 OFFER_REPLIES = 4
 
@@ -50,8 +49,8 @@ class OfferStore:
         self._changes = ChangeLog(
             connections.reads, redis_keys.EPOCH_OF_OFFERS, redis_keys.offers_log
         )
-        self._put = connections.writes.register_script(PUT)
-        self._delete = connections.writes.register_script(DELETE)
+        self._put = connections.writes.register_script(PUT_OFFER)
+        self._delete = connections.writes.register_script(DELETE_OFFER)
 
     def put_many(self, shop: ShopName, offers: Iterable[NewOffer]) -> int:
         """Put each in place of what was known of it, in their order; return how many there were.
@@ -181,13 +180,13 @@ def _keys(shop: ShopName, offer: OfferId) -> list[str]:
 
 def _words(new: NewOffer) -> list[Encoded]:
     record = msgspec.json.encode(replace(new.offer, codes=()))
-    fields = _fields(new.offer)
+    fields = limits_of(new.offer)
     said = [part for name, value in fields.items() for part in (name, value)]
     replaces = "" if new.codes is None else "1"
     return [new.offer.offer_id, _CLOCK, record, replaces, len(said), *said, *(new.codes or ())]
 
 
-def _fields(offer: Offer) -> dict[str, int]:
+def limits_of(offer: Offer) -> dict[str, int]:
     """Return what the scripts must know of the offer itself."""
     caps = offer.caps
     fields: dict[str, int | None] = {
@@ -219,7 +218,7 @@ def _state(replies: Sequence[Any]) -> OfferState | None:
     if not fields or any(map(_is_error, replies)):
         return None
     numbers = {name.decode(): value for name, value in fields.items()}
-    counts = {name: int(numbers.get(name, 0)) for name in _COUNTS}
+    counts = {name: int(numbers.get(name, 0)) for name in COUNTS}
     return OfferState(
         **counts,
         is_exhausted=numbers.get("is_out") == b"1",
@@ -244,4 +243,4 @@ def _id(name: bytes) -> OfferId:
     return OfferId(name.decode(errors="replace"))
 
 
-_COUNTS = ("incarnation", "revision", "taken", "redeemed", "shown", "accepted")
+COUNTS = ("incarnation", "revision", "taken", "redeemed", "shown", "accepted")

@@ -21,8 +21,14 @@ from recsvc.stores.consents.change_writer import ChangeWriter
 from recsvc.stores.consents.consents import ConsentStore
 from recsvc.stores.consents.policy import PolicyStore
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.stores.events.events import MARK_BYTES, EventStore, Incoming
-from recsvc.stores.events.scripts import DAYS_COUNTED, DAYS_KNOWN, MOST_COUNTED
+from recsvc.stores.events.events import (
+    DAYS_COUNTED,
+    DAYS_KNOWN,
+    MARK_BYTES,
+    MOST_COUNTED,
+    EventStore,
+    Incoming,
+)
 from tests.consents import policy_clock
 from tests.integration.servers import ask, kill_server
 

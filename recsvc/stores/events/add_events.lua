@@ -1,0 +1,264 @@
+-- Store a chunk of events in one atomic step: each event once, and only as far as consent permits.
+--
+-- Python reads the consents, decides, and sends here what it read. The script compares that with
+-- the store and leaves out (CHANGED) each event whose customer's record or policy differs: a
+-- withdrawal or an erasure between the read and this call must not be overtaken.
+--
+-- KEYS: LOG        stream of events
+--       DAYS       hash: `<day>:buckets` and `<day>:marks`, number of buckets and marks of a day
+--       MARKS      prefix of the day's buckets: hash, mark of a message id → mark of its content
+--       COUNTS     prefix of the day's counts: sorted set, item id → weight
+--       EPOCHS     hash of epochs
+--       per customer: RECORD, RECENT (list of events), PURCHASES (list of purchases)
+--   The keys of a day are not in KEYS; they begin with the shop's `{…}`, so they are in its slot.
+-- ARGV: LOG_LENGTH, MAX_RECENT, MAX_PURCHASES (list lengths), LIST_SECONDS (life of the lists)
+--       CUSTOMERS  number of customers
+--       POLICY     the policy as it was read
+--       per customer: the record as it was read
+--                     `1` when the log may name the customer
+--                     `1` when the customer's lists may be updated
+--       per event: ID         mark of the message id
+--                  CONTENT    mark of the content
+--                  CUSTOMER   number of the customer; 0: none; -1: one who permits nothing
+--                  ITEM, WEIGHT  the item and what the event adds to its count (0: nothing)
+--                  ONCE       mark of a count that is made once a day (empty: each time)
+--                  KIND       kind in the list of events (empty: not listed)
+--                  PURCHASE   entry of the list of purchases, without its time (empty: none)
+--                  SENT_AT    seconds since 1970 (empty: the time of arrival)
+--                  JSON       the event, without its last brace
+-- CONSTANTS: DAYS_KNOWN, DAYS_COUNTED, MOST_COUNTED
+--
+-- A mark is a keyed hash of 8 bytes, computed in Python.
+--
+-- Returns one result per event: NEW, DUPLICATE (known with the same content), REUSED (known with
+-- other content) or CHANGED (not stored: consent changed since it was read).
+
+local NEW, DUPLICATE, REUSED, CHANGED = 0, 1, 2, 3
+local LOG, DAYS, MARKS, COUNTS, EPOCHS = unpack(KEYS, 1, 5)
+local LOG_LENGTH, MAX_RECENT, MAX_PURCHASES, LIST_SECONDS, CUSTOMERS, POLICY = unpack(ARGV, 1, 6)
+local HEADER_ARGS, CUSTOMER_ARGS, EVENT_ARGS = 6, 3, 10
+local HEADER_KEYS, CUSTOMER_KEYS = 5, 3
+local BEFORE_EVENTS = HEADER_ARGS + tonumber(CUSTOMERS) * CUSTOMER_ARGS
+local NO_CUSTOMER = 0
+MAX_RECENT, MAX_PURCHASES = tonumber(MAX_RECENT), tonumber(MAX_PURCHASES)
+
+local DAYS_KNOWN = CONSTANTS.DAYS_KNOWN -- a message id counts once within so many days
+local DAYS_COUNTED = CONSTANTS.DAYS_COUNTED -- an older event changes no count
+local MOST_COUNTED = CONSTANTS.MOST_COUNTED -- items in the counts of a day
+
+-- Marks are spread over many small hashes: a hash of up to 512 fields is stored as a packed list,
+-- a larger one takes five times the memory per field. The number of buckets of a day is fixed on
+-- its first event (a mark must stay findable), from the marks of the day before.
+local MIN_BUCKETS, MAX_FILL, TARGET_FILL = 4096, 384, 128
+
+local time = redis.call('TIME')
+local second = tonumber(time[1])
+local today = math.floor(second / 86400)
+
+-- Lua's tostring gives `1e+15` for large numbers.
+local function integer(number)
+  return string.format('%.0f', number)
+end
+
+-- Days to a civil date: Howard Hinnant's civil_from_days. The server has no os.date.
+local function rfc3339(microseconds)
+  local z = today + 719468
+  local era = math.floor(z / 146097)
+  local doe = z - era * 146097
+  local leap_days = math.floor(doe / 1460) - math.floor(doe / 36524) + math.floor(doe / 146096)
+  local yoe = math.floor((doe - leap_days) / 365)
+  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+  local mp = math.floor((5 * doy + 2) / 153)
+  local month = mp < 10 and mp + 3 or mp - 9
+  local year = yoe + era * 400 + (month <= 2 and 1 or 0)
+  local rest = second % 86400
+  return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%06dZ', year, month,
+    doy - math.floor((153 * mp + 2) / 5) + 1,
+    math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60, microseconds)
+end
+local arrival = rfc3339(tonumber(time[2]))
+
+local buckets_of, marks_of = {}, {} -- day → number
+local stored_days = redis.call('HGETALL', DAYS)
+for i = 1, #stored_days, 2 do
+  local day, kind = string.match(stored_days[i], '^(%d+):(%l+)$')
+  local number = tonumber(stored_days[i + 1])
+  if day and number and kind == 'buckets' then buckets_of[tonumber(day)] = number end
+  if day and number and kind == 'marks' then marks_of[tonumber(day)] = number end
+end
+if not buckets_of[today] then
+  local yesterday, buckets = marks_of[today - 1] or 0, MIN_BUCKETS
+  if yesterday > buckets * MAX_FILL then
+    while buckets * TARGET_FILL < yesterday do buckets = buckets * 2 end
+  end
+  buckets_of[today] = buckets
+  redis.call('HSET', DAYS, integer(today) .. ':buckets', integer(buckets))
+  redis.call('EXPIREAT', DAYS, integer((today + DAYS_KNOWN + 1) * 86400))
+  for day in pairs(buckets_of) do
+    if day < today - DAYS_KNOWN then
+      redis.call('HDEL', DAYS, integer(day) .. ':buckets', integer(day) .. ':marks')
+    end
+  end
+end
+
+local bucket_formats = {} -- day → format of the key, made once instead of once per mark
+for day in pairs(buckets_of) do bucket_formats[day] = MARKS .. ':' .. integer(day) .. ':%x' end
+
+local function bucket(day, mark)
+  local first, second_byte, third = string.byte(mark, 1, 3)
+  local number = (first * 65536 + second_byte * 256 + third) % buckets_of[day]
+  return string.format(bucket_formats[day], number)
+end
+
+local function content_of(mark)
+  for day in pairs(buckets_of) do
+    if day >= today - DAYS_KNOWN then
+      local content = redis.call('HGET', bucket(day, mark), mark)
+      if content then return content end
+    end
+  end
+end
+
+local added_marks = 0
+local function add_mark(mark, content)
+  local key = bucket(today, mark)
+  redis.call('HSET', key, mark, content)
+  if redis.call('HLEN', key) == 1 then
+    redis.call('EXPIREAT', key, integer((today + DAYS_KNOWN + 1) * 86400))
+  end
+  added_marks = added_marks + 1
+end
+
+local function keys_of(customer)
+  local base = HEADER_KEYS + (customer - 1) * CUSTOMER_KEYS
+  return unpack(KEYS, base + 1, base + CUSTOMER_KEYS)
+end
+
+local function customer_at(customer)
+  local base = HEADER_ARGS + (customer - 1) * CUSTOMER_ARGS
+  local record, is_logged, is_remembered = unpack(ARGV, base + 1, base + CUSTOMER_ARGS)
+  return record, is_logged == '1', is_remembered == '1'
+end
+
+local is_same_policy = (redis.call('HGET', EPOCHS, 'policy') or '') == POLICY
+local unchanged = {}
+local function is_unchanged(customer)
+  if unchanged[customer] == nil then
+    local stored = table.concat(redis.pcall('HGETALL', (keys_of(customer))), '\n')
+    unchanged[customer] = is_same_policy and stored == (customer_at(customer))
+  end
+  return unchanged[customer]
+end
+
+-- A list has its latest event first. Events of the same second are in the order of their bytes, so
+-- a list does not depend on the order of arrival: a replay in another order gives the same list.
+local PART = 10 -- entries read at once: most events are the latest
+local function follower(key, entry, at)
+  local start = 0
+  repeat
+    local listed = redis.call('LRANGE', key, start, start + PART - 1)
+    for _, other in ipairs(listed) do
+      local other_at = tonumber(string.match(other, '^%l?(%d+) ')) or 0
+      if other_at < at or (other_at == at and other < entry) then return other end
+    end
+    start = start + PART
+  until #listed < PART
+end
+
+local function insert(key, entry, at, max_length)
+  local next_entry, length = follower(key, entry, at), redis.call('LLEN', key)
+  if next_entry then
+    redis.call('LINSERT', key, 'BEFORE', next_entry, entry)
+  elseif length < max_length then
+    redis.call('RPUSH', key, entry)
+  else
+    return
+  end
+  if length >= max_length then redis.call('LTRIM', key, 0, max_length - 1) end
+  redis.call('EXPIRE', key, LIST_SECONDS)
+end
+
+local function update(key, entry, at, max_length)
+  local done = pcall(insert, key, entry, at, max_length)
+  if not done then -- the key has another type: replace it
+    redis.call('DEL', key)
+    insert(key, entry, at, max_length)
+  end
+end
+
+local counted_days = {}
+local function count(item, weight, at, once)
+  local day = math.floor(at / 86400)
+  if today - day >= DAYS_COUNTED then return end
+  if once ~= '' then
+    -- Counts with the same mark add up to the greatest weight of the day, whatever their order:
+    -- a view (1) followed by a cart (3) counts 3, not 4.
+    local key = bucket(today, once)
+    local before = tonumber(redis.call('HGET', key, once) or 0) or 0
+    if before >= weight then return end
+    if before == 0 then add_mark(once, weight) else redis.call('HSET', key, once, weight) end
+    weight = weight - before
+  end
+  redis.call('ZINCRBY', COUNTS .. ':' .. integer(day), weight, item)
+  counted_days[day] = true
+end
+
+local function log(json, ...)
+  redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*', 'event', json, ...)
+end
+
+-- Write the event to the log and the customer's lists, as far as the customer permits it.
+local function store(customer, item, kind, purchase, at, json)
+  if customer == NO_CUSTOMER then
+    log(json)
+  elseif customer > 0 then
+    local record, recent, purchases = keys_of(customer)
+    local _, is_logged, is_remembered = customer_at(customer)
+    if is_logged then log(json, 'customer', string.match(record, '[^:]+$')) end
+    if kind ~= '' and is_remembered then
+      update(recent, kind .. integer(at) .. ' ' .. item, at, MAX_RECENT)
+      if purchase ~= '' then
+        update(purchases, integer(at) .. ' ' .. purchase, at, MAX_PURCHASES)
+      end
+    end
+  end
+end
+
+local results = {}
+for base = BEFORE_EVENTS, #ARGV - EVENT_ARGS, EVENT_ARGS do
+  local id, content, customer, item, weight, once, kind, purchase, sent_at, json =
+    unpack(ARGV, base + 1, base + EVENT_ARGS)
+  customer, weight = tonumber(customer), tonumber(weight)
+  local known = content_of(id)
+  if known then
+    results[#results + 1] = known == content and DUPLICATE or REUSED
+  elseif customer > 0 and not is_unchanged(customer) then
+    results[#results + 1] = CHANGED
+  else
+    local at = math.min(tonumber(sent_at) or second, second)
+    if sent_at == '' then json = json .. ',"timestamp":"' .. arrival .. '"' end
+    store(customer, item, kind, purchase, at, json .. ',"received_at":"' .. arrival .. '"}')
+    -- A script that fails is not rolled back. The mark follows the log and the lists: an event
+    -- whose storing failed is stored when it is sent again. It precedes the count, which may fail
+    -- too: an event must not be logged twice.
+    add_mark(id, content)
+    if weight > 0 then count(item, weight, at, once) end
+    results[#results + 1] = NEW
+  end
+end
+
+if added_marks > 0 then
+  redis.call('HINCRBY', DAYS, integer(today) .. ':marks', added_marks)
+end
+for day in pairs(counted_days) do
+  local key = COUNTS .. ':' .. integer(day)
+  if redis.call('TTL', key) < 0 then
+    redis.call('EXPIREAT', key, integer((day + DAYS_COUNTED + 1) * 86400))
+  end
+  -- Trimmed at 110 %, so that not every new item of a full day costs a removal.
+  if redis.call('ZCARD', key) > MOST_COUNTED * 1.1 then
+    redis.call('ZREMRANGEBYRANK', key, 0, -MOST_COUNTED - 1)
+  end
+end
+if next(counted_days) then redis.call('HINCRBY', EPOCHS, 'counts', 1) end
+return results

@@ -1,0 +1,39 @@
+-- Include. Holds of claims: give back a redemption and its code when a hold ends.
+
+-- include: offers/customer_caps.lua
+
+local REAPED = 100 -- ended holds that one call gives back: a script blocks all other requests
+
+local function give_back(claim)
+  -- The claim is in HOLDS only once, so a second call changes nothing.
+  if redis.call('ZREM', HOLDS, claim) == 0 then return end
+  increment('taken', -1)
+  -- Workers know the end of the first hold and show the offer again then. Another customer may
+  -- have it by that time: publish the exhaustion anew.
+  if field('is_out') == '1' then redis.call('HSET', STATE, 'is_out', '') end
+  local code = redis.call('HGET', HANDED, claim)
+  if code then
+    redis.call('HDEL', HANDED, claim)
+    -- A code that the shop has removed from the pool is not handed out again.
+    if redis.call('SISMEMBER', POOL, code) == 1 then
+      redis.call('ZADD', CODES, redis.call('HINCRBY', STATE, 'line', 1), code)
+    end
+  end
+end
+
+local function claim_key(claim)
+  return CLAIMS .. ':' .. claim
+end
+
+local function expire_all(claims)
+  for _, claim in ipairs(claims) do
+    give_back(claim)
+    if redis.call('HGET', claim_key(claim), 'word') == 'held' then
+      redis.call('HSET', claim_key(claim), 'word', 'expired')
+    end
+  end
+end
+
+local function expire_ended_holds()
+  expire_all(redis.call('ZRANGEBYSCORE', HOLDS, '-inf', integer(now), 'LIMIT', 0, REAPED))
+end
