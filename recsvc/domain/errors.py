@@ -1,24 +1,24 @@
-"""The exceptions of recsvc. Each knows how it is answered over HTTP; a command exits with 2.
+"""The exceptions of recsvc. Each maps to one HTTP problem; in a command, each means exit code 2.
 
 RecsvcError
-├── BadRequest            400  a parameter, id or body that cannot be read
-├── Unauthorized          401  no key, or one that is not valid
+├── BadRequest            400  an invalid parameter, id or body
+├── Unauthorized          401  no key, or an invalid one
 ├── Forbidden             403  a valid key without the scope, or for another customer
-├── NotFound              404  nothing at this path, or nothing of this name
+├── NotFound              404  no such path or resource
 ├── MethodNotAllowed      405
-├── Conflict              409  what is asked for cannot be had, as things stand
+├── Conflict              409  the current state of the resource does not allow the request
 ├── PayloadTooLarge       413
 ├── UnsupportedMedia      415
-├── Unprocessable         422  a request that contradicts an earlier one
-├── Overloaded            429  the worker holds all the requests that it can
-├── RateLimited           429  a key, a customer or an address asks too often
-├── StoreUnavailable      503  Redis cannot be reached in time, or refuses
-├── NotDurable            503  Redis would lose what we acknowledge
-├── NothingThere               a command needs a key, a model or a version, and there is none
-├── SecretMismatch        500  the secret that made something is not the one in use
+├── Unprocessable         422  the request contradicts an earlier one
+├── Overloaded            429  the worker has reached its limit of concurrent requests
+├── RateLimited           429  a key, customer or address exceeds its rate limit
+├── StoreUnavailable      503  Redis is unreachable, too slow, or refuses the command
+├── NotDurable            503  Redis could lose acknowledged writes
+├── MissingPrerequisite        a command needs a key, model or version that does not exist
+├── SecretMismatch        500  the data was made under another secret
 └── ModelRejected         500  a model version that must not be served
 
-A refusal (no consent, unknown customer) is a value, never one of these.
+A refusal (no consent, unknown customer) is a value, never an exception.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field: where it stands, what is wrong, and what would be right."""
+    """A fault of one field: its path, and the fault with the rule."""
 
     field: str
     detail: str
@@ -133,10 +133,10 @@ class NotDurable(StoreUnavailable):
 
 
 class MissingPrerequisite(RecsvcError):
-    """Raised by commands alone: over HTTP, what is missing is an answer (`/readyz`)."""
+    """Raised by commands only; over HTTP `/readyz` reports it."""
 
     code = "nothing_there"
-    title = "Nothing there"
+    title = "Missing prerequisite"
 
 
 class SecretMismatch(RecsvcError):

@@ -1,9 +1,9 @@
-"""Consent signals that shops have already, read as purposes. Pure.
+"""Signals of consent banners, mapped to purposes. Pure.
 
-What a consent banner reports (Segment's categories, Google's Consent Mode, the TCF's purposes)
-is mapped by a table: a purpose is granted where each word that the table asks of it is a literal
-yes, and denied where one is no or missing. Purposes that the table does not name are left alone,
-and `training` is never inferred: no banner asks for it.
+A signal is Segment's categories, Google's Consent Mode or the TCF's purposes. A table maps its keys
+to purposes. A purpose is granted if every key that the table requires is a literal grant, and
+denied if one is denied or missing. Purposes that the table does not name do not change. `training`
+is never inferred, since no banner asks for it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,19 +15,19 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import BadRequest, FieldError
 
 MAX_SHOWN = 64
-OPTIONAL = "?"  # behind a word: it may be missing, and must not be a no
+OPTIONAL = "?"  # suffix of a key that may be missing, but must not be denied
 
 
 class Signal(StrEnum):
-    """Whose report it is. The values are tables of a file, and the fields of a body."""
+    """The kinds of signal. The values name tables of a file and fields of a request body."""
 
     SEGMENT = "segment"
     GOOGLE = "google"
     TCF = "tcf"
 
 
-CONTEXT_FIELD = "context"  # what Segment sends along with every call, its consent among others
-# The fields of a body, and whose report each holds.
+CONTEXT_FIELD = "context"  # Segment's context of every call, which includes its consent
+# Fields of a request body → the signal that each holds.
 SIGNAL_FIELDS: Mapping[str, Signal] = {
     **{str(signal): signal for signal in Signal},
     CONTEXT_FIELD: Signal.SEGMENT,
@@ -57,18 +57,18 @@ DEFAULT_TABLES: SignalTables = {
 _INFERABLE = tuple(purpose for purpose in Purpose if purpose is not Purpose.TRAINING)
 _FINAL = frozenset({"tcloaded", "useractioncomplete"})
 _TCF_ADVICE = (
-    "must be what the browser's API reports, as an object: "
+    "must be the object that the browser's API reports: "
     '{"purposes": {"5": true}}, or the tcData of __tcfapi("addEventListener", 2, …) itself; '
-    "TCF strings are not read"
+    "TCF strings are not supported"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _AnswerFormat:
-    """What a yes and a no look like in one signal."""
+    """The values that mean grant and denial in one signal."""
 
-    yes: object
-    no: object
+    grant: object
+    denial: object
     rule: str
 
 
@@ -77,43 +77,43 @@ _GOOGLE = _AnswerFormat("granted", "denied", 'must be "granted" or "denied"')
 
 
 def parse_tables(parsed: Mapping[str, Any]) -> SignalTables:
-    """Return the tables of a file; what it does not name stays as it is by default.
+    """Return the tables of a file; signals that it does not name keep the default table.
 
-    Raises `bad_consent_signals` naming everything that is wrong.
+    Raises `bad_consent_signals` with every fault.
     """
     faults = [fault for name, table in parsed.items() for fault in _table_faults(name, table)]
     if faults:
         raise _refused(faults, "bad_consent_signals")
     named = {
-        Signal(name): {Purpose(purpose): tuple(words) for purpose, words in table.items()}
+        Signal(name): {Purpose(purpose): tuple(keys) for purpose, keys in table.items()}
         for name, table in parsed.items()
     }
     return {**DEFAULT_TABLES, **named}
 
 
 def read_signals(sent: Mapping[str, Any], tables: SignalTables) -> dict[Purpose, bool]:
-    """Return what the signals of one body say, by its fields; where they disagree, deny wins.
+    """Map the signals of one request body to grants and denials; deny wins between signals.
 
-    Raises `bad_consent` naming every field that is neither yes nor no.
+    `sent`: the reports by body field. Raises `bad_consent` with every unreadable answer.
     """
-    said: dict[Purpose, bool] = {}
+    purposes: dict[Purpose, bool] = {}
     faults: list[FieldError] = []
-    for field, report in sent.items():
-        words = _READERS[field](report)
-        if isinstance(words, FieldError):
-            faults.append(words)
+    for field, value in sent.items():
+        report = _READERS[field](value)
+        if isinstance(report, FieldError):
+            faults.append(report)
             continue
-        wrong = [*_word_faults(words)]
-        faults += wrong
-        if not wrong:
-            said = deny_wins(said, _mapped(words, tables[SIGNAL_FIELDS[field]]))
+        found = [*_answer_faults(report)]
+        faults += found
+        if not found:
+            purposes = deny_wins(purposes, _mapped(report, tables[SIGNAL_FIELDS[field]]))
     if faults:
         raise _refused(faults, "bad_consent")
-    return said
+    return purposes
 
 
 def deny_wins(one: Mapping[Purpose, bool], other: Mapping[Purpose, bool]) -> dict[Purpose, bool]:
-    """Return what both say together: a purpose that one of them denies is denied."""
+    """Combine two statements: a purpose that either of them denies is denied."""
     return {
         purpose: one.get(purpose, True) and other.get(purpose, True)
         for purpose in Purpose
@@ -123,77 +123,78 @@ def deny_wins(one: Mapping[Purpose, bool], other: Mapping[Purpose, bool]) -> dic
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """The words of one report, where they stood in the body, and what they may be."""
+    """The answers of one signal, the body field that held them, and their format."""
 
     field: str
-    said: Mapping[str, Any]
-    kind: _AnswerFormat
+    answers: Mapping[str, Any]
+    format: _AnswerFormat
 
 
-def _mapped(words: _Report, table: SignalTable) -> dict[Purpose, bool]:
-    return {
-        purpose: all(_is_met(words, asked) for asked in needed) for purpose, needed in table.items()
-    }
+def _mapped(report: _Report, table: SignalTable) -> dict[Purpose, bool]:
+    return {purpose: all(_is_met(report, key) for key in keys) for purpose, keys in table.items()}
 
 
-def _is_met(words: _Report, asked: str) -> bool:
-    name = asked.removesuffix(OPTIONAL)
-    if asked != name and name not in words.said:
+def _is_met(report: _Report, key: str) -> bool:
+    name = key.removesuffix(OPTIONAL)
+    if key != name and name not in report.answers:
         return True
-    return words.said.get(name) == words.kind.yes
+    return report.answers.get(name) == report.format.grant
 
 
-def _word_faults(words: _Report) -> Iterator[FieldError]:
-    """Yield what is neither a yes nor a no. 1 equals true in Python, and is neither."""
-    for name, value in words.said.items():
-        is_clear = type(value) is type(words.kind.yes) and value in (words.kind.yes, words.kind.no)
+def _answer_faults(report: _Report) -> Iterator[FieldError]:
+    """Yield answers that are no literal grant or denial; types are compared, since 1 == True."""
+    for name, value in report.answers.items():
+        is_clear = type(value) is type(report.format.grant) and value in (
+            report.format.grant,
+            report.format.denial,
+        )
         if not is_clear:
-            yield FieldError(f"{words.field}.{name[:MAX_SHOWN]}", words.kind.rule)
+            yield FieldError(f"{report.field}.{name[:MAX_SHOWN]}", report.format.rule)
 
 
-def _segment(report: Any) -> _Report | FieldError:
-    return _categories("segment", report)
+def _segment(sent: Any) -> _Report | FieldError:
+    return _categories("segment", sent)
 
 
-def _context(report: Any) -> _Report | FieldError:
-    """Read Segment's `context` as it is; whatever else stands in it is passed over."""
-    if not isinstance(report, dict):
+def _context(sent: Any) -> _Report | FieldError:
+    """Read the consent in Segment's `context`; ignore its other members."""
+    if not isinstance(sent, dict):
         return FieldError(
             CONTEXT_FIELD, 'must be an object: {"consent": {"categoryPreferences": {…}}}'
         )
-    return _categories(f"{CONTEXT_FIELD}.consent", report.get("consent"))
+    return _categories(f"{CONTEXT_FIELD}.consent", sent.get("consent"))
 
 
 def _categories(field: str, consent: Any) -> _Report | FieldError:
     if not isinstance(consent, dict):
         return FieldError(field, 'must be context.consent: {"categoryPreferences": {…}}')
-    said = consent.get("categoryPreferences")
-    if not isinstance(said, dict):
+    answers = consent.get("categoryPreferences")
+    if not isinstance(answers, dict):
         return FieldError(f"{field}.categoryPreferences", "must be an object of true and false")
-    return _Report(f"{field}.categoryPreferences", said, _BOOLEAN)
+    return _Report(f"{field}.categoryPreferences", answers, _BOOLEAN)
 
 
-def _google(report: Any) -> _Report | FieldError:
-    if not isinstance(report, dict):
+def _google(sent: Any) -> _Report | FieldError:
+    if not isinstance(sent, dict):
         return FieldError("google", 'must be an object: {"ad_storage": "granted", …}')
-    return _Report("google", report, _GOOGLE)
+    return _Report("google", sent, _GOOGLE)
 
 
-def _tcf(report: Any) -> _Report | FieldError:
-    """Read the purposes as the browser's API nests them, or by themselves."""
-    if not isinstance(report, dict):
+def _tcf(sent: Any) -> _Report | FieldError:
+    """Read the purposes alone, or nested as in the `tcData` of the browser's API."""
+    if not isinstance(sent, dict):
         return FieldError("tcf", _TCF_ADVICE)
-    if report.get("eventStatus", "tcloaded") not in _FINAL:
-        return FieldError("tcf.eventStatus", f"must be one of {', '.join(sorted(_FINAL))}: not yet")
-    named = [name for name in ("purpose", "purposes") if name in report]
+    if sent.get("eventStatus", "tcloaded") not in _FINAL:
+        return FieldError("tcf.eventStatus", f"must be one of {', '.join(sorted(_FINAL))}")
+    named = [name for name in ("purpose", "purposes") if name in sent]
     if len(named) != 1:
         return FieldError("tcf.purposes", _TCF_ADVICE)
-    field, said = f"tcf.{named[0]}", report[named[0]]
-    if isinstance(said, dict) and "consents" in said:
-        field, said = f"{field}.consents", said["consents"]
-    if not isinstance(said, dict):
+    field, answers = f"tcf.{named[0]}", sent[named[0]]
+    if isinstance(answers, dict) and "consents" in answers:
+        field, answers = f"{field}.consents", answers["consents"]
+    if not isinstance(answers, dict):
         return FieldError(field, _TCF_ADVICE)
-    return _Report(field, said, _BOOLEAN)
+    return _Report(field, answers, _BOOLEAN)
 
 
 _READERS: Mapping[str, Callable[[Any], _Report | FieldError]] = {
@@ -210,25 +211,27 @@ def _table_faults(name: str, table: object) -> Iterator[FieldError]:
     elif not isinstance(table, dict):
         yield FieldError(name, "must be a table of purposes")
     else:
-        for purpose, words in table.items():
-            yield from _entry_faults(f"{name}.{purpose[:MAX_SHOWN]}", purpose, words)
+        for purpose, keys in table.items():
+            yield from _entry_faults(f"{name}.{purpose[:MAX_SHOWN]}", purpose, keys)
 
 
-def _entry_faults(field: str, purpose: str, words: object) -> Iterator[FieldError]:
+def _entry_faults(field: str, purpose: str, keys: object) -> Iterator[FieldError]:
     if purpose == Purpose.TRAINING:
         yield FieldError(
-            field, "a banner never says that somebody may be learned from; take it out"
+            field, "cannot be inferred: no banner asks for consent to training; remove it"
         )
     elif purpose not in frozenset(map(str, _INFERABLE)):
         yield FieldError(field, f"unknown; the purposes are {', '.join(_INFERABLE)}")
-    elif not (isinstance(words, list) and words and all(map(_is_word, words))):
-        yield FieldError(field, "must be a list of the words that are needed, at least one")
-    elif all(word.endswith(OPTIONAL) for word in words):
-        yield FieldError(field, f"must need at least one word without {OPTIONAL}: missing means no")
+    elif not (isinstance(keys, list) and keys and all(map(_is_key, keys))):
+        yield FieldError(field, "must be a non-empty list of required keys")
+    elif all(key.endswith(OPTIONAL) for key in keys):
+        yield FieldError(
+            field, f"must have at least one key without {OPTIONAL}, since a missing key denies"
+        )
 
 
-def _is_word(word: object) -> bool:
-    return isinstance(word, str) and bool(word.removesuffix(OPTIONAL))
+def _is_key(key: object) -> bool:
+    return isinstance(key, str) and bool(key.removesuffix(OPTIONAL))
 
 
 def _refused(faults: Iterable[FieldError], code: str) -> BadRequest:

@@ -1,8 +1,8 @@
-"""The consent gate, as a type.
+"""The consent gate: personal data opens only with an `Admitted` value.
 
-Only `admit` makes an `Admitted`, and a customer's own lists are given for nothing else. What the
-trip brings of a customer's history is `Sealed` until then. So there is no way to a personal list
-that has not asked for consent.
+Only `admit` makes an `Admitted`. The customer's lists require one, and the personal data of the
+request's Redis read is `Sealed` until one opens it. So no code path reaches personal data without a
+consent check.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,7 @@ OFFER_PURPOSES = frozenset({Purpose.PERSONALIZATION, Purpose.OFFERS})
 class Admitted:
     """Proof that one customer permits one purpose, for one request.
 
-    `erasure_recorded_at_us`: when, in the history, the customer was erased, to be known anew as a
-    stranger; None: never.
+    `erasure_recorded_at_us`: the history time of the erasure of a re-admitted customer, else None.
     """
 
     __slots__ = ("customer", "erasure_recorded_at_us", "purpose")
@@ -46,9 +45,9 @@ class Admitted:
 
 @final
 class Sealed:
-    """What was read of one customer, for the customer's own admissions to open.
+    """Data of one customer that only the customer's own admissions open.
 
-    It tells nothing by itself: neither what it holds nor whether it holds anything.
+    A sealed value reveals neither its content nor whether it is empty.
     """
 
     __slots__ = ("__content", "__customer", "__purposes")
@@ -59,43 +58,43 @@ class Sealed:
         content: Sequence[bytes],
         purposes: frozenset[Purpose] = HISTORY_PURPOSES,
     ) -> None:
-        """`purposes`: what it takes to open it, each of them."""
+        """`purposes`: all of them are required to open it."""
         self.__customer = customer
         self.__content = content
         self.__purposes = purposes
 
     def open(self, *admissions: Admitted) -> Sequence[bytes]:
-        """Return what was read; raise TypeError without the right admissions."""
+        """Return the content; raise TypeError without an admission to every required purpose."""
         for admitted in admissions:
             if not isinstance(admitted, Admitted) or admitted.customer != self.__customer:
-                raise TypeError("only a customer's own admissions open what is read of them")
+                raise TypeError("sealed data opens only with admissions of the same customer")
         if not self.__purposes.issubset([admitted.purpose for admitted in admissions]):
             needed = " and ".join(sorted(self.__purposes))
-            raise TypeError(f"it takes an admission to {needed} to open this")
+            raise TypeError(f"opening this requires an admission to {needed}")
         return self.__content
 
     def __repr__(self) -> str:
         return "Sealed(…)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a sealed history is copied nowhere")
+        raise TypeError("sealed data cannot be copied or pickled")
 
 
 @dataclass(frozen=True, slots=True)
 class AdmittedToOffers:
-    """Proof that one customer permits that offers are chosen for them: both purposes."""
+    """Proof that one customer permits personal offers: both purposes."""
 
     personalization: Admitted
     offers: Admitted
 
     def open(self, sealed: Sealed | None) -> Sequence[bytes]:
-        """Return what was read for offers; nothing where it could not be."""
+        """Return the content; empty if the read failed."""
         return () if sealed is None else sealed.open(self.personalization, self.offers)
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentRefused:
-    """Why a customer is not treated as a person in this request."""
+    """The reason why a request is answered without personal data."""
 
     fallback: Fallback
 
@@ -103,7 +102,7 @@ class ConsentRefused:
 def admit(
     customer: CustomerKey, consent: ConsentStatus | None, purpose: Purpose
 ) -> Admitted | ConsentRefused:
-    """Admit the customer if the consent permits the purpose. None means it could not be read."""
+    """Admit the customer if the consent permits the purpose. None: consent could not be read."""
     if consent is None:
         return ConsentRefused(Fallback.STORE_UNAVAILABLE)
     if consent.permits(purpose):
@@ -116,7 +115,7 @@ def admit(
 def admit_to_offers(
     customer: CustomerKey, consent: ConsentStatus | None
 ) -> AdmittedToOffers | ConsentRefused:
-    """Admit the customer if the consent permits that offers are chosen personally."""
+    """Admit the customer if the consent permits both purposes of personal offers."""
     personalization = admit(customer, consent, Purpose.PERSONALIZATION)
     if isinstance(personalization, ConsentRefused):
         return personalization

@@ -1,8 +1,8 @@
-"""The history of consents: rows that each carry the hash of everything before them. Pure.
+"""The consent history: a hash chain of rows. Pure.
 
-hash n = SHA-256(hash n−1 ‖ row n), beginning with a hash of the shop's name. A row is JSON, its
-members always in the order of `HistoryRow`. It names a customer by keyed hash alone. Whoever
-keeps a `ChainHead` elsewhere can tell later whether the history still begins with what it was then.
+hash n = SHA-256(hash n−1 ‖ row n); hash 0 is a hash of the shop's name. A row is JSON with its
+members in the order of `HistoryRow`, and names a customer by keyed hash alone. A `ChainHead` that
+is kept outside the store proves later that the history up to it is unchanged.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class RowKind(StrEnum):
-    """How a change came about."""
+    """The origin of a change."""
 
     LIVE = "live"
     IMPORT = "import"
@@ -35,10 +35,10 @@ class RowKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowDraft:
-    """One change, before it has its place in the history.
+    """One change before it is appended.
 
-    `subject` is a purpose, a flag, or what else was changed; `said_at_us` the stamp of a word on
-    a purpose, or of an erasure. `actor` is the id of the key that asked, or the command line.
+    `subject`: a purpose, a flag or `customer`. `word`: the new value. `actor`: the id of the API
+    key, or `cli`. `said_at_us`: the time of the statement or erasure itself.
     """
 
     kind: RowKind
@@ -53,10 +53,10 @@ class RowDraft:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One change in its place.
+    """One row of the history; the field names are the stored JSON members.
 
-    `at` is when it was recorded, in microseconds since 1970, and later than every earlier step's:
-    after a clock that was ahead it goes on from there. `said_at` is the stamp of what was said.
+    `at`: when it was recorded, in µs since 1970; later than the rows of every earlier
+    step even after a clock jump. `said_at`: the time of the statement or erasure itself.
     """
 
     n: int
@@ -73,7 +73,7 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class ChainHead:
-    """The end of a history: how many rows, the hash of all of them, when the last was recorded."""
+    """The end of a history: number of rows, hash of all rows, time of the last row."""
 
     count: int
     digest: str
@@ -83,13 +83,13 @@ class ChainHead:
         return f"{self.count} {self.digest} {rfc3339(self.at_us)}"
 
     def next_at_us(self, now_us: int) -> int:
-        """Return when the next step is recorded: later than the last, whatever the clock says."""
+        """Return the time of the next step: later than the last row, even if the clock is behind."""
         return max(now_us, self.at_us + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class ChainedRow:
-    """A row as it is kept: its number, its JSON, its hash, and whether that is all."""
+    """A stored row. `is_exact`: the entry holds no other fields."""
 
     n: int
     row: bytes
@@ -99,14 +99,14 @@ class ChainedRow:
 
 @dataclass(frozen=True, slots=True)
 class ChainFault:
-    """What is wrong with a history, and at which row."""
+    """A fault of a history; `what` completes the sentence "row n …"."""
 
     n: int
     what: str
 
 
 NO_HISTORY = ChainFault(
-    1, "is missing, and every other: what the store has in their place is no list"
+    1, "is missing, as are all others: the key of the history holds another type"
 )
 
 
@@ -116,7 +116,7 @@ def empty_head(shop: ShopName) -> ChainHead:
 
 
 def parse_head(text: str) -> ChainHead | None:
-    """Read what `str` makes of a head; None when it is none."""
+    """Parse the text of a head; None if it is not one."""
     words = text.split()
     if len(words) != 3 or not (words[0].isascii() and words[0].isdigit()):
         return None
@@ -133,7 +133,7 @@ def is_digest(text: str) -> bool:
 def append(
     head: ChainHead, notes: Iterable[RowDraft], now_us: int
 ) -> tuple[list[ChainedRow], ChainHead]:
-    """Give each note its place behind the head; all of them are recorded at one moment."""
+    """Chain the notes to the head; all of them get the same time."""
     at_us = head.next_at_us(now_us)
     links: list[ChainedRow] = []
     n, digest = head.count, head.digest
@@ -146,7 +146,7 @@ def append(
 
 
 def read_row(row: bytes) -> HistoryRow | None:
-    """Read a row; None when it is none."""
+    """Decode a row; None if it cannot be decoded."""
     try:
         return msgspec.json.decode(row, type=HistoryRow)
     except msgspec.DecodeError:
@@ -159,9 +159,9 @@ def chain_faults(
     head: ChainHead | None,
     kept: ChainHead | None = None,
 ) -> Iterator[ChainFault]:
-    """Walk a history from its first row; yield what is wrong with it, at most one thing.
+    """Verify a history from its first row; yield its first fault, if any.
 
-    `head` is what the history itself says of its end, `kept` a head that was kept elsewhere.
+    `head`: the head in the store. `kept`: an earlier head that was kept outside the store.
     """
     end = empty_head(shop)
     for link in links:
@@ -171,24 +171,20 @@ def chain_faults(
             return
         end = ChainHead(link.n, link.digest, end.at_us)
         if kept is not None and kept.count == end.count and kept.digest != end.digest:
-            yield ChainFault(
-                end.count, "or one before it is not what it was when the head was kept"
-            )
+            yield ChainFault(end.count, "or an earlier one was changed after the head was kept")
             return
-    said = 0 if head is None else head.count
-    if said > end.count:
-        yield ChainFault(end.count + 1, f"is missing, and all up to {said}, the last one")
+    stated = 0 if head is None else head.count
+    if stated > end.count:
+        yield ChainFault(end.count + 1, f"is missing, as are all up to row {stated}, the last")
     elif head is None and end.count:
-        yield ChainFault(end.count, "is the last one, and no head tells of it")
+        yield ChainFault(end.count, "is the last, but the store has no head")
     elif head is not None and (head.count, head.digest) != (end.count, end.digest):
-        yield ChainFault(
-            end.count, f"is the last one, and the head tells of row {said} as the last"
-        )
+        yield ChainFault(end.count, f"is the last, but the head names row {stated} as the last")
     elif kept is not None and kept.count > end.count:
         yield ChainFault(
             end.count + 1,
-            f"is missing, and all up to {kept.count}: the store is older than the head that was "
-            "kept, as after a restored backup",
+            f"is missing, as are all up to row {kept.count}: the store is older than the kept "
+            "head, as after restoring a backup",
         )
 
 
@@ -198,11 +194,13 @@ def _fault(end: ChainHead, link: ChainedRow) -> ChainFault | None:
         return ChainFault(expected, f"is missing: row {link.n} follows row {end.count}")
     row = read_row(link.row)
     if row is not None and row.n != expected:
-        return ChainFault(expected, f"was put in another's place: it says that it is row {row.n}")
+        return ChainFault(expected, f"was moved: its content is that of row {row.n}")
     if not link.is_exact:
-        return ChainFault(expected, "was edited: something stands beside the row and its hash")
+        return ChainFault(expected, "was edited: the entry has additional fields")
     if row is None or link.digest != _next(end.digest, link.row):
-        return ChainFault(expected, "was edited: its hash does not follow from it and those before")
+        return ChainFault(
+            expected, "was edited: its hash does not match the row and the previous hash"
+        )
     return None
 
 

@@ -1,7 +1,7 @@
-"""Two customers who are one person: what is known of both, the stricter winning. Pure.
+"""The rules for merging the data of two customers into one. Pure.
 
-Nobody is permitted more after a merge than both permitted before it: where one of them never
-said yes, the other's yes ends. What either refuses to be used is not handed to the other.
+After a merge a purpose is permitted only if both customers permitted it before: a grant of one ends
+if the other never granted. Data that either of them denies is not handed over.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,9 +18,9 @@ SOURCE = "merge"
 def stricter_consent(
     mine: PurposeConsent | None, other: PurposeConsent | None, now_us: int
 ) -> PurposeConsent | None:
-    """Return what the one who stays permits from now on; None: nothing was ever said.
+    """Return the consent of the remaining customer; None if neither made a statement.
 
-    Of two grants the older counts, and of their policy versions the lower.
+    Of two grants the older counts, with the lower of the two policy versions.
     """
     if mine is None:
         return None if other is None or other.granted else other
@@ -37,25 +37,25 @@ def stricter_consent(
 
 
 def merged_tombstone(mine: Tombstone | None, other: Tombstone | None) -> Tombstone | None:
-    """Return the later of each moment: what either forgot stays forgotten."""
-    stones = [each for each in (mine, other) if each is not None]
-    if not stones:
+    """Return the later of each time, so that data erased for either stays erased."""
+    tombstones = [each for each in (mine, other) if each is not None]
+    if not tombstones:
         return None
-    opened = [each.readmitted_at_us for each in stones if each.readmitted_at_us is not None]
+    readmitted = [each.readmitted_at_us for each in tombstones if each.readmitted_at_us is not None]
     return Tombstone(
-        max(each.erased_at_us for each in stones),
-        max(each.recorded_at_us for each in stones),
-        max(opened, default=None),
+        max(each.erased_at_us for each in tombstones),
+        max(each.recorded_at_us for each in tombstones),
+        max(readmitted, default=None),
     )
 
 
 def merged_profile(mine: Profile, other: Profile) -> Profile:
-    """Return one profile; where both say something, that of the one who stays counts.
+    """Return one profile. The values of the remaining customer (`mine`) take precedence.
 
-    What a profile has no room for, of the other's, is left out.
+    Values of the other that exceed the limits of a profile are dropped.
     """
-    more = {name: value for name, value in other.attributes.items() if name not in mine.attributes}
-    attributes = {**mine.attributes, **more}
+    added = {name: value for name, value in other.attributes.items() if name not in mine.attributes}
+    attributes = {**mine.attributes, **added}
     segments = dict.fromkeys([*mine.segments, *other.segments])
     return Profile(
         dict(islice(attributes.items(), MAX_ATTRIBUTES)),
@@ -66,20 +66,20 @@ def merged_profile(mine: Profile, other: Profile) -> Profile:
 
 
 def merged_events(mine: Iterable[bytes], other: Iterable[bytes]) -> Sequence[bytes]:
-    """Return the latest events of both, the newest first, and equal times in their bytes' order."""
+    """Return the latest events of both, newest first; equal times in byte order."""
     events = recent.decode([*mine, *other])
     return _latest([(event[1], recent.encode(*event)) for event in events], recent.MAX_EVENTS)
 
 
 def merged_purchases(mine: Iterable[bytes], other: Iterable[bytes]) -> Sequence[bytes]:
-    """Return the latest purchases of both, in the same order."""
+    """Return the latest purchases of both, newest first; equal times in byte order."""
     lines = purchases.decode([*mine, *other])
     entries = [(line.at_seconds, purchases.encode(line)) for line in lines]
     return _latest(entries, purchases.MAX_LINES)
 
 
-def _latest(entries: list[tuple[int, bytes]], most: int) -> Sequence[bytes]:
-    return [entry for _, entry in sorted(entries, reverse=True)[:most]]
+def _latest(entries: list[tuple[int, bytes]], limit: int) -> Sequence[bytes]:
+    return [entry for _, entry in sorted(entries, reverse=True)[:limit]]
 
 
 def _lower(one: str | None, other: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What became of a customer's demand, in values. Pure."""
+"""Results of privacy operations: erasure, merge, rewrite of the append-only file. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from recsvc.domain.values.customer_keys import CustomerKey
 
 
 class RewriteState(StrEnum):
-    """How far the rewrite of the append-only file is that an erasure asks for."""
+    """The state of the append-only-file rewrite that an erasure requests."""
 
     STARTED = "started"
-    DUE = "due"  # a later one, since one was begun less than an hour ago
-    REFUSED = "refused"  # by the server, which may forbid it or be at one; it is asked again
+    DUE = "due"  # deferred: the last one began less than an hour ago
+    REFUSED = "refused"  # by the server, which may forbid or already run one; it is retried
     NOT_DUE = "not_due"
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """`reason`: why the server refused, for whoever runs it."""
+    """`reason`: the server's error, for the operator."""
 
     state: RewriteState
     reason: str | None = None
@@ -26,7 +26,7 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class ErasureResult:
-    """When the customer was erased (µs), and how much of what was removed by this call."""
+    """The time of the erasure (µs since 1970), and the number of removed entries by kind."""
 
     at_us: int
     removed: Mapping[str, int]
@@ -34,11 +34,10 @@ class ErasureResult:
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """Into whom somebody was merged, and when the history has it recorded (µs).
+    """The result of a merge. `recorded_at_us`: the time of its history rows.
 
-    `has_shared`: whether both permitted that profile, recent events and purchases became
-    one;
-    `has_shared_offers`: that what was said of offers did, too.
+    `has_shared`: both customers permitted personalization, so profile, recent events and purchases
+    were handed over. `has_shared_offers`: both permitted offers as well, so offer events were.
     """
 
     into: CustomerKey

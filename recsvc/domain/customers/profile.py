@@ -1,6 +1,6 @@
-"""What a shop tells of a customer: the fields, what is right in each, and how changes add up. Pure.
+"""Customer profiles: fields, validation, and the rules for partial changes. Pure.
 
-The flags are kept with the consents, since the gate reads them on every request.
+Flags are stored with the consents, since the gate reads them on every request.
 """
 
 import math
@@ -29,7 +29,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is known of one customer. `customer_since` is a date of ISO 8601."""
+    """The profile of one customer. `customer_since` is an ISO 8601 date."""
 
     attributes: Mapping[str, Value] = field(default_factory=dict)
     segments: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ NO_PROFILE = Profile()
 
 @dataclass(frozen=True, slots=True)
 class FlaggedProfile:
-    """A profile with the flags that are set."""
+    """A profile and the flags that are set."""
 
     profile: Profile
     flags: frozenset[Flag] = frozenset()
@@ -50,32 +50,32 @@ class FlaggedProfile:
 
 @dataclass(frozen=True, slots=True)
 class ProfileChange:
-    """What somebody says of a customer, checked: values by field, and the flags that were named.
+    """A validated change: values by field, and the flags to set or clear.
 
-    An attribute that is None is there no more.
+    An attribute with the value None is removed.
     """
 
     values: Mapping[str, Any]
     flags: Mapping[Flag, bool]
 
-    def on(self, profile: Profile) -> Profile:
-        """Return the changed profile; raise `bad_profile` when it has too many attributes."""
+    def apply_to(self, profile: Profile) -> Profile:
+        """Return the changed profile; raise `bad_profile` if it has too many attributes."""
         values = dict(self.values)
         if "attributes" in values:
             merged = {**profile.attributes, **values["attributes"]}
             kept = {name: value for name, value in merged.items() if value is not None}
             if len(kept) > MAX_ATTRIBUTES:
-                raise _refusal([FieldError("attributes", f"{len(kept)}; {_MOST_ATTRIBUTES}")])
+                raise _refusal([FieldError("attributes", f"{len(kept)}; {_ATTRIBUTES_RULE}")])
             values["attributes"] = kept
         return replace(profile, **values)
 
-    def alone(self) -> Profile:
-        """Return the profile when nothing else was ever said."""
-        return self.on(NO_PROFILE)
+    def as_profile(self) -> Profile:
+        """Return the change as a complete profile."""
+        return self.apply_to(NO_PROFILE)
 
 
 def read_change(given: Mapping[str, Any]) -> ProfileChange:
-    """Read what is said; raise `bad_profile` naming every fault."""
+    """Validate a change; raise `bad_profile` with every fault."""
     values: dict[str, Any] = {}
     flags: dict[Flag, bool] = {}
     faults: list[FieldError] = []
@@ -113,20 +113,20 @@ def _attribute_faults(value: Any) -> list[FieldError]:
     faults = []
     given = sum(each is not None for each in value.values())
     if given > MAX_ATTRIBUTES:
-        faults.append(FieldError("attributes", f"{given}; {_MOST_ATTRIBUTES}"))
+        faults.append(FieldError("attributes", f"{given}; {_ATTRIBUTES_RULE}"))
     for name, each in value.items():
         if not _is_text(name, MAX_NAME_LENGTH):
             faults.append(
                 FieldError("attributes", f"the name {shortened_json(name)} is not {_NAME_RULE}")
             )
         elif not _is_value(each):
-            place = f"attributes.{name}"
-            faults.append(FieldError(place, f"{shortened_json(each)} is not {_VALUE_RULE}"))
+            field = f"attributes.{name}"
+            faults.append(FieldError(field, f"{shortened_json(each)} is not {_VALUE_RULE}"))
     return faults
 
 
-def _is_text(text: str, most: int, least: int = 1) -> bool:
-    if not least <= len(text) <= most:
+def _is_text(text: str, max_length: int, min_length: int = 1) -> bool:
+    if not min_length <= len(text) <= max_length:
         return False
     return all(unicodedata.category(character) not in ("Cc", "Cs") for character in text)
 
@@ -135,13 +135,13 @@ def _is_value(value: Any) -> bool:
     if value is None or isinstance(value, bool):
         return True
     if isinstance(value, str):
-        return _is_text(value, MAX_TEXT_LENGTH, least=0)
+        return _is_text(value, MAX_TEXT_LENGTH, min_length=0)
     return isinstance(value, int | float) and math.isfinite(value) and abs(value) <= MAX_NUMBER
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """What is right in a field, and how a value is read. null: nothing is known."""
+    """The rule of a field and its reader. null clears the field."""
 
     rule: str
     read: Callable[[Any], Any]
@@ -181,10 +181,10 @@ FLAGS = frozenset(str(flag) for flag in Flag)
 _FIELDS: Mapping[str, _Field] = {
     "segments": _Field(f"a list of at most {MAX_SEGMENTS} texts of {LABEL_RULE}", _segments),
     "birth_month": _Field("a whole number from 1 to 12", _month),
-    "customer_since": _Field("a date as 2024-05-31", _date),
+    "customer_since": _Field("a date like 2024-05-31", _date),
 }
 _NAMES = ", ".join(["attributes", *_FIELDS, *Flag])
-_MOST_ATTRIBUTES = f"a customer has at most {MAX_ATTRIBUTES}"
+_ATTRIBUTES_RULE = f"a customer has at most {MAX_ATTRIBUTES}"
 _NAME_RULE = f"a text of 1 to {MAX_NAME_LENGTH} characters, none of them a control character"
 _VALUE_RULE = (
     f"a text of at most {MAX_TEXT_LENGTH} characters, none of them a control character, a number "

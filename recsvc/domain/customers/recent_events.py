@@ -1,7 +1,7 @@
-"""A customer's recent events: how one is written down, and what it says of interest. Pure.
+"""Recent events of a customer: the stored format and the weights. Pure.
 
 An entry is a letter for the kind, the time in seconds since 1970, a space and the item's id:
-`p1763777777 milk`. It holds no customer id. `recsvc.model.kernels.kernels.read_events` reads them.
+`p1763777777 milk`. It holds no customer id. `recsvc.model.kernels.kernels.read_events` decodes it.
 """
 
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ MAX_EVENTS = 20
 
 SECONDS_PER_DAY = 86_400
 HALF_LIFE_DAYS = 7.0
-_MOST_DIGITS = 12
+_MAX_DIGITS = 12
 
 
 class RecentKind(StrEnum):
-    """What a customer did with an item."""
+    """The kind of a recent event, as its stored letter."""
 
     VIEW = "v"
     ADD_TO_CART = "c"
@@ -28,8 +28,8 @@ class RecentKind(StrEnum):
     PURCHASE = "p"
 
 
-# How much an event says of what else is wanted. A purchase says less than a filled cart: what it
-# was wanted for may be done.
+# The weight of an event as a sign of current interest. A purchase weighs less than an addition to
+# the cart: the need may be met.
 WEIGHTS = {
     RecentKind.VIEW: 0.4,
     RecentKind.ADD_TO_CART: 0.8,
@@ -43,12 +43,12 @@ def encode(kind: RecentKind, at_seconds: int, item_id: ItemId) -> bytes:
 
 
 def decode(entries: Iterable[bytes]) -> list[RecentEvent]:
-    """Read the entries, in their order, without those that cannot be read."""
+    """Decode the entries in order; skip those that cannot be decoded."""
     events: list[RecentEvent] = []
     for entry in entries:
         head, _, item_id = entry.partition(b" ")
         kind, digits = _KINDS.get(head[:1]), head[1:]
-        if kind is None or not item_id or not digits.isdigit() or len(digits) > _MOST_DIGITS:
+        if kind is None or not item_id or not digits.isdigit() or len(digits) > _MAX_DIGITS:
             continue
         try:
             events.append((kind, int(digits), ItemId(item_id.decode())))
@@ -58,7 +58,7 @@ def decode(entries: Iterable[bytes]) -> list[RecentEvent]:
 
 
 def weight(kind: RecentKind, age_seconds: float) -> float:
-    """Return how much an event of some age says; one in the future is one of now."""
+    """Return the decayed weight of an event; an event in the future has age 0."""
     return float(WEIGHTS[kind] * 0.5 ** (max(age_seconds, 0.0) / SECONDS_PER_DAY / HALF_LIFE_DAYS))
 
 

@@ -1,9 +1,8 @@
-"""A customer's latest purchases, as offers count them: how a line is written down, and which lines
-are one order. Pure.
+"""Latest purchases of a customer, for offer conditions: the stored format, and orders. Pure.
 
-An entry is the time in seconds since 1970, a mark of the order's id, what was paid and the item's
-id, a space between them and `-` for what is not known: `1763777777 9f86d081884c7d65 2.38 milk`. It
-holds no id of a customer or an order.
+An entry is the time in seconds since 1970, a hash of the order id, the amount paid and the item's
+id, separated by spaces, with `-` for unknown: `1763777777 9f86d081884c7d65 2.38 milk`. It holds no
+customer id and no order id.
 """
 
 import math
@@ -16,12 +15,12 @@ from recsvc.domain.values.ids import ItemId
 MAX_LINES = 100
 
 _UNKNOWN = "-"
-_MOST_DIGITS = 12
+_MAX_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class PurchaseLine:
-    """One item of an order. `order`: the mark of its id. None: nobody said."""
+    """One item of an order. `order`: the hash of the order id. None: unknown."""
 
     at_seconds: int
     item_id: ItemId
@@ -34,12 +33,12 @@ def encode(line: PurchaseLine) -> bytes:
 
 
 def content(item_id: str, order: str | None, paid: float | None) -> str:
-    """Write down all of a line but its time, which the store may have to fill in."""
+    """Encode a line without its time, which the store may have to add."""
     return f"{order or _UNKNOWN} {_UNKNOWN if paid is None else paid} {item_id}"
 
 
 def decode(entries: Iterable[bytes]) -> list[PurchaseLine]:
-    """Read the entries, in their order, without those that cannot be read."""
+    """Decode the entries in order; skip those that cannot be decoded."""
     lines = []
     for entry in entries:
         try:
@@ -52,16 +51,16 @@ def decode(entries: Iterable[bytes]) -> list[PurchaseLine]:
 def _line(entry: str) -> PurchaseLine:
     digits, order, paid, item_id = entry.split(" ", 3)
     amount = None if paid == _UNKNOWN else float(paid)
-    if len(digits) > _MOST_DIGITS or not item_id or not (amount is None or 0 <= amount < math.inf):
+    if len(digits) > _MAX_DIGITS or not item_id or not (amount is None or 0 <= amount < math.inf):
         raise ValueError
     return PurchaseLine(int(digits), ItemId(item_id), None if order == _UNKNOWN else order, amount)
 
 
 def orders_of(lines: Iterable[PurchaseLine]) -> list[Sequence[PurchaseLine]]:
-    """Put lines together that are one order, as the trainer does; the earliest comes first.
+    """Group lines into orders by the rules of the trainer, earliest order first.
 
-    An id that comes back a day or more after an order's first line is another order's. Without an
-    id, the lines of a day (in UTC) are one order.
+    An order id that recurs a day or more after the first line of its order starts a new order.
+    Lines without an order id are grouped by day (UTC).
     """
     orders: list[list[PurchaseLine]] = []
     latest: dict[str | int, list[PurchaseLine]] = {}

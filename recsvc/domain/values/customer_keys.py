@@ -1,8 +1,8 @@
-"""The one secret, and everything that is derived from it. Pure: it is read elsewhere.
+"""The deployment secret and the keys derived from it. Pure: `secret_file` reads the secret.
 
-No customer id enters a model or the name of a Redis key: both hold `CustomerKey`, a keyed
-128-bit BLAKE2b of the id (RFC 7693). The key differs from shop to shop, so that one person's
-records in two shops cannot be linked.
+No customer id enters a model or the name of a Redis key. Both hold a `CustomerKey`: a keyed 128-bit
+BLAKE2b hash of the id (RFC 7693). The hash key differs per shop, so records of one person in two
+shops cannot be linked.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ MIN_SECRET_BYTES = 32
 
 
 class Secret:
-    """The deployment's secret. Its bytes never leave this object; only derivations do."""
+    """The deployment's secret. Only derived keys leave this object."""
 
     __slots__ = ("_root",)
 
@@ -33,11 +33,11 @@ class Secret:
         self._root = hashlib.blake2b(encoded, digest_size=64).digest()
 
     def derive(self, use: str) -> bytes:
-        """Return the 32-byte key for one use; keys of two uses say nothing about each other."""
+        """Return the 32-byte key for one use; keys of different uses are independent."""
         return hmac.digest(self._root, use.encode(), "sha256")
 
     def fingerprint(self) -> str:
-        """Return 16 hex digits that name the secret without giving it away."""
+        """Return 16 hex digits that identify the secret without revealing it."""
         return self.derive("fingerprint").hex()[:16]
 
     def __repr__(self) -> str:
@@ -45,7 +45,7 @@ class Secret:
 
 
 class CustomerHasher:
-    """Turns customer ids of one shop into keys."""
+    """Hashes customer ids of one shop into keys."""
 
     __slots__ = ("_key",)
 

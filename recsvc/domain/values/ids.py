@@ -1,4 +1,4 @@
-"""Ids of customers, items, offers, shops: what is a valid one; bytes from outside become one."""
+"""Ids of customers, items, offers and shops: types and validation."""
 
 import re
 from typing import Any, NewType
@@ -18,9 +18,9 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # all of Unicode's category Cc
 _SHOP = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 
 
-def id_rule(most_bytes: int = MAX_ID_BYTES) -> str:
+def id_rule(max_bytes: int = MAX_ID_BYTES) -> str:
     return (
-        f"1 to {most_bytes} bytes of valid UTF-8 without control characters or '/', "
+        f"1 to {max_bytes} bytes of valid UTF-8 without control characters or '/', "
         "and not '.' or '..'"
     )
 
@@ -28,15 +28,15 @@ def id_rule(most_bytes: int = MAX_ID_BYTES) -> str:
 ID_RULE = id_rule()
 
 
-def id_fault(text: str, most_bytes: int = MAX_ID_BYTES) -> str | None:
-    """Say why `text` is not a valid id; None when it is one."""
+def id_fault(text: str, max_bytes: int = MAX_ID_BYTES) -> str | None:
+    """Return why `text` is not a valid id; None if it is valid."""
     if text in ("", ".", ".."):
         return "empty" if not text else f"'{text}' is not allowed"
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
         return "not valid UTF-8"
-    if size > most_bytes:
+    if size > max_bytes:
         return f"{size} bytes long"
     if text.isalnum():
         return None
@@ -47,27 +47,27 @@ def id_fault(text: str, most_bytes: int = MAX_ID_BYTES) -> str | None:
     return None
 
 
-def checked_id(text: str, field: str, most_bytes: int = MAX_ID_BYTES) -> str:
-    """Return `text` when it is a valid id; raise `bad_id` naming the field otherwise."""
-    fault = id_fault(text, most_bytes)
+def checked_id(text: str, field: str, max_bytes: int = MAX_ID_BYTES) -> str:
+    """Return `text` if it is a valid id; raise `bad_id` for the field otherwise."""
+    fault = id_fault(text, max_bytes)
     if fault is None:
         return text
-    raise bad_id(field, fault, most_bytes)
+    raise bad_id(field, fault, max_bytes)
 
 
 def pop_id(line: dict[str, Any], field: str) -> str:
-    """Take the id out of a line of many; raise `bad_id` when it is none."""
+    """Remove and return the id of an NDJSON line; raise `bad_id` if it is invalid."""
     value = line.pop(field, "")
     if not isinstance(value, str):
         raise bad_id(field, f"{shortened_json(value)} is not a text")
     return checked_id(value, field)
 
 
-def bad_id(field: str, fault: str, most_bytes: int = MAX_ID_BYTES) -> BadRequest:
+def bad_id(field: str, fault: str, max_bytes: int = MAX_ID_BYTES) -> BadRequest:
     return BadRequest(
         f"{field} is not a valid id: {fault}",
         code="bad_id",
-        errors=[FieldError(field, f"{fault}; an id is {id_rule(most_bytes)}")],
+        errors=[FieldError(field, f"{fault}; an id is {id_rule(max_bytes)}")],
     )
 
 

@@ -1,4 +1,4 @@
-"""Labels: short texts of the shop's own that are kept and shown as they came. Pure."""
+"""Labels: short texts of the shop that are stored and returned unchanged. Pure."""
 
 import unicodedata
 
@@ -9,19 +9,19 @@ LABEL_RULE = f"1 to {MAX_LABEL_LENGTH} characters, none of them a control charac
 
 
 def label_fault(text: str) -> str | None:
-    """Say why `text` is not a valid label; None when it is one."""
+    """Return why `text` is not a valid label; None if it is valid."""
     if not text:
         return "empty"
     if len(text) > MAX_LABEL_LENGTH:
         return f"{len(text)} characters long"
     categories = {unicodedata.category(character) for character in text}
-    if "Cs" in categories:  # half of a surrogate pair: no UTF-8 can hold it
+    if "Cs" in categories:  # half of a surrogate pair, which UTF-8 cannot encode
         return "not valid UTF-8"
     return "contains a control character" if "Cc" in categories else None
 
 
 def checked_label(text: str | None, field: str) -> str | None:
-    """Return `text` when it is a valid label or absent; raise `bad_label` naming the field."""
+    """Return `text` if it is a valid label or absent; raise `bad_label` for the field otherwise."""
     fault = None if text is None else label_fault(text)
     if fault is None:
         return text

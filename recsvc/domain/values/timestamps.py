@@ -1,11 +1,11 @@
-"""Moments as text: the one way in which answers and commands write a time, and bodies say one."""
+"""Timestamps: microseconds since 1970 to and from RFC 3339, the only format of the API."""
 
 import re
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RFC3339_RULE = (
-    "a time of RFC 3339 with its offset, as 2026-11-30T08:00:00Z, from 1970 to 9999 in UTC"
+    "an RFC 3339 time with an offset, like 2026-11-30T08:00:00Z, from 1970 to 9999 in UTC"
 )
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -17,14 +17,14 @@ _RFC3339 = re.compile(
 
 
 def rfc3339(at_us: int) -> str:
-    """Return microseconds since 1970 as `2024-05-06T07:08:09.000123Z`, exact to the last one."""
+    """Format microseconds since 1970 as `2024-05-06T07:08:09.000123Z`, without rounding."""
     return datetime_at(at_us).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def parse_rfc3339(text: str) -> int | None:
-    """Return the microseconds since 1970 that a text says; None when it says none.
+    """Parse a text to microseconds since 1970; None if it is invalid.
 
-    Nor does one that is before 1970, or in the year 10000, once its offset is taken off.
+    A time outside 1970 to 9999 in UTC is invalid.
     """
     if not _RFC3339.fullmatch(text):
         return None
@@ -36,14 +36,14 @@ def parse_rfc3339(text: str) -> int | None:
 
 
 def microseconds(at: datetime) -> int:
-    """Return an aware moment as microseconds since 1970."""
+    """Return an aware datetime as microseconds since 1970."""
     return (at - EPOCH) // _MICROSECOND
 
 
 def datetime_at(at_us: int) -> datetime:
-    """Return microseconds since 1970 as a moment; what has no year is the first or last that has.
+    """Return microseconds since 1970 as a datetime, clamped to the years 1 to 9999.
 
-    Such were once taken, and what is stored must be shown.
+    Earlier releases accepted times outside that range, and stored times must be displayable.
     """
     at_us = min(max(at_us, _FIRST_US), _LAST_US)
     return EPOCH + timedelta(microseconds=at_us)  # a float of seconds would lose microseconds

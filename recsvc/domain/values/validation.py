@@ -16,8 +16,8 @@ from recsvc.domain.errors import FieldError
 from recsvc.domain.values.labels import label_fault
 from recsvc.domain.values.timestamps import parse_rfc3339
 
-MAX_SHOWN = 64  # characters of a wrong value that its refusal repeats
-_MOST_TOLD = 3  # of the wrong values in one list: a refusal must not outgrow what was sent
+MAX_SHOWN = 64  # characters of an invalid value that an error repeats
+_MAX_LIST_FAULTS = 3  # an error must not be larger than the request
 MAX_URL_LENGTH = 2048
 URL_RULE = f"an http or https URL of at most {MAX_URL_LENGTH} characters"
 FLAG_RULE = "true or false"
@@ -25,17 +25,17 @@ OBJECT_RULE = "an object"
 
 
 class InvalidValue(ValueError):
-    """A value is not what its field's rule says."""
+    """The value does not match the rule of its field."""
 
 
 def shortened_json(value: Any) -> str:
-    """Return a value as its refusal repeats it: as JSON spells it, in ASCII."""
+    """Return a value as ASCII JSON, shortened for an error message."""
     text = json.dumps(value, default=str)
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
 
 
 class InvalidMembers(ValueError):
-    """A value within which there are faults."""
+    """Some members of an object or list are invalid."""
 
     def __init__(self, faults: list[FieldError]) -> None:
         super().__init__("; ".join(f"{fault.field}: {fault.detail}" for fault in faults))
@@ -44,7 +44,7 @@ class InvalidMembers(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is right in a field, and how a value is read."""
+    """The rule of a field in words, and its reader."""
 
     rule: str
     read: Callable[[Any], Any]
@@ -87,25 +87,25 @@ def missing_members(
     ]
 
 
-def list_of(one: Rule, most: int, what: str) -> Callable[[Any], tuple[Any, ...]]:
-    """Read a list of 1 to `most` different values; what is there twice counts once."""
+def list_of(one: Rule, max_items: int, plural: str) -> Callable[[Any], tuple[Any, ...]]:
+    """Read a list of 1 to `max_items` values without duplicates. `plural` names the values."""
 
     def read_list(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list) or not value:
             raise InvalidValue
-        if len(value) > most:
+        if len(value) > max_items:
             raise InvalidMembers(
-                [FieldError("", f"{len(value):,} {what}; there are at most {most:,}")]
+                [FieldError("", f"{len(value):,} {plural}; at most {max_items:,} are allowed")]
             )
         faults = list[FieldError]()
         kept: dict[Any, None] = {}
-        for place, each in enumerate(value):
+        for index, each in enumerate(value):
             try:
                 kept[one.read(each)] = None
             except InvalidValue:
-                faults.append(FieldError(f"[{place}]", f"{shortened_json(each)} is not {one.rule}"))
+                faults.append(FieldError(f"[{index}]", f"{shortened_json(each)} is not {one.rule}"))
         if faults:
-            raise InvalidMembers(faults[:_MOST_TOLD])
+            raise InvalidMembers(faults[:_MAX_LIST_FAULTS])
         return tuple(kept)
 
     return read_list
@@ -116,9 +116,9 @@ def _within(name: str, fault: FieldError) -> FieldError:
     return FieldError(f"{name}{separator}{fault.field}", fault.detail)
 
 
-def text(most: int) -> Callable[[Any], str]:
+def text(max_length: int) -> Callable[[Any], str]:
     def read(value: Any) -> str:
-        if not isinstance(value, str) or not 0 < len(value) <= most:
+        if not isinstance(value, str) or not 0 < len(value) <= max_length:
             raise InvalidValue
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
             raise InvalidValue
@@ -127,12 +127,12 @@ def text(most: int) -> Callable[[Any], str]:
     return read
 
 
-def nonblank_text(most: int) -> Callable[[Any], str]:
-    """Read a text in which there is more than blanks."""
-    of_length = text(most)
+def nonblank_text(max_length: int) -> Callable[[Any], str]:
+    """Read a text that has a character other than white space."""
+    read_text = text(max_length)
 
     def read(value: Any) -> str:
-        found = of_length(value)
+        found = read_text(value)
         if not found.strip():
             raise InvalidValue
         return found
@@ -170,24 +170,26 @@ def moment(value: Any) -> int:
     return at_us
 
 
-def number(least: float, most: float, *, above: bool = False) -> Callable[[Any], float]:
-    """Read a finite number within limits; `above`: greater than `least`."""
+def number(minimum: float, maximum: float, *, above: bool = False) -> Callable[[Any], float]:
+    """Read a finite number within limits; `above` excludes the minimum."""
 
     def read(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise InvalidValue
-        if not (math.isfinite(value) and least <= value <= most) or (above and value == least):
+        if not (math.isfinite(value) and minimum <= value <= maximum) or (
+            above and value == minimum
+        ):
             raise InvalidValue
         return float(value)
 
     return read
 
 
-def whole(least: int, most: int) -> Callable[[Any], int]:
+def whole(minimum: int, maximum: int) -> Callable[[Any], int]:
     """Read a whole number within limits."""
 
     def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
             raise InvalidValue
         return value
 

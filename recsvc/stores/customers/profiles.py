@@ -79,7 +79,7 @@ class ProfileStore:
 
         def decide(_: ChangeTime, replies: list[Any]) -> tuple[WriteStep, FlaggedProfile]:
             stored, values = map(_readable, replies)
-            changed = change.on(decode_profile(shop, stored or b""))
+            changed = change.apply_to(decode_profile(shop, stored or b""))
             edit = Edit(redis_keys.profile(shop, key), "", stored or b"", encode_profile(changed))
             flags = _Flags(key, values)
             if edit.new and flags.is_erased:

@@ -29,7 +29,7 @@ class ProfileService:
         """Put a profile in place of the one that was known; flags that are not named stay."""
         customer = _customer(context)
         _check_flags(context, change)
-        new = NewProfile(customer, change.alone(), change.flags)
+        new = NewProfile(customer, change.as_profile(), change.flags)
         if not all(self._store.put_many(context.shop, [new], context.key.key_id)):
             raise erased_conflict()
         return self._store.get(context.shop, customer)
@@ -52,7 +52,7 @@ class ProfileService:
         key_of = self._hasher(context.shop).key_of
         refused = [_flags_refusal(context, change) for _, change in changes]
         profiles = (
-            NewProfile(key_of(who), each.alone(), each.flags)
+            NewProfile(key_of(who), each.as_profile(), each.flags)
             for (who, each), refusal in zip(changes, refused, strict=True)
             if refusal is None
         )
