@@ -101,11 +101,11 @@ def head(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = 
 
 def _verified(stores: Stores, shop: ShopName, kept: ChainHead | None) -> AuditResult:
     """Walk as far as the history was written when we began; others may go on writing."""
-    if not stores.history.is_there(shop):
+    if not stores.history.is_readable(shop):
         return AuditResult(empty_head(shop), NO_HISTORY)
-    said, last = stores.history.ends(shop)
+    said, last = stores.history.head_and_last_row(shop)
     rows_of: Counter[CustomerKey] = Counter()
-    links = count_rows(stores.history.walk(shop, last=last), rows_of) if last else iter(())
+    links = count_rows(stores.history.chained_rows(shop, last=last), rows_of) if last else iter(())
     finding = next(chain_faults(shop, links, said, kept), None)
     end = said or empty_head(shop)
     if finding is not None:

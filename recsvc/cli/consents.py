@@ -114,7 +114,7 @@ def history(
     """Show every change of the customer's consents and flags, the newest last."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
         key = _key(stores, shop, customer)
-        found = [_change_row(row) for row in stores.history.all_of(shop_of(shop), key)]
+        found = [_change_row(row) for row in stores.history.all_rows_of(shop_of(shop), key)]
     if as_json:
         print_json(found)
     else:

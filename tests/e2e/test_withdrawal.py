@@ -156,8 +156,8 @@ def test_a_killed_server_has_lost_no_withdrawal(tmp_path: Path) -> None:
 
     with open_stores(Settings(data_dir=tmp_path)) as stores:
         states = {state(stores, each, purpose) for each in customers for purpose in Purpose}
-        head, last = stores.history.ends(SHOP)
-        found = list(chain_faults(SHOP, stores.history.walk(SHOP, last=last), head))
+        head, last = stores.history.head_and_last_row(SHOP)
+        found = list(chain_faults(SHOP, stores.history.chained_rows(SHOP, last=last), head))
 
     assert states == {ConsentState.WITHDRAWN}
     assert (found, last) == ([], 1000)

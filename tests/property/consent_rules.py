@@ -251,8 +251,8 @@ class ConsentRules(RuleBasedStateMachine):
         """Whoever asks for all customers hears the same, and the history is whole."""
         found = self.service.consented_customers.permitted(self.shop, purpose).customers
         permitting = {name for name in CUSTOMERS if self.ought_to_permit(name, purpose)}
-        head, last = self.service.history.ends(self.shop)
-        links = self.service.history.walk(self.shop, last=last) if last else ()
+        head, last = self.service.history.head_and_last_row(self.shop)
+        links = self.service.history.chained_rows(self.shop, last=last) if last else ()
 
         assert {self.keys[name] for name in permitting} == found
         assert list(chain_faults(self.shop, links, head)) == []

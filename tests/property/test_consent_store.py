@@ -229,5 +229,5 @@ def remaining(rows: Sequence[ImportedConsent]) -> Mapping[Purpose, PurposeConsen
 
 def is_whole(connections: Connections, shop: ShopName) -> bool:
     history = HistoryStore(connections)
-    head, last = history.ends(shop)
-    return not list(chain_faults(shop, history.walk(shop, last=last), head))
+    head, last = history.head_and_last_row(shop)
+    return not list(chain_faults(shop, history.chained_rows(shop, last=last), head))

@@ -83,7 +83,7 @@ class ChainHead:
         return f"{self.count} {self.digest} {rfc3339(self.at_us)}"
 
     def next_at_us(self, now_us: int) -> int:
-        """Return the time of the next step: later than the last row, even if the clock is behind."""
+        """Return the time of the next step, later than the last row even if the clock is behind."""
         return max(now_us, self.at_us + 1)
 
 

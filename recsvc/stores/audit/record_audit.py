@@ -1,8 +1,8 @@
-"""Records of customers against the history: one that was changed behind the service's back.
+"""Comparison of customer records with the history: finds changes that bypassed the service.
 
-Every change that the service makes has its row. So what stands in a record without one, or against
-the last one, was written by somebody else. Writes nothing, and others may go on writing: a record
-is read with the numbers of its rows as of one moment, and rows never change.
+Every change by the service has a row, so a record that differs from its rows was written by another
+client. Read-only, and safe while the service writes: a record and the numbers of its rows are read
+in one transaction, and rows never change.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from typing import Any
 from recsvc.domain.consent.hash_chain import ChainedRow, HistoryRow, read_row
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.audit.replay import NOT_READABLE, differences, replay
+from recsvc.stores.audit.replay import UNREADABLE, differences, replay
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.batches import chunks
 from recsvc.stores.client.connection import Connections, store_faults
@@ -22,14 +22,14 @@ from recsvc.stores.consents.consents import record_of
 from recsvc.stores.consents.history import read_entry
 from recsvc.stores.customers.erasure import CUSTOMER_SUBJECT
 
-LIST_NOT_WHOLE = "has rows in the history that their list does not name, or names others"
+INCOMPLETE_LIST = "has a list of rows that does not match the rows in the history"
 
 _CUSTOMERS_PER_READ = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where a record is not what the history says; the customer by keyed hash."""
+    """A difference between a record and the history. `customer` is the keyed hash."""
 
     customer: str
     subject: str
@@ -37,7 +37,7 @@ class Difference:
 
 
 def count_rows(links: Iterable[ChainedRow], rows_of: Counter[CustomerKey]) -> Iterator[ChainedRow]:
-    """Pass the rows of a history on, and count them by customer."""
+    """Yield the rows unchanged, and count them by customer."""
     for link in links:
         row = read_row(link.row)
         if row is not None and row.customer is not None:
@@ -52,7 +52,7 @@ class RecordAudit:
     def differences(
         self, shop: ShopName, rows_of: Counter[CustomerKey], last: int
     ) -> Iterator[Difference]:
-        """Compare every record; `rows_of` counts the rows up to the `last` that was verified."""
+        """Compare every record. `rows_of`: number of rows per customer up to row `last`."""
         for customers in chunks(self._customers(shop, rows_of), _CUSTOMERS_PER_READ):
             with store_faults():
                 found = self._read(shop, customers)
@@ -61,7 +61,7 @@ class RecordAudit:
                     yield Difference(customer.hex(), subject, what)
 
     def _customers(self, shop: ShopName, rows_of: Counter[CustomerKey]) -> Iterator[CustomerKey]:
-        """Yield everybody of whom there is a row, and everybody of whom there is a record only."""
+        """Yield the customers that have rows, then those that have a record alone."""
         yield from rows_of
         with store_faults():
             for name in self._redis.scan_iter(redis_keys.any_customer(shop), 1000):
@@ -72,7 +72,7 @@ class RecordAudit:
     def _read(
         self, shop: ShopName, customers: Sequence[CustomerKey]
     ) -> list[tuple[Any, list[HistoryRow | None]]]:
-        """Return of each what is stored, and the rows that are listed as theirs."""
+        """Return the stored record of each customer, and the rows that its list names."""
         pipeline = self._redis.pipeline(transaction=True)
         for customer in customers:
             pipeline.hgetall(redis_keys.customer(shop, customer))
@@ -106,8 +106,8 @@ def _compared(
     rows = [row for row in listed if row is not None and row.customer == customer.hex()]
     in_order = all(one.n < other.n for one, other in pairwise(rows))
     if len(rows) < len(listed) or not in_order or sum(row.n <= last for row in rows) != verified:
-        yield CUSTOMER_SUBJECT, LIST_NOT_WHOLE
+        yield CUSTOMER_SUBJECT, INCOMPLETE_LIST
     elif isinstance(fields, dict):
         yield from differences(record_of(fields), replay(rows))
     else:
-        yield CUSTOMER_SUBJECT, NOT_READABLE
+        yield CUSTOMER_SUBJECT, UNREADABLE

@@ -1,7 +1,7 @@
-"""What a customer's rows in the history make of them, and where their record says otherwise.
+"""Replays the history rows of a customer, and compares the result with the stored record. Pure.
 
-Reads and writes nothing. Rows do not tell when a purpose was first granted, so that is not
-compared; nor what a merge has brought along of an earlier erasure.
+Two things are not compared, since rows do not hold them: the time of the first grant, and an
+earlier erasure that a merge brought along.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,10 +16,10 @@ from recsvc.stores.customers.erasure import CUSTOMER_SUBJECT
 from recsvc.stores.customers.merge import MERGED_AWAY, MERGED_IN
 from recsvc.stores.customers.profiles import FLAG_SET
 
-NOT_AS_SAID = "is not what the history says last of it"
-NOT_SAID = "stands in the record, and no row of the history says so"
-NOT_KEPT = "is said in the history, and does not stand in the record"
-NOT_READABLE = "cannot be read in the record"
+CHANGED = "differs from the last row of the history"
+NO_ROW = "is in the record, but in no row of the history"
+NO_FIELD = "is in the history, but not in the record"
+UNREADABLE = "is unreadable in the record"
 
 _PURPOSES = {str(purpose): purpose for purpose in Purpose}
 _FLAGS = {str(flag): flag for flag in Flag}
@@ -28,81 +28,83 @@ _ENDINGS = (erasure.ERASED_WORD, MERGED_AWAY)
 
 @dataclass(slots=True)
 class ExpectedRecord:
-    """What must stand in a record."""
+    """The record that the rows lead to."""
 
     purposes: dict[Purpose, PurposeConsent] = field(default_factory=dict)
     flags: set[Flag] = field(default_factory=set)
     tombstone: Tombstone | None = None
     was_merged: bool = False
 
-    def take(self, row: HistoryRow) -> None:
+    def apply(self, row: HistoryRow) -> None:
         if row.subject in _PURPOSES:
-            self._take_word(_PURPOSES[row.subject], row)
+            self._apply_statement(_PURPOSES[row.subject], row)
         elif row.subject in _FLAGS:
             self.flags.discard(_FLAGS[row.subject])
             if row.word == FLAG_SET:
                 self.flags.add(_FLAGS[row.subject])
         elif row.word in _ENDINGS:
             self.purposes, self.flags = {}, set()
-            # Rows of earlier releases have no stamp of an erasure: it was when they were recorded.
+            # Rows of earlier releases have no erasure time; the row was recorded at that time.
             erased_at_us = row.at if row.said_at is None else row.said_at
             self.tombstone, self.was_merged = Tombstone(erased_at_us, row.at), False
         elif row.word == MERGED_IN:
             self.was_merged = True
 
-    def _take_word(self, purpose: Purpose, row: HistoryRow) -> None:
-        word = Statement(row.word == GRANTED, row.policy_version, row.source)
-        # Only an import is weighed against what was known; any other row says what is so now.
+    def _apply_statement(self, purpose: Purpose, row: HistoryRow) -> None:
+        statement = Statement(row.word == GRANTED, row.policy_version, row.source)
+        # Only an import is compared with the earlier consent; other rows replace it.
         last = self.purposes.get(purpose) if row.kind is RowKind.IMPORT else None
-        self.purposes[purpose] = apply_imported(last, word, row.said_at or 0)
-        if self.tombstone is not None and row.kind is RowKind.LIVE and word.granted:
+        self.purposes[purpose] = apply_imported(last, statement, row.said_at or 0)
+        if self.tombstone is not None and row.kind is RowKind.LIVE and statement.granted:
             self.tombstone = self.tombstone.readmitted(row.said_at or 0)
 
 
 def replay(rows: Iterable[HistoryRow]) -> ExpectedRecord:
-    """Go through all rows of one customer, in their order."""
-    made = ExpectedRecord()
+    """Apply all rows of one customer in order."""
+    expected = ExpectedRecord()
     for row in rows:
-        made.take(row)
-    return made
+        expected.apply(row)
+    return expected
 
 
-def differences(record: ConsentRecord, said: ExpectedRecord) -> Iterator[tuple[str, str]]:
-    """Yield each purpose, flag or `customer` where the record differs, and how."""
+def differences(record: ConsentRecord, expected: ExpectedRecord) -> Iterator[tuple[str, str]]:
+    """Yield each differing subject (purpose, flag or `customer`) and how it differs."""
     for name in sorted(record.unreadable):
-        yield name, NOT_READABLE
+        yield name, UNREADABLE
     for purpose in Purpose:
         if purpose not in record.unreadable:
-            kept, expected = record.purposes.get(purpose), said.purposes.get(purpose)
-            yield from _told(purpose, _plain(kept), _plain(expected))
+            stored, replayed = record.purposes.get(purpose), expected.purposes.get(purpose)
+            yield from _compared(purpose, _plain(stored), _plain(replayed))
     for flag in Flag:
-        yield from _told(flag, flag in record.flags or None, flag in said.flags or None)
+        yield from _compared(flag, flag in record.flags or None, flag in expected.flags or None)
     if ERASED not in record.unreadable:
-        yield from _told(CUSTOMER_SUBJECT, *_erasures(record, said))
+        yield from _compared(CUSTOMER_SUBJECT, *_erasures(record, expected))
 
 
-def _told(subject: str, kept: object, expected: object) -> Iterator[tuple[str, str]]:
-    if kept is None and expected is not None:
-        yield subject, NOT_KEPT
-    elif kept is not None and expected is None:
-        yield subject, NOT_SAID
-    elif kept != expected:
-        yield subject, NOT_AS_SAID
+def _compared(subject: str, stored: object, expected: object) -> Iterator[tuple[str, str]]:
+    if stored is None and expected is not None:
+        yield subject, NO_FIELD
+    elif stored is not None and expected is None:
+        yield subject, NO_ROW
+    elif stored != expected:
+        yield subject, CHANGED
 
 
 def _plain(consent: PurposeConsent | None) -> PurposeConsent | None:
     return None if consent is None else replace(consent, first_granted_at_us=None)
 
 
-def _erasures(record: ConsentRecord, said: ExpectedRecord) -> tuple[object, object]:
-    """Return what the record says of the erasure, and what it must say."""
-    stone, expected = record.tombstone, said.tombstone
-    if said.was_merged and (
-        expected is None or (stone is not None and stone.erased_at_us >= expected.erased_at_us)
+def _erasures(record: ConsentRecord, expected: ExpectedRecord) -> tuple[object, object]:
+    """Return the stored and the expected erasure in comparable form."""
+    stored, replayed = record.tombstone, expected.tombstone
+    if expected.was_merged and (
+        replayed is None or (stored is not None and stored.erased_at_us >= replayed.erased_at_us)
     ):
-        return None, None  # what stands there may be the other's
-    return _plain_erasure(stone), _plain_erasure(expected)
+        return None, None  # the stored erasure may be that of the merged customer
+    return _plain_erasure(stored), _plain_erasure(replayed)
 
 
-def _plain_erasure(stone: Tombstone | None) -> tuple[int, int, bool] | None:
-    return None if stone is None else (stone.erased_at_us, stone.recorded_at_us, stone.is_erased)
+def _plain_erasure(tombstone: Tombstone | None) -> tuple[int, int, bool] | None:
+    if tombstone is None:
+        return None
+    return tombstone.erased_at_us, tombstone.recorded_at_us, tombstone.is_erased

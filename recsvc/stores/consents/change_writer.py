@@ -1,9 +1,9 @@
-"""Changes of consents, each in one atomic step with its rows in the history.
+"""Atomic changes of customer records, each with its rows in the consent history.
 
-What a change is, Python decides from what it has read; the script compares and sets, no more. It
-refuses when something that was read has changed since, or when the history has grown: then the
-history is gone on with from its new end, or everything is read and decided anew. Writers of one
-process stand in line, so that they do not refuse one another.
+Python decides the change from the data it has read. A script compares that data with the store and
+writes, nothing else. If the compared data has changed, everything is read and decided again. If
+only the history has grown, the rows are chained to its new end. Writers of one process take turns,
+so they do not invalidate each other's reads.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ import redis
 from redis.client import Pipeline
 from redis.typing import EncodableT as Encoded
 
-from recsvc.domain.consent import hash_chain as audit
+from recsvc.domain.consent import hash_chain
 from recsvc.domain.consent.hash_chain import ChainHead, RowDraft, parse_head
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.ids import ShopName
@@ -26,9 +26,9 @@ from recsvc.stores.client.connection import WRITE_TIMEOUT_SECONDS, Connections, 
 from recsvc.stores.client.lua import load_script
 from recsvc.stores.consents.history import latest_head
 
-WHOLE_LIST = "[]"  # in place of an edit's field
+WHOLE_LIST = "[]"  # as the field of an edit: the key is a list
 
-COMMAND_LINE = "cli"  # the actor of what no key has asked for
+COMMAND_LINE = "cli"  # the actor of changes without an API key
 
 _ATTEMPTS = 200
 _DONE, _HISTORY_GREW = 0, 2  # results of the script; 1: a compared value differs
@@ -43,10 +43,9 @@ _APPEND_CHANGES = load_script(
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One field of a hash, or a whole string (no field) or recent list (`WHOLE_LIST`): what it must
-    be now and what next.
+    """A compare-and-set of a hash field, a string (empty `field`) or a list (`WHOLE_LIST`).
 
-    Empty: nothing is there. `old` None: whatever it is, of whatever kind where all of it goes.
+    Empty bytes stand for a missing value. `old` None: write without comparing, whatever the type.
     """
 
     key: str
@@ -69,24 +68,25 @@ class ChangeTime:
 
 @dataclass(frozen=True, slots=True)
 class WriteStep:
-    """What changes together, and what the history says of it. Without edits nothing is written.
+    """Edits that are written together with their history rows. No edits: nothing is written.
 
-    `requires_head`: it holds when it is recorded, so that no other row may come before it.
+    `requires_head`: decide again if the history has grown, since the edits hold the row's time.
     """
 
     edits: Sequence[Edit] = ()
-    notes: Sequence[RowDraft] = ()
+    rows: Sequence[RowDraft] = ()
     requires_head: bool = False
 
 
 class ChangeWriter:
-    """`clock`: microseconds since 1970; None: the store's own, the same for every worker."""
+    """Commits changes of one shop at a time."""
 
     def __init__(self, connections: Connections, clock: Callable[[], int] | None = None) -> None:
+        """`clock`: microseconds since 1970. None: the store's clock, shared by all workers."""
         self._clock = clock
         self._redis = connections.writes
         self._append = connections.writes.register_script(_APPEND_CHANGES)
-        self._lines: defaultdict[ShopName, Lock] = defaultdict(Lock)
+        self._locks: defaultdict[ShopName, Lock] = defaultdict(Lock)
 
     def commit(
         self,
@@ -94,34 +94,35 @@ class ChangeWriter:
         ask: Callable[[Pipeline], None],
         decide: Callable[[ChangeTime, list[Any]], tuple[WriteStep, T]],
     ) -> T:
-        """Read what `ask` asks for, write what `decide` makes of it; return what it says.
+        """Read with `ask`, write the step that `decide` returns, and return its result.
 
-        `decide` is given the moment and the replies, of which each may be the error of its
-        command. It is called once more when it was overtaken. When this returns, every read that
-        starts later sees the change, and it is on disk.
+        `decide` gets the time and one reply per command of `ask`; a reply may be a RedisError. It
+        runs again after a concurrent change. On return the change is on disk and visible to every
+        read that starts later.
         """
-        with self._in_line(shop), store_faults():
+        with self._locked(shop), store_faults():
             for _ in range(_ATTEMPTS):
                 now_us, stored, head, replies = self._read(shop, ask)
                 step, result = decide(ChangeTime(now_us, head.next_at_us(now_us)), replies)
                 if not step.edits or self._write(shop, step, stored, head, now_us):
                     return result
-        raise StoreUnavailable("the consents are being changed by others all the time; try again")
+        raise StoreUnavailable("too many concurrent changes of consents; try again")
 
     @contextmanager
-    def _in_line(self, shop: ShopName) -> Iterator[None]:
-        """Wait for the others of this process; not for longer than for the store itself."""
-        line = self._lines[shop]
-        if not line.acquire(timeout=WRITE_TIMEOUT_SECONDS):
+    def _locked(self, shop: ShopName) -> Iterator[None]:
+        """Wait for other writers of this process, at most as long as for the store."""
+        lock = self._locks[shop]
+        if not lock.acquire(timeout=WRITE_TIMEOUT_SECONDS):
             raise StoreUnavailable("consents are being written too slowly; try again")
         try:
             yield
         finally:
-            line.release()
+            lock.release()
 
     def _read(
         self, shop: ShopName, ask: Callable[[Pipeline], None]
     ) -> tuple[int, bytes, ChainHead, list[Any]]:
+        """Return the store's time, the stored head, the effective head, and the replies."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.time()
         pipeline.get(redis_keys.audit_head(shop))
@@ -136,10 +137,10 @@ class ChangeWriter:
     def _write(
         self, shop: ShopName, step: WriteStep, stored: bytes, head: ChainHead, now_us: int
     ) -> bool:
-        """Append and change; False when everything must be read anew."""
+        """Write the step; return False if everything must be read again."""
         for _ in range(_ATTEMPTS):
-            keys, words = _words(shop, step, stored, head, now_us)
-            outcome, found = self._append(keys=keys, args=words)
+            keys, arguments = _script_input(shop, step, stored, head, now_us)
+            outcome, found = self._append(keys=keys, args=arguments)
             if outcome != _HISTORY_GREW:
                 return bool(outcome == _DONE)
             grown = parse_head(found.decode(errors="replace"))
@@ -150,28 +151,29 @@ class ChangeWriter:
 
 
 def _checked(replies: list[Any]) -> list[Any]:
-    """Raise what became of our own three questions; those of others are theirs."""
+    """Raise an error of the writer's own three reads; `decide` handles the others."""
     for reply in replies[:3]:
         if isinstance(reply, redis.RedisError):
             raise reply
     return replies
 
 
-def _words(
+def _script_input(
     shop: ShopName, step: WriteStep, stored: bytes, head: ChainHead, now_us: int
 ) -> tuple[list[str], list[Encoded]]:
+    """Return KEYS and ARGV; edits and rows name a key by its number in KEYS."""
     keys = {redis_keys.audit_head(shop): 1, redis_keys.history(shop): 2}
 
     def number(key: str) -> int:
         return keys.setdefault(key, len(keys) + 1)
 
-    links, after = audit.append(head, step.notes, now_us)
-    words: list[Encoded] = [stored, str(after), len(step.edits)]
+    chained, after = hash_chain.append(head, step.rows, now_us)
+    arguments: list[Encoded] = [stored, str(after), len(step.edits)]
     for edit in step.edits:
         compared = 0 if edit.old is None else 1
-        words += (number(edit.key), edit.field, compared, edit.old or b"", edit.new)
-    for link, note in zip(links, step.notes, strict=True):
-        customer = note.customer
-        place = 0 if customer is None else number(redis_keys.history_of(shop, customer))
-        words += (link.n, link.row, link.digest, place)
-    return list(keys), words
+        arguments += (number(edit.key), edit.field, compared, edit.old or b"", edit.new)
+    for link, row in zip(chained, step.rows, strict=True):
+        customer = row.customer
+        list_number = 0 if customer is None else number(redis_keys.history_of(shop, customer))
+        arguments += (link.n, link.row, link.digest, list_number)
+    return list(keys), arguments

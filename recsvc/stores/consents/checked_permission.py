@@ -1,7 +1,7 @@
-"""What one customer permits, as it was read: with the very bytes, so that a script can compare.
+"""The consent of one customer with the stored bytes it was read from.
 
-Consent is decided here, in Python, by the one rule of the domain; a script that writes on the
-strength of it is given these bytes, and refuses when the store holds others by then.
+Python decides by the rule of the domain. A script that writes because of that decision gets the
+bytes, and refuses to write if the store holds others by then.
 """
 
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ REPLIES = 2
 
 @dataclass(frozen=True, slots=True)
 class CheckedPermission:
-    """`status` is None when it cannot be read: then nothing is permitted."""
+    """`status` None: the consent could not be read, and permits nothing."""
 
     status: ConsentStatus | None
     stored: bytes
     policy: bytes
 
     def admit(self, customer: CustomerKey, purpose: Purpose) -> Admitted | ConsentRefused:
-        """Judge what was read, by the one rule."""
+        """Decide by the rule of the domain."""
         return admit(customer, self.status, purpose)
 
     def was_before_erasure(self, at_us: int | None) -> bool:
-        """Whether what happened then, or nobody knows when, may be of before an erasure."""
+        """Return True if an event of that time is erased; None (unknown time) counts as erased."""
         tombstone = None if self.status is None else self.status.record.tombstone
         return tombstone is not None and (at_us is None or tombstone.covers(at_us))
 
@@ -46,13 +46,13 @@ NO_PERMISSION = CheckedPermission(None, b"", b"")
 
 
 def queue_reads(pipeline: Pipeline, shop: ShopName, key: CustomerKey) -> None:
-    """Put the questions whose REPLIES replies `read_permission` reads."""
+    """Queue the commands whose REPLIES replies `read_permission` decodes."""
     pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
     pipeline.hgetall(redis_keys.customer(shop, key))
 
 
 def read_permission(policy: Any, fields: Any, policy_clock: PolicyClock) -> CheckedPermission:
-    """Read the replies; an error of the store in place of one of them permits nothing."""
+    """Decode the replies; an error in one of them permits nothing."""
     if isinstance(policy, redis.RedisError) or not isinstance(fields, dict):
         return NO_PERMISSION
     parts = [part for pair in fields.items() for part in pair]

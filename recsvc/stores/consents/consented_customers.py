@@ -1,7 +1,7 @@
-"""Who permits a purpose, over all customers of a shop, as of one moment. Writes nothing.
+"""List the customers of a shop who permit a purpose, consistent as of one time. Read-only.
 
-A scan is no moment: customers change while it runs. So what the history says of the time since
-it began is read once more, until nothing has changed in between.
+Customers change while a scan runs. So the customers that the history names since its start are read
+again, until no row is missed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +29,9 @@ _US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class PermittedCustomers:
-    """Who permits a purpose; of those who were erased before, when (µs).
+    """Customers who permit a purpose, and the erasure times (µs) of the re-admitted ones.
 
-    `watermark_us`: when the last change was recorded that is counted in; the store's clock for a
-    shop whose consents never changed.
+    `watermark_us`: the time of the last included change; the store's clock if there is none.
     """
 
     customers: frozenset[CustomerKey]
@@ -40,11 +39,11 @@ class PermittedCustomers:
     erased_at_us: Mapping[CustomerKey, int] = field(default_factory=dict)
 
 
-_Permitted = dict[CustomerKey, int | None]  # who permits, and when they were erased before
+_Permitted = dict[CustomerKey, int | None]  # customers who permit → earlier erasure (µs)
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
+class _Snapshot:
     now_us: int
     end: ChainHead
     minimums: Minimums | None
@@ -59,35 +58,37 @@ class ConsentedCustomers:
         self._policy_clock = policy_clock
 
     def permitted(self, shop: ShopName, purpose: Purpose) -> PermittedCustomers:
-        """Return everybody who permits the purpose. A record that cannot be read does not."""
+        """Return the customers who permit the purpose; an unreadable record permits nothing."""
         with store_faults():
             for _ in range(_ATTEMPTS):
                 found = self._attempt(shop, purpose)
                 if found is not None:
                     return found
-        raise StoreUnavailable("the consents are being changed by others all the time; try again")
+        raise StoreUnavailable("too many concurrent changes of consents; try again")
 
     def _attempt(self, shop: ShopName, purpose: Purpose) -> PermittedCustomers | None:
-        """Scan and catch up; None when the policy has changed meanwhile."""
+        """Scan and catch up; None if the policy changed during the scan."""
         began, _ = self._read(shop, [])
         permitted = self._scan(shop, purpose, began)
         seen = began.end.count
         for _ in range(_ATTEMPTS):
             changed, seen = self._since(shop, seen)
-            moment, fields = self._read(shop, changed)
-            if moment.minimums != began.minimums:
+            snapshot, fields = self._read(shop, changed)
+            if snapshot.minimums != began.minimums:
                 return None
             for customer in changed:
                 permitted.pop(customer, None)
-            permitted.update(self._permitting(changed, fields, purpose, moment))
-            if moment.end.count <= seen:
-                watermark_us = moment.end.at_us or moment.now_us
-                erased = {who: at_us for who, at_us in permitted.items() if at_us is not None}
+            permitted.update(self._permitting(changed, fields, purpose, snapshot))
+            if snapshot.end.count <= seen:
+                watermark_us = snapshot.end.at_us or snapshot.now_us
+                erased = {key: at_us for key, at_us in permitted.items() if at_us is not None}
                 return PermittedCustomers(frozenset(permitted), watermark_us, erased)
         return None
 
-    def _read(self, shop: ShopName, customers: Sequence[CustomerKey]) -> tuple[_Moment, list[Any]]:
-        """Read the end of the history, and these customers, as of one moment."""
+    def _read(
+        self, shop: ShopName, customers: Sequence[CustomerKey]
+    ) -> tuple[_Snapshot, list[Any]]:
+        """Read the end of the history and these customers in one transaction."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.time()
         pipeline.get(redis_keys.audit_head(shop))
@@ -101,9 +102,9 @@ class ConsentedCustomers:
                 raise reply
         (seconds, microseconds), stored, last, policy, *fields = replies
         now_us = seconds * _US + microseconds
-        return _Moment(now_us, latest_head(shop, stored, last), read_minimums(policy)), fields
+        return _Snapshot(now_us, latest_head(shop, stored, last), read_minimums(policy)), fields
 
-    def _scan(self, shop: ShopName, purpose: Purpose, moment: _Moment) -> _Permitted:
+    def _scan(self, shop: ShopName, purpose: Purpose, snapshot: _Snapshot) -> _Permitted:
         permitted: _Permitted = {}
         cursor = None
         while cursor != 0:
@@ -116,13 +117,13 @@ class ConsentedCustomers:
             for customer in customers:
                 pipeline.hgetall(redis_keys.customer(shop, customer))
             fields = pipeline.execute(raise_on_error=False)
-            permitted.update(self._permitting(customers, fields, purpose, moment))
+            permitted.update(self._permitting(customers, fields, purpose, snapshot))
         return permitted
 
     def _since(self, shop: ShopName, seen: int) -> tuple[list[CustomerKey], int]:
-        """Return who has changed after so many rows, and how many rows there are now."""
+        """Return the customers named by rows after `seen`, and the number of the last row."""
         changed: dict[CustomerKey, None] = {}
-        for link in self._history.walk(shop, seen + 1):
+        for link in self._history.chained_rows(shop, seen + 1):
             row = read_row(link.row)
             if row is not None and row.customer is not None:
                 changed[CustomerKey(bytes.fromhex(row.customer))] = None
@@ -134,14 +135,14 @@ class ConsentedCustomers:
         customers: Sequence[CustomerKey],
         fields: Sequence[Any],
         purpose: Purpose,
-        moment: _Moment,
+        snapshot: _Snapshot,
     ) -> _Permitted:
         permitted: _Permitted = {}
         for customer, found in zip(customers, fields, strict=True):
             if isinstance(found, dict):  # a key of another kind permits nothing
                 record = record_of(found)
-                status = self._policy_clock.status(record, moment.minimums, moment.now_us)
+                status = self._policy_clock.status(record, snapshot.minimums, snapshot.now_us)
                 if status.permits(purpose):
-                    erased = record.tombstone
-                    permitted[customer] = None if erased is None else erased.erased_at_us
+                    tombstone = record.tombstone
+                    permitted[customer] = None if tombstone is None else tombstone.erased_at_us
         return permitted

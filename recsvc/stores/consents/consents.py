@@ -1,6 +1,6 @@
-"""Consents in the store: one hash per customer, one field per purpose.
+"""Consents in Redis: one hash per customer, one field per purpose.
 
-Every change goes through the change_writer: with its row in the history, in one step.
+`ChangeWriter` writes every change together with its history row in one atomic step.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,14 +43,14 @@ from recsvc.stores.consents.record_codec import (
     statement_text,
 )
 
-_ROWS_PER_IMPORT = 500  # one step: short enough for the reads that wait behind it
+_ROWS_PER_IMPORT = 500  # rows per atomic step, which blocks the reads of requests
 
-StoredFields = dict[bytes, bytes]  # what the client returns when it decodes nothing
+StoredFields = dict[bytes, bytes]  # the undecoded reply of HGETALL
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedConsent:
-    """What a customer said about one purpose, somewhere else, at a known time."""
+    """A statement on one purpose that was made elsewhere, with its time."""
 
     customer: CustomerKey
     purpose: Purpose
@@ -61,7 +61,7 @@ class ImportedConsent:
 
 
 class ConsentStore:
-    """Reads and writes with the time-outs of writes; a request reads through its trip."""
+    """Reads and writes with write timeouts; requests read through `RequestReader` instead."""
 
     def __init__(self, connections: Connections, change_writer: ChangeWriter | None = None) -> None:
         self._redis = connections.writes
@@ -76,20 +76,23 @@ class ConsentStore:
         source: str | None = None,
         actor: str = COMMAND_LINE,
     ) -> ConsentRecord:
-        """Record what the customer says now; return everything known of them after it.
+        """Record live statements; return the customer's record after them.
 
-        When this returns, every read that starts later sees it, and it is on disk.
+        On return the change is on disk and visible to every read that starts later.
         """
-        words = {each: Statement(said, policy_version, source) for each, said in purposes.items()}
+        statements = {
+            purpose: Statement(granted, policy_version, source)
+            for purpose, granted in purposes.items()
+        }
 
-        def decide(moment: ChangeTime, replies: list[Any]) -> tuple[WriteStep, ConsentRecord]:
-            page = _ConsentDraft(key, _hash(replies[0]))
-            for purpose, word in words.items():
-                said = apply_live(page.last(purpose), word, moment.now_us)
-                page.put(purpose, said, said)
+        def decide(time: ChangeTime, replies: list[Any]) -> tuple[WriteStep, ConsentRecord]:
+            draft = _ConsentDraft(key, _hash(replies[0]))
+            for purpose, statement in statements.items():
+                said = apply_live(draft.last(purpose), statement, time.now_us)
+                draft.put(purpose, said, said)
                 if said.granted:
-                    page.open(said.at_us, moment.recorded_at_us)
-            return page.step(shop, RowKind.LIVE, actor), page.record()
+                    draft.readmit(said.at_us, time.recorded_at_us)
+            return draft.step(shop, RowKind.LIVE, actor), draft.record()
 
         return self._change_writer.commit(shop, _asking(shop, [key]), decide)
 
@@ -101,10 +104,10 @@ class ConsentStore:
     def import_many(
         self, shop: ShopName, rows: Iterable[ImportedConsent], actor: str = COMMAND_LINE
     ) -> list[ImportOutcome]:
-        """Take in what was said elsewhere, each row with its own time; say what became of each.
+        """Import statements with their own times; return one outcome per row.
 
-        A chunk of rows is one step. Any order and any repetition of the same rows ends the same:
-        the latest wins, and a denial wins among equals.
+        Each chunk is one atomic step. The latest statement wins, denial on a tie, so neither the
+        order nor a repetition of rows changes the result.
         """
         remaining = iter(rows)
         outcomes: list[ImportOutcome] = []
@@ -117,15 +120,15 @@ class ConsentStore:
     ) -> list[ImportOutcome]:
         customers = list(dict.fromkeys(row.customer for row in rows))
 
-        def decide(moment: ChangeTime, replies: list[Any]) -> tuple[WriteStep, list[ImportOutcome]]:
-            pages = {
+        def decide(time: ChangeTime, replies: list[Any]) -> tuple[WriteStep, list[ImportOutcome]]:
+            drafts = {
                 customer: None
                 if isinstance(reply, redis.RedisError)
                 else _ConsentDraft(customer, reply)
                 for customer, reply in zip(customers, replies, strict=True)
             }
-            outcomes = [_apply_row(pages[row.customer], row, moment.now_us) for row in rows]
-            steps = [page.step(shop, RowKind.IMPORT, actor) for page in pages.values() if page]
+            outcomes = [_apply_row(drafts[row.customer], row, time.now_us) for row in rows]
+            steps = [draft.step(shop, RowKind.IMPORT, actor) for draft in drafts.values() if draft]
             return _together(steps), outcomes
 
         return self._change_writer.commit(shop, _asking(shop, customers), decide)
@@ -133,25 +136,25 @@ class ConsentStore:
 
 @dataclass(slots=True)
 class _ConsentDraft:
-    """What is stored of one customer, and what is being changed of it."""
+    """The stored record of one customer, and the pending changes."""
 
     customer: CustomerKey
     stored: StoredFields
     changed: dict[Purpose, PurposeConsent] = field(default_factory=dict)
-    said: list[tuple[Purpose, PurposeConsent]] = field(default_factory=list)
-    opened: Tombstone | None = None
+    statements: list[tuple[Purpose, PurposeConsent]] = field(default_factory=list)
+    readmitted: Tombstone | None = None
 
     @property
     def tombstone(self) -> Tombstone | None:
         value = self.stored.get(ERASED.encode())
         return None if value is None else decode_tombstone(value)
 
-    def open(self, at_us: int, recorded_at_us: int) -> None:
-        """Make an erased customer known anew, as a stranger; the first grant counts."""
-        stone = self.tombstone if self.opened is None else self.opened
-        if stone is UNREADABLE_TOMBSTONE:
-            stone = Tombstone(at_us, recorded_at_us)
-        self.opened = None if stone is None else stone.readmitted(at_us)
+    def readmit(self, at_us: int, recorded_at_us: int) -> None:
+        """Re-admit an erased customer as a stranger; the first grant sets the time."""
+        tombstone = self.tombstone if self.readmitted is None else self.readmitted
+        if tombstone is UNREADABLE_TOMBSTONE:
+            tombstone = Tombstone(at_us, recorded_at_us)
+        self.readmitted = None if tombstone is None else tombstone.readmitted(at_us)
 
     def last(self, purpose: Purpose) -> PurposeConsent | None:
         if purpose in self.changed:
@@ -162,16 +165,16 @@ class _ConsentDraft:
     def is_unreadable(self, purpose: Purpose) -> bool:
         return field_of(purpose).encode() in self.stored and self.last(purpose) is None
 
-    def put(self, purpose: Purpose, said: PurposeConsent, now: PurposeConsent) -> None:
-        """Note what was said, and keep what is known of the purpose now."""
-        self.said.append((purpose, said))
-        self.changed[purpose] = now
+    def put(self, purpose: Purpose, statement: PurposeConsent, after: PurposeConsent) -> None:
+        """Add a statement for the history, and the resulting consent of its purpose."""
+        self.statements.append((purpose, statement))
+        self.changed[purpose] = after
 
     def record(self) -> ConsentRecord:
-        """Return everything that is known of the customer after the change."""
+        """Return the record after the pending changes."""
         values = {field_of(each).encode(): encode(said) for each, said in self.changed.items()}
-        if self.opened is not None:
-            values[ERASED.encode()] = encode_tombstone(self.opened)
+        if self.readmitted is not None:
+            values[ERASED.encode()] = encode_tombstone(self.readmitted)
         return record_of(self.stored | values)
 
     def step(self, shop: ShopName, kind: RowKind, actor: str) -> WriteStep:
@@ -185,11 +188,11 @@ class _ConsentDraft:
             )
             for purpose, consent in self.changed.items()
         ]
-        if edits:  # nobody is erased between the reading and the writing
+        if edits:  # refuse the write if the customer was erased after the read
             known = self.stored.get(ERASED.encode(), b"")
-            after = known if self.opened is None else encode_tombstone(self.opened)
+            after = known if self.readmitted is None else encode_tombstone(self.readmitted)
             edits.append(Edit(name, ERASED, known, after))
-        notes = [
+        rows = [
             RowDraft(
                 kind,
                 self.customer,
@@ -200,9 +203,9 @@ class _ConsentDraft:
                 said.policy_version,
                 said.source,
             )
-            for purpose, said in self.said
+            for purpose, said in self.statements
         ]
-        return WriteStep(edits, notes)
+        return WriteStep(edits, rows)
 
 
 def record_of(fields: StoredFields) -> ConsentRecord:
@@ -223,20 +226,23 @@ def _hash(reply: Any) -> StoredFields:
     return cast("StoredFields", reply)
 
 
-def _apply_row(page: _ConsentDraft | None, row: ImportedConsent, now_us: int) -> ImportOutcome:
+def _apply_row(draft: _ConsentDraft | None, row: ImportedConsent, now_us: int) -> ImportOutcome:
     if row.at_us <= 0:
         return ImportOutcome.NO_TIME
     if row.at_us > now_us:
         return ImportOutcome.IN_FUTURE
-    if page is None or page.is_unreadable(row.purpose):
+    if draft is None or draft.is_unreadable(row.purpose):
         return ImportOutcome.UNREADABLE
-    if page.tombstone is not None and not page.tombstone.accepts(row.at_us, granted=row.granted):
+    if draft.tombstone is not None and not draft.tombstone.accepts(row.at_us, granted=row.granted):
         return ImportOutcome.SUPERSEDED
-    last, word = page.last(row.purpose), Statement(row.granted, row.policy_version, row.source)
-    now = apply_imported(last, word, row.at_us)
+    last, statement = (
+        draft.last(row.purpose),
+        Statement(row.granted, row.policy_version, row.source),
+    )
+    now = apply_imported(last, statement, row.at_us)
     if now == last:
         return ImportOutcome.SUPERSEDED
-    page.put(row.purpose, apply_imported(None, word, row.at_us), now)
+    draft.put(row.purpose, apply_imported(None, statement, row.at_us), now)
     return (
         ImportOutcome.SUPERSEDED
         if last is not None and is_superseded(now, last)
@@ -246,4 +252,4 @@ def _apply_row(page: _ConsentDraft | None, row: ImportedConsent, now_us: int) ->
 
 def _together(steps: Sequence[WriteStep]) -> WriteStep:
     edits = chain.from_iterable(step.edits for step in steps)
-    return WriteStep(list(edits), list(chain.from_iterable(step.notes for step in steps)))
+    return WriteStep(list(edits), list(chain.from_iterable(step.rows for step in steps)))

@@ -1,4 +1,4 @@
-"""The history of consents as it is kept: read as a whole, or of one customer. Writes nothing."""
+"""Reads of the consent history: all rows, or those of one customer. Writes nothing."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
@@ -28,18 +28,18 @@ class HistoryStore:
         self._redis = connections.writes
 
     def head(self, shop: ShopName) -> ChainHead | None:
-        """Return what the history says of its end; None when it says nothing that can be read."""
+        """Return the stored head; None if it is missing or unreadable."""
         with store_faults():
             stored = cast("bytes | None", self._redis.get(redis_keys.audit_head(shop)))
         return parse_head((stored or b"").decode(errors="replace"))
 
-    def is_there(self, shop: ShopName) -> bool:
-        """Say whether what stands in the history's place, if anything, is a history."""
+    def is_readable(self, shop: ShopName) -> bool:
+        """Return False if the key of the history holds a value of another type."""
         with store_faults():
             return self._redis.type(redis_keys.history(shop)) in (b"stream", b"none")
 
-    def ends(self, shop: ShopName) -> tuple[ChainHead | None, int]:
-        """Return the head, and the number of the last row, as of one moment."""
+    def head_and_last_row(self, shop: ShopName) -> tuple[ChainHead | None, int]:
+        """Return the stored head and the number of the last row, in one transaction."""
         with store_faults():
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.get(redis_keys.audit_head(shop))
@@ -50,8 +50,10 @@ class HistoryStore:
             text = _head_text(stored)
         return parse_head(text), read_entry(*last[0]).n if last else 0
 
-    def walk(self, shop: ShopName, first: int = 1, last: int | None = None) -> Iterator[ChainedRow]:
-        """Yield every row from `first` to `last`, as it is kept."""
+    def chained_rows(
+        self, shop: ShopName, first: int = 1, last: int | None = None
+    ) -> Iterator[ChainedRow]:
+        """Yield the stored rows from `first` to `last`."""
         end = "+" if last is None else f"{last}-0"
         while True:
             with store_faults():
@@ -65,20 +67,22 @@ class HistoryStore:
                 return
             first = links[-1].n + 1
 
-    def all_of(self, shop: ShopName, key: CustomerKey) -> Iterator[HistoryRow]:
-        """Yield every row of one customer, in their order."""
+    def all_rows_of(self, shop: ShopName, key: CustomerKey) -> Iterator[HistoryRow]:
+        """Yield every row of one customer in order."""
         start = 0
-        while rows := self.of(shop, key, start, _ROWS_PER_READ):
+        while rows := self.rows_of(shop, key, start, _ROWS_PER_READ):
             yield from rows
             start += _ROWS_PER_READ
 
-    def of(self, shop: ShopName, key: CustomerKey, start: int, most: int) -> Sequence[HistoryRow]:
-        """Return at most so many rows of one customer, from the `start`-th on, in their order.
+    def rows_of(
+        self, shop: ShopName, key: CustomerKey, start: int, limit: int
+    ) -> Sequence[HistoryRow]:
+        """Return up to `limit` rows of one customer in order, from index `start` on.
 
-        A row that cannot be read is left out; the audit tells of it.
+        Unreadable rows are skipped; the audit reports them.
         """
         with store_faults():
-            numbers = self._redis.lrange(redis_keys.history_of(shop, key), start, start + most - 1)
+            numbers = self._redis.lrange(redis_keys.history_of(shop, key), start, start + limit - 1)
             pipeline = self._redis.pipeline(transaction=False)
             for number in cast("list[bytes]", numbers):
                 entry = f"{number.decode()}-0"
@@ -89,7 +93,7 @@ class HistoryStore:
 
 
 def _head_text(stored: Any) -> str:
-    """Return the head as it is stored; what is of another kind tells of no end."""
+    """Return the text of the head; empty if its key holds another type."""
     if isinstance(stored, redis.RedisError):
         if not str(stored).startswith("WRONGTYPE"):
             raise stored
@@ -98,16 +102,16 @@ def _head_text(stored: Any) -> str:
 
 
 def read_entry(name: bytes, fields: dict[bytes, bytes]) -> ChainedRow:
-    """Read an entry. What is not there is empty, and follows from nothing."""
+    """Decode a stream entry. A missing field is empty, so its hash cannot match."""
     number = name.partition(b"-")[0]
     digest = fields.get(b"hash", b"").decode(errors="replace")
     return ChainedRow(int(number), fields.get(b"row", b""), digest, fields.keys() <= _FIELDS)
 
 
 def latest_head(shop: ShopName, stored: bytes | None, last: list[Any]) -> ChainHead:
-    """Return the end of a history: the later one, should the head and the last row differ.
+    """Return the end of the history: the later one if the stored head and the last row differ.
 
-    A head that was lost must not keep anybody from withdrawing; the audit tells of it.
+    A lost head must not block withdrawals; the audit reports it.
     """
     head = parse_head((stored or b"").decode(errors="replace")) or empty_head(shop)
     link = read_entry(*last[0]) if last else None

@@ -1,4 +1,4 @@
-"""The least policy version of each purpose: set by command, in force with the next request."""
+"""The minimum policy version of each purpose; a change applies to the next request."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ class PolicyStore:
         self._change_writer = change_writer
 
     def get(self, shop: ShopName) -> Minimums:
-        """Return the minimum versions; raise StoreUnavailable when they cannot be read."""
+        """Return the minimum versions; raise StoreUnavailable if they are unreadable."""
         with store_faults():
             stored: Any = self._redis.hget(redis_keys.epochs(shop), redis_keys.POLICY)
         return _readable(stored)
@@ -39,7 +39,7 @@ class PolicyStore:
     def change(
         self, shop: ShopName, versions: Mapping[Purpose, str | None], actor: str = COMMAND_LINE
     ) -> Minimums:
-        """Set the minimum of each purpose that is named; None: there is none any more."""
+        """Set the minimum of each given purpose; None removes it."""
 
         def ask(pipeline: Pipeline) -> None:
             pipeline.hget(redis_keys.epochs(shop), redis_keys.POLICY)
@@ -48,17 +48,17 @@ class PolicyStore:
             stored = replies[0]
             if isinstance(stored, redis.RedisError):
                 raise stored
-            # What cannot be read is replaced: it permits nothing, and somebody must be able to.
+            # An unreadable policy permits nothing, so it must be replaceable.
             known = {**(read_minimums(stored) or {}), **versions}
             after = {purpose: text for purpose, text in known.items() if text is not None}
             new = write_minimums(after) if after else b""
             edit = Edit(redis_keys.epochs(shop), redis_keys.POLICY, stored or b"", new)
-            return WriteStep([edit], [_note(*each, actor) for each in versions.items()]), after
+            return WriteStep([edit], [_row(*each, actor) for each in versions.items()]), after
 
         return self._change_writer.commit(shop, ask, decide)
 
 
-def _note(purpose: Purpose, version: str | None, actor: str) -> RowDraft:
+def _row(purpose: Purpose, version: str | None, actor: str) -> RowDraft:
     word = NO_MINIMUM if version is None else MINIMUM
     return RowDraft(RowKind.POLICY, None, purpose, word, actor, policy_version=version)
 
@@ -67,6 +67,6 @@ def _readable(stored: bytes | None) -> Minimums:
     minimums = read_minimums(stored)
     if minimums is None:
         raise StoreUnavailable(
-            "the policy in the store cannot be read, and nothing is permitted until it is set anew"
+            "the stored policy is unreadable, so nothing is permitted; set it again"
         )
     return minimums

@@ -1,7 +1,7 @@
-"""The moment and the policy by which a service judges consents. Asks no store.
+"""The time and the policy under which consents are evaluated. Reads no store.
 
-The moment never goes back, in none of the workers: when the clock does, what has expired stays
-expired.
+The time never decreases in any worker: a grant that has expired stays expired when a clock goes
+back.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,32 +27,32 @@ _PURPOSES = {str(purpose): purpose for purpose in Purpose}
 
 
 class PolicyClock:
-    """Puts records under the policy that is in force, at the latest moment that was ever seen."""
+    """Evaluates records under the current policy at the latest time that any worker has seen."""
 
     def __init__(
         self, max_age_us: int, clock: Callable[[], int], shared: memoryview | None = None
     ) -> None:
-        """`shared`: what all workers have seen; None: this process is the only one."""
+        """`shared`: the latest time of all workers. None: this process is the only one."""
         self._clock = clock
         self._shared = private_timestamp() if shared is None else shared
-        self._seen_us = 0  # by the clock of any worker
+        self._seen_us = 0  # the latest time of any worker's clock
         self._latest_us = 0
         self._lock = Lock()
         self._policy = ConsentPolicy(max_age_us)
         self._max_age_us = max_age_us
 
     def now_us(self, at_least_us: int = 0) -> int:
-        """Return the latest moment that was seen. `at_least_us`: by another clock, here alone."""
+        """Return the latest time seen. `at_least_us`: the store's time, which is not shared."""
         with self._lock:
-            told_us = self._shared[0]
-            self._seen_us = max(self._seen_us, told_us, self._clock())
-            if self._seen_us > told_us:
+            shared_us = self._shared[0]
+            self._seen_us = max(self._seen_us, shared_us, self._clock())
+            if self._seen_us > shared_us:
                 self._shared[0] = self._seen_us
             self._latest_us = max(self._latest_us, at_least_us, self._seen_us)
             return self._latest_us
 
     def policy(self, minimums: Minimums | None) -> ConsentPolicy:
-        """Return the policy; None is one that cannot be read, under which nothing counts."""
+        """Return the policy; None is an unreadable one, which permits nothing."""
         if minimums is None:
             return UNREADABLE_POLICY
         return ConsentPolicy(self._max_age_us, minimums) if minimums else self._policy
@@ -65,7 +65,7 @@ class PolicyClock:
 
 @lru_cache(64)
 def read_minimums(stored: bytes | None) -> Minimums | None:
-    """Read the policy's field; None when it cannot be read. A purpose that is not ours is none."""
+    """Decode the field of the policy; None if unreadable. Unknown purposes are ignored."""
     if stored is None:
         return NO_MINIMUMS
     try:

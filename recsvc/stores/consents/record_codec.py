@@ -1,9 +1,9 @@
-"""How one purpose's consent is written in a customer's hash. Pure.
+"""The stored format of consents, flags and tombstones in a customer's hash. Pure.
 
-`purpose:email` → `<at µs> <granted|denied> <first granted at µs, or -> <policy> <source>`;
-the last two are percent-encoded, or `-`. Whatever does not read so denies. A flag that is set
-stands beside them: `flag:minor` → `1`; so does the tombstone of one who was erased: `erased` →
-`<at µs> <opened anew at µs, or ->`, and then when its row was recorded, where that is another time.
+`purpose:email` → `<at µs> <granted|denied> <first granted at µs, or -> <policy> <source>`; policy
+and source are percent-encoded, or `-`. Any other value denies. `flag:minor` → `1` for a set flag.
+`erased` → `<erased at µs> <re-admitted at µs, or ->`, then the time of the history row if it
+differs from the erasure.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ from recsvc.domain.consent.consent import (
 GRANTED = "granted"
 DENIED = "denied"
 
-SET = b"1"  # the value of a flag; one that is not set has no field
+SET = b"1"  # the value of a set flag; a cleared flag has no field
 
 ERASED = "erased"
 
-# One that cannot be read was once written: nothing that is known is of after it.
+# Later than every stored time: an unreadable tombstone erases everything.
 UNREADABLE_TOMBSTONE = Tombstone(10**16, 10**16)
 
 _NONE = "-"
@@ -33,7 +33,7 @@ _PREFIX = b"purpose:"
 _FLAG_PREFIX = b"flag:"
 _ERASED_FIELD = ERASED.encode()
 _MAX_DIGITS = 16
-_WORDS = {b"granted": True, b"denied": False}
+_GRANTED_BY_TEXT = {b"granted": True, b"denied": False}
 _FIELDS = {purpose: f"purpose:{purpose}" for purpose in Purpose}
 _PURPOSES = {field.encode(): purpose for purpose, field in _FIELDS.items()}
 _FLAG_FIELDS = {flag: f"flag:{flag}" for flag in Flag}
@@ -53,14 +53,14 @@ def statement_text(granted: bool) -> str:
 
 
 def encode(consent: PurposeConsent) -> bytes:
-    """Return the value of the purpose's field."""
+    """Encode the value of a purpose's field."""
     first = _NONE if consent.first_granted_at_us is None else consent.first_granted_at_us
     tail = f"{_quoted(consent.policy_version)} {_quoted(consent.source)}"
     return f"{consent.at_us} {statement_text(consent.granted)} {first} {tail}".encode()
 
 
 def decode(fields: Sequence[bytes]) -> ConsentRecord:
-    """Read the reply of HGETALL: field, value, field, value. Other fields are not ours."""
+    """Decode the reply of HGETALL (field, value, …); ignore other fields."""
     if not fields:
         return NO_CONSENT
     purposes: dict[Purpose, PurposeConsent] = {}
@@ -75,7 +75,7 @@ def decode(fields: Sequence[bytes]) -> ConsentRecord:
         elif field.startswith(_PREFIX):
             unreadable.append(field[len(_PREFIX) :].decode(errors="replace"))
         elif field.startswith(_FLAG_PREFIX):
-            flag = _FLAGS.get(field, Flag.RESTRICTED)  # one that we do not know may mean anything
+            flag = _FLAGS.get(field, Flag.RESTRICTED)  # an unknown flag may deny anything
             flags.append(flag)
             if field not in _FLAGS or value != SET:
                 unreadable.append(field.decode(errors="replace"))
@@ -87,29 +87,31 @@ def decode(fields: Sequence[bytes]) -> ConsentRecord:
 
 
 def encode_tombstone(tombstone: Tombstone) -> bytes:
-    opened = _NONE if tombstone.readmitted_at_us is None else tombstone.readmitted_at_us
+    readmitted = _NONE if tombstone.readmitted_at_us is None else tombstone.readmitted_at_us
     at_us, recorded_at_us = tombstone.erased_at_us, tombstone.recorded_at_us
-    return f"{at_us} {opened}{'' if recorded_at_us == at_us else f' {recorded_at_us}'}".encode()
+    return f"{at_us} {readmitted}{'' if recorded_at_us == at_us else f' {recorded_at_us}'}".encode()
 
 
 def decode_tombstone(value: bytes) -> Tombstone:
-    """Read the field of the tombstone; what cannot be read shuts everything out."""
-    words = value.split(b" ")
-    if len(words) not in (2, 3):
+    """Decode the tombstone; an unreadable one erases everything."""
+    parts = value.split(b" ")
+    if len(parts) not in (2, 3):
         return UNREADABLE_TOMBSTONE
-    erased, opened, recorded = (*words, words[0])[:3]
-    if not (_is_stamp(erased) and _is_stamp(recorded) and (opened == b"-" or _is_stamp(opened))):
+    erased, readmitted, recorded = (*parts, parts[0])[:3]
+    if not (
+        _is_stamp(erased) and _is_stamp(recorded) and (readmitted == b"-" or _is_stamp(readmitted))
+    ):
         return UNREADABLE_TOMBSTONE
-    return Tombstone(int(erased), int(recorded), None if opened == b"-" else int(opened))
+    return Tombstone(int(erased), int(recorded), None if readmitted == b"-" else int(readmitted))
 
 
 def decode_one(value: bytes) -> PurposeConsent | None:
-    """Read the value of one purpose's field; None when it cannot be read."""
-    words = value.split(b" ")
-    if len(words) != 5 or not all(words):
+    """Decode the value of a purpose's field; None if unreadable."""
+    parts = value.split(b" ")
+    if len(parts) != 5 or not all(parts):
         return None
-    at, word, first, policy_version, source = words
-    granted = _WORDS.get(word)
+    at, answer, first, policy_version, source = parts
+    granted = _GRANTED_BY_TEXT.get(answer)
     if granted is None or not _is_stamp(at) or not (first == b"-" or _is_stamp(first)):
         return None
     return PurposeConsent(
@@ -121,8 +123,8 @@ def decode_one(value: bytes) -> PurposeConsent | None:
     )
 
 
-def _is_stamp(word: bytes) -> bool:
-    return word.isdigit() and len(word) <= _MAX_DIGITS
+def _is_stamp(text: bytes) -> bool:
+    return text.isdigit() and len(text) <= _MAX_DIGITS
 
 
 def _quoted(text: str | None) -> str:
@@ -131,8 +133,8 @@ def _quoted(text: str | None) -> str:
     return quote(text, safe="") if text != _NONE else "%2D"
 
 
-def _unquoted(word: bytes) -> str | None:
-    if word == b"-":
+def _unquoted(text: bytes) -> str | None:
+    if text == b"-":
         return None
-    plain = unquote_to_bytes(word) if b"%" in word else word
+    plain = unquote_to_bytes(text) if b"%" in text else text
     return plain.decode(errors="replace")

@@ -1,7 +1,7 @@
-"""The latest moment that any worker of one service has seen: eight bytes of memory that they share.
+"""The latest time that any worker of one service has seen: eight bytes of shared memory.
 
-It is read and raised without a lock. Where two raise it at once the lower may remain; whoever saw
-the higher one still knows it, and raises it again with the next look.
+Workers read and raise it without a lock. If two raise it at once, the lower value may remain; the
+worker that saw the higher one writes it again on its next read.
 """
 
 import mmap
@@ -12,7 +12,7 @@ _BYTES = 8
 
 
 def shared_timestamp(file: Path) -> memoryview:
-    """Return the moment as the one number of a view; the file is made where it is missing."""
+    """Map the file, created if missing, as a view of one 64-bit integer."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.ftruncate(descriptor, _BYTES)
@@ -22,5 +22,5 @@ def shared_timestamp(file: Path) -> memoryview:
 
 
 def private_timestamp() -> memoryview:
-    """Return one that nobody shares."""
+    """Return a view in the memory of this process."""
     return memoryview(bytearray(_BYTES)).cast("q")

@@ -86,9 +86,7 @@ class ProfileStore:
                 raise erased_conflict()
             flags.put(change.flags, actor)
             step = flags.step(shop)
-            return WriteStep([edit, *step.edits], step.notes), FlaggedProfile(
-                changed, flags.are_set
-            )
+            return WriteStep([edit, *step.edits], step.rows), FlaggedProfile(changed, flags.are_set)
 
         return self._change_writer.commit(shop, ask, decide)
 
@@ -122,7 +120,7 @@ class ProfileStore:
             ]
             steps = [each.step(shop) for each in flags.values()]
             edits += chain.from_iterable(step.edits for step in steps)
-            notes = list(chain.from_iterable(step.notes for step in steps))
+            notes = list(chain.from_iterable(step.rows for step in steps))
             return WriteStep(edits, notes), may_be
 
         return self._change_writer.commit(shop, ask, decide)

@@ -96,8 +96,8 @@ class ConsentService:
         """
         customer = _customer(context)
         if context.key.is_secret:
-            return self._history.of(context.shop, customer, start, most)
-        rows = self._history.all_of(context.shop, customer)
+            return self._history.rows_of(context.shop, customer, start, most)
+        rows = self._history.all_rows_of(context.shop, customer)
         return list(islice((row for row in rows if row.subject not in FLAGS), start, start + most))
 
 

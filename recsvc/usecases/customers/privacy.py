@@ -167,7 +167,7 @@ class PrivacyService:
         lists = {name: section(shop, customer) for name, section in stores.sections.items()}
         return PersonalData(
             stores.profiles.get(shop, customer),
-            stores.history.all_of(shop, customer),
+            stores.history.all_rows_of(shop, customer),
             {
                 "events": self._events(shop, customer, recent),
                 "purchases": map(_bought, bought),

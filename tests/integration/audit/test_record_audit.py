@@ -17,7 +17,7 @@ from recsvc.domain.errors import Conflict
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.audit import replay
-from recsvc.stores.audit.record_audit import LIST_NOT_WHOLE, Difference, RecordAudit, count_rows
+from recsvc.stores.audit.record_audit import INCOMPLETE_LIST, Difference, RecordAudit, count_rows
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.consents.change_writer import ChangeWriter
@@ -82,9 +82,11 @@ class Shop:
 
     def walked(self) -> tuple[Counter[CustomerKey], int]:
         """Count the rows of each customer, and say which was the last."""
-        _, last = self._history.ends(self.name)
+        _, last = self._history.head_and_last_row(self.name)
         rows_of: Counter[CustomerKey] = Counter()
-        for _ in count_rows(self._history.walk(self.name, last=last) if last else (), rows_of):
+        for _ in count_rows(
+            self._history.chained_rows(self.name, last=last) if last else (), rows_of
+        ):
             pass
         return rows_of, last
 
@@ -160,7 +162,7 @@ def test_a_record_that_somebody_else_changed_is_named(
     """The customer by keyed hash, the purpose or flag, and nothing else."""
     before = shop.differences()
     spoil(shop.redis, shop.record(who))
-    words = [replay.NOT_AS_SAID, replay.NOT_SAID, replay.NOT_KEPT, replay.NOT_READABLE]
+    words = [replay.CHANGED, replay.NO_ROW, replay.NO_FIELD, replay.UNREADABLE]
 
     assert before == []
     assert shop.differences() == [Difference(shop.customers[who].hex(), subject, words[what])]
@@ -180,7 +182,7 @@ def test_a_record_of_nobody_is_named(shop: Shop) -> None:
     nobody = CustomerKey(os.urandom(16))
     shop.redis.hset(redis_keys.customer(shop.name, nobody), "purpose:email", "1 granted 1 - -")
 
-    assert shop.differences() == [Difference(nobody.hex(), "email", replay.NOT_SAID)]
+    assert shop.differences() == [Difference(nobody.hex(), "email", replay.NO_ROW)]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_a_list_of_rows_hides_none(shop: Shop, spoil: Callable[[Any, str], objec
     spoil(shop.redis, redis_keys.history_of(shop.name, shop.customers[0]))
 
     found = [(each.customer, each.what) for each in shop.differences()]
-    assert found == [(shop.customers[0].hex(), LIST_NOT_WHOLE)]
+    assert found == [(shop.customers[0].hex(), INCOMPLETE_LIST)]
 
 
 def test_what_was_said_after_the_walk_is_compared_as_well(shop: Shop) -> None:

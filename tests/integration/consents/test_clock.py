@@ -77,11 +77,11 @@ class Clocked:
         return record.purposes.get(Purpose.EMAIL)
 
     def imported(self, who: int) -> list[tuple[bool, int]]:
-        rows = self.history.all_of(self.name, self.customers[who])
+        rows = self.history.all_rows_of(self.name, self.customers[who])
         taken = (row for row in rows if row.kind is RowKind.IMPORT)
         return [(row.word == GRANTED, row.said_at or 0) for row in taken]
 
-    def has_forgotten(self, who: int, recorded_at_us: int) -> bool:
+    def was_erased_after(self, who: int, recorded_at_us: int) -> bool:
         return self._erasures.was_erased_after(self.name, self.customers[who], recorded_at_us)
 
     def watermark(self) -> int:
@@ -93,9 +93,9 @@ class Clocked:
 
     def faults(self) -> list[object]:
         """Return what `audit verify` finds."""
-        head, last = self.history.ends(self.name)
+        head, last = self.history.head_and_last_row(self.name)
         rows_of: Counter[CustomerKey] = Counter()
-        links = count_rows(self.history.walk(self.name, last=last) if last else (), rows_of)
+        links = count_rows(self.history.chained_rows(self.name, last=last) if last else (), rows_of)
         wrong = list(chain_faults(self.name, links, head))
         audit = RecordAudit(self.connections)
         return [*wrong, *audit.differences(self.name, rows_of, last)]
@@ -228,7 +228,7 @@ def test_whatever_the_clock_does_a_live_word_is_the_latest_and_an_erasure_forget
 
 def do(shop: Clocked, act: Act) -> None:
     kind, shop.now, who, *rest = act
-    before, end = shop.word(who), shop.history.ends(shop.name)[0]
+    before, end = shop.word(who), shop.history.head_and_last_row(shop.name)[0]
     if kind == "say":
         said_at = shop.say(who, {Purpose.EMAIL: rest[0]})
         word = shop.word(who)
@@ -240,5 +240,5 @@ def do(shop: Clocked, act: Act) -> None:
     else:
         shop.erase(who)
         assert shop.word(who) is None
-    after = shop.history.ends(shop.name)[0]
+    after = shop.history.head_and_last_row(shop.name)[0]
     assert after == end or end is None or (after is not None and after.at_us > end.at_us)

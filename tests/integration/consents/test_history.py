@@ -42,8 +42,10 @@ def someone() -> CustomerKey:
 
 
 def found(history: HistoryStore, shop: ShopName, kept: ChainHead | None = None) -> list[ChainFault]:
-    head, last = history.ends(shop)
-    return list(chain_faults(shop, history.walk(shop, last=last) if last else (), head, kept))
+    head, last = history.head_and_last_row(shop)
+    return list(
+        chain_faults(shop, history.chained_rows(shop, last=last) if last else (), head, kept)
+    )
 
 
 def seven_rows(store: ConsentStore, shop: ShopName) -> list[CustomerKey]:
@@ -65,7 +67,7 @@ def test_each_change_is_a_row(
     profiles.put_many(shop, [NewProfile(customer, NO_PROFILE, {Flag.MINOR: True})] * 2)
     PolicyStore(connections, change_writer).change(shop, {Purpose.EMAIL: "v2"})
 
-    rows = [json.loads(link.row) for link in history.walk(shop)]
+    rows = [json.loads(link.row) for link in history.chained_rows(shop)]
 
     assert [(row["kind"], row["subject"], row["word"], row["actor"]) for row in rows] == [
         ("live", "email", "granted", "k1"),
@@ -75,8 +77,8 @@ def test_each_change_is_a_row(
         ("policy", "email", "minimum", "cli"),
     ]
     assert [row["customer"] for row in rows] == [customer.hex()] * 4 + [None]
-    assert [row.n for row in history.of(shop, customer, 0, 10)] == [1, 2, 3, 4]
-    assert [row.n for row in history.of(shop, customer, 1, 2)] == [2, 3]
+    assert [row.n for row in history.rows_of(shop, customer, 0, 10)] == [1, 2, 3, 4]
+    assert [row.n for row in history.rows_of(shop, customer, 1, 2)] == [2, 3]
     assert found(history, shop) == []
 
 
@@ -121,7 +123,7 @@ def test_a_field_beside_a_row_is_named(
     )
     (finding,) = found(history, shop)
 
-    assert (finding.n, "beside" in finding.what) == (4, True)
+    assert (finding.n, "additional fields" in finding.what) == (4, True)
 
 
 def _changed(fields: dict[bytes, bytes], replacement: dict[bytes, object]) -> dict[bytes, bytes]:
@@ -162,7 +164,7 @@ def test_a_moved_row_is_named(
     rebuild(connections, shop, swapped.get)
     (finding,) = found(history, shop)
 
-    assert (finding.n, "it says that it is row 5" in finding.what) == (3, True)
+    assert (finding.n, "its content is that of row 5" in finding.what) == (3, True)
 
 
 def test_a_row_that_was_added_is_named(
@@ -226,7 +228,7 @@ def test_who_lost_the_head_can_still_withdraw(
     assert [finding.n for finding in told] == [7]
     assert not permits(record, Purpose.EMAIL)
     assert found(history, shop) == []
-    assert history.ends(shop)[1] == 8
+    assert history.head_and_last_row(shop)[1] == 8
 
 
 def test_a_head_of_another_kind_tells_of_no_end(
@@ -263,7 +265,7 @@ def test_a_customers_list_of_another_kind_refuses_the_whole_step(
         store.write(shop, customer, YES)
 
     assert store.read(shop, customer).is_empty
-    assert history.ends(shop) == (None, 0)
+    assert history.head_and_last_row(shop) == (None, 0)
 
 
 def test_writers_of_several_processes_lose_no_row(
@@ -283,11 +285,11 @@ def test_writers_of_several_processes_lose_no_row(
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
 
-    rows = [json.loads(link.row) for link in history.walk(shop)]
+    rows = [json.loads(link.row) for link in history.chained_rows(shop)]
     assert len({row["source"] for row in rows}) == len(rows) == 200
     assert found(history, shop) == []
     for customer in customers:
-        stamps = [row.said_at for row in history.of(shop, customer, 0, 1000)]
+        stamps = [row.said_at for row in history.rows_of(shop, customer, 0, 1000)]
         assert stamps == sorted(set(stamps))
 
 

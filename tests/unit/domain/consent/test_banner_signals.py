@@ -131,7 +131,7 @@ def test_another_shape_is_refused_by_its_field(signal: str, sent: object, field:
 
 def test_a_tcf_string_is_refused_with_what_to_send_instead() -> None:
     """A frontend developer need not look it up."""
-    with pytest.raises(BadRequest, match=r"__tcfapi.*TCF strings are not read"):
+    with pytest.raises(BadRequest, match=r"__tcfapi.*TCF strings are not supported"):
         read_signals({Signal.TCF: "CPUW9Z2PUW9Z2AGABCENCCCsAP"}, DEFAULT_TABLES)
 
 
