@@ -1,6 +1,7 @@
-"""Our commands in this process: what they do and say, not how a process starts.
+"""Run the project's commands inside the test process.
 
-A start takes a second, and three of the trainer's. Each command keeps tests with processes.
+A process takes one second to start, the trainer three. These helpers check a command's output and
+exit code without that start; at least one test per command runs it as a process.
 """
 
 import os
@@ -13,7 +14,7 @@ from recsvc.cli import main
 
 
 def run_here(app: Typer, *words: str, data_dir: Path, expect: int = 0) -> Result:
-    """Run one command to its end and insist on its exit code."""
+    """Run one command to its end and check its exit code."""
     unset = {name: None for name in os.environ if "RECSVC" in name}
     environment = {**unset, "RECSVC_DATA_DIR": str(data_dir)}
     run = CliRunner().invoke(app, words, env=environment, catch_exceptions=False)

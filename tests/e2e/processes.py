@@ -1,4 +1,4 @@
-"""Starting the project's own commands as processes, as its users do."""
+"""Run the project's commands as processes, as users do."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
 def command(
     module: str, *words: str, data_dir: Path, expect: int = 0, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run one command of ours to its end and insist on its exit code."""
+    """Run one command as a process and check its exit code."""
     run = subprocess.run(
         [sys.executable, "-m", module, *words],
         capture_output=True,
@@ -52,7 +52,7 @@ def recsvc(*words: str, data_dir: Path, **more: Any) -> subprocess.CompletedProc
 
 
 def recsvc_here(*words: str, data_dir: Path) -> str:
-    """Run one command of ours in this process, which saves its start; return what it printed."""
+    """Run one command in the test process and return its output."""
     result = CliRunner().invoke(app, [*words, "--data-dir", str(data_dir)])
     assert result.exit_code == 0, f"{words}: exit {result.exit_code}\n{result.output}"
     return result.output
@@ -62,14 +62,14 @@ def recsvc_train(*words: str, data_dir: Path, **more: Any) -> subprocess.Complet
     return command("training.cli", *words, data_dir=data_dir, **more)
 
 
-def eventually(condition: Any, what: str) -> Any:
-    """Return the condition's first true value, or fail once patience is out."""
+def eventually(condition: Any, description: str) -> Any:
+    """Return the condition's first true value; fail after PATIENCE_SECONDS."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if value := condition():
             return value
         time.sleep(0.02)
-    raise AssertionError(f"never came true: {what}")
+    raise AssertionError(f"never came true: {description}")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Reply:
 
 
 class Client:
-    """One keep-alive connection, so that one worker answers everything asked through it."""
+    """One keep-alive connection: all requests of a client are answered by the same worker."""
 
     def __init__(self, port: int, key: str | None = None) -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=10)
@@ -121,7 +121,7 @@ class Server:
     clients: list[Client] = field(default_factory=list)
 
     def client(self, key: str | None = None) -> Client:
-        """Return a connection of its own; it is closed when the server stops."""
+        """Open a new connection; it is closed when the server stops."""
         self.clients.append(Client(self.port, key))
         return self.clients[-1]
 

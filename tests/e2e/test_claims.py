@@ -1,7 +1,7 @@
-"""64 clients claim at four workers at once, and no budget, cap or pool is ever passed.
+"""Concurrent claims: 64 clients and four workers never exceed a budget, cap or code pool.
 
-Every call is sent again with its Idempotency-Key, as clients do that lost an answer; a worker is
-killed midway, and the server is started again.
+Every call is sent twice with the same Idempotency-Key, as clients do after a lost response. A
+worker is killed midway, and the server is restarted.
 """
 
 import json
@@ -44,7 +44,7 @@ class Shop:
 
 
 class Claimant:
-    """One client, which sends everything until it is answered, and then once more."""
+    """One client that repeats each request until it is answered, then sends it once more."""
 
     def __init__(self, server: Server, key: str) -> None:
         self._server, self._key = server, key
@@ -67,7 +67,7 @@ class Claimant:
     def _answer(self, path: str, headers: dict[str, str]) -> Reply | None:
         try:
             reply = self._client.ask("POST", path, {}, headers)
-        except (OSError, HTTPException):  # the worker is gone; another listens
+        except (OSError, HTTPException):  # the worker was killed; another one accepts
             self._client.close()
             self._client = Client(self._server.port, self._key)
             return None
@@ -75,7 +75,7 @@ class Claimant:
 
 
 def claims(server: Server, key: str, customers: list[str], offer: str) -> list[Reply]:
-    """Claim once for each of the customers, by 64 clients at once."""
+    """Claim once for each customer, with 64 concurrent clients."""
 
     def work(number: int) -> list[Reply]:
         with closing(Claimant(server, key)) as claimant:
@@ -86,7 +86,7 @@ def claims(server: Server, key: str, customers: list[str], offer: str) -> list[R
 
 
 def granted(replies: list[Reply]) -> list[Reply]:
-    """Return those that were given something; all others say why not."""
+    """Return the successful claims; check that every refusal has an expected code."""
     codes = {reply.json["code"] for reply in replies if reply.status == 409}
     assert {reply.status for reply in replies} <= {201, 409}
     assert codes <= {"nothing_left", "cap_reached"}
@@ -105,7 +105,7 @@ def workers_of(server: Server) -> list[int]:
 
 @contextmanager
 def own_redis(binary: str, folder: Path) -> Iterator[str]:
-    """Give the URL of a Redis of this test's own, as durable as ours."""
+    """Start a Redis for this test, with the durability settings of the embedded Valkey."""
     path = folder / "redis.sock"
     options = {
         "port": "0",
@@ -127,7 +127,7 @@ def own_redis(binary: str, folder: Path) -> Iterator[str]:
 
 @pytest.fixture(params=["embedded", *filter(None, [shutil.which("redis-server")])])
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
-    """A shop with a key, at each kind of server that the machine has."""
+    """Return a shop with a key, once per kind of server that this machine has."""
     with ExitStack() as stack:
         more = {}
         if request.param != "embedded":
@@ -142,28 +142,30 @@ def prepare(server: Server, key: str, customers: int) -> None:
     offers = {"budget": BUDGET, "capped": CAPPED, "pool": POOL}
     for name, offer in offers.items():
         assert client.ask("PUT", f"/v1/offers/{name}", offer).status == 200
-    granted_now = {"purposes": {"offers": True, "personalization": True}}
+    granted_consents = {"purposes": {"offers": True, "personalization": True}}
     for number in range(customers):
-        reply = client.ask("PUT", f"/v1/customers/c{number}/consents", granted_now)
+        reply = client.ask("PUT", f"/v1/customers/c{number}/consents", granted_consents)
         assert reply.status == 200
 
 
-def test_no_budget_cap_or_pool_is_passed(shop: Shop) -> None:
-    """Exactly 100, 2 and 50 different codes: with a worker killed midway, and after a restart."""
-    everybody = [f"c{number}" for number in range(CLIENTS)] * 2
+def test_no_budget_cap_or_pool_is_exceeded(shop: Shop) -> None:
+    """Exactly 100 redemptions, 2 per customer and 50 different codes are granted, although a worker
+    is killed midway and the server is restarted.
+    """
+    customers = [f"c{number}" for number in range(CLIENTS)] * 2
     with shop.served() as server:
         prepare(server, shop.key, CLIENTS)
         killer = Timer(0.2, os.kill, (workers_of(server)[0], signal.SIGKILL))
         killer.start()
         capped = granted(claims(server, shop.key, ["c0"] * CLIENTS, "capped"))
-        budget = granted(claims(server, shop.key, everybody, "budget"))
+        budget = granted(claims(server, shop.key, customers, "budget"))
         killer.join()
-        pool = granted(claims(server, shop.key, everybody[:40], "pool"))
+        pool = granted(claims(server, shop.key, customers[:40], "pool"))
         states = server.client(shop.key).get("/v1/offers").json["offers"]
     with shop.served() as server:
-        pool += granted(claims(server, shop.key, everybody[:40], "pool"))
-        for offer, customers in (("budget", everybody[:10]), ("capped", ["c0"] * 5)):
-            assert granted(claims(server, shop.key, customers, offer)) == []
+        pool += granted(claims(server, shop.key, customers[:40], "pool"))
+        for offer, claimants in (("budget", customers[:10]), ("capped", ["c0"] * 5)):
+            assert granted(claims(server, shop.key, claimants, offer)) == []
 
     assert len(ids(budget)) == len(budget) == TOTAL
     assert len(ids(capped)) == len(capped) == PER_CUSTOMER

@@ -1,4 +1,4 @@
-"""Records of decisions survive a clean stop of the server, however soon it comes."""
+"""Decision records survive a clean stop of the server."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ DECISIONS, WORKERS = 20, 2
 
 
 def test_a_clean_stop_loses_no_record(tmp_path: Path) -> None:
-    """The signal comes right after the last of 20 answers, of either worker."""
+    """A server that is stopped right after its last response has stored every decision record."""
     with EmbeddedValkey(tmp_path), open_stores(Settings(data_dir=tmp_path)) as stores:
         publish_grocery(stores, SHOP)
         key = stores.api_keys.create(KeyKind.SECRET, SHOP, ALL_SCOPES).text

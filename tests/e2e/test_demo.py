@@ -1,4 +1,4 @@
-"""The demo, on few households: what it prints is true of what it made."""
+"""The demo with few households: the printed commands and figures match the service's responses."""
 
 import re
 import shlex
@@ -14,8 +14,8 @@ PAGE = (Path(__file__).parent.parent.parent / "docs" / "privacy.md").read_text()
 ROWS = re.findall(r"^\| (`[^|]+`) \|", PAGE.partition("## Inventory: files")[2], re.MULTILINE)
 
 
-def named(place: str) -> re.Pattern[str]:
-    """Return what a place of the page's inventory names: a folder with all that is in it."""
+def path_pattern(place: str) -> re.Pattern[str]:
+    """Return a pattern for a path of the inventory; a folder matches everything below it."""
     text = re.sub(r"<\w+>", "[^/]+", re.escape(place)).replace("…", "[^/]*")
     return re.compile(text + (".*" if place.endswith("/") else "(/.*)?"))
 
@@ -38,14 +38,14 @@ def server(data_dir: Path, printed: str) -> Iterator[Server]:
 
 @pytest.fixture
 def withdrawn(data_dir: Path, printed: str) -> Iterator[None]:
-    """Let a household withdraw for the length of a test."""
+    """Withdraw a household's consent for the length of a test."""
     recsvc_here("consents", "withdraw", "1", "personalization", data_dir=data_dir)
     yield
     recsvc_here("consents", "grant", "1", "personalization", data_dir=data_dir)
 
 
 def ask_as_printed(server: Server, printed: str, words: str) -> dict[str, object]:
-    """Make the request of the curl below the line that contains `words`."""
+    """Send the request of the curl command that follows the line containing `words`."""
     (key,) = re.findall(r"^SK=(\S+)$", printed, re.MULTILINE)
     (command,) = re.findall(rf"^# .*{words}.*\n(curl .+)$", printed, re.MULTILINE)
     path = shlex.split(command)[-1].partition(":8000")[2]
@@ -54,21 +54,23 @@ def ask_as_printed(server: Server, printed: str, words: str) -> dict[str, object
     return answer
 
 
-def test_the_printed_commands_show_consent_at_work(server: Server, printed: str) -> None:
-    """A household that consents, one that does not, nobody, and an item: each as announced."""
+def test_the_printed_commands_show_the_effect_of_consent(server: Server, printed: str) -> None:
+    """The printed requests return a personal list with consent, the popular list without consent or
+    without a customer, and similar items for an item.
+    """
     consenting = ask_as_printed(server, printed, "who consents")
     refusing = ask_as_printed(server, printed, "who does not")
-    nobody = ask_as_printed(server, printed, "Nobody")
+    anonymous = ask_as_printed(server, printed, "Nobody")
     item = ask_as_printed(server, printed, "What goes with")
 
     assert (consenting["personalized"], consenting["slate"]) == (True, "for_you")
     assert (refusing["personalized"], refusing["fallback"]) == (False, "no_consent")
-    assert refusing["items"] == nobody["items"]
+    assert refusing["items"] == anonymous["items"]
     assert item["slate"] == "similar"
 
 
-def test_the_printed_decision_is_the_services(server: Server, printed: str) -> None:
-    """Real coupons, some of them live: those that are named are what the service answers."""
+def test_the_printed_decision_matches_the_service(server: Server, printed: str) -> None:
+    """The printed offers are the offers that the service returns for the household."""
     (shown,) = re.findall(r"^# Offered to household .*\n((?:#   .+\n)+)", printed, re.MULTILINE)
     decision = ask_as_printed(server, printed, "with all figures")
 
@@ -77,19 +79,17 @@ def test_the_printed_decision_is_the_services(server: Server, printed: str) -> N
     assert shown.splitlines() == offers
 
 
-def test_a_second_demo_keeps_what_customers_have_said_since(
-    data_dir: Path, withdrawn: None, server: Server
-) -> None:
-    """Running the demo again never undoes a withdrawal."""
+def test_a_second_demo_keeps_withdrawals(data_dir: Path, withdrawn: None, server: Server) -> None:
+    """A second run of the demo does not undo a withdrawal."""
     again = recsvc("demo", "--no-serve", "--customers", "40", data_dir=data_dir)
     answer = ask_as_printed(server, again.stdout, "who consents")
 
     assert answer["fallback"] == "no_consent"
 
 
-def test_the_privacy_page_names_all_that_the_demo_leaves(data_dir: Path, printed: str) -> None:
-    """Every file of the data folder has its row in the inventory."""
-    places = [named(place) for row in ROWS for place in re.findall("`([^`]+)`", row)]
+def test_the_privacy_page_lists_every_file_of_the_demo(data_dir: Path, printed: str) -> None:
+    """The privacy page's inventory lists every file that the demo leaves in the data folder."""
+    places = [path_pattern(place) for row in ROWS for place in re.findall("`([^`]+)`", row)]
     left = {path.relative_to(data_dir).as_posix() for path in data_dir.rglob("*")}
     files = {name for name in left if not (data_dir / name).is_dir()}
 

@@ -1,4 +1,4 @@
-"""The drain as a process that is killed at any point, again and again."""
+"""The drain command, killed at arbitrary points and started again."""
 
 import random
 import subprocess
@@ -20,7 +20,7 @@ SHOP = ShopName("default")
 KILLS = 8
 
 
-def tell(stores: Stores, first: int, count: int) -> None:
+def store_events(stores: Stores, first: int, count: int) -> None:
     events = [
         Incoming(Event(f"m-{number}", EventType.VIEW, item_id=ItemId("milk")))
         for number in range(first, first + count)
@@ -29,7 +29,7 @@ def tell(stores: Stores, first: int, count: int) -> None:
 
 
 def killed_drain(data_dir: Path, folder: Path, after_files: int) -> None:
-    """Drain in small files, and kill the process once it has written some."""
+    """Drain into small files and kill the process after it has written `after_files` of them."""
 
     def written() -> int:
         return len(list(folder.glob("*.parquet")))
@@ -47,13 +47,15 @@ def killed_drain(data_dir: Path, folder: Path, after_files: int) -> None:
 
 
 def test_no_event_is_lost_or_repeated_under_kill_9(tmp_path: Path) -> None:
-    """Whatever was being done: writing, renaming, removing."""
+    """Each event is drained exactly once, although the drain is killed while it writes, renames or
+    removes.
+    """
     folder, chance = tmp_path / "drained", random.Random(7)
     folder.mkdir()
     with EmbeddedValkey(tmp_path) as server:
         stores = stores_at(Settings(data_dir=tmp_path), server.url)
         for kill in range(KILLS):
-            tell(stores, 300 * kill, 300)
+            store_events(stores, 300 * kill, 300)
             killed_drain(tmp_path, folder, chance.randint(1, 60))
         recsvc("events", "drain", "--to", str(folder), data_dir=tmp_path)
         left = stores.connections.writes.xlen(redis_keys.events(SHOP))

@@ -1,4 +1,4 @@
-"""`recsvc-train evaluate-offers`, through real processes and in this one: two tastes."""
+"""`recsvc-train evaluate-offers` on a shop with two taste groups."""
 
 import json
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from tests.e2e.trainer import train_here
 from tests.unit.training.builders import Line, two_tastes, write
 
 COVERED = {
-    "coffee:{new}": ["coffee-1"],  # nobody has heard of it
+    "coffee:{new}": ["coffee-1"],  # an item without purchases
     "nuts *": ["nut-0", "nut-1", "nut-2"],
     "teas": ["tea-0", "tea-1", "tea-2", "tea-3"],
 }
-TEA_LOVER, NUT_LOVER, STRANGER = "c1", "c19", "nobody"
+TEA_LOVER, NUT_LOVER, UNKNOWN_CUSTOMER = "c1", "c19", "unknown"
 AS_OF = "2026-02-15"  # of visits until 2026-02-25
 AFTER = 50.0  # days from the first
 MORE_TEA = ("c2", "tea-1", 1.0)  # so that tea is popular
@@ -38,9 +38,11 @@ def evaluate(
     how: Callable[..., Any] = train_here,
     **files: Path,
 ) -> Any:
-    """Run the command on a shop; return its result."""
+    """Run the command on a shop and return its result."""
     customers = folder / "customers.csv"
-    customers.write_text(f"customer_id\n{TEA_LOVER}\n{STRANGER}\n{NUT_LOVER}\n{NUT_LOVER}\n")
+    customers.write_text(
+        f"customer_id\n{TEA_LOVER}\n{UNKNOWN_CUSTOMER}\n{NUT_LOVER}\n{NUT_LOVER}\n"
+    )
     given = {
         "purchases": write(folder / "purchases.csv", bought),
         "offers": folder / "offers.csv",
@@ -72,21 +74,25 @@ def bought() -> list[Line]:
     return [*two_tastes(), *[MORE_TEA] * 3]
 
 
-def test_every_customer_gets_every_offer_the_own_taste_first(
+def test_every_customer_gets_all_offers_with_the_own_taste_first(
     tmp_path: Path, bought: list[Line]
 ) -> None:
-    """Whoever nobody knows gets what is popular; what nobody has bought comes last."""
+    """Offers of the customer's own taste come first, an unknown customer gets them by popularity,
+    and offers without purchases come last.
+    """
     evaluate(tmp_path, bought)
 
     assert ranked(tmp_path) == {
         TEA_LOVER: ["teas", "nuts *", "coffee:{new}"],
         NUT_LOVER: ["nuts *", "teas", "coffee:{new}"],
-        STRANGER: ["teas", "nuts *", "coffee:{new}"],
+        UNKNOWN_CUSTOMER: ["teas", "nuts *", "coffee:{new}"],
     }
 
 
-def test_the_table_is_what_it_says(tmp_path: Path, bought: list[Line]) -> None:
-    """Ranks from one without gaps, scores that fall with them, and a report of what was done."""
+def test_the_table_has_its_documented_columns_and_order(tmp_path: Path, bought: list[Line]) -> None:
+    """Ranks start at one without gaps, scores fall with rank, and the JSON summary counts the
+    rows.
+    """
     run = evaluate(tmp_path, bought, "--json", how=recsvc_train)
     table = pl.read_parquet(tmp_path / "ranked.parquet")
 
@@ -113,8 +119,8 @@ def test_the_table_is_what_it_says(tmp_path: Path, bought: list[Line]) -> None:
     }
 
 
-def test_nothing_after_the_date_is_looked_at(tmp_path: Path, bought: list[Line]) -> None:
-    """What is bought on the day itself, or later, changes no byte; nor does its item."""
+def test_purchases_after_the_date_are_not_used(tmp_path: Path, bought: list[Line]) -> None:
+    """Purchases on or after the given day change no byte of the result."""
     before = [line for line in bought if line[2] < 40]
     later = [(NUT_LOVER, "tea-1", AFTER + day) for day in range(30)]
     new = [(TEA_LOVER, "coffee-1", AFTER)] * 30
@@ -125,10 +131,12 @@ def test_nothing_after_the_date_is_looked_at(tmp_path: Path, bought: list[Line])
     assert (tmp_path / "ranked.parquet").read_bytes() == first
 
 
-def test_who_permits_no_training_is_ranked_for_as_a_stranger(
+def test_a_customer_without_training_consent_is_ranked_as_unknown(
     tmp_path: Path, bought: list[Line]
 ) -> None:
-    """And what they bought is in nobody's popularity."""
+    """A customer without training consent gets the ranking of an unknown customer, and their
+    purchases do not count as popularity.
+    """
     consents = tmp_path / "consents.csv"
     permits = {customer for customer, _, _ in bought} - {NUT_LOVER}
     consents.write_text(
@@ -140,18 +148,16 @@ def test_who_permits_no_training_is_ranked_for_as_a_stranger(
     table = pl.read_parquet(tmp_path / "ranked.parquet").drop("customer_id")
     by_customer = pl.read_parquet(tmp_path / "ranked.parquet")["customer_id"]
     with_nuts = table.filter(by_customer == NUT_LOVER)
-    stranger = table.filter(by_customer == STRANGER)
+    unknown = table.filter(by_customer == UNKNOWN_CUSTOMER)
     evaluate(tmp_path, [line for line in bought if line[0] != NUT_LOVER])
-    without = pl.read_parquet(tmp_path / "ranked.parquet").filter(by_customer == STRANGER)
+    without = pl.read_parquet(tmp_path / "ranked.parquet").filter(by_customer == UNKNOWN_CUSTOMER)
 
-    assert with_nuts.equals(stranger)
-    assert stranger.equals(without.drop("customer_id"))
+    assert with_nuts.equals(unknown)
+    assert unknown.equals(without.drop("customer_id"))
 
 
-def test_nobodys_consent_leaves_offers_in_the_order_of_their_ids(
-    tmp_path: Path, bought: list[Line]
-) -> None:
-    """There is nothing to go by, and still an answer for everybody."""
+def test_without_any_consent_offers_are_ordered_by_id(tmp_path: Path, bought: list[Line]) -> None:
+    """Without any training consent, every customer gets the offers ordered by id."""
     (tmp_path / "consents.csv").write_text(f"customer_id,training\n{TEA_LOVER},false\n")
     evaluate(tmp_path, bought, "--consents", str(tmp_path / "consents.csv"))
 
@@ -159,7 +165,7 @@ def test_nobodys_consent_leaves_offers_in_the_order_of_their_ids(
 
 
 def test_the_order_of_rows_changes_nothing(tmp_path: Path, bought: list[Line]) -> None:
-    """The same rows, reversed, and as Parquet, in another process: the same bytes."""
+    """Reversed rows, as Parquet and in another process, give the same bytes."""
     evaluate(tmp_path, bought)
     first = (tmp_path / "ranked.parquet").read_bytes()
     offers = covered(tmp_path / "offers.parquet")
@@ -169,20 +175,20 @@ def test_the_order_of_rows_changes_nothing(tmp_path: Path, bought: list[Line]) -
     assert (tmp_path / "ranked.parquet").read_bytes() == first
 
 
-def test_categories_lead_who_bought_nothing_that_is_covered(tmp_path: Path) -> None:
-    """The nut lover's category is another than that of the popular offer."""
+def test_categories_rank_offers_without_a_bought_item(tmp_path: Path) -> None:
+    """A customer who bought no item of any offer gets the offer of a bought category first."""
     bought = [*two_tastes(), *[("c2", "tea-0", 3.0)] * 9]
     offers, items = tmp_path / "offers.csv", tmp_path / "items.csv"
     offers.write_text("offer_id,item_id\npopular,tea-0\nown,nut-9\n")
     names = [f"{taste}-{number}" for taste in ("tea", "nut") for number in range(10)]
     items.write_text("item_id,category\n" + "".join(f"{n},{n[:3]}\n" for n in names))
-    other = ("c18", "nut-9", 3.0)  # somebody else has bought it
+    other = ("c18", "nut-9", 3.0)  # another customer has bought it
     evaluate(tmp_path, [*bought, other], "--items", str(items), offers=offers)
 
     assert ranked(tmp_path) == {
         NUT_LOVER: ["own", "popular"],
         TEA_LOVER: ["popular", "own"],
-        STRANGER: ["popular", "own"],
+        UNKNOWN_CUSTOMER: ["popular", "own"],
     }
 
 
@@ -197,10 +203,10 @@ def test_categories_lead_who_bought_nothing_that_is_covered(tmp_path: Path) -> N
         ("purchases", "customer_id,item_id\nc1,tea-0\n", "without a timestamp"),
     ],
 )
-def test_what_cannot_be_read_is_told_and_nothing_is_written(
+def test_an_unreadable_input_is_named_and_nothing_is_written(
     tmp_path: Path, bought: list[Line], name: str, text: str, words: str
 ) -> None:
-    """Exit code 2, and the file, the column or the row at fault."""
+    """An unreadable input exits with code 2 and names the file, the column or the row."""
     wrong = tmp_path / "wrong.csv"
     wrong.write_text(text)
     run = evaluate(tmp_path, bought, expect=2, **{name: wrong})
@@ -213,8 +219,8 @@ def test_what_cannot_be_read_is_told_and_nothing_is_written(
 @pytest.mark.parametrize(
     "as_of", ["8 May", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-23:59"]
 )
-def test_a_date_that_is_none_is_refused(tmp_path: Path, bought: list[Line], as_of: str) -> None:
-    """With what would be right."""
+def test_an_invalid_date_is_refused(tmp_path: Path, bought: list[Line], as_of: str) -> None:
+    """An invalid date is refused, and the message shows a valid one."""
     run = evaluate(tmp_path, bought, "--as-of", as_of, expect=2, how=recsvc_train)
 
     assert "write a day as 2017-05-08" in run.stderr

@@ -1,4 +1,4 @@
-"""The main job through real processes: train, publish, serve, recommend, withdraw."""
+"""The main scenario through real processes: train, publish, serve, recommend, withdraw."""
 
 import csv
 import json
@@ -15,11 +15,11 @@ from tests.e2e.processes import Client, Server, eventually, recsvc, recsvc_train
 
 ALL_PURPOSES = dict.fromkeys(("personalization", "offers", "email", "analytics", "training"), True)
 LABELS = ["recommendation_id", "fallback"]
-BETWEEN_SECONDS = 0.1  # two requests, while a model is trained
+BETWEEN_SECONDS = 0.1  # between two requests while a model is trained
 
 
 def write_two_taste_groups(path: Path) -> None:
-    """Twenty customers, half of whom buy only `tea-*` and half only `nut-*`, over 60 days."""
+    """Write purchases of 20 customers over 60 days: half buy only `tea-*`, half only `nut-*`."""
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["customer_id", "item_id", "timestamp", "quantity", "price", "order_id"])
@@ -54,22 +54,22 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A trained shop, served by two workers."""
+    """Return a trained shop that two workers serve."""
     data_dir = tmp_path_factory.mktemp("shop")
     purchases = data_dir / "purchases.csv"
     write_two_taste_groups(purchases)
     recsvc_train(
         *("run", "--purchases", str(purchases), "--consents", "assume-granted"), data_dir=data_dir
     )
-    made = recsvc("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
+    created = recsvc("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
     browser = recsvc("keys", "create", "--publishable", "--json", data_dir=data_dir)
     with serving(data_dir, workers=2) as server:
-        key, browser_key = json.loads(made.stdout)["key"], json.loads(browser.stdout)["key"]
+        key, browser_key = json.loads(created.stdout)["key"], json.loads(browser.stdout)["key"]
         yield Shop(data_dir, purchases, key, browser_key, server)
 
 
 def one_client_per_worker(shop: Shop) -> dict[int, Client]:
-    """Connections until each worker holds one; `/readyz` says which process answers."""
+    """Open connections until each worker has one; `/readyz` returns the worker's process id."""
     clients: dict[int, Client] = {}
 
     def both() -> bool:
@@ -86,8 +86,8 @@ def without_labels(answer: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in answer.items() if name not in LABELS}
 
 
-def test_a_withdrawal_is_in_force_on_the_very_next_request_on_each_worker(shop: Shop) -> None:
-    """Grant: personal on both workers. Withdraw through one: generic on both, at once."""
+def test_a_withdrawal_applies_to_the_next_request_on_each_worker(shop: Shop) -> None:
+    """A withdrawal sent to one worker makes the next response of every worker generic."""
     clients = one_client_per_worker(shop)
     writer = shop.client()
     path = "/v1/customers/c3/recommendations?n=5"
@@ -104,8 +104,8 @@ def test_a_withdrawal_is_in_force_on_the_very_next_request_on_each_worker(shop: 
         assert [without_labels(answer) for answer in withdrawn] == [without_labels(generic)] * 2
 
 
-def test_personal_answers_follow_the_customers_taste(shop: Shop) -> None:
-    """A tea customer is offered tea, a nut customer nuts."""
+def test_personal_lists_follow_the_customers_taste(shop: Shop) -> None:
+    """A tea customer is recommended tea, and a nut customer nuts."""
     client = shop.client()
     for customer in ("c4", "c14"):
         client.ask("PUT", f"/v1/customers/{customer}/consents", {"purposes": ALL_PURPOSES})
@@ -118,7 +118,9 @@ def test_personal_answers_follow_the_customers_taste(shop: Shop) -> None:
 
 
 def test_a_new_model_is_served_by_every_worker_without_a_failed_request(shop: Shop) -> None:
-    """Requests run on both workers while a model is published; all are answered."""
+    """Requests to both workers succeed while a model is published, and both then serve the new
+    version.
+    """
     clients = one_client_per_worker(shop)
 
     def served() -> set[str]:
@@ -136,8 +138,8 @@ def test_a_new_model_is_served_by_every_worker_without_a_failed_request(shop: Sh
     assert eventually(lambda: served() == {published}, "every worker serves the new version")
 
 
-def test_a_worker_that_dies_hard_is_replaced(shop: Shop) -> None:
-    """kill -9 of one worker: the service goes on, with as many workers."""
+def test_a_killed_worker_is_replaced(shop: Shop) -> None:
+    """A worker killed with SIGKILL is replaced, and the service keeps both workers."""
     clients = one_client_per_worker(shop)
     victim = next(iter(clients))
     os.kill(victim, signal.SIGKILL)
@@ -148,4 +150,4 @@ def test_a_worker_that_dies_hard_is_replaced(shop: Shop) -> None:
         except OSError:
             return False
 
-    assert eventually(replaced, "a new worker stands in for the dead one")
+    assert eventually(replaced, "a new worker replaces the killed one")

@@ -1,4 +1,4 @@
-"""What was acknowledged of an offer is in force for the next request, on whichever worker."""
+"""An acknowledged change of an offer applies to the next request on every worker."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,8 +33,10 @@ def offered(client: Client, customer: str) -> set[str]:
     return {each["offer_id"] for each in reply.json["offers"]}
 
 
-def test_changes_and_deletions_are_in_force_on_both_workers(server: tuple[Server, str]) -> None:
-    """Each of several connections, which both workers answer, sees every change at once."""
+def test_offer_changes_apply_on_both_workers(server: tuple[Server, str]) -> None:
+    """Changes, claims, releases and deletions of an offer apply to the next request of every
+    connection.
+    """
     running, key = server
     clients = [running.client(key) for _ in range(CONNECTIONS)]
     writer = clients[0]

@@ -1,4 +1,4 @@
-"""`recsvc-train`, through real processes and in this one: what it publishes, how it says no."""
+"""`recsvc-train run` and `evaluate`: published models, written files, refusals and exit codes."""
 
 import hashlib
 import json
@@ -64,7 +64,9 @@ def current(data_dir: Path) -> str:
 
 
 def test_two_runs_on_the_same_rows_give_the_same_bytes(tmp_path: Path, purchases: Path) -> None:
-    """In two processes, with one thread and with two; the manifests differ where they may."""
+    """Two processes with one and two threads write the same arrays; the manifests differ only in
+    version, time and origin.
+    """
     first = train(tmp_path, purchases, how=recsvc_train, OMP_NUM_THREADS="1")["version"]
     second = train(tmp_path, purchases, how=recsvc_train, OMP_NUM_THREADS="2")["version"]
     one, other = manifest(tmp_path, first), manifest(tmp_path, second)
@@ -74,8 +76,10 @@ def test_two_runs_on_the_same_rows_give_the_same_bytes(tmp_path: Path, purchases
     assert {name for name in one if one[name] != other[name]} <= {"version", "created_at", "data"}
 
 
-def test_who_has_not_consented_leaves_no_trace(tmp_path: Path, purchases: Path) -> None:
-    """A consent file that leaves half of them out, against a file without their rows."""
+def test_customers_without_consent_leave_no_trace(tmp_path: Path, purchases: Path) -> None:
+    """A model trained without the consent of half the customers equals a model trained without
+    their rows.
+    """
     consents = tmp_path / "consents.csv"
     consents.write_text("customer_id,training\n" + "".join(f"c{n},true\n" for n in range(0, 20, 2)))
     kept = {f"c{n}" for n in range(0, 20, 2)}
@@ -87,8 +91,8 @@ def test_who_has_not_consented_leaves_no_trace(tmp_path: Path, purchases: Path) 
     assert manifest(tmp_path, with_rows)["data"]["purchases"]["customers_without_consent"] == 10
 
 
-def test_consents_of_the_running_shop_decide(tmp_path: Path, purchases: Path) -> None:
-    """Granted, withdrawn, and never asked: only the first is learned from."""
+def test_consents_of_the_service_select_the_customers(tmp_path: Path, purchases: Path) -> None:
+    """Of three customers, only the one with a current training grant is learned from."""
     recsvc_here("consents", "grant", "c3", "training", data_dir=tmp_path)
     recsvc_here("consents", "grant", "c4", "training", data_dir=tmp_path)
     recsvc_here("consents", "withdraw", "c4", "training", data_dir=tmp_path)
@@ -102,8 +106,8 @@ def test_consents_of_the_running_shop_decide(tmp_path: Path, purchases: Path) ->
 
 
 def test_no_customer_id_enters_a_model(tmp_path: Path) -> None:
-    """Neither arrays nor manifest nor report name a customer, be it in a row that is bad."""
-    marked = [(f"secret-person-{who}", item, day) for who, item, day in two_tastes()]
+    """Arrays, manifest, report and output contain no customer id, not even that of a bad row."""
+    marked = [(f"secret-person-{customer}", item, day) for customer, item, day in two_tastes()]
     purchases = write(tmp_path / "p.csv", marked)
     with purchases.open("a") as file:
         file.write("secret-person-1,tea-1,soon\n")
@@ -115,15 +119,17 @@ def test_no_customer_id_enters_a_model(tmp_path: Path) -> None:
     assert "secret-person" not in Path(report["report"]).read_text()
 
 
-def test_a_shop_can_train_on_what_it_has_drained(tmp_path: Path, purchases: Path) -> None:
-    """The same bytes as from a file of the same purchases; views and nobody's purchases aside."""
+def test_drained_events_train_the_same_model_as_a_file(tmp_path: Path, purchases: Path) -> None:
+    """Drained events give the same arrays as a purchases file; views and anonymous purchases are
+    left out.
+    """
     bought = pl.read_csv(purchases).rows(named=True)
     events = [{"message_id": f"m{n}", "type": "purchase", **row} for n, row in enumerate(bought)]
     more = [
         {"message_id": "view", "type": "view", "item_id": "tea-1", "customer_id": "c1"},
         {"message_id": "nobody", "type": "purchase", "item_id": "tea-1"},
     ]
-    drained = tell_and_drain(tmp_path, [*events, *more])
+    drained = store_and_drain(tmp_path, [*events, *more])
     from_file = train(tmp_path, purchases)["version"]
     from_events = train(tmp_path, drained / "*.parquet")
 
@@ -134,8 +140,8 @@ def test_a_shop_can_train_on_what_it_has_drained(tmp_path: Path, purchases: Path
     }
 
 
-def tell_and_drain(data_dir: Path, events: list[dict[str, Any]]) -> Path:
-    """Take the events in as the service does, and return the folder they were drained into."""
+def store_and_drain(data_dir: Path, events: list[dict[str, Any]]) -> Path:
+    """Store events as the service does, and return the folder that they were drained into."""
     with open_stores(Settings(data_dir=data_dir)) as stores:
         hasher = stores.hasher(SHOP)
         read = [read_event(event, now_us=2**53) for event in events]
@@ -147,8 +153,8 @@ def tell_and_drain(data_dir: Path, events: list[dict[str, Any]]) -> Path:
     return data_dir / "drained"
 
 
-def test_another_shops_column_names_are_mapped(tmp_path: Path, purchases: Path) -> None:
-    """Unknown columns are ignored and listed."""
+def test_column_names_are_mapped(tmp_path: Path, purchases: Path) -> None:
+    """Columns are renamed with `--map`, and unknown columns are ignored and listed."""
     renamed = tmp_path / "other.csv"
     header, rows = purchases.read_text().split("\n", 1)
     assert header == "customer_id,item_id,timestamp"
@@ -161,7 +167,9 @@ def test_another_shops_column_names_are_mapped(tmp_path: Path, purchases: Path) 
 
 
 def test_too_many_bad_rows_exit_2_and_keep_the_old_model(tmp_path: Path, purchases: Path) -> None:
-    """Nothing is fitted; the reason stands on stderr and nothing on stdout."""
+    """Too many bad rows exit with code 2 before fitting; stderr gives the reason, and stdout stays
+    empty.
+    """
     train(tmp_path, purchases)
     before = current(tmp_path)
     with purchases.open("a") as file:
@@ -174,7 +182,7 @@ def test_too_many_bad_rows_exit_2_and_keep_the_old_model(tmp_path: Path, purchas
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--purchases", "nowhere.csv", "--consents", "assume-granted"), "no file there"),
         (("--purchases", "p.csv"), "consents"),
@@ -187,28 +195,32 @@ def test_too_many_bad_rows_exit_2_and_keep_the_old_model(tmp_path: Path, purchas
         (("--purchases", "p.csv", "--consents", "assume-granted", "--items", "no.csv"), "--items"),
     ],
 )
-def test_what_cannot_be_read_exits_2(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    """One clear line, no traceback."""
+def test_unreadable_options_and_files_exit_2(
+    tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    """An unreadable option or file exits with code 2 and one line without a traceback."""
     run = train_here("run", *words, data_dir=tmp_path, expect=2)
 
-    assert said in run.stderr
+    assert message in run.stderr
     assert "Traceback" not in run.stderr
 
 
 def searched(data_dir: Path, version: str) -> tuple[int, list[Path]]:
-    """Return how many trials the manifest tells of, and the journals that there are."""
-    made = manifest(data_dir, version)
-    slates = made["metrics"]["tuning"]["slates"]
-    trials = {slate: found["trials"] for slate, found in made["parameters"]["searched"].items()}
+    """Return the number of trials in the manifest, and the journals in the data folder."""
+    loaded = manifest(data_dir, version)
+    slates = loaded["metrics"]["tuning"]["slates"]
+    trials = {slate: found["trials"] for slate, found in loaded["parameters"]["searched"].items()}
 
     assert trials == {slate: found["trials"] for slate, found in slates.items()}
     return max(trials.values()), sorted((data_dir / "tuning" / "default").glob("*.journal"))
 
 
-def test_a_search_for_settings_is_kept_told_and_gone_on_with(
+def test_a_search_for_settings_is_continued_by_the_next_run(
     tmp_path: Path, purchases: Path
 ) -> None:
-    """The second run has the trials of the first one and more; manifest, page and terminal know."""
+    """A second run continues the trials of the first, and manifest, report and terminal show their
+    number.
+    """
     words = ("--tune", "0.01", "--horizon", "10d")
     first, second = (train(tmp_path, purchases, *words) for _ in range(2))
     before, journals = searched(tmp_path, first["version"])
@@ -224,7 +236,7 @@ def test_a_search_for_settings_is_kept_told_and_gone_on_with(
 
 
 def test_nothing_to_learn_from_exits_3(tmp_path: Path, purchases: Path) -> None:
-    """Readable, but nobody has consented: the model in use stays."""
+    """A run without any consented purchase exits with code 3, and the current model stays."""
     train(tmp_path, purchases)
     before = current(tmp_path)
     train(tmp_path, purchases, "--consents", "service", how=recsvc_train, expect=3)
@@ -232,10 +244,12 @@ def test_nothing_to_learn_from_exits_3(tmp_path: Path, purchases: Path) -> None:
     assert current(tmp_path) == before
 
 
-def test_a_short_history_starts_a_shop_but_replaces_no_judged_model(
+def test_a_short_history_trains_a_first_model_but_replaces_no_compared_one(
     tmp_path: Path, purchases: Path
 ) -> None:
-    """One purchase is enough for a first model; against a judged one it is exit 3."""
+    """One purchase is enough for a first model, but not to replace a model that was compared on
+    past windows.
+    """
     short = write(tmp_path / "short.csv", [("c", "i", 0.0)])
     first = train(tmp_path, short)
     train(tmp_path, purchases)
@@ -248,7 +262,9 @@ def test_a_short_history_starts_a_shop_but_replaces_no_judged_model(
 
 
 def test_a_collapse_exits_3_until_it_is_accepted(tmp_path: Path, purchases: Path) -> None:
-    """Most customers withdrew: the refusal says figures and how to go on, without them."""
+    """When most customers withdrew, the run is refused with the counts and the option that accepts
+    them; with the option it publishes.
+    """
     first = train(tmp_path, purchases)["version"]
     consents = tmp_path / "consents.csv"
     consents.write_text("customer_id,training\n" + "".join(f"c{n},true\n" for n in (0, 1, 12)))
@@ -268,11 +284,13 @@ def test_a_collapse_exits_3_until_it_is_accepted(tmp_path: Path, purchases: Path
     assert "in spite of collapse" in accepted["stderr"]
 
 
-def test_scrambled_customers_are_a_worse_ranking(tmp_path: Path) -> None:
-    """Equal counts, but purchases stand under anybody's id: nothing personal is left."""
+def test_permuted_customers_are_refused_as_a_worse_ranking(tmp_path: Path) -> None:
+    """Purchases under permuted customer ids keep all counts but lose the lead over popularity, so
+    the run is refused.
+    """
     sound = two_tastes(customers=60)
-    who = np.random.default_rng(1).permutation([customer for customer, _, _ in sound])
-    scrambled = [(str(c), item, day) for c, (_, item, day) in zip(who, sound, strict=True)]
+    permuted = np.random.default_rng(1).permutation([customer for customer, _, _ in sound])
+    scrambled = [(str(c), item, day) for c, (_, item, day) in zip(permuted, sound, strict=True)]
     horizon = ("--horizon", "10d")
     first = train(tmp_path, write(tmp_path / "sound.csv", sound), *horizon)["version"]
     file = write(tmp_path / "scrambled.csv", scrambled)
@@ -286,13 +304,15 @@ def test_scrambled_customers_are_a_worse_ranking(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoilt", ["manifest.json", "CURRENT"])
-def test_what_cannot_be_read_of_the_model_in_use_is_not_compared(
+def test_an_unreadable_current_version_is_not_compared(
     tmp_path: Path, purchases: Path, spoilt: str
 ) -> None:
-    """A broken version must not keep a sound one from its place; it is said."""
+    """An unreadable current version does not block a new one, and the output says that nothing was
+    compared.
+    """
     version = train(tmp_path, purchases)["version"]
-    shelf = tmp_path / "models" / "default"
-    (shelf / (spoilt if spoilt == "CURRENT" else f"{version}/{spoilt}")).write_text("{}")
+    home = tmp_path / "models" / "default"
+    (home / (spoilt if spoilt == "CURRENT" else f"{version}/{spoilt}")).write_text("{}")
     second = train(tmp_path, purchases)
 
     assert "Not compared" in second["stderr"]
@@ -300,22 +320,22 @@ def test_what_cannot_be_read_of_the_model_in_use_is_not_compared(
 
 
 def shopping(days: int, start: int = 0) -> list[Line]:
-    """Everybody buys three of their taste every fifth day; some things are never bought twice."""
+    """Return purchases of 30 customers: three items of their taste every fifth day."""
     return [
         (
-            f"c{who}",
-            f"{taste}-{(who * 5 + day // 5 * pick) % 12:02d}",
-            float(start + day) + who / 50,
+            f"c{customer}",
+            f"{taste}-{(customer * 5 + day // 5 * pick) % 12:02d}",
+            float(start + day) + customer / 50,
         )
-        for who in range(30)
-        for taste in ["tea" if who % 2 else "nut"]
+        for customer in range(30)
+        for taste in ["tea" if customer % 2 else "nut"]
         for day in range(0, days, 5)
         for pick in range(3)
     ]
 
 
-PAST = [*shopping(100), ("only-in-past", "tea-01", 50.0)]
-LATER = [*shopping(10, start=100), ("only-later", "nut-01", 101.0), ("c1", "novelty", 102.0)]
+LEARNED = [*shopping(100), ("only-in-past", "tea-01", 50.0)]
+HELD_OUT = [*shopping(10, start=100), ("only-later", "nut-01", 101.0), ("c1", "novelty", 102.0)]
 
 
 def evaluate(
@@ -324,7 +344,7 @@ def evaluate(
     later: list[Line] | None,
     how: Callable[..., Any] = train_here,
 ) -> Path:
-    """Evaluate; return the folder of results."""
+    """Run an evaluation and return the folder of results."""
     folder.mkdir()
     held_out = [] if later is None else ["--holdout", str(write(folder / "later.csv", later))]
     words = ("--purchases", str(write(folder / "past.csv", past)), *held_out)
@@ -338,21 +358,21 @@ def evaluate(
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """By a process."""
-    return evaluate(tmp_path_factory.mktemp("evaluate") / "given", PAST, LATER, recsvc_train)
+    """Run one evaluation as a process; several tests read its results."""
+    return evaluate(tmp_path_factory.mktemp("evaluate") / "given", LEARNED, HELD_OUT, recsvc_train)
 
 
 def predicted(out: Path) -> pl.DataFrame:
     return pl.read_parquet(out / "predictions.parquet")
 
 
-def told(out: Path) -> dict[str, Any]:
+def metrics_of(out: Path) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads((out / "metrics.json").read_bytes())
     return loaded
 
 
 def test_an_evaluation_leaves_its_results_and_nothing_else(evaluated: Path) -> None:
-    """No secret of a shop that it never asked for, no draft."""
+    """An evaluation writes three files and creates no secret and no temporary file."""
     assert {file.name for file in evaluated.iterdir()} == {
         "metrics.json",
         "predictions.parquet",
@@ -361,8 +381,8 @@ def test_an_evaluation_leaves_its_results_and_nothing_else(evaluated: Path) -> N
     assert {file.name for file in evaluated.parent.iterdir()} == {"past.csv", "later.csv", "out"}
 
 
-def test_where_results_cannot_be_written_nothing_is_read(tmp_path: Path) -> None:
-    """That is said before anything is trained, and not after an hour."""
+def test_an_unwritable_output_folder_is_refused_first(tmp_path: Path) -> None:
+    """An output folder that cannot be written stops the evaluation before it reads purchases."""
     (tmp_path / "out").write_text("a file")
     words = ("--purchases", "nowhere.csv", "--consents", "assume-granted")
     run = train_here(
@@ -372,21 +392,19 @@ def test_where_results_cannot_be_written_nothing_is_read(tmp_path: Path) -> None
     assert f"{tmp_path / 'out'}: no folder that can be written to" in run.stderr
 
 
-def test_where_the_report_cannot_be_written_nothing_is_published(
-    tmp_path: Path, purchases: Path
-) -> None:
-    """Exit 2 means that the model in use is the one before."""
-    shelf = tmp_path / "models" / "default"
-    shelf.mkdir(parents=True)
-    (shelf / "reports").write_text("a file")
+def test_nothing_is_published_without_its_report(tmp_path: Path, purchases: Path) -> None:
+    """A run that cannot write its report exits with code 2 and publishes nothing."""
+    home = tmp_path / "models" / "default"
+    home.mkdir(parents=True)
+    (home / "reports").write_text("a file")
     run = train(tmp_path, purchases, expect=2)
 
     assert "reports: no folder that can be written to" in run["stderr"]
-    assert not (shelf / "CURRENT").exists()
+    assert not (home / "CURRENT").exists()
 
 
 def test_predictions_are_ranked_from_one_without_gaps(evaluated: Path) -> None:
-    """At most twenty of each slate, best first, no item twice."""
+    """Each list has at most 20 different items, best first, with ranks from one without gaps."""
     found = predicted(evaluated)
     lists = found.group_by("customer_id", "slate").agg(
         pl.col("rank"),
@@ -402,23 +420,27 @@ def test_predictions_are_ranked_from_one_without_gaps(evaluated: Path) -> None:
     assert lists["descending"].all()
 
 
-def test_predictions_are_of_the_customers_of_the_holdout(evaluated: Path) -> None:
-    """Own purchases never stand in `discover`, and nothing else in `buy_again`."""
+def test_predictions_cover_the_customers_of_the_holdout(evaluated: Path) -> None:
+    """Predictions cover exactly the holdout's customers; `discover` has no item that they bought,
+    `buy_again` only such items.
+    """
     found = predicted(evaluated)
-    bought = pl.DataFrame(PAST, schema=["customer_id", "item_id", "day"], orient="row").lazy()
+    bought = pl.DataFrame(LEARNED, schema=["customer_id", "item_id", "day"], orient="row").lazy()
     known = found.filter(pl.col("customer_id") != "only-later").lazy()
     own = known.join(bought, on=["customer_id", "item_id"], how="semi").collect()
     new = known.join(bought, on=["customer_id", "item_id"], how="anti").collect()
 
-    assert set(found["customer_id"]) == {customer for customer, _, _ in LATER}
+    assert set(found["customer_id"]) == {customer for customer, _, _ in HELD_OUT}
     assert "discover" not in set(own["slate"])
     assert "buy_again" not in set(new["slate"])
     assert set(own["slate"]) | set(new["slate"]) == {"for_you", "discover", "buy_again"}
 
 
-def test_who_is_in_the_holdout_only_is_counted_and_not_judged(evaluated: Path) -> None:
-    """They are shown what is popular, without a taste of their own; novelties are not judged."""
-    holdout = told(evaluated)["holdout"]
+def test_customers_only_in_the_holdout_are_counted_but_not_measured(evaluated: Path) -> None:
+    """A customer without earlier purchases is counted, gets popular items and is left out of the
+    metrics, as are unknown items.
+    """
+    holdout = metrics_of(evaluated)["holdout"]
     shown = predicted(evaluated).filter(pl.col("customer_id") == "only-later")
 
     assert (holdout["given"], holdout["customers"], holdout["customers_unknown"]) == (True, 30, 1)
@@ -428,8 +450,10 @@ def test_who_is_in_the_holdout_only_is_counted_and_not_judged(evaluated: Path) -
 
 
 def test_every_model_is_measured_on_the_holdout(evaluated: Path) -> None:
-    """The published one among them, each with an interval; and a report for people."""
-    findings = told(evaluated)
+    """The published model and every base model have an NDCG@10 with an interval, and the report is
+    written.
+    """
+    findings = metrics_of(evaluated)
     for_you = findings["holdout"]["slates"]["for_you"]
     measured = {found["model"]["name"]: found["metrics"]["ndcg@10"] for found in for_you["models"]}
 
@@ -439,8 +463,10 @@ def test_every_model_is_measured_on_the_holdout(evaluated: Path) -> None:
     assert (evaluated / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
 
 
-def test_the_page_of_an_evaluation_tells_of_both_readings(evaluated: Path) -> None:
-    """What became of their rows, and what they lack."""
+def test_the_report_of_an_evaluation_covers_both_files(evaluated: Path) -> None:
+    """The report lists the rows of the purchases and of the holdout, and the columns that they
+    lack.
+    """
     page = (evaluated / "report.html").read_text()
 
     assert "<caption>Rows of the purchases</caption>" in page
@@ -448,28 +474,28 @@ def test_the_page_of_an_evaluation_tells_of_both_readings(evaluated: Path) -> No
     assert {"no order_id", "no quantity"} <= set(re.findall("<dt>(.*?)</dt>", page))
 
 
-def test_what_is_bought_in_the_holdout_changes_no_prediction(
-    tmp_path: Path, evaluated: Path
-) -> None:
-    """Other items, times and amounts of the same customers: equal rankings, other figures."""
-    others = [(who, "nut-03", day + 7) for who, _, day in LATER]
-    out = evaluate(tmp_path / "other", PAST, others)
+def test_the_contents_of_the_holdout_change_no_prediction(tmp_path: Path, evaluated: Path) -> None:
+    """Other items, times and amounts in the holdout give the same rankings and the same choices,
+    but other metrics.
+    """
+    others = [(customer, "nut-03", day + 7) for customer, _, day in HELD_OUT]
+    out = evaluate(tmp_path / "other", LEARNED, others)
 
     assert predicted(out).equals(predicted(evaluated))
-    assert told(out)["slates"] == told(evaluated)["slates"]
-    assert told(out)["holdout"] != told(evaluated)["holdout"]
+    assert metrics_of(out)["slates"] == metrics_of(evaluated)["slates"]
+    assert metrics_of(out)["holdout"] != metrics_of(evaluated)["holdout"]
 
 
 def test_without_a_holdout_the_last_horizon_is_held_out(tmp_path: Path, evaluated: Path) -> None:
-    """As if it had been given in a file of its own, but for the customers and items it adds."""
-    everything = [*PAST, *shopping(10, start=100)]
-    holdout = told(evaluate(tmp_path / "split", everything, None))["holdout"]
+    """Without `--holdout`, the last horizon of the purchases is held out."""
+    everything = [*LEARNED, *shopping(10, start=100)]
+    holdout = metrics_of(evaluate(tmp_path / "split", everything, None))["holdout"]
 
     assert (holdout["given"], holdout["customers"], holdout["customers_unknown"]) == (False, 30, 0)
 
 
 def test_an_evaluation_publishes_nothing(evaluated: Path) -> None:
-    """Three files, and no model."""
+    """An evaluation sets no current version."""
     written = {file.name for file in evaluated.iterdir()}
 
     assert written == {"metrics.json", "predictions.parquet", "report.html"}
@@ -488,7 +514,7 @@ COMMANDS = {
 
 @pytest.fixture
 def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, purchases: Path) -> Path:
-    """What each of the commands reads, beside the purchases."""
+    """Write the files that the commands read besides the purchases."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "offers.csv").write_text("offer_id,item_id\nteas,tea-0\n")
     (tmp_path / "customers.csv").write_text("customer_id\nc1\n")
@@ -497,10 +523,10 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, purchases: Path) -> 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("row", ["c1x,maybe", ",true", "a/b,true"])
-def test_a_consent_that_cannot_be_read_stops_every_command(
+def test_an_unreadable_consent_row_stops_every_command(
     tmp_path: Path, inputs: Path, command: str, row: str
 ) -> None:
-    """Exit 2, and nothing is written."""
+    """An unreadable row of the consent file exits with code 2, and no command writes a result."""
     (tmp_path / "consents.csv").write_text(f"customer_id,training\nc1,true\n{row}\n")
     words = ("--purchases", str(inputs), "--consents", "consents.csv", *COMMANDS[command])
     result = train_here(command, *words, data_dir=tmp_path, expect=2)
@@ -512,17 +538,17 @@ def test_a_consent_that_cannot_be_read_stops_every_command(
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
-    "asked",
+    "options",
     [("--consents", "service"), ("--consents", "assume-granted", "--items", "service")],
     ids=["consents", "items"],
 )
-def test_a_service_that_is_not_there_is_not_asked(
-    tmp_path: Path, inputs: Path, command: str, asked: tuple[str, ...]
+def test_a_missing_data_folder_is_not_created(
+    tmp_path: Path, inputs: Path, command: str, options: tuple[str, ...]
 ) -> None:
-    """A data folder whose name is misspelt is not made: exit 2."""
-    there = tmp_path / "recvsc"
-    words = ("--purchases", str(inputs), *asked, *COMMANDS[command])
-    result = train_here(command, *words, data_dir=there, expect=2)
+    """A data folder that does not exist exits with code 2 and is not created."""
+    misspelt = tmp_path / "recvsc"
+    words = ("--purchases", str(inputs), *options, *COMMANDS[command])
+    result = train_here(command, *words, data_dir=misspelt, expect=2)
 
     assert "there is no data folder" in result.stderr
-    assert not there.exists()
+    assert not misspelt.exists()

@@ -1,4 +1,4 @@
-"""A withdrawal that was acknowledged is in force, on every worker, and on disk."""
+"""An acknowledged withdrawal applies on every worker and is stored on disk."""
 
 import os
 import random
@@ -36,7 +36,7 @@ Did = Literal["grant", "withdraw", "personal", "generic"]
 
 @dataclass(frozen=True)
 class Act:
-    """What one client saw: what was done, from when to when."""
+    """One action of a client, with the times when it began and ended."""
 
     customer: CustomerId
     did: Did
@@ -46,14 +46,14 @@ class Act:
 
 @pytest.fixture
 def key(tmp_path: Path) -> Iterator[str]:
-    """A key of a shop with a model; the server runs until the end of the test."""
+    """Yield a key of a shop with a model; the store runs until the end of the test."""
     with EmbeddedValkey(tmp_path), open_stores(Settings(data_dir=tmp_path)) as stores:
         publish_grocery(stores, SHOP)
         yield stores.api_keys.create(KeyKind.SECRET, SHOP, ALL_SCOPES).text
 
 
 def acts_of_one(port: int, key: str, number: int, start: Barrier) -> list[Act]:
-    """Grant, withdraw, import yesterday's yes and read, over one connection after another."""
+    """Grant, withdraw, import a grant of yesterday and read, over several connections."""
     chance, clients = random.Random(number), [Client(port, key) for _ in range(WORKERS)]
     yesterday = rfc3339(now_us() - 86_400_000_000)
     acts = []
@@ -83,26 +83,26 @@ def acts_of_one(port: int, key: str, number: int, start: Barrier) -> list[Act]:
 
 
 def is_explained(read: Act, acts: list[Act]) -> bool:
-    """Whether some word that may have been the latest when the read began, or came during it,
-    explains what was read: no other word came wholly between it and the read.
+    """Return whether a statement explains the read: it began before the read ended, and no other
+    statement came entirely between the two.
     """
-    said: Did = "grant" if read.did == "personal" else "withdraw"
-    words = [act for act in acts if act.customer == read.customer and act.did in WORDS]
+    expected: Did = "grant" if read.did == "personal" else "withdraw"
+    statements = [act for act in acts if act.customer == read.customer and act.did in STATEMENTS]
     return any(
-        word.did == said
-        and word.began < read.ended
-        and not any(word.ended < other.began and other.ended < read.began for other in words)
-        for word in words
+        each.did == expected
+        and each.began < read.ended
+        and not any(each.ended < other.began and other.ended < read.began for other in statements)
+        for each in statements
     )
 
 
-WORDS = ("grant", "withdraw")
+STATEMENTS = ("grant", "withdraw")
 
 
-def test_no_personal_answer_starts_after_an_acknowledged_withdrawal(
-    tmp_path: Path, key: str
-) -> None:
-    """Eight clients, four workers, the same two customers: every read is explained by the words."""
+def test_no_personal_list_starts_after_an_acknowledged_withdrawal(tmp_path: Path, key: str) -> None:
+    """Eight clients and four workers change and read two customers, and every read matches a
+    statement that may have been the latest.
+    """
     start = Barrier(THREADS)
     with serving(tmp_path, workers=WORKERS) as server:
         first = [withdrawn(server.client(key), customer) for customer in CUSTOMERS]
@@ -112,7 +112,7 @@ def test_no_personal_answer_starts_after_an_acknowledged_withdrawal(
                 for number in range(THREADS)
             ]
             acts = [*first, *(act for task in tasks for act in task.result())]
-    reads = [act for act in acts if act.did not in WORDS]
+    reads = [act for act in acts if act.did not in STATEMENTS]
 
     assert {act.did for act in acts} == {"grant", "withdraw", "personal", "generic"}
     assert [read for read in reads if not is_explained(read, acts)] == []
@@ -125,8 +125,10 @@ def withdrawn(client: Client, customer: CustomerId) -> Act:
     return Act(customer, "withdraw", began, time.monotonic())
 
 
-def test_the_oracle_finds_a_personal_answer_that_came_too_late() -> None:
-    """It would otherwise hold for any service."""
+def test_the_oracle_rejects_a_personal_list_that_came_too_late() -> None:
+    """The oracle accepts reads that match a concurrent statement and rejects reads that come too
+    late.
+    """
     granted, withdrew = Act(ANNA, "grant", 0, 1), Act(ANNA, "withdraw", 2, 3)
 
     assert is_explained(Act(ANNA, "personal", 2.5, 4), [granted, withdrew])
@@ -135,8 +137,10 @@ def test_the_oracle_finds_a_personal_answer_that_came_too_late() -> None:
     assert not is_explained(Act(ANNA, "generic", 1.5, 1.8), [granted, withdrew])
 
 
-def test_a_killed_server_has_lost_no_withdrawal(tmp_path: Path) -> None:
-    """A hundred were acknowledged; the service and its store die at once, and all are there."""
+def test_a_killed_server_loses_no_withdrawal(tmp_path: Path) -> None:
+    """All 100 acknowledged withdrawals are stored after the service and its store are killed
+    together.
+    """
     customers = [CustomerId(f"c{number}") for number in range(100)]
     embedded = EmbeddedValkey(tmp_path)
     with open_stores(Settings(data_dir=tmp_path)) as stores:
@@ -169,7 +173,7 @@ def state(stores: Stores, customer: CustomerId, purpose: Purpose) -> ConsentStat
 
 
 def kill_all(server: Server, store: int) -> None:
-    """Kill the service with its workers, which would start the store anew, and the store."""
+    """Kill the service with its workers, which would restart the store, and the store."""
     for process in [server.process.pid, *descendants(server.process.pid), store]:
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)

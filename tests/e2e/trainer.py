@@ -1,4 +1,4 @@
-"""The trainer's commands in this process."""
+"""Run the trainer's commands inside the test process."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The benchmark of the running service: its load and its arithmetic, on answers known before."""
+"""The load generator and the statistics of the service benchmark, checked on known answers."""
 
 import os
 import threading
@@ -14,7 +14,7 @@ from tests.bench.service import memory_of
 
 
 class Shop(BaseHTTPRequestHandler):
-    """Answers the path itself; refuses every path with a 7, and hangs up on those with a 9."""
+    """Echoes the path; answers 500 to paths with a 7, and hangs up on paths with a 9."""
 
     protocol_version = "HTTP/1.1"
 
@@ -34,7 +34,7 @@ class Shop(BaseHTTPRequestHandler):
 
 class Server(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
-        """Say nothing when the load leaves before its last answers."""
+        """Ignore connections that the load generator closes before their last response."""
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def stretch(per_second: int, latency: float, cost: float) -> Stretch:
     return Stretch(1.0, [latency] * per_second, 0, 0.1, cost)
 
 
-def test_saturating_load_counts_what_succeeds(port: int) -> None:
-    """Every answer of the stretch is counted, and none of them as a failure."""
+def test_saturating_load_counts_successes(port: int) -> None:
+    """A saturating load counts every successful response, and no failure."""
     found = saturate(port, 4, os.getpid(), asking("/{customer}"), 0.2, seed=1)
 
     assert found.failures == 0
@@ -66,15 +66,15 @@ def test_saturating_load_counts_what_succeeds(port: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["/7", "/9"])
-def test_saturating_load_counts_what_fails(port: int, path: str) -> None:
-    """A status other than 200, and a connection that breaks, are failures; the load goes on."""
+def test_saturating_load_counts_failures(port: int, path: str) -> None:
+    """A status other than 200 and a broken connection count as failures, and the load continues."""
     found = saturate(port, 2, os.getpid(), asking(path), 0.2, seed=1)
 
     assert found.failures >= len(found.latencies) > 2
 
 
-def test_steady_load_sends_all_that_was_due(port: int) -> None:
-    """So many a second come back with their bodies, however many connections there are."""
+def test_steady_load_sends_every_request_that_is_due(port: int) -> None:
+    """A steady load sends the given number of requests per second and receives complete bodies."""
     answers = pace(port, 2, asking("/{item}/"), 0.5, 100)
 
     assert len(answers) == 50
@@ -83,7 +83,7 @@ def test_steady_load_sends_all_that_was_due(port: int) -> None:
 
 
 def test_requests_differ() -> None:
-    """A blank is filled in anew wherever it stands, and a turn never comes again."""
+    """Every placeholder of a request is filled separately, and a `{turn}` is never repeated."""
     asked = Asked("/{customer}", "key", 10**9, 10**9, '["{turn}", "{turn}", "{item}"]', variety=9)
     bodies = [request.partition(b"\r\n\r\n")[2] for request in asked.encoded()]
 
@@ -93,7 +93,7 @@ def test_requests_differ() -> None:
 
 
 def test_content_length_is_that_of_the_body() -> None:
-    """What the head says is how long the filled body is."""
+    """The Content-Length header is the length of the filled body."""
     (request,) = Asked("/", "key", 9, 9, '{"a": "{item}"}', variety=1).encoded()
     head, _, body = request.partition(b"\r\n\r\n")
 
@@ -102,12 +102,12 @@ def test_content_length_is_that_of_the_body() -> None:
 
 @pytest.mark.parametrize(("percent", "expected"), [(50, 2000.0), (75, 3000.0), (99, 4000.0)])
 def test_percentile_is_one_of_the_latencies(percent: int, expected: float) -> None:
-    """It is the least latency that so many percent do not exceed, in milliseconds."""
+    """The percentile is the smallest latency (ms) that so many percent do not exceed."""
     assert percentile([3.0, 1.0, 4.0, 2.0], percent) == expected
 
 
 def test_ratios_are_of_rounds() -> None:
-    """A round that the machine slowed moves neither ratio: both halves of it are slower."""
+    """Ratios compare the two halves of a round, so a round on a slowed machine changes neither."""
     usual = Pair(stretch(50, 0.02, 0.002), stretch(100, 0.01, 0.001))
     slowed = Pair(stretch(10, 0.20, 0.004), stretch(20, 0.10, 0.002))
 
@@ -118,7 +118,7 @@ def test_ratios_are_of_rounds() -> None:
 
 
 def test_a_route_without_a_floor_has_no_ratio() -> None:
-    """It is measured all the same."""
+    """A route without a floor is measured, and its ratios are empty."""
     found = figures_of([Pair(stretch(50, 0.02, 0.002), None)])
 
     assert (found.floor, found.requests_ratio) == (None, None)
@@ -126,7 +126,7 @@ def test_a_route_without_a_floor_has_no_ratio() -> None:
 
 
 def test_memory_of_a_process_is_its_own() -> None:
-    """What a process has just written counts as private, and is no mapped model."""
+    """Memory that a process has just written counts as private, and not as a mapped model."""
     before = memory_of(os.getpid())
     held = bytearray(os.urandom(32 << 20))
     after = memory_of(os.getpid())

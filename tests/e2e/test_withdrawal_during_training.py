@@ -1,4 +1,4 @@
-"""Whoever says no, or is erased, while a training runs is not in the model that it publishes."""
+"""A withdrawal or an erasure during a training removes the customer from the published model."""
 
 import fcntl
 import json
@@ -19,14 +19,16 @@ from tests.e2e.processes import PATIENCE_SECONDS, environment, eventually, recsv
 from tests.unit.training.builders import Line, two_tastes, write
 
 SHOP = ShopName("default")
-WITHDREW, ERASED = "c3", "c14"
+WITHDRAWN, ERASED = "c3", "c14"
 
 
 @contextmanager
 def held(file: Path) -> Iterator[Callable[[], bool]]:
-    """Let nobody open a file meanwhile; give whether somebody waits for it.
+    """Block other processes from opening a file; yield a function that tells whether one is
+    waiting.
 
-    It is a lease, which the kernel keeps, and which it breaks with a signal that would end us.
+    The kernel keeps a lease on the file. Breaking it sends SIGIO, which would end this process, so
+    the signal is ignored.
     """
     before = signal.signal(signal.SIGIO, signal.SIG_IGN)
     descriptor = os.open(file, os.O_RDONLY)
@@ -39,13 +41,17 @@ def held(file: Path) -> Iterator[Callable[[], bool]]:
 
 
 def bought() -> list[Line]:
-    """Two tastes; those who will say no have bought something that nobody else has."""
-    own = [(who, f"only-{who}", day) for who in (WITHDREW, ERASED) for day in (3.0, 31.0, 59.0)]
+    """Return purchases of two taste groups, plus items that only the two customers bought."""
+    own = [
+        (customer, f"only-{customer}", day)
+        for customer in (WITHDRAWN, ERASED)
+        for day in (3.0, 31.0, 59.0)
+    ]
     return [*two_tastes(), *own]
 
 
 def training(data_dir: Path, file: Path) -> "subprocess.Popen[str]":
-    # Popular lists then show what a single customer bought.
+    # With k = 1, popular lists may show an item that a single customer bought.
     words = ["--consents", "service", "--k-anonymity", "1", "--windows", "1", "--json"]
     return subprocess.Popen(
         [sys.executable, "-m", "training.cli", "run", "--purchases", str(file), *words],
@@ -56,29 +62,31 @@ def training(data_dir: Path, file: Path) -> "subprocess.Popen[str]":
     )
 
 
-def test_a_no_and_an_erasure_during_a_training_hold_in_its_model(tmp_path: Path) -> None:
-    """Said after the trainer has read who permits it, and before it reads a line: it asks again
-    before it publishes, and trains once more without them.
+def test_a_withdrawal_and_an_erasure_during_training_apply_to_its_model(tmp_path: Path) -> None:
+    """The trainer reads consents again before it publishes, and trains once more without customers
+    who withdrew or were erased during the first training.
     """
     file = write(tmp_path / "purchases.csv", bought())
     with EmbeddedValkey(tmp_path), open_stores(Settings(data_dir=tmp_path)) as stores:
         key_of = stores.hasher(SHOP).key_of
-        for customer in {who for who, *_ in bought()}:
+        for customer in {customer for customer, *_ in bought()}:
             stores.consents.write(SHOP, key_of(CustomerId(customer)), {Purpose.TRAINING: True})
-        with held(file) as is_waited_for:
+        with held(file) as is_waiting:
             run = training(tmp_path, file)
-            eventually(is_waited_for, "the trainer opens the purchases")
-            recsvc_here("consents", "withdraw", WITHDREW, "training", data_dir=tmp_path)
+            eventually(is_waiting, "the trainer opens the purchases")
+            recsvc_here("consents", "withdraw", WITHDRAWN, "training", data_dir=tmp_path)
             recsvc_here("customers", "erase", ERASED, "--yes", data_dir=tmp_path)
-        out, told = run.communicate(timeout=PATIENCE_SECONDS * 3)
-    assert run.returncode == 0, told
+        out, errors = run.communicate(timeout=PATIENCE_SECONDS * 3)
+    assert run.returncode == 0, errors
     folder = tmp_path / "models" / SHOP / json.loads(out)["version"]
     data = json.loads((folder / "manifest.json").read_bytes())["data"]
     model = b"".join(array.read_bytes() for array in folder.glob("*.npy"))
 
     assert (data["consents"]["trainings"], data["consents"]["withdrawn_meanwhile"]) == (2, 0)
     assert data["purchases"]["customers_without_consent"] == 2
-    stays = {who: key_of(CustomerId(who)) in model for who in ("c4", WITHDREW, ERASED)}
-    assert stays == {"c4": True, WITHDREW: False, ERASED: False}
+    in_model = {
+        customer: key_of(CustomerId(customer)) in model for customer in ("c4", WITHDRAWN, ERASED)
+    }
+    assert in_model == {"c4": True, WITHDRAWN: False, ERASED: False}
     kept = {item: item.encode() in model for item in ("tea-1", "only-c3", "only-c14")}
     assert kept == {"tea-1": True, "only-c3": False, "only-c14": False}

@@ -1,4 +1,4 @@
-"""An erased customer comes back by no way, and their id stands nowhere any more."""
+"""No input brings an erased customer back, and the customer's id remains in no file and no key."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ EVERYTHING = dict.fromkeys(("personalization", "offers", "email", "analytics", "
 
 
 def purchases(folder: Path) -> Path:
-    """Write a shop in which everybody buys one of two kinds of things, again and again."""
+    """Write a shop in which each customer repeatedly buys one of two kinds of items."""
     people = [CANARY, OTHER, *(f"person-{number}" for number in range(40))]
     first = datetime.now(UTC) - timedelta(days=120)
     lines = ["customer_id,item_id,timestamp"]
@@ -42,7 +42,7 @@ def purchases(folder: Path) -> Path:
 def consents(folder: Path, *people: str) -> Path:
     at = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     file = folder / "consents.ndjson"
-    rows = [{"customer_id": who, "purposes": EVERYTHING, "at": at} for who in people]
+    rows = [{"customer_id": customer, "purposes": EVERYTHING, "at": at} for customer in people]
     file.write_text("\n".join(map(json.dumps, rows)))
     return file
 
@@ -53,25 +53,25 @@ def answer(asking: Client, customer: str = CANARY) -> tuple[bool, str | None]:
 
 
 def events(*messages: str, by: Sequence[str] = (CANARY, OTHER)) -> dict[str, object]:
-    told = {"type": "purchase", "item_id": "a1", "session_id": "s", "price": 1.5}
+    event = {"type": "purchase", "item_id": "a1", "session_id": "s", "price": 1.5}
     at = (datetime.now(UTC) - timedelta(days=2)).isoformat()
     return {
         "events": [
             {
-                **told,
+                **event,
                 "message_id": f"{message} {place}",
-                "customer_id": who,
-                "order_id": f"order of {who}",
+                "customer_id": customer,
+                "order_id": f"order of {customer}",
                 "timestamp": at,
             }
             for message in messages
-            for place, who in enumerate(by)
+            for place, customer in enumerate(by)
         ]
     }
 
 
 def everything_in(store: redis.Redis) -> Iterator[bytes]:
-    """Yield the name of every key, and what each holds as the server would copy it."""
+    """Yield the name of every key, and each key's value as the server would copy it."""
     for name in store.scan_iter(count=1000):
         yield name
         if store.type(name) == b"stream":
@@ -80,27 +80,29 @@ def everything_in(store: redis.Redis) -> Iterator[bytes]:
             yield store.dump(name) or b""
 
 
-def hide_nothing(data_dir: Path) -> None:
-    """Have the server write what it copies without compression, which would hide words from us."""
+def disable_compression(data_dir: Path) -> None:
+    """Turn off the server's compression, so that a search finds ids in its copies."""
     with EmbeddedValkey(data_dir) as server, client(server.url, 5) as store:
         store.config_set("rdbcompression", "no")
 
 
-def places_of(word: str, data_dir: Path) -> list[str]:
-    """Return what holds the word: files of the data folder and keys of the store."""
+def places_of(text: str, data_dir: Path) -> list[str]:
+    """Return the files of the data folder and the keys of the store that contain the text."""
     files = [
         str(path.relative_to(data_dir))
         for path in data_dir.rglob("*")
-        if path.is_file() and word.encode() in path.read_bytes()
+        if path.is_file() and text.encode() in path.read_bytes()
     ]
     with EmbeddedValkey(data_dir) as server, client(server.url, 5) as store:
         return files + [
-            f"key {part[:40]!r}" for part in everything_in(store) if word.encode() in part
+            f"key {part[:40]!r}" for part in everything_in(store) if text.encode() in part
         ]
 
 
-def test_no_resurrection(tmp_path: Path) -> None:
-    """Old events and grants, an old model, a restart: still unknown, and the id is nowhere."""
+def test_an_erased_customer_stays_erased(tmp_path: Path) -> None:
+    """An erased customer stays unknown after old events, an old grant, an old model and a restart,
+    and the id is found nowhere.
+    """
     data_dir, outside = tmp_path / "data", tmp_path / "outside"
     outside.mkdir()
     file = purchases(outside)
@@ -113,9 +115,9 @@ def test_no_resurrection(tmp_path: Path) -> None:
     recsvc_train(*train, data_dir=data_dir)
     with serving(data_dir) as server:
         asking = server.client(key)
-        hide_nothing(data_dir)
-        told = {"attributes": {"mail": CANARY}}
-        assert asking.ask("PATCH", f"/v1/customers/{CANARY}/profile", told).status == 200
+        disable_compression(data_dir)
+        profile = {"attributes": {"mail": CANARY}}
+        assert asking.ask("PATCH", f"/v1/customers/{CANARY}/profile", profile).status == 200
         assert asking.ask("POST", "/v1/events", events("one", "two")).status == 200
         assert answer(asking) == (True, None)
         planted = places_of(CANARY, data_dir)
@@ -129,7 +131,7 @@ def test_no_resurrection(tmp_path: Path) -> None:
         recsvc_here("consents", "import", str(consents(outside, CANARY)), data_dir=data_dir)
         assert answer(asking) == (False, "unknown_customer")
         assert answer(asking, OTHER) == (True, None)
-        eventually(lambda: not places_of(CANARY, data_dir), "the id is nowhere")
+        eventually(lambda: not places_of(CANARY, data_dir), "the id is found nowhere")
         metrics = asking.get("/metrics")
         assert metrics.status == 200
         assert CANARY.encode() not in metrics.body
@@ -148,14 +150,14 @@ VIEW = {"message_id": "m", "type": "view", "item_id": "item-01", "customer_id": 
 
 @dataclass(frozen=True)
 class Grocery:
-    """A running service with two models that both know Anna."""
+    """A running service with two models that both contain Anna."""
 
     data_dir: Path
     asking: Client
     versions: Sequence[str]
 
     def use(self, *words: str) -> None:
-        """Change the model by command, and wait until it is in use."""
+        """Change the model by command and wait until it is in use."""
         recsvc_here("models", *words, data_dir=self.data_dir)
         current = (self.data_dir / "models" / SHOP / "CURRENT").read_text().strip()
         eventually(lambda: self.answer("/v1/recommendations")["model_version"] == current, current)
@@ -170,18 +172,18 @@ class Grocery:
         return [self.answer(f"{path}?slate={slate}") for slate in SLATES]
 
     def is_masked(self) -> bool:
-        """Whether Anna is answered as anybody in every list, and Bert as himself."""
-        anybody = self.answer("/v1/recommendations")
+        """Return whether Anna gets only generic lists, while Bert gets personal ones."""
+        generic = self.answer("/v1/recommendations")
         assert [each["personalized"] for each in self.lists(BERT)] == [True] * len(SLATES)
-        return self.lists(ANNA) == [{**anybody, "fallback": "unknown_customer"}] * len(SLATES)
+        return self.lists(ANNA) == [{**generic, "fallback": "unknown_customer"}] * len(SLATES)
 
     def reasons(self) -> set[str]:
         return {item["reason"]["code"] for each in self.lists(ANNA) for item in each["items"]}
 
 
-def test_no_older_model_knows_an_erased_customer(tmp_path: Path) -> None:
-    """Neither one that is activated after the erasure, nor one that is rolled back to, nor after a
-    restart; and whoever grants something again is a stranger to all of them.
+def test_older_models_do_not_know_an_erased_customer(tmp_path: Path) -> None:
+    """An erased customer is unknown to models that are activated, rolled back to or loaded after a
+    restart, and stays unknown to them after a new grant.
     """
     with EmbeddedValkey(tmp_path), open_stores(Settings(data_dir=tmp_path)) as stores:
         versions = [publish_grocery(stores, SHOP, first) for first in ("item-00", "item-000")]
@@ -200,18 +202,18 @@ def test_no_older_model_knows_an_erased_customer(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         shop = Grocery(tmp_path, server.client(key), versions)
         masked.append(shop.is_masked())
-        said = {"purposes": EVERYTHING}
-        assert shop.asking.ask("PUT", f"/v1/customers/{ANNA}/consents", said).status == 200
+        grants = {"purposes": EVERYTHING}
+        assert shop.asking.ask("PUT", f"/v1/customers/{ANNA}/consents", grants).status == 200
         masked.append(shop.is_masked())
         assert shop.asking.ask("POST", "/v1/events", {"events": [VIEW]}).status == 200
-        strange = [(shop.lists(ANNA)[0], shop.reasons())]
+        unknown = [(shop.lists(ANNA)[0], shop.reasons())]
         shop.use("activate", versions[1])
-        strange.append((shop.lists(ANNA)[0], shop.reasons()))
+        unknown.append((shop.lists(ANNA)[0], shop.reasons()))
 
     assert [each["personalized"] for each in known] == [True] * len(SLATES)
     assert masked == [True] * 6
-    assert popular_since == popular  # what everybody sees keeps a trace of her, as the page says
-    assert [(each["personalized"], each["model_version"]) for each, _ in strange] == [
+    assert popular_since == popular  # popular lists keep a trace, see docs/privacy.md
+    assert [(each["personalized"], each["model_version"]) for each, _ in unknown] == [
         (True, version) for version in versions
     ]
-    assert [reasons for _, reasons in strange] == [{"because_you_viewed", "popular"}] * 2
+    assert [reasons for _, reasons in unknown] == [{"because_you_viewed", "popular"}] * 2
