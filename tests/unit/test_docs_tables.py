@@ -29,7 +29,7 @@ MOST_README_LINES, MOST_GLOSSARY_WORDS = 180, 40
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.variable)
 def test_every_setting_is_in_operations(setting: Setting) -> None:
-    """The table has each setting with its default and its meaning, as `recsvc check` prints them."""
+    """The table has each setting with its default and meaning, as `recsvc check` prints them."""
     default = "" if setting.default is None else f"`{setting.default}`"
 
     assert f"| `{setting.variable}` | {default} | {setting.meaning} |" in OPERATIONS
@@ -72,7 +72,9 @@ def test_every_option_of_the_trainer_is_documented(command: str) -> None:
 def test_every_name_of_the_api_is_on_its_page(page: str, names: list[str]) -> None:
     """Slates, fallbacks, event types, purposes and scopes are documented where they belong."""
     text = (DOCS / page).read_text()
-    written = {word for quoted in re.findall(r"`([^`\n]+)`", text) for word in re.split(r"\W", quoted)}
+    written = {
+        word for quoted in re.findall(r"`([^`\n]+)`", text) for word in re.split(r"\W", quoted)
+    }
 
     assert set(map(str, names)) - written == set()
 
@@ -111,8 +113,9 @@ def _fragment(heading: str) -> str:
 
 def test_every_folder_has_its_row_in_the_layout_table() -> None:
     """docs/architecture.md names each package of the service and the trainer, and no other."""
-    layout = (DOCS / "architecture.md").read_text().partition("## Layout")[2].partition("\n## ")[0]
-    named = {name for name in re.findall(r"^\| `((?:recsvc|training)/[\w/]+)`", layout, re.MULTILINE)}
+    page = (DOCS / "architecture.md").read_text()
+    layout = page.partition("## Layout")[2].partition("\n## ")[0]
+    named = set(re.findall(r"^\| `((?:recsvc|training)/[\w/]+)`", layout, re.MULTILINE))
     packages = {
         path.parent.relative_to(ROOT).as_posix()
         for package in ("recsvc", "training")

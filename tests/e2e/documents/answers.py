@@ -60,10 +60,9 @@ def _marked_characters(parts: list[str], index: int, opened: list[str]) -> list[
             opened.append(character)
         elif character in "}]":
             opened.pop()
-        elif character == ANYTHING:
-            is_value = (before + "".join(marked)).rstrip().endswith(":")
-            character = '"…"' if is_value or opened[-1:] != ["{"] else '"…":"…"'
-        marked.append(character)
+        is_value = opened[-1:] != ["{"] or (before + "".join(marked)).rstrip().endswith(":")
+        mark = '"…"' if is_value else '"…":"…"'
+        marked.append(mark if character == ANYTHING else character)
     return marked
 
 

@@ -3,12 +3,15 @@
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.e2e.processes import environment, free_port
+from tests.e2e.documents import forked_commands
+from tests.e2e.processes import PATIENCE_SECONDS, environment, free_port
+
+ROOT = Path(__file__).parent.parent.parent.parent
+SCRIPTS = Path(sys.executable).parent  # where pip put the project's commands
 
 PRINTED_PORT = "8000"  # as the pages write it; the session takes a free one
 DONE = "\x01done"  # printed with the exit code behind each command
@@ -26,6 +29,7 @@ class Shell:
         _make_clone(folder)
         variables = environment(folder, HOME=str(folder), COLUMNS=WIDE, PYTHONUNBUFFERED="1")
         del variables["RECSVC_DATA_DIR"]  # the pages set it
+        self._commands = forked_commands.start(_scripts(folder), variables)
         self._bash = subprocess.Popen(
             ["bash", "--norc"],  # noqa: S607 - the reader's own bash
             cwd=folder,
@@ -46,7 +50,9 @@ class Shell:
         trace: TracebackType | None,
     ) -> None:
         self.run("kill $(jobs -p) 2>/dev/null; wait")
-        self._bash.communicate(timeout=60)
+        self._bash.communicate(timeout=PATIENCE_SECONDS)
+        self._commands.terminate()
+        self._commands.wait(PATIENCE_SECONDS)
 
     def run(self, command: str) -> tuple[int, str]:
         """Run one command; return its exit code and all that it printed."""
@@ -72,6 +78,7 @@ class Shell:
 
     def _in_background(self, command: str) -> str:
         """Serve beside the session, as in a second terminal, and wait until it is ready."""
+        command = command.replace("recsvc", f"{SCRIPTS}/recsvc", 1)  # a process of its own
         ready = f"curl --fail --output /dev/null http://127.0.0.1:{self._port}/readyz"
         return (
             f"{command} --port {self._port} >serve.log 2>&1 &\n"
@@ -79,16 +86,14 @@ class Shell:
         )
 
 
+def _scripts(folder: Path) -> Path:
+    return folder / ".venv" / "bin"
+
+
 def _make_clone(folder: Path) -> None:
-    root = Path(__file__).parent.parent.parent.parent
-    (folder / "docs").symlink_to(root / "docs")
-    scripts = Path(sys.executable).parent
-    activate = folder / ".venv" / "bin" / "activate"
-    activate.parent.mkdir(parents=True)
-    activate.write_text(f'PATH="{scripts}:$PATH"\n')
+    (folder / "docs").symlink_to(ROOT / "docs")
+    scripts = _scripts(folder)
+    scripts.mkdir(parents=True)
+    (scripts / "activate").write_text(f'PATH="{scripts}:{SCRIPTS}:$PATH"\n')
     # In a terminal curl shows no progress.
     (folder / ".curlrc").write_text("silent\nshow-error\n")
-
-
-def seconds_since(start: float) -> str:
-    return f"{time.monotonic() - start:.1f} s"
