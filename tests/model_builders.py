@@ -25,7 +25,7 @@ from recsvc.model.artifact.artifact import (
     CustomersPurchases,
     RankedLists,
     TopList,
-    no_lists,
+    empty_lists,
 )
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
@@ -124,7 +124,7 @@ def crowded_shop(customers: int = 50_000, items: int = 40_000) -> Artifact:
         item_ids=[f"{row:06d}" for row in range(items)],
         customer_keys=[customer(number) for number in range(1, customers + 1)],
         slates=dict.fromkeys(CustomerSlate, two_each),
-        neighbours={slate: no_lists(items) for slate in ItemSlate},
+        neighbours={slate: empty_lists(items) for slate in ItemSlate},
         popular=TopList(np.arange(items), np.full(items, 0.5)),
         trending=top(),
     )

@@ -51,7 +51,7 @@ def publish(versions: Versions, artifact: Artifact, facts: ManifestFacts, *, now
     """
     arrays = artifact.to_arrays()
     versions.home.mkdir(parents=True, exist_ok=True)
-    with _alone(versions.home):
+    with _publication_lock(versions.home):
         _remove_stale(versions.home, now)
         version = _write(versions, arrays, facts, now)
         _verify(versions, version, facts.fingerprint)
@@ -121,7 +121,7 @@ def _verify(versions: Versions, version: str, fingerprint: str) -> None:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def _publication_lock(home: Path) -> Iterator[None]:
     """Hold the shop's publication lock; the kernel frees it when the process dies."""
     with (home / LOCK_FILE).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -67,14 +67,14 @@ class EventService:
         granted, since this request asks for that.
         Whoever calls has made sure that the visitor may speak of the customers that are named.
         """
-        assortment = self._assortment(context)
+        live_items = self._live_items(context)
         now_us = self._now_us()
         read = [_read(each, context, now_us) for each in sent]
         events = [each for each in read if isinstance(each, Event)]
         if events:
             self._store.check_room()
         customers = self._customers(context.shop, events)
-        incoming = [_incoming(each, customers, context, assortment, denied) for each in events]
+        incoming = [_incoming(each, customers, context, live_items, denied) for each in events]
         outcomes = iter(self._store.add(context.shop, incoming))
         customers_of = iter(incoming)
         return [
@@ -102,7 +102,7 @@ class EventService:
         )
         return Received(event.type, fault or outcome)
 
-    def _assortment(self, context: RequestContext) -> LiveItems:
+    def _live_items(self, context: RequestContext) -> LiveItems:
         """Return what is known of the items now: what is sensitive must not be out of date."""
         if not context.store_answered:
             raise _unavailable()
@@ -110,7 +110,7 @@ class EventService:
         now = self._catalogues.at(context.shop, context.catalogue_epoch, model)
         if not now.is_current:
             raise _unavailable()
-        return now.assortment
+        return now.live_items
 
     def _customers(self, shop: ShopName, events: Sequence[Event]) -> dict[str, CustomerKey]:
         named = {event.customer_id for event in events if event.customer_id is not None}
@@ -137,12 +137,12 @@ def _incoming(
     event: Event,
     customers: Mapping[str, CustomerKey],
     context: RequestContext,
-    assortment: LiveItems,
+    live_items: LiveItems,
     denied: Collection[EventType],
 ) -> Incoming:
     customer = None if event.customer_id is None else customers[event.customer_id]
-    row = None if event.item_id is None else assortment.row(event.item_id)
-    is_sensitive = assortment.is_sensitive(row)
+    row = None if event.item_id is None else live_items.row(event.item_id)
+    is_sensitive = live_items.is_sensitive(row)
     by_server = context.key.is_secret
     speaker = _speaker(event)
     return Incoming(

@@ -118,7 +118,7 @@ def live_views(stores: Stores, registry: ModelRegistry, shops: Sequence[ShopName
     before_swap(registry, catalogues, offers)
     for shop in shops:
         if registry.model(shop) is None:
-            offers.take(shop, catalogues.at(shop, None, no_model()).assortment)
+            offers.take(shop, catalogues.at(shop, None, no_model()).live_items)
     return LiveViews(catalogues, offers, counts)
 
 
@@ -128,7 +128,7 @@ def live_items_now(stores: Stores, shop: ShopName) -> LiveItems:
     registry.refresh()
     deadline = stores.settings.deadline_ms / MILLISECONDS
     catalogues = CatalogueCache(stores.catalogue, utc_now_us, deadline)
-    return catalogues.at(shop, None, registry.model(shop) or no_model()).assortment
+    return catalogues.at(shop, None, registry.model(shop) or no_model()).live_items
 
 
 def offer_decider(
@@ -150,7 +150,7 @@ def before_swap(registry: ModelRegistry, catalogues: CatalogueCache, offers: Off
 
     def take(shop: ShopName, model: LoadedModel) -> None:
         catalogues.take(shop, model)
-        offers.take(shop, catalogues.at(shop, None, model).assortment)
+        offers.take(shop, catalogues.at(shop, None, model).live_items)
 
     registry.before_swap(take)
 

@@ -18,7 +18,6 @@ from unittest.mock import patch
 from recsvc.stores.request_read import RequestRead
 from recsvc.usecases.access.request_access import RequestAccess
 from recsvc.usecases.catalogue.catalogue_cache import CatalogueCache
-from recsvc.usecases.recommend import candidate_sources as lists
 from recsvc.usecases.recommend import recommend
 from recsvc.web.http import metrics
 from recsvc.web.routes import recommendations
@@ -30,8 +29,12 @@ STEPS: tuple[tuple[Any, str, str], ...] = (
     (RequestAccess, "authorize", "the customer's keyed hash; the key judged; scopes"),
     (RequestRead, "read", "the one trip: consent, recent events, epochs"),
     (CatalogueCache, "at", "the live catalogue, at the epoch that the trip brought"),
-    (recommend, "person_of", "consent opens the recent events; they vote for what is near"),
-    (lists, "picks_of", "candidates: own list, votes, topping up; filters; what is withheld"),
+    (
+        recommend,
+        "personal_context_of",
+        "consent opens the recent events; they vote for what is near",
+    ),
+    (recommend, "select_items", "candidates: own list, votes, top-up; filters; availability"),
     (recommend, "answer_of", "ids, scores and reasons of the items"),
     (recommendations, "_private", "JSON"),
     (metrics, "count_answer", "the answer counted"),

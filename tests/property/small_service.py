@@ -17,7 +17,7 @@ from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, OfferId, ShopName
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.model.artifact.artifact import Artifact, no_lists
+from recsvc.model.artifact.artifact import Artifact, empty_lists
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
 from recsvc.model.registry.registry import ModelRegistry
@@ -222,7 +222,7 @@ class SmallService:
             item_ids=items,
             customer_keys=[self.key(name) for name in names],
             slates=dict.fromkeys(CustomerSlate, own),
-            neighbours={slate: no_lists(len(items)) for slate in ItemSlate},
+            neighbours={slate: empty_lists(len(items)) for slate in ItemSlate},
             popular=top(items.index(POPULAR)),
             trending=top(),
         )

@@ -202,7 +202,7 @@ def test_an_answer_is_the_first_n_of_what_is_left(
     ]
     expected = [row for row in dict.fromkeys(chain(*lists)) if row not in excluded][:n]
 
-    picks = assemble(n, *candidates, excluded_rows=excluded)
+    ranked = assemble(n, *candidates, excluded_rows=excluded)
 
-    assert expected == picks.items
-    assert len(expected) == len(picks.scores) == len(picks.reasons) == len(picks.reason_items)
+    assert expected == ranked.items
+    assert len(expected) == len(ranked.scores) == len(ranked.reasons) == len(ranked.reason_items)

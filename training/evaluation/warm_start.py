@@ -12,8 +12,13 @@ import numpy as np
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.domain.customers.recent_events import MAX_EVENTS, SECONDS_PER_DAY, RecentKind, weight
-from recsvc.model.kernels.kernels import MOST_VOTERS, NEAREST, RESTING_SHARE, USUAL_INTERVAL_DAYS
-from recsvc.model.registry.vote_tally import VoteTally, appeal_of, share_of_loudest, tally
+from recsvc.model.kernels.kernels import (
+    COOLDOWN_SHARE,
+    DEFAULT_INTERVAL_DAYS,
+    MAX_RECENT_VOTERS,
+    NEIGHBOURS_PER_VOTER,
+)
+from recsvc.model.registry.vote_tally import VoteTally, appeal_of, tally, top_share
 from training.dataset.ground_truth import GroundTruth, Truths, customers_to_predict
 from training.dataset.history import Days, Flags, Floats, History, Rows
 from training.dataset.segments import NOTHING
@@ -61,7 +66,7 @@ class WarmModel:
         scores = self.topping_up(given, slate)
         counted, said = self.votes(given)
         if len(counted.items):
-            scores[counted.items] += counted.sums * (share_of_loudest(said) / counted.sums[0])
+            scores[counted.items] += counted.sums * (top_share(said) / counted.sums[0])
         if RULES[slate].shows is not Shows.UNSEEN:
             rests = _resting(given, self.intervals)
             due = given.items[~rests]
@@ -82,11 +87,14 @@ class WarmModel:
 
     def votes(self, given: Given) -> tuple[VoteTally, Floats]:
         """Let the latest items vote; return what they say as well."""
-        voters = given.items[:MOST_VOTERS]
+        voters = given.items[:MAX_RECENT_VOTERS]
         said = np.array(
-            [weight(RecentKind.PURCHASE, age * SECONDS_PER_DAY) for age in given.ages[:MOST_VOTERS]]
+            [
+                weight(RecentKind.PURCHASE, age * SECONDS_PER_DAY)
+                for age in given.ages[:MAX_RECENT_VOTERS]
+            ]
         )
-        near = self.neighbours.columns[voters][:, :NEAREST]
+        near = self.neighbours.columns[voters][:, :NEIGHBOURS_PER_VOTER]
         place, column = (near != NOTHING).nonzero()
         items = near[place, column]
         closeness = self.neighbours.scores[voters][place, column]
@@ -97,8 +105,8 @@ class WarmModel:
 def _resting(given: Given, intervals: Floats | None) -> Flags:
     """Say which items were bought too lately to be offered again."""
     if intervals is None:
-        return np.asarray(given.ages < RESTING_SHARE * USUAL_INTERVAL_DAYS)
-    return ~(given.ages >= RESTING_SHARE * intervals[given.items])  # NaN: never again
+        return np.asarray(given.ages < COOLDOWN_SHARE * DEFAULT_INTERVAL_DAYS)
+    return ~(given.ages >= COOLDOWN_SHARE * intervals[given.items])  # NaN: never again
 
 
 def measure_warm_start(

@@ -1,4 +1,4 @@
-"""What a trainer hands over to be published: lists in memory, by item row."""
+"""A model in memory: the ranked lists that a trainer publishes, by item row and customer row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,24 +24,30 @@ class TopList:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedLists:
-    """One ranked list per row. Customers' lists have reasons; items' lists have none.
+    """One ranked list per row, best first: the entries `offsets[r]` up to `offsets[r + 1]`.
 
-    `reason_items` holds the row of the item that a reason names, and −1 where it names none.
+    `reasons` is None in item lists before they are loaded: all their entries have one reason, which
+    the loader fills in. `reason_items` is None if no reason names an item.
     """
 
     offsets: Array  # (rows + 1,) integers
     items: Array  # (entries,) integers, item rows
     scores: Array  # (entries,) floats
     reasons: Array | None = None  # (entries,) ReasonCode
-    reason_items: Array | None = None  # (entries,) integers, item rows or −1
+    reason_items: Array | None = None  # (entries,) integers, item rows; −1: names no item
+
+    @property
+    def arrays(self) -> tuple[Array, Array, Array]:
+        """The offsets, items and scores."""
+        return self.offsets, self.items, self.scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CustomersPurchases:
-    """What each customer did, up to the end of what was learned from.
+    """Each customer's purchases, up to the end of the training data.
 
-    The score of an item is what the customer spent on it, halved for every 90 days that a purchase
-    is older than that end; without any price each purchase counts one.
+    The score of an item is the money spent on it, halved for every 90 days between the purchase and
+    that end; without any prices each purchase counts 1.
     """
 
     bought: RankedLists
@@ -53,10 +59,11 @@ class CustomersPurchases:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Artifact:
-    """A whole model. `item_ids` and `customer_keys` are sorted; rows are positions in them.
+    """A complete model. `item_ids` and `customer_keys` are sorted; rows are positions in them.
 
-    `intervals` are the usual days between two purchases of an item by one customer, NaN for an
-    item that nobody bought again; None where purchases have no time.
+    `slates` must contain every customer slate, `empty_lists(customers)` for a slate without lists.
+    `intervals` are the median days between two purchases of an item by one customer, NaN for an
+    item never bought again; None if purchases have no time.
     """
 
     item_ids: Sequence[str]
@@ -70,7 +77,7 @@ class Artifact:
     purchased: CustomersPurchases | None = None
 
     def to_arrays(self) -> dict[str, Array]:
-        """Return the arrays of the format, checked whole; raise ModelRejected if one is wrong."""
+        """Return the arrays of the format, fully checked; raise ModelRejected if one is wrong."""
         names = sorted(self.categories)
         arrays = dict(
             chain(
@@ -79,12 +86,12 @@ class Artifact:
                     _keys(self.customer_keys),
                     _texts(layout.CATEGORY_NAMES, names),
                 ],
-                *(_ragged(spec, self.slates.get(slate)) for slate, spec in layout.SLATES.items()),
+                *(_lists(spec, self.slates.get(slate)) for slate, spec in layout.SLATES.items()),
                 *(
-                    _ragged(spec, self.neighbours.get(slate))
+                    _lists(spec, self.neighbours.get(slate))
                     for slate, spec in layout.NEIGHBOURS.items()
                 ),
-                _ragged(layout.CATEGORY_POPULAR, _joined([self.categories[n] for n in names])),
+                _lists(layout.CATEGORY_POPULAR, _joined([self.categories[n] for n in names])),
                 _top(layout.POPULAR, self.popular),
                 _top(layout.TRENDING, self.trending),
                 [] if self.intervals is None else [_column(layout.ITEM_INTERVALS, self.intervals)],
@@ -95,8 +102,8 @@ class Artifact:
         return arrays
 
 
-def no_lists(rows: int) -> RankedLists:
-    """Return lists for `rows` rows that are all empty."""
+def empty_lists(rows: int) -> RankedLists:
+    """Return `rows` empty lists."""
     nothing = np.zeros(0, dtype=np.int64)
     return RankedLists(np.zeros(rows + 1, dtype=np.int64), nothing, nothing, nothing, nothing)
 
@@ -119,10 +126,10 @@ def _keys(keys: Sequence[bytes]) -> tuple[str, Array]:
     return spec.name, np.array(list(keys), dtype=dtype)
 
 
-def _ragged(spec: layout.RaggedSpec, ranked: RankedLists | None) -> list[tuple[str, Array]]:
-    if ranked is None:
-        raise ModelRejected(f"the artifact has no {spec.name}; no_lists(rows) says so on purpose")
-    columns = [ranked.offsets, ranked.items, ranked.scores, ranked.reasons, ranked.reason_items]
+def _lists(spec: layout.RankedListsSpec, lists: RankedLists | None) -> list[tuple[str, Array]]:
+    if lists is None:
+        raise ModelRejected(f"the artifact has no {spec.name}; pass empty_lists(rows) for none")
+    columns = [lists.offsets, lists.items, lists.scores, lists.reasons, lists.reason_items]
     return [_column(array, column) for array, column in zip(spec.arrays(), columns, strict=False)]
 
 
@@ -133,11 +140,11 @@ def _purchased(purchased: CustomersPurchases) -> list[tuple[str, Array]]:
         layout.FIRST_ORDER: purchased.first,
         layout.LAST_ORDER: purchased.last,
     }
-    bought = _ragged(layout.BOUGHT, purchased.bought)
+    bought = _lists(layout.BOUGHT, purchased.bought)
     return [*bought, *(_column(spec, values) for spec, values in columns.items())]
 
 
-def _top(spec: layout.TopSpec, top: TopList) -> list[tuple[str, Array]]:
+def _top(spec: layout.TopListSpec, top: TopList) -> list[tuple[str, Array]]:
     columns = [top.items, top.scores]
     return [_column(array, column) for array, column in zip(spec.arrays(), columns, strict=True)]
 
@@ -146,13 +153,13 @@ def _joined(tops: Sequence[TopList]) -> RankedLists:
     lengths = [len(top.items) for top in tops]
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     if not tops:
-        return no_lists(0)
+        return empty_lists(0)
     items = np.concatenate([np.asarray(top.items) for top in tops])
     return RankedLists(offsets, items, np.concatenate([np.asarray(top.scores) for top in tops]))
 
 
 def _column(spec: ArraySpec, values: Array | None) -> tuple[str, Array]:
-    """Return the values in the format's type; raise ModelRejected where one would change."""
+    """Convert to the format's type; raise ModelRejected if a value would change."""
     if values is None:
         raise ModelRejected(f"the artifact has no {spec.name}")
     given, dtype = np.asarray(values), layout.dtype_of(spec)
@@ -162,7 +169,7 @@ def _column(spec: ArraySpec, values: Array | None) -> tuple[str, Array]:
         raise ModelRejected(f"{spec.name}: {given.dtype} where {dtype} is needed")
     if dtype.kind != "f" and not _fits(given, np.iinfo(dtype)):
         raise ModelRejected(f"{spec.name}: a value does not fit in {dtype}")
-    with np.errstate(over="ignore"):  # an overflow becomes infinite and is refused as such
+    with np.errstate(over="ignore"):  # an overflow becomes infinite, which the checks refuse
         return spec.name, np.ascontiguousarray(given, dtype=dtype)
 
 

@@ -13,10 +13,10 @@ from recsvc.domain.errors import ModelRejected
 from recsvc.domain.values.ids import id_fault
 from recsvc.model.artifact.format import (
     ALL_ARRAYS,
-    ARRAYS,
-    FACTS,
     NO_ITEM,
-    OPTIONAL,
+    OPTIONAL_ARRAYS,
+    PURCHASES,
+    REQUIRED_ARRAYS,
     SLATES,
     Array,
     ArrayKind,
@@ -48,8 +48,8 @@ def check_arrays(arrays: Arrays, *, full: bool) -> None:
 def check_names(
     found: Collection[str],
     what: str,
-    expected: Collection[str] = ARRAYS,
-    optional: Collection[str] = OPTIONAL,
+    expected: Collection[str] = REQUIRED_ARRAYS,
+    optional: Collection[str] = OPTIONAL_ARRAYS,
 ) -> None:
     """Raise ModelRejected unless the expected names are there, and of others only the optional."""
     missing = sorted(set(expected) - set(found))
@@ -62,7 +62,7 @@ def check_names(
 
 def _check_facts(arrays: Arrays) -> None:
     """What is known of customers is there as a whole, or not at all."""
-    names = {spec.name for spec in FACTS}
+    names = {spec.name for spec in PURCHASES}
     there = names & set(arrays)
     if there and there != names:
         raise ModelRejected(f"missing array: {', '.join(sorted(names - there))}")

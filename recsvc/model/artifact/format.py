@@ -8,7 +8,7 @@ best first. Any change to this table takes a new number, but for an array more t
 as well be without.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -79,7 +79,7 @@ class ArraySpec:
 
 
 @dataclass(frozen=True, slots=True)
-class RaggedSpec:
+class RankedListsSpec:
     """One ranked list per row."""
 
     name: str
@@ -89,6 +89,9 @@ class RaggedSpec:
     @property
     def entries(self) -> str:
         return f"{self.name}_entries"
+
+    def is_in(self, arrays: Container[str]) -> bool:
+        return f"{self.name}_offsets" in arrays
 
     def arrays(self) -> list[ArraySpec]:
         plain = [
@@ -104,7 +107,7 @@ class RaggedSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class TopSpec:
+class TopListSpec:
     """One ranked list."""
 
     name: str
@@ -120,22 +123,22 @@ class TopSpec:
 ITEM_IDS = ArraySpec("item_ids", ArrayKind.IDS, "items")
 CUSTOMER_KEYS = ArraySpec("customer_keys", ArrayKind.KEYS, "customers")
 CATEGORY_NAMES = ArraySpec("category_names", ArrayKind.NAMES, "categories")
-SLATES = {slate: RaggedSpec(slate, "customers", reasoned=True) for slate in CustomerSlate}
-NEIGHBOURS = {slate: RaggedSpec(slate, "items") for slate in ItemSlate}
-CATEGORY_POPULAR = RaggedSpec("category_popular", "categories")
-POPULAR = TopSpec("popular", "popular")  # of items that enough customers have bought
-TRENDING = TopSpec("trending", "trending")
+SLATES = {slate: RankedListsSpec(slate, "customers", reasoned=True) for slate in CustomerSlate}
+NEIGHBOURS = {slate: RankedListsSpec(slate, "items") for slate in ItemSlate}
+CATEGORY_POPULAR = RankedListsSpec("category_popular", "categories")
+POPULAR = TopListSpec("popular", "popular")  # of items that enough customers have bought
+TRENDING = TopListSpec("trending", "trending")
 
-RAGGED = (*SLATES.values(), *NEIGHBOURS.values(), CATEGORY_POPULAR)
-TOPS = (POPULAR, TRENDING)
-ARRAYS: Mapping[str, ArraySpec] = {
+RANKED_LISTS = (*SLATES.values(), *NEIGHBOURS.values(), CATEGORY_POPULAR)
+TOP_LISTS = (POPULAR, TRENDING)
+REQUIRED_ARRAYS: Mapping[str, ArraySpec] = {
     spec.name: spec
     for spec in (
         ITEM_IDS,
         CUSTOMER_KEYS,
         CATEGORY_NAMES,
-        *(spec for ragged in RAGGED for spec in ragged.arrays()),
-        *(spec for top in TOPS for spec in top.arrays()),
+        *(spec for ragged in RANKED_LISTS for spec in ragged.arrays()),
+        *(spec for top in TOP_LISTS for spec in top.arrays()),
     )
 }
 
@@ -143,15 +146,19 @@ ARRAYS: Mapping[str, ArraySpec] = {
 ITEM_INTERVALS = ArraySpec("item_interval_days", ArrayKind.DAYS, "items")
 
 # What customers did up to the end of what was learned from; offers are decided by it.
-BOUGHT = RaggedSpec("bought", "customers")  # every item; what was spent on it, half after 90 days
+BOUGHT = RankedListsSpec(
+    "bought", "customers"
+)  # every item; what was spent on it, half after 90 days
 CUSTOMER_ORDERS = ArraySpec("customer_orders", ArrayKind.COUNTS, "customers")
 CUSTOMER_SPENT = ArraySpec("customer_spent", ArrayKind.AMOUNTS, "customers")
 FIRST_ORDER = ArraySpec("customer_first_order", ArrayKind.MOMENTS, "customers")
 LAST_ORDER = ArraySpec("customer_last_order", ArrayKind.MOMENTS, "customers")
-FACTS = (*BOUGHT.arrays(), CUSTOMER_ORDERS, CUSTOMER_SPENT, FIRST_ORDER, LAST_ORDER)
+PURCHASES = (*BOUGHT.arrays(), CUSTOMER_ORDERS, CUSTOMER_SPENT, FIRST_ORDER, LAST_ORDER)
 
-OPTIONAL: Mapping[str, ArraySpec] = {spec.name: spec for spec in (ITEM_INTERVALS, *FACTS)}
-ALL_ARRAYS: Mapping[str, ArraySpec] = {**ARRAYS, **OPTIONAL}
+OPTIONAL_ARRAYS: Mapping[str, ArraySpec] = {
+    spec.name: spec for spec in (ITEM_INTERVALS, *PURCHASES)
+}
+ALL_ARRAYS: Mapping[str, ArraySpec] = {**REQUIRED_ARRAYS, **OPTIONAL_ARRAYS}
 
 
 def dtype_of(spec: ArraySpec, width: int = 1) -> np.dtype[Any]:

@@ -1,9 +1,9 @@
-"""The loops that a request runs over the arrays of a model and its catalogue. Pure.
+"""Compiled loops over the arrays of a model and its catalogue. Pure; one file (see below).
 
-Plain Python over arrays and numbers, compiled (see `compiled`). Arguments are taken by position;
-what is called `sieve` and `near` are tuples of arrays that their owners put together. A row that
-an array does not have is an IndexError, as in numpy. Constants that other files own arrive as
-arguments: what is compiled is kept for as long as this file is the same.
+Plain Python over arrays and numbers, compiled by numba (see `jit`). Arguments are positional. An
+`item_filter` and `neighbours` are tuples of arrays that their owners build. A row outside an array
+raises IndexError, as in numpy. Constants of other files arrive as arguments, and all loops are in
+this file, because numba's cache is per file: it does not see changes elsewhere.
 """
 
 import math
@@ -13,43 +13,43 @@ import numpy as np
 from recsvc.model.artifact.format import Array
 from recsvc.model.kernels.jit import compiled, part
 
-MOST_VOTERS = 8  # the latest items that are not taken back
-NEAREST = 16  # neighbours that an item votes for
-MOST_HEARD = 40  # items with the greatest sums; the others have no share
-STRONGEST = 0.55  # share of the loudest: below the second place of the customer's own list
-RESTING_SHARE = 0.5  # of an item's interval, during which it is not offered again
-USUAL_INTERVAL_DAYS = 14.0  # of an item whose model says nothing of it
+MAX_RECENT_VOTERS = 8  # recent items that vote, the latest first
+NEIGHBOURS_PER_VOTER = 16
+MAX_VOTED_ITEMS = 40  # items with the largest sums; all others get no share
+MAX_SHARE = 0.55  # share of the largest sum: below the worth of a second place (0.63)
+COOLDOWN_SHARE = 0.5  # of an item's interval, for which a bought item is on cooldown
+DEFAULT_INTERVAL_DAYS = 14.0  # of an item whose interval the model does not know
 
 KIND, SECONDS, ROW, START, STOP = range(5)  # columns of events
-VOTED, REASON, VOTER = range(3)  # columns of what has votes
-BOUGHT, RESTS = range(2)  # columns of purchases
+VOTED, REASON, VOTER = range(3)  # columns of voted items
+BOUGHT, ON_COOLDOWN = range(2)  # columns of purchases
 UNKNOWN_ROW = -1
-PER_HEAD = 64
-MOST_DIGITS = 12
-SCORE_UNIT = 1e6  # six digits are what float32 holds; its nearest double has seventeen
+ROWS_PER_HEAD = 64
+MAX_DIGITS = 12
+SCORE_UNIT = 1e6  # float32 holds about six digits; as a double it would print with seventeen
 
-CATEGORIES, BRANDS, LOWEST, HIGHEST = 1, 2, 4, 8  # bits: what a sieve asks of an item
+HAS_CATEGORIES, HAS_BRANDS, HAS_MIN_PRICE, HAS_MAX_PRICE = 1, 2, 4, 8  # bits of a filter
 
 _SECONDS_PER_DAY = 86_400.0
-_NEWLINE, _BLANK, _ZERO = ord("\n"), ord(" "), ord("0")
-_SCATTER = 2_654_435_761
-_FEW = 512
+_NEWLINE, _SPACE, _ZERO = ord("\n"), ord(" "), ord("0")
+_HASH_MULTIPLIER = 2_654_435_761  # Knuth's, close to 2^32 divided by the golden ratio
+_VOTED_BUCKETS = 512
 
-Near = tuple[Array, Array, Array]  # offsets, items and scores of all items' neighbours
-# Of item rows: what is withheld, category, catalogue row. Of catalogue rows: brand, price. What is
-# asked for: categories, brands, lowest and highest price, and which of them: bits.
-Sieve = tuple[Array, Array, Array, Array, Array, Array, Array, float, float, int]
+NeighbourArrays = tuple[Array, Array, Array]  # offsets, items and scores of all items' neighbours
+# By item row: unavailable, category, catalogue row. By catalogue row: brand, price. Then the
+# filter's categories and brands (codes), lowest and highest price, and the HAS_ bits in use.
+ItemFilter = tuple[Array, Array, Array, Array, Array, Array, Array, float, float, int]
 
-_NEAR = "Tuple((int64[:], int32[:], float32[:]))"
-_SIEVE = (
+_NEIGHBOURS = "Tuple((int64[:], int32[:], float32[:]))"
+_FILTER = (
     "Tuple((boolean[:], int32[:], int32[:], int32[:], float64[:], int32[:], int32[:], "
     "float64, float64, int64))"
 )
 
 
 @part
-def is_above(ids: Array, row: int, text: bytes, start: int, stop: int) -> bool:
-    """Say whether the id of a row comes after a piece of a text."""
+def is_greater(ids: Array, row: int, text: bytes, start: int, stop: int) -> bool:
+    """Return whether the id of a row sorts after `text[start:stop]`."""
     width, length = ids.shape[1], stop - start
     for place in range(min(width, length)):
         one, other = ids[row, place], text[start + place]
@@ -59,7 +59,8 @@ def is_above(ids: Array, row: int, text: bytes, start: int, stop: int) -> bool:
 
 
 @part
-def is_at(ids: Array, row: int, text: bytes, start: int, stop: int) -> bool:
+def is_equal(ids: Array, row: int, text: bytes, start: int, stop: int) -> bool:
+    """Return whether the id of a row equals `text[start:stop]`."""
     width, length = ids.shape[1], stop - start
     if length > width or (length < width and ids[row, length] != 0):
         return False
@@ -70,11 +71,11 @@ def is_at(ids: Array, row: int, text: bytes, start: int, stop: int) -> bool:
 
 
 @part
-def last_not_above(ids: Array, low: int, high: int, text: bytes, start: int, stop: int) -> int:
-    """Return the last row from `low` to `high` that is not above; `low` - 1 if all are."""
+def last_at_or_below(ids: Array, low: int, high: int, text: bytes, start: int, stop: int) -> int:
+    """Return the last row of low..high-1 whose id is not greater; low - 1 if all are greater."""
     while low < high:
         middle = (low + high) // 2
-        if is_above(ids, middle, text, start, stop):
+        if is_greater(ids, middle, text, start, stop):
             high = middle
         else:
             low = middle + 1
@@ -83,32 +84,33 @@ def last_not_above(ids: Array, low: int, high: int, text: bytes, start: int, sto
 
 @part
 def row_of(ids: Array, heads: Array, text: bytes, start: int, stop: int) -> int:
-    """Return the row of an id; UNKNOWN_ROW without one.
+    """Return the row of an id; UNKNOWN_ROW if it is not there.
 
-    Ids are sorted bytewise and padded with NUL. `heads` is every PER_HEADth of them: few enough
-    to stay in the processor's cache, which the ids are not.
+    Ids are sorted bytewise and padded with NUL; `heads` is every ROWS_PER_HEADth of them.
     """
-    head = last_not_above(heads, 0, len(heads), text, start, stop)
+    # Two searches: the heads stay in the processor's cache, the ids of a large model do not. A
+    # single search over the ids would read one cold cache line per step.
+    head = last_at_or_below(heads, 0, len(heads), text, start, stop)
     if head < 0:
         return UNKNOWN_ROW
-    low, high = head * PER_HEAD, min((head + 1) * PER_HEAD, len(ids))
-    row = last_not_above(ids, low, high, text, start, stop)
-    return row if is_at(ids, row, text, start, stop) else UNKNOWN_ROW
+    low, high = head * ROWS_PER_HEAD, min((head + 1) * ROWS_PER_HEAD, len(ids))
+    row = last_at_or_below(ids, low, high, text, start, stop)
+    return row if is_equal(ids, row, text, start, stop) else UNKNOWN_ROW
 
 
 @compiled("int64(uint8[:,::1], uint8[:,::1], Bytes(uint8, 1, 'C'))")
 def find(ids: Array, heads: Array, text: bytes) -> int:
-    """Return the row of an id; UNKNOWN_ROW without one."""
+    """Return the row of an id; UNKNOWN_ROW if it is not there."""
     return row_of(ids, heads, text, 0, len(text))
 
 
 @compiled("int64[:,::1](Bytes(uint8, 1, 'C'), Bytes(uint8, 1, 'C'), uint8[:,::1], uint8[:,::1])")
 def read_events(text: bytes, kinds: bytes, ids: Array, heads: Array) -> Array:
-    """Read recent events, one a line, as `recsvc.domain.customers.recent_events` writes them.
+    """Parse recent events, one per line, as `recsvc.domain.customers.recent_events` writes them.
 
-    Return a row of KIND (place in `kinds`), SECONDS, ROW of the item and the place of its id in
-    the text for each. What cannot be read is left out; ROW of an item that is not in `ids` is
-    UNKNOWN_ROW, and then its id may be anything.
+    Return for each: KIND (index in `kinds`), SECONDS, ROW of the item, START and STOP of its id in
+    the text. Malformed lines are skipped. ROW is UNKNOWN_ROW for an item that is not in `ids`; its
+    id is then unchecked bytes.
     """  # (events, 5)
     lines = 1
     for place in range(len(text)):
@@ -126,11 +128,11 @@ def read_events(text: bytes, kinds: bytes, ids: Array, heads: Array) -> Array:
                 kind = place
         seconds, place = 0, start + 1
         while place < stop and 0 <= int(text[place]) - _ZERO <= 9:
-            if place - start <= MOST_DIGITS:
+            if place - start <= MAX_DIGITS:  # more digits would overflow; the line is skipped below
                 seconds = 10 * seconds + (int(text[place]) - _ZERO)
             place += 1
         digits, item = place - start - 1, place + 1
-        if kind >= 0 and 0 < digits <= MOST_DIGITS and item < stop and text[place] == _BLANK:
+        if kind >= 0 and 0 < digits <= MAX_DIGITS and item < stop and text[place] == _SPACE:
             events[found, KIND] = kind
             events[found, SECONDS] = seconds
             events[found, ROW] = row_of(ids, heads, text, item, stop)
@@ -142,69 +144,73 @@ def read_events(text: bytes, kinds: bytes, ids: Array, heads: Array) -> Array:
 
 
 @part
-def counted(items: Array, votes: Array, voters: Array, most: int) -> tuple[Array, Array, Array]:
-    """Add up the votes above zero for each item; return the `most` with the greatest sums.
+def top_sums(items: Array, votes: Array, voters: Array, most: int) -> tuple[Array, Array, Array]:
+    """Sum the votes above zero per item; return the `most` items with the largest sums.
 
-    Their rows, sums and loudest voters; among equal sums the lower row is first, among equal
-    votes the earlier voter is louder.
+    Return their rows, their sums, and the voter with the largest vote for each. On equal sums the
+    lower row comes first; on equal votes the earlier voter is returned.
     """
+    # A hash table with open addressing: `slots` holds places in rows, sums and top_votes. A dense
+    # array over all items would cost the size of the catalogue per request. At most half of the
+    # slots are in use, so probes stay short.
     size = 16
     while size < 2 * len(items):
         size *= 2
-    slots = np.full(size, -1, np.int64)  # open addressing: where an item's sum stands
+    slots = np.full(size, -1, np.int64)
     rows = np.empty(len(items), np.int64)
     sums = np.empty(len(items), np.float64)
-    loudest = np.empty(len(items), np.int64)  # places in `votes`
+    top_votes = np.empty(len(items), np.int64)  # indexes of `votes`
     found = 0
     for vote in range(len(items)):
-        if not votes[vote] > 0:
+        if not votes[vote] > 0:  # also skips NaN
             continue
         row = items[vote]
-        slot = (row * _SCATTER >> 15) & (size - 1)
+        slot = (row * _HASH_MULTIPLIER >> 15) & (size - 1)
         while slots[slot] >= 0 and rows[slots[slot]] != row:
             slot = (slot + 1) & (size - 1)
         place = slots[slot]
         if place < 0:
             slots[slot] = found
-            rows[found], sums[found], loudest[found] = row, votes[vote], vote
+            rows[found], sums[found], top_votes[found] = row, votes[vote], vote
             found += 1
         else:
             sums[place] += votes[vote]
-            if votes[vote] > votes[loudest[place]]:
-                loudest[place] = vote
-    order = greatest(sums[:found], rows, min(most, found))
+            if votes[vote] > votes[top_votes[place]]:
+                top_votes[place] = vote
+    order = largest(sums[:found], rows, min(most, found))
     best, best_sums = np.empty(len(order), np.int32), np.empty(len(order), np.float64)
-    speakers = np.empty(len(order), np.int64)
+    top_voters = np.empty(len(order), np.int64)
     for rank, place in enumerate(order):
         best[rank], best_sums[rank] = rows[place], sums[place]
-        speakers[rank] = voters[loudest[place]]
-    return best, best_sums, speakers
+        top_voters[rank] = voters[top_votes[place]]
+    return best, best_sums, top_voters
 
 
 @part
-def greatest(sums: Array, rows: Array, most: int) -> Array:
-    """Return the places of the greatest sums, the greatest first; of equal ones the lower row's."""
+def largest(sums: Array, rows: Array, most: int) -> Array:
+    """Return the places of the largest sums, in descending order; ties by the lower row."""
+    # A heap instead of a sort: building it is linear, and only `most` places are taken from it.
     heap = np.arange(len(sums))
     for root in range(len(heap) // 2 - 1, -1, -1):
-        sink(heap, root, len(heap), sums, rows)
+        sift_down(heap, root, len(heap), sums, rows)
     order = np.empty(most, np.int64)
     for rank in range(most):
         order[rank] = heap[0]
         last = len(heap) - 1 - rank
         heap[0] = heap[last]
-        sink(heap, 0, last, sums, rows)
+        sift_down(heap, 0, last, sums, rows)
     return order
 
 
 @part
-def sink(heap: Array, place: int, size: int, sums: Array, rows: Array) -> None:
-    """Put the entry at a place of a heap where it belongs below."""
+def sift_down(heap: Array, place: int, size: int, sums: Array, rows: Array) -> None:
+    """Move the entry at `place` down until no child ranks before it."""
     moved = heap[place]
     while 2 * place + 1 < size:
         child = 2 * place + 1
-        if child + 1 < size and is_before(heap[child + 1], heap[child], sums, rows):
+        if child + 1 < size and ranks_before(heap[child + 1], heap[child], sums, rows):
             child += 1
-        if not is_before(heap[child], moved, sums, rows):
+        if not ranks_before(heap[child], moved, sums, rows):
             break
         heap[place] = heap[child]
         place = child
@@ -212,7 +218,7 @@ def sink(heap: Array, place: int, size: int, sums: Array, rows: Array) -> None:
 
 
 @part
-def is_before(one: int, other: int, sums: Array, rows: Array) -> bool:
+def ranks_before(one: int, other: int, sums: Array, rows: Array) -> bool:
     if sums[one] == sums[other]:
         return bool(rows[one] < rows[other])
     return bool(sums[one] > sums[other])
@@ -220,14 +226,14 @@ def is_before(one: int, other: int, sums: Array, rows: Array) -> bool:
 
 @compiled("Tuple((int32[::1], float64[::1], int64[::1]))(int64[:], float64[:], int64[:])")
 def tally(items: Array, votes: Array, voters: Array) -> tuple[Array, Array, Array]:
-    """Count votes for items: see `counted`."""
-    return counted(items, votes, voters, MOST_HEARD)
+    """Sum votes per item (see `top_sums`)."""
+    return top_sums(items, votes, voters, MAX_VOTED_ITEMS)
 
 
 @compiled(
     "Tuple((int32[:,::1], float64[::1], int64[:,::1], int64))"
     "(int64[:,::1], float64, float64[:], uint8[:], float64, boolean[:], "
-    f"{_NEAR}, float32[:], float32[:])"
+    f"{_NEIGHBOURS}, float32[:], float32[:])"
 )
 def weigh(
     events: Array,
@@ -236,67 +242,72 @@ def weigh(
     codes: Array,
     half_life_seconds: float,
     sensitive: Array,
-    near: Near,
+    neighbours: NeighbourArrays,
     appeal: Array,
     intervals: Array,
 ) -> tuple[Array, Array, Array, int]:
-    """Let events, the latest first, vote for what is near, and tell what rests from what is due.
+    """Score neighbours of recent items; mark recent purchases as on cooldown or due.
 
-    Only the latest event of an item has a vote, and of a sensitive item nothing is said. `weights`
-    and `codes` say what an event of each kind is worth, and which reason it is; the last kind is
-    a purchase. Return VOTED, REASON and VOTER of what has votes, and the share of each; BOUGHT
-    and RESTS of purchases, the latest first; and how many items say something.
+    `events` come latest first. `weights` and `codes` hold the weight and the reason of each kind of
+    event; the last kind is a purchase. Return the voted items (VOTED, REASON, VOTER), their shares,
+    the purchases (BOUGHT, ON_COOLDOWN; latest first), and the number of items that voted.
     """
-    offsets, items, scores = near
+    offsets, items, scores = neighbours
     met = np.empty(len(events), np.int64)
     bought = np.empty((len(events), 2), np.int64)
-    rows = np.empty(MOST_VOTERS * NEAREST, np.int64)
-    votes = np.empty(MOST_VOTERS * NEAREST, np.float64)
-    voters = np.empty(MOST_VOTERS * NEAREST, np.int64)
-    seen = heard = purchases = cast = 0
-    said_in_all = 0.0
+    rows = np.empty(MAX_RECENT_VOTERS * NEIGHBOURS_PER_VOTER, np.int64)
+    votes = np.empty(MAX_RECENT_VOTERS * NEIGHBOURS_PER_VOTER, np.float64)
+    voters = np.empty(MAX_RECENT_VOTERS * NEIGHBOURS_PER_VOTER, np.int64)
+    seen = voted_items = purchases = cast = 0
+    total_weight = 0.0
     for event in range(len(events)):
         kind, row = events[event, KIND], events[event, ROW]
         if row < 0 or row >= len(sensitive) or sensitive[row]:
             continue
         age = now_seconds - events[event, SECONDS]
-        if kind == len(weights) - 1 and not is_among(bought[:purchases, BOUGHT], row):
-            interval = USUAL_INTERVAL_DAYS
+        # Purchases are collected even if a later event of the item (a view) already voted.
+        if kind == len(weights) - 1 and not contains(bought[:purchases, BOUGHT], row):
+            interval = DEFAULT_INTERVAL_DAYS
             if row < len(intervals):
                 interval = intervals[row]
             bought[purchases, BOUGHT] = row
-            # Always for NaN: nobody bought it again.
-            bought[purchases, RESTS] = not age / _SECONDS_PER_DAY >= RESTING_SHARE * interval
+            # `not >=` instead of `<`: an interval of NaN (never bought again) never ends.
+            on_cooldown = not age / _SECONDS_PER_DAY >= COOLDOWN_SHARE * interval
+            bought[purchases, ON_COOLDOWN] = on_cooldown
             purchases += 1
-        if heard == MOST_VOTERS or is_among(met[:seen], row):
+        # Only the latest event of an item votes: a removal cancels the adding before it.
+        if voted_items == MAX_RECENT_VOTERS or contains(met[:seen], row):
             continue
         met[seen] = row
         seen += 1
-        said = weights[kind] * 0.5 ** (max(age, 0.0) / half_life_seconds)
-        if said == 0:
+        weight = weights[kind] * 0.5 ** (max(age, 0.0) / half_life_seconds)
+        if weight == 0:
             continue
-        heard += 1
-        if row + 1 >= len(offsets):  # the model does not know it: it has no neighbours
+        voted_items += 1
+        if row + 1 >= len(offsets):  # an item outside the model has no neighbours
             continue
-        said_in_all += said
-        for entry in range(offsets[row], min(offsets[row] + NEAREST, offsets[row + 1])):
+        total_weight += weight
+        last = min(offsets[row] + NEIGHBOURS_PER_VOTER, offsets[row + 1])
+        for entry in range(offsets[row], last):
             rows[cast] = items[entry]
-            votes[cast] = said * scores[entry] * appeal[items[entry]]
+            votes[cast] = weight * scores[entry] * appeal[items[entry]]
             voters[cast] = event
             cast += 1
-    best, shares, speakers = counted(rows[:cast], votes[:cast], voters[:cast], MOST_HEARD)
+    best, shares, top_voters = top_sums(rows[:cast], votes[:cast], voters[:cast], MAX_VOTED_ITEMS)
+    # Sums of votes have no unit. Scaled to the weight of all voters, at most MAX_SHARE, they add up
+    # with `rank_discount`: an item outside the customer's list enters below the second place.
     if len(best):
-        shares *= min(said_in_all, STRONGEST) / shares[0]
+        shares *= min(total_weight, MAX_SHARE) / shares[0]
     voted = np.empty((len(best), 3), np.int32)
-    for place, event in enumerate(speakers):
+    for place, event in enumerate(top_voters):
         voted[place, VOTED] = best[place]
         voted[place, REASON] = codes[events[event, KIND]]
         voted[place, VOTER] = events[event, ROW]
-    return voted, shares, bought[:purchases], heard
+    return voted, shares, bought[:purchases], voted_items
 
 
 @part
-def is_among(rows: Array, row: int) -> bool:
+def contains(rows: Array, row: int) -> bool:
     for each in rows:
         if each == row:
             return True
@@ -304,8 +315,8 @@ def is_among(rows: Array, row: int) -> bool:
 
 
 @part
-def worth_of_place(place: int) -> float:
-    """Return what a place of a list is worth, as NDCG discounts it: 1, 0.63, 0.5, …"""
+def rank_discount(place: int) -> float:
+    """Return the worth of a place in a list, as NDCG discounts it: 1, 0.63, 0.5, …"""
     return 1 / math.log2(place + 2)
 
 
@@ -313,62 +324,67 @@ def worth_of_place(place: int) -> float:
     "Tuple((int32[::1], float32[::1], uint8[::1], int32[::1]))"
     "(int32[:], uint8[:], int32[:], int64[:,:], uint8, int32[:,:], float64[:], boolean)"
 )
-def steer(
+def rerank(
     own: Array,
     own_reasons: Array,
-    own_because: Array,
+    own_reason_items: Array,
     bought: Array,
     due_reason: int,
     voted: Array,
     shares: Array,
-    newcomers: bool,
+    adds_items: bool,
 ) -> tuple[Array, Array, Array, Array]:
-    """Merge a customer's own list, what is due again and what has votes, the best first.
+    """Merge a customer's list, items due for repurchase and voted items, best first.
 
-    An item is worth what its place in the list is, and its share of the votes. What is due again
-    has a place behind the others; what has votes and no place enters if `newcomers` may.
+    The score of an item is `rank_discount` of its place plus its share of the votes. Due items take
+    the places behind the list. Voted items without a place enter if `adds_items`. Return rows,
+    scores, reasons and reasons' items.
     """
     size = len(own) + len(bought) + len(voted)
     items, worth = np.empty(size, np.int32), np.empty(size, np.float64)
-    codes, speakers = np.empty(size, np.uint8), np.empty(size, np.int32)
+    codes, reason_items = np.empty(size, np.uint8), np.empty(size, np.int32)
     listed = len(own)
-    items[:listed], codes[:listed], speakers[:listed] = own, own_reasons, own_because
-    for row, rests in bought:
-        if not rests and not is_among(items[:listed], row):
-            items[listed], codes[listed], speakers[listed] = row, due_reason, UNKNOWN_ROW
+    items[:listed], codes[:listed], reason_items[:listed] = own, own_reasons, own_reason_items
+    for row, is_on_cooldown in bought:
+        if not is_on_cooldown and not contains(items[:listed], row):
+            items[listed], codes[listed], reason_items[listed] = row, due_reason, UNKNOWN_ROW
             listed += 1
     for place in range(listed):
-        worth[place] = worth_of_place(place)
+        worth[place] = rank_discount(place)
     raised, is_new = np.zeros(size, np.bool_), np.ones(len(voted), np.bool_)
-    may_have_votes = np.zeros(_FEW, np.bool_)
+    # A Bloom filter of one hash: most listed items have no vote, and one look rules them out. Only
+    # the others are compared with each voted item.
+    may_be_voted = np.zeros(_VOTED_BUCKETS, np.bool_)
     for row in voted[:, VOTED]:
-        may_have_votes[row % _FEW] = True
+        may_be_voted[row % _VOTED_BUCKETS] = True
     for place in range(listed):
-        if may_have_votes[items[place] % _FEW]:
+        if may_be_voted[items[place] % _VOTED_BUCKETS]:
             for vote in range(len(voted)):
                 if voted[vote, VOTED] == items[place] and is_new[vote]:
                     worth[place] += shares[vote]
                     raised[place], is_new[vote] = True, False
     total = listed
     for vote in range(len(voted)):
-        if newcomers and is_new[vote]:
+        if adds_items and is_new[vote]:
             items[total], worth[total] = voted[vote, VOTED], shares[vote]
-            codes[total], speakers[total] = voted[vote, REASON], voted[vote, VOTER]
+            codes[total], reason_items[total] = voted[vote, REASON], voted[vote, VOTER]
             raised[total] = True
             total += 1
-    order = merged(worth[:total], raised[:total])
+    order = merge_by_score(worth[:total], raised[:total])
     sorted_worth = np.empty(total, np.float32)
     for rank, place in enumerate(order):
         sorted_worth[rank] = worth[place]
-    return items[order], sorted_worth, codes[order], speakers[order]
+    return items[order], sorted_worth, codes[order], reason_items[order]
 
 
 @part
-def merged(worth: Array, raised: Array) -> Array:
-    """Return the places by their worth, the greatest first; equal ones keep their order.
+def merge_by_score(worth: Array, raised: Array) -> Array:
+    """Return the places by descending score; equal scores keep their order.
 
-    What is not raised is in order already.
+    Places that are not raised must be in descending order already.
     """
+    # Insertion sort of the raised places (few), then one merge with the others: linear in the
+    # length of the list, where a full sort would reorder hundreds of sorted entries.
     order = np.empty(len(worth), np.int64)
     up = np.empty(len(worth), np.int64)
     risen = 0
@@ -401,40 +417,42 @@ def merged(worth: Array, raised: Array) -> Array:
 @part
 def passes(
     row: int,
-    withheld: Array,
+    unavailable: Array,
     categories: Array,
-    listed: Array,
+    catalogue_rows: Array,
     brands: Array,
     prices: Array,
     one_of: Array,
     by: Array,
     lowest: float,
     highest: float,
-    asked: int,
+    bits: int,
 ) -> bool:
-    """Say whether an item may be offered and is what is asked for.
+    """Return whether an item is available and matches the filter.
 
-    It takes the sieve in parts: a tuple that is opened for each row counts its references anew.
+    The filter comes unpacked: unpacking the tuple for each row would count references each time.
     """
-    if asked & CATEGORIES and (row >= len(categories) or not is_among(one_of, categories[row])):
+    # The category first: it fails most often. The catalogue grows while requests read it, so a row
+    # may be beyond an array that the request took earlier; such an item is not available yet.
+    if bits & HAS_CATEGORIES and (row >= len(categories) or not contains(one_of, categories[row])):
         return False
-    if row >= len(withheld) or withheld[row]:  # later ones are being listed just now
+    if row >= len(unavailable) or unavailable[row]:
         return False
-    if not asked & ~CATEGORIES:
+    if not bits & ~HAS_CATEGORIES:
         return True
-    at = listed[row]
+    at = catalogue_rows[row]
     if at < 0 or at >= len(prices):
         return False
-    if asked & BRANDS and not is_among(by, brands[at]):
+    if bits & HAS_BRANDS and not contains(by, brands[at]):
         return False
-    if asked & LOWEST and not prices[at] >= lowest:  # false for an unknown price
+    if bits & HAS_MIN_PRICE and not prices[at] >= lowest:  # False for an unknown price (NaN)
         return False
-    return not (asked & HIGHEST and not prices[at] <= highest)
+    return not (bits & HAS_MAX_PRICE and not prices[at] <= highest)
 
 
 @compiled(
     f"int64(int64[:,::1], float64[::1], int64, int32[:], float32[:], uint8[:], int32[:],"
-    f" int64[:], {_SIEVE})"
+    f" int64[:], {_FILTER})"
 )
 def take(
     picked: Array,
@@ -443,68 +461,66 @@ def take(
     items: Array,
     scores: Array,
     reasons: Array,
-    because: Array,
+    reason_items: Array,
     seen: Array,
-    sieve: Sieve,
+    item_filter: ItemFilter,
 ) -> int:
-    """Append what passes of a list, and was not seen, to what is picked; return how many it is.
+    """Append a list's items that pass the filter and are not in `seen` to `picked`.
 
-    `picked` holds rows, reasons and reasons' items; it is full when the answer is. `because` may
-    be empty.
+    `picked` holds rows, reasons and reasons' items, with one column per item of the answer. Stop
+    when it is full; return the number of columns in use. `reason_items` may be empty.
     """
-    withheld, categories, listed, brands, prices, one_of, by, lowest, highest, asked = sieve
+    unavailable, categories, listed, brands, prices, one_of, by, low, high, bits = item_filter
     for place in range(len(items)):
         if filled == picked.shape[1]:
             break
         row = items[place]
         if not passes(
-            row, withheld, categories, listed, brands, prices, one_of, by, lowest, highest, asked
+            row, unavailable, categories, listed, brands, prices, one_of, by, low, high, bits
         ):
             continue
-        if is_among(picked[0, :filled], row) or is_among(seen, row):
+        # Linear searches: an answer has at most 100 items (500 with diversity), in contiguous
+        # memory; a hash set would cost more to fill than these scans.
+        if contains(picked[0, :filled], row) or contains(seen, row):
             continue
         picked[0, filled] = row
         picked[1, filled] = reasons[place]
-        picked[2, filled] = because[place] if len(because) else UNKNOWN_ROW
+        picked[2, filled] = reason_items[place] if len(reason_items) else UNKNOWN_ROW
         picked_scores[filled] = np.rint(scores[place] * SCORE_UNIT) / SCORE_UNIT
         filled += 1
     return filled
 
 
-@compiled(f"Tuple((int32[::1], float64[::1], int64[::1]))(int64[:], {_NEAR}, {_SIEVE}, boolean)")
-def votes_of(voters: Array, near: Near, sieve: Sieve, sifted: bool) -> tuple[Array, Array, Array]:
-    """Let each item vote for its neighbours, those that pass if they are `sifted`.
+@compiled(
+    f"Tuple((int32[::1], float64[::1], int64[::1]))(int64[:], {_NEIGHBOURS}, {_FILTER}, boolean)"
+)
+def sum_votes(
+    voters: Array, neighbours: NeighbourArrays, item_filter: ItemFilter, is_filtered: bool
+) -> tuple[Array, Array, Array]:
+    """Sum the neighbours' scores over some items; count only items that pass, if `is_filtered`.
 
-    Return their rows, the sums of their scores, the best first, and the loudest voter of each.
+    Return the neighbours' rows, best first, their sums, and for each the voter with the highest
+    score.
     """
-    offsets, items, scores = near
-    withheld, categories, listed, brands, prices, one_of, by, lowest, highest, asked = sieve
+    offsets, items, scores = neighbours
+    unavailable, categories, listed, brands, prices, one_of, by, low, high, bits = item_filter
     most = 0
     for voter in voters:
         most += offsets[voter + 1] - offsets[voter]
     rows, votes = np.empty(most, np.int64), np.empty(most, np.float64)
-    speakers = np.empty(most, np.int64)
+    cast_by = np.empty(most, np.int64)
     cast = 0
     for voter in voters:
         for entry in range(offsets[voter], offsets[voter + 1]):
             row = items[entry]
-            # Most fail here, at a tenth of what the whole question costs.
-            if sifted and asked & CATEGORIES and not is_among(one_of, categories[row]):
+            # Repeats the first check of `passes`: most rows fail it, and it costs a tenth of the
+            # call with its eleven arguments.
+            if is_filtered and bits & HAS_CATEGORIES and not contains(one_of, categories[row]):
                 continue
-            if sifted and not passes(
-                row,
-                withheld,
-                categories,
-                listed,
-                brands,
-                prices,
-                one_of,
-                by,
-                lowest,
-                highest,
-                asked,
+            if is_filtered and not passes(
+                row, unavailable, categories, listed, brands, prices, one_of, by, low, high, bits
             ):
                 continue
-            rows[cast], votes[cast], speakers[cast] = row, scores[entry], voter
+            rows[cast], votes[cast], cast_by[cast] = row, scores[entry], voter
             cast += 1
-    return counted(rows[:cast], votes[:cast], speakers[:cast], most)
+    return top_sums(rows[:cast], votes[:cast], cast_by[:cast], most)

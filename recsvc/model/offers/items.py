@@ -1,4 +1,4 @@
-"""The items that offers are decided on: those of an assortment, as they were at one moment."""
+"""The items that offers are decided on: those of an live_items, as they were at one moment."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ class ItemsSnapshot:
         self.knows_prices = live_items.model.knows_prices()
 
     def is_of(self, live_items: LiveItems) -> bool:
-        """Whether this is still what the assortment's items are."""
+        """Whether this is still what the live_items's items are."""
         return self.live_items is live_items and self._stamp == live_items.stamp
 
     def rows(self, item_ids: Sequence[str]) -> Sequence[int | None]:

@@ -61,7 +61,7 @@ def _decayed_weight(
 
 def _weight(items: ItemsSnapshot, line: PurchaseLine, row: int, weights: Array) -> float:
     """Return what a purchase weighs: what was paid, where that is what the model weighs by."""
-    if not items.knows_prices and items.live_items.model.knows_customers:
+    if not items.knows_prices and items.live_items.model.has_purchases:
         return 1.0
     if line.paid is not None:
         return line.paid

@@ -11,14 +11,14 @@ import numpy as np
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.model.artifact.format import Array
 
-UNKNOWN = -1  # code of a category or brand that an item does not have
+NO_LABEL = -1  # code of a category or brand that an item does not have
 
 _ALWAYS = np.iinfo(np.int64)
 _COLUMNS = {
     "price": "f8",  # NaN: unknown. f4 would move 19.99 past a limit of 19.99
     "category": "i4",
     "brand": "i4",
-    "is_withheld": "?",  # hidden, out of stock or deleted
+    "is_unavailable": "?",  # hidden, out of stock or deleted
     "is_sensitive": "?",
     "from_us": "i8",
     "until_us": "i8",
@@ -35,7 +35,7 @@ class CatalogueColumns:
         self._rows: dict[str, int] = {}
         self._categories: dict[str, int] = {}
         self._brands: dict[str, int] = {}
-        self.labels_changed = 0  # how often the category or brand of an item has changed
+        self.label_changes = 0  # how often the category or brand of an item has changed
         self.table: Mapping[str, Array] = {  # the columns, longer than there are rows in use
             name: np.zeros(_FIRST_CAPACITY, dtype=dtype) for name, dtype in _COLUMNS.items()
         }
@@ -73,13 +73,13 @@ class CatalogueColumns:
         held = self.table["category"].item(row), self.table["brand"].item(row)
         values = self._values(item)
         if held != (values[1], values[2]):
-            self.labels_changed += 1
+            self.label_changes += 1
         for column, value in zip(self.table.values(), values, strict=True):
             column[row] = value
 
     def _values(self, item: CatalogueItem | None) -> tuple[float, int, int, bool, bool, int, int]:
         if item is None:
-            return (np.nan, UNKNOWN, UNKNOWN, True, False, _ALWAYS.min, _ALWAYS.max)
+            return (np.nan, NO_LABEL, NO_LABEL, True, False, _ALWAYS.min, _ALWAYS.max)
         begins, ends = item.available_from_us, item.available_until_us
         return (
             np.nan if item.price is None else item.price,
@@ -93,4 +93,4 @@ class CatalogueColumns:
 
 
 def _code(codes: dict[str, int], name: str | None) -> int:
-    return UNKNOWN if name is None else codes.setdefault(name, len(codes))
+    return NO_LABEL if name is None else codes.setdefault(name, len(codes))

@@ -15,34 +15,36 @@ from recsvc.model.registry.candidates import RankedItems
 POOL = 5  # candidates looked at for each place of the answer
 
 
-def diversified(picks: RankedItems, n: int, diversity: float, assortment: LiveItems) -> RankedItems:
-    """Choose n of the picks. diversity 0 leaves their order; 1 avoids likeness alone."""
-    size = len(picks)
+def diversified(
+    ranked: RankedItems, n: int, diversity: float, live_items: LiveItems
+) -> RankedItems:
+    """Choose n of the ranked. diversity 0 leaves their order; 1 avoids likeness alone."""
+    size = len(ranked)
     if not size:
-        return picks
-    rows = np.array(picks.items)
+        return ranked
+    rows = np.array(ranked.items)
     relevance = 1 - np.arange(size) / size
     likeness = np.zeros(size)  # to the most similar item chosen so far
-    codes = assortment.categories(picks.items)
+    codes = live_items.categories(ranked.items)
     chosen: list[int] = []
     gain = relevance.copy()
     for _ in range(min(n, size)):
         best = int(gain.argmax())
         chosen.append(best)
-        likeness = np.maximum(likeness, _alike(rows, codes, best, assortment))
+        likeness = np.maximum(likeness, _alike(rows, codes, best, live_items))
         gain = (1 - diversity) * relevance - diversity * likeness
         gain[chosen] = -np.inf
     return RankedItems(
-        [picks.items[place] for place in chosen],
-        [picks.scores[place] for place in chosen],
-        [picks.reasons[place] for place in chosen],
-        [picks.reason_items[place] for place in chosen],
+        [ranked.items[place] for place in chosen],
+        [ranked.scores[place] for place in chosen],
+        [ranked.reasons[place] for place in chosen],
+        [ranked.reason_items[place] for place in chosen],
     )
 
 
-def _alike(rows: Array, codes: Array, place: int, assortment: LiveItems) -> Array:
+def _alike(rows: Array, codes: Array, place: int, live_items: LiveItems) -> Array:
     alike: Array = (codes == codes[place]) & (codes[place] >= 0)
     row = int(rows[place])
-    if row < assortment.size:
-        alike |= np.isin(rows, assortment.model.neighbours(ItemSlate.SIMILAR, row).items)
+    if row < live_items.size:
+        alike |= np.isin(rows, live_items.model.neighbours(ItemSlate.SIMILAR, row).items)
     return alike.astype(float)

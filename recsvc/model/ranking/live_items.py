@@ -14,13 +14,19 @@ import numpy as np
 from recsvc.domain.catalogue.list_query import NO_FILTERS, Filters
 from recsvc.domain.catalogue.slates import ReasonCode
 from recsvc.model.artifact.format import Array
-from recsvc.model.kernels.kernels import BRANDS, CATEGORIES, HIGHEST, LOWEST, Sieve
-from recsvc.model.ranking.catalogue_columns import UNKNOWN, CatalogueColumns
+from recsvc.model.kernels.kernels import (
+    HAS_BRANDS,
+    HAS_CATEGORIES,
+    HAS_MAX_PRICE,
+    HAS_MIN_PRICE,
+    ItemFilter,
+)
+from recsvc.model.ranking.catalogue_columns import NO_LABEL, CatalogueColumns
 from recsvc.model.ranking.live_ranking import LiveRanking
 from recsvc.model.registry.candidates import Candidates
 from recsvc.model.registry.loaded import LoadedModel
 
-NOT_LISTED = -1  # in the join only: the catalogue does not know this item of the model
+NOT_IN_CATALOGUE = -1  # in the join only: the catalogue does not know this item of the model
 NEVER = np.iinfo(np.int64).max
 
 
@@ -31,16 +37,18 @@ class LiveItems:
         self.model = model
         self.columns = columns
         self.size = len(model.items)
-        self.withheld = np.zeros(self.size, dtype=bool)  # (items,) what is not offered now
+        self.unavailable = np.zeros(self.size, dtype=bool)  # (items,) what is not offered now
         self.sensitive = np.zeros(self.size, dtype=bool)  # (items,) what is never a reason
         self.next_change_us = NEVER  # when an item's time begins or ends
-        self._listed = np.full(self.size, NOT_LISTED, dtype=np.int32)  # (items,) catalogue rows
-        self._categories = np.full(self.size, UNKNOWN, dtype=np.int32)  # (items,) codes
+        self._listed = np.full(
+            self.size, NOT_IN_CATALOGUE, dtype=np.int32
+        )  # (items,) catalogue rows
+        self._categories = np.full(self.size, NO_LABEL, dtype=np.int32)  # (items,) codes
         self._item_rows = np.zeros(0, dtype=np.int64)  # (catalogue rows,)
         self._by_category: dict[int, Candidates] = {}
-        self._offered = self._sieve(NO_FILTERS)
+        self._offered = self._item_filter(NO_FILTERS)
         self._ranking = LiveRanking()
-        self._wanted: tuple[LiveRanking, Array, Candidates] | None = None
+        self._trending: tuple[LiveRanking, Array, Candidates] | None = None
         self._unranked: tuple[Array, Candidates] | None = None
         self.refresh(now_us)
 
@@ -65,10 +73,10 @@ class LiveItems:
     @property
     def stamp(self) -> tuple[int, int]:
         """Return what is another once there are more items, or one has another label."""
-        return self.items_total, self.columns.labels_changed
+        return self.items_total, self.columns.label_changes
 
     @property
-    def lists_more(self) -> bool:
+    def has_items_outside_model(self) -> bool:
         """Whether the catalogue has items that the model does not know."""
         return len(self._listed) > self.size
 
@@ -92,7 +100,7 @@ class LiveItems:
 
     def ids(self, rows: Sequence[int]) -> list[str]:
         items, size = self.model.items, self.size
-        if not self.lists_more:
+        if not self.has_items_outside_model:
             return items.ids(rows)
         return [
             items.id(row) if row < size else self.columns.ids[self._listed.item(row)]
@@ -102,7 +110,7 @@ class LiveItems:
     def record(self, row: int) -> bytes:
         """Return what the catalogue says of an item; empty when it says nothing."""
         listed = self._listed.item(row)
-        return b"" if listed == NOT_LISTED else self.columns.records[listed]
+        return b"" if listed == NOT_IN_CATALOGUE else self.columns.records[listed]
 
     def categories(self, rows: Sequence[int] | Array) -> Array:
         """Return the category code of each row; below 0: unknown."""
@@ -114,27 +122,33 @@ class LiveItems:
         listed: Array = self._listed[rows]
         if not len(self.columns):
             return listed
-        return np.where(listed == NOT_LISTED, NOT_LISTED, self.columns.table["brand"][listed])
+        return np.where(
+            listed == NOT_IN_CATALOGUE, NOT_IN_CATALOGUE, self.columns.table["brand"][listed]
+        )
 
     def price(self, row: int) -> float:
         """Return what an item costs; NaN: unknown."""
         listed = self._listed.item(row)
-        return math.nan if listed == NOT_LISTED else float(self.columns.table["price"].item(listed))
+        return (
+            math.nan
+            if listed == NOT_IN_CATALOGUE
+            else float(self.columns.table["price"].item(listed))
+        )
 
-    def sieve(self, filters: Filters) -> Sieve:
+    def item_filter(self, filters: Filters) -> ItemFilter:
         """Return what lets those items pass that may be offered and are what is asked for."""
         if filters.is_empty:
             return self._offered
-        return self._sieve(filters)
+        return self._item_filter(filters)
 
-    def _sieve(self, filters: Filters) -> Sieve:
+    def _item_filter(self, filters: Filters) -> ItemFilter:
         # The table last: it has every catalogue row that any item row is joined to.
-        columns, withheld = self.columns, self.withheld
+        columns, unavailable = self.columns, self.unavailable
         categories, listed = self._categories, self._listed
         table = columns.table
         lowest, highest = filters.min_price, filters.max_price
         return (
-            withheld,
+            unavailable,
             categories,
             listed,
             table["brand"],
@@ -143,10 +157,10 @@ class LiveItems:
             _codes(columns.brand_codes(filters.brands)),
             0.0 if lowest is None else lowest,
             0.0 if highest is None else highest,
-            (CATEGORIES if filters.categories else 0)
-            | (BRANDS if filters.brands else 0)
-            | (0 if lowest is None else LOWEST)
-            | (0 if highest is None else HIGHEST),
+            (HAS_CATEGORIES if filters.categories else 0)
+            | (HAS_BRANDS if filters.brands else 0)
+            | (0 if lowest is None else HAS_MIN_PRICE)
+            | (0 if highest is None else HAS_MAX_PRICE),
         )
 
     def popular(self, filters: Filters) -> Candidates:
@@ -174,20 +188,20 @@ class LiveItems:
         reasons = np.full(len(rows), ReasonCode.POPULAR, dtype=np.uint8)
         return Candidates(rows, np.zeros(len(rows), dtype=np.float32), reasons)
 
-    def follow(self, ranking: LiveRanking) -> None:
+    def set_live_ranking(self, ranking: LiveRanking) -> None:
         """Take over what is wanted now: the latest snapshot, whoever brings it."""
         self._ranking = ranking
 
-    def wanted(self) -> Candidates:
+    def trending(self) -> Candidates:
         """Return what is wanted now, of all that anybody knows."""
-        ranking, item_rows, wanted = self._ranking, self._item_rows, self._wanted
+        ranking, item_rows, wanted = self._ranking, self._item_rows, self._trending
         if wanted is None or wanted[0] is not ranking or wanted[1] is not item_rows:
-            wanted = self._wanted = (ranking, item_rows, self._joined(ranking))
+            wanted = self._trending = (ranking, item_rows, self._joined(ranking))
         return wanted[2]
 
-    def newly_wanted(self) -> Candidates:
+    def trending_outside_model(self) -> Candidates:
         """Return what is wanted now, of what only the catalogue knows."""
-        wanted = self.wanted()
+        wanted = self.trending()
         new = wanted.at(np.flatnonzero(wanted.items >= self.size))
         reasons = np.full(len(new), ReasonCode.POPULAR, dtype=np.uint8)
         return Candidates(new.items, new.scores, reasons)
@@ -231,36 +245,36 @@ class LiveItems:
         strange = found < 0
         found[strange] = len(self._listed) + np.arange(np.count_nonzero(strange))
         listed = np.append(
-            self._listed, np.full(np.count_nonzero(strange), NOT_LISTED, dtype=np.int32)
+            self._listed, np.full(np.count_nonzero(strange), NOT_IN_CATALOGUE, dtype=np.int32)
         )
         rows = np.arange(first, first + len(new))
         listed[found] = rows
-        withheld = self._is_withheld(rows, now_us)
+        unavailable = self._is_unavailable(rows, now_us)
         sensitive = self.columns.table["is_sensitive"][rows]
-        self.withheld = _grown(self.withheld, len(listed), found[withheld])
+        self.unavailable = _grown(self.unavailable, len(listed), found[unavailable])
         self.sensitive = _grown(self.sensitive, len(listed), found[sensitive])
         self._categories = np.append(
-            self._categories, np.full(len(listed) - len(self._categories), UNKNOWN, np.int32)
+            self._categories, np.full(len(listed) - len(self._categories), NO_LABEL, np.int32)
         )
         self._categories[found] = self.columns.table["category"][rows]
         self._listed = listed
-        self._offered = self._sieve(NO_FILTERS)
+        self._offered = self._item_filter(NO_FILTERS)
         self._item_rows = np.append(self._item_rows, found)
 
     def _judge(self, rows: Array, now_us: int) -> int:
         """Judge these catalogue rows; return when the time of the next of them begins or ends."""
         table = self.columns.table
-        self.withheld[self._item_rows[rows]] = self._is_withheld(rows, now_us)
+        self.unavailable[self._item_rows[rows]] = self._is_unavailable(rows, now_us)
         self._categories[self._item_rows[rows]] = table["category"][rows]
         self.sensitive[self._item_rows[rows]] = table["is_sensitive"][rows]
         moments = (table["from_us"][rows], table["until_us"][rows])
         return int(min(each[each > now_us].min(initial=NEVER) for each in moments))
 
-    def _is_withheld(self, rows: Array, now_us: int) -> Array:
+    def _is_unavailable(self, rows: Array, now_us: int) -> Array:
         table = self.columns.table
         begins, ends = table["from_us"][rows], table["until_us"][rows]
-        withheld: Array = table["is_withheld"][rows] | (begins > now_us) | (ends <= now_us)
-        return withheld
+        unavailable: Array = table["is_unavailable"][rows] | (begins > now_us) | (ends <= now_us)
+        return unavailable
 
 
 def _codes(codes: Sequence[int]) -> Array:

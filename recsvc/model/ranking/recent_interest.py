@@ -17,7 +17,7 @@ from recsvc.domain.customers.recent_events import (
     RecentKind,
 )
 from recsvc.model.artifact.format import Array
-from recsvc.model.kernels.kernels import ROW, START, STOP, UNKNOWN_ROW, read_events, steer, weigh
+from recsvc.model.kernels.kernels import ROW, START, STOP, UNKNOWN_ROW, read_events, rerank, weigh
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.candidates import Candidates
 
@@ -30,7 +30,7 @@ class RecentInterest:
     shares: Array  # (voted,)
     bought: Array  # (bought, 2): BOUGHT and RESTS of all purchases, the latest first
 
-    def resting(self) -> list[int]:
+    def on_cooldown(self) -> list[int]:
         """Return what was bought less than RESTING_SHARE of its interval ago."""
         return [row for row, rests in self.bought.tolist() if rests]
 
@@ -40,37 +40,37 @@ class RecentInterest:
 
 
 def interest_of(
-    assortment: LiveItems, entries: Sequence[bytes], now_seconds: float
+    live_items: LiveItems, entries: Sequence[bytes], now_seconds: float
 ) -> RecentInterest | None:
     """Weigh the events, the latest first; None when they say nothing of any item that is known.
 
     `entries` are as `recsvc.domain.customers.recent_events` writes them; what cannot be read is
     left out.
     """
-    model = assortment.model
-    events = _events_of(assortment, entries)
+    model = live_items.model
+    events = _events_of(live_items, entries)
     voted, shares, bought, heard = weigh.run(
         events,
         now_seconds,
         _WEIGHTS,
         _REASONS,
         _HALF_LIFE_SECONDS,
-        assortment.sensitive,
-        model.near(ItemSlate.SIMILAR),
+        live_items.sensitive,
+        model.neighbour_arrays(ItemSlate.SIMILAR),
         model.appeal,
         model.intervals,
     )
     return RecentInterest(voted, shares, bought) if heard or len(bought) else None
 
 
-def steered(own: Candidates, interest: RecentInterest, *, newcomers: bool) -> Candidates:
+def reranked(own: Candidates, interest: RecentInterest, *, adds_items: bool) -> Candidates:
     """Return a customer's own list with what recent events add to it, best first.
 
-    `newcomers`: what was not on the list, and has votes, may enter.
+    `adds_items`: what was not on the list, and has votes, may enter.
     """
     because = own.reason_items
     return Candidates(
-        *steer.run(
+        *rerank.run(
             own.items,
             own.reasons,
             np.full(len(own), UNKNOWN_ROW, np.int32) if because is None else because,
@@ -78,24 +78,24 @@ def steered(own: Candidates, interest: RecentInterest, *, newcomers: bool) -> Ca
             _DUE,
             interest.voted,
             interest.shares,
-            newcomers,
+            adds_items,
         )
     )
 
 
-def _events_of(assortment: LiveItems, entries: Sequence[bytes]) -> Array:
-    items, text = assortment.model.items, b"\n".join(entries)
+def _events_of(live_items: LiveItems, entries: Sequence[bytes]) -> Array:
+    items, text = live_items.model.items, b"\n".join(entries)
     events = read_events.run(text, _LETTERS, items.letters, items.heads)
-    if assortment.lists_more:
-        _find_listed(assortment, events, text)
+    if live_items.has_items_outside_model:
+        _fill_catalogue_rows(live_items, events, text)
     return events
 
 
-def _find_listed(assortment: LiveItems, events: Array, text: bytes) -> None:
+def _fill_catalogue_rows(live_items: LiveItems, events: Array, text: bytes) -> None:
     """Fill in the rows of items that only the catalogue knows."""
     for place in (events[:, ROW] == UNKNOWN_ROW).nonzero()[0].tolist():
         start, stop = events[place, START], events[place, STOP]
-        row = assortment.row(text[start:stop].decode(errors="replace"))
+        row = live_items.row(text[start:stop].decode(errors="replace"))
         if row is not None:
             events[place, ROW] = row
 

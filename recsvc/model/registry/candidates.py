@@ -1,4 +1,4 @@
-"""From ranked lists to the items of one answer. Pure, and bounded by the answer's size.
+"""From ranked lists to the items of one answer. Pure; the cost is bounded by the answer's size.
 
 A list as long as the catalogue is read only as far as the answer needs it.
 """
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsvc.model.artifact.artifact import RankedLists
 from recsvc.model.artifact.format import NO_ITEM, Array
-from recsvc.model.kernels.kernels import Sieve, take
+from recsvc.model.kernels.kernels import ItemFilter, take
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """One ranked list, best first. `reason_items` is None where no reason names an item."""
+    """One ranked list, best first. `reason_items` is None if no reason names an item."""
 
     items: Array  # (k,) int32, item rows
     scores: Array  # (k,) float32
@@ -25,20 +26,35 @@ class Candidates:
         return len(self.items)
 
     def at(self, places: Sequence[int] | Array) -> "Candidates":
-        """Return the entries at some places, in the order of the places."""
-        because = self.reason_items
+        """Return the entries at the given places, in that order."""
         places = np.asarray(places, dtype=np.int64)
         return Candidates(
             self.items[places],
             self.scores[places],
             self.reasons[places],
-            None if because is None else because[places],
+            None if self.reason_items is None else self.reason_items[places],
         )
+
+
+def candidates_of(lists: RankedLists, row: int) -> Candidates:
+    """Return the list of one row, without a copy. The lists must have reasons."""
+    if row < 0:
+        raise IndexError(f"there is no row {row}")
+    reasons, reason_items = lists.reasons, lists.reason_items
+    if reasons is None:
+        raise TypeError("these lists have no reasons")
+    part = slice(lists.offsets.item(row), lists.offsets.item(row + 1))
+    return Candidates(
+        lists.items[part],
+        lists.scores[part],
+        reasons[part],
+        None if reason_items is None else reason_items[part],
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class RankedItems:
-    """The items of an answer, in its order: one entry per item in each list."""
+    """The items of an answer, in its order; each list has one entry per item."""
 
     items: list[int]
     scores: list[float]
@@ -50,18 +66,20 @@ class RankedItems:
 
 
 def assemble(n: int, *lists: Candidates, excluded_rows: Collection[int] = ()) -> RankedItems:
-    """Take from the lists in order, without excluded and repeated items, until there are n."""
-    return fill(n, lists, set(excluded_rows), open_sieve(max(map(_size, lists), default=0)))
+    """Return the first n items of the lists, without excluded and repeated items."""
+    return fill(n, lists, set(excluded_rows), accept_all(max(map(_size, lists), default=0)))
 
 
-def fill(n: int, lists: Iterable[Candidates], seen: set[int], sieve: Sieve) -> RankedItems:
-    """Do so with what passes; the lists are asked for one by one, and none once there are n.
+def fill(
+    n: int, lists: Iterable[Candidates], seen: set[int], item_filter: ItemFilter
+) -> RankedItems:
+    """Return the first n items of the lists that pass the filter and are not in `seen`.
 
-    Rows in `seen` are left out, and it grows by those that are taken.
+    Lists are read one by one, none once there are n items. The returned rows are added to `seen`.
     """
     picked, scores, filled = np.empty((3, n), np.int64), np.empty(n), 0
     for candidates in lists:
-        because = candidates.reason_items
+        reason_items = candidates.reason_items
         filled = take.run(
             picked,
             scores,
@@ -69,20 +87,20 @@ def fill(n: int, lists: Iterable[Candidates], seen: set[int], sieve: Sieve) -> R
             candidates.items,
             candidates.scores,
             candidates.reasons,
-            _NONE if because is None else because,
+            _NONE if reason_items is None else reason_items,
             np.fromiter(seen, np.int64, len(seen)),
-            sieve,
+            item_filter,
         )
         if filled == n:
             break
-    rows, reasons, reason_items = picked[:, :filled].tolist()
+    rows, reasons, reason_rows = picked[:, :filled].tolist()
     seen.update(rows)
-    named = [None if row == NO_ITEM else row for row in reason_items]
+    named = [None if row == NO_ITEM else row for row in reason_rows]
     return RankedItems(rows, scores[:filled].tolist(), reasons, named)
 
 
-def open_sieve(size: int) -> Sieve:
-    """Return what lets every row below `size` pass."""
+def accept_all(size: int) -> ItemFilter:
+    """Return a filter that every row below `size` passes."""
     return (np.zeros(size, np.bool_), _NONE, _NONE, _NONE, _NO_PRICES, _NONE, _NONE, 0.0, 0.0, 0)
 
 
@@ -92,4 +110,4 @@ def _size(candidates: Candidates) -> int:
 
 _NONE = np.zeros(0, np.int32)
 _NO_PRICES = np.zeros(0, np.float64)
-OPEN = open_sieve(0)
+UNFILTERED = accept_all(0)  # for kernels that are told not to filter

@@ -24,7 +24,7 @@ FIGURES = 7  # what float32 holds
 
 
 @dataclass(frozen=True, slots=True)
-class HeldEntry:
+class StoredEntry:
     """One entry of a list. `because`: the item that its reason names."""
 
     item_id: str
@@ -34,7 +34,7 @@ class HeldEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldPurchases:
+class StoredPurchases:
     """What the customer did; `bought`: items, each with its weight. None: unknown.
 
     Days are those since 1970.
@@ -48,7 +48,7 @@ class HeldPurchases:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HeldVersion:
+class StoredVersion:
     """One version's files, open for as long as this is kept."""
 
     manifest: Manifest
@@ -61,10 +61,10 @@ class HeldVersion:
         row = int(keys.searchsorted(wanted))
         return row if row < len(keys) and keys[row] == wanted else None
 
-    def lists(self, row: int) -> Mapping[CustomerSlate, list[HeldEntry]]:
+    def lists(self, row: int) -> Mapping[CustomerSlate, list[StoredEntry]]:
         return {slate: self._list(spec.name, row) for slate, spec in layout.SLATES.items()}
 
-    def purchases(self, row: int) -> HeldPurchases | None:
+    def purchases(self, row: int) -> StoredPurchases | None:
         """Return what the customer did; None when the version says that of nobody."""
         if layout.CUSTOMER_ORDERS.name not in self._arrays:
             return None
@@ -73,7 +73,7 @@ class HeldVersion:
         items = self._ids(self._arrays[f"{layout.BOUGHT.name}_items"][part])
         columns = (layout.CUSTOMER_SPENT, layout.FIRST_ORDER, layout.LAST_ORDER)
         spent, first, last = (_known(self._arrays[spec.name].item(row)) for spec in columns)
-        return HeldPurchases(
+        return StoredPurchases(
             list(zip(items, map(_plain, weights), strict=True)),
             int(self._arrays[layout.CUSTOMER_ORDERS.name].item(row)),
             None if spent is None else _plain(spent),
@@ -81,13 +81,13 @@ class HeldVersion:
             last,
         )
 
-    def _list(self, name: str, row: int) -> list[HeldEntry]:
+    def _list(self, name: str, row: int) -> list[StoredEntry]:
         part = self._part(name, row)
         items, because = (self._arrays[f"{name}_{of}"][part] for of in ("items", "reason_items"))
         named = because != NO_ITEM
         names = iter(self._ids(because[named]))
         return [
-            HeldEntry(
+            StoredEntry(
                 item,
                 round(score, SCORE_DIGITS),
                 ReasonCode(reason),
@@ -110,12 +110,12 @@ class HeldVersion:
         return [text.decode() for text in self._arrays[layout.ITEM_IDS.name][rows].tolist()]
 
 
-def open_held(folder: Path, *, shop: ShopName, fingerprint: str) -> HeldVersion:
+def open_stored(folder: Path, *, shop: ShopName, fingerprint: str) -> StoredVersion:
     """Open a version; raise as the loader does where it cannot be read or believed.
 
     Whoever asks for a copy reads all versions: of each only samples are checked, and the row.
     """
-    return HeldVersion(*open_version(folder, shop=shop, fingerprint=fingerprint, small_bytes=0))
+    return StoredVersion(*open_version(folder, shop=shop, fingerprint=fingerprint, small_bytes=0))
 
 
 def _known(number: float) -> float | None:

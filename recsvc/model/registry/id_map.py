@@ -11,7 +11,7 @@ import numpy as np
 
 from recsvc.domain.values.customer_keys import CUSTOMER_KEY_BYTES
 from recsvc.model.artifact.format import Array
-from recsvc.model.kernels.kernels import PER_HEAD, UNKNOWN_ROW, find
+from recsvc.model.kernels.kernels import ROWS_PER_HEAD, UNKNOWN_ROW, find
 
 
 class IdMap:
@@ -23,7 +23,7 @@ class IdMap:
         self._ids = ids  # (rows,) S
         self._width = ids.dtype.itemsize
         self.letters = _letters(ids)  # (rows, width) uint8
-        self.heads = self.letters[::PER_HEAD].copy()  # (heads, width)
+        self.heads = self.letters[::ROWS_PER_HEAD].copy()  # (heads, width)
 
     def row(self, text: str) -> int | None:
         try:
@@ -67,7 +67,7 @@ class CustomerMap:
     def __init__(self, keys: Array) -> None:
         """`keys`: (customers,) S16."""
         self.letters = _letters(keys)  # (customers, 16) uint8
-        self.heads = self.letters[::PER_HEAD].copy()  # (heads, 16)
+        self.heads = self.letters[::ROWS_PER_HEAD].copy()  # (heads, 16)
 
     def row(self, key: bytes) -> int | None:
         if len(key) != CUSTOMER_KEY_BYTES:

@@ -1,7 +1,7 @@
-"""A loaded model: read-only rows of memory-mapped arrays, one object for a whole request.
+"""A loaded model: read-only, memory-mapped arrays; one object serves a whole request.
 
-What ranks for a person takes an `Admitted`; there is no other way to a customer's list here.
-(`recsvc.model.registry.customer_rows` reads a version's files for the customer's own copy, and
+A customer's lists and purchases require an `Admitted`; no other function here returns them.
+(`recsvc.model.registry.customer_rows` reads a version's files for a customer's data export and
 serves nothing.)
 """
 
@@ -15,14 +15,15 @@ import numpy as np
 from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.consent.gate import Admitted
+from recsvc.model.artifact.artifact import CustomersPurchases, RankedLists
 from recsvc.model.artifact.format import Array
 from recsvc.model.artifact.manifest import Manifest
-from recsvc.model.kernels.kernels import Near
-from recsvc.model.registry.candidates import Candidates
+from recsvc.model.kernels.kernels import NeighbourArrays
+from recsvc.model.registry.candidates import Candidates, candidates_of
 from recsvc.model.registry.id_map import CustomerMap, IdMap
 
 _PURPOSE = Purpose.PERSONALIZATION
-# Plain numbers: numpy compares an array with a member of an enumeration at five times the price.
+# Plain ints: numpy compares an array with an enum member at five times the cost.
 _DUE, _BECAUSE = int(ReasonCode.BUY_AGAIN_DUE), int(ReasonCode.BECAUSE_YOU_BOUGHT)
 
 NEIGHBOUR_REASONS = {
@@ -32,43 +33,11 @@ NEIGHBOUR_REASONS = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ragged:
-    """One ranked list per row, and where each begins."""
-
-    offsets: Array  # (rows + 1,) int64
-    lists: Candidates  # all lists, one after the other
-    near: Near = field(init=False)  # as kernels take it
-
-    def __post_init__(self) -> None:
-        near = (self.offsets, self.lists.items, self.lists.scores)
-        object.__setattr__(self, "near", near)
-
-    def row(self, row: int) -> Candidates:
-        if row < 0:
-            raise IndexError(f"there is no row {row}")
-        lists = self.lists
-        part = slice(self.offsets.item(row), self.offsets.item(row + 1))
-        reason_items = None if lists.reason_items is None else lists.reason_items[part]
-        return Candidates(lists.items[part], lists.scores[part], lists.reasons[part], reason_items)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Facts:
-    """What is known of all customers, by row."""
-
-    bought: Ragged
-    orders: Array  # (customers,) int32
-    spent: Array  # (customers,) float32, NaN: unknown
-    first: Array  # (customers,) float32, days since 1970, NaN: unknown
-    last: Array  # (customers,) as above
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class CustomerPurchases:
-    """What one customer did, up to the end of what the model has learned from.
+    """One customer's purchases up to the end of the training data.
 
-    A weight is what was spent on the item, halved for every 90 days that a purchase is older than
-    that end.
+    The weight of an item is the money spent on it, halved for every 90 days between the purchase
+    and that end.
     """
 
     items: Array  # (k,) int32, item rows
@@ -86,106 +55,112 @@ NOTHING_PURCHASED = CustomerPurchases(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
-    """One version of one shop's model, already checked: `loader.load` is what makes one."""
+    """One version of one shop's model. Only `loader.load` makes one, after all checks.
+
+    `_slates` lacks a slate that the version has no arrays for.
+    """
 
     manifest: Manifest
     items: IdMap
     customers: CustomerMap
     categories: IdMap
-    _slates: Mapping[CustomerSlate, Ragged] = field(repr=False)
-    _neighbours: Mapping[ItemSlate, Ragged] = field(repr=False)
-    _category_popular: Ragged = field(repr=False)
+    _slates: Mapping[CustomerSlate, RankedLists] = field(repr=False)
+    _neighbours: Mapping[ItemSlate, RankedLists] = field(repr=False)
+    _category_popular: RankedLists = field(repr=False)
     _popular: Candidates = field(repr=False)
     _trending: Candidates = field(repr=False)
-    # The usual days between two purchases of an item by one customer, NaN: nobody bought it again.
-    intervals: Array = field(repr=False)  # (items,) float32; empty: the model says nothing of it
-    _facts: Facts | None = field(repr=False)
-    appeal: Array = field(repr=False)  # (items,) float32, what popularity makes of a vote
+    # Median days between two purchases of an item by one customer, NaN: never bought again.
+    intervals: Array = field(repr=False)  # (items,) float32; empty: unknown
+    _purchases: CustomersPurchases | None = field(repr=False)
+    appeal: Array = field(repr=False)  # (items,) float32, popularity factor of a vote
 
     @property
     def version(self) -> str:
         return self.manifest.version
 
+    def has_slate(self, slate: CustomerSlate) -> bool:
+        """Return False if the version was published without lists of this slate."""
+        return slate in self._slates
+
     def customer_slate(self, admitted: Admitted, slate: CustomerSlate) -> Candidates | None:
-        """Return the admitted customer's list; None when the model does not know the customer."""
-        row = self._customer_row(admitted)
-        return None if row is None else self._slates[slate].row(row)
+        """Return the admitted customer's list; None if the customer or the slate is unknown."""
+        row, lists = self._customer_row(admitted), self._slates.get(slate)
+        return None if row is None or lists is None else candidates_of(lists, row)
 
     def bought(self, admitted: Admitted) -> Iterator[int]:
-        """Yield the items that the customer's own lists show as bought; some more than once.
+        """Yield the items that the customer's own lists show as bought, possibly repeated.
 
-        What is to be bought again comes first, the soonest due before the others. A list is
-        read once its turn comes.
+        Items of `buy_again` come first, the soonest due before the others. Each list is read
+        only when the iteration reaches it.
         """
         row = self._customer_row(admitted)
         if row is None:
             return iter(())
-        again = self._slates[CustomerSlate.BUY_AGAIN].row(row).items.tolist()
-        shown = (_shown_as_bought(slate.row(row)) for slate in self._slates.values())
+        buy_again = self._slates.get(CustomerSlate.BUY_AGAIN)
+        again = [] if buy_again is None else candidates_of(buy_again, row).items.tolist()
+        shown = (_shown_as_bought(candidates_of(slate, row)) for slate in self._slates.values())
         return chain(again, chain.from_iterable(shown))
 
     def purchased(self, admitted: Admitted) -> CustomerPurchases | None:
-        """Return what the admitted customer did; None when the model does not know that."""
+        """Return the admitted customer's purchases; None if the model has none."""
         row = self._customer_row(admitted)
-        facts = self._facts
-        if row is None or facts is None:
+        purchases = self._purchases
+        if row is None or purchases is None:
             return None
-        bought = facts.bought.row(row)
-        columns = (facts.spent, facts.first, facts.last)
+        bought = candidates_of(purchases.bought, row)
+        columns = (purchases.spent, purchases.first, purchases.last)
         numbers = (column.item(row) for column in columns)
-        return CustomerPurchases(bought.items, bought.scores, facts.orders.item(row), *numbers)
+        return CustomerPurchases(bought.items, bought.scores, purchases.orders.item(row), *numbers)
 
     def end_day(self) -> float | None:
-        """Return the midnight that ends what was learned from; None where nobody knows it.
+        """Return the midnight that ends the training data, in days since 1970; None if unknown.
 
-        In days since 1970. Reads a number of every customer.
+        Reads one number per customer.
         """
-        last = None if self._facts is None else self._facts.last
+        last = None if self._purchases is None else self._purchases.last
         if last is None or not np.isfinite(last).any():
             return None
         return math.floor(float(np.nanmax(last))) + 1.0
 
     def knows_prices(self) -> bool:
-        """Whether what was bought is weighed by money. Reads a number of every customer."""
-        return self._facts is not None and bool(np.isfinite(self._facts.spent).any())
+        """Return whether purchases are weighted by money. Reads one number per customer."""
+        return self._purchases is not None and bool(np.isfinite(self._purchases.spent).any())
 
     @property
-    def knows_customers(self) -> bool:
-        """Whether it says what customers did."""
-        return self._facts is not None
+    def has_purchases(self) -> bool:
+        """Whether the model stores customers' purchases."""
+        return self._purchases is not None
 
     def neighbours(self, slate: ItemSlate, item_row: int) -> Candidates:
-        """Return an item's neighbours; the reason for each is that item."""
-        found = self._neighbours[slate].row(item_row)
-        because = np.full(len(found), item_row, dtype=np.int32)
-        return Candidates(found.items, found.scores, found.reasons, because)
+        """Return an item's neighbours; that item is the reason of each."""
+        found = candidates_of(self._neighbours[slate], item_row)
+        reason_items = np.full(len(found), item_row, dtype=np.int32)
+        return Candidates(found.items, found.scores, found.reasons, reason_items)
 
-    def near(self, slate: ItemSlate) -> Near:
-        """Return the neighbours of all items, as kernels take them."""
-        return self._neighbours[slate].near
+    def neighbour_arrays(self, slate: ItemSlate) -> NeighbourArrays:
+        """Return the neighbours of all items as the kernels take them."""
+        return self._neighbours[slate].arrays
 
     def arrays(self) -> Iterator[Array]:
-        """Yield what requests about customers read, the most wanted first."""
+        """Yield the arrays that customer requests read, the most used first."""
         yield self.customers.letters
-        for slate in CustomerSlate:
-            own = self._slates[slate]
-            yield from (own.offsets, own.lists.items, own.lists.reasons, own.lists.scores)
-            if own.lists.reason_items is not None:
-                yield own.lists.reason_items
-        for near in self._neighbours.values():
-            yield from (near.offsets, near.lists.items, near.lists.scores)
+        for own in self._slates.values():
+            arrays = (own.offsets, own.items, own.reasons, own.scores, own.reason_items)
+            yield from (array for array in arrays if array is not None)
+        for neighbours in self._neighbours.values():
+            yield from neighbours.arrays
 
     def popular(self) -> Candidates:
-        """Return the items that enough customers have bought, the most popular first."""
+        """Return the items bought by at least k customers (k-anonymity), most popular first."""
         return self._popular
 
     def trending(self) -> Candidates:
         return self._trending
 
     def category_popular(self, name: str) -> Candidates | None:
-        """Return the items of a category; None when the model does not know the category."""
+        """Return a category's popular items; None if the model does not know the category."""
         row = self.categories.row(name)
-        return None if row is None else self._category_popular.row(row)
+        return None if row is None else candidates_of(self._category_popular, row)
 
     def _customer_row(self, admitted: Admitted) -> int | None:
         if not isinstance(admitted, Admitted) or admitted.purpose is not _PURPOSE:
@@ -197,7 +172,7 @@ class LoadedModel:
 
 
 def _shown_as_bought(own: Candidates) -> list[int]:
-    """Return what is due again in a customer's list, and what its reasons name as bought."""
+    """Return the items due for repurchase, and the items that "because you bought" names."""
     bought: list[int] = own.items[own.reasons == _DUE].tolist()
     if own.reason_items is not None:
         bought += own.reason_items[own.reasons == _BECAUSE].tolist()

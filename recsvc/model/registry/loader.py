@@ -17,12 +17,13 @@ from recsvc.domain.errors import ModelRejected
 from recsvc.domain.values.ids import ShopName
 from recsvc.filesystem.regular_file import open_regular
 from recsvc.model.artifact import format as layout
+from recsvc.model.artifact.artifact import CustomersPurchases, RankedLists
 from recsvc.model.artifact.checks import check_arrays, check_names
 from recsvc.model.artifact.format import (
     ALL_ARRAYS,
-    ARRAYS,
     MANIFEST_FILE,
-    OPTIONAL,
+    OPTIONAL_ARRAYS,
+    REQUIRED_ARRAYS,
     Array,
     Arrays,
     file_of,
@@ -32,7 +33,7 @@ from recsvc.model.artifact.npy import map_array
 from recsvc.model.artifact.rejection import SECRET_MISMATCH
 from recsvc.model.registry.candidates import Candidates, assemble
 from recsvc.model.registry.id_map import CustomerMap, IdMap
-from recsvc.model.registry.loaded import NEIGHBOUR_REASONS, Facts, LoadedModel, Ragged
+from recsvc.model.registry.loaded import NEIGHBOUR_REASONS, LoadedModel
 from recsvc.model.registry.vote_tally import appeal_of
 
 HASH_CHUNK = 1 << 20
@@ -50,7 +51,7 @@ def load(folder: Path, *, shop: ShopName, fingerprint: str, full: bool = False) 
     small_bytes = math.inf if full else SMALL_BYTES
     parts = open_version(folder, shop=shop, fingerprint=fingerprint, small_bytes=small_bytes)
     model = _model(*parts)
-    _ask(model)
+    _smoke_test(model)
     return model
 
 
@@ -62,7 +63,7 @@ def open_version(
     `small_bytes`: up to which size it is read and hashed whole; of a larger one, samples.
     """
     files = _files(folder)
-    check_names(files, "file", _files_of(ARRAYS), _files_of(OPTIONAL))
+    check_names(files, "file", _files_of(REQUIRED_ARRAYS), _files_of(OPTIONAL_ARRAYS))
     manifest = read_manifest(folder)
     _check_origin(manifest, folder.name, shop, fingerprint)
     check_names(manifest.arrays, "array in the manifest")
@@ -129,31 +130,50 @@ def _model(manifest: Manifest, arrays: Arrays) -> LoadedModel:
         items=IdMap(arrays[layout.ITEM_IDS.name]),
         customers=CustomerMap(arrays[layout.CUSTOMER_KEYS.name]),
         categories=IdMap(arrays[layout.CATEGORY_NAMES.name]),
-        _slates={slate: _ragged(arrays, spec.name) for slate, spec in layout.SLATES.items()},
+        _slates={
+            slate: _ranked_lists(arrays, spec.name)
+            for slate, spec in layout.SLATES.items()
+            if spec.is_in(arrays)
+        },
         _neighbours={
-            slate: _ragged(arrays, spec.name, NEIGHBOUR_REASONS[slate])
+            slate: _ranked_lists(arrays, spec.name, NEIGHBOUR_REASONS[slate])
             for slate, spec in layout.NEIGHBOURS.items()
         },
-        _category_popular=_ragged(
+        _category_popular=_ranked_lists(
             arrays, layout.CATEGORY_POPULAR.name, ReasonCode.POPULAR_IN_CATEGORY
         ),
-        _popular=_lists(arrays, layout.POPULAR.name, ReasonCode.POPULAR),
-        _trending=_lists(arrays, layout.TRENDING.name, ReasonCode.TRENDING),
+        _popular=_top_list(arrays, layout.POPULAR.name, ReasonCode.POPULAR),
+        _trending=_top_list(arrays, layout.TRENDING.name, ReasonCode.TRENDING),
         intervals=arrays.get(layout.ITEM_INTERVALS.name, _NO_INTERVALS),
-        _facts=_facts(arrays),
+        _purchases=_purchases(arrays),
         appeal=_appeal(arrays),
     )
 
 
-def _ragged(arrays: Arrays, name: str, reason: ReasonCode | None = None) -> Ragged:
-    return Ragged(arrays[f"{name}_offsets"], _lists(arrays, name, reason))
+def _ranked_lists(arrays: Arrays, name: str, reason: ReasonCode | None = None) -> RankedLists:
+    """Return lists with their stored reasons, or with one reason for every entry."""
+    offsets = arrays[f"{name}_offsets"]
+    items, scores = arrays[f"{name}_items"], arrays[f"{name}_scores"]
+    if reason is None:
+        reasons, reason_items = arrays[f"{name}_reasons"], arrays[f"{name}_reason_items"]
+        return RankedLists(offsets, items, scores, reasons, reason_items)
+    return RankedLists(offsets, items, scores, _repeated(reason, items))
 
 
-def _facts(arrays: Arrays) -> Facts | None:
+def _top_list(arrays: Arrays, name: str, reason: ReasonCode) -> Candidates:
+    items, scores = arrays[f"{name}_items"], arrays[f"{name}_scores"]
+    return Candidates(items, scores, _repeated(reason, items))
+
+
+def _repeated(reason: ReasonCode, items: Array) -> Array:
+    return np.broadcast_to(np.uint8(reason), items.shape)  # a view: it takes no memory
+
+
+def _purchases(arrays: Arrays) -> CustomersPurchases | None:
     if layout.CUSTOMER_ORDERS.name not in arrays:
         return None
-    return Facts(
-        _ragged(arrays, layout.BOUGHT.name, ReasonCode.BUY_AGAIN_DUE),
+    return CustomersPurchases(
+        _ranked_lists(arrays, layout.BOUGHT.name, ReasonCode.BUY_AGAIN_DUE),
         arrays[layout.CUSTOMER_ORDERS.name],
         arrays[layout.CUSTOMER_SPENT.name],
         arrays[layout.FIRST_ORDER.name],
@@ -162,28 +182,19 @@ def _facts(arrays: Arrays) -> Facts | None:
 
 
 def _appeal(arrays: Arrays) -> Array:
-    """Return each item's appeal; it is small, and kept in memory."""
+    """Return each item's popularity factor; the array is small and stays in memory."""
     items, scores = (arrays[spec.name] for spec in layout.POPULAR.arrays())
     popularity = np.zeros(len(arrays[layout.ITEM_IDS.name]), dtype=np.float32)
     popularity[items] = scores
     return appeal_of(popularity)
 
 
-def _lists(arrays: Arrays, name: str, reason: ReasonCode | None) -> Candidates:
-    items, scores = arrays[f"{name}_items"], arrays[f"{name}_scores"]
-    if reason is None:
-        reasons, reason_items = arrays[f"{name}_reasons"], arrays[f"{name}_reason_items"]
-        return Candidates(items, scores, reasons, reason_items)
-    one_for_all = np.broadcast_to(np.uint8(reason), items.shape)  # takes no memory
-    return Candidates(items, scores, one_for_all)
-
-
-def _ask(model: LoadedModel) -> None:
-    """Ask the model what a request will; it must answer."""
+def _smoke_test(model: LoadedModel) -> None:
+    """Build a list as a request would; raise ModelRejected if that fails."""
     try:
-        picks = assemble(10, model.trending(), model.popular())
-        for item in picks.items:
+        ranked = assemble(10, model.trending(), model.popular())
+        for item in ranked.items:
             if model.items.row(model.items.id(item)) != item:
                 raise ModelRejected(f"item row {item} is not found by its own id")
     except (IndexError, ValueError) as error:
-        raise ModelRejected(f"it does not answer: {error}") from error
+        raise ModelRejected(f"the model does not answer: {error}") from error

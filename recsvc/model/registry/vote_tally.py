@@ -10,7 +10,7 @@ import numpy as np
 
 from recsvc.model.artifact.format import Array
 from recsvc.model.kernels import kernels
-from recsvc.model.kernels.kernels import STRONGEST
+from recsvc.model.kernels.kernels import MAX_SHARE
 
 
 def appeal_of(popularity: Array) -> Array:
@@ -32,7 +32,7 @@ class VoteTally:
 
     items: Array  # (voted,) item rows
     sums: Array  # (voted,)
-    loudest: Array  # (voted,) places of voters
+    top_voters: Array  # (voted,) places of voters
 
 
 def tally(items: Array, votes: Array, voters: Array) -> VoteTally:
@@ -41,6 +41,6 @@ def tally(items: Array, votes: Array, voters: Array) -> VoteTally:
     return VoteTally(*kernels.tally.run(*words))
 
 
-def share_of_loudest(said: Array) -> float:
+def top_share(said: Array) -> float:
     """Return what the greatest sum of votes is worth, as places in a list are: 1, 0.63, 0.5, …"""
-    return min(float(said.sum()), STRONGEST)
+    return min(float(said.sum()), MAX_SHARE)

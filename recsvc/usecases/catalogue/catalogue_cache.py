@@ -27,20 +27,20 @@ from recsvc.stores.catalogue.items import CatalogueChanges, CatalogueStore, deco
 class CatalogueSnapshot:
     """What can be offered, of which model. `is_current`: no acknowledged change is missing."""
 
-    assortment: LiveItems
+    live_items: LiveItems
     is_current: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Served:
+class _ServedItems:
     """What requests take, and the epoch whose changes are all in it. None: it was never read."""
 
     epoch: int | None
-    assortment: LiveItems
+    live_items: LiveItems
 
 
 @dataclass(slots=True)
-class _Shop:
+class _ShopCatalogue:
     """`building` is held for long, by whoever makes something new; `lock` for moments.
 
     The columns are written to under `lock`, and replaced under both.
@@ -50,7 +50,7 @@ class _Shop:
     lock: threading.Lock = field(default_factory=threading.Lock)
     epoch: int | None = None
     columns: CatalogueColumns = field(default_factory=CatalogueColumns)
-    served: _Served | None = None
+    served: _ServedItems | None = None
     reading: "Future[None] | None" = None
 
 
@@ -63,7 +63,7 @@ class CatalogueCache:
         self._store = store
         self._now_us = now_us
         self._wait_seconds = wait_seconds
-        self._shops: dict[ShopName, _Shop] = {}
+        self._shops: dict[ShopName, _ShopCatalogue] = {}
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="catalogue-reader")
 
     def preload(self, shops: Iterable[ShopName]) -> None:
@@ -84,13 +84,13 @@ class CatalogueCache:
         if held.served is None:
             self._take(shop, held, model, only_first=True)
         served = _served(held)
-        if served.epoch == epoch and self._now_us() < served.assortment.next_change_us:
-            return CatalogueSnapshot(served.assortment, True)
+        if served.epoch == epoch and self._now_us() < served.live_items.next_change_us:
+            return CatalogueSnapshot(served.live_items, True)
         is_current = self._is_brought_up(shop, held, epoch)
-        return CatalogueSnapshot(_served(held).assortment, is_current)
+        return CatalogueSnapshot(_served(held).live_items, is_current)
 
     def _take(
-        self, shop: ShopName, held: _Shop, model: LoadedModel, *, only_first: bool = False
+        self, shop: ShopName, held: _ShopCatalogue, model: LoadedModel, *, only_first: bool = False
     ) -> None:
         if held.epoch is None:
             with suppress(StoreUnavailable):
@@ -101,12 +101,12 @@ class CatalogueCache:
             made = LiveItems(model, held.columns, self._now_us())
             with held.lock:
                 made.refresh(self._now_us())  # with what was written meanwhile
-                held.served = _Served(held.epoch, made)
+                held.served = _ServedItems(held.epoch, made)
 
-    def _held(self, shop: ShopName) -> _Shop:
-        return self._shops.get(shop) or self._shops.setdefault(shop, _Shop())
+    def _held(self, shop: ShopName) -> _ShopCatalogue:
+        return self._shops.get(shop) or self._shops.setdefault(shop, _ShopCatalogue())
 
-    def _is_brought_up(self, shop: ShopName, held: _Shop, epoch: int | None) -> bool:
+    def _is_brought_up(self, shop: ShopName, held: _ShopCatalogue, epoch: int | None) -> bool:
         """Bring what is served to `epoch` and to the present; say whether it is there in time."""
         until = time.monotonic() + self._wait_seconds
         try:
@@ -119,7 +119,7 @@ class CatalogueCache:
         return epoch is not None and reading is None
 
     def _follow(
-        self, shop: ShopName, held: _Shop, epoch: int | None, until: float
+        self, shop: ShopName, held: _ShopCatalogue, epoch: int | None, until: float
     ) -> "Future[None] | None":
         """Take over what has changed; return what is to be waited for if that cannot be told."""
         if not held.lock.acquire(timeout=_left(until)):
@@ -130,29 +130,29 @@ class CatalogueCache:
                 if changes is None:
                     return self._being_read(shop, held)
                 self._apply(shop, held, changes)
-            assortment, now_us = _served(held).assortment, self._now_us()
-            if now_us >= assortment.next_change_us:
-                assortment.refresh(now_us)
+            live_items, now_us = _served(held).live_items, self._now_us()
+            if now_us >= live_items.next_change_us:
+                live_items.refresh(now_us)
         finally:
             held.lock.release()
         return None
 
-    def _apply(self, shop: ShopName, held: _Shop, changes: CatalogueChanges) -> None:
+    def _apply(self, shop: ShopName, held: _ShopCatalogue, changes: CatalogueChanges) -> None:
         """Write down what has changed; the epoch last, so that nobody takes half for all of it."""
-        assortment = _served(held).assortment
+        live_items = _served(held).live_items
         rows = _put(shop, held.columns, changes)
         if rows:
-            assortment.update(rows, self._now_us())
+            live_items.update(rows, self._now_us())
         held.epoch = changes.epoch
-        held.served = _Served(changes.epoch, assortment)
+        held.served = _ServedItems(changes.epoch, live_items)
 
-    def _being_read(self, shop: ShopName, held: _Shop) -> "Future[None]":
+    def _being_read(self, shop: ShopName, held: _ShopCatalogue) -> "Future[None]":
         """Return the reading that takes longer, which one request begins for all."""
         if held.reading is None or held.reading.done():
             held.reading = self._reader.submit(self._read_much, shop, held)
         return held.reading
 
-    def _read_much(self, shop: ShopName, held: _Shop) -> None:
+    def _read_much(self, shop: ShopName, held: _ShopCatalogue) -> None:
         """Read all that the log still tells, or else the whole catalogue."""
         with held.lock:
             changes = self._store.changes_since(shop, held.epoch, ALL_ENTRIES)
@@ -161,7 +161,7 @@ class CatalogueCache:
         if changes is None:
             self._read_whole(shop, held)
 
-    def _read_whole(self, shop: ShopName, held: _Shop) -> None:
+    def _read_whole(self, shop: ShopName, held: _ShopCatalogue) -> None:
         """Read every item, and what has changed since, beside what is served; then replace that."""
         with held.building:
             changes = self._store.whole(shop)
@@ -173,14 +173,14 @@ class CatalogueCache:
             epoch = changes.epoch if later is None else later.epoch
             made = None
             if held.served is not None:
-                made = LiveItems(held.served.assortment.model, columns, self._now_us())
+                made = LiveItems(held.served.live_items.model, columns, self._now_us())
             with held.lock:
                 held.columns, held.epoch = columns, epoch
                 if made is not None:
-                    held.served = _Served(epoch, made)
+                    held.served = _ServedItems(epoch, made)
 
 
-def _served(held: _Shop) -> _Served:
+def _served(held: _ShopCatalogue) -> _ServedItems:
     if held.served is None:
         raise TypeError("a model is taken before anything is asked for")
     return held.served

@@ -27,7 +27,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class _Shop:
+class _ShopTrends:
     ranking: LiveRanking = field(default_factory=LiveRanking)
     epoch: int | None = None
     today: int | None = None
@@ -39,12 +39,12 @@ class TrendingCache:
     def __init__(self, store: TrendingCountStore, now_us: Callable[[], int]) -> None:
         self._store = store
         self._now_us = now_us
-        self._shops: dict[ShopName, _Shop] = {}
+        self._shops: dict[ShopName, _ShopTrends] = {}
         self._watcher: threading.Thread | None = None
 
     def ranking(self, shop: ShopName) -> LiveRanking:
         """Return the last snapshot; an empty one the first time that a shop is asked for."""
-        held = self._shops.get(shop) or self._shops.setdefault(shop, _Shop())
+        held = self._shops.get(shop) or self._shops.setdefault(shop, _ShopTrends())
         return held.ranking
 
     def preload(self, shops: Iterable[ShopName]) -> None:
@@ -74,7 +74,7 @@ class TrendingCache:
         while not pause.wait(interval_seconds):
             self.refresh()
 
-    def _refresh(self, shop: ShopName, held: _Shop) -> None:
+    def _refresh(self, shop: ShopName, held: _ShopTrends) -> None:
         today = self._now_us() // _DAY_US
         epoch = self._store.epoch(shop)
         if (held.epoch, held.today) == (epoch, today):

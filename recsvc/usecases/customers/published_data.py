@@ -16,7 +16,7 @@ from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.model.artifact.versions import Versions
-from recsvc.model.registry.customer_rows import HeldEntry, HeldVersion, open_held
+from recsvc.model.registry.customer_rows import StoredEntry, StoredVersion, open_stored
 from recsvc.usecases.recommend.answers import Reason, RecommendedItem
 
 # A large version is checked by samples: what they miss is met by whoever reads a row.
@@ -78,14 +78,14 @@ class PublishedDataReader:
     ) -> HeldModel | None:
         try:
             folder = versions.folder(name)
-            held = open_held(folder, shop=versions.shop, fingerprint=self._fingerprint)
+            held = open_stored(folder, shop=versions.shop, fingerprint=self._fingerprint)
             row = held.row(customer)
             return None if row is None else _told(held, row, erasure_recorded_at_us)
         except _CANNOT_BE_READ:
             return HeldModel(name, unreadable=True) if name in versions.all() else None
 
 
-def _told(held: HeldVersion, row: int, erasure_recorded_at_us: int | None) -> HeldModel:
+def _told(held: StoredVersion, row: int, erasure_recorded_at_us: int | None) -> HeldModel:
     manifest = held.manifest
     if erasure_recorded_at_us is not None and not manifest.is_later_than(erasure_recorded_at_us):
         return HeldModel(manifest.version, manifest.created_at, holds_until_deleted=True)
@@ -103,7 +103,7 @@ def _told(held: HeldVersion, row: int, erasure_recorded_at_us: int | None) -> He
     )
 
 
-def _item(entry: HeldEntry) -> RecommendedItem:
+def _item(entry: StoredEntry) -> RecommendedItem:
     return RecommendedItem(entry.item_id, entry.score, Reason(entry.reason.label, entry.because))
 
 

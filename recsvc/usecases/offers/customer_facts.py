@@ -108,7 +108,7 @@ def _model_purchases(
     """
     model = items.live_items.model
     purchased = model.purchased(admitted.personalization)
-    if purchased is None and model.knows_customers and _permits_training(context):
+    if purchased is None and model.has_purchases and _permits_training(context):
         return NOTHING_PURCHASED
     return purchased
 

@@ -93,12 +93,12 @@ class OfferDecider:
         current = self._catalogues.at(context.shop, context.catalogue_epoch, model)
         now = None
         if current.is_current:
-            now = self._offers.at(context.shop, context.offers_epoch, current.assortment)
+            now = self._offers.at(context.shop, context.offers_epoch, current.live_items)
         if now is None:
             considered: ConsideredViews = [] if query.explain else UNSET
             name = self._signer(context.shop).sign_generic(self._now_us(), b"")
             return OffersAnswer(name, False, Fallback.STORE_UNAVAILABLE, [], considered)
-        return self._decided(context, query, now, current.assortment, denied)
+        return self._decided(context, query, now, current.live_items, denied)
 
     def is_eligible(
         self, context: RequestContext, stored: StoredOffer, admitted: AdmittedToOffers
@@ -106,7 +106,7 @@ class OfferDecider:
         """Say whether an offer is for an admitted customer, whatever its window and caps."""
         model = self._models.model(context.shop) or no_model()
         current = self._catalogues.at(context.shop, context.catalogue_epoch, model)
-        now = self._offers.at(context.shop, context.offers_epoch, current.assortment)
+        now = self._offers.at(context.shop, context.offers_epoch, current.live_items)
         now_us = self._now_us()
         facts = None
         if now is not None:
@@ -213,7 +213,7 @@ def _rows_in(items: ItemsSnapshot, live_items: LiveItems, rows: list[int]) -> li
 
 
 def _is_hidden(live_items: LiveItems, row: int) -> bool:
-    return bool(live_items.sensitive.item(row) or live_items.withheld.item(row))
+    return bool(live_items.sensitive.item(row) or live_items.unavailable.item(row))
 
 
 def _reason_without_item(choice: OfferChoice) -> OfferReason:

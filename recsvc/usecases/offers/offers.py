@@ -44,7 +44,7 @@ class OfferService:
         _require_store(context)
         self._store.put_many(context.shop, offers)
         model = self._models.model(context.shop) or no_model()
-        live_items = self._catalogues.at(context.shop, context.catalogue_epoch, model).assortment
+        live_items = self._catalogues.at(context.shop, context.catalogue_epoch, model).live_items
         return [[*warnings_of(new.offer, live_items)] for new in offers]
 
     def get(self, context: RequestContext, offer_id: OfferId) -> StoredOffer:

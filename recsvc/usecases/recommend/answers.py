@@ -1,4 +1,4 @@
-"""What a recommendation answer is made of. These structs go out as JSON as they are."""
+"""The JSON structs of a recommendation answer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,14 +12,14 @@ from recsvc.model.registry.candidates import RankedItems
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """Why an item is in a list; `item_id` where another item is the reason."""
+    """The reason why an item is recommended; `item_id` is set if another item is the reason."""
 
     code: str
     item_id: str | None = None
 
 
 class RecommendedItem(msgspec.Struct, frozen=True):
-    """One item, with those fields of the live catalogue that were asked for."""
+    """One item, with the catalogue fields that the request selected."""
 
     item_id: str
     score: float
@@ -37,7 +37,7 @@ CATALOGUE_FIELDS = RecommendedItem.__struct_fields__[3:]
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A list, what it really is, and why it is not the one that was asked for."""
+    """A list. `slate` is the slate delivered; `fallback` is why it is not the one requested."""
 
     model_version: str | None
     slate: str
@@ -46,8 +46,8 @@ class Answer(msgspec.Struct, frozen=True):
     items: list[RecommendedItem]
 
 
-class _Listed(msgspec.Struct, frozen=True):
-    """What a record of the catalogue says of the fields that an answer may hold."""
+class _CatalogueFields(msgspec.Struct, frozen=True):
+    """The members of a catalogue record that an answer can contain."""
 
     title: str | None = None
     url: str | None = None
@@ -58,57 +58,59 @@ class _Listed(msgspec.Struct, frozen=True):
     currency: str | None = None
 
 
-_NOT_LISTED = _Listed()
-# By code: the hash of an enum's member is computed in Python.
+_NO_FIELDS = _CatalogueFields()
+# Indexed by code: the hash of an enum member is computed in Python.
 _LABELS = [code.label for code in sorted(ReasonCode)]
 _PLAIN_REASONS = [Reason(label) for label in _LABELS]
 
 
 def answer_of(
-    assortment: LiveItems,
+    live_items: LiveItems,
     slate: Slate,
-    picks: RankedItems,
+    ranked: RankedItems,
     fields: Sequence[str] = (),
     *,
     personalized: bool = False,
     fallback: Fallback | None = None,
 ) -> Answer:
-    items = _items(assortment, picks, fields)
-    return Answer(assortment.model.version or None, slate, personalized, fallback, items)
+    items = _items(live_items, ranked, fields)
+    return Answer(live_items.model.version or None, slate, personalized, fallback, items)
 
 
 def _items(
-    assortment: LiveItems, picks: RankedItems, fields: Sequence[str]
+    live_items: LiveItems, ranked: RankedItems, fields: Sequence[str]
 ) -> list[RecommendedItem]:
-    item_ids, reasons = _ids_and_reasons(assortment, picks)
+    item_ids, reasons = _ids_and_reasons(live_items, ranked)
     if not fields:
-        return list(map(RecommendedItem, item_ids, picks.scores, reasons))
-    listed = [_fields(assortment.record(row), fields) for row in picks.items]
+        return list(map(RecommendedItem, item_ids, ranked.scores, reasons))
+    catalogue_fields = [_fields(live_items.record(row), fields) for row in ranked.items]
     return [
         RecommendedItem(item_id, score, reason, **more)
         for item_id, score, reason, more in zip(
-            item_ids, picks.scores, reasons, listed, strict=True
+            item_ids, ranked.scores, reasons, catalogue_fields, strict=True
         )
     ]
 
 
-def _ids_and_reasons(assortment: LiveItems, picks: RankedItems) -> tuple[list[str], list[Reason]]:
-    """Return the id of each pick, and its reason; a sensitive item is never named as one."""
-    is_sensitive, size = assortment.sensitive.item, len(picks)
-    because = [None if row is None or is_sensitive(row) else row for row in picks.reason_items]
-    named = [row for row in because if row is not None]
-    item_ids = assortment.ids(picks.items + named)
+def _ids_and_reasons(live_items: LiveItems, ranked: RankedItems) -> tuple[list[str], list[Reason]]:
+    """Return the items' ids and reasons. A reason never names a sensitive item."""
+    is_sensitive, size = live_items.sensitive.item, len(ranked)
+    reason_items = [
+        None if row is None or is_sensitive(row) else row for row in ranked.reason_items
+    ]
+    named = [row for row in reason_items if row is not None]
+    item_ids = live_items.ids(ranked.items + named)
     names = iter(item_ids[size:])
     reasons = [
         _PLAIN_REASONS[code] if row is None else Reason(_LABELS[code], next(names))
-        for code, row in zip(picks.reasons, because, strict=True)
+        for code, row in zip(ranked.reasons, reason_items, strict=True)
     ]
     return item_ids[:size], reasons
 
 
 def _fields(record: bytes, fields: Sequence[str]) -> dict[str, Any]:
     try:
-        listed = msgspec.json.decode(record, type=_Listed) if record else _NOT_LISTED
-    except msgspec.DecodeError:  # logged when it was taken over
-        listed = _NOT_LISTED
-    return {name: getattr(listed, name) for name in fields}
+        found = msgspec.json.decode(record, type=_CatalogueFields) if record else _NO_FIELDS
+    except msgspec.DecodeError:  # logged when the catalogue was read
+        found = _NO_FIELDS
+    return {name: getattr(found, name) for name in fields}

@@ -1,168 +1,207 @@
-"""The candidates behind each list, the best first, one list after the other.
+"""The candidate lists of each slate, in the order in which they fill an answer.
 
-They are generators: what tops a list up is computed only where the list needs it.
+The functions are generators: a list is computed only if the lists before it did not fill the
+answer.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
+from typing import assert_never
 
 from recsvc.domain.catalogue.list_query import ListQuery
-from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.kernels.kernels import BOUGHT
 from recsvc.model.ranking.diversity import POOL, diversified
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.neighbour_votes import votes
-from recsvc.model.ranking.recent_interest import RecentInterest, steered
+from recsvc.model.ranking.recent_interest import RecentInterest, reranked
 from recsvc.model.registry.candidates import Candidates, RankedItems, fill
 from recsvc.usecases.recommend.personal_context import PersonalContext
 
 Lists = Iterable[Candidates]
 
 
-def picks_of(assortment: LiveItems, query: ListQuery, lists: Lists, seen: set[int]) -> RankedItems:
-    """Choose the query's items from the lists: what may be offered, passes and was not seen.
+@dataclass(frozen=True, slots=True)
+class CustomerSlateRule:
+    """`adds_items`: items that are not on the customer's list may follow it (top-up, recent votes).
 
-    The lists, while they are asked for one by one, may add to what counts as seen.
+    `shows_bought`: items that the customer has bought may be in the answer.
     """
-    seen.update(rows_of(assortment, query.exclude))
+
+    adds_items: bool
+    shows_bought: bool
+
+
+_FOR_YOU = CustomerSlateRule(adds_items=True, shows_bought=True)
+_DISCOVER = CustomerSlateRule(adds_items=True, shows_bought=False)
+_BUY_AGAIN = CustomerSlateRule(adds_items=False, shows_bought=True)
+
+
+def rule_of(slate: CustomerSlate) -> CustomerSlateRule:
+    match slate:
+        case CustomerSlate.FOR_YOU:
+            return _FOR_YOU
+        case CustomerSlate.DISCOVER:
+            return _DISCOVER
+        case CustomerSlate.BUY_AGAIN:
+            return _BUY_AGAIN
+        case _:
+            assert_never(slate)
+
+
+def select_items(
+    live_items: LiveItems, query: ListQuery, lists: Lists, seen: set[int]
+) -> RankedItems:
+    """Fill the answer from the lists with available items that pass the filters and are not seen.
+
+    The generators of `lists` may add rows to `seen` while they are read.
+    """
+    seen.update(rows_of(live_items, query.exclude))
     if query.context_item is not None:
-        seen.update(rows_of(assortment, [query.context_item]))
+        seen.update(rows_of(live_items, [query.context_item]))
     n = query.n * POOL if query.diversity else query.n
-    picks = fill(n, lists, seen, assortment.sieve(query.filters))
+    ranked = fill(n, lists, seen, live_items.item_filter(query.filters))
     if query.diversity:
-        return diversified(picks, query.n, query.diversity, assortment)
-    return picks
+        return diversified(ranked, query.n, query.diversity, live_items)
+    return ranked
 
 
-def popular(assortment: LiveItems, query: ListQuery) -> Iterator[Candidates]:
-    """Yield what goes with the context item, if there is one; what is popular; the rest."""
-    yield from _context(assortment, query)
-    yield from _rest(assortment, query)
-
-
-def trending(assortment: LiveItems, query: ListQuery) -> Iterator[Candidates]:
-    """Yield what events say is wanted now, then what was when the model was made; the rest."""
-    yield from _context(assortment, query)
-    yield assortment.wanted()
-    yield assortment.model.trending()
-    yield from _rest(assortment, query)
-
-
-def around(
-    assortment: LiveItems, slates: Sequence[ItemSlate], seeds: Sequence[int]
+def anonymous_lists(
+    live_items: LiveItems, slate: AnonymousSlate, query: ListQuery
 ) -> Iterator[Candidates]:
-    """Yield what goes with the seeds, slate by slate."""
+    match slate:
+        case AnonymousSlate.POPULAR:
+            return popular_lists(live_items, query)
+        case AnonymousSlate.TRENDING:
+            return _trending_lists(live_items, query)
+        case _:
+            assert_never(slate)
+
+
+def popular_lists(live_items: LiveItems, query: ListQuery) -> Iterator[Candidates]:
+    """Yield the context item's neighbours if there is one, popular items, all other items."""
+    yield from _context_neighbours(live_items, query)
+    yield from _remaining_items(live_items, query)
+
+
+def _trending_lists(live_items: LiveItems, query: ListQuery) -> Iterator[Candidates]:
+    """Yield items trending in recent events, items trending at training time, all other items."""
+    yield from _context_neighbours(live_items, query)
+    yield live_items.trending()
+    yield live_items.model.trending()
+    yield from _remaining_items(live_items, query)
+
+
+def neighbour_lists(
+    live_items: LiveItems, slates: Sequence[ItemSlate], rows: Sequence[int]
+) -> Iterator[Candidates]:
+    """Yield the neighbours of some items, one list per slate."""
     for slate in slates:
-        yield votes(assortment.model, slate, seeds)
+        yield votes(live_items.model, slate, rows)
 
 
-def personal(
-    assortment: LiveItems,
+def customer_lists(
+    live_items: LiveItems,
     query: ListQuery,
-    person: PersonalContext,
+    personal: PersonalContext,
     slate: CustomerSlate,
     own: Candidates,
     seen: set[int],
 ) -> Iterator[Candidates]:
-    """Yield the customer's list, as recent events steer it, and what tops it up.
+    """Yield the customer's list, reranked by recent events, then its top-up.
 
-    With a context item those of its neighbours come first that are on the list. `buy_again` is
-    topped up with nothing; `discover` counts all that was bought as seen before it is. What was
-    just bought comes last of all.
+    With a context item, its neighbours that are on the customer's list come first. Items on
+    cooldown come last, if the slate shows bought items.
     """
-    resting = _set_aside(person.interest, seen)
-    if slate is CustomerSlate.DISCOVER and person.interest is not None:
-        seen.update(_bought(assortment, person))
-    for neighbours in _context(assortment, query):
+    rule = rule_of(slate)
+    on_cooldown = _exclude_on_cooldown(personal.interest, seen)
+    if not rule.shows_bought and personal.interest is not None:
+        seen.update(_bought(live_items, personal))
+    for neighbours in _context_neighbours(live_items, query):
         listed = set(own.items.tolist())
         places = [place for place, row in enumerate(neighbours.items.tolist()) if row in listed]
         yield neighbours.at(places)
-    yield _steered(own, person.interest, slate)
-    if slate is not CustomerSlate.BUY_AGAIN:
-        yield from _topping_up(assortment, query, person, slate, seen)
-    if slate is not CustomerSlate.DISCOVER and resting:
-        seen -= resting
+    yield _reranked(own, personal.interest, adds_items=rule.adds_items)
+    if rule.adds_items:
+        if not rule.shows_bought and personal.interest is None:
+            seen.update(_bought(live_items, personal))  # not read if the list filled the answer
+        yield from _top_up_lists(live_items, query, personal)
+    if rule.shows_bought and on_cooldown:
+        seen -= on_cooldown
         yield own
-        if slate is not CustomerSlate.BUY_AGAIN:
-            yield from _rest(assortment, query)
+        if rule.adds_items:
+            yield from _remaining_items(live_items, query)
 
 
-def completing(
-    assortment: LiveItems,
+def basket_lists(
+    live_items: LiveItems,
     query: ListQuery,
     basket: Sequence[int],
-    person: PersonalContext | None,
+    personal: PersonalContext | None,
     own: Candidates,
     seen: set[int],
 ) -> Iterator[Candidates]:
-    """Yield what goes with a basket, the customer's list, what is popular, what was just bought."""
-    interest = None if person is None else person.interest
-    resting = _set_aside(interest, seen)
-    yield from around(assortment, [ItemSlate.BOUGHT_TOGETHER, ItemSlate.SIMILAR], basket)
-    yield _steered(own, interest, CustomerSlate.FOR_YOU)
-    yield from popular(assortment, query)
-    if resting:
-        seen -= resting
+    """Yield the basket's neighbours, the customer's list, popular items, items on cooldown."""
+    interest = None if personal is None else personal.interest
+    on_cooldown = _exclude_on_cooldown(interest, seen)
+    yield from neighbour_lists(live_items, [ItemSlate.BOUGHT_TOGETHER, ItemSlate.SIMILAR], basket)
+    yield _reranked(own, interest, adds_items=rule_of(CustomerSlate.FOR_YOU).adds_items)
+    yield from popular_lists(live_items, query)
+    if on_cooldown:
+        seen -= on_cooldown
         yield own
-        yield from _rest(assortment, query)
+        yield from _remaining_items(live_items, query)
 
 
-def _steered(own: Candidates, interest: RecentInterest | None, slate: CustomerSlate) -> Candidates:
-    """Let recent events have their say: nothing enters `buy_again` that was never bought."""
-    if interest is None:
-        return own
-    return steered(own, interest, newcomers=slate is not CustomerSlate.BUY_AGAIN)
+def _reranked(own: Candidates, interest: RecentInterest | None, *, adds_items: bool) -> Candidates:
+    return own if interest is None else reranked(own, interest, adds_items=adds_items)
 
 
-def _set_aside(interest: RecentInterest | None, seen: set[int]) -> set[int]:
-    """Count what was just bought as seen for now; return what was not seen already."""
-    resting = set() if interest is None else set(interest.resting()) - seen
-    seen |= resting
-    return resting
+def _exclude_on_cooldown(interest: RecentInterest | None, seen: set[int]) -> set[int]:
+    """Add items on cooldown to `seen`; return those that were added."""
+    on_cooldown = set() if interest is None else set(interest.on_cooldown()) - seen
+    seen |= on_cooldown
+    return on_cooldown
 
 
-def _topping_up(
-    assortment: LiveItems,
-    query: ListQuery,
-    person: PersonalContext,
-    slate: CustomerSlate,
-    seen: set[int],
+def _top_up_lists(
+    live_items: LiveItems, query: ListQuery, personal: PersonalContext
 ) -> Iterator[Candidates]:
-    if slate is CustomerSlate.DISCOVER and person.interest is None:
-        seen.update(_bought(assortment, person))
-    yield from _context(assortment, query)
+    yield from _context_neighbours(live_items, query)
     if not query.filters.is_empty:
-        sensitive = assortment.sensitive
+        sensitive = live_items.sensitive
         yield votes(
-            assortment.model,
+            live_items.model,
             ItemSlate.SIMILAR,
-            (row for row in _bought(assortment, person) if not sensitive.item(row)),
+            (row for row in _bought(live_items, personal) if not sensitive.item(row)),
             reason=ReasonCode.BECAUSE_YOU_BOUGHT,
-            sieve=assortment.sieve(query.filters),
+            item_filter=live_items.item_filter(query.filters),
         )
-    yield from _rest(assortment, query)
+    yield from _remaining_items(live_items, query)
 
 
-def _bought(assortment: LiveItems, person: PersonalContext) -> Iterator[int]:
-    """Yield what recent events and the customer's own lists show as bought."""
-    lately = () if person.interest is None else sorted(person.interest.bought[:, BOUGHT].tolist())
-    return chain(lately, assortment.model.bought(person.admitted))
+def _bought(live_items: LiveItems, personal: PersonalContext) -> Iterator[int]:
+    """Yield the rows that recent events and the customer's own lists show as bought."""
+    interest = personal.interest
+    recent = () if interest is None else sorted(interest.bought[:, BOUGHT].tolist())
+    return chain(recent, live_items.model.bought(personal.admitted))
 
 
-def rows_of(assortment: LiveItems, items: Iterable[ItemId]) -> list[int]:
-    """Return the rows of those items that anybody knows."""
-    found = (assortment.row(item) for item in items)
+def rows_of(live_items: LiveItems, items: Iterable[ItemId]) -> list[int]:
+    """Return the rows of the items that the model or the catalogue knows."""
+    found = (live_items.row(item) for item in items)
     return [row for row in found if row is not None]
 
 
-def _context(assortment: LiveItems, query: ListQuery) -> Iterator[Candidates]:
+def _context_neighbours(live_items: LiveItems, query: ListQuery) -> Iterator[Candidates]:
     if query.context_item is not None:
-        seeds = rows_of(assortment, [query.context_item])
-        yield votes(assortment.model, ItemSlate.SIMILAR, seeds)
+        rows = rows_of(live_items, [query.context_item])
+        yield votes(live_items.model, ItemSlate.SIMILAR, rows)
 
 
-def _rest(assortment: LiveItems, query: ListQuery) -> Iterator[Candidates]:
-    yield assortment.popular(query.filters)
-    yield assortment.newly_wanted()
-    yield assortment.unranked()
+def _remaining_items(live_items: LiveItems, query: ListQuery) -> Iterator[Candidates]:
+    yield live_items.popular(query.filters)
+    yield live_items.trending_outside_model()
+    yield live_items.unranked()

@@ -1,4 +1,4 @@
-"""Whom a request is answered for: an admitted customer with what recent events say, or nobody."""
+"""The admitted customer of a request, with the interest that recent events show."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ from recsvc.model.ranking.recent_interest import RecentInterest, interest_of
 
 @dataclass(frozen=True, slots=True)
 class PersonalContext:
-    """An admitted customer. `interest` is None when recent events say nothing."""
+    """`interest` is None when no recent event counts."""
 
     admitted: Admitted
     interest: RecentInterest | None
 
 
-def person_of(
-    assortment: LiveItems, admitted: Admitted, profile: Sealed | None, now_seconds: float
+def personal_context_of(
+    live_items: LiveItems, admitted: Admitted, profile: Sealed | None, now_seconds: float
 ) -> PersonalContext:
-    """Open what the trip brought of the customer, and weigh it."""
+    """Open the sealed recent events with the admission and score them."""
     entries = () if profile is None else profile.open(admitted)
     return PersonalContext(
-        admitted, interest_of(assortment, entries, now_seconds) if entries else None
+        admitted, interest_of(live_items, entries, now_seconds) if entries else None
     )

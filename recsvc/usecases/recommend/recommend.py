@@ -1,17 +1,18 @@
-"""Recommendations: for a customer who permits it, for items, for nobody in particular.
+"""Recommendation lists: for a customer, for an item, for a basket, for a page, and anonymous.
 
-Without permission the answer is the anonymous one, whatever is known about the customer. A
-list that its own model cannot fill is topped up with popular items: `discover` never with one
-that the customer's own lists show as bought, an item's neighbours never with that item.
-`buy_again` alone stays short, since it promises that everything in it was bought before.
-What the live catalogue withholds is in no answer. What a customer did since the training steers
-the next answer; it also makes a person of a customer whom the model does not know.
+A personal list requires consent; without it the answer equals the anonymous one. The live catalogue
+removes unavailable items from every list. Recent events rerank the customer's lists; they also
+personalize for customers unknown to the model.
+
+A list that its model cannot fill continues with popular items. `discover` excludes every item that
+the customer's lists or recent events show as bought; an item's list excludes that item.
+`buy_again` is never filled up: it contains only items bought before.
 """
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from recsvc.domain.catalogue.list_query import ListQuery
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate, Slate
@@ -26,51 +27,58 @@ from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.no_model import no_model
 from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.catalogue.catalogue_cache import CatalogueSnapshot
-from recsvc.usecases.recommend import candidate_sources as lists
+from recsvc.usecases.recommend import candidate_sources
 from recsvc.usecases.recommend.answers import Answer, answer_of
-from recsvc.usecases.recommend.personal_context import PersonalContext, person_of
+from recsvc.usecases.recommend.candidate_sources import (
+    anonymous_lists,
+    neighbour_lists,
+    popular_lists,
+    rows_of,
+    select_items,
+)
+from recsvc.usecases.recommend.personal_context import PersonalContext, personal_context_of
 
 MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One list of a page. An item's slate is about the query's context item."""
+    """One list of a page. An item slate refers to the query's context item."""
 
     slate: Slate
     query: ListQuery
 
 
 class Models(Protocol):
-    """Where the model of a shop is found."""
+    """Returns the model in service for a shop."""
 
     def model(self, shop: ShopName, /) -> LoadedModel | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltList:
-    """A list before it is an answer."""
-
-    slate: Slate
-    picks: RankedItems
-    fallback: Fallback | None
-    is_personal: bool = False
-
-
 class Catalogues(Protocol):
-    """Where it is found what a shop offers now."""
+    """Returns the live catalogue of a shop, joined to a model."""
 
     def at(self, shop: ShopName, epoch: int | None, model: LoadedModel, /) -> CatalogueSnapshot: ...
 
 
 class LiveRankings(Protocol):
-    """Where it is found what a shop's customers want now."""
+    """Returns the ranking of a shop's items by recent events."""
 
     def ranking(self, shop: ShopName, /) -> LiveRanking: ...
 
 
+@dataclass(frozen=True, slots=True)
+class BuiltList:
+    """A ranked list with the slate and fallback to report, before it is rendered."""
+
+    slate: Slate
+    ranked: RankedItems
+    fallback: Fallback | None
+    is_personal: bool = False
+
+
 class RecommendationService:
-    """Answers from the model and the catalogue that are current when a request takes them."""
+    """Builds lists from the model and the catalogue that are current at the time of a request."""
 
     def __init__(
         self,
@@ -93,23 +101,26 @@ class RecommendationService:
         *,
         denied: bool = False,
     ) -> Answer:
-        """Answer the visit's customer if consent permits. `denied`: this request asks for none."""
-        now = self._now(context)
-        made = _for_customer(now.assortment, self._asking(context, now, denied), slate, query)
-        return _answer(now.assortment, made, query)
+        """Return the customer's list if consent permits; `denied`: the request opts out."""
+        snapshot = self._snapshot(context)
+        personal = self._personal(context, snapshot, denied)
+        built = _for_customer(snapshot.live_items, personal, slate, query)
+        return _answer(snapshot.live_items, built, query)
 
-    def for_item(
+    def neighbours_of(
         self, context: RequestContext, item: ItemId, slate: ItemSlate, query: ListQuery
     ) -> Answer:
-        """Answer the item's neighbours; popular items for one that has none, or is unknown."""
-        now = self._now(context)
-        return _answer(now.assortment, _for_item(now.assortment, item, slate, query), query)
+        """Return the item's neighbours; popular items if it has none or is unknown."""
+        live_items = self._snapshot(context).live_items
+        return _answer(live_items, _for_item(live_items, item, slate, query), query)
 
-    def anonymous(self, context: RequestContext, slate: AnonymousSlate, query: ListQuery) -> Answer:
-        now = self._now(context)
-        return _answer(now.assortment, _anonymous(now.assortment, slate, query), query)
+    def anonymous_list(
+        self, context: RequestContext, slate: AnonymousSlate, query: ListQuery
+    ) -> Answer:
+        live_items = self._snapshot(context).live_items
+        return _answer(live_items, _anonymous(live_items, slate, query), query)
 
-    def for_basket(
+    def complete_basket(
         self,
         context: RequestContext,
         items: Sequence[ItemId],
@@ -117,182 +128,200 @@ class RecommendationService:
         *,
         denied: bool = False,
     ) -> Answer:
-        """Answer what completes a basket; for a visit about a customer, with that one's list."""
-        now = self._now(context)
-        who = None if context.customer is None else self._asking(context, now, denied)
-        return _answer(now.assortment, _for_basket(now.assortment, who, items, query), query)
+        """Return items that complete a basket, then the customer's list if there is a customer."""
+        snapshot = self._snapshot(context)
+        personal = self._personal_if_named(context, snapshot, denied)
+        built = _for_basket(snapshot.live_items, personal, items, query)
+        return _answer(snapshot.live_items, built, query)
 
-    def page(
+    def fill_page(
         self, context: RequestContext, placements: Sequence[Placement], *, denied: bool = False
     ) -> list[Answer]:
-        """Answer each placement in turn; no item stands in two of them."""
-        now = self._now(context)
-        who = None if context.customer is None else self._asking(context, now, denied)
+        """Return one list per placement, in order; an item appears in one list at most."""
+        snapshot = self._snapshot(context)
+        personal = self._personal_if_named(context, snapshot, denied)
         taken: set[int] = set()
         answers: list[Answer] = []
         for placement in placements:
-            made = _placed(now.assortment, who, placement, taken)
-            taken.update(made.picks.items)
-            answers.append(_answer(now.assortment, made, placement.query))
+            built = _placed(snapshot.live_items, personal, placement, taken)
+            taken.update(built.ranked.items)
+            answers.append(_answer(snapshot.live_items, built, placement.query))
         return answers
 
-    def _asking(
-        self, context: RequestContext, now: CatalogueSnapshot, denied: bool
+    def _personal(
+        self, context: RequestContext, snapshot: CatalogueSnapshot, denied: bool
     ) -> PersonalContext | ConsentRefused:
-        """Return whom to answer. Only an admission opens what the trip brought of a customer."""
-        admission = _admission(context, now, denied)
+        """Admit the customer; only an admission opens the customer's recent events."""
+        admission = _admission(context, snapshot, denied)
         if isinstance(admission, ConsentRefused):
             return admission
-        if now.assortment.model is no_model():
+        if snapshot.live_items.model is no_model():
             return ConsentRefused(Fallback.NO_MODEL)
         seconds = self._now_us() / MICROSECONDS
-        return person_of(now.assortment, admission, context.profile, seconds)
+        return personal_context_of(snapshot.live_items, admission, context.profile, seconds)
 
-    def _now(self, context: RequestContext) -> CatalogueSnapshot:
-        """Return what can be offered; without a model, what the catalogue says."""
+    def _personal_if_named(
+        self, context: RequestContext, snapshot: CatalogueSnapshot, denied: bool
+    ) -> PersonalContext | ConsentRefused | None:
+        """Do the same for a request that may name no customer; None: it names none."""
+        return None if context.customer is None else self._personal(context, snapshot, denied)
+
+    def _snapshot(self, context: RequestContext) -> CatalogueSnapshot:
+        """Return the live items at the request's epoch; without a model, the catalogue alone."""
         model = self._models.model(context.shop) or no_model()
-        now = self._catalogues.at(context.shop, context.catalogue_epoch, model)
-        now.assortment.follow(self._live.ranking(context.shop))
-        return now
+        snapshot = self._catalogues.at(context.shop, context.catalogue_epoch, model)
+        snapshot.live_items.set_live_ranking(self._live.ranking(context.shop))
+        return snapshot
 
 
 def _admission(
-    context: RequestContext, now: CatalogueSnapshot, denied: bool
+    context: RequestContext, snapshot: CatalogueSnapshot, denied: bool
 ) -> Admitted | ConsentRefused:
     if context.customer is None:
-        raise TypeError("a request without a customer admits none")
+        raise TypeError("a request without a customer has no admission")
     if denied:
         return ConsentRefused(Fallback.NO_CONSENT)
-    if not now.is_current:
+    if not snapshot.is_current:
         return ConsentRefused(Fallback.STORE_UNAVAILABLE)
     return admit(context.customer, context.consent, Purpose.PERSONALIZATION)
 
 
 def _for_customer(
-    assortment: LiveItems,
-    who: PersonalContext | ConsentRefused,
+    live_items: LiveItems,
+    personal: PersonalContext | ConsentRefused,
     slate: CustomerSlate,
     query: ListQuery,
     taken: Collection[int] = (),
 ) -> BuiltList:
-    if isinstance(who, ConsentRefused):
-        return _generic(assortment, query, who.fallback, taken)
-    own = assortment.model.customer_slate(who.admitted, slate)
+    if isinstance(personal, ConsentRefused):
+        return _generic(live_items, query, personal.fallback, taken)
+    if not live_items.model.has_slate(slate):
+        return _generic(live_items, query, Fallback.NO_MODEL, taken)
+    own = live_items.model.customer_slate(personal.admitted, slate)
     if own is None:
-        if who.interest is None:
-            return _generic(assortment, query, Fallback.UNKNOWN_CUSTOMER, taken)
+        if personal.interest is None:
+            return _generic(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
         own = no_candidates()
     seen = set(taken)
-    candidates = lists.personal(assortment, query, who, slate, own, seen)
-    picks = lists.picks_of(assortment, query, candidates, seen)
-    is_whole = slate is CustomerSlate.BUY_AGAIN and len(picks) >= _bought_before(own, who)
-    return BuiltList(slate, picks, None if is_whole else _narrowed(query, picks), is_personal=True)
+    lists = candidate_sources.customer_lists(live_items, query, personal, slate, own, seen)
+    ranked = select_items(live_items, query, lists, seen)
+    adds_items = candidate_sources.rule_of(slate).adds_items
+    is_complete = not adds_items and len(ranked) >= _bought_before(own, personal)
+    fallback = None if is_complete else _filtered_out(query, ranked)
+    return BuiltList(slate, ranked, fallback, is_personal=True)
 
 
-def _bought_before(own: Candidates, person: PersonalContext) -> int:
-    """Count what `buy_again` could hold."""
-    due = [] if person.interest is None else person.interest.due()
+def _bought_before(own: Candidates, personal: PersonalContext) -> int:
+    """Count the items that a list without added items can contain."""
+    due = [] if personal.interest is None else personal.interest.due()
     return len({*own.items.tolist(), *due}) if due else len(own)
 
 
 def _for_item(
-    assortment: LiveItems,
+    live_items: LiveItems,
     item: ItemId,
     slate: ItemSlate,
     query: ListQuery,
     taken: Collection[int] = (),
 ) -> BuiltList:
-    seeds = lists.rows_of(assortment, [item])
-    has_neighbours = any(map(len, lists.around(assortment, [slate], seeds)))
-    candidates = chain(lists.around(assortment, [slate], seeds), lists.popular(assortment, query))
-    picks = lists.picks_of(assortment, query, candidates, {*taken, *seeds})
-    shown = slate if has_neighbours else AnonymousSlate.POPULAR
-    return BuiltList(shown, picks, _narrowed(query, picks))
+    rows = rows_of(live_items, [item])
+    has_neighbours = any(map(len, neighbour_lists(live_items, [slate], rows)))
+    lists = chain(neighbour_lists(live_items, [slate], rows), popular_lists(live_items, query))
+    ranked = select_items(live_items, query, lists, {*taken, *rows})
+    reported = slate if has_neighbours else AnonymousSlate.POPULAR
+    return BuiltList(reported, ranked, _filtered_out(query, ranked))
 
 
 def _anonymous(
-    assortment: LiveItems, slate: AnonymousSlate, query: ListQuery, taken: Collection[int] = ()
+    live_items: LiveItems, slate: AnonymousSlate, query: ListQuery, taken: Collection[int] = ()
 ) -> BuiltList:
-    is_trending = slate is AnonymousSlate.TRENDING
-    source = lists.trending if is_trending else lists.popular
-    picks = lists.picks_of(assortment, query, source(assortment, query), set(taken))
-    return BuiltList(slate, picks, _narrowed(query, picks))
+    lists = anonymous_lists(live_items, slate, query)
+    ranked = select_items(live_items, query, lists, set(taken))
+    return BuiltList(slate, ranked, _filtered_out(query, ranked))
 
 
 def _for_basket(
-    assortment: LiveItems,
-    who: PersonalContext | ConsentRefused | None,
+    live_items: LiveItems,
+    admission: PersonalContext | ConsentRefused | None,
     items: Sequence[ItemId],
     query: ListQuery,
 ) -> BuiltList:
-    basket = lists.rows_of(assortment, items)
-    person = who if isinstance(who, PersonalContext) else None
+    basket = rows_of(live_items, items)
+    personal = admission if isinstance(admission, PersonalContext) else None
     own = None
-    if person is not None:
-        own = assortment.model.customer_slate(person.admitted, CustomerSlate.FOR_YOU)
-    is_personal = own is not None or (person is not None and person.interest is not None)
+    if personal is not None:
+        own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
+    is_personal = own is not None or (personal is not None and personal.interest is not None)
     seen = set(basket)
-    candidates = lists.completing(
-        assortment, query, basket, person, no_candidates() if own is None else own, seen
+    lists = candidate_sources.basket_lists(
+        live_items, query, basket, personal, no_candidates() if own is None else own, seen
     )
-    picks = lists.picks_of(assortment, query, candidates, seen)
-    fallback = _narrowed(query, picks)
-    if isinstance(who, ConsentRefused):
-        fallback = who.fallback
-    elif person is not None and not is_personal:
-        fallback = Fallback.UNKNOWN_CUSTOMER
-    return BuiltList(ItemSlate.BOUGHT_TOGETHER, picks, fallback, is_personal=is_personal)
+    ranked = select_items(live_items, query, lists, seen)
+    fallback = _filtered_out(query, ranked)
+    if isinstance(admission, ConsentRefused):
+        fallback = admission.fallback
+    elif personal is not None and not is_personal:
+        has_slate = live_items.model.has_slate(CustomerSlate.FOR_YOU)
+        fallback = Fallback.UNKNOWN_CUSTOMER if has_slate else Fallback.NO_MODEL
+    return BuiltList(ItemSlate.BOUGHT_TOGETHER, ranked, fallback, is_personal=is_personal)
 
 
 def _placed(
-    assortment: LiveItems,
-    who: PersonalContext | ConsentRefused | None,
+    live_items: LiveItems,
+    personal: PersonalContext | ConsentRefused | None,
     placement: Placement,
     taken: Collection[int],
 ) -> BuiltList:
     slate, query = placement.slate, placement.query
-    if isinstance(slate, ItemSlate):
-        about = query.context_item
-        if about is None:
-            raise TypeError("a placement of an item's slate names the item")
-        return _for_item(assortment, about, slate, query, taken)
-    if isinstance(slate, AnonymousSlate):
-        return _anonymous(assortment, slate, query, taken)
-    if who is None:  # about nobody: the answer to a stranger, and no reason to give
-        return _anonymous(assortment, AnonymousSlate.POPULAR, query, taken)
-    return _for_customer(assortment, who, slate, query, taken)
+    match slate:
+        case ItemSlate():
+            if query.context_item is None:
+                raise TypeError("a placement with an item slate has a context item")
+            return _for_item(live_items, query.context_item, slate, query, taken)
+        case AnonymousSlate():
+            return _anonymous(live_items, slate, query, taken)
+        case CustomerSlate():
+            if personal is None:  # no customer in the request: popular items, without a fallback
+                return _anonymous(live_items, AnonymousSlate.POPULAR, query, taken)
+            return _for_customer(live_items, personal, slate, query, taken)
+        case _:
+            assert_never(slate)
 
 
 def _generic(
-    assortment: LiveItems, query: ListQuery, fallback: Fallback, taken: Collection[int]
+    live_items: LiveItems, query: ListQuery, fallback: Fallback, taken: Collection[int]
 ) -> BuiltList:
-    """Return what everybody gets."""
-    return replace(_anonymous(assortment, AnonymousSlate.POPULAR, query, taken), fallback=fallback)
+    """Return the popular items, with the reason why the list is not personal."""
+    return replace(_anonymous(live_items, AnonymousSlate.POPULAR, query, taken), fallback=fallback)
 
 
-def _without_model(made: BuiltList) -> BuiltList:
-    """Say that there is no model, unless there is more to say; nothing goes with anything then."""
-    fallback = made.fallback
+def _without_model(built: BuiltList) -> BuiltList:
+    """Report an anonymous slate and `no_model`, unless a stronger fallback is set already."""
+    fallback = built.fallback
     if fallback is None or fallback is Fallback.FILTERED_OUT:
         fallback = Fallback.NO_MODEL
-    is_trending = made.slate is AnonymousSlate.TRENDING
-    slate = AnonymousSlate.TRENDING if is_trending else AnonymousSlate.POPULAR
-    return replace(made, slate=slate, fallback=fallback)
+    match built.slate:
+        case AnonymousSlate():
+            return replace(built, fallback=fallback)
+        case CustomerSlate() | ItemSlate():
+            return replace(built, slate=AnonymousSlate.POPULAR, fallback=fallback)
+        case _:
+            assert_never(built.slate)
 
 
-def _narrowed(query: ListQuery, picks: RankedItems) -> Fallback | None:
-    """Say that the list is short because of what was asked for."""
-    return Fallback.FILTERED_OUT if query.narrows and len(picks) < query.n else None
+def _filtered_out(query: ListQuery, ranked: RankedItems) -> Fallback | None:
+    """Return FILTERED_OUT if filters or exclusions left fewer items than requested."""
+    return Fallback.FILTERED_OUT if query.narrows and len(ranked) < query.n else None
 
 
-def _answer(assortment: LiveItems, made: BuiltList, query: ListQuery) -> Answer:
-    if assortment.model is no_model():
-        made = _without_model(made)
+def _answer(live_items: LiveItems, built: BuiltList, query: ListQuery) -> Answer:
+    if live_items.model is no_model():
+        built = _without_model(built)
     return answer_of(
-        assortment,
-        made.slate,
-        made.picks,
+        live_items,
+        built.slate,
+        built.ranked,
         query.fields,
-        personalized=made.is_personal,
-        fallback=made.fallback,
+        personalized=built.is_personal,
+        fallback=built.fallback,
     )

@@ -123,7 +123,9 @@ def post_items(call: Call) -> Response:
     context = call.authorize_request()
     read = [_line(line) for line in call.read_lines()]
     call.services.catalogue.put_many(context, [i for i in read if isinstance(i, CatalogueItem)])
-    return private_json(LineResults([_TAKEN if isinstance(i, CatalogueItem) else i for i in read]))
+    return private_json(
+        LineResults([_WRITTEN if isinstance(i, CatalogueItem) else i for i in read])
+    )
 
 
 def _line(line: bytes) -> CatalogueItem | LineResult:
@@ -140,7 +142,7 @@ def _view(item: CatalogueItem) -> ItemView:
     return ItemView(**item_fields.shown(item))
 
 
-_TAKEN = LineResult(WRITTEN)
+_WRITTEN = LineResult(WRITTEN)
 CATALOGUE = RouteAccess(Scope.CATALOGUE)
 PATH = "/v1/items/<id:item_id>"
 IN_FORCE = "The change is in force for every request that starts after the answer, on any worker."

@@ -37,7 +37,7 @@ Names = Annotated[list[Name], Meta(max_length=MAX_NAMES)]
 Price = Annotated[float, Meta(ge=0)]
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class ListFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """How much of a list, and through which filters: as the query parameters of the same names."""
 
     n: Annotated[int, Meta(ge=1, le=MAX_ITEMS)] = DEFAULT_ITEMS
@@ -64,14 +64,14 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         )
 
 
-class BasketBody(Wanted, forbid_unknown_fields=True, kw_only=True):
+class BasketBody(ListFields, forbid_unknown_fields=True, kw_only=True):
     """The items in a basket, and whose it is, if that is known."""
 
     items: Annotated[list[str], Meta(max_length=MAX_BASKET)]
     customer_id: str | None = None
 
 
-class PlacementBody(Wanted, forbid_unknown_fields=True, kw_only=True):
+class PlacementBody(ListFields, forbid_unknown_fields=True, kw_only=True):
     """One list of a page. `similar` and `bought_together` are about its `context_item`."""
 
     name: Annotated[str, Meta(min_length=1, max_length=128)]
@@ -99,7 +99,7 @@ def recommend_for_basket(call: Call) -> Response:
     asked = call.read_body_first(BasketBody)
     query, items = asked.query(), _items(asked.items, "items")
     context = _enter(call, asked.customer_id)
-    answer = call.services.recommender.for_basket(
+    answer = call.services.recommender.complete_basket(
         context, items, query, denied=call.denies_personal_use
     )
     return private_json(private_list(answer, context))
@@ -109,7 +109,9 @@ def recommend_for_page(call: Call) -> Response:
     asked = call.read_body_first(PageBody)
     placements = [_placement(each, place) for place, each in enumerate(asked.placements)]
     context = _enter(call, asked.customer_id)
-    answers = call.services.recommender.page(context, placements, denied=call.denies_personal_use)
+    answers = call.services.recommender.fill_page(
+        context, placements, denied=call.denies_personal_use
+    )
     lists = [private_list(answer, context) for answer in answers]
     named = zip(asked.placements, lists, strict=True)
     return private_json(Page([_placed(each.name, made) for each, made in named]))

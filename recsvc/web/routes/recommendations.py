@@ -74,14 +74,14 @@ def recommend_for_customer(call: Call, customer_id: str) -> Response:
 def recommend_for_item(call: Call, item_id: str) -> Response:
     asked, item = _asked_of_item(call.query), call.item(item_id)
     context = call.authorize_request()
-    answer = call.services.recommender.for_item(context, item, asked.slate, asked.query)
+    answer = call.services.recommender.neighbours_of(context, item, asked.slate, asked.query)
     return _anonymous(call, answer, context)
 
 
 def recommend(call: Call) -> Response:
     asked = _asked(call.query)
     context = call.authorize_request()
-    answer = call.services.recommender.anonymous(context, asked.slate, asked.query)
+    answer = call.services.recommender.anonymous_list(context, asked.slate, asked.query)
     return _anonymous(call, answer, context)
 
 

@@ -78,14 +78,14 @@ def left_behind(store: SlowStore, shop: ShopName, connections: Connections) -> i
     return 1
 
 
-def withheld_of(now: CatalogueSnapshot) -> list[int]:
-    rows: list[int] = now.assortment.withheld.nonzero()[0].tolist()
+def unavailable_rows(now: CatalogueSnapshot) -> list[int]:
+    rows: list[int] = now.live_items.unavailable.nonzero()[0].tolist()
     return rows
 
 
 def seen(now: CatalogueSnapshot) -> tuple[bool, set[str]]:
     """Return whether the catalogue is current, and the ids of what it withholds."""
-    return now.is_current, set(now.assortment.ids(withheld_of(now)))
+    return now.is_current, set(now.live_items.ids(unavailable_rows(now)))
 
 
 def test_it_catches_up_by_the_epoch(
@@ -112,10 +112,17 @@ def test_a_model_that_is_taken_is_served_to_everybody(
     found = []
     for taken in (model, other, model):
         catalogues.take(shop, taken)
-        found += [catalogues.at(shop, 1, held).assortment for held in (model, other)]
+        found += [catalogues.at(shop, 1, held).live_items for held in (model, other)]
 
     assert [each.model for each in found] == [model, model, other, other, model, model]
-    assert [each.withheld.nonzero()[0].tolist() for each in found] == [[0], [0], [4], [4], [0], [0]]
+    assert [each.unavailable.nonzero()[0].tolist() for each in found] == [
+        [0],
+        [0],
+        [4],
+        [4],
+        [0],
+        [0],
+    ]
 
 
 def test_while_a_new_model_is_joined_the_old_one_answers_and_no_change_is_lost(
@@ -141,7 +148,7 @@ def test_while_a_new_model_is_joined_the_old_one_answers_and_no_change_is_lost(
     catalogues.take(shop, other)
     after = catalogues.at(shop, 2, other)
 
-    assert [now.assortment.model for now in (*meanwhile, after)] == [model, other]
+    assert [now.live_items.model for now in (*meanwhile, after)] == [model, other]
     assert [seen(now) for now in (*meanwhile, after)] == [(True, {"apple", "new"})] * 2
 
 
@@ -253,7 +260,7 @@ def test_a_model_that_is_taken_while_a_whole_catalogue_is_read_is_joined_to_it(
         asked.result(60)
     now = catalogues.at(shop, epoch, other)
 
-    assert now.assortment.model is other
+    assert now.live_items.model is other
     assert seen(now) == (True, {"apple"})
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.domain.errors import ModelRejected
-from recsvc.model.artifact.artifact import no_lists
+from recsvc.model.artifact.artifact import empty_lists
 from recsvc.model.artifact.format import ALL_ARRAYS
 from recsvc.model.publish import publish
 from recsvc.model.registry.loader import load, read_manifest
@@ -80,7 +80,7 @@ def test_numbers_of_numpy_are_welcome_in_the_manifest(tmp_path: Path) -> None:
 
 def test_an_unsound_artifact_leaves_current_alone(tmp_path: Path) -> None:
     folder = published(tmp_path)
-    unsound = replace(fruit_shop(), slates={slate: no_lists(5) for slate in CustomerSlate})
+    unsound = replace(fruit_shop(), slates={slate: empty_lists(5) for slate in CustomerSlate})
 
     with pytest.raises(ModelRejected):
         published(tmp_path, unsound)

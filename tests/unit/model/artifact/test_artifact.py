@@ -9,7 +9,7 @@ import pytest
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from recsvc.domain.errors import ModelRejected
-from recsvc.model.artifact.artifact import Artifact, TopList, no_lists
+from recsvc.model.artifact.artifact import Artifact, TopList, empty_lists
 from recsvc.model.artifact.format import ALL_ARRAYS
 from tests.model_builders import customer, fruit_shop, top
 
@@ -49,8 +49,8 @@ WRONG: dict[str, tuple[Mapping[str, Any], str]] = {
         "customer_keys: a key is not 16 bytes long",
     ),
     "a missing slate": (
-        {"slates": {CustomerSlate.FOR_YOU: no_lists(2)}},
-        "the artifact has no discover; no_lists(rows) says so on purpose",
+        {"slates": {CustomerSlate.FOR_YOU: empty_lists(2)}},
+        "the artifact has no discover; pass empty_lists(rows) for none",
     ),
     "a popular item without a score": (
         {"popular": TopList(np.array([1, 2]), np.array([1.0]))},
@@ -91,7 +91,7 @@ def test_a_wrong_artifact_is_refused(changes: Mapping[str, Any], reason: str) ->
 
 
 def test_customers_lists_need_reasons() -> None:
-    unreasoned = replace(no_lists(2), reasons=None)
+    unreasoned = replace(empty_lists(2), reasons=None)
     slates = dict.fromkeys(CustomerSlate, unreasoned)
 
     with pytest.raises(ModelRejected) as caught:

@@ -19,8 +19,8 @@ from recsvc.domain.customers.recent_events import (
 )
 from recsvc.domain.values.ids import ItemId, id_fault
 from recsvc.model.kernels import kernels
-from recsvc.model.kernels.kernels import KIND, RESTS, ROW, SECONDS, START, STOP, UNKNOWN_ROW
-from recsvc.model.registry.candidates import OPEN
+from recsvc.model.kernels.kernels import KIND, ON_COOLDOWN, ROW, SECONDS, START, STOP, UNKNOWN_ROW
+from recsvc.model.registry.candidates import UNFILTERED
 from recsvc.model.registry.id_map import IdMap
 
 KINDS = [RecentKind.VIEW, RecentKind.ADD_TO_CART, RecentKind.REMOVE_FROM_CART, RecentKind.PURCHASE]
@@ -140,18 +140,18 @@ def test_events_vote_as_in_plain_python(
     told = [each for each in happened if 0 <= each[2] < ITEMS + 2 and each[2] not in hushed]
     latest = list({row: (kind, days, row) for kind, days, row in reversed(told)}.values())[::-1]
     latest.sort(key=lambda each: [row for _, _, row in told].index(each[2]))
-    speaking = [each for each in latest if WEIGHTS[KINDS[each[0]]]][: kernels.MOST_VOTERS]
+    speaking = [each for each in latest if WEIGHTS[KINDS[each[0]]]][: kernels.MAX_RECENT_VOTERS]
     sums: Counter[int] = Counter()
     said_in_all = 0.0
     for kind, days, row in speaking:
         if row < ITEMS:
             said = weight(KINDS[kind], days * 86_400)
             said_in_all += said
-            for place, item in enumerate(near[row][: kernels.NEAREST]):
+            for place, item in enumerate(near[row][: kernels.NEIGHBOURS_PER_VOTER]):
                 sums[item] += said * float(scores[offsets[row] + place]) * float(appeal[item])
     best = sorted(((item, total) for item, total in sums.items() if total), key=lambda it: -it[1])
-    best = best[: kernels.MOST_HEARD]
-    scale = min(said_in_all, kernels.STRONGEST) / best[0][1] if best else 0.0
+    best = best[: kernels.MAX_VOTED_ITEMS]
+    scale = min(said_in_all, kernels.MAX_SHARE) / best[0][1] if best else 0.0
     purchases: dict[int, int] = {}
     for kind, days, row in told:
         if kind == 3:
@@ -167,7 +167,7 @@ def test_events_vote_as_in_plain_python(
     assert np.allclose(shares, [sums[item] * scale for item in voted[:, 0].tolist()])
     assert {*voted[:, 2].tolist()} <= {row for _, _, row in speaking}
     assert bought[:, 0].tolist() == list(purchases)
-    assert bought[:, RESTS].tolist() == rest
+    assert bought[:, ON_COOLDOWN].tolist() == rest
 
 
 own_lists = st.lists(rows, max_size=30, unique=True)
@@ -177,11 +177,11 @@ purchased = st.lists(st.tuples(rows, st.booleans()), max_size=8, unique_by=lambd
 
 @given(own_lists, votes, purchased, st.booleans())
 def test_a_list_is_steered_as_in_plain_python(
-    own: list[int], cast: list[tuple[int, float]], bought: list[tuple[int, bool]], newcomers: bool
+    own: list[int], cast: list[tuple[int, float]], bought: list[tuple[int, bool]], adds_items: bool
 ) -> None:
     """By the worth of places and shares; among equals the list's order stands."""
     voted = np.array([(row, 7, 1) for row, _ in cast], np.int32).reshape(-1, 3)
-    items, worth, reasons, because = kernels.steer.run(
+    items, worth, reasons, because = kernels.rerank.run(
         np.array(own, np.int32),
         np.full(len(own), 2, np.uint8),
         np.arange(len(own), dtype=np.int32),
@@ -189,7 +189,7 @@ def test_a_list_is_steered_as_in_plain_python(
         3,
         voted,
         np.array([share for _, share in cast], float),
-        newcomers,
+        adds_items,
     )
 
     entries = [(row, 2, place) for place, row in enumerate(own)]
@@ -199,7 +199,7 @@ def test_a_list_is_steered_as_in_plain_python(
     for row, share in cast:
         if row in listed:
             worths[listed.index(row)] += share
-        elif newcomers:
+        elif adds_items:
             entries.append((row, 7, 1))
             worths.append(share)
     order = sorted(range(len(entries)), key=worths.__getitem__, reverse=True)
@@ -216,10 +216,10 @@ def test_neighbours_are_counted_as_in_plain_python(
     """Equal sums leave the lower row first, equal votes the earlier voter louder."""
     scores = [1 / (place + 1) for each in near for place in range(len(each))]
     offsets = np.cumsum([0, *map(len, near)])
-    items, sums, loudest = kernels.votes_of.run(
+    items, sums, loudest = kernels.sum_votes.run(
         np.array(voters, np.int64),
         (offsets, np.array([row for each in near for row in each], "i4"), np.array(scores, "f4")),
-        (np.isin(range(ITEMS), list(hidden)), *OPEN[1:]),
+        (np.isin(range(ITEMS), list(hidden)), *UNFILTERED[1:]),
         True,
     )
 
@@ -249,4 +249,4 @@ def test_a_row_that_is_not_there_is_an_error() -> None:
     near = (np.array([0, 9]), np.zeros(1, np.int32), np.zeros(1, np.float32))
 
     with pytest.raises(IndexError):
-        kernels.votes_of.run(np.array([0]), near, OPEN, False)
+        kernels.sum_votes.run(np.array([0]), near, UNFILTERED, False)

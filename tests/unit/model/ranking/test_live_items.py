@@ -1,4 +1,4 @@
-"""The catalogue joined to a model: what is withheld, when, and what a filter lets through."""
+"""The catalogue joined to a model: what is unavailable, when, and what a filter lets through."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -38,19 +38,19 @@ def columns_of(*items: CatalogueItem) -> CatalogueColumns:
 
 
 @pytest.mark.parametrize(
-    ("now_us", "withheld", "next_change_us"), [(9, {0}, 10), (10, set(), 20), (20, {0}, NEVER)]
+    ("now_us", "unavailable", "next_change_us"), [(9, {0}, 10), (10, set(), 20), (20, {0}, NEVER)]
 )
 def test_time_withholds_and_offers(
-    model: LoadedModel, now_us: int, withheld: set[int], next_change_us: int
+    model: LoadedModel, now_us: int, unavailable: set[int], next_change_us: int
 ) -> None:
     """From its first microsecond on, and no longer at its last; the next change is known."""
     fresh = LiveItems(model, columns_of(SOON), now_us)
     older = LiveItems(model, columns_of(SOON), 0)
     older.refresh(now_us)
 
-    for assortment in (fresh, older):
-        assert (rows_of(assortment.withheld), assortment.next_change_us) == (
-            withheld,
+    for live_items in (fresh, older):
+        assert (rows_of(live_items.unavailable), live_items.next_change_us) == (
+            unavailable,
             next_change_us,
         )
 
@@ -66,7 +66,7 @@ class Watched(LiveItems):
         super().__setattr__(name, value)
         if name == "_item_rows" and len(self._listed) > self.size:
             rows = set(self.unranked().items.tolist())
-            self.offered_at_once = self.ids(sorted(rows - rows_of(self.withheld)))
+            self.offered_at_once = self.ids(sorted(rows - rows_of(self.unavailable)))
 
 
 def test_a_new_hidden_item_is_never_offered_while_it_is_joined(model: LoadedModel) -> None:
@@ -87,12 +87,12 @@ def test_what_too_few_have_bought_tops_up_as_far_as_the_catalogue_knows_it(
     folder = published(tmp_path, replace(fruit_shop(), popular=top(3, 2)))
     rare = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
     new = CatalogueItem(ItemId("kiwi"))
-    assortment = LiveItems(rare, columns_of(APPLE, new), 0)
+    live_items = LiveItems(rare, columns_of(APPLE, new), 0)
 
-    assert assortment.ids(assortment.unranked().items.tolist()) == ["apple", "kiwi"]
-    assortment.columns.put(ItemId("banana"), CatalogueItem(ItemId("banana")), b"{}")
-    assortment.update([2], 0)
-    assert assortment.ids(assortment.unranked().items.tolist()) == ["apple", "kiwi", "banana"]
+    assert live_items.ids(live_items.unranked().items.tolist()) == ["apple", "kiwi"]
+    live_items.columns.put(ItemId("banana"), CatalogueItem(ItemId("banana")), b"{}")
+    live_items.update([2], 0)
+    assert live_items.ids(live_items.unranked().items.tolist()) == ["apple", "kiwi", "banana"]
 
 
 items = st.builds(
@@ -124,7 +124,7 @@ def test_changes_one_by_one_end_as_all_at_once(
     assert rows == {item_id: whole.row(item_id) for item_id in last}
     assert followed.ids([row for row in rows.values() if row is not None]) == list(last)
     expected = {rows[i] for i, item in last.items() if not is_offered(item, now_us)}
-    assert rows_of(followed.withheld) == rows_of(whole.withheld) == expected
+    assert rows_of(followed.unavailable) == rows_of(whole.unavailable) == expected
     sensitive = {rows[i] for i, item in last.items() if item.sensitive}
     assert rows_of(followed.sensitive) == rows_of(whole.sensitive) == sensitive
 
@@ -144,11 +144,11 @@ def test_what_is_unknown_passes_no_filter(
     model: LoadedModel, filters: Filters, passes: list[bool]
 ) -> None:
     """The price is exact; the banana is not in the catalogue."""
-    assortment = LiveItems(model, columns_of(APPLE), 0)
+    live_items = LiveItems(model, columns_of(APPLE), 0)
 
-    picks = fill(2, [candidates(0, 1)], set(), assortment.sieve(filters))
+    ranked = fill(2, [candidates(0, 1)], set(), live_items.item_filter(filters))
 
-    assert picks.items == [row for row in (0, 1) if passes[row]]
+    assert ranked.items == [row for row in (0, 1) if passes[row]]
 
 
 def test_several_items_vote_for_their_neighbours(model: LoadedModel) -> None:
@@ -164,10 +164,10 @@ def test_several_items_vote_for_their_neighbours(model: LoadedModel) -> None:
 def test_an_item_that_is_being_listed_just_now_is_not_there_yet(model: LoadedModel) -> None:
     """Columns are written to before they are joined; who reads meanwhile sees neither half."""
     columns = columns_of(APPLE)
-    assortment = LiveItems(model, columns, 0)
+    live_items = LiveItems(model, columns, 0)
     row = columns.put("new", CatalogueItem(ItemId("new")), b"{}")
-    before = assortment.row("new")
-    assortment.update([row], 0)
+    before = live_items.row("new")
+    live_items.update([row], 0)
 
     assert before is None
-    assert assortment.row("new") == len(model.items)
+    assert live_items.row("new") == len(model.items)

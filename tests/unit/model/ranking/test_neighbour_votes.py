@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsvc.domain.catalogue.slates import ItemSlate, ReasonCode
-from recsvc.model.kernels.kernels import Sieve
+from recsvc.model.kernels.kernels import ItemFilter
 from recsvc.model.ranking.neighbour_votes import MAX_VOTERS, votes
-from recsvc.model.registry.candidates import OPEN, Candidates
+from recsvc.model.registry.candidates import UNFILTERED, Candidates
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.loader import load
 from tests.model_builders import FINGERPRINT, SHOP, crowded_shop, published
@@ -32,9 +32,9 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     return load(folder, shop=SHOP, fingerprint=FINGERPRINT)
 
 
-def only(*wanted: int) -> Sieve:
+def only(*wanted: int) -> ItemFilter:
     """Return what lets some of four items pass."""
-    _, *others = OPEN
+    _, *others = UNFILTERED
     return (~np.isin(range(4), wanted), *others)  # type: ignore[return-value]
 
 
@@ -77,7 +77,7 @@ def test_what_does_not_pass_has_no_votes(
     every = votes(model, ItemSlate.SIMILAR, voters, reason=BOUGHT)
     kept = every.at(np.isin(every.items, list(wanted)).nonzero()[0])
 
-    found = votes(model, ItemSlate.SIMILAR, voters, reason=BOUGHT, sieve=only(*wanted))
+    found = votes(model, ItemSlate.SIMILAR, voters, reason=BOUGHT, item_filter=only(*wanted))
 
     assert columns_of(found) == columns_of(kept)
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from recsvc.domain.catalogue.slates import ReasonCode
-from recsvc.model.registry.candidates import Candidates, assemble, fill, open_sieve
+from recsvc.model.registry.candidates import Candidates, accept_all, assemble, fill
 from tests.model_builders import candidates
 
 
 def test_earlier_lists_come_first_and_no_item_twice() -> None:
-    picks = assemble(5, candidates(4, 2), candidates(2, 7, 4, 1))
+    ranked = assemble(5, candidates(4, 2), candidates(2, 7, 4, 1))
 
-    assert picks.items == [4, 2, 7, 1]
+    assert ranked.items == [4, 2, 7, 1]
 
 
 def test_the_answer_ends_at_n() -> None:
@@ -20,9 +20,9 @@ def test_the_answer_ends_at_n() -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 3, 100])
 def test_excluded_items_are_left_out(n: int) -> None:
-    picks = assemble(n, candidates(5, 6, 7, 8), excluded_rows=(5, 7))
+    ranked = assemble(n, candidates(5, 6, 7, 8), excluded_rows=(5, 7))
 
-    assert [6, 8][:n] == picks.items
+    assert [6, 8][:n] == ranked.items
 
 
 def test_everything_excluded_leaves_nothing() -> None:
@@ -38,16 +38,16 @@ def test_scores_and_reasons_stay_with_their_item() -> None:
         reason_items=np.array([9, -1, 8], np.int32),
     )
 
-    picks = assemble(3, own, candidates(3, 6), excluded_rows=(3,))
+    ranked = assemble(3, own, candidates(3, 6), excluded_rows=(3,))
 
-    assert picks.items == [1, 2, 6]
-    assert picks.scores == [0.5, 0.25, 0.5]
-    assert picks.reasons == [
+    assert ranked.items == [1, 2, 6]
+    assert ranked.scores == [0.5, 0.25, 0.5]
+    assert ranked.reasons == [
         ReasonCode.BUY_AGAIN_DUE,
         ReasonCode.BECAUSE_YOU_BOUGHT,
         ReasonCode.POPULAR,
     ]
-    assert picks.reason_items == [None, 8, None]
+    assert ranked.reason_items == [None, 8, None]
 
 
 def test_a_list_that_repeats_itself_is_read_on() -> None:
@@ -60,6 +60,6 @@ def test_a_long_list_is_read_only_as_far_as_needed() -> None:
     million = candidates(*range(1_000_000))
     read = Candidates(million.items, million.scores[:5], million.reasons[:5])
 
-    assert fill(3, [read], {0, 2}, open_sieve(1_000_000)).items == [1, 3, 4]
+    assert fill(3, [read], {0, 2}, accept_all(1_000_000)).items == [1, 3, 4]
     with pytest.raises(IndexError):
-        fill(4, [read], {0, 2}, open_sieve(1_000_000))
+        fill(4, [read], {0, 2}, accept_all(1_000_000))

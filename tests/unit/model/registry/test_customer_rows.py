@@ -8,15 +8,20 @@ import pytest
 from recsvc.domain.catalogue.slates import CustomerSlate, ReasonCode
 from recsvc.domain.errors import ModelRejected
 from recsvc.model.artifact.format import ALL_ARRAYS, SLATES, Array
-from recsvc.model.registry.customer_rows import HeldEntry, HeldPurchases, HeldVersion, open_held
+from recsvc.model.registry.customer_rows import (
+    StoredEntry,
+    StoredPurchases,
+    StoredVersion,
+    open_stored,
+)
 from recsvc.model.registry.loader import open_version
 from tests.model_builders import FINGERPRINT, SHOP, crowded_shop, customer, published
 
 OF_CUSTOMERS = {"customers", *(spec.entries for spec in SLATES.values()), "bought_entries"}
 
 
-def held(folder: Path) -> HeldVersion:
-    return open_held(folder, shop=SHOP, fingerprint=FINGERPRINT)
+def held(folder: Path) -> StoredVersion:
+    return open_stored(folder, shop=SHOP, fingerprint=FINGERPRINT)
 
 
 class Watched(Mapping[str, Array]):
@@ -45,13 +50,15 @@ def test_lists_and_purchases_are_given_as_they_stand(tmp_path: Path) -> None:
     assert rows == [0, 1]
     assert version.lists(0) == {
         CustomerSlate.FOR_YOU: [
-            HeldEntry("banana", 0.9, ReasonCode.BECAUSE_YOU_BOUGHT, "apple"),
-            HeldEntry("apple", 0.5, ReasonCode.BUY_AGAIN_DUE, None),
+            StoredEntry("banana", 0.9, ReasonCode.BECAUSE_YOU_BOUGHT, "apple"),
+            StoredEntry("apple", 0.5, ReasonCode.BUY_AGAIN_DUE, None),
         ],
-        CustomerSlate.DISCOVER: [HeldEntry("banana", 0.9, ReasonCode.BECAUSE_YOU_BOUGHT, "apple")],
-        CustomerSlate.BUY_AGAIN: [HeldEntry("apple", 0.5, ReasonCode.BUY_AGAIN_DUE, None)],
+        CustomerSlate.DISCOVER: [
+            StoredEntry("banana", 0.9, ReasonCode.BECAUSE_YOU_BOUGHT, "apple")
+        ],
+        CustomerSlate.BUY_AGAIN: [StoredEntry("apple", 0.5, ReasonCode.BUY_AGAIN_DUE, None)],
     }
-    assert version.purchases(1) == HeldPurchases([("cherry", 1.0)], 1, None, 20_010.0, 20_010.0)
+    assert version.purchases(1) == StoredPurchases([("cherry", 1.0)], 1, None, 20_010.0, 20_010.0)
 
 
 def test_every_array_of_customers_is_in_the_copy(tmp_path: Path) -> None:
@@ -59,7 +66,7 @@ def test_every_array_of_customers_is_in_the_copy(tmp_path: Path) -> None:
     folder = published(tmp_path)
     parts = open_version(folder, shop=SHOP, fingerprint=FINGERPRINT, small_bytes=0)
     watched = Watched(parts[1])
-    version = HeldVersion(parts[0], watched)
+    version = StoredVersion(parts[0], watched)
     row = version.row(customer(1))
     assert row is not None
     version.lists(row)
@@ -94,4 +101,4 @@ def test_a_version_without_purchases_says_so(tmp_path: Path) -> None:
 def test_a_version_of_another_secret_is_not_read(tmp_path: Path) -> None:
     """Its customers cannot be told apart."""
     with pytest.raises(ModelRejected, match="another secret"):
-        open_held(published(tmp_path), shop=SHOP, fingerprint="f" * 16)
+        open_stored(published(tmp_path), shop=SHOP, fingerprint="f" * 16)

@@ -180,8 +180,8 @@ def test_readers_never_see_a_mix_of_two_versions(
             assert model is not None
             own = model.customer_slate(admitted(customer(1)), CustomerSlate.FOR_YOU)
             assert own is not None
-            picks = assemble(2, own)
-            seen.add((model.version, model.items.id(picks.items[1]), model.manifest.version))
+            ranked = assemble(2, own)
+            seen.add((model.version, model.items.id(ranked.items[1]), model.manifest.version))
         return seen
 
     with ThreadPoolExecutor(4) as readers:

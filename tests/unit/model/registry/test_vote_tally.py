@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.model.kernels.kernels import MOST_HEARD, STRONGEST
-from recsvc.model.registry.vote_tally import appeal_of, share_of_loudest, tally
+from recsvc.model.kernels.kernels import MAX_SHARE, MAX_VOTED_ITEMS
+from recsvc.model.registry.vote_tally import appeal_of, tally, top_share
 
 ballots = st.lists(
     st.tuples(st.integers(0, 60), st.floats(-1, 5, width=32), st.integers(0, 7)), max_size=128
@@ -27,10 +27,10 @@ def test_each_item_has_the_sum_of_its_votes_and_its_loudest_voter(
     sums = {item: sum(v for i, v, _ in valid if i == item) for item, _, _ in valid}
     loudest = {item: max(v for i, v, _ in valid if i == item) for item in sums}
 
-    assert len(counted.items) == min(len(sums), MOST_HEARD)
+    assert len(counted.items) == min(len(sums), MAX_VOTED_ITEMS)
     assert np.allclose(counted.sums, sorted(sums.values(), reverse=True)[: len(counted.items)])
     assert np.allclose(counted.sums, [sums[item] for item in counted.items.tolist()])
-    for item, voter in zip(counted.items.tolist(), counted.loudest.tolist(), strict=True):
+    for item, voter in zip(counted.items.tolist(), counted.top_voters.tolist(), strict=True):
         assert (item, loudest[item], voter) in valid
 
 
@@ -43,5 +43,5 @@ def test_popularity_raises_a_vote_by_its_root() -> None:
 
 def test_the_loudest_is_worth_what_was_said_up_to_a_limit() -> None:
     """One view is worth less than a cart; many are worth no more than the limit."""
-    assert share_of_loudest(np.array([0.4])) == 0.4
-    assert share_of_loudest(np.array([0.4, 0.4])) == STRONGEST
+    assert top_share(np.array([0.4])) == 0.4
+    assert top_share(np.array([0.4, 0.4])) == MAX_SHARE

@@ -65,8 +65,8 @@ def recommender(tmp_path_factory: pytest.TempPathFactory) -> RecommendationServi
 
 
 def context(key: CustomerKey | None, consent: ConsentRecord | None) -> RequestContext:
-    status = None if consent is None else ConsentStatus(consent, 1, ConsentPolicy())
-    return RequestContext(KEY, SHOP, key, status, store_answered=consent is not None)
+    standing = None if consent is None else ConsentStatus(consent, 1, ConsentPolicy())
+    return RequestContext(KEY, SHOP, key, standing, store_answered=consent is not None)
 
 
 def ids(answer: Answer) -> list[str]:
@@ -104,7 +104,9 @@ def test_a_generic_answer_is_the_anonymous_one(recommender: RecommendationServic
     generic = recommender.recommend_for(
         context(customer(1), NO_CONSENT), CustomerSlate.BUY_AGAIN, ListQuery(3)
     )
-    anonymous = recommender.anonymous(context(None, None), AnonymousSlate.POPULAR, ListQuery(3))
+    anonymous = recommender.anonymous_list(
+        context(None, None), AnonymousSlate.POPULAR, ListQuery(3)
+    )
 
     assert (generic.items, generic.slate, generic.model_version, generic.personalized) == (
         anonymous.items,
@@ -116,7 +118,7 @@ def test_a_generic_answer_is_the_anonymous_one(recommender: RecommendationServic
 
 def test_trending_is_topped_up_with_popular_items(recommender: RecommendationService) -> None:
     """One item is trending; it comes first and once."""
-    answer = recommender.anonymous(context(None, None), AnonymousSlate.TRENDING, ListQuery(4))
+    answer = recommender.anonymous_list(context(None, None), AnonymousSlate.TRENDING, ListQuery(4))
 
     assert ids(answer) == ["cherry", "damson", "banana", "apple"]
     assert [item.reason.code for item in answer.items] == ["trending"] + ["popular"] * 3
@@ -124,7 +126,7 @@ def test_trending_is_topped_up_with_popular_items(recommender: RecommendationSer
 
 def test_an_item_is_never_among_its_own_neighbours(recommender: RecommendationService) -> None:
     """Not as a popular item either."""
-    answer = recommender.for_item(
+    answer = recommender.neighbours_of(
         context(None, None), ItemId("damson"), ItemSlate.SIMILAR, ListQuery(100)
     )
 
@@ -137,8 +139,8 @@ def test_without_a_model_there_is_an_empty_answer() -> None:
 
     answers = [
         bare.recommend_for(context(customer(1), GRANTED), CustomerSlate.FOR_YOU, ListQuery(5)),
-        bare.for_item(context(None, None), ItemId("apple"), ItemSlate.SIMILAR, ListQuery(5)),
-        bare.anonymous(context(None, None), AnonymousSlate.TRENDING, ListQuery(5)),
+        bare.neighbours_of(context(None, None), ItemId("apple"), ItemSlate.SIMILAR, ListQuery(5)),
+        bare.anonymous_list(context(None, None), AnonymousSlate.TRENDING, ListQuery(5)),
     ]
 
     assert [(answer.items, answer.fallback) for answer in answers] == [([], Fallback.NO_MODEL)] * 3

@@ -21,7 +21,7 @@ from recsvc.domain.consent.gate import Sealed
 from recsvc.domain.customers.recent_events import RecentKind, encode
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ItemId, ShopName
-from recsvc.model.artifact.artifact import Artifact, no_lists
+from recsvc.model.artifact.artifact import Artifact, empty_lists
 from recsvc.model.ranking.catalogue_columns import CatalogueColumns
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.loaded import LoadedModel
@@ -82,7 +82,7 @@ def letters(*, intervals: bool = True) -> Artifact:
         },
         neighbours={
             ItemSlate.SIMILAR: neighbours(near),
-            ItemSlate.BOUGHT_TOGETHER: no_lists(len(LETTERS)),
+            ItemSlate.BOUGHT_TOGETHER: empty_lists(len(LETTERS)),
         },
         popular=top(*range(len(LETTERS))),
         trending=top(),
@@ -91,16 +91,16 @@ def letters(*, intervals: bool = True) -> Artifact:
 
 
 class Catalogue:
-    """One assortment for every request: what the catalogue says of some items."""
+    """One live_items for every request: what the catalogue says of some items."""
 
     def __init__(self, model: LoadedModel, *items: CatalogueItem) -> None:
         columns = CatalogueColumns()
         for item in items:
             columns.put(item.item_id, item, b"")
-        self.assortment = LiveItems(model, columns, 0)
+        self.live_items = LiveItems(model, columns, 0)
 
     def at(self, _shop: ShopName, _epoch: int | None, _model: LoadedModel) -> CatalogueSnapshot:
-        return CatalogueSnapshot(self.assortment, is_current=True)
+        return CatalogueSnapshot(self.live_items, is_current=True)
 
 
 Ask = Callable[..., Answer]
@@ -141,8 +141,8 @@ def ask(models: dict[bool, LoadedModel]) -> Ask:
         items: Sequence[CatalogueItem] = (),
         intervals: bool = True,
     ) -> Answer:
-        desk = recommender(models[intervals], *items)
-        return desk.recommend_for(context(key, *recent), slate, query)
+        service = recommender(models[intervals], *items)
+        return service.recommend_for(context(key, *recent), slate, query)
 
     return ask
 
@@ -334,9 +334,9 @@ def test_an_item_of_the_catalogue_alone_rests_too(ask: Ask) -> None:
 
 def test_a_basket_is_completed_for_a_stranger(models: dict[bool, LoadedModel]) -> None:
     """With the neighbours of what was viewed, and what was just bought last."""
-    desk = recommender(models[True])
+    service = recommender(models[True])
     recent = context(STRANGER, (V, 0, "j"), (P, 0, "a"))
-    answer = desk.for_basket(recent, [ItemId("h")], ListQuery(11))
+    answer = service.complete_basket(recent, [ItemId("h")], ListQuery(11))
 
     assert ids(answer) == [*"lbfcdegijka"]
     assert (answer.personalized, answer.fallback) == (True, None)
@@ -350,7 +350,7 @@ def test_no_item_stands_twice_on_a_page(models: dict[bool, LoadedModel]) -> None
         Placement(CustomerSlate.BUY_AGAIN, ListQuery(3)),
         Placement(AnonymousSlate.POPULAR, ListQuery(2)),
     ]
-    pages = recommender(models[True]).page(context(KNOWN, (C, 0, "j"), (P, 0, "g")), lists)
+    pages = recommender(models[True]).fill_page(context(KNOWN, (C, 0, "j"), (P, 0, "g")), lists)
     shown = [item for answer in pages for item in ids(answer)]
 
     assert len(shown) == len(set(shown))
@@ -377,8 +377,8 @@ def test_whatever_happened_the_list_holds_what_it_promises(
     n: int,
 ) -> None:
     """As many items as there are, none twice, sorted; nothing bought in `discover`."""
-    desk = recommender(models[True])
-    answer = desk.recommend_for(context(key, *recent), slate, ListQuery(n))
+    service = recommender(models[True])
+    answer = service.recommend_for(context(key, *recent), slate, ListQuery(n))
     shown = ids(answer)
     bought = {item for kind, _, item in recent if kind is P}
     known = {*"gdc"} if key == KNOWN else set()
