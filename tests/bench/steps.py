@@ -18,7 +18,7 @@ from unittest.mock import patch
 from recsvc.stores.request_read import RequestRead
 from recsvc.usecases.access.request_access import RequestAccess
 from recsvc.usecases.catalogue.catalogue_cache import CatalogueCache
-from recsvc.usecases.recommend import recommend
+from recsvc.usecases.recommend import built_lists, recommend
 from recsvc.web.http import metrics
 from recsvc.web.routes import recommendations
 from tests.bench.routes import BUSY, environ_of, microseconds_per_call, shop
@@ -34,7 +34,7 @@ STEPS: tuple[tuple[Any, str, str], ...] = (
         "personal_context_of",
         "consent opens the recent events; they vote for what is near",
     ),
-    (recommend, "select_items", "candidates: own list, votes, top-up; filters; availability"),
+    (built_lists, "select_items", "candidates: own list, votes, top-up; filters; availability"),
     (recommend, "answer_of", "ids, scores and reasons of the items"),
     (recommendations, "_private", "JSON"),
     (metrics, "count_answer", "the answer counted"),

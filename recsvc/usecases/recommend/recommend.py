@@ -2,51 +2,29 @@
 
 A personal list requires consent; without it the answer equals the anonymous one. The live catalogue
 removes unavailable items from every list. Recent events rerank the customer's lists; they also
-personalize for customers unknown to the model.
-
-A list that its model cannot fill continues with popular items. `discover` excludes every item that
-the customer's lists or recent events show as bought; an item's list excludes that item.
-`buy_again` is never filled up: it contains only items bought before.
+personalize for customers unknown to the model. `built_lists` builds each list.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
-from typing import Protocol, assert_never
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from recsvc.domain.catalogue.list_query import ListQuery
-from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate, Slate
+from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.consent.gate import Admitted, ConsentRefused, admit
 from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.live_ranking import LiveRanking
-from recsvc.model.ranking.neighbour_votes import no_candidates
-from recsvc.model.registry.candidates import Candidates, RankedItems
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.no_model import no_model
 from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.catalogue.catalogue_cache import CatalogueSnapshot
-from recsvc.usecases.recommend import candidate_sources
+from recsvc.usecases.recommend import built_lists
 from recsvc.usecases.recommend.answers import Answer, answer_of
-from recsvc.usecases.recommend.candidate_sources import (
-    anonymous_lists,
-    neighbour_lists,
-    popular_lists,
-    rows_of,
-    select_items,
-)
+from recsvc.usecases.recommend.built_lists import BuiltList, Placement
 from recsvc.usecases.recommend.personal_context import PersonalContext, personal_context_of
 
 MICROSECONDS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """One list of a page. An item slate refers to the query's context item."""
-
-    slate: Slate
-    query: ListQuery
 
 
 class Models(Protocol):
@@ -65,16 +43,6 @@ class LiveRankings(Protocol):
     """Returns the ranking of a shop's items by recent events."""
 
     def ranking(self, shop: ShopName, /) -> LiveRanking: ...
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltList:
-    """A ranked list with the slate and fallback to report, before it is rendered."""
-
-    slate: Slate
-    ranked: RankedItems
-    fallback: Fallback | None
-    is_personal: bool = False
 
 
 class RecommendationService:
@@ -104,7 +72,7 @@ class RecommendationService:
         """Return the customer's list if consent permits; `denied`: the request opts out."""
         snapshot = self._snapshot(context)
         personal = self._personal(context, snapshot, denied)
-        built = _for_customer(snapshot.live_items, personal, slate, query)
+        built = built_lists.customer_list(snapshot.live_items, personal, slate, query)
         return _answer(snapshot.live_items, built, query)
 
     def neighbours_of(
@@ -112,13 +80,13 @@ class RecommendationService:
     ) -> Answer:
         """Return the item's neighbours; popular items if it has none or is unknown."""
         live_items = self._snapshot(context).live_items
-        return _answer(live_items, _for_item(live_items, item, slate, query), query)
+        return _answer(live_items, built_lists.item_list(live_items, item, slate, query), query)
 
     def anonymous_list(
         self, context: RequestContext, slate: AnonymousSlate, query: ListQuery
     ) -> Answer:
         live_items = self._snapshot(context).live_items
-        return _answer(live_items, _anonymous(live_items, slate, query), query)
+        return _answer(live_items, built_lists.anonymous_list(live_items, slate, query), query)
 
     def complete_basket(
         self,
@@ -131,7 +99,7 @@ class RecommendationService:
         """Return items that complete a basket, then the customer's list if there is a customer."""
         snapshot = self._snapshot(context)
         personal = self._personal_if_named(context, snapshot, denied)
-        built = _for_basket(snapshot.live_items, personal, items, query)
+        built = built_lists.basket_list(snapshot.live_items, personal, items, query)
         return _answer(snapshot.live_items, built, query)
 
     def fill_page(
@@ -143,7 +111,7 @@ class RecommendationService:
         taken: set[int] = set()
         answers: list[Answer] = []
         for placement in placements:
-            built = _placed(snapshot.live_items, personal, placement, taken)
+            built = built_lists.placed_list(snapshot.live_items, personal, placement, taken)
             taken.update(built.ranked.items)
             answers.append(_answer(snapshot.live_items, built, placement.query))
         return answers
@@ -186,137 +154,9 @@ def _admission(
     return admit(context.customer, context.consent, Purpose.PERSONALIZATION)
 
 
-def _for_customer(
-    live_items: LiveItems,
-    personal: PersonalContext | ConsentRefused,
-    slate: CustomerSlate,
-    query: ListQuery,
-    taken: Collection[int] = (),
-) -> BuiltList:
-    if isinstance(personal, ConsentRefused):
-        return _generic(live_items, query, personal.fallback, taken)
-    if not live_items.model.has_slate(slate):
-        return _generic(live_items, query, Fallback.NO_MODEL, taken)
-    own = live_items.model.customer_slate(personal.admitted, slate)
-    if own is None:
-        if personal.interest is None:
-            return _generic(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
-        own = no_candidates()
-    seen = set(taken)
-    lists = candidate_sources.customer_lists(live_items, query, personal, slate, own, seen)
-    ranked = select_items(live_items, query, lists, seen)
-    adds_items = candidate_sources.rule_of(slate).adds_items
-    is_complete = not adds_items and len(ranked) >= _bought_before(own, personal)
-    fallback = None if is_complete else _filtered_out(query, ranked)
-    return BuiltList(slate, ranked, fallback, is_personal=True)
-
-
-def _bought_before(own: Candidates, personal: PersonalContext) -> int:
-    """Count the items that a list without added items can contain."""
-    due = [] if personal.interest is None else personal.interest.due()
-    return len({*own.items.tolist(), *due}) if due else len(own)
-
-
-def _for_item(
-    live_items: LiveItems,
-    item: ItemId,
-    slate: ItemSlate,
-    query: ListQuery,
-    taken: Collection[int] = (),
-) -> BuiltList:
-    rows = rows_of(live_items, [item])
-    has_neighbours = any(map(len, neighbour_lists(live_items, [slate], rows)))
-    lists = chain(neighbour_lists(live_items, [slate], rows), popular_lists(live_items, query))
-    ranked = select_items(live_items, query, lists, {*taken, *rows})
-    reported = slate if has_neighbours else AnonymousSlate.POPULAR
-    return BuiltList(reported, ranked, _filtered_out(query, ranked))
-
-
-def _anonymous(
-    live_items: LiveItems, slate: AnonymousSlate, query: ListQuery, taken: Collection[int] = ()
-) -> BuiltList:
-    lists = anonymous_lists(live_items, slate, query)
-    ranked = select_items(live_items, query, lists, set(taken))
-    return BuiltList(slate, ranked, _filtered_out(query, ranked))
-
-
-def _for_basket(
-    live_items: LiveItems,
-    admission: PersonalContext | ConsentRefused | None,
-    items: Sequence[ItemId],
-    query: ListQuery,
-) -> BuiltList:
-    basket = rows_of(live_items, items)
-    personal = admission if isinstance(admission, PersonalContext) else None
-    own = None
-    if personal is not None:
-        own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
-    is_personal = own is not None or (personal is not None and personal.interest is not None)
-    seen = set(basket)
-    lists = candidate_sources.basket_lists(
-        live_items, query, basket, personal, no_candidates() if own is None else own, seen
-    )
-    ranked = select_items(live_items, query, lists, seen)
-    fallback = _filtered_out(query, ranked)
-    if isinstance(admission, ConsentRefused):
-        fallback = admission.fallback
-    elif personal is not None and not is_personal:
-        has_slate = live_items.model.has_slate(CustomerSlate.FOR_YOU)
-        fallback = Fallback.UNKNOWN_CUSTOMER if has_slate else Fallback.NO_MODEL
-    return BuiltList(ItemSlate.BOUGHT_TOGETHER, ranked, fallback, is_personal=is_personal)
-
-
-def _placed(
-    live_items: LiveItems,
-    personal: PersonalContext | ConsentRefused | None,
-    placement: Placement,
-    taken: Collection[int],
-) -> BuiltList:
-    slate, query = placement.slate, placement.query
-    match slate:
-        case ItemSlate():
-            if query.context_item is None:
-                raise TypeError("a placement with an item slate has a context item")
-            return _for_item(live_items, query.context_item, slate, query, taken)
-        case AnonymousSlate():
-            return _anonymous(live_items, slate, query, taken)
-        case CustomerSlate():
-            if personal is None:  # no customer in the request: popular items, without a fallback
-                return _anonymous(live_items, AnonymousSlate.POPULAR, query, taken)
-            return _for_customer(live_items, personal, slate, query, taken)
-        case _:
-            assert_never(slate)
-
-
-def _generic(
-    live_items: LiveItems, query: ListQuery, fallback: Fallback, taken: Collection[int]
-) -> BuiltList:
-    """Return the popular items, with the reason why the list is not personal."""
-    return replace(_anonymous(live_items, AnonymousSlate.POPULAR, query, taken), fallback=fallback)
-
-
-def _without_model(built: BuiltList) -> BuiltList:
-    """Report an anonymous slate and `no_model`, unless a stronger fallback is set already."""
-    fallback = built.fallback
-    if fallback is None or fallback is Fallback.FILTERED_OUT:
-        fallback = Fallback.NO_MODEL
-    match built.slate:
-        case AnonymousSlate():
-            return replace(built, fallback=fallback)
-        case CustomerSlate() | ItemSlate():
-            return replace(built, slate=AnonymousSlate.POPULAR, fallback=fallback)
-        case _:
-            assert_never(built.slate)
-
-
-def _filtered_out(query: ListQuery, ranked: RankedItems) -> Fallback | None:
-    """Return FILTERED_OUT if filters or exclusions left fewer items than requested."""
-    return Fallback.FILTERED_OUT if query.narrows and len(ranked) < query.n else None
-
-
 def _answer(live_items: LiveItems, built: BuiltList, query: ListQuery) -> Answer:
     if live_items.model is no_model():
-        built = _without_model(built)
+        built = built_lists.without_model(built)
     return answer_of(
         live_items,
         built.slate,

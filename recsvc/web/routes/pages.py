@@ -19,7 +19,7 @@ from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSl
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.ids import CustomerId, ItemId, checked_id
 from recsvc.usecases.access.request_access import BrowserAccess, RequestContext, RouteAccess
-from recsvc.usecases.recommend.recommend import Placement
+from recsvc.usecases.recommend.built_lists import Placement
 from recsvc.web.http.parameters import MAX_NAME_LENGTH
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route

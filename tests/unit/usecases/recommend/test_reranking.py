@@ -29,7 +29,8 @@ from recsvc.model.registry.loader import load
 from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.catalogue.catalogue_cache import CatalogueSnapshot
 from recsvc.usecases.recommend.answers import Answer
-from recsvc.usecases.recommend.recommend import Placement, RecommendationService
+from recsvc.usecases.recommend.built_lists import Placement
+from recsvc.usecases.recommend.recommend import RecommendationService
 from tests.model_builders import (
     FINGERPRINT,
     SHOP,

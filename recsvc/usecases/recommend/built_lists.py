@@ -1,0 +1,178 @@
+"""Build one list of an answer: its items, the slate to report, and the fallback. Pure.
+
+A list that its model cannot fill continues with popular items. `discover` excludes every item that
+the customer's lists or recent events show as bought; an item's list excludes that item.
+`buy_again` is never filled up: it contains only items bought before.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import assert_never
+
+from recsvc.domain.catalogue.list_query import ListQuery
+from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate, Slate
+from recsvc.domain.consent.gate import ConsentRefused
+from recsvc.domain.values.ids import ItemId
+from recsvc.model.ranking.live_items import LiveItems
+from recsvc.model.ranking.neighbour_votes import no_candidates
+from recsvc.model.registry.candidates import Candidates, RankedItems
+from recsvc.usecases.recommend.candidate_sources import (
+    anonymous_lists,
+    basket_lists,
+    customer_lists,
+    neighbour_lists,
+    popular_lists,
+    rows_of,
+    rule_of,
+    select_items,
+)
+from recsvc.usecases.recommend.personal_context import PersonalContext
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One list of a page. An item slate refers to the query's context item."""
+
+    slate: Slate
+    query: ListQuery
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltList:
+    """A ranked list with the slate and the fallback to report."""
+
+    slate: Slate
+    ranked: RankedItems
+    fallback: Fallback | None
+    is_personal: bool = False
+
+
+def customer_list(
+    live_items: LiveItems,
+    personal: PersonalContext | ConsentRefused,
+    slate: CustomerSlate,
+    query: ListQuery,
+    taken: Collection[int] = (),
+) -> BuiltList:
+    if isinstance(personal, ConsentRefused):
+        return _generic_list(live_items, query, personal.fallback, taken)
+    if not live_items.model.has_slate(slate):
+        return _generic_list(live_items, query, Fallback.NO_MODEL, taken)
+    own = live_items.model.customer_slate(personal.admitted, slate)
+    if own is None:
+        if personal.interest is None:
+            return _generic_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
+        own = no_candidates()
+    seen = set(taken)
+    lists = customer_lists(live_items, query, personal, slate, own, seen)
+    ranked = select_items(live_items, query, lists, seen)
+    adds_items = rule_of(slate).adds_items
+    is_complete = not adds_items and len(ranked) >= _bought_before(own, personal)
+    fallback = None if is_complete else _filtered_out(query, ranked)
+    return BuiltList(slate, ranked, fallback, is_personal=True)
+
+
+def _bought_before(own: Candidates, personal: PersonalContext) -> int:
+    """Count the items that a list without added items can contain."""
+    due = [] if personal.interest is None else personal.interest.due()
+    return len({*own.items.tolist(), *due}) if due else len(own)
+
+
+def item_list(
+    live_items: LiveItems,
+    item: ItemId,
+    slate: ItemSlate,
+    query: ListQuery,
+    taken: Collection[int] = (),
+) -> BuiltList:
+    rows = rows_of(live_items, [item])
+    has_neighbours = any(map(len, neighbour_lists(live_items, [slate], rows)))
+    lists = chain(neighbour_lists(live_items, [slate], rows), popular_lists(live_items, query))
+    ranked = select_items(live_items, query, lists, {*taken, *rows})
+    reported = slate if has_neighbours else AnonymousSlate.POPULAR
+    return BuiltList(reported, ranked, _filtered_out(query, ranked))
+
+
+def anonymous_list(
+    live_items: LiveItems, slate: AnonymousSlate, query: ListQuery, taken: Collection[int] = ()
+) -> BuiltList:
+    lists = anonymous_lists(live_items, slate, query)
+    ranked = select_items(live_items, query, lists, set(taken))
+    return BuiltList(slate, ranked, _filtered_out(query, ranked))
+
+
+def basket_list(
+    live_items: LiveItems,
+    admission: PersonalContext | ConsentRefused | None,
+    items: Sequence[ItemId],
+    query: ListQuery,
+) -> BuiltList:
+    basket = rows_of(live_items, items)
+    personal = admission if isinstance(admission, PersonalContext) else None
+    own = None
+    if personal is not None:
+        own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
+    is_personal = own is not None or (personal is not None and personal.interest is not None)
+    seen = set(basket)
+    lists = basket_lists(
+        live_items, query, basket, personal, no_candidates() if own is None else own, seen
+    )
+    ranked = select_items(live_items, query, lists, seen)
+    fallback = _filtered_out(query, ranked)
+    if isinstance(admission, ConsentRefused):
+        fallback = admission.fallback
+    elif personal is not None and not is_personal:
+        has_slate = live_items.model.has_slate(CustomerSlate.FOR_YOU)
+        fallback = Fallback.UNKNOWN_CUSTOMER if has_slate else Fallback.NO_MODEL
+    return BuiltList(ItemSlate.BOUGHT_TOGETHER, ranked, fallback, is_personal=is_personal)
+
+
+def placed_list(
+    live_items: LiveItems,
+    personal: PersonalContext | ConsentRefused | None,
+    placement: Placement,
+    taken: Collection[int],
+) -> BuiltList:
+    slate, query = placement.slate, placement.query
+    match slate:
+        case ItemSlate():
+            if query.context_item is None:
+                raise TypeError("a placement with an item slate has a context item")
+            return item_list(live_items, query.context_item, slate, query, taken)
+        case AnonymousSlate():
+            return anonymous_list(live_items, slate, query, taken)
+        case CustomerSlate():
+            if personal is None:  # no customer in the request: popular items, without a fallback
+                return anonymous_list(live_items, AnonymousSlate.POPULAR, query, taken)
+            return customer_list(live_items, personal, slate, query, taken)
+        case _:
+            assert_never(slate)
+
+
+def _generic_list(
+    live_items: LiveItems, query: ListQuery, fallback: Fallback, taken: Collection[int]
+) -> BuiltList:
+    """Return the popular items, with the reason why the list is not personal."""
+    return replace(
+        anonymous_list(live_items, AnonymousSlate.POPULAR, query, taken), fallback=fallback
+    )
+
+
+def without_model(built: BuiltList) -> BuiltList:
+    """Report an anonymous slate and `no_model`, unless a stronger fallback is set already."""
+    fallback = built.fallback
+    if fallback is None or fallback is Fallback.FILTERED_OUT:
+        fallback = Fallback.NO_MODEL
+    match built.slate:
+        case AnonymousSlate():
+            return replace(built, fallback=fallback)
+        case CustomerSlate() | ItemSlate():
+            return replace(built, slate=AnonymousSlate.POPULAR, fallback=fallback)
+        case _:
+            assert_never(built.slate)
+
+
+def _filtered_out(query: ListQuery, ranked: RankedItems) -> Fallback | None:
+    """Return FILTERED_OUT if filters or exclusions left fewer items than requested."""
+    return Fallback.FILTERED_OUT if query.narrows and len(ranked) < query.n else None
