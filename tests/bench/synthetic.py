@@ -6,7 +6,8 @@ import numpy as np
 
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
-from recsvc.domain.offers.offer import Caps, Eligibility, Kind, Offer, PeriodCap
+from recsvc.domain.offers.eligibility import Eligibility
+from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId, ItemId, OfferId
 from recsvc.model.artifact.artifact import Artifact, CustomersPurchases, RankedLists, TopList

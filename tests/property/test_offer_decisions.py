@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsvc.domain.customers.profile import Profile
-from recsvc.domain.offers.offer import Bought, Caps, Eligibility, Kind, Offer, PeriodCap
+from recsvc.domain.offers.eligibility import Bought, Eligibility
+from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.offers.verdicts import Verdict, VerdictStep
 from recsvc.domain.values.ids import ItemId, OfferId
 from recsvc.model.offers.columns import OfferColumns

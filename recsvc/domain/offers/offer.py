@@ -1,15 +1,14 @@
-"""Offers: what a shop may put before a customer, for whom, for how long and how often. Pure."""
+"""Offers of a shop: benefit, coverage, validity, caps, codes and eligibility. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
-from recsvc.domain.customers.profile import Value
+from recsvc.domain.offers.eligibility import ANY_CUSTOMER, Eligibility
 from recsvc.domain.values.ids import ItemId, OfferId
 
 
 class Kind(StrEnum):
-    """What a customer gets."""
+    """The kind of benefit."""
 
     PERCENT_OFF = "percent_off"
     AMOUNT_OFF = "amount_off"
@@ -22,7 +21,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PeriodCap:
-    """At most `limit` for one customer within any `period_days` in a row; None: ever."""
+    """At most `limit` for one customer within any `period_days` days; None: in total."""
 
     limit: int
     period_days: int | None = None
@@ -30,7 +29,7 @@ class PeriodCap:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """How often an offer may be had and shown. None: as often as anybody likes."""
+    """Caps on claims and impressions. None: no cap."""
 
     per_customer: PeriodCap | None = None
     per_customer_shown: PeriodCap | None = None
@@ -39,46 +38,12 @@ class Caps:
 
 
 @dataclass(frozen=True, slots=True)
-class Bought:
-    """Items and categories of which a customer has bought any one."""
-
-    items: tuple[ItemId, ...] = ()
-    categories: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Eligibility:
-    """Which customers an offer is for: those who meet all that is said. Limits are inclusive.
-
-    A customer of whom it is not known whether a condition is met does not meet it. Months are
-    those of UTC.
-    """
-
-    min_orders: int | None = None
-    max_orders: int | None = None
-    min_days_since_last_order: float | None = None
-    max_days_since_last_order: float | None = None
-    min_spent: float | None = None
-    max_spent: float | None = None
-    segments: tuple[str, ...] = ()  # any one of them
-    attributes: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)  # each, any value
-    bought: Bought = Bought()
-    not_bought: Bought = Bought()
-    new_customers_only: bool = False  # without any order
-    birthday_month: bool = False
-    anniversary_month: bool = False  # of becoming a customer, from the next year on
-
-
-ANY_CUSTOMER = Eligibility()
-
-
-@dataclass(frozen=True, slots=True)
 class Offer:
-    """One offer. It holds from `starts_at_us` on and no longer at `ends_at_us`.
+    """An offer, valid from `starts_at_us` until before `ends_at_us`.
 
-    Both are microseconds since 1970; None: without that end. Without channels it is for every
-    channel. `margin` is what an acceptance is worth to the shop; `value`, what it is worth to the
-    customer, in the units of its kind.
+    Times are microseconds since 1970; None: no limit. No channels: valid in every channel.
+    `margin` is the value of an acceptance to the shop. `value` is the benefit to the customer, in
+    the unit of the offer's kind. `exclusive_group`: a decision contains at most one of its offers.
     """
 
     offer_id: OfferId
@@ -94,14 +59,14 @@ class Offer:
     channels: tuple[str, ...] = ()
     starts_at_us: int | None = None
     ends_at_us: int | None = None
-    priority: int = 0  # the higher first, whatever else is said
+    priority: int = 0  # a higher one is offered first, before any score
     weight: float = 1.0
     margin: float | None = None
     caps: Caps = Caps()
     codes: tuple[str, ...] = ()
     eligibility: Eligibility = ANY_CUSTOMER
-    exclusive_group: str | None = None  # of which an answer holds one
-    fallback: bool = False  # shown when nothing else is
+    exclusive_group: str | None = None
+    fallback: bool = False  # offered when no other offer is permitted
 
     @property
     def is_for_all_items(self) -> bool:
@@ -109,5 +74,5 @@ class Offer:
 
     @property
     def is_generic(self) -> bool:
-        """Whether it can be shown to who permits nothing personal."""
+        """True without eligibility and codes: it can be shown without consent."""
         return self.eligibility == ANY_CUSTOMER and not self.codes

@@ -1,21 +1,40 @@
-"""The fields of an offer as a shop sends them: which there are, what is right in each. Pure."""
+"""Validation of an offer's fields as the shop sends them. Pure.
+
+`OFFER` is the table of fields. The reader and the OpenAPI bodies follow from it.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.offers.eligibility_validation import ITEMS, LABELS, read_caps, read_eligibility
+from recsvc.domain.offers.cap_validation import CAPS, read_caps
+from recsvc.domain.offers.eligibility import ELIGIBILITY
+from recsvc.domain.offers.eligibility_validation import read_eligibility
+from recsvc.domain.offers.field_rules import (
+    AMOUNT,
+    ITEMS,
+    LABEL,
+    LABELS,
+    TIME,
+    URL,
+    Label,
+    flag,
+    text,
+)
 from recsvc.domain.offers.offer import Kind, Offer
 from recsvc.domain.values import validation as readers
 from recsvc.domain.values.ids import OfferId
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH
-from recsvc.domain.values.timestamps import RFC3339_RULE, rfc3339
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.domain.values.validation import (
     OBJECT_RULE,
     InvalidMembers,
     InvalidValue,
+    ObjectSchema,
     Rule,
     missing_members,
     read_object,
@@ -27,30 +46,29 @@ BAD_OFFER = "bad_offer"
 MAX_TITLE_LENGTH = 512
 MAX_DESCRIPTION_LENGTH = 4096
 MAX_PRIORITY = 1_000_000
-MAX_WORTH = 1e12
 MAX_WEIGHT = 1e6
 _KINDS_WITH_VALUE = frozenset({Kind.PERCENT_OFF, Kind.AMOUNT_OFF})
-_MAX_DUPLICATES_NAMED = 3  # of the codes that are there twice
+_MAX_DUPLICATES_NAMED = 3
 
 _ID_FIELD = "offer_id"
 _TIME_FIELDS = {"starts_at": "starts_at_us", "ends_at": "ends_at_us"}
 
 
 def read_offer(offer_id: OfferId, given: Mapping[str, Any]) -> Offer:
-    """Make an offer of what is said about it; raise `bad_offer` naming every fault."""
+    """Return the offer; raise `bad_offer` naming every fault."""
     values: dict[str, Any] = {}
     faults: list[FieldError] = []
-    said = dict(given)
-    if _ID_FIELD in said and said.pop(_ID_FIELD) != offer_id:
+    sent = dict(given)
+    if _ID_FIELD in sent and sent.pop(_ID_FIELD) != offer_id:
         faults.append(
             FieldError(_ID_FIELD, f"{shortened_json(given[_ID_FIELD])} is not the id in the path")
         )
     try:
-        values = read_object(said, FIELDS)
+        values = read_object(sent, OFFER.fields)
     except InvalidMembers as found:
         faults += found.faults
-    given_ones = {name: value for name, value in said.items() if value is not None}
-    faults += missing_members(given_ones, FIELDS, "title", "kind")
+    not_null = {name: value for name, value in sent.items() if value is not None}
+    faults += missing_members(not_null, OFFER.fields, *OFFER.required)
     faults = faults or _contradictions(values)
     if faults:
         raise bad_offer(faults)
@@ -67,18 +85,18 @@ def bad_offer(faults: list[FieldError]) -> BadRequest:
 
 
 def offer_as_sent(offer: Offer) -> dict[str, Any]:
-    """Return the offer as it was sent, but for its codes: those are told one by one."""
-    said: dict[str, Any] = _as_json(asdict(offer))
+    """Return the offer as it was sent, without its codes: only a claim returns a code."""
+    sent: dict[str, Any] = _as_json(asdict(offer))
     for name, attribute in _TIME_FIELDS.items():
-        at_us = said.pop(attribute)
-        said[name] = None if at_us is None else rfc3339(at_us)
-    del said["codes"]
-    reach = {"all": offer.is_for_all_items, "kind": str(offer.kind)}
-    return said | reach | {"codes_total": len(offer.codes)}
+        at_us = sent.pop(attribute)
+        sent[name] = None if at_us is None else rfc3339(at_us)
+    del sent["codes"]
+    derived = {"all": offer.is_for_all_items, "kind": str(offer.kind)}
+    return sent | derived | {"codes_total": len(offer.codes)}
 
 
 def _as_json(value: Any) -> Any:
-    """Turn tuples into lists, and what names nothing into null."""
+    """Turn tuples into lists, and empty ones into null."""
     if isinstance(value, dict):
         return {name: _as_json(each) for name, each in value.items()} or None
     return (list(value) or None) if isinstance(value, tuple) else value
@@ -141,41 +159,44 @@ def _codes(value: Any) -> tuple[str, ...]:
 
 
 _KINDS = frozenset(str(kind) for kind in Kind)
-_URL = Rule(readers.URL_RULE, readers.url)
-_LABEL = Rule(f"a text of {LABEL_RULE}", readers.label)
-_TIME = Rule(RFC3339_RULE, readers.moment)
-_FLAG = Rule(readers.FLAG_RULE, readers.flag)
 
-
-def _text(most: int) -> Rule:
-    rule = f"a text of 1 to {most} characters, not all blank, none of them a control character"
-    return Rule(rule, readers.nonblank_text(most))
-
-
-FIELDS: Mapping[str, Rule] = {
-    "title": _text(MAX_TITLE_LENGTH),
-    "description": _text(MAX_DESCRIPTION_LENGTH),
-    "url": _URL,
-    "image_url": _URL,
-    "kind": Rule(f"one of {', '.join(Kind)}", _kind),
-    "value": Rule(f"a number from 0 to {MAX_WORTH:.0f}", readers.number(0, MAX_WORTH)),
-    "items": ITEMS,
-    "categories": LABELS,
-    "brands": LABELS,
-    "all": _FLAG,
-    "channels": LABELS,
-    "starts_at": _TIME,
-    "ends_at": _TIME,
-    "priority": Rule(
-        f"a whole number within ±{MAX_PRIORITY}", readers.whole(-MAX_PRIORITY, MAX_PRIORITY)
-    ),
-    "weight": Rule(
-        f"a number above 0 and at most {MAX_WEIGHT:.0f}", readers.number(0, MAX_WEIGHT, above=True)
-    ),
-    "margin": Rule(f"a number from 0 to {MAX_WORTH:.0f}", readers.number(0, MAX_WORTH)),
-    "caps": Rule(f"{OBJECT_RULE} of caps", read_caps),
-    "codes": Rule(f"a list of different texts of 1 to {MAX_LABEL_LENGTH} characters", _codes),
-    "eligibility": Rule(f"{OBJECT_RULE} of conditions", read_eligibility),
-    "exclusive_group": _LABEL,
-    "fallback": _FLAG,
-}
+OFFER = ObjectSchema(
+    "OfferBody",
+    "An offer. Without items, categories and brands it covers all items.",
+    {
+        "title": text(MAX_TITLE_LENGTH),
+        "kind": Rule(f"one of {', '.join(Kind)}", _kind, Kind),
+        "description": text(MAX_DESCRIPTION_LENGTH),
+        "url": URL,
+        "image_url": URL,
+        "value": AMOUNT,
+        "items": ITEMS,
+        "categories": LABELS,
+        "brands": LABELS,
+        "all": flag(),
+        "channels": LABELS,
+        "starts_at": TIME,
+        "ends_at": TIME,
+        "priority": Rule(
+            f"a whole number within ±{MAX_PRIORITY}",
+            readers.whole(-MAX_PRIORITY, MAX_PRIORITY),
+            Annotated[int, Meta(ge=-MAX_PRIORITY, le=MAX_PRIORITY)],
+            default=0,
+        ),
+        "weight": Rule(
+            f"a number above 0 and at most {MAX_WEIGHT:.0f}",
+            readers.number(0, MAX_WEIGHT, above=True),
+            Annotated[float, Meta(gt=0, le=MAX_WEIGHT)],
+            default=1.0,
+        ),
+        "margin": AMOUNT,
+        "caps": Rule(f"{OBJECT_RULE} of caps", read_caps, CAPS),
+        "codes": Rule(
+            f"a list of different texts of 1 to {MAX_LABEL_LENGTH} characters", _codes, list[Label]
+        ),
+        "eligibility": Rule(f"{OBJECT_RULE} of conditions", read_eligibility, ELIGIBILITY),
+        "exclusive_group": LABEL,
+        "fallback": flag(default=False),
+    },
+    required=("title", "kind"),
+)

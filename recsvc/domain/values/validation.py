@@ -44,10 +44,26 @@ class InvalidMembers(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The rule of a field in words, and its reader."""
+    """The rule of a field in words, its reader, and its type in the OpenAPI document.
+
+    `schema` is an annotation as msgspec reads it, or an `ObjectSchema`. `default` is the value of
+    an absent field.
+    """
 
     rule: str
     read: Callable[[Any], Any]
+    schema: Any
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectSchema:
+    """The name, description and fields of an object in the OpenAPI document."""
+
+    name: str
+    description: str
+    fields: Mapping[str, Rule]
+    required: tuple[str, ...] = ()
 
 
 def read_object(given: Any, rules: Mapping[str, Rule]) -> dict[str, Any]:

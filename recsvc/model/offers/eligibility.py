@@ -1,91 +1,106 @@
-"""Eligibility as columns: every customer's facts are held against all offers at once.
+"""Eligibility as arrays: one customer's facts are checked against all offers at once.
 
-Limits are two arrays. What a customer must be one of (segments, values of an attribute, items
-bought …) is a group of tokens; a customer's tokens mark the groups that they meet.
+`COMPILERS` has one entry per condition of `domain/offers/eligibility.py`. A condition is either a
+limit on one of the customer's numbers, or groups of tokens (segments, attribute values, items
+bought …). The customer's own tokens decide which groups are met. An incomplete table raises on
+import, and a condition that compiles to nothing is met by no customer.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from recsvc.domain.offers.offer import Bought, Eligibility, Offer
+from recsvc.domain.offers.eligibility import ANY_CUSTOMER, CONDITIONS, Bought
+from recsvc.domain.offers.offer import Offer
 from recsvc.domain.values.timestamps import datetime_at
 from recsvc.model.artifact.format import Array
 from recsvc.model.offers import kernels
 from recsvc.model.offers.coverage import CoveredItems
 from recsvc.model.offers.inputs import CustomerFacts
 
-LIMITS = ("orders", "days_since_last_order", "spent")
+LIMITED_FACTS = ("orders", "days_since_last_order", "spent")
 
 Token = tuple[object, ...]
 _NEW, _BIRTHDAY, _ANNIVERSARY = ("new",), ("birthday",), ("anniversary",)
-_UNKNOWN: Token = ("unknown purchases",)  # of who has it, nobody knows what they did not buy
+_INCOMPLETE_PURCHASES: Token = ("incomplete purchases",)  # the customer may have bought more
 
 
 @dataclass(frozen=True, slots=True)
 class TokenGroup:
-    """Tokens of which a customer has one or, if `negated`, none."""
+    """Tokens of which a customer must have any one or, if `negated`, none."""
 
     name: str
     tokens: tuple[Token, ...]
     negated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """An inclusive limit on the number `fact` of a customer."""
+
+    fact: str
+    is_minimum: bool
+
+
+Compiler = Callable[[str, Any, CoveredItems], Iterable[TokenGroup]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EligibilityTable:
-    least: Array  # (limits, offers) −inf: none
-    most: Array  # (limits, offers) inf: none
+    minima: Array  # (limits, offers) −inf: no limit
+    maxima: Array  # (limits, offers) inf: no limit
     unlimited: Array  # (limits, offers) bool
-    names: Sequence[str]  # (groups,)
-    holders: Array  # (groups,) offers
-    negated: Array  # (groups,) bool
-    groups: Mapping[Token, Array]  # group places by token
-    items: frozenset[int]  # rows that any token names
-    categories: frozenset[int]
     has_limits: bool
+    names: Sequence[str]  # (groups,) condition of each
+    offer_rows: Array  # (groups,) the offer of each
+    negated: Array  # (groups,) bool
+    groups: Mapping[Token, Array]  # rows of the groups that contain a token
+    items: frozenset[int]  # rows that any token contains
+    categories: frozenset[int]
 
     def unmet(self, facts: CustomerFacts, now_us: int) -> Array:
-        """Say which offers the customer is not eligible for. (offers,) bool"""
-        unmet: Array = np.zeros(self.least.shape[1], dtype=bool)
+        """Mark the offers that the customer is not eligible for. (offers,) bool"""
+        unmet: Array = np.zeros(self.minima.shape[1], dtype=bool)
         if self.has_limits:
-            unmet = kernels.limits_unmet.run(self.least, self.most, _values(facts))
-        if len(self.holders):
-            unmet[self.holders[self._failed(facts, now_us)]] = True
+            unmet = kernels.limits_unmet.run(self.minima, self.maxima, _limited_values(facts))
+        if len(self.offer_rows):
+            unmet[self.offer_rows[self._groups_unmet(facts, now_us)]] = True
         return unmet
 
     def first_unmet(self, facts: CustomerFacts, now_us: int) -> dict[int, str]:
-        """Name for each offer the first condition that is not met."""
+        """Return the first unmet condition by offer row."""
         found: dict[int, str] = {}
-        limit, offer = self._beyond(facts).nonzero()
+        limit, offer = self._limits_unmet(facts).nonzero()
         for place, row in zip(limit.tolist(), offer.tolist(), strict=True):
-            found.setdefault(row, LIMITS[place])
-        for place in self._failed(facts, now_us).nonzero()[0].tolist():
-            found.setdefault(int(self.holders[place]), self.names[place])
+            found.setdefault(row, LIMITED_FACTS[place])
+        for group in self._groups_unmet(facts, now_us).nonzero()[0].tolist():
+            found.setdefault(int(self.offer_rows[group]), self.names[group])
         return found
 
-    def _beyond(self, facts: CustomerFacts) -> Array:
-        """Mark the limits that are not kept; what is not known keeps none."""
-        values = _values(facts)[:, None]
-        kept = (self.least <= values) & (values <= self.most)
-        beyond: Array = ~(kept | self.unlimited)
-        return beyond
+    def _limits_unmet(self, facts: CustomerFacts) -> Array:
+        """Mark the limits that are not met. An unknown value meets none. (limits, offers) bool"""
+        values = _limited_values(facts)[:, None]
+        met = (self.minima <= values) & (values <= self.maxima)
+        unmet: Array = ~(met | self.unlimited)
+        return unmet
 
-    def _failed(self, facts: CustomerFacts, now_us: int) -> Array:
+    def _groups_unmet(self, facts: CustomerFacts, now_us: int) -> Array:
         """Mark the groups that are not met. (groups,) bool"""
-        met = np.zeros(len(self.holders), dtype=bool)
+        matched = np.zeros(len(self.offer_rows), dtype=bool)
         for token in self._tokens(facts, now_us):
-            met[self.groups[token]] = True
-        failed: Array = met == self.negated
-        return failed
+            matched[self.groups[token]] = True
+        unmet: Array = matched == self.negated
+        return unmet
 
     def _tokens(self, facts: CustomerFacts, now_us: int) -> set[Token]:
-        """Return the customer's tokens that any offer asks for."""
+        """Return the customer's tokens that any offer refers to."""
         own: set[Token] = {("segment", segment) for segment in facts.profile.segments}
         own.update(map(_attribute_token, facts.profile.attributes.items()))
         own.update(_occasion_tokens(facts, now_us))
         if not facts.knows_bought:
-            own.add(_UNKNOWN)
+            own.add(_INCOMPLETE_PURCHASES)
         if self.items:
             own.update(("item", row) for row in self.items.intersection(facts.bought.rows.tolist()))
         if self.categories:
@@ -94,9 +109,72 @@ class EligibilityTable:
         return own & self.groups.keys()
 
 
-def _values(facts: CustomerFacts) -> Array:
-    """Return what limits are held against; NaN: unknown. (limits,)"""
-    known = (facts.orders, facts.days_since_last_order, facts.spent)
+def eligibility_table(offers: Sequence[Offer], items: CoveredItems) -> EligibilityTable:
+    """Compile the conditions of all offers."""
+    minima = np.full((len(LIMITED_FACTS), len(offers)), -np.inf)
+    maxima = np.full((len(LIMITED_FACTS), len(offers)), np.inf)
+    groups: list[tuple[int, TokenGroup]] = []
+    for name, compiler in COMPILERS.items():
+        for row, value in _given(name, offers):
+            if isinstance(compiler, Limit):
+                limits = minima if compiler.is_minimum else maxima
+                limits[LIMITED_FACTS.index(compiler.fact), row] = value
+            else:
+                groups += [(row, group) for group in _compiled(compiler, name, value, items)]
+    unlimited = np.isneginf(minima) & np.isposinf(maxima)
+    by_token = _groups_by_token([group for _, group in groups])
+    return EligibilityTable(
+        minima=minima,
+        maxima=maxima,
+        unlimited=unlimited,
+        has_limits=not unlimited.all(),
+        names=[group.name for _, group in groups],
+        offer_rows=np.array([row for row, _ in groups], dtype=np.int64),
+        negated=np.array([group.negated for _, group in groups], dtype=bool),
+        groups=by_token,
+        items=_rows_in(by_token, "item"),
+        categories=_rows_in(by_token, "category"),
+    )
+
+
+def require_compilers(conditions: Iterable[str], compilers: Iterable[str]) -> None:
+    """Raise unless every declared condition has a compiler and the reverse."""
+    different = {*conditions} ^ {*compilers}
+    if different:
+        raise TypeError(f"conditions without a compiler, or the reverse: {sorted(different)}")
+
+
+def _given(name: str, offers: Sequence[Offer]) -> Iterator[tuple[int, Any]]:
+    """Yield the row and value of each offer that sets the condition."""
+    default = getattr(ANY_CUSTOMER, name)
+    for row, offer in enumerate(offers):
+        value = getattr(offer.eligibility, name)
+        if value is not default and value != default:
+            yield row, value
+
+
+def _compiled(
+    compiler: Compiler, name: str, value: object, items: CoveredItems
+) -> list[TokenGroup]:
+    """Return the groups. A group without tokens is never met: an empty result would always be."""
+    return list(compiler(name, value, items)) or [TokenGroup(name, ())]
+
+
+def _groups_by_token(groups: Sequence[TokenGroup]) -> dict[Token, Array]:
+    by_token: dict[Token, list[int]] = {}
+    for place, group in enumerate(groups):
+        for token in group.tokens:
+            by_token.setdefault(token, []).append(place)
+    return {token: np.array(places) for token, places in by_token.items()}
+
+
+def _rows_in(tokens: Iterable[Token], kind: str) -> frozenset[int]:
+    return frozenset(token[1] for token in tokens if token[0] == kind and isinstance(token[1], int))
+
+
+def _limited_values(facts: CustomerFacts) -> Array:
+    """Return the customer's numbers that limits apply to; NaN: unknown. (limits,)"""
+    known = [getattr(facts, fact) for fact in LIMITED_FACTS]
     return np.array([np.nan if value is None else value for value in known], dtype=np.float64)
 
 
@@ -112,65 +190,56 @@ def _occasion_tokens(facts: CustomerFacts, now_us: int) -> Iterator[Token]:
 
 
 def _attribute_token(named: tuple[str, object]) -> Token:
-    """Return what is equal where name and value are; true is not 1, and 1 is 1.0."""
+    """Return the token of an attribute. True differs from 1, and 1 equals 1.0, as in JSON."""
     name, value = named
     return ("attribute", name, isinstance(value, bool), isinstance(value, str), value)
 
 
-def eligibility_table(offers: Sequence[Offer], items: CoveredItems) -> EligibilityTable:
-    each = [offer.eligibility for offer in offers]
-    groups = [(row, group) for row, asked in enumerate(each) for group in _groups(asked, items)]
-    by_token: dict[Token, list[int]] = {}
-    for place, (_, group) in enumerate(groups):
-        for token in group.tokens:
-            by_token.setdefault(token, []).append(place)
-    least = _limits(each, "min", -np.inf)
-    most = _limits(each, "max", np.inf)
-    unlimited = np.isneginf(least) & np.isposinf(most)
-    return EligibilityTable(
-        least=least,
-        most=most,
-        unlimited=unlimited,
-        names=[group.name for _, group in groups],
-        holders=np.array([row for row, _ in groups], dtype=np.int64),
-        negated=np.array([group.negated for _, group in groups], dtype=bool),
-        groups={token: np.array(places) for token, places in by_token.items()},
-        items=_rows_in(by_token, "item"),
-        categories=_rows_in(by_token, "category"),
-        has_limits=not unlimited.all(),
-    )
+def _segments(name: str, segments: Sequence[str], _items: CoveredItems) -> Iterator[TokenGroup]:
+    yield TokenGroup(name, tuple(("segment", segment) for segment in segments))
 
 
-def _rows_in(tokens: Iterable[Token], kind: str) -> frozenset[int]:
-    return frozenset(token[1] for token in tokens if token[0] == kind and isinstance(token[1], int))
+def _attributes(
+    name: str, attributes: Mapping[str, Sequence[object]], _items: CoveredItems
+) -> Iterator[TokenGroup]:
+    for attribute, values in attributes.items():
+        tokens = tuple(_attribute_token((attribute, value)) for value in values)
+        yield TokenGroup(f"{name}.{attribute}", tokens)
 
 
-def _limits(each: Sequence[Eligibility], end: str, none: float) -> Array:
-    rows = [[getattr(asked, f"{end}_{name}") for asked in each] for name in LIMITS]
-    return np.array(
-        [[none if value is None else value for value in row] for row in rows], dtype=np.float64
-    ).reshape(len(LIMITS), len(each))
+def _bought(name: str, bought: Bought, items: CoveredItems) -> Iterator[TokenGroup]:
+    yield TokenGroup(name, tuple(_purchase_tokens(bought, items)))
 
 
-def _groups(asked: Eligibility, items: CoveredItems) -> Iterator[TokenGroup]:
-    if asked.segments:
-        yield TokenGroup("segments", tuple(("segment", segment) for segment in asked.segments))
-    for name, values in asked.attributes.items():
-        tokens = tuple(_attribute_token((name, value)) for value in values)
-        yield TokenGroup(f"attributes.{name}", tokens)
-    if asked.bought != Bought():
-        yield TokenGroup("bought", tuple(_bought(asked.bought, items)))
-    if asked.not_bought != Bought():
-        yield TokenGroup("not_bought", (_UNKNOWN, *_bought(asked.not_bought, items)), negated=True)
-    if asked.new_customers_only:
-        yield TokenGroup("new_customers_only", (_NEW,))
-    if asked.birthday_month:
-        yield TokenGroup("birthday_month", (_BIRTHDAY,))
-    if asked.anniversary_month:
-        yield TokenGroup("anniversary_month", (_ANNIVERSARY,))
+def _not_bought(name: str, bought: Bought, items: CoveredItems) -> Iterator[TokenGroup]:
+    tokens = (_INCOMPLETE_PURCHASES, *_purchase_tokens(bought, items))
+    yield TokenGroup(name, tokens, negated=True)
 
 
-def _bought(bought: Bought, items: CoveredItems) -> Iterable[Token]:
+def _flag(token: Token) -> Compiler:
+    return lambda name, _value, _items: [TokenGroup(name, (token,))]
+
+
+def _purchase_tokens(bought: Bought, items: CoveredItems) -> Iterator[Token]:
     yield from (("item", row) for row in items.rows(bought.items) if row is not None)
     codes = map(items.category, bought.categories)
     yield from (("category", code) for code in codes if code is not None)
+
+
+# The groups of an offer are explained in this order.
+COMPILERS: Mapping[str, Limit | Compiler] = {
+    "min_orders": Limit("orders", is_minimum=True),
+    "max_orders": Limit("orders", is_minimum=False),
+    "min_days_since_last_order": Limit("days_since_last_order", is_minimum=True),
+    "max_days_since_last_order": Limit("days_since_last_order", is_minimum=False),
+    "min_spent": Limit("spent", is_minimum=True),
+    "max_spent": Limit("spent", is_minimum=False),
+    "segments": _segments,
+    "attributes": _attributes,
+    "bought": _bought,
+    "not_bought": _not_bought,
+    "new_customers_only": _flag(_NEW),
+    "birthday_month": _flag(_BIRTHDAY),
+    "anniversary_month": _flag(_ANNIVERSARY),
+}
+require_compilers(CONDITIONS, COMPILERS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from recsvc.domain.offers.eligibility_validation import MAX_PER_CUSTOMER
+from recsvc.domain.offers.cap_validation import MAX_PER_CUSTOMER
 from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores.catalogue.change_log import LOG_ENTRIES
 from recsvc.stores.client import keys as redis_keys

@@ -16,7 +16,7 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.consent.gate import Admitted, AdmittedToOffers, ConsentRefused
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.offers.claims import Claim, ClaimFailure, ClaimRefusal, ClaimState
-from recsvc.domain.offers.offer import ANY_CUSTOMER
+from recsvc.domain.offers.eligibility import ANY_CUSTOMER
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, OfferId, ShopName

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from recsvc.domain.errors import FieldError, NotFound, StoreUnavailable
-from recsvc.domain.offers.offer import Bought, Offer
+from recsvc.domain.offers.eligibility import Bought
+from recsvc.domain.offers.offer import Offer
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId
 from recsvc.domain.values.validation import shortened_json

@@ -18,7 +18,16 @@ from recsvc.web.http.parameters import Misread, Parameter, QueryShape
 from recsvc.web.http.problems import FieldProblem
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
-from recsvc.web.routes.offer_schemas import CapsBody, EligibilityBody, OfferBody, OfferLine
+from recsvc.web.routes.offer_schemas import (
+    DeletedOffer,
+    OfferBody,
+    OfferCounts,
+    OfferLine,
+    OfferPage,
+    OfferResult,
+    OfferResults,
+    OfferView,
+)
 
 WRITTEN, REFUSED = 201, 422
 MAX_BYTES = 2 * 1024 * 1024
@@ -27,74 +36,6 @@ OFFER_LINES = BodyKind(NDJSON_TYPE, MAX_BYTES)
 MOST_ITEMS = 100_000  # that the offers of one page name together
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 READ_ONLY = "state"
-
-
-class OfferCounts(msgspec.Struct, frozen=True):
-    """What has been counted. `taken`: claims held or redeemed."""
-
-    revision: int
-    shown: int
-    accepted: int
-    taken: int
-    redeemed: int
-    codes_left: int | None = None
-
-
-class OfferView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An offer as it was put, but for its codes, with what has been counted of it."""
-
-    offer_id: str
-    title: str
-    kind: str
-    state: OfferCounts
-    description: str | None = None
-    url: str | None = None
-    image_url: str | None = None
-    value: float | None = None
-    items: list[str] = []
-    categories: list[str] = []
-    brands: list[str] = []
-    all: bool = False
-    channels: list[str] = []
-    starts_at: str | None = None
-    ends_at: str | None = None
-    priority: int = 0
-    weight: float = 1.0
-    margin: float | None = None
-    caps: CapsBody | None = None
-    eligibility: EligibilityBody | None = None
-    exclusive_group: str | None = None
-    fallback: bool = False
-    warnings: list[FieldProblem] = []
-
-
-class OfferPage(msgspec.Struct, frozen=True):
-    """Offers by id. `next_cursor` asks for those that follow; null: there are none."""
-
-    offers: list[OfferView]
-    next_cursor: str | None
-
-
-class DeletedOffer(msgspec.Struct, frozen=True):
-    """An offer that is shown and claimed no more; its codes and counts are forgotten."""
-
-    offer_id: str
-    deleted: bool = True
-
-
-class OfferResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one line: 201, perhaps with warnings, or 422 with what is wrong."""
-
-    status: int
-    code: str | None = None
-    errors: list[FieldProblem] = []
-    warnings: list[FieldProblem] = []
-
-
-class OfferResults(msgspec.Struct, frozen=True):
-    """One result per line, in the order of the lines; blank lines are none."""
-
-    results: list[OfferResult]
 
 
 def put_offer(call: Call, offer_id: str) -> Response:
@@ -148,7 +89,7 @@ def read_line(line: bytes) -> NewOffer:
     return new_offer(OfferId(pop_id(given, "offer_id")), given)
 
 
-def view_of(stored: StoredOffer, warnings: Warnings = []) -> OfferView:  # noqa: B006 - never changed
+def view_of(stored: StoredOffer, warnings: Warnings = []) -> msgspec.Struct:  # noqa: B006 - never changed
     """Return an offer as it is sent: what says nothing is left out."""
     state = stored.state
     counts = OfferCounts(

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from recsvc.domain.offers.cap_validation import MAX_PER_CUSTOMER
 from recsvc.domain.offers.claims import Claim, ClaimFailure, ClaimRefusal, ClaimState
-from recsvc.domain.offers.eligibility_validation import MAX_PER_CUSTOMER
 from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.customer_keys import CustomerKey

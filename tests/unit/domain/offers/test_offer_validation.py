@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.offers.eligibility_validation import MAX_ITEMS
-from recsvc.domain.offers.offer import Bought, Kind, Offer, PeriodCap
+from recsvc.domain.offers.eligibility import Bought
+from recsvc.domain.offers.field_rules import MAX_ITEMS
+from recsvc.domain.offers.offer import Kind, Offer, PeriodCap
 from recsvc.domain.offers.offer_validation import offer_as_sent, read_offer
 from recsvc.domain.values.ids import OfferId, id_fault
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recsvc.domain.customers.profile import Profile
-from recsvc.domain.offers.offer import Bought, Caps, Eligibility, PeriodCap
+from recsvc.domain.offers.eligibility import Eligibility
+from recsvc.domain.offers.offer import Caps, PeriodCap
 from recsvc.domain.offers.verdicts import OfferReason, Verdict, VerdictStep, reason_text
 from recsvc.domain.values.ids import OfferId
 from recsvc.model.offers.columns import columns_of
@@ -170,102 +170,6 @@ def test_a_cap_that_is_not_reached_lets_through() -> None:
     counters = OfferCounters({ids: 6}, {}, {ids: 3}, {ids: 1})
 
     assert offered([made], facts, counters=counters) == ["o"]
-
-
-@pytest.mark.parametrize(
-    ("eligibility", "meets", "fails"),
-    [
-        (Eligibility(min_orders=2, max_orders=3), {"orders": 2}, {"orders": 4}),
-        (Eligibility(max_orders=0), {"orders": 0}, {}),
-        (
-            Eligibility(min_days_since_last_order=30),
-            {"days_since_last_order": 30.0},
-            {"days_since_last_order": 29.9},
-        ),
-        (Eligibility(max_spent=100), {"spent": 100.0}, {"spent": 100.01}),
-        (
-            Eligibility(segments=("vip", "staff")),
-            {"profile": Profile(segments=("staff",))},
-            {"profile": Profile(segments=("other",))},
-        ),
-        (
-            Eligibility(attributes={"tier": ("gold", "blue"), "app": (True,)}),
-            {"profile": Profile(attributes={"tier": "blue", "app": True})},
-            {"profile": Profile(attributes={"tier": "blue", "app": 1})},
-        ),
-        (
-            Eligibility(attributes={"size": (1,)}),
-            {"profile": Profile(attributes={"size": 1.0})},
-            {"profile": Profile(attributes={"size": "1"})},
-        ),
-        (Eligibility(new_customers_only=True), {"orders": 0}, {}),
-        (
-            Eligibility(birthday_month=True),
-            {"profile": Profile(birth_month=1)},
-            {"profile": Profile(birth_month=2)},
-        ),
-        (
-            Eligibility(anniversary_month=True),
-            {"profile": Profile(customer_since="2025-01-31")},
-            {"profile": Profile(customer_since="2026-01-01")},  # no year is over yet
-        ),
-    ],
-)
-def test_eligibility_is_met_or_not(
-    eligibility: Eligibility, meets: dict[str, Any], fails: dict[str, Any]
-) -> None:
-    """Limits are inclusive, a list asks for any one, and what is not known is not met."""
-    made = [offer("o", 1, eligibility=eligibility)]
-
-    assert offered(made, buyer({1: 5.0}, **meets)) == ["o"]
-    assert offered(made, buyer({1: 5.0}, **fails)) == []
-    assert offered(made, buyer({1: 5.0})) == []
-
-
-@pytest.mark.parametrize(
-    ("bought", "is_met"),
-    [
-        (Bought(items=offer("", 1, 7).items), True),
-        (Bought(items=offer("", 7).items), False),
-        (Bought(categories=("c1",)), True),
-        (Bought(categories=("c2", "unheard of")), False),
-        (Bought(offer("", 7).items, ("c1",)), True),
-        (Bought(items=offer("", 99).items), False),  # nobody knows of it
-    ],
-)
-def test_bought_asks_for_any_one_and_not_bought_for_none(bought: Bought, *, is_met: bool) -> None:
-    """Of items and categories alike; the customer has bought item 1, of category c1."""
-    asks = offer("asks", 1, eligibility=Eligibility(bought=bought))
-    forbids = offer("forbids", 1, eligibility=Eligibility(not_bought=bought))
-
-    facts = buyer({1: 5.0}, knows_bought=True)
-
-    assert offered([asks, forbids], facts) == ["asks" if is_met else "forbids"]
-
-
-def test_who_may_have_bought_anything_has_not_been_without() -> None:
-    """What is known to be bought is; what else was not, nobody knows."""
-    asks = offer("asks", 1, eligibility=Eligibility(bought=Bought(items=offer("", 1).items)))
-    forbids = offer("forbids", 1, eligibility=Eligibility(not_bought=Bought(("i7",), ())))
-
-    assert offered([asks, forbids], buyer({1: 5.0}, knows_bought=False)) == ["asks"]
-
-
-def test_an_explanation_names_the_condition_that_is_not_met() -> None:
-    """The first of them."""
-    made = columns(
-        offer("limit", 1, eligibility=Eligibility(min_orders=2, segments=("vip",))),
-        offer("group", 1, eligibility=Eligibility(attributes={"tier": ("gold",)})),
-    )
-    facts, request = buyer({1: 5.0}, orders=1), DecisionRequest(NOON_US)
-    found = explain(
-        made, decide(made, performance_of(made, OfferCounters()), facts, request), facts, request
-    )
-
-    assert {each.offer_id: each.condition for each in found} == {
-        "limit": "orders",
-        "group": "attributes.tier",
-    }
 
 
 def test_of_an_exclusive_group_the_best_is_offered() -> None:

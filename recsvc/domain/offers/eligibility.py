@@ -1,0 +1,149 @@
+"""The conditions of an offer's eligibility, one field each. Pure.
+
+`Eligibility` is the only declaration of a condition in the domain: its type, default, rule and
+reader. `CONDITIONS`, the validation and the OpenAPI body follow from its fields. A new condition
+also needs a compiler in `model/offers/eligibility.py`; without one the service does not start.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from recsvc.domain.customers.profile import MAX_NAME_LENGTH, MAX_NUMBER, MAX_TEXT_LENGTH, Value
+from recsvc.domain.errors import FieldError
+from recsvc.domain.offers.field_rules import (
+    AMOUNT,
+    ITEMS,
+    LABELS,
+    MAX_DAYS,
+    flag,
+    whole_number,
+)
+from recsvc.domain.values import validation as readers
+from recsvc.domain.values.ids import ItemId
+from recsvc.domain.values.validation import (
+    MAX_SHOWN,
+    OBJECT_RULE,
+    InvalidMembers,
+    InvalidValue,
+    ObjectSchema,
+    Rule,
+    list_of,
+    read_object,
+    shortened_json,
+)
+
+MAX_VALUES = 100
+MAX_ATTRIBUTES = 50
+MAX_ORDERS = 10**9
+
+_RULE = "rule"
+_VALUES_RULE = f"a text, a number, true or false, or a list of 1 to {MAX_VALUES} of them"
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """Items and categories. A customer matches who has bought any one of them."""
+
+    items: tuple[ItemId, ...] = ()
+    categories: tuple[str, ...] = ()
+
+
+def _bought(given: Any) -> Bought:
+    return Bought(**read_object(given, _BOUGHT.fields))
+
+
+def _attributes(given: Any) -> dict[str, tuple[Value, ...]]:
+    if not isinstance(given, dict) or len(given) > MAX_ATTRIBUTES:
+        raise InvalidValue
+    faults: list[FieldError] = []
+    read: dict[str, tuple[Value, ...]] = {}
+    for name, value in given.items():
+        values = value if isinstance(value, list) else [value]
+        try:
+            _NAME(name)
+            read[name] = _VALUES(values)
+        except (InvalidValue, InvalidMembers):
+            faults.append(
+                FieldError(name[:MAX_SHOWN], f"{shortened_json(value)} is not {_VALUES_RULE}")
+            )
+    if faults:
+        raise InvalidMembers(faults)
+    return read
+
+
+def _value(value: Any) -> Value:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _TEXT(value)
+    return value if _NUMBER(value) is not None else 0
+
+
+_NAME = readers.text(MAX_NAME_LENGTH)
+_TEXT = readers.text(MAX_TEXT_LENGTH)
+_NUMBER = readers.number(-MAX_NUMBER, MAX_NUMBER)
+_VALUES = list_of(Rule("a value", _value, Value), MAX_VALUES, "values")
+
+_ORDERS = whole_number(0, MAX_ORDERS)
+_DAYS = Rule(
+    f"a number of days from 0 to {MAX_DAYS}",
+    readers.number(0, MAX_DAYS),
+    Annotated[float, Meta(ge=0, le=MAX_DAYS)],
+)
+_SPENT = replace(AMOUNT, rule="a number from 0 to 1e12")
+_FLAG = flag(default=False)
+_ATTRIBUTES = Rule(
+    f"{OBJECT_RULE} of at most {MAX_ATTRIBUTES} attributes, each with {_VALUES_RULE}",
+    _attributes,
+    dict[str, Value | list[Value]],
+)
+_BOUGHT = ObjectSchema(
+    "BoughtBody",
+    "Items and categories. A customer matches who has bought any one of them.",
+    {"items": ITEMS, "categories": LABELS},
+)
+_BOUGHT_RULE = Rule(f"{OBJECT_RULE} of items and categories", _bought, _BOUGHT)
+
+
+_NO_PURCHASES = Bought()
+
+
+def _condition(rule: Rule, default: Any = None) -> Any:
+    """Declare a condition. The default value sets no condition."""
+    return field(default=default, metadata={_RULE: rule})
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """The conditions that a customer must meet, all of them, to get an offer. Limits are inclusive.
+
+    A condition is not met when the fact that it needs is unknown. Months are in UTC.
+    """
+
+    min_orders: int | None = _condition(_ORDERS)
+    max_orders: int | None = _condition(_ORDERS)
+    min_days_since_last_order: float | None = _condition(_DAYS)
+    max_days_since_last_order: float | None = _condition(_DAYS)
+    min_spent: float | None = _condition(_SPENT)
+    max_spent: float | None = _condition(_SPENT)
+    segments: tuple[str, ...] = _condition(LABELS, ())  # the customer is in any one
+    attributes: Mapping[str, tuple[Value, ...]] = field(  # each attribute has any of its values
+        default_factory=dict, metadata={_RULE: _ATTRIBUTES}
+    )
+    bought: Bought = field(default=_NO_PURCHASES, metadata={_RULE: _BOUGHT_RULE})
+    not_bought: Bought = field(default=_NO_PURCHASES, metadata={_RULE: _BOUGHT_RULE})
+    new_customers_only: bool = _condition(_FLAG, default=False)  # customers without any order
+    birthday_month: bool = _condition(_FLAG, default=False)
+    anniversary_month: bool = _condition(_FLAG, default=False)  # of `customer_since`; not year 0
+
+
+CONDITIONS: Mapping[str, Rule] = {each.name: each.metadata[_RULE] for each in fields(Eligibility)}
+ELIGIBILITY = ObjectSchema(
+    "EligibilityBody",
+    "Conditions that a customer must meet. A condition whose fact is unknown is not met.",
+    CONDITIONS,
+)
+ANY_CUSTOMER = Eligibility()  # no condition
