@@ -27,7 +27,7 @@ from recsvc.filesystem.atomic_write import (
 from recsvc.filesystem.file_lock import owned
 from recsvc.stores.events.event_log import EntryId, LogEntry
 
-MOMENTS = ("timestamp", "received_at")
+TIMES = ("timestamp", "received_at")
 NUMBERS = ("quantity", "price")
 ZONE = "UTC"
 
@@ -62,7 +62,7 @@ DECISION_TEXTS = ("decision_id", "customer", "content")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DrainedFile:
     """The entries that one file holds, as its name says."""
 
     first: EntryId
@@ -76,20 +76,20 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Drain:
+class DrainedLog:
     """What a log is drained into: what files are called, and their rows, of what can be read."""
 
     name: str
     table: Callable[[Sequence[LogEntry]], Any]
 
 
-class EventFolder:
+class DrainFolder:
     """A folder that this process alone drains one log into."""
 
-    def __init__(self, path: Path, drain: Drain) -> None:
+    def __init__(self, path: Path, drain: DrainedLog) -> None:
         self._path = path
         self._drain = drain
-        self.parts = sorted(_parts(path), key=lambda part: part.first)
+        self.parts = sorted(_files_in(path), key=lambda part: part.first)
 
     def holds(self, entry: EntryId) -> bool:
         return any(part.holds(entry) for part in self.parts)
@@ -97,7 +97,7 @@ class EventFolder:
     def write(self, entries: Sequence[LogEntry]) -> int:
         """Write the entries and wait until the disk has them; return how many can be read."""
         table = self._drain.table(entries)
-        part = Part(entries[0].entry_id, entries[-1].entry_id)
+        part = DrainedFile(entries[0].entry_id, entries[-1].entry_id)
         temporary = temporary_in(self._path)
         table.write_parquet(temporary, compression="zstd")
         _sync(temporary)
@@ -108,7 +108,7 @@ class EventFolder:
 
 
 @contextmanager
-def opened(path: Path, source: str, drain: Drain) -> Iterator[EventFolder]:
+def open_folder(path: Path, source: str, drain: DrainedLog) -> Iterator[DrainFolder]:
     """Give the folder to this process alone. `source` names the log that is drained into it.
 
     The ids of two logs say nothing about each other: what one has drained would hide entries of
@@ -123,7 +123,7 @@ def opened(path: Path, source: str, drain: Drain) -> Iterator[EventFolder]:
         _check_source(path, source)
         for left_over in path.glob(f"{TEMPORARY_PREFIX}*"):
             left_over.unlink()
-        yield EventFolder(path, drain)
+        yield DrainFolder(path, drain)
 
 
 def check_parquet() -> None:
@@ -143,11 +143,11 @@ def _check_source(path: Path, source: str) -> None:
         )
 
 
-def _parts(path: Path) -> Iterator[Part]:
+def _files_in(path: Path) -> Iterator[DrainedFile]:
     for file in path.iterdir():
         named = _NAME.fullmatch(file.name)
         if named:
-            yield Part(EntryId.of(named[1]), EntryId.of(named[2]))
+            yield DrainedFile(EntryId.of(named[1]), EntryId.of(named[2]))
 
 
 def _decoded(entry: LogEntry) -> DrainedEvent | None:
@@ -156,7 +156,7 @@ def _decoded(entry: LogEntry) -> DrainedEvent | None:
         event = msgspec.json.decode(entry.event, type=DrainedEvent)
     except msgspec.MsgspecError:
         return None
-    moments = (parse_rfc3339(getattr(event, name)) for name in MOMENTS)
+    moments = (parse_rfc3339(getattr(event, name)) for name in TIMES)
     return event if all(moment is not None for moment in moments) else None
 
 
@@ -167,7 +167,7 @@ def event_table(entries: Sequence[LogEntry]) -> Any:
     columns = {}
     for name in COLUMNS:
         values = [getattr(event, name) for event in events]
-        if name in MOMENTS:
+        if name in TIMES:
             read = [parse_rfc3339(value) for value in values]
             columns[name] = polars.Series(name, read, polars.Int64).cast(moment)
         else:

@@ -9,12 +9,12 @@ import typer
 from rich.progress import Progress
 
 from recsvc.cli.drain_files import (
-    Drain,
-    EventFolder,
+    DrainedLog,
+    DrainFolder,
     check_parquet,
     decision_table,
     event_table,
-    opened,
+    open_folder,
 )
 from recsvc.cli.options import DEFAULT_SHOP, AsJson, DataDir, Shop, settings_of, shop_of
 from recsvc.cli.output import print_json, say, stderr
@@ -30,7 +30,7 @@ app = typer.Typer(help="The event log: drain.", no_args_is_help=True)
 
 
 @dataclass(slots=True)
-class Drained:
+class DrainCounts:
     """Of one log. `already_there`: what an earlier run wrote and was stopped before removing."""
 
     written: int = 0
@@ -40,7 +40,7 @@ class Drained:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DrainReport:
     """`decisions_gone`: too old, too many of one customer, or permitted no more."""
 
     events: int
@@ -74,10 +74,10 @@ def drain(
     # Also a store that might lose what it acknowledges is drained: the sooner the better.
     with open_stores(settings_of(data_dir), durable=False) as stores:
         source = f"shop {name} of the secret {stores.secret.fingerprint()}"
-        with opened(to, source, Drain("events", event_table)) as folder:
+        with open_folder(to, source, DrainedLog("events", event_table)) as folder:
             events = _drain(EventLog(stores.connections), name, folder, rows_per_file)
-        drain = Drain(DECISIONS, _decisions(stores.decisions, name))
-        with opened(to / DECISIONS, source, drain) as folder:
+        drain = DrainedLog(DECISIONS, _decisions(stores.decisions, name))
+        with open_folder(to / DECISIONS, source, drain) as folder:
             decisions = _drain(stores.decisions.log, name, folder, rows_per_file)
     _report(_sum(events, decisions), to, as_json)
 
@@ -92,8 +92,8 @@ def _decisions(store: DecisionStore, shop: ShopName) -> Callable[[Sequence[LogEn
     return table
 
 
-def _sum(events: Drained, decisions: Drained) -> Report:
-    return Report(
+def _sum(events: DrainCounts, decisions: DrainCounts) -> DrainReport:
+    return DrainReport(
         events.written,
         decisions.written,
         events.files + decisions.files,
@@ -103,7 +103,7 @@ def _sum(events: Drained, decisions: Drained) -> Report:
     )
 
 
-def _report(report: Report, to: Path, as_json: bool) -> None:
+def _report(report: DrainReport, to: Path, as_json: bool) -> None:
     if as_json:
         print_json(asdict(report))
         return
@@ -120,9 +120,9 @@ def _report(report: Report, to: Path, as_json: bool) -> None:
         )
 
 
-def _drain(log: EventLog, shop: ShopName, folder: EventFolder, rows_per_file: int) -> Drained:
+def _drain(log: EventLog, shop: ShopName, folder: DrainFolder, rows_per_file: int) -> DrainCounts:
     """Drain what is in the log now; what arrives meanwhile is the next run's."""
-    drained = Drained()
+    drained = DrainCounts()
     last = log.last_id(shop)
     if last is None:
         return drained
@@ -136,6 +136,6 @@ def _drain(log: EventLog, shop: ShopName, folder: EventFolder, rows_per_file: in
                 drained.left_out += len(fresh) - written
                 drained.files += 1
             drained.already_there += len(entries) - len(fresh)
-            log.remove_through(shop, entries[-1].entry_id)
+            log.delete_through(shop, entries[-1].entry_id)
             progress.advance(task, len(entries))
     return drained

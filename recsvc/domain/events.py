@@ -20,7 +20,7 @@ MAX_QUANTITY = 1e6
 MAX_PRICE = 1e12
 LEEWAY_SECONDS = 300  # browsers' clocks are wrong by minutes
 
-UNKNOWN_TOLD = 3  # unknown fields that a refusal names; it must not outgrow what was sent
+MAX_UNKNOWN_NAMED = 3  # unknown fields that a refusal names; it must not outgrow what was sent
 
 BAD_EVENT = "bad_event"
 
@@ -47,8 +47,8 @@ class Outcome(IntEnum):
     REUSED = 2  # its message_id was another event's
 
 
-ABOUT_OFFERS = frozenset(each for each in EventType if each.startswith("offer_"))
-FOR_SERVERS = frozenset({EventType.PURCHASE, EventType.OFFER_REDEEMED})
+OFFER_TYPES = frozenset(each for each in EventType if each.startswith("offer_"))
+SECRET_KEY_TYPES = frozenset({EventType.PURCHASE, EventType.OFFER_REDEEMED})
 
 # How much an event says that its item is wanted. What is not named here says nothing of it.
 WEIGHTS: Mapping[EventType, int] = {
@@ -105,7 +105,7 @@ def read_event(given: Mapping[str, Any], now_us: int) -> Event:
     """
     values: dict[str, Any] = {}
     strange = (name for name in given if name not in FIELDS)
-    faults = [_unknown(name) for name in islice(strange, UNKNOWN_TOLD)]
+    faults = [_unknown(name) for name in islice(strange, MAX_UNKNOWN_NAMED)]
     for name, value in given.items():
         field = FIELDS.get(name)
         if field is not None and value is not None:
@@ -124,7 +124,7 @@ def read_event(given: Mapping[str, Any], now_us: int) -> Event:
 def browser_faults(event: Event) -> list[FieldError]:
     """Say what a publishable key may not send; empty when it may send the event."""
     faults = []
-    if event.type in FOR_SERVERS:
+    if event.type in SECRET_KEY_TYPES:
         faults.append(FieldError("type", f"{event.type} is sent with a secret key"))
     if event.price is not None:
         faults.append(FieldError("price", "prices are sent with a secret key"))
@@ -143,7 +143,7 @@ def _unknown(name: str) -> FieldError:
 def _missing(values: Mapping[str, Any]) -> list[FieldError]:
     needed = ["message_id", "type"]
     if "type" in values:
-        needed.append("offer_id" if values["type"] in ABOUT_OFFERS else "item_id")
+        needed.append("offer_id" if values["type"] in OFFER_TYPES else "item_id")
     return [
         FieldError(name, f"missing; it is {FIELDS[name].rule}")
         for name in needed
@@ -190,7 +190,7 @@ def _type(value: Any) -> EventType:
     return found
 
 
-def _moment(value: Any) -> int:
+def _timestamp(value: Any) -> int:
     at_us = parse_rfc3339(value) if isinstance(value, str) else None
     if at_us is None:
         raise InvalidValue
@@ -225,7 +225,7 @@ _DECISION = f"a text of 1 to {MAX_DECISION_ID_LENGTH} bytes without control char
 FIELDS: Mapping[str, EventField] = {
     "message_id": EventField("message_id", _TEXT, _text),
     "type": EventField("type", f"one of {', '.join(EventType)}", _type),
-    "timestamp": EventField("timestamp_us", RFC3339_RULE, _moment),
+    "timestamp": EventField("timestamp_us", RFC3339_RULE, _timestamp),
     "customer_id": EventField("customer_id", _ID, _id),
     "session_id": EventField("session_id", _TEXT, _text),
     "item_id": EventField("item_id", _ID, _id),

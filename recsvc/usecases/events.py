@@ -16,27 +16,27 @@ from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.no_model import no_model
-from recsvc.stores.events.events import EventStore, Incoming
+from recsvc.stores.events.events import EventStore, IncomingEvent
 from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.offers.tracking import OfferTracking
 from recsvc.usecases.recommend.recommend import Catalogues, Models
 
-KINDS: Mapping[EventType, RecentKind] = {
+RECENT_KINDS: Mapping[EventType, RecentKind] = {
     EventType.VIEW: RecentKind.VIEW,
     EventType.ADD_TO_CART: RecentKind.ADD_TO_CART,
     EventType.REMOVE_FROM_CART: RecentKind.REMOVE_FROM_CART,
     EventType.PURCHASE: RecentKind.PURCHASE,
 }
 
-Result = Outcome | RecsvcError
+_Result = Outcome | RecsvcError
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ProcessedEvent:
     """An event's type, as far as it could be read, and what became of the event."""
 
     type: EventType | None
-    result: Result
+    result: _Result
 
 
 class EventService:
@@ -58,9 +58,9 @@ class EventService:
         self._hasher = hasher
         self._now_us = now_us
 
-    def put(
+    def ingest(
         self, context: RequestContext, sent: Sequence[Any], *, denied: Collection[EventType] = ()
-    ) -> list[Received]:
+    ) -> list[ProcessedEvent]:
         """Take in what can be read, and say of each event what became of it, in their order.
 
         `denied`: the types of which nothing personal may be kept, whatever the customers have
@@ -84,14 +84,16 @@ class EventService:
             for each in read
         ]
 
-    def _received(self, context: RequestContext, incoming: Incoming, outcome: Outcome) -> Received:
+    def _received(
+        self, context: RequestContext, incoming: IncomingEvent, outcome: Outcome
+    ) -> ProcessedEvent:
         """Take over what an event says of an offer, also once more: the first time may have failed.
 
         It counts once, whatever is repeated here.
         """
         event = incoming.event
         if outcome is Outcome.REUSED:
-            return Received(event.type, outcome)
+            return ProcessedEvent(event.type, outcome)
         fault = self._offers.take(
             context.shop,
             event,
@@ -100,7 +102,7 @@ class EventService:
             is_repeated=outcome is Outcome.DUPLICATE,
             by_server=context.key.is_secret,
         )
-        return Received(event.type, fault or outcome)
+        return ProcessedEvent(event.type, fault or outcome)
 
     def _live_items(self, context: RequestContext) -> LiveItems:
         """Return what is known of the items now: what is sensitive must not be out of date."""
@@ -118,19 +120,19 @@ class EventService:
         return {customer: hasher.key_of(customer) for customer in named}
 
 
-def _read(sent: Any, context: RequestContext, now_us: int) -> Event | Received:
+def _read(sent: Any, context: RequestContext, now_us: int) -> Event | ProcessedEvent:
     """Read one event; what is wrong with it is its result and no other's."""
     if not isinstance(sent, dict):
-        return Received(None, BadRequest("an event is an object of JSON", code="bad_event"))
+        return ProcessedEvent(None, BadRequest("an event is an object of JSON", code="bad_event"))
     try:
         event = read_event(sent, now_us)
     except BadRequest as fault:
-        return Received(None, fault)
+        return ProcessedEvent(None, fault)
     faults = [] if context.key.is_secret else browser_faults(event)
     if not faults:
         return event
     detail = refusal(faults).detail
-    return Received(event.type, Forbidden(detail, code="secret_key_needed", errors=faults))
+    return ProcessedEvent(event.type, Forbidden(detail, code="secret_key_needed", errors=faults))
 
 
 def _incoming(
@@ -139,23 +141,23 @@ def _incoming(
     context: RequestContext,
     live_items: LiveItems,
     denied: Collection[EventType],
-) -> Incoming:
+) -> IncomingEvent:
     customer = None if event.customer_id is None else customers[event.customer_id]
     row = None if event.item_id is None else live_items.row(event.item_id)
     is_sensitive = live_items.is_sensitive(row)
     by_server = context.key.is_secret
-    speaker = _speaker(event)
-    return Incoming(
+    speaker = _count_source(event)
+    return IncomingEvent(
         event,
         customer,
-        None if customer is None or is_sensitive else KINDS.get(event.type),
+        None if customer is None or is_sensitive else RECENT_KINDS.get(event.type),
         event.type in denied,
         counts=by_server or (row is not None and speaker is not None),
         counts_once_for=None if by_server else speaker,
     )
 
 
-def _speaker(event: Event) -> str | None:
+def _count_source(event: Event) -> str | None:
     """Say who it is that a browser speaks for: no two of them are the same text."""
     if event.customer_id is not None:
         return f"customer {event.customer_id}"

@@ -25,7 +25,7 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.events import Event, EventType
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.stores.client import keys as redis_keys
-from recsvc.stores.events.events import Incoming
+from recsvc.stores.events.events import IncomingEvent
 from recsvc.wiring.stores import Stores, open_stores
 from tests.e2e.processes import Client, serving
 
@@ -113,9 +113,9 @@ def memory(data_dir: Path) -> dict[str, float]:
     return figures
 
 
-def _incoming(number: int) -> Incoming:
+def _incoming(number: int) -> IncomingEvent:
     event = Event(f"message-{number}", EventType.IMPRESSION, item_id=ItemId("item"))
-    return Incoming(event)
+    return IncomingEvent(event)
 
 
 def _bytes(stores: Stores) -> int:

@@ -12,7 +12,7 @@ from recsvc.domain.events import Event, EventType, Outcome
 from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.stores.events.events import Incoming
+from recsvc.stores.events.events import IncomingEvent
 from recsvc.wiring.stores import Stores, stores_at
 from tests.e2e.processes import PATIENCE_SECONDS, environment, eventually, recsvc
 
@@ -22,7 +22,7 @@ KILLS = 8
 
 def store_events(stores: Stores, first: int, count: int) -> None:
     events = [
-        Incoming(Event(f"m-{number}", EventType.VIEW, item_id=ItemId("milk")))
+        IncomingEvent(Event(f"m-{number}", EventType.VIEW, item_id=ItemId("milk")))
         for number in range(first, first + count)
     ]
     assert set(stores.events.add(SHOP, events)) == {Outcome.NEW}

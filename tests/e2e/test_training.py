@@ -15,7 +15,7 @@ from recsvc.config import Settings
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.events import read_event
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.events.events import Incoming
+from recsvc.stores.events.events import IncomingEvent
 from recsvc.wiring.stores import open_stores
 from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import recsvc_train
@@ -148,7 +148,7 @@ def store_and_drain(data_dir: Path, events: list[dict[str, Any]]) -> Path:
         customers = {e.customer_id: hasher.key_of(e.customer_id) for e in read if e.customer_id}
         for key in customers.values():
             stores.consents.write(SHOP, key, {Purpose.ANALYTICS: True})
-        stores.events.add(SHOP, [Incoming(e, customers.get(e.customer_id)) for e in read])
+        stores.events.add(SHOP, [IncomingEvent(e, customers.get(e.customer_id)) for e in read])
     recsvc_here("events", "drain", "--to", str(data_dir / "drained"), data_dir=data_dir)
     return data_dir / "drained"
 

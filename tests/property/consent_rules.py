@@ -19,7 +19,7 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.consents.consents import ImportedConsent
 from recsvc.stores.customers.profiles import NewProfile
-from recsvc.stores.events.events import Incoming
+from recsvc.stores.events.events import IncomingEvent
 from recsvc.usecases.access.request_access import RequestContext
 from tests.consents import now_us
 from tests.property.consent_oracle import MAX_AGE_DAYS, Expected, Said
@@ -180,7 +180,7 @@ class ConsentRules(RuleBasedStateMachine):
         return (
             fields,
             recent + purchases,
-            [entry.event for entry in self.service.log.of(self.shop, key)],
+            [entry.event for entry in self.service.log.entries_of(self.shop, key)],
         )
 
     @rule(days=st.sampled_from([2, 2, 4, 12, 20]))
@@ -227,7 +227,7 @@ class ConsentRules(RuleBasedStateMachine):
             customer_id=CustomerId(name),
             item_id=ItemId(item),
         )
-        self.service.events.add(self.shop, [Incoming(event, key, RecentKind.PURCHASE)])
+        self.service.events.add(self.shop, [IncomingEvent(event, key, RecentKind.PURCHASE)])
         _, remembered, logged = self.held_of(key)
         if self.is_permitted(name, Purpose.ANALYTICS):
             expected.logged.add(item)

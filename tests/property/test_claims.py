@@ -106,7 +106,7 @@ class Run:
 
     def claim(self, number: int) -> None:
         customer, oracle = CUSTOMERS[number], self.oracle
-        look = self.store.look(self.shop, customer, DEAL)
+        look = self.store.snapshot(self.shop, customer, DEAL)
         assert look.stored is not None
         revision = look.stored.state.revision
         asked = ClaimAttempt(uuid4().hex, DEAL, customer, revision, look.permission)

@@ -19,8 +19,8 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.consents.consents import ConsentStore
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.stores.events.events import EventStore, Incoming
-from recsvc.usecases.events import KINDS
+from recsvc.stores.events.events import EventStore, IncomingEvent
+from recsvc.usecases.events import RECENT_KINDS
 from recsvc.wiring.stores import stores_at
 from tests.consents import policy_clock
 from tests.contract.grocery import ITEMS, Service, publish_grocery
@@ -39,13 +39,13 @@ few_examples = settings(
 
 
 @st.composite
-def happenings(draw: st.DrawFn) -> list[Incoming]:
+def happenings(draw: st.DrawFn) -> list[IncomingEvent]:
     """Events of distinct ids, some of customers, some of browsers."""
     count = draw(st.integers(1, 30))
     return [_incoming(draw, number) for number in range(count)]
 
 
-def _incoming(draw: st.DrawFn, number: int) -> Incoming:
+def _incoming(draw: st.DrawFn, number: int) -> IncomingEvent:
     customer = draw(st.sampled_from(["a", "a", "b", "c", None]))
     kind = draw(st.sampled_from(BY_ITEM))
     event = Event(
@@ -57,17 +57,17 @@ def _incoming(draw: st.DrawFn, number: int) -> Incoming:
         price=draw(st.sampled_from([None, 0.1])),
         order_id=draw(st.sampled_from([None, "A", "B"])),
     )
-    return Incoming(
+    return IncomingEvent(
         event,
         None if customer is None else KEYS[customer],
-        KINDS.get(kind),
+        RECENT_KINDS.get(kind),
         counts=draw(st.booleans()),
         counts_once_for=draw(st.sampled_from([None, "s", "t"])),
     )
 
 
 @st.composite
-def sendings(draw: st.DrawFn, events: Sequence[Incoming]) -> list[list[Incoming]]:
+def sendings(draw: st.DrawFn, events: Sequence[IncomingEvent]) -> list[list[IncomingEvent]]:
     """All the events in some order and some batches, some of them more than once."""
     again = draw(st.lists(st.sampled_from(events), max_size=15))
     order = draw(st.permutations([*events, *again]))
@@ -108,7 +108,9 @@ def ended(connections: Connections, shop: ShopName) -> Ended:
     return Ended(sorted(log), recent, purchases, counts)
 
 
-def opened(connections: Connections, events: Sequence[Incoming]) -> tuple[ShopName, list[Incoming]]:
+def opened(
+    connections: Connections, events: Sequence[IncomingEvent]
+) -> tuple[ShopName, list[IncomingEvent]]:
     """Return a new shop whose customers have said what they permit, and yesterday's events."""
     shop = ShopName(f"shop-{uuid4().hex[:12]}")
     for name, purposes in GRANTED.items():
@@ -123,7 +125,7 @@ def opened(connections: Connections, events: Sequence[Incoming]) -> tuple[ShopNa
 @few_examples
 @given(data=st.data(), events=happenings())
 def test_each_event_counts_once_however_they_are_sent(
-    connections: Connections, secret: Secret, data: st.DataObject, events: list[Incoming]
+    connections: Connections, secret: Secret, data: st.DataObject, events: list[IncomingEvent]
 ) -> None:
     """Any batches, any order, any repetition: what is left behind is the same."""
     store = EventStore(connections, secret, 1000, policy_clock())

@@ -74,7 +74,7 @@ class ErasureStore:
     def _forget(self, shop: ShopName, key: CustomerKey) -> int:
         for other in self._others:
             other.forget(shop, key)
-        return self._log.remove_of(shop, key)
+        return self._log.delete_customer(shop, key)
 
     def _block(self, shop: ShopName, key: CustomerKey, actor: str) -> ErasureResult:
         def ask(pipeline: Pipeline) -> None:

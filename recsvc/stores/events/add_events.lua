@@ -26,7 +26,7 @@
 --                  PURCHASE   entry of the list of purchases, without its time (empty: none)
 --                  SENT_AT    seconds since 1970 (empty: the time of arrival)
 --                  JSON       the event, without its last brace
--- CONSTANTS: DAYS_KNOWN, DAYS_COUNTED, MOST_COUNTED
+-- CONSTANTS: DAYS_KNOWN, DAYS_COUNTED, MAX_COUNTED_ITEMS
 --
 -- A mark is a keyed hash of 8 bytes, computed in Python.
 --
@@ -44,7 +44,7 @@ MAX_RECENT, MAX_PURCHASES = tonumber(MAX_RECENT), tonumber(MAX_PURCHASES)
 
 local DAYS_KNOWN = CONSTANTS.DAYS_KNOWN -- a message id counts once within so many days
 local DAYS_COUNTED = CONSTANTS.DAYS_COUNTED -- an older event changes no count
-local MOST_COUNTED = CONSTANTS.MOST_COUNTED -- items in the counts of a day
+local MAX_COUNTED_ITEMS = CONSTANTS.MAX_COUNTED_ITEMS -- items in the counts of a day
 
 -- Marks are spread over many small hashes: a hash of up to 512 fields is stored as a packed list,
 -- a larger one takes five times the memory per field. The number of buckets of a day is fixed on
@@ -256,8 +256,8 @@ for day in pairs(counted_days) do
     redis.call('EXPIREAT', key, integer((day + DAYS_COUNTED + 1) * 86400))
   end
   -- Trimmed at 110 %, so that not every new item of a full day costs a removal.
-  if redis.call('ZCARD', key) > MOST_COUNTED * 1.1 then
-    redis.call('ZREMRANGEBYRANK', key, 0, -MOST_COUNTED - 1)
+  if redis.call('ZCARD', key) > MAX_COUNTED_ITEMS * 1.1 then
+    redis.call('ZREMRANGEBYRANK', key, 0, -MAX_COUNTED_ITEMS - 1)
   end
 end
 if next(counted_days) then redis.call('HINCRBY', EPOCHS, 'counts', 1) end

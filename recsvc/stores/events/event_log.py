@@ -17,7 +17,7 @@ from recsvc.stores.client.connection import Connections, store_faults
 
 _ENTRIES_PER_READ = 1000
 
-Found = list[tuple[bytes, dict[bytes, bytes]]]  # what the client returns when it decodes nothing
+_Entries = list[tuple[bytes, dict[bytes, bytes]]]  # what the client returns when it decodes nothing
 
 
 class EntryId(NamedTuple):
@@ -45,7 +45,7 @@ class LogEntry:
     event: bytes  # JSON; in the log of decisions the id of one
 
 
-def log_of_decisions(connections: Connections) -> "EventLog":
+def decision_id_log(connections: Connections) -> "EventLog":
     return EventLog(connections, redis_keys.decisions_log, b"decision")
 
 
@@ -67,18 +67,18 @@ class EventLog:
     def last_id(self, shop: ShopName) -> EntryId | None:
         """Return the id of the latest entry; None when there is none."""
         with store_faults():
-            found = cast("Found", self._redis.xrevrange(self._name(shop), count=1))
+            found = cast("_Entries", self._redis.xrevrange(self._name(shop), count=1))
         return EntryId.of(found[0][0].decode()) if found else None
 
-    def oldest(self, shop: ShopName, up_to: EntryId, most: int) -> Sequence[LogEntry]:
+    def oldest(self, shop: ShopName, up_to: EntryId, limit: int) -> Sequence[LogEntry]:
         """Return the oldest entries, in their order."""
         name = self._name(shop)
         entries: list[LogEntry] = []
-        while len(entries) < most:
+        while len(entries) < limit:
             start = str(entries[-1].entry_id.next) if entries else "-"
-            count = min(_ENTRIES_PER_READ, most - len(entries))
+            count = min(_ENTRIES_PER_READ, limit - len(entries))
             with store_faults():
-                found = cast("Found", self._redis.xrange(name, start, str(up_to), count))
+                found = cast("_Entries", self._redis.xrange(name, start, str(up_to), count))
             entries += [
                 LogEntry(EntryId.of(entry_id.decode()), fields.get(self._field, b""))
                 for entry_id, fields in found
@@ -87,13 +87,15 @@ class EventLog:
                 break
         return entries
 
-    def of(self, shop: ShopName, customer: CustomerKey) -> Iterator[LogEntry]:
+    def entries_of(self, shop: ShopName, customer: CustomerKey) -> Iterator[LogEntry]:
         """Yield the entries of one customer, from the oldest to the one that is the latest now."""
         last, start = self.last_id(shop), "-"
         while last is not None:
             with store_faults():
                 name = self._name(shop)
-                found = cast("Found", self._redis.xrange(name, start, str(last), _ENTRIES_PER_READ))
+                found = cast(
+                    "_Entries", self._redis.xrange(name, start, str(last), _ENTRIES_PER_READ)
+                )
             for entry_id, fields in found:
                 if fields.get(b"customer") == customer.hex().encode():
                     yield LogEntry(EntryId.of(entry_id.decode()), fields.get(self._field, b""))
@@ -101,15 +103,15 @@ class EventLog:
                 return
             start = str(EntryId.of(found[-1][0].decode()).next)
 
-    def remove_of(self, shop: ShopName, customer: CustomerKey) -> int:
+    def delete_customer(self, shop: ShopName, customer: CustomerKey) -> int:
         """Remove the entries of one customer, and no other; say how many there were."""
-        removed, remaining = 0, self.of(shop, customer)
+        removed, remaining = 0, self.entries_of(shop, customer)
         while chunk := [str(entry.entry_id) for entry in islice(remaining, _ENTRIES_PER_READ)]:
             with store_faults():
                 removed += self._redis.xdel(self._name(shop), *chunk)
         return removed
 
-    def remove_through(self, shop: ShopName, last: EntryId) -> None:
+    def delete_through(self, shop: ShopName, last: EntryId) -> None:
         """Remove the entry and all that came before it."""
         with store_faults():
             self._redis.xtrim(self._name(shop), minid=str(last.next), approximate=False)

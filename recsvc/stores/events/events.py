@@ -29,10 +29,10 @@ from recsvc.stores.client.memory_guard import check_room
 from recsvc.stores.consents.policy_clock import PolicyClock, read_minimums
 from recsvc.stores.consents.record_codec import decode
 
-MARK_BYTES = 8
+DIGEST_BYTES = 8
 DAYS_KNOWN = 7  # a message id counts once within so many days
 DAYS_COUNTED = 14  # an older event changes no count
-MOST_COUNTED = 100_000  # items in the counts of a day
+MAX_COUNTED_ITEMS = 100_000  # items in the counts of a day
 
 _NOBODY, _DENIED = 0, -1  # in place of a customer's number
 _CHANGED = 3  # what the script answers of an event that it has left to us
@@ -46,12 +46,12 @@ _ADD_EVENTS = load_script(
     "events/add_events.lua",
     DAYS_KNOWN=DAYS_KNOWN,
     DAYS_COUNTED=DAYS_COUNTED,
-    MOST_COUNTED=MOST_COUNTED,
+    MAX_COUNTED_ITEMS=MAX_COUNTED_ITEMS,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class IncomingEvent:
     """An event, whose it is, and what it may change where its customer permits it.
 
     `denied`: the customer permits nothing, whatever the store holds. `counts_once_for`: who
@@ -75,13 +75,13 @@ class EventStore:
         self._read_consents = connections.writes.register_script(_READ_CONSENTS)
         self._add = connections.writes.register_script(_ADD_EVENTS)
         self._log_length = log_length
-        self._marks = lru_cache(_SHOPS_KEPT)(lambda shop: _Marks(secret, shop))
+        self._marks = lru_cache(_SHOPS_KEPT)(lambda shop: _Digests(secret, shop))
 
     def check_room(self) -> None:
         """Raise StoreUnavailable when the store is so full that events would crowd out consent."""
         check_room(self._redis, "events")
 
-    def add(self, shop: ShopName, events: Sequence[Incoming]) -> list[Outcome]:
+    def add(self, shop: ShopName, events: Sequence[IncomingEvent]) -> list[Outcome]:
         """Take the events in, durably, and say of each what became of it.
 
         A call that raises may have taken in some of them: sent again they are duplicates.
@@ -92,7 +92,7 @@ class EventStore:
         )
         return [outcome for chunk in chunks for outcome in self._add_chunk(shop, chunk)]
 
-    def _add_chunk(self, shop: ShopName, events: Sequence[Incoming]) -> list[Outcome]:
+    def _add_chunk(self, shop: ShopName, events: Sequence[IncomingEvent]) -> list[Outcome]:
         """Take in a chunk; those whose customer's consent changed meanwhile once more."""
         outcomes: dict[int, Outcome] = {}
         left = list(range(len(events)))
@@ -105,7 +105,7 @@ class EventStore:
                 return [outcomes[place] for place in range(len(events))]
         raise StoreUnavailable("consents are being changed all the time; send the events again")
 
-    def _try(self, shop: ShopName, events: Sequence[Incoming]) -> list[int]:
+    def _try(self, shop: ShopName, events: Sequence[IncomingEvent]) -> list[int]:
         with store_faults():
             policy, permitting = self._permitting(shop, events)
             numbers = {customer: place for place, customer in enumerate(permitting, start=1)}
@@ -121,13 +121,13 @@ class EventStore:
                 words += (each.stored, int(each.is_logged), int(each.is_remembered))
             marks = self._marks(shop)
             for event in events:
-                words += _words(marks, event, _number(event, numbers, permitting))
+                words += _event_args(marks, event, _number(event, numbers, permitting))
             keys = [*_shop_keys(shop), *_customer_keys(shop, numbers)]
             return list(self._add(keys=keys, args=words))
 
     def _permitting(
-        self, shop: ShopName, events: Sequence[Incoming]
-    ) -> tuple[bytes, dict[CustomerKey, "_Permitting"]]:
+        self, shop: ShopName, events: Sequence[IncomingEvent]
+    ) -> tuple[bytes, dict[CustomerKey, "_EventPermission"]]:
         """Return the policy as it is stored, and the customers who permit anything."""
         asked = (each.customer for each in events if each.customer and not each.denied)
         customers = list(dict.fromkeys(asked))
@@ -140,7 +140,7 @@ class EventStore:
             self._policy_clock.policy(read_minimums(stored)),
         )
         judged = {
-            customer: _judged(ConsentStatus(decode(fields), now_us, policy), fields)
+            customer: _event_permission(ConsentStatus(decode(fields), now_us, policy), fields)
             for customer, fields in zip(customers, records, strict=True)
             if isinstance(fields, list)  # a key of another kind permits nothing
         }
@@ -148,7 +148,7 @@ class EventStore:
 
 
 @dataclass(frozen=True, slots=True)
-class _Permitting:
+class _EventPermission:
     """What a customer permits of events, and the record that says so as it is stored."""
 
     stored: bytes
@@ -166,8 +166,8 @@ class _Permitting:
         return self.is_logged or self.is_remembered
 
 
-def _judged(status: ConsentStatus, fields: list[bytes]) -> _Permitting:
-    return _Permitting(
+def _event_permission(status: ConsentStatus, fields: list[bytes]) -> _EventPermission:
+    return _EventPermission(
         b"\n".join(fields),
         status.permits(Purpose.ANALYTICS),
         status.permits(Purpose.PERSONALIZATION),
@@ -176,9 +176,9 @@ def _judged(status: ConsentStatus, fields: list[bytes]) -> _Permitting:
 
 
 def _number(
-    incoming: Incoming,
+    incoming: IncomingEvent,
     numbers: Mapping[CustomerKey, int],
-    permitting: Mapping[CustomerKey, "_Permitting"],
+    permitting: Mapping[CustomerKey, "_EventPermission"],
 ) -> int:
     """Say whose the event is: one call may hold both what is denied of a customer and what not."""
     if incoming.customer is None:
@@ -189,7 +189,7 @@ def _number(
     return numbers[incoming.customer]
 
 
-class _Marks:
+class _Digests:
     """Makes the marks of one shop."""
 
     __slots__ = ("_key",)
@@ -199,11 +199,11 @@ class _Marks:
 
     def of(self, use: bytes, content: bytes) -> bytes:
         """Return the mark; those of two uses say nothing about each other."""
-        digest = hashlib.blake2b(content, digest_size=MARK_BYTES, key=self._key, person=use)
+        digest = hashlib.blake2b(content, digest_size=DIGEST_BYTES, key=self._key, person=use)
         return digest.digest()
 
 
-def _words(marks: _Marks, incoming: Incoming, customer: int) -> list[Encoded]:
+def _event_args(marks: _Digests, incoming: IncomingEvent, customer: int) -> list[Encoded]:
     event = incoming.event
     at_us, once = event.timestamp_us, incoming.counts_once_for
     once_content = f"{once} {event.item_id}".encode()
@@ -215,20 +215,20 @@ def _words(marks: _Marks, incoming: Incoming, customer: int) -> list[Encoded]:
         event.weight if incoming.counts else 0,
         b"" if once is None or not incoming.counts else marks.of(b"once", once_content),
         incoming.kind or "",
-        _bought(marks, event) if incoming.kind is RecentKind.PURCHASE else "",
+        _purchase_entry(marks, event) if incoming.kind is RecentKind.PURCHASE else "",
         "" if at_us is None else at_us // _MICROSECONDS,
-        msgspec.json.encode(_kept(event))[:-1],
+        msgspec.json.encode(_logged_fields(event))[:-1],
     ]
 
 
-def _bought(marks: _Marks, event: Event) -> str:
+def _purchase_entry(marks: _Digests, event: Event) -> str:
     order = None
     if event.order_id is not None:
         order = marks.of(b"order", event.order_id.encode()).hex()
     return content(event.item_id or "", order, event.paid)
 
 
-def _kept(event: Event) -> dict[str, object]:
+def _logged_fields(event: Event) -> dict[str, object]:
     """Return what the log keeps. A session is the trace of a person: not without a customer."""
     values = {name: getattr(event, field.attribute) for name, field in FIELDS.items()}
     if event.timestamp_us is not None:

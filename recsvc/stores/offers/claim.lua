@@ -6,7 +6,7 @@
 --
 -- KEYS: those of offer_state.lua, then
 --       RECORD           consent record of the customer
---       ANSWERS          hash: mark of an Idempotency-Key → answer
+--       ANSWERS          hash: digest of an Idempotency-Key → answer
 --       CUSTOMER_CLAIMS  sorted set: claim of the customer → its time
 -- ARGV: OFFER, NOW, then
 --       REVISION        revision of the offer that was decided on
@@ -14,8 +14,8 @@
 --       CUSTOMER        hash of the customer
 --       HOLD_US         length of the hold
 --       STORED, POLICY  the consent record and the policy as they were read
---       KEY_MARK        mark of the Idempotency-Key (empty: none)
---       REQUEST_MARK    mark of the request's content
+--       KEY_DIGEST        digest of the Idempotency-Key (empty: none)
+--       REQUEST_DIGEST    digest of the request
 --       ANSWER_SECONDS, CLAIM_SECONDS  lives of an answer and of a claim
 --       CHANNEL
 --
@@ -27,7 +27,7 @@
 local MAX_ANSWERS = 100 -- of one customer; the oldest are removed
 local RECORD, ANSWERS, CUSTOMER_CLAIMS = unpack(KEYS, 10, 12)
 local REVISION, CLAIM, CUSTOMER, HOLD_US, STORED, POLICY = unpack(ARGV, 3, 8)
-local KEY_MARK, REQUEST_MARK, ANSWER_SECONDS, CLAIM_SECONDS, CHANNEL = unpack(ARGV, 9, 13)
+local KEY_DIGEST, REQUEST_DIGEST, ANSWER_SECONDS, CLAIM_SECONDS, CHANNEL = unpack(ARGV, 9, 13)
 local claim_us = tonumber(CLAIM_SECONDS) * 1000000
 local caps = CAPS .. ':' .. CUSTOMER
 
@@ -45,33 +45,33 @@ end
 
 -- Fields of a hash cannot expire one by one (Redis 6.2), so each answer carries its time.
 local function parse_answer(text)
-  local mark, at, answer = string.match(text or '', '^(%x+) (%d+) (.*)$')
-  if mark and tonumber(at) > now - tonumber(ANSWER_SECONDS) * 1000000 then
-    return mark, at, answer
+  local digest, at, answer = string.match(text or '', '^(%x+) (%d+) (.*)$')
+  if digest and tonumber(at) > now - tonumber(ANSWER_SECONDS) * 1000000 then
+    return digest, at, answer
   end
 end
 
 local function store_answer(answer)
   local all, oldest, oldest_at = redis.call('HGETALL', ANSWERS), nil, math.huge
   for i = 1, #all, 2 do
-    local mark, at = parse_answer(all[i + 1])
-    if not mark then
+    local digest, at = parse_answer(all[i + 1])
+    if not digest then
       redis.call('HDEL', ANSWERS, all[i])
     elseif tonumber(at) < oldest_at then
       oldest, oldest_at = all[i], tonumber(at)
     end
   end
   if redis.call('HLEN', ANSWERS) >= MAX_ANSWERS then redis.call('HDEL', ANSWERS, oldest) end
-  redis.call('HSET', ANSWERS, KEY_MARK, REQUEST_MARK .. ' ' .. integer(now) .. ' ' .. answer)
+  redis.call('HSET', ANSWERS, KEY_DIGEST, REQUEST_DIGEST .. ' ' .. integer(now) .. ' ' .. answer)
   redis.call('EXPIRE', ANSWERS, ANSWER_SECONDS)
 end
 
 -- A replay with the same Idempotency-Key gets the same claim, but only while the claim still holds
 -- its code: after its end another customer may have the code.
-if KEY_MARK ~= '' then
-  local mark, _, answer = parse_answer(redis.call('HGET', ANSWERS, KEY_MARK))
-  if mark and mark ~= REQUEST_MARK then return {'reused', ''} end
-  if mark then
+if KEY_DIGEST ~= '' then
+  local digest, _, answer = parse_answer(redis.call('HGET', ANSWERS, KEY_DIGEST))
+  if digest and digest ~= REQUEST_DIGEST then return {'reused', ''} end
+  if digest then
     local key = claim_key(string.match(answer, '^%w+'))
     local state, till = unpack(redis.call('HMGET', key, 'word', 'till'))
     local is_valid = state == 'redeemed' or (state == 'held' and tonumber(till) > now)
@@ -117,6 +117,6 @@ redis.call('ZADD', CUSTOMER_CLAIMS, integer(now), CLAIM)
 redis.call('ZREMRANGEBYSCORE', CUSTOMER_CLAIMS, '-inf', integer(now - 2 * claim_us))
 redis.call('EXPIRE', CUSTOMER_CLAIMS, integer(2 * tonumber(CLAIM_SECONDS)))
 local answer = CLAIM .. ' ' .. integer(till) .. ' ' .. code
-if KEY_MARK ~= '' then store_answer(answer) end
+if KEY_DIGEST ~= '' then store_answer(answer) end
 publish_exhaustion()
 return {'held', answer}

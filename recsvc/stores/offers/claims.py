@@ -26,7 +26,7 @@ from recsvc.stores.consents.checked_permission import (
     read_permission,
 )
 from recsvc.stores.consents.policy_clock import PolicyClock
-from recsvc.stores.offers.offers import ask_offer, offer_of
+from recsvc.stores.offers.offers import queue_offer_reads, read_offer
 from recsvc.stores.offers.scripts import (
     CLAIM,
     RECORD_OFFER_EVENT,
@@ -49,7 +49,7 @@ _REFUSALS = {
 class ClaimAttempt:
     """Who claims what, on the strength of which revision and permission.
 
-    `key_mark` and `request_mark` are hexadecimal: of the Idempotency-Key (empty: none), and of
+    `key_digest` and `request_digest` are hexadecimal: of the Idempotency-Key (empty: none), and of
     everything that makes this request another than one with the same key.
     """
 
@@ -59,15 +59,15 @@ class ClaimAttempt:
     revision: int = 0
     permission: CheckedPermission = NO_PERMISSION
     channel: str | None = None
-    key_mark: str = ""
-    request_mark: str = ""
+    key_digest: str = ""
+    request_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimAnswer:
     """What an Idempotency-Key was answered with, and the mark of the request that it came with."""
 
-    request_mark: str
+    request_digest: str
     claim: Claim
 
 
@@ -98,21 +98,21 @@ class ClaimStore:
         self._redeem = connections.writes.register_script(REDEEM)
         self._redeem_oldest = connections.writes.register_script(REDEEM_OLDEST)
         self._release = connections.writes.register_script(RELEASE)
-        self._tell = connections.writes.register_script(RECORD_OFFER_EVENT)
+        self._record_event = connections.writes.register_script(RECORD_OFFER_EVENT)
 
     def check_room(self) -> None:
         """Raise StoreUnavailable when the store is so full that claims would crowd out consent."""
         check_room(self._redis, "claims")
 
-    def look(
-        self, shop: ShopName, customer: CustomerKey, offer: OfferId, key_mark: str = ""
+    def snapshot(
+        self, shop: ShopName, customer: CustomerKey, offer: OfferId, key_digest: str = ""
     ) -> ClaimSnapshot:
         """Read, in one step, all that is decided on."""
         with store_faults():
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.time()
-            pipeline.hget(redis_keys.answers(shop, customer), key_mark)
-            ask_offer(pipeline, shop, offer)
+            pipeline.hget(redis_keys.answers(shop, customer), key_digest)
+            queue_offer_reads(pipeline, shop, offer)
             queue_reads(pipeline, shop, customer)
             replies = pipeline.execute(raise_on_error=False)
             for reply in replies[: -permission.REPLIES]:
@@ -122,7 +122,7 @@ class ClaimStore:
         store_us = seconds * _SECOND_US + microseconds
         now_us = store_us if self._clock is None else self._clock()
         return ClaimSnapshot(
-            offer_of(shop, of_offer),
+            read_offer(shop, of_offer),
             read_permission(policy, fields, self._policy_clock),
             _answer(offer, answer, now_us),
         )
@@ -151,8 +151,8 @@ class ClaimStore:
             self._hold_us,
             permission.stored,
             permission.policy,
-            asked.key_mark,
-            asked.request_mark,
+            asked.key_digest,
+            asked.request_digest,
             redis_keys.ANSWER_SECONDS,
             redis_keys.CLAIM_SECONDS,
             asked.channel or "",
@@ -200,7 +200,7 @@ class ClaimStore:
         word = self._of_claim(self._release, shop, offer, claim_id, customer)
         return ClaimFailure.NOT_FOUND if word == b"unknown" else ClaimState(word.decode())
 
-    def tell(
+    def record_offer_event(
         self,
         shop: ShopName,
         offer: OfferId,
@@ -226,7 +226,7 @@ class ClaimStore:
         words: list[Encoded] = [what, whose.hex(), judged.stored, judged.policy, spends]
         words.append(redis_keys.SPENT_SECONDS)
         with store_faults():
-            word = self._tell(keys=keys, args=[offer, self._now(), *words])
+            word = self._record_event(keys=keys, args=[offer, self._now(), *words])
         return ClaimFailure.CHANGED if word == b"changed" else bool(word == b"done")
 
     def _of_claim(

@@ -23,14 +23,14 @@ from recsvc.stores.client.lua import load_script
 from recsvc.stores.consents import checked_permission as permission
 from recsvc.stores.consents.checked_permission import CheckedPermission
 from recsvc.stores.consents.policy_clock import PolicyClock
-from recsvc.stores.events.event_log import log_of_decisions
+from recsvc.stores.events.event_log import decision_id_log
 
-MOST_KEPT = 200  # of one customer; the oldest go first
+MAX_PER_CUSTOMER = 200  # of one customer; the oldest go first
 
 _SECONDS_OF_DAY = 86_400
 _DECISIONS_PER_READ = 1000
 
-_KEEP_DECISION = load_script("offers/keep_decision.lua")
+_SAVE_DECISION = load_script("offers/save_decision.lua")
 
 
 class _Record(msgspec.Struct):
@@ -42,12 +42,12 @@ class _Record(msgspec.Struct):
 class DecisionStore:
     def __init__(self, connections: Connections, days: int, policy_clock: PolicyClock) -> None:
         self._policy_clock = policy_clock
-        self.log = log_of_decisions(connections)
+        self.log = decision_id_log(connections)
         self._redis = connections.writes
         self._seconds = days * _SECONDS_OF_DAY
-        self._keep = connections.writes.register_script(_KEEP_DECISION)
+        self._save = connections.writes.register_script(_SAVE_DECISION)
 
-    def keep(self, shop: ShopName, decisions: Sequence[DecisionRecord]) -> int:
+    def save(self, shop: ShopName, decisions: Sequence[DecisionRecord]) -> int:
         """Keep those whose customers permit it; return how many.
 
         One from before an erasure, which was waiting meanwhile, is not the stranger's.
@@ -58,7 +58,7 @@ class DecisionStore:
             judged = permitting.get(each.customer)
             if judged is not None and not judged.was_before_erasure(each.at_us):
                 keys, words = self._words(shop, each, judged)
-                self._keep(keys=keys, args=words, client=pipeline)
+                self._save(keys=keys, args=words, client=pipeline)
         with store_faults():
             return sum(pipeline.execute())
 
@@ -76,7 +76,7 @@ class DecisionStore:
             permitted += [each for each in found if each.customer in permitting]
         return permitted
 
-    def of(self, shop: ShopName, key: CustomerKey) -> list[DecisionRecord]:
+    def of_customer(self, shop: ShopName, key: CustomerKey) -> list[DecisionRecord]:
         """Return the customer's decisions, the oldest first, whatever is permitted now."""
         return self._read(shop, self._ids(shop, key))
 
@@ -91,7 +91,7 @@ class DecisionStore:
 
     def forget(self, shop: ShopName, key: CustomerKey) -> None:
         """Erase the customer's decisions, and what is to be drained of them."""
-        self.log.remove_of(shop, key)
+        self.log.delete_customer(shop, key)
         names = [redis_keys.decision(shop, each) for each in self._ids(shop, key)]
         with store_faults():
             self._redis.delete(*names, redis_keys.decisions_of(shop, key))
@@ -143,7 +143,7 @@ class DecisionStore:
             decision.at_us,
             msgspec.json.encode(record),
             self._seconds,
-            MOST_KEPT,
+            MAX_PER_CUSTOMER,
             decision.customer.hex(),
         ]
         return keys, words

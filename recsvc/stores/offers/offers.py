@@ -24,12 +24,12 @@ from recsvc.stores.client.batches import chunks
 from recsvc.stores.client.connection import Connections, store_faults
 from recsvc.stores.offers.scripts import DELETE_OFFER, PUT_OFFER, keys_of_offer
 
-OFFER_REPLIES = 4
+REPLIES_PER_OFFER = 4
 
 _US_OF_DAY = 86_400_000_000
 _OFFERS_PER_CALL = 100
-_UNTOLD = ("",)  # in place of a pool, which nobody may read
-_CLOCK = ""  # the store's own
+_HIDDEN_CODES = ("",)  # in place of a pool, which nobody may read
+_STORE_CLOCK = ""  # the store's own
 
 _log = structlog.get_logger()
 
@@ -71,7 +71,7 @@ class OfferStore:
         Codes that somebody has are handed out to nobody else by a later offer of the id, for as
         long as claims are kept.
         """
-        words: list[Encoded] = [offer, _CLOCK, redis_keys.CLAIM_SECONDS]
+        words: list[Encoded] = [offer, _STORE_CLOCK, redis_keys.CLAIM_SECONDS]
         with store_faults():
             return bool(self._delete(keys=_keys(shop, offer), args=words))
 
@@ -96,10 +96,10 @@ class OfferStore:
         for chunk in chunks(offers, _OFFERS_PER_CALL):
             pipeline = self._redis.pipeline(transaction=False)
             for offer in chunk:
-                _ask_state(pipeline, shop, offer)
+                _queue_state_reads(pipeline, shop, offer)
             with store_faults():
                 replies = _checked(pipeline.execute(raise_on_error=False))
-            found = zip(chunk, map(_state, chunks(replies, OFFER_REPLIES - 1)), strict=True)
+            found = zip(chunk, map(_state, chunks(replies, REPLIES_PER_OFFER - 1)), strict=True)
             states |= {offer: state for offer, state in found if state is not None}
         return states
 
@@ -129,7 +129,7 @@ class OfferStore:
     def _put_chunk(self, shop: ShopName, offers: Sequence[NewOffer]) -> None:
         pipeline = self._redis.pipeline(transaction=False)
         for new in offers:
-            self._put(keys=_keys(shop, new.offer.offer_id), args=_words(new), client=pipeline)
+            self._put(keys=_keys(shop, new.offer.offer_id), args=_put_args(new), client=pipeline)
         pipeline.execute()
 
     def _read(
@@ -137,19 +137,21 @@ class OfferStore:
     ) -> dict[OfferId, StoredOffer | None]:
         pipeline = client.pipeline(transaction=True)
         for offer in offers:
-            ask_offer(pipeline, shop, offer)
+            queue_offer_reads(pipeline, shop, offer)
         with store_faults():
-            parts = list(chunks(_checked(pipeline.execute(raise_on_error=False)), OFFER_REPLIES))
-        return {offer: offer_of(shop, part) for offer, part in zip(offers, parts, strict=True)}
+            parts = list(
+                chunks(_checked(pipeline.execute(raise_on_error=False)), REPLIES_PER_OFFER)
+            )
+        return {offer: read_offer(shop, part) for offer, part in zip(offers, parts, strict=True)}
 
 
-def ask_offer(pipeline: Pipeline, shop: ShopName, offer: OfferId) -> None:
-    """Put the questions whose OFFER_REPLIES replies `offer_of` reads."""
+def queue_offer_reads(pipeline: Pipeline, shop: ShopName, offer: OfferId) -> None:
+    """Put the questions whose OFFER_REPLIES replies `read_offer` reads."""
     pipeline.hget(redis_keys.offers(shop), offer)
-    _ask_state(pipeline, shop, offer)
+    _queue_state_reads(pipeline, shop, offer)
 
 
-def offer_of(shop: ShopName, replies: Sequence[Any]) -> StoredOffer | None:
+def read_offer(shop: ShopName, replies: Sequence[Any]) -> StoredOffer | None:
     """Read one offer; None for no offer, and, logged, for what cannot be read."""
     if any(map(_is_error, replies)):
         _log.warning("offer_unreadable", shop=shop)
@@ -178,12 +180,20 @@ def _keys(shop: ShopName, offer: OfferId) -> list[str]:
     ]
 
 
-def _words(new: NewOffer) -> list[Encoded]:
+def _put_args(new: NewOffer) -> list[Encoded]:
     record = msgspec.json.encode(replace(new.offer, codes=()))
     fields = limits_of(new.offer)
     said = [part for name, value in fields.items() for part in (name, value)]
     replaces = "" if new.codes is None else "1"
-    return [new.offer.offer_id, _CLOCK, record, replaces, len(said), *said, *(new.codes or ())]
+    return [
+        new.offer.offer_id,
+        _STORE_CLOCK,
+        record,
+        replaces,
+        len(said),
+        *said,
+        *(new.codes or ()),
+    ]
 
 
 def limits_of(offer: Offer) -> dict[str, int]:
@@ -207,7 +217,7 @@ def _period(name: str, cap: PeriodCap | None) -> dict[str, int | None]:
     return {f"{name}_limit": cap.limit, f"{name}_us": None if days is None else days * _US_OF_DAY}
 
 
-def _ask_state(pipeline: Pipeline, shop: ShopName, offer: OfferId) -> None:
+def _queue_state_reads(pipeline: Pipeline, shop: ShopName, offer: OfferId) -> None:
     pipeline.hgetall(redis_keys.offer_state(shop, offer))
     pipeline.zcard(redis_keys.offer_codes(shop, offer))
     pipeline.zrange(redis_keys.offer_holds(shop, offer), 0, 0, withscores=True)
@@ -218,7 +228,7 @@ def _state(replies: Sequence[Any]) -> OfferState | None:
     if not fields or any(map(_is_error, replies)):
         return None
     numbers = {name.decode(): value for name, value in fields.items()}
-    counts = {name: int(numbers.get(name, 0)) for name in COUNTS}
+    counts = {name: int(numbers.get(name, 0)) for name in COUNTERS}
     return OfferState(
         **counts,
         is_exhausted=numbers.get("is_out") == b"1",
@@ -233,7 +243,7 @@ def _stored(shop: ShopName, record: bytes | None, state: OfferState | None) -> S
         return None
     try:
         offer = msgspec.json.decode(record, type=Offer)
-        return StoredOffer(replace(offer, codes=_UNTOLD if state.has_codes else ()), state)
+        return StoredOffer(replace(offer, codes=_HIDDEN_CODES if state.has_codes else ()), state)
     except msgspec.DecodeError:
         _log.warning("offer_unreadable", shop=shop)
         return None
@@ -243,4 +253,4 @@ def _id(name: bytes) -> OfferId:
     return OfferId(name.decode(errors="replace"))
 
 
-COUNTS = ("incarnation", "revision", "taken", "redeemed", "shown", "accepted")
+COUNTERS = ("incarnation", "revision", "taken", "redeemed", "shown", "accepted")

@@ -32,7 +32,7 @@ from recsvc.stores.events.event_log import EventLog
 from recsvc.stores.offers.claim_records import ClaimRecords
 from recsvc.stores.offers.decisions import DecisionStore
 from recsvc.usecases.customers.published_data import PublishedDataReader
-from recsvc.usecases.events import KINDS
+from recsvc.usecases.events import RECENT_KINDS
 
 # What only the next training removes, and by when.
 NEXT_TRAINING = (
@@ -56,7 +56,7 @@ SHOP_RENAMES = (
 Section = Callable[[ShopName, CustomerKey], Iterator[Any]]
 
 _MICROSECONDS = 1_000_000
-_TYPES = {kind: type_ for type_, kind in KINDS.items()}
+_TYPES = {kind: type_ for type_, kind in RECENT_KINDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class PrivacyService:
             {
                 "events": self._events(shop, customer, recent),
                 "purchases": map(_bought, bought),
-                "decisions": map(_decided, stores.decisions.of(shop, customer)),
+                "decisions": map(_decided, stores.decisions.of_customer(shop, customer)),
                 "claims": map(_claimed, stores.claims.claims(shop, customer)),
                 "offer_caps": iter([stores.claims.caps(shop, customer)]),
                 **lists,
@@ -184,7 +184,7 @@ class PrivacyService:
     ) -> Iterator[Any]:
         """Yield the events of the log as they are, then recent ones that are not in it."""
         left = {_shown(event): None for event in recent}
-        for entry in self._stores.log.of(shop, customer):
+        for entry in self._stores.log.entries_of(shop, customer):
             event = msgspec.json.decode(entry.event)
             left.pop(_seen(event), None)
             yield event

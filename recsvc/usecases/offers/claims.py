@@ -77,7 +77,7 @@ class ClaimService:
         self._claims.check_room()
         asked = self._asked(context.shop, customer, request)
         for _ in range(_ATTEMPTS):
-            look = self._claims.look(context.shop, customer, request.offer, asked.key_mark)
+            look = self._claims.snapshot(context.shop, customer, request.offer, asked.key_digest)
             if look.answer is None:
                 found = self._judged(context, look, request, denied)
                 if not isinstance(found, StoredOffer):
@@ -130,8 +130,8 @@ class ClaimService:
             offer=request.offer,
             customer=customer,
             channel=request.channel,
-            key_mark="" if request.key is None else _keyed_hash(key, request.key),
-            request_mark=_keyed_hash(key, said),
+            key_digest="" if request.key is None else _keyed_hash(key, request.key),
+            request_digest=_keyed_hash(key, said),
         )
 
 
@@ -147,7 +147,7 @@ def _may_replay(
     Without that, nothing tells a key that was used from one that was not.
     """
     answer = look.answer
-    is_same = answer is not None and answer.request_mark == asked.request_mark
+    is_same = answer is not None and answer.request_digest == asked.request_digest
     is_personal = look.stored is not None and not look.stored.offer.is_generic
     needed = [Purpose.OFFERS]
     if is_personal or (answer is not None and is_same and answer.claim.code):

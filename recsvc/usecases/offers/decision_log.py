@@ -78,7 +78,7 @@ class DecisionLog:
             by_shop[shop].append(made())
         for shop, decisions in by_shop.items():
             try:
-                kept = self._store.keep(shop, decisions)
+                kept = self._store.save(shop, decisions)
             except StoreUnavailable:
                 self._count("dropped", len(decisions))
                 continue

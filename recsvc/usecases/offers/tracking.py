@@ -117,7 +117,7 @@ class OfferTracking:
             permission = self._permission(shop, customer, denied)
             if permission is not None and permission.was_before_erasure(at_us):
                 return
-            told = self._claims.tell(
+            told = self._claims.record_offer_event(
                 shop,
                 offer,
                 word,

@@ -10,17 +10,17 @@ from msgspec import Meta
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.errors import Conflict, Forbidden
 from recsvc.domain.events import (
-    ABOUT_OFFERS,
     MAX_PRICE,
     MAX_QUANTITY,
     MAX_TEXT_BYTES,
+    OFFER_TYPES,
     EventType,
     Outcome,
 )
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.ids import MAX_ID_BYTES, CustomerId, id_fault
 from recsvc.usecases.access.request_access import BrowserAccess, RouteAccess
-from recsvc.usecases.events import Received
+from recsvc.usecases.events import ProcessedEvent
 from recsvc.web.http import metrics
 from recsvc.web.http.bodies import JSON_TYPE, BodyKind
 from recsvc.web.http.problems import FieldProblem
@@ -106,7 +106,7 @@ def post_events(call: Call) -> Response:
     context = call.authorize_request()
     sent = call.read_body(SentEvents, EVENTS_BODY).events
     call.authorize_customers(context, named_customers(sent))
-    received = call.services.events.put(context, sent, denied=_denied_types(call))
+    received = call.services.events.ingest(context, sent, denied=_denied_types(call))
     return private_json(EventResults([_result(each) for each in received]))
 
 
@@ -114,7 +114,7 @@ def _denied_types(call: Call) -> Collection[EventType]:
     """Return the types of which this request lets no more than counts be kept."""
     if call.denies_personal_use:
         return frozenset(EventType)
-    return ABOUT_OFFERS if call.denies_offers else frozenset()
+    return OFFER_TYPES if call.denies_offers else frozenset()
 
 
 def named_customers(sent: Sequence[Any]) -> Iterator[CustomerId]:
@@ -125,7 +125,7 @@ def named_customers(sent: Sequence[Any]) -> Iterator[CustomerId]:
             yield CustomerId(named)
 
 
-def _result(received: Received) -> EventResult:
+def _result(received: ProcessedEvent) -> EventResult:
     result = received.result
     if isinstance(result, Outcome):
         metrics.count_event(received.type, result.name.lower())

@@ -206,7 +206,7 @@ DECISION_SCHEMA = {
 def decide(service: Service, *names: str, customer: CustomerId = ANNA) -> None:
     key = service.services.hasher(service.shop).key_of(customer)
     made = [DecisionRecord(DecisionId(name), key, 1_000_000, CONTENT.encode()) for name in names]
-    assert service.stores.decisions.keep(service.shop, made) == len(names)
+    assert service.stores.decisions.save(service.shop, made) == len(names)
 
 
 def decided(folder: Path) -> list[str]:

@@ -15,7 +15,7 @@ from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
 from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.stores.events.event_log import EventLog
-from recsvc.stores.events.events import EventStore, Incoming
+from recsvc.stores.events.events import EventStore, IncomingEvent
 from tests.consents import now_us, policy_clock
 from tests.integration.servers import kill_server
 
@@ -29,11 +29,11 @@ def erasures(connections: Connections) -> ErasureStore:
     )
 
 
-def seen(customer: CustomerKey, number: int) -> Incoming:
+def seen(customer: CustomerKey, number: int) -> IncomingEvent:
     event = Event(
         f"m-{number}", EventType.VIEW, customer_id=CustomerId("anna"), item_id=ItemId("milk")
     )
-    return Incoming(event, customer, RecentKind.VIEW)
+    return IncomingEvent(event, customer, RecentKind.VIEW)
 
 
 def test_an_erasure_holds_against_events_and_imports_that_run_beside_it(
@@ -58,7 +58,7 @@ def test_an_erasure_holds_against_events_and_imports_that_run_beside_it(
     assert erased.removed["purposes"] == len(Purpose)
     assert set(connections.writes.hgetall(redis_keys.customer(shop, customer))) == {b"erased"}
     assert not connections.writes.exists(redis_keys.recent(shop, customer))
-    assert list(EventLog(connections).of(shop, customer)) == []
+    assert list(EventLog(connections).entries_of(shop, customer)) == []
 
 
 def test_a_grant_beside_an_erasure_comes_before_it_or_after_it(

@@ -51,7 +51,7 @@ class Shop:
     claims: dict[CustomerKey, list[str]]
 
     def claim(self, customer: CustomerKey) -> Claim:
-        look = self.stores.claims.look(self.name, customer, DEAL)
+        look = self.stores.claims.snapshot(self.name, customer, DEAL)
         claim_id = uuid4().hex
         assert look.stored is not None
         revision = look.stored.state.revision

@@ -24,10 +24,10 @@ from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.stores.events.events import (
     DAYS_COUNTED,
     DAYS_KNOWN,
-    MARK_BYTES,
-    MOST_COUNTED,
+    DIGEST_BYTES,
+    MAX_COUNTED_ITEMS,
     EventStore,
-    Incoming,
+    IncomingEvent,
 )
 from tests.consents import policy_clock
 from tests.integration.servers import ask, kill_server
@@ -52,15 +52,15 @@ def view(number: int, at: int | None = None, item: str = "milk") -> Event:
     return replace(VIEW, message_id=f"m-{number}", item_id=ItemId(item), timestamp_us=at_us)
 
 
-def of(customer: CustomerKey, event: Event) -> Incoming:
-    return Incoming(
+def of(customer: CustomerKey, event: Event) -> IncomingEvent:
+    return IncomingEvent(
         replace(event, customer_id=CustomerId("somebody")), customer, kind=RecentKind.VIEW
     )
 
 
-def bought(customer: CustomerKey, event: Event) -> Incoming:
+def bought(customer: CustomerKey, event: Event) -> IncomingEvent:
     event = replace(event, type=EventType.PURCHASE, customer_id=CustomerId("somebody"))
-    return Incoming(event, customer, kind=RecentKind.PURCHASE)
+    return IncomingEvent(event, customer, kind=RecentKind.PURCHASE)
 
 
 def grant(connections: Connections, shop: ShopName, customer: CustomerKey) -> None:
@@ -97,13 +97,13 @@ def test_an_id_counts_once_for_seven_days(
     store: EventStore, connections: Connections, shop: ShopName, days: int, outcome: Outcome
 ) -> None:
     """And its content is compared for as long."""
-    assert store.add(shop, [Incoming(VIEW)]) == [Outcome.NEW]
+    assert store.add(shop, [IncomingEvent(VIEW)]) == [Outcome.NEW]
     move_marks(connections, shop, days)
 
     other = replace(VIEW, item_id=ItemId("other"))
 
-    assert store.add(shop, [Incoming(VIEW)]) == [outcome]
-    assert store.add(shop, [Incoming(other)]) == [Outcome.REUSED]
+    assert store.add(shop, [IncomingEvent(VIEW)]) == [outcome]
+    assert store.add(shop, [IncomingEvent(other)]) == [Outcome.REUSED]
 
 
 def test_marks_and_counts_go_by_themselves(
@@ -111,7 +111,7 @@ def test_marks_and_counts_go_by_themselves(
 ) -> None:
     """Marks a week after their day, counts a fortnight after theirs; the log only when drained."""
     redis, today = connections.writes, now(connections) // DAY
-    store.add(shop, [Incoming(VIEW), Incoming(view(2, (today - 3) * DAY))])
+    store.add(shop, [IncomingEvent(VIEW), IncomingEvent(view(2, (today - 3) * DAY))])
 
     marks = redis.keys(f"{redis_keys.seen(shop)}:*")
     ends = {redis.execute_command("EXPIRETIME", name) for name in marks}
@@ -130,12 +130,15 @@ def test_after_a_busy_day_there_are_more_buckets(
     """So that each stays a packed list; what older days know is still found."""
     redis, today = connections.writes, now(connections) // DAY
     days = redis_keys.seen_days(shop)
-    store.add(shop, [Incoming(VIEW)])
+    store.add(shop, [IncomingEvent(VIEW)])
     move_marks(connections, shop, 1)
     redis.hset(days, f"{today - 1}:marks", 3_000_000)
     redis.hset(days, mapping={f"{today - 9}:buckets": 4096, f"{today - 9}:marks": 5})
 
-    assert store.add(shop, [Incoming(view(2)), Incoming(VIEW)]) == [Outcome.NEW, Outcome.DUPLICATE]
+    assert store.add(shop, [IncomingEvent(view(2)), IncomingEvent(VIEW)]) == [
+        Outcome.NEW,
+        Outcome.DUPLICATE,
+    ]
     assert {field.decode(): int(value) for field, value in redis.hgetall(days).items()} == {
         f"{today - 1}:buckets": 4096,
         f"{today - 1}:marks": 3_000_000,
@@ -204,7 +207,7 @@ def test_an_order_is_a_mark_that_tells_nothing(
 
     assert [len(each) for each in marks] == [2, 2]
     assert not marks[0] & marks[1]
-    assert {len(mark) for each in marks for mark in each} == {2 * MARK_BYTES}
+    assert {len(mark) for each in marks for mark in each} == {2 * DIGEST_BYTES}
 
 
 def test_an_event_of_a_clock_that_is_ahead_happened_on_arrival(
@@ -258,7 +261,7 @@ def test_a_record_of_another_type_denies_and_stops_nobody(
     """One spoilt key must not have the whole batch sent again for ever."""
     connections.writes.set(redis_keys.customer(shop, customer), "spoilt")
 
-    assert store.add(shop, [of(customer, VIEW), Incoming(view(2))]) == [Outcome.NEW] * 2
+    assert store.add(shop, [of(customer, VIEW), IncomingEvent(view(2))]) == [Outcome.NEW] * 2
     assert connections.writes.xlen(redis_keys.events(shop)) == 1
 
 
@@ -277,7 +280,7 @@ def test_a_history_that_is_no_list_is_begun_anew(
 
 def test_the_log_is_bounded(store: EventStore, connections: Connections, shop: ShopName) -> None:
     """The oldest go first, in blocks of the server's own."""
-    store.add(shop, [Incoming(view(number)) for number in range(1500)])
+    store.add(shop, [IncomingEvent(view(number)) for number in range(1500)])
 
     kept = connections.writes.xrange(redis_keys.events(shop))
     assert LOG_LENGTH <= len(kept) < 1500
@@ -289,12 +292,14 @@ def test_counts_of_a_day_are_bounded(
 ) -> None:
     """Made-up items cannot fill the store; those that are wanted stay."""
     key = redis_keys.counts_of(shop, now(connections) // DAY)
-    store.add(shop, [Incoming(view(1, item="wanted")), Incoming(view(2, item="wanted"))])
-    made_up = {f"made-up-{number}": 1.0 for number in range(MOST_COUNTED + MOST_COUNTED // 10)}
+    store.add(shop, [IncomingEvent(view(1, item="wanted")), IncomingEvent(view(2, item="wanted"))])
+    made_up = {
+        f"made-up-{number}": 1.0 for number in range(MAX_COUNTED_ITEMS + MAX_COUNTED_ITEMS // 10)
+    }
     connections.writes.zadd(key, made_up)
-    store.add(shop, [Incoming(view(3, item="wanted"))])
+    store.add(shop, [IncomingEvent(view(3, item="wanted"))])
 
-    assert connections.writes.zcard(key) == MOST_COUNTED
+    assert connections.writes.zcard(key) == MAX_COUNTED_ITEMS
     assert connections.writes.zscore(key, "wanted") == 3.0
 
 
@@ -303,7 +308,7 @@ def test_arrival_is_told_to_the_microsecond(
 ) -> None:
     """By the store's clock, and in the way that every other moment is written."""
     before = connections.writes.time()
-    store.add(shop, [Incoming(VIEW)])
+    store.add(shop, [IncomingEvent(VIEW)])
     after = connections.writes.time()
 
     ((_, fields),) = connections.writes.xrange(redis_keys.events(shop))
@@ -337,7 +342,7 @@ def test_what_was_taken_in_outlives_a_crash(
 ) -> None:
     """Each acknowledged event is on disk."""
     store = EventStore(own_connections, secret, LOG_LENGTH, policy_clock())
-    events = [Incoming(view(number)) for number in range(250)]
+    events = [IncomingEvent(view(number)) for number in range(250)]
     store.add(shop, events)
     kill_server(own_server.url)
     own_server.leave()

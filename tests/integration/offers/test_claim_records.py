@@ -28,7 +28,7 @@ def records(connections: Connections, counter: Counter) -> ClaimRecords:
 
 def tell(counter: Counter, what: str, customer: CustomerKey, decision: str | None = None) -> None:
     permission = counter.asked(customer).permission
-    told = counter.claims.tell(
+    told = counter.claims.record_offer_event(
         counter.shop, DEAL, what, use=decision, customer=customer, permission=permission
     )
     assert told is True
@@ -81,7 +81,7 @@ def test_nothing_is_left_of_an_erased_customer(
 ) -> None:
     """Held ones are given back, redeemed ones stay counted, and no key names the customer."""
     counter.put(["A", "B"], caps=Caps(total_redeemed=2))
-    redeemed = counter.held(customer, key_mark="aa", request_mark="01")
+    redeemed = counter.held(customer, key_digest="aa", request_digest="01")
     counter.claims.redeem(counter.shop, DEAL, redeemed.claim_id, customer)
     counter.held(customer)
     tell(counter, "dismissed", customer)

@@ -59,7 +59,7 @@ class Counter:
         return found
 
     def asked(self, customer: CustomerKey, **more: str) -> ClaimAttempt:
-        look = self.claims.look(self.shop, customer, DEAL)
+        look = self.claims.snapshot(self.shop, customer, DEAL)
         return ClaimAttempt(
             uuid4().hex,
             DEAL,
@@ -310,15 +310,15 @@ def test_a_claim_is_its_customers_alone(counter: Counter, customer: CustomerKey)
 def test_a_key_is_answered_as_before(counter: Counter, customer: CustomerKey) -> None:
     """The same claim and code, for a day; with another request it is refused."""
     counter.put(["ONE", "TWO"])
-    first = counter.held(customer, key_mark="aa", request_mark="01")
-    again = counter.held(customer, key_mark="aa", request_mark="01")
+    first = counter.held(customer, key_digest="aa", request_digest="01")
+    again = counter.held(customer, key_digest="aa", request_digest="01")
 
     assert again == first
-    assert counter.claim(customer, key_mark="aa", request_mark="02") is ClaimFailure.KEY_REUSED
-    assert counter.held(customer, key_mark="bb", request_mark="01").code == "TWO"
-    answer = counter.claims.look(counter.shop, customer, DEAL, "aa").answer
+    assert counter.claim(customer, key_digest="aa", request_digest="02") is ClaimFailure.KEY_REUSED
+    assert counter.held(customer, key_digest="bb", request_digest="01").code == "TWO"
+    answer = counter.claims.snapshot(counter.shop, customer, DEAL, "aa").answer
     assert answer is not None
-    assert (answer.claim, answer.request_mark) == (first, "01")
+    assert (answer.claim, answer.request_digest) == (first, "01")
 
 
 def test_a_key_brings_back_no_claim_that_has_ended(
@@ -326,17 +326,17 @@ def test_a_key_brings_back_no_claim_that_has_ended(
 ) -> None:
     """From the moment on at which others may have its code, until it is redeemed all the same."""
     counter.put(["ONE"])
-    first = counter.held(customer, key_mark="aa", request_mark="01")
+    first = counter.held(customer, key_digest="aa", request_digest="01")
     clock.now += HOLD - 1
-    assert counter.held(customer, key_mark="aa", request_mark="01") == first
+    assert counter.held(customer, key_digest="aa", request_digest="01") == first
     clock.now += 1
-    assert counter.claim(customer, key_mark="aa", request_mark="01") is ClaimRefusal.ENDED
+    assert counter.claim(customer, key_digest="aa", request_digest="01") is ClaimRefusal.ENDED
     other = counter.held(somebody())
-    assert counter.claim(customer, key_mark="aa", request_mark="01") is ClaimRefusal.ENDED
+    assert counter.claim(customer, key_digest="aa", request_digest="01") is ClaimRefusal.ENDED
 
     counter.claims.release(counter.shop, DEAL, other.claim_id, None)
     counter.claims.redeem(counter.shop, DEAL, first.claim_id, customer)
-    assert counter.held(customer, key_mark="aa", request_mark="01") == first
+    assert counter.held(customer, key_digest="aa", request_digest="01") == first
 
 
 def test_a_key_is_forgotten_after_a_day(
@@ -344,19 +344,19 @@ def test_a_key_is_forgotten_after_a_day(
 ) -> None:
     """To the microsecond, also where later keys keep the hash alive."""
     counter.put()
-    first = counter.held(customer, key_mark="aa", request_mark="01")
+    first = counter.held(customer, key_digest="aa", request_digest="01")
     counter.claims.redeem(counter.shop, DEAL, first.claim_id, customer)
     clock.now += DAY - 1
-    assert counter.held(customer, key_mark="aa", request_mark="01") == first
+    assert counter.held(customer, key_digest="aa", request_digest="01") == first
     clock.now += 1
-    assert counter.held(customer, key_mark="aa", request_mark="02") != first
+    assert counter.held(customer, key_digest="aa", request_digest="02") != first
 
 
 def test_an_answer_is_kept_for_a_day(counter: Counter, clock: Clock, customer: CustomerKey) -> None:
     """Also of a customer who claims every day."""
     counter.put()
     for mark in ("aa", "bb", "cc"):
-        counter.held(customer, key_mark=mark, request_mark="01")
+        counter.held(customer, key_digest=mark, request_digest="01")
         clock.now += DAY
 
     kept = counter.connections.writes.hkeys(redis_keys.answers(counter.shop, customer))
@@ -366,10 +366,10 @@ def test_an_answer_is_kept_for_a_day(counter: Counter, clock: Clock, customer: C
 def test_a_use_of_a_decision_is_kept_no_longer_for_a_further_one(counter: Counter) -> None:
     """Its life begins with the first."""
     counter.put()
-    counter.claims.tell(counter.shop, DEAL, "shown", use="d")
+    counter.claims.record_offer_event(counter.shop, DEAL, "shown", use="d")
     name, writes = redis_keys.spent(counter.shop, "d"), counter.connections.writes
     writes.expire(name, 60)
-    counter.claims.tell(counter.shop, DEAL, "accepted", use="d")
+    counter.claims.record_offer_event(counter.shop, DEAL, "accepted", use="d")
 
     assert 0 < writes.ttl(name) <= 60
 
@@ -379,7 +379,7 @@ def test_answers_are_bounded(counter: Counter, clock: Clock, customer: CustomerK
     counter.put()
     for number in range(120):
         clock.now += 1
-        counter.held(customer, key_mark=f"{number:04x}", request_mark="01")
+        counter.held(customer, key_digest=f"{number:04x}", request_digest="01")
 
     kept = counter.connections.writes.hkeys(redis_keys.answers(counter.shop, customer))
     assert sorted(kept) == [f"{number:04x}".encode() for number in range(20, 120)]
@@ -515,7 +515,7 @@ def test_a_showing_counts_once_for_each_decision(counter: Counter, customer: Cus
     permission = counter.asked(customer).permission
 
     def show(decision: str, who: CustomerKey | None = customer) -> object:
-        return counter.claims.tell(
+        return counter.claims.record_offer_event(
             counter.shop, DEAL, "shown", use=decision, customer=who, permission=permission
         )
 

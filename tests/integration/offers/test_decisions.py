@@ -23,7 +23,7 @@ from recsvc.stores.consents.consents import ConsentStore
 from recsvc.stores.consents.policy_clock import PolicyClock
 from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.events.event_log import EventLog
-from recsvc.stores.offers.decisions import MOST_KEPT, DecisionStore
+from recsvc.stores.offers.decisions import MAX_PER_CUSTOMER, DecisionStore
 from recsvc.usecases.offers import decision_log
 from recsvc.usecases.offers.decision_log import DecisionLog
 
@@ -55,11 +55,11 @@ def test_a_decision_is_kept_with_analytics_alone(
     customer: CustomerKey,
 ) -> None:
     """Nothing is written without it, and nothing is told once it is withdrawn."""
-    assert store.keep(shop, [decision(customer)]) == 0
+    assert store.save(shop, [decision(customer)]) == 0
     assert not list(connections.writes.scan_iter(match=f"{{{shop}}}:decision*", count=1000))
 
     consents.write(shop, customer, {Purpose.ANALYTICS: True})
-    assert store.keep(shop, [decision(customer)]) == 1
+    assert store.save(shop, [decision(customer)]) == 1
     assert store.get(shop, "d") == decision(customer)
     assert 0 < connections.writes.ttl(redis_keys.decision(shop, "d")) <= 2 * 86_400
     consents.write(shop, customer, {Purpose.ANALYTICS: False})
@@ -76,13 +76,15 @@ def test_a_customers_decisions_are_bounded_and_erased(
     """The oldest go first; nothing is left of an erased customer."""
     consents.write(shop, customer, {Purpose.ANALYTICS: True})
     now_us = time.time_ns() // 1000
-    made = [decision(customer, f"d{number}", now_us + number) for number in range(MOST_KEPT + 5)]
-    store.keep(shop, made)
+    made = [
+        decision(customer, f"d{number}", now_us + number) for number in range(MAX_PER_CUSTOMER + 5)
+    ]
+    store.save(shop, made)
 
-    assert store.of(shop, customer) == made[5:]
+    assert store.of_customer(shop, customer) == made[5:]
     assert store.get(shop, "d4") is None
     store.forget(shop, customer)
-    assert store.of(shop, customer) == []
+    assert store.of_customer(shop, customer) == []
     left = list(connections.writes.scan_iter(match=f"{{{shop}}}:decision*", count=1000))
     assert left == [redis_keys.decisions_log(shop).encode()]
     assert store.log.length(shop) == 0
@@ -99,7 +101,7 @@ def test_the_id_of_a_decision_lives_no_longer_than_the_decision(
     consents.write(shop, customer, {Purpose.ANALYTICS: True})
     now_us = time.time_ns() // 1000
     for name, days in (("old", 3), ("new", 0)):
-        store.keep(shop, [decision(customer, name, now_us - days * 86_400_000_000)])
+        store.save(shop, [decision(customer, name, now_us - days * 86_400_000_000)])
 
     assert connections.writes.zrange(redis_keys.decisions_of(shop, customer), 0, -1) == [b"new"]
 
@@ -118,9 +120,9 @@ def test_what_is_to_be_drained_lives_no_longer_than_the_decisions(
     for age in (2 * DAY_MS + 60_000, 2 * DAY_MS - 60_000):
         entry = {"decision": str(age), "customer": customer.hex()}
         connections.writes.xadd(redis_keys.decisions_log(shop), entry, f"{now_ms - age}-0")
-    store.keep(shop, [decision(customer)])
+    store.save(shop, [decision(customer)])
 
-    found = [entry.event.decode() for entry in store.log.of(shop, customer)]
+    found = [entry.event.decode() for entry in store.log.entries_of(shop, customer)]
 
     assert found == [str(2 * DAY_MS - 60_000), "d"]
     assert 0 < connections.writes.ttl(redis_keys.decisions_log(shop)) <= 2 * 86_400
@@ -133,12 +135,12 @@ def test_an_erasure_leaves_the_log_of_others_alone(
     other = CustomerKey(bytes(16))
     for each in (customer, other):
         consents.write(shop, each, {Purpose.ANALYTICS: True})
-    store.keep(shop, [decision(customer, "a"), decision(other, "b"), decision(customer, "c")])
+    store.save(shop, [decision(customer, "a"), decision(other, "b"), decision(customer, "c")])
 
     store.forget(shop, customer)
 
-    assert list(store.log.of(shop, customer)) == []
-    assert [entry.event for entry in store.log.of(shop, other)] == [b"b"]
+    assert list(store.log.entries_of(shop, customer)) == []
+    assert [entry.event for entry in store.log.entries_of(shop, other)] == [b"b"]
 
 
 def test_decisions_are_written_behind_the_answers(
@@ -151,7 +153,7 @@ def test_decisions_are_written_behind_the_answers(
     """Those that there is no room for are dropped and counted; the others are written."""
     consents.write(shop, customer, {Purpose.ANALYTICS: True})
     counted: list[tuple[str, int]] = []
-    monkeypatch.setattr(decision_log, "MOST_WAITING", 2)
+    monkeypatch.setattr(decision_log, "MAX_WAITING", 2)
     log = DecisionLog(store, lambda result, count: counted.append((result, count)))
     for name in ("a", "b", "c"):
         log.put(shop, partial(decision, customer, name))
@@ -295,5 +297,5 @@ def test_what_was_decided_before_an_erasure_is_not_kept_of_the_stranger(
     consents.write(shop, customer, {Purpose.ANALYTICS: True})
     before, after = (decision(customer, f"d{late}", erased_at_us + late) for late in (0, 1))
 
-    assert store.keep(shop, [before, after]) == 1
-    assert store.of(shop, customer) == [after]
+    assert store.save(shop, [before, after]) == 1
+    assert store.of_customer(shop, customer) == [after]

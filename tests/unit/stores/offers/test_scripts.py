@@ -5,7 +5,7 @@ import re
 from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.values.ids import OfferId
 from recsvc.stores.offers import scripts
-from recsvc.stores.offers.offers import COUNTS, limits_of
+from recsvc.stores.offers.offers import COUNTERS, limits_of
 
 SCRIPTS = [text for name, text in vars(scripts).items() if isinstance(text, str) and name.isupper()]
 OFFER = Offer(
@@ -39,4 +39,4 @@ def test_lua_reads_only_fields_that_are_written() -> None:
     }
 
     assert read >= set(limits_of(OFFER))
-    assert read - set(limits_of(OFFER)) <= {*COUNTS, *WRITTEN_BY_LUA}
+    assert read - set(limits_of(OFFER)) <= {*COUNTERS, *WRITTEN_BY_LUA}
