@@ -28,8 +28,8 @@ from training.errors import TrainingError
 from training.evaluate_job import EvaluationJob, evaluate
 from training.evaluate_offers_job import OffersJob, evaluate_offers
 from training.progress import Progress
-from training.publish.gate import Objection
-from training.run_job import Job, run
+from training.publish.gate import GateReason
+from training.run_job import RunJob, run
 from training.running_shop import TUNING, open_shop
 from training.settings import TrainingSettings
 from training.sources.column_mapping import parse_renames
@@ -108,7 +108,7 @@ KAnonymity = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**31, help="Seed of everything random.")]
 Accepted = Annotated[
-    list[Objection] | None,
+    list[GateReason] | None,
     typer.Option(
         "--accept",
         help="Publish in spite of this objection, as often as needed; a refusal names its own.",
@@ -142,7 +142,7 @@ def run_command(
     opened = open_shop(shop, data_dir)
     console = stderr_console()
     with Progress(console) as progress:
-        job = Job(
+        job = RunJob(
             request=request,
             consents=options.consent_source(consents, opened),
             catalogue=options.catalogue(items, opened),
@@ -152,7 +152,7 @@ def run_command(
             accepted=frozenset(accept or ()),
         )
         done = run(job, progress, lambda report: print_ingest(console, report))
-    print_findings(console, done.settled.trained.findings)
+    print_findings(console, done.model.trained.findings)
     print_gate(console, done.published)
     if as_json:
         typer.echo(msgspec.json.encode(done.as_report(shop)).decode())

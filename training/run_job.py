@@ -1,4 +1,4 @@
-"""`recsvc-train run`: read, judge, fit, publish."""
+"""`recsvc-train run`: read, compare, fit, publish."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from typing import Any
 from training.atomic_files import draft, writable
 from training.pipeline import Trained, train
 from training.progress import Progress
-from training.publish.consent_recheck import RecheckedModel, settle
-from training.publish.gate import Objection
-from training.publish.publish import Destination, Published, publish_settled
+from training.publish.consent_recheck import RecheckedModel, train_with_recheck
+from training.publish.gate import GateReason
+from training.publish.publish import Destination, Published, publish_model
 from training.report.page import render
 from training.settings import TrainingSettings
 from training.sources import ingest
@@ -26,8 +26,8 @@ _REPORTS = "reports"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """Everything that one run needs, opened and checked."""
+class RunJob:
+    """The inputs of one run, opened and checked."""
 
     request: ingest.Request
     consents: ConsentSource
@@ -35,19 +35,19 @@ class Job:
     settings: TrainingSettings
     destination: Destination
     tuner: Tuner | None = None
-    accepted: frozenset[Objection] = frozenset()
+    accepted: frozenset[GateReason] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
     published: Published
-    settled: RecheckedModel
+    model: RecheckedModel
     report: Path
     seconds: float
 
     def as_report(self, shop: str) -> dict[str, Any]:
-        """Return what `--json` prints."""
-        trained = self.settled.trained
+        """Return the object that `--json` prints."""
+        trained = self.model.trained
         return {
             "version": self.published.version,
             "parent": self.published.parent,
@@ -57,13 +57,13 @@ class RunResult:
             "items": trained.items,
             "report": str(self.report),
             "seconds": round(self.seconds, 1),
-            "purchases": self.settled.purchases.report.as_counts(),
+            "purchases": self.model.purchases.report.as_counts(),
             "metrics": trained.findings.as_json(),
         }
 
 
-def run(job: Job, progress: Progress, told: Callable[[IngestReport], None]) -> RunResult:
-    """Train and publish. `told` hears what was read, before anything is fitted."""
+def run(job: RunJob, progress: Progress, on_ingest: Callable[[IngestReport], None]) -> RunResult:
+    """Train and publish. `on_ingest` gets each ingest report before anything is fitted."""
     started = monotonic()
     hasher = job.destination.hasher
 
@@ -71,28 +71,28 @@ def run(job: Job, progress: Progress, told: Callable[[IngestReport], None]) -> R
         purchases = ingest.read_purchases(
             job.request, permission, job.catalogue.sensitive, progress
         )
-        told(purchases.report)
+        on_ingest(purchases.report)
         return purchases
 
     def fit(purchases: Purchases) -> Trained:
         return train(purchases, job.catalogue, hasher, job.settings, progress, job.tuner)
 
-    reports = writable(job.destination.versions.home / _REPORTS)  # versions admit only arrays
-    settled = settle(job.consents, read, fit, hasher)
+    reports = writable(job.destination.versions.home / _REPORTS)  # version folders hold arrays only
+    model = train_with_recheck(job.consents, read, fit, hasher)
     with progress.step("Publishing", 2) as advance, draft(reports) as page:
-        page.write_text(_report_page(settled), encoding="utf-8")
+        page.write_text(_report_page(model), encoding="utf-8")
         advance()
         now = datetime.now(UTC)
-        published = publish_settled(settled, job.catalogue, job.destination, job.accepted, now)
+        published = publish_model(model, job.catalogue, job.destination, job.accepted, now)
         report = page.rename(reports / f"{published.version}.html")
         advance()
-    return RunResult(published, settled, report, monotonic() - started)
+    return RunResult(published, model, report, monotonic() - started)
 
 
-def _report_page(settled: RecheckedModel) -> str:
-    trained = settled.trained
+def _report_page(model: RecheckedModel) -> str:
+    trained = model.trained
     return render(
         trained.findings,
-        read=[settled.purchases.report],
+        read=[model.purchases.report],
         parameters=trained.settings.as_parameters(),
     )

@@ -58,7 +58,7 @@ from tests.consents import now_us
 from tests.model_builders import reasoned, top
 from training.pipeline import Trained
 from training.progress import SILENT
-from training.publish.consent_recheck import settle
+from training.publish.consent_recheck import train_with_recheck
 from training.publish.publish import origin
 from training.sources.consents import PermittedKeys
 from training.sources.ingest import Purchases, Request, read_purchases
@@ -201,10 +201,10 @@ class SmallService:
             next(asked, lambda: None)()
             return purchases
 
-        settled = settle(self.permitted, read, self._fit, self.hasher)
-        data = origin(settled, ItemCatalogue(), self.versions.current())
+        model = train_with_recheck(self.permitted, read, self._fit, self.hasher)
+        data = origin(model, ItemCatalogue(), self.versions.current())
         facts = ManifestFacts(self.secret.fingerprint(), seed=1, data=data)
-        version = publish(self.versions, settled.trained.artifact, facts, now=datetime.now(UTC))
+        version = publish(self.versions, model.trained.artifact, facts, now=datetime.now(UTC))
         self.shelf.refresh()
         return version
 

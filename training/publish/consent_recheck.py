@@ -1,4 +1,8 @@
-"""Training without anybody who said no in the meantime: consent is asked again when it is done."""
+"""Re-check consent after fitting.
+
+When customers withdrew during a training, it is repeated without them, at most three times. The
+customers who withdrew during the last one are then removed from its lists.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,41 +22,43 @@ TRAININGS = 3
 
 @dataclass(frozen=True, slots=True)
 class RecheckedModel:
-    """`withdrawn_meanwhile`: how many withdrew during the last training; their lists are gone."""
+    """`withdrawn_during_training`: customers who withdrew during the last training; their lists are
+    removed.
+    """
 
     trained: Trained
     purchases: Purchases
     permission: TrainingPermission
     trainings: int
-    withdrawn_meanwhile: int
+    withdrawn_during_training: int
 
 
-def settle(
+def train_with_recheck(
     consents: ConsentSource,
     read: Callable[[TrainingPermission], Purchases],
     fit: Callable[[Purchases], Trained],
     hasher: CustomerHasher,
 ) -> RecheckedModel:
-    """Train, ask again, and train anew without those who have withdrawn.
+    """Train, read consents again, and repeat without customers who withdrew.
 
-    In a large shop somebody withdraws during every training. After the last one their lists
-    are taken out, and the next run learns nothing from them.
+    In a large shop some customer withdraws during every training, so after the last one the lists
+    of such customers are removed. The next run does not learn from them.
     """
     permission = consents()
-    trainings, settled = 0, False
-    while trainings < TRAININGS and not settled:
+    trainings, is_current = 0, False
+    while trainings < TRAININGS and not is_current:
         purchases = read(permission)
         trained = fit(purchases)
         trainings += 1
         permission = consents()
         gone = withdrawn(purchases, permission)
-        settled = not gone
+        is_current = not gone
     without = replace(trained, artifact=_without_customers(trained.artifact, gone, hasher))
     return RecheckedModel(without, purchases, permission, trainings, len(gone))
 
 
 def withdrawn(purchases: Purchases, permission: TrainingPermission) -> list[str]:
-    """Return who permits no more that all of their lines are learned from."""
+    """Return the customers whose lines may no longer all be used."""
     lines = purchases.lines
     customers = lines["customer_id"].unique()
     gone = customers.filter(~permission.permits(customers)).to_list()
@@ -61,7 +67,7 @@ def withdrawn(purchases: Purchases, permission: TrainingPermission) -> list[str]
 
 
 def _without_customers(artifact: Artifact, gone: list[str], hasher: CustomerHasher) -> Artifact:
-    """Take the lists of some customers out of a model."""
+    """Remove some customers' lists and purchases from a model."""
     if not gone:
         return artifact
     keys = {hasher.key_of(CustomerId(customer)) for customer in gone}

@@ -1,7 +1,7 @@
-"""What must not replace the model in use, whatever its arrays are like. Pure.
+"""The publication gate: reasons not to replace the current model with a new one. Pure.
 
-A shop's first model is never refused: a short history must be able to start. Each objection can
-be accepted by the operator, by its name.
+The first model of a shop is always published, so that a shop with a short history can start. An
+operator can accept each reason by its name.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,18 +13,18 @@ from typing import Any
 from training.errors import NotPublishable
 from training.publish.model_summary import Lead, ModelSummary, Slate
 
-# Purchases pile up, so all of these grow from run to run. A shop that forgets its oldest orders
-# loses some; only a lost file, a wrong filter or an id column of another kind takes half.
+# Least share of the current model's customers, items and lines. They grow from run to run; deleting
+# old orders removes a few. Only a missing file, a wrong filter or a wrong id column removes half.
 _LEAST_KEPT = 0.5
 
-# Of the lead over popularity. Seasons move it; purchases that are filed under wrong customers
-# end it, for then nothing that is personal predicts anything.
+# Least share of the current model's lead over popularity. Seasons change the lead. Purchases under
+# wrong customer ids end it, because then no personal model predicts anything.
 _LEAST_LEAD = 0.5
-_ERRORS_APART = 2.0  # standard errors of the difference: less is chance
-_SAME_HORIZON = 1.1  # a window of another length is another task
+_ERRORS_APART = 2.0  # standard errors of the difference; a smaller one may be chance
+_SAME_HORIZON = 1.1  # ratio of window lengths; rankings for other lengths are not comparable
 
 
-class Objection(StrEnum):
+class GateReason(StrEnum):
     TOO_LITTLE_HISTORY = "too_little_history"
     COLLAPSE = "collapse"
     WORSE_RANKING = "worse_ranking"
@@ -32,28 +32,30 @@ class Objection(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """`objections` are the words for each; `not_compared` says why something was not looked at."""
+    """`reasons` gives the text of each reason against publication; `not_compared` tells why a
+    comparison was left out.
+    """
 
-    objections: Mapping[Objection, str] = field(default_factory=dict)
+    reasons: Mapping[GateReason, str] = field(default_factory=dict)
     not_compared: str | None = None
 
-    def refuse(self, accepted: Collection[Objection]) -> None:
-        """Raise NotPublishable unless the operator has accepted every objection."""
-        standing = [each for each in self.objections if each not in accepted]
-        if not standing:
+    def refuse(self, accepted: Collection[GateReason]) -> None:
+        """Raise NotPublishable unless the operator accepted every reason."""
+        remaining = [each for each in self.reasons if each not in accepted]
+        if not remaining:
             return
-        words = "; ".join(self.objections[each] for each in standing)
-        flags = " ".join(f"--accept {each}" for each in standing)
+        text = "; ".join(self.reasons[each] for each in remaining)
+        flags = " ".join(f"--accept {each}" for each in remaining)
         raise NotPublishable(
-            f"the model in use stays: {words}. If this is how the shop is now, run again with "
+            f"the current model is kept: {text}. If these figures are correct, run again with "
             f"{flags}",
-            code=str(standing[0]),
+            code=str(remaining[0]),
         )
 
-    def as_json(self, accepted: Collection[Objection]) -> dict[str, Any]:
-        """Return what the manifest keeps; a published model has accepted objections only."""
+    def as_json(self, accepted: Collection[GateReason]) -> dict[str, Any]:
+        """Return the manifest's entry. In a published model, all reasons were accepted."""
         return {
-            "accepted": {str(each): words for each, words in self.objections.items()},
+            "accepted": {str(each): text for each, text in self.reasons.items()},
             "asked_to_accept": sorted(str(each) for each in accepted),
             "not_compared": self.not_compared,
         }
@@ -61,39 +63,41 @@ class GateVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model and how many customers its training had to leave out for want of consent."""
+    """A model's summary, and the number of customers left out of its training for lack of
+    consent.
+    """
 
-    standing: ModelSummary
+    summary: ModelSummary
     without_consent: int
 
 
-def judge(new: Candidate, used: Candidate) -> GateVerdict:
-    """Compare a new model with the one in use."""
+def compare_models(new: Candidate, used: Candidate) -> GateVerdict:
+    """Compare a new model with the current one."""
     found = {
-        Objection.TOO_LITTLE_HISTORY: _unjudged(new.standing, used.standing),
-        Objection.COLLAPSE: _collapsed(new, used),
+        GateReason.TOO_LITTLE_HISTORY: _not_evaluated(new.summary, used.summary),
+        GateReason.COLLAPSE: _collapsed(new, used),
     }
-    if not _same_horizon(new.standing, used.standing):
+    if not _same_horizon(new.summary, used.summary):
         return GateVerdict(
-            {each: words for each, words in found.items() if words},
+            {each: text for each, text in found.items() if text},
             "rankings, for the windows of the model in use are "
-            f"{used.standing.data.horizon_days:.3g} days long and these "
-            f"{new.standing.data.horizon_days:.3g}",
+            f"{used.summary.data.horizon_days:.3g} days long and these "
+            f"{new.summary.data.horizon_days:.3g}",
         )
-    found[Objection.WORSE_RANKING] = _worse(new.standing, used.standing)
-    return GateVerdict({each: words for each, words in found.items() if words})
+    found[GateReason.WORSE_RANKING] = _worse(new.summary, used.summary)
+    return GateVerdict({each: text for each, text in found.items() if text})
 
 
-def _unjudged(new: ModelSummary, used: ModelSummary) -> str | None:
-    """Keep a model that was judged from being replaced by one that could not be."""
+def _not_evaluated(new: ModelSummary, used: ModelSummary) -> str | None:
+    """Return a reason if only the current model was evaluated on past windows."""
     if new.judged or not used.judged:
         return None
     return f"{new.reason}, and the model in use was judged"
 
 
 def _collapsed(new: Candidate, used: Candidate) -> str | None:
-    """Say what fell to a small part of what the model in use was learned from."""
-    now, before = new.standing.data, used.standing.data
+    """Return a reason if customers, items or lines fell below LEAST_KEPT of the current model's."""
+    now, before = new.summary.data, used.summary.data
     sizes = [
         ("customers", before.customers, now.customers),
         ("items", before.items, now.items),
@@ -110,13 +114,15 @@ def _collapsed(new: Candidate, used: Candidate) -> str | None:
 
 
 def _withdrawn(new: Candidate, used: Candidate) -> str:
-    """Withdrawals are no fault, and the model in use has not heard of them: say so."""
+    """Add the number of customers without consent: the current model still contains those who
+    withdrew, so keeping it does not protect them.
+    """
     if new.without_consent <= used.without_consent:
         return ""
     return (
         f"; {new.without_consent:,} customers do not consent to training "
-        f"({used.without_consent:,} before), and the model in use still holds what it learned from "
-        "those who have withdrawn since: only a new one is without them"
+        f"({used.without_consent:,} before); the model in use still contains those who withdrew "
+        "since, and only a new model removes them"
     )
 
 
@@ -126,12 +132,12 @@ def _same_horizon(new: ModelSummary, used: ModelSummary) -> bool:
 
 
 def _worse(new: ModelSummary, used: ModelSummary) -> str | None:
-    """Say which slates lost most of their lead over popularity."""
+    """Return a reason if a slate lost most of its lead over popularity."""
     lost = [
-        words
+        text
         for name in new.slates
         if name in used.slates
-        for words in _lost_lead(name, new.slates[name], used.slates[name])
+        for text in _lost_lead(name, new.slates[name], used.slates[name])
     ]
     return "; ".join(lost) or None
 

@@ -1,7 +1,7 @@
-"""How a version stands: what its metrics say of its size and of each slate's ranking.
+"""A model's size and lead over popularity, read from its metrics.
 
-The same reading for a new model and for the manifest of the one in use, and as much of it as the
-gate compares; anything else in the metrics may change from release to release.
+New models and manifests of the current model are read the same way. Only members that the gate
+compares are read, so other metrics may change from release to release.
 """
 
 from math import hypot, inf
@@ -12,7 +12,7 @@ from training.recommenders.registry import TIE_BREAKER as POPULARITY
 
 
 class Size(msgspec.Struct, frozen=True):
-    """What a model was learned from."""
+    """The size of a model's training data."""
 
     customers: int
     items: int
@@ -21,7 +21,7 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class MetricValue(msgspec.Struct, frozen=True):
-    """A mean over customers; null is what has no value."""
+    """A mean over customers; null where there is no value."""
 
     mean: float | None
     error: float | None
@@ -44,10 +44,10 @@ class Chosen(msgspec.Struct, frozen=True):
 
 
 class Lead(msgspec.Struct, frozen=True):
-    """How far the published ranking is ahead of popularity: 1.0 is twice its NDCG@10.
+    """The published ranking's relative lead over popularity: 1.0 is twice its NDCG@10.
 
-    Windows differ between two runs and popularity is measured on the same customers of the same
-    windows, so what makes a window hard or easy for everything drops out.
+    Both are measured on the same customers of the same windows, so windows that are easy or hard
+    for all models do not change the lead.
     """
 
     ratio: float
@@ -59,7 +59,7 @@ class Slate(msgspec.Struct, frozen=True):
     models: tuple[Competitor, ...] = ()
 
     def lead(self) -> Lead | None:
-        """Return the lead; None where it was not judged or popularity found nothing."""
+        """Return the lead; None if models were not compared or popularity found nothing."""
         named = {found.model.name: found for found in self.models}
         if not self.choice.judged or self.choice.winner not in named or POPULARITY not in named:
             return None
@@ -84,7 +84,7 @@ class ModelSummary(msgspec.Struct, frozen=True):
 def _pooled(
     windows: tuple[MetricValue | None, ...], of: tuple[MetricValue | None, ...]
 ) -> tuple[float, float] | None:
-    """Return mean and error over the customers of the windows that `of` was judged on as well."""
+    """Return mean and error over the customers of the windows on which `of` was measured too."""
     both = [mine for mine, other in zip(windows, of, strict=False) if mine and other]
     customers = sum(figure.customers for figure in both)
     mean = sum((figure.mean or 0.0) * figure.customers for figure in both) / max(customers, 1)
@@ -94,5 +94,5 @@ def _pooled(
 
 
 def _known(error: float | None) -> float:
-    """An error that cannot be told is written as null."""
+    """Return the error; infinity for null, which is an unknown error."""
     return inf if error is None else error

@@ -1,4 +1,4 @@
-"""A finished training becomes the version in use, with a manifest that says where it is from."""
+"""Publish a trained model as the current version, with a manifest that records its origin."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from recsvc.model.artifact.manifest import Manifest, decode
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
 from training.publish.consent_recheck import RecheckedModel
-from training.publish.gate import Candidate, GateVerdict, Objection, judge
+from training.publish.gate import Candidate, GateReason, GateVerdict, compare_models
 from training.publish.model_summary import ModelSummary
 from training.sources.item_catalogue import ItemCatalogue
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a model goes, and the secret that it is made under."""
+    """A shop's models folder and the secret under which its customer keys are made."""
 
     versions: Versions
     hasher: CustomerHasher
@@ -30,48 +30,48 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """`gate` is what the manifest keeps of the comparison with the parent."""
+    """`gate` is the manifest's record of the comparison with the parent."""
 
     version: str
     parent: str | None
     gate: dict[str, Any]
 
 
-def publish_settled(
-    settled: RecheckedModel,
+def publish_model(
+    model: RecheckedModel,
     catalogue: ItemCatalogue,
     destination: Destination,
-    accepted: Collection[Objection],
+    accepted: Collection[GateReason],
     now: datetime,
 ) -> Published:
-    """Publish; raise NotPublishable when the model in use must stay."""
+    """Publish a model; raise NotPublishable when the gate keeps the current one."""
     versions = destination.versions
-    parent, unread = _in_use(versions)
-    verdict = GateVerdict(not_compared=unread) if unread else _compared(settled, versions, parent)
+    parent, unread = _current_version(versions)
+    verdict = GateVerdict(not_compared=unread) if unread else _compared(model, versions, parent)
     verdict.refuse(accepted)
-    trained = settled.trained
+    trained = model.trained
     gate = verdict.as_json(accepted)
     facts = ManifestFacts(
         fingerprint=destination.fingerprint,
         seed=trained.settings.seed,
         parameters=trained.settings.as_parameters(),
         metrics=trained.findings.as_json(),
-        data={**origin(settled, catalogue, parent), "gate": gate},
+        data={**origin(model, catalogue, parent), "gate": gate},
     )
     version = publish(versions, trained.artifact, facts, now=now)
     return Published(version, parent, gate)
 
 
-def _in_use(versions: Versions) -> tuple[str | None, str | None]:
-    """Return the version in use, and why it cannot be told."""
+def _current_version(versions: Versions) -> tuple[str | None, str | None]:
+    """Return the current version, and the reason if it is unreadable."""
     try:
         return versions.current(), None
     except RecsvcError as error:
         return None, f"the version in use is not known: {error}"
 
 
-def _compared(settled: RecheckedModel, versions: Versions, parent: str | None) -> GateVerdict:
-    """Compare with the version in use; one that cannot be read keeps no other from its place."""
+def _compared(model: RecheckedModel, versions: Versions, parent: str | None) -> GateVerdict:
+    """Compare with the current version; an unreadable one does not block the new one."""
     if parent is None:
         return GateVerdict()
     try:
@@ -79,36 +79,36 @@ def _compared(settled: RecheckedModel, versions: Versions, parent: str | None) -
         used = _candidate_of(manifest)
     except (RecsvcError, OSError, msgspec.ValidationError) as error:
         return GateVerdict(not_compared=f"{parent} cannot be read: {error}")
-    return judge(_candidate(settled), used)
+    return compare_models(_candidate(model), used)
 
 
-def _candidate(settled: RecheckedModel) -> Candidate:
-    """Whoever withdrew during the last training counts no more: their lists are gone."""
-    standing = msgspec.convert(settled.trained.findings.as_json(), ModelSummary)
-    customers = standing.data.customers - settled.withdrawn_meanwhile
-    size = msgspec.structs.replace(standing.data, customers=customers)
-    without = settled.purchases.report.customers_without_consent + settled.withdrawn_meanwhile
-    return Candidate(msgspec.structs.replace(standing, data=size), without)
+def _candidate(model: RecheckedModel) -> Candidate:
+    """Return the new model without customers who withdrew during the last training."""
+    summary = msgspec.convert(model.trained.findings.as_json(), ModelSummary)
+    customers = summary.data.customers - model.withdrawn_during_training
+    size = msgspec.structs.replace(summary.data, customers=customers)
+    without = model.purchases.report.customers_without_consent + model.withdrawn_during_training
+    return Candidate(msgspec.structs.replace(summary, data=size), without)
 
 
 def _candidate_of(manifest: Manifest) -> Candidate:
-    standing = msgspec.convert(manifest.metrics, ModelSummary)
+    summary = msgspec.convert(manifest.metrics, ModelSummary)
     without = manifest.data.get("purchases", {}).get("customers_without_consent", 0)
-    return Candidate(standing, msgspec.convert(without, int))
+    return Candidate(summary, msgspec.convert(without, int))
 
 
-def origin(settled: RecheckedModel, catalogue: ItemCatalogue, parent: str | None) -> dict[str, Any]:
-    """Return everything that may differ between two trainings on equal rows."""
+def origin(model: RecheckedModel, catalogue: ItemCatalogue, parent: str | None) -> dict[str, Any]:
+    """Return the facts that may differ between two trainings on equal rows."""
     return {
         "parent": parent,
-        "purchases": settled.purchases.report.as_counts(),
-        "customers": settled.trained.customers,
-        "items": settled.trained.items,
+        "purchases": model.purchases.report.as_counts(),
+        "customers": model.trained.customers,
+        "items": model.trained.items,
         "consents": {
-            "origin": settled.permission.origin,
-            "watermark_us": settled.permission.watermark_us,
-            "trainings": settled.trainings,
-            "withdrawn_meanwhile": settled.withdrawn_meanwhile,
+            "origin": model.permission.origin,
+            "watermark_us": model.permission.watermark_us,
+            "trainings": model.trainings,
+            "withdrawn_meanwhile": model.withdrawn_during_training,
         },
         "catalogue": catalogue.as_counts(),
     }

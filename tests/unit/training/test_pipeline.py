@@ -21,7 +21,7 @@ from tests.unit.training.builders import (
 from training.errors import NotPublishable
 from training.pipeline import Trained, train
 from training.progress import SILENT
-from training.publish.consent_recheck import TRAININGS, settle
+from training.publish.consent_recheck import TRAININGS, train_with_recheck
 from training.recommenders.registry import competing
 from training.sources.consents import AssumeGranted, PermittedIds, TrainingPermission
 from training.sources.ingest import Purchases
@@ -218,8 +218,8 @@ def settled_with(*permissions: TrainingPermission) -> tuple[Artifact, int, int]:
     def fit(read: Purchases) -> Trained:
         return train(read, ItemCatalogue(), HASHER, QUICK, SILENT)
 
-    result = settle(in_turn(*permissions), read, fit, HASHER)
-    return result.trained.artifact, result.trainings, result.withdrawn_meanwhile
+    result = train_with_recheck(in_turn(*permissions), read, fit, HASHER)
+    return result.trained.artifact, result.trainings, result.withdrawn_during_training
 
 
 def everybody_but(*gone: str) -> PermittedIds:

@@ -1,4 +1,4 @@
-"""Nothing of before an erasure is learned from, whatever was granted since."""
+"""Purchases before an erasure are never learned from, even after a new grant."""
 
 from pathlib import Path
 
@@ -44,24 +44,26 @@ def learned(purchases: Purchases) -> list[tuple[str, str]]:
     return purchases.lines.select("customer_id", "item_id").rows()
 
 
-def test_only_what_came_after_the_erasure_is_learned_from(tmp_path: Path) -> None:
-    """Of one who is known anew; of one who is not, nothing; of the others, all."""
+def test_only_purchases_after_the_erasure_are_learned_from(tmp_path: Path) -> None:
+    """Of a re-admitted customer only later purchases are used, of an erased one none, of the others
+    all.
+    """
     found = read(tmp_path / "p.csv", LINES, permission())
 
     assert learned(found) == [("anew", "new"), ("plain", "old")]
     assert found.report.left_out == {NO_CONSENT: 4}
 
 
-def test_lines_without_a_time_are_of_before(tmp_path: Path) -> None:
-    """Nobody can say that they are not."""
+def test_lines_without_a_time_count_as_before_the_erasure(tmp_path: Path) -> None:
+    """Lines without a timestamp count as before the erasure."""
     text = "\n".join(line.rpartition(",")[0] for line in LINES.splitlines())
 
     assert learned(read(tmp_path / "p.csv", text, permission())) == [("plain", "old")]
 
 
 @pytest.mark.parametrize(("at", "gone"), [(ERASED_AT, ["anew", "gone"]), (0, ["gone"])])
-def test_who_was_erased_during_training_counts_as_gone(at: int, gone: list[str]) -> None:
-    """Though they have granted anew before it ended."""
+def test_a_customer_erased_during_training_counts_as_withdrawn(at: int, gone: list[str]) -> None:
+    """A customer erased during a training counts as withdrawn, even after a new grant."""
     times = pl.Series([ERASED_AT, 1, 1], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
     lines = pl.DataFrame({"customer_id": ["anew", "plain", "gone"], "at": times})
     known = permission()

@@ -1,4 +1,4 @@
-"""The gate: what keeps the model in use, and what the operator may accept."""
+"""The gate: reasons that keep the current model, and their acceptance by the operator."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit.training.results_builders import journey
 from training.errors import NotPublishable
-from training.publish.gate import Candidate, GateVerdict, Objection, judge
+from training.publish.gate import Candidate, GateReason, GateVerdict, compare_models
 from training.publish.model_summary import (
     Chosen,
     Competitor,
@@ -26,7 +26,7 @@ LEVEL = 0.2  # NDCG@10 of popularity
 
 
 def slate(lead: float, error: float = 0.002, *, judged: bool = True) -> Slate:
-    """Make a published ranking that is ahead of popularity by `lead`, a share of its NDCG."""
+    """Make a published ranking that leads popularity by `lead`, as a share of its NDCG."""
     ahead = MetricValue(-lead * LEVEL, error, 3000)
     windows = tuple(MetricValue(LEVEL, 0.001, 1000) for _ in range(3))
     ranker = Competitor(Name("ranker"), windows, None)
@@ -34,7 +34,7 @@ def slate(lead: float, error: float = 0.002, *, judged: bool = True) -> Slate:
     return Slate(Chosen("ranker", judged=judged), (ranker, popularity))
 
 
-def standing(
+def summary(
     *, judged: bool = True, slates: Mapping[str, Slate] | None = None, **size: Any
 ) -> ModelSummary:
     usual = {"customers": 1000, "items": 400, "lines": 50_000, "horizon_days": 28.0}
@@ -49,50 +49,56 @@ def standing(
 def verdict(
     new: ModelSummary, used: ModelSummary, *, without: tuple[int, int] = (0, 0)
 ) -> GateVerdict:
-    return judge(Candidate(new, without[0]), Candidate(used, without[1]))
+    return compare_models(Candidate(new, without[0]), Candidate(used, without[1]))
 
 
-def test_an_equal_model_meets_no_objection() -> None:
-    """Two runs on the same rows."""
-    assert verdict(standing(), standing()) == GateVerdict()
+def test_an_equal_model_is_published() -> None:
+    """A model with the same figures as the current one is published."""
+    assert verdict(summary(), summary()) == GateVerdict()
 
 
 @pytest.mark.parametrize(
     ("name", "before"), [("customers", 1000), ("items", 400), ("lines", 50_000)]
 )
-def test_less_than_half_of_anything_is_a_collapse(name: str, before: int) -> None:
-    """Both figures are said; exactly half is none."""
+def test_less_than_half_of_a_count_is_a_collapse(name: str, before: int) -> None:
+    """Less than half of the customers, items or lines is a collapse, and the reason gives both
+    counts; exactly half is not.
+    """
     half = before // 2
-    fallen = verdict(standing(**{name: half - 1}), standing())
+    fallen = verdict(summary(**{name: half - 1}), summary())
 
-    assert list(fallen.objections) == [Objection.COLLAPSE]
-    assert f"{name} fell from {before:,} to {half - 1:,}" in fallen.objections[Objection.COLLAPSE]
-    assert verdict(standing(**{name: half}), standing()) == GateVerdict()
+    assert list(fallen.reasons) == [GateReason.COLLAPSE]
+    assert f"{name} fell from {before:,} to {half - 1:,}" in fallen.reasons[GateReason.COLLAPSE]
+    assert verdict(summary(**{name: half}), summary()) == GateVerdict()
 
 
 @given(grown=st.integers(1000, 10**9))
 def test_growth_is_never_refused(grown: int) -> None:
-    """However great."""
-    assert verdict(standing(customers=grown, lines=grown * 50), standing()).objections == {}
+    """Growth of any size is published."""
+    assert verdict(summary(customers=grown, lines=grown * 50), summary()).reasons == {}
 
 
-def test_a_collapse_by_withdrawals_says_what_the_model_in_use_still_holds() -> None:
-    """Refusing must not look as if it protected who has withdrawn."""
-    words = verdict(standing(customers=10), standing(), without=(990, 0)).objections
-    nobody = verdict(standing(customers=10), standing(), without=(5, 5)).objections
+def test_a_collapse_by_withdrawals_names_the_customers_in_the_current_model() -> None:
+    """After withdrawals, the reason says that the current model still contains these customers,
+    because refusing does not protect them.
+    """
+    reasons = verdict(summary(customers=10), summary(), without=(990, 0)).reasons
+    no_withdrawal = verdict(summary(customers=10), summary(), without=(5, 5)).reasons
 
-    assert "990 customers do not consent to training (0 before)" in words[Objection.COLLAPSE]
-    assert "only a new one is without them" in words[Objection.COLLAPSE]
-    assert "consent" not in nobody[Objection.COLLAPSE]
+    assert "990 customers do not consent to training (0 before)" in reasons[GateReason.COLLAPSE]
+    assert "only a new model removes them" in reasons[GateReason.COLLAPSE]
+    assert "consent" not in no_withdrawal[GateReason.COLLAPSE]
 
 
-def test_a_judged_model_is_not_replaced_by_one_that_could_not_be_judged() -> None:
-    """The other way round, and unjudged after unjudged, are fine."""
-    refused = verdict(standing(judged=False), standing())
+def test_a_compared_model_is_not_replaced_by_one_without_comparison() -> None:
+    """A model that was compared on past windows is not replaced by one that was not; every other
+    combination is published.
+    """
+    refused = verdict(summary(judged=False), summary())
 
-    assert list(refused.objections) == [Objection.TOO_LITTLE_HISTORY]
-    assert verdict(standing(), standing(judged=False)).objections == {}
-    assert verdict(standing(judged=False), standing(judged=False)).objections == {}
+    assert list(refused.reasons) == [GateReason.TOO_LITTLE_HISTORY]
+    assert verdict(summary(), summary(judged=False)).reasons == {}
+    assert verdict(summary(judged=False), summary(judged=False)).reasons == {}
 
 
 @pytest.mark.parametrize(
@@ -102,35 +108,35 @@ def test_a_judged_model_is_not_replaced_by_one_that_could_not_be_judged() -> Non
 def test_most_of_the_lead_over_popularity_may_not_be_lost(
     before: float, now: float, refused: bool
 ) -> None:
-    """Half of it, and by more than chance; a lead that was chance cannot be lost."""
+    """A model is refused if more than half of a significant lead over popularity is lost."""
     found = verdict(
-        standing(slates={"for_you": slate(now)}), standing(slates={"for_you": slate(before)})
+        summary(slates={"for_you": slate(now)}), summary(slates={"for_you": slate(before)})
     )
 
-    assert (Objection.WORSE_RANKING in found.objections) is refused
+    assert (GateReason.WORSE_RANKING in found.reasons) is refused
 
 
-def test_a_lost_lead_that_may_be_chance_is_no_objection() -> None:
-    """The same loss with few customers."""
-    used = standing(slates={"for_you": slate(1.0)})
+def test_an_insignificant_loss_of_the_lead_is_published() -> None:
+    """The same loss is no reason if few customers make it insignificant."""
+    used = summary(slates={"for_you": slate(1.0)})
 
-    assert verdict(standing(slates={"for_you": slate(0.3)}), used).objections
-    assert not verdict(standing(slates={"for_you": slate(0.3, error=0.03)}), used).objections
+    assert verdict(summary(slates={"for_you": slate(0.3)}), used).reasons
+    assert not verdict(summary(slates={"for_you": slate(0.3, error=0.03)}), used).reasons
 
 
 def test_popularity_itself_has_no_lead() -> None:
-    """It is published where nothing personal predicts anything: scrambled customers."""
+    """Where popularity itself is published, the lead is zero and a former lead is lost."""
     windows = (MetricValue(LEVEL, 0.001, 1000),)
     itself = Slate(
         Chosen("popularity", judged=True), (Competitor(Name("popularity"), windows, None),)
     )
-    found = verdict(standing(slates={"for_you": itself}), standing())
+    found = verdict(summary(slates={"for_you": itself}), summary())
 
-    assert "for_you is +0% ± 0% ahead of popularity" in found.objections[Objection.WORSE_RANKING]
+    assert "for_you is +0% ± 0% ahead of popularity" in found.reasons[GateReason.WORSE_RANKING]
 
 
-def test_only_windows_that_the_winner_was_judged_on_count() -> None:
-    """The oldest window may have had nothing to learn from."""
+def test_the_lead_uses_only_the_windows_of_the_winner() -> None:
+    """The lead uses only windows on which the winner was measured."""
     ranker = Competitor(Name("ranker"), (MetricValue(0.3, 0.01, 100), None), None)
     windows = (MetricValue(0.1, 0.01, 100), MetricValue(0.5, 0.01, 100))
     popularity = Competitor(Name("popularity"), windows, MetricValue(-0.2, 0.01, 100))
@@ -158,38 +164,38 @@ def test_only_windows_that_the_winner_was_judged_on_count() -> None:
     ids=["not judged", "no figures", "nothing found"],
 )
 def test_a_slate_without_a_lead_is_not_compared(one: Slate) -> None:
-    """On either side."""
+    """A slate without a lead in either model is not compared."""
     assert one.lead() is None
-    assert verdict(standing(slates={"for_you": one}), standing()).objections == {}
-    assert verdict(standing(), standing(slates={"for_you": one})).objections == {}
+    assert verdict(summary(slates={"for_you": one}), summary()).reasons == {}
+    assert verdict(summary(), summary(slates={"for_you": one})).reasons == {}
 
 
 def test_rankings_of_windows_of_another_length_are_not_compared() -> None:
-    """Predicting a week is another task than predicting a month; the size still is the size."""
-    week = standing(horizon_days=7.0, customers=10, slates={"for_you": slate(0.0)})
-    found = verdict(week, standing())
+    """Rankings for windows of different lengths are not compared; sizes are."""
+    week = summary(horizon_days=7.0, customers=10, slates={"for_you": slate(0.0)})
+    found = verdict(week, summary())
 
-    assert list(found.objections) == [Objection.COLLAPSE]
+    assert list(found.reasons) == [GateReason.COLLAPSE]
     assert found.not_compared is not None
     assert "28 days long and these 7" in found.not_compared
 
 
-def test_a_refusal_names_what_to_accept() -> None:
-    """All of it, or what is left of it."""
-    found = GateVerdict({Objection.COLLAPSE: "it shrank", Objection.WORSE_RANKING: "it is worse"})
+def test_a_refusal_names_the_options_that_accept_it() -> None:
+    """A refusal names the `--accept` options of all reasons that are not yet accepted."""
+    found = GateVerdict({GateReason.COLLAPSE: "it shrank", GateReason.WORSE_RANKING: "it is worse"})
     with pytest.raises(NotPublishable, match="--accept collapse --accept worse_ranking") as both:
         found.refuse([])
     with pytest.raises(NotPublishable, match=r"it is worse.*--accept worse_ranking") as one:
-        found.refuse([Objection.COLLAPSE])
+        found.refuse([GateReason.COLLAPSE])
 
     assert (both.value.exit_code, both.value.code) == (3, "collapse")
     assert "it shrank" not in str(one.value)
 
 
-def test_what_is_accepted_is_kept() -> None:
-    """In the manifest: what was objected and overruled, and what was accepted in advance."""
-    found = GateVerdict({Objection.COLLAPSE: "it shrank"})
-    accepted = [Objection.WORSE_RANKING, Objection.COLLAPSE]
+def test_accepted_reasons_are_recorded() -> None:
+    """The manifest records the reasons that were overruled and the options that were given."""
+    found = GateVerdict({GateReason.COLLAPSE: "it shrank"})
+    accepted = [GateReason.WORSE_RANKING, GateReason.COLLAPSE]
     found.refuse(accepted)
 
     assert found.as_json(accepted) == {
@@ -199,8 +205,8 @@ def test_what_is_accepted_is_kept() -> None:
     }
 
 
-def test_findings_are_read_as_they_are_written() -> None:
-    """The standing of a model is what its manifest's metrics say."""
+def test_a_summary_is_read_from_written_metrics() -> None:
+    """The summary is read from metrics as they are written to the manifest."""
     whole = journey()
     read = msgspec.convert(whole.as_json(), ModelSummary)
     unjudged_slates = replace(whole, slates={})
