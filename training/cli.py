@@ -152,7 +152,7 @@ def run_command(
             accepted=frozenset(accept or ()),
         )
         done = run(job, progress, lambda report: print_ingest(console, report))
-    print_findings(console, done.model.trained.findings)
+    print_findings(console, done.model.trained.results)
     print_gate(console, done.published)
     if as_json:
         typer.echo(msgspec.json.encode(done.as_report(shop)).decode())
@@ -196,10 +196,10 @@ def evaluate_command(
             out=out,
             tuner=_tuner(tune, out / TUNING),
         )
-        findings = evaluate(job, progress, lambda report: print_ingest(console, report))
-    print_findings(console, findings)
-    print_holdout(console, findings)
-    typer.echo(findings.as_bytes().decode() if as_json else str(out))
+        results = evaluate(job, progress, lambda report: print_ingest(console, report))
+    print_findings(console, results)
+    print_holdout(console, results)
+    typer.echo(results.as_bytes().decode() if as_json else str(out))
 
 
 @app.command(name="evaluate-offers")

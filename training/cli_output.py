@@ -5,7 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.evaluate_offers_job import OffersRanked
-from training.metrics.results import MAIN_METRIC, Results, SlateFindings
+from training.metrics.results import MAIN_METRIC, Results, SlateResults
 from training.publish.publish import Published
 from training.report.words import anonymity_sentence, tuning_sentence
 from training.sources.ingest_report import IngestReport
@@ -39,19 +39,19 @@ def print_ingest(console: Console, report: IngestReport) -> None:
         console.print(f"From {report.first} to {report.last}.")
 
 
-def print_findings(console: Console, findings: Results) -> None:
+def print_findings(console: Console, results: Results) -> None:
     """Show who competed for each slate and who is chosen."""
-    for what, why in findings.switched_off.items():
+    for what, why in results.switched_off.items():
         console.print(escape(f"Switched off ({what}): {why}."))
-    if not findings.judged:
-        console.print(escape(f"Not judged: {findings.reason}."))
-    for slate, found in findings.slates.items():
+    if not results.judged:
+        console.print(escape(f"Not judged: {results.reason}."))
+    for slate, found in results.slates.items():
         if found.models:
             console.print(_windows_table(slate, found))
-    if findings.anonymity is not None:
-        console.print(escape(anonymity_sentence(findings.anonymity)), soft_wrap=True)
-    if findings.tuning is not None:
-        console.print(escape(tuning_sentence(findings)), soft_wrap=True)
+    if results.anonymity is not None:
+        console.print(escape(anonymity_sentence(results.anonymity)), soft_wrap=True)
+    if results.tuning is not None:
+        console.print(escape(tuning_sentence(results)), soft_wrap=True)
 
 
 def print_gate(console: Console, published: Published) -> None:
@@ -62,7 +62,7 @@ def print_gate(console: Console, published: Published) -> None:
         console.print(escape(f"Published in spite of {objection}: {words}."))
 
 
-def _windows_table(slate: str, found: SlateFindings) -> Table:
+def _windows_table(slate: str, found: SlateResults) -> Table:
     """NDCG@10 of every model on the past windows, the newest first."""
     windows = [f"window {place + 1}" for place in range(len(found.models[0].windows))]
     title = f"{slate}: {MAIN_METRIC} on past windows (* is chosen: {found.choice.reason})"
@@ -79,12 +79,12 @@ def _windows_table(slate: str, found: SlateFindings) -> Table:
     return table
 
 
-def print_holdout(console: Console, findings: Results) -> None:
+def print_holdout(console: Console, results: Results) -> None:
     """Show what the holdout said of the chosen model and every simple one."""
-    if findings.holdout is None:
+    if results.holdout is None:
         return
-    for slate, found in findings.holdout.slates.items():
-        winner = findings.slates[slate].choice.winner
+    for slate, found in results.holdout.slates.items():
+        winner = results.slates[slate].choice.winner
         title = f"{slate}: {found.customers} customers of the holdout (* is chosen)"
         names = ("ndcg@10", "recall@10", "hit_rate@10", "mrr@10")
         columns = ("model", *names, "− chosen", "±")

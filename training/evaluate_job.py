@@ -13,17 +13,17 @@ from threadpoolctl import threadpool_limits
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.atomic_files import writable, write_files
-from training.dataset.ground_truth import Truths
+from training.dataset.ground_truth import GroundTruths
 from training.dataset.history import Rows
 from training.dataset.holdout import Split, by_time, given
 from training.dataset.interactions import Interactions
 from training.errors import NotPublishable
 from training.evaluation.holdout_rankings import HoldoutRankings, rank_customers
-from training.evaluation.holdout_results import bench_of, measure
+from training.evaluation.holdout_results import holdout_sample, measure
 from training.evaluation.predictions_file import predictions
-from training.evaluation.training_results import findings_of
+from training.evaluation.training_results import results_of
 from training.evaluation.warm_start import measure_warm_start
-from training.metrics.results import MAIN_CUTOFF, Results
+from training.metrics.results import MAIN_K, Results
 from training.pipeline import sorted_purchases
 from training.progress import Progress
 from training.report.page import render
@@ -53,7 +53,7 @@ class EvaluationJob:
 class Evaluated:
     split: Split
     rankings: HoldoutRankings
-    findings: Results
+    results: Results
     settings: TrainingSettings  # with what a search found
 
 
@@ -70,7 +70,7 @@ def evaluate(
     split = read_split(job, progress, heard)
     evaluated = judge(split, job.settings, progress, job.tuner)
     _write(evaluated, reports, out)
-    return evaluated.findings
+    return evaluated.results
 
 
 def read_split(
@@ -108,45 +108,49 @@ def judge(
         learning, holdout = split.learning, split.holdout
         tuned = search(tuner, learning.history, settings, progress)
         settings = tuned.settings
-        knowledge = learn(learning.history, settings, progress)
-        rankings = rank_customers(knowledge, holdout.known_customers, progress)
+        selected = learn(learning.history, settings, progress)
+        rankings = rank_customers(selected, holdout.known_customers, progress)
         with progress.step("Judging on the holdout", 2) as advance:
-            found = measure(knowledge, rankings, holdout, settings.seed)
+            found = measure(selected, rankings, holdout, settings.seed)
             advance()
-            truths = holdout.truths(knowledge.scene.line_up.past.pairs)
+            ground_truths = holdout.ground_truths(
+                selected.cutoff.base_models.training_data.customer_items
+            )
             warm = measure_warm_start(
                 learning.history,
-                truths,
+                ground_truths,
                 settings,
-                known=_published_ndcg(rankings, truths, settings.seed),
+                known=_published_ndcg(rankings, ground_truths, settings.seed),
             )
-        findings = findings_of(learning, knowledge, settings)
-        findings = replace(findings, holdout=found, warm_start=warm, tuning=tuned.tuning)
-        return Evaluated(split, rankings, findings, settings)
+        results = results_of(learning, selected, settings)
+        results = replace(results, holdout=found, warm_start=warm, tuning=tuned.tuning)
+        return Evaluated(split, rankings, results, settings)
 
 
 def _published_ndcg(
-    rankings: HoldoutRankings, truths: Truths, seed: int
+    rankings: HoldoutRankings, ground_truths: GroundTruths, seed: int
 ) -> dict[CustomerSlate, dict[int, float]]:
     """Return the published model's NDCG by slate and customer."""
     found = {}
     for slate, lists in rankings.published.items():
-        truth = truths[slate]
-        judged: Rows = rankings.customers[truth.relevant[rankings.customers] > 0]
-        bench = bench_of(truth, judged, np.searchsorted(rankings.customers, judged), seed)
-        values = bench.ndcg(lists.items[:, :MAIN_CUTOFF])
+        ground_truth = ground_truths[slate]
+        judged: Rows = rankings.customers[ground_truth.relevant[rankings.customers] > 0]
+        sample = holdout_sample(
+            ground_truth, judged, np.searchsorted(rankings.customers, judged), seed
+        )
+        values = sample.ndcg(lists.items[:, :MAIN_K])
         found[slate] = dict(zip(judged.tolist(), values.tolist(), strict=True))
     return found
 
 
 def _write(evaluated: Evaluated, reports: Sequence[IngestReport], out: Path) -> None:
-    findings, parameters = evaluated.findings, evaluated.settings.as_parameters()
-    page = render(findings, read=reports, parameters=parameters)
+    results, parameters = evaluated.results, evaluated.settings.as_parameters()
+    page = render(results, read=reports, parameters=parameters)
     table = predictions(evaluated.split, evaluated.rankings)
     write_files(
         out,
         {
-            "metrics.json": lambda file: file.write_bytes(findings.as_bytes()),
+            "metrics.json": lambda file: file.write_bytes(results.as_bytes()),
             "predictions.parquet": table.write_parquet,
             "report.html": lambda file: file.write_text(page, encoding="utf-8"),
         },

@@ -14,7 +14,7 @@ from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.interactions import Interactions, from_lines
 from training.errors import NotPublishable
-from training.evaluation.training_results import findings_of
+from training.evaluation.training_results import results_of
 from training.evaluation.warm_start import measure_warm_start
 from training.lists.customer_facts import purchased_by
 from training.lists.customer_lists import Slates, fill_slates, reordered
@@ -41,7 +41,7 @@ from training.tuning.tuner import Tuner, search
 @dataclass(frozen=True, slots=True)
 class Trained:
     artifact: Artifact
-    findings: Results
+    results: Results
     customers: int
     items: int
     settings: TrainingSettings  # with what a search found
@@ -76,20 +76,20 @@ def train(
     with threadpool_limits(1, "blas"):
         tuned = search(tuner, interactions.history, settings, progress)
         settings = tuned.settings
-        knowledge = learn(interactions.history, settings, progress)
-        items = _fit_item_side(interactions, knowledge, settings, progress)
-        slates = fill_slates(knowledge, _grounds_of(interactions, items), progress)
-        findings = replace(
-            findings_of(interactions, knowledge, settings),
+        selected = learn(interactions.history, settings, progress)
+        items = _fit_item_side(interactions, selected, settings, progress)
+        slates = fill_slates(selected, _reason_context(interactions, items), progress)
+        results = replace(
+            results_of(interactions, selected, settings),
             reasons=slates.reasons,
             anonymity=items.anonymity,
-            warm_start=_warm_start(interactions, knowledge, settings),
+            warm_start=_warm_start(interactions, selected, settings),
             tuning=tuned.tuning,
         )
-    pairs = knowledge.scene.line_up.past.pairs
-    artifact = _build(interactions, pairs, items, slates, hasher)
+    customer_items = selected.cutoff.base_models.training_data.customer_items
+    artifact = _build(interactions, customer_items, items, slates, hasher)
     sizes = len(artifact.customer_keys), len(artifact.item_ids)
-    return Trained(artifact, findings, *sizes, settings)
+    return Trained(artifact, results, *sizes, settings)
 
 
 def sorted_purchases(
@@ -107,31 +107,33 @@ def sorted_purchases(
 
 def _fit_item_side(
     interactions: Interactions,
-    knowledge: SelectedModels,
+    selected: SelectedModels,
     settings: TrainingSettings,
     progress: Progress,
 ) -> ItemSide:
     """Make what everybody may see of items: only what enough customers stand behind."""
-    history, past = interactions.history, knowledge.scene.line_up.past
-    shown = has_crowd(past, settings.k_anonymity)
+    history, training_data = interactions.history, selected.cutoff.base_models.training_data
+    shown = has_crowd(training_data, settings.k_anonymity)
     with progress.step("Items bought by the same customers, and together"):
-        similar, together = each(lambda of: of(past, settings), (similar_lists, together_lists))
+        similar, together = each(
+            lambda of: of(training_data, settings), (similar_lists, together_lists)
+        )
         return ItemSide(
-            similar.lists.among(past.head, history.items_total),
-            together.lists.among(past.head, history.items_total),
+            similar.lists.among(training_data.head, history.items_total),
+            together.lists.among(training_data.head, history.items_total),
             popular(recent_orders(history), shown),
-            trending(settings.trending.fit(past).values, shown),
-            median_intervals(history, past.pairs),
+            trending(settings.trending.fit(training_data).values, shown),
+            median_intervals(history, training_data.customer_items),
             Anonymity(
                 settings.k_anonymity,
-                int((~shown & (past.pairs.buyers > 0)).sum()),
+                int((~shown & (training_data.customer_items.buyers > 0)).sum()),
                 similar.left_out,
                 together.left_out,
             ),
         )
 
 
-def _grounds_of(interactions: Interactions, items: ItemSide) -> ReasonContext:
+def _reason_context(interactions: Interactions, items: ItemSide) -> ReasonContext:
     history = interactions.history
     rising = np.zeros(history.items_total, dtype=bool)
     rising[items.trending.items] = True
@@ -140,20 +142,20 @@ def _grounds_of(interactions: Interactions, items: ItemSide) -> ReasonContext:
 
 
 def _warm_start(
-    interactions: Interactions, knowledge: SelectedModels, settings: TrainingSettings
+    interactions: Interactions, selected: SelectedModels, settings: TrainingSettings
 ) -> tuple[WarmStart, ...]:
     """Measure on the newest judged window."""
-    judged = [walked for walked in knowledge.walked if walked.judged]
+    judged = [window for window in selected.window_results if window.judged]
     if not judged:
         return ()
     window = judged[0].window
     history = interactions.history
-    return measure_warm_start(window.known(history), window.truths(history), settings)
+    return measure_warm_start(window.known(history), window.ground_truths(history), settings)
 
 
 def _build(
     interactions: Interactions,
-    pairs: CustomerItems,
+    customer_items: CustomerItems,
     items: ItemSide,
     slates: Slates,
     hasher: CustomerHasher,
@@ -173,5 +175,5 @@ def _build(
         trending=items.trending,
         categories=popular_by_category(interactions, items.popular),
         intervals=items.intervals,
-        purchased=purchased_by(interactions.history, pairs, by_key),
+        purchased=purchased_by(interactions.history, customer_items, by_key),
     )

@@ -58,7 +58,7 @@ class RunResult:
             "report": str(self.report),
             "seconds": round(self.seconds, 1),
             "purchases": self.model.purchases.report.as_counts(),
-            "metrics": trained.findings.as_json(),
+            "metrics": trained.results.as_json(),
         }
 
 
@@ -92,7 +92,7 @@ def run(job: RunJob, progress: Progress, on_ingest: Callable[[IngestReport], Non
 def _report_page(model: RecheckedModel) -> str:
     trained = model.trained
     return render(
-        trained.findings,
+        trained.results,
         read=[model.purchases.report],
         parameters=trained.settings.as_parameters(),
     )

@@ -62,18 +62,18 @@ def measure(folder: Path, cut: str, windows: int, console: Console) -> Results:
     with Progress(console) as progress:
         split = read_split(folder, cut, progress)
         settings = TrainingSettings(seed=0, horizon_days=28.0, judged_windows=windows)
-        findings = judge(split, settings, progress).findings
+        results = judge(split, settings, progress).results
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     console.print(f"{cut}: {monotonic() - started:.0f} s, {peak:.2f} GB at most")
-    return findings
+    return results
 
 
-def print_wanted(console: Console, cut: str, findings: Results) -> None:
+def print_wanted(console: Console, cut: str, results: Results) -> None:
     """Set what was reached against what is wanted."""
-    if findings.holdout is None:
+    if results.holdout is None:
         return
-    for slate, found in findings.holdout.slates.items():
-        winner = findings.slates[slate].choice.winner
+    for slate, found in results.holdout.slates.items():
+        winner = results.slates[slate].choice.winner
         reached = next(row for row in found.models if row.model.name == winner)
         mean = reached.metrics[MAIN_METRIC].mean
         wanted = MUST.get((cut, slate))
@@ -97,10 +97,10 @@ def main() -> None:
         if asked.data is None:
             prepare(folder)
         for cut in asked.cut or CUTS:
-            findings = measure(folder, cut, asked.windows, console)
-            print_findings(console, findings)
-            print_holdout(console, findings)
-            print_wanted(console, cut, findings)
+            results = measure(folder, cut, asked.windows, console)
+            print_findings(console, results)
+            print_holdout(console, results)
+            print_wanted(console, cut, results)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def arrays(text: str, permitted: set[str], least: int) -> tuple[dict[str, bytes]
         purchases = read_purchases(request, PermittedIds(frozenset(permitted)), (), SILENT)
     trained = train(purchases, ItemCatalogue(), HASHER, quick(1, 20, k_anonymity=least), SILENT)
     made = trained.artifact.to_arrays()
-    return {name: array.tobytes() for name, array in made.items()}, trained.findings.as_json()
+    return {name: array.tobytes() for name, array in made.items()}, trained.results.as_json()
 
 
 @given(

@@ -1,7 +1,7 @@
-"""What was known at a cut, as if nothing that came later had ever been read.
+"""Interactions as of a cutoff, as if no later row had been read.
 
-Ids of customers and items whom nobody had met yet are gone, not only their lines: an item table is
-knowledge too.
+Ids of customers and items that first appear later are removed too, not only their lines: the size
+of an id table would tell of the future.
 """
 
 from dataclasses import dataclass, replace
@@ -14,39 +14,41 @@ from training.dataset.pseudo_time import spread_anew
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """`customers` and `items` give each row of the whole its new one, −1 where it has none."""
+class AsOf:
+    """`customers` and `items` map each row of the whole to its new row, −1 where it has none."""
 
     interactions: Interactions
     customers: Rows  # (customers of the whole,)
     items: Rows  # (items of the whole,)
 
 
-def known_at(whole: Interactions, day: float) -> Known:
-    """Return what purchases before `day` alone would have become."""
+def as_of(whole: Interactions, day: float) -> AsOf:
+    """Return the interactions that a file of the purchases before `day` alone would have given."""
     history = whole.history.before(day)
     back = history.taken_back
     every = history if back is None else history.and_also(back.lines)
-    left = Left(np.unique(every.customers), np.unique(every.items), np.unique(every.orders), whole)
-    known = left.only(history)
+    rows = _RemainingRows(
+        np.unique(every.customers), np.unique(every.items), np.unique(every.orders), whole
+    )
+    known = rows.renumbered(history)
     if back is not None:
-        known = replace(known, taken_back=TakenBack(left.only(back.lines), back.returned))
-    found = Interactions(
-        [whole.customer_ids[row] for row in left.customers],
-        [whole.item_ids[row] for row in left.items],
-        [whole.category_names[row] for row in left.category_rows],
+        known = replace(known, taken_back=TakenBack(rows.renumbered(back.lines), back.returned))
+    interactions = Interactions(
+        [whole.customer_ids[row] for row in rows.customers],
+        [whole.item_ids[row] for row in rows.items],
+        [whole.category_names[row] for row in rows.category_rows],
         known if known.timed else spread_anew(known),
     )
-    return Known(
-        found,
-        _rows_among(left.customers, history.customers_total),
-        _rows_among(left.items, history.items_total),
+    return AsOf(
+        interactions,
+        _positions(rows.customers, history.customers_total),
+        _positions(rows.items, history.items_total),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """Rows of the whole that are left, ascending."""
+class _RemainingRows:
+    """Rows of the whole that occur before the cutoff, ascending."""
 
     customers: Rows
     items: Rows
@@ -56,10 +58,13 @@ class Left:
     @property
     def category_rows(self) -> Rows:
         of_item = self.whole.history.categories
-        return np.zeros(0, np.int64) if of_item is None else np.unique(_named(of_item[self.items]))
+        if of_item is None:
+            return np.zeros(0, np.int64)
+        categories = of_item[self.items]
+        return np.unique(categories[categories >= 0])
 
-    def only(self, lines: History) -> History:
-        """Number anew."""
+    def renumbered(self, lines: History) -> History:
+        """Return the lines with rows that count the remaining ones only."""
         return replace(
             lines,
             customers=np.searchsorted(self.customers, lines.customers),
@@ -74,15 +79,11 @@ class Left:
         of_item, rows = self.whole.history.categories, self.category_rows
         if of_item is None or not len(rows):
             return None
-        return _rows_among(rows, len(self.whole.category_names) + 1)[of_item[self.items]]
+        return _positions(rows, len(self.whole.category_names) + 1)[of_item[self.items]]
 
 
-def _named(categories: Rows) -> Rows:
-    return categories[categories >= 0]
-
-
-def _rows_among(rows: Rows, total: int) -> Rows:
-    """Return the place of each of `total` rows among some, −1 where it is not."""
-    places = np.full(total, -1)
-    places[rows] = np.arange(len(rows))
-    return places
+def _positions(rows: Rows, total: int) -> Rows:
+    """Return the position of each of `total` rows in `rows`, −1 where it is missing."""
+    positions = np.full(total, -1)
+    positions[rows] = np.arange(len(rows))
+    return positions

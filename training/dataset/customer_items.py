@@ -81,7 +81,7 @@ class CustomerItems:
         return flags
 
 
-def pairs_of(history: History) -> CustomerItems:
+def customer_items_of(history: History) -> CustomerItems:
     every_key = history.customers * history.items_total + history.items
     lines = np.argsort(every_key, kind="stable")
     keys, starts = np.unique(every_key[lines], return_index=True)

@@ -37,31 +37,35 @@ class GroundTruth:
 
     def only(self, items: Flags) -> "GroundTruth":
         """Keep some items; `items` marks them."""  # (items_total,)
-        return truth_of(self.keys[items[self.items]], len(self.relevant), self.items_total)
+        return ground_truth_of(self.keys[items[self.items]], len(self.relevant), self.items_total)
 
 
-Truths = Mapping[CustomerSlate, GroundTruth]
+GroundTruths = Mapping[CustomerSlate, GroundTruth]
 
 
-def truth_of(keys: Rows, customers_total: int, items_total: int) -> GroundTruth:
+def ground_truth_of(keys: Rows, customers_total: int, items_total: int) -> GroundTruth:
     unique = np.unique(keys)
     relevant = np.bincount(unique // max(items_total, 1), minlength=customers_total)
     return GroundTruth(unique, relevant, items_total)
 
 
-def truths_of(past: CustomerItems, customers: Rows, items: Rows) -> Truths:
-    """Split the lines bought after `past` by slate: each slate's truth is what it may show.
+def ground_truths_of(customer_items: CustomerItems, customers: Rows, items: Rows) -> GroundTruths:
+    """Split lines bought later by slate: the ground truth of a slate is the items it may show.
 
-    Customers and items that the past has never seen are left out.
+    Customers and items without an earlier purchase (in `customer_items`) are left out.
     """
-    seen = past.knows(customers, items)
+    seen = customer_items.knows(customers, items)
     customers, items = customers[seen], items[seen]
-    keys = customers * past.items_total + items
-    repeated = past.find(customers, items) >= 0
-    sizes = (past.customers_total, past.items_total)
-    return {slate: truth_of(keys[rule.shown(repeated)], *sizes) for slate, rule in RULES.items()}
+    keys = customers * customer_items.items_total + items
+    repeated = customer_items.find(customers, items) >= 0
+    sizes = (customer_items.customers_total, customer_items.items_total)
+    return {
+        slate: ground_truth_of(keys[rule.shown(repeated)], *sizes) for slate, rule in RULES.items()
+    }
 
 
-def customers_to_predict(truths: Truths) -> Rows:
+def customers_to_predict(ground_truths: GroundTruths) -> Rows:
     """Return the customers with something to find in any slate, ascending."""
-    return np.unique(np.concatenate([truth.customers for truth in truths.values()]))
+    return np.unique(
+        np.concatenate([ground_truth.customers for ground_truth in ground_truths.values()])
+    )

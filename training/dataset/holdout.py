@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from training.dataset.as_of import known_at
+from training.dataset.as_of import as_of
 from training.dataset.customer_items import CustomerItems
-from training.dataset.ground_truth import Truths, truths_of
+from training.dataset.ground_truth import GroundTruths, ground_truths_of
 from training.dataset.history import Rows
 from training.dataset.interactions import Interactions
 from training.dataset.windows import window_days
@@ -32,14 +32,14 @@ class Holdout:
     def known_customers(self) -> Rows:
         return np.unique(self.customers[self.customers >= 0])
 
-    def truths(self, past: CustomerItems) -> Truths:
+    def ground_truths(self, customer_items: CustomerItems) -> GroundTruths:
         known = (self.customers >= 0) & (self.items >= 0)
-        return truths_of(past, self.customers[known], self.items[known])
+        return ground_truths_of(customer_items, self.customers[known], self.items[known])
 
-    def lines_unknown(self, past: CustomerItems) -> int:
+    def lines_unknown(self, customer_items: CustomerItems) -> int:
         """Count the lines of customers or items that nothing was learned from."""
         known = (self.customers >= 0) & (self.items >= 0)
-        seen = past.knows(self.customers[known], self.items[known])
+        seen = customer_items.knows(self.customers[known], self.items[known])
         return len(self.customers) - int(seen.sum())
 
 
@@ -80,15 +80,15 @@ def by_time(whole: Interactions, horizon_days: float) -> Split:
     What is learned from is what a file without them would have been.
     """
     history = whole.history
-    cut = history.now - window_days(history, horizon_days)
-    later = history.between(cut, history.now)
-    known = known_at(whole, cut)
+    cutoff = history.now - window_days(history, horizon_days)
+    later = history.between(cutoff, history.now)
+    known = as_of(whole, cutoff)
     strangers = np.unique(later.customers[known.customers[later.customers] < 0])
     return Split(
         known.interactions,
         Holdout(
             given=False,
-            start=whole.day_text(cut),
+            start=whole.day_text(cutoff),
             end=whole.day_text(history.now),
             customers=known.customers[later.customers],
             items=known.items[later.items],

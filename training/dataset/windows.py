@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.dataset.customer_items import pairs_of
-from training.dataset.ground_truth import Truths, truths_of
+from training.dataset.customer_items import customer_items_of
+from training.dataset.ground_truth import GroundTruths, ground_truths_of
 from training.dataset.history import History, Rows
 from training.dataset.pseudo_time import UNTIMED_HORIZON_DAYS
 
@@ -23,9 +23,11 @@ class Window:
     def known(self, history: History) -> History:
         return history.before(self.start)
 
-    def truths(self, history: History) -> Truths:
+    def ground_truths(self, history: History) -> GroundTruths:
         later = history.between(self.start, self.end)
-        return truths_of(pairs_of(self.known(history)), later.customers, later.items)
+        return ground_truths_of(
+            customer_items_of(self.known(history)), later.customers, later.items
+        )
 
 
 def window_days(history: History, wanted: float) -> float:
@@ -63,7 +65,7 @@ class WindowPlan:
         return list(reversed(list(enumerate(self.windows))))
 
 
-def itinerary(history: History, horizon_days: float, judged: int, older: int) -> WindowPlan:
+def plan_windows(history: History, horizon_days: float, judged: int, older: int) -> WindowPlan:
     """Plan up to `judged + older` windows; one at least is only learned from, if there are two."""
     horizon = window_days(history, horizon_days)
     windows = rolling_windows(history, horizon, judged + older)

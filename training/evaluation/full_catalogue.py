@@ -15,7 +15,7 @@ from training.ranking.top_k import best_columns
 from training.recommenders.personal_frequency import OwnScores
 from training.recommenders.protocol import Fitted
 from training.recommenders.registry import (
-    SIMPLE,
+    BASE_MODELS,
     TIE_BREAKER,
     TIE_WEIGHT,
     FittedBaseModels,
@@ -23,38 +23,44 @@ from training.recommenders.registry import (
 )
 
 
-def rank_simple(
-    line_up: FittedBaseModels, customers: Rows, k: int
+def rank_base_models(
+    base_models: FittedBaseModels, customers: Rows, k: int
 ) -> dict[CustomerSlate, dict[str, RankedItems]]:
     """Rank everything for some customers, by every simple model of every slate.
 
     Items that a model knows nothing of are in the order of popularity.
     """
-    pairs = line_up.past.pairs
+    customer_items = base_models.training_data.customer_items
     ranked: dict[CustomerSlate, dict[str, RankedItems]] = {slate: {} for slate in CustomerSlate}
-    popularity = _popularity_of(line_up)
-    popular = _unseen_popular(line_up, customers, k)
-    for name in SIMPLE:
+    popularity = _popularity_of(base_models)
+    popular = _unseen_popular(base_models, customers, k)
+    for name in BASE_MODELS:
         slates = [slate for slate in CustomerSlate if name in competing(slate)]
-        if SIMPLE[name].family is Family.PERSONAL:
-            own = line_up.personal[name]
+        if BASE_MODELS[name].family is Family.PERSONAL:
+            own = base_models.personal[name]
             for slate in slates:
                 ranked[slate][name] = _rank_own(
-                    pairs, own, popularity, customers, popular, slate, k
+                    customer_items, own, popularity, customers, popular, slate, k
                 )
         else:
-            by_slate = _rank_catalogue(line_up, line_up.proposers[name], customers, slates, k)
+            by_slate = _rank_catalogue(
+                base_models, base_models.proposers[name], customers, slates, k
+            )
             for slate, lists in by_slate.items():
                 ranked[slate][name] = lists
     return ranked
 
 
 def _rank_catalogue(
-    line_up: FittedBaseModels, model: Fitted, customers: Rows, slates: list[CustomerSlate], k: int
+    base_models: FittedBaseModels,
+    model: Fitted,
+    customers: Rows,
+    slates: list[CustomerSlate],
+    k: int,
 ) -> Mapping[CustomerSlate, RankedItems]:
     scores = _normalised(model.score(customers))
-    scores += np.float32(TIE_WEIGHT) * _popularity_of(line_up)[model.items]
-    own = line_up.past.pairs.owned(customers)[:, model.items]
+    scores += np.float32(TIE_WEIGHT) * _popularity_of(base_models)[model.items]
+    own = base_models.training_data.customer_items.owned(customers)[:, model.items]
     ranked = {}
     for slate in slates:
         rule = RULES[slate]
@@ -71,26 +77,26 @@ def _normalised(scores: Floats) -> Floats:
     return np.asarray(scores / np.where(greatest > 0, greatest, 1), dtype=np.float32)
 
 
-def _popularity_of(line_up: FittedBaseModels) -> Floats:
-    model = line_up.proposers[TIE_BREAKER]
-    values = np.zeros(line_up.past.history.items_total, np.float32)
+def _popularity_of(base_models: FittedBaseModels) -> Floats:
+    model = base_models.proposers[TIE_BREAKER]
+    values = np.zeros(base_models.training_data.history.items_total, np.float32)
     values[model.items] = model.score(np.zeros(1, np.int64))[0]
     return values
 
 
 def _unseen_popular(
-    line_up: FittedBaseModels, customers: Rows, k: int
+    base_models: FittedBaseModels, customers: Rows, k: int
 ) -> tuple[Rows, Rows, Floats]:
     """Return customers, items and popularity of each customer's most popular unseen items."""
-    model = line_up.proposers[TIE_BREAKER]
-    own = line_up.past.pairs.owned(customers)[:, model.items]
+    model = base_models.proposers[TIE_BREAKER]
+    own = base_models.training_data.customer_items.owned(customers)[:, model.items]
     top = best_columns(model.score(customers), ~own, k)
     rows, places = np.nonzero(top.columns != NOTHING)
     return customers[rows], model.items[top.columns[rows, places]], top.scores[rows, places]
 
 
 def _rank_own(
-    pairs: CustomerItems,
+    customer_items: CustomerItems,
     model: OwnScores,
     popularity: Floats,
     customers: Rows,
@@ -103,8 +109,8 @@ def _rank_own(
     Most counts are one where visits are rare, so ties matter: popularity breaks them, in double
     precision, for in single it would be rounded away.
     """
-    places = pairs.places_of(customers)
-    owners, items = pairs.customers[places], pairs.items[places]
+    places = customer_items.places_of(customers)
+    owners, items = customer_items.customers[places], customer_items.items[places]
     scores = model.own.data[places].astype(np.float64) + TIE_WEIGHT * popularity[items]
     if RULES[slate].shows is Shows.ALL:
         owners = np.concatenate([owners, popular[0]])

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.concurrency import each
 from training.dataset.history import Rows
-from training.evaluation.full_catalogue import rank_simple
-from training.metrics.results import CUTOFFS
+from training.evaluation.full_catalogue import rank_base_models
+from training.metrics.results import METRIC_KS
 from training.progress import Progress
 from training.ranking.candidates import blocks, pool_candidates
 from training.ranking.ranked_items import RankedItems
 from training.selection.inference import rank_slates
 from training.selection.model_selection import SelectedModels
 
-RANKS = max(CUTOFFS)
+RANKS = max(METRIC_KS)
 
 Listed = NDArray[np.int32]  # dozens of models for everybody: scores and wide rows are gigabytes
 
@@ -35,31 +35,31 @@ class HoldoutRankings:
 
 
 def rank_customers(
-    knowledge: SelectedModels, customers: Rows, progress: Progress
+    selected: SelectedModels, customers: Rows, progress: Progress
 ) -> HoldoutRankings:
-    line_up = knowledge.scene.line_up
-    in_blocks = blocks(line_up, customers)
+    base_models = selected.cutoff.base_models
+    in_blocks = blocks(base_models, customers)
     with progress.step("Ranking for the customers of the holdout", len(in_blocks)) as advance:
 
         def rank(block: Rows) -> HoldoutRankings:
-            ranked = _rank_block(knowledge, block)
+            ranked = _rank_block(selected, block)
             advance()
             return ranked
 
         return _joined(each(rank, in_blocks), customers)
 
 
-def _rank_block(knowledge: SelectedModels, customers: Rows) -> HoldoutRankings:
-    line_up = knowledge.scene.line_up
-    pool = pool_candidates(line_up, customers, knowledge.scene.size)
+def _rank_block(selected: SelectedModels, customers: Rows) -> HoldoutRankings:
+    base_models = selected.cutoff.base_models
+    pool = pool_candidates(base_models, customers, selected.cutoff.size)
     return HoldoutRankings(
         customers,
-        rank_slates(knowledge, pool, customers, RANKS),
+        rank_slates(selected, pool, customers, RANKS),
         {
             slate: {name: found.items.astype(np.int32) for name, found in lists.items()}
-            for slate, lists in rank_simple(line_up, customers, RANKS).items()
+            for slate, lists in rank_base_models(base_models, customers, RANKS).items()
         },
-        pool.customers * line_up.past.pairs.items_total + pool.items,
+        pool.customers * base_models.training_data.customer_items.items_total + pool.items,
     )
 
 

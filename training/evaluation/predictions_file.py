@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from training.dataset.customer_items import pairs_of
+from training.dataset.customer_items import customer_items_of
 from training.dataset.holdout import Split
 from training.dataset.slate_rules import TOPPED_UP
 from training.evaluation.holdout_rankings import RANKS, HoldoutRankings
@@ -51,7 +51,7 @@ def _table(
 
 
 def _popular_lists(split: Split, customers: int) -> RankedItems:
-    buyers = pairs_of(split.learning.history).buyers
+    buyers = customer_items_of(split.learning.history).buyers
     best = np.argsort(-buyers, kind="stable")[:RANKS]
     best = best[buyers[best] > 0]
     scores = buyers[best].astype(np.float32)

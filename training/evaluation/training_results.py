@@ -16,7 +16,7 @@ from training.metrics.results import (
     Mean,
     ModelOnWindows,
     Results,
-    SlateFindings,
+    SlateResults,
 )
 from training.selection.backtest import WindowResult
 from training.selection.model_selection import LEAST_REPEATED, MODELS, SelectedModels
@@ -24,21 +24,20 @@ from training.selection.publication_rule import relative_quality
 from training.settings import TrainingSettings
 
 
-def findings_of(
-    interactions: Interactions, knowledge: SelectedModels, settings: TrainingSettings
+def results_of(
+    interactions: Interactions, selected: SelectedModels, settings: TrainingSettings
 ) -> Results:
-    judged = [window for window in knowledge.walked if window.judged]
-    columns = knowledge.scene.columns()
+    judged = [window for window in selected.window_results if window.judged]
+    columns = selected.cutoff.columns()
     return Results(
         judged=bool(judged),
         reason=_judged_on(judged),
-        data=_summed_up(interactions, knowledge, settings),
-        windows=tuple(_told(interactions, window) for window in knowledge.walked),
+        data=_summed_up(interactions, selected, settings),
+        windows=tuple(_learning_window(interactions, window) for window in selected.window_results),
         slates={
-            str(slate): _slate_findings(knowledge, judged, slate, columns)
-            for slate in CustomerSlate
+            str(slate): _slate_results(selected, judged, slate, columns) for slate in CustomerSlate
         },
-        switched_off=_switched_off(interactions, knowledge, settings),
+        switched_off=_switched_off(interactions, selected, settings),
     )
 
 
@@ -48,18 +47,18 @@ def _judged_on(judged: list[WindowResult]) -> str:
     return f"judged on {len(judged)} past window{'s' if len(judged) > 1 else ''}"
 
 
-def _told(interactions: Interactions, walked: WindowResult) -> LearningWindow:
+def _learning_window(interactions: Interactions, result: WindowResult) -> LearningWindow:
     return LearningWindow(
-        start=interactions.day_text(walked.window.start),
-        end=interactions.day_text(walked.window.end),
-        judged=walked.judged,
-        lines=walked.lines,
-        customers=walked.customers,
+        start=interactions.day_text(result.window.start),
+        end=interactions.day_text(result.window.end),
+        judged=result.judged,
+        lines=result.lines,
+        customers=result.customers,
     )
 
 
 def _summed_up(
-    interactions: Interactions, knowledge: SelectedModels, settings: TrainingSettings
+    interactions: Interactions, selected: SelectedModels, settings: TrainingSettings
 ) -> DataSummary:
     history = interactions.history
     orders, customers = len(np.unique(history.orders)), len(np.unique(history.customers))
@@ -71,7 +70,7 @@ def _summed_up(
         lines=len(history.items),
         first=_moment(float(history.days.min())) if timed else None,
         last=_moment(float(history.days.max())) if timed else None,
-        repeat_share=knowledge.repeat_share,
+        repeat_share=selected.repeat_share,
         orders_per_customer=orders / max(customers, 1),
         categories=len(interactions.category_names),
         horizon_days=window_days(history, settings.horizon_days),
@@ -83,23 +82,23 @@ def _moment(day: float) -> str:
     return (EPOCH + timedelta(days=day)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _slate_findings(
-    knowledge: SelectedModels,
+def _slate_results(
+    selected: SelectedModels,
     judged: list[WindowResult],
     slate: CustomerSlate,
     columns: tuple[Column, ...],
-) -> SlateFindings:
-    choice, model = knowledge.choices[slate], knowledge.models.get(slate)
-    figures = [window.ndcg.get(knowledge.rows_of[slate], {}) for window in judged]
+) -> SlateResults:
+    choice, model = selected.choices[slate], selected.models.get(slate)
+    figures = [window.ndcg.get(selected.rows_of[slate], {}) for window in judged]
     if not choice.judged:
-        return SlateFindings(choice)
+        return SlateResults(choice)
     relative = relative_quality(figures)
     models = [
         _on_windows(name, relative[name], figures, choice.winner)
         for name in sorted(relative, key=lambda name: -relative[name])
     ]
     importances = model.importances(columns) if model is not None else ()
-    return SlateFindings(choice, tuple(models), importances)
+    return SlateResults(choice, tuple(models), importances)
 
 
 def _on_windows(
@@ -119,11 +118,11 @@ def _versus(name: str, winner: str, figures: list[Mapping[str, Values]]) -> Mean
 
 
 def _switched_off(
-    interactions: Interactions, knowledge: SelectedModels, settings: TrainingSettings
+    interactions: Interactions, selected: SelectedModels, settings: TrainingSettings
 ) -> dict[str, str]:
     """Say what could not be done with these purchases."""
     history = interactions.history
-    judged = sum(window.judged for window in knowledge.walked)
+    judged = sum(window.judged for window in selected.window_results)
     off = {}
     if not history.timed:
         off["time"] = (
@@ -134,7 +133,7 @@ def _switched_off(
         off["price"] = "no prices: features of price level"
     if history.categories is None:
         off["category"] = "no categories: features of categories, popular in a category"
-    if knowledge.repeat_share < LEAST_REPEATED:
+    if selected.repeat_share < LEAST_REPEATED:
         off["repeats"] = (
             "nothing is bought twice: for_you ranks what is new, as discover does, and buy_again "
             "is not judged"

@@ -19,16 +19,16 @@ from recsvc.model.kernels.kernels import (
     NEIGHBOURS_PER_VOTER,
 )
 from recsvc.model.registry.vote_tally import VoteTally, appeal_of, tally, top_share
-from training.dataset.ground_truth import GroundTruth, Truths, customers_to_predict
+from training.dataset.ground_truth import GroundTruth, GroundTruths, customers_to_predict
 from training.dataset.history import Days, Flags, Floats, History, Rows
 from training.dataset.segments import NOTHING
 from training.dataset.slate_rules import RULES, TOPPED_UP, Shows
-from training.dataset.training_data import past_of
+from training.dataset.training_data import training_data_of
 from training.lists.item_lists import recent_orders
 from training.lists.k_anonymity import has_crowd, similar_lists
 from training.lists.repurchase_intervals import median_intervals
 from training.metrics import ranking_quality as metrics
-from training.metrics.results import MAIN_CUTOFF, Mean, WarmPath, WarmStart
+from training.metrics.results import MAIN_K, Mean, WarmPath, WarmStart
 from training.ranking.top_k import best_columns
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.settings import TrainingSettings
@@ -111,12 +111,12 @@ def _resting(given: Given, intervals: Floats | None) -> Flags:
 
 def measure_warm_start(
     history: History,
-    truths: Truths,
+    ground_truths: GroundTruths,
     settings: TrainingSettings,
     known: Mapping[CustomerSlate, Mapping[int, float]] | None = None,
 ) -> tuple[WarmStart, ...]:
     """Hide some customers; `known` is the published model's NDCG by slate and customer."""
-    candidates = customers_to_predict(truths)
+    candidates = customers_to_predict(ground_truths)
     count = min(int(len(candidates) * _HIDDEN_SHARE), _MOST_HIDDEN)
     if count < _LEAST_HIDDEN:
         return ()
@@ -129,7 +129,7 @@ def measure_warm_start(
             slate=str(slate),
             customers=count,
             paths=tuple(
-                _measured(model, history, truths[slate], hidden, slate, orders)
+                _measured(model, history, ground_truths[slate], hidden, slate, orders)
                 for orders in _ORDERS_GIVEN
             ),
             known=_mean_known(known[slate], hidden) if known else None,
@@ -139,16 +139,18 @@ def measure_warm_start(
 
 
 def warm_model(history: History, settings: TrainingSettings) -> WarmModel:
-    past = past_of(history)
-    lists = similar_lists(past, settings).lists.among(past.head, history.items_total)
-    popularity = recent_orders(history) * has_crowd(past, settings.k_anonymity)
-    return WarmModel(lists, popularity, median_intervals(history, past.pairs))
+    training_data = training_data_of(history)
+    lists = similar_lists(training_data, settings).lists.among(
+        training_data.head, history.items_total
+    )
+    popularity = recent_orders(history) * has_crowd(training_data, settings.k_anonymity)
+    return WarmModel(lists, popularity, median_intervals(history, training_data.customer_items))
 
 
 def _measured(
     model: WarmModel,
     history: History,
-    truth: GroundTruth,
+    ground_truth: GroundTruth,
     hidden: Rows,
     slate: CustomerSlate,
     orders: int | None,
@@ -160,11 +162,11 @@ def _measured(
             ("neighbours", model.scores(given, slate)),
             ("popularity", model.topping_up(given, slate)),
         ):
-            lists[name].append(best_columns(scores[None, :], None, MAIN_CUTOFF).columns[0])
+            lists[name].append(best_columns(scores[None, :], None, MAIN_K).columns[0])
     return WarmPath(
         orders,
-        _judged(lists["neighbours"], truth, hidden),
-        _judged(lists["popularity"], truth, hidden),
+        _judged(lists["neighbours"], ground_truth, hidden),
+        _judged(lists["popularity"], ground_truth, hidden),
     )
 
 
@@ -185,12 +187,12 @@ def _latest(history: History, customers: Rows, orders: int | None) -> Iterator[G
         yield Given(history.items[lines], ages[lines], bought)
 
 
-def _judged(lists: list[Rows], truth: GroundTruth, customers: Rows) -> Mean:
+def _judged(lists: list[Rows], ground_truth: GroundTruth, customers: Rows) -> Mean:
     """Average over the customers with something to find."""
-    relevant = truth.relevant[customers]
+    relevant = ground_truth.relevant[customers]
     some = relevant > 0
-    hits = metrics.hits_of(truth, customers[some], np.array(lists)[some])
-    return metrics.mean_of(metrics.ndcg(hits, relevant[some], MAIN_CUTOFF))
+    hits = metrics.hits_of(ground_truth, customers[some], np.array(lists)[some])
+    return metrics.mean_of(metrics.ndcg(hits, relevant[some], MAIN_K))
 
 
 def _mean_known(ndcg: Mapping[int, float], hidden: Rows) -> Mean:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.dataset.customer_items import CustomerItems, pairs_of
+from training.dataset.customer_items import CustomerItems, customer_items_of
 from training.dataset.history import Floats, History, Rows, decay
 from training.features.table import FeatureTable, log_share, table_of
 from training.recommenders.popularity import buyer_share
@@ -14,31 +14,33 @@ from training.recommenders.rhythm import intervals
 @dataclass(frozen=True, slots=True)
 class CategoryFacts:
     categories: Rows  # (items,) −1 where unknown
-    pairs: CustomerItems  # customers × categories
+    customer_items: CustomerItems  # customers × categories
     of_pair: FeatureTable
     of_category: FeatureTable
 
     def at(self, customers: Rows, items: Rows) -> tuple[Floats, Floats]:
         """Return the facts of each candidate's customer and category, and of its category."""
         categories = self.categories[items]
-        places = self.pairs.find(customers, np.maximum(categories, 0))
+        places = self.customer_items.find(customers, np.maximum(categories, 0))
         own = self.of_pair.at(np.where(categories >= 0, places, -1))
         return own, self.of_category.at(categories)
 
 
 def category_facts(
-    history: History, pairs: CustomerItems, horizon_days: float
+    history: History, customer_items: CustomerItems, horizon_days: float
 ) -> CategoryFacts | None:
     """Gather; None when no category is known."""
     if history.categories is None:
         return None
     lines = _by_category(history, history.categories)
-    both = pairs_of(lines)
+    both = customer_items_of(lines)
     return CategoryFacts(
         history.categories,
         both,
-        _pair_table(lines, both, _distinct_items(pairs, both, history.categories), horizon_days),
-        _category_table(lines, history.categories[pairs.buyers > 0], horizon_days),
+        _pair_table(
+            lines, both, _distinct_items(customer_items, both, history.categories), horizon_days
+        ),
+        _category_table(lines, history.categories[customer_items.buyers > 0], horizon_days),
     )
 
 
@@ -49,11 +51,11 @@ def _by_category(history: History, categories: Rows) -> History:
     return replace(known, items=categories[known.items], items_total=total)
 
 
-def _distinct_items(pairs: CustomerItems, both: CustomerItems, categories: Rows) -> Rows:
+def _distinct_items(customer_items: CustomerItems, both: CustomerItems, categories: Rows) -> Rows:
     """Count how many different items of a category each customer has bought."""
-    of_pair = categories[pairs.items]
+    of_pair = categories[customer_items.items]
     known = of_pair >= 0
-    places = both.find(pairs.customers[known], of_pair[known])
+    places = both.find(customer_items.customers[known], of_pair[known])
     return np.bincount(places, minlength=len(both))
 
 

@@ -7,19 +7,21 @@ from training.dataset.history import History, Rows
 from training.features.table import FeatureTable, table_of
 
 
-def customer_facts(history: History, pairs: CustomerItems, horizon_days: float) -> FeatureTable:
+def customer_facts(
+    history: History, customer_items: CustomerItems, horizon_days: float
+) -> FeatureTable:
     total = history.customers_total
     starts = np.flatnonzero(np.diff(history.orders, prepend=-1))
     owners, days = history.customers[starts], history.days[starts]
     orders = np.bincount(owners, minlength=total)
     lines = np.bincount(history.customers, minlength=total)
-    distinct = np.bincount(pairs.customers, minlength=total)
+    distinct = np.bincount(customer_items.customers, minlength=total)
     first, last = np.full(total, np.nan), np.full(total, np.nan)
     np.fmin.at(first, owners, days)
     np.fmax.at(last, owners, days)
     tenure = np.nan_to_num(history.now - first)
-    fresh = history.days[pairs.first_lines] >= history.now - horizon_days
-    new_items = np.bincount(pairs.customers, fresh, total)
+    fresh = history.days[customer_items.first_lines] >= history.now - horizon_days
+    new_items = np.bincount(customer_items.customers, fresh, total)
     return table_of(
         {
             "log_orders": np.log1p(orders),

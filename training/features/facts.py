@@ -65,12 +65,15 @@ class Facts:
         return np.column_stack([share / (whole + _TINY), bought / (taste + _TINY)])
 
 
-def gather_facts(line_up: FittedBaseModels, horizon_days: float) -> Facts:
-    history, pairs = line_up.past.history, line_up.past.pairs
+def gather_facts(base_models: FittedBaseModels, horizon_days: float) -> Facts:
+    history, customer_items = (
+        base_models.training_data.history,
+        base_models.training_data.customer_items,
+    )
     return Facts(
-        pair=pair_facts(line_up),
-        item=item_facts(history, pairs, horizon_days),
-        customer=customer_facts(history, pairs, horizon_days),
-        category=category_facts(history, pairs, horizon_days),
+        pair=pair_facts(base_models),
+        item=item_facts(history, customer_items, horizon_days),
+        customer=customer_facts(history, customer_items, horizon_days),
+        category=category_facts(history, customer_items, horizon_days),
         prices=price_levels(history),
     )

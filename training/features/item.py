@@ -10,18 +10,20 @@ from training.recommenders.adoption import adoption_rate
 from training.recommenders.popularity import buyer_share
 
 
-def item_facts(history: History, pairs: CustomerItems, horizon_days: float) -> FeatureTable:
-    again = np.bincount(pairs.items, pairs.counts > 1, history.items_total)
-    orders = np.bincount(pairs.items, pairs.counts, history.items_total)
+def item_facts(
+    history: History, customer_items: CustomerItems, horizon_days: float
+) -> FeatureTable:
+    again = np.bincount(customer_items.items, customer_items.counts > 1, history.items_total)
+    orders = np.bincount(customer_items.items, customer_items.counts, history.items_total)
     first = np.full(history.items_total, history.now)
     last = np.full(history.items_total, np.nan)
     np.minimum.at(first, history.items, history.days)
     np.fmax.at(last, history.items, history.days)
     return table_of(
         {
-            **_popularity_facts(history, pairs, horizon_days),
-            "return_rate": (again + 2) / (pairs.buyers + 10),
-            "orders_per_buyer": orders / np.maximum(pairs.buyers, 1),
+            **_popularity_facts(history, customer_items, horizon_days),
+            "return_rate": (again + 2) / (customer_items.buyers + 10),
+            "orders_per_buyer": orders / np.maximum(customer_items.buyers, 1),
             "item_age": history.now - first,
             "item_days_since": history.now - last,
             **_price_facts(history, horizon_days),
@@ -30,13 +32,13 @@ def item_facts(history: History, pairs: CustomerItems, horizon_days: float) -> F
 
 
 def _popularity_facts(
-    history: History, pairs: CustomerItems, horizon_days: float
+    history: History, customer_items: CustomerItems, horizon_days: float
 ) -> dict[str, Floats]:
     def share(least: float, most: float) -> Floats:
         return log_share(buyer_share(history, least * horizon_days, most * horizon_days))
 
     def adopted(horizons: float) -> Floats:
-        return log_share(adoption_rate(history, pairs, horizons * horizon_days))
+        return log_share(adoption_rate(history, customer_items, horizons * horizon_days))
 
     latest, recent, season = share(0, 0.25), share(0, 1), share(0, 3)
     return {

@@ -9,32 +9,39 @@ from training.recommenders.registry import FittedBaseModels
 from training.recommenders.rhythm import intervals
 
 
-def pair_facts(line_up: FittedBaseModels) -> FeatureTable:
+def pair_facts(base_models: FittedBaseModels) -> FeatureTable:
     """Gather facts of every pair."""
-    history, pairs = line_up.past.history, line_up.past.pairs
+    history, customer_items = (
+        base_models.training_data.history,
+        base_models.training_data.customer_items,
+    )
     order_ages = history.order_ages()
-    own = {name: fitted.own.data for name, fitted in line_up.personal.items() if name != "rhythm"}
-    recent = {f"last_{n}_orders": pairs.add_up(order_ages < n) for n in (3, 5, 10, 20)}
+    own = {
+        name: fitted.own.data for name, fitted in base_models.personal.items() if name != "rhythm"
+    }
+    recent = {f"last_{n}_orders": customer_items.add_up(order_ages < n) for n in (3, 5, 10, 20)}
     return table_of(
         {
             **own,
             **recent,
-            "decayed_orders": pairs.add_up(decay(order_ages, 5)),
-            **_rhythm_facts(history, pairs),
-            "first_age": history.ages()[pairs.first_lines],
-            "quantity": pairs.add_up(history.quantities) / pairs.counts,
-            "last_quantity": history.quantities[pairs.last_lines],
+            "decayed_orders": customer_items.add_up(decay(order_ages, 5)),
+            **_rhythm_facts(history, customer_items),
+            "first_age": history.ages()[customer_items.first_lines],
+            "quantity": customer_items.add_up(history.quantities) / customer_items.counts,
+            "last_quantity": history.quantities[customer_items.last_lines],
         }
     )
 
 
 def _rhythm_facts(
-    history: History, pairs: CustomerItems
+    history: History, customer_items: CustomerItems
 ) -> dict[str, np.typing.NDArray[np.number]]:
     order_ages = history.order_ages()
-    interval, since = intervals(history, pairs)
-    orders_since = order_ages[pairs.last_lines]
-    share = pairs.counts / (order_ages[pairs.first_lines] + 1)  # of orders since the first
+    interval, since = intervals(history, customer_items)
+    orders_since = order_ages[customer_items.last_lines]
+    share = customer_items.counts / (
+        order_ages[customer_items.first_lines] + 1
+    )  # of orders since the first
     return {
         "order_share": share,
         "days_since": since,

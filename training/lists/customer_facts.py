@@ -8,9 +8,9 @@ from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Days, Floats, History, Rows, decay
 
 
-def weights_of(history: History, pairs: CustomerItems) -> Floats:
+def weights_of(history: History, customer_items: CustomerItems) -> Floats:
     """Sum what was spent on each pair, half of it for every HALF_LIFE_DAYS of age."""  # (pairs,)
-    return pairs.add_up(spent(history) * decay(history.ages(), HALF_LIFE_DAYS))
+    return customer_items.add_up(spent(history) * decay(history.ages(), HALF_LIFE_DAYS))
 
 
 def spent(history: History) -> Days:
@@ -27,11 +27,13 @@ def spent(history: History) -> Days:
     return np.asarray(np.where(known, prices, usual[history.items]) * quantities)
 
 
-def purchased_by(history: History, pairs: CustomerItems, customers: Rows) -> CustomersPurchases:
+def purchased_by(
+    history: History, customer_items: CustomerItems, customers: Rows
+) -> CustomersPurchases:
     """Sum up what some customers did; lists and columns stand in the order of `customers`."""
     first, last = _order_days(history)
     return CustomersPurchases(
-        _bought_by(pairs, weights_of(history, pairs), customers),
+        _bought_by(customer_items, weights_of(history, customer_items), customers),
         _orders_of(history)[customers],
         _spent_of(history)[customers],
         first[customers],
@@ -39,16 +41,16 @@ def purchased_by(history: History, pairs: CustomerItems, customers: Rows) -> Cus
     )
 
 
-def _bought_by(pairs: CustomerItems, weights: Floats, customers: Rows) -> RankedLists:
+def _bought_by(customer_items: CustomerItems, weights: Floats, customers: Rows) -> RankedLists:
     """List everything that each of some customers bought, the greatest weight first."""
-    places = pairs.places_of(customers)
-    owners = np.empty(pairs.customers_total, dtype=np.int64)
+    places = customer_items.places_of(customers)
+    owners = np.empty(customer_items.customers_total, dtype=np.int64)
     owners[customers] = np.arange(len(customers))
-    owner = owners[pairs.customers[places]]
-    places = places[np.lexsort((pairs.items[places], -weights[places], owner))]
+    owner = owners[customer_items.customers[places]]
+    places = places[np.lexsort((customer_items.items[places], -weights[places], owner))]
     lengths = np.bincount(owner, minlength=len(customers))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return RankedLists(offsets, pairs.items[places].astype(np.int32), weights[places])
+    return RankedLists(offsets, customer_items.items[places].astype(np.int32), weights[places])
 
 
 def _orders_of(history: History) -> Rows:

@@ -36,15 +36,17 @@ class Slates:
     reasons: Mapping[str, ReasonCounts]
 
 
-def fill_slates(knowledge: SelectedModels, grounds: ReasonContext, progress: Progress) -> Slates:
-    line_up = knowledge.scene.line_up
-    customers = np.arange(line_up.past.history.customers_total)
+def fill_slates(
+    selected: SelectedModels, reason_context: ReasonContext, progress: Progress
+) -> Slates:
+    base_models = selected.cutoff.base_models
+    customers = np.arange(base_models.training_data.history.customers_total)
     parts: dict[CustomerSlate, list[Filled]] = {slate: [] for slate in CustomerSlate}
-    in_blocks = blocks(line_up, customers)
+    in_blocks = blocks(base_models, customers)
     with progress.step("Ranking for customers", len(in_blocks)) as advance:
 
         def fill(block: Rows) -> dict[CustomerSlate, Filled]:
-            filled = _fill_block(knowledge, grounds, block)
+            filled = _fill_block(selected, reason_context, block)
             advance()
             return filled
 
@@ -58,15 +60,15 @@ def fill_slates(knowledge: SelectedModels, grounds: ReasonContext, progress: Pro
 
 
 def _fill_block(
-    knowledge: SelectedModels, grounds: ReasonContext, customers: Rows
+    selected: SelectedModels, reason_context: ReasonContext, customers: Rows
 ) -> dict[CustomerSlate, Filled]:
-    pairs = knowledge.scene.line_up.past.pairs
-    pool = pool_candidates(knowledge.scene.line_up, customers, knowledge.scene.size)
-    own = pairs.owned(customers)
+    customer_items = selected.cutoff.base_models.training_data.customer_items
+    pool = pool_candidates(selected.cutoff.base_models, customers, selected.cutoff.size)
+    own = customer_items.owned(customers)
     filled = {}
-    for slate, lists in rank_slates(knowledge, pool, customers, _LISTED).items():
-        reasons = grounds.explain(lists, own)
-        counts = count_reasons(lists, reasons, pairs)
+    for slate, lists in rank_slates(selected, pool, customers, _LISTED).items():
+        reasons = reason_context.explain(lists, own)
+        counts = count_reasons(lists, reasons, customer_items)
         filled[slate] = Filled(_ragged(lists, reasons), counts)
     return filled
 

@@ -28,29 +28,35 @@ class KAnonymousLists:
     left_out: int
 
 
-def has_crowd(past: TrainingData, least: int) -> Flags:
+def has_crowd(training_data: TrainingData, least: int) -> Flags:
     """Mark the items with enough customers."""  # (items_total,)
-    return np.asarray(past.pairs.buyers >= least)
+    return np.asarray(training_data.customer_items.buyers >= least)
 
 
-def similar_lists(past: TrainingData, settings: TrainingSettings) -> KAnonymousLists:
+def similar_lists(training_data: TrainingData, settings: TrainingSettings) -> KAnonymousLists:
     """Return for each item of the head what the same customers bought, if enough bought both."""
     model, least = settings.similar, settings.k_anonymity
     if least <= 1:
-        return KAnonymousLists(model.lists(past.pairs, past.head), 0)
-    wide = replace(model, neighbours=_SPARE * model.neighbours).lists(past.pairs, past.head)
-    bought = past.pairs.matrix(np.ones(len(past.pairs), np.float32))[:, past.head]
+        return KAnonymousLists(model.lists(training_data.customer_items, training_data.head), 0)
+    wide = replace(model, neighbours=_SPARE * model.neighbours).lists(
+        training_data.customer_items, training_data.head
+    )
+    bought = training_data.customer_items.matrix(
+        np.ones(len(training_data.customer_items), np.float32)
+    )[:, training_data.head]
     return _crowded(wide, _met(sparse.csc_array(bought), wide) >= least, model.neighbours)
 
 
-def together_lists(past: TrainingData, settings: TrainingSettings) -> KAnonymousLists:
+def together_lists(training_data: TrainingData, settings: TrainingSettings) -> KAnonymousLists:
     """Return for each item of the head what it was bought with, if enough customers did so."""
-    model, least, history = settings.together, settings.k_anonymity, past.history
+    model, least, history = settings.together, settings.k_anonymity, training_data.history
     if least <= 1:
-        return KAnonymousLists(model.lists(history, past.head), 0)
+        return KAnonymousLists(model.lists(history, training_data.head), 0)
     # So many customers have at least as many orders: the rest need not be looked at one by one.
-    wide = replace(model, neighbours=_SPARE * model.neighbours).lists(history, past.head, least)
-    orders = model.orders(history, past.head)
+    wide = replace(model, neighbours=_SPARE * model.neighbours).lists(
+        history, training_data.head, least
+    )
+    orders = model.orders(history, training_data.head)
     _, first = np.unique(history.orders, return_index=True)
     place, column = wide.listed.nonzero()
     customers = _customers_of(orders, history.customers[first], place, wide.columns[place, column])

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from recsvc.model.offers.inputs import CustomerFacts, WeightedRows
-from training.dataset.customer_items import CustomerItems, pairs_of
+from training.dataset.customer_items import CustomerItems, customer_items_of
 from training.dataset.history import History, Rows
 from training.dataset.interactions import Interactions
 from training.lists.customer_facts import weights_of
@@ -47,7 +47,7 @@ class OfferFacts:
 
     def __init__(self, history: History) -> None:
         self._categories = history.categories
-        self._pairs: CustomerItems = pairs_of(history)
+        self._pairs: CustomerItems = customer_items_of(history)
         self._weights = weights_of(history, self._pairs).astype(np.float64)
         customers = np.arange(history.customers_total + 1)
         self._offsets = np.searchsorted(self._pairs.customers, customers)

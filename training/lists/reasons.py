@@ -92,7 +92,9 @@ def category_tops(popular: Rows, categories: Rows | None, items_total: int) -> F
     return tops
 
 
-def count_reasons(lists: RankedItems, reasons: Reasons, pairs: CustomerItems) -> ReasonCounts:
+def count_reasons(
+    lists: RankedItems, reasons: Reasons, customer_items: CustomerItems
+) -> ReasonCounts:
     """Count, and look up in the history anew whether each named item is the customer's own."""
     codes = np.bincount(reasons.codes[lists.listed], minlength=max(ReasonCode) + 1)
     named = lists.listed & (reasons.items != NOTHING)
@@ -100,7 +102,7 @@ def count_reasons(lists: RankedItems, reasons: Reasons, pairs: CustomerItems) ->
     return ReasonCounts(
         by_code={code.label: int(codes[code]) for code in ReasonCode if codes[code]},
         named=int(named.sum()),
-        named_in_history=int((pairs.find(owners, reasons.items[named]) >= 0).sum()),
+        named_in_history=int((customer_items.find(owners, reasons.items[named]) >= 0).sum()),
     )
 
 

@@ -11,18 +11,20 @@ from training.dataset.history import Days, Floats, History, Rows
 _LEAST_DAYS = 1.0
 
 
-def median_intervals(history: History, pairs: CustomerItems) -> Floats | None:
+def median_intervals(history: History, customer_items: CustomerItems) -> Floats | None:
     """Return each item's median days between two purchases by one customer.
 
     NaN where nobody bought it again; None where purchases have no time.
     """  # (items,)
     if not history.timed:
         return None
-    gaps = np.diff(history.days[pairs.lines])
+    gaps = np.diff(history.days[customer_items.lines])
     again = np.ones(len(gaps), dtype=bool)
-    again[pairs.starts[1:] - 1] = False  # from one pair's last line to the next pair's first
+    again[customer_items.starts[1:] - 1] = (
+        False  # from one pair's last line to the next pair's first
+    )
     again &= gaps >= _LEAST_DAYS
-    items = history.items[pairs.lines][:-1][again]
+    items = history.items[customer_items.lines][:-1][again]
     return medians(items, gaps[again], history.items_total)
 
 

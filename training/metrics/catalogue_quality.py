@@ -8,7 +8,7 @@ from scipy import sparse
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.segments import NOTHING
-from training.metrics.results import MAIN_CUTOFF
+from training.metrics.results import MAIN_K
 
 _MOST_LISTS = 300  # compared pair by pair for diversity, evenly spread
 
@@ -31,7 +31,7 @@ class CatalogueFacts:
 
     def exposure(self, ranked: Rows) -> Exposure:
         """Measure the first places of some lists."""  # ranked: (customers, k)
-        first = ranked[:, :MAIN_CUTOFF]
+        first = ranked[:, :MAIN_K]
         shown = first[first != NOTHING]
         if not len(shown):
             return Exposure(0.0, float("nan"), float("nan"), float("nan"))
@@ -52,16 +52,16 @@ class CatalogueFacts:
         places = places.reshape(lists.shape)
         cosines = alike[places[:, :, None], places[:, None, :]]
         real = lists != NOTHING
-        pairs = real[:, :, None] & real[:, None, :]
-        pairs &= ~np.eye(lists.shape[1], dtype=bool)
-        return 1.0 - float(cosines[pairs].mean()) if pairs.any() else float("nan")
+        customer_items = real[:, :, None] & real[:, None, :]
+        customer_items &= ~np.eye(lists.shape[1], dtype=bool)
+        return 1.0 - float(cosines[customer_items].mean()) if customer_items.any() else float("nan")
 
 
-def catalogue_of(pairs: CustomerItems) -> CatalogueFacts:
-    buyers = pairs.buyers
-    customers = max(len(np.unique(pairs.customers)), 1)
+def catalogue_of(customer_items: CustomerItems) -> CatalogueFacts:
+    buyers = customer_items.buyers
+    customers = max(len(np.unique(customer_items.customers)), 1)
     order = np.argsort(np.argsort(buyers, kind="stable"), kind="stable")
-    by_item = pairs.matrix(np.ones(len(pairs), np.float32)).T.tocsr()
+    by_item = customer_items.matrix(np.ones(len(customer_items), np.float32)).T.tocsr()
     lengths = np.sqrt(np.maximum(np.diff(by_item.indptr), 1))
     by_item.data = by_item.data / np.repeat(lengths, np.diff(by_item.indptr))
     surprise = -np.log2(np.maximum(buyers, 0.5) / customers)

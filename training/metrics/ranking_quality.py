@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from training.dataset.ground_truth import GroundTruth
 from training.dataset.history import Flags, Rows
-from training.metrics.results import CUTOFFS, Estimate, Mean
+from training.metrics.results import METRIC_KS, Estimate, Mean
 
 Values = NDArray[np.float64]
 
@@ -15,10 +15,10 @@ MOST_RESAMPLED = 10_000  # customers; of more, a mean is normal and its samples 
 _NORMAL = 1.959964  # standard errors on either side of 95 %
 
 
-def hits_of(truth: GroundTruth, customers: Rows, ranked: Rows) -> Flags:
+def hits_of(ground_truth: GroundTruth, customers: Rows, ranked: Rows) -> Flags:
     """Look up each listed item; −1 in `ranked` is no item."""  # (customers, k)
     k = ranked.shape[1]
-    found = truth.holds(np.repeat(customers, k), np.maximum(ranked.ravel(), 0))
+    found = ground_truth.holds(np.repeat(customers, k), np.maximum(ranked.ravel(), 0))
     return (found & (ranked.ravel() >= 0)).reshape(ranked.shape)
 
 
@@ -48,7 +48,7 @@ def reciprocal_rank(hits: Flags, k: int) -> Values:
 def every_metric(hits: Flags, relevant: Rows) -> dict[str, Values]:
     """Return each metric at each cutoff, per customer."""
     found: dict[str, Values] = {}
-    for k in CUTOFFS:
+    for k in METRIC_KS:
         found[f"ndcg@{k}"] = ndcg(hits, relevant, k)
         found[f"recall@{k}"] = recall(hits, relevant, k)
         found[f"hit_rate@{k}"] = hit_rate(hits, k)

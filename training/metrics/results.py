@@ -29,10 +29,10 @@ from typing import Any
 
 import msgspec
 
-CUTOFFS = (5, 10, 20)
-MAIN_CUTOFF = 10
-MAIN_METRIC = f"ndcg@{MAIN_CUTOFF}"
-METRICS = tuple(f"{name}@{k}" for name in ("ndcg", "recall", "hit_rate", "mrr") for k in CUTOFFS)
+METRIC_KS = (5, 10, 20)
+MAIN_K = 10
+MAIN_METRIC = f"ndcg@{MAIN_K}"
+METRICS = tuple(f"{name}@{k}" for name in ("ndcg", "recall", "hit_rate", "mrr") for k in METRIC_KS)
 
 
 class Family(StrEnum):
@@ -141,7 +141,7 @@ class Importance:
 
 
 @dataclass(frozen=True, slots=True)
-class SlateFindings:
+class SlateResults:
     choice: ModelChoice
     models: tuple[ModelOnWindows, ...] = ()
     importances: tuple[Importance, ...] = ()
@@ -276,7 +276,7 @@ class Results:
     reason: str  # why it could not be judged, or that it was
     data: DataSummary
     windows: tuple[LearningWindow, ...]
-    slates: Mapping[str, SlateFindings]
+    slates: Mapping[str, SlateResults]
     switched_off: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, ReasonCounts] = field(default_factory=dict)
     anonymity: Anonymity | None = None

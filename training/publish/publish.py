@@ -55,7 +55,7 @@ def publish_model(
         fingerprint=destination.fingerprint,
         seed=trained.settings.seed,
         parameters=trained.settings.as_parameters(),
-        metrics=trained.findings.as_json(),
+        metrics=trained.results.as_json(),
         data={**origin(model, catalogue, parent), "gate": gate},
     )
     version = publish(versions, trained.artifact, facts, now=now)
@@ -84,7 +84,7 @@ def _compared(model: RecheckedModel, versions: Versions, parent: str | None) -> 
 
 def _candidate(model: RecheckedModel) -> Candidate:
     """Return the new model without customers who withdrew during the last training."""
-    summary = msgspec.convert(model.trained.findings.as_json(), ModelSummary)
+    summary = msgspec.convert(model.trained.results.as_json(), ModelSummary)
     customers = summary.data.customers - model.withdrawn_during_training
     size = msgspec.structs.replace(summary.data, customers=customers)
     without = model.purchases.report.customers_without_consent + model.withdrawn_during_training

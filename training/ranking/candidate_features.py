@@ -12,7 +12,7 @@ from training.dataset.segments import log_ranks, max_normalised
 from training.features.facts import Column, Facts, gather_facts
 from training.metrics.results import Family
 from training.ranking.candidates import Pool, PoolSize
-from training.recommenders.registry import SIMPLE, FittedBaseModels, fit_line_up
+from training.recommenders.registry import BASE_MODELS, FittedBaseModels, fit_base_models
 
 _VOTES = 20  # a proposer votes for its first so many
 
@@ -34,14 +34,14 @@ class SlateRows:
 
 @dataclass(frozen=True, slots=True)
 class FittedCutoff:
-    line_up: FittedBaseModels
+    base_models: FittedBaseModels
     facts: Facts
     size: PoolSize
 
     def columns(self) -> tuple[Column, ...]:
         """Return group and name of each feature."""
-        names = list(self.line_up.proposers)
-        popular = [SIMPLE[name].family is Family.POPULARITY for name in names]
+        names = list(self.base_models.proposers)
+        popular = [BASE_MODELS[name].family is Family.POPULARITY for name in names]
         pairs = list(zip(names, popular, strict=True))
         return (
             *(("popular" if is_popular else "score", name) for name, is_popular in pairs),
@@ -79,9 +79,11 @@ class FittedCutoff:
     def score_features(self, pool: Pool) -> Floats:
         """Scores relative to the customer's best, logarithms of ranks, and what they agree on."""
         ranks = log_ranks(pool.customers, pool.scores)
-        personal = ranks[:, [name not in self.popular() for name in self.line_up.proposers]]
+        personal = ranks[:, [name not in self.popular() for name in self.base_models.proposers]]
         chance = np.zeros((len(pool.items), 1), np.float32)
-        chance[pool.owned, 0] = self.line_up.personal["rhythm"].own.data[pool.places[pool.owned]]
+        chance[pool.owned, 0] = self.base_models.personal["rhythm"].own.data[
+            pool.places[pool.owned]
+        ]
         return np.hstack(
             [
                 max_normalised(pool.customers, pool.scores),
@@ -95,11 +97,11 @@ class FittedCutoff:
         )
 
     def popular(self) -> set[str]:
-        names = self.line_up.proposers
-        return {name for name in names if SIMPLE[name].family is Family.POPULARITY}
+        names = self.base_models.proposers
+        return {name for name in names if BASE_MODELS[name].family is Family.POPULARITY}
 
 
-def scene_at(history: History, horizon_days: float, seed: int, size: PoolSize) -> FittedCutoff:
+def fit_cutoff(history: History, horizon_days: float, seed: int, size: PoolSize) -> FittedCutoff:
     """Fit and gather everything on a history; it ends at the cut."""
-    line_up = fit_line_up(history, horizon_days, seed)
-    return FittedCutoff(line_up, gather_facts(line_up, horizon_days), size)
+    base_models = fit_base_models(history, horizon_days, seed)
+    return FittedCutoff(base_models, gather_facts(base_models, horizon_days), size)

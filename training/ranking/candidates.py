@@ -14,7 +14,7 @@ from training.dataset.segments import NOTHING, run_lengths, run_starts
 from training.metrics.results import Family
 from training.ranking.top_k import best_columns
 from training.recommenders.protocol import Fitted
-from training.recommenders.registry import SIMPLE, FittedBaseModels
+from training.recommenders.registry import BASE_MODELS, FittedBaseModels
 
 _SCORE_BYTES = 25_000_000  # of all dense scores of a block; larger ones are slower
 
@@ -28,7 +28,7 @@ class PoolSize:
     popular: int = 40
 
     def of(self, name: str) -> int:
-        return self.popular if SIMPLE[name].family is Family.POPULARITY else self.proposed
+        return self.popular if BASE_MODELS[name].family is Family.POPULARITY else self.proposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,54 +48,54 @@ class Pool:
         return Pool(self.customers[kept], self.items[kept], self.places[kept], self.scores[kept])
 
 
-def pool_candidates(line_up: FittedBaseModels, customers: Rows, size: PoolSize) -> Pool:
+def pool_candidates(base_models: FittedBaseModels, customers: Rows, size: PoolSize) -> Pool:
     """Pool for some customers, in ascending order."""
-    pairs = line_up.past.pairs
-    scores = {name: model.score(customers) for name, model in line_up.proposers.items()}
-    keys = [_own_best(pairs, line_up.personal["rhythm"].own.data, customers, size.own)]
-    for name, model in line_up.proposers.items():
-        keys.append(_best_unseen(pairs, customers, model, scores[name], size.of(name)))
+    customer_items = base_models.training_data.customer_items
+    scores = {name: model.score(customers) for name, model in base_models.proposers.items()}
+    keys = [_own_best(customer_items, base_models.personal["rhythm"].own.data, customers, size.own)]
+    for name, model in base_models.proposers.items():
+        keys.append(_best_unseen(customer_items, customers, model, scores[name], size.of(name)))
     key = np.unique(np.concatenate(keys))
-    owners, items = key // pairs.items_total, key % pairs.items_total
+    owners, items = key // customer_items.items_total, key % customer_items.items_total
     return Pool(
         owners,
         items,
-        pairs.find(owners, items),
-        _scores_at(line_up.proposers, scores, np.searchsorted(customers, owners), items),
+        customer_items.find(owners, items),
+        _scores_at(base_models.proposers, scores, np.searchsorted(customers, owners), items),
     )
 
 
-def blocks(line_up: FittedBaseModels, customers: Rows) -> list[Rows]:
+def blocks(base_models: FittedBaseModels, customers: Rows) -> list[Rows]:
     """Split customers so that all dense scores of a block stay small."""
-    columns = sum(len(model.items) for model in line_up.proposers.values())
+    columns = sum(len(model.items) for model in base_models.proposers.values())
     size = int(np.clip(_SCORE_BYTES // (4 * max(columns, 1)), 16, 1024))
     return [customers[start : start + size] for start in range(0, len(customers), size)]
 
 
-def _own_best(pairs: CustomerItems, values: Floats, customers: Rows, limit: int) -> Rows:
+def _own_best(customer_items: CustomerItems, values: Floats, customers: Rows, limit: int) -> Rows:
     """Return the keys of each customer's `limit` own items of greatest value."""
-    places = pairs.places_of(customers)
-    owners = pairs.customers[places]
+    places = customer_items.places_of(customers)
+    owners = customer_items.customers[places]
     order = np.lexsort((-values[places], owners))
     starts, lengths = run_starts(owners), run_lengths(owners)
     place = np.arange(len(places)) - np.repeat(starts, lengths)
-    return pairs.keys[places[order][place < limit]]
+    return customer_items.keys[places[order][place < limit]]
 
 
 def _best_unseen(
-    pairs: CustomerItems, customers: Rows, model: Fitted, scores: Floats, k: int
+    customer_items: CustomerItems, customers: Rows, model: Fitted, scores: Floats, k: int
 ) -> Rows:
     """Return the keys of each customer's k best items never bought, of scores above 0."""
-    places = pairs.places_of(customers)
-    columns = np.searchsorted(model.items, pairs.items[places])
+    places = customer_items.places_of(customers)
+    columns = np.searchsorted(model.items, customer_items.items[places])
     columns = np.minimum(columns, len(model.items) - 1)
-    inside = model.items[columns] == pairs.items[places]
-    rows = np.searchsorted(customers, pairs.customers[places])
+    inside = model.items[columns] == customer_items.items[places]
+    rows = np.searchsorted(customers, customer_items.customers[places])
     unseen = scores.copy()
     unseen[rows[inside], columns[inside]] = 0
     top = best_columns(unseen, None, k)
     row, place = np.nonzero((top.columns != NOTHING) & (top.scores > 0))
-    return customers[row] * pairs.items_total + model.items[top.columns[row, place]]
+    return customers[row] * customer_items.items_total + model.items[top.columns[row, place]]
 
 
 def _scores_at(

@@ -13,7 +13,7 @@ from training.dataset.segments import NOTHING
 from training.features.facts import Column
 from training.metrics import ranking_quality as metrics
 from training.metrics.ranking_quality import Values
-from training.metrics.results import MAIN_CUTOFF, Importance
+from training.metrics.results import MAIN_K, Importance
 from training.ranking.candidate_features import SlateRows
 from training.ranking.ranked_items import RankedItems, best_items
 from training.recommenders.registry import TIE_BREAKER, TIE_WEIGHT, competing
@@ -37,12 +37,12 @@ def every_score(
 ) -> Iterator[tuple[str, Scores]]:
     """Score by each simple model of the slate and by what was learned."""
     for name in competing(slate):
-        yield name, simple_score(columns, rows, name)
+        yield name, base_score(columns, rows, name)
     for name, model in learned.items():
         yield name, model.score(rows.features)
 
 
-def simple_score(columns: tuple[Column, ...], rows: SlateRows, name: str) -> Scores:
+def base_score(columns: tuple[Column, ...], rows: SlateRows, name: str) -> Scores:
     """Return the model's own score; popularity orders what it knows nothing of."""
     names = [column for _, column in columns]
     own = np.nan_to_num(rows.features[:, names.index(name)]).astype(np.float64)
@@ -50,19 +50,19 @@ def simple_score(columns: tuple[Column, ...], rows: SlateRows, name: str) -> Sco
 
 
 def top_items(rows: SlateRows, scores: Scores) -> RankedItems:
-    return best_items(rows.customers, rows.items, scores, MAIN_CUTOFF)
+    return best_items(rows.customers, rows.items, scores, MAIN_K)
 
 
-def ndcg_of(truth: GroundTruth, customers: Rows, rankings: Iterable[RankedItems]) -> Values:
+def ndcg_of(ground_truth: GroundTruth, customers: Rows, rankings: Iterable[RankedItems]) -> Values:
     """Return NDCG of each of the customers who has something to find; without a list it is 0."""
-    judged = with_truth(truth, customers)
-    ranked = np.full((len(judged), MAIN_CUTOFF), NOTHING, np.int64)
+    judged = with_ground_truth(ground_truth, customers)
+    ranked = np.full((len(judged), MAIN_K), NOTHING, np.int64)
     for ranking in rankings:
         known = np.isin(ranking.customers, judged)
         ranked[np.searchsorted(judged, ranking.customers[known])] = ranking.items[known]
-    hits = metrics.hits_of(truth, judged, ranked)
-    return metrics.ndcg(hits, truth.relevant[judged], MAIN_CUTOFF)
+    hits = metrics.hits_of(ground_truth, judged, ranked)
+    return metrics.ndcg(hits, ground_truth.relevant[judged], MAIN_K)
 
 
-def with_truth(truth: GroundTruth, customers: Rows) -> Rows:
-    return customers[truth.relevant[customers] > 0]
+def with_ground_truth(ground_truth: GroundTruth, customers: Rows) -> Rows:
+    return customers[ground_truth.relevant[customers] > 0]

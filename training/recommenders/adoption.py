@@ -16,18 +16,20 @@ _PRIOR = 10.0  # customers who would not have bought it
 class Adoption:
     window_days: float
 
-    def fit(self, past: TrainingData) -> SameForAll:
-        rates = adoption_rate(past.history, past.pairs, self.window_days)
-        return best_of(rates, past.head)
+    def fit(self, training_data: TrainingData) -> SameForAll:
+        rates = adoption_rate(training_data.history, training_data.customer_items, self.window_days)
+        return best_of(rates, training_data.head)
 
 
-def adoption_rate(history: History, pairs: CustomerItems, window_days: float) -> Floats:
+def adoption_rate(history: History, customer_items: CustomerItems, window_days: float) -> Floats:
     """Divide new buyers in the window by the active customers who had not bought the item yet."""
     size = history.items_total
-    fresh = history.days[pairs.first_lines] >= history.now - window_days
+    fresh = history.days[customer_items.first_lines] >= history.now - window_days
     active = np.zeros(history.customers_total, dtype=bool)
     active[history.customers[history.ages() <= window_days]] = True
-    owners = np.bincount(pairs.items[~fresh & active[pairs.customers]], minlength=size)
-    adopters = np.bincount(pairs.items[fresh], minlength=size)
+    owners = np.bincount(
+        customer_items.items[~fresh & active[customer_items.customers]], minlength=size
+    )
+    adopters = np.bincount(customer_items.items[fresh], minlength=size)
     others = np.maximum(active.sum() - owners, 0)
     return np.asarray(adopters / (others + _PRIOR), dtype=np.float32)

@@ -44,10 +44,14 @@ class Als:
     iterations: int = 8
     least_weight: float = 0.03  # what is too long ago to cost time
 
-    def fit(self, past: TrainingData) -> FittedAls:
-        weights = past.pairs.add_up(decay(past.history.ages(), self.half_life_days))
+    def fit(self, training_data: TrainingData) -> FittedAls:
+        weights = training_data.customer_items.add_up(
+            decay(training_data.history.ages(), self.half_life_days)
+        )
         weights[weights < self.least_weight] = 0
-        confidence = _for_implicit(past.pairs.matrix(np.log1p(weights))[:, past.head])
+        confidence = _for_implicit(
+            training_data.customer_items.matrix(np.log1p(weights))[:, training_data.head]
+        )
         confidence.eliminate_zeros()
         model = AlternatingLeastSquares(
             factors=max(min(self.factors, *confidence.shape), 1),
@@ -59,7 +63,7 @@ class Als:
         )
         model.fit(confidence, show_progress=False)
         factors = np.asarray(model.user_factors), np.asarray(model.item_factors)
-        return FittedAls(past.head, *factors)
+        return FittedAls(training_data.head, *factors)
 
     def scaled_regularization(self, confidence: sparse.csr_matrix) -> float:
         active = max(int(np.count_nonzero(np.diff(confidence.indptr))), 1)

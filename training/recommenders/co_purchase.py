@@ -28,10 +28,12 @@ class CoPurchase:
     largest_order: int = 100  # a stock delivery is no basket
     column_limit: int = 4000
 
-    def fit(self, past: TrainingData) -> FittedNeighbours:
-        kept = most_bought(past, self.column_limit)
-        lists = self.lists(past.history, kept)
-        return FittedNeighbours(kept, self.tastes(past.history, kept), lists, lists.matrix())
+    def fit(self, training_data: TrainingData) -> FittedNeighbours:
+        kept = most_bought(training_data, self.column_limit)
+        lists = self.lists(training_data.history, kept)
+        return FittedNeighbours(
+            kept, self.tastes(training_data.history, kept), lists, lists.matrix()
+        )
 
     def lists(self, history: History, items: Rows, least: int = 1) -> NeighbourLists:
         """Return what some items share at least so many orders with, among them."""

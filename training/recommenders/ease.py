@@ -33,10 +33,12 @@ class Ease:
     regularization: float
     half_life_days: float = inf
 
-    def fit(self, past: TrainingData) -> FittedEase | FittedEaseDual:
-        head = past.head
-        weights = past.pairs.add_up(decay(past.history.ages(), self.half_life_days))
-        matrix = past.pairs.matrix(np.log1p(weights))[:, head]
+    def fit(self, training_data: TrainingData) -> FittedEase | FittedEaseDual:
+        head = training_data.head
+        weights = training_data.customer_items.add_up(
+            decay(training_data.history.ages(), self.half_life_days)
+        )
+        matrix = training_data.customer_items.matrix(np.log1p(weights))[:, head]
         learners = np.flatnonzero(np.diff(matrix.indptr))
         if 0 < len(learners) <= min(_LARGEST_INVERSE, len(head)):
             return fit_dual(matrix, learners, head, self.regularization)

@@ -34,16 +34,18 @@ class ItemNeighbours:
     shrinkage: float = 20.0
     column_limit: int = 4000
 
-    def fit(self, past: TrainingData) -> FittedNeighbours:
-        kept = most_bought(past, self.column_limit)
-        lists = self.lists(past.pairs, kept)
-        recent = past.pairs.add_up(decay(past.history.ages(), self.half_life_days))
-        tastes = past.pairs.matrix(np.log1p(recent))[:, kept]
+    def fit(self, training_data: TrainingData) -> FittedNeighbours:
+        kept = most_bought(training_data, self.column_limit)
+        lists = self.lists(training_data.customer_items, kept)
+        recent = training_data.customer_items.add_up(
+            decay(training_data.history.ages(), self.half_life_days)
+        )
+        tastes = training_data.customer_items.matrix(np.log1p(recent))[:, kept]
         return FittedNeighbours(kept, tastes, lists, lists.matrix())
 
-    def lists(self, pairs: CustomerItems, items: Rows) -> NeighbourLists:
+    def lists(self, customer_items: CustomerItems, items: Rows) -> NeighbourLists:
         """Return the neighbours of some items among them."""
-        bought = pairs.matrix(np.ones(len(pairs), np.float32))[:, items]
+        bought = customer_items.matrix(np.ones(len(customer_items), np.float32))[:, items]
         per_customer = np.diff(bought.indptr)
         rarity = 1.0 / np.sqrt(1.0 + per_customer)
         bought.data = np.repeat(rarity, per_customer)
@@ -51,7 +53,7 @@ class ItemNeighbours:
         return nearest_columns(bought, self.neighbours, shrinkage)
 
 
-def most_bought(past: TrainingData, limit: int) -> Rows:
+def most_bought(training_data: TrainingData, limit: int) -> Rows:
     """Return the head's items of most buyers, in ascending order."""
-    order = np.argsort(-past.pairs.buyers[past.head], kind="stable")
-    return np.sort(past.head[order[:limit]])
+    order = np.argsort(-training_data.customer_items.buyers[training_data.head], kind="stable")
+    return np.sort(training_data.head[order[:limit]])

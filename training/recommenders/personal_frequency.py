@@ -31,7 +31,9 @@ class PersonalFrequency:
 
     half_life_days: float = inf
 
-    def fit(self, past: TrainingData) -> OwnScores:
-        weights = np.maximum(decay(past.history.ages(), self.half_life_days), _LEAST_WEIGHT)
-        own = past.pairs.matrix(past.pairs.add_up(weights))
-        return OwnScores(np.arange(past.history.items_total), own)
+    def fit(self, training_data: TrainingData) -> OwnScores:
+        weights = np.maximum(
+            decay(training_data.history.ages(), self.half_life_days), _LEAST_WEIGHT
+        )
+        own = training_data.customer_items.matrix(training_data.customer_items.add_up(weights))
+        return OwnScores(np.arange(training_data.history.items_total), own)

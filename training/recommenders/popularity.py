@@ -26,8 +26,10 @@ class Popularity:
 
     window_days: float = inf
 
-    def fit(self, past: TrainingData) -> SameForAll:
-        return best_of(buyer_share(past.history, 0.0, self.window_days), past.head)
+    def fit(self, training_data: TrainingData) -> SameForAll:
+        return best_of(
+            buyer_share(training_data.history, 0.0, self.window_days), training_data.head
+        )
 
 
 def best_of(values: Floats, head: Rows) -> SameForAll:

@@ -10,7 +10,7 @@ from recsvc.domain.catalogue.slates import CustomerSlate
 from training.concurrency import each
 from training.dataset.history import History
 from training.dataset.slate_rules import RULES
-from training.dataset.training_data import TrainingData, past_of
+from training.dataset.training_data import TrainingData, training_data_of
 from training.metrics.results import Family, Model
 from training.recommenders.adoption import Adoption
 from training.recommenders.als import Als
@@ -27,7 +27,7 @@ _POPULAR = Family.POPULARITY
 _PERSONAL = Family.PERSONAL
 _COLLABORATIVE = Family.COLLABORATIVE
 
-SIMPLE: Mapping[str, Model] = {
+BASE_MODELS: Mapping[str, Model] = {
     model.name: model
     for model in (
         Model("popularity", "Popularity, all of the past", _POPULAR, baseline=True),
@@ -58,7 +58,7 @@ TIE_WEIGHT = 1e-6  # of the tie breaker's score: it orders equal scores only
 def competing(slate: CustomerSlate) -> list[str]:
     """Return the names of the base models that compete for a slate."""
     families = RULES[slate].competing_families
-    return [name for name, model in SIMPLE.items() if model.family in families]
+    return [name for name, model in BASE_MODELS.items() if model.family in families]
 
 
 def proposers(horizon_days: float, seed: int) -> dict[str, Recommender]:
@@ -96,14 +96,14 @@ def personal(horizon_days: float) -> dict[str, PersonalFrequency | Rhythm]:
 class FittedBaseModels:
     """Every simple model, fitted at one cut."""
 
-    past: TrainingData
+    training_data: TrainingData
     proposers: Mapping[str, Fitted]
     personal: Mapping[str, OwnScores]
 
 
-def fit_line_up(history: History, horizon_days: float, seed: int) -> FittedBaseModels:
-    past = past_of(history)
+def fit_base_models(history: History, horizon_days: float, seed: int) -> FittedBaseModels:
+    training_data = training_data_of(history)
     recommenders = proposers(horizon_days, seed)
-    fitted = each(lambda name: recommenders[name].fit(past), recommenders)
-    own = {name: model.fit(past) for name, model in personal(horizon_days).items()}
-    return FittedBaseModels(past, dict(zip(recommenders, fitted, strict=True)), own)
+    fitted = each(lambda name: recommenders[name].fit(training_data), recommenders)
+    own = {name: model.fit(training_data) for name, model in personal(horizon_days).items()}
+    return FittedBaseModels(training_data, dict(zip(recommenders, fitted, strict=True)), own)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.dataset.customer_items import CustomerItems, pairs_of
+from training.dataset.customer_items import CustomerItems, customer_items_of
 from training.dataset.history import Floats, History, Rows
 from training.dataset.training_data import TrainingData
 from training.recommenders.personal_frequency import OwnScores
@@ -27,22 +27,23 @@ _GAP_PRIOR = 10.0  # intervals of an item at the shop's mean
 class Rhythm:
     horizon_days: float
 
-    def fit(self, past: TrainingData) -> OwnScores:
-        history, pairs = past.history, past.pairs
-        chances = self.chance_by_cell(history)[self.cells(history, pairs)]
-        values = (chances * _item_factor(pairs)).astype(np.float32)
-        return OwnScores(np.arange(history.items_total), pairs.matrix(values))
+    def fit(self, training_data: TrainingData) -> OwnScores:
+        history, customer_items = training_data.history, training_data.customer_items
+        chances = self.chance_by_cell(history)[self.cells(history, customer_items)]
+        values = (chances * _item_factor(customer_items)).astype(np.float32)
+        return OwnScores(np.arange(history.items_total), customer_items.matrix(values))
 
     def chance_by_cell(self, history: History) -> Floats:
         """Return each cell's chance, drawn towards that of all pairs of the same count."""
-        cut = history.now - self.horizon_days
-        past = history.before(cut)
-        known, later = pairs_of(past), pairs_of(history.between(cut, history.now))
+        cutoff = history.now - self.horizon_days
+        before = history.before(cutoff)
+        known = customer_items_of(before)
+        later = customer_items_of(history.between(cutoff, history.now))
         size, per_count = int(np.prod(_CELLS)), _CELLS[1] * _CELLS[2]
         if not len(known):
             return np.linspace(0.1, 0.11, size, dtype=np.float32)  # often bought: a little likelier
         returned = later.find(known.customers, known.items) >= 0
-        cell = self.cells(past, known)
+        cell = self.cells(before, known)
         by_count = np.bincount(cell // per_count, returned, _CELLS[0])
         pairs_of_count = np.bincount(cell // per_count, minlength=_CELLS[0])
         mean = (by_count / np.maximum(pairs_of_count, 1))[_nearest_filled(pairs_of_count)]
@@ -50,11 +51,11 @@ class Rhythm:
         prior = _CELL_PRIOR * np.repeat(mean, per_count)
         return ((np.bincount(cell, returned, size) + prior) / total).astype(np.float32)
 
-    def cells(self, history: History, pairs: CustomerItems) -> Rows:
+    def cells(self, history: History, customer_items: CustomerItems) -> Rows:
         """Return the number of each pair's cell."""  # (pairs,)
-        interval, since = intervals(history, pairs)
+        interval, since = intervals(history, customer_items)
         parts = (
-            np.digitize(pairs.counts, _COUNTS),
+            np.digitize(customer_items.counts, _COUNTS),
             np.digitize(since / self.horizon_days, _AGES),
             np.digitize(since / interval, _DUE),
         )
@@ -67,26 +68,28 @@ def _nearest_filled(sizes: Rows) -> Rows:
     return np.maximum(np.maximum.accumulate(places), int(np.argmax(sizes > 0)))
 
 
-def intervals(history: History, pairs: CustomerItems) -> tuple[Floats, Floats]:
+def intervals(history: History, customer_items: CustomerItems) -> tuple[Floats, Floats]:
     """Return the days between purchases of each pair, and those since the last one.
 
     An interval is drawn towards the item's own, and that towards the shop's.
     """  # (pairs,), (pairs,)
-    if not len(pairs):
+    if not len(customer_items):
         return np.zeros(0, np.float32), np.zeros(0, np.float32)
-    first, last = history.days[pairs.first_lines], history.days[pairs.last_lines]
-    gaps, span = pairs.counts - 1, last - first
+    first, last = history.days[customer_items.first_lines], history.days[customer_items.last_lines]
+    gaps, span = customer_items.counts - 1, last - first
     whole = history.now - history.days.min()
     shop = max(float(span.sum() / gaps.sum() if gaps.sum() else whole), 1e-3)
-    of_item = np.bincount(pairs.items, span, pairs.items_total) + _GAP_PRIOR * shop
-    of_item /= np.bincount(pairs.items, gaps, pairs.items_total) + _GAP_PRIOR
-    interval = (span + of_item[pairs.items]) / (gaps + 1)
+    of_item = (
+        np.bincount(customer_items.items, span, customer_items.items_total) + _GAP_PRIOR * shop
+    )
+    of_item /= np.bincount(customer_items.items, gaps, customer_items.items_total) + _GAP_PRIOR
+    interval = (span + of_item[customer_items.items]) / (gaps + 1)
     return interval.astype(np.float32), (history.now - last).astype(np.float32)
 
 
-def _item_factor(pairs: CustomerItems) -> Floats:
+def _item_factor(customer_items: CustomerItems) -> Floats:
     """Say how much likelier than the average item each pair's item is bought again."""  # (pairs,)
-    again = np.bincount(pairs.items, pairs.counts > 1, pairs.items_total)
-    mean = max(float(again.sum()) / max(len(pairs), 1), 1e-6)
-    rate = (again + _ITEM_PRIOR * mean) / (pairs.buyers + _ITEM_PRIOR)
-    return np.sqrt(rate / mean)[pairs.items].astype(np.float32)
+    again = np.bincount(customer_items.items, customer_items.counts > 1, customer_items.items_total)
+    mean = max(float(again.sum()) / max(len(customer_items), 1), 1e-6)
+    rate = (again + _ITEM_PRIOR * mean) / (customer_items.buyers + _ITEM_PRIOR)
+    return np.sqrt(rate / mean)[customer_items.items].astype(np.float32)

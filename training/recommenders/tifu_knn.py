@@ -53,15 +53,15 @@ class TifuKnn:
     own_share: float = 0.7
     crowd_limit: int = 6000  # the most recently active customers
 
-    def fit(self, past: TrainingData) -> FittedTifuKnn:
-        weights = past.pairs.add_up(self.line_weights(past.history))
-        vectors = past.pairs.matrix(weights)[:, past.head]
+    def fit(self, training_data: TrainingData) -> FittedTifuKnn:
+        weights = training_data.customer_items.add_up(self.line_weights(training_data.history))
+        vectors = training_data.customer_items.matrix(weights)[:, training_data.head]
         length = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
         directions = vectors.copy()
         directions.data /= np.repeat(np.maximum(length, 1e-9), np.diff(vectors.indptr))
-        crowd = self.crowd(past.history)
+        crowd = self.crowd(training_data.history)
         return FittedTifuKnn(
-            items=past.head,
+            items=training_data.head,
             vectors=vectors,
             directions=directions,
             crowd=crowd,

@@ -20,8 +20,8 @@ class Trending:
     window_days: float = 14.0
     prior: float = 5.0
 
-    def fit(self, past: TrainingData) -> SameForAll:
-        history = past.history
+    def fit(self, training_data: TrainingData) -> SameForAll:
+        history = training_data.history
         windows = (history.ages() / self.window_days).astype(np.int64)  # 0 is now
         recent = (windows == 0) & history.timed
         now = _buyers(history, windows, recent)

@@ -12,8 +12,8 @@ from training.metrics.results import (
     Mean,
     Model,
     ReasonCounts,
-    SlateFindings,
     SlateOnHoldout,
+    SlateResults,
     Slice,
     WarmStart,
 )
@@ -61,7 +61,7 @@ class Compared:
     single: tuple[float, ...] = ()  # of each window
 
 
-def windows_figure(slate: str, found: SlateFindings) -> Figure:
+def windows_figure(slate: str, found: SlateResults) -> Figure:
     """Every model on the judged windows together, and its difference to the published one."""
     about = f"{slate_title(slate)}: NDCG@10 of every model on past windows, with 95 % intervals"
     models = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from training.metrics.results import CUTOFFS, Family, Model
+from training.metrics.results import METRIC_KS, Family, Model
 
 _SLATES = {
     "for_you": ("For you", "Whatever the customer may buy next, new to them or not."),
@@ -39,7 +39,7 @@ GLOSSARY = {
     "Recall": "The share of what was bought that was shown (of at most as many as fit the list).",
     "Hit rate": "The share of customers who bought at least one of the items shown to them.",
     "MRR": "One divided by the place of the first hit: 1 for the first place, 0.5 for the second.",
-    f"@{CUTOFFS[0]}, @{CUTOFFS[1]}, @{CUTOFFS[2]}": "How many items of each list are looked at.",
+    ", ".join(f"@{k}" for k in METRIC_KS): "How many items of each list are looked at.",
     "95 % interval": "Where the true value lies with 95 % certainty; the fewer the customers, the "
     "wider. Models are compared on the same customers, so a difference is known more exactly than "
     "either of the two values.",

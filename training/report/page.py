@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from training.metrics.results import Results, SlateFindings, SlateOnHoldout
+from training.metrics.results import Results, SlateOnHoldout, SlateResults
 from training.report import charts, reading, tables, words
 from training.report.drawing import draw
 from training.report.names import FAMILIES, GLOSSARY, slate_meaning, slate_title
@@ -47,7 +47,7 @@ class SlateSection:
 
 
 def render(
-    findings: Results,
+    results: Results,
     *,
     read: Sequence[IngestReport] = (),
     title: str = _TITLE,
@@ -62,30 +62,30 @@ def render(
         .render(
             title=title,
             css=Markup(_CSS.read_text(encoding="utf-8")),  # noqa: S704 our own file
-            findings=findings,
-            lead=words.lead(findings),
+            results=results,
+            lead=words.lead(results),
             families=FAMILIES,
-            slates=[_section(findings, slate) for slate in findings.slates],
-            published=words.published(findings),
-            tiles=tables.tiles(findings.data),
+            slates=[_section(results, slate) for slate in results.slates],
+            published=words.published(results),
+            tiles=tables.tiles(results.data),
             read=reading.rows_read(read),
-            switched_off=reading.switched_off(findings, read),
-            windows_sentence=words.windows_sentence(findings),
-            tuning_sentence=words.tuning_sentence(findings),
-            anonymity=findings.anonymity and words.anonymity_sentence(findings.anonymity),
-            timeline=timeline(findings),
-            holdout_sentence=words.holdout_sentence(findings),
+            switched_off=reading.switched_off(results, read),
+            windows_sentence=words.windows_sentence(results),
+            tuning_sentence=words.tuning_sentence(results),
+            anonymity=results.anonymity and words.anonymity_sentence(results.anonymity),
+            timeline=timeline(results),
+            holdout_sentence=words.holdout_sentence(results),
             warm=[
                 (words.warm_sentence(each), draw(charts.warm_figure(each)))
-                for each in findings.warm_start
+                for each in results.warm_start
             ],
-            reasons=draw(charts.reasons_figure(findings.reasons)),
-            reasons_sentence=words.reasons_sentence(findings.reasons),
+            reasons=draw(charts.reasons_figure(results.reasons)),
+            reasons_sentence=words.reasons_sentence(results.reasons),
             reasons_true=all(
-                each.named == each.named_in_history for each in findings.reasons.values()
+                each.named == each.named_in_history for each in results.reasons.values()
             ),
             glossary=GLOSSARY,
-            settings=tables.settings(findings.data, parameters or {}),
+            settings=tables.settings(results.data, parameters or {}),
             day=day,
             slate_title=slate_title,
         )
@@ -109,9 +109,9 @@ def _shown(value: Any) -> Any:
     return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _section(findings: Results, slate: str) -> SlateSection:
-    found = findings.slates[slate]
-    held = findings.holdout.slates.get(slate) if findings.holdout else None
+def _section(results: Results, slate: str) -> SlateSection:
+    found = results.slates[slate]
+    held = results.holdout.slates.get(slate) if results.holdout else None
     winner = found.choice.winner
     return SlateSection(
         name=slate,
@@ -120,7 +120,7 @@ def _section(findings: Results, slate: str) -> SlateSection:
         verdict=verdict(slate, found, held),
         reason=clean(found.choice.reason),
         windows=draw(charts.windows_figure(slate, found)),
-        windows_table=tables.windows_table(found, findings.windows, winner),
+        windows_table=tables.windows_table(found, results.windows, winner),
         held=words.slate_on_holdout_sentence(held) if held else "",
         holdout=draw(charts.holdout_figure(slate, held, winner)) if held else Markup(),
         holdout_table=tables.metrics_table(held, winner) if held and held.models else None,
@@ -132,7 +132,7 @@ def _section(findings: Results, slate: str) -> SlateSection:
 
 
 def _slices(
-    slate: str, found: SlateFindings, held: SlateOnHoldout | None
+    slate: str, found: SlateResults, held: SlateOnHoldout | None
 ) -> list[tuple[str, Markup]]:
     if held is None:
         return []

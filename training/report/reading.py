@@ -36,9 +36,9 @@ def _fates(report: IngestReport) -> list[tuple[int, str]]:
     ]
 
 
-def switched_off(findings: Results, reports: Sequence[IngestReport]) -> dict[str, str]:
+def switched_off(results: Results, reports: Sequence[IngestReport]) -> dict[str, str]:
     """Join what the purchases lack with what could not be done; neither is told twice."""
-    found = findings.switched_off
+    found = results.switched_off
     lacking = {
         f"no {column}": lost
         for report in reports[:1]

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from training.metrics.results import (
-    CUTOFFS,
-    MAIN_CUTOFF,
+    MAIN_K,
+    METRIC_KS,
     METRICS,
     DataSummary,
     Importance,
     LearningWindow,
     Model,
     ModelOnHoldout,
-    SlateFindings,
     SlateOnHoldout,
+    SlateResults,
 )
 from training.report.names import FAMILIES, MEASURES
 from training.report.numbers import count, day, digits_for, figure, known, mean_of, percent
@@ -51,12 +51,12 @@ def metrics_table(held: SlateOnHoldout, winner: str) -> Table:
         _line(each.model, winner, tuple(_cell(name, each, digits) for name in METRICS))
         for each in held.models
     )
-    groups = tuple((name, len(CUTOFFS)) for name in MEASURES.values())
-    return Table(groups, tuple(f"@{k}" for _ in groups for k in CUTOFFS), lines)
+    groups = tuple((name, len(METRIC_KS)) for name in MEASURES.values())
+    return Table(groups, tuple(f"@{k}" for _ in groups for k in METRIC_KS), lines)
 
 
 def _digits_of(measure: str, held: SlateOnHoldout) -> int:
-    values = [each.metrics.get(f"{measure}@{MAIN_CUTOFF}") for each in held.models]
+    values = [each.metrics.get(f"{measure}@{MAIN_K}") for each in held.models]
     return digits_for(mean_of(value) for value in values)
 
 
@@ -64,11 +64,11 @@ def _cell(name: str, of: ModelOnHoldout, digits: Mapping[str, int]) -> Cell:
     """Twelve intervals a line would be wider than a page: those of the main cutoff are shown."""
     measure, _, k = name.partition("@")
     value = of.metrics.get(name)
-    below = spread(value, digits[measure]) if k == str(MAIN_CUTOFF) else ""
+    below = spread(value, digits[measure]) if k == str(MAIN_K) else ""
     return Cell(figure(mean_of(value), digits[measure]), below)
 
 
-def windows_table(found: SlateFindings, windows: tuple[LearningWindow, ...], winner: str) -> Table:
+def windows_table(found: SlateResults, windows: tuple[LearningWindow, ...], winner: str) -> Table:
     judged = [window for window in windows if window.judged]
     means = [one.mean for each in found.models for one in each.windows if one]
     digits = digits_for(means)

@@ -34,15 +34,15 @@ class Span:
     colour: str
 
 
-def timeline(findings: Results) -> Markup:
+def timeline(results: Results) -> Markup:
     """Return nothing where windows have neither dates nor places that can be put on a line."""
-    spans = _spans_of(findings)
+    spans = _spans_of(results)
     ends = [end for span in spans for end in (span.known, span.end)]
     if not ends or min(ends) == max(ends):
         return Markup()
     placed = place([Row(span.label) for span in spans], ROW)
     middles = [middle for middle, _ in placed]
-    x = _axis_of((min(ends), max(ends)), dated=_moment(findings.windows[0].start) is not None)
+    x = _axis_of((min(ends), max(ends)), dated=_moment(results.windows[0].start) is not None)
     drawn = [*labels(placed), layers.together(_stretches(spans, middles, x))]
     height = HEAD + ROW * len(spans)
     return svg(drawn, LABELS + _WIDTH + 30, height, "Past windows, and what was known before each")
@@ -64,15 +64,15 @@ def _stretches(
     ]
 
 
-def _spans_of(findings: Results) -> list[Span]:
+def _spans_of(results: Results) -> list[Span]:
     """Return oldest first, the holdout last; nothing unless every window has its place."""
-    windows = list(reversed(findings.windows))
-    spans = [_span_of(findings, window, *_look_of(window)) for window in windows]
-    held = findings.holdout
+    windows = list(reversed(results.windows))
+    spans = [_span_of(results, window, *_look_of(window)) for window in windows]
+    held = results.holdout
     if held and held.start and held.end and spans:
         window = LearningWindow(held.start, held.end, True, held.lines, held.customers)
         words = f"holdout: {count(held.customers)} customers"
-        spans.append(_span_of(findings, window, words, HOLDOUT))
+        spans.append(_span_of(results, window, words, HOLDOUT))
     placed = [span for span in spans if span]
     return placed if len(placed) == len(spans) else []
 
@@ -84,13 +84,13 @@ def _look_of(window: LearningWindow) -> tuple[str, str]:
     return f"rankers taught: {customers}", LEARNED
 
 
-def _span_of(findings: Results, window: LearningWindow, label: str, colour: str) -> Span | None:
-    dated = _moment(findings.windows[0].start) is not None
+def _span_of(results: Results, window: LearningWindow, label: str, colour: str) -> Span | None:
+    dated = _moment(results.windows[0].start) is not None
     position = _moment if dated else _share
     start, end = position(window.start), position(window.end)
     if start is None or end is None:
         return None
-    first = _moment(findings.data.first or "") if dated else 0.0
+    first = _moment(results.data.first or "") if dated else 0.0
     known = start if first is None else min(first, start)
     return Span(label, known, start, end, colour)
 

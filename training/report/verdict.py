@@ -4,18 +4,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from training.metrics.results import (
-    MAIN_CUTOFF,
+    MAIN_K,
     MAIN_METRIC,
     Family,
     Model,
-    SlateFindings,
     SlateOnHoldout,
+    SlateResults,
 )
 from training.report.names import is_learned, slate_title, title_of
 from training.report.numbers import Interval, interval, mean_of, percent, pooled, relative
 from training.report.words import capital, certainty, compared, comparison, in_short, is_sure
 
-_HIT_RATE = f"hit_rate@{MAIN_CUTOFF}"
+_HIT_RATE = f"hit_rate@{MAIN_K}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class VerdictSection:
     sentences: tuple[str, ...]
 
 
-def verdict(slate: str, found: SlateFindings, held: SlateOnHoldout | None) -> VerdictSection:
+def verdict(slate: str, found: SlateResults, held: SlateOnHoldout | None) -> VerdictSection:
     models = models_of(found, held)
     winner = models.get(found.choice.winner)
     gain = _gain_on_windows(found)
@@ -50,13 +50,13 @@ def verdict(slate: str, found: SlateFindings, held: SlateOnHoldout | None) -> Ve
     )
 
 
-def models_of(found: SlateFindings, held: SlateOnHoldout | None) -> dict[str, Model]:
+def models_of(found: SlateResults, held: SlateOnHoldout | None) -> dict[str, Model]:
     models = {each.model.name: each.model for each in found.models}
     return models | ({each.model.name: each.model for each in held.models} if held else {})
 
 
 def _big_number(
-    found: SlateFindings,
+    found: SlateResults,
     held: SlateOnHoldout | None,
     models: Mapping[str, Model],
     gain: Interval | None,
@@ -86,7 +86,7 @@ def _big_number(
 
 
 def _choice_sentence(
-    found: SlateFindings, models: Mapping[str, Model], gain: Interval | None
+    found: SlateResults, models: Mapping[str, Model], gain: Interval | None
 ) -> str:
     """Say why this model is chosen."""
     choice = found.choice
@@ -104,7 +104,7 @@ def _choice_sentence(
     )
 
 
-def _gain_on_windows(found: SlateFindings) -> Interval | None:
+def _gain_on_windows(found: SlateResults) -> Interval | None:
     """Return learned over simple, as a share of the simple one's NDCG.
 
     Where a learned model is published, it is that one's gain; else the best learned one's.
@@ -172,5 +172,5 @@ def _holdout_sentences(winner: str, held: SlateOnHoldout) -> Iterable[str]:
     if hits:
         yield (
             f"{hits.mean * 100:.0f} of 100 customers bought at least one of the "
-            f"{MAIN_CUTOFF} items that it would have shown them."
+            f"{MAIN_K} items that it would have shown them."
         )

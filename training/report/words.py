@@ -65,24 +65,24 @@ def in_short(gain: Interval) -> str:
     return f"95{NARROW}% sure" if is_sure(gain) else "which may be chance"
 
 
-def lead(findings: Results) -> str:
-    data = findings.data
+def lead(results: Results) -> str:
+    data = results.data
     period = f", {day(data.first)} to {day(data.last)}" if data.first and data.last else ""
     return (
         f"Learned from {count(data.lines)} purchase lines of {count(data.customers)} customers"
-        f"{period}. Below: which model {published(findings)} for each kind of list, how good it "
+        f"{period}. Below: which model {published(results)} for each kind of list, how good it "
         f"is, and how sure that is."
     )
 
 
-def published(findings: Results) -> str:
+def published(results: Results) -> str:
     """Say it of a run; an evaluation, which has a holdout, publishes nothing."""
-    return "is published" if findings.holdout is None else "would be published"
+    return "is published" if results.holdout is None else "would be published"
 
 
-def holdout_sentence(findings: Results) -> str:
-    held = findings.holdout
-    if held is None and not any(window.judged for window in findings.windows):
+def holdout_sentence(results: Results) -> str:
+    held = results.holdout
+    if held is None and not any(window.judged for window in results.windows):
         return "There is no holdout either."
     if held is None:
         return (
@@ -99,18 +99,18 @@ def holdout_sentence(findings: Results) -> str:
     )
 
 
-def windows_sentence(findings: Results) -> str:
-    judged = sum(window.judged for window in findings.windows)
-    others = len(findings.windows) - judged
-    if not findings.windows:
+def windows_sentence(results: Results) -> str:
+    judged = sum(window.judged for window in results.windows)
+    others = len(results.windows) - judged
+    if not results.windows:
         return "The history was too short for a single past window."
     learned = f" Rankers learned from {_times(others, 'earlier window')} besides." if others else ""
     return f"Models were compared on {_times(judged, 'past window')}.{learned}"
 
 
-def tuning_sentence(findings: Results) -> str:
+def tuning_sentence(results: Results) -> str:
     """Say what a search for settings of the rankers came to; nothing where there was none."""
-    found = findings.tuning
+    found = results.tuning
     if found is None:
         return ""
     if not found.slates:

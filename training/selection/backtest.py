@@ -1,4 +1,4 @@
-"""One past window: judge every model on it, then take a sample of its rows to learn from."""
+"""Backtest of one past window: measure every model on it, then sample its rows to learn from."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -9,29 +9,29 @@ import numpy as np
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.concurrency import each
-from training.dataset.ground_truth import Truths, customers_to_predict
+from training.dataset.ground_truth import GroundTruths, customers_to_predict
 from training.dataset.history import History, Rows
 from training.dataset.slate_rules import RULES
 from training.dataset.windows import Window, sampled
 from training.metrics.ranking_quality import Values
 from training.ranking.blend import BLEND, fit_blend
-from training.ranking.candidate_features import FittedCutoff, SlateRows, scene_at
+from training.ranking.candidate_features import FittedCutoff, SlateRows, fit_cutoff
 from training.ranking.candidates import blocks, pool_candidates
 from training.ranking.lambdarank import Variant, fit_ranker, variants_of
 from training.ranking.ranked_items import RankedItems
 from training.ranking.samples import Sample, chances, drawn, joined, sample_of
-from training.ranking.scoring import Learned, every_score, ndcg_of, top_items, with_truth
+from training.ranking.scoring import Learned, every_score, ndcg_of, top_items, with_ground_truth
 from training.settings import TrainingSettings
 
 _LEAST_JUDGED = 5  # customers; a window of fewer tells nothing
 _LEAST_LEARNED = 30  # customers with a hit; of fewer nothing is learned
 
-Seen = TypeVar("Seen")
+Evaluation = TypeVar("Evaluation")
 
 Fitted = Mapping[str, Learned]
 Samples = Mapping[CustomerSlate, deque[Sample]]
 RankedByModel = Mapping[str, RankedItems]
-Regard = Callable[[CustomerSlate, SlateRows], Seen]
+RowEvaluator = Callable[[CustomerSlate, SlateRows], Evaluation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +50,27 @@ class WindowResult:
 
 @dataclass(frozen=True, slots=True)
 class PreparedWindow:
-    """A window ready to be looked through."""
+    """A window with its fitted cutoff and ground truth."""
 
-    scene: FittedCutoff
-    truths: Truths
-    customers: Rows  # who is looked at, ascending
+    cutoff: FittedCutoff
+    ground_truths: GroundTruths
+    customers: Rows  # those sampled, ascending
     lines: int
-    everybody: int  # customers with something to predict
+    eligible: int  # customers with something to predict
     judged: bool
 
 
 @dataclass(frozen=True, slots=True)
-class BlockResult(Generic[Seen]):
-    """One block of customers looked at: rows to learn from, and what was seen of each slate."""
+class BlockResult(Generic[Evaluation]):
+    """Samples and evaluations of one block of customers, by slate."""
 
     samples: Mapping[CustomerSlate, Sample]
-    seen: Mapping[CustomerSlate, Seen]  # empty where nothing is judged
+    evaluations: Mapping[CustomerSlate, Evaluation]  # empty where nothing is judged
 
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """Everything about one window; `samples` are of older ones, the newest last."""
+    """Backtest of one window; `samples` are those of older windows, the newest last."""
 
     history: History
     window: Window
@@ -79,46 +79,46 @@ class Backtest:
     settings: TrainingSettings
     samples: Samples
 
-    def through(self, *, judge: bool) -> WindowResult:
-        """Go through the window; its sample joins `samples`."""
-        view = self.view(judge=judge)
+    def run(self, *, judge: bool) -> WindowResult:
+        """Evaluate the window and append its sample to `samples`."""
+        prepared = self.prepare(judge=judge)
         ndcg = {}
-        if view.judged:
-            looks = self.look_through(view, self.ranked_by(view.scene))
-            ndcg = _judged(looks, view.truths, view.customers)
+        if prepared.judged:
+            results = self.evaluate_blocks(prepared, self.row_ranker(prepared.cutoff))
+            ndcg = _judged(results, prepared.ground_truths, prepared.customers)
         else:
-            self.look_through(view, None)
-        return WindowResult(self.window, view.lines, view.everybody, ndcg)
+            self.evaluate_blocks(prepared, None)
+        return WindowResult(self.window, prepared.lines, prepared.eligible, ndcg)
 
-    def view(self, *, judge: bool) -> PreparedWindow:
+    def prepare(self, *, judge: bool) -> PreparedWindow:
         known = self.window.known(self.history)
-        truths = self.window.truths(self.history)
-        everybody = customers_to_predict(truths)
-        judge = judge and len(everybody) >= _LEAST_JUDGED
+        ground_truths = self.window.ground_truths(self.history)
+        eligible = customers_to_predict(ground_truths)
+        judge = judge and len(eligible) >= _LEAST_JUDGED
         limit = self.settings.customers_judged if judge else self.settings.customers_compared
         rng = np.random.default_rng([self.settings.seed, self.place])
         return PreparedWindow(
-            scene_at(known, self.horizon_days, self.settings.seed, self.settings.size),
-            truths,
-            sampled(everybody, limit, rng),
+            fit_cutoff(known, self.horizon_days, self.settings.seed, self.settings.size),
+            ground_truths,
+            sampled(eligible, limit, rng),
             len(known.customers),
-            len(everybody),
+            len(eligible),
             judge,
         )
 
-    def ranked_by(self, scene: FittedCutoff) -> Regard[RankedByModel]:
-        """Return what ranks rows by every competing model."""
-        learned = self.learned(scene)
+    def row_ranker(self, cutoff: FittedCutoff) -> RowEvaluator[RankedByModel]:
+        """Return an evaluator that ranks rows by every competing model."""
+        learned = self.learned(cutoff)
 
         def rank(slate: CustomerSlate, rows: SlateRows) -> RankedByModel:
-            scored = every_score(scene.columns(), rows, slate, learned[slate])
+            scored = every_score(cutoff.columns(), rows, slate, learned[slate])
             return {name: top_items(rows, scores) for name, scores in scored}
 
         return rank
 
-    def learned(self, scene: FittedCutoff) -> dict[CustomerSlate, Fitted]:
+    def learned(self, cutoff: FittedCutoff) -> dict[CustomerSlate, Fitted]:
         """Learn on older windows, with one seed: this is for judging only."""
-        columns, settings = scene.columns(), self.settings
+        columns, settings = cutoff.columns(), self.settings
         samples = {slate: self.enough(slate) for slate in self.samples}
         jobs = [
             (slate, variant)
@@ -147,52 +147,59 @@ class Backtest:
         customers = sum(len(sample.groups) for sample in samples)
         return samples if customers >= _LEAST_LEARNED else []
 
-    def look_through(
-        self, view: PreparedWindow, regard: Regard[Seen] | None
-    ) -> list[BlockResult[Seen]]:
-        """Look once at the candidates of all customers, block by block."""
+    def evaluate_blocks(
+        self, prepared: PreparedWindow, evaluate_rows: RowEvaluator[Evaluation] | None
+    ) -> list[BlockResult[Evaluation]]:
+        """Sample the candidates of all customers and evaluate them, block by block."""
 
-        def look(block: Rows) -> BlockResult[Seen]:
-            return self.look_at(view, block, regard)
+        def evaluate(block: Rows) -> BlockResult[Evaluation]:
+            return self.evaluate_block(prepared, block, evaluate_rows)
 
-        looks = each(look, blocks(view.scene.line_up, view.customers))
-        if looks:  # nobody to predict for is nothing to learn from
+        results = each(evaluate, blocks(prepared.cutoff.base_models, prepared.customers))
+        if results:  # empty when no customer has anything to predict
             for slate, older in self.samples.items():
-                older.append(joined([look.samples[slate] for look in looks]))
-        return looks
+                older.append(joined([result.samples[slate] for result in results]))
+        return results
 
-    def look_at(
-        self, view: PreparedWindow, customers: Rows, regard: Regard[Seen] | None
-    ) -> BlockResult[Seen]:
-        scene = view.scene
-        pool = pool_candidates(scene.line_up, customers, scene.size)
-        facts = None if regard is None else scene.facts_of(pool)
-        samples, seen = {}, {}
+    def evaluate_block(
+        self,
+        prepared: PreparedWindow,
+        customers: Rows,
+        evaluate_rows: RowEvaluator[Evaluation] | None,
+    ) -> BlockResult[Evaluation]:
+        cutoff = prepared.cutoff
+        pool = pool_candidates(cutoff.base_models, customers, cutoff.size)
+        facts = None if evaluate_rows is None else cutoff.facts_of(pool)
+        samples, evaluations = {}, {}
         for slate in self.samples:
             rule = RULES[slate]
             here = rule.shown(pool.owned)
             part = pool.only(here)
-            bought = view.truths[slate].holds(part.customers, part.items)
+            bought = prepared.ground_truths[slate].holds(part.customers, part.items)
             chance = chances(part.customers, part.items, self.settings.seed + self.place)
             kept = drawn(part.customers, bought, rule.rows_per_customer, chance)
-            if facts is None or regard is None:
-                samples[slate] = sample_of(scene.rows(part, kept=kept), bought[kept])
+            if facts is None or evaluate_rows is None:
+                samples[slate] = sample_of(cutoff.rows(part, kept=kept), bought[kept])
                 continue
-            rows = scene.rows(part, facts=facts[here])
+            rows = cutoff.rows(part, facts=facts[here])
             samples[slate] = sample_of(rows.only(kept), bought[kept])
-            seen[slate] = regard(slate, rows)
-        return BlockResult(samples, seen)
+            evaluations[slate] = evaluate_rows(slate, rows)
+        return BlockResult(samples, evaluations)
 
 
 def _judged(
-    looks: list[BlockResult[RankedByModel]], truths: Truths, customers: Rows
+    results: list[BlockResult[RankedByModel]], ground_truths: GroundTruths, customers: Rows
 ) -> dict[CustomerSlate, dict[str, Values]]:
     """Return each model's NDCG per customer, for the slates that have something to find."""
     return {
         slate: {
-            name: ndcg_of(truths[slate], customers, [look.seen[slate][name] for look in looks])
+            name: ndcg_of(
+                ground_truths[slate],
+                customers,
+                [result.evaluations[slate][name] for result in results],
+            )
             for name in names
         }
-        for slate, names in looks[0].seen.items()
-        if len(with_truth(truths[slate], customers))
+        for slate, names in results[0].evaluations.items()
+        if len(with_ground_truth(ground_truths[slate], customers))
     }

@@ -9,55 +9,55 @@ from training.dataset.slate_rules import RULES, Shows
 from training.ranking.candidate_features import SlateRows
 from training.ranking.candidates import Pool
 from training.ranking.ranked_items import RankedItems, best_items
-from training.ranking.scoring import Scores, simple_score
+from training.ranking.scoring import Scores, base_score
 from training.selection.model_selection import SelectedModels
 
 
 def rank_slates(
-    knowledge: SelectedModels, pool: Pool, customers: Rows, k: int
+    selected: SelectedModels, pool: Pool, customers: Rows, k: int
 ) -> dict[CustomerSlate, RankedItems]:
     """Rank a pool for every slate. Where one slate ranks as another does, it is ranked once."""
     ranked: dict[CustomerSlate, RankedItems] = {}
-    for slate, source in sorted(knowledge.rows_of.items(), key=lambda pair: pair[0] != pair[1]):
+    for slate, source in sorted(selected.rows_of.items(), key=lambda pair: pair[0] != pair[1]):
         same = ranked.get(source)
-        ranked[slate] = rank_pool(knowledge, pool, slate, customers, k) if same is None else same
+        ranked[slate] = rank_pool(selected, pool, slate, customers, k) if same is None else same
     return ranked
 
 
 def rank_pool(
-    knowledge: SelectedModels, pool: Pool, slate: CustomerSlate, customers: Rows, k: int
+    selected: SelectedModels, pool: Pool, slate: CustomerSlate, customers: Rows, k: int
 ) -> RankedItems:
     """Rank a pool for its customers; a list that candidates do not fill is topped up with what
     is popular, as far as the slate may show it.
     """
-    source = knowledge.rows_of[slate]
-    rows = knowledge.scene.rows(pool.only(RULES[source].shown(pool.owned)))
-    scores = _published_scores(knowledge, rows, slate) if len(rows) else np.zeros(0)
+    source = selected.rows_of[slate]
+    rows = selected.cutoff.rows(pool.only(RULES[source].shown(pool.owned)))
+    scores = _published_scores(selected, rows, slate) if len(rows) else np.zeros(0)
     ranked = best_items(rows.customers, rows.items, scores, k).for_customers(customers)
     if RULES[slate].top_up:
-        _top_up(ranked, knowledge.scene.line_up.past.pairs, source)
+        _top_up(ranked, selected.cutoff.base_models.training_data.customer_items, source)
     return ranked
 
 
-def _published_scores(knowledge: SelectedModels, rows: SlateRows, slate: CustomerSlate) -> Scores:
-    model = knowledge.models.get(slate)
+def _published_scores(selected: SelectedModels, rows: SlateRows, slate: CustomerSlate) -> Scores:
+    model = selected.models.get(slate)
     if model is not None:
         return model.score(rows.features)
-    return simple_score(knowledge.scene.columns(), rows, knowledge.choices[slate].winner)
+    return base_score(selected.cutoff.columns(), rows, selected.choices[slate].winner)
 
 
-def _top_up(lists: RankedItems, pairs: CustomerItems, source: CustomerSlate) -> None:
+def _top_up(lists: RankedItems, customer_items: CustomerItems, source: CustomerSlate) -> None:
     """Fill short lists in place, below everything that was ranked."""
     short = np.flatnonzero(~lists.listed.all(axis=1))
     if not len(short):  # counting all buyers is dear, and blocks are many
         return
-    buyers = pairs.buyers
+    buyers = customer_items.buyers
     popular = np.argsort(-buyers, kind="stable")[: np.count_nonzero(buyers)]
     for row in short:
         count = int(lists.listed[row].sum())
         barred = lists.items[row, :count]
         if RULES[source].shows is Shows.UNSEEN:
-            own = pairs.items[pairs.places_of(lists.customers[row : row + 1])]
+            own = customer_items.items[customer_items.places_of(lists.customers[row : row + 1])]
             barred = np.concatenate([barred, own])
         missing = lists.items.shape[1] - count
         extra = popular[: missing + len(barred)]

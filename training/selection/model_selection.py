@@ -13,18 +13,18 @@ import numpy as np
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.concurrency import each
-from training.dataset.customer_items import pairs_of
+from training.dataset.customer_items import customer_items_of
 from training.dataset.history import History
 from training.dataset.slate_rules import RULES, Shows, slates_showing
-from training.dataset.windows import WindowPlan, itinerary, some_customers
+from training.dataset.windows import WindowPlan, plan_windows, some_customers
 from training.metrics.results import Model, ModelChoice
 from training.progress import Progress
 from training.ranking.blend import BLEND, fit_blend
-from training.ranking.candidate_features import FittedCutoff, scene_at
+from training.ranking.candidate_features import FittedCutoff, fit_cutoff
 from training.ranking.lambdarank import SCORES, VARIANTS, fit_ranker, variants_of
 from training.ranking.samples import Sample
 from training.ranking.scoring import Learned
-from training.recommenders.registry import SIMPLE, competing
+from training.recommenders.registry import BASE_MODELS, competing
 from training.selection.backtest import Backtest, Samples, WindowResult
 from training.selection.publication_rule import choose
 from training.settings import TrainingSettings
@@ -35,7 +35,7 @@ LEARNED: Mapping[str, Model] = {
     BLEND.name: BLEND,
     **{name: variant.model for name, variant in VARIANTS.items()},
 }
-MODELS: Mapping[str, Model] = {**SIMPLE, **LEARNED}
+MODELS: Mapping[str, Model] = {**BASE_MODELS, **LEARNED}
 
 _NO_REPEATS = "nothing is bought twice here: own purchases, the latest first"
 
@@ -48,34 +48,34 @@ class SelectedModels:
     is bought twice, `for_you` ranks what is new.
     """
 
-    scene: FittedCutoff
+    cutoff: FittedCutoff
     choices: Mapping[CustomerSlate, ModelChoice]
     rows_of: Mapping[CustomerSlate, CustomerSlate]
     models: Mapping[CustomerSlate, Learned]  # of the slates whose winner was learned
-    walked: tuple[WindowResult, ...]  # newest first
+    window_results: tuple[WindowResult, ...]  # newest first
     repeat_share: float
 
 
 def learn(history: History, settings: TrainingSettings, progress: Progress) -> SelectedModels:
-    plan = itinerary(
+    plan = plan_windows(
         history, settings.horizon_days, settings.judged_windows, settings.older_windows
     )
     horizon = plan.horizon_days
     repeat_share = share_of_repeats(history)
     slates = ranked_slates(repeat_share)
     samples = no_samples(slates)
-    walked: list[WindowResult] = []
+    window_results: list[WindowResult] = []
     compared = customers_compared(history, plan, settings)
     with progress.step("Judging on past windows", len(plan.windows) + 1) as advance:
         for place, window in plan.oldest_first():
-            walk = Backtest(compared, window, place, horizon, settings, samples)
-            walked.insert(0, walk.through(judge=place < plan.judged))
+            backtest = Backtest(compared, window, place, horizon, settings, samples)
+            window_results.insert(0, backtest.run(judge=place < plan.judged))
             advance()
-        scene = scene_at(history, horizon, settings.seed, settings.size)
-        choices = _choices_of(walked, slates)
-        models = fit_winners(choices, scene, samples, settings)
+        cutoff = fit_cutoff(history, horizon, settings.seed, settings.size)
+        choices = _choices_of(window_results, slates)
+        models = fit_winners(choices, cutoff, samples, settings)
         advance()
-    return _published(scene, choices, models, tuple(walked), repeat_share)
+    return _published(cutoff, choices, models, tuple(window_results), repeat_share)
 
 
 def customers_compared(history: History, plan: WindowPlan, settings: TrainingSettings) -> History:
@@ -86,7 +86,7 @@ def customers_compared(history: History, plan: WindowPlan, settings: TrainingSet
 
 def share_of_repeats(history: History) -> float:
     lines = len(history.customers)
-    return 1.0 - len(pairs_of(history)) / lines if lines else 0.0
+    return 1.0 - len(customer_items_of(history)) / lines if lines else 0.0
 
 
 def ranked_slates(repeat_share: float) -> list[CustomerSlate]:
@@ -100,13 +100,13 @@ def no_samples(slates: Iterable[CustomerSlate]) -> Samples:
 
 
 def _choices_of(
-    walked: list[WindowResult], slates: list[CustomerSlate]
+    window_results: list[WindowResult], slates: list[CustomerSlate]
 ) -> dict[CustomerSlate, ModelChoice]:
-    return {slate: _choice_of(walked, slate) for slate in slates}
+    return {slate: _choice_of(window_results, slate) for slate in slates}
 
 
-def _choice_of(walked: list[WindowResult], slate: CustomerSlate) -> ModelChoice:
-    figures = [window.ndcg[slate] for window in walked if slate in window.ndcg]
+def _choice_of(window_results: list[WindowResult], slate: CustomerSlate) -> ModelChoice:
+    figures = [window.ndcg[slate] for window in window_results if slate in window.ndcg]
     if not figures:
         reason = "too little history to judge by: a simple model that is sound anywhere"
         return ModelChoice(RULES[slate].default_model, judged=False, reason=reason)
@@ -114,10 +114,10 @@ def _choice_of(walked: list[WindowResult], slate: CustomerSlate) -> ModelChoice:
 
 
 def _published(
-    scene: FittedCutoff,
+    cutoff: FittedCutoff,
     choices: dict[CustomerSlate, ModelChoice],
     models: dict[CustomerSlate, Learned],
-    walked: tuple[WindowResult, ...],
+    window_results: tuple[WindowResult, ...],
     repeat_share: float,
 ) -> SelectedModels:
     """Complete the choices where nothing is bought twice: there only slates of unseen items have a
@@ -135,19 +135,19 @@ def _published(
                 models[slate] = models[unseen]
         else:
             choices[slate] = ModelChoice(rule.default_model, judged=False, reason=_NO_REPEATS)
-    return SelectedModels(scene, choices, rows_of, models, walked, repeat_share)
+    return SelectedModels(cutoff, choices, rows_of, models, window_results, repeat_share)
 
 
 def fit_winners(
     choices: Mapping[CustomerSlate, ModelChoice],
-    scene: FittedCutoff,
+    cutoff: FittedCutoff,
     samples: Samples,
     settings: TrainingSettings,
 ) -> dict[CustomerSlate, Learned]:
     """Fit the learned winners once more, on the newest windows and with several seeds."""
 
     def fit(slate: CustomerSlate) -> Learned | None:
-        return _fit_winner(choices[slate].winner, slate, scene, list(samples[slate]), settings)
+        return _fit_winner(choices[slate].winner, slate, cutoff, list(samples[slate]), settings)
 
     models = zip(choices, each(fit, choices), strict=True)
     return {slate: model for slate, model in models if model is not None}
@@ -156,11 +156,11 @@ def fit_winners(
 def _fit_winner(
     winner: str,
     slate: CustomerSlate,
-    scene: FittedCutoff,
+    cutoff: FittedCutoff,
     newest: list[Sample],
     settings: TrainingSettings,
 ) -> Learned | None:
-    columns = scene.columns()
+    columns = cutoff.columns()
     if winner == BLEND.name:
         return fit_blend(columns, newest)
     seeds = tuple(settings.seed + extra for extra in range(settings.final_seeds))

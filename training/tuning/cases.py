@@ -18,15 +18,15 @@ from training.concurrency import each
 from training.dataset.ground_truth import GroundTruth
 from training.dataset.history import History, Rows
 from training.dataset.segments import run_lengths
-from training.dataset.windows import itinerary
+from training.dataset.windows import plan_windows
 from training.metrics.ranking_quality import Values
-from training.metrics.results import MAIN_CUTOFF
+from training.metrics.results import MAIN_K
 from training.progress import Progress
 from training.ranking.candidate_features import SlateRows
 from training.ranking.lambdarank import Boosting
 from training.ranking.ranked_items import best_items
 from training.ranking.samples import Sample, joined
-from training.ranking.scoring import ndcg_of, with_truth
+from training.ranking.scoring import ndcg_of, with_ground_truth
 from training.selection.backtest import Backtest, BlockResult, PreparedWindow
 from training.selection.model_selection import (
     customers_compared,
@@ -48,12 +48,12 @@ class Half:
     customers: Rows  # (rows,)
     items: Rows  # (rows,)
     judged: Rows  # (customers,) ascending, with something to find
-    truth: GroundTruth
+    ground_truth: GroundTruth
 
     def ndcg(self, scores: Scores) -> Values:
         """Return NDCG of each judged customer."""
-        ranked = best_items(self.customers, self.items, scores, MAIN_CUTOFF)
-        return ndcg_of(self.truth, self.judged, [ranked])
+        ranked = best_items(self.customers, self.items, scores, MAIN_K)
+        return ndcg_of(self.ground_truth, self.judged, [ranked])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def gather_cases(history: History, settings: TrainingSettings, progress: Progres
     windows stay in memory. A slate with too little has no case.
     """
     settings = replace(settings, customers_judged=settings.customers_compared)
-    plan = itinerary(
+    plan = plan_windows(
         history, settings.horizon_days, settings.judged_windows, settings.older_windows
     )
     slates = ranked_slates(share_of_repeats(history))
@@ -100,23 +100,23 @@ def gather_cases(history: History, settings: TrainingSettings, progress: Progres
     cases: dict[CustomerSlate, list[Case]] = {slate: [] for slate in slates}
     with progress.step("Preparing to tune", len(plan.windows)) as advance:
         for place, window in plan.oldest_first():
-            walk = Backtest(compared, window, place, plan.horizon_days, settings, samples)
-            for slate, case in _cases_of(walk, judge=place < plan.judged).items():
+            backtest = Backtest(compared, window, place, plan.horizon_days, settings, samples)
+            for slate, case in _cases_of(backtest, judge=place < plan.judged).items():
                 cases[slate].append(case)
             advance()
     return {slate: some for slate, some in cases.items() if some}
 
 
-def _cases_of(walk: Backtest, *, judge: bool) -> dict[CustomerSlate, Case]:
-    view = walk.view(judge=judge)
-    if not view.judged:
-        walk.look_through(view, None)
+def _cases_of(backtest: Backtest, *, judge: bool) -> dict[CustomerSlate, Case]:
+    prepared = backtest.prepare(judge=judge)
+    if not prepared.judged:
+        backtest.evaluate_blocks(prepared, None)
         return {}
-    older = {slate: walk.enough(slate) for slate in walk.samples}
-    looks = walk.look_through(view, _in_halves)
+    older = {slate: backtest.enough(slate) for slate in backtest.samples}
+    results = backtest.evaluate_blocks(prepared, _in_halves)
 
     def make(slate: CustomerSlate) -> Case | None:
-        return _case_of(view, slate, older[slate], looks, walk.settings.boosting)
+        return _case_of(prepared, slate, older[slate], results, backtest.settings.boosting)
 
     made = zip(older, each(make, older), strict=True)
     return {slate: case for slate, case in made if case is not None}
@@ -128,19 +128,24 @@ def _in_halves(_: CustomerSlate, rows: SlateRows) -> Halves:
 
 
 def _case_of(
-    view: PreparedWindow,
+    prepared: PreparedWindow,
     slate: CustomerSlate,
     older: list[Sample],
-    looks: list[BlockResult[Halves]],
+    results: list[BlockResult[Halves]],
     boosting: Boosting,
 ) -> Case | None:
     if not older:
         return None
     data = binned(joined(older), boosting)
-    truth = view.truths[slate]
-    judged = with_truth(truth, view.customers)
+    ground_truth = prepared.ground_truths[slate]
+    judged = with_ground_truth(ground_truth, prepared.customers)
     halves = [
-        half_of([look.seen[slate][odd] for look in looks], judged[judged % 2 == odd], truth, data)
+        half_of(
+            [result.evaluations[slate][odd] for result in results],
+            judged[judged % 2 == odd],
+            ground_truth,
+            data,
+        )
         for odd in range(2)
     ]
     searched, confirmed = halves
@@ -155,7 +160,7 @@ def binned(sample: Sample, boosting: Boosting) -> lgb.Dataset:
 
 
 def half_of(
-    blocks: list[SlateRows], judged: Rows, truth: GroundTruth, older: lgb.Dataset
+    blocks: list[SlateRows], judged: Rows, ground_truth: GroundTruth, older: lgb.Dataset
 ) -> Half | None:
     blocks = [rows for rows in blocks if len(rows)]
     if not blocks or not len(judged):
@@ -164,9 +169,9 @@ def half_of(
     items = np.concatenate([rows.items for rows in blocks])
     data = lgb.Dataset(
         [rows.features for rows in blocks],
-        truth.holds(customers, items).astype(np.int8),
+        ground_truth.holds(customers, items).astype(np.int8),
         group=run_lengths(customers),
         reference=older,
         params=older.get_params(),
     )
-    return Half(data.construct(), customers, items, judged, truth)
+    return Half(data.construct(), customers, items, judged, ground_truth)

@@ -12,7 +12,7 @@ from recsvc.domain.values.customer_keys import CustomerHasher, Secret
 from recsvc.domain.values.ids import ShopName
 from training.dataset.history import History
 from training.dataset.interactions import Interactions, from_lines
-from training.dataset.training_data import TrainingData, past_of
+from training.dataset.training_data import TrainingData, training_data_of
 from training.progress import SILENT
 from training.ranking.lambdarank import Boosting
 from training.settings import TrainingSettings
@@ -59,8 +59,8 @@ def history(bought: Iterable[Line], **columns: Sequence[Any]) -> History:
     return interactions(bought, **columns).history
 
 
-def past(bought: Iterable[Line], **columns: Sequence[Any]) -> TrainingData:
-    return past_of(history(bought, **columns))
+def training_data(bought: Iterable[Line], **columns: Sequence[Any]) -> TrainingData:
+    return training_data_of(history(bought, **columns))
 
 
 def quick(seed: int = 3, horizon_days: float = 10, **changes: Any) -> TrainingSettings:

@@ -18,8 +18,8 @@ from training.metrics.results import (
     ModelOnWindows,
     ReasonCounts,
     Results,
-    SlateFindings,
     SlateOnHoldout,
+    SlateResults,
     Slice,
     WarmPath,
     WarmStart,
@@ -124,7 +124,7 @@ def estimate(mean: float, error: float) -> Estimate:
     return Estimate(mean, error, mean - 1.95 * error, mean + 1.97 * error)
 
 
-def slate(name: str) -> SlateFindings:
+def slate(name: str) -> SlateResults:
     """One slate on three windows. `buy_again` is won by a simple model."""
     quality, winner = QUALITY[name], WINNERS[name]
     simple = next(
@@ -136,7 +136,7 @@ def slate(name: str) -> SlateFindings:
         "beats the best simple model" if winner == "ranker" else "no learned model clearly wins"
     )
     choice = ModelChoice(winner, True, reason, simple, "ranker", Mean(gain, 0.0009, 5843))
-    return SlateFindings(choice, models, IMPORTANCES if winner == "ranker" else ())
+    return SlateResults(choice, models, IMPORTANCES if winner == "ranker" else ())
 
 
 def on_windows(name: str, own: tuple[float, ...], best: tuple[float, ...]) -> ModelOnWindows:
@@ -257,6 +257,6 @@ def unjudged() -> Results:
         reason="fewer than 20 customers came back",
         data=replace(DATA, first=None, last=None, categories=0),
         windows=(),
-        slates={name: SlateFindings(choice) for name in QUALITY},
+        slates={name: SlateResults(choice) for name in QUALITY},
         switched_off={"timestamp": "decay by age, trending and a split by time"},
     )

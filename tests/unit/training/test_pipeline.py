@@ -85,7 +85,7 @@ def test_who_has_returned_everything_is_nobodys_customer() -> None:
     sold = Purchases(net(table).purchases, True, IngestReport())
     found = train(sold, ItemCatalogue(), HASHER, QUICK, SILENT)
 
-    assert found.customers == found.findings.data.customers == 20
+    assert found.customers == found.results.data.customers == 20
     assert HASHER.key_of(CustomerId("gone")) not in found.artifact.customer_keys
     assert len(found.artifact.customer_keys) == 20
 
@@ -109,7 +109,7 @@ def test_a_reason_always_names_an_item_of_the_customers_own(slate: CustomerSlate
 
 def test_reasons_are_counted_and_looked_up_anew() -> None:
     """Every named item was found in its customer's history."""
-    reasons = trained(new_tastes()).findings.reasons
+    reasons = trained(new_tastes()).results.reasons
 
     assert set(reasons) == set(CustomerSlate)
     assert sum(count.named for count in reasons.values()) > 0
@@ -118,11 +118,11 @@ def test_reasons_are_counted_and_looked_up_anew() -> None:
 
 def test_the_published_model_is_judged_beside_every_simple_one() -> None:
     """Figures of every competitor on every judged window, and the one that is published."""
-    findings = trained(two_tastes()).findings
-    for_you = findings.slates["for_you"]
+    results = trained(two_tastes()).results
+    for_you = results.slates["for_you"]
     quality = {found.model.name: found.relative for found in for_you.models}
 
-    assert findings.judged
+    assert results.judged
     assert set(competing(CustomerSlate.FOR_YOU)) <= set(quality)
     assert quality[for_you.choice.winner] > quality["popularity"]
 
@@ -144,13 +144,13 @@ def test_a_shop_without_repeats_recommends_what_is_new() -> None:
 def test_where_nothing_is_bought_twice_buy_again_is_unjudged_and_says_so() -> None:
     """It is published all the same: own purchases, the latest first."""
     result = trained(new_tastes())
-    choice = result.findings.slates["buy_again"].choice
+    choice = result.results.slates["buy_again"].choice
     listed = [item for item, _, _ in slate_of(result.artifact, CustomerSlate.BUY_AGAIN, "c7")]
     newest_first = [item for who, item, _ in reversed(new_tastes()) if who == "c7"]
 
     assert (choice.judged, choice.winner) == (False, "decayed_personal")
     assert "nothing is bought twice" in choice.reason
-    assert "repeats" in result.findings.switched_off
+    assert "repeats" in result.results.switched_off
     assert listed == newest_first
 
 

@@ -12,7 +12,7 @@ from training.dataset import slate_rules
 from training.dataset.slate_rules import RULES, Shows, SlateRule, slates_showing
 from training.metrics.results import Family
 from training.ranking.lambdarank import TUNED, VARIANTS
-from training.recommenders.registry import SIMPLE, competing
+from training.recommenders.registry import BASE_MODELS, competing
 from training.report.names import slate_meaning
 
 RULES_FILE = Path(slate_rules.__file__)
@@ -40,7 +40,7 @@ def test_a_rule_names_models_that_exist(rule: SlateRule) -> None:
 def test_a_slate_has_a_base_model_to_compare_with(rule: SlateRule) -> None:
     """At least one base model of each competing family exists."""
 
-    assert {SIMPLE[name].family for name in competing(rule.slate)} == rule.competing_families
+    assert {BASE_MODELS[name].family for name in competing(rule.slate)} == rule.competing_families
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from threadpoolctl import threadpool_limits
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, history, lines, new_tastes, quick, two_tastes
-from training.dataset.customer_items import pairs_of
+from training.dataset.customer_items import customer_items_of
 from training.dataset.history import History
 from training.dataset.interactions import from_lines
 from training.dataset.windows import Window, rolling_windows, some_customers, window_days
 from training.features.category import category_facts
 from training.progress import SILENT
-from training.ranking.candidate_features import scene_at
+from training.ranking.candidate_features import fit_cutoff
 from training.ranking.candidates import pool_candidates
 from training.selection.backtest import Backtest, WindowResult
 from training.selection.inference import rank_pool
@@ -75,11 +75,11 @@ def test_a_large_shop_is_learned_from_whole() -> None:
     shop = history(two_tastes(customers=40))
     settings = quick(lines_compared=len(shop.days) // 2)
     with threadpool_limits(1, "blas"):
-        knowledge = learn(shop, settings, SILENT)
+        selected = learn(shop, settings, SILENT)
 
-    assert knowledge.scene.line_up.past.history is shop
-    assert all(window.judged for window in knowledge.walked[:2])
-    assert {window.customers for window in knowledge.walked} == {20}
+    assert selected.cutoff.base_models.training_data.history is shop
+    assert all(window.judged for window in selected.window_results[:2])
+    assert {window.customers for window in selected.window_results} == {20}
 
 
 def test_truth_is_of_known_customers_and_items() -> None:
@@ -87,10 +87,10 @@ def test_truth_is_of_known_customers_and_items() -> None:
     old = [(f"c{who}", "i", 0.0) for who in range(3)]
     later: list[Line] = [("c0", "i", 20.0), ("new", "i", 20.0), ("c1", "novelty", 20.0)]
     shop = history([*old, *later])
-    truths = Window(shop.now - 5, shop.now).truths(shop)
+    ground_truths = Window(shop.now - 5, shop.now).ground_truths(shop)
 
-    assert truths[CustomerSlate.FOR_YOU].customers.tolist() == [0]
-    assert truths[CustomerSlate.DISCOVER].customers.tolist() == []
+    assert ground_truths[CustomerSlate.FOR_YOU].customers.tolist() == [0]
+    assert ground_truths[CustomerSlate.DISCOVER].customers.tolist() == []
 
 
 def test_without_timestamps_a_window_is_each_customers_last_orders() -> None:
@@ -127,9 +127,9 @@ def test_features_at_a_cut_know_nothing_of_what_follows() -> None:
     features, pools = [], []
     for shop in futures():
         with threadpool_limits(1, "blas"):
-            scene = scene_at(shop.before(shop.now - 10), HORIZON_DAYS, 1, quick().size)
-            pool = pool_candidates(scene.line_up, np.arange(20), scene.size)
-            features.append(scene.rows(pool).features)
+            cutoff = fit_cutoff(shop.before(shop.now - 10), HORIZON_DAYS, 1, quick().size)
+            pool = pool_candidates(cutoff.base_models, np.arange(20), cutoff.size)
+            features.append(cutoff.rows(pool).features)
             pools.append(pool.items)
 
     assert pools[0].tolist() == pools[1].tolist()
@@ -145,7 +145,7 @@ def test_a_category_knows_no_item_that_is_first_sold_later() -> None:
         rows = [*two_tastes(), ("c3", "nut-1", 58.0), *bought]
         shop = from_lines(lines(rows), timed=True, categories=tastes).history
         known = shop.before(shop.now - 3)
-        facts = category_facts(known, pairs_of(known), HORIZON_DAYS)
+        facts = category_facts(known, customer_items_of(known), HORIZON_DAYS)
         assert facts is not None
         tables.append(facts.of_category.values.tolist())
 
@@ -158,10 +158,10 @@ def test_lists_hold_nothing_that_nobody_has_bought() -> None:
     shop = history([*rows, *((f"c{n}", f"later-{n}", 57.0) for n in range(6))])
     known = shop.before(shop.now - 3)
     with threadpool_limits(1, "blas"):
-        knowledge = learn(known, quick(), SILENT)
+        selected = learn(known, quick(), SILENT)
         customers = np.arange(shop.customers_total)
-        pool = pool_candidates(knowledge.scene.line_up, customers, knowledge.scene.size)
-        lists = rank_pool(knowledge, pool, CustomerSlate.FOR_YOU, customers, 20)
+        pool = pool_candidates(selected.cutoff.base_models, customers, selected.cutoff.size)
+        lists = rank_pool(selected, pool, CustomerSlate.FOR_YOU, customers, 20)
 
     assert set(lists.items[lists.listed].tolist()) == set(known.items.tolist())
 
@@ -174,17 +174,17 @@ def test_what_is_returned_after_a_window_is_learned_from_in_it() -> None:
     table = net(lines([*rows, *back], quantity=units)).purchases
     shops = [history(rows), from_lines(table, timed=True).history]
     window = Window(shops[0].now - 20, shops[0].now - 10)
-    (judged, sample), (judged_too, sample_too) = (walked(shop, window) for shop in shops)
+    (judged, sample), (judged_too, sample_too) = (backtest_result(shop, window) for shop in shops)
 
     assert len(shops[1].items) < len(rows)
     assert sample == sample_too
     assert judged.lines == judged_too.lines
 
 
-def walked(shop: History, window: Window) -> tuple[WindowResult, bytes]:
+def backtest_result(shop: History, window: Window) -> tuple[WindowResult, bytes]:
     samples = {slate: deque(maxlen=3) for slate in CustomerSlate}
     with threadpool_limits(1, "blas"):
-        found = Backtest(shop, window, 1, HORIZON_DAYS, quick(), samples).through(judge=True)
+        found = Backtest(shop, window, 1, HORIZON_DAYS, quick(), samples).run(judge=True)
     (sample,) = samples[CustomerSlate.FOR_YOU]
     return found, sample.features.tobytes() + sample.labels.tobytes()
 
@@ -193,7 +193,10 @@ def test_a_window_is_judged_without_what_came_after_it() -> None:
     """Figures, and the rows that newer windows learn from."""
     one, other = futures()
     window = Window(one.now - 20, one.now - 10)
-    (judged, sample), (judged_too, sample_too) = walked(one, window), walked(other, window)
+    (judged, sample), (judged_too, sample_too) = (
+        backtest_result(one, window),
+        backtest_result(other, window),
+    )
 
     assert sample == sample_too
     for slate, figures in judged.ndcg.items():
@@ -204,10 +207,10 @@ def test_a_window_is_judged_without_what_came_after_it() -> None:
 def published(shop: History) -> list[bytes]:
     """Return everybody's lists after learning from a shop."""
     with threadpool_limits(1, "blas"):
-        knowledge = learn(shop, quick(), SILENT)
+        selected = learn(shop, quick(), SILENT)
         customers = np.arange(shop.customers_total)
-        pool = pool_candidates(knowledge.scene.line_up, customers, knowledge.scene.size)
-        lists = [rank_pool(knowledge, pool, slate, customers, 20) for slate in CustomerSlate]
+        pool = pool_candidates(selected.cutoff.base_models, customers, selected.cutoff.size)
+        lists = [rank_pool(selected, pool, slate, customers, 20) for slate in CustomerSlate]
     return [part.items.tobytes() + part.scores.tobytes() for part in lists]
 
 
@@ -226,12 +229,12 @@ def test_learning_twice_gives_the_same_bytes() -> None:
 def test_a_shop_without_repeats_ranks_what_is_new() -> None:
     """`for_you` is chosen as `discover` is; `buy_again` is published unjudged, with the reason."""
     with threadpool_limits(1, "blas"):
-        knowledge = learn(history(new_tastes()), quick(), SILENT)
-    again = knowledge.choices[CustomerSlate.BUY_AGAIN]
+        selected = learn(history(new_tastes()), quick(), SILENT)
+    again = selected.choices[CustomerSlate.BUY_AGAIN]
 
-    assert knowledge.repeat_share == 0
-    assert knowledge.rows_of[CustomerSlate.FOR_YOU] is CustomerSlate.DISCOVER
-    assert knowledge.choices[CustomerSlate.FOR_YOU] == knowledge.choices[CustomerSlate.DISCOVER]
+    assert selected.repeat_share == 0
+    assert selected.rows_of[CustomerSlate.FOR_YOU] is CustomerSlate.DISCOVER
+    assert selected.choices[CustomerSlate.FOR_YOU] == selected.choices[CustomerSlate.DISCOVER]
     assert (again.winner, again.judged) == ("decayed_personal", False)
     assert "nothing is bought twice" in again.reason
 
@@ -240,10 +243,10 @@ def test_a_shop_without_repeats_ranks_what_is_new() -> None:
 def test_too_little_history_is_not_judged(slate: CustomerSlate) -> None:
     """A short history is not judged rather than judged by chance."""
     with threadpool_limits(1, "blas"):
-        knowledge = learn(history([("c", "i", 0.0), ("c", "i", 50.0)]), quick(), SILENT)
+        selected = learn(history([("c", "i", 0.0), ("c", "i", 50.0)]), quick(), SILENT)
 
-    assert not knowledge.choices[slate].judged
-    assert "too little history" in knowledge.choices[slate].reason
+    assert not selected.choices[slate].judged
+    assert "too little history" in selected.choices[slate].reason
 
 
 def test_some_customers_keep_what_they_returned() -> None:

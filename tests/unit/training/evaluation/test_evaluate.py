@@ -65,7 +65,7 @@ def test_everybody_in_the_holdout_gets_twenty_ranks_where_there_are_items() -> N
 
 def test_what_was_not_learned_from_is_counted_and_not_judged() -> None:
     """An unknown customer, and an unknown item of a known one."""
-    holdout = evaluated().findings.holdout
+    holdout = evaluated().results.holdout
 
     assert holdout is not None
     assert (holdout.customers, holdout.customers_unknown) == (2, 1)
@@ -76,10 +76,10 @@ def test_what_was_not_learned_from_is_counted_and_not_judged() -> None:
 
 def test_every_model_is_measured_by_every_metric_and_paired() -> None:
     """Differences are to the published model, of the same customers."""
-    findings = evaluated().findings
-    assert findings.holdout is not None
-    slate = findings.holdout.slates["for_you"]
-    winner = findings.slates["for_you"].choice.winner
+    results = evaluated().results
+    assert results.holdout is not None
+    slate = results.holdout.slates["for_you"]
+    winner = results.slates["for_you"].choice.winner
     by_name = {found.model.name: found for found in slate.models}
 
     assert all(set(found.metrics) == set(METRICS) for found in slate.models)
@@ -93,7 +93,7 @@ def test_every_model_is_measured_by_every_metric_and_paired() -> None:
 
 def test_slices_cover_customers_and_items() -> None:
     """Few, some and many orders; head and tail of the catalogue."""
-    holdout = evaluated().findings.holdout
+    holdout = evaluated().results.holdout
 
     assert holdout is not None
     assert {part.name for part in holdout.slates["for_you"].slices} == {
@@ -122,8 +122,8 @@ def test_no_list_holds_an_item_that_is_in_the_holdout_only() -> None:
     found = judge(split, SETTINGS, SILENT)
 
     assert set(predictions(found.split, found.rankings)["item_id"]) == {line[1] for line in PAST}
-    assert found.findings.holdout is not None
-    assert found.findings.holdout.lines_unknown == 5
+    assert found.results.holdout is not None
+    assert found.results.holdout.lines_unknown == 5
 
 
 def test_without_timestamps_the_last_orders_of_each_customer_are_held_out() -> None:
@@ -159,9 +159,9 @@ def test_without_timestamps_and_repeats_what_is_new_is_ranked_and_judged() -> No
 
     assert customers == {f"c{n:02d}" for n in range(90)}
     assert found.split.holdout.strangers == []
-    assert found.findings.holdout is not None
-    assert found.findings.holdout.slates["discover"].customers > 60
-    assert found.findings.judged
+    assert found.results.holdout is not None
+    assert found.results.holdout.slates["discover"].customers > 60
+    assert found.results.judged
     assert np.mean(own_taste) > 0.8
 
 
@@ -202,7 +202,7 @@ def before_a_holiday() -> Results:
     bought, prices = leaflets()
     whole = from_lines(lines(bought, price=prices), timed=True)
     settings = replace(SETTINGS, boosting=Boosting(rounds=15))
-    return judge(by_time(whole, horizon_days=10), settings, SILENT).findings
+    return judge(by_time(whole, horizon_days=10), settings, SILENT).results
 
 
 def test_before_a_holiday_what_was_learned_by_heart_is_not_published(

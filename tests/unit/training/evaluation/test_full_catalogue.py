@@ -4,9 +4,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from tests.unit.training.builders import Line, past
-from training.evaluation.full_catalogue import rank_simple
-from training.recommenders.registry import fit_line_up
+from tests.unit.training.builders import Line, training_data
+from training.evaluation.full_catalogue import rank_base_models
+from training.recommenders.registry import fit_base_models
 
 # Everybody bought the last item, half of them the middle one; "shy" bought one of each.
 BOUGHT: list[Line] = [
@@ -19,10 +19,10 @@ BOUGHT: list[Line] = [
 
 def test_own_items_of_equal_count_are_in_the_order_of_popularity() -> None:
     """Where visits are rare most counts are one: the order of rows would tell nothing."""
-    shop = past(BOUGHT)
+    shop = training_data(BOUGHT)
     shy = np.array([shop.history.customers_total - 1])
     with threadpool_limits(1, "blas"):
-        ranked = rank_simple(fit_line_up(shop.history, 10.0, seed=0), shy, 4)
+        ranked = rank_base_models(fit_base_models(shop.history, 10.0, seed=0), shy, 4)
 
     for slate in (CustomerSlate.FOR_YOU, CustomerSlate.BUY_AGAIN):
         assert ranked[slate]["personal_frequency"].items[0, :3].tolist() == [2, 1, 0]

@@ -7,15 +7,15 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from tests.unit.training.builders import Line, history, past, quick
-from training.dataset.ground_truth import truth_of
+from tests.unit.training.builders import Line, history, quick, training_data
+from training.dataset.ground_truth import ground_truth_of
 from training.dataset.history import Rows
 from training.dataset.holdout import Holdout
 from training.evaluation.holdout_rankings import rank_customers
 from training.evaluation.holdout_results import (
     HoldoutSample,
-    bench_of,
     head_items,
+    holdout_sample,
     measure,
     slices_of,
 )
@@ -38,15 +38,15 @@ BOUGHT: list[Line] = [
 ]
 
 
-def bench(later: list[tuple[int, int]]) -> HoldoutSample:
+def sample(later: list[tuple[int, int]]) -> HoldoutSample:
     """Judge customers 0 to 5 by what they bought later."""
     keys = np.array([2 * customer + item for customer, item in later])
-    truth = truth_of(keys, customers_total=6, items_total=2)
-    return bench_of(truth, truth.customers, truth.customers, seed=1)
+    ground_truth = ground_truth_of(keys, customers_total=6, items_total=2)
+    return holdout_sample(ground_truth, ground_truth.customers, ground_truth.customers, seed=1)
 
 
 def slices(lists: Rows, later: list[tuple[int, int]]) -> dict[str, Slice]:
-    found = slices_of({"winner": lists}, bench(later), past(BOUGHT), seed=1)
+    found = slices_of({"winner": lists}, sample(later), training_data(BOUGHT), seed=1)
     return {part.name: part for part in found}
 
 
@@ -79,15 +79,21 @@ def test_the_head_is_the_fewest_items_that_make_up_half_of_all_purchases() -> No
     counts = {"a": 3, "b": 2, "c": 2, "d": 2, "e": 1}
     bought = [(f"c{who}", item, 0.0) for item, count in counts.items() for who in range(count)]
 
-    assert head_items(past(bought).pairs).tolist() == [True, True, False, False, False]
+    assert head_items(training_data(bought).customer_items).tolist() == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_candidate_recall_is_the_share_of_purchases_that_could_have_been_shown() -> None:
     """Four were made, three of them among the candidates, who are many more."""
     bought = [(f"c{who}", f"i{item}", 0.0) for who in range(4) for item in range(8)]
     with threadpool_limits(1, "blas"):
-        knowledge = learn(history(bought), quick(), SILENT)
-        rankings = rank_customers(knowledge, np.arange(4), SILENT)
+        selected = learn(history(bought), quick(), SILENT)
+        rankings = rank_customers(selected, np.arange(4), SILENT)
     missing = replace(rankings, candidates=np.delete(rankings.candidates, 8 * 2 + 5))
     later = Holdout(
         given=True,
@@ -97,7 +103,7 @@ def test_candidate_recall_is_the_share_of_purchases_that_could_have_been_shown()
         items=np.array([7, 6, 5, 4]),
         strangers=[],
     )
-    found = measure(knowledge, missing, later, seed=1).slates[CustomerSlate.FOR_YOU]
+    found = measure(selected, missing, later, seed=1).slates[CustomerSlate.FOR_YOU]
 
     assert len(rankings.candidates) == 4 * 8
     assert found.candidate_recall == 3 / 4

@@ -2,7 +2,7 @@
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, history, quick
-from training.dataset.ground_truth import Truths
+from training.dataset.ground_truth import GroundTruths
 from training.dataset.history import History
 from training.dataset.windows import Window
 from training.evaluation.warm_start import measure_warm_start
@@ -12,16 +12,16 @@ CUSTOMERS = 40  # a fifth of them is hidden
 SETTINGS = quick(horizon_days=60)
 
 
-def shop(bought: list[Line], later: list[Line]) -> tuple[History, Truths]:
+def shop(bought: list[Line], later: list[Line]) -> tuple[History, GroundTruths]:
     """Return what is known on day 30, and what was bought from then on."""
     whole = history([*bought, *later])
     window = Window(whole.now - 11, whole.now)
-    return window.known(whole), window.truths(whole)
+    return window.known(whole), window.ground_truths(whole)
 
 
 def measured(bought: list[Line], later: list[Line]) -> dict[str, WarmStart]:
-    known, truths = shop(bought, later)
-    return {found.slate: found for found in measure_warm_start(known, truths, SETTINGS)}
+    known, ground_truths = shop(bought, later)
+    return {found.slate: found for found in measure_warm_start(known, ground_truths, SETTINGS)}
 
 
 def after(orders: int | None, found: WarmStart) -> WarmPath:
@@ -76,9 +76,9 @@ def test_each_hidden_customer_is_judged_by_their_own_list() -> None:
 
 def test_the_published_model_is_told_for_the_hidden_customers_only() -> None:
     """Of those who had something to find."""
-    known, truths = shop(*in_circles())
+    known, ground_truths = shop(*in_circles())
     ndcg = {slate: dict.fromkeys(range(CUSTOMERS), 0.25) for slate in CustomerSlate}
-    found = measure_warm_start(known, truths, SETTINGS, ndcg)
+    found = measure_warm_start(known, ground_truths, SETTINGS, ndcg)
 
     assert [each.known and (each.known.mean, each.known.customers) for each in found] == [
         (0.25, 8),

@@ -7,7 +7,7 @@ import numpy as np
 from recsvc.model.artifact.artifact import CustomersPurchases
 from tests.unit.training.builders import Line, interactions, two_tastes
 from tests.unit.training.test_pipeline import trained
-from training.dataset.customer_items import pairs_of
+from training.dataset.customer_items import customer_items_of
 from training.lists.customer_facts import purchased_by
 from training.lists.offer_facts import OfferFacts
 
@@ -15,7 +15,7 @@ from training.lists.offer_facts import OfferFacts
 def of(bought: list[Line], **columns: list[object]) -> CustomersPurchases:
     """Return what is known of all customers, in the order of their ids."""
     history = interactions(bought, **columns).history
-    return purchased_by(history, pairs_of(history), np.arange(history.customers_total))
+    return purchased_by(history, customer_items_of(history), np.arange(history.customers_total))
 
 
 def test_a_purchase_counts_half_after_90_days() -> None:
@@ -46,7 +46,7 @@ def test_evaluate_offers_goes_by_the_same_numbers() -> None:
     """Whom the service knows by the model, and the tool by the purchases."""
     bought = [("a", "bread", 0), ("a", "milk", 90), ("b", "tea", 3)]
     history = interactions(bought, price=[2.0, 1.5, 4.0]).history
-    in_model = purchased_by(history, pairs_of(history), np.arange(2)).bought
+    in_model = purchased_by(history, customer_items_of(history), np.arange(2)).bought
     facts = OfferFacts(history)
 
     for customer in range(2):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact.artifact import Artifact
-from tests.unit.training.builders import HASHER, Line, lines, past, quick
+from tests.unit.training.builders import HASHER, Line, lines, quick, training_data
 from training.dataset.segments import NOTHING
 from training.dataset.training_data import TrainingData
 from training.lists.k_anonymity import has_crowd, similar_lists, together_lists
@@ -54,7 +54,7 @@ def test_exactly_the_pairs_of_enough_customers_are_listed(
     orders: list[tuple[int, set[int]]], least: int
 ) -> None:
     """Counted anew here: customers who bought both, and customers of orders that hold both."""
-    known = past(bought(orders))
+    known = training_data(bought(orders))
     settings = quick(k_anonymity=least)
     baskets: dict[int, set[int]] = {}
     both: dict[frozenset[int], set[int]] = {}
@@ -79,12 +79,12 @@ def test_exactly_the_pairs_of_enough_customers_are_listed(
 
 def test_with_one_everything_is_as_it_was() -> None:
     """`--k-anonymity 1` leaves nothing out, to the bit."""
-    known = past(shop_with_secrets())
+    known = training_data(shop_with_secrets())
     settings = quick(k_anonymity=1)
 
     similar = similar_lists(known, settings)
 
-    plain = settings.similar.lists(known.pairs, known.head)
+    plain = settings.similar.lists(known.customer_items, known.head)
     assert similar.left_out == together_lists(known, settings).left_out == 0
     assert similar.lists.columns.tobytes() == plain.columns.tobytes()
     assert similar.lists.scores.tobytes() == plain.scores.tobytes()
@@ -141,11 +141,11 @@ def test_what_few_customers_bought_is_in_no_list_for_everybody() -> None:
 
     assert everybody_sees(artifact) == set(artifact.item_ids) - hidden
     assert with_neighbours(artifact) & hidden == set()
-    assert made.findings.anonymity is not None
-    assert made.findings.anonymity.k == 5
-    assert made.findings.anonymity.items_left_out == 3
-    assert made.findings.anonymity.similar_pairs_left_out > 0
-    assert made.findings.anonymity.together_pairs_left_out > 0
+    assert made.results.anonymity is not None
+    assert made.results.anonymity.k == 5
+    assert made.results.anonymity.items_left_out == 3
+    assert made.results.anonymity.similar_pairs_left_out > 0
+    assert made.results.anonymity.together_pairs_left_out > 0
 
 
 def test_with_one_they_are_in_them() -> None:
@@ -168,7 +168,7 @@ def test_the_customers_own_list_holds_what_they_bought() -> None:
 
 def test_the_manifest_says_how_much_was_left_out() -> None:
     """And what the least number was."""
-    told = trained(k_anonymity=3).findings.as_json()["anonymity"]
+    told = trained(k_anonymity=3).results.as_json()["anonymity"]
 
     assert told["k"] == 3
     assert told["items_left_out"] == 2

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from tests.unit.training.builders import Line, history, interactions, two_tastes
 from tests.unit.training.test_pipeline import trained
-from training.dataset.customer_items import pairs_of
+from training.dataset.customer_items import customer_items_of
 from training.lists.repurchase_intervals import median_intervals, medians
 
 
 def of(bought: list[Line], **columns: list[str]) -> dict[str, float]:
     made = interactions(bought, **columns)
-    found = median_intervals(made.history, pairs_of(made.history))
+    found = median_intervals(made.history, customer_items_of(made.history))
     assert found is not None
     return dict(zip(made.item_ids, found.tolist(), strict=True))
 
@@ -44,15 +44,15 @@ def test_a_training_writes_them() -> None:
     learned = history(two_tastes())
 
     assert artifact.intervals is not None
-    assert np.array_equal(artifact.intervals, median_intervals(learned, pairs_of(learned)))
+    assert np.array_equal(artifact.intervals, median_intervals(learned, customer_items_of(learned)))
     assert trained(two_tastes(), timed=False).artifact.intervals is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.floats(1, 400, width=32)), max_size=40))
-def test_each_group_has_numpys_median(pairs: list[tuple[int, float]]) -> None:
+def test_each_group_has_numpys_median(customer_items: list[tuple[int, float]]) -> None:
     """Of an even number of values the mean of the two in the middle."""
-    groups = np.array([group for group, _ in pairs], dtype=np.int64)
-    values = np.array([value for _, value in pairs], dtype=np.float64)
+    groups = np.array([group for group, _ in customer_items], dtype=np.int64)
+    values = np.array([value for _, value in customer_items], dtype=np.float64)
     expected = [
         np.median(values[groups == group]) if (groups == group).any() else np.nan
         for group in range(5)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from tests.unit.training.builders import past
+from tests.unit.training.builders import training_data
 from training.metrics.catalogue_quality import catalogue_of
 
 # Of eight customers, all buy item 0, four of them item 1, two others item 2, one of these item 3.
 BUYERS = {"i0": range(8), "i1": range(4), "i2": (4, 5), "i3": (4,)}
-SHOP = past([(f"c{who}", item, 0.0) for item, buyers in BUYERS.items() for who in buyers])
-CATALOGUE = catalogue_of(SHOP.pairs)
+SHOP = training_data([(f"c{who}", item, 0.0) for item, buyers in BUYERS.items() for who in buyers])
+CATALOGUE = catalogue_of(SHOP.customer_items)
 
 
 def test_every_measure_by_hand() -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import history
-from training.dataset.customer_items import pairs_of
-from training.dataset.ground_truth import truth_of, truths_of
+from training.dataset.customer_items import customer_items_of
+from training.dataset.ground_truth import ground_truth_of, ground_truths_of
 from training.dataset.segments import NOTHING
 from training.metrics.ranking_quality import (
     MOST_RESAMPLED,
@@ -64,10 +64,10 @@ def test_every_metric_is_told_at_every_cutoff() -> None:
 
 def test_hits_are_looked_up_by_customer() -> None:
     """Another customer's truth, and the fill of a short list, are no hits."""
-    truth = truth_of(np.array([0 * 3 + 1, 1 * 3 + 0]), 2, 3)
+    ground_truth = ground_truth_of(np.array([0 * 3 + 1, 1 * 3 + 0]), 2, 3)
     ranked = np.array([[1, 0, NOTHING], [1, 0, NOTHING]])
 
-    assert hits_of(truth, np.array([0, 1]), ranked).tolist() == [
+    assert hits_of(ground_truth, np.array([0, 1]), ranked).tolist() == [
         [True, False, False],
         [False, True, False],
     ]
@@ -112,12 +112,12 @@ def test_an_estimate_of_nobody_is_no_number() -> None:
 
 def test_each_slate_has_its_own_truth() -> None:
     """What was had before is for `buy_again`, what was not for `discover`, and all `for_you`."""
-    known = pairs_of(history([("c", "i", 0.0), ("d", "j", 0.0)]))
-    truths = truths_of(known, np.array([0, 0, 0]), np.array([0, 1, 1]))
+    known = customer_items_of(history([("c", "i", 0.0), ("d", "j", 0.0)]))
+    ground_truths = ground_truths_of(known, np.array([0, 0, 0]), np.array([0, 1, 1]))
 
-    assert truths[CustomerSlate.FOR_YOU].keys.tolist() == [0, 1]
-    assert truths[CustomerSlate.DISCOVER].keys.tolist() == [1]
-    assert truths[CustomerSlate.BUY_AGAIN].keys.tolist() == [0]
+    assert ground_truths[CustomerSlate.FOR_YOU].keys.tolist() == [0, 1]
+    assert ground_truths[CustomerSlate.DISCOVER].keys.tolist() == [1]
+    assert ground_truths[CustomerSlate.BUY_AGAIN].keys.tolist() == [0]
 
 
 @pytest.mark.parametrize("items", [1, 5, 200, 5000])

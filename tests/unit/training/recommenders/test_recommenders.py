@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from tests.unit.training.builders import Line, checkerboard, history, interactions, past, two_tastes
+from tests.unit.training.builders import (
+    Line,
+    checkerboard,
+    history,
+    interactions,
+    training_data,
+    two_tastes,
+)
 from training.dataset.history import Floats
-from training.dataset.training_data import TrainingData, past_of
+from training.dataset.training_data import TrainingData, training_data_of
 from training.recommenders.adoption import Adoption
 from training.recommenders.co_purchase import CoPurchase
 from training.recommenders.ease import Ease
@@ -17,7 +24,7 @@ from training.recommenders.item_neighbours import ItemNeighbours
 from training.recommenders.personal_frequency import PersonalFrequency
 from training.recommenders.popularity import Popularity
 from training.recommenders.protocol import Fitted, Recommender
-from training.recommenders.registry import SIMPLE, personal, proposers
+from training.recommenders.registry import BASE_MODELS, personal, proposers
 from training.recommenders.rhythm import Rhythm
 from training.recommenders.tifu_knn import TifuKnn
 from training.recommenders.trending import Trending
@@ -31,10 +38,10 @@ OF_TASTE = sorted(
 OF_OTHERS = ["tifu_knn", "als", "recent_als", "ease", "recent_ease", "item_neighbours"]
 
 SHOPS: dict[str, TrainingData] = {
-    "two tastes": past(two_tastes()),
-    "checkerboard": past(checkerboard()),
-    "one line": past([("c", "i", 0.0)]),
-    "nothing bought yet": past_of(history(two_tastes()).before(0.0)),
+    "two tastes": training_data(two_tastes()),
+    "checkerboard": training_data(checkerboard()),
+    "one line": training_data([("c", "i", 0.0)]),
+    "nothing bought yet": training_data_of(history(two_tastes()).before(0.0)),
 }
 
 
@@ -58,7 +65,7 @@ def dense(fitted: Fitted, shop: TrainingData) -> Floats:
 
 def test_every_simple_model_is_in_the_suite() -> None:
     """Whoever competes is held to the same behaviour."""
-    assert set(EVERY) == set(SIMPLE)
+    assert set(EVERY) == set(BASE_MODELS)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -117,7 +124,10 @@ def test_what_comes_after_the_cut_is_not_seen(name: str) -> None:
     futures = [[("c1", "tea-1", 45.0), ("c11", "nut-1", 50.0)], [("c2", "nut-2", 50.0)] * 9]
     shops = [history([*known, *future]) for future in futures]
     cut = shops[0].now - 11
-    scores = [dense(EVERY[name].fit(past_of(shop.before(cut))), past_of(shop)) for shop in shops]
+    scores = [
+        dense(EVERY[name].fit(training_data_of(shop.before(cut))), training_data_of(shop))
+        for shop in shops
+    ]
 
     assert scores[0].tobytes() == scores[1].tobytes()
 
@@ -126,7 +136,7 @@ def test_what_comes_after_the_cut_is_not_seen(name: str) -> None:
 def test_each_taste_group_prefers_its_own(name: str) -> None:
     """A tea customer's best three are teas, a nut customer's nuts."""
     bought = interactions(two_tastes())
-    shop = past_of(bought.history)
+    shop = training_data_of(bought.history)
     is_tea_item = np.array([item.startswith("tea") for item in bought.item_ids])
     is_tea_customer = np.array([int(customer[1:]) < 10 for customer in bought.customer_ids])
     best = np.argsort(-dense(EVERY[name].fit(shop), shop), axis=1)[:, :3]
@@ -139,14 +149,14 @@ def test_the_missing_square_of_the_checkerboard_is_found(name: str) -> None:
     """Of what a customer has not bought, the item of their own colour is best."""
     shop = SHOPS["checkerboard"]
     scores = dense(EVERY[name].fit(shop), shop)
-    scores[shop.pairs.owned(everybody(shop))] = -np.inf
+    scores[shop.customer_items.owned(everybody(shop))] = -np.inf
 
     assert scores.argmax(axis=1).tolist() == [(row + 2) % 12 for row in range(12)]
 
 
 def test_a_repeated_purchase_counts_half_after_its_half_life() -> None:
     """One order today outweighs one of 90 days ago, twice over; what others buy is nothing."""
-    shop = past([("c", "new", 90.0), ("c", "old", 0.0), ("d", "other", 90.0)])
+    shop = training_data([("c", "new", 90.0), ("c", "old", 0.0), ("d", "other", 90.0)])
     new, old, other = dense(PersonalFrequency(half_life_days=90).fit(shop), shop)[0]
 
     assert new == pytest.approx(2 * old)
@@ -156,7 +166,7 @@ def test_a_repeated_purchase_counts_half_after_its_half_life() -> None:
 
 def test_what_was_bought_long_ago_is_not_forgotten() -> None:
     """However short the half-life, an own item stays above what was never bought."""
-    shop = past([("c", "old", 0.0), ("c", "new", 3000.0), ("d", "other", 1.0)])
+    shop = training_data([("c", "old", 0.0), ("c", "new", 3000.0), ("d", "other", 1.0)])
     scores = dense(PersonalFrequency(half_life_days=1).fit(shop), shop)[0]
 
     assert (scores > 0).tolist() == [True, True, False]
@@ -165,7 +175,7 @@ def test_what_was_bought_long_ago_is_not_forgotten() -> None:
 def test_popularity_looks_at_its_window() -> None:
     """Three customers of long ago lose against one of now."""
     bought = interactions([("a", "old", 0), ("b", "old", 0), ("c", "old", 0), ("c", "new", 60)])
-    shop = past_of(bought.history)
+    shop = training_data_of(bought.history)
     lately, ever = (
         bought.item_ids[int(dense(model.fit(shop), shop)[0].argmax())]
         for model in (Popularity(7), Popularity())
@@ -176,7 +186,7 @@ def test_popularity_looks_at_its_window() -> None:
 
 def test_popularity_is_the_share_of_active_customers() -> None:
     """Who buys an item twice counts once."""
-    shop = past([("a", "i", 0.0), ("a", "i", 1.0), ("b", "j", 1.0)])
+    shop = training_data([("a", "i", 0.0), ("a", "i", 1.0), ("b", "j", 1.0)])
 
     assert dense(Popularity().fit(shop), shop)[0].tolist() == [0.5, 0.5]
 
@@ -185,7 +195,7 @@ def test_adoption_counts_first_purchases_only() -> None:
     """Bread is bought every day by the same; ice is new to those who buy it."""
     loyal = [(f"c{who}", "bread", float(day)) for who in range(9) for day in range(0, 60, 3)]
     fresh = [(f"c{who}", "ice", 58.0) for who in range(3)]
-    shop = past([*loyal, *fresh])
+    shop = training_data([*loyal, *fresh])
     bread, ice = dense(Adoption(10).fit(shop), shop)[0]
 
     assert (bread, ice > 0) == (0.0, True)
@@ -195,7 +205,7 @@ def test_rhythm_prefers_what_is_due_to_what_was_given_up() -> None:
     """Both were bought every ten days by everybody, one of them no more since half of the time."""
     kept = [(f"c{who}", "kept", float(day)) for who in range(40) for day in range(0, 200, 10)]
     left = [(f"c{who}", "left", float(day)) for who in range(40) for day in range(0, 100, 10)]
-    shop = past([*kept, *left])
+    shop = training_data([*kept, *left])
     due, given_up = dense(Rhythm(10).fit(shop), shop)[0]
 
     assert due > given_up
@@ -205,7 +215,7 @@ def test_rhythm_gives_a_chance_to_what_is_bought_oftener_than_anything_was() -> 
     """A count that nobody had reached one horizon ago is as good as the one below it."""
     often = [("c", "often", float(day)) for day in range(0, 60, 5)]
     once = [(f"d{who}", "once", float(day)) for who in range(5) for day in (1, 25, 55)]
-    shop = past([*often, *once])
+    shop = training_data([*often, *once])
 
     assert dense(Rhythm(HORIZON_DAYS).fit(shop), shop)[0].tolist()[0] > 0
 
@@ -217,14 +227,14 @@ def test_rhythm_learns_from_what_happened_one_horizon_ago() -> None:
     """
     once = [(f"c{who:02d}", "it", 0.0) for who in range(40)]
     again = [(f"c{who:02d}", "it", 25.0) for who in range(10)]
-    shop = past([*once, *again])
+    shop = training_data([*once, *again])
 
     np.testing.assert_allclose(dense(Rhythm(HORIZON_DAYS).fit(shop), shop), 0.25, rtol=1e-6)
 
 
 def test_nobody_is_a_neighbour_of_their_own() -> None:
     """The nearest to `a` is `b`, who also bought `y`; `a` is nearer only to themselves."""
-    shop = past([("a", "x", 0.0), ("b", "x", 0.0), ("b", "y", 0.0)])
+    shop = training_data([("a", "x", 0.0), ("b", "x", 0.0), ("b", "y", 0.0)])
     scores = dense(TifuKnn(neighbours=1, own_share=0.7).fit(shop), shop)
 
     np.testing.assert_allclose(scores[0], [0.7 + 0.3, 0.3], rtol=1e-6)
@@ -235,7 +245,7 @@ def test_trending_is_a_surplus_over_the_past() -> None:
     steady = [(f"c{day}", "bread", float(day)) for day in range(100)]
     sudden = [(f"c{day}", "ice", float(day)) for day in range(90, 100)]
     bought = interactions([*steady, *sudden])
-    scores = Trending().fit(past_of(bought.history)).values
+    scores = Trending().fit(training_data_of(bought.history)).values
 
     assert dict(zip(bought.item_ids, scores > 0, strict=True)) == {"bread": False, "ice": True}
 
@@ -258,8 +268,8 @@ def test_what_is_bought_in_one_order_is_bought_together() -> None:
 
 def test_neighbours_are_closest_first_and_never_the_item_itself() -> None:
     """The lists that `similar` is made of."""
-    shop = past(two_tastes())
-    lists = ItemNeighbours(HORIZON_DAYS, neighbours=3).lists(shop.pairs, shop.head)
+    shop = training_data(two_tastes())
+    lists = ItemNeighbours(HORIZON_DAYS, neighbours=3).lists(shop.customer_items, shop.head)
     listed = lists.listed
 
     assert listed.any()
@@ -270,8 +280,8 @@ def test_neighbours_are_closest_first_and_never_the_item_itself() -> None:
 
 def test_both_ways_to_ease_give_the_same_scores() -> None:
     """Few customers or few items: the smaller matrix is inverted, the model is one."""
-    shop = past(two_tastes())
-    matrix = shop.pairs.matrix(np.log1p(shop.pairs.counts))[:, shop.head]
+    shop = training_data(two_tastes())
+    matrix = shop.customer_items.matrix(np.log1p(shop.customer_items.counts))[:, shop.head]
     primal = Ease(5.0).fit_primal(matrix, shop.head)
     dual = fit_dual(matrix, everybody(shop), shop.head, 5.0)
 

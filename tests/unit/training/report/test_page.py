@@ -35,8 +35,8 @@ from training.metrics.results import (
     ReasonCounts,
     Results,
     SearchedSlate,
-    SlateFindings,
     SlateOnHoldout,
+    SlateResults,
     Slice,
     Tuning,
     WarmPath,
@@ -219,7 +219,7 @@ def named(name: str) -> Results:
         judged=False,
         reason=name,
         slates={
-            "for_you": SlateFindings(ModelChoice("m", True, name, "n", "m"), models, importances)
+            "for_you": SlateResults(ModelChoice("m", True, name, "n", "m"), models, importances)
         },
         windows=(LearningWindow(name, name, judged=True, lines=9, customers=9),),
         switched_off={name: name},
@@ -237,7 +237,7 @@ def no_ranker() -> Results:
     found = slate("buy_again")
     models = tuple(each for each in found.models if each.model.name != "ranker")
     choice = ModelChoice("rhythm", True, "no learned model could be fitted", "rhythm")
-    return replace(trained_only(), slates={"buy_again": SlateFindings(choice, models)})
+    return replace(trained_only(), slates={"buy_again": SlateResults(choice, models)})
 
 
 def nothing_measured() -> Results:

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import history, loyal_and_curious, quick
 from training.dataset.windows import Window
-from training.ranking.candidate_features import scene_at
+from training.ranking.candidate_features import fit_cutoff
 from training.ranking.candidates import pool_candidates
 from training.ranking.samples import Sample
 from training.selection.backtest import Backtest
@@ -23,21 +23,22 @@ WINDOW = Window(SHOP.now - HORIZON_DAYS, SHOP.now)
 def sampled(*, judge: bool) -> dict[CustomerSlate, Sample]:
     samples = {slate: deque(maxlen=1) for slate in CustomerSlate}
     with threadpool_limits(1, "blas"):
-        Backtest(SHOP, WINDOW, 0, HORIZON_DAYS, SETTINGS, samples).through(judge=judge)
+        Backtest(SHOP, WINDOW, 0, HORIZON_DAYS, SETTINGS, samples).run(judge=judge)
     return {slate: found[0] for slate, found in samples.items()}
 
 
 @pytest.mark.parametrize("judge", [True, False], ids=["judged", "only learned from"])
 def test_labels_are_what_each_customer_bought_of_the_slate(judge: bool) -> None:
     """Whoever bought nothing of it is left out; of the others every purchase is a hit."""
-    samples, truths = sampled(judge=judge), WINDOW.truths(SHOP)
+    samples, ground_truths = sampled(judge=judge), WINDOW.ground_truths(SHOP)
     hits = {
         slate: np.add.reduceat(sample.labels, np.cumsum(sample.groups) - sample.groups).tolist()
         for slate, sample in samples.items()
     }
 
     assert hits == {
-        slate: truth.relevant[truth.customers].tolist() for slate, truth in truths.items()
+        slate: ground_truth.relevant[ground_truth.customers].tolist()
+        for slate, ground_truth in ground_truths.items()
     }
     assert {slate: len(found) for slate, found in hits.items()} == {
         CustomerSlate.FOR_YOU: 12,
@@ -49,7 +50,7 @@ def test_labels_are_what_each_customer_bought_of_the_slate(judge: bool) -> None:
 def test_a_hit_has_the_features_of_what_was_bought() -> None:
     """Loyal customers buy what they have always bought, curious ones what they never did."""
     samples = sampled(judge=True)
-    columns = scene_at(WINDOW.known(SHOP), HORIZON_DAYS, 1, SETTINGS.size).columns()
+    columns = fit_cutoff(WINDOW.known(SHOP), HORIZON_DAYS, 1, SETTINGS.size).columns()
     orders = columns.index(("pair", "personal_frequency"))
     again, new = (
         samples[slate].features[samples[slate].labels == 1, orders]
@@ -73,10 +74,10 @@ def test_a_sample_is_the_same_whether_its_window_is_judged_or_not(slate: Custome
 def test_ranks_of_rows_that_are_kept_are_those_in_the_whole_pool() -> None:
     """A ranker that learned from a few rows of each customer meets all of them when it ranks."""
     with threadpool_limits(1, "blas"):
-        scene = scene_at(WINDOW.known(SHOP), HORIZON_DAYS, 1, SETTINGS.size)
-        pool = pool_candidates(scene.line_up, np.arange(12), SETTINGS.size)
+        cutoff = fit_cutoff(WINDOW.known(SHOP), HORIZON_DAYS, 1, SETTINGS.size)
+        pool = pool_candidates(cutoff.base_models, np.arange(12), SETTINGS.size)
     kept = np.arange(len(pool.items)) % 3 == 0
-    whole, some = scene.rows(pool), scene.rows(pool, kept=kept)
+    whole, some = cutoff.rows(pool), cutoff.rows(pool, kept=kept)
 
     assert some.items.tolist() == whole.items[kept].tolist()
     assert some.features.tobytes() == whole.features[kept].tobytes()

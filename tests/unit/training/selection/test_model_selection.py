@@ -8,13 +8,13 @@ from threadpoolctl import threadpool_limits
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, interactions, loyal_and_curious, quick
-from training.dataset.customer_items import pairs_of
+from training.dataset.customer_items import customer_items_of
 from training.dataset.history import History, Rows
 from training.dataset.windows import rolling_windows
 from training.metrics.results import Family, ModelChoice
 from training.progress import SILENT
 from training.ranking.blend import BLEND, fit_blend
-from training.ranking.candidate_features import scene_at
+from training.ranking.candidate_features import fit_cutoff
 from training.ranking.candidates import pool_candidates
 from training.ranking.lambdarank import Boosting
 from training.selection.backtest import Backtest
@@ -33,22 +33,22 @@ def learned_from(shop: History) -> SelectedModels:
 
 
 @pytest.fixture(scope="module")
-def knowledge() -> SelectedModels:
+def selected() -> SelectedModels:
     return learned_from(SHOP.history)
 
 
-def first_three(knowledge: SelectedModels, slate: CustomerSlate) -> Rows:
+def first_three(selected: SelectedModels, slate: CustomerSlate) -> Rows:
     """Return everybody's first three published items."""  # (customers, 3)
     customers = np.arange(SHOP.history.customers_total)
-    pool = pool_candidates(knowledge.scene.line_up, customers, SETTINGS.size)
-    return rank_pool(knowledge, pool, slate, customers, 3).items
+    pool = pool_candidates(selected.cutoff.base_models, customers, SETTINGS.size)
+    return rank_pool(selected, pool, slate, customers, 3).items
 
 
 def test_a_ranker_wins_where_no_simple_model_tells_customers_apart(
-    knowledge: SelectedModels,
+    selected: SelectedModels,
 ) -> None:
     """By far, in each window: own items for one half, something new for the other."""
-    choice = knowledge.choices[CustomerSlate.FOR_YOU]
+    choice = selected.choices[CustomerSlate.FOR_YOU]
 
     assert LEARNED[choice.winner].family is Family.RANKER
     assert choice.gain is not None
@@ -57,10 +57,10 @@ def test_a_ranker_wins_where_no_simple_model_tells_customers_apart(
     assert choice.gain.customers == 160
 
 
-def test_what_is_published_tells_them_apart_too(knowledge: SelectedModels) -> None:
+def test_what_is_published_tells_them_apart_too(selected: SelectedModels) -> None:
     """The loyal are shown what they buy, the curious what they never bought, of their taste."""
-    shown = first_three(knowledge, CustomerSlate.FOR_YOU)
-    owned = pairs_of(SHOP.history).owned(np.arange(len(shown)))
+    shown = first_three(selected, CustomerSlate.FOR_YOU)
+    owned = customer_items_of(SHOP.history).owned(np.arange(len(shown)))
     own = np.take_along_axis(owned, shown, axis=1)
     taste_of_items = np.array([item[0] for item in SHOP.item_ids])[shown]
     taste_of_customers = np.array(["a", "b"])[np.arange(len(shown)) // 2 % 2]
@@ -70,17 +70,21 @@ def test_what_is_published_tells_them_apart_too(knowledge: SelectedModels) -> No
     assert (taste_of_items == taste_of_customers[:, None]).mean() > 0.95
 
 
-def test_windows_are_told_newest_first(knowledge: SelectedModels) -> None:
+def test_windows_are_told_newest_first(selected: SelectedModels) -> None:
     """Two are judged, and the one before them is only learned from."""
-    assert [walked.window for walked in knowledge.walked] == WINDOWS
-    assert [walked.judged for walked in knowledge.walked] == [True, True, False]
+    assert [window.window for window in selected.window_results] == WINDOWS
+    assert [window.judged for window in selected.window_results] == [
+        True,
+        True,
+        False,
+    ]
 
 
-def test_a_slate_is_judged_by_those_who_had_something_to_find(knowledge: SelectedModels) -> None:
+def test_a_slate_is_judged_by_those_who_had_something_to_find(selected: SelectedModels) -> None:
     """The loyal buy nothing new, the curious nothing again."""
     counts = {
         slate: {len(values) for values in figures.values()}
-        for slate, figures in knowledge.walked[0].ndcg.items()
+        for slate, figures in selected.window_results[0].ndcg.items()
     }
 
     assert counts == {
@@ -90,16 +94,16 @@ def test_a_slate_is_judged_by_those_who_had_something_to_find(knowledge: Selecte
     }
 
 
-def test_every_judged_window_is_ranked_by_what_older_ones_taught(knowledge: SelectedModels) -> None:
+def test_every_judged_window_is_ranked_by_what_older_ones_taught(selected: SelectedModels) -> None:
     """So rankers compete in both, and a newer window changes no figure of an older one."""
     known = [line for line in loyal_and_curious() if line[2] < 50]
     later: list[Line] = [(f"c{customer:02d}", "a00", 56.0) for customer in range(80)]
     other = learned_from(interactions([*known, *later]).history)
-    here, there = (each.walked[1].ndcg[CustomerSlate.FOR_YOU] for each in (knowledge, other))
+    here, there = (each.window_results[1].ndcg[CustomerSlate.FOR_YOU] for each in (selected, other))
 
-    assert other.walked[1].window == WINDOWS[1]
+    assert other.window_results[1].window == WINDOWS[1]
     assert {"blend", "ranker", "ranker_without_items"} < set(here)
-    assert set(here) <= set(knowledge.walked[0].ndcg[CustomerSlate.FOR_YOU])
+    assert set(here) <= set(selected.window_results[0].ndcg[CustomerSlate.FOR_YOU])
     assert {name: values.tolist() for name, values in here.items()} == {
         name: values.tolist() for name, values in there.items()
     }
@@ -110,10 +114,10 @@ def test_the_winner_of_a_slate_is_fitted_on_samples_of_that_slate() -> None:
     samples = {slate: deque(maxlen=3) for slate in CustomerSlate}
     choices = {slate: ModelChoice(BLEND.name, judged=True, reason="") for slate in CustomerSlate}
     with threadpool_limits(1, "blas"):
-        Backtest(SHOP.history, WINDOWS[0], 0, HORIZON_DAYS, SETTINGS, samples).through(judge=False)
-        scene = scene_at(SHOP.history, HORIZON_DAYS, SETTINGS.seed, SETTINGS.size)
-        models = fit_winners(choices, scene, samples, SETTINGS)
-        blends = {slate: fit_blend(scene.columns(), list(samples[slate])) for slate in samples}
+        Backtest(SHOP.history, WINDOWS[0], 0, HORIZON_DAYS, SETTINGS, samples).run(judge=False)
+        cutoff = fit_cutoff(SHOP.history, HORIZON_DAYS, SETTINGS.seed, SETTINGS.size)
+        models = fit_winners(choices, cutoff, samples, SETTINGS)
+        blends = {slate: fit_blend(cutoff.columns(), list(samples[slate])) for slate in samples}
         weights = {slate: blend.weights.tolist() for slate, blend in blends.items()}
 
     assert {slate: model.weights.tolist() for slate, model in models.items()} == weights

@@ -5,7 +5,7 @@ import pytest
 
 from training.selection.publication_rule import choose
 
-SIMPLE = ["popularity", "als"]
+BASE_MODELS = ["popularity", "als"]
 CUSTOMERS = 100
 
 
@@ -19,7 +19,7 @@ LEVEL = around(0.5, 0.0)
 
 def test_without_a_learned_model_the_best_simple_one_is_published() -> None:
     """Nothing could be learned: that is the reason."""
-    choice = choose([{"popularity": around(0.3), "als": around(0.4)}], SIMPLE)
+    choice = choose([{"popularity": around(0.3), "als": around(0.4)}], BASE_MODELS)
 
     assert (choice.winner, choice.best_simple, choice.best_learned) == ("als", "als", None)
     assert choice.reason == "no model could be learned"
@@ -30,7 +30,7 @@ def test_the_best_simple_model_is_best_on_the_mean_of_windows() -> None:
     easy = {"popularity": around(0.80), "als": around(0.82)}
     hard = {"popularity": around(0.2), "als": around(0.1)}
 
-    assert choose([easy, hard], SIMPLE).winner == "popularity"
+    assert choose([easy, hard], BASE_MODELS).winner == "popularity"
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_learned_model_must_be_better_by_more_than_a_standard_error(
 ) -> None:
     """Paired: the error is that of the differences, here 0.01."""
     window = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.5 + gain)}
-    choice = choose([window], SIMPLE)
+    choice = choose([window], BASE_MODELS)
 
     assert choice.winner == winner
     assert choice.gain is not None
@@ -57,10 +57,10 @@ def test_a_learned_model_must_be_better_by_more_than_a_standard_error(
 def test_of_a_mixture_it_is_enough_not_to_be_worse(gain: float, windows: int, winner: str) -> None:
     """Where many customers say so; of a model that sees facts of items it is not."""
     window = {"popularity": LEVEL / 2, "als": LEVEL, "blend": around(0.5 + gain, 0.5)}
-    choice = choose([window] * windows, SIMPLE, mixtures=["blend"])
+    choice = choose([window] * windows, BASE_MODELS, mixtures=["blend"])
 
     assert choice.winner == winner
-    assert choose([window] * windows, SIMPLE).winner == "als"
+    assert choose([window] * windows, BASE_MODELS).winner == "als"
 
 
 def test_a_mixture_may_lose_in_no_window_either() -> None:
@@ -68,15 +68,15 @@ def test_a_mixture_may_lose_in_no_window_either() -> None:
     good = {"popularity": LEVEL / 2, "als": LEVEL, "blend": around(0.6)}
     bad = {"popularity": LEVEL / 2, "als": LEVEL, "blend": around(0.45)}
 
-    assert choose([good, bad] * 5, SIMPLE, mixtures=["blend"]).winner == "als"
+    assert choose([good, bad] * 5, BASE_MODELS, mixtures=["blend"]).winner == "als"
 
 
 def test_windows_are_pooled() -> None:
     """What is unclear in each of four windows is clear in all of them."""
     window = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.508)}
 
-    assert choose([window], SIMPLE).winner == "als"
-    assert choose([window] * 4, SIMPLE).winner == "ranker"
+    assert choose([window], BASE_MODELS).winner == "als"
+    assert choose([window] * 4, BASE_MODELS).winner == "ranker"
 
 
 def test_a_learned_model_may_lose_in_no_window() -> None:
@@ -84,11 +84,11 @@ def test_a_learned_model_may_lose_in_no_window() -> None:
     good = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.8)}
     bad = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.48)}
     unclear = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.495)}
-    refused = choose([good, good, bad], SIMPLE)
+    refused = choose([good, good, bad], BASE_MODELS)
 
     assert refused.winner == "als"
     assert refused.reason == "the learned model loses to it in a window"
-    assert choose([good, good, unclear], SIMPLE).winner == "ranker"
+    assert choose([good, good, unclear], BASE_MODELS).winner == "ranker"
 
 
 def test_the_next_learned_model_is_taken_where_the_first_is_refused() -> None:
@@ -97,7 +97,7 @@ def test_the_next_learned_model_is_taken_where_the_first_is_refused() -> None:
         {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.9), "blend": around(0.6)},
         {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.47), "blend": around(0.53)},
     ]
-    choice = choose(windows, SIMPLE)
+    choice = choose(windows, BASE_MODELS)
 
     assert (choice.winner, choice.best_learned, choice.best_simple) == ("blend", "blend", "als")
 
@@ -105,7 +105,7 @@ def test_the_next_learned_model_is_taken_where_the_first_is_refused() -> None:
 def test_a_window_where_nothing_was_learned_yet_says_nothing_of_the_learned() -> None:
     """The oldest window has simple models only."""
     oldest = {"popularity": LEVEL / 2, "als": LEVEL}
-    choice = choose([{**oldest, "ranker": around(0.6)}, oldest], SIMPLE)
+    choice = choose([{**oldest, "ranker": around(0.6)}, oldest], BASE_MODELS)
 
     assert choice.winner == "ranker"
     assert choice.gain is not None
@@ -114,6 +114,6 @@ def test_a_window_where_nothing_was_learned_yet_says_nothing_of_the_learned() ->
 
 def test_equals_are_told_apart_by_their_order() -> None:
     """Two runs never disagree."""
-    assert choose([{"popularity": LEVEL, "als": LEVEL, "ranker": LEVEL}], SIMPLE).winner == (
+    assert choose([{"popularity": LEVEL, "als": LEVEL, "ranker": LEVEL}], BASE_MODELS).winner == (
         "popularity"
     )

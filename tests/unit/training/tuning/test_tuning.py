@@ -14,7 +14,7 @@ from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, history, lines, new_tastes, quick, two_tastes
 from training.cli_options import minutes
 from training.dataset import holdout
-from training.dataset.ground_truth import truth_of
+from training.dataset.ground_truth import ground_truth_of
 from training.dataset.interactions import from_lines
 from training.errors import InputUnreadable
 from training.evaluate_job import Evaluated, judge
@@ -284,7 +284,7 @@ def test_a_trial_scores_as_the_published_ranker_would() -> None:
     customers, items = np.repeat(np.arange(20), 10), np.tile(np.arange(10), 20)
     rows = SlateRows(customers, items, new)
     blocks = [rows.only(customers < 9), rows.only(customers >= 9)]
-    half = half_of(blocks, np.arange(20), truth_of(np.arange(200), 20, 10), older)
+    half = half_of(blocks, np.arange(20), ground_truth_of(np.arange(200), 20, 10), older)
     assert half is not None
 
     assert scored(older, half, DEFAULTS, 7) == pytest.approx(ranker.score(new))
@@ -339,7 +339,7 @@ def test_a_search_never_sees_the_holdout(tmp_path: Path) -> None:
     assert tried(tmp_path / "one") == tried(tmp_path / "other")
     assert one.settings.as_parameters() == other.settings.as_parameters()
     assert one.settings.as_parameters()["searched"]["for_you"]["trials"] == 3
-    assert one.findings.as_json()["tuning"] == told_without_clock(one, other)
+    assert one.results.as_json()["tuning"] == told_without_clock(one, other)
     for slate in CustomerSlate:
         published = one.rankings.published[slate], other.rankings.published[slate]
         assert published[0].scores.tobytes() == published[1].scores.tobytes()
@@ -348,8 +348,8 @@ def test_a_search_never_sees_the_holdout(tmp_path: Path) -> None:
 
 def told_without_clock(one: Evaluated, other: Evaluated) -> dict[str, Any]:
     """Return what the other tells of its search, with the minutes that the one took."""
-    found = other.findings.as_json()["tuning"]
-    return {**found, "minutes": one.findings.as_json()["tuning"]["minutes"]}
+    found = other.results.as_json()["tuning"]
+    return {**found, "minutes": one.results.as_json()["tuning"]["minutes"]}
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "soon", "", "nan", "inf", "1e9"])
