@@ -1,19 +1,18 @@
-"""The one round trip of a request: the customer's consent and recent events, the shop's epochs and
-policy; for a decision on offers also what the shop told of the customer, the caps, and what was
-bought.
+"""The request's Redis read: one round trip that fetches a customer's consent and recent events, and
+the shop's epochs and consent policy. An offer decision also fetches profile, caps and purchases.
 
-Each trip also asks for a write that changes nothing, and so costs no fsync: a store that takes no
-writes (a replica, one that a failover has stopped) may not have heard of a withdrawal, and is as
-one that is away.
+The transaction ends with a write command that changes nothing, so it causes no fsync. It fails on a
+read-only replica, which may lag behind a withdrawal; such a store is treated as unavailable.
 
-A store that does not answer in time, or answers what cannot be read, is told as None: the
-request goes on without the person. Nothing here raises, and nothing is cached. What is the
-customer's stays sealed: whether it may be looked at, the consent decides.
+A store that is slow, or sends an answer that cannot be read, yields None, and the request goes on
+without personal data. Nothing here raises and nothing is cached. Personal data stays sealed until
+the consent gate opens it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeGuard
 
 import hiredis
 
@@ -34,14 +33,13 @@ _pack: Callable[[tuple[str, ...]], bytes] = hiredis.pack_command  # type: ignore
 _MULTI = _pack(("MULTI",))
 _EXEC = _pack(("EXEC",))
 _EPOCH_FIELDS = 4
-_WITH_OFFERS = 7  # answers
-_OF_OFFERS = slice(3, 6)
-_LAST_PLACE, _LAST_LINE = str(MAX_EVENTS - 1), str(MAX_LINES - 1)
+_REPLIES_OF_SHOP = 4  # to MULTI, HMGET, PERSIST and EXEC
+_SHOPS_KEPT = 64  # packed commands; a caller can name any shop, and memory must stay bounded
+_LAST_EVENT, _LAST_LINE = str(MAX_EVENTS - 1), str(MAX_LINES - 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Epochs:
-    """How often each thing that workers hold a copy of has changed. 0: never."""
+class Epochs(NamedTuple):
+    """The number of changes to the keys, the catalogue and the offers; workers cache all three."""
 
     keys: int
     catalogue: int
@@ -50,10 +48,9 @@ class Epochs:
 
 @dataclass(frozen=True, slots=True)
 class OfferData:
-    """What a decision on offers reads of a customer: the profile's JSON, the hash of the caps, and
-    the latest purchases.
+    """The customer's data for an offer decision: profile (JSON), caps (hash) and purchases.
 
-    None: it could not be read.
+    None: the answer could not be read.
     """
 
     profile: Sealed | None
@@ -63,7 +60,7 @@ class OfferData:
 
 @dataclass(frozen=True, slots=True)
 class RequestData:
-    """What one trip brought.
+    """The result of one read.
 
     `consent` is None for requests without a customer, and when the consent or the policy could
     not be read; so is `profile`, the customer's recent events. `minimums` is None when the policy
@@ -79,18 +76,24 @@ class RequestData:
 
     @property
     def is_current(self) -> bool:
-        """Whether the store answered, so that the worker knows what has changed."""
+        """True when the store answered, so that the worker knows the current epochs."""
         return self.epochs is not None
 
 
 NO_REPLY = RequestData(None, None)
 
 
+# A command about the customer, and the decoder of its answer (None: it cannot be read).
+_Command = Callable[[ShopName, CustomerKey], tuple[str, ...]]
+_Decoder = Callable[[CustomerKey, object], Any]
+_Parts = tuple[tuple[_Command, _Decoder], ...]
+
+
 class RequestRead:
-    """Reads what a request needs to know."""
+    """Makes the read of each request."""
 
     def __init__(self, connections: Connections) -> None:
-        self._line = connections.line
+        self._connections = connections.raw_connections
         self._breaker = connections.breaker
 
     def read(
@@ -101,78 +104,86 @@ class RequestRead:
         for_offers: bool = False,
         uses_write_timeout: bool = False,
     ) -> RequestData:
-        """Read within the deadline, whatever state the store is in.
+        """Return the request's data within the deadline, or `NO_REPLY`.
 
         `for_offers`: also read the customer's offer data. `uses_write_timeout`: wait as long as
         for a write, because the request cannot be answered without the store.
         """
-        request, replies = _request(shop, customer, for_offers)
+        parts = _OFFER_DECISION if for_offers else _CUSTOMER
+        request, replies = _request(shop, customer, parts)
         if uses_write_timeout:
-            return self._read_with_write_timeout(request, replies, customer)
+            return self._read_with_write_timeout(request, replies, customer, parts)
         if not self._breaker.allows():
             return NO_REPLY
         try:
-            answers = self._line.ask(request, replies)
+            received = self._connections.ask(request, replies)
         except STORE_FAULTS:
             self._breaker.failed()
             return NO_REPLY
         self._breaker.succeeded()
-        return _reply(answers, customer)
+        return _data(received[-1], customer, parts)
 
     def _read_with_write_timeout(
-        self, request: bytes, replies: int, customer: CustomerKey | None
+        self, request: bytes, replies: int, customer: CustomerKey | None, parts: _Parts
     ) -> RequestData:
-        """Leave the breaker alone: what is slow for who waits 50 ms is not down."""
+        """Leave the circuit breaker alone: it counts reads that miss the deadline of 50 ms."""
         try:
-            answers = self._line.ask(request, replies, WRITE_TIMEOUT_SECONDS)
+            received = self._connections.ask(request, replies, WRITE_TIMEOUT_SECONDS)
         except STORE_FAULTS:
             return NO_REPLY
-        return _reply(answers, customer)
+        return _data(received[-1], customer, parts)
 
 
-def _request(shop: ShopName, customer: CustomerKey | None, for_offers: bool) -> tuple[bytes, int]:
-    """Return the bytes to send and how many replies they have."""
-    epochs = _pack(
-        (
-            "HMGET",
-            redis_keys.epochs(shop),
-            redis_keys.EPOCH_OF_KEYS,
-            redis_keys.EPOCH_OF_CATALOGUE,
-            redis_keys.EPOCH_OF_OFFERS,
-            redis_keys.POLICY,
-        )
-    )
-    # The epochs never expire: that they go on doing so changes nothing.
-    end = _pack(("PERSIST", redis_keys.epochs(shop))) + _EXEC
+def _request(shop: ShopName, customer: CustomerKey | None, parts: _Parts) -> tuple[bytes, int]:
+    """Return the transaction's bytes and its number of replies."""
+    start, end = _shop_commands(shop)
     if customer is None:
-        return _MULTI + epochs + end, 4
-    consent = _pack(("HGETALL", redis_keys.customer(shop, customer)))
-    recent = _pack(("LRANGE", redis_keys.recent(shop, customer), "0", _LAST_PLACE))
-    if not for_offers:
-        return _MULTI + epochs + consent + recent + end, 6
-    profile = _pack(("GET", redis_keys.profile(shop, customer)))
-    caps = _pack(("HGETALL", redis_keys.caps(shop, customer)))
-    bought = _pack(("LRANGE", redis_keys.purchases(shop, customer), "0", _LAST_LINE))
-    return _MULTI + epochs + consent + recent + profile + caps + bought + end, 9
+        return start + end, _REPLIES_OF_SHOP
+    for command, _ in parts:
+        start += _pack(command(shop, customer))
+    return start + end, _REPLIES_OF_SHOP + len(parts)
 
 
-def _reply(replies: list[object], customer: CustomerKey | None) -> RequestData:
-    answers = replies[-1]
-    # Any other shape means that these are not the replies to our request.
-    if not isinstance(answers, list) or len(answers) != len(replies) - 2:
-        return NO_REPLY
-    takes_writes = type(answers[-1]) is int  # else it says why not
-    epochs = _epochs(answers[0]) if takes_writes else None
-    if epochs is None:
-        return NO_REPLY
-    minimums = _minimums(answers[0])
-    if customer is None:
-        return RequestData(None, epochs, minimums=minimums)
-    consent = None if minimums is None else _consent(answers[1])
-    offer_data = (
-        _offer_data(customer, *answers[_OF_OFFERS]) if len(answers) == _WITH_OFFERS else None
+@lru_cache(_SHOPS_KEPT)
+def _shop_commands(shop: ShopName) -> tuple[bytes, bytes]:
+    """Return the beginning and the end of every transaction about the shop."""
+    epochs = redis_keys.epochs(shop)
+    fields = (
+        redis_keys.EPOCH_OF_KEYS,
+        redis_keys.EPOCH_OF_CATALOGUE,
+        redis_keys.EPOCH_OF_OFFERS,
+        redis_keys.POLICY,
     )
-    return RequestData(consent, epochs, _profile(customer, answers[2]), minimums, offer_data)
+    # The epochs have no expiry, so PERSIST changes nothing.
+    return _MULTI + _pack(("HMGET", epochs, *fields)), _pack(("PERSIST", epochs)) + _EXEC
+
+
+def _data(answers: object, customer: CustomerKey | None, parts: _Parts) -> RequestData:
+    """Decode EXEC's answers. Any other shape is not the answer to this request: `NO_REPLY`."""
+    if not isinstance(answers, list):
+        return NO_REPLY
+    try:
+        versions, *of_customer, persisted = answers
+        takes_writes = type(persisted) is int  # otherwise the error of a read-only replica
+        epochs = _epochs(versions) if takes_writes else None
+        if epochs is None:
+            return NO_REPLY
+        minimums = _minimums(versions)
+        if customer is None:
+            return NO_REPLY if of_customer else RequestData(None, epochs, minimums=minimums)
+        consent, recent, *offer_data = [
+            decoder(customer, answer)
+            for (_, decoder), answer in zip(parts, of_customer, strict=True)
+        ]
+    except ValueError:
+        return NO_REPLY
+    return RequestData(
+        None if minimums is None else consent,
+        epochs,
+        recent,
+        minimums,
+        OfferData(*offer_data) if offer_data else None,
+    )
 
 
 def _epochs(answer: object) -> Epochs | None:
@@ -189,8 +200,7 @@ def _minimums(answer: list[Any]) -> Minimums | None:
     return read_minimums(stored) if stored is None or isinstance(stored, bytes) else None
 
 
-def _consent(answer: object) -> ConsentRecord | None:
-    """Read the customer's hash; None when it is no hash."""
+def _consent(_customer: CustomerKey, answer: object) -> ConsentRecord | None:
     if not isinstance(answer, list):
         return None
     try:
@@ -199,24 +209,35 @@ def _consent(answer: object) -> ConsentRecord | None:
         return None
 
 
-def _profile(customer: CustomerKey, answer: object) -> Sealed | None:
-    """Seal the recent events; None when they are no list."""
+def _recent(customer: CustomerKey, answer: object) -> Sealed | None:
     return Sealed(customer, answer) if _is_texts(answer) else None
 
 
-def _offer_data(
-    customer: CustomerKey, profile: object, caps: object, purchases: object
-) -> OfferData:
-    """Seal profile, caps and purchases; None in place of what is of another kind."""
-    sealed = None
-    if profile is None or isinstance(profile, bytes):
-        sealed = Sealed(customer, [] if profile is None else [profile], OFFER_PURPOSES)
-    counted, bought = (
-        Sealed(customer, answer, OFFER_PURPOSES) if _is_texts(answer) else None
-        for answer in (caps, purchases)
-    )
-    return OfferData(sealed, counted, bought)
+def _profile(customer: CustomerKey, answer: object) -> Sealed | None:
+    if answer is not None and not isinstance(answer, bytes):
+        return None
+    return Sealed(customer, [] if answer is None else [answer], OFFER_PURPOSES)
+
+
+def _texts_for_offers(customer: CustomerKey, answer: object) -> Sealed | None:
+    return Sealed(customer, answer, OFFER_PURPOSES) if _is_texts(answer) else None
 
 
 def _is_texts(answer: object) -> TypeGuard[list[bytes]]:
     return isinstance(answer, list) and set(map(type, answer)) <= {bytes}
+
+
+# In the order of `RequestData` and `OfferData`.
+_CUSTOMER: _Parts = (
+    (lambda shop, key: ("HGETALL", redis_keys.customer(shop, key)), _consent),
+    (lambda shop, key: ("LRANGE", redis_keys.recent(shop, key), "0", _LAST_EVENT), _recent),
+)
+_OFFER_DECISION: _Parts = (
+    *_CUSTOMER,
+    (lambda shop, key: ("GET", redis_keys.profile(shop, key)), _profile),
+    (lambda shop, key: ("HGETALL", redis_keys.caps(shop, key)), _texts_for_offers),
+    (
+        lambda shop, key: ("LRANGE", redis_keys.purchases(shop, key), "0", _LAST_LINE),
+        _texts_for_offers,
+    ),
+)

@@ -64,11 +64,11 @@ def floor_of_page(call: Call, size: str, customer_id: str) -> Response:
 class Unread:
     """The line of a trip whose replies are dropped."""
 
-    def __init__(self, line: RawConnections) -> None:
-        self._line = line
+    def __init__(self, connections: RawConnections) -> None:
+        self._connections = connections
 
     def ask(self, request: bytes, replies: int) -> list[object]:
-        self._line.ask(request, replies)
+        self._connections.ask(request, replies)
         return [None]
 
 
@@ -78,8 +78,8 @@ class Bare:
     def __init__(self, settings: Settings, url: str) -> None:
         stores = stores_at(settings, url)
         connections = connect(settings, url)
-        line = Unread(connections.line)
-        self._request_read = RequestRead(replace(connections, line=line))  # type: ignore[arg-type]
+        line = Unread(connections.raw_connections)
+        self._request_read = RequestRead(replace(connections, raw_connections=line))  # type: ignore[arg-type]
         self._hasher = lru_cache(8)(partial(CustomerHasher, stores.secret))
 
     def about_customer(self, call: Call, size: str, customer_id: str) -> Response:

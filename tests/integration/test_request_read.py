@@ -1,7 +1,9 @@
-"""One round trip brings consent, recent events and epochs, and cannot be made to mislead."""
+"""The request's Redis read: each answer fills its own field, and a bad answer is never used."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 
@@ -13,7 +15,7 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.consents.consents import ConsentStore
-from recsvc.stores.request_read import Epochs, RequestData, RequestRead
+from recsvc.stores.request_read import NO_REPLY, Epochs, RequestData, RequestRead
 from tests.consents import permits
 from tests.model_builders import admitted
 
@@ -26,24 +28,24 @@ def request_read(connections: Connections) -> RequestRead:
     return RequestRead(connections)
 
 
-def test_a_customer_nobody_knows_has_no_consent(
+def test_an_unknown_customer_has_no_consent(
     request_read: RequestRead, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Unknown is an answer, not a failure."""
+    """A customer without a record has the empty consent, and the store counts as available."""
     assert RequestData(NO_CONSENT, Epochs(0, 0)) == request_read.read(shop, customer)
 
 
 def test_an_anonymous_request_reads_the_epochs_alone(
     request_read: RequestRead, shop: ShopName
 ) -> None:
-    """Nobody's consent is neither asked nor answered."""
+    """A read without a customer returns the epochs and no consent."""
     assert RequestData(None, Epochs(0, 0)) == request_read.read(shop, None)
 
 
-def test_it_brings_what_was_written(
+def test_it_returns_the_stored_consent_and_epochs(
     request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Consent and epochs as they are now."""
+    """A read returns the consent and the epochs as they are stored."""
     written = ConsentStore(connections).write(shop, customer, EVERYTHING, "2026-11", "web")
     connections.writes.hset(redis_keys.epochs(shop), mapping={"keys": 3, "catalogue": 4})
 
@@ -53,7 +55,7 @@ def test_it_brings_what_was_written(
 def test_an_acknowledged_withdrawal_is_seen_by_the_next_read(
     request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """No cache stands between the store and a request."""
+    """A read never returns a consent that was withdrawn before it: nothing is cached."""
     store = ConsentStore(connections)
     for _ in range(50):
         store.write(shop, customer, {Purpose.PERSONALIZATION: True})
@@ -68,7 +70,7 @@ def test_an_acknowledged_withdrawal_is_seen_by_the_next_read(
 def test_a_key_of_another_kind_is_unreadable_consent(
     request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """The rest of the trip still counts."""
+    """A consent key of the wrong Redis type yields no consent; the epochs stay usable."""
     connections.writes.set(redis_keys.customer(shop, customer), "granted")
 
     assert RequestData(None, Epochs(0, 0)) == request_read.read(shop, customer)
@@ -82,7 +84,7 @@ def test_garbage_in_the_hash_permits_nothing(
     customer: CustomerKey,
     value: bytes,
 ) -> None:
-    """An undecodable consent denies, and is counted."""
+    """An undecodable consent denies its purpose and is reported as unreadable."""
     connections.writes.hset(redis_keys.customer(shop, customer), "purpose:personalization", value)
     consent = request_read.read(shop, customer).consent
 
@@ -90,10 +92,10 @@ def test_garbage_in_the_hash_permits_nothing(
     assert consent.unreadable == {"personalization"}
 
 
-def test_it_brings_the_latest_events_sealed(
+def test_it_returns_the_latest_events_sealed(
     request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """As many as are looked at, the latest first; only the customer's admission opens them."""
+    """The newest `MAX_EVENTS` events come first; only the customer's admission opens them."""
     entries = [b"v%d milk" % number for number in range(30)]
     connections.writes.lpush(redis_keys.recent(shop, customer), *entries)
     profile = request_read.read(shop, customer).profile
@@ -107,7 +109,7 @@ def test_it_brings_the_latest_events_sealed(
 def test_events_of_another_kind_of_key_are_none(
     request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """The consent still counts."""
+    """Recent events of the wrong Redis type are None; the consent stays usable."""
     ConsentStore(connections).write(shop, customer, EVERYTHING)
     connections.writes.set(redis_keys.recent(shop, customer), "v1 milk")
     reply = request_read.read(shop, customer)
@@ -117,10 +119,10 @@ def test_events_of_another_kind_of_key_are_none(
     assert permits(reply.consent, Purpose.PERSONALIZATION)
 
 
-def test_for_offers_it_brings_the_latest_purchases_sealed(
+def test_for_offers_it_returns_the_latest_purchases_sealed(
     request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Which take an admission to offers as well; other trips do not read them."""
+    """Opening purchases also needs the offers purpose; only an offer decision reads them."""
     entries = [b"%d - - milk" % number for number in range(MAX_LINES + 9)]
     connections.writes.lpush(redis_keys.purchases(shop, customer), *entries)
     offer_data = request_read.read(shop, customer, for_offers=True).offer_data
@@ -134,10 +136,65 @@ def test_for_offers_it_brings_the_latest_purchases_sealed(
         offer_data.purchases.open(admitted(customer))
 
 
+def test_each_answer_fills_its_own_field(
+    request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """An offer decision gets consent, events, profile, caps and purchases, each in its field."""
+    written = ConsentStore(connections).write(shop, customer, EVERYTHING)
+    connections.writes.lpush(redis_keys.recent(shop, customer), "v1 milk")
+    connections.writes.set(redis_keys.profile(shop, customer), "{}")
+    connections.writes.hset(redis_keys.caps(shop, customer), "sale", "1")
+    connections.writes.lpush(redis_keys.purchases(shop, customer), "2 - - tea")
+    data = request_read.read(shop, customer, for_offers=True)
+    for_offers = admitted(customer), admitted(customer, Purpose.OFFERS)
+    assert data.profile is not None
+    assert data.offer_data is not None
+    opened = [
+        data.profile.open(admitted(customer)),
+        *(
+            None if sealed is None else sealed.open(*for_offers)
+            for sealed in (
+                data.offer_data.profile,
+                data.offer_data.caps,
+                data.offer_data.purchases,
+            )
+        ),
+    ]
+
+    assert written == data.consent
+    assert opened == [[b"v1 milk"], [b"{}"], [b"sale", b"1"], [b"2 - - tea"]]
+
+
+@pytest.mark.parametrize("for_offers", [False, True])
+@pytest.mark.parametrize("change", [-1, 1])
+def test_answers_of_another_length_are_not_used(
+    connections: Connections,
+    shop: ShopName,
+    customer: CustomerKey,
+    for_offers: bool,
+    change: int,
+) -> None:
+    """An answer more or less than the commands belongs to another request: the store is
+    unavailable."""
+    request_read = RequestRead(connections)
+    asked = connections.raw_connections.ask
+
+    def misread(*words: Any) -> list[Any]:
+        *queued, answers = asked(*words)
+        versions, *of_customer, persisted = cast("list[Any]", answers)
+        of_customer = of_customer[:-1] if change < 0 else [*of_customer, []]
+        return [*queued, [versions, *of_customer, persisted]]
+
+    with patch.object(connections.raw_connections, "ask", misread):
+        data = request_read.read(shop, customer, for_offers=for_offers)
+
+    assert data == NO_REPLY
+
+
 def test_purchases_of_another_kind_of_key_cannot_be_read(
     request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Which is not the same as none."""
+    """Purchases of the wrong Redis type are None, which differs from an empty list."""
     connections.writes.set(redis_keys.purchases(shop, customer), "1 - - milk")
     offer_data = request_read.read(shop, customer, for_offers=True).offer_data
 
@@ -154,7 +211,7 @@ def test_unreadable_epochs_make_the_whole_reply_unusable(
     customer: CustomerKey,
     spoil: dict[str, str],
 ) -> None:
-    """A worker that cannot know what has changed must not be personal."""
+    """A worker that cannot read the epochs treats the store as unavailable."""
     ConsentStore(connections).write(shop, customer, EVERYTHING)
     connections.writes.hset(redis_keys.epochs(shop), mapping=spoil)
 
@@ -164,7 +221,7 @@ def test_unreadable_epochs_make_the_whole_reply_unusable(
 def test_many_threads_never_read_each_others_customer(
     request_read: RequestRead, connections: Connections, shop: ShopName
 ) -> None:
-    """Connections are shared; replies are not."""
+    """Threads share connections, and each gets the reply to its own request."""
     store = ConsentStore(connections)
     customers = {CustomerKey(os.urandom(16)): f"source-{index}" for index in range(16)}
     for customer, source in customers.items():
@@ -181,22 +238,22 @@ def test_many_threads_never_read_each_others_customer(
 
 
 def test_a_forked_child_opens_connections_of_its_own(connections: Connections) -> None:
-    """Two processes on one socket would read each other's customers."""
-    mine = connections.line.ask(CLIENT_ID, 1)
+    """A forked process does not reuse its parent's sockets."""
+    mine = connections.raw_connections.ask(CLIENT_ID, 1)
     child = os.fork()
     if not child:
-        os._exit(connections.line.ask(CLIENT_ID, 1) == mine)
+        os._exit(connections.raw_connections.ask(CLIENT_ID, 1) == mine)
     _, status = os.waitpid(child, 0)
 
     assert status == 0
-    assert connections.line.ask(CLIENT_ID, 1) == mine
+    assert connections.raw_connections.ask(CLIENT_ID, 1) == mine
 
 
 def test_a_new_connection_costs_no_round_trip_of_its_own(
     request_read: RequestRead, connections: Connections, shop: ShopName
 ) -> None:
-    """No HELLO, no CLIENT SETINFO, no PING: the deadline is for the question."""
-    connections.line.close_idle()
+    """A new connection sends no HELLO, CLIENT SETINFO or PING before the read."""
+    connections.raw_connections.close_idle()
     connections.writes.config_resetstat()
     request_read.read(shop, None)
     calls = connections.writes.info("commandstats")

@@ -28,19 +28,19 @@ _SPARE_CONNECTIONS = 16  # for threads of ours that serve no request
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """The ways to one store.
+    """The connections to one store.
 
-    `line` is the request's own read, guarded by `breaker`; `reads` gives up as fast;
-    `writes` waits for the disk and serves all that must not be given up lightly.
+    `raw_connections` carry the request's Redis read, guarded by `breaker`. `reads` has the same
+    time-out. `writes` waits for the disk, and serves writes and commands.
     """
 
-    line: RawConnections
+    raw_connections: RawConnections
     reads: redis.Redis
     writes: redis.Redis
     breaker: CircuitBreaker
 
     def close(self) -> None:
-        self.line.close()
+        self.raw_connections.close()
         self.reads.close()
         self.writes.close()
 
@@ -51,7 +51,7 @@ def connect(settings: Settings, url: str) -> Connections:
     reads = client(url, read_seconds, most)
     pool = reads.connection_pool
     return Connections(
-        line=RawConnections(
+        raw_connections=RawConnections(
             lambda: pool.connection_class(**pool.connection_kwargs),
             read_seconds,
             settings.deadline_ms / 1000,
