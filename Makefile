@@ -3,13 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+STORE_TESTS := tests/integration tests/property/test_consent_store.py tests/e2e/test_claims.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # Our commands start in a third less time when Python may keep what it has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format types bench bench-serve bench-steps bench-quality bench-offers clean
+.PHONY: help demo serve test test-redis test-all lint format types bench bench-serve bench-steps bench-quality bench-offers clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,13 @@ serve: $(VENV)/.demo ## Serve what has been trained (ARGS='--port 9000 --workers
 
 test: $(VENV)/.dev ## Run every test (ARGS='-k consent', …)
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+test-redis: $(VENV)/.dev ## Run the tests of the store against a redis-server from the PATH
+	@command -v redis-server >/dev/null \
+		|| { echo "test-redis needs redis-server on the PATH (apt-get install redis-server)" >&2; exit 1; }
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --redis $(STORE_TESTS) $(ARGS)
+
+test-all: test test-redis ## Run every test, also those that need other programs
 
 lint: $(VENV)/.dev ## Check style
 	@$(BIN)/ruff check .

@@ -8,6 +8,7 @@ import resource
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from uuid import uuid4
@@ -20,10 +21,15 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.model.kernels.jit import compile_all
 from recsvc.stores.client.connection import Connections, connect
 from recsvc.stores.embedded.server import EmbeddedValkey
+from tests.redis_server import OPTION, redis_server
 
 _TESTS = count(1)
 TESTS_PER_COLLECTION = 20
 MEMORY, ROOM_BYTES = Path("/dev/shm"), 1 << 30  # noqa: S108 a folder of our own is made in it
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(OPTION, action="store_true", help="Use a redis-server from the PATH.")
 
 
 def pytest_configure() -> None:
@@ -66,9 +72,20 @@ def data_dir() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@dataclass(frozen=True)
+class RedisServer:
+    url: str
+
+
 @pytest.fixture(scope="session")
-def valkey(data_dir: Path) -> Iterator[EmbeddedValkey]:
-    """The embedded server, as every process of the service uses it. Nobody may stop it."""
+def valkey(
+    request: pytest.FixtureRequest, data_dir: Path
+) -> Iterator[EmbeddedValkey | RedisServer]:
+    """The embedded server that all tests share and none stops; a redis-server with `--redis`."""
+    if request.config.getoption(OPTION):
+        with redis_server(data_dir) as url:
+            yield RedisServer(url)
+        return
     with EmbeddedValkey(data_dir) as server:
         yield server
 

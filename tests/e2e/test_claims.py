@@ -6,13 +6,11 @@ worker is killed midway, and the server is restarted.
 
 import json
 import os
-import shutil
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from http.client import HTTPException
 from itertools import count
@@ -23,6 +21,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.processes import Client, Reply, Server, eventually, recsvc, serving
+from tests.redis_server import OPTION, redis_server
 
 CLIENTS, WORKERS = 64, 4
 TOTAL, CODES, PER_CUSTOMER = 100, 50, 2
@@ -103,35 +102,13 @@ def workers_of(server: Server) -> list[int]:
     return [pid for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-@contextmanager
-def own_redis(binary: str, folder: Path) -> Iterator[str]:
-    """Start a Redis for this test, with the durability settings of the embedded Valkey."""
-    path = folder / "redis.sock"
-    options = {
-        "port": "0",
-        "unixsocket": str(path),
-        "appendonly": "yes",
-        "appendfsync": "always",
-        "maxmemory-policy": "noeviction",
-        "dir": str(folder),
-    }
-    words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    process = subprocess.Popen([binary, *words], stdout=subprocess.DEVNULL)
-    try:
-        eventually(path.exists, "the Redis listens")
-        yield f"unix://{path}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@pytest.fixture(params=["embedded", *filter(None, [shutil.which("redis-server")])])
+@pytest.fixture
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
-    """Return a shop with a key, once per kind of server that this machine has."""
+    """A shop with a key, at the embedded server or, with `--redis`, at a redis-server."""
     with ExitStack() as stack:
         more = {}
-        if request.param != "embedded":
-            more["RECSVC_REDIS_URL"] = stack.enter_context(own_redis(request.param, tmp_path))
+        if request.config.getoption(OPTION):
+            more["RECSVC_REDIS_URL"] = stack.enter_context(redis_server(tmp_path))
         words = ("keys", "create", "--scope", "all", "--json")
         created = recsvc(*words, data_dir=tmp_path, **more)
         yield Shop(tmp_path, json.loads(created.stdout)["key"], more)
