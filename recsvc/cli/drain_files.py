@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from recsvc.domain.errors import BadRequest, MissingPrerequisite
+from recsvc.domain.events import FIELDS
 from recsvc.domain.offers.decision_record import DecisionRecord
 from recsvc.domain.values.timestamps import parse_rfc3339
 from recsvc.filesystem.atomic_write import (
@@ -28,7 +29,7 @@ from recsvc.filesystem.file_lock import owned
 from recsvc.stores.events.event_log import EntryId, LogEntry
 
 TIMES = ("timestamp", "received_at")
-NUMBERS = ("quantity", "price")
+_TYPES = {"quantity": float, "price": float}  # all others: str
 ZONE = "UTC"
 
 _NAME = re.compile(r"[a-z]+-(\d+-\d+)-(\d+-\d+)\.parquet", re.ASCII)
@@ -36,28 +37,20 @@ _LOCK = ".lock"
 _SOURCE = ".source"
 
 
-class DrainedEvent(msgspec.Struct, frozen=True):
-    """An event as the log has it, and the columns of a file."""
+_REQUIRED = ("message_id", "type", *TIMES)
+_LAST = "session_id"
 
-    message_id: str
-    type: str
-    timestamp: str
-    received_at: str
-    customer_id: str | None = None
-    item_id: str | None = None
-    offer_id: str | None = None
-    quantity: float | None = None
-    price: float | None = None
-    order_id: str | None = None
-    recommendation_id: str | None = None
-    decision_id: str | None = None
-    claim_id: str | None = None
-    delivery_id: str | None = None
-    channel: str | None = None
-    session_id: str | None = None
+# Columns of a file of events, and the fields of a logged event.
+COLUMNS = (*_REQUIRED, *(name for name in FIELDS if name not in (*_REQUIRED, _LAST)), _LAST)
 
-
-COLUMNS = DrainedEvent.__struct_fields__
+_LoggedEvent = msgspec.defstruct(
+    "_LoggedEvent",
+    [
+        (name, str) if name in _REQUIRED else (name, _TYPES.get(name, str) | None, None)
+        for name in COLUMNS
+    ],
+    frozen=True,
+)
 DECISION_TEXTS = ("decision_id", "customer", "content")
 
 
@@ -150,10 +143,10 @@ def _files_in(path: Path) -> Iterator[DrainedFile]:
             yield DrainedFile(EntryId.of(named[1]), EntryId.of(named[2]))
 
 
-def _decoded(entry: LogEntry) -> DrainedEvent | None:
+def _decoded(entry: LogEntry) -> msgspec.Struct | None:
     """Read an entry; None for what nobody can read, which must not hold up the others."""
     try:
-        event = msgspec.json.decode(entry.event, type=DrainedEvent)
+        event = msgspec.json.decode(entry.event, type=_LoggedEvent)
     except msgspec.MsgspecError:
         return None
     moments = (parse_rfc3339(getattr(event, name)) for name in TIMES)
@@ -171,7 +164,7 @@ def event_table(entries: Sequence[LogEntry]) -> Any:
             read = [parse_rfc3339(value) for value in values]
             columns[name] = polars.Series(name, read, polars.Int64).cast(moment)
         else:
-            kind = polars.Float64 if name in NUMBERS else polars.String
+            kind = polars.Float64 if name in _TYPES else polars.String
             columns[name] = polars.Series(name, values, kind)
     return polars.DataFrame(columns)
 

@@ -1,4 +1,4 @@
-"""Events: what a shop or a browser tells that happened, and what is right in each field. Pure."""
+"""Events that a shop or a browser sends, and the rules of their fields. Pure."""
 
 import math
 import re
@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
-from recsvc.domain.values.ids import ID_RULE, CustomerId, ItemId, id_fault
+from recsvc.domain.values.ids import ID_RULE, MAX_ID_BYTES, CustomerId, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE, label_fault
 from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
 from recsvc.domain.values.validation import MAX_SHOWN, InvalidValue, shortened_json
@@ -20,11 +22,13 @@ MAX_QUANTITY = 1e6
 MAX_PRICE = 1e12
 LEEWAY_SECONDS = 300  # browsers' clocks are wrong by minutes
 
-MAX_UNKNOWN_NAMED = 3  # unknown fields that a refusal names; it must not outgrow what was sent
+MAX_UNKNOWN_NAMED = 3  # unknown fields that an error names, so that it stays short
 
 BAD_EVENT = "bad_event"
 
-_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, half pairs
+_FORBIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+)  # control characters, half surrogate pairs
 
 
 class EventType(StrEnum):
@@ -40,17 +44,17 @@ class EventType(StrEnum):
 
 
 class Outcome(IntEnum):
-    """What became of an event that could be read. The numbers are those of the store's script."""
+    """The result of storing an event. The numbers are those of `add_events.lua`."""
 
     NEW = 0
     DUPLICATE = 1
-    REUSED = 2  # its message_id was another event's
+    REUSED = 2  # another event has its message_id
 
 
 OFFER_TYPES = frozenset(each for each in EventType if each.startswith("offer_"))
 SECRET_KEY_TYPES = frozenset({EventType.PURCHASE, EventType.OFFER_REDEEMED})
 
-# How much an event says that its item is wanted. What is not named here says nothing of it.
+# Weight of an event in the trending count of its item; other types: 0.
 WEIGHTS: Mapping[EventType, int] = {
     EventType.PURCHASE: 5,
     EventType.ADD_TO_CART: 3,
@@ -60,7 +64,7 @@ WEIGHTS: Mapping[EventType, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as it was sent. `timestamp_us`: microseconds since 1970; None: on arrival."""
+    """One event as sent. `timestamp_us`: microseconds since 1970; None: the time of arrival."""
 
     message_id: str
     type: EventType
@@ -80,32 +84,35 @@ class Event:
 
     @property
     def weight(self) -> int:
-        """What the event adds to the count of its item."""
+        """Return the weight of the event in the count of its item."""
         return WEIGHTS.get(self.type, 0)
 
     @property
     def paid(self) -> float | None:
-        """What was paid for all of it; a price without a quantity is that of one."""
+        """Return the price times the quantity (default 1); None without a price."""
         return None if self.price is None else self.price * (self.quantity or 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class EventField:
-    """One field: where it is kept, what is right, and how a value is read."""
+    """One field of an event. The reader, the OpenAPI document and the messages are made of it.
+
+    `attribute`: of `Event`. `rule`: the valid values, in words. `read`: convert a JSON value, or
+    raise InvalidValue. `schema`: the JSON type, for the OpenAPI document.
+    """
 
     attribute: str
     rule: str
     read: Callable[[Any], Any]
+    schema: Any
+    is_required: bool = False
 
 
 def read_event(given: Mapping[str, Any], now_us: int) -> Event:
-    """Make an event of what was sent; raise `bad_event` naming every fault.
-
-    null says the same as a field that is not sent.
-    """
+    """Read an event from JSON. Raise `bad_event` with every fault. null counts as absent."""
     values: dict[str, Any] = {}
-    strange = (name for name in given if name not in FIELDS)
-    faults = [_unknown(name) for name in islice(strange, MAX_UNKNOWN_NAMED)]
+    unknown = (name for name in given if name not in FIELDS)
+    faults = [_unknown(name) for name in islice(unknown, MAX_UNKNOWN_NAMED)]
     for name, value in given.items():
         field = FIELDS.get(name)
         if field is not None and value is not None:
@@ -122,12 +129,12 @@ def read_event(given: Mapping[str, Any], now_us: int) -> Event:
 
 
 def browser_faults(event: Event) -> list[FieldError]:
-    """Say what a publishable key may not send; empty when it may send the event."""
+    """Return what a publishable key may not send; empty when it may send the event."""
     faults = []
     if event.type in SECRET_KEY_TYPES:
-        faults.append(FieldError("type", f"{event.type} is sent with a secret key"))
+        faults.append(FieldError("type", f"{event.type} requires a secret key"))
     if event.price is not None:
-        faults.append(FieldError("price", "prices are sent with a secret key"))
+        faults.append(FieldError("price", "prices require a secret key"))
     return faults
 
 
@@ -137,15 +144,15 @@ def refusal(faults: list[FieldError]) -> BadRequest:
 
 
 def _unknown(name: str) -> FieldError:
-    return FieldError(name[:MAX_SHOWN], f"unknown; the fields are {', '.join(FIELDS)}")
+    return FieldError(name[:MAX_SHOWN], f"unknown field; the fields are {', '.join(FIELDS)}")
 
 
 def _missing(values: Mapping[str, Any]) -> list[FieldError]:
-    needed = ["message_id", "type"]
+    needed = [name for name, field in FIELDS.items() if field.is_required]
     if "type" in values:
         needed.append("offer_id" if values["type"] in OFFER_TYPES else "item_id")
     return [
-        FieldError(name, f"missing; it is {FIELDS[name].rule}")
+        FieldError(name, f"missing; must be {FIELDS[name].rule}")
         for name in needed
         if name not in values
     ]
@@ -154,15 +161,15 @@ def _missing(values: Mapping[str, Any]) -> list[FieldError]:
 def _time_faults(at_us: int | None, now_us: int) -> list[FieldError]:
     if at_us is None or at_us <= now_us + LEEWAY_SECONDS * 1_000_000:
         return []
-    return [FieldError("timestamp", f"lies more than {LEEWAY_SECONDS} s in the future")]
+    return [FieldError("timestamp", f"more than {LEEWAY_SECONDS} s in the future")]
 
 
-def _text(value: Any, most_bytes: int = MAX_TEXT_BYTES) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= most_bytes:
+def _text(value: Any, max_bytes: int = MAX_TEXT_BYTES) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= max_bytes:
         raise InvalidValue
     if _FORBIDDEN.search(value):
         raise InvalidValue
-    if not value.isascii() and len(value.encode()) > most_bytes:
+    if not value.isascii() and len(value.encode()) > max_bytes:
         raise InvalidValue
     return value
 
@@ -218,24 +225,35 @@ def _price(value: Any) -> float:
 
 
 _TYPES = {str(each): each for each in EventType}
-_ID = f"an id of {ID_RULE}"
-_TEXT = f"a text of 1 to {MAX_TEXT_BYTES} bytes without control characters"
-_DECISION = f"a text of 1 to {MAX_DECISION_ID_LENGTH} bytes without control characters"
+_ID_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
+_TEXT_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_BYTES)]
+_DECISION_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_DECISION_ID_LENGTH)]
+_TYPE_SCHEMA: Any = Literal[tuple(map(str, EventType))]
+_TIME_SCHEMA = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+_QUANTITY_SCHEMA = Annotated[float, Meta(gt=0, le=MAX_QUANTITY)]
+_PRICE_SCHEMA = Annotated[float, Meta(ge=0, le=MAX_PRICE)]
+
+_ID_RULE = f"an id of {ID_RULE}"
+_TEXT_RULE = f"a text of 1 to {MAX_TEXT_BYTES} bytes without control characters"
+_DECISION_RULE = f"a text of 1 to {MAX_DECISION_ID_LENGTH} bytes without control characters"
+_TYPE_RULE = f"one of {', '.join(EventType)}"
+_QUANTITY_RULE = f"a number above 0, at most {MAX_QUANTITY:.0f}"
+_PRICE_RULE = f"a finite number from 0 to {MAX_PRICE:.0f}"
 
 FIELDS: Mapping[str, EventField] = {
-    "message_id": EventField("message_id", _TEXT, _text),
-    "type": EventField("type", f"one of {', '.join(EventType)}", _type),
-    "timestamp": EventField("timestamp_us", RFC3339_RULE, _timestamp),
-    "customer_id": EventField("customer_id", _ID, _id),
-    "session_id": EventField("session_id", _TEXT, _text),
-    "item_id": EventField("item_id", _ID, _id),
-    "offer_id": EventField("offer_id", _ID, _id),
-    "quantity": EventField("quantity", f"a number above 0, at most {MAX_QUANTITY:.0f}", _quantity),
-    "price": EventField("price", f"a finite number from 0 to {MAX_PRICE:.0f}", _price),
-    "order_id": EventField("order_id", _TEXT, _text),
-    "recommendation_id": EventField("recommendation_id", _TEXT, _text),
-    "decision_id": EventField("decision_id", _DECISION, _decision),
-    "claim_id": EventField("claim_id", _TEXT, _text),
-    "delivery_id": EventField("delivery_id", _DECISION, _decision),
-    "channel": EventField("channel", f"a text of {LABEL_RULE}", _label),
+    "message_id": EventField("message_id", _TEXT_RULE, _text, _TEXT_SCHEMA, is_required=True),
+    "type": EventField("type", _TYPE_RULE, _type, _TYPE_SCHEMA, is_required=True),
+    "timestamp": EventField("timestamp_us", RFC3339_RULE, _timestamp, _TIME_SCHEMA),
+    "customer_id": EventField("customer_id", _ID_RULE, _id, _ID_SCHEMA),
+    "session_id": EventField("session_id", _TEXT_RULE, _text, _TEXT_SCHEMA),
+    "item_id": EventField("item_id", _ID_RULE, _id, _ID_SCHEMA),
+    "offer_id": EventField("offer_id", _ID_RULE, _id, _ID_SCHEMA),
+    "quantity": EventField("quantity", _QUANTITY_RULE, _quantity, _QUANTITY_SCHEMA),
+    "price": EventField("price", _PRICE_RULE, _price, _PRICE_SCHEMA),
+    "order_id": EventField("order_id", _TEXT_RULE, _text, _TEXT_SCHEMA),
+    "recommendation_id": EventField("recommendation_id", _TEXT_RULE, _text, _TEXT_SCHEMA),
+    "decision_id": EventField("decision_id", _DECISION_RULE, _decision, _DECISION_SCHEMA),
+    "claim_id": EventField("claim_id", _TEXT_RULE, _text, _TEXT_SCHEMA),
+    "delivery_id": EventField("delivery_id", _DECISION_RULE, _decision, _DECISION_SCHEMA),
+    "channel": EventField("channel", f"a text of {LABEL_RULE}", _label, _TEXT_SCHEMA),
 }
