@@ -1,9 +1,9 @@
-"""What counts towards the caps of one customer, and how much of it does at a moment. Pure.
+"""Count one customer's claims, impressions and dismissals against the caps of offers. Pure.
 
-As the store keeps it: `taken:<offer>` → `<incarnation> <claim>,<at>,<end of the hold, or 0>…`,
-`shown:<offer>` → `<incarnation> <at>…`, `dismissed:<offer>` → `<incarnation> <at>`,
-`codes:<offer>` → the incarnation and codes that were handed out and may come back, a line each.
-What is about an earlier offer of that id counts for nothing.
+Stored as a hash per customer: `taken:<offer>` → `<incarnation> <claim>,<at>,<end of the hold, or
+0>…`, `shown:<offer>` → `<incarnation> <at>…`, `dismissed:<offer>` → `<incarnation> <at>`,
+`codes:<offer>` → the incarnation and the codes assigned to the customer that may be returned, one
+per line. An entry of an earlier incarnation (the offer was deleted and created again) is ignored.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ DAY_US = 86_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class CountedClaim:
-    """A claim that is held until `until_us`, or (None) redeemed."""
+    """A claim that is held until `until_us`; None: redeemed."""
 
     claim_id: str
     at_us: int
@@ -27,7 +27,7 @@ class CountedClaim:
 
 @dataclass(frozen=True, slots=True)
 class OfferHistory:
-    """What is known of one customer and one offer, by when it happened."""
+    """One customer's claims, impressions and codes of one offer, by time."""
 
     incarnation: int
     taken: tuple[CountedClaim, ...] = ()
@@ -37,7 +37,7 @@ class OfferHistory:
 
 @dataclass(frozen=True, slots=True)
 class CapCounts:
-    """What a decision is told. Counts are those within the period that the offer's cap names."""
+    """Counts for a decision, each within the period of the offer's cap."""
 
     redeemed: Mapping[OfferId, int] = field(default_factory=dict)
     shown: Mapping[OfferId, int] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class CapCounts:
 
 @dataclass(frozen=True, slots=True)
 class CustomerCaps:
-    """All that is kept of one customer, by offer."""
+    """One customer's history with every offer."""
 
     taken: Mapping[OfferId, OfferHistory] = field(default_factory=dict)
     shown: Mapping[OfferId, OfferHistory] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class CustomerCaps:
     codes: Mapping[OfferId, OfferHistory] = field(default_factory=dict)
 
     def counts(self, offers: Mapping[OfferId, StoredOffer], now_us: int) -> CapCounts:
-        """Count what stands against the offers at `now_us`."""
+        """Count what applies to the offers' caps at `now_us`."""
         taken, shown = (_of_current_offers(each, offers) for each in (self.taken, self.shown))
         return CapCounts(
             {
@@ -72,23 +72,23 @@ class CustomerCaps:
 
 
 def decode_caps(fields: Sequence[bytes]) -> CustomerCaps:
-    """Read field, value, field, value; raise ValueError for what is not ours."""
-    kept: dict[str, dict[OfferId, OfferHistory]] = {kind: {} for kind in _DECODERS}
+    """Decode alternating fields and values; raise ValueError for an invalid one."""
+    histories: dict[str, dict[OfferId, OfferHistory]] = {kind: {} for kind in _DECODERS}
     for name, value in zip(fields[::2], fields[1::2], strict=True):
         kind, _, offer_id = name.decode().partition(":")
         if kind in _DECODERS:
-            kept[kind][OfferId(offer_id)] = _DECODERS[kind](value.decode())
-    return CustomerCaps(**kept)
+            histories[kind][OfferId(offer_id)] = _DECODERS[kind](value.decode())
+    return CustomerCaps(**histories)
 
 
 def _decode_claims(text: str) -> OfferHistory:
-    incarnation, *words = text.split(" ")
-    return OfferHistory(int(incarnation), taken=tuple(map(_decode_claim, words)))
+    incarnation, *entries = text.split(" ")
+    return OfferHistory(int(incarnation), taken=tuple(map(_decode_claim, entries)))
 
 
 def _decode_times(text: str) -> OfferHistory:
-    incarnation, *words = text.split(" ")
-    return OfferHistory(int(incarnation), shown_us=tuple(map(int, words)))
+    incarnation, *entries = text.split(" ")
+    return OfferHistory(int(incarnation), shown_us=tuple(map(int, entries)))
 
 
 def _decode_codes(text: str) -> OfferHistory:
@@ -107,19 +107,19 @@ def _of_current_offers(
 
 
 def _claims_counted(kept: OfferHistory, cap: PeriodCap | None, now_us: int) -> int:
-    living = (each for each in kept.taken if each.until_us is None or each.until_us > now_us)
-    return _count_in_period((each.at_us for each in living), cap, now_us)
+    active = (each for each in kept.taken if each.until_us is None or each.until_us > now_us)
+    return _count_in_period((each.at_us for each in active), cap, now_us)
 
 
-def _count_in_period(moments: Iterable[int], cap: PeriodCap | None, now_us: int) -> int:
+def _count_in_period(times_us: Iterable[int], cap: PeriodCap | None, now_us: int) -> int:
     if cap is None or cap.period_days is None:
-        return sum(1 for _ in moments)
+        return sum(1 for _ in times_us)
     since_us = now_us - cap.period_days * DAY_US
-    return sum(at > since_us for at in moments)
+    return sum(at > since_us for at in times_us)
 
 
-def _decode_claim(word: str) -> CountedClaim:
-    claim_id, at, until = word.split(",")
+def _decode_claim(entry: str) -> CountedClaim:
+    claim_id, at, until = entry.split(",")
     return CountedClaim(claim_id, int(at), int(until) or None)
 
 

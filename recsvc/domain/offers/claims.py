@@ -1,4 +1,4 @@
-"""Claims: what becomes of one, and why one is refused. Pure."""
+"""Claims: their states, and the refusals and failures of a claim request. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from recsvc.domain.values.ids import OfferId
 
 
 class ClaimRefusal(StrEnum):
-    """Why a claim is refused."""
+    """Reasons for refusing a claim."""
 
     NO_CONSENT = "no_consent"
     NOT_ELIGIBLE = "not_eligible"
@@ -18,7 +18,7 @@ class ClaimRefusal(StrEnum):
     ENDED = "claim_ended"
 
 
-# What a browser may be told of: the rest would tell who an offer is for, or that there is one.
+# The other refusals would disclose an offer's conditions, or that the offer exists.
 VISIBLE_TO_BROWSERS = frozenset(
     {ClaimRefusal.CAPPED, ClaimRefusal.NOTHING_LEFT, ClaimRefusal.ENDED}
 )

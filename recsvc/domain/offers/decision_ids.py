@@ -1,10 +1,10 @@
-"""Ids of decisions that only this service can have made, each for one customer or for everybody.
+"""Signed ids of offer decisions: unforgeable, for one customer or for all, and stateless.
 
-Whether an id is ours, and what was offered with it, is told by the id itself: a UUID (version 7,
-RFC 9562), a keyed hash, and a tag for each offer; the hash is of all that and of whom it is for. So
-it needs no record, and nobody can make up one, use another's, or use it for another offer (but one
-in 65,536 that happens to have the same tag as one that was offered). For everybody the UUID is the
-day alone, so that who is offered the same has the same id, and no answer differs by it.
+An id is a UUID (version 7, RFC 9562), a keyed hash, and a two-byte tag per offered offer. The hash
+covers the UUID, the customer and the tags. So an id is verified without a record, and a client
+cannot forge one, use another customer's, or use it for an offer that it does not contain (except
+one in 65,536 with the same tag). In the id of a generic decision the UUID is the date alone, so
+that equal generic answers have equal ids.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ from recsvc.domain.values.ids import OfferId, ShopName
 
 DecisionId = NewType("DecisionId", str)
 
-LIFE_DAYS = 7  # of an id: what it shows counts for as long
-MAX_DECISION_ID_LENGTH = 300  # with the tags of 100 offers it has 299 characters
+LIFE_DAYS = 7  # an impression or acceptance counts until its decision is this old
+MAX_DECISION_ID_LENGTH = 300  # with the tags of 100 offers an id has 299 characters
 
 _UUID_BYTES = 16
 _TIME_BYTES = 6  # of a UUID: milliseconds since 1970
@@ -30,12 +30,12 @@ _TAGS_FROM = _UUID_BYTES + _SIGNATURE_BYTES
 _DAY_MS = 86_400_000
 _DAY_US = 1000 * _DAY_MS
 _LIFE_MS = LIFE_DAYS * _DAY_MS
-_LEEWAY_MS = 60_000  # the clocks of two machines differ
+_LEEWAY_MS = 60_000  # clock skew between machines
 _CACHED_SHOPS = 64
 
 
 class DecisionIdSigner:
-    """Makes and recognises the ids of one shop."""
+    """Signs and verifies the decision ids of one shop."""
 
     __slots__ = ("_key", "_key_of_tags")
 
@@ -44,72 +44,69 @@ class DecisionIdSigner:
         self._key_of_tags = secret.derive(f"decision-offers:{shop}")
 
     def tag(self, offer: OfferId) -> bytes:
-        """Return what stands for an offer in an id."""
+        """Return the tag that represents an offer in an id."""
         key = self._key_of_tags
         return hashlib.blake2b(offer.encode(), digest_size=_TAG_BYTES, key=key).digest()
 
     def sign(self, uuid7: bytes, customer: CustomerKey | None, tags: bytes = b"") -> DecisionId:
-        """Return the id of a decision for the customer; None: the same for everybody.
-
-        `tags`: those of what is offered, one behind the other.
-        """
-        return _encode(uuid7 + self._mark(uuid7, customer, tags) + tags)
+        """Return the id of a decision. `customer` None: a generic one. `tags`: concatenated."""
+        return _encode(uuid7 + self._signature(uuid7, customer, tags) + tags)
 
     def sign_generic(self, now_us: int, tags: bytes) -> DecisionId:
-        """Return the id of what is offered to nobody in particular: one and the same all day, UTC.
+        """Return the id of a generic decision: the same for the whole UTC day.
 
-        It is spent by each who was shown it, not by the first: see `use_id`.
+        Many customers receive it, so it counts once per user, not once in total: see `use_id`.
         """
         midnight_ms = now_us // _DAY_US * _DAY_MS
         day = midnight_ms.to_bytes(_TIME_BYTES).ljust(_UUID_BYTES, b"\0")
         return self.sign(day, None, tags)
 
-    def use_id(self, what: str, user: str) -> str:
-        """Return what stands for one use, by an event or a customer, of what has no id to spend."""
-        said = f"{what} {user}".encode()
-        return hashlib.blake2b(said, digest_size=_UUID_BYTES, key=self._key).hexdigest()
+    def use_id(self, subject: str, user: str) -> str:
+        """Return an id under which one user's use of a shared subject is counted once."""
+        message = f"{subject} {user}".encode()
+        return hashlib.blake2b(message, digest_size=_UUID_BYTES, key=self._key).hexdigest()
 
     def verify(self, text: str, offer: OfferId, customer: CustomerKey | None, now_us: int) -> bool:
-        """Whether we have made this id for this customer, with this offer, within its life."""
-        sealed = _decode(text)
-        uuid7, tags = sealed[:_UUID_BYTES], sealed[_TAGS_FROM:]
-        mark = sealed[_UUID_BYTES:_TAGS_FROM]
-        if not hmac.compare_digest(mark, self._mark(uuid7, customer, tags)):
+        """Return whether this service signed the id for the customer and offer in its lifetime."""
+        decoded = _decode(text)
+        uuid7, tags = decoded[:_UUID_BYTES], decoded[_TAGS_FROM:]
+        signature = decoded[_UUID_BYTES:_TAGS_FROM]
+        if not hmac.compare_digest(signature, self._signature(uuid7, customer, tags)):
             return False
         age_ms = (now_us - made_at_us(text)) // 1000
         return -_LEEWAY_MS <= age_ms < _LIFE_MS and self.tag(offer) in _split_tags(tags)
 
-    def _mark(self, uuid7: bytes, customer: CustomerKey | None, tags: bytes) -> bytes:
-        # Of known lengths, so that no tags are read as a customer.
-        whose = b"\0" if customer is None else b"\1" + customer
-        said = uuid7 + whose + tags
-        return hashlib.blake2b(said, digest_size=_SIGNATURE_BYTES, key=self._key).digest()
+    def _signature(self, uuid7: bytes, customer: CustomerKey | None, tags: bytes) -> bytes:
+        # The prefix fixes the customer's length, so that tags cannot pass as a customer.
+        holder = b"\0" if customer is None else b"\1" + customer
+        message = uuid7 + holder + tags
+        return hashlib.blake2b(message, digest_size=_SIGNATURE_BYTES, key=self._key).digest()
 
 
 def decision_id_signers(secret: Secret) -> Callable[[ShopName], DecisionIdSigner]:
-    """Return what gives the seal of each shop."""
+    """Return a cached function from shop to its signer."""
     return lru_cache(_CACHED_SHOPS)(partial(DecisionIdSigner, secret))
 
 
 def made_at_us(text: str) -> int:
-    """Return when an id of ours was made, in microseconds since 1970."""
+    """Return when a verified id was signed, in microseconds since 1970."""
     return int.from_bytes(urlsafe_b64decode(text[:8])) * 1000  # its _MOMENT_BYTES
 
 
-def _encode(sealed: bytes) -> DecisionId:
-    return DecisionId(urlsafe_b64encode(sealed).rstrip(b"=").decode())
+def _encode(decoded: bytes) -> DecisionId:
+    return DecisionId(urlsafe_b64encode(decoded).rstrip(b"=").decode())
 
 
 def _decode(text: str) -> bytes:
-    """Return what the text stands for; nothing if it is not the one spelling of something."""
+    """Decode an id; return no bytes unless the text is its canonical encoding."""
     if len(text) > MAX_DECISION_ID_LENGTH:
         return b""
     try:
-        sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
         return b""
-    return sealed if _encode(sealed) == text else b""  # or it were spent once for each spelling
+    return decoded if _encode(decoded) == text else b""  # else each spelling would count once
 
 
 def _split_tags(tags: bytes) -> list[bytes]:
-    return [tags[place : place + _TAG_BYTES] for place in range(0, len(tags), _TAG_BYTES)]
+    return [tags[start : start + _TAG_BYTES] for start in range(0, len(tags), _TAG_BYTES)]

@@ -1,4 +1,4 @@
-"""What is kept of a decision for one customer. Pure."""
+"""The stored record of one customer's offer decision. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from recsvc.domain.values.customer_keys import CustomerKey
 
 @dataclass(frozen=True, slots=True)
 class DecisionRecord:
-    """One decision. `content` is JSON: what was offered, what was refused and why, and under
-    which consent, model and revisions. No customer's id stands in it.
+    """One decision. `content` is JSON: offered and refused offers, with reasons, consent, model and
+    revisions. It contains no customer id.
     """
 
     decision_id: DecisionId

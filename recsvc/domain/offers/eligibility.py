@@ -45,7 +45,7 @@ _VALUES_RULE = f"a text, a number, true or false, or a list of 1 to {MAX_VALUES}
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """Items and categories. A customer matches who has bought any one of them."""
+    """Items and categories. A customer who bought any of them matches."""
 
     items: tuple[ItemId, ...] = ()
     categories: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ _ATTRIBUTES = Rule(
 )
 _BOUGHT = ObjectSchema(
     "BoughtBody",
-    "Items and categories. A customer matches who has bought any one of them.",
+    "Items and categories. A customer who bought any of them matches.",
     {"items": ITEMS, "categories": LABELS},
 )
 _BOUGHT_RULE = Rule(f"{OBJECT_RULE} of items and categories", _bought, _BOUGHT)

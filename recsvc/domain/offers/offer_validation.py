@@ -116,18 +116,18 @@ def _time_faults(values: Mapping[str, Any]) -> list[FieldError]:
 def _value_faults(values: Mapping[str, Any]) -> list[FieldError]:
     kind, value = values["kind"], values.get("value")
     if value is None and kind in _KINDS_WITH_VALUE:
-        return [FieldError("value", f"missing; an offer of kind {kind} says how much it takes off")]
+        return [FieldError("value", f"missing; an offer of kind {kind} needs the reduction")]
     if kind is Kind.PERCENT_OFF and value is not None and value > 100:
-        return [FieldError("value", f"{value:g} percent off is more than the whole price")]
+        return [FieldError("value", f"{value:g} percent is more than the price")]
     return []
 
 
 def _coverage_faults(values: Mapping[str, Any]) -> list[FieldError]:
     named = [name for name in ("items", "categories", "brands") if name in values]
     if values.get("all") is True and named:
-        return [FieldError("all", f"true, though {' and '.join(named)} narrow it down")]
+        return [FieldError("all", f"true, but {' and '.join(named)} restrict the items")]
     if values.get("all") is False and not named:
-        return [FieldError("all", "false, though neither items, categories nor brands are named")]
+        return [FieldError("all", "false, but there are no items, categories or brands")]
     return []
 
 
@@ -146,15 +146,13 @@ def _codes(value: Any) -> tuple[str, ...]:
         raise InvalidMembers([FieldError("", f"a code is a text of {LABEL_RULE}")]) from None
     twice = [code for code, times in Counter(codes).items() if times > 1]
     if twice:
-        told = ", ".join(shortened_json(code) for code in twice[:_MAX_DUPLICATES_NAMED])
+        named = ", ".join(shortened_json(code) for code in twice[:_MAX_DUPLICATES_NAMED])
         more = (
             f" and {len(twice) - _MAX_DUPLICATES_NAMED:,} more"
             if len(twice) > _MAX_DUPLICATES_NAMED
             else ""
         )
-        raise InvalidMembers(
-            [FieldError("", f"{told}{more}: there twice; each code is handed out once")]
-        )
+        raise InvalidMembers([FieldError("", f"{named}{more}: duplicate; a code is used once")])
     return tuple(codes)
 
 

@@ -1,21 +1,21 @@
-"""What became of an offer in a decision, at which step, and why, in words. Pure."""
+"""Verdicts on an offer in a decision, the steps that reach them, and reasons in words. Pure."""
 
 from enum import StrEnum
 
 
 class VerdictStep(StrEnum):
-    """The steps of a decision, in their order. The first that refuses an offer is told."""
+    """The steps of a decision, in their order. The first that refuses an offer is reported."""
 
     CONSENT = "consent"
     WINDOW = "window"
     CHANNEL = "channel"
     ELIGIBILITY = "eligibility"
     DISMISSED = "dismissed"
-    REDEEMED = "redeemed"  # as often as the customer may
-    SHOWN = "shown"  # as often as the customer shall see it
+    REDEEMED = "redeemed"  # per-customer cap on claims
+    SHOWN = "shown"  # per-customer cap on impressions
     TOTAL_SHOWN = "total_shown"
     TOTAL_REDEEMED = "total_redeemed"
-    CODES = "codes"  # none is left
+    CODES = "codes"  # no code is left
     EXCLUSIVE_GROUP = "exclusive_group"
     ARBITRATION = "arbitration"
     FALLBACK = "fallback"
@@ -23,15 +23,15 @@ class VerdictStep(StrEnum):
 
 class Verdict(StrEnum):
     OFFERED = "offered"
-    REFUSED = "refused"  # it was not to be offered
-    OUTRANKED = "outranked"  # it could have been, and others were better
+    REFUSED = "refused"  # not permitted
+    OUTRANKED = "outranked"  # permitted, but other offers scored higher
 
 
 class OfferReason(StrEnum):
-    """Why an offer is in an answer, for the customer to see."""
+    """Reasons for an offer, as shown to the customer."""
 
     YOU_BUY = "because_you_buy"  # names an item
-    SUITS_YOU = "suits_you"  # by what a model expects, or by category
+    SUITS_YOU = "suits_you"  # expected by the model, or by category
     POPULAR = "popular"
     FOR_EVERYBODY = "for_everybody"
 
@@ -49,7 +49,7 @@ _TEXTS = {
 
 
 def reason_text(reason: OfferReason, title: str | None = None) -> str:
-    """Return the words for a customer. `title`: of the item that the reason names."""
+    """Return the reason as shown to the customer. `title`: of the item that the reason names."""
     if reason.names_an_item and title:
         return f"Because you often buy {title}"
     return _TEXTS[reason]

@@ -1,9 +1,9 @@
-"""How near a customer is to what each offer covers, and what that makes of offering it.
+"""Affinity of a customer to each offer, and the probability and worth of its acceptance.
 
-What the customer spent on the covered items, halved with every 90 days, is the best that is known
-of who redeems a coupon (`make bench-offers`); what covers more items counts less for it. A little
-is added for what a model thinks likely. Who has bought nothing that is covered is judged by the
-categories that they buy; and popularity decides among what says nothing of the customer.
+The best predictor of a coupon's redemption is the customer's spend on the covered items, with a
+half-life of 90 days (`make bench-offers`). Offers that cover more items count less. Items that the
+model expects add a small share. Customers without a covered purchase are scored by the categories
+that they buy. Popularity breaks ties between offers without any affinity.
 """
 
 from dataclasses import dataclass
@@ -15,28 +15,28 @@ from recsvc.model.offers import kernels
 from recsvc.model.offers.coverage import CoverageIndex
 from recsvc.model.offers.inputs import CustomerFacts
 
-EXPECTED_SHARE = 0.05  # of what a model lets expect, beside what was bought
+EXPECTED_SHARE = 0.05  # weight of the items that the model expects, next to purchases
 
-_NO_SHARES = np.zeros(0)  # in place of shares
+_NO_SHARES = np.zeros(0)  # every entry has the whole weight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Affinity:
-    """`lift`: how much likelier than the mean offer, which is at 1."""
+    """Scores of every offer for one customer."""
 
-    spend_share: Array  # (offers,) what was spent on, and is expected of, what is covered; shares
-    lift: Array  # (offers,)
-    probability: Array  # (offers,) that it is accepted
-    worth: Array  # (offers,) of offering it, to the shop
-    top_purchases: Array  # (offers,) row of what was bought that adds most; below 0: nothing does
+    spend_share: Array  # (offers,) of all spend, the part on covered items
+    lift: Array  # (offers,) relative to the mean offer, which is at 1
+    probability: Array  # (offers,) of acceptance
+    worth: Array  # (offers,) expected value to the shop
+    top_purchases: Array  # (offers,) item row with the most spend; below 0: none
 
 
 def affinity_of(
     coverage: CoverageIndex, facts: CustomerFacts, log_refusal: Array, worth: Array
 ) -> Affinity:
-    """A customer who is twice as near refuses an offer twice: 1 − (1 − rate)^lift.
+    """Score the offers; the probability of acceptance is 1 − (1 − rate)^lift.
 
-    `log_refusal` is ln(1 − rate), and `worth` that of an acceptance. (offers,)
+    `log_refusal` is ln(1 − rate); `worth` is the value of an acceptance. Both are (offers,).
     """
     items, categories = coverage.items, coverage.categories
     return Affinity(

@@ -1,8 +1,7 @@
-"""All offers of a shop as columns: what a decision reads instead of offers.
+"""All offers of a shop as columns, which a decision reads instead of objects.
 
-Made once per change. Rows are in the order in which everybody sees offers: the higher priority
-first, then the higher value, then the lower id. So equal offers stand in order without sorting,
-and the offers of one priority are one piece.
+Built once per change. Rows are in the generic order: higher priority first, then higher value, then
+lower id. So ties need no sorting, and the offers of one priority are contiguous.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,29 +24,29 @@ NO_GROUP = -1
 class OfferColumns:
     offers: Sequence[Offer]
     items: CoveredItems
-    covered: Sequence[Array]  # (offers,) item rows of each
+    covered: Sequence[Array]  # (offers,) rows of the items that each covers
     rows: Mapping[OfferId, int]
-    tiers: Array  # (tiers, 2) where the rows of each priority begin and end
+    tiers: Array  # (tiers, 2) first and last row + 1 of each priority
     starts_us: Array  # (offers,)
     ends_us: Array  # (offers,)
-    other_channels: Mapping[str, Array]  # (offers,) bool, by channel: those that are not for it
-    with_channels: Array  # (offers,) bool: those that are not for every channel
+    other_channels: Mapping[str, Array]  # (offers,) bool, by channel: not valid in it
+    with_channels: Array  # (offers,) bool: valid in some channels only
     personal: Array  # (offers,) bool: with eligibility or codes
     has_codes: Array  # (offers,) bool
-    worth: Array  # (offers,) of an acceptance, to the shop
-    groups: Array  # (offers,) the same number: exclusive of each other
+    worth: Array  # (offers,) value of an acceptance to the shop
+    groups: Array  # (offers,) number of the exclusive group
     is_fallback: Array  # (offers,) bool
-    most_redeemed: Mapping[OfferId, int]  # by one customer
-    most_shown: Mapping[OfferId, int]  # to one customer
-    total_shown: Array  # (offers,) UNLIMITED: without a cap
-    total_redeemed: Array  # (offers,) as above
+    most_redeemed: Mapping[OfferId, int]  # cap on claims per customer
+    most_shown: Mapping[OfferId, int]  # cap on impressions per customer
+    total_shown: Array  # (offers,) cap; _UNLIMITED: none
+    total_redeemed: Array  # (offers,) cap; _UNLIMITED: none
     eligibility: EligibilityTable
     coverage: CoverageIndex
 
     def __len__(self) -> int:
         return len(self.offers)
 
-    def known(self, offer_ids: Iterable[OfferId]) -> list[int]:
+    def rows_of(self, offer_ids: Iterable[OfferId]) -> list[int]:
         rows = map(self.rows.get, offer_ids)
         return [row for row in rows if row is not None]
 
@@ -55,9 +54,9 @@ class OfferColumns:
 def columns_of(
     offers: Iterable[Offer], items: CoveredItems, before: OfferColumns | None = None
 ) -> OfferColumns:
-    """Make columns of live offers; each id is there once.
+    """Build the columns of offers with distinct ids.
 
-    What the offers of `before` cover is not looked up again, if they and the goods are the same.
+    The covered items of offers that `before` contains are reused if the items are unchanged.
     """
     ordered = sorted(offers, key=_sort_key)
     covered = _covered_rows(ordered, items, before)
@@ -108,9 +107,9 @@ def _covered_rows(
 
 
 def worth_of(offer: Offer) -> float:
-    """Return what an acceptance counts for the shop.
+    """Return the value of an acceptance to the shop: weight × margin.
 
-    Values of different kinds have no common unit: they only order what is equal otherwise.
+    `value` is not used: kinds have no common unit. It only orders offers that are otherwise equal.
     """
     return offer.weight * (1.0 if offer.margin is None else offer.margin)
 

@@ -1,7 +1,7 @@
-"""What offers cover, turned around: which offers cover an item, and how much of a category.
+"""Inverted index of the items that offers cover: offers by item and by category.
 
-Made once per change of offers or catalogue. A customer's few hundred items then touch only the
-offers that cover them, however many items an offer has.
+Built once per change of offers or catalogue. A decision then visits only the offers that cover one
+of the customer's few hundred items, however many items an offer covers.
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,12 @@ import numpy as np
 
 from recsvc.domain.offers.offer import Offer
 from recsvc.model.artifact.format import Array
-from recsvc.model.offers.inputs import WeightedRows
 
-BREADTH = 0.3  # exponent: an offer that covers a thousand times the items counts an eighth
+BREADTH = 0.3  # exponent: an offer that covers 1,000 times the items counts an eighth
 
 
 class CoveredItems(Protocol):
-    """The items that there are: their rows, and what offers ask of them."""
+    """The rows of items and the attributes that offers need."""
 
     @property
     def popularity(self) -> Array: ...  # (items,) not below 0
@@ -38,42 +37,26 @@ class CoveredItems(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Postings:
-    """For each row the offers that it touches, and how much of it: all of it without shares."""
+    """The offers of each row and the share of the row's weight that each gets; no shares: all."""
 
     offsets: Array  # (rows + 1,) int64
     offers: Array  # (entries,) int32
     shares: Array | None = None  # (entries,)
 
-    def touched(self, rows: Array) -> tuple[Array, Array]:
-        """Return the entries of the rows, one row after the other, and how many each has."""
-        starts = self.offsets.take(rows)
-        lengths = self.offsets.take(rows + 1) - starts
-        ends = lengths.cumsum()
-        total = int(ends[-1]) if len(ends) else 0
-        return np.arange(total) + (starts - ends + lengths).repeat(lengths), lengths
-
-    def known(self, given: WeightedRows) -> WeightedRows:
-        """Leave out rows that are newer than these postings."""
-        size = len(self.offsets) - 1
-        if not len(given.rows) or given.rows.max() < size:
-            return given
-        kept = given.rows < size
-        return WeightedRows(given.rows[kept], given.weights[kept])
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoverageIndex:
-    items: Postings  # without offers for all items
+    items: Postings  # offers for all items are not in it
     categories: Postings
-    covers_all: Array  # (offers,) bool: those
-    specificity: Array  # (offers,) the fewer items, the higher
-    popularity: Array  # (offers,) of what is covered, 1 at most
+    covers_all: Array  # (offers,) bool: covers all items
+    specificity: Array  # (offers,) higher for fewer items
+    popularity: Array  # (offers,) of the covered items, at most 1
 
 
 def coverage_of(
     offers: Sequence[Offer], covered: Sequence[Array], items: CoveredItems
 ) -> CoverageIndex:
-    """`covered`: item rows of each offer, as `covered_rows` returns them."""
+    """Build the index. `covered`: the item rows of each offer, from `covered_rows`."""
     covers_all = np.array([offer.is_for_all_items for offer in offers], dtype=bool)
     popularity = np.asarray(items.popularity, dtype=np.float64)  # (items,)
     sums = np.array([popularity[rows].sum() for rows in covered])
@@ -90,7 +73,7 @@ def coverage_of(
 
 
 def covered_rows(offer: Offer, items: CoveredItems) -> Array:
-    """Return the rows of the items that an offer covers, ascending; none for all items."""
+    """Return the rows of the covered items, ascending; no rows for an offer on all items."""
     parts = [np.array([row for row in items.rows(offer.items) if row is not None], np.int64)]
     for codes, name_of, names in (
         (items.categories, items.category, offer.categories),
@@ -117,7 +100,7 @@ def _by_item(covered: Sequence[Array], size: int) -> Postings:
 
 
 def _by_category(covered: Sequence[Array], items: CoveredItems) -> Postings:
-    """Weigh each offer's part of a category by what is bought of it."""
+    """Weigh an offer's share of a category by the popularity of the covered items."""
     codes = np.asarray(items.categories, dtype=np.int64) + 1  # 0: unknown
     popularity = np.asarray(items.popularity, dtype=np.float64)
     size = int(codes.max(initial=0)) + 1

@@ -1,9 +1,9 @@
-"""The decision which offers a customer gets. Pure: no clock, no store; all comes as an argument.
+"""Choose the offers for one customer. Pure: no clock, no store; everything is an argument.
 
 Consent, window, channel, eligibility → dismissed, redeemed → caps → arbitration → fallback.
-Arbitration is the probability of acceptance, times what it is worth to the shop, times the
-offer's weight; a higher priority comes first whatever the others are worth. Of an exclusive group
-the best is offered. Without facts of a customer the answer is the same for everybody.
+Arbitration ranks by priority, then by probability of acceptance × margin × weight. Of an exclusive
+group only the best offer is chosen. Without customer facts the decision is generic: the same for
+every customer.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from recsvc.model.offers.performance import OfferPerformance
 
 
 class OfferChoice(NamedTuple):
-    """An offer, and why. `item`: the row of the item that the reason names, None without one."""
+    """A chosen offer. `item`: the row of the item that the reason names, if it names one."""
 
     offer_id: OfferId
     row: int
@@ -40,7 +40,7 @@ class OfferChoice(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArbitrationScores:
-    """What arbitration compared."""
+    """The scores that arbitration compared."""
 
     affinity: Affinity
     rate: Array  # (offers,)
@@ -56,7 +56,7 @@ class ArbitrationScores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OfferDecision:
-    """What is offered, best first, and all that is needed to explain it (see `explanation`)."""
+    """The chosen offers, best first, and the data that explains them (see `explanation`)."""
 
     choices: Sequence[OfferChoice]
     is_personal: bool
@@ -72,7 +72,7 @@ def decide(
     request: DecisionRequest,
     generator: np.random.Generator | None = None,
 ) -> OfferDecision:
-    """Choose for a customer, or for everybody. With a generator, rates are drawn: to explore."""
+    """Choose offers. `facts` None: generic. A generator draws the rates, to explore."""
     if facts is None:
         return _decide_generic(columns, performance, request)
     refusals = personal_refusals(columns, performance, facts, request)
@@ -84,7 +84,7 @@ def decide(
 
 
 def rate_generator(seed: bytes) -> np.random.Generator:
-    """Return what draws the rates of one decision: the same again for the same seed."""
+    """Return the generator of one decision's rates, reproducible from the seed."""
     return np.random.default_rng(int.from_bytes(seed))
 
 
@@ -103,10 +103,9 @@ def arbitration_scores(
 
 
 def _choose_rows(columns: OfferColumns, permitted: Array, most: int, worth: Array) -> Array:
-    """Return the rows to offer, best first: priority by priority, and one of each group.
+    """Return the chosen rows, best first: by priority, then score, one per exclusive group.
 
-    Equals are in the order of their rows. What is kept as a fallback comes only when there is
-    nothing else.
+    Ties keep the order of rows. Fallback offers are chosen only if no other offer is permitted.
     """
     found: Array = kernels.choose_offers.run(
         permitted, columns.is_fallback, columns.tiers, columns.groups, worth, most
@@ -130,7 +129,7 @@ def _decide_generic(
 def _choices_with_reasons(
     columns: OfferColumns, affinity: Affinity, rows: Array
 ) -> list[OfferChoice]:
-    """Give each chosen offer its reason: the covered item that was bought most, if there is one."""
+    """Add reasons: the covered item with the most spend, if any."""
     items = affinity.top_purchases.take(rows).tolist()
     spend_share = affinity.spend_share.take(rows).tolist()
     offers = columns.offers
@@ -148,4 +147,4 @@ def _reason(offer: Offer, spend_share: float) -> OfferReason:
     return OfferReason.SUITS_YOU if spend_share > 0 else OfferReason.POPULAR
 
 
-_YOU_BUY = OfferReason.YOU_BUY  # looking a member up costs more than the rest
+_YOU_BUY = OfferReason.YOU_BUY  # the lookup of an enum member would cost more than the rest

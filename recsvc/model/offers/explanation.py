@@ -1,4 +1,4 @@
-"""Every offer of a decision with its verdict, the step that decided it, and its figures."""
+"""Explain a decision: verdict, deciding step and scores of every offer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest
 
 @dataclass(frozen=True, slots=True)
 class ConsideredOffer:
-    """`condition`: the first that is not met, where the step is eligibility."""
+    """The verdict on one offer. `condition`: the first unmet one, if the step is eligibility."""
 
     offer_id: OfferId
     verdict: Verdict
@@ -29,7 +29,7 @@ def explain(
     facts: CustomerFacts | None,
     request: DecisionRequest,
 ) -> list[ConsideredOffer]:
-    """Tell of every offer; what was chosen first and in its order, the others by their place."""
+    """Explain every offer: the chosen ones first, in their order, then the others by row."""
     steps = _steps(columns, decision)
     rows = [choice.row for choice in decision.choices]
     rest = sorted(set(range(len(columns))) - set(rows))
@@ -47,7 +47,7 @@ def explain(
 
 
 def _steps(columns: OfferColumns, decision: OfferDecision) -> list[VerdictStep]:
-    """Return for each offer the step that refused it, or else the one that ranked it."""
+    """Return the step that refused each offer, else the step that ranked it."""
     rows = [choice.row for choice in decision.choices]
     is_fallback = any(columns.is_fallback[row] for row in rows)
     groups = {columns.groups[row] for row in rows} - {NO_GROUP}

@@ -1,4 +1,4 @@
-"""Which offers may not be offered now, step by step; arrays of (offers,) bool, in their order."""
+"""Filters of a decision: per step, a mask of the offers that it refuses. (offers,) bool"""
 
 from collections.abc import Mapping
 
@@ -17,11 +17,11 @@ RefusalMasks = list[tuple[VerdictStep, Array]]
 def generic_refusals(
     columns: OfferColumns, performance: OfferPerformance, request: DecisionRequest
 ) -> RefusalMasks:
-    """Nothing here depends on a customer."""
+    """Return the refusals of a generic decision: they depend on no customer."""
     return [
         (VerdictStep.CONSENT, columns.personal),
         *_window_and_channel(columns, request),
-        *performance.used_up.items(),
+        *performance.exhausted.items(),
     ]
 
 
@@ -34,18 +34,18 @@ def personal_refusals(
     found = _window_and_channel(columns, request)
     found.append((VerdictStep.ELIGIBILITY, columns.eligibility.unmet(facts, request.now_us)))
     if facts.dismissed:
-        found.append((VerdictStep.DISMISSED, _mask(columns, columns.known(facts.dismissed))))
+        found.append((VerdictStep.DISMISSED, _mask(columns, columns.rows_of(facts.dismissed))))
     for step, counts, most in (
         (VerdictStep.REDEEMED, facts.redeemed, columns.most_redeemed),
         (VerdictStep.SHOWN, facts.shown, columns.most_shown),
     ):
         if counts and most:
             found.append((step, _mask(columns, _rows_at_cap(columns, counts, most))))
-    return [*found, *performance.used_up.items()]
+    return [*found, *performance.exhausted.items()]
 
 
 def permitted_offers(refusals: RefusalMasks) -> Array:
-    """Return what no step refuses. (offers,) bool"""
+    """Return the offers that no step refuses. (offers,) bool"""
     first, *others = refusals
     refused = first[1].copy()
     for _, marked in others:
@@ -65,7 +65,7 @@ def _window_and_channel(columns: OfferColumns, request: DecisionRequest) -> Refu
 def _rows_at_cap(
     columns: OfferColumns, counts: Mapping[OfferId, int], most: Mapping[OfferId, int]
 ) -> list[int]:
-    return columns.known(
+    return columns.rows_of(
         offer_id for offer_id, count in counts.items() if count >= most.get(offer_id, count + 1)
     )
 

@@ -1,7 +1,7 @@
-"""What a decision is told: of the customer, of how the offers have done, and what is asked for.
+"""Inputs of a decision: customer facts, offer counters and the request.
 
-Plain values. Whoever makes `CustomerFacts` holds an admission to personalization and to offers,
-and leaves out what is sensitive: what is in them may become a reason that the customer reads.
+Plain values. Build `CustomerFacts` only with an admission to personalization and offers, and leave
+out sensitive items: the facts may become a reason that the customer reads.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,7 +18,7 @@ HALF_LIFE_DAYS = 90.0  # of a purchase
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeightedRows:
-    """Rows, each once, and what each is worth: all in one unit, as money spent."""
+    """Distinct rows and their weights, all in one unit, such as money spent."""
 
     rows: Array  # (k,) int64
     weights: Array  # (k,) float64, not below 0
@@ -30,12 +30,12 @@ def no_rows() -> WeightedRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CustomerFacts:
-    """`bought`: item rows, what was spent on each, halved with every half-life of its age;
-    `knows_bought`: whether that is all that was bought.
-    `expected`: item rows that a model thinks likely, in the same unit. `categories`: category codes
-    of what was bought, in the same unit.
+    """Facts about an admitted customer. None: unknown.
 
-    None says that it is not known. Counts are those within the period that the offer's cap names.
+    `bought`: decayed spend by item row (half-life `HALF_LIFE_DAYS`). `knows_bought`: it contains
+    every purchase. `expected`: item rows that a model predicts, `categories`: spend by category
+    code; both in the unit of `bought`. `redeemed` and `shown` count within the period of each
+    offer's cap.
     """
 
     bought: WeightedRows = field(default_factory=no_rows)
@@ -53,10 +53,10 @@ class CustomerFacts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OfferCounters:
-    """How the offers have done with all customers: by offer, what is missing is none.
+    """Counters over all customers, by offer; a missing offer counts 0.
 
-    `redeemed`: claims that are held or redeemed. `accepted`: showings that led to something.
-    `codes_left` names every offer that has codes.
+    `redeemed`: claims held or redeemed. `accepted`: impressions that were accepted. `codes_left`
+    contains every offer with codes.
     """
 
     shown: Mapping[OfferId, int] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class OfferCounters:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRequest:
-    """What is asked for. Without a channel, every offer has the right one."""
+    """A request for `n` offers. `channel` None: offers of every channel."""
 
     now_us: int
     n: int = 10

@@ -1,4 +1,4 @@
-"""The items that offers are decided on: those of an live_items, as they were at one moment."""
+"""A snapshot of the live items, for decisions on offers."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,13 @@ from recsvc.model.ranking.live_items import LiveItems
 
 
 class ItemsSnapshot:
-    """What offers ask of items (see `coverage.Goods`), by item row."""
+    """The item columns that decisions read (see `coverage.CoveredItems`), by item row."""
 
     def __init__(self, live_items: LiveItems) -> None:
         self.live_items = live_items
-        self._stamp = live_items.stamp  # read first: what changes meanwhile makes this an old one
+        self._stamp = (
+            live_items.stamp
+        )  # read first: a concurrent change makes this snapshot outdated
         size = live_items.items_total
         rows = np.arange(size)
         self.categories: Array = live_items.categories(rows).astype(np.int32)
@@ -25,11 +27,11 @@ class ItemsSnapshot:
         self.knows_prices = live_items.model.knows_prices()
 
     def is_of(self, live_items: LiveItems) -> bool:
-        """Whether this is still what the live_items's items are."""
+        """Return whether the snapshot is current."""
         return self.live_items is live_items and self._stamp == live_items.stamp
 
     def rows(self, item_ids: Sequence[str]) -> Sequence[int | None]:
-        size = len(self.popularity)  # what was listed since is unknown here
+        size = len(self.popularity)  # items that were listed later are unknown here
         found = self.live_items.rows(item_ids)
         return [row if row is not None and row < size else None for row in found]
 

@@ -1,6 +1,7 @@
-"""The loops of a decision on offers: over what a customer bought, and the offers that it touches.
+"""Compiled loops of a decision on offers: over a customer's purchases and the offers they affect.
 
-Each is one call for what would be dozens of numpy, and keeps the interpreter lock.
+Each kernel replaces dozens of numpy calls on short arrays, whose overhead would dominate. Kernels
+hold the interpreter lock. They are compiled for the exact types in their signatures.
 """
 
 import numpy as np
@@ -11,7 +12,7 @@ from recsvc.model.kernels.jit import compiled, part
 NONE = -1
 NO_GROUP = -1
 POPULARITY_SHARE = 1e-4
-MIN_TOTAL = 1e-9  # of what is worth dividing by: below it nothing was spent
+MIN_TOTAL = 1e-9  # a smaller total counts as no spend: the division would only amplify rounding
 
 
 @compiled(
@@ -20,9 +21,9 @@ MIN_TOTAL = 1e-9  # of what is worth dividing by: below it nothing was spent
 def merge_purchases(
     items: Array, weights: Array, sensitive: Array, since: Array, since_weights: Array
 ) -> tuple[Array, Array]:
-    """Add what was bought since to what a model knows; nothing of what is sensitive.
+    """Merge recent purchases into the model's, without sensitive items.
 
-    Return rows, each once, and their weights.
+    Return distinct rows and their weights.
     """
     rows = np.empty(len(items) + len(since), np.int64)
     sums = np.empty(len(items) + len(since), np.float64)
@@ -36,7 +37,7 @@ def merge_purchases(
         if row < 0 or row >= len(sensitive) or sensitive[row]:
             continue
         place = 0
-        while place < found and rows[place] != row:
+        while place < found and rows[place] != row:  # a few dozen rows: no hash table is faster
             place += 1
         if place == found:
             rows[place], sums[place] = row, 0.0
@@ -47,7 +48,7 @@ def merge_purchases(
 
 @compiled("Tuple((int64[::1], float64[::1]))(int64[:], float64[:], int32[:])")
 def sum_by_category(rows: Array, weights: Array, categories: Array) -> tuple[Array, Array]:
-    """Sum weights by the rows' categories. Return the codes, ascending, and the sums."""
+    """Sum weights by category. Return the codes, ascending, and the sums."""
     most = NONE
     for row in rows:
         if row < len(categories):
@@ -70,11 +71,11 @@ def add_coverage(
     offers: Array,
     shares: Array,
 ) -> float:
-    """Add each row's weight to the offers that it touches; return how much there was."""
+    """Add each row's weight to the offers that cover it, in place; return the total weight."""
     whole = 0.0
     for place in range(len(rows)):
         row, weight = rows[place], share * weights[place]
-        if row + 1 >= len(offsets):  # newer than the postings
+        if row + 1 >= len(offsets):  # the item is newer than the index
             continue
         whole += weight
         for entry in range(offsets[row], offsets[row + 1]):
@@ -87,7 +88,7 @@ def add_coverage(
 def top_contributors(
     rows: Array, weights: Array, offsets: Array, offers: Array, total: int
 ) -> Array:
-    """Return for each offer the row that adds most to it; NONE: nothing does."""
+    """Return the row with the greatest weight for each offer, of ties the last; NONE: no row."""
     top_purchases = np.full(total, NONE, np.int64)
     most = np.zeros(total, np.float64)
     for given in range(len(rows)):
@@ -126,15 +127,19 @@ def score_offers(
     log_refusal: Array,
     worth: Array,
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """Return near, lift, probability and what an offering is worth, of each offer; and the row of
-    what was bought that adds most to it, or NONE."""
+    """Score every offer. Return (offers,) arrays: share of spend, lift, probability, worth, and the
+    row of the top purchase or NONE.
+
+    The arguments are the columns of `CustomerFacts`, `CoverageIndex` and `OfferPerformance`, since
+    a compiled function takes arrays only.
+    """
     total = len(covers_all)
     spend = np.zeros(total, np.float64)
     whole = add_coverage(spend, bought, bought_weights, 1.0, offsets, offers, shares)
     whole += add_coverage(
         spend, expected, expected_weights, expected_share, offsets, offers, shares
     )
-    if not spend.any():  # nothing that is known of the customer is covered
+    if not spend.any():  # no covered purchase: fall back to categories
         whole = add_coverage(
             spend,
             categories,
@@ -181,33 +186,37 @@ def insert_best(
     groups: Array,
     value: Array,
 ) -> int:
-    """Insert the best of one priority behind what is taken; return how many there are then.
+    """Insert the best offers of one priority after those taken; return the new number taken.
 
-    Equals are in the order of their rows, and of a group there is one.
+    An insertion sort into the free places: n is small, and most rows are rejected by one
+    comparison. Ties keep the order of rows. Of an exclusive group one offer is taken: a better one
+    of the same priority replaces it, an offer of an earlier priority stays.
     """
     first = found
     for row in range(begin, end):
         if not permitted[row] or is_fallback[row] != fallback:
             continue
         is_full = found == len(taken)
+        # With all places taken, a row must beat the last place, and that place's priority.
         if is_full and (first == found or value[row] <= value[taken[found - 1]]):
             continue
-        other = NONE
+        same_group = NONE
         if groups[row] != NO_GROUP:
             for place in range(found):
                 if groups[taken[place]] == groups[row]:
-                    other = place
-        if other != NONE:
-            if other < first or value[row] <= value[taken[other]]:
+                    same_group = place
+        if same_group != NONE:
+            # Rows before `first` have a higher priority, so their group is closed.
+            if same_group < first or value[row] <= value[taken[same_group]]:
                 continue
-            hole = other
+            slot = same_group
         else:
-            hole = found - 1 if is_full else found
+            slot = found - 1 if is_full else found
             found = found if is_full else found + 1
-        while hole > first and value[taken[hole - 1]] < value[row]:
-            taken[hole] = taken[hole - 1]
-            hole -= 1
-        taken[hole] = row
+        while slot > first and value[taken[slot - 1]] < value[row]:
+            taken[slot] = taken[slot - 1]
+            slot -= 1
+        taken[slot] = row
     return found
 
 
@@ -215,7 +224,7 @@ def insert_best(
 def choose_offers(
     permitted: Array, is_fallback: Array, tiers: Array, groups: Array, value: Array, most: int
 ) -> Array:
-    """Return the rows to offer, best first, priority by priority; fallbacks where there is none."""
+    """Return the chosen rows, best first, by priority; fallbacks only if there is nothing else."""
     taken = np.empty(most, np.int64)
     found = 0
     for fallback in (False, True):
@@ -240,12 +249,13 @@ def choose_offers(
 
 @compiled("boolean[::1](float64[:,:], float64[:,:], float64[:])")
 def limits_unmet(least: Array, most: Array, values: Array) -> Array:
-    """Mark the offers of which a limit is not kept; what is not known (NaN) keeps none."""
+    """Mark the offers with an unmet limit. An unknown value (NaN) meets no limit. (offers,) bool"""
     found = np.zeros(least.shape[1], np.bool_)
     for limit in range(len(values)):
         value = values[limit]
         for offer in range(least.shape[1]):
             low, high = least[limit, offer], most[limit, offer]
+            # NaN fails the first test; the second exempts offers without this limit.
             if not (low <= value <= high) and not (np.isneginf(low) and np.isposinf(high)):
                 found[offer] = True
     return found

@@ -1,6 +1,6 @@
-"""How the offers stand: what is used up, and how often each is accepted when it is shown.
+"""Performance of the offers: exhausted caps and codes, and the acceptance rate of impressions.
 
-Made when the tallies change, not for each request.
+Computed when the counters change, not per request.
 """
 
 from collections.abc import Mapping
@@ -14,31 +14,31 @@ from recsvc.model.artifact.format import Array
 from recsvc.model.offers.columns import OfferColumns
 from recsvc.model.offers.inputs import OfferCounters
 
-PRIOR_SHOWN = 20.0  # showings at the shop's own rate that each offer begins with
-INITIAL_RATE = 0.05  # of a shop that has shown nothing
+PRIOR_SHOWN = 20.0  # prior of each offer: impressions at the shop's mean rate
+INITIAL_RATE = 0.05  # prior of the shop's mean rate
 INITIAL_SHOWN = 100.0
 MIN_RATE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OfferPerformance:
-    used_up: Mapping[VerdictStep, Array]  # (offers,) bool
+    exhausted: Mapping[VerdictStep, Array]  # (offers,) bool
     accepted: Array  # (offers,) with the prior
     refused: Array  # (offers,) with the prior
-    rate: Array  # (offers,) how often a showing is accepted, above 0 and below 1
+    rate: Array  # (offers,) accepted impressions, above 0 and below 1
     log_refusal: Array  # (offers,) ln(1 − rate)
 
     def drawn_rate(self, generator: np.random.Generator) -> Array:
-        """Draw a rate from what is known of each offer (Thompson 1933): the less, the wider."""
+        """Draw a rate per offer from its beta posterior (Thompson 1933)."""
         drawn = generator.beta(self.accepted, self.refused)
         return np.clip(drawn, MIN_RATE, 1.0 - MIN_RATE)
 
 
 def performance_of(columns: OfferColumns, counters: OfferCounters) -> OfferPerformance:
     shown, accepted = (_counts(columns, each) for each in (counters.shown, counters.accepted))
-    shown = np.maximum(shown, accepted)  # what was accepted has been seen somewhere
+    shown = np.maximum(shown, accepted)  # an acceptance implies an impression
     mean = (accepted.sum() + INITIAL_RATE * INITIAL_SHOWN) / (shown.sum() + INITIAL_SHOWN)
-    used_up = {
+    exhausted = {
         VerdictStep.TOTAL_SHOWN: _counts(columns, counters.shown) >= columns.total_shown,
         VerdictStep.TOTAL_REDEEMED: _counts(columns, counters.redeemed) >= columns.total_redeemed,
         VerdictStep.CODES: columns.has_codes & (_counts(columns, counters.codes_left) <= 0),
@@ -46,7 +46,7 @@ def performance_of(columns: OfferColumns, counters: OfferCounters) -> OfferPerfo
     accepted = accepted + PRIOR_SHOWN * mean
     rate = accepted / (shown + PRIOR_SHOWN)
     return OfferPerformance(
-        used_up=used_up,
+        exhausted=exhausted,
         accepted=accepted,
         refused=shown + PRIOR_SHOWN - accepted,
         rate=rate,

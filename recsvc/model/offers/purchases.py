@@ -1,6 +1,6 @@
-"""What a customer spent on each item: what a model knows, and what was bought since.
+"""A customer's spend per item: from the model, and from purchases since.
 
-Nothing of an item that is sensitive now.
+Items that are sensitive now are left out.
 """
 
 import math
@@ -16,7 +16,7 @@ from recsvc.model.offers.inputs import HALF_LIFE_DAYS, WeightedRows
 from recsvc.model.offers.items import ItemsSnapshot
 from recsvc.model.registry.loaded import NOTHING_PURCHASED, CustomerPurchases
 
-MAX_FUTURE_DAYS = 3650.0  # after that end; a time beyond it is none, and must not overflow
+MAX_FUTURE_DAYS = 3650.0  # after the end of the data: a later timestamp must not overflow
 
 _NO_ROWS, _NO_WEIGHTS = np.zeros(0, np.int64), np.zeros(0)
 
@@ -28,9 +28,9 @@ def spend_by_category(items: ItemsSnapshot, bought: WeightedRows) -> WeightedRow
 def purchases_of(
     items: ItemsSnapshot, purchased: CustomerPurchases | None, since: Sequence[PurchaseLine]
 ) -> WeightedRows:
-    """Return what was spent on each item, as of the end of what the model has learned from.
+    """Return the spend per item, decayed to the end of the model's data.
 
-    `since`: what was bought that the model does not know of.
+    `since`: purchase lines that the model does not contain.
     """
     before = NOTHING_PURCHASED if purchased is None else purchased
     rows, worth = _NO_ROWS, _NO_WEIGHTS
@@ -60,7 +60,7 @@ def _decayed_weight(
 
 
 def _weight(items: ItemsSnapshot, line: PurchaseLine, row: int, weights: Array) -> float:
-    """Return what a purchase weighs: what was paid, where that is what the model weighs by."""
+    """Return the weight of a purchase: the price paid, if the model weighs by prices, else 1."""
     if not items.knows_prices and items.live_items.model.has_purchases:
         return 1.0
     if line.paid is not None:

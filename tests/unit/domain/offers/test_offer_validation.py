@@ -1,4 +1,4 @@
-"""Offers as shops send them: what is read, and what a refusal tells."""
+"""Reading offers as a shop sends them, and the refusals of invalid ones."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,20 +15,20 @@ from recsvc.domain.values.ids import OfferId, id_fault
 MINIMAL = {"title": "Ten off coffee", "kind": "percent_off", "value": 10}
 
 
-def read(**said: Any) -> Offer:
-    return read_offer(OfferId("ten"), {**MINIMAL, **said})
+def read(**sent: Any) -> Offer:
+    return read_offer(OfferId("ten"), {**MINIMAL, **sent})
 
 
-def refusal(**said: Any) -> dict[str, str]:
-    """Return what is wrong, by place."""
+def refusal(**sent: Any) -> dict[str, str]:
+    """Return the faults by field."""
     with pytest.raises(BadRequest) as refused:
-        read(**said)
+        read(**sent)
     assert refused.value.code == "bad_offer"
     return {error.field: error.detail for error in refused.value.errors}
 
 
 def test_an_offer_is_read_whole() -> None:
-    """Every field that a shop may send arrives where decisions look for it."""
+    """Every field that a shop may send is in the offer that is read."""
     made = read(
         items=["milk", "milk", "tea"],
         channels=["web"],
@@ -56,8 +56,8 @@ def test_an_offer_is_read_whole() -> None:
     assert not made.is_for_all_items
 
 
-def test_what_is_shown_can_be_sent_again() -> None:
-    """But for the codes: they are handed out one by one, and an answer only counts them."""
+def test_a_returned_offer_can_be_sent_again() -> None:
+    """A returned offer reads back as the same offer without codes; an answer only counts codes."""
     made = read(
         categories=["Tea"],
         codes=["A1"],
@@ -65,39 +65,39 @@ def test_what_is_shown_can_be_sent_again() -> None:
         caps={"per_customer": {"limit": 2}},
         eligibility={"attributes": {"tier": "gold"}, "not_bought": {"categories": ["Tea"]}},
     )
-    said = offer_as_sent(made)
+    sent = offer_as_sent(made)
 
-    assert said.pop("codes_total") == 1
-    assert said["ends_at"] == "2026-12-01T00:00:00.000000Z"
-    assert read_offer(OfferId("ten"), said) == replace(made, codes=())
+    assert sent.pop("codes_total") == 1
+    assert sent["ends_at"] == "2026-12-01T00:00:00.000000Z"
+    assert read_offer(OfferId("ten"), sent) == replace(made, codes=())
 
 
 @pytest.mark.parametrize("offer_id", ["a:b", "{shop}:x", "*", "two words", "Ü"])
 def test_an_offer_may_have_any_id(offer_id: str) -> None:
-    """What Redis or a shell would read something into is an id as any other."""
+    """Characters that Redis or a shell interprets are valid in an id."""
     assert id_fault(offer_id) is None
     assert read_offer(OfferId(offer_id), MINIMAL).offer_id == offer_id
 
 
 @pytest.mark.parametrize(
-    ("said", "place", "words"),
+    ("sent", "field", "words"),
     [
         ({"tittle": "x"}, "tittle", "unknown; the fields are title"),
         ({"title": None}, "title", "missing"),
         ({"kind": "discount"}, "kind", "one of percent_off, amount_off"),
         ({"value": -1}, "value", "from 0"),
-        ({"value": 101}, "value", "more than the whole price"),
-        ({"value": None}, "value", "how much it takes off"),
+        ({"value": 101}, "value", "more than the price"),
+        ({"value": None}, "value", "needs the reduction"),
         ({"weight": 0}, "weight", "above 0"),
         ({"priority": 1.5}, "priority", "whole number"),
-        ({"starts_at": "2026-11-01"}, "starts_at", "with its offset"),
-        ({"starts_at": "2026-11-01T00:00:00"}, "starts_at", "with its offset"),
+        ({"starts_at": "2026-11-01"}, "starts_at", "with an offset"),
+        ({"starts_at": "2026-11-01T00:00:00"}, "starts_at", "with an offset"),
         ({"items": []}, "items", "a list of 1 to 20,000"),
         ({"items": ["a", "b/c"]}, "items[1]", "an id"),
-        ({"items": ["x"] * (MAX_ITEMS + 1)}, "items", "20,001 items; there are at most 20,000"),
-        ({"items": ["x"], "all": True}, "all", "items narrow it down"),
-        ({"all": False}, "all", "neither items, categories nor brands"),
-        ({"codes": ["A", "B", "A"]}, "codes", '"A": there twice'),
+        ({"items": ["x"] * (MAX_ITEMS + 1)}, "items", "20,001 items; at most 20,000"),
+        ({"items": ["x"], "all": True}, "all", "items restrict"),
+        ({"all": False}, "all", "no items, categories or brands"),
+        ({"codes": ["A", "B", "A"]}, "codes", '"A": duplicate'),
         ({"codes": [7]}, "codes", "a code is a text"),
         ({"caps": {"total_redeemed": -5}}, "caps.total_redeemed", "from 1"),
         ({"caps": {"per_customer": {"period_days": 3}}}, "caps.per_customer.limit", "missing"),
@@ -112,15 +112,15 @@ def test_an_offer_may_have_any_id(offer_id: str) -> None:
         ({"offer_id": "eleven"}, "offer_id", "not the id in the path"),
     ],
 )
-def test_a_refusal_names_the_place_and_what_would_be_right(
-    said: dict[str, Any], place: str, words: str
+def test_a_refusal_names_the_field_and_its_rule(
+    sent: dict[str, Any], field: str, words: str
 ) -> None:
-    """A marketer reads which field is wrong, and how it is said rightly."""
-    assert words in refusal(**said)[place]
+    """The refusal of an invalid field states the rule that it breaks."""
+    assert words in refusal(**sent)[field]
 
 
 @pytest.mark.parametrize(
-    ("eligibility", "place"),
+    ("eligibility", "field"),
     [
         ({"min_orders": 5, "max_orders": 4}, "min_orders"),
         (
@@ -133,20 +133,22 @@ def test_a_refusal_names_the_place_and_what_would_be_right(
         ({"bought": {"items": ["a"]}, "not_bought": {"items": ["a", "b"]}}, "not_bought"),
     ],
 )
-def test_what_nobody_can_meet_is_refused(eligibility: dict[str, Any], place: str) -> None:
-    """An offer that can reach no customer is a slip of the pen."""
-    assert f"eligibility.{place}" in refusal(eligibility=eligibility)
+def test_conditions_that_exclude_every_customer_are_refused(
+    eligibility: dict[str, Any], field: str
+) -> None:
+    """An eligibility that no customer can meet is an error, named at one of its fields."""
+    assert f"eligibility.{field}" in refusal(eligibility=eligibility)
 
 
 def test_an_end_at_or_before_the_start_is_refused() -> None:
-    """Of whatever zones the two are told in."""
+    """Start and end are compared as instants, also in different time zones."""
     found = refusal(starts_at="2026-11-01T01:00:00+01:00", ends_at="2026-11-01T00:00:00Z")
 
     assert "is not after starts_at" in found["ends_at"]
 
 
-def test_every_fault_is_told_at_once() -> None:
-    """Nobody mends one field to hear of the next."""
+def test_every_fault_is_reported_at_once() -> None:
+    """One refusal lists the faults of all fields."""
     assert set(refusal(value=-1, weight=0, caps={"total_shown": 0, "x": 1})) == {
         "value",
         "weight",
@@ -155,8 +157,8 @@ def test_every_fault_is_told_at_once() -> None:
     }
 
 
-def test_a_refusal_does_not_outgrow_what_was_sent() -> None:
-    """Of many wrong items and codes it names a few."""
+def test_a_refusal_is_smaller_than_its_request() -> None:
+    """A refusal names only a few of many invalid items and codes."""
     items = refusal(items=["/"] * 5000)
     codes = refusal(codes=[str(number) for number in range(1000)] * 2)
 
@@ -165,7 +167,7 @@ def test_a_refusal_does_not_outgrow_what_was_sent() -> None:
 
 
 def test_kinds_without_a_value_need_none() -> None:
-    """Only what takes something off says how much."""
+    """Only kinds that reduce the price need a value."""
     made = read_offer(OfferId("o"), {"title": "Hello", "kind": "content"})
 
     assert made.kind is Kind.CONTENT
