@@ -1,4 +1,4 @@
-"""What the words on the command line mean."""
+"""Parse the values of command line options."""
 
 import re
 from datetime import datetime
@@ -15,15 +15,15 @@ from training.sources.item_catalogue import ItemCatalogue, read_catalogue_file
 _SERVICE = "service"
 _ASSUME_GRANTED = "assume-granted"
 
-_MOST_MINUTES = 7 * 24 * 60  # of a search: a week
+_MOST_MINUTES = 7 * 24 * 60  # of a search: one week
 
 _UNITS_IN_DAYS = {"d": 1.0, "w": 7.0, "": 1.0}
 
 
 def consent_source(text: str, shop: TrainingShop) -> ConsentSource:
-    """Return where consents are read from; nobody's yes is assumed unless that is typed."""
+    """Return the source of consents. Consent is assumed only if the option says so."""
     if text == _SERVICE:
-        shop.check_there()
+        shop.check_exists()
         return shop.permitted
     if text == _ASSUME_GRANTED:
         return AssumeGranted
@@ -57,7 +57,7 @@ def days(text: str) -> float:
 
 
 def moment(text: str) -> datetime:
-    """Read `2017-05-08`, its first moment in UTC, or a time of RFC 3339."""
+    """Read a day such as `2017-05-08`, which is midnight UTC, or an RFC 3339 time."""
     at_us = parse_rfc3339(text if "T" in text.upper() else f"{text}T00:00:00Z")
     if at_us is None:
         raise InputUnreadable(
@@ -68,15 +68,15 @@ def moment(text: str) -> datetime:
 
 def minutes(text: str) -> float:
     """Read `15` or `0.5`."""
-    otherwise = f"--tune {text!r}: write minutes above 0 and at most {_MOST_MINUTES}, as 15 or 0.5"
-    value = _as_number(text, otherwise)
-    if not 0 < value <= _MOST_MINUTES:  # nor is it NaN
-        raise InputUnreadable(otherwise, code="bad_option")
+    rule = f"--tune {text!r}: write minutes above 0 and at most {_MOST_MINUTES}, as 15 or 0.5"
+    value = _as_number(text, rule)
+    if not 0 < value <= _MOST_MINUTES:  # also refuses NaN
+        raise InputUnreadable(rule, code="bad_option")
     return value
 
 
-def _as_number(text: str, otherwise: str) -> float:
+def _as_number(text: str, rule: str) -> float:
     try:
         return float(text)
     except ValueError as fault:
-        raise InputUnreadable(otherwise, code="bad_option") from fault
+        raise InputUnreadable(rule, code="bad_option") from fault

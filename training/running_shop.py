@@ -1,6 +1,7 @@
-"""The shop that is trained for: its secret, its models and, while it runs, its consents and items.
+"""The shop to train for: its secret, its models and, while the service runs, its consents and
+items.
 
-The only module of the trainer that knows the service's wiring.
+This is the only module of the trainer that imports the service's wiring.
 """
 
 import os
@@ -22,7 +23,7 @@ TUNING = "tuning"
 
 @dataclass(frozen=True)  # no slots: the deployment is kept beside the fields
 class TrainingShop:
-    """Opened where it is first asked for: whoever needs nothing of the shop makes no secret."""
+    """Opened on first use, so that a command without need for the shop creates no secret."""
 
     name: ShopName
     data_dir: Path | None
@@ -31,8 +32,8 @@ class TrainingShop:
     def deployment(self) -> Deployment:
         return open_deployment(os.environ, self.data_dir)
 
-    def check_there(self) -> None:
-        """Raise when there is no service to ask: whoever asks makes none."""
+    def check_exists(self) -> None:
+        """Raise when the data folder does not exist; it is not created."""
         check_deployment(os.environ, self.data_dir)
 
     def hasher(self) -> CustomerHasher:
@@ -43,12 +44,12 @@ class TrainingShop:
         return Destination(versions, self.hasher(), self.deployment.secret.fingerprint())
 
     def tuning_folder(self) -> Path:
-        """Where trials of settings are kept."""
+        """Return the folder of the search journals."""
         return self.deployment.settings.data_dir / TUNING / self.name
 
     def permitted(self) -> PermittedKeys:
-        """Read who permits training now."""
-        self.check_there()
+        """Read the customers who consent to training."""
+        self.check_exists()
         with open_stores(self.deployment.settings, durable=False) as stores:
             found = stores.consented_customers.permitted(self.name, Purpose.TRAINING)
         keys, erased = found.customers, found.erased_at_us
@@ -56,7 +57,7 @@ class TrainingShop:
 
     def catalogue(self) -> ItemCatalogue:
         """Read the live catalogue."""
-        self.check_there()
+        self.check_exists()
         with open_stores(self.deployment.settings, durable=False) as stores:
             items = list(stores.catalogue.all(self.name))
         return ItemCatalogue(
@@ -72,5 +73,5 @@ class TrainingShop:
 
 
 def open_shop(name: str, data_dir: Path | None) -> TrainingShop:
-    """Nothing is read or made until it is asked for, nor started until consents or items are."""
+    """Return the shop; no file is read or written, and no store started, before its first use."""
     return TrainingShop(checked_shop(name), data_dir)

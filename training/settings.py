@@ -1,4 +1,4 @@
-"""What decides the result besides the data. Chosen on past windows, never on a holdout."""
+"""Training parameters. They are chosen on past windows, never on a holdout."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,7 +14,7 @@ from training.recommenders.trending import Trending
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What a search found for the ranker of a slate: the defaults, where they stand."""
+    """Searched parameters of a slate's ranker; the defaults if no trial was clearly better."""
 
     boosting: Boosting
     trials: int
@@ -25,10 +25,10 @@ class TrainingSettings:
     seed: int
     horizon_days: float
     judged_windows: int = 3
-    older_windows: int = 2  # than the judged ones: only learned from
-    customers_judged: int = 2000  # per window; what is published learns from all of them
-    customers_compared: int = 1000  # per window; what is only judged learns from these
-    lines_compared: int = 2_000_000  # of a larger shop, past windows see some of the customers
+    older_windows: int = 2  # older than the judged windows; used for training only
+    customers_judged: int = 2000  # per judged window; published rankers learn from all of them
+    customers_compared: int = 1000  # per window; models that are only compared learn from these
+    lines_compared: int = 2_000_000  # with more lines, past windows use a sample of the customers
     size: PoolSize = field(default_factory=PoolSize)
     boosting: Boosting = field(default_factory=Boosting)
     final_seeds: int = 3  # boosters of a published ranker, averaged
@@ -37,16 +37,18 @@ class TrainingSettings:
     )
     together: CoPurchase = field(default_factory=lambda: CoPurchase(neighbours=50, softness=0.6))
     trending: Trending = field(default_factory=Trending)
-    k_anonymity: int = 5  # customers behind what everybody may see of items
+    k_anonymity: int = 5  # least customers behind an item or a pair in public lists
     searched: Mapping[CustomerSlate, Searched] = field(default_factory=dict)
 
     def boosting_of(self, slate: CustomerSlate, variant: Variant) -> Boosting:
-        """Return what a search found, for the variant that it tried; else the defaults."""
+        """Return the searched parameters for the variant they were searched for, else the
+        defaults.
+        """
         found = self.searched.get(slate)
         return found.boosting if found and variant is TUNED else self.boosting
 
     def as_parameters(self) -> dict[str, Any]:
-        """Return what the manifest keeps; nothing of a search where there was none."""
+        """Return the manifest's parameters, without `searched` if there was no search."""
         parameters = asdict(self)
         if not self.searched:
             del parameters["searched"]

@@ -1,4 +1,4 @@
-"""A figure → inline SVG: labels on the left, then one panel beside the other."""
+"""Draw a figure as inline SVG: labels on the left, panels side by side."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ LABELS = 290  # pixels: model titles and feature groups
 _LONGEST_LABEL = 44  # letters that fit there
 _BETWEEN = 28
 HEAD = 26
-_GAP = 14  # between a panel and what is written beside it
+_GAP = 14  # between a panel and the text beside it
 ROW, TIGHT_ROW, MANY_ROWS = 22, 17, 24
 DOT, PUBLISHED_DOT = 55, 110
 
@@ -23,7 +23,7 @@ Placed = Sequence[tuple[float, Row]]  # the middle of each row, in pixels
 
 
 def draw(figure: Figure) -> Markup:
-    """Return the SVG element, or nothing for a figure without a value."""
+    """Return the SVG element; empty for a figure without values."""
     if not figure.worth_drawing:
         return Markup()
     step = ROW if len(figure.rows) < MANY_ROWS else TIGHT_ROW
@@ -65,7 +65,7 @@ def labels(placed: Placed) -> list[Layer]:
 def _panel_layers(
     panel: Panel, left: int, bottom: int, spots: Sequence[tuple[float, Row, Spot | None]]
 ) -> list[Layer]:
-    """Draw nothing for a panel without a value."""
+    """Return the layers of a panel; none for a panel without values."""
     rows = [_datum(at, row, spot) for at, row, spot in spots if spot]
     if not rows:
         return []
@@ -100,7 +100,7 @@ def _datum(at: float, row: Row, spot: Spot) -> Datum:
 
 
 def _domain(panel: Panel, rows: Iterable[Datum]) -> tuple[float, float]:
-    """Keep zero in sight: a difference must not look larger than it is."""
+    """Return the ends of the axis. It includes zero, so that differences are not exaggerated."""
     ends = [0.0] if panel.reference is None else [0.0, panel.reference]
     ends += [row[end] for row in rows for end in ("low", "mean", "high") if end in row]
     return (min(ends), max(ends)) if max(ends) > min(ends) else (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""A figure as data: labelled rows, and beside them panels of dots with intervals or of bars."""
+"""A figure as data: labelled rows, and panels of dots with intervals or of bars."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,9 @@ PLAIN = "var(--plain)"
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One value in one panel: `each` are the single values it sums up, `text` is written beside."""
+    """One value in one panel: `each` are the single values behind it, `text` is written beside
+    it.
+    """
 
     value: Interval
     text: str = ""
@@ -21,7 +23,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line, a spot for each panel. A heading has none."""
+    """One line with a spot per panel. A heading has no spots."""
 
     label: str
     spots: tuple[Spot | None, ...] = ()
@@ -33,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """`width` is in pixels, `reference` a line across all rows, `written` the room for texts."""
+    """`width` is in pixels, `reference` a line across all rows, `written` the width for texts."""
 
     title: str
     width: int
@@ -45,7 +47,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    about: str  # for those who cannot see it
+    about: str  # description for screen readers
     panels: tuple[Panel, ...]
     rows: tuple[Row, ...] = field(default=())
 

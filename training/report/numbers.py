@@ -1,4 +1,4 @@
-"""Numbers, days and texts as the page writes them. What has no value is a dash."""
+"""Numbers, days and texts in the report's notation. Missing values are a dash."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from training.metrics.results import Estimate, Mean
 _DASH = "–"
 NARROW = "\N{NO-BREAK SPACE}"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_Z95 = 1.959964  # standard errors to either side of a mean that hold 95 %
+_Z95 = 1.959964  # standard errors on each side of a mean for 95 %
 
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean and, where it is known, what it lies between with 95 % certainty."""
+    """A mean and, where known, its 95 % interval."""
 
     mean: float
     low: float | None = None
     high: float | None = None
 
     def times(self, factor: float) -> "Interval":
-        """Scale; a negative factor swaps the ends."""
+        """Multiply; a negative factor swaps the ends."""
         if self.low is None or self.high is None:
             return Interval(self.mean * factor)
         ends = sorted((self.low * factor, self.high * factor))
@@ -37,7 +37,7 @@ def known(value: float | None) -> float | None:
 
 
 def interval(value: Mean | Estimate | None) -> Interval | None:
-    """Return None for what was not measured; ends only where there is an error."""
+    """Return the value with its ends if the error is known; None if it was not measured."""
     if value is None or known(value.mean) is None:
         return None
     ends = (
@@ -53,7 +53,7 @@ def mean_of(value: Mean | Estimate | None) -> float | None:
 
 
 def pooled(means: Sequence[Mean | None]) -> Mean | None:
-    """Pool windows of different customers: each customer counts the same."""
+    """Pool windows of different customers; each customer has the same weight."""
     measured = [each for each in means if each and isfinite(each.mean) and each.customers > 0]
     customers = sum(each.customers for each in measured)
     if not customers:
@@ -75,7 +75,7 @@ def figure(value: float | None, digits: int = 3) -> str:
 
 
 def digits_for(values: Iterable[float | None]) -> int:
-    """Small figures need one more digit to differ."""
+    """Return 4 digits for values below 0.1, which would look equal with 3."""
     return 3 if max((known(value) or 0.0 for value in values), default=0.0) >= 0.1 else 4
 
 
@@ -98,13 +98,13 @@ def signed(share: float | None, digits: int = 1) -> str:
 
 
 def number(value: float, digits: int) -> str:
-    """Write with a true minus sign, and never a minus before zero."""
+    """Format with a minus sign (U+2212), and zero without a sign."""
     text = f"{value:,.{digits}f}"
     return text.lstrip("-") if not text.strip("-0.,") else text.replace("-", "\N{MINUS SIGN}")
 
 
 def date_of(moment: str | None) -> date | None:
-    """Return the day of an RFC 3339 moment or date; None for anything else."""
+    """Return the day of an RFC 3339 time or date; None for other texts."""
     try:
         return date.fromisoformat((moment or "").partition("T")[0])
     except ValueError:
@@ -112,7 +112,7 @@ def date_of(moment: str | None) -> date | None:
 
 
 def day(moment: str | None) -> str:
-    """Write a day as "1 Sep 2017"; what is no day stays as it is."""
+    """Format a day as "1 Sep 2017"; other texts are kept."""
     on = date_of(moment)
     if on is None:
         return _DASH if moment is None else clean(moment)
@@ -120,7 +120,9 @@ def day(moment: str | None) -> str:
 
 
 def clean(text: str) -> str:
-    """Names come from outside: what cannot be shown, or would turn the text around, is dropped."""
+    """Remove characters that cannot be shown or change the text direction: names come from input
+    files.
+    """
     kept = (each for each in text if each not in _BIDI_CONTROLS)
     return "".join(" " if category(each) in ("Cc", "Cs", "Zl", "Zp") else each for each in kept)
 

@@ -1,8 +1,9 @@
-"""Layers → inline SVG, by vl-convert. No script is left, no file or address is read.
+"""Render layers as inline SVG with vl-convert. The output has no script; no file or address is
+read.
 
-Everything is placed by us and nothing by the measured width of a text, so the same figure gives the
-same bytes whatever fonts a machine has. Colours are the page's CSS variables: one drawing is for
-light and dark.
+All positions are given, none depends on the measured width of a text, so a figure gives the same
+bytes on every machine. Colours are CSS variables of the page, so one drawing serves light and dark
+mode.
 """
 
 import re
@@ -25,7 +26,7 @@ _TAG = re.compile(r"<[^>]+>")
 
 
 def svg(layers: Sequence[Layer], width: int, height: int, about: str) -> Markup:
-    """Return the element; `about` describes it to those who cannot see it."""
+    """Return the SVG element; `about` is its description for screen readers."""
     spec = {
         "width": width,
         "height": height,
@@ -40,7 +41,7 @@ def svg(layers: Sequence[Layer], width: int, height: int, about: str) -> Markup:
 
 
 def _inline(drawn: str, about: str) -> Markup:
-    """Keep what an SVG inside a page needs, with one description instead of hundreds of roles."""
+    """Remove the attributes that an inline SVG does not need; add one description."""
     size = _OPENING.match(drawn)
     if size is None:
         raise ValueError("vl-convert answered with no SVG")

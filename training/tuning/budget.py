@@ -1,28 +1,28 @@
-"""When a search ends: by the clock for people, by a number of trials where it must be repeated."""
+"""Limits of a settings search: by time for operators, by trials where a run must be repeatable."""
 
 from typing import Protocol
 
 
 class Budget(Protocol):
-    """Shared by every search of one run."""
+    """Shared by all searches of one run."""
 
     @property
     def whole(self) -> float: ...
 
     def used(self, trials: int) -> float:
-        """Return how much of `whole` is used when a study has so many trials."""
+        """Return how much of `whole` is used after so many trials of a study."""
 
     def lasts(self, trials: int) -> bool:
-        """Say whether there is enough for another trial."""
+        """Return whether the budget is enough for another trial."""
 
     def spend(self, seconds: float) -> None:
-        """Take note of how long a trial took."""
+        """Record the duration of one trial."""
 
 
 class Minutes:
-    """So many minutes of trials, over all trainings of a run.
+    """A number of minutes of trials, shared by all trainings of a run.
 
-    A trial that would end late by more than it would leave unused is not begun.
+    A trial is not started if it would probably exceed the limit by more than the remaining time.
     """
 
     __slots__ = ("_spent_seconds", "_trials", "whole")
@@ -32,7 +32,7 @@ class Minutes:
         self._spent_seconds = 0.0
         self._trials = 0
 
-    def used(self, trials: int) -> float:  # noqa: ARG002 only the clock counts
+    def used(self, trials: int) -> float:  # noqa: ARG002 only time counts
         return self._spent_seconds
 
     def lasts(self, trials: int) -> bool:  # noqa: ARG002 as above
@@ -45,7 +45,7 @@ class Minutes:
 
 
 class Trials:
-    """So many trials of each slate, those of earlier runs included."""
+    """A number of trials per slate, including those of earlier runs."""
 
     __slots__ = ("whole",)
 
@@ -59,4 +59,4 @@ class Trials:
         return trials < self.whole
 
     def spend(self, seconds: float) -> None:
-        """Take no notice of the clock."""
+        """Ignore the duration."""

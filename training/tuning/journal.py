@@ -1,8 +1,8 @@
-"""Where trials are kept: a journal in a folder, one file for what was searched on what.
+"""Stored trials: one journal file per searched data set and settings.
 
-A journal holds settings and how good they were; no customer, no item. A run that was killed, or a
-later one on equal rows, goes on where it stopped; other rows, another horizon or another space are
-another journal.
+A journal holds settings and their values, and no customer or item. A run that was killed, or a
+later run on equal rows, continues the search. Other rows, another horizon or another search space
+use another journal.
 """
 
 import json
@@ -23,14 +23,14 @@ from training.settings import TrainingSettings
 from training.tuning.space import SPACE
 
 _SUFFIX = ".journal"
-KEPT = 10  # journals of a shop: its purchases change every day, and old ones are of no use
-_MEANING = 1  # of a trial's value: to be raised when it is measured otherwise
+KEPT = 10  # journals per shop; purchases change every day, so older journals are never used again
+_MEANING = 1  # version of a trial's value; increase it when the measure changes
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)  # each trial has a bar of its own
+optuna.logging.set_verbosity(optuna.logging.WARNING)  # progress is shown by a bar
 
 
 def fingerprint(history: History, settings: TrainingSettings) -> str:
-    """Name what a trial's value depends on."""
+    """Hash everything on which a trial's value depends."""
     found = sha256(
         json.dumps(
             {
@@ -58,16 +58,16 @@ def fingerprint(history: History, settings: TrainingSettings) -> str:
 def open_studies(
     folder: Path, name: str, slates: list[CustomerSlate]
 ) -> dict[CustomerSlate, Study]:
-    """Open the studies of a journal, with the trials that are there already."""
+    """Open the studies of a journal with their stored trials."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}{_SUFFIX}"
     lock = JournalFileOpenLock(str(file))
-    lock.acquire()  # so that nobody is in the middle of a line
+    lock.acquire()  # no other process is writing a line
     try:
-        mend(file)
+        repair(file)
     finally:
         lock.release()
-    forget_old(folder, file)
+    remove_old(folder, file)
     storage = JournalStorage(JournalFileBackend(str(file), lock_obj=lock))
     return {
         slate: optuna.create_study(
@@ -77,9 +77,10 @@ def open_studies(
     }
 
 
-def mend(file: Path) -> None:
-    """Cut off what a crash left of a last line: Optuna would write on behind it, and then refuse
-    to read the file.
+def repair(file: Path) -> None:
+    """Truncate an incomplete last line after a crash.
+
+    Optuna would append to it and then fail to read the file.
     """
     if not file.exists():
         return
@@ -102,8 +103,8 @@ def is_json(line: bytes) -> bool:
     return True
 
 
-def forget_old(folder: Path, current: Path) -> None:
-    """Remove all but the latest journals."""
+def remove_old(folder: Path, current: Path) -> None:
+    """Remove all but the newest journals."""
     others = [file for file in folder.glob(f"*{_SUFFIX}") if file != current]
     others.sort(key=lambda file: file.stat().st_mtime, reverse=True)
     for file in others[KEPT - 1 :]:

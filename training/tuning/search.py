@@ -1,4 +1,4 @@
-"""The search: trials on past windows, one of each slate at a time, until the budget is used up."""
+"""Run trials on past windows, in parallel for the slates, until the budget is used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from training.tuning.budget import Budget
 from training.tuning.cases import Case, Cases, scores_of
 from training.tuning.space import SPACE, Point, boosting_of
 
-_AT_RANDOM = 8  # trials, before the sampler has something to go by
+_AT_RANDOM = 8  # trials before the sampler models the results
 
 Studies = Mapping[CustomerSlate, Study]
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """`fixed` are points that each study must have tried, the first of them first."""
+    """`fixed` are points that each study must try, in this order."""
 
     cases: Cases
     studies: Studies
@@ -33,18 +33,18 @@ class Search:
     seed: int
     budget: Budget
 
-    def through(self, progress: Progress) -> None:
-        """Try until all fixed points are tried and the budget is used up."""
-        with progress.search("Tuning", self.budget.whole) as told:
+    def run(self, progress: Progress) -> None:
+        """Run trials until all fixed points are tried and the budget is used."""
+        with progress.search("Tuning", self.budget.whole) as report:
             while any(self.untried(slate) for slate in self.cases) or self.budget.lasts(
                 self.trials()
             ):
                 started = monotonic()
                 self.try_each()
                 self.budget.spend(monotonic() - started)
-                told(self.budget.used(self.trials()), self.so_far())
+                report(self.budget.used(self.trials()), self.status())
 
-    def so_far(self) -> str:
+    def status(self) -> str:
         best = " ".join(f"{study.best_value:.3f}" for study in self.studies.values())
         return f"Tuning, {self.trials()} trials, best {best}"
 
@@ -56,7 +56,7 @@ class Search:
         return [point for point in self.fixed[slate] if point not in tried]
 
     def next_slates(self) -> list[CustomerSlate]:
-        """Return who has fixed points to try, or else who has the fewest trials."""
+        """Return the slates with untried fixed points, else those with the fewest trials."""
         waiting = [slate for slate in self.cases if self.untried(slate)]
         fewest = self.trials()
         return waiting or [
@@ -64,23 +64,25 @@ class Search:
         ]
 
     def try_each(self) -> None:
-        """Make one trial of every slate that is not ahead, their windows side by side."""
-        trials = {slate: self.ask(slate) for slate in self.next_slates()}
+        """Run one trial for each of the next slates, their windows in parallel."""
+        trials = {slate: self.next_trial(slate) for slate in self.next_slates()}
         jobs = [(slate, case) for slate in trials for case in self.cases[slate]]
 
-        def judge(job: tuple[CustomerSlate, Case]) -> Values:
+        def evaluate(job: tuple[CustomerSlate, Case]) -> Values:
             slate, case = job
             boosting = boosting_of(trials[slate].params)
             return case.searched.ndcg(scores_of(case.older, case.searched, boosting, (self.seed,)))
 
-        judged = list(zip(jobs, each(judge, jobs), strict=True))
+        evaluated = list(zip(jobs, each(evaluate, jobs), strict=True))
         for slate, trial in trials.items():
-            values = [found for (judged_slate, _), found in judged if judged_slate == slate]
+            values = [found for (its_slate, _), found in evaluated if its_slate == slate]
             self.studies[slate].tell(trial, float(np.concatenate(values).mean()))
 
-    def ask(self, slate: CustomerSlate) -> Trial:
-        """Ask for a point. The seed goes by what is complete: a search that was killed goes on as
-        if it had not been.
+    def next_trial(self, slate: CustomerSlate) -> Trial:
+        """Ask the sampler for a point.
+
+        The seed depends on the number of complete trials, so an interrupted search continues as if
+        it had not been interrupted.
         """
         study = self.studies[slate]
         place = list(CustomerSlate).index(slate)
@@ -98,9 +100,11 @@ def completed(study: Study) -> list[FrozenTrial]:
 
 
 def seconds_of(study: Study) -> float:
-    """Add up how long trials took, in this run and earlier ones."""
-    return sum(_took(trial.datetime_start, trial.datetime_complete) for trial in completed(study))
+    """Sum the durations of all trials, including those of earlier runs."""
+    return sum(
+        _duration(trial.datetime_start, trial.datetime_complete) for trial in completed(study)
+    )
 
 
-def _took(start: datetime | None, end: datetime | None) -> float:
+def _duration(start: datetime | None, end: datetime | None) -> float:
     return (end - start).total_seconds() if start and end else 0.0

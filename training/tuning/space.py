@@ -1,4 +1,4 @@
-"""What is searched: the boosting of a slate's ranker. The defaults are a point of it."""
+"""The search space: boosting parameters of a slate's ranker. The defaults are one of its points."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from training.ranking.lambdarank import Boosting
 
 Point = dict[str, Any]
 
-# More rounds or leaves cost more than they have ever gained on windows of a few weeks.
+# More rounds or leaves cost more time than they gained on windows of a few weeks.
 SPACE: Mapping[str, FloatDistribution | IntDistribution] = {
     "rounds": IntDistribution(30, 240, log=True),
     "leaves": IntDistribution(5, 40, log=True),

@@ -1,8 +1,8 @@
-"""From past windows to the settings that a training goes on with.
+"""Search settings on past windows, and confirm them before a training uses them.
 
-Takes a History and sees nothing after its end, as learning does. The defaults are the first trial.
-They stand unless the best trial beats them by more than one standard error, paired and pooled over
-the windows, for customers and seeds that the search has not seen.
+The search takes a History and sees nothing after its end. The defaults are the first trial. They
+are replaced only if the best trial beats them by more than one standard error, paired and pooled
+over the windows, for customers and seeds that the search did not use.
 """
 
 from collections.abc import Mapping
@@ -29,16 +29,17 @@ from training.tuning.space import Point, boosting_of, point_of
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """`tuning` is None where nothing was searched with."""
+    """`tuning` is None without a search."""
 
     settings: TrainingSettings
     tuning: Tuning | None
 
 
 class Tuner:
-    """Searches once for each training of a run, all within one budget.
+    """Runs one search per training of a run, within one budget.
 
-    What one training found is tried by the next, which has fewer rows: somebody has withdrawn.
+    The result of one training is tried by the next, which has fewer rows because customers
+    withdrew.
     """
 
     __slots__ = ("_budget", "_folder", "_proposed")
@@ -49,7 +50,7 @@ class Tuner:
         self._proposed: dict[CustomerSlate, list[Point]] = {}
 
     def tune(self, history: History, settings: TrainingSettings, progress: Progress) -> Tuned:
-        """Return the settings to train with; trials go on where an earlier run has stopped."""
+        """Return the settings to train with; trials of an earlier run are continued."""
         cases = gather_cases(history, settings, progress)
         if not cases:
             return Tuned(settings, Tuning(0.0, {}))
@@ -57,7 +58,7 @@ class Tuner:
         fixed = {
             slate: [point_of(settings.boosting), *self._proposed.get(slate, ())] for slate in cases
         }
-        Search(cases, studies, fixed, settings.seed, self._budget).through(progress)
+        Search(cases, studies, fixed, settings.seed, self._budget).run(progress)
         with progress.step("Confirming what was found", len(cases)) as advance:
             found = {}
             for slate, study in studies.items():
@@ -71,7 +72,7 @@ class Tuner:
 def search(
     tuner: Tuner | None, history: History, settings: TrainingSettings, progress: Progress
 ) -> Tuned:
-    """Search if there is something to search with; else the settings stand."""
+    """Search with the tuner; return the settings unchanged without one."""
     if tuner is None:
         return Tuned(settings, None)
     return tuner.tune(history, settings, progress)
@@ -79,14 +80,14 @@ def search(
 
 @dataclass(frozen=True, slots=True)
 class TuningDecision:
-    """`gain` is the best trial's over the defaults; null where no trial was better."""
+    """`gain` is the best trial's gain over the defaults; None if no trial was better."""
 
     boosting: Boosting
     gain: Mean | None
 
 
 def decide(study: Study, cases: list[Case], settings: TrainingSettings) -> TuningDecision:
-    """Confirm the best trial, or let the defaults stand."""
+    """Confirm the best trial, or keep the defaults."""
     best = boosting_of(max(completed(study), key=lambda trial: trial.value or 0.0).params)
     if best == settings.boosting:
         return TuningDecision(best, None)

@@ -27,7 +27,7 @@ from training.sources.ingest import Purchases
 from training.sources.ingest_report import IngestReport
 from training.tuning.budget import Budget, Minutes, Trials
 from training.tuning.cases import binned, gather_cases, half_of, scored
-from training.tuning.journal import KEPT, fingerprint, forget_old, is_json, mend, open_studies
+from training.tuning.journal import KEPT, fingerprint, is_json, open_studies, remove_old, repair
 from training.tuning.search import completed
 from training.tuning.space import SPACE, point_of
 from training.tuning.tuner import Tuned, Tuner, decide
@@ -161,7 +161,7 @@ def test_mending_keeps_the_whole_lines_before_a_torn_one(
     kept = b"".join(str(line).replace("'", '"').encode() + b"\n" for line in whole)
     file.write_bytes(kept + b"\0" + rest + after)
     for _ in range(2):
-        mend(file)
+        repair(file)
 
         assert file.read_bytes() == kept
 
@@ -208,7 +208,7 @@ def test_only_the_latest_journals_are_kept(tmp_path: Path) -> None:
     files = [tmp_path / f"{place:02d}.journal" for place in range(KEPT + 3)]
     for file in files:
         file.touch()
-    forget_old(tmp_path, files[0])
+    remove_old(tmp_path, files[0])
 
     assert len(list(tmp_path.iterdir())) == KEPT
     assert files[0].exists()
