@@ -147,9 +147,9 @@ def edit_manifest(folder: Path, **changes: object) -> None:
 
 
 def edit_entry(folder: Path, array: str, changes: Mapping[str, object]) -> None:
-    """Overwrite some of what a published manifest says of one array."""
+    """Overwrite members of one array's entry in a published manifest."""
     arrays = msgspec.json.decode((folder / "manifest.json").read_bytes())["arrays"]
-    edit_manifest(folder, arrays=arrays | {array: arrays[array] | changes})
+    edit_manifest(folder, arrays=arrays | {array: {**arrays.get(array, {}), **changes}})
 
 
 def replace_array(folder: Path, name: str, array: np.ndarray, *, forge: bool = False) -> None:
@@ -158,9 +158,29 @@ def replace_array(folder: Path, name: str, array: np.ndarray, *, forge: bool = F
     file.unlink()
     np.save(file, array, allow_pickle=True)
     if forge:
-        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-        entry = {"sha256": sha256, "dtype": array.dtype.str, "shape": array.shape}
-        edit_entry(folder, name, entry)
+        edit_entry(folder, name, entry_of(file, array))
+
+
+def drop_arrays(folder: Path, *names: str) -> None:
+    """Remove arrays from a published version and from its manifest."""
+    arrays = msgspec.json.decode((folder / "manifest.json").read_bytes())["arrays"]
+    for name in names:
+        (folder / f"{name}.npy").unlink()
+        del arrays[name]
+    edit_manifest(folder, arrays=arrays)
+
+
+def add_array(folder: Path, name: str, array: np.ndarray) -> None:
+    """Add an array to a published version and to its manifest."""
+    file = folder / f"{name}.npy"
+    np.save(file, array)
+    edit_entry(folder, name, entry_of(file, array))
+
+
+def entry_of(file: Path, array: np.ndarray) -> dict[str, object]:
+    """Return the manifest entry of an array's file."""
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return {"sha256": sha256, "dtype": array.dtype.str, "shape": array.shape}
 
 
 def flip_last_byte(file: Path) -> None:

@@ -1,7 +1,8 @@
-"""What must be true of an artifact's arrays, whoever wrote them.
+"""Checks of an artifact's arrays, before publication and at every load.
 
-Offsets are always read whole: a wrong one would give a customer another's list. Of everything
-else a load reads only a sample, so that it costs the same for any size; a full check reads all.
+Offsets are always read completely: a wrong offset would give a customer another customer's list.
+Other arrays are sampled at load, so that the cost does not depend on their size; a full check
+reads all.
 """
 
 from collections.abc import Collection, Iterator
@@ -15,7 +16,7 @@ from recsvc.model.artifact.format import (
     ALL_ARRAYS,
     NO_ITEM,
     OPTIONAL_ARRAYS,
-    PURCHASES,
+    OPTIONAL_GROUPS,
     REQUIRED_ARRAYS,
     SLATES,
     Array,
@@ -35,48 +36,49 @@ _NAMES_AN_ITEM[[code for code in ReasonCode if code.names_an_item]] = True
 
 
 def check_arrays(arrays: Arrays, *, full: bool) -> None:
-    """Raise ModelRejected, naming the array, for the first thing that is wrong."""
+    """Raise ModelRejected for the first fault, with the name of the array."""
     check_names(arrays, "array")
-    _check_facts(arrays)
+    _check_groups(arrays)
     lengths = _lengths(arrays)
-    for name, spec in _there(arrays).items():
+    for name, spec in _present(arrays).items():
         _check_content(spec, arrays[name], lengths, full=full)
     for slate in SLATES.values():
-        _check_reasons(slate.name, arrays, full=full)
+        if slate.is_in(arrays):
+            _check_reasons(slate.name, arrays, full=full)
 
 
 def check_names(
     found: Collection[str],
-    what: str,
+    kind: str,
     expected: Collection[str] = REQUIRED_ARRAYS,
     optional: Collection[str] = OPTIONAL_ARRAYS,
 ) -> None:
-    """Raise ModelRejected unless the expected names are there, and of others only the optional."""
+    """Raise ModelRejected if an expected name is missing, or a name is neither of the two."""
     missing = sorted(set(expected) - set(found))
     extra = sorted(set(found) - set(expected) - set(optional))
     if missing:
-        raise ModelRejected(f"missing {what}: {', '.join(missing)}")
+        raise ModelRejected(f"missing {kind}: {', '.join(missing)}")
     if extra:
-        raise ModelRejected(f"unexpected {what}: {', '.join(name[:80] for name in extra[:5])}")
+        raise ModelRejected(f"unexpected {kind}: {', '.join(name[:80] for name in extra[:5])}")
 
 
-def _check_facts(arrays: Arrays) -> None:
-    """What is known of customers is there as a whole, or not at all."""
-    names = {spec.name for spec in PURCHASES}
-    there = names & set(arrays)
-    if there and there != names:
-        raise ModelRejected(f"missing array: {', '.join(sorted(names - there))}")
+def _check_groups(arrays: Arrays) -> None:
+    """Raise ModelRejected for an optional group of which only some arrays are there."""
+    for group in OPTIONAL_GROUPS:
+        names = {spec.name for spec in group}
+        missing = sorted(names - set(arrays))
+        if missing and len(missing) < len(names):
+            raise ModelRejected(f"missing array: {', '.join(missing)}")
 
 
-def _there(arrays: Arrays) -> dict[str, ArraySpec]:
-    """Return the format's arrays without the optional ones that are not there."""
+def _present(arrays: Arrays) -> dict[str, ArraySpec]:
     return {name: spec for name, spec in ALL_ARRAYS.items() if name in arrays}
 
 
 def _lengths(arrays: Arrays) -> dict[str, int]:
-    """Return the length of every dimension; each array must agree with the others on it."""
+    """Return the length of every dimension; raise ModelRejected if two arrays disagree on one."""
     lengths: dict[str, int] = {}
-    for name, spec in _there(arrays).items():
+    for name, spec in _present(arrays).items():
         array = arrays[name]
         if array.ndim != 1 or not spec.admits(array.dtype.str):
             raise ModelRejected(f"{name}: {array.ndim} axes of {array.dtype.str}")
@@ -105,12 +107,12 @@ def _check_content(spec: ArraySpec, array: Array, lengths: dict[str, int], *, fu
         case ArrayKind.COUNTS | ArrayKind.AMOUNTS:
             _check_not_negative(spec, array, full=full)
         case ArrayKind.MOMENTS:
-            _check_not_endless(spec, array, full=full)
+            _check_not_infinite(spec, array, full=full)
         case ArrayKind.IDS | ArrayKind.NAMES | ArrayKind.KEYS:
             _check_sorted(spec, array, full=full)
             _check_texts(spec, array, full=full)
         case ArrayKind.REASONS:
-            pass  # with their items, in _check_reasons
+            pass  # checked with their items, in _check_reasons
 
 
 def _check_offsets(spec: ArraySpec, offsets: Array, entries: int) -> None:
@@ -145,13 +147,13 @@ def _check_not_negative(spec: ArraySpec, numbers: Array, *, full: bool) -> None:
     for block in blocks(len(numbers), full=full):
         part = numbers[block]
         if (part < 0).any() or np.isinf(part).any():
-            raise ModelRejected(f"{spec.name}: a number below 0, or endless")
+            raise ModelRejected(f"{spec.name}: a number below 0, or infinite")
 
 
-def _check_not_endless(spec: ArraySpec, moments: Array, *, full: bool) -> None:
+def _check_not_infinite(spec: ArraySpec, moments: Array, *, full: bool) -> None:
     for block in blocks(len(moments), full=full):
         if np.isinf(moments[block]).any():
-            raise ModelRejected(f"{spec.name}: an endless number")
+            raise ModelRejected(f"{spec.name}: an infinite number")
 
 
 def _check_sorted(spec: ArraySpec, texts: Array, *, full: bool) -> None:
@@ -182,19 +184,19 @@ def _text_fault(kind: ArrayKind, encoded: bytes) -> str | None:
 
 
 def _check_reasons(slate: str, arrays: Arrays, *, full: bool) -> None:
-    """Check that each reason is a known one and has an item exactly if it names one."""
+    """Check that each reason is known, and has an item if and only if it names one."""
     reasons, reason_items = arrays[f"{slate}_reasons"], arrays[f"{slate}_reason_items"]
     for block in blocks(len(reasons), full=full):
         if not _KNOWN_REASON[reasons[block]].all():
             raise ModelRejected(f"{slate}_reasons: an unknown reason")
         if (_NAMES_AN_ITEM[reasons[block]] != (reason_items[block] != NO_ITEM)).any():
             raise ModelRejected(
-                f"{slate}_reason_items: an item for a reason that names none, or the reverse"
+                f"{slate}_reason_items: an item with a reason that names none, or the reverse"
             )
 
 
 def blocks(length: int, *, full: bool) -> Iterator[slice]:
-    """Yield the pieces to read: all of them, or some spread from the first to the last."""
+    """Yield the slices to read: all, or samples spread from the first element to the last."""
     if full or length <= SAMPLED_BLOCKS * SAMPLED_BLOCK:
         for start in range(0, length, FULL_BLOCK):
             yield slice(start, min(start + FULL_BLOCK, length))

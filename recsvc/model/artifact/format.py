@@ -2,12 +2,23 @@
 
 A version is a folder of one manifest and one plain `.npy` file per array below. Rows of items
 are positions in the bytewise sorted `item_ids`; rows of customers, in the sorted
-`customer_keys`; rows of categories, in the sorted `category_names`. A ragged list has one
-offset more than rows: the entries of row r stand from `offsets[r]` up to `offsets[r + 1]`,
-best first. Any change to this table takes a new number, but for an array more that a version may
-as well be without.
+`customer_keys`; rows of categories, in the sorted `category_names`. The entries of row r of ranked
+lists are `offsets[r]` up to `offsets[r + 1]`, best first.
+
+`FORMAT` is "major.minor". A change that an existing reader would misread takes a new major: another
+type, another meaning, one array less, one manifest member more. A new optional group of arrays, as
+those of a new customer slate, takes a new minor. A reader accepts its own major:
+
+- an older minor: arrays that it lacks are optional here; a customer slate without arrays is
+  answered with popular items and the fallback `no_model`.
+- a newer minor: it only adds arrays, which the reader ignores, so a service can be rolled back
+  without retraining. Everything that the reader uses is checked as usual; a value that it does not
+  know (a new reason code) refuses the version here, without a final rejection.
+
+Releases before 1.1 wrote the integer 1, which is read as 1.0, and required every customer slate.
 """
 
+import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,17 +31,20 @@ from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate
 from recsvc.domain.values.customer_keys import CUSTOMER_KEY_BYTES
 from recsvc.domain.values.ids import MAX_ID_BYTES
 
-FORMAT = 1
+MAJOR, MINOR = 1, 1
+FORMAT = f"{MAJOR}.{MINOR}"
 MANIFEST_FILE = "manifest.json"
 MAX_CATEGORY_BYTES = 512
 NO_ITEM = -1  # in `reason_items`, inside the files only: this reason names no item
+
+_FORMAT = re.compile(r"\d{1,4}\.\d{1,4}", re.ASCII)
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 
 
 class ArrayKind(StrEnum):
-    """What an array holds."""
+    """The content of an array; it decides the type and the checks."""
 
     IDS = "ids"  # UTF-8, padded with NUL to the longest
     NAMES = "names"  # as above
@@ -63,7 +77,7 @@ MAX_TEXT_BYTES = {ArrayKind.IDS: MAX_ID_BYTES, ArrayKind.NAMES: MAX_CATEGORY_BYT
 
 @dataclass(frozen=True, slots=True)
 class ArraySpec:
-    """One array: it has `dimension` + `extra` elements and one axis."""
+    """One array with one axis of `dimension` + `extra` elements."""
 
     name: str
     kind: ArrayKind
@@ -71,7 +85,7 @@ class ArraySpec:
     extra: int = 0
 
     def admits(self, dtype: str) -> bool:
-        """Whether `dtype`, as a `.npy` header writes it, is right for this array."""
+        """Return whether this array may have `dtype`, written as in a `.npy` header."""
         if self.kind in FIXED_DTYPES:
             return dtype == FIXED_DTYPES[self.kind]
         widths = range(1, MAX_TEXT_BYTES[self.kind] + 1)
@@ -129,7 +143,7 @@ CATEGORY_POPULAR = RankedListsSpec("category_popular", "categories")
 POPULAR = TopListSpec("popular", "popular")  # of items that enough customers have bought
 TRENDING = TopListSpec("trending", "trending")
 
-RANKED_LISTS = (*SLATES.values(), *NEIGHBOURS.values(), CATEGORY_POPULAR)
+RANKED_LISTS = (*NEIGHBOURS.values(), CATEGORY_POPULAR)
 TOP_LISTS = (POPULAR, TRENDING)
 REQUIRED_ARRAYS: Mapping[str, ArraySpec] = {
     spec.name: spec
@@ -142,29 +156,48 @@ REQUIRED_ARRAYS: Mapping[str, ArraySpec] = {
     )
 }
 
-# Days between two purchases of an item by one customer; NaN: nobody bought it again.
+# Median days between two purchases of an item by one customer; NaN: never bought again.
 ITEM_INTERVALS = ArraySpec("item_interval_days", ArrayKind.DAYS, "items")
 
-# What customers did up to the end of what was learned from; offers are decided by it.
-BOUGHT = RankedListsSpec(
-    "bought", "customers"
-)  # every item; what was spent on it, half after 90 days
+# Customers' purchases up to the end of the training data; offer decisions use them.
+BOUGHT = RankedListsSpec("bought", "customers")  # every item; money spent, halved every 90 days
 CUSTOMER_ORDERS = ArraySpec("customer_orders", ArrayKind.COUNTS, "customers")
 CUSTOMER_SPENT = ArraySpec("customer_spent", ArrayKind.AMOUNTS, "customers")
 FIRST_ORDER = ArraySpec("customer_first_order", ArrayKind.MOMENTS, "customers")
 LAST_ORDER = ArraySpec("customer_last_order", ArrayKind.MOMENTS, "customers")
-PURCHASES = (*BOUGHT.arrays(), CUSTOMER_ORDERS, CUSTOMER_SPENT, FIRST_ORDER, LAST_ORDER)
 
+# The arrays of a group are all there or all missing.
+OPTIONAL_GROUPS: tuple[tuple[ArraySpec, ...], ...] = (
+    *(tuple(slate.arrays()) for slate in SLATES.values()),
+    (ITEM_INTERVALS,),
+    (*BOUGHT.arrays(), CUSTOMER_ORDERS, CUSTOMER_SPENT, FIRST_ORDER, LAST_ORDER),
+)
 OPTIONAL_ARRAYS: Mapping[str, ArraySpec] = {
-    spec.name: spec for spec in (ITEM_INTERVALS, *PURCHASES)
+    spec.name: spec for group in OPTIONAL_GROUPS for spec in group
 }
 ALL_ARRAYS: Mapping[str, ArraySpec] = {**REQUIRED_ARRAYS, **OPTIONAL_ARRAYS}
 
 
 def dtype_of(spec: ArraySpec, width: int = 1) -> np.dtype[Any]:
-    """Return the numpy type of an array; `width` is that of the longest text, in bytes."""
+    """Return the numpy type of an array; `width`: bytes of its longest text."""
     return np.dtype(FIXED_DTYPES.get(spec.kind, f"|S{width}"))
 
 
 def file_of(array: str) -> str:
     return f"{array}.npy"
+
+
+def parse_format(text: int | str) -> tuple[int, int]:
+    """Return major and minor; raise ValueError for anything else than a format number."""
+    if isinstance(text, int):
+        return text, 0
+    if not _FORMAT.fullmatch(text):
+        raise ValueError(f"{text[:20]!r} is not a format number")
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+def is_newer_minor(text: int | str) -> bool:
+    """Return whether a later release of the same major has written this format."""
+    major, minor = parse_format(text)
+    return major == MAJOR and minor > MINOR

@@ -1,4 +1,4 @@
-"""The manifest of a version: where it comes from and what its files must be."""
+"""The manifest of a version: its origin, and the hash, type and shape of each file."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from recsvc.domain.errors import ModelRejected
-from recsvc.model.artifact.format import FORMAT
+from recsvc.model.artifact.format import MAJOR, is_newer_minor, parse_format
 from recsvc.model.artifact.rejection import FORMAT_UNKNOWN
 
 MAX_MANIFEST_BYTES = 1 << 20
@@ -22,12 +22,12 @@ class ArrayEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a version says of itself.
+    """Describes a version.
 
     Two trainings on the same rows differ only in `version`, `created_at` and `data`.
     """
 
-    format: int
+    format: int | str  # an integer before 1.1
     version: str
     created_at: str
     shop: str
@@ -40,30 +40,30 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def consent_watermark_us(self) -> int | None:
-        """Up to when the service's consents are counted in; None when they were not asked.
+        """The time up to which the service's consents were read, in microseconds since 1970.
 
-        In microseconds since 1970. What cannot be read is no watermark.
+        None if the training did not read them, or if the value is malformed.
         """
         consents = self.data.get("consents")
         watermark_us = consents.get("watermark_us") if isinstance(consents, dict) else None
         return watermark_us if type(watermark_us) is int else None
 
     def is_later_than(self, erasure_recorded_at_us: int) -> bool:
-        """Whether it was learned from consents that were read after an erasure.
+        """Return whether the consents were read after an erasure was recorded.
 
-        Both times are those of rows in the history, which no clock that goes back misleads. Where
-        consents came from elsewhere than the service, nobody knows, and it was not.
+        Both times are those of rows in the history, so a clock that is set back does not matter.
+        False if consents did not come from the service: the order is then unknown.
         """
         watermark_us = self.consent_watermark_us
         return watermark_us is not None and watermark_us > erasure_recorded_at_us
 
 
 class _FormatOnly(msgspec.Struct):
-    format: int
+    format: int | str
 
 
 def encode(manifest: Manifest) -> bytes:
-    """Return the manifest as JSON with sorted names; equal manifests give equal bytes."""
+    """Return the manifest as JSON with sorted members; equal manifests give equal bytes."""
     plain = msgspec.to_builtins(manifest, enc_hook=_plain, order="deterministic")
     encoded = msgspec.json.format(msgspec.json.encode(plain, order="sorted"), indent=1)
     if len(encoded) > MAX_MANIFEST_BYTES:
@@ -74,25 +74,31 @@ def encode(manifest: Manifest) -> bytes:
 
 
 def decode(encoded: bytes) -> Manifest:
-    """Read a manifest; raise ModelRejected for an unknown format or anything unexpected."""
+    """Read a manifest; raise ModelRejected for an unknown format or malformed content."""
     if len(encoded) > MAX_MANIFEST_BYTES:
         raise ModelRejected(f"the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
+    is_newer = False
     try:
         found = msgspec.json.decode(encoded, type=_FormatOnly).format
-        if found != FORMAT:
+        major, minor = parse_format(found)
+        if major != MAJOR:
             raise ModelRejected(
-                f"format {found} is not known here; this release reads format {FORMAT}",
+                f"format {major}.{minor} is not known here; this release reads format {MAJOR}.x",
                 code=FORMAT_UNKNOWN,
             )
+        is_newer = is_newer_minor(found)
         return msgspec.json.decode(encoded, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ModelRejected(f"the manifest cannot be read: {error}") from error
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise ModelRejected(
+            f"the manifest cannot be read: {error}",
+            code=FORMAT_UNKNOWN if is_newer else ModelRejected.code,
+        ) from error
 
 
 def _plain(value: object) -> object:
-    """Let trainers hand over numpy's numbers."""
+    """Convert numpy numbers and arrays, which trainers may pass."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
         return value.tolist()
-    raise NotImplementedError(f"{type(value).__name__} has no place in a manifest")
+    raise NotImplementedError(f"{type(value).__name__} cannot be written to a manifest")

@@ -62,7 +62,11 @@ class StoredVersion:
         return row if row < len(keys) and keys[row] == wanted else None
 
     def lists(self, row: int) -> Mapping[CustomerSlate, list[StoredEntry]]:
-        return {slate: self._list(spec.name, row) for slate, spec in layout.SLATES.items()}
+        return {
+            slate: self._list(spec.name, row)
+            for slate, spec in layout.SLATES.items()
+            if spec.is_in(self._arrays)
+        }
 
     def purchases(self, row: int) -> StoredPurchases | None:
         """Return what the customer did; None when the version says that of nobody."""

@@ -1,8 +1,8 @@
-"""From a version's folder to a model that can be served, or to the reason why it must not be.
+"""Load a version from its folder; raise ModelRejected with the reason if it must not be served.
 
-The files are judged by their manifest and both by the format; nothing in them is executed,
-followed or believed. `full=True` reads and hashes all content; so does the load of a model small
-enough for that to go unnoticed, while that of a larger one takes samples.
+The manifest is checked against the format, and the files against both. Content is never executed
+and links are never followed. `full=True` reads and hashes all content; so does the load of a small
+model. The load of a larger one checks samples.
 """
 
 import hashlib
@@ -22,15 +22,14 @@ from recsvc.model.artifact.checks import check_arrays, check_names
 from recsvc.model.artifact.format import (
     ALL_ARRAYS,
     MANIFEST_FILE,
-    OPTIONAL_ARRAYS,
-    REQUIRED_ARRAYS,
     Array,
     Arrays,
     file_of,
+    is_newer_minor,
 )
 from recsvc.model.artifact.manifest import MAX_MANIFEST_BYTES, ArrayEntry, Manifest, decode
 from recsvc.model.artifact.npy import map_array
-from recsvc.model.artifact.rejection import SECRET_MISMATCH
+from recsvc.model.artifact.rejection import FORMAT_UNKNOWN, SECRET_MISMATCH
 from recsvc.model.registry.candidates import Candidates, assemble
 from recsvc.model.registry.id_map import CustomerMap, IdMap
 from recsvc.model.registry.loaded import NEIGHBOUR_REASONS, LoadedModel
@@ -45,8 +44,8 @@ _NO_INTERVALS = np.zeros(0, np.float32)
 def load(folder: Path, *, shop: ShopName, fingerprint: str, full: bool = False) -> LoadedModel:
     """Load one version; raise ModelRejected with the reason if it must not be served.
 
-    `fingerprint` is that of the secret in use. Files that cannot be read at the moment are an
-    OSError: that says nothing about the version.
+    `fingerprint`: of the secret in use. An OSError means that files cannot be read at the moment;
+    it is no fault of the version.
     """
     small_bytes = math.inf if full else SMALL_BYTES
     parts = open_version(folder, shop=shop, fingerprint=fingerprint, small_bytes=small_bytes)
@@ -58,22 +57,35 @@ def load(folder: Path, *, shop: ShopName, fingerprint: str, full: bool = False) 
 def open_version(
     folder: Path, *, shop: ShopName, fingerprint: str, small_bytes: float
 ) -> tuple[Manifest, Arrays]:
-    """Return what a version is made of, whether it answers or not; raise as `load`.
+    """Return the manifest and the checked arrays of a version; raise as `load`.
 
-    `small_bytes`: up to which size it is read and hashed whole; of a larger one, samples.
+    `small_bytes`: a version up to this size is read and hashed completely, a larger one sampled.
     """
     files = _files(folder)
-    check_names(files, "file", _files_of(REQUIRED_ARRAYS), _files_of(OPTIONAL_ARRAYS))
+    check_names(files, "file", {MANIFEST_FILE}, files)
     manifest = read_manifest(folder)
     _check_origin(manifest, folder.name, shop, fingerprint)
-    check_names(manifest.arrays, "array in the manifest")
+    try:
+        return manifest, _open_arrays(folder, files, manifest, small_bytes)
+    except ModelRejected as rejected:
+        if not is_newer_minor(manifest.format):
+            raise
+        # Damage, or a rule of the newer release: this release cannot tell, so it is not final.
+        raise ModelRejected(rejected.detail, code=FORMAT_UNKNOWN) from rejected
+
+
+def _open_arrays(folder: Path, files: set[str], manifest: Manifest, small_bytes: float) -> Arrays:
+    """Map the arrays that this release knows; hash and check them."""
+    ignored = set(manifest.arrays) - set(ALL_ARRAYS) if is_newer_minor(manifest.format) else set()
+    names = set(manifest.arrays) - ignored
+    check_names(names, "array in the manifest")
     check_names(files, "file", _files_of(manifest.arrays), ())
-    arrays = {name: _map(folder, name, entry) for name, entry in manifest.arrays.items()}
+    arrays = {name: _map(folder, name, manifest.arrays[name]) for name in sorted(names)}
     full = _size(folder) <= small_bytes
     if full:
         _check_hashes(folder, manifest)
     check_arrays(arrays, full=full)
-    return manifest, arrays
+    return arrays
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -97,7 +109,7 @@ def _size(folder: Path) -> int:
 
 def _check_origin(manifest: Manifest, version: str, shop: ShopName, fingerprint: str) -> None:
     if manifest.version != version:
-        raise ModelRejected(f"the manifest is that of version {manifest.version[:80]!r}")
+        raise ModelRejected(f"the manifest belongs to version {manifest.version[:80]!r}")
     if manifest.shop != shop:
         raise ModelRejected(f"made for shop {manifest.shop[:80]!r}, not for {shop!r}")
     if manifest.secret_fingerprint != fingerprint:
@@ -110,7 +122,9 @@ def _check_origin(manifest: Manifest, version: str, shop: ShopName, fingerprint:
 
 def _map(folder: Path, name: str, entry: ArrayEntry) -> Array:
     if not ALL_ARRAYS[name].admits(entry.dtype):
-        raise ModelRejected(f"{name}: the manifest says {entry.dtype}, which the format does not")
+        raise ModelRejected(
+            f"{name}: the manifest has {entry.dtype}, which the format does not allow"
+        )
     return map_array(folder / file_of(name), entry.dtype, entry.shape)
 
 

@@ -44,11 +44,11 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     ),
     "type not the format's": (
         spoil("popular_scores", np.ones(4, np.float64)),
-        "popular_scores: the manifest says <f8",
+        "popular_scores: the manifest has <f8",
     ),
     "other byte order": (
         spoil("popular_scores", np.ones(4, ">f4")),
-        "popular_scores: the manifest says >f4",
+        "popular_scores: the manifest has >f4",
     ),
     "column order": (
         spoil("popular_scores", np.asfortranarray(np.ones((2, 2), np.float32)), forge=False),
@@ -66,21 +66,21 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
         spoil("item_interval_days", np.array([7, 0, 1, 1], np.float32)),
         "item_interval_days: neither a number of days above 0 nor NaN",
     ),
-    "an endless interval": (
+    "an infinite interval": (
         spoil("item_interval_days", np.array([7, np.inf, 1, 1], np.float32)),
         "item_interval_days: neither a number of days above 0 nor NaN",
     ),
     "fewer than no orders": (
         spoil("customer_orders", np.array([-1, 3], np.int32)),
-        "customer_orders: a number below 0, or endless",
+        "customer_orders: a number below 0, or infinite",
     ),
-    "endless spending": (
+    "infinite spending": (
         spoil("customer_spent", np.array([1, np.inf], np.float32)),
-        "customer_spent: a number below 0, or endless",
+        "customer_spent: a number below 0, or infinite",
     ),
     "a day at the end of time": (
         spoil("customer_last_order", np.array([1, np.inf], np.float32)),
-        "customer_last_order: an endless number",
+        "customer_last_order: an infinite number",
     ),
     "another customer's purchases": (
         spoil("bought_offsets", np.array([0, 3, 2], np.int64)),
@@ -92,7 +92,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     ),
     "a pickled object that the manifest admits to": (
         spoil("popular_scores", np.array([{}, {}, {}, {}], object)),
-        "popular_scores: the manifest says |O",
+        "popular_scores: the manifest has |O",
     ),
     "item row too high": (
         spoil("popular_items", np.array([0, 1, 2, 4], np.int32)),
@@ -108,7 +108,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     ),
     "reason without its item": (
         spoil("for_you_reason_items", np.array([-1, -1, -1], np.int32)),
-        "for_you_reason_items: an item for a reason that names none, or the reverse",
+        "for_you_reason_items: an item with a reason that names none, or the reverse",
     ),
     "unknown reason": (
         spoil("for_you_reasons", np.array([2, 99, 1], np.uint8)),
@@ -148,7 +148,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     ),
     "ids too wide": (
         spoil("item_ids", np.array(["a", "b", "c", "d"], "S129")),
-        "item_ids: the manifest says |S129",
+        "item_ids: the manifest has |S129",
     ),
     "a customer twice": (
         spoil("customer_keys", np.array([b"k" * 16, b"k" * 16])),

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.artifact.format import FORMAT
 from tests.model_builders import edit_entry, edit_manifest
 from tests.unit.model.refusals import refusal
 
@@ -59,16 +58,6 @@ def test_a_manifest_with_an_impossible_array_is_refused(
     assert refusal(folder).detail.startswith("the manifest cannot be read: ")
 
 
-def test_an_unknown_format_is_named(folder: Path) -> None:
-    """Whatever else a later release writes into its manifest."""
-    edit_manifest(folder, format=FORMAT + 1, something_new=1)
-
-    rejected = refusal(folder)
-
-    assert rejected.code == "model_format_unknown"
-    assert rejected.detail == "format 2 is not known here; this release reads format 1"
-
-
 def test_another_secret_is_named(folder: Path) -> None:
     edit_manifest(folder, secret_fingerprint="f" * 16)
 
@@ -87,4 +76,4 @@ def test_another_shops_model_is_refused(folder: Path) -> None:
 def test_a_renamed_version_is_refused(folder: Path) -> None:
     renamed = folder.rename(folder.with_name("20990101T000000.000Z-00000000"))
 
-    assert f"the manifest is that of version '{folder.name}'" == refusal(renamed).detail
+    assert f"the manifest belongs to version '{folder.name}'" == refusal(renamed).detail

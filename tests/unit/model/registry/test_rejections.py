@@ -147,10 +147,10 @@ def test_an_unknown_format_is_left_to_a_newer_release(shelf: ModelRegistry, tmp_
     old = published(tmp_path)
     shelf.refresh()
     new = published(tmp_path, fruit_shop("apricot"), LATER)
-    edit_manifest(new, format=2)
+    edit_manifest(new, format="2.0")
 
     assert old.name == served(shelf)
-    assert "format 2 is not known here" in str(shelf.status(SHOP).rejection)
+    assert "format 2.0 is not known here" in str(shelf.status(SHOP).rejection)
 
 
 def test_a_vanished_current_takes_no_model_away(shelf: ModelRegistry, tmp_path: Path) -> None:
