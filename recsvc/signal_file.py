@@ -1,4 +1,4 @@
-"""The tables of consent signals: `RECSVC_CONSENT_SIGNALS`, a file of TOML, else the defaults."""
+"""Reads the tables of consent signals: the TOML file `RECSVC_CONSENT_SIGNALS`, else defaults."""
 
 import tomllib
 
@@ -8,7 +8,7 @@ from recsvc.domain.errors import BadRequest
 
 
 def open_signals(settings: Settings) -> SignalTables:
-    """Return the tables; raise `bad_consent_signals` when the file is none of them."""
+    """Return the tables; raise `bad_consent_signals` if the file is invalid."""
     path = settings.consent_signals
     if path is None:
         return DEFAULT_TABLES
@@ -16,8 +16,8 @@ def open_signals(settings: Settings) -> SignalTables:
         parsed = tomllib.loads(path.read_text())
     except OSError as fault:
         raise _unreadable(f"{path} cannot be read ({fault.strerror})") from fault
-    except ValueError as fault:  # no TOML, or no UTF-8
-        raise _unreadable(f"{path} is no TOML ({fault})") from fault
+    except ValueError as fault:  # invalid TOML or UTF-8
+        raise _unreadable(f"{path} is not valid TOML ({fault})") from fault
     return parse_tables(parsed)
 
 

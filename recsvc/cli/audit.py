@@ -1,6 +1,4 @@
-"""`recsvc audit`: check that the history of consents is whole, and that customers' records say what
-it says; show the end to keep elsewhere.
-"""
+"""`recsvc audit`: verify the consent history and customer records; print the history's head."""
 
 import time
 from collections import Counter
@@ -33,7 +31,7 @@ EXIT_NOT_WHOLE = 3
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
-    """`customers`: whose records were compared; those of a history that is not whole are not."""
+    """The result of a verification. `customers`: compared records; 0 if the history has a fault."""
 
     end: ChainHead
     finding: ChainFault | None
@@ -45,7 +43,7 @@ class AuditResult:
         return self.finding is None and not self.differences
 
 
-app = typer.Typer(help="The history of consents: verify, head.", no_args_is_help=True)
+app = typer.Typer(help="Verify the consent history; print its head.", no_args_is_help=True)
 
 
 @app.command()
@@ -53,18 +51,18 @@ def verify(
     head: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|TEXT", help="An earlier head, as `audit head` prints it, or its file."
+            metavar="FILE|TEXT", help="An earlier output of `audit head`, or a file that holds it."
         ),
     ] = None,
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Walk the history and compare every record with it; exit 3 when something is not as written.
+    """Verify the history and compare every customer record with it; exit 3 on a difference.
 
-    Names the row that was edited, removed or moved, and the customer (by keyed hash) whose consent,
-    flag or erasure was changed without one. With --head also when the history does not begin with
-    what it was at that head, as after a backup was restored that is older.
+    Reports the first row that was edited, removed or moved, and each customer (by keyed hash) whose
+    consent, flag or erasure was changed without a row. With --head, also reports a history that
+    does not continue that head, as after restoring an older backup.
     """
     kept = None if head is None else _kept(head)
     started = time.monotonic()
@@ -74,8 +72,8 @@ def verify(
         print_json(_report(found))
     elif found.is_whole:
         say(
-            f"{found.end.count:,} rows, all as they were written; records that say the same: "
-            f"{found.customers:,} ({time.monotonic() - started:.1f} s)."
+            f"{found.end.count:,} rows are unchanged, and {found.customers:,} records match them "
+            f"({time.monotonic() - started:.1f} s)."
         )
     if found.finding is not None:
         complain(f"row {found.finding.n} {found.finding.what}")
@@ -87,9 +85,9 @@ def verify(
 
 @app.command()
 def head(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Print how many rows the history has, their hash and the last one's time.
+    """Print the head of the history: number of rows, hash, and time of the last row.
 
-    Keep it where whoever can change the store cannot: `audit verify --head` compares.
+    Keep it outside the reach of accounts that can change the store, for `audit verify --head`.
     """
     with open_stores(settings_of(data_dir), durable=False) as stores:
         found = stores.history.head(shop_of(shop)) or empty_head(shop_of(shop))
@@ -100,14 +98,14 @@ def head(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = 
 
 
 def _verified(stores: Stores, shop: ShopName, kept: ChainHead | None) -> AuditResult:
-    """Walk as far as the history was written when we began; others may go on writing."""
+    """Verify the rows that exist at the start; later rows are ignored."""
     if not stores.history.is_readable(shop):
         return AuditResult(empty_head(shop), NO_HISTORY)
-    said, last = stores.history.head_and_last_row(shop)
+    head, last = stores.history.head_and_last_row(shop)
     rows_of: Counter[CustomerKey] = Counter()
     links = count_rows(stores.history.chained_rows(shop, last=last), rows_of) if last else iter(())
-    finding = next(chain_faults(shop, links, said, kept), None)
-    end = said or empty_head(shop)
+    finding = next(chain_faults(shop, links, head, kept), None)
+    end = head or empty_head(shop)
     if finding is not None:
         return AuditResult(end, finding)
     different = tuple(stores.record_audit.differences(shop, rows_of, last))
@@ -122,7 +120,7 @@ def _kept(text: str) -> ChainHead:
         raise BadRequest(f"--head: {file} cannot be read: {fault}") from None
     kept = parse_head(text)
     if kept is None:
-        raise BadRequest(f"--head is neither a file nor a head: {HEAD_RULE}", code="bad_head")
+        raise BadRequest(f"--head is neither a file nor a head ({HEAD_RULE})", code="bad_head")
     return kept
 
 

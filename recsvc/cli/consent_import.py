@@ -1,4 +1,4 @@
-"""`recsvc consents import`: what customers said elsewhere, from a file of lines."""
+"""`recsvc consents import`: import consents collected elsewhere from an NDJSON file."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,21 +27,21 @@ from recsvc.usecases.customers.consents import DatedChange, imported_rows, line_
 from recsvc.web.routes.consent_import import read_line
 from recsvc.wiring.stores import open_stores
 
-LINES_A_STEP = 5000
+LINES_PER_CHUNK = 5000
 
 
 def import_consents(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Lines as POST /v1/consents takes them.")
+        Path, typer.Argument(metavar="FILE", help="NDJSON lines as for POST /v1/consents.")
     ],
     max_bad: MaxBad = 1.0,
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take in what customers said elsewhere, each line with its own time.
+    """Import consents collected elsewhere, each line with its own time.
 
-    The latest word wins, and a no among equals: importing a file twice changes nothing.
+    The latest statement wins; on a tie, denial wins. Importing a file twice changes nothing.
     """
     changes, faults = _read(file, open_signals(settings_of(data_dir)))
     check_faults(file, faults, len(changes), max_bad)
@@ -49,7 +49,7 @@ def import_consents(
 
 
 def _read(file: Path, tables: SignalTables) -> tuple[list[DatedChange], list[str]]:
-    """Return what the lines say, and number and fault of each that says nothing."""
+    """Return the valid lines as changes, and the number and fault of each invalid line."""
     changes: list[DatedChange] = []
     faults: list[str] = []
     with file.open("rb") as lines:
@@ -78,7 +78,7 @@ def _imported(
 
 def _chunks(changes: Sequence[DatedChange]) -> Iterator[list[DatedChange]]:
     remaining = iter(changes)
-    while chunk := list(islice(remaining, LINES_A_STEP)):
+    while chunk := list(islice(remaining, LINES_PER_CHUNK)):
         yield chunk
 
 
@@ -95,7 +95,7 @@ def _report(outcomes: Counter[ImportOutcome], bad: int, as_json: bool) -> None:
         print_json(counts)
     else:
         say(
-            f"{counts['imported']:,} lines imported, {counts['known']:,} known already or "
-            f"overtaken by a later word; left out: {in_future:,} in the future, {bad:,} bad, "
-            f"{counts['unreadable']:,} that met a record which nobody can read."
+            f"{counts['imported']:,} lines imported, {counts['known']:,} already stored or "
+            f"superseded; skipped: {in_future:,} in the future, {bad:,} invalid, "
+            f"{counts['unreadable']:,} with an unreadable stored record."
         )

@@ -1,4 +1,4 @@
-"""`recsvc consents policy`: the least policy version under which a grant counts."""
+"""`recsvc consents policy`: the minimum policy version of grants, per purpose."""
 
 from typing import Annotated
 
@@ -20,17 +20,17 @@ from recsvc.stores.consents.policy_clock import Minimums
 from recsvc.wiring.stores import open_stores
 
 Purposes = Annotated[
-    list[str], typer.Option("--purpose", help=f"Of {', '.join(Purpose)}; repeat it.")
+    list[str], typer.Option("--purpose", help=f"One of {', '.join(Purpose)}; repeatable.")
 ]
 
 app = typer.Typer(
-    help="The least policy version per purpose: show, set, clear.", no_args_is_help=True
+    help="Show, set and clear the minimum policy version per purpose.", no_args_is_help=True
 )
 
 
 @app.command()
 def show(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show the least version of each purpose."""
+    """Show the minimum version of each purpose."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
         _print(stores.policy.get(shop_of(shop)), as_json)
 
@@ -38,14 +38,14 @@ def show(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = 
 @app.command("set")
 def set_minimum(
     purpose: Purposes,
-    minimum: Annotated[str, typer.Option(help=f"The least version that counts: {LABEL_RULE}.")],
+    minimum: Annotated[str, typer.Option(help=f"The minimum version: {LABEL_RULE}.")],
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let grants under an earlier version, or under none, count no more; in force at once.
+    """Expire grants under an earlier version or without one; effective immediately.
 
-    Versions are in natural order: v9 is before v10, and 2026-2 before 2026-11.
+    Versions are compared in natural order: v9 < v10, and 2026-2 < 2026-11.
     """
     _change(purpose, checked_label(minimum, "--minimum"), shop, data_dir, as_json)
 
@@ -57,7 +57,7 @@ def clear(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let grants count whatever policy they were given under."""
+    """Remove the minimum: grants count under any policy version."""
     _change(purpose, None, shop, data_dir, as_json)
 
 

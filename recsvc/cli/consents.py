@@ -1,4 +1,4 @@
-"""`recsvc consents`: show, grant and withdraw the consent of one customer; and import many."""
+"""`recsvc consents`: show, grant, withdraw and import consents, and list their history."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,14 +41,15 @@ CHANGE_COLUMNS = (
 
 Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
 Purposes = Annotated[
-    list[str], typer.Argument(metavar="PURPOSE...", help=f"Of {', '.join(Purpose)}.")
+    list[str], typer.Argument(metavar="PURPOSE...", help=f"One or more of {', '.join(Purpose)}.")
 ]
 PolicyVersion = Annotated[
-    str | None, typer.Option(help=f"The policy that was agreed to: {LABEL_RULE}.")
+    str | None, typer.Option(help=f"The version of the accepted policy: {LABEL_RULE}.")
 ]
 
 app = typer.Typer(
-    help="Consent: show, grant, withdraw, history, import; and its policy.", no_args_is_help=True
+    help="Show, grant, withdraw and import consents; show their history and policy.",
+    no_args_is_help=True,
 )
 app.add_typer(consent_policy.app, name="policy")
 app.command("import")(import_consents)
@@ -61,7 +62,7 @@ def show(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show where the customer stands on every purpose."""
+    """Show the customer's consent for every purpose."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
         record = stores.consents.read(shop_of(shop), _key(stores, shop, customer))
         status = _status(stores, shop, record)
@@ -77,7 +78,7 @@ def grant(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Record that the customer permits these purposes."""
+    """Grant purposes for a customer."""
     label = checked_label(policy_version, "--policy-version")
     status = _write(
         customer, dict.fromkeys(checked_purposes(purposes), True), label, shop, data_dir
@@ -93,10 +94,9 @@ def withdraw(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Record that the customer no longer permits these purposes; in force at once.
+    """Withdraw purposes for a customer; effective immediately.
 
-    What is shown is the latest word, and a no is said under no policy: the version that was
-    agreed to before is no longer shown.
+    The output shows the latest statement. A withdrawal has no policy version.
     """
     status = _write(
         customer, dict.fromkeys(checked_purposes(purposes), False), None, shop, data_dir
@@ -111,7 +111,7 @@ def history(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show every change of the customer's consents and flags, the newest last."""
+    """Show every change of the customer's consents and flags, newest last."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
         key = _key(stores, shop, customer)
         found = [_change_row(row) for row in stores.history.all_rows_of(shop_of(shop), key)]

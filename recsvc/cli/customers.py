@@ -1,4 +1,4 @@
-"""`recsvc customers`: what a customer may demand, done by whoever runs the service."""
+"""`recsvc customers`: export, erase and merge customers, for the operator."""
 
 import sys
 from typing import Annotated
@@ -21,7 +21,7 @@ REWRITE_WAIT_SECONDS = 600.0
 
 Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
 
-app = typer.Typer(help="A customer's rights: export, erase, merge.", no_args_is_help=True)
+app = typer.Typer(help="Export, erase and merge customers.", no_args_is_help=True)
 
 
 @app.command()
@@ -31,12 +31,12 @@ def export(
     data_dir: DataDir = None,
     _as_json: AsJson = False,
 ) -> None:
-    """Print everything that is held of a customer, as one JSON document."""
+    """Print all data of a customer as one JSON document."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
-        name, key = _who(stores, shop, customer, "customer")
+        name, key = _shop_and_key(stores, shop, customer, "customer")
         record = stores.consents.read(name, key)
         status = stores.policy_clock.status(record, stores.policy.get(name))
-        for part in export_json(customer, status, stores.privacy.held(name, key, record)):
+        for part in export_json(customer, status, stores.privacy.export(name, key, record)):
             sys.stdout.write(part.decode())
         sys.stdout.write("\n")
 
@@ -44,14 +44,14 @@ def export(
 @app.command()
 def erase(
     customer: Customer,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Erase a customer, for good, and print the receipt."""
+    """Erase a customer permanently, and print the receipt."""
     with open_stores(settings_of(data_dir)) as stores:
-        name, key = _who(stores, shop, customer, "customer")
+        name, key = _shop_and_key(stores, shop, customer, "customer")
         if not yes:
             _confirm()
         receipt = stores.privacy.erase(name, key, COMMAND_LINE)
@@ -62,44 +62,46 @@ def erase(
 @app.command()
 def merge(
     customer: Customer,
-    into: Annotated[str, typer.Option(help="The id of the same person that stays.")],
+    into: Annotated[str, typer.Option(help="The id of the same person that remains.")],
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a customer one with another id of theirs; the stricter consent wins."""
+    """Merge a customer into another id of the same person; the stricter consent wins."""
     with open_stores(settings_of(data_dir)) as stores:
-        name, key = _who(stores, shop, customer, "customer")
-        _, stays = _who(stores, shop, into, "--into")
-        receipt = stores.privacy.merge(name, key, stays, COMMAND_LINE)
+        name, key = _shop_and_key(stores, shop, customer, "customer")
+        _, remaining = _shop_and_key(stores, shop, into, "--into")
+        receipt = stores.privacy.merge(name, key, remaining, COMMAND_LINE)
         _finish_rewrite(stores, name, receipt.rewrite.state)
     _print(merge_of(into, receipt), as_json)
 
 
-def _who(stores: Stores, shop: str, customer: str, field: str) -> tuple[ShopName, CustomerKey]:
+def _shop_and_key(
+    stores: Stores, shop: str, customer: str, field: str
+) -> tuple[ShopName, CustomerKey]:
     name = shop_of(shop)
     return name, stores.hasher(name).key_of(CustomerId(checked_id(customer, field)))
 
 
 def _confirm() -> None:
     if not sys.stdin.isatty():
-        raise BadRequest("nobody is there to be asked; --yes erases without a question")
-    if not typer.confirm("Erase this customer for good?", err=True):
+        raise BadRequest("the confirmation needs a terminal; --yes erases without it")
+    if not typer.confirm("Erase this customer permanently?", err=True):
         raise BadRequest("nothing was erased")
 
 
 def _finish_rewrite(stores: Stores, shop: ShopName, state: RewriteState) -> None:
-    """Let the rewrite end before we leave: an embedded server may be stopped with us."""
+    """Wait for the rewrite, since an embedded server may stop when the command ends."""
     if state is RewriteState.STARTED and not stores.rewrite.wait(shop, REWRITE_WAIT_SECONDS):
         say("the append-only file is still being rewritten")
 
 
 def _print(receipt: msgspec.Struct, as_json: bool) -> None:
-    told = msgspec.to_builtins(receipt)
+    fields = msgspec.to_builtins(receipt)
     if as_json:
-        print_json(told)
+        print_json(fields)
     else:
-        print_table(["what", "value"], [[name, _text(value)] for name, value in told.items()])
+        print_table(["field", "value"], [[name, _text(value)] for name, value in fields.items()])
 
 
 def _text(value: object) -> str:

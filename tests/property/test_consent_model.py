@@ -83,12 +83,12 @@ class ServiceModel(ModelRules, OfferRules):
         self.is_answered(name)
         self.service.decision_log.flush()
         record = self.service.consents.read(self.shop, self.keys[name])
-        held = self.service.privacy.held(self.shop, self.keys[name], record)
+        held = self.service.privacy.export(self.shop, self.keys[name], record)
         lists = {kind: list(rows) for kind, rows in held.lists.items()}
         expected, claims = self.expected[name], self.known.of(name)
 
         assert {event["item_id"] for event in lists["events"]} == expected.logged | expected.recent
-        assert held.told.flags == expected.flags
+        assert held.profile.flags == expected.flags
         assert {each["claim_id"]: each["code"] for each in lists["claims"]} == {
             each.claim_id: each.code for each in claims
         }

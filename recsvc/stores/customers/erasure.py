@@ -1,8 +1,8 @@
-"""Erasure: one step that blocks the customer and removes what is held under keys of their own.
+"""Erasure: one atomic step writes the tombstone and removes the customer's own keys.
 
-The block comes first, so that nothing new is kept of the customer while the event log is walked;
-a call that fails on the way is repeated, and goes on. What stays is a tombstone in the customer's
-hash and, in the history, rows that know the customer by keyed hash alone.
+The tombstone comes first, so nothing new is stored while the event log is searched. A call that
+fails half-way is repeated and continues. The tombstone in the customer's hash remains, and the rows
+of the history, which name the customer by keyed hash alone.
 """
 
 from collections.abc import Sequence
@@ -34,14 +34,14 @@ from recsvc.stores.consents.record_codec import (
 from recsvc.stores.customers.personal_data_keys import PERSONAL_DATA_KEYS, Erasable
 from recsvc.stores.events.event_log import EventLog
 
-CUSTOMER_SUBJECT = "customer"  # what a row of the history is about that concerns all of one
+CUSTOMER_SUBJECT = "customer"  # the subject of history rows about the whole customer
 ERASED_WORD = "erased"
 
 UNDRAINED_EVENTS = "undrained_events"
 
 
 class ErasureStore:
-    """`others`: stores that forget by themselves what they hold of who is shut out."""
+    """Erases customers. `others`: stores that remove their own data of an erased customer."""
 
     def __init__(
         self,
@@ -56,18 +56,18 @@ class ErasureStore:
         self._log = log
 
     def erase(self, shop: ShopName, key: CustomerKey, actor: str = COMMAND_LINE) -> ErasureResult:
-        """Erase everything; when this returns it is on disk. Once more changes nothing more."""
+        """Erase a customer; on return it is on disk. Idempotent."""
         blocked = self._block(shop, key, actor)
         removed = {**blocked.removed, UNDRAINED_EVENTS: self._forget(shop, key)}
         return ErasureResult(blocked.at_us, removed)
 
     def finish_erasure(self, shop: ShopName, key: CustomerKey) -> int:
-        """Finish the erasure of a customer who is shut out; return how many events it removed."""
+        """Complete the erasure if the customer is erased; return the number of removed events."""
         tombstone = self._consents.read(shop, key).tombstone
         return self._forget(shop, key) if tombstone is not None and tombstone.is_erased else 0
 
     def was_erased_after(self, shop: ShopName, key: CustomerKey, recorded_at_us: int) -> bool:
-        """Say whether the customer was erased after that row, so that nothing of then is theirs."""
+        """Return True if the customer was erased after that row, so its data must not return."""
         tombstone = self._consents.read(shop, key).tombstone
         return tombstone is not None and recorded_at_us < tombstone.recorded_at_us
 
@@ -79,14 +79,13 @@ class ErasureStore:
     def _block(self, shop: ShopName, key: CustomerKey, actor: str) -> ErasureResult:
         def ask(pipeline: Pipeline) -> None:
             pipeline.hgetall(redis_keys.customer(shop, key))
-            for holding in PERSONAL_DATA_KEYS:
-                holding.queue_size(pipeline, holding.key(shop, key))
+            for kind in PERSONAL_DATA_KEYS:
+                kind.queue_size(pipeline, kind.key(shop, key))
 
-        def decide(moment: ChangeTime, replies: list[Any]) -> tuple[WriteStep, ErasureResult]:
+        def decide(time: ChangeTime, replies: list[Any]) -> tuple[WriteStep, ErasureResult]:
             fields, *sizes = replies
             removed = _counts(fields) | {
-                holding.name: _size(size)
-                for holding, size in zip(PERSONAL_DATA_KEYS, sizes, strict=True)
+                kind.name: _size(size) for kind, size in zip(PERSONAL_DATA_KEYS, sizes, strict=True)
             }
             before = _only_tombstone(fields)
             if before is not None:
@@ -94,27 +93,27 @@ class ErasureStore:
                     before.erased_at_us, removed
                 )
             record = NO_CONSENT if isinstance(fields, redis.RedisError) else record_of(fields)
-            stone = new_tombstone(record, moment)
-            at_us = stone.erased_at_us
-            note = RowDraft(RowKind.ERASE, key, CUSTOMER_SUBJECT, ERASED_WORD, actor, at_us)
+            tombstone = new_tombstone(record, time)
+            at_us = tombstone.erased_at_us
+            row = RowDraft(RowKind.ERASE, key, CUSTOMER_SUBJECT, ERASED_WORD, actor, at_us)
             return WriteStep(
-                erasure_edits(shop, key, stone), [note], requires_head=True
+                erasure_edits(shop, key, tombstone), [row], requires_head=True
             ), ErasureResult(at_us, removed)
 
         return self._change_writer.commit(shop, ask, decide)
 
 
-def new_tombstone(record: ConsentRecord, moment: ChangeTime) -> Tombstone:
-    """Return what an erasure leaves: it is later than whatever was said by who is erased."""
+def new_tombstone(record: ConsentRecord, time: ChangeTime) -> Tombstone:
+    """Return the tombstone of an erasure, later than every statement of the customer."""
     stamps = [consent.at_us for consent in record.purposes.values()]
     before = record.tombstone
     if before is not None and before is not UNREADABLE_TOMBSTONE:
         stamps += [before.erased_at_us, before.readmitted_at_us or 0]
-    return Tombstone(max([moment.now_us, *stamps]), moment.recorded_at_us)
+    return Tombstone(max([time.now_us, *stamps]), time.recorded_at_us)
 
 
 def erasure_edits(shop: ShopName, key: CustomerKey, tombstone: Tombstone) -> list[Edit]:
-    """Return what leaves a tombstone and nothing else, whatever is held."""
+    """Return the edits that leave the tombstone alone."""
     name = redis_keys.customer(shop, key)
     return [
         Edit(name, "", None, b""),
@@ -124,21 +123,21 @@ def erasure_edits(shop: ShopName, key: CustomerKey, tombstone: Tombstone) -> lis
 
 
 def _again(shop: ShopName, key: CustomerKey, tombstone: Tombstone) -> list[Edit]:
-    """Return what removes what is held of one who is still shut out."""
+    """Return the edits that repeat the erasure of a customer who is still erased."""
     value = encode_tombstone(tombstone)
     return [Edit(redis_keys.customer(shop, key), ERASED, value, value), *_removal(shop, key)]
 
 
 def _removal(shop: ShopName, key: CustomerKey) -> list[Edit]:
     return [
-        Edit(holding.key(shop, key), "", None, b"")
-        for holding in PERSONAL_DATA_KEYS
-        if not holding.removed_by_store
+        Edit(kind.key(shop, key), "", None, b"")
+        for kind in PERSONAL_DATA_KEYS
+        if not kind.removed_by_store
     ] + [Edit(redis_keys.merging(shop), key.hex(), None, b"")]
 
 
 def _counts(fields: Any) -> dict[str, int]:
-    """Count purposes and flags. A key that is no hash is one thing that nobody can read."""
+    """Count purposes and flags. A key of another type counts as one unreadable entry."""
     if isinstance(fields, redis.RedisError):
         return {"purposes": 0, "flags": 0, "unreadable": 1}
     names = list(fields)
@@ -153,7 +152,7 @@ def _size(reply: Any) -> int:
 
 
 def _only_tombstone(fields: Any) -> Tombstone | None:
-    """Return the tombstone of a customer of whom nothing else is known, and who is shut out."""
+    """Return the tombstone of an erased customer whose record holds nothing else, else None."""
     if isinstance(fields, redis.RedisError) or list(fields) != [ERASED.encode()]:
         return None
     tombstone = decode_tombstone(fields[ERASED.encode()])

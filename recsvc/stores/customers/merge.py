@@ -1,8 +1,8 @@
-"""Two customers become one, in one step: what both permit is handed on, the rest is erased.
+"""Merge two customers in one atomic step: hand over shared data, erase the rest.
 
-The one who is merged away is left as erased: a tombstone that points nowhere. Claims are handed on
-after that step, when no new one can come; until it is done a note says into whom, so that whoever
-asks again completes what was interrupted.
+The merged customer (`away`) is left as erased, with a tombstone without a reference. Claims are
+handed over after that step, when no new ones can be added. Until then a stored note names the
+remaining customer (`into`), so that the next call completes an interrupted merge.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -59,7 +59,7 @@ _OFFERS = (Purpose.PERSONALIZATION, Purpose.OFFERS)
 
 @dataclass(frozen=True, slots=True)
 class _StoredCustomer:
-    """What is stored of one of the two."""
+    """The stored data of one of the two customers."""
 
     fields: StoredFields
     record: ConsentRecord
@@ -76,9 +76,9 @@ class MergeStore:
     def merge(
         self, shop: ShopName, away: CustomerKey, into: CustomerKey, actor: str = COMMAND_LINE
     ) -> MergeResult:
-        """Merge `away` into `into`; raise Conflict when either was erased.
+        """Merge `away` into `into`; raise Conflict if either is erased.
 
-        Whoever calls hands on what stands behind this step, and then says that it is finished.
+        The caller then hands over the claims, and calls `finish`.
         """
 
         def ask(pipeline: Pipeline) -> None:
@@ -89,23 +89,23 @@ class MergeStore:
                 pipeline.lrange(redis_keys.recent(shop, key), 0, -1)
                 pipeline.lrange(redis_keys.purchases(shop, key), 0, -1)
 
-        def decide(moment: ChangeTime, replies: list[Any]) -> tuple[WriteStep, MergeResult]:
+        def decide(time: ChangeTime, replies: list[Any]) -> tuple[WriteStep, MergeResult]:
             policy, *stored = map(_readable, replies)
             other, mine = _side(stored[:4]), _side(stored[4:])
             if _is_shut(other) or _is_shut(mine):
                 raise _erased("the customer" if _is_shut(other) else "`into`")
-            both = self._both_permit((other, mine), read_minimums(policy), moment.now_us)
+            both = self._both_permit((other, mine), read_minimums(policy), time.now_us)
             merged = MergeResult(
-                into, moment.recorded_at_us, both(Purpose.PERSONALIZATION), both(*_OFFERS)
+                into, time.recorded_at_us, both(Purpose.PERSONALIZATION), both(*_OFFERS)
             )
-            stone = new_tombstone(other.record, moment)
-            page = _MergeDraft(shop, into, actor)
-            page.put_all(mine, other, merged, moment.now_us)
-            page.note(into, CUSTOMER_SUBJECT, MERGED_IN)
-            page.note(away, CUSTOMER_SUBJECT, MERGED_AWAY, stone.erased_at_us)
-            page.edits += erasure_edits(shop, away, stone)
-            page.edits.append(Edit(redis_keys.merging(shop), away.hex(), None, _encoded(merged)))
-            return WriteStep(page.edits, page.notes, requires_head=True), merged
+            tombstone = new_tombstone(other.record, time)
+            draft = _MergeDraft(shop, into, actor)
+            draft.put_all(mine, other, merged, time.now_us)
+            draft.add_row(into, CUSTOMER_SUBJECT, MERGED_IN)
+            draft.add_row(away, CUSTOMER_SUBJECT, MERGED_AWAY, tombstone.erased_at_us)
+            draft.edits += erasure_edits(shop, away, tombstone)
+            draft.edits.append(Edit(redis_keys.merging(shop), away.hex(), None, _encoded(merged)))
+            return WriteStep(draft.edits, draft.rows, requires_head=True), merged
 
         return self._change_writer.commit(shop, ask, decide)
 
@@ -116,7 +116,7 @@ class MergeStore:
         return lambda *purposes: all(one.permits(each) for one in statuses for each in purposes)
 
     def unfinished(self, shop: ShopName) -> dict[CustomerKey, MergeResult]:
-        """Return the merges that are not finished, by who is merged away."""
+        """Return the unfinished merges by merged customer."""
 
         def ask(pipeline: Pipeline) -> None:
             pipeline.hgetall(redis_keys.merging(shop))
@@ -129,7 +129,7 @@ class MergeStore:
         return self._change_writer.commit(shop, ask, decide)
 
     def finish(self, shop: ShopName, away: CustomerKey, merged: MergeResult) -> None:
-        """Forget that this merge, and no later one, was under way."""
+        """Remove the note of this merge, but not that of a later one."""
         name, field, note = redis_keys.merging(shop), away.hex(), _encoded(merged)
 
         def ask(pipeline: Pipeline) -> None:
@@ -143,7 +143,7 @@ class MergeStore:
 
 
 class _MergeDraft:
-    """What is being changed of the one who stays."""
+    """The pending changes of the remaining customer."""
 
     def __init__(self, shop: ShopName, key: CustomerKey, actor: str) -> None:
         self._shop = shop
@@ -151,12 +151,12 @@ class _MergeDraft:
         self._name = redis_keys.customer(shop, key)
         self._actor = actor
         self.edits: list[Edit] = []
-        self.notes: list[RowDraft] = []
+        self.rows: list[RowDraft] = []
 
-    def note(
+    def add_row(
         self, key: CustomerKey, subject: str, word: str, said_at_us: int | None = None
     ) -> None:
-        self.notes.append(RowDraft(RowKind.MERGE, key, subject, word, self._actor, said_at_us))
+        self.rows.append(RowDraft(RowKind.MERGE, key, subject, word, self._actor, said_at_us))
 
     def put_all(
         self, mine: _StoredCustomer, other: _StoredCustomer, merged: MergeResult, now_us: int
@@ -182,7 +182,7 @@ class _MergeDraft:
         field = field_of(purpose)
         old = mine.fields.get(field.encode(), b"")
         self.edits.append(Edit(self._name, field, old, encode(said)))
-        self.notes.append(
+        self.rows.append(
             RowDraft(
                 RowKind.MERGE,
                 self._key,
@@ -196,25 +196,25 @@ class _MergeDraft:
         )
 
     def put_flags(self, mine: _StoredCustomer, other: _StoredCustomer) -> None:
-        """Add the other's flags. Whatever its value, one that is there is set."""
+        """Add the flags of the other customer."""
         for flag in Flag:
             if flag in other.record.flags and flag not in mine.record.flags:
                 self.edits.append(Edit(self._name, flag_field(flag), b"", SET))
-                self.note(self._key, flag, FLAG_SET)
+                self.add_row(self._key, flag, FLAG_SET)
 
     def put_tombstone(self, mine: _StoredCustomer, other: _StoredCustomer) -> None:
-        stone = merged_tombstone(mine.record.tombstone, other.record.tombstone)
+        tombstone = merged_tombstone(mine.record.tombstone, other.record.tombstone)
         old = mine.fields.get(ERASED.encode(), b"")
-        new = b"" if stone is None else encode_tombstone(stone)
+        new = b"" if tombstone is None else encode_tombstone(tombstone)
         self.edits.append(Edit(self._name, ERASED, old, new))
 
     def put_profile(self, mine: _StoredCustomer, other: _StoredCustomer, *, shared: bool) -> None:
         if not (shared and other.profile):
             return
         known = decode_profile(self._shop, mine.profile)
-        told = merged_profile(known, decode_profile(self._shop, other.profile))
+        both = merged_profile(known, decode_profile(self._shop, other.profile))
         name = redis_keys.profile(self._shop, self._key)
-        self.edits.append(Edit(name, "", mine.profile, encode_profile(told)))
+        self.edits.append(Edit(name, "", mine.profile, encode_profile(both)))
 
     def put_list(
         self,
@@ -234,7 +234,7 @@ def _encoded(merged: MergeResult) -> bytes:
 
 
 def _all_merged(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerKey, MergeResult]:
-    """Read the notes; one that cannot be read must not stand in the way of any erasure."""
+    """Decode the notes; skip an unreadable one, so that it does not block erasures."""
     found: dict[CustomerKey, MergeResult] = {}
     for away, note in notes.items():
         try:
@@ -268,9 +268,8 @@ def _is_shut(side: _StoredCustomer) -> bool:
     return side.record.tombstone is not None and side.record.tombstone.is_erased
 
 
-def _erased(who: str) -> Conflict:
+def _erased(name: str) -> Conflict:
     return Conflict(
-        f"{who} was erased or merged before: nobody can be merged with them until they grant "
-        "something themselves, which the consent route takes",
+        f"{name} is erased or merged; a merge requires a later grant through the consent route",
         code="customer_erased",
     )

@@ -1,10 +1,9 @@
-"""What is held of one customer under a key of the customer's own: one row per kind of key.
+"""Redis keys that hold personal data of one customer: one row per kind of key.
 
-Erasure removes every one of them and the receipt tells of each by its name. A store that begins to
-keep something of customers adds its row here; a test sees to that. Most go in the erasure's one
-step. What has more to it than the key (claims are given back) its own store forgets, after that
-step has shut the customer out. What an erasure keeps, the tombstone and the numbers of the
-history's rows, stands in `KEPT`.
+An erasure removes all of them, and its receipt reports each by name. A store that adds such a key
+adds a row here, which a test enforces. Most keys are removed in the atomic step of the erasure. A
+store removes its own keys after that step where more than the key is involved (claims return their
+caps). `KEPT` lists the keys that an erasure keeps: the tombstone, and the numbers of history rows.
 """
 
 from collections.abc import Callable
@@ -22,7 +21,7 @@ KeyOf = Callable[[ShopName, CustomerKey], str]
 
 @dataclass(frozen=True, slots=True)
 class PersonalDataKey:
-    """A kind of key. `queue_size`: ask how much is in one."""
+    """A kind of key. `queue_size`: queue the command that counts its entries."""
 
     name: str
     key: KeyOf
@@ -31,25 +30,25 @@ class PersonalDataKey:
 
 
 class Erasable(Protocol):
-    """A store that forgets what it holds of a customer; twice is as once."""
+    """A store that removes its data of one customer; `forget` is idempotent."""
 
     def forget(self, shop: ShopName, key: CustomerKey, /) -> None: ...
 
 
-def _values(asking: Pipeline, name: str) -> object:
-    return asking.exists(name)
+def _values(pipeline: Pipeline, name: str) -> object:
+    return pipeline.exists(name)
 
 
-def _fields(asking: Pipeline, name: str) -> object:
-    return asking.hlen(name)
+def _fields(pipeline: Pipeline, name: str) -> object:
+    return pipeline.hlen(name)
 
 
-def _entries(asking: Pipeline, name: str) -> object:
-    return asking.llen(name)
+def _entries(pipeline: Pipeline, name: str) -> object:
+    return pipeline.llen(name)
 
 
-def _members(asking: Pipeline, name: str) -> object:
-    return asking.zcard(name)
+def _members(pipeline: Pipeline, name: str) -> object:
+    return pipeline.zcard(name)
 
 
 PERSONAL_DATA_KEYS = (

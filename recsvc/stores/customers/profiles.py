@@ -33,14 +33,14 @@ from recsvc.stores.consents.record_codec import ERASED, SET, decode_tombstone, f
 FLAG_SET = "set"
 FLAG_CLEARED = "cleared"
 
-_ROWS_PER_WRITE = 200
+_PROFILES_PER_STEP = 200
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class NewProfile:
-    """What takes the place of a customer's profile. Flags that are not named stay."""
+    """A profile that replaces the stored one. Flags that are not named keep their value."""
 
     customer: CustomerKey
     profile: Profile
@@ -55,27 +55,27 @@ class ProfileStore:
     def put_many(
         self, shop: ShopName, profiles: Iterable[NewProfile], actor: str = COMMAND_LINE
     ) -> list[bool]:
-        """Put each in place of what was told before, in their order; say which were put.
+        """Replace profiles in order; return which of them were stored.
 
-        One that tells more than flags of a customer who was erased is not.
+        A profile of an erased customer is not stored if it holds more than flags.
         """
         remaining = iter(profiles)
         were_put: list[bool] = []
-        while chunk := tuple(islice(remaining, _ROWS_PER_WRITE)):
+        while chunk := tuple(islice(remaining, _PROFILES_PER_STEP)):
             were_put += self._put_chunk(shop, chunk, actor)
         return were_put
 
     def change(
         self, shop: ShopName, key: CustomerKey, change: ProfileChange, actor: str = COMMAND_LINE
     ) -> FlaggedProfile:
-        """Change what is named and nothing else, whoever else changes it.
+        """Change the given fields alone, also under concurrent changes.
 
-        Raises Conflict where more than flags is told of a customer who was erased.
+        Raises Conflict if the change holds more than flags and the customer is erased.
         """
 
         def ask(pipeline: Pipeline) -> None:
             pipeline.get(redis_keys.profile(shop, key))
-            _ask_flags(pipeline, shop, key)
+            _queue_flags(pipeline, shop, key)
 
         def decide(_: ChangeTime, replies: list[Any]) -> tuple[WriteStep, FlaggedProfile]:
             stored, values = map(_readable, replies)
@@ -94,7 +94,7 @@ class ProfileStore:
         with store_faults():
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.get(redis_keys.profile(shop, key))
-            _ask_flags(pipeline, shop, key)
+            _queue_flags(pipeline, shop, key)
             stored, values = pipeline.execute()
         return FlaggedProfile(decode_profile(shop, stored or b""), _Flags(key, values).are_set)
 
@@ -103,67 +103,67 @@ class ProfileStore:
 
         def ask(pipeline: Pipeline) -> None:
             for customer in customers:
-                _ask_flags(pipeline, shop, customer)
+                _queue_flags(pipeline, shop, customer)
 
         def decide(_: ChangeTime, replies: list[Any]) -> tuple[WriteStep, list[bool]]:
             found = zip(customers, map(_readable, replies), strict=True)
             flags = {customer: _Flags(customer, values) for customer, values in found}
-            may_be = [
+            storable = [
                 not (flags[new.customer].is_erased and encode_profile(new.profile)) for new in chunk
             ]
-            put = list(compress(chunk, may_be))
-            for new in put:
+            stored = list(compress(chunk, storable))
+            for new in stored:
                 flags[new.customer].put(new.flags, actor)
             edits = [
                 Edit(redis_keys.profile(shop, new.customer), "", None, encode_profile(new.profile))
-                for new in put
+                for new in stored
             ]
             steps = [each.step(shop) for each in flags.values()]
             edits += chain.from_iterable(step.edits for step in steps)
-            notes = list(chain.from_iterable(step.rows for step in steps))
-            return WriteStep(edits, notes), may_be
+            rows = list(chain.from_iterable(step.rows for step in steps))
+            return WriteStep(edits, rows), storable
 
         return self._change_writer.commit(shop, ask, decide)
 
 
 def erased_conflict() -> Conflict:
     return Conflict(
-        "the customer was erased: nothing is kept of them until they grant something themselves, "
-        "which the consent route takes",
+        "the customer is erased: no data is stored until the customer grants a purpose through the "
+        "consent route",
         code="customer_erased",
     )
 
 
 class _Flags:
-    """The flags of one customer as they are stored, and what is being changed of them."""
+    """The stored flags of one customer, and the pending changes."""
 
     def __init__(self, customer: CustomerKey, values: Sequence[bytes | None]) -> None:
-        """`values`: what `_ask_flags` asks for."""
+        """`values`: the reply to `_queue_flags`."""
         self._customer = customer
         *flags, self._erased = values
         self._stored = _by_flag(flags)
         self._now = dict(self._stored)
-        self._notes: list[RowDraft] = []
+        self._rows: list[RowDraft] = []
 
     @property
     def is_erased(self) -> bool:
-        """Whether the customer was erased, and has granted nothing since."""
+        """Return True if the customer was erased and has not been re-admitted."""
         return self._erased is not None and decode_tombstone(self._erased).is_erased
 
     @property
     def are_set(self) -> frozenset[Flag]:
-        """Whatever its value, a flag that is there is set."""
+        """Return the set flags: a stored flag is set whatever its value."""
         return frozenset(self._now)
 
     def put(self, flags: Mapping[Flag, bool], actor: str) -> None:
-        """Change what is named; the others stay."""
+        """Set or clear the given flags."""
         for flag, is_set in flags.items():
             before = self._now.pop(flag, None)
             if is_set:
                 self._now[flag] = SET
             if before != self._now.get(flag):
                 word = FLAG_SET if is_set else FLAG_CLEARED
-                self._notes.append(RowDraft(RowKind.FLAG, self._customer, flag, word, actor))
+                self._rows.append(RowDraft(RowKind.FLAG, self._customer, flag, word, actor))
 
     def step(self, shop: ShopName) -> WriteStep:
         name = redis_keys.customer(shop, self._customer)
@@ -172,12 +172,12 @@ class _Flags:
             for flag in Flag
             if self._stored.get(flag) != self._now.get(flag)
         ]
-        known = self._erased or b""  # nobody is erased between the reading and the writing
+        known = self._erased or b""  # refuse the write if the customer was erased after the read
         edits.append(Edit(name, ERASED, known, known))
-        return WriteStep(edits, self._notes)
+        return WriteStep(edits, self._rows)
 
 
-def _ask_flags(pipeline: Pipeline, shop: ShopName, key: CustomerKey) -> None:
+def _queue_flags(pipeline: Pipeline, shop: ShopName, key: CustomerKey) -> None:
     pipeline.hmget(redis_keys.customer(shop, key), [*map(flag_field, Flag), ERASED])
 
 
@@ -188,8 +188,8 @@ def _readable(reply: Any) -> Any:
 
 
 def _by_flag(values: Sequence[bytes | None]) -> dict[Flag, bytes]:
-    told = zip(Flag, values, strict=True)
-    return {flag: value for flag, value in told if value is not None}
+    pairs = zip(Flag, values, strict=True)
+    return {flag: value for flag, value in pairs if value is not None}
 
 
 def encode_profile(profile: Profile) -> bytes:
@@ -197,7 +197,7 @@ def encode_profile(profile: Profile) -> bytes:
 
 
 def decode_profile(shop: ShopName, record: bytes) -> Profile:
-    """Read a record; what cannot be read is logged, and nothing is known."""
+    """Decode a profile; log an unreadable one and return an empty profile."""
     if not record:
         return NO_PROFILE
     try:

@@ -1,4 +1,4 @@
-"""A customer's recent events and latest purchases as they are stored, for the export."""
+"""Recent events and latest purchases of a customer in their stored format, for the export."""
 
 from typing import cast
 
@@ -13,7 +13,7 @@ class RecentEventStore:
         self._redis = connections.writes
 
     def of(self, shop: ShopName, customer: CustomerKey) -> list[bytes]:
-        """Return the entries, the newest first."""
+        """Return the entries, newest first."""
         with store_faults():
             found = self._redis.lrange(redis_keys.recent(shop, customer), 0, -1)
         return cast("list[bytes]", found)
@@ -24,7 +24,7 @@ class PurchaseStore:
         self._redis = connections.writes
 
     def of(self, shop: ShopName, customer: CustomerKey) -> list[bytes]:
-        """Return the entries, the newest first."""
+        """Return the entries, newest first."""
         with store_faults():
             found = self._redis.lrange(redis_keys.purchases(shop, customer), 0, -1)
         return cast("list[bytes]", found)

@@ -1,4 +1,4 @@
-"""Consent as the shop writes and reads it. What it then permits is the gate's business."""
+"""Consent use cases: record, read and import statements; list the history."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from recsvc.usecases.access.request_access import RequestContext
 
 @dataclass(frozen=True, slots=True)
 class ConsentChange:
-    """What a customer said now: only the purposes that are named change."""
+    """A live statement of a customer; purposes that it does not name do not change."""
 
     purposes: Mapping[Purpose, bool]
     policy_version: str | None = None
@@ -28,15 +28,15 @@ class ConsentChange:
 
 @dataclass(frozen=True, slots=True)
 class DatedChange:
-    """What a customer said elsewhere, at a known time."""
+    """A statement of a customer that was made elsewhere, with its time."""
 
     customer: CustomerId
     at_us: int
     change: ConsentChange
 
 
-# What is told of a line with several purposes: the first of these that befell one of them.
-_TOLD_FIRST = (
+# The outcome of a line with several purposes: the first of these that occurred.
+_PRECEDENCE = (
     ImportOutcome.NO_TIME,
     ImportOutcome.IN_FUTURE,
     ImportOutcome.UNREADABLE,
@@ -46,7 +46,7 @@ _TOLD_FIRST = (
 
 
 class ConsentService:
-    """Takes and shows the consent of the customer whom a visit is about."""
+    """Records and returns the consent of the customer of a request."""
 
     def __init__(
         self,
@@ -61,7 +61,10 @@ class ConsentService:
         self._hasher = hasher
 
     def put(self, context: RequestContext, change: ConsentChange) -> ConsentStatus:
-        """Write durably, then answer; never acknowledge on keys that may be out of date."""
+        """Record the statement durably and return the status after it.
+
+        Raises StoreUnavailable if the request's read failed, since the API key may be outdated.
+        """
         record = self._store.write(
             context.shop,
             _customer(context),
@@ -73,7 +76,7 @@ class ConsentService:
         return ConsentStatus(record, self._policy_clock.now_us(), context.policy)
 
     def get(self, context: RequestContext) -> ConsentStatus:
-        """Return what the request's own trip has read."""
+        """Return the consent that the request's Redis read returned."""
         if context.consent is None:
             raise _unavailable()
         return context.consent
@@ -81,30 +84,30 @@ class ConsentService:
     def import_many(
         self, context: RequestContext, changes: Sequence[DatedChange]
     ) -> list[ImportOutcome]:
-        """Take in what was said elsewhere; say of each change what became of it."""
+        """Import statements; return one outcome per change."""
         _check(context)
         rows = imported_rows(changes, self._hasher(context.shop))
         return line_outcomes(
             changes, self._store.import_many(context.shop, rows, context.key.key_id)
         )
 
-    def history(self, context: RequestContext, start: int, most: int) -> Sequence[HistoryRow]:
-        """Return the customer's rows from the `start`-th on, the newest last.
+    def history(self, context: RequestContext, start: int, limit: int) -> Sequence[HistoryRow]:
+        """Return up to `limit` rows of the customer from index `start` on, newest last.
 
-        To a browser there are no rows of flags: counted over what it may see, since a page that is
-        too short would tell of them as well.
+        Browsers get no rows of flags. `start` and `limit` count visible rows, since a short page
+        would reveal that some are hidden.
         """
         customer = _customer(context)
         if context.key.is_secret:
-            return self._history.rows_of(context.shop, customer, start, most)
+            return self._history.rows_of(context.shop, customer, start, limit)
         rows = self._history.all_rows_of(context.shop, customer)
-        return list(islice((row for row in rows if row.subject not in FLAGS), start, start + most))
+        return list(islice((row for row in rows if row.subject not in FLAGS), start, start + limit))
 
 
 def imported_rows(
     changes: Iterable[DatedChange], hasher: CustomerHasher
 ) -> Iterator[ImportedConsent]:
-    """Yield a row per purpose."""
+    """Yield one row per purpose."""
     for each in changes:
         key, change = hasher.key_of(each.customer), each.change
         for purpose, granted in change.purposes.items():
@@ -116,10 +119,10 @@ def imported_rows(
 def line_outcomes(
     changes: Sequence[DatedChange], outcomes: Iterable[ImportOutcome]
 ) -> list[ImportOutcome]:
-    """Return one outcome per change, of those of its purposes."""
+    """Reduce the outcomes of purposes to one outcome per change."""
     remaining = iter(outcomes)
     return [
-        min(islice(remaining, len(each.change.purposes)), key=_TOLD_FIRST.index) for each in changes
+        min(islice(remaining, len(each.change.purposes)), key=_PRECEDENCE.index) for each in changes
     ]
 
 

@@ -1,7 +1,4 @@
-"""What a customer may demand: a copy, to be one with another id of theirs, to be erased.
-
-Whoever calls has made sure that it may be asked.
-"""
+"""Privacy use cases: export, merge and erase a customer. The caller checks authorization."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,7 +31,7 @@ from recsvc.stores.offers.decisions import DecisionStore
 from recsvc.usecases.customers.published_data import PublishedDataReader
 from recsvc.usecases.events import RECENT_KINDS
 
-# What only the next training removes, and by when.
+# Data that only the next training removes, and when.
 NEXT_TRAINING = (
     "the customer's lists and purchases in published models, and what their purchases added to "
     "what all customers see",
@@ -61,7 +58,7 @@ _TYPES = {kind: type_ for type_, kind in RECENT_KINDS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What an erasure did: all of it is done and on disk, but for the rewrite."""
+    """The result of an erasure. All of it is on disk, except for the pending rewrite."""
 
     customer: CustomerKey
     erased_at_us: int
@@ -71,8 +68,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class MergeReceipt:
-    """`has_shared`: whether both permitted that profile, recent events and purchases became
-    one."""
+    """The result of a merge. `has_shared`: personal data was handed over."""
 
     has_shared: bool
     undrained_events_removed: int
@@ -81,21 +77,21 @@ class MergeReceipt:
 
 @dataclass(frozen=True, slots=True)
 class PersonalData:
-    """What is held of a customer, but for consents; what may be much is read as it is asked for.
+    """The stored data of a customer without consents; the iterators read it lazily.
 
-    `lists`: by name, values that JSON can say.
+    `lists`: JSON values by section name.
     """
 
-    told: FlaggedProfile
+    profile: FlaggedProfile
     history: Iterator[HistoryRow]
     lists: Mapping[str, Iterator[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class PrivacyStores:
-    """Where it is that something is held of a customer.
+    """The stores that hold data of a customer.
 
-    `sections`: lists of an export that other stores keep, by name.
+    `sections`: further lists of the export by name.
     """
 
     erasures: ErasureStore
@@ -113,26 +109,31 @@ class PrivacyStores:
 
 
 class PrivacyService:
+    """Exports, merges and erases the data of a customer across all stores."""
+
     def __init__(self, stores: PrivacyStores) -> None:
         self._stores = stores
 
     def erase(self, shop: ShopName, customer: CustomerKey, actor: str) -> Receipt:
-        """Erase a customer, known or not: who asks learns nothing of that but from the counts."""
+        """Erase a customer, and complete unfinished merges into that customer.
+
+        An unknown customer is erased alike; only the counts of the receipt differ.
+        """
         erased = self._stores.erasures.erase(shop, customer, actor)
         for away, merged in self._stores.merges.unfinished(shop).items():
             if merged.into == customer:
                 self._finish_merge(shop, away, merged)
-        return Receipt(customer, erased.at_us, erased.removed, self._rewritten(shop))
+        return Receipt(customer, erased.at_us, erased.removed, self._request_rewrite(shop))
 
     def merge(
         self, shop: ShopName, away: CustomerKey, into: CustomerKey, actor: str
     ) -> MergeReceipt:
-        """Merge one customer into another; raise BadRequest or Conflict where that cannot be.
+        """Merge one customer into another; raise BadRequest or Conflict if that is impossible.
 
-        A merge that was interrupted is completed first, whoever asks.
+        An interrupted merge of `away` is completed first, whatever its target.
         """
         if away == into:
-            detail = "is the customer who is to be merged; name another, who stays"
+            detail = "is the customer to be merged; name another one"
             raise BadRequest(
                 f"into {detail}", code="merge_into_itself", errors=[FieldError("into", detail)]
             )
@@ -140,16 +141,15 @@ class PrivacyService:
         if begun is not None:
             removed = self._finish_merge(shop, away, begun)
             if begun.into == into:
-                return MergeReceipt(begun.has_shared, removed, self._rewritten(shop))
+                return MergeReceipt(begun.has_shared, removed, self._request_rewrite(shop))
         merged = self._stores.merges.merge(shop, away, into, actor)
         removed = self._finish_merge(shop, away, merged)
-        return MergeReceipt(merged.has_shared, removed, self._rewritten(shop))
+        return MergeReceipt(merged.has_shared, removed, self._request_rewrite(shop))
 
     def _finish_merge(self, shop: ShopName, away: CustomerKey, merged: MergeResult) -> int:
-        """Hand on what is left of `away`, then forget it; return how many events that removed.
+        """Hand over the claims of `away` and erase the rest; return the number of removed events.
 
-        Twice is as once. One who stayed and was erased since, as anybody may be meanwhile, keeps
-        nothing of it.
+        Idempotent. Nothing is handed over if the remaining customer was erased after the merge.
         """
         stores, into = self._stores, merged.into
         if not stores.erasures.was_erased_after(shop, into, merged.recorded_at_us):
@@ -159,8 +159,8 @@ class PrivacyService:
         stores.merges.finish(shop, away, merged)
         return removed
 
-    def held(self, shop: ShopName, customer: CustomerKey, record: ConsentRecord) -> PersonalData:
-        """`record`: the customer's, which tells of an erasure."""
+    def export(self, shop: ShopName, customer: CustomerKey, record: ConsentRecord) -> PersonalData:
+        """Return the stored data. `record`: the customer's consent record, for its tombstone."""
         stores = self._stores
         recent = decode(stores.recent.of(shop, customer))
         bought = purchases.decode(stores.purchases.of(shop, customer))
@@ -170,9 +170,9 @@ class PrivacyService:
             stores.history.all_rows_of(shop, customer),
             {
                 "events": self._events(shop, customer, recent),
-                "purchases": map(_bought, bought),
-                "decisions": map(_decided, stores.decisions.of_customer(shop, customer)),
-                "claims": map(_claimed, stores.claims.claims(shop, customer)),
+                "purchases": map(_purchase, bought),
+                "decisions": map(_decision, stores.decisions.of_customer(shop, customer)),
+                "claims": map(_claim, stores.claims.claims(shop, customer)),
                 "offer_caps": iter([stores.claims.caps(shop, customer)]),
                 **lists,
                 "models": stores.models.of(shop, customer, _recorded_at_us(record)),
@@ -182,33 +182,33 @@ class PrivacyService:
     def _events(
         self, shop: ShopName, customer: CustomerKey, recent: list[RecentEvent]
     ) -> Iterator[Any]:
-        """Yield the events of the log as they are, then recent ones that are not in it."""
-        left = {_shown(event): None for event in recent}
+        """Yield the events of the log unchanged, then recent events that are not in the log."""
+        remaining = {_recent_identity(event): None for event in recent}
         for entry in self._stores.log.entries_of(shop, customer):
             event = msgspec.json.decode(entry.event)
-            left.pop(_seen(event), None)
+            remaining.pop(_logged_identity(event), None)
             yield event
-        for type_, item_id, timestamp in left:
+        for type_, item_id, timestamp in remaining:
             yield {"type": type_, "item_id": item_id, "timestamp": timestamp}
 
-    def _rewritten(self, shop: ShopName) -> Rewrite:
-        """Ask for the rewrite. The erasure is done: what befalls this is told, and no error."""
+    def _request_rewrite(self, shop: ShopName) -> Rewrite:
+        """Request a rewrite; report a failure instead of raising it, since the erasure is done."""
         try:
             return self._stores.rewrite.ask(shop)
         except StoreUnavailable as fault:
             return Rewrite(RewriteState.REFUSED, fault.detail)
 
 
-def _bought(line: PurchaseLine) -> dict[str, Any]:
+def _purchase(line: PurchaseLine) -> dict[str, Any]:
     return {
         "item_id": line.item_id,
-        "timestamp": _to_the_second(line.at_seconds),
+        "timestamp": _whole_seconds(line.at_seconds),
         "order": line.order,
         "paid": line.paid,
     }
 
 
-def _decided(decision: DecisionRecord) -> dict[str, Any]:
+def _decision(decision: DecisionRecord) -> dict[str, Any]:
     content = msgspec.json.decode(decision.content)
     return {
         "decision_id": decision.decision_id,
@@ -217,7 +217,7 @@ def _decided(decision: DecisionRecord) -> dict[str, Any]:
     }
 
 
-def _claimed(claim: Claim) -> dict[str, Any]:
+def _claim(claim: Claim) -> dict[str, Any]:
     return {
         "claim_id": claim.claim_id,
         "offer_id": claim.offer_id,
@@ -234,18 +234,18 @@ def erased_at_us(record: ConsentRecord) -> int | None:
 
 
 def _recorded_at_us(record: ConsentRecord) -> int | None:
-    """Return when, in the history, the customer was erased: models count by that."""
+    """Return the history time of the erasure, which is compared with the times of models."""
     return None if record.tombstone is None else record.tombstone.recorded_at_us
 
 
-def _shown(event: RecentEvent) -> tuple[str, str, str]:
+def _recent_identity(event: RecentEvent) -> tuple[str, str, str]:
     kind, seconds, item_id = event
-    return str(_TYPES[kind]), item_id, _to_the_second(seconds)
+    return str(_TYPES[kind]), item_id, _whole_seconds(seconds)
 
 
-def _seen(event: dict[str, Any]) -> tuple[str, str, str]:
+def _logged_identity(event: dict[str, Any]) -> tuple[str, str, str]:
     return str(event.get("type")), str(event.get("item_id")), str(event.get("timestamp"))[:19] + "Z"
 
 
-def _to_the_second(seconds: int) -> str:
+def _whole_seconds(seconds: int) -> str:
     return rfc3339(seconds * _MICROSECONDS)[:19] + "Z"

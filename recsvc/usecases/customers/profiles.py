@@ -1,7 +1,7 @@
-"""Profiles as the shop writes and reads them. What decides for a person reads them elsewhere.
+"""Profile use cases: replace, change and read profiles.
 
-Flags decide what may be done with a customer at all, as consents do: a key that tells of cities and
-segments lifts none, sets none and sees none.
+Flags restrict the use of personal data as consents do. A key without the `consent` scope can
+neither set, clear nor read them.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,14 +19,14 @@ FLAG_SCOPE = Scope.CONSENT
 
 
 class ProfileService:
-    """Takes and shows profiles. What returned is durable, and in force for every later request."""
+    """Writes and reads profiles. A returned write is durable and visible to every later request."""
 
     def __init__(self, store: ProfileStore, hasher: Callable[[ShopName], CustomerHasher]) -> None:
         self._store = store
         self._hasher = hasher
 
     def put(self, context: RequestContext, change: ProfileChange) -> FlaggedProfile:
-        """Put a profile in place of the one that was known; flags that are not named stay."""
+        """Replace the profile; flags that are not named keep their value."""
         customer = _customer(context)
         _check_flags(context, change)
         new = NewProfile(customer, change.as_profile(), change.flags)
@@ -44,16 +44,13 @@ class ProfileService:
     def put_many(
         self, context: RequestContext, changes: Sequence[tuple[CustomerId, ProfileChange]]
     ) -> list[RecsvcError | None]:
-        """Put each customer's, as `put` does: a list of segments must not lift a restriction.
-
-        Returns why one was not put, or None.
-        """
+        """Replace many profiles, each under the rules of `put`; return one error or None each."""
         _check(context)
         key_of = self._hasher(context.shop).key_of
         refused = [_flags_refusal(context, change) for _, change in changes]
         profiles = (
-            NewProfile(key_of(who), each.as_profile(), each.flags)
-            for (who, each), refusal in zip(changes, refused, strict=True)
+            NewProfile(key_of(customer), change.as_profile(), change.flags)
+            for (customer, change), refusal in zip(changes, refused, strict=True)
             if refusal is None
         )
         were_put = iter(self._store.put_many(context.shop, profiles, context.key.key_id))
@@ -61,12 +58,12 @@ class ProfileService:
 
 
 def may_read(context: RequestContext) -> bool:
-    """Whether an answer to this key may show what is known of a customer."""
+    """Return True if the key may read profiles."""
     return context.key.allows(FLAG_SCOPE)
 
 
 def _flags_refusal(context: RequestContext, change: ProfileChange) -> Forbidden | None:
-    """Say why the key may not change the flags that are named; also those that are so already."""
+    """Return an error if the key may not change the named flags, also if they would not change."""
     if not change.flags or context.key.allows(FLAG_SCOPE):
         return None
     needs = f"changing it needs the scope {FLAG_SCOPE}, which this key lacks"
@@ -91,6 +88,6 @@ def _customer(context: RequestContext) -> CustomerKey:
 
 
 def _check(context: RequestContext) -> None:
-    """Never acknowledge on keys that may be out of date."""
+    """Raise StoreUnavailable if the request's read failed: the API key may be outdated."""
     if not context.store_answered:
         raise StoreUnavailable("profiles cannot be read or written at the moment; try again")

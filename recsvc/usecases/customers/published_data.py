@@ -1,6 +1,6 @@
-"""What the published models hold of a customer, version by version, for an export.
+"""The data of a customer in published models, per version, for the export.
 
-These structs go out as JSON as they are.
+The structs are the JSON of the answer.
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ from recsvc.model.artifact.versions import Versions
 from recsvc.model.registry.customer_rows import StoredEntry, StoredVersion, open_stored
 from recsvc.usecases.recommend.answers import Reason, RecommendedItem
 
-# A large version is checked by samples: what they miss is met by whoever reads a row.
+# Loading checks samples of a large version, so reading a row may still fail.
 _CANNOT_BE_READ = (ModelRejected, OSError, LookupError, ValueError, OverflowError)
 
 
 class BoughtItem(msgspec.Struct, frozen=True):
-    """What was spent on an item, half as much for every 90 days before the training.
+    """The amount spent on an item, with a half-life of 90 days before the training.
 
-    Where no price was known each purchase counts one.
+    Without a known price each purchase counts as one.
     """
 
     item_id: str
@@ -34,11 +34,10 @@ class BoughtItem(msgspec.Struct, frozen=True):
 
 
 class HeldModel(msgspec.Struct, frozen=True):
-    """What one version holds of the customer; a version that holds nothing is not named.
+    """The data of the customer in one version; versions without data are omitted.
 
-    Of somebody who was erased after it was learned only `holds_until_deleted` is told: the version
-    knows them no more, and its files hold their rows. Of an `unreadable` one nobody can tell.
-    null: the version does not know.
+    `holds_until_deleted`: the customer was erased after the training; the version no longer uses
+    the rows, but its files hold them. `unreadable`: the content is unknown. null: not recorded.
     """
 
     version: str
@@ -54,10 +53,10 @@ class HeldModel(msgspec.Struct, frozen=True):
 
 
 class PublishedDataReader:
-    """Reads every version of a shop that is on disk, the oldest first, one at a time."""
+    """Reads the versions of a shop on disk one at a time, oldest first."""
 
     def __init__(self, root: Path, fingerprint: str) -> None:
-        """`root`: the folder of all shops' models; `fingerprint`: that of the secret in use."""
+        """`root`: the models folder of all shops. `fingerprint`: of the secret in use."""
         self._root = root
         self._fingerprint = fingerprint
 
@@ -66,10 +65,10 @@ class PublishedDataReader:
     ) -> Iterator[HeldModel]:
         versions = Versions(self._root, shop)
         names = versions.all()
-        copies = (self._copy(versions, name, customer, erasure_recorded_at_us) for name in names)
-        return (copy for copy in copies if copy is not None)
+        models = (self._read(versions, name, customer, erasure_recorded_at_us) for name in names)
+        return (model for model in models if model is not None)
 
-    def _copy(
+    def _read(
         self,
         versions: Versions,
         name: str,
@@ -78,28 +77,30 @@ class PublishedDataReader:
     ) -> HeldModel | None:
         try:
             folder = versions.folder(name)
-            held = open_stored(folder, shop=versions.shop, fingerprint=self._fingerprint)
-            row = held.row(customer)
-            return None if row is None else _told(held, row, erasure_recorded_at_us)
+            stored = open_stored(folder, shop=versions.shop, fingerprint=self._fingerprint)
+            row = stored.row(customer)
+            return None if row is None else _held_model(stored, row, erasure_recorded_at_us)
         except _CANNOT_BE_READ:
             return HeldModel(name, unreadable=True) if name in versions.all() else None
 
 
-def _told(held: StoredVersion, row: int, erasure_recorded_at_us: int | None) -> HeldModel:
-    manifest = held.manifest
+def _held_model(stored: StoredVersion, row: int, erasure_recorded_at_us: int | None) -> HeldModel:
+    manifest = stored.manifest
     if erasure_recorded_at_us is not None and not manifest.is_later_than(erasure_recorded_at_us):
         return HeldModel(manifest.version, manifest.created_at, holds_until_deleted=True)
-    lists = {slate: list(map(_item, entries)) for slate, entries in held.lists(row).items()}
-    known = held.purchases(row)
+    lists = {slate: list(map(_item, entries)) for slate, entries in stored.lists(row).items()}
+    purchases = stored.purchases(row)
     return HeldModel(
         manifest.version,
         manifest.created_at,
         lists,
-        None if known is None else [BoughtItem(item, weight) for item, weight in known.bought],
-        None if known is None else known.orders,
-        None if known is None else known.spent,
-        None if known is None else _moment(known.first_day),
-        None if known is None else _moment(known.last_day),
+        None
+        if purchases is None
+        else [BoughtItem(item, weight) for item, weight in purchases.bought],
+        None if purchases is None else purchases.orders,
+        None if purchases is None else purchases.spent,
+        None if purchases is None else _moment(purchases.first_day),
+        None if purchases is None else _moment(purchases.last_day),
     )
 
 

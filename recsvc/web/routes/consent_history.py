@@ -1,4 +1,4 @@
-"""What a customer said, and what the shop noted of them, in the order in which it was recorded."""
+"""Route of a customer's consent history: statements, flags and erasures in recorded order."""
 
 from dataclasses import dataclass
 
@@ -24,9 +24,9 @@ class HistoryPage:
 
 
 class HistoryView(msgspec.Struct, frozen=True):
-    """One change. `said_at` is the time of the word itself, which an import brings along.
+    """One change. `said_at` is the time of the statement itself, which an import supplies.
 
-    `actor`, told to secret keys only, is the id of the key that asked, or `cli`.
+    `actor`, for secret keys only, is the id of the API key, or `cli`.
     """
 
     n: int
@@ -41,7 +41,7 @@ class HistoryView(msgspec.Struct, frozen=True):
 
 
 class HistoryAnswer(msgspec.Struct, frozen=True):
-    """The rows, the newest last. `next_cursor` is null where no more can be there."""
+    """The rows, newest last. `next_cursor` is null on the last page."""
 
     rows: list[HistoryView]
     next_cursor: int | None
@@ -71,8 +71,10 @@ def view_of(row: HistoryRow, *, with_actor: bool) -> HistoryView:
 
 QUERY = QueryShape(
     (
-        whole_number("cursor", "Where to go on: the `next_cursor` before", 0, MAX_CURSOR, 0),
-        whole_number("limit", "How many rows to answer", 1, MAX_ROWS, ROWS),
+        whole_number(
+            "cursor", "Start of the page: `next_cursor` of the previous one", 0, MAX_CURSOR, 0
+        ),
+        whole_number("limit", "Maximum number of rows", 1, MAX_ROWS, ROWS),
     ),
     HistoryPage,
 )
@@ -82,7 +84,7 @@ ROUTES = (
         "GET",
         f"{PATH}/history",
         get_history,
-        "Every change of the customer's consents and flags, the newest last",
+        "List every change of the customer's consents and flags, newest last",
         CONSENT,
         HistoryAnswer,
         query=QUERY,

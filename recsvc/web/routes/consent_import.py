@@ -1,4 +1,4 @@
-"""Consents said elsewhere, over HTTP: one line per word, each with its own time."""
+"""Route that imports consents collected elsewhere: one line per statement with its time."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated
@@ -21,8 +21,8 @@ from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 from recsvc.web.routes.consents import ConsentBody, read_change
 
-TAKEN = 201
-KNOWN = 200
+APPLIED = 201
+SUPERSEDED = 200
 UNREADABLE = 409
 REFUSED = 422
 
@@ -30,17 +30,17 @@ Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
 class ConsentLine(ConsentBody, forbid_unknown_fields=True, kw_only=True):
-    """One line: what a customer said, and when."""
+    """One line: a customer's statement and its time."""
 
     customer_id: str
     at: Moment
 
 
 class ImportResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one line.
+    """The result of one line.
 
-    201: it counts; 200, a duplicate: it was known, or a later word has overtaken it; 409: it met a
-    record that nobody can read, which denies; 422: it was refused, with what is wrong.
+    201: applied. 200, a duplicate: already stored, or superseded by a later statement. 409: the
+    stored record is unreadable, which denies. 422: invalid; `errors` lists the faults.
     """
 
     status: int
@@ -50,7 +50,7 @@ class ImportResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ImportResults(msgspec.Struct, frozen=True):
-    """One result per line, in the order of the lines; blank lines are none."""
+    """One result per line in order; blank lines have none."""
 
     results: list[ImportResult]
 
@@ -64,15 +64,15 @@ def post_consents(call: Call) -> Response:
 
 
 def _line(line: bytes, tables: SignalTables) -> DatedChange | ImportResult:
-    """Read a line; what is wrong with it is its result and no other's."""
+    """Read a line; a fault becomes its result."""
     try:
         return read_line(line, tables)
-    except BadRequest as fault:  # not kept itself: it holds on to the frames that it came through
+    except BadRequest as fault:  # not kept: it would keep its stack frames alive
         return _refusal(fault)
 
 
 def read_line(text: bytes, tables: SignalTables) -> DatedChange:
-    """Read what a line says; raise BadRequest naming what is wrong with it."""
+    """Validate a line; raise BadRequest with its faults."""
     line = convert(parse_json(text), ConsentLine)
     at_us = parse_rfc3339(line.at)
     if at_us is None or at_us <= 0:
@@ -94,20 +94,20 @@ def _refusal(fault: BadRequest) -> ImportResult:
     return ImportResult(REFUSED, code=fault.code, errors=errors)
 
 
-def _wrong(status: int, code: str, field: str, detail: str) -> ImportResult:
+def _error(status: int, code: str, field: str, detail: str) -> ImportResult:
     return ImportResult(status, code=code, errors=[FieldProblem(field, detail)])
 
 
 _OF: dict[ImportOutcome, ImportResult] = {
-    ImportOutcome.APPLIED: ImportResult(TAKEN),
-    ImportOutcome.SUPERSEDED: ImportResult(KNOWN, duplicate=True),
-    ImportOutcome.IN_FUTURE: _wrong(REFUSED, "in_future", "at", "lies in the future"),
-    ImportOutcome.NO_TIME: _wrong(REFUSED, "bad_time", "at", "must be after 1970"),
-    ImportOutcome.UNREADABLE: _wrong(
+    ImportOutcome.APPLIED: ImportResult(APPLIED),
+    ImportOutcome.SUPERSEDED: ImportResult(SUPERSEDED, duplicate=True),
+    ImportOutcome.IN_FUTURE: _error(REFUSED, "in_future", "at", "is in the future"),
+    ImportOutcome.NO_TIME: _error(REFUSED, "bad_time", "at", "must be after 1970"),
+    ImportOutcome.UNREADABLE: _error(
         UNREADABLE,
         "unreadable",
         "purposes",
-        "what is stored of one cannot be read and denies; only a live word replaces it",
+        "the stored value of one is unreadable, which denies; only a live statement replaces it",
     ),
 }
 
@@ -116,14 +116,14 @@ ROUTES = (
         "POST",
         "/v1/consents",
         post_consents,
-        "Import what customers said elsewhere, one word per line with its own time",
+        "Import consents collected elsewhere, one statement per line with its time",
         RouteAccess(Scope.CONSENT),
         ImportResults,
         body=ConsentLine,
         body_kind=NDJSON_BODY,
-        remark="The latest word wins, and a no among equals: any order and any repetition of the "
-        "same lines ends the same. A call that is answered with 503 may have been taken in in "
-        "part; send it again.",
+        remark="The latest statement wins; on a tie, denial wins. So neither the order nor a "
+        "repetition of lines changes the result. A call that is answered with 503 may be partly "
+        "applied; send it again.",
         name="post_consents",
         tag="consent_import",
     ),

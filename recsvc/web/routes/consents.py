@@ -1,4 +1,4 @@
-"""Consent over HTTP: written purpose by purpose, shown for all of them."""
+"""Routes of a customer's consent: record a statement, read the status of every purpose."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from recsvc.web.http import metrics
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 
-# The values are judged below, since msgspec would not say which purpose is at fault.
+# The values are validated below, since msgspec does not report the purpose at fault.
 _PURPOSES_SCHEMA = {
     "minProperties": 1,
     "properties": {str(purpose): {"type": "boolean"} for purpose in Purpose},
@@ -41,19 +41,20 @@ _SEGMENT_SCHEMA = {
 }
 _CONTEXT_SCHEMA = {
     "type": "object",
-    "description": "Segment's context, as it is. Of all that is in it only `consent` is read, "
-    "and nothing is kept; where `segment` is sent as well, deny wins",
+    "description": "Segment's unchanged context. Only `consent` is read, and nothing is stored; "
+    "if `segment` is sent as well, deny wins",
     "required": ["consent"],
     "properties": {"consent": _SEGMENT_SCHEMA},
 }
 _GOOGLE_SCHEMA = {
     "type": "object",
-    "description": "Google's Consent Mode: ad_storage, analytics_storage and so on",
+    "description": "Google's Consent Mode: ad_storage, analytics_storage and others",
     "additionalProperties": {"enum": ["granted", "denied"]},
 }
 _TCF_SCHEMA = {
     "type": "object",
-    "description": "The tcData of __tcfapi, or its consents alone as `purposes`. No TCF string",
+    "description": "The tcData of __tcfapi, or its consents alone as `purposes`. TCF strings are "
+    "not supported",
     "properties": {"purposes": {"type": "object"}, "purpose": {"type": "object"}},
 }
 
@@ -63,10 +64,10 @@ Label = Annotated[
 
 
 class ConsentBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What a customer says now: by purpose, or as a consent banner reports it, or both.
+    """A live statement of a customer: by purpose, as signals of a consent banner, or both.
 
-    Only the purposes that are named, or that the table of a signal names, change; where two of
-    them disagree, deny wins.
+    Only the purposes that it names, or that the table of a signal names, change. Where two sources
+    disagree, deny wins.
     """
 
     purposes: (
@@ -81,11 +82,11 @@ class ConsentBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PurposeView(msgspec.Struct, frozen=True):
-    """The latest word on one purpose; to secret keys, whether the purpose is permitted now.
+    """The latest statement on one purpose; for secret keys, also if the purpose is permitted now.
 
     A grant is `expired` from `expires_at` on, and while its `policy_version` is below the minimum;
-    `reason`, for secret keys, says which. A granted purpose may still be forbidden by a flag of the
-    customer, which a browser is told nothing of.
+    `reason`, for secret keys, distinguishes the two. A flag of the customer may deny a granted
+    purpose, which is not revealed to browsers.
     """
 
     state: ConsentState
@@ -98,7 +99,7 @@ class PurposeView(msgspec.Struct, frozen=True):
 
 
 class ConsentView(msgspec.Struct, frozen=True):
-    """Where one customer stands on every purpose."""
+    """The consent of one customer by purpose."""
 
     purposes: dict[Purpose, PurposeView]
 
@@ -117,7 +118,7 @@ def get_consents(call: Call, customer_id: str) -> Response:
 
 
 def read_change(body: ConsentBody, tables: SignalTables) -> ConsentChange:
-    """Read what a body says; raise `bad_consent` or `bad_label`."""
+    """Validate a body; raise `bad_consent` or `bad_label`."""
     signals = {each: sent for each in SIGNAL_FIELDS if (sent := getattr(body, each)) is not UNSET}
     banners = dict.fromkeys(SIGNAL_FIELDS[each] for each in signals)
     named = {} if body.purposes is UNSET else body.purposes
@@ -129,19 +130,19 @@ def read_change(body: ConsentBody, tables: SignalTables) -> ConsentChange:
     )
 
 
-def _purposes(said: Mapping[str, object]) -> dict[Purpose, bool]:
-    """Read a yes or no of each purpose; raise `bad_consent` naming every fault."""
-    faults = _faults(said)
+def _purposes(given: Mapping[str, object]) -> dict[Purpose, bool]:
+    """Validate the grants and denials by purpose; raise `bad_consent` with every fault."""
+    faults = _faults(given)
     if faults:
         detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
         raise BadRequest(detail, code="bad_consent", errors=faults)
-    return {Purpose(name): granted is True for name, granted in said.items()}
+    return {Purpose(name): granted is True for name, granted in given.items()}
 
 
 def _faults(purposes: Mapping[str, object]) -> list[FieldError]:
-    """Say what is wrong: consent is true or false, and nothing that looks like it."""
+    """Return the faults; only literal true and false are valid."""
     if not purposes:
-        return [FieldError("purposes", f"names none of {_PURPOSES}")]
+        return [FieldError("purposes", f"must contain at least one of {_PURPOSES}")]
     unknown = [
         FieldError(_field(name), f"unknown; the purposes are {_PURPOSES}")
         for name in purposes
@@ -164,10 +165,10 @@ def _view_for(context: RequestContext, status: ConsentStatus) -> ConsentView:
 
 
 def view_of(status: ConsentStatus, *, with_verdict: bool) -> ConsentView:
-    """`with_verdict`: also whether a purpose is permitted, and why a grant counts no more."""
+    """Return the view. `with_verdict`: with `permitted` and the reason of an expiry."""
     views = {purpose: _purpose_view(status, purpose) for purpose in Purpose}
     if with_verdict:
-        views = {each: _judged(view, status, each) for each, view in views.items()}
+        views = {each: _with_verdict(view, status, each) for each, view in views.items()}
     return ConsentView(views)
 
 
@@ -185,7 +186,7 @@ def _purpose_view(status: ConsentStatus, purpose: Purpose) -> PurposeView:
     )
 
 
-def _judged(view: PurposeView, status: ConsentStatus, purpose: Purpose) -> PurposeView:
+def _with_verdict(view: PurposeView, status: ConsentStatus, purpose: Purpose) -> PurposeView:
     permitted, reason = status.permits(purpose), status.expiry(purpose)
     return msgspec.structs.replace(view, permitted=permitted, reason=reason)
 
@@ -200,7 +201,7 @@ ROUTES = (
         "PUT",
         PATH,
         put_consents,
-        "Grant or withdraw consent; in force for every request after the answer",
+        "Grant or withdraw consent; applies to every request after the answer",
         CONSENT,
         ConsentView,
         body=ConsentBody,
@@ -212,7 +213,7 @@ ROUTES = (
         "GET",
         PATH,
         get_consents,
-        "Where the customer stands on every purpose",
+        "Show the customer's consent for every purpose",
         CONSENT,
         ConsentView,
         name="get_consents",

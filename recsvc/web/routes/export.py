@@ -1,4 +1,4 @@
-"""Everything that is held of a customer, as one JSON document, written part by part."""
+"""The export of a customer: one JSON document, streamed in parts."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -18,9 +18,9 @@ _PART_BYTES = 16 * 1024
 
 
 class ExportView(msgspec.Struct, frozen=True):
-    """What is held, for the document: it is never in memory as a whole.
+    """All data of a customer. Documents the schema; the answer is streamed.
 
-    `erased_at`: when the customer was erased before, which is never forgotten.
+    `erased_at`: the time of an earlier erasure.
     """
 
     customer_id: str
@@ -37,18 +37,18 @@ class ExportView(msgspec.Struct, frozen=True):
     models: list[HeldModel]
 
 
-def export_json(customer_id: str, consent: ConsentStatus, held: PersonalData) -> Iterator[bytes]:
-    """Yield the document."""
+def export_json(customer_id: str, consent: ConsentStatus, data: PersonalData) -> Iterator[bytes]:
+    """Yield the document in parts."""
     at_us = erased_at_us(consent.record)
-    known = {
+    head = {
         "customer_id": customer_id,
         "erased_at": None if at_us is None else rfc3339(at_us),
         "consents": consents.view_of(consent, with_verdict=True),
-        "profile": profiles.view_of(held.told),
+        "profile": profiles.view_of(data.profile),
     }
-    yield msgspec.json.encode(known).removesuffix(b"}")
-    rows = (consent_history.view_of(row, with_actor=True) for row in held.history)
-    for name, values in {"history": rows, **held.lists}.items():
+    yield msgspec.json.encode(head).removesuffix(b"}")
+    rows = (consent_history.view_of(row, with_actor=True) for row in data.history)
+    for name, values in {"history": rows, **data.lists}.items():
         yield f',"{name}":['.encode()
         yield from _parts(values)
         yield b"]"
@@ -56,7 +56,7 @@ def export_json(customer_id: str, consent: ConsentStatus, held: PersonalData) ->
 
 
 def _parts(values: Iterable[Any]) -> Iterator[bytes]:
-    """Yield the values, some at once: each part may be a packet of its own."""
+    """Yield the values in parts of about 16 KiB, since each part may become a packet."""
     waiting: list[bytes] = []
     size, lead = 0, b""
     for value in values:

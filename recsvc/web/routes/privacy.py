@@ -1,4 +1,4 @@
-"""What a customer may demand, over HTTP: a copy, to be one with another id, to be erased."""
+"""Routes of the privacy scope: export, merge and erase a customer."""
 
 from collections.abc import Mapping
 
@@ -26,17 +26,17 @@ from recsvc.web.routes.export import ExportView, export_json
 
 
 class RewriteView(msgspec.Struct, frozen=True):
-    """Until the store's append-only file has been rewritten, what was removed still stands in it.
+    """The rewrite of the append-only file, which holds removed data until it is complete.
 
-    `due`: within the hour, since one was begun less than an hour ago. `refused`: by the server,
-    which is asked again.
+    `due`: within the hour, since one began less than an hour ago. `refused`: by the server; it is
+    retried.
     """
 
     rewrite: RewriteState
 
 
 class TrainingView(msgspec.Struct, frozen=True):
-    """What only the next training removes, by when, and what holds until then."""
+    """The data that only the next training removes, when, and its use until then."""
 
     removes: str
     by: str
@@ -44,10 +44,10 @@ class TrainingView(msgspec.Struct, frozen=True):
 
 
 class ReceiptView(msgspec.Struct, frozen=True):
-    """What an erasure has done. `customer` is the keyed hash that the history knows them by.
+    """The result of an erasure. `customer` is the keyed hash that the history uses.
 
-    `removed` counts what there was. `shop_removes` is what the service cannot. `tombstone_ends`
-    is null: never.
+    `removed` counts the removed entries by kind. `shop_removes` lists the copies that the service
+    cannot remove. `tombstone_ends` is null: never.
     """
 
     customer: str
@@ -60,16 +60,16 @@ class ReceiptView(msgspec.Struct, frozen=True):
 
 
 class MergeBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Who stays."""
+    """`into`: the id that remains."""
 
     into: str
 
 
 class MergeView(msgspec.Struct, frozen=True):
-    """What a merge has made.
+    """The result of a merge.
 
-    `has_shared`: both permitted personalization, so that profile, recent events and
-    purchases became one.
+    `has_shared`: both customers permitted personalization, so profile, recent events and purchases
+    were merged.
     """
 
     into: str
@@ -82,16 +82,16 @@ class MergeView(msgspec.Struct, frozen=True):
 def get_export(call: Call, customer_id: str) -> Response:
     context = call.authorize_for_customer(customer_id)
     customer, consent = _customer(context), call.services.consents.get(context)
-    held = call.services.privacy.held(context.shop, customer, consent.record)
-    # As it is read, so that no more of it than a part is ever in memory.
-    return Response(export_json(customer_id, consent, held), headers=PRIVATE)
+    data = call.services.privacy.export(context.shop, customer, consent.record)
+    # Streamed, so that no more than a part of it is in memory.
+    return Response(export_json(customer_id, consent, data), headers=PRIVATE)
 
 
 def post_merge(call: Call, customer_id: str) -> Response:
     context = call.authorize_for_customer(customer_id)
     into = CustomerId(checked_id(call.read_body(MergeBody).into, "into"))
-    away, stays = _customer(context), call.services.hasher(context.shop).key_of(into)
-    merged = call.services.privacy.merge(context.shop, away, stays, context.key.key_id)
+    away, remaining = _customer(context), call.services.hasher(context.shop).key_of(into)
+    merged = call.services.privacy.merge(context.shop, away, remaining, context.key.key_id)
     return private_json(merge_of(into, merged))
 
 
@@ -123,9 +123,9 @@ def receipt_of(receipt: Receipt) -> ReceiptView:
 
 
 def _customer(context: RequestContext) -> CustomerKey:
-    """Return whom it is about; never act on keys that may be out of date."""
+    """Return the customer; raise StoreUnavailable if the API key may be outdated."""
     if not context.store_answered:
-        raise StoreUnavailable("nothing can be erased or shown at the moment; try again")
+        raise StoreUnavailable("personal data cannot be read or erased at the moment; try again")
     if context.customer is None:
         raise TypeError("a request without a customer has no personal data")
     return context.customer
@@ -139,13 +139,12 @@ ROUTES = (
         "GET",
         f"{PATH}/export",
         get_export,
-        "Everything that is held of a customer, for the customer",
+        "Export all data of a customer",
         PRIVACY,
         ExportView,
-        remark="Each part is what its own route answers; `events` are as they were sent, with "
-        "`received_at`, those that are not drained yet and the recent ones. `models` is what each "
-        "published version that is on disk holds under the customer's keyed hash, also where "
-        "nothing permits its use.",
+        remark="Each part has the schema of its own route. `events` holds undrained and recent "
+        "events as sent, with `received_at`. `models` holds the data of each published version on "
+        "disk under the customer's keyed hash, also if no consent permits its use.",
         name="get_export",
         tag="rights",
     ),
@@ -153,17 +152,16 @@ ROUTES = (
         "POST",
         f"{PATH}/merge",
         post_merge,
-        "Make a customer one with another id of the same person, who stays",
+        "Merge a customer into another id of the same person",
         PRIVACY,
         MergeView,
         body=MergeBody,
         also=(409,),
-        remark="Per purpose the stricter of the two wins, and one that was never answered is "
-        "stricter than a yes; flags add up. Profile, recent events and purchases become one only "
-        "where both permit personalization, what was shown and dismissed where both permit "
-        "offers as well; claims always are, since a cap is one person's. The customer in the path "
-        "is left as if erased. A call that failed is sent again, and completed. 409 where either "
-        "was erased or merged before.",
+        remark="Per purpose the stricter consent wins; no statement is stricter than a grant. "
+        "Flags add up. Profile, recent events and purchases are merged if both customers permit "
+        "personalization, offer events if both permit offers as well. Claims are always merged, "
+        "since caps count per person. The customer in the path is left as erased. Repeat a failed "
+        "call to complete it. 409 if either customer is erased or merged.",
         name="post_merge",
         tag="rights",
     ),
@@ -171,13 +169,13 @@ ROUTES = (
         "DELETE",
         PATH,
         delete_customer,
-        "Erase a customer; in force for every request after the answer",
+        "Erase a customer; applies to every request after the answer",
         PRIVACY,
         ReceiptView,
         bypasses_limits=True,
-        remark="A keyed hash stays, so that old events, imports and models cannot bring the "
-        "customer back; only a grant of their own, through the consent route, makes them known "
-        "anew, as a stranger. May be repeated. After a 503, repeat it.",
+        remark="A keyed hash remains, so that old events, imports and models cannot restore the "
+        "customer. Only a later grant through the consent route re-admits the customer, as a "
+        "stranger. Idempotent; repeat it after a 503.",
         name="delete_customer",
         tag="rights",
     ),

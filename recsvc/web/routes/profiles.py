@@ -1,4 +1,4 @@
-"""Profiles over HTTP: what a shop tells of one customer, or of many as lines."""
+"""Routes of customer profiles: replace, change and read one; replace many as NDJSON."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent.consent import Flag
-from recsvc.domain.customers import profile
+from recsvc.domain.customers import profile as limits
 from recsvc.domain.customers.profile import FlaggedProfile, ProfileChange, read_change
 from recsvc.domain.errors import BadRequest, RecsvcError
 from recsvc.domain.values.ids import CustomerId, pop_id
@@ -20,22 +20,22 @@ from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 from recsvc.web.routes.items import REFUSED, WRITTEN, LineResult, LineResults
 
-Name = Annotated[str, Meta(min_length=1, max_length=profile.MAX_NAME_LENGTH)]
-Text = Annotated[str, Meta(max_length=profile.MAX_TEXT_LENGTH)]
-Number = Annotated[float, Meta(ge=-profile.MAX_NUMBER, le=profile.MAX_NUMBER)]
+Name = Annotated[str, Meta(min_length=1, max_length=limits.MAX_NAME_LENGTH)]
+Text = Annotated[str, Meta(max_length=limits.MAX_TEXT_LENGTH)]
+Number = Annotated[float, Meta(ge=-limits.MAX_NUMBER, le=limits.MAX_NUMBER)]
 Label = Annotated[str, Meta(min_length=1, max_length=128)]
 Attributes = Annotated[
-    dict[Name, Text | Number | bool | None], Meta(max_length=profile.MAX_ATTRIBUTES)
+    dict[Name, Text | Number | bool | None], Meta(max_length=limits.MAX_ATTRIBUTES)
 ]
-Segments = Annotated[list[Label], Meta(max_length=profile.MAX_SEGMENTS)]
+Segments = Annotated[list[Label], Meta(max_length=limits.MAX_SEGMENTS)]
 Month = Annotated[int, Meta(ge=1, le=12)]
 Date = Annotated[str, Meta(extra_json_schema={"format": "date"})]
 
 
 class ProfileBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What a shop tells of a customer. An attribute that is null is there no more.
+    """A customer profile. An attribute with the value null is removed.
 
-    For the document: `domain.profile` reads, since it can say what is wrong and what right.
+    Documents the schema; `domain.customers.profile` validates, with the rule in each error.
     """
 
     attributes: Attributes = {}
@@ -48,13 +48,13 @@ class ProfileBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CustomerLine(ProfileBody, forbid_unknown_fields=True, kw_only=True):
-    """One line: a customer with what is told of them."""
+    """One line: a customer and the profile."""
 
     customer_id: str
 
 
 class ProfileView(msgspec.Struct, frozen=True):
-    """What is known of a customer; of one whom nobody has told us of, nothing."""
+    """The profile of a customer; empty for an unknown customer."""
 
     attributes: dict[str, Any]
     segments: list[str]
@@ -66,7 +66,7 @@ class ProfileView(msgspec.Struct, frozen=True):
 
 
 class WrittenView(msgspec.Struct, frozen=True):
-    """The profile as it is now; to a key without the scope `consent`, nothing of it."""
+    """The profile after the change; empty for a key without the scope `consent`."""
 
     attributes: dict[str, Any] | UnsetType = UNSET
     segments: list[str] | UnsetType = UNSET
@@ -89,8 +89,8 @@ def patch_profile(call: Call, customer_id: str) -> Response:
     return _written(context, call.services.profiles.patch(context, change))
 
 
-def _written(context: RequestContext, told: FlaggedProfile) -> Response:
-    return private_json(view_of(told) if may_read(context) else WrittenView())
+def _written(context: RequestContext, found: FlaggedProfile) -> Response:
+    return private_json(view_of(found) if may_read(context) else WrittenView())
 
 
 def get_profile(call: Call, customer_id: str) -> Response:
@@ -108,7 +108,7 @@ def post_customers(call: Call) -> Response:
 
 
 def _line(line: bytes) -> tuple[CustomerId, ProfileChange] | BadRequest:
-    """Read a line; what is wrong with it is its result and no other's."""
+    """Read a line; a fault becomes its result."""
     try:
         given = convert(parse_json(line), dict[str, Any])
         return CustomerId(pop_id(given, "customer_id")), read_change(given)
@@ -124,27 +124,27 @@ def _result(refusal: RecsvcError | None) -> LineResult:
     return LineResult(status, refusal.code, errors)
 
 
-def view_of(told: FlaggedProfile) -> ProfileView:
-    known = told.profile
+def view_of(found: FlaggedProfile) -> ProfileView:
+    profile = found.profile
     return ProfileView(
-        dict(known.attributes),
-        list(known.segments),
-        known.birth_month,
-        known.customer_since,
-        **{str(flag): flag in told.flags for flag in Flag},
+        dict(profile.attributes),
+        list(profile.segments),
+        profile.birth_month,
+        profile.customer_since,
+        **{str(flag): flag in found.flags for flag in Flag},
     )
 
 
 WRITING = RouteAccess(Scope.EVENTS, extra_scope=FLAG_SCOPE)
 READING = RouteAccess(FLAG_SCOPE)
 PATH = "/v1/customers/<id:customer_id>/profile"
-IN_FORCE = (
-    "`minor` and `restricted` customers are answered as anybody from the next request on, whatever "
-    "they have granted."
+FLAG_EFFECT = (
+    "Customers with `minor` or `restricted` get anonymous answers from the next request on, "
+    "whatever they have granted."
 )
-FLAGS = (
-    f"Whoever names a flag needs `{FLAG_SCOPE}`; without it 403 `missing_scope`, and "
-    "nothing of the change is written."
+FLAG_RULE = (
+    f"Naming a flag requires the scope `{FLAG_SCOPE}`; without it the answer is 403 "
+    "`missing_scope` and nothing is written."
 )
 
 ROUTES = (
@@ -152,12 +152,12 @@ ROUTES = (
         "PUT",
         PATH,
         put_profile,
-        "Put what is known of a customer in place of what was",
+        "Replace a customer's profile",
         WRITING,
         WrittenView,
         body=ProfileBody,
         also=(409,),
-        remark=f"{FLAGS} {IN_FORCE} Flags that are not named stay.",
+        remark=f"{FLAG_RULE} {FLAG_EFFECT} Flags that are not named keep their value.",
         name="put_profile",
         tag="profiles",
     ),
@@ -165,14 +165,14 @@ ROUTES = (
         "PATCH",
         PATH,
         patch_profile,
-        "Change some of what is known of a customer",
+        "Change parts of a customer's profile",
         WRITING,
         WrittenView,
         body=ProfileBody,
         also=(409,),
-        bypasses_limits=True,  # an objection or a restriction is as pressing as a withdrawal
-        remark=f"{FLAGS} {IN_FORCE} Fields and attributes that are not named stay; null clears "
-        "one.",
+        bypasses_limits=True,  # an objection or restriction is as urgent as a withdrawal
+        remark=f"{FLAG_RULE} {FLAG_EFFECT} Fields and attributes that are not named keep their "
+        "value; null clears one.",
         name="patch_profile",
         tag="profiles",
     ),
@@ -180,7 +180,7 @@ ROUTES = (
         "GET",
         PATH,
         get_profile,
-        "Show what is known of a customer",
+        "Show a customer's profile",
         READING,
         ProfileView,
         name="get_profile",
@@ -190,13 +190,13 @@ ROUTES = (
         "POST",
         "/v1/customers",
         post_customers,
-        "Put what is known of many customers, one per line",
+        "Replace the profiles of many customers, one per line",
         WRITING,
         LineResults,
         body=CustomerLine,
         body_kind=NDJSON_BODY,
-        remark=f"{FLAGS} Lines that can be read are written, the others are told. A call that is "
-        "answered with 503 may have been taken in in part; send it again.",
+        remark=f"{FLAG_RULE} Valid lines are written; each other line gets its errors. A call "
+        "that is answered with 503 may be partly applied; send it again.",
         name="post_customers",
         tag="profiles",
     ),

@@ -59,7 +59,7 @@ def test_each_line_has_its_result(service: Service) -> None:
             {
                 "status": 422,
                 "code": "in_future",
-                "errors": [{"field": "at", "detail": "lies in the future"}],
+                "errors": [{"field": "at", "detail": "is in the future"}],
             },
             {
                 "status": 422,
@@ -287,7 +287,7 @@ def test_the_audit_tells_that_there_is_no_history_any_more(folder: Path, had_row
         stores.connections.writes.set(redis_keys.history(ShopName(name)), "another kind")
     spoilt = run(folder, "audit", "verify", "--shop", name, expect=3)
 
-    assert spoilt.stderr.startswith("error: row 1 is missing, and every other")
+    assert spoilt.stderr.startswith("error: row 1 is missing, as are all others")
 
 
 def test_the_audit_names_a_record_that_was_changed_behind_the_service(folder: Path) -> None:
@@ -308,6 +308,6 @@ def test_the_audit_names_a_record_that_was_changed_behind_the_service(folder: Pa
     (difference,) = told["differences"]
     assert (told["whole"], told["finding"]) == (False, None)
     assert (difference["customer"], difference["subject"]) == (key.hex(), "email")
-    line = f"error: customer {key.hex()}: email is not what the history says last of it"
+    line = f"error: customer {key.hex()}: email differs from the last row of the history"
     assert spoilt.stderr.replace("\n", " ").strip() == line
-    assert "records that say the same: 1" in after.output.replace("\n", " ")
+    assert "1 records match them" in after.output.replace("\n", " ")

@@ -185,7 +185,7 @@ def test_a_file_is_read_with_the_words_that_were_named(
     ("written", "said"),
     [
         ('[segment]\ntraining = ["Analytics"]\n', "segment.training"),
-        ("[segment", "is no TOML"),
+        ("[segment", "is not valid TOML"),
         (None, "cannot be read"),
     ],
 )

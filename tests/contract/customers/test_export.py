@@ -194,7 +194,7 @@ def test_a_version_that_cannot_be_read_is_named(service: Service) -> None:
 def test_a_version_that_is_deleted_meanwhile_is_not_named(service: Service) -> None:
     """It holds nothing any more."""
     record = service.stores.consents.read(service.shop, key_of(service))
-    held = service.stores.privacy.held(service.shop, key_of(service), record)
+    held = service.stores.privacy.export(service.shop, key_of(service), record)
     shutil.rmtree(models_root(service.stores.settings) / service.shop)
 
     assert list(held.lists["models"]) == []
