@@ -34,6 +34,7 @@ from training.running_shop import TUNING, open_shop
 from training.settings import TrainingSettings
 from training.sources.column_mapping import parse_renames
 from training.sources.ingest import Request
+from training.sources.purchase_files import PurchaseFiles
 from training.tuning.budget import Minutes
 from training.tuning.tuner import Tuner
 
@@ -243,7 +244,7 @@ def evaluate_offers_command(
 
 def _asked(purchases: str, renames: list[str] | None, max_bad: str) -> Request:
     return Request(
-        location=purchases,
+        source=PurchaseFiles(purchases),
         renames=parse_renames(renames or []),
         max_bad=options.share(max_bad),
         now=datetime.now(UTC),

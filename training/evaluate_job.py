@@ -33,6 +33,7 @@ from training.sources import ingest
 from training.sources.consents import ConsentSource
 from training.sources.ingest_report import IngestReport
 from training.sources.item_catalogue import ItemCatalogue
+from training.sources.purchase_files import PurchaseFiles
 from training.tuning.tuner import Tuner, search
 
 
@@ -82,7 +83,7 @@ def read_split(
     interactions = sorted_purchases(purchases, job.catalogue, progress)
     if job.holdout is None:
         return _automatic(interactions, job.settings.horizon_days)
-    request = replace(job.request, location=job.holdout)
+    request = replace(job.request, source=PurchaseFiles(job.holdout))
     held_out = ingest.read_purchases(request, permission, sensitive, progress)
     told(held_out.report)
     return given(interactions, held_out)

@@ -134,7 +134,7 @@ def _ranked_offers(
     order = np.zeros((len(customers), len(offers)), dtype=np.int64)
     scores = np.zeros((len(customers), len(offers)), dtype=np.float32)
     personal = 0
-    for number, customer in enumerate(progress.over("Ranking offers", customers)):
+    for number, customer in enumerate(progress.over("Ranking offers", customers, len(customers))):
         row = row_of.get(customer, -1)
         theirs = CustomerFacts()
         if row in bought:

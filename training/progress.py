@@ -1,6 +1,6 @@
 """Progress bars on stderr, so that a long step is seen to move."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -31,9 +31,9 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def over(self, title: str, steps: Sequence[T]) -> Iterator[T]:
-        """Yield the steps, moving a bar by one after each."""
-        yield from self._bars.track(steps, total=len(steps), description=title)
+    def over(self, title: str, steps: Iterable[T], total: int) -> Iterator[T]:
+        """Yield `total` steps and advance a bar by one after each."""
+        yield from self._bars.track(steps, total=total, description=title)
 
     @contextmanager
     def step(self, title: str, total: int = 1) -> Iterator[Callable[[], None]]:

@@ -28,6 +28,7 @@ from training.progress import SILENT
 from training.sources import ingest
 from training.sources.consents import AssumeGranted
 from training.sources.item_catalogue import read_catalogue_file
+from training.sources.purchase_files import PurchaseFiles
 
 MUST = {"mrr": 0.487, "hit@1": 0.30, "hit@3": 0.60}
 AIM = {"mrr": 0.51, "hit@1": 0.33, "hit@3": 0.63}
@@ -44,7 +45,9 @@ def ranked_by_us(folder: Path, campaign: Campaign) -> pl.DataFrame:
     campaign.offers.write_parquet(folder / "offers.parquet")
     campaign.customers.write_parquet(folder / "asked.parquet")
     job = OffersJob(
-        request=ingest.Request(str(folder / "purchases.parquet"), {}, 0.01, datetime.now(UTC)),
+        request=ingest.Request(
+            PurchaseFiles(str(folder / "purchases.parquet")), {}, 0.01, datetime.now(UTC)
+        ),
         offers=str(folder / "offers.parquet"),
         customers=str(folder / "asked.parquet"),
         consents=AssumeGranted,

@@ -28,6 +28,7 @@ from training.sources import ingest
 from training.sources.consents import AssumeGranted
 from training.sources.ingest import Purchases
 from training.sources.item_catalogue import read_catalogue_file
+from training.sources.purchase_files import PurchaseFiles
 
 HOLDOUT = timedelta(days=30)
 MUST = {
@@ -47,7 +48,9 @@ CUTS = ("2017-12-01", "2017-09-01")
 
 def read_split(folder: Path, cut: str, progress: Progress) -> Split:
     """Part the purchases at a cut; nothing after the holdout is read by anything."""
-    request = ingest.Request(str(folder / "purchases.parquet"), {}, 0.01, datetime.now(UTC))
+    request = ingest.Request(
+        PurchaseFiles(str(folder / "purchases.parquet")), {}, 0.01, datetime.now(UTC)
+    )
     whole = ingest.read_purchases(request, AssumeGranted(), (), progress)
     at = datetime.fromisoformat(cut).replace(tzinfo=UTC)
     catalogue = read_catalogue_file(folder / "items.parquet")

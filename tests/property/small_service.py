@@ -63,6 +63,7 @@ from training.publish.publish import origin
 from training.sources.consents import PermittedKeys
 from training.sources.ingest import Purchases, Request, read_purchases
 from training.sources.item_catalogue import ItemCatalogue
+from training.sources.purchase_files import PurchaseFiles
 
 HOLD_US = DAY_US
 PATIENCE_SECONDS = 5.0
@@ -196,7 +197,7 @@ class SmallService:
         asked = iter([meanwhile])
 
         def read(permission: Any) -> Purchases:
-            request = Request(str(file), {}, 0.0, datetime.now(UTC))
+            request = Request(PurchaseFiles(str(file)), {}, 0.0, datetime.now(UTC))
             purchases = read_purchases(request, permission, (), SILENT)
             next(asked, lambda: None)()
             return purchases

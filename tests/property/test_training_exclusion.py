@@ -13,6 +13,7 @@ from training.progress import SILENT
 from training.sources.consents import PermittedIds
 from training.sources.ingest import Request, read_purchases
 from training.sources.item_catalogue import ItemCatalogue
+from training.sources.purchase_files import PurchaseFiles
 
 CUSTOMERS = [f"c{n}" for n in range(8)]
 
@@ -36,7 +37,7 @@ def arrays(text: str, permitted: set[str], least: int) -> tuple[dict[str, bytes]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "p.csv"
         path.write_text(text)
-        request = Request(str(path), {}, 0.0, NOW)
+        request = Request(PurchaseFiles(str(path)), {}, 0.0, NOW)
         purchases = read_purchases(request, PermittedIds(frozenset(permitted)), (), SILENT)
     trained = train(purchases, ItemCatalogue(), HASHER, quick(1, 20, k_anonymity=least), SILENT)
     made = trained.artifact.to_arrays()

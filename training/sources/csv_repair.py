@@ -6,7 +6,7 @@ for one whose fields stand elsewhere.
 """
 
 import csv
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,11 +14,11 @@ from pathlib import Path
 import polars as pl
 
 from training.sources.files import open_bytes
+from training.sources.purchase_source import ROW, CheckedRows
 
 _CHUNK_ROWS = 200_000
 _MOST_LINES = 50  # of one quoted text; a quote that is not closed until then is a stray one
 
-ROW = "recsvc row number"  # beside columns that have the shop's names
 _NEVER = "\x1e"  # a separator that stands in no line, so that a line is one field
 TOO_MANY_FIELDS = "row: more fields than the header has"
 STRAY_QUOTE = "row: a quote out of place"
@@ -31,14 +31,6 @@ class Record:
     fields: list[str]
     fault: str | None = None
     lines: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class CsvRows:
-    """`good` has the wanted columns as text and ROW; `faults` says why a row is not in it."""
-
-    good: pl.DataFrame
-    faults: Mapping[int, str]
 
 
 def plain_lines(file: Path, separator: str, width: int) -> int | None:
@@ -72,7 +64,7 @@ def plain_lines(file: Path, separator: str, width: int) -> int | None:
 
 def read_csv_rows(
     file: Path, separator: str, names: Sequence[str], wanted: Collection[str]
-) -> CsvRows:
+) -> CheckedRows:
     """Read the columns `wanted`, of all the `names` in the header."""
     places = {name: names.index(name) for name in names if name in wanted}
     schema = {ROW: pl.UInt32, **dict.fromkeys(places, pl.String)}
@@ -86,7 +78,7 @@ def read_csv_rows(
             good = [(row, found.fields) for row, found in chunk if not found.fault]
             columns = {name: [fields[at] for _, fields in good] for name, at in places.items()}
             parts.append(pl.DataFrame({ROW: [row for row, _ in good], **columns}, schema=schema))
-    return CsvRows(pl.concat(parts), faults)
+    return CheckedRows(pl.concat(parts), faults)
 
 
 def _records(lines: Iterator[str], separator: str, width: int) -> Iterator[Record]:

@@ -84,13 +84,13 @@ def _decoded(raw: pl.Series) -> pl.Series:
         return pl.Series(raw.name, texts, pl.String)
 
 
-def refuse_unreadable(schema: pl.Schema, columns: Mapping[str, str], file: Path) -> None:
+def refuse_unreadable(schema: pl.Schema, columns: Mapping[str, str], table: Path | str) -> None:
     """Refuse `columns` (ours → the file's) that hold anything but text, numbers and moments."""
     for ours, theirs in columns.items():
         dtype = schema[theirs]
         if dtype.is_nested() or dtype in (pl.Duration, pl.Time, pl.Object):
             raise InputUnreadable(
-                f"{file}: column {theirs!r} for {ours} holds {dtype}; what can be read is text, "
+                f"{table}: column {theirs!r} for {ours} holds {dtype}; what can be read is text, "
                 f"numbers, dates and moments",
                 code="unreadable_column",
             )

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 import polars as pl
 
@@ -17,9 +16,9 @@ from training.progress import Progress
 from training.sources import ingest_report as report
 from training.sources.column_mapping import SWITCHED_OFF
 from training.sources.consents import TrainingPermission, forgotten
-from training.sources.files import find_files
 from training.sources.ingest_report import Bad, IngestReport
-from training.sources.purchase_rows import FileRows, read_rows
+from training.sources.purchase_rows import PurchaseRows, read_rows
+from training.sources.purchase_source import PurchaseSource
 from training.sources.recurring_order_ids import recurring_ids
 from training.sources.returns import net
 
@@ -30,7 +29,7 @@ _COLUMNS = ("customer_id", "item_id", "at", "quantity", "price", "order_id", "ch
 class Request:
     """Which purchases to read, and how."""
 
-    location: str
+    source: PurchaseSource
     renames: Mapping[str, str]
     max_bad: float
     now: datetime
@@ -51,16 +50,16 @@ class Purchases:
 def read_purchases(
     request: Request, permission: TrainingPermission, sensitive: Collection[str], progress: Progress
 ) -> Purchases:
-    files = find_files(request.location)
-    tally = RowTally()
-    for file in progress.over("Reading purchases", files):
-        tally.add(file, read_rows(file, request.renames, request.now), permission)
+    tally = _RowTally()
+    tables = request.source.tables()
+    for table in progress.over("Reading purchases", tables, len(request.source)):
+        tally.add(table.name, read_rows(table, request.renames, request.now), permission)
     _refuse_mixed_time(tally)
     _refuse_too_many_bad(tally.report(), request.max_bad)
     return _finish(tally, sensitive)
 
 
-class RowTally:
+class _RowTally:
     """Adds up what the files hold."""
 
     def __init__(self) -> None:
@@ -74,7 +73,7 @@ class RowTally:
         self.bad: dict[str, Bad] = {}
         self.ignored: dict[str, None] = {}
 
-    def add(self, file: Path, read: FileRows, permission: TrainingPermission) -> None:
+    def add(self, table: str, read: PurchaseRows, permission: TrainingPermission) -> None:
         self.files += 1
         self.files_with.update(read.columns.source.keys())
         self.ignored.update(dict.fromkeys(read.columns.ignored))
@@ -82,7 +81,7 @@ class RowTally:
         self.left_out.update(read.left_out)
         rows = self.permitted_rows(read.rows, permission)
         is_bad = pl.col("fault").is_not_null()
-        self.count_bad(file, rows.filter(is_bad))
+        self.count_bad(table, rows.filter(is_bad))
         self.good.append(rows.filter(~is_bad).drop("row", "fault", "fault_value"))
 
     def permitted_rows(self, rows: pl.DataFrame, permission: TrainingPermission) -> pl.DataFrame:
@@ -96,10 +95,10 @@ class RowTally:
         self.rows_without_consent += rows.height - kept.height
         return kept
 
-    def count_bad(self, file: Path, rows: pl.DataFrame) -> None:
+    def count_bad(self, table: str, rows: pl.DataFrame) -> None:
         for (reason,), group in rows.group_by(["fault"], maintain_order=True):
             shown = group.head(report.MAX_EXAMPLES).select("row", "fault_value").iter_rows()
-            examples = tuple(f"{file.name} row {row}: {value!r}" for row, value in shown)
+            examples = tuple(f"{table} row {row}: {value!r}" for row, value in shown)
             bad = Bad(group.height, examples)
             self.bad[str(reason)] = self.bad.get(str(reason), Bad(0)).plus(bad)
 
@@ -117,7 +116,7 @@ class RowTally:
         )
 
 
-def _refuse_mixed_time(tally: RowTally) -> None:
+def _refuse_mixed_time(tally: _RowTally) -> None:
     with_time = tally.files_with["timestamp"]
     if 0 < with_time < tally.files:
         raise InputUnreadable(
@@ -139,7 +138,7 @@ def _refuse_too_many_bad(found: IngestReport, max_bad: float) -> None:
     )
 
 
-def _finish(tally: RowTally, sensitive: Collection[str]) -> Purchases:
+def _finish(tally: _RowTally, sensitive: Collection[str]) -> Purchases:
     """Leave out sensitive items and returns, and complete the report."""
     lines = pl.concat(tally.good)
     unwanted = pl.Series(sorted(sensitive), dtype=pl.String).implode()

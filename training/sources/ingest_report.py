@@ -66,8 +66,8 @@ class IngestReport:
 
 NO_CONSENT = "customer has not consented to training"
 NOT_PURCHASES = "event that is no purchase"
-NOBODYS = "purchase that names no customer"
-_UNJUDGED = (NO_CONSENT, NOT_PURCHASES, NOBODYS)  # whether such a row is good is not asked
+NO_CUSTOMER = "purchase that names no customer"
+_UNJUDGED = (NO_CONSENT, NOT_PURCHASES, NO_CUSTOMER)  # whether such a row is good is not asked
 SENSITIVE = "item is sensitive"
 RETURNED = "return (quantity below zero)"
 CANCELLED = "purchase that was returned in full"

@@ -1,31 +1,21 @@
-"""One purchases file as rows of our own columns, each with the reason why it is bad, if it is.
+"""One table of purchases as rows with our column names, each with its fault if it is bad.
 
 Columns of the result: customer_id, item_id, at, quantity, price, order_id, channel, row (1-based,
-in the file), fault and fault_value (null when the row is good).
+in the table), fault and fault_value (null when the row is good).
 """
 
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import polars as pl
 
 from training.errors import InputUnreadable
 from training.sources import values as parsing
 from training.sources.column_mapping import ColumnMap, map_columns
-from training.sources.csv_repair import ROW, plain_lines, read_csv_rows
-from training.sources.drained_events import MARKS, is_event_log, purchases_of
-from training.sources.files import (
-    collect,
-    column_names,
-    is_csv,
-    refuse_unreadable,
-    scan,
-    separator_of,
-    unreadable,
-)
+from training.sources.drained_events import EVENT_COLUMNS, purchases_of
+from training.sources.files import refuse_unreadable
+from training.sources.purchase_source import ROW, CheckedRows, NamedTable
 
 # Naive moments are taken as UTC, so those of a shop east of Greenwich may lie ahead by hours.
 _AHEAD = timedelta(days=1)
@@ -36,41 +26,39 @@ HIDDEN_VALUE = "(a customer's id is not shown)"
 
 
 @dataclass(frozen=True, slots=True)
-class FileRows:
-    """`left_out`: rows that are no purchases of anybody, by reason; they are not in `rows`."""
+class PurchaseRows:
+    """`left_out`: rows that are not a customer's purchase, by reason; `rows` has none of them."""
 
     columns: ColumnMap
     rows: pl.DataFrame
     left_out: Mapping[str, int]
 
 
-def read_rows(file: Path, renames: Mapping[str, str], now: datetime) -> FileRows:
-    table = scan(file)
-    names = column_names(table, file)
-    columns = map_columns(names, renames, str(file))
-    refuse_unreadable(table.collect_schema(), columns.source, file)
-    numbered = table.with_row_index(ROW, 1)
-    if not is_csv(file):
-        return _rows_of(numbered, columns, file, now)
-    lines = plain_lines(file, separator_of(file), len(names))
-    if lines is not None:
+def read_rows(table: NamedTable, renames: Mapping[str, str], now: datetime) -> PurchaseRows:
+    schema = table.frame.collect_schema()
+    names = [name for name in schema if name != ROW]
+    columns = map_columns(names, renames, table.location)
+    refuse_unreadable(schema, columns.source, table.location)
+    if table.read_checked is None:
+        return _rows_of(table.frame, columns, table, now)
+    if table.expected_rows is not None:
         try:
-            found = _rows_of(numbered, columns, file, now)
-            if found.rows.height + sum(found.left_out.values()) == lines:
+            found = _rows_of(table.frame, columns, table, now)
+            if found.rows.height + sum(found.left_out.values()) == table.expected_rows:
                 return found
         except InputUnreadable:
-            pass  # perhaps for one row only
-    return _line_by_line(file, names, columns, now)
+            pass  # one row may be the cause
+    marks = EVENT_COLUMNS if table.is_event_log else ()
+    return _with_broken_rows(
+        table.read_checked({*columns.source.values(), *marks}), columns, table, now
+    )
 
 
-def _line_by_line(file: Path, names: Sequence[str], columns: ColumnMap, now: datetime) -> FileRows:
-    """Read a CSV in which some rows are none; those are bad, of nobody and nothing."""
-    marks = MARKS if is_event_log(names) else ()
-    try:
-        read = read_csv_rows(file, separator_of(file), names, {*columns.source.values(), *marks})
-    except (OSError, EOFError, zlib.error) as fault:
-        raise unreadable(file, fault) from fault
-    good = _rows_of(read.good.lazy(), columns, file, now)
+def _with_broken_rows(
+    read: CheckedRows, columns: ColumnMap, table: NamedTable, now: datetime
+) -> PurchaseRows:
+    """Add the rows that could not be parsed, as bad rows without any value."""
+    good = _rows_of(read.good.lazy(), columns, table, now)
     broken = pl.DataFrame(
         {"row": list(read.faults), "fault": list(read.faults.values())},
         schema={"row": pl.UInt32, "fault": pl.String},
@@ -79,18 +67,18 @@ def _line_by_line(file: Path, names: Sequence[str], columns: ColumnMap, now: dat
     return replace(good, rows=pl.concat([good.rows, hidden], how="diagonal").sort("row"))
 
 
-def _rows_of(table: pl.LazyFrame, columns: ColumnMap, file: Path, now: datetime) -> FileRows:
-    """Read the rows of a table whose columns have the shop's names."""
-    source, schema = columns.source, table.collect_schema()
+def _rows_of(
+    frame: pl.LazyFrame, columns: ColumnMap, table: NamedTable, now: datetime
+) -> PurchaseRows:
+    """Read the rows of a frame that has the shop's column names."""
+    source, schema = columns.source, frame.collect_schema()
     types = {ours: schema[theirs] for ours, theirs in source.items()}
     left_out: Mapping[str, int] = {}
-    if is_event_log(schema):
-        table, left_out = purchases_of(table, source["customer_id"], file)
+    if table.is_event_log:
+        frame, left_out = purchases_of(frame, source["customer_id"], table)
     wanted = [pl.col(theirs).alias(ours) for ours, theirs in source.items()]
-    rows = collect(
-        table.select(pl.col(ROW).alias("row"), *wanted).select(*_expressions(types, now)), file
-    )
-    return FileRows(columns, _with_id_faults(rows), left_out)
+    query = frame.select(pl.col(ROW).alias("row"), *wanted).select(*_expressions(types, now))
+    return PurchaseRows(columns, _with_id_faults(table.collect(query)), left_out)
 
 
 def _expressions(types: Mapping[str, pl.DataType], now: datetime) -> list[pl.Expr]:

@@ -18,6 +18,7 @@ from training.ranking.lambdarank import Boosting
 from training.settings import TrainingSettings
 from training.sources.consents import AssumeGranted, TrainingPermission
 from training.sources.ingest import Purchases, Request, read_purchases
+from training.sources.purchase_files import PurchaseFiles
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FIRST_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -155,7 +156,7 @@ def write(path: Path, bought: Iterable[Line]) -> Path:
 
 def read(location: Path, permission: TrainingPermission | None = None, **options: Any) -> Purchases:
     request = Request(
-        location=str(location),
+        source=PurchaseFiles(str(location)),
         renames=options.get("renames", {}),
         max_bad=options.get("max_bad", 0.01),
         now=options.get("now", NOW),

@@ -21,6 +21,7 @@ from training.sources.consents import AssumeGranted, PermittedIds, TrainingPermi
 from training.sources.ingest import Purchases, Request
 from training.sources.ingest_report import IngestReport
 from training.sources.item_catalogue import ItemCatalogue
+from training.sources.purchase_files import PurchaseFiles
 
 
 def unheard(_: IngestReport) -> None:
@@ -171,7 +172,7 @@ def test_where_nobody_bought_before_no_holdout_is_possible(timed: bool, tmp_path
     path = write(tmp_path / "p.csv", [(f"c{n}", f"i{n % 7}", float(n)) for n in range(50)])
     if not timed:
         pl.read_csv(path).drop("timestamp").write_csv(path)
-    request = Request(str(path), {}, 0.0, NOW)
+    request = Request(PurchaseFiles(str(path)), {}, 0.0, NOW)
     job = EvaluationJob(request, None, AssumeGranted, ItemCatalogue(), SETTINGS, tmp_path / "out")
 
     with pytest.raises(NotPublishable, match=r"no holdout is possible.*--holdout"):
@@ -182,7 +183,7 @@ def test_the_holdout_obeys_the_map_and_consents(tmp_path: Path) -> None:
     """Who has not consented is neither learned from nor ranked for."""
     consents: TrainingPermission = PermittedIds(frozenset({"c0", "c1", "c12", "c13"}))
     job = EvaluationJob(
-        request=Request(str(write(tmp_path / "p.csv", PAST)), {}, 0.0, NOW),
+        request=Request(PurchaseFiles(str(write(tmp_path / "p.csv", PAST))), {}, 0.0, NOW),
         holdout=str(write(tmp_path / "h.csv", [*LATER, ("c5", "tea-1", 61.0)])),
         consents=lambda: consents,
         catalogue=ItemCatalogue(),

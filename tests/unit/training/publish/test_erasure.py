@@ -13,6 +13,7 @@ from training.publish.consent_recheck import withdrawn
 from training.sources.consents import AssumeGranted, PermittedKeys, TrainingPermission
 from training.sources.ingest import Purchases, Request, read_purchases
 from training.sources.ingest_report import NO_CONSENT, IngestReport
+from training.sources.purchase_files import PurchaseFiles
 
 HASHER = CustomerHasher(Secret("a secret of the tests, long enough"), ShopName("default"))
 ERASED_AT = 1_700_000_000_000_000  # 2023-11-14T22:13:20Z
@@ -37,7 +38,7 @@ def permission() -> PermittedKeys:
 
 def read(path: Path, text: str, by: TrainingPermission) -> Purchases:
     path.write_text(text)
-    return read_purchases(Request(str(path), {}, 0.01, NOW), by, (), SILENT)
+    return read_purchases(Request(PurchaseFiles(str(path)), {}, 0.01, NOW), by, (), SILENT)
 
 
 def learned(purchases: Purchases) -> list[tuple[str, str]]:

@@ -377,7 +377,7 @@ def test_of_drained_events_only_purchases_of_somebody_are_read(tmp_path: Path) -
         ("c", "i", 2.0),
     ]
     assert found.report.rows_read == 6
-    assert found.report.left_out == {report.NOT_PURCHASES: 2, report.NOBODYS: 1}
+    assert found.report.left_out == {report.NOT_PURCHASES: 2, report.NO_CUSTOMER: 1}
     assert [(bad.rows, bad.examples) for bad in found.report.bad.values()] == [
         (1, ("events-1-0-2-0.parquet row 5: 'a/b'",))
     ]
