@@ -1,4 +1,4 @@
-"""`recsvc offers`: import offers from a file, list, show and delete them."""
+"""`recsvc offers`: import, list, show and delete offers."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -44,7 +44,7 @@ def import_offers(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put each offer of a file in place of what was known of it; in force at once."""
+    """Replace offers from a file; effective immediately."""
     offers, faults = _read(file)
     check_faults(file, faults, len(offers), max_bad)
     name = shop_of(shop)
@@ -62,7 +62,7 @@ def import_offers(
 def list_offers(
     shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
-    """List the offers by id, with what was counted of each."""
+    """List the offers by id, with their counters."""
     name = shop_of(shop)
     with open_stores(settings_of(data_dir), durable=False) as stores:
         found = list(stores.offers.many(name, stores.offers.ids(name)))
@@ -75,7 +75,7 @@ def list_offers(
 
 @app.command("show")
 def show_offer(offer: OfferArgument, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None) -> None:
-    """Show one offer as JSON: all that was said and counted of it, but for its codes."""
+    """Show one offer and its counters as JSON, without its codes."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
         stored = stores.offers.get(shop_of(shop), _offer(offer))
     if stored is None:
@@ -85,7 +85,7 @@ def show_offer(offer: OfferArgument, shop: Shop = DEFAULT_SHOP, data_dir: DataDi
 
 @app.command("delete")
 def delete_offer(offer: OfferArgument, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None) -> None:
-    """Have an offer shown and claimed no more; its codes and counts are forgotten."""
+    """Delete an offer, its codes and counters."""
     with open_stores(settings_of(data_dir)) as stores:
         if not stores.offers.delete(shop_of(shop), _offer(offer)):
             raise _no_such_offer(offer)
@@ -102,7 +102,7 @@ def _print_warnings(warnings: Sequence[dict[str, str]]) -> None:
     for each in warnings[:EXAMPLES]:
         say(": ".join(each.values()))
     if len(warnings) > EXAMPLES:
-        say(f"and {len(warnings) - EXAMPLES:,} more such warnings; --json has them all")
+        say(f"and {len(warnings) - EXAMPLES:,} more warnings; use --json for all of them")
 
 
 def _offer(text: str) -> OfferId:
@@ -110,23 +110,21 @@ def _offer(text: str) -> OfferId:
 
 
 def _no_such_offer(offer: str) -> MissingPrerequisite:
-    return MissingPrerequisite(
-        f"there is no offer {offer!r}; recsvc offers list shows those there are"
-    )
+    return MissingPrerequisite(f"no offer {offer!r}; recsvc offers list shows all offers")
 
 
 def _row(stored: StoredOffer) -> dict[str, Any]:
     state = stored.state
     left = state.codes_left if state.has_codes else None
     counted = {name: getattr(state, name) for name in COUNTERS} | {"codes_left": left}
-    said = {name: value for name, value in offer_as_sent(stored.offer).items() if name != "codes"}
-    return said | counted
+    fields = {name: value for name, value in offer_as_sent(stored.offer).items() if name != "codes"}
+    return fields | counted
 
 
 def _read(file: Path) -> tuple[list[NewOffer], list[str]]:
-    """Return the offers, and line and fault of each line that is none."""
+    """Return the offers, and line number and fault of each invalid line."""
     if file.suffix != ".ndjson":
-        raise BadRequest(f"{file} is no .ndjson", code="bad_file")
+        raise BadRequest(f"{file} is not an .ndjson file", code="bad_file")
     offers: list[NewOffer] = []
     faults: list[str] = []
     with file.open("rb") as lines:

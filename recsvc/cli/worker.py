@@ -41,8 +41,8 @@ def load_application(
     registry.watch()
     services = services_of(stores, registry, shops, workers)
     services.trending_cache.watch()
-    services.decisions.watch()
-    atexit.register(services.decisions.leave)  # a stopped worker ends as any Python does
+    services.decisions.start()
+    atexit.register(services.decisions.stop)  # a stopped worker ends as any Python does
     app = create_app(services)
     # What stands for as long as the worker does is not looked through again and again.
     gc.collect()

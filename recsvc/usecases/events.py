@@ -94,7 +94,7 @@ class EventService:
         event = incoming.event
         if outcome is Outcome.REUSED:
             return ProcessedEvent(event.type, outcome)
-        fault = self._offers.take(
+        fault = self._offers.record(
             context.shop,
             event,
             incoming.customer,

@@ -118,7 +118,7 @@ def live_views(stores: Stores, registry: ModelRegistry, shops: Sequence[ShopName
     before_swap(registry, catalogues, offers)
     for shop in shops:
         if registry.model(shop) is None:
-            offers.take(shop, catalogues.at(shop, None, no_model()).live_items)
+            offers.rebuild(shop, catalogues.at(shop, None, no_model()).live_items)
     return LiveViews(catalogues, offers, counts)
 
 
@@ -150,7 +150,7 @@ def before_swap(registry: ModelRegistry, catalogues: CatalogueCache, offers: Off
 
     def take(shop: ShopName, model: LoadedModel) -> None:
         catalogues.take(shop, model)
-        offers.take(shop, catalogues.at(shop, None, model).live_items)
+        offers.rebuild(shop, catalogues.at(shop, None, model).live_items)
 
     registry.before_swap(take)
 

@@ -124,7 +124,7 @@ class OfferRules(ConsentRules):
         assert made is not None
         offer_id = "plain" if made.code is None else "coded"
         event = self.tells(EventType.OFFER_REDEEMED, name, offer_id)
-        fault = self.service.offer_events.take(
+        fault = self.service.offer_events.record(
             self.shop, replace(event, claim_id=made.claim_id), self.keys[name], denied=False
         )
         if made.holder != name:
@@ -142,7 +142,7 @@ class OfferRules(ConsentRules):
     def wants_no_more(self, name: str, offer_id: str) -> None:
         """Remembered where both are permitted, of an offer that there is."""
         event = self.tells(EventType.OFFER_DISMISSED, name, offer_id)
-        self.service.offer_events.take(self.shop, event, self.keys[name], denied=False)
+        self.service.offer_events.record(self.shop, event, self.keys[name], denied=False)
         if offer_id in self.known.offers and self.ought_to_permit(name, *BOTH):
             self.known.offers[offer_id].dismissed.add(name)
 

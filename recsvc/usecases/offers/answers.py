@@ -1,6 +1,6 @@
-"""What an answer with offers is made of. These structs go out as JSON as they are.
+"""Answers with offers: structs that are encoded as JSON.
 
-Nothing in an offer is about the shop's own sums: no margin, weight, cap or code.
+An offer contains no business data of the shop: no margin, weight, cap or code.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from recsvc.model.offers.explanation import ConsideredOffer
 
 
 class OfferReasonView(msgspec.Struct, frozen=True):
-    """Why the offer is in the answer, in words that the customer may see."""
+    """The reason for an offer. `text` may be shown to the customer."""
 
     code: str
     text: str
@@ -24,7 +24,7 @@ class OfferReasonView(msgspec.Struct, frozen=True):
 
 
 class OfferedView(msgspec.Struct, frozen=True):
-    """One offer. `has_code`: claiming it hands out a code."""
+    """One offer. `has_code`: a claim returns a code."""
 
     offer_id: str
     title: str
@@ -39,7 +39,7 @@ class OfferedView(msgspec.Struct, frozen=True):
 
 
 class ConsideredView(msgspec.Struct, frozen=True):
-    """What became of one offer: the step that decided it, and what was compared."""
+    """The verdict on one offer, the step that decided it, and its scores."""
 
     offer_id: str
     verdict: str
@@ -54,7 +54,7 @@ class ConsideredView(msgspec.Struct, frozen=True):
 
 
 class OffersAnswer(msgspec.Struct, frozen=True):
-    """Offers, best first, and why they are not personal."""
+    """Offers, best first. `fallback`: the reason why they are not personal."""
 
     decision_id: str
     personalized: bool
@@ -88,4 +88,4 @@ def considered_views(considered: Iterable[ConsideredOffer]) -> list[ConsideredVi
     ]
 
 
-_cached_rfc3339 = lru_cache(4096)(rfc3339)  # the same few thousand again and again
+_cached_rfc3339 = lru_cache(4096)(rfc3339)  # offers share few end times

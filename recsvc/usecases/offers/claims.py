@@ -1,9 +1,8 @@
-"""Claims: one redemption of an offer, held for a customer, confirmed or given back.
+"""Claims: hold one redemption of an offer for a customer, and release it.
 
-Consent, eligibility and the channel are decided here, by what the store says at that moment; the
-script that takes the redemption decides the rest, and is refused when any of that has changed.
-An offer for everybody needs the customer's consent to offers; one with codes or an eligibility,
-to personalization as well.
+Consent, eligibility and channel are checked here, on a snapshot of the store. The store's script
+checks window, caps and codes, and fails if the offer or the consent changed after the snapshot. A
+claim needs consent to offers; an offer with codes or eligibility needs personalization as well.
 """
 
 import hashlib
@@ -28,13 +27,13 @@ _ATTEMPTS = 50
 _HASH_BYTES = 16
 _CLAIM_ID_BYTES = 16
 
-# Whether an offer is for a customer, who permits that this is asked.
+# Return whether the admitted customer of a request is eligible for an offer.
 EligibilityCheck = Callable[[RequestContext, StoredOffer, AdmittedToOffers], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """What is claimed, and with which Idempotency-Key."""
+    """A claim as requested. `key`: the Idempotency-Key."""
 
     offer: OfferId
     channel: str | None = None
@@ -45,55 +44,58 @@ class ClaimRequest:
 def accepts_any_customer(
     _context: RequestContext, stored: StoredOffer, _admitted: AdmittedToOffers
 ) -> bool:
-    """Take an offer for a customer's only if it is everybody's: nothing is known of any."""
+    """Default eligibility check: accept only offers without eligibility conditions."""
     return stored.offer.eligibility == ANY_CUSTOMER
 
 
 class ClaimService:
-    """Takes claims. What returned is durable, and counted whoever else claims."""
+    """Make and release claims. A returned claim is durable and counted against all caps."""
 
     def __init__(
         self,
         claims: ClaimStore,
         hasher: Callable[[ShopName], CustomerHasher],
         secret: Secret,
-        eligible: EligibilityCheck = accepts_any_customer,
+        is_eligible: EligibilityCheck = accepts_any_customer,
     ) -> None:
         self._claims = claims
         self._hasher = hasher
-        self._eligible = eligible
-        self._mark_key = lru_cache(DERIVED_KEPT)(lambda shop: secret.derive(f"claims:{shop}"))
+        self._is_eligible = is_eligible
+        self._digest_key = lru_cache(DERIVED_KEPT)(lambda shop: secret.derive(f"claims:{shop}"))
 
     def claim(
         self, context: RequestContext, request: ClaimRequest, *, denied: bool = False
     ) -> Claim | ClaimRefusal | ClaimFailure:
-        """Hold one redemption for the visit's customer. `denied`: this request permits nothing.
+        """Hold one redemption for the request's customer. `denied`: the request denies consent.
 
-        With a key that was answered before, the same answer again, for as long as the claim stands
-        and the customer permits it.
+        A repeated Idempotency-Key returns the earlier claim while it is active and permitted.
         """
         customer = _customer(context)
         _require_store(context)
         self._claims.check_room()
-        asked = self._asked(context.shop, customer, request)
+        attempt = self._attempt(context.shop, customer, request)
         for _ in range(_ATTEMPTS):
-            look = self._claims.snapshot(context.shop, customer, request.offer, asked.key_digest)
-            if look.answer is None:
-                found = self._judged(context, look, request, denied)
+            snapshot = self._claims.snapshot(
+                context.shop, customer, request.offer, attempt.key_digest
+            )
+            if snapshot.answer is None:
+                found = self._check_offer(context, snapshot, request, denied)
                 if not isinstance(found, StoredOffer):
                     return found
-                asked = replace(asked, revision=found.state.revision, permission=look.permission)
-            elif not _may_replay(context, look, asked, denied):
+                attempt = replace(
+                    attempt, revision=found.state.revision, permission=snapshot.permission
+                )
+            elif not _may_repeat_answer(context, snapshot, attempt, denied):
                 return ClaimRefusal.NO_CONSENT
-            result = self._claims.claim(context.shop, asked)
+            result = self._claims.claim(context.shop, attempt)
             if result is not ClaimFailure.CHANGED:
                 return result
-        raise StoreUnavailable("the offer is being changed all the time; try again")
+        raise StoreUnavailable("the offer is changing too often; try again")
 
     def release(
         self, context: RequestContext, claim_id: str, own: CustomerId | None
     ) -> ClaimState | ClaimFailure:
-        """Give back what a claim holds. `own`: whose claim alone it may be; None: anybody's."""
+        """Release a claim. `own`: the customer it must belong to; None: any customer."""
         _require_store(context)
         found = self._claims.find(context.shop, claim_id)
         if found is None:
@@ -101,37 +103,39 @@ class ClaimService:
         customer = None if own is None else self._hasher(context.shop).key_of(own)
         return self._claims.release(context.shop, found[0].offer_id, claim_id, customer)
 
-    def _judged(
-        self, context: RequestContext, look: ClaimSnapshot, request: ClaimRequest, denied: bool
+    def _check_offer(
+        self, context: RequestContext, snapshot: ClaimSnapshot, request: ClaimRequest, denied: bool
     ) -> StoredOffer | ClaimRefusal | ClaimFailure:
-        """Return the offer if the customer may have it, as far as that is not counted."""
-        admission = _admission(context, look, Purpose.OFFERS, denied)
+        """Return the offer if consent, eligibility and channel permit the claim."""
+        admission = _admission(context, snapshot, Purpose.OFFERS, denied)
         if isinstance(admission, ConsentRefused):
             return ClaimRefusal.NO_CONSENT
-        stored = look.stored
+        stored = snapshot.stored
         if stored is None:
             return ClaimFailure.NOT_FOUND
         if not stored.offer.is_generic:
-            personal = _admission(context, look, Purpose.PERSONALIZATION, denied)
+            personal = _admission(context, snapshot, Purpose.PERSONALIZATION, denied)
             if isinstance(personal, ConsentRefused):
                 return ClaimRefusal.NO_CONSENT
-            if not self._eligible(context, stored, AdmittedToOffers(personal, admission)):
+            if not self._is_eligible(context, stored, AdmittedToOffers(personal, admission)):
                 return ClaimRefusal.NOT_ELIGIBLE
         channels = stored.offer.channels
         if channels and request.channel is not None and request.channel not in channels:
             return ClaimRefusal.CHANNEL
         return stored
 
-    def _asked(self, shop: ShopName, customer: CustomerKey, request: ClaimRequest) -> ClaimAttempt:
-        key = self._mark_key(shop)
-        said = "\0".join([request.offer, request.channel or "", request.decision_id or ""])
+    def _attempt(
+        self, shop: ShopName, customer: CustomerKey, request: ClaimRequest
+    ) -> ClaimAttempt:
+        key = self._digest_key(shop)
+        content = "\0".join([request.offer, request.channel or "", request.decision_id or ""])
         return ClaimAttempt(
             claim_id=secrets.token_hex(_CLAIM_ID_BYTES),
             offer=request.offer,
             customer=customer,
             channel=request.channel,
             key_digest="" if request.key is None else _keyed_hash(key, request.key),
-            request_digest=_keyed_hash(key, said),
+            request_digest=_keyed_hash(key, content),
         )
 
 
@@ -139,36 +143,36 @@ def _keyed_hash(key: bytes, text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=_HASH_BYTES, key=key).hexdigest()
 
 
-def _may_replay(
-    context: RequestContext, look: ClaimSnapshot, asked: ClaimAttempt, denied: bool
+def _may_repeat_answer(
+    context: RequestContext, snapshot: ClaimSnapshot, attempt: ClaimAttempt, denied: bool
 ) -> bool:
-    """Whether a customer whose key was answered before permits now what that answer needs.
+    """Return whether the customer still permits the answer to a repeated Idempotency-Key.
 
-    Without that, nothing tells a key that was used from one that was not.
+    Without consent, a used key is indistinguishable from an unused one.
     """
-    answer = look.answer
-    is_same = answer is not None and answer.request_digest == asked.request_digest
-    is_personal = look.stored is not None and not look.stored.offer.is_generic
+    answer = snapshot.answer
+    is_same = answer is not None and answer.request_digest == attempt.request_digest
+    is_personal = snapshot.stored is not None and not snapshot.stored.offer.is_generic
     needed = [Purpose.OFFERS]
     if is_personal or (answer is not None and is_same and answer.claim.code):
         needed.append(Purpose.PERSONALIZATION)
-    admissions = [_admission(context, look, purpose, denied) for purpose in needed]
+    admissions = [_admission(context, snapshot, purpose, denied) for purpose in needed]
     return not any(isinstance(admission, ConsentRefused) for admission in admissions)
 
 
 def _admission(
-    context: RequestContext, look: ClaimSnapshot, purpose: Purpose, denied: bool
+    context: RequestContext, snapshot: ClaimSnapshot, purpose: Purpose, denied: bool
 ) -> Admitted | ConsentRefused:
-    return (NO_PERMISSION if denied else look.permission).admit(_customer(context), purpose)
+    return (NO_PERMISSION if denied else snapshot.permission).admit(_customer(context), purpose)
 
 
 def _customer(context: RequestContext) -> CustomerKey:
     if context.customer is None:
-        raise TypeError("a claim is a customer's")
+        raise TypeError("a claim needs a customer")
     return context.customer
 
 
 def _require_store(context: RequestContext) -> None:
-    """Never acknowledge on keys that may be out of date."""
+    """Refuse to claim when the API keys could not be checked against the store."""
     if not context.store_answered:
-        raise StoreUnavailable("claims cannot be taken at the moment; try again")
+        raise StoreUnavailable("claims are unavailable; try again")

@@ -1,4 +1,4 @@
-"""How the offers stand with all customers, of what the store has counted. Pure."""
+"""Convert the store's counters for decisions. Pure."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from recsvc.model.ranking.live_items import NEVER
 
 
 def counters_of(offers: Mapping[OfferId, StoredOffer], now_us: int) -> OfferCounters:
-    """Return the counts. What a hold has given back by now counts as free before it is reaped."""
+    """Return the counters. An ended hold counts as free before the store removes it."""
     states = {offer_id: each.state for offer_id, each in offers.items()}
     return OfferCounters(
         shown={offer_id: state.shown for offer_id, state in states.items()},
@@ -27,7 +27,7 @@ def counters_of(offers: Mapping[OfferId, StoredOffer], now_us: int) -> OfferCoun
 
 
 def next_hold_end_us(offers: Mapping[OfferId, StoredOffer], now_us: int) -> int:
-    """Return when the next hold ends of an offer that has run out."""
+    """Return when the next hold of an exhausted offer ends."""
     ends = (
         each.state.first_hold_end_us
         for each in offers.values()
@@ -37,6 +37,6 @@ def next_hold_end_us(offers: Mapping[OfferId, StoredOffer], now_us: int) -> int:
 
 
 def _ended_holds(state: OfferState, now_us: int) -> int:
-    """Return how many holds count as ended: all, once the first is; a claim finds out which."""
+    """Count the ended holds: all of them after the first end. A claim checks each exactly."""
     ended = state.first_hold_end_us is not None and state.first_hold_end_us <= now_us
     return state.taken - state.redeemed if state.is_exhausted and ended else 0

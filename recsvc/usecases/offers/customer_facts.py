@@ -1,9 +1,7 @@
-"""What a decision on offers is told of a customer who permits it: from the model, from what was
-bought since it was made, from what the shop told, and from the caps.
+"""Facts about an admitted customer: from the model, recent purchases, the profile and the caps.
 
-Of an item that is sensitive now it is not told that it was bought; the order counts. Purchases
-reach back `MAX_LINES` lines: who bought more since the training has bought what nobody knows, and
-how much of it.
+A sensitive item is left out of the purchases, but its order counts. Only the latest `MAX_LINES`
+purchase lines are stored. With more since the training, the number of orders is unknown.
 """
 
 import math
@@ -26,7 +24,7 @@ from recsvc.stores.customers.profiles import decode_profile
 from recsvc.usecases.access.request_access import RequestContext
 
 MICROSECONDS_PER_SECOND = 1_000_000
-# A model tells moments to a few minutes: later by less, a purchase may be in it.
+# A model's times are rounded to minutes: a purchase less than this later may be in it.
 MODEL_TIME_RESOLUTION_DAYS = 1 / 96
 
 Order = Sequence[PurchaseLine]  # the earliest line first
@@ -34,16 +32,16 @@ Order = Sequence[PurchaseLine]  # the earliest line first
 
 @dataclass(frozen=True, slots=True)
 class NewPurchases:
-    """What the model does not know of. `is_all`: no line is left out for doubt or want of room."""
+    """Purchases that the model does not contain. `is_complete`: no line is missing or uncertain."""
 
     orders: Sequence[Order]
     lines: Sequence[PurchaseLine]
-    is_all: bool
+    is_complete: bool
 
 
 @dataclass(frozen=True, slots=True)
 class OrderTotals:
-    """None: nobody knows. `spent`: as far as it is known what was paid."""
+    """Totals over all orders. None: unknown. `spent`: the sum of the known prices."""
 
     count: int | None
     days_since_last: float | None
@@ -57,17 +55,17 @@ def facts_of(
     admitted: AdmittedToOffers,
     now_us: int,
 ) -> CustomerFacts | None:
-    """Return the facts; None when caps or purchases cannot be read: then nothing may be offered."""
+    """Return the facts; None if caps or purchases are unreadable: then answer generically."""
     counts = _counts(context, admitted, offers, now_us)
     if counts is None or context.offer_data is None or context.offer_data.purchases is None:
         return None
-    before = _model_purchases(items, context, admitted)
-    since = _new_purchases(items, before, decode(admitted.open(context.offer_data.purchases)))
-    bought = purchases_of(items, before, since.lines)
-    orders = _order_totals(before, since, now_us)
+    learned = _model_purchases(items, context, admitted)
+    recent = _new_purchases(items, learned, decode(admitted.open(context.offer_data.purchases)))
+    bought = purchases_of(items, learned, recent.lines)
+    orders = _order_totals(learned, recent, now_us)
     return CustomerFacts(
         bought=bought,
-        knows_bought=before is not None and since.is_all,
+        knows_bought=learned is not None and recent.is_complete,
         categories=spend_by_category(items, bought),
         orders=orders.count,
         days_since_last_order=orders.days_since_last,
@@ -102,9 +100,9 @@ def _profile(context: RequestContext, admitted: AdmittedToOffers) -> Profile:
 def _model_purchases(
     items: ItemsSnapshot, context: RequestContext, admitted: AdmittedToOffers
 ) -> CustomerPurchases | None:
-    """Return what was done until the model was made; None: nobody knows.
+    """Return the purchases that the model contains; None: unknown.
 
-    Whom the model does not know, though they permit that it learns from them, did nothing.
+    A customer who permits training but is not in the model had no purchases.
     """
     model = items.live_items.model
     purchased = model.purchased(admitted.personalization)
@@ -118,28 +116,28 @@ def _permits_training(context: RequestContext) -> bool:
 
 
 def _new_purchases(
-    items: ItemsSnapshot, before: CustomerPurchases | None, kept: Sequence[PurchaseLine]
+    items: ItemsSnapshot, learned: CustomerPurchases | None, stored: Sequence[PurchaseLine]
 ) -> NewPurchases:
-    """Tell what the model does not know of. It dates an order by its first line.
+    """Return the stored purchases that the model does not contain.
 
-    A later line of an order that it knows may be in it, too, until the day is over that its data
-    ends with.
+    The model dates an order by its first line. So a later line of a known order may be in the
+    model, up to the end of the last day of its data: such a line is uncertain.
     """
-    orders, has_room = orders_of(kept), len(kept) < MAX_LINES
-    if before is None or math.isnan(before.last_day):
-        return NewPurchases(orders, [line for order in orders for line in order], has_room)
-    new = [order for order in orders if _is_new(order[0], before.last_day)]
+    orders, is_complete = orders_of(stored), len(stored) < MAX_LINES
+    if learned is None or math.isnan(learned.last_day):
+        return NewPurchases(orders, [line for order in orders for line in order], is_complete)
+    new = [order for order in orders if _is_new(order[0], learned.last_day)]
     rest = [line for order in orders if order not in new for line in order]
     end = math.inf if items.end_day is None else items.end_day * SECONDS_PER_DAY
-    surely = [line for line in rest if line.at_seconds >= end]
-    doubted = [line for line in rest if _seconds_after(before.last_day) < line.at_seconds < end]
-    lines = [*(line for order in new for line in order), *surely]
-    return NewPurchases(new, lines, not doubted and (has_room or len(lines) < len(kept)))
+    newer = [line for line in rest if line.at_seconds >= end]
+    uncertain = [line for line in rest if _seconds_after(learned.last_day) < line.at_seconds < end]
+    lines = [*(line for order in new for line in order), *newer]
+    return NewPurchases(new, lines, not uncertain and (is_complete or len(lines) < len(stored)))
 
 
 def _is_new(first: PurchaseLine, last_day: float) -> bool:
     if first.order is None and first.at_seconds // SECONDS_PER_DAY == math.floor(last_day):
-        return False  # the day is one order
+        return False  # without order ids, the lines of one day are one order
     return first.at_seconds > _seconds_after(last_day)
 
 
@@ -148,24 +146,25 @@ def _seconds_after(last_day: float) -> float:
 
 
 def _order_totals(
-    before: CustomerPurchases | None, since: NewPurchases, now_us: int
+    learned: CustomerPurchases | None, recent: NewPurchases, now_us: int
 ) -> OrderTotals:
-    if since.orders:
-        last = since.orders[-1][0].at_seconds / SECONDS_PER_DAY
+    if recent.orders:
+        last = recent.orders[-1][0].at_seconds / SECONDS_PER_DAY
     else:
-        last = math.nan if before is None else before.last_day
+        last = math.nan if learned is None else learned.last_day
     ago = now_us / MICROSECONDS_PER_SECOND / SECONDS_PER_DAY - last
     days = None if math.isnan(ago) else max(ago, 0.0)
-    if before is None or len(since.lines) >= MAX_LINES:
+    if learned is None or len(recent.lines) >= MAX_LINES:
         return OrderTotals(None, days, None)
-    return OrderTotals(before.orders + len(since.orders), days, _spent(before, since))
+    return OrderTotals(learned.orders + len(recent.orders), days, _spent(learned, recent))
 
 
-def _spent(before: CustomerPurchases, since: NewPurchases) -> float | None:
-    """Add what was paid since. As in a training, prices that nobody knows count as nothing, and
-    where no price is known, nor is what was spent.
+def _spent(learned: CustomerPurchases, recent: NewPurchases) -> float | None:
+    """Add the prices paid since the training. As in training, an unknown price counts as 0.
+
+    The total is unknown if no price is known.
     """
-    paid = [line.paid for line in since.lines if line.paid is not None]
-    if math.isnan(before.spent) or (since.lines and not paid and not before.orders):
+    paid = [line.paid for line in recent.lines if line.paid is not None]
+    if math.isnan(learned.spent) or (recent.lines and not paid and not learned.orders):
         return None
-    return before.spent + sum(paid)
+    return learned.spent + sum(paid)

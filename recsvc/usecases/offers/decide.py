@@ -1,7 +1,7 @@
-"""Which offers a customer gets now: personal where consent permits it, else the same for all.
+"""Decide on the offers for a customer: personal with consent, else generic.
 
-Looking spends nothing and writes nothing: what is kept of a decision is handed to the log, which
-writes it behind the answer.
+A decision writes nothing and uses up no cap. Its record goes to the decision log, which writes it
+after the answer.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.consent.gate import AdmittedToOffers, ConsentRefused, admit_to_offers
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.offers.decision_ids import DecisionId, decision_id_signers
-from recsvc.domain.offers.decision_record import DecisionRecord as KeptDecision
+from recsvc.domain.offers.decision_record import DecisionRecord
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.offers.verdicts import OfferReason, reason_text
 from recsvc.domain.values.customer_keys import Secret
@@ -44,14 +44,14 @@ from recsvc.usecases.offers.decision_records import encode_record
 from recsvc.usecases.offers.offers_cache import OffersCache, OffersSnapshot
 from recsvc.usecases.recommend.recommend import Catalogues, Models
 
-_CACHED_TITLES = 4096  # what a catalogue calls an item
+_CACHED_TITLES = 4096
 
 ConsideredViews = list[ConsideredView] | UnsetType
 
 
 @dataclass(frozen=True, slots=True)
 class OffersQuery:
-    """What is asked for. `placement` is only written down."""
+    """The parameters of a request. `placement` is only recorded."""
 
     channel: str | None = None
     n: int = 10
@@ -64,7 +64,7 @@ class _Title(msgspec.Struct):
 
 
 class OfferDecider:
-    """`explores`: how often offers are accepted is drawn, from what is known of it."""
+    """Decides on offers. `explores`: draw acceptance rates instead of using their means."""
 
     def __init__(
         self,
@@ -88,65 +88,67 @@ class OfferDecider:
     def decide_for(
         self, context: RequestContext, query: OffersQuery, *, denied: bool = False
     ) -> OffersAnswer:
-        """Answer the visit's customer if consent permits. `denied`: this request asks for none."""
+        """Choose offers for the request's customer. `denied`: the request denies consent."""
         model = self._models.model(context.shop) or no_model()
         current = self._catalogues.at(context.shop, context.catalogue_epoch, model)
-        now = None
+        snapshot = None
         if current.is_current:
-            now = self._offers.at(context.shop, context.offers_epoch, current.live_items)
-        if now is None:
+            snapshot = self._offers.at(context.shop, context.offers_epoch, current.live_items)
+        if snapshot is None:
             considered: ConsideredViews = [] if query.explain else UNSET
             name = self._signer(context.shop).sign_generic(self._now_us(), b"")
             return OffersAnswer(name, False, Fallback.STORE_UNAVAILABLE, [], considered)
-        return self._decided(context, query, now, current.live_items, denied)
+        return self._decided(context, query, snapshot, current.live_items, denied)
 
     def is_eligible(
         self, context: RequestContext, stored: StoredOffer, admitted: AdmittedToOffers
     ) -> bool:
-        """Say whether an offer is for an admitted customer, whatever its window and caps."""
+        """Return whether the admitted customer meets an offer's eligibility conditions."""
         model = self._models.model(context.shop) or no_model()
         current = self._catalogues.at(context.shop, context.catalogue_epoch, model)
-        now = self._offers.at(context.shop, context.offers_epoch, current.live_items)
+        snapshot = self._offers.at(context.shop, context.offers_epoch, current.live_items)
         now_us = self._now_us()
         facts = None
-        if now is not None:
-            facts = facts_of(now.items, now.offers, context, admitted, now_us)
-        if now is None or facts is None:
-            raise StoreUnavailable("offers cannot be decided on at the moment; try again")
-        asked = eligibility_table([stored.offer], now.items)  # it may be newer than what is held
-        return not asked.unmet(facts, now_us)[0]
+        if snapshot is not None:
+            facts = facts_of(snapshot.items, snapshot.offers, context, admitted, now_us)
+        if snapshot is None or facts is None:
+            raise StoreUnavailable("offers are unavailable; try again")
+        conditions = eligibility_table(
+            [stored.offer], snapshot.items
+        )  # may be newer than the snapshot
+        return not conditions.unmet(facts, now_us)[0]
 
     def _decided(
         self,
         context: RequestContext,
         query: OffersQuery,
-        now: OffersSnapshot,
+        snapshot: OffersSnapshot,
         live_items: LiveItems,
         denied: bool,
     ) -> OffersAnswer:
         now_us, uuid7 = self._now_us(), uuid_utils.uuid7().bytes
-        facts, fallback = self._facts(context, now, now_us, denied)
+        facts, fallback = self._facts_or_fallback(context, snapshot, now_us, denied)
         request = DecisionRequest(now_us, query.n, query.channel)
         generator = None
         if self._explores and facts is not None:
             generator = rate_generator(uuid7)
-        decision = decide(now.columns, now.performance, facts, request, generator)
-        tags = b"".join([now.tags[choice.row] for choice in decision.choices])
-        offers = _views(now, live_items, decision.choices)
+        decision = decide(snapshot.columns, snapshot.performance, facts, request, generator)
+        tags = b"".join([snapshot.tags[choice.row] for choice in decision.choices])
+        offers = _views(snapshot, live_items, decision.choices)
         if facts is None:
             name = self._signer(context.shop).sign_generic(now_us, tags)
         else:
             name = self._signer(context.shop).sign(uuid7, context.customer, tags)
-            self._keep(context, query, now, decision, name, now_us)
+            self._log_decision(context, query, snapshot, decision, name, now_us)
         considered: ConsideredViews = UNSET
         if query.explain:
-            considered = considered_views(explain(now.columns, decision, facts, request))
+            considered = considered_views(explain(snapshot.columns, decision, facts, request))
         return OffersAnswer(name, facts is not None, fallback, offers, considered)
 
-    def _facts(
-        self, context: RequestContext, now: OffersSnapshot, now_us: int, denied: bool
+    def _facts_or_fallback(
+        self, context: RequestContext, snapshot: OffersSnapshot, now_us: int, denied: bool
     ) -> tuple[CustomerFacts | None, Fallback | None]:
-        """Return what is known of an admitted customer, and why it is not all that could be."""
+        """Return the facts of an admitted customer, and the reason if any are missing."""
         if context.customer is None:
             raise TypeError("offers are decided for a customer")
         if denied:
@@ -154,50 +156,52 @@ class OfferDecider:
         admitted = admit_to_offers(context.customer, context.consent)
         if isinstance(admitted, ConsentRefused):
             return None, admitted.fallback
-        facts = facts_of(now.items, now.offers, context, admitted, now_us)
+        facts = facts_of(snapshot.items, snapshot.offers, context, admitted, now_us)
         if facts is None:
             return None, Fallback.STORE_UNAVAILABLE
-        is_bare = now.items.live_items.model is no_model()
+        is_bare = snapshot.items.live_items.model is no_model()
         return facts, Fallback.NO_MODEL if is_bare else None
 
-    def _keep(
+    def _log_decision(
         self,
         context: RequestContext,
         query: OffersQuery,
-        now: OffersSnapshot,
+        snapshot: OffersSnapshot,
         decision: OfferDecision,
         name: DecisionId,
         now_us: int,
     ) -> None:
-        """Have the decision written down behind the answer, where the customer permits it."""
+        """Record the decision after the answer, if the customer permits analytics."""
         consent, customer = context.consent, context.customer
         if consent is None or customer is None or not consent.permits(Purpose.ANALYTICS):
             return
 
-        def made() -> KeptDecision:
-            content = encode_record(now, decision, consent, query.channel, query.placement)
-            return KeptDecision(name, customer, now_us, content)
+        def make_record() -> DecisionRecord:
+            content = encode_record(snapshot, decision, consent, query.channel, query.placement)
+            return DecisionRecord(name, customer, now_us, content)
 
-        self._log.put(context.shop, made)
+        self._log.put(context.shop, make_record)
 
 
 def _views(
-    now: OffersSnapshot, live_items: LiveItems, choices: Sequence[OfferChoice]
+    snapshot: OffersSnapshot, live_items: LiveItems, choices: Sequence[OfferChoice]
 ) -> list[OfferedView]:
-    offers = now.columns.offers
+    offers = snapshot.columns.offers
     return [
         offered_view(offers[choice.row], reason)
-        for choice, reason in zip(choices, _reasons(now, live_items, choices), strict=True)
+        for choice, reason in zip(choices, _reasons(snapshot, live_items, choices), strict=True)
     ]
 
 
 def _reasons(
-    now: OffersSnapshot, live_items: LiveItems, choices: Sequence[OfferChoice]
+    snapshot: OffersSnapshot, live_items: LiveItems, choices: Sequence[OfferChoice]
 ) -> list[OfferReasonView]:
-    """Put reasons in words; what is sensitive or not shown now is never named."""
+    """Put the reasons in words. They never name a sensitive or unavailable item."""
     rows = [NO_ITEM if choice.item is None else choice.item for choice in choices]
-    if now.items.live_items is not live_items:  # joined to another model since
-        rows = [NO_ITEM if row is None else row for row in _rows_in(now.items, live_items, rows)]
+    if snapshot.items.live_items is not live_items:  # the snapshot is of another model
+        rows = [
+            NO_ITEM if row is None else row for row in _rows_in(snapshot.items, live_items, rows)
+        ]
     named = [row for row in rows if row >= 0 and not _is_hidden(live_items, row)]
     ids = dict(zip(named, live_items.ids(named), strict=True))
     return [
@@ -228,7 +232,7 @@ def _you_buy(live_items: LiveItems, row: int, item_id: str) -> OfferReasonView:
 def _title(record: bytes) -> str | None:
     try:
         return msgspec.json.decode(record, type=_Title).title if record else None
-    except msgspec.DecodeError:  # logged when it was taken over
+    except msgspec.DecodeError:  # logged when the catalogue was read
         return None
 
 

@@ -1,7 +1,6 @@
-"""What is kept of a decision on offers: enough to tell why this was offered, and that was not.
+"""Encode a decision for the record that `GET /v1/decisions/{id}` returns.
 
-No customer's id is in it. An offer that no step refused, and that is not among those offered, was
-outranked.
+The record contains no customer id. An offer that is neither offered nor refused was outranked.
 """
 
 from typing import Any
@@ -15,13 +14,13 @@ from recsvc.usecases.offers.offers_cache import OffersSnapshot
 
 
 def encode_record(
-    now: OffersSnapshot,
+    snapshot: OffersSnapshot,
     decision: OfferDecision,
     consent: ConsentStatus,
     channel: str | None,
     placement: str | None,
 ) -> bytes:
-    columns = now.columns
+    columns = snapshot.columns
     ids = [offer.offer_id for offer in columns.offers]
     seen: set[int] = set()
     refused: dict[str, list[str]] = {}
@@ -40,23 +39,23 @@ def encode_record(
             }
             for purpose in (Purpose.PERSONALIZATION, Purpose.OFFERS)
         },
-        "model_version": now.items.live_items.model.version or None,
-        "offers_epoch": now.epoch,
-        "offered": [_offered(now, decision, place) for place in range(len(decision.choices))],
+        "model_version": snapshot.items.live_items.model.version or None,
+        "offers_epoch": snapshot.epoch,
+        "offered": [_offered(snapshot, decision, place) for place in range(len(decision.choices))],
         "refused": refused,
         "considered": len(ids),
     }
     return msgspec.json.encode(record)
 
 
-def _offered(now: OffersSnapshot, decision: OfferDecision, place: int) -> dict[str, Any]:
+def _offered(snapshot: OffersSnapshot, decision: OfferDecision, place: int) -> dict[str, Any]:
     choice = decision.choices[place]
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "offer_id": choice.offer_id,
-        "revision": now.offers[choice.offer_id].state.revision,
+        "revision": snapshot.offers[choice.offer_id].state.revision,
         "reason": str(choice.reason),
     }
     if decision.scores is not None:
-        told["probability"] = round(float(decision.scores.probability[choice.row]), 6)
-        told["worth"] = round(float(decision.scores.worth[choice.row]), 6)
-    return told
+        fields["probability"] = round(float(decision.scores.probability[choice.row]), 6)
+        fields["worth"] = round(float(decision.scores.worth[choice.row]), 6)
+    return fields

@@ -1,4 +1,4 @@
-"""Offers as the shop writes and reads them."""
+"""Write, read, list and delete a shop's offers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ Warnings = list[FieldError]
 
 @dataclass(frozen=True, slots=True)
 class OfferListing:
-    """Offers in the order of their ids; `last` is None where no other follows."""
+    """One page of offers by id. `last`: the cursor; None: there are no more."""
 
     offers: Sequence[StoredOffer]
     last: OfferId | None
 
 
 class OfferService:
-    """Takes and shows offers. What returned is durable, and in force for every later request."""
+    """Writes and reads offers. A returned write is durable and effective for later requests."""
 
     def __init__(self, store: OfferStore, models: Models, catalogues: Catalogues) -> None:
         self._store = store
@@ -41,7 +41,7 @@ class OfferService:
         return self.get(context, new.offer.offer_id), warnings
 
     def put_many(self, context: RequestContext, offers: Sequence[NewOffer]) -> list[Warnings]:
-        """Put each in place of what was known of it; say what nobody knows of what it names."""
+        """Replace offers; return, per offer, warnings about unknown items and names."""
         _require_store(context)
         self._store.put_many(context.shop, offers)
         model = self._models.model(context.shop) or no_model()
@@ -56,14 +56,14 @@ class OfferService:
         return stored
 
     def delete(self, context: RequestContext, offer_id: OfferId) -> None:
-        """Have it shown and claimed no more; counts, and codes that nobody has, are forgotten."""
+        """Delete an offer, its counters and its unassigned codes."""
         _require_store(context)
         self._store.delete(context.shop, offer_id)
 
     def page(
         self, context: RequestContext, after: OfferId | None, limit: int, most_items: int
     ) -> OfferListing:
-        """Return the offers that follow one: fewer than the limit where they name many items."""
+        """Return the offers after an id: `limit`, or fewer that name at most `most_items` items."""
         _require_store(context)
         ids = [each for each in self._store.ids(context.shop) if after is None or each > after]
         found: list[StoredOffer] = []
@@ -77,11 +77,11 @@ class OfferService:
 
 
 def no_such_offer() -> NotFound:
-    return NotFound("there is no such offer; PUT makes one", code="no_such_offer")
+    return NotFound("no such offer", code="no_such_offer")
 
 
 def warnings_of(offer: Offer, live_items: LiveItems) -> Iterator[FieldError]:
-    """Say what an offer names that neither catalogue nor model knows: it may be misspelt."""
+    """Warn of items and names that neither catalogue nor model contains: they may be misspelt."""
     eligible = offer.eligibility
     parts = {
         "": Bought(offer.items, offer.categories),
@@ -90,8 +90,8 @@ def warnings_of(offer: Offer, live_items: LiveItems) -> Iterator[FieldError]:
     }
     for prefix, part in parts.items():
         rows = live_items.rows(part.items)
-        strange = [item for item, row in zip(part.items, rows, strict=True) if row is None]
-        yield from _warning(f"{prefix}items", strange, len(part.items))
+        unknown = [item for item, row in zip(part.items, rows, strict=True) if row is None]
+        yield from _warning(f"{prefix}items", unknown, len(part.items))
         yield from _unknown_names(
             f"{prefix}categories", part.categories, live_items.columns.category_codes
         )
@@ -104,15 +104,15 @@ def _unknown_names(
     yield from _warning(field, [name for name in names if not codes_of([name])], len(names))
 
 
-def _warning(field: str, strange: Sequence[str], of: int) -> Iterator[FieldError]:
-    if strange:
-        told = ", ".join(map(shortened_json, strange[:_MAX_NAMED]))
-        more = f" and {len(strange) - _MAX_NAMED:,} more" if len(strange) > _MAX_NAMED else ""
-        detail = f"{len(strange):,} of {of:,} unknown to catalogue and model: {told}{more}"
+def _warning(field: str, unknown: Sequence[str], of: int) -> Iterator[FieldError]:
+    if unknown:
+        named = ", ".join(map(shortened_json, unknown[:_MAX_NAMED]))
+        more = f" and {len(unknown) - _MAX_NAMED:,} more" if len(unknown) > _MAX_NAMED else ""
+        detail = f"{len(unknown):,} of {of:,} unknown to catalogue and model: {named}{more}"
         yield FieldError(field, detail)
 
 
 def _require_store(context: RequestContext) -> None:
-    """Never acknowledge on keys that may be out of date."""
+    """Refuse when the API keys could not be checked against the store."""
     if not context.store_answered:
-        raise StoreUnavailable("offers cannot be read or written at the moment; try again")
+        raise StoreUnavailable("offers are unavailable; try again")

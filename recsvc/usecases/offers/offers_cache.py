@@ -1,9 +1,9 @@
-"""The offers as one worker knows them, joined to the items and ready to decide on.
+"""One worker's snapshot of the offers, joined to the items.
 
-Kept current by the epoch that each trip brings: a request that is behind waits until what has
-changed is read. Reading and joining are done in one thread of the worker, for all requests that
-wait; then one reference is replaced. Where it takes too long, the request is answered as in an
-outage if offers have changed. If only items have, they count once they are joined.
+Each request reads the epoch of the offers. If the snapshot is behind, the request waits until the
+changes are applied. One thread per worker builds the next snapshot for all waiting requests and
+then replaces one reference. On a timeout, the request is answered as in an outage if the offers
+changed; if only the items changed, with the previous snapshot.
 """
 
 import time
@@ -24,97 +24,101 @@ from recsvc.model.ranking.live_items import LiveItems
 from recsvc.stores.offers.offers import OfferChanges, OfferStore
 from recsvc.usecases.offers.counters import counters_of, next_hold_end_us
 
-RECOUNT_US = 60_000_000  # how old the counts of answers may be, which move without any epoch
+RECOUNT_US = 60_000_000  # maximum age of counters: they change without a new epoch
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OffersSnapshot:
-    """What can be decided on. `epoch` None: it was never read."""
+    """The data of decisions. `epoch` None: the store was never read."""
 
     epoch: int | None
     offers: Mapping[OfferId, StoredOffer]
     columns: OfferColumns
-    tags: Sequence[bytes]  # (offers,) what stands for each in the id of a decision
+    tags: Sequence[bytes]  # (offers,) tag of each in a decision id
     performance: OfferPerformance
     items: ItemsSnapshot
-    next_change_us: int  # when something that is used up comes back by itself
+    next_change_us: int  # when the next hold of an exhausted offer ends
     counted_us: int
 
 
 @dataclass(slots=True)
-class _Shop:
-    now: OffersSnapshot | None = None
-    making: "Future[None] | None" = None
+class _ShopEntry:
+    snapshot: OffersSnapshot | None = None
+    build: "Future[None] | None" = None
 
 
 @dataclass(slots=True)
 class OffersCache:
-    """Offers per shop that was asked for. `now_us`: microseconds since 1970."""
+    """Snapshots by shop. `now_us`: microseconds since 1970."""
 
     store: OfferStore
     now_us: Callable[[], int]
     wait_seconds: float
     signer: Callable[[ShopName], DecisionIdSigner]
-    _shops: dict[ShopName, _Shop] = field(default_factory=dict)
-    _maker: ThreadPoolExecutor = field(
+    _shops: dict[ShopName, _ShopEntry] = field(default_factory=dict)
+    _executor: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="offers-maker")
     )
 
     def at(self, shop: ShopName, epoch: int | None, live_items: LiveItems) -> OffersSnapshot | None:
-        """Return the offers at `epoch` or later; None when that cannot be had in time."""
-        held = self._shops.get(shop) or self._shops.setdefault(shop, _Shop())
-        now = held.now
-        if now is not None and self._is_current(now, epoch, live_items):
-            if self.now_us() >= now.counted_us + RECOUNT_US:
-                self._being_made(shop, held, epoch, live_items)  # and nobody waits
-            return now
-        return None if epoch is None else self._caught_up(shop, held, epoch, live_items)
+        """Return the offers at `epoch` or later; None on a timeout or without the store."""
+        entry = self._shops.get(shop) or self._shops.setdefault(shop, _ShopEntry())
+        snapshot = entry.snapshot
+        if snapshot is not None and self._is_current(snapshot, epoch, live_items):
+            if self.now_us() >= snapshot.counted_us + RECOUNT_US:
+                self._ongoing_build(shop, entry, epoch, live_items)  # in the background
+            return snapshot
+        return None if epoch is None else self._catch_up(shop, entry, epoch, live_items)
 
-    def take(self, shop: ShopName, live_items: LiveItems) -> None:
-        """Have the offers read and joined to these items before anybody waits for it."""
-        held = self._shops.get(shop) or self._shops.setdefault(shop, _Shop())
+    def rebuild(self, shop: ShopName, live_items: LiveItems) -> None:
+        """Read the offers and join them to these items, before a request needs them."""
+        entry = self._shops.get(shop) or self._shops.setdefault(shop, _ShopEntry())
         try:
-            self._maker.submit(self._make, shop, held, None, live_items).result()
+            self._executor.submit(self._build, shop, entry, None, live_items).result()
         except StoreUnavailable:
             return
 
-    def _caught_up(
-        self, shop: ShopName, held: _Shop, epoch: int, live_items: LiveItems
+    def _catch_up(
+        self, shop: ShopName, entry: _ShopEntry, epoch: int, live_items: LiveItems
     ) -> OffersSnapshot | None:
         until = time.monotonic() + self.wait_seconds
-        is_ours = False
-        while not is_ours:  # one that others have begun may have read too early
-            is_ours = held.making is None or held.making.done()
-            making = self._being_made(shop, held, epoch, live_items)
+        is_own = False
+        while not is_own:  # a build of another request may have read too early
+            is_own = entry.build is None or entry.build.done()
+            build = self._ongoing_build(shop, entry, epoch, live_items)
             try:
-                making.result(max(until - time.monotonic(), 0))
+                build.result(max(until - time.monotonic(), 0))
             except (StoreUnavailable, TimeoutError):
-                now = held.now
-                return now if now is not None and now.epoch == epoch else None
-            if held.now is not None and self._is_current(held.now, epoch, live_items):
+                snapshot = entry.snapshot
+                return snapshot if snapshot is not None and snapshot.epoch == epoch else None
+            if entry.snapshot is not None and self._is_current(entry.snapshot, epoch, live_items):
                 break
-        return held.now
+        return entry.snapshot
 
-    def _is_current(self, now: OffersSnapshot, epoch: int | None, live_items: LiveItems) -> bool:
+    def _is_current(
+        self, snapshot: OffersSnapshot, epoch: int | None, live_items: LiveItems
+    ) -> bool:
         return (
-            now.epoch == epoch
-            and now.items.is_of(live_items)
-            and self.now_us() < now.next_change_us
+            snapshot.epoch == epoch
+            and snapshot.items.is_of(live_items)
+            and self.now_us() < snapshot.next_change_us
         )
 
-    def _being_made(
-        self, shop: ShopName, held: _Shop, epoch: int | None, live_items: LiveItems
+    def _ongoing_build(
+        self, shop: ShopName, entry: _ShopEntry, epoch: int | None, live_items: LiveItems
     ) -> "Future[None]":
-        """Return the making that one request begins for all."""
-        if held.making is None or held.making.done():
-            held.making = self._maker.submit(self._make, shop, held, epoch, live_items)
-        return held.making
+        """Return the running build; start one if there is none."""
+        if entry.build is None or entry.build.done():
+            entry.build = self._executor.submit(self._build, shop, entry, epoch, live_items)
+        return entry.build
 
-    def _make(self, shop: ShopName, held: _Shop, epoch: int | None, live_items: LiveItems) -> None:
-        """Read what has changed since, join and count. `epoch` None: whatever it is now."""
-        before, now_us = held.now, self.now_us()
+    def _build(
+        self, shop: ShopName, entry: _ShopEntry, epoch: int | None, live_items: LiveItems
+    ) -> None:
+        """Read the changes, join them to the items and count. `epoch` None: the current one."""
+        before, now_us = entry.snapshot, self.now_us()
         read_epoch, offers, counted_us = self._read(shop, before, epoch, now_us)
         items = before.items if before is not None else None
         if items is None or not items.is_of(live_items):
@@ -123,7 +127,7 @@ class OffersCache:
         if columns is None or columns.items is not items or not _same_offers(columns, offers):
             listed = [each.offer for each in offers.values()]
             columns = columns_of(listed, items, columns)
-        held.now = OffersSnapshot(
+        entry.snapshot = OffersSnapshot(
             read_epoch,
             offers,
             columns,
@@ -145,7 +149,7 @@ class OffersCache:
     def _read(
         self, shop: ShopName, before: OffersSnapshot | None, epoch: int | None, now_us: int
     ) -> tuple[int | None, Mapping[OfferId, StoredOffer], int]:
-        """Return the epoch, the offers, and when all of them were counted."""
+        """Return the epoch, the offers, and the time of their counters."""
         if before is None:
             whole = self.store.whole(shop)
             return whole.epoch, _with_changes({}, whole), now_us
@@ -156,13 +160,13 @@ class OffersCache:
                 changes, offers, counted_us = self.store.whole(shop), {}, now_us
             offers, read_epoch = _with_changes(offers, changes, before.offers), changes.epoch
         if now_us >= counted_us + RECOUNT_US or now_us >= before.next_change_us:
-            offers, counted_us = self._recounted(shop, offers), now_us
+            offers, counted_us = self._with_current_counters(shop, offers), now_us
         return read_epoch, offers, counted_us
 
-    def _recounted(
+    def _with_current_counters(
         self, shop: ShopName, offers: Mapping[OfferId, StoredOffer]
     ) -> Mapping[OfferId, StoredOffer]:
-        """Count again; what cannot be counted stays as it was."""
+        """Read the counters again; keep the old ones if the store does not answer."""
         try:
             states = self.store.states(shop, list(offers))
         except StoreUnavailable:
@@ -181,27 +185,27 @@ def _with_changes(
     changes: OfferChanges,
     before: Mapping[OfferId, StoredOffer] | None = None,
 ) -> dict[OfferId, StoredOffer]:
-    """Take over what has changed. An offer of the same revision stays the same object."""
+    """Apply the changes. An offer of the same revision stays the same object."""
     merged = dict(offers)
     for offer_id, stored in changes.offers.items():
         if stored is None:
             merged.pop(offer_id, None)
             continue
-        held = (before or {}).get(offer_id)
-        is_same = held is not None and held.state.revision == stored.state.revision
-        merged[offer_id] = StoredOffer(held.offer, stored.state) if held and is_same else stored
+        entry = (before or {}).get(offer_id)
+        is_same = entry is not None and entry.state.revision == stored.state.revision
+        merged[offer_id] = StoredOffer(entry.offer, stored.state) if entry and is_same else stored
     return merged
 
 
 def _same_offers(columns: OfferColumns, offers: Mapping[OfferId, StoredOffer]) -> bool:
-    """Whether only counts have changed."""
+    """Return whether only counters changed."""
     if len(columns) != len(offers):
         return False
-    return all(offers.get(each.offer_id, _NONE).offer is each for each in columns.offers)
+    return all(offers.get(each.offer_id, _NO_OFFER).offer is each for each in columns.offers)
 
 
-class _Nothing:
+class _NoOffer:
     offer = None
 
 
-_NONE = _Nothing()
+_NO_OFFER = _NoOffer()

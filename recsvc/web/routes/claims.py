@@ -1,8 +1,7 @@
-"""Claims over HTTP: taken for a customer, and given back.
+"""Routes that make and release claims.
 
-A browser is told that nothing is left, that its customer has had enough of an offer, or that the
-claim of its key has ended; anything else is the one answer `not_available`, also for an offer that
-is not there.
+Publishable keys see three refusals: nothing left, cap reached, claim ended. Every other refusal,
+and an unknown offer, is `not_available`, so that a browser cannot probe an offer's conditions.
 """
 
 import re
@@ -38,11 +37,11 @@ NOT_AVAILABLE = "not_available"
 
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_KEY_LENGTH}}}", re.ASCII)
 _DETAILS = {
-    ClaimRefusal.NO_CONSENT: "the customer does not permit what this offer needs",
-    ClaimRefusal.NOT_ELIGIBLE: "the offer is not for this customer",
-    ClaimRefusal.CHANNEL: "the offer is not for this channel",
-    ClaimRefusal.WINDOW: "the offer has not begun, or is over",
-    ClaimRefusal.CAPPED: "the customer has had this offer as often as its cap allows",
+    ClaimRefusal.NO_CONSENT: "the customer has not granted the consent that this offer needs",
+    ClaimRefusal.NOT_ELIGIBLE: "the customer is not eligible for this offer",
+    ClaimRefusal.CHANNEL: "the offer is not valid in this channel",
+    ClaimRefusal.WINDOW: "the offer is not valid at this time",
+    ClaimRefusal.CAPPED: "the customer has reached the cap of this offer",
     ClaimRefusal.NOTHING_LEFT: "nothing is left of this offer",
     ClaimRefusal.ENDED: f"the claim of this {KEY_HEADER} has ended; send a new key",
 }
@@ -52,18 +51,18 @@ DecisionText = Annotated[str, Meta(min_length=1, max_length=MAX_DECISION_ID_LENG
 
 
 class ClaimBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Where the offer is claimed, and the decision that showed it."""
+    """The channel of the claim, and the decision that contained the offer."""
 
     channel: Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_LENGTH)] | None = None
     decision_id: DecisionText | None = None
 
 
 class ReleaseBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Nothing has to be said."""
+    """An empty object."""
 
 
 class ClaimView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One redemption that is held until `expires_at`, and its code if the offer has codes."""
+    """A redemption held until `expires_at`, with a code if the offer has codes."""
 
     claim_id: str
     expires_at: str
@@ -71,7 +70,7 @@ class ClaimView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ReleasedClaim(msgspec.Struct, frozen=True):
-    """A claim that holds nothing any more."""
+    """A released claim."""
 
     claim_id: str
     state: ClaimState = ClaimState.RELEASED
@@ -97,9 +96,9 @@ def post_release(call: Call, claim_id: str) -> Response:
     call.read_body(ReleaseBody)
     state = call.services.claims.release(context, claim, call.token_customer(context))
     if state is ClaimFailure.NOT_FOUND:
-        raise NotFound("there is no such claim", code="no_such_claim")
+        raise NotFound("no such claim", code="no_such_claim")
     if state is ClaimState.REDEEMED:
-        raise Conflict("the claim was redeemed; it stays", code="already_redeemed")
+        raise Conflict("a redeemed claim cannot be released", code="already_redeemed")
     return private_json(ReleasedClaim(claim))
 
 
@@ -128,14 +127,14 @@ def _refusal(
 ) -> Conflict | NotFound | Unprocessable:
     if result is ClaimFailure.KEY_REUSED:
         return Unprocessable(
-            f"this {KEY_HEADER} came with another request before; choose a new one",
+            f"this {KEY_HEADER} was used for a different request; send a new key",
             code="idempotency_key_reused",
         )
     if isinstance(result, ClaimRefusal) and (is_secret or result in VISIBLE_TO_BROWSERS):
         return Conflict(_DETAILS[result], code=str(result))
     if is_secret:
         return no_such_offer()
-    return Conflict("this offer cannot be had", code=NOT_AVAILABLE)
+    return Conflict("offer not available", code=NOT_AVAILABLE)
 
 
 ROUTES = (
@@ -143,20 +142,19 @@ ROUTES = (
         "POST",
         "/v1/customers/<id:customer_id>/offers/<id:offer_id>/claim",
         post_claim,
-        "Hold one redemption of an offer for a customer, with a code if it has codes",
+        "Claim an offer: hold one redemption for a customer",
         RouteAccess(Scope.OFFERS, BrowserAccess.OWN_CUSTOMER),
         ClaimView,
         body=ClaimBody,
         body_is_optional=True,
         status=CREATED,
         also=(404, 409, 422),
-        remark=f"Send an `{KEY_HEADER}`: the same key with the same request is "
-        "answered the same for a day, while the claim stands (409 `claim_ended` once its hold has "
-        "ended), with another request 422; without one, a call that is sent "
-        "again may hold twice. 409 says why nothing was taken; a refusal is not remembered. An "
-        "`offer_redeemed` event with the `claim_id` confirms, or the customer's oldest open claim "
-        "on the offer where it names none; what is not confirmed before `expires_at` is given "
-        "back.",
+        remark=f"Send an `{KEY_HEADER}`. A repeated request with the same key returns the same "
+        "claim for a day, or 409 `claim_ended` after its hold has ended; a different request with "
+        "the same key is 422. Without a key, a repeated request may hold twice. 409: the claim "
+        "was refused; refusals are not stored. An `offer_redeemed` event with the `claim_id` "
+        "confirms the claim; without it, the customer's oldest open claim on the offer. A claim "
+        "that is not confirmed before `expires_at` is released.",
         name="post_claim",
         tag="claims",
     ),
@@ -164,13 +162,13 @@ ROUTES = (
         "POST",
         "/v1/claims/<id:claim_id>/release",
         post_release,
-        "Give back what a claim holds",
+        "Release a claim",
         RouteAccess(Scope.OFFERS, BrowserAccess.WITH_TOKEN),
         ReleasedClaim,
         body=ReleaseBody,
         body_is_optional=True,
         also=(404, 409),
-        remark="Released again, or after its end, it is answered the same. 409: it was redeemed.",
+        remark="Releasing an ended or released claim again returns the same. 409: it was redeemed.",
         name="post_release",
         tag="claims",
     ),

@@ -1,4 +1,4 @@
-"""Decisions over HTTP: why this was offered, and that was not."""
+"""Route of decision records: the offers of a decision, with reasons."""
 
 import msgspec
 from flask import Response
@@ -12,7 +12,7 @@ from recsvc.web.http.route import Call, Route
 
 
 class DecisionView(msgspec.Struct, frozen=True):
-    """One decision: what was offered, what was refused and why, and under which consent."""
+    """One decision: offered and refused offers, with reasons and the consent that applied."""
 
     decision_id: str
     at: str
@@ -24,8 +24,7 @@ def get_decision(call: Call, decision_id: str) -> Response:
     found = call.services.decisions.get(context, name)
     if found is None:
         raise NotFound(
-            "there is no such decision: it is too old, was for nobody, or its customer does not "
-            "permit that it is kept",
+            "no such decision: it is too old, generic, or the customer has not granted analytics",
             code="no_such_decision",
         )
     content = msgspec.Raw(found.content)
@@ -37,13 +36,13 @@ ROUTES = (
         "GET",
         "/v1/decisions/<id:decision_id>",
         get_decision,
-        "Why this was offered to a customer, and that was not",
+        "Explain the offers of a decision",
         RouteAccess(Scope.OFFERS),
         DecisionView,
         also=(404,),
-        remark="Decisions for customers who permit `analytics` are kept for RECSVC_DECISION_DAYS; "
-        "they are written within a second of the answer; a worker that is stopped takes a second "
-        "at most for those that wait.",
+        remark="Decisions of customers with consent to `analytics` are stored for "
+        "RECSVC_DECISION_DAYS. They are written within a second of the answer; a worker that "
+        "stops waits at most a second for them.",
         name="get_decision",
         tag="decisions",
     ),

@@ -1,4 +1,4 @@
-"""Next-best offers over HTTP. An unknown customer is answered with what everybody gets."""
+"""Route of next-best offers. An unknown customer gets the generic offers."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -24,7 +24,7 @@ def offers_for_customer(call: Call, customer_id: str) -> Response:
     query = _read_query(call.query)
     context = call.authorize_for_customer(customer_id, for_offers=True)
     if query.explain and not context.key.is_secret:
-        raise Forbidden("explain is for secret keys", code="secret_key_needed")
+        raise Forbidden("explain needs a secret key", code="secret_key_needed")
     answer = call.services.offer_decider.decide_for(context, query, denied=call.denies_offers)
     metrics.count_answer("offers", answer.fallback)
     if not context.key.is_secret:
@@ -57,12 +57,12 @@ def _label(name: str, meaning: str) -> Parameter:
 
 OFFERS_QUERY = QueryShape(
     (
-        _label("channel", "Only offers for this channel, as web; without it, those for any"),
-        replace(number_of_items(), meaning="How many offers to answer"),
-        _label("placement", "Where the offers will stand; written down with the decision"),
+        _label("channel", "Channel of the offers, such as web; absent: offers of every channel"),
+        replace(number_of_items(), meaning="Maximum number of offers"),
+        _label("placement", "Position on the page; recorded with the decision"),
         Parameter(
             name="explain",
-            meaning="Tell of every offer why it is in the answer or not; for secret keys",
+            meaning="Explain the verdict on every offer; secret keys only",
             rule="true or false",
             read=_read_flag,
             default=False,
@@ -72,7 +72,7 @@ OFFERS_QUERY = QueryShape(
     OffersQuery,
 )
 
-# What is asked for is asked for again and again. The texts are bounded: a request line is.
+# Few distinct queries occur. Their size is bounded by that of a request line.
 _read_query = lru_cache(_CACHED_QUERIES)(OFFERS_QUERY.read)
 
 ROUTES = (
@@ -80,14 +80,14 @@ ROUTES = (
         "GET",
         "/v1/customers/<id:customer_id>/offers",
         offers_for_customer,
-        "The best offers for one customer now, personal where the customer permits it",
+        "Get the best offers for a customer; personal with consent",
         RouteAccess(Scope.OFFERS, BrowserAccess.OWN_CUSTOMER),
         OffersAnswer,
         OFFERS_QUERY,
-        remark="Personal with consent to `personalization` and `offers`; without it, offers for "
-        "everybody (no eligibility, no codes), the same for all. Looking spends nothing: send "
-        "`offer_shown` with the `decision_id`, and claim what the customer takes. `fallback` and "
-        "`considered` are for secret keys.",
+        remark="Personal with consent to `personalization` and `offers`; otherwise generic offers "
+        "(no eligibility, no codes), the same for every customer. The request uses up no cap: send "
+        "`offer_shown` with the `decision_id`, and claim the offer that the customer takes. "
+        "`fallback` and `considered` are for secret keys.",
         uses_write_timeout=False,
         name="offers_for_customer",
         tag="offer_decisions",

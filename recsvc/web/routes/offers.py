@@ -1,4 +1,4 @@
-"""Offers over HTTP: one at a time, many as lines, or listed page by page."""
+"""Routes that write, read, list and delete offers."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
@@ -29,11 +29,11 @@ from recsvc.web.routes.offer_schemas import (
     OfferView,
 )
 
-WRITTEN, REFUSED = 201, 422
+CREATED, INVALID = 201, 422
 MAX_BYTES = 2 * 1024 * 1024
 OFFER_BODY = BodyKind(JSON_TYPE, MAX_BYTES)
 OFFER_LINES = BodyKind(NDJSON_TYPE, MAX_BYTES)
-MOST_ITEMS = 100_000  # that the offers of one page name together
+MAX_ITEMS_PER_PAGE = 100_000  # in the lists of all offers of one page
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 READ_ONLY = "state"
 
@@ -59,7 +59,7 @@ def delete_offer(call: Call, offer_id: str) -> Response:
 def list_offers(call: Call) -> Response:
     context = call.authorize_request()
     after, limit = LISTED.read(call.query)
-    page = call.services.offers.page(context, after, limit, MOST_ITEMS)
+    page = call.services.offers.page(context, after, limit, MAX_ITEMS_PER_PAGE)
     cursor = None if page.last is None else urlsafe_b64encode(page.last.encode()).decode()
     return private_json(OfferPage([view_of(each) for each in page.offers], cursor))
 
@@ -77,20 +77,20 @@ def post_offers(call: Call) -> Response:
 
 
 def new_offer(offer_id: OfferId, given: dict[str, Any]) -> NewOffer:
-    """Read an offer; what only we say of it is passed over, so that an answer can be put back."""
-    said = {name: value for name, value in given.items() if name != READ_ONLY}
-    offer = offer_fields.read_offer(offer_id, said)
-    return NewOffer(offer, None if said.get("codes") is None else offer.codes)
+    """Read an offer. The read-only `state` is ignored, so that an answer can be sent back."""
+    sent = {name: value for name, value in given.items() if name != READ_ONLY}
+    offer = offer_fields.read_offer(offer_id, sent)
+    return NewOffer(offer, None if sent.get("codes") is None else offer.codes)
 
 
 def read_line(line: bytes) -> NewOffer:
-    """Read an offer with its id; raise BadRequest naming what is wrong with it."""
+    """Read an offer with its id; raise BadRequest naming its faults."""
     given = convert(parse_json(line), dict[str, Any])
     return new_offer(OfferId(pop_id(given, "offer_id")), given)
 
 
 def view_of(stored: StoredOffer, warnings: Warnings = []) -> msgspec.Struct:  # noqa: B006 - never changed
-    """Return an offer as it is sent: what says nothing is left out."""
+    """Return the view of an offer, without empty fields."""
     state = stored.state
     counts = OfferCounts(
         state.revision,
@@ -100,14 +100,14 @@ def view_of(stored: StoredOffer, warnings: Warnings = []) -> msgspec.Struct:  # 
         state.redeemed,
         state.codes_left if state.has_codes else None,
     )
-    said = _without_empty(offer_fields.offer_as_sent(stored.offer) | {"codes_total": None})
-    said |= {"state": counts, "warnings": _problems(warnings)}
-    return msgspec.convert(said, OfferView, strict=True)
+    sent = _without_empty(offer_fields.offer_as_sent(stored.offer) | {"codes_total": None})
+    sent |= {"state": counts, "warnings": _problems(warnings)}
+    return msgspec.convert(sent, OfferView, strict=True)
 
 
-def _without_empty(said: dict[str, Any]) -> dict[str, Any]:
+def _without_empty(sent: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, value in said.items():
+    for name, value in sent.items():
         kept = _without_empty(value) if isinstance(value, dict) else value
         if kept is not None and kept != {}:
             found[name] = kept
@@ -119,15 +119,15 @@ def _problems(faults: Warnings) -> list[FieldProblem]:
 
 
 def _written(warnings: Warnings) -> OfferResult:
-    return OfferResult(WRITTEN, warnings=_problems(warnings))
+    return OfferResult(CREATED, warnings=_problems(warnings))
 
 
 def _read_result(line: bytes) -> NewOffer | OfferResult:
-    """Read a line; what is wrong with it is its result and no other's."""
+    """Read a line; an invalid one has its faults as its result."""
     try:
         return read_line(line)
-    except BadRequest as fault:  # not kept itself: it holds on to the frames that it came through
-        return OfferResult(REFUSED, fault.code, _problems(list(fault.errors)))
+    except BadRequest as fault:  # copied: the exception would keep its frames alive
+        return OfferResult(INVALID, fault.code, _problems(list(fault.errors)))
 
 
 def _read_cursor(text: str) -> OfferId:
@@ -154,7 +154,7 @@ LISTED = QueryShape(
     (
         Parameter(
             name="cursor",
-            meaning="Where to go on",
+            meaning="Position of the page",
             rule="the next_cursor of a page",
             read=_read_cursor,
             default=None,
@@ -162,7 +162,7 @@ LISTED = QueryShape(
         ),
         Parameter(
             name="limit",
-            meaning="How many offers to answer at most",
+            meaning="Maximum number of offers",
             rule=f"a whole number from 1 to {MAX_LIMIT}, in digits",
             read=_read_limit,
             default=DEFAULT_LIMIT,
@@ -178,25 +178,25 @@ LISTED = QueryShape(
 )
 OFFERS = RouteAccess(Scope.OFFERS)
 PATH = "/v1/offers/<id:offer_id>"
-IN_FORCE = "The change is in force for every request that starts after the answer, on any worker."
+EFFECTIVE = "The change applies to every request that starts after the answer, on any worker."
 POOL = (
-    "`codes` is the pool of single-use codes; without it the pool stays as it is. A code that "
-    "somebody has is handed out to nobody else, whatever is put. No answer tells a code but that "
-    "of the claim."
+    "`codes` replaces the pool of single-use codes; without it the pool is unchanged. An assigned "
+    "code is never assigned again, even if a later write contains it. Only the answer to a claim "
+    "contains a code."
 )
-WARNED = "Items, categories and brands that nobody knows are taken, and named in `warnings`."
+WARNED = "Unknown items, categories and brands are accepted and listed in `warnings`."
 
 ROUTES = (
     Route(
         "PUT",
         PATH,
         put_offer,
-        "Put an offer in place of what was known of it; what was counted stays",
+        "Create or replace an offer; its counters are kept",
         OFFERS,
         OfferView,
         body=OfferBody,
         body_kind=OFFER_BODY,
-        remark=f"{IN_FORCE} {POOL} {WARNED}",
+        remark=f"{EFFECTIVE} {POOL} {WARNED}",
         name="put_offer",
         tag="offers",
     ),
@@ -204,7 +204,7 @@ ROUTES = (
         "GET",
         PATH,
         get_offer,
-        "Show an offer and what was counted of it",
+        "Get an offer and its counters",
         OFFERS,
         OfferView,
         also=(404,),
@@ -215,10 +215,10 @@ ROUTES = (
         "DELETE",
         PATH,
         delete_offer,
-        "Have an offer shown and claimed no more; its codes and counts are forgotten",
+        "Delete an offer, its codes and counters",
         OFFERS,
         DeletedOffer,
-        remark=IN_FORCE,
+        remark=EFFECTIVE,
         name="delete_offer",
         tag="offers",
     ),
@@ -226,11 +226,11 @@ ROUTES = (
         "GET",
         "/v1/offers",
         list_offers,
-        "List the offers by id, page by page",
+        "List the offers by id, in pages",
         OFFERS,
         OfferPage,
         query=LISTED,
-        remark="A page may hold fewer than `limit`; `next_cursor` says whether more follow.",
+        remark="A page may contain fewer than `limit` offers; the last has no `next_cursor`.",
         name="list_offers",
         tag="offers",
     ),
@@ -238,13 +238,13 @@ ROUTES = (
         "POST",
         "/v1/offers",
         post_offers,
-        "Put many offers, one per line",
+        "Create or replace many offers, one per line",
         OFFERS,
         OfferResults,
         body=OfferLine,
         body_kind=OFFER_LINES,
-        remark=f"Lines that can be read are written, the others are told. {WARNED} A call that is "
-        "answered with 503 may have been taken in in part; send it again.",
+        remark=f"Valid lines are written, invalid ones are reported. {WARNED} A request with "
+        "status 503 may have been applied in part; send it again.",
         name="post_offers",
         tag="offers",
     ),

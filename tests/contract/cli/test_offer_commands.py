@@ -99,7 +99,7 @@ def test_what_nobody_knows_is_taken_and_told(folder: Path, tmp_path: Path) -> No
         'deal-1: items: 1 of 2 unknown to catalogue and model: "mlik"',
         'deal-1: brands: 1 of 1 unknown to catalogue and model: "Caw"',
         'deal-2: items: 1 of 2 unknown to catalogue and model: "mlik"',
-        "and 3 more such warnings; --json has them all",
+        "and 3 more warnings; use --json for all of them",
     ]
 
 
@@ -120,4 +120,4 @@ def test_a_file_of_another_kind_is_refused(folder: Path, tmp_path: Path) -> None
     file.write_text("")
     result = run(folder, "import", str(file))
 
-    assert (result.exit_code, "is no .ndjson" in result.stderr) == (2, True)
+    assert (result.exit_code, "is not an .ndjson file" in result.stderr) == (2, True)
