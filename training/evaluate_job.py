@@ -1,7 +1,7 @@
-"""`recsvc-train evaluate`: learn on purchases, rank for the customers of a holdout, judge.
+"""`recsvc-train evaluate`: train on purchases, rank for the holdout's customers, measure.
 
-Nothing is learned from the holdout, not even its span: learning takes the purchases, ranking takes
-the names of the holdout's customers, and only then is what they bought looked at.
+Nothing is learned from the holdout, not even its time span. Training takes the purchases, ranking
+takes the ids of the holdout's customers, and only then are their purchases read.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ from training.metrics.results import MAIN_K, Results
 from training.pipeline import sorted_purchases
 from training.progress import Progress
 from training.report.page import render
-from training.selection.model_selection import learn
+from training.selection.model_selection import select_models
 from training.settings import TrainingSettings
 from training.sources import ingest
 from training.sources.consents import ConsentSource
@@ -39,7 +39,7 @@ from training.tuning.tuner import Tuner, search
 
 @dataclass(frozen=True, slots=True)
 class EvaluationJob:
-    """`holdout` is where the held-out purchases are; None splits by time."""
+    """`holdout` is the location of the held-out purchases; None splits by time."""
 
     request: ingest.Request
     holdout: str | None
@@ -51,46 +51,46 @@ class EvaluationJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluated:
+class EvaluatedSplit:
     split: Split
     rankings: HoldoutRankings
     results: Results
-    settings: TrainingSettings  # with what a search found
+    settings: TrainingSettings  # including searched parameters
 
 
 def evaluate(
-    job: EvaluationJob, progress: Progress, told: Callable[[IngestReport], None]
+    job: EvaluationJob, progress: Progress, on_ingest: Callable[[IngestReport], None]
 ) -> Results:
     """Write metrics.json, predictions.parquet and report.html."""
     out, reports = writable(job.out), list[IngestReport]()
 
-    def heard(report: IngestReport) -> None:
+    def collect(report: IngestReport) -> None:
         reports.append(report)
-        told(report)
+        on_ingest(report)
 
-    split = read_split(job, progress, heard)
-    evaluated = judge(split, job.settings, progress, job.tuner)
+    split = read_split(job, progress, collect)
+    evaluated = evaluate_split(split, job.settings, progress, job.tuner)
     _write(evaluated, reports, out)
     return evaluated.results
 
 
 def read_split(
-    job: EvaluationJob, progress: Progress, told: Callable[[IngestReport], None]
+    job: EvaluationJob, progress: Progress, on_ingest: Callable[[IngestReport], None]
 ) -> Split:
     permission, sensitive = job.consents(), job.catalogue.sensitive
     purchases = ingest.read_purchases(job.request, permission, sensitive, progress)
-    told(purchases.report)
+    on_ingest(purchases.report)
     interactions = sorted_purchases(purchases, job.catalogue, progress)
     if job.holdout is None:
         return _automatic(interactions, job.settings.horizon_days)
     request = replace(job.request, source=PurchaseFiles(job.holdout))
     held_out = ingest.read_purchases(request, permission, sensitive, progress)
-    told(held_out.report)
+    on_ingest(held_out.report)
     return given(interactions, held_out)
 
 
 def _automatic(interactions: Interactions, horizon_days: float) -> Split:
-    """Hold out the last purchases; raise where nobody has earlier ones too."""
+    """Hold out the last purchases; raise if no customer has earlier ones too."""
     split = by_time(interactions, horizon_days)
     if not len(split.holdout.known_customers):
         raise NotPublishable(
@@ -101,17 +101,17 @@ def _automatic(interactions: Interactions, horizon_days: float) -> Split:
     return split
 
 
-def judge(
+def evaluate_split(
     split: Split, settings: TrainingSettings, progress: Progress, tuner: Tuner | None = None
-) -> Evaluated:
+) -> EvaluatedSplit:
     # One BLAS thread: with more, the last bits depend on how many there are.
     with threadpool_limits(1, "blas"):
         learning, holdout = split.learning, split.holdout
         tuned = search(tuner, learning.history, settings, progress)
         settings = tuned.settings
-        selected = learn(learning.history, settings, progress)
+        selected = select_models(learning.history, settings, progress)
         rankings = rank_customers(selected, holdout.known_customers, progress)
-        with progress.step("Judging on the holdout", 2) as advance:
+        with progress.step("Measuring on the holdout", 2) as advance:
             found = measure(selected, rankings, holdout, settings.seed)
             advance()
             ground_truths = holdout.ground_truths(
@@ -125,7 +125,7 @@ def judge(
             )
         results = results_of(learning, selected, settings)
         results = replace(results, holdout=found, warm_start=warm, tuning=tuned.tuning)
-        return Evaluated(split, rankings, results, settings)
+        return EvaluatedSplit(split, rankings, results, settings)
 
 
 def _published_ndcg(
@@ -144,7 +144,7 @@ def _published_ndcg(
     return found
 
 
-def _write(evaluated: Evaluated, reports: Sequence[IngestReport], out: Path) -> None:
+def _write(evaluated: EvaluatedSplit, reports: Sequence[IngestReport], out: Path) -> None:
     results, parameters = evaluated.results, evaluated.settings.as_parameters()
     page = render(results, read=reports, parameters=parameters)
     table = predictions(evaluated.split, evaluated.rankings)

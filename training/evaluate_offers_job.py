@@ -1,7 +1,7 @@
-"""`recsvc-train evaluate-offers`: rank all offers for each customer, as the service would.
+"""`recsvc-train evaluate-offers`: rank all offers for each customer with the service's code.
 
-Only purchases before a date are looked at, and nothing is fitted but what customers spent. A
-customer who permits no training, or bought nothing before the date, gets what is popular.
+Only purchases before a date are used, and only amounts spent are learned. Customers without
+training consent or without purchases before the date get popular offers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ from training.atomic_files import writable, write_files
 from training.dataset.history import Floats, Rows
 from training.dataset.interactions import DAY_US, from_lines
 from training.errors import InputUnreadable
-from training.lists.offer_facts import OfferFacts, PurchasedGoods
+from training.lists.offer_facts import OfferFacts, PurchasedItems
 from training.progress import Progress
 from training.sources import ingest
 from training.sources.consents import ConsentSource
@@ -124,7 +124,7 @@ def _ranked_offers(
         interactions = from_lines(lines, timed=True, categories=job.catalogue.categories)
         at_us = microseconds(job.as_of)
         known = interactions.history.before(at_us / DAY_US)
-        columns = columns_of(offers, PurchasedGoods(interactions, known))
+        columns = columns_of(offers, PurchasedItems(interactions, known))
         facts = OfferFacts(known)
     standing = performance_of(columns, OfferCounters())
     question = DecisionRequest(at_us, n=len(offers))

@@ -1,4 +1,6 @@
-"""One training, from readable purchases to a finished model in memory. Touches no file or store."""
+"""One training in memory, from readable purchases to a finished model. Uses no file and no
+store.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -17,7 +19,7 @@ from training.errors import NotPublishable
 from training.evaluation.training_results import results_of
 from training.evaluation.warm_start import measure_warm_start
 from training.lists.customer_facts import purchased_by
-from training.lists.customer_lists import Slates, fill_slates, reordered
+from training.lists.customer_lists import SlateLists, fill_slates, reordered
 from training.lists.item_lists import (
     neighbour_list,
     popular,
@@ -25,13 +27,13 @@ from training.lists.item_lists import (
     recent_orders,
     trending,
 )
-from training.lists.k_anonymity import has_crowd, similar_lists, together_lists
+from training.lists.k_anonymity import has_enough_buyers, similar_lists, together_lists
 from training.lists.reasons import ReasonContext, category_tops
 from training.lists.repurchase_intervals import median_intervals
 from training.metrics.results import Anonymity, Results, WarmStart
 from training.progress import Progress
 from training.recommenders.neighbour_lists import NeighbourLists
-from training.selection.model_selection import SelectedModels, learn
+from training.selection.model_selection import SelectedModels, select_models
 from training.settings import TrainingSettings
 from training.sources.ingest import Purchases
 from training.sources.item_catalogue import ItemCatalogue
@@ -44,12 +46,12 @@ class Trained:
     results: Results
     customers: int
     items: int
-    settings: TrainingSettings  # with what a search found
+    settings: TrainingSettings  # including searched parameters
 
 
 @dataclass(frozen=True, slots=True)
-class ItemSide:
-    """What is the same for every customer."""
+class ItemLists:
+    """The public lists, equal for all customers."""
 
     similar: NeighbourLists
     together: NeighbourLists
@@ -67,7 +69,7 @@ def train(
     progress: Progress,
     tuner: Tuner | None = None,
 ) -> Trained:
-    """Judge on past windows, fit the winners on everything, rank for every customer.
+    """Compare models on past windows, fit the winners on all purchases, rank for every customer.
 
     Raises NotPublishable when no purchase is left to learn from.
     """
@@ -76,8 +78,8 @@ def train(
     with threadpool_limits(1, "blas"):
         tuned = search(tuner, interactions.history, settings, progress)
         settings = tuned.settings
-        selected = learn(interactions.history, settings, progress)
-        items = _fit_item_side(interactions, selected, settings, progress)
+        selected = select_models(interactions.history, settings, progress)
+        items = _fit_item_lists(interactions, selected, settings, progress)
         slates = fill_slates(selected, _reason_context(interactions, items), progress)
         results = replace(
             results_of(interactions, selected, settings),
@@ -105,20 +107,20 @@ def sorted_purchases(
     return found
 
 
-def _fit_item_side(
+def _fit_item_lists(
     interactions: Interactions,
     selected: SelectedModels,
     settings: TrainingSettings,
     progress: Progress,
-) -> ItemSide:
-    """Make what everybody may see of items: only what enough customers stand behind."""
+) -> ItemLists:
+    """Fit the public lists, limited to items and pairs with enough customers."""
     history, training_data = interactions.history, selected.cutoff.base_models.training_data
-    shown = has_crowd(training_data, settings.k_anonymity)
+    shown = has_enough_buyers(training_data, settings.k_anonymity)
     with progress.step("Items bought by the same customers, and together"):
         similar, together = each(
             lambda of: of(training_data, settings), (similar_lists, together_lists)
         )
-        return ItemSide(
+        return ItemLists(
             similar.lists.among(training_data.head, history.items_total),
             together.lists.among(training_data.head, history.items_total),
             popular(recent_orders(history), shown),
@@ -133,7 +135,7 @@ def _fit_item_side(
         )
 
 
-def _reason_context(interactions: Interactions, items: ItemSide) -> ReasonContext:
+def _reason_context(interactions: Interactions, items: ItemLists) -> ReasonContext:
     history = interactions.history
     rising = np.zeros(history.items_total, dtype=bool)
     rising[items.trending.items] = True
@@ -144,7 +146,7 @@ def _reason_context(interactions: Interactions, items: ItemSide) -> ReasonContex
 def _warm_start(
     interactions: Interactions, selected: SelectedModels, settings: TrainingSettings
 ) -> tuple[WarmStart, ...]:
-    """Measure on the newest judged window."""
+    """Measure on the newest evaluated window."""
     judged = [window for window in selected.window_results if window.judged]
     if not judged:
         return ()
@@ -156,12 +158,14 @@ def _warm_start(
 def _build(
     interactions: Interactions,
     customer_items: CustomerItems,
-    items: ItemSide,
-    slates: Slates,
+    items: ItemLists,
+    slates: SlateLists,
     hasher: CustomerHasher,
 ) -> Artifact:
     keys = [hasher.key_of(CustomerId(customer)) for customer in interactions.customer_ids]
-    bought = np.unique(interactions.history.customers).tolist()  # not only to take it back
+    bought = np.unique(
+        interactions.history.customers
+    ).tolist()  # excludes customers who returned everything
     by_key: Rows = np.array(sorted(bought, key=keys.__getitem__), dtype=np.int64)
     return Artifact(
         item_ids=interactions.item_ids,

@@ -20,7 +20,7 @@ from training.concurrency import return_freed_memory
 from training.dataset.holdout import Split, given
 from training.dataset.interactions import from_lines
 from training.demo.completejourney import prepare
-from training.evaluate_job import judge
+from training.evaluate_job import evaluate_split
 from training.metrics.results import MAIN_METRIC, Results
 from training.progress import Progress
 from training.settings import TrainingSettings
@@ -65,7 +65,7 @@ def measure(folder: Path, cut: str, windows: int, console: Console) -> Results:
     with Progress(console) as progress:
         split = read_split(folder, cut, progress)
         settings = TrainingSettings(seed=0, horizon_days=28.0, judged_windows=windows)
-        results = judge(split, settings, progress).results
+        results = evaluate_split(split, settings, progress).results
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     console.print(f"{cut}: {monotonic() - started:.0f} s, {peak:.2f} GB at most")
     return results

@@ -1,4 +1,4 @@
-"""Simple models ranking the whole catalogue, to measure them: no candidates, no sampling."""
+"""Rankings of the whole catalogue by base models, for measurement: no candidates, no sampling."""
 
 from collections.abc import Mapping
 
@@ -26,9 +26,9 @@ from training.recommenders.registry import (
 def rank_base_models(
     base_models: FittedBaseModels, customers: Rows, k: int
 ) -> dict[CustomerSlate, dict[str, RankedItems]]:
-    """Rank everything for some customers, by every simple model of every slate.
+    """Rank all items for some customers by every base model of every slate.
 
-    Items that a model knows nothing of are in the order of popularity.
+    Items without a score are ordered by popularity.
     """
     customer_items = base_models.training_data.customer_items
     ranked: dict[CustomerSlate, dict[str, RankedItems]] = {slate: {} for slate in CustomerSlate}
@@ -72,7 +72,7 @@ def _rank_catalogue(
 
 
 def _normalised(scores: Floats) -> Floats:
-    """Bring each customer's best score to 1, so that ties are broken alike for all."""
+    """Scale each customer's best score to 1, so that ties are broken alike for all customers."""
     greatest = scores.max(axis=1, keepdims=True, initial=0)
     return np.asarray(scores / np.where(greatest > 0, greatest, 1), dtype=np.float32)
 
@@ -104,10 +104,10 @@ def _rank_own(
     slate: CustomerSlate,
     k: int,
 ) -> RankedItems:
-    """Rank a customer's own items, then what is popular.
+    """Rank a customer's own items, then popular items.
 
-    Most counts are one where visits are rare, so ties matter: popularity breaks them, in double
-    precision, for in single it would be rounded away.
+    With rare visits most counts are one, so ties matter. Popularity breaks them in double
+    precision; single precision would round it away.
     """
     places = customer_items.places_of(customers)
     owners, items = customer_items.customers[places], customer_items.items[places]

@@ -1,6 +1,6 @@
-"""HoldoutRankings for the customers of a holdout: by what is published and by every simple model.
+"""Rankings for the customers of a holdout, by the published and every base model.
 
-Takes customers, never what they bought.
+This module takes customers and never their purchases.
 """
 
 from dataclasses import dataclass
@@ -21,16 +21,18 @@ from training.selection.model_selection import SelectedModels
 
 RANKS = max(METRIC_KS)
 
-Listed = NDArray[np.int32]  # dozens of models for everybody: scores and wide rows are gigabytes
+ItemRows = NDArray[
+    np.int32
+]  # 32 bits and no scores: dozens of models for all customers would take gigabytes
 
 
 @dataclass(frozen=True, slots=True)
 class HoldoutRankings:
-    """`published` and, by name, the items of every simple model, for the same customers."""
+    """Items of the published and, by name, of every base model, for the same customers."""
 
     customers: Rows  # (customers,)
     published: dict[CustomerSlate, RankedItems]
-    simple: dict[CustomerSlate, dict[str, Listed]]  # (customers, RANKS) of each
+    base_models: dict[CustomerSlate, dict[str, ItemRows]]  # (customers, RANKS) of each
     candidates: Rows  # keys customer · items_total + item of every candidate, ascending
 
 
@@ -64,15 +66,15 @@ def _rank_block(selected: SelectedModels, customers: Rows) -> HoldoutRankings:
 
 
 def _joined(parts: list[HoldoutRankings], customers: Rows) -> HoldoutRankings:
-    """Join blocks, and empty them on the way: both at once would be twice the memory."""
+    """Join blocks, and empty them meanwhile: both together would take twice the memory."""
     slates = list(CustomerSlate)
-    names = {slate: list(parts[0].simple[slate]) if parts else [] for slate in slates}
+    names = {slate: list(parts[0].base_models[slate]) if parts else [] for slate in slates}
     return HoldoutRankings(
         customers,
         {slate: _stacked([part.published[slate] for part in parts]) for slate in slates},
         {
             slate: {
-                name: np.concatenate([part.simple[slate].pop(name) for part in parts])
+                name: np.concatenate([part.base_models[slate].pop(name) for part in parts])
                 for name in names[slate]
             }
             for slate in slates

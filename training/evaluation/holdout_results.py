@@ -1,4 +1,4 @@
-"""How good the rankings for a holdout were: every model, with intervals, in slices."""
+"""Quality of the rankings for a holdout: every model, with intervals, and in slices."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ from training.metrics.results import (
     MAIN_K,
     MAIN_METRIC,
     Estimate,
+    HoldoutResults,
     ModelOnHoldout,
     SlateOnHoldout,
     Slice,
 )
-from training.metrics.results import HoldoutResults as HoldoutResults
 from training.selection.model_selection import MODELS, SelectedModels
 
 _THIRDS = (1 / 3, 2 / 3)
-_HEAD_SHARE = 0.5  # of all purchases: the head is the fewest items that make it up
+_HEAD_SHARE = 0.5  # of all purchases; the head is the fewest items with this share
 _WINNER = "winner"
 
 
 @dataclass(frozen=True, slots=True)
 class HoldoutSample:
-    """One slate's judged customers, their truth and how the mean's interval is drawn."""
+    """One slate's evaluated customers, their ground truth and the bootstrap weights."""
 
     ground_truth: GroundTruth
     customers: Rows
@@ -91,7 +91,7 @@ def _measure_slate(
 ) -> SlateOnHoldout:
     judged = rankings.customers[ground_truth.relevant[rankings.customers] > 0]
     sample = holdout_sample(ground_truth, judged, np.searchsorted(rankings.customers, judged), seed)
-    lists = {name: items.astype(np.int64) for name, items in rankings.simple[slate].items()}
+    lists = {name: items.astype(np.int64) for name, items in rankings.base_models[slate].items()}
     winner = rankings.published[slate].items
     models = list(_models_of(selected.choices[slate].winner, winner, lists, sample, catalogue))
     training_data = selected.cutoff.base_models.training_data
@@ -118,7 +118,7 @@ def _models_of(
     sample: HoldoutSample,
     catalogue: CatalogueFacts,
 ) -> Iterator[ModelOnHoldout]:
-    """Measure the published model and every simple one."""
+    """Measure the published model and every base model."""
     if not len(sample.customers):
         return
     published = sample.ndcg(winner)
@@ -174,7 +174,7 @@ def _one_slice(of: str, name: str, lists: dict[str, Rows], sample: HoldoutSample
 
 
 def _by_orders(sample: HoldoutSample, orders: Rows) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Split the customers into thirds by how many orders they had placed."""
+    """Split the customers into thirds by their number of orders."""
     count = orders[sample.customers]
     few, many = np.quantile(count, _THIRDS)
     yield "few", count <= few

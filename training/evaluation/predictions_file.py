@@ -22,14 +22,14 @@ _SCHEMA = {
 def predictions(split: Split, rankings: HoldoutRankings) -> pl.DataFrame:
     """Return customer_id, slate, rank (1 is best), item_id and score.
 
-    A customer that nothing is known of gets what is popular, as the service would answer.
+    Customers without earlier purchases get popular items, as the service would answer.
     """
     ids = split.learning.customer_ids
     known = [ids[row] for row in rankings.customers]
     parts = [_table(split, slate, known, lists) for slate, lists in rankings.published.items()]
-    strangers = list(split.holdout.strangers)
-    popular = _popular_lists(split, len(strangers))
-    parts += [_table(split, slate, strangers, popular) for slate in TOPPED_UP]
+    unknown = list(split.holdout.strangers)
+    popular = _popular_lists(split, len(unknown))
+    parts += [_table(split, slate, unknown, popular) for slate in TOPPED_UP]
     return pl.concat(parts).sort("customer_id", "slate", "rank")
 
 

@@ -1,4 +1,4 @@
-"""From what was learned to what is told of it: windows, models and choices as plain values."""
+"""Results of a training as plain values: windows, models and choices."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -120,7 +120,7 @@ def _versus(name: str, winner: str, figures: list[Mapping[str, Values]]) -> Mean
 def _switched_off(
     interactions: Interactions, selected: SelectedModels, settings: TrainingSettings
 ) -> dict[str, str]:
-    """Say what could not be done with these purchases."""
+    """Return the parts of a training that these purchases do not allow, with the reason."""
     history = interactions.history
     judged = sum(window.judged for window in selected.window_results)
     off = {}

@@ -1,8 +1,7 @@
-"""Customers that the model has never seen: some are hidden at training, their purchases given at
-serving as recent events.
+"""Quality for new customers: some are hidden in training, and their purchases given as events.
 
-This is the path of a customer whose first purchases came after training: the rule is that of the
-service, with its constants. It needs what is published of items only.
+This measures customers whose first purchases come after training. The rule and its constants are
+those of the service; only public data of items is used.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +24,7 @@ from training.dataset.segments import NOTHING
 from training.dataset.slate_rules import RULES, TOPPED_UP, Shows
 from training.dataset.training_data import training_data_of
 from training.lists.item_lists import recent_orders
-from training.lists.k_anonymity import has_crowd, similar_lists
+from training.lists.k_anonymity import has_enough_buyers, similar_lists
 from training.lists.repurchase_intervals import median_intervals
 from training.metrics import ranking_quality as metrics
 from training.metrics.results import MAIN_K, Mean, WarmPath, WarmStart
@@ -36,16 +35,16 @@ from training.settings import TrainingSettings
 _HIDDEN_SHARE = 0.2
 _MOST_HIDDEN = 300
 _LEAST_HIDDEN = 5
-_ORDERS_GIVEN = (1, 3, None)  # the latest orders that are known at serving
-_NEVER = -1.0  # the score of what is not shown
+_ORDERS_GIVEN = (1, 3, None)  # latest orders known to the service
+_NEVER = -1.0  # the score of hidden items
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class KnownPurchases:
     """A customer's latest purchases, each item once, the latest first.
 
-    `bought` is everything the customer ever bought: what `discover` must find is none of it, so
-    that no list is judged by it.
+    `bought` is every item that the customer ever bought. `discover` must find new items, so lists
+    are not measured by any of these.
     """
 
     items: Rows
@@ -55,20 +54,20 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class WarmModel:
-    """What serving has at hand, learned without the hidden customers."""
+    """The public data that the service uses, learned without the hidden customers."""
 
     neighbours: NeighbourLists  # of all items
     popularity: Floats  # (items,)
     intervals: Floats | None  # (items,)
 
-    def scores(self, given: Given, slate: CustomerSlate) -> Floats:
-        """Score every item as serving does for a stranger with these events."""  # (items,)
-        scores = self.topping_up(given, slate)
-        counted, said = self.votes(given)
+    def scores(self, given: KnownPurchases, slate: CustomerSlate) -> Floats:
+        """Score every item as the service does for an unknown customer with events."""  # (items,)
+        scores = self.popularity_scores(given, slate)
+        counted, weights = self.votes(given)
         if len(counted.items):
-            scores[counted.items] += counted.sums * (top_share(said) / counted.sums[0])
+            scores[counted.items] += counted.sums * (top_share(weights) / counted.sums[0])
         if RULES[slate].shows is not Shows.UNSEEN:
-            rests = _resting(given, self.intervals)
+            rests = _on_cooldown(given, self.intervals)
             due = given.items[~rests]
             scores[due] += 1 / np.log2(np.arange(len(due)) + 2)
             scores[given.items[rests]] = _NEVER
@@ -76,7 +75,7 @@ class WarmModel:
             scores[given.bought] = _NEVER
         return scores
 
-    def topping_up(self, given: Given, slate: CustomerSlate) -> Floats:
+    def popularity_scores(self, given: KnownPurchases, slate: CustomerSlate) -> Floats:
         """Score by popularity, below any vote."""  # (items,)
         scores = (1e-6 * self.popularity / max(float(self.popularity.max()), 1e-9)).astype(
             np.float32
@@ -85,10 +84,10 @@ class WarmModel:
             scores[given.bought] = _NEVER
         return scores
 
-    def votes(self, given: Given) -> tuple[VoteTally, Floats]:
-        """Let the latest items vote; return what they say as well."""
+    def votes(self, given: KnownPurchases) -> tuple[VoteTally, Floats]:
+        """Return the votes of the latest items, and the weight of each item."""
         voters = given.items[:MAX_RECENT_VOTERS]
-        said = np.array(
+        weights = np.array(
             [
                 weight(RecentKind.PURCHASE, age * SECONDS_PER_DAY)
                 for age in given.ages[:MAX_RECENT_VOTERS]
@@ -99,14 +98,14 @@ class WarmModel:
         items = near[place, column]
         closeness = self.neighbours.scores[voters][place, column]
         appeal = appeal_of(self.popularity)[items]
-        return tally(items, said[place] * closeness * appeal, place), said
+        return tally(items, weights[place] * closeness * appeal, place), weights
 
 
-def _resting(given: Given, intervals: Floats | None) -> Flags:
-    """Say which items were bought too lately to be offered again."""
+def _on_cooldown(given: KnownPurchases, intervals: Floats | None) -> Flags:
+    """Mark the items that were bought too recently to be shown again."""
     if intervals is None:
         return np.asarray(given.ages < COOLDOWN_SHARE * DEFAULT_INTERVAL_DAYS)
-    return ~(given.ages >= COOLDOWN_SHARE * intervals[given.items])  # NaN: never again
+    return ~(given.ages >= COOLDOWN_SHARE * intervals[given.items])  # NaN: no repeat purchases
 
 
 def measure_warm_start(
@@ -115,7 +114,9 @@ def measure_warm_start(
     settings: TrainingSettings,
     known: Mapping[CustomerSlate, Mapping[int, float]] | None = None,
 ) -> tuple[WarmStart, ...]:
-    """Hide some customers; `known` is the published model's NDCG by slate and customer."""
+    """Hide some customers and measure; `known` is the published model's NDCG by slate and
+    customer.
+    """
     candidates = customers_to_predict(ground_truths)
     count = min(int(len(candidates) * _HIDDEN_SHARE), _MOST_HIDDEN)
     if count < _LEAST_HIDDEN:
@@ -143,7 +144,7 @@ def warm_model(history: History, settings: TrainingSettings) -> WarmModel:
     lists = similar_lists(training_data, settings).lists.among(
         training_data.head, history.items_total
     )
-    popularity = recent_orders(history) * has_crowd(training_data, settings.k_anonymity)
+    popularity = recent_orders(history) * has_enough_buyers(training_data, settings.k_anonymity)
     return WarmModel(lists, popularity, median_intervals(history, training_data.customer_items))
 
 
@@ -155,12 +156,12 @@ def _measured(
     slate: CustomerSlate,
     orders: int | None,
 ) -> WarmPath:
-    """Judge what serving answers against what it answers to anybody, without what was bought."""
+    """Measure the service's lists against its popular list."""
     lists: dict[str, list[Rows]] = {"neighbours": [], "popularity": []}
     for given in _latest(history, hidden, orders):
         for name, scores in (
             ("neighbours", model.scores(given, slate)),
-            ("popularity", model.topping_up(given, slate)),
+            ("popularity", model.popularity_scores(given, slate)),
         ):
             lists[name].append(best_columns(scores[None, :], None, MAIN_K).columns[0])
     return WarmPath(
@@ -170,8 +171,8 @@ def _measured(
     )
 
 
-def _latest(history: History, customers: Rows, orders: int | None) -> Iterator[Given]:
-    """Yield what serving would remember of each customer's latest orders."""
+def _latest(history: History, customers: Rows, orders: int | None) -> Iterator[KnownPurchases]:
+    """Yield the events that the service would keep of each customer's latest orders."""
     order_ages = history.order_ages()
     ages = history.ages()
     starts = np.searchsorted(history.customers, customers)
@@ -184,11 +185,11 @@ def _latest(history: History, customers: Rows, orders: int | None) -> Iterator[G
         lines = lines[:MAX_EVENTS]
         _, first = np.unique(history.items[lines], return_index=True)
         lines = lines[np.sort(first)]
-        yield Given(history.items[lines], ages[lines], bought)
+        yield KnownPurchases(history.items[lines], ages[lines], bought)
 
 
 def _judged(lists: list[Rows], ground_truth: GroundTruth, customers: Rows) -> Mean:
-    """Average over the customers with something to find."""
+    """Return the mean NDCG over the customers with something to find."""
     relevant = ground_truth.relevant[customers]
     some = relevant > 0
     hits = metrics.hits_of(ground_truth, customers[some], np.array(lists)[some])

@@ -1,4 +1,4 @@
-"""What each customer did until now, for deciding offers: no model, only sums."""
+"""Facts of each customer for offer decisions: sums over purchases, without a model."""
 
 import numpy as np
 
@@ -9,13 +9,16 @@ from training.dataset.history import Days, Floats, History, Rows, decay
 
 
 def weights_of(history: History, customer_items: CustomerItems) -> Floats:
-    """Sum what was spent on each pair, half of it for every HALF_LIFE_DAYS of age."""  # (pairs,)
+    """Sum the amount spent per pair, halved for every HALF_LIFE_DAYS of age."""  # (pairs,)
     return customer_items.add_up(spent(history) * decay(history.ages(), HALF_LIFE_DAYS))
 
 
 def spent(history: History) -> Days:
-    """Return what each line cost: at the item's mean price where its own is unknown, else at the
-    shop's. Without any price a line counts one, since a quantity may be of grams."""  # (lines,)
+    """Return the amount of each line.
+
+    A missing price is replaced by the item's mean price, else by the shop's. Without any price a
+    line counts 1, because quantities may be in grams.
+    """  # (lines,)
     if history.prices is None or not np.isfinite(history.prices).any():
         return np.ones(len(history.items))
     prices = history.prices.astype(np.float64)
@@ -30,7 +33,7 @@ def spent(history: History) -> Days:
 def purchased_by(
     history: History, customer_items: CustomerItems, customers: Rows
 ) -> CustomersPurchases:
-    """Sum up what some customers did; lists and columns stand in the order of `customers`."""
+    """Summarize the purchases of some customers; all columns are in the order of `customers`."""
     first, last = _order_days(history)
     return CustomersPurchases(
         _bought_by(customer_items, weights_of(history, customer_items), customers),
@@ -42,7 +45,7 @@ def purchased_by(
 
 
 def _bought_by(customer_items: CustomerItems, weights: Floats, customers: Rows) -> RankedLists:
-    """List everything that each of some customers bought, the greatest weight first."""
+    """List every item that each customer bought, the greatest weight first."""
     places = customer_items.places_of(customers)
     owners = np.empty(customer_items.customers_total, dtype=np.int64)
     owners[customers] = np.arange(len(customers))
@@ -60,7 +63,7 @@ def _orders_of(history: History) -> Rows:
 
 
 def _spent_of(history: History) -> Floats:
-    """Sum what each customer paid, as far as prices are known; NaN where none is."""
+    """Sum the amount that each customer paid, where prices are known; NaN where none is."""
     spent = np.full(history.customers_total, np.nan, dtype=np.float32)
     if history.prices is None:
         return spent

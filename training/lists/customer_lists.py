@@ -1,4 +1,4 @@
-"""The finished lists of every customer: the published model's best, with reasons."""
+"""The lists of every customer: the best items of each slate's published model, with reasons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ from training.ranking.ranked_items import RankedItems
 from training.selection.inference import rank_slates
 from training.selection.model_selection import SelectedModels
 
-_LISTED = 100  # per slate and customer: what filters may still take from
+_LISTED = 100  # items per slate and customer, before request filters
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
-    """One slate's lists of one block of customers, in the types of the format: they pile up."""
+class FilledBlock:
+    """One slate's lists for one block of customers, in the compact types of the format."""
 
     lists: RankedLists
     counts: ReasonCounts
 
 
 @dataclass(frozen=True, slots=True)
-class Slates:
-    """Lists of every customer in the order of rows, and how many listed items have each reason."""
+class SlateLists:
+    """The lists of every customer, in the order of rows, and the count of each reason."""
 
     lists: Mapping[CustomerSlate, RankedLists]
     reasons: Mapping[str, ReasonCounts]
@@ -38,14 +38,14 @@ class Slates:
 
 def fill_slates(
     selected: SelectedModels, reason_context: ReasonContext, progress: Progress
-) -> Slates:
+) -> SlateLists:
     base_models = selected.cutoff.base_models
     customers = np.arange(base_models.training_data.history.customers_total)
-    parts: dict[CustomerSlate, list[Filled]] = {slate: [] for slate in CustomerSlate}
+    parts: dict[CustomerSlate, list[FilledBlock]] = {slate: [] for slate in CustomerSlate}
     in_blocks = blocks(base_models, customers)
     with progress.step("Ranking for customers", len(in_blocks)) as advance:
 
-        def fill(block: Rows) -> dict[CustomerSlate, Filled]:
+        def fill(block: Rows) -> dict[CustomerSlate, FilledBlock]:
             filled = _fill_block(selected, reason_context, block)
             advance()
             return filled
@@ -53,7 +53,7 @@ def fill_slates(
         for filled in each(fill, in_blocks):
             for slate, part in filled.items():
                 parts[slate].append(part)
-    return Slates(
+    return SlateLists(
         {slate: _joined([part.lists for part in filled]) for slate, filled in parts.items()},
         {str(slate): added([part.counts for part in filled]) for slate, filled in parts.items()},
     )
@@ -61,7 +61,7 @@ def fill_slates(
 
 def _fill_block(
     selected: SelectedModels, reason_context: ReasonContext, customers: Rows
-) -> dict[CustomerSlate, Filled]:
+) -> dict[CustomerSlate, FilledBlock]:
     customer_items = selected.cutoff.base_models.training_data.customer_items
     pool = pool_candidates(selected.cutoff.base_models, customers, selected.cutoff.size)
     own = customer_items.owned(customers)
@@ -69,12 +69,12 @@ def _fill_block(
     for slate, lists in rank_slates(selected, pool, customers, _LISTED).items():
         reasons = reason_context.explain(lists, own)
         counts = count_reasons(lists, reasons, customer_items)
-        filled[slate] = Filled(_ragged(lists, reasons), counts)
+        filled[slate] = FilledBlock(_ragged(lists, reasons), counts)
     return filled
 
 
 def _ragged(lists: RankedItems, reasons: Reasons) -> RankedLists:
-    """Leave out the fill of short lists."""
+    """Convert to variable-length lists, without padding."""
     listed = lists.listed
     return RankedLists(
         offsets=np.concatenate([[0], np.cumsum(listed.sum(axis=1, dtype=np.int64))]),
@@ -86,7 +86,7 @@ def _ragged(lists: RankedItems, reasons: Reasons) -> RankedLists:
 
 
 def _joined(parts: list[RankedLists]) -> RankedLists:
-    """Join the lists of blocks."""
+    """Concatenate the lists of blocks."""
     lengths = [np.zeros(1, dtype=np.int64), *(np.diff(part.offsets) for part in parts)]
     return RankedLists(
         offsets=np.cumsum(np.concatenate(lengths)),

@@ -1,8 +1,8 @@
-"""How many customers stand behind what everybody may see: items, and pairs of items.
+"""k-anonymity of public lists: items and pairs of items need `k_anonymity` distinct customers.
 
-A list that a stranger sees shows nothing that fewer than `k_anonymity` distinct customers have
-bought, or bought as a pair, so that it tells of no one in particular. Lists of a customer are not
-looked at here: own purchases may stand in them.
+A public list shows no item that fewer customers bought and no pair that fewer customers bought
+together, so it reveals no single customer's purchases. Lists of a customer may show the customer's
+own items and are not checked here.
 """
 
 from dataclasses import dataclass, replace
@@ -16,25 +16,25 @@ from training.dataset.training_data import TrainingData
 from training.recommenders.neighbour_lists import BLOCK, NeighbourLists
 from training.settings import TrainingSettings
 
-_SPARE = 2  # times as many neighbours are looked at, so that lists stay long
+_SPARE = 2  # times as many neighbours are computed, so that lists stay long
 _PAIRS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
 class KAnonymousLists:
-    """Lists of what enough customers stand behind, and how many listed pairs were left out."""
+    """Lists of pairs with enough customers, and the number of listed pairs that were removed."""
 
     lists: NeighbourLists
     left_out: int
 
 
-def has_crowd(training_data: TrainingData, least: int) -> Flags:
+def has_enough_buyers(training_data: TrainingData, least: int) -> Flags:
     """Mark the items with enough customers."""  # (items_total,)
     return np.asarray(training_data.customer_items.buyers >= least)
 
 
 def similar_lists(training_data: TrainingData, settings: TrainingSettings) -> KAnonymousLists:
-    """Return for each item of the head what the same customers bought, if enough bought both."""
+    """Return each head item's similar items, limited to pairs that enough customers bought."""
     model, least = settings.similar, settings.k_anonymity
     if least <= 1:
         return KAnonymousLists(model.lists(training_data.customer_items, training_data.head), 0)
@@ -44,15 +44,17 @@ def similar_lists(training_data: TrainingData, settings: TrainingSettings) -> KA
     bought = training_data.customer_items.matrix(
         np.ones(len(training_data.customer_items), np.float32)
     )[:, training_data.head]
-    return _crowded(wide, _met(sparse.csc_array(bought), wide) >= least, model.neighbours)
+    return _k_anonymous(
+        wide, _shared_rows(sparse.csc_array(bought), wide) >= least, model.neighbours
+    )
 
 
 def together_lists(training_data: TrainingData, settings: TrainingSettings) -> KAnonymousLists:
-    """Return for each item of the head what it was bought with, if enough customers did so."""
+    """Return the items bought together with each head item, if enough customers did so."""
     model, least, history = settings.together, settings.k_anonymity, training_data.history
     if least <= 1:
         return KAnonymousLists(model.lists(history, training_data.head), 0)
-    # So many customers have at least as many orders: the rest need not be looked at one by one.
+    # `least` customers have at least `least` orders, so pairs in fewer orders need no exact count.
     wide = replace(model, neighbours=_SPARE * model.neighbours).lists(
         history, training_data.head, least
     )
@@ -62,11 +64,11 @@ def together_lists(training_data: TrainingData, settings: TrainingSettings) -> K
     customers = _customers_of(orders, history.customers[first], place, wide.columns[place, column])
     enough = np.zeros(wide.listed.shape, dtype=bool)
     enough[place, column] = customers >= least
-    return _crowded(wide, enough, model.neighbours)
+    return _k_anonymous(wide, enough, model.neighbours)
 
 
-def _crowded(lists: NeighbourLists, enough: Flags, most: int) -> KAnonymousLists:
-    """Keep what has enough, closest first, and count what would have been listed without it."""
+def _k_anonymous(lists: NeighbourLists, enough: Flags, most: int) -> KAnonymousLists:
+    """Keep the closest pairs with enough customers, and count the removed ones."""
     kept = lists.listed & enough
     order = np.argsort(~kept, axis=1, kind="stable")[:, :most]
     stays = np.take_along_axis(kept, order, axis=1)
@@ -76,8 +78,8 @@ def _crowded(lists: NeighbourLists, enough: Flags, most: int) -> KAnonymousLists
     return KAnonymousLists(NeighbourLists(columns, scores), left_out)
 
 
-def _met(held: sparse.csc_array, lists: NeighbourLists) -> Floats:
-    """Count the rows that hold both items of each listed pair."""  # (columns, k)
+def _shared_rows(held: sparse.csc_array, lists: NeighbourLists) -> Floats:
+    """Count the rows that contain both items of each listed pair."""  # (columns, k)
     by_row = sparse.csr_array(held)
     counts = np.zeros(lists.columns.shape, np.float32)
     for start in range(0, len(counts), BLOCK):
@@ -88,7 +90,7 @@ def _met(held: sparse.csc_array, lists: NeighbourLists) -> Floats:
 
 
 def _customers_of(orders: sparse.csc_array, owners: Rows, left: Rows, right: Rows) -> Rows:
-    """Count the distinct customers whose orders hold both items of each pair."""  # (pairs,)
+    """Count the distinct customers whose orders contain both items of each pair."""  # (pairs,)
     counts = np.zeros(len(left), np.int64)
     for start in range(0, len(left), _PAIRS_AT_ONCE):
         some = slice(start, start + _PAIRS_AT_ONCE)

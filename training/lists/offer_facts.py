@@ -1,4 +1,4 @@
-"""What purchases say to a decision on offers: the goods, and the facts of each customer."""
+"""Inputs of offer decisions from purchases: items, and the facts of each customer."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -15,11 +15,11 @@ from training.lists.item_lists import recent_orders
 _NO_CODE = -1
 
 
-class PurchasedGoods:
-    """The items of purchases. Brands are not in them."""
+class PurchasedItems:
+    """The items of purchases. Purchases contain no brands."""
 
     def __init__(self, interactions: Interactions, known: History) -> None:
-        """`known`: as much of the history as may be looked at."""
+        """`known`: the part of the history that may be used."""
         self._interactions = interactions
         self.popularity = recent_orders(known)  # (items,)
         categories = known.categories
@@ -38,12 +38,12 @@ class PurchasedGoods:
         names = self._interactions.category_names
         return names.index(name) if name in names else None
 
-    def brand(self, name: str) -> int | None:  # noqa: ARG002 - purchases tell of no brand
+    def brand(self, name: str) -> int | None:  # noqa: ARG002 - purchases contain no brand
         return None
 
 
 class OfferFacts:
-    """The facts of every customer, at the end of a history."""
+    """The facts of every customer at the end of a history."""
 
     def __init__(self, history: History) -> None:
         self._categories = history.categories

@@ -1,4 +1,4 @@
-"""Why an item is in a list. A reason that names an item names one of the customer's own."""
+"""Reasons of listed items. An item named by a reason was bought by the customer."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from training.metrics.results import ReasonCounts
 from training.ranking.ranked_items import RankedItems
 from training.recommenders.neighbour_lists import NeighbourLists
 
-_POPULAR_PLACES = 20  # of a category: what stands there is popular in it
+_POPULAR_PLACES = 20  # per category: these items get POPULAR_IN_CATEGORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +24,24 @@ class Reasons:
 
 @dataclass(frozen=True, slots=True)
 class ReasonContext:
-    """What reasons are found in. `close` is who explains whom, the best explanation first."""
+    """The inputs of reasons. `neighbours` are neighbour lists, the most specific first."""
 
-    close: tuple[NeighbourLists, ...]
+    neighbours: tuple[NeighbourLists, ...]
     trending: Flags  # (items,)
     category_tops: Flags  # (items,) among the most popular of its category
     categories: Rows | None  # (items,)
 
     def explain(self, lists: RankedItems, own: Flags) -> Reasons:
-        """Give each listed item its reason; `own` (customers, items) is what each has bought.
+        """Return the reason of each listed item; `own` (customers, items) marks bought items.
 
-        What they have bought is due again; then the closest item of theirs explains, then a
-        trend, then a category that they buy from; the rest is popular.
+        The order: an own item is due again; an own item is a neighbour; trending; popular in a
+        category of an own item; popular.
         """
         rows = np.arange(len(lists.items))[:, None]
         listed = np.maximum(lists.items, 0)
         again = own[rows, listed]
         nearest = np.full(listed.shape, NOTHING)
-        for neighbours in self.close:
+        for neighbours in self.neighbours:
             nearest = np.where(nearest == NOTHING, _nearest_own(listed, own, neighbours), nearest)
         because = (nearest != NOTHING) & ~again
         codes = np.select(
@@ -70,7 +70,7 @@ class ReasonContext:
 
 
 def _nearest_own(listed: Rows, own: Flags, neighbours: NeighbourLists) -> Rows:
-    """Return the closest neighbour of each listed item that its customer has bought."""
+    """Return the closest neighbour of each listed item that the customer bought."""
     near = neighbours.columns[listed]  # (customers, k, neighbours)
     if not near.size:
         return np.full(listed.shape, NOTHING)
@@ -81,7 +81,7 @@ def _nearest_own(listed: Rows, own: Flags, neighbours: NeighbourLists) -> Rows:
 
 
 def category_tops(popular: Rows, categories: Rows | None, items_total: int) -> Flags:
-    """Mark the most popular items of each category; `popular` is every item, best first."""
+    """Mark the most popular items of each category; `popular` lists all items, best first."""
     tops = np.zeros(items_total, dtype=bool)
     if categories is None:
         return tops
@@ -95,7 +95,7 @@ def category_tops(popular: Rows, categories: Rows | None, items_total: int) -> F
 def count_reasons(
     lists: RankedItems, reasons: Reasons, customer_items: CustomerItems
 ) -> ReasonCounts:
-    """Count, and look up in the history anew whether each named item is the customer's own."""
+    """Count the reasons, and verify in the history that each named item was bought."""
     codes = np.bincount(reasons.codes[lists.listed], minlength=max(ReasonCode) + 1)
     named = lists.listed & (reasons.items != NOTHING)
     owners = np.broadcast_to(lists.customers[:, None], named.shape)[named]

@@ -1,6 +1,6 @@
-"""After how many days the customers of an item buy it again. Knows nothing of one customer's own.
+"""Median days between two purchases of an item by the same customer, over all customers.
 
-Two purchases on one day are one: whoever comes back for a forgotten bag has no rhythm.
+Purchases on the same day count as one: a second visit for a forgotten item is no rhythm.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ _LEAST_DAYS = 1.0
 def median_intervals(history: History, customer_items: CustomerItems) -> Floats | None:
     """Return each item's median days between two purchases by one customer.
 
-    NaN where nobody bought it again; None where purchases have no time.
+    NaN for an item without repeat purchases; None without timestamps.
     """  # (items,)
     if not history.timed:
         return None
@@ -29,7 +29,7 @@ def median_intervals(history: History, customer_items: CustomerItems) -> Floats 
 
 
 def medians(groups: Rows, values: Days, groups_total: int) -> Floats:
-    """Return the median of each group, NaN for one without values."""  # (groups_total,)
+    """Return the median of each group, NaN for an empty group."""  # (groups_total,)
     ordered = values[np.lexsort((values, groups))]
     counts = np.bincount(groups, minlength=groups_total)
     starts = np.cumsum(counts) - counts

@@ -1,4 +1,4 @@
-"""Backtest of one past window: measure every model on it, then sample its rows to learn from."""
+"""Backtest of one past window: measure every model on it, then sample its rows for training."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -23,8 +23,8 @@ from training.ranking.samples import Sample, chances, drawn, joined, sample_of
 from training.ranking.scoring import Learned, every_score, ndcg_of, top_items, with_ground_truth
 from training.settings import TrainingSettings
 
-_LEAST_JUDGED = 5  # customers; a window of fewer tells nothing
-_LEAST_LEARNED = 30  # customers with a hit; of fewer nothing is learned
+_LEAST_JUDGED = 5  # customers; with fewer, a window is not evaluated
+_LEAST_LEARNED = 30  # customers with a hit; with fewer, no model is trained
 
 Evaluation = TypeVar("Evaluation")
 
@@ -36,7 +36,7 @@ RowEvaluator = Callable[[CustomerSlate, SlateRows], Evaluation]
 
 @dataclass(frozen=True, slots=True)
 class WindowResult:
-    """`ndcg` is by slate and model, empty where nothing was judged."""
+    """`ndcg` is by slate and model, empty if the window was not evaluated."""
 
     window: Window
     lines: int
@@ -65,7 +65,7 @@ class BlockResult(Generic[Evaluation]):
     """Samples and evaluations of one block of customers, by slate."""
 
     samples: Mapping[CustomerSlate, Sample]
-    evaluations: Mapping[CustomerSlate, Evaluation]  # empty where nothing is judged
+    evaluations: Mapping[CustomerSlate, Evaluation]  # empty if the window is not evaluated
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,7 @@ class Backtest:
         return WindowResult(self.window, prepared.lines, prepared.eligible, ndcg)
 
     def prepare(self, *, judge: bool) -> PreparedWindow:
+        """Fit the cutoff and sample the customers, of whom `judge` allows more."""
         known = self.window.known(self.history)
         ground_truths = self.window.ground_truths(self.history)
         eligible = customers_to_predict(ground_truths)
@@ -117,9 +118,9 @@ class Backtest:
         return rank
 
     def learned(self, cutoff: FittedCutoff) -> dict[CustomerSlate, Fitted]:
-        """Learn on older windows, with one seed: this is for judging only."""
+        """Fit blend and rankers on older windows, with one seed each."""
         columns, settings = cutoff.columns(), self.settings
-        samples = {slate: self.enough(slate) for slate in self.samples}
+        samples = {slate: self.training_samples(slate) for slate in self.samples}
         jobs = [
             (slate, variant)
             for slate, some in samples.items()
@@ -140,8 +141,8 @@ class Backtest:
             fitted[slate][variant.model.name] = ranker
         return dict(fitted)
 
-    def enough(self, slate: CustomerSlate) -> list[Sample]:
-        """Return samples of older windows; none when they are too few to learn from."""
+    def training_samples(self, slate: CustomerSlate) -> list[Sample]:
+        """Return the samples of older windows; empty if they have too few customers."""
         limit = self.settings.customers_compared
         samples = [sample.thinned(limit) for sample in self.samples[slate]]
         customers = sum(len(sample.groups) for sample in samples)
@@ -167,6 +168,10 @@ class Backtest:
         customers: Rows,
         evaluate_rows: RowEvaluator[Evaluation] | None,
     ) -> BlockResult[Evaluation]:
+        """Sample and evaluate the candidates of some customers.
+
+        Without an evaluator, features are computed for the sampled rows only.
+        """
         cutoff = prepared.cutoff
         pool = pool_candidates(cutoff.base_models, customers, cutoff.size)
         facts = None if evaluate_rows is None else cutoff.facts_of(pool)

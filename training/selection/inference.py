@@ -1,4 +1,4 @@
-"""What was learned, at work: each slate's best items for some customers, by its published model."""
+"""Rank candidates with the selected models: the best items of each slate for some customers."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from training.selection.model_selection import SelectedModels
 def rank_slates(
     selected: SelectedModels, pool: Pool, customers: Rows, k: int
 ) -> dict[CustomerSlate, RankedItems]:
-    """Rank a pool for every slate. Where one slate ranks as another does, it is ranked once."""
+    """Rank a pool for every slate. A slate that ranks like another one is not ranked again."""
     ranked: dict[CustomerSlate, RankedItems] = {}
     for slate, source in sorted(selected.rows_of.items(), key=lambda pair: pair[0] != pair[1]):
         same = ranked.get(source)
@@ -27,9 +27,7 @@ def rank_slates(
 def rank_pool(
     selected: SelectedModels, pool: Pool, slate: CustomerSlate, customers: Rows, k: int
 ) -> RankedItems:
-    """Rank a pool for its customers; a list that candidates do not fill is topped up with what
-    is popular, as far as the slate may show it.
-    """
+    """Rank a pool for its customers, and fill short lists if the slate's rule says so."""
     source = selected.rows_of[slate]
     rows = selected.cutoff.rows(pool.only(RULES[source].shown(pool.owned)))
     scores = _published_scores(selected, rows, slate) if len(rows) else np.zeros(0)
@@ -47,21 +45,23 @@ def _published_scores(selected: SelectedModels, rows: SlateRows, slate: Customer
 
 
 def _top_up(lists: RankedItems, customer_items: CustomerItems, source: CustomerSlate) -> None:
-    """Fill short lists in place, below everything that was ranked."""
+    """Fill short lists in place with popular items that the slate may show, below all ranked
+    items.
+    """
     short = np.flatnonzero(~lists.listed.all(axis=1))
-    if not len(short):  # counting all buyers is dear, and blocks are many
+    if not len(short):  # counting all buyers is expensive, and blocks are many
         return
     buyers = customer_items.buyers
     popular = np.argsort(-buyers, kind="stable")[: np.count_nonzero(buyers)]
     for row in short:
         count = int(lists.listed[row].sum())
-        barred = lists.items[row, :count]
+        excluded = lists.items[row, :count]
         if RULES[source].shows is Shows.UNSEEN:
             own = customer_items.items[customer_items.places_of(lists.customers[row : row + 1])]
-            barred = np.concatenate([barred, own])
+            excluded = np.concatenate([excluded, own])
         missing = lists.items.shape[1] - count
-        extra = popular[: missing + len(barred)]
-        extra = extra[~np.isin(extra, barred)][:missing]
+        extra = popular[: missing + len(excluded)]
+        extra = extra[~np.isin(extra, excluded)][:missing]
         least = lists.scores[row, count - 1] if count else 0.0
         lists.items[row, count : count + len(extra)] = extra
         lists.scores[row, count : count + len(extra)] = least - np.arange(1, len(extra) + 1) * 1e-3

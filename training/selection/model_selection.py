@@ -1,8 +1,8 @@
-"""Learning: judge every model on past windows, choose, and fit the winners once more.
+"""Model selection: compare all models on past windows, choose one per slate, and fit it again.
 
-Takes a History and sees nothing after its end: no holdout can reach in here. Windows are walked
-oldest first: at each, simple models are fitted on what was known, rankers learned on older windows
-are judged on it, and then a sample of its rows joins what newer windows learn from.
+Selection takes a History and sees nothing after its end, so no holdout can influence it. Windows
+are processed from the oldest to the newest: base models are fitted at the window's start, rankers
+trained on older windows are evaluated on it, and a sample of its rows is kept for newer windows.
 """
 
 from collections import deque
@@ -29,23 +29,25 @@ from training.selection.backtest import Backtest, Samples, WindowResult
 from training.selection.publication_rule import choose
 from training.settings import TrainingSettings
 
-LEAST_REPEATED = 0.02  # of lines; below, nothing is bought twice here
+LEAST_REPEATED = 0.02  # of lines; with a lower share, repeat purchases are ignored
 
-LEARNED: Mapping[str, Model] = {
+LEARNED_MODELS: Mapping[str, Model] = {
     BLEND.name: BLEND,
     **{name: variant.model for name, variant in VARIANTS.items()},
 }
-MODELS: Mapping[str, Model] = {**BASE_MODELS, **LEARNED}
+MODELS: Mapping[str, Model] = {**BASE_MODELS, **LEARNED_MODELS}
 
 _NO_REPEATS = "nothing is bought twice here: own purchases, the latest first"
 
-_MIXTURES = (BLEND.name, SCORES.model.name)  # of scores, without a fact of an item
+_ENSEMBLES = (BLEND.name, SCORES.model.name)  # combine scores only, without features of items
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedModels:
-    """What may be published. `rows_of` says which slate's candidates a slate ranks: where nothing
-    is bought twice, `for_you` ranks what is new.
+    """The models to publish.
+
+    `rows_of` names the slate whose candidates a slate ranks: without repeat purchases, `for_you`
+    ranks the candidates of `discover`.
     """
 
     cutoff: FittedCutoff
@@ -56,17 +58,19 @@ class SelectedModels:
     repeat_share: float
 
 
-def learn(history: History, settings: TrainingSettings, progress: Progress) -> SelectedModels:
+def select_models(
+    history: History, settings: TrainingSettings, progress: Progress
+) -> SelectedModels:
     plan = plan_windows(
         history, settings.horizon_days, settings.judged_windows, settings.older_windows
     )
     horizon = plan.horizon_days
     repeat_share = share_of_repeats(history)
     slates = ranked_slates(repeat_share)
-    samples = no_samples(slates)
+    samples = empty_samples(slates)
     window_results: list[WindowResult] = []
     compared = customers_compared(history, plan, settings)
-    with progress.step("Judging on past windows", len(plan.windows) + 1) as advance:
+    with progress.step("Comparing models on past windows", len(plan.windows) + 1) as advance:
         for place, window in plan.oldest_first():
             backtest = Backtest(compared, window, place, horizon, settings, samples)
             window_results.insert(0, backtest.run(judge=place < plan.judged))
@@ -75,11 +79,11 @@ def learn(history: History, settings: TrainingSettings, progress: Progress) -> S
         choices = _choices_of(window_results, slates)
         models = fit_winners(choices, cutoff, samples, settings)
         advance()
-    return _published(cutoff, choices, models, tuple(window_results), repeat_share)
+    return _complete(cutoff, choices, models, tuple(window_results), repeat_share)
 
 
 def customers_compared(history: History, plan: WindowPlan, settings: TrainingSettings) -> History:
-    """Return the history of the customers whom past windows are walked through with."""
+    """Return the history of the customers that past windows use."""
     rng = np.random.default_rng([settings.seed, len(plan.windows)])
     return some_customers(history, settings.lines_compared, rng)
 
@@ -90,12 +94,12 @@ def share_of_repeats(history: History) -> float:
 
 
 def ranked_slates(repeat_share: float) -> list[CustomerSlate]:
-    """Return the slates that need a model of their own."""
+    """Return the slates that need their own model."""
     return slates_showing(Shows.UNSEEN) if repeat_share < LEAST_REPEATED else list(RULES)
 
 
-def no_samples(slates: Iterable[CustomerSlate]) -> Samples:
-    """Return where the samples of past windows go; old ones make room for new ones."""
+def empty_samples(slates: Iterable[CustomerSlate]) -> Samples:
+    """Return an empty queue of window samples per slate; a full queue drops the oldest."""
     return {slate: deque(maxlen=RULES[slate].learning_windows) for slate in slates}
 
 
@@ -110,18 +114,20 @@ def _choice_of(window_results: list[WindowResult], slate: CustomerSlate) -> Mode
     if not figures:
         reason = "too little history to judge by: a simple model that is sound anywhere"
         return ModelChoice(RULES[slate].default_model, judged=False, reason=reason)
-    return choose(figures, competing(slate), _MIXTURES)
+    return choose(figures, competing(slate), _ENSEMBLES)
 
 
-def _published(
+def _complete(
     cutoff: FittedCutoff,
     choices: dict[CustomerSlate, ModelChoice],
     models: dict[CustomerSlate, Learned],
     window_results: tuple[WindowResult, ...],
     repeat_share: float,
 ) -> SelectedModels:
-    """Complete the choices where nothing is bought twice: there only slates of unseen items have a
-    model. Slates of all items use it too; slates of own items get their default.
+    """Complete the choices of a shop without repeat purchases.
+
+    There, only slates of unseen items have a model. Slates of all items use it too, and slates of
+    own items get their default.
     """
     rows_of = {slate: slate for slate in RULES}
     unseen = slates_showing(Shows.UNSEEN)[0]
@@ -144,7 +150,7 @@ def fit_winners(
     samples: Samples,
     settings: TrainingSettings,
 ) -> dict[CustomerSlate, Learned]:
-    """Fit the learned winners once more, on the newest windows and with several seeds."""
+    """Fit the selected learned models again, on the newest windows and with several seeds."""
 
     def fit(slate: CustomerSlate) -> Learned | None:
         return _fit_winner(choices[slate].winner, slate, cutoff, list(samples[slate]), settings)

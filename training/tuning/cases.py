@@ -1,9 +1,8 @@
-"""Cases that settings are tried on: for each slate and judged past window, what a ranker learns
-from, and what it is judged by.
+"""Cases for the settings search: per slate and past window, training rows and evaluation rows.
 
-They are costly to make and quick to use again, so they are made once, and kept binned as LightGBM
-bins them (a byte a value). The customers of a window are parted in two: the search sees one half,
-and what it found is confirmed on the other, for the best of many trials is partly luck.
+Cases are expensive to build and used in every trial, so they are built once and kept binned by
+LightGBM (one byte per value). The customers of a window are split in two halves: the search uses
+one, and its result is confirmed on the other, because the best of many trials is partly luck.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +29,7 @@ from training.ranking.scoring import ndcg_of, with_ground_truth
 from training.selection.backtest import Backtest, BlockResult, PreparedWindow
 from training.selection.model_selection import (
     customers_compared,
-    no_samples,
+    empty_samples,
     ranked_slates,
     share_of_repeats,
 )
@@ -42,7 +41,7 @@ Halves = tuple[SlateRows, SlateRows]
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """Candidates of one half of the customers, binned, and what they bought."""
+    """The binned candidates of one half of the customers, and their purchases."""
 
     data: lgb.Dataset
     customers: Rows  # (rows,)
@@ -51,7 +50,7 @@ class Half:
     ground_truth: GroundTruth
 
     def ndcg(self, scores: Scores) -> Values:
-        """Return NDCG of each judged customer."""
+        """Return the NDCG of each evaluated customer."""
         ranked = best_items(self.customers, self.items, scores, MAIN_K)
         return ndcg_of(self.ground_truth, self.judged, [ranked])
 
@@ -67,7 +66,7 @@ Cases = Mapping[CustomerSlate, list[Case]]
 
 
 def scores_of(older: lgb.Dataset, half: Half, boosting: Boosting, seeds: Sequence[int]) -> Scores:
-    """Learn as a published ranker does, and score by the mean of several seeds."""
+    """Train like a published ranker and return the mean scores of several seeds."""
     return np.asarray(np.mean([scored(older, half, boosting, seed) for seed in seeds], axis=0))
 
 
@@ -82,20 +81,20 @@ def scored(older: lgb.Dataset, half: Half, boosting: Boosting, seed: int) -> Sco
         found.append(scores.copy())
         return "kept", 0.0, True
 
-    booster.eval_valid(keep)  # the one way to the scores of rows that are binned already
+    booster.eval_valid(keep)  # the only access to the scores of binned rows
     return found[0]
 
 
 def gather_cases(history: History, settings: TrainingSettings, progress: Progress) -> Cases:
-    """Walk through the past windows as learning does, with fewer customers: rows of all slates and
-    windows stay in memory. A slate with too little has no case.
+    """Run the past windows as model selection does, with fewer customers, because the rows of all
+    slates and windows stay in memory. A slate without enough rows has no case.
     """
     settings = replace(settings, customers_judged=settings.customers_compared)
     plan = plan_windows(
         history, settings.horizon_days, settings.judged_windows, settings.older_windows
     )
     slates = ranked_slates(share_of_repeats(history))
-    samples = no_samples(slates)
+    samples = empty_samples(slates)
     compared = customers_compared(history, plan, settings)
     cases: dict[CustomerSlate, list[Case]] = {slate: [] for slate in slates}
     with progress.step("Preparing to tune", len(plan.windows)) as advance:
@@ -112,7 +111,7 @@ def _cases_of(backtest: Backtest, *, judge: bool) -> dict[CustomerSlate, Case]:
     if not prepared.judged:
         backtest.evaluate_blocks(prepared, None)
         return {}
-    older = {slate: backtest.enough(slate) for slate in backtest.samples}
+    older = {slate: backtest.training_samples(slate) for slate in backtest.samples}
     results = backtest.evaluate_blocks(prepared, _in_halves)
 
     def make(slate: CustomerSlate) -> Case | None:
@@ -153,7 +152,7 @@ def _case_of(
 
 
 def binned(sample: Sample, boosting: Boosting) -> lgb.Dataset:
-    """Bin all features: the ranker that is tuned sees every one."""
+    """Bin all features, because the searched ranker uses all of them."""
     parameters = boosting.parameters(seed=0)
     data = lgb.Dataset(sample.features, sample.labels, group=sample.groups, params=parameters)
     return data.construct()

@@ -18,7 +18,7 @@ from training.ranking.candidate_features import fit_cutoff
 from training.ranking.candidates import pool_candidates
 from training.selection.backtest import Backtest, WindowResult
 from training.selection.inference import rank_pool
-from training.selection.model_selection import learn
+from training.selection.model_selection import select_models
 from training.sources.returns import net
 
 HORIZON_DAYS = 10.0
@@ -75,7 +75,7 @@ def test_a_large_shop_is_learned_from_whole() -> None:
     shop = history(two_tastes(customers=40))
     settings = quick(lines_compared=len(shop.days) // 2)
     with threadpool_limits(1, "blas"):
-        selected = learn(shop, settings, SILENT)
+        selected = select_models(shop, settings, SILENT)
 
     assert selected.cutoff.base_models.training_data.history is shop
     assert all(window.judged for window in selected.window_results[:2])
@@ -158,7 +158,7 @@ def test_lists_hold_nothing_that_nobody_has_bought() -> None:
     shop = history([*rows, *((f"c{n}", f"later-{n}", 57.0) for n in range(6))])
     known = shop.before(shop.now - 3)
     with threadpool_limits(1, "blas"):
-        selected = learn(known, quick(), SILENT)
+        selected = select_models(known, quick(), SILENT)
         customers = np.arange(shop.customers_total)
         pool = pool_candidates(selected.cutoff.base_models, customers, selected.cutoff.size)
         lists = rank_pool(selected, pool, CustomerSlate.FOR_YOU, customers, 20)
@@ -207,7 +207,7 @@ def test_a_window_is_judged_without_what_came_after_it() -> None:
 def published(shop: History) -> list[bytes]:
     """Return everybody's lists after learning from a shop."""
     with threadpool_limits(1, "blas"):
-        selected = learn(shop, quick(), SILENT)
+        selected = select_models(shop, quick(), SILENT)
         customers = np.arange(shop.customers_total)
         pool = pool_candidates(selected.cutoff.base_models, customers, selected.cutoff.size)
         lists = [rank_pool(selected, pool, slate, customers, 20) for slate in CustomerSlate]
@@ -229,7 +229,7 @@ def test_learning_twice_gives_the_same_bytes() -> None:
 def test_a_shop_without_repeats_ranks_what_is_new() -> None:
     """`for_you` is chosen as `discover` is; `buy_again` is published unjudged, with the reason."""
     with threadpool_limits(1, "blas"):
-        selected = learn(history(new_tastes()), quick(), SILENT)
+        selected = select_models(history(new_tastes()), quick(), SILENT)
     again = selected.choices[CustomerSlate.BUY_AGAIN]
 
     assert selected.repeat_share == 0
@@ -243,7 +243,7 @@ def test_a_shop_without_repeats_ranks_what_is_new() -> None:
 def test_too_little_history_is_not_judged(slate: CustomerSlate) -> None:
     """A short history is not judged rather than judged by chance."""
     with threadpool_limits(1, "blas"):
-        selected = learn(history([("c", "i", 0.0), ("c", "i", 50.0)]), quick(), SILENT)
+        selected = select_models(history([("c", "i", 0.0), ("c", "i", 50.0)]), quick(), SILENT)
 
     assert not selected.choices[slate].judged
     assert "too little history" in selected.choices[slate].reason

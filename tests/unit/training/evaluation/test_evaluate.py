@@ -11,7 +11,7 @@ from tests.unit.training.builders import NOW, Line, leaflets, lines, two_tastes,
 from training.dataset.holdout import by_time, given
 from training.dataset.interactions import from_lines
 from training.errors import NotPublishable
-from training.evaluate_job import Evaluated, EvaluationJob, judge, read_split
+from training.evaluate_job import EvaluatedSplit, EvaluationJob, evaluate_split, read_split
 from training.evaluation.predictions_file import predictions
 from training.metrics.results import METRICS, ModelOnHoldout, Results
 from training.progress import SILENT
@@ -41,10 +41,10 @@ LATER: list[Line] = [
 ]
 
 
-def evaluated(later: list[Line] = LATER) -> Evaluated:
+def evaluated(later: list[Line] = LATER) -> EvaluatedSplit:
     learning = from_lines(lines(PAST), timed=True)
     split = given(learning, Purchases(lines(later), True, IngestReport()))
-    return judge(split, SETTINGS, SILENT)
+    return evaluate_split(split, SETTINGS, SILENT)
 
 
 def test_everybody_in_the_holdout_gets_twenty_ranks_where_there_are_items() -> None:
@@ -120,7 +120,7 @@ def test_no_list_holds_an_item_that_is_in_the_holdout_only() -> None:
     """Not even where twelve items are too few for twenty ranks."""
     future: list[Line] = [("c0", f"future-{n}", 58.0) for n in range(5)]
     split = by_time(from_lines(lines([*PAST, *future]), timed=True), horizon_days=10)
-    found = judge(split, SETTINGS, SILENT)
+    found = evaluate_split(split, SETTINGS, SILENT)
 
     assert set(predictions(found.split, found.rankings)["item_id"]) == {line[1] for line in PAST}
     assert found.results.holdout is not None
@@ -150,7 +150,7 @@ def digital_shop() -> list[Line]:
 def test_without_timestamps_and_repeats_what_is_new_is_ranked_and_judged() -> None:
     """Customers of one purchase are learned from; the lists are of each one's own taste."""
     whole = from_lines(lines(digital_shop()), timed=False)
-    found = judge(by_time(whole, horizon_days=7), SETTINGS, SILENT)
+    found = evaluate_split(by_time(whole, horizon_days=7), SETTINGS, SILENT)
     customers = set(found.split.learning.customer_ids)
     table = predictions(found.split, found.rankings).filter(slate="for_you")
     own_taste = [
@@ -203,7 +203,7 @@ def before_a_holiday() -> Results:
     bought, prices = leaflets()
     whole = from_lines(lines(bought, price=prices), timed=True)
     settings = replace(SETTINGS, boosting=Boosting(rounds=15))
-    return judge(by_time(whole, horizon_days=10), settings, SILENT).results
+    return evaluate_split(by_time(whole, horizon_days=10), settings, SILENT).results
 
 
 def test_before_a_holiday_what_was_learned_by_heart_is_not_published(

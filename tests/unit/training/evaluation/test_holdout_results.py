@@ -21,7 +21,7 @@ from training.evaluation.holdout_results import (
 )
 from training.metrics.results import Slice
 from training.progress import SILENT
-from training.selection.model_selection import learn
+from training.selection.model_selection import select_models
 
 BREAD, SALT = 0, 1
 SECOND_PLACE = 1 / np.log2(3)
@@ -92,7 +92,7 @@ def test_candidate_recall_is_the_share_of_purchases_that_could_have_been_shown()
     """Four were made, three of them among the candidates, who are many more."""
     bought = [(f"c{who}", f"i{item}", 0.0) for who in range(4) for item in range(8)]
     with threadpool_limits(1, "blas"):
-        selected = learn(history(bought), quick(), SILENT)
+        selected = select_models(history(bought), quick(), SILENT)
         rankings = rank_customers(selected, np.arange(4), SILENT)
     missing = replace(rankings, candidates=np.delete(rankings.candidates, 8 * 2 + 5))
     later = Holdout(

@@ -27,7 +27,7 @@ from tests.unit.usecases.recommend.test_recommend import (
     WholeCatalogue,
 )
 from training.dataset.history import Rows
-from training.evaluation.warm_start import Given, warm_model
+from training.evaluation.warm_start import KnownPurchases, warm_model
 from training.ranking.top_k import best_columns
 
 NOW_SECONDS = 2_000_000_000
@@ -53,7 +53,7 @@ def test_the_measured_list_is_the_served_one(
     learned = interactions(two_tastes())
     rows: Rows = np.array([learned.item_ids.index(item) for item, _ in BOUGHT[:known]])
     ages = np.array([days for _, days in BOUGHT[:known]])
-    scores = warm_model(learned.history, quick()).scores(Given(rows, ages, rows), slate)
+    scores = warm_model(learned.history, quick()).scores(KnownPurchases(rows, ages, rows), slate)
     shown = best_columns(scores[None, :], None, 6).columns[0]
     entries = [
         encode(RecentKind.PURCHASE, int(NOW_SECONDS - days * 86_400), ItemId(item))

@@ -12,7 +12,7 @@ from recsvc.model.artifact.artifact import Artifact
 from tests.unit.training.builders import HASHER, Line, lines, quick, training_data
 from training.dataset.segments import NOTHING
 from training.dataset.training_data import TrainingData
-from training.lists.k_anonymity import has_crowd, similar_lists, together_lists
+from training.lists.k_anonymity import has_enough_buyers, similar_lists, together_lists
 from training.pipeline import Trained, train
 from training.progress import SILENT
 from training.recommenders.neighbour_lists import NeighbourLists
@@ -88,7 +88,7 @@ def test_with_one_everything_is_as_it_was() -> None:
     assert similar.left_out == together_lists(known, settings).left_out == 0
     assert similar.lists.columns.tobytes() == plain.columns.tobytes()
     assert similar.lists.scores.tobytes() == plain.scores.tobytes()
-    assert has_crowd(known, 1).all()
+    assert has_enough_buyers(known, 1).all()
 
 
 def shop_with_secrets(customers: int = 12) -> list[Line]:

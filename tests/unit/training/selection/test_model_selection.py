@@ -19,7 +19,12 @@ from training.ranking.candidates import pool_candidates
 from training.ranking.lambdarank import Boosting
 from training.selection.backtest import Backtest
 from training.selection.inference import rank_pool
-from training.selection.model_selection import LEARNED, SelectedModels, fit_winners, learn
+from training.selection.model_selection import (
+    LEARNED_MODELS,
+    SelectedModels,
+    fit_winners,
+    select_models,
+)
 
 HORIZON_DAYS = 10.0
 SETTINGS = quick(horizon_days=HORIZON_DAYS, boosting=Boosting(rounds=15))
@@ -29,7 +34,7 @@ WINDOWS = rolling_windows(SHOP.history, HORIZON_DAYS, 3)
 
 def learned_from(shop: History) -> SelectedModels:
     with threadpool_limits(1, "blas"):
-        return learn(shop, SETTINGS, SILENT)
+        return select_models(shop, SETTINGS, SILENT)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +55,7 @@ def test_a_ranker_wins_where_no_simple_model_tells_customers_apart(
     """By far, in each window: own items for one half, something new for the other."""
     choice = selected.choices[CustomerSlate.FOR_YOU]
 
-    assert LEARNED[choice.winner].family is Family.RANKER
+    assert LEARNED_MODELS[choice.winner].family is Family.RANKER
     assert choice.gain is not None
     assert choice.gain.mean > 0.2
     assert choice.gain.mean > 5 * choice.gain.error

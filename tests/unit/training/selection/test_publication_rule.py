@@ -57,7 +57,7 @@ def test_a_learned_model_must_be_better_by_more_than_a_standard_error(
 def test_of_a_mixture_it_is_enough_not_to_be_worse(gain: float, windows: int, winner: str) -> None:
     """Where many customers say so; of a model that sees facts of items it is not."""
     window = {"popularity": LEVEL / 2, "als": LEVEL, "blend": around(0.5 + gain, 0.5)}
-    choice = choose([window] * windows, BASE_MODELS, mixtures=["blend"])
+    choice = choose([window] * windows, BASE_MODELS, ensembles=["blend"])
 
     assert choice.winner == winner
     assert choose([window] * windows, BASE_MODELS).winner == "als"
@@ -68,7 +68,7 @@ def test_a_mixture_may_lose_in_no_window_either() -> None:
     good = {"popularity": LEVEL / 2, "als": LEVEL, "blend": around(0.6)}
     bad = {"popularity": LEVEL / 2, "als": LEVEL, "blend": around(0.45)}
 
-    assert choose([good, bad] * 5, BASE_MODELS, mixtures=["blend"]).winner == "als"
+    assert choose([good, bad] * 5, BASE_MODELS, ensembles=["blend"]).winner == "als"
 
 
 def test_windows_are_pooled() -> None:

@@ -17,7 +17,7 @@ from training.dataset import holdout
 from training.dataset.ground_truth import ground_truth_of
 from training.dataset.interactions import from_lines
 from training.errors import InputUnreadable
-from training.evaluate_job import Evaluated, judge
+from training.evaluate_job import EvaluatedSplit, evaluate_split
 from training.progress import SILENT
 from training.ranking.candidate_features import SlateRows
 from training.ranking.lambdarank import TUNED, Boosting, fit_ranker, variants_of
@@ -325,11 +325,11 @@ ONE: list[Line] = [("c1", "tea-1", 61.0), ("c25", "nut-2", 62.0)]
 OTHER: list[Line] = [("c1", "nut-4", 99.0), ("c25", "tea-5", 99.0)]
 
 
-def evaluated(folder: Path, later: list[Line]) -> Evaluated:
+def evaluated(folder: Path, later: list[Line]) -> EvaluatedSplit:
     learning = from_lines(lines(BOUGHT), timed=True)
     held_out = Purchases(lines(later), True, IngestReport())
     tuner = Tuner(folder, Trials(3))
-    return judge(holdout.given(learning, held_out), SETTINGS, SILENT, tuner)
+    return evaluate_split(holdout.given(learning, held_out), SETTINGS, SILENT, tuner)
 
 
 def test_a_search_never_sees_the_holdout(tmp_path: Path) -> None:
@@ -346,7 +346,7 @@ def test_a_search_never_sees_the_holdout(tmp_path: Path) -> None:
         assert published[0].items.tobytes() == published[1].items.tobytes()
 
 
-def told_without_clock(one: Evaluated, other: Evaluated) -> dict[str, Any]:
+def told_without_clock(one: EvaluatedSplit, other: EvaluatedSplit) -> dict[str, Any]:
     """Return what the other tells of its search, with the minutes that the one took."""
     found = other.results.as_json()["tuning"]
     return {**found, "minutes": one.results.as_json()["tuning"]["minutes"]}
