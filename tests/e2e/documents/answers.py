@@ -26,7 +26,7 @@ def is_as_shown(shown: str, actual: str) -> bool:
     """Compare as JSON if the page shows JSON, as lines of text otherwise."""
     if shown.lstrip().startswith(("{", "[")):
         return _equal(_documents(_marked(shown)), _documents(actual))
-    return re.fullmatch(_pattern(shown), _tidy(actual), re.DOTALL) is not None
+    return re.fullmatch(_pattern(shown), _tidy(actual)) is not None
 
 
 def _documents(text: str) -> list[Any]:
@@ -105,13 +105,18 @@ def _equal_lists(shown: list[Any], actual: list[Any]) -> bool:
 
 def _pattern(shown: str) -> str:
     """Return a regular expression for a text in which varying parts may differ."""
-    pieces = re.split(f"({ANYTHING}|{A_VARYING.pattern})", _tidy(shown))
-    return "".join(map(_piece, pieces))
+    return "".join(map(_line_pattern, _tidy(shown).splitlines()))
+
+
+def _line_pattern(line: str) -> str:
+    if line == ANYTHING:
+        return r"(?:[^\n]*\n)*"
+    return "".join(map(_piece, re.split(f"({ANYTHING}|{A_VARYING.pattern})", line))) + r"\n"
 
 
 def _piece(text: str) -> str:
     if text == ANYTHING:
-        return ".*"
+        return r"[^\n]*"
     varying = next((each for each in VARYING if re.fullmatch(each, text)), None)
     return re.escape(text) if varying is None else varying
 
@@ -119,4 +124,4 @@ def _piece(text: str) -> str:
 def _tidy(text: str) -> str:
     """Drop blank lines, and every run of spaces but one: tables are as wide as their cells."""
     lines = (" ".join(line.split()) for line in text.splitlines())
-    return "\n".join(line for line in lines if line)
+    return "".join(f"{line}\n" for line in lines if line)
