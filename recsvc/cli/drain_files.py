@@ -1,7 +1,7 @@
-"""The folder that a log is drained into: Parquet files, each named after the entries it holds.
+"""The folder of a drained log: Parquet files, each named after its first and last entry.
 
-A file has its name only once the disk has all of it. So the names tell what was drained, also
-after a crash: nothing else has to be remembered.
+A file gets its name after its content is on disk. So the names alone show which entries were
+drained, even after a crash.
 """
 
 import importlib
@@ -56,13 +56,13 @@ DECISION_TEXTS = ("decision_id", "customer", "content")
 
 @dataclass(frozen=True, slots=True)
 class DrainedFile:
-    """The entries that one file holds, as its name says."""
+    """The first and last entry of a file, from its name."""
 
     first: EntryId
     last: EntryId
 
-    def name(self, of: str) -> str:
-        return f"{of}-{self.first}-{self.last}.parquet"
+    def name(self, prefix: str) -> str:
+        return f"{prefix}-{self.first}-{self.last}.parquet"
 
     def holds(self, entry: EntryId) -> bool:
         return self.first <= entry <= self.last
@@ -70,42 +70,42 @@ class DrainedFile:
 
 @dataclass(frozen=True, slots=True)
 class DrainedLog:
-    """What a log is drained into: what files are called, and their rows, of what can be read."""
+    """A kind of log: the prefix of its files, and the table of its readable entries."""
 
     name: str
     table: Callable[[Sequence[LogEntry]], Any]
 
 
 class DrainFolder:
-    """A folder that this process alone drains one log into."""
+    """A folder that only this process drains one log into."""
 
     def __init__(self, path: Path, drain: DrainedLog) -> None:
         self._path = path
         self._drain = drain
-        self.parts = sorted(_files_in(path), key=lambda part: part.first)
+        self.files = sorted(_files_in(path), key=lambda file: file.first)
 
     def holds(self, entry: EntryId) -> bool:
-        return any(part.holds(entry) for part in self.parts)
+        return any(file.holds(entry) for file in self.files)
 
     def write(self, entries: Sequence[LogEntry]) -> int:
-        """Write the entries and wait until the disk has them; return how many can be read."""
+        """Write the entries and wait for the disk; return how many are readable."""
         table = self._drain.table(entries)
-        part = DrainedFile(entries[0].entry_id, entries[-1].entry_id)
+        file = DrainedFile(entries[0].entry_id, entries[-1].entry_id)
         temporary = temporary_in(self._path)
         table.write_parquet(temporary, compression="zstd")
         _sync(temporary)
-        temporary.rename(self._path / part.name(self._drain.name))
+        temporary.rename(self._path / file.name(self._drain.name))
         sync_folder(self._path)
-        self.parts.append(part)
+        self.files.append(file)
         return int(table.height)
 
 
 @contextmanager
 def open_folder(path: Path, source: str, drain: DrainedLog) -> Iterator[DrainFolder]:
-    """Give the folder to this process alone. `source` names the log that is drained into it.
+    """Lock the folder for this process. `source` names the log.
 
-    The ids of two logs say nothing about each other: what one has drained would hide entries of
-    the other.
+    A folder accepts one log only: entries of two logs can have the same ids, so files of one log
+    would hide entries of the other.
     """
     path.mkdir(parents=True, exist_ok=True)
 
@@ -120,7 +120,7 @@ def open_folder(path: Path, source: str, drain: DrainedLog) -> Iterator[DrainFol
 
 
 def check_parquet() -> None:
-    """Raise unless Parquet can be written here."""
+    """Raise MissingPrerequisite if Parquet cannot be written."""
     _polars()
 
 
@@ -130,8 +130,8 @@ def _check_source(path: Path, source: str) -> None:
         replace_durably(note, source.encode())
     elif note.read_text() != source:
         raise BadRequest(
-            f"{path} holds events of another log ({note.read_text()}, and this is {source}); "
-            "name another folder",
+            f"{path} has events of another log ({note.read_text()}; this one is {source}); "
+            "choose another folder",
             code="bad_folder",
         )
 
@@ -140,17 +140,17 @@ def _files_in(path: Path) -> Iterator[DrainedFile]:
     for file in path.iterdir():
         named = _NAME.fullmatch(file.name)
         if named:
-            yield DrainedFile(EntryId.of(named[1]), EntryId.of(named[2]))
+            yield DrainedFile(EntryId.parse(named[1]), EntryId.parse(named[2]))
 
 
 def _decoded(entry: LogEntry) -> msgspec.Struct | None:
-    """Read an entry; None for what nobody can read, which must not hold up the others."""
+    """Decode an entry; None if it is unreadable, so that the others are still drained."""
     try:
         event = msgspec.json.decode(entry.event, type=_LoggedEvent)
     except msgspec.MsgspecError:
         return None
-    moments = (parse_rfc3339(getattr(event, name)) for name in TIMES)
-    return event if all(moment is not None for moment in moments) else None
+    times = (parse_rfc3339(getattr(event, name)) for name in TIMES)
+    return event if all(time is not None for time in times) else None
 
 
 def event_table(entries: Sequence[LogEntry]) -> Any:
@@ -170,7 +170,10 @@ def event_table(entries: Sequence[LogEntry]) -> Any:
 
 
 def decision_table(decisions: Sequence[DecisionRecord]) -> Any:
-    """`customer` is the keyed hash that an erasure's receipt names; `content` is JSON."""
+    """Return the decisions as a table.
+
+    `customer` is the keyed hash that an erasure's receipt names, `content` JSON.
+    """
     polars = _polars()
     at = polars.Series("at", [each.at_us for each in decisions], polars.Int64)
     columns = {
@@ -183,12 +186,12 @@ def decision_table(decisions: Sequence[DecisionRecord]) -> Any:
 
 
 def _polars() -> Any:
-    """Return what writes Parquet. It belongs to the trainer, and the service runs without it."""
+    """Import polars, which writes Parquet. Only the trainer requires it."""
     try:
         return importlib.import_module("polars")
     except ImportError:
         raise MissingPrerequisite(
-            "Parquet cannot be written here: install polars, e.g. with pip install 'recsvc[train]'",
+            "writing Parquet requires polars: pip install 'recsvc[train]'",
             code="no_polars",
         ) from None
 

@@ -24,14 +24,17 @@ from recsvc.stores.offers.decisions import DecisionStore
 from recsvc.wiring.stores import open_stores
 
 ROWS_PER_FILE = 20_000
-DECISIONS = "decisions"  # a folder of their own: whoever reads all files of `--to` reads events
+DECISIONS = "decisions"  # their own folder, so that all files of `--to` hold events
 
-app = typer.Typer(help="The event log: drain.", no_args_is_help=True)
+app = typer.Typer(help="Drain the event log.", no_args_is_help=True)
 
 
 @dataclass(slots=True)
 class DrainCounts:
-    """Of one log. `already_there`: what an earlier run wrote and was stopped before removing."""
+    """Counts of entries of one log.
+
+    `already_there`: written by an earlier run that stopped before it deleted them from the log.
+    """
 
     written: int = 0
     files: int = 0
@@ -41,7 +44,7 @@ class DrainCounts:
 
 @dataclass(frozen=True, slots=True)
 class DrainReport:
-    """`decisions_gone`: too old, too many of one customer, or permitted no more."""
+    """`decisions_gone`: expired, over the limit of a customer, or no longer permitted."""
 
     events: int
     decisions: int
@@ -53,7 +56,7 @@ class DrainReport:
 
 @app.callback()
 def events() -> None:
-    """Keep `drain` a command of its own: the only one of a group would be the group."""
+    """Keep `drain` a subcommand: typer merges the only command of a group into the group."""
 
 
 @app.command()
@@ -64,14 +67,14 @@ def drain(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Move events, and decisions on offers, into Parquet files; none is lost or written twice.
+    """Move events and offer decisions from the log to Parquet files, each exactly once.
 
-    An entry leaves the log once its file is on disk. A run that was killed at any point is made
-    good by the next one into the same folder.
+    An entry is deleted from the log after its file is on disk. If a run is killed, the next run
+    into the same folder completes it.
     """
     check_parquet()
     name = shop_of(shop)
-    # Also a store that might lose what it acknowledges is drained: the sooner the better.
+    # A store that may lose acknowledged writes is drained too: its events are at risk.
     with open_stores(settings_of(data_dir), durable=False) as stores:
         source = f"shop {name} of the secret {stores.secret.fingerprint()}"
         with open_folder(to, source, DrainedLog("events", event_table)) as folder:
@@ -83,7 +86,7 @@ def drain(
 
 
 def _decisions(store: DecisionStore, shop: ShopName) -> Callable[[Sequence[LogEntry]], Any]:
-    """Return what makes rows of a log of ids."""
+    """Return a function that reads the decisions of a log of ids into a table."""
 
     def table(entries: Sequence[LogEntry]) -> Any:
         ids = [entry.event.decode() for entry in entries]
@@ -112,16 +115,16 @@ def _report(report: DrainReport, to: Path, as_json: bool) -> None:
         f"{report.files:,} files in {to}."
     )
     if report.unreadable:
-        say(f"warning: {report.unreadable:,} entries of the log could not be read")
+        say(f"warning: {report.unreadable:,} entries of the log were unreadable")
     if report.decisions_gone:
         say(
-            f"{report.decisions_gone:,} decisions were gone: older than RECSVC_DECISION_DAYS, too "
-            "many of one customer, or permitted no more"
+            f"{report.decisions_gone:,} decisions are no longer stored: older than "
+            "RECSVC_DECISION_DAYS, over the limit of a customer, or no longer permitted"
         )
 
 
 def _drain(log: EventLog, shop: ShopName, folder: DrainFolder, rows_per_file: int) -> DrainCounts:
-    """Drain what is in the log now; what arrives meanwhile is the next run's."""
+    """Drain the entries that are in the log now. Later ones are left to the next run."""
     drained = DrainCounts()
     last = log.last_id(shop)
     if last is None:
@@ -129,13 +132,13 @@ def _drain(log: EventLog, shop: ShopName, folder: DrainFolder, rows_per_file: in
     with Progress(console=stderr, transient=True) as progress:
         task = progress.add_task("Draining", total=log.length(shop))
         while entries := log.oldest(shop, last, rows_per_file):
-            fresh = [entry for entry in entries if not folder.holds(entry.entry_id)]
-            if fresh:
-                written = folder.write(fresh)
+            new_entries = [entry for entry in entries if not folder.holds(entry.entry_id)]
+            if new_entries:
+                written = folder.write(new_entries)
                 drained.written += written
-                drained.left_out += len(fresh) - written
+                drained.left_out += len(new_entries) - written
                 drained.files += 1
-            drained.already_there += len(entries) - len(fresh)
+            drained.already_there += len(entries) - len(new_entries)
             log.delete_through(shop, entries[-1].entry_id)
             progress.advance(task, len(entries))
     return drained

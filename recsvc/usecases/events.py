@@ -1,8 +1,8 @@
-"""Events as a shop or a browser sends them: each is taken in, known already, or refused alone.
+"""Ingest events of shops and browsers: each is stored, a duplicate, or refused by itself.
 
-What is written of a customer, the customer's consent decides, in the store and in the same step.
-Here it is decided what could be written at all: nothing sensitive into a history, nothing that
-only servers may say from a browser, and no count that a browser could drive up.
+The store applies the customer's consent, in the same step as the write. This module limits events
+independently of consent: sensitive items enter no history, browsers send no purchases or prices,
+and a browser cannot raise a trending count by repetition.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -33,14 +33,14 @@ _Result = Outcome | RecsvcError
 
 @dataclass(frozen=True, slots=True)
 class ProcessedEvent:
-    """An event's type, as far as it could be read, and what became of the event."""
+    """The type of an event (None: unreadable) and its outcome or error."""
 
     type: EventType | None
     result: _Result
 
 
 class EventService:
-    """Takes events in. What returned is durable, and in force for every later request."""
+    """Ingests events. A returned event is durable and visible to each later request."""
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class EventService:
     def ingest(
         self, context: RequestContext, sent: Sequence[Any], *, denied: Collection[EventType] = ()
     ) -> list[ProcessedEvent]:
-        """Take in what can be read, and say of each event what became of it, in their order.
+        """Store the readable events; return one result per event, in order.
 
-        `denied`: the types of which nothing personal may be kept, whatever the customers have
-        granted, since this request asks for that.
-        Whoever calls has made sure that the visitor may speak of the customers that are named.
+        `denied`: the types for which this request (e.g. Sec-GPC) forbids personal storage, even
+        where the stored consent permits it. The caller has authorized the request for the customers
+        that the events name.
         """
         live_items = self._live_items(context)
         now_us = self._now_us()
@@ -76,20 +76,20 @@ class EventService:
         customers = self._customers(context.shop, events)
         incoming = [_incoming(each, customers, context, live_items, denied) for each in events]
         outcomes = iter(self._store.add(context.shop, incoming))
-        customers_of = iter(incoming)
+        stored = iter(incoming)
         return [
-            self._received(context, next(customers_of), next(outcomes))
+            self._processed(context, next(stored), next(outcomes))
             if isinstance(each, Event)
             else each
             for each in read
         ]
 
-    def _received(
+    def _processed(
         self, context: RequestContext, incoming: IncomingEvent, outcome: Outcome
     ) -> ProcessedEvent:
-        """Take over what an event says of an offer, also once more: the first time may have failed.
+        """Apply an offer event to its offer, duplicates too: the first attempt may have failed.
 
-        It counts once, whatever is repeated here.
+        An event counts once, even if this is repeated.
         """
         event = incoming.event
         if outcome is Outcome.REUSED:
@@ -105,7 +105,7 @@ class EventService:
         return ProcessedEvent(event.type, fault or outcome)
 
     def _live_items(self, context: RequestContext) -> LiveItems:
-        """Return what is known of the items now: what is sensitive must not be out of date."""
+        """Return the current items. Outdated ones could miss that an item has become sensitive."""
         if not context.store_answered:
             raise _unavailable()
         model = self._models.model(context.shop) or no_model()
@@ -121,9 +121,9 @@ class EventService:
 
 
 def _read(sent: Any, context: RequestContext, now_us: int) -> Event | ProcessedEvent:
-    """Read one event; what is wrong with it is its result and no other's."""
+    """Read one event. A fault is the result of this event and does not affect the others."""
     if not isinstance(sent, dict):
-        return ProcessedEvent(None, BadRequest("an event is an object of JSON", code="bad_event"))
+        return ProcessedEvent(None, BadRequest("an event must be a JSON object", code="bad_event"))
     try:
         event = read_event(sent, now_us)
     except BadRequest as fault:
@@ -146,23 +146,23 @@ def _incoming(
     row = None if event.item_id is None else live_items.row(event.item_id)
     is_sensitive = live_items.is_sensitive(row)
     by_server = context.key.is_secret
-    speaker = _count_source(event)
+    source = _count_source(event)
     return IncomingEvent(
         event,
         customer,
         None if customer is None or is_sensitive else RECENT_KINDS.get(event.type),
         event.type in denied,
-        counts=by_server or (row is not None and speaker is not None),
-        counts_once_for=None if by_server else speaker,
+        counts=by_server or (row is not None and source is not None),
+        counts_once_for=None if by_server else source,
     )
 
 
 def _count_source(event: Event) -> str | None:
-    """Say who it is that a browser speaks for: no two of them are the same text."""
+    """Return the customer or session that an event of a browser counts for, as a unique text."""
     if event.customer_id is not None:
         return f"customer {event.customer_id}"
     return None if event.session_id is None else f"session {event.session_id}"
 
 
 def _unavailable() -> StoreUnavailable:
-    return StoreUnavailable("events cannot be taken in at the moment; send them again")
+    return StoreUnavailable("events cannot be stored at the moment; send them again")

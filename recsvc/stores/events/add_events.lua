@@ -1,12 +1,12 @@
 -- Store a chunk of events in one atomic step: each event once, and only as far as consent permits.
 --
--- Python reads the consents, decides, and sends here what it read. The script compares that with
--- the store and leaves out (CHANGED) each event whose customer's record or policy differs: a
--- withdrawal or an erasure between the read and this call must not be overtaken.
+-- Python reads the consents, decides, and passes the records that it read. The script compares them
+-- with the store and leaves out (CHANGED) each event whose customer's record or policy differs: an
+-- event must not be stored after a withdrawal or an erasure that came between read and call.
 --
 -- KEYS: LOG        stream of events
---       DAYS       hash: `<day>:buckets` and `<day>:marks`, number of buckets and marks of a day
---       MARKS      prefix of the day's buckets: hash, mark of a message id → mark of its content
+--       DAYS       hash: `<day>:buckets` and `<day>:marks`, number of buckets and digests of a day
+--       SEEN       prefix of the day's buckets: hash, digest of a message id → of its content
 --       COUNTS     prefix of the day's counts: sorted set, item id → weight
 --       EPOCHS     hash of epochs
 --       per customer: RECORD, RECENT (list of events), PURCHASES (list of purchases)
@@ -17,24 +17,24 @@
 --       per customer: the record as it was read
 --                     `1` when the log may name the customer
 --                     `1` when the customer's lists may be updated
---       per event: ID         mark of the message id
---                  CONTENT    mark of the content
---                  CUSTOMER   number of the customer; 0: none; -1: one who permits nothing
---                  ITEM, WEIGHT  the item and what the event adds to its count (0: nothing)
---                  ONCE       mark of a count that is made once a day (empty: each time)
+--       per event: ID         digest of the message id
+--                  CONTENT    digest of the content
+--                  CUSTOMER   number of the customer; 0: none; -1: permits nothing
+--                  ITEM, WEIGHT  the item, and the weight that is added to its count
+--                  ONCE       digest of a count that is made once a day (empty: each time)
 --                  KIND       kind in the list of events (empty: not listed)
 --                  PURCHASE   entry of the list of purchases, without its time (empty: none)
 --                  SENT_AT    seconds since 1970 (empty: the time of arrival)
 --                  JSON       the event, without its last brace
 -- CONSTANTS: DAYS_KNOWN, DAYS_COUNTED, MAX_COUNTED_ITEMS
 --
--- A mark is a keyed hash of 8 bytes, computed in Python.
+-- A digest is a keyed hash of 8 bytes, computed in Python.
 --
 -- Returns one result per event: NEW, DUPLICATE (known with the same content), REUSED (known with
 -- other content) or CHANGED (not stored: consent changed since it was read).
 
 local NEW, DUPLICATE, REUSED, CHANGED = 0, 1, 2, 3
-local LOG, DAYS, MARKS, COUNTS, EPOCHS = unpack(KEYS, 1, 5)
+local LOG, DAYS, SEEN, COUNTS, EPOCHS = unpack(KEYS, 1, 5)
 local LOG_LENGTH, MAX_RECENT, MAX_PURCHASES, LIST_SECONDS, CUSTOMERS, POLICY = unpack(ARGV, 1, 6)
 local HEADER_ARGS, CUSTOMER_ARGS, EVENT_ARGS = 6, 3, 10
 local HEADER_KEYS, CUSTOMER_KEYS = 5, 3
@@ -46,9 +46,9 @@ local DAYS_KNOWN = CONSTANTS.DAYS_KNOWN -- a message id counts once within so ma
 local DAYS_COUNTED = CONSTANTS.DAYS_COUNTED -- an older event changes no count
 local MAX_COUNTED_ITEMS = CONSTANTS.MAX_COUNTED_ITEMS -- items in the counts of a day
 
--- Marks are spread over many small hashes: a hash of up to 512 fields is stored as a packed list,
+-- Digests are spread over many small hashes: a hash of up to 512 fields is stored as a packed list,
 -- a larger one takes five times the memory per field. The number of buckets of a day is fixed on
--- its first event (a mark must stay findable), from the marks of the day before.
+-- its first event (a digest must stay findable), from the digests of the day before.
 local MIN_BUCKETS, MAX_FILL, TARGET_FILL = 4096, 384, 128
 
 local time = redis.call('TIME')
@@ -78,16 +78,16 @@ local function rfc3339(microseconds)
 end
 local arrival = rfc3339(tonumber(time[2]))
 
-local buckets_of, marks_of = {}, {} -- day → number
+local buckets_of, digests_of = {}, {} -- day → number
 local stored_days = redis.call('HGETALL', DAYS)
 for i = 1, #stored_days, 2 do
   local day, kind = string.match(stored_days[i], '^(%d+):(%l+)$')
   local number = tonumber(stored_days[i + 1])
   if day and number and kind == 'buckets' then buckets_of[tonumber(day)] = number end
-  if day and number and kind == 'marks' then marks_of[tonumber(day)] = number end
+  if day and number and kind == 'marks' then digests_of[tonumber(day)] = number end
 end
 if not buckets_of[today] then
-  local yesterday, buckets = marks_of[today - 1] or 0, MIN_BUCKETS
+  local yesterday, buckets = digests_of[today - 1] or 0, MIN_BUCKETS
   if yesterday > buckets * MAX_FILL then
     while buckets * TARGET_FILL < yesterday do buckets = buckets * 2 end
   end
@@ -101,32 +101,32 @@ if not buckets_of[today] then
   end
 end
 
-local bucket_formats = {} -- day → format of the key, made once instead of once per mark
-for day in pairs(buckets_of) do bucket_formats[day] = MARKS .. ':' .. integer(day) .. ':%x' end
+local bucket_formats = {} -- day → format of the key, made once instead of once per digest
+for day in pairs(buckets_of) do bucket_formats[day] = SEEN .. ':' .. integer(day) .. ':%x' end
 
-local function bucket(day, mark)
-  local first, second_byte, third = string.byte(mark, 1, 3)
+local function bucket(day, digest)
+  local first, second_byte, third = string.byte(digest, 1, 3)
   local number = (first * 65536 + second_byte * 256 + third) % buckets_of[day]
   return string.format(bucket_formats[day], number)
 end
 
-local function content_of(mark)
+local function content_of(digest)
   for day in pairs(buckets_of) do
     if day >= today - DAYS_KNOWN then
-      local content = redis.call('HGET', bucket(day, mark), mark)
+      local content = redis.call('HGET', bucket(day, digest), digest)
       if content then return content end
     end
   end
 end
 
-local added_marks = 0
-local function add_mark(mark, content)
-  local key = bucket(today, mark)
-  redis.call('HSET', key, mark, content)
+local added_digests = 0
+local function add_digest(digest, content)
+  local key = bucket(today, digest)
+  redis.call('HSET', key, digest, content)
   if redis.call('HLEN', key) == 1 then
     redis.call('EXPIREAT', key, integer((today + DAYS_KNOWN + 1) * 86400))
   end
-  added_marks = added_marks + 1
+  added_digests = added_digests + 1
 end
 
 local function keys_of(customer)
@@ -191,12 +191,12 @@ local function count(item, weight, at, once)
   local day = math.floor(at / 86400)
   if today - day >= DAYS_COUNTED then return end
   if once ~= '' then
-    -- Counts with the same mark add up to the greatest weight of the day, whatever their order:
+    -- Counts with the same digest add up to the greatest weight of the day, in any order:
     -- a view (1) followed by a cart (3) counts 3, not 4.
     local key = bucket(today, once)
     local before = tonumber(redis.call('HGET', key, once) or 0) or 0
     if before >= weight then return end
-    if before == 0 then add_mark(once, weight) else redis.call('HSET', key, once, weight) end
+    if before == 0 then add_digest(once, weight) else redis.call('HSET', key, once, weight) end
     weight = weight - before
   end
   redis.call('ZINCRBY', COUNTS .. ':' .. integer(day), weight, item)
@@ -238,17 +238,17 @@ for base = BEFORE_EVENTS, #ARGV - EVENT_ARGS, EVENT_ARGS do
     local at = math.min(tonumber(sent_at) or second, second)
     if sent_at == '' then json = json .. ',"timestamp":"' .. arrival .. '"' end
     store(customer, item, kind, purchase, at, json .. ',"received_at":"' .. arrival .. '"}')
-    -- A script that fails is not rolled back. The mark follows the log and the lists: an event
+    -- A script that fails is not rolled back. The digest follows the log and the lists: an event
     -- whose storing failed is stored when it is sent again. It precedes the count, which may fail
     -- too: an event must not be logged twice.
-    add_mark(id, content)
+    add_digest(id, content)
     if weight > 0 then count(item, weight, at, once) end
     results[#results + 1] = NEW
   end
 end
 
-if added_marks > 0 then
-  redis.call('HINCRBY', DAYS, integer(today) .. ':marks', added_marks)
+if added_digests > 0 then
+  redis.call('HINCRBY', DAYS, integer(today) .. ':marks', added_digests)
 end
 for day in pairs(counted_days) do
   local key = COUNTS .. ':' .. integer(day)

@@ -1,6 +1,7 @@
-"""A log as it is drained, its oldest entries first; and what it holds of one customer.
+"""Read and delete the entries of a log: of events, or of the ids of decisions.
 
-There are two: of events, and of the ids of decisions.
+A drain reads the oldest entries first and deletes them. An export and an erasure select those of
+one customer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,17 +18,17 @@ from recsvc.stores.client.connection import Connections, store_faults
 
 _ENTRIES_PER_READ = 1000
 
-_Entries = list[tuple[bytes, dict[bytes, bytes]]]  # what the client returns when it decodes nothing
+_Entries = list[tuple[bytes, dict[bytes, bytes]]]  # undecoded, as the client returns them
 
 
 class EntryId(NamedTuple):
-    """When an entry arrived, in milliseconds since 1970, and its number within these."""
+    """The id of an entry: its arrival in ms since 1970, and its number within the millisecond."""
 
     milliseconds: int
     number: int
 
     @classmethod
-    def of(cls, text: str) -> "EntryId":
+    def parse(cls, text: str) -> "EntryId":
         milliseconds, _, number = text.partition("-")
         return cls(int(milliseconds), int(number))
 
@@ -42,7 +43,7 @@ class EntryId(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class LogEntry:
     entry_id: EntryId
-    event: bytes  # JSON; in the log of decisions the id of one
+    event: bytes  # JSON; in the log of decisions the id of a decision
 
 
 def decision_id_log(connections: Connections) -> "EventLog":
@@ -65,13 +66,13 @@ class EventLog:
             return self._redis.xlen(self._name(shop))
 
     def last_id(self, shop: ShopName) -> EntryId | None:
-        """Return the id of the latest entry; None when there is none."""
+        """Return the id of the latest entry; None for an empty log."""
         with store_faults():
             found = cast("_Entries", self._redis.xrevrange(self._name(shop), count=1))
-        return EntryId.of(found[0][0].decode()) if found else None
+        return EntryId.parse(found[0][0].decode()) if found else None
 
     def oldest(self, shop: ShopName, up_to: EntryId, limit: int) -> Sequence[LogEntry]:
-        """Return the oldest entries, in their order."""
+        """Return the oldest entries, up to an id, oldest first."""
         name = self._name(shop)
         entries: list[LogEntry] = []
         while len(entries) < limit:
@@ -80,7 +81,7 @@ class EventLog:
             with store_faults():
                 found = cast("_Entries", self._redis.xrange(name, start, str(up_to), count))
             entries += [
-                LogEntry(EntryId.of(entry_id.decode()), fields.get(self._field, b""))
+                LogEntry(EntryId.parse(entry_id.decode()), fields.get(self._field, b""))
                 for entry_id, fields in found
             ]
             if len(found) < count:
@@ -88,7 +89,7 @@ class EventLog:
         return entries
 
     def entries_of(self, shop: ShopName, customer: CustomerKey) -> Iterator[LogEntry]:
-        """Yield the entries of one customer, from the oldest to the one that is the latest now."""
+        """Yield the customer's entries, oldest first, up to the latest entry of now."""
         last, start = self.last_id(shop), "-"
         while last is not None:
             with store_faults():
@@ -98,13 +99,13 @@ class EventLog:
                 )
             for entry_id, fields in found:
                 if fields.get(b"customer") == customer.hex().encode():
-                    yield LogEntry(EntryId.of(entry_id.decode()), fields.get(self._field, b""))
+                    yield LogEntry(EntryId.parse(entry_id.decode()), fields.get(self._field, b""))
             if len(found) < _ENTRIES_PER_READ:
                 return
-            start = str(EntryId.of(found[-1][0].decode()).next)
+            start = str(EntryId.parse(found[-1][0].decode()).next)
 
     def delete_customer(self, shop: ShopName, customer: CustomerKey) -> int:
-        """Remove the entries of one customer, and no other; say how many there were."""
+        """Delete the customer's entries; return how many there were."""
         removed, remaining = 0, self.entries_of(shop, customer)
         while chunk := [str(entry.entry_id) for entry in islice(remaining, _ENTRIES_PER_READ)]:
             with store_faults():
@@ -112,6 +113,6 @@ class EventLog:
         return removed
 
     def delete_through(self, shop: ShopName, last: EntryId) -> None:
-        """Remove the entry and all that came before it."""
+        """Delete the entry and all earlier ones."""
         with store_faults():
             self._redis.xtrim(self._name(shop), minid=str(last.next), approximate=False)

@@ -1,9 +1,8 @@
-"""Events on their way into the store: counted once each, kept as far as consent permits.
+"""Store events: each counts once, and is kept only as far as its customer's consent permits.
 
-What was counted is remembered by marks: keyed hashes of 8 bytes, which tell nobody what they are
-of. What a customer permits is read and judged here; whether an event is new, the script decides in
-one step with all that the event changes, and it leaves those whose consent has changed since it was
-read to be judged anew.
+Python reads the consents and decides. `add_events.lua` then stores a chunk in one atomic step: it
+detects duplicates by their digests (keyed hashes of 8 bytes) and leaves out each event whose
+customer's consent changed since the read. Those are decided and sent again.
 """
 
 import hashlib
@@ -34,11 +33,11 @@ DAYS_KNOWN = 7  # a message id counts once within so many days
 DAYS_COUNTED = 14  # an older event changes no count
 MAX_COUNTED_ITEMS = 100_000  # items in the counts of a day
 
-_NOBODY, _DENIED = 0, -1  # in place of a customer's number
-_CHANGED = 3  # what the script answers of an event that it has left to us
+_NO_CUSTOMER, _DENIED = 0, -1  # in place of a customer's number
+_CHANGED = 3  # result of an event that was not stored: consent changed since the read
 _ATTEMPTS = 50
-_EVENTS_PER_CALL = 100  # one script: short enough for the reads that wait behind it
-_SHOPS_KEPT = 64
+_EVENTS_PER_CALL = 100  # a script blocks all reads while it runs
+_CACHED_SHOPS = 64
 _MICROSECONDS = 1_000_000
 
 _READ_CONSENTS = load_script("events/read_consents.lua")
@@ -52,10 +51,12 @@ _ADD_EVENTS = load_script(
 
 @dataclass(frozen=True, slots=True)
 class IncomingEvent:
-    """An event, whose it is, and what it may change where its customer permits it.
+    """An event, its customer, and the changes that it may make if the customer permits them.
 
-    `denied`: the customer permits nothing, whatever the store holds. `counts_once_for`: who
-    moves the count of an item once a day at most; None: each time.
+    `kind`: its kind in the customer's lists; None: not listed. `denied`: this request permits
+    nothing, even where the stored consent does. `counts`: changes the trending count of its item.
+    `counts_once_for`: the customer or session that counts at most once per item and day; None: each
+    event counts.
     """
 
     event: Event
@@ -75,16 +76,16 @@ class EventStore:
         self._read_consents = connections.writes.register_script(_READ_CONSENTS)
         self._add = connections.writes.register_script(_ADD_EVENTS)
         self._log_length = log_length
-        self._marks = lru_cache(_SHOPS_KEPT)(lambda shop: _Digests(secret, shop))
+        self._digests = lru_cache(_CACHED_SHOPS)(lambda shop: _Digests(secret, shop))
 
     def check_room(self) -> None:
-        """Raise StoreUnavailable when the store is so full that events would crowd out consent."""
+        """Raise StoreUnavailable if the store has memory left for consents only."""
         check_room(self._redis, "events")
 
     def add(self, shop: ShopName, events: Sequence[IncomingEvent]) -> list[Outcome]:
-        """Take the events in, durably, and say of each what became of it.
+        """Store the events durably; return the outcome of each, in order.
 
-        A call that raises may have taken in some of them: sent again they are duplicates.
+        If the call raises, some events may be stored. Sent again, they are duplicates.
         """
         chunks = (
             events[start : start + _EVENTS_PER_CALL]
@@ -93,23 +94,25 @@ class EventStore:
         return [outcome for chunk in chunks for outcome in self._add_chunk(shop, chunk)]
 
     def _add_chunk(self, shop: ShopName, events: Sequence[IncomingEvent]) -> list[Outcome]:
-        """Take in a chunk; those whose customer's consent changed meanwhile once more."""
+        """Store a chunk; repeat the events whose customer's consent changed since it was read."""
         outcomes: dict[int, Outcome] = {}
         left = list(range(len(events)))
         for _ in range(_ATTEMPTS):
             found = self._try(shop, [events[place] for place in left])
-            told = dict(zip(left, found, strict=True))
-            outcomes |= {place: Outcome(each) for place, each in told.items() if each != _CHANGED}
-            left = [place for place, each in told.items() if each == _CHANGED]
+            results = dict(zip(left, found, strict=True))
+            outcomes |= {
+                place: Outcome(each) for place, each in results.items() if each != _CHANGED
+            }
+            left = [place for place, each in results.items() if each == _CHANGED]
             if not left:
                 return [outcomes[place] for place in range(len(events))]
-        raise StoreUnavailable("consents are being changed all the time; send the events again")
+        raise StoreUnavailable("consents are changing too often; send the events again")
 
     def _try(self, shop: ShopName, events: Sequence[IncomingEvent]) -> list[int]:
         with store_faults():
             policy, permitting = self._permitting(shop, events)
             numbers = {customer: place for place, customer in enumerate(permitting, start=1)}
-            words: list[Encoded] = [
+            args: list[Encoded] = [
                 self._log_length,
                 MAX_EVENTS,
                 MAX_LINES,
@@ -118,38 +121,38 @@ class EventStore:
                 policy,
             ]
             for each in permitting.values():
-                words += (each.stored, int(each.is_logged), int(each.is_remembered))
-            marks = self._marks(shop)
+                args += (each.stored, int(each.is_logged), int(each.is_remembered))
+            digests = self._digests(shop)
             for event in events:
-                words += _event_args(marks, event, _number(event, numbers, permitting))
+                args += _event_args(digests, event, _number(event, numbers, permitting))
             keys = [*_shop_keys(shop), *_customer_keys(shop, numbers)]
-            return list(self._add(keys=keys, args=words))
+            return list(self._add(keys=keys, args=args))
 
     def _permitting(
         self, shop: ShopName, events: Sequence[IncomingEvent]
     ) -> tuple[bytes, dict[CustomerKey, "_EventPermission"]]:
-        """Return the policy as it is stored, and the customers who permit anything."""
-        asked = (each.customer for each in events if each.customer and not each.denied)
-        customers = list(dict.fromkeys(asked))
+        """Return the stored policy, and the permissions of the customers who permit anything."""
+        named = (each.customer for each in events if each.customer and not each.denied)
+        customers = list(dict.fromkeys(named))
         if not customers:
             return b"", {}
         keys = [redis_keys.epochs(shop), *(redis_keys.customer(shop, each) for each in customers)]
         stored, *records = self._read_consents(keys=keys)
-        now_us, policy = (
-            self._policy_clock.now_us(),
-            self._policy_clock.policy(read_minimums(stored)),
-        )
-        judged = {
+        now_us = self._policy_clock.now_us()
+        policy = self._policy_clock.policy(read_minimums(stored))
+        permissions = {
             customer: _event_permission(ConsentStatus(decode(fields), now_us, policy), fields)
             for customer, fields in zip(customers, records, strict=True)
-            if isinstance(fields, list)  # a key of another kind permits nothing
+            if isinstance(fields, list)  # a key of another type permits nothing
         }
-        return stored or b"", {who: each for who, each in judged.items() if each.anything}
+        return stored or b"", {
+            customer: each for customer, each in permissions.items() if each.permits_anything
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class _EventPermission:
-    """What a customer permits of events, and the record that says so as it is stored."""
+    """A customer's permissions for events, with the stored bytes that they were decided on."""
 
     stored: bytes
     is_logged: bool
@@ -157,12 +160,12 @@ class _EventPermission:
     tombstone: Tombstone | None
 
     def was_before_erasure(self, event: Event) -> bool:
-        """Whether the event is of before the customer was erased: a replay."""
+        """Return True for a replay of an event from before the customer was erased."""
         at_us = event.timestamp_us
         return self.tombstone is not None and at_us is not None and self.tombstone.covers(at_us)
 
     @property
-    def anything(self) -> bool:
+    def permits_anything(self) -> bool:
         return self.is_logged or self.is_remembered
 
 
@@ -180,56 +183,56 @@ def _number(
     numbers: Mapping[CustomerKey, int],
     permitting: Mapping[CustomerKey, "_EventPermission"],
 ) -> int:
-    """Say whose the event is: one call may hold both what is denied of a customer and what not."""
+    """Return the customer's number for the script, or the reason for none."""
     if incoming.customer is None:
-        return _NOBODY
-    permitted = permitting.get(incoming.customer)
-    if incoming.denied or permitted is None or permitted.was_before_erasure(incoming.event):
+        return _NO_CUSTOMER
+    permission = permitting.get(incoming.customer)
+    if incoming.denied or permission is None or permission.was_before_erasure(incoming.event):
         return _DENIED
     return numbers[incoming.customer]
 
 
 class _Digests:
-    """Makes the marks of one shop."""
+    """Computes the digests of one shop."""
 
     __slots__ = ("_key",)
 
     def __init__(self, secret: Secret, shop: ShopName) -> None:
         self._key = secret.derive(f"events:{shop}")
 
-    def of(self, use: bytes, content: bytes) -> bytes:
-        """Return the mark; those of two uses say nothing about each other."""
+    def digest(self, use: bytes, content: bytes) -> bytes:
+        """Return the digest. Digests of the same content for two uses are unrelated."""
         digest = hashlib.blake2b(content, digest_size=DIGEST_BYTES, key=self._key, person=use)
         return digest.digest()
 
 
-def _event_args(marks: _Digests, incoming: IncomingEvent, customer: int) -> list[Encoded]:
+def _event_args(digests: _Digests, incoming: IncomingEvent, customer: int) -> list[Encoded]:
     event = incoming.event
     at_us, once = event.timestamp_us, incoming.counts_once_for
     once_content = f"{once} {event.item_id}".encode()
     return [
-        marks.of(b"id", event.message_id.encode()),
-        marks.of(b"content", msgspec.json.encode(event)),
+        digests.digest(b"id", event.message_id.encode()),
+        digests.digest(b"content", msgspec.json.encode(event)),
         customer,
         event.item_id or "",
         event.weight if incoming.counts else 0,
-        b"" if once is None or not incoming.counts else marks.of(b"once", once_content),
+        b"" if once is None or not incoming.counts else digests.digest(b"once", once_content),
         incoming.kind or "",
-        _purchase_entry(marks, event) if incoming.kind is RecentKind.PURCHASE else "",
+        _purchase_entry(digests, event) if incoming.kind is RecentKind.PURCHASE else "",
         "" if at_us is None else at_us // _MICROSECONDS,
         msgspec.json.encode(_logged_fields(event))[:-1],
     ]
 
 
-def _purchase_entry(marks: _Digests, event: Event) -> str:
+def _purchase_entry(digests: _Digests, event: Event) -> str:
     order = None
     if event.order_id is not None:
-        order = marks.of(b"order", event.order_id.encode()).hex()
+        order = digests.digest(b"order", event.order_id.encode()).hex()
     return content(event.item_id or "", order, event.paid)
 
 
 def _logged_fields(event: Event) -> dict[str, object]:
-    """Return what the log keeps. A session is the trace of a person: not without a customer."""
+    """Return the fields for the log. A session identifies a person: dropped without a customer."""
     values = {name: getattr(event, field.attribute) for name, field in FIELDS.items()}
     if event.timestamp_us is not None:
         values["timestamp"] = rfc3339(event.timestamp_us)

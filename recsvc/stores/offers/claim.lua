@@ -1,8 +1,8 @@
 -- Hold one redemption of an offer for a customer, with a code if the offer has codes.
 --
--- Python decides eligibility and consent from what it read. The script compares the offer's
--- revision, the consent record and the policy with the store, then checks window, caps and what is
--- left, and holds the claim: all in one step, so concurrent claims cannot exceed a limit.
+-- Python reads the offer and the consent and decides. The script compares the offer's revision, the
+-- consent record and the policy with the store, then checks the window, the caps and the remaining
+-- redemptions and codes, and holds the claim. One step: concurrent claims cannot exceed a limit.
 --
 -- KEYS: those of offer_state.lua, then
 --       RECORD           consent record of the customer

@@ -1,4 +1,4 @@
-"""What is kept of one customer's claims: read for an export, moved in a merge, erased."""
+"""All stored claims and caps of one customer: read for an export, merged, erased."""
 
 from typing import cast
 
@@ -23,21 +23,21 @@ class ClaimRecords:
         self._merge = connections.writes.register_script(_MERGE_CLAIMS)
 
     def caps(self, shop: ShopName, key: CustomerKey) -> CustomerCaps:
-        """Return what counts towards the customer's caps."""
+        """Return the claims, impressions and dismissals that count towards the customer's caps."""
         with store_faults():
             fields = self._redis.hgetall(redis_keys.caps(shop, key))
         found = cast("dict[bytes, bytes]", fields)
         return decode_caps([part for pair in found.items() for part in pair])
 
     def claims(self, shop: ShopName, key: CustomerKey) -> list[Claim]:
-        """Return the customer's claims of the last months, the oldest first."""
+        """Return the customer's claims that are still stored, oldest first."""
         found = (self._claims.find(shop, claim_id) for claim_id in self._ids(shop, key))
         return [each[0] for each in found if each is not None]
 
     def forget(self, shop: ShopName, key: CustomerKey) -> None:
-        """Erase all of it. What is held is given back; what was redeemed stays counted, of nobody.
+        """Delete everything. Release held claims; redemptions stay counted, without a customer.
 
-        Whoever calls has made sure that the customer claims nothing meanwhile.
+        The caller ensures that the customer cannot claim concurrently.
         """
         for claim_id in self._ids(shop, key):
             found = self._claims.find(shop, claim_id)
@@ -50,11 +50,11 @@ class ClaimRecords:
             self._redis.delete(*(name(shop, key) for name in names))
 
     def merge(
-        self, shop: ShopName, key: CustomerKey, into: CustomerKey, *, with_said: bool
+        self, shop: ShopName, key: CustomerKey, into: CustomerKey, *, with_shown_and_dismissed: bool
     ) -> None:
-        """Make it the other's: what both have had counts together from now on.
+        """Move everything to the customer `into`. The claims of both then count together.
 
-        `with_said`: also what was shown and dismissed, which is forgotten otherwise.
+        `with_shown_and_dismissed`: move these too; otherwise they are deleted.
         """
         keys = [
             redis_keys.caps(shop, key),
@@ -65,9 +65,9 @@ class ClaimRecords:
             redis_keys.claims(shop),
         ]
         life = 2 * redis_keys.CLAIM_SECONDS
-        words: list[Encoded] = [into.hex(), life, "1" if with_said else ""]
+        args: list[Encoded] = [into.hex(), life, "1" if with_shown_and_dismissed else ""]
         with store_faults():
-            self._merge(keys=keys, args=words)
+            self._merge(keys=keys, args=args)
 
     def _ids(self, shop: ShopName, key: CustomerKey) -> list[str]:
         with store_faults():

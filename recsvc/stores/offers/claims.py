@@ -1,7 +1,7 @@
-"""Claims in the store: exact whoever claims at once, durable before they are told, and once each.
+"""Claims in the store: counted exactly under concurrency, durable before the response.
 
-Whether a customer may have an offer at all is decided by whoever calls; the scripts see to it
-that nothing that was decided on has changed since, and that no cap is passed.
+The caller decides eligibility and consent. The Lua scripts check that nothing the decision was
+based on has changed, and that no cap is exceeded.
 """
 
 from collections.abc import Callable
@@ -47,10 +47,10 @@ _REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class ClaimAttempt:
-    """Who claims what, on the strength of which revision and permission.
+    """A claim to be made, with the offer's revision and the permission that were decided on.
 
-    `key_digest` and `request_digest` are hexadecimal: of the Idempotency-Key (empty: none), and of
-    everything that makes this request another than one with the same key.
+    `key_digest`: hexadecimal digest of the Idempotency-Key (empty: none). `request_digest`: of the
+    request's content, to detect a different request with the same key.
     """
 
     claim_id: str
@@ -65,7 +65,7 @@ class ClaimAttempt:
 
 @dataclass(frozen=True, slots=True)
 class ClaimAnswer:
-    """What an Idempotency-Key was answered with, and the mark of the request that it came with."""
+    """The stored answer for an Idempotency-Key, and the digest of its request."""
 
     request_digest: str
     claim: Claim
@@ -73,7 +73,7 @@ class ClaimAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ClaimSnapshot:
-    """What there is to decide on, of one moment. `stored` None: there is no such offer."""
+    """The data that a claim is decided on, of one moment. `stored` None: no such offer."""
 
     stored: StoredOffer | None
     permission: CheckedPermission
@@ -81,7 +81,7 @@ class ClaimSnapshot:
 
 
 class ClaimStore:
-    """`clock`: microseconds since 1970; None: the store's own, the same for every worker."""
+    """`clock`: microseconds since 1970; None: the store's clock, the same for all workers."""
 
     def __init__(
         self,
@@ -101,13 +101,13 @@ class ClaimStore:
         self._record_event = connections.writes.register_script(RECORD_OFFER_EVENT)
 
     def check_room(self) -> None:
-        """Raise StoreUnavailable when the store is so full that claims would crowd out consent."""
+        """Raise StoreUnavailable if the store has memory left for consents only."""
         check_room(self._redis, "claims")
 
     def snapshot(
         self, shop: ShopName, customer: CustomerKey, offer: OfferId, key_digest: str = ""
     ) -> ClaimSnapshot:
-        """Read, in one step, all that is decided on."""
+        """Read the data that a claim is decided on, in one transaction."""
         with store_faults():
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.time()
@@ -118,55 +118,55 @@ class ClaimStore:
             for reply in replies[: -permission.REPLIES]:
                 if isinstance(reply, redis.RedisError):
                     raise reply
-        (seconds, microseconds), answer, *of_offer, policy, fields = replies
+        (seconds, microseconds), answer, *offer_replies, policy, fields = replies
         store_us = seconds * _SECOND_US + microseconds
         now_us = store_us if self._clock is None else self._clock()
         return ClaimSnapshot(
-            read_offer(shop, of_offer),
+            read_offer(shop, offer_replies),
             read_permission(policy, fields, self._policy_clock),
             _answer(offer, answer, now_us),
         )
 
     def permission(self, shop: ShopName, customer: CustomerKey) -> CheckedPermission:
-        """Read what the customer permits."""
+        """Read the customer's permission."""
         pipeline = self._redis.pipeline(transaction=True)
         queue_reads(pipeline, shop, customer)
         with store_faults():
             policy, fields = pipeline.execute(raise_on_error=False)
         return read_permission(policy, fields, self._policy_clock)
 
-    def claim(self, shop: ShopName, asked: ClaimAttempt) -> Claim | ClaimRefusal | ClaimFailure:
+    def claim(self, shop: ShopName, attempt: ClaimAttempt) -> Claim | ClaimRefusal | ClaimFailure:
         """Hold one redemption for the customer, with a code if the offer has codes."""
-        permission, customer = asked.permission, asked.customer
+        permission, customer = attempt.permission, attempt.customer
         keys = [
-            *keys_of_offer(shop, asked.offer),
+            *keys_of_offer(shop, attempt.offer),
             redis_keys.customer(shop, customer),
             redis_keys.answers(shop, customer),
             redis_keys.claims_of(shop, customer),
         ]
-        words: list[Encoded] = [
-            asked.revision,
-            asked.claim_id,
+        args: list[Encoded] = [
+            attempt.revision,
+            attempt.claim_id,
             customer.hex(),
             self._hold_us,
             permission.stored,
             permission.policy,
-            asked.key_digest,
-            asked.request_digest,
+            attempt.key_digest,
+            attempt.request_digest,
             redis_keys.ANSWER_SECONDS,
             redis_keys.CLAIM_SECONDS,
-            asked.channel or "",
+            attempt.channel or "",
         ]
         with store_faults():
-            word, rest = self._claim(keys=keys, args=[asked.offer, self._now(), *words])
-        if word in (b"held", b"again"):
-            return _claim_of(asked.offer, rest)
-        if word == b"refused":
+            result, rest = self._claim(keys=keys, args=[attempt.offer, self._now(), *args])
+        if result in (b"held", b"again"):
+            return _claim_of(attempt.offer, rest)
+        if result == b"refused":
             return _REFUSALS[rest]
-        return ClaimFailure.KEY_REUSED if word == b"reused" else ClaimFailure.CHANGED
+        return ClaimFailure.KEY_REUSED if result == b"reused" else ClaimFailure.CHANGED
 
     def find(self, shop: ShopName, claim_id: str) -> tuple[Claim, CustomerKey] | None:
-        """Return a claim and whose it is, as it was last written down."""
+        """Return a claim and its customer, as last written (an ended hold may still be `held`)."""
         with store_faults():
             fields = self._redis.hgetall(redis_keys.claim(shop, claim_id))
         return _stored_claim(claim_id, fields)
@@ -174,62 +174,62 @@ class ClaimStore:
     def redeem(
         self, shop: ShopName, offer: OfferId, claim_id: str, customer: CustomerKey | None
     ) -> ClaimState | ClaimRefusal | ClaimFailure:
-        """Confirm a claim, once; where its hold has ended, only while there is still some left.
+        """Redeem a claim, once. After the end of its hold, only if a redemption is left.
 
-        `customer` None: whosever it is.
+        `customer` None: the claim of any customer.
         """
-        return _redeemed(self._of_claim(self._redeem, shop, offer, claim_id, customer))
+        return _redeemed(self._run_on_claim(self._redeem, shop, offer, claim_id, customer))
 
     def redeem_oldest(
         self, shop: ShopName, offer: OfferId, customer: CustomerKey, use: str, made_by_us: int
     ) -> ClaimState | ClaimRefusal | ClaimFailure:
-        """Confirm the oldest open hold of the customer's that was made by then; once for a `use`.
+        """Redeem the customer's oldest open hold made by `made_by_us`, once per `use`.
 
-        NOT_FOUND: there is none.
+        NOT_FOUND: the customer has no such hold.
         """
         keys = [*keys_of_offer(shop, offer), redis_keys.spent(shop, use)]
         lives = [redis_keys.CLAIM_SECONDS, redis_keys.SPENT_SECONDS]
-        words: list[Encoded] = [offer, self._now(), made_by_us, customer.hex(), *lives]
+        args: list[Encoded] = [offer, self._now(), made_by_us, customer.hex(), *lives]
         with store_faults():
-            return _redeemed(bytes(self._redeem_oldest(keys=keys, args=words)))
+            return _redeemed(bytes(self._redeem_oldest(keys=keys, args=args)))
 
     def release(
         self, shop: ShopName, offer: OfferId, claim_id: str, customer: CustomerKey | None
     ) -> ClaimState | ClaimFailure:
-        """Give back what a claim holds, if it still does; return what has become of it."""
-        word = self._of_claim(self._release, shop, offer, claim_id, customer)
-        return ClaimFailure.NOT_FOUND if word == b"unknown" else ClaimState(word.decode())
+        """Release a held claim; return its state. A redeemed claim stays redeemed."""
+        state = self._run_on_claim(self._release, shop, offer, claim_id, customer)
+        return ClaimFailure.NOT_FOUND if state == b"unknown" else ClaimState(state.decode())
 
     def record_offer_event(
         self,
         shop: ShopName,
         offer: OfferId,
-        what: str,
+        kind: str,
         *,
         use: str | None = None,
         customer: CustomerKey | None = None,
         permission: CheckedPermission | None = None,
     ) -> bool | ClaimFailure:
-        """Count that an offer was `shown` or `accepted`, or remember that it was `dismissed`.
+        """Count an offer as `shown` or `accepted`, or store that it was `dismissed`.
 
-        With a `use` of a decision, once for each. `customer` None: nothing is remembered of
-        anybody. Returns whether it was counted now.
+        `use`: the decision's use, which counts once. `customer` None: nothing is stored for a
+        customer. Returns whether the event counted now, or CHANGED.
         """
-        judged = permission or NO_PERMISSION
-        whose = b"" if customer is None else customer
+        checked = permission or NO_PERMISSION
+        customer_key = CustomerKey(b"" if customer is None else customer)
         keys = [
             *keys_of_offer(shop, offer),
             redis_keys.spent(shop, use or ""),
-            redis_keys.customer(shop, CustomerKey(whose)),
+            redis_keys.customer(shop, customer_key),
         ]
-        spends = "" if use is None else "1"
-        words: list[Encoded] = [what, whose.hex(), judged.stored, judged.policy, spends]
-        words.append(redis_keys.SPENT_SECONDS)
+        is_one_use = "" if use is None else "1"
+        args: list[Encoded] = [kind, customer_key.hex(), checked.stored, checked.policy, is_one_use]
+        args.append(redis_keys.SPENT_SECONDS)
         with store_faults():
-            word = self._record_event(keys=keys, args=[offer, self._now(), *words])
-        return ClaimFailure.CHANGED if word == b"changed" else bool(word == b"done")
+            result = self._record_event(keys=keys, args=[offer, self._now(), *args])
+        return ClaimFailure.CHANGED if result == b"changed" else bool(result == b"done")
 
-    def _of_claim(
+    def _run_on_claim(
         self,
         script: Any,
         shop: ShopName,
@@ -237,29 +237,29 @@ class ClaimStore:
         claim_id: str,
         customer: CustomerKey | None,
     ) -> bytes:
-        whose = "" if customer is None else customer.hex()
-        words: list[Encoded] = [offer, self._now(), claim_id, whose, redis_keys.CLAIM_SECONDS]
+        owner = "" if customer is None else customer.hex()
+        args: list[Encoded] = [offer, self._now(), claim_id, owner, redis_keys.CLAIM_SECONDS]
         with store_faults():
-            return bytes(script(keys=keys_of_offer(shop, offer), args=words))
+            return bytes(script(keys=keys_of_offer(shop, offer), args=args))
 
     def _now(self) -> Encoded:
         return "" if self._clock is None else self._clock()
 
 
-def _redeemed(word: bytes) -> ClaimState | ClaimRefusal | ClaimFailure:
-    if word == b"nothing_left":
+def _redeemed(result: bytes) -> ClaimState | ClaimRefusal | ClaimFailure:
+    if result == b"nothing_left":
         return ClaimRefusal.NOTHING_LEFT
-    return ClaimFailure.NOT_FOUND if word == b"unknown" else ClaimState.REDEEMED
+    return ClaimFailure.NOT_FOUND if result == b"unknown" else ClaimState.REDEEMED
 
 
 def _answer(offer: OfferId, stored: bytes | None, now_us: int) -> ClaimAnswer | None:
-    """Read what was answered; None for nothing, also where it is too old to count."""
+    """Read a stored answer; None for no answer or an expired one."""
     if not stored:
         return None
-    mark, at, answer = stored.split(b" ", 2)
+    digest, at, answer = stored.split(b" ", 2)
     if int(at) <= now_us - redis_keys.ANSWER_SECONDS * _SECOND_US:
         return None
-    return ClaimAnswer(mark.decode(), _claim_of(offer, answer))
+    return ClaimAnswer(digest.decode(), _claim_of(offer, answer))
 
 
 def _claim_of(offer: OfferId, answer: bytes) -> Claim:
@@ -268,17 +268,17 @@ def _claim_of(offer: OfferId, answer: bytes) -> Claim:
 
 
 def _stored_claim(claim_id: str, fields: Any) -> tuple[Claim, CustomerKey] | None:
-    said = {name.decode(): value.decode() for name, value in fields.items()}
+    texts = {name.decode(): value.decode() for name, value in fields.items()}
     try:
         claim = Claim(
             claim_id,
-            OfferId(said["offer"]),
-            int(said["till"]),
-            said["code"] or None,
-            said["channel"] or None,
-            ClaimState(said["word"]),
-            int(said["at"]),
+            OfferId(texts["offer"]),
+            int(texts["till"]),
+            texts["code"] or None,
+            texts["channel"] or None,
+            ClaimState(texts["word"]),
+            int(texts["at"]),
         )
-        return claim, CustomerKey(bytes.fromhex(said["customer"]))
+        return claim, CustomerKey(bytes.fromhex(texts["customer"]))
     except (KeyError, ValueError):
         return None

@@ -1,4 +1,4 @@
--- Include. What counts towards the caps of one customer for one offer.
+-- Include. Claims, impressions, dismissals and codes of one customer for one offer.
 --
 -- CONSTANTS: LOG_ENTRIES, MAX_PER_CUSTOMER (highest cap that an offer may have)
 --

@@ -1,9 +1,9 @@
-"""Decisions as they are kept for some days, of customers who permit analytics, and of no others.
+"""Store decisions for some days, only of customers who permit analytics.
 
-Permission is judged when a decision is written and again when it is read. The write compares with
-what was judged, so that nothing is written for who has withdrawn or was erased meanwhile.
+Permission is checked at the write and again at each read. The script compares the consent record
+with the one that was checked, so nothing is written after a withdrawal or an erasure.
 
-What is to be drained is a log of ids alone: what they stand for lives, and goes, with the decision.
+The log to be drained holds ids only: the content expires and is erased with the decision.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from recsvc.stores.consents.checked_permission import CheckedPermission
 from recsvc.stores.consents.policy_clock import PolicyClock
 from recsvc.stores.events.event_log import decision_id_log
 
-MAX_PER_CUSTOMER = 200  # of one customer; the oldest go first
+MAX_PER_CUSTOMER = 200  # the oldest are deleted
 
 _SECONDS_OF_DAY = 86_400
 _DECISIONS_PER_READ = 1000
@@ -48,27 +48,27 @@ class DecisionStore:
         self._save = connections.writes.register_script(_SAVE_DECISION)
 
     def save(self, shop: ShopName, decisions: Sequence[DecisionRecord]) -> int:
-        """Keep those whose customers permit it; return how many.
+        """Store the decisions whose customers permit it; return how many.
 
-        One from before an erasure, which was waiting meanwhile, is not the stranger's.
+        A decision from before the customer's erasure, which waited in a batch, is dropped.
         """
         permitting = self._permitting(shop, {each.customer for each in decisions})
         pipeline = self._redis.pipeline(transaction=False)
         for each in decisions:
-            judged = permitting.get(each.customer)
-            if judged is not None and not judged.was_before_erasure(each.at_us):
-                keys, words = self._words(shop, each, judged)
-                self._save(keys=keys, args=words, client=pipeline)
+            checked = permitting.get(each.customer)
+            if checked is not None and not checked.was_before_erasure(each.at_us):
+                keys, args = self._keys_and_args(shop, each, checked)
+                self._save(keys=keys, args=args, client=pipeline)
         with store_faults():
             return sum(pipeline.execute())
 
     def get(self, shop: ShopName, decision_id: str) -> DecisionRecord | None:
-        """Return a decision; None when there is none, or its customer permits it no more."""
+        """Return a decision; None if it does not exist or its customer no longer permits it."""
         found = self.permitted(shop, [decision_id])
         return found[0] if found else None
 
     def permitted(self, shop: ShopName, ids: Sequence[str]) -> list[DecisionRecord]:
-        """Return those that there are, and that their customers permit still."""
+        """Return the decisions that exist and that their customers still permit."""
         permitted: list[DecisionRecord] = []
         for start in range(0, len(ids), _DECISIONS_PER_READ):
             found = self._read(shop, ids[start : start + _DECISIONS_PER_READ])
@@ -77,7 +77,7 @@ class DecisionStore:
         return permitted
 
     def of_customer(self, shop: ShopName, key: CustomerKey) -> list[DecisionRecord]:
-        """Return the customer's decisions, the oldest first, whatever is permitted now."""
+        """Return all of the customer's decisions, oldest first, without a check of permission."""
         return self._read(shop, self._ids(shop, key))
 
     def _read(self, shop: ShopName, ids: Sequence[str]) -> list[DecisionRecord]:
@@ -90,7 +90,7 @@ class DecisionStore:
         return [each for each in decisions if each is not None]
 
     def forget(self, shop: ShopName, key: CustomerKey) -> None:
-        """Erase the customer's decisions, and what is to be drained of them."""
+        """Delete the customer's decisions and their entries in the log to be drained."""
         self.log.delete_customer(shop, key)
         names = [redis_keys.decision(shop, each) for each in self._ids(shop, key)]
         with store_faults():
@@ -105,27 +105,27 @@ class DecisionStore:
         self, shop: ShopName, customers: set[CustomerKey]
     ) -> dict[CustomerKey, CheckedPermission]:
         pipeline = self._redis.pipeline(transaction=False)
-        asked = list(customers)
-        for customer in asked:
+        ordered = list(customers)
+        for customer in ordered:
             permission.queue_reads(pipeline, shop, customer)
         with store_faults():
             replies = pipeline.execute(raise_on_error=False)
-        judged = {
+        checked = {
             customer: permission.read_permission(
                 replies[place], replies[place + 1], self._policy_clock
             )
             for customer, place in zip(
-                asked, range(0, len(replies), permission.REPLIES), strict=True
+                ordered, range(0, len(replies), permission.REPLIES), strict=True
             )
         }
         return {
             customer: each
-            for customer, each in judged.items()
+            for customer, each in checked.items()
             if each.permits(customer, Purpose.ANALYTICS)
         }
 
-    def _words(
-        self, shop: ShopName, decision: DecisionRecord, judged: CheckedPermission
+    def _keys_and_args(
+        self, shop: ShopName, decision: DecisionRecord, checked: CheckedPermission
     ) -> tuple[list[str], list[Encoded]]:
         keys = [
             redis_keys.decision(shop, decision.decision_id),
@@ -136,9 +136,9 @@ class DecisionStore:
             redis_keys.decisions_log(shop),
         ]
         record = _Record(decision.customer.hex(), decision.at_us, msgspec.Raw(decision.content))
-        words: list[Encoded] = [
-            judged.stored,
-            judged.policy,
+        args: list[Encoded] = [
+            checked.stored,
+            checked.policy,
             decision.decision_id,
             decision.at_us,
             msgspec.json.encode(record),
@@ -146,7 +146,7 @@ class DecisionStore:
             MAX_PER_CUSTOMER,
             decision.customer.hex(),
         ]
-        return keys, words
+        return keys, args
 
 
 def _decision(decision_id: str, stored: bytes | None) -> DecisionRecord | None:

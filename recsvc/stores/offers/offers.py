@@ -1,8 +1,7 @@
-"""Offers in the store: one JSON record each, and beside it what the scripts count.
+"""Offers in the store: one JSON record each, and a hash with limits and counters for the scripts.
 
-A record holds no codes: those are kept one by one, and handed out once. Every change is one
-script, with the epoch that tells the workers; so is running out of an offer, and having some of
-it again.
+A record holds no codes: they are stored one by one and handed out once. Each change is one script
+that also increments the epoch for the workers. So is the exhaustion of an offer and its end.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,15 +27,15 @@ REPLIES_PER_OFFER = 4
 
 _US_OF_DAY = 86_400_000_000
 _OFFERS_PER_CALL = 100
-_HIDDEN_CODES = ("",)  # in place of a pool, which nobody may read
-_STORE_CLOCK = ""  # the store's own
+_HIDDEN_CODES = ("",)  # in place of the pool of codes, which is never read
+_STORE_CLOCK = ""  # the scripts use the store's time
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class OfferChanges:
-    """What brings whoever takes it over to `epoch`. None: there is no such offer any more."""
+    """The offers that changed up to `epoch`. None: the offer was deleted."""
 
     epoch: int
     offers: Mapping[OfferId, StoredOffer | None]
@@ -53,10 +52,9 @@ class OfferStore:
         self._delete = connections.writes.register_script(DELETE_OFFER)
 
     def put_many(self, shop: ShopName, offers: Iterable[NewOffer]) -> int:
-        """Put each in place of what was known of it, in their order; return how many there were.
+        """Create or replace the offers, in order; return their number.
 
-        What was counted stays, and so do claims; a code that somebody has is handed out to nobody
-        else, whatever is put.
+        Counters and claims stay. A code that a customer has is not handed out again.
         """
         count = 0
         for chunk in chunks(offers, _OFFERS_PER_CALL):
@@ -66,14 +64,14 @@ class OfferStore:
         return count
 
     def delete(self, shop: ShopName, offer: OfferId) -> bool:
-        """Forget the offer, its codes and counts; say whether there was one.
+        """Delete the offer, its codes and counters; return whether it existed.
 
-        Codes that somebody has are handed out to nobody else by a later offer of the id, for as
-        long as claims are kept.
+        A later offer of the same id does not hand out codes that customers have, as long as claims
+        are stored.
         """
-        words: list[Encoded] = [offer, _STORE_CLOCK, redis_keys.CLAIM_SECONDS]
+        args: list[Encoded] = [offer, _STORE_CLOCK, redis_keys.CLAIM_SECONDS]
         with store_faults():
-            return bool(self._delete(keys=_keys(shop, offer), args=words))
+            return bool(self._delete(keys=_keys(shop, offer), args=args))
 
     def get(self, shop: ShopName, offer: OfferId) -> StoredOffer | None:
         return self._read(shop, [offer], self._redis)[offer]
@@ -85,13 +83,13 @@ class OfferStore:
         return sorted(_id(each) for each in found)
 
     def many(self, shop: ShopName, offers: Sequence[OfferId]) -> Iterator[StoredOffer]:
-        """Yield those of the offers that there are, in their order."""
+        """Yield the offers that exist, in the given order."""
         for chunk in chunks(offers, _OFFERS_PER_CALL):
             found = self._read(shop, chunk, self._redis)
             yield from (each for each in found.values() if each is not None)
 
     def states(self, shop: ShopName, offers: Sequence[OfferId]) -> dict[OfferId, OfferState]:
-        """Return the counts of offers: those of answers to them move without any epoch."""
+        """Return the counters of offers. Those of shown and accepted change without an epoch."""
         states: dict[OfferId, OfferState] = {}
         for chunk in chunks(offers, _OFFERS_PER_CALL):
             pipeline = self._redis.pipeline(transaction=False)
@@ -106,9 +104,9 @@ class OfferStore:
     def changes_since(
         self, shop: ShopName, epoch: int | None, most_entries: int = FEW_ENTRIES
     ) -> OfferChanges | None:
-        """Return what brings a worker at `epoch` (None: at none) up to date.
+        """Return the changes since a worker's `epoch`.
 
-        None: it cannot be told, or is more than `most_entries` changes; then read the `whole`.
+        None if the log does not have them all or they exceed `most_entries`: then read the `whole`.
         """
         changed = None
         if epoch is not None:
@@ -119,8 +117,8 @@ class OfferStore:
         return OfferChanges(now, self._read(shop, [OfferId(each) for each in ids], self._reads))
 
     def whole(self, shop: ShopName) -> OfferChanges:
-        """Return every offer; one that changes meanwhile comes again with what changed since."""
-        epoch = self._changes.epoch(shop)  # read first
+        """Return every offer. An offer that changes during the read is also in the next changes."""
+        epoch = self._changes.epoch(shop)  # before the offers
         offers: dict[OfferId, StoredOffer | None] = {}
         for chunk in chunks(self.ids(shop), _OFFERS_PER_CALL):
             offers |= self._read(shop, chunk, self._reads)
@@ -146,13 +144,13 @@ class OfferStore:
 
 
 def queue_offer_reads(pipeline: Pipeline, shop: ShopName, offer: OfferId) -> None:
-    """Put the questions whose OFFER_REPLIES replies `read_offer` reads."""
+    """Queue the reads whose replies `read_offer` takes."""
     pipeline.hget(redis_keys.offers(shop), offer)
     _queue_state_reads(pipeline, shop, offer)
 
 
 def read_offer(shop: ShopName, replies: Sequence[Any]) -> StoredOffer | None:
-    """Read one offer; None for no offer, and, logged, for what cannot be read."""
+    """Decode one offer; None for no offer or, with a log event, an unreadable one."""
     if any(map(_is_error, replies)):
         _log.warning("offer_unreadable", shop=shop)
         return None
@@ -165,7 +163,7 @@ def _is_error(reply: object) -> bool:
 
 
 def _checked(replies: list[Any]) -> list[Any]:
-    """Raise what befell the store; what is of a strange kind is one offer's fault alone."""
+    """Raise a fault of the store. A key of the wrong type is a fault of one offer: not raised."""
     for reply in replies:
         if _is_error(reply) and not str(reply).startswith("WRONGTYPE"):
             raise reply
@@ -182,22 +180,21 @@ def _keys(shop: ShopName, offer: OfferId) -> list[str]:
 
 def _put_args(new: NewOffer) -> list[Encoded]:
     record = msgspec.json.encode(replace(new.offer, codes=()))
-    fields = limits_of(new.offer)
-    said = [part for name, value in fields.items() for part in (name, value)]
+    limits = [part for name, value in limits_of(new.offer).items() for part in (name, value)]
     replaces = "" if new.codes is None else "1"
     return [
         new.offer.offer_id,
         _STORE_CLOCK,
         record,
         replaces,
-        len(said),
-        *said,
+        len(limits),
+        *limits,
         *(new.codes or ()),
     ]
 
 
 def limits_of(offer: Offer) -> dict[str, int]:
-    """Return what the scripts must know of the offer itself."""
+    """Return the offer's window and caps as fields of its state, for the scripts."""
     caps = offer.caps
     fields: dict[str, int | None] = {
         "starts_us": offer.starts_at_us,

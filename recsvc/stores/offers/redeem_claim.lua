@@ -1,6 +1,6 @@
 -- Include. Redeem the claim that find_claim.lua found.
 --
--- Returns `redeemed`, or `nothing_left`: the hold has ended and others have what it held.
+-- Returns `redeemed`, or `nothing_left`: the hold ended, and other customers have its place or code.
 
 -- A redeemed code is not given to the customer again.
 local function forget_code()

@@ -153,7 +153,7 @@ class PrivacyService:
         """
         stores, into = self._stores, merged.into
         if not stores.erasures.was_erased_after(shop, into, merged.recorded_at_us):
-            stores.claims.merge(shop, away, into, with_said=merged.has_shared_offers)
+            stores.claims.merge(shop, away, into, with_shown_and_dismissed=merged.has_shared_offers)
         removed = stores.erasures.finish_erasure(shop, away)
         stores.erasures.finish_erasure(shop, into)
         stores.merges.finish(shop, away, merged)

@@ -1,4 +1,4 @@
-"""Events over HTTP: a batch of them, and what became of each."""
+"""POST /v1/events: a batch of events, with one result per event."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated, Any
@@ -22,18 +22,16 @@ from recsvc.web.http.route import Call, Route
 MAX_EVENTS = 500
 EVENTS_BODY = BodyKind(JSON_TYPE, 1024 * 1024)
 
-UNREADABLE, FORBIDDEN, CONFLICTING = 422, 403, 409
+_UNREADABLE, _FORBIDDEN, _CONFLICTING = 422, 403, 409
 
+# For the OpenAPI document only: `read_event` reads events, so that it can name each fault.
 EventBody = msgspec.defstruct(
     "EventBody",
     [
         (name, field.schema) if field.is_required else (name, field.schema | None, None)
         for name, field in FIELDS.items()
     ],
-    namespace={
-        "__doc__": "One event. Offer events name an `offer_id`, all others an `item_id`.\n\n"
-        "Only for the OpenAPI document: `domain.events` reads events, with better messages."
-    },
+    namespace={"__doc__": "One event. `offer_…` types require `offer_id`, all others `item_id`."},
     module=__name__,
     forbid_unknown_fields=True,
 )
@@ -47,17 +45,17 @@ class EventsBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SentEvents(msgspec.Struct, forbid_unknown_fields=True):
-    """The same before its events have been read."""
+    """The batch before its events are read."""
 
     events: Annotated[list[Any], Meta(max_length=MAX_EVENTS)]
 
 
 class EventResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one event.
+    """The result of one event.
 
-    201: taken in; 200 with `duplicate`: it was before; 409: its `message_id` is another event's, or
-    the claim that it confirms has ended and others have what it held (the event is kept);
-    403: this key may not send it; 422: it cannot be read, and `errors` say why.
+    201: stored. 200 with `duplicate`: stored before. 409: another event has this `message_id`, or
+    the claim to be redeemed has ended and nothing is left of the offer (the event is stored).
+    403: this API key may not send the event. 422: the event is invalid, as `errors` explain.
     """
 
     status: int
@@ -76,37 +74,37 @@ def post_events(call: Call) -> Response:
     context = call.authorize_request()
     sent = call.read_body(SentEvents, EVENTS_BODY).events
     call.authorize_customers(context, named_customers(sent))
-    received = call.services.events.ingest(context, sent, denied=_denied_types(call))
-    return private_json(EventResults([_result(each) for each in received]))
+    processed = call.services.events.ingest(context, sent, denied=_denied_types(call))
+    return private_json(EventResults([_result(each) for each in processed]))
 
 
 def _denied_types(call: Call) -> Collection[EventType]:
-    """Return the types of which this request lets no more than counts be kept."""
+    """Return the types that this request permits to count but not to store for a customer."""
     if call.denies_personal_use:
         return frozenset(EventType)
     return OFFER_TYPES if call.denies_offers else frozenset()
 
 
 def named_customers(sent: Sequence[Any]) -> Iterator[CustomerId]:
-    """Yield whom the events are about, also those events that are refused for something else."""
+    """Yield the customers that the events name, invalid events included."""
     for each in sent:
         named = each.get("customer_id") if isinstance(each, dict) else None
         if isinstance(named, str) and id_fault(named) is None:
             yield CustomerId(named)
 
 
-def _result(received: ProcessedEvent) -> EventResult:
-    result = received.result
+def _result(processed: ProcessedEvent) -> EventResult:
+    result = processed.result
     if isinstance(result, Outcome):
-        metrics.count_event(received.type, result.name.lower())
+        metrics.count_event(processed.type, result.name.lower())
         return _RESULTS[result]
     if isinstance(result, Conflict):
-        metrics.count_event(received.type, "conflict")
-        return EventResult(CONFLICTING, code=result.code)
+        metrics.count_event(processed.type, "conflict")
+        return EventResult(_CONFLICTING, code=result.code)
     is_forbidden = isinstance(result, Forbidden)
-    metrics.count_event(received.type, "forbidden" if is_forbidden else "unreadable")
+    metrics.count_event(processed.type, "forbidden" if is_forbidden else "unreadable")
     errors = [FieldProblem(error.field, error.detail) for error in result.errors]
-    status = FORBIDDEN if is_forbidden else UNREADABLE
+    status = _FORBIDDEN if is_forbidden else _UNREADABLE
     return EventResult(status, code=result.code, errors=errors)
 
 
@@ -121,14 +119,14 @@ ROUTES = (
         "POST",
         "/v1/events",
         post_events,
-        "Tell what happened: views, carts, purchases, what became of offers",
+        "Send events: views, carts, purchases, impressions and outcomes of offers",
         RouteAccess(Scope.EVENTS, BrowserAccess.ANYBODY_OR_OWN),
         EventResults,
         body=EventsBody,
         body_kind=EVENTS_BODY,
-        remark="A `message_id` counts once for 7 days. A call that is answered with 503 may have "
-        "been taken in in part; send it again. Publishable keys send no `purchase`, no "
-        "`offer_redeemed` and no `price`.",
+        remark="A `message_id` counts once within 7 days. After a 503 some of the events may be "
+        "stored: send the whole call again. Publishable keys cannot send `purchase`, "
+        "`offer_redeemed` or `price`.",
         name="post_events",
         tag="events",
     ),

@@ -176,7 +176,7 @@ def test_two_shops_never_share_a_folder(service: Service, tmp_path: Path) -> Non
     run = drain(other, tmp_path)
 
     assert run.exit_code == 2
-    assert "holds events of another log" in run.output
+    assert "has events of another log" in run.output
     assert len(logged(other)) == 1
 
 

@@ -109,7 +109,7 @@ def test_codes_of_two_customers_come_back_to_the_one(
             counter.claims.release(counter.shop, DEAL, claim.claim_id, who)
 
     for _ in range(2):
-        records.merge(counter.shop, customer, other, with_said=False)
+        records.merge(counter.shop, customer, other, with_shown_and_dismissed=False)
 
     expected = ["of both", "C", "A", "B"]
     assert sorted(records.caps(counter.shop, other).codes[DEAL].codes) == sorted(expected)
@@ -130,7 +130,7 @@ def test_two_customers_become_one(
     tell(counter, "dismissed", other)
 
     for _ in range(2):
-        records.merge(counter.shop, customer, other, with_said=True)
+        records.merge(counter.shop, customer, other, with_shown_and_dismissed=True)
 
     listed = [each.claim_id for each in records.claims(counter.shop, other)]
     counts = records.caps(counter.shop, other).counts({DEAL: counter.stored}, clock.now)
