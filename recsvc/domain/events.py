@@ -15,7 +15,7 @@ from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.ids import ID_RULE, MAX_ID_BYTES, CustomerId, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE, label_fault
 from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
-from recsvc.domain.values.validation import MAX_SHOWN, InvalidValue, shortened_json
+from recsvc.domain.values.validation import MAX_SHOWN, InvalidValue, mismatch
 
 MAX_TEXT_BYTES = 128
 MAX_QUANTITY = 1e6
@@ -119,7 +119,7 @@ def read_event(given: Mapping[str, Any], now_us: int) -> Event:
             try:
                 values[field.attribute] = field.read(value)
             except InvalidValue:
-                faults.append(FieldError(name, f"{shortened_json(value)} is not {field.rule}"))
+                faults.append(FieldError(name, mismatch(value, field.rule, name)))
     faulty = {fault.field for fault in faults}
     faults += [each for each in _missing(values) if each.field not in faulty]
     faults += _time_faults(values.get("timestamp_us"), now_us)

@@ -11,7 +11,7 @@ from recsvc.domain.values import validation as readers
 from recsvc.domain.values.ids import ItemId
 from recsvc.domain.values.labels import LABEL_RULE
 from recsvc.domain.values.timestamps import RFC3339_RULE, rfc3339
-from recsvc.domain.values.validation import MAX_SHOWN, InvalidValue, shortened_json
+from recsvc.domain.values.validation import MAX_SHOWN, InvalidValue, mismatch
 
 MAX_TITLE_LENGTH = 512
 MAX_PRICE = 1e12
@@ -61,7 +61,7 @@ def _made(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem:
         try:
             values[field.attribute] = _read(field, value)
         except InvalidValue:
-            faults.append(FieldError(name, f"{shortened_json(value)} is not {field.rule}"))
+            faults.append(FieldError(name, mismatch(value, field.rule)))
     faults = [fault for fault in faults if fault.detail]
     made = item if faults else replace(item, **values)
     faults += _order_faults(made)
@@ -81,7 +81,7 @@ def _read(field: ItemField, value: Any) -> Any:
 
 def _same_id(item: CatalogueItem, value: Any) -> FieldError:
     """Take the id once more, as an answer holds it, but no other."""
-    fault = "" if value == item.item_id else f"{shortened_json(value)} is not the id in the path"
+    fault = "" if value == item.item_id else mismatch(value, "the id in the path")
     return FieldError("item_id", fault)
 
 

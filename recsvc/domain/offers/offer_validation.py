@@ -36,6 +36,7 @@ from recsvc.domain.values.validation import (
     InvalidValue,
     ObjectSchema,
     Rule,
+    mismatch,
     missing_members,
     read_object,
     shortened_json,
@@ -60,9 +61,7 @@ def read_offer(offer_id: OfferId, given: Mapping[str, Any]) -> Offer:
     faults: list[FieldError] = []
     sent = dict(given)
     if _ID_FIELD in sent and sent.pop(_ID_FIELD) != offer_id:
-        faults.append(
-            FieldError(_ID_FIELD, f"{shortened_json(given[_ID_FIELD])} is not the id in the path")
-        )
+        faults.append(FieldError(_ID_FIELD, mismatch(given[_ID_FIELD], "the id in the path")))
     try:
         values = read_object(sent, OFFER.fields)
     except InvalidMembers as found:

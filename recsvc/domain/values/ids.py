@@ -4,7 +4,7 @@ import re
 from typing import Any, NewType
 
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.values.validation import shortened_json
+from recsvc.domain.values.validation import is_number, number_as_id, shortened_json
 
 CustomerId = NewType("CustomerId", str)
 ItemId = NewType("ItemId", str)
@@ -58,8 +58,10 @@ def checked_id(text: str, field: str, max_bytes: int = MAX_ID_BYTES) -> str:
 def pop_id(line: dict[str, Any], field: str) -> str:
     """Remove and return the id of an NDJSON line; raise `bad_id` if it is invalid."""
     value = line.pop(field, "")
+    if is_number(value):
+        raise bad_id(field, number_as_id(value))
     if not isinstance(value, str):
-        raise bad_id(field, f"{shortened_json(value)} is not a text")
+        raise bad_id(field, f"{shortened_json(value)} is not a string")
     return checked_id(value, field)
 
 

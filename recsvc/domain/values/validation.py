@@ -9,7 +9,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from recsvc.domain.errors import FieldError
@@ -32,6 +32,28 @@ def shortened_json(value: Any) -> str:
     """Return a value as ASCII JSON, shortened for an error message."""
     text = json.dumps(value, default=str)
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
+
+
+def mismatch(value: Any, rule: str, field: str = "") -> str:
+    """Return the error for a value that does not match its rule, a noun phrase.
+
+    A number gets the correct spelling of an id where the rule or the field's name is that of one.
+    """
+    is_id = rule.startswith(("an id", "the id")) or field.endswith("_id")
+    if is_id and is_number(value):
+        return number_as_id(value)
+    return f"{shortened_json(value)} is not {rule}"
+
+
+def number_as_id(value: float) -> str:
+    """Return the error for a number in place of an id, with the correct spelling."""
+    shown = shortened_json(value)
+    return f'{shown} is not a string; ids are strings: "{shown}"'
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """True for a JSON number; Python's bool is an int."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class InvalidMembers(ValueError):
@@ -87,7 +109,7 @@ def read_object(given: Any, rules: Mapping[str, Rule]) -> dict[str, Any]:
             except InvalidMembers as within:
                 faults += [_within(name, fault) for fault in within.faults]
             except InvalidValue:
-                faults.append(FieldError(name, f"{shortened_json(value)} is not {rule.rule}"))
+                faults.append(FieldError(name, mismatch(value, rule.rule)))
     if faults:
         raise InvalidMembers(faults)
     return values
@@ -119,7 +141,7 @@ def list_of(one: Rule, max_items: int, plural: str) -> Callable[[Any], tuple[Any
             try:
                 kept[one.read(each)] = None
             except InvalidValue:
-                faults.append(FieldError(f"[{index}]", f"{shortened_json(each)} is not {one.rule}"))
+                faults.append(FieldError(f"[{index}]", mismatch(each, one.rule)))
         if faults:
             raise InvalidMembers(faults[:_MAX_LIST_FAULTS])
         return tuple(kept)

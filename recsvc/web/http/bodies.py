@@ -19,6 +19,7 @@ import msgspec
 from flask import Request
 
 from recsvc.domain.errors import BadRequest, FieldError, PayloadTooLarge, UnsupportedMedia
+from recsvc.web.http.body_errors import bad_body
 
 T = TypeVar("T")
 
@@ -31,7 +32,6 @@ NDJSON_TYPE = "application/x-ndjson"
 MAX_DIGITS = 19  # what 64 bits hold
 UTF_8 = frozenset({"utf-8", "utf8"})
 
-_NAMED_FIELD = re.compile(r"field `([^`]{1,64})`")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -100,7 +100,7 @@ def convert(parsed: Any, shape: type[T]) -> T:
     try:
         return msgspec.convert(parsed, shape, strict=True)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise _bad_body(str(error)) from None
+        raise bad_body(str(error), parsed, shape) from None
 
 
 def _read(request: Request, kind: BodyKind) -> bytes:
@@ -178,12 +178,3 @@ def _has_lone_surrogate(text: str) -> bool:
 
 def _bad_json(detail: str) -> BadRequest:
     return BadRequest(detail, code="bad_json", errors=[FieldError("body", detail)])
-
-
-def _bad_body(message: str) -> BadRequest:
-    """Turn msgspec's "… field `c` - at `$.a.b`" into an error that names the field."""
-    detail, _, path = message.partition(" - at ")
-    parts = [path.strip("`").removeprefix("$").removeprefix(".")]
-    parts += _NAMED_FIELD.findall(detail)
-    field = ".".join(filter(None, parts)) or "body"
-    return BadRequest(message, code="bad_body", errors=[FieldError(field, detail)])
