@@ -14,7 +14,7 @@ from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact.artifact import Artifact, CustomersPurchases, RankedLists
 from training.pipeline import Trained
-from training.sources.consents import ConsentSource, TrainingPermission, forgotten
+from training.sources.consents import ConsentSource, TrainingPermission, precede_erasure
 from training.sources.ingest import Purchases
 
 TRAININGS = 3
@@ -62,7 +62,7 @@ def withdrawn(purchases: Purchases, permission: TrainingPermission) -> list[str]
     lines = purchases.lines
     customers = lines["customer_id"].unique()
     gone = customers.filter(~permission.permits(customers)).to_list()
-    erased = lines["customer_id"].filter(forgotten(lines, permission)).to_list()
+    erased = lines["customer_id"].filter(precede_erasure(lines, permission)).to_list()
     return sorted({*gone, *erased})
 
 

@@ -1,4 +1,4 @@
-"""The columns of a purchases file: which are needed, and how `--map` renames what a shop has."""
+"""The columns of a purchases file: required, optional, and renamed with `--map`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ SWITCHED_OFF = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnMap:
-    """Where each of our columns stands in one file; `ignored` are the file's other columns."""
+    """`source` is the table's column for each of ours; `ignored` are its other columns."""
 
     source: Mapping[str, str]
     ignored: tuple[str, ...]
 
 
 def parse_renames(pairs: Sequence[str]) -> dict[str, str]:
-    """Read `customer_id=household_id` pairs: ours on the left, the file's on the right."""
+    """Parse `customer_id=household_id` pairs: our column on the left, the file's on the right."""
     renames: dict[str, str] = {}
     for pair in pairs:
         ours, _, theirs = pair.partition("=")
@@ -43,7 +43,7 @@ def parse_renames(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def map_columns(found: Sequence[str], renames: Mapping[str, str], file: str) -> ColumnMap:
-    """Place our columns in a file that has the columns `found`; a `--map` wins over a name."""
+    """Find our columns among the columns `found`. A `--map` takes precedence over an equal name."""
     wanted = {ours: renames.get(ours, ours) for ours in _KNOWN}
     source = {ours: theirs for ours, theirs in wanted.items() if theirs in found}
     for ours in (*_REQUIRED, *renames):
@@ -51,7 +51,7 @@ def map_columns(found: Sequence[str], renames: Mapping[str, str], file: str) -> 
             raise InputUnreadable(
                 f"{file} has no column {wanted[ours]!r} for {ours}. "
                 f"{there_are(found, wanted.values())}. "
-                f"Say which one it is with --map {ours}=YOUR_COLUMN",
+                f"Name it with --map {ours}=YOUR_COLUMN",
                 code="missing_column",
             )
     used = set(source.values())
@@ -59,7 +59,7 @@ def map_columns(found: Sequence[str], renames: Mapping[str, str], file: str) -> 
 
 
 def there_are(found: Sequence[str], expected: Collection[str]) -> str:
-    """Name the columns of a file, unless its first line may be no header but somebody's row."""
+    """List the columns of a file, unless its first line may be data instead of a header."""
     if set(found).isdisjoint(expected):
         return f"Its first line holds none of {', '.join(expected)} (is it a header?)"
     return f"It has: {', '.join(found)}"

@@ -1,11 +1,12 @@
-"""Consents from a file: `customer_id, training`, or the lines of a consent import.
+"""Training consents from a file of `customer_id, training`, or from the lines of a consent import.
 
-CSV and Parquet have the columns `customer_id` and `training`; NDJSON has either those two names
-or `customer_id`, `purposes` and `at`. Only `true` permits; `false`, or nothing at all, is a no.
-Where one customer is named more than once, the latest word counts and a denial wins among equals.
-A denial without a time, or a word whose time cannot be read, denies for good; a yes without a time
-is older than all that have one. What contradicts itself, names nobody or says neither yes nor no
-stops the run: it may have been somebody's withdrawal.
+CSV and Parquet have the columns `customer_id` and `training`. NDJSON has the same two names, or
+`customer_id`, `purposes` and `at`. Only `true` is a grant; `false` or an empty value is a denial.
+
+Of several statements about one customer the latest applies; at equal times a denial applies. A
+denial without a time, and any statement with an unreadable time, denies permanently. A grant
+without a time is older than every statement with one. A row that contradicts itself, lacks a
+customer, or is neither true nor false stops the run, because it may be a withdrawal.
 """
 
 import json
@@ -49,7 +50,7 @@ SAYS_NOTHING, LONG_AGO, FOR_GOOD = -inf, -float_info.max, inf
 
 @dataclass(frozen=True, slots=True)
 class ConsentStatement:
-    """What one line says of one customer; `at` is seconds since 1970."""
+    """One row's statement about one customer; `at` is in seconds since 1970."""
 
     customer: str
     granted: bool
@@ -66,15 +67,15 @@ def read_consent_file(file: Path) -> PermittedIds:
             f"--consents {file}: no such file (or write 'service' or 'assume-granted')",
             code="no_consents",
         )
-    words = _read_lines(file) if file.name.lower().endswith(_NDJSON) else _read_table(file)
-    return PermittedIds(_latest_grants(words))
+    statements = _read_lines(file) if file.name.lower().endswith(_NDJSON) else _read_table(file)
+    return PermittedIds(_latest_grants(statements))
 
 
-def _latest_grants(words: Iterable[ConsentStatement]) -> frozenset[str]:
+def _latest_grants(statements: Iterable[ConsentStatement]) -> frozenset[str]:
     latest: dict[str, tuple[float, bool]] = {}
-    for word in words:
-        said = (word.at, not word.granted)  # of two words of one time the denial is the greater
-        latest[word.customer] = max(said, latest.get(word.customer, said))
+    for statement in statements:
+        stated = (statement.at, not statement.granted)  # at equal times a denial is greater
+        latest[statement.customer] = max(stated, latest.get(statement.customer, stated))
     return frozenset(customer for customer, (_, denied) in latest.items() if not denied)
 
 
@@ -93,16 +94,16 @@ def _read_table(file: Path) -> Iterator[ConsentStatement]:
     refuse_unreadable(schema, {"customer_id": "customer_id"}, file)
     customer = parsing.id_text("customer_id", schema["customer_id"])
     rows = collect(table.select(customer.alias("customer"), "training"), file)
-    for row, (customer_id, said) in enumerate(rows.iter_rows(), 1):
-        if customer_id or said not in (None, ""):
+    for row, (customer_id, value) in enumerate(rows.iter_rows(), 1):
+        if customer_id or value not in (None, ""):
             where = f"{file} row {row}"
             yield _undated(
-                _checked(customer_id or "", where), granted=_granted(_written(said), where)
+                _checked(customer_id or "", where), granted=_granted(_written(value), where)
             )
 
 
 def _whole_rows(file: Path, names: list[str]) -> pl.LazyFrame:
-    """Read a CSV line by line: a row that is none may have been somebody's withdrawal."""
+    """Read a CSV with checks; raise for a row that cannot be parsed, which may be a withdrawal."""
     try:
         read = read_csv_rows(file, separator_of(file), names, _COLUMNS)
     except (OSError, EOFError, zlib.error) as fault:
@@ -112,26 +113,26 @@ def _whole_rows(file: Path, names: list[str]) -> pl.LazyFrame:
     return read.good.lazy()
 
 
-def _written(said: object) -> object:
-    """Return what a cell of a table says: text may spell it, in letters of any size."""
-    return _SPELT.get(said.strip().lower(), said) if isinstance(said, str) else said
+def _written(value: object) -> object:
+    """Convert a table cell: text may spell `true` and `false` in any case."""
+    return _SPELT.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
-def _granted(said: object, where: str) -> bool:
-    """Read a yes or no; nothing at all is a no."""
-    if said is None or isinstance(said, bool):
-        return said is True
-    fault = f"training: {shortened_json(said)} is neither true nor false"
+def _granted(value: object, where: str) -> bool:
+    """Parse a grant or denial; null is a denial."""
+    if value is None or isinstance(value, bool):
+        return value is True
+    fault = f"training: {shortened_json(value)} is neither true nor false"
     raise InputUnreadable(f"{where}: {fault}", code="bad_consents")
 
 
 def _checked(customer: str, where: str) -> str:
-    """Return a valid id; one that is none is not repeated: it may be somebody's name."""
+    """Validate an id. The error does not repeat an invalid one: it may be a person's name."""
     fault = parsing.text_fault(customer)
     if fault is None:
         return customer
-    told = f"customer_id: {fault}; an id is {ID_RULE}"
-    raise InputUnreadable(f"{where}: {told}", code="bad_consents")
+    reason = f"customer_id: {fault}; an id is {ID_RULE}"
+    raise InputUnreadable(f"{where}: {reason}", code="bad_consents")
 
 
 def _read_lines(file: Path) -> Iterator[ConsentStatement]:
@@ -143,48 +144,48 @@ def _read_lines(file: Path) -> Iterator[ConsentStatement]:
 
 def _read_line(line: bytes, where: str) -> ConsentStatement:
     try:
-        said = json.loads(line.decode(), object_pairs_hook=_of_different_keys)
+        fields = json.loads(line.decode(), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as fault:
-        reason = str(fault) if isinstance(fault, TwiceNamed) else "it is not JSON"
+        reason = str(fault) if isinstance(fault, _DuplicateKey) else "it is not JSON"
         raise InputUnreadable(f"{where} cannot be read: {reason}", code="bad_consents") from None
-    customer = said.get("customer_id") if isinstance(said, dict) else None
+    customer = fields.get("customer_id") if isinstance(fields, dict) else None
     if not isinstance(customer, str):
         raise InputUnreadable(f"{where} has no text customer_id", code="bad_consents")
     _checked(customer, where)
-    if "purposes" in said and "training" in said:
+    if "purposes" in fields and "training" in fields:
         raise InputUnreadable(f"{where} has both training and purposes", code="bad_consents")
-    if "purposes" in said:
-        return _imported_word(customer, said, where)
-    return _undated(customer, granted=_granted(said.get("training"), where))
+    if "purposes" in fields:
+        return _imported_statement(customer, fields, where)
+    return _undated(customer, granted=_granted(fields.get("training"), where))
 
 
-class TwiceNamed(ValueError):
-    """An object that says two things of one name, of which every JSON reader takes one."""
+class _DuplicateKey(ValueError):
+    """A JSON object with a repeated key, of which parsers would silently keep one."""
 
 
-def _of_different_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    said = dict(pairs)
-    if len(said) != len(pairs):
-        raise TwiceNamed("an object holds one key twice")
-    return said
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise _DuplicateKey("an object holds one key twice")
+    return fields
 
 
-def _imported_word(customer: str, said: dict[str, Any], where: str) -> ConsentStatement:
-    """Read one line of a consent import; one that says nothing of training permits nothing."""
-    purposes = said["purposes"]
+def _imported_statement(customer: str, fields: dict[str, Any], where: str) -> ConsentStatement:
+    """Read one line of a consent import. Without the purpose `training` it is a denial."""
+    purposes = fields["purposes"]
     if not isinstance(purposes, dict):
         fault = f"purposes: {shortened_json(purposes)} is not an object"
         raise InputUnreadable(f"{where}: {fault}", code="bad_consents")
     if Purpose.TRAINING not in purposes:
         return ConsentStatement(customer, granted=False, at=SAYS_NOTHING)
-    at = _moment_of(said.get("at"))
+    at = _moment_of(fields.get("at"))
     return ConsentStatement(
         customer, _granted(purposes[Purpose.TRAINING], where) and at < FOR_GOOD, at
     )
 
 
 def _moment_of(text: object) -> float:
-    """Return seconds since 1970; infinity for what is no moment or lies in the future."""
+    """Return seconds since 1970; infinity for an invalid or future time."""
     at_us = parse_rfc3339(text) if isinstance(text, str) else None
     if at_us is None or at_us > time.time_ns() // 1000:
         return FOR_GOOD

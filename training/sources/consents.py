@@ -1,6 +1,6 @@
-"""Whose purchases may be learned from. Only an explicit yes permits; nothing is assumed by silence.
+"""Training consent. Only purchases of customers with an explicit grant are read.
 
-A source is asked twice: before anything is read, and again before a model is published.
+A source is read twice: before training, and again before a model is published.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,20 +14,20 @@ from recsvc.domain.values.ids import CustomerId
 
 
 class TrainingPermission(Protocol):
-    """Who permits training, at one moment."""
+    """The customers who consent to training, at one moment."""
 
     @property
     def origin(self) -> str: ...
 
     @property
     def watermark_us(self) -> int | None:
-        """Up to when consents were read, in microseconds since 1970, if the source has a clock."""
+        """Return when consents were read, in µs since 1970; None for a source without a clock."""
 
     def permits(self, customers: pl.Series) -> pl.Series:
-        """Say for each customer id whether its lines may be learned from."""
+        """Return for each customer id whether its lines may be used."""
 
     def erased_at_us(self, customers: Iterable[str], /) -> Mapping[str, int]:
-        """Return when those of them were erased who are known anew: only later lines count."""
+        """Return the erasure times of re-admitted customers; only later lines may be used."""
 
 
 ConsentSource = Callable[[], TrainingPermission]
@@ -35,7 +35,7 @@ ConsentSource = Callable[[], TrainingPermission]
 
 @dataclass(frozen=True, slots=True)
 class AssumeGranted:
-    """The operator typed that everybody has consented, and answers for it."""
+    """The operator states that all customers have consented, and is responsible for it."""
 
     origin: str = "assume-granted"
     watermark_us: int | None = None
@@ -49,7 +49,7 @@ class AssumeGranted:
 
 @dataclass(frozen=True, slots=True)
 class PermittedIds:
-    """Customers named in a file."""
+    """The customers that a file grants consent for."""
 
     ids: frozenset[str]
     origin: str = "file"
@@ -65,7 +65,7 @@ class PermittedIds:
 
 @dataclass(frozen=True, slots=True)
 class PermittedKeys:
-    """Customers of the running shop, which knows them by keyed hash only."""
+    """Customers of the running service, which stores keyed hashes of ids only."""
 
     keys: frozenset[CustomerKey]
     hasher: CustomerHasher
@@ -85,11 +85,13 @@ class PermittedKeys:
         return {who: self.erased[key] for who, key in keys.items() if key in self.erased}
 
 
-def forgotten(lines: pl.DataFrame, permission: TrainingPermission) -> pl.Series:
-    """Say for each line whether it is of before its customer was erased; without a time, it is."""
+def precede_erasure(lines: pl.DataFrame, permission: TrainingPermission) -> pl.Series:
+    """Mark lines from before their customer's erasure; lines without a time count as earlier."""
     erased = permission.erased_at_us(lines["customer_id"].drop_nulls().unique())
     if not erased:
         return pl.repeat(value=False, n=lines.height, dtype=pl.Boolean, eager=True)
     erased_at = pl.col("customer_id").replace_strict(erased, default=None, return_dtype=pl.Int64)
     is_later = pl.col("at").is_not_null() & (pl.col("at").dt.epoch("us") > erased_at)
-    return lines.select((erased_at.is_not_null() & ~is_later).alias("forgotten"))["forgotten"]
+    return lines.select((erased_at.is_not_null() & ~is_later).alias("precede_erasure"))[
+        "precede_erasure"
+    ]

@@ -1,8 +1,7 @@
-"""CSV files in which some rows are no CSV: read line by line, so that one such row costs no other.
+"""Row-by-row CSV reader for damaged files, so that one bad row does not affect the others.
 
-Slow, and only for files that polars cannot read, or reads wrongly in silence: it takes two stray
-quotes for the ends of one text and whatever lies between for that text, and a row that is too long
-for one whose fields stand elsewhere.
+It is slow, and used only for files that polars rejects or misreads silently: polars takes two
+stray quotes as one quoted text across rows, and shifts the fields of a row that is too long.
 """
 
 import csv
@@ -17,16 +16,16 @@ from training.sources.files import open_bytes
 from training.sources.purchase_source import ROW, CheckedRows
 
 _CHUNK_ROWS = 200_000
-_MOST_LINES = 50  # of one quoted text; a quote that is not closed until then is a stray one
+_MOST_LINES = 50  # of one quoted text; a quote still open after these is a stray one
 
-_NEVER = "\x1e"  # a separator that stands in no line, so that a line is one field
+_NEVER = "\x1e"  # a separator that occurs in no line, so that a line is one field
 TOO_MANY_FIELDS = "row: more fields than the header has"
 STRAY_QUOTE = "row: a quote out of place"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """One row: its fields, or what is wrong with it."""
+class _Record:
+    """One row: its fields or its fault, and how many lines it spans."""
 
     fields: list[str]
     fault: str | None = None
@@ -34,9 +33,10 @@ class Record:
 
 
 def plain_lines(file: Path, separator: str, width: int) -> int | None:
-    """Count the lines below the header; None where one has more than `width` fields.
+    """Count the lines below the header; return None if any has more than `width` fields.
 
-    polars counts fields only where it is asked for all of them, and else takes the wrong ones.
+    polars checks the number of fields only when all columns are selected; otherwise it may read the
+    wrong ones.
     """
     line = pl.col("line")
     quoted = line.str.contains('"', literal=True)
@@ -65,7 +65,7 @@ def plain_lines(file: Path, separator: str, width: int) -> int | None:
 def read_csv_rows(
     file: Path, separator: str, names: Sequence[str], wanted: Collection[str]
 ) -> CheckedRows:
-    """Read the columns `wanted`, of all the `names` in the header."""
+    """Read the columns `wanted` of a file with the header `names`."""
     places = {name: names.index(name) for name in names if name in wanted}
     schema = {ROW: pl.UInt32, **dict.fromkeys(places, pl.String)}
     faults: dict[int, str] = {}
@@ -81,8 +81,8 @@ def read_csv_rows(
     return CheckedRows(pl.concat(parts), faults)
 
 
-def _records(lines: Iterator[str], separator: str, width: int) -> Iterator[Record]:
-    """Take lines apart into rows of `width` fields."""
+def _records(lines: Iterator[str], separator: str, width: int) -> Iterator[_Record]:
+    """Parse lines into rows of `width` fields."""
     waiting: list[str] = []
     while True:
         if not waiting:
@@ -94,8 +94,8 @@ def _records(lines: Iterator[str], separator: str, width: int) -> Iterator[Recor
         yield found
 
 
-def _record(waiting: list[str], lines: Iterator[str], separator: str, width: int) -> Record:
-    """Read the row that begins with the first line; `waiting` grows by the lines looked at."""
+def _record(waiting: list[str], lines: Iterator[str], separator: str, width: int) -> _Record:
+    """Parse the row that begins with the first line of `waiting`, appending lines as needed."""
     fields = _split(waiting[0], separator)
     taken, quotes = 1, waiting[0].count('"')
     while fields is None and taken < _MOST_LINES:
@@ -109,14 +109,14 @@ def _record(waiting: list[str], lines: Iterator[str], separator: str, width: int
             joined = _split("".join(waiting[:taken]), separator)
             fields = joined if joined and len(joined) <= width else None
     if fields is None:
-        return Record([], STRAY_QUOTE)
+        return _Record([], STRAY_QUOTE)
     if any(fields[width:]):
-        return Record([], TOO_MANY_FIELDS, taken)
-    return Record(fields[:width] + [""] * (width - len(fields)), None, taken)
+        return _Record([], TOO_MANY_FIELDS, taken)
+    return _Record(fields[:width] + [""] * (width - len(fields)), None, taken)
 
 
 def _split(text: str, separator: str) -> list[str] | None:
-    """Take one row apart; None when its quotes are not in pairs around whole fields."""
+    """Split one row; return None when its quotes do not enclose whole fields."""
     text = text.rstrip("\r\n")
     if '"' not in text:
         return text.split(separator)

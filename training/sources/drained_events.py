@@ -18,7 +18,7 @@ def is_event_log(columns: Collection[str]) -> bool:
 def purchases_of(
     events: pl.LazyFrame, customer: str, table: NamedTable
 ) -> tuple[pl.LazyFrame, Mapping[str, int]]:
-    """Return the purchases with a customer, and how many other rows there are, by reason."""
+    """Return the purchases with a customer, and the number of other rows by reason."""
     is_purchase = (pl.col("type").cast(pl.String) == _PURCHASE).fill_null(value=False)
     has_customer = (pl.col(customer).cast(pl.String) != "").fill_null(value=False)
     counts = events.select(

@@ -1,7 +1,7 @@
-"""The files behind a path, glob or folder, opened as lazy tables.
+"""Files of a path, glob or folder, opened as lazy tables.
 
-A CSV is read as text throughout: an id `007` stays `007`. What the text means is decided by the
-reader of each column, so that what cannot be read is counted, not turned into a null.
+All CSV columns are read as text, so the id `007` stays `007`. Each column's parser interprets the
+text, so that unreadable values are counted instead of becoming null.
 """
 
 import glob
@@ -23,9 +23,9 @@ _HEADER_BYTES = 1 << 16
 
 
 def find_files(location: str) -> list[Path]:
-    """Return the files of a path, glob or folder, sorted.
+    """Return the files of a path, glob or folder, sorted; raise when there is none.
 
-    Hidden files are passed over, and decisions that were drained beside events.
+    Hidden files and drained decision logs are skipped.
     """
     path = Path(location)
     if path.is_dir():
@@ -56,20 +56,20 @@ def _is_hidden(file: Path, root: Path) -> bool:
 
 
 def scan(file: Path) -> pl.LazyFrame:
-    """Open a file as a lazy table; whether all of it can be read shows when it is collected."""
+    """Open a file as a lazy table. Damaged content raises only when the table is collected."""
     if not is_csv(file):
         return _with_text(pl.scan_parquet(file), file)
     return pl.scan_csv(
         file,
         infer_schema=False,
         separator=separator_of(file),
-        # Bytes that are not UTF-8 become U+FFFD, and the row is counted as bad.
+        # Bytes that are not UTF-8 become U+FFFD; rows with it in an id are counted as bad.
         encoding="utf8-lossy",
     )
 
 
 def _with_text(table: pl.LazyFrame, file: Path) -> pl.LazyFrame:
-    """Read columns of bytes, which many writers of Parquet mean as text, as UTF-8."""
+    """Decode binary columns as UTF-8: many Parquet writers store text as binary."""
     column_names(table, file)
     schema = table.collect_schema()
     raw = [name for name, dtype in schema.items() if dtype == pl.Binary]
@@ -85,13 +85,13 @@ def _decoded(raw: pl.Series) -> pl.Series:
 
 
 def refuse_unreadable(schema: pl.Schema, columns: Mapping[str, str], table: Path | str) -> None:
-    """Refuse `columns` (ours → the file's) that hold anything but text, numbers and moments."""
+    """Raise if one of `columns` (ours → the table's) is not text, a number, a date or a time."""
     for ours, theirs in columns.items():
         dtype = schema[theirs]
         if dtype.is_nested() or dtype in (pl.Duration, pl.Time, pl.Object):
             raise InputUnreadable(
-                f"{table}: column {theirs!r} for {ours} holds {dtype}; what can be read is text, "
-                f"numbers, dates and moments",
+                f"{table}: column {theirs!r} for {ours} holds {dtype}; supported are text, "
+                f"numbers, dates and times",
                 code="unreadable_column",
             )
 
@@ -101,14 +101,14 @@ def is_csv(file: Path) -> bool:
 
 
 def open_bytes(file: Path) -> BinaryIO:
-    """Open a file, unpacking it where its name says that it is packed."""
+    """Open a file, and decompress it if its name ends in `.gz`."""
     if file.name.lower().endswith(".gz"):
         return cast("BinaryIO", gzip.open(file, "rb"))
     return file.open("rb")
 
 
 def separator_of(file: Path) -> str:
-    """Return the separator that the header uses most; a comma when it uses none."""
+    """Return the most frequent separator of the header; a comma if there is none."""
     try:
         with open_bytes(file) as stream:
             header = stream.readline(_HEADER_BYTES).decode(errors="replace")
@@ -132,7 +132,7 @@ def collect(table: pl.LazyFrame, file: Path) -> pl.DataFrame:
 
 
 def unreadable(file: Path, fault: Exception) -> InputUnreadable:
-    """Say what the system said; what polars says may quote somebody's row."""
+    """Return an error with the system's reason. polars' own messages may quote personal data."""
     if isinstance(fault, OSError) and fault.strerror and fault.errno:
         reason = fault.strerror
     elif not file.stat().st_size:

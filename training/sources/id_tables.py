@@ -1,6 +1,6 @@
-"""Small tables of ids beside the purchases: which items an offer covers, which customers are asked.
+"""Small id tables beside the purchases: the items of each offer, the customers to rank for.
 
-Rows with an id that is none are counted with examples, as those of purchases are.
+Rows with an invalid id are counted, with examples, as in purchases.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from training.sources.purchase_rows import HIDDEN_VALUE
 
 @dataclass(frozen=True, slots=True)
 class IdTable:
-    """`ids` are text, each row once, in the order of the files."""
+    """`ids` are text; each row occurs once, in the order of the files."""
 
     ids: pl.DataFrame
     rows_read: int
@@ -27,7 +27,7 @@ class IdTable:
 
 
 def read_ids(location: str, columns: Sequence[str], max_bad: float) -> IdTable:
-    """Read the columns of the files there; raise when too many rows hold no valid id."""
+    """Read `columns` of all files at a location; raise when too many rows are bad."""
     read: list[pl.DataFrame] = []
     examples: list[str] = []
     for file in find_files(location):
@@ -66,7 +66,7 @@ def read_ids(location: str, columns: Sequence[str], max_bad: float) -> IdTable:
 
 
 def _faults_of(rows: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
-    """Say for each row what is wrong with its first bad id; null where nothing is."""
+    """Return each row's first invalid id with its reason; null for a valid row."""
     found = pl.lit(None, pl.String)
     for column in reversed(columns):
         reasons = parsing.id_faults(rows[column])
@@ -74,11 +74,11 @@ def _faults_of(rows: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
         wrong = pl.lit(None, pl.String)
         if reasons:
             ids = pl.col(column)
-            # A customer's id is not repeated: it may be somebody's name.
+            # A customer's id is not shown: it may be a person's name.
             shown = pl.lit(HIDDEN_VALUE) if column == "customer_id" else ids
             why = ids.replace_strict(reasons, default=None, return_dtype=pl.String)
-            told = pl.format(f"{column}: {{}} {{}}", why, shown)
-            wrong = pl.when(why.is_not_null()).then(told)
+            message = pl.format(f"{column}: {{}} {{}}", why, shown)
+            wrong = pl.when(why.is_not_null()).then(message)
         empty = pl.col(column).is_null() | (pl.col(column) == "")
         missing = pl.when(empty).then(pl.lit(f"{column}: missing"))
         found = pl.coalesce(missing, wrong, found)

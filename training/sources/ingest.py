@@ -1,7 +1,7 @@
-"""Purchases in, from files: permitted, readable, counted.
+"""Read purchases: filter by consent, validate each row and count the rest by reason.
 
-Customers who have not consented to training are left out before anything is counted but
-themselves. What cannot be read is counted by reason and never silently dropped.
+Rows of customers without training consent are removed first: they are counted, but neither
+validated nor shown.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from training.errors import InputUnreadable
 from training.progress import Progress
 from training.sources import ingest_report as report
 from training.sources.column_mapping import SWITCHED_OFF
-from training.sources.consents import TrainingPermission, forgotten
+from training.sources.consents import TrainingPermission, precede_erasure
 from training.sources.ingest_report import Bad, IngestReport
 from training.sources.purchase_rows import PurchaseRows, read_rows
 from training.sources.purchase_source import PurchaseSource
@@ -27,7 +27,7 @@ _COLUMNS = ("customer_id", "item_id", "at", "quantity", "price", "order_id", "ch
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Which purchases to read, and how."""
+    """The purchases to read, the columns' names and the tolerated share of bad rows."""
 
     source: PurchaseSource
     renames: Mapping[str, str]
@@ -37,9 +37,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Purchases:
-    """Lines that may be learned from, in the order of their files, with COLUMNS.
+    """Valid lines of consenting customers, in the order of the source.
 
-    What was returned is among them, with its moment in `returned` (see `returns`).
+    Returned purchases are included, with their time in the column `returned` (see `returns`).
     """
 
     lines: pl.DataFrame
@@ -60,7 +60,7 @@ def read_purchases(
 
 
 class _RowTally:
-    """Adds up what the files hold."""
+    """Collects the good rows of all tables and counts the others by reason."""
 
     def __init__(self) -> None:
         self.good: list[pl.DataFrame] = []
@@ -85,12 +85,12 @@ class _RowTally:
         self.good.append(rows.filter(~is_bad).drop("row", "fault", "fault_value"))
 
     def permitted_rows(self, rows: pl.DataFrame, permission: TrainingPermission) -> pl.DataFrame:
-        """Leave out who has not consented; a row without a readable customer stays, as bad."""
-        nobody = pl.col("fault").str.contains("^(customer_id|row):").fill_null(value=False)
-        named = rows.filter(~nobody)["customer_id"].unique()
+        """Remove rows without consent. Rows without a readable customer stay, as bad."""
+        unreadable = pl.col("fault").str.contains("^(customer_id|row):").fill_null(value=False)
+        named = rows.filter(~unreadable)["customer_id"].unique()
         refused = named.filter(~permission.permits(named))
-        kept = rows.filter(nobody | ~pl.col("customer_id").is_in(refused.implode()))
-        kept = kept.filter(~forgotten(kept, permission))
+        kept = rows.filter(unreadable | ~pl.col("customer_id").is_in(refused.implode()))
+        kept = kept.filter(~precede_erasure(kept, permission))
         self.without_consent.update(refused)
         self.rows_without_consent += rows.height - kept.height
         return kept
@@ -139,10 +139,10 @@ def _refuse_too_many_bad(found: IngestReport, max_bad: float) -> None:
 
 
 def _finish(tally: _RowTally, sensitive: Collection[str]) -> Purchases:
-    """Leave out sensitive items and returns, and complete the report."""
+    """Remove sensitive items and returns, and complete the report."""
     lines = pl.concat(tally.good)
-    unwanted = pl.Series(sorted(sensitive), dtype=pl.String).implode()
-    allowed = lines.filter(~pl.col("item_id").is_in(unwanted))
+    excluded = pl.Series(sorted(sensitive), dtype=pl.String).implode()
+    allowed = lines.filter(~pl.col("item_id").is_in(excluded))
     netted = net(allowed)
     found = tally.report()
     left_out = {

@@ -1,7 +1,7 @@
-"""What ingest found: every row read is used, left out for a stated reason, or bad.
+"""The result of ingest: every row read is used, left out for a stated reason, or bad.
 
-The report goes to the terminal and, as counts alone, into the manifest: ids of people stand in
-neither, so an example shows the value at fault only where that value is no customer's id.
+The terminal shows it, and the manifest keeps its counts. Neither contains customer ids, so an
+example shows the value at fault only if that is not a customer id.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ MAX_EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """Rows that cannot be used, all for one reason."""
+    """Rows that cannot be used for one reason, with examples."""
 
     rows: int
     examples: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class Bad:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """`rows_read = rows_used + bad + left out`; those without consent are in no other count."""
+    """`rows_read = rows_used + bad + left out`. Rows without consent are in no other count."""
 
     files: int = 0
     rows_read: int = 0
@@ -44,11 +44,11 @@ class IngestReport:
 
     @property
     def bad_share(self) -> float:
-        judged = self.rows_read - sum(self.left_out.get(reason, 0) for reason in _UNJUDGED)
-        return self.bad_rows / judged if judged else 0.0
+        validated = self.rows_read - sum(self.left_out.get(reason, 0) for reason in _NOT_VALIDATED)
+        return self.bad_rows / validated if validated else 0.0
 
     def as_counts(self) -> dict[str, Any]:
-        """Return what the manifest keeps: counts and column names."""
+        """Return the counts and column names for the manifest."""
         return {
             "files": self.files,
             "rows_read": self.rows_read,
@@ -67,7 +67,7 @@ class IngestReport:
 NO_CONSENT = "customer has not consented to training"
 NOT_PURCHASES = "event that is no purchase"
 NO_CUSTOMER = "purchase that names no customer"
-_UNJUDGED = (NO_CONSENT, NOT_PURCHASES, NO_CUSTOMER)  # whether such a row is good is not asked
+_NOT_VALIDATED = (NO_CONSENT, NOT_PURCHASES, NO_CUSTOMER)  # such rows are not validated
 SENSITIVE = "item is sensitive"
 RETURNED = "return (quantity below zero)"
 CANCELLED = "purchase that was returned in full"

@@ -1,4 +1,4 @@
-"""What is known of items: their categories, and which of them are too sensitive to learn from."""
+"""The item catalogue for training: categories, and sensitive items, which are not trained on."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ _MAX_CATEGORY_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class ItemCatalogue:
-    """Categories by item id and the sensitive items. Without one, categories are switched off."""
+    """Categories by item id, and the sensitive items. An empty one switches categories off."""
 
     categories: Mapping[str, str] = field(default_factory=dict)
     sensitive: Collection[str] = frozenset()
@@ -38,7 +38,7 @@ class ItemCatalogue:
 
 
 def read_catalogue_file(file: Path) -> ItemCatalogue:
-    """Read `item_id` and, where they are there, `category` and `sensitive`."""
+    """Read the column `item_id` and the optional columns `category` and `sensitive`."""
     if not file.is_file():
         raise InputUnreadable(f"--items {file}: no such file (or write 'service')", code="no_items")
     table = scan(file)
@@ -69,11 +69,11 @@ def _wanted(schema: pl.Schema) -> list[pl.Expr]:
 
 
 def _is_sensitive(schema: pl.Schema) -> pl.Expr:
-    """Take whatever is not plainly a no as a yes: nobody is harmed by one item less."""
+    """Treat every value but a clear "no" as sensitive: leaving an item out does no harm."""
     if "sensitive" not in schema:
         return pl.lit(value=False)
-    said = pl.col("sensitive").cast(pl.String).str.strip_chars().str.to_lowercase()
-    return ~said.is_in(_NOT_SENSITIVE).fill_null(value=True)
+    text = pl.col("sensitive").cast(pl.String).str.strip_chars().str.to_lowercase()
+    return ~text.is_in(_NOT_SENSITIVE).fill_null(value=True)
 
 
 def is_category(text: str | None) -> bool:

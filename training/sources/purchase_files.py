@@ -1,6 +1,6 @@
-"""Files as a source of purchases: a path, glob or folder of CSV and Parquet.
+"""Files as a source of purchases: a path, glob or folder of CSV and Parquet files.
 
-Files that `recsvc events drain` has written are recognised by their columns.
+Files written by `recsvc events drain` are recognised by their columns.
 """
 
 import zlib

@@ -1,7 +1,7 @@
-"""One table of purchases as rows with our column names, each with its fault if it is bad.
+"""One table of purchases as rows with our column names; a bad row has a fault.
 
 Columns of the result: customer_id, item_id, at, quantity, price, order_id, channel, row (1-based,
-in the table), fault and fault_value (null when the row is good).
+in the table), fault and fault_value (both null for a good row).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from training.sources.drained_events import EVENT_COLUMNS, purchases_of
 from training.sources.files import refuse_unreadable
 from training.sources.purchase_source import ROW, CheckedRows, NamedTable
 
-# Naive moments are taken as UTC, so those of a shop east of Greenwich may lie ahead by hours.
+# Times without a zone are read as UTC, so those of a shop east of Greenwich may be hours ahead.
 _AHEAD = timedelta(days=1)
 _MOST = {"quantity": 10**9, "price": 10**12}
 _LEAST_UNITS = 1e-6
@@ -27,7 +27,7 @@ HIDDEN_VALUE = "(a customer's id is not shown)"
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRows:
-    """`left_out`: rows that are not a customer's purchase, by reason; `rows` has none of them."""
+    """`left_out` counts the events that are not a customer's purchase, by reason."""
 
     columns: ColumnMap
     rows: pl.DataFrame
@@ -57,7 +57,7 @@ def read_rows(table: NamedTable, renames: Mapping[str, str], now: datetime) -> P
 def _with_broken_rows(
     read: CheckedRows, columns: ColumnMap, table: NamedTable, now: datetime
 ) -> PurchaseRows:
-    """Add the rows that could not be parsed, as bad rows without any value."""
+    """Add the rows that could not be parsed as bad rows without values."""
     good = _rows_of(read.good.lazy(), columns, table, now)
     broken = pl.DataFrame(
         {"row": list(read.faults), "fault": list(read.faults.values())},
@@ -70,7 +70,7 @@ def _with_broken_rows(
 def _rows_of(
     frame: pl.LazyFrame, columns: ColumnMap, table: NamedTable, now: datetime
 ) -> PurchaseRows:
-    """Read the rows of a frame that has the shop's column names."""
+    """Convert a frame with the shop's column names."""
     source, schema = columns.source, frame.collect_schema()
     types = {ours: schema[theirs] for ours, theirs in source.items()}
     left_out: Mapping[str, int] = {}
@@ -100,7 +100,7 @@ def _expressions(types: Mapping[str, pl.DataType], now: datetime) -> list[pl.Exp
 
 
 def _faults(types: Mapping[str, pl.DataType], now: datetime) -> tuple[pl.Expr, pl.Expr]:
-    """Return the first fault of a row and the value at fault; ids are judged afterwards."""
+    """Return the first fault of a row and the value at fault. Ids are checked later."""
     fault = value = pl.lit(None, pl.String)
     for name in reversed([name for name in ("timestamp", "quantity", "price") if name in types]):
         for reason, holds in reversed(_column_faults(name, types[name], now)):
@@ -113,7 +113,7 @@ def _column_faults(name: str, dtype: pl.DataType, now: datetime) -> list[tuple[s
     given = parsing.given(name, dtype)
     if name != "timestamp":
         number = parsing.number(name, dtype)
-        return [("not a number", given & number.is_null()), *_absurd(name, number)]
+        return [("not a number", given & number.is_null()), *_out_of_range(name, number)]
     at = parsing.moment(name, dtype)
     return [
         ("missing", ~given),
@@ -122,8 +122,8 @@ def _column_faults(name: str, dtype: pl.DataType, now: datetime) -> list[tuple[s
     ]
 
 
-def _absurd(name: str, number: pl.Expr) -> list[tuple[str, pl.Expr]]:
-    """Sizes that no shop sells in, and that sums of float32 do not survive."""
+def _out_of_range(name: str, number: pl.Expr) -> list[tuple[str, pl.Expr]]:
+    """Return conditions for numbers beyond any real sale: float32 sums would not hold them."""
     size, most = number.abs(), _MOST[name]
     beyond = (f"beyond {most:,}", size > most)
     tiny = (f"closer to zero than {_LEAST_UNITS:f}", (size > 0) & (size < _LEAST_UNITS))
@@ -167,7 +167,7 @@ def _text_or_null(name: str, types: Mapping[str, pl.DataType]) -> pl.Expr:
 
 
 def _with_id_faults(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add what is wrong with ids; it outweighs every other fault."""
+    """Add faults of ids, which take precedence over all others."""
     for name in ("item_id", "customer_id"):
         fault = _id_fault_of(rows, name)
         shown = pl.lit(HIDDEN_VALUE) if name == "customer_id" else pl.col(name)

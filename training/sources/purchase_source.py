@@ -1,4 +1,4 @@
-"""A source of purchase rows. `ingest` reads any source; only an implementation knows files."""
+"""The source of purchases: named tables. `ingest` depends on this protocol, not on files."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class CheckedRows:
 class NamedTable:
     """One table of a source, with the shop's column names.
 
-    A frame that may misread rows has `read_checked`, a slower reader that checks each row for the
-    columns it is given. It is used unless `frame` gives exactly `expected_rows` rows.
+    `read_checked` is a slower reader for frames that may misread rows; it takes the needed columns.
+    It is used unless `frame` gives exactly `expected_rows` rows.
     """
 
     name: str  # beside a row number, in examples
@@ -44,10 +44,10 @@ class NamedTable:
 
 
 class PurchaseSource(Protocol):
-    """Tables of purchase rows, always in the same order."""
+    """Tables of purchase rows, in a fixed order."""
 
     def __len__(self) -> int:
-        """Count the tables."""
+        """Return the number of tables."""
 
     def tables(self) -> Iterator[NamedTable]:
-        """Open one table after the other; raise InputUnreadable for one that cannot be read."""
+        """Open the tables one by one; raise InputUnreadable for an unreadable one."""

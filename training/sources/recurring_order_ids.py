@@ -1,7 +1,7 @@
-"""Order ids that come back: tills that count from one each day, placeholders such as `0` or `N/A`.
+"""Recurring order ids: tills that restart their numbering each day, placeholders such as `0`.
 
-An order is dated by its first line and known as a whole from then on, so one that ran for months
-would carry later lines into the past. None may last longer than a day.
+An order takes the time of its first line, and all its lines are known from then on. An order that
+lasted for months would move later lines into the past, so no order lasts longer than a day.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ _ORDER = ("customer_id", "order")
 
 
 def recurring_ids(lines: pl.DataFrame) -> int:
-    """Count the order ids (of one customer each) with lines a day or more apart."""
+    """Count the order ids of single customers with lines a day or more apart."""
     at = pl.col("at").dt.epoch("s")
     named = lines.lazy().filter(pl.col("order_id").is_not_null(), pl.col("at").is_not_null())
     lasts = named.group_by("customer_id", "order_id").agg((at.max() - at.min()).alias("lasts"))
@@ -21,9 +21,9 @@ def recurring_ids(lines: pl.DataFrame) -> int:
 
 
 def split_recurring(placed: pl.DataFrame) -> pl.DataFrame:
-    """Let an order that lasts a day or longer (`time` is in µs) begin anew after each day.
+    """Split each order that lasts a day or longer (`time` is in µs) into orders of at most a day.
 
-    Begins depend on no later line: what is known at a cut does not change with what follows.
+    The parts depend on earlier lines only, so later rows never change the orders known at a cutoff.
     """
     seconds = pl.col("time") // 1_000_000
     lasts = (seconds.max() - seconds.min()).over(*_ORDER)
@@ -44,10 +44,10 @@ def split_recurring(placed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _parts_of(groups: NDArray[np.integer], seconds: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number the parts of each group; both arrays are sorted by group, then time.
+    """Number the parts of each group. Both arrays are sorted by group, then time.
 
-    A part takes in every line within a day of its first one. All groups advance together, a part
-    at a time.
+    A part holds every line within a day of its first one. The loop advances all groups together,
+    one part per step.
     """
     spread = int(seconds.max() - seconds.min()) + _DAY_SECONDS + 1
     keys = groups.astype(np.int64) * spread + (seconds - seconds.min())

@@ -1,7 +1,7 @@
-"""Returns: lines of negative quantity, which are no purchases and may undo earlier ones.
+"""Returns: lines of negative quantity, which cancel earlier purchases.
 
-A return counts from its own moment on. What it undoes was a purchase until then, so that a past
-which ends earlier still holds it.
+A return takes effect at its own time. Until then the cancelled line was a purchase, so a history
+that ends before the return contains it.
 """
 
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import polars as pl
 
 _PAIR = ("customer_id", "item_id")
-_UNITS = 1_000_000  # of a quantity: weights such as 0.1 + 0.2 − 0.3 must come out even
+_UNITS = 1_000_000  # per unit of quantity, so that weights such as 0.1 + 0.2 − 0.3 sum to exactly 0
 
 
 @dataclass(frozen=True, slots=True)
 class Netted:
-    """Purchases, and what is no purchase or none any more.
+    """Purchases, and the number of lines that are returns, cancelled or of quantity zero.
 
-    Where anything was returned, `purchases` have a column `returned`: null for what was kept, else
-    the moment in µs since 1970 or, without timestamps, the place of the last purchase before it.
+    If there were returns, `purchases` has a column `returned`: null for kept lines, else the time
+    of the return in µs since 1970 or, without timestamps, the position of the last purchase before.
     """
 
     purchases: pl.DataFrame
@@ -33,11 +33,11 @@ class Netted:
 
 
 def net(lines: pl.DataFrame) -> Netted:
-    """Mark the purchases that were undone, and leave out returns and lines of no units.
+    """Mark cancelled purchases, and remove returns and lines of quantity zero.
 
-    A customer's purchases of an item are undone at the moment when as many units have come back
-    as were bought until then; before that all of them count, for the customer kept some. What
-    comes back beyond that undoes nothing that is bought later.
+    All of a customer's purchases of an item are cancelled at the moment when as many units were
+    returned as had been bought. Until then all of them count, because the customer kept some. A
+    surplus of returned units does not cancel later purchases.
     """
     quantity = pl.col("quantity")
     bought = lines.filter(quantity > 0)
@@ -50,7 +50,7 @@ def net(lines: pl.DataFrame) -> Netted:
 
 
 def _returned_at(lines: pl.DataFrame) -> pl.Series:
-    """Return, line by line, when a purchase was undone; null where it never was."""
+    """Return for each line the time of its cancellation; null for a kept one."""
     quantity = pl.col("quantity")
     timed = lines["at"].null_count() == 0
     when = pl.col("at").dt.epoch("us") if timed else (quantity > 0).cum_sum().cast(pl.Int64) - 1
@@ -63,7 +63,7 @@ def _returned_at(lines: pl.DataFrame) -> pl.Series:
     )
     back = pl.col("units") < 0
     touched = events.filter(back).select("pair").unique()
-    # At one moment purchases come first, so that the order of rows does not matter.
+    # At equal times purchases come first, so that the order of rows has no effect.
     some = events.join(touched, on="pair", how="semi").sort("pair", "when", back, "place")
     moments = _undone(*(some[name].to_list() for name in ("pair", "when", "units")))
     found: list[int | None] = [None] * lines.height
@@ -73,9 +73,9 @@ def _returned_at(lines: pl.DataFrame) -> pl.Series:
 
 
 def _undone(pairs: list[int], whens: list[int], units: list[int]) -> list[int | None]:
-    """Return the moment at which each line was undone; lines stand by pair and moment."""
+    """Return for each line the time of its cancellation. Lines are sorted by pair, then time."""
     moments: list[int | None] = [None] * len(pairs)
-    pair, kept, first = None, 0, 0  # units that are still kept, and the first line they are of
+    pair, kept, first = None, 0, 0  # units still kept, and the first line they belong to
     for place, (here, when, more) in enumerate(zip(pairs, whens, units, strict=True)):
         if here != pair:
             pair, kept, first = here, 0, place

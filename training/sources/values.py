@@ -1,6 +1,6 @@
-"""What the values of a column mean: ids as text, moments in UTC, numbers. Nothing is dropped here.
+"""Parse column values: ids as text, times in UTC, finite numbers.
 
-A value that cannot be read becomes null; whoever calls counts those that were not null before.
+An unreadable value becomes null. Callers count the values that were not null before.
 """
 
 import polars as pl
@@ -10,15 +10,15 @@ from recsvc.domain.values.ids import id_fault
 _TEXT_MOMENTS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f")
 _ZONED_MOMENTS = ("%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%.f%z")
 
-# Integers are seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by their
-# size. A count of days or weeks would look like 1970, so what lies before 1990 is not believed.
+# Integers are seconds, milliseconds, microseconds or nanoseconds since 1970, distinguished
+# by size. Numbers before 1990 are rejected: a count of days or weeks would read as 1970.
 _EPOCH_UNITS_US = ((10**11, 1_000_000.0), (10**14, 1_000.0), (10**17, 1.0), (10**20, 0.001))
 _FIRST_EPOCH_SECOND = 631_152_000
 _REPLACEMENT = "\ufffd"
 
 
 def id_text(column: str, dtype: pl.DataType) -> pl.Expr:
-    """Turn an id column into text exactly as the shop wrote it; 123 and 123.0 become `123`."""
+    """Convert an id column to text as the shop wrote it; 123 and 123.0 become `123`."""
     values = pl.col(column)
     if dtype.is_float():
         values = values.fill_nan(None)
@@ -29,7 +29,7 @@ def id_text(column: str, dtype: pl.DataType) -> pl.Expr:
 
 
 def moment(column: str, dtype: pl.DataType) -> pl.Expr:
-    """Turn a column into UTC microseconds; a moment without a zone is taken as UTC."""
+    """Convert a column to UTC with microseconds. A time without a zone is read as UTC."""
     values = pl.col(column)
     utc = pl.Datetime("us", "UTC")
     if isinstance(dtype, pl.Datetime):
@@ -56,7 +56,7 @@ def _written_moment(text: pl.Expr) -> pl.Expr:
 
 
 def _compact_date(number: pl.Expr) -> pl.Expr:
-    """Read integers such as 20171231."""
+    """Parse integers such as 20171231."""
     dated = pl.when(number.is_between(19_000_101, 21_001_231)).then(number.cast(pl.String))
     return dated.str.to_datetime("%Y%m%d", strict=False, time_unit="us").dt.replace_time_zone("UTC")
 
@@ -65,12 +65,12 @@ def _epoch(number: pl.Expr) -> pl.Expr:
     microseconds = pl.lit(None, pl.Float64)
     for limit, factor in reversed(_EPOCH_UNITS_US):
         microseconds = pl.when(number < limit).then(number * factor).otherwise(microseconds)
-    believed = pl.when(number >= _FIRST_EPOCH_SECOND).then(microseconds)
-    return believed.round(0).cast(pl.Int64, strict=False).cast(pl.Datetime("us", "UTC"))
+    plausible = pl.when(number >= _FIRST_EPOCH_SECOND).then(microseconds)
+    return plausible.round(0).cast(pl.Int64, strict=False).cast(pl.Datetime("us", "UTC"))
 
 
 def number(column: str, dtype: pl.DataType) -> pl.Expr:
-    """Turn a column into finite numbers."""
+    """Convert a column to finite numbers."""
     values = pl.col(column)
     text = values.str.strip_chars() if dtype == pl.String else values
     parsed = text.cast(pl.Float64, strict=False)
@@ -78,7 +78,7 @@ def number(column: str, dtype: pl.DataType) -> pl.Expr:
 
 
 def given(column: str, dtype: pl.DataType) -> pl.Expr:
-    """Whether a row has anything in the column: empty text and NaN are nothing."""
+    """Return whether the column has a value: empty text and NaN are none."""
     values = pl.col(column)
     if dtype == pl.String:
         return values.is_not_null() & (values.str.strip_chars() != "")
@@ -88,7 +88,7 @@ def given(column: str, dtype: pl.DataType) -> pl.Expr:
 
 
 def id_faults(ids: pl.Series) -> dict[str, str]:
-    """Say what is wrong with each distinct id that is not a valid one."""
+    """Return the fault of each distinct invalid id."""
     faults = {}
     for text in ids.drop_nulls().unique():
         fault = text_fault(text)
@@ -98,5 +98,5 @@ def id_faults(ids: pl.Series) -> dict[str, str]:
 
 
 def text_fault(text: str) -> str | None:
-    """Say why a text of a file is not a valid id; None when it is one."""
+    """Return the fault of an invalid id; None for a valid one."""
     return "not valid UTF-8" if _REPLACEMENT in text else id_fault(text)
