@@ -62,4 +62,5 @@ def test_the_stored_model_answers_the_same_lists(folder: Path) -> None:
     service = RecommendationService(OneModel(model), WholeCatalogue(), Quiet(), lambda: 0)
 
     expected = json.loads((STORED / "expected_answers.json").read_bytes())
-    assert answers_of(service) == expected
+    found = answers_of(service)
+    assert {name: found[name] for name in expected} == expected
