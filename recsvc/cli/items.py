@@ -20,8 +20,8 @@ from recsvc.cli.options import (
     shop_of,
 )
 from recsvc.cli.output import print_json, print_table, say
-from recsvc.domain.catalogue import item_validation as item_fields
 from recsvc.domain.catalogue.item import CatalogueItem
+from recsvc.domain.catalogue.item_validation import read_item, shown
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.values.ids import ItemId, pop_id
 from recsvc.wiring.stores import open_stores
@@ -60,7 +60,7 @@ def list_items(
     """List the catalogue by id."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
         found = sorted(stores.catalogue.all(shop_of(shop)), key=lambda item: item.item_id)
-    rows = [item_fields.shown(item) for item in found]
+    rows = [shown(item) for item in found]
     if as_json:
         print_json(rows)
     else:
@@ -89,7 +89,7 @@ def _item(said: Any) -> CatalogueItem:
     if not isinstance(said, dict):
         raise BadRequest("not an object of JSON")
     given = dict(said)
-    return item_fields.read_item(ItemId(pop_id(given, "item_id")), given)
+    return read_item(ItemId(pop_id(given, "item_id")), given)
 
 
 def _ndjson(file: Path) -> Iterator[Numbered]:

@@ -1,17 +1,24 @@
-"""The fields of an item as a shop sends them: which there are, and what is right in each. Pure."""
+"""The fields of an item as a shop sends them: rules, readers and JSON types. Pure."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values import validation as readers
 from recsvc.domain.values.ids import ItemId
-from recsvc.domain.values.labels import LABEL_RULE
+from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH
 from recsvc.domain.values.timestamps import RFC3339_RULE, rfc3339
-from recsvc.domain.values.validation import MAX_SHOWN, InvalidValue, mismatch
+from recsvc.domain.values.validation import (
+    MAX_SHOWN,
+    MAX_URL_LENGTH,
+    InvalidValue,
+    mismatch,
+)
 
 MAX_TITLE_LENGTH = 512
 MAX_PRICE = 1e12
@@ -21,26 +28,31 @@ _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class ItemField:
-    """One field: where it is kept, what is right, and how a value is read."""
+    """One field of an item. The reader, the OpenAPI document and the messages are made of it.
+
+    `attribute`: of `CatalogueItem`. `rule`: the valid values, in words. `read`: convert a JSON
+    value, or raise InvalidValue. `schema`: the JSON type, for the OpenAPI document.
+    """
 
     attribute: str
     rule: str
     read: Callable[[Any], Any]
+    schema: Any
     may_be_null: bool = True
 
 
 def read_item(item_id: ItemId, given: Mapping[str, Any]) -> CatalogueItem:
-    """Make an item of what is said about it; raise `bad_item` naming every fault."""
-    return _made(CatalogueItem(item_id), given)
+    """Read an item from JSON; raise `bad_item` with every fault."""
+    return _with_fields(CatalogueItem(item_id), given)
 
 
 def patched(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem:
-    """Return the item with the given fields in place of its own; null clears one."""
-    return _made(item, given)
+    """Return the item with the given fields replaced; null clears a field."""
+    return _with_fields(item, given)
 
 
 def shown(item: CatalogueItem) -> dict[str, Any]:
-    """Return every field as it is sent."""
+    """Return every field as JSON sends it."""
     return {"item_id": item.item_id} | {
         name: _as_sent(name, getattr(item, field.attribute)) for name, field in FIELDS.items()
     }
@@ -50,25 +62,25 @@ def _as_sent(name: str, value: Any) -> Any:
     return rfc3339(value) if value is not None and name in _TIMES else value
 
 
-def _made(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem:
+def _with_fields(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem:
     values: dict[str, Any] = {}
     faults: list[FieldError] = []
     for name, value in given.items():
         field = FIELDS.get(name)
         if field is None:
-            faults.append(_same_id(item, value) if name == "item_id" else _unknown(name))
+            faults.append(_id_fault(item, value) if name == "item_id" else _unknown(name))
             continue
         try:
             values[field.attribute] = _read(field, value)
         except InvalidValue:
             faults.append(FieldError(name, mismatch(value, field.rule)))
     faults = [fault for fault in faults if fault.detail]
-    made = item if faults else replace(item, **values)
-    faults += _order_faults(made)
+    changed = item if faults else replace(item, **values)
+    faults += _order_faults(changed)
     if faults:
         detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
         raise BadRequest(detail, code="bad_item", errors=faults)
-    return made
+    return changed
 
 
 def _read(field: ItemField, value: Any) -> Any:
@@ -79,8 +91,8 @@ def _read(field: ItemField, value: Any) -> Any:
     return field.read(value)
 
 
-def _same_id(item: CatalogueItem, value: Any) -> FieldError:
-    """Take the id once more, as an answer holds it, but no other."""
+def _id_fault(item: CatalogueItem, value: Any) -> FieldError:
+    """Allow an `item_id` that repeats the id in the path; an empty detail is no fault."""
     fault = "" if value == item.item_id else mismatch(value, "the id in the path")
     return FieldError("item_id", fault)
 
@@ -104,23 +116,46 @@ def _currency(value: Any) -> str:
 
 _TIMES = frozenset({"available_from", "available_until"})
 
+_TITLE_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_TITLE_LENGTH)]
+_URL_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_URL_LENGTH)]
+_LABEL_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_LENGTH)]
+_PRICE_SCHEMA = Annotated[float, Meta(ge=0, le=MAX_PRICE)]
+_CURRENCY_SCHEMA = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+_TIME_SCHEMA = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+
+_TITLE_RULE = f"a text of 1 to {MAX_TITLE_LENGTH} characters, none of them a control character"
+_LABEL_RULE = f"a text of {LABEL_RULE}"
+_PRICE_RULE = f"a finite number from 0 to {MAX_PRICE:.0f}"
+_CURRENCY_RULE = "three capital letters of ISO 4217, as EUR"
+
+
+def _url(attribute: str) -> ItemField:
+    return ItemField(attribute, readers.URL_RULE, readers.url, _URL_SCHEMA)
+
+
+def _label(attribute: str) -> ItemField:
+    return ItemField(attribute, _LABEL_RULE, readers.label, _LABEL_SCHEMA)
+
+
+def _flag(attribute: str) -> ItemField:
+    return ItemField(attribute, readers.FLAG_RULE, readers.flag, bool, may_be_null=False)
+
+
+def _time(attribute: str) -> ItemField:
+    return ItemField(attribute, RFC3339_RULE, readers.moment, _TIME_SCHEMA)
+
+
 FIELDS: Mapping[str, ItemField] = {
-    "title": ItemField(
-        "title",
-        f"a text of 1 to {MAX_TITLE_LENGTH} characters, none of them a control character",
-        readers.text(MAX_TITLE_LENGTH),
-    ),
-    "url": ItemField("url", readers.URL_RULE, readers.url),
-    "image_url": ItemField("image_url", readers.URL_RULE, readers.url),
-    "category": ItemField("category", f"a text of {LABEL_RULE}", readers.label),
-    "brand": ItemField("brand", f"a text of {LABEL_RULE}", readers.label),
-    "price": ItemField(
-        "price", f"a finite number from 0 to {MAX_PRICE:.0f}", readers.number(0, MAX_PRICE)
-    ),
-    "currency": ItemField("currency", "three capital letters of ISO 4217, as EUR", _currency),
-    "in_stock": ItemField("in_stock", readers.FLAG_RULE, readers.flag, may_be_null=False),
-    "hidden": ItemField("hidden", readers.FLAG_RULE, readers.flag, may_be_null=False),
-    "sensitive": ItemField("sensitive", readers.FLAG_RULE, readers.flag, may_be_null=False),
-    "available_from": ItemField("available_from_us", RFC3339_RULE, readers.moment),
-    "available_until": ItemField("available_until_us", RFC3339_RULE, readers.moment),
+    "title": ItemField("title", _TITLE_RULE, readers.text(MAX_TITLE_LENGTH), _TITLE_SCHEMA),
+    "url": _url("url"),
+    "image_url": _url("image_url"),
+    "category": _label("category"),
+    "brand": _label("brand"),
+    "price": ItemField("price", _PRICE_RULE, readers.number(0, MAX_PRICE), _PRICE_SCHEMA),
+    "currency": ItemField("currency", _CURRENCY_RULE, _currency, _CURRENCY_SCHEMA),
+    "in_stock": _flag("in_stock"),
+    "hidden": _flag("hidden"),
+    "sensitive": _flag("sensitive"),
+    "available_from": _time("available_from_us"),
+    "available_until": _time("available_until_us"),
 }

@@ -1,4 +1,4 @@
-"""What a list is asked to hold, and what not. Pure."""
+"""A list request: number of items, filters, exclusions, context item, fields. Pure."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ MAX_EXCLUDED = 200
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """An item passes when it is in one of the categories, of one of the brands and in the range.
+    """An item passes if its category and its brand are listed and its price is in the range.
 
-    An item of which the catalogue does not know what is asked for does not pass. Empty: all do.
+    An item without the filtered property does not pass. Empty filters pass every item.
     """
 
     categories: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ NO_FILTERS = Filters()
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """How much of a list, through which filters, around which item, and with which fields."""
+    """A request for one list. `diversity`: 0 keeps the ranking, 1 avoids similar items."""
 
     n: int = DEFAULT_ITEMS
     filters: Filters = NO_FILTERS
@@ -44,5 +44,5 @@ class ListQuery:
 
     @property
     def narrows(self) -> bool:
-        """Whether a list may be short because of what was asked for."""
+        """Whether filters or exclusions can leave the list short."""
         return bool(self.exclude) or not self.filters.is_empty

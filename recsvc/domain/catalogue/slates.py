@@ -1,4 +1,4 @@
-"""The lists that a shop can ask for, why an answer is generic, and why an item is in it."""
+"""The slates (kinds of list), the fallbacks of an answer, and the reasons of an item."""
 
 from enum import IntEnum, StrEnum
 
@@ -23,7 +23,7 @@ Slate = CustomerSlate | ItemSlate | AnonymousSlate
 
 
 class Fallback(StrEnum):
-    """Why a list is not the one that was asked for, or not as long. Told to secret keys only."""
+    """The reason why a list is generic or short. Reported to secret keys only."""
 
     NO_CONSENT = "no_consent"
     UNKNOWN_CUSTOMER = "unknown_customer"
@@ -33,7 +33,7 @@ class Fallback(StrEnum):
 
 
 class ReasonCode(IntEnum):
-    """Why an item is in a list. The numbers stand in model artifacts: never renumber."""
+    """The reason why an item is in a list. Model artifacts store the numbers: never renumber."""
 
     POPULAR = 0
     TRENDING = 1

@@ -1,4 +1,4 @@
-"""Why a version must not be served, as it is recorded and told."""
+"""The rejection of a version: the record that it must not be served, with the reason."""
 
 import msgspec
 
@@ -8,6 +8,11 @@ UNREADABLE = "model_unreadable"
 
 _ABOUT_THE_READER = frozenset({SECRET_MISMATCH, FORMAT_UNKNOWN, UNREADABLE})
 
+# Releases before format 1.1 record this for every later format: they expect an integer.
+_FORMAT_UNKNOWN_BEFORE_1_1 = (
+    "the manifest cannot be read: Expected `int`, got `str` - at `$.format`"
+)
+
 
 class Rejection(msgspec.Struct, frozen=True):
     version: str
@@ -16,11 +21,12 @@ class Rejection(msgspec.Struct, frozen=True):
 
     @property
     def is_final(self) -> bool:
-        """Whether the files are at fault, and not the secret or release of who read them.
+        """Whether the files are at fault, rather than the secret or the release of the reader.
 
-        A process with another secret must not take a good version from all the others.
+        Other processes reload a version whose rejection is not final: a process with another
+        secret or an older release must not take it from them.
         """
-        return self.code not in _ABOUT_THE_READER
+        return self.code not in _ABOUT_THE_READER and self.reason != _FORMAT_UNKNOWN_BEFORE_1_1
 
     def __str__(self) -> str:
         return self.reason

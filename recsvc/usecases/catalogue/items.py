@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from recsvc.domain.catalogue import item_validation as item_fields
 from recsvc.domain.catalogue.item import CatalogueItem
+from recsvc.domain.catalogue.item_validation import patched
 from recsvc.domain.errors import NotFound, StoreUnavailable
 from recsvc.domain.values.ids import ItemId
 from recsvc.stores.catalogue.items import CatalogueStore
@@ -29,9 +29,7 @@ class CatalogueService:
     ) -> CatalogueItem:
         """Change the given fields alone, however many others change the item meanwhile."""
         _check(context)
-        changed = self._store.change(
-            context.shop, item_id, lambda item: item_fields.patched(item, given)
-        )
+        changed = self._store.change(context.shop, item_id, lambda item: patched(item, given))
         return _found(changed)
 
     def get(self, context: RequestContext, item_id: ItemId) -> CatalogueItem:

@@ -28,7 +28,7 @@ def body_struct(schema: ObjectSchema, extra: tuple[Field, ...] = ()) -> type[msg
 def view_fields(schema: ObjectSchema, *, without: Iterable[str] = ()) -> list[Field]:
     """Return the fields of an answer that shows such an object: no limits, lists never null."""
     return [
-        (name, _plain(_type_of(rule))) if name in schema.required else (name, *_shown(rule))
+        (name, plain_type(_type_of(rule))) if name in schema.required else (name, *_shown(rule))
         for name, rule in schema.fields.items()
         if name not in without
     ]
@@ -58,7 +58,7 @@ def _optional(rule: Rule) -> tuple[Any, Any]:
 
 
 def _shown(rule: Rule) -> tuple[Any, Any]:
-    annotation = _plain(_type_of(rule))
+    annotation = plain_type(_type_of(rule))
     if get_origin(annotation) is list:
         return annotation, []
     if annotation is bool:
@@ -66,12 +66,12 @@ def _shown(rule: Rule) -> tuple[Any, Any]:
     return (annotation | None if rule.default is None else annotation), rule.default
 
 
-def _plain(annotation: Any) -> Any:
+def plain_type(annotation: Any) -> Any:
     """Strip limits from an annotation; an enum becomes a text."""
     if get_origin(annotation) is Annotated:
-        return _plain(annotation.__origin__)
+        return plain_type(annotation.__origin__)
     if get_origin(annotation) is list:
         (element,) = get_args(annotation)
-        return list[_plain(element)]  # type: ignore[misc]
+        return list[plain_type(element)]  # type: ignore[misc]
     is_enum = isinstance(annotation, type) and issubclass(annotation, Enum)
     return str if is_enum else annotation

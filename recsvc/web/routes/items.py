@@ -1,19 +1,19 @@
-"""The live catalogue over HTTP: one item at a time, or many as lines."""
+"""The live catalogue over HTTP: one item at a time, or many as NDJSON lines."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from flask import Response
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from recsvc.domain.api_keys import Scope
-from recsvc.domain.catalogue import item_validation as item_fields
 from recsvc.domain.catalogue.item import CatalogueItem
+from recsvc.domain.catalogue.item_validation import FIELDS, ItemField, read_item, shown
 from recsvc.domain.errors import BadRequest
 from recsvc.domain.values.ids import ItemId, pop_id
-from recsvc.domain.values.validation import MAX_URL_LENGTH
 from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
+from recsvc.web.http.body_structs import plain_type, struct
 from recsvc.web.http.problems import FieldProblem
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
@@ -21,68 +21,44 @@ from recsvc.web.http.route import Call, Route
 WRITTEN = 201
 REFUSED = 422
 
-Title = Annotated[str, Meta(min_length=1, max_length=item_fields.MAX_TITLE_LENGTH)]
-Url = Annotated[str, Meta(min_length=1, max_length=MAX_URL_LENGTH)]
-Label = Annotated[str, Meta(min_length=1, max_length=128)]
-Price = Annotated[float, Meta(ge=0, le=item_fields.MAX_PRICE)]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
-Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+_DEFAULTS = CatalogueItem(ItemId(""))
 
 
-class ItemBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What a shop says of an item. null says that there is none of it.
-
-    For the document: `domain.item_fields` reads, since it can say what is wrong and what right.
-    """
-
-    item_id: str | UnsetType = UNSET
-    title: Title | None = None
-    url: Url | None = None
-    image_url: Url | None = None
-    category: Label | None = None
-    brand: Label | None = None
-    price: Price | None = None
-    currency: Currency | None = None
-    in_stock: bool = True
-    hidden: bool = False
-    sensitive: bool = False
-    available_from: Moment | None = None
-    available_until: Moment | None = None
+def _body_field(name: str, field: ItemField) -> tuple[str, Any, Any]:
+    annotation = field.schema | None if field.may_be_null else field.schema
+    return name, annotation, getattr(_DEFAULTS, field.attribute)
 
 
-class ItemLine(ItemBody, forbid_unknown_fields=True, kw_only=True):
-    """One line: an item with its id."""
+def _view_field(name: str, field: ItemField) -> tuple[str, Any]:
+    annotation = plain_type(field.schema)
+    return name, annotation | None if field.may_be_null else annotation
 
-    item_id: str
 
+_BODY_FIELDS = [_body_field(name, field) for name, field in FIELDS.items()]
+_VIEW_FIELDS = [_view_field(name, field) for name, field in FIELDS.items()]
 
-class ItemView(msgspec.Struct, frozen=True):
-    """An item as the catalogue has it."""
-
-    item_id: str
-    title: str | None
-    url: str | None
-    image_url: str | None
-    category: str | None
-    brand: str | None
-    price: float | None
-    currency: str | None
-    in_stock: bool
-    hidden: bool
-    sensitive: bool
-    available_from: str | None
-    available_until: str | None
+ItemBody = struct(
+    "ItemBody",
+    "The fields of an item. null clears a field.\n\n"
+    "Only for the OpenAPI document: `domain.catalogue` reads items, with better messages.",
+    [("item_id", str | UnsetType, UNSET), *_BODY_FIELDS],
+    is_body=True,
+)
+ItemLine = struct(
+    "ItemLine", "One line: an item with its id.", [("item_id", str), *_BODY_FIELDS], is_body=True
+)
+ItemView = struct("ItemView", "An item of the catalogue.", [("item_id", str), *_VIEW_FIELDS])
 
 
 class DeletedItem(msgspec.Struct, frozen=True):
-    """An item that is in no answer from now on, until it is put again."""
+    """A deleted item. It is in no answer until it is put again."""
 
     item_id: str
     deleted: bool = True
 
 
 class LineResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one line: 201, or 422 with what is wrong."""
+    """The result of one line: 201, or 422 with the faults."""
 
     status: int
     code: str | None = None
@@ -90,16 +66,16 @@ class LineResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class LineResults(msgspec.Struct, frozen=True):
-    """One result per line, in the order of the lines; blank lines are none."""
+    """One result per line, in the order of the lines; blank lines have none."""
 
     results: list[LineResult]
 
 
 def put_item(call: Call, item_id: str) -> Response:
     context, item = call.authorize_request(), call.item(item_id)
-    made = item_fields.read_item(item, call.read_body(dict[str, Any]))
-    call.services.catalogue.put(context, made)
-    return private_json(_view(made))
+    read = read_item(item, call.read_body(dict[str, Any]))
+    call.services.catalogue.put(context, read)
+    return private_json(_view(read))
 
 
 def patch_item(call: Call, item_id: str) -> Response:
@@ -123,40 +99,39 @@ def post_items(call: Call) -> Response:
     context = call.authorize_request()
     read = [_line(line) for line in call.read_lines()]
     call.services.catalogue.put_many(context, [i for i in read if isinstance(i, CatalogueItem)])
-    return private_json(
-        LineResults([_WRITTEN if isinstance(i, CatalogueItem) else i for i in read])
-    )
+    results = [_WRITTEN if isinstance(each, CatalogueItem) else each for each in read]
+    return private_json(LineResults(results))
 
 
 def _line(line: bytes) -> CatalogueItem | LineResult:
-    """Read a line; what is wrong with it is its result and no other's."""
+    """Read a line; a fault becomes the result of this line alone."""
     try:
         given = convert(parse_json(line), dict[str, Any])
-        return item_fields.read_item(ItemId(pop_id(given, "item_id")), given)
-    except BadRequest as fault:  # not kept itself: it holds on to the frames that it came through
+        return read_item(ItemId(pop_id(given, "item_id")), given)
+    except BadRequest as fault:  # not stored: an exception keeps the frames it passed alive
         errors = [FieldProblem(error.field, error.detail) for error in fault.errors]
         return LineResult(REFUSED, fault.code, errors)
 
 
-def _view(item: CatalogueItem) -> ItemView:
-    return ItemView(**item_fields.shown(item))
+def _view(item: CatalogueItem) -> msgspec.Struct:
+    return ItemView(**shown(item))
 
 
 _WRITTEN = LineResult(WRITTEN)
 CATALOGUE = RouteAccess(Scope.CATALOGUE)
 PATH = "/v1/items/<id:item_id>"
-IN_FORCE = "The change is in force for every request that starts after the answer, on any worker."
+EFFECTIVE = "The change applies to every request that starts after the answer, on any worker."
 
 ROUTES = (
     Route(
         "PUT",
         PATH,
         put_item,
-        "Put an item in place of what was known of it",
+        "Create or replace an item",
         CATALOGUE,
         ItemView,
         body=ItemBody,
-        remark=IN_FORCE,
+        remark=EFFECTIVE,
         name="put_item",
         tag="items",
     ),
@@ -164,12 +139,12 @@ ROUTES = (
         "PATCH",
         PATH,
         patch_item,
-        "Change some fields of an item, as its price or stock",
+        "Change some fields of an item, such as its price or stock",
         CATALOGUE,
         ItemView,
         body=ItemBody,
         also=(404,),
-        remark=f"{IN_FORCE} Fields that are not named stay; null clears one.",
+        remark=f"{EFFECTIVE} Absent fields keep their value; null clears a field.",
         name="patch_item",
         tag="items",
     ),
@@ -177,7 +152,7 @@ ROUTES = (
         "GET",
         PATH,
         get_item,
-        "Show an item",
+        "Return an item",
         CATALOGUE,
         ItemView,
         also=(404,),
@@ -188,10 +163,10 @@ ROUTES = (
         "DELETE",
         PATH,
         delete_item,
-        "Have an item shown no more, also where a model knows it",
+        "Delete an item; no answer contains it, even if a model knows it",
         CATALOGUE,
         DeletedItem,
-        remark=IN_FORCE,
+        remark=EFFECTIVE,
         name="delete_item",
         tag="items",
     ),
@@ -199,13 +174,13 @@ ROUTES = (
         "POST",
         "/v1/items",
         post_items,
-        "Put many items, one per line",
+        "Create or replace many items, one per line",
         CATALOGUE,
         LineResults,
         body=ItemLine,
         body_kind=NDJSON_BODY,
-        remark="Lines that can be read are written, the others are told. A call that is answered "
-        "with 503 may have been taken in in part; send it again.",
+        remark="Valid lines are written; the results name the faults of the others. After a 503 "
+        "some lines may have been written; send the request again.",
         name="post_items",
         tag="items",
     ),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsvc.domain.catalogue.item import CatalogueItem, is_offered
+from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.catalogue.list_query import Filters
 from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.values.ids import ItemId
@@ -28,6 +28,14 @@ SOON = replace(APPLE, available_from_us=10, available_until_us=20)
 def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     folder: Path = published(tmp_path_factory.mktemp("models"))
     return load(folder, shop=SHOP, fingerprint=FINGERPRINT)
+
+
+def is_available(item: CatalogueItem, now_us: int) -> bool:
+    """Reference implementation: visible, in stock and within the availability times."""
+    if item.hidden or not item.in_stock:
+        return False
+    begun = item.available_from_us is None or item.available_from_us <= now_us
+    return begun and (item.available_until_us is None or now_us < item.available_until_us)
 
 
 def columns_of(*items: CatalogueItem) -> CatalogueColumns:
@@ -123,7 +131,7 @@ def test_changes_one_by_one_end_as_all_at_once(
     rows = {item_id: followed.row(item_id) for item_id in last}
     assert rows == {item_id: whole.row(item_id) for item_id in last}
     assert followed.ids([row for row in rows.values() if row is not None]) == list(last)
-    expected = {rows[i] for i, item in last.items() if not is_offered(item, now_us)}
+    expected = {rows[i] for i, item in last.items() if not is_available(item, now_us)}
     assert rows_of(followed.unavailable) == rows_of(whole.unavailable) == expected
     sensitive = {rows[i] for i, item in last.items() if item.sensitive}
     assert rows_of(followed.sensitive) == rows_of(whole.sensitive) == sensitive

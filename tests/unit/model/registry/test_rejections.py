@@ -153,6 +153,19 @@ def test_an_unknown_format_is_left_to_a_newer_release(shelf: ModelRegistry, tmp_
     assert "format 2.0 is not known here" in str(shelf.status(SHOP).rejection)
 
 
+def test_a_rejection_of_a_release_before_1_1_is_not_final(
+    shelf: ModelRegistry, tmp_path: Path
+) -> None:
+    """A rolled-back service rejects the format "1.1"; the next release serves the version."""
+    folder = published(tmp_path)
+    versions = versions_in(tmp_path)
+    reason = "the manifest cannot be read: Expected `int`, got `str` - at `$.format`"
+    versions.reject(folder.name, reason, "model_rejected")
+
+    assert folder.name == served(shelf)
+    assert versions.rejected(folder.name) is None
+
+
 def test_a_vanished_current_takes_no_model_away(shelf: ModelRegistry, tmp_path: Path) -> None:
     old = published(tmp_path)
     shelf.refresh()
