@@ -1,4 +1,4 @@
-"""The event script on a real server: once each, in any order, and only what consent permits."""
+"""`add_events.lua` on a real server: each event once, in any order, as far as consent permits."""
 
 import json
 from collections.abc import Sequence
@@ -74,17 +74,17 @@ def recent(connections: Connections, shop: ShopName, customer: CustomerKey) -> l
     return found
 
 
-def move_marks(connections: Connections, shop: ShopName, days: int) -> None:
-    """Let everything that was marked today have been marked so many days ago."""
+def move_digests(connections: Connections, shop: ShopName, days: int) -> None:
+    """Move today's digests to an earlier day."""
     redis = connections.writes
     today = now(connections) // DAY
     for name in redis.keys(f"{redis_keys.seen(shop)}:{today}:*"):
         redis.rename(name, name.replace(b":%d:" % today, b":%d:" % (today - days)))
-    told = redis.hgetall(redis_keys.seen_days(shop))
+    stored = redis.hgetall(redis_keys.seen_days(shop))
     redis.delete(redis_keys.seen_days(shop))
     earlier = {
         field.replace(b"%d:" % today, b"%d:" % (today - days)): value
-        for field, value in told.items()
+        for field, value in stored.items()
     }
     redis.hset(redis_keys.seen_days(shop), mapping=earlier)
 
@@ -93,12 +93,12 @@ def move_marks(connections: Connections, shop: ShopName, days: int) -> None:
     ("days", "outcome"),
     [(1, Outcome.DUPLICATE), (DAYS_KNOWN, Outcome.DUPLICATE), (DAYS_KNOWN + 1, Outcome.NEW)],
 )
-def test_an_id_counts_once_for_seven_days(
+def test_a_message_id_counts_once_within_seven_days(
     store: EventStore, connections: Connections, shop: ShopName, days: int, outcome: Outcome
 ) -> None:
-    """And its content is compared for as long."""
+    """A message id is a duplicate, or reused with other content, for seven days."""
     assert store.add(shop, [IncomingEvent(VIEW)]) == [Outcome.NEW]
-    move_marks(connections, shop, days)
+    move_digests(connections, shop, days)
 
     other = replace(VIEW, item_id=ItemId("other"))
 
@@ -106,10 +106,10 @@ def test_an_id_counts_once_for_seven_days(
     assert store.add(shop, [IncomingEvent(other)]) == [Outcome.REUSED]
 
 
-def test_marks_and_counts_go_by_themselves(
+def test_digests_and_counts_expire(
     store: EventStore, connections: Connections, shop: ShopName
 ) -> None:
-    """Marks a week after their day, counts a fortnight after theirs; the log only when drained."""
+    """Digests expire a week after their day and counts two weeks after; the log does not expire."""
     redis, today = connections.writes, now(connections) // DAY
     store.add(shop, [IncomingEvent(VIEW), IncomingEvent(view(2, (today - 3) * DAY))])
 
@@ -124,14 +124,14 @@ def test_marks_and_counts_go_by_themselves(
     assert redis.ttl(redis_keys.events(shop)) == -1
 
 
-def test_after_a_busy_day_there_are_more_buckets(
+def test_a_busy_day_raises_the_next_days_buckets(
     store: EventStore, connections: Connections, shop: ShopName
 ) -> None:
-    """So that each stays a packed list; what older days know is still found."""
+    """More digests get more buckets, so each stays a packed list; older digests are still found."""
     redis, today = connections.writes, now(connections) // DAY
     days = redis_keys.seen_days(shop)
     store.add(shop, [IncomingEvent(VIEW)])
-    move_marks(connections, shop, 1)
+    move_digests(connections, shop, 1)
     redis.hset(days, f"{today - 1}:marks", 3_000_000)
     redis.hset(days, mapping={f"{today - 9}:buckets": 4096, f"{today - 9}:marks": 5})
 
@@ -147,10 +147,10 @@ def test_after_a_busy_day_there_are_more_buckets(
     }
 
 
-def test_the_history_is_in_the_order_of_time(
+def test_recent_events_are_sorted_by_time(
     store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """The latest first, however they arrive, and no more than are looked at."""
+    """The list has the latest event first in any order of arrival, at most MAX_EVENTS."""
     grant(connections, shop, customer)
     start = now(connections) - 1000
     times = [(7 * place) % 30 for place in range(30)]
@@ -163,10 +163,10 @@ def test_the_history_is_in_the_order_of_time(
     assert 0 < connections.writes.ttl(redis_keys.recent(shop, customer)) <= 180 * DAY
 
 
-def test_purchases_are_kept_beside_the_history(
+def test_purchases_have_their_own_list(
     store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """The latest first, more of them, and no view among them; lines that are the same are two."""
+    """The list of purchases has the latest first and no views; equal lines are stored twice."""
     grant(connections, shop, customer)
     start = now(connections) - 1000
     lines = [
@@ -189,10 +189,10 @@ def test_purchases_are_kept_beside_the_history(
     assert len(recent(connections, shop, customer)) == MAX_EVENTS
 
 
-def test_an_order_is_a_mark_that_tells_nothing(
+def test_an_order_id_is_stored_as_a_digest(
     store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """The same for all its lines, another in another shop."""
+    """Lines of an order share a digest, and two shops have different digests of the same order."""
     marks = []
     for place in (shop, ShopName(f"{shop}-2")):
         grant(connections, place, customer)
@@ -210,10 +210,10 @@ def test_an_order_is_a_mark_that_tells_nothing(
     assert {len(mark) for each in marks for mark in each} == {2 * DIGEST_BYTES}
 
 
-def test_an_event_of_a_clock_that_is_ahead_happened_on_arrival(
+def test_a_time_in_the_future_becomes_the_time_of_arrival(
     store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Else it would stand above all that follows."""
+    """An event of a fast clock is not sorted before all later events."""
     grant(connections, shop, customer)
     before = now(connections)
     store.add(shop, [of(customer, view(1, before + 200))])
@@ -239,14 +239,14 @@ def test_an_event_of_a_clock_that_is_ahead_happened_on_arrival(
         "",
     ],
 )
-def test_a_consent_that_cannot_be_read_denies(
+def test_an_unreadable_consent_denies(
     store: EventStore,
     connections: Connections,
     shop: ShopName,
     customer: CustomerKey,
     spoilt: str,
 ) -> None:
-    """Nothing is logged and nothing remembered, as everywhere else."""
+    """An event of a customer with an unreadable consent is neither logged nor listed."""
     fields = {f"purpose:{purpose}": spoilt for purpose in Purpose}
     connections.writes.hset(redis_keys.customer(shop, customer), mapping=fields)
 
@@ -255,20 +255,20 @@ def test_a_consent_that_cannot_be_read_denies(
     assert recent(connections, shop, customer) == []
 
 
-def test_a_record_of_another_type_denies_and_stops_nobody(
+def test_a_record_of_another_type_denies_only_its_customer(
     store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """One spoilt key must not have the whole batch sent again for ever."""
+    """A customer record of the wrong type denies, and the other events of the batch are stored."""
     connections.writes.set(redis_keys.customer(shop, customer), "spoilt")
 
     assert store.add(shop, [of(customer, VIEW), IncomingEvent(view(2))]) == [Outcome.NEW] * 2
     assert connections.writes.xlen(redis_keys.events(shop)) == 1
 
 
-def test_a_history_that_is_no_list_is_begun_anew(
+def test_a_list_of_another_type_is_replaced(
     store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Nobody could have read it."""
+    """A recent list of the wrong type is unreadable, so the next event replaces it."""
     grant(connections, shop, customer)
     for name in (redis_keys.recent, redis_keys.purchases):
         connections.writes.set(name(shop, customer), "spoilt")
@@ -279,7 +279,7 @@ def test_a_history_that_is_no_list_is_begun_anew(
 
 
 def test_the_log_is_bounded(store: EventStore, connections: Connections, shop: ShopName) -> None:
-    """The oldest go first, in blocks of the server's own."""
+    """The server trims the oldest entries of the log, in whole blocks."""
     store.add(shop, [IncomingEvent(view(number)) for number in range(1500)])
 
     kept = connections.writes.xrange(redis_keys.events(shop))
@@ -290,7 +290,7 @@ def test_the_log_is_bounded(store: EventStore, connections: Connections, shop: S
 def test_counts_of_a_day_are_bounded(
     store: EventStore, connections: Connections, shop: ShopName
 ) -> None:
-    """Made-up items cannot fill the store; those that are wanted stay."""
+    """Unknown items cannot fill the store: the items with the greatest counts stay."""
     key = redis_keys.counts_of(shop, now(connections) // DAY)
     store.add(shop, [IncomingEvent(view(1, item="wanted")), IncomingEvent(view(2, item="wanted"))])
     made_up = {
@@ -303,10 +303,10 @@ def test_counts_of_a_day_are_bounded(
     assert connections.writes.zscore(key, "wanted") == 3.0
 
 
-def test_arrival_is_told_to_the_microsecond(
+def test_arrival_has_microseconds(
     store: EventStore, connections: Connections, shop: ShopName
 ) -> None:
-    """By the store's clock, and in the way that every other moment is written."""
+    """`received_at` is the store's time as RFC 3339 with microseconds."""
     before = connections.writes.time()
     store.add(shop, [IncomingEvent(VIEW)])
     after = connections.writes.time()
@@ -320,13 +320,14 @@ def _rfc3339(time: Sequence[int]) -> str:
     return rfc3339(time[0] * 1_000_000 + time[1])
 
 
-def test_an_almost_full_store_takes_no_events_but_consent(
+def test_an_almost_full_store_accepts_consents_only(
     own_server: EmbeddedValkey, own_connections: Connections, secret: Secret, shop: ShopName
 ) -> None:
-    """A withdrawal must always find room."""
+    """Above 85 % of maxmemory events are refused and consents are written."""
     store = EventStore(own_connections, secret, LOG_LENGTH, policy_clock())
     store.check_room()
-    own_connections.writes.set("much", bytes(10_000_000))
+    for number in range(40):  # small values: the read buffer of a large one counts, then goes
+        own_connections.writes.set(f"much-{number}", bytes(1_000_000))
     used = own_connections.writes.info("memory")["used_memory"]
     ask(own_server.url, "CONFIG", "SET", "maxmemory", str(int(used / 0.9)))
 
@@ -337,10 +338,10 @@ def test_an_almost_full_store_takes_no_events_but_consent(
     grant(own_connections, shop, CustomerKey(bytes(16)))
 
 
-def test_what_was_taken_in_outlives_a_crash(
+def test_stored_events_survive_a_crash(
     own_server: EmbeddedValkey, own_connections: Connections, secret: Secret, shop: ShopName
 ) -> None:
-    """Each acknowledged event is on disk."""
+    """Each acknowledged event is on disk before the call returns."""
     store = EventStore(own_connections, secret, LOG_LENGTH, policy_clock())
     events = [IncomingEvent(view(number)) for number in range(250)]
     store.add(shop, events)
@@ -359,14 +360,14 @@ def test_what_was_taken_in_outlives_a_crash(
 
 
 @pytest.mark.parametrize("change", ["withdrawal", "policy", "flag"])
-def test_what_changes_between_the_look_and_the_script_is_judged_anew(
+def test_a_consent_change_between_read_and_write_is_respected(
     store: EventStore,
     connections: Connections,
     shop: ShopName,
     monkeypatch: pytest.MonkeyPatch,
     change: str,
 ) -> None:
-    """No event is kept by a consent that was withdrawn before the script ran."""
+    """An event is decided again if the customer's consent changes before the script runs."""
     one, other = CustomerKey(bytes(15) + b"1"), CustomerKey(bytes(15) + b"2")
     for customer in (one, other):
         grant(connections, shop, customer)
@@ -381,15 +382,15 @@ def test_what_changes_between_the_look_and_the_script_is_judged_anew(
             redis_keys.customer(shop, one), "flag:restricted", "1"
         ),
     }
-    look, pending = store._permitting, [changes[change]]  # noqa: SLF001 - to be in its midst
+    read, pending = store._permitting, [changes[change]]  # noqa: SLF001 - the moment between
 
-    def look_then_change(*asked: object) -> object:
-        found = look(*asked)
+    def read_then_change(*args: object) -> object:
+        found = read(*args)
         while pending:
             pending.pop()()
         return found
 
-    monkeypatch.setattr(store, "_permitting", look_then_change)
+    monkeypatch.setattr(store, "_permitting", read_then_change)
     outcomes = store.add(shop, [of(one, view(1)), of(other, view(2)), of(one, view(3))])
     named = {
         fields.get(b"customer") for _, fields in connections.writes.xrange(f"{{{shop}}}:events")

@@ -1,4 +1,4 @@
-"""The snapshot of what is wanted: by age, only where something has moved, and kept in an outage."""
+"""The trending ranking: weighted by age, rebuilt after changes only, and kept in an outage."""
 
 from collections.abc import Mapping
 
@@ -41,7 +41,7 @@ def count(connections: Connections, shop: ShopName, day: int, weights: Mapping[s
 
 
 def test_younger_counts_weigh_more(connections: Connections, shop: ShopName, clock: Clock) -> None:
-    """Half as much after each half-life; ties stand in the order of their ids."""
+    """A count weighs half as much after each half-life; ties are sorted by item id."""
     count(connections, shop, TODAY, {"b": 1.0, "a": 1.0})
     count(connections, shop, TODAY - int(HALF_LIFE_DAYS), {"c": 4.0, "a": 0.5})
     count(connections, shop, TODAY - DAYS, {"too old": 100.0})
@@ -52,10 +52,10 @@ def test_younger_counts_weigh_more(connections: Connections, shop: ShopName, clo
     assert live.ranking(shop).scores == (2.0, 1.25, 1.0)
 
 
-def test_a_snapshot_is_the_same_until_something_moves(
+def test_a_ranking_is_rebuilt_after_changes_only(
     connections: Connections, shop: ShopName, clock: Clock
 ) -> None:
-    """So that nobody joins it anew for nothing; a new day is something."""
+    """The ranking stays the same object until a count changes or a day begins."""
     count(connections, shop, TODAY, {"a": 1.0})
     live = TrendingCache(TrendingCountStore(connections), clock)
     live.preload([shop])
@@ -69,10 +69,10 @@ def test_a_snapshot_is_the_same_until_something_moves(
     assert live.ranking(shop).scores == (0.5,)
 
 
-def test_events_that_come_late_are_counted_at_the_next_look(
+def test_late_events_count_at_the_next_refresh(
     connections: Connections, shop: ShopName, clock: Clock
 ) -> None:
-    """What a shop reports at night was bought the day before."""
+    """Events of the day before change the ranking at the next refresh."""
     count(connections, shop, TODAY, {"today": 1.0})
     live = TrendingCache(TrendingCountStore(connections), clock)
     live.preload([shop])
@@ -82,8 +82,8 @@ def test_events_that_come_late_are_counted_at_the_next_look(
     assert set(live.ranking(shop).items) == {"today", "late"}
 
 
-def test_only_so_many_are_ranked(connections: Connections, shop: ShopName, clock: Clock) -> None:
-    """A snapshot's size does not grow with the catalogue."""
+def test_the_ranking_is_bounded(connections: Connections, shop: ShopName, clock: Clock) -> None:
+    """The size of a ranking does not grow with the catalogue."""
     count(connections, shop, TODAY, {f"item-{n}": n + 1 for n in range(MOST_RANKED + 10)})
     live = TrendingCache(TrendingCountStore(connections), clock)
     live.preload([shop])
@@ -92,10 +92,10 @@ def test_only_so_many_are_ranked(connections: Connections, shop: ShopName, clock
     assert live.ranking(shop).items[0] == f"item-{MOST_RANKED + 9}"
 
 
-def test_an_outage_keeps_the_last(
+def test_an_outage_keeps_the_last_ranking(
     own_server: EmbeddedValkey, own_connections: Connections, shop: ShopName, clock: Clock
 ) -> None:
-    """And a shop that is asked for first in an outage has none."""
+    """A shop keeps its ranking in an outage; one that was never read has an empty ranking."""
     count(own_connections, shop, TODAY, {"a": 1.0})
     live = TrendingCache(TrendingCountStore(own_connections), clock)
     live.preload([shop])

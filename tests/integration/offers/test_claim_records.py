@@ -1,4 +1,4 @@
-"""What is kept of one customer's claims: read, moved to another, erased."""
+"""A customer's stored claims and caps: read, merged, erased."""
 
 import pytest
 
@@ -8,7 +8,15 @@ from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.offers.claim_records import ClaimRecords
-from tests.integration.offers.test_claims import DAY, DEAL, HOLD, NOON, Clock, Counter, somebody
+from tests.integration.offers.test_claims import (
+    DAY,
+    DEAL,
+    HOLD,
+    NOON,
+    Clock,
+    OfferUnderTest,
+    new_customer,
+)
 
 
 @pytest.fixture
@@ -17,58 +25,60 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def counter(connections: Connections, shop: ShopName, clock: Clock) -> Counter:
-    return Counter(connections, shop, clock)
+def offer(connections: Connections, shop: ShopName, clock: Clock) -> OfferUnderTest:
+    return OfferUnderTest(connections, shop, clock)
 
 
 @pytest.fixture
-def records(connections: Connections, counter: Counter) -> ClaimRecords:
-    return ClaimRecords(connections, counter.claims)
+def records(connections: Connections, offer: OfferUnderTest) -> ClaimRecords:
+    return ClaimRecords(connections, offer.claims)
 
 
-def tell(counter: Counter, what: str, customer: CustomerKey, decision: str | None = None) -> None:
-    permission = counter.asked(customer).permission
-    told = counter.claims.record_offer_event(
-        counter.shop, DEAL, what, use=decision, customer=customer, permission=permission
-    )
-    assert told is True
-
-
-def test_what_is_counted_is_read_back(
-    counter: Counter, records: ClaimRecords, clock: Clock, customer: CustomerKey
+def record(
+    offer: OfferUnderTest, kind: str, customer: CustomerKey, decision: str | None = None
 ) -> None:
-    """Within the periods of the caps, holds for as long as they last."""
+    permission = offer.attempt(customer).permission
+    counted = offer.claims.record_offer_event(
+        offer.shop, DEAL, kind, use=decision, customer=customer, permission=permission
+    )
+    assert counted is True
+
+
+def test_caps_are_read_back(
+    offer: OfferUnderTest, records: ClaimRecords, clock: Clock, customer: CustomerKey
+) -> None:
+    """Claims and impressions count within the periods of their caps, dismissals without an end."""
     caps = Caps(per_customer=PeriodCap(9, 7), per_customer_shown=PeriodCap(9, 1))
-    counter.put(caps=caps)
-    redeemed = counter.held(customer)
-    counter.claims.redeem(counter.shop, DEAL, redeemed.claim_id, customer)
-    counter.held(customer)
-    tell(counter, "shown", customer, "d1")
-    tell(counter, "dismissed", customer)
-    kept, offers = records.caps(counter.shop, customer), {DEAL: counter.stored}
+    offer.put(caps=caps)
+    redeemed = offer.held(customer)
+    offer.claims.redeem(offer.shop, DEAL, redeemed.claim_id, customer)
+    offer.held(customer)
+    record(offer, "shown", customer, "d1")
+    record(offer, "dismissed", customer)
+    kept, offers = records.caps(offer.shop, customer), {DEAL: offer.stored}
 
     moments = (NOON, NOON + HOLD, NOON + DAY, NOON + 7 * DAY)
     counts = [kept.counts(offers, at) for at in moments]
     assert [each.redeemed[DEAL] for each in counts] == [2, 1, 1, 0]
     assert [each.shown[DEAL] for each in counts] == [1, 1, 0, 0]
     assert all(each.dismissed == {DEAL} for each in counts)
-    counter.offers.delete(counter.shop, DEAL)
-    counter.put(caps=caps)
-    anew = kept.counts({DEAL: counter.stored}, NOON)
+    offer.offers.delete(offer.shop, DEAL)
+    offer.put(caps=caps)
+    anew = kept.counts({DEAL: offer.stored}, NOON)
     assert (anew.redeemed, anew.shown, anew.dismissed) == ({}, {}, frozenset())
 
 
 def test_a_customers_claims_are_listed(
-    counter: Counter, records: ClaimRecords, clock: Clock, customer: CustomerKey
+    offer: OfferUnderTest, records: ClaimRecords, clock: Clock, customer: CustomerKey
 ) -> None:
-    """Whatever has become of them, in their order."""
-    counter.put(["A", "B"])
-    first = counter.held(customer)
+    """Claims are listed in any state, oldest first."""
+    offer.put(["A", "B"])
+    first = offer.held(customer)
     clock.now += 1
-    second = counter.held(customer)
-    counter.claims.redeem(counter.shop, DEAL, first.claim_id, customer)
+    second = offer.held(customer)
+    offer.claims.redeem(offer.shop, DEAL, first.claim_id, customer)
 
-    found = records.claims(counter.shop, customer)
+    found = records.claims(offer.shop, customer)
 
     assert [(each.claim_id, each.code, each.state) for each in found] == [
         (first.claim_id, "A", ClaimState.REDEEMED),
@@ -77,67 +87,67 @@ def test_a_customers_claims_are_listed(
 
 
 def test_nothing_is_left_of_an_erased_customer(
-    counter: Counter, records: ClaimRecords, connections: Connections, customer: CustomerKey
+    offer: OfferUnderTest, records: ClaimRecords, connections: Connections, customer: CustomerKey
 ) -> None:
-    """Held ones are given back, redeemed ones stay counted, and no key names the customer."""
-    counter.put(["A", "B"], caps=Caps(total_redeemed=2))
-    redeemed = counter.held(customer, key_digest="aa", request_digest="01")
-    counter.claims.redeem(counter.shop, DEAL, redeemed.claim_id, customer)
-    counter.held(customer)
-    tell(counter, "dismissed", customer)
+    """An erasure releases holds, keeps redemptions counted, and leaves no key of the customer."""
+    offer.put(["A", "B"], caps=Caps(total_redeemed=2))
+    redeemed = offer.held(customer, key_digest="aa", request_digest="01")
+    offer.claims.redeem(offer.shop, DEAL, redeemed.claim_id, customer)
+    offer.held(customer)
+    record(offer, "dismissed", customer)
 
-    records.forget(counter.shop, customer)
+    records.forget(offer.shop, customer)
 
-    assert records.claims(counter.shop, customer) == []
-    assert (counter.stored.state.taken, counter.stored.state.codes_left) == (1, 1)
+    assert records.claims(offer.shop, customer) == []
+    assert (offer.stored.state.taken, offer.stored.state.codes_left) == (1, 1)
     store = connections.writes
-    names = list(store.scan_iter(match=f"{{{counter.shop}}}:*", count=1000))
+    names = list(store.scan_iter(match=f"{{{offer.shop}}}:*", count=1000))
     assert not [name for name in names if customer.hex().encode() in name]
     hashes = [name for name in names if store.type(name) == b"hash"]
     assert not [name for name in hashes if customer.hex().encode() in store.hvals(name)]
 
 
-def test_codes_of_two_customers_come_back_to_the_one(
-    counter: Counter, records: ClaimRecords, customer: CustomerKey
+def test_a_merge_joins_returned_codes(
+    offer: OfferUnderTest, records: ClaimRecords, customer: CustomerKey
 ) -> None:
-    """Each once; the export tells them."""
-    counter.put(["A", "B", "of both", "C"])
-    other = somebody()
-    for who, many in ((customer, 2), (other, 3)):
-        claims = [counter.held(who) for _ in range(many)]
+    """The remaining customer gets the returned codes of both customers, each once."""
+    offer.put(["A", "B", "of both", "C"])
+    other = new_customer()
+    for each, number in ((customer, 2), (other, 3)):
+        claims = [offer.held(each) for _ in range(number)]
         for claim in claims:
-            counter.claims.release(counter.shop, DEAL, claim.claim_id, who)
+            offer.claims.release(offer.shop, DEAL, claim.claim_id, each)
 
     for _ in range(2):
-        records.merge(counter.shop, customer, other, with_shown_and_dismissed=False)
+        records.merge(offer.shop, customer, other, with_shown_and_dismissed=False)
 
     expected = ["of both", "C", "A", "B"]
-    assert sorted(records.caps(counter.shop, other).codes[DEAL].codes) == sorted(expected)
-    assert {counter.held(other).code for _ in range(4)} == set(expected)
-    assert records.caps(counter.shop, customer).codes == {}
+    assert sorted(records.caps(offer.shop, other).codes[DEAL].codes) == sorted(expected)
+    assert {offer.held(other).code for _ in range(4)} == set(expected)
+    assert records.caps(offer.shop, customer).codes == {}
 
 
-def test_two_customers_become_one(
-    counter: Counter, records: ClaimRecords, clock: Clock, customer: CustomerKey
+def test_a_merge_adds_up_the_counts(
+    offer: OfferUnderTest, records: ClaimRecords, clock: Clock, customer: CustomerKey
 ) -> None:
-    """What both have had counts together, once, also where it is merged again."""
-    counter.put(caps=Caps(per_customer=PeriodCap(3), per_customer_shown=PeriodCap(9)))
-    other = somebody()
-    first = counter.held(other)
+    """Claims and impressions of both customers count together, once, even after a second merge."""
+    offer.put(caps=Caps(per_customer=PeriodCap(3), per_customer_shown=PeriodCap(9)))
+    other = new_customer()
+    first = offer.held(other)
     clock.now += 1
-    second = counter.held(customer)
-    tell(counter, "shown", customer, "d1")
-    tell(counter, "dismissed", other)
+    second = offer.held(customer)
+    record(offer, "shown", customer, "d1")
+    record(offer, "dismissed", other)
 
     for _ in range(2):
-        records.merge(counter.shop, customer, other, with_shown_and_dismissed=True)
+        records.merge(offer.shop, customer, other, with_shown_and_dismissed=True)
 
-    listed = [each.claim_id for each in records.claims(counter.shop, other)]
-    counts = records.caps(counter.shop, other).counts({DEAL: counter.stored}, clock.now)
+    listed = [each.claim_id for each in records.claims(offer.shop, other)]
+    counts = records.caps(offer.shop, other).counts({DEAL: offer.stored}, clock.now)
     assert listed == [first.claim_id, second.claim_id]
     assert (counts.redeemed[DEAL], counts.shown[DEAL], counts.dismissed) == (2, 1, {DEAL})
-    state = counter.claims.redeem(counter.shop, DEAL, second.claim_id, other)
+    state = offer.claims.redeem(offer.shop, DEAL, second.claim_id, other)
     assert state is ClaimState.REDEEMED
-    assert isinstance(counter.claim(other), Claim)
-    assert counter.claim(other) is ClaimRefusal.CAPPED
-    assert records.claims(counter.shop, customer) == []
+    assert isinstance(offer.claim(other), Claim)
+    assert offer.claim(other) is ClaimRefusal.CAPPED
+    assert records.claims(offer.shop, customer) == []

@@ -1,4 +1,4 @@
-"""Decisions are kept of customers who permit it, for some days, and of nobody else."""
+"""Decisions are stored for some days, only of customers who permit it."""
 
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -47,14 +47,14 @@ def decision(customer: CustomerKey, name: str = "d", at_us: int = 1) -> Decision
     return DecisionRecord(DecisionId(name), customer, at_us, b'{"offers":["deal"]}')
 
 
-def test_a_decision_is_kept_with_analytics_alone(
+def test_a_decision_is_stored_with_analytics_only(
     store: DecisionStore,
     consents: ConsentStore,
     connections: Connections,
     shop: ShopName,
     customer: CustomerKey,
 ) -> None:
-    """Nothing is written without it, and nothing is told once it is withdrawn."""
+    """Without the analytics consent no decision is written; after a withdrawal none is read."""
     assert store.save(shop, [decision(customer)]) == 0
     assert not list(connections.writes.scan_iter(match=f"{{{shop}}}:decision*", count=1000))
 
@@ -73,7 +73,7 @@ def test_a_customers_decisions_are_bounded_and_erased(
     shop: ShopName,
     customer: CustomerKey,
 ) -> None:
-    """The oldest go first; nothing is left of an erased customer."""
+    """The oldest decisions are deleted first, and an erasure deletes all of them."""
     consents.write(shop, customer, {Purpose.ANALYTICS: True})
     now_us = time.time_ns() // 1000
     made = [
@@ -90,14 +90,14 @@ def test_a_customers_decisions_are_bounded_and_erased(
     assert store.log.length(shop) == 0
 
 
-def test_the_id_of_a_decision_lives_no_longer_than_the_decision(
+def test_the_id_of_a_decision_expires_with_it(
     store: DecisionStore,
     consents: ConsentStore,
     connections: Connections,
     shop: ShopName,
     customer: CustomerKey,
 ) -> None:
-    """Also of a customer who is decided for every day."""
+    """Expired ids leave the customer's list, even if a decision is made every day."""
     consents.write(shop, customer, {Purpose.ANALYTICS: True})
     now_us = time.time_ns() // 1000
     for name, days in (("old", 3), ("new", 0)):
@@ -106,14 +106,14 @@ def test_the_id_of_a_decision_lives_no_longer_than_the_decision(
     assert connections.writes.zrange(redis_keys.decisions_of(shop, customer), 0, -1) == [b"new"]
 
 
-def test_what_is_to_be_drained_lives_no_longer_than_the_decisions(
+def test_the_log_of_decisions_expires_with_them(
     store: DecisionStore,
     consents: ConsentStore,
     connections: Connections,
     shop: ShopName,
     customer: CustomerKey,
 ) -> None:
-    """What is older goes with the next decision, or with the last one's life."""
+    """Expired entries leave the log with the next decision; without one the whole log expires."""
     consents.write(shop, customer, {Purpose.ANALYTICS: True})
     seconds, microseconds = connections.writes.time()
     now_ms = seconds * 1000 + microseconds // 1000
@@ -128,10 +128,10 @@ def test_what_is_to_be_drained_lives_no_longer_than_the_decisions(
     assert 0 < connections.writes.ttl(redis_keys.decisions_log(shop)) <= 2 * 86_400
 
 
-def test_an_erasure_leaves_the_log_of_others_alone(
+def test_an_erasure_keeps_the_entries_of_others(
     store: DecisionStore, consents: ConsentStore, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Who is forgotten is not drained; who is not, is."""
+    """An erasure deletes the customer's entries from the log and no others."""
     other = CustomerKey(bytes(16))
     for each in (customer, other):
         consents.write(shop, each, {Purpose.ANALYTICS: True})
@@ -143,14 +143,14 @@ def test_an_erasure_leaves_the_log_of_others_alone(
     assert [entry.event for entry in store.log.entries_of(shop, other)] == [b"b"]
 
 
-def test_decisions_are_written_behind_the_answers(
+def test_decisions_are_written_after_the_response(
     store: DecisionStore,
     consents: ConsentStore,
     shop: ShopName,
     customer: CustomerKey,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Those that there is no room for are dropped and counted; the others are written."""
+    """Decisions beyond MAX_WAITING are dropped and counted; the others are written."""
     consents.write(shop, customer, {Purpose.ANALYTICS: True})
     counted: list[tuple[str, int]] = []
     monkeypatch.setattr(decision_log, "MAX_WAITING", 2)
@@ -173,20 +173,20 @@ def test_decisions_are_written_behind_the_answers(
         (NOON_MS - 60_001, False),
     ],
 )
-def test_an_id_is_ours_for_a_week(
+def test_a_decision_id_is_valid_for_a_week(
     secret: Secret, shop: ShopName, customer: CustomerKey, at_ms: int, is_ours: bool
 ) -> None:
-    """And a minute before: clocks differ."""
+    """An id is valid for a week, and a minute before its time because clocks differ."""
     signer = DecisionIdSigner(secret, shop)
     text = signer.sign(UUID7, customer, signer.tag(DEAL))
 
     assert signer.verify(text, DEAL, customer, at_ms * 1000) is is_ours
 
 
-def test_an_id_is_for_whom_it_was_made(
+def test_a_decision_id_is_bound_to_its_customer(
     secret: Secret, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """No other customer, shop or secret, and not a character of it changed."""
+    """An id is invalid for another customer, shop or secret, and with any character changed."""
     signer, other = DecisionIdSigner(secret, shop), CustomerKey(bytes(16))
     text, now_us = signer.sign(UUID7, customer, signer.tag(DEAL)), NOON_MS * 1000
     changed = [
@@ -202,8 +202,8 @@ def test_an_id_is_for_whom_it_was_made(
     assert not any(signer.verify(each, DEAL, customer, now_us) for each in strange)
 
 
-def test_what_everybody_gets_is_no_customers(secret: Secret, shop: ShopName) -> None:
-    """Not even of one whose key is what its tags are."""
+def test_a_generic_decision_id_is_no_customers(secret: Secret, shop: ShopName) -> None:
+    """A generic id cannot be turned into one of a customer, even if the key equals its tags."""
     signer = DecisionIdSigner(secret, shop)
     deals = [OfferId(f"offer-{number}") for number in range(9)]
     tags = b"".join(map(signer.tag, deals))
@@ -216,26 +216,26 @@ def test_what_everybody_gets_is_no_customers(secret: Secret, shop: ShopName) -> 
 
 @given(
     offered=st.lists(st.integers(0, 999), max_size=100, unique=True),
-    asked=st.integers(0, 999),
-    is_somebody=st.booleans(),
+    number=st.integers(0, 999),
+    has_customer=st.booleans(),
 )
-def test_an_id_counts_for_what_it_offered(
-    secret: Secret, offered: list[int], asked: int, is_somebody: bool
+def test_a_decision_id_covers_its_offers(
+    secret: Secret, offered: list[int], number: int, has_customer: bool
 ) -> None:
-    """And for nothing else, but for what has the same two bytes as one of it."""
+    """An id is valid for the offers of its decision, and else only for an equal two-byte tag."""
     signer = DecisionIdSigner(secret, ShopName("shop"))
-    customer = CustomerKey(b"c" * 16) if is_somebody else None
-    tags = [signer.tag(OfferId(f"offer-{number}")) for number in offered]
+    customer = CustomerKey(b"c" * 16) if has_customer else None
+    tags = [signer.tag(OfferId(f"offer-{each}")) for each in offered]
     text = signer.sign(UUID7, customer, b"".join(tags))
-    offer = OfferId(f"offer-{asked}")
+    offer = OfferId(f"offer-{number}")
 
     expected = signer.tag(offer) in tags
     assert signer.verify(text, offer, customer, NOON_MS * 1000) is expected
     assert len(text) <= MAX_DECISION_ID_LENGTH
 
 
-def test_a_tag_is_no_end_and_beginning_of_two_others(secret: Secret, shop: ShopName) -> None:
-    """What was offered is read two bytes at a time."""
+def test_tags_are_read_two_bytes_at_a_time(secret: Secret, shop: ShopName) -> None:
+    """A tag that overlaps two others of the id does not match."""
     signer = DecisionIdSigner(secret, shop)
     tags = signer.tag(DEAL) + signer.tag(OfferId("other"))
     astride = next(
@@ -248,7 +248,7 @@ def test_a_tag_is_no_end_and_beginning_of_two_others(secret: Secret, shop: ShopN
 
 
 def test_few_offers_have_the_same_tag(secret: Secret, shop: ShopName) -> None:
-    """Of a thousand, as two bytes let expect; another shop's are others."""
+    """A thousand offers have few equal tags, and another shop's tags differ."""
     deals = [OfferId(f"offer-{number}") for number in range(1000)]
     own, others = (
         [DecisionIdSigner(secret, name).tag(each) for each in deals]
@@ -260,10 +260,10 @@ def test_few_offers_have_the_same_tag(secret: Secret, shop: ShopName) -> None:
 
 
 @pytest.mark.parametrize("many", [1, 2])
-def test_an_id_has_one_spelling(
+def test_a_decision_id_has_one_spelling(
     secret: Secret, shop: ShopName, customer: CustomerKey, many: int
 ) -> None:
-    """Or it were spent once for each."""
+    """Other Base64 texts of the same bytes are refused: each would count as a new use."""
     signer = DecisionIdSigner(secret, shop)
     text, now_us = signer.sign(UUID7, customer, signer.tag(DEAL) * many), NOON_MS * 1000
     ends = [text[:-1] + letter for letter in ascii_letters + digits + "-_"]
@@ -276,21 +276,21 @@ def test_an_id_has_one_spelling(
 
 
 def decoded(text: str) -> bytes | None:
-    """Read as leniently as Python does."""
+    """Decode Base64 as leniently as Python does."""
     try:
         return urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
         return None
 
 
-def test_what_was_decided_before_an_erasure_is_not_kept_of_the_stranger(
+def test_a_decision_from_before_an_erasure_is_dropped(
     store: DecisionStore,
     consents: ConsentStore,
     connections: Connections,
     shop: ShopName,
     customer: CustomerKey,
 ) -> None:
-    """Though it was waiting to be written when the customer was erased, and came back at once."""
+    """A decision that waited during an erasure is dropped, even if the customer grants again."""
     erasures = ErasureStore(ChangeWriter(connections), consents, EventLog(connections), [store])
     consents.write(shop, customer, {Purpose.ANALYTICS: True})
     erased_at_us = erasures.erase(shop, customer).at_us
