@@ -1,4 +1,4 @@
-"""Offers and shops for tests, of which only what matters is said."""
+"""Builders of offers and customers for tests."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,8 +16,8 @@ NOON_US = 1_767_268_800_000_000  # 2026-01-01T12:00:00Z
 DAY_US = 86_400_000_000
 
 
-class Shelf:
-    """Items `i0`, `i1` …: item n is of category n % 3 and brand n % 2, and the last is popular."""
+class Items:
+    """Items `i0`, `i1` …: item n has category n % 3 and brand n % 2; higher n are more popular."""
 
     def __init__(self, size: int = 12) -> None:
         self.popularity = np.arange(size, dtype=np.float64)
@@ -35,11 +35,11 @@ class Shelf:
         return {"b0": 0, "b1": 1}.get(name)
 
 
-def offer(offer_id: str = "offer", *items: int, **said: Any) -> Offer:
-    """Make an offer on items by number; without any, on all items."""
+def offer(offer_id: str = "offer", *items: int, **fields: Any) -> Offer:
+    """Build an offer on items by number; without items, on all."""
     named = tuple(ItemId(f"i{row}") for row in items)
     return Offer(
-        OfferId(offer_id), **{"title": offer_id, "kind": Kind.GIFT, "items": named, **said}
+        OfferId(offer_id), **{"title": offer_id, "kind": Kind.GIFT, "items": named, **fields}
     )
 
 
@@ -49,7 +49,7 @@ def weighted(weights: Mapping[int, float]) -> WeightedRows:
 
 
 def buyer(bought: Mapping[int, float] | None = None, **known: Any) -> CustomerFacts:
-    """Make a customer who spent something on items by number."""
+    """Build the facts of a customer with a spend by item number."""
     spent = weighted(bought or {})
     categories: dict[int, float] = {}
     for row, weight in zip(spent.rows.tolist(), spent.weights.tolist(), strict=True):
@@ -58,7 +58,7 @@ def buyer(bought: Mapping[int, float] | None = None, **known: Any) -> CustomerFa
 
 
 def columns(*offers: Offer) -> OfferColumns:
-    return columns_of(offers, Shelf())
+    return columns_of(offers, Items())
 
 
 def decision(
@@ -67,15 +67,15 @@ def decision(
     *,
     counters: OfferCounters | None = None,
     generator: np.random.Generator | None = None,
-    **asked: Any,
+    **fields: Any,
 ) -> OfferDecision:
     made = columns(*offers)
-    request = DecisionRequest(**{"now_us": NOON_US, **asked})
+    request = DecisionRequest(**{"now_us": NOON_US, **fields})
     return decide(
         made, performance_of(made, counters or OfferCounters()), facts, request, generator
     )
 
 
 def offered(offers: Sequence[Offer], facts: CustomerFacts | None = None, **how: Any) -> list[str]:
-    """Return the ids of what is offered, best first."""
+    """Return the ids of the chosen offers, best first."""
     return [choice.offer_id for choice in decision(offers, facts, **how).choices]

@@ -1,4 +1,4 @@
-"""`recsvc offers`: files in, what is wrong named by line, and what there is out."""
+"""`recsvc offers`: import, list, show and delete."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def imported(folder: Path, tmp_path: Path, lines: list[object], *words: str) -> 
 
 
 def test_offers_are_imported_shown_and_deleted(folder: Path, tmp_path: Path) -> None:
-    """Blank lines are none; no code is ever shown."""
+    """Imported offers are listed, shown without codes, and deleted; blank lines are skipped."""
     result = imported(folder, tmp_path, [DEAL], "--shop", "one", "--json")
 
     assert json.loads(result.stdout) == {"imported": 1, "bad": 0, "warnings": []}
@@ -52,7 +52,7 @@ def test_offers_are_imported_shown_and_deleted(folder: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reported"),
     [
         ({**DEAL, "value": -1}, ":1: value: -1 is not"),
         ({**DEAL, "codes": ["A", "A"]}, ":1: codes"),
@@ -63,18 +63,18 @@ def test_offers_are_imported_shown_and_deleted(folder: Path, tmp_path: Path) -> 
     ids=str,
 )
 def test_bad_lines_are_named_and_stop_the_import(
-    folder: Path, tmp_path: Path, line: object, told: str
+    folder: Path, tmp_path: Path, line: object, reported: str
 ) -> None:
-    """Exit 2, and nothing was imported."""
+    """Too many invalid lines end the import with exit code 2; nothing is imported."""
     result = imported(folder, tmp_path, [line, {**DEAL, "offer_id": "good"}], "--shop", "two")
 
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert reported in result.stderr
     assert run(folder, "list", "--shop", "two", "--json").stdout.strip() == "[]"
 
 
-def test_what_nobody_knows_is_taken_and_told(folder: Path, tmp_path: Path) -> None:
-    """The first of it on stderr, all of it in the JSON."""
+def test_unknown_names_are_imported_with_a_warning(folder: Path, tmp_path: Path) -> None:
+    """The first warnings are on stderr, all of them in the JSON output."""
     milk = tmp_path / "items.ndjson"
     milk.write_text('{"item_id": "milk", "category": "dairy"}')
     words = ["items", "import", str(milk), "--shop", "three", "--data-dir", str(folder)]
@@ -85,10 +85,10 @@ def test_what_nobody_knows_is_taken_and_told(folder: Path, tmp_path: Path) -> No
         for number in range(4)
     ]
     result = imported(folder, tmp_path, [known, *strange], "--shop", "three", "--json")
-    told = json.loads(result.stdout)
+    reported = json.loads(result.stdout)
 
-    assert (result.exit_code, told["imported"], len(told["warnings"])) == (0, 5, 8)
-    assert told["warnings"][0] == {
+    assert (result.exit_code, reported["imported"], len(reported["warnings"])) == (0, 5, 8)
+    assert reported["warnings"][0] == {
         "offer_id": "deal-0",
         "field": "items",
         "detail": '1 of 2 unknown to catalogue and model: "mlik"',
@@ -103,8 +103,8 @@ def test_what_nobody_knows_is_taken_and_told(folder: Path, tmp_path: Path) -> No
     ]
 
 
-def test_what_only_the_model_knows_is_known(folder: Path, tmp_path: Path) -> None:
-    """An import looks at the same as the service does."""
+def test_an_item_of_the_model_is_known(folder: Path, tmp_path: Path) -> None:
+    """An item that only the model contains causes no warning."""
     with open_stores(Settings(data_dir=folder)) as stores:
         publish_grocery(stores, ShopName("four"))
     offer = {**DEAL, "items": ["item-00", "item-99"]}
@@ -115,7 +115,7 @@ def test_what_only_the_model_knows_is_known(folder: Path, tmp_path: Path) -> Non
 
 
 def test_a_file_of_another_kind_is_refused(folder: Path, tmp_path: Path) -> None:
-    """By its name."""
+    """A file without the suffix .ndjson is refused."""
     file = tmp_path / "offers.csv"
     file.write_text("")
     result = run(folder, "import", str(file))

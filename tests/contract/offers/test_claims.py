@@ -1,4 +1,4 @@
-"""Claims over HTTP: held, confirmed, given back; refused with the reason that the key may know."""
+"""Claims over HTTP: make, redeem, release, and the refusals that each key may see."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -37,15 +37,15 @@ def claim(
     browser: CustomerId | None = None,
     **headers: str,
 ) -> TestResponse:
-    """Claim with the secret key, or as the browser of a customer."""
-    shown = {name.replace("_", "-"): value for name, value in headers.items()}
+    """Claim with the secret key, or with the publishable key as the browser of a customer."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
     key = service.keys.secret.text
     if browser is not None:
         key = service.keys.browser.text
-        shown["X-Customer-Token"] = service.keys.token(browser)
-    shown |= {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        sent["X-Customer-Token"] = service.keys.token(browser)
+    sent |= {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     path = f"/v1/customers/{customer}/offers/{offer_id}/claim"
-    return service.client.post(path, data=json.dumps(body or {}), headers=shown)
+    return service.client.post(path, data=json.dumps(body or {}), headers=sent)
 
 
 def held(service: Service, *words: Any, **named: Any) -> dict[str, str]:
@@ -74,8 +74,8 @@ def decision(service: Service, customer: CustomerId | None, offer: str = "deal")
     return signer.sign(uuid_utils.uuid7().bytes, key, signer.tag(OfferId(offer)))
 
 
-def test_a_claim_is_held_for_its_minutes(service: Service) -> None:
-    """With a code where there are codes."""
+def test_a_claim_is_held_for_15_minutes(service: Service) -> None:
+    """A claim returns its end and, if the offer has codes, a code."""
     service.consent(ANNA)
     put(service, codes=["ONE"])
     answer = held(service)
@@ -88,7 +88,7 @@ def test_a_claim_is_held_for_its_minutes(service: Service) -> None:
 
 
 def test_a_claim_is_private(service: Service) -> None:
-    """Nobody between us and the caller may keep it; without codes there is no code."""
+    """The answer to a claim is not cacheable, and has no code if the offer has none."""
     service.consent(ANNA)
     put(service)
     reply = claim(service)
@@ -99,7 +99,7 @@ def test_a_claim_is_private(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "granted", "told", "to_browser"),
+    ("fields", "granted", "to_secret", "to_browser"),
     [
         ({}, {"offers": False}, "no_consent", "not_available"),
         ({}, {"personalization": True}, "no_consent", "not_available"),
@@ -114,28 +114,28 @@ def test_a_claim_is_private(service: Service) -> None:
     ],
     ids=str,
 )
-def test_a_refusal_says_why_to_those_who_may_know(
+def test_only_a_secret_key_sees_the_reason_of_a_refusal(
     service: Service,
     fields: dict[str, object],
     granted: dict[str, bool],
-    told: str | None,
+    to_secret: str | None,
     to_browser: str | None,
 ) -> None:
-    """A browser learns nothing of whom an offer is for; nothing is taken."""
+    """A browser gets `not_available` for refusals that disclose conditions; nothing is claimed."""
     put(service, **fields)
     service.consent(ANNA, granted)
     body = {"channel": "web"}
 
-    for browser, expected in ((None, told), (ANNA, to_browser)):
+    for browser, expected in ((None, to_secret), (ANNA, to_browser)):
         reply = claim(service, body=body, browser=browser)
         assert reply.json is not None
         assert reply.json.get("code") == expected
         assert reply.status_code == (201 if expected is None else 409)
-    assert state(service)["taken"] == (2 if told is None else 0)
+    assert state(service)["taken"] == (2 if to_secret is None else 0)
 
 
-def test_a_browser_learns_nothing_of_offers_that_are_not_there(service: Service) -> None:
-    """The answer is byte for byte that of one that is not for it; a secret key is told."""
+def test_a_browser_cannot_tell_an_unknown_offer_from_a_refused_one(service: Service) -> None:
+    """For a browser both answers are byte-equal; a secret key gets a 404."""
     service.consent(ANNA)
     put(service, eligibility={"min_orders": 999})
 
@@ -146,19 +146,19 @@ def test_a_browser_learns_nothing_of_offers_that_are_not_there(service: Service)
 
 
 def test_history_changes_nothing_without_consent(service: Service) -> None:
-    """Who has used up the cap and then withdrew is answered as one who never came."""
+    """After a withdrawal, a customer at the cap gets the same answer as a new customer."""
     put(service, caps={"per_customer": {"limit": 1}})
     service.consent(ANNA)
     held(service)
     service.consent(ANNA, {"offers": False})
 
-    answers = {claim(service, who, browser=who).data for who in (ANNA, BERT)}
+    answers = {claim(service, customer, browser=customer).data for customer in (ANNA, BERT)}
 
     assert len(answers) == 1
 
 
 def test_global_privacy_control_denies(service: Service) -> None:
-    """For that request, whatever was granted."""
+    """`Sec-GPC: 1` denies consent for its request, despite a grant."""
     service.consent(ANNA)
     put(service)
 
@@ -167,12 +167,12 @@ def test_global_privacy_control_denies(service: Service) -> None:
 
 
 @pytest.mark.parametrize("browser", [None, ANNA])
-def test_caps_and_budgets_are_told_to_everybody(
+def test_caps_and_budgets_are_reported_to_every_key(
     service: Service, browser: CustomerId | None
 ) -> None:
-    """The customer's own, and what is left for all."""
-    for who in (ANNA, BERT):
-        service.consent(who)
+    """Reached caps and exhausted totals are reported to secret and publishable keys."""
+    for customer in (ANNA, BERT):
+        service.consent(customer)
     put(service, caps={"per_customer": {"limit": 1}, "total_redeemed": 2})
 
     held(service)
@@ -182,8 +182,8 @@ def test_caps_and_budgets_are_told_to_everybody(
     assert code_of(claim(service, browser=browser)) == (409, "nothing_left")
 
 
-def test_the_same_key_is_answered_the_same(service: Service) -> None:
-    """Also when nothing is left by then; another request with it is refused."""
+def test_a_repeated_idempotency_key_returns_the_same_claim(service: Service) -> None:
+    """The claim is returned even if nothing is left; a different request with the key is a 422."""
     service.consent(ANNA)
     put(service, codes=["ONE"])
     first = claim(service, Idempotency_Key="k-1")
@@ -197,8 +197,8 @@ def test_the_same_key_is_answered_the_same(service: Service) -> None:
     assert state(service)["taken"] == 1
 
 
-def test_a_withdrawal_is_in_force_for_repeated_claims_too(service: Service) -> None:
-    """No code is told again to who no longer permits it; permitted anew, it is the same."""
+def test_a_withdrawal_applies_to_repeated_claims(service: Service) -> None:
+    """After a withdrawal no code is returned again; after a new grant the claim is the same."""
     service.consent(ANNA)
     put(service, codes=["ONE"])
     first = claim(service, Idempotency_Key="k-1")
@@ -211,8 +211,8 @@ def test_a_withdrawal_is_in_force_for_repeated_claims_too(service: Service) -> N
     assert claim(service, Idempotency_Key="k-1").data == first.data
 
 
-def test_a_key_does_not_bring_back_what_was_given_back(service: Service) -> None:
-    """Its code may be another customer's by then; what was redeemed is told again."""
+def test_an_idempotency_key_does_not_return_a_released_claim(service: Service) -> None:
+    """A released code may be assigned to another customer; a redeemed claim is returned again."""
     service.consent(ANNA)
     put(service, codes=["ONE"])
     first = held(service, Idempotency_Key="k-1")
@@ -227,19 +227,19 @@ def test_a_key_does_not_bring_back_what_was_given_back(service: Service) -> None
     assert held(service, Idempotency_Key="k-2") == second
 
 
-def test_a_key_is_its_customers_own(service: Service) -> None:
-    """Two customers may choose the same."""
-    for who in (ANNA, BERT):
-        service.consent(who)
+def test_idempotency_keys_are_separate_per_customer(service: Service) -> None:
+    """Two customers with the same key get two claims."""
+    for customer in (ANNA, BERT):
+        service.consent(customer)
     put(service)
-    answers = [held(service, who, Idempotency_Key="same")["claim_id"] for who in (ANNA, BERT)]
+    answers = [held(service, each, Idempotency_Key="same")["claim_id"] for each in (ANNA, BERT)]
 
     assert len(set(answers)) == 2
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 256])
-def test_a_key_that_is_none_is_refused(service: Service, key: str) -> None:
-    """Before anything is taken."""
+def test_an_invalid_idempotency_key_is_refused(service: Service, key: str) -> None:
+    """An invalid key is a 400 and claims nothing."""
     service.consent(ANNA)
     put(service)
 
@@ -247,8 +247,8 @@ def test_a_key_that_is_none_is_refused(service: Service, key: str) -> None:
     assert state(service)["taken"] == 0
 
 
-def test_a_browser_claims_for_its_customer_alone(service: Service) -> None:
-    """Every other customer is the same 403."""
+def test_a_browser_claims_only_for_its_customer(service: Service) -> None:
+    """A claim for another customer is a 403."""
     service.consent(ANNA)
     put(service)
 
@@ -266,8 +266,8 @@ def release(service: Service, claim_id: str, browser: CustomerId | None = None) 
     return service.client.post(f"/v1/claims/{claim_id}/release", data="{}", headers=headers)
 
 
-def test_a_claim_is_released_by_its_customer_alone(service: Service) -> None:
-    """To others it is none; released again it is answered the same."""
+def test_only_its_customer_releases_a_claim(service: Service) -> None:
+    """Another customer gets a 404; a second release returns the same answer."""
     service.consent(ANNA)
     put(service, codes=["ONE"])
     claim_id = held(service)["claim_id"]
@@ -283,8 +283,8 @@ def test_a_claim_is_released_by_its_customer_alone(service: Service) -> None:
     assert state(service) == state(service) | {"taken": 0, "codes_left": 1}
 
 
-def test_a_browser_reads_one_code_however_often_it_gives_back(service: Service) -> None:
-    """The next claim gets it again; the customer's export tells it."""
+def test_repeated_releases_disclose_one_code(service: Service) -> None:
+    """The next claim returns the released code again; the export of the customer contains it."""
     service.consent(ANNA)
     put(service, codes=["ONE", "TWO", "THREE"])
     codes = set()
@@ -300,14 +300,14 @@ def test_a_browser_reads_one_code_however_often_it_gives_back(service: Service) 
 
 
 def bodiless(service: Service, path: str, **headers: str) -> TestResponse:
-    """Send a POST with a Content-Length of 0, or none, and no Content-Type unless one is named."""
-    shown = {name.replace("_", "-"): text for name, text in headers.items()}
-    shown["Authorization"] = f"Bearer {service.keys.secret.text}"
-    return service.client.post(path, headers=shown)
+    """Send a POST without a body, and without Content-Type unless one is given."""
+    sent = {name.replace("_", "-"): text for name, text in headers.items()}
+    sent["Authorization"] = f"Bearer {service.keys.secret.text}"
+    return service.client.post(path, headers=sent)
 
 
-def test_nothing_has_to_be_said_to_claim_and_release(service: Service) -> None:
-    """No body at all is the same request as `{}`."""
+def test_claim_and_release_need_no_body(service: Service) -> None:
+    """A missing body is the same request as `{}`."""
     service.consent(ANNA)
     put(service)
     path = f"/v1/customers/{ANNA}/offers/deal/claim"
@@ -333,20 +333,20 @@ def test_nothing_has_to_be_said_to_claim_and_release(service: Service) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("path", ["customers/anna/offers/deal/claim", "claims/x/release"])
-def test_a_body_of_another_kind_is_refused_also_where_none_is_needed(
+def test_another_content_type_is_refused_even_without_a_body(
     service: Service, path: str, headers: dict[str, str]
 ) -> None:
-    """Even an empty one: whoever sends it means something else."""
+    """A wrong content type or encoding is a 415, even if the body is optional."""
     assert bodiless(service, f"/v1/{path}", **headers).status_code == 415
 
 
-def test_where_something_must_be_said_no_body_is_refused(service: Service) -> None:
-    """As before: 415."""
+def test_a_missing_required_body_is_refused(service: Service) -> None:
+    """A route that needs a body answers a missing one with 415."""
     assert bodiless(service, "/v1/events").status_code == 415
 
 
-def test_the_document_says_where_a_body_may_be_missing(service: Service) -> None:
-    """There alone."""
+def test_the_document_states_which_bodies_are_optional(service: Service) -> None:
+    """Only claim and release have an optional body in the document."""
     document = service.get("/openapi.json").json
     assert document is not None
     optional = {
@@ -359,15 +359,15 @@ def test_the_document_says_where_a_body_may_be_missing(service: Service) -> None
     assert optional == {"post_claim", "post_release"}
 
 
-def test_a_publishable_key_alone_releases_nothing(service: Service) -> None:
-    """Without a token it is nobody's."""
+def test_a_publishable_key_without_token_releases_nothing(service: Service) -> None:
+    """A publishable key without a customer token is refused."""
     reply = service.send("POST", "/v1/claims/x/release", {}, key=service.keys.browser.text)
 
     assert code_of(reply) == (403, "not_this_customer")
 
 
-def test_a_redemption_confirms_once(service: Service) -> None:
-    """However often, and under whatever message id, it is told."""
+def test_a_claim_is_redeemed_once(service: Service) -> None:
+    """Repeated redemption events of one claim count once, under any message id."""
     service.consent(ANNA)
     put(service, caps={"total_redeemed": 1})
     claim_id = held(service)["claim_id"]
@@ -381,26 +381,26 @@ def test_a_redemption_confirms_once(service: Service) -> None:
     assert code_of(release(service, claim_id)) == (409, "already_redeemed")
 
 
-def test_a_redemption_of_another_claim_is_told(service: Service) -> None:
-    """Another customer's, another offer's, or none."""
+def test_a_redemption_with_a_wrong_claim_is_reported(service: Service) -> None:
+    """Another customer's claim, another offer's, or an unknown one is a 409."""
     service.consent(ANNA)
     put(service)
     claim_id = held(service)["claim_id"]
-    told = {"type": "offer_redeemed", "claim_id": claim_id}
+    event = {"type": "offer_redeemed", "claim_id": claim_id}
 
     results = [
-        send(service, **told, customer_id=BERT),
-        send(service, **{**told, "offer_id": "other"}),
-        send(service, **{**told, "claim_id": "never"}),
+        send(service, **event, customer_id=BERT),
+        send(service, **{**event, "offer_id": "other"}),
+        send(service, **{**event, "claim_id": "never"}),
     ]
 
     assert results == [{"status": 409, "code": "no_such_claim"}] * 3
-    assert send(service, type="offer_redeemed") == {"status": 201}  # one that was held nowhere
+    assert send(service, type="offer_redeemed") == {"status": 201}  # matches no claim
     assert state(service)["redeemed"] == 0
 
 
-def test_a_redemption_that_names_no_claim_confirms_the_oldest_hold(service: Service) -> None:
-    """Of the customer that it names, once, however often it is sent; what is confirmed stays."""
+def test_a_redemption_without_claim_id_confirms_the_oldest_claim(service: Service) -> None:
+    """The oldest open claim of the named customer is redeemed, once per message id."""
     service.consent(ANNA)
     put(service)
     first, second = held(service), held(service)
@@ -415,7 +415,7 @@ def test_a_redemption_that_names_no_claim_confirms_the_oldest_hold(service: Serv
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [
         {"customer_id": BERT},
         {"customer_id": ANNA, "offer_id": "other"},
@@ -424,21 +424,21 @@ def test_a_redemption_that_names_no_claim_confirms_the_oldest_hold(service: Serv
     ],
     ids=str,
 )
-def test_a_redemption_of_which_nothing_was_held_confirms_nothing(
-    service: Service, told: dict[str, object]
+def test_a_redemption_without_a_matching_claim_confirms_nothing(
+    service: Service, fields: dict[str, object]
 ) -> None:
-    """Another customer's, another offer's, one of long before the hold, or nobody's."""
+    """Another customer, another offer, an earlier time or a missing customer matches no claim."""
     service.consent(ANNA)
     put(service)
     put(service, "other")
     held(service)
 
-    assert send(service, type="offer_redeemed", **told) == {"status": 201}
+    assert send(service, type="offer_redeemed", **fields) == {"status": 201}
     assert state(service)["redeemed"] == 0
 
 
-def test_what_is_sent_again_confirms_no_later_hold(service: Service) -> None:
-    """The first time there was none."""
+def test_a_repeated_redemption_confirms_no_later_claim(service: Service) -> None:
+    """An event that found no claim does not redeem a claim made after it."""
     service.consent(ANNA)
     put(service)
     event = {"type": "offer_redeemed", "customer_id": ANNA, "message_id": "m"}
@@ -449,33 +449,35 @@ def test_what_is_sent_again_confirms_no_later_hold(service: Service) -> None:
     assert state(service)["redeemed"] == 0
 
 
-def test_only_our_decisions_count_a_showing(service: Service) -> None:
-    """Once each, for whom they were made; one of everybody's, once for each event."""
+def test_only_signed_decisions_count_an_impression(service: Service) -> None:
+    """A decision counts once, for its customer; a generic one counts once per event."""
     service.consent(ANNA)
     put(service, caps={"total_shown": 100})
-    ours, everybodys = decision(service, ANNA), decision(service, None)
+    personal, generic = decision(service, ANNA), decision(service, None)
     shown = {"type": "offer_shown"}
 
     for _ in range(2):
-        send(service, **shown, customer_id=ANNA, decision_id=ours)
-        send(service, **shown, message_id="seen", decision_id=everybodys)
+        send(service, **shown, customer_id=ANNA, decision_id=personal)
+        send(service, **shown, message_id="seen", decision_id=generic)
     send(service, **shown, customer_id=ANNA, decision_id=decision(service, ANNA, "another"))
     send(service, **shown, decision_id=decision(service, None, "another"))
-    send(service, **shown, customer_id=BERT, decision_id=ours)
-    send(service, **shown, decision_id=ours)
+    send(service, **shown, customer_id=BERT, decision_id=personal)
+    send(service, **shown, decision_id=personal)
     send(service, **shown, customer_id=ANNA)
-    forged = ours[:25] + ("B" if ours[25] == "A" else "A") + ours[26:]  # in the keyed hash
+    forged = (
+        personal[:25] + ("B" if personal[25] == "A" else "A") + personal[26:]
+    )  # in the keyed hash
     send(service, **shown, customer_id=ANNA, decision_id=forged)
     send(service, **shown, customer_id=ANNA, decision_id="made up")
-    send(service, type="offer_accepted", customer_id=ANNA, decision_id=ours)
-    send(service, type="offer_accepted", customer_id=ANNA, decision_id=ours)
+    send(service, type="offer_accepted", customer_id=ANNA, decision_id=personal)
+    send(service, type="offer_accepted", customer_id=ANNA, decision_id=personal)
 
     assert state(service) == state(service) | {"shown": 2, "accepted": 1}
 
 
 @pytest.mark.parametrize("granted", [True, False])
-def test_what_was_dismissed_is_remembered_with_consent(service: Service, granted: bool) -> None:
-    """Of one who permits it, and of nobody else."""
+def test_a_dismissal_is_stored_only_with_consent(service: Service, granted: bool) -> None:
+    """A dismissal is stored for a customer who permits personalization, and for no other."""
     service.consent(ANNA, {"offers": True, "personalization": granted})
     put(service)
     send(service, type="offer_dismissed", customer_id=ANNA)
@@ -485,8 +487,8 @@ def test_what_was_dismissed_is_remembered_with_consent(service: Service, granted
     assert list(caps.dismissed) == (["deal"] if granted else [])
 
 
-def test_a_decision_is_told_to_those_who_may_know(service: Service) -> None:
-    """As it was kept; one that nobody knows, or that may not be kept, is none."""
+def test_a_decision_record_is_returned_to_secret_keys(service: Service) -> None:
+    """The stored record is returned; without consent to analytics, or if unknown, it is a 404."""
     service.consent(ANNA)
     key = service.stores.hasher(service.shop).key_of(ANNA)
     name = DecisionId(decision(service, ANNA))
@@ -495,8 +497,8 @@ def test_a_decision_is_told_to_those_who_may_know(service: Service) -> None:
     )
     service.services.decisions.flush()
 
-    told = service.get(f"/v1/decisions/{name}")
-    assert told.json == {
+    reply = service.get(f"/v1/decisions/{name}")
+    assert reply.json == {
         "decision_id": name,
         "at": "1970-01-01T00:00:00.000000Z",
         "decision": {"offers": []},

@@ -1,4 +1,4 @@
-"""Next-best offers over HTTP: who gets which, why, and what nobody may learn.
+"""Next-best offers over HTTP: eligibility, ranking, reasons, caps and confidentiality.
 
 Anna spent most on item-03, then item-00 and item-01; Bert on item-10.
 """
@@ -44,9 +44,9 @@ def offered(service: Service, customer: CustomerId = ANNA, query: str = "") -> l
 
 
 def considered(service: Service, customer: CustomerId = ANNA, query: str = "") -> dict[str, Any]:
-    """Return what became of each offer, by its id."""
-    told = answer(service, customer, f"?explain=true{query}")["considered"]
-    return {each["offer_id"]: each for each in told}
+    """Return the explanation by offer id."""
+    reported = answer(service, customer, f"?explain=true{query}")["considered"]
+    return {each["offer_id"]: each for each in reported}
 
 
 def send(service: Service, **event: object) -> None:
@@ -62,18 +62,18 @@ def claim(service: Service, offer_id: str, customer: CustomerId = ANNA) -> TestR
 
 @pytest.fixture
 def market(service: Service) -> Service:
-    """Anna and Bert permit everything; one offer for each, and one for all."""
+    """Anna and Bert permit everything; there is an offer for each and one for all."""
     service.consent(ANNA)
     service.consent(BERT)
     service.item("item-03", title="Oat milk", category="drinks")
     put(service, "annas", items=["item-03"])
     put(service, "berts", items=["item-10"])
-    put(service, "everybodys", value=1.0)
+    put(service, "for_all", value=1.0)
     return service
 
 
-def test_what_a_customer_buys_comes_first_and_says_so(market: Service) -> None:
-    """The reason names the item in words."""
+def test_an_offer_on_purchased_items_comes_first(market: Service) -> None:
+    """The reason of the first offer names the purchased item."""
     annas, berts = answer(market, ANNA), answer(market, BERT)
 
     assert annas["personalized"]
@@ -92,23 +92,24 @@ def test_what_a_customer_buys_comes_first_and_says_so(market: Service) -> None:
     assert berts["offers"][0]["offer_id"] == "berts"
 
 
-def test_an_answer_is_kept_by_nobody(market: Service) -> None:
+def test_a_decision_is_not_cacheable(market: Service) -> None:
+    """Offers of a customer are `private, no-store`."""
     assert ask(market).headers["Cache-Control"] == "private, no-store"
 
 
-def test_a_decision_makes_one_trip(market: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once the worker has seen the offers."""
+def test_a_decision_makes_one_redis_read(market: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the worker has the offers, a decision makes one round trip to Redis."""
     offered(market)
-    trips: list[object] = []
+    reads: list[object] = []
     read = RequestRead.read
     monkeypatch.setattr(
         RequestRead,
         "read",
-        lambda *words, **named: trips.append(words) or read(*words, **named),  # type: ignore[func-returns-value]
+        lambda *words, **named: reads.append(words) or read(*words, **named),  # type: ignore[func-returns-value]
     )
     offered(market)
 
-    assert len(trips) == 1
+    assert len(reads) == 1
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_a_decision_makes_one_trip(market: Service, monkeypatch: pytest.MonkeyPa
 def test_each_step_refuses_and_is_named(
     market: Service, fields: dict[str, object], step: str
 ) -> None:
-    """To the secret key that asks why."""
+    """With `explain`, a secret key sees the step that refused an offer."""
     put(market, "refused", **fields)
 
     found = considered(market, query="&channel=web")["refused"]
@@ -136,13 +137,14 @@ def test_each_step_refuses_and_is_named(
 
 
 def test_an_unmet_condition_is_named(market: Service) -> None:
+    """With `explain`, a secret key sees the condition that is not met."""
     put(market, "refused", eligibility={"attributes": {"tier": ["gold"]}})
 
     assert considered(market)["refused"]["condition"] == "attributes.tier"
 
 
-def test_the_profile_makes_eligible(market: Service) -> None:
-    """As soon as the shop has told it."""
+def test_a_profile_counts_at_once(market: Service) -> None:
+    """A segment makes the customer eligible from the next request on."""
     put(market, "vips", eligibility={"segments": ["vip"]})
     before = offered(market)
     market.put(f"/v1/customers/{ANNA}/profile", {"segments": ["vip"]})
@@ -151,8 +153,8 @@ def test_the_profile_makes_eligible(market: Service) -> None:
     assert "vips" in offered(market)
 
 
-def test_what_was_bought_since_the_training_counts(market: Service) -> None:
-    """Towards orders, what was bought, and what is near."""
+def test_purchases_since_the_training_count(market: Service) -> None:
+    """New purchases count for orders, `bought` and affinity."""
     put(market, "loyal", eligibility={"min_orders": 4, "bought": {"items": ["item-07"]}})
     before = offered(market)
     send(market, type="purchase", customer_id=ANNA, item_id="item-07", price=2.0)
@@ -161,8 +163,8 @@ def test_what_was_bought_since_the_training_counts(market: Service) -> None:
     assert "loyal" in offered(market)
 
 
-def test_whom_the_model_does_not_know_is_new_if_it_may_learn_from_them(market: Service) -> None:
-    """Of a customer whose purchases were left out nobody knows how many there are."""
+def test_a_customer_outside_the_model_is_new_only_with_training_consent(market: Service) -> None:
+    """Without consent to training, the number of orders is unknown."""
     put(market, "welcome", eligibility={"new_customers_only": True})
     market.consent(ZOE)
     new = offered(market, ZOE)
@@ -172,8 +174,8 @@ def test_whom_the_model_does_not_know_is_new_if_it_may_learn_from_them(market: S
     assert "welcome" not in offered(market, ZOE)
 
 
-def test_a_new_customer_is_one_until_the_first_purchase(market: Service) -> None:
-    """For decisions and for claims; who has ever bought something is none."""
+def test_a_customer_is_new_until_the_first_purchase(market: Service) -> None:
+    """After the first purchase, decisions and claims no longer treat the customer as new."""
     put(market, "welcome", eligibility={"new_customers_only": True})
     market.consent(ZOE)
     before = offered(market, ZOE), claim(market, "welcome", ZOE).status_code
@@ -188,14 +190,16 @@ def test_a_new_customer_is_one_until_the_first_purchase(market: Service) -> None
     assert claim(market, "welcome", ANNA).status_code == 409
 
 
-def test_what_was_dismissed_is_not_offered_again(market: Service) -> None:
+def test_a_dismissed_offer_is_not_offered_again(market: Service) -> None:
+    """A dismissed offer is absent from the next answer."""
     send(market, type="offer_dismissed", customer_id=ANNA, offer_id="annas")
 
     assert considered(market)["annas"]["step"] == "dismissed"
     assert "annas" not in offered(market)
 
 
-def test_what_was_claimed_as_often_as_allowed_is_not_offered(market: Service) -> None:
+def test_an_offer_at_the_claim_cap_is_not_offered(market: Service) -> None:
+    """An offer at its cap per customer is absent from the next answer."""
     put(market, "annas", items=["item-03"], caps={"per_customer": {"limit": 1}})
     before = offered(market)
     assert claim(market, "annas").status_code == 201
@@ -204,8 +208,8 @@ def test_what_was_claimed_as_often_as_allowed_is_not_offered(market: Service) ->
     assert considered(market)["annas"]["step"] == "redeemed"
 
 
-def test_what_was_shown_as_often_as_allowed_is_not_offered(market: Service) -> None:
-    """Looking spends nothing; telling that it was shown does."""
+def test_an_offer_at_the_impression_cap_is_not_offered(market: Service) -> None:
+    """A decision uses up no cap; an `offer_shown` event does."""
     put(market, "annas", items=["item-03"], caps={"per_customer_shown": {"limit": 1}})
     for _ in range(3):
         last = answer(market)
@@ -225,24 +229,24 @@ def test_what_was_shown_as_often_as_allowed_is_not_offered(market: Service) -> N
     ("fields", "step"),
     [({"caps": {"total_redeemed": 1}}, "total_redeemed"), ({"codes": ["A-1"]}, "codes")],
 )
-def test_what_has_run_out_is_offered_to_nobody(
+def test_an_exhausted_offer_is_offered_to_no_customer(
     market: Service, fields: dict[str, object], step: str
 ) -> None:
-    """From the request after the last claim on; and again once it is given back."""
+    """An offer is absent after its last claim, and offered again after a release."""
     put(market, "scarce", **fields)
     before = offered(market, BERT)
     held = claim(market, "scarce").json
     assert held is not None
-    told = considered(market, BERT)["scarce"]
+    reported = considered(market, BERT)["scarce"]
     market.send("POST", f"/v1/claims/{held['claim_id']}/release", {})
 
     assert "scarce" in before
-    assert told["step"] == step
+    assert reported["step"] == step
     assert "scarce" in offered(market, BERT)
 
 
-def test_a_total_of_showings_is_kept_too(market: Service) -> None:
-    """Also by what everybody is shown: an id of ours is spent, whoever it was for."""
+def test_the_total_of_impressions_is_capped(market: Service) -> None:
+    """Impressions from personal and generic decisions count towards the total."""
     put(market, "scarce", caps={"total_shown": 1})
     market.consent(ZOE, {"personalization": False})
     for_zoe = answer(market, ZOE)
@@ -259,25 +263,25 @@ def test_a_total_of_showings_is_kept_too(market: Service) -> None:
 
 
 @pytest.mark.parametrize("customer", [ANNA, ZOE])
-def test_a_decision_counts_for_what_it_offered_alone(market: Service, customer: CustomerId) -> None:
-    """Whether it was personal or everybody's; any other offer, nobody has been shown by it."""
+def test_a_decision_counts_only_its_own_offers(market: Service, customer: CustomerId) -> None:
+    """An impression of an offer that the decision does not contain is not counted."""
     made = answer(market, customer, "?n=1")
     (shown,) = [each["offer_id"] for each in made["offers"]]
     for kind in ("offer_shown", "offer_accepted"):
-        for offer_id in ("annas", "berts", "everybodys"):
-            told = {"customer_id": customer, "decision_id": made["decision_id"]}
-            send(market, type=kind, offer_id=offer_id, **told)
+        for offer_id in ("annas", "berts", "for_all"):
+            reported = {"customer_id": customer, "decision_id": made["decision_id"]}
+            send(market, type=kind, offer_id=offer_id, **reported)
 
     counted = {
         offer_id: (state["shown"], state["accepted"])
-        for offer_id in ("annas", "berts", "everybodys")
+        for offer_id in ("annas", "berts", "for_all")
         for state in [market.get(f"/v1/offers/{offer_id}").json["state"]]  # type: ignore[index]
     }
-    assert counted == {"annas": (0, 0), "berts": (0, 0), "everybodys": (0, 0)} | {shown: (1, 1)}
+    assert counted == {"annas": (0, 0), "berts": (0, 0), "for_all": (0, 0)} | {shown: (1, 1)}
 
 
-def test_an_id_of_a_hundred_offers_is_taken_everywhere(market: Service) -> None:
-    """In events, claims and paths; one character more is too long."""
+def test_an_id_of_100_offers_is_accepted_everywhere(market: Service) -> None:
+    """Events, claims and paths accept the longest id; one more character is refused."""
     for number in range(100):
         put(market, f"deal-{number}", caps={"total_shown": 5})
     made = answer(market, query="?n=100")
@@ -291,20 +295,20 @@ def test_an_id_of_a_hundred_offers_is_taken_everywhere(market: Service) -> None:
     assert len(name) == 299
     assert taken.status_code == 201
     assert market.get(f"/v1/offers/{shown}").json["state"]["shown"] == 1  # type: ignore[index]
-    kept = market.get(f"/v1/decisions/{name}").json
-    assert kept is not None
-    assert len(kept["decision"]["offered"]) == 100
+    record = market.get(f"/v1/decisions/{name}").json
+    assert record is not None
+    assert len(record["decision"]["offered"]) == 100
     long = "x" * (MAX_DECISION_ID_LENGTH + 1)
     assert market.get(f"/v1/decisions/{long}").status_code == 400
     assert market.send("POST", path, {"decision_id": long}).status_code == 400
 
 
-def test_the_document_says_how_long_an_id_may_be(market: Service) -> None:
-    """In the path, in events and in claims."""
-    told = market.get("/openapi.json").json
-    assert told is not None
-    (path,) = told["paths"]["/v1/decisions/{decision_id}"]["get"]["parameters"]
-    schemas = told["components"]["schemas"]
+def test_the_document_states_the_maximum_length_of_an_id(market: Service) -> None:
+    """Path, event and claim have the same maximum length in the document."""
+    reported = market.get("/openapi.json").json
+    assert reported is not None
+    (path,) = reported["paths"]["/v1/decisions/{decision_id}"]["get"]["parameters"]
+    schemas = reported["components"]["schemas"]
     bodies = [schemas[name]["properties"]["decision_id"] for name in ("EventBody", "ClaimBody")]
 
     assert path["schema"]["maxLength"] == MAX_DECISION_ID_LENGTH
@@ -312,27 +316,29 @@ def test_the_document_says_how_long_an_id_may_be(market: Service) -> None:
 
 
 def test_one_of_a_group_is_offered_and_a_fallback_last(market: Service) -> None:
+    """One offer per exclusive group is offered, and a fallback only alone."""
     put(market, "annas", items=["item-03"], exclusive_group="one")
-    put(market, "everybodys", exclusive_group="one")
+    put(market, "for_all", exclusive_group="one")
     put(market, "last", fallback=True)
-    told = considered(market)
+    reported = considered(market)
 
-    assert told["everybodys"]["step"] == "exclusive_group"
-    assert told["last"]["step"] == "fallback"
+    assert reported["for_all"]["step"] == "exclusive_group"
+    assert reported["last"]["step"] == "fallback"
     assert offered(market) == ["annas", "berts"]
 
 
-def test_a_change_and_a_deletion_count_at_once(market: Service) -> None:
+def test_a_change_and_a_deletion_apply_at_once(market: Service) -> None:
+    """A replaced or deleted offer affects the next request."""
     put(market, "annas", items=["item-03"], ends_at=PAST)
     changed = offered(market)
     market.send("DELETE", "/v1/offers/berts", {})
 
     assert "annas" not in changed
-    assert offered(market) == ["everybodys"]
+    assert offered(market) == ["for_all"]
 
 
-def test_a_withdrawal_counts_at_once(market: Service) -> None:
-    """Of either purpose: then everybody's offers, by priority, value and id."""
+def test_a_withdrawal_applies_at_once(market: Service) -> None:
+    """After a withdrawal of either purpose, the answer is generic, by priority, value and id."""
     for purpose in PERSONAL:
         market.consent(ANNA)
         personal = answer(market)
@@ -341,17 +347,19 @@ def test_a_withdrawal_counts_at_once(market: Service) -> None:
 
         assert personal["personalized"]
         assert (generic["personalized"], generic["fallback"]) == (False, "no_consent")
-        assert [each["offer_id"] for each in generic["offers"]] == ["everybodys", "annas", "berts"]
+        assert [each["offer_id"] for each in generic["offers"]] == ["for_all", "annas", "berts"]
 
 
 @pytest.mark.parametrize("flag", ["minor", "restricted", "objects_to_marketing"])
 def test_flags_end_personal_offers(market: Service, flag: str) -> None:
+    """A flag that forbids personalization makes the next answer generic."""
     market.put(f"/v1/customers/{ANNA}/profile", {flag: True})
 
     assert not answer(market)["personalized"]
 
 
 def test_privacy_control_denies_for_its_request(market: Service) -> None:
+    """`Sec-GPC: 1` makes only its own answer generic."""
     reply = market.get(f"/v1/customers/{ANNA}/offers", **{"Sec-GPC": "1"}).json
 
     assert reply is not None
@@ -359,16 +367,18 @@ def test_privacy_control_denies_for_its_request(market: Service) -> None:
     assert answer(market)["personalized"]
 
 
-def test_what_everybody_gets_asks_for_nothing_and_has_no_code(market: Service) -> None:
+def test_generic_offers_have_no_eligibility_and_no_codes(market: Service) -> None:
+    """Offers with eligibility or codes are absent from a generic answer."""
     put(market, "coded", codes=["SECRET-1"])
     put(market, "elders", eligibility={"min_orders": 0})
     found = considered(market, ZOE)
 
     assert {found["coded"]["step"], found["elders"]["step"]} == {"consent"}
-    assert offered(market, ZOE) == ["everybodys", "annas", "berts"]
+    assert offered(market, ZOE) == ["for_all", "annas", "berts"]
 
 
-def test_no_answer_tells_a_code_or_the_shops_sums(market: Service) -> None:
+def test_an_answer_contains_no_code_and_no_business_data(market: Service) -> None:
+    """Codes, margin, weight and caps are absent from the answer."""
     put(market, "coded", codes=["SECRET-1"], margin=77.125, weight=3.25, items=["item-03"])
     reply = ask(market).data
 
@@ -377,7 +387,7 @@ def test_no_answer_tells_a_code_or_the_shops_sums(market: Service) -> None:
 
 
 def test_a_sensitive_or_hidden_item_is_no_reason(market: Service) -> None:
-    """Of what is sensitive now the decision knows nothing at all."""
+    """A reason never names a hidden item; a sensitive item does not even count as bought."""
     market.item("item-03", title="Oat milk", hidden=True)
     hidden = answer(market)["offers"]
     market.item("item-03", title="Oat milk", sensitive=True)
@@ -390,7 +400,8 @@ def test_a_sensitive_or_hidden_item_is_no_reason(market: Service) -> None:
     assert b"Oat milk" not in ask(market).data
 
 
-def test_a_browser_asks_for_its_own_customer_and_never_learns_why(market: Service) -> None:
+def test_a_browser_gets_offers_of_its_customer_without_fallback(market: Service) -> None:
+    """Another customer is a 403; `fallback` and `considered` are for secret keys."""
     path = f"/v1/customers/{ZOE}/offers"
     own = market.as_browser(path, ZOE).json
     explained = market.as_browser(f"{path}?explain=true", ZOE)
@@ -403,22 +414,24 @@ def test_a_browser_asks_for_its_own_customer_and_never_learns_why(market: Servic
     assert market.as_browser(path).status_code == 403
 
 
-def test_it_takes_the_scope(market: Service) -> None:
+def test_offers_need_the_scope(market: Service) -> None:
+    """A key without the scope `offers` is refused."""
     key = market.secret_key(Scope.RECOMMEND)
 
     assert market.get(f"/v1/customers/{ANNA}/offers", key).status_code == 403
 
 
 @pytest.mark.parametrize("query", ["n=0", "n=101", "explain=1", "channel=", "slate=popular"])
-def test_what_is_wrong_is_named(market: Service, query: str) -> None:
+def test_an_invalid_parameter_is_named(market: Service, query: str) -> None:
+    """A 400 names the invalid query parameter."""
     reply = ask(market, query=f"?{query}")
 
     assert reply.status_code == 400
     assert query.partition("=")[0] in reply.text
 
 
-def test_unreadable_caps_offer_nothing_personal(market: Service) -> None:
-    """Nobody knows then what has been spent."""
+def test_unreadable_caps_make_the_answer_generic(market: Service) -> None:
+    """If caps cannot be read, it is unknown which are reached, so the answer is generic."""
     stores, key = market.stores, market.stores.hasher(market.shop).key_of(ANNA)
     name = redis_keys.caps(market.shop, key)
     stores.connections.writes.hset(name, "taken:annas", "?")
@@ -431,8 +444,8 @@ def test_unreadable_caps_offer_nothing_personal(market: Service) -> None:
         assert (found["personalized"], found["fallback"]) == (False, "store_unavailable")
 
 
-def test_an_offer_with_keys_of_a_strange_kind_is_that_offers_fault(market: Service) -> None:
-    """The others are offered and listed as ever."""
+def test_a_corrupt_key_affects_only_its_offer(market: Service) -> None:
+    """If one offer has keys of a wrong type in Redis, the others are offered and listed."""
     keys = market.stores.connections.writes
     for of_offer in (redis_keys.offer_codes, redis_keys.offer_holds):
         name = of_offer(market.shop, OfferId("annas"))
@@ -443,12 +456,13 @@ def test_an_offer_with_keys_of_a_strange_kind_is_that_offers_fault(market: Servi
     offered = [each["offer_id"] for each in answer(market)["offers"]]
 
     assert listed is not None
-    assert "everybodys" in offered
+    assert "for_all" in offered
     assert "annas" not in [each["offer_id"] for each in listed["offers"]]
     assert "later" in [each["offer_id"] for each in listed["offers"]]
 
 
 def test_without_a_model_offers_are_ranked_by_rule(bare_service: Service) -> None:
+    """Without a model, eligible offers are ranked by priority, value and id."""
     bare_service.consent(ANNA)
     put(bare_service, "deal", value=1.0)
     put(bare_service, "better", value=2.0)
@@ -458,26 +472,26 @@ def test_without_a_model_offers_are_ranked_by_rule(bare_service: Service) -> Non
     assert [each["offer_id"] for each in found["offers"]] == ["better", "deal"]
 
 
-def test_a_decision_is_kept_and_told(market: Service) -> None:
-    """What was offered, what was refused, under which consent and model."""
+def test_a_decision_record_is_stored(market: Service) -> None:
+    """The record has offered and refused offers, consent and model."""
     put(market, "over", ends_at=PAST)
     made = answer(market, query="?placement=home&channel=web")
     market.services.decisions.flush()
     reply = market.get(f"/v1/decisions/{made['decision_id']}").json
 
     assert reply is not None
-    kept = reply["decision"]
-    assert [each["offer_id"] for each in kept["offered"]] == [
+    record = reply["decision"]
+    assert [each["offer_id"] for each in record["offered"]] == [
         each["offer_id"] for each in made["offers"]
     ]
-    assert kept["refused"] == {"window": ["over"]}
-    assert (kept["placement"], kept["channel"]) == ("home", "web")
-    assert kept["model_version"]
-    assert set(kept["consent"]) == {"personalization", "offers"}
+    assert record["refused"] == {"window": ["over"]}
+    assert (record["placement"], record["channel"]) == ("home", "web")
+    assert record["model_version"]
+    assert set(record["consent"]) == {"personalization", "offers"}
 
 
-def test_a_claim_asks_for_the_same_eligibility(market: Service) -> None:
-    """What may be offered may be claimed, and nothing else."""
+def test_a_claim_checks_the_same_eligibility(market: Service) -> None:
+    """A customer can claim exactly the offers that a decision may choose."""
     put(market, "vips", eligibility={"segments": ["vip"]})
     refused = claim(market, "vips")
     market.put(f"/v1/customers/{ANNA}/profile", {"segments": ["vip"]})
@@ -486,10 +500,10 @@ def test_a_claim_asks_for_the_same_eligibility(market: Service) -> None:
     assert claim(market, "vips").status_code == 201
 
 
-def test_everybody_gets_the_same_bytes(market: Service) -> None:
-    """Apart from `fallback`, which a browser is not told; `decision_id` included."""
+def test_generic_answers_are_byte_equal(market: Service) -> None:
+    """Generic answers are equal, `decision_id` included, except `fallback` for secret keys."""
     market.consent(ANNA, dict.fromkeys(EVERYTHING, False))
-    customers = (ANNA, ZOE, CustomerId("nobody"))
+    customers = (ANNA, ZOE, CustomerId("unknown"))
     answers = [ask(market, customer).data for customer in customers]
     paths = [f"/v1/customers/{each}/offers" for each in customers]
     in_browsers = [
@@ -501,29 +515,29 @@ def test_everybody_gets_the_same_bytes(market: Service) -> None:
     assert in_browsers[1:] == in_browsers[:2]
 
 
-def test_what_is_offered_to_everybody_counts_for_each_who_saw_it(market: Service) -> None:
-    """The id is one and the same; an event that is sent again is the same showing."""
+def test_a_generic_decision_counts_once_per_event(market: Service) -> None:
+    """The id is shared; a repeated event is the same impression."""
     put(market, "scarce", all=True, priority=9, caps={"total_shown": 50})
-    named = {answer(market, customer)["decision_id"] for customer in (ZOE, CustomerId("nobody"))}
+    named = {answer(market, customer)["decision_id"] for customer in (ZOE, CustomerId("unknown"))}
     (decision_id,) = named
-    told = {"type": "offer_shown", "offer_id": "scarce", "decision_id": decision_id}
-    for place, customer in enumerate((ZOE, ZOE, CustomerId("nobody"))):
+    reported = {"type": "offer_shown", "offer_id": "scarce", "decision_id": decision_id}
+    for place, customer in enumerate((ZOE, ZOE, CustomerId("unknown"))):
         for _again in range(2):
-            send(market, message_id=f"m{place}", customer_id=customer, **told)
+            send(market, message_id=f"m{place}", customer_id=customer, **reported)
 
     assert market.get("/v1/offers/scarce").json["state"]["shown"] == 3  # type: ignore[index]
 
 
-def test_a_browser_counts_what_everybody_is_offered_once_for_its_customer(market: Service) -> None:
-    """It can make up events and sessions, and ask for lists of any length; not for customers."""
+def test_a_browser_counts_a_generic_decision_once_per_customer(market: Service) -> None:
+    """A browser can invent events and sessions, but not customers."""
     put(market, "scarce", all=True, priority=9, caps={"total_shown": 50})
-    told = {"type": "offer_shown", "offer_id": "scarce", "session_id": "s"}
+    reported = {"type": "offer_shown", "offer_id": "scarce", "session_id": "s"}
     ids = [answer(market, ZOE, f"?n={n}")["decision_id"] for n in (1, 2, 2, 3)]
     named = [
-        {"message_id": f"m{place}", "customer_id": ZOE, "decision_id": each, **told}
+        {"message_id": f"m{place}", "customer_id": ZOE, "decision_id": each, **reported}
         for place, each in enumerate(ids)
     ]
-    unnamed = [{"message_id": f"n{place}", "decision_id": ids[0], **told} for place in range(5)]
+    unnamed = [{"message_id": f"n{place}", "decision_id": ids[0], **reported} for place in range(5)]
     token = {"Authorization": f"Bearer {market.keys.browser.text}"}
     token["X-Customer-Token"] = market.keys.token(ZOE)
     for events in (named, unnamed):

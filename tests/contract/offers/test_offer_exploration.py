@@ -1,7 +1,7 @@
-"""RECSVC_OFFER_EXPLORATION over HTTP: each decision draws rates of its own, and explains itself.
+"""RECSVC_OFFER_EXPLORATION over HTTP: each decision draws its own acceptance rates.
 
-Offers of which nothing has been shown begin with 20 showings at 5 %: each rate is drawn from
-Beta(1, 19), offer by offer in the order of their ids.
+An offer without impressions has the prior Beta(1, 19): 20 impressions at 5 %. Rates are drawn in
+the order of offer ids.
 """
 
 from base64 import urlsafe_b64decode
@@ -32,7 +32,7 @@ def orders(found: list[Any]) -> set[tuple[str, ...]]:
 
 
 def open_shop(service: Service) -> Service:
-    """Let Anna permit everything, and put offers between which nothing decides."""
+    """Grant Anna everything, and create offers that score the same."""
     service.consent(ANNA)
     for offer_id in DEALS:
         body = {"title": "A deal", "kind": "free_shipping"}
@@ -48,34 +48,34 @@ def exploring(valkey: EmbeddedValkey, settings: Settings, shop: ShopName) -> Ite
     stores.connections.close()
 
 
-def test_nothing_is_drawn_unless_the_shop_says_so(service: Service) -> None:
-    """The same order each time, and the same rate."""
+def test_exploration_is_off_by_default(service: Service) -> None:
+    """Without the setting, order and rates are the same for each request."""
     found = answers(open_shop(service))
 
     assert orders(found) == {tuple(DEALS)}
     assert {each["rate"] for answer in found for each in answer["considered"]} == {0.05}
 
 
-def test_exploring_brings_each_up_in_its_turn(exploring: Service) -> None:
-    """Orders differ, and no offer is first each time."""
+def test_exploration_varies_the_order(exploring: Service) -> None:
+    """The order differs between requests, and no offer is always first."""
     found = answers(exploring)
 
     assert len(orders(found)) > 1
     assert len({order[0] for order in orders(found)}) > 1
 
 
-def test_a_decision_is_drawn_from_its_own_id(exploring: Service) -> None:
-    """So it can be drawn again, long after."""
+def test_the_decision_id_seeds_its_rates(exploring: Service) -> None:
+    """The drawn rates can be reproduced from the decision id."""
     for answer in answers(exploring):
         uuid7 = urlsafe_b64decode(answer["decision_id"][:24])[:16]
-        told = {each["offer_id"]: each["rate"] for each in answer["considered"]}
+        reported = {each["offer_id"]: each["rate"] for each in answer["considered"]}
 
         drawn = rate_generator(uuid7).beta([1.0] * len(DEALS), [19.0] * len(DEALS))
-        assert [told[offer_id] for offer_id in DEALS] == pytest.approx(drawn.tolist(), abs=1e-6)
+        assert [reported[offer_id] for offer_id in DEALS] == pytest.approx(drawn.tolist(), abs=1e-6)
 
 
-def test_a_decision_explains_its_own_order(exploring: Service) -> None:
-    """By what was drawn for it; and what is kept of it says the same."""
+def test_an_explanation_has_the_drawn_rates(exploring: Service) -> None:
+    """Explanation and stored record contain the rates that ordered the offers."""
     for answer in answers(exploring):
         exploring.services.decisions.flush()
         kept = exploring.get(f"/v1/decisions/{answer['decision_id']}").json
@@ -88,6 +88,6 @@ def test_a_decision_explains_its_own_order(exploring: Service) -> None:
         assert [each["worth"] for each in kept["decision"]["offered"]] == worth
 
 
-def test_everybodys_answer_is_not_explored(exploring: Service) -> None:
-    """It is the same for all."""
+def test_a_generic_answer_is_not_explored(exploring: Service) -> None:
+    """Without consent the answer is the same for every customer."""
     assert orders(answers(exploring, ZOE)) == {tuple(DEALS)}

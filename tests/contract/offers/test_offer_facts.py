@@ -1,6 +1,6 @@
-"""What offers are told of orders, money and items bought since the training, over HTTP.
+"""Orders, spend and items since the training, as decisions on offers see them, over HTTP.
 
-Anna has three orders of 10.00 in all; the model has never seen Zoe, who may be learned from.
+Anna has three orders of 10.00 in total. Zoe permits training but is not in the model.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ LAST_TRAINED = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=20_100)
 
 @pytest.fixture
 def market(service: Service) -> Service:
-    """Anna and Zoe permit everything; an offer for each number of orders."""
+    """Anna and Zoe permit everything; there is an offer for each number of orders."""
     service.consent(ANNA)
     service.consent(ZOE)
     for orders in range(8):
@@ -56,7 +56,7 @@ def views(customer: CustomerId, count: int = MAX_EVENTS + 5) -> Iterator[dict[st
 
 
 def orders(service: Service, customer: CustomerId = ANNA) -> Sequence[str]:
-    """Return the numbers of orders that the customer is known to have."""
+    """Return the customer's number of orders, as offers show it."""
     found = offered(service, customer)
     return [offer for offer in found if offer.startswith("has-")]
 
@@ -69,7 +69,7 @@ def is_for(service: Service, customer: CustomerId, **eligibility: object) -> boo
 
 
 def test_no_number_of_views_makes_a_customer_new_again(market: Service) -> None:
-    """For claims and decisions: a purchase is remembered beside the recent events."""
+    """Many views do not displace a purchase, neither for claims nor for decisions."""
     put(market, "welcome", eligibility={"new_customers_only": True})
     statuses = [claim(market, "welcome", ZOE).status_code]
     send(market, bought(ZOE, order_id="A-1"))
@@ -81,15 +81,15 @@ def test_no_number_of_views_makes_a_customer_new_again(market: Service) -> None:
     assert "welcome" not in offered(market, ZOE)
 
 
-def test_no_number_of_views_takes_an_order_or_an_item_back(market: Service) -> None:
-    """Nor what was paid."""
+def test_no_number_of_views_displaces_an_order(market: Service) -> None:
+    """Many views displace neither orders, items nor spend."""
     send(market, bought(price=5.0, order_id="A-1"))
-    told = {"not_bought": {"items": [ITEMS[7]]}}, {"min_spent": 15}
-    before = orders(market), [is_for(market, ANNA, **each) for each in told]
+    reported = {"not_bought": {"items": [ITEMS[7]]}}, {"min_spent": 15}
+    before = orders(market), [is_for(market, ANNA, **each) for each in reported]
     send(market, *views(ANNA))
 
     assert before == (["has-4"], [False, True])
-    assert (orders(market), [is_for(market, ANNA, **each) for each in told]) == before
+    assert (orders(market), [is_for(market, ANNA, **each) for each in reported]) == before
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ def test_no_number_of_views_takes_an_order_or_an_item_back(market: Service) -> N
         ([(None, 0), ("A", 0), (None, 24)], "has-6"),
     ],
 )
-def test_orders_are_counted_as_the_trainer_counts_them(
+def test_orders_are_counted_as_in_training(
     market: Service, lines: Sequence[tuple[str | None, float]], expected: str
 ) -> None:
-    """By order_id where it is given, for a day; without one, what was bought on a day."""
+    """Lines of one day with the same order_id, or without any, are one order."""
     send(
         market,
         *(bought(at=NOON + timedelta(hours=hours), order_id=order) for order, hours in lines),
@@ -116,7 +116,7 @@ def test_orders_are_counted_as_the_trainer_counts_them(
     assert orders(market) == [expected]
 
 
-def test_an_order_that_the_model_knows_is_counted_once(market: Service) -> None:
+def test_an_order_in_the_model_is_counted_once(market: Service) -> None:
     """A model dates an order by its first line: later lines of it are in the model as well."""
     lines = (bought(at=LAST_TRAINED + timedelta(hours=h), order_id="A", price=9.0) for h in (0, 3))
     send(market, *lines)
@@ -125,43 +125,45 @@ def test_an_order_that_the_model_knows_is_counted_once(market: Service) -> None:
     assert is_for(market, ANNA, max_spent=10)
 
 
-def test_lines_that_the_model_may_know_are_in_doubt(market: Service) -> None:
-    """Until the day is over that its data ends with; from then on they are surely not in it."""
+def test_lines_that_may_be_in_the_model_are_uncertain(market: Service) -> None:
+    """Lines up to the end of the model's last day are uncertain; later ones are new."""
     unsold = {"not_bought": {"items": [ITEMS[6]]}}
     midnight = LAST_TRAINED.replace(hour=0, minute=0) + timedelta(days=1)
-    first, doubted = (LAST_TRAINED + timedelta(minutes=minutes) for minutes in (10, 60))
+    first, uncertain = (LAST_TRAINED + timedelta(minutes=minutes) for minutes in (10, 60))
     send(market, bought(at=first, order_id="A"))
     known = is_for(market, ANNA, **unsold)
     send(market, bought(at=midnight, order_id="A", price=9.0))
-    surely = is_for(market, ANNA, **unsold)
+    certain = is_for(market, ANNA, **unsold)
     spent = is_for(market, ANNA, min_spent=19)
-    send(market, bought(at=doubted, order_id="A", price=9.0))
+    send(market, bought(at=uncertain, order_id="A", price=9.0))
 
-    assert (known, surely, spent) == (True, True, True)
+    assert (known, certain, spent) == (True, True, True)
     assert not is_for(market, ANNA, **unsold)
     assert is_for(market, ANNA, max_spent=19)
     assert orders(market) == ["has-3"]
 
 
-def test_what_was_paid_since_the_training_is_spent(market: Service) -> None:
-    """Price times quantity, one where none was said; a line without a price adds nothing."""
+def test_spend_includes_prices_since_the_training(market: Service) -> None:
+    """Spend adds price × quantity (default 1); a line without a price adds 0."""
     send(market, bought(price=2.0, quantity=3), bought(price=0.5), bought())
 
     assert is_for(market, ANNA, min_spent=16.5, max_spent=16.5)
 
 
-@pytest.mark.parametrize(("dear", "cheap"), [(6, 8), (8, 6)])
-def test_an_offer_on_what_more_was_paid_for_is_nearer(
-    service: Service, dear: int, cheap: int
-) -> None:
-    """What was paid outweighs what the catalogue says that it costs."""
+@pytest.mark.parametrize(("expensive", "cheap"), [(6, 8), (8, 6)])
+def test_affinity_uses_the_price_paid(service: Service, expensive: int, cheap: int) -> None:
+    """The price paid counts before the price in the catalogue."""
     service.consent(ZOE)
-    for row in (dear, cheap):
+    for row in (expensive, cheap):
         service.item(ITEMS[row], price=3.0)
         put(service, f"on-{row}", items=[ITEMS[row]])
-    send(service, bought(ZOE, item=ITEMS[dear], price=9.0), bought(ZOE, item=ITEMS[cheap], price=1))
+    send(
+        service,
+        bought(ZOE, item=ITEMS[expensive], price=9.0),
+        bought(ZOE, item=ITEMS[cheap], price=1),
+    )
 
-    assert offered(service, ZOE) == [f"on-{dear}", f"on-{cheap}"]
+    assert offered(service, ZOE) == [f"on-{expensive}", f"on-{cheap}"]
 
 
 @pytest.mark.parametrize(
@@ -174,10 +176,10 @@ def test_an_offer_on_what_more_was_paid_for_is_nearer(
         ([None], 9, False),
     ],
 )
-def test_who_counts_as_new_has_spent_nothing_yet(
+def test_a_new_customer_has_spent_nothing(
     market: Service, paid: Sequence[float | None], most: float, expected: bool
 ) -> None:
-    """Of who has bought something at prices that nobody knows, nobody knows what they spent."""
+    """A customer with purchases at unknown prices has an unknown spend."""
     if paid:
         send(market, *(bought(ZOE, price=price) for price in paid))
 
@@ -185,8 +187,8 @@ def test_who_counts_as_new_has_spent_nothing_yet(
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_what_nobody_knows_of_a_customer_is_not_met(market: Service, training: bool) -> None:
-    """Whom the model does not know and may not learn from may have bought anything."""
+def test_unknown_facts_meet_no_condition(market: Service, training: bool) -> None:
+    """A customer outside the model, without training consent, may have bought anything."""
     market.consent(ZOE, {"training": training})
     conditions: Sequence[dict[str, object]] = [
         {"max_orders": 0},
@@ -199,15 +201,16 @@ def test_what_nobody_knows_of_a_customer_is_not_met(market: Service, training: b
     assert [is_for(market, ZOE, **each) for each in conditions] == [training] * len(conditions)
 
 
-def test_without_a_model_nobody_knows_what_was_not_bought(bare_service: Service) -> None:
+def test_without_a_model_not_bought_is_never_met(bare_service: Service) -> None:
+    """Without a model, the purchases of a customer are incomplete."""
     bare_service.consent(ANNA)
     bare_service.item("milk")
 
     assert not is_for(bare_service, ANNA, not_bought={"items": ["milk"]})
 
 
-def test_who_bought_more_than_is_kept_may_have_bought_anything(market: Service) -> None:
-    """The oldest lines go first; what is left still counts, but nobody knows how much it was."""
+def test_purchases_beyond_the_stored_lines_are_incomplete(market: Service) -> None:
+    """The oldest lines are dropped; the others count, but totals are unknown."""
     item = ITEMS[6]
     unsold = {"not_bought": {"items": [item]}}
     send(market, bought(at=NOON - timedelta(hours=1), item=item, order_id="first"))
@@ -221,20 +224,18 @@ def test_who_bought_more_than_is_kept_may_have_bought_anything(market: Service) 
     assert is_for(market, ANNA, bought={"items": [ITEMS[7]]})
 
 
-def test_what_is_sensitive_is_not_kept(market: Service) -> None:
-    """Nor any order of it."""
+def test_a_sensitive_purchase_is_not_stored(market: Service) -> None:
+    """A purchase of a sensitive item stores neither the item nor its order."""
     market.item(ITEMS[4], sensitive=True)
     send(market, bought(item=ITEMS[4], price=3.0))
 
     assert orders(market) == ["has-3"]
-    assert kept(market, ANNA) == []
+    assert stored(market, ANNA) == []
 
 
 @pytest.mark.parametrize("denied", [{"personalization": False}, dict.fromkeys(EVERYTHING, False)])
-def test_nothing_is_kept_of_who_does_not_permit_it(
-    market: Service, denied: dict[str, bool]
-) -> None:
-    """And what was kept before is used once it is permitted again."""
+def test_a_purchase_is_stored_only_with_consent(market: Service, denied: dict[str, bool]) -> None:
+    """Without consent no purchase is stored; earlier ones count after a new grant."""
     send(market, bought(order_id="A"))
     market.consent(ANNA, denied)
     send(market, bought(order_id="B"))
@@ -245,19 +246,19 @@ def test_nothing_is_kept_of_who_does_not_permit_it(
     assert orders(market) == ["has-4"]
 
 
-def test_what_is_kept_names_neither_customer_nor_order(market: Service) -> None:
-    """An order is a mark, and as long as any."""
+def test_stored_purchases_contain_no_customer_and_no_order_id(market: Service) -> None:
+    """An order is stored as a keyed hash of fixed length."""
     send(market, bought(order_id="an-order-of-anna", price=1.5, quantity=2))
 
-    (entry,) = kept(market, ANNA)
+    (entry,) = stored(market, ANNA)
     seconds, mark, paid, item = entry.decode().split()
     assert (int(seconds), paid, item) == (NOON.timestamp(), "3.0", ITEMS[7])
     assert len(mark) == 16
     assert not {ANNA, "an-order-of-anna"} & {*entry.decode().split()}
 
 
-def test_unreadable_purchases_offer_nothing_personal(market: Service) -> None:
-    """As with caps: nobody knows then what was bought. A line that is none is passed over."""
+def test_unreadable_purchases_make_the_answer_generic(market: Service) -> None:
+    """As with caps; a single invalid line is skipped."""
     name, store = purchases_of(market, ANNA), market.stores.connections.writes
     send(market, bought(order_id="A"))
     store.lpush(name, b"?", b"1 - nan milk", b"\xff - - milk", b"- - - milk")
@@ -273,7 +274,7 @@ def purchases_of(service: Service, customer: CustomerId) -> str:
     return redis_keys.purchases(service.shop, service.stores.hasher(service.shop).key_of(customer))
 
 
-def kept(service: Service, customer: CustomerId) -> list[bytes]:
+def stored(service: Service, customer: CustomerId) -> list[bytes]:
     name = purchases_of(service, customer)
     found: list[bytes] = service.stores.connections.writes.lrange(name, 0, -1)
     return found

@@ -1,4 +1,4 @@
-"""Offers over HTTP: what is put reads back, what is wrong is named, and what is unknown is told."""
+"""Writing, reading and listing offers over HTTP."""
 
 import pytest
 
@@ -47,8 +47,8 @@ def put(service: Service, offer_id: str, **fields: object) -> None:
     assert reply.status_code == 200, reply.data
 
 
-def test_an_offer_reads_back_as_it_was_put(service: Service) -> None:
-    """Every field but the codes, of which only the number is told; and it can be put back."""
+def test_an_offer_reads_back_as_written(service: Service) -> None:
+    """An answer has every field but the codes, and can be written again."""
     put(service, "deal", **FULL, codes=["A", "B"])
     got = service.get("/v1/offers/deal").json
     assert got is not None
@@ -65,8 +65,8 @@ def test_an_offer_reads_back_as_it_was_put(service: Service) -> None:
 
 
 @pytest.mark.parametrize("offer_id", ["a:b", "{a}", "*", "a b", "ü", "{a}:*"])
-def test_any_id_is_an_offers_own(service: Service, offer_id: str) -> None:
-    """No character of an id means anything to the store."""
+def test_an_offer_may_have_any_id(service: Service, offer_id: str) -> None:
+    """Characters that Redis interprets are ordinary characters of an id."""
     put(service, "other")
     put(service, offer_id)
 
@@ -93,8 +93,8 @@ def test_any_id_is_an_offers_own(service: Service, offer_id: str) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_wrong_is_named(service: Service, fields: dict[str, object], named: str) -> None:
-    """By the place where it stands; nothing is written."""
+def test_an_invalid_field_is_named(service: Service, fields: dict[str, object], named: str) -> None:
+    """A 400 names the field; the offer is not written."""
     reply = service.send("PUT", "/v1/offers/deal", OFFER | fields)
 
     assert reply.json is not None
@@ -107,8 +107,8 @@ def test_what_is_wrong_is_named(service: Service, fields: dict[str, object], nam
     ("field", "moment"),
     [("ends_at", "9999-12-31T23:59:59-23:59"), ("starts_at", "0001-01-01T00:00:00+14:00")],
 )
-def test_a_moment_outside_all_years_is_refused(service: Service, field: str, moment: str) -> None:
-    """Alone and as a line, by its field and the rule; nothing of it is written."""
+def test_a_time_out_of_range_is_refused(service: Service, field: str, moment: str) -> None:
+    """An invalid time is refused by field and rule, alone and as a line."""
     reply = service.send("PUT", "/v1/offers/deal", OFFER | {field: moment})
     lines = service.send("POST", "/v1/offers", [{"offer_id": "deal", **OFFER, field: moment}])
 
@@ -122,8 +122,8 @@ def test_a_moment_outside_all_years_is_refused(service: Service, field: str, mom
     assert service.get("/v1/offers").json == {"offers": [], "next_cursor": None}
 
 
-def test_a_moment_that_was_once_taken_is_shown(service: Service) -> None:
-    """An offer that ends after the last year is listed, shown and decided on, as any other."""
+def test_a_stored_time_out_of_range_is_readable(service: Service) -> None:
+    """A stored offer that ends after the year 9999 is listed, shown and decided on."""
     beyond_us = 253_402_387_140_000_000
     offer = Offer(
         OfferId("deal"), "A deal", Kind.GIFT, starts_at_us=-beyond_us, ends_at_us=beyond_us
@@ -137,16 +137,16 @@ def test_a_moment_that_was_once_taken_is_shown(service: Service) -> None:
     assert all(b'"ends_at":"9999-12-31T23:59:59.999999Z"' in answer.data for answer in answers)
 
 
-def test_a_million_items_are_too_many(service: Service) -> None:
-    """The body is refused before it is read."""
+def test_a_body_over_the_limit_is_refused(service: Service) -> None:
+    """A body of a million items is refused before it is read."""
     items = [str(number) for number in range(1_000_000)]
     reply = service.send("PUT", "/v1/offers/deal", OFFER | {"items": items})
 
     assert reply.status_code == 413
 
 
-def test_what_nobody_knows_is_taken_and_told(service: Service) -> None:
-    """A catalogue may lag; a name may be misspelt."""
+def test_unknown_names_are_accepted_with_a_warning(service: Service) -> None:
+    """The catalogue may lag behind, or a name may be misspelt."""
     service.item("milk", category="dairy", brand="Cow")
     fields = {
         "items": ["milk", "item-00", "mlik"],
@@ -158,8 +158,8 @@ def test_what_nobody_knows_is_taken_and_told(service: Service) -> None:
 
     assert reply.status_code == 200
     assert reply.json is not None
-    told = {each["field"]: each["detail"] for each in reply.json["warnings"]}
-    assert told == {
+    reported = {each["field"]: each["detail"] for each in reply.json["warnings"]}
+    assert reported == {
         "items": '1 of 3 unknown to catalogue and model: "mlik"',
         "categories": '1 of 2 unknown to catalogue and model: "diary"',
         "brands": '1 of 2 unknown to catalogue and model: "Caw"',
@@ -168,7 +168,7 @@ def test_what_nobody_knows_is_taken_and_told(service: Service) -> None:
 
 
 def test_lines_are_answered_in_their_order(service: Service) -> None:
-    """Each for itself: what is wrong with one is no other's."""
+    """Each line has its own result; an invalid line does not affect others."""
     lines = [
         {"offer_id": "a", **OFFER},
         {"offer_id": "b", **OFFER, "value": -1},
@@ -188,27 +188,23 @@ def test_lines_are_answered_in_their_order(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("offer_id", "told"),
-    [
-        (5, '5 is not a string; ids are strings: "5"'),
-        (None, "null is not a string"),
-        (True, "true is not a string"),
-    ],
+    ("offer_id", "reported"),
+    [(5, "5 is not a text"), (None, "null is not a text"), (True, "true is not a text")],
 )
-def test_an_id_that_is_no_text_is_called_that(
-    service: Service, offer_id: object, told: str
+def test_an_id_that_is_no_string_is_reported(
+    service: Service, offer_id: object, reported: str
 ) -> None:
-    """As JSON spells it."""
+    """The refusal shows the id as JSON."""
     reply = service.send("POST", "/v1/offers", [{"offer_id": offer_id, **OFFER}])
 
     assert reply.json is not None
     (result,) = reply.json["results"]
     assert (result["status"], result["code"]) == (422, "bad_id")
-    assert result["errors"][0]["detail"].startswith(told)
+    assert result["errors"][0]["detail"].startswith(reported)
 
 
-def test_offers_are_listed_page_by_page(service: Service) -> None:
-    """By id, each once, however they are cut."""
+def test_offers_are_listed_in_pages(service: Service) -> None:
+    """Pages of any size list every offer once, by id."""
     ids = sorted(f"offer {number}" for number in range(7))
     for offer_id in ids:
         put(service, offer_id)
@@ -225,8 +221,8 @@ def test_offers_are_listed_page_by_page(service: Service) -> None:
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "cursor=%FF", "cursor=x", "page=2"])
-def test_a_page_that_cannot_be_is_refused(service: Service, query: str) -> None:
-    """By name."""
+def test_an_invalid_page_parameter_is_refused(service: Service, query: str) -> None:
+    """A 400 names the parameter."""
     reply = service.get(f"/v1/offers?{query}")
 
     assert reply.json is not None
@@ -234,8 +230,8 @@ def test_a_page_that_cannot_be_is_refused(service: Service, query: str) -> None:
     assert reply.json["errors"][0]["field"] == query.split("=")[0]
 
 
-def test_offers_are_for_keys_with_the_scope(service: Service) -> None:
-    """Neither another scope nor a browser reads or writes them."""
+def test_offers_need_the_scope(service: Service) -> None:
+    """A key of another scope, or a publishable key, neither reads nor writes offers."""
     other = service.secret_key(Scope.CATALOGUE)
     own = service.secret_key(Scope.OFFERS)
 

@@ -1,4 +1,4 @@
-"""The compiled loops of a decision on offers beside the same in plain Python and numpy."""
+"""The compiled kernels of offer decisions equal the same computation in plain Python."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,7 +15,7 @@ from recsvc.model.offers.kernels import MIN_TOTAL, NO_GROUP, NONE, POPULARITY_SH
 ITEMS, CATEGORIES, OFFERS = 10, 4, 6
 
 weights = st.sampled_from([0.0, 0.25, 0.5, 1.0, 3.0]) | st.floats(0, 1e6)
-# Also rows that are newer than what the postings were made of.
+# Includes rows that are newer than the index.
 spent = st.dictionaries(st.integers(0, ITEMS + 2), weights, max_size=8)
 covered = st.lists(st.sets(st.integers(0, OFFERS - 1)), min_size=ITEMS, max_size=ITEMS)
 shares = st.lists(
@@ -34,15 +34,15 @@ def of_numbers(given: dict[int, float]) -> tuple[Array, Array]:
 
 @given(
     known=st.dictionaries(st.integers(0, ITEMS - 1), st.floats(0, 100, width=32), max_size=8),
-    since=st.lists(st.tuples(st.integers(-2, ITEMS + 2), st.floats(0, 100)), max_size=8),
+    recent=st.lists(st.tuples(st.integers(-2, ITEMS + 2), st.floats(0, 100)), max_size=8),
     sensitive=st.sets(st.integers(0, ITEMS - 1)),
 )
-def test_purchases_are_joined_as_in_plain_python(
-    known: dict[int, float], since: list[tuple[int, float]], sensitive: set[int]
+def test_purchases_are_merged_as_in_plain_python(
+    known: dict[int, float], recent: list[tuple[int, float]], sensitive: set[int]
 ) -> None:
-    """What was bought again adds up; what is sensitive, or known to nobody, is left out."""
+    """Repeated purchases are summed; sensitive and unknown items are left out."""
     expected = {row: weight for row, weight in known.items() if row not in sensitive}
-    for row, weight in since:
+    for row, weight in recent:
         if 0 <= row < ITEMS and row not in sensitive:
             expected[row] = expected.get(row, 0.0) + weight
 
@@ -51,8 +51,8 @@ def test_purchases_are_joined_as_in_plain_python(
         items.astype(np.int32),
         old_weights.astype(np.float32),
         np.isin(np.arange(ITEMS), list(sensitive)),
-        np.array([row for row, _ in since], np.int64),
-        np.array([weight for _, weight in since], np.float64),
+        np.array([row for row, _ in recent], np.int64),
+        np.array([weight for _, weight in recent], np.float64),
     )
     assert rows.tolist() == list(expected)
     assert sums.tolist() == pytest.approx(list(expected.values()))
@@ -62,7 +62,7 @@ def test_purchases_are_joined_as_in_plain_python(
 def test_categories_are_summed_as_in_plain_python(
     bought: dict[int, float], codes: list[int]
 ) -> None:
-    """Of the items whose category is known; by code, and none of which nothing was bought."""
+    """Weights are summed by known category, in ascending order, without zero sums."""
     expected: dict[int, float] = {}
     for row, weight in bought.items():
         if row < ITEMS and codes[row] >= 0:
@@ -75,7 +75,7 @@ def test_categories_are_summed_as_in_plain_python(
 
 
 def postings(touched: Sequence[dict[int, float]]) -> tuple[Array, Array, Array]:
-    """Return where each row's offers begin, the offers, and their shares."""
+    """Return the offsets of each row, the offers and their shares."""
     offers = [offer for row in touched for offer in row]
     each = [share for row in touched for share in row.values()]
     offsets = np.cumsum([0, *map(len, touched)], dtype=np.int64)
@@ -83,7 +83,7 @@ def postings(touched: Sequence[dict[int, float]]) -> tuple[Array, Array, Array]:
 
 
 def reached(touched: Sequence[dict[int, float]], given: dict[int, float]) -> tuple[Array, float]:
-    """Return what of the weights reaches each offer, and how much weight there was."""
+    """Return the weight that reaches each offer, and the total weight."""
     known = {row: weight for row, weight in given.items() if row < len(touched)}
     table = np.zeros((len(touched), OFFERS))
     for row, each in enumerate(touched):
@@ -104,7 +104,7 @@ def reached(touched: Sequence[dict[int, float]], given: dict[int, float]) -> tup
     rate=rates,
     worth=fractions,
 )
-def test_offers_are_figured_as_in_plain_numpy(
+def test_offers_are_scored_as_in_plain_numpy(
     covers: list[set[int]],
     parts: list[dict[int, float]],
     bought: dict[int, float],
@@ -116,7 +116,7 @@ def test_offers_are_figured_as_in_plain_numpy(
     rate: list[float],
     worth: list[float],
 ) -> None:
-    """Near by items, or else by categories; lift against the mean; the chance, and its worth."""
+    """Share of spend, lift, probability and worth equal a dense computation."""
     items = [dict.fromkeys(sorted(offers), 1.0) for offers in covers]
     own, owned = reached(items, bought)
     likely, likely_total = reached(items, expected)
@@ -154,13 +154,13 @@ def test_offers_are_figured_as_in_plain_numpy(
 
 
 def top_purchases(items: list[dict[int, float]], bought: dict[int, float], offer: int) -> int:
-    """Return the row that adds most to an offer, of equals the last one that was given."""
-    heard = [
+    """Return the row with the greatest weight for an offer, of ties the last."""
+    contributors = [
         (weight, place, row)
         for place, (row, weight) in enumerate(bought.items())
         if row < ITEMS and weight > 0 and offer in items[row]
     ]
-    return max(heard)[2] if heard else NONE
+    return max(contributors)[2] if contributors else NONE
 
 
 @given(
@@ -179,7 +179,7 @@ def top_purchases(items: list[dict[int, float]], bought: dict[int, float], offer
 def test_offers_are_chosen_as_in_plain_python(
     listed: list[tuple[int, float, int, bool, bool]], most: int
 ) -> None:
-    """Tier by tier the best first, one of each group; fallbacks where there is nothing else."""
+    """Rows are chosen by tier and value, one per group; fallbacks only alone."""
     rows = sorted(listed, key=lambda each: each[0])
     tiers, value, groups, permitted, fallback = (
         [each[place] for each in rows] for place in range(5)
@@ -220,10 +220,10 @@ def test_offers_are_chosen_as_in_plain_python(
     ),
     values=st.lists(st.sampled_from([np.nan, -1.0, 0.0, 1.0, 3.0]), min_size=3, max_size=3),
 )
-def test_limits_are_kept_as_in_plain_python(
+def test_limits_are_checked_as_in_plain_python(
     limits: list[list[tuple[float, float]]], values: list[float]
 ) -> None:
-    """Inclusive; what is not known keeps no limit, and what has no limit asks for nothing."""
+    """Limits are inclusive; an unknown value meets none, and an absent limit is always met."""
     expected = [
         any(
             not low <= value <= high

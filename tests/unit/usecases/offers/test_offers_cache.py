@@ -1,4 +1,4 @@
-"""A decision at a moment: the clock is handed in, and boundaries are where they are said to be."""
+"""The validity of offers at a given time, and counters after holds have ended."""
 
 from datetime import UTC, datetime
 
@@ -34,10 +34,10 @@ NOON_US = int(NOON.timestamp()) * 1_000_000
         ({"ends_at": "2026-05-01T12:00:00Z"}, NOON_US, False),
     ],
 )
-def test_an_offer_holds_from_its_start_on_and_no_longer_at_its_end(
+def test_an_offer_is_valid_from_its_start_until_before_its_end(
     fields: dict[str, object], now_us: int, is_offered: bool, is_personal: bool
 ) -> None:
-    """To the microsecond, in whatever zone the times were told."""
+    """Start and end are exact to the microsecond, in any time zone."""
     offer = read_offer(OfferId("deal"), {"title": "A deal", "kind": "gift", **fields})
     columns = columns_of([offer], ItemsSnapshot(LiveItems(no_model(), CatalogueColumns(), 0)))
     facts = CustomerFacts() if is_personal else None
@@ -54,8 +54,8 @@ def stored(**counts: object) -> dict[OfferId, StoredOffer]:
     return {offer.offer_id: StoredOffer(offer, state)}
 
 
-def test_what_a_hold_gives_back_counts_from_its_end_on() -> None:
-    """Also before anybody has taken it back in the store, and of a total that has been lowered."""
+def test_an_ended_hold_counts_as_free() -> None:
+    """An ended hold frees its claim before the store removes it, also under a lowered total."""
     offers = stored(taken=4, redeemed=1, is_exhausted=True, first_hold_end_us=NOON_US)
 
     assert next_hold_end_us(offers, NOON_US - 1) == NOON_US
@@ -64,7 +64,8 @@ def test_what_a_hold_gives_back_counts_from_its_end_on() -> None:
     assert counters_of(offers, NOON_US).redeemed[OfferId("deal")] == 1
 
 
-def test_what_has_not_run_out_needs_no_hold_to_end() -> None:
+def test_an_offer_that_is_not_exhausted_waits_for_no_hold() -> None:
+    """The end of a hold changes nothing while the offer is not exhausted."""
     offers = stored(taken=1, first_hold_end_us=NOON_US)
 
     assert next_hold_end_us(offers, 0) == NEVER
