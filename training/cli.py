@@ -1,7 +1,7 @@
 """`recsvc-train`: the trainer's command line.
 
-Exit codes: 0 done; 2 the command or its files cannot be read, or too many rows are bad; 3 the
-input is readable but must not be published.
+Exit codes: 0 success; 2 an unreadable option or input, or too many bad rows; 3 readable input that
+must not be published.
 """
 
 from datetime import UTC, datetime
@@ -16,11 +16,11 @@ from typer.core import TyperGroup
 from recsvc.domain.errors import RecsvcError
 from training import cli_options as options
 from training.cli_output import (
-    print_findings,
     print_gate,
     print_holdout,
     print_ingest,
     print_offers_ranked,
+    print_results,
     stderr_console,
 )
 from training.concurrency import return_freed_memory
@@ -42,7 +42,7 @@ _EXIT_UNREADABLE = 2
 
 
 class TrainerCommands(TyperGroup):
-    """What we refuse to do is one clear line and no traceback."""
+    """Print an error as one line without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -63,7 +63,7 @@ app = typer.Typer(
 
 @app.callback()
 def trainer() -> None:
-    """Learn from purchases, judge what was learned, publish a model for the service."""
+    """Train recommendation models from purchases, compare them and publish the best."""
     return_freed_memory()
 
 
@@ -72,31 +72,31 @@ Consents = Annotated[
     str,
     typer.Option(
         metavar="service|FILE|assume-granted",
-        help="Who may be learned from: asked of the running shop, read from a file "
-        "(customer_id, training), or everybody, in your own name.",
+        help="Source of training consents: the service, a file with customer_id and training, or "
+        "assume-granted if all customers have consented.",
     ),
 ]
 Renames = Annotated[
     list[str] | None,
-    typer.Option("--map", metavar="OURS=YOURS", help="Name a column, as often as needed."),
+    typer.Option("--map", metavar="OURS=YOURS", help="Rename a column; may be repeated."),
 ]
 Items = Annotated[
     str | None,
     typer.Option(
         metavar="service|FILE",
-        help="What items are: CSV or Parquet with item_id, category, sensitive.",
+        help="Source of items: the service, or a file with item_id, category, sensitive.",
     ),
 ]
 DataDir = Annotated[Path | None, typer.Option(help="Data folder (RECSVC_DATA_DIR, else .recsvc).")]
-Shop = Annotated[str, typer.Option(help="The shop to train for.")]
-MaxBad = Annotated[str, typer.Option(help="Stop when more rows are bad than this.")]
-Horizon = Annotated[str, typer.Option(help="How long a window is, and the automatic holdout.")]
-Windows = Annotated[int, typer.Option(min=1, max=12, help="How many past windows are judged on.")]
+Shop = Annotated[str, typer.Option(help="Shop to train for.")]
+MaxBad = Annotated[str, typer.Option(help="Stop if a larger share of the rows is bad.")]
+Horizon = Annotated[str, typer.Option(help="Length of a past window and of the automatic holdout.")]
+Windows = Annotated[int, typer.Option(min=1, max=12, help="Past windows to compare models on.")]
 Tune = Annotated[
     str | None,
     typer.Option(
         metavar="MINUTES",
-        help="Search for better settings of the rankers on past windows, for so long.",
+        help="Search for better ranker settings on past windows for this many minutes.",
     ),
 ]
 KAnonymity = Annotated[
@@ -104,18 +104,18 @@ KAnonymity = Annotated[
     typer.Option(
         "--k-anonymity",
         min=1,
-        help="Customers who must have bought an item, or two of them, before everybody sees so.",
+        help="Least number of customers behind each item and each pair of items in public lists.",
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, max=2**31, help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31, help="Seed of all random choices.")]
 Accepted = Annotated[
     list[GateReason] | None,
     typer.Option(
         "--accept",
-        help="Publish in spite of this objection, as often as needed; a refusal names its own.",
+        help="Publish despite this reason, which the refusal named; may be repeated.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")]
 
 
 @app.command(name="run")
@@ -135,8 +135,8 @@ def run_command(
     accept: Accepted = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read purchases, judge on the last of them, fit on all of them, and publish the model."""
-    request = _asked(purchases, renames, max_bad)
+    """Read purchases, compare models on past windows, fit the winners and publish the model."""
+    request = _request(purchases, renames, max_bad)
     settings = TrainingSettings(
         seed, options.days(horizon), judged_windows=windows, k_anonymity=k_anonymity
     )
@@ -153,7 +153,7 @@ def run_command(
             accepted=frozenset(accept or ()),
         )
         done = run(job, progress, lambda report: print_ingest(console, report))
-    print_findings(console, done.model.trained.results)
+    print_results(console, done.model.trained.results)
     print_gate(console, done.published)
     if as_json:
         typer.echo(msgspec.json.encode(done.as_report(shop)).decode())
@@ -165,10 +165,10 @@ def run_command(
 def evaluate_command(
     purchases: Purchases,
     consents: Consents,
-    out: Annotated[Path, typer.Option(help="The folder to write into.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
     holdout: Annotated[
         str | None,
-        typer.Option(help="Later purchases to judge by; by default, the last horizon of them."),
+        typer.Option(help="Later purchases to measure on (default: the last horizon)."),
     ] = None,
     renames: Renames = None,
     items: Items = None,
@@ -181,15 +181,15 @@ def evaluate_command(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Learn from purchases, rank for the customers of later ones, and judge the ranking by them.
+    """Train on purchases, rank for the customers of later purchases, and measure the rankings.
 
-    Writes metrics.json, predictions.parquet and report.html. Nothing is published.
+    Writes metrics.json, predictions.parquet and report.html. Publishes nothing.
     """
     opened = open_shop(shop, data_dir)
     console = stderr_console()
     with Progress(console) as progress:
         job = EvaluationJob(
-            request=_asked(purchases, renames, max_bad),
+            request=_request(purchases, renames, max_bad),
             holdout=holdout,
             consents=options.consent_source(consents, opened),
             catalogue=options.catalogue(items, opened),
@@ -198,7 +198,7 @@ def evaluate_command(
             tuner=_tuner(tune, out / TUNING),
         )
         results = evaluate(job, progress, lambda report: print_ingest(console, report))
-    print_findings(console, results)
+    print_results(console, results)
     print_holdout(console, results)
     typer.echo(results.as_bytes().decode() if as_json else str(out))
 
@@ -206,14 +206,14 @@ def evaluate_command(
 @app.command(name="evaluate-offers")
 def evaluate_offers_command(
     purchases: Purchases,
-    offers: Annotated[str, typer.Option(help="What each offer covers: rows of offer_id, item_id.")],
-    customers: Annotated[str, typer.Option(help="Whom to rank for: rows of customer_id.")],
+    offers: Annotated[str, typer.Option(help="Items of each offer: rows of offer_id, item_id.")],
+    customers: Annotated[str, typer.Option(help="Customers to rank for: rows of customer_id.")],
     consents: Consents,
     as_of: Annotated[
         str,
-        typer.Option(metavar="DATE", help="Only purchases before this day (UTC) are looked at."),
+        typer.Option(metavar="DATE", help="Use only purchases before this day (UTC)."),
     ],
-    out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
     renames: Renames = None,
     items: Items = None,
     data_dir: DataDir = None,
@@ -221,15 +221,15 @@ def evaluate_offers_command(
     max_bad: MaxBad = "1%",
     as_json: AsJson = False,
 ) -> None:
-    """Rank all offers for each customer with the code that serves them.
+    """Rank all offers for each customer with the service's ranking code.
 
-    Writes customer_id, offer_id, rank and score. Nothing is published.
+    Writes customer_id, offer_id, rank and score. Publishes nothing.
     """
     opened = open_shop(shop, data_dir)
     console = stderr_console()
     with Progress(console) as progress:
         job = OffersJob(
-            request=_asked(purchases, renames, max_bad),
+            request=_request(purchases, renames, max_bad),
             offers=offers,
             customers=customers,
             consents=options.consent_source(consents, opened),
@@ -242,7 +242,7 @@ def evaluate_offers_command(
     typer.echo(msgspec.json.encode(done).decode() if as_json else str(out))
 
 
-def _asked(purchases: str, renames: list[str] | None, max_bad: str) -> Request:
+def _request(purchases: str, renames: list[str] | None, max_bad: str) -> Request:
     return Request(
         source=PurchaseFiles(purchases),
         renames=parse_renames(renames or []),

@@ -1,4 +1,4 @@
-"""What a run tells the person at the terminal: tables on stderr."""
+"""Tables and messages of the trainer's commands on stderr."""
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,7 +10,7 @@ from training.publish.publish import Published
 from training.report.words import anonymity_sentence, tuning_sentence
 from training.sources.ingest_report import IngestReport
 
-_WIDE = 120  # what is not a terminal has no width, and nothing may be cut off in it
+_WIDE = 120  # columns of a file or pipe, wide enough not to cut off text
 
 
 def stderr_console() -> Console:
@@ -19,7 +19,7 @@ def stderr_console() -> Console:
 
 
 def print_ingest(console: Console, report: IngestReport) -> None:
-    table = Table("rows", "what became of them", title="Purchases", title_justify="left", box=None)
+    table = Table("rows", "result", title="Purchases", title_justify="left", box=None)
     table.columns[0].justify = "right"
     rows = [(report.rows_read, f"read from {report.files} file(s)"), (report.rows_used, "used")]
     rows += [(count, f"left out: {reason}") for reason, count in report.left_out.items()]
@@ -28,8 +28,8 @@ def print_ingest(console: Console, report: IngestReport) -> None:
         for reason, bad in report.bad.items()
     ]
     rows += [(count, f"noticed: {notice}") for notice, count in report.notices.items()]
-    for count, what in rows:
-        table.add_row(f"{count:,}", escape(what))
+    for count, label in rows:
+        table.add_row(f"{count:,}", escape(label))
     console.print(table)
     for column, lost in report.switched_off.items():
         console.print(escape(f"No column {column}; switched off: {lost}."))
@@ -39,12 +39,12 @@ def print_ingest(console: Console, report: IngestReport) -> None:
         console.print(f"From {report.first} to {report.last}.")
 
 
-def print_findings(console: Console, results: Results) -> None:
-    """Show who competed for each slate and who is chosen."""
-    for what, why in results.switched_off.items():
-        console.print(escape(f"Switched off ({what}): {why}."))
+def print_results(console: Console, results: Results) -> None:
+    """Show the models compared for each slate, and the chosen one."""
+    for part, reason in results.switched_off.items():
+        console.print(escape(f"Switched off ({part}): {reason}."))
     if not results.judged:
-        console.print(escape(f"Not judged: {results.reason}."))
+        console.print(escape(f"Models not compared: {results.reason}."))
     for slate, found in results.slates.items():
         if found.models:
             console.print(_windows_table(slate, found))
@@ -55,17 +55,17 @@ def print_findings(console: Console, results: Results) -> None:
 
 
 def print_gate(console: Console, published: Published) -> None:
-    """Say what was not compared with the model in use, and what was accepted."""
+    """Show why models were not compared, and which reasons for refusal were accepted."""
     if published.gate["not_compared"] is not None:
         console.print(escape(f"Not compared: {published.gate['not_compared']}."))
-    for objection, words in published.gate["accepted"].items():
-        console.print(escape(f"Published in spite of {objection}: {words}."))
+    for reason, text in published.gate["accepted"].items():
+        console.print(escape(f"Published despite {reason}: {text}."))
 
 
 def _windows_table(slate: str, found: SlateResults) -> Table:
-    """NDCG@10 of every model on the past windows, the newest first."""
+    """Return NDCG@10 of every model on the past windows, the newest first."""
     windows = [f"window {place + 1}" for place in range(len(found.models[0].windows))]
-    title = f"{slate}: {MAIN_METRIC} on past windows (* is chosen: {found.choice.reason})"
+    title = f"{slate}: {MAIN_METRIC} on past windows (* chosen: {found.choice.reason})"
     table = Table("model", *windows, "− chosen", "±", title=title, title_justify="left", box=None)
     for row in found.models:
         mark = "*" if row.model.name == found.choice.winner else " "
@@ -80,12 +80,12 @@ def _windows_table(slate: str, found: SlateResults) -> Table:
 
 
 def print_holdout(console: Console, results: Results) -> None:
-    """Show what the holdout said of the chosen model and every simple one."""
+    """Show the metrics of the chosen model and every base model on the holdout."""
     if results.holdout is None:
         return
     for slate, found in results.holdout.slates.items():
         winner = results.slates[slate].choice.winner
-        title = f"{slate}: {found.customers} customers of the holdout (* is chosen)"
+        title = f"{slate}: {found.customers} customers of the holdout (* chosen)"
         names = ("ndcg@10", "recall@10", "hit_rate@10", "mrr@10")
         columns = ("model", *names, "− chosen", "±")
         table = Table(*columns, title=title, title_justify="left", box=None)
@@ -99,15 +99,14 @@ def print_holdout(console: Console, results: Results) -> None:
         console.print(table)
 
 
-def print_offers_ranked(console: Console, done: OffersRanked) -> None:
-    """Say how many were ranked for, and for how many by what is not personal."""
+def print_offers_ranked(console: Console, ranked: OffersRanked) -> None:
+    """Show the numbers of offers, of customers, and of customers without usable purchases."""
     console.print(
-        f"{done.offers:,} offers ranked for {done.customers:,} customers; "
-        f"{done.customers_not_personal:,} of them without purchases that may be looked at: "
-        "by what is popular."
+        f"{ranked.offers:,} offers ranked for {ranked.customers:,} customers; "
+        f"{ranked.customers_not_personal:,} without usable purchases get popular offers."
     )
-    for table, rows in done.bad_rows.items():
-        console.print(f"{rows:,} bad rows of {table} are left out.")
+    for table, rows in ranked.bad_rows.items():
+        console.print(f"{rows:,} bad rows of {table} left out.")
 
 
 def _figure(value: float | None) -> str:

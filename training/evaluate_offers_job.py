@@ -41,7 +41,9 @@ _SCHEMA = {
 
 @dataclass(frozen=True, slots=True)
 class OffersJob:
-    """`offers` and `customers`: where their tables are. `as_of`: what is later is not seen."""
+    """`offers` and `customers` are locations of tables. Later purchases than `as_of` are not
+    used.
+    """
 
     request: ingest.Request
     offers: str
@@ -54,7 +56,7 @@ class OffersJob:
 
 @dataclass(frozen=True, slots=True)
 class OffersRanked:
-    """What was done. `customers_not_personal`: those who got what is popular."""
+    """Counts for the report. `customers_not_personal` got popular offers."""
 
     offers: int
     customers: int
@@ -72,7 +74,7 @@ class RankedOffers:
 
 
 def evaluate_offers(
-    job: OffersJob, progress: Progress, told: Callable[[IngestReport], None]
+    job: OffersJob, progress: Progress, on_ingest: Callable[[IngestReport], None]
 ) -> OffersRanked:
     """Write the ranking as Parquet: customer_id, offer_id, rank (1 is best) and score."""
     folder = writable(job.out.absolute().parent)
@@ -80,17 +82,17 @@ def evaluate_offers(
         raise InputUnreadable(f"--out {job.out}: a folder; name a file", code="bad_file")
     max_bad = job.request.max_bad
     covered = read_ids(job.offers, ("offer_id", "item_id"), max_bad)
-    asked = read_ids(job.customers, ("customer_id",), max_bad)
+    wanted = read_ids(job.customers, ("customer_id",), max_bad)
     purchases = ingest.read_purchases(
         job.request, job.consents(), job.catalogue.sensitive, progress
     )
-    told(purchases.report)
+    on_ingest(purchases.report)
     if not purchases.timed:
         raise InputUnreadable(
-            "purchases without a timestamp cannot be looked at as of a date", code="no_timestamp"
+            "purchases without a timestamp cannot be limited to a date", code="no_timestamp"
         )
     offers = _offers_of(covered.ids)
-    customers = asked.ids["customer_id"].sort().to_list()
+    customers = wanted.ids["customer_id"].sort().to_list()
     ranked = _ranked_offers(purchases, job, offers, customers, progress)
     table = _as_table(customers, offers, ranked)
     write_files(folder, {job.out.name: table.write_parquet})
@@ -98,12 +100,12 @@ def evaluate_offers(
         offers=len(offers),
         customers=len(customers),
         customers_not_personal=len(customers) - ranked.personal,
-        bad_rows=_bad_rows(offers=covered, customers=asked),
+        bad_rows=_bad_rows(offers=covered, customers=wanted),
     )
 
 
 def _offers_of(covered: pl.DataFrame) -> list[Offer]:
-    """Make an offer of the items of each id; the bytewise lower id first."""
+    """Make one offer per offer id, ordered by the bytes of the id."""
     table = covered.group_by("offer_id").agg(pl.col("item_id").sort()).sort("offer_id")
     return [
         Offer(OfferId(offer), title=offer, kind=Kind.CONTENT, items=tuple(map(ItemId, items)))
@@ -119,15 +121,15 @@ def _ranked_offers(
     progress: Progress,
 ) -> RankedOffers:
     with progress.step("Sorting purchases"):
-        # What was returned after the date is a purchase at the date: the history sees to it.
+        # A purchase returned after the date counts as a purchase; `from_lines` handles this.
         lines = purchases.lines.filter(pl.col("at") < job.as_of)
         interactions = from_lines(lines, timed=True, categories=job.catalogue.categories)
         at_us = microseconds(job.as_of)
         known = interactions.history.before(at_us / DAY_US)
         columns = columns_of(offers, PurchasedItems(interactions, known))
         facts = OfferFacts(known)
-    standing = performance_of(columns, OfferCounters())
-    question = DecisionRequest(at_us, n=len(offers))
+    performance = performance_of(columns, OfferCounters())
+    request = DecisionRequest(at_us, n=len(offers))
     place = {offer.offer_id: row for row, offer in enumerate(offers)}
     row_of = {customer: row for row, customer in enumerate(interactions.customer_ids)}
     bought = set(np.unique(known.customers).tolist())
@@ -136,10 +138,10 @@ def _ranked_offers(
     personal = 0
     for number, customer in enumerate(progress.over("Ranking offers", customers, len(customers))):
         row = row_of.get(customer, -1)
-        theirs = CustomerFacts()
+        customer_facts = CustomerFacts()
         if row in bought:
-            theirs, personal = facts.of(row), personal + 1
-        decision = decide(columns, standing, theirs, question)
+            customer_facts, personal = facts.of(row), personal + 1
+        decision = decide(columns, performance, customer_facts, request)
         if decision.scores is None:
             raise TypeError("a decision with facts has scores")
         rows = [choice.row for choice in decision.choices]

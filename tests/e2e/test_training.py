@@ -281,7 +281,7 @@ def test_a_collapse_exits_3_until_it_is_accepted(tmp_path: Path, purchases: Path
     assert (current(tmp_path), accepted["customers"]) == (accepted["version"], 3)
     assert accepted["gate"] == gate
     assert "customers fell from 20 to 3" in gate["accepted"]["collapse"]
-    assert "in spite of collapse" in accepted["stderr"]
+    assert "Published despite collapse" in accepted["stderr"]
 
 
 def test_permuted_customers_are_refused_as_a_worse_ranking(tmp_path: Path) -> None:
