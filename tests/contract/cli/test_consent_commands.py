@@ -1,4 +1,4 @@
-"""`recsvc consents`: what is recorded with a yes and a no, and what is refused."""
+"""`recsvc consents`: recorded statements and refused input."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from recsvc.stores.embedded.server import EmbeddedValkey
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder whose server runs from one command to the next."""
+    """Return a data folder whose server keeps running between commands."""
     folder = tmp_path_factory.mktemp("consents")
     with EmbeddedValkey(folder):
         yield folder
@@ -30,7 +30,7 @@ def shown(data_dir: Path, customer: str) -> Any:
 
 
 def test_a_grant_is_recorded_with_its_policy_and_its_time(data_dir: Path) -> None:
-    """The time to the microsecond, as HTTP answers it."""
+    """The time is shown to the microsecond, as over HTTP."""
     run(data_dir, "grant", "c1", "email", "--policy-version", "v 1")
 
     email = shown(data_dir, "c1")["email"]
@@ -44,8 +44,8 @@ def test_a_grant_is_recorded_with_its_policy_and_its_time(data_dir: Path) -> Non
     assert datetime.fromisoformat(email["at"]).tzinfo is not None
 
 
-def test_a_withdrawal_is_said_under_no_policy(data_dir: Path) -> None:
-    """What is shown is the latest word; the other purposes keep what was agreed to."""
+def test_a_withdrawal_has_no_policy_version(data_dir: Path) -> None:
+    """The withdrawn purpose shows no policy version, and the other purposes keep theirs."""
     run(data_dir, "grant", "c2", "email", "offers", "--policy-version", "v1")
     run(data_dir, "withdraw", "c2", "email")
 
@@ -56,8 +56,8 @@ def test_a_withdrawal_is_said_under_no_policy(data_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("label", ["", "a" * 129, "a\nb", "\x1b[31m", "v\x7f", "v\x85", "\udcff"])
-def test_a_policy_that_is_no_label_is_refused(data_dir: Path, label: str) -> None:
-    """Exit code 2 and one line; nothing is recorded."""
+def test_an_invalid_policy_version_is_refused(data_dir: Path, label: str) -> None:
+    """The command exits with 2 and one line, and records nothing."""
     result = run(data_dir, "grant", "c3", "email", "--policy-version", label)
 
     assert (result.exit_code, result.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""A customer's rights, by whoever runs the service."""
+"""`recsvc customers`: export, erase and merge by the operator."""
 
 import json
 from typing import Any
@@ -15,14 +15,14 @@ GRANTED = {Purpose.EMAIL: True}
 
 
 def known(shell: Shell, customer: str) -> CustomerKey:
-    """Let the shop know the customer."""
+    """Write data of a customer."""
     key = shell.stores.hasher(SHOP).key_of(CustomerId(customer))
     shell.stores.consents.write(SHOP, key, GRANTED)
     return key
 
 
 def test_export_prints_one_document(shell: Shell) -> None:
-    """The same as over HTTP."""
+    """The document equals the export over HTTP."""
     known(shell, "eve")
 
     found: Any = json.loads(shell.run("customers", "export", "eve").stdout)
@@ -32,8 +32,10 @@ def test_export_prints_one_document(shell: Shell) -> None:
     assert [row["subject"] for row in found["history"]] == ["email"]
 
 
-def test_export_prints_what_models_hold(shell: Shell) -> None:
-    """Of whoever is asked about, and a short word once they are erased."""
+def test_export_prints_the_rows_of_models(shell: Shell) -> None:
+    """The document holds the customer's rows of each model, and after an erasure the versions
+    alone.
+    """
     version = publish_grocery(shell.stores, SHOP)
     known: Any = json.loads(shell.run("customers", "export", "bert").stdout)
     shell.run("customers", "erase", "bert", "--yes")
@@ -49,7 +51,7 @@ def test_export_prints_what_models_hold(shell: Shell) -> None:
 
 
 def test_erase_prints_the_receipt(shell: Shell) -> None:
-    """And the customer is unknown."""
+    """The command prints the receipt, and the customer is unknown afterwards."""
     key = known(shell, "finn")
 
     receipt = shell.json("customers", "erase", "finn", "--yes")
@@ -59,16 +61,16 @@ def test_erase_prints_the_receipt(shell: Shell) -> None:
     assert shell.stores.consents.read(SHOP, key).is_empty
 
 
-def test_erase_asks_before_it_does_anything(shell: Shell) -> None:
-    """Where nobody can be asked, it needs --yes."""
+def test_erase_asks_for_confirmation(shell: Shell) -> None:
+    """Without a terminal the command requires --yes."""
     key = known(shell, "gwen")
 
     assert "--yes" in shell.refusal("customers", "erase", "gwen")
     assert not shell.stores.consents.read(SHOP, key).is_empty
 
 
-def test_people_read_a_table(shell: Shell) -> None:
-    """With every part of the receipt."""
+def test_the_receipt_is_a_table_without_json(shell: Shell) -> None:
+    """The table has every part of the receipt."""
     known(shell, "hugo")
 
     shown = shell.run("customers", "erase", "hugo", "--yes").stdout
@@ -77,8 +79,8 @@ def test_people_read_a_table(shell: Shell) -> None:
     assert "never" in shown
 
 
-def test_merge_names_who_stays(shell: Shell) -> None:
-    """A second time it is refused: whoever was merged away is gone."""
+def test_merge_names_the_remaining_customer(shell: Shell) -> None:
+    """A second merge is refused, since the merged customer is erased."""
     gone = known(shell, "ida-guest")
     known(shell, "ida")
 

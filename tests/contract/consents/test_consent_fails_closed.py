@@ -1,4 +1,6 @@
-"""Whatever is wrong with the store or with what it holds: nobody is a person, no ack is false."""
+"""Consent fails closed: a faulty store or record leads to no personal answer and no false
+acknowledgement.
+"""
 
 import json
 import time
@@ -43,7 +45,7 @@ class Deployment:
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    """A grocery with a server of its own, where Anna has permitted everything."""
+    """Start a grocery with its own server, where Anna has granted every purpose."""
     server = EmbeddedValkey(tmp_path)
     stores = stores_at(Settings(data_dir=tmp_path), server.join())
     shop = ShopName("default")
@@ -55,8 +57,10 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     server.leave()
 
 
-def test_a_replica_is_as_a_store_that_is_away(deployment: Deployment) -> None:
-    """READONLY: it may not have heard of a withdrawal, and can be told of none."""
+def test_a_read_only_replica_counts_as_unavailable(deployment: Deployment) -> None:
+    """A read-only replica may lag behind a withdrawal, so answers are generic and writes are
+    refused.
+    """
     deployment.redis().replicaof("127.0.0.1", "1")
     replies = [deployment.service.get(path) for path in (LIST, OFFERS)]
     written = deployment.service.put(PATH, NO)
@@ -71,8 +75,10 @@ def test_a_replica_is_as_a_store_that_is_away(deployment: Deployment) -> None:
     assert deployment.service.get(PATH).json["purposes"]["personalization"]["state"] == "granted"
 
 
-def test_a_black_hole_is_answered_in_time(deployment: Deployment) -> None:
-    """A store that accepts and says nothing: not personal; no withdrawal is acknowledged."""
+def test_a_store_that_never_replies_is_answered_in_time(deployment: Deployment) -> None:
+    """If the store accepts connections and never replies, lists are generic and no withdrawal is
+    acknowledged.
+    """
     with frozen(deployment.server.url):
         reply = deployment.service.get(LIST)
         written = deployment.service.put(PATH, NO)
@@ -82,11 +88,11 @@ def test_a_black_hole_is_answered_in_time(deployment: Deployment) -> None:
     assert written.status_code == 503
 
 
-def test_a_store_that_is_loading_is_as_one_that_is_away(
+def test_a_store_that_loads_its_data_counts_as_unavailable(
     deployment: Deployment, tmp_path: Path
 ) -> None:
-    """-LOADING, as after a restart on much data: lists and offers are generic and in time, and
-    nothing is acknowledged; once it has loaded, what was said before still stands.
+    """While the store answers -LOADING, lists and offers are generic, in time, and nothing is
+    acknowledged. After the load the earlier consents apply again.
     """
     service, server = deployment.service, deployment.server
     service.send("PUT", "/v1/offers/deal", {"title": "A deal", "kind": "gift"})
@@ -119,7 +125,7 @@ def test_a_store_that_is_loading_is_as_one_that_is_away(
 
 
 def in_time(service: Service, path: str) -> list[TestResponse]:
-    """Ask ten times, through a breaker that opens; fail on what is not answered, or hangs."""
+    """Send ten requests through a circuit breaker that opens; fail on a missing or late answer."""
     replies = []
     for _ in range(10):
         began = time.monotonic()
@@ -145,8 +151,8 @@ def key_of(service: Service) -> dict[str, str]:
         lambda redis, record: redis.hset(record, "flag:of a later release", "1"),
     ],
 )
-def test_garbage_is_no_consent_and_is_counted(deployment: Deployment, spoil: Any) -> None:
-    """In the answer, in the metric, in the log of events and in training."""
+def test_an_undecodable_consent_denies_and_is_counted(deployment: Deployment, spoil: Any) -> None:
+    """An undecodable consent denies in answers, events and training, and the metric counts it."""
     before = REGISTRY.get_sample_value("recsvc_unreadable_consents_total") or 0
     spoil(deployment.redis(), deployment.record())
     reply = deployment.service.get(LIST)
@@ -158,8 +164,10 @@ def test_garbage_is_no_consent_and_is_counted(deployment: Deployment, spoil: Any
     assert deployment.redis().llen(recent) == 0
 
 
-def test_a_record_of_another_kind_acknowledges_nothing(deployment: Deployment) -> None:
-    """WRONGTYPE: a live word is refused, a line told apart, and the other lines are taken."""
+def test_a_record_of_another_type_acknowledges_nothing(deployment: Deployment) -> None:
+    """A key of another Redis type refuses a live statement; an import reports that line and applies
+    the others.
+    """
     deployment.redis().delete(deployment.record())
     deployment.redis().set(deployment.record(), "granted")
     lines = [YESTERDAYS, {**YESTERDAYS, "customer_id": "bert"}]

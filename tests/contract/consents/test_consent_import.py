@@ -1,4 +1,4 @@
-"""Consents said elsewhere, over HTTP and by command; the policy, the history and its audit."""
+"""Import of consents over HTTP and by command, consent policies, the history and its audit."""
 
 import json
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def email(service: Service) -> dict[str, Any]:
 
 
 def test_each_line_has_its_result(service: Service) -> None:
-    """In their order; what is wrong with one is no other's."""
+    """Results come in the order of the lines, and a faulty line does not affect the others."""
     yes = line(True, policy_version="v1", source="crm")
     outcome = service.send(
         "POST", LINES, [yes, yes, line(False, 2), line(True, -1), {**yes, "at": "yesterday"}]
@@ -89,16 +89,14 @@ def test_each_line_has_its_result(service: Service) -> None:
         ({"granted": True}, "bad_body"),
     ],
 )
-def test_a_line_that_says_nothing_clear_is_refused(
-    service: Service, spoil: dict[str, object], code: str
-) -> None:
-    """And changes nothing."""
+def test_an_invalid_line_is_refused(service: Service, spoil: dict[str, object], code: str) -> None:
+    """An invalid line is refused and changes nothing."""
     assert results(service, {**line(True), **spoil}) == [(422, code)]
     assert email(service)["state"] == "unknown"
 
 
-def test_a_key_twice_is_refused_with_its_line(service: Service) -> None:
-    """Two parsers could read it differently."""
+def test_a_duplicate_key_is_refused_with_its_line(service: Service) -> None:
+    """A line with a duplicate key is refused, since two parsers could read it differently."""
     at = rfc3339(now_us() - DAY_US)
     body = f'{{"customer_id": "anna", "at": "{at}", "purposes": {{"email": false, "email": true}}}}'
     headers = {
@@ -111,16 +109,16 @@ def test_a_key_twice_is_refused_with_its_line(service: Service) -> None:
     assert email(service)["state"] == "unknown"
 
 
-def test_an_import_never_undoes_a_live_word(service: Service) -> None:
-    """Nor what nobody can read."""
+def test_an_import_replaces_no_live_statement(service: Service) -> None:
+    """An import replaces neither a later live statement nor an unreadable record."""
     service.consent(ANNA, {"email": False})
 
     assert results(service, line(True, 0.0001)) == [(200, None)]
     assert email(service)["permitted"] is False
 
 
-def test_an_objection_outranks_a_grant_that_is_imported_later(service: Service) -> None:
-    """A right to object that an import could undo would be none."""
+def test_an_objection_overrides_a_grant_that_is_imported_later(service: Service) -> None:
+    """The flag `objects_to_marketing` denies offers in spite of a grant that is imported later."""
     service.send("PATCH", "/v1/customers/anna/profile", {"objects_to_marketing": True})
     results(service, line(True))
 
@@ -128,7 +126,7 @@ def test_an_objection_outranks_a_grant_that_is_imported_later(service: Service) 
 
 
 def test_an_old_grant_is_expired_from_the_start(service: Service) -> None:
-    """Its age is that of the word, not of the import."""
+    """An imported grant expires by its own time, not by the time of the import."""
     assert results(service, line(True, 394), line(True, 396, BERT)) == [(201, None)] * 2
     bert = service.get(f"/v1/customers/{BERT}/consents").json["purposes"]["email"]
 
@@ -137,7 +135,7 @@ def test_an_old_grant_is_expired_from_the_start(service: Service) -> None:
 
 
 def test_only_servers_with_the_scope_import(service: Service) -> None:
-    """A browser speaks for its own customer, live."""
+    """A browser key, or a key without the scope `consent`, cannot import consents."""
     refused = [
         service.send("POST", LINES, [line(True)], key).status_code
         for key in (service.secret_key(Scope.EVENTS), service.keys.browser.text)
@@ -147,8 +145,10 @@ def test_only_servers_with_the_scope_import(service: Service) -> None:
     assert email(service)["state"] == "unknown"
 
 
-def test_a_new_policy_is_in_force_with_the_next_request(service: Service) -> None:
-    """For every reader: lists, the shown state, events and training; and so is its end."""
+def test_a_new_policy_applies_to_the_next_request(service: Service) -> None:
+    """A new minimum version applies to lists, the shown state, events and training, and so does its
+    removal.
+    """
     service.put(PATH, {"purposes": EVERYTHING, "policy_version": "v9"})
     policy, seen = service.stores.policy, []
     for minimum in (None, "v9", "v10", None):
@@ -169,7 +169,7 @@ def test_a_new_policy_is_in_force_with_the_next_request(service: Service) -> Non
 
 
 def is_logged(service: Service, message_id: str) -> bool:
-    """Send an event of Anna's and say whether the log has grown by it."""
+    """Send an event of Anna and return True if the log has grown."""
     log = service.stores.connections.writes
     name = f"{{{service.shop}}}:events"
     before = log.xlen(name)
@@ -178,8 +178,10 @@ def is_logged(service: Service, message_id: str) -> bool:
     return bool(log.xlen(name) > before)
 
 
-def test_a_policy_that_cannot_be_read_permits_nothing(service: Service) -> None:
-    """Withdrawals are taken all the same, and a new policy ends it."""
+def test_an_unreadable_policy_permits_nothing(service: Service) -> None:
+    """Under an unreadable policy nothing is permitted, withdrawals are accepted, and a new policy
+    repairs it.
+    """
     service.consent(ANNA)
     epochs = f"{{{service.shop}}}:epochs"
     service.stores.connections.writes.hset(epochs, "policy", "rubbish")
@@ -192,7 +194,7 @@ def test_a_policy_that_cannot_be_read_permits_nothing(service: Service) -> None:
 
 
 def test_the_history_is_the_customers_own(service: Service) -> None:
-    """The newest last, in pages; a browser sees its customer's, and not which key asked."""
+    """A history is paged, newest last; a browser sees its customer's rows without the actor."""
     for granted in (True, False, True):
         service.consent(ANNA, {"email": granted})
         service.consent(BERT, {"email": granted})
@@ -226,7 +228,9 @@ def run(folder: Path, *words: str, expect: int = 0) -> Result:
 
 
 def test_a_file_is_imported_by_command(folder: Path, tmp_path: Path) -> None:
-    """Twice is once; a file of which too much is bad changes nothing."""
+    """A second import of a file changes nothing, and a file with too many invalid lines is refused
+    as a whole.
+    """
     file = tmp_path / "consents.ndjson"
     file.write_text("\n".join(json.dumps(line(True, customer=f"c{n}")) for n in range(120)))
     words = ("consents", "import", str(file), "--shop", "imported", "--json")
@@ -241,7 +245,7 @@ def test_a_file_is_imported_by_command(folder: Path, tmp_path: Path) -> None:
 
 
 def test_the_policy_is_set_shown_and_cleared(folder: Path) -> None:
-    """Per purpose; an unknown one, or a version that is no label, is refused."""
+    """The policy commands work per purpose and refuse an unknown purpose or an invalid label."""
     words = ("consents", "policy", "set", "--purpose", "email", "--minimum", "v2")
     run(folder, *words)
     shown = json.loads(run(folder, "consents", "policy", "show", "--json").stdout)
@@ -257,8 +261,10 @@ def test_the_policy_is_set_shown_and_cleared(folder: Path) -> None:
     run(folder, *words[:-1], "", expect=2)
 
 
-def test_the_audit_tells_a_whole_history_from_a_spoilt_one(folder: Path, tmp_path: Path) -> None:
-    """0 and 3; the row is named; a head is taken as a text or as a file."""
+def test_the_audit_exits_3_for_a_damaged_history(folder: Path, tmp_path: Path) -> None:
+    """`audit verify` exits 0 for an intact history and 3 for a damaged one, and accepts a head as
+    text or file.
+    """
     shop = ("--shop", "audited")
     run(folder, "consents", "grant", "a1", "email", *shop)
     head = run(folder, "audit", "head", *shop).stdout
@@ -278,8 +284,8 @@ def test_the_audit_tells_a_whole_history_from_a_spoilt_one(folder: Path, tmp_pat
 
 
 @pytest.mark.parametrize("had_rows", [True, False])
-def test_the_audit_tells_that_there_is_no_history_any_more(folder: Path, had_rows: bool) -> None:
-    """3 as for any that is not whole: the store is up, and what it holds there is no history."""
+def test_the_audit_reports_a_replaced_history(folder: Path, had_rows: bool) -> None:
+    """`audit verify` exits 3 if the key of the history holds another type."""
     name = f"replaced-{had_rows:d}"
     if had_rows:
         run(folder, "consents", "grant", "a1", "email", "--shop", name)
@@ -290,8 +296,10 @@ def test_the_audit_tells_that_there_is_no_history_any_more(folder: Path, had_row
     assert spoilt.stderr.startswith("error: row 1 is missing, as are all others")
 
 
-def test_the_audit_names_a_record_that_was_changed_behind_the_service(folder: Path) -> None:
-    """3, with the keyed hash and the purpose and never the id; until the customer speaks again."""
+def test_the_audit_reports_a_record_changed_without_the_service(folder: Path) -> None:
+    """`audit verify` exits 3 and names the keyed hash and the purpose, until the customer makes a
+    new statement.
+    """
     shop = ("--shop", "compared")
     run(folder, "consents", "withdraw", "a1", "email", *shop)
     whole = json.loads(run(folder, "audit", "verify", *shop, "--json").stdout)

@@ -1,4 +1,4 @@
-"""Reports of consent banners on the consent route, and the file that says how they are read."""
+"""Signals of consent banners on the consent route, and the file with their tables."""
 
 import json
 from dataclasses import replace
@@ -40,8 +40,10 @@ def states(service: Service) -> dict[str, str]:
     ],
     ids=str,
 )
-def test_a_report_changes_what_its_table_names(service: Service, body: dict[str, Any]) -> None:
-    """Missing means no; `email` and `training` stay as they were."""
+def test_a_signal_changes_the_purposes_that_its_table_names(
+    service: Service, body: dict[str, Any]
+) -> None:
+    """A missing key denies; `email` and `training` do not change."""
     service.consent(ANNA, {"email": True, "training": True, "analytics": True})
 
     reply = service.put(PATH, body)
@@ -56,8 +58,8 @@ def test_a_report_changes_what_its_table_names(service: Service, body: dict[str,
     }
 
 
-def test_deny_wins_over_purposes_beside_it(service: Service) -> None:
-    """Whichever of the two it is."""
+def test_deny_wins_between_signal_and_purposes(service: Service) -> None:
+    """If a signal and `purposes` disagree in one body, the denial wins."""
     body = {
         "purposes": {"personalization": True, "offers": False, "training": True},
         "google": {"ad_user_data": "granted", "ad_personalization": "granted"},
@@ -74,7 +76,7 @@ def test_deny_wins_over_purposes_beside_it(service: Service) -> None:
 
 
 def test_the_source_is_the_signal_unless_it_is_named(service: Service) -> None:
-    """So that the history says where a yes came from."""
+    """The stored source is the name of the signal unless the body names a source."""
     body = {"tcf": {"purposes": {"5": True}}, "google": {"personalization_storage": "granted"}}
     categories = {"categoryPreferences": {"Functional": True}}
     segments = service.put(PATH, {"context": {"consent": categories}, "segment": categories}).json
@@ -113,10 +115,10 @@ def test_the_source_is_the_signal_unless_it_is_named(service: Service) -> None:
     ],
     ids=str,
 )
-def test_what_is_no_report_is_refused_and_changes_nothing(
+def test_an_invalid_signal_is_refused_and_changes_nothing(
     service: Service, body: dict[str, Any], field: str
 ) -> None:
-    """400 with the field, also when all else is good."""
+    """An invalid signal is refused with 400 and its field, also beside a valid one."""
     service.consent(ANNA, {"email": True})
     before = service.get(PATH).json
 
@@ -152,10 +154,10 @@ IMPORTED_STATES = {
 
 
 @pytest.mark.parametrize("line", [IMPORTED, AS_CONTEXT], ids=["segment", "context"])
-def test_imported_lines_are_read_with_the_words_that_were_named(
+def test_imported_lines_are_read_with_the_tables_of_the_file(
     service: Service, line: dict[str, Any]
 ) -> None:
-    """Not with the default ones, in which the banner would have said no to other purposes."""
+    """`POST /v1/consents` reads signals with the tables of the file, not the default ones."""
     service.services = replace(service.services, signals=parse_tables(OWN_WORDS))
 
     reply = service.send("POST", "/v1/consents", [line])
@@ -165,10 +167,10 @@ def test_imported_lines_are_read_with_the_words_that_were_named(
 
 
 @pytest.mark.parametrize("line", [IMPORTED, AS_CONTEXT], ids=["segment", "context"])
-def test_a_file_is_read_with_the_words_that_were_named(
+def test_a_file_is_read_with_the_tables_of_the_file(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: dict[str, Any]
 ) -> None:
-    """As the route reads it."""
+    """`recsvc consents import` reads signals with the same tables as the route."""
     words, lines = tmp_path / "signals.toml", tmp_path / "consents.ndjson"
     words.write_text('[segment]\nemail = ["News"]\n')
     lines.write_text(json.dumps(line))
@@ -189,10 +191,10 @@ def test_a_file_is_read_with_the_words_that_were_named(
         (None, "cannot be read"),
     ],
 )
-def test_a_wrong_file_is_refused_at_start_and_by_check(
+def test_an_invalid_file_is_refused_at_start_and_by_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str | None, said: str
 ) -> None:
-    """Exit 2, and the message says what is wrong."""
+    """`serve` and `check` exit with 2 and report the fault of the file."""
     file = tmp_path / "signals.toml"
     if written is not None:
         file.write_text(written)

@@ -1,4 +1,4 @@
-"""Consent over HTTP: what can be written, what is shown, and how soon it is in force."""
+"""Consent over HTTP: writes, reads, and the time from which they apply."""
 
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -24,7 +24,7 @@ NOBODY_SAID = {
 
 
 def test_every_purpose_is_shown_and_unknown_at_first(service: Service) -> None:
-    """A customer of whom nothing is known is shown, not a 404."""
+    """An unknown customer gets every purpose as `unknown`, not a 404."""
     reply = service.get(PATH)
 
     assert (reply.status_code, reply.json) == (
@@ -33,8 +33,8 @@ def test_every_purpose_is_shown_and_unknown_at_first(service: Service) -> None:
     )
 
 
-def test_a_write_answers_what_a_read_then_shows(service: Service) -> None:
-    """Only the named purposes change; labels and the time are kept."""
+def test_a_write_returns_the_state_that_a_read_shows(service: Service) -> None:
+    """A write changes the named purposes alone, and stores its time and labels."""
     said = {"purposes": {"email": True, "offers": False}, "policy_version": "v2", "source": "shop"}
     before = datetime.now(UTC) - timedelta(seconds=1)
 
@@ -54,8 +54,8 @@ def test_a_write_answers_what_a_read_then_shows(service: Service) -> None:
     assert shown.json["purposes"]["training"] == NOBODY_SAID
 
 
-def test_a_withdrawal_is_in_force_on_the_next_request(service: Service) -> None:
-    """Grant, see it; withdraw, see it; and the state says that there was a grant."""
+def test_a_withdrawal_applies_to_the_next_request(service: Service) -> None:
+    """A grant and its withdrawal apply to the next request; the state becomes `withdrawn`."""
     list_path = "/v1/customers/anna/recommendations"
     seen = []
     for granted in (True, False, True, False):
@@ -83,9 +83,9 @@ def as_anna(service: Service, method: str, path: str, body: object = None) -> Te
 
 
 @pytest.mark.parametrize("flag", FLAGS)
-def test_a_browser_learns_of_no_flag(service: Service, flag: str) -> None:
-    """Not by what it reads, nor by what it is answered when it writes, nor by what was changed
-    when; a secret key is told that a granted purpose is not permitted.
+def test_flags_are_hidden_from_browsers(service: Service, flag: str) -> None:
+    """Reads, write answers and the history reveal no flag to a browser; a secret key sees that a
+    granted purpose is not permitted.
     """
     service.consent(ANNA)
     before = as_anna(service, "GET", PATH), as_anna(service, "GET", f"{PATH}/history")
@@ -101,7 +101,9 @@ def test_a_browser_learns_of_no_flag(service: Service, flag: str) -> None:
 
 
 def test_the_pages_of_a_browsers_history_have_no_gaps(service: Service) -> None:
-    """A page that is too short, or a cursor that jumps, would tell that a flag was changed."""
+    """A browser's pages are full and its cursors consecutive, since a gap would reveal a row of a
+    flag.
+    """
     for said in (True, False, True):
         service.send("PATCH", "/v1/customers/anna/profile", {"restricted": said})
         service.consent(ANNA, {"email": said})
@@ -115,7 +117,7 @@ def test_the_pages_of_a_browsers_history_have_no_gaps(service: Service) -> None:
 
 
 def test_consent_of_one_customer_is_not_anothers(service: Service) -> None:
-    """Anna's yes says nothing about Bert."""
+    """A grant of Anna does not change Bert's consent."""
     service.consent(ANNA)
 
     reply = service.get(f"/v1/customers/{BERT}/recommendations")
@@ -127,7 +129,7 @@ def test_consent_of_one_customer_is_not_anothers(service: Service) -> None:
 def test_consent_in_one_shop_is_not_consent_in_another(
     service: Service, bare_service: Service
 ) -> None:
-    """The key decides the shop."""
+    """A grant in one shop does not apply to the same customer id in another shop."""
     other = Service(service.stores, type(service.shop)(f"{service.shop}-b"))
     service.consent(ANNA)
 
@@ -139,7 +141,7 @@ def test_consent_in_one_shop_is_not_consent_in_another(
 
 @pytest.mark.parametrize("value", ["true", 1, 0, None, "", [], {}, 1.0], ids=repr)
 def test_only_true_and_false_are_consent(service: Service, value: object) -> None:
-    """Nothing that looks like a yes is one, and the state does not change."""
+    """A value other than literal true or false is refused and changes nothing."""
     service.consent(ANNA, {"email": False})
     before = service.get(PATH).json
 
@@ -151,8 +153,8 @@ def test_only_true_and_false_are_consent(service: Service, value: object) -> Non
     assert service.get(PATH).json == before
 
 
-def test_an_unknown_purpose_is_refused_with_the_list_of_those_there_are(service: Service) -> None:
-    """And nothing of that call is written."""
+def test_an_unknown_purpose_is_refused_with_the_list_of_purposes(service: Service) -> None:
+    """The error lists the purposes, and nothing of the request is written."""
     reply = service.put(PATH, {"purposes": {"email": True, "newsletter": True}})
 
     assert reply.status_code == 400
@@ -196,10 +198,10 @@ def test_an_unknown_purpose_is_refused_with_the_list_of_those_there_are(service:
         (b'{"a":' * 12_000, "body"),
     ],
 )
-def test_bodies_that_two_parsers_could_read_differently_are_refused(
-    grocery_service: Service, body: bytes, field: str
-) -> None:
-    """400 with the field that is wrong, never a 500, and nothing is written."""
+def test_ambiguous_json_is_refused(grocery_service: Service, body: bytes, field: str) -> None:
+    """A body that two parsers could read differently is refused with 400 and its field, and nothing
+    is written.
+    """
     reply = grocery_service.put(PATH, body)
 
     assert (reply.status_code, reply.content_type) == (400, "application/problem+json")
@@ -222,14 +224,14 @@ def test_bodies_that_two_parsers_could_read_differently_are_refused(
     ids=str,
 )
 def test_bodies_are_plain_json(service: Service, headers: dict[str, str], status: int) -> None:
-    """Anything else is 415: it is not guessed at."""
+    """A body of another media type or encoding is refused with 415."""
     reply = service.put(PATH, {"purposes": EVERYTHING}, **headers)
 
     assert reply.status_code == status
 
 
 def test_a_body_over_the_limit_is_413_with_and_without_its_length(service: Service) -> None:
-    """64 KiB are read, and no byte more."""
+    """The service reads 64 KiB and no byte more."""
     body = b'{"purposes": {"email": true}}'
     largest = body + b" " * (64 * 1024 - len(body))
 
@@ -240,7 +242,7 @@ def test_a_body_over_the_limit_is_413_with_and_without_its_length(service: Servi
 
 
 def _put_chunked(service: Service, body: bytes) -> int:
-    """Send a body as a server passes one on that came in chunks: without a length."""
+    """Send a body without a length, as a server passes on a chunked one."""
     environ = EnvironBuilder(PATH, method="PUT", input_stream=BytesIO(body)).get_environ()
     environ["HTTP_AUTHORIZATION"] = f"Bearer {service.keys.secret.text}"
     environ |= {"CONTENT_TYPE": "application/json", "wsgi.input_terminated": True}
@@ -249,8 +251,10 @@ def _put_chunked(service: Service, body: bytes) -> int:
     return int(status.split()[0])
 
 
-def test_a_record_that_cannot_be_read_denies_and_is_not_shown(service: Service) -> None:
-    """Something else stands under the customer's key: generic, and 503 on the consent routes."""
+def test_a_record_of_another_type_denies_and_is_not_shown(service: Service) -> None:
+    """If the customer's key holds another type, lists are generic and the consent routes answer
+    503.
+    """
     key = redis_keys.customer(service.shop, service.stores.hasher(service.shop).key_of(ANNA))
     service.stores.connections.writes.set(key, "granted")
 
@@ -263,8 +267,8 @@ def test_a_record_that_cannot_be_read_denies_and_is_not_shown(service: Service) 
     assert (shown.status_code, written.status_code) == (503, 503)
 
 
-def test_a_purpose_that_cannot_be_read_denies_and_is_counted(service: Service) -> None:
-    """The others still stand."""
+def test_an_unreadable_purpose_denies_and_is_counted(service: Service) -> None:
+    """An unreadable purpose is denied and counted; the other purposes keep their state."""
     service.consent(ANNA)
     key = redis_keys.customer(service.shop, service.stores.hasher(service.shop).key_of(ANNA))
     service.stores.connections.writes.hset(key, "purpose:personalization", "perhaps")
@@ -281,8 +285,8 @@ def test_a_purpose_that_cannot_be_read_denies_and_is_counted(service: Service) -
     assert _unreadable() == before + 2
 
 
-def test_answers_about_consent_are_kept_by_nobody(service: Service) -> None:
-    """`private, no-store`, refusals included."""
+def test_answers_about_consent_are_not_cached(service: Service) -> None:
+    """Answers and refusals about consent carry `private, no-store`."""
     replies = [
         service.get(PATH),
         service.put(PATH, {"purposes": EVERYTHING}),

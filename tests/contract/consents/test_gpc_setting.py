@@ -1,4 +1,4 @@
-"""`RECSVC_GPC`: how much `Sec-GPC: 1` denies. Whatever it says, the signal grants nothing."""
+"""`RECSVC_GPC` sets the scope of `Sec-GPC: 1`. The signal denies and never grants."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def is_personal(service: Service, signal: str) -> bool:
 def test_only_all_denies_recommendations(
     stores: Stores, shop: ShopName, gpc: str, under_it: bool
 ) -> None:
-    """And for its own request alone."""
+    """Under `all` the signal denies recommendations, for its own request alone."""
     service = service_under(stores, shop, gpc)
     service.consent(ANNA)
 
@@ -42,7 +42,7 @@ def test_only_all_denies_recommendations(
 
 @pytest.mark.parametrize("gpc", ["all", "offers_only", "off"])
 def test_the_signal_grants_nothing(stores: Stores, shop: ShopName, gpc: str) -> None:
-    """A customer who said no, or nothing, stays nobody."""
+    """A customer without consent stays anonymous with and without the signal."""
     service = service_under(stores, shop, gpc)
     silent = is_personal(service, "1")
     service.consent(ANNA, {"personalization": False})
@@ -53,10 +53,10 @@ def test_the_signal_grants_nothing(stores: Stores, shop: ShopName, gpc: str) -> 
 @pytest.mark.parametrize(
     ("gpc", "kept"), [("all", []), ("offers_only", ["view"]), ("off", ["view", "offer_shown"])]
 )
-def test_of_denied_events_only_counts_are_kept(
+def test_denied_events_only_count(
     stores: Stores, shop: ShopName, gpc: str, kept: list[str]
 ) -> None:
-    """`offers_only` denies those about offers; the count of the item moves under each."""
+    """A denied event adds to the item's counts alone; `offers_only` denies events about offers."""
     service = service_under(stores, shop, gpc)
     service.consent(ANNA)
     headers = {"Authorization": f"Bearer {service.keys.secret.text}", "Sec-GPC": "1"}

@@ -1,4 +1,4 @@
-"""`Sec-GPC` sent more than once, through the real server: it decides how lines are joined."""
+"""Repeated `Sec-GPC` headers through the real server, which joins the lines."""
 
 import json
 import socket
@@ -15,8 +15,8 @@ from tests.e2e.processes import Server, serving
 CUSTOMER = f"/v1/customers/{ANNA}"
 
 
-def test_a_repeated_privacy_signal_is_one(tmp_path: Path) -> None:
-    """However the lines are joined, one 1 among them denies."""
+def test_one_of_several_privacy_signals_denies(tmp_path: Path) -> None:
+    """One `Sec-GPC: 1` among several lines denies, in any order."""
     made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=tmp_path)
     key = json.loads(made.stdout)["key"]
     with open_stores(Settings(data_dir=tmp_path)) as stores:
@@ -33,7 +33,7 @@ def test_a_repeated_privacy_signal_is_one(tmp_path: Path) -> None:
 
 
 def is_personal(server: Server, key: str, *signals: str) -> bool:
-    """Ask for Anna's list with one line of `Sec-GPC` for each signal."""
+    """Request Anna's list with one `Sec-GPC` line per signal; return True if it is personal."""
     lines = [f"GET {CUSTOMER}/recommendations HTTP/1.1", "Host: x", "Connection: close"]
     lines += [f"Authorization: Bearer {key}", *(f"Sec-GPC: {signal}" for signal in signals)]
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:

@@ -1,4 +1,4 @@
-"""Erasure over HTTP: at once, everywhere, for good; and what the receipt says of it."""
+"""Erasure over HTTP: immediate, complete and permanent; and its receipt."""
 
 import json
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ def tell(service: Service, message: str, customer: CustomerId = ANNA, **more: st
 
 
 def train(service: Service, watermark_us: int | None) -> None:
-    """Publish the same lists once more, learned from the consents of that moment."""
+    """Publish the same lists again, trained on the consents of that time."""
     stores = service.stores
     data = {"consents": {"watermark_us": watermark_us}}
     facts = ManifestFacts(stores.secret.fingerprint(), seed=1, data=data)
@@ -60,13 +60,13 @@ def key_of(service: Service, customer: CustomerId = ANNA) -> Any:
 
 
 def keys_of(service: Service, customer: CustomerId = ANNA) -> set[str]:
-    """Return the names of the keys that are the customer's own, without the shop."""
+    """Return the Redis keys of the customer, without the shop."""
     found = service.stores.connections.writes.keys(f"*{key_of(service, customer).hex()}*")
     return {name.decode().split(":")[1] for name in found}
 
 
 def full_life(service: Service, customer: CustomerId = ANNA) -> None:
-    """Let the service know everything of a customer that it can."""
+    """Write every kind of data of a customer."""
     service.consent(customer)
     told = {"attributes": {"tier": "gold"}, "segments": ["vip"]}
     assert service.send("PATCH", f"/v1/customers/{customer}/profile", told).status_code == 200
@@ -75,7 +75,7 @@ def full_life(service: Service, customer: CustomerId = ANNA) -> None:
 
 
 def test_an_erased_customer_is_unknown_from_the_next_request_on(service: Service) -> None:
-    """Though the model that is served still holds their list."""
+    """The next answer is generic although the served model still holds the customer's list."""
     full_life(service)
     before = fallback(service)
 
@@ -85,8 +85,10 @@ def test_an_erased_customer_is_unknown_from_the_next_request_on(service: Service
     assert fallback(service) == (False, "unknown_customer")
 
 
-def test_the_receipt_counts_what_was_removed(service: Service) -> None:
-    """And says what is left to the next training and to the shop, and that the stone stays."""
+def test_the_receipt_counts_the_removed_data(service: Service) -> None:
+    """The receipt counts the removed data, and names the data that the next training and the shop
+    remove.
+    """
     full_life(service)
 
     told = receipt(service)
@@ -110,7 +112,7 @@ def test_the_receipt_counts_what_was_removed(service: Service) -> None:
 
 
 def test_nothing_but_the_tombstone_and_the_history_remains(service: Service) -> None:
-    """Of the keys that are named after the customer."""
+    """The tombstone and the list of history rows are the only keys of an erased customer."""
     full_life(service)
     known = keys_of(service)
 
@@ -123,8 +125,8 @@ def test_nothing_but_the_tombstone_and_the_history_remains(service: Service) -> 
     assert set(fields) == {b"erased"}
 
 
-def test_it_removes_nobody_elses(service: Service) -> None:
-    """Their events stay in the log, in their order, and their lists are theirs."""
+def test_it_removes_no_data_of_other_customers(service: Service) -> None:
+    """Events of other customers stay in the log in their order, and their lists stay personal."""
     full_life(service, BERT)
     full_life(service)
     tell(service, "bert-last", BERT)
@@ -142,8 +144,8 @@ def test_it_removes_nobody_elses(service: Service) -> None:
     assert fallback(service, BERT) == (True, None)
 
 
-def test_it_may_be_repeated(service: Service) -> None:
-    """The second receipt names the same moment and has removed nothing; the history has one row."""
+def test_an_erasure_is_idempotent(service: Service) -> None:
+    """A second receipt has the same time and removes nothing, and the history has one row."""
     full_life(service)
 
     first, second = receipt(service), receipt(service)
@@ -154,16 +156,16 @@ def test_it_may_be_repeated(service: Service) -> None:
     assert [row["kind"] for row in rows].count("erase") == 1
 
 
-def test_a_customer_whom_nobody_knows_can_be_erased(service: Service) -> None:
-    """The shop may know them: their purchases stay out of what is learned later."""
+def test_an_unknown_customer_can_be_erased(service: Service) -> None:
+    """The shop may hold purchases of an unknown customer, which the training then excludes."""
     told = receipt(service, CustomerId("nobody"))
 
     assert set(told["removed"].values()) == {0}
     assert keys_of(service, CustomerId("nobody")) == {"customer", "history"}
 
 
-def test_what_cannot_be_read_is_erased_as_well(service: Service) -> None:
-    """Keys of another kind do not protect themselves."""
+def test_keys_of_another_type_are_erased_as_well(service: Service) -> None:
+    """An erasure removes keys of the customer that hold another type."""
     store, key = service.stores.connections.writes, key_of(service)
     store.set(redis_keys.customer(service.shop, key), "granted")
     store.set(redis_keys.recent(service.shop, key), "v1 item-00")
@@ -176,7 +178,9 @@ def test_what_cannot_be_read_is_erased_as_well(service: Service) -> None:
 
 
 def test_no_old_event_or_grant_brings_a_customer_back(service: Service) -> None:
-    """Replayed with new ids, imported from before and after the erasure, told by the shop."""
+    """Replayed events, imports from before and after the erasure, and profiles do not restore the
+    customer.
+    """
     full_life(service)
     erase(service)
     erased = now_us()
@@ -199,8 +203,8 @@ def test_no_old_event_or_grant_brings_a_customer_back(service: Service) -> None:
     assert service.stores.connections.writes.xlen(redis_keys.events(service.shop)) == 0
 
 
-def test_profiles_sent_in_bulk_leave_the_erased_out(service: Service) -> None:
-    """Each line has its own result: 409 for them alone."""
+def test_a_bulk_import_skips_erased_customers(service: Service) -> None:
+    """Each line has its own result, and a line of an erased customer gets 409."""
     erase(service)
     lines = [{"customer_id": each, "segments": ["vip"]} for each in (BERT, ANNA)]
 
@@ -215,8 +219,8 @@ def test_profiles_sent_in_bulk_leave_the_erased_out(service: Service) -> None:
     assert keys_of(service, BERT) == {"profile"}
 
 
-def test_a_flag_can_be_noted_of_an_erased_customer(service: Service) -> None:
-    """It forbids, and tells nothing else."""
+def test_a_flag_can_be_set_on_an_erased_customer(service: Service) -> None:
+    """A flag of an erased customer denies and reveals nothing else."""
     erase(service)
 
     reply = service.send("PATCH", f"/v1/customers/{ANNA}/profile", {"objects_to_marketing": True})
@@ -225,8 +229,10 @@ def test_a_flag_can_be_noted_of_an_erased_customer(service: Service) -> None:
 
 
 @pytest.mark.parametrize("flag", ["restricted", "minor"])
-def test_a_flag_makes_no_erased_customer_known(service: Service, flag: str) -> None:
-    """It is kept, and in force once they grant; only then does the answer tell of somebody."""
+def test_a_flag_does_not_readmit_an_erased_customer(service: Service, flag: str) -> None:
+    """The flag applies after the customer grants a purpose; until then the customer counts as
+    unknown.
+    """
     path = f"/v1/customers/{ANNA}/profile"
     erase(service)
     service.send("PATCH", path, {flag: True})
@@ -237,16 +243,16 @@ def test_a_flag_makes_no_erased_customer_known(service: Service, flag: str) -> N
     assert fallback(service) == (False, "no_consent")
 
 
-def test_a_no_of_their_own_is_a_word_of_an_erased_customer(service: Service) -> None:
-    """Whoever says no after the erasure has been heard, and is still shut out."""
+def test_a_denial_does_not_readmit_an_erased_customer(service: Service) -> None:
+    """A denial after the erasure is recorded, and the customer stays erased."""
     erase(service)
     service.consent(ANNA, {"personalization": False})
 
     assert fallback(service) == (False, "no_consent")
 
 
-def test_a_grant_of_their_own_opens_a_stranger(service: Service) -> None:
-    """Known by what they do from now on; the model's list and purchases are of before."""
+def test_a_live_grant_readmits_the_customer_as_a_stranger(service: Service) -> None:
+    """New events personalize; the list and purchases of the earlier model stay masked."""
     full_life(service)
     erase(service)
     service.consent(ANNA)
@@ -261,10 +267,12 @@ def test_a_grant_of_their_own_opens_a_stranger(service: Service) -> None:
 
 
 @pytest.mark.parametrize(("after", "is_known"), [(-1, False), (0, False), (1, True)])
-def test_a_model_counts_once_it_was_learned_after_the_erasure(
+def test_a_model_trained_after_the_erasure_counts(
     service: Service, after: int, is_known: bool
 ) -> None:
-    """By the consents that it was learned from, to the microsecond."""
+    """A model counts if the consents that it was trained on are later than the erasure, to the
+    microsecond.
+    """
     key = redis_keys.customer(service.shop, key_of(service))
     erase(service)
     service.consent(ANNA)
@@ -275,10 +283,12 @@ def test_a_model_counts_once_it_was_learned_after_the_erasure(
     assert fallback(service)[0] is is_known
 
 
-def test_after_a_clock_that_was_ahead_the_history_tells_which_model_is_of_before(
+def test_after_a_clock_jump_the_history_orders_erasure_and_model(
     service: Service,
 ) -> None:
-    """The erasure is stamped by the clock, and by that it would be of before the model."""
+    """After a clock jump the history time of the erasure, not its stamp, is compared with the
+    model.
+    """
     store, key = service.stores.connections.writes, redis_keys.audit_head(service.shop)
     service.consent(ANNA)
     count, digest, _ = store.get(key).decode().split()
@@ -299,10 +309,12 @@ def test_after_a_clock_that_was_ahead_the_history_tells_which_model_is_of_before
     assert fallback(service) == (True, None)
 
 
-def test_a_model_that_never_asked_the_service_never_knows_an_erased_customer(
+def test_a_model_trained_without_the_service_masks_erased_customers(
     service: Service,
 ) -> None:
-    """Whatever its consents were, they cannot have told it of the erasure."""
+    """A model that was trained without the service's consents cannot know of an erasure, so it
+    never counts.
+    """
     erase(service)
     service.consent(ANNA)
 
@@ -312,7 +324,7 @@ def test_a_model_that_never_asked_the_service_never_knows_an_erased_customer(
 
 
 def test_an_import_counts_again_after_the_grant(service: Service) -> None:
-    """Only what was said after it."""
+    """After the re-admission, imported statements count if they are later than it."""
     erase(service)
     service.consent(ANNA, {"personalization": True})
     line = {"customer_id": ANNA, "purposes": {"email": True}}
@@ -328,8 +340,10 @@ def test_an_import_counts_again_after_the_grant(service: Service) -> None:
     assert after["purposes"]["email"]["state"] == "granted"
 
 
-def test_an_unreadable_tombstone_shuts_everything_out(service: Service) -> None:
-    """Until the customer grants; and every model is one of before."""
+def test_an_unreadable_tombstone_erases_everything(service: Service) -> None:
+    """An unreadable tombstone blocks imports and masks every model until the customer grants a
+    purpose.
+    """
     store, key = service.stores.connections.writes, key_of(service)
     service.consent(ANNA)
     store.hset(redis_keys.customer(service.shop, key), "erased", "when?")
@@ -338,8 +352,8 @@ def test_an_unreadable_tombstone_shuts_everything_out(service: Service) -> None:
     assert fallback(service) == (False, "unknown_customer")
 
 
-def test_it_takes_the_scope_privacy(service: Service) -> None:
-    """No other scope, and no browser, not even for the customer's own token."""
+def test_an_erasure_requires_the_scope_privacy(service: Service) -> None:
+    """No other scope and no browser key may erase, not even with the customer's own token."""
     others = service.secret_key(*(ALL_SCOPES - {Scope.PRIVACY}))
     own = {"X-Customer-Token": service.keys.token(ANNA)}
     own["Authorization"] = f"Bearer {service.keys.browser.text}"
@@ -349,8 +363,8 @@ def test_it_takes_the_scope_privacy(service: Service) -> None:
     assert service.client.delete(f"/v1/customers/{ANNA}", headers=own).status_code == 403
 
 
-def test_a_rewrite_is_begun_and_the_next_is_due_within_the_hour(service: Service) -> None:
-    """One an hour at most; a refusal is told, and no error."""
+def test_a_rewrite_starts_at_most_once_an_hour(service: Service) -> None:
+    """A second rewrite within an hour is `due`, and a refused one is reported without error."""
     states = [receipt(service)["append_only_file"]["rewrite"] for _ in range(2)]
 
     assert states[0] in (RewriteState.STARTED, RewriteState.REFUSED)
@@ -358,7 +372,7 @@ def test_a_rewrite_is_begun_and_the_next_is_due_within_the_hour(service: Service
 
 
 def test_the_history_names_the_erased_by_hash_alone(service: Service) -> None:
-    """As it named them before."""
+    """The history names an erased customer by keyed hash, as before the erasure."""
     full_life(service)
     erase(service)
     store = service.stores.connections.writes
@@ -370,7 +384,7 @@ def test_the_history_names_the_erased_by_hash_alone(service: Service) -> None:
 
 
 def test_claims_caps_and_answers_are_erased(service: Service) -> None:
-    """What was held is given back; nothing is left that names the customer, hashed or not."""
+    """Held claims return their caps, and no key or field names the customer."""
     put(service, caps={"total_redeemed": 1}, codes=["CODE"])
     service.consent(ANNA)
     held(service, Idempotency_Key="k" * 20)
@@ -385,10 +399,10 @@ def test_claims_caps_and_answers_are_erased(service: Service) -> None:
     held(service, BERT)
 
 
-def test_what_was_said_of_offers_before_is_not_remembered_of_the_stranger(
+def test_offer_events_from_before_the_erasure_are_ignored(
     service: Service,
 ) -> None:
-    """Sent again as it was, or with its old time under a new id; what is said now counts."""
+    """Replayed offer events are ignored for the re-admitted customer, and new ones count."""
     put(service)
     service.consent(ANNA)
     said = {"type": "offer_dismissed", "customer_id": ANNA, "offer_id": "deal"}
@@ -407,8 +421,8 @@ def test_what_was_said_of_offers_before_is_not_remembered_of_the_stranger(
     assert "caps" in keys_of(service)
 
 
-def test_claims_are_in_a_copy_and_are_handed_on(service: Service) -> None:
-    """As the customer's own; and what counts towards a cap counts after a merge as well."""
+def test_claims_are_exported_and_merged(service: Service) -> None:
+    """The export holds the customer's claims, and a merge hands over the claims and their caps."""
     put(service, caps={"per_customer": {"limit": 1, "period_days": 30}})
     for customer in (ANNA, BERT):
         service.consent(customer)

@@ -1,4 +1,4 @@
-"""A copy of everything that is held of a customer, and of nobody else."""
+"""The export: all data of one customer, and no data of another."""
 
 import json
 import shutil
@@ -51,8 +51,8 @@ def export(service: Service, customer: CustomerId = ANNA) -> Any:
     return json.loads(reply.data)
 
 
-def test_it_holds_what_each_route_says(service: Service) -> None:
-    """Consents, profile and history as they are answered elsewhere; events as they were sent."""
+def test_its_parts_equal_the_answers_of_the_routes(service: Service) -> None:
+    """Consents, profile and history equal the answers of their routes; events are as sent."""
     full_life(service)
     path = f"/v1/customers/{ANNA}"
 
@@ -69,8 +69,8 @@ def test_it_holds_what_each_route_says(service: Service) -> None:
     assert [found[name] for name in ("decisions", "claims", "campaign_rows")] == [[], [], []]
 
 
-def test_it_holds_nothing_of_anybody_else(service: Service) -> None:
-    """Not a word of those whose events stand between."""
+def test_it_holds_no_data_of_other_customers(service: Service) -> None:
+    """The export skips the events of other customers in the log."""
     for number in range(3):
         for customer in (ANNA, BERT):
             service.consent(customer)
@@ -82,8 +82,8 @@ def test_it_holds_nothing_of_anybody_else(service: Service) -> None:
     assert len(export(service, BERT)["events"]) == 3
 
 
-def test_recent_events_that_are_in_no_log_are_held_as_well(service: Service) -> None:
-    """Without `analytics` the log has none; once each otherwise."""
+def test_it_holds_recent_events_that_the_log_lacks(service: Service) -> None:
+    """Recent events of a customer without `analytics` are exported, and none twice."""
     service.consent(ANNA, {"personalization": True})
     tell(service, "one", timestamp="2026-01-02T03:04:05Z")
 
@@ -96,8 +96,8 @@ def test_recent_events_that_are_in_no_log_are_held_as_well(service: Service) -> 
     }
 
 
-def test_purchases_that_offers_count_are_held_as_well(service: Service) -> None:
-    """With what was paid, and a mark that says which are one order."""
+def test_it_holds_the_purchases_for_offer_conditions(service: Service) -> None:
+    """Purchases are exported with the amount paid and the hash of the order."""
     service.consent(ANNA)
     for number, order in enumerate("AAB"):
         event = {"message_id": f"{number}", "type": "purchase", "item_id": "item-05"}
@@ -112,8 +112,8 @@ def test_purchases_that_offers_count_are_held_as_well(service: Service) -> None:
     assert last == {"item_id": "item-05", "timestamp": "2026-01-02T03:04:02Z", "paid": 4.5}
 
 
-def test_of_an_unknown_customer_nothing_is_held(service: Service) -> None:
-    """Which is said, and is no 404."""
+def test_the_export_of_an_unknown_customer_is_empty(service: Service) -> None:
+    """An unknown customer gets an empty export, not a 404."""
     found = export(service, ZOE)
 
     states = {each["state"] for each in found["consents"]["purposes"].values()}
@@ -121,8 +121,8 @@ def test_of_an_unknown_customer_nothing_is_held(service: Service) -> None:
     assert (found["history"], found["events"], found["models"]) == ([], [], [])
 
 
-def test_of_an_erased_customer_the_changes_remain(service: Service) -> None:
-    """Since they prove what was permitted; and that they were erased."""
+def test_the_export_of_an_erased_customer_holds_the_history(service: Service) -> None:
+    """The history remains, as proof of what was permitted, with the time of the erasure."""
     full_life(service)
     erase(service)
 
@@ -138,8 +138,8 @@ def folder_of(service: Service, version: str) -> Path:
     return models_root(service.stores.settings) / service.shop / version
 
 
-def test_it_holds_what_every_version_on_disk_holds(service: Service) -> None:
-    """Lists with their reasons and what was bought, also while nothing permits their use."""
+def test_it_holds_the_rows_of_every_version_on_disk(service: Service) -> None:
+    """Lists with reasons and purchases are exported, also if no consent permits their use."""
     second = publish_grocery(service.stores, service.shop, first="another")
     changed = json.loads(json.dumps(LEARNED).replace("item-00", "another"))
 
@@ -151,7 +151,7 @@ def test_it_holds_what_every_version_on_disk_holds(service: Service) -> None:
 
 
 def test_of_models_it_holds_the_customers_own_rows_alone(service: Service) -> None:
-    """Nothing that others bought or are shown."""
+    """Rows of other customers in a model are not exported."""
     told = {name: json.dumps(export(service, name)["models"]) for name in (ANNA, BERT)}
     named = {name: {item for item in ITEMS if item in text} for name, text in told.items()}
 
@@ -161,8 +161,10 @@ def test_of_models_it_holds_the_customers_own_rows_alone(service: Service) -> No
     }
 
 
-def test_versions_of_before_an_erasure_are_named_without_content(service: Service) -> None:
-    """They know the customer no more, and hold rows until they are deleted; later ones are told."""
+def test_versions_from_before_an_erasure_are_named_without_content(service: Service) -> None:
+    """The files of earlier versions hold the rows until they are deleted; later versions are
+    exported.
+    """
     (before,) = export(service)["models"]
     erase(service)
     service.consent(ANNA)
@@ -180,8 +182,8 @@ def test_versions_of_before_an_erasure_are_named_without_content(service: Servic
     assert {name: later[name] for name in LEARNED} == LEARNED
 
 
-def test_a_version_that_cannot_be_read_is_named(service: Service) -> None:
-    """Since nobody can tell what it holds; the others are told, and none that was deleted."""
+def test_an_unreadable_version_is_named(service: Service) -> None:
+    """An unreadable version is named without content, and the readable ones are exported."""
     damaged = publish_grocery(service.stores, service.shop, first="a")
     flip_last_byte(folder_of(service, damaged) / "for_you_items.npy")
     (sound, unreadable) = export(service)["models"]
@@ -191,8 +193,8 @@ def test_a_version_that_cannot_be_read_is_named(service: Service) -> None:
     assert export(service)["models"] == [sound]
 
 
-def test_a_version_that_is_deleted_meanwhile_is_not_named(service: Service) -> None:
-    """It holds nothing any more."""
+def test_a_version_that_is_deleted_during_the_export_is_not_named(service: Service) -> None:
+    """A version that is deleted while the export runs is omitted."""
     record = service.stores.consents.read(service.shop, key_of(service))
     held = service.stores.privacy.export(service.shop, key_of(service), record)
     shutil.rmtree(models_root(service.stores.settings) / service.shop)
@@ -201,7 +203,9 @@ def test_a_version_that_is_deleted_meanwhile_is_not_named(service: Service) -> N
 
 
 def test_many_events_come_in_parts(service: Service) -> None:
-    """More than one read of the log and one part of the answer, none lost and none twice."""
+    """An export of many events spans several log reads and answer parts, without losses or
+    duplicates.
+    """
     service.consent(ANNA)
     for start in range(0, 1200, 400):
         events = [
@@ -215,8 +219,8 @@ def test_many_events_come_in_parts(service: Service) -> None:
     assert found == [f"m{number}" for number in range(1200)]
 
 
-def test_it_takes_the_scope_privacy(service: Service) -> None:
-    """No other, and no browser."""
+def test_an_export_requires_the_scope_privacy(service: Service) -> None:
+    """No other scope and no browser key may export."""
     path = f"/v1/customers/{ANNA}/export"
 
     assert service.get(path, service.secret_key(Scope.PRIVACY)).status_code == 200

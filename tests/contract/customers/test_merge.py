@@ -1,4 +1,4 @@
-"""Two ids of one person become one: never with more rights than both had."""
+"""A merge of two ids of one person never permits more than both permitted."""
 
 import itertools
 from typing import Any
@@ -32,10 +32,10 @@ def purposes(service: Service, customer: CustomerId) -> Any:
 
 
 @pytest.mark.parametrize(("away", "into"), list(itertools.product(SAID, SAID)))
-def test_a_purpose_is_permitted_where_both_permitted_it(
+def test_a_purpose_is_permitted_if_both_permitted_it(
     service: Service, away: bool | None, into: bool | None
 ) -> None:
-    """Never answered is no yes."""
+    """No statement counts as stricter than a grant."""
     for customer, said in ((ANNA, away), (BERT, into)):
         if said is not None:
             service.consent(customer, {"email": said})
@@ -47,7 +47,7 @@ def test_a_purpose_is_permitted_where_both_permitted_it(
 
 
 def test_of_two_grants_the_older_counts(service: Service) -> None:
-    """And the lower policy version: it ends when the first of them would have."""
+    """The older grant counts with the lower policy version, so the merged grant expires first."""
     path = "/v1/customers/{}/consents"
     for customer, version in ((ANNA, "v9"), (BERT, "v10")):
         body = {"purposes": {"email": True}, "policy_version": version}
@@ -61,7 +61,7 @@ def test_of_two_grants_the_older_counts(service: Service) -> None:
 
 
 def test_flags_add_up(service: Service) -> None:
-    """What one of them forbids is forbidden."""
+    """The remaining customer has the flags of both."""
     for customer, flag in ((ANNA, "minor"), (BERT, "objects_to_marketing")):
         service.send("PATCH", f"/v1/customers/{customer}/profile", {flag: True})
 
@@ -72,8 +72,8 @@ def test_flags_add_up(service: Service) -> None:
     assert (told["minor"], told["objects_to_marketing"], told["restricted"]) == (True, True, False)
 
 
-def test_what_both_permit_to_be_used_becomes_one(service: Service) -> None:
-    """Recent events by their time; the profile of who stays, with what only the other tells."""
+def test_personal_data_is_merged_if_both_permit_it(service: Service) -> None:
+    """Recent events are merged by time; the remaining customer's profile values take precedence."""
     for customer, tier in ((ANNA, "gold"), (BERT, "silver")):
         service.consent(customer)
         told = {"attributes": {"tier": tier, customer: True}, "segments": [customer]}
@@ -108,8 +108,12 @@ def test_what_both_permit_to_be_used_becomes_one(service: Service) -> None:
 
 
 @pytest.mark.parametrize("refusing", [ANNA, BERT])
-def test_nothing_of_who_refuses_is_handed_on(service: Service, refusing: CustomerId) -> None:
-    """Nor to who refuses; what who stays had stays theirs."""
+def test_personal_data_is_not_merged_if_one_denies_it(
+    service: Service, refusing: CustomerId
+) -> None:
+    """Personal data is handed over neither from nor to a customer who denies; the remaining
+    customer keeps own data.
+    """
     for customer in (ANNA, BERT):
         full_life(service, customer)
         tell(service, f"own {customer}", customer, item_id=f"of-{customer}")
@@ -136,10 +140,10 @@ def test_nothing_of_who_refuses_is_handed_on(service: Service, refusing: Custome
 
 @pytest.mark.parametrize("refused", [None, "personalization", "offers"])
 @pytest.mark.parametrize("refusing", [ANNA, BERT])
-def test_what_was_said_of_offers_is_handed_on_where_both_permit_it(
+def test_offer_events_are_merged_if_both_permit_offers(
     service: Service, refusing: CustomerId, refused: str | None
 ) -> None:
-    """What was shown and dismissed; what was claimed always is, since a cap is for both."""
+    """Shown and dismissed offers are merged if both permit offers; claims are always merged."""
     for customer in (ANNA, BERT):
         service.consent(customer)
     put(service, caps={"per_customer_shown": {"limit": 9}, "per_customer": {"limit": 2}})
@@ -158,8 +162,8 @@ def test_what_was_said_of_offers_is_handed_on_where_both_permit_it(
     assert len(caps.taken[OfferId("deal")].taken) == 1
 
 
-def test_who_is_merged_away_is_left_as_erased(service: Service) -> None:
-    """A tombstone that points nowhere; their undrained events are gone, the other's stay."""
+def test_the_merged_customer_is_left_as_erased(service: Service) -> None:
+    """A tombstone without a reference remains; the customer's undrained events are removed."""
     full_life(service)
     full_life(service, BERT)
 
@@ -175,8 +179,8 @@ def test_who_is_merged_away_is_left_as_erased(service: Service) -> None:
     assert store.xlen(redis_keys.events(service.shop)) == 3
 
 
-def test_both_histories_tell_of_it(service: Service) -> None:
-    """Neither names the other."""
+def test_both_histories_have_a_row_of_the_merge(service: Service) -> None:
+    """Each history has a row of the merge, and neither names the other customer."""
     full_life(service)
 
     merged(service)
@@ -191,8 +195,8 @@ def test_both_histories_tell_of_it(service: Service) -> None:
 
 
 @pytest.mark.parametrize("gone", [ANNA, BERT])
-def test_nobody_is_merged_with_the_erased(service: Service, gone: CustomerId) -> None:
-    """409, and nothing has changed."""
+def test_a_merge_with_an_erased_customer_is_refused(service: Service, gone: CustomerId) -> None:
+    """The answer is 409, and nothing changes."""
     full_life(service)
     full_life(service, BERT)
     erase(service, gone)
@@ -208,8 +212,8 @@ def test_nobody_is_merged_with_the_erased(service: Service, gone: CustomerId) ->
 @pytest.mark.parametrize(
     ("into", "code"), [(ANNA, "merge_into_itself"), ("", "bad_id"), ("a/b", "bad_id")]
 )
-def test_a_merge_that_cannot_be_is_refused(service: Service, into: str, code: str) -> None:
-    """400, naming `into`."""
+def test_an_invalid_merge_is_refused(service: Service, into: str, code: str) -> None:
+    """The answer is 400 and names `into`."""
     reply = merge(service, into=into)
 
     assert reply.json is not None
@@ -217,16 +221,16 @@ def test_a_merge_that_cannot_be_is_refused(service: Service, into: str, code: st
     assert reply.json["errors"][0]["field"] == "into"
 
 
-def test_one_whom_nobody_knows_hands_nothing_on(service: Service) -> None:
-    """And takes the other's consents away, since they never said yes."""
+def test_merging_an_unknown_customer_ends_the_grants(service: Service) -> None:
+    """An unknown customer never granted, so the grants of the remaining customer end."""
     full_life(service, BERT)
 
     assert not merged(service, ZOE)["has_shared"]
     assert purposes(service, BERT)["personalization"]["source"] == "merge"
 
 
-def test_what_one_has_forgotten_stays_forgotten(service: Service) -> None:
-    """A model from before the other's erasure holds nothing for who stays."""
+def test_earlier_erasures_apply_after_a_merge(service: Service) -> None:
+    """A model from before the merged customer's erasure is masked for the remaining customer."""
     erase(service)
     service.consent(ANNA)
     service.consent(BERT)

@@ -1,4 +1,4 @@
-"""What a shop tells of its customers: written, changed, shown; and what flags forbid at once."""
+"""Customer profiles: write, change and read; and the immediate effect of flags."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -55,20 +55,20 @@ def key_of(service: Service, customer: CustomerId) -> CustomerKey:
     return service.stores.hasher(service.shop).key_of(customer)
 
 
-def test_of_a_customer_nobody_told_us_of_nothing_is_known(grocery_service: Service) -> None:
-    """An answer, and no 404."""
+def test_an_unknown_customer_has_an_empty_profile(grocery_service: Service) -> None:
+    """The answer is an empty profile, not a 404."""
     assert shown(grocery_service, CustomerId("nobody")) == NOTHING
 
 
-def test_what_was_put_is_shown(service: Service) -> None:
-    """Numbers, truth values and texts as they came; another customer's stays what it was."""
+def test_a_replaced_profile_is_shown(service: Service) -> None:
+    """Numbers, booleans and texts are returned unchanged, and other profiles do not change."""
     assert told(service, "PUT", ALL) == ALL
     assert shown(service) == ALL
     assert shown(service, BERT) == NOTHING
 
 
-def test_a_put_takes_the_place_of_everything_but_flags(service: Service) -> None:
-    """Those are lifted by saying so alone; what is empty leaves nothing in the store."""
+def test_put_replaces_everything_but_flags(service: Service) -> None:
+    """A flag is cleared only by name, and an empty profile leaves no key in the store."""
     told(service, "PUT", ALL)
 
     assert told(service, "PUT", {}) == NOTHING | {"objects_to_marketing": True}
@@ -80,8 +80,8 @@ def test_a_put_takes_the_place_of_everything_but_flags(service: Service) -> None
     )
 
 
-def test_a_patch_changes_what_it_names(service: Service) -> None:
-    """null takes an attribute away, or clears a field."""
+def test_patch_changes_the_named_fields(service: Service) -> None:
+    """null removes an attribute or clears a field."""
     told(service, "PUT", ALL)
     change = {"attributes": {"city": None, "points": 13, "new": "x"}, "birth_month": None}
     expected = ALL | {
@@ -95,8 +95,8 @@ def test_a_patch_changes_what_it_names(service: Service) -> None:
     assert told(service, "PATCH", {}) == expected
 
 
-def test_patches_at_the_same_time_lose_nothing(service: Service) -> None:
-    """Each names another attribute, and all of them are there."""
+def test_concurrent_patches_lose_no_change(service: Service) -> None:
+    """Concurrent patches of different attributes are all applied."""
     application = service.client.application
 
     def patch(number: int) -> int:
@@ -147,10 +147,10 @@ def test_patches_at_the_same_time_lose_nothing(service: Service) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_what_is_wrong_is_refused_by_name(
+def test_an_invalid_field_is_refused_by_name(
     service: Service, method: str, body: dict[str, object], field: str
 ) -> None:
-    """400 with the field, its value and what would be right; nothing is written."""
+    """The answer is 400 with the field, its value and the rule; nothing is written."""
     reply = service.send(method, path_of(ANNA), {"segments": ["x"]} | body)
 
     assert (reply.status_code, reply.json["code"]) == (400, "bad_profile")
@@ -158,15 +158,15 @@ def test_what_is_wrong_is_refused_by_name(
     assert shown(service) == NOTHING
 
 
-def test_every_fault_is_told_at_once(grocery_service: Service) -> None:
-    """In the order of the fields."""
+def test_every_fault_is_reported_at_once(grocery_service: Service) -> None:
+    """The faults come in the order of the fields."""
     reply = grocery_service.send("PUT", path_of(ANNA), {"minor": 0, "birth_month": 0, "x": 0})
 
     assert [error["field"] for error in reply.json["errors"]] == ["minor", "birth_month", "x"]
 
 
-def test_patches_cannot_pile_up_attributes(service: Service) -> None:
-    """The limit is that of the customer, not of the call."""
+def test_patches_cannot_exceed_the_number_of_attributes(service: Service) -> None:
+    """The limit of attributes applies to the customer, not to the request."""
     told(service, "PUT", {"attributes": {f"a{n}": n for n in range(50)}})
     reply = service.send("PATCH", path_of(ANNA), {"attributes": {"one more": 1}})
     exchanged = told(service, "PATCH", {"attributes": {"one more": 1, "a0": None}})
@@ -176,8 +176,10 @@ def test_patches_cannot_pile_up_attributes(service: Service) -> None:
 
 
 @pytest.mark.parametrize("flag", ["minor", "restricted"])
-def test_a_flag_outweighs_every_yes_at_once(stores: Stores, service: Service, flag: str) -> None:
-    """On another worker too; without it the yes counts again."""
+def test_a_flag_denies_from_the_next_request_on(
+    stores: Stores, service: Service, flag: str
+) -> None:
+    """A flag denies on every worker in spite of grants, which apply again after it is cleared."""
     other_worker = Service(stores, service.shop)
     path = f"/v1/customers/{ANNA}/recommendations"
     service.consent(ANNA)
@@ -194,7 +196,7 @@ def test_a_flag_outweighs_every_yes_at_once(stores: Stores, service: Service, fl
 
 
 def test_flags_and_consents_leave_each_other_alone(service: Service) -> None:
-    """They stand in one record."""
+    """A change of flags keeps the consents in the same record, and the reverse."""
     told(service, "PUT", {"restricted": True})
     service.consent(ANNA)
     consents = service.get(f"/v1/customers/{ANNA}/consents").json["purposes"]
@@ -216,10 +218,10 @@ def test_flags_and_consents_leave_each_other_alone(service: Service) -> None:
     ],
     ids=str,
 )
-def test_a_flag_alone_is_no_word_about_consent(
+def test_a_flag_that_allows_personalization_is_no_denial(
     service: Service, flags: dict[str, bool], fallback: str
 ) -> None:
-    """Unless it is one that refuses."""
+    """A customer with `objects_to_marketing` alone counts as unknown, not as without consent."""
     told(service, "PUT", flags, ZOE)
 
     assert service.get(f"/v1/customers/{ZOE}/recommendations").json["fallback"] == fallback
@@ -227,8 +229,8 @@ def test_a_flag_alone_is_no_word_about_consent(
 
 @pytest.mark.parametrize("field", ["flag:minor", "flag:restricted", "flag:of a later release"])
 @pytest.mark.parametrize("value", [b"", b"0", b"false", b"\xff"])
-def test_a_flag_that_cannot_be_read_denies(service: Service, field: str, value: bytes) -> None:
-    """Whatever it was meant to say."""
+def test_an_unreadable_flag_denies(service: Service, field: str, value: bytes) -> None:
+    """A flag with an unknown name or value denies."""
     service.consent(ANNA)
     record = redis_keys.customer(service.shop, key_of(service, ANNA))
     service.stores.connections.writes.hset(record, field, value)
@@ -238,8 +240,8 @@ def test_a_flag_that_cannot_be_read_denies(service: Service, field: str, value: 
 
 
 @pytest.mark.parametrize("field", ["flag:restricted", "flag:of a later release"])
-def test_every_reader_takes_a_flag_alike(service: Service, field: str) -> None:
-    """What denies in an answer keeps events away, and the customer out of training."""
+def test_every_reader_applies_flags(service: Service, field: str) -> None:
+    """A flag that denies in an answer also stops events and excludes the customer from training."""
     service.consent(ANNA)
     key = key_of(service, ANNA)
     store = service.stores.consented_customers
@@ -255,8 +257,8 @@ def test_every_reader_takes_a_flag_alike(service: Service, field: str) -> None:
 
 
 @pytest.mark.parametrize("flag", ["minor", "restricted"])
-def test_nothing_is_remembered_of_a_flagged_customer(service: Service, flag: str) -> None:
-    """What happened meanwhile is not there when the flag is gone."""
+def test_events_of_a_flagged_customer_are_not_stored(service: Service, flag: str) -> None:
+    """Events sent while the flag was set are absent after it is cleared."""
     service.consent(ZOE)
     told(service, "PUT", {flag: True}, ZOE)
     event = {"message_id": "m", "type": "view", "item_id": "item-00", "customer_id": ZOE}
@@ -268,8 +270,8 @@ def test_nothing_is_remembered_of_a_flagged_customer(service: Service, flag: str
     )
 
 
-def test_a_profile_that_cannot_be_read_is_none(service: Service) -> None:
-    """And can be told anew."""
+def test_an_unreadable_profile_counts_as_empty(service: Service) -> None:
+    """An unreadable profile is shown as empty and can be replaced."""
     service.stores.connections.writes.set(
         redis_keys.profile(service.shop, key_of(service, ANNA)), b"\xff{"
     )
@@ -278,8 +280,8 @@ def test_a_profile_that_cannot_be_read_is_none(service: Service) -> None:
     assert told(service, "PATCH", {"birth_month": 5}) == NOTHING | {"birth_month": 5}
 
 
-def test_many_are_told_line_by_line(service: Service) -> None:
-    """What is wrong with one line is its result and no other's; the last word on one counts."""
+def test_many_profiles_are_written_line_by_line(service: Service) -> None:
+    """A faulty line does not affect the others, and the last line of a customer counts."""
     lines = [
         {"customer_id": ANNA, **ALL},
         {"customer_id": BERT, "birth_month": 0, "x": 1},
@@ -301,8 +303,8 @@ def test_many_are_told_line_by_line(service: Service) -> None:
     assert shown(service, ZOE) == NOTHING | {"minor": True}
 
 
-def test_a_large_import_is_taken_in_whole(service: Service) -> None:
-    """Beyond what one script takes."""
+def test_a_large_import_is_written_completely(service: Service) -> None:
+    """An import of more lines than one atomic step holds is written completely."""
     lines = [{"customer_id": f"c{n}", "birth_month": n % 12 + 1} for n in range(450)]
     reply = service.send("POST", "/v1/customers", lines)
 
@@ -310,8 +312,8 @@ def test_a_large_import_is_taken_in_whole(service: Service) -> None:
     assert shown(service, CustomerId("c449")) == NOTHING | {"birth_month": 449 % 12 + 1}
 
 
-def test_an_import_lifts_no_flag_that_it_does_not_name(service: Service) -> None:
-    """A nightly list of segments must not undo a restriction; saying so does."""
+def test_an_import_keeps_flags_that_it_does_not_name(service: Service) -> None:
+    """A list of segments does not clear a restriction; a line that names the flag does."""
     who = CustomerId("c1")
     service.send("PATCH", f"/v1/customers/{who}/profile", {"restricted": True, "birth_month": 3})
     service.send("POST", "/v1/customers", [{"customer_id": who, "segments": ["vip"]}])
@@ -322,8 +324,8 @@ def test_an_import_lifts_no_flag_that_it_does_not_name(service: Service) -> None
     assert shown(service, who) == NOTHING
 
 
-def test_a_line_that_is_no_json_is_told(service: Service) -> None:
-    """And the lines around it are written."""
+def test_a_line_of_invalid_json_is_reported(service: Service) -> None:
+    """An invalid line gets its error, and the lines around it are written."""
     headers = {
         "Content-Type": "application/x-ndjson",
         "Authorization": f"Bearer {service.keys.secret.text}",
@@ -342,7 +344,9 @@ FLAGGED = {"minor": True, "restricted": False, "objects_to_marketing": False}
 def test_a_flag_is_changed_with_the_scope_consent_alone(
     service: Service, method: str, flag: str
 ) -> None:
-    """Neither set nor lifted, nor found out about, by a key that tells of segments; not in part."""
+    """A key without the scope `consent` can neither set, clear nor detect a flag, and nothing is
+    written in part.
+    """
     before = told(service, "PUT", {"restricted": True, "birth_month": 3})
     key = service.secret_key(Scope.EVENTS)
     body = {"segments": ["vip"], flag: FLAGGED[flag]}
@@ -354,8 +358,8 @@ def test_a_flag_is_changed_with_the_scope_consent_alone(
     assert shown(service) == before
 
 
-def test_a_key_for_events_tells_and_is_told_nothing(service: Service) -> None:
-    """What it writes counts, the flags stay; no answer of it shows what others told."""
+def test_a_key_for_events_writes_profiles_and_reads_none(service: Service) -> None:
+    """Its writes count and keep the flags; its answers reveal no stored data."""
     told(service, "PUT", {"restricted": True, "attributes": {"city": "Bonn"}})
     key = service.secret_key(Scope.EVENTS)
     replies = [
@@ -373,8 +377,8 @@ def test_a_key_for_events_tells_and_is_told_nothing(service: Service) -> None:
     assert shown(service, BERT) == NOTHING | {"birth_month": 3}
 
 
-def test_lines_of_such_a_key_are_taken_but_for_those_with_flags(service: Service) -> None:
-    """403 for the line that names one, and nothing of that line is written."""
+def test_lines_with_flags_are_refused_without_the_scope_consent(service: Service) -> None:
+    """A line that names a flag gets 403 and is not written; the others are."""
     told(service, "PUT", {"restricted": True})
     lines = [
         {"customer_id": ANNA, "restricted": False, "segments": ["vip"]},
@@ -395,7 +399,7 @@ def test_lines_of_such_a_key_are_taken_but_for_those_with_flags(service: Service
 
 @pytest.mark.parametrize("flag", FLAGGED)
 def test_both_scopes_together_change_flags(service: Service, flag: str) -> None:
-    """And are answered with what is known now."""
+    """A key with both scopes changes flags and gets the profile in the answer."""
     key = service.secret_key(Scope.EVENTS, Scope.CONSENT)
     for body in ({flag: True}, {flag: False}):
         reply = service.send("PATCH", path_of(ANNA), body, key)
@@ -418,7 +422,7 @@ def test_both_scopes_together_change_flags(service: Service, flag: str) -> None:
 def test_profiles_are_for_servers_with_the_scope(
     grocery_service: Service, method: str, path: str, scope: Scope
 ) -> None:
-    """No browser reads or writes one, not even its own customer's."""
+    """No browser key reads or writes a profile, not even that of its own customer."""
     body: object = [] if method == "POST" else {}
     others = grocery_service.secret_key(*(set(Scope) - {scope}))
     lacking = grocery_service.send(method, path, body, others)

@@ -1,4 +1,4 @@
-"""What the service wrote into a record stands in the history; what somebody else wrote does not."""
+"""The record audit reports changes that bypassed the service, and accepts those of the service."""
 
 import os
 from collections import Counter
@@ -30,20 +30,20 @@ from recsvc.stores.events.event_log import EventLog
 from tests.consents import now_us, policy_clock
 
 Act = tuple[Any, ...]
-WHO = st.integers(0, 2)
+NUMBERS = st.integers(0, 2)
 PURPOSES = st.sampled_from([Purpose.EMAIL, Purpose.TRAINING])
 LABELS = st.sampled_from([None, "v1", "v2"])
 ACTS = st.one_of(
-    st.tuples(st.just("say"), WHO, PURPOSES, st.booleans(), LABELS),
-    st.tuples(st.just("import"), WHO, PURPOSES, st.booleans(), LABELS, st.integers(1, 3)),
-    st.tuples(st.just("flag"), WHO, st.sampled_from(Flag), st.booleans()),
-    st.tuples(st.just("erase"), WHO),
-    st.tuples(st.just("merge"), WHO, WHO),
+    st.tuples(st.just("record"), NUMBERS, PURPOSES, st.booleans(), LABELS),
+    st.tuples(st.just("import"), NUMBERS, PURPOSES, st.booleans(), LABELS, st.integers(1, 3)),
+    st.tuples(st.just("flag"), NUMBERS, st.sampled_from(Flag), st.booleans()),
+    st.tuples(st.just("erase"), NUMBERS),
+    st.tuples(st.just("merge"), NUMBERS, NUMBERS),
 )
 
 
 class Shop:
-    """A shop with three customers, to whom things happen."""
+    """A shop with three customers, and the acts that change their records."""
 
     def __init__(self, connections: Connections) -> None:
         self.name = ShopName(f"audited-{uuid4().hex[:12]}")
@@ -57,13 +57,13 @@ class Shop:
         self._history = HistoryStore(connections)
         self._audit = RecordAudit(connections)
 
-    def record(self, who: int = 0) -> str:
-        return redis_keys.customer(self.name, self.customers[who])
+    def record(self, number: int = 0) -> str:
+        return redis_keys.customer(self.name, self.customers[number])
 
     def do(self, act: Act) -> None:
-        kind, who, *rest = act
-        key = self.customers[who]
-        if kind == "say":
+        kind, number, *rest = act
+        key = self.customers[number]
+        if kind == "record":
             purpose, granted, label = rest
             self.consents.write(self.name, key, {purpose: granted}, label, label)
         elif kind == "import":
@@ -80,8 +80,8 @@ class Shop:
             with suppress(Conflict):
                 self._merges.merge(self.name, key, self.customers[rest[0]])
 
-    def walked(self) -> tuple[Counter[CustomerKey], int]:
-        """Count the rows of each customer, and say which was the last."""
+    def rows_read(self) -> tuple[Counter[CustomerKey], int]:
+        """Return the number of rows per customer, and the last row."""
         _, last = self._history.head_and_last_row(self.name)
         rows_of: Counter[CustomerKey] = Counter()
         for _ in count_rows(
@@ -91,33 +91,33 @@ class Shop:
         return rows_of, last
 
     def differences(
-        self, walked: tuple[Counter[CustomerKey], int] | None = None
+        self, rows_read: tuple[Counter[CustomerKey], int] | None = None
     ) -> list[Difference]:
-        return list(self._audit.differences(self.name, *(walked or self.walked())))
+        return list(self._audit.differences(self.name, *(rows_read or self.rows_read())))
 
 
 @pytest.fixture
 def shop(connections: Connections) -> Shop:
-    """The first customer has said and been told of much, the second was erased, the third came
-    back after it.
+    """Return a shop whose first customer has statements and flags, whose second is erased, and
+    whose third was re-admitted.
     """
     made = Shop(connections)
     for act in (
         ("import", 0, Purpose.TRAINING, True, "v1", 2),
-        ("say", 0, Purpose.EMAIL, True, "v1"),
-        ("say", 0, Purpose.EMAIL, False, None),
+        ("record", 0, Purpose.EMAIL, True, "v1"),
+        ("record", 0, Purpose.EMAIL, False, None),
         ("flag", 0, Flag.RESTRICTED, True),
-        ("say", 1, Purpose.EMAIL, True, "v1"),
+        ("record", 1, Purpose.EMAIL, True, "v1"),
         ("erase", 1),
         ("erase", 2),
-        ("say", 2, Purpose.EMAIL, True, None),
+        ("record", 2, Purpose.EMAIL, True, None),
     ):
         made.do(act)
     return made
 
 
-def test_a_key_that_names_nobody_is_nobodys_record(shop: Shop) -> None:
-    """Whoever wrote it by hand; the others are compared as ever."""
+def test_a_key_with_an_invalid_name_is_skipped(shop: Shop) -> None:
+    """A key without a customer hash in its name is no record; the others are compared."""
     shop.redis.hset(f"{{{shop.name}}}:customer:xyz", "flag:minor", "1")
 
     assert shop.differences() == []
@@ -125,13 +125,15 @@ def test_a_key_that_names_nobody_is_nobodys_record(shop: Shop) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(acts=st.lists(ACTS, max_size=14))
-@example(acts=[("say", 0, Purpose.EMAIL, False, None), ("import", 0, Purpose.EMAIL, True, "v1", 2)])
-@example(acts=[("erase", 0), ("say", 0, Purpose.EMAIL, True, None), ("merge", 0, 1)])
+@example(
+    acts=[("record", 0, Purpose.EMAIL, False, None), ("import", 0, Purpose.EMAIL, True, "v1", 2)]
+)
+@example(acts=[("erase", 0), ("record", 0, Purpose.EMAIL, True, None), ("merge", 0, 1)])
 @example(acts=[("flag", 0, Flag.MINOR, True), ("merge", 0, 1), ("erase", 1), ("merge", 2, 0)])
-def test_whatever_the_service_writes_is_what_the_history_says(
+def test_every_change_of_the_service_matches_the_history(
     connections: Connections, acts: list[Act]
 ) -> None:
-    """Words, imports in any order, flags, erasures, grants after them, merges."""
+    """Statements, imports, flags, erasures and merges in any order match their rows."""
     shop = Shop(connections)
     for act in acts:
         shop.do(act)
@@ -140,7 +142,7 @@ def test_whatever_the_service_writes_is_what_the_history_says(
 
 
 @pytest.mark.parametrize(
-    ("who", "spoil", "subject", "what"),
+    ("number", "spoil", "subject", "what"),
     [
         (0, lambda r, k: r.hset(k, "purpose:email", f"{10**15} granted - - -"), "email", 0),
         (0, lambda r, k: r.hset(k, "purpose:offers", f"{10**15} granted - - -"), "offers", 1),
@@ -156,20 +158,20 @@ def test_whatever_the_service_writes_is_what_the_history_says(
         (2, lambda r, k: r.hset(k, "erased", b"?"), "erased", 3),
     ],
 )
-def test_a_record_that_somebody_else_changed_is_named(
-    shop: Shop, who: int, spoil: Callable[[Any, str], object], subject: str, what: int
+def test_a_record_that_another_client_changed_is_reported(
+    shop: Shop, number: int, spoil: Callable[[Any, str], object], subject: str, what: int
 ) -> None:
-    """The customer by keyed hash, the purpose or flag, and nothing else."""
+    """The audit names the keyed hash and the purpose or flag."""
     before = shop.differences()
-    spoil(shop.redis, shop.record(who))
+    spoil(shop.redis, shop.record(number))
     words = [replay.CHANGED, replay.NO_ROW, replay.NO_FIELD, replay.UNREADABLE]
 
     assert before == []
-    assert shop.differences() == [Difference(shop.customers[who].hex(), subject, words[what])]
+    assert shop.differences() == [Difference(shop.customers[number].hex(), subject, words[what])]
 
 
-def test_a_time_that_was_moved_is_seen(shop: Shop) -> None:
-    """A younger grant would expire later."""
+def test_a_changed_time_is_reported(shop: Shop) -> None:
+    """A later stamp would delay the expiry of a grant."""
     field = "purpose:training"
     at, rest = shop.redis.hget(shop.record(), field).split(b" ", 1)
     shop.redis.hset(shop.record(), field, b"%d %s" % (int(at) + 1, rest))
@@ -177,8 +179,8 @@ def test_a_time_that_was_moved_is_seen(shop: Shop) -> None:
     assert [each.subject for each in shop.differences()] == ["training"]
 
 
-def test_a_record_of_nobody_is_named(shop: Shop) -> None:
-    """No row was ever written of them."""
+def test_a_record_without_rows_is_reported(shop: Shop) -> None:
+    """A record of a customer without any row is reported."""
     nobody = CustomerKey(os.urandom(16))
     shop.redis.hset(redis_keys.customer(shop.name, nobody), "purpose:email", "1 granted 1 - -")
 
@@ -195,22 +197,24 @@ def test_a_record_of_nobody_is_named(shop: Shop) -> None:
         lambda redis, name: redis.delete(name),
     ],
 )
-def test_a_list_of_rows_hides_none(shop: Shop, spoil: Callable[[Any, str], object]) -> None:
-    """Nor does it bring others' in: a no that it left out would let an older yes pass."""
+def test_an_incomplete_list_of_rows_is_reported(
+    shop: Shop, spoil: Callable[[Any, str], object]
+) -> None:
+    """A list that omits a denial, or names another customer's row, is reported."""
     spoil(shop.redis, redis_keys.history_of(shop.name, shop.customers[0]))
 
     found = [(each.customer, each.what) for each in shop.differences()]
     assert found == [(shop.customers[0].hex(), INCOMPLETE_LIST)]
 
 
-def test_what_was_said_after_the_walk_is_compared_as_well(shop: Shop) -> None:
-    """The service goes on while the audit runs, and nothing is taken for a forgery."""
-    walked = shop.walked()
+def test_statements_during_the_audit_are_no_difference(shop: Shop) -> None:
+    """The service may write while the audit runs, and a later statement is not reported."""
+    rows_read = shop.rows_read()
     for act in (
-        ("say", 0, Purpose.EMAIL, True, "v2"),
-        ("say", 1, Purpose.EMAIL, True, "v2"),
+        ("record", 0, Purpose.EMAIL, True, "v2"),
+        ("record", 1, Purpose.EMAIL, True, "v2"),
         ("erase", 2),
     ):
         shop.do(act)
 
-    assert shop.differences(walked) == []
+    assert shop.differences(rows_read) == []

@@ -1,4 +1,6 @@
-"""A clock that was ahead once harms nobody who said nothing then; what is later stays later."""
+"""After a clock jump only the customers with statements during it keep late stamps, and order is
+kept.
+"""
 
 import os
 from collections import Counter
@@ -28,20 +30,20 @@ from tests.consents import consented_customers, policy_clock
 
 HOUR, MONTH = 3_600_000_000, 30 * DAY_US
 NOON = 1_700_000_000_000_000
-YES, NO = {Purpose.EMAIL: True}, {Purpose.EMAIL: False}
+GRANT, DENIAL = {Purpose.EMAIL: True}, {Purpose.EMAIL: False}
 
 Act = tuple[Any, ...]
 TIMES = st.sampled_from([NOON - MONTH, NOON, NOON + HOUR, NOON + MONTH])
-WHO = st.integers(0, 1)
+NUMBERS = st.integers(0, 1)
 ACTS = st.one_of(
-    st.tuples(st.just("say"), TIMES, WHO, st.booleans()),
-    st.tuples(st.just("hear"), TIMES, WHO, st.booleans(), TIMES),
-    st.tuples(st.just("erase"), TIMES, WHO),
+    st.tuples(st.just("record"), TIMES, NUMBERS, st.booleans()),
+    st.tuples(st.just("import"), TIMES, NUMBERS, st.booleans(), TIMES),
+    st.tuples(st.just("erase"), TIMES, NUMBERS),
 )
 
 
-class Clocked:
-    """A shop whose store has the clock that the test sets, and three customers."""
+class ClockedShop:
+    """A shop with three customers, whose store uses the clock that the test sets."""
 
     def __init__(self, connections: Connections) -> None:
         self.now = NOON
@@ -54,35 +56,35 @@ class Clocked:
         self._erasures = ErasureStore(change_writer, self.consents, EventLog(connections), [])
         self._merges = MergeStore(change_writer, policy_clock())
 
-    def say(self, who: int, word: dict[Purpose, bool]) -> int:
-        """Return the stamp."""
-        record = self.consents.write(self.name, self.customers[who], word)
-        return max(record.purposes[purpose].at_us for purpose in word)
+    def record(self, number: int, statements: dict[Purpose, bool]) -> int:
+        """Record live statements and return their stamp."""
+        record = self.consents.write(self.name, self.customers[number], statements)
+        return max(record.purposes[purpose].at_us for purpose in statements)
 
-    def hear(self, who: int, granted: bool, at_us: int) -> ImportOutcome:
-        row = ImportedConsent(self.customers[who], Purpose.EMAIL, granted, at_us)
+    def import_row(self, number: int, granted: bool, at_us: int) -> ImportOutcome:
+        row = ImportedConsent(self.customers[number], Purpose.EMAIL, granted, at_us)
         (outcome,) = self.consents.import_many(self.name, [row])
         return outcome
 
-    def erase(self, who: int) -> int:
-        return self._erasures.erase(self.name, self.customers[who]).at_us
+    def erase(self, number: int) -> int:
+        return self._erasures.erase(self.name, self.customers[number]).at_us
 
     def merge(self, away: int, into: int) -> int:
-        """Return when it was recorded."""
+        """Return the history time of the merge."""
         both = self.customers[away], self.customers[into]
         return self._merges.merge(self.name, *both).recorded_at_us
 
-    def word(self, who: int) -> PurposeConsent | None:
-        record = self.consents.read(self.name, self.customers[who])
+    def email(self, number: int) -> PurposeConsent | None:
+        record = self.consents.read(self.name, self.customers[number])
         return record.purposes.get(Purpose.EMAIL)
 
-    def imported(self, who: int) -> list[tuple[bool, int]]:
-        rows = self.history.all_rows_of(self.name, self.customers[who])
-        taken = (row for row in rows if row.kind is RowKind.IMPORT)
-        return [(row.word == GRANTED, row.said_at or 0) for row in taken]
+    def imported(self, number: int) -> list[tuple[bool, int]]:
+        rows = self.history.all_rows_of(self.name, self.customers[number])
+        imports = (row for row in rows if row.kind is RowKind.IMPORT)
+        return [(row.word == GRANTED, row.said_at or 0) for row in imports]
 
-    def was_erased_after(self, who: int, recorded_at_us: int) -> bool:
-        return self._erasures.was_erased_after(self.name, self.customers[who], recorded_at_us)
+    def was_erased_after(self, number: int, recorded_at_us: int) -> bool:
+        return self._erasures.was_erased_after(self.name, self.customers[number], recorded_at_us)
 
     def watermark(self) -> int:
         return (
@@ -92,7 +94,7 @@ class Clocked:
         )
 
     def faults(self) -> list[object]:
-        """Return what `audit verify` finds."""
+        """Return the faults that `audit verify` reports."""
         head, last = self.history.head_and_last_row(self.name)
         rows_of: Counter[CustomerKey] = Counter()
         links = count_rows(self.history.chained_rows(self.name, last=last) if last else (), rows_of)
@@ -102,63 +104,67 @@ class Clocked:
 
 
 @pytest.fixture
-def shop(connections: Connections) -> Clocked:
-    """One customer spoke while the clock was a month ahead."""
-    made = Clocked(connections)
+def shop(connections: Connections) -> ClockedShop:
+    """Return a shop where one customer made a statement while the clock was a month ahead."""
+    made = ClockedShop(connections)
     made.now += MONTH
-    made.say(0, YES)
+    made.record(0, GRANT)
     made.now -= MONTH
     return made
 
 
-def test_who_speaks_after_a_jump_is_stamped_by_the_clock(shop: Clocked) -> None:
-    """Only who spoke during it stays ahead of it."""
-    assert shop.say(1, YES) == NOON
-    assert shop.say(0, NO) == NOON + MONTH + 1
+def test_a_statement_after_a_jump_is_stamped_by_the_clock(shop: ClockedShop) -> None:
+    """Only customers with a statement during the jump keep stamps ahead of the clock."""
+    assert shop.record(1, GRANT) == NOON
+    assert shop.record(0, DENIAL) == NOON + MONTH + 1
     assert shop.faults() == []
 
 
-def test_a_withdrawal_from_elsewhere_after_a_jump_counts(shop: Clocked) -> None:
-    """It is later than the grant, and no row of another customer makes it an old one."""
-    shop.say(1, YES)
+def test_an_imported_withdrawal_after_a_jump_counts(shop: ClockedShop) -> None:
+    """The withdrawal is later than the grant; rows of other customers do not matter."""
+    shop.record(1, GRANT)
     shop.now += HOUR
 
-    assert shop.hear(1, granted=False, at_us=NOON + HOUR) is ImportOutcome.APPLIED
-    assert shop.word(1) == PurposeConsent(False, NOON + HOUR, NOON)
+    assert shop.import_row(1, granted=False, at_us=NOON + HOUR) is ImportOutcome.APPLIED
+    assert shop.email(1) == PurposeConsent(False, NOON + HOUR, NOON)
 
 
-def test_an_import_is_in_the_future_by_the_clock_alone(shop: Clocked) -> None:
+def test_an_import_is_in_the_future_by_the_clock_alone(shop: ClockedShop) -> None:
     """Not by a row that a clock that was ahead has left."""
-    assert shop.hear(1, granted=True, at_us=NOON + 1) is ImportOutcome.IN_FUTURE
-    assert shop.hear(1, granted=True, at_us=NOON) is ImportOutcome.APPLIED
+    assert shop.import_row(1, granted=True, at_us=NOON + 1) is ImportOutcome.IN_FUTURE
+    assert shop.import_row(1, granted=True, at_us=NOON) is ImportOutcome.APPLIED
 
 
-def test_an_erasure_after_a_jump_is_stamped_by_the_clock(shop: Clocked) -> None:
-    """But for one who spoke during it: what they said then is of before the erasure."""
-    shop.say(1, YES)
+def test_an_erasure_after_a_jump_is_stamped_by_the_clock(shop: ClockedShop) -> None:
+    """Only a customer with a statement during the jump gets an erasure later than the clock."""
+    shop.record(1, GRANT)
 
     assert shop.erase(1) == NOON
     assert shop.erase(0) == NOON + MONTH
     assert shop.faults() == []
 
 
-def test_an_older_model_stays_older_than_an_erasure_after_a_jump(shop: Clocked) -> None:
-    """Its consents were read before the erasure, and the next one's after it."""
-    shop.say(1, YES)
+def test_an_older_model_stays_older_than_an_erasure_after_a_jump(shop: ClockedShop) -> None:
+    """A model whose consents were read before the erasure is older than it, and the next one is
+    newer.
+    """
+    shop.record(1, GRANT)
     before = shop.watermark()
     shop.now -= MONTH
     shop.erase(1)
-    shop.say(1, YES)
+    shop.record(1, GRANT)
     stone = shop.consents.read(shop.name, shop.customers[1]).tombstone
 
     assert stone is not None
     assert before < stone.recorded_at_us < shop.watermark()
 
 
-def test_an_erasure_after_a_merge_is_after_it(shop: Clocked) -> None:
-    """Whatever the clock says; so nothing that was handed on is kept of who was erased since."""
-    shop.say(1, YES)
-    shop.say(2, YES)
+def test_an_erasure_after_a_merge_has_a_later_row(shop: ClockedShop) -> None:
+    """The history orders a merge and a later erasure even if the clock went back, so no merged data
+    remains.
+    """
+    shop.record(1, GRANT)
+    shop.record(2, GRANT)
     merged_us = shop.merge(1, 2)
     shop.now -= HOUR
     before = shop.was_erased_after(2, merged_us)
@@ -168,21 +174,23 @@ def test_an_erasure_after_a_merge_is_after_it(shop: Clocked) -> None:
     assert shop.faults() == []
 
 
-def test_who_was_erased_during_a_jump_can_withdraw_elsewhere(shop: Clocked) -> None:
-    """Once they have granted anew: a no does not wait for a clock that was ahead, a yes does."""
+def test_a_customer_erased_during_a_jump_can_withdraw_by_import(shop: ClockedShop) -> None:
+    """After a re-admission an imported denial applies at once, and a grant after the erasure's
+    stamp.
+    """
     shop.now += MONTH
     shop.erase(1)
     shop.now -= MONTH
-    shop.say(1, YES)
+    shop.record(1, GRANT)
     shop.now += HOUR
 
-    assert shop.hear(1, granted=True, at_us=NOON + HOUR) is ImportOutcome.SUPERSEDED
-    assert shop.hear(1, granted=False, at_us=NOON + HOUR) is ImportOutcome.APPLIED
+    assert shop.import_row(1, granted=True, at_us=NOON + HOUR) is ImportOutcome.SUPERSEDED
+    assert shop.import_row(1, granted=False, at_us=NOON + HOUR) is ImportOutcome.APPLIED
     assert shop.faults() == []
 
 
-def test_a_history_of_an_earlier_release_stays_whole(shop: Clocked) -> None:
-    """Its erasures have no stamp but their row's, and a jump is in all rows after it."""
+def test_a_history_of_an_earlier_release_is_verified(shop: ClockedShop) -> None:
+    """Rows of an earlier release have no erasure time, and the time of their rows counts."""
     key, redis = shop.customers[1], shop.connections.writes
     head = shop.history.head(shop.name)
     assert head is not None
@@ -196,49 +204,52 @@ def test_a_history_of_an_earlier_release_stays_whole(shop: Clocked) -> None:
     redis.hset(redis_keys.customer(shop.name, key), "erased", f"{after.at_us} -")
 
     assert shop.faults() == []
-    assert shop.say(1, YES) == NOON
+    assert shop.record(1, GRANT) == NOON
     assert shop.faults() == []
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(acts=st.lists(ACTS, max_size=10))
-@example(acts=[("hear", NOON + MONTH, 0, True, NOON + MONTH)])
-@example(acts=[("say", NOON + MONTH, 0, True), ("say", NOON, 1, True), ("say", NOON, 0, False)])
-def test_whatever_the_clock_does_a_live_word_is_the_latest_and_an_erasure_forgets(
+@example(acts=[("import", NOON + MONTH, 0, True, NOON + MONTH)])
+@example(
+    acts=[("record", NOON + MONTH, 0, True), ("record", NOON, 1, True), ("record", NOON, 0, False)]
+)
+def test_live_statements_are_the_latest_under_any_clock(
     connections: Connections, acts: list[Act]
 ) -> None:
-    """Stamps depend on the clock and the purpose's own last one, and rows only grow later; what
-    was imported before an erasure, and is once more after it, permits nothing.
+    """A stamp depends on the clock and the purpose's last stamp, and row times increase.
+
+    Statements that were imported before an erasure and again after it permit nothing.
     """
-    shop = Clocked(connections)
+    shop = ClockedShop(connections)
     for act in acts:
         do(shop, act)
-    for who in (0, 1):
+    for number in (0, 1):
         shop.now = NOON
-        shop.erase(who)
-        shop.say(who, {Purpose.TRAINING: True})
+        shop.erase(number)
+        shop.record(number, {Purpose.TRAINING: True})
         shop.now = NOON + 2 * MONTH
-        for row in shop.imported(who):
-            shop.hear(who, *row)
-        word = shop.word(who)
+        for row in shop.imported(number):
+            shop.import_row(number, *row)
+        consent = shop.email(number)
 
-        assert word is None or not word.granted
+        assert consent is None or not consent.granted
     assert shop.faults() == []
 
 
-def do(shop: Clocked, act: Act) -> None:
-    kind, shop.now, who, *rest = act
-    before, end = shop.word(who), shop.history.head_and_last_row(shop.name)[0]
-    if kind == "say":
-        said_at = shop.say(who, {Purpose.EMAIL: rest[0]})
-        word = shop.word(who)
-        assert said_at == max(shop.now, before.at_us + 1 if before else 0)
-        assert word is not None
-        assert (word.granted, word.at_us) == (rest[0], said_at)
-    elif kind == "hear":
-        shop.hear(who, *rest)
+def do(shop: ClockedShop, act: Act) -> None:
+    kind, shop.now, number, *rest = act
+    before, end = shop.email(number), shop.history.head_and_last_row(shop.name)[0]
+    if kind == "record":
+        stamp = shop.record(number, {Purpose.EMAIL: rest[0]})
+        consent = shop.email(number)
+        assert stamp == max(shop.now, before.at_us + 1 if before else 0)
+        assert consent is not None
+        assert (consent.granted, consent.at_us) == (rest[0], stamp)
+    elif kind == "import":
+        shop.import_row(number, *rest)
     else:
-        shop.erase(who)
-        assert shop.word(who) is None
+        shop.erase(number)
+        assert shop.email(number) is None
     after = shop.history.head_and_last_row(shop.name)[0]
     assert after == end or end is None or (after is not None and after.at_us > end.at_us)

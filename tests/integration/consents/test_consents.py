@@ -28,7 +28,7 @@ def imported(customer: CustomerKey, granted: bool, at_us: int) -> ImportedConsen
 
 
 def test_a_write_is_read_back(store: ConsentStore, shop: ShopName, customer: CustomerKey) -> None:
-    """The answer to a write is what the next read says."""
+    """The returned record equals the record that the next read returns."""
     written = store.write(shop, customer, EVERYTHING, "2026-11", "checkout")
 
     assert written == store.read(shop, customer)
@@ -39,7 +39,7 @@ def test_a_write_is_read_back(store: ConsentStore, shop: ShopName, customer: Cus
 def test_a_write_is_stamped_with_the_stores_time(
     store: ConsentStore, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """In microseconds since 1970."""
+    """The stamp is the store's time in microseconds since 1970."""
     record = store.write(shop, customer, {Purpose.EMAIL: True})
 
     assert abs(record.purposes[Purpose.EMAIL].at_us / 1e6 - time.time()) < 60
@@ -48,7 +48,7 @@ def test_a_write_is_stamped_with_the_stores_time(
 def test_only_the_named_purposes_change(
     store: ConsentStore, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """A customer who says no to mail has said nothing about the rest."""
+    """A denial of `email` does not change the other purposes."""
     before = store.write(shop, customer, EVERYTHING)
     after = store.write(shop, customer, {Purpose.EMAIL: False})
 
@@ -59,7 +59,7 @@ def test_only_the_named_purposes_change(
 def test_a_denial_after_a_grant_is_a_withdrawal(
     store: ConsentStore, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """And a grant after that is a grant again."""
+    """The state becomes `withdrawn`, and `granted` again after another grant."""
     words = [False, True, False, False, True]
     states = [
         status_now(store.write(shop, customer, {Purpose.EMAIL: word})).state(Purpose.EMAIL)
@@ -77,7 +77,7 @@ def test_a_denial_after_a_grant_is_a_withdrawal(
 def test_stamps_increase_even_when_the_clock_goes_back(
     store: ConsentStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """The last word is the latest, whatever the store's clock says."""
+    """The last statement has the latest stamp even if the store's clock went back."""
     tomorrow = int((time.time() + 86_400) * 1e6)
     connections.writes.hset(
         redis_keys.customer(shop, customer), "purpose:email", f"{tomorrow} granted 5 - -"
@@ -88,10 +88,10 @@ def test_stamps_increase_even_when_the_clock_goes_back(
     assert record.purposes[Purpose.EMAIL].first_granted_at_us == 5
 
 
-def test_a_live_word_replaces_what_cannot_be_read(
+def test_a_live_statement_replaces_an_unreadable_record(
     store: ConsentStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """The customer's own yes or no repairs the record."""
+    """A live grant or denial repairs an unreadable purpose."""
     connections.writes.hset(redis_keys.customer(shop, customer), "purpose:email", "rubbish")
     record = store.write(shop, customer, {Purpose.EMAIL: True})
 
@@ -99,10 +99,10 @@ def test_a_live_word_replaces_what_cannot_be_read(
     assert not record.unreadable
 
 
-def test_a_key_of_another_kind_refuses_the_write(
+def test_a_key_of_another_type_refuses_the_write(
     store: ConsentStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """No acknowledgement for what was not kept."""
+    """A write to a key of another type raises and is not acknowledged."""
     connections.writes.set(redis_keys.customer(shop, customer), "granted")
     with pytest.raises(StoreUnavailable):
         store.write(shop, customer, EVERYTHING)
@@ -111,7 +111,7 @@ def test_a_key_of_another_kind_refuses_the_write(
 def test_only_a_literal_true_is_written_as_a_grant(
     store: ConsentStore, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """A caller's slip must not become a yes."""
+    """A truthy value other than True is stored as a denial."""
     record = store.write(shop, customer, {Purpose.EMAIL: 1, Purpose.OFFERS: "true"})
 
     assert not permits(record, Purpose.EMAIL)
@@ -119,26 +119,24 @@ def test_only_a_literal_true_is_written_as_a_grant(
 
 
 def test_the_latest_import_wins(store: ConsentStore, shop: ShopName, customer: CustomerKey) -> None:
-    """Whatever order the rows come in."""
+    """The latest of several imported statements wins in any order of rows."""
     outcome = store.import_many(shop, [imported(customer, False, 20), imported(customer, True, 10)])
 
     assert outcome == [ImportOutcome.APPLIED, ImportOutcome.SUPERSEDED]
     assert status_now(store.read(shop, customer)).state(Purpose.TRAINING) is ConsentState.WITHDRAWN
 
 
-def test_denial_wins_among_equals(
-    store: ConsentStore, shop: ShopName, customer: CustomerKey
-) -> None:
-    """Two systems that disagree about one moment give no consent."""
+def test_denial_wins_a_tie(store: ConsentStore, shop: ShopName, customer: CustomerKey) -> None:
+    """Of two imported statements with the same time the denial wins."""
     store.import_many(shop, [imported(customer, False, 20), imported(customer, True, 20)])
 
     assert not permits(store.read(shop, customer), Purpose.TRAINING)
 
 
-def test_a_live_withdrawal_survives_every_import_of_the_past(
+def test_a_live_withdrawal_survives_imports_of_earlier_statements(
     store: ConsentStore, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Yesterday's export cannot undo today's no."""
+    """An export of yesterday does not undo a withdrawal of today."""
     yesterday = int((time.time() - 86_400) * 1e6)
     store.write(shop, customer, {Purpose.TRAINING: False})
     store.import_many(shop, [imported(customer, True, yesterday)])
@@ -149,7 +147,7 @@ def test_a_live_withdrawal_survives_every_import_of_the_past(
 def test_an_import_from_the_future_is_refused(
     store: ConsentStore, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """It would outlast every word the customer says until then."""
+    """A statement in the future would supersede every live statement until then."""
     tomorrow = int((time.time() + 86_400) * 1e6)
     outcome = store.import_many(shop, [imported(customer, True, tomorrow)])
 
@@ -160,7 +158,7 @@ def test_an_import_from_the_future_is_refused(
 def test_an_import_without_a_possible_time_is_refused(
     store: ConsentStore, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Zero and below are parsing slips, not times."""
+    """A time of zero or below is invalid."""
     assert store.import_many(shop, [imported(customer, True, 0)]) == [ImportOutcome.NO_TIME]
     assert store.read(shop, customer).is_empty
 
@@ -168,14 +166,14 @@ def test_an_import_without_a_possible_time_is_refused(
 @pytest.mark.parametrize(
     "value", ["rubbish", "5 granted 1-2 - -", "5 maybe 5 - -", "5 granted 5 -"]
 )
-def test_an_import_leaves_what_cannot_be_read(
+def test_an_import_keeps_an_unreadable_record(
     store: ConsentStore,
     connections: Connections,
     shop: ShopName,
     customer: CustomerKey,
     value: str,
 ) -> None:
-    """It may have been a no; only the customer can say yes again."""
+    """The unreadable record may be a denial, so only a live statement replaces it."""
     connections.writes.hset(redis_keys.customer(shop, customer), "purpose:training", value)
     outcome = store.import_many(shop, [imported(customer, True, 10)])
 
@@ -183,10 +181,10 @@ def test_an_import_leaves_what_cannot_be_read(
     assert not permits(store.read(shop, customer), Purpose.TRAINING)
 
 
-def test_a_large_import_arrives_whole(
+def test_a_large_import_is_stored_completely(
     store: ConsentStore, connections: Connections, shop: ShopName
 ) -> None:
-    """However many scripts it takes."""
+    """An import of more rows than one atomic step is stored completely."""
     customers = [CustomerKey(os.urandom(16)) for _ in range(1203)]
     yesterday = now_us() - DAY_US
     outcome = store.import_many(shop, (imported(each, True, yesterday) for each in customers))
@@ -197,10 +195,10 @@ def test_a_large_import_arrives_whole(
     )
 
 
-def test_the_permitted_are_those_who_permit_now(
+def test_the_customers_who_permit_a_purpose_now_are_listed(
     store: ConsentStore, connections: Connections, shop: ShopName
 ) -> None:
-    """Not the withdrawn, nor other purposes, nor records nobody can read, nor other shops."""
+    """Withdrawn, unreadable and other shops' records and other purposes are not listed."""
     yes, no, other, odd, spoilt, foreign = (CustomerKey(os.urandom(16)) for _ in range(6))
     store.write(shop, yes, {Purpose.TRAINING: True})
     store.write(shop, no, {Purpose.TRAINING: True})
@@ -217,10 +215,10 @@ def test_the_permitted_are_those_who_permit_now(
 
 @pytest.mark.parametrize("value", ["1", "0", ""])
 @pytest.mark.parametrize("flag", ["minor", "restricted"])
-def test_nobody_learns_from_a_flagged_customer(
+def test_a_flagged_customer_is_not_listed_for_training(
     store: ConsentStore, connections: Connections, shop: ShopName, flag: str, value: str
 ) -> None:
-    """Whatever was granted, and whatever value the flag has."""
+    """A flag of any value excludes the customer from training in spite of grants."""
     plain, flagged = CustomerKey(os.urandom(16)), CustomerKey(os.urandom(16))
     for customer in (plain, flagged):
         store.write(shop, customer, {Purpose.TRAINING: True})

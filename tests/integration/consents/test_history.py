@@ -1,4 +1,6 @@
-"""The history of consents: one row per change, in the same step, and no row is lost or altered."""
+"""The consent history: each change has a row in the same step, and a lost or changed row is
+reported.
+"""
 
 import json
 import os
@@ -58,7 +60,7 @@ def seven_rows(store: ConsentStore, shop: ShopName) -> list[CustomerKey]:
 def test_each_change_is_a_row(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
-    """Words, imports, flags and the policy; what changes nothing is none."""
+    """Live and imported statements, flags and policies each add one row."""
     change_writer, customer = ChangeWriter(connections), someone()
     store.write(shop, customer, {Purpose.EMAIL: True, Purpose.OFFERS: False}, "v1", "shop", "k1")
     old = ImportedConsent(customer, Purpose.TRAINING, True, now_us() - DAY_US, "v0")
@@ -82,8 +84,8 @@ def test_each_change_is_a_row(
     assert found(history, shop) == []
 
 
-def test_a_history_without_rows_is_whole(history: HistoryStore, shop: ShopName) -> None:
-    """Nothing was ever said, and nothing is missing."""
+def test_a_history_without_rows_is_valid(history: HistoryStore, shop: ShopName) -> None:
+    """An empty history has no faults."""
     assert found(history, shop) == []
 
 
@@ -95,7 +97,7 @@ def test_a_history_without_rows_is_whole(history: HistoryStore, shop: ShopName) 
         ({b"hash": lambda _: b"0" * 64}, "edited"),
     ],
 )
-def test_an_edited_row_is_named(
+def test_an_edited_row_is_reported(
     store: ConsentStore,
     connections: Connections,
     history: HistoryStore,
@@ -103,7 +105,7 @@ def test_an_edited_row_is_named(
     replacement: dict[bytes, object],
     what: str,
 ) -> None:
-    """Whatever of it was changed."""
+    """A change of the number, the JSON or the hash of a row is reported."""
     seven_rows(store, shop)
     rebuild(
         connections, shop, lambda n, fields: _changed(fields, replacement) if n == 4 else fields
@@ -113,10 +115,10 @@ def test_an_edited_row_is_named(
     assert (finding.n, what in finding.what) == (4, True)
 
 
-def test_a_field_beside_a_row_is_named(
+def test_an_additional_field_of_an_entry_is_reported(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
-    """The hash does not cover it, and the service writes none."""
+    """The hash does not cover other fields of an entry, and the service writes none."""
     seven_rows(store, shop)
     rebuild(
         connections, shop, lambda n, fields: fields | {b"note": b"forged"} if n == 4 else fields
@@ -131,7 +133,7 @@ def _changed(fields: dict[bytes, bytes], replacement: dict[bytes, object]) -> di
 
 
 def rebuild(connections: Connections, shop: ShopName, change: object) -> None:
-    """Write the stream anew, as somebody would who can write to the store."""
+    """Rewrite the stream, as a client with write access could."""
     redis, name = connections.writes, redis_keys.history(shop)
     entries = redis.xrange(name)
     redis.delete(name)
@@ -141,10 +143,10 @@ def rebuild(connections: Connections, shop: ShopName, change: object) -> None:
             redis.xadd(name, changed, id=f"{number}-0")
 
 
-def test_a_missing_row_is_named(
+def test_a_missing_row_is_reported(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
-    """In the middle, at the beginning, and at the end."""
+    """A missing row is reported at the start, in the middle and at the end."""
     for gone in (4, 1, 7):
         place = ShopName(f"{shop}-{gone}")
         seven_rows(store, place)
@@ -154,10 +156,10 @@ def test_a_missing_row_is_named(
         assert (finding.n, "missing" in finding.what) == (gone, True)
 
 
-def test_a_moved_row_is_named(
+def test_a_moved_row_is_reported(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
-    """Two rows that have changed places are the rows that were written, and not the history."""
+    """Two exchanged rows are reported, although their content is unchanged."""
     seven_rows(store, shop)
     entries = connections.writes.xrange(redis_keys.history(shop))
     swapped = {3: entries[4][1], 5: entries[2][1]}
@@ -167,10 +169,10 @@ def test_a_moved_row_is_named(
     assert (finding.n, "its content is that of row 5" in finding.what) == (3, True)
 
 
-def test_a_row_that_was_added_is_named(
+def test_an_added_row_is_reported(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
-    """Behind the last one, with whatever hash."""
+    """A row after the head is reported, whatever its hash."""
     seven_rows(store, shop)
     last = connections.writes.xrevrange(redis_keys.history(shop), count=1)[0][1]
     connections.writes.xadd(redis_keys.history(shop), last, id="8-0")
@@ -178,10 +180,10 @@ def test_a_row_that_was_added_is_named(
     assert [finding.n for finding in found(history, shop)] == [8]
 
 
-def test_another_history_with_true_hashes_is_told_by_a_kept_head(
+def test_a_kept_head_detects_another_valid_history(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
-    """Who can write to the store can write one that is whole in itself; not the head elsewhere."""
+    """A client with write access can write another valid history, which a kept head detects."""
     seven_rows(store, shop)
     kept = history.head(shop)
     forget(connections, shop)
@@ -192,10 +194,10 @@ def test_another_history_with_true_hashes_is_told_by_a_kept_head(
     assert finding.n == 7
 
 
-def test_a_restored_backup_is_told_by_a_kept_head(
+def test_a_kept_head_detects_a_restored_backup(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
-    """It is whole, and too old; a head from before is no fault."""
+    """A restored backup is valid but ends before the kept head; an earlier head has no fault."""
     redis = connections.writes
     seven_rows(store, shop)
     early = history.head(shop)
@@ -216,10 +218,10 @@ def forget(connections: Connections, shop: ShopName) -> None:
     connections.writes.delete(redis_keys.history(shop), redis_keys.audit_head(shop))
 
 
-def test_who_lost_the_head_can_still_withdraw(
+def test_a_lost_head_does_not_block_a_withdrawal(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
-    """The history goes on behind its last row; until then the audit tells of it."""
+    """The history continues after its last row, and the audit reports the lost head until then."""
     (customer, *_) = seven_rows(store, shop)
     connections.writes.set(redis_keys.audit_head(shop), "rubbish")
     told = found(history, shop)
@@ -231,10 +233,10 @@ def test_who_lost_the_head_can_still_withdraw(
     assert history.head_and_last_row(shop)[1] == 8
 
 
-def test_a_head_of_another_kind_tells_of_no_end(
+def test_a_head_of_another_type_counts_as_lost(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
-    """The audit names the last row, as where the head was lost."""
+    """A key of another type in place of the head is reported like a lost head."""
     seven_rows(store, shop)
     connections.writes.delete(redis_keys.audit_head(shop))
     connections.writes.hset(redis_keys.audit_head(shop), "of", "another kind")
@@ -246,7 +248,7 @@ def test_a_head_of_another_kind_tells_of_no_end(
 def test_without_its_row_nothing_changes(
     store: ConsentStore, connections: Connections, shop: ShopName, name: object
 ) -> None:
-    """A history that cannot be written to is a refusal, and no acknowledgement."""
+    """If the history cannot be written, the change is refused."""
     customer = someone()
     connections.writes.hset(name(shop), "of", "another kind")
     with pytest.raises(StoreUnavailable):
@@ -255,10 +257,10 @@ def test_without_its_row_nothing_changes(
     assert store.read(shop, customer).is_empty
 
 
-def test_a_customers_list_of_another_kind_refuses_the_whole_step(
+def test_a_customers_list_of_another_type_refuses_the_whole_step(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
-    """Neither the word nor the row is there."""
+    """Neither the statement nor its row is written."""
     customer = someone()
     connections.writes.set(redis_keys.history_of(shop, customer), "another kind")
     with pytest.raises(StoreUnavailable):
@@ -271,7 +273,7 @@ def test_a_customers_list_of_another_kind_refuses_the_whole_step(
 def test_writers_of_several_processes_lose_no_row(
     valkey: EmbeddedValkey, settings: Settings, history: HistoryStore, shop: ShopName
 ) -> None:
-    """Eight that know nothing of one another: every word is there once, in one chain."""
+    """Eight concurrent processes write one valid chain with every statement once."""
     customers, start = [someone() for _ in range(4)], Barrier(8)
 
     def write(number: int) -> None:
@@ -294,14 +296,16 @@ def test_writers_of_several_processes_lose_no_row(
 
 
 @pytest.mark.parametrize("moment", ["_scan", "_since"])
-def test_a_survey_counts_in_what_changes_while_it_looks(
+def test_a_listing_includes_changes_during_its_scan(
     store: ConsentStore,
     connections: Connections,
     shop: ShopName,
     monkeypatch: pytest.MonkeyPatch,
     moment: str,
 ) -> None:
-    """During the scan, or while it catches up: it is of one moment, that of its watermark."""
+    """The list of consented customers is consistent as of its watermark, under changes during scan
+    and catch-up.
+    """
     customers, late = seven_rows(store, shop), someone()
     surveyor, words = consented_customers(connections), [(customers[0], NO), (late, YES)]
     look = getattr(surveyor, moment)
@@ -320,10 +324,10 @@ def test_a_survey_counts_in_what_changes_while_it_looks(
     assert result.watermark_us == HistoryStore(connections).head(shop).at_us
 
 
-def test_a_survey_judges_by_age_and_policy(
+def test_a_listing_applies_age_and_policy(
     store: ConsentStore, connections: Connections, shop: ShopName
 ) -> None:
-    """As every other reader does."""
+    """The list of consented customers excludes expired grants, as every reader does."""
     young, old, unversioned = someone(), someone(), someone()
     ages = {young: 9, old: 11, unversioned: 1}
     for customer, days in ages.items():

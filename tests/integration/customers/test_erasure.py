@@ -1,4 +1,4 @@
-"""An acknowledged erasure holds: against whoever writes at the same time, and against a crash."""
+"""An acknowledged erasure holds under concurrent writes and after a crash."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -36,10 +36,10 @@ def seen(customer: CustomerKey, number: int) -> IncomingEvent:
     return IncomingEvent(event, customer, RecentKind.VIEW)
 
 
-def test_an_erasure_holds_against_events_and_imports_that_run_beside_it(
+def test_an_erasure_holds_under_concurrent_events_and_imports(
     connections: Connections, secret: Secret, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Whatever was under way when it was acknowledged leaves nothing behind."""
+    """Events and imports that run at the time of the acknowledgement leave no data."""
     ConsentStore(connections).write(shop, customer, EVERYTHING)
     store = EventStore(connections, secret, 1000, policy_clock())
     consents = ConsentStore(connections)
@@ -61,10 +61,10 @@ def test_an_erasure_holds_against_events_and_imports_that_run_beside_it(
     assert list(EventLog(connections).entries_of(shop, customer)) == []
 
 
-def test_a_grant_beside_an_erasure_comes_before_it_or_after_it(
+def test_a_concurrent_grant_is_before_or_after_the_erasure(
     connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Nothing between: what stands in the end was opened by a grant that is later."""
+    """A grant at the time of an erasure is either erased or re-admits the customer."""
     with ThreadPoolExecutor(8) as pool:
         for _ in range(10):
             pool.submit(ConsentStore(connections).write, shop, customer, EVERYTHING)
@@ -77,10 +77,10 @@ def test_a_grant_beside_an_erasure_comes_before_it_or_after_it(
     assert min(stamps, default=record.tombstone.erased_at_us) >= record.tombstone.erased_at_us
 
 
-def test_a_kill_right_after_the_answer_loses_no_erasure(
+def test_an_acknowledged_erasure_survives_a_kill(
     own_server: EmbeddedValkey, own_connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """It is on disk before it is acknowledged."""
+    """The erasure is on disk before it is acknowledged."""
     ConsentStore(own_connections).write(shop, customer, EVERYTHING)
     erased = erasures(own_connections).erase(shop, customer)
 

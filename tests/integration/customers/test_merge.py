@@ -1,4 +1,4 @@
-"""A merge that is interrupted is completed by whoever asks again, and loses nothing until then."""
+"""An interrupted merge is completed by the next call and loses no data until then."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ from tests.integration.servers import kill_server
 
 DEAL = OfferId("deal")
 AWAY, INTO, OTHER = (CustomerKey(bytes([number]) * 16) for number in (1, 2, 3))
-# A merge goes on from the change_writer's step to each of these.
+# The steps of a merge after its atomic step.
 STEPS = [
     (ClaimRecords, "merge"),
     (ErasureStore, "finish_erasure"),
@@ -42,8 +42,10 @@ STEPS = [
 
 @dataclass
 class Shop:
-    """A shop on a server that may be killed; whoever is merged away holds a claim, and has one
-    redeemed."""
+    """A shop on a server that may be killed.
+
+    The merged customer has a held and a redeemed claim.
+    """
 
     server: EmbeddedValkey
     stores: Stores
@@ -51,12 +53,12 @@ class Shop:
     claims: dict[CustomerKey, list[str]]
 
     def claim(self, customer: CustomerKey) -> Claim:
-        look = self.stores.claims.snapshot(self.name, customer, DEAL)
+        snapshot = self.stores.claims.snapshot(self.name, customer, DEAL)
         claim_id = uuid4().hex
-        assert look.stored is not None
-        revision = look.stored.state.revision
-        asked = ClaimAttempt(claim_id, DEAL, customer, revision, look.permission)
-        claim = self.stores.claims.claim(self.name, asked)
+        assert snapshot.stored is not None
+        revision = snapshot.stored.state.revision
+        attempt = ClaimAttempt(claim_id, DEAL, customer, revision, snapshot.permission)
+        claim = self.stores.claims.claim(self.name, attempt)
         assert isinstance(claim, Claim)
         self.claims.setdefault(customer, []).append(claim_id)
         return claim
@@ -65,13 +67,16 @@ class Shop:
         return self.stores.privacy.merge(self.name, away, into, "test")
 
     def interrupt(self, step: tuple[type, str]) -> None:
-        """Merge, and kill the server right before the step."""
-        with before(step, lambda: kill_server(self.server.url)), pytest.raises(StoreUnavailable):
+        """Start a merge and kill the server run_before the step."""
+        with (
+            run_before(step, lambda: kill_server(self.server.url)),
+            pytest.raises(StoreUnavailable),
+        ):
             self.merge()
         self.server.join()
 
     def erasures(self) -> ErasureStore:
-        """Return what erases one customer, and finishes no merge."""
+        """Return a store that erases one customer without completing a merge."""
         stores, connections = self.stores, self.stores.connections
         log = EventLog(connections)
         return ErasureStore(ChangeWriter(connections), stores.consents, log, [stores.claim_records])
@@ -83,7 +88,7 @@ class Shop:
         return self.stores.claim_records.caps(self.name, customer)
 
     def keys_of(self, customer: CustomerKey) -> set[str]:
-        """Return the kinds of keys that name the customer, or hold the name."""
+        """Return the kinds of keys whose name or content names the customer."""
         store = self.stores.connections.writes
         names = [name for name in store.scan_iter(match="*") if customer.hex().encode() in name]
         names += [
@@ -96,17 +101,17 @@ class Shop:
 
 
 @contextmanager
-def before(step: tuple[type, str], happens: Callable[[], object]) -> Iterator[None]:
-    """Let something happen right before each time that the step is taken."""
-    whose, name = step
-    goes_on = getattr(whose, name)
+def run_before(step: tuple[type, str], action: Callable[[], object]) -> Iterator[None]:
+    """Run a function run_before each call of the step."""
+    owner, name = step
+    original = getattr(owner, name)
 
-    def taken(*words: Any, **named: Any) -> Any:
-        happens()
-        return goes_on(*words, **named)
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        action()
+        return original(*arguments, **named)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(whose, name, taken)
+        patch.setattr(owner, name, wrapped)
         yield
 
 
@@ -125,8 +130,10 @@ def interrupted(own_server: EmbeddedValkey, own_folder: Path, shop: ShopName) ->
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step[1])
-def test_asking_again_completes_a_merge(interrupted: Shop, step: tuple[type, str]) -> None:
-    """Whatever it was that it did not come to; then it is done, and asked once more it is 409."""
+def test_repeating_a_merge_completes_it(interrupted: Shop, step: tuple[type, str]) -> None:
+    """A merge that was interrupted at any step is completed by a second call, and a third call gets
+    409.
+    """
     interrupted.interrupt(step)
     handed_on = interrupted.held(AWAY) + interrupted.held(INTO)
     receipt = interrupted.merge()
@@ -143,8 +150,8 @@ def test_asking_again_completes_a_merge(interrupted: Shop, step: tuple[type, str
         interrupted.merge()
 
 
-def test_asking_to_merge_into_another_completes_the_first(interrupted: Shop) -> None:
-    """And is refused, as for everybody who was merged away."""
+def test_a_merge_into_another_customer_completes_the_first(interrupted: Shop) -> None:
+    """The first merge is completed, and the second is refused with 409."""
     interrupted.interrupt(STEPS[0])
     with pytest.raises(Conflict):
         interrupted.merge(AWAY, OTHER)
@@ -155,10 +162,10 @@ def test_asking_to_merge_into_another_completes_the_first(interrupted: Shop) -> 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step[1])
 @pytest.mark.parametrize("erased", [AWAY, INTO], ids=["away", "into"])
-def test_an_erasure_ends_a_merge_that_was_interrupted(
+def test_an_erasure_completes_an_interrupted_merge(
     interrupted: Shop, step: tuple[type, str], erased: CustomerKey
 ) -> None:
-    """Of neither side anything is left that the other could be handed."""
+    """After the erasure neither customer has data that could be handed over."""
     interrupted.interrupt(step)
     interrupted.stores.privacy.erase(interrupted.name, erased, "test")
 
@@ -170,8 +177,8 @@ def test_an_erasure_ends_a_merge_that_was_interrupted(
         assert interrupted.keys_of(INTO) == {"customer", "history"}
 
 
-def test_a_stranger_is_handed_nothing_of_an_earlier_merge(interrupted: Shop) -> None:
-    """One who was erased and came back, while both were interrupted."""
+def test_a_readmitted_customer_gets_no_data_of_an_earlier_merge(interrupted: Shop) -> None:
+    """A customer who was erased and re-admitted gets no data of the interrupted merge."""
     interrupted.interrupt(STEPS[0])
     interrupted.erasures().erase(interrupted.name, INTO)
     interrupted.stores.consents.write(interrupted.name, INTO, dict.fromkeys(Purpose, True))
@@ -184,17 +191,17 @@ def test_a_stranger_is_handed_nothing_of_an_earlier_merge(interrupted: Shop) -> 
     assert interrupted.caps(INTO) == CustomerCaps()
 
 
-def test_one_who_is_erased_meanwhile_keeps_nothing(interrupted: Shop) -> None:
-    """Right before the claims are handed on, and by whom it is not looked at again."""
+def test_an_erasure_before_the_handover_of_claims_keeps_none(interrupted: Shop) -> None:
+    """An erasure right run_before the claims are handed over leaves no claims."""
     erasures = interrupted.erasures()
-    with before(STEPS[0], lambda: erasures.erase(interrupted.name, INTO)):
+    with run_before(STEPS[0], lambda: erasures.erase(interrupted.name, INTO)):
         interrupted.merge()
 
     assert interrupted.keys_of(INTO) == interrupted.keys_of(AWAY) == {"customer", "history"}
 
 
-def test_a_note_that_cannot_be_read_is_in_nobodys_way(interrupted: Shop) -> None:
-    """As one of a later release."""
+def test_an_unreadable_note_of_a_merge_is_skipped(interrupted: Shop) -> None:
+    """A note of a later release does not block merges and erasures."""
     notes = {"?": "?", OTHER.hex(): f"{INTO.hex()} soon"}
     name = redis_keys.merging(interrupted.name)
     interrupted.stores.connections.writes.hset(name, mapping=notes)  # type: ignore[arg-type]
@@ -204,8 +211,8 @@ def test_a_note_that_cannot_be_read_is_in_nobodys_way(interrupted: Shop) -> None
     assert interrupted.keys_of(AWAY) == {"customer", "history"}
 
 
-def test_a_held_claim_is_still_redeemed_after_it(interrupted: Shop) -> None:
-    """By the one who stays."""
+def test_a_held_claim_can_be_redeemed_after_a_merge(interrupted: Shop) -> None:
+    """The remaining customer redeems the claim."""
     interrupted.interrupt(STEPS[0])
     interrupted.merge()
 
