@@ -1,7 +1,7 @@
-"""What ought to be known of a customer after any words, erasures and merges. Pure.
+"""An oracle for consent: the expected state of a customer after statements, erasures and merges.
 
-It knows the words that were said and nothing of how they are kept. Its clock is days since an
-example began, and a number that grows with everything that happens.
+It is independent of the stored format. Time is days since the start of an example, plus a counter
+of all steps.
 """
 
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from recsvc.domain.consent.consent import Flag, Purpose
 
 MAX_AGE_DAYS = 20
 
-PROFILING = {Purpose.PERSONALIZATION, Purpose.OFFERS, Purpose.ANALYTICS, Purpose.TRAINING}
-FORBIDS = {
-    Flag.MINOR: PROFILING,
-    Flag.RESTRICTED: set(Purpose),
-    Flag.OBJECTS_TO_MARKETING: {Purpose.EMAIL, Purpose.OFFERS},
+# Stated independently of the code under test: the purposes that each flag allows.
+ALLOWS: dict[Flag, set[Purpose]] = {
+    Flag.MINOR: {Purpose.EMAIL},
+    Flag.RESTRICTED: set(),
+    Flag.OBJECTS_TO_MARKETING: {Purpose.PERSONALIZATION, Purpose.ANALYTICS, Purpose.TRAINING},
 }
 
 
 @dataclass
-class Said:
-    """A word on one purpose. `order`: day, which live word it was, a no, and the version."""
+class ExpectedStatement:
+    """A statement on one purpose. `order`: day, number of the live statement, denial, version."""
 
     granted: bool
     order: tuple[float, int, bool, str]
@@ -30,13 +30,13 @@ class Said:
 
 @dataclass
 class Expected:
-    """What ought to be known of one customer.
+    """The expected state of one customer.
 
-    `erased_at`: when, by the number of what happened; None: never. `bought_at`: when each purchase
-    was made, 0: before everything. `logged`, `recent`: items of events, as they were kept where.
+    `erased_at`: the step of the erasure, or None. `bought_at`: the step of each purchase, 0 before
+    the example. `logged`, `recent`: items of the events in the log and among the recent ones.
     """
 
-    words: dict[Purpose, Said] = field(default_factory=dict)
+    statements: dict[Purpose, ExpectedStatement] = field(default_factory=dict)
     flags: set[Flag] = field(default_factory=set)
     erased_at: int | None = None
     is_erased: bool = False
@@ -46,37 +46,37 @@ class Expected:
     decided: set[str] = field(default_factory=set)
 
     @property
-    def can_be_learned_from(self) -> bool:
-        """Whether there is a purchase that no erasure forgets."""
+    def is_trainable(self) -> bool:
+        """Return True if a purchase is later than the erasure."""
         return any(self.erased_at is None or at > self.erased_at for at in self.bought_at)
 
-    def hear(self, purpose: Purpose, said: Said) -> None:
-        last = self.words.get(purpose)
-        if last is None or said.order > last.order:
-            self.words[purpose] = said
+    def record(self, purpose: Purpose, statement: ExpectedStatement) -> None:
+        last = self.statements.get(purpose)
+        if last is None or statement.order > last.order:
+            self.statements[purpose] = statement
 
-    def bury(self, at: int) -> None:
-        """Leave what an erasure leaves. One of whom nothing else is left was erased before."""
-        if not self.is_erased or self.flags or self.words:
+    def erase(self, at: int) -> None:
+        """Erase the customer. Repeating an erasure without new data keeps its time."""
+        if not self.is_erased or self.flags or self.statements:
             self.erased_at = at
         self.is_erased = True
-        for kept in (self.words, self.flags, self.logged, self.recent, self.decided):
+        for kept in (self.statements, self.flags, self.logged, self.recent, self.decided):
             kept.clear()
 
     def permits(self, purpose: Purpose, today: float, minimums: Mapping[Purpose, str]) -> bool:
-        said = self.words.get(purpose)
-        if said is None or not said.granted or today - said.order[0] >= MAX_AGE_DAYS:
+        statement = self.statements.get(purpose)
+        if statement is None or not statement.granted or today - statement.order[0] >= MAX_AGE_DAYS:
             return False
-        if purpose in minimums and number(said.version) < number(minimums[purpose]):
+        if purpose in minimums and number(statement.version) < number(minimums[purpose]):
             return False
-        return not any(purpose in FORBIDS[flag] for flag in self.flags)
+        return all(purpose in ALLOWS[flag] for flag in self.flags)
 
-    def take_over(self, away: "Expected", live: int, *, is_shared: bool) -> None:
-        """Become one with another customer, whom the caller buries."""
+    def merge(self, away: "Expected", live: int, *, is_shared: bool) -> None:
+        """Take over the data of a merged customer, which the caller then erases."""
         for purpose in Purpose:
-            said = stricter(self.words.get(purpose), away.words.get(purpose), live)
-            if said is not None:
-                self.words[purpose] = said
+            statement = stricter(self.statements.get(purpose), away.statements.get(purpose), live)
+            if statement is not None:
+                self.statements[purpose] = statement
         self.flags |= away.flags
         erased = [each.erased_at for each in (self, away) if each.erased_at is not None]
         self.erased_at = max(erased, default=None)
@@ -84,17 +84,19 @@ class Expected:
             self.recent |= away.recent
 
 
-def stricter(mine: Said | None, other: Said | None, live: int) -> Said | None:
-    """Say what a merge leaves of two words; None: whatever there was."""
+def stricter(
+    mine: ExpectedStatement | None, other: ExpectedStatement | None, live: int
+) -> ExpectedStatement | None:
+    """Return the statement that a merge sets; None: the remaining customer's is unchanged."""
     if mine is None:
         return other if other is not None and not other.granted else None
     if not mine.granted:
         return None
     if other is None or not other.granted:
-        return Said(False, (0.0, live, True, ""), None)
+        return ExpectedStatement(False, (0.0, live, True, ""), None)
     version = min(mine.version, other.version, key=number)
-    day, word, *_ = min(mine.order[:2], other.order[:2])
-    return Said(True, (day, word, False, version or ""), version)
+    day, live_number, *_ = min(mine.order[:2], other.order[:2])
+    return ExpectedStatement(True, (day, live_number, False, version or ""), version)
 
 
 def number(version: str | None) -> int:

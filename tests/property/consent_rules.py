@@ -1,4 +1,4 @@
-"""What may be said and done about consent, to the service and to the oracle alike."""
+"""Stateful rules about consent; each acts on the service and on the oracle."""
 
 from collections import Counter
 from pathlib import Path
@@ -22,7 +22,7 @@ from recsvc.stores.customers.profiles import NewProfile
 from recsvc.stores.events.events import IncomingEvent
 from recsvc.usecases.access.request_access import RequestContext
 from tests.consents import now_us
-from tests.property.consent_oracle import MAX_AGE_DAYS, Expected, Said
+from tests.property.consent_oracle import MAX_AGE_DAYS, Expected, ExpectedStatement
 from tests.property.small_service import SmallService
 
 CUSTOMERS = ("anna", "bert")
@@ -32,7 +32,7 @@ PURPOSES = st.sets(ANY_PURPOSE, min_size=1, max_size=2) | st.just(set(Purpose))
 MOSTLY = st.sampled_from([True, True, False])
 VERSIONS = st.sampled_from([None, "v2", "v9", "v10"])
 MINIMUMS = st.sampled_from([None, None, "v9", "v10"])
-# Days before now, far from the boundary, but for what moves the clock.
+# Days before now, far from the expiry unless a rule moves the clock.
 AGES = st.sampled_from([1, 3, 5, 25])
 BEGAN_US = now_us()
 AN_HOUR = 3600
@@ -43,9 +43,9 @@ def other_than(name: str) -> str:
 
 
 class ConsentRules(RuleBasedStateMachine):
-    """One shop, two customers. `today` is days since the example began; the clock only grows.
+    """One shop with two customers. `today`: days since the start of the example.
 
-    `moment` grows with everything that happens.
+    `moment` counts all steps.
     """
 
     connections: Connections
@@ -62,115 +62,114 @@ class ConsentRules(RuleBasedStateMachine):
         self.shop = self.service.shop
         self.keys = {name: self.service.key(name) for name in CUSTOMERS}
         self.expected = {name: Expected() for name in CUSTOMERS}
-        # As if one had been begun a moment ago: rewrites of the server's file are another test's.
+        # Suppress rewrites of the append-only file, as if one had just begun.
         begun = redis_keys.rewrite_begun(self.shop)
         self.connections.writes.set(begun, now_us(), ex=AN_HOUR)
 
     def clock(self) -> int:
         return now_us() + int(self.today * DAY_US)
 
-    def goes_on(self) -> int:
+    def next_moment(self) -> int:
         self.moment += 1
         return self.moment
 
     @rule(name=NAMES)
-    def agrees(self, name: str) -> None:
-        """To everything, and nothing is known against it: nobody permits much for long else."""
+    def grants_every_purpose(self, name: str) -> None:
+        """Clear every flag and grant every purpose; otherwise few examples permit anything."""
         for flag in sorted(self.expected[name].flags):
-            self.is_flagged(name, flag, is_set=False)
-        self.says(name, set(Purpose), granted=True, version="v10")
+            self.sets_flag(name, flag, is_set=False)
+        self.records_statement(name, set(Purpose), granted=True, version="v10")
 
     @rule(name=NAMES, purposes=PURPOSES, granted=MOSTLY, version=VERSIONS)
-    def says(self, name: str, purposes: set[Purpose], granted: bool, version: str | None) -> None:
-        """Live words: always later than every other, stamped by the store's own clock."""
-        self.goes_on()
+    def records_statement(
+        self, name: str, purposes: set[Purpose], granted: bool, version: str | None
+    ) -> None:
+        """Record live statements, which are later than every other."""
+        self.next_moment()
         self.live += 1
         self.service.consents.write(
             self.shop, self.keys[name], dict.fromkeys(purposes, granted), version
         )
         order = (0.0, self.live, not granted, version or "")
         for purpose in purposes:
-            self.expected[name].hear(purpose, Said(granted, order, version))
+            self.expected[name].record(purpose, ExpectedStatement(granted, order, version))
         if granted:
             self.expected[name].is_erased = False
 
     @rule(name=NAMES, purpose=ANY_PURPOSE, granted=st.booleans(), version=VERSIONS, age=AGES)
-    def said_elsewhere(
+    def imports_statement(
         self, name: str, purpose: Purpose, granted: bool, version: str | None, age: int
     ) -> None:
-        """An import; twice, since that must be as once. Equal days are equal moments."""
-        self.goes_on()
+        """Import a statement twice, with the effect of one import. Equal ages are equal times."""
+        self.next_moment()
         at_us = BEGAN_US - age * DAY_US
         row = ImportedConsent(self.keys[name], purpose, granted, at_us, version)
         self.service.consents.import_many(self.shop, [row, row])
         order = (-float(age), 0, not granted, version or "")
-        if self.expected[name].erased_at is None:  # all of them are of before the erasure
-            self.expected[name].hear(purpose, Said(granted, order, version))
+        if self.expected[name].erased_at is None:  # all imported times are before the erasure
+            self.expected[name].record(purpose, ExpectedStatement(granted, order, version))
 
     @rule(name=NAMES)
-    def is_erased(self, name: str) -> None:
-        """Nothing of the customer's remains, and of the other's all; twice is as once."""
+    def erases(self, name: str) -> None:
+        """Erase a customer twice; no data remains, and the other customer's is unchanged."""
         self.service.decision_log.flush()
         key, other = self.keys[name], self.keys[other_than(name)]
-        kept = self.held_of(other)
+        before = self.stored_data_of(other)
         self.service.privacy.erase(self.shop, key, "test")
         again = self.service.privacy.erase(self.shop, key, "test")
-        self.expected[name].bury(self.goes_on())
-        self.is_forgotten(name)
+        self.expected[name].erase(self.next_moment())
+        self.forget_other_data(name)
 
         assert set(again.removed.values()) == {0}
-        assert self.held_of(key) == ({b"erased"}, [], [])
-        assert self.held_of(other) == kept
+        assert self.stored_data_of(key) == ({b"erased"}, [], [])
+        assert self.stored_data_of(other) == before
 
     @rule(name=NAMES)
-    def comes_back(self, name: str) -> None:
-        """As a stranger: what was known before counts no more."""
-        self.is_erased(name)
-        self.agrees(name)
+    def readmits(self, name: str) -> None:
+        """Erase and re-admit a customer: the earlier data does not count."""
+        self.erases(name)
+        self.grants_every_purpose(name)
 
     @rule(name=NAMES, is_interrupted=st.booleans())
-    def is_merged_into_the_other(self, name: str, is_interrupted: bool) -> None:
-        """The one is left as erased; the other is permitted what both were.
+    def merges_customers(self, name: str, is_interrupted: bool) -> None:
+        """Merge a customer into the other, which then permits the purposes that both permitted.
 
-        One that was interrupted after its one step is completed by whoever asks again.
+        A merge that was interrupted after its atomic step is completed by the next call.
         """
         into = other_than(name)
-        away, stays = self.expected[name], self.expected[into]
+        away, remaining = self.expected[name], self.expected[into]
         keys = self.keys[name], self.keys[into]
-        if away.is_erased or stays.is_erased:
+        if away.is_erased or remaining.is_erased:
             with pytest.raises(Conflict):
                 self.service.privacy.merge(self.shop, *keys, "test")
             return
         shared = all(self.is_permitted(each, Purpose.PERSONALIZATION) for each in CUSTOMERS)
-        with_said = all(
-            self.ought_to_permit(each, Purpose.PERSONALIZATION, Purpose.OFFERS)
+        with_offer_events = all(
+            self.expects_permission(each, Purpose.PERSONALIZATION, Purpose.OFFERS)
             for each in CUSTOMERS
         )
-        recent = [self.held_of(key)[1] for key in keys]
+        recent = [self.stored_data_of(key)[1] for key in keys]
         self.service.decision_log.flush()
         if is_interrupted:
             self.service.merges.merge(self.shop, *keys)
 
         assert self.service.privacy.merge(self.shop, *keys, "test").has_shared is shared
-        handed = {*recent[0], *recent[1]} if shared else set(recent[1])
-        assert set(self.held_of(keys[1])[1]) == handed
-        assert self.held_of(keys[0]) == ({b"erased"}, [], [])
+        expected = {*recent[0], *recent[1]} if shared else set(recent[1])
+        assert set(self.stored_data_of(keys[1])[1]) == expected
+        assert self.stored_data_of(keys[0]) == ({b"erased"}, [], [])
         self.live += 1
-        stays.take_over(away, self.live, is_shared=shared)
-        away.bury(self.goes_on())
-        self.is_handed_over(name, into, with_said=with_said)
+        remaining.merge(away, self.live, is_shared=shared)
+        away.erase(self.next_moment())
+        self.hand_over_other_data(name, into, with_offer_events=with_offer_events)
 
-    def is_forgotten(self, name: str) -> None:
-        """What other rules know of the customer is gone."""
+    def forget_other_data(self, name: str) -> None:
+        """Remove the expectations of other rules about an erased customer."""
 
-    def is_handed_over(self, name: str, into: str, *, with_said: bool) -> None:
-        """What other rules know of the customer is the other's.
+    def hand_over_other_data(self, name: str, into: str, *, with_offer_events: bool) -> None:
+        """Hand over the expectations of other rules. `with_offer_events`: both permit offers."""
 
-        `with_said`: also what was said of offers, which both permit to be used.
-        """
-
-    def held_of(self, key: CustomerKey) -> tuple[set[bytes], list[bytes], list[bytes]]:
-        """Return the fields of the customer's hash, what is remembered of events, and the log's."""
+    def stored_data_of(self, key: CustomerKey) -> tuple[set[bytes], list[bytes], list[bytes]]:
+        """Return the fields of the customer's hash, the recent activity, and the logged events."""
         redis = self.connections.writes
         fields = set(redis.hgetall(redis_keys.customer(self.shop, key)))
         recent, purchases = (
@@ -186,39 +185,39 @@ class ConsentRules(RuleBasedStateMachine):
     @rule(days=st.sampled_from([2, 2, 4, 12, 20]))
     def time_passes(self, days: int) -> None:
         self.today += days
-        self.holds_end()
+        self.expire_held_claims()
 
-    def holds_end(self) -> None:
-        """No claim is held for that long."""
+    def expire_held_claims(self) -> None:
+        """Expire the held claims, which last less than a step of time."""
 
     @rule(days=st.sampled_from([3, 20]))
-    def the_clock_goes_back(self, days: int) -> None:
-        """For one look, which must see nothing that had expired."""
+    def clock_goes_back(self, days: int) -> None:
+        """Set the clock back for one check; expired grants stay expired."""
         before = self.today
         self.today -= days
         for name in CUSTOMERS:
-            self.is_judged(name)
+            self.check_consent(name)
         self.today = before
 
     @rule(purpose=ANY_PURPOSE, minimum=MINIMUMS)
     def policy_changes(self, purpose: Purpose, minimum: str | None) -> None:
-        self.goes_on()
+        self.next_moment()
         self.service.policy.change(self.shop, {purpose: minimum})
         self.minimums.pop(purpose, None)
         if minimum is not None:
             self.minimums[purpose] = minimum
 
     @rule(name=NAMES, flag=st.sampled_from(Flag), is_set=st.sampled_from([True, False, False]))
-    def is_flagged(self, name: str, flag: Flag, is_set: bool) -> None:
-        self.goes_on()
+    def sets_flag(self, name: str, flag: Flag, is_set: bool) -> None:
+        self.next_moment()
         new = NewProfile(self.keys[name], NO_PROFILE, {flag: is_set})
         self.service.profiles.put_many(self.shop, [new])
         (self.expected[name].flags.add if is_set else self.expected[name].flags.discard)(flag)
 
     @precondition(lambda self: self.events < MAX_EVENTS)
     @rule(name=NAMES)
-    def does_something(self, name: str) -> None:
-        """A purchase enters the log and what is remembered exactly where each is permitted."""
+    def purchases_item(self, name: str) -> None:
+        """Send a purchase; it is logged and remembered only if the purpose of each is permitted."""
         self.events += 1
         key, expected, item = self.keys[name], self.expected[name], f"item-{self.events}"
         event = Event(
@@ -228,29 +227,29 @@ class ConsentRules(RuleBasedStateMachine):
             item_id=ItemId(item),
         )
         self.service.events.add(self.shop, [IncomingEvent(event, key, RecentKind.PURCHASE)])
-        _, remembered, logged = self.held_of(key)
+        _, recent, logged = self.stored_data_of(key)
         if self.is_permitted(name, Purpose.ANALYTICS):
             expected.logged.add(item)
         if self.is_permitted(name, Purpose.PERSONALIZATION):
             expected.recent.add(item)
 
-        items = Counter(entry.split()[-1].decode() for entry in remembered)
+        items = Counter(entry.split()[-1].decode() for entry in recent)
         assert items == dict.fromkeys(expected.recent, 2)  # as an event and as a purchase
         assert len(logged) == len(expected.logged)
 
     def is_permitted(self, name: str, purpose: Purpose) -> bool:
-        self.is_answered(name)
-        return self.ought_to_permit(name, purpose)
+        self.check_answers(name)
+        return self.expects_permission(name, purpose)
 
-    def ought_to_permit(self, name: str, *purposes: Purpose) -> bool:
+    def expects_permission(self, name: str, *purposes: Purpose) -> bool:
         expected = self.expected[name]
         return all(expected.permits(each, self.seen, self.minimums) for each in purposes)
 
     @rule(purpose=ANY_PURPOSE)
-    def is_audited(self, purpose: Purpose) -> None:
-        """Whoever asks for all customers hears the same, and the history is whole."""
+    def audits(self, purpose: Purpose) -> None:
+        """List the consented customers and verify the history."""
         found = self.service.consented_customers.permitted(self.shop, purpose).customers
-        permitting = {name for name in CUSTOMERS if self.ought_to_permit(name, purpose)}
+        permitting = {name for name in CUSTOMERS if self.expects_permission(name, purpose)}
         head, last = self.service.history.head_and_last_row(self.shop)
         links = self.service.history.chained_rows(self.shop, last=last) if last else ()
 
@@ -258,21 +257,21 @@ class ConsentRules(RuleBasedStateMachine):
         assert list(chain_faults(self.shop, links, head)) == []
 
     @invariant()
-    def answers_are_as_they_ought_to_be(self) -> None:
+    def answers_match_the_oracle(self) -> None:
         for name in CUSTOMERS:
-            self.is_answered(name)
+            self.check_answers(name)
 
-    def is_answered(self, name: str) -> None:
-        self.gets(name, self.is_judged(name))
+    def check_answers(self, name: str) -> None:
+        self.check_content(name, self.check_consent(name))
 
-    def is_judged(self, name: str) -> RequestContext:
-        """Make a request's trip, and judge by what it brings: each purpose is as it ought to be."""
+    def check_consent(self, name: str) -> RequestContext:
+        """Read consent as a request does, and compare every purpose with the oracle."""
         context = self.service.context(name)
-        self.seen = max(self.seen, self.today)  # what has expired does not come back
+        self.seen = max(self.seen, self.today)  # an expired grant stays expired
         assert context.consent is not None
         for purpose in Purpose:
-            assert context.consent.permits(purpose) is self.ought_to_permit(name, purpose)
+            assert context.consent.permits(purpose) is self.expects_permission(name, purpose)
         return context
 
-    def gets(self, name: str, context: RequestContext) -> None:
-        """What other rules know of what the customer is to be answered."""
+    def check_content(self, name: str, context: RequestContext) -> None:
+        """Compare answers with the expectations of other rules."""

@@ -39,7 +39,7 @@ class ModelRules(ConsentRules):
     def buys(self, name: str) -> None:
         """In a shop whose tills know nothing of consents."""
         self.bought.append((name, now_us()))
-        self.expected[name].bought_at.append(self.goes_on())
+        self.expected[name].bought_at.append(self.next_moment())
 
     @precondition(lambda self: len(self.models) < MOST_MODELS)
     @rule(withdrawing=st.none() | NAMES)
@@ -48,17 +48,16 @@ class ModelRules(ConsentRules):
 
         def meanwhile() -> None:
             if withdrawing is not None:
-                self.says(withdrawing, {Purpose.TRAINING}, granted=False, version=None)
+                self.records_statement(withdrawing, {Purpose.TRAINING}, granted=False, version=None)
 
         self.policy_changes(Purpose.EMAIL, self.minimums.get(Purpose.EMAIL))  # is counted in
         version = self.service.train(self.bought, self.folder, meanwhile)
         learned = [
             name
             for name in CUSTOMERS
-            if self.ought_to_permit(name, Purpose.TRAINING)
-            and self.expected[name].can_be_learned_from
+            if self.expects_permission(name, Purpose.TRAINING) and self.expected[name].is_trainable
         ]
-        self.served = KnownModel(version, frozenset(learned), self.goes_on())
+        self.served = KnownModel(version, frozenset(learned), self.next_moment())
         self.models.append(self.served)
         model = self.service.shelf.model(self.shop)
 
@@ -80,13 +79,13 @@ class ModelRules(ConsentRules):
         self.served = self.models[place % len(self.models)]
         self.service.activate(self.served.version)
 
-    def gets(self, name: str, context: RequestContext) -> None:
+    def check_content(self, name: str, context: RequestContext) -> None:
         """Something personal exactly where it is permitted, by a model that still knows them."""
-        super().gets(name, context)
+        super().check_content(name, context)
         own, anybodys = (self.answer(context, denied=denied) for denied in (False, True))
         shown = [item.item_id for item in own.items]
 
-        if self.ought_to_permit(name, Purpose.PERSONALIZATION) and self.is_known(name):
+        if self.expects_permission(name, Purpose.PERSONALIZATION) and self.is_known(name):
             assert own.personalized
             assert shown[0] == item_of(name)
         else:

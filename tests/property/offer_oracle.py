@@ -106,11 +106,11 @@ class KnownOffers:
         for offer in self.offers.values():
             offer.dismissed.discard(name)
 
-    def merge(self, away: str, into: str, *, with_said: bool) -> None:
+    def merge(self, away: str, into: str, *, with_offer_events: bool) -> None:
         for each in self.of(away):
             each.holder = into
         for offer in self.offers.values():
-            if with_said and away in offer.dismissed:
+            if with_offer_events and away in offer.dismissed:
                 offer.dismissed.add(into)
             offer.dismissed.discard(away)
 

@@ -61,10 +61,10 @@ class OfferRules(ConsentRules):
         assert self.service.delete_offer(offer_id) is (offer_id in self.known.offers)
         self.known.delete(offer_id)
 
-    def gets(self, name: str, context: RequestContext) -> None:
+    def check_content(self, name: str, context: RequestContext) -> None:
         """Personal offers exactly where both are permitted; none that is capped or used up."""
-        super().gets(name, context)
-        personal = self.ought_to_permit(name, *BOTH)
+        super().check_content(name, context)
+        personal = self.expects_permission(name, *BOTH)
         answer = self.service.decider.decide_for(context, OffersQuery(n=100))
         self.expected[name].decided.add(answer.decision_id)
 
@@ -84,7 +84,7 @@ class OfferRules(ConsentRules):
         context = self.service.context(name)
         found = self.service.claim_desk.claim(context, ClaimRequest(OfferId(offer_id)))
         needed = BOTH if offer is not None and offer.codes is not None else [Purpose.OFFERS]
-        if not self.ought_to_permit(name, *needed):
+        if not self.expects_permission(name, *needed):
             assert found is ClaimRefusal.NO_CONSENT
         elif offer is None:
             assert found is ClaimFailure.NOT_FOUND
@@ -143,20 +143,20 @@ class OfferRules(ConsentRules):
         """Remembered where both are permitted, of an offer that there is."""
         event = self.tells(EventType.OFFER_DISMISSED, name, offer_id)
         self.service.offer_events.record(self.shop, event, self.keys[name], denied=False)
-        if offer_id in self.known.offers and self.ought_to_permit(name, *BOTH):
+        if offer_id in self.known.offers and self.expects_permission(name, *BOTH):
             self.known.offers[offer_id].dismissed.add(name)
 
     def tells(self, kind: EventType, name: str, offer_id: str) -> Event:
         return Event(uuid4().hex, kind, customer_id=CustomerId(name), offer_id=offer_id)
 
-    def is_forgotten(self, name: str) -> None:
-        super().is_forgotten(name)
+    def forget_other_data(self, name: str) -> None:
+        super().forget_other_data(name)
         self.known.forget(name)
         self.holds_its_own(name)
 
-    def is_handed_over(self, name: str, into: str, *, with_said: bool) -> None:
-        super().is_handed_over(name, into, with_said=with_said)
-        self.known.merge(name, into, with_said=with_said)
+    def hand_over_other_data(self, name: str, into: str, *, with_offer_events: bool) -> None:
+        super().hand_over_other_data(name, into, with_offer_events=with_offer_events)
+        self.known.merge(name, into, with_offer_events=with_offer_events)
         self.holds_its_own(name)
         self.holds_its_own(into)
 
@@ -172,6 +172,6 @@ class OfferRules(ConsentRules):
         assert claims == {each.claim_id for each in self.known.of(name)}
         assert counts.dismissed == {each for each in offers if name in offers[each].dismissed}
 
-    def holds_end(self) -> None:
-        super().holds_end()
+    def expire_held_claims(self) -> None:
+        super().expire_held_claims()
         self.known.let_holds_end()

@@ -1,9 +1,8 @@
-"""Whatever happens in whatever order, the service is personal exactly where a small oracle is.
+"""A stateful model: in any order of events the service is personal exactly where an oracle is.
 
-The oracle knows what was said, bought and claimed, and nothing of how it is kept. A capability that
-changes what may be done with a customer adds its rules beside those of `consent_rules`,
-`model_rules` and `offer_rules`: a rule does it to the service and to the oracle alike, and the
-invariant, and whatever asks, compares.
+The oracle is independent of the stored formats. A feature that changes the use of a customer's data
+adds rules beside those of `consent_rules`, `model_rules` and `offer_rules`. Each rule acts on the
+service and on the oracle, and the invariant compares them.
 """
 
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from tests.property.consent_rules import CUSTOMERS, MOSTLY, NAMES, PURPOSES, VER
 from tests.property.model_rules import ModelRules
 from tests.property.offer_rules import BOTH, LIMITS, OFFERS, OfferRules
 
-# What fails is told as it was found: to shorten it takes minutes. Name all phases to have that.
+# A failure is reported as found, since shrinking takes minutes; add Phase.shrink to shrink it.
 RUNS = settings(
     max_examples=70,
     stateful_step_count=30,
@@ -31,11 +30,11 @@ RUNS = settings(
 
 
 class ServiceModel(ModelRules, OfferRules):
-    """All rules together."""
+    """All rules combined."""
 
     @initialize(
         agreeing=st.sampled_from([CUSTOMERS, CUSTOMERS, ["anna"], ["bert"]]),
-        words=st.lists(st.tuples(NAMES, PURPOSES, MOSTLY, VERSIONS), max_size=1),
+        statements=st.lists(st.tuples(NAMES, PURPOSES, MOSTLY, VERSIONS), max_size=1),
         acting=st.lists(NAMES, max_size=3),
         returning=st.sampled_from([None, None, *CUSTOMERS]),
         trainings=st.lists(st.none() | NAMES, max_size=2),
@@ -44,10 +43,10 @@ class ServiceModel(ModelRules, OfferRules):
         claiming=st.lists(st.tuples(NAMES, OFFERS, st.integers(1, 2)), min_size=1, max_size=3),
         unwanted=st.sets(st.tuples(NAMES, OFFERS), max_size=1),
     )
-    def began(
+    def starts_with_history(
         self,
         agreeing: Sequence[str],
-        words: list[tuple[str, set[Purpose], bool, str | None]],
+        statements: list[tuple[str, set[Purpose], bool, str | None]],
         acting: list[str],
         returning: str | None,
         trainings: list[str | None],
@@ -56,52 +55,52 @@ class ServiceModel(ModelRules, OfferRules):
         claiming: list[tuple[str, str, int]],
         unwanted: set[tuple[str, str]],
     ) -> None:
-        """Much has happened before: rules alone seldom meet customers of whom much is known."""
+        """Start with data: random rules alone seldom produce customers with much of it."""
         for name in agreeing:
-            self.agrees(name)
+            self.grants_every_purpose(name)
         for name in acting:
-            self.does_something(name)
+            self.purchases_item(name)
         for offer_id in ("plain", "coded"):
             self.puts_an_offer(offer_id, *caps)
         for claim in claiming:
             self.claims(*claim)
         for name, offer_id in unwanted:
             self.wants_no_more(name, offer_id)
-        for word in words:
-            self.says(*word)
+        for statement in statements:
+            self.records_statement(*statement)
         if returning is not None:
-            self.is_erased(returning)
-            self.agrees(returning)
+            self.erases(returning)
+            self.grants_every_purpose(returning)
         for withdrawing in trainings:
             self.trains(withdrawing)
         if merging is not None:
-            self.is_merged_into_the_other(*merging)
+            self.merges_customers(*merging)
 
     @rule(name=NAMES)
-    def takes_a_copy(self, name: str) -> None:
-        """It holds all that is the customer's, and nothing that is the other's."""
-        self.is_answered(name)
+    def exports(self, name: str) -> None:
+        """Export a customer: all data of the customer and none of the other."""
+        self.check_answers(name)
         self.service.decision_log.flush()
         record = self.service.consents.read(self.shop, self.keys[name])
-        held = self.service.privacy.export(self.shop, self.keys[name], record)
-        lists = {kind: list(rows) for kind, rows in held.lists.items()}
+        exported = self.service.privacy.export(self.shop, self.keys[name], record)
+        lists = {kind: list(rows) for kind, rows in exported.lists.items()}
         expected, claims = self.expected[name], self.known.of(name)
 
         assert {event["item_id"] for event in lists["events"]} == expected.logged | expected.recent
-        assert held.profile.flags == expected.flags
+        assert exported.profile.flags == expected.flags
         assert {each["claim_id"]: each["code"] for each in lists["claims"]} == {
             each.claim_id: each.code for each in claims
         }
         decided = {each["decision_id"] for each in lists["decisions"]}
         assert decided <= expected.decided
-        assert bool(decided) or not self.ought_to_permit(name, *BOTH, Purpose.ANALYTICS)
-        assert {row.customer for row in held.history} <= {self.keys[name].hex()}
+        assert bool(decided) or not self.expects_permission(name, *BOTH, Purpose.ANALYTICS)
+        assert {row.customer for row in exported.history} <= {self.keys[name].hex()}
 
 
-def test_the_service_is_personal_where_the_oracle_is(
+def test_the_service_is_personal_exactly_where_the_oracle_is(
     connections: Connections, secret: Secret, data_dir: Path
 ) -> None:
-    """Words, imports, policies, flags, time, purchases, models, offers, copies and erasures."""
+    """The service agrees with the oracle over statements, flags, merges, erasures and time."""
     folder = data_dir / "trained"
     folder.mkdir()
     parts = {"connections": connections, "secret": secret, "folder": folder}

@@ -1,4 +1,4 @@
-"""Without consent a customer's answer is nobody's, byte for byte, whatever is known of them."""
+"""Noninterference: without consent a customer's answer is byte-equal to the anonymous answer."""
 
 import re
 from collections.abc import Iterator
@@ -18,144 +18,152 @@ from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.usecases.access.request_access import BrowserAccess
 from recsvc.web.app import ROUTES
 from tests.contract.grocery import ANNA, ITEMS, item_ids
-from tests.property.asked_of_customers import (
-    ABOUT,
+from tests.property.customer_requests import (
     FOR_OFFERS,
     PERSONALIZATION,
-    About,
-    Sent,
-    Wanted,
+    ROUTE_CASES,
+    ListQuery,
+    RequestDraft,
+    RouteCase,
     claim,
+    claim_bodies,
+    list_query,
     offers,
     own_list,
     personal_offers,
     query_of,
-    said_of_claim,
     slates,
-    wanted,
 )
-from tests.property.private_shop import (
+from tests.property.shop_without_consent import (
     CUSTOMERS,
+    CustomerCase,
     Denial,
-    Known,
-    PrivateShop,
-    known,
-    private_shop,
+    ShopWithoutConsent,
+    customer_cases,
+    shop_without_consent,
 )
 
-# What tells one answer from the next; why a list is everybody's is told to secret keys.
+# The parts that may differ: the id of an answer, and for secret keys the reason of a fallback.
 NAMES = re.compile(rb'"recommendation_id":"[^"]*",')
 REASONS = re.compile(rb'"fallback":("[^"]*"|null),')
-OF_A_CACHE = {"Cache-Control", "ETag", "Vary"}
-OF_ONE_ANSWER = {"X-Request-Id", "Content-Length"}
+CACHE_HEADERS = {"Cache-Control", "ETag", "Vary"}
+HEADERS_OF_ONE_ANSWER = {"X-Request-Id", "Content-Length"}
 FAR_FROM_NOW = encode(RecentKind.PURCHASE, 2**35, ItemId(ITEMS[1]))
-NO_PERSONAL = Known(PERSONALIZATION, Denial.WITHDRAWN)
+NO_PERSONAL = CustomerCase(PERSONALIZATION, Denial.WITHDRAWN)
 
 
-EVERY_ROUTE = pytest.mark.parametrize("about", ABOUT, ids=lambda about: about.path)
+EVERY_ROUTE = pytest.mark.parametrize("case", ROUTE_CASES, ids=lambda case: case.path)
 FEW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")
-def shop(valkey: EmbeddedValkey, settings: Settings) -> Iterator[PrivateShop]:
-    with private_shop(valkey, settings) as service:
+def shop(valkey: EmbeddedValkey, settings: Settings) -> Iterator[ShopWithoutConsent]:
+    with shop_without_consent(valkey, settings) as service:
         yield service
 
 
-def send(shop: PrivateShop, sent: Sent, *, by_browser: bool, **more: str) -> TestResponse:
+def send(
+    shop: ShopWithoutConsent, draft: RequestDraft, *, by_browser: bool, **more: str
+) -> TestResponse:
     key = shop.keys.browser if by_browser else shop.keys.secret
-    headers = {"Authorization": f"Bearer {key.text}", **sent.headers, **more}
-    if by_browser and sent.of is not None:
-        headers["X-Customer-Token"] = shop.keys.token(sent.of)
-    if sent.body is None:
-        return shop.client.open(sent.path, method=sent.method, headers=headers)
-    return shop.client.open(sent.path, method=sent.method, json=sent.body, headers=headers)
+    headers = {"Authorization": f"Bearer {key.text}", **draft.headers, **more}
+    if by_browser and draft.token_of is not None:
+        headers["X-Customer-Token"] = shop.keys.token(draft.token_of)
+    if draft.body is None:
+        return shop.client.open(draft.path, method=draft.method, headers=headers)
+    return shop.client.open(draft.path, method=draft.method, json=draft.body, headers=headers)
 
 
-def same(own: TestResponse, nobodys: TestResponse, *, by_browser: bool) -> None:
-    """Compare all that can be seen of two answers."""
-    bodies = [NAMES.sub(b"", reply.data) for reply in (own, nobodys)]
+def assert_equal(own: TestResponse, anonymous: TestResponse, *, by_browser: bool) -> None:
+    """Compare every visible part of two answers."""
+    bodies = [NAMES.sub(b"", reply.data) for reply in (own, anonymous)]
     if not by_browser:
         bodies = [REASONS.sub(b"", body) for body in bodies]
-    mine, others = dict(own.headers), dict(nobodys.headers)
+    mine, others = dict(own.headers), dict(anonymous.headers)
 
-    assert own.status_code == nobodys.status_code
+    assert own.status_code == anonymous.status_code
     assert bodies[0] == bodies[1]
-    assert mine.keys() - OF_A_CACHE == others.keys() - OF_A_CACHE
-    for name in mine.keys() - OF_A_CACHE - OF_ONE_ANSWER:
+    assert mine.keys() - CACHE_HEADERS == others.keys() - CACHE_HEADERS
+    for name in mine.keys() - CACHE_HEADERS - HEADERS_OF_ONE_ANSWER:
         assert mine[name] == others[name]
     assert mine["Cache-Control"] == "private, no-store"
-    if by_browser and "ETag" not in others:  # both names are of one kind, so of one length
-        assert len(own.data) == len(nobodys.data)
+    if by_browser and "ETag" not in others:  # both ids have the same length
+        assert len(own.data) == len(anonymous.data)
 
 
 @EVERY_ROUTE
 @FEW
 @given(data=st.data(), customer=CUSTOMERS, by_browser=st.booleans())
-def test_without_consent_an_answer_is_nobodys(
-    shop: PrivateShop, about: About, data: st.DataObject, customer: CustomerId, by_browser: bool
+def test_without_consent_an_answer_equals_the_anonymous_one(
+    shop: ShopWithoutConsent,
+    case: RouteCase,
+    data: st.DataObject,
+    customer: CustomerId,
+    by_browser: bool,
 ) -> None:
-    """On every route, through any filter, whatever is missing of the consent it needs."""
-    known = data.draw(about.known)
-    pair = data.draw(about.asked)(customer)
-    shop.remember(customer, known)
+    """Any missing consent makes the answer of every route and filter equal the anonymous one."""
+    customer_case = data.draw(case.customers)
+    pair = data.draw(case.requests)(customer)
+    shop.prepare(customer, customer_case)
 
-    own = send(shop, pair.own, by_browser=by_browser, **known.headers)
-    nobodys = send(shop, pair.nobodys, by_browser=by_browser, **known.headers)
+    own = send(shop, pair.own, by_browser=by_browser, **customer_case.headers)
+    anonymous = send(shop, pair.anonymous, by_browser=by_browser, **customer_case.headers)
 
-    same(own, nobodys, by_browser=by_browser)
+    assert_equal(own, anonymous, by_browser=by_browser)
 
 
 @FEW
 @given(
     customer=CUSTOMERS,
-    known=known(PERSONALIZATION, FOR_OFFERS),
+    customer_case=customer_cases(PERSONALIZATION, FOR_OFFERS),
     offers=st.tuples(personal_offers, personal_offers),
-    said=st.tuples(said_of_claim, said_of_claim),
+    said=st.tuples(claim_bodies, claim_bodies),
     key=st.sampled_from(["k-1", None]),
     by_browser=st.booleans(),
 )
 @example(ANNA, NO_PERSONAL, ("codes", "codes"), ({}, {"channel": "web"}), "k-1", False)
 @example(ANNA, NO_PERSONAL, ("regulars", "regulars"), ({}, {}), "k-1", False)
-def test_what_was_claimed_before_is_no_part_of_the_answer(
-    shop: PrivateShop,
+def test_earlier_claims_do_not_change_an_answer_without_consent(
+    shop: ShopWithoutConsent,
     customer: CustomerId,
-    known: Known,
+    customer_case: CustomerCase,
     offers: tuple[str, str],
-    said: tuple[Wanted, Wanted],
+    said: tuple[ListQuery, ListQuery],
     key: str | None,
     by_browser: bool,
 ) -> None:
-    """Of offers that need both consents, with either missing, also with the key of that time."""
+    """Without consent, claims made before do not show in an answer, also under the same key."""
     shop.forget(customer)
     shop.permit(customer)
     send(shop, claim(offers[0], said[0], "k-1")(customer).own, by_browser=False)
-    shop.deny(customer, known)
+    shop.deny(customer, customer_case)
     pair = claim(offers[1], said[1], key)(customer)
 
-    own = send(shop, pair.own, by_browser=by_browser, **known.headers)
-    nobodys = send(shop, pair.nobodys, by_browser=by_browser, **known.headers)
+    own = send(shop, pair.own, by_browser=by_browser, **customer_case.headers)
+    anonymous = send(shop, pair.anonymous, by_browser=by_browser, **customer_case.headers)
 
-    same(own, nobodys, by_browser=by_browser)
+    assert_equal(own, anonymous, by_browser=by_browser)
 
 
 @EVERY_ROUTE
 @pytest.mark.parametrize("by_browser", [False, True])
-def test_with_consent_the_answer_is_the_customers(
-    shop: PrivateShop, about: About, by_browser: bool
+def test_with_consent_the_answer_differs(
+    shop: ShopWithoutConsent, case: RouteCase, by_browser: bool
 ) -> None:
-    """So that the above compares what could differ."""
+    """With consent the answers differ, so the comparison without consent is effective."""
     shop.forget(ANNA)
     shop.permit(ANNA)
-    pair = about.example(ANNA)
+    pair = case.example(ANNA)
 
-    own, nobodys = (send(shop, each, by_browser=by_browser) for each in (pair.own, pair.nobodys))
+    own, anonymous = (
+        send(shop, each, by_browser=by_browser) for each in (pair.own, pair.anonymous)
+    )
 
-    assert NAMES.sub(b"", own.data) != NAMES.sub(b"", nobodys.data)
+    assert NAMES.sub(b"", own.data) != NAMES.sub(b"", anonymous.data)
 
 
-def test_every_route_that_a_customer_is_named_to_is_above() -> None:
-    """A new one is asked the same, or its author says here why not."""
+def test_every_route_that_can_name_a_customer_has_a_case() -> None:
+    """Each route that can name a customer has a case in `ROUTE_CASES`."""
     about_customers = (BrowserAccess.OWN_CUSTOMER, BrowserAccess.ANYBODY_OR_OWN)
     found = {
         f"{route.method} {route.path}"
@@ -165,40 +173,47 @@ def test_every_route_that_a_customer_is_named_to_is_above() -> None:
         and route.access.browser in about_customers
     }
 
-    assert {about.path for about in ABOUT} == found
+    assert {case.path for case in ROUTE_CASES} == found
 
 
 @FEW
 @given(
-    asked=wanted(),
+    asked=list_query(),
     slate=st.sampled_from(ItemSlate),
-    known=known(PERSONALIZATION),
+    customer_case=customer_cases(PERSONALIZATION),
     customer=CUSTOMERS,
 )
-def test_a_token_changes_no_answer_to_anybody(
-    shop: PrivateShop, asked: Wanted, slate: ItemSlate, known: Known, customer: CustomerId
+def test_a_customer_token_changes_no_answer_about_an_item(
+    shop: ShopWithoutConsent,
+    asked: ListQuery,
+    slate: ItemSlate,
+    customer_case: CustomerCase,
+    customer: CustomerId,
 ) -> None:
-    """Lists about an item name no customer, though a browser may show whose it is."""
-    shop.remember(customer, known)
+    """Lists about an item are equal with and without a customer token."""
+    shop.prepare(customer, customer_case)
     path = f"/v1/items/{ITEMS[0]}/recommendations{query_of(asked, slate=slate)}"
 
-    with_token = send(shop, Sent("GET", path, customer), by_browser=True)
-    without = send(shop, Sent("GET", path), by_browser=True)
+    with_token = send(shop, RequestDraft("GET", path, customer), by_browser=True)
+    without = send(shop, RequestDraft("GET", path), by_browser=True)
 
     assert with_token.data == without.data
     assert {**with_token.headers, "X-Request-Id": ""} == {**without.headers, "X-Request-Id": ""}
 
 
 @FEW
-@given(customer=CUSTOMERS, slate=slates, known=known(PERSONALIZATION))
+@given(customer=CUSTOMERS, slate=slates, customer_case=customer_cases(PERSONALIZATION))
 @example(ANNA, CustomerSlate.FOR_YOU, replace(NO_PERSONAL, recent=[FAR_FROM_NOW]))
-def test_no_history_breaks_a_consenting_customers_request(
-    shop: PrivateShop, customer: CustomerId, slate: CustomerSlate, known: Known
+def test_any_stored_data_gives_a_valid_answer(
+    shop: ShopWithoutConsent,
+    customer: CustomerId,
+    slate: CustomerSlate,
+    customer_case: CustomerCase,
 ) -> None:
-    """Whatever stands in the store, there are offers and a list, and none of it twice."""
+    """With consent and any stored data the answers have items without duplicates, and offers."""
     shop.forget(customer)
     shop.permit(customer)
-    shop.tell(customer, known)
+    shop.store_past(customer, customer_case)
 
     reply = send(shop, own_list({}, slate)(customer).own, by_browser=False)
     shown = item_ids(reply)

@@ -1,7 +1,7 @@
-"""A shop in which nothing is personal: customers with any past, and one thing missing of each.
+"""A shop whose customers have any stored data, and lack exactly one required consent.
 
-All that a route needs is granted and everything is known of the customer, but for the one denial
-that an example is about. What is known is put into the store as it would stand there.
+A customer has granted every purpose that a route requires, except for the denial of the example.
+The data is written to the store directly, in its stored format.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, publish_groc
 STRANGER = CustomerId("nobody-has-met")
 TOO_OLD_DAYS = 400
 VERSION, OLD_VERSION = "v10", "v9"
-HELD = (
+CUSTOMER_KEYS = (
     redis_keys.customer,
     redis_keys.recent,
     redis_keys.caps,
@@ -53,7 +53,7 @@ PERSONAL_OFFERS = frozenset({"vips", "regulars", "codes"})
 
 
 class Denial(StrEnum):
-    """Why one purpose is not permitted."""
+    """The reason why one purpose is not permitted."""
 
     NEVER_ASKED = "never_asked"
     DENIED = "denied"
@@ -70,17 +70,17 @@ class Denial(StrEnum):
 
 
 @dataclass(frozen=True)
-class Known:
-    """All that the store holds of a customer, and the one thing that makes nobody of them.
+class CustomerCase:
+    """The stored data of a customer, and the denial of one purpose.
 
-    `others`: purposes that are granted beside what a route needs.
+    `others`: further granted purposes.
     """
 
     lacking: Purpose
     denial: Denial
     others: frozenset[Purpose] = frozenset(Purpose)
     was_erased: bool = False
-    recent: list[bytes] | None = field(default_factory=list)  # None: what stands there is no list
+    recent: list[bytes] | None = field(default_factory=list)  # None: the key holds another type
     caps: dict[str, str] = field(default_factory=dict)
     profile: bytes = b""
     purchases: list[bytes] = field(default_factory=list)
@@ -111,15 +111,15 @@ _CAPS = st.dictionaries(
 _PROFILES = st.sampled_from([b"", b'{"segments":["vip"]}', b"?"])
 
 
-def known(*lacking: Purpose) -> st.SearchStrategy[Known]:
-    """Make customers who do not permit one of the purposes, and what is known of them."""
+def customer_cases(*lacking: Purpose) -> st.SearchStrategy[CustomerCase]:
+    """Draw customers who lack one of the purposes, with any stored data."""
     return st.sampled_from(lacking).flatmap(_lacking)
 
 
-def _lacking(purpose: Purpose) -> st.SearchStrategy[Known]:
+def _lacking(purpose: Purpose) -> st.SearchStrategy[CustomerCase]:
     objections = set() if purpose is Purpose.OFFERS else {Denial.OBJECTS}
     return st.builds(
-        Known,
+        CustomerCase,
         lacking=st.just(purpose),
         denial=st.sampled_from([each for each in Denial if each not in objections]),
         others=st.just(frozenset(Purpose)) | st.frozensets(st.sampled_from(Purpose)),
@@ -131,38 +131,38 @@ def _lacking(purpose: Purpose) -> st.SearchStrategy[Known]:
     )
 
 
-class PrivateShop(Service):
-    """The grocery with a live catalogue, offers and a policy, and customers made to order."""
+class ShopWithoutConsent(Service):
+    """The grocery with a live catalogue, offers, a policy, and customers of given cases."""
 
-    def remember(self, customer: CustomerId, known: Known) -> None:
-        """Put this in place of all that is known of the customer."""
+    def prepare(self, customer: CustomerId, customer_case: CustomerCase) -> None:
+        """Replace all data of the customer."""
         self.forget(customer)
-        if known.was_erased:
+        if customer_case.was_erased:
             self.services.privacy.erase(self.shop, self.key(customer), "test")
-        self.permit(customer, known.others | {known.lacking})
-        self.tell(customer, known)
-        self.deny(customer, known)
+        self.permit(customer, customer_case.others | {customer_case.lacking})
+        self.store_past(customer, customer_case)
+        self.deny(customer, customer_case)
 
     def forget(self, customer: CustomerId) -> None:
         key = self.key(customer)
-        names = [name(self.shop, key) for name in (*HELD, redis_keys.answers)]
+        names = [name(self.shop, key) for name in (*CUSTOMER_KEYS, redis_keys.answers)]
         self.stores.connections.writes.delete(*names)
 
     def permit(self, customer: CustomerId, purposes: Iterable[Purpose] = Purpose) -> None:
-        """Have the customer say yes to the purposes."""
-        words = dict.fromkeys(purposes, True)
-        self.stores.consents.write(self.shop, self.key(customer), words, VERSION)
+        """Grant the purposes."""
+        grants = dict.fromkeys(purposes, True)
+        self.stores.consents.write(self.shop, self.key(customer), grants, VERSION)
 
     def key(self, customer: CustomerId) -> CustomerKey:
         return self.stores.hasher(self.shop).key_of(customer)
 
-    def deny(self, customer: CustomerId, known: Known) -> None:
-        """Take back the one consent, which was given, in the way that is asked for."""
-        key, purpose, consents = self.key(customer), known.lacking, self.stores.consents
+    def deny(self, customer: CustomerId, customer_case: CustomerCase) -> None:
+        """Deny one granted purpose in the way that the case names."""
+        key, purpose, consents = self.key(customer), customer_case.lacking, self.stores.consents
         redis, name = self.stores.connections.writes, redis_keys.customer(self.shop, key)
-        if known.denial in (Denial.NEVER_ASKED, Denial.DENIED, Denial.TOO_OLD):
+        if customer_case.denial in (Denial.NEVER_ASKED, Denial.DENIED, Denial.TOO_OLD):
             redis.hdel(name, field_of(purpose))
-        match known.denial:
+        match customer_case.denial:
             case Denial.DENIED | Denial.WITHDRAWN:
                 consents.write(self.shop, key, {purpose: False}, VERSION)
             case Denial.TOO_OLD:
@@ -178,36 +178,38 @@ class PrivateShop(Service):
             case Denial.ERASED:
                 self.services.privacy.erase(self.shop, key, "test")
             case Denial.MINOR | Denial.RESTRICTED | Denial.OBJECTS:
-                redis.hset(name, flag_field(Flag(known.denial)), SET)
+                redis.hset(name, flag_field(Flag(customer_case.denial)), SET)
 
-    def tell(self, customer: CustomerId, known: Known) -> None:
-        """Put what an example knows of the customer's past into its place."""
+    def store_past(self, customer: CustomerId, customer_case: CustomerCase) -> None:
+        """Write the stored data of the case."""
         recent, caps, profile, purchases = (
-            name(self.shop, self.key(customer)) for name in HELD[1:]
+            name(self.shop, self.key(customer)) for name in CUSTOMER_KEYS[1:]
         )
         pipeline = self.stores.connections.writes.pipeline(transaction=False)
-        if known.recent is None:
+        if customer_case.recent is None:
             pipeline.set(recent, b"v1 item-00")
-        elif known.recent:
-            pipeline.rpush(recent, *known.recent)
-        if known.caps:
-            pipeline.hset(caps, mapping=known.caps)  # type: ignore[arg-type]
-        if known.profile:
-            pipeline.set(profile, known.profile)
-        if known.purchases:
-            pipeline.rpush(purchases, *known.purchases)
+        elif customer_case.recent:
+            pipeline.rpush(recent, *customer_case.recent)
+        if customer_case.caps:
+            pipeline.hset(caps, mapping=customer_case.caps)  # type: ignore[arg-type]
+        if customer_case.profile:
+            pipeline.set(profile, customer_case.profile)
+        if customer_case.purchases:
+            pipeline.rpush(purchases, *customer_case.purchases)
         pipeline.execute()
 
 
 @contextmanager
-def private_shop(valkey: EmbeddedValkey, settings: Settings) -> Iterator[PrivateShop]:
-    """Give a shop that asks for a policy version, and limits nobody."""
+def shop_without_consent(
+    valkey: EmbeddedValkey, settings: Settings
+) -> Iterator[ShopWithoutConsent]:
+    """Yield a shop with a minimum policy version and without rate limits."""
     unlimited = replace(settings, limit_per_customer=0, limit_per_address=0, limit_per_key=0)
     stores = stores_at(unlimited, valkey.url)
     shop = ShopName(f"private-{uuid4().hex[:12]}")
     stores.policy.change(shop, {Purpose.PERSONALIZATION: VERSION, Purpose.OFFERS: VERSION})
     publish_grocery(stores, shop)
-    service = PrivateShop(stores, shop)
+    service = ShopWithoutConsent(stores, shop)
     for number, item in enumerate(ITEMS[:11]):
         category, brand = ("drinks", "oak") if number % 2 else ("fruit", "elm")
         service.item(item, category=category, brand=brand, price=number, sensitive=number == 5)
