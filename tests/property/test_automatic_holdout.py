@@ -48,7 +48,7 @@ def arrays(history: History) -> dict[str, Any]:
     names = ("customers", "items", "orders", "days", "quantities", "categories")
     values = {name: getattr(history, name) for name in names}
     plain = {name: None if value is None else value.tolist() for name, value in values.items()}
-    back = history.taken_back
+    back = history.returned_lines
     return {
         **plain,
         "shape": history.shape,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.dataset.history import History, Rows, TakenBack
+from training.dataset.history import History, ReturnedLines, Rows
 from training.dataset.interactions import Interactions
-from training.dataset.pseudo_time import spread_anew
+from training.dataset.pseudo_time import respread
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +25,21 @@ class AsOf:
 def as_of(whole: Interactions, day: float) -> AsOf:
     """Return the interactions that a file of the purchases before `day` alone would have given."""
     history = whole.history.before(day)
-    back = history.taken_back
-    every = history if back is None else history.and_also(back.lines)
+    back = history.returned_lines
+    every = history if back is None else history.merged_with(back.lines)
     rows = _RemainingRows(
         np.unique(every.customers), np.unique(every.items), np.unique(every.orders), whole
     )
     known = rows.renumbered(history)
     if back is not None:
-        known = replace(known, taken_back=TakenBack(rows.renumbered(back.lines), back.returned))
+        known = replace(
+            known, returned_lines=ReturnedLines(rows.renumbered(back.lines), back.returned)
+        )
     interactions = Interactions(
         [whole.customer_ids[row] for row in rows.customers],
         [whole.item_ids[row] for row in rows.items],
         [whole.category_names[row] for row in rows.category_rows],
-        known if known.timed else spread_anew(known),
+        known if known.timed else respread(known),
     )
     return AsOf(
         interactions,

@@ -1,4 +1,4 @@
-"""Every customer and item that met, once: the table that own purchases are looked up in."""
+"""Pairs of a customer and an item that they bought, each once, with fast lookup."""
 
 from dataclasses import dataclass
 
@@ -36,11 +36,11 @@ class CustomerItems:
 
     @property
     def buyers(self) -> Rows:
-        """Count each item's customers."""  # (items_total,)
+        """Count each item's distinct customers."""  # (items_total,)
         return np.bincount(self.items, minlength=self.items_total)
 
     def knows(self, customers: Rows, items: Rows) -> Flags:
-        """Mark where both the customer and the item were seen, not necessarily together."""
+        """Mark where both the customer and the item occur, not necessarily together."""
         seen = np.zeros(self.customers_total, dtype=bool)
         seen[self.customers] = True
         return np.asarray(seen[customers] & (self.buyers > 0)[items])
@@ -53,7 +53,7 @@ class CustomerItems:
         return np.add.reduceat(ordered, self.starts).astype(np.float32)
 
     def find(self, customers: Rows, items: Rows) -> Rows:
-        """Return each pair's place, −1 where the customer never bought the item."""
+        """Return each pair's position, −1 where the customer never bought the item."""
         wanted = customers * self.items_total + items
         if not len(self):
             return np.full(len(wanted), -1)
@@ -61,7 +61,7 @@ class CustomerItems:
         return np.where(self.keys[place] == wanted, place, -1)
 
     def places_of(self, customers: Rows) -> Rows:
-        """Return the places of everything that some customers bought, customer by customer."""
+        """Return the positions of all pairs of the given customers, customer by customer."""
         starts = np.searchsorted(self.customers, customers)
         lengths = np.searchsorted(self.customers, customers + 1) - starts
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -74,7 +74,7 @@ class CustomerItems:
         return sparse.csr_array((values.astype(np.float32), self.items, offsets), shape=shape)
 
     def owned(self, customers: Rows) -> Flags:
-        """Mark what each of some customers bought."""  # (len(customers), items_total)
+        """Mark the items that each given customer bought."""  # (len(customers), items_total)
         flags = np.zeros((len(customers), self.items_total), dtype=bool)
         places = self.places_of(customers)
         flags[np.searchsorted(customers, self.customers[places]), self.items[places]] = True

@@ -1,4 +1,4 @@
-"""What customers bought after a cut, per slate: only what a model could have known counts."""
+"""Ground truth: purchases after a cutoff, by slate, of customers and items known before it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from training.dataset.slate_rules import RULES
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """Sorted keys customer · items_total + item, and how many each customer has."""
+    """Sorted keys customer · items_total + item, and the number of keys per customer."""
 
     keys: Rows  # (relevant,)
     relevant: Rows  # (customers_total,)
@@ -21,7 +21,7 @@ class GroundTruth:
 
     @property
     def customers(self) -> Rows:
-        """Return who has something to find."""
+        """Return the customers with at least one relevant item."""
         return np.flatnonzero(self.relevant)
 
     @property
@@ -36,7 +36,7 @@ class GroundTruth:
         return np.asarray(self.keys[place] == wanted)
 
     def only(self, items: Flags) -> "GroundTruth":
-        """Keep some items; `items` marks them."""  # (items_total,)
+        """Keep the items that `items` marks."""  # (items_total,)
         return ground_truth_of(self.keys[items[self.items]], len(self.relevant), self.items_total)
 
 
@@ -65,7 +65,7 @@ def ground_truths_of(customer_items: CustomerItems, customers: Rows, items: Rows
 
 
 def customers_to_predict(ground_truths: GroundTruths) -> Rows:
-    """Return the customers with something to find in any slate, ascending."""
+    """Return the customers with a relevant item in any slate, ascending."""
     return np.unique(
         np.concatenate([ground_truth.customers for ground_truth in ground_truths.values()])
     )

@@ -1,7 +1,7 @@
-"""Purchases as numbers: who bought what, in which order, when; all of it before `now`.
+"""Purchases as arrays of rows: customer, item, order and day, all before `now`.
 
-Knows no ids, only rows. Whatever learns takes a History, and a History that ends at a cut holds
-nothing of what came after it: that is how a model is kept from seeing what it is judged by.
+A History contains no ids. A History that ends at a cutoff contains nothing later, which keeps the
+data that a model is evaluated on out of its training.
 """
 
 from dataclasses import dataclass, replace
@@ -19,9 +19,9 @@ Days = NDArray[np.float64]
 class History:
     """One line per order and item, sorted by customer, order and item.
 
-    Numbers of orders ascend with time within a customer and leave none out. Without timestamps
-    (`timed` is false) a day is the line's place among its customer's own orders. An order that was
-    returned in whole leaves its number behind: the customer was there.
+    Order numbers ascend with time within a customer, without gaps. Without timestamps (`timed` is
+    false) a day is the line's position among its customer's own orders. An order that was returned
+    completely keeps its number.
     """
 
     customers: Rows  # (lines,)
@@ -29,44 +29,44 @@ class History:
     orders: Rows  # (lines,)
     days: Days  # (lines,) when the order began
     quantities: Floats  # (lines,) above zero
-    prices: Floats | None  # (lines,) paid per unit, NaN where unknown; None: no price is known
-    categories: Rows | None  # (items,) −1 for an item without one; None: no category is known
+    prices: Floats | None  # (lines,) per unit, NaN where unknown; None: no prices
+    categories: Rows | None  # (items,) −1 for an item without one; None: no categories
     customers_total: int
     items_total: int
     now: float
     timed: bool = True
-    taken_back: "TakenBack | None" = None  # None: nothing was
+    returned_lines: "ReturnedLines | None" = None  # None: no returns
 
     @property
     def shape(self) -> tuple[int, int]:
         return self.customers_total, self.items_total
 
     def before(self, day: float) -> "History":
-        """Return the shop as it was known at the start of `day`."""
+        """Return the history as it was known at the start of `day`."""
         kept = self.only(self.days < day, now=day)
-        return kept if self.taken_back is None else self.taken_back.known_at(day, kept)
+        return kept if self.returned_lines is None else self.returned_lines.known_at(day, kept)
 
     def between(self, start: float, end: float) -> "History":
-        """Return what was bought from `start` on and not returned before `end`."""
-        known = self if self.taken_back is None else self.before(end)
+        """Return the purchases from `start` on that were not returned before `end`."""
+        known = self if self.returned_lines is None else self.before(end)
         return known.only((known.days >= start) & (known.days < end), now=end)
 
     def without(self, customers: Rows) -> "History":
-        """Leave some customers out; rows stay what they are."""
+        """Remove some customers. Row numbers do not change."""
         kept = np.ones(self.customers_total, dtype=bool)
         kept[customers] = False
-        return self.of(kept)
+        return self.of_customers(kept)
 
-    def of(self, customers: Flags) -> "History":
-        """Keep some customers, marked by row, and what they took back."""
-        kept, back = self.only(customers[self.customers], now=self.now), self.taken_back
+    def of_customers(self, customers: Flags) -> "History":
+        """Keep the customers that the flags mark, and their returned lines."""
+        kept, back = self.only(customers[self.customers], now=self.now), self.returned_lines
         if back is None:
             return kept
         theirs = customers[back.lines.customers]
-        return apart(kept, back.lines.only(theirs, now=self.now), back.returned[theirs])
+        return with_returned(kept, back.lines.only(theirs, now=self.now), back.returned[theirs])
 
     def only(self, kept: Flags | Rows, *, now: float) -> "History":
-        """Keep some lines and nothing of what was returned."""
+        """Keep some lines, without any returned ones."""
         return replace(
             self,
             customers=self.customers[kept],
@@ -76,11 +76,11 @@ class History:
             quantities=self.quantities[kept],
             prices=None if self.prices is None else self.prices[kept],
             now=now,
-            taken_back=None,
+            returned_lines=None,
         )
 
-    def and_also(self, other: "History") -> "History":
-        """Join the lines of both in their order; what is not of lines is this one's."""
+    def merged_with(self, other: "History") -> "History":
+        """Return the lines of both histories, sorted; all else is taken from this one."""
         orders, items = np.append(self.orders, other.orders), np.append(self.items, other.items)
         both = replace(
             self,
@@ -96,33 +96,33 @@ class History:
         return both.only(np.lexsort((items, orders)), now=self.now)
 
     def ages(self) -> Days:
-        """Days from each line to now."""  # (lines,)
+        """Return the days from each line to now."""  # (lines,)
         return self.now - self.days
 
     def order_ages(self) -> Rows:
-        """How many orders of the same customer came later."""  # (lines,)
+        """Count the later orders of the same customer."""  # (lines,)
         last = np.full(self.customers_total, -1, np.int64)
         np.maximum.at(last, self.customers, self.orders)
         return last[self.customers] - self.orders
 
 
 @dataclass(frozen=True, slots=True)
-class TakenBack:
-    """Lines bought and returned before now: in a past that ends in between, they are purchases."""
+class ReturnedLines:
+    """Lines that were returned before now. They are purchases until their return."""
 
     lines: History
     returned: Days  # (lines,) at or after the day of the line
 
     def known_at(self, day: float, kept: History) -> History:
-        """Return the lines `kept` with those that came back only later."""
+        """Return `kept` with the lines that were bought before `day` and returned later."""
         bought, back = self.lines.days < day, self.returned < day
-        known = kept.and_also(self.lines.only(bought & ~back, now=day))
-        return apart(known, self.lines.only(back, now=day), self.returned[back])
+        known = kept.merged_with(self.lines.only(bought & ~back, now=day))
+        return with_returned(known, self.lines.only(back, now=day), self.returned[back])
 
 
-def apart(kept: History, lines: History, returned: Days) -> History:
-    """Return what was kept, with what was taken back beside it."""
-    return replace(kept, taken_back=TakenBack(lines, returned) if len(returned) else None)
+def with_returned(kept: History, lines: History, returned: Days) -> History:
+    """Attach returned lines to a history."""
+    return replace(kept, returned_lines=ReturnedLines(lines, returned) if len(returned) else None)
 
 
 def decay(ages: NDArray[np.number], half_life: float) -> Days:

@@ -1,6 +1,4 @@
-"""Purchases that nothing is learned from. Who is in them is known before ranking; what they bought,
-only when the ranking is judged.
-"""
+"""Held-out purchases. Customers are ranked for before their held-out items are looked up."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +17,14 @@ from training.sources.ingest import Purchases
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """`customers` and `items` are rows of what is learned from, −1 for those it does not know."""
+    """`customers` and `items` are rows of the training interactions, −1 for unknown ones."""
 
     given: bool
     start: str | None
     end: str | None
     customers: Rows  # (lines,)
     items: Rows  # (lines,)
-    strangers: Sequence[str]  # ids of customers that nothing is known of
+    unknown_customers: Sequence[str]  # ids of customers without training data
 
     @property
     def known_customers(self) -> Rows:
@@ -37,7 +35,7 @@ class Holdout:
         return ground_truths_of(customer_items, self.customers[known], self.items[known])
 
     def lines_unknown(self, customer_items: CustomerItems) -> int:
-        """Count the lines of customers or items that nothing was learned from."""
+        """Count the lines of customers or items without training data."""
         known = (self.customers >= 0) & (self.items >= 0)
         seen = customer_items.knows(self.customers[known], self.items[known])
         return len(self.customers) - int(seen.sum())
@@ -45,14 +43,14 @@ class Holdout:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What may be learned from, and what is held out."""
+    """Training interactions and the holdout."""
 
     learning: Interactions
     holdout: Holdout
 
 
 def given(learning: Interactions, held_out: Purchases) -> Split:
-    """Hold out another file."""
+    """Use other purchases as the holdout."""
     lines = held_out.lines
     if "returned" in lines.columns:
         lines = lines.filter(pl.col("returned").is_null())
@@ -77,13 +75,13 @@ def _rows_of(ids: pl.Series, known: Sequence[str]) -> Rows:
 def by_time(whole: Interactions, horizon_days: float) -> Split:
     """Hold out the last horizon; without timestamps, the last orders of each customer.
 
-    What is learned from is what a file without them would have been.
+    The training interactions equal those of a file without the held-out rows.
     """
     history = whole.history
     cutoff = history.now - window_days(history, horizon_days)
     later = history.between(cutoff, history.now)
     known = as_of(whole, cutoff)
-    strangers = np.unique(later.customers[known.customers[later.customers] < 0])
+    unknown_customers = np.unique(later.customers[known.customers[later.customers] < 0])
     return Split(
         known.interactions,
         Holdout(
@@ -92,6 +90,6 @@ def by_time(whole: Interactions, horizon_days: float) -> Split:
             end=whole.day_text(history.now),
             customers=known.customers[later.customers],
             items=known.items[later.items],
-            strangers=[whole.customer_ids[row] for row in strangers],
+            unknown_customers=[whole.customer_ids[row] for row in unknown_customers],
         ),
     )

@@ -1,9 +1,8 @@
-"""Purchases with ids become purchases with rows.
+"""Convert purchases with ids to a History of rows.
 
-Ids become rows (positions in the bytewise sorted ids) and stay rows until a model is written.
-One line is one item in one order: two scans of an item in one order are one line of their
-summed quantity. Lines are sorted, so that the order of the input never matters (except without
-timestamps, where it is all the time there is).
+A row is the position in the bytewise sorted ids; the trainer uses rows until it writes a model. A
+line is one item of one order: repeated scans of an item in an order are summed. Lines are sorted,
+so the input's order has no effect (except without timestamps, where it is the only time).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.dataset.history import Days, Floats, History, Rows, apart
+from training.dataset.history import Days, Floats, History, Rows, with_returned
 from training.dataset.pseudo_time import UNTIMED_DAYS, latest_order, spread
 from training.sources.recurring_order_ids import split_recurring
 
@@ -24,7 +23,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Interactions:
-    """A history and the ids behind its rows."""
+    """A history with the ids of its rows."""
 
     customer_ids: Sequence[str]
     item_ids: Sequence[str]
@@ -45,7 +44,7 @@ class Interactions:
 def from_lines(
     lines: pl.DataFrame, *, timed: bool, categories: Mapping[str, str] | None = None
 ) -> Interactions:
-    """Build interactions from purchases with the columns of ingest."""
+    """Build interactions from the lines of `ingest`."""
     customer_ids, item_ids = _sorted_ids(lines, "customer_id"), _sorted_ids(lines, "item_id")
     placed = _place(lines, timed=timed).select(
         _codes("customer_id", customer_ids),
@@ -85,15 +84,15 @@ def from_lines(
 
 
 def _without_returned(bought: History, returned: Days) -> History:
-    """Put aside what came back; a shop that takes something back is still open that day."""
+    """Separate the returned lines. The last day of the history may be that of a return."""
     back = np.isfinite(returned)
     now = _end_of(np.append(bought.days, returned[back]), timed=bought.timed)
     kept, gone = bought.only(~back, now=now), bought.only(back, now=now)
-    return apart(kept, gone, returned[back])
+    return with_returned(kept, gone, returned[back])
 
 
 def _returned_of(returned: pl.Series, starts: NDArray[np.intp]) -> Days:
-    """Return when the last scan of each run was undone, infinity where one was kept."""
+    """Return when the last scan of each run was returned; infinity where one was kept."""
     if not len(starts):
         return np.zeros(0)
     moments = returned.cast(pl.Float64).fill_null(np.inf).to_numpy()
@@ -101,7 +100,7 @@ def _returned_of(returned: pl.Series, starts: NDArray[np.intp]) -> Days:
 
 
 def _days_at(places: Days, bought: History, first: Rows) -> Days:
-    """Turn places in the input into the day of the customer's last order until then."""
+    """Convert input positions to the day of the customer's last order up to each position."""
     days = np.full(len(places), np.inf)
     back = np.isfinite(places)
     _, begins = np.unique(bought.orders, return_index=True)
@@ -113,16 +112,16 @@ def _days_at(places: Days, bought: History, first: Rows) -> Days:
 
 
 def _end_of(days: Days, *, timed: bool) -> float:
-    """Return the midnight after the last order: what is told by days ends with a whole one."""
+    """Return the midnight after the last order, so that the history ends with a whole day."""
     if not timed or not len(days):
         return UNTIMED_DAYS
     return float(np.floor(days.max())) + 1.0
 
 
 def _place(lines: pl.DataFrame, *, timed: bool) -> pl.DataFrame:
-    """Add `time` (µs, or the place in the input) and `order` (its id, else the day, else the row).
+    """Add `time` (µs, or the input position) and `order` (its id, else the day, else the row).
 
-    The prefixes keep an order id apart from a day of the same text.
+    The prefixes distinguish an order id from a day of the same text.
     """
     time = pl.col("at").dt.epoch("us") if timed else pl.int_range(pl.len()).cast(pl.Int64)
     day = pl.format("d{}", pl.col("time") // (DAY_US if timed else 1))
@@ -158,14 +157,14 @@ def _starts_of(orders: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[n
 
 
 def _summed(values: pl.Series, starts: NDArray[np.intp]) -> Floats:
-    """Sum each run, in the order of its lines: equal lines give equal bits on any machine."""
+    """Sum each run in the order of its lines, so that equal lines give equal bits everywhere."""
     if not len(starts):
         return np.zeros(0, dtype=np.float32)
     return np.add.reduceat(values.to_numpy(), starts).astype(np.float32)
 
 
 def _mean_price(prices: pl.Series, starts: NDArray[np.intp]) -> Floats | None:
-    """Average the known prices of each run; None when no price is known at all."""
+    """Average the known prices of each run; return None if there is no price at all."""
     if prices.is_null().all():
         return None
     known = _summed(prices.is_not_null().cast(pl.Float64), starts)

@@ -1,5 +1,6 @@
-"""Time where there is none: the order of rows is all that tells a customer's earlier purchases from
-later ones. The place in the whole file is no time: many files are sorted by customer.
+"""Days for purchases without timestamps, from the order of each customer's rows.
+
+The position in the whole file is not used as a time, because many files are sorted by customer.
 """
 
 from dataclasses import replace
@@ -7,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset.history import Days, History, Rows, TakenBack
+from training.dataset.history import Days, History, ReturnedLines, Rows
 
 # A customer's orders are spread evenly over this many days, the last one at the end. An eighth of
-# them is then one window of the usual horizon. A customer's only order may lie anywhere: it stands
-# in the middle, where it can be learned from and is never all that is held out of a customer.
+# them is then one window of the usual horizon. A customer's only order is put in the middle: it
+# is training data, and never the only order that is held out of a customer.
 UNTIMED_HORIZON_DAYS = 28.0
 UNTIMED_DAYS = 8 * UNTIMED_HORIZON_DAYS
 
@@ -25,25 +26,25 @@ def spread(customers: Rows, orders: Rows, customers_total: int) -> Days:
     return np.asarray(share * (UNTIMED_DAYS - 1e-6))
 
 
-def spread_anew(known: History) -> History:
-    """Spread what is left of a shop over all the days there are."""
-    back = known.taken_back
-    every = known if back is None else known.and_also(back.lines)
+def respread(known: History) -> History:
+    """Spread the remaining orders over all pseudo-days again."""
+    back = known.returned_lines
+    every = known if back is None else known.merged_with(back.lines)
     orders, first = np.unique(every.orders, return_index=True)
     owners = every.customers[first]
     days = spread(owners, orders, known.customers_total)
     if back is not None:
         at = latest_order(owners, every.days[first], back.lines.customers, back.returned)
-        back = TakenBack(replace(back.lines, days=days[back.lines.orders]), days[at])
-    return replace(known, days=days[known.orders], now=UNTIMED_DAYS, taken_back=back)
+        back = ReturnedLines(replace(back.lines, days=days[back.lines.orders]), days[at])
+    return replace(known, days=days[known.orders], now=UNTIMED_DAYS, returned_lines=back)
 
 
 def latest_order(
     owners: Rows, began: NDArray[np.number], customers: Rows, moments: NDArray[np.number]
 ) -> Rows:
-    """Return each customer's last order that began at the moment or before.
+    """Return each customer's last order that began at or before the given moment.
 
-    Orders stand by customer and beginning; of those that are asked for there is always one.
+    Orders are sorted by customer and begin. Each customer must have such an order.
     """
     _, ranks = np.unique(np.concatenate([began, moments]), return_inverse=True)
     size = int(ranks.max(initial=0)) + 1

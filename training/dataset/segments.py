@@ -1,13 +1,13 @@
-"""Rows in runs of one customer: norms and ranks within each run.
+"""Rows grouped by customer: scores normalised and ranked within each customer.
 
-Every function takes rows sorted by customer.
+All functions take rows sorted by customer.
 """
 
 import numpy as np
 
 from training.dataset.history import Floats, Rows
 
-NOTHING = -1  # fills a short list; never leaves the trainer
+NOTHING = -1  # pads short lists; never written to a model
 
 
 def run_starts(customers: Rows) -> Rows:
@@ -19,14 +19,14 @@ def run_lengths(customers: Rows) -> Rows:
 
 
 def max_normalised(customers: Rows, scores: Floats) -> Floats:
-    """Divide each customer's scores by that customer's best; all 0 where none is above 0."""
+    """Divide scores by the customer's best score; return 0 where no score is above 0."""
     best = np.maximum.reduceat(scores, run_starts(customers), axis=0)  # (customers, columns)
     inverse = np.divide(1.0, best, out=np.zeros_like(best), where=best > 0)
     return np.asarray(scores * np.repeat(inverse, run_lengths(customers), axis=0))
 
 
 def log_ranks(customers: Rows, scores: Floats) -> Floats:
-    """Return log(1 + rank) within the customer, per column; ties in the order of rows."""
+    """Return log(1 + rank) within the customer per column; ties are in row order."""
     lengths = run_lengths(customers)
     row = np.repeat(np.arange(len(lengths)), lengths)
     place = np.arange(len(customers)) - np.repeat(run_starts(customers), lengths)

@@ -1,4 +1,4 @@
-"""A history made ready to learn from: its pairs, and the items that are worth scoring."""
+"""The input of recommenders: a history, its customer-item pairs and the items to score."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from training.dataset.customer_items import CustomerItems, customer_items_of
 from training.dataset.history import History, Rows
 
-_HEAD_LIMIT = 20_000  # items that a recommender scores at most; the rest has score 0
+_HEAD_LIMIT = 20_000  # the most items that a recommender scores; the others have score 0
 _SMALL_CATALOGUE = 5_000  # below this even an item with one buyer is scored
 
 

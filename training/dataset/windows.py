@@ -1,4 +1,4 @@
-"""Rolling windows of the past: a cut, and what was bought in the horizon after it."""
+"""Rolling windows of the past: a cutoff, and the purchases in the horizon after it."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ from training.dataset.ground_truth import GroundTruths, ground_truths_of
 from training.dataset.history import History, Rows
 from training.dataset.pseudo_time import UNTIMED_HORIZON_DAYS
 
-_LEAST_SHARE = 0.15  # of all lines must lie before a window, or there is nothing to learn from
-_MOST_OF_HISTORY = 0.25  # a window may be at most this part of all the time there is
+_LEAST_SHARE = 0.15  # of all lines must lie before a window, as its training data
+_MOST_OF_HISTORY = 0.25  # the longest window, as a share of the time that the history covers
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Known: days before `start`. To be predicted: days in [start, end)."""
+    """Days before `start` are known; days in [start, end) are to be predicted."""
 
     start: float
     end: float
@@ -31,9 +31,9 @@ class Window:
 
 
 def window_days(history: History, wanted: float) -> float:
-    """Return the horizon, shortened where the history is too short for several of it.
+    """Return the horizon, shortened if the history holds too few of it.
 
-    Without timestamps there are no days to be told, only shares of each customer's orders.
+    Without timestamps a window is a share of each customer's orders.
     """
     if not history.timed:
         return UNTIMED_HORIZON_DAYS
@@ -44,7 +44,7 @@ def window_days(history: History, wanted: float) -> float:
 
 
 def rolling_windows(history: History, horizon_days: float, wanted: int) -> list[Window]:
-    """Return up to `wanted` windows, newest first, each one horizon long, without overlap."""
+    """Return up to `wanted` windows without overlap, newest first, each one horizon long."""
     if not len(history.days):
         return []
     floor = np.quantile(history.days, _LEAST_SHARE)
@@ -54,29 +54,29 @@ def rolling_windows(history: History, horizon_days: float, wanted: int) -> list[
 
 @dataclass(frozen=True, slots=True)
 class WindowPlan:
-    """The past windows of a training, newest first; the first `judged` are judged on."""
+    """The past windows, newest first. Models are compared on the first `judged` of them."""
 
     horizon_days: float
     windows: list[Window]
     judged: int
 
     def oldest_first(self) -> list[tuple[int, Window]]:
-        """Return each window with its place; 0 is the newest."""
+        """Return each window with its position; 0 is the newest."""
         return list(reversed(list(enumerate(self.windows))))
 
 
 def plan_windows(history: History, horizon_days: float, judged: int, older: int) -> WindowPlan:
-    """Plan up to `judged + older` windows; one at least is only learned from, if there are two."""
+    """Plan up to `judged + older` windows. If there are two, at least one is for training only."""
     horizon = window_days(history, horizon_days)
     windows = rolling_windows(history, horizon, judged + older)
     return WindowPlan(horizon, windows, min(judged, max(len(windows) - 1, 1)))
 
 
 def some_customers(history: History, most_lines: int, rng: np.random.Generator) -> History:
-    """Return the history of as many customers as have about `most_lines`; rows stay what they are.
+    """Return the history of random customers with about `most_lines` lines. Row numbers stay.
 
-    Comparing models and learning to rank need no more, and their cost is that of all lines of
-    every window. What is published is fitted on everything.
+    Model comparison and ranker training need no more lines, and their cost grows with the lines of
+    all windows. Published models are fitted on the whole history.
     """
     lines = len(history.customers)
     if lines <= most_lines:
@@ -84,11 +84,11 @@ def some_customers(history: History, most_lines: int, rng: np.random.Generator) 
     active = np.unique(history.customers)
     kept = np.zeros(history.customers_total, dtype=bool)
     kept[sampled(active, max(int(len(active) * most_lines / lines), 1), rng)] = True
-    return history.of(kept)
+    return history.of_customers(kept)
 
 
 def sampled(customers: Rows, limit: int, rng: np.random.Generator) -> Rows:
-    """Return at most `limit` of the customers, in order."""
+    """Return at most `limit` random customers, in order."""
     if len(customers) <= limit:
         return customers
     return np.sort(rng.choice(customers, limit, replace=False))

@@ -9,7 +9,7 @@ from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.segments import NOTHING
 from training.dataset.slate_rules import RULES, Shows
-from training.metrics.results import Family
+from training.metrics.model import Family
 from training.ranking.ranked_items import RankedItems, best_items
 from training.ranking.top_k import best_columns
 from training.recommenders.personal_frequency import OwnScores

@@ -74,7 +74,7 @@ def measure(
         start=holdout.start,
         end=holdout.end,
         customers=len(customers_to_predict(ground_truths)),
-        customers_unknown=len(holdout.strangers),
+        customers_unknown=len(holdout.unknown_customers),
         lines=len(holdout.customers),
         lines_unknown=holdout.lines_unknown(customer_items),
         slates=slates,

@@ -27,7 +27,7 @@ def predictions(split: Split, rankings: HoldoutRankings) -> pl.DataFrame:
     ids = split.learning.customer_ids
     known = [ids[row] for row in rankings.customers]
     parts = [_table(split, slate, known, lists) for slate, lists in rankings.published.items()]
-    unknown = list(split.holdout.strangers)
+    unknown = list(split.holdout.unknown_customers)
     popular = _popular_lists(split, len(unknown))
     parts += [_table(split, slate, unknown, popular) for slate in TOPPED_UP]
     return pl.concat(parts).sort("customer_id", "slate", "rank")

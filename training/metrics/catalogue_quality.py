@@ -1,4 +1,4 @@
-"""What lists show, whether or not it is bought: coverage, novelty, popularity bias, diversity."""
+"""Quality of lists apart from hits: coverage, novelty, popularity bias and diversity."""
 
 from dataclasses import dataclass
 
@@ -23,14 +23,14 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueFacts:
-    """What exposure is measured against."""
+    """Item statistics that exposure is computed from."""
 
     surprise: Floats  # (items,) −log2 of the share of customers who bought the item
     percentiles: Floats  # (items,) of popularity, 1 for the best seller
     buyers: sparse.csr_array  # items × customers, rows of length 1
 
     def exposure(self, ranked: Rows) -> Exposure:
-        """Measure the first places of some lists."""  # ranked: (customers, k)
+        """Compute the metrics for the first MAIN_K places."""  # ranked: (customers, k)
         first = ranked[:, :MAIN_K]
         shown = first[first != NOTHING]
         if not len(shown):
@@ -43,7 +43,7 @@ class CatalogueFacts:
         )
 
     def diversity(self, first: Rows) -> float:
-        """Average 1 − cosine of buyers over the pairs of each list."""
+        """Average 1 − cosine of buyers over the item pairs of each list."""
         step = max(len(first) // _MOST_LISTS, 1)
         lists = first[::step]
         items, places = np.unique(lists, return_inverse=True)
@@ -52,9 +52,9 @@ class CatalogueFacts:
         places = places.reshape(lists.shape)
         cosines = alike[places[:, :, None], places[:, None, :]]
         real = lists != NOTHING
-        customer_items = real[:, :, None] & real[:, None, :]
-        customer_items &= ~np.eye(lists.shape[1], dtype=bool)
-        return 1.0 - float(cosines[customer_items].mean()) if customer_items.any() else float("nan")
+        pairs = real[:, :, None] & real[:, None, :]
+        pairs &= ~np.eye(lists.shape[1], dtype=bool)
+        return 1.0 - float(cosines[pairs].mean()) if pairs.any() else float("nan")
 
 
 def catalogue_of(customer_items: CustomerItems) -> CatalogueFacts:

@@ -1,4 +1,4 @@
-"""How good a ranking is, per customer: binary relevance, full ranking, cut at k."""
+"""Ranking metrics per customer, with binary relevance: NDCG, recall, hit rate and MRR at k."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,26 +11,26 @@ Values = NDArray[np.float64]
 
 _RESAMPLES = 1000
 _INTERVAL = (0.025, 0.975)
-MOST_RESAMPLED = 10_000  # customers; of more, a mean is normal and its samples take gigabytes
+MOST_RESAMPLED = 10_000  # customers; beyond, the mean is normal and samples take gigabytes
 _NORMAL = 1.959964  # standard errors on either side of 95 %
 
 
 def hits_of(ground_truth: GroundTruth, customers: Rows, ranked: Rows) -> Flags:
-    """Look up each listed item; −1 in `ranked` is no item."""  # (customers, k)
+    """Mark the relevant items of each list; −1 in `ranked` is no item."""  # (customers, k)
     k = ranked.shape[1]
     found = ground_truth.holds(np.repeat(customers, k), np.maximum(ranked.ravel(), 0))
     return (found & (ranked.ravel() >= 0)).reshape(ranked.shape)
 
 
 def ndcg(hits: Flags, relevant: Rows, k: int) -> Values:
-    """The ideal list has min(k, relevant) hits."""  # (customers,)
+    """Return NDCG@k. The ideal list has min(k, relevant) hits."""  # (customers,)
     discount = 1.0 / np.log2(np.arange(2, k + 2))
     ideal = np.concatenate([[np.inf], np.cumsum(discount)])[np.minimum(relevant, k)]
     return np.asarray(hits[:, :k] @ discount[: hits.shape[1]] / ideal)
 
 
 def recall(hits: Flags, relevant: Rows, k: int) -> Values:
-    """Hits divided by min(k, relevant)."""  # (customers,)
+    """Return hits divided by min(k, relevant)."""  # (customers,)
     return np.asarray(hits[:, :k].sum(axis=1) / np.maximum(np.minimum(relevant, k), 1))
 
 
@@ -46,7 +46,7 @@ def reciprocal_rank(hits: Flags, k: int) -> Values:
 
 
 def every_metric(hits: Flags, relevant: Rows) -> dict[str, Values]:
-    """Return each metric at each cutoff, per customer."""
+    """Return each metric at each k, per customer."""
     found: dict[str, Values] = {}
     for k in METRIC_KS:
         found[f"ndcg@{k}"] = ndcg(hits, relevant, k)
@@ -64,16 +64,16 @@ def mean_of(values: Values) -> Mean:
 
 
 def _standard_error(values: Values) -> float:
-    """Infinite where it cannot be told."""
+    """Return the standard error of the mean; infinity for fewer than two values."""
     if len(values) < 2:
         return float("inf")
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def resamples(customers: int, rng: np.random.Generator) -> NDArray[np.float32] | None:
-    """Draw bootstrap samples as weights: row r times values is the mean of sample r.
+    """Draw bootstrap samples as weights: row r times the values is the mean of sample r.
 
-    None where there are too many customers to need them.
+    Return None above MOST_RESAMPLED customers.
     """
     if customers > MOST_RESAMPLED:
         return None
@@ -84,7 +84,7 @@ def resamples(customers: int, rng: np.random.Generator) -> NDArray[np.float32] |
 
 
 def estimate(values: Values, weights: NDArray[np.float32] | None) -> Estimate:
-    """Return the mean with its 95 % interval: bootstrap percentiles, or the normal one."""
+    """Return the mean and its 95 % interval: bootstrap, or normal if `weights` is None."""
     if not len(values):
         return Estimate(float("nan"), float("nan"), float("nan"), float("nan"))
     mean, error = float(values.mean()), _standard_error(values)

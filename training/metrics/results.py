@@ -1,58 +1,38 @@
-"""Everything that was measured, as plain values: for the manifest, metrics.json and the report.
+"""Results of a training or evaluation as plain values, for manifest, metrics.json and report.
 
-Touches no data and computes nothing. `as_json` gives the shape in which it is written: each class
-below is an object with its fields' names, a tuple is a list, and what has no value is null. Means
-are over customers with something to find; `error` is the standard error of the mean, and every
-difference is of the same customers (paired). No id of a customer stands in it, and nothing that
-depends on the clock but a search for settings, which ends by it: equal rows give equal findings.
+`as_json` gives the written shape: each class is an object with its fields' names, a tuple is a
+list, a missing value is null. Means are over customers with a relevant item; `error` is the
+standard error of the mean; differences are paired by customer. Results contain no customer ids
+and, apart from a timed search for settings, are equal for equal rows.
 
-Findings
-├── data          DataSummary: what was learned from
-├── windows       past windows, newest first: judged, or only learned from
+Results
+├── data          DataSummary: the training data
+├── windows       past windows, newest first: models compared, or training only
 ├── slates        by slate ("for_you", "discover", "buy_again")
-│   ├── choice        who is published, and the rule's reason in words
-│   ├── models        every model on every judged window, best first
-│   └── importances   what the published ranker looks at (empty when no ranker is published)
-├── switched_off  what could not be done, and why, in words
-├── reasons       by slate: how many listed items have each reason (`run` only)
-├── anonymity     what everybody may see of items, and what was left out of it (`run` only)
-├── warm_start    customers hidden at training whose purchases are given at serving
-├── holdout       `evaluate` only: purchases that nothing was learned from
-└── tuning        what a search for settings found; left out where there was none
+│   ├── choice        the published model, and the reason as text
+│   ├── models        every model on every compared window, best first
+│   └── importances   features of the published ranker (empty when it is no ranker)
+├── switched_off  features that the data does not allow, with the reason as text
+├── reasons       by slate: number of listed items per reason (`run` only)
+├── anonymity     items and pairs below the k-anonymity threshold (`run` only)
+├── warm_start    customers hidden at training, with their purchases given at serving
+├── holdout       `evaluate` only: purchases that no model was trained on
+└── tuning        the search for settings; left out if there was none
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from math import isfinite
 from typing import Any
 
 import msgspec
 
+from training.metrics.model import Model
+
 METRIC_KS = (5, 10, 20)
 MAIN_K = 10
 MAIN_METRIC = f"ndcg@{MAIN_K}"
 METRICS = tuple(f"{name}@{k}" for name in ("ndcg", "recall", "hit_rate", "mrr") for k in METRIC_KS)
-
-
-class Family(StrEnum):
-    """What a model is made of. BLEND and RANKER are learned; the others are simple."""
-
-    POPULARITY = "popularity"
-    PERSONAL = "personal"  # the customer's own purchases
-    COLLABORATIVE = "collaborative"  # what similar customers or items tell
-    BLEND = "blend"
-    RANKER = "ranker"
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """`name` is the key everywhere; `title` is for people. A baseline is a model of common use."""
-
-    name: str
-    title: str
-    family: Family
-    baseline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +44,7 @@ class Mean:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean with its 95 % interval: bootstrap, or normal where customers are many."""
+    """A mean with its 95 % interval: bootstrap, or normal for many customers."""
 
     mean: float
     error: float
@@ -74,7 +54,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class DataSummary:
-    """`first` and `last` are RFC 3339 or null without timestamps; shares are between 0 and 1."""
+    """`first` and `last` are RFC 3339, or null without timestamps. Shares are in [0, 1]."""
 
     customers: int
     items: int
@@ -82,7 +62,7 @@ class DataSummary:
     lines: int
     first: str | None
     last: str | None
-    repeat_share: float  # of lines: the customer had bought the item before
+    repeat_share: float  # of lines whose customer had bought the item before
     orders_per_customer: float  # mean
     categories: int
     horizon_days: float
@@ -91,10 +71,10 @@ class DataSummary:
 
 @dataclass(frozen=True, slots=True)
 class LearningWindow:
-    """One past window. `start` and `end` are dates, or places such as "62.5 %" without timestamps.
+    """One past window. `start` and `end` are dates, or shares such as "62.5 %" without timestamps.
 
-    `judged`: models were compared on it; otherwise rankers only learned from it. `lines` are those
-    before `start`; `customers` bought something in the window that could be predicted.
+    `judged`: models were compared on it; otherwise rankers were only trained on it. `lines` are
+    those before `start`; `customers` have a relevant item in the window.
     """
 
     start: str
@@ -106,9 +86,9 @@ class LearningWindow:
 
 @dataclass(frozen=True, slots=True)
 class ModelOnWindows:
-    """`windows` run as the judged windows of Findings.windows do; null where it was not fitted.
+    """`windows` has the order of the judged Results.windows; null where it was not fitted.
 
-    `relative` is the mean over windows of NDCG@10 / the best in that window. `versus_winner` is
+    `relative` is the mean over windows of NDCG@10 / the best of that window. `versus_winner` is
     this model minus the published one, pooled over the windows.
     """
 
@@ -120,9 +100,9 @@ class ModelOnWindows:
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """`judged` is false where there was too little to judge: then the winner is a sound default.
+    """`judged` is false if the history was too short; then the winner is the default model.
 
-    `gain` is the best learned model's NDCG@10 minus the best simple one's, pooled over windows.
+    `gain` is NDCG@10 of the best learned model minus the best base model, pooled over windows.
     """
 
     winner: str
@@ -149,14 +129,14 @@ class SlateResults:
 
 @dataclass(frozen=True, slots=True)
 class ModelOnHoldout:
-    """How one model ranks the whole catalogue for the customers of the holdout.
+    """Quality of one model that ranks the whole catalogue for the customers of the holdout.
 
     `metrics` has every name of METRICS. `versus_winner` is this model minus the published one,
-    NDCG@10 (null for the published one itself). The rest looks at the first ten of each list:
-    `coverage` is the share of the catalogue that is shown to anybody; `novelty` the mean of
-    −log2(share of customers who bought the item); `popularity_bias` the mean popularity percentile
-    of what is shown (1 = only best sellers; `truth_popularity` of the slate is what customers
-    bought); `diversity` the mean dissimilarity (1 − cosine of buyers) of the pairs in a list.
+    NDCG@10 (null for the published one). The rest is about the first ten of each list: `coverage`
+    is the share of the catalogue in any list; `novelty` the mean −log2(share of customers who
+    bought the item); `popularity_bias` the mean popularity percentile (1 = only best sellers;
+    compare the slate's `truth_popularity`); `diversity` the mean dissimilarity (1 − cosine of
+    buyers) of the pairs in a list.
     """
 
     model: Model
@@ -170,7 +150,7 @@ class ModelOnHoldout:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some of the customers or items: `of` is "customers by orders" or "items by popularity"."""
+    """A part of the customers or items: `of` is "customers by orders" or "items by popularity"."""
 
     of: str
     name: str
@@ -180,11 +160,11 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class SlateOnHoldout:
-    """`models` are best first; the published one is named in SlateFindings.choice.winner."""
+    """`models` are best first; SlateResults.choice.winner names the published one."""
 
     customers: int
     relevant_per_customer: float
-    candidate_recall: float  # share of what was bought that the ranker could have shown
+    candidate_recall: float  # share of relevant items among the candidates
     truth_popularity: float
     models: tuple[ModelOnHoldout, ...]
     slices: tuple[Slice, ...]
@@ -192,21 +172,21 @@ class SlateOnHoldout:
 
 @dataclass(frozen=True, slots=True)
 class HoldoutResults:
-    """`given` is false when the purchases were split by time; counts are of what is judged."""
+    """`given` is false for a split by time. Unknown customers and lines are not evaluated."""
 
     given: bool
     start: str | None
     end: str | None
     customers: int
-    customers_unknown: int  # nothing of theirs was learned from: not judged
+    customers_unknown: int  # without training data
     lines: int
-    lines_unknown: int  # of customers or items that were not learned from: not judged
+    lines_unknown: int  # of customers or items without training data
     slates: Mapping[str, SlateOnHoldout]
 
 
 @dataclass(frozen=True, slots=True)
 class WarmPath:
-    """NDCG@10 of the hidden customers when `orders` of their latest orders are known at serving."""
+    """NDCG@10 of hidden customers whose latest `orders` orders are known at serving."""
 
     orders: int | None  # null: all of them
     neighbours: Mean
@@ -215,7 +195,7 @@ class WarmPath:
 
 @dataclass(frozen=True, slots=True)
 class WarmStart:
-    """`known` is the published model for the same customers, had they been trained on (or null)."""
+    """`known` is the published model for the same customers as part of its training, or null."""
 
     slate: str
     customers: int
@@ -225,7 +205,7 @@ class WarmStart:
 
 @dataclass(frozen=True, slots=True)
 class ReasonCounts:
-    """`named_in_history` must equal `named`: a reason names an item of the customer's own."""
+    """`named_in_history` equals `named`: a reason names an item that the customer bought."""
 
     by_code: Mapping[str, int]
     named: int
@@ -234,10 +214,10 @@ class ReasonCounts:
 
 @dataclass(frozen=True, slots=True)
 class Anonymity:
-    """What fewer than `k` customers have bought is in no list that is the same for everybody.
+    """Items and pairs of fewer than `k` customers; lists shown to all customers exclude them.
 
-    Pairs are those that would have been listed, an item and one beside it; of items bought
-    together, only those that `k` orders hold are counted.
+    Pairs are counted if they would have been listed; items bought together, if `k` orders hold
+    them.
     """
 
     k: int
@@ -248,10 +228,10 @@ class Anonymity:
 
 @dataclass(frozen=True, slots=True)
 class SearchedSlate:
-    """`changed`: other settings than the defaults are trained with.
+    """`changed`: the settings differ from the defaults.
 
-    `gain` is NDCG@10 of the best trial's settings minus that of the defaults, pooled over the past
-    windows, for customers and seeds that the search has not seen; null where no trial was better.
+    `gain` is NDCG@10 of the best trial minus that of the defaults, pooled over past windows, for
+    customers and seeds outside the search; null if no trial was better.
     """
 
     trials: int
@@ -261,9 +241,9 @@ class SearchedSlate:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """`minutes` are those of all trials on these purchases, in this run and earlier ones.
+    """`minutes` is the time of all trials on these purchases, in this run and earlier ones.
 
-    A slate without enough history to search by is not among `slates`.
+    `slates` lacks those with too little history to search.
     """
 
     minutes: float
@@ -273,7 +253,7 @@ class Tuning:
 @dataclass(frozen=True, slots=True)
 class Results:
     judged: bool
-    reason: str  # why it could not be judged, or that it was
+    reason: str  # why models could not be compared, or that they were
     data: DataSummary
     windows: tuple[LearningWindow, ...]
     slates: Mapping[str, SlateResults]
@@ -285,19 +265,19 @@ class Results:
     tuning: Tuning | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return what is written to metrics.json and, under `metrics`, to the manifest."""
+        """Return the content of metrics.json and of the manifest's `metrics`."""
         plain: dict[str, Any] = _rounded(msgspec.to_builtins(self))
         if self.tuning is None:
             del plain["tuning"]
         return plain
 
     def as_bytes(self) -> bytes:
-        """Return metrics.json; equal findings give equal bytes."""
+        """Return metrics.json; equal results give equal bytes."""
         return msgspec.json.format(msgspec.json.encode(self.as_json()), indent=1) + b"\n"
 
 
 def _rounded(value: Any) -> Any:
-    """Keep six digits after the point; what is not finite has no value."""
+    """Round to six digits after the point; convert non-finite numbers to None."""
     if isinstance(value, float):
         return round(value, 6) if isfinite(value) else None
     if isinstance(value, dict):

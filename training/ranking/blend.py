@@ -14,7 +14,8 @@ from scipy import optimize
 
 from training.dataset.history import Floats, Rows
 from training.features.facts import Column
-from training.metrics.results import Family, Importance, Model
+from training.metrics.model import Family, Model
+from training.metrics.results import Importance
 from training.ranking.samples import Sample, joined
 
 BLEND = Model("blend", "Weighted blend of simple models", Family.BLEND)

@@ -10,7 +10,7 @@ import numpy as np
 from training.dataset.history import Flags, Floats, History, Rows
 from training.dataset.segments import log_ranks, max_normalised
 from training.features.facts import Column, Facts, gather_facts
-from training.metrics.results import Family
+from training.metrics.model import Family
 from training.ranking.candidates import Pool, PoolSize
 from training.recommenders.registry import BASE_MODELS, FittedBaseModels, fit_base_models
 

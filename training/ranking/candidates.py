@@ -11,7 +11,7 @@ import numpy as np
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Flags, Floats, Rows
 from training.dataset.segments import NOTHING, run_lengths, run_starts
-from training.metrics.results import Family
+from training.metrics.model import Family
 from training.ranking.top_k import best_columns
 from training.recommenders.protocol import Fitted
 from training.recommenders.registry import BASE_MODELS, FittedBaseModels

@@ -17,7 +17,8 @@ from training.concurrency import each
 from training.dataset.history import Floats, Rows
 from training.dataset.slate_rules import RULES
 from training.features.facts import Column
-from training.metrics.results import Family, Importance, Model
+from training.metrics.model import Family, Model
+from training.metrics.results import Importance
 from training.ranking.samples import Sample
 
 _THREADS = 1  # see `parallel`

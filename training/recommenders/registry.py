@@ -11,7 +11,7 @@ from training.concurrency import each
 from training.dataset.history import History
 from training.dataset.slate_rules import RULES
 from training.dataset.training_data import TrainingData, training_data_of
-from training.metrics.results import Family, Model
+from training.metrics.model import Family, Model
 from training.recommenders.adoption import Adoption
 from training.recommenders.als import Als
 from training.recommenders.co_purchase import CoPurchase

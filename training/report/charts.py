@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from training.metrics.model import Family, Model
 from training.metrics.results import (
     MAIN_METRIC,
     Estimate,
-    Family,
     Importance,
     Mean,
-    Model,
     ReasonCounts,
     SlateOnHoldout,
     SlateResults,

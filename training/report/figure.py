@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from training.metrics.results import Family, Model
+from training.metrics.model import Family, Model
 from training.report.numbers import Interval, known
 
 COLOURS = {family: f"var(--{family.value})" for family in Family}

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from training.metrics.results import METRIC_KS, Family, Model
+from training.metrics.model import Family, Model
+from training.metrics.results import METRIC_KS
 
 _SLATES = {
     "for_you": ("For you", "Whatever the customer may buy next, new to them or not."),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from training.metrics.model import Model
 from training.metrics.results import (
     MAIN_K,
     METRIC_KS,
@@ -10,7 +11,6 @@ from training.metrics.results import (
     DataSummary,
     Importance,
     LearningWindow,
-    Model,
     ModelOnHoldout,
     SlateOnHoldout,
     SlateResults,

@@ -3,14 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from training.metrics.results import (
-    MAIN_K,
-    MAIN_METRIC,
-    Family,
-    Model,
-    SlateOnHoldout,
-    SlateResults,
-)
+from training.metrics.model import Family, Model
+from training.metrics.results import MAIN_K, MAIN_METRIC, SlateOnHoldout, SlateResults
 from training.report.names import is_learned, slate_title, title_of
 from training.report.numbers import Interval, interval, mean_of, percent, pooled, relative
 from training.report.words import capital, certainty, compared, comparison, in_short, is_sure

@@ -17,7 +17,8 @@ from training.dataset.customer_items import customer_items_of
 from training.dataset.history import History
 from training.dataset.slate_rules import RULES, Shows, slates_showing
 from training.dataset.windows import WindowPlan, plan_windows, some_customers
-from training.metrics.results import Model, ModelChoice
+from training.metrics.model import Model
+from training.metrics.results import ModelChoice
 from training.progress import Progress
 from training.ranking.blend import BLEND, fit_blend
 from training.ranking.candidate_features import FittedCutoff, fit_cutoff

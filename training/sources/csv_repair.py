@@ -24,7 +24,7 @@ STRAY_QUOTE = "row: a quote out of place"
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
+class _ParsedRow:
     """One row: its fields or its fault, and how many lines it spans."""
 
     fields: list[str]
@@ -81,7 +81,7 @@ def read_csv_rows(
     return CheckedRows(pl.concat(parts), faults)
 
 
-def _records(lines: Iterator[str], separator: str, width: int) -> Iterator[_Record]:
+def _records(lines: Iterator[str], separator: str, width: int) -> Iterator[_ParsedRow]:
     """Parse lines into rows of `width` fields."""
     waiting: list[str] = []
     while True:
@@ -94,7 +94,7 @@ def _records(lines: Iterator[str], separator: str, width: int) -> Iterator[_Reco
         yield found
 
 
-def _record(waiting: list[str], lines: Iterator[str], separator: str, width: int) -> _Record:
+def _record(waiting: list[str], lines: Iterator[str], separator: str, width: int) -> _ParsedRow:
     """Parse the row that begins with the first line of `waiting`, appending lines as needed."""
     fields = _split(waiting[0], separator)
     taken, quotes = 1, waiting[0].count('"')
@@ -109,10 +109,10 @@ def _record(waiting: list[str], lines: Iterator[str], separator: str, width: int
             joined = _split("".join(waiting[:taken]), separator)
             fields = joined if joined and len(joined) <= width else None
     if fields is None:
-        return _Record([], STRAY_QUOTE)
+        return _ParsedRow([], STRAY_QUOTE)
     if any(fields[width:]):
-        return _Record([], TOO_MANY_FIELDS, taken)
-    return _Record(fields[:width] + [""] * (width - len(fields)), None, taken)
+        return _ParsedRow([], TOO_MANY_FIELDS, taken)
+    return _ParsedRow(fields[:width] + [""] * (width - len(fields)), None, taken)
 
 
 def _split(text: str, separator: str) -> list[str] | None:

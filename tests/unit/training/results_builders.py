@@ -3,16 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from training.metrics.model import Family, Model
 from training.metrics.results import (
     METRICS,
     DataSummary,
     Estimate,
-    Family,
     HoldoutResults,
     Importance,
     LearningWindow,
     Mean,
-    Model,
     ModelChoice,
     ModelOnHoldout,
     ModelOnWindows,

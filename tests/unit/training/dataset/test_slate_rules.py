@@ -10,7 +10,7 @@ import training
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset import slate_rules
 from training.dataset.slate_rules import RULES, Shows, SlateRule, slates_showing
-from training.metrics.results import Family
+from training.metrics.model import Family
 from training.ranking.lambdarank import TUNED, VARIANTS
 from training.recommenders.registry import BASE_MODELS, competing
 from training.report.names import slate_meaning

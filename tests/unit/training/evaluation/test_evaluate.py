@@ -159,7 +159,7 @@ def test_without_timestamps_and_repeats_what_is_new_is_ranked_and_judged() -> No
     ]
 
     assert customers == {f"c{n:02d}" for n in range(90)}
-    assert found.split.holdout.strangers == []
+    assert found.split.holdout.unknown_customers == []
     assert found.results.holdout is not None
     assert found.results.holdout.slates["discover"].customers > 60
     assert found.results.judged
@@ -194,7 +194,7 @@ def test_the_holdout_obeys_the_map_and_consents(tmp_path: Path) -> None:
     ranked = {split.learning.customer_ids[row] for row in split.holdout.known_customers}
 
     assert ranked == {"c0", "c12"}
-    assert split.holdout.strangers == []
+    assert split.holdout.unknown_customers == []
 
 
 @pytest.fixture(scope="module")

@@ -101,7 +101,7 @@ def test_candidate_recall_is_the_share_of_purchases_that_could_have_been_shown()
         end=None,
         customers=np.array([0, 1, 2, 3]),
         items=np.array([7, 6, 5, 4]),
-        strangers=[],
+        unknown_customers=[],
     )
     found = measure(selected, missing, later, seed=1).slates[CustomerSlate.FOR_YOU]
 

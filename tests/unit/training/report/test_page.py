@@ -24,12 +24,11 @@ from tests.unit.training.results_builders import (
     trained_only,
     unjudged,
 )
+from training.metrics.model import Family, Model
 from training.metrics.results import (
     Estimate,
-    Family,
     LearningWindow,
     Mean,
-    Model,
     ModelChoice,
     ModelOnWindows,
     ReasonCounts,

@@ -11,7 +11,8 @@ from tests.unit.training.builders import Line, interactions, loyal_and_curious, 
 from training.dataset.customer_items import customer_items_of
 from training.dataset.history import History, Rows
 from training.dataset.windows import rolling_windows
-from training.metrics.results import Family, ModelChoice
+from training.metrics.model import Family
+from training.metrics.results import ModelChoice
 from training.progress import SILENT
 from training.ranking.blend import BLEND, fit_blend
 from training.ranking.candidate_features import fit_cutoff
