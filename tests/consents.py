@@ -1,4 +1,4 @@
-"""Consents put under a policy and a moment, as a request would see them."""
+"""Builders that evaluate consents as a request does."""
 
 import time
 
@@ -33,7 +33,7 @@ def consented_customers(
 
 
 def status_now(record: ConsentRecord) -> ConsentStatus:
-    """Put a record under no policy, now, however old its words are."""
+    """Evaluate a record now, without a policy and with an unlimited age."""
     return ConsentStatus(record, now_us(), LONG)
 
 

@@ -122,8 +122,8 @@ def offers(query: ListQuery) -> MakeRequests:
     def make_requests(customer: CustomerId) -> RequestPair:
         path, query_string = "/v1/customers/{}/offers", query_of(query)
         own, anonymous = (
-            RequestDraft("GET", path.format(who) + query_string, who)
-            for who in (customer, STRANGER)
+            RequestDraft("GET", path.format(name) + query_string, name)
+            for name in (customer, STRANGER)
         )
         return RequestPair(own, anonymous)
 

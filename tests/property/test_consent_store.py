@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, the consent that remains is the one that should."""
+"""Statements in any order and number lead to the consent that an independent rule expects."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +30,8 @@ WRITERS = 8
 
 
 @dataclass(frozen=True)
-class Word:
-    """What a customer is said to have said: an import whose customer is still open."""
+class ImportedStatement:
+    """An imported statement without its customer."""
 
     purpose: Purpose
     granted: bool
@@ -39,22 +39,22 @@ class Word:
     policy_version: str | None
     source: str | None
 
-    def by(self, customer: CustomerKey) -> ImportedConsent:
+    def of(self, customer: CustomerKey) -> ImportedConsent:
         return ImportedConsent(
             customer, self.purpose, self.granted, self.at_us, self.policy_version, self.source
         )
 
 
-# Few moments, so that ties are common, some of them near the present and hard to hold exactly.
-WORDS = st.builds(
-    Word,
+# Few times, so that ties are common; some of them are too large for exact floating-point seconds.
+STATEMENTS = st.builds(
+    ImportedStatement,
     PURPOSES,
     st.booleans(),
     st.sampled_from([1, 2, 3, 1_700_000_000_000_000, 1_700_000_000_000_001]),
     st.none() | st.text(st.characters(codec="utf-8"), min_size=1, max_size=3),
     st.sampled_from([None, "a", "b"]),
 )
-HISTORIES = st.lists(WORDS, max_size=8)
+HISTORIES = st.lists(STATEMENTS, max_size=8)
 
 
 @pytest.fixture(scope="module")
@@ -66,21 +66,23 @@ def someone() -> CustomerKey:
     return CustomerKey(os.urandom(16))
 
 
-def after(store: ConsentStore, history: Sequence[Word]) -> ConsentRecord:
+def after(store: ConsentStore, history: Sequence[ImportedStatement]) -> ConsentRecord:
     customer = someone()
-    for word in history:
-        store.import_many(SHOP, [word.by(customer)])
+    for statement in history:
+        store.import_many(SHOP, [statement.of(customer)])
     return store.read(SHOP, customer)
 
 
-def expected(history: Sequence[Word], purpose: Purpose) -> tuple[bool, int, int | None] | None:
-    """Decide by looking at all words at once: the latest, a denial among equals."""
-    words = [word for word in history if word.purpose is purpose]
-    if not words:
+def expected(
+    history: Sequence[ImportedStatement], purpose: Purpose
+) -> tuple[bool, int, int | None] | None:
+    """Return the expected consent: the latest statement, denial on a tie."""
+    statements = [statement for statement in history if statement.purpose is purpose]
+    if not statements:
         return None
-    latest = max(word.at_us for word in words)
-    granted = all(word.granted for word in words if word.at_us == latest)
-    grants = [word.at_us for word in words if word.granted]
+    latest = max(statement.at_us for statement in statements)
+    granted = all(statement.granted for statement in statements if statement.at_us == latest)
+    grants = [statement.at_us for statement in statements if statement.granted]
     return granted, latest, min(grants, default=None)
 
 
@@ -92,10 +94,10 @@ def found(consent: PurposeConsent | None) -> tuple[bool, int, int | None] | None
 
 @QUICK
 @given(history=HISTORIES)
-def test_the_latest_word_remains_and_denial_wins_ties(
-    store: ConsentStore, history: list[Word]
+def test_the_latest_import_wins_and_denial_wins_ties(
+    store: ConsentStore, history: list[ImportedStatement]
 ) -> None:
-    """As decided by looking at the whole history."""
+    """The stored consent equals the one computed from all imported statements."""
     record = after(store, history)
 
     for purpose in Purpose:
@@ -105,25 +107,25 @@ def test_the_latest_word_remains_and_denial_wins_ties(
 @QUICK
 @given(history=HISTORIES, data=st.data())
 def test_imports_converge_in_any_order_and_number(
-    store: ConsentStore, history: list[Word], data: st.DataObject
+    store: ConsentStore, history: list[ImportedStatement], data: st.DataObject
 ) -> None:
-    """Shuffled, repeated, one by one or all at once: the same record, to the last field."""
+    """Shuffled, repeated, single and bulk imports lead to an equal record."""
     repeated = history + data.draw(st.lists(st.sampled_from(history))) if history else []
     shuffled = data.draw(st.permutations(repeated))
     customer = someone()
-    store.import_many(SHOP, [word.by(customer) for word in shuffled])
+    store.import_many(SHOP, [statement.of(customer) for statement in shuffled])
 
     assert after(store, history) == store.read(SHOP, customer)
 
 
 @QUICK
 @given(history=HISTORIES, live=st.dictionaries(PURPOSES, st.booleans(), min_size=1))
-def test_a_live_word_beats_every_earlier_import(
-    store: ConsentStore, history: list[Word], live: dict[Purpose, bool]
+def test_a_live_statement_supersedes_every_earlier_import(
+    store: ConsentStore, history: list[ImportedStatement], live: dict[Purpose, bool]
 ) -> None:
-    """Imports before it, and the same imports once more after it."""
+    """A live statement counts against imports before it, and the same imports after it."""
     customer = someone()
-    rows = [word.by(customer) for word in history]
+    rows = [statement.of(customer) for statement in history]
     store.import_many(SHOP, rows)
     written = store.write(SHOP, customer, live, "live", "live")
     store.import_many(SHOP, rows)
@@ -135,16 +137,18 @@ def test_a_live_word_beats_every_earlier_import(
 
 
 @QUICK
-@given(words=st.lists(st.dictionaries(PURPOSES, st.booleans(), min_size=1), max_size=6))
-def test_stamps_strictly_increase(store: ConsentStore, words: list[dict[Purpose, bool]]) -> None:
-    """No two live words about one purpose are of the same moment."""
+@given(statements=st.lists(st.dictionaries(PURPOSES, st.booleans(), min_size=1), max_size=6))
+def test_stamps_strictly_increase(
+    store: ConsentStore, statements: list[dict[Purpose, bool]]
+) -> None:
+    """Two live statements on one purpose have different stamps."""
     customer = someone()
-    records = [store.write(SHOP, customer, word) for word in words]
+    records = [store.write(SHOP, customer, statement) for statement in statements]
     for purpose in Purpose:
         stamps = [
             record.purposes[purpose].at_us
-            for record, word in zip(records, words, strict=True)
-            if purpose in word
+            for record, statement in zip(records, statements, strict=True)
+            if purpose in statement
         ]
 
         assert stamps == sorted(set(stamps))
@@ -152,7 +156,7 @@ def test_stamps_strictly_increase(store: ConsentStore, words: list[dict[Purpose,
 
 @pytest.fixture(scope="module")
 def writers(valkey: EmbeddedValkey, settings: Settings) -> Iterator[list[ConsentStore]]:
-    """Stores with clients of their own, which stand in no line: as in as many processes."""
+    """Yield stores with their own clients and locks, like those of several processes."""
     opened = [connect(settings, valkey.url) for _ in range(WRITERS)]
     yield [ConsentStore(each) for each in opened]
     for each in opened:
@@ -161,19 +165,22 @@ def writers(valkey: EmbeddedValkey, settings: Settings) -> Iterator[list[Consent
 
 @settings(deadline=None, max_examples=6)
 @given(
-    words=st.lists(WORDS, min_size=35, max_size=35),
+    statements=st.lists(STATEMENTS, min_size=35, max_size=35),
     random=st.randoms(use_true_random=False),
 )
-def test_many_writers_at_once_leave_what_one_would(
-    connections: Connections, writers: list[ConsentStore], words: list[Word], random: Random
+def test_concurrent_writers_lead_to_the_result_of_one(
+    connections: Connections,
+    writers: list[ConsentStore],
+    statements: list[ImportedStatement],
+    random: Random,
 ) -> None:
-    """Fifty words of two customers, some of them twice: the one state, and a whole history."""
+    """Concurrent imports with repetitions lead to the expected records and a valid history."""
     customers = [someone(), someone()]
-    rows = [word.by(random.choice(customers)) for word in words]
+    rows = [statement.of(random.choice(customers)) for statement in statements]
     rows += random.choices(rows, k=50 - len(rows))
     at_once, one_by_one = (ShopName(f"shop-{uuid4().hex[:12]}") for _ in range(2))
 
-    write_at_once(writers, at_once, rows)
+    write_concurrently(writers, at_once, rows)
     random.shuffle(rows)
     for row in rows:
         writers[0].import_many(one_by_one, [row])
@@ -181,34 +188,34 @@ def test_many_writers_at_once_leave_what_one_would(
     for shop in (at_once, one_by_one):
         for customer in customers:
             own = [row for row in rows if row.customer == customer]
-            assert writers[0].read(shop, customer).purposes == remaining(own)
-        assert is_whole(connections, shop)
+            assert writers[0].read(shop, customer).purposes == expected_purposes(own)
+        assert is_valid(connections, shop)
 
 
-def write_at_once(
+def write_concurrently(
     writers: Sequence[ConsentStore], shop: ShopName, rows: Sequence[ImportedConsent]
 ) -> None:
-    """Have each writer import its share, some rows alone and some together."""
+    """Let each writer import its share, some rows alone and some in bulk."""
     start = Barrier(len(writers))
 
-    def write(place: int) -> None:
-        share = rows[place :: len(writers)]
+    def write(number: int) -> None:
+        share = rows[number :: len(writers)]
         start.wait()
         for row in share[:3]:
-            writers[place].import_many(shop, [row])
-        writers[place].import_many(shop, share[3:])
+            writers[number].import_many(shop, [row])
+        writers[number].import_many(shop, share[3:])
 
     with ThreadPoolExecutor(len(writers)) as threads:
         list(threads.map(write, range(len(writers))))
 
 
-def remaining(rows: Sequence[ImportedConsent]) -> Mapping[Purpose, PurposeConsent]:
-    """Decide by looking at all rows at once; a tie of ties goes to the greater text."""
+def expected_purposes(rows: Sequence[ImportedConsent]) -> Mapping[Purpose, PurposeConsent]:
+    """Return the expected consents from all rows; the greater text decides a full tie."""
     found = {}
     for purpose in {row.purpose for row in rows}:
-        said = [row for row in rows if row.purpose is purpose]
+        statements = [row for row in rows if row.purpose is purpose]
         last = max(
-            said,
+            statements,
             key=lambda row: (
                 row.at_us,
                 not row.granted,
@@ -216,7 +223,7 @@ def remaining(rows: Sequence[ImportedConsent]) -> Mapping[Purpose, PurposeConsen
                 row.source or "",
             ),
         )
-        grants = [row.at_us for row in said if row.granted]
+        grants = [row.at_us for row in statements if row.granted]
         found[purpose] = PurposeConsent(
             last.granted,
             last.at_us,
@@ -227,7 +234,7 @@ def remaining(rows: Sequence[ImportedConsent]) -> Mapping[Purpose, PurposeConsen
     return found
 
 
-def is_whole(connections: Connections, shop: ShopName) -> bool:
+def is_valid(connections: Connections, shop: ShopName) -> bool:
     history = HistoryStore(connections)
     head, last = history.head_and_last_row(shop)
     return not list(chain_faults(shop, history.chained_rows(shop, last=last), head))

@@ -1,4 +1,4 @@
-"""What consent banners report, read as purposes."""
+"""Signals of consent banners map to purposes."""
 
 from typing import Any
 
@@ -17,63 +17,63 @@ from recsvc.domain.consent.banner_signals import (
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import BadRequest
 
-YES = {Signal.SEGMENT: True, Signal.GOOGLE: "granted", Signal.TCF: True}
-NO = {Signal.SEGMENT: False, Signal.GOOGLE: "denied", Signal.TCF: False}
+GRANT = {Signal.SEGMENT: True, Signal.GOOGLE: "granted", Signal.TCF: True}
+DENIAL = {Signal.SEGMENT: False, Signal.GOOGLE: "denied", Signal.TCF: False}
 NAMED = {Purpose.PERSONALIZATION, Purpose.OFFERS, Purpose.ANALYTICS}
 
 
-def report(signal: Signal, words: dict[str, object]) -> dict[str, Any]:
+def report(signal: Signal, answers: dict[str, object]) -> dict[str, Any]:
     return {
-        Signal.SEGMENT: {"categoryPreferences": words},
-        Signal.GOOGLE: words,
-        Signal.TCF: {"purposes": words},
+        Signal.SEGMENT: {"categoryPreferences": answers},
+        Signal.GOOGLE: answers,
+        Signal.TCF: {"purposes": answers},
     }[signal]
 
 
-def words_of(signal: Signal) -> list[str]:
+def keys_of(signal: Signal) -> list[str]:
     table = DEFAULT_TABLES[signal]
-    return sorted({word.removesuffix("?") for words in table.values() for word in words})
+    return sorted({key.removesuffix("?") for keys in table.values() for key in keys})
 
 
-def read(signal: Signal, words: dict[str, object]) -> dict[Purpose, bool]:
-    return read_signals({signal: report(signal, words)}, DEFAULT_TABLES)
+def read(signal: Signal, answers: dict[str, object]) -> dict[Purpose, bool]:
+    return read_signals({signal: report(signal, answers)}, DEFAULT_TABLES)
 
 
-answers = st.dictionaries(
+ANSWERS = st.dictionaries(
     st.sampled_from([*"123456789", "ad_user_data", "Analytics"]), st.booleans()
 )
 
 
 @pytest.mark.parametrize("signal", Signal)
-def test_every_yes_grants_what_the_table_names_and_nothing_else(signal: Signal) -> None:
-    """Neither `email` nor `training` is inferred."""
-    assert read(signal, dict.fromkeys(words_of(signal), YES[signal])) == dict.fromkeys(NAMED, True)
+def test_granting_every_key_grants_the_purposes_of_the_table(signal: Signal) -> None:
+    """A full grant grants the purposes of the table, and neither `email` nor `training`."""
+    assert read(signal, dict.fromkeys(keys_of(signal), GRANT[signal])) == dict.fromkeys(NAMED, True)
 
 
 @pytest.mark.parametrize("signal", Signal)
-def test_missing_means_no(signal: Signal) -> None:
-    """An empty report denies all that its table names."""
+def test_a_missing_key_denies(signal: Signal) -> None:
+    """An empty report denies every purpose of its table."""
     assert read(signal, {}) == dict.fromkeys(NAMED, False)
 
 
 @pytest.mark.parametrize("signal", Signal)
-def test_one_no_denies_what_needs_it(signal: Signal) -> None:
-    """Each word by itself, the one that may be missing as well."""
-    for word in words_of(signal):
-        said = {**dict.fromkeys(words_of(signal), YES[signal]), word: NO[signal]}
-        needing = {
+def test_one_denied_key_denies_the_purposes_that_require_it(signal: Signal) -> None:
+    """Each key alone denies its purposes, also an optional key."""
+    for key in keys_of(signal):
+        given = {**dict.fromkeys(keys_of(signal), GRANT[signal]), key: DENIAL[signal]}
+        requiring = {
             purpose
-            for purpose, needed in DEFAULT_TABLES[signal].items()
-            if word in {each.removesuffix("?") for each in needed}
+            for purpose, required in DEFAULT_TABLES[signal].items()
+            if key in {each.removesuffix("?") for each in required}
         }
 
-        denied = {purpose for purpose, granted in read(signal, said).items() if not granted}
+        denied = {purpose for purpose, granted in read(signal, given).items() if not granted}
 
-        assert denied == needing != set()
+        assert denied == requiring != set()
 
 
-def test_the_browsers_object_is_read_as_it_is() -> None:
-    """`tcData` nests consents under `purpose`; legitimate interest is none."""
+def test_the_tcdata_object_is_read_unchanged() -> None:
+    """`tcData` nests consents under `purpose`; legitimate interest is no consent."""
     data = {
         "tcString": "CP…",
         "eventStatus": "useractioncomplete",
@@ -93,14 +93,14 @@ def test_the_browsers_object_is_read_as_it_is() -> None:
 
 @pytest.mark.parametrize("signal", Signal)
 @pytest.mark.parametrize("value", ["true", "yes", 1, 0, 1.0, None, [True], {}, "Granted"], ids=repr)
-def test_anything_else_is_refused_by_its_field(signal: Signal, value: object) -> None:
-    """Also where no table asks for the word."""
+def test_an_invalid_value_is_refused_by_its_field(signal: Signal, value: object) -> None:
+    """A value that is no literal grant or denial is refused, also under an unknown key."""
     with pytest.raises(BadRequest) as refused:
-        read(signal, {"some_word": value})
+        read(signal, {"some_key": value})
 
     (fault,) = refused.value.errors
     assert fault.field.startswith(f"{signal}.")
-    assert fault.field.endswith(".some_word")
+    assert fault.field.endswith(".some_key")
 
 
 @pytest.mark.parametrize(
@@ -121,23 +121,23 @@ def test_anything_else_is_refused_by_its_field(signal: Signal, value: object) ->
         (Signal.TCF, {"purposes": {}, "eventStatus": "cmpuishown"}, "tcf.eventStatus"),
     ],
 )
-def test_another_shape_is_refused_by_its_field(signal: str, sent: object, field: str) -> None:
-    """And what is refused is not guessed at."""
+def test_an_invalid_shape_is_refused_by_its_field(signal: str, sent: object, field: str) -> None:
+    """A report of another shape is refused with the field at fault."""
     with pytest.raises(BadRequest) as refused:
         read_signals({signal: sent}, DEFAULT_TABLES)
 
     assert [fault.field for fault in refused.value.errors] == [field]
 
 
-def test_a_tcf_string_is_refused_with_what_to_send_instead() -> None:
-    """A frontend developer need not look it up."""
+def test_a_tcf_string_is_refused_with_the_supported_object() -> None:
+    """The error names the object that the browser's API returns."""
     with pytest.raises(BadRequest, match=r"__tcfapi.*TCF strings are not supported"):
         read_signals({Signal.TCF: "CPUW9Z2PUW9Z2AGABCENCCCsAP"}, DEFAULT_TABLES)
 
 
-@given(answers, answers)
-def test_deny_wins_among_signals(first: dict[str, bool], second: dict[str, bool]) -> None:
-    """Together they grant only what each of them grants."""
+@given(ANSWERS, ANSWERS)
+def test_deny_wins_between_signals(first: dict[str, bool], second: dict[str, bool]) -> None:
+    """Two signals together grant the purposes that each of them grants."""
     sent: dict[str, Any] = {
         Signal.SEGMENT: {"categoryPreferences": first},
         Signal.TCF: {"purposes": second},
@@ -150,11 +150,11 @@ def test_deny_wins_among_signals(first: dict[str, bool], second: dict[str, bool]
     assert Purpose.TRAINING not in together
 
 
-@given(answers, answers)
+@given(ANSWERS, ANSWERS)
 def test_segments_context_is_read_as_its_consent(
     first: dict[str, bool], second: dict[str, bool]
 ) -> None:
-    """The same purposes, and deny wins where a body has both."""
+    """Segment's `context` gives the purposes of its consent; deny wins if a body has both."""
     inner, outer = {"categoryPreferences": first}, {"categoryPreferences": second}
     context = {"consent": outer, "ip": "203.0.113.7", "traits": {"Analytics": True}}
 
@@ -165,8 +165,8 @@ def test_segments_context_is_read_as_its_consent(
     assert both == deny_wins(alone, read_signals({Signal.SEGMENT: inner}, DEFAULT_TABLES))
 
 
-def test_what_only_one_names_is_kept() -> None:
-    """A word about one purpose says nothing of another."""
+def test_a_purpose_that_one_statement_names_is_kept() -> None:
+    """Combining two statements keeps the purposes that one of them names."""
     assert deny_wins({Purpose.EMAIL: True}, {Purpose.OFFERS: False}) == {
         Purpose.OFFERS: False,
         Purpose.EMAIL: True,
@@ -174,7 +174,7 @@ def test_what_only_one_names_is_kept() -> None:
 
 
 def test_a_file_changes_the_signals_that_it_names() -> None:
-    """The others keep their default."""
+    """Signals that the file does not name keep their default table."""
     tables = parse_tables({"segment": {"email": ["News"]}})
 
     assert tables == {**DEFAULT_TABLES, Signal.SEGMENT: {Purpose.EMAIL: ("News",)}}
@@ -197,8 +197,8 @@ def test_a_file_changes_the_signals_that_it_names() -> None:
         ({"google": {"offers": ["?"]}}, "google.offers"),
     ],
 )
-def test_a_wrong_table_is_refused_by_its_field(parsed: dict[str, Any], field: str) -> None:
-    """`training` is never inferred, and nothing is granted by words that may be missing."""
+def test_an_invalid_table_is_refused_by_its_field(parsed: dict[str, Any], field: str) -> None:
+    """A table must not infer `training`, and each purpose requires at least one key."""
     with pytest.raises(BadRequest) as refused:
         parse_tables(parsed)
 

@@ -1,4 +1,4 @@
-"""The one rule: what permits, until when, under which policy, and whatever flag."""
+"""The rule that permits a purpose: grant, age, policy and flags."""
 
 import pytest
 from hypothesis import given
@@ -41,7 +41,7 @@ def granted(policy_version: str | None = None, *flags: Flag) -> ConsentRecord:
     ],
 )
 def test_a_grant_counts_up_to_its_boundary(now_us: int, state: ConsentState) -> None:
-    """To the microsecond; on the boundary itself it counts no more."""
+    """A grant expires exactly at its maximum age, to the microsecond."""
     status = ConsentStatus(granted(), now_us, AGED)
 
     assert status.permits(EMAIL) is (state is ConsentState.GRANTED)
@@ -49,7 +49,7 @@ def test_a_grant_counts_up_to_its_boundary(now_us: int, state: ConsentState) -> 
 
 
 def test_a_denial_never_expires() -> None:
-    """Nor does it become unknown again."""
+    """An old denial stays `withdrawn` and has no expiry time."""
     denied = ConsentRecord({EMAIL: PurposeConsent(False, SAID_AT, 5)})
     status = ConsentStatus(denied, SAID_AT + 1000 * DAY_US, AGED)
 
@@ -76,7 +76,7 @@ def test_a_denial_never_expires() -> None:
     ],
 )
 def test_versions_are_in_natural_order(version: str | None, minimum: str, counts: bool) -> None:
-    """Runs of digits are numbers; a grant under no policy reaches no minimum."""
+    """Runs of digits compare as numbers, and a grant without a version reaches no minimum."""
     policy = ConsentPolicy(minimum_versions={EMAIL: minimum})
     status = ConsentStatus(granted(version), SAID_AT, policy)
 
@@ -87,8 +87,8 @@ def test_versions_are_in_natural_order(version: str | None, minimum: str, counts
 
 
 @given(st.lists(st.text(st.sampled_from("019-.vä٣"), max_size=6), min_size=3, max_size=3))
-def test_the_order_is_an_order(texts: list[str]) -> None:
-    """Any two versions compare, and no three go in a circle."""
+def test_the_order_of_versions_is_total(texts: list[str]) -> None:
+    """Any two versions compare, and the order is transitive."""
     first, second, third = sorted(texts, key=natural_sort_key)
 
     assert natural_sort_key(first) <= natural_sort_key(second) <= natural_sort_key(third)
@@ -102,10 +102,12 @@ def test_the_order_is_an_order(texts: list[str]) -> None:
     st.sampled_from([None, "1", "2", "10"]),
     st.sets(st.sampled_from(Flag)),
 )
-def test_the_rule_is_all_of_its_parts(
+def test_the_rule_combines_grant_age_policy_and_flags(
     yes: bool, days: int, version: str | None, minimum: str | None, flags: set[Flag]
 ) -> None:
-    """Granted, young enough, under the policy and not flagged; said here once more, plainly."""
+    """A purpose is permitted exactly if it is granted, recent, under the policy and allowed by
+    every flag.
+    """
     record = ConsentRecord(
         {EMAIL: PurposeConsent(yes, SAID_AT, None, version)}, flags=frozenset(flags)
     )
@@ -116,7 +118,7 @@ def test_the_rule_is_all_of_its_parts(
     assert permits(record, EMAIL, SAID_AT + days * DAY_US, policy) is expected
 
 
-def test_under_a_policy_that_cannot_be_read_nothing_counts() -> None:
-    """Not even a grant of this very moment."""
+def test_an_unreadable_policy_permits_nothing() -> None:
+    """Under an unreadable policy even a grant of the same time is denied."""
     assert not permits(granted("9"), EMAIL, SAID_AT, UNREADABLE_POLICY)
     assert not permits(granted("9"), EMAIL, SAID_AT - 1, UNREADABLE_POLICY)

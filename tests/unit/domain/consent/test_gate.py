@@ -1,4 +1,4 @@
-"""What the trip brings of a customer is opened by that customer's own admission, and else not."""
+"""Sealed data opens with an admission of its own customer, and with nothing else."""
 
 import copy
 import pickle
@@ -14,7 +14,7 @@ SEALED = Sealed(customer(1), [b"v1 milk"])
 
 
 def test_the_customers_own_admission_opens_it() -> None:
-    """To what was read."""
+    """An admission of the customer returns the content."""
     assert SEALED.open(admitted(customer(1))) == [b"v1 milk"]
 
 
@@ -29,14 +29,16 @@ def test_the_customers_own_admission_opens_it() -> None:
         admitted(customer(1), Purpose.ANALYTICS),
     ],
 )
-def test_nothing_else_does(key: object) -> None:
-    """Not another's admission, nor one to another purpose."""
+def test_other_values_do_not_open_it(key: object) -> None:
+    """An admission of another customer or to another purpose raises TypeError, and so does any
+    other value.
+    """
     with pytest.raises(TypeError):
         SEALED.open(key)  # type: ignore[arg-type]
 
 
-def test_it_tells_nothing_by_itself() -> None:
-    """Neither what it holds nor whether it holds anything."""
+def test_it_reveals_neither_content_nor_size() -> None:
+    """Sealed values with and without content have the same repr and truth value."""
     empty = Sealed(customer(1), [])
 
     assert repr(SEALED) == repr(empty)
@@ -45,7 +47,7 @@ def test_it_tells_nothing_by_itself() -> None:
 
 
 @pytest.mark.parametrize("reader", [vars, copy.copy, pickle.dumps])
-def test_it_is_copied_nowhere(reader: object) -> None:
-    """Not into a log or a queue."""
+def test_it_cannot_be_copied(reader: object) -> None:
+    """Copying and pickling raise TypeError, so sealed data reaches neither logs nor queues."""
     with pytest.raises(TypeError):
         reader(SEALED)  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""What a recent event says."""
+"""Weights of recent events."""
 
 import pytest
 
@@ -8,7 +8,7 @@ DAY = 86_400
 
 
 @pytest.mark.parametrize("kind", RecentKind)
-def test_an_event_says_half_as_much_after_a_half_life(kind: RecentKind) -> None:
-    """And one in the future no more than one of now."""
+def test_a_weight_halves_after_a_half_life(kind: RecentKind) -> None:
+    """A weight halves after each half-life; an event in the future counts as new."""
     assert weight(kind, HALF_LIFE_DAYS * DAY) == pytest.approx(WEIGHTS[kind] / 2)
     assert weight(kind, -DAY) == weight(kind, 0) == WEIGHTS[kind]

@@ -1,4 +1,4 @@
-"""Labels: what is one, and how one that is none is named."""
+"""Validation of labels."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from recsvc.domain.values.labels import checked_label, label_fault
 
 @pytest.mark.parametrize("label", ["a", "2024-05, § 3", "日本語", " ", "a" * 128])
 def test_any_short_text_is_a_label(label: str) -> None:
-    """Of any script, spaces and signs included."""
+    """A label may hold any script, spaces and symbols."""
     assert label_fault(label) is None
     assert checked_label(label, "source") == label
 
@@ -24,8 +24,10 @@ def test_any_short_text_is_a_label(label: str) -> None:
         ("\udcff", "not valid UTF-8"),
     ],
 )
-def test_a_text_that_is_none_is_named_with_its_field(text: str, fault: str) -> None:
-    """Whoever shows a label later must not have to clean it."""
+def test_an_invalid_label_is_refused_with_its_field(text: str, fault: str) -> None:
+    """Control characters and texts outside the limits are refused, so stored labels can be shown as
+    they are.
+    """
     with pytest.raises(BadRequest) as refused:
         checked_label(text, "source")
 
@@ -34,6 +36,6 @@ def test_a_text_that_is_none_is_named_with_its_field(text: str, fault: str) -> N
     assert error.detail.startswith(fault)
 
 
-def test_no_label_is_no_fault() -> None:
-    """Labels are optional everywhere."""
+def test_a_missing_label_is_valid() -> None:
+    """Labels are optional."""
     assert checked_label(None, "source") is None

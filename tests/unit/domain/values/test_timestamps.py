@@ -1,4 +1,4 @@
-"""How a moment is written, and read."""
+"""Formatting and parsing of RFC 3339 times."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -20,12 +20,12 @@ OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda each: timedelta(mi
     ],
 )
 def test_no_microsecond_is_lost(at_us: int, text: str) -> None:
-    """A float of seconds would round the last of these."""
+    """Times are formatted to the microsecond, which floating-point seconds would round."""
     assert rfc3339(at_us) == text
 
 
-def test_what_is_written_is_read_back() -> None:
-    """By the standard library, as the same moment."""
+def test_the_standard_library_reads_a_formatted_time() -> None:
+    """The standard library parses a formatted time to the same time."""
     at_us = 4_102_444_800_000_001
 
     read = datetime.fromisoformat(rfc3339(at_us))
@@ -36,8 +36,8 @@ def test_what_is_written_is_read_back() -> None:
 @pytest.mark.parametrize(
     "text", ["2024-05-06T07:08:09Z", "2024-05-06 09:08:09.000000+02:00", "2024-05-06t07:08:09.0z"]
 )
-def test_a_moment_is_read_in_any_of_its_spellings(text: str) -> None:
-    """RFC 3339 leaves a few open."""
+def test_every_rfc3339_spelling_is_parsed(text: str) -> None:
+    """Lower case, a space separator, fractions and offsets are accepted."""
     assert parse_rfc3339(text) == 1_714_979_289_000_000
 
 
@@ -54,14 +54,18 @@ def test_a_moment_is_read_in_any_of_its_spellings(text: str) -> None:
         "9999-12-31T23:59:59-23:59",
     ],
 )
-def test_what_says_no_moment_is_none(text: str) -> None:
-    """No zone, no time, no such day, or outside 1970 to 9999 once its offset is taken off."""
+def test_an_invalid_time_is_none(text: str) -> None:
+    """A text without offset or time, with an impossible date, or outside 1970 to 9999 in UTC is
+    invalid.
+    """
     assert parse_rfc3339(text) is None
 
 
 @given(st.datetimes(timezones=st.builds(timezone, OFFSETS)))
-def test_whatever_is_read_can_be_written(at: datetime) -> None:
-    """A moment in any year and zone is either refused, or written so that it is read the same."""
+def test_every_parsed_time_can_be_formatted(at: datetime) -> None:
+    """A time of any year and offset is either invalid, or its formatted form parses to the same
+    time.
+    """
     at_us = parse_rfc3339(at.isoformat())
 
     assert at_us is None or parse_rfc3339(rfc3339(at_us)) == at_us
@@ -74,11 +78,11 @@ def test_whatever_is_read_can_be_written(at: datetime) -> None:
         (-62_135_647_200_000_000, "0001-01-01T00:00:00.000000Z"),
     ],
 )
-def test_what_was_once_stored_beyond_all_years_is_shown(at_us: int, text: str) -> None:
-    """As the moment nearest to it that has a year."""
+def test_a_stored_time_outside_the_range_is_clamped(at_us: int, text: str) -> None:
+    """A stored time outside the years 1 to 9999 is formatted as the nearest valid time."""
     assert rfc3339(at_us) == text
 
 
-def test_a_moment_becomes_microseconds() -> None:
-    """Exactly, and whatever its zone."""
+def test_a_datetime_becomes_microseconds() -> None:
+    """The conversion to microseconds is exact."""
     assert microseconds(datetime(2024, 5, 6, 7, 8, 9, 123, UTC)) == 1_714_979_289_000_123

@@ -1,4 +1,4 @@
-"""A process judges by the latest moment it has seen, and by a policy that can be read."""
+"""The policy clock never goes back, and an unreadable policy permits nothing."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from recsvc.stores.consents.shared_clock import shared_timestamp
 GRANTED = ConsentRecord({Purpose.EMAIL: PurposeConsent(True, 100)})
 
 
-def test_what_has_expired_stays_expired_when_the_clock_goes_back() -> None:
-    """A consent that came and went with the clock would be one that nobody gave."""
+def test_an_expired_grant_stays_expired_when_the_clock_goes_back() -> None:
+    """A grant that has expired is not permitted again after the clock goes back."""
     times = iter([149, 150, 120, 149, 160])
     policy_clock = PolicyClock(50, lambda: next(times))
 
@@ -21,8 +21,8 @@ def test_what_has_expired_stays_expired_when_the_clock_goes_back() -> None:
     assert found == [True, False, False, False, False]
 
 
-def test_what_has_expired_for_one_worker_has_expired_for_all(tmp_path: Path) -> None:
-    """Whose clock has gone back, and whichever is asked; also one that is started later."""
+def test_a_grant_that_expired_for_one_worker_expired_for_all(tmp_path: Path) -> None:
+    """Workers share the latest time, also with a worker that starts later."""
     file = tmp_path / "latest"
     first = PolicyClock(50, lambda: 150, shared_timestamp(file))
     second = PolicyClock(50, lambda: 120, shared_timestamp(file))
@@ -35,8 +35,10 @@ def test_what_has_expired_for_one_worker_has_expired_for_all(tmp_path: Path) -> 
     assert not third.status(GRANTED, {}).permits(Purpose.EMAIL)
 
 
-def test_a_worker_tells_again_what_another_has_overwritten(tmp_path: Path) -> None:
-    """Two may raise it at once, and the lower may come last."""
+def test_a_worker_restores_a_higher_time(tmp_path: Path) -> None:
+    """If two workers write at once and the lower time remains, the worker with the higher one
+    writes it again.
+    """
     shared = shared_timestamp(tmp_path / "latest")
     policy_clock = PolicyClock(50, iter([150, 120]).__next__, shared)
     policy_clock.now_us()
@@ -46,8 +48,8 @@ def test_a_worker_tells_again_what_another_has_overwritten(tmp_path: Path) -> No
     assert shared[0] == 150
 
 
-def test_another_clock_that_is_ahead_counts() -> None:
-    """As the store's, by which the words were stamped."""
+def test_a_store_clock_that_is_ahead_counts() -> None:
+    """A later time of the store's clock applies, since it stamps the statements."""
     policy_clock = PolicyClock(50, lambda: 120)
 
     assert not policy_clock.status(GRANTED, {}, at_least_us=150).permits(Purpose.EMAIL)
@@ -57,16 +59,16 @@ def test_another_clock_that_is_ahead_counts() -> None:
 @pytest.mark.parametrize(
     "stored", [b"", b"{", b"[]", b'"v1"', b"null", b'{"email": 1}', b'{"email": null}', b"\xff"]
 )
-def test_a_policy_that_cannot_be_read_permits_nothing(stored: bytes) -> None:
-    """It may have asked for anything."""
+def test_an_unreadable_policy_permits_nothing(stored: bytes) -> None:
+    """An unreadable policy may hold any minimum, so it permits nothing."""
     policy_clock = PolicyClock(50, lambda: 120)
 
     assert read_minimums(stored) is None
     assert not policy_clock.status(GRANTED, read_minimums(stored)).permits(Purpose.EMAIL)
 
 
-def test_a_policy_reads_as_it_was_written() -> None:
-    """None at all asks for nothing; a purpose of another release concerns nobody here."""
+def test_a_policy_is_decoded_as_encoded() -> None:
+    """A missing policy has no minimum, and purposes of another release are ignored."""
     minimums = {Purpose.EMAIL: "v 2", Purpose.TRAINING: "ü"}
 
     assert read_minimums(write_minimums(minimums)) == minimums

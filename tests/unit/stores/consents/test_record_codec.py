@@ -1,4 +1,4 @@
-"""Only what reads exactly as we write it can permit anything."""
+"""Stored consents permit a purpose only in exactly the encoded format."""
 
 import re
 
@@ -27,20 +27,20 @@ WORDS = st.sampled_from(
 )
 
 
-def test_a_grant_reads_back_as_written() -> None:
-    """Stamps, policy and source survive, whatever they contain."""
+def test_a_grant_is_decoded_as_encoded() -> None:
+    """Stamps, policy version and source are kept, whatever their characters."""
     written = PurposeConsent(True, 17, 5, "2026 ü/%-", "-")
 
     assert {Purpose.EMAIL: written} == decode([FIELD, encode(written)]).purposes
 
 
 def test_no_fields_is_no_consent() -> None:
-    """Nobody has told us anything."""
+    """An empty hash is decoded as no consent."""
     assert NO_CONSENT is decode([])
 
 
 def test_granting_one_purpose_grants_no_other() -> None:
-    """Purposes never imply each other."""
+    """A grant of one purpose permits that purpose alone."""
     record = decode([FIELD, GRANT])
 
     assert [purpose for purpose in Purpose if permits(record, purpose)] == [Purpose.EMAIL]
@@ -70,24 +70,24 @@ def test_granting_one_purpose_grants_no_other() -> None:
         b'{"granted": true}',
     ],
 )
-def test_what_cannot_be_read_denies_and_is_named(value: bytes) -> None:
-    """An undecodable consent is no consent, and somebody is told."""
+def test_an_undecodable_value_denies_and_is_reported(value: bytes) -> None:
+    """An undecodable consent denies its purpose and is listed as unreadable."""
     record = decode([FIELD, value])
 
     assert not permits(record, Purpose.EMAIL)
     assert record.unreadable == {"email"}
 
 
-def test_an_unknown_purpose_is_named_and_denies() -> None:
-    """A newer version's purposes mean nothing to this one."""
+def test_an_unknown_purpose_denies_and_is_reported() -> None:
+    """A purpose of a later release is listed as unreadable and permits nothing."""
     record = decode([b"purpose:telepathy", GRANT])
 
     assert not record.purposes
     assert record.unreadable == {"telepathy"}
 
 
-def test_other_fields_are_left_alone() -> None:
-    """The hash will hold more than consents."""
+def test_other_fields_are_ignored() -> None:
+    """Fields that are neither purpose, flag nor tombstone do not count."""
     assert decode([b"tombstone", b"1"]).is_empty
 
 
@@ -95,7 +95,7 @@ def test_other_fields_are_left_alone() -> None:
 @example(b"17 granted 17 \xff \xff")
 @given(st.binary() | st.lists(WORDS, min_size=4, max_size=6).map(b" ".join))
 def test_only_a_literal_readable_grant_permits(value: bytes) -> None:
-    """For every value that could stand in the store."""
+    """Any value in the store permits the purpose only if it matches the format of a grant."""
     permitted = READABLE_GRANT.fullmatch(value) is not None
 
     assert permitted == permits(decode([FIELD, value]), Purpose.EMAIL)
@@ -112,8 +112,8 @@ EVERY_GRANT = [part for purpose in Purpose for part in (f"purpose:{purpose}".enc
         (Flag.OBJECTS_TO_MARKETING, {Purpose.EMAIL, Purpose.OFFERS}),
     ],
 )
-def test_a_flag_outweighs_a_grant(flag: Flag, forbidden: set[Purpose]) -> None:
-    """Of what it forbids, and of nothing else."""
+def test_a_flag_overrides_grants(flag: Flag, forbidden: set[Purpose]) -> None:
+    """A stored flag denies the purposes that it does not allow, and no others."""
     record = decode([*EVERY_GRANT, f"flag:{flag}".encode(), b"1"])
 
     assert record.flags == {flag}
@@ -124,8 +124,8 @@ def test_a_flag_outweighs_a_grant(flag: Flag, forbidden: set[Purpose]) -> None:
 @given(name=st.binary(max_size=12), value=st.binary(max_size=3))
 @example(name=b"minor", value=b"0")
 @example(name=b"vip", value=b"1")
-def test_no_flag_is_overlooked(name: bytes, value: bytes) -> None:
-    """One that cannot be read, or that nobody knows, denies and is counted."""
+def test_an_unreadable_or_unknown_flag_denies_and_is_reported(name: bytes, value: bytes) -> None:
+    """A flag with an unknown name or value denies and is listed as unreadable."""
     record = decode([*EVERY_GRANT, b"flag:" + name, value])
     is_known = name in {str(flag).encode() for flag in Flag}
 
@@ -133,8 +133,8 @@ def test_no_flag_is_overlooked(name: bytes, value: bytes) -> None:
     assert bool(record.unreadable) is not (is_known and value == b"1")
 
 
-def test_a_flag_of_marketing_alone_says_nothing_of_consent() -> None:
-    """The others do: they refuse."""
+def test_a_flag_that_allows_personalization_leaves_a_record_empty() -> None:
+    """`minor` and `restricted` deny personalization, so their records are not empty."""
     assert decode([b"flag:objects_to_marketing", b"1"]).is_empty
     assert not decode([b"flag:minor", b"1"]).is_empty
     assert not decode([b"flag:restricted", b"1"]).is_empty
@@ -149,13 +149,13 @@ def test_a_flag_of_marketing_alone_says_nothing_of_consent() -> None:
         (Tombstone(17, 40, 18), b"17 18 40"),
     ],
 )
-def test_a_tombstone_reads_back_as_written(stone: Tombstone, value: bytes) -> None:
-    """As it always did, but where its row was recorded at another time."""
+def test_a_tombstone_is_decoded_as_encoded(stone: Tombstone, value: bytes) -> None:
+    """The time of the history row is stored only if it differs from the erasure."""
     assert encode_tombstone(stone) == value
     assert decode_tombstone(value) == stone
 
 
 @pytest.mark.parametrize("value", [b"", b"17", b"17 ", b"17 - ", b"17 - -", b"- -", b"17 18 40 1"])
-def test_a_tombstone_that_cannot_be_read_shuts_everything_out(value: bytes) -> None:
-    """Whatever it was meant to say."""
+def test_an_unreadable_tombstone_erases_everything(value: bytes) -> None:
+    """An undecodable tombstone counts as a later erasure than any stored time."""
     assert decode_tombstone(value) is UNREADABLE_TOMBSTONE
