@@ -1,4 +1,4 @@
-"""What may be done with models: trained from what is permitted, published, gone back to, asked."""
+"""Rules of the stateful test about models: train, publish, activate, request lists."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ from tests.consents import now_us
 from tests.property.consent_rules import CUSTOMERS, NAMES, ConsentRules, other_than
 from tests.property.small_service import item_of, long_ago_us
 
-MOST_MODELS = 3  # of one example: each takes as long as many other steps
+MAX_MODELS = 3  # of one example: each takes as long as many other steps
 
 
 @dataclass(frozen=True)
-class KnownModel:
-    """A version, whose lists are in it, and when it was made."""
+class ExpectedModel:
+    """A version, the customers in its lists, and its time."""
 
     version: str
     customers: frozenset[str]
@@ -27,24 +27,24 @@ class KnownModel:
 
 
 class ModelRules(ConsentRules):
-    """Everybody has bought something long ago, which counts until an erasure forgets it."""
+    """Each customer has an old purchase, which counts until an erasure."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.models: list[KnownModel] = []
-        self.served: KnownModel | None = None
+        self.models: list[ExpectedModel] = []
+        self.served: ExpectedModel | None = None
         self.bought = [(name, long_ago_us()) for name in CUSTOMERS]
 
     @rule(name=NAMES)
     def buys(self, name: str) -> None:
-        """In a shop whose tills know nothing of consents."""
+        """Record a purchase in a shop system that has no consents."""
         self.bought.append((name, now_us()))
         self.expected[name].bought_at.append(self.next_moment())
 
-    @precondition(lambda self: len(self.models) < MOST_MODELS)
+    @precondition(lambda self: len(self.models) < MAX_MODELS)
     @rule(withdrawing=st.none() | NAMES)
     def trains(self, withdrawing: str | None) -> None:
-        """Learn from who permits it; who withdraws meanwhile is in no list either."""
+        """Train on permitted purchases, and let a customer withdraw during the training."""
 
         def meanwhile() -> None:
             if withdrawing is not None:
@@ -57,16 +57,16 @@ class ModelRules(ConsentRules):
             for name in CUSTOMERS
             if self.expects_permission(name, Purpose.TRAINING) and self.expected[name].is_trainable
         ]
-        self.served = KnownModel(version, frozenset(learned), self.next_moment())
+        self.served = ExpectedModel(version, frozenset(learned), self.next_moment())
         self.models.append(self.served)
-        model = self.service.shelf.model(self.shop)
+        model = self.service.registry.model(self.shop)
 
         assert model is not None
         assert model.version == version
-        assert {name for name in CUSTOMERS if self.stands_in(name)} == set(learned)
+        assert {name for name in CUSTOMERS if self.is_in_model(name)} == set(learned)
 
-    def stands_in(self, name: str) -> bool:
-        """Whether the folder of the version that is served holds the customer's key or item."""
+    def is_in_model(self, name: str) -> bool:
+        """Return True if the served version's folder has the customer's key or item."""
         assert self.served is not None
         folder = self.service.versions.folder(self.served.version)
         held = b"".join(file.read_bytes() for file in folder.iterdir())
@@ -74,23 +74,23 @@ class ModelRules(ConsentRules):
 
     @precondition(lambda self: self.models)
     @rule(place=st.integers(0, 20))
-    def goes_back(self, place: int) -> None:
-        """Serve any version that there is, also one that was left for its successor."""
+    def activates(self, place: int) -> None:
+        """Serve any earlier or later version."""
         self.served = self.models[place % len(self.models)]
         self.service.activate(self.served.version)
 
     def check_content(self, name: str, context: RequestContext) -> None:
-        """Something personal exactly where it is permitted, by a model that still knows them."""
+        """Check that the lists are personal exactly where consent and the model permit it."""
         super().check_content(name, context)
-        own, anybodys = (self.answer(context, denied=denied) for denied in (False, True))
+        own, generic = (self.answer(context, denied=denied) for denied in (False, True))
         shown = [item.item_id for item in own.items]
 
-        if self.expects_permission(name, Purpose.PERSONALIZATION) and self.is_known(name):
+        if self.expects_permission(name, Purpose.PERSONALIZATION) and self.is_in_lists(name):
             assert own.personalized
             assert shown[0] == item_of(name)
         else:
             assert not own.personalized
-            assert own.items == anybodys.items
+            assert own.items == generic.items
         assert item_of(other_than(name)) not in shown
 
     def answer(self, context: RequestContext, *, denied: bool) -> Answer:
@@ -98,8 +98,8 @@ class ModelRules(ConsentRules):
             context, CustomerSlate.FOR_YOU, ListQuery(n=5), denied=denied
         )
 
-    def is_known(self, name: str) -> bool:
-        """Whether the served version has a list of who was not erased since it was made."""
+    def is_in_lists(self, name: str) -> bool:
+        """Return True if the served version lists the customer and is newer than an erasure."""
         erased_at = self.expected[name].erased_at
         return (
             self.served is not None

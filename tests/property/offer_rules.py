@@ -82,7 +82,7 @@ class OfferRules(ConsentRules):
     def claims_once(self, name: str, offer_id: str) -> None:
         offer = self.known.offers.get(offer_id)
         context = self.service.context(name)
-        found = self.service.claim_desk.claim(context, ClaimRequest(OfferId(offer_id)))
+        found = self.service.claim_service.claim(context, ClaimRequest(OfferId(offer_id)))
         needed = BOTH if offer is not None and offer.codes is not None else [Purpose.OFFERS]
         if not self.expects_permission(name, *needed):
             assert found is ClaimRefusal.NO_CONSENT
@@ -108,7 +108,7 @@ class OfferRules(ConsentRules):
         """Nobody else's claim; and what was redeemed stays."""
         made = self.known.made(place)
         assert made is not None
-        found = self.service.claim_desk.release(
+        found = self.service.claim_service.release(
             self.service.context(name), made.claim_id, CustomerId(name)
         )
         if made.holder != name:

@@ -1,5 +1,6 @@
-"""The parts of the service behind HTTP, for one shop of two customers, under a clock that is handed
-in; and a trainer whose models hold one item of each customer's own.
+"""The service below HTTP for one shop of two customers, with a clock that the test passes.
+
+Its trainer makes models with one item per customer.
 """
 
 from collections.abc import Callable, Sequence
@@ -69,11 +70,11 @@ HOLD_US = DAY_US
 PATIENCE_SECONDS = 5.0
 LONG_AGO_US = 200 * DAY_US
 POPULAR = "popular"
-_PLAIN = ReasonCode.TRENDING  # which names no item
+_PLAIN = ReasonCode.TRENDING  # a reason without an item
 
 
 class SmallService:
-    """`clock`: microseconds since 1970. Consents are stamped by the store's own."""
+    """`clock`: microseconds since 1970. Consents are stamped by the store's clock."""
 
     def __init__(
         self,
@@ -87,11 +88,11 @@ class SmallService:
         self.connections, self.secret, self.clock = connections, secret, clock
         self.hasher = CustomerHasher(secret, self.shop)
         self.policy_clock = policy_clock = PolicyClock(max_age_days * DAY_US, clock)
-        self._keep_consents(connections, policy_clock)
-        self._keep_offers(connections, policy_clock, models)
-        self._answer(connections, models)
+        self._make_consent_stores(connections, policy_clock)
+        self._make_offer_stores(connections, policy_clock, models)
+        self._make_services(connections, models)
 
-    def _keep_consents(self, connections: Connections, policy_clock: PolicyClock) -> None:
+    def _make_consent_stores(self, connections: Connections, policy_clock: PolicyClock) -> None:
         change_writer = ChangeWriter(connections)
         self.request_read, self.history = RequestRead(connections), HistoryStore(connections)
         self.consents = ConsentStore(connections, change_writer)
@@ -103,14 +104,14 @@ class SmallService:
         self.merges = MergeStore(change_writer, policy_clock)
         self._change_writer = change_writer
 
-    def _keep_offers(
+    def _make_offer_stores(
         self, connections: Connections, policy_clock: PolicyClock, models: Path
     ) -> None:
         self.offers = OfferStore(connections)
         claims = ClaimStore(connections, HOLD_US, policy_clock, self.clock)
         self._claims, self.claim_records = claims, ClaimRecords(connections, claims)
         decisions = DecisionStore(connections, 2, policy_clock)
-        self.decision_log = DecisionLog(decisions, lambda _word, _count: None)
+        self.decision_log = DecisionLog(decisions, lambda _result, _count: None)
         others = [self.claim_records, decisions]
         self.erasures = ErasureStore(self._change_writer, self.consents, self.log, others)
         self.privacy = PrivacyService(
@@ -130,20 +131,20 @@ class SmallService:
             )
         )
 
-    def _answer(self, connections: Connections, models: Path) -> None:
+    def _make_services(self, connections: Connections, models: Path) -> None:
         self.versions = Versions(models / self.shop, self.shop)
-        self.shelf = ModelRegistry(models / self.shop, self.secret.fingerprint())
+        self.registry = ModelRegistry(models / self.shop, self.secret.fingerprint())
         catalogues = CatalogueCache(CatalogueStore(connections), self.clock, PATIENCE_SECONDS)
         live_offers = OffersCache(
             self.offers, self.clock, PATIENCE_SECONDS, decision_id_signers(self.secret)
         )
-        before_swap(self.shelf, catalogues, live_offers)
+        before_swap(self.registry, catalogues, live_offers)
         live = TrendingCache(TrendingCountStore(connections), self.clock)
-        self.recommender = RecommendationService(self.shelf, catalogues, live, self.clock)
+        self.recommender = RecommendationService(self.registry, catalogues, live, self.clock)
         self.decider = OfferDecider(
-            self.shelf, catalogues, live_offers, self.decision_log, self.secret, self.clock
+            self.registry, catalogues, live_offers, self.decision_log, self.secret, self.clock
         )
-        self.claim_desk = ClaimService(
+        self.claim_service = ClaimService(
             self._claims, lambda _: self.hasher, self.secret, self.decider.is_eligible
         )
         self.offer_events = OfferTracking(self._claims, self.secret, self.clock)
@@ -153,7 +154,7 @@ class SmallService:
         return self.hasher.key_of(CustomerId(name))
 
     def context(self, name: str) -> RequestContext:
-        """Make the trip of a request about a customer."""
+        """Run the Redis read of a request about a customer."""
         key = self.key(name)
         reply = self.request_read.read(self.shop, key, for_offers=True, uses_write_timeout=True)
         assert reply.consent is not None
@@ -178,7 +179,7 @@ class SmallService:
         return self.offers.delete(self.shop, OfferId(offer_id))
 
     def permitted(self) -> PermittedKeys:
-        """Read whose purchases may be learned from, as a training does."""
+        """Read the customers whose purchases may be used, as a training does."""
         found = self.consented_customers.permitted(self.shop, Purpose.TRAINING)
         return PermittedKeys(
             found.customers, self.hasher, found.watermark_us, erased=found.erased_at_us
@@ -189,33 +190,33 @@ class SmallService:
     ) -> str:
         """Train on purchases (customer, µs since 1970), publish and serve; return the version.
 
-        `meanwhile` is done after the consents were read, and before they are read again.
+        `meanwhile` runs between the first and the second read of the consents.
         """
         file = folder / f"{self.shop}.csv"
         lines = [f"{name},{item_of(name)},{rfc3339(at_us)}" for name, at_us in bought]
         file.write_text("\n".join(["customer_id,item_id,timestamp", *lines, ""]))
-        asked = iter([meanwhile])
+        callbacks = iter([meanwhile])
 
         def read(permission: Any) -> Purchases:
             request = Request(PurchaseFiles(str(file)), {}, 0.0, datetime.now(UTC))
             purchases = read_purchases(request, permission, (), SILENT)
-            next(asked, lambda: None)()
+            next(callbacks, lambda: None)()
             return purchases
 
         model = train_with_recheck(self.permitted, read, self._fit, self.hasher)
         data = origin(model, ItemCatalogue(), self.versions.current())
         facts = ManifestFacts(self.secret.fingerprint(), seed=1, data=data)
         version = publish(self.versions, model.trained.artifact, facts, now=datetime.now(UTC))
-        self.shelf.refresh()
+        self.registry.refresh()
         return version
 
     def activate(self, version: str) -> None:
-        """Serve an older version again, as `recsvc models activate` does."""
+        """Serve an older version, as `recsvc models activate` does."""
         self.versions.activate(version)
-        self.shelf.refresh()
+        self.registry.refresh()
 
     def _fit(self, purchases: Purchases) -> Trained:
-        """Give each customer one list, of the one item that is theirs."""
+        """Give each customer a list with the one item that belongs to them."""
         names = sorted(purchases.lines["customer_id"].unique(), key=self.key)
         items = sorted([POPULAR, *map(item_of, names)])
         own = reasoned([[(items.index(item_of(name)), 0.9, _PLAIN, -1)] for name in names])
@@ -227,7 +228,7 @@ class SmallService:
             popular=top(items.index(POPULAR)),
             trending=top(),
         )
-        # What a training finds out about itself is no part of a model.
+        # The results of a training are not part of a model.
         return Trained(artifact, cast("Any", None), len(names), len(items), cast("Any", None))
 
 

@@ -1,4 +1,4 @@
-"""Events count once each and end the same, however they are sent; without consent, as counts."""
+"""Events in any order and repetition give the same state; without consent they only count."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -39,8 +39,8 @@ few_examples = settings(
 
 
 @st.composite
-def happenings(draw: st.DrawFn) -> list[IncomingEvent]:
-    """Events of distinct ids, some of customers, some of browsers."""
+def events_to_send(draw: st.DrawFn) -> list[IncomingEvent]:
+    """Draw events with distinct ids, of customers and of browsers."""
     count = draw(st.integers(1, 30))
     return [_incoming(draw, number) for number in range(count)]
 
@@ -67,8 +67,8 @@ def _incoming(draw: st.DrawFn, number: int) -> IncomingEvent:
 
 
 @st.composite
-def sendings(draw: st.DrawFn, events: Sequence[IncomingEvent]) -> list[list[IncomingEvent]]:
-    """All the events in some order and some batches, some of them more than once."""
+def batches_of(draw: st.DrawFn, events: Sequence[IncomingEvent]) -> list[list[IncomingEvent]]:
+    """Draw batches with all events in any order, some of them repeated."""
     again = draw(st.lists(st.sampled_from(events), max_size=15))
     order = draw(st.permutations([*events, *again]))
     cuts = sorted(draw(st.lists(st.integers(0, len(order)), max_size=4)))
@@ -77,8 +77,8 @@ def sendings(draw: st.DrawFn, events: Sequence[IncomingEvent]) -> list[list[Inco
 
 
 @dataclass(frozen=True)
-class Ended:
-    """All that a shop's events have left behind, but for the marks and when they arrived."""
+class StoredState:
+    """The stored state of a shop's events, without digests and arrival times."""
 
     log: list[tuple[str, ...]]
     recent: dict[str, list[bytes]]
@@ -86,14 +86,16 @@ class Ended:
     counts: dict[bytes, float]
 
 
-def bought(connections: Connections, shop: ShopName, key: CustomerKey) -> list[Sequence[bytes]]:
-    """Return the purchases that are kept, without their marks: each shop has its own."""
+def stored_purchases(
+    connections: Connections, shop: ShopName, key: CustomerKey
+) -> list[Sequence[bytes]]:
+    """Return the stored purchases without digests, which differ between shops."""
     kept = connections.writes.lrange(redis_keys.purchases(shop, key), 0, -1)
     lines = [entry.split(b" ", 3) for entry in kept]
     return sorted((seconds, paid, item) for seconds, _, paid, item in lines)
 
 
-def ended(connections: Connections, shop: ShopName) -> Ended:
+def stored_state(connections: Connections, shop: ShopName) -> StoredState:
     redis = connections.writes
     log = []
     for _, fields in redis.xrange(redis_keys.events(shop)):
@@ -101,17 +103,17 @@ def ended(connections: Connections, shop: ShopName) -> Ended:
         del event["received_at"]
         log.append((json.dumps(event, sort_keys=True), str(fields.get(b"customer"))))
     recent = {name: redis.lrange(redis_keys.recent(shop, key), 0, -1) for name, key in KEYS.items()}
-    purchases = {name: bought(connections, shop, key) for name, key in KEYS.items()}
+    purchases = {name: stored_purchases(connections, shop, key) for name, key in KEYS.items()}
     counts: dict[bytes, float] = {}
     for name in redis.keys(f"{redis_keys.counts(shop)}:*"):
         counts.update(redis.zrange(name, 0, -1, withscores=True))
-    return Ended(sorted(log), recent, purchases, counts)
+    return StoredState(sorted(log), recent, purchases, counts)
 
 
-def opened(
+def new_shop(
     connections: Connections, events: Sequence[IncomingEvent]
 ) -> tuple[ShopName, list[IncomingEvent]]:
-    """Return a new shop whose customers have said what they permit, and yesterday's events."""
+    """Return a new shop whose customers have given consents, and the events moved to yesterday."""
     shop = ShopName(f"shop-{uuid4().hex[:12]}")
     for name, purposes in GRANTED.items():
         ConsentStore(connections).write(shop, KEYS[name], purposes)
@@ -123,18 +125,18 @@ def opened(
 
 
 @few_examples
-@given(data=st.data(), events=happenings())
-def test_each_event_counts_once_however_they_are_sent(
+@given(data=st.data(), events=events_to_send())
+def test_each_event_counts_once_in_any_batches(
     connections: Connections, secret: Secret, data: st.DataObject, events: list[IncomingEvent]
 ) -> None:
-    """Any batches, any order, any repetition: what is left behind is the same."""
+    """Any batches, order and repetition of the same events give the same stored state."""
     store = EventStore(connections, secret, 1000, policy_clock())
-    plain, in_order = opened(connections, events)
-    other, again = opened(connections, events)
+    plain, in_order = new_shop(connections, events)
+    other, again = new_shop(connections, events)
     first = store.add(plain, in_order)
     outcomes = [
         (each.event.message_id, outcome)
-        for batch in data.draw(sendings(again))
+        for batch in data.draw(batches_of(again))
         for each, outcome in zip(batch, store.add(other, batch), strict=True)
     ]
 
@@ -142,7 +144,7 @@ def test_each_event_counts_once_however_they_are_sent(
     new = [message_id for message_id, outcome in outcomes if outcome is Outcome.NEW]
     assert sorted(new) == sorted(each.event.message_id for each in events)
     assert {outcome for _, outcome in outcomes} <= {Outcome.NEW, Outcome.DUPLICATE}
-    assert ended(connections, plain) == ended(connections, other)
+    assert stored_state(connections, plain) == stored_state(connections, other)
 
 
 CANARIES = ("canary-customer", "canary-session", "canary-message", "canary-order")
@@ -157,8 +159,8 @@ def service(valkey: EmbeddedValkey, settings: Settings) -> Iterator[Service]:
     stores.connections.close()
 
 
-def everything(service: Service, *, but: set[str]) -> bytes:
-    """Return all names and values that the shop's keys hold, but those of some names."""
+def stored_bytes(service: Service, *, without: set[str]) -> bytes:
+    """Return the names and values of all of the shop's keys, except some."""
     redis = service.stores.connections.writes
     readers = {
         b"string": redis.get,
@@ -168,12 +170,12 @@ def everything(service: Service, *, but: set[str]) -> bytes:
         b"zset": lambda name: redis.zrange(name, 0, -1),
         b"stream": redis.xrange,
     }
-    names = set(redis.scan_iter(f"{{{service.shop}}}:*")) - {name.encode() for name in but}
+    names = set(redis.scan_iter(f"{{{service.shop}}}:*")) - {name.encode() for name in without}
     return b"".join(name + repr(readers[redis.type(name)](name)).encode() for name in names)
 
 
-def records_of_refusal(service: Service, key: CustomerKey) -> set[str]:
-    """Return the keys that hold what was said about consent, and when: by the hash alone."""
+def consent_keys(service: Service, key: CustomerKey) -> set[str]:
+    """Return the keys that store the customer's consents under the hash."""
     shop = service.shop
     return {
         redis_keys.customer(shop, key),
@@ -191,7 +193,7 @@ def records_of_refusal(service: Service, key: CustomerKey) -> set[str]:
 def test_without_consent_nothing_in_the_store_mentions_the_customer(
     service: Service, kinds: list[EventType], by_browser: bool, refused: dict[str, bool] | None
 ) -> None:
-    """Not the id, not its hash, no session, no order: only counts of items have moved."""
+    """Without consent the store has only item counts: no id, hash, session or order."""
     customer = CustomerId(f"canary-customer-{uuid4().hex}")
     key = service.stores.hasher(service.shop).key_of(customer)
     if refused is not None:
@@ -215,20 +217,20 @@ def test_without_consent_nothing_in_the_store_mentions_the_customer(
     reply = service.client.post("/v1/events", json={"events": sent}, headers=headers)
 
     assert reply.status_code == 200
-    held = everything(service, but=records_of_refusal(service, key))
+    held = stored_bytes(service, without=consent_keys(service, key))
     assert not [canary for canary in CANARIES if canary.encode() in held]
     assert key.hex().encode() not in held
     assert repr(key)[2:-1].encode() not in held
 
 
 def test_with_consent_the_search_finds_the_customer(service: Service) -> None:
-    """Else the test above could not fail."""
+    """With consent the search finds the customer, so the test above can fail."""
     customer = CustomerId("canary-customer")
     service.consent(customer)
     event = {"message_id": "m", "type": "view", "item_id": ITEMS[0], "customer_id": customer}
 
     service.send("POST", "/v1/events", {"events": [event]})
-    held = everything(service, but="")
+    held = stored_bytes(service, without=set())
     service.stores.connections.writes.delete(redis_keys.events(service.shop))
 
     assert b"canary-customer" in held

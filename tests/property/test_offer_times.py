@@ -51,14 +51,14 @@ class Counter:
         self.service.consents.write(self.service.shop, anna, dict.fromkeys(Purpose, True))
 
     def is_offered(self, name: str) -> bool:
-        context = self.service.visit(name)
+        context = self.service.context(name)
         answer = self.service.decider.decide_for(context, OffersQuery())
         assert answer.personalized is (name == "anna")
         return DEAL in [offer.offer_id for offer in answer.offers]
 
     def claim(self, name: str = "anna") -> object:
-        context = self.service.visit(name)
-        return self.service.claim_desk.claim(context, ClaimRequest(DEAL))
+        context = self.service.context(name)
+        return self.service.claim_service.claim(context, ClaimRequest(DEAL))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`recsvc events drain`: what was in the log is in files, once, with types that stay."""
+"""`recsvc events drain` moves the log to files, each entry once, with fixed column types."""
 
 import json
 import sys
@@ -49,14 +49,12 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.parquet"))
 
 
-def tell(service: Service, *message_ids: str) -> None:
+def send(service: Service, *message_ids: str) -> None:
     assert post(service, *({**VIEW, "message_id": each} for each in message_ids)).status_code == 200
 
 
-def test_what_was_told_is_in_a_file_and_no_longer_in_the_log(
-    service: Service, tmp_path: Path
-) -> None:
-    """As it was sent, with types that do not depend on what there was."""
+def test_drained_events_are_in_a_file_and_not_in_the_log(service: Service, tmp_path: Path) -> None:
+    """Drained events equal the sent ones, and the columns have the same types for any content."""
     service.consent(ANNA)
     post(service, FULL, VIEW)
 
@@ -89,12 +87,12 @@ def test_what_was_told_is_in_a_file_and_no_longer_in_the_log(
     assert logged(service) == []
 
 
-def test_the_next_run_takes_what_came_since(service: Service, tmp_path: Path) -> None:
-    """Each file has as many rows as were asked for, and an empty log makes no file."""
+def test_the_next_run_drains_new_events(service: Service, tmp_path: Path) -> None:
+    """Files have at most `--rows-per-file` rows, and an empty log makes no file."""
     folder = tmp_path / "new"
-    tell(service, *"abcde")
+    send(service, *"abcde")
     drain(service, folder, "--rows-per-file", "2")
-    tell(service, "f")
+    send(service, "f")
     drain(service, folder)
     drain(service, folder)
 
@@ -103,17 +101,17 @@ def test_the_next_run_takes_what_came_since(service: Service, tmp_path: Path) ->
     assert found == [["a", "b"], ["c", "d"], ["e"], ["f"]]
 
 
-def test_what_an_earlier_run_wrote_is_only_removed(service: Service, tmp_path: Path) -> None:
-    """It was killed between the two: its file's name tells."""
+def test_entries_of_an_earlier_run_are_only_deleted(service: Service, tmp_path: Path) -> None:
+    """After a kill between writing and deleting, the next run only deletes the written entries."""
     redis = service.stores.connections.writes
     name = f"{{{service.shop}}}:events"
-    tell(service, "a", "b")
+    send(service, "a", "b")
     before = redis.xrange(name)
     drain(service, tmp_path)
     redis.delete(name)
     for entry_id, fields in before:
         redis.xadd(name, fields, entry_id)
-    tell(service, "c")
+    send(service, "c")
     (tmp_path / ".tmp-half").write_bytes(b"PAR1")
 
     run = drain(service, tmp_path, "--json")
@@ -139,12 +137,10 @@ READABLE = {"message_id": "m", "type": "view", "timestamp": MOMENT, "received_at
         json.dumps({**READABLE, "item_id": ["a"]}),
     ],
 )
-def test_an_entry_that_nobody_can_read_stops_nothing(
-    service: Service, tmp_path: Path, event: str
-) -> None:
-    """It is counted."""
+def test_an_unreadable_entry_is_counted(service: Service, tmp_path: Path, event: str) -> None:
+    """An unreadable entry is counted, and the others are drained."""
     service.stores.connections.writes.xadd(f"{{{service.shop}}}:events", {"event": event})
-    tell(service, "a")
+    send(service, "a")
 
     run = drain(service, tmp_path, "--json")
 
@@ -153,8 +149,8 @@ def test_an_entry_that_nobody_can_read_stops_nothing(
 
 
 def test_two_runs_never_share_a_folder(service: Service, tmp_path: Path) -> None:
-    """The second is told so."""
-    tell(service, "a")
+    """A run into a folder that another run uses ends with 2."""
+    send(service, "a")
     lock = FileLock(tmp_path / ".lock")
     assert lock.try_own()
 
@@ -167,10 +163,10 @@ def test_two_runs_never_share_a_folder(service: Service, tmp_path: Path) -> None
 
 
 def test_two_shops_never_share_a_folder(service: Service, tmp_path: Path) -> None:
-    """The ids of one log would hide entries of the other."""
+    """A run into a folder of another shop's log ends with 2: their entry ids may be equal."""
     other = Service(service.stores, ShopName(f"{service.shop}-b"))
-    tell(service, "a")
-    tell(other, "b")
+    send(service, "a")
+    send(other, "b")
     drain(service, tmp_path)
 
     run = drain(other, tmp_path)
@@ -180,12 +176,12 @@ def test_two_shops_never_share_a_folder(service: Service, tmp_path: Path) -> Non
     assert len(logged(other)) == 1
 
 
-def test_without_polars_it_says_what_to_install(
+def test_without_polars_the_error_names_the_package(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The service runs without it."""
+    """Without polars the command ends with 2 and names `recsvc[train]`."""
     monkeypatch.setitem(sys.modules, "polars", None)
-    tell(service, "a")
+    send(service, "a")
 
     run = drain(service, tmp_path)
 
@@ -214,11 +210,11 @@ def decided(folder: Path) -> list[str]:
     return [name for table in found for name in table["decision_id"]]
 
 
-def test_decisions_are_drained_beside_the_events(service: Service, tmp_path: Path) -> None:
-    """Once, and as they were kept; whoever reads the folder's files reads events alone."""
+def test_decisions_are_drained_into_their_own_folder(service: Service, tmp_path: Path) -> None:
+    """Decisions are drained once, as stored, into a folder apart from the events."""
     service.consent(ANNA)
     decide(service, "a", "b")
-    tell(service, "event")
+    send(service, "event")
     first, second = (json.loads(drain(service, tmp_path, "--json").stdout) for _ in range(2))
 
     (file,) = files(tmp_path / "decisions")
@@ -237,7 +233,7 @@ def test_decisions_are_drained_beside_the_events(service: Service, tmp_path: Pat
 
 
 def test_a_decision_is_never_written_twice(service: Service, tmp_path: Path) -> None:
-    """A run that was killed before the log was told is made good by the next one."""
+    """After a kill between writing and deleting, the next run only deletes the decisions."""
     service.consent(ANNA)
     redis, name = service.stores.connections.writes, f"{{{service.shop}}}:decisions-log"
     decide(service, "a", "b")
@@ -254,10 +250,10 @@ def test_a_decision_is_never_written_twice(service: Service, tmp_path: Path) -> 
     assert decided(tmp_path) == ["a", "b", "c"]
 
 
-def test_decisions_of_who_withdrew_or_was_erased_are_not_drained(
+def test_decisions_of_withdrawn_or_erased_customers_are_not_drained(
     service: Service, tmp_path: Path
 ) -> None:
-    """Withdrawn: counted as gone. Erased: there is nothing left to count."""
+    """Decisions of a customer who withdrew count as gone; those of an erased one do not exist."""
     third = CustomerId("third")
     for customer in (ANNA, BERT, third):
         service.consent(customer)

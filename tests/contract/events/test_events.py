@@ -1,4 +1,4 @@
-"""Events over HTTP: each row is answered, each id counts once, a browser says little."""
+"""POST /v1/events: one result per event, each id counts once, and limits for browsers."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -62,8 +62,8 @@ def statuses(reply: TestResponse) -> list[int]:
     return [result["status"] for result in results(reply)]
 
 
-def test_every_row_is_answered_in_its_place(service: Service) -> None:
-    """New, known, reused, unreadable: none of them stops another."""
+def test_each_event_has_its_own_result(service: Service) -> None:
+    """New, duplicate, reused and invalid events get results in order, and none stops another."""
     reply = post(
         service,
         VIEW,
@@ -86,7 +86,7 @@ def test_every_row_is_answered_in_its_place(service: Service) -> None:
 
 
 def test_an_event_sent_again_is_a_duplicate(service: Service) -> None:
-    """However its numbers, its time and its nothings are spelt; it changes nothing more."""
+    """An event with equal content is a duplicate, however numbers, times and nulls are written."""
     first = post(service, FULL)
     again = post(
         service,
@@ -100,8 +100,8 @@ def test_an_event_sent_again_is_a_duplicate(service: Service) -> None:
     assert counts(service) == {ITEMS[0]: 1.0}
 
 
-def test_the_log_holds_an_event_as_it_was_sent(service: Service) -> None:
-    """Times in UTC, and when it arrived; its customer's hash beside it."""
+def test_the_log_has_the_event_as_sent(service: Service) -> None:
+    """The log has the event with UTC times, its arrival and the customer's hash."""
     service.consent(ANNA)
     post(service, FULL, {"message_id": "m-3", "type": "offer_shown", "offer_id": "o"})
 
@@ -117,10 +117,10 @@ def test_the_log_holds_an_event_as_it_was_sent(service: Service) -> None:
 
 
 @pytest.mark.parametrize("consents", [None, {"analytics": False, "personalization": False}])
-def test_without_consent_only_counts_move(
+def test_without_consent_only_counts_change(
     service: Service, consents: dict[str, bool] | None
 ) -> None:
-    """No row in the log, no history, and the answer is the same as with it."""
+    """Without consent an event is neither logged nor listed, and the response is the same."""
     if consents is not None:
         service.consent(ANNA, consents)
 
@@ -132,8 +132,8 @@ def test_without_consent_only_counts_move(
     assert counts(service) == {ITEMS[0]: 1.0}
 
 
-def test_each_purpose_opens_one_door(service: Service) -> None:
-    """`analytics` the log, `personalization` the history."""
+def test_each_purpose_permits_one_use(service: Service) -> None:
+    """`analytics` permits the log, `personalization` the customer's list."""
     service.consent(ANNA, {"analytics": True})
     service.consent(BERT, {"personalization": True})
 
@@ -144,8 +144,8 @@ def test_each_purpose_opens_one_door(service: Service) -> None:
     assert [entry.split(b" ")[1] for entry in recent(service, BERT)] == [ITEMS[0].encode()]
 
 
-def test_a_withdrawal_counts_from_the_next_event_on(service: Service) -> None:
-    """The consent is read with each event."""
+def test_a_withdrawal_applies_to_the_next_event(service: Service) -> None:
+    """The consent is read for each event."""
     service.consent(ANNA)
     post(service, {**VIEW, "customer_id": ANNA})
     service.consent(ANNA, {"personalization": False, "analytics": False})
@@ -154,8 +154,8 @@ def test_a_withdrawal_counts_from_the_next_event_on(service: Service) -> None:
     assert len(logged(service)) == len(recent(service, ANNA)) == 1
 
 
-def test_privacy_control_denies_for_its_request(service: Service) -> None:
-    """`Sec-GPC: 1` leaves counts alone of a consenting customer's events; sent again, nothing."""
+def test_sec_gpc_denies_for_its_request(service: Service) -> None:
+    """With `Sec-GPC: 1` an event only counts despite consent; sent again, it is a duplicate."""
     service.consent(ANNA)
     event = {**VIEW, "customer_id": ANNA}
 
@@ -168,8 +168,8 @@ def test_privacy_control_denies_for_its_request(service: Service) -> None:
     assert counts(service) == {ITEMS[0]: 2.0}
 
 
-def test_a_sensitive_item_is_in_no_history(service: Service) -> None:
-    """It is counted and logged; nobody is remembered by it."""
+def test_a_sensitive_item_is_not_listed(service: Service) -> None:
+    """An event on a sensitive item is logged and not added to the customer's list."""
     service.consent(ANNA)
     service.item(ITEMS[0], sensitive=True)
 
@@ -179,8 +179,8 @@ def test_a_sensitive_item_is_in_no_history(service: Service) -> None:
     assert len(logged(service)) == 1
 
 
-def test_what_became_sensitive_is_due_no_more(service: Service) -> None:
-    """What was bought of it some time ago would lead the list."""
+def test_an_item_that_became_sensitive_is_not_due(service: Service) -> None:
+    """A purchased item that becomes sensitive is no longer recommended as due for repurchase."""
     service.consent("dora")
     sent = (datetime.now(UTC) - timedelta(days=60)).isoformat()
     post(service, {**VIEW, "type": "purchase", "customer_id": "dora", "timestamp": sent})
@@ -197,15 +197,15 @@ def reasons_of(service: Service, customer: str) -> list[str]:
     return [item["reason"]["code"] for item in answer["items"]]
 
 
-def test_a_refusal_does_not_outgrow_what_was_sent(service: Service) -> None:
-    """Of many unknown fields it names a few."""
+def test_an_error_names_few_unknown_fields(service: Service) -> None:
+    """An error of many unknown fields names the first three, so that it stays short."""
     (result,) = results(post(service, {**VIEW, **{f"x{number}": 1 for number in range(100, 400)}}))
 
     assert [each["field"] for each in result["errors"]] == ["x100", "x101", "x102"]
 
 
-def test_a_session_without_a_customer_is_not_kept(service: Service) -> None:
-    """It would be the trace of a person who was asked nothing."""
+def test_an_anonymous_session_is_not_logged(service: Service) -> None:
+    """A session without a customer is dropped: it would identify a person without consent."""
     post(service, {**VIEW, "session_id": "secret-session"})
 
     assert "session_id" not in logged(service)[0].event
@@ -242,10 +242,10 @@ def test_a_session_without_a_customer_is_not_kept(service: Service) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_wrong_field_is_named(
+def test_an_invalid_field_is_named(
     grocery_service: Service, event: dict[str, object], field: str
 ) -> None:
-    """422 with the field, the value and what would be right; the row is not taken in."""
+    """An invalid field gives 422 with its name, value and rule."""
     (result,) = results(post(grocery_service, event))
 
     assert (result["status"], result["code"]) == (422, "bad_event")
@@ -258,8 +258,8 @@ def test_a_wrong_field_is_named(
     [{}, {"events": {}}, {"events": [VIEW] * 501}, {"events": [], "more": 1}, [VIEW]],
     ids=["none", "no list", "too many", "unknown", "bare list"],
 )
-def test_a_body_that_is_no_batch_is_refused_whole(grocery_service: Service, body: object) -> None:
-    """400 naming what is wrong."""
+def test_an_invalid_batch_is_refused(grocery_service: Service, body: object) -> None:
+    """A body that is not a batch of at most 500 events gives 400."""
     headers = {"Authorization": f"Bearer {grocery_service.keys.secret.text}"}
     reply = grocery_service.client.post("/v1/events", json=body, headers=headers)
 
@@ -267,8 +267,8 @@ def test_a_body_that_is_no_batch_is_refused_whole(grocery_service: Service, body
     assert (reply.status_code, reply.json["code"]) == (400, "bad_body")
 
 
-def test_a_batch_may_be_large(service: Service) -> None:
-    """500 events, more than 64 KiB; not more than 1 MiB."""
+def test_a_batch_may_have_one_mebibyte(service: Service) -> None:
+    """A batch of 500 events above 64 KiB is accepted, one above 1 MiB gives 413."""
     batch = [{**VIEW, "message_id": f"{n:0128d}", "session_id": "s" * 128} for n in range(500)]
     headers = {
         "Authorization": f"Bearer {service.keys.secret.text}",
@@ -291,10 +291,10 @@ def test_a_batch_may_be_large(service: Service) -> None:
     ],
     ids=["purchase", "offer_redeemed", "price"],
 )
-def test_a_browser_neither_buys_nor_redeems_nor_names_prices(
+def test_a_browser_sends_no_purchases_redemptions_or_prices(
     service: Service, event: dict[str, object]
 ) -> None:
-    """403 for that row alone; not even its id is taken."""
+    """A forbidden event of a browser gives 403, and its message id stays unused."""
     reply = browse(service, event, {**VIEW, "message_id": "fine"})
 
     assert statuses(reply) == [403, 201]
@@ -303,8 +303,8 @@ def test_a_browser_neither_buys_nor_redeems_nor_names_prices(
 
 
 @pytest.mark.parametrize("token", [None, BERT], ids=["no token", "another's token"])
-def test_a_browser_speaks_for_no_other_customer(service: Service, token: Any) -> None:
-    """The whole batch is the same 403 as on every route, whether the customer is known or not."""
+def test_a_browser_sends_no_events_of_other_customers(service: Service, token: Any) -> None:
+    """The batch gives the same 403 for known and unknown customers."""
     signed = None if token is None else service.keys.token(token)
 
     replies = [
@@ -320,21 +320,21 @@ def test_a_browser_speaks_for_no_other_customer(service: Service, token: Any) ->
     assert logged(service) == []
 
 
-def test_a_browser_speaks_for_its_own_customer(service: Service) -> None:
-    """And what names nobody stays nobody's, token or not."""
+def test_a_browser_sends_events_of_its_own_customer(service: Service) -> None:
+    """With a token, events of its customer are stored as theirs; others stay anonymous."""
     service.consent(ANNA)
     token = service.keys.token(ANNA)
-    nobodys = {**VIEW, "message_id": "n", "item_id": ITEMS[1]}
+    anonymous = {**VIEW, "message_id": "n", "item_id": ITEMS[1]}
 
-    reply = browse(service, {**VIEW, "customer_id": ANNA}, nobodys, token=token)
+    reply = browse(service, {**VIEW, "customer_id": ANNA}, anonymous, token=token)
 
     assert statuses(reply) == [201, 201]
     assert [row.event.get("customer_id") for row in logged(service)] == [ANNA, None]
     assert [entry.split(b" ")[1] for entry in recent(service, ANNA)] == [ITEMS[0].encode()]
 
 
-def test_a_browser_moves_a_count_once_a_session_item_and_day(service: Service) -> None:
-    """Without a session not at all, and only those of items that there are."""
+def test_a_browser_counts_once_per_session_item_and_day(service: Service) -> None:
+    """Browser events count once per session and item, and never without a session or known item."""
     events = [
         {**VIEW, "message_id": "1"},
         {**VIEW, "message_id": "2", "session_id": "s"},
@@ -349,8 +349,8 @@ def test_a_browser_moves_a_count_once_a_session_item_and_day(service: Service) -
     assert counts(service) == {ITEMS[0]: 4.0, ITEMS[1]: 1.0}
 
 
-def test_the_greatest_interest_of_a_session_counts(service: Service) -> None:
-    """Whatever came first: a filled cart is one, not a view and a filled cart."""
+def test_the_greatest_weight_of_a_session_counts(service: Service) -> None:
+    """A view and a cart of one session count as one cart, in either order."""
     cart = {**VIEW, "type": "add_to_cart", "session_id": "s"}
     later = {**cart, "message_id": "2", "session_id": "t"}
 
@@ -360,8 +360,8 @@ def test_the_greatest_interest_of_a_session_counts(service: Service) -> None:
     assert counts(service) == {ITEMS[0]: 6.0}
 
 
-def test_a_server_moves_counts_each_time(service: Service) -> None:
-    """By the weight of what happened; those of items not told of yet as well."""
+def test_a_server_event_counts_each_time(service: Service) -> None:
+    """Each event of a server counts with its weight, unknown items included."""
     types = ["view", "impression", "add_to_cart", "remove_from_cart", "purchase"]
     events = [
         {"message_id": f"{kind} {item}", "type": kind, "item_id": item}
@@ -374,24 +374,24 @@ def test_a_server_moves_counts_each_time(service: Service) -> None:
     assert counts(service) == {ITEMS[0]: 9.0, "new": 9.0}
 
 
-def test_old_events_move_no_counts(service: Service) -> None:
-    """A shop may tell its whole past; what is popular now stays."""
+def test_old_events_do_not_count(service: Service) -> None:
+    """An event older than the counted days is logged without a change of the counts."""
     post(service, {**VIEW, "timestamp": "2020-01-01T00:00:00Z"})
 
     assert counts(service) == {}
     assert len(logged(service)) == 1
 
 
-def test_events_take_their_scope(service: Service) -> None:
-    """A secret key of another scope sends none."""
+def test_events_require_their_scope(service: Service) -> None:
+    """A secret key without the scope `events` gives 403."""
     reply = post(service, VIEW, key=service.secret_key(Scope.RECOMMEND))
 
     assert reply.status_code == 403
     assert statuses(post(service, VIEW, key=service.secret_key(Scope.EVENTS))) == [201]
 
 
-def test_a_shop_without_a_model_takes_events(bare_service: Service) -> None:
-    """Its first day is the beginning of its counts."""
+def test_a_shop_without_a_model_stores_events(bare_service: Service) -> None:
+    """A shop stores and counts events before it has a model."""
     bare_service.item("new")
 
     assert statuses(post(bare_service, VIEW)) == [201]
@@ -401,8 +401,8 @@ def test_a_shop_without_a_model_takes_events(bare_service: Service) -> None:
     assert counts(bare_service) == {ITEMS[0]: 1.0, "new": 1.0}
 
 
-def test_message_ids_are_each_shops_own(service: Service) -> None:
-    """What one shop has sent is new to another."""
+def test_message_ids_are_per_shop(service: Service) -> None:
+    """A message id of one shop is new to another shop."""
     other = Service(service.stores, ShopName(f"{service.shop}-b"))
 
     assert statuses(post(service, VIEW)) == [201]
