@@ -1,6 +1,7 @@
 """One bash session that runs the commands of the pages as a reader would."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ SCRIPTS = Path(sys.executable).parent  # where pip put the project's commands
 
 PRINTED_PORT = "8000"  # as the pages write it; the session takes a free one
 DONE = "\x01done"  # printed with the exit code behind each command
+ATTEMPTS = 10 * PATIENCE_SECONDS  # to find the service ready
+CURL = Path(__file__).parent / "curl.py"
 WIDE = "200"  # columns, so that no table breaks a line
 
 
@@ -27,7 +30,15 @@ class Shell:
     def __init__(self, folder: Path) -> None:
         self._port = str(free_port())
         _make_clone(folder)
-        variables = environment(folder, HOME=str(folder), COLUMNS=WIDE, PYTHONUNBUFFERED="1")
+        variables = environment(
+            folder,
+            HOME=str(folder),
+            COLUMNS=WIDE,
+            PYTHONUNBUFFERED="1",
+            # A busy machine is no reason for an anonymous answer.
+            RECSVC_READ_TIMEOUT_MS="2000",
+            RECSVC_DEADLINE_MS="5000",
+        )
         del variables["RECSVC_DATA_DIR"]  # the pages set it
         self._commands = forked_commands.start(_scripts(folder), variables)
         self._bash = subprocess.Popen(
@@ -79,10 +90,10 @@ class Shell:
     def _in_background(self, command: str) -> str:
         """Serve beside the session, as in a second terminal, and wait until it is ready."""
         command = command.replace("recsvc", f"{SCRIPTS}/recsvc", 1)  # a process of its own
-        ready = f"curl --fail --output /dev/null http://127.0.0.1:{self._port}/readyz"
+        ready = f"curl http://127.0.0.1:{self._port}/readyz 2>/dev/null | grep -q '\"ready\"'"
         return (
             f"{command} --port {self._port} >serve.log 2>&1 &\n"
-            f"for attempt in $(seq 600); do {ready} 2>/dev/null && break; sleep 0.1; done"
+            f"for attempt in $(seq {ATTEMPTS}); do {ready} && break; sleep 0.1; done"
         )
 
 
@@ -95,5 +106,9 @@ def _make_clone(folder: Path) -> None:
     scripts = _scripts(folder)
     scripts.mkdir(parents=True)
     (scripts / "activate").write_text(f'PATH="{scripts}:{SCRIPTS}:$PATH"\n')
-    # In a terminal curl shows no progress.
-    (folder / ".curlrc").write_text("silent\nshow-error\n")
+    if shutil.which("curl"):
+        # In a terminal curl shows no progress.
+        (folder / ".curlrc").write_text("silent\nshow-error\n")
+    else:
+        (scripts / "curl").write_text(f"#!{sys.executable}\n{CURL.read_text()}")
+        (scripts / "curl").chmod(0o755)
