@@ -1,4 +1,4 @@
-"""Files for people: where they go is checked before anything dear, and they appear whole or not."""
+"""Output files: folders are checked before expensive work, and files appear complete."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ Write = Callable[[Path], object]
 
 
 def writable(folder: Path) -> Path:
-    """Make the folder and see that a file can be written there."""
+    """Create the folder; raise if files cannot be written to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with draft(folder) as file:
@@ -25,7 +25,7 @@ def writable(folder: Path) -> Path:
 
 @contextmanager
 def draft(folder: Path) -> Iterator[Path]:
-    """Give a name for a file that is not finished; it is gone afterwards unless it was renamed."""
+    """Yield the name of an unfinished file, and delete it afterwards unless it was renamed."""
     file = temporary_in(folder)
     try:
         yield file
@@ -34,7 +34,7 @@ def draft(folder: Path) -> Iterator[Path]:
 
 
 def write_files(folder: Path, files: Mapping[str, Write]) -> None:
-    """Write each file to a draft and give it its name when it is finished."""
+    """Write each file as a draft and rename it when it is complete."""
     for name, write in files.items():
         with draft(folder) as file:
             write(file)

@@ -1,14 +1,14 @@
-"""Two threads for numerical work, and freed memory that goes back to the system.
+"""Two threads for numerical work, and freed memory returned to the system.
 
-Numerical libraries release the interpreter's lock while they work. Each call runs on one BLAS or
-OpenMP thread of its own: with several, threads wait for each other on a busy machine (LightGBM took
-three times the processor time on two), and sums may end in other bits.
+Numerical libraries release the interpreter's lock while they work. Each call uses one BLAS or
+OpenMP thread: with several, threads wait for each other on a busy machine (LightGBM took three
+times the processor time on two), and sums may differ in their last bits.
 
 glibc raises its mmap threshold (up to 32 MB) after the first large array is freed. Later arrays
-then share its heaps, and arrays that live longer fragment them: half of a training's peak memory
-was holes. With a fixed threshold every larger array has pages of its own, which are returned when
-it is freed. A server answers with small objects and does not need this; the trainer's command line
-sets it for its process.
+then share its heaps, and long-lived arrays fragment them: half of a training's peak memory was
+holes. With a fixed threshold every larger array has pages of its own, which are returned when it is
+freed. Only the trainer's command line needs this and sets it for its process; a server allocates
+small objects.
 """
 
 import ctypes
@@ -26,13 +26,13 @@ _THREADS = 2
 
 
 def each(function: Callable[[T], R], arguments: Iterable[T]) -> list[R]:
-    """Return the results in the order of the arguments."""
+    """Run the function in two threads; return the results in the order of the arguments."""
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(function, arguments))
 
 
 def return_freed_memory() -> bool:
-    """Fix glibc's limits; return whether this system has them."""
+    """Fix glibc's limits; return False on a system without them."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # another C library, which keeps less

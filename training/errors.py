@@ -1,9 +1,9 @@
-"""Why a training run ends without a new model. Each knows its exit code.
+"""Errors that end a training run without a new model. Each has an exit code.
 
 RecsvcError
 └── TrainingError
     ├── InputUnreadable  2  the command or its files cannot be read, or too many rows are bad
-    └── NotPublishable   3  the input is readable, but must not become the model in use
+    └── NotPublishable   3  the input is readable, but the model must not be published
 """
 
 from recsvc.domain.errors import RecsvcError

@@ -1,4 +1,4 @@
-"""Progress bars on stderr, so that a long step is seen to move."""
+"""Progress bars on stderr for long steps."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Progress:
-    """Shows one bar per step. With `quiet`, shows nothing."""
+    """Shows one bar per step; nothing if `quiet`."""
 
     def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
         self._bars = Bars(
@@ -37,14 +37,14 @@ class Progress:
 
     @contextmanager
     def step(self, title: str, total: int = 1) -> Iterator[Callable[[], None]]:
-        """Show a bar of `total` parts and hand out the function that moves it by one."""
+        """Show a bar of `total` parts; yield the function that advances it by one."""
         task = self._bars.add_task(title, total=total)
         yield lambda: self._bars.advance(task)
         self._bars.update(task, completed=total)
 
     @contextmanager
     def search(self, title: str, total: float) -> Iterator[Callable[[float, str], None]]:
-        """Show a bar of what is used of `total`; hand out what sets it, with a new title."""
+        """Show how much of `total` is used; yield the function that sets it, with a new title."""
         task = self._bars.add_task(title, total=total)
         yield lambda used, title: self._bars.update(
             task, completed=min(used, total), description=title

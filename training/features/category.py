@@ -1,4 +1,4 @@
-"""What is known of a customer and a category, and of a category alone."""
+"""Features of a customer and a category, and of a category alone."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ class CategoryFacts:
     of_category: FeatureTable
 
     def at(self, customers: Rows, items: Rows) -> tuple[Floats, Floats]:
-        """Return the facts of each candidate's customer and category, and of its category."""
+        """Return the features of each candidate's customer and category, and of its category."""
         categories = self.categories[items]
         places = self.customer_items.find(customers, np.maximum(categories, 0))
         own = self.of_pair.at(np.where(categories >= 0, places, -1))
@@ -29,7 +29,7 @@ class CategoryFacts:
 def category_facts(
     history: History, customer_items: CustomerItems, horizon_days: float
 ) -> CategoryFacts | None:
-    """Gather; None when no category is known."""
+    """Compute the features; return None without categories."""
     if history.categories is None:
         return None
     lines = _by_category(history, history.categories)
@@ -45,14 +45,14 @@ def category_facts(
 
 
 def _by_category(history: History, categories: Rows) -> History:
-    """Return the history of categories: each line's item becomes its category."""
+    """Return the history with each line's item replaced by its category."""
     total = int(categories.max(initial=0)) + 1
     known = history.only(categories[history.items] >= 0, now=history.now)
     return replace(known, items=categories[known.items], items_total=total)
 
 
 def _distinct_items(customer_items: CustomerItems, both: CustomerItems, categories: Rows) -> Rows:
-    """Count how many different items of a category each customer has bought."""
+    """Count the distinct items of a category that each customer has bought."""
     of_pair = categories[customer_items.items]
     known = of_pair >= 0
     places = both.find(customer_items.customers[known], of_pair[known])
@@ -79,7 +79,7 @@ def _pair_table(
 
 
 def _category_table(lines: History, categories: Rows, horizon_days: float) -> FeatureTable:
-    """Gather; `categories` are those of the items that anybody has bought until now."""
+    """Compute the features; `categories` are those of the items bought until now."""
     recent = log_share(buyer_share(lines, 0.0, horizon_days))
     latest = log_share(buyer_share(lines, 0.0, 0.25 * horizon_days))
     items = np.bincount(categories[categories >= 0], minlength=lines.items_total)

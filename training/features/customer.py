@@ -1,4 +1,4 @@
-"""What is known of a customer: size, pace and taste for what is new."""
+"""Features of a customer: number of orders, pace, share of new items."""
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def customer_facts(
 
 
 def _recent_distinct(history: History, horizon_days: float) -> Rows:
-    """Count each customer's different items of the last horizon."""
+    """Count each customer's distinct items of the last horizon."""
     recent = history.ages() <= horizon_days
     size = max(history.items_total, 1)
     keys = np.unique(history.customers[recent] * size + history.items[recent])

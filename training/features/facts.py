@@ -1,7 +1,7 @@
-"""All facts at one cut, gathered once and looked up for candidates. Never looks at what came later.
+"""All features at one cutoff, computed once and looked up for candidates. Uses no later data.
 
-Features fall into groups, so that a ranker can leave out what is constant over customers
-(`item`) or see scores only.
+Features have a group, so that a ranker can leave out those of items, which are the same for all
+customers, or use scores only.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Facts:
         return tuple(columns)
 
     def at(self, customers: Rows, items: Rows, places: Rows) -> Floats:
-        """Look up candidates; `places` are theirs in the pairs."""  # (rows, columns)
+        """Look up candidates; `places` are their customer-item pairs."""  # (rows, columns)
         pair, item = self.pair.at(places), self.item.at(items)
         parts = [pair, item, self.customer.at(customers)]
         if self.category is not None:
@@ -57,7 +57,7 @@ class Facts:
     def parts_of_category(
         self, category: CategoryFacts, pair: Floats, item: Floats, own: Floats, wide: Floats
     ) -> Floats:
-        """Return the item's part of its category: in the shop's sales, and in the customer's."""
+        """Return the item's share of its category, in all sales and in the customer's."""
         share = np.exp(self.item.of(item, "log_share_recent"))
         whole = np.exp(category.of_category.of(wide, "category_log_share"))
         bought = np.nan_to_num(self.pair.of(pair, "decayed_medium"))
@@ -66,10 +66,8 @@ class Facts:
 
 
 def gather_facts(base_models: FittedBaseModels, horizon_days: float) -> Facts:
-    history, customer_items = (
-        base_models.training_data.history,
-        base_models.training_data.customer_items,
-    )
+    training_data = base_models.training_data
+    history, customer_items = training_data.history, training_data.customer_items
     return Facts(
         pair=pair_facts(base_models),
         item=item_facts(history, customer_items, horizon_days),

@@ -1,4 +1,4 @@
-"""What is known of an item: popularity as shares, trend, how often it is bought again, price."""
+"""Features of an item: popularity shares, trends, rate of repeat purchases, price."""
 
 import numpy as np
 
@@ -56,7 +56,7 @@ def _popularity_facts(
 
 
 def _price_facts(history: History, horizon_days: float) -> dict[str, Floats]:
-    """Price level, and how far the latest prices are below it (an offer, a clearance)."""
+    """Return the price level, and how far the latest prices are below it (discount, clearance)."""
     if history.prices is None:
         return {}
     usual = mean_log_price(history, np.ones(len(history.days), dtype=bool))

@@ -1,4 +1,4 @@
-"""What is known of a customer and an item of theirs: frequency, recency and rhythm."""
+"""Features of a customer and an item that they bought: frequency, recency and rhythm."""
 
 import numpy as np
 
@@ -10,11 +10,9 @@ from training.recommenders.rhythm import intervals
 
 
 def pair_facts(base_models: FittedBaseModels) -> FeatureTable:
-    """Gather facts of every pair."""
-    history, customer_items = (
-        base_models.training_data.history,
-        base_models.training_data.customer_items,
-    )
+    """Compute the features of every pair."""
+    training_data = base_models.training_data
+    history, customer_items = training_data.history, training_data.customer_items
     order_ages = history.order_ages()
     own = {
         name: fitted.own.data for name, fitted in base_models.personal.items() if name != "rhythm"

@@ -1,4 +1,4 @@
-"""Price levels, in logarithms: of items, and of what a customer usually buys."""
+"""Price levels as logarithms: of items, and of a customer's usual purchases."""
 
 import numpy as np
 
@@ -6,16 +6,16 @@ from training.dataset.history import Flags, Floats, History, Rows
 
 
 def mean_log_price(history: History, counted: Flags) -> Floats:
-    """Average what was paid for each item in some lines; NaN where that is not known."""
+    """Average each item's log price over the marked lines; NaN for an unknown one."""
     if history.prices is None:
         return np.full(history.items_total, np.nan, np.float32)
-    known = counted & (history.prices > 0)  # NaN is not
+    known = counted & (history.prices > 0)  # excludes NaN
     prices = np.log(history.prices[known])
     return _means(history.items[known], prices, history.items_total)
 
 
 def price_levels(history: History) -> tuple[Floats, Floats] | None:
-    """Return the level of each item and of each customer; None when no price is known."""
+    """Return the price level of each item and of each customer; None without prices."""
     if history.prices is None:
         return None
     of_item = mean_log_price(history, np.ones(len(history.days), dtype=bool))
@@ -25,7 +25,7 @@ def price_levels(history: History) -> tuple[Floats, Floats] | None:
 
 
 def _means(groups: Rows, values: Floats, total: int) -> Floats:
-    """Average values by group; NaN for a group without any."""  # (total,)
+    """Average values by group; NaN for an empty group."""  # (total,)
     counts = np.bincount(groups, minlength=total)
     sums = np.bincount(groups, values, total)
     found = np.divide(sums, counts, out=np.full(total, np.nan), where=counts > 0)

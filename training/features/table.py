@@ -1,4 +1,4 @@
-"""Named columns over pairs, items or customers, looked up for candidates."""
+"""A table of named feature columns over pairs, items or customers, looked up for candidates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class FeatureTable:
     values: Floats  # (rows, columns)
 
     def at(self, rows: Rows) -> Floats:
-        """Return the rows; −1 has no facts, which is NaN."""  # (len(rows), columns)
+        """Return the given rows; row −1 is all NaN."""  # (len(rows), columns)
         if not len(self.values):
             return np.full((len(rows), len(self.names)), np.nan, np.float32)
         found = self.values[np.maximum(rows, 0)]
@@ -24,12 +24,12 @@ class FeatureTable:
         return found
 
     def of(self, found: Floats, name: str) -> Floats:
-        """Return one column of what `at` returned."""
+        """Return one column of a result of `at`."""
         return found[:, self.names.index(name)]
 
 
 def table_of(columns: Mapping[str, NDArray[Any]]) -> FeatureTable:
-    """Put columns side by side, one at a time: a second copy of all is a shop's peak of memory."""
+    """Fill the table column by column: a second copy of all columns would double the memory."""
     rows = len(next(iter(columns.values())))
     values = np.empty((rows, len(columns)), np.float32)
     for place, column in enumerate(columns.values()):
@@ -38,6 +38,6 @@ def table_of(columns: Mapping[str, NDArray[Any]]) -> FeatureTable:
 
 
 def log_share(shares: Floats) -> Floats:
-    """A share, never a count, so that a model learned on one window holds on a busier one."""
+    """Return logarithms of shares, not counts, so that a model also fits a busier window."""
     logarithms: Floats = np.log(shares + np.float32(1e-4))
     return logarithms

@@ -1,8 +1,8 @@
-"""A weighted blend of simple models: its weights are found on past windows.
+"""A weighted blend of base models, with weights fitted on past windows.
 
-The weights maximise the likelihood of what was bought under a softmax over each customer's
-candidates (the top-one loss of ListNet, Cao et al. 2007), none below zero. The problem is convex,
-so equal rows give equal weights.
+The weights are non-negative and maximise the likelihood of the purchases under a softmax over each
+customer's candidates (the top-one loss of ListNet, Cao et al. 2007). The problem is convex, so
+equal rows give equal weights.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class FittedBlend:
         return np.asarray(features[:, self.columns] @ self.weights)
 
     def importances(self, columns: tuple[Column, ...]) -> tuple[Importance, ...]:
-        """Share out the weights, greatest first."""
+        """Return the weights as shares of 1, greatest first."""
         shares = self.weights / max(float(self.weights.sum()), 1e-12)
         order = np.argsort(-shares, kind="stable")
         named = ((columns[self.columns[at]], float(shares[at])) for at in order)
@@ -59,7 +59,7 @@ def fit_blend(columns: tuple[Column, ...], samples: list[Sample]) -> FittedBlend
 
 
 def _blended(columns: tuple[Column, ...]) -> Rows:
-    """Return the columns that hold a proposer's or the rhythm's score."""
+    """Return the columns with the scores of proposers and of the rhythm."""
     names = [at for at, (group, name) in enumerate(columns) if _is_score(group, name)]
     return np.array(names)
 

@@ -1,6 +1,6 @@
-"""A cut made ready for ranking: simple models and facts, and the candidate rows of each slate.
+"""A fitted cutoff: base models and features of one history, and the candidate rows of each slate.
 
-Rows are looked up for a block of customers, so that memory stays flat.
+Rows are looked up for a block of customers at a time, so that memory stays constant.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from training.metrics.model import Family
 from training.ranking.candidates import Pool, PoolSize
 from training.recommenders.registry import BASE_MODELS, FittedBaseModels, fit_base_models
 
-_VOTES = 20  # a proposer votes for its first so many
+_VOTES = 20  # a proposer votes for its first items
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class FittedCutoff:
         )
 
     def rows(self, pool: Pool, facts: Floats | None = None, kept: Flags | None = None) -> SlateRows:
-        """Look up features of a slate's pool, or of its rows `kept`.
+        """Look up the features of a slate's pool, or of its rows `kept`.
 
-        Ranks are taken within the whole pool; `facts` are those of its rows, if they are at hand.
+        Ranks are within the whole pool. `facts` are the features of its rows if already looked up.
         """
         if not len(pool.items):
             return SlateRows(pool.customers, pool.items, self.no_features())
@@ -77,7 +77,7 @@ class FittedCutoff:
         return np.zeros((0, len(self.columns())), np.float32)
 
     def score_features(self, pool: Pool) -> Floats:
-        """Scores relative to the customer's best, logarithms of ranks, and what they agree on."""
+        """Return scores relative to the customer's best, log ranks, and their agreement."""
         ranks = log_ranks(pool.customers, pool.scores)
         personal = ranks[:, [name not in self.popular() for name in self.base_models.proposers]]
         chance = np.zeros((len(pool.items), 1), np.float32)
@@ -102,6 +102,6 @@ class FittedCutoff:
 
 
 def fit_cutoff(history: History, horizon_days: float, seed: int, size: PoolSize) -> FittedCutoff:
-    """Fit and gather everything on a history; it ends at the cut."""
+    """Fit the base models and compute the features of a history, which ends at the cutoff."""
     base_models = fit_base_models(history, horizon_days, seed)
     return FittedCutoff(base_models, gather_facts(base_models, horizon_days), size)

@@ -1,6 +1,6 @@
-"""Candidates: pooled from every simple model, with every proposer's score of each.
+"""Candidates pooled from all base models, with every proposer's score.
 
-Own items come by their chance to return, unseen items from the top of each proposer.
+Own items are the most likely repeat purchases; unseen items are the best of each proposer.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from training.ranking.top_k import best_columns
 from training.recommenders.protocol import Fitted
 from training.recommenders.registry import BASE_MODELS, FittedBaseModels
 
-_SCORE_BYTES = 25_000_000  # of all dense scores of a block; larger ones are slower
+_SCORE_BYTES = 25_000_000  # of the dense scores of a block; larger blocks are slower
 
 
 @dataclass(frozen=True, slots=True)
 class PoolSize:
-    """How many items each source may put into a customer's pool."""
+    """The most items that each source adds to a customer's pool."""
 
     own: int = 150
     proposed: int = 60
@@ -37,7 +37,7 @@ class Pool:
 
     customers: Rows  # (rows,)
     items: Rows  # (rows,)
-    places: Rows  # (rows,) in the pairs, −1 where the customer has not bought the item
+    places: Rows  # (rows,) positions in the customer-item pairs, −1 for unseen items
     scores: Floats  # (rows, proposers)
 
     @property
@@ -49,7 +49,7 @@ class Pool:
 
 
 def pool_candidates(base_models: FittedBaseModels, customers: Rows, size: PoolSize) -> Pool:
-    """Pool for some customers, in ascending order."""
+    """Pool the candidates of some customers, given in ascending order."""
     customer_items = base_models.training_data.customer_items
     scores = {name: model.score(customers) for name, model in base_models.proposers.items()}
     keys = [_own_best(customer_items, base_models.personal["rhythm"].own.data, customers, size.own)]
@@ -66,14 +66,14 @@ def pool_candidates(base_models: FittedBaseModels, customers: Rows, size: PoolSi
 
 
 def blocks(base_models: FittedBaseModels, customers: Rows) -> list[Rows]:
-    """Split customers so that all dense scores of a block stay small."""
+    """Split customers into blocks with few enough dense scores."""
     columns = sum(len(model.items) for model in base_models.proposers.values())
     size = int(np.clip(_SCORE_BYTES // (4 * max(columns, 1)), 16, 1024))
     return [customers[start : start + size] for start in range(0, len(customers), size)]
 
 
 def _own_best(customer_items: CustomerItems, values: Floats, customers: Rows, limit: int) -> Rows:
-    """Return the keys of each customer's `limit` own items of greatest value."""
+    """Return the keys of each customer's `limit` own items with the greatest values."""
     places = customer_items.places_of(customers)
     owners = customer_items.customers[places]
     order = np.lexsort((-values[places], owners))
@@ -85,7 +85,7 @@ def _own_best(customer_items: CustomerItems, values: Floats, customers: Rows, li
 def _best_unseen(
     customer_items: CustomerItems, customers: Rows, model: Fitted, scores: Floats, k: int
 ) -> Rows:
-    """Return the keys of each customer's k best items never bought, of scores above 0."""
+    """Return the keys of each customer's k best unseen items with scores above 0."""
     places = customer_items.places_of(customers)
     columns = np.searchsorted(model.items, customer_items.items[places])
     columns = np.minimum(columns, len(model.items) - 1)
@@ -101,7 +101,7 @@ def _best_unseen(
 def _scores_at(
     models: Mapping[str, Fitted], scores: Mapping[str, Floats], rows: Rows, items: Rows
 ) -> Floats:
-    """Look up every model's score of each candidate; 0 for an item that it does not score."""
+    """Return every model's score of each candidate; 0 for an item outside the model."""
     found = np.zeros((len(items), len(models)), np.float32)
     for column, (name, model) in enumerate(models.items()):
         at = np.minimum(np.searchsorted(model.items, items), len(model.items) - 1)

@@ -1,7 +1,7 @@
-"""LambdaRank over pooled candidates (LightGBM), in variants that see different features.
+"""LambdaRank over pooled candidates (LightGBM), in variants that use different features.
 
-Facts of an item are the same for all customers, so with few windows a ranker learns the items of
-those weeks by heart; the variants without them, or with scores only, are safer before a season.
+Item features are the same for all customers, so with few windows a ranker overfits to the items of
+those weeks. The variants without them, or with scores only, are safer before a new season.
 """
 
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ from training.metrics.model import Family, Model
 from training.metrics.results import Importance
 from training.ranking.samples import Sample
 
-_THREADS = 1  # see `parallel`
+_THREADS = 1  # see `concurrency`
 _BINNING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Which groups of features a ranker does not see, and whether scores may only help."""
+    """`without`: feature groups not used. `monotone`: a higher score never lowers the rank."""
 
     model: Model
     without: frozenset[str] = frozenset()
@@ -58,7 +58,7 @@ SCORES = _variant(
 
 VARIANTS = {each.model.name: each for each in (FULL, MONOTONE, NO_ITEM, SCORES)}
 
-TUNED = FULL  # what settings are searched for: it ranks every slate, and sees everything
+TUNED = FULL  # the tuned variant: it ranks every slate with all features
 
 _DIRECTIONS = {"score": 1, "popular": 1, "rank": -1, "popular_rank": -1}
 
@@ -69,7 +69,7 @@ class Boosting:
     leaves: int = 15
     learning_rate: float = 0.1
     feature_fraction: float = 0.3
-    truncation: int = 20  # ranks that are worth getting right
+    truncation: int = 20  # ranks that count in the loss
     l2: float = 5.0
 
     def parameters(self, seed: int) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class FittedRanker:
         return np.asarray(np.mean(scores, axis=0))
 
     def importances(self, columns: tuple[Column, ...]) -> tuple[Importance, ...]:
-        """Share out the gain in the loss, greatest first."""
+        """Return each feature's share of the total gain, greatest first."""
         gains = np.sum([booster.feature_importance("gain") for booster in self.boosters], axis=0)
         shares = gains / max(float(gains.sum()), 1e-12)
         order = np.argsort(-shares, kind="stable")
@@ -126,7 +126,7 @@ def fit_ranker(
     boosting: Boosting,
     seeds: tuple[int, ...],
 ) -> FittedRanker:
-    """Learn from all windows' samples together; a customer in a window is one query."""
+    """Train on the samples of all windows; a customer in a window is one query."""
     sees = variant.sees(columns)
     parameters = boosting.parameters(seeds[0])
     if variant.monotone:
@@ -139,10 +139,10 @@ def fit_ranker(
 
 
 def _binned(samples: list[Sample], sees: Rows, parameters: dict[str, Any]) -> lgb.Dataset:
-    """Join samples as LightGBM keeps them, a byte a value: the numbers are let go of on return.
+    """Join the samples as LightGBM bins them, at one byte per value; free the floats on return.
 
-    One at a time: on the way each value stands there several times, as double too, which is the
-    most memory that a training takes.
+    The lock allows one call at a time: LightGBM copies each value several times, also as double,
+    which is the training's peak of memory.
     """
     with _BINNING:
         return lgb.Dataset(

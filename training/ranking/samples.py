@@ -1,4 +1,4 @@
-"""Rows to learn from: candidates of one window with what became of them."""
+"""Training rows of rankers: candidates of one window, labelled with the purchases."""
 
 from dataclasses import dataclass
 
@@ -12,18 +12,18 @@ from training.ranking.candidate_features import SlateRows
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Sorted by customer; `labels` is 1 for what was bought."""
+    """Sorted by customer; `labels` is 1 for a purchase."""
 
     features: Floats  # (rows, columns)
     labels: NDArray[np.int8]  # (rows,)
     groups: Rows  # (customers,) rows of each
 
     def seeing(self, columns: Rows) -> "Sample":
-        """Return the sample with some of its features."""
+        """Return the sample with some of its feature columns."""
         return Sample(self.features[:, columns], self.labels, self.groups)
 
     def thinned(self, limit: int) -> "Sample":
-        """Keep at most `limit` customers, evenly spread."""
+        """Keep at most `limit` customers, evenly spaced."""
         if len(self.groups) <= limit:
             return self
         chosen = np.zeros(len(self.groups), dtype=bool)
@@ -37,9 +37,9 @@ def sample_of(rows: SlateRows, bought: Flags) -> Sample:
 
 
 def chances(customers: Rows, items: Rows, seed: int) -> NDArray[np.float64]:
-    """Return a number in [0, 1) for each pair, by chance but the same wherever the pair stands.
+    """Return a pseudo-random number in [0, 1) for each pair that depends on the pair and seed only.
 
-    SplitMix64 (Steele et al. 2014), so that no block of customers changes another's sample.
+    SplitMix64 (Steele et al. 2014): the split into blocks never changes a customer's sample.
     """
     with np.errstate(over="ignore"):
         mixed = (customers.astype(np.uint64) << np.uint64(32)) + items.astype(np.uint64)
@@ -50,7 +50,7 @@ def chances(customers: Rows, items: Rows, seed: int) -> NDArray[np.float64]:
 
 
 def drawn(customers: Rows, bought: Flags, limit: int, chance: NDArray[np.float64]) -> Flags:
-    """Mark `limit` rows of each customer with a hit: the hits first, then those of least chance."""
+    """Mark `limit` rows per customer with a hit: hits first, then the lowest chances."""
     if not len(customers):
         return np.zeros(0, dtype=bool)
     starts, lengths = run_starts(customers), run_lengths(customers)

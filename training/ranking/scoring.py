@@ -1,4 +1,4 @@
-"""Scores of every competing model for candidate rows, and how good each ranking is."""
+"""Scores of every competing model for candidate rows, and NDCG of their rankings."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
@@ -22,7 +22,7 @@ Scores = NDArray[np.floating]
 
 
 class Learned(Protocol):
-    """A ranker or a blend: immutable, it scores rows by their features."""
+    """A fitted ranker or blend, immutable, that scores rows by their features."""
 
     def score(self, features: Floats) -> NDArray[np.float64]: ...
 
@@ -35,7 +35,7 @@ def every_score(
     slate: CustomerSlate,
     learned: Mapping[str, Learned],
 ) -> Iterator[tuple[str, Scores]]:
-    """Score by each simple model of the slate and by what was learned."""
+    """Score rows with each base model of the slate and each learned model."""
     for name in competing(slate):
         yield name, base_score(columns, rows, name)
     for name, model in learned.items():
@@ -43,7 +43,7 @@ def every_score(
 
 
 def base_score(columns: tuple[Column, ...], rows: SlateRows, name: str) -> Scores:
-    """Return the model's own score; popularity orders what it knows nothing of."""
+    """Return a base model's score; popularity orders the items that it scores equally."""
     names = [column for _, column in columns]
     own = np.nan_to_num(rows.features[:, names.index(name)]).astype(np.float64)
     return np.asarray(own + TIE_WEIGHT * rows.features[:, names.index(TIE_BREAKER)])
@@ -54,7 +54,7 @@ def top_items(rows: SlateRows, scores: Scores) -> RankedItems:
 
 
 def ndcg_of(ground_truth: GroundTruth, customers: Rows, rankings: Iterable[RankedItems]) -> Values:
-    """Return NDCG of each of the customers who has something to find; without a list it is 0."""
+    """Return NDCG of each customer with a relevant item; 0 without a list."""
     judged = with_ground_truth(ground_truth, customers)
     ranked = np.full((len(judged), MAIN_K), NOTHING, np.int64)
     for ranking in rankings:

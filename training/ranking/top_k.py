@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from training.dataset.history import Flags, Floats, Rows
 from training.dataset.segments import NOTHING
 
-_GROUPS = 64  # items looked at together: only groups of a great maximum can hold the best
+_GROUPS = 64  # columns per group: only groups of a great maximum can hold the best
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ def best_columns(scores: Floats, shown: Flags | None, k: int) -> TopColumns:
 
 
 def _hopeful(scores: Floats, k: int) -> NDArray[np.int64]:
-    """Return k columns per row, in no order, that hold its k greatest scores.
+    """Return k columns per row that hold its k greatest scores, in any order.
 
-    The k greatest lie in the k groups of greatest maximum, which is quicker to find out than a
-    partition of whole rows, most of all where rows are mostly zeros.
+    The k greatest lie in the k groups of greatest maximum. Finding those is faster than to
+    partition whole rows, especially rows of mostly zeros.
     """
     rows, columns = scores.shape
     width = columns // _GROUPS

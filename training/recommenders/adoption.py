@@ -1,4 +1,4 @@
-"""Adoption: popularity among first purchases only, for what is new to most customers."""
+"""Adoption: popularity among first purchases only, for items that are new to most customers."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from training.dataset.history import Floats, History
 from training.dataset.training_data import TrainingData
 from training.recommenders.popularity import SameForAll, best_of
 
-_PRIOR = 10.0  # customers who would not have bought it
+_PRIOR = 10.0  # customers without a purchase, added to each rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Adoption:
 
 
 def adoption_rate(history: History, customer_items: CustomerItems, window_days: float) -> Floats:
-    """Divide new buyers in the window by the active customers who had not bought the item yet."""
+    """Divide the new buyers in the window by the active customers without an earlier purchase."""
     size = history.items_total
     fresh = history.days[customer_items.first_lines] >= history.now - window_days
     active = np.zeros(history.customers_total, dtype=bool)

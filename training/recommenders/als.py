@@ -1,7 +1,7 @@
 """Matrix factorization of implicit feedback by alternating least squares (iALS).
 
-Hu, Koren, Volinsky 2008; the size of the factors and of the regularization matter more than
-anything else (Rendle et al. 2021, "Revisiting the Performance of iALS").
+Hu, Koren, Volinsky 2008. The number of factors and the regularization matter most (Rendle et al.
+2021, "Revisiting the Performance of iALS").
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from scipy import sparse
 from training.dataset.history import Floats, Rows, decay
 from training.dataset.training_data import TrainingData
 
-_USUAL_ITEMS = 250.0  # per customer, where the regularization is what it says
+_USUAL_ITEMS = 250.0  # per customer, at which the regularization is not scaled
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class FittedAls:
 class Als:
     """Confidence grows with the logarithm of a customer's (decayed) orders of an item.
 
-    The regularization shrinks with what customers of the shop buy, so that the factors of small
-    shops survive.
+    The regularization scales with the purchases per customer, because a fixed one would shrink the
+    factors of small shops to zero.
     """
 
     seed: int
@@ -42,7 +42,7 @@ class Als:
     regularization: float = 30.0
     alpha: float = 2.0
     iterations: int = 8
-    least_weight: float = 0.03  # what is too long ago to cost time
+    least_weight: float = 0.03  # drops pairs that are too old to matter
 
     def fit(self, training_data: TrainingData) -> FittedAls:
         weights = training_data.customer_items.add_up(
@@ -59,7 +59,7 @@ class Als:
             alpha=self.alpha,
             iterations=self.iterations,
             random_state=self.seed,
-            num_threads=1,  # see `parallel`
+            num_threads=1,  # see `concurrency`
         )
         model.fit(confidence, show_progress=False)
         factors = np.asarray(model.user_factors), np.asarray(model.item_factors)
@@ -72,6 +72,6 @@ class Als:
 
 
 def _for_implicit(matrix: sparse.csr_array) -> sparse.csr_matrix:
-    """Return the matrix in the form that `implicit` reads: its class, and 32-bit indices."""
+    """Return the matrix as `implicit` needs it: its class, with 32-bit indices."""
     parts = (matrix.data, matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32))
     return sparse.csr_matrix(parts, shape=matrix.shape)

@@ -1,8 +1,8 @@
-"""Co-purchase: items that are in one order more often than chance would have it.
+"""Co-purchase: items in the same order more often than by chance.
 
 A softened lift, c(a,b) / ((c(a) + shrinkage)·(c(b) + shrinkage)^softness), where c counts orders:
-the shrunk chance of b in an order with a, over a power of b's own. With a softness of 1 it is the
-lift, which lists curiosities beside every much bought item; with 0, what is much bought.
+the shrunk probability of b in an order with a, over a power of b's own. Softness 1 is the lift,
+which favours rare items; softness 0 favours popular ones.
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from training.recommenders.neighbour_lists import BLOCK, NeighbourLists, joined,
 
 @dataclass(frozen=True, slots=True)
 class CoPurchase:
-    """The items of a customer's last orders vote, those of older orders less."""
+    """Scores neighbours of the items of a customer's last orders; older orders weigh less."""
 
     last_orders: int = 6
     order_decay: float = 0.8
     neighbours: int = 100
     shrinkage: float = 10.0
     softness: float = 0.5
-    largest_order: int = 100  # a stock delivery is no basket
+    largest_order: int = 100  # larger orders are deliveries, not baskets
     column_limit: int = 4000
 
     def fit(self, training_data: TrainingData) -> FittedNeighbours:
@@ -36,7 +36,7 @@ class CoPurchase:
         )
 
     def lists(self, history: History, items: Rows, least: int = 1) -> NeighbourLists:
-        """Return what some items share at least so many orders with, among them."""
+        """Return each item's neighbours among `items` with at least so many common orders."""
         orders = self.orders(history, items)
         counts = np.diff(orders.indptr) + self.shrinkage
         by_order = sparse.csr_array(orders)
@@ -49,7 +49,7 @@ class CoPurchase:
         return joined(parts, len(items), self.neighbours)
 
     def orders(self, history: History, items: Rows) -> sparse.csc_array:
-        """Return which of the items each order holds: ones, orders × items."""
+        """Return a matrix of ones: orders × items."""
         _, rows, sizes = np.unique(history.orders, return_inverse=True, return_counts=True)
         columns = _columns_of(items, history.items_total)[history.items]
         used = (columns >= 0) & (sizes[rows] <= self.largest_order)
@@ -68,7 +68,7 @@ class CoPurchase:
 
 
 def _columns_of(items: Rows, items_total: int) -> Rows:
-    """Return each item's place among `items`, −1 where it is not there."""  # (items_total,)
+    """Return each item's position in `items`, −1 for a missing one."""  # (items_total,)
     columns = np.full(items_total, -1)
     columns[items] = np.arange(len(items))
     return columns

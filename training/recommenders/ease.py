@@ -1,7 +1,7 @@
 """EASE^R (Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data").
 
-B = I − P / diag(P) with P = (X'X + λI)⁻¹ predicts each item from all others. With fewer customers
-than items the item-item inverse is never formed: see `ease_dual`.
+B = I − P / diag(P) with P = (X'X + λI)⁻¹ predicts each item from all others. `ease_dual` handles
+fewer customers than items without the item-item inverse.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Ease:
         return self.fit_primal(matrix, head)
 
     def fit_primal(self, matrix: sparse.csr_array, head: Rows) -> FittedEase:
-        """Learn the items of most customers only, so that the inverse stays small."""
+        """Fit on the items with the most customers only, which limits the inverse's size."""
         buyers = np.bincount(matrix.indices, minlength=len(head))
         kept = np.sort(np.argsort(-buyers, kind="stable")[:_LARGEST_INVERSE])
         part = matrix[:, kept]

@@ -1,7 +1,7 @@
-"""EASE^R where customers are fewer than items: exact, and no item-item matrix is formed.
+"""EASE^R for fewer customers than items: exact, without an item-item matrix.
 
-With X the learners' rows, M = (XX' + λI)⁻¹ and P = (X'X + λI)⁻¹: XP = MX, and
-diag(P)_j = (1 − x_j'M x_j) / λ for column j. So a learner's row of XB = X − XP / diag(P) takes
+With X the training customers' rows, M = (XX' + λI)⁻¹ and P = (X'X + λI)⁻¹: XP = MX, and
+diag(P)_j = (1 − x_j'M x_j) / λ for column j. So a customer's row of XB = X − XP / diag(P) needs
 one row of M.
 """
 
@@ -21,7 +21,7 @@ class FittedEaseDual:
     items: Rows  # (columns,)
     matrix: sparse.csr_array  # customers × columns
     learned_from: sparse.csr_array  # learners × columns: X
-    learners: Rows  # (customers,) each customer's row of X, −1 for who has none
+    learners: Rows  # (customers,) each customer's row of X, −1 without one
     inverse: Floats  # (learners, learners): M
     diagonal: Floats  # (columns,): diag(P)
 
@@ -50,7 +50,7 @@ def fit_dual(
 
 
 def _column_products(columns: sparse.csc_array, inverse: Floats) -> Floats:
-    """Return x_j' M x_j of every column j."""  # (columns,)
+    """Return x_j' M x_j for every column j."""  # (columns,)
     parts = [np.zeros(0, np.float32)]
     for start in range(0, columns.shape[1], _BLOCK):
         some = columns[:, start : start + _BLOCK]

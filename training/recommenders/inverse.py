@@ -7,8 +7,8 @@ from training.dataset.history import Floats
 
 
 def symmetric_inverse(matrix: Floats) -> Floats:
-    """Invert by Cholesky, which takes half of the time that solving takes."""
-    if not len(matrix):  # LAPACK refuses what has no rows
+    """Invert by Cholesky, in half the time of a general solver."""
+    if not len(matrix):  # LAPACK rejects empty matrices
         return matrix
     ordered = np.asfortranarray(matrix)
     factor, failed = linalg.lapack.spotrf(ordered, lower=1, overwrite_a=1)

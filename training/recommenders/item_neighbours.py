@@ -1,7 +1,7 @@
-"""Item neighbours: items that the same customers buy, by a shrunk cosine; recent items vote.
+"""Item neighbours: items of the same customers by shrunk cosine, weighted by recent purchases.
 
-Large customers say less of each pair of items; the cosine's denominator is enlarged by a
-constant, so that two items one customer bought once are not the closest of all.
+Customers with many items weigh less in each pair. A constant in the cosine's denominator keeps two
+items with a single common customer from being the nearest.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class ItemNeighbours:
         return FittedNeighbours(kept, tastes, lists, lists.matrix())
 
     def lists(self, customer_items: CustomerItems, items: Rows) -> NeighbourLists:
-        """Return the neighbours of some items among them."""
+        """Return each item's neighbours among `items`."""
         bought = customer_items.matrix(np.ones(len(customer_items), np.float32))[:, items]
         per_customer = np.diff(bought.indptr)
         rarity = 1.0 / np.sqrt(1.0 + per_customer)
@@ -54,6 +54,6 @@ class ItemNeighbours:
 
 
 def most_bought(training_data: TrainingData, limit: int) -> Rows:
-    """Return the head's items of most buyers, in ascending order."""
+    """Return the items of the head with the most buyers, in ascending order."""
     order = np.argsort(-training_data.customer_items.buyers[training_data.head], kind="stable")
     return np.sort(training_data.head[order[:limit]])

@@ -1,4 +1,4 @@
-"""The most similar columns of a sparse matrix, as one list per column."""
+"""The most similar columns of each column of a sparse matrix."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ BLOCK = 512  # columns compared with all others at once
 
 @dataclass(frozen=True, slots=True)
 class NeighbourLists:
-    """Each column's neighbours, closest first, none of them itself, all above zero.
+    """Each column's neighbours, nearest first, without itself and with scores above 0.
 
     A short list ends in columns of NOTHING and scores of 0.
     """
@@ -27,7 +27,7 @@ class NeighbourLists:
 
     @property
     def offsets(self) -> Rows:
-        """Return where each list begins among all entries, and where the last one ends."""
+        """Return the begin of each list among all entries, and the end of the last one."""
         return np.concatenate([[0], np.cumsum(self.listed.sum(axis=1, dtype=np.int64))])
 
     def matrix(self) -> sparse.csr_array:
@@ -39,7 +39,7 @@ class NeighbourLists:
         return similarity
 
     def among(self, items: Rows, items_total: int) -> "NeighbourLists":
-        """Return lists of items for all items, from lists of columns that stand for `items`."""
+        """Return lists for all items from lists of columns, which are the rows `items`."""
         columns = np.full((items_total, self.columns.shape[1]), NOTHING, np.int64)
         scores = np.zeros((items_total, self.columns.shape[1]), np.float32)
         columns[items] = np.where(self.listed, items[np.maximum(self.columns, 0)], NOTHING)
@@ -48,7 +48,7 @@ class NeighbourLists:
 
 
 def nearest_columns(matrix: sparse.csr_array, k: int, shrinkage: float) -> NeighbourLists:
-    """Return for each column the k others of greatest cosine, shrunk by a constant."""
+    """Return each column's k nearest others by shrunk cosine."""
     by_column = sparse.csc_array(matrix).astype(np.float32)
     by_row = sparse.csr_array(by_column)
     lengths = np.sqrt(np.asarray(by_column.multiply(by_column).sum(axis=0)).ravel())
@@ -61,7 +61,7 @@ def nearest_columns(matrix: sparse.csr_array, k: int, shrinkage: float) -> Neigh
 
 
 def nearest(block: Floats, k: int, start: int) -> NeighbourLists:
-    """Rank a block of similarities; row r is column start + r, which is not its own neighbour."""
+    """Rank a block of similarities. Row r is column start + r and excludes itself."""
     rows = np.arange(len(block))
     block[rows, start + rows] = 0
     k = min(k, block.shape[1])

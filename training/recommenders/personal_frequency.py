@@ -1,4 +1,4 @@
-"""Personal frequency: how often a customer ordered each item, older orders counting less."""
+"""Personal frequency: a customer's orders of each item, older orders weighing less."""
 
 from dataclasses import dataclass
 from math import inf
@@ -9,13 +9,13 @@ from scipy import sparse
 from training.dataset.history import Floats, Rows, decay
 from training.dataset.training_data import TrainingData
 
-# What is far past would round to zero and be forgotten as if it had never been bought.
+# Keeps old purchases above zero: a weight of 0 would mean that the item was never bought.
 _LEAST_WEIGHT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class OwnScores:
-    """Says nothing of items that the customer has not bought."""
+    """Scores of own items only; 0 for items that the customer has not bought."""
 
     items: Rows  # every item
     own: sparse.csr_array  # customers × items, one value per pair of the history
@@ -27,7 +27,7 @@ class OwnScores:
 
 @dataclass(frozen=True, slots=True)
 class PersonalFrequency:
-    """Sums the customer's orders of the item, each halved with every half-life."""
+    """Sums the customer's orders of an item, each halved with every half-life."""
 
     half_life_days: float = inf
 

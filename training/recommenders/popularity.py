@@ -1,4 +1,4 @@
-"""Popularity: the share of active customers who bought an item lately; the same for everybody."""
+"""Popularity: the share of active customers who bought an item recently, equal for all."""
 
 from dataclasses import dataclass
 from math import inf
@@ -8,7 +8,7 @@ import numpy as np
 from training.dataset.history import Floats, History, Rows
 from training.dataset.training_data import TrainingData
 
-_LISTED = 2_000  # beyond these nothing is popular
+_LISTED = 2_000  # the most items with a score
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class SameForAll:
 
 @dataclass(frozen=True, slots=True)
 class Popularity:
-    """Looks at the last `window_days`: all of the past by default."""
+    """Counts the last `window_days`: the whole history by default."""
 
     window_days: float = inf
 
@@ -33,13 +33,13 @@ class Popularity:
 
 
 def best_of(values: Floats, head: Rows) -> SameForAll:
-    """Keep the head's greatest values."""
+    """Keep the greatest values of the head."""
     kept = np.sort(head[np.argsort(-values[head], kind="stable")[:_LISTED]])
     return SameForAll(kept, values[kept])
 
 
 def buyer_share(history: History, least_age: float, most_age: float) -> Floats:
-    """Divide each item's distinct buyers of an age in (least, most] by the customers active then.
+    """Divide each item's buyers at an age in (least, most] by the customers active then.
 
     A `least_age` of 0 includes the present.
     """  # (items_total,)

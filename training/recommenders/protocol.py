@@ -1,8 +1,7 @@
-"""What a recommender is: `fit` learns from a history and returns something that never changes.
+"""The recommender protocol: `fit` learns from training data and returns an immutable model.
 
-A score says how much one customer may want one item; only the order within a row means
-anything, every score is finite, and 0 says that nothing is known. Nothing is left out: what a
-slate must not show is its business.
+A score is one customer's interest in one item. Only the order within a customer's row has a
+meaning; every score is finite, and 0 means unknown. A model excludes no items: slates do.
 """
 
 from typing import Protocol
@@ -12,14 +11,14 @@ from training.dataset.training_data import TrainingData
 
 
 class Fitted(Protocol):
-    """Immutable. `score` may be called any number of times, for any customers."""
+    """Immutable; `score` may be called repeatedly, for any customers."""
 
     @property
     def items(self) -> Rows:
-        """Item rows in ascending order, one per column of scores; all others have score 0."""
+        """Return the item rows of the score columns, ascending. All other items have score 0."""
 
     def score(self, customers: Rows) -> Floats:
-        """Score for some customer rows: float32 (len(customers), len(items))."""
+        """Score the items for customer rows: float32 (len(customers), len(items))."""
 
 
 class Recommender(Protocol):

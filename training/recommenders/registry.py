@@ -1,6 +1,6 @@
-"""The simple models that compete, and which of them propose candidates.
+"""The base models that compete, and those that propose candidates.
 
-Every span is a multiple of the horizon, so that no number here belongs to one shop.
+Every time span is a multiple of the horizon, so that no number is specific to one shop.
 """
 
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ def competing(slate: CustomerSlate) -> list[str]:
 
 
 def proposers(horizon_days: float, seed: int) -> dict[str, Recommender]:
-    """Return what proposes items that a customer has not bought."""
+    """Return the models that propose items new to a customer."""
     return {
         "popularity": Popularity(),
         "season_popularity": Popularity(3 * horizon_days),
@@ -81,7 +81,7 @@ def proposers(horizon_days: float, seed: int) -> dict[str, Recommender]:
 
 
 def personal(horizon_days: float) -> dict[str, PersonalFrequency | Rhythm]:
-    """Return what ranks a customer's own items. Their scores are also features of a pair."""
+    """Return the models that rank a customer's own items. Their scores are features of a pair."""
     return {
         "personal_frequency": PersonalFrequency(),
         "decayed_short": PersonalFrequency(0.5 * horizon_days),
@@ -94,7 +94,7 @@ def personal(horizon_days: float) -> dict[str, PersonalFrequency | Rhythm]:
 
 @dataclass(frozen=True, slots=True)
 class FittedBaseModels:
-    """Every simple model, fitted at one cut."""
+    """Every base model, fitted at one cutoff."""
 
     training_data: TrainingData
     proposers: Mapping[str, Fitted]

@@ -1,8 +1,8 @@
-"""Rhythm: the chance that a customer buys an item of theirs again within the horizon.
+"""Rhythm: the probability that a customer buys an own item again within the horizon.
 
-Read off the history itself: one horizon ago every customer and item stood in a cell, by how often
-it was bought, how long ago in horizons, and how long ago in its own intervals (just bought, due
-now, given up); the chance of a cell is how many in it were bought again since.
+Estimated from the history: one horizon ago each customer-item pair was in a cell by its number of
+orders, its age in horizons, and its age in its own intervals (just bought, due, given up). A
+cell's probability is its share of pairs that were bought again since.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ _COUNTS = (2, 3, 4, 6, 9, 14)
 _AGES = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4.5, 7)  # horizons since the last purchase
 _DUE = (0.25, 0.5, 0.8, 1.2, 1.8, 2.7, 4, 7)  # intervals since the last purchase
 _CELLS = (len(_COUNTS) + 1, len(_AGES) + 1, len(_DUE) + 1)
-_CELL_PRIOR = 20.0  # pairs at the mean chance of their count
-_ITEM_PRIOR = 20.0  # customers who return to the item as they do to any
-_GAP_PRIOR = 10.0  # intervals of an item at the shop's mean
+_CELL_PRIOR = 20.0  # pairs, at the mean probability of their count
+_ITEM_PRIOR = 20.0  # customers, at the mean repeat rate
+_GAP_PRIOR = 10.0  # intervals, at the shop's mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class Rhythm:
         return OwnScores(np.arange(history.items_total), customer_items.matrix(values))
 
     def chance_by_cell(self, history: History) -> Floats:
-        """Return each cell's chance, drawn towards that of all pairs of the same count."""
+        """Return each cell's probability, shrunk towards that of all pairs with the same count."""
         cutoff = history.now - self.horizon_days
         before = history.before(cutoff)
         known = customer_items_of(before)
         later = customer_items_of(history.between(cutoff, history.now))
         size, per_count = int(np.prod(_CELLS)), _CELLS[1] * _CELLS[2]
         if not len(known):
-            return np.linspace(0.1, 0.11, size, dtype=np.float32)  # often bought: a little likelier
+            return np.linspace(0.1, 0.11, size, dtype=np.float32)  # rises with the count
         returned = later.find(known.customers, known.items) >= 0
         cell = self.cells(before, known)
         by_count = np.bincount(cell // per_count, returned, _CELLS[0])
@@ -52,7 +52,7 @@ class Rhythm:
         return ((np.bincount(cell, returned, size) + prior) / total).astype(np.float32)
 
     def cells(self, history: History, customer_items: CustomerItems) -> Rows:
-        """Return the number of each pair's cell."""  # (pairs,)
+        """Return each pair's cell number."""  # (pairs,)
         interval, since = intervals(history, customer_items)
         parts = (
             np.digitize(customer_items.counts, _COUNTS),
@@ -63,15 +63,15 @@ class Rhythm:
 
 
 def _nearest_filled(sizes: Rows) -> Rows:
-    """Return each place, or the next lower one (else the lowest) that holds anything."""
+    """Return each position, or the next lower (else the lowest) position with any pair."""
     places = np.where(sizes > 0, np.arange(len(sizes)), 0)
     return np.maximum(np.maximum.accumulate(places), int(np.argmax(sizes > 0)))
 
 
 def intervals(history: History, customer_items: CustomerItems) -> tuple[Floats, Floats]:
-    """Return the days between purchases of each pair, and those since the last one.
+    """Return the days between the purchases of each pair, and the days since the last one.
 
-    An interval is drawn towards the item's own, and that towards the shop's.
+    An interval is shrunk towards the item's own, and that towards the shop's.
     """  # (pairs,), (pairs,)
     if not len(customer_items):
         return np.zeros(0, np.float32), np.zeros(0, np.float32)
@@ -88,7 +88,7 @@ def intervals(history: History, customer_items: CustomerItems) -> tuple[Floats, 
 
 
 def _item_factor(customer_items: CustomerItems) -> Floats:
-    """Say how much likelier than the average item each pair's item is bought again."""  # (pairs,)
+    """Return each pair's repeat rate of its item relative to the average item."""  # (pairs,)
     again = np.bincount(customer_items.items, customer_items.counts > 1, customer_items.items_total)
     mean = max(float(again.sum()) / max(len(customer_items), 1), 1e-6)
     rate = (again + _ITEM_PRIOR * mean) / (customer_items.buyers + _ITEM_PRIOR)

@@ -1,8 +1,8 @@
 """TIFU-KNN (Hu et al. 2020, "Modeling Personalized Item Frequency Information for Next-basket
 Recommendation").
 
-A customer's vector adds up orders, with one decay inside a group of orders and another over
-groups; the score mixes it with the mean vector of the nearest customers (cosine).
+A customer's vector sums orders with one decay within a group of orders and another over groups.
+The score mixes it with the mean vector of the nearest customers (cosine).
 """
 
 from dataclasses import dataclass
@@ -19,23 +19,23 @@ class FittedTifuKnn:
     items: Rows  # (columns,)
     vectors: sparse.csr_array  # customers × columns
     directions: sparse.csr_array  # customers × columns, rows of length 1
-    crowd: Rows  # customers that may be neighbours
-    crowd_vectors: sparse.csr_array  # crowd × columns
-    crowd_directions: sparse.csr_array  # columns × crowd
+    peers: Rows  # customers who may be neighbours
+    peer_vectors: sparse.csr_array  # peers × columns
+    peer_directions: sparse.csr_array  # columns × peers
     neighbours: int
     own_share: float
 
     def score(self, customers: Rows) -> Floats:
-        others = self.nearest(customers) @ self.crowd_vectors
+        others = self.nearest(customers) @ self.peer_vectors
         mixed = self.own_share * self.vectors[customers] + (1 - self.own_share) * others
         return np.asarray(mixed.toarray(), dtype=np.float32)
 
     def nearest(self, customers: Rows) -> sparse.csr_array:
-        """Weigh the nearest of the crowd; the weights of a row add up to one."""
-        alike = (self.directions[customers] @ self.crowd_directions).toarray()
+        """Return weights of the nearest peers; each row sums to 1."""
+        alike = (self.directions[customers] @ self.peer_directions).toarray()
         if not alike.size:
             return sparse.csr_array(alike)
-        alike[customers[:, None] == self.crowd[None, :]] = 0
+        alike[customers[:, None] == self.peers[None, :]] = 0
         k = min(self.neighbours, alike.shape[1])
         least = np.partition(alike, -k, axis=1)[:, -k, None]
         alike[alike < least] = 0
@@ -51,7 +51,7 @@ class TifuKnn:
     group_decay: float = 0.7
     neighbours: int = 120
     own_share: float = 0.7
-    crowd_limit: int = 6000  # the most recently active customers
+    peer_limit: int = 6000  # the most recently active customers
 
     def fit(self, training_data: TrainingData) -> FittedTifuKnn:
         weights = training_data.customer_items.add_up(self.line_weights(training_data.history))
@@ -59,20 +59,20 @@ class TifuKnn:
         length = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
         directions = vectors.copy()
         directions.data /= np.repeat(np.maximum(length, 1e-9), np.diff(vectors.indptr))
-        crowd = self.crowd(training_data.history)
+        peers = self.peers(training_data.history)
         return FittedTifuKnn(
             items=training_data.head,
             vectors=vectors,
             directions=directions,
-            crowd=crowd,
-            crowd_vectors=vectors[crowd],
-            crowd_directions=directions[crowd].T.tocsr(),
+            peers=peers,
+            peer_vectors=vectors[peers],
+            peer_directions=directions[peers].T.tocsr(),
             neighbours=self.neighbours,
             own_share=self.own_share,
         )
 
     def line_weights(self, history: History) -> Floats:
-        """Decay over the place in the group and over groups, averaged over groups."""  # (lines,)
+        """Decay over positions in a group and over groups, then average over groups."""  # (lines,)
         age = history.order_ages()
         oldest = np.zeros(history.customers_total, np.int64)
         np.maximum.at(oldest, history.customers, age)
@@ -82,8 +82,8 @@ class TifuKnn:
         weight = self.within_decay**within * self.group_decay**group
         return (weight / (groups * np.minimum(orders, self.group_size))).astype(np.float32)
 
-    def crowd(self, history: History) -> Rows:
+    def peers(self, history: History) -> Rows:
         last = np.full(history.customers_total, -np.inf)
         np.maximum.at(last, history.customers, history.days)
-        latest = np.argsort(-last, kind="stable")[: self.crowd_limit]
+        latest = np.argsort(-last, kind="stable")[: self.peer_limit]
         return np.sort(latest[np.isfinite(last[latest])])

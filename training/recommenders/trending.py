@@ -1,4 +1,4 @@
-"""Trending: what sells more now than its past made one expect."""
+"""Trending: items that sell more now than expected from their past."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ from training.recommenders.popularity import SameForAll
 class Trending:
     """Compares buyers in the last `window_days` with the item's share in earlier windows.
 
-    The score is the surplus over its spread, (now − expected) / √(expected + prior): some
-    sales more of a rare item are no trend. Without timestamps nothing trends.
+    The score is the surplus over its spread, (now − expected) / √(expected + prior), so a few more
+    sales of a rare item are no trend. Without timestamps all scores are 0.
     """
 
     window_days: float = 14.0
@@ -32,7 +32,7 @@ class Trending:
 
 
 def _buyers(history: History, windows: Rows, counted: np.typing.NDArray[np.bool_]) -> Floats:
-    """Count each item's customers, once per window: a loyal one counts as often as a new one."""
+    """Count each item's distinct customers per window; returning and new customers count alike."""
     customers, items = history.shape
     pairs = windows[counted] * customers + history.customers[counted]
     distinct = np.unique(pairs * items + history.items[counted]) % max(items, 1)
