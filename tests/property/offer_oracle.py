@@ -1,6 +1,6 @@
-"""What ought to be left of every offer after any claims, redemptions and erasures. Pure.
+"""The expected state of every offer after claims, redemptions, dismissals and erasures. Pure.
 
-It keeps every claim in a list and counts anew each time.
+The oracle keeps every claim in a list and counts again each time.
 """
 
 from dataclasses import dataclass, field
@@ -9,47 +9,47 @@ from recsvc.domain.offers.claims import ClaimRefusal, ClaimState
 
 
 @dataclass(eq=False)
-class KnownOffer:
-    """An offer, the claims that were made of it, and who wants it no more.
+class ExpectedOffer:
+    """An offer in the oracle, with its claims and the customers who dismissed it.
 
-    `codes` None: it needs none, and is for everybody.
+    `codes` None: the offer is generic.
     """
 
     total: int | None
     per_customer: int | None
     codes: frozenset[str] | None = None
-    claims: list["Made"] = field(default_factory=list)
+    claims: list["ExpectedClaim"] = field(default_factory=list)
     dismissed: set[str] = field(default_factory=set)
     is_gone: bool = False
 
     @property
-    def counting(self) -> list["Made"]:
+    def counting(self) -> list["ExpectedClaim"]:
         return [each for each in self.claims if each.counts]
 
     @property
-    def has_run_out(self) -> bool:
+    def is_exhausted(self) -> bool:
         counting = self.counting
-        handed = {each.code for each in counting}
+        assigned = {each.code for each in counting}
         has_room = self.total is None or len(counting) < self.total
-        return not has_room or (self.codes is not None and self.codes <= handed)
+        return not has_room or (self.codes is not None and self.codes <= assigned)
 
     def is_capped(self, name: str) -> bool:
         own = sum(each.holder == name for each in self.counting)
         return self.per_customer is not None and own >= self.per_customer
 
     def refusal(self, name: str) -> ClaimRefusal | None:
-        """Say why a customer who permits it cannot have one more."""
+        """Return the refusal of one more claim by a customer with consent; None: it is possible."""
         if self.is_capped(name):
             return ClaimRefusal.CAPPED
-        return ClaimRefusal.NOTHING_LEFT if self.has_run_out else None
+        return ClaimRefusal.NOTHING_LEFT if self.is_exhausted else None
 
 
 @dataclass(eq=False)
-class Made:
-    """A claim. `holder` None: of one who was erased. A hold that has ended is EXPIRED."""
+class ExpectedClaim:
+    """A claim in the oracle. `holder` None: the customer was erased. An ended hold is EXPIRED."""
 
     claim_id: str
-    offer: KnownOffer
+    offer: ExpectedOffer
     holder: str | None
     code: str | None = None
     state: ClaimState = ClaimState.HELD
@@ -60,13 +60,13 @@ class Made:
 
     @property
     def can_be_redeemed(self) -> bool:
-        """Whether a late confirmation finds room, and its own code."""
+        """Return whether a late redemption finds a free claim and its own code."""
         offer = self.offer
         if self.state in (ClaimState.HELD, ClaimState.REDEEMED) or offer.is_gone:
             return True
-        is_taken = self.code is not None and self.code in {each.code for each in offer.counting}
+        is_assigned = self.code is not None and self.code in {each.code for each in offer.counting}
         has_room = offer.total is None or len(offer.counting) < offer.total
-        return has_room and not is_taken and not offer.is_capped(str(self.holder))
+        return has_room and not is_assigned and not offer.is_capped(str(self.holder))
 
     def release(self) -> ClaimState:
         if self.state is not ClaimState.REDEEMED:
@@ -75,16 +75,16 @@ class Made:
 
 
 @dataclass
-class KnownOffers:
-    """All offers of a shop by their ids, and every claim that was ever made."""
+class OfferOracle:
+    """The offers of a shop by id, and every claim that was made."""
 
-    offers: dict[str, KnownOffer] = field(default_factory=dict)
-    claims: list[Made] = field(default_factory=list)
+    offers: dict[str, ExpectedOffer] = field(default_factory=dict)
+    claims: list[ExpectedClaim] = field(default_factory=list)
 
-    def made(self, place: int) -> Made | None:
+    def claim_at(self, place: int) -> ExpectedClaim | None:
         return self.claims[place % len(self.claims)] if self.claims else None
 
-    def of(self, name: str) -> list[Made]:
+    def of(self, name: str) -> list[ExpectedClaim]:
         return [each for each in self.claims if each.holder == name]
 
     def delete(self, offer_id: str) -> None:
@@ -92,13 +92,13 @@ class KnownOffers:
         if gone is not None:
             gone.is_gone = True
 
-    def let_holds_end(self) -> None:
+    def expire_holds(self) -> None:
         for each in self.claims:
             if each.state is ClaimState.HELD:
                 each.state = ClaimState.EXPIRED
 
     def forget(self, name: str) -> None:
-        """What is held is given back; what was redeemed stays counted, of nobody."""
+        """Erase a customer: holds are released; redeemed claims count without a customer."""
         for each in self.of(name):
             if each.state is ClaimState.HELD:
                 each.state = ClaimState.RELEASED
@@ -114,12 +114,12 @@ class KnownOffers:
                 offer.dismissed.add(into)
             offer.dismissed.discard(away)
 
-    def shown_to(self, name: str, *, is_personal: bool) -> set[str]:
-        """Return the ids of all that may be offered: without consent, what is for everybody."""
+    def permitted_for(self, name: str, *, is_personal: bool) -> set[str]:
+        """Return the ids of the offers that may be offered; without consent, the generic ones."""
         return {
             offer_id
             for offer_id, offer in self.offers.items()
-            if not offer.has_run_out
+            if not offer.is_exhausted
             and (
                 not (offer.is_capped(name) or name in offer.dismissed)
                 if is_personal

@@ -1,6 +1,6 @@
-"""Whatever is claimed, redeemed, released and left to end, in whatever order: a small oracle knows.
+"""The store counts claims as a simple oracle does, for any sequence of steps.
 
-The oracle keeps every claim in a list and counts anew each time; the store keeps counters.
+The oracle keeps every claim in a list and counts again at each step; the store keeps counters.
 """
 
 from dataclasses import dataclass, field, replace
@@ -32,7 +32,7 @@ caps = st.builds(
     total_redeemed=st.none() | st.integers(1, 5),
 )
 pools = st.none() | st.integers(1, 4).map(lambda size: [f"C{each}" for each in range(size)])
-places = st.integers(0, 20)  # of a claim among those made so far
+places = st.integers(0, 20)  # of a claim among those made
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("claim"), st.sampled_from(range(3))),
@@ -46,8 +46,8 @@ steps = st.lists(
 
 
 @dataclass
-class Made:
-    """A claim as the oracle knows it."""
+class ExpectedClaim:
+    """A claim in the oracle."""
 
     claim: Claim
     customer: CustomerKey
@@ -64,10 +64,10 @@ class Oracle:
     caps: Caps
     codes: list[str] | None
     now: int = NOON
-    made: list[Made] = field(default_factory=list)
+    made: list[ExpectedClaim] = field(default_factory=list)
 
     def refusal(self, customer: CustomerKey, code: str | None = None) -> ClaimRefusal | None:
-        """Say why one more cannot be had: any code will do, unless one is named."""
+        """Return the refusal of one more claim. `code`: the code it needs; None: any."""
         counting = [each for each in self.made if each.counts(self.now)]
         cap = self.caps.per_customer
         own = [each for each in counting if each.customer == customer]
@@ -78,11 +78,11 @@ class Oracle:
         total = self.caps.total_redeemed
         if total is not None and len(counting) >= total:
             return ClaimRefusal.NOTHING_LEFT
-        handed = {each.claim.code for each in counting}
-        is_exhausted = self.codes is not None and len(handed) >= len(self.codes)
+        assigned = {each.claim.code for each in counting}
+        is_exhausted = self.codes is not None and len(assigned) >= len(self.codes)
         return (
             ClaimRefusal.NOTHING_LEFT
-            if is_exhausted or (code is not None and code in handed)
+            if is_exhausted or (code is not None and code in assigned)
             else None
         )
 
@@ -106,23 +106,23 @@ class Run:
 
     def claim(self, number: int) -> None:
         customer, oracle = CUSTOMERS[number], self.oracle
-        look = self.store.snapshot(self.shop, customer, DEAL)
-        assert look.stored is not None
-        revision = look.stored.state.revision
-        asked = ClaimAttempt(uuid4().hex, DEAL, customer, revision, look.permission)
+        snapshot = self.store.snapshot(self.shop, customer, DEAL)
+        assert snapshot.stored is not None
+        revision = snapshot.stored.state.revision
+        attempt = ClaimAttempt(uuid4().hex, DEAL, customer, revision, snapshot.permission)
         expected = oracle.refusal(customer)
-        found = self.store.claim(self.shop, asked)
+        found = self.store.claim(self.shop, attempt)
         if expected is not None:
             assert found is expected
             return
         assert isinstance(found, Claim)
         assert found.expires_at_us == oracle.now + HOLD
-        handed = {each.claim.code for each in oracle.made if each.counts(oracle.now)}
+        assigned = {each.claim.code for each in oracle.made if each.counts(oracle.now)}
         assert (found.code is None) if oracle.codes is None else (found.code in oracle.codes)
-        assert found.code is None or found.code not in handed
+        assert found.code is None or found.code not in assigned
         once = {each.claim.code for each in oracle.made if each.customer == customer}
-        assert not (once - handed) or found.code in once
-        oracle.made.append(Made(found, customer, oracle.now))
+        assert not (once - assigned) or found.code in once
+        oracle.made.append(ExpectedClaim(found, customer, oracle.now))
 
     def redeem(self, place: int) -> None:
         made = self._made(place)
@@ -168,7 +168,7 @@ class Run:
         self.oracle.now += time
 
     def check(self) -> None:
-        """Compare the counters, with what has ended but was given back by nobody yet."""
+        """Compare the counters. An ended hold may still count until the store removes it."""
         stored = self.offers.get(self.shop, DEAL)
         assert stored is not None
         oracle, state = self.oracle, stored.state
@@ -188,14 +188,16 @@ class Run:
                 stored,
                 offer=replace(stored.offer, caps=Caps(per_customer=cap and PeriodCap(cap.limit))),
             )
-            kept = self.records.caps(self.shop, customer).counts({DEAL: without_period}, oracle.now)
-            assert kept.redeemed.get(DEAL, 0) == own
+            counts = self.records.caps(self.shop, customer).counts(
+                {DEAL: without_period}, oracle.now
+            )
+            assert counts.redeemed.get(DEAL, 0) == own
 
-    def _is_redeemed(self, made: Made) -> bool:
+    def _is_redeemed(self, made: ExpectedClaim) -> bool:
         found = self.store.find(self.shop, made.claim.claim_id)
         return found is not None and found[0].state is ClaimState.REDEEMED
 
-    def _made(self, place: int) -> Made | None:
+    def _made(self, place: int) -> ExpectedClaim | None:
         made = self.oracle.made
         return made[place % len(made)] if made else None
 
@@ -209,7 +211,7 @@ class Run:
 def test_the_store_counts_as_the_oracle_does(
     connections: Connections, caps: Caps, codes: list[str] | None, steps: list[tuple[str, int]]
 ) -> None:
-    """At every step, and for every customer."""
+    """After every step, the store and the oracle agree for every customer."""
     run = Run(connections, caps, codes)
 
     for step, value in steps:

@@ -61,11 +61,11 @@ class ServiceModel(ModelRules, OfferRules):
         for name in acting:
             self.purchases_item(name)
         for offer_id in ("plain", "coded"):
-            self.puts_an_offer(offer_id, *caps)
+            self.writes_an_offer(offer_id, *caps)
         for claim in claiming:
             self.claims(*claim)
         for name, offer_id in unwanted:
-            self.wants_no_more(name, offer_id)
+            self.dismisses(name, offer_id)
         for statement in statements:
             self.records_statement(*statement)
         if returning is not None:
@@ -84,7 +84,7 @@ class ServiceModel(ModelRules, OfferRules):
         record = self.service.consents.read(self.shop, self.keys[name])
         exported = self.service.privacy.export(self.shop, self.keys[name], record)
         lists = {kind: list(rows) for kind, rows in exported.lists.items()}
-        expected, claims = self.expected[name], self.known.of(name)
+        expected, claims = self.expected[name], self.offer_oracle.of(name)
 
         assert {event["item_id"] for event in lists["events"]} == expected.logged | expected.recent
         assert exported.profile.flags == expected.flags

@@ -1,4 +1,4 @@
-"""What holds of every decision on offers, whatever the offers, the customer and the tallies."""
+"""Properties of every decision on offers, for any offers, customer facts and counters."""
 
 from collections import Counter
 from dataclasses import replace
@@ -23,7 +23,7 @@ from tests.offer_builders import NOON_US, buyer, columns
 FEW = st.integers(0, 3)
 IDS = st.sampled_from([OfferId(f"o{number}") for number in range(8)])
 ITEMS = st.lists(st.integers(0, 13).map(lambda row: ItemId(f"i{row}")), max_size=4).map(tuple)
-NEAR_NOON = st.none() | st.integers(NOON_US - 2, NOON_US + 2)
+AROUND_NOON = st.none() | st.integers(NOON_US - 2, NOON_US + 2)
 PERIOD = st.none() | st.builds(PeriodCap, st.integers(1, 3))
 CAPS = st.builds(Caps, PERIOD, PERIOD, st.none() | st.integers(1, 3), st.none() | st.integers(1, 3))
 BOUGHT = st.builds(Bought, ITEMS, st.just(()))
@@ -46,8 +46,8 @@ OFFERS = st.lists(
         value=st.none() | st.integers(0, 3).map(float),
         items=ITEMS,
         channels=st.lists(st.sampled_from(["web", "email"]), max_size=1).map(tuple),
-        starts_at_us=NEAR_NOON,
-        ends_at_us=NEAR_NOON,
+        starts_at_us=AROUND_NOON,
+        ends_at_us=AROUND_NOON,
         priority=st.integers(0, 2),
         weight=st.sampled_from([0.5, 1.0, 2.0]),
         margin=st.none() | st.integers(0, 5).map(float),
@@ -61,7 +61,7 @@ OFFERS = st.lists(
     unique_by=lambda offer: offer.offer_id,
 )
 COUNTS = st.dictionaries(IDS, FEW, max_size=8)
-TALLIES = st.builds(OfferCounters, COUNTS, COUNTS, COUNTS, COUNTS)
+COUNTERS = st.builds(OfferCounters, COUNTS, COUNTS, COUNTS, COUNTS)
 FACTS = st.builds(
     buyer,
     st.dictionaries(st.integers(0, 14), st.floats(0, 100), max_size=5),
@@ -75,7 +75,7 @@ FACTS = st.builds(
     redeemed=COUNTS,
     shown=COUNTS,
 )
-QUESTIONS = st.builds(
+REQUESTS = st.builds(
     DecisionRequest,
     st.integers(NOON_US - 2, NOON_US + 2),
     st.integers(1, 8),
@@ -97,7 +97,7 @@ def decided(
 
 
 def is_eligible(offer: Offer, facts: CustomerFacts) -> bool:
-    """Say it offer by offer, as a marketer would."""
+    """Check the conditions offer by offer, in plain Python."""
     asked, items = offer.eligibility, {f"i{row}" for row in facts.bought.rows.tolist()}
     known = {f"i{row}" for row in range(12)}
     met = [
@@ -113,10 +113,10 @@ def is_eligible(offer: Offer, facts: CustomerFacts) -> bool:
     return all(met)
 
 
-def may_be_had(
+def is_permitted(
     offer: Offer, counters: OfferCounters, facts: CustomerFacts | None, request: DecisionRequest
 ) -> bool:
-    """Say by the letter of the contract whether an offer may be in the answer."""
+    """Return whether a decision may contain the offer, by the specification."""
     caps, offer_id, now_us = offer.caps, offer.offer_id, request.now_us
     for_all = [
         offer.starts_at_us is None or offer.starts_at_us <= now_us,
@@ -139,34 +139,36 @@ def may_be_had(
 
 
 @QUICK
-@given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS, SEEDS)
-def test_only_what_may_be_had_is_offered_and_nothing_is_held_back(
+@given(OFFERS, COUNTERS, st.none() | FACTS, REQUESTS, SEEDS)
+def test_exactly_the_permitted_offers_are_candidates(
     offers: list[Offer],
     counters: OfferCounters,
     facts: CustomerFacts | None,
     request: DecisionRequest,
     seed: int | None,
 ) -> None:
-    """Window, channel, eligibility, dismissals, every cap and every budget, to the last one."""
+    """Window, channel, eligibility, dismissals and caps alone decide which offers are allowed."""
     made = columns(*offers)
     found = decided(made, counters, facts, request, seed)
-    rightful = {offer.offer_id for offer in offers if may_be_had(offer, counters, facts, request)}
+    permitted = {
+        offer.offer_id for offer in offers if is_permitted(offer, counters, facts, request)
+    }
 
-    assert {made.offers[row].offer_id for row in np.flatnonzero(found.allowed)} == rightful
-    assert {choice.offer_id for choice in found.choices} <= rightful
-    assert bool(found.choices) == bool(rightful)
+    assert {made.offers[row].offer_id for row in np.flatnonzero(found.permitted)} == permitted
+    assert {choice.offer_id for choice in found.choices} <= permitted
+    assert bool(found.choices) == bool(permitted)
 
 
 @QUICK
-@given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS, SEEDS)
-def test_the_order_of_an_answer_holds(
+@given(OFFERS, COUNTERS, st.none() | FACTS, REQUESTS, SEEDS)
+def test_the_order_of_an_answer_is_valid(
     offers: list[Offer],
     counters: OfferCounters,
     facts: CustomerFacts | None,
     request: DecisionRequest,
     seed: int | None,
 ) -> None:
-    """Priorities are tiers, one of a group, no fallback beside others, no more than asked for."""
+    """Priorities descend, groups are exclusive, fallbacks stand alone, and `n` is the maximum."""
     found = decided(columns(*offers), counters, facts, request, seed)
     by_id = {offer.offer_id: offer for offer in offers}
     chosen = [by_id[choice.offer_id] for choice in found.choices]
@@ -179,11 +181,11 @@ def test_the_order_of_an_answer_holds(
 
 
 @QUICK
-@given(OFFERS, TALLIES, FACTS, QUESTIONS)
-def test_a_longer_answer_begins_as_a_shorter_one(
+@given(OFFERS, COUNTERS, FACTS, REQUESTS)
+def test_a_longer_answer_starts_with_the_shorter_one(
     offers: list[Offer], counters: OfferCounters, facts: CustomerFacts, request: DecisionRequest
 ) -> None:
-    """How many are asked for changes nothing in what is best."""
+    """The best offers do not depend on `n`."""
     made = columns(*offers)
     short = decided(made, counters, facts, request).choices
     long = decided(made, counters, facts, replace(request, n=request.n + 3)).choices
@@ -192,11 +194,11 @@ def test_a_longer_answer_begins_as_a_shorter_one(
 
 
 @QUICK
-@given(OFFERS, TALLIES, QUESTIONS, st.randoms(use_true_random=False))
-def test_without_consent_the_answer_depends_on_offers_alone(
+@given(OFFERS, COUNTERS, REQUESTS, st.randoms(use_true_random=False))
+def test_a_generic_answer_depends_only_on_the_offers(
     offers: list[Offer], counters: OfferCounters, request: DecisionRequest, random: Random
 ) -> None:
-    """In whatever order the offers came: by priority, value and id."""
+    """The generic order is by priority, value and id, for offers in any order."""
     shuffled = list(offers)
     random.shuffle(shuffled)
     first = decided(columns(*offers), counters, None, request).choices
@@ -212,60 +214,66 @@ def test_without_consent_the_answer_depends_on_offers_alone(
 
 
 @QUICK
-@given(OFFERS, TALLIES, st.none() | FACTS, QUESTIONS)
-def test_an_explanation_agrees_with_the_choice(
+@given(OFFERS, COUNTERS, st.none() | FACTS, REQUESTS)
+def test_an_explanation_agrees_with_the_decision(
     offers: list[Offer],
     counters: OfferCounters,
     facts: CustomerFacts | None,
     request: DecisionRequest,
 ) -> None:
-    """Every offer once; offered is what was chosen, refused is what may not be had."""
+    """Each offer is explained once: chosen offers are offered, forbidden ones refused."""
     made = columns(*offers)
     found = decided(made, counters, facts, request)
-    told = explain(made, found, facts, request)
+    explanation = explain(made, found, facts, request)
     chosen = [choice.offer_id for choice in found.choices]
-    rightful = {offer.offer_id for offer in offers if may_be_had(offer, counters, facts, request)}
+    permitted = {
+        offer.offer_id for offer in offers if is_permitted(offer, counters, facts, request)
+    }
 
-    assert sorted(each.offer_id for each in told) == sorted(offer.offer_id for offer in offers)
-    assert [each.offer_id for each in told if each.verdict is Verdict.OFFERED] == chosen
-    for each in told:
+    assert sorted(each.offer_id for each in explanation) == sorted(
+        offer.offer_id for offer in offers
+    )
+    assert [each.offer_id for each in explanation if each.verdict is Verdict.OFFERED] == chosen
+    for each in explanation:
         is_ranked = each.step in (
             VerdictStep.ARBITRATION,
             VerdictStep.FALLBACK,
             VerdictStep.EXCLUSIVE_GROUP,
         )
-        assert is_ranked == (each.offer_id in rightful)
+        assert is_ranked == (each.offer_id in permitted)
         assert (each.condition is not None) == (each.step is VerdictStep.ELIGIBILITY)
 
 
 @QUICK
-@given(OFFERS, TALLIES, FACTS, QUESTIONS)
-def test_an_outranked_offer_is_worth_no_more_than_those_before_it(
+@given(OFFERS, COUNTERS, FACTS, REQUESTS)
+def test_an_outranked_offer_has_no_higher_worth(
     offers: list[Offer], counters: OfferCounters, facts: CustomerFacts, request: DecisionRequest
 ) -> None:
-    """Within its priority; the figures that are told are those that decided."""
+    """Within a priority, no outranked offer has a higher worth than a chosen one."""
     made = columns(*offers)
     found = decided(made, counters, facts, request)
-    told = explain(made, found, facts, request)
-    offered = [each for each in told if each.verdict is Verdict.OFFERED]
-    beaten = [each for each in told if each.step is VerdictStep.ARBITRATION and each not in offered]
+    explanation = explain(made, found, facts, request)
+    offered = [each for each in explanation if each.verdict is Verdict.OFFERED]
+    outranked = [
+        each for each in explanation if each.step is VerdictStep.ARBITRATION and each not in offered
+    ]
 
-    for loser in beaten:
+    for loser in outranked:
         for winner in offered:
             same = winner.scores["priority"] == loser.scores["priority"]
             assert not same or winner.scores["worth"] >= loser.scores["worth"]
 
 
 @QUICK
-@given(OFFERS, TALLIES, FACTS, QUESTIONS, st.data())
-def test_a_deleted_offer_is_gone(
+@given(OFFERS, COUNTERS, FACTS, REQUESTS, st.data())
+def test_a_deleted_offer_is_never_chosen(
     offers: list[Offer],
     counters: OfferCounters,
     facts: CustomerFacts,
     request: DecisionRequest,
     data: st.DataObject,
 ) -> None:
-    """What was said of it elsewhere brings it into no answer."""
+    """Facts and counters of a deleted offer do not bring it back."""
     gone = data.draw(IDS)
     left = columns(*(offer for offer in offers if offer.offer_id != gone))
 
@@ -275,11 +283,11 @@ def test_a_deleted_offer_is_gone(
 
 
 @QUICK
-@given(OFFERS, TALLIES, FACTS, QUESTIONS)
+@given(OFFERS, COUNTERS, FACTS, REQUESTS)
 def test_probabilities_are_probabilities(
     offers: list[Offer], counters: OfferCounters, facts: CustomerFacts, request: DecisionRequest
 ) -> None:
-    """Finite and between 0 and 1, whatever was counted."""
+    """Probabilities are finite and between 0 and 1, for any counters."""
     scores = decided(columns(*offers), counters, facts, request).scores
 
     assert scores is not None

@@ -1,6 +1,6 @@
-"""An offer is shown and had from its start on, no more at its end, and never once it is deleted.
+"""An offer is offered and claimable from its start until before its end, and never after deletion.
 
-As a shop writes it, in any time zone, through the store to the answer, under a clock of ours.
+The times have any UTC offset and pass through the store to the answer; the clock is set.
 """
 
 from datetime import UTC, datetime, timedelta, timezone
@@ -24,25 +24,25 @@ from tests.property.small_service import HOLD_US, SmallService
 
 DEAL = OfferId("deal")
 SECOND_US = 1_000_000
-MINUTES = st.integers(-12 * 60, 14 * 60)  # between UTC and where a shop may be
-MOMENTS = st.one_of(
+MINUTES = st.integers(-12 * 60, 14 * 60)  # offsets of time zones
+TIMES = st.one_of(
     st.sampled_from([-1, 0, 1, SECOND_US - 1, SECOND_US, SECOND_US + 1]),
     st.integers(-2 * SECOND_US, 3 * SECOND_US),
 )
 
 
 class Clock:
-    """A time that stands still until it is told; it begins when the tests do."""
+    """A clock that is set by hand. It starts at the time of the test."""
 
     def __init__(self) -> None:
-        self.now = self.began = now_us()
+        self.now = self.start = now_us()
 
     def __call__(self) -> int:
         return self.now
 
 
-class Counter:
-    """A shop in which Anna permits everything, and of Bert nobody has heard."""
+class OfferShop:
+    """A shop in which Anna permits everything, and Bert is unknown."""
 
     def __init__(self, connections: Connections, secret: Secret, folder: Path) -> None:
         self.clock = Clock()
@@ -62,12 +62,12 @@ class Counter:
 
 
 @pytest.fixture(scope="module")
-def counter(connections: Connections, secret: Secret, data_dir: Path) -> Counter:
-    return Counter(connections, secret, data_dir / "models-of-offers")
+def offer_shop(connections: Connections, secret: Secret, data_dir: Path) -> OfferShop:
+    return OfferShop(connections, secret, data_dir / "models-of-offers")
 
 
-def written(at_us: int, minutes: int) -> str:
-    """Write a moment as clocks show it that go so many minutes before those of UTC."""
+def local_time(at_us: int, minutes: int) -> str:
+    """Return a time as RFC 3339 with an offset of so many minutes."""
     zone = timezone(timedelta(minutes=minutes))
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
     return moment.astimezone(zone).isoformat()
@@ -78,64 +78,64 @@ def written(at_us: int, minutes: int) -> str:
     has_start=st.booleans(),
     has_end=st.booleans(),
     zones=st.tuples(MINUTES, MINUTES),
-    moment=MOMENTS,
+    moment=TIMES,
 )
 @example(True, True, (0, 0), -1)
 @example(True, True, (60, -60), 0)
 @example(True, True, (-330, 330), SECOND_US - 1)
 @example(True, True, (60, 120), SECOND_US)
-def test_an_offer_is_there_from_its_start_until_before_its_end(
-    counter: Counter, has_start: bool, has_end: bool, zones: tuple[int, int], moment: int
+def test_an_offer_is_valid_from_its_start_until_before_its_end(
+    offer_shop: OfferShop, has_start: bool, has_end: bool, zones: tuple[int, int], moment: int
 ) -> None:
-    """To the microsecond: for a customer who permits it, for anybody, and for a claim."""
-    starts, ends = counter.clock.began, counter.clock.began + SECOND_US
-    said: dict[str, object] = {"title": "A deal", "kind": "gift"}
-    said |= {"starts_at": written(starts, zones[0])} if has_start else {}
-    said |= {"ends_at": written(ends, zones[1])} if has_end else {}
-    counter.clock.now = now = starts + moment
-    counter.service.put_offer(read_offer(DEAL, said), [])
+    """Start and end are exact to the microsecond, in decisions and in claims."""
+    starts, ends = offer_shop.clock.start, offer_shop.clock.start + SECOND_US
+    fields: dict[str, object] = {"title": "A deal", "kind": "gift"}
+    fields |= {"starts_at": local_time(starts, zones[0])} if has_start else {}
+    fields |= {"ends_at": local_time(ends, zones[1])} if has_end else {}
+    offer_shop.clock.now = now = starts + moment
+    offer_shop.service.put_offer(read_offer(DEAL, fields), [])
     expected = (not has_start or starts <= now) and (not has_end or now < ends)
 
-    assert counter.is_offered("anna") is expected
-    assert counter.is_offered("bert") is expected
-    claimed = counter.claim()
+    assert offer_shop.is_offered("anna") is expected
+    assert offer_shop.is_offered("bert") is expected
+    claimed = offer_shop.claim()
     assert isinstance(claimed, Claim) if expected else claimed is ClaimRefusal.WINDOW
-    assert counter.service.delete_offer(DEAL)
-    assert not counter.is_offered("anna")
-    assert not counter.is_offered("bert")
-    assert counter.claim() is ClaimFailure.NOT_FOUND
+    assert offer_shop.service.delete_offer(DEAL)
+    assert not offer_shop.is_offered("anna")
+    assert not offer_shop.is_offered("bert")
+    assert offer_shop.claim() is ClaimFailure.NOT_FOUND
 
 
 @settings(deadline=None, max_examples=20)
-@given(moments=st.lists(MOMENTS.map(lambda moment: moment % (2 * SECOND_US)), max_size=5))
-def test_a_worker_that_knows_an_offer_begins_and_ends_to_show_it(
-    counter: Counter, moments: list[int]
+@given(moments=st.lists(TIMES.map(lambda moment: moment % (2 * SECOND_US)), max_size=5))
+def test_a_cached_offer_starts_and_ends_by_the_clock(
+    offer_shop: OfferShop, moments: list[int]
 ) -> None:
-    """Nothing is read anew when its time comes, or goes; the clock alone decides."""
-    starts = counter.clock.began + SECOND_US // 2
+    """A cached offer starts and ends without another read of the store."""
+    starts = offer_shop.clock.start + SECOND_US // 2
     offer = Offer(DEAL, "A deal", Kind.GIFT, starts_at_us=starts, ends_at_us=starts + SECOND_US)
-    counter.clock.now = starts - 1
-    counter.service.put_offer(offer, [])
-    assert not counter.is_offered("bert")
+    offer_shop.clock.now = starts - 1
+    offer_shop.service.put_offer(offer, [])
+    assert not offer_shop.is_offered("bert")
 
     for moment in sorted(moments):
-        counter.clock.now = starts - 1 + moment
-        assert counter.is_offered("bert") is (1 <= moment <= SECOND_US)
+        offer_shop.clock.now = starts - 1 + moment
+        assert offer_shop.is_offered("bert") is (1 <= moment <= SECOND_US)
 
 
-def test_what_somebody_else_has_by_then_is_shown_to_nobody(counter: Counter) -> None:
-    """A hold that ends gives back; who takes that leaves nothing again, from then on."""
-    counter.clock.now = counter.clock.began
-    bert, service = counter.service.key("bert"), counter.service
+def test_a_freed_claim_that_is_taken_again_exhausts_the_offer(offer_shop: OfferShop) -> None:
+    """After a hold ends, the offer is available until another customer claims it."""
+    offer_shop.clock.now = offer_shop.clock.start
+    bert, service = offer_shop.service.key("bert"), offer_shop.service
     service.consents.write(service.shop, bert, {Purpose.OFFERS: True})
     service.put_offer(Offer(DEAL, "A deal", Kind.GIFT, caps=Caps(total_redeemed=1)), [])
-    assert isinstance(counter.claim("bert"), Claim)
-    used_up = counter.is_offered("anna")
-    counter.clock.now += HOLD_US
-    given_back = counter.is_offered("anna")
-    assert isinstance(counter.claim("anna"), Claim)
+    assert isinstance(offer_shop.claim("bert"), Claim)
+    while_held = offer_shop.is_offered("anna")
+    offer_shop.clock.now += HOLD_US
+    after_hold = offer_shop.is_offered("anna")
+    assert isinstance(offer_shop.claim("anna"), Claim)
 
-    assert (used_up, given_back) == (False, True)
-    assert not counter.is_offered("anna")
-    assert not counter.is_offered("bert")
+    assert (while_held, after_hold) == (False, True)
+    assert not offer_shop.is_offered("anna")
+    assert not offer_shop.is_offered("bert")
     service.delete_offer(DEAL)

@@ -61,7 +61,7 @@ class OfferDecision:
     choices: Sequence[OfferChoice]
     is_personal: bool
     refusals: RefusalMasks
-    permitted_offers: Array  # (offers,) bool
+    permitted: Array  # (offers,) bool
     scores: ArbitrationScores | None  # None: not personal
 
 
