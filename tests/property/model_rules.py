@@ -46,12 +46,12 @@ class ModelRules(ConsentRules):
     def trains(self, withdrawing: str | None) -> None:
         """Train on permitted purchases, and let a customer withdraw during the training."""
 
-        def meanwhile() -> None:
+        def before_recheck() -> None:
             if withdrawing is not None:
                 self.records_statement(withdrawing, {Purpose.TRAINING}, granted=False, version=None)
 
         self.policy_changes(Purpose.EMAIL, self.minimums.get(Purpose.EMAIL))  # is counted in
-        version = self.service.train(self.bought, self.folder, meanwhile)
+        version = self.service.train(self.bought, self.folder, before_recheck)
         learned = [
             name
             for name in CUSTOMERS

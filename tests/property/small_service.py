@@ -186,16 +186,16 @@ class SmallService:
         )
 
     def train(
-        self, bought: Sequence[tuple[str, int]], folder: Path, meanwhile: Callable[[], None]
+        self, bought: Sequence[tuple[str, int]], folder: Path, before_recheck: Callable[[], None]
     ) -> str:
         """Train on purchases (customer, µs since 1970), publish and serve; return the version.
 
-        `meanwhile` runs between the first and the second read of the consents.
+        `before_recheck` runs between the first and the second read of the consents.
         """
         file = folder / f"{self.shop}.csv"
         lines = [f"{name},{item_of(name)},{rfc3339(at_us)}" for name, at_us in bought]
         file.write_text("\n".join(["customer_id,item_id,timestamp", *lines, ""]))
-        callbacks = iter([meanwhile])
+        callbacks = iter([before_recheck])
 
         def read(permission: Any) -> Purchases:
             request = Request(PurchaseFiles(str(file)), {}, 0.0, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Lists cut into pieces that one call to the store takes."""
+"""Split values into batches for one call to the store."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
-    """Yield tuples of `size` values, the last of what is left."""
+    """Yield tuples of `size` values; the last one may be shorter."""
     remaining = iter(values)
     while chunk := tuple(islice(remaining, size)):
         yield chunk

@@ -8,8 +8,8 @@ local function give_back(claim)
   -- The claim is in HOLDS only once, so a second call changes nothing.
   if redis.call('ZREM', HOLDS, claim) == 0 then return end
   increment('taken', -1)
-  -- Workers know the end of the first hold and show the offer again then. Another customer may
-  -- have it by that time: publish the exhaustion anew.
+  -- Workers show the offer again from the end of the first hold. If it is still exhausted then,
+  -- publish_exhaustion has to publish again.
   if field('is_out') == '1' then redis.call('HSET', STATE, 'is_out', '') end
   local code = redis.call('HGET', HANDED, claim)
   if code then

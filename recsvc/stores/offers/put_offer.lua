@@ -21,7 +21,7 @@ local COUNTERS = {'taken', 'redeemed', 'shown', 'accepted', 'has_codes', 'line'}
 
 local incarnation = field('incarnation')
 local epoch = publish_offer()
--- The state is written anew, so that a limit that the offer no longer has goes; counters stay.
+-- The state is replaced, so that limits that the offer no longer has are removed; counters stay.
 local values = redis.call('HMGET', STATE, unpack(COUNTERS))
 redis.call('DEL', STATE)
 for i, name in ipairs(COUNTERS) do
@@ -34,7 +34,7 @@ end
 redis.call('HSET', OFFERS, OFFER, RECORD)
 if REPLACES_CODES == '1' then
   -- A code that a customer holds or redeemed must not reach a second customer, even when the shop
-  -- sends it again or has deleted the offer meanwhile.
+  -- sends it again or has deleted the offer in between.
   local used = {}
   for _, code in ipairs(redis.call('HVALS', HANDED)) do used[code] = true end
   for _, code in ipairs(redis.call('SMEMBERS', RETIRED)) do used[code] = true end

@@ -39,9 +39,9 @@ SCHEMA = {
 }
 
 
-def drain(service: Service, folder: Path, *words: str) -> Result:
+def drain(service: Service, folder: Path, *more: str) -> Result:
     data_dir = str(service.stores.settings.data_dir)
-    options = ["--shop", service.shop, "--data-dir", data_dir, *words]
+    options = ["--shop", service.shop, "--data-dir", data_dir, *more]
     return CliRunner().invoke(app, ["events", "drain", "--to", str(folder), *options])
 
 

@@ -54,12 +54,12 @@ def view(number: int, at: int | None = None, item: str = "milk") -> Event:
 
 def of(customer: CustomerKey, event: Event) -> IncomingEvent:
     return IncomingEvent(
-        replace(event, customer_id=CustomerId("somebody")), customer, kind=RecentKind.VIEW
+        replace(event, customer_id=CustomerId("anna")), customer, kind=RecentKind.VIEW
     )
 
 
 def bought(customer: CustomerKey, event: Event) -> IncomingEvent:
-    event = replace(event, type=EventType.PURCHASE, customer_id=CustomerId("somebody"))
+    event = replace(event, type=EventType.PURCHASE, customer_id=CustomerId("anna"))
     return IncomingEvent(event, customer, kind=RecentKind.PURCHASE)
 
 
@@ -113,8 +113,8 @@ def test_digests_and_counts_expire(
     redis, today = connections.writes, now(connections) // DAY
     store.add(shop, [IncomingEvent(VIEW), IncomingEvent(view(2, (today - 3) * DAY))])
 
-    marks = redis.keys(f"{redis_keys.seen(shop)}:*")
-    ends = {redis.execute_command("EXPIRETIME", name) for name in marks}
+    digests = redis.keys(f"{redis_keys.seen(shop)}:*")
+    ends = {redis.execute_command("EXPIRETIME", name) for name in digests}
 
     assert ends == {(today + DAYS_KNOWN + 1) * DAY}
     assert redis.execute_command("EXPIRETIME", redis_keys.seen_days(shop)) == ends.pop()
@@ -193,7 +193,7 @@ def test_an_order_id_is_stored_as_a_digest(
     store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Lines of an order share a digest, and two shops have different digests of the same order."""
-    marks = []
+    digests = []
     for place in (shop, ShopName(f"{shop}-2")):
         grant(connections, place, customer)
         lines = [
@@ -203,11 +203,11 @@ def test_an_order_id_is_stored_as_a_digest(
         store.add(place, lines)
         entries = connections.writes.lrange(redis_keys.purchases(place, customer), 0, -1)
         assert {entry.split()[2] for entry in entries} == {b"4.5"}
-        marks.append({entry.split()[1] for entry in entries})
+        digests.append({entry.split()[1] for entry in entries})
 
-    assert [len(each) for each in marks] == [2, 2]
-    assert not marks[0] & marks[1]
-    assert {len(mark) for each in marks for mark in each} == {2 * DIGEST_BYTES}
+    assert [len(each) for each in digests] == [2, 2]
+    assert not digests[0] & digests[1]
+    assert {len(digest) for each in digests for digest in each} == {2 * DIGEST_BYTES}
 
 
 def test_a_time_in_the_future_becomes_the_time_of_arrival(

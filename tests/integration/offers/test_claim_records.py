@@ -64,8 +64,8 @@ def test_caps_are_read_back(
     assert all(each.dismissed == {DEAL} for each in counts)
     offer.offers.delete(offer.shop, DEAL)
     offer.put(caps=caps)
-    anew = kept.counts({DEAL: offer.stored}, NOON)
-    assert (anew.redeemed, anew.shown, anew.dismissed) == ({}, {}, frozenset())
+    new = kept.counts({DEAL: offer.stored}, NOON)
+    assert (new.redeemed, new.shown, new.dismissed) == ({}, {}, frozenset())
 
 
 def test_a_customers_claims_are_listed(

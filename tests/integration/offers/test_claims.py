@@ -186,7 +186,7 @@ def test_a_released_claim_gives_back_at_once(offer: OfferUnderTest, customer: Cu
         state = offer.claims.release(offer.shop, DEAL, claim.claim_id, customer)
         assert state is ClaimState.RELEASED
     assert (offer.stored.state.taken, offer.stored.state.codes_left) == (0, 2)
-    assert offer.held(new_customer()).code == "TWO"  # what came back stands at the end
+    assert offer.held(new_customer()).code == "TWO"  # a returned code is the last of the queue
     assert offer.held(new_customer()).code == "ONE"
 
 
@@ -363,8 +363,8 @@ def test_expired_answers_are_deleted(
 ) -> None:
     """Answers older than a day are deleted, even for a customer who claims every day."""
     offer.put()
-    for mark in ("aa", "bb", "cc"):
-        offer.held(customer, key_digest=mark, request_digest="01")
+    for key in ("aa", "bb", "cc"):
+        offer.held(customer, key_digest=key, request_digest="01")
         clock.now += DAY
 
     kept = offer.connections.writes.hkeys(redis_keys.answers(offer.shop, customer))
@@ -469,7 +469,7 @@ def test_codes_of_a_deleted_offer_are_not_handed_out_again(
     offer.claims.redeem(offer.shop, DEAL, redeemed.claim_id, None)
     offer.held(new_customer())
     offer.held(new_customer())
-    for _ in range(2):  # whatever is put and deleted between
+    for _ in range(2):  # also after a second deletion
         offer.offers.delete(offer.shop, DEAL)
         offer.put(codes)
         offer.put(codes)
