@@ -1,4 +1,4 @@
-"""The figures of the page, filled from the findings."""
+"""Figures of the report, filled from the results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ _NDCG_PANEL = Panel("NDCG@10", width=275, written=50)
 _DIFFERENCE_PANEL = Panel(
     "Compared with the chosen one", width=225, written=105, percent=True, reference=0.0
 )
-_CHOSEN = "chosen"  # it is published only by a run
+_CHOSEN = "chosen"  # an evaluation publishes nothing
 _MOST_IN_A_SLICE = 6
 
 
@@ -186,8 +186,8 @@ def importances_figure(slate: str, importances: tuple[Importance, ...]) -> Figur
         )
         for name, share in ordered
     )
-    panel = Panel("Share of what the ranker decides by", 600, percent=True, bars=True, written=70)
-    return Figure(f"{slate_title(slate)}: what the ranker looks at", (panel,), rows)
+    panel = Panel("Share of the total gain", 600, percent=True, bars=True, written=70)
+    return Figure(f"{slate_title(slate)}: features of the ranker", (panel,), rows)
 
 
 def reasons_figure(reasons: Mapping[str, ReasonCounts]) -> Figure:
@@ -216,7 +216,7 @@ def warm_figure(warm: WarmStart) -> Figure:
         rows.append(Row(_orders_known(path.orders), heading=True))
         rows += [
             Row(
-                "from their purchases, at once",
+                "from their recent purchases",
                 (spot(interval(path.neighbours), figure(path.neighbours.mean)),),
                 colour=COLOURS[Family.COLLABORATIVE],
                 published=True,
@@ -232,7 +232,7 @@ def warm_figure(warm: WarmStart) -> Figure:
         rows.append(Row("After the next training", heading=True))
         at = spot(known_value, figure(known_value.mean))
         rows.append(Row("chosen model", (at,), colour=COLOURS[Family.RANKER]))
-    title = f"{slate_title(warm.slate)}: new customers' lists, NDCG@10"
+    title = f"{slate_title(warm.slate)}: lists of new customers, NDCG@10"
     panel = Panel("NDCG@10", width=610, written=60)
     return Figure(title, (panel,), tuple(rows))
 

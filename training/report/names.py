@@ -1,4 +1,4 @@
-"""What things are called on the page: slates, families, reasons, measures. Only words."""
+"""Display names of the report: slates, model families, reasons, metrics; and its glossary."""
 
 from collections.abc import Mapping
 
@@ -6,9 +6,9 @@ from training.metrics.model import Family, Model
 from training.metrics.results import METRIC_KS
 
 _SLATES = {
-    "for_you": ("For you", "Whatever the customer may buy next, new to them or not."),
-    "discover": ("Discover", "Only what the customer has never bought before."),
-    "buy_again": ("Buy again", "Only what the customer has bought before and may need again."),
+    "for_you": ("For you", "All items: new to the customer or bought before."),
+    "discover": ("Discover", "Only items that the customer has never bought."),
+    "buy_again": ("Buy again", "Only items that the customer has bought before."),
 }
 
 FAMILIES = {
@@ -34,25 +34,24 @@ MEASURES = {"ndcg": "NDCG", "recall": "Recall", "hit_rate": "Hit rate", "mrr": "
 PUBLISHED = "winner"  # the published model's key in a Slice
 
 GLOSSARY = {
-    "NDCG@10": "How close the ten items shown come to the best possible ten: 1 when everything "
-    "bought stands on top of the list, 0 when nothing of it was shown; a hit further down counts "
-    "less.",
-    "Recall": "The share of what was bought that was shown (of at most as many as fit the list).",
-    "Hit rate": "The share of customers who bought at least one of the items shown to them.",
-    "MRR": "One divided by the place of the first hit: 1 for the first place, 0.5 for the second.",
-    ", ".join(f"@{k}" for k in METRIC_KS): "How many items of each list are looked at.",
-    "95 % interval": "Where the true value lies with 95 % certainty; the fewer the customers, the "
-    "wider. Models are compared on the same customers, so a difference is known more exactly than "
-    "either of the two values.",
-    "Past window": "A stretch of time in the past that the models had not seen when they were "
-    "compared on it. What is published is chosen on past windows only.",
-    "Holdout": "Purchases that nothing was learned from and nothing was chosen by.",
-    "Coverage": "The share of the catalogue that is shown to at least one customer.",
-    "Novelty": "How little known the shown items are: one more means half as many buyers.",
-    "Popularity bias": "How popular the shown items are: 100 % would be nothing but best sellers.",
-    "Diversity": "How different the items of one list are: 1 when no two share a buyer.",
-    "Simple model": "A model of one idea, such as best sellers or the customer's own purchases. "
-    "A learned model combines them, and is published only where it clearly does better.",
+    "NDCG@10": "Quality of a list's first ten items: 1 if all items bought later are at the top, 0 "
+    "if none of them is listed; an item at a lower rank counts less.",
+    "Recall": "Share of the items bought later that are listed (of at most the list's length).",
+    "Hit rate": "Share of customers who bought at least one item of their list.",
+    "MRR": "Mean of 1 / rank of the first item that was bought: 1 at rank one, 0.5 at rank two.",
+    ", ".join(f"@{k}" for k in METRIC_KS): "Number of items of each list that are counted.",
+    "95 % interval": "Range of the true value with 95 % certainty; wider with fewer customers. "
+    "Models are compared on the same customers, so a difference is known more precisely than the "
+    "two values.",
+    "Past window": "A past time range. Models trained on earlier purchases are compared on it. The "
+    "published model is chosen on past windows only.",
+    "Holdout": "Purchases that were used neither for training nor for the choice of a model.",
+    "Coverage": "Share of the catalogue that is listed for at least one customer.",
+    "Novelty": "How rarely the listed items are bought: one more means half as many buyers.",
+    "Popularity bias": "How popular the listed items are: 100 % means best sellers only.",
+    "Diversity": "How different the items of a list are: 1 if no two items share a buyer.",
+    "Simple model": "A base model, such as best sellers or the customer's own purchases. A learned "
+    "model combines simple models. It is published only if it is clearly better.",
 }
 
 

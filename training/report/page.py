@@ -1,7 +1,7 @@
-"""The report: findings → one HTML page that needs nothing else. Reads no data, opens no socket.
+"""The report: results → one self-contained HTML page. Reads no data and opens no socket.
 
-Every text is escaped by the template, every number and sentence comes ready from `words`, `tables`
-and `charts`. Same findings and parameters, same bytes.
+The template escapes every text. Numbers and sentences come from `words`, `tables` and `charts`.
+Equal results and parameters give equal bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,13 @@ from training.report.timeline import timeline
 from training.report.verdict import VerdictSection, models_of, verdict
 from training.sources.ingest_report import IngestReport
 
-_TITLE = "What the recommendations are worth"
+_TITLE = "Quality of the recommendations"
 _CSS = Path(__file__).with_name("templates") / "page.css"
 
 
 @dataclass(frozen=True, slots=True)
 class SlateSection:
-    """What the page shows of one slate. A figure without a value is an empty text."""
+    """The page's content for one slate. A figure without values is an empty text."""
 
     name: str
     title: str
@@ -53,8 +53,10 @@ def render(
     title: str = _TITLE,
     parameters: Mapping[str, object] | None = None,
 ) -> str:
-    """Return the page. `read` tells of the purchases and, where they are a file of their own, of
-    those held out; `parameters` are whatever else the run is repeated with; no secrets.
+    """Return the page.
+
+    `read` are the ingest reports of the purchases and of a holdout file; `parameters` are the other
+    settings needed to repeat the run. They contain no secrets.
     """
     return (
         _templates()
@@ -105,7 +107,7 @@ def _templates() -> Environment:
 
 
 def _shown(value: Any) -> Any:
-    """Drop from texts what cannot be shown; markup is ours."""
+    """Remove characters that cannot be shown; markup is our own."""
     return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

@@ -1,6 +1,7 @@
-"""What was read, as the page tells it: what became of the rows, and what is missing from them.
+"""The rows of the input files in the report: counts per result, and missing columns.
 
-Counts alone: an example of a bad row is for the terminal of whoever may see the rows.
+Only counts are shown. Examples of bad rows are printed to the terminal, because the report has more
+readers.
 """
 
 from collections.abc import Sequence
@@ -10,22 +11,24 @@ from training.report.numbers import count, percent
 from training.sources.ingest_report import IngestReport
 
 _TITLES = ("Rows of the purchases", "Rows of the purchases held out")
-_TOLD_AS = {"timestamp": "time"}  # columns whose lack is told in other words, by what it changes
+_COVERED_BY = {"timestamp": "time"}  # missing column → the entry of `switched_off` that covers it
 
-Fate = tuple[str, str]  # how many rows, what became of them
+Outcome = tuple[str, str]  # a number of rows, and the label of the outcome
 
 
-def rows_read(reports: Sequence[IngestReport]) -> list[tuple[str, list[Fate]]]:
-    """Return a title and the fates of the rows, for each reading."""
+def rows_read(reports: Sequence[IngestReport]) -> list[tuple[str, list[Outcome]]]:
+    """Return a title and the outcomes of the rows, for each file."""
     return [
-        (title, [(count(rows), what) for rows, what in _fates(report)])
+        (title, [(count(rows), label) for rows, label in _outcomes(report)])
         for title, report in zip(_TITLES, reports, strict=False)
     ]
 
 
-def _fates(report: IngestReport) -> list[tuple[int, str]]:
-    """A reason that concerns no row is not among them, but that none was bad is said."""
-    bad = f"bad, {percent(report.bad_share)} of those that may be used"
+def _outcomes(report: IngestReport) -> list[tuple[int, str]]:
+    """Return the outcomes of the rows. Reasons without rows are left out, except a count of no bad
+    rows.
+    """
+    bad = f"bad, {percent(report.bad_share)} of the usable rows"
     return [
         (report.rows_read, "read"),
         (report.rows_used, "used"),
@@ -37,12 +40,12 @@ def _fates(report: IngestReport) -> list[tuple[int, str]]:
 
 
 def switched_off(results: Results, reports: Sequence[IngestReport]) -> dict[str, str]:
-    """Join what the purchases lack with what could not be done; neither is told twice."""
+    """Join missing columns with the parts that were switched off, each listed once."""
     found = results.switched_off
     lacking = {
         f"no {column}": lost
         for report in reports[:1]
         for column, lost in report.switched_off.items()
-        if _TOLD_AS.get(column, column) not in found
+        if _COVERED_BY.get(column, column) not in found
     }
     return {**found, **lacking}

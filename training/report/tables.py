@@ -1,4 +1,4 @@
-"""The tables of the page as plain rows of text."""
+"""Tables of the report as rows of text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

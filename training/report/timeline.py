@@ -1,4 +1,4 @@
-"""The past windows on one line of time: what was known before each, and what it was judged on."""
+"""A timeline of the past windows: training data before each window, and the window itself."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def timeline(results: Results) -> Markup:
     x = _axis_of((min(ends), max(ends)), dated=_moment(results.windows[0].start) is not None)
     drawn = [*labels(placed), layers.together(_stretches(spans, middles, x))]
     height = HEAD + ROW * len(spans)
-    return svg(drawn, LABELS + _WIDTH + 30, height, "Past windows, and what was known before each")
+    return svg(drawn, LABELS + _WIDTH + 30, height, "Past windows, and the purchases before each")
 
 
 def _stretches(
@@ -81,7 +81,7 @@ def _look_of(window: LearningWindow) -> tuple[str, str]:
     customers = f"{count(window.customers)} customers"
     if window.judged:
         return f"models compared: {customers}", JUDGED
-    return f"rankers taught: {customers}", LEARNED
+    return f"rankers trained: {customers}", LEARNED
 
 
 def _span_of(results: Results, window: LearningWindow, label: str, colour: str) -> Span | None:

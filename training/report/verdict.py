@@ -1,4 +1,6 @@
-"""The headline of a slate: what is published, how much better it is than what, and how sure."""
+"""The headline of a slate: the published model, its gain over the best base model, and
+certainty.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,14 +16,14 @@ _HIT_RATE = f"hit_rate@{MAIN_K}"
 
 @dataclass(frozen=True, slots=True)
 class VerdictSection:
-    """The headline of one slate: `number` and what it means, then sentences."""
+    """The headline of one slate: `number`, its meaning, and sentences."""
 
     slate: str
     title: str
     published: str
     number: str
     meaning: str
-    sure: bool  # better, and not by chance
+    sure: bool  # significantly better
     sentences: tuple[str, ...]
 
 
@@ -55,37 +57,37 @@ def _big_number(
     models: Mapping[str, Model],
     gain: Interval | None,
 ) -> tuple[str, str, bool]:
-    """Return the number, its meaning and whether it is surely better.
+    """Return the number, its meaning, and whether it is significantly better.
 
-    What the holdout says goes before what the choice was made by.
+    A result on the holdout takes precedence over past windows, on which the choice was made.
     """
     choice = found.choice
-    rival = _simple_rival(choice.winner, held) if held else None
+    contender = _best_base_model(choice.winner, held) if held else None
     simple_wins = choice.winner == choice.best_simple
     which = "next best simple model" if simple_wins else "best simple model"
-    if rival and rival.gain.mean < 0:
-        return _beaten(rival)
-    if rival:
-        meaning = f"than the {which} ({rival.title}) on the holdout, {in_short(rival.gain)}"
-        return comparison(rival.gain.mean), meaning, is_sure(rival.gain)
+    if contender and contender.gain.mean < 0:
+        return _worse_on_holdout(contender)
+    if contender:
+        meaning = f"than the {which} ({contender.title}) on the holdout, {in_short(contender.gain)}"
+        return comparison(contender.gain.mean), meaning, is_sure(contender.gain)
     if not choice.judged:
-        return "Not judged", "too little to compare models on", False
+        return "Not compared", "too little history to compare models", False
     if gain and choice.best_simple and not simple_wins:
         simple = title_of(choice.best_simple, models)
         meaning = f"than the {which} ({simple}) on past windows, {in_short(gain)}"
         return comparison(gain.mean), meaning, is_sure(gain)
     if simple_wins:
-        return "Simple wins", "no learned model clearly does better on past windows", True
+        return "Simple model", "no learned model is clearly better on past windows", True
     return "Chosen", choice.reason, False
 
 
 def _choice_sentence(
     found: SlateResults, models: Mapping[str, Model], gain: Interval | None
 ) -> str:
-    """Say why this model is chosen."""
+    """Return the reason why this model is chosen."""
     choice = found.choice
     if not choice.judged:
-        return f"Chosen without a comparison, as a sound default: {choice.reason}."
+        return f"Default model, chosen without a comparison: {choice.reason}."
     if choice.best_simple is None or gain is None:
         return f"{capital(choice.reason)}."
     simple = title_of(choice.best_simple, models)
@@ -99,9 +101,9 @@ def _choice_sentence(
 
 
 def _gain_on_windows(found: SlateResults) -> Interval | None:
-    """Return learned over simple, as a share of the simple one's NDCG.
+    """Return the gain of learned over simple, as a share of the simple model's NDCG.
 
-    Where a learned model is published, it is that one's gain; else the best learned one's.
+    It is the published model's gain if that is a learned one, else the best learned model's.
     """
     choice = found.choice
     simple = next((each for each in found.models if each.model.name == choice.best_simple), None)
@@ -113,58 +115,60 @@ def _gain_on_windows(found: SlateResults) -> Interval | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
-    """A simple model beside the published one; `gain` is the published one's, as a share."""
+class Contender:
+    """A base model compared with the published one; `gain` is the published model's, as a share."""
 
     title: str
     gain: Interval
 
 
-def _simple_rival(winner: str, held: SlateOnHoldout, family: Family | None = None) -> Rival | None:
-    """Return the best simple model of the holdout that is not published itself."""
-    rivals = [
+def _best_base_model(
+    winner: str, held: SlateOnHoldout, family: Family | None = None
+) -> Contender | None:
+    """Return the holdout's best base model other than the published one."""
+    contenders = [
         (each.metrics[MAIN_METRIC].mean, each)
         for each in held.models
         if each.model.name != winner and not is_learned(each.model) and MAIN_METRIC in each.metrics
         if family in (None, each.model.family) and each.versus_winner
         if each.metrics[MAIN_METRIC].mean > 0
     ]
-    if not rivals:
+    if not contenders:
         return None
-    mean, best = max(rivals, key=lambda rival: (rival[0], rival[1].model.name))
+    mean, best = max(contenders, key=lambda contender: (contender[0], contender[1].model.name))
     behind = relative(interval(best.versus_winner), mean)
     gain = behind.times(-1) if behind else None
-    return Rival(best.model.title, gain) if gain else None
+    return Contender(best.model.title, gain) if gain else None
 
 
-def _beaten(rival: Rival) -> tuple[str, str, bool]:
-    """Say that a simple model did better, and why it was not chosen all the same."""
-    if not is_sure(rival.gain):
-        worse = f"{comparison(rival.gain.mean)}, {in_short(rival.gain)}"
-        return "No clear difference", f"from {rival.title} on the holdout: {worse}", False
-    reached = percent(1 + rival.gain.mean)
+def _worse_on_holdout(contender: Contender) -> tuple[str, str, bool]:
+    """Return the headline if a base model was better on the holdout."""
+    if not is_sure(contender.gain):
+        worse = f"{comparison(contender.gain.mean)}, {in_short(contender.gain)}"
+        return "No clear difference", f"from {contender.title} on the holdout: {worse}", False
+    reached = percent(1 + contender.gain.mean)
     meaning = (
-        f"on the holdout it reached {reached} of what {rival.title} did, {in_short(rival.gain)}; "
-        f"models are chosen on past windows, never on the holdout"
+        f"on the holdout it reached {reached} of the NDCG of {contender.title}, "
+        f"{in_short(contender.gain)}; models are chosen on past windows, never on the holdout"
     )
     return "Not the best", meaning, False
 
 
 def _holdout_sentences(winner: str, held: SlateOnHoldout) -> Iterable[str]:
     if not held.customers:
-        yield "Nobody in the holdout had anything to find for this slate."
+        yield "No customer of the holdout bought an item that this slate shows."
         return
-    rival = _simple_rival(winner, held)
-    if rival:
-        better = comparison(rival.gain.mean)
-        yield f"On the holdout {better} than {rival.title}; {certainty(rival.gain)}."
-    best_sellers = _simple_rival(winner, held, Family.POPULARITY)
-    if best_sellers and best_sellers.title != (rival and rival.title):
-        yield f"{capital(compared(best_sellers.gain.mean))} showing everybody the best sellers."
+    contender = _best_base_model(winner, held)
+    if contender:
+        better = comparison(contender.gain.mean)
+        yield f"On the holdout {better} than {contender.title}; {certainty(contender.gain)}."
+    best_sellers = _best_base_model(winner, held, Family.POPULARITY)
+    if best_sellers and best_sellers.title != (contender and contender.title):
+        yield f"{capital(compared(best_sellers.gain.mean))} showing best sellers to all customers."
     own = next((each for each in held.models if each.model.name == winner), None)
     hits = interval(own.metrics.get(_HIT_RATE)) if own else None
     if hits:
         yield (
             f"{hits.mean * 100:.0f} of 100 customers bought at least one of the "
-            f"{MAIN_K} items that it would have shown them."
+            f"{MAIN_K} items of its list."
         )

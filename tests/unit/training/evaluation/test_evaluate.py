@@ -1,4 +1,4 @@
-"""An evaluation: who is ranked for, by what was learned from, and judged by what."""
+"""An evaluation: training data, ranked customers and measured results."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +24,8 @@ from training.sources.item_catalogue import ItemCatalogue
 from training.sources.purchase_files import PurchaseFiles
 
 
-def unheard(_: IngestReport) -> None:
-    """Be told, and say nothing."""
+def ignore(_: IngestReport) -> None:
+    """Ignore an ingest report."""
 
 
 SETTINGS = TrainingSettings(
@@ -37,7 +37,7 @@ LATER: list[Line] = [
     ("c0", "nut-3", 62.0),
     ("c12", "nut-2", 61.0),
     ("c12", "novelty", 61.0),
-    ("stranger", "tea-1", 61.0),
+    ("unknown", "tea-1", 61.0),
 ]
 
 
@@ -47,8 +47,10 @@ def evaluated(later: list[Line] = LATER) -> EvaluatedSplit:
     return evaluate_split(split, SETTINGS, SILENT)
 
 
-def test_everybody_in_the_holdout_gets_twenty_ranks_where_there_are_items() -> None:
-    """A stranger gets what is popular, and nothing to buy again."""
+def test_every_customer_of_the_holdout_gets_the_items_that_a_slate_may_show() -> None:
+    """A known customer gets every item that a slate may show, and an unknown one no `buy_again`
+    list.
+    """
     found = evaluated()
     table = predictions(found.split, found.rankings)
     ranks = {
@@ -60,12 +62,12 @@ def test_everybody_in_the_holdout_gets_twenty_ranks_where_there_are_items() -> N
     assert ranks["c0", "for_you"] == list(range(1, 13))
     assert ranks["c0", "discover"] == list(range(1, 7))
     assert ranks["c0", "buy_again"] == list(range(1, 7))
-    assert ranks["stranger", "for_you"] == list(range(1, 13))
-    assert ("stranger", "buy_again") not in ranks
+    assert ranks["unknown", "for_you"] == list(range(1, 13))
+    assert ("unknown", "buy_again") not in ranks
 
 
-def test_what_was_not_learned_from_is_counted_and_not_judged() -> None:
-    """An unknown customer, and an unknown item of a known one."""
+def test_unknown_customers_and_items_are_counted_but_not_measured() -> None:
+    """Lines of unknown customers and of unknown items are counted and left out of the metrics."""
     holdout = evaluated().results.holdout
 
     assert holdout is not None
@@ -76,7 +78,7 @@ def test_what_was_not_learned_from_is_counted_and_not_judged() -> None:
 
 
 def test_every_model_is_measured_by_every_metric_and_paired() -> None:
-    """Differences are to the published model, of the same customers."""
+    """Every model has all metrics, and its difference is to the published model."""
     results = evaluated().results
     assert results.holdout is not None
     slate = results.holdout.slates["for_you"]
@@ -93,7 +95,9 @@ def test_every_model_is_measured_by_every_metric_and_paired() -> None:
 
 
 def test_slices_cover_customers_and_items() -> None:
-    """Few, some and many orders; head and tail of the catalogue."""
+    """Slices exist for few, some and many orders, and for the head and the tail of the
+    catalogue.
+    """
     holdout = evaluated().results.holdout
 
     assert holdout is not None
@@ -106,8 +110,8 @@ def test_slices_cover_customers_and_items() -> None:
     }
 
 
-def test_without_a_holdout_the_last_horizon_is_one() -> None:
-    """Learning ends where the holdout begins."""
+def test_without_a_holdout_file_the_last_horizon_is_held_out() -> None:
+    """Without a holdout file, the last horizon is held out, and learning ends where it begins."""
     split = by_time(from_lines(lines(PAST), timed=True), horizon_days=10)
     whole = from_lines(lines(PAST), timed=True).history
 
@@ -117,7 +121,7 @@ def test_without_a_holdout_the_last_horizon_is_one() -> None:
 
 
 def test_no_list_holds_an_item_that_is_in_the_holdout_only() -> None:
-    """Not even where twelve items are too few for twenty ranks."""
+    """Predictions contain no item that only the holdout contains."""
     future: list[Line] = [("c0", f"future-{n}", 58.0) for n in range(5)]
     split = by_time(from_lines(lines([*PAST, *future]), timed=True), horizon_days=10)
     found = evaluate_split(split, SETTINGS, SILENT)
@@ -128,7 +132,9 @@ def test_no_list_holds_an_item_that_is_in_the_holdout_only() -> None:
 
 
 def test_without_timestamps_the_last_orders_of_each_customer_are_held_out() -> None:
-    """In the order of rows; items that are in no other order are not known."""
+    """Without timestamps, each customer's last rows are held out, and items only in them are
+    unknown.
+    """
     rows = [(f"c{n}", f"i{place}", 0.0) for n in range(4) for place in range(16)]
     split = by_time(from_lines(lines(rows), timed=False), horizon_days=28)
 
@@ -138,7 +144,9 @@ def test_without_timestamps_the_last_orders_of_each_customer_are_held_out() -> N
 
 
 def digital_shop() -> list[Line]:
-    """Half of the customers buy only `a*`, half only `b*`, one to nine things and nothing twice."""
+    """Half of the customers buy only `a*`, half only `b*`: one to nine items, none of them
+    twice.
+    """
     rng = np.random.default_rng(7)
     return [
         (f"c{customer:02d}", f"{'ab'[customer % 2]}{item:02d}", 0.0)
@@ -147,8 +155,10 @@ def digital_shop() -> list[Line]:
     ]
 
 
-def test_without_timestamps_and_repeats_what_is_new_is_ranked_and_judged() -> None:
-    """Customers of one purchase are learned from; the lists are of each one's own taste."""
+def test_without_timestamps_and_repeats_new_items_are_ranked() -> None:
+    """Without timestamps and repeat purchases, all customers are learned from, and most first items
+    match the customer's taste.
+    """
     whole = from_lines(lines(digital_shop()), timed=False)
     found = evaluate_split(by_time(whole, horizon_days=7), SETTINGS, SILENT)
     customers = set(found.split.learning.customer_ids)
@@ -167,8 +177,8 @@ def test_without_timestamps_and_repeats_what_is_new_is_ranked_and_judged() -> No
 
 
 @pytest.mark.parametrize("timed", [True, False])
-def test_where_nobody_bought_before_no_holdout_is_possible(timed: bool, tmp_path: Path) -> None:
-    """One order each: that is said, rather than an evaluation of nobody."""
+def test_without_repeat_customers_no_holdout_is_possible(timed: bool, tmp_path: Path) -> None:
+    """If each customer has a single order, the evaluation is refused with a hint at `--holdout`."""
     path = write(tmp_path / "p.csv", [(f"c{n}", f"i{n % 7}", float(n)) for n in range(50)])
     if not timed:
         pl.read_csv(path).drop("timestamp").write_csv(path)
@@ -176,53 +186,68 @@ def test_where_nobody_bought_before_no_holdout_is_possible(timed: bool, tmp_path
     job = EvaluationJob(request, None, AssumeGranted, ItemCatalogue(), SETTINGS, tmp_path / "out")
 
     with pytest.raises(NotPublishable, match=r"no holdout is possible.*--holdout"):
-        read_split(job, SILENT, unheard)
+        read_split(job, SILENT, ignore)
 
 
-def test_the_holdout_obeys_the_map_and_consents(tmp_path: Path) -> None:
-    """Who has not consented is neither learned from nor ranked for."""
+def test_column_map_and_consents_apply_to_the_holdout(tmp_path: Path) -> None:
+    """The column map and the consents apply to both files: other customers are neither learned from
+    nor ranked for.
+    """
     consents: TrainingPermission = PermittedIds(frozenset({"c0", "c1", "c12", "c13"}))
+    past = with_households(write(tmp_path / "p.csv", PAST))
+    later = with_households(write(tmp_path / "h.csv", [*LATER, ("c5", "tea-1", 61.0)]))
     job = EvaluationJob(
-        request=Request(PurchaseFiles(str(write(tmp_path / "p.csv", PAST))), {}, 0.0, NOW),
-        holdout=str(write(tmp_path / "h.csv", [*LATER, ("c5", "tea-1", 61.0)])),
+        request=Request(PurchaseFiles(str(past)), {"customer_id": "household"}, 0.0, NOW),
+        holdout=str(later),
         consents=lambda: consents,
         catalogue=ItemCatalogue(),
         settings=SETTINGS,
         out=tmp_path / "out",
     )
-    split = read_split(job, SILENT, unheard)
+    split = read_split(job, SILENT, ignore)
     ranked = {split.learning.customer_ids[row] for row in split.holdout.known_customers}
 
+    assert set(split.learning.customer_ids) == {"c0", "c1", "c12", "c13"}
     assert ranked == {"c0", "c12"}
     assert split.holdout.unknown_customers == []
 
 
+def with_households(file: Path) -> Path:
+    """Rename the column of customers."""
+    pl.read_csv(file).rename({"customer_id": "household"}).write_csv(file)
+    return file
+
+
 @pytest.fixture(scope="module")
 def before_a_holiday() -> Results:
-    """Learn from leaflets of the past and judge by the holiday's."""
+    """Return results learned on past leaflets and measured on the holiday's."""
     bought, prices = leaflets()
     whole = from_lines(lines(bought, price=prices), timed=True)
     settings = replace(SETTINGS, boosting=Boosting(rounds=15))
     return evaluate_split(by_time(whole, horizon_days=10), settings, SILENT).results
 
 
-def test_before_a_holiday_what_was_learned_by_heart_is_not_published(
+def test_before_a_holiday_a_ranker_that_memorizes_items_is_not_published(
     before_a_holiday: Results,
 ) -> None:
-    """The ranker that knows facts of items learns past leaflets, and past windows show it."""
+    """A ranker with item features memorizes past leaflets; past windows show it, so it is not
+    published.
+    """
     discover = before_a_holiday.slates["discover"]
-    known_by_heart = next(row for row in discover.models if row.model.name == FULL.model.name)
+    memorizing = next(row for row in discover.models if row.model.name == FULL.model.name)
 
     assert discover.choice.winner not in (FULL.model.name, MONOTONE.model.name)
-    assert known_by_heart.versus_winner is not None
-    assert known_by_heart.versus_winner.mean < -known_by_heart.versus_winner.error
+    assert memorizing.versus_winner is not None
+    assert memorizing.versus_winner.mean < -memorizing.versus_winner.error
 
 
 @pytest.mark.parametrize("slate", ["for_you", "discover"])
-def test_before_a_holiday_no_baseline_is_better_than_what_is_published(
+def test_before_a_holiday_no_baseline_is_better_than_the_published_model(
     before_a_holiday: Results, slate: str
 ) -> None:
-    """Within two standard errors of the paired difference."""
+    """No baseline beats the published model by more than two standard errors of the paired
+    difference.
+    """
     assert before_a_holiday.holdout is not None
     rows = before_a_holiday.holdout.slates[slate].models
     baselines = [row for row in rows if row.model.baseline and row.versus_winner is not None]

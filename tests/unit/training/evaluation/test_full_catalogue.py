@@ -1,4 +1,4 @@
-"""Simple models over the whole catalogue: what a baseline is measured by must be at its best."""
+"""Rankings of the whole catalogue by base models."""
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -18,7 +18,7 @@ BOUGHT: list[Line] = [
 
 
 def test_own_items_of_equal_count_are_in_the_order_of_popularity() -> None:
-    """Where visits are rare most counts are one: the order of rows would tell nothing."""
+    """Own items with equal counts are ordered by popularity."""
     shop = training_data(BOUGHT)
     shy = np.array([shop.history.customers_total - 1])
     with threadpool_limits(1, "blas"):

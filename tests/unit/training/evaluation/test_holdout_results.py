@@ -1,4 +1,4 @@
-"""What a holdout says: slices and the reach of candidates, worked out by hand."""
+"""Results on a holdout: slices and candidate recall, computed by hand."""
 
 from dataclasses import replace
 
@@ -30,16 +30,16 @@ SECOND_PLACE = 1 / np.log2(3)
 VISITS = (1, 1, 3, 3, 9, 9)
 BOUGHT: list[Line] = [
     *(
-        (f"c{who}", "bread", float(day))
-        for who, visits in enumerate(VISITS)
+        (f"c{customer}", "bread", float(day))
+        for customer, visits in enumerate(VISITS)
         for day in range(visits)
     ),
-    *((f"c{who}", "salt", 0.0) for who in range(6)),
+    *((f"c{customer}", "salt", 0.0) for customer in range(6)),
 ]
 
 
 def sample(later: list[tuple[int, int]]) -> HoldoutSample:
-    """Judge customers 0 to 5 by what they bought later."""
+    """Return a sample of customers 0 to 5 with their later purchases."""
     keys = np.array([2 * customer + item for customer, item in later])
     ground_truth = ground_truth_of(keys, customers_total=6, items_total=2)
     return holdout_sample(ground_truth, ground_truth.customers, ground_truth.customers, seed=1)
@@ -50,10 +50,10 @@ def slices(lists: Rows, later: list[tuple[int, int]]) -> dict[str, Slice]:
     return {part.name: part for part in found}
 
 
-def test_customers_are_sliced_by_how_many_orders_they_had_placed() -> None:
-    """Bread stands first for the rare ones, second for the next, and nowhere for the frequent."""
+def test_customers_are_sliced_by_their_number_of_orders() -> None:
+    """Customers are split into thirds by their number of orders, each with its own NDCG."""
     lists = np.array([[BREAD, SALT]] * 2 + [[SALT, BREAD]] * 2 + [[SALT, -1]] * 2)
-    found = slices(lists, [(who, BREAD) for who in range(6)])
+    found = slices(lists, [(customer, BREAD) for customer in range(6)])
 
     assert {name: found[name].customers for name in ("few", "some", "many")} == {
         "few": 2,
@@ -65,8 +65,8 @@ def test_customers_are_sliced_by_how_many_orders_they_had_placed() -> None:
     assert found["many"].models["winner"].mean == 0
 
 
-def test_items_are_sliced_into_best_sellers_and_the_rest() -> None:
-    """Lists of bread alone find the head and miss the tail."""
+def test_items_are_sliced_into_head_and_tail() -> None:
+    """Lists of the best seller alone score 1 on the head and 0 on the tail."""
     lists = np.array([[BREAD, -1]] * 6)
     found = slices(lists, [(0, BREAD), (1, BREAD), (2, SALT), (3, SALT), (3, BREAD)])
 
@@ -75,9 +75,11 @@ def test_items_are_sliced_into_best_sellers_and_the_rest() -> None:
 
 
 def test_the_head_is_the_fewest_items_that_make_up_half_of_all_purchases() -> None:
-    """Three and two of ten: with the second item half is reached, and the third is not needed."""
+    """With 3, 2, 2, 2 and 1 purchases, two items make up half of all."""
     counts = {"a": 3, "b": 2, "c": 2, "d": 2, "e": 1}
-    bought = [(f"c{who}", item, 0.0) for item, count in counts.items() for who in range(count)]
+    bought = [
+        (f"c{customer}", item, 0.0) for item, count in counts.items() for customer in range(count)
+    ]
 
     assert head_items(training_data(bought).customer_items).tolist() == [
         True,
@@ -88,9 +90,9 @@ def test_the_head_is_the_fewest_items_that_make_up_half_of_all_purchases() -> No
     ]
 
 
-def test_candidate_recall_is_the_share_of_purchases_that_could_have_been_shown() -> None:
-    """Four were made, three of them among the candidates, who are many more."""
-    bought = [(f"c{who}", f"i{item}", 0.0) for who in range(4) for item in range(8)]
+def test_candidate_recall_is_the_share_of_purchases_among_the_candidates() -> None:
+    """Candidate recall is the share of later purchases that are candidates: three of four."""
+    bought = [(f"c{customer}", f"i{item}", 0.0) for customer in range(4) for item in range(8)]
     with threadpool_limits(1, "blas"):
         selected = select_models(history(bought), quick(), SILENT)
         rankings = rank_customers(selected, np.arange(4), SILENT)

@@ -1,4 +1,4 @@
-"""Customers who came after training: hidden for good, and each judged by their own list."""
+"""Quality for customers without training data."""
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import Line, history, quick
@@ -13,7 +13,7 @@ SETTINGS = quick(horizon_days=60)
 
 
 def shop(bought: list[Line], later: list[Line]) -> tuple[History, GroundTruths]:
-    """Return what is known on day 30, and what was bought from then on."""
+    """Return the history until day 30, and the ground truth after it."""
     whole = history([*bought, *later])
     window = Window(whole.now - 11, whole.now)
     return window.known(whole), window.ground_truths(whole)
@@ -29,8 +29,10 @@ def after(orders: int | None, found: WarmStart) -> WarmPath:
     return path
 
 
-def of_their_own() -> tuple[list[Line], list[Line]]:
-    """Each buys `one` and then `two` of their own, which nobody else has, and `one` again."""
+def own_items() -> tuple[list[Line], list[Line]]:
+    """Each customer buys `one` and `two` of their own, which no other customer has, and `one`
+    again.
+    """
     each = range(CUSTOMERS)
     bought: list[Line] = [
         (f"c{who:02d}", f"{thing}-{who:02d}", day)
@@ -40,43 +42,45 @@ def of_their_own() -> tuple[list[Line], list[Line]]:
     return bought, [(f"c{who:02d}", f"one-{who:02d}", 35.0) for who in each]
 
 
-def test_nothing_is_known_of_hidden_customers_but_the_orders_given() -> None:
-    """That `one` goes with `two` stands in their own purchases only: with `two` given, `one` is
-    not found.
+def test_hidden_customers_are_not_learned_from() -> None:
+    """Only hidden customers' own purchases connect `one` with `two`, so `one` is not found when
+    `two` is given.
     """
-    found = measured(*of_their_own())["for_you"]
+    found = measured(*own_items())["for_you"]
 
     assert found.customers == 8
     assert after(1, found).neighbours.mean == 0
 
 
-def in_circles() -> tuple[list[Line], list[Line]]:
-    """Five circles buy `one`, `two` and `three` of their own kind; half of each lack `three` and
-    buy it later, the others buy `one` again.
+def groups() -> tuple[list[Line], list[Line]]:
+    """Five groups buy `one`, `two` and `three` of their kind. Half of each group lacks `three` and
+    buys it later; the others buy `one` again.
     """
     bought: list[Line] = []
     later: list[Line] = []
     for who in range(CUSTOMERS):
-        customer, circle, curious = f"c{who:02d}", who % 5, who // 5 % 2 == 0
-        things = ("one", "two") if curious else ("one", "two", "three")
-        bought += [(customer, f"{thing}-{circle}", 0.0) for thing in things]
-        later.append((customer, f"{'three' if curious else 'one'}-{circle}", 35.0))
+        customer, group, lacking = f"c{who:02d}", who % 5, who // 5 % 2 == 0
+        things = ("one", "two") if lacking else ("one", "two", "three")
+        bought += [(customer, f"{thing}-{group}", 0.0) for thing in things]
+        later.append((customer, f"{'three' if lacking else 'one'}-{group}", 35.0))
     return bought, later
 
 
-def test_each_hidden_customer_is_judged_by_their_own_list() -> None:
-    """What their circle has and they lack is first for every one of those who then bought it."""
-    found = measured(*in_circles())["discover"]
-    curious = after(1, found).neighbours.customers
+def test_each_hidden_customer_gets_an_own_list() -> None:
+    """The item that a customer's group has and the customer lacks is first in the customer's
+    list.
+    """
+    found = measured(*groups())["discover"]
+    lacking = after(1, found).neighbours.customers
 
-    assert 0 < curious < found.customers
+    assert 0 < lacking < found.customers
     assert after(1, found).neighbours.mean == 1
     assert after(1, found).popularity.mean < 0.7
 
 
-def test_the_published_model_is_told_for_the_hidden_customers_only() -> None:
-    """Of those who had something to find."""
-    known, ground_truths = shop(*in_circles())
+def test_the_published_model_is_measured_on_hidden_customers_only() -> None:
+    """The published model's mean covers only hidden customers with something to find."""
+    known, ground_truths = shop(*groups())
     ndcg = {slate: dict.fromkeys(range(CUSTOMERS), 0.25) for slate in CustomerSlate}
     found = measure_warm_start(known, ground_truths, SETTINGS, ndcg)
 
@@ -87,8 +91,8 @@ def test_the_published_model_is_told_for_the_hidden_customers_only() -> None:
 
 
 def test_too_few_customers_are_not_hidden() -> None:
-    """A mean of four would tell nothing."""
-    bought, later = in_circles()
+    """With fewer than five customers to hide, nothing is measured."""
+    bought, later = groups()
     few = {f"c{who:02d}" for who in range(24)}
 
     assert measured([*bought], [line for line in later if line[0] in few]) == {}

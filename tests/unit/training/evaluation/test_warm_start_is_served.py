@@ -1,4 +1,4 @@
-"""What is measured for strangers is what the service answers them."""
+"""The lists measured for unknown customers are the service's lists."""
 
 import tempfile
 from pathlib import Path
@@ -49,7 +49,9 @@ def served() -> RecommendationService:
 def test_the_measured_list_is_the_served_one(
     served: RecommendationService, slate: CustomerSlate, known: int
 ) -> None:
-    """Item by item: votes, what is due, what rests, what tops it up."""
+    """The measured list equals the served one: votes, due items, items on cooldown, popular
+    items.
+    """
     learned = interactions(two_tastes())
     rows: Rows = np.array([learned.item_ids.index(item) for item, _ in BOUGHT[:known]])
     ages = np.array([days for _, days in BOUGHT[:known]])

@@ -1,4 +1,4 @@
-"""What everybody may see of items has enough customers behind it."""
+"""Public lists show only items and pairs with enough customers."""
 
 from itertools import combinations
 
@@ -30,7 +30,7 @@ orders_of = st.lists(  # (customer, items of one order)
 
 
 def bought(orders: list[tuple[int, set[int]]]) -> list[Line]:
-    """Each order is on a day of its own."""
+    """Put each order on its own day."""
     return [
         (f"c{customer}", f"i{item}", float(day))
         for day, (customer, items) in enumerate(orders)
@@ -39,7 +39,7 @@ def bought(orders: list[tuple[int, set[int]]]) -> list[Line]:
 
 
 def listed(known: TrainingData, lists: NeighbourLists) -> set[frozenset[int]]:
-    """Return the pairs of item rows that some list holds."""
+    """Return the pairs of item rows that are in some list."""
     columns = lists.columns
     return {
         frozenset((int(known.head[row]), int(known.head[column])))
@@ -50,10 +50,12 @@ def listed(known: TrainingData, lists: NeighbourLists) -> set[frozenset[int]]:
 
 
 @given(orders_of, st.integers(2, 4))
-def test_exactly_the_pairs_of_enough_customers_are_listed(
+def test_only_pairs_with_enough_customers_are_listed(
     orders: list[tuple[int, set[int]]], least: int
 ) -> None:
-    """Counted anew here: customers who bought both, and customers of orders that hold both."""
+    """The listed pairs are those with enough customers who bought both items, or both in one
+    order.
+    """
     known = training_data(bought(orders))
     settings = quick(k_anonymity=least)
     baskets: dict[int, set[int]] = {}
@@ -77,22 +79,28 @@ def test_exactly_the_pairs_of_enough_customers_are_listed(
     assert listed(known, together.lists) == enough
 
 
-def test_with_one_everything_is_as_it_was() -> None:
-    """`--k-anonymity 1` leaves nothing out, to the bit."""
+def test_with_k_one_nothing_is_left_out() -> None:
+    """With `--k-anonymity 1`, both kinds of neighbour lists keep every byte of their model's
+    lists.
+    """
     known = training_data(shop_with_secrets())
     settings = quick(k_anonymity=1)
 
-    similar = similar_lists(known, settings)
+    similar, together = similar_lists(known, settings), together_lists(known, settings)
+    models = (
+        settings.similar.lists(known.customer_items, known.head),
+        settings.together.lists(known.history, known.head),
+    )
 
-    plain = settings.similar.lists(known.customer_items, known.head)
-    assert similar.left_out == together_lists(known, settings).left_out == 0
-    assert similar.lists.columns.tobytes() == plain.columns.tobytes()
-    assert similar.lists.scores.tobytes() == plain.scores.tobytes()
+    for found, expected in zip((similar, together), models, strict=True):
+        assert found.left_out == 0
+        assert found.lists.columns.tobytes() == expected.columns.tobytes()
+        assert found.lists.scores.tobytes() == expected.scores.tobytes()
     assert has_enough_buyers(known, 1).all()
 
 
 def shop_with_secrets(customers: int = 12) -> list[Line]:
-    """Everybody buys tea and nuts; one alone buys `secret` with tea, again and again."""
+    """All customers buy tea and nuts; a single one buys `secret` with tea, repeatedly."""
     common = [
         (f"c{who:02d}", item, float(day))
         for who in range(customers)
@@ -117,15 +125,15 @@ def names_in(artifact: Artifact, rows: object) -> set[str]:
     return {artifact.item_ids[row] for row in np.asarray(rows).tolist()}
 
 
-def everybody_sees(artifact: Artifact) -> set[str]:
-    """Return the items that some list shows which is the same for everybody."""
+def public_items(artifact: Artifact) -> set[str]:
+    """Return the items that are in some public list."""
     tops = [artifact.popular, artifact.trending, *artifact.categories.values()]
     seen = set().union(*(names_in(artifact, top.items) for top in tops))
     return seen.union(*(names_in(artifact, artifact.neighbours[each].items) for each in ItemSlate))
 
 
 def with_neighbours(artifact: Artifact) -> set[str]:
-    """Return the items that have neighbours: a list of theirs tells who bought them, too."""
+    """Return the items that have neighbours: neighbour lists reveal buyers, too."""
     return {
         artifact.item_ids[row]
         for each in ItemSlate
@@ -133,13 +141,15 @@ def with_neighbours(artifact: Artifact) -> set[str]:
     }
 
 
-def test_what_few_customers_bought_is_in_no_list_for_everybody() -> None:
-    """Four are too few and five enough; nothing lies beside what few bought, either."""
+def test_items_of_few_customers_are_in_no_public_list() -> None:
+    """Items with four customers are in no public list and have no neighbours; items with five are
+    listed.
+    """
     made = trained()
     artifact = made.artifact
     hidden = {"secret", "secret-2", "of-four"}
 
-    assert everybody_sees(artifact) == set(artifact.item_ids) - hidden
+    assert public_items(artifact) == set(artifact.item_ids) - hidden
     assert with_neighbours(artifact) & hidden == set()
     assert made.results.anonymity is not None
     assert made.results.anonymity.k == 5
@@ -148,13 +158,13 @@ def test_what_few_customers_bought_is_in_no_list_for_everybody() -> None:
     assert made.results.anonymity.together_pairs_left_out > 0
 
 
-def test_with_one_they_are_in_them() -> None:
-    """So the test above tests something."""
-    assert {"secret", "of-four"} <= everybody_sees(trained(k_anonymity=1).artifact)
+def test_with_k_one_items_of_few_customers_are_public() -> None:
+    """With `--k-anonymity 1`, the same items are in public lists."""
+    assert {"secret", "of-four"} <= public_items(trained(k_anonymity=1).artifact)
 
 
-def test_the_customers_own_list_holds_what_they_bought() -> None:
-    """Only they see it."""
+def test_own_lists_show_own_items() -> None:
+    """The customer's own lists show an item that no other customer bought."""
     made = trained()
     row = list(made.artifact.customer_keys).index(HASHER.key_of(CustomerId("c00")))
     own = {
@@ -166,16 +176,16 @@ def test_the_customers_own_list_holds_what_they_bought() -> None:
     assert "secret" in own
 
 
-def test_the_manifest_says_how_much_was_left_out() -> None:
-    """And what the least number was."""
-    told = trained(k_anonymity=3).results.as_json()["anonymity"]
+def test_the_results_count_the_items_left_out() -> None:
+    """The results contain the threshold and the number of items that were left out."""
+    anonymity = trained(k_anonymity=3).results.as_json()["anonymity"]
 
-    assert told["k"] == 3
-    assert told["items_left_out"] == 2
+    assert anonymity["k"] == 3
+    assert anonymity["items_left_out"] == 2
 
 
-def test_how_customers_are_ranked_for_does_not_change() -> None:
-    """Their lists hold the same items with the same scores; only reasons may be others."""
+def test_customer_lists_do_not_depend_on_the_threshold() -> None:
+    """Customer lists have the same items and scores for every threshold."""
     one, five = (trained(k_anonymity=least).artifact.slates for least in (1, 5))
 
     for slate, lists in five.items():

@@ -1,4 +1,4 @@
-"""What purchases say to a decision on offers."""
+"""Inputs of offer decisions from purchases."""
 
 import numpy as np
 
@@ -15,19 +15,21 @@ def of(prices: list[float | None]) -> History:
 
 
 def test_a_line_costs_its_price_times_its_quantity() -> None:
-    """Where the price is not known, it is the mean of the item's, else of all."""
+    """A line's amount is price times quantity; a missing price is the item's mean, else the
+    shop's.
+    """
     found = spent(of([4.0, 1.0, None, None]))
 
     np.testing.assert_allclose(found, [8.0, 1.0, 12.0, 2.5])
 
 
 def test_without_any_price_a_line_counts_one() -> None:
-    """A quantity alone says little: it may be of grams."""
+    """Without any price a line counts one, because quantities may be in grams."""
     assert spent(of([None] * 4)).tolist() == [1.0] * 4
 
 
-def test_what_was_spent_halves_in_90_days() -> None:
-    """Told from the end of the history: the midnight after its last line."""
+def test_the_amount_spent_halves_in_90_days() -> None:
+    """The weight of an amount halves in 90 days, counted from the midnight after the last line."""
     found = OfferFacts(of([4.0] * 4)).of(0).bought
 
     expected = [8 * 0.5 ** (90.5 / 90), 4 * 0.5 ** (0.5 / 90)]

@@ -1,4 +1,4 @@
-"""The usual days until an item is bought again."""
+"""Median days until an item is bought again."""
 
 import numpy as np
 from hypothesis import given
@@ -17,8 +17,10 @@ def of(bought: list[Line], **columns: list[str]) -> dict[str, float]:
     return dict(zip(made.item_ids, found.tolist(), strict=True))
 
 
-def test_it_is_the_median_over_all_customers() -> None:
-    """One who waits for a year moves it little; what nobody bought again has none."""
+def test_the_interval_is_the_median_over_all_customers() -> None:
+    """The interval is the median over all customers, and NaN for an item without repeat
+    purchases.
+    """
     bought = [("a", "milk", day) for day in (0, 7, 14, 22)] + [("b", "milk", 1), ("b", "milk", 99)]
     found = of([*bought, ("a", "sofa", 3), ("b", "sofa", 9)])
 
@@ -26,20 +28,22 @@ def test_it_is_the_median_over_all_customers() -> None:
     assert np.isnan(found["sofa"])
 
 
-def test_two_purchases_on_one_day_are_one() -> None:
-    """The hours between two orders of a day are no rhythm."""
+def test_two_purchases_on_one_day_count_as_one() -> None:
+    """Two purchases on the same day count as one."""
     found = of([("a", "milk", 0), ("a", "milk", 0.1), ("a", "milk", 9.9)], order_id=[*"123"])
 
     assert round(found["milk"], 3) == 9.8
 
 
-def test_nothing_bought_again_is_all_nan() -> None:
-    """And one purchase alone breaks nothing."""
+def test_without_repeat_purchases_all_intervals_are_nan() -> None:
+    """A single purchase gives no interval."""
     assert np.isnan(list(of([("a", "sofa", 0)]).values())).all()
 
 
-def test_a_training_writes_them() -> None:
-    """In the order of the model's items; without timestamps there are none."""
+def test_a_training_stores_the_intervals() -> None:
+    """A training stores the intervals in the order of the model's items, and none without
+    timestamps.
+    """
     artifact = trained(two_tastes()).artifact
     learned = history(two_tastes())
 
@@ -50,7 +54,7 @@ def test_a_training_writes_them() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.floats(1, 400, width=32)), max_size=40))
 def test_each_group_has_numpys_median(customer_items: list[tuple[int, float]]) -> None:
-    """Of an even number of values the mean of the two in the middle."""
+    """The median of every group equals numpy's."""
     groups = np.array([group for group, _ in customer_items], dtype=np.int64)
     values = np.array([value for _, value in customer_items], dtype=np.float64)
     expected = [

@@ -1,4 +1,4 @@
-"""The report: complete, harmless, the same each time, and readable whatever is missing."""
+"""The report: self-contained, safe, reproducible, and complete whatever is missing."""
 
 import os
 import re
@@ -53,7 +53,7 @@ HOSTILE = "<script>x</script>\"'&{{ 7*7 }}"
 
 
 class Elements(HTMLParser):
-    """Every element of a page with its attributes, and the texts."""
+    """Collects every element of a page with its attributes, and the texts."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -91,14 +91,14 @@ def page() -> str:
 
 @pytest.fixture(autouse=True)
 def quiet(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Vega prints what it could not draw, and goes on without it."""
+    """Check that Vega prints nothing: it continues after a layer that it cannot draw."""
     yield
 
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_page_needs_nothing_else(page: str) -> None:
-    """No script, no address, nothing that a browser would load."""
+def test_the_page_is_self_contained(page: str) -> None:
+    """The page has no script, no address and no external resource."""
     elements = Elements(page)
     loaded = {
         value
@@ -114,51 +114,51 @@ def test_the_page_needs_nothing_else(page: str) -> None:
     assert not re.search(r"://|url\(|@import|javascript:", page)
 
 
-def test_no_two_elements_have_one_id(page: str) -> None:
-    """Drawings from elsewhere bring ids of their own."""
+def test_element_ids_are_unique(page: str) -> None:
+    """Element ids are unique across the page and its drawings."""
     ids = [each["id"] for _, each in Elements(page).found if "id" in each]
 
     assert sorted(set(ids), key=str) == sorted(ids, key=str)
 
 
 def test_every_model_is_named(page: str) -> None:
-    """Nobody is left out, winners or not."""
+    """The page names every model of the results."""
     texts = Elements(page).text
 
     assert [model.title for model in MODELS.values() if model.title not in texts] == []
 
 
 def test_every_drawing_is_well_formed_and_described(page: str) -> None:
-    """Somebody who sees no picture is told what it shows."""
+    """Every drawing is valid XML and has a description for screen readers."""
     found = [ElementTree.fromstring(drawing) for drawing in drawings(page)]  # noqa: S314 our own
 
     assert len(found) > 15
     assert all(each.get("aria-label") for each in found)
 
 
-def test_the_sections_are_there(page: str) -> None:
-    """What a reader looks for has a heading."""
+def test_the_page_has_all_sections(page: str) -> None:
+    """The page has all its sections."""
     text = Elements(page).text
     headings = (
         "For you: learned ranker would be published",
         "Buy again: rhythm would be published",
-        "Every model on the holdout",
-        "Every model on past windows",
-        "What the lists are like",
-        "For whom and for what it works",
-        "What the ranker looks at",
-        "Reasons given to customers",
-        "Customers who came after training",
-        "What was switched off",
-        "Words used here",
+        "All models on the holdout",
+        "All models on past windows",
+        "Properties of the lists",
+        "By group of customers and items",
+        "Features of the ranker",
+        "Reasons shown to customers",
+        "Customers without training data",
+        "Switched off",
+        "Glossary",
         "ranker.leaves",
     )
 
     assert [heading for heading in headings if heading not in text] == []
 
 
-def test_same_findings_same_bytes() -> None:
-    """Another process, with another order of hashes, writes the same page."""
+def test_equal_results_give_equal_bytes() -> None:
+    """Another process with another hash seed and time zone writes the same page."""
     code = (
         "from dataclasses import replace\n"
         "from tests.unit.training.results_builders import slate, trained_only\n"
@@ -179,8 +179,8 @@ def test_same_findings_same_bytes() -> None:
     assert run.stdout.decode() == here
 
 
-def test_names_from_outside_are_texts() -> None:
-    """Items, columns and features are called what a shop calls them."""
+def test_names_from_input_files_are_escaped() -> None:
+    """Names of items, columns and features are escaped."""
     harmless = Elements(render(named("x"), title="x", parameters={"x": "x"}))
     hostile = Elements(render(named(HOSTILE), title=HOSTILE, parameters={HOSTILE: HOSTILE}))
 
@@ -190,7 +190,7 @@ def test_names_from_outside_are_texts() -> None:
 
 
 def test_controls_in_names_are_not_shown() -> None:
-    """Neither a zero byte nor what turns the direction of text, nor half of a letter."""
+    """Null bytes, bidirectional controls and surrogates are removed from names."""
     page = render(named("a\x00b\u202ec\ud800"))
 
     assert not set(page) & set("\x00\u202e\ud800")
@@ -232,7 +232,7 @@ def no_slates() -> Results:
 
 
 def no_ranker() -> Results:
-    """Simple models only."""
+    """Return results with base models only."""
     found = slate("buy_again")
     models = tuple(each for each in found.models if each.model.name != "ranker")
     choice = ModelChoice("rhythm", True, "no learned model could be fitted", "rhythm")
@@ -240,7 +240,7 @@ def no_ranker() -> Results:
 
 
 def nothing_measured() -> Results:
-    """Every figure is not a number."""
+    """Return results in which every number is NaN."""
     broken = Estimate(nan, nan, nan, nan)
     lost = Mean(nan, nan, 0)
     held = held_slate("for_you")
@@ -294,7 +294,7 @@ def one_window() -> Results:
 
 
 def no_dates() -> Results:
-    """The order of rows is all there is."""
+    """Return results of purchases without timestamps."""
     windows = (
         LearningWindow("87.5 %", "100 %", judged=True, lines=700, customers=61),
         LearningWindow("75 %", "87.5 %", judged=True, lines=600, customers=60),
@@ -335,8 +335,8 @@ def forty_models() -> Results:
         forty_models,
     ],
 )
-def test_what_is_missing_is_left_out(made: Callable[[], Results]) -> None:
-    """A page comes of whatever could be found, and shows no value that is none."""
+def test_missing_values_are_not_shown(made: Callable[[], Results]) -> None:
+    """Results with missing parts give a page without NaN, None or empty values."""
     page = render(made())
     words = set(re.findall(r"[A-Za-z]+", Elements(page).text))
 
@@ -345,54 +345,60 @@ def test_what_is_missing_is_left_out(made: Callable[[], Results]) -> None:
 
 
 def test_forty_models_are_all_drawn() -> None:
-    """A long line-up gets closer rows, not fewer."""
+    """Forty models are all drawn, in closer rows."""
     drawn = drawings(render(forty_models()))[1]
 
     assert [at for at in range(39) if f">model no. {at}<" not in drawn] == []
 
 
-def test_a_shop_without_dates_gets_a_timeline_of_places() -> None:
-    """Windows are drawn by their share of the rows."""
+def test_without_dates_the_timeline_uses_shares_of_rows() -> None:
+    """Without dates, windows are drawn by their share of the rows."""
     timeline = drawings(render(no_dates()))[0]
 
     assert "models compared: 61 customers" in timeline
     assert "100\N{NO-BREAK SPACE}%<" in timeline
 
 
-def test_the_headline_says_how_much_better_and_how_sure() -> None:
-    """Of a learned model: over the best simple one, on the holdout where there is one."""
+def test_the_headline_gives_gain_and_certainty() -> None:
+    """The headline gives a learned model's gain and certainty, on the holdout if there is one."""
     held = verdict("for_you", slate("for_you"), held_slate("for_you"))
     windows = verdict("for_you", slate("for_you"), None)
 
     assert plain(held.number) == "3.0 % better"
-    assert plain(held.meaning) == "than the best simple model (rhythm) on the holdout, 95 % sure"
+    assert (
+        plain(held.meaning)
+        == "than the best simple model (rhythm) on the holdout, with 95 % certainty"
+    )
     assert plain(windows.number) == "3.3 % better"
     assert held.sure
     assert windows.sure
 
 
-def test_a_simple_model_that_did_better_on_the_holdout_is_named() -> None:
-    """As what was reached of it, and with why it was not chosen; bad news are not green."""
-    found = verdict("for_you", slate("for_you"), outdone_by("rhythm", 0.2, error=0.002))
+def test_a_better_base_model_on_the_holdout_is_named() -> None:
+    """The headline names a base model that was better on the holdout, and the reason why it was not
+    chosen.
+    """
+    found = verdict("for_you", slate("for_you"), with_better_model("rhythm", 0.2, error=0.002))
 
     assert found.number == "Not the best"
     assert plain(found.meaning).startswith(
-        "on the holdout it reached 68.7 % of what rhythm did, 95 % sure; models are chosen on past"
+        "on the holdout it reached 68.7 % of the NDCG of rhythm, with 95 % certainty; "
+        "models are chosen on past"
     )
     assert not found.sure
 
 
-def test_a_simple_model_that_did_better_by_chance_is_no_defeat() -> None:
-    """A difference whose interval holds zero is no difference."""
-    found = verdict("for_you", slate("for_you"), outdone_by("rhythm", 0.002, error=0.002))
+def test_an_insignificant_advantage_is_no_clear_difference() -> None:
+    """A base model's insignificant advantage on the holdout is shown as no clear difference."""
+    found = verdict("for_you", slate("for_you"), with_better_model("rhythm", 0.002, error=0.002))
 
     assert found.number == "No clear difference"
     assert plain(found.meaning) == ("from rhythm on the holdout: 0.5 % worse, which may be chance")
     assert not found.sure
 
 
-def outdone_by(name: str, behind: float, error: float) -> SlateOnHoldout:
-    """Let a simple model be better than the chosen one by so much on the holdout."""
+def with_better_model(name: str, behind: float, error: float) -> SlateOnHoldout:
+    """Return a holdout on which a base model is better than the chosen one by `behind`."""
     held = held_slate("for_you")
     best = held.models[0].metrics["ndcg@10"].mean + behind
     return replace(
@@ -410,37 +416,37 @@ def outdone_by(name: str, behind: float, error: float) -> SlateOnHoldout:
     )
 
 
-def test_what_may_be_chance_is_called_so() -> None:
-    """A difference whose interval holds zero is no promise."""
+def test_an_insignificant_gain_is_marked() -> None:
+    """A gain whose interval contains zero is marked as possible chance."""
     found = verdict("discover", slate("discover"), held_slate("discover"))
 
     assert not found.sure
     assert found.meaning.endswith("which may be chance")
 
 
-def test_a_simple_winner_says_what_the_learned_model_lacked() -> None:
-    """The reader sees that it was tried."""
+def test_a_base_model_that_wins_is_compared_with_the_learned_one() -> None:
+    """If a base model wins, the page names the best learned model and its difference."""
     found = verdict("buy_again", slate("buy_again"), None)
 
-    assert found.number == "Simple wins"
+    assert found.number == "Simple model"
     assert "learned ranker) is not chosen" in found.sentences[0]
 
 
-def test_a_gain_that_is_not_known_is_not_claimed() -> None:
-    """Without figures of the simple model there is nothing to be better than."""
+def test_an_unknown_gain_is_not_shown() -> None:
+    """Without values of the base model, no gain is shown."""
     found = slate("for_you")
     alone = verdict("for_you", replace(found, models=found.models[:1]), None)
 
     assert (alone.number, alone.sure) == ("Chosen", False)
 
 
-def test_an_evaluation_does_not_say_that_anything_was_published() -> None:
-    """A holdout is there: the page speaks of what would be. A run's page says that it is."""
+def test_only_a_run_says_that_a_model_is_published() -> None:
+    """The page of an evaluation says "would be published", the page of a run "is published"."""
     evaluation, run = (plain(Elements(render(made)).text) for made in (journey(), trained_only()))
 
-    assert "is published" not in evaluation.partition("Words used here")[0]
-    assert "which model would be published for each kind of list" in evaluation
-    assert "which model is published for each kind of list" in run
+    assert "is published" not in evaluation.partition("Glossary")[0]
+    assert "shows for each slate which model would be published" in evaluation
+    assert "shows for each slate which model is published" in run
     assert "For you: learned ranker is published" in run
 
 
@@ -455,8 +461,8 @@ READ = IngestReport(
 )
 
 
-def test_what_became_of_the_rows_is_told_in_counts() -> None:
-    """No example of a bad row: the page is for more people than the terminal."""
+def test_rows_are_shown_as_counts() -> None:
+    """The page shows counts of rows and no example of a bad row."""
     page = plain(render(trained_only(), read=[READ]))
     rows = re.findall(r'<td class="figure">([\d,]+)</td><td>(.*?)</td>', page)
 
@@ -464,7 +470,7 @@ def test_what_became_of_the_rows_is_told_in_counts() -> None:
         ("1,000", "read"),
         ("940", "used"),
         ("50", "left out: item is sensitive"),
-        ("10", "bad, 1.0 % of those that may be used"),
+        ("10", "bad, 1.0 % of the usable rows"),
         ("9", "of them: timestamp: not a date or time"),
         ("1", "of them: x"),
         ("7", "noticed: rows without a quantity (taken as 1)"),
@@ -473,8 +479,8 @@ def test_what_became_of_the_rows_is_told_in_counts() -> None:
     assert "held out" not in page
 
 
-def test_columns_that_the_purchases_lack_are_told_once() -> None:
-    """What their lack changed goes before what the column is for."""
+def test_missing_columns_are_listed_once() -> None:
+    """A missing column is listed once, by the part that it switches off if there is one."""
     found = replace(trained_only(), switched_off={"time": "no timestamps: nothing trends"})
     page = render(found, read=[READ, replace(READ, switched_off={"price": "of the holdout"})])
 
@@ -486,12 +492,12 @@ def test_columns_that_the_purchases_lack_are_told_once() -> None:
 
 
 def test_a_false_reason_is_shown_as_a_fault() -> None:
-    """A reason must name what the customer has bought."""
+    """Reasons that name an item that was not bought are shown as a notice."""
     counts = {"for_you": ReasonCounts({"because_you_bought": 10}, 10, 9)}
     page = render(replace(trained_only(), slates={}, reasons=counts, warm_start=()))
 
     assert '<p class="notice">10 reasons name an item' in page
-    assert "90.000 % of them" in plain(page)
+    assert "in 90.000 % of them" in plain(page)
 
 
 @pytest.mark.parametrize(
@@ -499,7 +505,7 @@ def test_a_false_reason_is_shown_as_a_fault() -> None:
     [(0.031, "3.1 % better"), (-0.004, "0.4 % worse"), (1e-4, "no better"), (2, "200.0 % better")],
 )
 def test_a_difference_in_words(share: float, words: str) -> None:
-    """Never "0.0 % better"."""
+    """A difference is written as better, worse or no better, and never as "0.0 % better"."""
     assert plain(comparison(share)) == words
 
 
@@ -510,15 +516,13 @@ def test_a_difference_in_words(share: float, words: str) -> None:
         (
             Mean(-0.0004, 0.0008, 900),
             False,
-            "For you: \N{MINUS SIGN}0.0004 ± 0.0008, not clearly better: the defaults stand.",
+            "For you: \N{MINUS SIGN}0.0004 ± 0.0008, not clearly better: the defaults are kept.",
         ),
-        (None, False, "For you: no trial was better, the defaults stand."),
+        (None, False, "For you: no trial was better, the defaults are kept."),
     ],
 )
-def test_a_search_for_settings_says_what_it_gained(
-    gain: Mean | None, changed: bool, words: str
-) -> None:
-    """How many trials, in how long, and for each list what came of it."""
+def test_a_settings_search_is_described(gain: Mean | None, changed: bool, words: str) -> None:
+    """The page gives the number of trials, the minutes, and the gain of each slate."""
     tuning = Tuning(9.84, {"for_you": SearchedSlate(57, changed, gain)})
     text = plain(Elements(render(replace(unjudged(), tuning=tuning))).text)
 
@@ -526,8 +530,8 @@ def test_a_search_for_settings_says_what_it_gained(
     assert words in text
 
 
-def test_a_history_too_short_for_a_search_is_said_to_be() -> None:
-    """Somebody asked for a search and must learn that there was none."""
+def test_an_impossible_search_is_mentioned() -> None:
+    """A search that was impossible is mentioned, and no search is not."""
     text = Elements(render(replace(unjudged(), tuning=Tuning(0.0, {})))).text
 
     assert "Not tuned: the history is too short" in text
@@ -535,5 +539,5 @@ def test_a_history_too_short_for_a_search_is_said_to_be() -> None:
 
 
 def test_certainty_without_an_interval() -> None:
-    """One customer tells nothing about the next."""
-    assert certainty(Interval(0.1)) == "how sure that is cannot be said"
+    """Without an interval, the certainty is unknown."""
+    assert certainty(Interval(0.1)) == "the certainty is unknown"

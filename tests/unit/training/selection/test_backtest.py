@@ -1,4 +1,4 @@
-"""Samples of a window: rows as the whole pool has them, labels as the slate's truth has them."""
+"""Samples of a window: features as in the whole pool, labels by the slate's ground truth."""
 
 from collections import deque
 
@@ -28,8 +28,8 @@ def sampled(*, judge: bool) -> dict[CustomerSlate, Sample]:
 
 
 @pytest.mark.parametrize("judge", [True, False], ids=["judged", "only learned from"])
-def test_labels_are_what_each_customer_bought_of_the_slate(judge: bool) -> None:
-    """Whoever bought nothing of it is left out; of the others every purchase is a hit."""
+def test_labels_are_each_customers_purchases_of_the_slate(judge: bool) -> None:
+    """Each customer's labels count the slate's purchases; customers without any are left out."""
     samples, ground_truths = sampled(judge=judge), WINDOW.ground_truths(SHOP)
     hits = {
         slate: np.add.reduceat(sample.labels, np.cumsum(sample.groups) - sample.groups).tolist()
@@ -47,8 +47,8 @@ def test_labels_are_what_each_customer_bought_of_the_slate(judge: bool) -> None:
     }
 
 
-def test_a_hit_has_the_features_of_what_was_bought() -> None:
-    """Loyal customers buy what they have always bought, curious ones what they never did."""
+def test_a_hit_has_the_features_of_the_purchased_item() -> None:
+    """Repeat purchases have the highest own count, new items have none."""
     samples = sampled(judge=True)
     columns = fit_cutoff(WINDOW.known(SHOP), HORIZON_DAYS, 1, SETTINGS.size).columns()
     orders = columns.index(("pair", "personal_frequency"))
@@ -62,8 +62,8 @@ def test_a_hit_has_the_features_of_what_was_bought() -> None:
 
 
 @pytest.mark.parametrize("slate", CustomerSlate)
-def test_a_sample_is_the_same_whether_its_window_is_judged_or_not(slate: CustomerSlate) -> None:
-    """Judging looks at all rows, learning alone at those that it keeps."""
+def test_a_sample_does_not_depend_on_evaluation(slate: CustomerSlate) -> None:
+    """A window's sample is the same with and without evaluation."""
     one, other = sampled(judge=True)[slate], sampled(judge=False)[slate]
 
     assert one.features.tobytes() == other.features.tobytes()
@@ -71,8 +71,8 @@ def test_a_sample_is_the_same_whether_its_window_is_judged_or_not(slate: Custome
     assert one.groups.tolist() == other.groups.tolist()
 
 
-def test_ranks_of_rows_that_are_kept_are_those_in_the_whole_pool() -> None:
-    """A ranker that learned from a few rows of each customer meets all of them when it ranks."""
+def test_sampled_rows_keep_their_ranks_in_the_pool() -> None:
+    """Sampled rows keep the ranks that they have in the whole pool."""
     with threadpool_limits(1, "blas"):
         cutoff = fit_cutoff(WINDOW.known(SHOP), HORIZON_DAYS, 1, SETTINGS.size)
         pool = pool_candidates(cutoff.base_models, np.arange(12), SETTINGS.size)

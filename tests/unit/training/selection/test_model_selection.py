@@ -1,4 +1,4 @@
-"""Learning as a whole: what a ranker earns, and what it has seen by then."""
+"""Model selection: the gain of a ranker, and the data it was trained on."""
 
 from collections import deque
 
@@ -44,16 +44,18 @@ def selected() -> SelectedModels:
 
 
 def first_three(selected: SelectedModels, slate: CustomerSlate) -> Rows:
-    """Return everybody's first three published items."""  # (customers, 3)
+    """Return each customer's first three published items."""  # (customers, 3)
     customers = np.arange(SHOP.history.customers_total)
     pool = pool_candidates(selected.cutoff.base_models, customers, SETTINGS.size)
     return rank_pool(selected, pool, slate, customers, 3).items
 
 
-def test_a_ranker_wins_where_no_simple_model_tells_customers_apart(
+def test_a_ranker_wins_where_no_base_model_distinguishes_customers(
     selected: SelectedModels,
 ) -> None:
-    """By far, in each window: own items for one half, something new for the other."""
+    """A ranker wins clearly where half of the customers buy own items and half new ones, which no
+    base model distinguishes.
+    """
     choice = selected.choices[CustomerSlate.FOR_YOU]
 
     assert LEARNED_MODELS[choice.winner].family is Family.RANKER
@@ -63,8 +65,10 @@ def test_a_ranker_wins_where_no_simple_model_tells_customers_apart(
     assert choice.gain.customers == 160
 
 
-def test_what_is_published_tells_them_apart_too(selected: SelectedModels) -> None:
-    """The loyal are shown what they buy, the curious what they never bought, of their taste."""
+def test_the_published_model_distinguishes_customers(selected: SelectedModels) -> None:
+    """Published lists show own items to loyal customers and new items of their taste to curious
+    ones.
+    """
     shown = first_three(selected, CustomerSlate.FOR_YOU)
     owned = customer_items_of(SHOP.history).owned(np.arange(len(shown)))
     own = np.take_along_axis(owned, shown, axis=1)
@@ -76,8 +80,10 @@ def test_what_is_published_tells_them_apart_too(selected: SelectedModels) -> Non
     assert (taste_of_items == taste_of_customers[:, None]).mean() > 0.95
 
 
-def test_windows_are_told_newest_first(selected: SelectedModels) -> None:
-    """Two are judged, and the one before them is only learned from."""
+def test_windows_are_returned_newest_first(selected: SelectedModels) -> None:
+    """Windows are returned newest first; two are evaluated, the oldest is used for training
+    only.
+    """
     assert [window.window for window in selected.window_results] == WINDOWS
     assert [window.judged for window in selected.window_results] == [
         True,
@@ -86,8 +92,8 @@ def test_windows_are_told_newest_first(selected: SelectedModels) -> None:
     ]
 
 
-def test_a_slate_is_judged_by_those_who_had_something_to_find(selected: SelectedModels) -> None:
-    """The loyal buy nothing new, the curious nothing again."""
+def test_a_slate_is_measured_on_customers_with_something_to_find(selected: SelectedModels) -> None:
+    """A slate is measured on the customers who bought an item that it shows."""
     counts = {
         slate: {len(values) for values in figures.values()}
         for slate, figures in selected.window_results[0].ndcg.items()
@@ -100,8 +106,10 @@ def test_a_slate_is_judged_by_those_who_had_something_to_find(selected: Selected
     }
 
 
-def test_every_judged_window_is_ranked_by_what_older_ones_taught(selected: SelectedModels) -> None:
-    """So rankers compete in both, and a newer window changes no figure of an older one."""
+def test_a_window_is_evaluated_with_models_of_older_windows(selected: SelectedModels) -> None:
+    """Rankers trained on older windows compete in both windows, and other purchases in a newer
+    window change no value of an older one.
+    """
     known = [line for line in loyal_and_curious() if line[2] < 50]
     later: list[Line] = [(f"c{customer:02d}", "a00", 56.0) for customer in range(80)]
     other = learned_from(interactions([*known, *later]).history)
@@ -116,7 +124,7 @@ def test_every_judged_window_is_ranked_by_what_older_ones_taught(selected: Selec
 
 
 def test_the_winner_of_a_slate_is_fitted_on_samples_of_that_slate() -> None:
-    """Three slates, three samples, three blends."""
+    """Three slates with three samples give three different blends."""
     samples = {slate: deque(maxlen=3) for slate in CustomerSlate}
     choices = {slate: ModelChoice(BLEND.name, judged=True, reason="") for slate in CustomerSlate}
     with threadpool_limits(1, "blas"):

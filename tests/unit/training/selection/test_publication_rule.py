@@ -1,4 +1,4 @@
-"""The rule: a learned model must earn its place on past windows."""
+"""The publication rule: a learned model is published only if past windows prove it better."""
 
 import numpy as np
 import pytest
@@ -10,23 +10,23 @@ CUSTOMERS = 100
 
 
 def around(mean: float, spread: float = 0.1) -> np.ndarray:
-    """Return figures of this mean whose standard error is about a tenth of the spread."""
+    """Return values with this mean and a standard error of a tenth of the spread."""
     return mean + spread * np.where(np.arange(CUSTOMERS) % 2, 1.0, -1.0)
 
 
 LEVEL = around(0.5, 0.0)
 
 
-def test_without_a_learned_model_the_best_simple_one_is_published() -> None:
-    """Nothing could be learned: that is the reason."""
+def test_without_a_learned_model_the_best_base_model_is_published() -> None:
+    """Without a learned model, the best base model is published with that reason."""
     choice = choose([{"popularity": around(0.3), "als": around(0.4)}], BASE_MODELS)
 
     assert (choice.winner, choice.best_simple, choice.best_learned) == ("als", "als", None)
     assert choice.reason == "no model could be learned"
 
 
-def test_the_best_simple_model_is_best_on_the_mean_of_windows() -> None:
-    """Each window counts the same, whatever its level."""
+def test_the_best_base_model_is_best_on_the_mean_of_windows() -> None:
+    """The best base model has the best mean over windows, each window weighing the same."""
     easy = {"popularity": around(0.80), "als": around(0.82)}
     hard = {"popularity": around(0.2), "als": around(0.1)}
 
@@ -39,7 +39,9 @@ def test_the_best_simple_model_is_best_on_the_mean_of_windows() -> None:
 def test_a_learned_model_must_be_better_by_more_than_a_standard_error(
     gain: float, winner: str
 ) -> None:
-    """Paired: the error is that of the differences, here 0.01."""
+    """A learned model must be better by more than one standard error of the paired differences,
+    here 0.01.
+    """
     window = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.5 + gain)}
     choice = choose([window], BASE_MODELS)
 
@@ -54,8 +56,10 @@ def test_a_learned_model_must_be_better_by_more_than_a_standard_error(
     [(0.001, 10, "blend"), (0.001, 9, "als"), (-0.001, 10, "als")],
     ids=["no worse", "few customers", "worse"],
 )
-def test_of_a_mixture_it_is_enough_not_to_be_worse(gain: float, windows: int, winner: str) -> None:
-    """Where many customers say so; of a model that sees facts of items it is not."""
+def test_an_ensemble_must_only_be_no_worse(gain: float, windows: int, winner: str) -> None:
+    """An ensemble must be no worse if enough customers were evaluated; another model must be
+    better.
+    """
     window = {"popularity": LEVEL / 2, "als": LEVEL, "blend": around(0.5 + gain, 0.5)}
     choice = choose([window] * windows, BASE_MODELS, ensembles=["blend"])
 
@@ -63,8 +67,10 @@ def test_of_a_mixture_it_is_enough_not_to_be_worse(gain: float, windows: int, wi
     assert choose([window] * windows, BASE_MODELS).winner == "als"
 
 
-def test_a_mixture_may_lose_in_no_window_either() -> None:
-    """Not even where it gains as much in the others."""
+def test_an_ensemble_must_not_lose_in_any_window() -> None:
+    """An ensemble that loses in one window is not published, although it gains as much in
+    another.
+    """
     good = {"popularity": LEVEL / 2, "als": LEVEL, "blend": around(0.6)}
     bad = {"popularity": LEVEL / 2, "als": LEVEL, "blend": around(0.45)}
 
@@ -72,15 +78,17 @@ def test_a_mixture_may_lose_in_no_window_either() -> None:
 
 
 def test_windows_are_pooled() -> None:
-    """What is unclear in each of four windows is clear in all of them."""
+    """A gain that is unclear in each of four windows is clear in all of them together."""
     window = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.508)}
 
     assert choose([window], BASE_MODELS).winner == "als"
     assert choose([window] * 4, BASE_MODELS).winner == "ranker"
 
 
-def test_a_learned_model_may_lose_in_no_window() -> None:
-    """By more than the window's own error; a great gain elsewhere does not pay for it."""
+def test_a_learned_model_must_not_lose_in_any_window() -> None:
+    """A learned model that clearly loses in one window is not published, whatever it gains in
+    others.
+    """
     good = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.8)}
     bad = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.48)}
     unclear = {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.495)}
@@ -91,8 +99,8 @@ def test_a_learned_model_may_lose_in_no_window() -> None:
     assert choose([good, good, unclear], BASE_MODELS).winner == "ranker"
 
 
-def test_the_next_learned_model_is_taken_where_the_first_is_refused() -> None:
-    """The best of them loses a window; the second is better in each."""
+def test_the_next_contender_is_published_if_the_first_is_refused() -> None:
+    """If the best learned model loses in a window, the next one that does not is published."""
     windows = [
         {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.9), "blend": around(0.6)},
         {"popularity": LEVEL / 2, "als": LEVEL, "ranker": around(0.47), "blend": around(0.53)},
@@ -102,8 +110,8 @@ def test_the_next_learned_model_is_taken_where_the_first_is_refused() -> None:
     assert (choice.winner, choice.best_learned, choice.best_simple) == ("blend", "blend", "als")
 
 
-def test_a_window_where_nothing_was_learned_yet_says_nothing_of_the_learned() -> None:
-    """The oldest window has simple models only."""
+def test_a_window_without_learned_models_is_not_compared() -> None:
+    """A window without learned models does not count in their comparison."""
     oldest = {"popularity": LEVEL / 2, "als": LEVEL}
     choice = choose([{**oldest, "ranker": around(0.6)}, oldest], BASE_MODELS)
 
@@ -112,8 +120,8 @@ def test_a_window_where_nothing_was_learned_yet_says_nothing_of_the_learned() ->
     assert choice.gain.customers == CUSTOMERS
 
 
-def test_equals_are_told_apart_by_their_order() -> None:
-    """Two runs never disagree."""
+def test_ties_are_broken_by_order() -> None:
+    """Equal models are ordered by name, so two runs choose the same one."""
     assert choose([{"popularity": LEVEL, "als": LEVEL, "ranker": LEVEL}], BASE_MODELS).winner == (
         "popularity"
     )

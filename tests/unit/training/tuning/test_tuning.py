@@ -1,4 +1,4 @@
-"""A search for settings: what it tries, what it keeps, and what it must never see."""
+"""The settings search: its trials, its journal, and data it never uses."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,7 +45,7 @@ def search(folder: Path, budget: Budget, bought: Iterable[Line] = BOUGHT) -> Tun
 
 
 def tried(folder: Path, slate: CustomerSlate = SLATES[0]) -> list[Trial]:
-    """Return points and values of the one journal's complete trials."""
+    """Return points and values of the complete trials in the only journal."""
     (file,) = folder.glob("*.journal")
     study = open_studies(folder, file.stem, [slate])[slate]
     return [(trial.params, trial.value) for trial in completed(study)]
@@ -53,32 +53,32 @@ def tried(folder: Path, slate: CustomerSlate = SLATES[0]) -> list[Trial]:
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four trials in one go."""
+    """Return a folder with four trials of one run."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     search(folder, Trials(4))
     return folder
 
 
 def test_the_first_trial_is_the_defaults(uninterrupted: Path) -> None:
-    """Then come others, no two alike."""
+    """The defaults are tried first; later points are all different."""
     points = [point for point, _ in tried(uninterrupted)]
 
     assert points[0] == point_of(DEFAULTS)
     assert len({tuple(point.items()) for point in points}) == 4
 
 
-def test_the_defaults_stand_unless_they_are_clearly_beaten(uninterrupted: Path) -> None:
-    """By more than one standard error; whatever changes is the best trial's."""
+def test_the_defaults_are_kept_unless_clearly_beaten(uninterrupted: Path) -> None:
+    """The best trial replaces the defaults only if its gain exceeds one standard error."""
     found = search(uninterrupted, Trials(4))
     assert found.tuning is not None
 
     for slate in SLATES:
-        told = found.tuning.slates[slate]
+        searched = found.tuning.slates[slate]
         boosting = found.settings.searched[slate].boosting
         best, _ = max(tried(uninterrupted, slate), key=lambda trial: trial[1] or 0.0)
-        clearly = told.gain is not None and told.gain.mean > told.gain.error
-        assert told.trials == 4
-        assert told.changed == clearly
+        clearly = searched.gain is not None and searched.gain.mean > searched.gain.error
+        assert searched.trials == 4
+        assert searched.changed == clearly
         assert point_of(boosting) == (best if clearly else point_of(DEFAULTS))
 
 
@@ -89,10 +89,10 @@ GOOD = Boosting(rounds=60, leaves=15, learning_rate=0.1, feature_fraction=0.5, l
 @pytest.mark.parametrize(
     ("defaults", "lucky", "kept"), [(GOOD, POOR, GOOD), (POOR, GOOD, GOOD)], ids=["luck", "gain"]
 )
-def test_what_was_only_lucky_is_not_confirmed(
+def test_a_lucky_trial_is_not_confirmed(
     tmp_path: Path, defaults: Boosting, lucky: Boosting, kept: Boosting
 ) -> None:
-    """However good the search believes it to be: it is judged anew, on others, with other seeds."""
+    """A trial with a lucky value is not confirmed on other customers with other seeds."""
     slate = CustomerSlate.BUY_AGAIN
     settings = quick(boosting=defaults)
     cases = gather_cases(history(BOUGHT), settings, SILENT)[slate]
@@ -106,10 +106,10 @@ def test_what_was_only_lucky_is_not_confirmed(
 
 
 @pytest.mark.parametrize("trials", [1, 2])
-def test_a_search_goes_on_where_it_stopped(
+def test_a_search_continues_after_an_interruption(
     tmp_path: Path, uninterrupted: Path, trials: int
 ) -> None:
-    """In two runs it makes the trials that it would have made in one."""
+    """Two runs make the same trials as one run of the same length."""
     search(tmp_path, Trials(trials))
     before = tried(tmp_path)
     search(tmp_path, Trials(4))
@@ -118,8 +118,8 @@ def test_a_search_goes_on_where_it_stopped(
     assert tried(tmp_path) == tried(uninterrupted)
 
 
-def test_a_trial_that_was_killed_is_made_again(tmp_path: Path, uninterrupted: Path) -> None:
-    """Be it the defaults or a later one: it was asked for, and never told."""
+def test_a_killed_trial_is_repeated(tmp_path: Path, uninterrupted: Path) -> None:
+    """A trial that was started and not completed is repeated."""
     name = fingerprint(history(BOUGHT), SETTINGS)
     for stopped in (Trials(0), Trials(2)):
         study = open_studies(tmp_path, name, [SLATES[0]])[SLATES[0]]
@@ -132,10 +132,10 @@ def test_a_trial_that_was_killed_is_made_again(tmp_path: Path, uninterrupted: Pa
 
 
 @pytest.mark.parametrize("torn", [1, 40])
-def test_a_journal_torn_by_a_crash_stops_nobody(
-    tmp_path: Path, uninterrupted: Path, torn: int
-) -> None:
-    """The last line is lost, the trials before it are not, and the journal is whole again."""
+def test_a_truncated_journal_is_repaired(tmp_path: Path, uninterrupted: Path, torn: int) -> None:
+    """A journal with a truncated last line loses that line only and is complete again after the
+    run.
+    """
     search(tmp_path, Trials(2))
     (file,) = tmp_path.glob("*.journal")
     file.write_bytes(file.read_bytes()[:-torn])
@@ -150,13 +150,15 @@ def test_a_journal_torn_by_a_crash_stops_nobody(
     rest=st.binary(max_size=20).map(lambda rest: b"{" + rest.replace(b"\n", b"")),
     after=st.sampled_from([b"", b"\n", b'\n{"a":1}\n']),
 )
-def test_mending_keeps_the_whole_lines_before_a_torn_one(
+def test_a_repair_keeps_the_complete_lines(
     tmp_path_factory: pytest.TempPathFactory,
     whole: list[dict[str, int]],
     rest: bytes,
     after: bytes,
 ) -> None:
-    """Whatever the crash has left behind them; mending twice changes nothing."""
+    """A repair keeps all complete lines before a broken one, and a second repair changes
+    nothing.
+    """
     file = tmp_path_factory.mktemp("mended") / "x.journal"
     kept = b"".join(str(line).replace("'", '"').encode() + b"\n" for line in whole)
     file.write_bytes(kept + b"\0" + rest + after)
@@ -166,8 +168,10 @@ def test_mending_keeps_the_whole_lines_before_a_torn_one(
         assert file.read_bytes() == kept
 
 
-def test_other_purchases_and_other_horizons_are_other_studies() -> None:
-    """Equal ones are the same, in whatever order the rows came."""
+def test_other_purchases_or_settings_use_another_study() -> None:
+    """Other purchases, horizons, seeds or defaults use another study; the order of rows does not
+    matter.
+    """
     shop = history(BOUGHT)
     name = fingerprint(shop, SETTINGS)
 
@@ -178,17 +182,19 @@ def test_other_purchases_and_other_horizons_are_other_studies() -> None:
     assert fingerprint(shop, quick(boosting=Boosting(rounds=31))) != name
 
 
-def test_another_space_is_another_study(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trials of one are no trials of the other."""
+def test_another_space_uses_another_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another search space uses another study."""
     name = fingerprint(history(BOUGHT), SETTINGS)
     monkeypatch.setattr("training.tuning.journal.SPACE", dict(list(SPACE.items())[1:]))
 
     assert fingerprint(history(BOUGHT), SETTINGS) != name
 
 
-def test_no_customer_or_item_stands_in_a_journal(tmp_path: Path) -> None:
-    """Only settings, and how good they were."""
-    marked = [(f"secret-person-{who}", f"secret-item-{item}", day) for who, item, day in BOUGHT]
+def test_a_journal_contains_no_customer_or_item(tmp_path: Path) -> None:
+    """A journal contains no id of a customer or item."""
+    marked = [
+        (f"secret-person-{customer}", f"secret-item-{item}", day) for customer, item, day in BOUGHT
+    ]
     search(tmp_path, Trials(1), marked)
     (file,) = tmp_path.glob("*.journal")
 
@@ -196,7 +202,7 @@ def test_no_customer_or_item_stands_in_a_journal(tmp_path: Path) -> None:
 
 
 def test_the_defaults_are_a_point_of_the_space() -> None:
-    """Or they could not be the first trial."""
+    """The defaults lie within the search space, so they can be a trial."""
     point = point_of(Boosting())
 
     assert set(point) == set(SPACE)
@@ -204,7 +210,7 @@ def test_the_defaults_are_a_point_of_the_space() -> None:
 
 
 def test_only_the_latest_journals_are_kept(tmp_path: Path) -> None:
-    """And the one in use, however old it is."""
+    """The newest journals are kept, and the current one whatever its age."""
     files = [tmp_path / f"{place:02d}.journal" for place in range(KEPT + 3)]
     for file in files:
         file.touch()
@@ -214,19 +220,21 @@ def test_only_the_latest_journals_are_kept(tmp_path: Path) -> None:
     assert files[0].exists()
 
 
-def test_a_spent_budget_leaves_the_defaults(tmp_path: Path) -> None:
-    """They are tried all the same, for a later run to compare with."""
+def test_a_spent_budget_keeps_the_defaults(tmp_path: Path) -> None:
+    """A spent budget keeps the defaults, which are still tried for later runs."""
     spent = Minutes(1)
     spent.spend(61)
     found = search(tmp_path, spent)
 
     assert found.tuning is not None
-    assert {told.trials for told in found.tuning.slates.values()} == {1}
+    assert {searched.trials for searched in found.tuning.slates.values()} == {1}
     assert {found.settings.searched[slate].boosting for slate in SLATES} == {DEFAULTS}
 
 
-def test_a_trial_that_would_end_far_too_late_is_not_begun() -> None:
-    """With 20 seconds left and trials of 20 one more is made; with 10 and trials of 25 none."""
+def test_a_trial_that_would_exceed_the_budget_is_not_started() -> None:
+    """A trial starts with 20 seconds left if trials take 20, and not with 10 left if they take
+    25.
+    """
     early, late = Minutes(1), Minutes(1)
     for budget, seconds in ((early, (20, 20)), (late, (25, 25))):
         for took in seconds:
@@ -238,7 +246,9 @@ def test_a_trial_that_would_end_far_too_late_is_not_begun() -> None:
 
 
 def test_minutes_are_shared_by_the_trainings_of_a_run(tmp_path: Path) -> None:
-    """Somebody withdrew: the second training tries what the first has found, and no more."""
+    """The second training of a run tries the defaults and the first one's result, and uses no
+    further time.
+    """
     budget = Minutes(0.01)
     tuner = Tuner(tmp_path, budget)
     first = tuner.tune(history(BOUGHT), SETTINGS, SILENT)
@@ -255,8 +265,8 @@ def test_minutes_are_shared_by_the_trainings_of_a_run(tmp_path: Path) -> None:
         assert found in points
 
 
-def test_where_nothing_can_be_compared_nothing_is_tuned(tmp_path: Path) -> None:
-    """A short history never crashes."""
+def test_a_short_history_is_not_tuned(tmp_path: Path) -> None:
+    """A history too short for past windows is not tuned."""
     found = search(tmp_path, Trials(3), [("c", "i", 0.0), ("d", "i", 3.0)])
 
     assert found.settings == SETTINGS
@@ -264,15 +274,15 @@ def test_where_nothing_can_be_compared_nothing_is_tuned(tmp_path: Path) -> None:
     assert found.tuning.slates == {}
 
 
-def test_a_shop_without_repeats_is_tuned_for_what_is_new(tmp_path: Path) -> None:
-    """It has but one list to rank."""
+def test_a_shop_without_repeats_is_tuned_for_discover(tmp_path: Path) -> None:
+    """A shop without repeat purchases is tuned for `discover` only."""
     found = search(tmp_path, Trials(1), new_tastes(customers=80))
 
     assert list(found.settings.searched) == [CustomerSlate.DISCOVER]
 
 
-def test_a_trial_scores_as_the_published_ranker_would() -> None:
-    """Binned rows or plain ones, it is the same ranker."""
+def test_a_trial_scores_like_the_published_ranker() -> None:
+    """Binned and plain rows get the same scores from the same ranker."""
     rng = np.random.default_rng(1)
     features = rng.normal(size=(900, 4)).astype(np.float32)
     labels = (features[:, 0] + rng.normal(size=900) > 1).astype(np.int8)
@@ -291,8 +301,8 @@ def test_a_trial_scores_as_the_published_ranker_would() -> None:
     assert np.ptp(ranker.score(new)) > 0
 
 
-def test_the_search_and_the_confirmation_see_different_customers() -> None:
-    """The best of many trials is partly luck, and luck must not confirm itself."""
+def test_search_and_confirmation_use_different_customers() -> None:
+    """Search and confirmation use disjoint customers."""
     cases = gather_cases(history(BOUGHT), SETTINGS, SILENT)
 
     for case in (case for some in cases.values() for case in some):
@@ -300,16 +310,16 @@ def test_the_search_and_the_confirmation_see_different_customers() -> None:
         assert set(case.searched.customers) & set(case.confirmed.customers) == set()
 
 
-def test_a_case_is_of_no_more_customers_than_models_are_compared_on() -> None:
-    """Rows of every window stay in memory while trials last."""
+def test_a_case_has_a_limited_number_of_customers() -> None:
+    """A case has at most as many customers as the comparison of models uses."""
     few = quick(boosting=DEFAULTS, customers_compared=20)
     (case, *_) = gather_cases(history(BOUGHT), few, SILENT)[SLATES[0]]
 
     assert len(case.searched.judged) + len(case.confirmed.judged) <= 20
 
 
-def test_only_the_ranker_that_was_tuned_takes_other_settings() -> None:
-    """The other variants were not compared with them."""
+def test_only_the_searched_ranker_gets_the_searched_parameters() -> None:
+    """Only the searched variant gets the searched parameters."""
     found = Boosting(leaves=9)
     settings = quick(searched={slate: Searched(found, 3) for slate in SLATES})
     taken = {
@@ -332,33 +342,33 @@ def evaluated(folder: Path, later: list[Line]) -> EvaluatedSplit:
     return evaluate_split(holdout.given(learning, held_out), SETTINGS, SILENT, tuner)
 
 
-def test_a_search_never_sees_the_holdout(tmp_path: Path) -> None:
-    """The same customers buy other things in it: trials, settings and rankings are the same."""
+def test_a_search_never_uses_the_holdout(tmp_path: Path) -> None:
+    """Other purchases of the same customers in the holdout change no trial, setting or ranking."""
     one, other = evaluated(tmp_path / "one", ONE), evaluated(tmp_path / "other", OTHER)
 
     assert tried(tmp_path / "one") == tried(tmp_path / "other")
     assert one.settings.as_parameters() == other.settings.as_parameters()
     assert one.settings.as_parameters()["searched"]["for_you"]["trials"] == 3
-    assert one.results.as_json()["tuning"] == told_without_clock(one, other)
+    assert one.results.as_json()["tuning"] == tuning_without_minutes(one, other)
     for slate in CustomerSlate:
         published = one.rankings.published[slate], other.rankings.published[slate]
         assert published[0].scores.tobytes() == published[1].scores.tobytes()
         assert published[0].items.tobytes() == published[1].items.tobytes()
 
 
-def told_without_clock(one: EvaluatedSplit, other: EvaluatedSplit) -> dict[str, Any]:
-    """Return what the other tells of its search, with the minutes that the one took."""
+def tuning_without_minutes(one: EvaluatedSplit, other: EvaluatedSplit) -> dict[str, Any]:
+    """Return the other's tuning result with the first one's minutes."""
     found = other.results.as_json()["tuning"]
     return {**found, "minutes": one.results.as_json()["tuning"]["minutes"]}
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "soon", "", "nan", "inf", "1e9"])
-def test_minutes_that_make_no_sense_are_refused(text: str) -> None:
-    """Naming the option, what was written, and what would be right."""
+def test_invalid_minutes_are_refused(text: str) -> None:
+    """An invalid number of minutes is refused with the option, its value and a valid one."""
     with pytest.raises(InputUnreadable, match=r"--tune '.*': write minutes above 0 and at most"):
         minutes(text)
 
 
 def test_minutes_may_be_less_than_one() -> None:
-    """Half a minute is a search."""
+    """Half a minute is valid."""
     assert minutes("0.5") == 0.5
