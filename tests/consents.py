@@ -15,7 +15,7 @@ from recsvc.stores.consents.consented_customers import ConsentedCustomers
 from recsvc.stores.consents.history import HistoryStore
 from recsvc.stores.consents.policy_clock import PolicyClock
 
-LONG = ConsentPolicy(max_age_us=10**16)  # under which even a word of 1970 counts
+LONG = ConsentPolicy(max_age_us=10**16)  # a statement of 1970 counts
 
 
 def now_us() -> int:

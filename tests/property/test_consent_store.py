@@ -62,12 +62,12 @@ def store(connections: Connections) -> ConsentStore:
     return ConsentStore(connections)
 
 
-def someone() -> CustomerKey:
+def new_customer() -> CustomerKey:
     return CustomerKey(os.urandom(16))
 
 
 def after(store: ConsentStore, history: Sequence[ImportedStatement]) -> ConsentRecord:
-    customer = someone()
+    customer = new_customer()
     for statement in history:
         store.import_many(SHOP, [statement.of(customer)])
     return store.read(SHOP, customer)
@@ -112,7 +112,7 @@ def test_imports_converge_in_any_order_and_number(
     """Shuffled, repeated, single and bulk imports lead to an equal record."""
     repeated = history + data.draw(st.lists(st.sampled_from(history))) if history else []
     shuffled = data.draw(st.permutations(repeated))
-    customer = someone()
+    customer = new_customer()
     store.import_many(SHOP, [statement.of(customer) for statement in shuffled])
 
     assert after(store, history) == store.read(SHOP, customer)
@@ -124,7 +124,7 @@ def test_a_live_statement_supersedes_every_earlier_import(
     store: ConsentStore, history: list[ImportedStatement], live: dict[Purpose, bool]
 ) -> None:
     """A live statement counts against imports before it, and the same imports after it."""
-    customer = someone()
+    customer = new_customer()
     rows = [statement.of(customer) for statement in history]
     store.import_many(SHOP, rows)
     written = store.write(SHOP, customer, live, "live", "live")
@@ -142,7 +142,7 @@ def test_stamps_strictly_increase(
     store: ConsentStore, statements: list[dict[Purpose, bool]]
 ) -> None:
     """Two live statements on one purpose have different stamps."""
-    customer = someone()
+    customer = new_customer()
     records = [store.write(SHOP, customer, statement) for statement in statements]
     for purpose in Purpose:
         stamps = [
@@ -175,7 +175,7 @@ def test_concurrent_writers_lead_to_the_result_of_one(
     random: Random,
 ) -> None:
     """Concurrent imports with repetitions lead to the expected records and a valid history."""
-    customers = [someone(), someone()]
+    customers = [new_customer(), new_customer()]
     rows = [statement.of(random.choice(customers)) for statement in statements]
     rows += random.choices(rows, k=50 - len(rows))
     at_once, one_by_one = (ShopName(f"shop-{uuid4().hex[:12]}") for _ in range(2))

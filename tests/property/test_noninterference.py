@@ -117,7 +117,7 @@ def test_without_consent_an_answer_equals_the_anonymous_one(
     customer=CUSTOMERS,
     customer_case=customer_cases(PERSONALIZATION, FOR_OFFERS),
     offers=st.tuples(personal_offers, personal_offers),
-    said=st.tuples(claim_bodies, claim_bodies),
+    claims=st.tuples(claim_bodies, claim_bodies),
     key=st.sampled_from(["k-1", None]),
     by_browser=st.booleans(),
 )
@@ -128,16 +128,16 @@ def test_earlier_claims_do_not_change_an_answer_without_consent(
     customer: CustomerId,
     customer_case: CustomerCase,
     offers: tuple[str, str],
-    said: tuple[ListQuery, ListQuery],
+    claims: tuple[ListQuery, ListQuery],
     key: str | None,
     by_browser: bool,
 ) -> None:
     """Without consent, claims made before do not show in an answer, also under the same key."""
     shop.forget(customer)
     shop.permit(customer)
-    send(shop, claim(offers[0], said[0], "k-1")(customer).own, by_browser=False)
+    send(shop, claim(offers[0], claims[0], "k-1")(customer).own, by_browser=False)
     shop.deny(customer, customer_case)
-    pair = claim(offers[1], said[1], key)(customer)
+    pair = claim(offers[1], claims[1], key)(customer)
 
     own = send(shop, pair.own, by_browser=by_browser, **customer_case.headers)
     anonymous = send(shop, pair.anonymous, by_browser=by_browser, **customer_case.headers)
@@ -178,21 +178,21 @@ def test_every_route_that_can_name_a_customer_has_a_case() -> None:
 
 @FEW
 @given(
-    asked=list_query(),
+    query=list_query(),
     slate=st.sampled_from(ItemSlate),
     customer_case=customer_cases(PERSONALIZATION),
     customer=CUSTOMERS,
 )
 def test_a_customer_token_changes_no_answer_about_an_item(
     shop: ShopWithoutConsent,
-    asked: ListQuery,
+    query: ListQuery,
     slate: ItemSlate,
     customer_case: CustomerCase,
     customer: CustomerId,
 ) -> None:
     """Lists about an item are equal with and without a customer token."""
     shop.prepare(customer, customer_case)
-    path = f"/v1/items/{ITEMS[0]}/recommendations{query_of(asked, slate=slate)}"
+    path = f"/v1/items/{ITEMS[0]}/recommendations{query_of(query, slate=slate)}"
 
     with_token = send(shop, RequestDraft("GET", path, customer), by_browser=True)
     without = send(shop, RequestDraft("GET", path), by_browser=True)

@@ -117,13 +117,13 @@ def empty_head(shop: ShopName) -> ChainHead:
 
 def parse_head(text: str) -> ChainHead | None:
     """Parse the text of a head; None if it is not one."""
-    words = text.split()
-    if len(words) != 3 or not (words[0].isascii() and words[0].isdigit()):
+    parts = text.split()
+    if len(parts) != 3 or not (parts[0].isascii() and parts[0].isdigit()):
         return None
-    at_us = parse_rfc3339(words[2])
-    if at_us is None or not is_digest(words[1]) or len(words[0]) > 16:
+    at_us = parse_rfc3339(parts[2])
+    if at_us is None or not is_digest(parts[1]) or len(parts[0]) > 16:
         return None
-    return ChainHead(int(words[0]), words[1], at_us)
+    return ChainHead(int(parts[0]), parts[1], at_us)
 
 
 def is_digest(text: str) -> bool:
@@ -131,15 +131,15 @@ def is_digest(text: str) -> bool:
 
 
 def append(
-    head: ChainHead, notes: Iterable[RowDraft], now_us: int
+    head: ChainHead, drafts: Iterable[RowDraft], now_us: int
 ) -> tuple[list[ChainedRow], ChainHead]:
-    """Chain the notes to the head; all of them get the same time."""
+    """Chain the rows to the head; all of them get the same time."""
     at_us = head.next_at_us(now_us)
     links: list[ChainedRow] = []
     n, digest = head.count, head.digest
-    for note in notes:
+    for draft in drafts:
         n += 1
-        row = msgspec.json.encode(_row(n, at_us, note))
+        row = msgspec.json.encode(_row(n, at_us, draft))
         digest = _next(digest, row)
         links.append(ChainedRow(n, row, digest))
     return links, ChainHead(n, digest, at_us)
@@ -204,18 +204,18 @@ def _fault(end: ChainHead, link: ChainedRow) -> ChainFault | None:
     return None
 
 
-def _row(n: int, at_us: int, note: RowDraft) -> HistoryRow:
+def _row(n: int, at_us: int, draft: RowDraft) -> HistoryRow:
     return HistoryRow(
         n,
         at_us,
-        note.kind,
-        None if note.customer is None else note.customer.hex(),
-        note.subject,
-        note.word,
-        note.actor,
-        note.said_at_us,
-        note.policy_version,
-        note.source,
+        draft.kind,
+        None if draft.customer is None else draft.customer.hex(),
+        draft.subject,
+        draft.word,
+        draft.actor,
+        draft.said_at_us,
+        draft.policy_version,
+        draft.source,
     )
 
 

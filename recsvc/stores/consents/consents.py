@@ -88,13 +88,13 @@ class ConsentStore:
         def decide(time: ChangeTime, replies: list[Any]) -> tuple[WriteStep, ConsentRecord]:
             draft = _ConsentDraft(key, _hash(replies[0]))
             for purpose, statement in statements.items():
-                said = apply_live(draft.last(purpose), statement, time.now_us)
-                draft.put(purpose, said, said)
-                if said.granted:
-                    draft.readmit(said.at_us, time.recorded_at_us)
+                after = apply_live(draft.last(purpose), statement, time.now_us)
+                draft.put(purpose, after, after)
+                if after.granted:
+                    draft.readmit(after.at_us, time.recorded_at_us)
             return draft.step(shop, RowKind.LIVE, actor), draft.record()
 
-        return self._change_writer.commit(shop, _asking(shop, [key]), decide)
+        return self._change_writer.commit(shop, _record_reads(shop, [key]), decide)
 
     def read(self, shop: ShopName, key: CustomerKey) -> ConsentRecord:
         with store_faults():
@@ -131,7 +131,7 @@ class ConsentStore:
             steps = [draft.step(shop, RowKind.IMPORT, actor) for draft in drafts.values() if draft]
             return _together(steps), outcomes
 
-        return self._change_writer.commit(shop, _asking(shop, customers), decide)
+        return self._change_writer.commit(shop, _record_reads(shop, customers), decide)
 
 
 @dataclass(slots=True)
@@ -172,7 +172,9 @@ class _ConsentDraft:
 
     def record(self) -> ConsentRecord:
         """Return the record after the pending changes."""
-        values = {field_of(each).encode(): encode(said) for each, said in self.changed.items()}
+        values = {
+            field_of(each).encode(): encode(consent) for each, consent in self.changed.items()
+        }
         if self.readmitted is not None:
             values[ERASED.encode()] = encode_tombstone(self.readmitted)
         return record_of(self.stored | values)
@@ -197,13 +199,13 @@ class _ConsentDraft:
                 kind,
                 self.customer,
                 purpose,
-                statement_text(said.granted),
+                statement_text(consent.granted),
                 actor,
-                said.at_us,
-                said.policy_version,
-                said.source,
+                consent.at_us,
+                consent.policy_version,
+                consent.source,
             )
-            for purpose, said in self.statements
+            for purpose, consent in self.statements
         ]
         return WriteStep(edits, rows)
 
@@ -212,7 +214,7 @@ def record_of(fields: StoredFields) -> ConsentRecord:
     return decode([part for pair in fields.items() for part in pair])
 
 
-def _asking(shop: ShopName, customers: Iterable[CustomerKey]) -> Callable[[Pipeline], None]:
+def _record_reads(shop: ShopName, customers: Iterable[CustomerKey]) -> Callable[[Pipeline], None]:
     def ask(pipeline: Pipeline) -> None:
         for customer in customers:
             pipeline.hgetall(redis_keys.customer(shop, customer))

@@ -171,27 +171,29 @@ class _MergeDraft:
 
     def put_purposes(self, mine: _StoredCustomer, other: _StoredCustomer, now_us: int) -> None:
         for purpose in Purpose:
-            if purpose in mine.record.unreadable:  # which denies, and only the customer lifts that
+            if purpose in mine.record.unreadable:  # denies; only a live statement repairs it
                 continue
             last = mine.record.purposes.get(purpose)
-            said = stricter_consent(last, other.record.purposes.get(purpose), now_us)
-            if said is not None and said != last:
-                self._put_purpose(mine, purpose, said)
+            consent = stricter_consent(last, other.record.purposes.get(purpose), now_us)
+            if consent is not None and consent != last:
+                self._put_purpose(mine, purpose, consent)
 
-    def _put_purpose(self, mine: _StoredCustomer, purpose: Purpose, said: PurposeConsent) -> None:
+    def _put_purpose(
+        self, mine: _StoredCustomer, purpose: Purpose, consent: PurposeConsent
+    ) -> None:
         field = field_of(purpose)
         old = mine.fields.get(field.encode(), b"")
-        self.edits.append(Edit(self._name, field, old, encode(said)))
+        self.edits.append(Edit(self._name, field, old, encode(consent)))
         self.rows.append(
             RowDraft(
                 RowKind.MERGE,
                 self._key,
                 purpose,
-                statement_text(said.granted),
+                statement_text(consent.granted),
                 self._actor,
-                said.at_us,
-                said.policy_version,
-                said.source,
+                consent.at_us,
+                consent.policy_version,
+                consent.source,
             )
         )
 
@@ -229,8 +231,8 @@ class _MergeDraft:
 
 
 def _encoded(merged: MergeResult) -> bytes:
-    shared, said = int(merged.has_shared), int(merged.has_shared_offers)
-    return f"{merged.into.hex()} {merged.recorded_at_us} {shared} {said}".encode()
+    shared, offers = int(merged.has_shared), int(merged.has_shared_offers)
+    return f"{merged.into.hex()} {merged.recorded_at_us} {shared} {offers}".encode()
 
 
 def _all_merged(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerKey, MergeResult]:
@@ -245,8 +247,8 @@ def _all_merged(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerKe
 
 
 def _merged(note: bytes) -> MergeResult:
-    into, at_us, shared, said = note.split(b" ")
-    return MergeResult(_key(into), int(at_us), shared == b"1", said == b"1")
+    into, at_us, shared, offers = note.split(b" ")
+    return MergeResult(_key(into), int(at_us), shared == b"1", offers == b"1")
 
 
 def _key(text: bytes) -> CustomerKey:

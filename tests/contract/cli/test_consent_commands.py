@@ -21,8 +21,8 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-def run(data_dir: Path, *words: str) -> Result:
-    return CliRunner().invoke(app, ["consents", *words, "--data-dir", str(data_dir)])
+def run(data_dir: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["consents", *arguments, "--data-dir", str(data_dir)])
 
 
 def shown(data_dir: Path, customer: str) -> Any:

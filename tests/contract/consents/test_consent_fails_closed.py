@@ -118,8 +118,8 @@ def test_a_store_that_loads_its_data_counts_as_unavailable(
         json.dumps(without(generic.data, *names))
     }
     assert [reply.json["offers"] for reply in offers] == [[]] * len(offers)
-    told = [(reply.status_code, reply.json["code"]) for reply in refused]
-    assert told == [(503, "store_unavailable")] * len(refused)
+    found = [(reply.status_code, reply.json["code"]) for reply in refused]
+    assert found == [(503, "store_unavailable")] * len(refused)
     assert {each["state"] for each in consents["purposes"].values()} == {"granted"}
     assert service.get("/v1/customers/anna/profile").json["restricted"] is False
 

@@ -221,8 +221,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield made
 
 
-def run(folder: Path, *words: str, expect: int = 0) -> Result:
-    result = CliRunner().invoke(app, [*words, "--data-dir", str(folder)])
+def run(folder: Path, *arguments: str, expect: int = 0) -> Result:
+    result = CliRunner().invoke(app, [*arguments, "--data-dir", str(folder)])
     assert result.exit_code == expect, result.output
     return result
 
@@ -233,10 +233,10 @@ def test_a_file_is_imported_by_command(folder: Path, tmp_path: Path) -> None:
     """
     file = tmp_path / "consents.ndjson"
     file.write_text("\n".join(json.dumps(line(True, customer=f"c{n}")) for n in range(120)))
-    words = ("consents", "import", str(file), "--shop", "imported", "--json")
-    first, second = (json.loads(run(folder, *words).stdout) for _ in range(2))
+    arguments = ("consents", "import", str(file), "--shop", "imported", "--json")
+    first, second = (json.loads(run(folder, *arguments).stdout) for _ in range(2))
     file.write_text(f"{json.dumps(line(False))}\nrubbish\n")
-    refused = run(folder, *words, expect=2)
+    refused = run(folder, *arguments, expect=2)
 
     assert (first["imported"], second["imported"], second["known"]) == (120, 0, 120)
     assert "nothing was imported" in refused.output.replace("\n", " ")
@@ -246,8 +246,8 @@ def test_a_file_is_imported_by_command(folder: Path, tmp_path: Path) -> None:
 
 def test_the_policy_is_set_shown_and_cleared(folder: Path) -> None:
     """The policy commands work per purpose and refuse an unknown purpose or an invalid label."""
-    words = ("consents", "policy", "set", "--purpose", "email", "--minimum", "v2")
-    run(folder, *words)
+    arguments = ("consents", "policy", "set", "--purpose", "email", "--minimum", "v2")
+    run(folder, *arguments)
     shown = json.loads(run(folder, "consents", "policy", "show", "--json").stdout)
     run(folder, "consents", "grant", "p1", "email", "--policy-version", "v1")
     granted = run(folder, "consents", "show", "p1", "--json").stdout
@@ -258,7 +258,7 @@ def test_the_policy_is_set_shown_and_cleared(folder: Path) -> None:
     assert json.loads(granted)["email"]["state"] == "expired"
     assert set(cleared.values()) == {None}
     run(folder, "consents", "policy", "set", "--purpose", "x", "--minimum", "v2", expect=2)
-    run(folder, *words[:-1], "", expect=2)
+    run(folder, *arguments[:-1], "", expect=2)
 
 
 def test_the_audit_exits_3_for_a_damaged_history(folder: Path, tmp_path: Path) -> None:
@@ -277,9 +277,9 @@ def test_the_audit_exits_3_for_a_damaged_history(folder: Path, tmp_path: Path) -
     for kept in (head.strip(), str(file)):
         run(folder, "audit", "verify", "--head", kept, *shop)
     later = head.replace("1 ", "9 ", 1).strip()
-    spoilt = run(folder, "audit", "verify", "--head", later, *shop, "--json", expect=3)
-    assert json.loads(spoilt.stdout)["finding"]["row"] == 3
-    assert spoilt.stderr.startswith("error: row 3 is missing")
+    damaged = run(folder, "audit", "verify", "--head", later, *shop, "--json", expect=3)
+    assert json.loads(damaged.stdout)["finding"]["row"] == 3
+    assert damaged.stderr.startswith("error: row 3 is missing")
     run(folder, "audit", "verify", "--head", "neither", *shop, expect=2)
 
 
@@ -291,9 +291,9 @@ def test_the_audit_reports_a_replaced_history(folder: Path, had_rows: bool) -> N
         run(folder, "consents", "grant", "a1", "email", "--shop", name)
     with open_stores(Settings(data_dir=folder)) as stores:
         stores.connections.writes.set(redis_keys.history(ShopName(name)), "another kind")
-    spoilt = run(folder, "audit", "verify", "--shop", name, expect=3)
+    damaged = run(folder, "audit", "verify", "--shop", name, expect=3)
 
-    assert spoilt.stderr.startswith("error: row 1 is missing, as are all others")
+    assert damaged.stderr.startswith("error: row 1 is missing, as are all others")
 
 
 def test_the_audit_reports_a_record_changed_without_the_service(folder: Path) -> None:
@@ -307,15 +307,15 @@ def test_the_audit_reports_a_record_changed_without_the_service(folder: Path) ->
         key = stores.hasher(ShopName("compared")).key_of(CustomerId("a1"))
         record = redis_keys.customer(ShopName("compared"), key)
         stores.connections.writes.hset(record, "purpose:email", "1700000000000000 granted - - -")
-    spoilt = run(folder, "audit", "verify", *shop, "--json", expect=3)
+    damaged = run(folder, "audit", "verify", *shop, "--json", expect=3)
     run(folder, "consents", "grant", "a1", "email", *shop)
     after = run(folder, "audit", "verify", *shop)
 
     assert (whole["whole"], whole["customers"], whole["differences"]) == (True, 1, [])
-    told = json.loads(spoilt.stdout)
-    (difference,) = told["differences"]
-    assert (told["whole"], told["finding"]) == (False, None)
+    found = json.loads(damaged.stdout)
+    (difference,) = found["differences"]
+    assert (found["whole"], found["finding"]) == (False, None)
     assert (difference["customer"], difference["subject"]) == (key.hex(), "email")
     line = f"error: customer {key.hex()}: email differs from the last row of the history"
-    assert spoilt.stderr.replace("\n", " ").strip() == line
+    assert damaged.stderr.replace("\n", " ").strip() == line
     assert "1 records match them" in after.output.replace("\n", " ")

@@ -171,10 +171,10 @@ def test_a_file_is_read_with_the_tables_of_the_file(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: dict[str, Any]
 ) -> None:
     """`recsvc consents import` reads signals with the same tables as the route."""
-    words, lines = tmp_path / "signals.toml", tmp_path / "consents.ndjson"
-    words.write_text('[segment]\nemail = ["News"]\n')
+    tables, lines = tmp_path / "signals.toml", tmp_path / "consents.ndjson"
+    tables.write_text('[segment]\nemail = ["News"]\n')
     lines.write_text(json.dumps(line))
-    monkeypatch.setenv("RECSVC_CONSENT_SIGNALS", str(words))
+    monkeypatch.setenv("RECSVC_CONSENT_SIGNALS", str(tables))
     place = ["--shop", service.shop, "--data-dir", str(service.stores.settings.data_dir)]
 
     run = CliRunner().invoke(app, ["consents", "import", str(lines), *place])
@@ -184,7 +184,7 @@ def test_a_file_is_read_with_the_tables_of_the_file(
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "detail"),
     [
         ('[segment]\ntraining = ["Analytics"]\n', "segment.training"),
         ("[segment", "is not valid TOML"),
@@ -192,7 +192,7 @@ def test_a_file_is_read_with_the_tables_of_the_file(
     ],
 )
 def test_an_invalid_file_is_refused_at_start_and_by_check(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str | None, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str | None, detail: str
 ) -> None:
     """`serve` and `check` exit with 2 and report the fault of the file."""
     file = tmp_path / "signals.toml"
@@ -205,6 +205,6 @@ def test_an_invalid_file_is_refused_at_start_and_by_check(
 
     assert check.exit_code == 2
     found = {each["what"]: each for each in json.loads(check.stdout)["findings"]}
-    assert said in start.stderr
-    assert said in found["consent signals"]["detail"]
+    assert detail in start.stderr
+    assert detail in found["consent signals"]["detail"]
     assert found["consent signals"]["verdict"] == "bad"

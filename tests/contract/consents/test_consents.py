@@ -35,10 +35,10 @@ def test_every_purpose_is_shown_and_unknown_at_first(service: Service) -> None:
 
 def test_a_write_returns_the_state_that_a_read_shows(service: Service) -> None:
     """A write changes the named purposes alone, and stores its time and labels."""
-    said = {"purposes": {"email": True, "offers": False}, "policy_version": "v2", "source": "shop"}
+    body = {"purposes": {"email": True, "offers": False}, "policy_version": "v2", "source": "shop"}
     before = datetime.now(UTC) - timedelta(seconds=1)
 
-    written = service.put(PATH, said)
+    written = service.put(PATH, body)
     shown = service.get(PATH)
 
     assert written.status_code == 200
@@ -92,21 +92,21 @@ def test_flags_are_hidden_from_browsers(service: Service, flag: str) -> None:
     service.send("PATCH", "/v1/customers/anna/profile", {flag: True})
     after = as_anna(service, "GET", PATH), as_anna(service, "GET", f"{PATH}/history")
     written = as_anna(service, "PUT", PATH, {"purposes": {"email": True}})
-    told = service.get(PATH).json["purposes"]
+    purposes = service.get(PATH).json["purposes"]
 
     assert [reply.data for reply in after] == [reply.data for reply in before]
     for answer in (before[0].json, written.json):
         assert {frozenset(each) for each in answer["purposes"].values()} == {frozenset(TO_BROWSERS)}
-    assert (told["offers"]["state"], told["offers"]["permitted"]) == ("granted", False)
+    assert (purposes["offers"]["state"], purposes["offers"]["permitted"]) == ("granted", False)
 
 
 def test_the_pages_of_a_browsers_history_have_no_gaps(service: Service) -> None:
     """A browser's pages are full and its cursors consecutive, since a gap would reveal a row of a
     flag.
     """
-    for said in (True, False, True):
-        service.send("PATCH", "/v1/customers/anna/profile", {"restricted": said})
-        service.consent(ANNA, {"email": said})
+    for value in (True, False, True):
+        service.send("PATCH", "/v1/customers/anna/profile", {"restricted": value})
+        service.consent(ANNA, {"email": value})
     pages = [as_anna(service, "GET", f"{PATH}/history?limit=1&cursor={n}").json for n in range(4)]
     all_of_it = service.get(f"{PATH}/history").json["rows"]
 

@@ -68,8 +68,8 @@ def keys_of(service: Service, customer: CustomerId = ANNA) -> set[str]:
 def full_life(service: Service, customer: CustomerId = ANNA) -> None:
     """Write every kind of data of a customer."""
     service.consent(customer)
-    told = {"attributes": {"tier": "gold"}, "segments": ["vip"]}
-    assert service.send("PATCH", f"/v1/customers/{customer}/profile", told).status_code == 200
+    profile = {"attributes": {"tier": "gold"}, "segments": ["vip"]}
+    assert service.send("PATCH", f"/v1/customers/{customer}/profile", profile).status_code == 200
     for number in range(3):
         tell(service, f"{customer}-{number}", customer)
 
@@ -91,9 +91,9 @@ def test_the_receipt_counts_the_removed_data(service: Service) -> None:
     """
     full_life(service)
 
-    told = receipt(service)
+    found = receipt(service)
 
-    assert told["removed"] == {
+    assert found["removed"] == {
         "purposes": 5,
         "flags": 0,
         "profile": 1,
@@ -105,10 +105,10 @@ def test_the_receipt_counts_the_removed_data(service: Service) -> None:
         "decisions": 0,
         "undrained_events": 3,
     }
-    assert told["customer"] == key_of(service).hex()
-    assert told["tombstone_ends"] is None
-    assert "recsvc-train run" in told["next_training"]["by"]
-    assert told["shop_removes"]
+    assert found["customer"] == key_of(service).hex()
+    assert found["tombstone_ends"] is None
+    assert "recsvc-train run" in found["next_training"]["by"]
+    assert found["shop_removes"]
 
 
 def test_nothing_but_the_tombstone_and_the_history_remains(service: Service) -> None:
@@ -158,9 +158,9 @@ def test_an_erasure_is_idempotent(service: Service) -> None:
 
 def test_an_unknown_customer_can_be_erased(service: Service) -> None:
     """The shop may hold purchases of an unknown customer, which the training then excludes."""
-    told = receipt(service, CustomerId("nobody"))
+    found = receipt(service, CustomerId("nobody"))
 
-    assert set(told["removed"].values()) == {0}
+    assert set(found["removed"].values()) == {0}
     assert keys_of(service, CustomerId("nobody")) == {"customer", "history"}
 
 
@@ -170,9 +170,9 @@ def test_keys_of_another_type_are_erased_as_well(service: Service) -> None:
     store.set(redis_keys.customer(service.shop, key), "granted")
     store.set(redis_keys.recent(service.shop, key), "v1 item-00")
 
-    told = receipt(service)
+    found = receipt(service)
 
-    assert told["removed"]["unreadable"] == told["removed"]["recent_events"] == 1
+    assert found["removed"]["unreadable"] == found["removed"]["recent_events"] == 1
     assert keys_of(service) == {"customer", "history"}
     assert fallback(service) == (False, "unknown_customer")
 
@@ -193,11 +193,11 @@ def test_no_old_event_or_grant_brings_a_customer_back(service: Service) -> None:
         "/v1/consents",
         [{**line, "at": rfc3339(at)} for at in (erased - DAY_US, now_us())],
     ).json
-    told = service.send("PUT", f"/v1/customers/{ANNA}/profile", {"segments": ["vip"]})
+    reply = service.send("PUT", f"/v1/customers/{ANNA}/profile", {"segments": ["vip"]})
 
     assert imported is not None
     assert [each["status"] for each in imported["results"]] == [200, 200]
-    assert (told.status_code, told.json["code"]) == (409, "customer_erased")  # type: ignore[index]
+    assert (reply.status_code, reply.json["code"]) == (409, "customer_erased")  # type: ignore[index]
     assert fallback(service) == (False, "unknown_customer")
     assert keys_of(service) == {"customer", "history"}
     assert service.stores.connections.writes.xlen(redis_keys.events(service.shop)) == 0
@@ -390,10 +390,10 @@ def test_claims_caps_and_answers_are_erased(service: Service) -> None:
     held(service, Idempotency_Key="k" * 20)
     before = keys_of(service)
 
-    told = receipt(service)
+    found = receipt(service)
 
     assert {"caps", "claims-of", "idempotency"} < before
-    assert (told["removed"]["claims"], told["removed"]["idempotency_answers"]) == (1, 1)
+    assert (found["removed"]["claims"], found["removed"]["idempotency_answers"]) == (1, 1)
     assert keys_of(service) == {"customer", "history"}
     service.consent(BERT)
     held(service, BERT)
@@ -405,16 +405,16 @@ def test_offer_events_from_before_the_erasure_are_ignored(
     """Replayed offer events are ignored for the re-admitted customer, and new ones count."""
     put(service)
     service.consent(ANNA)
-    said = {"type": "offer_dismissed", "customer_id": ANNA, "offer_id": "deal"}
-    old = {**said, "message_id": "old", "timestamp": rfc3339(now_us() - DAY_US)}
-    first = {**said, "message_id": "first"}
+    event = {"type": "offer_dismissed", "customer_id": ANNA, "offer_id": "deal"}
+    old = {**event, "message_id": "old", "timestamp": rfc3339(now_us() - DAY_US)}
+    first = {**event, "message_id": "first"}
     service.send("POST", "/v1/events", {"events": [first]})
     erase(service)
     service.consent(ANNA)
 
     replayed = service.send("POST", "/v1/events", {"events": [first, old]})
     remembered = keys_of(service)
-    service.send("POST", "/v1/events", {"events": [{**said, "message_id": "new"}]})
+    service.send("POST", "/v1/events", {"events": [{**event, "message_id": "new"}]})
 
     assert replayed.status_code == 200
     assert "caps" not in remembered

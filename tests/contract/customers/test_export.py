@@ -75,8 +75,8 @@ def test_it_holds_no_data_of_other_customers(service: Service) -> None:
         for customer in (ANNA, BERT):
             service.consent(customer)
             tell(service, f"{customer} {number}", customer)
-    told = {"attributes": {"tier": "berts"}}
-    service.send("PATCH", f"/v1/customers/{BERT}/profile", told)
+    profile = {"attributes": {"tier": "berts"}}
+    service.send("PATCH", f"/v1/customers/{BERT}/profile", profile)
 
     assert "bert" not in json.dumps(export(service))
     assert len(export(service, BERT)["events"]) == 3
@@ -101,8 +101,8 @@ def test_it_holds_the_purchases_for_offer_conditions(service: Service) -> None:
     service.consent(ANNA)
     for number, order in enumerate("AAB"):
         event = {"message_id": f"{number}", "type": "purchase", "item_id": "item-05"}
-        said = {"timestamp": f"2026-01-02T03:04:0{number}.5Z", "order_id": order, "price": 1.5}
-        sent = {"events": [{**event, **said, "customer_id": ANNA, "quantity": number + 1}]}
+        details = {"timestamp": f"2026-01-02T03:04:0{number}.5Z", "order_id": order, "price": 1.5}
+        sent = {"events": [{**event, **details, "customer_id": ANNA, "quantity": number + 1}]}
         service.send("POST", "/v1/events", sent)
 
     last, *found = export(service)["purchases"]
@@ -152,8 +152,8 @@ def test_it_holds_the_rows_of_every_version_on_disk(service: Service) -> None:
 
 def test_of_models_it_holds_the_customers_own_rows_alone(service: Service) -> None:
     """Rows of other customers in a model are not exported."""
-    told = {name: json.dumps(export(service, name)["models"]) for name in (ANNA, BERT)}
-    named = {name: {item for item in ITEMS if item in text} for name, text in told.items()}
+    texts = {name: json.dumps(export(service, name)["models"]) for name in (ANNA, BERT)}
+    named = {name: {item for item in ITEMS if item in text} for name, text in texts.items()}
 
     assert named == {
         ANNA: {"item-00", "item-01", "item-03", "item-07"},

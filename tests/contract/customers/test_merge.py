@@ -12,7 +12,7 @@ from tests.contract.customers.test_erasure import erase, fallback, full_life, ke
 from tests.contract.grocery import ANNA, BERT, ZOE, Service
 from tests.contract.offers.test_claims import held, put, send
 
-SAID = [None, False, True]
+ANSWERS = [None, False, True]
 
 
 def merge(service: Service, away: CustomerId = ANNA, into: str = BERT) -> TestResponse:
@@ -31,14 +31,14 @@ def purposes(service: Service, customer: CustomerId) -> Any:
     return found["purposes"]
 
 
-@pytest.mark.parametrize(("away", "into"), list(itertools.product(SAID, SAID)))
+@pytest.mark.parametrize(("away", "into"), list(itertools.product(ANSWERS, ANSWERS)))
 def test_a_purpose_is_permitted_if_both_permitted_it(
     service: Service, away: bool | None, into: bool | None
 ) -> None:
     """No statement counts as stricter than a grant."""
-    for customer, said in ((ANNA, away), (BERT, into)):
-        if said is not None:
-            service.consent(customer, {"email": said})
+    for customer, granted in ((ANNA, away), (BERT, into)):
+        if granted is not None:
+            service.consent(customer, {"email": granted})
 
     merged(service)
 
@@ -67,17 +67,21 @@ def test_flags_add_up(service: Service) -> None:
 
     merged(service)
 
-    told = service.get(f"/v1/customers/{BERT}/profile").json
-    assert told is not None
-    assert (told["minor"], told["objects_to_marketing"], told["restricted"]) == (True, True, False)
+    shown = service.get(f"/v1/customers/{BERT}/profile").json
+    assert shown is not None
+    assert (shown["minor"], shown["objects_to_marketing"], shown["restricted"]) == (
+        True,
+        True,
+        False,
+    )
 
 
 def test_personal_data_is_merged_if_both_permit_it(service: Service) -> None:
     """Recent events are merged by time; the remaining customer's profile values take precedence."""
     for customer, tier in ((ANNA, "gold"), (BERT, "silver")):
         service.consent(customer)
-        told = {"attributes": {"tier": tier, customer: True}, "segments": [customer]}
-        service.send("PATCH", f"/v1/customers/{customer}/profile", told)
+        profile = {"attributes": {"tier": tier, customer: True}, "segments": [customer]}
+        service.send("PATCH", f"/v1/customers/{customer}/profile", profile)
     for second, customer in enumerate((ANNA, BERT, ANNA, BERT)):
         at = f"2026-01-01T00:00:0{second}Z"
         tell(service, f"{second}", customer, timestamp=at, item_id=f"item-0{second}")
@@ -86,8 +90,8 @@ def test_personal_data_is_merged_if_both_permit_it(service: Service) -> None:
 
     name = redis_keys.recent(service.shop, key_of(service, BERT))
     store = service.stores.connections.writes
-    told = service.get(f"/v1/customers/{BERT}/profile").json
-    assert told is not None
+    shown = service.get(f"/v1/customers/{BERT}/profile").json
+    assert shown is not None
     assert found["has_shared"]
     assert [entry.split()[1].decode() for entry in store.lrange(name, 0, -1)] == [
         "item-03",
@@ -103,8 +107,8 @@ def test_personal_data_is_merged_if_both_permit_it(service: Service) -> None:
         "item-01",
         "item-00",
     ]
-    assert told["attributes"] == {"tier": "silver", ANNA: True, BERT: True}
-    assert told["segments"] == [BERT, ANNA]
+    assert shown["attributes"] == {"tier": "silver", ANNA: True, BERT: True}
+    assert shown["segments"] == [BERT, ANNA]
 
 
 @pytest.mark.parametrize("refusing", [ANNA, BERT])
@@ -117,8 +121,8 @@ def test_personal_data_is_not_merged_if_one_denies_it(
     for customer in (ANNA, BERT):
         full_life(service, customer)
         tell(service, f"own {customer}", customer, item_id=f"of-{customer}")
-        told = {"attributes": {f"of-{customer}": True}}
-        service.send("PATCH", f"/v1/customers/{customer}/profile", told)
+        profile = {"attributes": {f"of-{customer}": True}}
+        service.send("PATCH", f"/v1/customers/{customer}/profile", profile)
     service.consent(refusing, {"personalization": False})
 
     found = merged(service)
@@ -130,12 +134,12 @@ def test_personal_data_is_not_merged_if_one_denies_it(
             name(service.shop, key_of(service, BERT)), 0, -1
         )
     )
-    told = service.get(f"/v1/customers/{BERT}/profile").json
-    assert told is not None
+    shown = service.get(f"/v1/customers/{BERT}/profile").json
+    assert shown is not None
     assert not found["has_shared"]
     assert b"of-anna" not in recent
     assert b"of-bert" in recent
-    assert set(told["attributes"]) == {"tier", "of-bert"}
+    assert set(shown["attributes"]) == {"tier", "of-bert"}
 
 
 @pytest.mark.parametrize("refused", [None, "personalization", "offers"])
@@ -157,8 +161,8 @@ def test_offer_events_are_merged_if_both_permit_offers(
     merged(service)
 
     caps = service.stores.claim_records.caps(service.shop, key_of(service, BERT))
-    said = [] if refused else ["deal"]
-    assert (list(caps.shown), list(caps.dismissed)) == (said, said)
+    expected = [] if refused else ["deal"]
+    assert (list(caps.shown), list(caps.dismissed)) == (expected, expected)
     assert len(caps.taken[OfferId("deal")].taken) == 1
 
 

@@ -38,7 +38,7 @@ def path_of(customer: CustomerId) -> str:
     return f"/v1/customers/{customer}/profile"
 
 
-def told(service: Service, method: str, body: object, customer: CustomerId = ANNA) -> object:
+def written(service: Service, method: str, body: object, customer: CustomerId = ANNA) -> object:
     reply = service.send(method, path_of(customer), body)
     assert reply.status_code == 200, reply.data
     assert reply.headers["Cache-Control"] == "private, no-store"
@@ -62,17 +62,17 @@ def test_an_unknown_customer_has_an_empty_profile(grocery_service: Service) -> N
 
 def test_a_replaced_profile_is_shown(service: Service) -> None:
     """Numbers, booleans and texts are returned unchanged, and other profiles do not change."""
-    assert told(service, "PUT", ALL) == ALL
+    assert written(service, "PUT", ALL) == ALL
     assert shown(service) == ALL
     assert shown(service, BERT) == NOTHING
 
 
 def test_put_replaces_everything_but_flags(service: Service) -> None:
     """A flag is cleared only by name, and an empty profile leaves no key in the store."""
-    told(service, "PUT", ALL)
+    written(service, "PUT", ALL)
 
-    assert told(service, "PUT", {}) == NOTHING | {"objects_to_marketing": True}
-    assert told(service, "PUT", {"objects_to_marketing": False}) == NOTHING
+    assert written(service, "PUT", {}) == NOTHING | {"objects_to_marketing": True}
+    assert written(service, "PUT", {"objects_to_marketing": False}) == NOTHING
     assert shown(service) == NOTHING
     assert not service.stores.connections.writes.exists(
         redis_keys.profile(service.shop, key_of(service, ANNA)),
@@ -82,7 +82,7 @@ def test_put_replaces_everything_but_flags(service: Service) -> None:
 
 def test_patch_changes_the_named_fields(service: Service) -> None:
     """null removes an attribute or clears a field."""
-    told(service, "PUT", ALL)
+    written(service, "PUT", ALL)
     change = {"attributes": {"city": None, "points": 13, "new": "x"}, "birth_month": None}
     expected = ALL | {
         "attributes": {"points": 13, "ratio": -0.5, "club": True, "note": "", "new": "x"},
@@ -90,9 +90,9 @@ def test_patch_changes_the_named_fields(service: Service) -> None:
         "minor": True,
     }
 
-    assert told(service, "PATCH", change | {"minor": True}) == expected
+    assert written(service, "PATCH", change | {"minor": True}) == expected
     assert shown(service) == expected
-    assert told(service, "PATCH", {}) == expected
+    assert written(service, "PATCH", {}) == expected
 
 
 def test_concurrent_patches_lose_no_change(service: Service) -> None:
@@ -167,9 +167,9 @@ def test_every_fault_is_reported_at_once(grocery_service: Service) -> None:
 
 def test_patches_cannot_exceed_the_number_of_attributes(service: Service) -> None:
     """The limit of attributes applies to the customer, not to the request."""
-    told(service, "PUT", {"attributes": {f"a{n}": n for n in range(50)}})
+    written(service, "PUT", {"attributes": {f"a{n}": n for n in range(50)}})
     reply = service.send("PATCH", path_of(ANNA), {"attributes": {"one more": 1}})
-    exchanged = told(service, "PATCH", {"attributes": {"one more": 1, "a0": None}})
+    exchanged = written(service, "PATCH", {"attributes": {"one more": 1, "a0": None}})
 
     assert (reply.status_code, reply.json["code"]) == (400, "bad_profile")
     assert len(exchanged["attributes"]) == 50  # type: ignore[index]
@@ -184,10 +184,10 @@ def test_a_flag_denies_from_the_next_request_on(
     path = f"/v1/customers/{ANNA}/recommendations"
     service.consent(ANNA)
     before = other_worker.get(path).json
-    told(service, "PATCH", {flag: True})
+    written(service, "PATCH", {flag: True})
     flagged = other_worker.get(path)
     anybody = other_worker.get("/v1/recommendations")
-    told(service, "PATCH", {flag: False})
+    written(service, "PATCH", {flag: False})
     after = other_worker.get(path).json
 
     assert (before["personalized"], after["personalized"]) == (True, True)
@@ -197,7 +197,7 @@ def test_a_flag_denies_from_the_next_request_on(
 
 def test_flags_and_consents_leave_each_other_alone(service: Service) -> None:
     """A change of flags keeps the consents in the same record, and the reverse."""
-    told(service, "PUT", {"restricted": True})
+    written(service, "PUT", {"restricted": True})
     service.consent(ANNA)
     consents = service.get(f"/v1/customers/{ANNA}/consents").json["purposes"]
 
@@ -205,7 +205,7 @@ def test_flags_and_consents_leave_each_other_alone(service: Service) -> None:
     assert {purpose: each["state"] for purpose, each in consents.items()} == dict.fromkeys(
         EVERYTHING, "granted"
     )
-    told(service, "PUT", {"restricted": False})
+    written(service, "PUT", {"restricted": False})
     assert service.get(f"/v1/customers/{ANNA}/recommendations").json["personalized"]
 
 
@@ -222,7 +222,7 @@ def test_a_flag_that_allows_personalization_is_no_denial(
     service: Service, flags: dict[str, bool], fallback: str
 ) -> None:
     """A customer with `objects_to_marketing` alone counts as unknown, not as without consent."""
-    told(service, "PUT", flags, ZOE)
+    written(service, "PUT", flags, ZOE)
 
     assert service.get(f"/v1/customers/{ZOE}/recommendations").json["fallback"] == fallback
 
@@ -260,10 +260,10 @@ def test_every_reader_applies_flags(service: Service, field: str) -> None:
 def test_events_of_a_flagged_customer_are_not_stored(service: Service, flag: str) -> None:
     """Events sent while the flag was set are absent after it is cleared."""
     service.consent(ZOE)
-    told(service, "PUT", {flag: True}, ZOE)
+    written(service, "PUT", {flag: True}, ZOE)
     event = {"message_id": "m", "type": "view", "item_id": "item-00", "customer_id": ZOE}
     service.send("POST", "/v1/events", {"events": [event]})
-    told(service, "PUT", {flag: False}, ZOE)
+    written(service, "PUT", {flag: False}, ZOE)
 
     assert service.get(f"/v1/customers/{ZOE}/recommendations").json["fallback"] == (
         "unknown_customer"
@@ -277,7 +277,7 @@ def test_an_unreadable_profile_counts_as_empty(service: Service) -> None:
     )
 
     assert shown(service) == NOTHING
-    assert told(service, "PATCH", {"birth_month": 5}) == NOTHING | {"birth_month": 5}
+    assert written(service, "PATCH", {"birth_month": 5}) == NOTHING | {"birth_month": 5}
 
 
 def test_many_profiles_are_written_line_by_line(service: Service) -> None:
@@ -347,7 +347,7 @@ def test_a_flag_is_changed_with_the_scope_consent_alone(
     """A key without the scope `consent` can neither set, clear nor detect a flag, and nothing is
     written in part.
     """
-    before = told(service, "PUT", {"restricted": True, "birth_month": 3})
+    before = written(service, "PUT", {"restricted": True, "birth_month": 3})
     key = service.secret_key(Scope.EVENTS)
     body = {"segments": ["vip"], flag: FLAGGED[flag]}
     refused = service.send(method, path_of(ANNA), body, key)
@@ -360,7 +360,7 @@ def test_a_flag_is_changed_with_the_scope_consent_alone(
 
 def test_a_key_for_events_writes_profiles_and_reads_none(service: Service) -> None:
     """Its writes count and keep the flags; its answers reveal no stored data."""
-    told(service, "PUT", {"restricted": True, "attributes": {"city": "Bonn"}})
+    written(service, "PUT", {"restricted": True, "attributes": {"city": "Bonn"}})
     key = service.secret_key(Scope.EVENTS)
     replies = [
         service.send("PATCH", path_of(ANNA), {}, key),
@@ -379,7 +379,7 @@ def test_a_key_for_events_writes_profiles_and_reads_none(service: Service) -> No
 
 def test_lines_with_flags_are_refused_without_the_scope_consent(service: Service) -> None:
     """A line that names a flag gets 403 and is not written; the others are."""
-    told(service, "PUT", {"restricted": True})
+    written(service, "PUT", {"restricted": True})
     lines = [
         {"customer_id": ANNA, "restricted": False, "segments": ["vip"]},
         {"customer_id": BERT, "birth_month": 3},

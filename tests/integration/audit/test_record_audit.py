@@ -164,10 +164,10 @@ def test_a_record_that_another_client_changed_is_reported(
     """The audit names the keyed hash and the purpose or flag."""
     before = shop.differences()
     spoil(shop.redis, shop.record(number))
-    words = [replay.CHANGED, replay.NO_ROW, replay.NO_FIELD, replay.UNREADABLE]
+    texts = [replay.CHANGED, replay.NO_ROW, replay.NO_FIELD, replay.UNREADABLE]
 
     assert before == []
-    assert shop.differences() == [Difference(shop.customers[number].hex(), subject, words[what])]
+    assert shop.differences() == [Difference(shop.customers[number].hex(), subject, texts[what])]
 
 
 def test_a_changed_time_is_reported(shop: Shop) -> None:

@@ -153,10 +153,10 @@ def test_an_older_model_stays_older_than_an_erasure_after_a_jump(shop: ClockedSh
     shop.now -= MONTH
     shop.erase(1)
     shop.record(1, GRANT)
-    stone = shop.consents.read(shop.name, shop.customers[1]).tombstone
+    tombstone = shop.consents.read(shop.name, shop.customers[1]).tombstone
 
-    assert stone is not None
-    assert before < stone.recorded_at_us < shop.watermark()
+    assert tombstone is not None
+    assert before < tombstone.recorded_at_us < shop.watermark()
 
 
 def test_an_erasure_after_a_merge_has_a_later_row(shop: ClockedShop) -> None:

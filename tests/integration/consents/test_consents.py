@@ -60,10 +60,10 @@ def test_a_denial_after_a_grant_is_a_withdrawal(
     store: ConsentStore, shop: ShopName, customer: CustomerKey
 ) -> None:
     """The state becomes `withdrawn`, and `granted` again after another grant."""
-    words = [False, True, False, False, True]
+    statements = [False, True, False, False, True]
     states = [
-        status_now(store.write(shop, customer, {Purpose.EMAIL: word})).state(Purpose.EMAIL)
-        for word in words
+        status_now(store.write(shop, customer, {Purpose.EMAIL: granted})).state(Purpose.EMAIL)
+        for granted in statements
     ]
 
     denied, granted, withdrawn = (

@@ -39,7 +39,7 @@ def history(connections: Connections) -> HistoryStore:
     return HistoryStore(connections)
 
 
-def someone() -> CustomerKey:
+def new_customer() -> CustomerKey:
     return CustomerKey(os.urandom(16))
 
 
@@ -51,7 +51,7 @@ def found(history: HistoryStore, shop: ShopName, kept: ChainHead | None = None) 
 
 
 def seven_rows(store: ConsentStore, shop: ShopName) -> list[CustomerKey]:
-    customers = [someone() for _ in range(7)]
+    customers = [new_customer() for _ in range(7)]
     for customer in customers:
         store.write(shop, customer, YES)
     return customers
@@ -61,7 +61,7 @@ def test_each_change_is_a_row(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
     """Live and imported statements, flags and policies each add one row."""
-    change_writer, customer = ChangeWriter(connections), someone()
+    change_writer, customer = ChangeWriter(connections), new_customer()
     store.write(shop, customer, {Purpose.EMAIL: True, Purpose.OFFERS: False}, "v1", "shop", "k1")
     old = ImportedConsent(customer, Purpose.TRAINING, True, now_us() - DAY_US, "v0")
     store.import_many(shop, [old, old])
@@ -224,10 +224,10 @@ def test_a_lost_head_does_not_block_a_withdrawal(
     """The history continues after its last row, and the audit reports the lost head until then."""
     (customer, *_) = seven_rows(store, shop)
     connections.writes.set(redis_keys.audit_head(shop), "rubbish")
-    told = found(history, shop)
+    faults = found(history, shop)
     record = store.write(shop, customer, NO)
 
-    assert [finding.n for finding in told] == [7]
+    assert [finding.n for finding in faults] == [7]
     assert not permits(record, Purpose.EMAIL)
     assert found(history, shop) == []
     assert history.head_and_last_row(shop)[1] == 8
@@ -249,7 +249,7 @@ def test_without_its_row_nothing_changes(
     store: ConsentStore, connections: Connections, shop: ShopName, name: object
 ) -> None:
     """If the history cannot be written, the change is refused."""
-    customer = someone()
+    customer = new_customer()
     connections.writes.hset(name(shop), "of", "another kind")
     with pytest.raises(StoreUnavailable):
         store.write(shop, customer, YES)
@@ -261,7 +261,7 @@ def test_a_customers_list_of_another_type_refuses_the_whole_step(
     store: ConsentStore, connections: Connections, history: HistoryStore, shop: ShopName
 ) -> None:
     """Neither the statement nor its row is written."""
-    customer = someone()
+    customer = new_customer()
     connections.writes.set(redis_keys.history_of(shop, customer), "another kind")
     with pytest.raises(StoreUnavailable):
         store.write(shop, customer, YES)
@@ -274,14 +274,16 @@ def test_writers_of_several_processes_lose_no_row(
     valkey: EmbeddedValkey, settings: Settings, history: HistoryStore, shop: ShopName
 ) -> None:
     """Eight concurrent processes write one valid chain with every statement once."""
-    customers, start = [someone() for _ in range(4)], Barrier(8)
+    customers, start = [new_customer() for _ in range(4)], Barrier(8)
 
     def write(number: int) -> None:
         own = connect(settings, valkey.url)
         start.wait()
         for place in range(25):
-            word = {Purpose.EMAIL: bool(place % 2)}
-            ConsentStore(own).write(shop, customers[place % 4], word, source=f"{number}-{place}")
+            statement = {Purpose.EMAIL: bool(place % 2)}
+            ConsentStore(own).write(
+                shop, customers[place % 4], statement, source=f"{number}-{place}"
+            )
         own.close()
 
     with ThreadPoolExecutor(8) as pool:
@@ -306,19 +308,19 @@ def test_a_listing_includes_changes_during_its_scan(
     """The list of consented customers is consistent as of its watermark, under changes during scan
     and catch-up.
     """
-    customers, late = seven_rows(store, shop), someone()
-    surveyor, words = consented_customers(connections), [(customers[0], NO), (late, YES)]
-    look = getattr(surveyor, moment)
+    customers, late = seven_rows(store, shop), new_customer()
+    listing, changes = consented_customers(connections), [(customers[0], NO), (late, YES)]
+    read = getattr(listing, moment)
 
-    def look_then_change(*asked: object) -> object:
-        found = look(*asked)
-        while words:
-            customer, word = words.pop()
-            store.write(shop, customer, word)
+    def read_then_change(*arguments: object) -> object:
+        found = read(*arguments)
+        while changes:
+            customer, statement = changes.pop()
+            store.write(shop, customer, statement)
         return found
 
-    monkeypatch.setattr(surveyor, moment, look_then_change)
-    result = surveyor.permitted(shop, Purpose.EMAIL)
+    monkeypatch.setattr(listing, moment, read_then_change)
+    result = listing.permitted(shop, Purpose.EMAIL)
 
     assert result.customers == {*customers[1:], late}
     assert result.watermark_us == HistoryStore(connections).head(shop).at_us
@@ -328,7 +330,7 @@ def test_a_listing_applies_age_and_policy(
     store: ConsentStore, connections: Connections, shop: ShopName
 ) -> None:
     """The list of consented customers excludes expired grants, as every reader does."""
-    young, old, unversioned = someone(), someone(), someone()
+    young, old, unversioned = new_customer(), new_customer(), new_customer()
     ages = {young: 9, old: 11, unversioned: 1}
     for customer, days in ages.items():
         version = None if customer == unversioned else "v10"

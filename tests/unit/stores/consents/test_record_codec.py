@@ -22,7 +22,7 @@ GRANT = b"1795300000000000 granted 1795300000000000 - -"
 # Stated independently of the code under test.
 READABLE_GRANT = re.compile(rb"[0-9]{1,16} granted (-|[0-9]{1,16})( [^ ]+){2}", re.DOTALL)
 
-WORDS = st.sampled_from(
+PARTS = st.sampled_from(
     [b"granted", b"denied", b"Granted", b"true", b"1", b"", b"granted\n", b"-", b"17", b"\xff"]
 )
 
@@ -93,7 +93,7 @@ def test_other_fields_are_ignored() -> None:
 
 @example(GRANT)
 @example(b"17 granted 17 \xff \xff")
-@given(st.binary() | st.lists(WORDS, min_size=4, max_size=6).map(b" ".join))
+@given(st.binary() | st.lists(PARTS, min_size=4, max_size=6).map(b" ".join))
 def test_only_a_literal_readable_grant_permits(value: bytes) -> None:
     """Any value in the store permits the purpose only if it matches the format of a grant."""
     permitted = READABLE_GRANT.fullmatch(value) is not None
@@ -141,7 +141,7 @@ def test_a_flag_that_allows_personalization_leaves_a_record_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stone", "value"),
+    ("tombstone", "value"),
     [
         (Tombstone(17, 17), b"17 -"),
         (Tombstone(17, 17, 18), b"17 18"),
@@ -149,10 +149,10 @@ def test_a_flag_that_allows_personalization_leaves_a_record_empty() -> None:
         (Tombstone(17, 40, 18), b"17 18 40"),
     ],
 )
-def test_a_tombstone_is_decoded_as_encoded(stone: Tombstone, value: bytes) -> None:
+def test_a_tombstone_is_decoded_as_encoded(tombstone: Tombstone, value: bytes) -> None:
     """The time of the history row is stored only if it differs from the erasure."""
-    assert encode_tombstone(stone) == value
-    assert decode_tombstone(value) == stone
+    assert encode_tombstone(tombstone) == value
+    assert decode_tombstone(value) == tombstone
 
 
 @pytest.mark.parametrize("value", [b"", b"17", b"17 ", b"17 - ", b"17 - -", b"- -", b"17 18 40 1"])
