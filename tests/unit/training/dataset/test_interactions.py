@@ -1,4 +1,4 @@
-"""From lines of text to rows of numbers."""
+"""Purchases with ids are converted to arrays of rows."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ DAY_ZERO = (FIRST_DAY - EPOCH).total_seconds() / 86_400
 
 
 def test_ids_are_sorted_bytewise() -> None:
-    """Rows are positions in the order that the artifact keeps too."""
+    """A row is the position in the bytewise sorted ids, as in the artifact."""
     ids = ["ß", "a", "Z", "10", "9", "é"]
     bought = interactions([("c", item, 0.0) for item in ids])
 
@@ -21,14 +21,14 @@ def test_ids_are_sorted_bytewise() -> None:
 
 
 def test_two_lines_of_one_order_are_one_with_the_sum_of_quantities() -> None:
-    """Another order of the same day is another line."""
+    """Two scans of an item in one order become one line; another order of the day stays separate."""
     bought = history([("c", "i", 0.0)] * 3, quantity=[1.0, 2.0, 4.0], order_id=["a", "a", "b"])
 
     assert bought.quantities.tolist() == [3.0, 4.0]
 
 
 def test_a_price_is_the_mean_of_the_known_ones() -> None:
-    """Unknown is NaN; where none is known there is no price at all."""
+    """A line's price is the mean of the known prices, NaN if unknown; without any price it is None."""
     rows = [("c", "i", 0.0), ("c", "i", 0.0), ("c", "j", 0.0)]
 
     assert history(rows).prices is None
@@ -36,21 +36,21 @@ def test_a_price_is_the_mean_of_the_known_ones() -> None:
 
 
 def test_without_order_ids_a_customers_day_is_an_order() -> None:
-    """The usual basket of a shop that keeps none."""
+    """Without order ids, the lines of a customer's day form one order."""
     bought = history([("c", "i", 0.0), ("c", "j", 0.2), ("c", "i", 1.0)])
 
     assert bought.orders.tolist() == [0, 0, 1]
 
 
 def test_one_order_id_of_two_customers_is_two_orders() -> None:
-    """Order ids need be unique within a customer only."""
+    """An order id needs to be unique within a customer only."""
     bought = history([("c", "i", 0.0), ("d", "i", 0.0)], order_id=["1", "1"])
 
     assert bought.orders.tolist() == [0, 1]
 
 
 def test_an_order_id_that_comes_back_is_another_order() -> None:
-    """Tills count from one each day; a receipt over midnight is still one order."""
+    """A till may restart its numbering each day, and a receipt over midnight is still one order."""
     days = [0.0, 0.45, 0.55, 1.5, 1.6, 30.0, 30.99, 31.0]
     bought = history([("c", "i", day) for day in days], order_id=["17"] * len(days))
 
@@ -60,7 +60,7 @@ def test_an_order_id_that_comes_back_is_another_order() -> None:
 
 
 def test_a_placeholder_for_an_order_id_hides_no_time() -> None:
-    """`N/A` on every line of two years: as if there were an order a day."""
+    """The order id `N/A` on all lines of two years gives about one order per day."""
     rows = [(f"c{who}", f"i{day % 5}", float(day)) for who in range(3) for day in range(0, 730, 2)]
     named, nameless = history(rows, order_id=["N/A"] * len(rows)), history(rows)
 
@@ -74,7 +74,7 @@ def test_a_placeholder_for_an_order_id_hides_no_time() -> None:
 )
 @settings(deadline=None)
 def test_when_orders_begin_does_not_depend_on_what_follows(eighths: list[int], cut: int) -> None:
-    """However an order id comes back; and none lasts a day."""
+    """Later lines do not change the begin of earlier orders, and no order lasts a day."""
     rows = [("c", f"i{place:02d}", eighth / 8) for place, eighth in enumerate(eighths)]
     whole = history(rows, order_id=["0"] * len(rows))
     known = [row for row in rows if row[2] < cut / 8]
@@ -88,7 +88,7 @@ def test_when_orders_begin_does_not_depend_on_what_follows(eighths: list[int], c
 
 
 def test_the_order_of_rows_does_not_matter_with_timestamps() -> None:
-    """Every array is the same to the bit, sums of fractions included."""
+    """Shuffled rows give arrays that are equal to the bit, also for sums of fractions."""
     rows = [(f"c{i % 3}", f"i{i % 2}", float(i % 4)) for i in range(40)]
     quantity = [0.1 * (i % 7 + 1) for i in range(40)]
     shuffled = np.random.default_rng(1).permutation(40)
@@ -100,7 +100,7 @@ def test_the_order_of_rows_does_not_matter_with_timestamps() -> None:
 
 
 def test_now_is_the_midnight_after_the_last_order() -> None:
-    """A day is whole before it can be learned from."""
+    """A history ends with a whole day."""
     bought = history([("c", "i", 0.0), ("c", "i", 30.25)])
 
     assert bought.now == np.floor(bought.days.max()) + 1
@@ -108,7 +108,7 @@ def test_now_is_the_midnight_after_the_last_order() -> None:
 
 
 def test_without_timestamps_rows_keep_their_order() -> None:
-    """Row order is all the time there is."""
+    """Without timestamps, the order of rows is the order of purchases."""
     bought = from_lines(lines([("c", "b", 9.0), ("c", "a", 1.0)]), timed=False)
 
     assert [bought.item_ids[row] for row in bought.history.items] == ["b", "a"]
@@ -116,7 +116,7 @@ def test_without_timestamps_rows_keep_their_order() -> None:
 
 
 def test_without_timestamps_each_customers_orders_are_spread_alike() -> None:
-    """The last of several stands at the end, whoever comes first in the file; an only one, amid."""
+    """A customer's last order is at the end, and an only order in the middle, for all customers."""
     rows = [("c", "i", 0.0)] * 4 + [("d", "i", 0.0)] * 2 + [("e", "i", 0.0)]
     bought = from_lines(lines(rows), timed=False).history
 
@@ -125,7 +125,7 @@ def test_without_timestamps_each_customers_orders_are_spread_alike() -> None:
 
 
 def test_categories_are_rows_of_their_sorted_names() -> None:
-    """An item without one has none; names that no item has are left out."""
+    """An item without a category has row −1; categories without an item are left out."""
     bought = from_lines(
         lines([("c", item, 0.0) for item in "xyz"]),
         timed=True,

@@ -1,4 +1,4 @@
-"""Rolling windows: what is known at a cut, what is to be predicted, and nothing seen of it."""
+"""Rolling windows: training data ends at the cutoff, and nothing later influences it."""
 
 from collections import deque
 
@@ -25,7 +25,7 @@ HORIZON_DAYS = 10.0
 
 
 def test_windows_are_newest_first_and_do_not_overlap() -> None:
-    """The newest ends now; each begins where the next older one ends."""
+    """The newest window ends now; each window begins where the next older one ends."""
     shop = history(two_tastes())
     windows = rolling_windows(shop, HORIZON_DAYS, 3)
 
@@ -35,7 +35,7 @@ def test_windows_are_newest_first_and_do_not_overlap() -> None:
 
 
 def test_there_is_no_window_without_enough_before_it() -> None:
-    """However many are wanted, some share of all lines lies before the oldest."""
+    """A minimum share of all lines precedes the oldest window, however many windows are requested."""
     shop = history(two_tastes())
     windows = rolling_windows(shop, HORIZON_DAYS, 100)
 
@@ -45,7 +45,7 @@ def test_there_is_no_window_without_enough_before_it() -> None:
 
 
 def test_a_window_that_everything_lies_in_is_none() -> None:
-    """A cut at the very first purchases, told by days, would leave nothing to learn from."""
+    """A window over all purchases is not planned, because it would leave no training data."""
     shop = history([(f"c{who}", "i", day - 0.5) for who in range(9) for day in (0, 39)])
     windows = rolling_windows(shop, HORIZON_DAYS, 4)
 
@@ -53,13 +53,13 @@ def test_a_window_that_everything_lies_in_is_none() -> None:
 
 
 def test_a_short_history_has_short_windows() -> None:
-    """At most a quarter of all the time there is."""
+    """A window is at most a quarter of the history's time span."""
     assert window_days(history([("c", "i", 0.0), ("c", "i", 19.0)]), 28) == 5
     assert window_days(history([("c", "i", 0.0), ("c", "i", 499.0)]), 28) == 28
 
 
 def test_a_large_shop_is_compared_on_some_of_its_customers() -> None:
-    """With all their lines, about as many as are wanted; a small shop stays as it is."""
+    """Windows of a large shop use a sample of customers with all their lines; small shops use all."""
     shop = history(two_tastes())
     some = some_customers(shop, len(shop.days) // 4, np.random.default_rng(1))
     kept = np.unique(some.customers)
@@ -70,8 +70,8 @@ def test_a_large_shop_is_compared_on_some_of_its_customers() -> None:
     assert some_customers(shop, len(shop.days), np.random.default_rng(1)) is shop
 
 
-def test_a_large_shop_is_learned_from_whole() -> None:
-    """What is published knows everybody; the windows saw some."""
+def test_a_large_shop_is_trained_on_whole() -> None:
+    """Published models are fitted on all customers, and windows on a sample of them."""
     shop = history(two_tastes(customers=40))
     settings = quick(lines_compared=len(shop.days) // 2)
     with threadpool_limits(1, "blas"):
@@ -82,8 +82,8 @@ def test_a_large_shop_is_learned_from_whole() -> None:
     assert {window.customers for window in selected.window_results} == {20}
 
 
-def test_truth_is_of_known_customers_and_items() -> None:
-    """Who or what was never seen before the cut cannot be predicted."""
+def test_ground_truth_is_of_known_customers_and_items() -> None:
+    """Customers and items that first appear after the cutoff are no ground truth."""
     old = [(f"c{who}", "i", 0.0) for who in range(3)]
     later: list[Line] = [("c0", "i", 20.0), ("new", "i", 20.0), ("c1", "novelty", 20.0)]
     shop = history([*old, *later])
@@ -94,7 +94,7 @@ def test_truth_is_of_known_customers_and_items() -> None:
 
 
 def test_without_timestamps_a_window_is_each_customers_last_orders() -> None:
-    """An eighth of them, at least one."""
+    """A window without timestamps holds an eighth of each customer's orders, at least one."""
     rows = [(f"c{who}", f"i{order}", 0.0) for who in range(3) for order in range(16)]
     shop = from_lines(lines([*rows, ("rare", "i0", 0.0)]), timed=False).history
     (window,) = rolling_windows(shop, window_days(shop, 28.0), 1)
@@ -106,7 +106,7 @@ def test_without_timestamps_a_window_is_each_customers_last_orders() -> None:
 
 @pytest.mark.parametrize("horizon_days", [1.0, 7.0, 90.0])
 def test_without_timestamps_a_horizon_means_nothing(horizon_days: float) -> None:
-    """There are no days that it could be of."""
+    """Without timestamps, the horizon in days has no effect."""
     rows = [(f"c{who}", f"i{order}", 0.0) for who in range(3) for order in range(16)]
 
     assert window_days(from_lines(lines(rows), timed=False).history, horizon_days) == 28.0
@@ -122,8 +122,8 @@ def futures() -> list[History]:
     return [history([*known, *later]) for later in shops]
 
 
-def test_features_at_a_cut_know_nothing_of_what_follows() -> None:
-    """Two futures of one past: equal candidates and equal features, to the bit."""
+def test_features_at_a_cutoff_do_not_depend_on_the_future() -> None:
+    """Two futures of one past give candidates and features that are equal to the bit."""
     features, pools = [], []
     for shop in futures():
         with threadpool_limits(1, "blas"):
@@ -137,7 +137,7 @@ def test_features_at_a_cut_know_nothing_of_what_follows() -> None:
 
 
 def test_a_category_knows_no_item_that_is_first_sold_later() -> None:
-    """Nor how many there will be."""
+    """Items first sold after the cutoff do not change category features, not even by their number."""
     tastes = {f"{taste}-{n}": taste for taste in ("tea", "nut") for n in range(9)}
     later: list[list[Line]] = [[], [("c1", "tea-8", 57.0), ("c2", "tea-7", 57.0)]]
     tables = []
@@ -153,7 +153,7 @@ def test_a_category_knows_no_item_that_is_first_sold_later() -> None:
 
 
 def test_lists_hold_nothing_that_nobody_has_bought() -> None:
-    """However short they are: twelve items, of which six are first sold after the cut."""
+    """Lists contain no item without a purchase before the cutoff, even if they stay short."""
     rows = [(who, item, day) for who, item, day in two_tastes() if item.startswith("tea")]
     shop = history([*rows, *((f"c{n}", f"later-{n}", 57.0) for n in range(6))])
     known = shop.before(shop.now - 3)
@@ -166,8 +166,8 @@ def test_lists_hold_nothing_that_nobody_has_bought() -> None:
     assert set(lists.items[lists.listed].tolist()) == set(known.items.tolist())
 
 
-def test_what_is_returned_after_a_window_is_learned_from_in_it() -> None:
-    """To the window it was a purchase; a future of returns changes no figure and no row."""
+def test_what_is_returned_after_a_window_is_trained_on_in_it() -> None:
+    """A later return does not change a window's metrics or training rows."""
     rows = two_tastes()
     back = [(f"c{who}", f"{taste}-2", 55.0) for who in range(20) for taste in ("tea", "nut")]
     units = [1.0] * len(rows) + [-99.0] * len(back)
@@ -190,7 +190,7 @@ def backtest_result(shop: History, window: Window) -> tuple[WindowResult, bytes]
 
 
 def test_a_window_is_judged_without_what_came_after_it() -> None:
-    """Figures, and the rows that newer windows learn from."""
+    """Purchases after a window do not change its metrics or the rows for training."""
     one, other = futures()
     window = Window(one.now - 20, one.now - 10)
     (judged, sample), (judged_too, sample_too) = (
@@ -205,7 +205,7 @@ def test_a_window_is_judged_without_what_came_after_it() -> None:
 
 
 def published(shop: History) -> list[bytes]:
-    """Return everybody's lists after learning from a shop."""
+    """Return the lists of all customers after training on a shop."""
     with threadpool_limits(1, "blas"):
         selected = select_models(shop, quick(), SILENT)
         customers = np.arange(shop.customers_total)
@@ -214,20 +214,20 @@ def published(shop: History) -> list[bytes]:
     return [part.items.tobytes() + part.scores.tobytes() for part in lists]
 
 
-def test_what_is_learned_before_a_cut_does_not_depend_on_the_future() -> None:
-    """The whole of learning: windows, selection, rankers."""
+def test_training_before_a_cutoff_does_not_depend_on_the_future() -> None:
+    """Windows, selection and rankers are equal for two futures of one past."""
     one, other = (published(shop.before(shop.now - 10)) for shop in futures())
 
     assert one == other
 
 
 def test_learning_twice_gives_the_same_bytes() -> None:
-    """Rankers and blends included."""
+    """Two trainings on equal data give equal bytes, including rankers and blends."""
     assert published(history(two_tastes())) == published(history(two_tastes()))
 
 
 def test_a_shop_without_repeats_ranks_what_is_new() -> None:
-    """`for_you` is chosen as `discover` is; `buy_again` is published unjudged, with the reason."""
+    """Without repeat purchases `for_you` uses the model of `discover`, and `buy_again` its default."""
     with threadpool_limits(1, "blas"):
         selected = select_models(history(new_tastes()), quick(), SILENT)
     again = selected.choices[CustomerSlate.BUY_AGAIN]
@@ -241,7 +241,7 @@ def test_a_shop_without_repeats_ranks_what_is_new() -> None:
 
 @pytest.mark.parametrize("slate", CustomerSlate)
 def test_too_little_history_is_not_judged(slate: CustomerSlate) -> None:
-    """A short history is not judged rather than judged by chance."""
+    """A history too short for a window gives default models instead of a comparison."""
     with threadpool_limits(1, "blas"):
         selected = select_models(history([("c", "i", 0.0), ("c", "i", 50.0)]), quick(), SILENT)
 
@@ -250,7 +250,7 @@ def test_too_little_history_is_not_judged(slate: CustomerSlate) -> None:
 
 
 def test_some_customers_keep_what_they_returned() -> None:
-    """Windows of a sample are those of its customers in the whole."""
+    """The windows of a sample of customers equal those customers' part of the whole."""
     rows: list[Line] = [(f"c{n}", item, 0.0) for n in range(8) for item in ("back", "kept")]
     back = [(f"c{n}", "back", 9.0) for n in range(8)]
     table = net(lines([*rows, *back], quantity=[1.0] * 16 + [-1.0] * 8)).purchases

@@ -1,4 +1,4 @@
-"""Whose purchases may be learned from: only an explicit yes permits."""
+"""Training consent: only an explicit grant permits the use of purchases."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from training.sources.consent_file import read_consent_file
 
 
 def test_only_true_permits_in_a_csv(tmp_path: Path) -> None:
-    """An empty cell and nothing at all are no consent; a blank line is nobody's."""
+    """An empty cell is no grant, and a blank line is ignored."""
     path = tmp_path / "consents.csv"
     path.write_text("customer_id,training\na,true\nb, TRUE\ne,\nf,false\n\n")
 
@@ -18,7 +18,7 @@ def test_only_true_permits_in_a_csv(tmp_path: Path) -> None:
 
 
 def test_only_a_boolean_true_permits_in_parquet(tmp_path: Path) -> None:
-    """And null is no consent."""
+    """Null in a Parquet file is no grant."""
     path = tmp_path / "consents.parquet"
     pl.DataFrame({"customer_id": [1, 2, 3], "training": [True, False, None]}).write_parquet(path)
     assert read_consent_file(path).ids == {"1"}
@@ -28,8 +28,8 @@ def test_only_a_boolean_true_permits_in_parquet(tmp_path: Path) -> None:
         read_consent_file(path)
 
 
-def test_a_customer_named_twice_needs_a_yes_each_time(tmp_path: Path) -> None:
-    """Lines without a time are of one time, and a denial wins."""
+def test_a_customer_named_twice_needs_a_grant_each_time(tmp_path: Path) -> None:
+    """Lines without a time have equal times, so a denial overrules a grant."""
     path = tmp_path / "consents.csv"
     path.write_text("customer_id,training\na,true\na,false\nb,false\nb,true\n")
 
@@ -55,7 +55,7 @@ IMPORTS = """\
 
 
 def test_import_lines_count_by_their_time(tmp_path: Path) -> None:
-    """The latest word counts, a denial wins among equals, an odd time denies."""
+    """The latest statement applies, a denial wins at equal times, and an invalid time denies."""
     path = tmp_path / "consents.ndjson"
     path.write_text(IMPORTS)
 
@@ -76,8 +76,10 @@ UNDATED = """\
 """
 
 
-def test_a_denial_without_a_time_denies_and_a_yes_without_one_is_the_oldest(tmp_path: Path) -> None:
-    """Whatever the dates of other words, and whatever the order of lines."""
+def test_a_denial_without_a_time_denies_and_a_grant_without_one_is_the_oldest(
+    tmp_path: Path,
+) -> None:
+    """The rule holds for any other times and any order of lines."""
     for place, lines in enumerate([UNDATED.splitlines(), UNDATED.splitlines()[::-1]]):
         path = tmp_path / f"{place}.ndjson"
         path.write_text("\n".join(lines))
@@ -94,8 +96,8 @@ def test_a_denial_without_a_time_denies_and_a_yes_without_one_is_the_oldest(tmp_
         '{"customer_id": "ann-1", "training": false, "purposes": {"training": true}}',
     ],
 )
-def test_a_line_that_says_two_things_stops_the_run(tmp_path: Path, line: str) -> None:
-    """Readers of JSON take the last of two equal keys; here none is taken."""
+def test_a_line_that_contradicts_itself_stops_the_run(tmp_path: Path, line: str) -> None:
+    """A repeated JSON key is an error, because parsers would silently take the last one."""
     path = tmp_path / "consents.ndjson"
     path.write_text(line)
 
@@ -116,8 +118,8 @@ def test_a_line_that_says_two_things_stops_the_run(tmp_path: Path, line: str) ->
         "[" * 5000,
     ],
 )
-def test_a_line_that_names_nobody_stops_the_run(tmp_path: Path, line: str) -> None:
-    """It may have been somebody's withdrawal."""
+def test_a_line_without_a_customer_stops_the_run(tmp_path: Path, line: str) -> None:
+    """A line without a readable customer may be a withdrawal, so it is an error."""
     path = tmp_path / "consents.ndjson"
     path.write_text(f'{{"customer_id": "a", "training": true}}\n{line}\n')
 
@@ -134,8 +136,8 @@ def test_a_line_that_names_nobody_stops_the_run(tmp_path: Path, line: str) -> No
         '"purposes": ["training"], "at": "2026-01-02T00:00:00Z"',
     ],
 )
-def test_a_line_that_says_neither_yes_nor_no_stops_the_run(tmp_path: Path, said: str) -> None:
-    """Whoever wrote it may have meant either; the value is named, the customer is not."""
+def test_a_line_that_is_neither_grant_nor_denial_stops_the_run(tmp_path: Path, said: str) -> None:
+    """The error shows the ambiguous value, but not the customer."""
     path = tmp_path / "consents.ndjson"
     path.write_text(f'{{"customer_id": "ann-1", {said}}}')
 
@@ -155,7 +157,7 @@ def test_a_line_that_says_neither_yes_nor_no_stops_the_run(tmp_path: Path, said:
     ],
 )
 def test_a_row_that_cannot_be_read_stops_the_run(tmp_path: Path, row: str, told: str) -> None:
-    """By its number and what is wrong."""
+    """The error gives the row number and the reason."""
     path = tmp_path / "consents.csv"
     path.write_bytes(f"customer_id,training\nbob,true\n{row}\n".encode("latin-1"))
 
@@ -167,7 +169,7 @@ def test_a_row_that_cannot_be_read_stops_the_run(tmp_path: Path, row: str, told:
 
 @pytest.mark.parametrize("row", ['ann-1,"x,false', 'ann-1,"x"y,false', "ann-1,x,y,false"])
 def test_a_row_that_is_no_csv_stops_the_run(tmp_path: Path, row: str) -> None:
-    """It may have been a withdrawal too, or have swallowed one; its text is not shown."""
+    """A damaged row may be a withdrawal or hide one, so it is an error; its text is not shown."""
     path = tmp_path / "consents.csv"
     path.write_text(f"customer_id,why,training\nann-1,x,true\n{row}\nbob,x,true\n{row}\n")
 
@@ -176,8 +178,8 @@ def test_a_row_that_is_no_csv_stops_the_run(tmp_path: Path, row: str) -> None:
     assert "ann-1" not in str(refused.value)
 
 
-def test_a_file_without_a_header_names_nobody(tmp_path: Path) -> None:
-    """Its first row is somebody's."""
+def test_a_file_without_a_header_shows_no_customer(tmp_path: Path) -> None:
+    """The error does not list the first row as columns, because it may be personal data."""
     path = tmp_path / "consents.csv"
     path.write_text("ann-1,true\nbob,true\n")
 
@@ -187,6 +189,6 @@ def test_a_file_without_a_header_names_nobody(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_no_consent(tmp_path: Path) -> None:
-    """A typing error never trains."""
+    """A mistyped file name stops the run."""
     with pytest.raises(InputUnreadable, match="no such file"):
         read_consent_file(tmp_path / "assume_granted")

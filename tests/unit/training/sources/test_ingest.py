@@ -1,4 +1,4 @@
-"""What becomes of every row of a purchases file."""
+"""Each row of a purchases file is used, left out for a reason, or bad."""
 
 import gzip
 from datetime import UTC, date, datetime, timedelta
@@ -49,7 +49,7 @@ def test_the_separator_is_the_one_the_header_uses(tmp_path: Path, separator: str
 def test_decisions_that_were_drained_beside_events_are_passed_over(
     tmp_path: Path, location: str
 ) -> None:
-    """They are no purchases, and would stop the run."""
+    """Drained decision logs in the folder are no purchases and do not stop the run."""
     events, decisions = tmp_path / "events-1-0-2-0.parquet", tmp_path / "decisions"
     decisions.mkdir()
     pl.DataFrame({"item_id": ["milk"]}).write_parquet(events)
@@ -59,7 +59,7 @@ def test_decisions_that_were_drained_beside_events_are_passed_over(
 
 
 def test_files_may_be_gzipped_and_lie_in_a_folder_or_match_a_glob(tmp_path: Path) -> None:
-    """A folder holds CSV, CSV.gz and Parquet; hidden files are passed over."""
+    """CSV, CSV.gz and Parquet files of a folder are read; hidden files are skipped."""
     write(tmp_path / "a.csv", [("c", "i", 0)])
     (tmp_path / "b.csv.gz").write_bytes(gzip.compress((tmp_path / "a.csv").read_bytes()))
     lines([("c", "i", 1)]).rename({"at": "timestamp"}).write_parquet(tmp_path / "c.parquet")
@@ -70,7 +70,7 @@ def test_files_may_be_gzipped_and_lie_in_a_folder_or_match_a_glob(tmp_path: Path
 
 
 def test_numbers_in_parquet_become_decimal_ids(tmp_path: Path) -> None:
-    """123 and 123.0 are the id `123`; a missing float is a bad row."""
+    """123 and 123.0 are the id `123`; a missing float makes a bad row."""
     path = tmp_path / "p.parquet"
     pl.DataFrame(
         {
@@ -88,7 +88,7 @@ def test_numbers_in_parquet_become_decimal_ids(tmp_path: Path) -> None:
 
 
 def test_bytes_in_parquet_are_text(tmp_path: Path) -> None:
-    """What is not UTF-8 in them is a bad row."""
+    """Binary columns are decoded; invalid UTF-8 makes a bad row."""
     path = tmp_path / "p.parquet"
     pl.DataFrame(
         {
@@ -120,7 +120,7 @@ def test_bytes_in_parquet_are_text(tmp_path: Path) -> None:
 def test_a_column_of_no_single_values_is_refused(
     tmp_path: Path, column: str, values: list[Any]
 ) -> None:
-    """Nothing is made up of it; the message names file, column and type."""
+    """A column of lists or durations is an error that names file, column and type."""
     path = tmp_path / "p.parquet"
     plain = {"customer_id": ["c"], "item_id": ["i"], "timestamp": [date(2026, 1, 2)]}
     pl.DataFrame({**plain, column: values}).write_parquet(path)
@@ -148,7 +148,7 @@ def test_a_column_of_no_single_values_is_refused(
 def test_moments_are_read_in_many_forms_and_kept_in_utc(
     tmp_path: Path, written: str, hour: int
 ) -> None:
-    """ISO dates, RFC 3339, compact dates and epochs; without a zone UTC is meant."""
+    """ISO dates, RFC 3339, compact dates and epochs are read; a missing zone is UTC."""
     path = csv(tmp_path, f"customer_id,item_id,timestamp\nc,i,{written}\n")
     moment = read(path).lines["at"][0]
 
@@ -179,7 +179,7 @@ def test_moments_are_read_in_many_forms_and_kept_in_utc(
     ],
 )
 def test_a_bad_row_is_counted_by_its_reason(tmp_path: Path, row: str, reason: str) -> None:
-    """Nothing unreadable is dropped in silence, and an example says where it stands."""
+    """Every unreadable row is counted, and examples give its position."""
     header = "customer_id,item_id,timestamp,quantity,price"
     path = csv(tmp_path, f"{header}\nc,i,2026-01-02,1,1\n{row}\n")
     found = read(path, max_bad=0.5).report
@@ -190,7 +190,7 @@ def test_a_bad_row_is_counted_by_its_reason(tmp_path: Path, row: str, reason: st
 
 
 def test_a_price_below_zero_is_noticed_and_not_known(tmp_path: Path) -> None:
-    """A discount is no price; the purchase counts."""
+    """A negative price is reported and ignored; the purchase counts."""
     path = csv(tmp_path, "customer_id,item_id,price\nc,i,-3\nc,i,0\nc,i,4\n")
     found = read(path)
 
@@ -199,7 +199,7 @@ def test_a_price_below_zero_is_noticed_and_not_known(tmp_path: Path) -> None:
 
 
 def test_no_customer_id_is_shown_in_an_example(tmp_path: Path) -> None:
-    """The report may be kept where customers' ids must not be."""
+    """The report may be stored where customer ids are not allowed."""
     path = csv(tmp_path, "customer_id,item_id,timestamp\nann/lee,i,2026-01-02\n")
 
     assert "ann" not in str(read(path, max_bad=1).report)
@@ -218,7 +218,7 @@ def test_no_customer_id_is_shown_in_an_example(tmp_path: Path) -> None:
 def test_a_row_that_is_no_csv_costs_no_other_row(
     tmp_path: Path, row: str, reason: str, name: str
 ) -> None:
-    """It is counted as bad with its place, and nothing of it is shown."""
+    """A damaged row is counted as bad with its position, without its text; other rows are used."""
     good = ["c,i,2026-01-02,nail", 'c,j,2026-01-02,"a ""big"" one', 'of two lines"'] * 3
     text = "\n".join(["customer_id,item_id,timestamp,about", *good, row, *good, ""])
     path = tmp_path / name
@@ -230,7 +230,7 @@ def test_a_row_that_is_no_csv_costs_no_other_row(
 
 
 def test_a_stray_quote_is_not_closed_by_the_quotes_of_the_next_row(tmp_path: Path) -> None:
-    """Together they would be one row of too many fields."""
+    """A stray quote makes one bad row, although the next row's quotes would close it."""
     rows = ['c,pipe,"big', 'c,nail,", small"', "c,nail,plain"]
     path = csv(tmp_path, "\n".join(["customer_id,item_id,about", *rows, ""]))
     found = read(path, max_bad=0.5)
@@ -240,7 +240,7 @@ def test_a_stray_quote_is_not_closed_by_the_quotes_of_the_next_row(tmp_path: Pat
 
 
 def test_a_quote_within_a_text_swallows_no_rows(tmp_path: Path) -> None:
-    """Inches: two such rows are no text that holds all rows in between."""
+    """Two rows with inch marks do not become one text with all rows between them."""
     rows = ['c,pipe,5" wide', "c,pipe,plain", 'c,pipe,6" wide', "c,pipe,plain"]
     path = csv(tmp_path, "\n".join(["customer_id,item_id,about", *rows, ""]))
 
@@ -248,7 +248,7 @@ def test_a_quote_within_a_text_swallows_no_rows(tmp_path: Path) -> None:
 
 
 def test_a_row_that_is_too_long_is_not_read_from_the_wrong_fields(tmp_path: Path) -> None:
-    """A comma in a text before the item would make the item something else."""
+    """A row with an unquoted comma is bad, because its fields would shift to other columns."""
     rows = ["c,plain,nails,red", "c,big, round,nails,red", 'c,"big, round",nails,red']
     path = csv(tmp_path, "\n".join(["customer_id,about,item_id,colour", *rows, "c,x,nails,red,,"]))
     found = read(path, max_bad=0.5)
@@ -258,7 +258,7 @@ def test_a_row_that_is_too_long_is_not_read_from_the_wrong_fields(tmp_path: Path
 
 
 def test_too_many_bad_rows_stop_the_run_and_say_why(tmp_path: Path) -> None:
-    """More than --max-bad: nothing is fitted, and the reasons are named with an example."""
+    """A share above --max-bad stops the run with the reasons and an example."""
     path = csv(tmp_path, "customer_id,item_id,timestamp\nc,i,2026-01-02\nc,i,soon\n")
 
     with pytest.raises(InputUnreadable, match=r"50\.0%.*not a date or time.*'soon'"):
@@ -266,7 +266,7 @@ def test_too_many_bad_rows_stop_the_run_and_say_why(tmp_path: Path) -> None:
 
 
 def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path: Path) -> None:
-    """The message shows what to map."""
+    """The error lists the existing columns, so that the operator can map one."""
     path = csv(tmp_path, "household_id,item_id\n1,2\n")
 
     with pytest.raises(InputUnreadable, match=r"household_id, item_id.*--map customer_id="):
@@ -274,8 +274,8 @@ def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path: Path) -
     assert read(path, renames={"customer_id": "household_id"}).report.rows_used == 1
 
 
-def test_a_file_without_a_header_names_nobody(tmp_path: Path) -> None:
-    """Its first row is somebody's; what is expected is said instead."""
+def test_a_file_without_a_header_shows_no_row(tmp_path: Path) -> None:
+    """The error lists the expected columns instead of the first row, which may be personal data."""
     path = csv(tmp_path, "ann-1,tea,2026-01-02\nbob,tea,2026-01-02\n")
 
     with pytest.raises(InputUnreadable, match=r"none of customer_id, item_id.*header") as refused:
@@ -284,7 +284,7 @@ def test_a_file_without_a_header_names_nobody(tmp_path: Path) -> None:
 
 
 def test_a_missing_optional_column_switches_off_what_needs_it(tmp_path: Path) -> None:
-    """Columns that are not ours are listed, those that are missing too."""
+    """The report lists missing optional columns with their effect, and ignored columns."""
     found = read(csv(tmp_path, "customer_id,item_id,colour\nc,i,red\n")).report
 
     assert found.ignored_columns == ("colour",)
@@ -292,7 +292,7 @@ def test_a_missing_optional_column_switches_off_what_needs_it(tmp_path: Path) ->
 
 
 def test_files_with_and_without_timestamps_do_not_mix(tmp_path: Path) -> None:
-    """Half a time line is no time line."""
+    """Files with and without timestamps together are an error."""
     csv(tmp_path, "customer_id,item_id\nc,i\n", "a.csv")
     csv(tmp_path, "customer_id,item_id,timestamp\nc,i,2026-01-02\n", "b.csv")
 
@@ -303,7 +303,7 @@ def test_files_with_and_without_timestamps_do_not_mix(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"PAR1 and then nothing", b"\x1f\x8bnot gzip"])
 @pytest.mark.parametrize("name", ["p.csv", "p.csv.gz", "p.parquet"])
 def test_a_broken_file_is_an_input_error(tmp_path: Path, name: str, content: bytes) -> None:
-    """Whatever is in a file, the run ends with a message."""
+    """A file with any damage ends the run with a message."""
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(InputUnreadable, match=r"p\.") as refused:
@@ -311,8 +311,8 @@ def test_a_broken_file_is_an_input_error(tmp_path: Path, name: str, content: byt
     assert "nothing" not in str(refused.value)
 
 
-def test_lines_without_consent_are_left_out_before_anything_is_judged(tmp_path: Path) -> None:
-    """Bad rows of others do not count; only how many lines and customers were left out."""
+def test_lines_without_consent_are_left_out_before_validation(tmp_path: Path) -> None:
+    """Bad rows of customers without consent are not counted as bad; only their number is reported."""
     path = csv(tmp_path, "customer_id,item_id,timestamp\nyes,i,2026-01-02\nno,i,soon\nno,j,soon\n")
     found = read(path, PermittedIds(frozenset({"yes"})))
 
@@ -322,7 +322,7 @@ def test_lines_without_consent_are_left_out_before_anything_is_judged(tmp_path: 
 
 
 def test_sensitive_items_are_left_out(tmp_path: Path) -> None:
-    """What the catalogue calls sensitive is never learned from."""
+    """Lines of items that the catalogue marks as sensitive are not used."""
     path = write(tmp_path / "p.csv", [("c", "tea", 0), ("c", "test-kit", 0)])
     found = read(path, sensitive={"test-kit"})
 
@@ -331,7 +331,7 @@ def test_sensitive_items_are_left_out(tmp_path: Path) -> None:
 
 
 def test_returns_are_no_purchases_and_cancel_what_came_back_whole() -> None:
-    """Two bought and two back: cancelled. Three bought and one back: bought."""
+    """Two units bought and two returned cancel the purchase; three bought and one returned do not."""
     bought = [("c", "back", 0.0), ("c", "back", 1.0), ("c", "kept", 0.0), ("c", "kept", 2.0)]
     netted = net(lines([*bought, ("c", "gift", 0)], quantity=[2.0, -2.0, 3.0, -1.0, 0.0]))
 
@@ -340,14 +340,14 @@ def test_returns_are_no_purchases_and_cancel_what_came_back_whole() -> None:
 
 
 def test_equal_rows_are_kept_and_noticed(tmp_path: Path) -> None:
-    """An order can hold two lines of one item."""
+    """Equal rows are kept and reported, because an order can hold two lines of one item."""
     found = read(write(tmp_path / "p.csv", [("c", "i", 0), ("c", "i", 0)])).report
 
     assert (found.rows_used, found.notices) == (2, {report.NOTICE_REPEATS: 1})
 
 
 def test_an_order_id_that_comes_back_is_noticed(tmp_path: Path) -> None:
-    """Within a day it is one order; another customer's is another id."""
+    """An order id that recurs after a day is reported; within a day it is one order."""
     rows = ["a,9,2026-01-02 09:00", "a,9,2026-01-03 08:59", "b,9,2026-02-02", "b,9,2026-02-03"]
     text = "\n".join(["customer_id,order_id,timestamp,item_id", *(f"{row},i" for row in rows)])
 
@@ -365,8 +365,8 @@ EVENTS = {
 }
 
 
-def test_of_drained_events_only_purchases_of_somebody_are_read(tmp_path: Path) -> None:
-    """The others are counted, and are no bad rows; a bad purchase is one, at its place."""
+def test_only_customers_purchases_are_read_from_drained_events(tmp_path: Path) -> None:
+    """Other events are counted as left out; a bad purchase is reported with its row number."""
     pl.DataFrame(EVENTS).write_parquet(tmp_path / "events-1-0-2-0.parquet")
     lines([("c", "i", 1)]).rename({"at": "timestamp"}).write_parquet(tmp_path / "before.parquet")
 
@@ -385,7 +385,7 @@ def test_of_drained_events_only_purchases_of_somebody_are_read(tmp_path: Path) -
 
 
 def test_events_without_a_purchase_are_none(tmp_path: Path) -> None:
-    """Nothing is bad, and nothing is there."""
+    """An event log without purchases gives no lines and no bad rows."""
     pl.DataFrame(EVENTS).head(1).write_parquet(tmp_path / "events.parquet")
 
     found = read(tmp_path)

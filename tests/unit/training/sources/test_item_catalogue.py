@@ -1,4 +1,4 @@
-"""What is read of items: categories, and what is too sensitive to learn from."""
+"""The item catalogue file: categories and sensitive items."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from training.errors import InputUnreadable
 from training.sources.item_catalogue import read_catalogue_file
 
 
-def test_whatever_is_not_plainly_a_no_is_sensitive(tmp_path: Path) -> None:
-    """A typing error protects rather than exposes."""
+def test_every_value_but_a_clear_no_is_sensitive(tmp_path: Path) -> None:
+    """A mistyped value excludes the item rather than exposes it."""
     path = tmp_path / "items.csv"
     path.write_text(
         "item_id,sensitive\na,true\nb,1\nc,yes\nd,maybe\ne,false\nf,0\ng,no\nh,\ni,FALSE\n"
@@ -21,7 +21,7 @@ def test_whatever_is_not_plainly_a_no_is_sensitive(tmp_path: Path) -> None:
 
 
 def test_categories_are_read_and_bad_rows_counted(tmp_path: Path) -> None:
-    """An item without a category has none; an unusable id is no item."""
+    """An item without a category has none; a row with an invalid id is counted as bad."""
     path = tmp_path / "items.parquet"
     pl.DataFrame(
         {"item_id": ["1", "2", "a/b", None], "category": ["Tea", None, "Tea", "Tea"]}
@@ -33,7 +33,7 @@ def test_categories_are_read_and_bad_rows_counted(tmp_path: Path) -> None:
 
 
 def test_a_catalogue_needs_item_ids(tmp_path: Path) -> None:
-    """The message lists what the file has."""
+    """The error lists the columns of the file."""
     path = tmp_path / "items.csv"
     path.write_text("sku,category\n1,Tea\n")
 
@@ -54,13 +54,13 @@ def test_a_catalogue_needs_item_ids(tmp_path: Path) -> None:
 def test_the_demos_titles_can_be_read(
     category: str | None, kind: str | None, size: str | None, title: str
 ) -> None:
-    """What the product table shouts in parts becomes one line."""
+    """The upper-case parts of the product table become a readable title."""
     product = {"product_category": category, "product_type": kind, "package_size": size}
 
     assert title_of(product) == title
 
 
 def test_the_demos_categories_are_title_cased() -> None:
-    """Without a category the department stands in."""
+    """A product without a category gets its department."""
     assert category_of({"product_category": "SALADS/DIPS", "department": "DELI"}) == "Salads / Dips"
     assert category_of({"product_category": None, "department": "SALAD BAR"}) == "Salad Bar"

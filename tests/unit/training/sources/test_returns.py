@@ -1,4 +1,4 @@
-"""Returns in time: what they undo, and from when on."""
+"""Returns cancel purchases from their own time on."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ def of_one(sold: Sequence[tuple[float, float]]) -> pl.DataFrame:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_return_undoes_what_was_bought_until_then(case: str) -> None:
-    """From its own moment on, and nothing that is bought later."""
+    """A return cancels earlier purchases from its own time on, and no later ones."""
     sold, days = CASES[case]
     purchases = net(of_one(sold)).purchases
     zero = of_one([(1, 0)])["at"].dt.epoch("us")[0]
@@ -61,7 +61,7 @@ def bought_before(history: History, day: float) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("timed", [True, False])
 def test_a_past_that_ends_before_a_return_holds_the_purchase(timed: bool) -> None:
-    """In its place, and again when a past of that past is taken; afterwards it is gone."""
+    """A history before the return contains the purchase, also when cut twice; a later one does not."""
     history = shop(timed=timed)
     days = sorted(set(history.days.tolist()))
     then = [(0, 0), (0, 1), (1, 1)]
@@ -75,7 +75,7 @@ def test_a_past_that_ends_before_a_return_holds_the_purchase(timed: bool) -> Non
 
 
 def test_the_last_return_is_before_now() -> None:
-    """A shop that takes back is still open; whoever has returned everything has bought nothing."""
+    """The history ends after the last return, also if nothing else remains of the customer."""
     history = from_lines(net(of_one([(1, 0), (-1, 40)])).purchases, timed=True).history
 
     assert len(history.items) == 0
