@@ -21,14 +21,18 @@ def test_ids_are_sorted_bytewise() -> None:
 
 
 def test_two_lines_of_one_order_are_one_with_the_sum_of_quantities() -> None:
-    """Two scans of an item in one order become one line; another order of the day stays separate."""
+    """Two scans of an item in one order become one line; another order of the day stays
+    separate.
+    """
     bought = history([("c", "i", 0.0)] * 3, quantity=[1.0, 2.0, 4.0], order_id=["a", "a", "b"])
 
     assert bought.quantities.tolist() == [3.0, 4.0]
 
 
 def test_a_price_is_the_mean_of_the_known_ones() -> None:
-    """A line's price is the mean of the known prices, NaN if unknown; without any price it is None."""
+    """A line's price is the mean of the known prices, NaN if unknown; without any price it
+    is None.
+    """
     rows = [("c", "i", 0.0), ("c", "i", 0.0), ("c", "j", 0.0)]
 
     assert history(rows).prices is None

@@ -35,7 +35,9 @@ def test_windows_are_newest_first_and_do_not_overlap() -> None:
 
 
 def test_there_is_no_window_without_enough_before_it() -> None:
-    """A minimum share of all lines precedes the oldest window, however many windows are requested."""
+    """A minimum share of all lines precedes the oldest window, however many windows are
+    requested.
+    """
     shop = history(two_tastes())
     windows = rolling_windows(shop, HORIZON_DAYS, 100)
 
@@ -59,7 +61,9 @@ def test_a_short_history_has_short_windows() -> None:
 
 
 def test_a_large_shop_is_compared_on_some_of_its_customers() -> None:
-    """Windows of a large shop use a sample of customers with all their lines; small shops use all."""
+    """Windows of a large shop use a sample of customers with all their lines; small shops
+    use all.
+    """
     shop = history(two_tastes())
     some = some_customers(shop, len(shop.days) // 4, np.random.default_rng(1))
     kept = np.unique(some.customers)
@@ -137,7 +141,9 @@ def test_features_at_a_cutoff_do_not_depend_on_the_future() -> None:
 
 
 def test_a_category_knows_no_item_that_is_first_sold_later() -> None:
-    """Items first sold after the cutoff do not change category features, not even by their number."""
+    """Items first sold after the cutoff do not change category features, not even by their
+    number.
+    """
     tastes = {f"{taste}-{n}": taste for taste in ("tea", "nut") for n in range(9)}
     later: list[list[Line]] = [[], [("c1", "tea-8", 57.0), ("c2", "tea-7", 57.0)]]
     tables = []
@@ -227,7 +233,9 @@ def test_learning_twice_gives_the_same_bytes() -> None:
 
 
 def test_a_shop_without_repeats_ranks_what_is_new() -> None:
-    """Without repeat purchases `for_you` uses the model of `discover`, and `buy_again` its default."""
+    """Without repeat purchases `for_you` uses the model of `discover`, and `buy_again` its
+    default.
+    """
     with threadpool_limits(1, "blas"):
         selected = select_models(history(new_tastes()), quick(), SILENT)
     again = selected.choices[CustomerSlate.BUY_AGAIN]

@@ -312,7 +312,9 @@ def test_a_broken_file_is_an_input_error(tmp_path: Path, name: str, content: byt
 
 
 def test_lines_without_consent_are_left_out_before_validation(tmp_path: Path) -> None:
-    """Bad rows of customers without consent are not counted as bad; only their number is reported."""
+    """Bad rows of customers without consent are not counted as bad; only their number is
+    reported.
+    """
     path = csv(tmp_path, "customer_id,item_id,timestamp\nyes,i,2026-01-02\nno,i,soon\nno,j,soon\n")
     found = read(path, PermittedIds(frozenset({"yes"})))
 
@@ -331,7 +333,9 @@ def test_sensitive_items_are_left_out(tmp_path: Path) -> None:
 
 
 def test_returns_are_no_purchases_and_cancel_what_came_back_whole() -> None:
-    """Two units bought and two returned cancel the purchase; three bought and one returned do not."""
+    """Two units bought and two returned cancel the purchase; three bought and one returned
+    do not.
+    """
     bought = [("c", "back", 0.0), ("c", "back", 1.0), ("c", "kept", 0.0), ("c", "kept", 2.0)]
     netted = net(lines([*bought, ("c", "gift", 0)], quantity=[2.0, -2.0, 3.0, -1.0, 0.0]))
 

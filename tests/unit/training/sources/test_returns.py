@@ -61,7 +61,9 @@ def bought_before(history: History, day: float) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("timed", [True, False])
 def test_a_past_that_ends_before_a_return_holds_the_purchase(timed: bool) -> None:
-    """A history before the return contains the purchase, also when cut twice; a later one does not."""
+    """A history before the return contains the purchase, also when cut twice; a later one
+    does not.
+    """
     history = shop(timed=timed)
     days = sorted(set(history.days.tolist()))
     then = [(0, 0), (0, 1), (1, 1)]
