@@ -1,4 +1,4 @@
-"""The automatic holdout: what is learned from is what a file without it would have been."""
+"""The automatic holdout: training data equals that of a file without the held-out rows."""
 
 from collections import Counter
 from typing import Any
@@ -58,8 +58,8 @@ def arrays(history: History) -> dict[str, Any]:
 
 @given(rows=sold)
 @settings(deadline=None)
-def test_with_timestamps_nothing_after_the_cut_is_known(rows: Sold) -> None:
-    """Items, categories, customers, orders and returns."""
+def test_with_timestamps_nothing_after_the_cutoff_is_known(rows: Sold) -> None:
+    """Items, categories, customers, orders and returns after the cutoff leave no trace."""
     rows = [("z", "old", 0.0, 1.0), *rows, ("z", "new", LENGTH_DAYS + 0.0, 1.0)]
     whole = shop(rows, timed=True)
     learning = by_time(whole, HORIZON_DAYS).learning
@@ -72,7 +72,7 @@ def test_with_timestamps_nothing_after_the_cut_is_known(rows: Sold) -> None:
 @given(rows=sold)
 @settings(deadline=None)
 def test_without_timestamps_nothing_of_the_last_orders_is_known(rows: Sold) -> None:
-    """Nor how many there were: what is left is spread over all the time there is."""
+    """The held-out orders leave no trace, not even by their number."""
     rows = [*rows, *[("z", "old", 0.0, 1.0)] * 2]
     learning = by_time(shop(rows, timed=False), HORIZON_DAYS).learning
 
@@ -80,7 +80,7 @@ def test_without_timestamps_nothing_of_the_last_orders_is_known(rows: Sold) -> N
 
 
 def first_seven_eighths(rows: Sold) -> Sold:
-    """Leave out each customer's last orders, an eighth of them, but never the only one."""
+    """Remove an eighth of each customer's orders, the last ones, but never an only order."""
     orders = Counter(row[0] for row in rows if row[3] > 0)
     placed: Counter[str] = Counter()
     kept = []

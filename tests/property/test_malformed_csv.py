@@ -1,4 +1,4 @@
-"""A row that is no CSV costs no other row, wherever it stands and whatever the others hold."""
+"""A damaged CSV row does not affect the other rows, at any position and with any content."""
 
 import csv
 import tempfile
@@ -23,7 +23,7 @@ def written(texts: list[str], first: int) -> str:
 
 
 def reported(text: str) -> tuple[list[str], int]:
-    """Return the items that are read and how many rows are bad."""
+    """Return the items that were read and the number of bad rows."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "p.csv"
         path.write_bytes(f"customer_id,item_id,about\n{text}".encode())
@@ -34,7 +34,7 @@ def reported(text: str) -> tuple[list[str], int]:
 @given(before=st.lists(about, max_size=5), row=broken, after=st.lists(about, max_size=5))
 @settings(deadline=None)
 def test_a_broken_row_is_the_only_bad_one(before: list[str], row: str, after: list[str]) -> None:
-    """Quotes in the others included."""
+    """One damaged row makes one bad row, also among rows with quotes."""
     text = written(before, 0) + row + "\n" + written(after, len(before))
 
     assert reported(text) == ([f"i{n}" for n in range(len(before) + len(after))], 1)
@@ -42,6 +42,6 @@ def test_a_broken_row_is_the_only_bad_one(before: list[str], row: str, after: li
 
 @given(texts=st.lists(anything, max_size=8))
 @settings(deadline=None)
-def test_whatever_a_proper_writer_writes_is_read(texts: list[str]) -> None:
-    """Separators, quotes and ends of lines within texts."""
+def test_the_output_of_a_csv_writer_is_read(texts: list[str]) -> None:
+    """Separators, quotes and line breaks within quoted text are read."""
     assert reported(written(texts, 0)) == ([f"i{n}" for n in range(len(texts))], 0)

@@ -1,4 +1,4 @@
-"""Purchases as offers count them: written down and read again, put together, and into orders."""
+"""Stored purchases of a customer: encoding, merging and grouping into orders."""
 
 import pytest
 from hypothesis import given, settings
@@ -39,13 +39,13 @@ HOURS = st.lists(
 
 @given(LINES)
 def test_a_line_is_read_as_it_was_written(lines: list[PurchaseLine]) -> None:
-    """Whatever an item's id is."""
+    """Encoding and decoding a purchase gives the same purchase, for any item id."""
     assert decode(map(encode, lines)) == lines
 
 
 @given(st.lists(st.binary(max_size=30)))
-def test_what_is_no_line_is_passed_over(entries: list[bytes]) -> None:
-    """And nothing that is read is without a finite sum."""
+def test_an_invalid_line_is_skipped(entries: list[bytes]) -> None:
+    """Any other text is ignored, and every decoded purchase has a finite sum."""
     lines = decode([*entries, b"7 - inf milk", b"7 - nan milk", b"7 - -1 milk", b"7 - 1.5 milk"])
 
     assert lines[-1] == PurchaseLine(7, ItemId("milk"), None, 1.5)
@@ -55,7 +55,9 @@ def test_what_is_no_line_is_passed_over(entries: list[bytes]) -> None:
 @given(HOURS)
 @settings(max_examples=200, deadline=None)
 def test_orders_are_those_of_the_trainer(hours: list[tuple[int, str | None]]) -> None:
-    """As many, begun at the same moments: a training changes no count."""
+    """The service and the trainer group purchases into the same number of orders with the
+    same begins.
+    """
     rows = [("c", f"i{place}", hour / 24) for place, (hour, _) in enumerate(hours)]
     trained = history(rows, order_id=[order for _, order in hours])
     begun = {}
@@ -68,7 +70,7 @@ def test_orders_are_those_of_the_trainer(hours: list[tuple[int, str | None]]) ->
 
 @given(LINES)
 def test_every_line_is_of_one_order(lines: list[PurchaseLine]) -> None:
-    """None is lost, and an order begins with its first line."""
+    """Every line belongs to an order, and an order begins with its first line."""
     orders = orders_of(reversed(lines))
 
     assert sorted(map(encode, [line for order in orders for line in order])) == sorted(
@@ -80,7 +82,7 @@ def test_every_line_is_of_one_order(lines: list[PurchaseLine]) -> None:
 
 @pytest.mark.parametrize("mine", [0, 30, MAX_LINES])
 def test_two_lists_become_the_latest_of_both(mine: int) -> None:
-    """In the order in which the store keeps them."""
+    """Merged lists hold the latest purchases of both, in the store's order."""
     entries = [encode(PurchaseLine(at, ItemId("milk"))) for at in range(2 * MAX_LINES, 0, -1)]
 
     merged = merged_purchases(entries[:mine], entries[mine:])

@@ -1,4 +1,4 @@
-"""Training exclusion: whoever has not consented might as well never have bought anything."""
+"""Training exclusion: rows of customers without consent have no influence."""
 
 import tempfile
 from pathlib import Path
@@ -54,7 +54,7 @@ def arrays(text: str, permitted: set[str], least: int) -> tuple[dict[str, bytes]
 def test_arrays_are_those_of_a_training_without_the_excluded_rows(
     rows: list[tuple[str, str, int, int]], permitted: set[str], seed: int, least: int
 ) -> None:
-    """Byte for byte, metrics too, and whatever the order of the rows in the file."""
+    """Arrays and metrics are byte-equal to a training without those rows, for any row order."""
     rows.append((min(permitted), "i0", 60, 1000))  # something is always left to learn from
     remaining = [line for line in rows if line[0] in permitted]
     shuffled = [rows[place] for place in np.random.default_rng(seed).permutation(len(rows))]

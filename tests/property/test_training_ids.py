@@ -1,4 +1,4 @@
-"""Ids in purchases files: judged by the same rule as ids over HTTP, and kept to the byte."""
+"""Ids in purchases files follow the same rule as ids over HTTP, and are kept byte by byte."""
 
 import tempfile
 from pathlib import Path
@@ -18,7 +18,7 @@ texts = st.text(
 @given(ids=st.lists(texts.filter(lambda text: "\ufffd" not in text), min_size=1, max_size=10))
 @settings(max_examples=60, deadline=None)
 def test_an_id_is_kept_as_it_is_or_counted_as_bad(ids: list[str]) -> None:
-    """In Parquet, whose texts may hold anything."""
+    """Any text in a Parquet file is a valid id and kept, or makes a bad row."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "p.parquet"
         pl.DataFrame({"customer_id": ["c"] * len(ids), "item_id": ids}).write_parquet(path)

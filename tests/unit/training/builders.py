@@ -77,7 +77,7 @@ def quick(seed: int = 3, horizon_days: float = 10, **changes: Any) -> TrainingSe
 
 
 def two_tastes(customers: int = 20, visits: int = 12) -> list[Line]:
-    """Half of the customers buy only `tea-*`, half only `nut-*`, three things a visit."""
+    """Half of the customers buy only `tea-*`, half only `nut-*`, three items per visit."""
     return [
         (f"c{customer}", f"{taste}-{(customer + visit * pick) % 6}", visit * 5 + customer / 10)
         for customer in range(customers)
@@ -88,7 +88,7 @@ def two_tastes(customers: int = 20, visits: int = 12) -> list[Line]:
 
 
 def checkerboard(size: int = 12) -> list[Line]:
-    """Customer i has bought item j when i + j is even, but for one item of their own colour."""
+    """Customer i has bought item j when i + j is even, except for one item of their own colour."""
     return [
         (f"c{i:02d}", f"i{j:02d}", float((i * 7 + j * 3) % 40))
         for i in range(size)
@@ -98,7 +98,7 @@ def checkerboard(size: int = 12) -> list[Line]:
 
 
 def new_tastes(customers: int = 40, items: int = 30, bought: int = 20) -> list[Line]:
-    """Half of the customers buy only `a*`, half only `b*`, and nobody anything twice."""
+    """Half of the customers buy only `a*`, half only `b*`, and no item is bought twice."""
     rng = np.random.default_rng(5)
     return [
         (f"c{customer}", f"{'ab'[customer % 2]}{item:02d}", float(day))
@@ -108,9 +108,9 @@ def new_tastes(customers: int = 40, items: int = 30, bought: int = 20) -> list[L
 
 
 def loyal_and_curious(customers: int = 80, visits: int = 12) -> list[Line]:
-    """Even customers buy the same three items at each visit, odd ones new ones of their taste.
+    """Even customers repeat three items at each visit; odd ones buy new items of their taste.
 
-    No simple model tells the two kinds apart: it puts own items first for both or for neither.
+    No base model distinguishes them: it ranks own items first for both kinds or for neither.
     """
     rng = np.random.default_rng(7)
     bought: list[Line] = []
@@ -128,10 +128,10 @@ def loyal_and_curious(customers: int = 80, visits: int = 12) -> list[Line]:
 def leaflets(
     customers: int = 300, items: int = 150, periods: int = 9, period_days: int = 10
 ) -> tuple[list[Line], list[float]]:
-    """Sell by leaflet: rare visits, days only, and every period other items than in the last.
+    """Return lines and prices of a shop with rare visits and other items in every period.
 
-    Returns lines and prices. Each item has a price of its own, by which whoever sees facts of
-    items can learn by heart what sold in past periods; the last one is the holiday's.
+    Each item has its own price, so a model with item features can overfit to the items of past
+    periods; the last period is that of the holiday.
     """
     rng = np.random.default_rng(11)
     usual = 1.0 / np.arange(1, items + 1) ** 0.7

@@ -1,4 +1,4 @@
-"""Findings as a run on Complete Journey gives them; each part can be left out or replaced."""
+"""Results as of a run on Complete Journey; each part can be left out or replaced."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -124,7 +124,7 @@ def estimate(mean: float, error: float) -> Estimate:
 
 
 def slate(name: str) -> SlateResults:
-    """One slate on three windows. `buy_again` is won by a simple model."""
+    """Make one slate on three windows. The winner of `buy_again` is a base model."""
     quality, winner = QUALITY[name], WINNERS[name]
     simple = next(
         each for each in quality if MODELS[each].family is Family.PERSONAL or each == "ials"
@@ -211,7 +211,7 @@ def holdout(slates: Mapping[str, SlateOnHoldout] | None = None) -> HoldoutResult
 
 
 def journey() -> Results:
-    """All that can be found, found."""
+    """Make results with every part."""
     return Results(
         judged=True,
         reason="compared on three past windows",
@@ -244,12 +244,12 @@ def journey() -> Results:
 
 
 def trained_only() -> Results:
-    """As `run` finds it: no holdout."""
+    """Make results of `run`, without a holdout."""
     return replace(journey(), holdout=None)
 
 
 def unjudged() -> Results:
-    """A shop with too little history to compare anything."""
+    """Make results of a shop with too little history to compare models."""
     choice = ModelChoice("popular", judged=False, reason="fewer than 20 customers came back")
     return Results(
         judged=False,

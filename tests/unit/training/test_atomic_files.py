@@ -1,4 +1,4 @@
-"""Files for people appear whole or not at all."""
+"""Output files appear complete or not at all."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ def fail(file: Path) -> None:
     raise OSError("the disk is full")
 
 
-def test_a_file_that_is_not_finished_replaces_none(tmp_path: Path) -> None:
-    """The old one stays, and no draft is left."""
+def test_an_unfinished_file_replaces_none(tmp_path: Path) -> None:
+    """After a failed write the old file remains and no draft is left."""
     (tmp_path / "report.html").write_text("old")
 
     with pytest.raises(OSError, match="full"):
@@ -22,7 +22,7 @@ def test_a_file_that_is_not_finished_replaces_none(tmp_path: Path) -> None:
 
 
 def test_a_finished_file_has_its_name(tmp_path: Path) -> None:
-    """And replaces the one before."""
+    """A complete file replaces the old one."""
     for text in ("old", "new"):
         write_files(tmp_path, {"report.html": lambda file, text=text: file.write_text(text)})
 

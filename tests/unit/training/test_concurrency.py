@@ -1,4 +1,4 @@
-"""Freed memory goes back to the system, in a process of its own."""
+"""Freed memory is returned to the system, measured in a separate process."""
 
 import subprocess
 import sys
@@ -24,14 +24,14 @@ print((resident() - before) >> 20)
 
 
 def megabytes_left(how: str) -> int:
-    """Return what is resident after half of 200 MB was freed."""
+    """Return the resident memory after half of 200 MB was freed."""
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True
     )
     return int(run.stdout)
 
 
-def test_what_is_freed_between_what_is_kept_goes_back() -> None:
-    """Half of 200 MB; without the limit the holes stay resident."""
+def test_memory_freed_between_live_arrays_is_returned() -> None:
+    """With the fixed threshold freed arrays between live ones do not stay resident."""
     assert megabytes_left("fixed") < 120
     assert megabytes_left("as it is") > 180

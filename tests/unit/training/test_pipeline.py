@@ -1,4 +1,4 @@
-"""A whole training in memory: what is in the model, and for whom."""
+"""A whole training in memory, and the lists in its model."""
 
 from collections.abc import Callable, Iterable
 
@@ -56,7 +56,7 @@ def bought_by(bought: Iterable[Line], customer: str) -> set[str]:
 
 
 def test_discover_shows_nothing_bought_and_buy_again_nothing_else() -> None:
-    """The two slates share no item."""
+    """`discover` and `buy_again` share no item."""
     artifact = trained(checkerboard()).artifact
     own = bought_by(checkerboard(), "c03")
 
@@ -65,7 +65,9 @@ def test_discover_shows_nothing_bought_and_buy_again_nothing_else() -> None:
 
 
 def test_discover_finds_the_missing_square_first() -> None:
-    """The one item of their own colour that a customer lacks, because of one that they have."""
+    """The first item is the missing one of the customer's own colour, with an own item as
+    the reason.
+    """
     artifact = trained(checkerboard()).artifact
     item, code, because = slate_of(artifact, CustomerSlate.DISCOVER, "c03")[0]
 
@@ -74,8 +76,8 @@ def test_discover_finds_the_missing_square_first() -> None:
     assert artifact.item_ids[because] in bought_by(checkerboard(), "c03")
 
 
-def test_who_has_returned_everything_is_nobodys_customer() -> None:
-    """The model has no list of theirs, though past windows knew them."""
+def test_a_customer_who_returned_everything_is_not_in_the_model() -> None:
+    """The model has no list for the customer, although past windows include them."""
     rows = two_tastes()
     gone = [("gone", "tea-1", 20.0), ("gone", "tea-2", 20.0)]
     table = lines(
@@ -92,7 +94,7 @@ def test_who_has_returned_everything_is_nobodys_customer() -> None:
 
 @pytest.mark.parametrize("slate", CustomerSlate)
 def test_a_reason_always_names_an_item_of_the_customers_own(slate: CustomerSlate) -> None:
-    """In every list of every customer."""
+    """In every list of every customer, a named item is one that the customer bought."""
     bought = new_tastes()
     artifact = trained(bought).artifact
     named = [
@@ -107,8 +109,8 @@ def test_a_reason_always_names_an_item_of_the_customers_own(slate: CustomerSlate
     ] == []
 
 
-def test_reasons_are_counted_and_looked_up_anew() -> None:
-    """Every named item was found in its customer's history."""
+def test_reasons_are_counted_and_looked_up_in_the_history() -> None:
+    """Every named item is found in its customer's history."""
     reasons = trained(new_tastes()).results.reasons
 
     assert set(reasons) == set(CustomerSlate)
@@ -116,8 +118,8 @@ def test_reasons_are_counted_and_looked_up_anew() -> None:
     assert all(count.named == count.named_in_history for count in reasons.values())
 
 
-def test_the_published_model_is_judged_beside_every_simple_one() -> None:
-    """Figures of every competitor on every judged window, and the one that is published."""
+def test_the_published_model_is_judged_beside_every_base_model() -> None:
+    """Results hold every competitor's metrics on each compared window, and the winner's name."""
     results = trained(two_tastes()).results
     for_you = results.slates["for_you"]
     quality = {found.model.name: found.relative for found in for_you.models}
@@ -127,8 +129,10 @@ def test_the_published_model_is_judged_beside_every_simple_one() -> None:
     assert quality[for_you.choice.winner] > quality["popularity"]
 
 
-def test_a_shop_without_repeats_recommends_what_is_new() -> None:
-    """Where nothing is bought twice, `for_you` is what `discover` is, and of one's own taste."""
+def test_a_shop_without_repeats_recommends_new_items() -> None:
+    """Without repeat purchases `for_you` equals `discover` and shows items of the
+    customer's taste.
+    """
     result = trained(new_tastes())
     for_you, discover = (
         slate_of(result.artifact, slate, "c7")
@@ -141,8 +145,8 @@ def test_a_shop_without_repeats_recommends_what_is_new() -> None:
     assert {item[0] for item in first} == {"b"}
 
 
-def test_where_nothing_is_bought_twice_buy_again_is_unjudged_and_says_so() -> None:
-    """It is published all the same: own purchases, the latest first."""
+def test_without_repeats_buy_again_is_unjudged_with_a_reason() -> None:
+    """`buy_again` is published with own purchases, the latest first."""
     result = trained(new_tastes())
     choice = result.results.slates["buy_again"].choice
     listed = [item for item, _, _ in slate_of(result.artifact, CustomerSlate.BUY_AGAIN, "c7")]
@@ -168,20 +172,20 @@ def test_where_nothing_is_bought_twice_buy_again_is_unjudged_and_says_so() -> No
 )
 @pytest.mark.parametrize("timed", [True, False])
 def test_tiny_shops_get_a_model(bought: list[Line], timed: bool) -> None:
-    """A short history never crashes: what can be ranked is ranked."""
+    """A very short history gives a model with the items that can be ranked."""
     arrays = trained(bought, timed=timed).artifact.to_arrays()
 
     assert len(arrays["popular_items"]) == len({item for _, item, _ in bought})
 
 
-def test_nothing_to_learn_from_is_not_published() -> None:
-    """No line, no model: the old one stays."""
+def test_an_empty_history_is_not_published() -> None:
+    """Without any line the run ends with an error, and the old model stays."""
     with pytest.raises(NotPublishable, match="no purchase"):
         trained([])
 
 
 def test_popular_items_are_split_by_category() -> None:
-    """Each category's list keeps the order of the whole; items without one are in none."""
+    """Each category's list keeps the overall order; items without a category are in none."""
     categories = {f"tea-{n}": "Tea" for n in range(6)} | {"nut-0": "Nuts", "gone": "Empty"}
     artifact = trained(two_tastes(), ItemCatalogue(categories)).artifact
     everywhere = [artifact.item_ids[row] for row in artifact.popular.items]
@@ -192,7 +196,7 @@ def test_popular_items_are_split_by_category() -> None:
 
 
 def test_similar_items_are_of_one_taste() -> None:
-    """Nobody buys tea and nuts."""
+    """Tea and nuts have no common buyer, so neither is similar to the other."""
     artifact = trained(two_tastes()).artifact
     similar = artifact.neighbours[ItemSlate.SIMILAR]
     owners = np.repeat(np.arange(len(artifact.item_ids)), np.diff(similar.offsets))
@@ -203,7 +207,7 @@ def test_similar_items_are_of_one_taste() -> None:
 
 
 def in_turn(*permissions: TrainingPermission) -> Callable[[], TrainingPermission]:
-    """Answer with each permission once, and with the last one ever after."""
+    """Return a source that gives each permission once, and then always the last one."""
     answers = list(permissions)
     return lambda: answers.pop(0) if len(answers) > 1 else answers[0]
 
@@ -226,8 +230,8 @@ def everybody_but(*gone: str) -> PermittedIds:
     return PermittedIds(frozenset({f"c{n}" for n in range(20)} - set(gone)))
 
 
-def test_who_withdraws_during_training_is_trained_without() -> None:
-    """The second training is the one that would have been, had they said no before."""
+def test_a_withdrawal_during_training_trains_again_without_the_customer() -> None:
+    """The second training equals one in which the customer had denied from the start."""
     artifact, trainings, _ = settled_with(AssumeGranted(), everybody_but("c3"))
     without, _, _ = settled_with(everybody_but("c3"))
 
@@ -236,8 +240,10 @@ def test_who_withdraws_during_training_is_trained_without() -> None:
         assert artifact.to_arrays()[name].tobytes() == array.tobytes(), name
 
 
-def test_when_somebody_withdraws_every_time_their_lists_are_taken_out() -> None:
-    """A large shop can still publish; the next run learns nothing from them."""
+def test_after_repeated_withdrawals_the_customers_lists_are_removed() -> None:
+    """A large shop with constant withdrawals can publish; the next run does not use those
+    customers.
+    """
     permissions = [everybody_but(*[f"c{n}" for n in range(gone)]) for gone in range(TRAININGS + 1)]
     artifact, trainings, withdrawn = settled_with(*permissions)
     gone = HASHER.key_of(CustomerId("c2"))
@@ -249,7 +255,7 @@ def test_when_somebody_withdraws_every_time_their_lists_are_taken_out() -> None:
 
 
 def test_polars_and_numpy_agree_on_the_order_of_ids() -> None:
-    """Rows of the model are positions in bytewise sorted ids, whatever their letters."""
+    """Model rows are positions in the bytewise sorted ids, for any characters."""
     ids = ["é", "z", "Z", "ÿ", "0", "𝄞", "ﬁ"]
     artifact = trained([("c", item, 0.0) for item in ids]).artifact
 

@@ -158,7 +158,7 @@ def test_a_category_knows_no_item_that_is_first_sold_later() -> None:
     assert tables[0] == tables[1]
 
 
-def test_lists_hold_nothing_that_nobody_has_bought() -> None:
+def test_lists_hold_items_with_purchases_only() -> None:
     """Lists contain no item without a purchase before the cutoff, even if they stay short."""
     rows = [(who, item, day) for who, item, day in two_tastes() if item.startswith("tea")]
     shop = history([*rows, *((f"c{n}", f"later-{n}", 57.0) for n in range(6))])
@@ -172,7 +172,7 @@ def test_lists_hold_nothing_that_nobody_has_bought() -> None:
     assert set(lists.items[lists.listed].tolist()) == set(known.items.tolist())
 
 
-def test_what_is_returned_after_a_window_is_trained_on_in_it() -> None:
+def test_a_later_return_does_not_change_a_window() -> None:
     """A later return does not change a window's metrics or training rows."""
     rows = two_tastes()
     back = [(f"c{who}", f"{taste}-2", 55.0) for who in range(20) for taste in ("tea", "nut")]
@@ -195,7 +195,7 @@ def backtest_result(shop: History, window: Window) -> tuple[WindowResult, bytes]
     return found, sample.features.tobytes() + sample.labels.tobytes()
 
 
-def test_a_window_is_judged_without_what_came_after_it() -> None:
+def test_later_purchases_do_not_change_a_window() -> None:
     """Purchases after a window do not change its metrics or the rows for training."""
     one, other = futures()
     window = Window(one.now - 20, one.now - 10)
@@ -232,7 +232,7 @@ def test_learning_twice_gives_the_same_bytes() -> None:
     assert published(history(two_tastes())) == published(history(two_tastes()))
 
 
-def test_a_shop_without_repeats_ranks_what_is_new() -> None:
+def test_a_shop_without_repeats_ranks_new_items() -> None:
     """Without repeat purchases `for_you` uses the model of `discover`, and `buy_again` its
     default.
     """

@@ -1,4 +1,4 @@
-"""Coverage, novelty, popularity and diversity of lists, worked out by hand."""
+"""Coverage, novelty, popularity and diversity of lists, compared with values by hand."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ CATALOGUE = catalogue_of(SHOP.customer_items)
 
 
 def test_every_measure_by_hand() -> None:
-    """Two lists of two: the best seller with the second, and with the third."""
+    """Two lists of two, the best seller with the second and with the third, have known values."""
     found = CATALOGUE.exposure(np.array([[0, 1], [0, 2]]))
     cosines = (4 / np.sqrt(8 * 4), 2 / np.sqrt(8 * 2))  # common buyers / √(buyers · buyers)
 
@@ -24,7 +24,7 @@ def test_every_measure_by_hand() -> None:
 
 
 def test_only_the_best_seller_is_no_news() -> None:
-    """Everybody has bought it."""
+    """An item that all customers bought has novelty 0."""
     found = CATALOGUE.exposure(np.array([[0], [0], [0]]))
 
     assert (found.coverage, found.novelty, found.popularity_bias) == (0.25, 0.0, 1.0)
@@ -32,20 +32,20 @@ def test_only_the_best_seller_is_no_news() -> None:
 
 
 def test_items_without_a_common_buyer_are_wholly_different() -> None:
-    """And those of the same buyers would be wholly alike."""
+    """Items without a common buyer have dissimilarity 1, items of the same buyers 0."""
     assert CATALOGUE.exposure(np.array([[1, 2]])).diversity == pytest.approx(1)
     assert CATALOGUE.exposure(np.array([[2, 2]])).diversity == pytest.approx(0, abs=1e-6)
 
 
-def test_a_short_list_counts_for_what_it_shows() -> None:
-    """Its empty places are no item, and no pair."""
+def test_a_short_list_counts_for_its_items() -> None:
+    """Padding of a short list counts neither as an item nor in a pair."""
     short = CATALOGUE.exposure(np.array([[0, 1, -1], [0, 2, -1]]))
 
     assert short == CATALOGUE.exposure(np.array([[0, 1], [0, 2]]))
 
 
-def test_what_stands_after_the_tenth_place_does_not_count() -> None:
-    """Nobody scrolls that far."""
+def test_items_after_the_tenth_place_do_not_count() -> None:
+    """Items after the tenth place change no measure."""
     first = np.zeros((1, 10), np.int64)
 
     assert CATALOGUE.exposure(np.append(first, [[3]], axis=1)) == CATALOGUE.exposure(first)

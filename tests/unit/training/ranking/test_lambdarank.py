@@ -1,4 +1,4 @@
-"""What is learned from samples: rankers and the blend."""
+"""Models learned from samples: ranker variants and the blend."""
 
 from itertools import product
 
@@ -24,7 +24,7 @@ BOOSTING = Boosting(rounds=10, feature_fraction=1.0)
 
 
 def sample(customers: int = 200, candidates: int = 10) -> Sample:
-    """Make one window: what is bought has the greatest `als`; the rest is noise."""
+    """Make one window: purchases have the greatest `als`; all other features are noise."""
     features = np.random.default_rng(1).random((customers * candidates, 3), dtype=np.float32)
     best = features[:, 0].reshape(customers, candidates).argmax(axis=1)
     labels = np.zeros((customers, candidates), np.int8)
@@ -34,7 +34,7 @@ def sample(customers: int = 200, candidates: int = 10) -> Sample:
 
 @pytest.mark.parametrize("variant", [FULL, MONOTONE, NO_ITEM, SCORES], ids=lambda v: v.model.name)
 class TestEveryVariant:
-    def test_it_learns_what_is_bought(self, variant) -> None:
+    def test_it_learns_the_deciding_feature(self, variant) -> None:
         """The greatest score finds most of the purchases."""
         window = sample()
         fitted = fit_ranker(variant, COLUMNS, [window], BOOSTING, (1,))
@@ -43,7 +43,7 @@ class TestEveryVariant:
         assert (window.labels.reshape(200, 10)[np.arange(200), first]).mean() > 0.7
 
     def test_the_same_seeds_give_the_same_bytes(self, variant) -> None:
-        """Two trees of one seed are one tree."""
+        """Two rankers of equal seeds have equal trees."""
         window = sample()
         one, other = (
             fit_ranker(variant, COLUMNS, [window], BOOSTING, (1, 2)).score(window.features)
@@ -52,8 +52,8 @@ class TestEveryVariant:
 
         assert one.tobytes() == other.tobytes()
 
-    def test_what_a_variant_does_not_see_changes_nothing(self, variant) -> None:
-        """Scores depend on its own groups only."""
+    def test_unused_features_change_nothing(self, variant) -> None:
+        """A variant's scores depend on its own feature groups only."""
         window = sample()
         fitted = fit_ranker(variant, COLUMNS, [window], BOOSTING, (1,))
         unseen = np.setdiff1d(np.arange(len(COLUMNS)), fitted.sees)
@@ -63,7 +63,7 @@ class TestEveryVariant:
         assert fitted.score(changed).tobytes() == fitted.score(window.features).tobytes()
 
     def test_shares_of_importance_add_up_to_one(self, variant) -> None:
-        """Greatest first: the score that decides."""
+        """Importances are sorted, and the deciding score is first."""
         found = fit_ranker(variant, COLUMNS, [sample()], BOOSTING, (1,)).importances(COLUMNS)
 
         assert found[0].feature == "als"
@@ -71,8 +71,8 @@ class TestEveryVariant:
 
 
 @pytest.mark.parametrize("variant", [MONOTONE, SCORES], ids=lambda v: v.model.name)
-def test_a_greater_score_never_harms_where_scores_may_only_help(variant) -> None:
-    """All else equal."""
+def test_a_greater_score_never_harms_in_a_monotone_variant(variant) -> None:
+    """All else equal, a greater score never lowers the rank."""
     window = sample()
     fitted = fit_ranker(variant, COLUMNS, [window], BOOSTING, (1,))
     grid = np.array(list(product(np.linspace(0, 1, 30), [0.2, 0.8], [0.5])), dtype=np.float32)
@@ -82,14 +82,14 @@ def test_a_greater_score_never_harms_where_scores_may_only_help(variant) -> None
 
 
 def test_every_slate_has_a_ranker() -> None:
-    """The names under which they are judged differ within a slate."""
+    """The names of a slate's variants are distinct."""
     names = {slate: [each.model.name for each in variants_of(slate)] for slate in CustomerSlate}
 
     assert all(len(set(found)) == len(found) > 0 for found in names.values())
 
 
-def test_a_blend_weighs_what_tells_and_nothing_below_zero() -> None:
-    """Equal samples give equal weights."""
+def test_a_blend_weighs_informative_scores_and_none_below_zero() -> None:
+    """Weights are non-negative, and equal samples give equal weights."""
     one, other = (fit_blend(COLUMNS, [sample()]) for _ in range(2))
 
     assert (one.weights >= 0).all()
@@ -97,8 +97,8 @@ def test_a_blend_weighs_what_tells_and_nothing_below_zero() -> None:
     assert one.weights.tobytes() == other.weights.tobytes()
 
 
-def test_a_sample_keeps_every_hit_and_drops_who_has_none() -> None:
-    """Others fill up to the limit by chance."""
+def test_a_sample_keeps_every_hit_and_drops_customers_without_one() -> None:
+    """A customer's sample is filled up to the limit with random other rows."""
     customers = np.repeat([0, 1, 2], 10)
     bought = np.zeros(30, dtype=bool)
     bought[[3, 7, 25]] = True
@@ -109,7 +109,7 @@ def test_a_sample_keeps_every_hit_and_drops_who_has_none() -> None:
 
 
 def test_a_thinned_sample_keeps_whole_customers() -> None:
-    """Evenly spread; a small one stays as it is."""
+    """The kept customers are evenly spaced; a small sample stays as it is."""
     window = sample()
     thin = window.thinned(20)
 

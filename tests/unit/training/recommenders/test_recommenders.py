@@ -1,4 +1,4 @@
-"""One behaviour suite for every simple model, and what each alone must know."""
+"""One behaviour suite for every base model, and tests of what each one learns."""
 
 from collections.abc import Iterator
 
@@ -47,7 +47,7 @@ SHOPS: dict[str, TrainingData] = {
 
 @pytest.fixture(autouse=True)
 def one_blas_thread() -> Iterator[None]:
-    """As training runs."""
+    """Use one BLAS thread, as training does."""
     with threadpool_limits(1, "blas"):
         yield
 
@@ -63,8 +63,8 @@ def dense(fitted: Fitted, shop: TrainingData) -> Floats:
     return scores
 
 
-def test_every_simple_model_is_in_the_suite() -> None:
-    """Whoever competes is held to the same behaviour."""
+def test_every_base_model_is_in_the_suite() -> None:
+    """Every model of the registry is tested by the suite."""
     assert set(EVERY) == set(BASE_MODELS)
 
 
@@ -72,7 +72,7 @@ def test_every_simple_model_is_in_the_suite() -> None:
 @pytest.mark.parametrize("shop", SHOPS.values(), ids=SHOPS)
 class TestEveryRecommender:
     def test_scores_are_finite_float32_blocks(self, name: str, shop: TrainingData) -> None:
-        """One row per customer asked for, one column per item that it scores."""
+        """Scores have one row per requested customer and one column per scored item."""
         fitted = EVERY[name].fit(shop)
         scores = fitted.score(everybody(shop))
 
@@ -81,14 +81,14 @@ class TestEveryRecommender:
         assert np.isfinite(scores).all()
 
     def test_columns_are_item_rows_in_order(self, name: str, shop: TrainingData) -> None:
-        """Ascending, each once, all of them rows of the shop."""
+        """The columns are distinct item rows of the shop in ascending order."""
         items = EVERY[name].fit(shop).items
 
         assert (np.diff(items) > 0).all()
         assert np.isin(items, np.arange(shop.history.items_total)).all()
 
     def test_fitting_twice_gives_the_same_bytes(self, name: str, shop: TrainingData) -> None:
-        """The same input and seed: the same model."""
+        """Equal input and seed give equal models."""
         first, second = (EVERY[name].fit(shop).score(everybody(shop)) for _ in range(2))
 
         assert first.tobytes() == second.tobytes()
@@ -96,20 +96,20 @@ class TestEveryRecommender:
     def test_a_customer_is_scored_alike_alone_and_among_others(
         self, name: str, shop: TrainingData
     ) -> None:
-        """Blocks are a matter of memory only."""
+        """The split into blocks has no effect on scores."""
         fitted = EVERY[name].fit(shop)
         alone = fitted.score(everybody(shop)[-1:])[0]
 
         np.testing.assert_allclose(alone, fitted.score(everybody(shop))[-1], rtol=1e-4, atol=1e-6)
 
-    def test_nobody_asked_for_is_an_empty_block(self, name: str, shop: TrainingData) -> None:
-        """A window without customers needs no branch."""
+    def test_no_customers_give_an_empty_block(self, name: str, shop: TrainingData) -> None:
+        """Scoring no customers returns an array of no rows."""
         fitted = EVERY[name].fit(shop)
 
         assert fitted.score(everybody(shop)[:0]).shape == (0, len(fitted.items))
 
     def test_scoring_changes_nothing(self, name: str, shop: TrainingData) -> None:
-        """A fitted model is immutable: what a caller does with a block stays with the caller."""
+        """A fitted model stays equal when a caller changes the returned scores."""
         fitted = EVERY[name].fit(shop)
         before = fitted.score(everybody(shop)).copy()
         fitted.score(everybody(shop))[:] = -7
@@ -118,8 +118,8 @@ class TestEveryRecommender:
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_what_comes_after_the_cut_is_not_seen(name: str) -> None:
-    """Two futures of one past give the same bytes."""
+def test_purchases_after_the_cutoff_have_no_effect(name: str) -> None:
+    """Two futures of one past give equal bytes."""
     known = [line for line in two_tastes() if line[2] < 40]
     futures = [[("c1", "tea-1", 45.0), ("c11", "nut-1", 50.0)], [("c2", "nut-2", 50.0)] * 9]
     shops = [history([*known, *future]) for future in futures]
@@ -134,7 +134,7 @@ def test_what_comes_after_the_cut_is_not_seen(name: str) -> None:
 
 @pytest.mark.parametrize("name", OF_TASTE)
 def test_each_taste_group_prefers_its_own(name: str) -> None:
-    """A tea customer's best three are teas, a nut customer's nuts."""
+    """A tea customer's best three items are teas, a nut customer's are nuts."""
     bought = interactions(two_tastes())
     shop = training_data_of(bought.history)
     is_tea_item = np.array([item.startswith("tea") for item in bought.item_ids])
@@ -146,7 +146,7 @@ def test_each_taste_group_prefers_its_own(name: str) -> None:
 
 @pytest.mark.parametrize("name", OF_OTHERS)
 def test_the_missing_square_of_the_checkerboard_is_found(name: str) -> None:
-    """Of what a customer has not bought, the item of their own colour is best."""
+    """The best unseen item of a customer is the missing one of their own colour."""
     shop = SHOPS["checkerboard"]
     scores = dense(EVERY[name].fit(shop), shop)
     scores[shop.customer_items.owned(everybody(shop))] = -np.inf
@@ -155,7 +155,9 @@ def test_the_missing_square_of_the_checkerboard_is_found(name: str) -> None:
 
 
 def test_a_repeated_purchase_counts_half_after_its_half_life() -> None:
-    """One order today outweighs one of 90 days ago, twice over; what others buy is nothing."""
+    """An order today weighs four times one of two half-lives ago; others' purchases weigh
+    nothing.
+    """
     shop = training_data([("c", "new", 90.0), ("c", "old", 0.0), ("d", "other", 90.0)])
     new, old, other = dense(PersonalFrequency(half_life_days=90).fit(shop), shop)[0]
 
@@ -164,8 +166,8 @@ def test_a_repeated_purchase_counts_half_after_its_half_life() -> None:
     assert other == 0
 
 
-def test_what_was_bought_long_ago_is_not_forgotten() -> None:
-    """However short the half-life, an own item stays above what was never bought."""
+def test_an_old_purchase_stays_above_zero() -> None:
+    """An own item scores above unseen ones even with a very short half-life."""
     shop = training_data([("c", "old", 0.0), ("c", "new", 3000.0), ("d", "other", 1.0)])
     scores = dense(PersonalFrequency(half_life_days=1).fit(shop), shop)[0]
 
@@ -173,7 +175,7 @@ def test_what_was_bought_long_ago_is_not_forgotten() -> None:
 
 
 def test_popularity_looks_at_its_window() -> None:
-    """Three customers of long ago lose against one of now."""
+    """Three old buyers count less than one buyer within the window."""
     bought = interactions([("a", "old", 0), ("b", "old", 0), ("c", "old", 0), ("c", "new", 60)])
     shop = training_data_of(bought.history)
     lately, ever = (
@@ -185,14 +187,14 @@ def test_popularity_looks_at_its_window() -> None:
 
 
 def test_popularity_is_the_share_of_active_customers() -> None:
-    """Who buys an item twice counts once."""
+    """A customer who buys an item twice counts once."""
     shop = training_data([("a", "i", 0.0), ("a", "i", 1.0), ("b", "j", 1.0)])
 
     assert dense(Popularity().fit(shop), shop)[0].tolist() == [0.5, 0.5]
 
 
 def test_adoption_counts_first_purchases_only() -> None:
-    """Bread is bought every day by the same; ice is new to those who buy it."""
+    """Bread has repeat buyers only and scores below ice, which has new buyers."""
     loyal = [(f"c{who}", "bread", float(day)) for who in range(9) for day in range(0, 60, 3)]
     fresh = [(f"c{who}", "ice", 58.0) for who in range(3)]
     shop = training_data([*loyal, *fresh])
@@ -201,8 +203,8 @@ def test_adoption_counts_first_purchases_only() -> None:
     assert (bread, ice > 0) == (0.0, True)
 
 
-def test_rhythm_prefers_what_is_due_to_what_was_given_up() -> None:
-    """Both were bought every ten days by everybody, one of them no more since half of the time."""
+def test_rhythm_prefers_due_items_to_abandoned_ones() -> None:
+    """Of two items bought every ten days, the one not bought for half of the time scores lower."""
     kept = [(f"c{who}", "kept", float(day)) for who in range(40) for day in range(0, 200, 10)]
     left = [(f"c{who}", "left", float(day)) for who in range(40) for day in range(0, 100, 10)]
     shop = training_data([*kept, *left])
@@ -211,8 +213,8 @@ def test_rhythm_prefers_what_is_due_to_what_was_given_up() -> None:
     assert due > given_up
 
 
-def test_rhythm_gives_a_chance_to_what_is_bought_oftener_than_anything_was() -> None:
-    """A count that nobody had reached one horizon ago is as good as the one below it."""
+def test_rhythm_scores_counts_above_all_earlier_ones() -> None:
+    """A count that no pair had one horizon ago takes the probability of the next lower count."""
     often = [("c", "often", float(day)) for day in range(0, 60, 5)]
     once = [(f"d{who}", "once", float(day)) for who in range(5) for day in (1, 25, 55)]
     shop = training_data([*often, *once])
@@ -220,10 +222,10 @@ def test_rhythm_gives_a_chance_to_what_is_bought_oftener_than_anything_was() -> 
     assert dense(Rhythm(HORIZON_DAYS).fit(shop), shop)[0].tolist()[0] > 0
 
 
-def test_rhythm_learns_from_what_happened_one_horizon_ago() -> None:
-    """Forty had bought it once by then, and ten of them did again: a quarter is everybody's chance.
+def test_rhythm_learns_from_the_last_horizon() -> None:
+    """Forty customers had bought the item one horizon ago, and ten did again: probability ¼.
 
-    What was bought since is what the chance is counted by, and never what it is looked up with.
+    Purchases since then are the outcome only, and never part of the pair's cell.
     """
     once = [(f"c{who:02d}", "it", 0.0) for who in range(40)]
     again = [(f"c{who:02d}", "it", 25.0) for who in range(10)]
@@ -232,8 +234,10 @@ def test_rhythm_learns_from_what_happened_one_horizon_ago() -> None:
     np.testing.assert_allclose(dense(Rhythm(HORIZON_DAYS).fit(shop), shop), 0.25, rtol=1e-6)
 
 
-def test_nobody_is_a_neighbour_of_their_own() -> None:
-    """The nearest to `a` is `b`, who also bought `y`; `a` is nearer only to themselves."""
+def test_a_customer_is_not_their_own_neighbour() -> None:
+    """The nearest customer of `a` is `b`, who also bought `y`, although `a` is more
+    similar to itself.
+    """
     shop = training_data([("a", "x", 0.0), ("b", "x", 0.0), ("b", "y", 0.0)])
     scores = dense(TifuKnn(neighbours=1, own_share=0.7).fit(shop), shop)
 
@@ -241,7 +245,7 @@ def test_nobody_is_a_neighbour_of_their_own() -> None:
 
 
 def test_trending_is_a_surplus_over_the_past() -> None:
-    """What has always sold much does not trend; what sells suddenly does."""
+    """A constant best seller does not trend; a sudden rise does."""
     steady = [(f"c{day}", "bread", float(day)) for day in range(100)]
     sudden = [(f"c{day}", "ice", float(day)) for day in range(90, 100)]
     bought = interactions([*steady, *sudden])
@@ -250,8 +254,8 @@ def test_trending_is_a_surplus_over_the_past() -> None:
     assert dict(zip(bought.item_ids, scores > 0, strict=True)) == {"bread": False, "ice": True}
 
 
-def test_what_is_bought_in_one_order_is_bought_together() -> None:
-    """Tea goes with milk and not with nuts that the same customers buy on other days."""
+def test_items_of_one_order_are_bought_together() -> None:
+    """Tea is bought with milk, and not with nuts of the same customers on other days."""
     lines: list[Line] = [
         (f"c{customer}", item, float(visit * 10 + (item == "nuts")))
         for customer in range(10)
@@ -267,7 +271,7 @@ def test_what_is_bought_in_one_order_is_bought_together() -> None:
 
 
 def test_neighbours_are_closest_first_and_never_the_item_itself() -> None:
-    """The lists that `similar` is made of."""
+    """Neighbour lists, of which `similar` is made, are sorted and exclude the item."""
     shop = training_data(two_tastes())
     lists = ItemNeighbours(HORIZON_DAYS, neighbours=3).lists(shop.customer_items, shop.head)
     listed = lists.listed
@@ -279,7 +283,7 @@ def test_neighbours_are_closest_first_and_never_the_item_itself() -> None:
 
 
 def test_both_ways_to_ease_give_the_same_scores() -> None:
-    """Few customers or few items: the smaller matrix is inverted, the model is one."""
+    """The primal and the dual solution of EASE agree."""
     shop = training_data(two_tastes())
     matrix = shop.customer_items.matrix(np.log1p(shop.customer_items.counts))[:, shop.head]
     primal = Ease(5.0).fit_primal(matrix, shop.head)
