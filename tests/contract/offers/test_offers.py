@@ -189,7 +189,7 @@ def test_lines_are_answered_in_their_order(service: Service) -> None:
 
 @pytest.mark.parametrize(
     ("offer_id", "reported"),
-    [(5, "5 is not a text"), (None, "null is not a text"), (True, "true is not a text")],
+    [(5, "5 is not a string"), (None, "null is not a string"), (True, "true is not a string")],
 )
 def test_an_id_that_is_no_string_is_reported(
     service: Service, offer_id: object, reported: str
