@@ -1,5 +1,6 @@
 """The README and the pages of `docs/`: each command runs and answers as the page shows."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,25 @@ def test_every_command_of_the_pages_answers_as_shown(tmp_path: Path) -> None:
         faults = [fault for page in PAGES for fault in _faults(shell, page)]
 
     assert not faults, "\n\n".join(faults)
+    assert _not_ignored(tmp_path) == set()
+
+
+def _not_ignored(folder: Path) -> set[str]:
+    """Return the files beside the README that git would take into the repository."""
+    home = {"shop", "docs"}  # HOME is the same folder here
+    made = {
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in folder.iterdir()
+        if not path.name.startswith(".") and path.name not in home
+    }
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--no-index", "--", *sorted(made)],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return made - set(ignored.stdout.split())
 
 
 def _faults(shell: Shell, page: str) -> Iterator[str]:

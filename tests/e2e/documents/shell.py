@@ -68,8 +68,8 @@ class Shell:
     def run(self, command: str) -> tuple[int, str]:
         """Run one command; return its exit code and all that it printed."""
         command = command.replace(f":{PRINTED_PORT}", f":{self._port}")
-        if re.match(r"recsvc serve\b", command):
-            command = self._in_background(command)
+        if re.match(r"recsvc serve .*&$", command):
+            command = self._served(command)
         self._write(command)
         printed: list[str] = []
         for line in self._bash.stdout or ():
@@ -87,14 +87,11 @@ class Shell:
         self._bash.stdin.write(f'{{ {command}\n}} </dev/null\nprintf "{DONE}%d\\n" $?\n')
         self._bash.stdin.flush()
 
-    def _in_background(self, command: str) -> str:
-        """Serve beside the session, as in a second terminal, and wait until it is ready."""
-        command = command.replace("recsvc", f"{SCRIPTS}/recsvc", 1)  # a process of its own
+    def _served(self, command: str) -> str:
+        """Serve on the session's port from a process of its own, and wait until it is ready."""
+        serve = command.replace("recsvc serve", f"{SCRIPTS}/recsvc serve --port {self._port}", 1)
         ready = f"curl http://127.0.0.1:{self._port}/readyz 2>/dev/null | grep -q '\"ready\"'"
-        return (
-            f"{command} --port {self._port} >serve.log 2>&1 &\n"
-            f"for attempt in $(seq {ATTEMPTS}); do {ready} && break; sleep 0.1; done"
-        )
+        return f"{serve}\nfor attempt in $(seq {ATTEMPTS}); do {ready} && break; sleep 0.1; done"
 
 
 def _scripts(folder: Path) -> Path:
