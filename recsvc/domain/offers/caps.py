@@ -58,14 +58,14 @@ class CustomerCaps:
         taken, shown = (_of_current_offers(each, offers) for each in (self.taken, self.shown))
         return CapCounts(
             {
-                offer: _claims_counted(kept, offers[offer].offer.caps.per_customer, now_us)
-                for offer, kept in taken.items()
+                offer: _claims_counted(history, offers[offer].offer.caps.per_customer, now_us)
+                for offer, history in taken.items()
             },
             {
                 offer: _count_in_period(
-                    kept.shown_us, offers[offer].offer.caps.per_customer_shown, now_us
+                    history.shown_us, offers[offer].offer.caps.per_customer_shown, now_us
                 )
-                for offer, kept in shown.items()
+                for offer, history in shown.items()
             },
             frozenset(_of_current_offers(self.dismissed, offers)),
         )
@@ -97,17 +97,17 @@ def _decode_codes(text: str) -> OfferHistory:
 
 
 def _of_current_offers(
-    kept: Mapping[OfferId, OfferHistory], offers: Mapping[OfferId, StoredOffer]
+    history: Mapping[OfferId, OfferHistory], offers: Mapping[OfferId, StoredOffer]
 ) -> dict[OfferId, OfferHistory]:
     return {
         offer: each
-        for offer, each in kept.items()
+        for offer, each in history.items()
         if offer in offers and offers[offer].state.incarnation == each.incarnation
     }
 
 
-def _claims_counted(kept: OfferHistory, cap: PeriodCap | None, now_us: int) -> int:
-    active = (each for each in kept.taken if each.until_us is None or each.until_us > now_us)
+def _claims_counted(history: OfferHistory, cap: PeriodCap | None, now_us: int) -> int:
+    active = (each for each in history.taken if each.until_us is None or each.until_us > now_us)
     return _count_in_period((each.at_us for each in active), cap, now_us)
 
 

@@ -29,15 +29,15 @@ class OfferColumns:
     tiers: Array  # (tiers, 2) first and last row + 1 of each priority
     starts_us: Array  # (offers,)
     ends_us: Array  # (offers,)
-    other_channels: Mapping[str, Array]  # (offers,) bool, by channel: not valid in it
-    with_channels: Array  # (offers,) bool: valid in some channels only
+    excluded_by_channel: Mapping[str, Array]  # (offers,) bool, by channel: not valid in it
+    has_channels: Array  # (offers,) bool: valid in some channels only
     personal: Array  # (offers,) bool: with eligibility or codes
     has_codes: Array  # (offers,) bool
     worth: Array  # (offers,) value of an acceptance to the shop
     groups: Array  # (offers,) number of the exclusive group
     is_fallback: Array  # (offers,) bool
-    most_redeemed: Mapping[OfferId, int]  # cap on claims per customer
-    most_shown: Mapping[OfferId, int]  # cap on impressions per customer
+    claim_caps: Mapping[OfferId, int]  # cap on claims per customer
+    impression_caps: Mapping[OfferId, int]  # cap on impressions per customer
     total_shown: Array  # (offers,) cap; _UNLIMITED: none
     total_redeemed: Array  # (offers,) cap; _UNLIMITED: none
     eligibility: EligibilityTable
@@ -70,19 +70,21 @@ def columns_of(
         tiers=_tiers([offer.priority for offer in ordered]),
         starts_us=_int_column([offer.starts_at_us for offer in ordered], _INT64.min),
         ends_us=_int_column([offer.ends_at_us for offer in ordered], _INT64.max),
-        other_channels={channel: _excluded_from_channel(channel, ordered) for channel in channels},
-        with_channels=_bool_column(bool(offer.channels) for offer in ordered),
+        excluded_by_channel={
+            channel: _excluded_from_channel(channel, ordered) for channel in channels
+        },
+        has_channels=_bool_column(bool(offer.channels) for offer in ordered),
         personal=_bool_column(not offer.is_generic for offer in ordered),
         has_codes=_bool_column(bool(offer.codes) for offer in ordered),
         worth=np.array([worth_of(offer) for offer in ordered], dtype=np.float64),
         groups=_groups(ordered),
         is_fallback=_bool_column(offer.fallback for offer in ordered),
-        most_redeemed={
+        claim_caps={
             offer.offer_id: offer.caps.per_customer.limit
             for offer in ordered
             if offer.caps.per_customer is not None
         },
-        most_shown={
+        impression_caps={
             offer.offer_id: offer.caps.per_customer_shown.limit
             for offer in ordered
             if offer.caps.per_customer_shown is not None

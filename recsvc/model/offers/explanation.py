@@ -52,10 +52,10 @@ def _steps(columns: OfferColumns, decision: OfferDecision) -> list[VerdictStep]:
     is_fallback = any(columns.is_fallback[row] for row in rows)
     groups = {columns.groups[row] for row in rows} - {NO_GROUP}
     steps = [VerdictStep.ARBITRATION] * len(columns)
-    for row, kept in enumerate(columns.is_fallback.tolist()):
-        if kept:
+    for row, is_fallback_row in enumerate(columns.is_fallback.tolist()):
+        if is_fallback_row:
             steps[row] = VerdictStep.FALLBACK
-        if columns.groups[row] in groups and kept == is_fallback and row not in rows:
+        if columns.groups[row] in groups and is_fallback_row == is_fallback and row not in rows:
             steps[row] = VerdictStep.EXCLUSIVE_GROUP
     for step, refused in reversed(decision.refusals):
         for row in np.flatnonzero(refused).tolist():

@@ -36,8 +36,8 @@ def personal_refusals(
     if facts.dismissed:
         found.append((VerdictStep.DISMISSED, _mask(columns, columns.rows_of(facts.dismissed))))
     for step, counts, most in (
-        (VerdictStep.REDEEMED, facts.redeemed, columns.most_redeemed),
-        (VerdictStep.SHOWN, facts.shown, columns.most_shown),
+        (VerdictStep.REDEEMED, facts.redeemed, columns.claim_caps),
+        (VerdictStep.SHOWN, facts.shown, columns.impression_caps),
     ):
         if counts and most:
             found.append((step, _mask(columns, _rows_at_cap(columns, counts, most))))
@@ -57,7 +57,7 @@ def _window_and_channel(columns: OfferColumns, request: DecisionRequest) -> Refu
     now_us = request.now_us
     found = [(VerdictStep.WINDOW, (columns.starts_us > now_us) | (columns.ends_us <= now_us))]
     if request.channel is not None:
-        others = columns.other_channels.get(request.channel, columns.with_channels)
+        others = columns.excluded_by_channel.get(request.channel, columns.has_channels)
         found.append((VerdictStep.CHANNEL, others))
     return found
 

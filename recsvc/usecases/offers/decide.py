@@ -159,8 +159,8 @@ class OfferDecider:
         facts = facts_of(snapshot.items, snapshot.offers, context, admitted, now_us)
         if facts is None:
             return None, Fallback.STORE_UNAVAILABLE
-        is_bare = snapshot.items.live_items.model is no_model()
-        return facts, Fallback.NO_MODEL if is_bare else None
+        has_no_model = snapshot.items.live_items.model is no_model()
+        return facts, Fallback.NO_MODEL if has_no_model else None
 
     def _log_decision(
         self,

@@ -24,7 +24,7 @@ Count = Callable[[str, int], None]
 
 
 class DecisionLog:
-    """Writes records in a thread. `count(result, n)`: `kept`, `not_permitted` or `dropped`."""
+    """Writes records in a thread. `count(result, n)`: `stored`, `not_permitted` or `dropped`."""
 
     def __init__(self, store: DecisionStore, count: Count) -> None:
         self._store = store
@@ -75,9 +75,9 @@ class DecisionLog:
             by_shop[shop].append(make_record())
         for shop, decisions in by_shop.items():
             try:
-                kept = self._store.save(shop, decisions)
+                stored = self._store.save(shop, decisions)
             except StoreUnavailable:
                 self._count("dropped", len(decisions))
                 continue
-            self._count("kept", kept)
-            self._count("not_permitted", len(decisions) - kept)
+            self._count("kept", stored)
+            self._count("not_permitted", len(decisions) - stored)

@@ -15,7 +15,7 @@ from recsvc.stores.offers.offers import OfferStore
 from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.recommend.recommend import Catalogues, Models
 
-_MAX_NAMED = 5  # of the unknown ones that a warning tells of
+_MAX_NAMED = 5  # unknown names in one warning
 
 Warnings = list[FieldError]
 

@@ -108,9 +108,9 @@ def view_of(stored: StoredOffer, warnings: Warnings = []) -> msgspec.Struct:  # 
 def _without_empty(sent: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in sent.items():
-        kept = _without_empty(value) if isinstance(value, dict) else value
-        if kept is not None and kept != {}:
-            found[name] = kept
+        filled = _without_empty(value) if isinstance(value, dict) else value
+        if filled is not None and filled != {}:
+            found[name] = filled
     return found
 
 

@@ -90,14 +90,14 @@ def test_every_condition_admits_one_customer_and_refuses_another(condition: str)
 
 @pytest.mark.parametrize("condition", [each.name for each in fields(Eligibility)])
 def test_a_customer_without_facts_meets_no_condition(condition: str) -> None:
-    """An unknown fact refuses the offer, whatever the condition."""
+    """An unknown fact refuses the offer under every condition."""
     conditions = Eligibility(**{condition: EXAMPLES[condition][0]})
 
     assert offered([offer("o", eligibility=conditions)], CustomerFacts()) == []
 
 
 def test_a_condition_without_a_compiler_stops_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A condition that is declared but not compiled raises on import: nobody gets the offer."""
+    """A condition that is declared but not compiled raises on import, before any decision."""
     rule = declared.CONDITIONS["min_orders"]
     monkeypatch.setattr(declared, "CONDITIONS", {**declared.CONDITIONS, "min_age": rule})
 
