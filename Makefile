@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STORE_TESTS := tests/integration tests/property/test_consent_store.py tests/e2e/test_claims.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# Our commands start in a third less time when Python may keep what it has compiled.
+# Commands start in a third less time if Python can keep its compiled files.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -33,7 +33,7 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 demo: $(VENV)/.demo ## Train on Complete Journey and serve it (ARGS=--no-serve, ARGS='--port 9000', …)
 	@$(BIN)/recsvc demo $(ARGS)
 
-serve: $(VENV)/.demo ## Serve what has been trained (ARGS='--port 9000 --workers 2', …)
+serve: $(VENV)/.demo ## Serve the trained models (ARGS='--port 9000 --workers 2', …)
 	@$(BIN)/recsvc serve $(ARGS)
 
 test: $(VENV)/.dev ## Run every test (ARGS='-k consent', …)
@@ -50,27 +50,27 @@ lint: $(VENV)/.dev ## Check style
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-format: $(VENV)/.dev ## Mend style
+format: $(VENV)/.dev ## Fix style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 types: $(VENV)/.dev ## Check types
 	@$(BIN)/mypy
 
-bench: $(VENV)/.dev ## Measure; prints figures, asserts none
+bench: $(VENV)/.dev ## Measure each route inside one process
 	@$(BIN)/python -m tests.bench.routes $(ARGS)
 
-bench-serve: $(VENV)/.dev ## Load the running service: a million customers (ARGS='--quick', '--json', …)
+bench-serve: $(VENV)/.dev ## Measure the running service with a million customers (ARGS='--quick', '--json', …)
 	@$(BIN)/python -m tests.bench.serve $(ARGS)
 
-bench-steps: $(VENV)/.dev ## Where the time of one request goes
+bench-steps: $(VENV)/.dev ## Measure the steps of one request
 	@$(BIN)/python -m tests.bench.steps $(ARGS)
 
-bench-quality: $(VENV)/.dev ## Judge the rankings on Complete Journey against every baseline
+bench-quality: $(VENV)/.dev ## Measure the rankings on Complete Journey against every base model
 	@$(BIN)/python -m tests.bench.quality $(ARGS)
 
-bench-offers: $(VENV)/.dev ## Judge the ranking of offers on the coupons of Complete Journey
+bench-offers: $(VENV)/.dev ## Measure the ranking of offers on the coupons of Complete Journey
 	@$(BIN)/python -m tests.bench.offers $(ARGS)
 
-clean: ## Remove what the other verbs have made, but for data folders
+clean: ## Remove the files that other verbs made, except data folders
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

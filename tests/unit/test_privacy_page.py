@@ -1,4 +1,4 @@
-"""The data inventory is what the code holds: no key is missing, and none is invented."""
+"""The inventory of docs/privacy.md agrees with the code: no key is missing or made up."""
 
 import inspect
 import re
@@ -19,7 +19,7 @@ PAGE = (ROOT / "docs" / "privacy.md").read_text()
 INVENTORY = PAGE.partition("## Inventory: the store")[2].partition("## Inventory: files")[0]
 ROW = re.compile(r"^\| `(\w+)` \|([^|]+)\|[^|]*\|([^|]*)\|", re.MULTILINE)
 ROWS = {name: (holds.strip(), by.strip()) for name, holds, by in ROW.findall(INVENTORY)}
-# They read names, or make patterns, and name no key.
+# These read names or make patterns; they name no key.
 OTHERS = {"any_customer", "customer_of", "shop_of"}
 PROGRAMS = {"recsvc": get_group(service), "recsvc-train": get_group(trainer)}
 COMMANDS = [quoted.split() for quoted in re.findall(r"`(recsvc(?:-train)? [^`]+)`", PAGE)]
@@ -35,21 +35,21 @@ OWN = {
 }
 
 
-def test_every_kind_of_key_has_its_row_and_every_row_its_kind() -> None:
-    """Whoever adds a key says what it holds of a person, how long, and what erases it."""
+def test_the_inventory_has_one_row_for_each_kind_of_key() -> None:
+    """A new key needs a row with its personal data, its lifetime and its erasure."""
     assert set(ROWS) == set(FUNCTIONS) - OTHERS
 
 
-def test_a_key_of_the_customers_own_is_erased_or_kept_on_purpose() -> None:
-    """A function of `redis_keys` that takes a customer is in one of the two lists."""
+def test_a_customers_key_is_erased_or_kept_on_purpose() -> None:
+    """Each key function that takes a customer is in the list of erased or of kept keys."""
     erased = {holding.key for holding in PERSONAL_DATA_KEYS}
 
     assert erased | set(KEPT) == OWN
     assert not erased & set(KEPT)
 
 
-def test_the_page_says_that_erasure_removes_what_it_removes() -> None:
-    """And nothing that holds something of a person is without a word on what ends it."""
+def test_the_inventory_names_the_erasure_of_personal_data() -> None:
+    """Each erased key says so, and each row with personal data says what ends it."""
     erased = {holding.key.__name__ for holding in PERSONAL_DATA_KEYS}
 
     assert {name for name in erased if "erasure" not in ROWS[name][1]} == set()
@@ -59,17 +59,17 @@ def test_the_page_says_that_erasure_removes_what_it_removes() -> None:
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_every_command_that_the_page_names_is_there(words: list[str]) -> None:
-    """With the options that it names; what stands in capitals is the reader's to fill in."""
+def test_every_command_of_the_page_exists(words: list[str]) -> None:
+    """Commands and options of the page exist; words in capitals are placeholders."""
     program: Any = PROGRAMS[words[0]]
     for word in words[1:]:
         program = getattr(program, "commands", {}).get(word, program)
     options = {option for each in program.params for option in each.opts}
 
-    assert not hasattr(program, "commands"), "it has verbs, and none of them is named"
+    assert not hasattr(program, "commands"), "a command group without its command"
     assert {word for word in words if word.startswith("--")} <= options
 
 
-def test_the_readme_leads_to_the_page() -> None:
-    """Nobody finds what nothing links to."""
+def test_the_readme_links_to_the_page() -> None:
+    """The README links to the page, so that a reader finds it."""
     assert "(docs/privacy.md)" in (ROOT / "README.md").read_text()
