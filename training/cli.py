@@ -5,6 +5,7 @@ must not be published.
 """
 
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,8 +62,21 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"recsvc-train {version('recsvc')}")
+        raise typer.Exit
+
+
 @app.callback()
-def trainer() -> None:
+def trainer(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
     """Train recommendation models from purchases, compare them and publish the best."""
     return_freed_memory()
 

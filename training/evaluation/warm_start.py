@@ -166,8 +166,8 @@ def _measured(
             lists[name].append(best_columns(scores[None, :], None, MAIN_K).columns[0])
     return WarmPath(
         orders,
-        _judged(lists["neighbours"], ground_truth, hidden),
-        _judged(lists["popularity"], ground_truth, hidden),
+        _mean_ndcg(lists["neighbours"], ground_truth, hidden),
+        _mean_ndcg(lists["popularity"], ground_truth, hidden),
     )
 
 
@@ -188,7 +188,7 @@ def _latest(history: History, customers: Rows, orders: int | None) -> Iterator[K
         yield KnownPurchases(history.items[lines], ages[lines], bought)
 
 
-def _judged(lists: list[Rows], ground_truth: GroundTruth, customers: Rows) -> Mean:
+def _mean_ndcg(lists: list[Rows], ground_truth: GroundTruth, customers: Rows) -> Mean:
     """Return the mean NDCG over the customers with something to find."""
     relevant = ground_truth.relevant[customers]
     some = relevant > 0

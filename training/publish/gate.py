@@ -80,7 +80,7 @@ def compare_models(new: Candidate, used: Candidate) -> GateVerdict:
     if not _same_horizon(new.summary, used.summary):
         return GateVerdict(
             {each: text for each, text in found.items() if text},
-            "rankings, for the windows of the model in use are "
+            "rankings, because the windows of the current model are "
             f"{used.summary.data.horizon_days:.3g} days long and these "
             f"{new.summary.data.horizon_days:.3g}",
         )
@@ -92,7 +92,7 @@ def _not_evaluated(new: ModelSummary, used: ModelSummary) -> str | None:
     """Return a reason if only the current model was evaluated on past windows."""
     if new.judged or not used.judged:
         return None
-    return f"{new.reason}, and the model in use was judged"
+    return f"{new.reason}, and the current model was compared on past windows"
 
 
 def _collapsed(new: Candidate, used: Candidate) -> str | None:
@@ -121,7 +121,7 @@ def _withdrawn(new: Candidate, used: Candidate) -> str:
         return ""
     return (
         f"; {new.without_consent:,} customers do not consent to training "
-        f"({used.without_consent:,} before); the model in use still contains those who withdrew "
+        f"({used.without_consent:,} before); the current model still contains those who withdrew "
         "since, and only a new model removes them"
     )
 
@@ -148,7 +148,7 @@ def _lost_lead(name: str, new: Slate, used: Slate) -> list[str]:
         return []
     return [
         f"{name} is {now.ratio:+.0%} ± {now.error:.0%} ahead of popularity on past windows, "
-        f"and the model in use was {before.ratio:+.0%} ± {before.error:.0%}"
+        f"and the current model was {before.ratio:+.0%} ± {before.error:.0%}"
     ]
 
 

@@ -67,7 +67,7 @@ def _current_version(versions: Versions) -> tuple[str | None, str | None]:
     try:
         return versions.current(), None
     except RecsvcError as error:
-        return None, f"the version in use is not known: {error}"
+        return None, f"the current version is unknown: {error}"
 
 
 def _compared(model: RecheckedModel, versions: Versions, parent: str | None) -> GateVerdict:

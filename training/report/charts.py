@@ -52,7 +52,7 @@ _MOST_IN_A_SLICE = 6
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One model of a comparison: its NDCG@10, and the paired difference to the published one."""
+    """One model of a comparison: its NDCG@10, and the paired difference to the published model."""
 
     model: Model
     mean: Mean | Estimate | None
@@ -61,7 +61,7 @@ class Compared:
 
 
 def windows_figure(slate: str, found: SlateResults) -> Figure:
-    """Every model on the judged windows together, and its difference to the published one."""
+    """Show every model on all past windows together, and its difference to the published model."""
     about = f"{slate_title(slate)}: NDCG@10 of every model on past windows, with 95 % intervals"
     models = [
         Compared(
@@ -85,7 +85,7 @@ def holdout_figure(slate: str, found: SlateOnHoldout, winner: str) -> Figure:
 
 
 def _comparison_figure(about: str, models: Sequence[Compared], winner: str) -> Figure:
-    """Leave the differences out where none is known."""
+    """Leave out the differences if none is known."""
     best = next((mean_of(each.mean) for each in models if each.model.name == winner), None)
     digits = digits_for(mean_of(each.mean) for each in models)
     behind = {each.model.name: relative(interval(each.versus_winner), best) for each in models}
@@ -112,8 +112,8 @@ def _difference(published: bool, behind: Interval | None) -> Spot | None:
     return Spot(behind, f"{signed(behind.mean)} ± {margin * 100:.1f}")
 
 
-def character_figure(slate: str, found: SlateOnHoldout, winner: str) -> Figure:
-    """Coverage, novelty, popularity bias and diversity of every model's lists."""
+def properties_figure(slate: str, found: SlateOnHoldout, winner: str) -> Figure:
+    """Show coverage, novelty, popularity bias and diversity of every model's lists."""
     panels = (
         Panel("Coverage", width=112, written=45, percent=True),
         Panel("Novelty", width=112, written=35),
@@ -146,7 +146,7 @@ def character_figure(slate: str, found: SlateOnHoldout, winner: str) -> Figure:
 def slice_figures(
     slate: str, found: SlateOnHoldout, models: Mapping[str, Model], winner: str
 ) -> list[tuple[str, Figure]]:
-    """One figure for each way of slicing, with what it slices by."""
+    """Return one figure per kind of slice, with the name of the kind."""
     panels = (Panel("NDCG@10", width=610, written=60),)
     digits = digits_for(mean.mean for each in found.slices for mean in each.models.values())
     figures = []

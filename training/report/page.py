@@ -40,7 +40,7 @@ class SlateSection:
     held: str
     holdout: Markup
     holdout_table: tables.Table | None
-    character: Markup
+    properties: Markup
     slices: list[tuple[str, Markup]]
     importances: Markup
     features: list[tuple[str, str, str]]
@@ -126,7 +126,7 @@ def _section(results: Results, slate: str) -> SlateSection:
         held=words.slate_on_holdout_sentence(held) if held else "",
         holdout=draw(charts.holdout_figure(slate, held, winner)) if held else Markup(),
         holdout_table=tables.metrics_table(held, winner) if held and held.models else None,
-        character=draw(charts.character_figure(slate, held, winner)) if held else Markup(),
+        properties=draw(charts.properties_figure(slate, held, winner)) if held else Markup(),
         slices=_slices(slate, found, held),
         importances=draw(charts.importances_figure(slate, found.importances)),
         features=tables.features(found.importances),

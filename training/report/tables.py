@@ -61,7 +61,9 @@ def _digits_of(measure: str, held: SlateOnHoldout) -> int:
 
 
 def _cell(name: str, of: ModelOnHoldout, digits: Mapping[str, int]) -> Cell:
-    """Twelve intervals a line would be wider than a page: those of the main cutoff are shown."""
+    """Return a metric's value, with its interval for the main cutoff only: twelve would be too
+    wide.
+    """
     measure, _, k = name.partition("@")
     value = of.metrics.get(name)
     below = spread(value, digits[measure]) if k == str(MAIN_K) else ""
@@ -86,7 +88,7 @@ def _line(model: Model, winner: str, cells: tuple[Cell, ...]) -> Line:
 
 
 def features(importances: tuple[Importance, ...]) -> list[tuple[str, str, str]]:
-    """Return (feature, group, share), the largest first."""
+    """Return (feature, group, share), the largest share first."""
     ordered = sorted(importances, key=lambda each: (-(known(each.share) or 0.0), each.feature))
     return [
         (each.feature, each.group.replace("_", " "), percent(each.share))
@@ -95,7 +97,7 @@ def features(importances: tuple[Importance, ...]) -> list[tuple[str, str, str]]:
 
 
 def tiles(data: DataSummary) -> list[tuple[str, str]]:
-    """Return the figures of the purchases, each with what it counts."""
+    """Return the figures of the training data with their labels."""
     period = f"{day(data.first)} to {day(data.last)}" if data.first and data.last else "no dates"
     return [
         (count(data.customers), "customers"),
@@ -110,7 +112,7 @@ def tiles(data: DataSummary) -> list[tuple[str, str]]:
 
 
 def settings(data: DataSummary, parameters: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Return what a run is repeated with; nested parameters get dotted names."""
+    """Return the settings needed to repeat a run; nested parameters get dotted names."""
     own = [("seed", str(data.seed)), ("horizon", f"{data.horizon_days:g} days")]
     return own + _flat("", parameters)
 

@@ -170,5 +170,5 @@ def _holdout_sentences(winner: str, held: SlateOnHoldout) -> Iterable[str]:
     if hits:
         yield (
             f"{hits.mean * 100:.0f} of 100 customers bought at least one of the "
-            f"{MAIN_K} items of its list."
+            f"{MAIN_K} items of their list."
         )

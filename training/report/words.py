@@ -146,7 +146,7 @@ def slate_on_holdout_sentence(held: SlateOnHoldout) -> str:
         return "No customer bought an item that this slate shows."
     found = (
         f"{count(held.customers)} customers bought items that this slate shows, "
-        f"{figure(held.relevant_per_customer, 1)} each."
+        f"{figure(held.relevant_per_customer, 1)} per customer."
     )
     if known(held.candidate_recall) is None:
         return found

@@ -23,7 +23,7 @@ from training.ranking.samples import Sample, chances, drawn, joined, sample_of
 from training.ranking.scoring import Learned, every_score, ndcg_of, top_items, with_ground_truth
 from training.settings import TrainingSettings
 
-_LEAST_JUDGED = 5  # customers; with fewer, a window is not evaluated
+_LEAST_EVALUATED = 5  # customers; with fewer, a window is not evaluated
 _LEAST_LEARNED = 30  # customers with a hit; with fewer, no model is trained
 
 Evaluation = TypeVar("Evaluation")
@@ -79,24 +79,24 @@ class Backtest:
     settings: TrainingSettings
     samples: Samples
 
-    def run(self, *, judge: bool) -> WindowResult:
+    def run(self, *, evaluate: bool) -> WindowResult:
         """Evaluate the window and append its sample to `samples`."""
-        prepared = self.prepare(judge=judge)
+        prepared = self.prepare(evaluate=evaluate)
         ndcg = {}
         if prepared.judged:
             results = self.evaluate_blocks(prepared, self.row_ranker(prepared.cutoff))
-            ndcg = _judged(results, prepared.ground_truths, prepared.customers)
+            ndcg = _ndcg_by_slate(results, prepared.ground_truths, prepared.customers)
         else:
             self.evaluate_blocks(prepared, None)
         return WindowResult(self.window, prepared.lines, prepared.eligible, ndcg)
 
-    def prepare(self, *, judge: bool) -> PreparedWindow:
-        """Fit the cutoff and sample the customers, of whom `judge` allows more."""
+    def prepare(self, *, evaluate: bool) -> PreparedWindow:
+        """Fit the cutoff and sample the customers; an evaluated window uses more of them."""
         known = self.window.known(self.history)
         ground_truths = self.window.ground_truths(self.history)
         eligible = customers_to_predict(ground_truths)
-        judge = judge and len(eligible) >= _LEAST_JUDGED
-        limit = self.settings.customers_judged if judge else self.settings.customers_compared
+        evaluate = evaluate and len(eligible) >= _LEAST_EVALUATED
+        limit = self.settings.customers_judged if evaluate else self.settings.customers_compared
         rng = np.random.default_rng([self.settings.seed, self.place])
         return PreparedWindow(
             fit_cutoff(known, self.horizon_days, self.settings.seed, self.settings.size),
@@ -104,7 +104,7 @@ class Backtest:
             sampled(eligible, limit, rng),
             len(known.customers),
             len(eligible),
-            judge,
+            evaluate,
         )
 
     def row_ranker(self, cutoff: FittedCutoff) -> RowEvaluator[RankedByModel]:
@@ -192,7 +192,7 @@ class Backtest:
         return BlockResult(samples, evaluations)
 
 
-def _judged(
+def _ndcg_by_slate(
     results: list[BlockResult[RankedByModel]], ground_truths: GroundTruths, customers: Rows
 ) -> dict[CustomerSlate, dict[str, Values]]:
     """Return each model's NDCG per customer, for the slates that have something to find."""

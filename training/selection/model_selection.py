@@ -74,7 +74,7 @@ def select_models(
     with progress.step("Comparing models on past windows", len(plan.windows) + 1) as advance:
         for place, window in plan.oldest_first():
             backtest = Backtest(compared, window, place, horizon, settings, samples)
-            window_results.insert(0, backtest.run(judge=place < plan.judged))
+            window_results.insert(0, backtest.run(evaluate=place < plan.judged))
             advance()
         cutoff = fit_cutoff(history, horizon, settings.seed, settings.size)
         choices = _choices_of(window_results, slates)

@@ -100,14 +100,14 @@ def gather_cases(history: History, settings: TrainingSettings, progress: Progres
     with progress.step("Preparing to tune", len(plan.windows)) as advance:
         for place, window in plan.oldest_first():
             backtest = Backtest(compared, window, place, plan.horizon_days, settings, samples)
-            for slate, case in _cases_of(backtest, judge=place < plan.judged).items():
+            for slate, case in _cases_of(backtest, evaluate=place < plan.judged).items():
                 cases[slate].append(case)
             advance()
     return {slate: some for slate, some in cases.items() if some}
 
 
-def _cases_of(backtest: Backtest, *, judge: bool) -> dict[CustomerSlate, Case]:
-    prepared = backtest.prepare(judge=judge)
+def _cases_of(backtest: Backtest, *, evaluate: bool) -> dict[CustomerSlate, Case]:
+    prepared = backtest.prepare(evaluate=evaluate)
     if not prepared.judged:
         backtest.evaluate_blocks(prepared, None)
         return {}

@@ -20,17 +20,17 @@ SHOP = history(loyal_and_curious(customers=12, visits=8))
 WINDOW = Window(SHOP.now - HORIZON_DAYS, SHOP.now)
 
 
-def sampled(*, judge: bool) -> dict[CustomerSlate, Sample]:
+def sampled(*, evaluate: bool) -> dict[CustomerSlate, Sample]:
     samples = {slate: deque(maxlen=1) for slate in CustomerSlate}
     with threadpool_limits(1, "blas"):
-        Backtest(SHOP, WINDOW, 0, HORIZON_DAYS, SETTINGS, samples).run(judge=judge)
+        Backtest(SHOP, WINDOW, 0, HORIZON_DAYS, SETTINGS, samples).run(evaluate=evaluate)
     return {slate: found[0] for slate, found in samples.items()}
 
 
-@pytest.mark.parametrize("judge", [True, False], ids=["judged", "only learned from"])
-def test_labels_are_each_customers_purchases_of_the_slate(judge: bool) -> None:
+@pytest.mark.parametrize("evaluate", [True, False], ids=["judged", "only learned from"])
+def test_labels_are_each_customers_purchases_of_the_slate(evaluate: bool) -> None:
     """Each customer's labels count the slate's purchases; customers without any are left out."""
-    samples, ground_truths = sampled(judge=judge), WINDOW.ground_truths(SHOP)
+    samples, ground_truths = sampled(evaluate=evaluate), WINDOW.ground_truths(SHOP)
     hits = {
         slate: np.add.reduceat(sample.labels, np.cumsum(sample.groups) - sample.groups).tolist()
         for slate, sample in samples.items()
@@ -49,7 +49,7 @@ def test_labels_are_each_customers_purchases_of_the_slate(judge: bool) -> None:
 
 def test_a_hit_has_the_features_of_the_purchased_item() -> None:
     """Repeat purchases have the highest own count, new items have none."""
-    samples = sampled(judge=True)
+    samples = sampled(evaluate=True)
     columns = fit_cutoff(WINDOW.known(SHOP), HORIZON_DAYS, 1, SETTINGS.size).columns()
     orders = columns.index(("pair", "personal_frequency"))
     again, new = (
@@ -64,7 +64,7 @@ def test_a_hit_has_the_features_of_the_purchased_item() -> None:
 @pytest.mark.parametrize("slate", CustomerSlate)
 def test_a_sample_does_not_depend_on_evaluation(slate: CustomerSlate) -> None:
     """A window's sample is the same with and without evaluation."""
-    one, other = sampled(judge=True)[slate], sampled(judge=False)[slate]
+    one, other = sampled(evaluate=True)[slate], sampled(evaluate=False)[slate]
 
     assert one.features.tobytes() == other.features.tobytes()
     assert one.labels.tolist() == other.labels.tolist()
