@@ -12,7 +12,7 @@ from tests.contract.grocery import ANNA, BERT, EVERYTHING, Service
 
 PATH = "/v1/customers/anna/consents"
 PURPOSES = ["personalization", "offers", "email", "analytics", "training"]
-NOBODY_SAID = {
+NO_STATEMENT = {
     "state": "unknown",
     "permitted": False,
     "at": None,
@@ -29,7 +29,7 @@ def test_every_purpose_is_shown_and_unknown_at_first(service: Service) -> None:
 
     assert (reply.status_code, reply.json) == (
         200,
-        {"purposes": dict.fromkeys(PURPOSES, NOBODY_SAID)},
+        {"purposes": dict.fromkeys(PURPOSES, NO_STATEMENT)},
     )
 
 
@@ -51,7 +51,7 @@ def test_a_write_returns_the_state_that_a_read_shows(service: Service) -> None:
     assert (expires_at - at, offers["expires_at"]) == (timedelta(days=395), None)
     assert (email["permitted"], offers["permitted"]) == (True, False)
     assert before <= datetime.fromisoformat(email["at"]) <= datetime.now(UTC)
-    assert shown.json["purposes"]["training"] == NOBODY_SAID
+    assert shown.json["purposes"]["training"] == NO_STATEMENT
 
 
 def test_a_withdrawal_applies_to_the_next_request(service: Service) -> None:
@@ -84,9 +84,7 @@ def as_anna(service: Service, method: str, path: str, body: object = None) -> Te
 
 @pytest.mark.parametrize("flag", FLAGS)
 def test_flags_are_hidden_from_browsers(service: Service, flag: str) -> None:
-    """Reads, write answers and the history reveal no flag to a browser; a secret key sees that a
-    granted purpose is not permitted.
-    """
+    """Browsers see no flag in reads, write answers and the history; secret keys see the denial."""
     service.consent(ANNA)
     before = as_anna(service, "GET", PATH), as_anna(service, "GET", f"{PATH}/history")
     service.send("PATCH", "/v1/customers/anna/profile", {flag: True})
@@ -136,7 +134,7 @@ def test_consent_in_one_shop_is_not_consent_in_another(
     reply = other.get(PATH)
 
     assert reply.json is not None
-    assert reply.json["purposes"]["email"] == NOBODY_SAID
+    assert reply.json["purposes"]["email"] == NO_STATEMENT
 
 
 @pytest.mark.parametrize("value", ["true", 1, 0, None, "", [], {}, 1.0], ids=repr)
@@ -162,7 +160,7 @@ def test_an_unknown_purpose_is_refused_with_the_list_of_purposes(service: Servic
     (error,) = reply.json["errors"]
     assert error["field"] == "purposes.newsletter"
     assert all(purpose in error["detail"] for purpose in PURPOSES)
-    assert service.get(PATH).json == {"purposes": dict.fromkeys(PURPOSES, NOBODY_SAID)}
+    assert service.get(PATH).json == {"purposes": dict.fromkeys(PURPOSES, NO_STATEMENT)}
 
 
 @pytest.mark.parametrize(

@@ -1,77 +1,25 @@
 """Erasure over HTTP: immediate, complete and permanent; and its receipt."""
 
 import json
-from datetime import UTC, datetime
-from typing import Any
 
-import pytest
-from werkzeug.test import TestResponse
-
-from recsvc.config import models_root
 from recsvc.domain.api_keys import ALL_SCOPES, Scope
 from recsvc.domain.values.ids import CustomerId
 from recsvc.domain.values.timestamps import rfc3339
-from recsvc.model.artifact.versions import Versions
-from recsvc.model.publish import ManifestFacts, publish
 from recsvc.stores.client import keys as redis_keys
 from recsvc.usecases.customers.privacy import RewriteState
 from tests.consents import now_us
-from tests.contract.grocery import ANNA, BERT, Service, grocery
+from tests.contract.customers.erasures import (
+    DAY_US,
+    erase,
+    fallback,
+    full_life,
+    key_of,
+    keys_of,
+    receipt,
+    send_event,
+)
+from tests.contract.grocery import ANNA, BERT, Service
 from tests.contract.offers.test_claims import claim, held, put
-
-DAY_US = 86_400_000_000
-
-
-def erase(service: Service, customer: CustomerId = ANNA, key: str = "") -> TestResponse:
-    return service.send("DELETE", f"/v1/customers/{customer}", {}, key)
-
-
-def receipt(service: Service, customer: CustomerId = ANNA) -> Any:
-    reply = erase(service, customer)
-    assert reply.status_code == 200, reply.data
-    return reply.json
-
-
-def fallback(service: Service, customer: CustomerId = ANNA) -> Any:
-    reply = service.get(f"/v1/customers/{customer}/recommendations")
-    assert reply.json is not None
-    return reply.json["personalized"], reply.json["fallback"]
-
-
-def tell(service: Service, message: str, customer: CustomerId = ANNA, **more: str) -> None:
-    event = {"message_id": message, "type": "purchase", "item_id": "item-05"}
-    sent = {"events": [{**event, "customer_id": customer, **more}]}
-    (result,) = service.send("POST", "/v1/events", sent).json["results"]  # type: ignore[index]
-    assert result["status"] in (200, 201)
-
-
-def train(service: Service, watermark_us: int | None) -> None:
-    """Publish the same lists again, trained on the consents of that time."""
-    stores = service.stores
-    data = {"consents": {"watermark_us": watermark_us}}
-    facts = ManifestFacts(stores.secret.fingerprint(), seed=1, data=data)
-    versions = Versions(models_root(stores.settings), service.shop)
-    publish(versions, grocery(stores, service.shop), facts, now=datetime.now(UTC))
-    service.registry.refresh()
-
-
-def key_of(service: Service, customer: CustomerId = ANNA) -> Any:
-    return service.stores.hasher(service.shop).key_of(customer)
-
-
-def keys_of(service: Service, customer: CustomerId = ANNA) -> set[str]:
-    """Return the Redis keys of the customer, without the shop."""
-    found = service.stores.connections.writes.keys(f"*{key_of(service, customer).hex()}*")
-    return {name.decode().split(":")[1] for name in found}
-
-
-def full_life(service: Service, customer: CustomerId = ANNA) -> None:
-    """Write every kind of data of a customer."""
-    service.consent(customer)
-    profile = {"attributes": {"tier": "gold"}, "segments": ["vip"]}
-    assert service.send("PATCH", f"/v1/customers/{customer}/profile", profile).status_code == 200
-    for number in range(3):
-        tell(service, f"{customer}-{number}", customer)
 
 
 def test_an_erased_customer_is_unknown_from_the_next_request_on(service: Service) -> None:
@@ -129,7 +77,7 @@ def test_it_removes_no_data_of_other_customers(service: Service) -> None:
     """Events of other customers stay in the log in their order, and their lists stay personal."""
     full_life(service, BERT)
     full_life(service)
-    tell(service, "bert-last", BERT)
+    send_event(service, "bert-last", BERT)
 
     erase(service)
 
@@ -186,8 +134,8 @@ def test_no_old_event_or_grant_brings_a_customer_back(service: Service) -> None:
     erased = now_us()
     line = {"customer_id": ANNA, "purposes": {"personalization": True, "analytics": True}}
 
-    tell(service, "replayed", timestamp=rfc3339(erased - DAY_US))
-    tell(service, "new")
+    send_event(service, "replayed", timestamp=rfc3339(erased - DAY_US))
+    send_event(service, "new")
     imported = service.send(
         "POST",
         "/v1/consents",
@@ -217,139 +165,6 @@ def test_a_bulk_import_skips_erased_customers(service: Service) -> None:
     ]
     assert keys_of(service) == {"customer", "history"}
     assert keys_of(service, BERT) == {"profile"}
-
-
-def test_a_flag_can_be_set_on_an_erased_customer(service: Service) -> None:
-    """A flag of an erased customer denies and reveals nothing else."""
-    erase(service)
-
-    reply = service.send("PATCH", f"/v1/customers/{ANNA}/profile", {"objects_to_marketing": True})
-
-    assert reply.status_code == 200
-
-
-@pytest.mark.parametrize("flag", ["restricted", "minor"])
-def test_a_flag_does_not_readmit_an_erased_customer(service: Service, flag: str) -> None:
-    """The flag applies after the customer grants a purpose; until then the customer counts as
-    unknown.
-    """
-    path = f"/v1/customers/{ANNA}/profile"
-    erase(service)
-    service.send("PATCH", path, {flag: True})
-    flagged = fallback(service)
-    service.consent(ANNA)
-
-    assert flagged == (False, "unknown_customer")
-    assert fallback(service) == (False, "no_consent")
-
-
-def test_a_denial_does_not_readmit_an_erased_customer(service: Service) -> None:
-    """A denial after the erasure is recorded, and the customer stays erased."""
-    erase(service)
-    service.consent(ANNA, {"personalization": False})
-
-    assert fallback(service) == (False, "no_consent")
-
-
-def test_a_live_grant_readmits_the_customer_as_a_stranger(service: Service) -> None:
-    """New events personalize; the list and purchases of the earlier model stay masked."""
-    full_life(service)
-    erase(service)
-    service.consent(ANNA)
-
-    opened = fallback(service)
-    tell(service, "replayed", timestamp=rfc3339(now_us() - DAY_US))
-    replayed = fallback(service)
-    tell(service, "new")
-
-    assert opened == replayed == (False, "unknown_customer")
-    assert fallback(service) == (True, None)
-
-
-@pytest.mark.parametrize(("after", "is_known"), [(-1, False), (0, False), (1, True)])
-def test_a_model_trained_after_the_erasure_counts(
-    service: Service, after: int, is_known: bool
-) -> None:
-    """A model counts if the consents that it was trained on are later than the erasure, to the
-    microsecond.
-    """
-    key = redis_keys.customer(service.shop, key_of(service))
-    erase(service)
-    service.consent(ANNA)
-    erased = int(service.stores.connections.writes.hget(key, "erased").split()[0])
-
-    train(service, erased + after)
-
-    assert fallback(service)[0] is is_known
-
-
-def test_after_a_clock_jump_the_history_orders_erasure_and_model(
-    service: Service,
-) -> None:
-    """After a clock jump the history time of the erasure, not its stamp, is compared with the
-    model.
-    """
-    store, key = service.stores.connections.writes, redis_keys.audit_head(service.shop)
-    service.consent(ANNA)
-    count, digest, _ = store.get(key).decode().split()
-    ahead = now_us() + 30 * DAY_US
-    store.set(key, f"{count} {digest} {rfc3339(ahead)}")
-    train(service, ahead)
-    erased_at = receipt(service)["erased_at"]
-    service.consent(ANNA)
-    before, copy = fallback(service), service.get(f"/v1/customers/{ANNA}/export").json
-    head = service.stores.history.head(service.shop)
-    assert head is not None
-    train(service, head.at_us)
-
-    assert erased_at < rfc3339(ahead)
-    assert copy is not None
-    assert [model["holds_until_deleted"] for model in copy["models"]] == [True, True]
-    assert before == (False, "unknown_customer")
-    assert fallback(service) == (True, None)
-
-
-def test_a_model_trained_without_the_service_masks_erased_customers(
-    service: Service,
-) -> None:
-    """A model that was trained without the service's consents cannot know of an erasure, so it
-    never counts.
-    """
-    erase(service)
-    service.consent(ANNA)
-
-    train(service, None)
-
-    assert fallback(service) == (False, "unknown_customer")
-
-
-def test_an_import_counts_again_after_the_grant(service: Service) -> None:
-    """After the re-admission, imported statements count if they are later than it."""
-    erase(service)
-    service.consent(ANNA, {"personalization": True})
-    line = {"customer_id": ANNA, "purposes": {"email": True}}
-
-    service.send("POST", "/v1/consents", [{**line, "at": rfc3339(now_us() - DAY_US)}])
-    before = service.get(f"/v1/customers/{ANNA}/consents").json
-    service.send("POST", "/v1/consents", [{**line, "at": rfc3339(now_us())}])
-    after = service.get(f"/v1/customers/{ANNA}/consents").json
-
-    assert before is not None
-    assert after is not None
-    assert before["purposes"]["email"]["state"] == "unknown"
-    assert after["purposes"]["email"]["state"] == "granted"
-
-
-def test_an_unreadable_tombstone_erases_everything(service: Service) -> None:
-    """An unreadable tombstone blocks imports and masks every model until the customer grants a
-    purpose.
-    """
-    store, key = service.stores.connections.writes, key_of(service)
-    service.consent(ANNA)
-    store.hset(redis_keys.customer(service.shop, key), "erased", "when?")
-    train(service, now_us())
-
-    assert fallback(service) == (False, "unknown_customer")
 
 
 def test_an_erasure_requires_the_scope_privacy(service: Service) -> None:
@@ -397,28 +212,6 @@ def test_claims_caps_and_answers_are_erased(service: Service) -> None:
     assert keys_of(service) == {"customer", "history"}
     service.consent(BERT)
     held(service, BERT)
-
-
-def test_offer_events_from_before_the_erasure_are_ignored(
-    service: Service,
-) -> None:
-    """Replayed offer events are ignored for the re-admitted customer, and new ones count."""
-    put(service)
-    service.consent(ANNA)
-    event = {"type": "offer_dismissed", "customer_id": ANNA, "offer_id": "deal"}
-    old = {**event, "message_id": "old", "timestamp": rfc3339(now_us() - DAY_US)}
-    first = {**event, "message_id": "first"}
-    service.send("POST", "/v1/events", {"events": [first]})
-    erase(service)
-    service.consent(ANNA)
-
-    replayed = service.send("POST", "/v1/events", {"events": [first, old]})
-    remembered = keys_of(service)
-    service.send("POST", "/v1/events", {"events": [{**event, "message_id": "new"}]})
-
-    assert replayed.status_code == 200
-    assert "caps" not in remembered
-    assert "caps" in keys_of(service)
 
 
 def test_claims_are_exported_and_merged(service: Service) -> None:

@@ -9,7 +9,7 @@ from recsvc.config import models_root
 from recsvc.domain.api_keys import ALL_SCOPES, Scope
 from recsvc.domain.values.ids import CustomerId
 from tests.consents import now_us
-from tests.contract.customers.test_erasure import erase, full_life, key_of, tell, train
+from tests.contract.customers.erasures import erase, full_life, key_of, send_event, train
 from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, publish_grocery
 from tests.model_builders import flip_last_byte
 
@@ -74,7 +74,7 @@ def test_it_holds_no_data_of_other_customers(service: Service) -> None:
     for number in range(3):
         for customer in (ANNA, BERT):
             service.consent(customer)
-            tell(service, f"{customer} {number}", customer)
+            send_event(service, f"{customer} {number}", customer)
     profile = {"attributes": {"tier": "berts"}}
     service.send("PATCH", f"/v1/customers/{BERT}/profile", profile)
 
@@ -85,7 +85,7 @@ def test_it_holds_no_data_of_other_customers(service: Service) -> None:
 def test_it_holds_recent_events_that_the_log_lacks(service: Service) -> None:
     """Recent events of a customer without `analytics` are exported, and none twice."""
     service.consent(ANNA, {"personalization": True})
-    tell(service, "one", timestamp="2026-01-02T03:04:05Z")
+    send_event(service, "one", timestamp="2026-01-02T03:04:05Z")
 
     (event,) = export(service)["events"]
 

@@ -8,7 +8,14 @@ from werkzeug.test import TestResponse
 
 from recsvc.domain.values.ids import CustomerId, OfferId
 from recsvc.stores.client import keys as redis_keys
-from tests.contract.customers.test_erasure import erase, fallback, full_life, key_of, keys_of, tell
+from tests.contract.customers.erasures import (
+    erase,
+    fallback,
+    full_life,
+    key_of,
+    keys_of,
+    send_event,
+)
 from tests.contract.grocery import ANNA, BERT, ZOE, Service
 from tests.contract.offers.test_claims import held, put, send
 
@@ -84,7 +91,7 @@ def test_personal_data_is_merged_if_both_permit_it(service: Service) -> None:
         service.send("PATCH", f"/v1/customers/{customer}/profile", profile)
     for second, customer in enumerate((ANNA, BERT, ANNA, BERT)):
         at = f"2026-01-01T00:00:0{second}Z"
-        tell(service, f"{second}", customer, timestamp=at, item_id=f"item-0{second}")
+        send_event(service, f"{second}", customer, timestamp=at, item_id=f"item-0{second}")
 
     found = merged(service)
 
@@ -120,7 +127,7 @@ def test_personal_data_is_not_merged_if_one_denies_it(
     """
     for customer in (ANNA, BERT):
         full_life(service, customer)
-        tell(service, f"own {customer}", customer, item_id=f"of-{customer}")
+        send_event(service, f"own {customer}", customer, item_id=f"of-{customer}")
         profile = {"attributes": {f"of-{customer}": True}}
         service.send("PATCH", f"/v1/customers/{customer}/profile", profile)
     service.consent(refusing, {"personalization": False})

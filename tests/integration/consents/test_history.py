@@ -1,9 +1,6 @@
-"""The consent history: each change has a row in the same step, and a lost or changed row is
-reported.
-"""
+"""The consent history: each change has a row in the same step; changed rows are reported."""
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -14,7 +11,6 @@ from recsvc.domain.consent.consent import DAY_US, Flag, Purpose
 from recsvc.domain.consent.hash_chain import ChainFault, ChainHead, chain_faults
 from recsvc.domain.customers.profile import NO_PROFILE
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, connect
@@ -24,9 +20,8 @@ from recsvc.stores.consents.history import HistoryStore
 from recsvc.stores.consents.policy import PolicyStore
 from recsvc.stores.customers.profiles import NewProfile, ProfileStore
 from recsvc.stores.embedded.server import EmbeddedValkey
-from tests.consents import consented_customers, now_us, permits
-
-YES, NO = {Purpose.EMAIL: True}, {Purpose.EMAIL: False}
+from tests.consents import now_us, permits
+from tests.integration.consents.histories import NO, YES, new_customer, seven_rows
 
 
 @pytest.fixture
@@ -39,22 +34,11 @@ def history(connections: Connections) -> HistoryStore:
     return HistoryStore(connections)
 
 
-def new_customer() -> CustomerKey:
-    return CustomerKey(os.urandom(16))
-
-
 def found(history: HistoryStore, shop: ShopName, kept: ChainHead | None = None) -> list[ChainFault]:
     head, last = history.head_and_last_row(shop)
     return list(
         chain_faults(shop, history.chained_rows(shop, last=last) if last else (), head, kept)
     )
-
-
-def seven_rows(store: ConsentStore, shop: ShopName) -> list[CustomerKey]:
-    customers = [new_customer() for _ in range(7)]
-    for customer in customers:
-        store.write(shop, customer, YES)
-    return customers
 
 
 def test_each_change_is_a_row(
@@ -295,51 +279,3 @@ def test_writers_of_several_processes_lose_no_row(
     for customer in customers:
         stamps = [row.said_at for row in history.rows_of(shop, customer, 0, 1000)]
         assert stamps == sorted(set(stamps))
-
-
-@pytest.mark.parametrize("moment", ["_scan", "_since"])
-def test_a_listing_includes_changes_during_its_scan(
-    store: ConsentStore,
-    connections: Connections,
-    shop: ShopName,
-    monkeypatch: pytest.MonkeyPatch,
-    moment: str,
-) -> None:
-    """The list of consented customers is consistent as of its watermark, under changes during scan
-    and catch-up.
-    """
-    customers, late = seven_rows(store, shop), new_customer()
-    listing, changes = consented_customers(connections), [(customers[0], NO), (late, YES)]
-    read = getattr(listing, moment)
-
-    def read_then_change(*arguments: object) -> object:
-        found = read(*arguments)
-        while changes:
-            customer, statement = changes.pop()
-            store.write(shop, customer, statement)
-        return found
-
-    monkeypatch.setattr(listing, moment, read_then_change)
-    result = listing.permitted(shop, Purpose.EMAIL)
-
-    assert result.customers == {*customers[1:], late}
-    assert result.watermark_us == HistoryStore(connections).head(shop).at_us
-
-
-def test_a_listing_applies_age_and_policy(
-    store: ConsentStore, connections: Connections, shop: ShopName
-) -> None:
-    """The list of consented customers excludes expired grants, as every reader does."""
-    young, old, unversioned = new_customer(), new_customer(), new_customer()
-    ages = {young: 9, old: 11, unversioned: 1}
-    for customer, days in ages.items():
-        version = None if customer == unversioned else "v10"
-        said_at = now_us() - days * DAY_US
-        row = ImportedConsent(customer, Purpose.EMAIL, True, said_at, version)
-        store.import_many(shop, [row])
-    before = consented_customers(connections, max_age_days=10).permitted(shop, Purpose.EMAIL)
-    PolicyStore(connections, ChangeWriter(connections)).change(shop, {Purpose.EMAIL: "v9"})
-    after = consented_customers(connections, max_age_days=10).permitted(shop, Purpose.EMAIL)
-
-    assert before.customers == {young, unversioned}
-    assert after.customers == {young}
