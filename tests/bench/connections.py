@@ -1,5 +1,6 @@
-"""Keep-alive connections of a load: raw sockets, since a client library would cost more than
-the answers that it measures.
+"""Keep-alive connections of the load.
+
+They are raw sockets, because a client library would cost more than the responses it measures.
 """
 
 import re
@@ -8,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.bench.asked import HOST
+from tests.bench.requests import HOST
 
 PATIENCE_SECONDS = 10.0
 BROKEN = 0  # in place of a status: the connection was closed before its answer was whole
@@ -18,7 +19,7 @@ _READ_BYTES = 1 << 18
 
 
 class Connection:
-    """One request at a time; `due` is when the one under way should have started."""
+    """One request at a time; `due` is the planned start of the current one."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -34,7 +35,7 @@ class Connection:
         self._socket.sendall(request)
 
     def read(self) -> int | None:
-        """Take what has arrived; return the answer's status once it is whole."""
+        """Read the available bytes; return the status once the response is complete."""
         try:
             arrived = self._socket.recv(_READ_BYTES)
         except ConnectionError:
@@ -65,7 +66,7 @@ class Connection:
 
 
 class Connections:
-    """Some connections, and which of them have been answered."""
+    """A set of connections, and those with a complete response."""
 
     def __init__(self, port: int, number: int) -> None:
         self._poll = select.epoll()
@@ -77,7 +78,7 @@ class Connections:
         return iter([*self._by_descriptor.values()])
 
     def answered(self, wait_seconds: float) -> Iterator[tuple[Connection, int]]:
-        """Yield each connection whose answer is whole by now, with the answer's status."""
+        """Yield each connection with a complete response, and the response's status."""
         for descriptor, _ in self._poll.poll(max(wait_seconds, 0.0)):
             connection = self._by_descriptor[descriptor]
             status = connection.read()
@@ -113,7 +114,7 @@ def connected(port: int, number: int) -> Iterator[Connections]:
 
 
 def _size(received: bytearray) -> int:
-    """Return how long the whole answer is; 0 while its head is not whole."""
+    """Return the length of the whole response; 0 while its head is incomplete."""
     head = received.find(b"\r\n\r\n")
     if head < 0:
         return 0

@@ -1,4 +1,4 @@
-"""The coupon campaigns of Complete Journey: who redeemed which of what was offered when."""
+"""The coupon campaigns of Complete Journey: offers, redemptions and times."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ class Campaign:
 
 
 def campaigns(after: datetime = FIRST_START) -> Iterator[Campaign]:
-    """Yield the campaigns that began later and that anybody redeemed in, the earliest first."""
+    """Yield the later campaigns with redemptions, the earliest first."""
     source = data_folder()
-    told = pl.read_parquet(source / "campaign_descriptions.parquet").sort("start_date")
+    descriptions = pl.read_parquet(source / "campaign_descriptions.parquet").sort("start_date")
     coupons = named(pl.read_parquet(source / "coupons.parquet"), item_id="product_id")
     redemptions = pl.read_parquet(source / "coupon_redemptions.parquet")
     redeemed = named(redemptions, customer_id="household_id")
-    for campaign, start in told.select("campaign_id", "start_date").iter_rows():
+    for campaign, start in descriptions.select("campaign_id", "start_date").iter_rows():
         theirs = redeemed.filter(pl.col("campaign_id") == campaign).drop("campaign_id")
         if start > after and theirs.height:
             offers = coupons.filter(pl.col("campaign_id") == campaign).drop("campaign_id")
@@ -40,7 +40,7 @@ def campaigns(after: datetime = FIRST_START) -> Iterator[Campaign]:
 
 
 def named(table: pl.DataFrame, **columns: str) -> pl.DataFrame:
-    """Return each pair of a coupon and something else once, as text."""
+    """Return each distinct pair of a coupon and another column, as text."""
     ids = [pl.col(theirs).cast(pl.String).alias(ours) for ours, theirs in columns.items()]
     offer = pl.col("coupon_upc").cast(pl.String).alias("offer_id")
     return table.select("campaign_id", *ids, offer).unique().sort(pl.all())

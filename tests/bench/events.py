@@ -1,12 +1,12 @@
-"""How many events a second the service takes in, durably, and what remembering them costs.
+"""Throughput of durable event ingestion, and the memory of event de-duplication.
 
     python -m tests.bench.events [--seconds 10] [--clients 4] [--workers 2] [--json]
     python -m tests.bench.events --memory
 
 The first starts `recsvc serve` with its own Valkey (an fsync before each acknowledgement) and
 posts batches of 100 new events from other processes: views and carts of many customers, half of
-whom permit everything. The second adds events in this process and sums MEMORY USAGE over all
-that de-duplication has left behind.
+whom consent to all purposes. The second adds events in this process and sums MEMORY USAGE over
+the keys of de-duplication.
 """
 
 import argparse
@@ -37,43 +37,45 @@ MEMORY_AT = (100_000, 400_000)
 
 
 def main() -> None:
-    asked = _arguments()
+    options = _arguments()
     with tempfile.TemporaryDirectory(prefix="recsvc-bench-") as folder:
         data_dir = Path(folder)
-        figures = memory(data_dir) if asked.memory else ingest(data_dir, asked)
-    if asked.json:
+        figures = memory(data_dir) if options.memory else ingest(data_dir, options)
+    if options.json:
         print(json.dumps(figures))
         return
     for name, value in figures.items():
         print(f"{name:<32} {value:>12,.1f}")
 
 
-def ingest(data_dir: Path, asked: argparse.Namespace) -> dict[str, float]:
+def ingest(data_dir: Path, options: argparse.Namespace) -> dict[str, float]:
     with open_stores(Settings(data_dir=data_dir)) as stores:
         key = stores.api_keys.create(KeyKind.SECRET, SHOP, ALL_SCOPES).text
         for number in range(0, CUSTOMERS, 2):
             customer = stores.hasher(SHOP).key_of(CustomerId(f"c{number}"))
             granted = {Purpose.ANALYTICS: True, Purpose.PERSONALIZATION: True}
             stores.consents.write(SHOP, customer, granted)
-    with serving(data_dir, workers=asked.workers) as server:
+    with serving(data_dir, workers=options.workers) as server:
         context = multiprocessing.get_context("spawn")
-        with context.Pool(asked.clients) as pool:
-            tasks = [(server.port, key, asked.seconds, number) for number in range(asked.clients)]
+        with context.Pool(options.clients) as pool:
+            tasks = [
+                (server.port, key, options.seconds, number) for number in range(options.clients)
+            ]
             started = time.perf_counter()
             took = [each for part in pool.starmap(post_batches, tasks) for each in part]
             seconds = time.perf_counter() - started
     times = sorted(took)
     return {
-        "events a second": len(took) * BATCH / min(seconds, asked.seconds),
+        "events a second": len(took) * BATCH / min(seconds, options.seconds),
         "ms a batch, median": 1000 * statistics.median(times),
         "ms a batch, 99th percentile": 1000 * times[int(len(times) * 0.99)],
     }
 
 
 def post_batches(port: int, key: str, seconds: float, number: int) -> list[float]:
-    """Post as fast as they are answered; return how long each batch took.
+    """Post batches without a pause; return each batch's latency.
 
-    A batch that is answered with 503 is sent again, as a client would, and counts once.
+    A batch that gets 503 is sent again, as a client would, and counts once.
     """
     client, took = Client(port, key), []
     end = time.perf_counter() + seconds

@@ -1,4 +1,4 @@
-"""From stretches of load to figures: medians of paired rounds, and percentiles over all rounds."""
+"""Figures of load measurements: medians of paired rounds, and percentiles over all rounds."""
 
 import statistics
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ MICROSECONDS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One round: a route, and right after it what it is set against, if anything."""
+    """One round: a route, and its reference right after it, if there is one."""
 
     route: Stretch
     floor: Stretch | None
@@ -20,7 +20,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast one path answers."""
+    """Throughput and latency of one path."""
 
     requests_per_second: float
     p50_ms: float
@@ -32,9 +32,9 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a route does, beside its floor.
+    """Figures of a route beside its floor.
 
-    Ratios are of the route to the floor: 1 would be as fast, and as steady.
+    Ratios are route to floor: 1 means as fast, and as steady.
     """
 
     route: Pace
@@ -45,7 +45,7 @@ class Figures:
 
 
 def figures_of(pairs: Sequence[Pair]) -> Figures:
-    """Ratios are medians of those within each round: what slows the machine slows both."""
+    """Compute ratios as medians of the ratios within rounds, since a slow machine slows both."""
     route = pace_of([pair.route for pair in pairs])
     both = [(pair.route, pair.floor) for pair in pairs if pair.floor is not None]
     if not both:
@@ -74,6 +74,6 @@ def pace_of(stretches: Sequence[Stretch]) -> Pace:
 
 
 def percentile(latencies: Sequence[float], percent: int) -> float:
-    """Return the least latency that so many percent do not exceed, in milliseconds."""
+    """Return the latency in milliseconds that so many percent do not exceed."""
     place = max(-(-len(latencies) * percent // 100), 1)
     return sorted(latencies)[place - 1] * MILLISECONDS

@@ -1,8 +1,8 @@
-"""`recsvc serve` whose workers have floors beside the service's own routes.
+"""`recsvc serve` whose workers have floor routes beside the service's own.
 
-A floor is what a request cannot save: it reads the store as the routes do and answers constant
-bytes, as many as the route that it is set against. `/floor` lets the request in first, as every
-route must; `/bare` sends the same commands for the same keys and looks at nothing.
+A floor is the least cost of a request: it reads the store as the routes do and returns constant
+bytes, as many as the compared route. `/floor` authorizes the request first, as every route must;
+`/bare` sends the same Redis commands for the same keys and ignores the replies.
 
     python -c 'from tests.bench.floor_app import main; main()' serve --port 8000
 """
@@ -55,14 +55,14 @@ def floor_of_offers(call: Call, size: str, customer_id: str) -> Response:
 
 
 def floor_of_page(call: Call, size: str, customer_id: str) -> Response:
-    """Take a body, and look at none of it."""
+    """Receive a body without parsing it."""
     call.authorize_for_customer(customer_id)
     call.request.get_data()
     return Response(constant(size), headers=PRIVATE)
 
 
-class Unread:
-    """The line of a trip whose replies are dropped."""
+class DiscardingConnections:
+    """Connections whose replies are dropped."""
 
     def __init__(self, connections: RawConnections) -> None:
         self._connections = connections
@@ -72,14 +72,14 @@ class Unread:
         return [None]
 
 
-class Bare:
-    """The trip and nothing else."""
+class BareFloor:
+    """The request's Redis read alone."""
 
     def __init__(self, settings: Settings, url: str) -> None:
         stores = stores_at(settings, url)
         connections = connect(settings, url)
-        line = Unread(connections.raw_connections)
-        self._request_read = RequestRead(replace(connections, raw_connections=line))  # type: ignore[arg-type]
+        discarding = DiscardingConnections(connections.raw_connections)
+        self._request_read = RequestRead(replace(connections, raw_connections=discarding))  # type: ignore[arg-type]
         self._hasher = lru_cache(8)(partial(CustomerHasher, stores.secret))
 
     def about_customer(self, call: Call, size: str, customer_id: str) -> Response:
@@ -93,8 +93,8 @@ class Bare:
 def load_with_floors(
     settings: Settings, url: str, shops: Sequence[ShopName], parent: int, workers: int
 ) -> Flask:
-    """Do what a worker of `recsvc serve` does, with floors in its application."""
-    bare = Bare(settings, url)
+    """Build the application of a `recsvc serve` worker, with the floor routes added."""
+    bare = BareFloor(settings, url)
     routes = [
         Route(
             "GET",

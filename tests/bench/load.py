@@ -1,7 +1,7 @@
-"""The load: a process of its own that asks over many connections and notes each answer's time.
+"""The load generator: a separate process that sends requests over many connections.
 
-`saturate` sends the next request as soon as a connection is free. `pace` sends at a steady rate,
-whatever comes back; what starts late because no connection is free counts its wait.
+`saturate` sends the next request as soon as a connection is free. `pace` sends at a steady rate;
+the latency of a request includes its wait for a free connection.
 """
 
 import time
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import cycle
 from multiprocessing import get_context
 
-from tests.bench.asked import Asked
 from tests.bench.connections import connected
+from tests.bench.requests import RequestKind
 
 WARM_UP_SECONDS = 0.1
 STRAGGLER_SECONDS = 2.0
@@ -24,7 +24,7 @@ OK = 200
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What one stretch of load has come to."""
+    """The result of one stretch of load."""
 
     seconds: float
     latencies: list[float]  # seconds
@@ -39,7 +39,9 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One answer of a steady load: when its request was due (monotonic clock), and its wait."""
+    """One response of a steady load: when its request was due (monotonic clock), and its
+    latency.
+    """
 
     due: float
     seconds: float
@@ -49,22 +51,22 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """The load's process. `worker`: the process whose cost is read meanwhile."""
+    """The load's process. `worker` is the process whose CPU time is read."""
 
     pool: ProcessPoolExecutor
     port: int
     worker: int
     connections: int
 
-    def saturate(self, asked: Asked, seconds: float, seed: int = 0) -> Stretch:
-        connections = asked.connections or self.connections
-        words = (self.port, connections, self.worker, asked, seconds, seed)
-        return self.pool.submit(saturate, *words).result()
+    def saturate(self, kind: RequestKind, seconds: float, seed: int = 0) -> Stretch:
+        connections = kind.connections or self.connections
+        arguments = (self.port, connections, self.worker, kind, seconds, seed)
+        return self.pool.submit(saturate, *arguments).result()
 
-    def pace(self, asked: Asked, seconds: float, rate: float) -> Callable[[], list[Answered]]:
-        """Start a steady load, and return what waits for its end."""
-        words = (self.port, self.connections, asked, seconds, rate)
-        return self.pool.submit(pace, *words).result
+    def pace(self, kind: RequestKind, seconds: float, rate: float) -> Callable[[], list[Answered]]:
+        """Start a steady load; return a function that waits for its end."""
+        arguments = (self.port, self.connections, kind, seconds, rate)
+        return self.pool.submit(pace, *arguments).result
 
 
 @contextmanager
@@ -74,10 +76,10 @@ def generator(port: int, worker: int, connections: int) -> Iterator[Generator]:
 
 
 def saturate(
-    port: int, number: int, worker: int, asked: Asked, seconds: float, seed: int
+    port: int, number: int, worker: int, kind: RequestKind, seconds: float, seed: int
 ) -> Stretch:
-    """Ask over every connection without a pause; what began in the warm-up has no latency."""
-    requests = cycle([*asked.encoded(seed)])
+    """Send over every connection without a pause; requests of the warm-up have no latency."""
+    requests = cycle([*kind.encoded(seed)])
     latencies: list[float] = []
     failures = answers = 0
     with connected(port, number) as connections:
@@ -98,9 +100,9 @@ def saturate(
     return Stretch(now - began, latencies, failures, busy, cost)
 
 
-def pace(port: int, number: int, asked: Asked, seconds: float, rate: float) -> list[Answered]:
-    """Ask `rate` times a second for so long, and wait a little for the last answers."""
-    requests = cycle([*asked.encoded()])
+def pace(port: int, number: int, kind: RequestKind, seconds: float, rate: float) -> list[Answered]:
+    """Send `rate` requests a second for some time, and wait briefly for the last responses."""
+    requests = cycle([*kind.encoded()])
     answers: list[Answered] = []
     with connected(port, number) as connections:
         idle = deque(connections)
@@ -121,5 +123,5 @@ def pace(port: int, number: int, asked: Asked, seconds: float, rate: float) -> l
 
 
 def processor_seconds(process: int) -> float:
-    """Read the clock of another process (Linux: what clock_getcpuclockid returns)."""
+    """Read another process's CPU clock (Linux: the id that clock_getcpuclockid returns)."""
     return time.clock_gettime(~process << 3 | 2)

@@ -1,9 +1,9 @@
-"""How well offers are ranked on Complete Journey: `make bench-offers`.
+"""Quality of offer ranking on Complete Journey: `make bench-offers`.
 
-For every campaign that began after 2017-04-01, `evaluate-offers` ranks its coupons for the
-households that redeemed one, from purchases before its start. Judged by the place of the first
-coupon that the household redeemed. Beside it stand chance, popularity, and decayed counts of what
-was bought; differences are paired, and their intervals resample whole campaigns.
+For each campaign that began after 2017-04-01, `evaluate-offers` ranks its coupons for the
+households that redeemed one, from purchases before its start. The metric is the rank of the first
+redeemed coupon. Baselines are chance, popularity, and decayed counts of purchases; differences are
+paired, and their intervals resample whole campaigns.
 """
 
 import argparse
@@ -37,19 +37,19 @@ HALF_LIFE_DAYS = 90
 RESAMPLES = 2000
 
 Values = NDArray[np.float64]
-Judged = dict[str, Values]  # (cases,) by metric
+MetricValues = dict[str, Values]  # (cases,) by metric
 
 
-def ranked_by_us(folder: Path, campaign: Campaign) -> pl.DataFrame:
+def ranked_by_trainer(folder: Path, campaign: Campaign) -> pl.DataFrame:
     """Rank with the trainer's own command; return customer_id, offer_id and rank."""
     campaign.offers.write_parquet(folder / "offers.parquet")
-    campaign.customers.write_parquet(folder / "asked.parquet")
+    campaign.customers.write_parquet(folder / "customers.parquet")
     job = OffersJob(
         request=ingest.Request(
             PurchaseFiles(str(folder / "purchases.parquet")), {}, 0.01, datetime.now(UTC)
         ),
         offers=str(folder / "offers.parquet"),
-        customers=str(folder / "asked.parquet"),
+        customers=str(folder / "customers.parquet"),
         consents=AssumeGranted,
         catalogue=read_catalogue_file(folder / "items.parquet"),
         as_of=campaign.start,
@@ -60,15 +60,15 @@ def ranked_by_us(folder: Path, campaign: Campaign) -> pl.DataFrame:
 
 
 def ranked_by_baselines(purchases: pl.DataFrame, campaign: Campaign) -> dict[str, pl.DataFrame]:
-    """Rank by popularity, and by how often the customer bought what is covered."""
+    """Rank by popularity, and by the customer's purchases of the covered items."""
     age = pl.lit(campaign.start) - pl.col("timestamp").dt.replace_time_zone("UTC")
-    past = purchases.with_columns(age.alias("age")).filter(pl.col("age") > pl.duration())
+    earlier = purchases.with_columns(age.alias("age")).filter(pl.col("age") > pl.duration())
     days = pl.col("age").dt.total_seconds() / 86_400
-    covered = past.with_columns((0.5 ** (days / HALF_LIFE_DAYS)).alias("said")).join(
+    covered = earlier.with_columns((0.5 ** (days / HALF_LIFE_DAYS)).alias("weight")).join(
         campaign.offers, on="item_id"
     )
-    popular = covered.group_by("offer_id").agg(pl.col("said").sum().alias("popularity"))
-    own = covered.group_by("customer_id", "offer_id").agg(pl.col("said").sum().alias("affinity"))
+    popular = covered.group_by("offer_id").agg(pl.col("weight").sum().alias("popularity"))
+    own = covered.group_by("customer_id", "offer_id").agg(pl.col("weight").sum().alias("affinity"))
     each = (
         campaign.customers.join(campaign.offers.select("offer_id").unique(), how="cross")
         .join(popular, on="offer_id", how="left")
@@ -76,31 +76,31 @@ def ranked_by_baselines(purchases: pl.DataFrame, campaign: Campaign) -> dict[str
         .fill_null(0.0)
     )
     return {
-        "popularity": places(each, "popularity"),
-        "decayed counts": places(each, "affinity", "popularity"),
+        "popularity": ranked_by_scores(each, "popularity"),
+        "decayed counts": ranked_by_scores(each, "affinity", "popularity"),
     }
 
 
-def places(scored: pl.DataFrame, *scores: str) -> pl.DataFrame:
+def ranked_by_scores(scored: pl.DataFrame, *scores: str) -> pl.DataFrame:
     """Rank by the scores, the greatest first, then by id."""
     ordered = scored.sort(*scores, "offer_id", descending=[*(True for _ in scores), False])
     rank = pl.int_range(1, pl.len() + 1).over("customer_id").alias("rank")
     return ordered.with_columns(rank)
 
 
-def judged(campaign: Campaign, ranked: pl.DataFrame) -> Judged:
+def metrics_of(campaign: Campaign, ranked: pl.DataFrame) -> MetricValues:
     """Return the metrics of each household, in the order of their ids."""
     hits = campaign.redeemed.join(ranked, on=["customer_id", "offer_id"], how="inner")
     first = hits.group_by("customer_id").agg(pl.col("rank").min()).sort("customer_id")
     rank = first["rank"].to_numpy().astype(np.float64)
     if len(rank) != campaign.customers.height:
-        raise ValueError(f"campaign {campaign.name}: somebody's coupons are not ranked")
+        raise ValueError(f"campaign {campaign.name}: some coupons are not ranked")
     hits_at = {f"hit@{most}": (rank <= most).astype(np.float64) for most in (1, 3)}
     return {"mrr": 1 / rank, **hits_at}
 
 
-def by_chance(campaign: Campaign) -> Judged:
-    """Return what is expected of an order drawn at random."""
+def by_chance(campaign: Campaign) -> MetricValues:
+    """Return the expected metrics of a random order."""
     total = campaign.offers["offer_id"].n_unique()
     redeemed = campaign.redeemed.group_by("customer_id").len().sort("customer_id")["len"]
     found: dict[str, list[float]] = {name: [] for name in MUST}
@@ -122,17 +122,17 @@ def interval(difference: Values, campaign_of: NDArray[np.int64]) -> tuple[float,
     return float(low), float(high)
 
 
-def measure(folder: Path, console: Console) -> tuple[dict[str, Judged], NDArray[np.int64]]:
+def measure(folder: Path, console: Console) -> tuple[dict[str, MetricValues], NDArray[np.int64]]:
     purchases = pl.read_parquet(folder / "purchases.parquet")
-    found: dict[str, list[Judged]] = {}
+    found: dict[str, list[MetricValues]] = {}
     sizes: list[int] = []
     slowest = 0.0
     for campaign in campaigns():
         started = monotonic()
-        rankings = {OURS: ranked_by_us(folder, campaign)}
+        rankings = {OURS: ranked_by_trainer(folder, campaign)}
         slowest = max(slowest, monotonic() - started)
         rankings |= ranked_by_baselines(purchases, campaign)
-        results = {name: judged(campaign, ranked) for name, ranked in rankings.items()}
+        results = {name: metrics_of(campaign, ranked) for name, ranked in rankings.items()}
         for name, result in {**results, "chance": by_chance(campaign)}.items():
             found.setdefault(name, []).append(result)
         sizes.append(campaign.customers.height)
@@ -149,7 +149,7 @@ def measure(folder: Path, console: Console) -> tuple[dict[str, Judged], NDArray[
     return whole, np.repeat(np.arange(len(sizes)), sizes)
 
 
-def table(found: Mapping[str, Judged], campaign_of: NDArray[np.int64]) -> Table:
+def table(found: Mapping[str, MetricValues], campaign_of: NDArray[np.int64]) -> Table:
     cases, clusters = len(campaign_of), campaign_of.max() + 1
     title = f"{cases} households × campaigns in {clusters} campaigns"
     shown = Table("", *MUST, "MRR of ours − this", "95 % by campaign", title=title)
@@ -167,9 +167,9 @@ def table(found: Mapping[str, Judged], campaign_of: NDArray[np.int64]) -> Table:
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--json", action="store_true", help="the means as JSON on stdout")
-    options = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="the means as JSON on stdout")
+    options = parser.parse_args()
     console = Console(width=120, highlight=False, stderr=True)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)

@@ -1,10 +1,10 @@
-"""What each route costs inside one process, beside a floor in the same application.
+"""The cost of each route inside one process, beside a floor in the same application.
 
     python -m tests.bench.routes [--customers 20000] [--items 10000] [--rounds 15]
 
-The floor is authorized and makes the same trip to the store for the same customer, then
-answers constant bytes: what is above it is what recommending costs. No network and one
-thread; rounds alternate, medians are printed. Only the ratios mean something elsewhere.
+The floor is authorized and does the same Redis read for the same customer, then returns constant
+bytes: the difference is the cost of recommending. No network and one thread; rounds alternate,
+medians are printed. Only the ratios can be compared between machines.
 """
 
 import argparse
@@ -84,7 +84,7 @@ OFFERS_FLOOR = Route(
     "GET",
     "/offers-floor/<id:customer_id>",
     floor_of_offers,
-    "The trip of a decision on offers and nothing else",
+    "The Redis read of an offer decision alone",
     RouteAccess(Scope.OFFERS),
     uses_write_timeout=False,
     name="floor_of_offers",
@@ -94,7 +94,7 @@ FLOOR = Route(
     "GET",
     "/floor/<id:customer_id>",
     floor,
-    "The trip and nothing else",
+    "The request's Redis read alone",
     RouteAccess(Scope.RECOMMEND),
     uses_write_timeout=False,
     name="floor",
@@ -104,7 +104,7 @@ FLOOR = Route(
 
 @contextmanager
 def shop(customers: int, items: int) -> Iterator[tuple[Flask, str]]:
-    """Give the application of a synthetic shop, and a key for it."""
+    """Yield the application of a synthetic shop, and a key for it."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder))
         with open_stores(settings) as stores:
@@ -133,7 +133,9 @@ def _fill(stores: Stores, settings: Settings, customers: int, items: int) -> str
 
 
 def _events(items: int) -> list[bytes]:
-    """Return as many recent events as are looked at, the oldest first: every third a purchase."""
+    """Return the most recent events that the service reads, the oldest first: every third
+    a purchase.
+    """
     now = int(time.time())
     return [
         encode(

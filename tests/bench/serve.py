@@ -1,11 +1,11 @@
-"""What the running service does: `make bench-serve`.
+"""Performance of the running service: `make bench-serve`.
 
     python -m tests.bench.serve [--data-dir DIR] [--quick] [--json]
 
 Starts `recsvc serve` with one worker on a synthetic shop of a million customers and a hundred
-thousand items, and asks it from another process. Each route runs in turn with a floor in the same
-server that makes the same trip to the store and answers as many constant bytes. Only ratios mean
-something elsewhere. Prints a table; with --json that goes to stderr and JSON to stdout.
+thousand items, and sends requests from another process. Each route alternates with a floor in the
+same server that does the same Redis read and returns as many constant bytes. Only ratios can be
+compared between machines. Prints a table; with --json the table goes to stderr, JSON to stdout.
 """
 
 import argparse
@@ -24,9 +24,9 @@ from typing import Any
 from recsvc.config import Settings, models_root
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.artifact.versions import Versions
-from tests.bench.asked import Asked
 from tests.bench.figures import Figures, Pair, figures_of
 from tests.bench.load import Generator, generator
+from tests.bench.requests import RequestKind
 from tests.bench.service import Service, memory_of, served
 from tests.bench.shops import Shop, prepared
 from tests.bench.swap import measure_swaps
@@ -38,7 +38,7 @@ EVENTS_PER_BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How large the shops are, and how long each stretch of load is."""
+    """Sizes of the shops, and length of each stretch of load."""
 
     sizes: dict[ShopName, tuple[int, int]]  # customers, items
     rounds: int
@@ -50,7 +50,7 @@ WHOLE = Plan({LARGE: (1_000_000, 100_000), SMALL: (10_000, 1_000)}, 11, 0.5, 6.0
 QUICK = Plan({LARGE: (20_000, 2_000), SMALL: (2_000, 500)}, 3, 0.3, 3.0)
 
 ABOUT = "/v1/customers/{customer}/recommendations"
-FLOOR_OF_ANYBODY = "/floor/{size}"
+ANONYMOUS_FLOOR = "/floor/{size}"
 FLOOR = "/floor/{size}/{customer}"
 OFFERS_ABOUT = "/v1/customers/{customer}/offers?channel=web"
 FLOOR_OF_OFFERS = "/offers-floor/{size}/{customer}"
@@ -77,7 +77,7 @@ BATCH = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A route, and the floor that it is set against, if there is one of its kind."""
+    """A route, and its floor if there is one of its kind."""
 
     name: str
     path: str
@@ -91,8 +91,8 @@ ROWS = (
     Row("for_you", ABOUT, FLOOR),
     Row("for_you, category and max_price", f"{ABOUT}?category=c3&max_price=50", FLOOR),
     Row("discover", f"{ABOUT}?slate=discover", FLOOR),
-    Row("similar", "/v1/items/{item}/recommendations", FLOOR_OF_ANYBODY),
-    Row("popular", "/v1/recommendations", FLOOR_OF_ANYBODY),
+    Row("similar", "/v1/items/{item}/recommendations", ANONYMOUS_FLOOR),
+    Row("popular", "/v1/recommendations", ANONYMOUS_FLOOR),
     Row("basket of 3", "/v1/basket/recommendations", FLOOR, BASKET),
     Row("pages, 4 placements", "/v1/pages", FLOOR, PAGE),
     Row("offers, 1,000 live", OFFERS_ABOUT, FLOOR_OF_OFFERS),
@@ -101,9 +101,9 @@ ROWS = (
 )
 
 
-def asked_of(row: Row, shop: Shop) -> Asked:
+def request_kind(row: Row, shop: Shop) -> RequestKind:
     body = None if row.body is None else json.dumps(row.body)
-    return Asked(
+    return RequestKind(
         row.path, shop.key, shop.customers_seen, shop.items, body, row.variety, row.connections
     )
 
@@ -111,27 +111,29 @@ def asked_of(row: Row, shop: Shop) -> Asked:
 def measure_rows(
     service: Service, generator: Generator, shop: Shop, plan: Plan, only: str
 ) -> dict[str, Figures]:
-    """Measure the routes, each round in turn with its floor; `only` those named so."""
+    """Measure the routes whose name contains `only`, each round alternating with its floor."""
     found = {}
     for row in ROWS:
         if only not in row.name:
             continue
-        asked = asked_of(row, shop)
-        answer = service.answer(asked)
+        kind = request_kind(row, shop)
+        answer = service.answer(kind)
         if answer is None:
-            say(f"{row.name}: the service does not answer it")
+            say(f"{row.name}: the service does not support it")
             continue
         say(row.name)
         floor = None
         if row.floor is not None:
             path = row.floor.replace("{size}", str(len(answer)))
-            floor = dataclasses.replace(asked, path=path)
-        found[row.name] = figures_of(in_turn(generator, asked, floor, plan))
+            floor = dataclasses.replace(kind, path=path)
+        found[row.name] = figures_of(in_turn(generator, kind, floor, plan))
     return found
 
 
-def in_turn(generator: Generator, one: Asked, other: Asked | None, plan: Plan) -> list[Pair]:
-    """Ask the one and then the other, round by round; the first round warms both up."""
+def in_turn(
+    generator: Generator, one: RequestKind, other: RequestKind | None, plan: Plan
+) -> list[Pair]:
+    """Load two kinds of requests alternately; the first round is a warm-up."""
     seed = int(time.time()) % 1_000_000 * 100
     pairs = [
         Pair(
@@ -144,7 +146,7 @@ def in_turn(generator: Generator, one: Asked, other: Asked | None, plan: Plan) -
 
 
 def measure(folder: Path, plan: Plan, connections: int, only: str) -> dict[str, Any]:
-    say("making the shops, unless they stand there")
+    say("making the shops, unless they exist")
     shops = prepared(folder, plan.sizes)
     large, small = shops[LARGE], shops[SMALL]
     versions = Versions(models_root(Settings(data_dir=folder)), LARGE)
@@ -153,8 +155,8 @@ def measure(folder: Path, plan: Plan, connections: int, only: str) -> dict[str, 
         at_start = memory_of(load.worker)
         rows = measure_rows(service, load, large, plan, only)
         say("the two sizes")
-        plain = asked_of(ROWS[0], large)
-        sizes = in_turn(load, plain, asked_of(ROWS[0], small), plan)
+        plain = request_kind(ROWS[0], large)
+        sizes = in_turn(load, plain, request_kind(ROWS[0], small), plan)
         after_load = memory_of(load.worker)
         say("swaps")
         swap = measure_swaps(load, plain, large, versions, plan.swap_seconds)

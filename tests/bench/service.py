@@ -1,4 +1,4 @@
-"""The service as a process: how long it takes to start, and what memory its worker holds."""
+"""The service as a process: its start-up time and its worker's memory."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from tests.bench.asked import HOST, Asked
+from tests.bench.requests import HOST, RequestKind
 from tests.e2e.processes import environment, free_port
 
 PATIENCE_SECONDS = 120
@@ -27,31 +27,31 @@ _PRIVATE = re.compile(r"^Private_(?:Clean|Dirty): +([0-9]+) kB", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running `recsvc serve` with floors. `startup_seconds`: from nothing to ready."""
+    """A running `recsvc serve` with floors. `startup_seconds` is the time until it is ready."""
 
     port: int
     startup_seconds: float
 
-    def answer(self, asked: Asked) -> bytes | None:
-        """Return the body of an answer to one such request; None when it is refused."""
-        method = "GET" if asked.body is None else "POST"
-        request = next(asked.encoded())
+    def answer(self, kind: RequestKind) -> bytes | None:
+        """Return the response body of one such request; None when it is refused."""
+        method = "GET" if kind.body is None else "POST"
+        request = next(kind.encoded())
         path, body = request.split()[1].decode(), request.partition(b"\r\n\r\n")[2]
-        status, answer = _ask(self.port, method, path, asked.key, body)
+        status, answer = _ask(self.port, method, path, kind.key, body)
         return answer if status == OK else None
 
     def worker(self, key: str) -> int:
-        """Return the process of the worker."""
+        """Return the worker's process id."""
         ready: dict[str, Any] = json.loads(_ask(self.port, "GET", "/readyz", key)[1])
         return int(ready["pid"])
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What one process holds alone, in MB. Of it, `of_models` are pages of mapped models.
+    """Private memory of a process in MB; `of_models` of it are pages of mapped models.
 
-    The kernel takes those back when it needs room. They count as private only until a second
-    worker, or anybody else who has the files mapped, has read them too.
+    The kernel reclaims those when memory is short. They count as private only until another process
+    maps and reads the files, such as a second worker.
     """
 
     private: float
@@ -79,7 +79,7 @@ def served(folder: Path) -> Iterator[Service]:
 
 
 def memory_of(process: int) -> Memory:
-    """Read what the kernel counts as the process's own, mapping by mapping."""
+    """Read the kernel's private memory of the process, mapping by mapping."""
     text = Path(f"/proc/{process}/smaps").read_text()
     starts = [*_MAPPING.finditer(text)]
     ends = [*(start.start() for start in starts[1:]), len(text)]

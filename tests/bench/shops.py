@@ -1,8 +1,8 @@
-"""The data folder that the served benchmark needs: shops of two sizes, with all that they hold.
+"""The data folder of the served benchmark: two complete shops of different size.
 
-Made once; a folder that holds the same is used again. Many customers of a model have consented
-and been seen lately; requests ask about these. The large shop has a second version of its model,
-as large, whose items bear other names: whoever gets an answer can tell which version it is from.
+It is made once and reused. Requests ask about customers with consent and recent events. The large
+shop has a second model version of equal size with renamed items, so that a response shows its
+version.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """One shop as a load needs to know it."""
+    """The facts about a shop that the load needs."""
 
     name: ShopName
     key: str
@@ -58,7 +58,7 @@ class Shop:
 
 
 def prepared(folder: Path, sizes: dict[ShopName, tuple[int, int]]) -> dict[ShopName, Shop]:
-    """Return the shops of the folder, made now unless they stand there; sizes: customers, items."""
+    """Return the folder's shops, and make missing ones; sizes: customers, items."""
     note = folder / NOTE
     if note.exists():
         found = msgspec.json.decode(note.read_bytes(), type=dict[ShopName, Shop])
@@ -88,7 +88,7 @@ def _filled(stores: Stores, settings: Settings, name: ShopName, customers: int, 
 
 
 def _consents(stores: Stores, shop: Shop) -> Iterator[ImportedConsent]:
-    """Yield a yes to everything from every customer who was seen."""
+    """Yield a grant of every purpose for each customer with events."""
     hasher, at_us = stores.hasher(shop.name), time.time_ns() // 1000 - 1_000_000
     for number in range(shop.customers_seen):
         key = hasher.key_of(CustomerId(f"c{number}"))
@@ -96,7 +96,7 @@ def _consents(stores: Stores, shop: Shop) -> Iterator[ImportedConsent]:
 
 
 def _store_events(stores: Stores, shop: Shop) -> None:
-    """Store each customer's latest events as the service does: the newest first."""
+    """Store each customer's latest events as the service does, the newest first."""
     chance, now, hasher = random.Random(0), int(time.time()), stores.hasher(shop.name)
     for first in range(0, shop.customers_seen, CHUNK):
         pipeline = stores.connections.writes.pipeline(transaction=False)
@@ -116,9 +116,9 @@ def _some_item(chance: random.Random, items: int) -> ItemId:
 
 
 def _twin(versions: Versions, version: str) -> str:
-    """Add a version of the same lists about items of other names; return its name.
+    """Add a version of the same lists with renamed items; return its name.
 
-    Its other files are the same on the disk: the load of a version reads samples, not all.
+    Its other files are hard links: loading a version reads samples of them.
     """
     folder = versions.folder(version)
     manifest = read_manifest(folder)

@@ -1,9 +1,9 @@
-"""Where the time of one request goes, step by step: `make bench-steps`.
+"""Time of one request by step: `make bench-steps`.
 
     python -m tests.bench.steps [--customers 20000] [--items 10000]
 
-Each step is a function of the service, wrapped in a stopwatch; a step's time is without that of
-the steps within it. One process, one thread, requests about a customer with 20 recent events.
+Each step is a function of the service, wrapped in a stopwatch; its time excludes the steps within
+it. One process, one thread, requests for a customer with 20 recent events.
 """
 
 import argparse
@@ -25,19 +25,23 @@ from tests.bench.routes import BUSY, environ_of, microseconds_per_call, shop
 
 ALL = "Flask: routing, the request and response objects, headers, metrics"
 STEPS: tuple[tuple[Any, str, str], ...] = (
-    (recommendations, "_asked_of_customer", "the query, read strictly (or known from before)"),
-    (RequestAccess, "authorize", "the customer's keyed hash; the key judged; scopes"),
-    (RequestRead, "read", "the one trip: consent, recent events, epochs"),
-    (CatalogueCache, "at", "the live catalogue, at the epoch that the trip brought"),
+    (recommendations, "_asked_of_customer", "validation of the query (or the cached one)"),
+    (RequestAccess, "authorize", "the customer's keyed hash; API key; scopes"),
+    (RequestRead, "read", "the request's Redis read: consent, recent events, epochs"),
+    (CatalogueCache, "at", "the live catalogue, at the epoch read from Redis"),
     (
         recommend,
         "personal_context_of",
-        "consent opens the recent events; they vote for what is near",
+        "recent events, if consented, score their neighbours",
     ),
-    (built_lists, "select_items", "candidates: own list, votes, top-up; filters; availability"),
+    (
+        built_lists,
+        "select_items",
+        "candidates: own list, neighbours, top-up; filters; availability",
+    ),
     (recommend, "answer_of", "ids, scores and reasons of the items"),
     (recommendations, "_private", "JSON"),
-    (metrics, "count_answer", "the answer counted"),
+    (metrics, "count_answer", "metrics of the response"),
 )
 PATHS = {
     "for_you": f"/v1/customers/{BUSY}/recommendations",
@@ -50,7 +54,7 @@ ROUNDS = 15
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Adds up the time of each step, less that of the steps within it."""
+    """Sums up the time of each step, without the steps within it."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     _within: list[float] = field(default_factory=lambda: [0.0])
@@ -79,7 +83,7 @@ def watched(stopwatch: Stopwatch) -> Iterator[None]:
 
 
 def shares_of(call: Callable[[], float]) -> dict[str, float]:
-    """Return the share of each step in one round of calls; `call` makes them."""
+    """Return the share of each step in one round; `call` sends its requests."""
     stopwatch = Stopwatch()
     with watched(stopwatch):
         stopwatch.timed(ALL, call)()

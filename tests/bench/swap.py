@@ -1,4 +1,4 @@
-"""What a new model costs those who are being answered: two versions in turn under a steady load."""
+"""Latency while a new model is loaded: two versions alternate under a steady load."""
 
 import time
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import msgspec
 
 from recsvc.model.artifact.versions import Versions
-from tests.bench.asked import Asked
 from tests.bench.figures import MILLISECONDS, percentile
 from tests.bench.load import Answered, Generator
+from tests.bench.requests import RequestKind
 from tests.bench.shops import OTHER_NAMES, Shop
 
 RATE = 200.0  # requests a second
@@ -19,7 +19,7 @@ OK = 200
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """How the swaps went. Seconds run from the moment at which `CURRENT` is replaced."""
+    """Measured swaps. Seconds are relative to the replacement of `CURRENT`."""
 
     seconds_to_first_new: list[float]
     seconds_to_last_old: list[float]  # when the last request began that the old version answered
@@ -40,11 +40,11 @@ class _Answer(msgspec.Struct):
 
 
 def measure_swaps(
-    generator: Generator, asked: Asked, shop: Shop, versions: Versions, each_seconds: float
+    generator: Generator, kind: RequestKind, shop: Shop, versions: Versions, each_seconds: float
 ) -> Swap:
-    """Make the second version current, and then the first one again, while requests come."""
+    """Activate the second version and then the first one again, under load."""
     first, second = shop.versions
-    wait = generator.pace(asked, CALM_SECONDS + 2 * each_seconds, RATE)
+    wait = generator.pace(kind, CALM_SECONDS + 2 * each_seconds, RATE)
     time.sleep(CALM_SECONDS)
     replaced = [(second, _activated(versions, second))]
     time.sleep(each_seconds)

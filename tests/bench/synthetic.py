@@ -1,4 +1,4 @@
-"""A shop of any size, skewed as shops are: few items take most purchases."""
+"""A synthetic shop of any size, skewed as real ones: few items have most purchases."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ SKEW = 0.8  # exponent of a Zipf-like choice of items
 
 
 def artifact(hasher: CustomerHasher, customers: int, items: int, seed: int = 0) -> Artifact:
-    """Make a model of random lists; its sizes are real, its taste is not."""
+    """Make a model of realistic size with random lists."""
     random = np.random.default_rng(seed)
     keys = sorted(hasher.key_of(CustomerId(f"c{number}")) for number in range(customers))
     slates = {
@@ -44,7 +44,7 @@ def artifact(hasher: CustomerHasher, customers: int, items: int, seed: int = 0) 
 
 
 def offers(items: int, total: int = OFFERS, seed: int = 0) -> Iterator[Offer]:
-    """Yield offers on 1 to 5,000 items: coupons of a few and of many, some for few customers."""
+    """Yield offers on 1 to 5,000 items, some with eligibility for few customers."""
     random = np.random.default_rng(seed)
     for number in range(total):
         size = min(int(np.exp(random.uniform(0, np.log(MOST_COVERED)))) + 1, MOST_COVERED, items)
@@ -89,7 +89,7 @@ def catalogue(items: int) -> Iterator[CatalogueItem]:
 
 
 def _lists(random: np.random.Generator, rows: int, items: int, length: int) -> RankedLists:
-    """Return one list per row: items a fixed stride apart, so that none stands twice."""
+    """Return one list per row: items a fixed stride apart, so that none is repeated."""
     length = min(length, items)
     chosen = np.arange(length, dtype=np.int32) * np.int32(max(items // length, 1))
     first = (items * random.random(rows, dtype=np.float32) ** (1 / (1 - SKEW))).astype(np.int32)

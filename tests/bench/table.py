@@ -1,4 +1,4 @@
-"""The figures of the served benchmark as text."""
+"""The served benchmark's figures as text tables."""
 
 from typing import Any, TextIO
 
@@ -54,7 +54,7 @@ def _rest(found: dict[str, Any]) -> list[str]:
         f"private memory of the worker: {', '.join(memory)}",
         f"new model of the same size: {' and '.join(seconds)} s until all answers are from it, "
         f"{swap['failures']} of {swap['requests']} requests failed, "
-        f"{swap['strangers']} items in answers of another version, "
+        f"{swap['strangers']} responses with items of another version, "
         f"p99 {swap['p99_ms']:.0f} ms, longest {swap['longest_ms']:.0f} ms",
-        f"the load itself computed {busiest:.0%} of the time at most",
+        f"the load generator itself used the CPU {busiest:.0%} of the time at most",
     ]

@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.bench.asked import Asked
 from tests.bench.figures import Pair, figures_of, percentile
 from tests.bench.load import Stretch, pace, saturate
+from tests.bench.requests import RequestKind
 from tests.bench.service import memory_of
 
 
@@ -47,8 +47,8 @@ def port() -> Iterator[int]:
         thread.join()
 
 
-def asking(path: str, customers: int = 5) -> Asked:
-    return Asked(path, "key", customers, items=5, variety=64)
+def asking(path: str, customers: int = 5) -> RequestKind:
+    return RequestKind(path, "key", customers, items=5, variety=64)
 
 
 def stretch(per_second: int, latency: float, cost: float) -> Stretch:
@@ -84,17 +84,19 @@ def test_steady_load_sends_every_request_that_is_due(port: int) -> None:
 
 def test_requests_differ() -> None:
     """Every placeholder of a request is filled separately, and a `{turn}` is never repeated."""
-    asked = Asked("/{customer}", "key", 10**9, 10**9, '["{turn}", "{turn}", "{item}"]', variety=9)
-    bodies = [request.partition(b"\r\n\r\n")[2] for request in asked.encoded()]
+    kind = RequestKind(
+        "/{customer}", "key", 10**9, 10**9, '["{turn}", "{turn}", "{item}"]', variety=9
+    )
+    bodies = [request.partition(b"\r\n\r\n")[2] for request in kind.encoded()]
 
     turns = [turn for body in bodies for turn in body.split(b'"')[1:4:2]]
     assert len(set(turns)) == 18
-    assert len({request.split()[1] for request in asked.encoded()}) == 9
+    assert len({request.split()[1] for request in kind.encoded()}) == 9
 
 
 def test_content_length_is_that_of_the_body() -> None:
     """The Content-Length header is the length of the filled body."""
-    (request,) = Asked("/", "key", 9, 9, '{"a": "{item}"}', variety=1).encoded()
+    (request,) = RequestKind("/", "key", 9, 9, '{"a": "{item}"}', variety=1).encoded()
     head, _, body = request.partition(b"\r\n\r\n")
 
     assert f"Content-Length: {len(body)}".encode() in head

@@ -155,9 +155,7 @@ def test_the_missing_square_of_the_checkerboard_is_found(name: str) -> None:
 
 
 def test_a_repeated_purchase_counts_half_after_its_half_life() -> None:
-    """An order today weighs four times one of two half-lives ago; others' purchases weigh
-    nothing.
-    """
+    """An order today weighs twice one of a half-life ago; other customers' orders weigh nothing."""
     shop = training_data([("c", "new", 90.0), ("c", "old", 0.0), ("d", "other", 90.0)])
     new, old, other = dense(PersonalFrequency(half_life_days=90).fit(shop), shop)[0]
 
@@ -175,7 +173,7 @@ def test_an_old_purchase_stays_above_zero() -> None:
 
 
 def test_popularity_looks_at_its_window() -> None:
-    """Three old buyers count less than one buyer within the window."""
+    """One recent buyer outweighs three old ones in a window of 7 days, and not over all time."""
     bought = interactions([("a", "old", 0), ("b", "old", 0), ("c", "old", 0), ("c", "new", 60)])
     shop = training_data_of(bought.history)
     lately, ever = (
@@ -235,8 +233,8 @@ def test_rhythm_learns_from_the_last_horizon() -> None:
 
 
 def test_a_customer_is_not_their_own_neighbour() -> None:
-    """The nearest customer of `a` is `b`, who also bought `y`, although `a` is more
-    similar to itself.
+    """The nearest neighbour of `a` is `b`, who also bought `y`: `a` is excluded from its
+    neighbours.
     """
     shop = training_data([("a", "x", 0.0), ("b", "x", 0.0), ("b", "y", 0.0)])
     scores = dense(TifuKnn(neighbours=1, own_share=0.7).fit(shop), shop)

@@ -1,4 +1,4 @@
-"""What is asked of the service: kinds of requests, encoded ahead of the load that sends them."""
+"""Kinds of requests to the service, encoded before the load sends them."""
 
 import random
 import re
@@ -12,10 +12,10 @@ _BLANK = re.compile(r"\{(customer|item|turn)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One kind of request. Wherever `{customer}` or `{item}` stands, any of them is filled in.
+class RequestKind:
+    """One kind of request. Each `{customer}` and `{item}` is filled with a random one.
 
-    So no cache serves a customer twice. `{turn}` is a number that never comes again.
+    Random customers defeat caches. `{turn}` is a number that is never repeated.
     """
 
     path: str
