@@ -37,7 +37,7 @@ STEPS: tuple[tuple[Any, str, str], ...] = (
     (
         built_lists,
         "select_items",
-        "candidates: own list, neighbours, top-up; filters; availability",
+        "candidates, filters, availability",
     ),
     (recommend, "answer_of", "ids, scores and reasons of the items"),
     (recommendations, "_private", "JSON"),

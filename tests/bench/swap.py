@@ -25,7 +25,7 @@ class Swap:
     seconds_to_last_old: list[float]  # when the last request began that the old version answered
     requests: int
     failures: int
-    strangers: int  # items that are not of their answer's model_version
+    wrong_items: int  # items that the model_version of their response does not have
     p99_ms: float
     longest_ms: float
 
@@ -77,7 +77,7 @@ def _judged(
         ],
         requests=len(answers),
         failures=len(answers) - len(good),
-        strangers=sum(
+        wrong_items=sum(
             any(
                 item.item_id.startswith(mark) != (body.model_version == marked)
                 for item in body.items

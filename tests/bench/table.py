@@ -54,7 +54,7 @@ def _rest(found: dict[str, Any]) -> list[str]:
         f"private memory of the worker: {', '.join(memory)}",
         f"new model of the same size: {' and '.join(seconds)} s until all answers are from it, "
         f"{swap['failures']} of {swap['requests']} requests failed, "
-        f"{swap['strangers']} responses with items of another version, "
+        f"{swap['wrong_items']} items of another version in responses, "
         f"p99 {swap['p99_ms']:.0f} ms, longest {swap['longest_ms']:.0f} ms",
         f"the load generator itself used the CPU {busiest:.0%} of the time at most",
     ]
