@@ -29,7 +29,7 @@ from recsvc.wiring.stores import open_stores
 COLUMNS = ("item_id", "title", "category", "brand", "price", "currency", "in_stock", "hidden")
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
-Numbered = tuple[int, Any]  # line, and what it says
+Numbered = tuple[int, Any]  # line number and content
 
 app = typer.Typer(help="The live catalogue: import, list.", no_args_is_help=True)
 
@@ -42,7 +42,7 @@ def import_items(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put each item of a file in place of what was known of it; in force at once."""
+    """Replace catalogue items from a file; effective immediately."""
     items, faults = _read(file)
     check_faults(file, faults, len(items), max_bad)
     with open_stores(settings_of(data_dir)) as stores:
@@ -68,16 +68,16 @@ def list_items(
 
 
 def _read(file: Path) -> tuple[list[CatalogueItem], list[str]]:
-    """Return the items, and line and fault of each line that is none."""
+    """Return the items, and line number and fault of each invalid line."""
     readers = {".ndjson": _ndjson, ".csv": _csv}
     if file.suffix not in readers:
         raise BadRequest(f"{file} is neither .ndjson nor .csv", code="bad_file")
     items: list[CatalogueItem] = []
     faults: list[str] = []
     try:
-        for line, said in readers[file.suffix](file):
+        for line, content in readers[file.suffix](file):
             try:
-                items.append(_item(said))
+                items.append(_item(content))
             except BadRequest as fault:
                 faults.append(f"{line}: {fault.detail}")
     except (UnicodeDecodeError, csv.Error) as fault:
@@ -85,10 +85,10 @@ def _read(file: Path) -> tuple[list[CatalogueItem], list[str]]:
     return items, faults
 
 
-def _item(said: Any) -> CatalogueItem:
-    if not isinstance(said, dict):
-        raise BadRequest("not an object of JSON")
-    given = dict(said)
+def _item(content: Any) -> CatalogueItem:
+    if not isinstance(content, dict):
+        raise BadRequest("not a JSON object")
+    given = dict(content)
     return read_item(ItemId(pop_id(given, "item_id")), given)
 
 
@@ -100,7 +100,7 @@ def _ndjson(file: Path) -> Iterator[Numbered]:
 
 
 def _parsed(line: str) -> Any:
-    """Return what a line says; its own text, which is no item, where it is not JSON."""
+    """Return the JSON of a line; its own text, which is no item, if it is not JSON."""
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
@@ -117,12 +117,12 @@ def _csv(file: Path) -> Iterator[Numbered]:
 
 
 def _typed(row: dict[str | Any, Any]) -> dict[str, Any]:
-    """Read a row's cells; an empty one says nothing."""
+    """Convert a row's cells; an empty cell is an absent field."""
     given = {str(name): cell for name, cell in row.items() if cell not in ("", None)}
     for name in ("in_stock", "hidden", "sensitive"):
         if name in given:
             given[name] = FLAGS.get(given[name].strip().lower(), given[name])
     if "price" in given:
-        with suppress(ValueError):  # then it is refused with its rule, as it stands
+        with suppress(ValueError):  # the text is then refused with the rule of a price
             given["price"] = float(given["price"])
     return given

@@ -1,4 +1,4 @@
-"""`recsvc models`: list the versions of a shop, verify one, choose which is served."""
+"""`recsvc models`: list the versions of a shop, verify one, select the one to serve."""
 
 from typing import Annotated, Any
 
@@ -43,19 +43,19 @@ def verify(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read a version in full and compare every hash; exit 2 if it must not be served."""
+    """Read a version completely and compare every hash; exit 2 if it must not be served."""
     settings, name = settings_of(data_dir), shop_of(shop)
-    wanted = version or _current(_versions(settings, name))
-    _verify(settings, name, wanted)
+    requested = version or _current(_versions(settings, name))
+    _verify(settings, name, requested)
     if as_json:
-        print_json({"version": wanted, "sound": True})
+        print_json({"version": requested, "sound": True})
     else:
-        say(f"{wanted} is sound.")
+        say(f"{requested} is sound.")
 
 
 @app.command()
 def activate(version: Version, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None) -> None:
-    """Verify a version, then serve it; running workers follow within 2 seconds."""
+    """Verify a version, then serve it; running workers load it within 2 seconds."""
     settings, name = settings_of(data_dir), shop_of(shop)
     _verify(settings, name, version)
     _versions(settings, name).activate(version)
@@ -64,7 +64,7 @@ def activate(version: Version, shop: Shop = DEFAULT_SHOP, data_dir: DataDir = No
 
 @app.command()
 def rollback(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None) -> None:
-    """Serve the newest sound version before the current one."""
+    """Serve the newest valid version before the current one."""
     settings, name = settings_of(data_dir), shop_of(shop)
     versions = _versions(settings, name)
     older = _newest_sound_before(_current(versions), settings, name)
@@ -97,7 +97,7 @@ def _newest_sound_before(current: str, settings: Settings, shop: ShopName) -> st
         try:
             _verify(settings, shop, version)
         except ModelRejected as rejected:
-            say(f"{version} is left out: {rejected.detail}")
+            say(f"{version} is skipped: {rejected.detail}")
             continue
         return version
     raise MissingPrerequisite(f"shop {shop} has no sound version before {current}")

@@ -1,7 +1,7 @@
-"""Publish a version: write it aside, make sure the disk has it, then make it current.
+"""Publish a version: write it to a temporary folder, verify it from disk, make it current.
 
-Everything before the last rename happens where no reader looks, so a crash at any point leaves
-the old version current and whole. One publication at a time per shop: the others wait.
+Readers ignore temporary folders, so a crash at any point leaves the old version current and
+intact. Publications of one shop run one at a time; the others wait.
 """
 
 import fcntl
@@ -34,7 +34,7 @@ LOCK_FILE = ".publishing"
 
 @dataclass(frozen=True, slots=True)
 class ManifestFacts:
-    """What only the trainer knows of a version. `fingerprint` is that of the secret in use."""
+    """The trainer's part of the manifest. `fingerprint`: of the secret in use."""
 
     fingerprint: str
     seed: int
@@ -44,10 +44,10 @@ class ManifestFacts:
 
 
 def publish(versions: Versions, artifact: Artifact, facts: ManifestFacts, *, now: datetime) -> str:
-    """Write the artifact as a new version, verify it from the disk, and make it current.
+    """Write the artifact as a new version, verify it from disk, and make it current.
 
-    Returns the version's name. Raises ModelRejected, and leaves `CURRENT` alone, when the
-    artifact is not sound or the disk gives back something else than was written.
+    Return the version's name. Raise ModelRejected, without changing `CURRENT`, if the artifact is
+    invalid or the files on disk differ from the written ones.
     """
     arrays = artifact.to_arrays()
     versions.home.mkdir(parents=True, exist_ok=True)
@@ -86,11 +86,11 @@ def _write_array(folder: Path, name: str, array: Array) -> ArrayEntry:
 def _manifest(
     versions: Versions, entries: Mapping[str, ArrayEntry], facts: ManifestFacts, now: datetime
 ) -> Manifest:
-    version, made = _free_name(versions, entries, now.astimezone(UTC))
+    version, created_at = _free_name(versions, entries, now.astimezone(UTC))
     return Manifest(
         format=FORMAT,
         version=version,
-        created_at=made.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        created_at=created_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         shop=versions.shop,
         secret_fingerprint=facts.fingerprint,
         seed=facts.seed,
@@ -104,7 +104,7 @@ def _manifest(
 def _free_name(
     versions: Versions, entries: Mapping[str, ArrayEntry], now: datetime
 ) -> tuple[str, datetime]:
-    """Return a name of now, or of the first millisecond that no version has yet."""
+    """Return the name and time of now, or of the next millisecond that no version has."""
     content = hashlib.sha256("".join(entries[name].sha256 for name in sorted(entries)).encode())
     taken = {version.split("-")[0] for version in versions.all()}
     while (version := version_name(now, content.hexdigest())).split("-")[0] in taken:
@@ -122,14 +122,14 @@ def _verify(versions: Versions, version: str, fingerprint: str) -> None:
 
 @contextmanager
 def _publication_lock(home: Path) -> Iterator[None]:
-    """Hold the shop's publication lock; the kernel frees it when the process dies."""
+    """Hold the shop's publication lock; the kernel releases it if the process dies."""
     with (home / LOCK_FILE).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _remove_stale(home: Path, now: datetime) -> None:
-    """Remove what publications that died have left."""
+    """Remove the temporary folders of publications that died."""
     for leftover in home.glob(f"{TEMPORARY_PREFIX}*"):
         if now.timestamp() - leftover.lstat().st_mtime < STALE_SECONDS:
             continue

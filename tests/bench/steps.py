@@ -25,7 +25,7 @@ from tests.bench.routes import BUSY, environ_of, microseconds_per_call, shop
 
 ALL = "Flask: routing, the request and response objects, headers, metrics"
 STEPS: tuple[tuple[Any, str, str], ...] = (
-    (recommendations, "_asked_of_customer", "validation of the query (or the cached one)"),
+    (recommendations, "_customer_request", "validation of the query (or the cached one)"),
     (RequestAccess, "authorize", "the customer's keyed hash; API key; scopes"),
     (RequestRead, "read", "the request's Redis read: consent, recent events, epochs"),
     (CatalogueCache, "at", "the live catalogue, at the epoch read from Redis"),

@@ -1,7 +1,7 @@
-"""Plain one-axis `.npy` files: written the same for the same array, mapped when read.
+"""Plain one-axis `.npy` files: deterministic when written, memory-mapped when read.
 
-The header is read here and not by numpy, which would build any type that the file names.
-Nothing but the types of the format is ever made, so there is no way to a pickled object.
+The header is parsed here and not by numpy, which would build any type that the file names. Only the
+types of the format are created, so a pickled object cannot be loaded.
 """
 
 import ast
@@ -25,7 +25,7 @@ MAX_HEADER_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of its array; `size` is the header's own, in bytes."""
+    """The header of a file; `size`: its own length in bytes."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -33,14 +33,14 @@ class Header:
 
 
 def encode(array: Array) -> tuple[bytes, memoryview]:
-    """Return the header and the content of the file for a contiguous array."""
+    """Return the header and the content of a file for a contiguous array."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
     return header.getvalue(), array.view(np.uint8).data
 
 
 def map_array(file: Path, dtype: str, shape: tuple[int]) -> Array:
-    """Map a file of exactly this type and shape, read-only; raise ModelRejected otherwise."""
+    """Map a file read-only; raise ModelRejected unless it has this type, shape and size."""
     with open_regular(file) as stream:
         header = read_header(stream, file.name)
         if (header.dtype, header.shape) != (dtype, shape):
@@ -58,13 +58,13 @@ def map_array(file: Path, dtype: str, shape: tuple[int]) -> Array:
 
 
 def _content(stream: BinaryIO, size: int) -> bytes | mmap.mmap:
-    """Map the file; read one of a few pages whole, since a mapping holds a file open."""
+    """Map the file; read a file of a few pages instead, since a mapping keeps a file open."""
     if size > READ_WHOLE_BYTES:
         return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     stream.seek(0)
     content = stream.read(size)
     if len(content) != size:
-        raise ModelRejected(f"{size - len(content)} bytes of an array were lost while it was read")
+        raise ModelRejected(f"{size - len(content)} bytes of an array are missing")
     return content
 
 
@@ -80,7 +80,7 @@ def read_header(stream: BinaryIO, name: str) -> Header:
             not others and all(type(side) is int for side in shape)
         ):
             return Header(dtype, shape, len(start) + length)
-    raise ModelRejected(f"{name}: its header is not one of a plain array")
+    raise ModelRejected(f"{name}: its header does not describe a plain array")
 
 
 def _literal(text: bytes) -> object:

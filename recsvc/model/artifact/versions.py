@@ -1,9 +1,9 @@
-"""The folder of one shop's versions: which exist, which is current, which were rejected.
+"""The folder of one shop's versions: existing, current and rejected ones.
 
-`models/<shop>/<version>/` is immutable once it is there. `CURRENT` names the version to serve
-and `<version>.rejected` says why one must not be; both are replaced atomically, so that a
-reader sees the old text or the new, never a part. Names beginning with `.tmp-` are unfinished
-and never read.
+`models/<shop>/<version>/` is immutable after publication. `CURRENT` names the version to serve;
+`<version>.rejected` holds the reason why a version must not be served. Both are replaced
+atomically: a reader sees the old text or the new. Names that begin with `.tmp-` are unfinished and
+never read.
 """
 
 import os
@@ -28,14 +28,14 @@ Stamp = tuple[int, int, int]
 
 
 def version_name(now: datetime, content_sha256: str) -> str:
-    """Return the name of a version: when it was made and what it holds."""
+    """Return the name of a version: its time and the hash of its content."""
     moment = now.astimezone(UTC)
     milliseconds = moment.microsecond // 1000
     return f"{moment:%Y%m%dT%H%M%S}.{milliseconds:03d}Z-{content_sha256[:8]}"
 
 
 class Versions:
-    """The versions of one shop under `root`, which is the folder of all shops' models."""
+    """The versions of one shop. `root`: the folder of all shops' models."""
 
     __slots__ = ("_root", "home", "shop")
 
@@ -45,7 +45,7 @@ class Versions:
         self.home = root / shop
 
     def all(self) -> list[str]:
-        """Return the names of every version, the oldest first."""
+        """Return the names of all versions, the oldest first."""
         try:
             with os.scandir(self.home) as entries:
                 return sorted(e.name for e in entries if _is_version_folder(e))
@@ -53,12 +53,12 @@ class Versions:
             return []
 
     def current(self) -> str | None:
-        """Return the version to serve; None when nothing was ever published."""
+        """Return the version to serve; None before the first publication."""
         text = _read_small(self.home / CURRENT_FILE)
         return None if text is None else checked_version(text.removesuffix("\n"))
 
     def stamp(self) -> Stamp | None:
-        """Return what changes whenever `CURRENT` is replaced, without reading it."""
+        """Return a value that changes when `CURRENT` is replaced, without reading the file."""
         try:
             status = (self.home / CURRENT_FILE).stat()
         except (FileNotFoundError, NotADirectoryError):  # the latter: a file named like a shop
@@ -66,36 +66,36 @@ class Versions:
         return status.st_mtime_ns, status.st_ino, status.st_size
 
     def folder(self, version: str) -> Path:
-        """Return the version's folder; raise ModelRejected if it is none or leads elsewhere."""
+        """Return the version's folder; raise ModelRejected if it is missing or outside the root."""
         folder = self.home / checked_version(version)
         if folder.is_symlink():
             raise ModelRejected(f"version {version} is a symbolic link")
         if not folder.is_dir():
             raise ModelRejected(f"version {version} is not a folder")
         if folder.resolve() != self._root.resolve() / self.shop / version:
-            raise ModelRejected(f"version {version} leads out of {self._root}")
+            raise ModelRejected(f"version {version} is outside of {self._root}")
         return folder
 
     def activate(self, version: str) -> None:
-        """Make a version current, and lift a rejection of it: it is to be judged anew."""
+        """Make a version current and remove its rejection, so that it is checked again."""
         self.folder(version)
         self.lift_rejection(version)
         replace_durably(self.home / CURRENT_FILE, f"{version}\n".encode())
 
     def reject(self, version: str, reason: str, code: str = ModelRejected.code) -> None:
-        """Record beside the versions why this one must not be served."""
+        """Write the reason why this version must not be served beside the versions."""
         rejection = Rejection(checked_version(version), code, reason[: MAX_TEXT_BYTES // 4])
         replace_durably(self._rejection_file(version), msgspec.json.encode(rejection) + b"\n")
 
     def rejected(self, version: str) -> Rejection | None:
-        """Return why a version was rejected; an unreadable record rejects too."""
+        """Return the rejection of a version, if any; an unreadable record counts as one."""
         text = _read_small(self._rejection_file(version))
         if text is None:
             return None
         try:
             return msgspec.json.decode(text, type=Rejection)
         except msgspec.MsgspecError:
-            return Rejection(version, ModelRejected.code, "its rejection cannot be read")
+            return Rejection(version, ModelRejected.code, "the rejection cannot be read")
 
     def lift_rejection(self, version: str) -> None:
         self._rejection_file(version).unlink(missing_ok=True)

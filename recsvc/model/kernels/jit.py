@@ -1,12 +1,12 @@
-"""Plain loops over arrays, compiled to machine code by numba: the only place that knows it.
+"""Compile plain loops over arrays with numba. Only this module imports numba.
 
-A few dozen calls of numpy for a few hundred numbers cost more than the numbers, and some of those
-calls let go of the interpreter lock, for which all threads of a worker then get in line. A loop
-that is compiled does the same in one call and keeps the lock: it lasts microseconds.
+For a few hundred numbers, a few dozen numpy calls cost more than the arithmetic, and some of them
+release the interpreter lock, for which all threads of a worker then compete. A compiled loop is one
+call of microseconds and keeps the lock.
 
-What is compiled is kept on the disk: beside the source where that can be written to, else in the
-user's cache or in NUMBA_CACHE_DIR. Nothing is imported or compiled before it is needed, so that a
-command that ranks nothing does not wait for it; a service calls `compile_all` before it serves.
+Compiled code is cached on disk: beside the source if that is writable, else in the user's cache or
+in NUMBA_CACHE_DIR. numba is imported at the first compilation, so that a command that ranks nothing
+does not wait for it; a service calls `compile_all` before it serves.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ _parts: list[Callable[..., Any]] = []
 
 
 class Compiled(Generic[P, R]):
-    """A function that is compiled for the types of its signature, when first run if not before.
+    """A function that is compiled for its signature, at the latest when it first runs.
 
-    `run` takes arguments by position. It is the machine code itself: a call through a method of
-    ours would cost as much as what some of them do.
+    `run` takes positional arguments. It is the machine code itself: a call through a Python method
+    would cost as much as some of the loops.
     """
 
     __slots__ = ("_signature", "plain", "run")
@@ -38,13 +38,13 @@ class Compiled(Generic[P, R]):
         if self.run == self._first:
             self.run = cast(Callable[P, R], _machine_code(self.plain, self._signature))
 
-    def _first(self, *words: P.args, **named: P.kwargs) -> R:
+    def _first(self, *arguments: P.args, **named: P.kwargs) -> R:
         self.compile()
-        return self.run(*words, **named)
+        return self.run(*arguments, **named)
 
 
 def compiled(signature: str) -> Callable[[Callable[P, R]], Compiled[P, R]]:
-    """Compile the decorated function for one signature, in numba's words."""
+    """Compile the decorated function for one signature, in numba's notation."""
 
     def of(plain: Callable[P, R]) -> Compiled[P, R]:
         made = Compiled(plain, signature)
@@ -55,28 +55,28 @@ def compiled(signature: str) -> Callable[[Callable[P, R]], Compiled[P, R]]:
 
 
 def part(function: F) -> F:
-    """Let compiled functions of the same file call the decorated one."""
+    """Make the decorated function callable from compiled functions of the same file."""
     _parts.append(function)
     return function
 
 
 def compile_all() -> None:
-    """Have all of them ready, so that no request waits for one."""
+    """Compile all functions, so that no request waits for a compilation."""
     for each in _compiled:
         each.compile()
 
 
 def _machine_code(plain: Callable[..., Any], signature: str) -> Callable[..., Any]:
-    # A quarter of a second and 80 MB, which not every command needs to spend.
+    # Takes a quarter of a second and 80 MB, which not every command needs.
     from numba import njit
     from numba.extending import register_jitable
 
     while _parts:
         register_jitable(_parts.pop(0))
-    # With bounds, as numpy has them: what stands in the files of a model is not believed.
+    # With bounds checks, as in numpy: the rows in a model's files are not trusted.
     try:
         made: Any = njit(signature, cache=True, boundscheck=True, error_model="numpy")(plain)
-    except RuntimeError:  # there is no folder to keep it in
+    except RuntimeError:  # no folder for the cache is writable
         made = njit(signature, boundscheck=True, error_model="numpy")(plain)
-    # Not the dispatcher: it takes a microsecond to tell the type of each read-only array.
+    # Not the dispatcher, which takes a microsecond to type each read-only array.
     return cast(Callable[..., Any], made.overloads[made.signatures[0]].entry_point)

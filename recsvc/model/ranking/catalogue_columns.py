@@ -1,7 +1,7 @@
-"""The live catalogue of one shop as a worker holds it: columns that filters read at once.
+"""The live catalogue of one shop in a worker's memory, as columns for the filters.
 
-Rows are catalogue rows, in the order in which items were first met; a deleted item keeps its
-row. One thread writes at a time; those that read meanwhile see an item before or after.
+Rows are catalogue rows, in the order in which items first appeared; a deleted item keeps its row.
+One thread writes at a time; concurrent readers see an item before or after the change.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ NO_LABEL = -1  # code of a category or brand that an item does not have
 
 _ALWAYS = np.iinfo(np.int64)
 _COLUMNS = {
-    "price": "f8",  # NaN: unknown. f4 would move 19.99 past a limit of 19.99
+    "price": "f8",  # NaN: unknown. f4 would round 19.99 above a limit of 19.99
     "category": "i4",
     "brand": "i4",
     "is_unavailable": "?",  # hidden, out of stock or deleted
@@ -27,7 +27,7 @@ _FIRST_CAPACITY = 256
 
 
 class CatalogueColumns:
-    """What filters ask of each item, and its record."""
+    """The filtered properties of each item, and its record."""
 
     def __init__(self) -> None:
         self.ids: list[str] = []
@@ -35,8 +35,8 @@ class CatalogueColumns:
         self._rows: dict[str, int] = {}
         self._categories: dict[str, int] = {}
         self._brands: dict[str, int] = {}
-        self.label_changes = 0  # how often the category or brand of an item has changed
-        self.table: Mapping[str, Array] = {  # the columns, longer than there are rows in use
+        self.label_changes = 0  # counts changes of an item's category or brand
+        self.table: Mapping[str, Array] = {  # longer than the rows in use
             name: np.zeros(_FIRST_CAPACITY, dtype=dtype) for name, dtype in _COLUMNS.items()
         }
 
@@ -47,7 +47,7 @@ class CatalogueColumns:
         return self._rows.get(item_id)
 
     def put(self, item_id: str, item: CatalogueItem | None, record: bytes) -> int:
-        """Write an item (None: it was deleted) and return its row."""
+        """Write an item (None: deleted) and return its row."""
         row = self._rows.get(item_id)
         if row is None:
             row = len(self.ids)
@@ -63,16 +63,16 @@ class CatalogueColumns:
         return row
 
     def category_codes(self, names: Sequence[str]) -> list[int]:
-        """Return the codes of the categories that any item is in."""
+        """Return the codes of the names that are a category of some item."""
         return [self._categories[name] for name in names if name in self._categories]
 
     def brand_codes(self, names: Sequence[str]) -> list[int]:
         return [self._brands[name] for name in names if name in self._brands]
 
     def _write(self, row: int, item: CatalogueItem | None) -> None:
-        held = self.table["category"].item(row), self.table["brand"].item(row)
+        labels = self.table["category"].item(row), self.table["brand"].item(row)
         values = self._values(item)
-        if held != (values[1], values[2]):
+        if labels != (values[1], values[2]):
             self.label_changes += 1
         for column, value in zip(self.table.values(), values, strict=True):
             column[row] = value

@@ -1,8 +1,8 @@
-"""Maximal marginal relevance: near the top what is wanted, but not ten times the same.
+"""Maximal marginal relevance: rerank a list so that similar items do not follow each other.
 
 J. Carbonell, J. Goldstein: The use of MMR, diversity-based reranking (SIGIR 1998). Relevance is
-the place in the list, since lists with scores of different kinds are joined in one answer; two
-items are alike when they share a category or one is a neighbour of the other.
+the place in the list, because an answer joins lists whose scores have different scales. Two items
+are similar if they share a category or one is a neighbour of the other.
 """
 
 import numpy as np
@@ -12,27 +12,27 @@ from recsvc.model.artifact.format import Array
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.candidates import RankedItems
 
-POOL = 5  # candidates looked at for each place of the answer
+POOL = 5  # candidates per place of the answer
 
 
 def diversified(
     ranked: RankedItems, n: int, diversity: float, live_items: LiveItems
 ) -> RankedItems:
-    """Choose n of the ranked. diversity 0 leaves their order; 1 avoids likeness alone."""
+    """Choose n items. `diversity`: 0 keeps the order, 1 minimizes similarity only."""
     size = len(ranked)
     if not size:
         return ranked
     rows = np.array(ranked.items)
     relevance = 1 - np.arange(size) / size
-    likeness = np.zeros(size)  # to the most similar item chosen so far
+    similarity = np.zeros(size)  # to the most similar item chosen so far
     codes = live_items.categories(ranked.items)
     chosen: list[int] = []
     gain = relevance.copy()
     for _ in range(min(n, size)):
         best = int(gain.argmax())
         chosen.append(best)
-        likeness = np.maximum(likeness, _alike(rows, codes, best, live_items))
-        gain = (1 - diversity) * relevance - diversity * likeness
+        similarity = np.maximum(similarity, _similar(rows, codes, best, live_items))
+        gain = (1 - diversity) * relevance - diversity * similarity
         gain[chosen] = -np.inf
     return RankedItems(
         [ranked.items[place] for place in chosen],
@@ -42,9 +42,9 @@ def diversified(
     )
 
 
-def _alike(rows: Array, codes: Array, place: int, live_items: LiveItems) -> Array:
-    alike: Array = (codes == codes[place]) & (codes[place] >= 0)
+def _similar(rows: Array, codes: Array, place: int, live_items: LiveItems) -> Array:
+    similar: Array = (codes == codes[place]) & (codes[place] >= 0)
     row = int(rows[place])
     if row < live_items.size:
-        alike |= np.isin(rows, live_items.model.neighbours(ItemSlate.SIMILAR, row).items)
-    return alike.astype(float)
+        similar |= np.isin(rows, live_items.model.neighbours(ItemSlate.SIMILAR, row).items)
+    return similar.astype(float)

@@ -1,9 +1,8 @@
-"""The live catalogue joined to one model: which rows may be offered, and which pass a filter.
+"""The live catalogue joined to one model: available items, filters, popular and trending items.
 
-Rows here are item rows: those of the model first, then one for each item that the catalogue
-has and the model does not. An item of the model that the catalogue does not know is offered:
-a shop without a catalogue is served as well; it passes no filter that asks for what only the
-catalogue says.
+Rows here are item rows: those of the model first, then one per catalogue item outside the model.
+A model item without a catalogue record is available, so a shop without a catalogue is served too;
+it passes no filter on a property that only the catalogue knows.
 """
 
 import math
@@ -26,72 +25,71 @@ from recsvc.model.ranking.live_ranking import LiveRanking
 from recsvc.model.registry.candidates import Candidates
 from recsvc.model.registry.loaded import LoadedModel
 
-NOT_IN_CATALOGUE = -1  # in the join only: the catalogue does not know this item of the model
+NOT_IN_CATALOGUE = -1  # in the join only: a model item without a catalogue record
 NEVER = np.iinfo(np.int64).max
 
 
 class LiveItems:
-    """What can be offered now. `update` and `refresh` are called by one thread at a time."""
+    """The items and their availability. `update` and `refresh` run in one thread at a time."""
 
     def __init__(self, model: LoadedModel, columns: CatalogueColumns, now_us: int) -> None:
         self.model = model
         self.columns = columns
         self.size = len(model.items)
-        self.unavailable = np.zeros(self.size, dtype=bool)  # (items,) what is not offered now
-        self.sensitive = np.zeros(self.size, dtype=bool)  # (items,) what is never a reason
-        self.next_change_us = NEVER  # when an item's time begins or ends
-        self._listed = np.full(
-            self.size, NOT_IN_CATALOGUE, dtype=np.int32
-        )  # (items,) catalogue rows
+        self.unavailable = np.zeros(self.size, dtype=bool)  # (items,) not in any answer now
+        self.sensitive = np.zeros(self.size, dtype=bool)  # (items,) never named as a reason
+        self.next_change_us = NEVER  # next begin or end of an item's availability
+        # (items,) catalogue rows
+        self._catalogue_rows = np.full(self.size, NOT_IN_CATALOGUE, dtype=np.int32)
         self._categories = np.full(self.size, NO_LABEL, dtype=np.int32)  # (items,) codes
         self._item_rows = np.zeros(0, dtype=np.int64)  # (catalogue rows,)
         self._by_category: dict[int, Candidates] = {}
-        self._offered = self._item_filter(NO_FILTERS)
+        self._unfiltered = self._item_filter(NO_FILTERS)
         self._ranking = LiveRanking()
         self._trending: tuple[LiveRanking, Array, Candidates] | None = None
         self._unranked: tuple[Array, Candidates] | None = None
         self.refresh(now_us)
 
     def update(self, rows: Sequence[int], now_us: int) -> None:
-        """Take over what has changed in these catalogue rows."""
+        """Apply the changes of these catalogue rows."""
         self._join(now_us)
         self._by_category = {}
-        ahead = self._judge(np.array(rows, dtype=np.int64), now_us)
-        self.next_change_us = min(self.next_change_us, ahead)
+        next_change_us = self._apply(np.array(rows, dtype=np.int64), now_us)
+        self.next_change_us = min(self.next_change_us, next_change_us)
 
     def refresh(self, now_us: int) -> None:
-        """Judge every item anew: time has passed, or nobody said what has changed."""
+        """Recompute every item, after a change of time or an unknown change."""
         self._join(now_us)
         self._by_category = {}
-        self.next_change_us = self._judge(np.arange(len(self._item_rows)), now_us)
+        self.next_change_us = self._apply(np.arange(len(self._item_rows)), now_us)
 
     @property
     def items_total(self) -> int:
-        """How many items model and catalogue know together."""
-        return len(self._listed)
+        """The number of items that the model or the catalogue knows."""
+        return len(self._catalogue_rows)
 
     @property
     def stamp(self) -> tuple[int, int]:
-        """Return what is another once there are more items, or one has another label."""
+        """A value that changes when items are added or the category or brand of one changes."""
         return self.items_total, self.columns.label_changes
 
     @property
     def has_items_outside_model(self) -> bool:
         """Whether the catalogue has items that the model does not know."""
-        return len(self._listed) > self.size
+        return len(self._catalogue_rows) > self.size
 
     def row(self, item_id: str) -> int | None:
-        """Return the item's row; None when neither model nor catalogue knows it."""
+        """Return the item's row; None if neither the model nor the catalogue knows it."""
         row = self.model.items.row(item_id)
         if row is not None:
             return row
-        return self._only_listed(item_id)
+        return self._outside_model(item_id)
 
     def rows(self, item_ids: Sequence[str]) -> list[int | None]:
         """Return the row of each item, as `row` does."""
         found: list[int] = self.model.items.rows(item_ids).tolist()
         return [
-            row if row >= 0 else self._only_listed(item_id)
+            row if row >= 0 else self._outside_model(item_id)
             for row, item_id in zip(found, item_ids, strict=True)
         ]
 
@@ -103,14 +101,14 @@ class LiveItems:
         if not self.has_items_outside_model:
             return items.ids(rows)
         return [
-            items.id(row) if row < size else self.columns.ids[self._listed.item(row)]
+            items.id(row) if row < size else self.columns.ids[self._catalogue_rows.item(row)]
             for row in rows
         ]
 
     def record(self, row: int) -> bytes:
-        """Return what the catalogue says of an item; empty when it says nothing."""
-        listed = self._listed.item(row)
-        return b"" if listed == NOT_IN_CATALOGUE else self.columns.records[listed]
+        """Return the catalogue record of an item; empty if there is none."""
+        at = self._catalogue_rows.item(row)
+        return b"" if at == NOT_IN_CATALOGUE else self.columns.records[at]
 
     def categories(self, rows: Sequence[int] | Array) -> Array:
         """Return the category code of each row; below 0: unknown."""
@@ -119,38 +117,32 @@ class LiveItems:
 
     def brands(self, rows: Array) -> Array:
         """Return the brand code of each row; below 0: unknown."""
-        listed: Array = self._listed[rows]
+        at: Array = self._catalogue_rows[rows]
         if not len(self.columns):
-            return listed
-        return np.where(
-            listed == NOT_IN_CATALOGUE, NOT_IN_CATALOGUE, self.columns.table["brand"][listed]
-        )
+            return at
+        return np.where(at == NOT_IN_CATALOGUE, NOT_IN_CATALOGUE, self.columns.table["brand"][at])
 
     def price(self, row: int) -> float:
-        """Return what an item costs; NaN: unknown."""
-        listed = self._listed.item(row)
-        return (
-            math.nan
-            if listed == NOT_IN_CATALOGUE
-            else float(self.columns.table["price"].item(listed))
-        )
+        """Return the price of an item; NaN: unknown."""
+        at = self._catalogue_rows.item(row)
+        return math.nan if at == NOT_IN_CATALOGUE else float(self.columns.table["price"].item(at))
 
     def item_filter(self, filters: Filters) -> ItemFilter:
-        """Return what lets those items pass that may be offered and are what is asked for."""
+        """Return the filter that available items matching `filters` pass."""
         if filters.is_empty:
-            return self._offered
+            return self._unfiltered
         return self._item_filter(filters)
 
     def _item_filter(self, filters: Filters) -> ItemFilter:
-        # The table last: it has every catalogue row that any item row is joined to.
+        # The table is read last, so it has every catalogue row that the join refers to.
         columns, unavailable = self.columns, self.unavailable
-        categories, listed = self._categories, self._listed
+        categories, catalogue_rows = self._categories, self._catalogue_rows
         table = columns.table
         lowest, highest = filters.min_price, filters.max_price
         return (
             unavailable,
             categories,
-            listed,
+            catalogue_rows,
             table["brand"],
             table["price"],
             _codes(columns.category_codes(filters.categories)),
@@ -164,16 +156,17 @@ class LiveItems:
         )
 
     def popular(self, filters: Filters) -> Candidates:
-        """Return the model's popular items, at once only those of the category, if one is named."""
+        """Return the model's popular items; with a filter on one category, only those in it."""
         if len(filters.categories) != 1 or not len(self.columns):
             return self.model.popular()
         codes = self.columns.category_codes(filters.categories)
         return self._popular_in(codes[0]) if codes else self.model.popular().at([])
 
     def unranked(self) -> Candidates:
-        """Return what the catalogue knows and the popular list does not.
+        """Return the catalogue items that are not in the model's popular list.
 
-        So few have bought it that the model tells nobody of it, or it is newer than the model.
+        Fewer customers bought them than the k-anonymity threshold, or they are newer than the
+        model.
         """
         item_rows, unranked = self._item_rows, self._unranked
         if unranked is None or unranked[0] is not item_rows:
@@ -181,7 +174,7 @@ class LiveItems:
         return unranked[1]
 
     def _without_rank(self, item_rows: Array) -> Candidates:
-        """Return them in the order in which they were listed."""
+        """Return the items in the order in which the catalogue listed them."""
         is_ranked = np.zeros(int(item_rows.max(initial=-1)) + 1 + self.size, dtype=bool)
         is_ranked[self.model.popular().items] = True
         rows = item_rows[~is_ranked[item_rows]].astype(np.int32)
@@ -189,24 +182,24 @@ class LiveItems:
         return Candidates(rows, np.zeros(len(rows), dtype=np.float32), reasons)
 
     def set_live_ranking(self, ranking: LiveRanking) -> None:
-        """Take over what is wanted now: the latest snapshot, whoever brings it."""
+        """Set the latest snapshot of the trending items."""
         self._ranking = ranking
 
     def trending(self) -> Candidates:
-        """Return what is wanted now, of all that anybody knows."""
-        ranking, item_rows, wanted = self._ranking, self._item_rows, self._trending
-        if wanted is None or wanted[0] is not ranking or wanted[1] is not item_rows:
-            wanted = self._trending = (ranking, item_rows, self._joined(ranking))
-        return wanted[2]
+        """Return the items that are trending in recent events."""
+        ranking, item_rows, trending = self._ranking, self._item_rows, self._trending
+        if trending is None or trending[0] is not ranking or trending[1] is not item_rows:
+            trending = self._trending = (ranking, item_rows, self._candidates_of(ranking))
+        return trending[2]
 
     def trending_outside_model(self) -> Candidates:
-        """Return what is wanted now, of what only the catalogue knows."""
-        wanted = self.trending()
-        new = wanted.at(np.flatnonzero(wanted.items >= self.size))
+        """Return the trending items that the model does not know."""
+        trending = self.trending()
+        new = trending.at(np.flatnonzero(trending.items >= self.size))
         reasons = np.full(len(new), ReasonCode.POPULAR, dtype=np.uint8)
         return Candidates(new.items, new.scores, reasons)
 
-    def _joined(self, ranking: LiveRanking) -> Candidates:
+    def _candidates_of(self, ranking: LiveRanking) -> Candidates:
         found = self.rows(ranking.items)
         pairs = zip(found, ranking.scores, strict=True)
         known = [(row, score) for row, score in pairs if row is not None]
@@ -216,15 +209,15 @@ class LiveItems:
             np.full(len(known), ReasonCode.TRENDING, dtype=np.uint8),
         )
 
-    def _only_listed(self, item_id: str) -> int | None:
+    def _outside_model(self, item_id: str) -> int | None:
         """Return the row of an item that the model does not know."""
-        listed = self.columns.row(item_id)
-        if listed is None or listed >= len(self._item_rows):  # it is being joined just now
+        at = self.columns.row(item_id)
+        if at is None or at >= len(self._item_rows):  # its join is in progress
             return None
-        return self._item_rows.item(listed)
+        return self._item_rows.item(at)
 
     def _popular_in(self, category: int) -> Candidates:
-        """Return the popular items of a category; found once, until the catalogue changes."""
+        """Return the popular items of a category, cached until the catalogue changes."""
         cached = self._by_category
         if category not in cached:
             popular = self.model.popular()
@@ -233,36 +226,34 @@ class LiveItems:
         return cached[category]
 
     def _join(self, now_us: int) -> None:
-        """Give an item row to each catalogue row that has none yet.
+        """Assign an item row to each catalogue row that has none yet.
 
-        Requests are answered meanwhile: what must not be offered is marked before it is listed.
+        Requests read concurrently, so an item is marked unavailable before it is listed.
         """
         first = len(self._item_rows)
         new = self.columns.ids[first:]
         if not new:
             return
         found = self.model.items.rows(new)
-        strange = found < 0
-        found[strange] = len(self._listed) + np.arange(np.count_nonzero(strange))
-        listed = np.append(
-            self._listed, np.full(np.count_nonzero(strange), NOT_IN_CATALOGUE, dtype=np.int32)
-        )
+        outside_model = found < 0
+        added = np.count_nonzero(outside_model)
+        found[outside_model] = len(self._catalogue_rows) + np.arange(added)
+        unlisted = np.full(added, NOT_IN_CATALOGUE, dtype=np.int32)
+        catalogue_rows = np.append(self._catalogue_rows, unlisted)
         rows = np.arange(first, first + len(new))
-        listed[found] = rows
+        catalogue_rows[found] = rows
         unavailable = self._is_unavailable(rows, now_us)
         sensitive = self.columns.table["is_sensitive"][rows]
-        self.unavailable = _grown(self.unavailable, len(listed), found[unavailable])
-        self.sensitive = _grown(self.sensitive, len(listed), found[sensitive])
-        self._categories = np.append(
-            self._categories, np.full(len(listed) - len(self._categories), NO_LABEL, np.int32)
-        )
+        self.unavailable = _grown(self.unavailable, len(catalogue_rows), found[unavailable])
+        self.sensitive = _grown(self.sensitive, len(catalogue_rows), found[sensitive])
+        self._categories = np.append(self._categories, np.full(added, NO_LABEL, np.int32))
         self._categories[found] = self.columns.table["category"][rows]
-        self._listed = listed
-        self._offered = self._item_filter(NO_FILTERS)
+        self._catalogue_rows = catalogue_rows
+        self._unfiltered = self._item_filter(NO_FILTERS)
         self._item_rows = np.append(self._item_rows, found)
 
-    def _judge(self, rows: Array, now_us: int) -> int:
-        """Judge these catalogue rows; return when the time of the next of them begins or ends."""
+    def _apply(self, rows: Array, now_us: int) -> int:
+        """Recompute these catalogue rows; return the next begin or end of their availability."""
         table = self.columns.table
         self.unavailable[self._item_rows[rows]] = self._is_unavailable(rows, now_us)
         self._categories[self._item_rows[rows]] = table["category"][rows]
@@ -282,7 +273,7 @@ def _codes(codes: Sequence[int]) -> Array:
 
 
 def _grown(flags: Array, size: int, marked: Array) -> Array:
-    """Return the flags of more rows, with some of them marked."""
+    """Return the flags extended to `size` rows, with the `marked` rows set."""
     grown = np.append(flags, np.zeros(size - len(flags), dtype=bool))
     grown[marked] = True
     return grown

@@ -1,11 +1,11 @@
-"""What is wanted now, as the counts of one moment say: items and scores, the most wanted first."""
+"""The trending items of a shop by recent events: ids and scores, best first."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveRanking:
-    """A snapshot: another moment is another object."""
+    """A snapshot of the counts; a new snapshot is a new object."""
 
     items: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()

@@ -1,4 +1,4 @@
-"""Neighbours of several items at once: each item votes for its own."""
+"""The neighbours of several items: each item votes for its neighbours with their scores."""
 
 from collections.abc import Iterable
 
@@ -22,34 +22,34 @@ def votes(
 ) -> Candidates:
     """Return the neighbours of the voters by the sum of their scores, best first.
 
-    The reason of each names the voter that speaks loudest for it. Each has one vote; voters
-    beyond the first 20, and rows that the model does not have, have none. Only what passes the
-    item_filter is counted.
+    The reason of an item names the voter with the highest score for it. A voter counts once; rows
+    outside the model and voters beyond the first 20 are ignored. `item_filter`: count only items
+    that pass.
     """
-    heard = _known_voters(voters, len(model.items))
-    if len(heard) == 1 and reason is None:
-        return model.neighbours(slate, heard[0])
-    if not heard:
+    known = _known_voters(voters, len(model.items))
+    if len(known) == 1 and reason is None:
+        return model.neighbours(slate, known[0])
+    if not known:
         return no_candidates()
-    rows, sums, speakers = sum_votes.run(
-        np.array(heard, dtype=np.int64),
+    rows, sums, top_voters = sum_votes.run(
+        np.array(known, dtype=np.int64),
         model.neighbour_arrays(slate),
         item_filter or UNFILTERED,
         item_filter is not None,
     )
     codes = np.full(len(rows), int(NEIGHBOUR_REASONS[slate] if reason is None else reason), "u1")
-    return Candidates(rows, sums.astype(np.float32), codes, speakers.astype(np.int32))
+    return Candidates(rows, sums.astype(np.float32), codes, top_voters.astype(np.int32))
 
 
 def _known_voters(voters: Iterable[int], size: int) -> list[int]:
-    """Return the first voters that the model knows, and ask for no more of them."""
-    heard: dict[int, None] = {}
+    """Return the first voters that the model knows. Stops reading at MAX_VOTERS."""
+    known: dict[int, None] = {}
     for row in voters:
         if row < size:
-            heard[row] = None
-            if len(heard) == MAX_VOTERS:
+            known[row] = None
+            if len(known) == MAX_VOTERS:
                 break
-    return list(heard)
+    return list(known)
 
 
 def no_candidates() -> Candidates:

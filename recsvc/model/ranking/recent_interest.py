@@ -1,7 +1,7 @@
-"""What recent events say of a customer: votes for what is near, and what rests after a purchase.
+"""A customer's recent interest: votes for neighbours of recent items, and purchases on cooldown.
 
-The latest items vote for their first neighbours, each with what its last event says; the sum over
-an item's voters is its share.
+The latest items vote for their first neighbours with the weight of their last event; the sum over
+an item's voters, scaled, is its share.
 """
 
 from collections.abc import Sequence
@@ -24,32 +24,31 @@ from recsvc.model.registry.candidates import Candidates
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecentInterest:
-    """Item rows, and what is said of each. A share is what a place in a list is worth."""
+    """Voted items and purchases, by item row. Shares are on the scale of `rank_discount`."""
 
-    voted: Array  # (voted, 3) int32: VOTED, REASON and VOTER, the greatest share first
+    voted: Array  # (voted, 3) int32: VOTED, REASON and VOTER, the largest share first
     shares: Array  # (voted,)
-    bought: Array  # (bought, 2): BOUGHT and RESTS of all purchases, the latest first
+    bought: Array  # (bought, 2): BOUGHT and ON_COOLDOWN of all purchases, the latest first
 
     def on_cooldown(self) -> list[int]:
-        """Return what was bought less than RESTING_SHARE of its interval ago."""
-        return [row for row, rests in self.bought.tolist() if rests]
+        """Return the items bought less than COOLDOWN_SHARE of their interval ago."""
+        return [row for row, is_on_cooldown in self.bought.tolist() if is_on_cooldown]
 
     def due(self) -> list[int]:
-        """Return what was bought and will be wanted again, the latest purchase first."""
-        return [row for row, rests in self.bought.tolist() if not rests]
+        """Return the bought items that are due for repurchase, the latest purchase first."""
+        return [row for row, is_on_cooldown in self.bought.tolist() if not is_on_cooldown]
 
 
 def interest_of(
     live_items: LiveItems, entries: Sequence[bytes], now_seconds: float
 ) -> RecentInterest | None:
-    """Weigh the events, the latest first; None when they say nothing of any item that is known.
+    """Score the events, the latest first; None if no event counts for a known item.
 
-    `entries` are as `recsvc.domain.customers.recent_events` writes them; what cannot be read is
-    left out.
+    `entries`: as `recsvc.domain.customers.recent_events` writes them; malformed ones are skipped.
     """
     model = live_items.model
     events = _events_of(live_items, entries)
-    voted, shares, bought, heard = weigh.run(
+    voted, shares, bought, voters = weigh.run(
         events,
         now_seconds,
         _WEIGHTS,
@@ -60,20 +59,20 @@ def interest_of(
         model.appeal,
         model.intervals,
     )
-    return RecentInterest(voted, shares, bought) if heard or len(bought) else None
+    return RecentInterest(voted, shares, bought) if voters or len(bought) else None
 
 
 def reranked(own: Candidates, interest: RecentInterest, *, adds_items: bool) -> Candidates:
-    """Return a customer's own list with what recent events add to it, best first.
+    """Return a customer's list, reranked by recent events, best first.
 
-    `adds_items`: what was not on the list, and has votes, may enter.
+    `adds_items`: voted items that are not on the list may enter.
     """
-    because = own.reason_items
+    reason_items = own.reason_items
     return Candidates(
         *rerank.run(
             own.items,
             own.reasons,
-            np.full(len(own), UNKNOWN_ROW, np.int32) if because is None else because,
+            np.full(len(own), UNKNOWN_ROW, np.int32) if reason_items is None else reason_items,
             interest.bought,
             _DUE,
             interest.voted,
@@ -92,7 +91,7 @@ def _events_of(live_items: LiveItems, entries: Sequence[bytes]) -> Array:
 
 
 def _fill_catalogue_rows(live_items: LiveItems, events: Array, text: bytes) -> None:
-    """Fill in the rows of items that only the catalogue knows."""
+    """Fill in the rows of items outside the model that the catalogue knows."""
     for place in (events[:, ROW] == UNKNOWN_ROW).nonzero()[0].tolist():
         start, stop = events[place, START], events[place, STOP]
         row = live_items.row(text[start:stop].decode(errors="replace"))
@@ -100,7 +99,7 @@ def _fill_catalogue_rows(live_items: LiveItems, events: Array, text: bytes) -> N
             events[place, ROW] = row
 
 
-_KINDS = (  # a purchase last: `weigh` knows it by its place
+_KINDS = (  # a purchase last: `weigh` identifies it by that
     RecentKind.VIEW,
     RecentKind.ADD_TO_CART,
     RecentKind.REMOVE_FROM_CART,
@@ -110,6 +109,6 @@ _LETTERS = "".join(_KINDS).encode()
 _WEIGHTS = np.array([WEIGHTS[kind] for kind in _KINDS])
 _HALF_LIFE_SECONDS = HALF_LIFE_DAYS * SECONDS_PER_DAY
 _VIEWED, _BOUGHT = ReasonCode.BECAUSE_YOU_VIEWED, ReasonCode.BECAUSE_YOU_BOUGHT
-# What was put back says nothing, and is never a reason.
+# A removal has no weight, so its reason is never used.
 _REASONS = np.array([_VIEWED, _VIEWED, _VIEWED, _BOUGHT], np.uint8)
 _DUE = int(ReasonCode.BUY_AGAIN_DUE)

@@ -1,7 +1,7 @@
-"""What a version on disk holds of one customer, for the customer's own copy of it.
+"""The data of one customer in a version on disk, for the customer's data export.
 
-Nothing here ranks or serves: rows are given as they stand, whatever is permitted, since what is
-not permitted is held all the same.
+Nothing here ranks or serves. Rows are returned whatever the customer's consent: an export must
+contain all stored data.
 """
 
 import math
@@ -19,25 +19,25 @@ from recsvc.model.artifact.format import NO_ITEM, Array, Arrays
 from recsvc.model.artifact.manifest import Manifest
 from recsvc.model.registry.loader import open_version
 
-SCORE_DIGITS = 6  # behind the point, as scores are answered
-FIGURES = 7  # what float32 holds
+SCORE_DIGITS = 6  # decimals, as in answers
+SIGNIFICANT_DIGITS = 7  # of a float32
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
-    """One entry of a list. `because`: the item that its reason names."""
+    """One entry of a list. `reason_item`: the id of the item that its reason names."""
 
     item_id: str
     score: float
     reason: ReasonCode
-    because: str | None
+    reason_item: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPurchases:
-    """What the customer did; `bought`: items, each with its weight. None: unknown.
+    """The customer's purchases; `bought`: items with their weights. None: unknown.
 
-    Days are those since 1970.
+    Days are counted since 1970.
     """
 
     bought: list[tuple[str, float]]
@@ -49,13 +49,13 @@ class StoredPurchases:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredVersion:
-    """One version's files, open for as long as this is kept."""
+    """One version's files, open for the lifetime of this object."""
 
     manifest: Manifest
     _arrays: Arrays
 
     def row(self, customer: CustomerKey) -> int | None:
-        """Return where the customer stands; None when nothing is held."""
+        """Return the customer's row; None if the version has none."""
         keys = self._arrays[layout.CUSTOMER_KEYS.name]
         wanted = np.array(customer, dtype=keys.dtype)
         row = int(keys.searchsorted(wanted))
@@ -69,7 +69,7 @@ class StoredVersion:
         }
 
     def purchases(self, row: int) -> StoredPurchases | None:
-        """Return what the customer did; None when the version says that of nobody."""
+        """Return the customer's purchases; None if the version stores none of any customer."""
         if layout.CUSTOMER_ORDERS.name not in self._arrays:
             return None
         part = self._part(layout.BOUGHT.name, row)
@@ -87,9 +87,10 @@ class StoredVersion:
 
     def _list(self, name: str, row: int) -> list[StoredEntry]:
         part = self._part(name, row)
-        items, because = (self._arrays[f"{name}_{of}"][part] for of in ("items", "reason_items"))
-        named = because != NO_ITEM
-        names = iter(self._ids(because[named]))
+        items = self._arrays[f"{name}_items"][part]
+        reason_items = self._arrays[f"{name}_reason_items"][part]
+        named = reason_items != NO_ITEM
+        names = iter(self._ids(reason_items[named]))
         return [
             StoredEntry(
                 item,
@@ -115,9 +116,9 @@ class StoredVersion:
 
 
 def open_stored(folder: Path, *, shop: ShopName, fingerprint: str) -> StoredVersion:
-    """Open a version; raise as the loader does where it cannot be read or believed.
+    """Open a version; raise as the loader does if it is unreadable or rejected.
 
-    Whoever asks for a copy reads all versions: of each only samples are checked, and the row.
+    An export reads all versions, so only samples of each are checked.
     """
     return StoredVersion(*open_version(folder, shop=shop, fingerprint=fingerprint, small_bytes=0))
 
@@ -127,5 +128,5 @@ def _known(number: float) -> float | None:
 
 
 def _plain(number: float) -> float:
-    """Return the number without what its nearest double adds to it."""
-    return float(f"{number:.{FIGURES}g}")
+    """Round to the digits of a float32: as a double, 0.1 would print as 0.10000000149."""
+    return float(f"{number:.{SIGNIFICANT_DIGITS}g}")

@@ -1,8 +1,8 @@
 """Ids to rows and back, by binary search in sorted, memory-mapped arrays.
 
-No dictionary: a million strings in every worker would cost more than the model. Unknown is
-None, never −1. Two traps of numpy's `S` type, both guarded here: a longer text is cut to the
-array's width in silence, and trailing NULs are dropped when a value is read.
+No dictionary: a million strings in every worker would take more memory than the model. An unknown
+id is None, never −1. numpy's `S` type has two pitfalls, both handled here: it silently truncates a
+longer text to the array's width, and it drops trailing NULs when a value is read.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from recsvc.model.kernels.kernels import ROWS_PER_HEAD, UNKNOWN_ROW, find
 
 
 class IdMap:
-    """Texts, sorted bytewise; a text's row is its position."""
+    """Ids, sorted bytewise; the row of an id is its position."""
 
     __slots__ = ("_ids", "_width", "heads", "letters")
 
@@ -41,14 +41,15 @@ class IdMap:
         return text.decode()
 
     def ids(self, rows: Sequence[int]) -> list[str]:
-        """Return the texts of rows, none below 0."""
-        # Indexed and not taken: that lets go of the interpreter lock.
+        """Return the ids of rows. Rows must not be negative."""
+        # An index and not `take`, which releases the interpreter lock.
         return [text.decode() for text in self._ids[np.array(rows, np.int64)].tolist()]
 
     def rows(self, texts: Sequence[str]) -> Array:
-        """Return the row of each text, (texts,) int64; −1, inside this package only: unknown."""
+        """Return the row of each id, (texts,) int64. −1 (inside this package only): unknown."""
         encoded = [text.encode(errors="replace") for text in texts]
-        wanted = np.array(encoded, dtype=self._ids.dtype)  # longer ones are cut, and told apart
+        # Truncates longer texts, which `whole` excludes.
+        wanted = np.array(encoded, dtype=self._ids.dtype)
         rows = np.minimum(self._ids.searchsorted(wanted), max(len(self._ids) - 1, 0))
         if not len(self._ids):
             return np.full(len(texts), -1, dtype=np.int64)

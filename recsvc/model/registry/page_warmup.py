@@ -1,8 +1,8 @@
-"""Reads the mapped arrays of a model into memory, behind the answers of the first requests.
+"""Read the mapped arrays of a model into memory in the background, after a swap.
 
-A request that touches a page of a customer for the first time waits for the disk, or at least for
-the kernel, and every other thread of the worker with it. The kernel takes the pages back when it
-needs room; a model that would take most of what is free is left alone.
+The first access to a memory page waits for the disk, or at least for the kernel, and blocks every
+other thread of the worker meanwhile. The kernel reclaims the pages when it needs memory; a model
+that would take most of the available memory is not read.
 """
 
 import ctypes
@@ -14,23 +14,23 @@ from pathlib import Path
 from recsvc.model.artifact.format import Array
 from recsvc.model.artifact.npy import READ_WHOLE_BYTES
 
-MOST_OF_AVAILABLE = 0.5
+MAX_SHARE_OF_AVAILABLE = 0.5
 PIECE = 4 << 20  # bytes; a few milliseconds from a disk
 
-_POPULATE_READ = 22  # MADV_POPULATE_READ of Linux 5.14; nothing happens elsewhere
+_POPULATE_READ = 22  # MADV_POPULATE_READ of Linux 5.14; elsewhere the call fails
 _KB = 1024
 _MEMORY = Path("/proc/meminfo")
 
 
-def warm_behind(arrays: Iterable[Array]) -> None:
-    """Read the arrays in a thread of their own."""
+def warm_in_background(arrays: Iterable[Array]) -> None:
+    """Read the arrays in a thread."""
     threading.Thread(target=warm, args=(list(arrays),), name="model-warming", daemon=True).start()
 
 
 def warm(arrays: Iterable[Array]) -> None:
-    """Read the arrays, in their order, unless they are too large together."""
+    """Read the arrays in order, unless their total size exceeds the limit."""
     mapped = [array for array in arrays if array.nbytes > READ_WHOLE_BYTES]
-    if sum(array.nbytes for array in mapped) > MOST_OF_AVAILABLE * _available():
+    if sum(array.nbytes for array in mapped) > MAX_SHARE_OF_AVAILABLE * _available():
         return
     for array in mapped:
         if not _read(array):
@@ -38,19 +38,19 @@ def warm(arrays: Iterable[Array]) -> None:
 
 
 def _read(array: Array) -> bool:
-    """Have the kernel map every page; say whether it can. Other threads go on meanwhile."""
+    """Let the kernel map every page, without the interpreter lock; return False if it cannot."""
     libc = ctypes.CDLL(None)
     start = array.ctypes.data // mmap.PAGESIZE * mmap.PAGESIZE
     stop = array.ctypes.data + array.nbytes
     for piece in range(start, stop, PIECE):
-        words = (ctypes.c_void_p(piece), ctypes.c_size_t(min(PIECE, stop - piece)))
-        if libc.madvise(*words, _POPULATE_READ):
+        arguments = (ctypes.c_void_p(piece), ctypes.c_size_t(min(PIECE, stop - piece)))
+        if libc.madvise(*arguments, _POPULATE_READ):
             return False
     return True
 
 
 def _available() -> int:
-    """Return how many bytes can be had without swapping; 0 where nobody says."""
+    """Return the bytes available without swapping; 0 if unknown."""
     try:
         lines = _MEMORY.read_text().splitlines()
     except OSError:

@@ -1,8 +1,8 @@
-"""The models in service: one reference per shop, replaced whole when `CURRENT` changes.
+"""The models in service: one reference per shop, replaced atomically when `CURRENT` changes.
 
-A request takes the reference once and keeps it to its end, so it never sees parts of two
-versions; the old one is unmapped when the last request has let it go. What cannot be served
-never replaces what can.
+A request takes the reference once and keeps it until its end, so it never sees two versions. The
+old version is unmapped when the last request has released it. A version that is rejected never
+replaces one that is served.
 """
 
 import logging
@@ -17,14 +17,14 @@ from recsvc.model.artifact.rejection import UNREADABLE, Rejection
 from recsvc.model.artifact.versions import CURRENT_FILE, Stamp, Versions
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.loader import load
-from recsvc.model.registry.page_warmup import warm_behind
+from recsvc.model.registry.page_warmup import warm_in_background
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryStatus:
-    """What is served to a shop, and why `CURRENT` is not, if it is not."""
+    """The version in service for a shop, and the rejection of `CURRENT` if it is another."""
 
     version: str | None = None
     rejection: Rejection | None = None
@@ -32,7 +32,7 @@ class RegistryStatus:
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """What one shop has on the shelf, and the `CURRENT` that was judged for it."""
+    """One shop's model, and the stamp of the `CURRENT` that it was loaded for."""
 
     stamp: Stamp | None = None
     model: LoadedModel | None = None
@@ -48,7 +48,7 @@ class ModelRegistry:
     def __init__(self, root: Path, fingerprint: str) -> None:
         self._root = root
         self._fingerprint = fingerprint
-        self._places: dict[ShopName, _Loaded] = {}
+        self._loaded_by_shop: dict[ShopName, _Loaded] = {}
         self._prepare: Callable[[ShopName, LoadedModel], None] | None = None
         self._refreshing = threading.Lock()
         self._closing = threading.Event()
@@ -56,46 +56,46 @@ class ModelRegistry:
 
     def model(self, shop: ShopName) -> LoadedModel | None:
         """Return the shop's model. Take it once per request."""
-        return self._places.get(shop, _EMPTY).model
+        return self._loaded_by_shop.get(shop, _EMPTY).model
 
     def status(self, shop: ShopName) -> RegistryStatus:
-        place = self._places.get(shop, _EMPTY)
-        return RegistryStatus(place.model.version if place.model else None, place.rejection)
+        loaded = self._loaded_by_shop.get(shop, _EMPTY)
+        return RegistryStatus(loaded.model.version if loaded.model else None, loaded.rejection)
 
     def shops(self) -> list[ShopName]:
-        """Return the shops that something was ever published for, as far as is known here."""
-        return sorted(self._places)
+        """Return the shops with a folder of models, as of the last refresh."""
+        return sorted(self._loaded_by_shop)
 
     def before_swap(self, prepare: Callable[[ShopName, LoadedModel], None]) -> None:
-        """Have each model shown to `prepare` before it is served; those that are there, now."""
+        """Call `prepare` with each model before it is served, and now with those in service."""
         with self._refreshing:
             self._prepare = prepare
-            for shop, place in self._places.items():
-                if place.model is not None:
-                    prepare(shop, place.model)
+            for shop, loaded in self._loaded_by_shop.items():
+                if loaded.model is not None:
+                    prepare(shop, loaded.model)
 
     def refresh(self) -> None:
-        """Look at every shop's `CURRENT`; judge those that were replaced, and swap."""
+        """Load and swap the model of every shop whose `CURRENT` was replaced."""
         with self._refreshing:
-            for shop in {*_shops_under(self._root), *self._places}:
+            for shop in {*_shops_under(self._root), *self._loaded_by_shop}:
                 try:
                     self._refresh_shop(Versions(self._root, shop))
-                except Exception:  # one shop's trouble is not the others'
+                except Exception:  # a failure of one shop must not stop the others
                     _log.exception("model refresh failed", extra={"shop": shop})
 
     def watch(self, interval_seconds: float = 0.5) -> None:
-        """Refresh now and from now on, in one daemon thread. Call it in each worker process."""
+        """Refresh now, then regularly in a daemon thread. Call it in each worker process."""
         if self._watcher is not None and self._watcher.is_alive():
             return
         self._closing.clear()
         self._watcher = threading.Thread(
-            target=self._watch, args=(interval_seconds,), name="model-shelf", daemon=True
+            target=self._watch, args=(interval_seconds,), name="model-registry", daemon=True
         )
         self.refresh()
         self._watcher.start()
 
     def close(self) -> None:
-        """Stop watching. What is on the shelf stays there."""
+        """Stop watching. The models stay loaded."""
         self._closing.set()
         if self._watcher is not None:
             self._watcher.join()
@@ -108,19 +108,19 @@ class ModelRegistry:
                 _log.exception("models cannot be listed")
 
     def _refresh_shop(self, versions: Versions) -> None:
-        old, stamp = self._places.get(versions.shop, _EMPTY), versions.stamp()
+        old, stamp = self._loaded_by_shop.get(versions.shop, _EMPTY), versions.stamp()
         if stamp == old.stamp:
             return
-        new = _Loaded(model=old.model) if stamp is None else self._judge(versions, old, stamp)
+        new = _Loaded(model=old.model) if stamp is None else self._loaded(versions, old, stamp)
         if self._prepare is not None and new.model is not None and new.model is not old.model:
             self._prepare(versions.shop, new.model)
-        self._places[versions.shop] = new
+        self._loaded_by_shop[versions.shop] = new
         if self._watcher is not None and new.model is not None and new.model is not old.model:
-            warm_behind(new.model.arrays())
+            warm_in_background(new.model.arrays())
         _log_change(versions.shop, old, new)
 
-    def _judge(self, versions: Versions, old: _Loaded, stamp: Stamp) -> _Loaded:
-        """Return what is to be served from now on."""
+    def _loaded(self, versions: Versions, old: _Loaded, stamp: Stamp) -> _Loaded:
+        """Load the current version; on failure keep the old model or the newest older version."""
         version: str | None = None
         try:
             version = versions.current()
@@ -130,9 +130,9 @@ class ModelRegistry:
         except ModelRejected as rejected:
             rejection = Rejection(version or CURRENT_FILE, rejected.code, rejected.detail)
             _record(versions, rejection)
-        except OSError as error:  # says nothing about the version: ask again next time
+        except OSError as error:  # no fault of the version: retry at the next refresh
             rejection = Rejection(version or CURRENT_FILE, UNREADABLE, str(error))
-            stamp = _ASK_AGAIN
+            stamp = _RETRY
         return _Loaded(stamp, old.model or self._newest_older(versions, version), rejection)
 
     def _load(self, versions: Versions, version: str) -> LoadedModel:
@@ -146,7 +146,7 @@ class ModelRegistry:
         return model
 
     def _newest_older(self, versions: Versions, version: str | None) -> LoadedModel | None:
-        """Return the newest good version before this one; of all, when it cannot be told."""
+        """Return the newest loadable version before this one; before any, if `version` is None."""
         for older in reversed(versions.all()):
             if version is None or older < version:
                 try:
@@ -156,7 +156,7 @@ class ModelRegistry:
         return None
 
 
-_ASK_AGAIN: Stamp = (-1, -1, -1)
+_RETRY: Stamp = (-1, -1, -1)
 
 
 def _shops_under(root: Path) -> list[ShopName]:
@@ -176,7 +176,7 @@ def _is_shop(name: str) -> bool:
 
 
 def _record(versions: Versions, rejection: Rejection) -> None:
-    """Leave the reason beside the versions, unless it is there or the folder is read-only."""
+    """Write the rejection beside the versions, unless it exists or the folder is read-only."""
     try:
         if rejection.version != CURRENT_FILE and versions.rejected(rejection.version) is None:
             versions.reject(rejection.version, rejection.reason, rejection.code)

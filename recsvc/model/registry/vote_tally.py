@@ -1,7 +1,7 @@
-"""Votes of recent items for their neighbours, counted. The trainer measures with the same rule.
+"""Sums of the votes of recent items for their neighbours. The trainer evaluates the same rule.
 
-A vote is worth what the voter's last event says, times how near the neighbour is, times the appeal
-of the neighbour.
+A vote is the weight of the voter's last event, times the neighbour's score, times the neighbour's
+appeal (popularity factor).
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from recsvc.model.kernels.kernels import MAX_SHARE
 
 
 def appeal_of(popularity: Array) -> Array:
-    """Return the factor by which popularity raises a vote, 1 for the most popular item.
+    """Return the factor by which popularity scales a vote: 1 for the most popular item.
 
-    Without it votes for what hardly anybody buys crowd out what is likely: on Complete Journey
-    they lose to popularity, with it they win (NDCG@10 of `discover`).
+    Without it, votes for rarely bought items displace likely ones: on Complete Journey the votes
+    then lose to popularity, with it they win (NDCG@10 of `discover`).
     """  # (items,)
     most = popularity.max(initial=0.0)
     if most <= 0:
@@ -28,19 +28,19 @@ def appeal_of(popularity: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class VoteTally:
-    """The items with the greatest sums of votes, the greatest first, and who was loudest."""
+    """The items with the largest sums of votes, in descending order, with their top voters."""
 
     items: Array  # (voted,) item rows
     sums: Array  # (voted,)
-    top_voters: Array  # (voted,) places of voters
+    top_voters: Array  # (voted,) the voter with the largest vote
 
 
 def tally(items: Array, votes: Array, voters: Array) -> VoteTally:
-    """Count votes above zero: for which item each is, and whose."""
-    words = (items.astype(np.int64), votes.astype(np.float64), voters.astype(np.int64))
-    return VoteTally(*kernels.tally.run(*words))
+    """Sum the votes above zero by item. One entry per vote: its item, value and voter."""
+    columns = (items.astype(np.int64), votes.astype(np.float64), voters.astype(np.int64))
+    return VoteTally(*kernels.tally.run(*columns))
 
 
-def top_share(said: Array) -> float:
-    """Return what the greatest sum of votes is worth, as places in a list are: 1, 0.63, 0.5, …"""
-    return min(float(said.sum()), MAX_SHARE)
+def top_share(weights: Array) -> float:
+    """Return the share of the largest sum, on the scale of places in a list: 1, 0.63, 0.5, …"""
+    return min(float(weights.sum()), MAX_SHARE)

@@ -1,6 +1,6 @@
-"""How workers learn what has changed: an epoch per kind of thing, and a log with the ids.
+"""The change logs that workers follow: per kind of object an epoch and a log of changed ids.
 
-A script that changes something calls `tell`, so that the change and its epoch are one step.
+A script that changes objects calls `publish_change`, so the change and its epoch are one step.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import store_faults
 
-FEW_ENTRIES = 200  # as many changes are read while a request waits
-ALL_ENTRIES = 11_000  # more than the log is trimmed to: all that it tells
+FEW_ENTRIES = 200  # changes that are read while a request waits
+ALL_ENTRIES = 11_000  # above the length that the log is trimmed to: reads all
 LOG_ENTRIES = 10_000
 
 
 class ChangeLog:
-    """The log of one kind of thing. Reads alone, with the time-outs of a request."""
+    """The change log of one kind of object. Read-only, with the timeouts of a request."""
 
     def __init__(self, reads: redis.Redis, epoch_name: str, log: Callable[[ShopName], str]) -> None:
         self._reads = reads
@@ -33,16 +33,16 @@ class ChangeLog:
         return self._number(epoch)
 
     def changed_ids(
-        self, shop: ShopName, epoch: int, most_entries: int
+        self, shop: ShopName, epoch: int, max_entries: int
     ) -> tuple[int, list[str]] | None:
-        """Return the epoch and what has changed up to it; None when that cannot be told."""
+        """Return the current epoch and the ids changed since `epoch`; None if some are lost."""
         with store_faults():
             pipeline = self._reads.pipeline(transaction=True)
             pipeline.hget(redis_keys.epochs(shop), self._epoch_name)
-            pipeline.xrange(self._log(shop), f"{epoch + 1}-0", count=most_entries + 1)
+            pipeline.xrange(self._log(shop), f"{epoch + 1}-0", count=max_entries + 1)
             now, entries = pipeline.execute()
         number = self._number(now)
-        if not 0 <= number - epoch <= most_entries or len(entries) != number - epoch:
+        if not 0 <= number - epoch <= max_entries or len(entries) != number - epoch:
             return None
         ids: dict[str, None] = {}
         for place, (name, fields) in enumerate(entries, start=1):

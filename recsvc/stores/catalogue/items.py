@@ -1,8 +1,8 @@
 """The live catalogue in the store: one hash per shop, one JSON record per item.
 
-Every change is one script: the records, the epoch that tells the workers, and the log entry
-that tells them what has changed. An empty record is an item that was deleted: unlike one that
-nobody has told us of, it must not be shown even where a model knows it.
+A script makes every change: it writes the records, the epoch, and the log entry with the changed
+ids. An empty record is a deleted item: unlike an item without a record, it must not be recommended
+even if a model knows it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,7 +38,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class CatalogueChanges:
-    """The records that bring whoever takes them over to `epoch`."""
+    """The changed records up to `epoch`."""
 
     epoch: int
     records: Mapping[ItemId, bytes]
@@ -54,9 +54,9 @@ class CatalogueStore:
         self._write = connections.writes.register_script(_WRITE_ITEMS)
 
     def put_many(self, shop: ShopName, items: Iterable[CatalogueItem]) -> int:
-        """Put each item in place of what was known of it; return how many there were.
+        """Replace the records of the items; return the number of items.
 
-        Every chunk is in force as a whole, with the epoch that tells the workers.
+        Each chunk is written atomically, with its epoch.
         """
         remaining = iter(items)
         count = 0
@@ -68,7 +68,7 @@ class CatalogueStore:
     def change(
         self, shop: ShopName, item_id: ItemId, change: Callable[[CatalogueItem], CatalogueItem]
     ) -> CatalogueItem | None:
-        """Put what `change` makes of the item, whoever else changes it; None: there is none."""
+        """Replace the item by `change(item)`, retried on concurrent changes; None: no such item."""
         for _ in range(_PATCH_ATTEMPTS):
             record = self._record(shop, item_id)
             item = decode_item(shop, record)
@@ -77,17 +77,17 @@ class CatalogueStore:
             changed = change(item)
             if self._apply(shop, {item_id: msgspec.json.encode(changed)}, record):
                 return changed
-        raise StoreUnavailable("the item is being changed by others all the time; try again")
+        raise StoreUnavailable("other writers keep changing this item; try again")
 
     def delete(self, shop: ShopName, item_id: ItemId) -> None:
-        """Have the item shown no more, whatever a model knows of it, until it is put again."""
+        """Mark the item as deleted, so that no answer contains it until it is put again."""
         self._apply(shop, {item_id: DELETED})
 
     def get(self, shop: ShopName, item_id: ItemId) -> CatalogueItem | None:
         return decode_item(shop, self._record(shop, item_id))
 
     def all(self, shop: ShopName) -> Iterator[CatalogueItem]:
-        """Yield every item once, in no order. A record that cannot be read is logged."""
+        """Yield every item once, unordered. An unreadable record is logged and skipped."""
         seen: set[bytes] = set()
         for item_id, record in self._scan(shop, self._redis):
             if item_id in seen:
@@ -98,14 +98,14 @@ class CatalogueStore:
                 yield item
 
     def changes_since(
-        self, shop: ShopName, epoch: int | None, most_entries: int = FEW_ENTRIES
+        self, shop: ShopName, epoch: int | None, max_entries: int = FEW_ENTRIES
     ) -> CatalogueChanges | None:
-        """Return what brings a worker at `epoch` (None: at none) up to date.
+        """Return the records changed since a worker's `epoch` (None: it has read nothing).
 
-        None: it cannot be told, or is more than `most_entries` changes; then read the `whole`.
-        Records may be newer than the epoch that they come with; they then come once more.
+        None: the log lacks some, or has more than `max_entries` changes; then read the `whole`.
+        Records may be newer than the returned epoch; the next read then returns them again.
         """
-        changed = None if epoch is None else self._changes.changed_ids(shop, epoch, most_entries)
+        changed = None if epoch is None else self._changes.changed_ids(shop, epoch, max_entries)
         if changed is None:
             return None
         now, ids = changed
@@ -115,7 +115,7 @@ class CatalogueStore:
         return CatalogueChanges(now, {ItemId(i): record or DELETED for i, record in found})
 
     def whole(self, shop: ShopName) -> CatalogueChanges:
-        """Return every item; one that changes meanwhile comes once more with what changed since."""
+        """Return every item; an item that changes meanwhile is in the next changes again."""
         epoch = self._changes.epoch(shop)  # read first
         return CatalogueChanges(epoch, {_id(i): r for i, r in self._scan(shop, self._reads)})
 
@@ -128,16 +128,16 @@ class CatalogueStore:
         self, shop: ShopName, records: Mapping[ItemId, bytes], expected: bytes = b""
     ) -> bool:
         few = len(records) <= _FEW_ITEMS
-        words: list[Encoded] = [
+        arguments: list[Encoded] = [
             LOG_ENTRIES if few else _LOG_ENTRIES_OF_MANY_ITEMS,
             msgspec.json.encode(list(records)),
             expected,
         ]
         for item_id, record in records.items():
-            words += (item_id, record)
+            arguments += (item_id, record)
         keys = [redis_keys.items(shop), redis_keys.epochs(shop), redis_keys.items_log(shop)]
         with store_faults():
-            return bool(self._write(keys=keys, args=words))
+            return bool(self._write(keys=keys, args=arguments))
 
     def _scan(self, shop: ShopName, client: redis.Redis) -> Iterator[tuple[bytes, bytes]]:
         cursor = None
@@ -150,7 +150,7 @@ class CatalogueStore:
 
 
 def decode_item(shop: ShopName, record: bytes) -> CatalogueItem | None:
-    """Read a record; None for a deleted item, and, logged, for what cannot be read."""
+    """Read a record; None for a deleted item and, with a log line, for an unreadable record."""
     if not record:
         return None
     try:

@@ -1,10 +1,10 @@
-"""The live catalogue as one worker knows it, joined to the model that is served.
+"""The live catalogue in a worker's memory, joined to the model in service.
 
-Kept current by the epoch that each trip brings: a request that is behind reads what has changed
-before it answers, and the others of its shop wait for it. What takes longer, the join to a new
-model and the reading of a whole catalogue, is done in threads of its own, beside what is served;
-then one reference is replaced. A request that would have to wait too long is answered as in an
-outage: from what was known last, and not personal.
+Each request brings the catalogue's current epoch. If the worker is behind, the request reads the
+changes before it answers, and other requests of the shop wait for it. The join to a new model and
+the reading of a whole catalogue take longer: a separate thread does them, then one reference is
+replaced. A request that would wait too long is answered as in an outage: from the last known
+catalogue, and not personal.
 """
 
 import threading
@@ -25,7 +25,7 @@ from recsvc.stores.catalogue.items import CatalogueChanges, CatalogueStore, deco
 
 @dataclass(frozen=True, slots=True)
 class CatalogueSnapshot:
-    """What can be offered, of which model. `is_current`: no acknowledged change is missing."""
+    """The live items at one time. `is_current`: no acknowledged change is missing."""
 
     live_items: LiveItems
     is_current: bool
@@ -33,7 +33,7 @@ class CatalogueSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class _ServedItems:
-    """What requests take, and the epoch whose changes are all in it. None: it was never read."""
+    """The live items in service and their epoch; None: the catalogue was never read."""
 
     epoch: int | None
     live_items: LiveItems
@@ -41,9 +41,9 @@ class _ServedItems:
 
 @dataclass(slots=True)
 class _ShopCatalogue:
-    """`building` is held for long, by whoever makes something new; `lock` for moments.
+    """`building` is catalogue during long rebuilds, `lock` for microseconds.
 
-    The columns are written to under `lock`, and replaced under both.
+    Columns are written under `lock`, and replaced under both locks.
     """
 
     building: threading.Lock = field(default_factory=threading.Lock)
@@ -55,7 +55,7 @@ class _ShopCatalogue:
 
 
 class CatalogueCache:
-    """One catalogue per shop that was asked for. `now_us`: microseconds since 1970."""
+    """One catalogue per requested shop. `now_us`: microseconds since 1970."""
 
     def __init__(
         self, store: CatalogueStore, now_us: Callable[[], int], wait_seconds: float
@@ -67,103 +67,108 @@ class CatalogueCache:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="catalogue-reader")
 
     def preload(self, shops: Iterable[ShopName]) -> None:
-        """Read the catalogues before the first requests have to wait for them."""
+        """Read the catalogues before the first request."""
         for shop in shops:
-            self._read_whole(shop, self._held(shop))
+            self._read_whole(shop, self._catalogue_of(shop))
 
     def take(self, shop: ShopName, model: LoadedModel) -> None:
-        """Serve this model from now on. Nobody waits while the catalogue is joined to it."""
-        self._take(shop, self._held(shop), model)
+        """Serve this model from now on. Requests do not wait for the join."""
+        self._take(shop, self._catalogue_of(shop), model)
 
     def at(self, shop: ShopName, epoch: int | None, model: LoadedModel) -> CatalogueSnapshot:
-        """Return what can be offered at `epoch` or later. None: the store did not answer.
+        """Return the live items at `epoch` or later. None: the store did not answer.
 
-        `model` is taken where none is served yet.
+        `model` is used if the shop has none in service yet.
         """
-        held = self._held(shop)
-        if held.served is None:
-            self._take(shop, held, model, only_first=True)
-        served = _served(held)
+        catalogue = self._catalogue_of(shop)
+        if catalogue.served is None:
+            self._take(shop, catalogue, model, only_first=True)
+        served = _served(catalogue)
         if served.epoch == epoch and self._now_us() < served.live_items.next_change_us:
             return CatalogueSnapshot(served.live_items, True)
-        is_current = self._is_brought_up(shop, held, epoch)
-        return CatalogueSnapshot(_served(held).live_items, is_current)
+        is_current = self._catches_up(shop, catalogue, epoch)
+        return CatalogueSnapshot(_served(catalogue).live_items, is_current)
 
     def _take(
-        self, shop: ShopName, held: _ShopCatalogue, model: LoadedModel, *, only_first: bool = False
+        self,
+        shop: ShopName,
+        catalogue: _ShopCatalogue,
+        model: LoadedModel,
+        *,
+        only_first: bool = False,
     ) -> None:
-        if held.epoch is None:
+        if catalogue.epoch is None:
             with suppress(StoreUnavailable):
-                self._read_whole(shop, held)
-        with held.building:
-            if only_first and held.served is not None:
+                self._read_whole(shop, catalogue)
+        with catalogue.building:
+            if only_first and catalogue.served is not None:
                 return
-            made = LiveItems(model, held.columns, self._now_us())
-            with held.lock:
-                made.refresh(self._now_us())  # with what was written meanwhile
-                held.served = _ServedItems(held.epoch, made)
+            rebuilt = LiveItems(model, catalogue.columns, self._now_us())
+            with catalogue.lock:
+                rebuilt.refresh(self._now_us())  # with concurrent writes
+                catalogue.served = _ServedItems(catalogue.epoch, rebuilt)
 
-    def _held(self, shop: ShopName) -> _ShopCatalogue:
+    def _catalogue_of(self, shop: ShopName) -> _ShopCatalogue:
         return self._shops.get(shop) or self._shops.setdefault(shop, _ShopCatalogue())
 
-    def _is_brought_up(self, shop: ShopName, held: _ShopCatalogue, epoch: int | None) -> bool:
-        """Bring what is served to `epoch` and to the present; say whether it is there in time."""
+    def _catches_up(self, shop: ShopName, catalogue: _ShopCatalogue, epoch: int | None) -> bool:
+        """Catch up to `epoch` and to the current time; return False on timeout."""
         until = time.monotonic() + self._wait_seconds
         try:
-            reading = self._follow(shop, held, epoch, until)
+            reading = self._follow(shop, catalogue, epoch, until)
             if reading is not None:
                 reading.result(_left(until))
-                reading = self._follow(shop, held, epoch, until)
+                reading = self._follow(shop, catalogue, epoch, until)
         except (StoreUnavailable, TimeoutError):
             return False
         return epoch is not None and reading is None
 
     def _follow(
-        self, shop: ShopName, held: _ShopCatalogue, epoch: int | None, until: float
+        self, shop: ShopName, catalogue: _ShopCatalogue, epoch: int | None, until: float
     ) -> "Future[None] | None":
-        """Take over what has changed; return what is to be waited for if that cannot be told."""
-        if not held.lock.acquire(timeout=_left(until)):
+        """Apply the changes; return a future to wait for if they must be read in the background."""
+        if not catalogue.lock.acquire(timeout=_left(until)):
             raise TimeoutError
         try:
-            if epoch is not None and held.epoch != epoch:
-                changes = self._store.changes_since(shop, held.epoch)
+            if epoch is not None and catalogue.epoch != epoch:
+                changes = self._store.changes_since(shop, catalogue.epoch)
                 if changes is None:
-                    return self._being_read(shop, held)
-                self._apply(shop, held, changes)
-            live_items, now_us = _served(held).live_items, self._now_us()
+                    return self._background_read(shop, catalogue)
+                self._apply(shop, catalogue, changes)
+            live_items, now_us = _served(catalogue).live_items, self._now_us()
             if now_us >= live_items.next_change_us:
                 live_items.refresh(now_us)
         finally:
-            held.lock.release()
+            catalogue.lock.release()
         return None
 
-    def _apply(self, shop: ShopName, held: _ShopCatalogue, changes: CatalogueChanges) -> None:
-        """Write down what has changed; the epoch last, so that nobody takes half for all of it."""
-        live_items = _served(held).live_items
-        rows = _put(shop, held.columns, changes)
+    def _apply(self, shop: ShopName, catalogue: _ShopCatalogue, changes: CatalogueChanges) -> None:
+        """Apply the changes; the epoch last, so that a partial state never counts as current."""
+        live_items = _served(catalogue).live_items
+        rows = _put(shop, catalogue.columns, changes)
         if rows:
             live_items.update(rows, self._now_us())
-        held.epoch = changes.epoch
-        held.served = _ServedItems(changes.epoch, live_items)
+        catalogue.epoch = changes.epoch
+        catalogue.served = _ServedItems(changes.epoch, live_items)
 
-    def _being_read(self, shop: ShopName, held: _ShopCatalogue) -> "Future[None]":
-        """Return the reading that takes longer, which one request begins for all."""
-        if held.reading is None or held.reading.done():
-            held.reading = self._reader.submit(self._read_much, shop, held)
-        return held.reading
+    def _background_read(self, shop: ShopName, catalogue: _ShopCatalogue) -> "Future[None]":
+        """Return the background read; the first request starts it for all."""
+        if catalogue.reading is None or catalogue.reading.done():
+            catalogue.reading = self._reader.submit(self._read_changes_or_whole, shop, catalogue)
+        return catalogue.reading
 
-    def _read_much(self, shop: ShopName, held: _ShopCatalogue) -> None:
-        """Read all that the log still tells, or else the whole catalogue."""
-        with held.lock:
-            changes = self._store.changes_since(shop, held.epoch, ALL_ENTRIES)
+    def _read_changes_or_whole(self, shop: ShopName, catalogue: _ShopCatalogue) -> None:
+        """Read all changes that the log still has, otherwise the whole catalogue."""
+        with catalogue.lock:
+            changes = self._store.changes_since(shop, catalogue.epoch, ALL_ENTRIES)
             if changes is not None:
-                self._apply(shop, held, changes)
+                self._apply(shop, catalogue, changes)
         if changes is None:
-            self._read_whole(shop, held)
+            self._read_whole(shop, catalogue)
 
-    def _read_whole(self, shop: ShopName, held: _ShopCatalogue) -> None:
-        """Read every item, and what has changed since, beside what is served; then replace that."""
-        with held.building:
+    def _read_whole(self, shop: ShopName, catalogue: _ShopCatalogue) -> None:
+        """Read every item and the changes since, then replace the items in service."""
+        with catalogue.building:
             changes = self._store.whole(shop)
             columns = CatalogueColumns()
             _put(shop, columns, changes)
@@ -171,19 +176,19 @@ class CatalogueCache:
             if later is not None:
                 _put(shop, columns, later)
             epoch = changes.epoch if later is None else later.epoch
-            made = None
-            if held.served is not None:
-                made = LiveItems(held.served.live_items.model, columns, self._now_us())
-            with held.lock:
-                held.columns, held.epoch = columns, epoch
-                if made is not None:
-                    held.served = _ServedItems(epoch, made)
+            rebuilt = None
+            if catalogue.served is not None:
+                rebuilt = LiveItems(catalogue.served.live_items.model, columns, self._now_us())
+            with catalogue.lock:
+                catalogue.columns, catalogue.epoch = columns, epoch
+                if rebuilt is not None:
+                    catalogue.served = _ServedItems(epoch, rebuilt)
 
 
-def _served(held: _ShopCatalogue) -> _ServedItems:
-    if held.served is None:
-        raise TypeError("a model is taken before anything is asked for")
-    return held.served
+def _served(catalogue: _ShopCatalogue) -> _ServedItems:
+    if catalogue.served is None:
+        raise TypeError("no model was taken before the first request")
+    return catalogue.served
 
 
 def _left(until: float) -> float:

@@ -1,4 +1,4 @@
-"""The live catalogue as the shop writes and reads it."""
+"""Writes and reads of the live catalogue by the shop."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from recsvc.usecases.access.request_access import RequestContext
 
 
 class CatalogueService:
-    """Takes and shows items. What returned is durable, and in force for every later request."""
+    """Stores and returns items. A returned write is durable and applies to every later request."""
 
     def __init__(self, store: CatalogueStore) -> None:
         self._store = store
@@ -21,33 +21,33 @@ class CatalogueService:
         self.put_many(context, [item])
 
     def put_many(self, context: RequestContext, items: Iterable[CatalogueItem]) -> None:
-        _check(context)
+        _require_store(context)
         self._store.put_many(context.shop, items)
 
     def patch(
         self, context: RequestContext, item_id: ItemId, given: Mapping[str, Any]
     ) -> CatalogueItem:
-        """Change the given fields alone, however many others change the item meanwhile."""
-        _check(context)
+        """Change only the given fields, atomically with respect to concurrent changes."""
+        _require_store(context)
         changed = self._store.change(context.shop, item_id, lambda item: patched(item, given))
         return _found(changed)
 
     def get(self, context: RequestContext, item_id: ItemId) -> CatalogueItem:
-        _check(context)
+        _require_store(context)
         return _found(self._store.get(context.shop, item_id))
 
     def delete(self, context: RequestContext, item_id: ItemId) -> None:
-        _check(context)
+        _require_store(context)
         self._store.delete(context.shop, item_id)
 
 
 def _found(item: CatalogueItem | None) -> CatalogueItem:
     if item is None:
-        raise NotFound("the catalogue has no such item; PUT makes one", code="no_such_item")
+        raise NotFound("the catalogue has no such item; PUT creates it", code="no_such_item")
     return item
 
 
-def _check(context: RequestContext) -> None:
-    """Never acknowledge on keys that may be out of date."""
+def _require_store(context: RequestContext) -> None:
+    """Refuse while the store is unavailable: the API keys may then be out of date."""
     if not context.store_answered:
-        raise StoreUnavailable("the catalogue cannot be read or written at the moment; try again")
+        raise StoreUnavailable("the catalogue is not available at the moment; try again")

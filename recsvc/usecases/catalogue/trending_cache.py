@@ -1,7 +1,7 @@
-"""What is wanted now, as one worker knows it: a snapshot per shop, at most seconds old.
+"""The trending items of each shop in a worker's memory, at most seconds old.
 
-No request reads counts: one thread per worker does, for the shops that were asked for. What it
-cannot read stays as it was.
+Requests never read counts: one thread per worker refreshes the shops that were requested. A shop
+whose counts cannot be read keeps its last ranking.
 """
 
 import threading
@@ -19,7 +19,7 @@ from recsvc.stores.events.trending_counts import DayCounts, TrendingCountStore
 REFRESH_SECONDS = 2.0
 DAYS = 14
 HALF_LIFE_DAYS = 3.0
-MOST_RANKED = 1000
+MAX_RANKED = 1000
 
 _DAY_US = 86_400_000_000
 
@@ -43,26 +43,26 @@ class TrendingCache:
         self._watcher: threading.Thread | None = None
 
     def ranking(self, shop: ShopName) -> LiveRanking:
-        """Return the last snapshot; an empty one the first time that a shop is asked for."""
-        held = self._shops.get(shop) or self._shops.setdefault(shop, _ShopTrends())
-        return held.ranking
+        """Return the last snapshot; an empty one at the first request of a shop."""
+        trends = self._shops.get(shop) or self._shops.setdefault(shop, _ShopTrends())
+        return trends.ranking
 
     def preload(self, shops: Iterable[ShopName]) -> None:
-        """Have these shops' snapshots ready before they are asked for."""
+        """Compute these shops' snapshots before the first request."""
         for shop in shops:
             self.ranking(shop)
         self.refresh()
 
     def refresh(self) -> None:
-        """Take a new snapshot of each shop whose counts have moved. For one thread at a time."""
-        for shop, held in list(self._shops.items()):
+        """Take a new snapshot of each shop whose counts have changed. Not thread-safe."""
+        for shop, trends in list(self._shops.items()):
             try:
-                self._refresh(shop, held)
+                self._refresh(shop, trends)
             except StoreUnavailable:
                 _log.debug("live_counts_not_refreshed", shop=shop)
 
     def watch(self, interval_seconds: float = REFRESH_SECONDS) -> None:
-        """Refresh from now on, in one daemon thread. Call it in each worker process."""
+        """Refresh regularly in a daemon thread. Call it in each worker process."""
         if self._watcher is None:
             self._watcher = threading.Thread(
                 target=self._watch, args=(interval_seconds,), name="live-counts", daemon=True
@@ -74,24 +74,24 @@ class TrendingCache:
         while not pause.wait(interval_seconds):
             self.refresh()
 
-    def _refresh(self, shop: ShopName, held: _ShopTrends) -> None:
+    def _refresh(self, shop: ShopName, trends: _ShopTrends) -> None:
         today = self._now_us() // _DAY_US
         epoch = self._store.epoch(shop)
-        if (held.epoch, held.today) == (epoch, today):
+        if (trends.epoch, trends.today) == (epoch, today):
             return
-        # Earlier days too: what a shop reports at night was bought the day before.
+        # All days again: a nightly report adds purchases to the day before.
         days = range(today - DAYS + 1, today + 1)
-        held.ranking = ranked(self._store.of_days(shop, days, MOST_RANKED), today)
-        held.epoch, held.today = epoch, today
+        trends.ranking = ranked(self._store.of_days(shop, days, MAX_RANKED), today)
+        trends.epoch, trends.today = epoch, today
 
 
 def ranked(days: Mapping[int, DayCounts], today: int) -> LiveRanking:
-    """Add up the days, each by its age; ties by the items' ids, so that workers agree."""
+    """Sum the days, decayed by age; ties are ordered by item id, so that all workers agree."""
     total: Counter[bytes] = Counter()
     for day, counts in days.items():
         decay = 0.5 ** ((today - day) / HALF_LIFE_DAYS)
         for item, weight in counts.items():
             total[item] += weight * decay
-    best = sorted(total.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_RANKED]
+    best = sorted(total.items(), key=lambda entry: (-entry[1], entry[0]))[:MAX_RANKED]
     items = tuple(item.decode(errors="replace") for item, _ in best)
     return LiveRanking(items, tuple(score for _, score in best))

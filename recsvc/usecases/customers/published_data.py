@@ -105,7 +105,9 @@ def _held_model(stored: StoredVersion, row: int, erasure_recorded_at_us: int | N
 
 
 def _item(entry: StoredEntry) -> RecommendedItem:
-    return RecommendedItem(entry.item_id, entry.score, Reason(entry.reason.label, entry.because))
+    return RecommendedItem(
+        entry.item_id, entry.score, Reason(entry.reason.label, entry.reason_item)
+    )
 
 
 def _moment(day: float | None) -> str | None:

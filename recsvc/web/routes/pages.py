@@ -1,4 +1,4 @@
-"""Lists asked for with a body: what completes a basket, and all the lists of a page at once."""
+"""Lists requested with a body: for a basket, and all lists of a page at once."""
 
 from typing import Annotated, Any, Literal, get_args
 
@@ -38,7 +38,7 @@ Price = Annotated[float, Meta(ge=0)]
 
 
 class ListFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """How much of a list, and through which filters: as the query parameters of the same names."""
+    """Number of items and filters: the same as the query parameters of these names."""
 
     n: Annotated[int, Meta(ge=1, le=MAX_ITEMS)] = DEFAULT_ITEMS
     category: Names = []
@@ -53,40 +53,42 @@ class ListFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     def query(self, where: str = "") -> ListQuery:
         if None not in (self.min_price, self.max_price) and self.min_price > self.max_price:  # type: ignore[operator]
             raise _wrong(f"{where}max_price", "must be min_price or more")
-        about = self.context_item
+        context_item = self.context_item
         return ListQuery(
             self.n,
             Filters(tuple(self.category), tuple(self.brand), self.min_price, self.max_price),
             _items(self.exclude, f"{where}exclude"),
-            None if about is None else ItemId(checked_id(about, f"{where}context_item")),
+            None
+            if context_item is None
+            else ItemId(checked_id(context_item, f"{where}context_item")),
             tuple(dict.fromkeys(self.fields)),
             self.diversity,
         )
 
 
 class BasketBody(ListFields, forbid_unknown_fields=True, kw_only=True):
-    """The items in a basket, and whose it is, if that is known."""
+    """The items in a basket, and the customer if known."""
 
     items: Annotated[list[str], Meta(max_length=MAX_BASKET)]
     customer_id: str | None = None
 
 
 class PlacementBody(ListFields, forbid_unknown_fields=True, kw_only=True):
-    """One list of a page. `similar` and `bought_together` are about its `context_item`."""
+    """One list of a page. `similar` and `bought_together` refer to its `context_item`."""
 
     name: Annotated[str, Meta(min_length=1, max_length=128)]
     slate: SlateName = "for_you"
 
 
 class PageBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The lists of a page, the most important first: no item stands in two of them."""
+    """The lists of a page, the most important first: an item is in one list at most."""
 
     placements: Annotated[list[PlacementBody], Meta(min_length=1, max_length=MAX_PLACEMENTS)]
     customer_id: str | None = None
 
 
 class PlacedList(Recommendation, frozen=True, kw_only=True):
-    """A list, and the name of its placement."""
+    """A list with the name of its placement."""
 
     name: str
 
@@ -96,9 +98,9 @@ class Page(msgspec.Struct, frozen=True):
 
 
 def recommend_for_basket(call: Call) -> Response:
-    asked = call.read_body_first(BasketBody)
-    query, items = asked.query(), _items(asked.items, "items")
-    context = _enter(call, asked.customer_id)
+    body = call.read_body_first(BasketBody)
+    query, items = body.query(), _items(body.items, "items")
+    context = _enter(call, body.customer_id)
     answer = call.services.recommender.complete_basket(
         context, items, query, denied=call.denies_personal_use
     )
@@ -106,15 +108,15 @@ def recommend_for_basket(call: Call) -> Response:
 
 
 def recommend_for_page(call: Call) -> Response:
-    asked = call.read_body_first(PageBody)
-    placements = [_placement(each, place) for place, each in enumerate(asked.placements)]
-    context = _enter(call, asked.customer_id)
+    body = call.read_body_first(PageBody)
+    placements = [_placement(each, place) for place, each in enumerate(body.placements)]
+    context = _enter(call, body.customer_id)
     answers = call.services.recommender.fill_page(
         context, placements, denied=call.denies_personal_use
     )
     lists = [private_list(answer, context) for answer in answers]
-    named = zip(asked.placements, lists, strict=True)
-    return private_json(Page([_placed(each.name, made) for each, made in named]))
+    named = zip(body.placements, lists, strict=True)
+    return private_json(Page([_placed(each.name, listed) for each, listed in named]))
 
 
 def _enter(call: Call, customer_id: str | None) -> RequestContext:
@@ -127,20 +129,24 @@ def _placement(body: PlacementBody, place: int) -> Placement:
     where = f"placements[{place}]."
     slate = _SLATES[body.slate]
     if isinstance(slate, ItemSlate) and body.context_item is None:
-        raise _wrong(f"{where}context_item", f"is needed: {slate} is about an item")
+        raise _wrong(f"{where}context_item", f"is required: {slate} refers to an item")
     return Placement(slate, body.query(where))
 
 
-def _placed(name: str, made: Recommendation) -> PlacedList:
-    return PlacedList(name=name, **_members(made))
+def _placed(name: str, listed: Recommendation) -> PlacedList:
+    return PlacedList(name=name, **_members(listed))
 
 
-def _members(made: Recommendation) -> dict[str, Any]:
-    return {member: getattr(made, member) for member in Recommendation.__struct_fields__}
+def _members(listed: Recommendation) -> dict[str, Any]:
+    return {member: getattr(listed, member) for member in Recommendation.__struct_fields__}
 
 
 def _items(ids: list[str], field: str) -> tuple[ItemId, ...]:
-    return tuple(ItemId(checked_id(each, field)) for each in ids)
+    return tuple(_item(each, field) for each in ids)
+
+
+def _item(item_id: str, field: str) -> ItemId:
+    return ItemId(checked_id(item_id, field))
 
 
 def _wrong(field: str, fault: str) -> BadRequest:
@@ -169,11 +175,11 @@ ROUTES = (
         "POST",
         "/v1/pages",
         recommend_for_page,
-        "All the lists of a page at once, no item twice",
+        "All lists of a page at once, without repeated items",
         ACCESS,
         Page,
         body=PageBody,
-        remark="A customer's slate without `customer_id` is answered as to anybody.",
+        remark="A customer slate without `customer_id` is answered with popular items.",
         uses_write_timeout=False,
         name="recommend_for_page",
         tag="pages",

@@ -1,4 +1,4 @@
-"""The three recommendation routes. Unknown customers and items are answers, never a 404."""
+"""The three recommendation routes. Unknown customers and items get generic lists, never a 404."""
 
 import hashlib
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ ID_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class ListRequest(Generic[S]):
-    """Which list is asked for, and what of it."""
+    """The slate of a request, and its list query."""
 
     slate: S
     query: ListQuery
 
 
 class Recommendation(msgspec.Struct, frozen=True):
-    """A list of items. `fallback` says why it is generic, to secret keys only."""
+    """A list of items. `fallback`: the reason why it is generic, for secret keys only."""
 
     recommendation_id: str
     model_version: str | None
@@ -44,44 +44,44 @@ class Recommendation(msgspec.Struct, frozen=True):
 
 
 def _list_query(slates: type[S], meaning: str) -> QueryShape[ListRequest[S]]:
-    def asked(slate: S, **values: Any) -> ListRequest[S]:
+    def request_of(slate: S, **values: Any) -> ListRequest[S]:
         return ListRequest(slate, list_query(**values))
 
-    return QueryShape((choice("slate", meaning, slates), *list_parameters()), asked)
+    return QueryShape((choice("slate", meaning, slates), *list_parameters()), request_of)
 
 
-# What is asked for is asked for again and again. The texts are bounded: a request line is.
-QUERIES_KEPT = 256
+# Query strings repeat. Their length is bounded by that of a request line.
+CACHED_QUERIES = 256
 
-CUSTOMER_QUERY = _list_query(CustomerSlate, "Which of the customer's lists")
-ITEM_QUERY = _list_query(ItemSlate, "Which of the item's lists")
-ANONYMOUS_QUERY = _list_query(AnonymousSlate, "Which list")
+CUSTOMER_QUERY = _list_query(CustomerSlate, "The slate of the customer")
+ITEM_QUERY = _list_query(ItemSlate, "The slate of the item")
+ANONYMOUS_QUERY = _list_query(AnonymousSlate, "The anonymous slate")
 
-_asked_of_customer = lru_cache(QUERIES_KEPT)(CUSTOMER_QUERY.read)
-_asked_of_item = lru_cache(QUERIES_KEPT)(ITEM_QUERY.read)
-_asked = lru_cache(QUERIES_KEPT)(ANONYMOUS_QUERY.read)
+_customer_request = lru_cache(CACHED_QUERIES)(CUSTOMER_QUERY.read)
+_item_request = lru_cache(CACHED_QUERIES)(ITEM_QUERY.read)
+_anonymous_request = lru_cache(CACHED_QUERIES)(ANONYMOUS_QUERY.read)
 
 
 def recommend_for_customer(call: Call, customer_id: str) -> Response:
-    asked = _asked_of_customer(call.query)
+    request = _customer_request(call.query)
     context = call.authorize_for_customer(customer_id)
     answer = call.services.recommender.recommend_for(
-        context, asked.slate, asked.query, denied=call.denies_personal_use
+        context, request.slate, request.query, denied=call.denies_personal_use
     )
     return _private(answer, context)
 
 
 def recommend_for_item(call: Call, item_id: str) -> Response:
-    asked, item = _asked_of_item(call.query), call.item(item_id)
+    request, item = _item_request(call.query), call.item(item_id)
     context = call.authorize_request()
-    answer = call.services.recommender.neighbours_of(context, item, asked.slate, asked.query)
+    answer = call.services.recommender.neighbours_of(context, item, request.slate, request.query)
     return _anonymous(call, answer, context)
 
 
 def recommend(call: Call) -> Response:
-    asked = _asked(call.query)
+    request = _anonymous_request(call.query)
     context = call.authorize_request()
-    answer = call.services.recommender.anonymous_list(context, asked.slate, asked.query)
+    answer = call.services.recommender.anonymous_list(context, request.slate, request.query)
     return _anonymous(call, answer, context)
 
 
@@ -94,7 +94,7 @@ def _private(answer: Answer, context: RequestContext) -> Response:
 
 
 def _public(call: Call, answer: Answer) -> Response:
-    """Answer what any browser with this key may share: named by its content, so cacheable."""
+    """Return a list that any browser with this key may share; its id is a content hash (ETag)."""
     metrics.count_answer(answer.slate, answer.fallback)
     content = msgspec.json.encode(_body("", answer, None))
     name = hashlib.blake2b(content, digest_size=ID_BYTES).hexdigest()
@@ -112,15 +112,15 @@ def _public_cache(max_age: int) -> str:
 
 
 def private_list(answer: Answer, context: RequestContext) -> Recommendation:
-    """Return a list that nobody else may keep, and say why only to a secret key."""
+    """Return a list for `no-store`; include the fallback for secret keys only."""
     metrics.count_answer(answer.slate, answer.fallback)
-    told = answer.fallback if context.key.is_secret else None
-    return _body(str(uuid_utils.uuid7()), answer, told)
+    fallback = answer.fallback if context.key.is_secret else None
+    return _body(str(uuid_utils.uuid7()), answer, fallback)
 
 
-def _body(name: str, answer: Answer, told: Fallback | None) -> Recommendation:
+def _body(name: str, answer: Answer, fallback: Fallback | None) -> Recommendation:
     return Recommendation(
-        name, answer.model_version, answer.slate, answer.personalized, told, answer.items
+        name, answer.model_version, answer.slate, answer.personalized, fallback, answer.items
     )
 
 
@@ -132,7 +132,7 @@ ROUTES = (
         "GET",
         "/v1/customers/<id:customer_id>/recommendations",
         recommend_for_customer,
-        "Items for one customer, personal where the customer permits it",
+        "Items for one customer, personal if the customer consents",
         RECOMMEND_OWN,
         Recommendation,
         CUSTOMER_QUERY,
@@ -144,13 +144,13 @@ ROUTES = (
         "GET",
         "/v1/items/<id:item_id>/recommendations",
         recommend_for_item,
-        "Items that go with one item; popular ones if it has none or is unknown",
+        "Items related to one item; popular items if it has none or is unknown",
         RECOMMEND,
         Recommendation,
         ITEM_QUERY,
         also=(304,),
-        remark="An item that is unknown, or that nothing goes with, is answered with popular "
-        "items: `slate` is then `popular`, and `fallback` stays null.",
+        remark="An unknown item, or one without related items, is answered with popular "
+        "items: `slate` is then `popular`, and `fallback` is null.",
         uses_write_timeout=False,
         name="recommend_for_item",
         tag="recommendations",
@@ -159,7 +159,7 @@ ROUTES = (
         "GET",
         "/v1/recommendations",
         recommend,
-        "Items for anybody",
+        "Items for anonymous visitors",
         RECOMMEND,
         Recommendation,
         ANONYMOUS_QUERY,

@@ -53,7 +53,7 @@ def test_lines_of_json_are_imported(folder: Path, tmp_path: Path) -> None:
     ("name", "content", "told"),
     [
         ("a.ndjson", '{"item_id": "a"}\n{"item_id": "b", "price": -1}\n', ":2: price: -1 is not"),
-        ("a.ndjson", "{\n", ":1: not an object"),
+        ("a.ndjson", "{\n", ":1: not a JSON object"),
         ("a.csv", "item_id,price\na,cheap\n", ':2: price: "cheap" is not'),
         ("a.csv", "id,price\na,1\n", "no column item_id"),
         ("a.ndjson", "\xff", "cannot be read"),

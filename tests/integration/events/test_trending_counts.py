@@ -12,7 +12,7 @@ from recsvc.stores.events.trending_counts import TrendingCountStore
 from recsvc.usecases.catalogue.trending_cache import (
     DAYS,
     HALF_LIFE_DAYS,
-    MOST_RANKED,
+    MAX_RANKED,
     TrendingCache,
 )
 
@@ -84,12 +84,12 @@ def test_late_events_count_at_the_next_refresh(
 
 def test_the_ranking_is_bounded(connections: Connections, shop: ShopName, clock: Clock) -> None:
     """The size of a ranking does not grow with the catalogue."""
-    count(connections, shop, TODAY, {f"item-{n}": n + 1 for n in range(MOST_RANKED + 10)})
+    count(connections, shop, TODAY, {f"item-{n}": n + 1 for n in range(MAX_RANKED + 10)})
     live = TrendingCache(TrendingCountStore(connections), clock)
     live.preload([shop])
 
-    assert len(live.ranking(shop).items) == MOST_RANKED
-    assert live.ranking(shop).items[0] == f"item-{MOST_RANKED + 9}"
+    assert len(live.ranking(shop).items) == MAX_RANKED
+    assert live.ranking(shop).items[0] == f"item-{MAX_RANKED + 9}"
 
 
 def test_an_outage_keeps_the_last_ranking(

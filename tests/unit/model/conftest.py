@@ -1,4 +1,4 @@
-"""A published version to be spoilt, and a shelf."""
+"""A published version to be spoilt, and a registry."""
 
 import shutil
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def folder(original: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[ModelRegistry]:
-    shelf = ModelRegistry(tmp_path, FINGERPRINT)
-    yield shelf
-    shelf.close()
+def registry(tmp_path: Path) -> Iterator[ModelRegistry]:
+    registry = ModelRegistry(tmp_path, FINGERPRINT)
+    yield registry
+    registry.close()

@@ -1,4 +1,4 @@
-"""What tests of the shelf do to the versions under it."""
+"""What tests of the registry do to the versions under it."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -20,9 +20,9 @@ def activate(folder: Path) -> None:
     Versions(folder.parents[1], SHOP).activate(folder.name)
 
 
-def served(shelf: ModelRegistry) -> str | None:
-    shelf.refresh()
-    return shelf.status(SHOP).version
+def served(registry: ModelRegistry) -> str | None:
+    registry.refresh()
+    return registry.status(SHOP).version
 
 
 def first_item(model: LoadedModel | None) -> str | None:

@@ -96,7 +96,7 @@ def test_a_shop_that_leads_out_of_the_root_is_refused(tmp_path: Path) -> None:
     versions = versions_in(tmp_path / "models")
     [version] = versions.all()
 
-    with pytest.raises(ModelRejected, match="leads out of"):
+    with pytest.raises(ModelRejected, match="is outside of"):
         versions.folder(version)
 
 
@@ -129,7 +129,7 @@ def test_a_rejection_is_kept_until_the_version_is_activated_again(versions: Vers
 def test_an_unreadable_rejection_rejects(versions: Versions) -> None:
     (versions.home / f"{A}.rejected").write_text("{")
 
-    assert str(versions.rejected(A)) == "its rejection cannot be read"
+    assert str(versions.rejected(A)) == "the rejection cannot be read"
 
 
 def test_models_can_be_moved(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ class Watched(LiveItems):
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
-        if name == "_item_rows" and len(self._listed) > self.size:
+        if name == "_item_rows" and len(self._catalogue_rows) > self.size:
             rows = set(self.unranked().items.tolist())
             self.offered_at_once = self.ids(sorted(rows - rows_of(self.unavailable)))
 

@@ -52,7 +52,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     ),
     "column order": (
         spoil("popular_scores", np.asfortranarray(np.ones((2, 2), np.float32)), forge=False),
-        "popular_scores.npy: its header is not one of a plain array",
+        "popular_scores.npy: its header does not describe a plain array",
     ),
     "NaN": (
         spoil("popular_scores", np.array([1, np.nan, 1, 1], np.float32)),

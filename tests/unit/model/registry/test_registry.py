@@ -38,58 +38,58 @@ def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
     return False
 
 
-def test_nothing_published_is_no_model(shelf: ModelRegistry) -> None:
-    shelf.refresh()
+def test_nothing_published_is_no_model(registry: ModelRegistry) -> None:
+    registry.refresh()
 
-    assert shelf.model(SHOP) is None
-    assert (shelf.status(SHOP).version, shelf.status(SHOP).rejection) == (None, None)
+    assert registry.model(SHOP) is None
+    assert (registry.status(SHOP).version, registry.status(SHOP).rejection) == (None, None)
 
 
-def test_a_new_current_is_picked_up(shelf: ModelRegistry, tmp_path: Path) -> None:
+def test_a_new_current_is_picked_up(registry: ModelRegistry, tmp_path: Path) -> None:
     old = published(tmp_path)
-    assert old.name == served(shelf)
+    assert old.name == served(registry)
 
     new = published(tmp_path, fruit_shop("apricot"), LATER)
 
-    assert new.name == served(shelf)
-    assert first_item(shelf.model(SHOP)) == "apricot"
+    assert new.name == served(registry)
+    assert first_item(registry.model(SHOP)) == "apricot"
 
 
-def test_a_rollback_is_picked_up(shelf: ModelRegistry, tmp_path: Path) -> None:
+def test_a_rollback_is_picked_up(registry: ModelRegistry, tmp_path: Path) -> None:
     old, new = published(tmp_path), published(tmp_path, fruit_shop("apricot"), LATER)
-    assert new.name == served(shelf)
+    assert new.name == served(registry)
 
     activate(old)
 
-    assert old.name == served(shelf)
+    assert old.name == served(registry)
 
 
-def test_a_request_keeps_the_model_that_it_took(shelf: ModelRegistry, tmp_path: Path) -> None:
+def test_a_request_keeps_the_model_that_it_took(registry: ModelRegistry, tmp_path: Path) -> None:
     """Also after the swap, and after its files are gone."""
     old = published(tmp_path)
-    shelf.refresh()
-    taken = shelf.model(SHOP)
+    registry.refresh()
+    taken = registry.model(SHOP)
     published(tmp_path, fruit_shop("apricot"), LATER)
-    shelf.refresh()
+    registry.refresh()
     spoil(old)
 
     assert first_item(taken) == "apple"
-    assert first_item(shelf.model(SHOP)) == "apricot"
+    assert first_item(registry.model(SHOP)) == "apricot"
 
 
 def test_a_file_named_like_a_shop_is_no_trouble(
-    shelf: ModelRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    registry: ModelRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is looked at twice a second: a line in the log each time would be many."""
     (tmp_path / "file").write_text("")
-    shelf.refresh()
+    registry.refresh()
 
     assert caplog.records == []
-    assert shelf.shops() == []
+    assert registry.shops() == []
 
 
 def test_shops_do_not_share_their_troubles(
-    shelf: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One shop's fault, of whatever kind, keeps no model from another."""
     published(tmp_path)
@@ -104,42 +104,42 @@ def test_shops_do_not_share_their_troubles(
         return load(folder, shop=shop, fingerprint=fingerprint)
 
     monkeypatch.setattr("recsvc.model.registry.registry.load", broken)
-    shelf.refresh()
+    registry.refresh()
 
-    assert first_item(shelf.model(SHOP)) == "apple"
-    assert shelf.model(other) is None
+    assert first_item(registry.model(SHOP)) == "apple"
+    assert registry.model(other) is None
 
 
-def test_asking_for_unknown_shops_takes_no_memory(shelf: ModelRegistry, tmp_path: Path) -> None:
+def test_asking_for_unknown_shops_takes_no_memory(registry: ModelRegistry, tmp_path: Path) -> None:
     published(tmp_path)
-    shelf.refresh()
+    registry.refresh()
     for number in range(100):
-        assert shelf.model(ShopName(f"shop-{number}")) is None
-        assert shelf.status(ShopName(f"shop-{number}")).version is None
+        assert registry.model(ShopName(f"shop-{number}")) is None
+        assert registry.status(ShopName(f"shop-{number}")).version is None
 
-    assert shelf.shops() == [SHOP]
+    assert registry.shops() == [SHOP]
 
 
 def test_watching_serves_at_once_and_picks_up_what_comes(
-    shelf: ModelRegistry, tmp_path: Path
+    registry: ModelRegistry, tmp_path: Path
 ) -> None:
     """Within seconds, in one thread however often it is asked to watch."""
     old = published(tmp_path)
-    shelf.watch(interval_seconds=0.01)
-    shelf.watch(interval_seconds=0.01)
-    assert old.name == shelf.status(SHOP).version
+    registry.watch(interval_seconds=0.01)
+    registry.watch(interval_seconds=0.01)
+    assert old.name == registry.status(SHOP).version
 
     new = published(tmp_path, fruit_shop("apricot"), LATER)
 
-    assert eventually(lambda: shelf.status(SHOP).version == new.name)
-    assert sum(thread.name == "model-shelf" for thread in threading.enumerate()) == 1
+    assert eventually(lambda: registry.status(SHOP).version == new.name)
+    assert sum(thread.name == "model-registry" for thread in threading.enumerate()) == 1
 
 
 def test_watching_survives_a_folder_that_cannot_be_listed(
-    shelf: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And goes on when it can be again."""
-    shelf.watch(interval_seconds=0.01)
+    registry.watch(interval_seconds=0.01)
     failed = threading.Event()
 
     def refuse(_: Path) -> list[ShopName]:
@@ -151,7 +151,7 @@ def test_watching_survives_a_folder_that_cannot_be_listed(
         assert failed.wait(10)
     folder = published(tmp_path)
 
-    assert eventually(lambda: shelf.status(SHOP).version == folder.name)
+    assert eventually(lambda: registry.status(SHOP).version == folder.name)
 
 
 @pytest.fixture
@@ -164,19 +164,19 @@ def threads_change_often() -> Iterator[None]:
 
 
 def test_readers_never_see_a_mix_of_two_versions(
-    shelf: ModelRegistry, tmp_path: Path, threads_change_often: None
+    registry: ModelRegistry, tmp_path: Path, threads_change_often: None
 ) -> None:
     """Each request takes one reference, and everything it reads is of that version."""
     names = {published(tmp_path).name: "apple"}
     names[published(tmp_path, fruit_shop("apricot"), LATER).name] = "apricot"
     folders = [versions_in(tmp_path).folder(name) for name in names]
-    shelf.refresh()
+    registry.refresh()
     done = threading.Event()
 
     def read() -> set[tuple[str, str, str]]:
         seen = set()
         while not done.is_set():
-            model = shelf.model(SHOP)
+            model = registry.model(SHOP)
             assert model is not None
             own = model.customer_slate(admitted(customer(1)), CustomerSlate.FOR_YOU)
             assert own is not None
@@ -188,43 +188,43 @@ def test_readers_never_see_a_mix_of_two_versions(
         reading = [readers.submit(read) for _ in range(4)]
         for folder in folders * 20:
             activate(folder)
-            shelf.refresh()
+            registry.refresh()
         done.set()
         seen = set().union(*(read.result() for read in reading))
 
     assert {(name, first, name) for name, first in names.items()} == seen
 
 
-def test_a_model_is_prepared_before_it_is_served(shelf: ModelRegistry, tmp_path: Path) -> None:
+def test_a_model_is_prepared_before_it_is_served(registry: ModelRegistry, tmp_path: Path) -> None:
     """Each once; those that are served already, when the preparation is named."""
     old = published(tmp_path)
-    shelf.refresh()
+    registry.refresh()
     prepared: list[tuple[str, str | None]] = []
 
     def prepare(shop: ShopName, model: LoadedModel) -> None:
-        prepared.append((model.version, shelf.status(shop).version))
+        prepared.append((model.version, registry.status(shop).version))
 
-    shelf.before_swap(prepare)
+    registry.before_swap(prepare)
     new = published(tmp_path, fruit_shop("apricot"), LATER)
     for _ in range(2):
-        shelf.refresh()
+        registry.refresh()
 
     assert prepared == [(old.name, old.name), (new.name, old.name)]
 
 
 def test_a_model_that_cannot_be_prepared_does_not_replace_the_old_one(
-    shelf: ModelRegistry, tmp_path: Path
+    registry: ModelRegistry, tmp_path: Path
 ) -> None:
     """It is tried again with the next look."""
     old = published(tmp_path)
-    shelf.refresh()
+    registry.refresh()
     faults = [KeyError("a fault of ours")]
 
     def prepare(_shop: ShopName, model: LoadedModel) -> None:
         if faults and model.version != old.name:
             raise faults.pop()
 
-    shelf.before_swap(prepare)
+    registry.before_swap(prepare)
     new = published(tmp_path, fruit_shop("apricot"), LATER)
 
-    assert [served(shelf) for _ in range(2)] == [old.name, new.name]
+    assert [served(registry) for _ in range(2)] == [old.name, new.name]

@@ -22,30 +22,30 @@ from tests.unit.model.registries import LATER, LATEST, activate, served, spoil
 
 
 def test_a_bad_version_is_rejected_and_the_old_one_serves_on(
-    shelf: ModelRegistry, tmp_path: Path
+    registry: ModelRegistry, tmp_path: Path
 ) -> None:
     """With the reason beside the versions and in the status."""
     old = published(tmp_path)
-    assert old.name == served(shelf)
+    assert old.name == served(registry)
     bad = published(tmp_path, fruit_shop("apricot"), LATER)
     spoil(bad)
 
-    assert old.name == served(shelf)
-    assert str(shelf.status(SHOP).rejection) == "missing file: popular_items.npy"
+    assert old.name == served(registry)
+    assert str(registry.status(SHOP).rejection) == "missing file: popular_items.npy"
     assert str(versions_in(tmp_path).rejected(bad.name)) == "missing file: popular_items.npy"
 
     good = published(tmp_path, fruit_shop("apricot"), LATEST)
 
-    assert good.name == served(shelf)
-    assert shelf.status(SHOP).rejection is None
+    assert good.name == served(registry)
+    assert registry.status(SHOP).rejection is None
 
 
 def test_a_rejected_version_is_judged_once(
-    shelf: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is looked at again when it is made current again."""
     published(tmp_path)
-    shelf.refresh()
+    registry.refresh()
     bad = published(tmp_path, fruit_shop("apricot"), LATER)
     original = (bad / "popular_items.npy").read_bytes()
     spoil(bad)
@@ -57,54 +57,56 @@ def test_a_rejected_version_is_judged_once(
 
     monkeypatch.setattr("recsvc.model.registry.registry.load", counted)
     for _ in range(3):
-        shelf.refresh()
+        registry.refresh()
 
     assert [bad] == loads
 
     (bad / "popular_items.npy").write_bytes(original)
     activate(bad)
 
-    assert bad.name == served(shelf)
+    assert bad.name == served(registry)
 
 
 @pytest.mark.parametrize("text", ["../x", "/etc", "", "latest", "../default/CURRENT"])
 def test_a_current_that_leads_elsewhere_is_refused(
-    shelf: ModelRegistry, tmp_path: Path, text: str
+    registry: ModelRegistry, tmp_path: Path, text: str
 ) -> None:
     old = published(tmp_path)
-    shelf.refresh()
+    registry.refresh()
     (old.parent / "CURRENT").write_text(text)
 
-    assert old.name == served(shelf)
-    assert "is not the name of a version" in str(shelf.status(SHOP).rejection)
+    assert old.name == served(registry)
+    assert "is not the name of a version" in str(registry.status(SHOP).rejection)
 
 
-def test_a_current_of_another_shop_is_refused(shelf: ModelRegistry, tmp_path: Path) -> None:
+def test_a_current_of_another_shop_is_refused(registry: ModelRegistry, tmp_path: Path) -> None:
     """A version that was copied from shop to shop."""
     theirs = published(tmp_path / "theirs")
     other = ShopName("other")
     (tmp_path / other).mkdir()
     theirs.rename(tmp_path / other / theirs.name)
     Versions(tmp_path, other).activate(theirs.name)
-    shelf.refresh()
+    registry.refresh()
 
-    assert shelf.model(other) is None
-    assert str(shelf.status(other).rejection) == "made for shop 'default', not for 'other'"
+    assert registry.model(other) is None
+    assert str(registry.status(other).rejection) == "made for shop 'default', not for 'other'"
 
 
 def test_a_worker_that_starts_with_a_bad_current_serves_the_newest_good_one(
-    shelf: ModelRegistry, tmp_path: Path
+    registry: ModelRegistry, tmp_path: Path
 ) -> None:
     published(tmp_path)
     good = published(tmp_path, fruit_shop("apricot"), LATER)
     bad = published(tmp_path, fruit_shop("avocado"), LATEST)
     spoil(bad)
 
-    assert good.name == served(shelf)
-    assert str(shelf.status(SHOP).rejection) == "missing file: popular_items.npy"
+    assert good.name == served(registry)
+    assert str(registry.status(SHOP).rejection) == "missing file: popular_items.npy"
 
 
-def test_no_newer_version_than_current_is_ever_chosen(shelf: ModelRegistry, tmp_path: Path) -> None:
+def test_no_newer_version_than_current_is_ever_chosen(
+    registry: ModelRegistry, tmp_path: Path
+) -> None:
     """An operator who rolled back did not want the newer one."""
     old = published(tmp_path)
     rolled_back = published(tmp_path, fruit_shop("apricot"), LATER)
@@ -112,11 +114,11 @@ def test_no_newer_version_than_current_is_ever_chosen(shelf: ModelRegistry, tmp_
     activate(rolled_back)
     spoil(rolled_back)
 
-    assert old.name == served(shelf)
+    assert old.name == served(registry)
 
 
 def test_a_version_found_damaged_is_never_fallen_back_to(
-    shelf: ModelRegistry, tmp_path: Path
+    registry: ModelRegistry, tmp_path: Path
 ) -> None:
     """Though what a load reads of it looks good."""
     oldest = published(tmp_path)
@@ -125,7 +127,7 @@ def test_a_version_found_damaged_is_never_fallen_back_to(
     versions_in(tmp_path).reject(damaged.name, "its content is not what was published")
     spoil(bad)
 
-    assert oldest.name == served(shelf)
+    assert oldest.name == served(registry)
 
 
 def test_a_process_with_another_secret_takes_the_model_from_nobody(tmp_path: Path) -> None:
@@ -143,18 +145,20 @@ def test_a_process_with_another_secret_takes_the_model_from_nobody(tmp_path: Pat
     assert versions_in(tmp_path).rejected(folder.name) is None
 
 
-def test_an_unknown_format_is_left_to_a_newer_release(shelf: ModelRegistry, tmp_path: Path) -> None:
+def test_an_unknown_format_is_left_to_a_newer_release(
+    registry: ModelRegistry, tmp_path: Path
+) -> None:
     old = published(tmp_path)
-    shelf.refresh()
+    registry.refresh()
     new = published(tmp_path, fruit_shop("apricot"), LATER)
     edit_manifest(new, format="2.0")
 
-    assert old.name == served(shelf)
-    assert "format 2.0 is not known here" in str(shelf.status(SHOP).rejection)
+    assert old.name == served(registry)
+    assert "format 2.0 is not known here" in str(registry.status(SHOP).rejection)
 
 
 def test_a_rejection_of_a_release_before_1_1_is_not_final(
-    shelf: ModelRegistry, tmp_path: Path
+    registry: ModelRegistry, tmp_path: Path
 ) -> None:
     """A rolled-back service rejects the format "1.1"; the next release serves the version."""
     folder = published(tmp_path)
@@ -162,41 +166,41 @@ def test_a_rejection_of_a_release_before_1_1_is_not_final(
     reason = "the manifest cannot be read: Expected `int`, got `str` - at `$.format`"
     versions.reject(folder.name, reason, "model_rejected")
 
-    assert folder.name == served(shelf)
+    assert folder.name == served(registry)
     assert versions.rejected(folder.name) is None
 
 
-def test_a_vanished_current_takes_no_model_away(shelf: ModelRegistry, tmp_path: Path) -> None:
+def test_a_vanished_current_takes_no_model_away(registry: ModelRegistry, tmp_path: Path) -> None:
     old = published(tmp_path)
-    shelf.refresh()
+    registry.refresh()
     (old.parent / "CURRENT").unlink()
 
-    assert old.name == served(shelf)
+    assert old.name == served(registry)
 
 
 @pytest.mark.parametrize("gone", ["CURRENT", "the whole folder"])
 def test_a_rejection_goes_with_the_current_that_it_was_about(
-    shelf: ModelRegistry, tmp_path: Path, gone: str
+    registry: ModelRegistry, tmp_path: Path, gone: str
 ) -> None:
     """What is served stays; what was refused is nobody's wish any more."""
     old = published(tmp_path)
-    shelf.refresh()
+    registry.refresh()
     bad = published(tmp_path, fruit_shop("apricot"), LATER)
     spoil(bad)
-    shelf.refresh()
-    told = shelf.status(SHOP).rejection
+    registry.refresh()
+    told = registry.status(SHOP).rejection
     if gone == "CURRENT":
         (bad.parent / gone).unlink()
     else:
         shutil.rmtree(bad.parent)
 
-    assert old.name == served(shelf)
+    assert old.name == served(registry)
     assert told is not None
-    assert shelf.status(SHOP).rejection is None
+    assert registry.status(SHOP).rejection is None
 
 
 def test_trouble_of_the_moment_is_tried_again(
-    shelf: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Too many open files is no fault of the version, and is not recorded as one."""
     folder = published(tmp_path)
@@ -206,21 +210,21 @@ def test_trouble_of_the_moment_is_tried_again(
 
     with monkeypatch.context() as troubled:
         troubled.setattr("recsvc.model.registry.registry.load", refuse)
-        assert served(shelf) is None
-    rejection = shelf.status(SHOP).rejection
+        assert served(registry) is None
+    rejection = registry.status(SHOP).rejection
 
     assert rejection is not None
     assert rejection.code == "model_unreadable"
     assert versions_in(tmp_path).rejected(folder.name) is None
-    assert folder.name == served(shelf)
+    assert folder.name == served(registry)
 
 
 def test_a_read_only_folder_can_be_served_from(
-    shelf: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rejection is then told in the status only."""
     old = published(tmp_path)
-    shelf.refresh()
+    registry.refresh()
     spoil(published(tmp_path, fruit_shop("apricot"), LATER))
 
     def refuse(*_: object) -> None:
@@ -228,5 +232,5 @@ def test_a_read_only_folder_can_be_served_from(
 
     monkeypatch.setattr(Versions, "reject", refuse)
 
-    assert old.name == served(shelf)
-    assert str(shelf.status(SHOP).rejection) == "missing file: popular_items.npy"
+    assert old.name == served(registry)
+    assert str(registry.status(SHOP).rejection) == "missing file: popular_items.npy"
