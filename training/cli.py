@@ -1,7 +1,7 @@
 """`recsvc-train`: the trainer's command line.
 
 Exit codes: 0 success; 2 an unreadable option or input, or too many bad rows; 3 readable input that
-must not be published.
+must not be published; 141 a reader that has closed stdout (`| head`), which prints no message.
 """
 
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from recsvc.domain.errors import RecsvcError
+from recsvc.filesystem.closed_pipe import ends_with_its_reader
 from training import cli_options as options
 from training.cli_output import (
     print_gate,
@@ -45,9 +46,14 @@ _EXIT_UNREADABLE = 2
 class TrainerCommands(TyperGroup):
     """Print an error as one line without a traceback."""
 
+    def main(self, *args: Any, **named: Any) -> Any:
+        with ends_with_its_reader():
+            return super().main(*args, **named)
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with ends_with_its_reader():
+                return super().invoke(ctx)
         except (RecsvcError, OSError) as error:
             stderr_console().print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
             code = error.exit_code if isinstance(error, TrainingError) else _EXIT_UNREADABLE
@@ -64,7 +70,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"recsvc-train {version('recsvc')}")
+        typer.echo(f"recsvc {version('recsvc')}")
         raise typer.Exit
 
 

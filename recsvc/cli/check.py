@@ -1,7 +1,12 @@
-"""`recsvc check`: what is set, and whether the service could start with it."""
+"""`recsvc check`: every setting, and the results of checks on the data folder, store and models.
+
+It makes no data folder and no secret. Exit code 2: the service could not start.
+"""
 
 import os
+import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +17,20 @@ from recsvc.cli.options import AsJson, DataDir, settings_of
 from recsvc.cli.output import explain, print_json, print_table, print_text
 from recsvc.config import SETTINGS, Setting, Settings, models_root
 from recsvc.domain.errors import RecsvcError
-from recsvc.domain.values.customer_keys import Secret
 from recsvc.domain.values.ids import ShopName
-from recsvc.secret_file import open_secret
+from recsvc.secret_file import find_secret, open_secret
 from recsvc.signal_file import open_signals
-from recsvc.wiring.deployment import make_data_folder
+from recsvc.wiring.deployment import has_embedded_data
 from recsvc.wiring.services import open_registry
 from recsvc.wiring.stores import Stores, open_stores
 
 GOOD, MISSING, BAD = "ok", "missing", "bad"
 EXIT_BAD = 2
+_MADE_BY_WRITES = "the first command that writes makes it: recsvc keys create --scope all"
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     what: str
     verdict: str
@@ -33,18 +38,18 @@ class CheckResult(msgspec.Struct, frozen=True):
 
 
 def check(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show every setting, and what would keep the service from starting."""
+    """Show every setting, and every reason why the service could not start."""
     settings = settings_of(data_dir)
-    findings = list(_findings(settings))
+    results = list(_results(settings))
     rows = [_setting_row(setting, settings, data_dir) for setting in SETTINGS]
     if as_json:
-        print_json({"settings": rows, "findings": findings})
+        print_json({"settings": rows, "findings": results})
     else:
         print_table(list(rows[0]), [list(row.values()) for row in rows])
         print_text("")
         fields = ("what", "verdict", "detail")
-        print_table(fields, [[getattr(f, field) for field in fields] for f in findings])
-    if any(finding.verdict == BAD for finding in findings):
+        print_table(fields, [[getattr(each, field) for field in fields] for each in results])
+    if any(result.verdict == BAD for result in results):
         raise typer.Exit(EXIT_BAD)
 
 
@@ -68,32 +73,35 @@ def _setting_row(setting: Setting, settings: Settings, data_dir: Path | None) ->
 
 
 def _as_set(value: object) -> str:
-    """Return a value as it would be written in the environment."""
+    """Return a value as an environment variable holds it."""
     if isinstance(value, tuple):
         return ",".join(value)
     return str(int(value) if isinstance(value, bool) else value)
 
 
-def _findings(settings: Settings) -> Iterator[CheckResult]:
+def _results(settings: Settings) -> Iterator[CheckResult]:
+    if settings.data_dir.is_dir():
+        yield CheckResult("data folder", GOOD, str(settings.data_dir.resolve()))
+    else:
+        yield CheckResult("data folder", MISSING, f"{settings.data_dir}; {_MADE_BY_WRITES}")
     try:
-        make_data_folder(settings)
-    except RecsvcError as fault:
-        yield CheckResult("data folder", BAD, fault.detail)
-        return
-    yield CheckResult("data folder", GOOD, str(settings.data_dir.resolve()))
-    try:
-        secret = open_secret(settings)
+        secret = find_secret(settings)
     except (RecsvcError, OSError) as fault:
         yield CheckResult("secret", BAD, str(fault))
         return
-    yield CheckResult("secret", GOOD, f"fingerprint {secret.fingerprint()}")
+    if secret is None:
+        yield CheckResult("secret", MISSING, f"{settings.data_dir / 'secret'}; {_MADE_BY_WRITES}")
+    else:
+        yield CheckResult("secret", GOOD, f"fingerprint {secret.fingerprint()}")
+    # Opening a store without a secret would make one: no answer below depends on it.
+    readable = settings if secret else replace(settings, secret=secrets.token_urlsafe(48))
     yield from _signals(settings)
-    yield from _stored(settings)
-    yield from _models(settings, secret)
+    yield from _store_results(readable)
+    yield from _models(readable)
 
 
 def _signals(settings: Settings) -> Iterator[CheckResult]:
-    """Look at what consent banners are taken to say, unless that is the default."""
+    """Check the file of consent signals, if one is set."""
     if settings.consent_signals is None:
         return
     try:
@@ -104,8 +112,12 @@ def _signals(settings: Settings) -> Iterator[CheckResult]:
         yield CheckResult("consent signals", GOOD, str(settings.consent_signals))
 
 
-def _stored(settings: Settings) -> Iterator[CheckResult]:
-    """Look at the store and what is in it; one that cannot be asked is one finding."""
+def _store_results(settings: Settings) -> Iterator[CheckResult]:
+    """Check the store and its keys; a store that cannot be reached is one result."""
+    if settings.redis_url is None and not has_embedded_data(settings):
+        yield CheckResult("store", MISSING, f"the embedded server has no data; {_MADE_BY_WRITES}")
+        yield _keys(())
+        return
     try:
         with open_stores(settings, durable=False) as stores:
             found = [_store(stores), _keys(stores.api_keys.shops())]
@@ -126,13 +138,15 @@ def _store(stores: Stores) -> CheckResult:
 
 def _keys(shops: Sequence[ShopName]) -> CheckResult:
     if not shops:
-        return CheckResult("keys", BAD, "none, so nobody could ask: recsvc keys create --scope all")
+        return CheckResult(
+            "keys", BAD, "there is no API key; make one: recsvc keys create --scope all"
+        )
     return CheckResult("keys", GOOD, "of " + ", ".join(shops))
 
 
-def _models(settings: Settings, secret: Secret) -> Iterator[CheckResult]:
-    """Look at the models: the service starts without one, and is not ready."""
-    registry = open_registry(settings, secret)
+def _models(settings: Settings) -> Iterator[CheckResult]:
+    """Check the models. The service starts without one, and is then not ready."""
+    registry = open_registry(settings, open_secret(settings))
     registry.refresh()
     for shop in registry.shops():
         status = registry.status(shop)

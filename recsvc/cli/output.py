@@ -6,16 +6,17 @@ from typing import Any
 
 import msgspec
 import structlog
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from structlog.typing import EventDict
 
 from recsvc.domain.api_keys import masked
 from recsvc.domain.errors import RecsvcError, StoreUnavailable
 from recsvc.stores.client.fault_messages import reason
 
-WIDE = 200  # a pipe has no width, and nothing may be cut off in one
+_PIPE_WIDTH = 100_000  # a pipe has no width
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -32,13 +33,29 @@ def print_text(text: str) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    table = Table(*columns, box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    """Print a table that never cuts off a cell.
+
+    A narrow terminal breaks cells into lines, but for the first column, which holds names. In a
+    pipe each row is one line.
+    """
+    first, *others = columns
+    table = Table(
+        Column(first, no_wrap=True),
+        *(Column(name, overflow="fold") for name in others),
+        box=None,
+        pad_edge=False,
+        padding=(0, 3, 0, 0),
+    )
+    names = [first]
     for row in rows:
-        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+        cells = ["" if cell is None else str(cell) for cell in row]
+        names.append(cells[0])
+        table.add_row(*map(escape, cells))
     console = Console(highlight=False)
+    table.columns[0].min_width = max(map(cell_len, names))
     if not console.is_terminal:
-        console = Console(highlight=False, width=WIDE)
-    console.print(table)
+        console = Console(highlight=False, width=_PIPE_WIDTH)
+    console.print(table, soft_wrap=False, crop=False)
 
 
 def say(text: str) -> None:

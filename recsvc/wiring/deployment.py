@@ -10,11 +10,12 @@ from recsvc.domain.values.customer_keys import CustomerHasher, Secret
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.artifact.versions import Versions
 from recsvc.secret_file import open_secret
+from recsvc.stores.embedded.folder import ValkeyFolder
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """The settings and the secret of one data folder. Nothing is started."""
+    """The settings and the secret of one data folder."""
 
     settings: Settings
     secret: Secret
@@ -27,7 +28,7 @@ class Deployment:
 
 
 def open_deployment(environ: Mapping[str, str], data_dir: Path | None) -> Deployment:
-    """Read the settings and the secret; for those who may know no more of the service."""
+    """Read the settings and the secret; make the data folder and the secret if they are missing."""
     settings = Settings.from_environment(environ, data_dir)
     make_data_folder(settings)
     return Deployment(settings, open_secret(settings))
@@ -44,13 +45,18 @@ def make_data_folder(settings: Settings) -> None:
         ) from fault
 
 
+def has_embedded_data(settings: Settings) -> bool:
+    """True when the embedded server has run in the data folder."""
+    return ValkeyFolder(settings.data_dir).path.is_dir()
+
+
 def check_deployment(environ: Mapping[str, str], data_dir: Path | None) -> None:
-    """Raise when there is no deployment that could be asked anything."""
+    """Raise BadRequest when there is no data folder to read from."""
     check_data_folder(Settings.from_environment(environ, data_dir))
 
 
 def check_data_folder(settings: Settings) -> None:
-    """Refuse to look into a folder that is not there: its name is misspelt, more often than not."""
+    """Raise BadRequest when the data folder is missing: its name is probably misspelt."""
     if settings.redis_url is None and not settings.data_dir.is_dir():
         raise BadRequest(
             f"there is no data folder {settings.data_dir}, so there is nothing to read; name "

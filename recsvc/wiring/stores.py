@@ -164,30 +164,27 @@ def _policy_clock(settings: Settings, moment_file: Path | None) -> PolicyClock:
 
 @contextmanager
 def running_store(settings: Settings, *, supervised: bool = False) -> Iterator[str]:
-    """Give the URL of the store: RECSVC_REDIS_URL, or the embedded server joined meanwhile.
+    """Make the data folder if it is missing, and yield the URL of the store.
 
-    `supervised`: an embedded server that dies is restarted for as long as this lasts.
+    `supervised`: restart an embedded server that dies.
     """
     make_data_folder(settings)
-    if settings.redis_url is not None:
-        yield settings.redis_url
-        return
-    with EmbeddedValkey(settings.data_dir) as embedded:
-        if supervised:
-            embedded.supervise()
-        yield embedded.url
+    with _store_url(settings, supervised=supervised) as url:
+        yield url
 
 
 @contextmanager
 def open_stores(settings: Settings, *, durable: bool = True) -> Iterator[Stores]:
-    """Give the stores for the length of one command.
+    """Yield the stores for one command.
 
-    Raises NotDurable when the store may lose what the command acknowledges; a command that
-    only reads needs it not `durable`, but something to read.
+    `durable`: the command writes. It makes the data folder, and raises NotDurable when the store
+    may lose an acknowledged write. Otherwise raises BadRequest when there is no data folder.
     """
-    if not durable:
+    if durable:
+        make_data_folder(settings)
+    else:
         check_data_folder(settings)
-    with running_store(settings) as url:
+    with _store_url(settings) as url:
         stores = stores_at(settings, url)
         try:
             if durable:
@@ -195,6 +192,18 @@ def open_stores(settings: Settings, *, durable: bool = True) -> Iterator[Stores]
             yield stores
         finally:
             stores.connections.close()
+
+
+@contextmanager
+def _store_url(settings: Settings, *, supervised: bool = False) -> Iterator[str]:
+    """Yield RECSVC_REDIS_URL, or the URL of the embedded server, which is joined meanwhile."""
+    if settings.redis_url is not None:
+        yield settings.redis_url
+        return
+    with EmbeddedValkey(settings.data_dir) as embedded:
+        if supervised:
+            embedded.supervise()
+        yield embedded.url
 
 
 def nothing_yet(_shop: ShopName, _customer: CustomerKey) -> Iterator[Any]:

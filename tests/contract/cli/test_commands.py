@@ -248,12 +248,34 @@ def test_check_fails_where_serve_would(
     assert "cannot be reached" in bad[0]["detail"]
 
 
-def test_check_misses_the_key_that_serve_would_miss(tmp_path: Path) -> None:
-    """Without a key there is no start."""
-    result = CliRunner().invoke(app, ["check", "--json", "--data-dir", str(tmp_path)])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_check_makes_no_folder_and_no_secret(tmp_path: Path, is_there: bool) -> None:
+    """`check` reports a missing data folder, secret, store and key, and makes none of them."""
+    folder = tmp_path if is_there else tmp_path / "recvsc"
+    result = CliRunner().invoke(app, ["check", "--json", "--data-dir", str(folder)])
 
-    verdicts = {found["what"]: found["verdict"] for found in json.loads(result.stdout)["findings"]}
-    assert (result.exit_code, verdicts["keys"], verdicts["models"]) == (2, "bad", "missing")
+    found = {each["what"]: each["verdict"] for each in json.loads(result.stdout)["findings"]}
+    assert result.exit_code == 2
+    assert found == {
+        "data folder": "ok" if is_there else "missing",
+        "secret": "missing",
+        "store": "missing",
+        "keys": "bad",
+        "models": "missing",
+    }
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_asks_a_given_redis_without_making_a_secret(
+    other_redis: redis.Redis, tmp_path: Path
+) -> None:
+    """`check` reaches the store of RECSVC_REDIS_URL also when there is no data folder yet."""
+    folder = tmp_path / "recvsc"
+    result = CliRunner().invoke(app, ["check", "--json", "--data-dir", str(folder)])
+
+    found = {each["what"]: each["verdict"] for each in json.loads(result.stdout)["findings"]}
+    assert (found["secret"], found["store"], found["keys"]) == ("missing", "ok", "bad")
+    assert not folder.exists()
 
 
 def test_check_says_where_each_setting_is_from(
@@ -269,10 +291,10 @@ def test_check_says_where_each_setting_is_from(
     assert origins["RECSVC_SECRET"] == "default"
 
 
-@pytest.mark.parametrize("words", [["keys", "create", "--scope", "all"], ["check"]], ids=" ".join)
-def test_a_folder_that_cannot_be_made_is_named_with_the_way_out(words: list[str]) -> None:
-    """The kernel's own words, `no such file`, would send people looking for one."""
-    result = CliRunner().invoke(app, [*words, "--data-dir", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_made_is_named_with_the_options_for_another() -> None:
+    """The error names the folder and the options; the kernel's `no such file` would not help."""
+    words = ["keys", "create", "--scope", "all", "--data-dir", "/proc/nowhere"]
+    result = CliRunner().invoke(app, words)
 
     assert result.exit_code == 2
     assert "no data folder /proc/nowhere and none can be made" in result.output
