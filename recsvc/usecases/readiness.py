@@ -1,4 +1,4 @@
-"""Whether this worker can do its job, and what an operator has to look at when it cannot."""
+"""Readiness of a worker, with the reasons for an operator."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -12,7 +12,7 @@ from recsvc.stores.request_read import RequestRead
 
 
 class NotReady(StrEnum):
-    """Why a worker should get no requests."""
+    """Reasons why a worker should get no requests."""
 
     STORE_UNAVAILABLE = "store_unavailable"
     NO_KEY = "no_key"
@@ -20,7 +20,7 @@ class NotReady(StrEnum):
 
 
 class ShopReadiness(msgspec.Struct, frozen=True):
-    """What this worker serves one shop from, and what stands in the way."""
+    """The model that this worker serves one shop from, and the reasons against readiness."""
 
     codes: list[NotReady]
     model_version: str | None
@@ -28,39 +28,38 @@ class ShopReadiness(msgspec.Struct, frozen=True):
 
 
 class Readiness:
-    """Judges readiness: for one shop, or for the deployment, where one good shop is enough.
+    """Evaluates readiness of one shop, or of the deployment: there one ready shop is enough.
 
-    A shop that was added without a model must not take the others out of the balancer.
+    A new shop without a model must not take the other shops out of the load balancer.
     """
 
     def __init__(
         self, request_read: RequestRead, registry: ModelRegistry, shops: Sequence[ShopName]
     ) -> None:
-        """`shops`: those that had a key when the service started."""
+        """`shops`: the shops that had a key when the service started."""
         self._request_read = request_read
         self._registry = registry
         self._at_start = tuple(shops)
 
     @property
     def shops(self) -> list[ShopName]:
-        """The shops of the start, and those that a model has been published for since."""
+        """The shops with a key at the start, and the shops with a model published since."""
         return list(dict.fromkeys([*self._at_start, *self._registry.shops()]))
 
     def deployment(self) -> list[NotReady]:
-        """Return what stands in the way of the shop that is nearest to ready.
+        """Return the reasons against the shop that is nearest to ready; none if one is ready.
 
-        A shop that has neither had a key at the start nor a model now is not asked about: it
-        could not be ready.
+        A shop with neither a key at the start nor a model now could not be ready and is left out.
         """
         found: list[list[NotReady]] = []
         for shop in self.shops:
             found.append(self._codes(shop))
             if not found[-1]:
-                break  # one good shop is enough; a probe makes no more trips than it needs
+                break  # one ready shop is enough; a probe makes no more reads than it needs
         return min(found, key=len, default=[NotReady.NO_KEY])
 
     def shop(self, shop: ShopName) -> ShopReadiness:
-        """Return what an operator wants to know of one shop."""
+        """Return the readiness of one shop, with its model."""
         status = self._registry.status(shop)
         return ShopReadiness(
             codes=self._codes(shop),

@@ -1,4 +1,4 @@
-"""The Flask application: plain statements, every route from a table that says who reaches it."""
+"""The Flask application: every route comes from a table that declares its access."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -25,14 +25,14 @@ from recsvc.web.routes import (
     events,
     health,
     items,
+    metrics_endpoint,
     offer_decisions,
     offers,
     pages,
+    privacy,
     profiles,
     recommendations,
 )
-from recsvc.web.routes import metrics_endpoint as exposition
-from recsvc.web.routes import privacy as privacy
 
 ROUTES: tuple[Route, ...] = (
     *recommendations.ROUTES,
@@ -49,7 +49,7 @@ ROUTES: tuple[Route, ...] = (
     *claims.ROUTES,
     *decisions.ROUTES,
     *health.ROUTES,
-    *exposition.ROUTES,
+    *metrics_endpoint.ROUTES,
     *docs.ROUTES,
 )
 
@@ -71,7 +71,7 @@ def create_app(services: Services) -> Flask:
 
 @cache
 def all_routes() -> tuple[Route, ...]:
-    """Return every route, with that of the document which describes them; it is made once."""
+    """Return every route, including the one of the OpenAPI document; built once."""
     return (*ROUTES, openapi.route_of(ROUTES))
 
 
@@ -81,6 +81,6 @@ def add_routes(app: Flask, routes: Iterable[Route], services: Services) -> None:
 
 
 def refuse_leading_slashes() -> None:
-    """Answer at exactly our paths: Werkzeug takes `//livez` for `/livez`."""
+    """Answer only at the exact paths: Werkzeug would match `//livez` as `/livez`."""
     if request.environ["PATH_INFO"].startswith("//"):
         raise NotFound

@@ -1,4 +1,4 @@
-"""The OpenAPI document: made from the routes and the structs, so that it cannot drift."""
+"""The OpenAPI document, generated from the routes and the structs."""
 
 import re
 from collections.abc import Iterable
@@ -20,9 +20,10 @@ from recsvc.web.http.route import Call, Route
 
 REFERENCES = "#/components/schemas/{name}"
 DESCRIPTION = (
-    "Recommendations with consent checked first. Keys are sent as `Authorization: Bearer <key>`; "
+    "Recommendations and offers; consent is checked first. "
+    "Keys are sent as `Authorization: Bearer <key>`; "
     "a publishable key acts for one customer with that customer's `X-Customer-Token`. "
-    "`Sec-GPC: 1` makes any answer a generic one, unless the service is set to let it deny less. "
+    "`Sec-GPC: 1` makes the answer generic, unless the setting RECSVC_GPC limits its effect. "
     "Every answer carries `X-Request-Id`. "
     f"Bodies are JSON of at most {MAX_BODY_BYTES} bytes, or NDJSON of at most {MAX_NDJSON_BYTES} "
     f"and {MAX_LINES} lines; errors are RFC 9457 problem documents."
@@ -43,18 +44,18 @@ SECURITY_SCHEMES = {
     },
 }
 REFUSALS = {
-    400: "A parameter, id or body that cannot be read",
-    401: "No key or token, or one that is not valid",
-    403: "A valid key without the scope, or for another customer",
-    404: "There is nothing of this name",
-    409: "What is there does not allow it",
+    400: "A parameter, an id or the body is not valid",
+    401: "The key or token is missing or not valid",
+    403: "The key lacks the scope, or the token is for another customer",
+    404: "The named resource does not exist",
+    409: "The current state of the resource does not allow the request",
     413: "The body is too large",
     415: "The body is not plain JSON",
-    422: "An Idempotency-Key that came with another request before",
-    429: "The worker has all the requests that it can hold, or somebody asks too often",
-    503: "The store cannot be reached in time",
+    422: "The Idempotency-Key was used with another request before",
+    429: "The worker is at its concurrency limit, or a rate limit is exceeded",
+    503: "The store did not answer in time",
 }
-UNCHANGED, UNCHANGED_IS = 304, "It is what the ETag in If-None-Match says"
+UNCHANGED, UNCHANGED_IS = 304, "The client's copy, named by If-None-Match, is current"
 
 _PATH_VARIABLE = re.compile(r"<id:(\w+)>")
 
@@ -122,7 +123,7 @@ def _operation(route: Route) -> dict[str, Any]:
 def _scopes(access: RouteAccess) -> str:
     if access.extra_scope is None:
         return f"Secret keys need the scope `{access.scope}`."
-    also = f"for some of it `{access.extra_scope}` as well"
+    also = f"and also `{access.extra_scope}` for some members"
     return f"Secret keys need the scope `{access.scope}`, {also}."
 
 

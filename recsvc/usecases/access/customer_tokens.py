@@ -1,7 +1,7 @@
-"""Customer tokens: what a shop's backend signs so that a browser may act for one customer.
+"""Customer tokens: a shop's backend signs one so that a browser may act for one customer.
 
-JWT (RFC 7519), HS256 and nothing else. The shop mints them in any language; ours is for the
-command line and for tests. Whatever is wrong with a token, the answer is the same.
+A token is a JWT (RFC 7519) with HS256 and no other algorithm. Shops mint tokens in any language;
+`mint` serves the command line and tests. Every fault of a token gets the same answer.
 """
 
 import re
@@ -14,17 +14,17 @@ from recsvc.domain.values.ids import CustomerId, id_fault
 
 ALGORITHM = "HS256"
 MAX_LIFE_SECONDS = 15 * 60
-LEEWAY_SECONDS = 10  # that a token may be of the future, since clocks of two machines differ
+LEEWAY_SECONDS = 10  # a token may be issued this far in the future: clocks differ
 MAX_TOKEN_LENGTH = 4096
 MAX_SECONDS = 2**53  # a whole number beyond it may be too large for any float
 
-# Base64 leaves the last two bits of a signature unused, and its decoder skips what is no letter of
-# it: without this a token could be spelled in several ways.
+# Base64 leaves the last two bits of a signature unused, and its decoder skips foreign characters:
+# without this pattern one token could be spelled in several ways.
 _SPELLING = re.compile(
     r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII
 )
 
-# The times are judged by the clock that is handed in, not by the library's.
+# The times are checked against the clock that is passed in, not against the library's.
 _OPTIONS: Options = {
     "require": ["sub", "iat", "exp"],
     "verify_exp": False,
@@ -35,11 +35,11 @@ _OPTIONS: Options = {
 
 
 class BadToken(Exception):
-    """The token proves nothing."""
+    """The token is not valid."""
 
 
 def mint(customer: CustomerId, key_id: str, signing_secret: str, now: datetime) -> str:
-    """Return a token for the customer that lives as long as one may."""
+    """Return a token for the customer with the longest permitted life."""
     issued = int(now.timestamp())
     claims = {"sub": customer, "iat": issued, "exp": issued + MAX_LIFE_SECONDS}
     return jwt.encode(claims, signing_secret, ALGORITHM, headers={"kid": key_id})
@@ -48,9 +48,9 @@ def mint(customer: CustomerId, key_id: str, signing_secret: str, now: datetime) 
 def verify(
     token: str, kids: frozenset[str], signing_secret: str | None, now: datetime
 ) -> CustomerId:
-    """Return whom the token is for; raise `BadToken` unless everything about it is right.
+    """Return the token's customer; raise `BadToken` for any fault.
 
-    `kids` are the names by which the key that was presented may be called.
+    `kids`: the accepted values of `kid`, the id and the text of the presented key.
     """
     if signing_secret is None or len(token) > MAX_TOKEN_LENGTH:
         raise BadToken

@@ -1,8 +1,8 @@
-"""How often somebody may ask: token buckets in this worker's memory. No store, no clock of its own.
+"""Rate limits: token buckets in this worker's memory. No store; the clock is passed in.
 
-A limit of N lets N requests through at once and N a minute in the long run, over all workers: each
-keeps its share, and at least one. Memory is bounded: of each kind only the latest buckets are
-kept, and one that is forgotten is full again, as it would be after a minute.
+A limit of N allows a burst of N requests and N a minute in the long run, over all workers; each
+worker gets an equal share, at least one request. Memory is bounded: only the latest buckets of each
+kind are kept. A dropped bucket starts full again, as any bucket is after an idle minute.
 """
 
 import math
@@ -26,20 +26,20 @@ class LimitedBy(StrEnum):
 
 
 class Pace(NamedTuple):
-    """The seconds between two tokens, and how long before it is full a bucket has one."""
+    """`interval`: seconds between two tokens. `room`: a bucket this far from full has a token."""
 
     interval: float
     room: float
 
     @classmethod
     def of(cls, limit: int, workers: int) -> "Pace":
-        """Return the pace of one of the workers; rounding of sums costs no token."""
+        """Return the pace of one worker; the margin keeps rounding from costing a token."""
         interval = WINDOW_SECONDS * workers / limit
         return cls(interval, max(0.0, WINDOW_SECONDS - interval) + interval / 100)
 
 
 class Buckets:
-    """Buckets by name. Of each, one number is kept: when it will be full again (GCRA).
+    """Buckets by name, each stored as the time when it will be full again (GCRA).
 
     The name is a text or, for customers, a keyed hash.
     """
@@ -53,10 +53,7 @@ class Buckets:
         return len(self._full_at)
 
     def take(self, name: str | bytes, pace: Pace, now: float) -> float:
-        """Take a token; return 0, or the seconds until there is one.
-
-        Who waits for one takes none.
-        """
+        """Take a token and return 0, or take none and return the seconds until one is free."""
         full_at = self._full_at
         interval, room = pace
         with self._lock:
@@ -73,14 +70,14 @@ class Buckets:
         return 0.0
 
     def wait(self, name: str | bytes, pace: Pace, now: float) -> float:
-        """Return the seconds until there is a token; 0 when there is one."""
+        """Return the seconds until a token is free; 0 if one is free now."""
         full = self._full_at.get(name)
         return 0.0 if full is None else max(0.0, full - now - pace.room)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Requests a minute over all workers; 0 is no limit."""
+    """Requests a minute over all workers; 0 means no limit."""
 
     per_key: int
     per_customer: int
@@ -88,7 +85,7 @@ class Limits:
 
 
 class RateLimits:
-    """The limits as one of `workers` keeps them."""
+    """One worker's share of the limits."""
 
     def __init__(self, limits: Limits, workers: int, clock: Callable[[], float]) -> None:
         self._workers = workers
@@ -99,7 +96,7 @@ class RateLimits:
         self._address = self._pace(limits.per_address)
 
     def take_for_browser(self, address: str, key: str) -> None:
-        """Count a request with a publishable key, before anything is known of the key."""
+        """Count a request with a publishable key, before the key is authenticated."""
         now = self._clock()
         self._take(LimitedBy.ADDRESS, address, self._address, now)
         self._take(LimitedBy.KEY, key, self._key, now)
@@ -114,12 +111,12 @@ class RateLimits:
             self._take(LimitedBy.KEY, key_id, self._pace(limit), self._clock())
 
     def take_for_unknown_key(self, address: str) -> None:
-        """Count a request whose key turned out to be nobody's; that one was answered."""
+        """Count a request with an unknown key after its answer; it is never refused here."""
         if self._address is not None:
             self._buckets[LimitedBy.ADDRESS].take(address, self._address, self._clock())
 
     def seconds_until_look_up(self, address: str) -> float:
-        """Return how long no unknown key from this address is looked up."""
+        """Return the seconds during which unknown keys of this address are not looked up."""
         if self._address is None:
             return 0.0
         return self._buckets[LimitedBy.ADDRESS].wait(address, self._address, self._clock())
@@ -136,9 +133,9 @@ class RateLimits:
 
 
 def limited(by: LimitedBy, wait_seconds: float) -> RateLimited:
-    """Return the refusal: equal ones are equal, and a header says how long to wait."""
+    """Return the refusal; only its Retry-After header differs between equal refusals."""
     return RateLimited(
-        f"too many requests of this {by}; Retry-After says in how many seconds to go on",
+        f"too many requests for this {by}; retry after the seconds in the Retry-After header",
         str(by),
         max(1, math.ceil(wait_seconds)),
     )

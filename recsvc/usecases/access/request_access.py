@@ -1,8 +1,8 @@
-"""Who is asking, and may they: decided after the request's one trip, on caught-up keys.
+"""Authorization of a request: after its Redis read, with keys as current as that read.
 
-The key's text names the shop, the trip reads that shop, and only then is the key judged: a
-revocation is in force for every request that starts after its acknowledgement. Equal
-refusals are equal: a browser learns nothing about customers other than its own.
+The key's text names the shop, the Redis read asks that shop, and only then is the key
+authenticated: a revocation applies to every request that starts after its acknowledgement. Equal
+refusals are equal bytes: a browser learns nothing about other customers than its own.
 """
 
 from collections.abc import Callable
@@ -25,18 +25,18 @@ from recsvc.usecases.access import customer_tokens
 from recsvc.usecases.access.customer_tokens import BadToken
 from recsvc.usecases.access.rate_limits import LimitedBy, RateLimits, limited
 
-# Hashers of shops, and signing secrets of keys. Anybody can name any shop, and memory must not
-# grow with that.
+# Cached hashers of shops and signing secrets of keys. A caller can name any shop, so the number is
+# bounded.
 DERIVED_KEPT = 64
 
 
 class BrowserAccess(Enum):
-    """What a publishable key reaches."""
+    """The access of publishable keys to a route."""
 
     NOTHING = "nothing"
     ANONYMOUS = "anonymous"
     OWN_CUSTOMER = "own_customer"
-    WITH_TOKEN = "with_token"  # noqa: S105 - the view sees to it that all is the token's customer's
+    WITH_TOKEN = "with_token"  # noqa: S105 - the view limits it to the token's customer
     ANYBODY_OR_OWN = "anybody_or_own"
 
 
@@ -54,7 +54,7 @@ class RouteAccess:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request shows, and the name of the address that it comes from."""
+    """The credentials of a request, and the name of its client address."""
 
     key: str
     customer_token: str | None = None
@@ -63,11 +63,11 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """A request that was let in.
+    """An authorized request, with the data of its Redis read.
 
-    `consent` is None when it could not be read, and for requests about nobody;
-    `store_answered` tells the two apart from an outage. `policy` is what consents are judged by.
-    `offer_data` is there where a decision on offers asked for it.
+    `consent` is None if it could not be read, and for requests without a customer;
+    `store_answered` is False in an outage. `policy` is the consent policy of the shop.
+    `offer_data` is present where a decision on offers needs it.
     """
 
     key: ApiKey
@@ -83,14 +83,14 @@ class RequestContext:
 
     @property
     def met_unreadable_consent(self) -> bool:
-        """Whether something is recorded of the customer that nobody can read: it denies."""
+        """Return True if the customer's consent record could not be decoded: it denies."""
         if self.customer is None or not self.store_answered:
             return False
         return self.consent is None or bool(self.consent.record.unreadable)
 
 
 class RequestAccess:
-    """Lets requests in."""
+    """Authorizes requests."""
 
     def __init__(
         self,
@@ -144,8 +144,8 @@ class RequestAccess:
                 self._limits.take_for_unknown_key(credentials.address)
             raise no_such_key()
         self.check_key_allows(authentication.key, credentials, access, customer)
-        may_say_no = access.extra_scope is None or authentication.key.allows(access.extra_scope)
-        if not (bypasses_limits and authentication.key.is_secret and may_say_no):
+        may_deny = access.extra_scope is None or authentication.key.allows(access.extra_scope)
+        if not (bypasses_limits and authentication.key.is_secret and may_deny):
             self._count(authentication.key, customer_key)
         return self._context(authentication.key, customer_key, authentication.reply)
 
@@ -168,15 +168,15 @@ class RequestAccess:
         )
 
     def count_for(self, context: RequestContext, customer: CustomerId) -> None:
-        """Count a request whose customer stands in its body, once the token has been judged."""
+        """Count a request that names its customer in the body, after the token is verified."""
         self._count(context.key, self._hasher(context.shop).key_of(customer))
 
     def _allow_look_up(self, credentials: Credentials) -> None:
-        """Raise when the address has shown so many unknown keys that no more are looked up.
+        """Raise if this address has sent too many unknown keys for another look-up.
 
-        Not asked for a customer's no: the worker may not know the key that brings it yet, and only
-        the look-up tells it from a made-up one. Floods of those cost no more there than with a
-        publishable key, which anybody may have, and count against all that is not so pressing.
+        Not applied to withdrawals: the key may be too new for this worker's cache, so it must be
+        looked up. An unknown-key flood there costs no more than one with a publishable key, and
+        counts against the address's other requests.
         """
         wait = self._limits.seconds_until_look_up(credentials.address)
         if wait and not self._key_cache.knows(credentials.key):
@@ -189,10 +189,10 @@ class RequestAccess:
             self._limits.take_for_customer(customer)
 
     def recognises(self, credentials: Credentials) -> bool:
-        """Whether this worker knows the key as a live one; asks nobody and decides nothing.
+        """Return True if the key is live in this worker's cache. It authorizes nothing.
 
-        A request whose customer stands in its body is read on that word, and let in only after
-        its trip.
+        The body of a request that names its customer there is read on this answer; the request is
+        authorized after its Redis read only.
         """
         return self._key_cache.knows(credentials.key)
 
@@ -203,7 +203,7 @@ class RequestAccess:
         access: RouteAccess,
         customer: CustomerId | None,
     ) -> None:
-        """Raise unless the key, as it was judged, may do this for the customer."""
+        """Raise unless the authenticated key may use the route for the customer."""
         if key.is_secret:
             if not key.allows(access.scope):
                 raise Forbidden(f"this key lacks the scope {access.scope}", code="missing_scope")
@@ -217,14 +217,14 @@ class RequestAccess:
             if customer is not None and self._token_customer(key, credentials) != customer:
                 raise other_customer()
         elif access.browser is BrowserAccess.NOTHING:
-            raise Forbidden("this path is for secret keys", code="secret_key_needed")
+            raise Forbidden("this path requires a secret key", code="secret_key_needed")
 
     def token_customer(self, key: ApiKey, credentials: Credentials) -> CustomerId | None:
-        """Return whose things alone the visitor may touch; None: anybody's."""
+        """Return the only customer whose data the request may touch; None for a secret key."""
         return None if key.is_secret else self._token_customer(key, credentials)
 
     def _token_customer(self, key: ApiKey, credentials: Credentials) -> CustomerId | None:
-        """Return whom the request's token is for; None without a token."""
+        """Return the customer of the request's token; None without a token."""
         if credentials.customer_token is None:
             return None
         kids = frozenset({key.key_id, credentials.key})
@@ -238,7 +238,7 @@ class RequestAccess:
 
 
 def no_such_key() -> Unauthorized:
-    return Unauthorized("a valid key is needed: Authorization: Bearer <key>", code="bad_key")
+    return Unauthorized("a valid key is required: Authorization: Bearer <key>", code="bad_key")
 
 
 def bad_token() -> Unauthorized:

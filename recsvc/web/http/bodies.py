@@ -1,11 +1,10 @@
-"""JSON bodies: read once, strictly. What two parsers could read differently is refused.
+"""Strict JSON bodies, read once. Any text that two parsers could read differently is refused.
 
-A body arrives as slowly as its sender likes, and whoever reads it waits. So it is judged in
-two steps: what the headers say of it, before anything else, and it itself, only once the
-request has been let in (`Call.read_body` sees to that).
+A sender may send a body as slowly as it likes, and the reading thread waits. So the headers are
+checked first, and the body is read only after the request is authorized (`Call.read_body`).
 
 The standard library parses, with hooks that refuse repeated keys, NaN and Infinity, numbers
-beyond 64 bits and lone surrogates; msgspec and the library's defaults let these pass.
+beyond 64 bits and lone surrogates; msgspec and the library's defaults accept all of these.
 """
 
 import json
@@ -25,30 +24,30 @@ T = TypeVar("T")
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_NDJSON_BYTES = 5 * 1024 * 1024
-MAX_LINES = MAX_NDJSON_BYTES // 16  # no line that says anything is shorter
+MAX_LINES = MAX_NDJSON_BYTES // 16  # no useful line is shorter
 TOO_LARGE = "the body is larger than this path reads"
 JSON_TYPE = "application/json"
 NDJSON_TYPE = "application/x-ndjson"
-MAX_DIGITS = 19  # what 64 bits hold
+MAX_DIGITS = 19  # of a 64-bit number
 UTF_8 = frozenset({"utf-8", "utf8"})
 
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class BodyRefused(ValueError):
-    """The text may be JSON, but not of the kind that is read here."""
+    """The text may be JSON, but breaks one of the stricter rules."""
 
 
 @dataclass(frozen=True, slots=True)
 class BodyKind:
-    """What a path reads: of which type, and how much of it."""
+    """The media type and the size limit of a path's bodies."""
 
     media_type: str
     most_bytes: int
 
     @property
     def read_bytes(self) -> int:
-        """Of a body without a length Werkzeug reads up to its limit and stops in silence."""
+        """One byte over the limit: Werkzeug cuts a body without a length there in silence."""
         return self.most_bytes + 1
 
     @property
@@ -61,7 +60,7 @@ NDJSON_BODY = BodyKind(NDJSON_TYPE, MAX_NDJSON_BYTES)
 
 
 def check_headers(request: Request, kind: BodyKind = JSON_BODY) -> None:
-    """Refuse a body by what the headers say of it, without waiting for any of it."""
+    """Refuse a body by its headers, without waiting for its bytes."""
     if request.headers.get("Content-Encoding"):
         raise UnsupportedMedia("bodies with a Content-Encoding are not read; send plain JSON")
     if (request.content_length or 0) > kind.most_bytes:
@@ -69,11 +68,11 @@ def check_headers(request: Request, kind: BodyKind = JSON_BODY) -> None:
     if request.mimetype != kind.media_type:
         raise UnsupportedMedia(f"the Content-Type must be {kind.media_type}")
     if request.mimetype_params.get("charset", "utf-8").lower() not in UTF_8:
-        raise UnsupportedMedia("the charset of JSON is utf-8; leave it out, or say so")
+        raise UnsupportedMedia("the charset of JSON is utf-8; send utf-8 or no charset")
 
 
 def is_bodiless(request: Request) -> bool:
-    """Whether the headers speak of no body: neither of its type or coding, nor of any length."""
+    """Return True if no header announces a body: no type, no coding, no length."""
     headers = request.headers
     return (
         not request.content_length
@@ -84,14 +83,14 @@ def is_bodiless(request: Request) -> bool:
 
 
 def read_body(request: Request, shape: type[T], kind: BodyKind = JSON_BODY) -> T:
-    """Wait for the request's body and return it as a `shape`, or raise what is wrong with it."""
+    """Wait for the request's body and return it as a `shape`, or raise its faults."""
     return convert(parse_json(_read(request, kind)), shape)
 
 
 def read_lines(request: Request, kind: BodyKind = NDJSON_BODY) -> list[bytes]:
-    """Wait for a body of NDJSON and return its lines, without those that are blank."""
+    """Wait for an NDJSON body and return its lines, without blank ones."""
     body = _read(request, kind)
-    if body.count(b"\n") > MAX_LINES:  # each costs far more memory than its bytes
+    if body.count(b"\n") > MAX_LINES:  # a line costs far more memory than its bytes
         raise PayloadTooLarge(f"the body has more than {MAX_LINES} lines")
     return [line for line in body.split(b"\n") if line.strip()]
 

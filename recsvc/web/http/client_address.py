@@ -1,7 +1,7 @@
-"""Which client a request comes from, for counting its requests; nothing else relies on it.
+"""The client address of a request, for rate limits only.
 
-`X-Forwarded-For` is what anybody may write, so it is read from its right end, and only as far as
-proxies that the operator named have written it.
+A client can write any `X-Forwarded-For`, so the header is read from its right end, and only the
+entries that trusted proxies of the operator have added.
 """
 
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from recsvc.web.http.wsgi_types import Environ
 
 ADDRESSES_KEPT = 4096
 MAX_ADDRESS_LENGTH = 64
-NETWORK_BITS = 64  # of IPv6: one household has that many addresses, and may use them all
+NETWORK_BITS = 64  # of IPv6: one household owns a /64 and may use all of its addresses
 
 
 class ClientAddresses:
@@ -21,11 +21,11 @@ class ClientAddresses:
 
     def __init__(self, trusted_proxies: Collection[str]) -> None:
         self._trusted = [ip_network(network) for network in trusted_proxies]
-        # What a hop is, by how it was written: reading an address costs 3 µs.
+        # Parsed hops by their text: parsing an address costs 3 µs.
         self._hop = lru_cache(ADDRESSES_KEPT)(self._read)
 
     def of(self, environ: Environ) -> str:
-        """Return the name of the rightmost address that is none of our proxies'."""
+        """Return the name of the rightmost address that is not a trusted proxy."""
         peer: str = environ.get("REMOTE_ADDR", "")
         if not self._trusted:
             return name_of(peer)
@@ -35,7 +35,7 @@ class ClientAddresses:
             if not last.is_trusted:
                 break
             hop = self._hop(text[-MAX_ADDRESS_LENGTH:])
-            if hop.name is None:  # whoever wrote that is the last whom we know
+            if hop.name is None:  # the writer of an unreadable entry is the last known hop
                 break
             last = hop
         return name_of(peer) if last.name is None else last.name
@@ -48,7 +48,7 @@ class ClientAddresses:
 
 
 class _Hop(NamedTuple):
-    """What one entry is called, and whether a proxy of ours stands there."""
+    """One entry of the header: its name (None if unreadable), and whether it is a trusted proxy."""
 
     name: str | None
     is_trusted: bool
@@ -56,7 +56,7 @@ class _Hop(NamedTuple):
 
 @lru_cache(ADDRESSES_KEPT)
 def name_of(text: str) -> str:
-    """Return how a client's bucket is called."""
+    """Return the name of a client's bucket: its address, or its /64 network for IPv6."""
     address = _parsed(text)
     if isinstance(address, IPv6Address):
         return str(ip_network((int(address) >> NETWORK_BITS << NETWORK_BITS, NETWORK_BITS)))
@@ -75,7 +75,7 @@ def _parsed(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _without_port(hop: str) -> str:
-    """Return the address of `1.2.3.4:80`, `[::1]:80` and of what has no port."""
+    """Return the address without its port: of `1.2.3.4:80`, `[::1]:80` and `::1`."""
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     return hop.partition(":")[0] if hop.count(":") == 1 else hop

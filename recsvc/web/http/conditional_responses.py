@@ -1,9 +1,10 @@
-"""How an answer reaches this caller: compressed where that pays, and not at all if they have it.
+"""Compressed answers, and 304 for a caller that has the answer already.
 
-It pays from 4 KiB on: gzip's fastest level makes a ninth of the 9 kB of 100 items and takes 3 % of
-the time that the answer took; 10 items are one packet either way. No answer can be guessed at by
-its length (BREACH): who makes a browser ask cannot make it show a key, which is no cookie. Nor
-does it tell why a list is everybody's: what names an answer, or says that, does not weigh.
+Answers are compressed from 4 KiB on: gzip's fastest level shrinks the 9 kB of 100 items to a ninth
+and takes 3 % of the time of the request; 10 items fit in one packet either way. The length reveals
+nothing to an attacker (BREACH): a foreign page can make a browser send a request, but not with a
+key, which is no cookie. Anonymous and no-consent answers are compressed alike: the members in which
+they differ (ids, `fallback`) do not count towards the 4 KiB.
 """
 
 import hashlib
@@ -23,13 +24,13 @@ GZIP = "gzip"
 VARIED = "Accept-Encoding"
 
 _NAMES = re.compile(rb'"(?:recommendation_id|decision_id|fallback)":(?:null|"[^"]*"),')
-_MOST_OF_NAMES = WORTH_BYTES  # of the most lists that an answer has
+_MOST_OF_NAMES = WORTH_BYTES  # bytes of those members in an answer with the most lists
 _FASTEST, _SMALLEST = 1, 9
 _GZIP_BITS = 16 + zlib.MAX_WBITS
 
 
 def delivered(response: Response, request: Request) -> Response:
-    """Return the answer as the request takes it."""
+    """Return the answer, compressed or as 304 where the request allows it."""
     if _is_worth_it(response):
         response.vary.add(VARIED)
         if takes_gzip(request):
@@ -40,13 +41,13 @@ def delivered(response: Response, request: Request) -> Response:
 
 
 def takes_gzip(request: Request) -> bool:
-    """Whether gzip is allowed, and nothing else is liked better."""
+    """Return True if the client accepts gzip and prefers no other coding."""
     return request.accept_encodings.best_match((GZIP, "identity")) == GZIP
 
 
 @dataclass(frozen=True)
 class Constant:
-    """An answer that never changes while the process lives: compressed once, and well."""
+    """An answer that never changes while the process runs: compressed once, at the best level."""
 
     content: bytes
     headers: Mapping[str, str]
@@ -87,7 +88,7 @@ def _weighs_enough(content: bytes) -> bool:
 
 
 def _become(response: Response, gzipped: bytes) -> None:
-    """Send these bytes; the answer's name then stands for what it says, not for its bytes."""
+    """Send these bytes; the ETag becomes weak, since it names the content, not its bytes."""
     response.set_data(gzipped)
     response.headers["Content-Encoding"] = GZIP
     name, _ = response.get_etag()
@@ -96,7 +97,7 @@ def _become(response: Response, gzipped: bytes) -> None:
 
 
 def _spare(response: Response, request: Request) -> None:
-    """Send no body to somebody who has it."""
+    """Answer 304 without a body if the client has this answer already."""
     name, _ = response.get_etag()
     if response.status_code == 200 and name and request.if_none_match.contains_weak(name):
         response.status_code = 304

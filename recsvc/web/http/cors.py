@@ -1,7 +1,7 @@
-"""Which pages of other origins may read our answers: exactly those that the operator named.
+"""CORS: only pages of the configured origins may read answers, and only with a publishable key.
 
-A page holds a publishable key and no other, so only what such a key is answered can be read from
-one, refusals included. Nothing is granted with credentials: a browser sends us none by itself.
+A page holds no other key, so answers to other keys are never readable by one; refusals of a
+publishable key are. Credentials are not allowed: a browser has none for this service.
 """
 
 from collections.abc import Collection
@@ -21,13 +21,13 @@ MAX_AGE_SECONDS = "600"
 
 
 class CrossOrigin:
-    """The origins whose pages are let in, each written as browsers send it."""
+    """The configured origins, each as browsers send it."""
 
     def __init__(self, origins: Collection[str]) -> None:
         self._origins = frozenset(origins)
 
     def started(self, environ: Environ, start_response: StartResponse) -> StartResponse:
-        """Return what starts the answer to a request that names an origin."""
+        """Wrap `start_response` for a request with an Origin header; it adds CORS headers."""
         if not environ["PATH_INFO"].startswith(API):
             return start_response
         granted: Headers = []
@@ -43,7 +43,7 @@ class CrossOrigin:
         return start
 
     def preflight(self, origin: str, method: str) -> Response:
-        """Answer a browser that asks whether it may use a method; it shows no key yet."""
+        """Answer a preflight request; a browser sends no key with it."""
         response = Response(status=204)
         del response.headers["Content-Type"]
         if origin in self._origins:
@@ -55,7 +55,7 @@ class CrossOrigin:
 
 
 class BrowserFlask(Flask):
-    """Flask, but what browsers ask beforehand is answered for the routes that they reach."""
+    """Flask that answers preflight requests for the routes of publishable keys."""
 
     cross_origin: CrossOrigin
     browser_routes: Collection[str] = ()

@@ -1,8 +1,7 @@
-"""Every metric, declared in one block; few labels, and none that names a person or an item.
+"""Every metric, declared in one block, with few labels and none that names a customer or an item.
 
-Under several workers each writes its own file below PROMETHEUS_MULTIPROC_DIR. `recsvc serve`
-makes that folder: the library looks for it when it is imported, so it must stand in the
-environment before.
+Each worker writes its own file below PROMETHEUS_MULTIPROC_DIR. `recsvc serve` makes that folder and
+sets the variable first, because prometheus-client reads it when it is imported.
 """
 
 import time
@@ -30,24 +29,22 @@ SECONDS = Histogram(
 )
 RECOMMENDATIONS = Counter(
     "recsvc_recommendations_total",
-    "Lists answered, by what they really were and why they were generic",
+    "Lists answered, by the slate of the answer and its fallback",
     ["slate", "fallback"],
 )
 CONSENT_WRITES = Counter(
     "recsvc_consent_writes_total", "Purposes granted and withdrawn", ["purpose", "granted"]
 )
 UNREADABLE_CONSENTS = Counter(
-    "recsvc_unreadable_consents_total", "Requests that met a consent that cannot be read"
+    "recsvc_unreadable_consents_total", "Requests whose consent record could not be decoded"
 )
-EVENTS = Counter(
-    "recsvc_events_total", "Events received, by what became of them", ["type", "result"]
-)
-CLAIMS = Counter("recsvc_claims_total", "Claims, by what became of them", ["result"])
+EVENTS = Counter("recsvc_events_total", "Events received, by result", ["type", "result"])
+CLAIMS = Counter("recsvc_claims_total", "Claims, by result", ["result"])
 DECISIONS = Counter(
-    "recsvc_decisions_total", "Decisions on offers, by what became of their records", ["result"]
+    "recsvc_decisions_total", "Offer decisions, by the result of storing their records", ["result"]
 )
 RATE_LIMITED = Counter(
-    "recsvc_rate_limited_total", "Requests refused because somebody asks too often", ["by"]
+    "recsvc_rate_limited_total", "Requests refused by a rate limit, by the limit", ["by"]
 )
 
 _request_counter = lru_cache(512)(REQUESTS.labels)
@@ -87,7 +84,7 @@ def count_event(event: EventType | None, result: str) -> None:
 
 
 def count_requests(app: Flask) -> None:
-    """Count every answer of the application, refusals included."""
+    """Count every answer of the application, including refusals."""
 
     @app.after_request
     def count(response: Response) -> Response:

@@ -1,7 +1,7 @@
-"""Query parameters: read strictly, from the raw bytes, each by a rule that the OpenAPI shows.
+"""Query parameters, read strictly from the raw bytes, each by the rule that OpenAPI shows.
 
-Nothing is guessed: a parameter that is unknown, repeated, not UTF-8 or out of its range is a
-400 that names it. Flask's own parsing would replace bad bytes and keep one of two values.
+A parameter that is unknown, repeated, not UTF-8 or out of range is a 400 that names it. Flask's own
+parser would replace bad bytes and keep one of two values.
 """
 
 import re
@@ -33,12 +33,12 @@ MAX_NAME_LENGTH = 512
 
 
 class Misread(ValueError):
-    """A parameter's text is not what its rule says."""
+    """A parameter's text breaks its rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One query parameter: how its text is read, what is right, and what it is when absent."""
+    """One query parameter: its reader, its rule as text, and its default."""
 
     name: str
     meaning: str
@@ -46,12 +46,12 @@ class Parameter:
     read: Callable[[str], Any]
     default: Any
     schema: Mapping[str, Any]
-    most: int = 1  # how often it may be given; more than once: its values are a tuple
+    most: int = 1  # occurrences; above 1 the value is a tuple
 
 
 @dataclass(frozen=True, slots=True)
 class QueryShape(Generic[T]):
-    """The parameters that one route takes, and what they are made into."""
+    """The parameters of one route, and the constructor of the query value."""
 
     parameters: tuple[Parameter, ...]
     make: Callable[..., T]
@@ -69,7 +69,7 @@ class QueryShape(Generic[T]):
 
 
 def number_of_items() -> Parameter:
-    return whole_number("n", "How many items to answer", MIN_ITEMS, MAX_ITEMS, DEFAULT_ITEMS)
+    return whole_number("n", "Number of items in the answer", MIN_ITEMS, MAX_ITEMS, DEFAULT_ITEMS)
 
 
 def whole_number(name: str, meaning: str, least: int, most: int, default: int) -> Parameter:
@@ -123,7 +123,7 @@ def list_parameters() -> tuple[Parameter, ...]:
         ),
         Parameter(
             name="context_item",
-            meaning="The item that is looked at: what goes with it comes first",
+            meaning="The item on the visitor's page: its neighbours come first",
             rule=ID_RULE,
             read=_read_id,
             default=None,
@@ -139,7 +139,7 @@ def list_parameters() -> tuple[Parameter, ...]:
         ),
         Parameter(
             name="fields",
-            meaning="What the catalogue says of each item, joined with commas",
+            meaning="Catalogue fields to add to each item, joined with commas",
             rule="of " + ",".join(CATALOGUE_FIELDS),
             read=_read_fields,
             default=(),
@@ -168,7 +168,7 @@ def list_query(
 def _names(name: str, meaning: str) -> Parameter:
     return Parameter(
         name=name,
-        meaning=f"{meaning}, or of another that is named",
+        meaning=f"{meaning}; repeat it to allow several",
         rule=f"1 to {MAX_NAME_LENGTH} characters; at most {MAX_NAMES} times",
         read=_read_name,
         default=(),
@@ -276,7 +276,7 @@ def bad_parameter(name: str, fault: str) -> BadRequest:
 def _unknown_parameter(name: str, known: list[str]) -> BadRequest:
     shown = name[:64].encode("unicode_escape").decode()
     return BadRequest(
-        f"'{shown}' is no parameter of this path",
+        f"'{shown}' is not a parameter of this path",
         code="unknown_parameter",
         errors=[FieldError(shown, f"unknown; this path takes {', '.join(known) or 'none'}")],
     )

@@ -1,7 +1,7 @@
-"""Ids in paths. Any text between the fixed parts reaches the view, which then judges it.
+"""Ids in paths. Any text between the fixed parts reaches the view, which checks it as an id.
 
-So a wrong id is a 400 that names it, also where it is empty or holds an encoded slash; with
-Werkzeug's own converter those would be a 404 or a redirect.
+So a bad id is a 400 that names it, also where it is empty or holds an encoded slash. Werkzeug's own
+converter would answer 404 or a redirect.
 """
 
 from werkzeug.routing import BaseConverter
@@ -15,7 +15,7 @@ _OTHER_LENGTHS = {"decision_id": MAX_DECISION_ID_LENGTH}
 
 
 class IdConverter(BaseConverter):
-    """Matches any text, slashes and nothing at all included."""
+    """Matches any text, slashes and the empty text included."""
 
     regex = r"(?s:.*?)"
     part_isolating = False
@@ -24,8 +24,8 @@ class IdConverter(BaseConverter):
 def path_id(text: str, field: str, raw_path: str) -> str:
     """Return the id in a path. `raw_path` is WSGI's PATH_INFO: bytes, as Latin-1.
 
-    Werkzeug has put U+FFFD where bytes were not UTF-8; only the raw path tells that apart
-    from an id that really holds it.
+    Werkzeug replaces bytes that are not UTF-8 by U+FFFD; only the raw path distinguishes them from
+    an id that contains that character.
     """
     if REPLACED in text and not _is_utf8(raw_path):
         raise bad_id(field, "not valid UTF-8")
@@ -33,7 +33,7 @@ def path_id(text: str, field: str, raw_path: str) -> str:
 
 
 def most_bytes(field: str) -> int:
-    """Return how long an id in a path may be."""
+    """Return the maximum length of an id in a path, in bytes."""
     return _OTHER_LENGTHS.get(field, MAX_ID_BYTES)
 
 

@@ -1,7 +1,7 @@
-"""Errors as RFC 9457 problem documents: the one place where a fault becomes an answer.
+"""Errors as RFC 9457 problem documents. Every error becomes an answer here.
 
 Two equal refusals are equal byte for byte: there is no `instance`, and the request id is a
-header. A fault of ours is logged with where it happened, never with values, which may be ids.
+header. An internal error is logged with its place in the code, never with values: they may be ids.
 """
 
 import traceback
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class FieldProblem(msgspec.Struct, frozen=True):
-    """What is wrong with one field, and what would be right."""
+    """The fault of one field, and the rule of the field."""
 
     field: str
     detail: str
@@ -71,7 +71,7 @@ def answer_error(error: RecsvcError) -> Response:
 
 
 def answer_http_exception(error: HTTPException) -> Response:
-    """Answer what Flask refuses by itself: unknown paths, methods, bodies over the limit."""
+    """Answer the refusals of Flask: unknown paths, wrong methods, bodies over the limit."""
     status = error.code or 500
     known = _KNOWN.get(status)
     if known is not None:
@@ -106,13 +106,15 @@ def problem_response(
     return response
 
 
-_FAULT = "something went wrong on our side; the X-Request-Id header finds it in the log"
+_FAULT = "internal error; the log has the details under the value of the X-Request-Id header"
 _KNOWN: dict[int, RecsvcError] = {
     error.status: error
     for error in (
         BadRequest("the request could not be read"),
-        NotFound("there is nothing at this path"),
-        MethodNotAllowed("this path does not know this method; Allow lists those it knows"),
+        NotFound("this path does not exist"),
+        MethodNotAllowed(
+            "this path does not support this method; the Allow header lists the supported ones"
+        ),
         PayloadTooLarge(TOO_LARGE),
     )
 }

@@ -1,4 +1,4 @@
-"""How answers are written: JSON by msgspec, and who may keep a copy."""
+"""JSON answers, encoded by msgspec, with their cache headers."""
 
 import msgspec
 from flask import Response
@@ -8,5 +8,5 @@ PRIVATE = {"Content-Type": JSON, "Cache-Control": "private, no-store"}
 
 
 def private_json(body: msgspec.Struct, status: int = 200) -> Response:
-    """Return an answer that nobody between us and the caller may keep."""
+    """Return an answer that no cache may store."""
     return Response(msgspec.json.encode(body), status, headers=PRIVATE)

@@ -1,6 +1,6 @@
-"""What every answer carries: a request id, the security headers, and who may read it. Plain WSGI.
+"""Middleware that adds the request id, the security headers and CORS headers to every answer.
 
-It wraps the application from outside, so that no answer escapes it, and adds a constant list:
+It wraps the WSGI application from outside, so that no answer escapes it, and adds a constant list:
 Flask's own hooks would cost several times as much.
 """
 
@@ -37,7 +37,7 @@ _CLEAN_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 class ResponseHeadersMiddleware:
-    """A WSGI application around another."""
+    """A WSGI application that wraps another and adds headers to its answers."""
 
     def __init__(self, application: Application, cross_origin: CrossOrigin) -> None:
         self._application = application
@@ -57,7 +57,7 @@ class ResponseHeadersMiddleware:
 
 
 def _request_id(environ: Environ) -> str:
-    """Return the caller's request id when it is a clean one, else a new one."""
+    """Return the caller's request id if it is well-formed, else a new one."""
     given = environ.get("HTTP_X_REQUEST_ID")
     if given is not None and _CLEAN_REQUEST_ID.fullmatch(given):
         return str(given)

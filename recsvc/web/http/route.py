@@ -1,7 +1,7 @@
-"""What a route declares, and what its view is given.
+"""`Route`: the declaration of a route. `Call`: one request, with the services, given to the view.
 
-A `Route` cannot be written without saying who reaches it, and the OpenAPI document is made
-from nothing else. A view gets a `Call`: this request, with the services behind it.
+A `Route` cannot be written without its access, and the OpenAPI document is made from routes and
+structs alone.
 """
 
 from collections.abc import Callable, Iterable
@@ -44,16 +44,15 @@ NOTHING: QueryShape[dict[str, Any]] = QueryShape((), dict)
 class Route:
     """One method at one path.
 
-    `access` None: open to everybody, on purpose; `key_is_optional`: it says more to those who
-    have the access. `query` None: whatever the query says is ignored, as those who probe and
-    scrape expect. `status` is that of the answer, `also` are others that follow from nothing else
-    that is declared here. `body` is what the document says of a body, or of each of its lines;
-    `body_is_optional`: a request without a body means `{}`. `bypasses_limits`: processed even
-    while the worker is overloaded, and exempt from per-key and per-address rate limits.
-    `uses_write_timeout`: wait 2 s for the store instead of 50 ms.
-    `remark` is for the document alone. `name` is the
-    operation's id in the document and the label of its metrics; `tag` groups operations in the
-    document. Both are given and never derived, so that a moved view keeps them.
+    `access` None: open without a key, on purpose. `key_is_optional`: a key with the access gets
+    more details. `query` None: query parameters are ignored, as probes and scrapers expect.
+    `status`: of the answer. `also`: further statuses that no other field implies. `body`: the
+    schema of the body, or of each line. `body_is_optional`: a request without a body means `{}`.
+    `bypasses_limits`: processed even while the worker is overloaded, and exempt from per-key and
+    per-address rate limits. `uses_write_timeout`: wait 2 s for the store instead of 50 ms.
+    `remark`: for the document only. `name`: the operation's id in the document and the label of
+    its metrics. `tag`: the group of the operation in the document. Name and tag are given, never
+    derived, so that a moved view keeps them.
     """
 
     method: str
@@ -78,11 +77,11 @@ class Route:
 
     @property
     def is_for_browsers(self) -> bool:
-        """Whether a publishable key reaches it."""
+        """Return True if a publishable key reaches the route."""
         return self.access is not None and self.access.browser is not BrowserAccess.NOTHING
 
     def bound(self, services: Services) -> Callable[..., Response]:
-        """Return the view as Flask calls it."""
+        """Return the view function for Flask."""
         view, access, bypasses_limits = self.view, self.access, self.bypasses_limits
         takes_no_query, takes_body = self.query is NOTHING, self.body is not None
         body_kind, uses_write_timeout = self.body_kind, self.uses_write_timeout
@@ -107,7 +106,7 @@ class Route:
 
 
 class Call:
-    """One request on its way through a view."""
+    """One request, as its view sees it."""
 
     __slots__ = (
         "_access",
@@ -129,7 +128,7 @@ class Call:
         uses_write_timeout: bool = False,
         has_body: bool = True,
     ) -> None:
-        """`has_body`: False where none was sent, and none has to be."""
+        """`has_body`: False if an optional body was not sent."""
         self.services = services
         self.request = request
         self._access = access
@@ -145,19 +144,19 @@ class Call:
 
     @property
     def denies_personal_use(self) -> bool:
-        """Whether the request asks that nothing of its answer be personal, and that counts."""
+        """Return True if the request's privacy signal denies any personal answer."""
         return self._sends_privacy_control and self.services.settings.gpc == "all"
 
     @property
     def denies_offers(self) -> bool:
-        """Whether the request asks that at least no offer be personal, and that counts."""
+        """Return True if the request's privacy signal denies personal offers at least."""
         return self._sends_privacy_control and self.services.settings.gpc != "off"
 
     @property
     def _sends_privacy_control(self) -> bool:
-        """Whether the browser sends Global Privacy Control.
+        """Return True if the browser sends Global Privacy Control.
 
-        A header that is sent twice reaches us as one, joined with commas: one 1 is enough.
+        The server joins a repeated header with commas; a single 1 is enough.
         """
         signal: str = self.request.environ.get("HTTP_SEC_GPC", "")
         return "1" in map(str.strip, signal.split(","))
@@ -169,12 +168,12 @@ class Call:
     def authorize_request(
         self, customer: CustomerId | None = None, *, for_offers: bool = False
     ) -> RequestContext:
-        """Make the request's one trip, and let it in or raise.
+        """Make the request's Redis read, and authorize the request or raise.
 
-        `for_offers`: with what a decision on offers must know of the customer.
+        `for_offers`: also read the customer's offer data.
         """
         if self._access is None:
-            raise TypeError("a route that is open to everybody has nobody to let in")
+            raise TypeError("a route without access has nothing to authorize")
         context = self.services.request_access.authorize(
             self._credentials(),
             self._access,
@@ -191,14 +190,14 @@ class Call:
     def authorize_for_customer(
         self, customer_id: str, *, for_offers: bool = False
     ) -> RequestContext:
-        """Let in a request about the customer in its path."""
+        """Authorize a request about the customer in its path."""
         customer = CustomerId(self._path_id(customer_id, "customer_id"))
         return self.authorize_request(customer, for_offers=for_offers)
 
     def authorize_customers(self, context: RequestContext, customers: Iterable[CustomerId]) -> None:
         """Raise unless the key may also act for these customers, which the body names."""
         if self._access is None:
-            raise TypeError("a route that is open to everybody has nobody to let in")
+            raise TypeError("a route without access has nothing to authorize")
         credentials, request_access = self._credentials(), self.services.request_access
         named = set(customers)
         for customer in named:
@@ -208,21 +207,22 @@ class Call:
                 request_access.count_for(context, customer)
 
     def read_body(self, shape: type[T], kind: BodyKind = JSON_BODY) -> T:
-        """Return the body as a `shape`. Only a request that was let in may keep us waiting."""
+        """Return the body as a `shape`. Only an authorized request may occupy a thread with it."""
         if not self._is_authorized:
-            raise TypeError("the body is read once the request has been let in")
+            raise TypeError("authorize the request before its body is read")
         return read_body(self.request, shape, kind) if self.has_body else convert({}, shape)
 
     def read_lines(self, kind: BodyKind = NDJSON_BODY) -> list[bytes]:
-        """Return the lines of a body of NDJSON, under the same condition."""
+        """Return the lines of an NDJSON body of an authorized request."""
         if not self._is_authorized:
-            raise TypeError("the body is read once the request has been let in")
+            raise TypeError("authorize the request before its body is read")
         return read_lines(self.request, kind)
 
     def read_body_first(self, shape: type[T]) -> T:
-        """Return the body of a request whose customer stands in it, before its one trip.
+        """Return the body of a request that names its customer there, before the Redis read.
 
-        Only a key that this worker knows may keep us waiting; for any other the store is asked.
+        The body is read at once only for a key in this worker's cache, since a slow body occupies
+        a thread; any other key is authorized first.
         """
         if not self.services.request_access.recognises(self._credentials()):
             self.authorize_request()
@@ -245,7 +245,7 @@ class Call:
         return self._path_id(decision_id, "decision_id")
 
     def token_customer(self, context: RequestContext) -> CustomerId | None:
-        """Return whose things alone the visitor may touch; None: anybody's."""
+        """Return the only customer whose data the request may touch; None for a secret key."""
         customer = self.services.request_access.token_customer(context.key, self._credentials())
         if customer is not None:
             self.services.request_access.count_for(context, customer)

@@ -1,4 +1,4 @@
-"""What the web layer calls. Handed to `create_app`; nothing here is made by it."""
+"""The use cases that the web layer calls. `wiring` builds them and passes them to `create_app`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

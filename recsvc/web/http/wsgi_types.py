@@ -1,4 +1,4 @@
-"""The types of WSGI, for what stands around the application."""
+"""The types of WSGI, for the middleware around the application."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,7 +1,6 @@
-"""The page that shows the OpenAPI document. Its script is ours to serve: no other host is asked.
+"""The page that shows the OpenAPI document. The service serves its script; no other host is used.
 
-What stands below `static/openapi-explorer` is named, with its version, source and hashes, in
-the file VENDORED.md beside it.
+VENDORED.md in `static/openapi-explorer` names the version, source and hashes of each file there.
 """
 
 from pathlib import Path
@@ -23,7 +22,7 @@ PAGE = f"""<!doctype html>
 </head>
 <body>
 <openapi-explorer spec-url="/openapi.json" hide-server-selection></openapi-explorer>
-<noscript>The document behind this page is <a href="/openapi.json">/openapi.json</a>.</noscript>
+<noscript>This page shows <a href="/openapi.json">/openapi.json</a>.</noscript>
 </body>
 </html>
 """

@@ -1,7 +1,7 @@
-"""Whether the process lives, and whether it can do its job.
+"""Liveness and readiness of a worker.
 
-Public answers say no more than a load balancer needs; what an operator needs takes a key of
-scope `ops`, or `RECSVC_METRICS_PUBLIC=1`.
+Public answers hold only what a load balancer needs. Details need a key of scope `ops`, or
+`RECSVC_METRICS_PUBLIC=1`.
 """
 
 import os
@@ -24,7 +24,7 @@ class Alive(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
-    """With a key also which worker answers, and what it serves each shop."""
+    """The worker is ready. With a key: also the worker's process id and its model of each shop."""
 
     status: str
     pid: int | None = None
@@ -32,7 +32,7 @@ class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Unready(Problem, frozen=True, kw_only=True, omit_defaults=True):
-    """Why this worker should get no requests."""
+    """The worker is not ready, with the reasons."""
 
     errors: list[FieldProblem]  # a field without a default is never left out
     codes: list[NotReady]
@@ -92,7 +92,7 @@ ROUTES = (
         "GET",
         "/livez",
         livez,
-        "Whether the process lives",
+        "Check that the process is alive",
         None,
         Alive,
         query=None,
@@ -104,7 +104,7 @@ ROUTES = (
         "GET",
         "/readyz",
         readyz,
-        "Whether this worker can answer: keys, store and model are there",
+        "Check that this worker is ready: keys, store and model are available",
         RouteAccess(Scope.OPS),
         Ready,
         query=None,

@@ -1,4 +1,4 @@
-"""`/metrics`: whichever worker is asked adds up what all of them have counted."""
+"""`/metrics`: the answering worker adds up the counts of all workers."""
 
 import os
 
