@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 
 from recsvc.config import Settings, models_root
@@ -36,6 +37,11 @@ def pytest_configure() -> None:
     """Let one process hold the models of all tests: each mapped array keeps a file open."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+# No test asserts wall time: a busy machine would fail hypothesis's deadline of 200 ms.
+hypothesis.settings.register_profile("recsvc", deadline=None)
+hypothesis.settings.load_profile("recsvc")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -239,11 +239,32 @@ def _stored(shop: ShopName, record: bytes | None, state: OfferState | None) -> S
     if record is None or state is None:
         return None
     try:
-        offer = msgspec.json.decode(record, type=Offer)
-        return StoredOffer(replace(offer, codes=_HIDDEN_CODES if state.has_codes else ()), state)
+        offer = _decoded(record)
     except msgspec.DecodeError:
         _log.warning("offer_unreadable", shop=shop)
         return None
+    return StoredOffer(replace(offer, codes=_HIDDEN_CODES if state.has_codes else ()), state)
+
+
+def _decoded(record: bytes) -> Offer:
+    """Decode a stored offer; raise `msgspec.DecodeError` for a member that this version lacks.
+
+    msgspec would ignore the member. During an update of several workers an older one would then
+    offer without a condition or cap that a newer one has stored.
+    """
+    offer = msgspec.json.decode(record, type=Offer)
+    if _has_unknown_members(msgspec.json.decode(record), msgspec.to_builtins(offer)):
+        raise msgspec.ValidationError("a member of the offer is unknown to this version")
+    return offer
+
+
+def _has_unknown_members(stored: Any, known: Any) -> bool:
+    if not isinstance(stored, dict):
+        return False
+    return any(
+        name not in known or _has_unknown_members(value, known[name])
+        for name, value in stored.items()
+    )
 
 
 def _id(name: bytes) -> OfferId:

@@ -33,21 +33,21 @@ from recsvc.usecases.events import RECENT_KINDS
 
 # Data that only the next training removes, and when.
 NEXT_TRAINING = (
-    "the customer's lists and purchases in published models, and what their purchases added to "
-    "what all customers see",
+    "the customer's lists and purchases in published models, and the part of their purchases in "
+    "the lists of all customers",
     "the next `recsvc-train run --consents service` that publishes; older versions hold them until "
     "they are deleted (an export names them under `models`)",
 )
 UNTIL_THEN = "every version made before the erasure serves the customer as unknown"
 SHOP_REMOVES = (
     "purchase files and drained event files that name the customer (the trainer leaves the "
-    "customer out of them with --consents service, and with nothing else)",
+    "customer out only with --consents service)",
     "drained decision files, which hold the customer's keyed hash",
     "backups and replicas of the store that are older than the erasure",
 )
 SHOP_RENAMES = (
-    "purchase files and drained event files that name the one who was merged: the trainer leaves "
-    "these lines out, unless they are renamed to the one who stays",
+    "purchase files and drained event files that name the merged customer: the trainer leaves "
+    "these lines out, unless they are renamed to the remaining customer",
 )
 
 Section = Callable[[ShopName, CustomerKey], Iterator[Any]]
