@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves the old content or the new, never a part of it."""
+"""Durable file writes: after a crash a file has its old content or its new content."""
 
 import os
 import secrets
@@ -8,12 +8,12 @@ TEMPORARY_PREFIX = ".tmp-"
 
 
 def temporary_in(folder: Path) -> Path:
-    """Return a fresh name in `folder` that readers ignore."""
+    """Return an unused temporary name in `folder`; readers ignore its prefix."""
     return folder / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
 
 
 def write_durably(file: Path, *parts: bytes | memoryview) -> None:
-    """Write a new file and wait until the disk has it."""
+    """Write a new file and wait until it is on disk."""
     with file.open("xb") as stream:
         for part in parts:
             stream.write(part)
@@ -22,7 +22,7 @@ def write_durably(file: Path, *parts: bytes | memoryview) -> None:
 
 
 def replace_durably(file: Path, content: bytes) -> None:
-    """Replace a small file in one step, and wait until the disk has it."""
+    """Replace a small file atomically, and wait until it is on disk."""
     temporary = temporary_in(file.parent)
     write_durably(temporary, content)
     temporary.replace(file)
@@ -30,7 +30,7 @@ def replace_durably(file: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the disk has the folder's names."""
+    """Wait until the folder's entries are on disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

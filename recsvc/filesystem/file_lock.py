@@ -1,7 +1,8 @@
-"""Locks between processes: flock on small files. The kernel frees them when a holder dies.
+"""Locks between processes: flock on small files. The kernel frees a dead process's locks.
 
-Descriptors are closed on exec, so a started program holds none of them unless it is handed
-one. A forked child shares its parent's: releasing is therefore explicit, never left to close.
+Descriptors are closed on exec, so a started program holds only locks that are passed to it. A
+forked child shares its parent's descriptors, so a lock is released explicitly and not by closing
+its descriptor.
 """
 
 import fcntl
@@ -12,7 +13,7 @@ from pathlib import Path
 
 
 class FileLock:
-    """One open lock file. Two of them on one path exclude each other, also in one process."""
+    """One open lock file. Two instances on one path exclude each other, even in one process."""
 
     def __init__(self, path: Path) -> None:
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -32,13 +33,13 @@ class FileLock:
         os.close(self.descriptor)
 
     def close(self) -> None:
-        """Let go of it here; a process that was given the descriptor keeps what it holds."""
+        """Close the descriptor here; a process that received it keeps the lock."""
         os.close(self.descriptor)
 
 
 @contextmanager
 def owned(path: Path, wait: Callable[[], None]) -> Iterator[None]:
-    """Own the lock for a block. `wait` is called while somebody else does; it pauses or raises."""
+    """Own the lock for a block. `wait` runs between attempts; it pauses or raises."""
     lock = FileLock(path)
     try:
         while not lock.try_own():
@@ -49,7 +50,7 @@ def owned(path: Path, wait: Callable[[], None]) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether anybody holds the lock now. Ask only where nobody else may ask or take it."""
+    """Return True if a process holds the lock. Only for locks that others do not try meanwhile."""
     lock = FileLock(path)
     try:
         return not lock.try_own()

@@ -1,4 +1,4 @@
-"""Opening files that others have put there: a regular file or a reason, never a link or a pipe."""
+"""Opening files from untrusted folders: regular files only, no links and no pipes."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def open_regular(file: Path) -> BinaryIO:
-    """Open a file for reading; raise ModelRejected if it is anything but a regular one."""
+    """Open a regular file for reading; raise ModelRejected for any other kind."""
     try:
         descriptor = os.open(file, _FLAGS)
     except OSError as error:

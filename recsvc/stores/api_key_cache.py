@@ -1,4 +1,4 @@
-"""The API keys as one worker knows them, kept current by the epoch that each trip brings."""
+"""One worker's cache of API keys, updated when a request's Redis read shows a new epoch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from recsvc.stores.request_read import NO_REPLY, RequestData
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """Whose key it is (None: nobody's), and the reply to go on with.
+    """The authenticated key (None: unknown key) and the request's data.
 
-    The reply is emptied when the keys could not be brought up to date: a key that may have
-    been revoked since gets anonymous answers and writes nothing.
+    The data is emptied if the keys could not be updated: the key may have been revoked since, so
+    the request is answered anonymously and writes nothing.
     """
 
     key: ApiKey | None
@@ -23,21 +23,21 @@ class Authentication:
 
 
 class ApiKeyCache:
-    """Judges the keys of requests. Holds a snapshot per shop that has keys, and no other."""
+    """Authenticates API keys. Holds one snapshot per shop that has keys."""
 
     def __init__(self, store: ApiKeyStore) -> None:
         self._store = store
         self._snapshots: dict[ShopName, KeySnapshot] = {}
 
     def preload(self, shops: Iterable[ShopName]) -> None:
-        """Take a snapshot of each shop, so that its keys can be judged in an outage."""
+        """Load a snapshot of each shop, so that its keys can be authenticated in an outage."""
         for shop in shops:
             self._catch_up(shop)
 
     def authenticate(self, text: str, reply: RequestData) -> Authentication:
-        """Judge the key after the trip to the shop that it names.
+        """Authenticate the key after the Redis read of the shop that its text names.
 
-        Raises StoreUnavailable when there is nothing to judge by.
+        Raises StoreUnavailable if neither the store nor a snapshot is available.
         """
         shop = shop_of_key(text)
         if shop is None:
@@ -52,11 +52,11 @@ class ApiKeyCache:
             except StoreUnavailable:
                 reply = NO_REPLY
         if snapshot is None:
-            raise StoreUnavailable("no key of this shop can be judged while the store is away")
+            raise StoreUnavailable("API keys of this shop cannot be checked: store unavailable")
         return Authentication(snapshot.find(key_sha256(text)), reply)
 
     def knows(self, text: str) -> bool:
-        """Whether the key was a live one when this worker last looked."""
+        """Return True if the key was live in this worker's last snapshot."""
         shop = shop_of_key(text)
         snapshot = None if shop is None else self._snapshots.get(shop)
         return snapshot is not None and snapshot.find(key_sha256(text)) is not None

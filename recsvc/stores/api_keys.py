@@ -1,4 +1,4 @@
-"""API keys in the store: made, listed and revoked, each with the epoch in one atomic step."""
+"""API keys in the store. Creating and revoking also raise the key epoch, atomically."""
 
 import base64
 import secrets
@@ -28,7 +28,7 @@ _log = structlog.get_logger()
 
 
 class NewKey(NamedTuple):
-    """A key that was just made: the only time that its text and signing secret are known."""
+    """A new key, with its text and signing secret, which are shown only once."""
 
     text: str
     key: ApiKey
@@ -57,9 +57,9 @@ class ApiKeyStore:
     def create(
         self, kind: KeyKind, shop: ShopName, scopes: frozenset[Scope], limit: int | None = None
     ) -> NewKey:
-        """Make a key. Only publishable ones have a signing secret, and they have no scopes.
+        """Create a key. Only publishable keys have a signing secret; they have no scopes.
 
-        `limit`: the requests a minute that a secret key is held to.
+        `limit`: requests per minute for a secret key.
         """
         text = new_key_text(kind, shop)
         publishable = kind is KeyKind.PUBLISHABLE
@@ -89,7 +89,7 @@ class ApiKeyStore:
         )
 
     def shops(self) -> tuple[ShopName, ...]:
-        """Return the shops that have a live key, by name. Looks through all names of the store."""
+        """Return the shops that have a live key, by name. Scans all key names of the store."""
         with store_faults():
             found = {
                 redis_keys.shop_of(name)
@@ -98,7 +98,7 @@ class ApiKeyStore:
         return tuple(sorted(shop for shop in found if any(key.is_live for key in self.list(shop))))
 
     def revoke(self, shop: ShopName, key_id: str) -> ApiKey:
-        """Revoke the key for every request that starts after this returns."""
+        """Revoke the key. The change applies to each request that starts after the return."""
         for key in self.list(shop):
             if key.key_id == key_id:
                 break
@@ -110,7 +110,7 @@ class ApiKeyStore:
         return key
 
     def snapshot(self, shop: ShopName) -> KeySnapshot:
-        """Read all keys with their epoch, within the time-out of a request's reads."""
+        """Read all keys and their epoch, with the timeout of a request's reads."""
         with store_faults():
             pipeline = self._reads.pipeline(transaction=True)
             pipeline.hget(redis_keys.epochs(shop), redis_keys.EPOCH_OF_KEYS)
@@ -119,18 +119,18 @@ class ApiKeyStore:
         try:
             number = int(epoch or 0)
         except ValueError:
-            raise StoreUnavailable(f"the epoch of shop {shop}'s keys cannot be read") from None
+            raise StoreUnavailable(f"the key epoch of shop {shop} is unreadable") from None
         return KeySnapshot(number, {key.sha256: key for key in _decoded(shop, stored)})
 
     def signing_secret(self, key: ApiKey) -> str | None:
-        """Open what customer tokens of a publishable key are signed with."""
+        """Decrypt the signing secret of a publishable key; None for a secret key."""
         if key.sealed_signing_secret is None:
             return None
         try:
             return self._seal.decrypt(key.sealed_signing_secret).decode()
         except InvalidToken:
             raise SecretMismatch(
-                f"key {key.key_id} was made under another secret; revoke it and make a new one"
+                f"key {key.key_id} was created with another secret; revoke it and create a new one"
             ) from None
 
     def _sealed(self, signing_secret: str | None) -> str | None:
@@ -152,7 +152,7 @@ class ApiKeyStore:
 
 
 def _decoded(shop: ShopName, stored: Mapping[bytes, bytes]) -> Iterator[ApiKey]:
-    """Yield the keys that can be read. One that cannot opens nothing, and is logged."""
+    """Yield the readable keys. An unreadable record is logged and grants nothing."""
     for sha256, record in stored.items():
         try:
             key = msgspec.json.decode(record, type=ApiKey)

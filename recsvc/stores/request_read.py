@@ -116,7 +116,7 @@ class RequestRead:
         if not self._breaker.allows():
             return NO_REPLY
         try:
-            received = self._connections.ask(request, replies)
+            received = self._connections.exchange(request, replies)
         except STORE_FAULTS:
             self._breaker.failed()
             return NO_REPLY
@@ -128,7 +128,7 @@ class RequestRead:
     ) -> RequestData:
         """Leave the circuit breaker alone: it counts reads that miss the deadline of 50 ms."""
         try:
-            received = self._connections.ask(request, replies, WRITE_TIMEOUT_SECONDS)
+            received = self._connections.exchange(request, replies, WRITE_TIMEOUT_SECONDS)
         except STORE_FAULTS:
             return NO_REPLY
         return _data(received[-1], customer, parts)

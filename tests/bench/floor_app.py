@@ -68,7 +68,7 @@ class DiscardingConnections:
         self._connections = connections
 
     def ask(self, request: bytes, replies: int) -> list[object]:
-        self._connections.ask(request, replies)
+        self._connections.exchange(request, replies)
         return [None]
 
 

@@ -1,4 +1,4 @@
-"""One grocery for all tests that change nothing, and a new one for each that does."""
+"""One shared grocery for tests that change nothing, and a new one for each test that does."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -21,7 +21,7 @@ def stores(valkey: EmbeddedValkey, settings: Settings) -> Iterator[Stores]:
 
 @pytest.fixture(scope="session")
 def grocery_service(stores: Stores) -> Service:
-    """Served to all tests that leave no trace: nobody has consented to anything."""
+    """The grocery shared by all read-only tests: no customer has consented to anything."""
     shop = ShopName(f"grocery-{uuid4().hex[:12]}")
     publish_grocery(stores, shop)
     return Service(stores, shop)
@@ -29,7 +29,7 @@ def grocery_service(stores: Stores) -> Service:
 
 @pytest.fixture
 def service(stores: Stores, shop: ShopName) -> Service:
-    """A grocery of this test's own."""
+    """A grocery for one test alone."""
     publish_grocery(stores, shop)
     return Service(stores, shop)
 

@@ -1,4 +1,4 @@
-"""A client that insists that the OpenAPI document names every status that an answer has."""
+"""A client that requires the OpenAPI document to name the status of every response."""
 
 from functools import cache
 from typing import Any
@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 from recsvc.web.app import all_routes
 from recsvc.web.openapi import document
 
-UNDOCUMENTED = {500}  # nobody is to count on our own faults
+UNDOCUMENTED = {500}  # clients must not rely on internal errors
 
 
 class DocumentedClient(FlaskClient):
@@ -23,7 +23,7 @@ class DocumentedClient(FlaskClient):
         return reply
 
     def _declared(self, reply: TestResponse) -> set[int] | None:
-        """Return the statuses of the route that answered; None where it was none of ours."""
+        """Return the statuses documented for the matched route; None if no route matched."""
         if reply.request.method == "OPTIONS" or reply.request.path.startswith("//"):
             return None
         adapter = self.application.url_map.bind_to_environ(reply.request.environ)
@@ -36,7 +36,7 @@ class DocumentedClient(FlaskClient):
 
 @cache
 def statuses() -> dict[str, set[int]]:
-    """Return the statuses that the document names, by the name of the route."""
+    """Return the documented statuses by route name."""
     operations = [
         operation
         for methods in document(all_routes())["paths"].values()

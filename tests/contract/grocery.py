@@ -1,7 +1,7 @@
-"""A small grocery with answers known by construction, and a client that asks its service.
+"""A small grocery with answers known by construction, and a client of its service.
 
-Twelve items, popular in the order of their ids. Anna has lists; Bert is known to the model
-too; Zoe is a customer whom the model has never seen.
+Twelve items, popular in the order of their ids. Anna has lists; Bert is known to the model too; Zoe
+is a customer unknown to the model.
 """
 
 import json
@@ -35,7 +35,7 @@ ANNA, BERT, ZOE = CustomerId("anna"), CustomerId("bert"), CustomerId("zoë")
 ITEMS = [f"item-{row:02d}" for row in range(12)]
 EVERYTHING: dict[str, bool] = {str(purpose): True for purpose in Purpose}
 
-# Item rows, what was spent most on first: 1, then ½ …
+# Item rows by descending spend: 1, then ½ …
 PURCHASES: Mapping[CustomerId, list[int]] = {ANNA: [3, 0, 1], BERT: [10]}
 BOUGHT, DUE = ReasonCode.BECAUSE_YOU_BOUGHT, ReasonCode.BUY_AGAIN_DUE
 LISTS: Mapping[CustomerId, Mapping[CustomerSlate, list[Entry]]] = {
@@ -88,13 +88,13 @@ def publish_grocery(stores: Stores, shop: ShopName, first: str = ITEMS[0]) -> st
 
 @dataclass(frozen=True)
 class Keys:
-    """A secret key with every scope, and a publishable one."""
+    """A secret key with every scope, and a publishable key."""
 
     secret: NewKey
     browser: NewKey
 
     @classmethod
-    def made_for(cls, stores: Stores, shop: ShopName) -> "Keys":
+    def created_for(cls, stores: Stores, shop: ShopName) -> "Keys":
         return cls(
             stores.api_keys.create(KeyKind.SECRET, shop, ALL_SCOPES),
             stores.api_keys.create(KeyKind.PUBLISHABLE, shop, frozenset()),
@@ -111,11 +111,11 @@ class Keys:
 
 
 class Service:
-    """One shop's service in this process, and short ways to ask it."""
+    """One shop's service in this process, with shortcuts for requests."""
 
     def __init__(self, stores: Stores, shop: ShopName, settings: Settings | None = None) -> None:
         self.stores, self.shop = stores, shop
-        self.keys = Keys.made_for(stores, shop)
+        self.keys = Keys.created_for(stores, shop)
         self.registry = open_registry(stores.settings, stores.secret)
         self.registry.refresh()
         self.services = services_of(stores, self.registry, [shop])
@@ -132,7 +132,7 @@ class Service:
         return self.stores.api_keys.create(KeyKind.SECRET, self.shop, frozenset(scopes)).text
 
     def get(self, path: str, key: str | None = "", **headers: str) -> TestResponse:
-        """Ask with the secret key, with the one given, or with none (None)."""
+        """Send a GET with the secret key, with the given key, or without a key (None)."""
         return self.client.get(path, headers=self._headers(key, headers))
 
     def as_browser(
@@ -141,7 +141,7 @@ class Service:
         customer: CustomerId | None = None,
         more: Mapping[str, str] | None = None,
     ) -> TestResponse:
-        """Ask with the publishable key, and with that customer's token if one is named."""
+        """Send a GET with the publishable key, and with the customer's token if one is given."""
         headers = dict(more or {})
         if customer is not None:
             headers["X-Customer-Token"] = self.keys.token(customer)
@@ -153,7 +153,7 @@ class Service:
         return self.client.put(path, data=sent, headers=self._headers(key, headers))
 
     def send(self, method: str, path: str, body: object, key: str | None = "") -> TestResponse:
-        """Send JSON, or, as a list of objects, lines of it."""
+        """Send JSON; a list of objects is sent as NDJSON lines."""
         is_lines = isinstance(body, list)
         sent = "\n".join(map(json.dumps, body)) if isinstance(body, list) else json.dumps(body)
         kind = "application/x-ndjson" if is_lines else "application/json"
@@ -180,7 +180,7 @@ def item_ids(reply: TestResponse) -> list[str]:
 
 
 def without(answer: bytes, *names: str) -> dict[str, Any]:
-    """Return an answer without some of its members, the rest in the order it was sent."""
+    """Return a response without some of its members; the others keep their order."""
     return {name: value for name, value in json.loads(answer).items() if name not in names}
 
 

@@ -1,4 +1,4 @@
-"""What the store holds of a shop's events, read past the service."""
+"""The store's events of a shop, read directly from Redis."""
 
 import json
 from collections import Counter
@@ -34,7 +34,7 @@ def recent(service: Service, customer: CustomerId) -> list[bytes]:
 
 
 def counts(service: Service) -> dict[str, float]:
-    """Return the weights of all days together."""
+    """Return the item weights summed over all days."""
     store = service.stores.connections.writes
     total: Counter[str] = Counter()
     for name in store.scan_iter(f"{redis_keys.counts(service.shop)}:*"):

@@ -1,4 +1,4 @@
-"""A request for any route, made from nothing but what the route declares."""
+"""Sample requests for any route, built from the route's declaration."""
 
 import json
 import re
@@ -8,18 +8,18 @@ from msgspec import inspect
 
 from recsvc.web.http.route import Route
 
-ABOUT = "customer_id"
+CUSTOMER_FIELD = "customer_id"
 ITEM = "item-00"
 
 
 def path_of(route: Route, customer: str) -> str:
-    """Fill in the path: the customer's id, an item that there is, and `a` for anything else."""
-    known = {ABOUT: customer, "item_id": ITEM}
+    """Fill in the path: the customer's id, an existing item, and `a` for other variables."""
+    known = {CUSTOMER_FIELD: customer, "item_id": ITEM}
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: known.get(match[1]) or "a", route.path)
 
 
 def body_of(route: Route, customer: str | None) -> bytes | None:
-    """Return a small body of the route's kind that names the customer wherever it can."""
+    """Return a small body of the route's kind, with the customer's id in each field for it."""
     if route.body is None:
         return None
     sent = sample(inspect.type_info(route.body), customer)
@@ -27,23 +27,23 @@ def body_of(route: Route, customer: str | None) -> bytes | None:
 
 
 def names_customer(route: Route) -> bool:
-    """Whether a request is about a customer, by its path or its body."""
-    if ABOUT in route.path:
+    """Return True if the path or the body of a request names a customer."""
+    if CUSTOMER_FIELD in route.path:
         return True
-    return route.body is not None and b'"customer_id"' in (body_of(route, "somebody") or b"")
+    return route.body is not None and b'"customer_id"' in (body_of(route, "anna") or b"")
 
 
 def sample(kind: Any, customer: str | None) -> Any:
-    """Return a value of the type: what is required, and `customer_id` where there is one."""
+    """Return a value of the type: the required fields, and `customer_id` where it exists."""
     if isinstance(kind, inspect.Metadata):
         return sample(kind.type, customer)
     if isinstance(kind, inspect.StructType):
         return {
             field.encode_name: customer
-            if field.encode_name == ABOUT
+            if field.encode_name == CUSTOMER_FIELD
             else sample(field.type, customer)
             for field in kind.fields
-            if field.required or (field.encode_name == ABOUT and customer is not None)
+            if field.required or (field.encode_name == CUSTOMER_FIELD and customer is not None)
         }
     if isinstance(kind, inspect.UnionType):
         return sample(kind.types[0], customer)

@@ -71,7 +71,7 @@ def test_another_deployments_signing_secret_does_not_open(
     """The error says what to do."""
     made = store.create(KeyKind.PUBLISHABLE, shop, frozenset())
     elsewhere = ApiKeyStore(connections, Secret("another secret, just as long as that"))
-    with pytest.raises(SecretMismatch, match="make a new one"):
+    with pytest.raises(SecretMismatch, match="create a new one"):
         elsewhere.signing_secret(made.key)
 
 

@@ -177,15 +177,15 @@ def test_answers_of_another_length_are_not_used(
     """An answer more or less than the commands belongs to another request: the store is
     unavailable."""
     request_read = RequestRead(connections)
-    asked = connections.raw_connections.ask
+    exchange = connections.raw_connections.exchange
 
     def misread(*words: Any) -> list[Any]:
-        *queued, answers = asked(*words)
+        *queued, answers = exchange(*words)
         versions, *of_customer, persisted = cast("list[Any]", answers)
         of_customer = of_customer[:-1] if change < 0 else [*of_customer, []]
         return [*queued, [versions, *of_customer, persisted]]
 
-    with patch.object(connections.raw_connections, "ask", misread):
+    with patch.object(connections.raw_connections, "exchange", misread):
         data = request_read.read(shop, customer, for_offers=for_offers)
 
     assert data == NO_REPLY
@@ -239,14 +239,14 @@ def test_many_threads_never_read_each_others_customer(
 
 def test_a_forked_child_opens_connections_of_its_own(connections: Connections) -> None:
     """A forked process does not reuse its parent's sockets."""
-    mine = connections.raw_connections.ask(CLIENT_ID, 1)
+    mine = connections.raw_connections.exchange(CLIENT_ID, 1)
     child = os.fork()
     if not child:
-        os._exit(connections.raw_connections.ask(CLIENT_ID, 1) == mine)
+        os._exit(connections.raw_connections.exchange(CLIENT_ID, 1) == mine)
     _, status = os.waitpid(child, 0)
 
     assert status == 0
-    assert connections.raw_connections.ask(CLIENT_ID, 1) == mine
+    assert connections.raw_connections.exchange(CLIENT_ID, 1) == mine
 
 
 def test_a_new_connection_costs_no_round_trip_of_its_own(

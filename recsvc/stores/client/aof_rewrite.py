@@ -1,7 +1,7 @@
-"""The rewrite of the append-only file: until it is done, what was deleted still stands in it.
+"""Rewrites of the append-only file: deleted values stay in the file until one is done.
 
-It costs the server a copy of everything, so one begins in an hour at most. An erasure that finds
-one begun already leaves word that another is due; whoever serves looks each minute.
+A rewrite costs the server a copy of all data, so at most one starts per hour. An erasure during
+that hour sets a due mark. The serving process checks the mark each minute.
 """
 
 import threading
@@ -32,14 +32,17 @@ class AofRewrite:
         self._redis = connections.writes
         self._delete_if_equal = connections.writes.register_script(_DELETE_IF_EQUAL)
 
-    def ask(self, shop: ShopName) -> Rewrite:
-        """Leave word that one is due, and begin it if the hour allows."""
+    def request(self, shop: ShopName) -> Rewrite:
+        """Set the due mark, and start a rewrite if the hourly limit allows it."""
         with store_faults():
             self._redis.set(redis_keys.rewrite_due(shop), self._now_us())
         return self.begin_if_due(shop)
 
     def begin_if_due(self, shop: ShopName) -> Rewrite:
-        """Begin one that is due if the hour allows. The word goes once one is done, not before."""
+        """Start a rewrite that is due, if the hourly limit allows it.
+
+        The due mark is removed only after a rewrite is done.
+        """
         begun_name = redis_keys.rewrite_begun(shop)
         with store_faults():
             due = cast("bytes | None", self._redis.get(redis_keys.rewrite_due(shop)))
@@ -55,7 +58,7 @@ class AofRewrite:
         return Rewrite(RewriteState.NOT_DUE)
 
     def wait(self, shop: ShopName, most_seconds: float) -> bool:
-        """Wait for a rewrite that goes on; False when it goes on for longer."""
+        """Wait for the running rewrite; return False on timeout."""
         give_up_at = time.monotonic() + most_seconds
         while self._facts().get("aof_rewrite_in_progress") == 1:
             if time.monotonic() > give_up_at:
@@ -73,7 +76,7 @@ class AofRewrite:
         return Rewrite(RewriteState.STARTED)
 
     def _is_done(self) -> bool:
-        """Whether the server, since it was started, has ended one, and well."""
+        """Return True if a rewrite ended well since the server started."""
         facts = self._facts()
         return (
             facts.get("aof_rewrite_in_progress") == 0
@@ -91,12 +94,12 @@ class AofRewrite:
         return int(seconds) * 1_000_000 + int(microseconds)
 
     def watch(self, shops: Callable[[], Iterable[ShopName]], leaving: threading.Event) -> None:
-        """Begin what is due, each minute, until we leave."""
+        """Start due rewrites, each minute, until `leaving` is set."""
         while not leaving.wait(WATCH_SECONDS):
             try:
                 found = [self.begin_if_due(shop) for shop in shops()]
             except StoreUnavailable:
-                continue  # that is told by all who ask it for something
+                continue  # requests and readiness report an unavailable store
             for each in found:
                 if each.state is RewriteState.REFUSED:
                     _log.warning("append_only_file_not_rewritten", reason=each.reason)

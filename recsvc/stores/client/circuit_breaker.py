@@ -1,7 +1,7 @@
-"""A circuit breaker: a store that keeps failing is left alone for a moment.
+"""A circuit breaker: after repeated failures the store gets no requests for a short pause.
 
-Only the bookkeeping is locked, never the call: many threads ask the store at once, and one
-that hangs must not queue the others behind it.
+The lock guards the counters only, never the call: many threads call the store at once, and a
+hanging call must not block the others.
 """
 
 import threading
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 
 class CircuitBreaker:
-    """Opens after `max_failures` in a row; then lets one caller try every `pause_seconds`."""
+    """Opens after `max_failures` in a row; then allows one trial call per `pause_seconds`."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class CircuitBreaker:
         return self._failures >= self._max_failures
 
     def allows(self) -> bool:
-        """Whether the caller may ask the store now."""
+        """Return True if the caller may call the store now."""
         if not self.is_open:
             return True
         with self._lock:

@@ -1,7 +1,7 @@
-"""How the store is reached: time-outs, the one retry, and what a failure becomes.
+"""Clients of the store: timeouts, the single retry, and the translation of failures.
 
-Nothing connects until the first command. redis-py's own defaults (ten retries of five
-seconds) are never used.
+Nothing connects before the first command. redis-py's own defaults (ten retries of five seconds) are
+never used.
 """
 
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ WRITE_TIMEOUT_SECONDS = 2.0  # an fsync on a busy disk takes longer than a read
 
 STORE_FAULTS = (redis.RedisError, OSError)
 
-NO_ANSWER = "the store cannot be reached in time, or refuses"
+NO_ANSWER = "the store did not answer in time, or refused the command"
 
-_SPARE_CONNECTIONS = 16  # for threads of ours that serve no request
+_SPARE_CONNECTIONS = 16  # for background threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Connections:
     """The connections to one store.
 
     `raw_connections` carry the request's Redis read, guarded by `breaker`. `reads` has the same
-    time-out. `writes` waits for the disk, and serves writes and commands.
+    timeout. `writes` waits for the disk, and serves writes and commands.
     """
 
     raw_connections: RawConnections
@@ -65,8 +65,8 @@ def connect(settings: Settings, url: str) -> Connections:
 def client(url: str, timeout_seconds: float, max_connections: int = 8) -> redis.Redis:
     """Return a client that is not connected yet.
 
-    RESP2 and no driver name: a new connection then costs no round trip of its own (but for
-    AUTH and SELECT where the URL asks for them).
+    RESP2 and no driver name: a new connection then costs no round trip of its own (except AUTH and
+    SELECT, if the URL requires them).
     """
     return redis.Redis.from_url(
         url,
@@ -82,7 +82,7 @@ def client(url: str, timeout_seconds: float, max_connections: int = 8) -> redis.
 
 @contextmanager
 def store_faults() -> Iterator[None]:
-    """Turn whatever the client raises into `StoreUnavailable`, without the server's words."""
+    """Translate client errors to `StoreUnavailable`, without the server's message."""
     try:
         yield
     except STORE_FAULTS as fault:

@@ -1,4 +1,4 @@
-"""Whether the store keeps what it acknowledges. Asked before anything is written, and then on."""
+"""Durability of the store: checked before the first write, and then each minute."""
 
 import threading
 
@@ -9,7 +9,7 @@ from recsvc.config import Settings
 from recsvc.domain.errors import NotDurable, StoreUnavailable
 from recsvc.stores.client.connection import store_faults
 
-_RIGHT = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+_REQUIRED = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
 
 WATCH_SECONDS = 60.0
 
@@ -17,7 +17,7 @@ _log = structlog.get_logger()
 
 
 def check_durability(store: redis.Redis, settings: Settings) -> None:
-    """Raise NotDurable, naming each setting that is wrong and what is right."""
+    """Raise NotDurable, naming each wrong setting and its required value."""
     fault = durability_fault(store, settings)
     if fault is None:
         return
@@ -27,46 +27,46 @@ def check_durability(store: redis.Redis, settings: Settings) -> None:
 
 
 def watch_durability(store: redis.Redis, settings: Settings, leaving: threading.Event) -> None:
-    """Log an error each minute for as long as the store is one that would have been refused.
+    """Log an error each minute while the store's settings fail the durability check.
 
-    It goes on serving: somebody changed the store knowingly, or can change it back.
+    The service goes on: the operator may have changed the store on purpose, or can change it back.
     """
     while not leaving.wait(WATCH_SECONDS):
         try:
             fault = durability_fault(store, settings)
         except StoreUnavailable:
-            continue  # that is told by all who ask it for something
+            continue  # requests and readiness report an unavailable store
         if fault is not None:
             _log.error("store_not_durable", reason=fault)
 
 
 def durability_fault(store: redis.Redis, settings: Settings) -> str | None:
-    """Return what is wrong and what would be right; None when nothing is."""
+    """Return the wrong settings and their required values; None if all are right."""
     found = _found(store)
     if found is None:
         if settings.durability == "provider":
             return None
         return (
-            "this Redis forbids CONFIG, so that its durability cannot be verified; "
-            "RECSVC_DURABILITY=provider states it in your name"
+            "this Redis forbids CONFIG, so its durability cannot be verified; "
+            "RECSVC_DURABILITY=provider declares it durable on your responsibility"
         )
     wrong = [
-        f"{name} is {found.get(name, 'unknown')!r} and must be {right!r}"
-        for name, right in _RIGHT.items()
-        if found.get(name) != right
+        f"{name} is {found.get(name, 'unknown')!r} and must be {required!r}"
+        for name, required in _REQUIRED.items()
+        if found.get(name) != required
     ]
     return "this Redis may lose acknowledged writes: " + ", ".join(wrong) if wrong else None
 
 
 def _found(store: redis.Redis) -> dict[str, str] | None:
-    """Return the settings that matter; None when the server does not let us ask."""
+    """Return the checked settings; None if the server forbids CONFIG."""
     with store_faults():
         try:
-            answers = [store.config_get(name) for name in _RIGHT]
+            answers = [store.config_get(name) for name in _REQUIRED]
         except redis.ResponseError:
             return None
     return {_text(name): _text(value) for answer in answers for name, value in answer.items()}
 
 
-def _text(word: bytes | str | None) -> str:
-    return word.decode(errors="replace") if isinstance(word, bytes) else str(word)
+def _text(value: bytes | str | None) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

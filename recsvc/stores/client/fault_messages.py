@@ -1,7 +1,7 @@
-"""Why the store did not do what it was asked, in words for whoever runs the service.
+"""Messages for the operator about a failed store command; never sent to HTTP callers.
 
-Never for callers over HTTP. Of what a server says only its words about the network are passed
-on: the others may repeat a user's name, a key or a value.
+Of the server's own messages only network errors are passed on: the others may contain a user name,
+a key or a value.
 """
 
 import redis
@@ -9,7 +9,7 @@ import redis
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.stores.client.connection import NO_ANSWER
 
-# The first that fits counts: redis-py's AuthenticationError is a ConnectionError.
+# The first match applies: redis-py's AuthenticationError is a ConnectionError.
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (
         redis.AuthenticationError,
@@ -19,7 +19,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
         redis.exceptions.NoPermissionError,
         "the Redis refuses: the user in RECSVC_REDIS_URL may not run a command that is needed",
     ),
-    (redis.ReadOnlyError, "the Redis refuses: it is a replica, which takes no writes"),
+    (redis.ReadOnlyError, "the Redis refuses: it is a replica and accepts no writes"),
     (redis.OutOfMemoryError, "the Redis refuses: its memory is full"),
     (redis.ResponseError, "the Redis refuses a command that is needed; its log may say why"),
     (redis.BusyLoadingError, "the Redis is still loading its data; try again"),
@@ -28,11 +28,11 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 
 def reason(fault: StoreUnavailable) -> str:
-    """Tell authentication, refusal, silence and absence apart."""
+    """Return the operator's message: authentication, refusal, timeout or no connection."""
     cause = fault.__cause__
     if cause is None or fault.detail != NO_ANSWER:
         return fault.detail
-    for kind, words in _REASONS:
+    for kind, message in _REASONS:
         if isinstance(cause, kind):
-            return words
+            return message
     return f"the Redis cannot be reached: {cause}"

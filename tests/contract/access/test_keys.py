@@ -1,4 +1,4 @@
-"""Who reaches what: scopes, publishable keys, customer tokens, revocation."""
+"""Access control: scopes, publishable keys, customer tokens, revocation."""
 
 import json
 import random
@@ -32,7 +32,7 @@ POPULAR = "/v1/recommendations"
     ],
 )
 def test_a_secret_key_needs_the_routes_scope(service: Service, path: str, scope: Scope) -> None:
-    """The scope opens it; all others together do not."""
+    """A secret key with the route's scope is authorized; a key with all other scopes is not."""
     right = service.secret_key(scope)
     wrong = service.secret_key(*(other for other in Scope if other is not scope))
 
@@ -62,7 +62,7 @@ def test_a_secret_key_needs_the_routes_scope(service: Service, path: str, scope:
 def test_without_a_valid_key_every_refusal_is_the_same(
     grocery_service: Service, path: str, authorization: str | None
 ) -> None:
-    """No key, no key at all, a key of no shop: 401, and not a byte tells them apart."""
+    """A missing, malformed or unknown key gives the same 401, byte for byte."""
     headers = {} if authorization is None else {"Authorization": authorization}
 
     reply = grocery_service.client.get(path, headers=headers)
@@ -73,7 +73,7 @@ def test_without_a_valid_key_every_refusal_is_the_same(
 
 
 def test_the_scheme_may_be_written_in_any_case(grocery_service: Service) -> None:
-    """As RFC 9110 says of every authentication scheme."""
+    """The authentication scheme is case-insensitive, as RFC 9110 requires."""
     authorization = f"bEARER {grocery_service.keys.secret.text}"
 
     reply = grocery_service.client.get(
@@ -83,10 +83,10 @@ def test_the_scheme_may_be_written_in_any_case(grocery_service: Service) -> None
     assert reply.status_code == 200
 
 
-def test_a_key_of_another_shop_opens_that_shop_only(
+def test_a_key_with_a_changed_shop_name_is_refused(
     grocery_service: Service, service: Service
 ) -> None:
-    """The key decides the shop: its text cannot be changed to name another."""
+    """A key whose text is changed to name another shop is refused."""
     text = service.keys.secret.text.replace(service.shop, grocery_service.shop)
 
     reply = grocery_service.get("/v1/recommendations", text)
@@ -94,8 +94,8 @@ def test_a_key_of_another_shop_opens_that_shop_only(
     assert reply.status_code == 401
 
 
-def test_a_revoked_key_opens_nothing_from_the_next_request_on(service: Service) -> None:
-    """Revocation is in force after its acknowledgement, in a worker that knew the key."""
+def test_a_revoked_key_is_refused_from_the_next_request_on(service: Service) -> None:
+    """A worker that has cached a key refuses it from the first request after the revocation."""
     keys = [service.keys.secret, service.keys.browser]
     before = [service.get("/v1/recommendations", made.text).status_code for made in keys]
     for made in keys:
@@ -106,8 +106,8 @@ def test_a_revoked_key_opens_nothing_from_the_next_request_on(service: Service) 
     assert (before, after) == ([200, 200], [401, 401])
 
 
-def test_a_key_that_was_made_after_the_start_is_known_at_once(service: Service) -> None:
-    """The worker catches up on the request that shows it."""
+def test_a_key_created_after_the_start_is_accepted_at_once(service: Service) -> None:
+    """A worker updates its key cache on the first request with a new key."""
     reply = service.get("/v1/recommendations", service.secret_key(Scope.RECOMMEND))
 
     assert reply.status_code == 200
@@ -116,7 +116,7 @@ def test_a_key_that_was_made_after_the_start_is_known_at_once(service: Service) 
 def test_a_publishable_key_reaches_the_anonymous_routes_and_no_others(
     grocery_service: Service,
 ) -> None:
-    """Without a token there is no customer to act for."""
+    """A publishable key without a customer token reaches only the anonymous routes."""
     paths = ["/v1/recommendations", "/v1/items/item-00/recommendations"]
     closed = [LISTS, CONSENTS, "/metrics", "/readyz"]
 
@@ -126,8 +126,8 @@ def test_a_publishable_key_reaches_the_anonymous_routes_and_no_others(
     assert (opened, refused) == ([200, 200], [403, 403, 403, 403])
 
 
-def test_a_customer_token_opens_that_customers_lists_and_consent(service: Service) -> None:
-    """Also to write it."""
+def test_a_customer_token_permits_that_customers_lists_and_consent(service: Service) -> None:
+    """A customer token permits reading and writing the customer's consent and reading the lists."""
     headers = {"X-Customer-Token": service.keys.token(ANNA)}
     written = service.put(
         CONSENTS, {"purposes": {"personalization": True}}, service.keys.browser.text, **headers
@@ -143,11 +143,11 @@ def test_a_customer_token_opens_that_customers_lists_and_consent(service: Servic
 
 @pytest.mark.parametrize("path", ["recommendations", "consents"])
 def test_every_other_customer_is_the_same_403(service: Service, path: str) -> None:
-    """Consenting, known or never seen: the refusal is byte for byte that without a token."""
+    """A token gives the same 403 for other customers, known or unknown, as no token does."""
     service.consent(BERT)
 
     others = [
-        service.as_browser(f"/v1/customers/{other}/{path}", ANNA) for other in (BERT, ZOE, "nobody")
+        service.as_browser(f"/v1/customers/{other}/{path}", ANNA) for other in (BERT, ZOE, "eve")
     ]
     tokenless = service.as_browser(f"/v1/customers/{BERT}/{path}")
 
@@ -156,7 +156,7 @@ def test_every_other_customer_is_the_same_403(service: Service, path: str) -> No
 
 
 def test_a_token_may_name_its_key_by_the_keys_text(service: Service) -> None:
-    """What a browser holds is the text, so a shop may know the key by that alone."""
+    """The `kid` of a token may be the text of the publishable key instead of its id."""
     browser = service.keys.browser
     token = mint(ANNA, browser.text, service.keys.signing_secret, datetime.now(UTC))
 
@@ -166,7 +166,7 @@ def test_a_token_may_name_its_key_by_the_keys_text(service: Service) -> None:
 
 
 def _unsigned(service: Service, algorithm: str) -> str:
-    """Return a token that says that it needs no signature."""
+    """Return a token whose header declares that it has no signature."""
     parts = [{"alg": algorithm, "typ": "JWT", "kid": service.keys.browser.key.key_id}]
     parts.append({"sub": ANNA, "iat": NOW, "exp": NOW + 60})
     shown = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
@@ -177,10 +177,10 @@ def _token(
     service: Service, /, kid: str = "", secret: str = "", algorithm: str = "HS256", **claims: Any
 ) -> str:
     now = int(datetime.now(UTC).timestamp())
-    said = {"sub": ANNA, "iat": now, "exp": now + 60, **claims}
+    payload = {"sub": ANNA, "iat": now, "exp": now + 60, **claims}
     signing = secret or service.keys.signing_secret
     return jwt.encode(
-        {name: value for name, value in said.items() if value is not ...},
+        {name: value for name, value in payload.items() if value is not ...},
         signing,
         algorithm,
         headers={"kid": kid or service.keys.browser.key.key_id},
@@ -206,7 +206,7 @@ BAD_TOKENS: dict[str, Callable[[Service], str]] = {
     ),
     "HS384": lambda service: _token(service, algorithm="HS384"),
     "HS512": lambda service: _token(service, algorithm="HS512"),
-    "unsigned, in other words": lambda service: _unsigned(service, "nOnE"),
+    "unsigned, alg in mixed case": lambda service: _unsigned(service, "nOnE"),
     "the signature cut off": lambda service: service.keys.token(ANNA).rpartition(".")[0] + ".",
     "ten years long": lambda service: _token(service, exp=NOW + 10 * 365 * 86_400),
     "a second too long a life": lambda service: _token(service, iat=NOW, exp=NOW + 901),
@@ -232,7 +232,7 @@ BAD_TOKENS: dict[str, Callable[[Service], str]] = {
 def test_every_bad_token_is_the_same_401(
     grocery_service: Service, make: Callable[[Service], str]
 ) -> None:
-    """Whatever is wrong with it, the answer does not help to mend it."""
+    """The 401 of an invalid token does not depend on the kind of error."""
     browser = grocery_service.keys.browser.text
     reference = grocery_service.get(LISTS, browser, **{"X-Customer-Token": "x"})
 
@@ -242,9 +242,9 @@ def test_every_bad_token_is_the_same_401(
 
 
 def test_a_thousand_flipped_bits_are_a_thousand_equal_refusals(grocery_service: Service) -> None:
-    """Wherever they fall; the untouched token is good all along."""
+    """A token with one flipped bit is always refused with the same 401."""
     browser, token = grocery_service.keys.browser.text, grocery_service.keys.token(ANNA)
-    places = [(place, bit) for place in range(len(token)) for bit in range(8)]
+    positions = [(position, bit) for position in range(len(token)) for bit in range(8)]
     headers = {"Authorization": f"Bearer {browser}"}
 
     def ask(shown: str) -> tuple[int, bytes]:
@@ -253,8 +253,8 @@ def test_a_thousand_flipped_bits_are_a_thousand_equal_refusals(grocery_service: 
         return reply.status_code, reply.data
 
     refusals = {
-        ask(token[:place] + chr(ord(token[place]) ^ (1 << bit)) + token[place + 1 :])
-        for place, bit in random.Random(5).sample(places, 1000)
+        ask(token[:position] + chr(ord(token[position]) ^ (1 << bit)) + token[position + 1 :])
+        for position, bit in random.Random(5).sample(positions, 1000)
     }
 
     assert {status for status, _ in refusals} == {401}
@@ -266,7 +266,7 @@ def test_a_thousand_flipped_bits_are_a_thousand_equal_refusals(grocery_service: 
 def test_a_token_of_another_shops_key_is_refused(
     grocery_service: Service, service: Service, by_text: bool
 ) -> None:
-    """Also where it names this shop's key as the one that it was signed with."""
+    """A token signed with another shop's key is refused, whichever key its `kid` names."""
     ours, theirs = grocery_service.keys.browser, service.keys
     kid = theirs.browser.text if by_text else theirs.browser.key.key_id
     kids = [kid, ours.text if by_text else ours.key.key_id]
@@ -280,9 +280,9 @@ def test_a_token_of_another_shops_key_is_refused(
     assert len({reply.data for reply in replies}) == 1
 
 
-def test_two_live_keys_let_a_shop_change_over(service: Service) -> None:
-    """The new ones work beside the old ones, and on when those are revoked; tokens likewise."""
-    old, new = service.keys, Keys.made_for(service.stores, service.shop)
+def test_two_live_keys_allow_a_key_rotation(service: Service) -> None:
+    """New keys and tokens work beside the old ones, and after the old ones are revoked."""
+    old, new = service.keys, Keys.created_for(service.stores, service.shop)
 
     def statuses() -> list[int]:
         asked = [service.get(POPULAR, key.text) for keys in (old, new) for key in _both(keys)]
@@ -305,7 +305,7 @@ def _both(keys: Keys) -> list[NewKey]:
 
 
 def test_a_token_of_another_key_of_the_shop_is_refused(service: Service) -> None:
-    """Each publishable key has a signing secret of its own."""
+    """A token is valid only with the publishable key whose signing secret signed it."""
     other = service.stores.api_keys.create(KeyKind.PUBLISHABLE, service.shop, frozenset())
 
     reply = service.get(LISTS, other.text, **{"X-Customer-Token": service.keys.token(ANNA)})
@@ -314,7 +314,7 @@ def test_a_token_of_another_key_of_the_shop_is_refused(service: Service) -> None
 
 
 def test_clocks_may_differ_a_little(service: Service) -> None:
-    """A token of a shop whose clock is seconds ahead is good."""
+    """A token from a clock that is five seconds ahead is accepted."""
     browser = service.keys.browser
     ahead = datetime.now(UTC) + timedelta(seconds=5)
     token = mint(ANNA, browser.key.key_id, service.keys.signing_secret, ahead)

@@ -1,4 +1,4 @@
-"""Rules about all routes at once: who reaches them, what documents them, what they carry."""
+"""Rules for all routes: access, documentation and response headers."""
 
 import hashlib
 import json
@@ -21,19 +21,19 @@ from recsvc.web.routes import docs
 from tests.contract.documented import statuses
 from tests.contract.grocery import ANNA, Service
 
-OPEN_TO_EVERYBODY = {"/livez", "/openapi.json", "/docs", "/docs/LICENSE.txt"} | {
+PUBLIC = {"/livez", "/openapi.json", "/docs", "/docs/LICENSE.txt"} | {
     "/docs/openapi-explorer.min.js"
 }
 DECLARED = {(route.method, route.path): route for route in [*ROUTES, openapi.route_of(ROUTES)]}
-CARRIED = {
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
 }
 
 
-class Untouched(RawIOBase):
-    """A body that never arrives."""
+class UnreadBody(RawIOBase):
+    """A body that fails the test when it is read."""
 
     def readable(self) -> bool:
         return True
@@ -43,18 +43,18 @@ class Untouched(RawIOBase):
 
 
 def typed(route: Route, headers: dict[str, str]) -> dict[str, str]:
-    """Send JSON as the kind of JSON that the route reads."""
+    """Replace a JSON content type by the media type that the route reads."""
     sent = headers["Content-Type"]
     kind = route.body_kind.media_type
     return {**headers, "Content-Type": kind if sent == "application/json" else sent}
 
 
 def status_without_body(app: Flask, route: Route, headers: dict[str, str]) -> int:
-    """Ask a route without a key and with nothing but the headers of a body."""
+    """Send a request without a key and with only the headers of a body."""
     path = re.sub(r"<id:\w+>", "a", route.path)
     environ = EnvironBuilder(path, method=route.method, headers=headers).get_environ()
     # The builder writes the length of the body that it has: none.
-    environ |= {"wsgi.input": Untouched(), "CONTENT_LENGTH": headers.get("Content-Length", "")}
+    environ |= {"wsgi.input": UnreadBody(), "CONTENT_LENGTH": headers.get("Content-Length", "")}
     _, status, _ = run_wsgi_app(app, environ)
     return int(status.split()[0])
 
@@ -73,7 +73,7 @@ def document(grocery_service: Service) -> dict[str, Any]:
 
 
 def served(app: Flask) -> set[tuple[str, str]]:
-    """Return every method and path that the application answers."""
+    """Return the method and path of every rule in the URL map."""
     return {
         (method, rule.rule)
         for rule in app.url_map.iter_rules()
@@ -82,29 +82,29 @@ def served(app: Flask) -> set[tuple[str, str]]:
 
 
 def test_every_route_that_is_served_was_declared(app: Flask) -> None:
-    """There is no way into the URL map but a `Route`, which says who reaches it."""
+    """The URL map contains only declared routes, so each route has an access rule."""
     assert served(app) == set(DECLARED)
 
 
-def test_a_route_without_a_declared_access_cannot_be_written() -> None:
-    """So an application with one does not start."""
+def test_a_route_without_a_declared_access_is_an_error() -> None:
+    """A route without an access rule raises TypeError, so the application does not start."""
     with pytest.raises(TypeError, match="access"):
-        Route("GET", "/x", lambda _: None, "nobody said who")  # type: ignore[call-arg,arg-type,return-value]
+        Route("GET", "/x", lambda _: None, "no access declared")  # type: ignore[call-arg,arg-type,return-value]
 
 
-def test_only_these_routes_are_open_to_everybody() -> None:
-    """Any other needs a scope; `/readyz` says more to those who have it."""
+def test_only_these_routes_are_public() -> None:
+    """Every route but the public ones needs a scope; `/readyz` shows details with a scope."""
     unscoped = {path for (_, path), route in DECLARED.items() if route.access is None}
     optional = {path for (_, path), route in DECLARED.items() if route.key_is_optional}
 
-    assert (unscoped, optional) == (OPEN_TO_EVERYBODY, {"/readyz"})
+    assert (unscoped, optional) == (PUBLIC, {"/readyz"})
 
 
 @pytest.mark.parametrize(
     "route", [r for r in DECLARED.values() if isinstance(r.access, RouteAccess)]
 )
-def test_a_scoped_route_answers_nobody_without_a_key(app: Flask, route: Route) -> None:
-    """401, and not a byte of the body was waited for: it may come as slowly as it likes."""
+def test_a_scoped_route_refuses_a_request_without_a_key(app: Flask, route: Route) -> None:
+    """A scoped route answers 401 without a key before it reads any byte of the body."""
     headers = {"Content-Type": "application/json", "Content-Length": "30"}
 
     status = status_without_body(app, route, typed(route, headers))
@@ -122,26 +122,26 @@ def test_a_scoped_route_answers_nobody_without_a_key(app: Flask, route: Route) -
     ],
     ids=str,
 )
-def test_what_the_headers_say_of_a_body_is_judged_before_it_arrives(
+def test_the_headers_of_a_body_are_checked_before_it_arrives(
     app: Flask, route: Route, headers: dict[str, str], status: int
 ) -> None:
-    """Headers are here already; the key comes next, and the body last."""
+    """Content type, encoding and length are checked before the key, and the body is read last."""
     assert status_without_body(app, route, typed(route, headers)) == status
 
 
-def test_a_view_cannot_read_a_body_before_it_has_let_the_request_in(app: Flask) -> None:
-    """The order is no matter of each view's care."""
+def test_a_view_cannot_read_a_body_before_authorization(app: Flask) -> None:
+    """Reading the body of a request that is not authorized raises TypeError."""
     with app.test_request_context(), pytest.raises(TypeError, match="authorize"):
         Call(None, None, request).read_body(dict)  # type: ignore[arg-type]
 
 
 def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
-    """By the specification's own validator."""
+    """The OpenAPI document passes the specification's validator."""
     validate(document)
 
 
 def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
-    """And nothing else is."""
+    """The document contains exactly the declared routes."""
     documented = {
         (method.upper(), path) for path, item in document["paths"].items() for method in item
     }
@@ -152,7 +152,7 @@ def test_every_route_is_in_the_document(document: dict[str, Any]) -> None:
 
 
 def test_the_document_names_the_statuses_of_a_claim() -> None:
-    """And not the 200 that is never sent. That each route's are complete, every test sees to."""
+    """The document lists the statuses of a claim, without a 200, which a claim never returns."""
     claim, release = statuses()["post_claim"], statuses()["post_release"]
 
     assert claim == {201, 400, 401, 403, 404, 409, 413, 415, 422, 429, 503}
@@ -160,7 +160,7 @@ def test_the_document_names_the_statuses_of_a_claim() -> None:
 
 
 def test_the_document_names_limits_and_choices(document: dict[str, Any]) -> None:
-    """What a client needs to know before it asks."""
+    """The document states the limits of `n`, the slates, the id length and the required keys."""
     listed = document["paths"]["/v1/customers/{customer_id}/recommendations"]["get"]
     schemas = {parameter["name"]: parameter["schema"] for parameter in listed["parameters"]}
 
@@ -173,8 +173,8 @@ def test_the_document_names_limits_and_choices(document: dict[str, Any]) -> None
     ]
 
 
-def test_the_document_says_what_becomes_of_an_unknown_item(document: dict[str, Any]) -> None:
-    """It is no 404, and `fallback` says nothing: the slate does."""
+def test_the_document_describes_the_answer_for_an_unknown_item(document: dict[str, Any]) -> None:
+    """An unknown item is documented as a popular slate without a fallback, not as a 404."""
     described = document["paths"]["/v1/items/{item_id}/recommendations"]["get"]["description"]
 
     assert "unknown" in described
@@ -182,7 +182,7 @@ def test_the_document_says_what_becomes_of_an_unknown_item(document: dict[str, A
 
 
 def test_every_answer_carries_a_request_id_and_the_security_headers(service: Service) -> None:
-    """Answers, refusals, things that are not there, and the documents."""
+    """Every response, successful or not, has a request id and the security headers."""
     replies = [
         service.get("/v1/recommendations"),
         service.get("/v1/recommendations", key=None),
@@ -192,7 +192,7 @@ def test_every_answer_carries_a_request_id_and_the_security_headers(service: Ser
         service.get("/docs", key=None),
     ]
 
-    assert all(CARRIED.items() <= dict(reply.headers).items() for reply in replies)
+    assert all(SECURITY_HEADERS.items() <= dict(reply.headers).items() for reply in replies)
     assert len({reply.headers["X-Request-Id"] for reply in replies}) == len(replies)
 
 
@@ -203,16 +203,16 @@ def test_every_answer_carries_a_request_id_and_the_security_headers(service: Ser
 def test_a_clean_request_id_of_the_caller_is_kept(
     grocery_service: Service, sent: str, kept: bool
 ) -> None:
-    """Anything that could forge a log line is replaced."""
+    """A caller's request id is kept if it is safe in a log line, and replaced otherwise."""
     reply = grocery_service.get("/livez", key=None, **{"X-Request-Id": sent})
 
     assert (reply.headers["X-Request-Id"] == sent) is kept
 
 
-def test_a_fault_of_ours_is_a_problem_without_details(
+def test_an_internal_error_is_a_problem_without_details(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """500 with the request id; the log says where, and nobody's id."""
+    """An internal error is a 500; the log has the request id and the error, no customer id."""
 
     def fail(*_: object, **__: object) -> None:
         raise KeyError("anna")
@@ -230,7 +230,7 @@ def test_a_fault_of_ours_is_a_problem_without_details(
 
 
 def test_the_page_loads_nothing_from_other_hosts(grocery_service: Service) -> None:
-    """Everything it names is a path of ours, and the policy lets nothing else in."""
+    """The docs page refers only to local paths, and its policy blocks all other sources."""
     page = grocery_service.get("/docs", key=None)
     named = re.findall(r'(?:src|href|spec-url)="([^"]+)"', page.text)
     policy = page.headers["Content-Security-Policy"]
@@ -243,8 +243,8 @@ def test_the_page_loads_nothing_from_other_hosts(grocery_service: Service) -> No
     assert "connect-src 'self';" in policy
 
 
-def test_vendored_files_are_what_their_list_says() -> None:
-    """Name, source and hash of each, and the licence beside it."""
+def test_vendored_files_match_their_list() -> None:
+    """The vendored files have the names and hashes of their list, and a licence."""
     listed = dict(re.findall(r"^\| (\S+) \|.*\| ([0-9a-f]{64}) \|$", _vendored(), re.MULTILINE))
 
     found = {

@@ -1,4 +1,4 @@
-"""Who asks too often is told when to go on: by key, customer, address. Others are not hurt."""
+"""Rate limits by key, customer and address; a limited client does not affect the others."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def refused_so_far(by: str) -> float:
 def test_a_publishable_key_is_limited_and_secret_ones_are_not(
     stores: Stores, shop: ShopName
 ) -> None:
-    """429, a problem document with Retry-After, counted; the shop's backend goes on."""
+    """A publishable key over its limit gets a counted 429 with Retry-After; secret keys have none."""
     service = limited_service(stores, shop, limit_per_key=3)
     before = refused_so_far("key")
 
@@ -53,8 +53,8 @@ def test_a_publishable_key_is_limited_and_secret_ones_are_not(
     assert refused_so_far("key") == before + 1
 
 
-def test_equal_refusals_are_equal(stores: Stores, shop: ShopName) -> None:
-    """Not a byte says who else asks."""
+def test_all_rate_limit_refusals_are_equal(stores: Stores, shop: ShopName) -> None:
+    """Every 429 has the same body, so it reveals nothing about other clients."""
     service = limited_service(stores, shop, limit_per_key=1)
 
     bodies = {service.as_browser(POPULAR).data for _ in range(4)}
@@ -62,8 +62,8 @@ def test_equal_refusals_are_equal(stores: Stores, shop: ShopName) -> None:
     assert len(bodies) == 2
 
 
-def test_a_customer_is_limited_whatever_the_token(stores: Stores, shop: ShopName) -> None:
-    """A new token for the same customer changes nothing; another customer is not hurt."""
+def test_a_customer_is_limited_across_tokens(stores: Stores, shop: ShopName) -> None:
+    """The customer's limit applies across tokens; another customer is not affected."""
     service = limited_service(stores, shop, limit_per_customer=2)
     lists = f"/v1/customers/{ANNA}/recommendations"
 
@@ -76,7 +76,7 @@ def test_a_customer_is_limited_whatever_the_token(stores: Stores, shop: ShopName
 def test_events_and_bodies_that_name_the_customer_count_as_well(
     stores: Stores, shop: ShopName
 ) -> None:
-    """The customer stands in the body there; no request is counted twice."""
+    """A request whose body names the customer counts once towards the customer's limit."""
     service = limited_service(stores, shop, limit_per_customer=2)
     headers = {
         "Authorization": f"Bearer {service.keys.browser.text}",
@@ -96,7 +96,7 @@ def test_events_and_bodies_that_name_the_customer_count_as_well(
 
 
 def test_an_address_is_limited_over_all_publishable_keys(stores: Stores, shop: ShopName) -> None:
-    """Another address is not hurt; the peer's word for its address is not taken."""
+    """The limit uses the peer's address; X-Forwarded-For of an untrusted peer is ignored."""
     service = limited_service(stores, shop, limit_per_address=2)
     forwarded = [{"X-Forwarded-For": f"198.51.100.{number}"} for number in range(3)]
 
@@ -111,7 +111,7 @@ def test_an_address_is_limited_over_all_publishable_keys(stores: Stores, shop: S
 
 
 def test_a_trusted_proxy_names_the_client(stores: Stores, shop: ShopName) -> None:
-    """Then each has a bucket of its own."""
+    """Behind a trusted proxy each forwarded client address has its own limit."""
     service = limited_service(
         stores, shop, limit_per_address=1, trusted_proxies=("127.0.0.0/8", "10.0.0.1/32")
     )
@@ -126,23 +126,23 @@ def test_a_trusted_proxy_names_the_client(stores: Stores, shop: ShopName) -> Non
 def test_look_ups_of_unknown_keys_are_limited_by_address(
     stores: Stores, shop: ShopName, kind: str
 ) -> None:
-    """Beyond it the store is not asked; keys that the worker knows work on from there."""
+    """Above the limit an unknown key gets 429 without a Redis read; known keys still work."""
     service = limited_service(stores, shop, limit_per_address=3)
     known = service.get(POPULAR)
     unknown = f"{kind}_{shop}_{UNKNOWN}"
     refused = [service.get(POPULAR, unknown) for _ in range(5)]
-    trips = service.stores.connections.writes.info("stats")["total_reads_processed"]
+    reads = service.stores.connections.writes.info("stats")["total_reads_processed"]
     more = [service.get(POPULAR, unknown) for _ in range(50)]
-    asked = service.stores.connections.writes.info("stats")["total_reads_processed"] - trips
+    asked = service.stores.connections.writes.info("stats")["total_reads_processed"] - reads
 
     assert statuses([known, *refused]) == [200, 401, 401, 401, 429, 429]
     assert set(statuses(more)) == {429}
-    assert asked < 25  # 50 trips otherwise; a thread that looks at counts asks now and then
+    assert asked < 25  # 50 reads without the limit; the thread for trending counts adds a few
     assert service.get(POPULAR).status_code == 200
 
 
 def new_key(service: Service, kind: KeyKind) -> dict[str, str]:
-    """Return the headers of a key that the worker has not seen, with a token for a browser's."""
+    """Return the headers of a key unknown to the worker, with a token for a publishable key."""
     made = service.stores.api_keys.create(kind, service.shop, ALL_SCOPES)
     headers = {"Authorization": f"Bearer {made.text}"}
     if made.signing_secret is not None:
@@ -160,24 +160,24 @@ def new_key(service: Service, kind: KeyKind) -> dict[str, str]:
         (KeyKind.SECRET, "DELETE", "", None),
     ],
 )
-def test_a_no_with_a_new_key_is_heard_after_a_flood_of_made_up_ones(
+def test_a_withdrawal_with_a_new_key_is_accepted_in_a_flood_of_unknown_keys(
     stores: Stores, shop: ShopName, kind: KeyKind, method: str, path: str, body: object
 ) -> None:
-    """Also where the flood was of the same kind; what is less pressing is still not looked up."""
+    """Withdrawals, objections and erasures with a new key bypass the limit on key look-ups."""
     service = limited_service(stores, shop, limit_per_address=2)
-    place, unknown = f"/v1/customers/{ANNA}{path}", f"{kind}_{shop}_{UNKNOWN}"
-    flood = [service.send(method, place, body, unknown) for _ in range(4)]
+    target, unknown = f"/v1/customers/{ANNA}{path}", f"{kind}_{shop}_{UNKNOWN}"
+    flood = [service.send(method, target, body, unknown) for _ in range(4)]
     listed = service.get(POPULAR, unknown)
     watched = service.get("/metrics", unknown)
     headers = new_key(service, kind)
-    heard = service.client.open(place, method=method, json=body, headers=headers)
+    accepted = service.client.open(target, method=method, json=body, headers=headers)
 
     assert statuses(flood) == [401] * 4
-    assert statuses([listed, watched, heard]) == [429, 429, 200]
+    assert statuses([listed, watched, accepted]) == [429, 429, 200]
 
 
-def test_consent_is_heard_however_busy_key_and_address_are(stores: Stores, shop: ShopName) -> None:
-    """A withdrawal waits for nobody else; only a customer's own requests limit it."""
+def test_a_withdrawal_bypasses_key_and_address_limits(stores: Stores, shop: ShopName) -> None:
+    """Consent changes are limited per customer only, not per key or address."""
     service = limited_service(
         stores, shop, limit_per_key=1, limit_per_address=1, limit_per_customer=3
     )
@@ -194,10 +194,10 @@ def test_consent_is_heard_however_busy_key_and_address_are(stores: Stores, shop:
     assert statuses(withdrawals) == [200, 200, 200, 429]
 
 
-def test_a_secret_key_keeps_to_the_limit_that_it_was_made_with(
+def test_a_secret_key_has_the_limit_that_it_was_created_with(
     stores: Stores, shop: ShopName
 ) -> None:
-    """`recsvc keys create --limit`; it comes back with the key."""
+    """A secret key created with `--limit` gets 429 above it, and the key list shows the limit."""
     service = limited_service(stores, shop)
     made = stores.api_keys.create(KeyKind.SECRET, shop, ALL_SCOPES, limit=2)
 
@@ -207,10 +207,10 @@ def test_a_secret_key_keeps_to_the_limit_that_it_was_made_with(
     assert [key.limit for key in stores.api_keys.list(shop)] == [None, None, 2]
 
 
-def test_a_limited_secret_key_is_heard_when_it_withdraws_restricts_or_erases(
+def test_a_limited_secret_key_can_withdraw_restrict_and_erase(
     stores: Stores, shop: ShopName
 ) -> None:
-    """However much was asked with it for others."""
+    """Withdrawals, restrictions and erasures bypass the limit of a secret key."""
     service = limited_service(stores, shop)
     key = stores.api_keys.create(KeyKind.SECRET, shop, ALL_SCOPES, limit=1).text
     listed = [service.get(POPULAR, key) for _ in range(2)]
@@ -225,19 +225,17 @@ def test_a_limited_secret_key_is_heard_when_it_withdraws_restricts_or_erases(
     assert statuses([withdrawn, restricted, erased]) == [200, 200, 200]
 
 
-def test_a_limited_key_that_may_set_no_flag_keeps_to_its_limit(
-    stores: Stores, shop: ShopName
-) -> None:
-    """Its changes of a profile are attributes alone: nobody's no."""
+def test_attribute_changes_do_not_bypass_the_limit_of_a_key(stores: Stores, shop: ShopName) -> None:
+    """Profile changes with a key that cannot set flags count towards the key's limit."""
     service = limited_service(stores, shop)
     key = stores.api_keys.create(KeyKind.SECRET, shop, frozenset([Scope.EVENTS]), limit=1).text
-    path, told = f"/v1/customers/{ANNA}/profile", {"attributes": {"tier": "gold"}}
+    path, change = f"/v1/customers/{ANNA}/profile", {"attributes": {"tier": "gold"}}
 
-    assert statuses([service.send("PATCH", path, told, key) for _ in range(2)]) == [200, 429]
+    assert statuses([service.send("PATCH", path, change, key) for _ in range(2)]) == [200, 429]
 
 
 def test_a_key_of_an_earlier_release_has_no_limit(stores: Stores, shop: ShopName) -> None:
-    """Its record says nothing of one."""
+    """A key record without a `limit` field is unlimited."""
     service = limited_service(stores, shop)
     text = service.keys.secret.text
     name = redis_keys.api_keys(shop)

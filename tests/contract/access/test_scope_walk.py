@@ -1,6 +1,6 @@
-"""Every route of the URL map × every kind of key × whose customer: what is let in, and what not.
+"""Every route of the URL map × every kind of key × every customer: the authorization result.
 
-A new route is walked as soon as it is declared: the requests are made from its declaration.
+The requests are built from the declarations, so a new route is tested once it is declared.
 """
 
 import json
@@ -21,15 +21,17 @@ from tests.contract.sampled import body_of, names_customer, path_of
 
 OWN, FOREIGN, UNKNOWN = ANNA, BERT, CustomerId("never-heard-of")
 CUSTOMERS = (OWN, FOREIGN, UNKNOWN)
-LET_IN = 0
+AUTHORIZED = 0
 SCOPED = [route for route in ROUTES if isinstance(route.access, RouteAccess)]
-PARTLY = [route for route in SCOPED if route.access is not None and route.access.extra_scope]
+WITH_EXTRA_SCOPE = [
+    route for route in SCOPED if route.access is not None and route.access.extra_scope
+]
 WITH_CUSTOMER = [route for route in SCOPED if names_customer(route)]
 
 
 @dataclass(frozen=True)
 class World:
-    """Two shops; Anna and Bert have consented in the first, a customer of the same name in none."""
+    """Two shops. Anna and Bert have consented in the first shop, no customer in the second."""
 
     service: Service
     other: Service
@@ -59,10 +61,10 @@ class World:
     def status(
         self, route: Route, key: str | None, customer: CustomerId, token: str | None = None
     ) -> int:
-        """Return 401 or 403, or that the request was let in, whatever became of it."""
+        """Return 401, 403, or AUTHORIZED for every other status."""
         status = self.ask(route, key, customer, token).status_code
         assert status not in (405, 413, 415, 429, 500)
-        return status if status in (401, 403) else LET_IN
+        return status if status in (401, 403) else AUTHORIZED
 
 
 @pytest.fixture(scope="module")
@@ -85,36 +87,36 @@ def named(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
-def to_browsers(route: Route, *, own: bool) -> int:
-    """Return what a publishable key is answered by what the route declares."""
+def expected_for_browsers(route: Route, *, own: bool) -> int:
+    """Return the expected result for a publishable key, from the route's declaration."""
     assert route.access is not None
     match route.access.browser:
         case BrowserAccess.NOTHING:
             return 403
         case BrowserAccess.ANONYMOUS:
-            return LET_IN
+            return AUTHORIZED
         case BrowserAccess.OWN_CUSTOMER | BrowserAccess.WITH_TOKEN:
-            return LET_IN if own else 403
+            return AUTHORIZED if own else 403
         case BrowserAccess.ANYBODY_OR_OWN:
-            return LET_IN if own or not names_customer(route) else 403
+            return AUTHORIZED if own or not names_customer(route) else 403
 
 
 @pytest.mark.parametrize("route", SCOPED, ids=named)
-def test_without_a_live_key_nobody_is_let_in(world: World, route: Route) -> None:
-    """None, a revoked secret or publishable one, one of a shop that there is not."""
-    nobodys = f"sk_no-such-shop_{'A' * 43}"
-    keys = [world.revoked[KeyKind.SECRET], world.revoked[KeyKind.PUBLISHABLE], nobodys]
+def test_a_request_without_a_live_key_is_refused(world: World, route: Route) -> None:
+    """A missing key, a revoked key and a key of an unknown shop give the same 401."""
+    unknown = f"sk_no-such-shop_{'A' * 43}"
+    keys = [world.revoked[KeyKind.SECRET], world.revoked[KeyKind.PUBLISHABLE], unknown]
 
     refusals = [world.ask(route, key, OWN) for key in keys]
 
-    assert world.status(route, None, OWN) == (LET_IN if route.key_is_optional else 401)
+    assert world.status(route, None, OWN) == (AUTHORIZED if route.key_is_optional else 401)
     assert {reply.status_code for reply in refusals} == {401}
     assert len({reply.data for reply in refusals}) == 1
 
 
 @pytest.mark.parametrize("route", SCOPED, ids=named)
-def test_a_secret_key_is_let_in_by_the_routes_scope_alone(world: World, route: Route) -> None:
-    """Each other scope by itself, and all others together, are not enough; for any customer."""
+def test_a_secret_key_needs_the_routes_scope(world: World, route: Route) -> None:
+    """The route's scope is necessary and sufficient, for any customer."""
     assert route.access is not None
     opened = {}
     for scope in Scope:
@@ -122,16 +124,14 @@ def test_a_secret_key_is_let_in_by_the_routes_scope_alone(world: World, route: R
         opened[scope] = {world.status(route, key, customer) for customer in CUSTOMERS}
     rest = world.service.secret_key(*(ALL_SCOPES - {route.access.scope}))
 
-    expected = {scope: {LET_IN if scope is route.access.scope else 403} for scope in Scope}
+    expected = {scope: {AUTHORIZED if scope is route.access.scope else 403} for scope in Scope}
     assert opened == expected
     assert world.status(route, rest, OWN) == 403
 
 
-@pytest.mark.parametrize("route", PARTLY, ids=named)
-def test_what_a_scope_reaches_in_part_needs_the_other_for_the_rest(
-    world: World, route: Route
-) -> None:
-    """A flag in the body is refused to each scope alone, and taken from the two together."""
+@pytest.mark.parametrize("route", WITH_EXTRA_SCOPE, ids=named)
+def test_a_flag_in_the_body_needs_both_scopes(world: World, route: Route) -> None:
+    """A flag in the body is refused to a key with one scope, and accepted with both."""
     assert route.access is not None
     assert route.access.extra_scope is not None
     line = {"customer_id": OWN} if "customer_id" not in route.path else {}
@@ -142,33 +142,33 @@ def test_what_a_scope_reaches_in_part_needs_the_other_for_the_rest(
     refused = [
         world.ask(route, world.service.secret_key(*scopes), OWN, body=body) for scopes in lacking
     ]
-    taken = world.ask(route, world.service.secret_key(*both), OWN, body=body)
+    accepted = world.ask(route, world.service.secret_key(*both), OWN, body=body)
 
     assert all(b"missing_scope" in reply.data for reply in refused)
-    assert taken.status_code == 200
-    assert b"missing_scope" not in taken.data
+    assert accepted.status_code == 200
+    assert b"missing_scope" not in accepted.data
 
 
-def is_judged_by_the_view(route: Route) -> bool:
+def is_checked_by_the_view(route: Route) -> bool:
     return route.access is not None and route.access.browser is BrowserAccess.WITH_TOKEN
 
 
 @pytest.mark.parametrize("route", SCOPED, ids=named)
-def test_a_publishable_key_is_let_in_as_the_route_declares(world: World, route: Route) -> None:
-    """Without a token for no customer, with one for that customer alone."""
+def test_a_publishable_key_is_authorized_as_the_route_declares(world: World, route: Route) -> None:
+    """A publishable key acts for no customer without a token, and for one customer with it."""
     key, token = world.service.keys.browser.text, world.service.keys.token(OWN)
 
-    walked = {
+    found = {
         (customer, bool(shown)): world.status(route, key, customer, shown)
         for customer in CUSTOMERS
         for shown in (None, token)
     }
 
-    # Where the view finds out whose the thing is, any token is let in.
-    mine = CUSTOMERS if is_judged_by_the_view(route) else (OWN,)
-    assert walked == {
-        (customer, with_token): to_browsers(route, own=with_token and customer in mine)
-        for customer, with_token in walked
+    # Where the view checks the owner of the resource, any token is authorized.
+    mine = CUSTOMERS if is_checked_by_the_view(route) else (OWN,)
+    assert found == {
+        (customer, with_token): expected_for_browsers(route, own=with_token and customer in mine)
+        for customer, with_token in found
     }
 
 
@@ -176,7 +176,7 @@ def test_a_publishable_key_is_let_in_as_the_route_declares(world: World, route: 
 def test_foreign_and_unknown_customers_look_the_same_to_a_browser(
     world: World, route: Route
 ) -> None:
-    """Byte for byte, and as without any token: nobody learns who is a customer."""
+    """The 403 for foreign and unknown customers is the same, so it reveals no customer."""
     key, token = world.service.keys.browser.text, world.service.keys.token(OWN)
 
     replies = [world.ask(route, key, customer, token) for customer in (FOREIGN, UNKNOWN)]
@@ -189,26 +189,28 @@ def test_foreign_and_unknown_customers_look_the_same_to_a_browser(
 
 
 @pytest.mark.parametrize("route", WITH_CUSTOMER, ids=named)
-def test_a_token_of_another_shop_opens_nothing(world: World, route: Route) -> None:
-    """Nor with that shop's name for the key: 401 where a token is looked at, else 403."""
+def test_a_token_of_another_shop_is_refused(world: World, route: Route) -> None:
+    """A token of another shop gives 401 where the route reads the token, and 403 elsewhere."""
     assert route.access is not None
     key, token = world.service.keys.browser.text, world.other.keys.token(OWN)
     looks = route.access.browser in (BrowserAccess.OWN_CUSTOMER, BrowserAccess.ANYBODY_OR_OWN)
 
-    assert world.status(route, key, OWN, token) == (401 if looks else to_browsers(route, own=False))
+    assert world.status(route, key, OWN, token) == (
+        401 if looks else expected_for_browsers(route, own=False)
+    )
 
 
 @pytest.mark.parametrize("route", [r for r in WITH_CUSTOMER if r.method == "GET"], ids=named)
-def test_another_shop_sees_a_customer_as_a_stranger(world: World, route: Route) -> None:
-    """Its secret key is let in, and answered about its own shop's customer of that name.
+def test_another_shops_key_does_not_see_the_customer(world: World, route: Route) -> None:
+    """A key of another shop gets the same answer for this shop's customer as for an unknown one.
 
-    Both shops' models were learned from one grocery, and know that name.
+    Both shops' models were trained on the same grocery and know the customer's id.
     """
     key = world.other.keys.secret.text
 
-    known, stranger = (world.ask(route, key, customer) for customer in (OWN, UNKNOWN))
+    known, other = (world.ask(route, key, customer) for customer in (OWN, UNKNOWN))
 
-    assert known.status_code == stranger.status_code
+    assert known.status_code == other.status_code
     names = ("recommendation_id", "models")
     renamed = known.data.replace(OWN.encode(), UNKNOWN.encode())
-    assert without(renamed, *names) == without(stranger.data, *names)
+    assert without(renamed, *names) == without(other.data, *names)

@@ -54,7 +54,7 @@ def test_a_shop_that_was_added_since_the_start_makes_the_deployment_ready(
     publish_grocery(stores, added)
     started.registry.refresh()
     keyless = started.get("/readyz", key=None)
-    Keys.made_for(stores, added)
+    Keys.created_for(stores, added)
 
     ready = started.get("/readyz", key=None)
 

@@ -42,7 +42,7 @@ def line_of(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> RawConnections:
 def test_later_replies_get_what_is_left_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four slow replies may not take four times as long as one."""
     wire = Wire(seconds=0.02)
-    line_of(wire, monkeypatch).ask(b"", 4)
+    line_of(wire, monkeypatch).exchange(b"", 4)
 
     assert wire.granted == [0.05, 0.03, 0.01, 0.001]
 
@@ -50,6 +50,6 @@ def test_later_replies_get_what_is_left_of_the_time(monkeypatch: pytest.MonkeyPa
 def test_the_retry_ends_at_the_same_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that turns out closed late leaves little for the next."""
     wire = Wire(seconds=0.19, closed=True)
-    line_of(wire, monkeypatch).ask(b"", 1)
+    line_of(wire, monkeypatch).exchange(b"", 1)
 
     assert wire.granted == [0.05, 0.01]
