@@ -37,7 +37,7 @@ def refused_so_far(by: str) -> float:
 def test_a_publishable_key_is_limited_and_secret_ones_are_not(
     stores: Stores, shop: ShopName
 ) -> None:
-    """A publishable key over its limit gets a counted 429 with Retry-After; secret keys have none."""
+    """A publishable key above its limit gets a 429 with Retry-After; a secret key does not."""
     service = limited_service(stores, shop, limit_per_key=3)
     before = refused_so_far("key")
 

@@ -193,11 +193,10 @@ def test_a_token_of_another_shop_is_refused(world: World, route: Route) -> None:
     """A token of another shop gives 401 where the route reads the token, and 403 elsewhere."""
     assert route.access is not None
     key, token = world.service.keys.browser.text, world.other.keys.token(OWN)
-    looks = route.access.browser in (BrowserAccess.OWN_CUSTOMER, BrowserAccess.ANYBODY_OR_OWN)
+    reads_token = route.access.browser in (BrowserAccess.OWN_CUSTOMER, BrowserAccess.ANYBODY_OR_OWN)
+    expected = 401 if reads_token else expected_for_browsers(route, own=False)
 
-    assert world.status(route, key, OWN, token) == (
-        401 if looks else expected_for_browsers(route, own=False)
-    )
+    assert expected == world.status(route, key, OWN, token)
 
 
 @pytest.mark.parametrize("route", [r for r in WITH_CUSTOMER if r.method == "GET"], ids=named)
