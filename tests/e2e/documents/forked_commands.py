@@ -12,13 +12,14 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import uuid4
 
 MODULE = "tests.e2e.documents.forked_commands"
 MOST_BYTES = 1 << 16
-SCRIPT = """#!{python} -SEs
+CLIENT = """
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
-    server.connect("{address}")
+    server.connect("\\0{name}")
     asked = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
     socket.send_fds(server, [asked], [0, 1, 2])
     sys.exit(int(server.recv(16) or b"1"))
@@ -27,13 +28,11 @@ with socket.socket(socket.AF_UNIX) as server:
 
 def start(folder: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     """Start the process; write the script `recsvc` into the folder."""
-    address = folder / "commands.sock"
+    name = f"recsvc-commands-{uuid4()}"  # an abstract address: paths of sockets are short
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(address))
+    listener.bind(f"\0{name}")
     listener.listen()
-    script = folder / "recsvc"
-    script.write_text(SCRIPT.format(python=sys.executable, address=address))
-    script.chmod(0o755)
+    write_script(folder, "recsvc", CLIENT.format(name=name))
     with listener:
         return subprocess.Popen(
             [sys.executable, "-m", MODULE, str(listener.fileno())],
@@ -42,11 +41,24 @@ def start(folder: Path, environment: Mapping[str, str]) -> "subprocess.Popen[byt
         )
 
 
+def write_script(folder: Path, name: str, source: str) -> None:
+    """Write a command of this name that runs Python source, without site packages."""
+    program, script = folder / f"{name}.py", folder / name
+    program.write_text(source)
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -SEs "{program}" "$@"\n')
+    script.chmod(0o755)
+
+
 def _serve(listener: socket.socket) -> None:
     from recsvc.cli.main import app
 
-    while True:
-        connection, _ = listener.accept()
+    parent = os.getppid()
+    listener.settimeout(1.0)
+    while os.getppid() == parent:  # a killed test leaves no process behind
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            continue
         if os.fork():
             connection.close()
             continue

@@ -107,5 +107,4 @@ def _make_clone(folder: Path) -> None:
         # In a terminal curl shows no progress.
         (folder / ".curlrc").write_text("silent\nshow-error\n")
     else:
-        (scripts / "curl").write_text(f"#!{sys.executable}\n{CURL.read_text()}")
-        (scripts / "curl").chmod(0o755)
+        forked_commands.write_script(scripts, "curl", CURL.read_text())
