@@ -26,7 +26,7 @@ def test_every_slate_has_a_rule_and_a_title(slate: CustomerSlate) -> None:
     assert slate_meaning(slate)
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=str)
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.slate)
 def test_a_rule_names_models_that_exist(rule: SlateRule) -> None:
     """Families, variants and the default model of a rule exist, and the default competes."""
 
@@ -36,7 +36,7 @@ def test_a_rule_names_models_that_exist(rule: SlateRule) -> None:
     assert rule.default_model in competing(rule.slate)
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=str)
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.slate)
 def test_a_slate_has_a_base_model_to_compare_with(rule: SlateRule) -> None:
     """At least one base model of each competing family exists."""
 
