@@ -3,13 +3,20 @@
 FROM python:3.13-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/recsvc
+# Every package has the version and the hash of the lock; `make lock` renews both locks.
+COPY requirements.lock ./
+RUN /opt/recsvc/bin/pip install --no-cache-dir --only-binary :all: --require-hashes \
+    --requirement requirements.lock
 COPY pyproject.toml README.md ./
 COPY recsvc recsvc
 COPY training training
-RUN /opt/recsvc/bin/pip install --no-cache-dir --only-binary :all: --no-binary recsvc .
+# The lock holds setuptools too, so that the build downloads nothing.
+RUN /opt/recsvc/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM build AS build-trainer
-RUN /opt/recsvc/bin/pip install --no-cache-dir --only-binary :all: --no-binary recsvc '.[train]'
+COPY requirements-train.lock ./
+RUN /opt/recsvc/bin/pip install --no-cache-dir --only-binary :all: --require-hashes \
+    --requirement requirements-train.lock
 
 FROM python:3.13-slim AS runtime
 RUN useradd --uid 10001 --create-home --home-dir /home/recsvc recsvc \

@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-redis test-all lint format types bench bench-serve bench-steps bench-quality bench-offers clean
+.PHONY: help demo serve test test-redis test-all lint format types bench bench-serve bench-steps bench-quality bench-offers lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,15 @@ bench-quality: $(VENV)/.dev ## Measure the rankings on Complete Journey against 
 
 bench-offers: $(VENV)/.dev ## Measure the ranking of offers on the coupons of Complete Journey
 	@$(BIN)/python -m tests.bench.offers $(ARGS)
+
+# Of the image: its Python, its platform, and what builds the package.
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --python-version 3.13 --python-platform linux \
+	--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command 'make lock'
+
+lock: $(VENV)/.dev ## Renew the versions and hashes that the images install
+	@echo 'setuptools>=77' | $(LOCK) pyproject.toml - --output-file requirements.lock
+	@echo 'setuptools>=77' | $(LOCK) --extra train pyproject.toml - --constraint requirements.lock \
+		--output-file requirements-train.lock
 
 clean: ## Remove the files that other verbs made, except data folders
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
-"""The settings: `RECSVC_*` environment variables, read once and checked. Opens nothing.
+"""The settings: `RECSVC_*` environment variables, read once and validated. Opens nothing.
 
-`SETTINGS` is the only list of settings: `recsvc check` prints it and the documentation's table
-follows it. An empty variable counts as not set.
+`SETTINGS` is the only list: `recsvc check` prints it, and the documentation repeats it. An empty
+variable counts as not set.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ PREFIX = "RECSVC_"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One variable. `rule` says what is right; a confidential value is never shown."""
+    """One variable. `rule` describes its valid values; a confidential value is never shown."""
 
     variable: str
     attribute: str
@@ -31,6 +31,7 @@ class Setting:
 
 _RATE_RULE = "a whole number from 0 to 100000000"
 _rate = parsers.whole(0, 100_000_000)
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "RECSVC_DATA_DIR",
@@ -64,8 +65,8 @@ SETTINGS: tuple[Setting, ...] = (
         "RECSVC_DURABILITY",
         "durability",
         "verify",
-        "`verify` asks the Redis whether it keeps every acknowledged write; `provider` says "
-        "in the operator's name that it does, where CONFIG is forbidden",
+        "`verify` checks that Redis keeps every acknowledged write; `provider` trusts the "
+        "operator, where CONFIG is forbidden",
         "verify or provider",
         parsers.one_of("verify", "provider"),
     ),
@@ -89,7 +90,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RECSVC_PUBLIC_MAX_AGE",
         "public_max_age",
         "0",
-        "seconds for which a browser may reuse an anonymous answer unasked",
+        "seconds for which a browser may reuse an anonymous answer without revalidation",
         "a whole number from 0 to 86400",
         parsers.whole(0, 86_400),
     ),
@@ -97,7 +98,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RECSVC_CORS_ORIGINS",
         "cors_origins",
         None,
-        "origins whose pages may read what a publishable key is answered, separated by commas",
+        "origins whose pages may read answers to a publishable key, separated by commas",
         "origins as browsers send them, separated by commas: http:// or https://, a host in "
         "lower case, and a port only where it is not the scheme's own; no path and no *",
         parsers.origins,
@@ -138,8 +139,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RECSVC_GPC",
         "gpc",
         "all",
-        "what `Sec-GPC: 1` denies for its request: `all` that is personal, `offers_only`, or "
-        "nothing (`off`)",
+        "personal answers that `Sec-GPC: 1` denies: `all`, `offers_only` or none (`off`)",
         "off, offers_only or all",
         parsers.one_of("off", "offers_only", "all"),
     ),
@@ -147,7 +147,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RECSVC_CONSENT_SIGNALS",
         "consent_signals",
         None,
-        "TOML file of what the signals of consent banners grant, instead of the default tables",
+        "TOML file of the purposes that banner signals grant, instead of the default tables",
         "a file",
         parsers.path,
     ),
@@ -155,7 +155,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RECSVC_LOG_LEVEL",
         "log_level",
         "info",
-        "least serious event that is logged",
+        "lowest level of the events that are logged",
         "debug, info, warning or error",
         parsers.one_of("debug", "info", "warning", "error"),
     ),
@@ -163,7 +163,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RECSVC_READ_TIMEOUT_MS",
         "read_timeout_ms",
         "50",
-        "milliseconds that one read of the store may take in a recommendation",
+        "time-out of one read of the store in a recommendation, in milliseconds",
         "a whole number from 1 to 10000",
         parsers.whole(1, 10_000),
     ),
@@ -171,7 +171,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RECSVC_DEADLINE_MS",
         "deadline_ms",
         "200",
-        "milliseconds after which a recommendation stops waiting for the store altogether",
+        "time for all reads of the store in a recommendation, in milliseconds",
         "a whole number from 1 to 10000",
         parsers.whole(1, 10_000),
     ),
@@ -179,7 +179,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RECSVC_EVENT_LOG_LENGTH",
         "event_log_length",
         "1000000",
-        "events that the log keeps, about, until they are drained; the oldest go first",
+        "approximate number of events in the log; the oldest are removed first",
         "a whole number from 1000 to 100000000",
         parsers.whole(1_000, 100_000_000),
     ),
@@ -203,7 +203,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RECSVC_OFFER_EXPLORATION",
         "offer_exploration",
         "0",
-        "1 lets offers of which little is known come up more often than they have earned so far",
+        "1 shows offers with little data more often than their results so far justify",
         "0 or 1",
         parsers.flag,
     ),
@@ -211,7 +211,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RECSVC_CONSENT_MAX_AGE",
         "consent_max_age_days",
         f"{DEFAULT_MAX_AGE_DAYS}d",
-        "days after which a consent that was not renewed counts no more; 395 are thirteen months",
+        "days after which a consent that was not renewed expires; 395 is thirteen months",
         "a whole number of days from 1d to 36500d, as 395d",
         parsers.days,
     ),
@@ -228,7 +228,7 @@ SETTINGS: tuple[Setting, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one process. Those that may hold a password are not in its repr."""
+    """The settings of one process. Its repr leaves out values that may hold a password."""
 
     data_dir: Path = Path(".recsvc")
     redis_url: str | None = field(default=None, repr=False)
@@ -258,15 +258,16 @@ class Settings:
     def from_environment(
         cls, environ: Mapping[str, str], data_dir: Path | None = None
     ) -> "Settings":
-        """Read every setting; raise `bad_setting` naming all that are wrong."""
-        ours = _ours(environ)
-        faults = list(_unreadable(ours))
+        """Read every setting; raise `bad_setting` with every invalid one."""
+        given = _given(environ)
+        faults = list(_unreadable(given))
         if faults:
-            raise _bad_setting(faults)
+            detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
+            raise BadRequest(detail, code="bad_setting", errors=faults)
         values: dict[str, Any] = {
-            setting.attribute: setting.parse(ours[setting.variable])
-            for setting in SETTINGS
-            if setting.variable in ours
+            each.attribute: each.parse(given[each.variable])
+            for each in SETTINGS
+            if each.variable in given
         }
         if data_dir is not None:
             values["data_dir"] = data_dir
@@ -278,20 +279,17 @@ def models_root(settings: Settings) -> Path:
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Return the variables that look like ours and are not: misspelt, or of another release.
-
-    They stop nothing, so that a release can be rolled back with its settings in place.
-    """
-    return sorted(_ours(environ).keys() - {setting.variable for setting in SETTINGS})
+    """Return RECSVC variables that are no setting: misspelt, or of a release before or after."""
+    return sorted(_given(environ).keys() - {setting.variable for setting in SETTINGS})
 
 
-def _ours(environ: Mapping[str, str]) -> dict[str, str]:
+def _given(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in environ.items() if name.startswith(PREFIX) and text}
 
 
-def _unreadable(ours: Mapping[str, str]) -> Iterator[FieldError]:
+def _unreadable(given: Mapping[str, str]) -> Iterator[FieldError]:
     for setting in SETTINGS:
-        text = ours.get(setting.variable)
+        text = given.get(setting.variable)
         if text is None:
             continue
         try:
@@ -299,8 +297,3 @@ def _unreadable(ours: Mapping[str, str]) -> Iterator[FieldError]:
         except (ValueError, KeyError):
             shown = "its value" if setting.confidential else repr(text)
             yield FieldError(setting.variable, f"{shown} is not {setting.rule}")
-
-
-def _bad_setting(faults: list[FieldError]) -> BadRequest:
-    detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
-    return BadRequest(detail, code="bad_setting", errors=faults)

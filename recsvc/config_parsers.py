@@ -12,7 +12,7 @@ _ORIGIN = re.compile(
 )
 _OWN_PORTS = {"http": "80", "https": "443"}
 # redis-py lets a URL's options override the client's: a time-out in the URL would undo ours.
-# What it cannot read it leaves out in silence (a database) or meets at the first command.
+# It silently ignores an invalid database, and fails at the first command for other options.
 _DATABASE = re.compile(r"[0-9]{1,9}")
 _URL_OPTIONS = {"db": _DATABASE}
 _TLS_OPTIONS = {
@@ -60,7 +60,7 @@ def days(text: str) -> int:
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Read origins as browsers send them: any other spelling would never match."""
+    """Read origins as browsers send them; no other spelling would match."""
     origins = tuple(part.strip(" ") for part in text.split(","))
     if not all(map(_is_origin, origins)):
         raise ValueError(text)
@@ -93,7 +93,7 @@ def redis_url(text: str) -> str:
 
 
 def _are_url_options(url: SplitResult) -> bool:
-    """Whether the database and every option are known, readable and said once."""
+    """Return True when the database and every option are known, valid and given once."""
     options = parse_qsl(url.query, keep_blank_values=True)
     if url.scheme != "unix" and url.path not in ("", "/"):
         options.append(("db", url.path.removeprefix("/")))

@@ -1,4 +1,4 @@
-"""Settings come from RECSVC_* variables, and a wrong one is refused by name."""
+"""Settings are read from RECSVC_* variables, and an invalid one is refused by name."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -17,25 +17,25 @@ def refusal(environ: dict[str, str]) -> BadRequest:
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
-    """The service starts with no setting at all."""
+    """Every setting has a default, so the service starts without variables."""
     assert Settings() == Settings.from_environment({})
 
 
 def test_the_table_lists_every_setting() -> None:
-    """What `recsvc check` prints is what there is."""
+    """The table of settings and the class `Settings` have the same attributes."""
     assert {field.name for field in fields(Settings)} == {each.attribute for each in SETTINGS}
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.variable)
 def test_the_table_states_the_true_default(setting) -> None:
-    """A default in the table, written as a variable, changes nothing."""
+    """A variable that holds the default of the table gives the default settings."""
     environ = {} if setting.default is None else {setting.variable: setting.default}
 
     assert Settings() == Settings.from_environment(environ)
 
 
 def test_every_variable_reaches_its_setting() -> None:
-    """Each variable sets the attribute that bears its name."""
+    """Each variable sets the attribute of its name."""
     read = Settings.from_environment(
         {
             "RECSVC_DATA_DIR": "/srv/data",
@@ -86,19 +86,19 @@ def test_every_variable_reaches_its_setting() -> None:
     "origin", ["https://shop.example:8443", "http://10.0.0.1", "http://[::1]:3000", "http://a_b"]
 )
 def test_an_origin_is_read_as_browsers_send_it(origin: str) -> None:
-    """A scheme, a host and, where it is not the scheme's own, a port."""
+    """An origin has a scheme, a host and a port, unless the port is the scheme's default."""
     read = Settings.from_environment({"RECSVC_CORS_ORIGINS": origin})
 
     assert read.cors_origins == (origin,)
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
-    """Compose files and shells write `X=` for what they leave open."""
+    """An empty variable counts as not set: Compose files write `X=` for unset values."""
     assert Settings.from_environment({"RECSVC_REDIS_URL": "", "RECSVC_THREADS": ""}) == Settings()
 
 
-def test_the_command_lines_folder_wins() -> None:
-    """`--data-dir` is more deliberate than the environment."""
+def test_the_data_dir_option_takes_precedence() -> None:
+    """`--data-dir` takes precedence over the environment."""
     read = Settings.from_environment({"RECSVC_DATA_DIR": "/a"}, data_dir=Path("/b"))
 
     assert Path("/b/models") == models_root(read)
@@ -137,8 +137,8 @@ def test_the_command_lines_folder_wins() -> None:
         ("RECSVC_CORS_ORIGINS", "https://a.example\n"),
     ],
 )
-def test_a_bad_value_is_refused_with_what_is_right(variable: str, value: str) -> None:
-    """The refusal names the variable, the value and the rule."""
+def test_an_invalid_value_is_refused_with_its_rule(variable: str, value: str) -> None:
+    """The error names the variable, the value and the rule."""
     rule = next(each.rule for each in SETTINGS if each.variable == variable)
 
     error = refusal({variable: value})
@@ -176,7 +176,7 @@ def test_a_bad_value_is_refused_with_what_is_right(variable: str, value: str) ->
     ],
 )
 def test_a_bad_redis_url_is_refused_without_showing_it(url: str) -> None:
-    """A URL may hold a password, and its options must not undo our time-outs."""
+    """An invalid URL is refused without repeating it; it may hold a password."""
     error = refusal({"RECSVC_REDIS_URL": url})
 
     assert error.code == "bad_setting"
@@ -197,24 +197,24 @@ def test_a_bad_redis_url_is_refused_without_showing_it(url: str) -> None:
         "unix://user:hunter2@/folder/socket?db=3",
     ],
 )
-def test_a_good_redis_url_is_taken_as_it_is(url: str) -> None:
-    """And is one that the client can be made from."""
+def test_a_valid_redis_url_is_accepted(url: str) -> None:
+    """A valid URL is accepted, and redis-py can make a client from it."""
     read = Settings.from_environment({"RECSVC_REDIS_URL": url})
 
     assert url == read.redis_url
     connect(read, url).close()
 
 
-def test_an_unknown_variable_is_named_and_stops_nothing() -> None:
-    """A misspelt setting is told of; one of another release does not keep us from starting."""
+def test_an_unknown_variable_is_listed() -> None:
+    """Unknown RECSVC variables are listed and do not stop the start."""
     environ = {"RECSVC_TREADS": "8", "RECSVC_THREADS": "9", "PATH": "/bin"}
 
     assert unknown_variables(environ) == ["RECSVC_TREADS"]
     assert Settings.from_environment(environ).threads == 9
 
 
-def test_all_faults_are_named_at_once() -> None:
-    """Nobody should have to start the service once per mistake."""
+def test_one_error_lists_all_invalid_settings() -> None:
+    """One error lists every invalid setting."""
     error = refusal({"RECSVC_THREADS": "x", "RECSVC_INSECURE": "2"})
 
     named = {fault.field for fault in error.errors}
@@ -222,12 +222,12 @@ def test_all_faults_are_named_at_once() -> None:
 
 
 def test_variables_of_other_programs_are_ignored() -> None:
-    """Only our own prefix is ours to judge."""
+    """Variables without the prefix RECSVC_ are ignored."""
     assert Settings.from_environment({"PATH": "/bin", "RECSVCX": "1"}) == Settings()
 
 
 def test_confidential_settings_are_not_in_the_repr() -> None:
-    """Settings end up in logs; secrets must not."""
+    """The repr of the settings, which may be logged, holds no secret."""
     shown = repr(Settings(redis_url="redis://:hunter2@host", secret="hunter3"))
 
     assert "hunter" not in shown
