@@ -1,4 +1,4 @@
-"""Small models with answers known by construction, and ways to spoil a published one."""
+"""Small models with answers known by construction, and tools that damage a published one."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ def customer(number: int) -> CustomerKey:
 
 
 def admitted(key: CustomerKey, purpose: Purpose = Purpose.PERSONALIZATION) -> Admitted:
-    """Let a customer through the gate, as a granted consent would."""
+    """Return the admission that a granted consent gives."""
     granted = ConsentRecord({purpose: PurposeConsent(granted=True, at_us=1)})
     admission = admit(key, ConsentStatus(granted, 1, ConsentPolicy()), purpose)
     assert isinstance(admission, Admitted)
@@ -111,7 +111,7 @@ def fruit_shop(first: str = "apple") -> Artifact:
     )
 
 
-def crowded_shop(customers: int = 50_000, items: int = 40_000) -> Artifact:
+def large_shop(customers: int = 50_000, items: int = 40_000) -> Artifact:
     """Return a model so large that a load only samples it: 2 entries for each customer."""
     two_each = RankedLists(
         np.arange(customers + 1) * 2,
@@ -153,7 +153,7 @@ def edit_entry(folder: Path, array: str, changes: Mapping[str, object]) -> None:
 
 
 def replace_array(folder: Path, name: str, array: np.ndarray, *, forge: bool = False) -> None:
-    """Put another array in a published one's place; `forge`: the manifest agrees with it."""
+    """Replace an array of a published version. `forge`: also adapt the manifest."""
     file = folder / f"{name}.npy"
     file.unlink()
     np.save(file, array, allow_pickle=True)

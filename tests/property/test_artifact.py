@@ -1,4 +1,4 @@
-"""Whatever sound model a trainer hands over, the service reads back the same."""
+"""The service reads back every valid model that a trainer publishes."""
 
 import tempfile
 from contextlib import suppress
@@ -134,8 +134,8 @@ def as_told(told: PurchasedByOne | None) -> str | None:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(artifacts())
-def test_what_is_published_is_what_is_served(artifact: Artifact) -> None:
-    """Ids of any script and length, no customers, one item, no items, empty lists."""
+def test_a_published_model_is_read_back(artifact: Artifact) -> None:
+    """Models vary in ids, and may have no customers, one item, no items or empty lists."""
     with tempfile.TemporaryDirectory() as root:
         versions = Versions(Path(root), SHOP)
         folder = versions.folder(publish(versions, artifact, FACTS, now=NOW))
@@ -168,7 +168,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @given(st.data())
 def test_one_flipped_bit_is_refused_or_harmless(folder: Path, data: st.DataObject) -> None:
-    """Nothing but a rejection ever comes of it; in an array, the full check sees it always."""
+    """A flipped bit causes a rejection or no change; the full check detects it in any array."""
     name = data.draw(st.sampled_from([*ALL_ARRAYS, "manifest"]))
     file = folder / ("manifest.json" if name == "manifest" else f"{name}.npy")
     original = file.read_bytes()
@@ -191,10 +191,10 @@ LISTS = st.lists(st.lists(st.integers(0, 9), max_size=12), max_size=3)
 
 
 @given(st.integers(0, 12), LISTS, st.sets(st.integers(0, 9)))
-def test_an_answer_is_the_first_n_of_what_is_left(
+def test_an_answer_is_the_first_n_of_the_remaining_items(
     n: int, lists: list[list[int]], excluded: set[int]
 ) -> None:
-    """Whatever repeats and overlaps, in the order of the lists."""
+    """Excluded and repeated items are skipped, in the order of the lists."""
     scores = [np.arange(len(rows), dtype=np.float32) for rows in lists]
     candidates = [
         Candidates(np.array(rows, np.int32), score, np.zeros(len(rows), np.uint8))

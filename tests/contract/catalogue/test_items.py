@@ -1,4 +1,4 @@
-"""The live catalogue over HTTP: what is written shows at once, what is wrong is named."""
+"""The live catalogue over HTTP: writes apply at once, and errors name the field."""
 
 import pytest
 
@@ -32,7 +32,7 @@ LISTS = (
 
 
 def test_an_item_reads_back_as_it_was_put(service: Service) -> None:
-    """Every field, with its id."""
+    """GET returns every field of the item that was put, with its id."""
     put = service.send("PUT", "/v1/items/milk", FULL)
     got = service.get("/v1/items/milk")
 
@@ -41,8 +41,8 @@ def test_an_item_reads_back_as_it_was_put(service: Service) -> None:
     assert service.send("PUT", "/v1/items/milk", got.json).status_code == 200
 
 
-def test_a_patch_changes_what_it_names(service: Service) -> None:
-    """Price and stock change, null clears, the rest stays."""
+def test_a_patch_changes_only_the_given_fields(service: Service) -> None:
+    """A patch changes price and stock, null clears a field, and all others stay."""
     service.item("milk", **FULL)
 
     reply = service.send("PATCH", "/v1/items/milk", {"price": 2, "in_stock": False, "brand": None})
@@ -57,8 +57,8 @@ def test_a_patch_changes_what_it_names(service: Service) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_an_item_that_is_not_there_is_not_found(service: Service, method: str) -> None:
-    """Nor one that was deleted."""
+def test_a_missing_item_is_not_found(service: Service, method: str) -> None:
+    """An unknown item and a deleted item are both 404."""
     service.item("gone")
     service.send("DELETE", "/v1/items/gone", {})
 
@@ -79,10 +79,11 @@ def test_an_item_that_is_not_there_is_not_found(service: Service, method: str) -
     ],
     ids=lambda fields: next(iter(fields)),
 )
-def test_what_is_not_offered_is_in_no_answer_from_the_next_request_on(
+def test_an_unavailable_item_is_in_no_answer_from_the_next_request_on(
     service: Service, path: str, fields: dict[str, object]
 ) -> None:
-    """Not on any list, and lists stay full as far as there are items; back at once as well."""
+    """No list contains the item, lists stay full, and an item that is available again returns at
+    once."""
     service.consent(ANNA)
     before = item_ids(service.get(path))
     service.item(before[0], **fields)
@@ -94,15 +95,15 @@ def test_what_is_not_offered_is_in_no_answer_from_the_next_request_on(
 
 
 def test_lists_stay_full(service: Service) -> None:
-    """The next ones take the places."""
+    """The next items of the list take the places of unavailable ones."""
     service.item(ITEMS[0], in_stock=False)
     service.item(ITEMS[1], hidden=True)
 
     assert item_ids(service.get("/v1/recommendations?n=3")) == rows(2, 3, 4)
 
 
-def test_a_deleted_item_is_shown_no_more_also_where_the_model_knows_it(service: Service) -> None:
-    """Until it is put again; what the catalogue never knew is shown."""
+def test_a_deleted_item_is_in_no_answer(service: Service) -> None:
+    """A deleted item returns when it is put again; a model item without a record is available."""
     service.send("DELETE", f"/v1/items/{ITEMS[0]}", {})
     deleted = item_ids(service.get("/v1/recommendations?n=2"))
     service.item(ITEMS[0])
@@ -111,8 +112,8 @@ def test_a_deleted_item_is_shown_no_more_also_where_the_model_knows_it(service: 
     assert item_ids(service.get("/v1/recommendations?n=2")) == rows(0, 1)
 
 
-def test_every_worker_follows(service: Service) -> None:
-    """Another process's snapshot catches up by the epoch that the trip brings."""
+def test_every_worker_applies_a_change(service: Service) -> None:
+    """A second worker catches up by the epoch in its Redis read."""
     other = Service(service.stores, service.shop)
     assert item_ids(other.get("/v1/recommendations?n=2")) == rows(0, 1)
     for item in rows(0, 1, 2):
@@ -122,14 +123,14 @@ def test_every_worker_follows(service: Service) -> None:
 
 
 def test_items_unknown_to_the_model_fill_lists_last(service: Service) -> None:
-    """They are new; nobody has bought them yet."""
+    """New items come last, because no customer has bought them yet."""
     service.item("new")
 
     assert item_ids(service.get("/v1/recommendations?n=100")) == [*ITEMS, "new"]
 
 
 def test_a_sensitive_item_is_never_a_reason(service: Service) -> None:
-    """The item that it explains stays, with the plain reason."""
+    """The item that it explained stays in the list, with a reason that names no item."""
     service.consent(ANNA)
     service.item("item-03", sensitive=True)
     service.item("item-00", sensitive=True)
@@ -170,10 +171,10 @@ def test_a_sensitive_item_is_never_a_reason(service: Service) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_a_wrong_field_is_named_with_what_is_right(
+def test_a_wrong_field_is_named_with_its_rule(
     grocery_service: Service, service: Service, method: str, field: str, value: object
 ) -> None:
-    """400 `bad_item`; nothing is written."""
+    """The response is 400 `bad_item`, and nothing is written."""
     service.item("milk", **FULL)
 
     reply = service.send(method, "/v1/items/milk", {field: value})
@@ -191,8 +192,8 @@ def test_a_wrong_field_is_named_with_what_is_right(
         ("available_from", "0001-01-01T00:00:00+14:00"),
     ],
 )
-def test_a_moment_outside_all_years_is_refused(service: Service, field: str, moment: str) -> None:
-    """It could not be written in UTC."""
+def test_a_time_outside_utc_is_refused(service: Service, field: str, moment: str) -> None:
+    """A time that cannot be written in UTC is refused."""
     reply = service.send("PUT", "/v1/items/milk", {field: moment})
 
     assert reply.json is not None
@@ -202,8 +203,8 @@ def test_a_moment_outside_all_years_is_refused(service: Service, field: str, mom
     assert service.get("/v1/items/milk").status_code == 404
 
 
-def test_the_value_and_the_rule_stand_in_the_refusal(service: Service) -> None:
-    """So that whoever sent it can put it right."""
+def test_the_error_repeats_the_value_and_the_rule(service: Service) -> None:
+    """The error names the value that was sent and the rule of the field."""
     reply = service.send("PUT", "/v1/items/milk", {"price": -1, "currency": "€"})
 
     assert reply.json is not None
@@ -213,8 +214,8 @@ def test_the_value_and_the_rule_stand_in_the_refusal(service: Service) -> None:
     ]
 
 
-def test_an_item_must_begin_before_it_ends(service: Service) -> None:
-    """Also when the two come one after the other."""
+def test_availability_must_begin_before_it_ends(service: Service) -> None:
+    """The order is checked too when two requests set the two times."""
     service.item("milk", available_from="2030-01-01T00:00:00Z")
 
     reply = service.send(
@@ -225,8 +226,8 @@ def test_an_item_must_begin_before_it_ends(service: Service) -> None:
     assert [error["field"] for error in reply.json["errors"]] == ["available_until"]
 
 
-def test_lines_are_written_or_told_one_by_one(service: Service) -> None:
-    """In the order of the lines."""
+def test_each_line_has_its_own_result(service: Service) -> None:
+    """The results are in the order of the lines."""
     lines = [{"item_id": "a", "price": 1}, {"item_id": "b", "price": -1}, {"title": "no id"}, [1]]
 
     reply = service.send("POST", "/v1/items", lines)
@@ -243,7 +244,7 @@ def test_lines_are_written_or_told_one_by_one(service: Service) -> None:
     "line", [b"{", b'{"item_id": "a", "price": NaN}', b'{"item_id":"a","item_id":"b"}', b"\xff"]
 )
 def test_a_line_that_is_no_json_is_refused_alone(service: Service, line: bytes) -> None:
-    """The next one counts."""
+    """A malformed line is refused, and the next line is written."""
     headers = {"Authorization": f"Bearer {service.keys.secret.text}"}
     reply = service.client.post(
         "/v1/items",
@@ -255,8 +256,8 @@ def test_a_line_that_is_no_json_is_refused_alone(service: Service, line: bytes) 
     assert [result["status"] for result in reply.json["results"]] == [422, 201]
 
 
-def test_the_catalogue_takes_its_scope(service: Service) -> None:
-    """Browsers never write; keys of other scopes neither."""
+def test_the_catalogue_requires_its_scope(service: Service) -> None:
+    """Publishable keys and keys without the scope cannot write items."""
     narrow = service.secret_key(Scope.RECOMMEND)
 
     replies = [

@@ -1,4 +1,4 @@
-"""What is wanted now shows in `trending`, and where nothing else is known also in `popular`."""
+"""Items with recent events are in `trending`; without a model they also lead `popular`."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ TRENDING = "/v1/recommendations?slate=trending&n="
 POPULAR = "/v1/recommendations?n="
 
 
-def tell(service: Service, **interest: list[str]) -> None:
-    """Tell events of each type about the items; the worker looks at the counts."""
+def send_events(service: Service, **interest: list[str]) -> None:
+    """Send events of each type about the items, then refresh the counts of the worker."""
     events = [
         {"message_id": f"{kind} {number} {item}", "type": kind, "item_id": item}
         for kind, items in interest.items()
@@ -27,9 +27,9 @@ def reasons(reply: TestResponse) -> list[Any]:
     return [item["reason"]["code"] for item in reply.json["items"]]
 
 
-def test_what_happens_now_is_trending(service: Service) -> None:
-    """By its weight, before what was trending when the model was made, and each item once."""
-    tell(service, view=rows(9, 9), purchase=rows(8), add_to_cart=rows(4))
+def test_recent_events_make_items_trend(service: Service) -> None:
+    """Items with recent events come by weight, before the trending items of the model."""
+    send_events(service, view=rows(9, 9), purchase=rows(8), add_to_cart=rows(4))
 
     reply = service.get(f"{TRENDING}6")
 
@@ -38,11 +38,11 @@ def test_what_happens_now_is_trending(service: Service) -> None:
     assert item_ids(service.get(f"{POPULAR}3")) == rows(0, 1, 2)
 
 
-def test_an_item_that_only_the_catalogue_knows_can_trend(service: Service) -> None:
-    """And it leads those that nobody has asked for yet, where lists are filled up."""
+def test_an_item_outside_the_model_can_trend(service: Service) -> None:
+    """It also comes before other new items when lists are filled up."""
     for item in ("new-1", "new-2", "new-3"):
         service.item(item, category="new")
-    tell(service, view=["new-3", "made-up"], purchase=["new-2"])
+    send_events(service, view=["new-3", "made-up"], purchase=["new-2"])
 
     assert item_ids(service.get(f"{TRENDING}3")) == ["new-2", "new-3", ITEMS[4]]
     assert item_ids(service.get(f"{POPULAR}100")) == [*ITEMS, "new-2", "new-3", "new-1"]
@@ -50,9 +50,9 @@ def test_an_item_that_only_the_catalogue_knows_can_trend(service: Service) -> No
     assert reasons(service.get(f"{POPULAR}2&category=new")) == ["popular", "popular"]
 
 
-def test_an_item_counts_once_it_is_known(service: Service) -> None:
-    """Catalogues lag behind what shops sell."""
-    tell(service, purchase=["late"])
+def test_events_count_once_their_item_is_in_the_catalogue(service: Service) -> None:
+    """Events may arrive before their item is in the catalogue."""
+    send_events(service, purchase=["late"])
     before = item_ids(service.get(f"{TRENDING}1"))
     service.item("late")
 
@@ -60,20 +60,20 @@ def test_an_item_counts_once_it_is_known(service: Service) -> None:
     assert item_ids(service.get(f"{TRENDING}1")) == ["late"]
 
 
-def test_what_is_not_offered_does_not_trend(service: Service) -> None:
-    """However much it is wanted."""
-    tell(service, purchase=rows(8, 9))
+def test_an_unavailable_item_does_not_trend(service: Service) -> None:
+    """An unavailable item is left out, whatever its count."""
+    send_events(service, purchase=rows(8, 9))
     service.item(ITEMS[8], in_stock=False)
 
     assert item_ids(service.get(f"{TRENDING}2")) == rows(9, 4)
 
 
-def test_without_a_model_what_is_wanted_is_popular(bare_service: Service) -> None:
-    """Then the rest of the catalogue; the same for everybody, and the reason is told."""
+def test_without_a_model_trending_items_lead_popular(bare_service: Service) -> None:
+    """Trending items come first, then the catalogue; customers get the anonymous list."""
     bare_service.consent(ANNA)
     for item in ("a", "b", "c"):
         bare_service.item(item)
-    tell(bare_service, view=["c", "unknown"], purchase=["b"])
+    send_events(bare_service, view=["c", "unknown"], purchase=["b"])
 
     replies = [
         bare_service.get(f"/v1/{path}")
@@ -98,8 +98,8 @@ def test_without_a_model_what_is_wanted_is_popular(bare_service: Service) -> Non
     ]
 
 
-def test_the_first_model_takes_over(bare_service: Service) -> None:
-    """With the next request, as any other."""
+def test_the_first_model_is_used_by_the_next_request(bare_service: Service) -> None:
+    """The next request after the first publication uses the model."""
     bare_service.item("a")
     before = item_ids(bare_service.get(f"{POPULAR}1"))
     publish_grocery(bare_service.stores, bare_service.shop)
@@ -113,10 +113,10 @@ def test_the_first_model_takes_over(bare_service: Service) -> None:
     assert after.json["fallback"] is None
 
 
-def test_counts_that_events_without_consent_have_moved_tell_nobody_apart(
+def test_counts_of_events_without_consent_identify_no_customer(
     service: Service,
 ) -> None:
-    """Whose they were is in no answer: the customer's is everybody's."""
+    """The answers for the customer equal the anonymous answers."""
     event = {"message_id": "m", "type": "purchase", "item_id": ITEMS[9], "customer_id": ANNA}
     post(service, event)
     service.services.trending_cache.refresh()

@@ -1,4 +1,4 @@
-"""`recsvc items`: files in, what is wrong named by line, and the list out."""
+"""`recsvc items`: import from a file with faults by line, and list."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def listed(folder: Path, shop: str) -> dict[str, dict[str, object]]:
 
 
 def test_a_csv_is_imported(folder: Path, tmp_path: Path) -> None:
-    """Cells as the API's values; an empty one says nothing."""
+    """Cells are converted to the values of the API; an empty cell is an absent field."""
     file = tmp_path / "items.csv"
     file.write_text("item_id,title,price,in_stock\nmilk,Milk,1.19,no\nbread,,,\n")
 
@@ -41,7 +41,7 @@ def test_a_csv_is_imported(folder: Path, tmp_path: Path) -> None:
 
 
 def test_lines_of_json_are_imported(folder: Path, tmp_path: Path) -> None:
-    """Blank lines are none."""
+    """Blank lines are skipped."""
     file = tmp_path / "items.ndjson"
     file.write_text('{"item_id": "milk", "hidden": true}\n\n{"item_id": "bread"}\n')
 
@@ -63,7 +63,7 @@ def test_lines_of_json_are_imported(folder: Path, tmp_path: Path) -> None:
 def test_a_bad_file_imports_nothing(
     folder: Path, tmp_path: Path, name: str, content: str, told: str
 ) -> None:
-    """Exit 2, with the line, the value and what is right."""
+    """The command exits with 2 and names the line, the value and the rule."""
     file = tmp_path / name
     file.write_bytes(content.encode("latin-1"))
 
@@ -75,7 +75,7 @@ def test_a_bad_file_imports_nothing(
 
 
 def test_a_few_bad_lines_may_be_allowed(folder: Path, tmp_path: Path) -> None:
-    """They are told and left out."""
+    """Bad lines within the limit are reported and skipped."""
     file = tmp_path / "items.ndjson"
     file.write_text('{"item_id": "a"}\n{"item_id": "b", "price": -1}\n')
 

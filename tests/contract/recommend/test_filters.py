@@ -1,4 +1,4 @@
-"""Filters on every list: what passes, what fills it up, and when a list is short."""
+"""Filters on every list: matching items, the top-up, and the fallback of a short list."""
 
 import pytest
 
@@ -10,7 +10,7 @@ SIMILAR = "/v1/items/item-00/recommendations"
 
 
 @pytest.fixture
-def stocked(service: Service) -> Service:
+def with_catalogue(service: Service) -> Service:
     """Even items are fruit, odd ones nuts; item k costs k; item 11 has neither; `new` is fruit."""
     for number, item in enumerate(ITEMS[:11]):
         category, brand = ("nuts", "oak") if number % 2 else ("fruit", "elm")
@@ -42,11 +42,11 @@ def stocked(service: Service) -> Service:
         (CUSTOMER, "context_item=item-01&n=3", rows(0, 7, 2)),
     ],
 )
-def test_a_list_holds_what_passes(
-    stocked: Service, path: str, query: str, found: list[str]
+def test_a_list_contains_only_matching_items(
+    with_catalogue: Service, path: str, query: str, found: list[str]
 ) -> None:
-    """Own candidates first, neighbours of what was bought, then what is popular inside."""
-    assert item_ids(stocked.get(f"{path}?{query}")) == found
+    """Own items come first, then neighbours of bought items, then popular items that match."""
+    assert item_ids(with_catalogue.get(f"{path}?{query}")) == found
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,11 @@ def test_a_list_holds_what_passes(
         ("/v1/customers/nobody/recommendations", "category=nuts&n=6", "unknown_customer"),
     ],
 )
-def test_a_list_that_its_filters_leave_short_says_so(
-    stocked: Service, path: str, query: str, fallback: str | None
+def test_a_list_shortened_by_filters_reports_it(
+    with_catalogue: Service, path: str, query: str, fallback: str | None
 ) -> None:
-    """Only then, and not in place of why it is generic."""
-    reply = stocked.get(f"{path}?{query}")
+    """The fallback is `filtered_out` only for a short list without another fallback."""
+    reply = with_catalogue.get(f"{path}?{query}")
 
     assert reply.json is not None
     assert reply.json["fallback"] == fallback
@@ -83,22 +83,24 @@ def test_a_list_that_its_filters_leave_short_says_so(
         "diversity=0.5",
     ],
 )
-def test_without_consent_filters_answer_as_they_do_to_anybody(stocked: Service, query: str) -> None:
-    """Byte for byte, in order, whatever is known of the customer."""
-    stocked.consent(ANNA, {"personalization": False})
+def test_without_consent_filtered_answers_are_anonymous(
+    with_catalogue: Service, query: str
+) -> None:
+    """The bodies are equal byte for byte, whatever is stored about the customer."""
+    with_catalogue.consent(ANNA, {"personalization": False})
 
-    own = stocked.get(f"{CUSTOMER}?slate=discover&{query}")
-    anonymous = stocked.get(f"{POPULAR}?slate=popular&{query}")
+    own = with_catalogue.get(f"{CUSTOMER}?slate=discover&{query}")
+    anonymous = with_catalogue.get(f"{POPULAR}?slate=popular&{query}")
 
     names = ("recommendation_id", "fallback")
     assert without(own.data, *names) == without(anonymous.data, *names)
 
 
-def test_fields_come_from_the_live_catalogue(stocked: Service) -> None:
-    """Those that were asked for, null where nothing is known, and as they are now."""
-    stocked.send("PATCH", "/v1/items/item-00", {"price": 7.5})
+def test_fields_come_from_the_live_catalogue(with_catalogue: Service) -> None:
+    """The requested fields have their current values, and null if unknown."""
+    with_catalogue.send("PATCH", "/v1/items/item-00", {"price": 7.5})
 
-    reply = stocked.get(f"{POPULAR}?fields=title,price&n=100")
+    reply = with_catalogue.get(f"{POPULAR}?fields=title,price&n=100")
 
     assert reply.json is not None
     first, unlisted = reply.json["items"][0], reply.json["items"][11]
@@ -107,13 +109,14 @@ def test_fields_come_from_the_live_catalogue(stocked: Service) -> None:
     assert set(first) == {"item_id", "score", "reason", "title", "price"}
 
 
-def test_diversity_mixes_categories(stocked: Service) -> None:
-    """All nuts were popular first; then the next fruit that is no neighbour of the first item."""
+def test_diversity_mixes_categories(with_catalogue: Service) -> None:
+    """All nuts are popular first; with diversity a fruit that is no neighbour follows the first
+    nut."""
     for number in (0, 2, 4):
-        stocked.send("PATCH", f"/v1/items/{ITEMS[number]}", {"category": "nuts"})
+        with_catalogue.send("PATCH", f"/v1/items/{ITEMS[number]}", {"category": "nuts"})
 
-    plain = item_ids(stocked.get(f"{POPULAR}?n=3&diversity=0"))
-    mixed = item_ids(stocked.get(f"{POPULAR}?n=3&diversity=0.9"))
+    plain = item_ids(with_catalogue.get(f"{POPULAR}?n=3&diversity=0"))
+    mixed = item_ids(with_catalogue.get(f"{POPULAR}?n=3&diversity=0.9"))
 
     assert plain == rows(0, 1, 2)
     assert mixed[:2] == rows(0, 8)
@@ -139,7 +142,7 @@ def test_diversity_mixes_categories(stocked: Service) -> None:
     ],
 )
 def test_a_wrong_filter_is_named(grocery_service: Service, query: str, field: str) -> None:
-    """400, and never a guess."""
+    """An invalid filter is 400, with the name of the parameter."""
     for path in (POPULAR, SIMILAR, CUSTOMER):
         reply = grocery_service.get(f"{path}?{query}")
 

@@ -1,4 +1,4 @@
-"""Baskets and pages: several lists in one answer, and whom they may be about."""
+"""Baskets and pages: several lists in one answer, and the customers that a key may name."""
 
 from typing import Any
 
@@ -27,7 +27,8 @@ def ids_of(placed: list[Any]) -> list[list[str]]:
 
 
 def test_a_basket_is_completed(service: Service) -> None:
-    """With what is bought together, what is similar, then what is popular; never with itself."""
+    """Items bought together come first, then similar items, then popular ones; never the basket
+    itself."""
     reply = service.send("POST", BASKET, {"items": ["item-00", "unheard-of"], "n": 5})
 
     assert reply.json is not None
@@ -35,8 +36,8 @@ def test_a_basket_is_completed(service: Service) -> None:
     assert (reply.json["slate"], reply.json["personalized"]) == ("bought_together", False)
 
 
-def test_a_customer_who_permits_it_has_a_part_in_it(service: Service) -> None:
-    """The own list comes before what is popular; without consent nobody can tell."""
+def test_a_consenting_customer_personalizes_the_basket(service: Service) -> None:
+    """The customer's list comes before popular items; without consent nothing differs."""
     body = {"items": ["item-02"], "n": 2}
     anonymous = service.send("POST", BASKET, body)
     refused = service.send("POST", BASKET, {**body, "customer_id": ANNA})
@@ -51,7 +52,7 @@ def test_a_customer_who_permits_it_has_a_part_in_it(service: Service) -> None:
 
 
 def test_a_page_shows_no_item_twice(service: Service) -> None:
-    """The first placement chooses first, and the others fill up with what is left."""
+    """The first placement chooses first; the others continue with the remaining items."""
     service.consent(ANNA)
 
     placed = page(
@@ -68,8 +69,8 @@ def test_a_page_shows_no_item_twice(service: Service) -> None:
     assert [each["personalized"] for each in placed] == [True, False, False, True]
 
 
-def test_without_consent_a_page_is_anybodys(service: Service) -> None:
-    """In every member but the ids and the fallback."""
+def test_without_consent_a_page_equals_the_anonymous_one(service: Service) -> None:
+    """The pages are equal in every member but the ids and the fallback."""
     placements = [{"slate": "for_you", "n": 3}, {"slate": "discover", "category": ["x"]}]
     service.consent(BERT, {"personalization": False})
 
@@ -81,8 +82,8 @@ def test_without_consent_a_page_is_anybodys(service: Service) -> None:
     assert bare[0] == bare[1] == bare[2]
 
 
-def test_a_page_makes_one_trip(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many placements it has."""
+def test_a_page_reads_redis_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of placements does not change the number of Redis reads."""
     trips: list[object] = []
     read = RequestRead.read
     monkeypatch.setattr(
@@ -96,8 +97,8 @@ def test_a_page_makes_one_trip(service: Service, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("path", [BASKET, PAGES])
-def test_a_browser_reaches_its_own_customer_and_nobody(service: Service, path: str) -> None:
-    """Without a token anonymous lists; any other customer is the same 403."""
+def test_a_browser_reaches_only_its_own_customer(service: Service, path: str) -> None:
+    """Without a token a browser gets anonymous lists; any other customer is the same 403."""
     body = {"items": []} if path == BASKET else {"placements": [{"name": "a"}]}
     key, token = service.keys.browser.text, {"X-Customer-Token": service.keys.token(ANNA)}
 
@@ -126,10 +127,10 @@ def test_a_browser_reaches_its_own_customer_and_nobody(service: Service, path: s
         (PAGES, {"placements": [{"name": "a", "slate": "similar"}]}, "placements[0].context_item"),
     ],
 )
-def test_what_is_wrong_is_named(
+def test_a_wrong_member_is_named(
     service: Service, path: str, body: dict[str, object], field: str
 ) -> None:
-    """400 with the place."""
+    """An invalid body is 400, with the path of the member."""
     reply = service.send("POST", path, body)
 
     assert reply.json is not None
@@ -138,7 +139,7 @@ def test_what_is_wrong_is_named(
 
 
 def test_a_shop_without_a_model_answers_empty_lists(bare_service: Service) -> None:
-    """200, as on the other routes."""
+    """The response is 200 with empty lists, as on the other routes."""
     basket = bare_service.send("POST", BASKET, {"items": ["a"]})
 
     assert item_ids(basket) == []

@@ -1,4 +1,4 @@
-"""The three recommendation routes: what is in an answer, and what stands in for it."""
+"""The three recommendation routes: personal, item and anonymous lists, and their fallbacks."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, item_ids, ro
 ALL = {"recommendation_id", "model_version", "slate", "personalized", "fallback", "items"}
 
 
-def test_an_answer_has_exactly_the_members_that_are_promised(service: Service) -> None:
-    """The shape is a contract: members, order of items, reasons."""
+def test_an_answer_has_exactly_the_documented_members(service: Service) -> None:
+    """The members, the order of items and the reasons are a contract."""
     service.consent(ANNA)
 
     answer = service.get("/v1/customers/anna/recommendations?n=2").json
@@ -36,7 +36,7 @@ def test_an_answer_has_exactly_the_members_that_are_promised(service: Service) -
 
 
 def test_a_short_personal_list_is_topped_up_with_popular_items(service: Service) -> None:
-    """No item twice, own items first, and as many as were asked for."""
+    """The customer's items come first, popular items fill the list, and no item is repeated."""
     service.consent(ANNA)
 
     reply = service.get("/v1/customers/anna/recommendations?slate=for_you&n=5")
@@ -44,8 +44,8 @@ def test_a_short_personal_list_is_topped_up_with_popular_items(service: Service)
     assert item_ids(reply) == rows(7, 0, 1, 2, 3)
 
 
-def test_discover_is_never_topped_up_with_what_was_bought(service: Service) -> None:
-    """Items 0 and 1 are due again and item 3 is why item 7 is there: all were bought."""
+def test_discover_is_never_topped_up_with_bought_items(service: Service) -> None:
+    """Items 0 and 1 are due again and item 3 is the reason of item 7: all were bought."""
     service.consent(ANNA)
 
     reply = service.get("/v1/customers/anna/recommendations?slate=discover&n=100")
@@ -54,7 +54,7 @@ def test_discover_is_never_topped_up_with_what_was_bought(service: Service) -> N
 
 
 def test_buy_again_stays_short(service: Service) -> None:
-    """Everything in it was bought before, so nothing else may fill it."""
+    """The list contains only items bought before, so no other item fills it."""
     service.consent(ANNA)
     service.consent(BERT)
 
@@ -66,7 +66,7 @@ def test_buy_again_stays_short(service: Service) -> None:
 
 
 def test_ten_items_are_answered_by_default(grocery_service: Service) -> None:
-    """`n` is 10 and `slate` the first of the route's when neither is named."""
+    """`n` defaults to 10, and `slate` to the first slate of the route."""
     reply = grocery_service.get("/v1/recommendations")
 
     assert item_ids(reply) == ITEMS[:10]
@@ -87,10 +87,10 @@ def test_ten_items_are_answered_by_default(grocery_service: Service) -> None:
         ("/v1/recommendations?slate=popular&n=100", "popular", ITEMS),
     ],
 )
-def test_lists_about_nobody(
+def test_lists_without_a_customer(
     grocery_service: Service, path: str, slate: str, found: list[str]
 ) -> None:
-    """Neighbours, then popular items, never the item itself; unknown items are no 404."""
+    """Neighbours come first, then popular items, never the item itself; no item is a 404."""
     reply = grocery_service.get(path)
 
     assert reply.json is not None
@@ -98,10 +98,10 @@ def test_lists_about_nobody(
     assert reply.json["personalized"] is False
 
 
-def test_the_reason_of_a_neighbour_is_the_item_that_was_asked_about(
+def test_the_reason_of_a_neighbour_names_the_requested_item(
     grocery_service: Service,
 ) -> None:
-    """So that a page can say: because you look at this."""
+    """The reason names the item, for a text such as "because you viewed"."""
     reply = grocery_service.get("/v1/items/item-01/recommendations?n=2")
 
     assert reply.json is not None
@@ -122,10 +122,10 @@ def test_the_reason_of_a_neighbour_is_the_item_that_was_asked_about(
     ],
     ids=["stranger", "never asked", "said no", "said yes to other things", "new to the model"],
 )
-def test_a_secret_key_is_told_why_a_list_is_generic(
+def test_a_secret_key_receives_the_fallback(
     service: Service, customer: str, purposes: dict[str, bool] | None, fallback: str
 ) -> None:
-    """Without permission a customer's list is the popular one; granting one purpose is one."""
+    """Without consent the list is the popular one; a grant of another purpose is not enough."""
     if purposes is not None:
         service.consent(customer, purposes)  # type: ignore[arg-type]
     generic = service.get("/v1/recommendations?slate=popular&n=4")
@@ -139,8 +139,8 @@ def test_a_secret_key_is_told_why_a_list_is_generic(
     )
 
 
-def test_a_browser_is_never_told_why(service: Service) -> None:
-    """Withdrawn, never asked and unknown look the same to a publishable key."""
+def test_a_publishable_key_receives_no_fallback(service: Service) -> None:
+    """Withdrawn, never asked and unknown are indistinguishable for a publishable key."""
     service.consent(BERT, {"personalization": False})
 
     answers = [
@@ -154,7 +154,7 @@ def test_a_browser_is_never_told_why(service: Service) -> None:
 
 
 def test_global_privacy_control_denies_for_that_request(service: Service) -> None:
-    """`Sec-GPC: 1` makes one answer generic and changes nothing; other values mean nothing."""
+    """`Sec-GPC: 1` makes one answer generic and stores nothing; other values have no effect."""
     service.consent(ANNA)
     path = "/v1/customers/anna/recommendations"
 
@@ -167,7 +167,7 @@ def test_global_privacy_control_denies_for_that_request(service: Service) -> Non
 
 @pytest.mark.parametrize("joined", ["1,1", "1, 1", "0,1", "1\t,0", ",1", " 1 "])
 def test_a_repeated_privacy_signal_denies_as_well(service: Service, joined: str) -> None:
-    """A server hands the lines of one header on as one, joined with commas."""
+    """WSGI servers join repeated header lines with commas."""
     service.consent(ANNA)
 
     reply = service.get("/v1/customers/anna/recommendations", **{"Sec-GPC": joined})
@@ -177,7 +177,7 @@ def test_a_repeated_privacy_signal_denies_as_well(service: Service, joined: str)
 
 
 def test_a_shop_without_a_model_answers_empty_lists(bare_service: Service) -> None:
-    """200 on every route, and secret keys are told that there is no model."""
+    """Every route returns 200, and secret keys receive the fallback `no_model`."""
     bare_service.consent(ANNA)
     paths = ["customers/anna/", "customers/zoe/", "items/item-00/", ""]
 
@@ -195,7 +195,7 @@ def test_a_shop_without_a_model_answers_empty_lists(bare_service: Service) -> No
 
 
 def test_ids_may_be_any_text(service: Service) -> None:
-    """Spaces, question marks and letters of any script are one customer each."""
+    """An id may contain spaces, question marks and letters of any script."""
     service.consent(ZOE)
 
     reply = service.get("/v1/customers/zo%C3%AB/consents")

@@ -1,4 +1,4 @@
-"""Models are swapped while the catalogue is written to and lists are asked for, all at once."""
+"""Models are swapped during catalogue writes and list requests."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ ROUNDS = 25
 
 
 class Swapping:
-    """Publishes models, each with an item of its own, and has them served, until it is stopped."""
+    """Publishes and loads models, each with an item of its own, until it is stopped."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -33,15 +33,15 @@ class Swapping:
 
 
 def answers(service: Service) -> list[tuple[str, set[str]]]:
-    """Ask for each list; return what model it is of, and what is in it."""
+    """Request each list; return its model version and its items."""
     replies = [service.get(path) for path in LISTS]
     assert [reply.status_code for reply in replies] == [200] * len(LISTS)
     return [(reply.json["model_version"], set(item_ids(reply))) for reply in replies if reply.json]
 
 
-def test_answers_are_of_one_model_and_what_was_hidden_stays_away(service: Service) -> None:
-    """While models come and go: every item of an answer is of the model that it names, none is
-    there after its hiding was acknowledged, and all are there after they were shown again."""
+def test_answers_are_of_one_model_and_hidden_items_stay_out(service: Service) -> None:
+    """Every answer contains items of its model version only, no item after its hiding was
+    acknowledged, and every item after it was shown again."""
     for number in range(500):  # so that joining takes a while
         service.item(f"more-{number}", hidden=True)
     swapping, stop = Swapping(service), threading.Event()

@@ -1,4 +1,4 @@
-"""A worker's catalogue follows the store and the model, and says so when it cannot."""
+"""A worker's catalogue follows the store and the model, and reports when it cannot."""
 
 import threading
 from collections.abc import Callable
@@ -25,7 +25,7 @@ SHOWN = CatalogueItem(ItemId("apple"))
 
 
 class SlowStore(CatalogueStore):
-    """A store that does something before and after it hands out a whole catalogue."""
+    """A store with hooks before and after a read of the whole catalogue."""
 
     def __init__(self, connections: Connections) -> None:
         super().__init__(connections)
@@ -48,7 +48,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
-    """Another model, in which the same items have other rows."""
+    """Return another model, in which the same items have other rows."""
     folder = published(tmp_path_factory.mktemp("other"), fruit_shop(first="aardvark"))
     return load(folder, shop=SHOP, fingerprint=FINGERPRINT)
 
@@ -64,7 +64,7 @@ def catalogues(store: SlowStore) -> CatalogueCache:
 
 
 def changed_often(store: SlowStore, shop: ShopName) -> int:
-    """Change one item more often than is read while a request waits; return by how much."""
+    """Change an item more often than a waiting request reads; return the number of changes."""
     for _ in range(FEW_ENTRIES):
         store.put_many(shop, [SHOWN])
     store.put_many(shop, [HIDDEN])
@@ -72,7 +72,7 @@ def changed_often(store: SlowStore, shop: ShopName) -> int:
 
 
 def left_behind(store: SlowStore, shop: ShopName, connections: Connections) -> int:
-    """Hide an item without a word in the log; return the epoch."""
+    """Hide an item without a log entry; return the epoch."""
     store.put_many(shop, [HIDDEN])
     connections.writes.delete(redis_keys.items_log(shop))
     return 1
@@ -84,14 +84,14 @@ def unavailable_rows(now: CatalogueSnapshot) -> list[int]:
 
 
 def seen(now: CatalogueSnapshot) -> tuple[bool, set[str]]:
-    """Return whether the catalogue is current, and the ids of what it withholds."""
+    """Return whether the catalogue is current, and the ids of unavailable items."""
     return now.is_current, set(now.live_items.ids(unavailable_rows(now)))
 
 
 def test_it_catches_up_by_the_epoch(
     catalogues: CatalogueCache, store: SlowStore, shop: ShopName, model: LoadedModel
 ) -> None:
-    """Hidden, shown, hidden again: each epoch is followed."""
+    """Each epoch is applied: hidden, shown, hidden again."""
     found = []
     for epoch in range(1, 6):
         store.put_many(shop, [CatalogueItem(ItemId("apple"), hidden=epoch % 2 == 1)])
@@ -100,14 +100,14 @@ def test_it_catches_up_by_the_epoch(
     assert found == [(True, {"apple"}), (True, set())] * 2 + [(True, {"apple"})]
 
 
-def test_a_model_that_is_taken_is_served_to_everybody(
+def test_a_new_model_is_served_to_all_requests(
     catalogues: CatalogueCache,
     store: SlowStore,
     shop: ShopName,
     model: LoadedModel,
     other: LoadedModel,
 ) -> None:
-    """With the same catalogue over its own rows; also to who still holds the one before."""
+    """The catalogue is joined to the new rows, also for requests that hold the old model."""
     store.put_many(shop, [HIDDEN])
     found = []
     for taken in (model, other, model):
@@ -133,7 +133,8 @@ def test_while_a_new_model_is_joined_the_old_one_answers_and_no_change_is_lost(
     other: LoadedModel,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Nobody waits; what is hidden meanwhile is so at once, and under the new model as well."""
+    """No request waits; an item hidden meanwhile is unavailable at once, and with the new model
+    too."""
     store.put_many(shop, [SHOWN])
     catalogues.take(shop, model)
     meanwhile: list[CatalogueSnapshot] = []
@@ -152,10 +153,10 @@ def test_while_a_new_model_is_joined_the_old_one_answers_and_no_change_is_lost(
     assert [seen(now) for now in (*meanwhile, after)] == [(True, {"apple", "new"})] * 2
 
 
-def test_a_model_is_taken_whole_at_the_first_start(
+def test_the_first_request_reads_no_catalogue(
     catalogues: CatalogueCache, store: SlowStore, shop: ShopName, model: LoadedModel
 ) -> None:
-    """The catalogue is read and joined before the first request, which reads nothing."""
+    """The catalogue is read and joined before the first request."""
     store.put_many(shop, [HIDDEN])
     catalogues.take(shop, model)
     store.before = store.after = lambda: pytest.fail("a request read the whole catalogue")
@@ -163,10 +164,10 @@ def test_a_model_is_taken_whole_at_the_first_start(
     assert seen(catalogues.at(shop, 1, model)) == (True, {"apple"})
 
 
-def test_who_has_missed_many_changes_reads_them_and_not_the_whole(
+def test_many_missed_changes_are_read_from_the_log(
     catalogues: CatalogueCache, store: SlowStore, shop: ShopName, model: LoadedModel
 ) -> None:
-    """As long as the log still tells them."""
+    """The whole catalogue is not read while the log has all changes."""
     catalogues.take(shop, model)
     store.before = lambda: pytest.fail("the whole catalogue was read")
     epoch = changed_often(store, shop)
@@ -174,14 +175,14 @@ def test_who_has_missed_many_changes_reads_them_and_not_the_whole(
     assert seen(catalogues.at(shop, epoch, model)) == (True, {"apple"})
 
 
-def test_a_whole_catalogue_is_read_once_for_all_who_wait(
+def test_a_whole_catalogue_is_read_once_for_all_waiting_requests(
     catalogues: CatalogueCache,
     store: SlowStore,
     shop: ShopName,
     model: LoadedModel,
     connections: Connections,
 ) -> None:
-    """Eight requests after a gap in the log: one reading, and all of them are current."""
+    """Eight requests after a gap in the log cause one read, and all of them are current."""
     catalogues.take(shop, model)
     epoch = left_behind(store, shop, connections)
     before, all_ask = store.readings, threading.Barrier(8)
@@ -197,10 +198,10 @@ def test_a_whole_catalogue_is_read_once_for_all_who_wait(
     assert store.readings == before + 1
 
 
-def test_no_request_waits_for_a_whole_catalogue_longer_than_it_may(
+def test_no_request_waits_longer_than_the_limit(
     store: SlowStore, shop: ShopName, model: LoadedModel, connections: Connections
 ) -> None:
-    """It is answered as in an outage; the reading goes on, and then all are current."""
+    """The request is answered as in an outage; the read continues, and then all are current."""
     catalogues = CatalogueCache(store, lambda: 0, wait_seconds=0.05)
     catalogues.take(shop, model)
     epoch, may_be_read = left_behind(store, shop, connections), threading.Event()
@@ -215,14 +216,14 @@ def test_no_request_waits_for_a_whole_catalogue_longer_than_it_may(
     )
 
 
-def test_what_changes_while_a_whole_catalogue_is_read_is_not_lost(
+def test_changes_during_a_whole_read_are_not_lost(
     catalogues: CatalogueCache,
     store: SlowStore,
     shop: ShopName,
     model: LoadedModel,
     connections: Connections,
 ) -> None:
-    """Also far more changes than a request would read."""
+    """More changes than a waiting request reads are applied too."""
     catalogues.take(shop, model)
     epoch = left_behind(store, shop, connections)
     store.after = lambda: (changed_often(store, shop), store.delete(shop, ItemId("banana")))
@@ -234,7 +235,7 @@ def test_what_changes_while_a_whole_catalogue_is_read_is_not_lost(
     assert seen(now) == seen(later) == (True, {"apple", "banana"})
 
 
-def test_a_model_that_is_taken_while_a_whole_catalogue_is_read_is_joined_to_it(
+def test_a_model_taken_during_a_whole_read_is_joined_to_it(
     catalogues: CatalogueCache,
     store: SlowStore,
     shop: ShopName,
@@ -242,7 +243,7 @@ def test_a_model_that_is_taken_while_a_whole_catalogue_is_read_is_joined_to_it(
     other: LoadedModel,
     connections: Connections,
 ) -> None:
-    """Whichever of the two is done first."""
+    """Both orders of completion give the same result."""
     catalogues.take(shop, model)
     epoch, is_read, may_go_on = (
         left_behind(store, shop, connections),
@@ -267,7 +268,7 @@ def test_a_model_that_is_taken_while_a_whole_catalogue_is_read_is_joined_to_it(
 def test_a_catalogue_that_cannot_be_read_is_not_current(
     catalogues: CatalogueCache, connections: Connections, shop: ShopName, model: LoadedModel
 ) -> None:
-    """The last word is used, and the answer must be that of an outage."""
+    """The last known catalogue is used, and the answer is that of an outage."""
     CatalogueStore(connections).put_many(shop, [HIDDEN])
     catalogues.preload([shop])
     connections.writes.delete(redis_keys.items(shop), redis_keys.items_log(shop))

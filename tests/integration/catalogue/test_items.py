@@ -1,4 +1,4 @@
-"""The live catalogue keeps what the shop says, and tells the workers that it changed."""
+"""The live catalogue in the store, and its change log for the workers."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -33,7 +33,7 @@ def store(connections: Connections) -> CatalogueStore:
 
 
 def test_items_read_back_as_put(store: CatalogueStore, shop: ShopName) -> None:
-    """Every field, given or not."""
+    """Every field is read back, whether it was given or not."""
     bread = CatalogueItem(ItemId("bread"))
     count = store.put_many(shop, [MILK, bread])
 
@@ -41,18 +41,18 @@ def test_items_read_back_as_put(store: CatalogueStore, shop: ShopName) -> None:
     assert {item.item_id: item for item in store.all(shop)} == {"milk/ü": MILK, "bread": bread}
 
 
-def test_a_put_replaces_what_was_known(store: CatalogueStore, shop: ShopName) -> None:
-    """The last word counts, whole."""
+def test_a_put_replaces_the_item(store: CatalogueStore, shop: ShopName) -> None:
+    """A put replaces all fields of the item."""
     store.put_many(shop, [MILK])
     store.put_many(shop, [CatalogueItem(MILK.item_id, title="Oat milk")])
 
     assert list(store.all(shop)) == [CatalogueItem(MILK.item_id, title="Oat milk")]
 
 
-def test_a_put_moves_the_epoch(
+def test_a_put_increments_the_epoch(
     store: CatalogueStore, connections: Connections, shop: ShopName
 ) -> None:
-    """The next request's trip tells the worker that its copy is old."""
+    """The next Redis read of a worker returns a newer epoch."""
     request_read = RequestRead(connections)
     before = request_read.read(shop, None).epochs.catalogue
     store.put_many(shop, [MILK])
@@ -63,31 +63,31 @@ def test_a_put_moves_the_epoch(
 def test_putting_nothing_changes_nothing(
     store: CatalogueStore, connections: Connections, shop: ShopName
 ) -> None:
-    """An empty file makes no worker read the catalogue again."""
+    """An empty import does not increment the epoch."""
     assert store.put_many(shop, []) == 0
     assert not connections.writes.exists(redis_keys.epochs(shop))
 
 
-def test_a_large_catalogue_arrives_whole(store: CatalogueStore, shop: ShopName) -> None:
-    """However many chunks it takes; each item once."""
+def test_a_large_catalogue_is_complete(store: CatalogueStore, shop: ShopName) -> None:
+    """Every item is read once, whatever the number of chunks."""
     ids = [f"item-{number}" for number in range(2500)]
     store.put_many(shop, (CatalogueItem(ItemId(each)) for each in ids))
 
     assert sorted(item.item_id for item in store.all(shop)) == sorted(ids)
 
 
-def test_an_unreadable_record_is_left_out(
+def test_an_unreadable_record_is_skipped(
     store: CatalogueStore, connections: Connections, shop: ShopName
 ) -> None:
-    """One spoilt item does not hide the others."""
+    """A damaged record does not hide the other items."""
     store.put_many(shop, [MILK])
     connections.writes.hset(redis_keys.items(shop), "spoilt", "{")
 
     assert list(store.all(shop)) == [MILK]
 
 
-def test_a_deleted_item_is_there_no_more(store: CatalogueStore, shop: ShopName) -> None:
-    """For those who list and those who ask."""
+def test_a_deleted_item_is_not_returned(store: CatalogueStore, shop: ShopName) -> None:
+    """A deleted item is neither listed nor returned by its id."""
     store.put_many(shop, [MILK])
     store.delete(shop, MILK.item_id)
 
@@ -96,7 +96,7 @@ def test_a_deleted_item_is_there_no_more(store: CatalogueStore, shop: ShopName) 
 
 
 def test_concurrent_changes_of_one_item_are_all_kept(store: CatalogueStore, shop: ShopName) -> None:
-    """None is lost between another's read and write."""
+    """No change is lost between the read and the write of another."""
     store.put_many(shop, [CatalogueItem(MILK.item_id, price=0)])
 
     def dearer(_: int) -> None:
@@ -108,8 +108,8 @@ def test_concurrent_changes_of_one_item_are_all_kept(store: CatalogueStore, shop
     assert store.get(shop, MILK.item_id) == CatalogueItem(MILK.item_id, price=20)
 
 
-def test_the_log_tells_what_has_changed(store: CatalogueStore, shop: ShopName) -> None:
-    """Each item once, as it is now; nothing to those who are up to date."""
+def test_the_log_returns_the_changed_items(store: CatalogueStore, shop: ShopName) -> None:
+    """Each changed item is returned once, with its current record; none at the current epoch."""
     store.put_many(shop, [MILK])
     start = store.whole(shop)
     store.put_many(shop, [CatalogueItem(ItemId("bread"))])
@@ -124,10 +124,8 @@ def test_the_log_tells_what_has_changed(store: CatalogueStore, shop: ShopName) -
     assert store.changes_since(shop, changes.epoch) == CatalogueChanges(changes.epoch, {})
 
 
-def test_who_is_far_behind_is_told_as_much_as_they_ask_for(
-    store: CatalogueStore, shop: ShopName
-) -> None:
-    """Or to read the whole, as is who knows nothing yet."""
+def test_a_worker_far_behind_gets_up_to_its_limit(store: CatalogueStore, shop: ShopName) -> None:
+    """Beyond the limit, and for a worker without an epoch, the whole catalogue must be read."""
     for _ in range(3):
         store.put_many(shop, [MILK])
 
@@ -137,10 +135,10 @@ def test_who_is_far_behind_is_told_as_much_as_they_ask_for(
 
 
 @pytest.mark.parametrize("spoil", ["log lost", "epoch reset", "epoch jumped"])
-def test_a_gap_in_the_log_means_all_items(
+def test_a_gap_in_the_log_requires_a_whole_read(
     store: CatalogueStore, connections: Connections, shop: ShopName, spoil: str
 ) -> None:
-    """A restored or trimmed store misleads no worker, and the next change is logged again."""
+    """A restored or trimmed store returns no partial changes; the next change is logged again."""
     for _ in range(3):
         store.put_many(shop, [MILK])
     epochs, log = redis_keys.epochs(shop), redis_keys.items_log(shop)

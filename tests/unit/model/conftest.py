@@ -1,4 +1,4 @@
-"""A published version to be spoilt, and a registry."""
+"""A published version to damage, and a model registry."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from tests.model_builders import FINGERPRINT, published
 
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a version that nobody may change."""
+    """Return a published version that tests must not change."""
     return published(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture
 def folder(original: Path, tmp_path: Path) -> Path:
-    """Return a copy of a published version, to be spoilt."""
+    """Return a copy of a published version that a test may change."""
     return shutil.copytree(original, tmp_path / original.name)
 
 

@@ -1,7 +1,7 @@
 """A process that publishes, and kills itself before a given step on the disk.
 
-Run as a module with the root of the models, the first item's id and a number: the step, from
-1, to die before. With 0 it lives, and prints how many steps it took.
+Run as a module with the root of the models, the first item's id, and the number of the step
+(from 1) before which the process dies. With 0 it survives and prints the number of steps.
 """
 
 import os
@@ -19,7 +19,7 @@ CHANGING_EVENTS = {"os.rename", "os.mkdir", "os.remove"}
 
 
 class Steps:
-    """Counts what changes the disk, and dies before the last one allowed."""
+    """Counts the steps that change the disk, and kills the process before a given one."""
 
     def __init__(self, fatal: int) -> None:
         self.taken = 0
@@ -46,7 +46,7 @@ class Steps:
 def main(root: str, first: str, fatal: str) -> None:
     steps = Steps(int(fatal))
     artifact = fruit_shop(first)
-    os.fsync = steps.before(os.fsync)  # the one step that no audit event tells of
+    os.fsync = steps.before(os.fsync)  # fsync raises no audit event
     sys.addaudithook(steps.audit)
     publish(versions_in(Path(root)), artifact, FACTS, now=NOW + timedelta(days=1))
     sys.stdout.write(str(steps.taken))

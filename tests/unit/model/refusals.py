@@ -1,4 +1,4 @@
-"""How a test learns why a version is refused."""
+"""Load a version that must be refused, and return the error."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.model_builders import FINGERPRINT, SHOP
 
 
 def refusal(folder: Path, *, full: bool = False, shop: ShopName = SHOP) -> ModelRejected:
-    """Load a version that must not be, and return why it was not."""
+    """Load a version that must be refused, and return the error."""
     with pytest.raises(ModelRejected) as caught:
         load(folder, shop=shop, fingerprint=FINGERPRINT, full=full)
     return caught.value

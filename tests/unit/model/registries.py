@@ -1,4 +1,4 @@
-"""What tests of the registry do to the versions under it."""
+"""Changes of published versions, and reads of a registry, for its tests."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Publication: the same bytes for the same model, and a crash that nobody notices."""
+"""Publication: identical bytes for identical models, and safety against crashes."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ def test_a_publication_becomes_current(tmp_path: Path) -> None:
 
 
 def test_the_same_artifact_gives_the_same_bytes(tmp_path: Path) -> None:
-    """Every array, and the manifest apart from its version and time."""
+    """Every array is identical, and the manifest except for its version and time."""
     one, other = published(tmp_path / "1"), published(tmp_path / "2", now=NOW + timedelta(days=9))
 
     assert [(one / f"{name}.npy").read_bytes() for name in ALL_ARRAYS] == [
@@ -53,7 +53,7 @@ def test_the_same_artifact_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_numpy_reads_the_files_too(tmp_path: Path) -> None:
-    """They are plain `.npy` files for anybody."""
+    """The arrays are plain `.npy` files."""
     folder = published(tmp_path)
     loaded = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in ALL_ARRAYS}
 
@@ -62,14 +62,14 @@ def test_numpy_reads_the_files_too(tmp_path: Path) -> None:
 
 
 def test_two_publications_in_one_millisecond_have_two_names(tmp_path: Path) -> None:
-    """And the names sort as the publications were made."""
+    """The names sort in the order of the publications."""
     first, second = published(tmp_path), published(tmp_path, fruit_shop("apricot"))
 
     assert [first.name, second.name] == versions_in(tmp_path).all()
     assert second.name == versions_in(tmp_path).current()
 
 
-def test_numbers_of_numpy_are_welcome_in_the_manifest(tmp_path: Path) -> None:
+def test_a_manifest_may_contain_numpy_numbers(tmp_path: Path) -> None:
     facts = replace(FACTS, metrics={"ndcg": np.float32(0.5)}, data={"rows": np.int64(3)})
     versions = versions_in(tmp_path)
     folder = versions.folder(publish(versions, fruit_shop(), facts, now=NOW))
@@ -78,7 +78,7 @@ def test_numbers_of_numpy_are_welcome_in_the_manifest(tmp_path: Path) -> None:
     assert read_manifest(folder).data == {"rows": 3}
 
 
-def test_an_unsound_artifact_leaves_current_alone(tmp_path: Path) -> None:
+def test_an_invalid_artifact_does_not_change_current(tmp_path: Path) -> None:
     folder = published(tmp_path)
     unsound = replace(fruit_shop(), slates={slate: empty_lists(5) for slate in CustomerSlate})
 
@@ -101,10 +101,8 @@ def test_a_manifest_too_large_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(versions.home.glob(".tmp-*")) == []
 
 
-def test_a_disk_that_gives_back_something_else_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The version is verified from the disk before it is current, and rejected."""
+def test_a_corrupted_write_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version is verified from disk before it becomes current, and is rejected."""
     old = published(tmp_path)
     versions = versions_in(tmp_path)
     rename = Path.rename
@@ -126,7 +124,7 @@ def test_a_disk_that_gives_back_something_else_is_found_out(
     )
 
 
-def test_what_dead_publications_left_is_removed_after_an_hour(tmp_path: Path) -> None:
+def test_folders_of_dead_publications_are_removed_after_an_hour(tmp_path: Path) -> None:
     home = versions_in(tmp_path).home
     for name, minutes in ((".tmp-old", 61), (".tmp-new", 59)):
         (home / name).mkdir(parents=True)
@@ -156,7 +154,7 @@ def publisher(root: Path, first: str, step: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory: pytest.TempPathFactory) -> int:
-    """Return how many steps on the disk a publication takes."""
+    """Return the number of disk steps of a publication."""
     root = tmp_path_factory.mktemp("models")
     published(root)
     return int(publish_and_die(root, 0).stdout)
@@ -170,7 +168,7 @@ FROM_THE_END = [9, 8, 7, 6, 5, 4, 3, 2, 1]
 def test_a_publication_killed_at_any_step_leaves_the_old_model(
     tmp_path: Path, steps: int, place: int
 ) -> None:
-    """Current, loadable, and the next publication works without any repair."""
+    """The old model stays current and loadable, and the next publication works without repair."""
     old = published(tmp_path)
     versions = versions_in(tmp_path)
     step = place if place > 0 else steps + place
@@ -187,10 +185,8 @@ def test_a_publication_killed_at_any_step_leaves_the_old_model(
         load(versions.folder(version), shop=SHOP, fingerprint=FINGERPRINT, full=True)
 
 
-def test_a_publication_killed_after_its_last_rename_has_happened(
-    tmp_path: Path, steps: int
-) -> None:
-    """The new model is current and whole."""
+def test_a_publication_killed_after_its_last_rename_is_complete(tmp_path: Path, steps: int) -> None:
+    """The new model is current and complete."""
     published(tmp_path)
     versions = versions_in(tmp_path)
     publish_and_die(tmp_path, steps)
@@ -201,8 +197,8 @@ def test_a_publication_killed_after_its_last_rename_has_happened(
     load(versions.folder(current), shop=SHOP, fingerprint=FINGERPRINT, full=True)
 
 
-def test_two_publishers_at_once_take_turns(tmp_path: Path) -> None:
-    """Both versions are whole, and the last to finish is current."""
+def test_two_publications_at_once_run_one_after_the_other(tmp_path: Path) -> None:
+    """Both versions are complete, and the last to finish is current."""
     published(tmp_path)
     versions = versions_in(tmp_path)
     commands = [publisher(tmp_path, first, 0) for first in ("apricot", "avocado")]

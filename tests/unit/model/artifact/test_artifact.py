@@ -1,4 +1,4 @@
-"""What a trainer may hand over, and what is refused before anything is written."""
+"""The artifact of a trainer is converted and checked before anything is written."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ from tests.model_builders import customer, fruit_shop, top
 
 
 def test_the_arrays_are_those_of_the_format() -> None:
-    """Whatever integer and float types the trainer worked in."""
+    """The arrays have the types of the format, for any integer and float types of the trainer."""
     arrays = fruit_shop().to_arrays()
 
     assert ALL_ARRAYS.keys() == arrays.keys()

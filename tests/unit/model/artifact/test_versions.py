@@ -1,4 +1,4 @@
-"""The folder of versions: what is current, what is rejected, and what is no version."""
+"""The folder of versions: the current one, rejected ones, and entries that are no version."""
 
 import os
 from pathlib import Path
@@ -21,12 +21,12 @@ def versions(tmp_path: Path) -> Versions:
     return versions_in(tmp_path)
 
 
-def test_a_name_tells_when_and_what() -> None:
+def test_a_version_name_holds_time_and_content_hash() -> None:
     assert version_name(NOW, "deadbeef" * 8) == "20260301T120000.123Z-deadbeef"
 
 
 def test_versions_are_listed_oldest_first(versions: Versions, tmp_path: Path) -> None:
-    """Half-written folders, links and strange names are no versions."""
+    """Unfinished folders, links and other names are not listed."""
     (versions.home / ".tmp-1234").mkdir()
     (versions.home / "latest").mkdir()
     (versions.home / "20260301T000000.000Z-cccccccc").symlink_to(tmp_path)
@@ -52,7 +52,7 @@ def test_activation_replaces_current_and_its_stamp(versions: Versions) -> None:
     assert list(versions.home.glob(".tmp-*")) == []
 
 
-def test_activating_what_is_not_there_is_refused(versions: Versions) -> None:
+def test_activating_a_missing_version_is_refused(versions: Versions) -> None:
     versions.activate(A)
 
     with pytest.raises(ModelRejected, match="is not a folder"):
@@ -66,7 +66,7 @@ def test_activating_what_is_not_there_is_refused(versions: Versions) -> None:
     ["../x", "..", "", ".", "/etc", f"{A}/../{B}", f"{A}/", f"{A}\n", f"../default/{A}", "CURRENT"],
 )
 def test_a_name_that_is_no_version_is_refused(versions: Versions, name: str) -> None:
-    """A path never leaves the root through a name."""
+    """A version name never leads outside of the root."""
     with pytest.raises(ModelRejected, match="is not the name of a version"):
         versions.folder(name)
 
@@ -80,7 +80,7 @@ def test_a_current_that_names_no_version_is_refused(versions: Versions, text: st
 
 
 def test_a_version_that_is_a_link_is_refused(versions: Versions, tmp_path: Path) -> None:
-    """Also one to another version."""
+    """A version that is a symbolic link is refused, even a link to another version."""
     linked = "20260301T000000.000Z-cccccccc"
     (versions.home / linked).symlink_to(tmp_path / SHOP / A)
 
@@ -89,7 +89,7 @@ def test_a_version_that_is_a_link_is_refused(versions: Versions, tmp_path: Path)
 
 
 def test_a_shop_that_leads_out_of_the_root_is_refused(tmp_path: Path) -> None:
-    """A link in the shop's place serves nothing from elsewhere."""
+    """A symbolic link in place of the shop's folder is refused."""
     elsewhere = published(tmp_path / "elsewhere").parent
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / SHOP).symlink_to(elsewhere)
@@ -112,7 +112,7 @@ def test_a_shop_name_cannot_leave_the_root(tmp_path: Path) -> None:
         Versions(tmp_path, ShopName("../other"))
 
 
-def test_a_rejection_is_kept_until_the_version_is_activated_again(versions: Versions) -> None:
+def test_activation_removes_a_rejection(versions: Versions) -> None:
     versions.reject(A, "its content is not what was published", "model_rejected")
     recorded = versions.rejected(A)
 
@@ -133,7 +133,7 @@ def test_an_unreadable_rejection_rejects(versions: Versions) -> None:
 
 
 def test_models_can_be_moved(tmp_path: Path) -> None:
-    """A root that is reached through a link is still the root."""
+    """A root that is reached through a link is accepted."""
     folder = published(tmp_path / "here")
     (tmp_path / "there").symlink_to(tmp_path / "here")
 

@@ -1,7 +1,8 @@
-"""The compiled loops of a request beside the same in plain Python."""
+"""Each compiled loop returns the same as an implementation in plain Python."""
 
 import math
 from collections import Counter
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -51,8 +52,8 @@ def read_plainly(entries: list[bytes]) -> list[tuple[str, int, bytes]]:
 
 
 @given(st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 10**11), ids), max_size=20))
-def test_what_is_written_is_read(written: list[tuple[RecentKind, int, str]]) -> None:
-    """In its order, items of any script and with blanks."""
+def test_written_events_are_read(written: list[tuple[RecentKind, int, str]]) -> None:
+    """Events are read in order; ids may have any script and contain spaces."""
     found = read([encode(kind, at, ItemId(item)) for kind, at, item in written])
 
     assert [(kind, at, item.decode()) for kind, at, item, _ in found] == written
@@ -75,8 +76,8 @@ def test_what_is_written_is_read(written: list[tuple[RecentKind, int, str]]) -> 
         b"\x00\xff",
     ],
 )
-def test_what_cannot_be_read_is_left_out(entry: bytes) -> None:
-    """And takes nothing else with it."""
+def test_malformed_events_are_skipped(entry: bytes) -> None:
+    """A malformed entry does not affect the entries around it."""
     readable = encode(RecentKind.VIEW, 1, ItemId("milk"))
 
     assert read([readable]) == read([entry, readable, entry])
@@ -86,21 +87,49 @@ garbage = st.binary(max_size=40) | st.from_regex(rb"[vcrpx][0-9]{0,14} ?[a-z]{0,
 
 
 @given(st.lists(garbage, max_size=20))
-def test_any_bytes_are_read_as_plain_python_reads_them(entries: list[bytes]) -> None:
-    """Whoever wrote them."""
+def test_read_events_equals_plain_python(entries: list[bytes]) -> None:
+    """Any bytes give the events that plain Python parses."""
     lines = b"\n".join(entries).split(b"\n")
 
     assert [event[:3] for event in read(entries)] == read_plainly(lines)
 
 
 @given(known, st.lists(ids, max_size=10))
-def test_an_id_is_found_where_it_stands(texts: list[bytes], others: list[str]) -> None:
-    """In a list of any length; what is not there, a prefix included, is not found."""
+def test_every_id_is_found_at_its_row(texts: list[bytes], others: list[str]) -> None:
+    """Ids are found in a list of any length; unknown ids and prefixes are not."""
     items = IdMap(np.array(texts, dtype=f"S{max(map(len, texts), default=1)}"))
     asked = [*texts, *(text.encode() for text in others), *(text + b"x" for text in texts)]
 
     expected = [texts.index(text) if text in texts else None for text in asked]
     assert [items.row(text.decode()) for text in asked] == expected
+
+
+Happened = tuple[int, int, int]  # kind (index in KINDS), age in days, item row
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The model's side of a vote: neighbours with their scores, appeal and intervals."""
+
+    offsets: np.ndarray
+    items: np.ndarray
+    scores: np.ndarray
+    appeal: np.ndarray
+    intervals: np.ndarray
+
+    @classmethod
+    def random(cls, lists: list[list[int]], seed: int) -> "Catalogue":
+        chance = np.random.default_rng(seed)
+        appeal = chance.random(ITEMS).astype("f4")
+        unknown = chance.random(ITEMS) < 0.3
+        intervals = np.where(unknown, np.nan, chance.random(ITEMS) * 60).astype("f4")
+        return cls(
+            np.cumsum([0, *map(len, lists)]),
+            np.array([row for each in lists for row in each], "i4"),
+            chance.random(sum(map(len, lists))).astype("f4"),
+            appeal,
+            intervals,
+        )
 
 
 events = st.lists(
@@ -111,63 +140,91 @@ rows = st.integers(0, ITEMS - 1)
 neighbours = st.lists(st.lists(rows, max_size=20, unique=True), min_size=ITEMS, max_size=ITEMS)
 
 
+@dataclass(frozen=True)
+class Interest:
+    """The result of `weigh` as the reference implementation computes it."""
+
+    sums: Counter[int]  # of votes, by item, before they are scaled
+    shares: list[float]  # descending
+    voters: set[int]  # items that voted
+    purchases: list[int]
+    on_cooldown: list[bool]
+
+
+def weigh_in_plain_python(
+    happened: list[Happened], lists: list[list[int]], hidden: set[int], catalogue: Catalogue
+) -> Interest:
+    """Reference implementation of `weigh`.
+
+    Only the latest event of an item votes, sensitive items (`hidden`) do not count, and an
+    unknown interval is the default.
+    """
+    counted = [each for each in happened if 0 <= each[2] < ITEMS + 2 and each[2] not in hidden]
+    latest: dict[int, Happened] = {}
+    for event in counted:
+        latest.setdefault(event[2], event)
+    voting = [each for each in latest.values() if WEIGHTS[KINDS[each[0]]]]
+    voting = voting[: kernels.MAX_RECENT_VOTERS]
+    sums: Counter[int] = Counter()
+    total_weight = 0.0
+    for kind, days, row in voting:
+        if row < ITEMS:
+            own_weight = weight(KINDS[kind], days * 86_400)
+            total_weight += own_weight
+            for place, item in enumerate(lists[row][: kernels.NEIGHBOURS_PER_VOTER]):
+                score = float(catalogue.scores[catalogue.offsets[row] + place])
+                sums[item] += own_weight * score * float(catalogue.appeal[item])
+    best = sorted((total for total in sums.values() if total), reverse=True)
+    best = best[: kernels.MAX_VOTED_ITEMS]
+    scale = min(total_weight, kernels.MAX_SHARE) / best[0] if best else 0.0
+    purchases: dict[int, int] = {}
+    for kind, days, row in counted:
+        if kind == len(KINDS) - 1:
+            purchases.setdefault(row, days)
+    cooldowns = [
+        catalogue.intervals[row] / 2 if row < ITEMS else kernels.DEFAULT_INTERVAL_DAYS / 2
+        for row in purchases
+    ]
+    return Interest(
+        Counter({item: total * scale for item, total in sums.items()}),
+        [total * scale for total in best],
+        {row for _, _, row in voting},
+        list(purchases),
+        [
+            days < 0 or not days >= cooldown
+            for days, cooldown in zip(purchases.values(), cooldowns, strict=True)
+        ],
+    )
+
+
 @given(events, neighbours, st.sets(rows, max_size=5), st.integers(0, 2**32 - 1))
-def test_events_vote_as_in_plain_python(
-    happened: list[tuple[int, int, int]], near: list[list[int]], hushed: set[int], seed: int
+def test_weigh_equals_plain_python(
+    happened: list[Happened], lists: list[list[int]], hidden: set[int], seed: int
 ) -> None:
-    """Only an item's latest event, only what is not sensitive, and the loudest voter is named."""
-    chance = np.random.default_rng(seed)
-    appeal = chance.random(ITEMS).astype("f4")
-    intervals = np.where(chance.random(ITEMS) < 0.3, np.nan, chance.random(ITEMS) * 60).astype("f4")
-    scores = chance.random(sum(map(len, near))).astype("f4")
-    offsets = np.cumsum([0, *map(len, near)])
+    """The compiled loop returns the shares, voters and cooldowns of the reference."""
+    catalogue = Catalogue.random(lists, seed)
     table = np.array(
         [(kind, NOW - days * 86_400, row, 0, 0) for kind, days, row in happened], np.int64
     ).reshape(-1, 5)
-    sensitive = np.isin(range(ITEMS + 2), list(hushed))
-    voted, shares, bought, heard = kernels.weigh.run(
+    voted, shares, bought, voters = kernels.weigh.run(
         table,
         float(NOW),
         np.array([WEIGHTS[kind] for kind in KINDS]),
         np.arange(4, dtype="u1"),
         HALF_LIFE_DAYS * SECONDS_PER_DAY,
-        sensitive,
-        (offsets, np.array([row for each in near for row in each], "i4"), scores),
-        appeal,
-        intervals,
+        np.isin(range(ITEMS + 2), list(hidden)),
+        (catalogue.offsets, catalogue.items, catalogue.scores),
+        catalogue.appeal,
+        catalogue.intervals,
     )
 
-    told = [each for each in happened if 0 <= each[2] < ITEMS + 2 and each[2] not in hushed]
-    latest = list({row: (kind, days, row) for kind, days, row in reversed(told)}.values())[::-1]
-    latest.sort(key=lambda each: [row for _, _, row in told].index(each[2]))
-    speaking = [each for each in latest if WEIGHTS[KINDS[each[0]]]][: kernels.MAX_RECENT_VOTERS]
-    sums: Counter[int] = Counter()
-    said_in_all = 0.0
-    for kind, days, row in speaking:
-        if row < ITEMS:
-            said = weight(KINDS[kind], days * 86_400)
-            said_in_all += said
-            for place, item in enumerate(near[row][: kernels.NEIGHBOURS_PER_VOTER]):
-                sums[item] += said * float(scores[offsets[row] + place]) * float(appeal[item])
-    best = sorted(((item, total) for item, total in sums.items() if total), key=lambda it: -it[1])
-    best = best[: kernels.MAX_VOTED_ITEMS]
-    scale = min(said_in_all, kernels.MAX_SHARE) / best[0][1] if best else 0.0
-    purchases: dict[int, int] = {}
-    for kind, days, row in told:
-        if kind == 3:
-            purchases.setdefault(row, days)
-    half = [intervals[row] / 2 if row < ITEMS else 7 for row in purchases]
-    rest = [
-        not days >= least if days >= 0 else True
-        for days, least in zip(purchases.values(), half, strict=True)
-    ]
-
-    assert heard == len(speaking)
-    assert np.allclose(shares, [total * scale for _, total in best])
-    assert np.allclose(shares, [sums[item] * scale for item in voted[:, 0].tolist()])
-    assert {*voted[:, 2].tolist()} <= {row for _, _, row in speaking}
-    assert bought[:, 0].tolist() == list(purchases)
-    assert bought[:, ON_COOLDOWN].tolist() == rest
+    expected = weigh_in_plain_python(happened, lists, hidden, catalogue)
+    assert voters == len(expected.voters)
+    assert np.allclose(shares, expected.shares)
+    assert np.allclose(shares, [expected.sums[item] for item in voted[:, 0].tolist()])
+    assert {*voted[:, 2].tolist()} <= expected.voters
+    assert bought[:, 0].tolist() == expected.purchases
+    assert bought[:, ON_COOLDOWN].tolist() == expected.on_cooldown
 
 
 own_lists = st.lists(rows, max_size=30, unique=True)
@@ -176,10 +233,10 @@ purchased = st.lists(st.tuples(rows, st.booleans()), max_size=8, unique_by=lambd
 
 
 @given(own_lists, votes, purchased, st.booleans())
-def test_a_list_is_steered_as_in_plain_python(
+def test_rerank_equals_plain_python(
     own: list[int], cast: list[tuple[int, float]], bought: list[tuple[int, bool]], adds_items: bool
 ) -> None:
-    """By the worth of places and shares; among equals the list's order stands."""
+    """Scores are the discount of the place plus the share; ties keep the order of the list."""
     voted = np.array([(row, 7, 1) for row, _ in cast], np.int32).reshape(-1, 3)
     items, worth, reasons, because = kernels.rerank.run(
         np.array(own, np.int32),
@@ -210,10 +267,10 @@ def test_a_list_is_steered_as_in_plain_python(
 
 
 @given(neighbours, st.lists(rows, max_size=10, unique=True), st.sets(rows))
-def test_neighbours_are_counted_as_in_plain_python(
+def test_sum_votes_equals_plain_python(
     near: list[list[int]], voters: list[int], hidden: set[int]
 ) -> None:
-    """Equal sums leave the lower row first, equal votes the earlier voter louder."""
+    """On equal sums the lower row comes first; on equal votes the earlier voter is the top voter."""
     scores = [1 / (place + 1) for each in near for place in range(len(each))]
     offsets = np.cumsum([0, *map(len, near)])
     items, sums, loudest = kernels.sum_votes.run(
@@ -244,8 +301,8 @@ def test_neighbours_are_counted_as_in_plain_python(
     assert ranked == sorted(ranked)
 
 
-def test_a_row_that_is_not_there_is_an_error() -> None:
-    """And never somebody else's memory: a large model is only sampled when it is loaded."""
+def test_a_row_outside_of_an_array_is_an_error() -> None:
+    """A large model is only sampled at load, so a wrong row must not read other memory."""
     near = (np.array([0, 9]), np.zeros(1, np.int32), np.zeros(1, np.float32))
 
     with pytest.raises(IndexError):

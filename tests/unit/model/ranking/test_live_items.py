@@ -1,4 +1,4 @@
-"""The catalogue joined to a model: what is unavailable, when, and what a filter lets through."""
+"""The catalogue joined to a model: availability over time, and filters."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -48,10 +48,11 @@ def columns_of(*items: CatalogueItem) -> CatalogueColumns:
 @pytest.mark.parametrize(
     ("now_us", "unavailable", "next_change_us"), [(9, {0}, 10), (10, set(), 20), (20, {0}, NEVER)]
 )
-def test_time_withholds_and_offers(
+def test_availability_follows_time(
     model: LoadedModel, now_us: int, unavailable: set[int], next_change_us: int
 ) -> None:
-    """From its first microsecond on, and no longer at its last; the next change is known."""
+    """An item is available from its first microsecond until before its last; the next change is
+    known."""
     fresh = LiveItems(model, columns_of(SOON), now_us)
     older = LiveItems(model, columns_of(SOON), 0)
     older.refresh(now_us)
@@ -68,7 +69,7 @@ def rows_of(flags: Array) -> set[int]:
 
 
 class Watched(LiveItems):
-    """Notes what a request would be offered at the moment when rows become known."""
+    """Records the items that a request would get at the moment when rows become visible."""
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
@@ -77,8 +78,8 @@ class Watched(LiveItems):
             self.offered_at_once = self.ids(sorted(rows - rows_of(self.unavailable)))
 
 
-def test_a_new_hidden_item_is_never_offered_while_it_is_joined(model: LoadedModel) -> None:
-    """Requests are answered meanwhile."""
+def test_a_new_hidden_item_is_unavailable_while_it_is_joined(model: LoadedModel) -> None:
+    """A request during the join of a hidden item does not get the item."""
     watched = Watched(model, columns_of(APPLE), 0)
     for name, hidden in (("secret", True), ("open", False)):
         item = CatalogueItem(ItemId(name), hidden=hidden)
@@ -88,10 +89,11 @@ def test_a_new_hidden_item_is_never_offered_while_it_is_joined(model: LoadedMode
     assert watched.offered_at_once == ["open"]
 
 
-def test_what_too_few_have_bought_tops_up_as_far_as_the_catalogue_knows_it(
+def test_catalogue_items_outside_the_popular_list_fill_lists(
     tmp_path: Path,
 ) -> None:
-    """The model's popular list leaves it out; that it is sold is no secret."""
+    """Items below the k-anonymity threshold are not in the model's popular list; the catalogue
+    lists them."""
     folder = published(tmp_path, replace(fruit_shop(), popular=top(3, 2)))
     rare = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
     new = CatalogueItem(ItemId("kiwi"))
@@ -117,10 +119,10 @@ items = st.builds(
 
 
 @given(st.lists(items, max_size=12), st.integers(0, 12), st.integers(0, 20))
-def test_changes_one_by_one_end_as_all_at_once(
+def test_updates_equal_a_full_refresh(
     model: LoadedModel, changes: list[CatalogueItem], known: int, now_us: int
 ) -> None:
-    """And both end as the items themselves say."""
+    """Updates one by one, and a refresh of everything, both match the reference implementation."""
     columns = columns_of(*changes[:known])
     followed = LiveItems(model, columns, now_us)
     for item in changes[known:]:
@@ -148,10 +150,10 @@ def test_changes_one_by_one_end_as_all_at_once(
         (Filters(brands=("elm",)), [False, False]),
     ],
 )
-def test_what_is_unknown_passes_no_filter(
+def test_an_item_without_a_property_passes_no_filter_on_it(
     model: LoadedModel, filters: Filters, passes: list[bool]
 ) -> None:
-    """The price is exact; the banana is not in the catalogue."""
+    """An item outside the catalogue passes no filter; prices are compared exactly."""
     live_items = LiveItems(model, columns_of(APPLE), 0)
 
     ranked = fill(2, [candidates(0, 1)], set(), live_items.item_filter(filters))
@@ -160,7 +162,7 @@ def test_what_is_unknown_passes_no_filter(
 
 
 def test_several_items_vote_for_their_neighbours(model: LoadedModel) -> None:
-    """Apple: banana 1, cherry ½; damson: cherry 1. The loudest voter is the reason."""
+    """Apple gives banana 1 and cherry ½, damson gives cherry 1; the top voter is the reason."""
     counted = votes(model, ItemSlate.SIMILAR, [0, 3, 99])
 
     assert counted.items.tolist() == [2, 1]
@@ -169,8 +171,8 @@ def test_several_items_vote_for_their_neighbours(model: LoadedModel) -> None:
     assert counted.reason_items.tolist() == [3, 0]
 
 
-def test_an_item_that_is_being_listed_just_now_is_not_there_yet(model: LoadedModel) -> None:
-    """Columns are written to before they are joined; who reads meanwhile sees neither half."""
+def test_an_item_is_unknown_until_its_join_is_complete(model: LoadedModel) -> None:
+    """Columns are written before the join, so a concurrent reader must ignore the new row."""
     columns = columns_of(APPLE)
     live_items = LiveItems(model, columns, 0)
     row = columns.put("new", CatalogueItem(ItemId("new")), b"{}")

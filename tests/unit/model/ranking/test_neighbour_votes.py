@@ -1,4 +1,4 @@
-"""Neighbours of several items: whose votes are heard, and what they come to."""
+"""The neighbours of several items: the voters that count, and the sums of their votes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from recsvc.model.ranking.neighbour_votes import MAX_VOTERS, votes
 from recsvc.model.registry.candidates import UNFILTERED, Candidates
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.loader import load
-from tests.model_builders import FINGERPRINT, SHOP, crowded_shop, published
+from tests.model_builders import FINGERPRINT, SHOP, large_shop, published
 
 APPLE, BANANA, CHERRY, DAMSON = range(4)  # similar: 0 → 1, 2; 1 → 0; 3 → 2
 BOUGHT = ReasonCode.BECAUSE_YOU_BOUGHT
@@ -28,12 +28,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
-    folder = published(tmp_path_factory.mktemp("models"), crowded_shop(customers=50, items=100))
+    folder = published(tmp_path_factory.mktemp("models"), large_shop(customers=50, items=100))
     return load(folder, shop=SHOP, fingerprint=FINGERPRINT)
 
 
 def only(*wanted: int) -> ItemFilter:
-    """Return what lets some of four items pass."""
+    """Return a filter that some of four items pass."""
     _, *others = UNFILTERED
     return (~np.isin(range(4), wanted), *others)  # type: ignore[return-value]
 
@@ -45,7 +45,7 @@ def columns_of(found: Candidates) -> list[list[float]]:
 
 
 def test_votes_for_one_item_are_added_up(model: LoadedModel) -> None:
-    """Cherry has half a vote of the apple and one of the damson, who is the louder."""
+    """Cherry has 0.5 from the apple and 1 from the damson, which is its top voter."""
     found = votes(model, ItemSlate.SIMILAR, [APPLE, DAMSON])
 
     assert found.items.tolist() == [CHERRY, BANANA]
@@ -61,7 +61,7 @@ def test_equal_votes_leave_the_lower_row_first(model: LoadedModel) -> None:
 
 
 def test_an_item_votes_once(model: LoadedModel) -> None:
-    """A voter that is named twice says no more than one that is named once."""
+    """A voter that is named twice counts once."""
     once = votes(model, ItemSlate.SIMILAR, [APPLE, DAMSON], reason=BOUGHT)
     twice = votes(model, ItemSlate.SIMILAR, [APPLE, DAMSON, APPLE], reason=BOUGHT)
 
@@ -70,10 +70,10 @@ def test_an_item_votes_once(model: LoadedModel) -> None:
 
 @pytest.mark.parametrize("voters", [[APPLE], [APPLE, DAMSON], [DAMSON, BANANA, CHERRY]])
 @given(wanted=st.sets(st.integers(0, 3)))
-def test_what_does_not_pass_has_no_votes(
+def test_an_item_that_fails_the_filter_gets_no_votes(
     model: LoadedModel, voters: list[int], wanted: set[int]
 ) -> None:
-    """The others have the votes, the order and the reasons that they have without a filter."""
+    """All other items keep the sums, the order and the reasons that they have without a filter."""
     every = votes(model, ItemSlate.SIMILAR, voters, reason=BOUGHT)
     kept = every.at(np.isin(every.items, list(wanted)).nonzero()[0])
 
@@ -82,8 +82,8 @@ def test_what_does_not_pass_has_no_votes(
     assert columns_of(found) == columns_of(kept)
 
 
-def test_no_more_voters_are_asked_for_than_are_heard(crowded: LoadedModel) -> None:
-    """Who has bought much has given reasons enough with the first of it."""
+def test_voters_beyond_the_limit_are_not_read(crowded: LoadedModel) -> None:
+    """The iterator of voters is not read beyond the maximum."""
     asked: list[int] = []
 
     def voters() -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""The items of an answer: in the lists' order, none twice, none that is excluded."""
+"""The items of an answer: in the order of the lists, without repeated and excluded items."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_everything_excluded_leaves_nothing() -> None:
 
 
 def test_scores_and_reasons_stay_with_their_item() -> None:
-    """What is left out takes its score, reason and reason's item with it."""
+    """An excluded item is left out together with its score, reason and reason item."""
     own = Candidates(
         items=np.array([3, 1, 2], np.int32),
         scores=np.array([0.75, 0.5, 0.25], np.float32),
@@ -50,8 +50,8 @@ def test_scores_and_reasons_stay_with_their_item() -> None:
     assert ranked.reason_items == [None, 8, None]
 
 
-def test_a_list_that_repeats_itself_is_read_on() -> None:
-    """A bad list costs time, never an answer shorter than it could be."""
+def test_a_list_with_repeated_items_is_read_further() -> None:
+    """A list with many repeated items still fills the answer."""
     assert assemble(3, candidates(*[1] * 500, 2, *[1] * 500, 3)).items == [1, 2, 3]
 
 

@@ -1,4 +1,4 @@
-"""What a version holds of one customer, read as it stands."""
+"""The data of one customer in a version, read without ranking or consent."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from recsvc.model.registry.customer_rows import (
     open_stored,
 )
 from recsvc.model.registry.loader import open_version
-from tests.model_builders import FINGERPRINT, SHOP, crowded_shop, customer, published
+from tests.model_builders import FINGERPRINT, SHOP, customer, large_shop, published
 
 OF_CUSTOMERS = {"customers", *(spec.entries for spec in SLATES.values()), "bought_entries"}
 
@@ -24,8 +24,8 @@ def held(folder: Path) -> StoredVersion:
     return open_stored(folder, shop=SHOP, fingerprint=FINGERPRINT)
 
 
-class Watched(Mapping[str, Array]):
-    """Arrays that remember which of them were read."""
+class RecordingArrays(Mapping[str, Array]):
+    """Arrays that record which of them were read."""
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
         self.arrays = arrays
@@ -42,8 +42,8 @@ class Watched(Mapping[str, Array]):
         return len(self.arrays)
 
 
-def test_lists_and_purchases_are_given_as_they_stand(tmp_path: Path) -> None:
-    """With the item that a reason names; what nobody knows is None."""
+def test_lists_and_purchases_are_read_unchanged(tmp_path: Path) -> None:
+    """Entries name the item of their reason; unknown values are None."""
     version = held(published(tmp_path))
     rows = [version.row(customer(number)) for number in (1, 2)]
 
@@ -61,11 +61,11 @@ def test_lists_and_purchases_are_given_as_they_stand(tmp_path: Path) -> None:
     assert version.purchases(1) == StoredPurchases([("cherry", 1.0)], 1, None, 20_010.0, 20_010.0)
 
 
-def test_every_array_of_customers_is_in_the_copy(tmp_path: Path) -> None:
-    """Whoever adds one to the format adds it to the export."""
+def test_every_array_of_customers_is_exported(tmp_path: Path) -> None:
+    """The export reads every array of the format that has a customer dimension."""
     folder = published(tmp_path)
     parts = open_version(folder, shop=SHOP, fingerprint=FINGERPRINT, small_bytes=0)
-    watched = Watched(parts[1])
+    watched = RecordingArrays(parts[1])
     version = StoredVersion(parts[0], watched)
     row = version.row(customer(1))
     assert row is not None
@@ -77,28 +77,28 @@ def test_every_array_of_customers_is_in_the_copy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 3, 2**127])
-def test_of_a_stranger_nothing_is_held(tmp_path: Path, number: int) -> None:
-    """Wherever the key would stand: before all, after all."""
+def test_an_unknown_customer_has_no_row(tmp_path: Path, number: int) -> None:
+    """A key before, between or after the known keys has no row."""
     assert held(published(tmp_path)).row(customer(number)) is None
 
 
 def test_every_customer_of_many_is_found(tmp_path: Path) -> None:
-    """Also those whose keys end in zero bytes, and nobody else's row."""
-    version = held(published(tmp_path, crowded_shop(customers=1_000, items=10)))
+    """Every key is found at its own row, including keys that end in zero bytes."""
+    version = held(published(tmp_path, large_shop(customers=1_000, items=10)))
 
     found = [version.row(customer(number)) for number in range(1, 1_002)]
 
     assert found == [*range(1_000), None]
 
 
-def test_a_version_without_purchases_says_so(tmp_path: Path) -> None:
-    """Older versions have none."""
-    version = held(published(tmp_path, crowded_shop(customers=10, items=10)))
+def test_a_version_without_purchases_returns_none(tmp_path: Path) -> None:
+    """Older versions have no arrays of purchases."""
+    version = held(published(tmp_path, large_shop(customers=10, items=10)))
 
     assert version.purchases(0) is None
 
 
 def test_a_version_of_another_secret_is_not_read(tmp_path: Path) -> None:
-    """Its customers cannot be told apart."""
+    """A version of another secret has other customer keys, so it is refused."""
     with pytest.raises(ModelRejected, match="another secret"):
         open_stored(published(tmp_path), shop=SHOP, fingerprint="f" * 16)

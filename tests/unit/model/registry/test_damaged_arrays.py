@@ -1,4 +1,4 @@
-"""An array that is not exactly what the format says is refused with the reason."""
+"""An array that does not match the format exactly is refused with the reason."""
 
 import os
 from collections.abc import Callable
@@ -162,15 +162,15 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
 
 
 @pytest.mark.parametrize(("spoil_it", "reason"), SPOILT.values(), ids=SPOILT.keys())
-def test_a_spoilt_array_is_refused_at_load(folder: Path, spoil_it: Spoil, reason: str) -> None:
-    """Also where whoever spoilt it has made the manifest agree."""
+def test_a_damaged_array_is_refused_at_load(folder: Path, spoil_it: Spoil, reason: str) -> None:
+    """A damaged array is refused even if the manifest was adapted to it."""
     spoil_it(folder)
 
     assert reason in refusal(folder).detail
 
 
 def test_a_shortened_file_is_refused(folder: Path) -> None:
-    """Reading past the end of a mapped file would kill the process."""
+    """A read past the end of a mapped file would kill the process, so the size is checked."""
     file = folder / "popular_scores.npy"
     os.truncate(file, file.stat().st_size - 1)
 
@@ -200,8 +200,8 @@ def test_a_lengthened_file_is_refused(folder: Path) -> None:
         b"\x93NUMPY\x01\x00\x02\x00\0\0",
     ],
 )
-def test_what_is_no_npy_file_is_refused(folder: Path, content: bytes) -> None:
-    """Nothing in a header is executed, and nothing in it makes the reader fail otherwise."""
+def test_a_malformed_npy_file_is_refused(folder: Path, content: bytes) -> None:
+    """A header is parsed without executing it, and every malformed header is refused."""
     (folder / "popular_scores.npy").write_bytes(content)
 
     assert refusal(folder).detail.startswith("popular_scores.npy: ")

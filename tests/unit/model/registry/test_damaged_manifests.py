@@ -1,4 +1,4 @@
-"""A manifest that is broken, lies, or is not about this version is refused with the reason."""
+"""A manifest that is malformed or belongs to another version is refused with the reason."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Ids to rows and back: exact, whole, and None for what is unknown."""
+"""Ids to rows and back: exact matches only, and None for unknown ids."""
 
 import numpy as np
 import pytest
@@ -35,12 +35,12 @@ def test_every_id_has_its_row_and_every_row_its_id() -> None:
     ],
 )
 def test_an_unknown_id_is_none(unknown: str) -> None:
-    """Also one that is a known id once it is cut to the array's width, or padded."""
+    """An unknown id is None, even if it equals a known id after truncation or padding."""
     assert id_map().row(unknown) is None
 
 
-def test_a_text_without_bytes_is_none() -> None:
-    """A lone surrogate is in no valid id."""
+def test_a_lone_surrogate_is_none() -> None:
+    """A lone surrogate has no UTF-8 encoding, so it is no known id."""
     assert id_map().row("\ud800") is None
 
 
@@ -50,13 +50,13 @@ def test_an_empty_map_knows_nothing() -> None:
 
 @pytest.mark.parametrize("row", [-1, 5])
 def test_a_row_out_of_range_is_an_error(row: int) -> None:
-    """Row −1 is nobody, and never the last."""
+    """Row −1 raises an error instead of returning the last id."""
     with pytest.raises(IndexError):
         id_map().id(row)
 
 
-def test_keys_that_end_in_nul_are_told_apart() -> None:
-    """Numpy drops trailing NULs; a key of 16 bytes keeps them."""
+def test_keys_that_end_in_nul_are_distinct() -> None:
+    """numpy drops trailing NULs, but a key of 16 bytes keeps them."""
     keys = [bytes(16), b"a" + bytes(15), b"a\0b" + bytes(13), b"a" * 15 + b"\0", b"a" * 16]
     customers = CustomerMap(np.array(keys, dtype="S16"))
 

@@ -1,4 +1,4 @@
-"""What a loaded model answers."""
+"""Reads of a loaded model: lists of customers and items, popular and trending items."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     return load(folder, shop=SHOP, fingerprint=FINGERPRINT)
 
 
-def test_a_customer_has_the_own_list_with_its_reasons(model: LoadedModel) -> None:
+def test_a_customer_list_has_reasons(model: LoadedModel) -> None:
     own = model.customer_slate(admitted(customer(1)), CustomerSlate.FOR_YOU)
 
     assert own is not None
@@ -40,23 +40,23 @@ def test_an_unknown_customer_is_none(model: LoadedModel) -> None:
 
 
 def test_what_the_lists_show_as_bought(model: LoadedModel) -> None:
-    """What is to be bought again comes first; what is in a list of any other kind is not bought."""
+    """Items of `buy_again` and items that reasons name count as bought; others do not."""
     assert set(model.bought(admitted(customer(1)))) == {0}
     assert next(model.bought(admitted(customer(1)))) == 0
     assert [*model.bought(admitted(customer(2)))] == []
     assert [*model.bought(admitted(customer(3)))] == []
 
 
-def test_a_list_for_a_person_takes_an_admission(model: LoadedModel) -> None:
-    """A bare key opens nothing."""
+def test_a_personal_list_requires_an_admission(model: LoadedModel) -> None:
+    """A customer key alone does not open a personal list."""
     with pytest.raises(TypeError):
         model.customer_slate(customer(1), CustomerSlate.FOR_YOU)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         model.bought(customer(1))  # type: ignore[arg-type]
 
 
-def test_a_yes_to_email_is_no_yes_to_personal_lists(model: LoadedModel) -> None:
-    """Granting one purpose never grants another."""
+def test_an_admission_to_email_opens_no_personal_list(model: LoadedModel) -> None:
+    """A grant of one purpose does not grant another."""
     to_email = admitted(customer(1), Purpose.EMAIL)
 
     with pytest.raises(TypeError):

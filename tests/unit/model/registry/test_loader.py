@@ -1,4 +1,4 @@
-"""Which files make a version, how much of them a load reads, and what it leaves them as."""
+"""The files of a version: which are required, and how much of them a load reads."""
 
 import os
 from dataclasses import replace
@@ -14,11 +14,11 @@ from tests.model_builders import (
     FINGERPRINT,
     SHOP,
     admitted,
-    crowded_shop,
     customer,
     edit_manifest,
     flip_last_byte,
     fruit_shop,
+    large_shop,
     published,
     replace_array,
 )
@@ -26,7 +26,7 @@ from tests.unit.model.refusals import refusal
 
 
 def test_a_published_version_loads(folder: Path) -> None:
-    """What was published is what is loaded, sampled or whole."""
+    """A sampled and a full load return the published version."""
     for full in (False, True):
         model = load(folder, shop=SHOP, fingerprint=FINGERPRINT, full=full)
 
@@ -35,7 +35,7 @@ def test_a_published_version_loads(folder: Path) -> None:
 
 @pytest.mark.parametrize("array", list(ALL_ARRAYS))
 def test_a_flipped_byte_in_any_array_fails_the_full_check(folder: Path, array: str) -> None:
-    """Not one byte of an array can change unnoticed."""
+    """The full check detects a change of one byte in any array."""
     file = folder / f"{array}.npy"
     flip_last_byte(file)
 
@@ -52,7 +52,7 @@ def test_a_missing_array_is_refused(folder: Path, array: str) -> None:
 
 
 def test_a_model_without_intervals_is_served(tmp_path: Path) -> None:
-    """As those are that were made before there were any."""
+    """Older versions have no array of intervals."""
     folder = published(tmp_path, replace(fruit_shop(), intervals=None))
     model = load(folder, shop=SHOP, fingerprint=FINGERPRINT, full=True)
 
@@ -60,8 +60,8 @@ def test_a_model_without_intervals_is_served(tmp_path: Path) -> None:
     assert not len(model.intervals)
 
 
-def test_a_model_without_facts_of_customers_is_served(tmp_path: Path) -> None:
-    """As those are that were made before there were any."""
+def test_a_model_without_purchases_is_served(tmp_path: Path) -> None:
+    """Older versions have no arrays of purchases."""
     folder = published(tmp_path, replace(fruit_shop(), purchased=None))
     model = load(folder, shop=SHOP, fingerprint=FINGERPRINT, full=True)
 
@@ -69,7 +69,7 @@ def test_a_model_without_facts_of_customers_is_served(tmp_path: Path) -> None:
     assert model.purchased(admitted(customer(1))) is None
 
 
-def test_some_facts_of_customers_without_the_others_are_refused(folder: Path) -> None:
+def test_some_arrays_of_purchases_without_the_others_are_refused(folder: Path) -> None:
     entries = msgspec.json.decode((folder / "manifest.json").read_bytes())["arrays"]
     del entries["customer_spent"]
     edit_manifest(folder, arrays=entries)
@@ -79,7 +79,7 @@ def test_some_facts_of_customers_without_the_others_are_refused(folder: Path) ->
 
 
 def test_an_array_that_the_manifest_does_not_name_is_refused(folder: Path) -> None:
-    """Also one that a version may have."""
+    """A file that the manifest does not name is refused, even if it is an optional array."""
     entries = msgspec.json.decode((folder / "manifest.json").read_bytes())["arrays"]
     del entries["item_interval_days"]
     edit_manifest(folder, arrays=entries)
@@ -94,7 +94,7 @@ def test_an_extra_file_is_refused(folder: Path) -> None:
 
 
 def test_a_linked_array_is_refused(folder: Path, tmp_path: Path) -> None:
-    """A file of the version lies in its folder, not where a link leads."""
+    """A symbolic link in place of an array is refused."""
     (folder / "popular_scores.npy").rename(tmp_path / "elsewhere.npy")
     (folder / "popular_scores.npy").symlink_to(tmp_path / "elsewhere.npy")
 
@@ -118,7 +118,7 @@ def test_a_linked_folder_is_refused(folder: Path, tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_opened_now_is_no_rejection(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Too many open files says nothing about the version."""
+    """Too many open files is no fault of the version, so the error is an OSError."""
 
     def refuse(*_: object) -> int:
         raise OSError(24, "Too many open files")
@@ -130,7 +130,7 @@ def test_a_file_that_cannot_be_opened_now_is_no_rejection(
 
 
 def test_the_load_of_a_small_model_reads_all(folder: Path) -> None:
-    """Damage anywhere is seen before a request meets it."""
+    """The load of a small model detects damage anywhere."""
     flip_last_byte(folder / "for_you_scores.npy")
 
     assert "its content is not what was published" in refusal(folder).detail
@@ -139,9 +139,9 @@ def test_the_load_of_a_small_model_reads_all(folder: Path) -> None:
 def test_the_load_of_a_large_model_samples_and_a_full_check_reads_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """NaN at either end is seen at load; one in the middle of many only by the full check."""
+    """The load detects NaN at either end; only the full check detects one in the middle."""
     monkeypatch.setattr("recsvc.model.registry.loader.SMALL_BYTES", 0)
-    folder = published(tmp_path, crowded_shop())
+    folder = published(tmp_path, large_shop())
     scores = np.full(100_000, 0.5, np.float32)
     scores[5_000] = np.nan
     replace_array(folder, "for_you_scores", scores, forge=True)
@@ -156,7 +156,7 @@ def test_the_load_of_a_large_model_samples_and_a_full_check_reads_all(
 
 
 def test_arrays_are_mapped_and_read_only(folder: Path) -> None:
-    """Workers share the pages of one file, and none can write to it."""
+    """Workers share the pages of one file, and no worker can write to it."""
     popular = load(folder, shop=SHOP, fingerprint=FINGERPRINT).popular().items
 
     assert not popular.flags.owndata

@@ -1,4 +1,4 @@
-"""A mapped model is in memory before it is asked for, where there is room."""
+"""The pages of a mapped model are read into memory, if there is enough of it."""
 
 import mmap
 import re
@@ -27,13 +27,13 @@ def array(file: Path) -> Array:
 
 
 def mapped_bytes(file: Path) -> int:
-    """Return how much of a file this process has mapped pages of."""
+    """Return how many bytes of a file this process has mapped."""
     mappings = re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text())
     (ours,) = [each for each in mappings if str(file) in each]
     return 1024 * int(re.findall(r"(?m)^Rss: +([0-9]+) kB", ours)[0])
 
 
-def test_every_page_is_there_afterwards(file: Path, array: Array) -> None:
+def test_every_page_is_mapped_afterwards(file: Path, array: Array) -> None:
     before = mapped_bytes(file)
     warm([array])
 
@@ -41,10 +41,10 @@ def test_every_page_is_there_afterwards(file: Path, array: Array) -> None:
     assert mapped_bytes(file) >= SIZE // mmap.PAGESIZE * mmap.PAGESIZE
 
 
-def test_what_would_crowd_out_everything_else_is_left_alone(
+def test_a_model_above_the_memory_limit_is_not_read(
     file: Path, array: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More than half of what is free."""
+    """A model larger than half of the available memory is not read."""
     monkeypatch.setattr(warming, "_available", lambda: 2 * SIZE - 1)
     warm([array])
 

@@ -1,4 +1,4 @@
-"""Hot swap: a new model replaces the old one whole."""
+"""Hot swap: a new model replaces the old one atomically."""
 
 import sys
 import threading
@@ -45,7 +45,7 @@ def test_nothing_published_is_no_model(registry: ModelRegistry) -> None:
     assert (registry.status(SHOP).version, registry.status(SHOP).rejection) == (None, None)
 
 
-def test_a_new_current_is_picked_up(registry: ModelRegistry, tmp_path: Path) -> None:
+def test_a_new_current_is_loaded(registry: ModelRegistry, tmp_path: Path) -> None:
     old = published(tmp_path)
     assert old.name == served(registry)
 
@@ -55,7 +55,7 @@ def test_a_new_current_is_picked_up(registry: ModelRegistry, tmp_path: Path) -> 
     assert first_item(registry.model(SHOP)) == "apricot"
 
 
-def test_a_rollback_is_picked_up(registry: ModelRegistry, tmp_path: Path) -> None:
+def test_a_rollback_is_loaded(registry: ModelRegistry, tmp_path: Path) -> None:
     old, new = published(tmp_path), published(tmp_path, fruit_shop("apricot"), LATER)
     assert new.name == served(registry)
 
@@ -65,7 +65,7 @@ def test_a_rollback_is_picked_up(registry: ModelRegistry, tmp_path: Path) -> Non
 
 
 def test_a_request_keeps_the_model_that_it_took(registry: ModelRegistry, tmp_path: Path) -> None:
-    """Also after the swap, and after its files are gone."""
+    """A model stays usable after the swap, and after its files are deleted."""
     old = published(tmp_path)
     registry.refresh()
     taken = registry.model(SHOP)
@@ -77,10 +77,10 @@ def test_a_request_keeps_the_model_that_it_took(registry: ModelRegistry, tmp_pat
     assert first_item(registry.model(SHOP)) == "apricot"
 
 
-def test_a_file_named_like_a_shop_is_no_trouble(
+def test_a_file_named_like_a_shop_is_ignored(
     registry: ModelRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is looked at twice a second: a line in the log each time would be many."""
+    """The file is ignored without a log line, because the folder is read twice a second."""
     (tmp_path / "file").write_text("")
     registry.refresh()
 
@@ -88,10 +88,10 @@ def test_a_file_named_like_a_shop_is_no_trouble(
     assert registry.shops() == []
 
 
-def test_shops_do_not_share_their_troubles(
+def test_a_failure_of_one_shop_does_not_affect_others(
     registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One shop's fault, of whatever kind, keeps no model from another."""
+    """A failure of one shop does not prevent the load of another shop's model."""
     published(tmp_path)
     other = ShopName("a-shop")
     publish(Versions(tmp_path, other), fruit_shop("avocado"), FACTS, now=NOW)
@@ -110,7 +110,7 @@ def test_shops_do_not_share_their_troubles(
     assert registry.model(other) is None
 
 
-def test_asking_for_unknown_shops_takes_no_memory(registry: ModelRegistry, tmp_path: Path) -> None:
+def test_requests_for_unknown_shops_store_nothing(registry: ModelRegistry, tmp_path: Path) -> None:
     published(tmp_path)
     registry.refresh()
     for number in range(100):
@@ -120,10 +120,8 @@ def test_asking_for_unknown_shops_takes_no_memory(registry: ModelRegistry, tmp_p
     assert registry.shops() == [SHOP]
 
 
-def test_watching_serves_at_once_and_picks_up_what_comes(
-    registry: ModelRegistry, tmp_path: Path
-) -> None:
-    """Within seconds, in one thread however often it is asked to watch."""
+def test_watching_loads_now_and_later(registry: ModelRegistry, tmp_path: Path) -> None:
+    """Watching loads models at once and later within seconds, always in one thread."""
     old = published(tmp_path)
     registry.watch(interval_seconds=0.01)
     registry.watch(interval_seconds=0.01)
@@ -138,7 +136,7 @@ def test_watching_serves_at_once_and_picks_up_what_comes(
 def test_watching_survives_a_folder_that_cannot_be_listed(
     registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And goes on when it can be again."""
+    """The watcher continues when the folder can be listed again."""
     registry.watch(interval_seconds=0.01)
     failed = threading.Event()
 
@@ -156,7 +154,7 @@ def test_watching_survives_a_folder_that_cannot_be_listed(
 
 @pytest.fixture
 def threads_change_often() -> Iterator[None]:
-    """Fifty times as often as usual: more is mixed, and nobody waits long for a turn."""
+    """Switch threads fifty times as often as usual, to provoke races."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(usual / 50)
     yield
@@ -166,7 +164,7 @@ def threads_change_often() -> Iterator[None]:
 def test_readers_never_see_a_mix_of_two_versions(
     registry: ModelRegistry, tmp_path: Path, threads_change_often: None
 ) -> None:
-    """Each request takes one reference, and everything it reads is of that version."""
+    """All reads through one reference return data of one version."""
     names = {published(tmp_path).name: "apple"}
     names[published(tmp_path, fruit_shop("apricot"), LATER).name] = "apricot"
     folders = [versions_in(tmp_path).folder(name) for name in names]
@@ -196,7 +194,7 @@ def test_readers_never_see_a_mix_of_two_versions(
 
 
 def test_a_model_is_prepared_before_it_is_served(registry: ModelRegistry, tmp_path: Path) -> None:
-    """Each once; those that are served already, when the preparation is named."""
+    """Each model is prepared once; models in service are prepared when the callback is set."""
     old = published(tmp_path)
     registry.refresh()
     prepared: list[tuple[str, str | None]] = []
@@ -215,7 +213,7 @@ def test_a_model_is_prepared_before_it_is_served(registry: ModelRegistry, tmp_pa
 def test_a_model_that_cannot_be_prepared_does_not_replace_the_old_one(
     registry: ModelRegistry, tmp_path: Path
 ) -> None:
-    """It is tried again with the next look."""
+    """The old model stays in service, and the next refresh retries."""
     old = published(tmp_path)
     registry.refresh()
     faults = [KeyError("a fault of ours")]

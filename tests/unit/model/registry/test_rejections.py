@@ -1,4 +1,4 @@
-"""What must not be served replaces nothing, is told, and is judged anew when that may help."""
+"""A rejected version replaces no model, is reported, and is checked again if that can help."""
 
 import shutil
 from pathlib import Path
@@ -21,10 +21,10 @@ from tests.model_builders import (
 from tests.unit.model.registries import LATER, LATEST, activate, served, spoil
 
 
-def test_a_bad_version_is_rejected_and_the_old_one_serves_on(
+def test_a_bad_version_is_rejected_and_the_old_one_stays(
     registry: ModelRegistry, tmp_path: Path
 ) -> None:
-    """With the reason beside the versions and in the status."""
+    """The reason is written beside the versions and is in the status."""
     old = published(tmp_path)
     assert old.name == served(registry)
     bad = published(tmp_path, fruit_shop("apricot"), LATER)
@@ -40,10 +40,10 @@ def test_a_bad_version_is_rejected_and_the_old_one_serves_on(
     assert registry.status(SHOP).rejection is None
 
 
-def test_a_rejected_version_is_judged_once(
+def test_a_rejected_version_is_checked_once(
     registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is looked at again when it is made current again."""
+    """A rejected version is checked again only after it is activated again."""
     published(tmp_path)
     registry.refresh()
     bad = published(tmp_path, fruit_shop("apricot"), LATER)
@@ -68,7 +68,7 @@ def test_a_rejected_version_is_judged_once(
 
 
 @pytest.mark.parametrize("text", ["../x", "/etc", "", "latest", "../default/CURRENT"])
-def test_a_current_that_leads_elsewhere_is_refused(
+def test_a_current_outside_of_the_folder_is_refused(
     registry: ModelRegistry, tmp_path: Path, text: str
 ) -> None:
     old = published(tmp_path)
@@ -80,7 +80,7 @@ def test_a_current_that_leads_elsewhere_is_refused(
 
 
 def test_a_current_of_another_shop_is_refused(registry: ModelRegistry, tmp_path: Path) -> None:
-    """A version that was copied from shop to shop."""
+    """A version that was copied from another shop is refused."""
     theirs = published(tmp_path / "theirs")
     other = ShopName("other")
     (tmp_path / other).mkdir()
@@ -117,10 +117,8 @@ def test_no_newer_version_than_current_is_ever_chosen(
     assert old.name == served(registry)
 
 
-def test_a_version_found_damaged_is_never_fallen_back_to(
-    registry: ModelRegistry, tmp_path: Path
-) -> None:
-    """Though what a load reads of it looks good."""
+def test_a_damaged_version_is_no_fallback(registry: ModelRegistry, tmp_path: Path) -> None:
+    """A version with a recorded rejection is skipped, even if its sampled arrays look valid."""
     oldest = published(tmp_path)
     damaged = published(tmp_path, fruit_shop("apricot"), LATER)
     bad = published(tmp_path, fruit_shop("avocado"), LATEST)
@@ -130,8 +128,8 @@ def test_a_version_found_damaged_is_never_fallen_back_to(
     assert oldest.name == served(registry)
 
 
-def test_a_process_with_another_secret_takes_the_model_from_nobody(tmp_path: Path) -> None:
-    """It serves nothing and says why; one with the right secret judges for itself."""
+def test_a_rejection_for_another_secret_is_not_final(tmp_path: Path) -> None:
+    """A process with another secret serves nothing; one with the right secret loads the version."""
     folder = published(tmp_path)
     stranger, ours = ModelRegistry(tmp_path, "f" * 16), ModelRegistry(tmp_path, FINGERPRINT)
     stranger.refresh()
@@ -170,7 +168,7 @@ def test_a_rejection_of_a_release_before_1_1_is_not_final(
     assert versions.rejected(folder.name) is None
 
 
-def test_a_vanished_current_takes_no_model_away(registry: ModelRegistry, tmp_path: Path) -> None:
+def test_a_deleted_current_keeps_the_model(registry: ModelRegistry, tmp_path: Path) -> None:
     old = published(tmp_path)
     registry.refresh()
     (old.parent / "CURRENT").unlink()
@@ -179,10 +177,10 @@ def test_a_vanished_current_takes_no_model_away(registry: ModelRegistry, tmp_pat
 
 
 @pytest.mark.parametrize("gone", ["CURRENT", "the whole folder"])
-def test_a_rejection_goes_with_the_current_that_it_was_about(
+def test_a_rejection_ends_with_its_current(
     registry: ModelRegistry, tmp_path: Path, gone: str
 ) -> None:
-    """What is served stays; what was refused is nobody's wish any more."""
+    """The model in service stays, and the status no longer reports the rejection."""
     old = published(tmp_path)
     registry.refresh()
     bad = published(tmp_path, fruit_shop("apricot"), LATER)
@@ -199,10 +197,10 @@ def test_a_rejection_goes_with_the_current_that_it_was_about(
     assert registry.status(SHOP).rejection is None
 
 
-def test_trouble_of_the_moment_is_tried_again(
+def test_a_temporary_error_is_retried(
     registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Too many open files is no fault of the version, and is not recorded as one."""
+    """Too many open files is no fault of the version, and no rejection is recorded."""
     folder = published(tmp_path)
 
     def refuse(*_: object, **__: object) -> LoadedModel:
@@ -222,7 +220,7 @@ def test_trouble_of_the_moment_is_tried_again(
 def test_a_read_only_folder_can_be_served_from(
     registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rejection is then told in the status only."""
+    """In a read-only folder, only the status reports the rejection."""
     old = published(tmp_path)
     registry.refresh()
     spoil(published(tmp_path, fruit_shop("apricot"), LATER))

@@ -15,8 +15,8 @@ from recsvc.usecases.recommend.recommend import RecommendationService
 from tests.model_builders import FINGERPRINT, SHOP, customer
 from tests.unit.usecases.recommend.test_recommend import (
     GRANTED,
+    NoTrends,
     OneModel,
-    Quiet,
     WholeCatalogue,
     context,
 )
@@ -59,7 +59,7 @@ def test_the_stored_manifest_has_the_integer_format(folder: Path) -> None:
 def test_the_stored_model_answers_the_same_lists(folder: Path) -> None:
     """The loaded model returns the items, scores, reasons and fallbacks of the earlier release."""
     model = load(folder, shop=SHOP, fingerprint=FINGERPRINT, full=True)
-    service = RecommendationService(OneModel(model), WholeCatalogue(), Quiet(), lambda: 0)
+    service = RecommendationService(OneModel(model), WholeCatalogue(), NoTrends(), lambda: 0)
 
     expected = json.loads((STORED / "expected_answers.json").read_bytes())
     found = answers_of(service)

@@ -1,4 +1,4 @@
-"""Votes of recent items, counted: by the service, and by the trainer that measures it."""
+"""Sums of votes, as the service and the evaluation of the trainer compute them."""
 
 import numpy as np
 from hypothesis import given
@@ -13,10 +13,10 @@ ballots = st.lists(
 
 
 @given(ballots)
-def test_each_item_has_the_sum_of_its_votes_and_its_loudest_voter(
+def test_each_item_has_the_sum_of_its_votes_and_its_top_voter(
     cast: list[tuple[int, float, int]],
 ) -> None:
-    """The greatest sums first; what is not above zero is no vote."""
+    """Sums are in descending order; a vote of zero or less does not count."""
     items, votes, voters = (
         (np.array(column) for column in zip(*cast, strict=True))
         if cast
@@ -34,14 +34,14 @@ def test_each_item_has_the_sum_of_its_votes_and_its_loudest_voter(
         assert (item, loudest[item], voter) in valid
 
 
-def test_popularity_raises_a_vote_by_its_root() -> None:
-    """The most popular item's is worth all of it; where nothing is popular, each is."""
+def test_popularity_scales_a_vote_by_its_square_root() -> None:
+    """The factor of the most popular item is 1; without any popularity all factors are 1."""
     assert appeal_of(np.array([4.0, 1.0, 0.0, -1.0])).tolist() == [1, 0.5, 0, 0]
     assert appeal_of(np.zeros(2)).tolist() == [1, 1]
     assert appeal_of(np.zeros(0)).tolist() == []
 
 
-def test_the_loudest_is_worth_what_was_said_up_to_a_limit() -> None:
-    """One view is worth less than a cart; many are worth no more than the limit."""
+def test_the_top_share_is_the_sum_of_weights_up_to_a_limit() -> None:
+    """One view gives less than a cart, and many events give no more than the limit."""
     assert top_share(np.array([0.4])) == 0.4
     assert top_share(np.array([0.4, 0.4])) == MAX_SHARE

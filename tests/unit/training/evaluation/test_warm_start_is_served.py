@@ -22,8 +22,8 @@ from tests.unit.usecases.recommend.test_recommend import (
     GRANTED,
     KEY,
     STRANGER,
+    NoTrends,
     OneModel,
-    Quiet,
     WholeCatalogue,
 )
 from training.dataset.history import Rows
@@ -40,7 +40,7 @@ def served() -> RecommendationService:
         folder = published(Path(root), trained(two_tastes()).artifact)
         model = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
     return RecommendationService(
-        OneModel(model), WholeCatalogue(), Quiet(), lambda: NOW_SECONDS * 1_000_000
+        OneModel(model), WholeCatalogue(), NoTrends(), lambda: NOW_SECONDS * 1_000_000
     )
 
 

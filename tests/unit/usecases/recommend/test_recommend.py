@@ -1,4 +1,4 @@
-"""The recommender alone: no store, no HTTP, a model built by hand."""
+"""The recommendation service alone: no store, no HTTP, a model built by hand."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ STRANGER = CustomerKey(b"\xff" * 16)
 
 @dataclass(frozen=True)
 class OneModel:
-    """The model of every shop."""
+    """Returns one model for every shop."""
 
     held: LoadedModel | None
 
@@ -44,14 +44,14 @@ class OneModel:
 
 
 class WholeCatalogue:
-    """A shop without a catalogue: everything that the model knows is offered."""
+    """A shop without a catalogue: every item of the model is available."""
 
     def at(self, _shop: ShopName, _epoch: int | None, model: LoadedModel) -> CatalogueSnapshot:
         return CatalogueSnapshot(LiveItems(model, CatalogueColumns(), 0), is_current=True)
 
 
-class Quiet:
-    """Nothing has happened lately."""
+class NoTrends:
+    """A shop without recent events."""
 
     def ranking(self, _shop: ShopName) -> LiveRanking:
         return LiveRanking()
@@ -61,7 +61,7 @@ class Quiet:
 def recommender(tmp_path_factory: pytest.TempPathFactory) -> RecommendationService:
     folder = published(tmp_path_factory.mktemp("models"))
     model = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
-    return RecommendationService(OneModel(model), WholeCatalogue(), Quiet(), lambda: 0)
+    return RecommendationService(OneModel(model), WholeCatalogue(), NoTrends(), lambda: 0)
 
 
 def context(key: CustomerKey | None, consent: ConsentRecord | None) -> RequestContext:
@@ -84,14 +84,14 @@ def ids(answer: Answer) -> list[str]:
         (STRANGER, GRANTED, False, Fallback.UNKNOWN_CUSTOMER),
     ],
 )
-def test_only_a_known_customer_who_permits_it_gets_a_personal_answer(
+def test_only_a_known_consenting_customer_gets_a_personal_answer(
     recommender: RecommendationService,
     key: CustomerKey,
     consent: ConsentRecord | None,
     denied: bool,
     fallback: Fallback | None,
 ) -> None:
-    """Everything else is the popular list with the reason why."""
+    """All other requests get the popular list with the reason."""
     answer = recommender.recommend_for(
         context(key, consent), CustomerSlate.FOR_YOU, ListQuery(4), denied=denied
     )
@@ -100,7 +100,7 @@ def test_only_a_known_customer_who_permits_it_gets_a_personal_answer(
 
 
 def test_a_generic_answer_is_the_anonymous_one(recommender: RecommendationService) -> None:
-    """In every member but the fallback."""
+    """A generic answer equals the anonymous one in every member but the fallback."""
     generic = recommender.recommend_for(
         context(customer(1), NO_CONSENT), CustomerSlate.BUY_AGAIN, ListQuery(3)
     )
@@ -117,7 +117,7 @@ def test_a_generic_answer_is_the_anonymous_one(recommender: RecommendationServic
 
 
 def test_trending_is_topped_up_with_popular_items(recommender: RecommendationService) -> None:
-    """One item is trending; it comes first and once."""
+    """The only trending item comes first, and popular items follow without it."""
     answer = recommender.anonymous_list(context(None, None), AnonymousSlate.TRENDING, ListQuery(4))
 
     assert ids(answer) == ["cherry", "damson", "banana", "apple"]
@@ -125,7 +125,7 @@ def test_trending_is_topped_up_with_popular_items(recommender: RecommendationSer
 
 
 def test_an_item_is_never_among_its_own_neighbours(recommender: RecommendationService) -> None:
-    """Not as a popular item either."""
+    """The item is excluded from the popular items of its list too."""
     answer = recommender.neighbours_of(
         context(None, None), ItemId("damson"), ItemSlate.SIMILAR, ListQuery(100)
     )
@@ -133,9 +133,9 @@ def test_an_item_is_never_among_its_own_neighbours(recommender: RecommendationSe
     assert sorted(ids(answer)) == ["apple", "banana", "cherry"]
 
 
-def test_without_a_model_there_is_an_empty_answer() -> None:
-    """And no exception."""
-    bare = RecommendationService(OneModel(None), WholeCatalogue(), Quiet(), lambda: 0)
+def test_without_a_model_the_answer_is_empty() -> None:
+    """A shop without a model and catalogue gets empty lists with the fallback `no_model`."""
+    bare = RecommendationService(OneModel(None), WholeCatalogue(), NoTrends(), lambda: 0)
 
     answers = [
         bare.recommend_for(context(customer(1), GRANTED), CustomerSlate.FOR_YOU, ListQuery(5)),
@@ -146,7 +146,7 @@ def test_without_a_model_there_is_an_empty_answer() -> None:
     assert [(answer.items, answer.fallback) for answer in answers] == [([], Fallback.NO_MODEL)] * 3
 
 
-def test_a_visit_about_nobody_is_not_a_person(recommender: RecommendationService) -> None:
-    """A programming error, not an answer."""
+def test_a_personal_list_requires_a_customer(recommender: RecommendationService) -> None:
+    """A personal list for a request without a customer is a programming error."""
     with pytest.raises(TypeError):
         recommender.recommend_for(context(None, NO_CONSENT), CustomerSlate.FOR_YOU, ListQuery(5))

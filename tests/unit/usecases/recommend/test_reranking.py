@@ -1,4 +1,4 @@
-"""What a customer did since the training steers the next answer. A model built by hand."""
+"""Recent events rerank the lists of the next answer. The model is built by hand."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -41,7 +41,7 @@ from tests.model_builders import (
     reasoned,
     top,
 )
-from tests.unit.usecases.recommend.test_recommend import GRANTED, OneModel, Quiet, ids
+from tests.unit.usecases.recommend.test_recommend import GRANTED, NoTrends, OneModel, ids
 from tests.unit.usecases.recommend.test_recommend import context as of_granted
 
 DAY = 86_400
@@ -62,12 +62,12 @@ Recent = tuple[RecentKind, float, str]  # kind, days ago, item
 
 
 def _own(rows: Sequence[int]) -> list[Entry]:
-    """g, d and c were bought; the others are there because of g."""
+    """Return entries: g, d and c were bought, and g is the reason of the others."""
     return [(row, row / 10, *((DUE, -1) if row in (6, 3, 2) else (BOUGHT, 6))) for row in rows]
 
 
 def letters(*, intervals: bool = True) -> Artifact:
-    """Return a model in which a and b, neighbours of i and j, are on no list of the customer's."""
+    """Return a model in which a and b, neighbours of i and j, are on no list of the customer."""
     none: list[list[int]] = [[] for _ in LETTERS]
     near = none[:]
     near[7], near[8], near[9], near[10] = [11], [0], [1, 0, 5], [6]
@@ -92,7 +92,7 @@ def letters(*, intervals: bool = True) -> Artifact:
 
 
 class Catalogue:
-    """One live_items for every request: what the catalogue says of some items."""
+    """Returns the same live items for every request."""
 
     def __init__(self, model: LoadedModel, *items: CatalogueItem) -> None:
         columns = CatalogueColumns()
@@ -109,7 +109,7 @@ Ask = Callable[..., Answer]
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, LoadedModel]:
-    """With intervals and without."""
+    """Return a model with intervals and one without."""
     return {
         intervals: load(
             published(tmp_path_factory.mktemp("models"), letters(intervals=intervals)),
@@ -122,7 +122,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, LoadedModel]:
 
 def recommender(model: LoadedModel, *items: CatalogueItem) -> RecommendationService:
     return RecommendationService(
-        OneModel(model), Catalogue(model, *items), Quiet(), lambda: NOW * 1_000_000
+        OneModel(model), Catalogue(model, *items), NoTrends(), lambda: NOW * 1_000_000
     )
 
 
@@ -153,8 +153,8 @@ def reason_of(answer: Answer, item: str) -> tuple[str, str | None]:
     return found.code, found.item_id
 
 
-def test_without_events_nothing_changes(ask: Ask) -> None:
-    """Scores included."""
+def test_without_events_the_list_is_unchanged(ask: Ask) -> None:
+    """Without recent events the list keeps its order and its scores."""
     answer = ask()
 
     assert ids(answer) == [*"lkjihgfedc"]
@@ -162,7 +162,7 @@ def test_without_events_nothing_changes(ask: Ask) -> None:
 
 
 def test_one_view_brings_a_neighbour_into_the_first_ten(ask: Ask) -> None:
-    """Below the top of the trained list, with the item that was looked at as its reason."""
+    """The neighbour enters below the top of the list, with the viewed item as its reason."""
     answer = ask((V, 0, "i"))
 
     assert ids(answer)[:4] == [*"lkji"]
@@ -171,59 +171,59 @@ def test_one_view_brings_a_neighbour_into_the_first_ten(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(("kind", "reason"), [(C, "because_you_viewed"), (P, "because_you_bought")])
-def test_a_cart_and_a_purchase_say_more_than_a_view(
+def test_a_cart_and_a_purchase_weigh_more_than_a_view(
     ask: Ask, kind: RecentKind, reason: str
 ) -> None:
-    """And the reason says which it was."""
+    """The neighbour ranks higher than after a view, and the reason names the kind of event."""
     answer = ask((kind, 0, "i"))
 
     assert ids(answer)[:3] == ["l", "k", "a"]
     assert reason_of(answer, "a") == (reason, "i")
 
 
-def test_the_loudest_voter_is_the_reason(ask: Ask) -> None:
-    """Both i and j have a as a neighbour; i's vote for it is the greater."""
+def test_the_top_voter_is_the_reason(ask: Ask) -> None:
+    """Items i and j both vote for a; the vote of i is larger."""
     answer = ask((V, 0, "j"), (V, 1, "i"))
 
     assert reason_of(answer, "a") == ("because_you_viewed", "i")
     assert reason_of(answer, "b") == ("because_you_viewed", "j")
 
 
-def test_an_old_view_says_less(ask: Ask) -> None:
-    """Until it says next to nothing."""
+def test_an_old_view_weighs_less(ask: Ask) -> None:
+    """The older the view, the lower its neighbour ranks."""
     places = [ids(ask((V, days, "i"), query=ListQuery(12))).index("a") for days in (0, 3, 7, 60)]
 
     assert places == [4, 9, 10, 10]
 
 
-def test_an_event_in_the_future_is_one_of_now(ask: Ask) -> None:
-    """Clocks differ."""
+def test_an_event_in_the_future_counts_as_one_of_now(ask: Ask) -> None:
+    """Clocks differ, so a future time is treated as the current time."""
     assert ask((V, -400, "i")) == ask((V, 0, "i"))
 
 
 @pytest.mark.parametrize("earlier", [(), ((C, 1, "i"),), ((V, 1, "i"), (C, 2, "i"))])
-def test_what_left_the_cart_has_no_vote(ask: Ask, earlier: tuple[Recent, ...]) -> None:
-    """The latest event of an item counts."""
+def test_an_item_removed_from_the_cart_has_no_vote(ask: Ask, earlier: tuple[Recent, ...]) -> None:
+    """Only the latest event of an item counts."""
     assert ids(ask((R, 0, "i"), *earlier)) == ids(ask())
 
 
-def test_what_has_votes_rises_in_the_own_list(ask: Ask) -> None:
-    """f is a neighbour of j; its reason stays the trained one."""
+def test_a_voted_item_rises_in_the_list(ask: Ask) -> None:
+    """Item f is a neighbour of j; it keeps the reason of the trained list."""
     answer = ask((V, 0, "j"))
 
     assert ids(answer).index("f") < ids(ask()).index("f")
     assert reason_of(answer, "f") == ("because_you_bought", "g")
 
 
-def test_just_bought_steps_back(ask: Ask) -> None:
-    """Behind everything else, for half of its interval; then it is back."""
+def test_a_bought_item_is_on_cooldown(ask: Ask) -> None:
+    """A bought item comes last for half of its interval, then at its usual place."""
     places = [ids(ask((P, days, "g"), query=ListQuery(12))).index("g") for days in (0, 4.9, 5, 30)]
 
     assert places == [11, 11, 5, 5]
 
 
-def test_what_nobody_buys_again_stays_back(ask: Ask) -> None:
-    """d has no interval in a model that has intervals; without them a default holds."""
+def test_an_item_without_an_interval_stays_on_cooldown(ask: Ask) -> None:
+    """Item d has no interval in a model with intervals; a model without them uses the default."""
     long_ago = (P, 170, "d")
 
     assert ids(ask(long_ago, query=ListQuery(12)))[-1] == "d"
@@ -231,16 +231,16 @@ def test_what_nobody_buys_again_stays_back(ask: Ask) -> None:
     assert ids(ask((P, 6, "d"), query=ListQuery(12), intervals=False))[-1] == "d"
 
 
-def test_just_bought_is_last_in_buy_again(ask: Ask) -> None:
-    """Nothing enters it by votes, and it stays whole."""
+def test_an_item_on_cooldown_is_last_in_buy_again(ask: Ask) -> None:
+    """Votes add nothing to `buy_again`, and the list stays complete."""
     answer = ask((P, 0, "g"), (V, 0, "i"), slate=CustomerSlate.BUY_AGAIN)
 
     assert ids(answer) == ["d", "c", "g"]
     assert (answer.personalized, answer.fallback) == (True, None)
 
 
-def test_what_was_bought_since_is_bought_again_when_due(ask: Ask) -> None:
-    """Though the training knew nothing of it."""
+def test_a_purchase_after_training_enters_buy_again_when_due(ask: Ask) -> None:
+    """The item enters `buy_again` although the training data does not contain its purchase."""
     due = ask((P, 6, "k"), slate=CustomerSlate.BUY_AGAIN)
     too_early = ask((P, 2, "k"), slate=CustomerSlate.BUY_AGAIN)
 
@@ -249,29 +249,29 @@ def test_what_was_bought_since_is_bought_again_when_due(ask: Ask) -> None:
     assert ids(too_early) == ["g", "d", "c"]
 
 
-def test_discover_shows_nothing_bought_since(ask: Ask) -> None:
-    """Neither its own entry, nor by a vote, nor to fill up."""
+def test_discover_excludes_purchases_after_training(ask: Ask) -> None:
+    """A bought item is excluded from the list, from the votes and from the top-up."""
     answer = ask((P, 100, "h"), (P, 0, "a"), (V, 0, "i"), slate=CustomerSlate.DISCOVER)
 
     assert not {"h", "a", "g", "d", "c"} & set(ids(answer))
     assert ids(answer)[:2] == ["f", "e"]
 
 
-def test_discover_takes_neighbours_that_were_never_bought(ask: Ask) -> None:
-    """j votes for b, a and f: f is on the list, b and a come in."""
+def test_discover_adds_neighbours_that_were_never_bought(ask: Ask) -> None:
+    """Item j votes for b, a and f: f is on the list, b and a enter."""
     answer = ask((C, 0, "j"), slate=CustomerSlate.DISCOVER, query=ListQuery(5))
 
     assert ids(answer) == ["h", "f", "b", "e", "a"]
 
 
-def test_nothing_bought_before_the_training_enters_discover(ask: Ask) -> None:
-    """g, the neighbour of k, was; the customer's own lists say so."""
+def test_discover_excludes_purchases_before_training(ask: Ask) -> None:
+    """Item g, the neighbour of k, was bought, as the customer's lists show."""
     assert "g" in ids(ask((C, 0, "k"), key=STRANGER, slate=CustomerSlate.DISCOVER))
     assert "g" not in ids(ask((C, 0, "k"), slate=CustomerSlate.DISCOVER))
 
 
-def test_a_stranger_is_a_person_from_the_first_event(ask: Ask) -> None:
-    """Votes first, what is popular then; what was just bought is last."""
+def test_an_unknown_customer_is_personal_from_the_first_event(ask: Ask) -> None:
+    """Voted items come first, then popular items; items on cooldown come last."""
     viewed = ask((V, 0, "j"), key=STRANGER, query=ListQuery(12))
     bought = ask((P, 0, "j"), key=STRANGER, query=ListQuery(12))
 
@@ -280,8 +280,8 @@ def test_a_stranger_is_a_person_from_the_first_event(ask: Ask) -> None:
     assert ids(bought) == [*"bafcdeghiklj"]
 
 
-def test_a_strangers_purchases_come_back_when_due(ask: Ask) -> None:
-    """The latest first."""
+def test_purchases_of_an_unknown_customer_return_when_due(ask: Ask) -> None:
+    """Due items come first, the latest purchase before the others."""
     recent = ((P, 6, "e"), (P, 9, "f"), (P, 1, "g"))
 
     assert ids(ask(*recent, key=STRANGER))[:2] == ["e", "f"]
@@ -292,10 +292,10 @@ def test_a_strangers_purchases_come_back_when_due(ask: Ask) -> None:
 
 @pytest.mark.parametrize("slate", CustomerSlate)
 @pytest.mark.parametrize("recent", [(), ((V, 0, "zebra"),), ((R, 0, "i"),)])
-def test_a_stranger_whose_events_say_nothing_stays_one(
+def test_events_without_weight_do_not_personalize(
     ask: Ask, slate: CustomerSlate, recent: tuple[Recent, ...]
 ) -> None:
-    """No event, an item that nobody knows, one that was put back."""
+    """No event, an unknown item and a removal from the cart leave an unknown customer unknown."""
     answer = ask(*recent, key=STRANGER, slate=slate)
 
     assert (answer.personalized, answer.fallback) == (False, Fallback.UNKNOWN_CUSTOMER)
@@ -303,28 +303,28 @@ def test_a_stranger_whose_events_say_nothing_stays_one(
 
 
 def test_a_sensitive_item_neither_votes_nor_is_named(ask: Ask) -> None:
-    """Whenever it became one."""
+    """A sensitive item has no vote and is never named as a reason."""
     sensitive = [CatalogueItem(ItemId("i"), sensitive=True)]
 
     assert ids(ask((V, 0, "i"), items=sensitive)) == ids(ask(items=sensitive))
     assert not ask((V, 0, "i"), key=STRANGER, items=sensitive).personalized
 
 
-def test_a_withheld_item_never_enters(ask: Ask) -> None:
-    """However loud the votes."""
+def test_an_unavailable_item_never_enters(ask: Ask) -> None:
+    """An unavailable item stays out, whatever its votes."""
     assert "a" not in ids(ask((C, 0, "i"), items=[CatalogueItem(ItemId("a"), in_stock=False)]))
 
 
-def test_votes_pass_the_filters(ask: Ask) -> None:
-    """Of j's neighbours only f is in the category."""
+def test_filters_apply_to_voted_items(ask: Ask) -> None:
+    """Only f, of the neighbours of j, is in the category."""
     items = [CatalogueItem(ItemId(item), category="x") for item in "cdf"]
     only_x = ListQuery(filters=Filters(categories=("x",)))
 
     assert ids(ask((C, 0, "j"), key=STRANGER, query=only_x, items=items)) == ["f", "c", "d"]
 
 
-def test_an_item_of_the_catalogue_alone_rests_too(ask: Ask) -> None:
-    """It makes a person of a stranger, and is not offered for a while."""
+def test_an_item_outside_the_model_is_on_cooldown_too(ask: Ask) -> None:
+    """Its purchase personalizes for an unknown customer, and the item is on cooldown."""
     listed = [CatalogueItem(ItemId("new"))]
     answer = ask((P, 0, "new"), key=STRANGER, items=listed, query=ListQuery(13))
 
@@ -333,8 +333,8 @@ def test_an_item_of_the_catalogue_alone_rests_too(ask: Ask) -> None:
     assert "new" not in ids(ask((P, 90, "new"), items=listed, slate=CustomerSlate.DISCOVER))
 
 
-def test_a_basket_is_completed_for_a_stranger(models: dict[bool, LoadedModel]) -> None:
-    """With the neighbours of what was viewed, and what was just bought last."""
+def test_a_basket_is_completed_for_an_unknown_customer(models: dict[bool, LoadedModel]) -> None:
+    """Neighbours of the viewed item come before popular items; the item on cooldown comes last."""
     service = recommender(models[True])
     recent = context(STRANGER, (V, 0, "j"), (P, 0, "a"))
     answer = service.complete_basket(recent, [ItemId("h")], ListQuery(11))
@@ -343,8 +343,8 @@ def test_a_basket_is_completed_for_a_stranger(models: dict[bool, LoadedModel]) -
     assert (answer.personalized, answer.fallback) == (True, None)
 
 
-def test_no_item_stands_twice_on_a_page(models: dict[bool, LoadedModel]) -> None:
-    """Not what votes have brought in, nor what steps back."""
+def test_no_item_is_twice_on_a_page(models: dict[bool, LoadedModel]) -> None:
+    """Neither voted items nor items on cooldown are repeated."""
     lists = [
         Placement(CustomerSlate.FOR_YOU, ListQuery(5)),
         Placement(CustomerSlate.DISCOVER, ListQuery(3)),
@@ -370,14 +370,14 @@ recents = st.lists(
     key=st.sampled_from([KNOWN, STRANGER]),
     n=st.integers(1, 14),
 )
-def test_whatever_happened_the_list_holds_what_it_promises(
+def test_every_list_keeps_the_promise_of_its_slate(
     models: dict[bool, LoadedModel],
     recent: list[Recent],
     slate: CustomerSlate,
     key: CustomerKey,
     n: int,
 ) -> None:
-    """As many items as there are, none twice, sorted; nothing bought in `discover`."""
+    """Lists are complete and without repeated items; `discover` contains no bought item."""
     service = recommender(models[True])
     answer = service.recommend_for(context(key, *recent), slate, ListQuery(n))
     shown = ids(answer)
@@ -391,8 +391,8 @@ def test_whatever_happened_the_list_holds_what_it_promises(
     assert answer.slate != "for_you" or len(shown) == min(n, len(LETTERS))
 
 
-def test_a_history_of_somebody_else_is_never_opened(models: dict[bool, LoadedModel]) -> None:
-    """A mistake of ours, and an error rather than an answer."""
+def test_events_of_another_customer_are_never_opened(models: dict[bool, LoadedModel]) -> None:
+    """The sealed events of another customer raise an error."""
     mixed = replace(context(KNOWN), profile=context(STRANGER, (V, 0, "i")).profile)
 
     with pytest.raises(TypeError):

@@ -20,8 +20,8 @@ from tests.model_builders import FINGERPRINT, SHOP, customer, drop_arrays, publi
 from tests.unit.usecases.recommend.test_recommend import (
     GRANTED,
     STRANGER,
+    NoTrends,
     OneModel,
-    Quiet,
     WholeCatalogue,
     context,
     ids,
@@ -39,7 +39,7 @@ class NewSlate(StrEnum):
 
 def service_of(folder: Path) -> RecommendationService:
     model = load(folder, shop=SHOP, fingerprint=FINGERPRINT)
-    return RecommendationService(OneModel(model), WholeCatalogue(), Quiet(), lambda: 0)
+    return RecommendationService(OneModel(model), WholeCatalogue(), NoTrends(), lambda: 0)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_every_anonymous_slate_has_a_rule(
     service: RecommendationService, slate: AnonymousSlate
 ) -> None:
     """An anonymous slate answers under its own name, with and without a model."""
-    bare = RecommendationService(OneModel(None), WholeCatalogue(), Quiet(), lambda: 0)
+    bare = RecommendationService(OneModel(None), WholeCatalogue(), NoTrends(), lambda: 0)
 
     for each in (service, bare):
         assert each.anonymous_list(ANYONE, slate, ListQuery(4)).slate == slate

@@ -1,4 +1,4 @@
-"""What a customer did is in the next answer, whichever worker gives it."""
+"""Recent events change the next answer, on every worker."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.contract.grocery import ANNA, ZOE, Service, item_ids, rows
 
 @pytest.fixture
 def other_worker(stores: Stores, service: Service) -> Service:
-    """Another worker of the same shop: it shares the store and nothing else."""
+    """Return another worker of the same shop, which shares only the store."""
     return Service(stores, service.shop)
 
 
@@ -27,8 +27,8 @@ def asked(service: Service, customer: CustomerId, slate: str, n: int = 12) -> di
     return reply.json
 
 
-def test_a_purchase_steps_back_at_the_next_request(service: Service, other_worker: Service) -> None:
-    """Last in `for_you` and `buy_again`, and no longer in `discover`."""
+def test_a_purchase_is_on_cooldown_at_once(service: Service, other_worker: Service) -> None:
+    """The item is last in `for_you` and `buy_again`, and not in `discover`."""
     service.consent(ANNA)
     happened(service, ANNA, "purchase", rows(0)[0])
     happened(service, ANNA, "purchase", rows(7)[0])
@@ -42,8 +42,8 @@ def test_a_purchase_steps_back_at_the_next_request(service: Service, other_worke
     assert not set(rows(0, 7)) & set(discover)
 
 
-def test_a_view_brings_its_neighbours(service: Service, other_worker: Service) -> None:
-    """Nearest first, with what was viewed as the reason."""
+def test_a_view_adds_neighbours(service: Service, other_worker: Service) -> None:
+    """The nearest neighbour comes first, with the viewed item as the reason."""
     service.consent(ANNA)
     happened(service, ANNA, "view", rows(0)[0])
     answer = asked(other_worker, ANNA, "for_you", n=4)
@@ -52,10 +52,10 @@ def test_a_view_brings_its_neighbours(service: Service, other_worker: Service) -
     assert answer["items"][2]["reason"] == {"code": "because_you_viewed", "item_id": rows(0)[0]}
 
 
-def test_a_customer_nobody_knew_is_personal_from_the_first_event(
+def test_an_unknown_customer_is_personal_from_the_first_event(
     service: Service, other_worker: Service
 ) -> None:
-    """And was a stranger before it."""
+    """Before the event the answer is generic."""
     service.consent(ZOE)
     before = asked(other_worker, ZOE, "for_you")
     happened(service, ZOE, "add_to_cart", rows(1)[0])
@@ -66,8 +66,8 @@ def test_a_customer_nobody_knew_is_personal_from_the_first_event(
     assert after["items"][0]["reason"] == {"code": "because_you_viewed", "item_id": rows(1)[0]}
 
 
-def test_a_withdrawal_ends_it_at_once(service: Service, other_worker: Service) -> None:
-    """What happened is not looked at, and is there again after a new yes."""
+def test_a_withdrawal_applies_at_once(service: Service, other_worker: Service) -> None:
+    """Events are not used after a withdrawal, and are used again after a new grant."""
     service.consent(ZOE)
     happened(service, ZOE, "view", rows(1)[0])
     service.consent(ZOE, {"personalization": False})
@@ -80,8 +80,8 @@ def test_a_withdrawal_ends_it_at_once(service: Service, other_worker: Service) -
     assert asked(other_worker, ZOE, "for_you")["personalized"]
 
 
-def test_baskets_and_pages_are_steered_too(service: Service, other_worker: Service) -> None:
-    """By the same events."""
+def test_events_rerank_baskets_and_pages_too(service: Service, other_worker: Service) -> None:
+    """The same events rerank the lists of baskets and pages."""
     service.consent(ZOE)
     happened(service, ZOE, "view", rows(0)[0])
     basket = {"items": rows(3), "customer_id": ZOE, "n": 2}
