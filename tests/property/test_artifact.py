@@ -58,8 +58,8 @@ def days(values: list[float]) -> np.ndarray:
 @st.composite
 def entries(draw: st.DrawFn, items: int) -> Entry:
     reason = draw(st.sampled_from(ReasonCode))
-    because = draw(st.integers(0, items - 1)) if reason.names_an_item else -1
-    return draw(st.integers(0, items - 1)), draw(SCORES), reason, because
+    reason_item = draw(st.integers(0, items - 1)) if reason.names_an_item else -1
+    return draw(st.integers(0, items - 1)), draw(SCORES), reason, reason_item
 
 
 @st.composite
@@ -125,11 +125,11 @@ def purchased_in(artifact: Artifact, row: int) -> str | None:
     return repr((*part(known.bought, row), *(column[row].item() for column in columns)))
 
 
-def as_told(told: PurchasedByOne | None) -> str | None:
-    if told is None:
+def text_of(purchases: PurchasedByOne | None) -> str | None:
+    if purchases is None:
         return None
-    numbers = (told.orders, told.spent, told.first_day, told.last_day)
-    return repr((told.items.tolist(), told.weights.tolist(), *numbers))
+    numbers = (purchases.orders, purchases.spent, purchases.first_day, purchases.last_day)
+    return repr((purchases.items.tolist(), purchases.weights.tolist(), *numbers))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -148,15 +148,17 @@ def test_a_published_model_is_read_back(artifact: Artifact) -> None:
             for slate, ranked in artifact.slates.items():
                 assert part(ranked, row) == plain(model.customer_slate(admitted(key), slate))
         for row, key in enumerate(artifact.customer_keys):
-            assert purchased_in(artifact, row) == as_told(model.purchased(admitted(key)))
+            assert purchased_in(artifact, row) == text_of(model.purchased(admitted(key)))
         for slate, ranked in artifact.neighbours.items():
             for row in range(len(artifact.item_ids)):
                 assert part(ranked, row) == plain(model.neighbours(slate, row))
         for name, top in artifact.categories.items():
             assert top.items.tolist() == plain(model.category_popular(name))[0]
         for row in range(len(artifact.item_ids)):
-            told = None if artifact.intervals is None else artifact.intervals[row].item()
-            assert repr(told) == repr(model.intervals[row].item() if len(model.intervals) else None)
+            purchases = None if artifact.intervals is None else artifact.intervals[row].item()
+            assert repr(purchases) == repr(
+                model.intervals[row].item() if len(model.intervals) else None
+            )
         assert artifact.popular.items.tolist() == plain(model.popular())[0]
         assert artifact.trending.items.tolist() == plain(model.trending())[0]
 

@@ -48,11 +48,11 @@ def map_array(file: Path, dtype: str, shape: tuple[int]) -> Array:
                 f"{file.name}: holds {header.dtype} of shape {header.shape}, "
                 f"not {dtype} of shape {shape}"
             )
-        wanted = header.size + np.dtype(dtype).itemsize * shape[0]
+        expected = header.size + np.dtype(dtype).itemsize * shape[0]
         found = os.fstat(stream.fileno()).st_size
-        if found != wanted:
-            raise ModelRejected(f"{file.name}: {found} bytes long where {wanted} are right")
-        content = _content(stream, wanted)
+        if found != expected:
+            raise ModelRejected(f"{file.name}: {found} bytes long where {expected} are right")
+        content = _content(stream, expected)
     # Not np.memmap: slicing that subclass costs ten times as much.
     return np.frombuffer(content, dtype=dtype, count=shape[0], offset=header.size)
 

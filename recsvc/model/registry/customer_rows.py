@@ -57,9 +57,9 @@ class StoredVersion:
     def row(self, customer: CustomerKey) -> int | None:
         """Return the customer's row; None if the version has none."""
         keys = self._arrays[layout.CUSTOMER_KEYS.name]
-        wanted = np.array(customer, dtype=keys.dtype)
-        row = int(keys.searchsorted(wanted))
-        return row if row < len(keys) and keys[row] == wanted else None
+        sought = np.array(customer, dtype=keys.dtype)
+        row = int(keys.searchsorted(sought))
+        return row if row < len(keys) and keys[row] == sought else None
 
     def lists(self, row: int) -> Mapping[CustomerSlate, list[StoredEntry]]:
         return {

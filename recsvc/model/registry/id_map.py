@@ -48,13 +48,13 @@ class IdMap:
     def rows(self, texts: Sequence[str]) -> Array:
         """Return the row of each id, (texts,) int64. −1 (inside this package only): unknown."""
         encoded = [text.encode(errors="replace") for text in texts]
-        # Truncates longer texts, which `whole` excludes.
-        wanted = np.array(encoded, dtype=self._ids.dtype)
-        rows = np.minimum(self._ids.searchsorted(wanted), max(len(self._ids) - 1, 0))
+        # Truncates longer texts, which `complete` excludes.
+        sought = np.array(encoded, dtype=self._ids.dtype)
+        rows = np.minimum(self._ids.searchsorted(sought), max(len(self._ids) - 1, 0))
         if not len(self._ids):
             return np.full(len(texts), -1, dtype=np.int64)
-        whole = np.fromiter((len(text) <= self._width for text in encoded), bool, len(texts))
-        return np.where(whole & (self._ids[rows] == wanted), rows, -1)
+        complete = np.fromiter((len(text) <= self._width for text in encoded), bool, len(texts))
+        return np.where(complete & (self._ids[rows] == sought), rows, -1)
 
     def __len__(self) -> int:
         return len(self._ids)

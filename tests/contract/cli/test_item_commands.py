@@ -50,7 +50,7 @@ def test_lines_of_json_are_imported(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("a.ndjson", '{"item_id": "a"}\n{"item_id": "b", "price": -1}\n', ":2: price: -1 is not"),
         ("a.ndjson", "{\n", ":1: not a JSON object"),
@@ -61,7 +61,7 @@ def test_lines_of_json_are_imported(folder: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_file_imports_nothing(
-    folder: Path, tmp_path: Path, name: str, content: str, told: str
+    folder: Path, tmp_path: Path, name: str, content: str, message: str
 ) -> None:
     """The command exits with 2 and names the line, the value and the rule."""
     file = tmp_path / name
@@ -70,7 +70,7 @@ def test_a_bad_file_imports_nothing(
     result = run(folder, "import", str(file), "--shop", "bad")
 
     assert result.exit_code == 2
-    assert told in result.stderr.replace("\n", " ")
+    assert message in result.stderr.replace("\n", " ")
     assert listed(folder, "bad") == {}
 
 

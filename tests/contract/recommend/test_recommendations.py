@@ -120,7 +120,7 @@ def test_the_reason_of_a_neighbour_names_the_requested_item(
         (ANNA, {"email": True, "offers": True, "training": True}, "no_consent"),
         (ZOE, {"personalization": True}, "unknown_customer"),
     ],
-    ids=["stranger", "never asked", "said no", "said yes to other things", "new to the model"],
+    ids=["unknown", "never asked", "denied", "granted other purposes", "unknown to the model"],
 )
 def test_a_secret_key_receives_the_fallback(
     service: Service, customer: str, purposes: dict[str, bool] | None, fallback: str

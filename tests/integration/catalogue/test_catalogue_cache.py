@@ -272,7 +272,7 @@ def test_a_catalogue_that_cannot_be_read_is_not_current(
     CatalogueStore(connections).put_many(shop, [HIDDEN])
     catalogues.preload([shop])
     connections.writes.delete(redis_keys.items(shop), redis_keys.items_log(shop))
-    connections.writes.set(redis_keys.items(shop), "spoilt")
+    connections.writes.set(redis_keys.items(shop), "damaged")
     connections.writes.hset(redis_keys.epochs(shop), "catalogue", 2)
 
     behind, away = catalogues.at(shop, 2, model), catalogues.at(shop, None, model)

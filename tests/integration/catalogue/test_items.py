@@ -81,7 +81,7 @@ def test_an_unreadable_record_is_skipped(
 ) -> None:
     """A damaged record does not hide the other items."""
     store.put_many(shop, [MILK])
-    connections.writes.hset(redis_keys.items(shop), "spoilt", "{")
+    connections.writes.hset(redis_keys.items(shop), "damaged", "{")
 
     assert list(store.all(shop)) == [MILK]
 
@@ -129,23 +129,23 @@ def test_a_worker_far_behind_gets_up_to_its_limit(store: CatalogueStore, shop: S
     for _ in range(3):
         store.put_many(shop, [MILK])
 
-    told = [store.changes_since(shop, epoch, 2) for epoch in (None, 0, 1, 3)]
+    found = [store.changes_since(shop, epoch, 2) for epoch in (None, 0, 1, 3)]
 
-    assert [changes and changes.epoch for changes in told] == [None, None, 3, 3]
+    assert [changes and changes.epoch for changes in found] == [None, None, 3, 3]
 
 
-@pytest.mark.parametrize("spoil", ["log lost", "epoch reset", "epoch jumped"])
+@pytest.mark.parametrize("fault", ["log lost", "epoch reset", "epoch jumped"])
 def test_a_gap_in_the_log_requires_a_whole_read(
-    store: CatalogueStore, connections: Connections, shop: ShopName, spoil: str
+    store: CatalogueStore, connections: Connections, shop: ShopName, fault: str
 ) -> None:
     """A restored or trimmed store returns no partial changes; the next change is logged again."""
     for _ in range(3):
         store.put_many(shop, [MILK])
     epochs, log = redis_keys.epochs(shop), redis_keys.items_log(shop)
-    if spoil == "log lost":
+    if fault == "log lost":
         connections.writes.delete(log)
     else:
-        connections.writes.hset(epochs, "catalogue", 0 if spoil == "epoch reset" else 9)
+        connections.writes.hset(epochs, "catalogue", 0 if fault == "epoch reset" else 9)
 
     changes, whole = store.changes_since(shop, 2), store.whole(shop)
     store.put_many(shop, [MILK])

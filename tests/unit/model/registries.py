@@ -12,7 +12,7 @@ LATER = NOW + timedelta(days=1)
 LATEST = NOW + timedelta(days=2)
 
 
-def spoil(folder: Path) -> None:
+def damage(folder: Path) -> None:
     (folder / "popular_items.npy").unlink()
 
 

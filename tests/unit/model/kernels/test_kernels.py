@@ -238,7 +238,7 @@ def test_rerank_equals_plain_python(
 ) -> None:
     """Scores are the discount of the place plus the share; ties keep the order of the list."""
     voted = np.array([(row, 7, 1) for row, _ in cast], np.int32).reshape(-1, 3)
-    items, worth, reasons, because = kernels.rerank.run(
+    items, worth, reasons, reason_items = kernels.rerank.run(
         np.array(own, np.int32),
         np.full(len(own), 2, np.uint8),
         np.arange(len(own), dtype=np.int32),
@@ -250,7 +250,11 @@ def test_rerank_equals_plain_python(
     )
 
     entries = [(row, 2, place) for place, row in enumerate(own)]
-    entries += [(row, 3, UNKNOWN_ROW) for row, rests in bought if not rests and row not in own]
+    entries += [
+        (row, 3, UNKNOWN_ROW)
+        for row, is_on_cooldown in bought
+        if not is_on_cooldown and row not in own
+    ]
     worths = [1 / math.log2(place + 2) for place in range(len(entries))]
     listed = [row for row, _, _ in entries]
     for row, share in cast:
@@ -261,21 +265,21 @@ def test_rerank_equals_plain_python(
             worths.append(share)
     order = sorted(range(len(entries)), key=worths.__getitem__, reverse=True)
 
-    found = zip(items.tolist(), reasons.tolist(), because.tolist(), strict=True)
+    found = zip(items.tolist(), reasons.tolist(), reason_items.tolist(), strict=True)
     assert [*found] == [entries[place] for place in order]
     assert np.allclose(worth, [worths[place] for place in order])
 
 
 @given(neighbours, st.lists(rows, max_size=10, unique=True), st.sets(rows))
 def test_sum_votes_equals_plain_python(
-    near: list[list[int]], voters: list[int], hidden: set[int]
+    lists: list[list[int]], voters: list[int], hidden: set[int]
 ) -> None:
-    """On equal sums the lower row comes first; on equal votes the earlier voter is the top voter."""
-    scores = [1 / (place + 1) for each in near for place in range(len(each))]
-    offsets = np.cumsum([0, *map(len, near)])
-    items, sums, loudest = kernels.sum_votes.run(
+    """Equal sums put the lower row first; of equal votes the earlier voter is the top voter."""
+    scores = [1 / (place + 1) for each in lists for place in range(len(each))]
+    offsets = np.cumsum([0, *map(len, lists)])
+    items, sums, top_voters = kernels.sum_votes.run(
         np.array(voters, np.int64),
-        (offsets, np.array([row for each in near for row in each], "i4"), np.array(scores, "f4")),
+        (offsets, np.array([row for each in lists for row in each], "i4"), np.array(scores, "f4")),
         (np.isin(range(ITEMS), list(hidden)), *UNFILTERED[1:]),
         True,
     )
@@ -283,7 +287,7 @@ def test_sum_votes_equals_plain_python(
     cast = [
         (item, -float(np.float32(scores[offsets[voter] + place])), turn, voter)
         for turn, voter in enumerate(voters)
-        for place, item in enumerate(near[voter])
+        for place, item in enumerate(lists[voter])
         if item not in hidden
     ]
     expected = [
@@ -292,7 +296,7 @@ def test_sum_votes_equals_plain_python(
             (item, [*each]) for item, each in groupby(sorted(cast), lambda vote: vote[0])
         )
     ]
-    assert dict(zip(items.tolist(), loudest.tolist(), strict=True)) == {
+    assert dict(zip(items.tolist(), top_voters.tolist(), strict=True)) == {
         item: voter for item, _, voter in expected
     }
     totals = {item: total for item, total, _ in expected}
@@ -303,7 +307,7 @@ def test_sum_votes_equals_plain_python(
 
 def test_a_row_outside_of_an_array_is_an_error() -> None:
     """A large model is only sampled at load, so a wrong row must not read other memory."""
-    near = (np.array([0, 9]), np.zeros(1, np.int32), np.zeros(1, np.float32))
+    lists = (np.array([0, 9]), np.zeros(1, np.int32), np.zeros(1, np.float32))
 
     with pytest.raises(IndexError):
-        kernels.sum_votes.run(np.array([0]), near, UNFILTERED, False)
+        kernels.sum_votes.run(np.array([0]), lists, UNFILTERED, False)

@@ -127,16 +127,16 @@ def test_updates_equal_a_full_refresh(
     followed = LiveItems(model, columns, now_us)
     for item in changes[known:]:
         followed.update([columns.put(item.item_id, item, b"{}")], now_us)
-    whole = LiveItems(model, columns_of(*changes), now_us)
+    rebuilt = LiveItems(model, columns_of(*changes), now_us)
     last = {item.item_id: item for item in changes}
 
     rows = {item_id: followed.row(item_id) for item_id in last}
-    assert rows == {item_id: whole.row(item_id) for item_id in last}
+    assert rows == {item_id: rebuilt.row(item_id) for item_id in last}
     assert followed.ids([row for row in rows.values() if row is not None]) == list(last)
     expected = {rows[i] for i, item in last.items() if not is_available(item, now_us)}
-    assert rows_of(followed.unavailable) == rows_of(whole.unavailable) == expected
+    assert rows_of(followed.unavailable) == rows_of(rebuilt.unavailable) == expected
     sensitive = {rows[i] for i, item in last.items() if item.sensitive}
-    assert rows_of(followed.sensitive) == rows_of(whole.sensitive) == sensitive
+    assert rows_of(followed.sensitive) == rows_of(rebuilt.sensitive) == sensitive
 
 
 @pytest.mark.parametrize(

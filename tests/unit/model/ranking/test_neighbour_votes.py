@@ -27,15 +27,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 
 
 @pytest.fixture(scope="module")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+def large_model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     folder = published(tmp_path_factory.mktemp("models"), large_shop(customers=50, items=100))
     return load(folder, shop=SHOP, fingerprint=FINGERPRINT)
 
 
-def only(*wanted: int) -> ItemFilter:
+def only(*passing: int) -> ItemFilter:
     """Return a filter that some of four items pass."""
     _, *others = UNFILTERED
-    return (~np.isin(range(4), wanted), *others)  # type: ignore[return-value]
+    return (~np.isin(range(4), passing), *others)  # type: ignore[return-value]
 
 
 def columns_of(found: Candidates) -> list[list[float]]:
@@ -69,20 +69,20 @@ def test_an_item_votes_once(model: LoadedModel) -> None:
 
 
 @pytest.mark.parametrize("voters", [[APPLE], [APPLE, DAMSON], [DAMSON, BANANA, CHERRY]])
-@given(wanted=st.sets(st.integers(0, 3)))
+@given(passing=st.sets(st.integers(0, 3)))
 def test_an_item_that_fails_the_filter_gets_no_votes(
-    model: LoadedModel, voters: list[int], wanted: set[int]
+    model: LoadedModel, voters: list[int], passing: set[int]
 ) -> None:
     """All other items keep the sums, the order and the reasons that they have without a filter."""
     every = votes(model, ItemSlate.SIMILAR, voters, reason=BOUGHT)
-    kept = every.at(np.isin(every.items, list(wanted)).nonzero()[0])
+    kept = every.at(np.isin(every.items, list(passing)).nonzero()[0])
 
-    found = votes(model, ItemSlate.SIMILAR, voters, reason=BOUGHT, item_filter=only(*wanted))
+    found = votes(model, ItemSlate.SIMILAR, voters, reason=BOUGHT, item_filter=only(*passing))
 
     assert columns_of(found) == columns_of(kept)
 
 
-def test_voters_beyond_the_limit_are_not_read(crowded: LoadedModel) -> None:
+def test_voters_beyond_the_limit_are_not_read(large_model: LoadedModel) -> None:
     """The iterator of voters is not read beyond the maximum."""
     asked: list[int] = []
 
@@ -91,6 +91,6 @@ def test_voters_beyond_the_limit_are_not_read(crowded: LoadedModel) -> None:
             asked.append(row)
             yield row
 
-    votes(crowded, ItemSlate.SIMILAR, voters())
+    votes(large_model, ItemSlate.SIMILAR, voters())
 
     assert len(asked) == MAX_VOTERS

@@ -10,161 +10,161 @@ import pytest
 from tests.model_builders import replace_array
 from tests.unit.model.refusals import refusal
 
-Spoil = Callable[[Path], None]
+Damage = Callable[[Path], None]
 
 
-def spoil(name: str, array: np.ndarray, *, forge: bool = True) -> Spoil:
+def damage(name: str, array: np.ndarray, *, forge: bool = True) -> Damage:
     return lambda folder: replace_array(folder, name, array, forge=forge)
 
 
-SPOILT: dict[str, tuple[Spoil, str]] = {
+DAMAGED: dict[str, tuple[Damage, str]] = {
     "shape not the manifest's": (
-        spoil("popular_scores", np.ones(3, np.float32), forge=False),
+        damage("popular_scores", np.ones(3, np.float32), forge=False),
         "popular_scores.npy: holds <f4 of shape (3,), not <f4 of shape (4,)",
     ),
     "shape not the other arrays'": (
-        spoil("popular_scores", np.ones(3, np.float32)),
+        damage("popular_scores", np.ones(3, np.float32)),
         "popular_scores: 3 elements, which does not fit 4 popular",
     ),
     "offsets for another number of rows": (
-        spoil("similar_offsets", np.array([0, 4])),
+        damage("similar_offsets", np.array([0, 4])),
         "similar_offsets: 2 elements, which does not fit 4 items",
     ),
     "two axes": (
-        spoil("popular_scores", np.ones((4, 1), np.float32)),
+        damage("popular_scores", np.ones((4, 1), np.float32)),
         "the manifest cannot be read",
     ),
     "two axes behind the manifest's back": (
-        spoil("popular_scores", np.ones((4, 1), np.float32), forge=False),
+        damage("popular_scores", np.ones((4, 1), np.float32), forge=False),
         "popular_scores.npy: holds <f4 of shape (4, 1)",
     ),
     "type not the manifest's": (
-        spoil("popular_scores", np.ones(4, np.float64), forge=False),
+        damage("popular_scores", np.ones(4, np.float64), forge=False),
         "popular_scores.npy: holds <f8 of shape (4,)",
     ),
     "type not the format's": (
-        spoil("popular_scores", np.ones(4, np.float64)),
+        damage("popular_scores", np.ones(4, np.float64)),
         "popular_scores: the manifest has <f8",
     ),
     "other byte order": (
-        spoil("popular_scores", np.ones(4, ">f4")),
+        damage("popular_scores", np.ones(4, ">f4")),
         "popular_scores: the manifest has >f4",
     ),
     "column order": (
-        spoil("popular_scores", np.asfortranarray(np.ones((2, 2), np.float32)), forge=False),
+        damage("popular_scores", np.asfortranarray(np.ones((2, 2), np.float32)), forge=False),
         "popular_scores.npy: its header does not describe a plain array",
     ),
     "NaN": (
-        spoil("popular_scores", np.array([1, np.nan, 1, 1], np.float32)),
+        damage("popular_scores", np.array([1, np.nan, 1, 1], np.float32)),
         "popular_scores: a score is not a finite number",
     ),
     "infinity": (
-        spoil("for_you_scores", np.array([1, 1, np.inf], np.float32)),
+        damage("for_you_scores", np.array([1, 1, np.inf], np.float32)),
         "for_you_scores: a score is not a finite number",
     ),
     "an interval of no time": (
-        spoil("item_interval_days", np.array([7, 0, 1, 1], np.float32)),
+        damage("item_interval_days", np.array([7, 0, 1, 1], np.float32)),
         "item_interval_days: neither a number of days above 0 nor NaN",
     ),
     "an infinite interval": (
-        spoil("item_interval_days", np.array([7, np.inf, 1, 1], np.float32)),
+        damage("item_interval_days", np.array([7, np.inf, 1, 1], np.float32)),
         "item_interval_days: neither a number of days above 0 nor NaN",
     ),
     "fewer than no orders": (
-        spoil("customer_orders", np.array([-1, 3], np.int32)),
+        damage("customer_orders", np.array([-1, 3], np.int32)),
         "customer_orders: a number below 0, or infinite",
     ),
     "infinite spending": (
-        spoil("customer_spent", np.array([1, np.inf], np.float32)),
+        damage("customer_spent", np.array([1, np.inf], np.float32)),
         "customer_spent: a number below 0, or infinite",
     ),
     "a day at the end of time": (
-        spoil("customer_last_order", np.array([1, np.inf], np.float32)),
+        damage("customer_last_order", np.array([1, np.inf], np.float32)),
         "customer_last_order: an infinite number",
     ),
     "another customer's purchases": (
-        spoil("bought_offsets", np.array([0, 3, 2], np.int64)),
+        damage("bought_offsets", np.array([0, 3, 2], np.int64)),
         "bought_offsets: from 0 to 2 where 0 to 3 is right",
     ),
     "a pickled object": (
-        spoil("popular_scores", np.array([{}, {}, {}, {}], object), forge=False),
+        damage("popular_scores", np.array([{}, {}, {}, {}], object), forge=False),
         "popular_scores.npy: holds |O of shape (4,)",
     ),
     "a pickled object that the manifest admits to": (
-        spoil("popular_scores", np.array([{}, {}, {}, {}], object)),
+        damage("popular_scores", np.array([{}, {}, {}, {}], object)),
         "popular_scores: the manifest has |O",
     ),
     "item row too high": (
-        spoil("popular_items", np.array([0, 1, 2, 4], np.int32)),
+        damage("popular_items", np.array([0, 1, 2, 4], np.int32)),
         "popular_items: a row outside 0..3",
     ),
     "item row below zero": (
-        spoil("similar_items", np.array([0, 1, 2, -1], np.int32)),
+        damage("similar_items", np.array([0, 1, 2, -1], np.int32)),
         "similar_items: a row outside 0..3",
     ),
     "reason's item too high": (
-        spoil("for_you_reason_items", np.array([4, -1, -1], np.int32)),
+        damage("for_you_reason_items", np.array([4, -1, -1], np.int32)),
         "for_you_reason_items: a row outside -1..3",
     ),
     "reason without its item": (
-        spoil("for_you_reason_items", np.array([-1, -1, -1], np.int32)),
+        damage("for_you_reason_items", np.array([-1, -1, -1], np.int32)),
         "for_you_reason_items: an item with a reason that names none, or the reverse",
     ),
     "unknown reason": (
-        spoil("for_you_reasons", np.array([2, 99, 1], np.uint8)),
+        damage("for_you_reasons", np.array([2, 99, 1], np.uint8)),
         "for_you_reasons: an unknown reason",
     ),
     "decreasing offsets": (
-        spoil("for_you_offsets", np.array([0, 4, 3])),
+        damage("for_you_offsets", np.array([0, 4, 3])),
         "for_you_offsets: decreasing",
     ),
     "offsets that end early": (
-        spoil("for_you_offsets", np.array([0, 1, 2])),
+        damage("for_you_offsets", np.array([0, 1, 2])),
         "for_you_offsets: from 0 to 2 where 0 to 3 is right",
     ),
     "offsets that begin late": (
-        spoil("for_you_offsets", np.array([1, 2, 3])),
+        damage("for_you_offsets", np.array([1, 2, 3])),
         "for_you_offsets: from 1 to 3 where 0 to 3 is right",
     ),
     "no offsets at all": (
-        spoil("for_you_offsets", np.zeros(0, np.int64)),
+        damage("for_you_offsets", np.zeros(0, np.int64)),
         "for_you_offsets: 0 elements, which does not fit",
     ),
     "unsorted ids": (
-        spoil("item_ids", np.array(["b", "a", "c", "d"], "S")),
+        damage("item_ids", np.array(["b", "a", "c", "d"], "S")),
         "item_ids: not sorted, or not unique",
     ),
     "an id twice": (
-        spoil("item_ids", np.array(["a", "b", "b", "d"], "S")),
+        damage("item_ids", np.array(["a", "b", "b", "d"], "S")),
         "item_ids: not sorted, or not unique",
     ),
     "an id that is none": (
-        spoil("item_ids", np.array(["a", "b", "c/c", "d"], "S")),
+        damage("item_ids", np.array(["a", "b", "c/c", "d"], "S")),
         "item_ids: b'c/c' is contains '/'",
     ),
     "an id of broken UTF-8": (
-        spoil("item_ids", np.array([b"a", b"b", b"c", b"\xff"], "S")),
+        damage("item_ids", np.array([b"a", b"b", b"c", b"\xff"], "S")),
         "item_ids: b'\\xff' is not valid UTF-8",
     ),
     "ids too wide": (
-        spoil("item_ids", np.array(["a", "b", "c", "d"], "S129")),
+        damage("item_ids", np.array(["a", "b", "c", "d"], "S129")),
         "item_ids: the manifest has |S129",
     ),
     "a customer twice": (
-        spoil("customer_keys", np.array([b"k" * 16, b"k" * 16])),
+        damage("customer_keys", np.array([b"k" * 16, b"k" * 16])),
         "customer_keys: not sorted, or not unique",
     ),
     "an unnamed category": (
-        spoil("category_names", np.array([b"", b"stone"], "S5")),
+        damage("category_names", np.array([b"", b"stone"], "S5")),
         "category_names: b'' is empty",
     ),
 }
 
 
-@pytest.mark.parametrize(("spoil_it", "reason"), SPOILT.values(), ids=SPOILT.keys())
-def test_a_damaged_array_is_refused_at_load(folder: Path, spoil_it: Spoil, reason: str) -> None:
+@pytest.mark.parametrize(("damage_it", "reason"), DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_damaged_array_is_refused_at_load(folder: Path, damage_it: Damage, reason: str) -> None:
     """A damaged array is refused even if the manifest was adapted to it."""
-    spoil_it(folder)
+    damage_it(folder)
 
     assert reason in refusal(folder).detail
 

@@ -27,7 +27,7 @@ from tests.model_builders import (
     published,
     versions_in,
 )
-from tests.unit.model.registries import LATER, activate, first_item, served, spoil
+from tests.unit.model.registries import LATER, activate, damage, first_item, served
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
@@ -71,7 +71,7 @@ def test_a_request_keeps_the_model_that_it_took(registry: ModelRegistry, tmp_pat
     taken = registry.model(SHOP)
     published(tmp_path, fruit_shop("apricot"), LATER)
     registry.refresh()
-    spoil(old)
+    damage(old)
 
     assert first_item(taken) == "apple"
     assert first_item(registry.model(SHOP)) == "apricot"

@@ -18,7 +18,7 @@ from tests.model_builders import (
     published,
     versions_in,
 )
-from tests.unit.model.registries import LATER, LATEST, activate, served, spoil
+from tests.unit.model.registries import LATER, LATEST, activate, damage, served
 
 
 def test_a_bad_version_is_rejected_and_the_old_one_stays(
@@ -28,7 +28,7 @@ def test_a_bad_version_is_rejected_and_the_old_one_stays(
     old = published(tmp_path)
     assert old.name == served(registry)
     bad = published(tmp_path, fruit_shop("apricot"), LATER)
-    spoil(bad)
+    damage(bad)
 
     assert old.name == served(registry)
     assert str(registry.status(SHOP).rejection) == "missing file: popular_items.npy"
@@ -48,7 +48,7 @@ def test_a_rejected_version_is_checked_once(
     registry.refresh()
     bad = published(tmp_path, fruit_shop("apricot"), LATER)
     original = (bad / "popular_items.npy").read_bytes()
-    spoil(bad)
+    damage(bad)
     loads: list[Path] = []
 
     def counted(folder: Path, *, shop: ShopName, fingerprint: str) -> LoadedModel:
@@ -98,21 +98,19 @@ def test_a_worker_that_starts_with_a_bad_current_serves_the_newest_good_one(
     published(tmp_path)
     good = published(tmp_path, fruit_shop("apricot"), LATER)
     bad = published(tmp_path, fruit_shop("avocado"), LATEST)
-    spoil(bad)
+    damage(bad)
 
     assert good.name == served(registry)
     assert str(registry.status(SHOP).rejection) == "missing file: popular_items.npy"
 
 
-def test_no_newer_version_than_current_is_ever_chosen(
-    registry: ModelRegistry, tmp_path: Path
-) -> None:
-    """An operator who rolled back did not want the newer one."""
+def test_no_version_newer_than_current_is_served(registry: ModelRegistry, tmp_path: Path) -> None:
+    """The fallback is an older version: an operator may have rolled back from the newer one."""
     old = published(tmp_path)
     rolled_back = published(tmp_path, fruit_shop("apricot"), LATER)
     published(tmp_path, fruit_shop("avocado"), LATEST)
     activate(rolled_back)
-    spoil(rolled_back)
+    damage(rolled_back)
 
     assert old.name == served(registry)
 
@@ -123,7 +121,7 @@ def test_a_damaged_version_is_no_fallback(registry: ModelRegistry, tmp_path: Pat
     damaged = published(tmp_path, fruit_shop("apricot"), LATER)
     bad = published(tmp_path, fruit_shop("avocado"), LATEST)
     versions_in(tmp_path).reject(damaged.name, "its content is not what was published")
-    spoil(bad)
+    damage(bad)
 
     assert oldest.name == served(registry)
 
@@ -131,21 +129,22 @@ def test_a_damaged_version_is_no_fallback(registry: ModelRegistry, tmp_path: Pat
 def test_a_rejection_for_another_secret_is_not_final(tmp_path: Path) -> None:
     """A process with another secret serves nothing; one with the right secret loads the version."""
     folder = published(tmp_path)
-    stranger, ours = ModelRegistry(tmp_path, "f" * 16), ModelRegistry(tmp_path, FINGERPRINT)
-    stranger.refresh()
+    other_secret, same_secret = (
+        ModelRegistry(tmp_path, "f" * 16),
+        ModelRegistry(tmp_path, FINGERPRINT),
+    )
+    other_secret.refresh()
     recorded = versions_in(tmp_path).rejected(folder.name)
-    ours.refresh()
+    same_secret.refresh()
 
-    assert stranger.model(SHOP) is None
+    assert other_secret.model(SHOP) is None
     assert recorded is not None
     assert recorded.code == "secret_mismatch"
-    assert folder.name == ours.status(SHOP).version
+    assert folder.name == same_secret.status(SHOP).version
     assert versions_in(tmp_path).rejected(folder.name) is None
 
 
-def test_an_unknown_format_is_left_to_a_newer_release(
-    registry: ModelRegistry, tmp_path: Path
-) -> None:
+def test_an_unknown_format_is_rejected(registry: ModelRegistry, tmp_path: Path) -> None:
     old = published(tmp_path)
     registry.refresh()
     new = published(tmp_path, fruit_shop("apricot"), LATER)
@@ -176,24 +175,24 @@ def test_a_deleted_current_keeps_the_model(registry: ModelRegistry, tmp_path: Pa
     assert old.name == served(registry)
 
 
-@pytest.mark.parametrize("gone", ["CURRENT", "the whole folder"])
+@pytest.mark.parametrize("deleted", ["CURRENT", "the whole folder"])
 def test_a_rejection_ends_with_its_current(
-    registry: ModelRegistry, tmp_path: Path, gone: str
+    registry: ModelRegistry, tmp_path: Path, deleted: str
 ) -> None:
     """The model in service stays, and the status no longer reports the rejection."""
     old = published(tmp_path)
     registry.refresh()
     bad = published(tmp_path, fruit_shop("apricot"), LATER)
-    spoil(bad)
+    damage(bad)
     registry.refresh()
-    told = registry.status(SHOP).rejection
-    if gone == "CURRENT":
-        (bad.parent / gone).unlink()
+    rejection = registry.status(SHOP).rejection
+    if deleted == "CURRENT":
+        (bad.parent / deleted).unlink()
     else:
         shutil.rmtree(bad.parent)
 
     assert old.name == served(registry)
-    assert told is not None
+    assert rejection is not None
     assert registry.status(SHOP).rejection is None
 
 
@@ -223,7 +222,7 @@ def test_a_read_only_folder_can_be_served_from(
     """In a read-only folder, only the status reports the rejection."""
     old = published(tmp_path)
     registry.refresh()
-    spoil(published(tmp_path, fruit_shop("apricot"), LATER))
+    damage(published(tmp_path, fruit_shop("apricot"), LATER))
 
     def refuse(*_: object) -> None:
         raise OSError(30, "Read-only file system")
