@@ -1,4 +1,4 @@
-"""Ids, parameters, paths and methods that are wrong: 4xx that says what, never a 500."""
+"""Wrong ids, parameters, paths and methods: a 4xx that names the error, never a 500."""
 
 import json
 
@@ -11,7 +11,7 @@ PROBLEM = {"type", "title", "status", "code", "detail", "errors"}
 
 
 def get_raw(service: Service, path: bytes, query: bytes = b"") -> tuple[int, dict[str, object]]:
-    """Ask for a path as bytes, as a server hands them on: decoded, as Latin-1."""
+    """Send a GET whose path is bytes, decoded as Latin-1 as a WSGI server does."""
     environ = EnvironBuilder(method="GET").get_environ()
     environ["HTTP_AUTHORIZATION"] = f"Bearer {service.keys.secret.text}"
     environ["PATH_INFO"] = path.decode("latin-1")
@@ -44,7 +44,7 @@ def get_raw(service: Service, path: bytes, query: bytes = b"") -> tuple[int, dic
 def test_a_wrong_id_in_the_path_is_named(
     grocery_service: Service, route: str, wrong: bytes
 ) -> None:
-    """400 `bad_id` with the name of the path's variable."""
+    """A wrong id in the path is a 400 `bad_id` with the name of the path variable."""
     status, problem = get_raw(
         grocery_service, b"/v1/%s/%s/recommendations" % (route.encode(), wrong)
     )
@@ -58,7 +58,7 @@ def test_a_wrong_id_in_the_path_is_named(
 def test_a_wrong_customer_id_is_named_on_the_consent_routes(
     grocery_service: Service, wrong: bytes
 ) -> None:
-    """The same rule everywhere."""
+    """The consent routes check a customer id by the same rule."""
     status, problem = get_raw(grocery_service, b"/v1/customers/%s/consents" % wrong)
 
     assert (status, problem["code"]) == (400, "bad_id")
@@ -67,8 +67,8 @@ def test_a_wrong_customer_id_is_named_on_the_consent_routes(
 @pytest.mark.parametrize(
     "right", [b"a" * 128, "é".encode() * 64, "\N{REPLACEMENT CHARACTER}".encode(), b" ", b"%"]
 )
-def test_an_unusual_id_is_an_id(grocery_service: Service, right: bytes) -> None:
-    """The replacement character itself is text like any other."""
+def test_an_unusual_id_is_accepted(grocery_service: Service, right: bytes) -> None:
+    """Long ids, spaces, percent signs and the replacement character are accepted in an id."""
     status, _ = get_raw(grocery_service, b"/v1/customers/%s/recommendations" % right)
 
     assert status == 200
@@ -98,7 +98,7 @@ def test_an_unusual_id_is_an_id(grocery_service: Service, right: bytes) -> None:
     ],
 )
 def test_a_wrong_number_is_named(grocery_service: Service, query: str) -> None:
-    """Digits from 1 to 100, once, and nothing else that a parser may take for a number."""
+    """`n` must be given once, as ASCII digits from 1 to 100; anything else is a 400."""
     reply = grocery_service.get(f"/v1/recommendations?{query}")
 
     assert (reply.status_code, reply.content_type) == (400, "application/problem+json")
@@ -115,10 +115,10 @@ def test_a_wrong_number_is_named(grocery_service: Service, query: str) -> None:
     ],
 )
 @pytest.mark.parametrize("slate", ["", "best", "For_You", "popular%00", "upsell"])
-def test_an_unknown_slate_is_answered_with_those_there_are(
+def test_an_unknown_slate_is_refused_with_the_known_slates(
     grocery_service: Service, path: str, right: str, slate: str
 ) -> None:
-    """Each route has its own."""
+    """The 400 for an unknown slate lists the slates of the route."""
     reply = grocery_service.get(f"{path}?slate={slate}")
 
     assert reply.status_code == 400
@@ -129,10 +129,10 @@ def test_an_unknown_slate_is_answered_with_those_there_are(
 @pytest.mark.parametrize(
     "query", ["N=5", "limit=5", "n%00=5", "%ff=5", "=5", "=", "customer_id=b", "n=5&foo"]
 )
-def test_an_unknown_parameter_is_answered_with_those_there_are(
+def test_an_unknown_parameter_is_refused_with_the_known_parameters(
     grocery_service: Service, query: str
 ) -> None:
-    """A misspelt filter must not be ignored in silence."""
+    """The 400 for an unknown parameter lists the route's parameters, so no filter is ignored."""
     reply = grocery_service.get(f"/v1/recommendations?{query}")
 
     assert reply.status_code == 400
@@ -145,15 +145,15 @@ def test_an_unknown_parameter_is_answered_with_those_there_are(
 
 
 def test_consent_routes_take_no_parameters(grocery_service: Service) -> None:
-    """Also where there is none to misspell."""
+    """A route without parameters refuses any parameter."""
     reply = grocery_service.get("/v1/customers/a/consents?purpose=email")
 
     assert reply.status_code == 400
 
 
 @pytest.mark.parametrize("query", ["n=007", "&n=7&", "n=7&slate=popular", "slate=popular&n=7"])
-def test_what_is_plainly_meant_is_read(grocery_service: Service, query: str) -> None:
-    """Leading zeros are digits, and an empty part says nothing."""
+def test_leading_zeros_and_empty_parts_are_accepted(grocery_service: Service, query: str) -> None:
+    """Leading zeros in a number and empty parts of a query are accepted."""
     reply = grocery_service.get(f"/v1/recommendations?{query}")
 
     assert (reply.status_code, len(item_ids(reply))) == (200, 7)
@@ -163,7 +163,7 @@ def test_what_is_plainly_meant_is_read(grocery_service: Service, query: str) -> 
     "path", ["/", "/v1", "/v2/recommendations", "/livez/", "//livez", "/v1/customer", "/\xff"]
 )
 def test_other_paths_are_not_found(grocery_service: Service, path: str) -> None:
-    """404 as a problem document, with and without a key."""
+    """An unknown path is a 404 problem document."""
     status, problem = get_raw(grocery_service, path.encode("latin-1"))
 
     assert (status, problem["code"], set(problem)) == (404, "not_found", PROBLEM)
@@ -177,10 +177,10 @@ def test_other_paths_are_not_found(grocery_service: Service, path: str) -> None:
         ("BREW", "/livez", "GET, HEAD, OPTIONS"),
     ],
 )
-def test_other_methods_are_answered_with_those_there_are(
+def test_other_methods_are_refused_with_the_allowed_methods(
     grocery_service: Service, method: str, path: str, allowed: str
 ) -> None:
-    """405 as a problem document with `Allow`."""
+    """An unsupported method is a 405 problem document with the `Allow` header."""
     reply = grocery_service.client.open(path, method=method)
 
     assert (reply.status_code, reply.content_type) == (405, "application/problem+json")
@@ -188,7 +188,7 @@ def test_other_methods_are_answered_with_those_there_are(
 
 
 def test_head_is_get_without_the_body(grocery_service: Service) -> None:
-    """Same status and headers."""
+    """HEAD returns the status and headers of GET and no body."""
     headers = {"Authorization": f"Bearer {grocery_service.keys.secret.text}"}
 
     reply = grocery_service.client.head("/v1/recommendations", headers=headers)
@@ -198,7 +198,7 @@ def test_head_is_get_without_the_body(grocery_service: Service) -> None:
 
 
 def test_options_needs_no_key(grocery_service: Service) -> None:
-    """It tells the methods and nothing else."""
+    """OPTIONS returns the allowed methods without a key."""
     reply = grocery_service.client.options("/v1/items")
 
     assert (reply.status_code, reply.data) == (200, b"")

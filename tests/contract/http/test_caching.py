@@ -1,4 +1,4 @@
-"""Who may keep an answer: browsers share anonymous ones, and nobody keeps any about a person."""
+"""HTTP caching: browsers may store anonymous answers; answers about a customer are not stored."""
 
 from dataclasses import replace
 
@@ -7,10 +7,10 @@ from tests.contract.grocery import ANNA, Service, publish_grocery
 PATH = "/v1/recommendations?n=3"
 
 
-def test_an_anonymous_answer_to_a_browser_is_shared_but_asked_for_anew(
+def test_an_anonymous_answer_to_a_browser_is_public_and_revalidated(
     grocery_service: Service,
 ) -> None:
-    """Public, named by its content, and equal for every browser that asks."""
+    """All browsers get the same anonymous answer, with an ETag and `public, no-cache`."""
     first, second = (grocery_service.as_browser(PATH) for _ in range(2))
 
     assert first.data == second.data
@@ -20,8 +20,8 @@ def test_an_anonymous_answer_to_a_browser_is_shared_but_asked_for_anew(
     assert first.headers["Vary"] == "Authorization, Origin"
 
 
-def test_an_answer_that_a_browser_still_has_is_not_sent_again(service: Service) -> None:
-    """304 until the content changes, here by a new model."""
+def test_a_current_etag_is_answered_with_304(service: Service) -> None:
+    """A matching ETag gives 304 until the content changes, here by a new model."""
     had = service.as_browser(PATH).headers["ETag"]
     same = [
         service.as_browser(PATH, more={"If-None-Match": value})
@@ -38,8 +38,8 @@ def test_an_answer_that_a_browser_still_has_is_not_sent_again(service: Service) 
     assert changed.headers["ETag"] != had
 
 
-def test_different_questions_have_different_names(grocery_service: Service) -> None:
-    """The name is a hash of the whole answer."""
+def test_different_answers_have_different_etags(grocery_service: Service) -> None:
+    """The ETag depends on the whole answer."""
     paths = [PATH, "/v1/recommendations?n=4", "/v1/items/item-01/recommendations?n=3"]
 
     names = [grocery_service.as_browser(path).headers["ETag"] for path in paths]
@@ -47,8 +47,8 @@ def test_different_questions_have_different_names(grocery_service: Service) -> N
     assert len(set(names)) == 3
 
 
-def test_what_a_secret_key_is_answered_is_private(grocery_service: Service) -> None:
-    """Each answer has an id of its own, and nobody keeps it."""
+def test_an_answer_to_a_secret_key_is_private(grocery_service: Service) -> None:
+    """An answer to a secret key has its own id, no ETag and `private, no-store`."""
     replies = [grocery_service.get(PATH) for _ in range(2)]
 
     assert [reply.headers["Cache-Control"] for reply in replies] == ["private, no-store"] * 2
@@ -57,7 +57,7 @@ def test_what_a_secret_key_is_answered_is_private(grocery_service: Service) -> N
 
 
 def test_answers_about_a_customer_are_private_for_every_key(service: Service) -> None:
-    """Also generic ones, and refusals: that there is nothing personal is personal too."""
+    """Every answer on a customer's route is private, also a generic list or a refusal."""
     path = "/v1/customers/anna/recommendations"
     replies = [
         service.get(path),
@@ -70,11 +70,11 @@ def test_answers_about_a_customer_are_private_for_every_key(service: Service) ->
     assert [reply.headers["Cache-Control"] for reply in replies] == ["private, no-store"] * 5
 
 
-def test_freshness_can_be_traded_knowingly(service: Service) -> None:
-    """RECSVC_PUBLIC_MAX_AGE lets browsers reuse an anonymous answer unasked."""
+def test_a_public_max_age_can_be_set(service: Service) -> None:
+    """RECSVC_PUBLIC_MAX_AGE lets browsers reuse an anonymous answer without a request."""
     settings = replace(service.stores.settings, public_max_age=30)
-    patient = Service(service.stores, service.shop, settings)
+    aged = Service(service.stores, service.shop, settings)
 
-    reply = patient.as_browser(PATH)
+    reply = aged.as_browser(PATH)
 
     assert reply.headers["Cache-Control"] == "public, max-age=30"

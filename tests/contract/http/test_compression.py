@@ -1,4 +1,4 @@
-"""Long answers are compressed for those who take gzip; what they say is the same."""
+"""Long answers are compressed for clients that accept gzip; the content stays the same."""
 
 import gzip
 import json
@@ -31,14 +31,14 @@ def plain(reply: TestResponse) -> bytes:
     return gzip.decompress(reply.data) if is_compressed else reply.data
 
 
-def said(reply: TestResponse) -> object:
-    told = json.loads(plain(reply))
-    return {name: value for name, value in told.items() if name != "recommendation_id"}
+def content(reply: TestResponse) -> object:
+    members = json.loads(plain(reply))
+    return {name: value for name, value in members.items() if name != "recommendation_id"}
 
 
 @pytest.mark.parametrize("path", [LONG, f"/v1/customers/{ANNA}/recommendations?n=12&fields=title"])
-def test_a_long_answer_is_sent_in_fewer_bytes(titled: Service, path: str) -> None:
-    """To those who take gzip; to others as it is; and a cache is told of the difference."""
+def test_a_long_answer_is_compressed(titled: Service, path: str) -> None:
+    """A long answer is compressed for clients that accept gzip, and varies by Accept-Encoding."""
     compressed = titled.get(path, **{"Accept-Encoding": "gzip, deflate, br"})
     whole = titled.get(path)
 
@@ -49,12 +49,12 @@ def test_a_long_answer_is_sent_in_fewer_bytes(titled: Service, path: str) -> Non
         len(compressed.data),
         len(whole.data),
     ]
-    assert said(compressed) == said(whole)
+    assert content(compressed) == content | (whole)
     assert vary(compressed) == vary(whole) == {"Accept-Encoding"}
 
 
-def test_whether_an_answer_is_compressed_does_not_tell_whose_it_is(service: Service) -> None:
-    """Of whatever length: why a list is everybody's makes no difference, nor what it is called."""
+def test_compression_does_not_reveal_a_customer(service: Service) -> None:
+    """Anonymous answers and answers without consent are compressed alike, at any length."""
     service.consent(ANNA, {"personalization": False})
     for number in range(12):
         service.item(f"item-{number:02d}", title="x" * 220)
@@ -63,11 +63,11 @@ def test_whether_an_answer_is_compressed_does_not_tell_whose_it_is(service: Serv
         service.item("item-00", title="x" * length)
         query, headers = "n=12&fields=title", {"Accept-Encoding": "gzip"}
         own = service.get(f"/v1/customers/{ANNA}/recommendations?{query}", **headers)
-        anyones = service.get(f"/v1/recommendations?{query}", **headers)
-        pairs.append(("Content-Encoding" in own.headers, "Content-Encoding" in anyones.headers))
+        anonymous = service.get(f"/v1/recommendations?{query}", **headers)
+        pairs.append(("Content-Encoding" in own.headers, "Content-Encoding" in anonymous.headers))
 
     assert {own for own, _ in pairs} == {True, False}
-    assert all(own == anyones for own, anyones in pairs)
+    assert all(own == anonymous for own, anonymous in pairs)
 
 
 @pytest.mark.parametrize(
@@ -87,16 +87,16 @@ def test_whether_an_answer_is_compressed_does_not_tell_whose_it_is(service: Serv
         ("", False),
     ],
 )
-def test_only_who_takes_gzip_gets_it(titled: Service, accepted: str, is_taken: bool) -> None:
-    """A weight of 0 says no, also beside a star."""
+def test_only_clients_accepting_gzip_get_it(titled: Service, accepted: str, is_taken: bool) -> None:
+    """Accept-Encoding decides about gzip: a weight of 0 excludes it, even next to `*`."""
     reply = titled.get(LONG, **{"Accept-Encoding": accepted})
 
     assert ("Content-Encoding" in reply.headers) is is_taken
-    assert len(said(reply)["items"]) == 12  # type: ignore[index]
+    assert len(content(reply)["items"]) == 12  # type: ignore[index]
 
 
-def test_a_short_answer_is_sent_as_it_is(titled: Service) -> None:
-    """It is a packet either way, so no cache need keep two of it."""
+def test_a_short_answer_is_not_compressed(titled: Service) -> None:
+    """An answer shorter than the threshold is not compressed and does not vary by encoding."""
     reply = titled.as_browser(SHORT, more={"Accept-Encoding": "gzip"})
     refusal = titled.get("/v1/recommendations?n=0", **{"Accept-Encoding": "gzip"})
 
@@ -106,8 +106,8 @@ def test_a_short_answer_is_sent_as_it_is(titled: Service) -> None:
     assert vary(reply) == {"Authorization", "Origin"}
 
 
-def test_both_forms_bear_one_name(titled: Service) -> None:
-    """Weak where it is compressed: the name is that of what is said. Either one is 304."""
+def test_both_encodings_share_one_etag(titled: Service) -> None:
+    """The compressed form has the weak form of the plain ETag; either ETag gives 304."""
     takes = {"Accept-Encoding": "gzip"}
     whole = titled.as_browser(LONG)
     compressed = titled.as_browser(LONG, more=takes)
@@ -131,8 +131,8 @@ def test_both_forms_bear_one_name(titled: Service) -> None:
 
 
 @pytest.mark.parametrize("path", [LONG, "/openapi.json", SCRIPT])
-def test_head_says_what_get_sends(titled: Service, path: str) -> None:
-    """The same length, encoding and name, without the body."""
+def test_head_has_the_headers_of_a_compressed_get(titled: Service, path: str) -> None:
+    """HEAD has the same length, encoding and ETag as GET, and no body."""
     headers = {
         "Authorization": f"Bearer {titled.keys.browser.text}",
         "Accept-Encoding": "gzip",
@@ -147,8 +147,8 @@ def test_head_says_what_get_sends(titled: Service, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", SCRIPT])
-def test_what_never_changes_is_compressed_and_named(grocery_service: Service, path: str) -> None:
-    """The document and the page's script; a browser that has them is not sent them again."""
+def test_static_files_are_compressed_and_have_an_etag(grocery_service: Service, path: str) -> None:
+    """The OpenAPI document and the script are compressed, and answered with 304 on request."""
     whole = grocery_service.get(path, None)
     compressed = grocery_service.get(path, None, **{"Accept-Encoding": "gzip"})
     again = grocery_service.get(path, None, **{"If-None-Match": compressed.headers["ETag"]})
@@ -159,8 +159,8 @@ def test_what_never_changes_is_compressed_and_named(grocery_service: Service, pa
     assert (again.status_code, again.data) == (304, b"")
 
 
-def test_metrics_are_sent_as_they_are(grocery_service: Service) -> None:
-    """However many there are: whoever scrapes them stands beside the service."""
+def test_metrics_are_not_compressed(grocery_service: Service) -> None:
+    """Metrics of any length are sent uncompressed."""
     for number in range(100):
         metrics.count_answer(f"slate-{number}", None)
     reply = grocery_service.get("/metrics", **{"Accept-Encoding": "gzip"})

@@ -1,4 +1,4 @@
-"""Pages of other origins: those that are named read what a publishable key is answered."""
+"""CORS: configured origins can read the answers to publishable keys."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ PUBLIC_VARY = {"Authorization", "Origin"}
 
 @pytest.fixture
 def open_service(service: Service) -> Service:
-    """A service that lets the shop's pages in."""
+    """A service with the shop's origin in RECSVC_CORS_ORIGINS."""
     settings = replace(service.stores.settings, cors_origins=(SHOP_PAGE,))
     return Service(service.stores, service.shop, settings)
 
@@ -36,7 +36,7 @@ def preflight(service: Service, path: str, method: str, origin: str = SHOP_PAGE)
     return service.client.options(path, headers=headers)
 
 
-def a_path(route: Route) -> str:
+def sample_path(route: Route) -> str:
     return re.sub(r"<id:\w+>", "a", route.path)
 
 
@@ -52,8 +52,8 @@ FOR_SERVERS = [route for route in ROUTES if not route.is_for_browsers]
 def test_a_preflight_is_answered_for_every_route_of_browsers(
     open_service: Service, route: Route
 ) -> None:
-    """Without a key, for exactly the origin that asks and the method that it asks for."""
-    reply = preflight(open_service, a_path(route), route.method)
+    """A preflight needs no key; it allows the asking origin and the requested method only."""
+    reply = preflight(open_service, sample_path(route), route.method)
 
     assert (reply.status_code, reply.data) == (204, b"")
     assert cors_headers(reply) == {
@@ -68,9 +68,9 @@ def test_a_preflight_is_answered_for_every_route_of_browsers(
 
 
 @pytest.mark.parametrize("route", FOR_SERVERS, ids=named)
-def test_no_preflight_leads_to_what_only_servers_reach(open_service: Service, route: Route) -> None:
-    """It is answered as any other OPTIONS."""
-    reply = preflight(open_service, a_path(route), route.method)
+def test_a_preflight_of_a_server_route_is_refused(open_service: Service, route: Route) -> None:
+    """A preflight for a server-only route is answered as a plain OPTIONS request."""
+    reply = preflight(open_service, sample_path(route), route.method)
 
     assert (reply.status_code, cors_headers(reply)) == (200, {})
 
@@ -84,10 +84,10 @@ def test_no_preflight_leads_to_what_only_servers_reach(open_service: Service, ro
         ("//v1/recommendations", "GET", 404),
     ],
 )
-def test_a_preflight_for_nothing_grants_nothing(
+def test_a_preflight_for_an_unknown_route_is_granted_nothing(
     open_service: Service, path: str, method: str, status: int
 ) -> None:
-    """Neither a method that is not there nor a path that is not."""
+    """A preflight for an unknown path or method has no CORS headers."""
     reply = open_service.client.options(
         path,
         environ_overrides={
@@ -103,8 +103,8 @@ def test_a_preflight_for_nothing_grants_nothing(
 @pytest.mark.parametrize(
     "origin", [OTHER_PAGE, "null", "", "*", f"{SHOP_PAGE}/", "HTTPS://shop.example"]
 )
-def test_an_origin_that_is_not_named_is_granted_nothing(open_service: Service, origin: str) -> None:
-    """The answers are the others', but a browser keeps them from the page."""
+def test_an_unlisted_origin_is_granted_nothing(open_service: Service, origin: str) -> None:
+    """An unlisted origin gets the same answer without CORS headers."""
     asked = preflight(open_service, LISTS, "GET", origin)
     answer = open_service.as_browser(LISTS, more={"Origin": origin})
     same = open_service.as_browser(LISTS, more={"Origin": SHOP_PAGE})
@@ -114,8 +114,8 @@ def test_an_origin_that_is_not_named_is_granted_nothing(open_service: Service, o
     assert vary(answer) == PUBLIC_VARY
 
 
-def test_by_default_no_page_is_let_in(service: Service) -> None:
-    """RECSVC_CORS_ORIGINS names none."""
+def test_by_default_no_origin_is_allowed(service: Service) -> None:
+    """Without RECSVC_CORS_ORIGINS no response has CORS headers."""
     replies = [
         preflight(service, LISTS, "GET"),
         service.as_browser(LISTS, more={"Origin": SHOP_PAGE}),
@@ -125,7 +125,7 @@ def test_by_default_no_page_is_let_in(service: Service) -> None:
 
 
 def answers(service: Service, sent: Mapping[str, str]) -> dict[str, TestResponse]:
-    """Return what a page may meet: an answer, 304, and every kind of refusal."""
+    """Return the responses to a page: an answer, a 304 and every kind of refusal."""
     named = service.as_browser(LISTS).headers["ETag"]
     bodyless = {"Content-Type": "application/json", **sent}
     return {
@@ -133,7 +133,7 @@ def answers(service: Service, sent: Mapping[str, str]) -> dict[str, TestResponse
         "unchanged": service.as_browser(LISTS, more={**sent, "If-None-Match": named}),
         "own": service.as_browser(f"/v1/customers/{ANNA}/recommendations", ANNA, sent),
         "bad parameter": service.as_browser("/v1/recommendations?n=0", more=sent),
-        "unknown key": service.get(LISTS, "pk_nobody", **sent),
+        "unknown key": service.get(LISTS, "pk_unknown", **sent),
         "no token": service.as_browser(f"/v1/customers/{ANNA}/recommendations", more=sent),
         "for servers": service.as_browser("/v1/items/a", more=sent),
         "not there": service.as_browser("/v1/nothing", more=sent),
@@ -143,8 +143,8 @@ def answers(service: Service, sent: Mapping[str, str]) -> dict[str, TestResponse
     }
 
 
-def test_a_named_origin_reads_answers_and_refusals(open_service: Service) -> None:
-    """Never with credentials; and every cache is told that the answer depends on the origin."""
+def test_a_listed_origin_reads_answers_and_refusals(open_service: Service) -> None:
+    """A listed origin reads answers and refusals, without credentials; each varies by Origin."""
     replies = answers(open_service, {"Origin": SHOP_PAGE})
 
     statuses = {name: reply.status_code for name, reply in replies.items()}
@@ -167,20 +167,22 @@ def test_a_named_origin_reads_answers_and_refusals(open_service: Service) -> Non
         assert "Origin" in vary(reply)
 
 
-def test_what_may_be_kept_varies_by_origin_also_where_none_was_named(
+def test_a_cacheable_answer_without_an_origin_varies_by_origin(
     open_service: Service,
 ) -> None:
-    """Else a cache would hand a page an answer that it may not read."""
+    """A cacheable answer varies by Origin even without an Origin header in the request."""
     replies = answers(open_service, {})
 
-    kept = [reply for reply in replies.values() if "no-store" not in reply.headers["Cache-Control"]]
+    cacheable = [
+        reply for reply in replies.values() if "no-store" not in reply.headers["Cache-Control"]
+    ]
     assert [cors_headers(reply) for reply in replies.values()] == [{}] * len(replies)
-    assert [vary(reply) for reply in kept] == [PUBLIC_VARY] * 2
+    assert [vary(reply) for reply in cacheable] == [PUBLIC_VARY] * 2
 
 
 @pytest.mark.parametrize("path", [LISTS, f"/v1/customers/{ANNA}/recommendations", "/v1/nothing"])
-def test_no_page_reads_what_a_secret_key_is_answered(open_service: Service, path: str) -> None:
-    """A secret key in a page is a mistake that must not work."""
+def test_no_page_reads_an_answer_to_a_secret_key(open_service: Service, path: str) -> None:
+    """An answer to a secret key has no CORS headers, so a secret key in a page does not work."""
     replies = [
         open_service.get(path, Origin=SHOP_PAGE),
         open_service.get(path, None, Origin=SHOP_PAGE),
@@ -192,7 +194,7 @@ def test_no_page_reads_what_a_secret_key_is_answered(open_service: Service, path
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/openapi.json", "/docs"])
 def test_pages_read_nothing_beside_the_api(open_service: Service, path: str) -> None:
-    """What answers everybody is for operators."""
+    """The operators' routes and the documents have no CORS headers."""
     reply = open_service.as_browser(path, more={"Origin": SHOP_PAGE})
 
     assert cors_headers(reply) == {}

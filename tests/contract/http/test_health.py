@@ -1,4 +1,4 @@
-"""Liveness, readiness and metrics: what the balancer sees, and what the operator does."""
+"""Liveness, readiness and metrics, as load balancers and operators see them."""
 
 import os
 from dataclasses import replace
@@ -17,15 +17,15 @@ from recsvc.wiring.stores import Stores
 from tests.contract.grocery import ANNA, Keys, Service, publish_grocery
 
 
-def test_a_living_process_says_so(bare_service: Service) -> None:
-    """Without a key and whatever else is missing."""
+def test_a_running_process_is_alive(bare_service: Service) -> None:
+    """`/livez` answers 200 without a key and without a model."""
     reply = bare_service.get("/livez", key=None)
 
     assert (reply.status_code, reply.json) == (200, {"status": "alive"})
 
 
-def test_the_public_learns_only_that_it_is_ready(service: Service) -> None:
-    """Keys, store and model are there."""
+def test_without_a_key_readiness_has_no_details(service: Service) -> None:
+    """With keys, store and model available, `/readyz` reports `ready` without details."""
     reply = service.get("/readyz", key=None)
 
     assert (reply.status_code, reply.json) == (200, {"status": "ready"})
@@ -34,21 +34,21 @@ def test_the_public_learns_only_that_it_is_ready(service: Service) -> None:
 def test_a_shop_without_a_model_is_not_ready(
     stores: Stores, shop: ShopName, tmp_path: Path
 ) -> None:
-    """503 with the code `no_model`, as a problem document."""
-    lonely = Service(elsewhere(stores, tmp_path), shop)
+    """A shop without a model makes `/readyz` a 503 problem document with the code `no_model`."""
+    without_model = Service(with_own_models(stores, tmp_path), shop)
 
-    reply = lonely.get("/readyz", key=None)
+    reply = without_model.get("/readyz", key=None)
 
     assert (reply.status_code, reply.content_type) == (503, "application/problem+json")
     assert reply.json is not None
     assert (reply.json["status"], reply.json["codes"]) == (503, ["no_model"])
 
 
-def test_a_shop_that_was_added_since_the_start_makes_the_deployment_ready(
+def test_a_shop_added_after_the_start_makes_the_deployment_ready(
     stores: Stores, shop: ShopName, tmp_path: Path
 ) -> None:
-    """The balancer learns of it once its model is seen; without a key it is not ready yet."""
-    stores = elsewhere(stores, tmp_path)
+    """A shop added after the start counts as ready once it has a model and a key."""
+    stores = with_own_models(stores, tmp_path)
     started = Service(stores, shop)
     added = ShopName(f"{shop}-b")
     publish_grocery(stores, added)
@@ -63,18 +63,16 @@ def test_a_shop_that_was_added_since_the_start_makes_the_deployment_ready(
     assert (ready.status_code, ready.json) == (200, {"status": "ready"})
 
 
-def test_a_service_that_started_without_shops_says_that_a_key_is_missing(
-    stores: Stores, tmp_path: Path
-) -> None:
-    """There is nobody yet whose model could be missing."""
+def test_a_service_without_shops_reports_a_missing_key(stores: Stores, tmp_path: Path) -> None:
+    """A service without shops reports `no_key`."""
     request_read = RequestRead(stores.connections)
-    registry = open_registry(elsewhere(stores, tmp_path).settings, stores.secret)
+    registry = open_registry(with_own_models(stores, tmp_path).settings, stores.secret)
 
     assert Readiness(request_read, registry, []).deployment() == [NotReady.NO_KEY]
 
 
-def test_an_operator_learns_what_is_served_and_what_was_refused(service: Service) -> None:
-    """A bad version leaves the old one in service, and the reason is told."""
+def test_an_operator_sees_the_served_and_the_rejected_version(service: Service) -> None:
+    """A rejected version leaves the old one in service, and `/readyz` reports the reason."""
     good = service.registry.status(service.shop).version
     bad = publish_grocery(service.stores, service.shop, first="broken")
     folder = Versions(models_root(service.stores.settings), service.shop).folder(bad)
@@ -85,13 +83,13 @@ def test_an_operator_learns_what_is_served_and_what_was_refused(service: Service
 
     assert (reply.status_code, reply.json and reply.json["pid"]) == (200, os.getpid())
     assert reply.json is not None
-    told = reply.json["shops"][service.shop]
-    assert (told["model_version"], told["rejected"]["version"]) == (good, bad)
-    assert "popular_items.npy" in told["rejected"]["reason"]
+    status = reply.json["shops"][service.shop]
+    assert (status["model_version"], status["rejected"]["version"]) == (good, bad)
+    assert "popular_items.npy" in status["rejected"]["reason"]
 
 
-def test_a_new_model_is_answered_from_without_a_restart(service: Service) -> None:
-    """The shelf swaps one reference."""
+def test_a_new_model_is_served_without_a_restart(service: Service) -> None:
+    """After a refresh of the registry, requests use the new model version."""
     before = service.get("/v1/recommendations?n=1").json
     version = publish_grocery(service.stores, service.shop, first="a-novelty")
     service.registry.refresh()
@@ -105,8 +103,8 @@ def test_a_new_model_is_answered_from_without_a_restart(service: Service) -> Non
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/readyz"])
-def test_metrics_and_details_can_be_opened_to_all(service: Service, path: str) -> None:
-    """RECSVC_METRICS_PUBLIC=1 is for networks that are closed themselves."""
+def test_metrics_and_details_can_be_made_public(service: Service, path: str) -> None:
+    """RECSVC_METRICS_PUBLIC=1 makes metrics and details available without a key."""
     settings = replace(service.stores.settings, metrics_public=True)
     public = Service(service.stores, service.shop, settings)
 
@@ -116,8 +114,8 @@ def test_metrics_and_details_can_be_opened_to_all(service: Service, path: str) -
     assert service.shop.encode() in reply.data or b"recsvc_requests_total" in reply.data
 
 
-def test_answers_are_counted_by_route_and_by_what_they_really_were(service: Service) -> None:
-    """One request more is one more in the counters."""
+def test_answers_are_counted_by_route_and_by_fallback(service: Service) -> None:
+    """Each request raises the counters of its route and of its slate and fallback by one."""
     answered = {"slate": "popular", "fallback": "no_consent"}
     asked = {"route": "recommend_for_customer", "method": "GET", "status": "200"}
     service.consent(ANNA, {"personalization": False})
@@ -136,7 +134,7 @@ def test_answers_are_counted_by_route_and_by_what_they_really_were(service: Serv
 
 
 def test_unknown_paths_are_counted_under_one_name(service: Service) -> None:
-    """A scan for holes must not grow the metrics."""
+    """Unknown paths share one metric label, so a scan does not create new time series."""
     for path in ("/a", "/b", "/c"):
         service.get(path)
     text = service.get("/metrics").text
@@ -153,7 +151,7 @@ def test_unknown_paths_are_counted_under_one_name(service: Service) -> None:
 
 
 def test_no_metric_names_a_customer_or_an_item(service: Service) -> None:
-    """Labels are few and fixed."""
+    """Metrics contain no customer ids and no item ids."""
     service.consent(ANNA)
     service.get("/v1/customers/anna/recommendations")
 
@@ -163,14 +161,14 @@ def test_no_metric_names_a_customer_or_an_item(service: Service) -> None:
     assert "item-0" not in text
 
 
-def elsewhere(stores: Stores, folder: Path) -> Stores:
-    """Return the same stores with models of their own: the shelf sees every shop of a folder."""
+def with_own_models(stores: Stores, folder: Path) -> Stores:
+    """Return the same stores with a new data folder, since the registry loads every shop in it."""
     settings = replace(stores.settings, data_dir=folder)
     return replace(stores, settings=settings)
 
 
 def sample(service: Service, name: str, **labels: str) -> float:
-    """Return one value of what `/metrics` answers; 0 before the first."""
+    """Return one value from `/metrics`; 0 if it is missing."""
     for family in text_string_to_metric_families(service.get("/metrics").text):
         for found in family.samples:
             if found.name == name and found.labels == labels:

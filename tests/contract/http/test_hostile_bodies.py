@@ -1,4 +1,4 @@
-"""Bodies made to hurt, against a real worker: refused as problems, in flat memory; it lives on."""
+"""Hostile bodies against a real worker: problem documents, bounded memory, no crash."""
 
 import gzip
 import json
@@ -23,11 +23,11 @@ from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import serving
 
 WITH_BODY = [route for route in ROUTES if route.body is not None]
-FLAT_KIB = 160 * 1024  # what every body of this module together may add at the worst moment
+FLAT_KIB = 160 * 1024  # allowed growth of peak memory over all bodies of this module
 GIGABYTE_OF_MEGABYTES = 1024
-NESTED = 30_000  # in less than the 64 KiB that JSON may have
+NESTED = 30_000  # levels; below the limit of 64 KiB for JSON
 
-HURTFUL = {
+HOSTILE = {
     "nested arrays": b"[" * 100_000,
     "nested arrays, closed": b"[" * NESTED + b"]" * NESTED,
     "nested objects": b'{"a":' * 12_000,
@@ -46,7 +46,7 @@ HURTFUL = {
 
 @dataclass(frozen=True)
 class Worker:
-    """One worker, and what it took before the first body came."""
+    """One worker process and the key to call it."""
 
     port: int
     pid: int
@@ -84,10 +84,10 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
             assert found.peak_kib() - before < FLAT_KIB
 
 
-@pytest.mark.parametrize("body", HURTFUL.values(), ids=HURTFUL)
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.name)
-def test_what_hurts_is_refused(worker: Worker, route: Route, body: bytes) -> None:
-    """By every path that reads a body; among lines, line by line."""
+def test_a_hostile_body_is_refused(worker: Worker, route: Route, body: bytes) -> None:
+    """Every route with a body refuses a hostile body; an NDJSON route refuses it per line."""
     status, media_type, answer = worker.send(route, body)
 
     if route.body_kind.media_type == NDJSON_TYPE:
@@ -116,10 +116,10 @@ def bomb() -> bytes:
     ],
     ids=str,
 )
-def test_a_bomb_is_not_opened(
+def test_a_compressed_bomb_is_not_decompressed(
     worker: Worker, bomb: bytes, route: Route, headers: dict[str, str], status: int
 ) -> None:
-    """Nothing is decompressed, and nothing but JSON is parsed."""
+    """A compressed body or one of another media type is a 415; it is not decompressed or parsed."""
     answered, media_type, _ = worker.send(route, bomb, **headers)
 
     assert (answered, media_type) == (status, "application/problem+json")
@@ -127,8 +127,8 @@ def test_a_bomb_is_not_opened(
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.name)
 @pytest.mark.parametrize("has_key", [True, False])
-def test_a_gigabyte_in_chunks_is_not_taken_in(worker: Worker, route: Route, has_key: bool) -> None:
-    """The worker hangs up once it is too long, or at once without a key."""
+def test_a_gigabyte_in_chunks_is_not_read(worker: Worker, route: Route, has_key: bool) -> None:
+    """The worker closes the connection when a body is too long, or at once without a key."""
     path = re.sub(r"<id:\w+>", "a", route.path)
     shown = f"Authorization: Bearer {worker.key}\r\n" if has_key else ""
     head = f"{route.method} {path} HTTP/1.1\r\nHost: x\r\n{shown}Transfer-Encoding: chunked\r\n"
@@ -158,10 +158,10 @@ OPTIONAL = [route for route in WITH_BODY if route.body_is_optional]
     ],
     ids=["no length", "length 0", "a length", "chunked"],
 )
-def test_only_no_body_is_taken_for_none(
+def test_a_body_without_a_content_type_is_not_ignored(
     worker: Worker, route: Route, headers: str, body: bytes, statuses: set[int]
 ) -> None:
-    """What comes without a Content-Type is not passed over. (There is no such offer or claim.)"""
+    """On a route with an optional body, a body without a Content-Type is a 415."""
     path = re.sub(r"<id:\w+>", "a", route.path)
     head = f"{route.method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {worker.key}\r\n"
     with socket.create_connection(("127.0.0.1", worker.port), timeout=60) as connection:
@@ -171,8 +171,8 @@ def test_only_no_body_is_taken_for_none(
     assert int(answer.split()[1]) in statuses
 
 
-def test_lines_are_counted_before_they_are_read(worker: Worker) -> None:
-    """Each costs far more than its two bytes: a body of them was gigabytes of results."""
+def test_lines_are_counted_before_they_are_parsed(worker: Worker) -> None:
+    """A body with too many lines is a 413; its results would take gigabytes of memory."""
     (route,) = [
         route for route in WITH_BODY if route.path == "/v1/items" and route.method == "POST"
     ]

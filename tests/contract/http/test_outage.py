@@ -1,4 +1,4 @@
-"""When the store is away: popular items from the artifact, and no word about consent."""
+"""Store outages: popular items from the model, and refusals of consent, events and claims."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ LISTS = "/v1/customers/anna/recommendations?n=3"
 
 @dataclass(frozen=True)
 class Deployment:
-    """A grocery with a server of its own, which may be stopped."""
+    """A grocery with a store of its own, which a test may stop."""
 
     server: EmbeddedValkey
     service: Service
@@ -40,8 +40,8 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     server.leave()
 
 
-def test_recommendations_outlive_the_store(deployment: Deployment) -> None:
-    """200 on every route, popular and anonymous, for keys that the worker knows."""
+def test_recommendations_are_answered_without_the_store(deployment: Deployment) -> None:
+    """In an outage cached keys still get popular, anonymous recommendations on every route."""
     generic = deployment.service.get("/v1/recommendations?n=3")
     deployment.server.leave()
 
@@ -65,7 +65,7 @@ def test_recommendations_outlive_the_store(deployment: Deployment) -> None:
 
 
 def test_no_offers_are_shown_without_the_store(deployment: Deployment) -> None:
-    """200 all the same; `explain` then has nothing to tell. Only a secret key learns why."""
+    """In an outage the offers are an empty 200; only a secret key sees the fallback."""
     service = deployment.service
     service.consent(ANNA)
     service.send("PUT", "/v1/offers/deal", DEAL)
@@ -79,15 +79,15 @@ def test_no_offers_are_shown_without_the_store(deployment: Deployment) -> None:
     assert [each["offer_id"] for each in before["offers"]] == ["deal"]
     assert outage.status_code == 200
     assert outage.json is not None
-    told = without(outage.data, "decision_id")
+    answer = without(outage.data, "decision_id")
     expected = {"personalized": False, "fallback": "store_unavailable", "offers": []}
-    assert told == expected | {"considered": []}
+    assert answer == expected | {"considered": []}
     assert seen is not None
     assert (seen["fallback"], seen["offers"]) == (None, [])
 
 
 def test_an_answer_without_the_store_is_in_time(deployment: Deployment) -> None:
-    """Within the deadline at first, and in no time once the worker knows."""
+    """An outage costs the deadline at first, and almost no time once the breaker is open."""
     deployment.server.leave()
     took = []
     for _ in range(20):
@@ -99,8 +99,8 @@ def test_an_answer_without_the_store_is_in_time(deployment: Deployment) -> None:
     assert sorted(took)[10] < 0.2
 
 
-def test_consent_is_neither_written_nor_shown(deployment: Deployment) -> None:
-    """503 with Retry-After: an acknowledgement would be a lie."""
+def test_consent_is_refused_without_the_store(deployment: Deployment) -> None:
+    """In an outage consent routes answer 503 with Retry-After, for reads and for writes."""
     deployment.server.leave()
     path = "/v1/customers/anna/consents"
 
@@ -114,8 +114,8 @@ def test_consent_is_neither_written_nor_shown(deployment: Deployment) -> None:
     assert [reply.headers["Retry-After"] for reply in replies] == ["1", "1"]
 
 
-def test_events_are_not_taken_in(deployment: Deployment) -> None:
-    """503 with Retry-After: whoever sends them keeps them."""
+def test_events_are_refused_without_the_store(deployment: Deployment) -> None:
+    """In an outage events are refused with 503 and Retry-After, so the sender keeps them."""
     batch = {"events": [{"message_id": "m", "type": "view", "item_id": "item-00"}]}
     deployment.server.leave()
 
@@ -130,8 +130,8 @@ CLAIM = "/v1/customers/anna/offers/deal/claim"
 DEAL = {"title": "A deal", "kind": "gift"}
 
 
-def test_offers_and_claims_are_refused(deployment: Deployment) -> None:
-    """503 with Retry-After, for browsers too: nobody may be given what nobody counts."""
+def test_offers_and_claims_are_refused_without_the_store(deployment: Deployment) -> None:
+    """In an outage offers, claims and decisions answer 503 with Retry-After."""
     service = deployment.service
     service.send("PUT", "/v1/offers/deal", DEAL)
     deployment.server.leave()
@@ -146,12 +146,12 @@ def test_offers_and_claims_are_refused(deployment: Deployment) -> None:
         service.get("/v1/decisions/x"),
     ]
 
-    told = [(reply.status_code, reply.headers.get("Retry-After")) for reply in replies]
-    assert told == [(503, "1")] * len(replies)
+    found = [(reply.status_code, reply.headers.get("Retry-After")) for reply in replies]
+    assert found == [(503, "1")] * len(replies)
 
 
-def test_an_almost_full_store_takes_no_claims(deployment: Deployment) -> None:
-    """A claim can wait; what it holds is given back all the same."""
+def test_an_almost_full_store_accepts_no_claims(deployment: Deployment) -> None:
+    """An almost full store refuses claims and accepts releases."""
     service, redis = deployment.service, deployment.service.stores.connections.writes
     service.send("PUT", "/v1/offers/deal", DEAL)
     held = service.send("POST", CLAIM, {})
@@ -166,8 +166,8 @@ def test_an_almost_full_store_takes_no_claims(deployment: Deployment) -> None:
     assert released.status_code == 200
 
 
-def test_an_almost_full_store_takes_withdrawals_and_no_events(deployment: Deployment) -> None:
-    """503 with its own code, before anything is written; everything else goes on."""
+def test_an_almost_full_store_accepts_withdrawals_and_no_events(deployment: Deployment) -> None:
+    """An almost full store refuses events with `store_full`; withdrawals and lists still work."""
     service, redis = deployment.service, deployment.service.stores.connections.writes
     batch = {"events": [{"message_id": "m", "type": "view", "item_id": "item-00"}]}
     redis.config_set("maxmemory", int(redis.info("memory")["used_memory"] / 0.9))
@@ -185,26 +185,26 @@ def test_an_almost_full_store_takes_withdrawals_and_no_events(deployment: Deploy
     assert again.json == {"results": [{"status": 201}]}
 
 
-def test_a_slow_store_is_waited_for_by_what_can_do_nothing_without_it(
+def test_withdrawals_and_events_wait_for_a_slow_store(
     deployment: Deployment,
 ) -> None:
-    """However many lists have given it up meanwhile: a withdrawal and events are taken in."""
+    """Withdrawals and events wait for a slow store, even when lists have already given up."""
     service, redis = deployment.service, deployment.service.stores.connections.writes
     batch = {"events": [{"message_id": "m", "type": "view", "item_id": "item-00"}]}
-    no = {"purposes": {"email": False}}
+    denial = {"purposes": {"email": False}}
 
     redis.execute_command("CLIENT", "PAUSE", 500)
     lists = {service.get(LISTS).json["fallback"] for _ in range(6)}  # type: ignore[index]
-    withdrawn = service.put("/v1/customers/anna/consents", no)
+    withdrawn = service.put("/v1/customers/anna/consents", denial)
     redis.execute_command("CLIENT", "PAUSE", 500)
-    taken_in = service.send("POST", "/v1/events", batch)
+    accepted = service.send("POST", "/v1/events", batch)
 
     assert lists == {"store_unavailable"}
-    assert (withdrawn.status_code, taken_in.status_code) == (200, 200)
+    assert (withdrawn.status_code, accepted.status_code) == (200, 200)
 
 
-def test_keys_are_still_judged(deployment: Deployment) -> None:
-    """On what the worker last knew: a stranger's key opens nothing in an outage."""
+def test_keys_are_still_checked_without_the_store(deployment: Deployment) -> None:
+    """In an outage keys are checked against the cache; unknown keys are refused."""
     narrow = deployment.service.secret_key(Scope.CONSENT)
     known = deployment.service.get("/v1/recommendations", narrow).status_code
     deployment.server.leave()
@@ -217,8 +217,8 @@ def test_keys_are_still_judged(deployment: Deployment) -> None:
     assert (known, refused) == (403, [403, 401])
 
 
-def test_readiness_tells_of_it(deployment: Deployment) -> None:
-    """503 with the code, for the balancer and for the operator."""
+def test_an_outage_makes_the_service_not_ready(deployment: Deployment) -> None:
+    """In an outage `/readyz` is a 503 with the code `store_unavailable`."""
     deployment.server.leave()
 
     public = deployment.service.get("/readyz", key=None)
@@ -230,7 +230,7 @@ def test_readiness_tells_of_it(deployment: Deployment) -> None:
 
 
 def test_the_service_recovers_by_itself(deployment: Deployment) -> None:
-    """Personal again soon after the store is back, with no restart, and consent was kept."""
+    """When the store is back, lists are personalized again without a restart."""
     deployment.server.leave()
     for _ in range(10):
         deployment.service.get(LISTS)

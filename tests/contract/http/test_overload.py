@@ -1,4 +1,4 @@
-"""A worker that is full refuses at once what may be refused, and goes on hearing the rest."""
+"""Overload: a full worker refuses sheddable requests at once and processes the others."""
 
 import json
 import re
@@ -19,11 +19,11 @@ from recsvc.web.http.route import Route
 from tests.contract.grocery import ANNA, EVERYTHING, Service
 
 PAGE = {"placements": [{"name": "top", "slate": "popular"}]}
-HEARD = [route for route in ROUTES if route.bypasses_limits]
+BYPASSING = [route for route in ROUTES if route.bypasses_limits]
 
 
-class Held(RawIOBase):
-    """A body that arrives when it is told to."""
+class HeldBody(RawIOBase):
+    """A body that arrives when the test releases it."""
 
     def __init__(self, body: bytes) -> None:
         self._left = body
@@ -40,12 +40,12 @@ class Held(RawIOBase):
         return len(part)
 
 
-class Asking(threading.Thread):
-    """A page that is asked for by a caller who takes their time."""
+class PageRequest(threading.Thread):
+    """A request for a page from a slow client."""
 
     def __init__(self, service: Service) -> None:
         super().__init__()
-        self.body = Held(json.dumps(PAGE).encode())
+        self.body = HeldBody(json.dumps(PAGE).encode())
         self._app = service.client.application
         self._key = service.keys.secret.text
         self.status = ""
@@ -60,15 +60,15 @@ class Asking(threading.Thread):
 
 @pytest.fixture
 def narrow(service: Service) -> Service:
-    """A service whose workers have four threads: two places."""
+    """A service whose workers have four threads, two of them for sheddable requests."""
     service.services = replace(service.services, concurrency_limit=ConcurrencyLimit(4))
     return service
 
 
 @contextmanager
-def asking(service: Service, number: int) -> Iterator[list[Asking]]:
-    """Have so many requests inside a view, waiting for their bodies."""
-    threads = [Asking(service) for _ in range(number)]
+def waiting_requests(service: Service, number: int) -> Iterator[list[PageRequest]]:
+    """Hold the given number of requests inside a view, waiting for their bodies."""
+    threads = [PageRequest(service) for _ in range(number)]
     for thread in threads:
         thread.start()
     try:
@@ -85,11 +85,9 @@ def ask(service: Service, route: Route) -> TestResponse:
     return service.client.open(path, method=route.method)
 
 
-def test_only_these_routes_are_heard_by_a_full_worker() -> None:
-    """A customer's no, to marketing or to any use as well, an erasure, and whoever asks how the
-    worker is; others are named here.
-    """
-    assert {(route.method, route.path) for route in HEARD} == {
+def test_only_these_routes_bypass_the_concurrency_limit() -> None:
+    """Withdrawals, objections, erasures, health and metrics bypass the concurrency limit."""
+    assert {(route.method, route.path) for route in BYPASSING} == {
         ("PUT", "/v1/customers/<id:customer_id>/consents"),
         ("PATCH", "/v1/customers/<id:customer_id>/profile"),
         ("DELETE", "/v1/customers/<id:customer_id>"),
@@ -99,23 +97,23 @@ def test_only_these_routes_are_heard_by_a_full_worker() -> None:
     }
 
 
-def test_half_of_the_threads_have_places(narrow: Service) -> None:
-    """With one place left a request is answered, with none it is not, and then again."""
+def test_half_of_the_threads_serve_sheddable_requests(narrow: Service) -> None:
+    """A request is answered below the limit, refused at the limit, and answered again later."""
     path = "/v1/recommendations"
     statuses = []
     for number in (1, 2, 0):
-        with asking(narrow, number) as threads:
+        with waiting_requests(narrow, number) as threads:
             statuses.append(narrow.get(path).status_code)
         assert [thread.status for thread in threads] == ["200 OK"] * number
 
     assert statuses == [200, 429, 200]
 
 
-def test_what_may_be_refused_is_refused_at_once(narrow: Service) -> None:
-    """As a problem that says when to try again, without a look at the key."""
-    with asking(narrow, 2):
+def test_sheddable_requests_are_refused_at_once(narrow: Service) -> None:
+    """A refusal is a 429 problem document with Retry-After; the key is not checked."""
+    with waiting_requests(narrow, 2):
         refused = [ask(narrow, route) for route in ROUTES if not route.bypasses_limits]
-        heard = [ask(narrow, route).status_code for route in HEARD]
+        bypassing = [ask(narrow, route).status_code for route in BYPASSING]
 
     assert {reply.status_code for reply in refused} == {429}
     assert {reply.content_type for reply in refused} == {"application/problem+json"}
@@ -124,14 +122,14 @@ def test_what_may_be_refused_is_refused_at_once(narrow: Service) -> None:
     assert len({reply.data for reply in refused}) == 1
     assert refused[0].json is not None
     assert refused[0].json["code"] == "overloaded"
-    assert 429 not in heard
+    assert 429 not in bypassing
 
 
-def test_a_withdrawal_is_heard(narrow: Service) -> None:
-    """And in force for the first request that finds a place."""
+def test_a_full_worker_accepts_a_withdrawal(narrow: Service) -> None:
+    """A withdrawal on a full worker applies to the next list."""
     narrow.consent(ANNA)
     path = f"/v1/customers/{ANNA}"
-    with asking(narrow, 2):
+    with waiting_requests(narrow, 2):
         purposes = dict.fromkeys(EVERYTHING, False)
         withdrawn = narrow.put(f"{path}/consents", {"purposes": purposes})
     answer = narrow.get(f"{path}/recommendations")
@@ -141,8 +139,8 @@ def test_a_withdrawal_is_heard(narrow: Service) -> None:
     assert answer.json["personalized"] is False
 
 
-def test_a_refused_request_gives_its_place_back(narrow: Service) -> None:
-    """Whatever it was refused for."""
+def test_a_failed_request_releases_its_slot(narrow: Service) -> None:
+    """A request that is refused for another reason releases its slot."""
     for path in ("/v1/recommendations?n=0", "/v1/customers/%00/recommendations") * 3:
         assert narrow.get(path).status_code == 400
     for _ in range(3):
@@ -152,18 +150,18 @@ def test_a_refused_request_gives_its_place_back(narrow: Service) -> None:
 
 
 def test_refusals_are_counted(narrow: Service) -> None:
-    """An operator sees that a worker was full."""
+    """A refusal at the concurrency limit is counted with status 429."""
     labels = {"route": "recommend", "method": "GET", "status": "429"}
     before = REGISTRY.get_sample_value("recsvc_requests_total", labels) or 0
-    with asking(narrow, 2):
+    with waiting_requests(narrow, 2):
         narrow.get("/v1/recommendations")
 
     assert REGISTRY.get_sample_value("recsvc_requests_total", labels) == before + 1
 
 
 @pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (3, 1), (64, 32)])
-def test_there_is_always_a_place(threads: int, most: int) -> None:
-    """Also in a worker of one thread, which can then keep nothing free."""
+def test_the_limit_is_at_least_one(threads: int, most: int) -> None:
+    """The limit is half of the threads, and at least one."""
     limit = ConcurrencyLimit(threads)
 
     def enter(number: int) -> int:

@@ -1,4 +1,4 @@
-"""Keys and tokens in a running service: in no log, revoked on every worker, limited by address."""
+"""Keys and tokens in a running service: logging, revocation and limits over all workers."""
 
 import json
 import time
@@ -38,7 +38,7 @@ class Running:
         return mint(CANARY, key_id, signing, datetime.now(UTC))
 
     def statuses(self, path: str, key: str, times: int = 1, **headers: str) -> list[int]:
-        """Ask on so many connections; the kernel spreads them over the workers."""
+        """Send each request on a new connection; the kernel spreads them over the workers."""
         found = []
         for _ in range(times):
             with closing(self.server.client(key)) as client:
@@ -46,9 +46,9 @@ class Running:
         return found
 
 
-def made(data_dir: Path, *words: str) -> dict[str, str]:
+def key_of(data_dir: Path, *options: str) -> dict[str, str]:
     loaded: dict[str, str] = json.loads(
-        recsvc_here("keys", "create", *words, "--json", data_dir=data_dir).stdout
+        recsvc_here("keys", "create", *options, "--json", data_dir=data_dir).stdout
     )
     return loaded
 
@@ -56,7 +56,10 @@ def made(data_dir: Path, *words: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     data_dir = tmp_path_factory.mktemp("at-large")
-    secret, browser = made(data_dir, "--scope", "all"), made(data_dir, "--publishable")
+    secret, browser = (
+        key_of(data_dir, "--scope", "all"),
+        key_of(data_dir, "--publishable"),
+    )
     settings = {
         "RECSVC_LOG_LEVEL": "debug",
         "RECSVC_TRUSTED_PROXIES": "127.0.0.0/8",
@@ -69,7 +72,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def test_neither_keys_nor_tokens_nor_customers_are_logged(running: Running) -> None:
-    """At the most talkative level, whatever is right or wrong with what was sent."""
+    """Keys, tokens and customer ids are in no log line, even at debug level."""
     token, wrong = running.token, f"sk_default_{'B' * 43}"
     secret, browser = running.secret["key"], running.browser["key"]
     asked = [
@@ -95,8 +98,8 @@ def test_neither_keys_nor_tokens_nor_customers_are_logged(running: Running) -> N
 
 
 def test_a_revoked_key_is_refused_by_every_worker(running: Running) -> None:
-    """By each request that starts after the command has ended; the other live key works on."""
-    leaving = made(running.data_dir, "--scope", "recommend")
+    """After `keys revoke` every worker refuses the key; other keys still work."""
+    leaving = key_of(running.data_dir, "--scope", "recommend")
     before = running.statuses(POPULAR, leaving["key"], 6 * WORKERS)
     recsvc("keys", "revoke", leaving["id"], data_dir=running.data_dir)
 
@@ -108,13 +111,13 @@ def test_a_revoked_key_is_refused_by_every_worker(running: Running) -> None:
 
 
 def test_the_workers_limit_an_address_that_a_trusted_proxy_names(running: Running) -> None:
-    """Together no more than the limit and what comes back; other clients are not hurt."""
+    """All workers together keep the limit per address; other addresses are not affected."""
     one, other = ({"X-Forwarded-For": f"1.1.1.1, 198.51.100.{n}"} for n in (1, 2))
 
     started = time.monotonic()
     asked = running.statuses(POPULAR, running.browser["key"], 2 * LIMIT, **one)
-    came_back = (time.monotonic() - started) * LIMIT / 60
+    refilled = (time.monotonic() - started) * LIMIT / 60
 
     assert set(asked) == {200, 429}
-    assert asked.count(200) <= LIMIT + came_back
+    assert asked.count(200) <= LIMIT + refilled
     assert running.statuses(POPULAR, running.browser["key"], **other) == [200]

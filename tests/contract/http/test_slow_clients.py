@@ -1,4 +1,4 @@
-"""Clients that promise a body and do not send it, against a real server with few threads."""
+"""Clients that announce a body and do not send it, against a server with few threads."""
 
 import json
 import select
@@ -19,7 +19,7 @@ from tests.e2e.processes import Reply, Server, eventually, serving
 SHOP = ShopName("default")
 WORKERS = 2
 THREADS = 4
-PLACES = WORKERS * THREADS // 2  # of requests that may be refused
+LIMIT = WORKERS * THREADS // 2  # sheddable requests over all workers
 PATH = f"/v1/customers/{ANNA}/consents"
 LIST = f"/v1/customers/{ANNA}/recommendations"
 PAGES = "/v1/pages"
@@ -45,7 +45,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def half_sent(
     running: Running, number: int, key: str | None, line: str = f"PUT {PATH}"
 ) -> Iterator[list[socket.socket]]:
-    """Hold connections that have each sent a head and the first byte of its body."""
+    """Hold connections that have each sent the headers and the first byte of a body."""
     shown = f"Authorization: Bearer {key}\r\n" if key else ""
     head = f"{line} HTTP/1.1\r\nHost: x\r\n{shown}Content-Type: application/json\r\n"
     with ExitStack() as stack:
@@ -63,7 +63,7 @@ def status_line(connection: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("key", [None, "sk_default_" + "A" * 43, "nonsense"])
 def test_half_sent_bodies_without_a_key_hold_no_thread(running: Running, key: str | None) -> None:
-    """Far more of them than threads: each is refused at once, and everybody else is answered."""
+    """Half-sent bodies without a key are refused at once, and other clients are answered."""
     with half_sent(running, WORKERS * THREADS * 4, key) as held:
         with closing(running.server.client(running.key)) as client:
             answered = [client.get(path).status for path in ("/livez", LIST, PATH)]
@@ -76,55 +76,55 @@ def test_half_sent_bodies_without_a_key_hold_no_thread(running: Running, key: st
 def test_half_sent_bodies_with_a_key_hold_no_more_than_half_of_the_threads(
     running: Running,
 ) -> None:
-    """The others are refused at once, no customer's no waits, and all is well when they end."""
+    """Beyond half of the threads, half-sent bodies get 429, and withdrawals still succeed."""
     with ExitStack() as stack:
         held = filled(running, stack)
-        refused = answered_by(held, len(held) - PLACES)
+        refused = wait_for_answers(held, len(held) - LIMIT)
         lines = {status_line(connection) for connection in refused}
-        heard, lists = asked_on_many_connections(running)
+        statuses, lists = sent_on_many_connections(running)
 
     assert lines == {b"HTTP/1.1 429 Too Many Requests"}
-    assert heard == {200}
+    assert statuses == {200}
     assert {(reply.status, reply.headers.get("retry-after")) for reply in lists} == {(429, "1")}
     with closing(running.server.client(running.key)) as client:
         eventually(lambda: client.get(LIST).status == 200, "lists are answered again")
 
 
 def filled(running: Running, stack: ExitStack) -> list[socket.socket]:
-    """Hold connections until no worker has a place left.
+    """Hold connections until every worker is at its concurrency limit.
 
-    They share a port: on a busy machine one may accept nearly all that come at once, and the
-    other then has places still. So more come, until exactly the places are unanswered and
-    nobody who asks for a list gets one.
+    The workers share a port. On a busy machine one worker may accept nearly all connections that
+    arrive at once, and the other then has free slots. So the test opens more connections until the
+    unanswered ones equal the limit and every request for a list is refused.
     """
     held: list[socket.socket] = []
 
     def are_full() -> bool:
         more = half_sent(running, WORKERS * THREADS, running.key, f"POST {PAGES}")
         held.extend(stack.enter_context(more))
-        answered_by(held, len(held) - PLACES)
-        _, lists = asked_on_many_connections(running)
-        answered = answered_by(held, len(held) - PLACES)
-        return len(held) - len(answered) == PLACES and {each.status for each in lists} == {429}
+        wait_for_answers(held, len(held) - LIMIT)
+        _, lists = sent_on_many_connections(running)
+        answered = wait_for_answers(held, len(held) - LIMIT)
+        return len(held) - len(answered) == LIMIT and {each.status for each in lists} == {429}
 
-    eventually(are_full, "no worker has a place left")
+    eventually(are_full, "every worker is at its limit")
     return held
 
 
-def asked_on_many_connections(running: Running) -> tuple[set[int], list[Reply]]:
-    """Ask what must be heard, and for a list; the kernel spreads connections over the workers."""
-    heard: set[int] = set()
+def sent_on_many_connections(running: Running) -> tuple[set[int], list[Reply]]:
+    """Send withdrawals, health checks and lists; the kernel spreads them over the workers."""
+    statuses: set[int] = set()
     lists = []
     for granted in (True, False) * 4:
         with closing(running.server.client(running.key)) as client:
             purposes = {"purposes": dict.fromkeys(EVERYTHING, granted)}
-            heard |= {client.get("/livez").status, client.ask("PUT", PATH, purposes).status}
+            statuses |= {client.get("/livez").status, client.ask("PUT", PATH, purposes).status}
             lists.append(client.get(LIST))
-    return heard, lists
+    return statuses, lists
 
 
-def answered_by(held: list[socket.socket], number: int) -> list[socket.socket]:
-    """Wait until so many of the connections have been answered, and return those."""
+def wait_for_answers(held: list[socket.socket], number: int) -> list[socket.socket]:
+    """Wait until `number` connections have been answered, and return those."""
     answered: list[socket.socket] = []
 
     def are_answered() -> bool:
@@ -136,10 +136,8 @@ def answered_by(held: list[socket.socket], number: int) -> list[socket.socket]:
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 36", b"Transfer-Encoding: chunked"])
-def test_what_follows_an_unread_body_is_not_read_from_within_it(
-    running: Running, length: bytes
-) -> None:
-    """A refused request's body is never taken for the next request of its connection."""
+def test_an_unread_body_is_not_parsed_as_the_next_request(running: Running, length: bytes) -> None:
+    """The body of a refused request is never taken for the next request of its connection."""
     smuggled = b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n\r\n"
     body = smuggled if b"36" in length else b"24\r\n" + smuggled + b"\r\n0\r\n\r\n"
     head = b"PUT %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" % PATH.encode()
@@ -155,7 +153,7 @@ def test_what_follows_an_unread_body_is_not_read_from_within_it(
 
 
 def test_a_body_in_pieces_is_read_to_its_end(running: Running) -> None:
-    """With a key, slowness alone is no fault."""
+    """A body that arrives byte by byte is accepted with a key."""
     body = json.dumps({"purposes": EVERYTHING}).encode()
     head = f"PUT {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {running.key}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
