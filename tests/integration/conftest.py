@@ -1,4 +1,4 @@
-"""Servers of a test's own, which it may kill, and processes that share one."""
+"""Servers that a test may kill, and processes that share a server."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def start_member() -> Iterator[Callable[[Path], Member]]:
 
 @pytest.fixture
 def own_folder(tmp_path: Path) -> Iterator[Path]:
-    """A data folder whose server, if a test left one behind, is stopped."""
+    """A data folder; a server that the test left running is stopped."""
     yield tmp_path
     with EmbeddedValkey(tmp_path):
         pass
@@ -43,7 +43,7 @@ def own_server(own_folder: Path) -> Iterator[EmbeddedValkey]:
 
 @pytest.fixture
 def own_connections(own_server: EmbeddedValkey) -> Iterator[Connections]:
-    """Connections with the service's own time-outs."""
+    """Connections with the service's own timeouts."""
     opened = connect(Settings(), own_server.url)
     yield opened
     opened.close()

@@ -1,4 +1,4 @@
-"""Processes that share a server, and what can be done to the server."""
+"""Processes that share an embedded server, and controls of the server."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from recsvc.stores.embedded.folder import ValkeyFolder
 from recsvc.stores.embedded.process import Health
 
 PATIENCE_SECONDS = 20.0
-SLOW_TO_LOAD = 4000  # keys that take 5 ms each, between which the server looks who asks it
+SLOW_TO_LOAD = 4000  # keys of 5 ms each; the server answers requests between them
 SLOWLY = ("--key-load-delay", "5000", "--loading-process-events-interval-bytes", "1024")
 
 MEMBER = """
@@ -43,7 +43,7 @@ class Member:
         )
 
     def url(self) -> str:
-        """Wait until it has joined."""
+        """Wait until the process has joined, and return its URL."""
         return self._process.stdout.readline().strip()
 
     def leave(self) -> None:
@@ -55,10 +55,10 @@ class Member:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another process or thread will do."""
+    """Wait until a condition holds in another process or thread."""
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while not condition():
-        assert time.monotonic() < give_up_at, "it never happened"
+        assert time.monotonic() < give_up_at, "the condition never held"
         time.sleep(0.01)
 
 
@@ -80,14 +80,14 @@ def answers(url: str) -> bool:
 
 
 def kill_server(url: str) -> None:
-    """Kill the server as a crash would, and wait until it is gone."""
+    """Kill the server as a crash would, and wait until it is dead."""
     os.kill(process_of(url), signal.SIGKILL)
     until(lambda: not answers(url))
 
 
 @contextmanager
 def frozen(url: str) -> Iterator[None]:
-    """Let the server accept connections and answer nothing."""
+    """Stop the server's process, so that it accepts connections and answers nothing."""
     process = process_of(url)
     os.kill(process, signal.SIGSTOP)
     try:
@@ -97,9 +97,9 @@ def frozen(url: str) -> Iterator[None]:
 
 
 def fill(url: str) -> None:
-    """Have the server keep so much that it can be slow to load it."""
+    """Fill the server with data that it can be made to load slowly."""
     with client(url, PATIENCE_SECONDS) as store:
-        # In this form it looks up between keys, in the other after a thousand commands.
+        # An RDB preamble lets the server answer between keys, not only every 1,000 commands.
         for name, value in {"aof-use-rdb-preamble": "yes", "rdbcompression": "no"}.items():
             store.config_set(name, value)
         store.mset({f"filling:{number}": "x" * 1100 for number in range(SLOW_TO_LOAD)})
@@ -109,7 +109,7 @@ def fill(url: str) -> None:
 
 @contextmanager
 def loading(data_dir: Path) -> Iterator[None]:
-    """Start the stopped server of a folder that was filled; until the block ends, it is loading."""
+    """Start the stopped server of a filled folder; it is loading until the block ends."""
     folder = ValkeyFolder(data_dir)
     lock = FileLock(folder.server_lock)
     assert lock.try_own()

@@ -1,4 +1,4 @@
-"""API keys: kept without their text, revoked for every request after the acknowledgement."""
+"""API keys in the store: stored without their text, and revoked with immediate effect."""
 
 import pytest
 
@@ -30,8 +30,8 @@ def key_cache(store: ApiKeyStore) -> ApiKeyCache:
     return ApiKeyCache(store)
 
 
-def test_a_made_key_is_listed(store: ApiKeyStore, shop: ShopName) -> None:
-    """Oldest first, revoked ones too."""
+def test_keys_are_listed_by_age(store: ApiKeyStore, shop: ShopName) -> None:
+    """The list has all keys, revoked ones too, oldest first."""
     first = store.create(KeyKind.SECRET, shop, SCOPES).key
     second = store.create(KeyKind.PUBLISHABLE, shop, frozenset()).key
     revoked = store.revoke(shop, first.key_id)
@@ -42,7 +42,7 @@ def test_a_made_key_is_listed(store: ApiKeyStore, shop: ShopName) -> None:
 def test_the_store_holds_neither_texts_nor_signing_secrets(
     store: ApiKeyStore, connections: Connections, shop: ShopName
 ) -> None:
-    """A stolen copy of the data opens nothing."""
+    """A key record contains neither the key's text nor its plain signing secret."""
     made = store.create(KeyKind.PUBLISHABLE, shop, frozenset())
     [(sha256, record)] = connections.writes.hgetall(redis_keys.api_keys(shop)).items()
 
@@ -53,22 +53,22 @@ def test_the_store_holds_neither_texts_nor_signing_secrets(
 
 
 def test_a_publishable_key_has_no_scopes(store: ApiKeyStore, shop: ShopName) -> None:
-    """Scopes are for keys that never leave the server."""
+    """A publishable key is created without scopes, whatever is requested."""
     assert not store.create(KeyKind.PUBLISHABLE, shop, ALL_SCOPES).key.scopes
 
 
 def test_a_secret_key_has_no_signing_secret(store: ApiKeyStore, shop: ShopName) -> None:
-    """It signs nothing."""
+    """A secret key has no signing secret."""
     made = store.create(KeyKind.SECRET, shop, SCOPES)
 
     assert made.signing_secret is None
     assert store.signing_secret(made.key) is None
 
 
-def test_another_deployments_signing_secret_does_not_open(
+def test_another_deployments_signing_secret_cannot_be_decrypted(
     store: ApiKeyStore, connections: Connections, shop: ShopName
 ) -> None:
-    """The error says what to do."""
+    """A signing secret sealed with another secret raises an error that says how to repair it."""
     made = store.create(KeyKind.PUBLISHABLE, shop, frozenset())
     elsewhere = ApiKeyStore(connections, Secret("another secret, just as long as that"))
     with pytest.raises(SecretMismatch, match="create a new one"):
@@ -76,33 +76,33 @@ def test_another_deployments_signing_secret_does_not_open(
 
 
 def test_revoking_an_unknown_key_is_not_found(store: ApiKeyStore, shop: ShopName) -> None:
-    """A slip of the pen is not a success."""
+    """The revocation of an unknown key id raises NotFound."""
     with pytest.raises(NotFound):
         store.revoke(shop, "sk-0000000000000000")
 
 
 def test_revoking_twice_keeps_the_first_time(store: ApiKeyStore, shop: ShopName) -> None:
-    """When it ended is when it ended."""
+    """A second revocation does not change the time of the first."""
     key_id = store.create(KeyKind.SECRET, shop, SCOPES).key.key_id
 
     assert store.revoke(shop, key_id) == store.revoke(shop, key_id)
 
 
 @pytest.mark.parametrize("record", [b"", b"{}", b"null", b"\xff", b'{"key_id": 1}'])
-def test_an_unreadable_record_opens_nothing(
+def test_an_unreadable_record_is_skipped(
     store: ApiKeyStore, connections: Connections, shop: ShopName, record: bytes
 ) -> None:
-    """And does not get in the way of the others."""
+    """An unreadable key record is skipped, and the other keys still work."""
     good = store.create(KeyKind.SECRET, shop, SCOPES).key
     connections.writes.hset(redis_keys.api_keys(shop), key_sha256("sk_x"), record)
 
     assert (good,) == store.list(shop)
 
 
-def test_a_record_moved_to_another_shop_opens_nothing(
+def test_a_record_copied_to_another_shop_is_skipped(
     store: ApiKeyStore, connections: Connections, shop: ShopName
 ) -> None:
-    """A key is for the shop it was made for."""
+    """A key record copied to another shop is not a key of that shop."""
     made = store.create(KeyKind.SECRET, shop, SCOPES)
     other = ShopName(f"{shop}-b")
     record = connections.writes.hget(redis_keys.api_keys(shop), made.key.sha256)
@@ -111,20 +111,20 @@ def test_a_record_moved_to_another_shop_opens_nothing(
     assert store.list(other) == ()
 
 
-def test_a_new_key_counts_for_the_next_request(
+def test_a_new_key_is_accepted_by_the_next_request(
     store: ApiKeyStore, request_read: RequestRead, key_cache: ApiKeyCache, shop: ShopName
 ) -> None:
-    """On workers that have seen the shop before, and on those that have not."""
+    """A new key is accepted by workers with and without a snapshot of the shop."""
     for _ in range(2):
         made = store.create(KeyKind.SECRET, shop, SCOPES)
 
         assert made.key == key_cache.authenticate(made.text, request_read.read(shop, None)).key
 
 
-def test_a_revoked_key_counts_no_more(
+def test_a_revoked_key_is_refused_by_the_next_request(
     store: ApiKeyStore, request_read: RequestRead, key_cache: ApiKeyCache, shop: ShopName
 ) -> None:
-    """For every request that starts after the acknowledgement."""
+    """A revoked key is refused by each request that starts after the acknowledgement."""
     made = store.create(KeyKind.SECRET, shop, SCOPES)
     key_cache.authenticate(made.text, request_read.read(shop, None))
     store.revoke(shop, made.key.key_id)
@@ -132,10 +132,10 @@ def test_a_revoked_key_counts_no_more(
     assert key_cache.authenticate(made.text, request_read.read(shop, None)).key is None
 
 
-def test_a_key_that_was_never_made_is_nobodys(
+def test_an_unknown_key_is_not_authenticated(
     store: ApiKeyStore, request_read: RequestRead, key_cache: ApiKeyCache, shop: ShopName
 ) -> None:
-    """Naming a shop proves nothing."""
+    """A well-formed key that was never created is not authenticated."""
     store.create(KeyKind.SECRET, shop, SCOPES)
     forged = new_key_text(KeyKind.SECRET, shop)
 
@@ -143,8 +143,8 @@ def test_a_key_that_was_never_made_is_nobodys(
     assert key_cache.authenticate("Bearer of bad news", NO_REPLY).key is None
 
 
-def test_in_an_outage_the_last_snapshot_judges(store: ApiKeyStore, shop: ShopName) -> None:
-    """Good keys go on being good, and bad ones bad."""
+def test_in_an_outage_the_last_snapshot_is_used(store: ApiKeyStore, shop: ShopName) -> None:
+    """In an outage the last snapshot accepts known keys and refuses unknown ones."""
     made = store.create(KeyKind.SECRET, shop, SCOPES)
     key_cache = ApiKeyCache(store)
     key_cache.preload([shop])
@@ -153,8 +153,8 @@ def test_in_an_outage_the_last_snapshot_judges(store: ApiKeyStore, shop: ShopNam
     assert key_cache.authenticate(new_key_text(KeyKind.SECRET, shop), NO_REPLY).key is None
 
 
-def test_without_a_snapshot_nothing_can_be_judged(key_cache: ApiKeyCache, shop: ShopName) -> None:
-    """That is said as what it is: the store is away, not the key wrong."""
+def test_without_a_snapshot_keys_are_unavailable(key_cache: ApiKeyCache, shop: ShopName) -> None:
+    """In an outage without a snapshot, authentication raises StoreUnavailable."""
     with pytest.raises(StoreUnavailable):
         key_cache.authenticate(new_key_text(KeyKind.SECRET, shop), NO_REPLY)
 
@@ -166,7 +166,7 @@ def test_a_key_that_may_have_been_revoked_gets_an_empty_reply(
     key_cache: ApiKeyCache,
     shop: ShopName,
 ) -> None:
-    """Key records that cannot be read: anonymous answers, no writes."""
+    """If the new key records are unreadable, the old snapshot is used with an empty reply."""
     made = store.create(KeyKind.SECRET, shop, SCOPES)
     key_cache.preload([shop])
     connections.writes.set(redis_keys.api_keys(shop), "spoilt")
@@ -176,24 +176,24 @@ def test_a_key_that_may_have_been_revoked_gets_an_empty_reply(
     assert (made.key, NO_REPLY) == (authentication.key, authentication.reply)
 
 
-def test_a_spoilt_epoch_is_a_store_that_is_away(
+def test_an_unreadable_epoch_makes_the_store_unavailable(
     store: ApiKeyStore, connections: Connections, shop: ShopName
 ) -> None:
-    """Nobody could say whether the keys are current."""
+    """An unreadable key epoch raises StoreUnavailable."""
     store.create(KeyKind.SECRET, shop, SCOPES)
     connections.writes.hset(redis_keys.epochs(shop), redis_keys.EPOCH_OF_KEYS, "many")
     with pytest.raises(StoreUnavailable):
         store.snapshot(shop)
 
 
-def test_a_wiped_store_knows_no_keys(
+def test_a_wiped_store_has_no_keys(
     store: ApiKeyStore,
     connections: Connections,
     request_read: RequestRead,
     key_cache: ApiKeyCache,
     shop: ShopName,
 ) -> None:
-    """A worker's memory is not a second store."""
+    """After the store was wiped, a worker refuses the keys of its old snapshot."""
     made = store.create(KeyKind.SECRET, shop, SCOPES)
     key_cache.preload([shop])
     connections.writes.delete(redis_keys.api_keys(shop), redis_keys.epochs(shop))
@@ -201,10 +201,8 @@ def test_a_wiped_store_knows_no_keys(
     assert key_cache.authenticate(made.text, request_read.read(shop, None)).key is None
 
 
-def test_invented_shops_leave_nothing_behind(
-    key_cache: ApiKeyCache, request_read: RequestRead
-) -> None:
-    """Callers can name any shop; a worker's memory must not grow with that."""
+def test_unknown_shops_are_not_cached(key_cache: ApiKeyCache, request_read: RequestRead) -> None:
+    """Requests that name unknown shops do not grow the cache."""
     forged = [new_key_text(KeyKind.SECRET, ShopName(f"invented-{number}")) for number in range(20)]
     for text in forged:
         key_cache.authenticate(text, request_read.read(ShopName("invented"), None))

@@ -1,4 +1,4 @@
-"""One secret per data folder, made once, whoever comes first."""
+"""The secret file: one per data folder, created by the first process."""
 
 import subprocess
 import sys
@@ -25,8 +25,8 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data")
 
 
-def test_the_first_use_makes_a_file_for_the_owner_alone(settings: Settings) -> None:
-    """And nothing beside it."""
+def test_the_first_use_creates_a_file_for_the_owner_alone(settings: Settings) -> None:
+    """The first use creates the secret file with mode 0600 and no other file."""
     open_secret(settings)
 
     [path] = settings.data_dir.iterdir()
@@ -34,20 +34,20 @@ def test_the_first_use_makes_a_file_for_the_owner_alone(settings: Settings) -> N
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_it_stays_the_same(settings: Settings) -> None:
-    """Everything derived from it would be lost otherwise."""
+def test_the_secret_stays_the_same(settings: Settings) -> None:
+    """The secret of a folder is the same on each use."""
     assert open_secret(settings).fingerprint() == open_secret(settings).fingerprint()
 
 
-def test_every_folder_has_its_own(tmp_path: Path) -> None:
-    """Two deployments share nothing."""
+def test_every_folder_has_its_own_secret(tmp_path: Path) -> None:
+    """Two data folders have different secrets."""
     one, other = (open_secret(Settings(data_dir=tmp_path / name)) for name in "ab")
 
     assert one.fingerprint() != other.fingerprint()
 
 
 def test_the_environments_secret_needs_no_file(tmp_path: Path) -> None:
-    """It wins, and nothing is written."""
+    """A secret from the environment takes precedence, and no file is written."""
     given = open_secret(Settings(data_dir=tmp_path, secret="s" * 32))
     again = open_secret(Settings(data_dir=tmp_path / "elsewhere", secret="s" * 32))
 
@@ -56,7 +56,7 @@ def test_the_environments_secret_needs_no_file(tmp_path: Path) -> None:
 
 
 def test_processes_that_start_at_once_agree(settings: Settings) -> None:
-    """One makes it, all read it, none reads half of it."""
+    """Processes that start at once all read the same complete secret."""
     command = [sys.executable, "-c", PRINT_FINGERPRINT, str(settings.data_dir)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
     fingerprints = {process.communicate()[0] for process in processes}
@@ -65,7 +65,7 @@ def test_processes_that_start_at_once_agree(settings: Settings) -> None:
 
 
 def test_an_empty_file_is_refused(settings: Settings) -> None:
-    """A guessable secret is worse than an error."""
+    """An empty secret file raises `secret_too_short`."""
     settings.data_dir.mkdir()
     (settings.data_dir / "secret").touch(0o600)
     with pytest.raises(BadRequest) as caught:
@@ -75,7 +75,7 @@ def test_an_empty_file_is_refused(settings: Settings) -> None:
 
 
 def test_a_file_that_others_may_read_is_reported(settings: Settings) -> None:
-    """It works, and the log says what is right."""
+    """A secret file that is readable by others works, and is logged."""
     open_secret(settings)
     (settings.data_dir / "secret").chmod(0o644)
     with capture_logs() as logs:

@@ -1,4 +1,4 @@
-"""A Redis that may lose what it acknowledged is refused, unless somebody answers for it."""
+"""A Redis that may lose acknowledged writes is refused, unless the operator accepts it."""
 
 import threading
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ def store(own_server: EmbeddedValkey) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def forbidden(store: redis.Redis, own_server: EmbeddedValkey) -> Iterator[redis.Redis]:
-    """The same server for a user who may not ask about its configuration."""
+def without_config(store: redis.Redis, own_server: EmbeddedValkey) -> Iterator[redis.Redis]:
+    """A client of the same server whose user may not run CONFIG."""
     store.acl_setuser(
         "tenant", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-config"]
     )
@@ -46,40 +46,42 @@ def forbidden(store: redis.Redis, own_server: EmbeddedValkey) -> Iterator[redis.
 def test_a_setting_that_loses_writes_is_named(
     store: redis.Redis, name: str, wrong: str, right: str
 ) -> None:
-    """With what it is and what it must be."""
+    """The error names the wrong setting, its value and its required value."""
     store.config_set(name, wrong)
     with pytest.raises(NotDurable, match=f"{name} is '{wrong}' and must be '{right}'"):
         check_durability(store, SETTINGS)
 
 
-def test_insecure_accepts_it(store: redis.Redis) -> None:
-    """Said by the operator, and logged."""
+def test_insecure_accepts_a_store_that_is_not_durable(store: redis.Redis) -> None:
+    """RECSVC_INSECURE=1 accepts a store that may lose acknowledged writes."""
     store.config_set("appendfsync", "no")
     check_durability(store, replace(SETTINGS, insecure=True))
 
 
-def test_the_provider_cannot_answer_for_what_can_be_seen(store: redis.Redis) -> None:
-    """A statement does not beat the facts."""
+def test_the_provider_setting_does_not_override_a_known_fault(store: redis.Redis) -> None:
+    """RECSVC_DURABILITY=provider does not accept settings that are known to be wrong."""
     store.config_set("appendfsync", "no")
     with pytest.raises(NotDurable):
         check_durability(store, replace(SETTINGS, durability="provider"))
 
 
-def test_where_it_cannot_be_asked_it_is_refused(forbidden: redis.Redis) -> None:
-    """With the way out in the message."""
+def test_a_store_that_forbids_config_is_refused(without_config: redis.Redis) -> None:
+    """A Redis that forbids CONFIG is refused, and the error names RECSVC_DURABILITY=provider."""
     with pytest.raises(NotDurable, match="RECSVC_DURABILITY=provider"):
-        check_durability(forbidden, SETTINGS)
+        check_durability(without_config, SETTINGS)
 
 
-def test_where_it_cannot_be_asked_the_provider_answers(forbidden: redis.Redis) -> None:
-    """In the operator's name."""
-    check_durability(forbidden, replace(SETTINGS, durability="provider"))
+def test_the_provider_setting_accepts_a_store_without_config(
+    without_config: redis.Redis,
+) -> None:
+    """RECSVC_DURABILITY=provider accepts a Redis that forbids CONFIG."""
+    check_durability(without_config, replace(SETTINGS, durability="provider"))
 
 
-def test_a_store_that_is_away_is_not_durable_by_silence(
+def test_an_unavailable_store_is_not_accepted_as_durable(
     store: redis.Redis, own_server: EmbeddedValkey
 ) -> None:
-    """Not even for those who accept anything."""
+    """The check of an unavailable store fails, whichever settings relax it."""
     kill_server(own_server.url)
     with pytest.raises(StoreUnavailable):
         check_durability(store, replace(SETTINGS, durability="provider", insecure=True))
@@ -88,7 +90,7 @@ def test_a_store_that_is_away_is_not_durable_by_silence(
 def test_a_store_that_is_reconfigured_later_is_logged(
     store: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was right at the start need not stay so."""
+    """A setting that becomes wrong after the start is logged as an error."""
     monkeypatch.setattr(durability, "WATCH_SECONDS", 0.01)
     leaving = threading.Event()
     watching = threading.Thread(target=watch_durability, args=(store, SETTINGS, leaving))

@@ -1,7 +1,7 @@
-"""A store that is gone, silent or strange: reads answer without the person, writes refuse.
+"""A store that is dead, silent or corrupt: reads return no consent, writes are refused.
 
-A second is the guard against hanging, far above the deadline of a fifth: the machine that
-tests may be busy.
+The guard against hanging is one second, far above the deadline of 0.2 seconds, because the test
+machine may be busy.
 """
 
 import socket
@@ -35,15 +35,15 @@ WRITABLE = b":0\r\n"
 
 
 def timed(request_read: RequestRead, shop: ShopName, customer: CustomerKey) -> RequestData:
-    """Read, and fail if it hangs."""
+    """Read, and fail if the read takes longer than HANG_SECONDS."""
     began = time.monotonic()
     reply = request_read.read(shop, customer)
     assert time.monotonic() - began < HANG_SECONDS
     return reply
 
 
-def several(request_read: RequestRead, shop: ShopName, customer: CustomerKey) -> set[bool]:
-    """Say whether each of ten reads, through an opening breaker, came back empty."""
+def empty_reads(request_read: RequestRead, shop: ShopName, customer: CustomerKey) -> set[bool]:
+    """Return the set of results of ten reads, while the breaker opens: True for an empty reply."""
     return {timed(request_read, shop, customer) == NO_REPLY for _ in range(10)}
 
 
@@ -51,7 +51,7 @@ def several(request_read: RequestRead, shop: ShopName, customer: CustomerKey) ->
 def request_read(
     own_connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> RequestRead:
-    """A trip that has worked before, to a customer who permits everything."""
+    """A read that has succeeded once, for a customer who permits every purpose."""
     ConsentStore(own_connections).write(shop, customer, EVERYTHING)
     made = RequestRead(own_connections)
     assert made.read(shop, customer).consent is not None
@@ -60,12 +60,12 @@ def request_read(
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A port that accepts connections and says nothing."""
+    """A port that accepts connections and never replies."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server
 
 
-def trip_to(listener: socket.socket) -> RequestRead:
+def request_read_of(listener: socket.socket) -> RequestRead:
     port = listener.getsockname()[1]
     return RequestRead(connect(Settings(), f"redis://127.0.0.1:{port}"))
 
@@ -73,31 +73,31 @@ def trip_to(listener: socket.socket) -> RequestRead:
 def test_a_killed_store_is_no_reply(
     request_read: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Nothing raises and nobody is taken for consenting."""
+    """A read from a killed store raises no error and returns no consent."""
     kill_server(own_server.url)
 
-    assert several(request_read, shop, customer) == {True}
+    assert empty_reads(request_read, shop, customer) == {True}
 
 
 def test_a_frozen_store_is_no_reply(
     request_read: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """It accepts the request and never answers."""
+    """A store that accepts the request and never answers gives an empty reply."""
     with frozen(own_server.url):
-        assert several(request_read, shop, customer) == {True}
+        assert empty_reads(request_read, shop, customer) == {True}
 
 
-def test_a_store_that_only_accepts_is_no_reply(
+def test_a_store_that_never_answers_is_no_reply(
     listener: socket.socket, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """The first connection meets silence."""
-    assert several(trip_to(listener), shop, customer) == {True}
+    """A first connection without an answer gives an empty reply."""
+    assert empty_reads(request_read_of(listener), shop, customer) == {True}
 
 
 def test_a_store_that_cannot_be_connected_to_is_no_reply(
     shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Packets to a full queue are dropped, as a firewall would drop them."""
+    """A connection whose packets are dropped, as by a firewall, gives an empty reply."""
     with ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
@@ -105,42 +105,42 @@ def test_a_store_that_cannot_be_connected_to_is_no_reply(
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
 
-        assert several(trip_to(full), shop, customer) == {True}
+        assert empty_reads(request_read_of(full), shop, customer) == {True}
 
 
-def test_a_store_that_refuses_is_no_reply(
+def test_a_refused_connection_is_no_reply(
     listener: socket.socket, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Nobody listens any more."""
-    refused = trip_to(listener)
+    """A port without a listener gives an empty reply."""
+    refused = request_read_of(listener)
     listener.close()
 
-    assert several(refused, shop, customer) == {True}
+    assert empty_reads(refused, shop, customer) == {True}
 
 
 def test_a_name_that_does_not_resolve_is_no_reply(shop: ShopName, customer: CustomerKey) -> None:
-    """Looking up a name counts towards the deadline too."""
+    """The deadline includes the name look-up."""
     lost = RequestRead(connect(Settings(), "redis://store.invalid:6379"))
 
-    assert several(lost, shop, customer) == {True}
+    assert empty_reads(lost, shop, customer) == {True}
 
 
-class Answering(socketserver.ThreadingTCPServer):
-    """Whatever it is asked, it answers `answer`."""
+class FakeServer(socketserver.ThreadingTCPServer):
+    """A server that sends `answer` to every request."""
 
     daemon_threads = True
     answer = b""
 
 
-class Answer(socketserver.BaseRequestHandler):
+class _AnswerHandler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         while self.request.recv(4096):
             self.request.sendall(self.server.answer)
 
 
 @pytest.fixture
-def strange() -> Iterator[Answering]:
-    with Answering(("127.0.0.1", 0), Answer) as server:
+def fake_server() -> Iterator[FakeServer]:
+    with FakeServer(("127.0.0.1", 0), _AnswerHandler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -172,39 +172,39 @@ def strange() -> Iterator[Answering]:
         b"*2\r\n" * 6,
     ],
 )
-def test_a_strange_answer_is_no_reply(
-    strange: Answering, shop: ShopName, customer: CustomerKey, answer: bytes
+def test_an_invalid_answer_is_no_reply(
+    fake_server: FakeServer, shop: ShopName, customer: CustomerKey, answer: bytes
 ) -> None:
-    """Whatever listens at the store's address makes a person of nobody."""
-    strange.answer = answer
+    """An answer that is not that of the read gives an empty reply and no consent."""
+    fake_server.answer = answer
     request_read = RequestRead(
-        connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}")
+        connect(Settings(), f"redis://127.0.0.1:{fake_server.server_address[1]}")
     )
 
-    assert several(request_read, shop, customer) == {True}
+    assert empty_reads(request_read, shop, customer) == {True}
 
 
 @pytest.mark.parametrize("fields", [b"*1\r\n:1\r\n", b"*2\r\n:1\r\n:1\r\n", b":1\r\n", b"*-1\r\n"])
-def test_strange_fields_are_unreadable_consent(
-    strange: Answering, shop: ShopName, customer: CustomerKey, fields: bytes
+def test_invalid_fields_are_unreadable_consent(
+    fake_server: FakeServer, shop: ShopName, customer: CustomerKey, fields: bytes
 ) -> None:
-    """The epochs still count; the consent does not."""
-    strange.answer = QUEUED + b"*4\r\n" + EPOCHS + fields + NOTHING + WRITABLE
+    """Invalid fields of a customer make the consent unreadable; the epochs stay usable."""
+    fake_server.answer = QUEUED + b"*4\r\n" + EPOCHS + fields + NOTHING + WRITABLE
     request_read = RequestRead(
-        connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}")
+        connect(Settings(), f"redis://127.0.0.1:{fake_server.server_address[1]}")
     )
 
     assert timed(request_read, shop, customer) == RequestData(None, Epochs(1, 1, 0))
 
 
 @pytest.mark.parametrize("events", [b"*1\r\n:1\r\n", b"*1\r\n*0\r\n", b"+OK\r\n", b"*-1\r\n"])
-def test_strange_events_are_none(
-    strange: Answering, shop: ShopName, customer: CustomerKey, events: bytes
+def test_invalid_events_are_none(
+    fake_server: FakeServer, shop: ShopName, customer: CustomerKey, events: bytes
 ) -> None:
-    """Consent and epochs still count."""
-    strange.answer = QUEUED + b"*4\r\n" + EPOCHS + NOTHING + events + WRITABLE
+    """Invalid recent events are dropped; consent and epochs stay usable."""
+    fake_server.answer = QUEUED + b"*4\r\n" + EPOCHS + NOTHING + events + WRITABLE
     request_read = RequestRead(
-        connect(Settings(), f"redis://127.0.0.1:{strange.server_address[1]}")
+        connect(Settings(), f"redis://127.0.0.1:{fake_server.server_address[1]}")
     )
     reply = timed(request_read, shop, customer)
 
@@ -212,10 +212,10 @@ def test_strange_events_are_none(
     assert reply.profile is None
 
 
-def test_a_restarted_store_costs_no_request_its_answer(
+def test_a_restarted_store_fails_no_request(
     request_read: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Idle connections that the restart closed are replaced within the request."""
+    """Idle connections that a restart closed are replaced within the request."""
     kill_server(own_server.url)
     own_server.join()
 
@@ -225,9 +225,9 @@ def test_a_restarted_store_costs_no_request_its_answer(
 def test_reads_recover_by_themselves(
     request_read: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """The open breaker lets one request try, and closes."""
+    """The open breaker allows one trial request and closes after its success."""
     kill_server(own_server.url)
-    several(request_read, shop, customer)
+    empty_reads(request_read, shop, customer)
     own_server.join()
     until(lambda: request_read.read(shop, customer).consent is not None)
 
@@ -237,25 +237,25 @@ def test_reads_recover_by_themselves(
 def test_late_answers_are_never_given_to_the_next_request(
     request_read: RequestRead, own_server: EmbeddedValkey, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """A frozen store answers old questions when it thaws; nobody listens to those."""
+    """The late answers of a frozen store are discarded and never reach another request."""
     stranger = CustomerKey(bytes(16))
     with frozen(own_server.url):
-        several(request_read, shop, customer)
+        empty_reads(request_read, shop, customer)
     until(lambda: request_read.read(shop, stranger).consent is not None)
 
     assert request_read.read(shop, stranger).consent.is_empty
 
 
-def test_an_open_breaker_does_not_ask(
+def test_a_dead_store_opens_the_breaker(
     request_read: RequestRead,
     own_server: EmbeddedValkey,
     own_connections: Connections,
     shop: ShopName,
     customer: CustomerKey,
 ) -> None:
-    """A dead store costs nothing after the first few requests."""
+    """The breaker is open after a few reads from a dead store."""
     kill_server(own_server.url)
-    several(request_read, shop, customer)
+    empty_reads(request_read, shop, customer)
 
     assert own_connections.breaker.is_open
 
@@ -266,7 +266,7 @@ def test_a_write_to_a_dead_store_is_refused(
     shop: ShopName,
     customer: CustomerKey,
 ) -> None:
-    """No acknowledgement without the disk."""
+    """A write to a dead store raises StoreUnavailable."""
     kill_server(own_server.url)
     with pytest.raises(StoreUnavailable):
         ConsentStore(own_connections).write(shop, customer, EVERYTHING)
@@ -278,29 +278,29 @@ def test_a_write_to_a_frozen_store_is_refused(
     shop: ShopName,
     customer: CustomerKey,
 ) -> None:
-    """Silence is no acknowledgement, and is not asked twice."""
-    hasty = replace(own_connections, writes=own_connections.reads)
+    """A write without an answer raises StoreUnavailable and is not sent twice."""
+    impatient = replace(own_connections, writes=own_connections.reads)
     own_connections.writes.config_resetstat()
     with frozen(own_server.url), pytest.raises(StoreUnavailable):
-        ConsentStore(hasty).write(shop, customer, EVERYTHING)
+        ConsentStore(impatient).write(shop, customer, EVERYTHING)
 
-    def asked() -> int:
+    def transactions() -> int:
         calls = own_connections.writes.info("commandstats")
         return calls.get("cmdstat_exec", {"calls": 0})["calls"]
 
-    until(lambda: asked() > 0)
+    until(lambda: transactions() > 0)
 
-    assert asked() == 1
+    assert transactions() == 1
     assert "cmdstat_evalsha" not in own_connections.writes.info("commandstats")
 
 
-def test_a_write_after_a_restart_needs_no_help(
+def test_a_write_after_a_restart_succeeds(
     own_server: EmbeddedValkey,
     own_connections: Connections,
     shop: ShopName,
     customer: CustomerKey,
 ) -> None:
-    """A restarted server has forgotten the scripts, and closed the connections."""
+    """A write succeeds although the restart removed the scripts and closed the connections."""
     store = ConsentStore(own_connections)
     store.write(shop, customer, EVERYTHING)
     kill_server(own_server.url)

@@ -12,7 +12,7 @@ StartMember = Callable[[Path], Member]
 def test_processes_that_start_at_once_start_one_server(
     own_folder: Path, start_member: StartMember
 ) -> None:
-    """Two servers on one append-only file would destroy it."""
+    """Processes that start at once share one server; two would destroy the append-only file."""
     members = [start_member(own_folder) for _ in range(4)]
     urls = {member.url() for member in members}
 
@@ -20,8 +20,8 @@ def test_processes_that_start_at_once_start_one_server(
     assert ask(urls.pop(), "INCR", "started") == 1
 
 
-def test_the_last_to_leave_stops_it(own_folder: Path, start_member: StartMember) -> None:
-    """Whoever started it: it runs for as long as somebody uses it, and no longer."""
+def test_the_last_process_stops_the_server(own_folder: Path, start_member: StartMember) -> None:
+    """The server runs until its last process leaves, whichever process started it."""
     first = start_member(own_folder)
     url = first.url()
     second = start_member(own_folder)
@@ -35,8 +35,8 @@ def test_the_last_to_leave_stops_it(own_folder: Path, start_member: StartMember)
     assert not answers(url)
 
 
-def test_a_killed_user_takes_nothing_with_it(own_folder: Path, start_member: StartMember) -> None:
-    """Neither the server of the others, nor their way of stopping it."""
+def test_a_killed_process_affects_no_other(own_folder: Path, start_member: StartMember) -> None:
+    """The server survives the kill of the process that started it, and the last one stops it."""
     starter = start_member(own_folder)
     url = starter.url()
     with EmbeddedValkey(own_folder) as server:
@@ -46,10 +46,10 @@ def test_a_killed_user_takes_nothing_with_it(own_folder: Path, start_member: Sta
     assert not answers(url)
 
 
-def test_after_all_users_were_killed_the_next_takes_over(
+def test_after_all_processes_were_killed_the_next_takes_over(
     own_folder: Path, start_member: StartMember
 ) -> None:
-    """The orphaned server goes on, with its data, and is stopped in the end."""
+    """An orphaned server keeps running with its data; the next process uses it and stops it."""
     members = [start_member(own_folder) for _ in range(2)]
     [url] = {member.url() for member in members}
     ask(url, "SET", "kept", "yes")
@@ -62,10 +62,10 @@ def test_after_all_users_were_killed_the_next_takes_over(
     assert not answers(url)
 
 
-def test_a_user_killed_while_it_starts_the_server_is_no_obstacle(
+def test_a_process_killed_during_the_start_does_not_block_the_next(
     own_folder: Path, start_member: StartMember
 ) -> None:
-    """The next finds a server half started, or none, and goes on from there."""
+    """The next process starts the server if a killed process left it half started."""
     starter = start_member(own_folder)
     until((own_folder / "valkey" / "valkey.conf").exists)
     starter.kill()
@@ -79,7 +79,7 @@ def test_a_user_killed_while_it_starts_the_server_is_no_obstacle(
 def test_after_everything_was_killed_the_next_start_recovers(
     own_folder: Path, start_member: StartMember
 ) -> None:
-    """A machine that loses power has no time to tidy up."""
+    """After a kill of the server and its process, as in a power cut, the data is intact."""
     member = start_member(own_folder)
     ask(member.url(), "SET", "kept", "yes")
     kill_server(member_url := str(EmbeddedValkey(own_folder).url))

@@ -1,4 +1,4 @@
-"""The embedded server keeps its data through anything, and belongs to whoever uses it."""
+"""The embedded server: durability, restarts, paths, membership and bounded waits."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ from tests.integration.servers import answers, ask, frozen, kill_server, process
 
 
 def kept_after(folder: Path) -> object:
-    """Return what the next user of the folder finds under `kept`."""
+    """Return the value of `kept` that the next process reads from the folder."""
     with EmbeddedValkey(folder) as server:
         return ask(server.url, "GET", "kept")
 
@@ -34,20 +34,20 @@ def write(server: EmbeddedValkey) -> None:
     ask(server.url, "SET", "kept", "yes")
 
 
-def test_it_keeps_every_acknowledged_write(own_server: EmbeddedValkey) -> None:
-    """AOF always and no eviction, as the service demands of any Redis."""
+def test_the_embedded_server_passes_the_durability_check(own_server: EmbeddedValkey) -> None:
+    """The embedded server has the durability settings that the service requires."""
     with client(own_server.url, 2.0) as store:
         check_durability(store, Settings())
 
 
-def test_it_listens_on_no_network(own_server: EmbeddedValkey) -> None:
-    """Only processes that may enter the data folder reach it."""
+def test_the_server_listens_on_no_network(own_server: EmbeddedValkey) -> None:
+    """The server has no TCP port; only processes with access to the data folder reach it."""
     with client(own_server.url, 2.0) as store:
         assert store.config_get("port") == {"port": "0"}
 
 
 def test_data_survives_a_restart(own_folder: Path) -> None:
-    """The last to leave stops the server; the next finds what was written."""
+    """Data written before the last process leaves is there after the next start."""
     with EmbeddedValkey(own_folder) as server:
         write(server)
         url = server.url
@@ -57,7 +57,7 @@ def test_data_survives_a_restart(own_folder: Path) -> None:
 
 
 def test_an_acknowledged_write_survives_a_kill(own_folder: Path) -> None:
-    """Nothing is left to a graceful end."""
+    """An acknowledged write survives a SIGKILL of the server."""
     with EmbeddedValkey(own_folder) as server:
         write(server)
         kill_server(server.url)
@@ -65,16 +65,16 @@ def test_an_acknowledged_write_survives_a_kill(own_folder: Path) -> None:
     assert kept_after(own_folder) == b"yes"
 
 
-def test_joining_again_revives_a_killed_server(own_server: EmbeddedValkey) -> None:
-    """A member of a dead server can have it back."""
+def test_joining_again_restarts_a_killed_server(own_server: EmbeddedValkey) -> None:
+    """A process that joins again restarts a killed server with its data."""
     write(own_server)
     kill_server(own_server.url)
 
     assert ask(own_server.join(), "GET", "kept") == b"yes"
 
 
-def test_a_supervised_server_comes_back_by_itself(own_server: EmbeddedValkey) -> None:
-    """The serving process restarts a server that died."""
+def test_a_supervised_server_is_restarted(own_server: EmbeddedValkey) -> None:
+    """The supervising process restarts a server that died."""
     write(own_server)
     own_server.supervise()
     kill_server(own_server.url)
@@ -83,8 +83,8 @@ def test_a_supervised_server_comes_back_by_itself(own_server: EmbeddedValkey) ->
     assert ask(own_server.url, "GET", "kept") == b"yes"
 
 
-def test_a_server_under_a_long_path_comes_back_at_the_same_address(own_folder: Path) -> None:
-    """Workers are told the address once, when they start."""
+def test_a_server_under_a_long_path_keeps_its_address(own_folder: Path) -> None:
+    """A restart keeps the socket address, because workers get it only once."""
     with EmbeddedValkey(own_folder / ("d" * 120)) as server:
         write(server)
         url = server.url
@@ -97,8 +97,8 @@ def test_a_server_under_a_long_path_comes_back_at_the_same_address(own_folder: P
     assert not Path(url.removeprefix("unix://")).parent.exists()
 
 
-def test_a_half_written_last_entry_is_no_obstacle(own_folder: Path) -> None:
-    """A power cut may leave the tail of the append-only file torn."""
+def test_a_half_written_last_entry_is_dropped(own_folder: Path) -> None:
+    """A torn last entry of the append-only file, as after a power cut, is dropped."""
     with EmbeddedValkey(own_folder) as server:
         write(server)
     [log] = (own_folder / "valkey" / "appendonlydir").glob("*.incr.aof")
@@ -108,8 +108,8 @@ def test_a_half_written_last_entry_is_no_obstacle(own_folder: Path) -> None:
     assert kept_after(own_folder) == b"yes"
 
 
-def test_a_stale_socket_is_no_obstacle(own_folder: Path) -> None:
-    """A socket file says nothing about life."""
+def test_a_stale_socket_does_not_block_the_start(own_folder: Path) -> None:
+    """A socket file left by a dead server does not prevent a start."""
     with EmbeddedValkey(own_folder) as server:
         write(server)
     with socket.socket(socket.AF_UNIX) as stale:
@@ -118,8 +118,8 @@ def test_a_stale_socket_is_no_obstacle(own_folder: Path) -> None:
     assert kept_after(own_folder) == b"yes"
 
 
-def test_an_ordinary_file_in_the_sockets_place_is_no_obstacle(own_folder: Path) -> None:
-    """Backup tools restore sockets as empty files."""
+def test_a_regular_file_in_the_sockets_place_does_not_block_the_start(own_folder: Path) -> None:
+    """A socket that a backup restored as an empty file does not prevent a start."""
     (own_folder / "valkey").mkdir()
     (own_folder / "valkey" / "valkey.sock").touch()
 
@@ -127,7 +127,7 @@ def test_an_ordinary_file_in_the_sockets_place_is_no_obstacle(own_folder: Path) 
 
 
 def test_a_moved_folder_works(own_folder: Path) -> None:
-    """No path is kept in the data."""
+    """A data folder that was moved keeps its data."""
     with EmbeddedValkey(own_folder / "here") as server:
         write(server)
     (own_folder / "here").rename(own_folder / "there")
@@ -136,7 +136,7 @@ def test_a_moved_folder_works(own_folder: Path) -> None:
 
 
 def test_a_copy_has_a_server_of_its_own(own_folder: Path) -> None:
-    """Also while the original runs under a path too long for its socket."""
+    """A copied folder gets its own server, even while the original runs under a long path."""
     original = own_folder / ("d" * 120)
     with EmbeddedValkey(original) as server:
         write(server)
@@ -150,7 +150,7 @@ def test_a_copy_has_a_server_of_its_own(own_folder: Path) -> None:
 
 
 def test_a_long_path_works(own_folder: Path) -> None:
-    """Whatever the operator's folder is called, and however deep it lies."""
+    """A data folder with a long path and special characters works."""
     deep = own_folder / ("long " * 20) / 'ünï "quoted" %41'
     with EmbeddedValkey(deep) as server:
         write(server)
@@ -160,16 +160,18 @@ def test_a_long_path_works(own_folder: Path) -> None:
     assert kept_after(deep) == b"yes"
 
 
-def test_members_of_one_process_share_it(own_server: EmbeddedValkey, own_folder: Path) -> None:
-    """One that leaves does not take it from the others."""
+def test_members_in_one_process_share_a_server(
+    own_server: EmbeddedValkey, own_folder: Path
+) -> None:
+    """A member that leaves does not stop the server of another member in the same process."""
     process = process_of(own_server.url)
     with EmbeddedValkey(own_folder) as second:
         assert process_of(second.url) == process
     assert answers(own_server.url)
 
 
-def test_a_forked_child_cannot_stop_it(own_server: EmbeddedValkey) -> None:
-    """The child's copy of the object is nobody's part in the server."""
+def test_a_forked_child_cannot_stop_the_server(own_server: EmbeddedValkey) -> None:
+    """A forked child that calls `leave` does not stop the server."""
     child = os.fork()
     if not child:
         own_server.leave()
@@ -180,7 +182,7 @@ def test_a_forked_child_cannot_stop_it(own_server: EmbeddedValkey) -> None:
 
 
 def test_a_started_program_holds_no_lock(own_server: EmbeddedValkey) -> None:
-    """What the service starts does not keep the server alive after it."""
+    """A program started by the service holds no lock, so it does not keep the server running."""
     url = own_server.url
     with subprocess.Popen(
         [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False
@@ -193,13 +195,13 @@ def test_a_started_program_holds_no_lock(own_server: EmbeddedValkey) -> None:
 
 
 def test_leaving_twice_is_leaving_once(own_server: EmbeddedValkey) -> None:
-    """Shutdown paths may cross."""
+    """A second call of `leave` does nothing."""
     own_server.leave()
     own_server.leave()
 
 
-def test_it_waits_while_the_server_loads(own_folder: Path) -> None:
-    """A big data folder takes longer to load than anybody's patience."""
+def test_joining_waits_while_the_server_loads(own_folder: Path) -> None:
+    """A process that joins waits as long as the server loads its data."""
     with EmbeddedValkey(own_folder) as server:
         ask(server.url, "EVAL", "for i = 1, 3000 do redis.call('SET', i, i) end", "0")
     folder = ValkeyFolder(own_folder)
@@ -212,15 +214,15 @@ def test_it_waits_while_the_server_loads(own_folder: Path) -> None:
         assert ask(server.url, "DBSIZE") == 3000
 
 
-def test_a_folder_that_cannot_be_made_is_named(own_folder: Path) -> None:
-    """An error that a command line can show."""
+def test_a_folder_that_cannot_be_created_is_named(own_folder: Path) -> None:
+    """The error names the data folder that cannot be created."""
     (own_folder / "file").touch()
     with pytest.raises(StoreUnavailable, match="file/data"):
         EmbeddedValkey(own_folder / "file" / "data").join()
 
 
-def test_a_server_that_cannot_start_says_why(own_folder: Path) -> None:
-    """The server's own last words are in the error."""
+def test_the_error_of_a_failed_start_has_the_servers_log(own_folder: Path) -> None:
+    """The error of a failed start contains the server's last log lines."""
     manifest = own_folder / "valkey" / "appendonlydir" / "appendonly.aof.manifest"
     manifest.parent.mkdir(parents=True)
     manifest.write_text("no manifest\n")
@@ -229,10 +231,10 @@ def test_a_server_that_cannot_start_says_why(own_folder: Path) -> None:
     shutil.rmtree(manifest.parent)
 
 
-def test_a_server_that_is_silent_is_not_waited_for_for_ever(
+def test_joining_a_silent_server_fails_after_a_limit(
     own_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody lives in the folder and does not answer: that is said, not started twice."""
+    """A live server that does not answer is an error; no second server is started."""
     monkeypatch.setattr(embedded, "SILENCE_SECONDS", 0.1)
     folder = ValkeyFolder(own_folder)
     folder.create()
@@ -243,8 +245,8 @@ def test_a_server_that_is_silent_is_not_waited_for_for_ever(
     lock.release()
 
 
-def test_who_waits_for_another_process_says_so(own_folder: Path) -> None:
-    """A terminal that shows nothing looks like a program that hangs."""
+def test_a_wait_for_another_process_is_logged(own_folder: Path) -> None:
+    """A wait for another process is logged as a warning."""
     folder = ValkeyFolder(own_folder)
     folder.create()
     lock = FileLock(folder.start_lock)
@@ -261,10 +263,10 @@ def test_who_waits_for_another_process_says_so(own_folder: Path) -> None:
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("waiting", "warning")]
 
 
-def test_leaving_a_server_that_hangs_takes_no_longer_than_said(
+def test_leaving_a_hanging_server_has_a_time_limit(
     own_server: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is left as it is, and said; whoever joins next deals with it."""
+    """After the limit a hanging server stays running, and an error is logged."""
     monkeypatch.setattr(embedded, "LEAVE_SECONDS", 0.1)
     with capture_logs() as logs, frozen(own_server.url):
         own_server.leave()
@@ -272,10 +274,10 @@ def test_leaving_a_server_that_hangs_takes_no_longer_than_said(
     assert "embedded_server_left_running" in {entry["event"] for entry in logs}
 
 
-def test_leaving_does_not_wait_for_a_lock_that_nobody_gives(
+def test_leaving_does_not_wait_for_ever_for_a_lock(
     own_server: EmbeddedValkey, own_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process may be waiting for the same server that hangs."""
+    """A start lock that stays held delays `leave` only up to the limit."""
     monkeypatch.setattr(embedded, "LEAVE_SECONDS", 0.1)
     lock = FileLock(ValkeyFolder(own_folder).start_lock)
     assert lock.try_own()
@@ -285,10 +287,10 @@ def test_leaving_does_not_wait_for_a_lock_that_nobody_gives(
     assert answers(own_server.url)
 
 
-def test_leaving_ends_the_wait_for_a_server_that_hangs(
+def test_leaving_ends_the_supervisors_wait(
     own_server: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The watching thread is in the middle of its patience."""
+    """`leave` interrupts the supervisor's wait for a hanging server."""
     monkeypatch.setattr(embedded, "LEAVE_SECONDS", 0.1)
     with capture_logs() as logs, frozen(own_server.url):
         own_server.supervise()

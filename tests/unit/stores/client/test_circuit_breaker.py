@@ -1,4 +1,4 @@
-"""The breaker leaves a failing store alone, and finds out by itself when it is back."""
+"""The circuit breaker stops calls to a failing store and detects its recovery."""
 
 from recsvc.stores.client.circuit_breaker import CircuitBreaker
 
@@ -18,8 +18,8 @@ def opened(clock: Clock) -> CircuitBreaker:
     return breaker
 
 
-def test_a_few_failures_do_not_open_it() -> None:
-    """One lost packet is no outage."""
+def test_a_few_failures_do_not_open_the_breaker() -> None:
+    """Fewer failures than the maximum leave the breaker closed."""
     breaker = CircuitBreaker(max_failures=3)
     breaker.failed()
     breaker.failed()
@@ -28,13 +28,13 @@ def test_a_few_failures_do_not_open_it() -> None:
     assert not breaker.is_open
 
 
-def test_failures_in_a_row_open_it() -> None:
-    """A dead store costs nothing after the first few requests."""
+def test_failures_in_a_row_open_the_breaker() -> None:
+    """The maximum number of failures in a row opens the breaker."""
     assert not opened(Clock()).allows()
 
 
-def test_a_success_between_starts_the_count_anew() -> None:
-    """Only failures in a row count."""
+def test_a_success_resets_the_count() -> None:
+    """A success resets the count of failures."""
     breaker = CircuitBreaker(max_failures=2)
     breaker.failed()
     breaker.succeeded()
@@ -44,7 +44,7 @@ def test_a_success_between_starts_the_count_anew() -> None:
 
 
 def test_after_the_pause_one_caller_may_try() -> None:
-    """The others do not wait for that one's time-out."""
+    """After the pause the breaker allows one caller and still refuses the others."""
     clock = Clock()
     breaker = opened(clock)
     clock.now += 0.5
@@ -53,7 +53,7 @@ def test_after_the_pause_one_caller_may_try() -> None:
 
 
 def test_a_failed_try_pauses_again() -> None:
-    """Recovery is asked for once a pause, however long the outage."""
+    """A failed trial call starts a new pause."""
     clock = Clock()
     breaker = opened(clock)
     clock.now += 0.5
@@ -64,8 +64,8 @@ def test_a_failed_try_pauses_again() -> None:
     assert not breaker.allows()
 
 
-def test_a_try_that_never_reports_does_not_close_it_for_ever() -> None:
-    """Should the one caller be killed, the next pause lets another try."""
+def test_a_trial_call_without_a_result_does_not_block_the_next() -> None:
+    """If a trial call never reports, the breaker allows another one after the next pause."""
     clock = Clock()
     breaker = opened(clock)
     clock.now += 0.5
@@ -75,8 +75,8 @@ def test_a_try_that_never_reports_does_not_close_it_for_ever() -> None:
     assert breaker.allows()
 
 
-def test_a_success_closes_it() -> None:
-    """One answer is enough: everybody may ask again."""
+def test_a_success_closes_the_breaker() -> None:
+    """One success closes the breaker for all callers."""
     clock = Clock()
     breaker = opened(clock)
     clock.now += 0.5

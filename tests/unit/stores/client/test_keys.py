@@ -1,4 +1,4 @@
-"""Key names hold a shop in braces and never a customer's id."""
+"""Redis key names contain the shop in braces and never a customer's id."""
 
 from recsvc.domain.values.customer_keys import (
     CUSTOMER_KEY_BYTES,
@@ -13,8 +13,8 @@ SHOP = ShopName("default")
 KEY = CustomerKey(bytes(range(CUSTOMER_KEY_BYTES)))
 
 
-def test_every_key_of_a_shop_lives_in_its_slot() -> None:
-    """A cluster hashes what stands in the braces: the shop alone."""
+def test_all_keys_of_a_shop_share_a_cluster_slot() -> None:
+    """Each key name has the shop in braces, which is the part that a cluster hashes."""
     names = [
         redis_keys.customer(SHOP, KEY),
         redis_keys.api_keys(SHOP),
@@ -31,12 +31,12 @@ def test_every_key_of_a_shop_lives_in_its_slot() -> None:
 
 
 def test_a_customers_key_can_be_read_back() -> None:
-    """The trainer learns from key names who permits it."""
+    """A customer key can be parsed from its Redis key name, as the trainer does."""
     assert redis_keys.customer_of(redis_keys.customer(SHOP, KEY).encode()) == KEY
 
 
 def test_a_customers_id_is_not_in_the_name() -> None:
-    """Who can list the keys learns no customer."""
+    """A Redis key name does not reveal the customer's id."""
     key = CustomerHasher(Secret("s" * 32), SHOP).key_of(CustomerId("ada@example.org"))
 
     assert "ada" not in redis_keys.customer(SHOP, key)

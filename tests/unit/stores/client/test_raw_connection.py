@@ -1,16 +1,16 @@
-"""One deadline for all replies of a request, and for its retry."""
+"""Raw connections: one deadline for all replies of a request, and for its retry."""
 
 from types import SimpleNamespace
 
 import pytest
 import redis
 
-from recsvc.stores.client import raw_connection as read_line
+from recsvc.stores.client import raw_connection
 from recsvc.stores.client.raw_connection import RawConnections
 
 
-class Wire:
-    """A connection on which every reply takes `seconds`, until it is `closed` by its server."""
+class FakeConnection:
+    """A connection whose replies take `seconds` each; `closed`: the server closed it."""
 
     is_connected = True
 
@@ -34,22 +34,22 @@ class Wire:
         return b"reply"
 
 
-def line_of(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> RawConnections:
-    monkeypatch.setattr(read_line, "time", SimpleNamespace(monotonic=lambda: wire.now))
-    return RawConnections(lambda: wire, timeout_seconds=0.05, deadline_seconds=0.2)
+def connections_of(connection: FakeConnection, monkeypatch: pytest.MonkeyPatch) -> RawConnections:
+    monkeypatch.setattr(raw_connection, "time", SimpleNamespace(monotonic=lambda: connection.now))
+    return RawConnections(lambda: connection, timeout_seconds=0.05, deadline_seconds=0.2)
 
 
-def test_later_replies_get_what_is_left_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four slow replies may not take four times as long as one."""
-    wire = Wire(seconds=0.02)
-    line_of(wire, monkeypatch).exchange(b"", 4)
+def test_later_replies_get_the_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout is shared by all replies of a request."""
+    connection = FakeConnection(seconds=0.02)
+    connections_of(connection, monkeypatch).exchange(b"", 4)
 
-    assert wire.granted == [0.05, 0.03, 0.01, 0.001]
+    assert connection.granted == [0.05, 0.03, 0.01, 0.001]
 
 
 def test_the_retry_ends_at_the_same_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that turns out closed late leaves little for the next."""
-    wire = Wire(seconds=0.19, closed=True)
-    line_of(wire, monkeypatch).exchange(b"", 1)
+    """A retry on a new connection gets only the remaining time of the deadline."""
+    connection = FakeConnection(seconds=0.19, closed=True)
+    connections_of(connection, monkeypatch).exchange(b"", 1)
 
-    assert wire.granted == [0.05, 0.01]
+    assert connection.granted == [0.05, 0.01]

@@ -1,4 +1,4 @@
-"""The embedded server's files: configuration that loses nothing, a socket path that fits."""
+"""The embedded server's files: durable configuration and a valid socket path."""
 
 import os
 import shutil
@@ -34,15 +34,15 @@ def configuration(folder: ValkeyFolder) -> list[str]:
 
 
 def test_the_configuration_keeps_every_acknowledged_write(folder: ValkeyFolder) -> None:
-    """The server's own defaults keep nothing."""
+    """The configuration sets AOF with fsync always, no eviction and no TCP port."""
     lines = configuration(folder)
 
     wanted = {"appendonly yes", "appendfsync always", "maxmemory-policy noeviction", "port 0"}
     assert wanted <= set(lines)
 
 
-def test_the_store_may_take_half_of_the_memory(folder: ValkeyFolder) -> None:
-    """Without a bound it would never refuse events, and nothing would be left for consent."""
+def test_the_memory_limit_is_half_of_the_machine(folder: ValkeyFolder) -> None:
+    """The server's maxmemory is half of the available memory."""
     assert f"maxmemory {int(memory_of_machine() / 2)}" in configuration(folder)
 
 
@@ -50,31 +50,33 @@ def test_the_store_may_take_half_of_the_memory(folder: ValkeyFolder) -> None:
 def test_a_container_without_a_limit_has_the_memory_of_the_machine(
     tmp_path: Path, limit: str
 ) -> None:
+    """A missing, invalid or higher container limit gives the machine's memory."""
     (tmp_path / "memory.max").write_text(limit)
 
     assert memory_of_machine(tmp_path / "missing") == memory_of_machine(tmp_path / "memory.max")
 
 
-def test_a_container_with_a_limit_has_no_more(tmp_path: Path) -> None:
+def test_a_containers_limit_bounds_the_memory(tmp_path: Path) -> None:
+    """A container limit below the machine's memory is used."""
     (tmp_path / "memory.max").write_text("104857600\n")
 
     assert memory_of_machine(tmp_path / "memory.max") == 104_857_600
 
 
-def test_a_changed_configuration_is_written_anew(folder: ValkeyFolder) -> None:
-    """An edit, or an older version's file, never stays in force."""
+def test_a_changed_configuration_is_overwritten(folder: ValkeyFolder) -> None:
+    """Each start overwrites an edited or older configuration file."""
     folder.configuration.write_text("appendonly no\n")
 
     assert "appendonly no" not in configuration(folder)
 
 
-def test_nobody_else_may_enter_the_folder(folder: ValkeyFolder) -> None:
-    """The socket and the data are the owner's."""
+def test_only_the_owner_may_enter_the_folder(folder: ValkeyFolder) -> None:
+    """The folder of the socket and the data has mode 0700."""
     assert folder.path.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_long_path_listens_in_a_short_folder(deep: ValkeyFolder) -> None:
-    """The kernel refuses a long socket path; the data may live there all the same."""
+    """With a long data path the socket is in a private short folder, removed after the stop."""
     socket = deep.socket()
 
     assert len(os.fsencode(socket)) <= MAX_SOCKET_PATH_BYTES
@@ -86,7 +88,7 @@ def test_a_long_path_listens_in_a_short_folder(deep: ValkeyFolder) -> None:
 
 
 def test_the_next_server_listens_where_the_dead_one_did(deep: ValkeyFolder) -> None:
-    """Running workers know no other address. A socket that was left behind is cleared."""
+    """The next server reuses the dead server's socket path and removes the stale socket."""
     socket = deep.socket()
     socket.touch()
     deep.prepare_start()
@@ -95,8 +97,8 @@ def test_the_next_server_listens_where_the_dead_one_did(deep: ValkeyFolder) -> N
     assert not socket.exists()
 
 
-def test_a_short_folder_that_was_tidied_away_is_made_again(deep: ValkeyFolder) -> None:
-    """Temporary folders are cleaned by age."""
+def test_a_removed_short_folder_is_created_again(deep: ValkeyFolder) -> None:
+    """A short folder that a cleanup removed is created again with mode 0700."""
     socket = deep.socket()
     socket.parent.rmdir()
     deep.prepare_start()
@@ -106,7 +108,7 @@ def test_a_short_folder_that_was_tidied_away_is_made_again(deep: ValkeyFolder) -
 
 
 def test_a_short_folder_that_others_may_enter_is_not_used_again(deep: ValkeyFolder) -> None:
-    """Somebody may have made it anew in our place."""
+    """A short folder with open permissions is replaced by a new one."""
     before = deep.socket()
     before.parent.chmod(0o777)
     deep.prepare_start()
@@ -119,7 +121,7 @@ def test_a_short_folder_that_others_may_enter_is_not_used_again(deep: ValkeyFold
 def test_a_link_in_the_short_folders_place_is_not_followed(
     deep: ValkeyFolder, tmp_path: Path
 ) -> None:
-    """Whoever may write to /tmp cannot say where we listen."""
+    """A symbolic link in place of the short folder is not followed."""
     before = deep.socket()
     before.parent.rmdir()
     before.parent.symlink_to(tmp_path)
@@ -131,7 +133,7 @@ def test_a_link_in_the_short_folders_place_is_not_followed(
 
 
 def test_a_copy_does_not_listen_where_its_original_does(deep: ValkeyFolder, tmp_path: Path) -> None:
-    """The copied record names the original's socket, at which a server may be running."""
+    """A copied folder ignores the original's socket record and gets its own socket."""
     copy = ValkeyFolder(tmp_path / ("c" * MAX_SOCKET_PATH_BYTES))
     shutil.copytree(deep.path, copy.path)
     before = copy.socket()
@@ -146,7 +148,7 @@ def test_a_copy_does_not_listen_where_its_original_does(deep: ValkeyFolder, tmp_
 
 
 def test_quotes_and_line_breaks_in_a_path_stay_in_the_path(tmp_path: Path) -> None:
-    """A folder's name cannot become a setting."""
+    """Quotes and line breaks in a path are escaped and cannot add a setting."""
     odd = ValkeyFolder(tmp_path / 'a "b"\nappendonly no')
     odd.create()
 
@@ -155,8 +157,8 @@ def test_quotes_and_line_breaks_in_a_path_stay_in_the_path(tmp_path: Path) -> No
     odd.clear_after_stop()
 
 
-def test_a_grown_log_is_set_aside_at_start(folder: ValkeyFolder) -> None:
-    """The log does not fill the disk over the years."""
+def test_a_large_log_is_rotated_at_start(folder: ValkeyFolder) -> None:
+    """A log above 1 MiB is renamed at the start, so it does not fill the disk."""
     folder.log.write_bytes(b"x" * (1 << 20) + b"x")
     folder.prepare_start()
 

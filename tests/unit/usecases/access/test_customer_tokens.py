@@ -1,4 +1,4 @@
-"""Customer tokens, at times that the test chooses."""
+"""Customer tokens, at times that the test sets."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -15,15 +15,15 @@ KIDS = frozenset({"pk-1"})
 NO_TIMES = [10**400, -(10**400), 2**60, math.nan, math.inf, -math.inf, True, None, "60", [], {}]
 
 
-def test_a_token_is_for_the_customer_it_was_minted_for() -> None:
-    """Any valid id will do."""
+def test_a_token_names_its_customer() -> None:
+    """Verifying a token returns the customer id that it was created for."""
     token = mint(CustomerId("zoë 1"), "pk-1", SECRET, NOW)
 
     assert verify(token, KIDS, SECRET, NOW) == "zoë 1"
 
 
 @pytest.mark.parametrize(
-    ("after", "is_good"),
+    ("after", "is_valid"),
     [
         (timedelta(seconds=-11), False),
         (timedelta(seconds=-9), True),
@@ -31,22 +31,22 @@ def test_a_token_is_for_the_customer_it_was_minted_for() -> None:
         (timedelta(minutes=15), False),
     ],
 )
-def test_a_token_lives_fifteen_minutes(after: timedelta, is_good: bool) -> None:
-    """It may come from a clock that is ten seconds ahead; at its end it is over."""
+def test_a_token_is_valid_for_fifteen_minutes(after: timedelta, is_valid: bool) -> None:
+    """A token is valid for 15 minutes, and up to ten seconds before its time of issue."""
     token = mint(CustomerId("c"), "pk-1", SECRET, NOW)
 
     try:
         verify(token, KIDS, SECRET, NOW + after)
     except BadToken:
-        judged_good = False
+        accepted = False
     else:
-        judged_good = True
+        accepted = True
 
-    assert judged_good is is_good
+    assert accepted is is_valid
 
 
-def test_a_key_without_a_signing_secret_proves_nothing() -> None:
-    """A secret key cannot sign tokens."""
+def test_a_key_without_a_signing_secret_verifies_no_token() -> None:
+    """A key without a signing secret, such as a secret key, verifies no token."""
     token = mint(CustomerId("c"), "pk-1", SECRET, NOW)
 
     with pytest.raises(BadToken):
@@ -54,25 +54,25 @@ def test_a_key_without_a_signing_secret_proves_nothing() -> None:
 
 
 def test_no_bit_of_a_token_can_be_changed() -> None:
-    """Not even those that base64 leaves unused: a token has one spelling."""
+    """A token with any bit changed is refused, also the bits that base64 leaves unused."""
     token = mint(CustomerId("c"), "pk-1", SECRET, NOW)
     flipped = [
-        token[:place] + chr(ord(token[place]) ^ (1 << bit)) + token[place + 1 :]
-        for place in range(len(token))
+        token[:position] + chr(ord(token[position]) ^ (1 << bit)) + token[position + 1 :]
+        for position in range(len(token))
         for bit in range(8)
     ]
 
-    assert [changed for changed in flipped if is_good(changed)] == []
-    assert is_good(token)
+    assert [changed for changed in flipped if is_valid(changed)] == []
+    assert is_valid(token)
 
 
 @pytest.mark.parametrize("changed", ["{}=", "{}==", " {}", "{} ", "{}.", "{}A", "{}!", "\n{}"])
 def test_nothing_can_be_added_to_a_token(changed: str) -> None:
-    """What a lenient decoder would skip makes it another token."""
-    assert not is_good(changed.format(mint(CustomerId("c"), "pk-1", SECRET, NOW)))
+    """A token with padding, spaces or other additions is refused."""
+    assert not is_valid(changed.format(mint(CustomerId("c"), "pk-1", SECRET, NOW)))
 
 
-def is_good(token: str) -> bool:
+def is_valid(token: str) -> bool:
     try:
         return verify(token, KIDS, SECRET, NOW) == "c"
     except BadToken:
@@ -80,33 +80,33 @@ def is_good(token: str) -> bool:
 
 
 def signed(**claims: object) -> str:
-    """Return a token that is good but for these claims."""
+    """Return a valid token, with these claims replaced."""
     issued = int(NOW.timestamp())
-    said = {"sub": "c", "iat": issued, "nbf": issued, "exp": issued + 60, **claims}
-    return jwt.encode(said, SECRET, headers={"kid": "pk-1"})
+    claims = {"sub": "c", "iat": issued, "nbf": issued, "exp": issued + 60, **claims}
+    return jwt.encode(claims, SECRET, headers={"kid": "pk-1"})
 
 
-def test_a_token_of_any_language_is_good() -> None:
-    """Times may be whole or not."""
+def test_fractional_times_are_accepted() -> None:
+    """The times of a token may have fractions of a second."""
     assert verify(signed(exp=NOW.timestamp() + 60.5), KIDS, SECRET, NOW) == "c"
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf", "exp"])
 @pytest.mark.parametrize("time", NO_TIMES, ids=lambda time: repr(time)[:12])
-def test_what_is_no_time_makes_a_token_bad(claim: str, time: object) -> None:
-    """Text, truth values, numbers beyond any clock or float: bad, and never another exception."""
+def test_an_invalid_time_makes_a_token_invalid(claim: str, time: object) -> None:
+    """A claim that is no valid time raises BadToken and no other exception."""
     with pytest.raises(BadToken):
         verify(signed(**{claim: time}), KIDS, SECRET, NOW)
 
 
 @pytest.mark.parametrize("claim", ["iat", "exp"])
 @pytest.mark.parametrize("time", [-1, 0, -60.5])
-def test_a_time_long_ago_makes_a_token_bad(claim: str, time: float) -> None:
-    """Too long a life, or over."""
+def test_a_time_long_ago_makes_a_token_invalid(claim: str, time: float) -> None:
+    """A token with a time long ago is expired or has too long a lifetime."""
     with pytest.raises(BadToken):
         verify(signed(**{claim: time}), KIDS, SECRET, NOW)
 
 
-def test_a_negative_start_is_long_past() -> None:
-    """`nbf` says only from when on."""
+def test_a_negative_not_before_time_is_accepted() -> None:
+    """A negative `nbf` is in the past, so the token is valid."""
     assert verify(signed(nbf=-1), KIDS, SECRET, NOW) == "c"

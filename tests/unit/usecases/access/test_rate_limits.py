@@ -1,4 +1,4 @@
-"""Token buckets, at times that the test chooses."""
+"""Token buckets, at times that the test sets."""
 
 import math
 import threading
@@ -27,7 +27,7 @@ def limits(clock: Clock, workers: int = 1, **per_minute: int) -> RateLimits:
 
 
 def admitted(rates: RateLimits, asked: int, address: str = ADDRESS, key: str = KEY) -> int:
-    """Ask so often, and count what was let through."""
+    """Send the given number of requests and return how many were admitted."""
     refused = 0
     for _ in range(asked):
         try:
@@ -38,8 +38,8 @@ def admitted(rates: RateLimits, asked: int, address: str = ADDRESS, key: str = K
 
 
 @given(limit=st.integers(1, 100_000), workers=st.integers(1, 8))
-def test_a_limit_is_let_through_at_once_and_no_more(limit: int, workers: int) -> None:
-    """Each worker lets its share through, and at least one, exactly."""
+def test_a_full_bucket_admits_exactly_the_workers_share(limit: int, workers: int) -> None:
+    """A full bucket admits the worker's share of the limit, at least one, and then refuses."""
     buckets, pace = Buckets(), Pace.of(limit, workers)
     share = max(1, limit // workers)
 
@@ -54,7 +54,7 @@ def test_a_limit_is_let_through_at_once_and_no_more(limit: int, workers: int) ->
     gaps=st.lists(st.floats(0, 30, allow_subnormal=False), min_size=1, max_size=200),
 )
 def test_no_minute_sees_more_than_twice_the_limit(limit: int, gaps: list[float]) -> None:
-    """A full bucket, and what ran in meanwhile; whoever waits as long as told is let through."""
+    """No minute admits more than a full bucket and its refill; a wait as told is sufficient."""
     buckets, pace, now, passed = Buckets(), Pace.of(limit, 1), 0.0, []
     for gap in gaps:
         now += gap
@@ -70,8 +70,8 @@ def test_no_minute_sees_more_than_twice_the_limit(limit: int, gaps: list[float])
     )
 
 
-def test_a_refusal_takes_nothing_and_says_when_to_come_back() -> None:
-    """Who hammers on waits no longer for it."""
+def test_a_refusal_costs_nothing_and_has_a_retry_time() -> None:
+    """A refused request takes no token, so repeated requests do not lengthen the wait."""
     clock = Clock()
     rates = limits(clock, per_key=60)
     admitted(rates, 1000)
@@ -85,12 +85,12 @@ def test_a_refusal_takes_nothing_and_says_when_to_come_back() -> None:
 
 
 def test_workers_share_a_limit() -> None:
-    """Four of them let a quarter through each."""
+    """Each of four workers admits a quarter of the limit."""
     assert admitted(limits(Clock(), 4, per_address=100), 200) == 25
 
 
-def test_keys_and_addresses_are_counted_apart() -> None:
-    """Another address goes on with the same key until the key is spent, and the other way round."""
+def test_keys_and_addresses_have_separate_buckets() -> None:
+    """The limits of a key and of an address apply independently."""
     rates = limits(Clock(), per_key=30, per_address=20)
 
     counts = [
@@ -103,16 +103,16 @@ def test_keys_and_addresses_are_counted_apart() -> None:
     assert counts == [20, 10, 0, 0]
 
 
-def test_a_refused_address_spends_nothing_of_the_key() -> None:
-    """One who hammers cannot use up what the others have."""
+def test_a_refused_address_takes_no_token_of_the_key() -> None:
+    """A request refused by its address takes no token from the key's bucket."""
     rates = limits(Clock(), per_key=30, per_address=20)
     admitted(rates, 1000)
 
     assert admitted(rates, 50, address="192.0.2.2") == 10
 
 
-def test_no_limit_is_none() -> None:
-    """0 switches it off, also for keys that nobody knows."""
+def test_a_limit_of_zero_is_unlimited() -> None:
+    """A limit of 0 disables the limit, also for unknown keys."""
     rates = limits(Clock())
     for _ in range(1000):
         rates.take_for_unknown_key(ADDRESS)
@@ -123,8 +123,8 @@ def test_no_limit_is_none() -> None:
     assert rates.seconds_until_look_up(ADDRESS) == 0
 
 
-def test_a_secret_key_has_the_limit_that_it_was_made_with() -> None:
-    """Over all workers; others have none."""
+def test_a_secret_key_has_the_limit_that_it_was_created_with() -> None:
+    """A secret key's own limit is shared by all workers; keys without one are unlimited."""
     rates = limits(Clock(), 2)
     for _ in range(5):
         rates.take_for_secret_key("sk-1", 10)
@@ -135,8 +135,8 @@ def test_a_secret_key_has_the_limit_that_it_was_made_with() -> None:
         rates.take_for_secret_key("sk-1", 10)
 
 
-def test_memory_is_bounded_and_the_busy_are_remembered() -> None:
-    """The bucket that was used longest ago is forgotten."""
+def test_only_the_recently_used_buckets_are_kept() -> None:
+    """Above the maximum, the least recently used bucket is dropped."""
     buckets = Buckets(kept=100)
     for number in range(1000):
         buckets.take("busy", Pace.of(60_000, 1), 0.0)
@@ -148,7 +148,7 @@ def test_memory_is_bounded_and_the_busy_are_remembered() -> None:
 
 
 def test_threads_share_a_bucket_exactly() -> None:
-    """Eight at once get no more than one would."""
+    """Eight threads together are admitted exactly as often as one would be."""
     buckets, passed = Buckets(), []
 
     def ask() -> None:

@@ -1,4 +1,4 @@
-"""The JSON reader: as strict as it claims, whatever is sent."""
+"""The JSON reader: strict for any input."""
 
 import contextlib
 import json
@@ -20,15 +20,15 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_what_json_writes_is_read_back(value: Any) -> None:
-    """Escaped or not."""
+def test_valid_json_is_read_back(value: Any) -> None:
+    """Values written by `json.dumps`, escaped or not, are read back unchanged."""
     assert parse_json(json.dumps(value).encode()) == value
     assert parse_json(json.dumps(value, ensure_ascii=False).encode()) == value
 
 
 @given(st.binary(max_size=64))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    """Never another exception."""
+    """Any bytes are either read or refused with BadRequest."""
     with contextlib.suppress(BadRequest):
         parse_json(body)
 
@@ -53,12 +53,12 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
         b"'a'",
     ],
 )
-def test_what_two_parsers_could_read_differently_is_refused(body: bytes) -> None:
-    """Repeated keys, numbers beyond JSON or 64 bits, halves of characters, endless nesting."""
+def test_ambiguous_json_is_refused(body: bytes) -> None:
+    """Duplicate keys, numbers beyond 64 bits, lone surrogates and deep nesting are refused."""
     with pytest.raises(BadRequest):
         parse_json(body)
 
 
 def test_a_surrogate_pair_is_one_character() -> None:
-    """Only halves are refused."""
+    """A complete surrogate pair is read as one character."""
     assert parse_json(b'"\\ud83d\\ude00"') == "\U0001f600"

@@ -1,4 +1,4 @@
-"""Whose request it is: the rightmost address that is no proxy of ours."""
+"""The client's address: the rightmost forwarded address that is not a trusted proxy."""
 
 import pytest
 
@@ -34,7 +34,7 @@ PROXIES = ("10.0.0.0/8", "2001:db8:ffff::/48")
 def test_only_trusted_proxies_name_the_client(
     peer: str, forwarded: str | None, client: str
 ) -> None:
-    """What stands further left anybody may have written."""
+    """Forwarded addresses are used only up to the first that no trusted proxy wrote."""
     environ = {"REMOTE_ADDR": peer}
     if forwarded is not None:
         environ["HTTP_X_FORWARDED_FOR"] = forwarded
@@ -42,8 +42,8 @@ def test_only_trusted_proxies_name_the_client(
     assert ClientAddresses(PROXIES).of(environ) == client
 
 
-def test_without_trusted_proxies_the_header_says_nothing() -> None:
-    """Or everybody would have as many buckets as they like."""
+def test_without_trusted_proxies_the_header_is_ignored() -> None:
+    """Without trusted proxies X-Forwarded-For is ignored, so a client cannot choose its address."""
     environ = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "198.51.100.1"}
 
     assert ClientAddresses(()).of(environ) == "127.0.0.1"

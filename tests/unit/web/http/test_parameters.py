@@ -1,4 +1,4 @@
-"""Query parameters: what is read, and how a misread is told."""
+"""Query parameters: accepted values, and errors that name the field."""
 
 import contextlib
 from enum import StrEnum
@@ -22,25 +22,25 @@ SHAPE: QueryShape[dict[str, Any]] = QueryShape(
 )
 
 
-def test_what_is_absent_is_the_default() -> None:
-    """The first choice, and ten."""
+def test_an_absent_parameter_has_its_default() -> None:
+    """An absent choice is the first value, and an absent `n` is ten."""
     assert SHAPE.read("") == {"colour": Colour.RED, "n": 10}
 
 
 def test_order_and_encoding_do_not_matter() -> None:
-    """Names and values may be percent-encoded."""
+    """Parameters are read in any order, with percent-encoded names and values."""
     assert SHAPE.read("%6e=%37&colour=%62lue") == {"colour": Colour.BLUE, "n": 7}
 
 
 @given(st.integers(min_value=1, max_value=100))
 def test_every_number_in_range_is_read(number: int) -> None:
-    """From 1 to 100."""
+    """Each number from 1 to 100 is accepted."""
     assert SHAPE.read(f"n={number}")["n"] == number
 
 
 @given(st.text(st.characters(max_codepoint=0xFF)))
 def test_any_query_is_read_or_refused(query: str) -> None:
-    """Whatever bytes arrive, there is an answer and never another exception."""
+    """Any query is either read or refused with BadRequest."""
     with contextlib.suppress(BadRequest):
         assert set(SHAPE.read(query)) == {"colour", "n"}
 
@@ -57,7 +57,7 @@ def test_any_query_is_read_or_refused(query: str) -> None:
     ],
 )
 def test_a_refusal_names_the_field(query: str, code: str, field: str) -> None:
-    """By its name as sent, made harmless."""
+    """The error names the field as sent, with control characters escaped."""
     with pytest.raises(BadRequest) as refused:
         SHAPE.read(query)
 
