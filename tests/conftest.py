@@ -1,6 +1,6 @@
-"""A real server for the whole session, and a shop of its own for every test.
+"""Fixtures of all tests: one real server per session, and a new shop for each test.
 
-Nothing is ever flushed: tests that need an empty store get a new shop name instead.
+No test flushes the server. A test that needs an empty store uses its new shop.
 """
 
 import gc
@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let one process hold the models of all tests: each mapped array keeps a file open."""
+    """Raise the limit of open files: each mapped array of a test's models keeps one open."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
@@ -46,21 +46,21 @@ hypothesis.settings.load_profile("recsvc")
 
 @pytest.fixture(scope="session", autouse=True)
 def kernels_are_compiled() -> None:
-    """As in a service that answers: no test waits for it."""
+    """Compile the kernels before the first test, as a service does before its first request."""
     compile_all()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def what_is_imported_stays(kernels_are_compiled: None) -> None:
-    """And the tests that were collected: no collection looks through all of it again."""
+def imports_are_frozen(kernels_are_compiled: None) -> None:
+    """Exclude imported modules and collected tests from garbage collection."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
-def let_go_of_models() -> Iterator[None]:
-    """Applications refer to themselves, so the files of their models, some ninety each, stay open
-    until they are collected.
+def models_are_collected() -> Iterator[None]:
+    """Collect garbage after every 20 tests. An application refers to itself, so the files of its
+    models, about ninety, stay open until then.
     """
     yield
     if next(_TESTS) % TESTS_PER_COLLECTION == 0:
@@ -69,8 +69,8 @@ def let_go_of_models() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def data_dir() -> Iterator[Path]:
-    """In memory where there is room: waiting for a disk proves nothing here. Tests of what lasts
-    have folders of their own.
+    """Yield a folder in memory if there is room, which avoids waits for the disk. Tests of
+    durability use folders of their own.
     """
     in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES
     folder = Path(tempfile.mkdtemp(prefix="recsvc-test-", dir=MEMORY if in_memory else None))
@@ -87,7 +87,7 @@ class RedisServer:
 def valkey(
     request: pytest.FixtureRequest, data_dir: Path
 ) -> Iterator[EmbeddedValkey | RedisServer]:
-    """The embedded server that all tests share and none stops; a redis-server with `--redis`."""
+    """The embedded server that all tests share; a redis-server with `--redis`."""
     if request.config.getoption(OPTION):
         with redis_server(data_dir) as url:
             yield RedisServer(url)
@@ -98,7 +98,7 @@ def valkey(
 
 @pytest.fixture(scope="session")
 def settings(data_dir: Path) -> Settings:
-    """Generous time-outs: a busy machine is no fault of the code under test."""
+    """Settings with long time-outs, so that a busy machine fails no test."""
     return Settings(data_dir=data_dir, read_timeout_ms=2000, deadline_ms=5000)
 
 
@@ -116,7 +116,7 @@ def secret() -> Secret:
 
 @pytest.fixture
 def shop(settings: Settings) -> Iterator[ShopName]:
-    """A name of this test's own. Its models go with it: every service loads those of all shops."""
+    """The name of a new shop. Its models are deleted after the test: a service loads all shops."""
     name = ShopName(f"shop-{uuid4().hex[:12]}")
     yield name
     shutil.rmtree(models_root(settings) / name, ignore_errors=True)

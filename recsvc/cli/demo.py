@@ -1,8 +1,7 @@
-"""`recsvc demo`: the main job on real purchases, end to end, in one command.
+"""`recsvc demo`: train on real purchases and serve the model, in one command.
 
-Consents first, then the catalogue and the offers, then training on those who permit it, then
-keys, then serving. The trainer and the data package run as processes of their own: the service
-never imports them.
+It imports consents, catalogue and offers, trains on the customers who consent, creates keys and
+serves. The trainer and the data package run as separate processes: the service never imports them.
 """
 
 import json
@@ -60,11 +59,11 @@ def demo(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop after training.")] = False,
     port: Annotated[int, typer.Option(min=1, max=MAX_PORT)] = 8000,
     customers: Annotated[
-        int | None, typer.Option(min=1, help="Only the households of the N lowest ids.")
+        int | None, typer.Option(min=1, help="Use only the households with the N lowest ids.")
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Train on Complete Journey and serve it. Households whose id ends in 0 do not consent."""
+    """Train on Complete Journey and serve the model. Ids that end in 0 have no consent."""
     settings = settings_of(data_dir)
     say(NOTICE)
     files = settings.data_dir / DATA_FOLDER
@@ -85,7 +84,7 @@ def demo(
 
 
 def _prepare(files: Path, customers: int | None) -> None:
-    """Have the data package's purchases written as files that the trainer reads."""
+    """Write the data package's purchases as files for the trainer."""
     words = ["-m", "training.demo.completejourney", "--out", str(files)]
     if customers is not None:
         words += ["--customers", str(customers)]
@@ -99,9 +98,9 @@ def _prepare(files: Path, customers: int | None) -> None:
 
 
 def _import_consents(stores: Stores, households: list[str]) -> None:
-    """Record a yes to every purpose, or a no; but never over what a customer has said since."""
+    """Import a grant or a denial of every purpose, unless consents were imported before."""
     if stores.consented_customers.permitted(SHOP, Purpose.TRAINING).customers:
-        say("The households' consents are there already; they stay as they are.")
+        say("The consents of the households were imported before and stay unchanged.")
         return
     hasher, now_us = stores.hasher(SHOP), _microseconds(datetime.now(UTC))
     rows = [
@@ -118,8 +117,8 @@ def _import_consents(stores: Stores, households: list[str]) -> None:
     ]
     with stderr.status("Importing consents …"):
         stores.consents.import_many(SHOP, rows)
-    yes = sum(map(_consents, households))
-    say(f"{yes:,} households consent to every purpose, {len(households) - yes:,} to none.")
+    granted = sum(map(_consents, households))
+    say(f"{granted:,} households consent to every purpose, {len(households) - granted:,} to none.")
 
 
 def _consents(household: str) -> bool:
@@ -150,20 +149,20 @@ def _import_offers(stores: Stores, path: Path) -> None:
     with stderr.status("Importing the offers …"):
         count = stores.offers.put_many(SHOP, offers)
     say(
-        f"{count:,} coupons of real campaigns are offers, with their dates moved by so many days "
-        "that the purchases ended today; they are named after the products that they are for."
+        f"{count:,} coupons of real campaigns are offers, named after their products. Their dates "
+        "are moved so that the purchases end today."
     )
 
 
 def _train(settings: Settings, purchases: Path) -> None:
     words = ["-m", "training.cli", "run", "--purchases", str(purchases), "--items", "service"]
     words += ["--consents", "service", "--shop", SHOP, "--data-dir", str(settings.data_dir)]
-    words += ["--windows", "1"]  # one instead of three to judge on: a newcomer waits for it
+    words += ["--windows", "1"]  # one instead of three, which is quicker
     say(f"Trained and published {_ours(words).stdout.strip()}.")
 
 
 def _ours(words: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run one of our own modules; what it says to people passes through."""
+    """Run a module of the project; its stderr is passed through."""
     run = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, text=True, check=False)
     if run.returncode:
         raise DemoFailed(f"{words[1]} stopped with exit code {run.returncode}; see above")
@@ -171,7 +170,7 @@ def _ours(words: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 def _tour(stores: Stores, households: list[str], items: dict[ItemId, CatalogueItem]) -> Tour:
-    """Make this run's keys, and choose whom and what the printed commands ask about."""
+    """Create this run's keys, and choose the customers and the item of the printed commands."""
     made = stores.api_keys.create(KeyKind.SECRET, SHOP, ALL_SCOPES)
     browser = stores.api_keys.create(KeyKind.PUBLISHABLE, SHOP, frozenset())
     by_id = sorted(households, key=int)
@@ -189,7 +188,7 @@ def _tour(stores: Stores, households: list[str], items: dict[ItemId, CatalogueIt
 
 
 def _decision(stores: Stores, registry: ModelRegistry, key: str, customer: str) -> OffersAnswer:
-    """Decide on offers for a household, as the service would."""
+    """Return the service's offer decision for a household."""
     services = services_of(stores, registry, [SHOP])
     context = services.request_access.authorize(
         Credentials(key), RouteAccess(Scope.OFFERS), CustomerId(customer), for_offers=True

@@ -1,4 +1,4 @@
-"""What the demo prints at its end: commands to copy, once the service answers them."""
+"""The commands to copy that the demo prints, once the service is ready."""
 
 import http.client
 import threading
@@ -17,7 +17,7 @@ PAUSE_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Tour:
-    """Whom and what the commands ask about."""
+    """The keys, customers, item and decision in the printed commands."""
 
     key: str
     browser_key: str
@@ -28,22 +28,22 @@ class Tour:
 
 
 def commands(tour: Tour, port: int) -> str:
-    """Return one curl for each kind of answer."""
-    asked = {
-        f"Household {tour.consenting}, who consents:": f"customers/{tour.consenting}/",
-        f"Household {tour.refusing}, who does not:": f"customers/{tour.refusing}/",
-        "Nobody in particular:": "",
-        f"What goes with {tour.item.title or tour.item.item_id}:": f"items/{tour.item.item_id}/",
+    """Return one curl command for each kind of answer."""
+    paths = {
+        f"Household {tour.consenting}, with consent:": f"customers/{tour.consenting}/",
+        f"Household {tour.refusing}, without consent:": f"customers/{tour.refusing}/",
+        "Without a customer:": "",
+        f"Items similar to {tour.item.title or tour.item.item_id}:": f"items/{tour.item.item_id}/",
     }
     lines = ["", f"SK={tour.key}", f"PK={tour.browser_key}  # for browsers"]
-    for who, path in asked.items():
+    for title, path in paths.items():
         url = f"http://127.0.0.1:{port}/v1/{path}recommendations?n=3"
-        lines += ["", f"# {who}", f'curl -H "Authorization: Bearer $SK" "{url}"']
+        lines += ["", f"# {title}", f'curl -H "Authorization: Bearer $SK" "{url}"']
     return "\n".join([*lines, *_offers(tour, port), ""])
 
 
 def _offers(tour: Tour, port: int) -> list[str]:
-    """Tell a decision on offers with its explanation, and how to ask for it and to claim."""
+    """Return an offer decision with its explanation, and the commands to repeat and to claim it."""
     considered = tour.decision.considered or []
     steps = Counter(each.step for each in considered if each.verdict != Verdict.OFFERED)
     why = ", ".join(f"{step} {count:,}" for step, count in steps.most_common())
@@ -63,7 +63,7 @@ def _offers(tour: Tour, port: int) -> list[str]:
 
 
 def when_ready(port: int, then: Callable[[], None]) -> None:
-    """Call `then` from a thread of its own as soon as the service on this machine is ready."""
+    """Call `then` from its own thread as soon as the service on this machine is ready."""
 
     def wait() -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS

@@ -1,4 +1,4 @@
-"""`recsvc keys`: make, list and revoke API keys; mint a customer token."""
+"""`recsvc keys`: create, list and revoke API keys; mint a customer token."""
 
 from typing import Annotated, Any
 
@@ -33,19 +33,19 @@ app = typer.Typer(help="API keys: create, list, revoke, token.", no_args_is_help
 def create(
     scope: Annotated[
         list[str] | None,
-        typer.Option(help=f"What a secret key may do; repeat it. {ALL}, or {', '.join(Scope)}."),
+        typer.Option(help=f"Scope of a secret key; may be repeated. {ALL}, or {', '.join(Scope)}."),
     ] = None,
-    publishable: Annotated[bool, typer.Option(help="Make a key for browsers.")] = False,
+    publishable: Annotated[bool, typer.Option(help="Create a key for browsers.")] = False,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help="Requests a minute of a secret key; else there is no limit."),
+        typer.Option(min=1, help="Requests per minute of a secret key; no limit by default."),
     ] = None,
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key. Its text is shown this once."""
-    kind, scopes = _asked(scope or [], publishable)
+    """Create a key. Its text is shown only once."""
+    kind, scopes = _kind_and_scopes(scope or [], publishable)
     if publishable and limit is not None:
         raise BadRequest("--limit is for secret keys; RECSVC_LIMIT_PER_KEY limits publishable ones")
     with open_stores(settings_of(data_dir)) as stores:
@@ -58,12 +58,12 @@ def create(
     if made.signing_secret:
         say(f"Sign customer tokens with kid {made.key.key_id} and this secret:")
         print_text(made.signing_secret)
-    say("Keep it now: only its hash is stored.")
+    say("Save it now: only its hash is stored.")
 
 
 @app.command("list")
 def list_keys(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List the shop's keys, revoked ones too."""
+    """List the shop's keys, including revoked ones."""
     with open_stores(settings_of(data_dir), durable=False) as stores:
         found = [_report(key) for key in stores.api_keys.list(shop_of(shop))]
     if as_json:
@@ -78,20 +78,20 @@ def list_keys(shop: Shop = DEFAULT_SHOP, data_dir: DataDir = None, as_json: AsJs
 def revoke(
     key: Annotated[
         str,
-        typer.Argument(metavar="KEY", help="Its id, as `keys list` shows it, or its whole text."),
+        typer.Argument(metavar="KEY", help="Id of a key, as in `keys list`, or its whole text."),
     ],
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Revoke a key, for every request that starts from now on.
+    """Revoke a key for every request that starts after the command.
 
-    The text of a key names its shop, whatever --shop says.
+    The text of a key names its shop and takes precedence over --shop.
     """
     key_id = key_id_in(key.strip())
-    if key_id is None:  # what was mistyped may be most of a secret: it is not repeated
+    if key_id is None:  # not repeated: mistyped text may be most of a secret
         raise BadRequest(
-            f"that is neither the id of a key ({KEY_ID_RULE}) nor the text of one ({KEY_RULE})"
+            f"KEY is neither the id of a key ({KEY_ID_RULE}) nor the text of one ({KEY_RULE})"
         )
     named = shop_of_key(key.strip()) or shop_of(shop)
     with open_stores(settings_of(data_dir)) as stores:
@@ -104,14 +104,14 @@ def revoke(
 
 @app.command()
 def token(
-    customer: Annotated[str, typer.Option(help="Whom the token is for.")],
+    customer: Annotated[str, typer.Option(help="Customer of the token.")],
     key: Annotated[
-        str | None, typer.Option(help="A publishable key; by default the shop's newest.")
+        str | None, typer.Option(help="Publishable key; the newest of the shop by default.")
     ] = None,
     shop: Shop = DEFAULT_SHOP,
     data_dir: DataDir = None,
 ) -> None:
-    """Mint a customer token of 15 minutes and print nothing else."""
+    """Print a customer token that is valid for 15 minutes."""
     customer_id = CustomerId(checked_id(customer, "customer"))
     with open_stores(settings_of(data_dir), durable=False) as stores:
         signer = _named(stores, key) if key else _newest(stores, shop_of(shop))
@@ -121,9 +121,9 @@ def token(
     print_text(customer_tokens.mint(customer_id, signer.key_id, secret, utc_now()))
 
 
-def _asked(scope: list[str], publishable: bool) -> tuple[KeyKind, frozenset[Scope]]:
+def _kind_and_scopes(scope: list[str], publishable: bool) -> tuple[KeyKind, frozenset[Scope]]:
     if publishable == bool(scope):
-        raise BadRequest("say either --publishable or at least one --scope")
+        raise BadRequest("give either --publishable or at least one --scope")
     if publishable:
         return KeyKind.PUBLISHABLE, frozenset()
     if ALL in scope:
@@ -139,7 +139,7 @@ def _asked(scope: list[str], publishable: bool) -> tuple[KeyKind, frozenset[Scop
 def _named(stores: Stores, text: str) -> ApiKey:
     shop = shop_of_key(text)
     if shop is None:
-        raise BadRequest(f"that is not a key: {KEY_RULE}")
+        raise BadRequest(f"--key is not the text of a key: {KEY_RULE}")
     keys = [key for key in stores.api_keys.list(shop) if key.sha256 == key_sha256(text)]
     if not keys or not keys[0].is_live:
         raise MissingPrerequisite(f"shop {shop} has no such live key")

@@ -1,4 +1,4 @@
-"""The options that every command shares, and what becomes of them."""
+"""Options that the commands share, and their parsers."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -21,16 +21,17 @@ DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Data folder (RECSVC_DATA_DIR, else .recsvc)."),
 ]
-Shop = Annotated[str, typer.Option("--shop", help="The shop this is about.")]
+Shop = Annotated[str, typer.Option("--shop", help="Shop.")]
 MaxBad = Annotated[
-    float, typer.Option(min=0, max=PERCENT, help="Percent of bad lines above which none count.")
+    float,
+    typer.Option(min=0, max=PERCENT, help="Highest percentage of bad lines in an import."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
 
 
 def settings_of(data_dir: Path | None) -> Settings:
     for variable in unknown_variables(os.environ):
-        say(f"warning: {variable} is no setting and is ignored; recsvc check lists those there are")
+        say(f"warning: {variable} is not a setting and is ignored; recsvc check lists the settings")
     return Settings.from_environment(os.environ, data_dir)
 
 
@@ -39,17 +40,17 @@ def shop_of(text: str) -> ShopName:
 
 
 def checked_purposes(names: Iterable[str]) -> list[Purpose]:
-    """Return the purposes; raise BadRequest naming those that are none."""
+    """Return the purposes; raise BadRequest with the unknown names."""
     unknown = set(names) - set(map(str, Purpose))
     if unknown:
         raise BadRequest(
-            f"no such purpose: {', '.join(sorted(unknown))}; there are {', '.join(Purpose)}"
+            f"no such purpose: {', '.join(sorted(unknown))}; the purposes are {', '.join(Purpose)}"
         )
     return list(map(Purpose, names))
 
 
 def check_faults(file: Path, faults: Sequence[str], good: int, max_bad: float) -> None:
-    """Show some faults; raise when more than `max_bad` percent of the lines are bad."""
+    """Print some faults; raise if more than `max_bad` percent of the lines are bad."""
     for fault in faults[:EXAMPLES]:
         say(f"{file}:{fault}")
     lines = good + len(faults)

@@ -1,4 +1,4 @@
-"""What commands print: data on stdout, everything else on stderr."""
+"""Output of the commands: data on stdout, messages on stderr."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ def print_json(report: Any) -> None:
 
 
 def print_text(text: str) -> None:
-    """Print one line exactly as it is."""
+    """Print one line without markup."""
     sys.stdout.write(text + "\n")
 
 
@@ -59,22 +59,22 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 
 
 def say(text: str) -> None:
-    """Tell the person at the terminal something that is not data."""
+    """Print a message on stderr."""
     stderr.print(escape(text))
 
 
 def complain(text: str) -> None:
-    """Say what is wrong; a key that stood where something else belongs is not repeated."""
+    """Print an error on stderr. A key in its text, given in the wrong place, is masked."""
     stderr.print(f"[bold red]error:[/] {escape(masked(text))}")
 
 
 def explain(error: RecsvcError) -> str:
-    """Return what the person at the terminal may know, which is more than a caller over HTTP."""
+    """Return an error's text for the terminal, with the store's reason, which HTTP hides."""
     return reason(error) if isinstance(error, StoreUnavailable) else error.detail
 
 
 def say_events() -> None:
-    """Show warnings of the layers below as lines on stderr; `serve` logs JSON instead."""
+    """Print logged warnings as lines on stderr; `serve` logs JSON instead."""
     structlog.configure(
         processors=[structlog.processors.add_log_level, _as_line],
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),

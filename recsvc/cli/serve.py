@@ -1,4 +1,4 @@
-"""`recsvc serve`: the store, then the workers, then a clean end."""
+"""`recsvc serve`: start the store and the workers, and stop them in order."""
 
 import contextlib
 import dataclasses
@@ -39,13 +39,13 @@ class PortTaken(RecsvcError):
 
 
 class ExpectedWarnings:
-    """Lets all but one of granian's lines pass: we do mean that many threads, and say so."""
+    """Log filter that drops granian's warning about the number of threads, which is intended."""
 
     def filter(self, record: Any) -> bool:
         return "Python threads" not in record.getMessage()
 
 
-# Granian's own lines go where ours go, in the same form.
+# Granian logs through the service's handlers, in the same format.
 GRANIAN_LOGS: dict[str, Any] = {
     "filters": {"expected": {"()": ExpectedWarnings}},
     "handlers": {},
@@ -54,17 +54,18 @@ GRANIAN_LOGS: dict[str, Any] = {
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=MAX_PORT)] = 8000,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=MAX_WORKERS, help="Processes; one per CPU.")
+        int | None,
+        typer.Option(min=1, max=MAX_WORKERS, help="Processes; one per CPU by default."),
     ] = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Start on a Redis that may lose writes.")
+        bool, typer.Option("--insecure", help="Start also with a Redis that may lose writes.")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Serve what has been trained, until SIGTERM or Ctrl-C."""
+    """Serve recommendations and offers until SIGTERM or Ctrl-C."""
     settings = settings_of(data_dir)
     if insecure:
         settings = dataclasses.replace(settings, insecure=True)
@@ -72,14 +73,14 @@ def serve(
 
 
 def cpus() -> int:
-    """Return how many workers make sense here."""
+    """Return the default number of workers."""
     return os.cpu_count() or 1
 
 
 def run(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve in the foreground; return after a clean stop."""
     configure_logs(settings.log_level)
-    open_signals(settings)  # what is wrong with the file is said before anything starts
+    open_signals(settings)  # report an invalid file before anything starts
     with _stoppable(), running_store(settings, supervised=True) as url:
         stores = stores_at(settings, url)
         shops = _ready_shops(stores)
@@ -89,19 +90,19 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
 
 
 def _ready_shops(stores: Stores) -> Sequence[ShopName]:
-    """Return the shops that have keys; refuse to start without any, or on a forgetful store."""
+    """Return the shops that have keys; raise without keys, or if the store may lose writes."""
     stores.check_durability()
     shops = stores.api_keys.shops()
     if not shops:
         raise MissingPrerequisite(
-            "there is no API key yet, so nobody could ask anything; make one with: "
+            "there is no API key yet, and every request needs one; create one with: "
             f"recsvc keys create --scope all --data-dir {stores.settings.data_dir}"
         )
     return shops
 
 
 def _check_port(host: str, port: int) -> None:
-    """Refuse a port that somebody listens at; workers share theirs, so they would not notice."""
+    """Raise if the port is in use. Workers share their port, so they would not notice."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -141,14 +142,14 @@ def _serve(
     try:
         server.serve(target_loader=loader, wrap_loader=False)
     except SystemExit:
-        # A Ctrl-C reaches the workers too; ending before they are told is no failure of theirs.
+        # Ctrl-C reaches the workers too; one that exits before granian stops it has not failed.
         if not server.interrupt_signal:
             raise
 
 
 @contextlib.contextmanager
 def _stoppable() -> Iterator[None]:
-    """End in order on SIGTERM and Ctrl-C also while the store is still starting."""
+    """Stop in order on SIGTERM and Ctrl-C, also while the store is starting."""
     before = {number: signal.signal(number, _stop) for number in STOP_SIGNALS}
     try:
         with contextlib.suppress(_Stopped):
@@ -159,7 +160,7 @@ def _stoppable() -> Iterator[None]:
 
 
 class _Stopped(BaseException):
-    """We were asked to stop."""
+    """A stop signal has arrived."""
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
-"""What one worker process of `recsvc serve` does before its first request.
+"""The start of one worker process of `recsvc serve`.
 
-Its parent has joined the embedded server and passes the URL; a worker that joined too would
-keep the server alive after the service has stopped.
+The parent process has joined the embedded server and passes its URL. A worker that joined too would
+keep the server running after the service has stopped.
 """
 
 import atexit
@@ -29,10 +29,7 @@ EXIT_ORPHANED = 1
 def load_application(
     settings: Settings, url: str, shops: Sequence[ShopName], parent: int, workers: int
 ) -> Flask:
-    """Return the application of this process, one of `workers`.
-
-    `parent` is the process that it must not outlive.
-    """
+    """Return the application of this process, one of `workers`. It exits with `parent`."""
     configure_logs(settings.log_level)
     allow_open_files()
     watch_parent(parent)
@@ -42,16 +39,16 @@ def load_application(
     services = services_of(stores, registry, shops, workers)
     services.trending_cache.watch()
     services.decisions.start()
-    atexit.register(services.decisions.stop)  # a stopped worker ends as any Python does
+    atexit.register(services.decisions.stop)  # a stopped worker runs its exit handlers
     app = create_app(services)
-    # What stands for as long as the worker does is not looked through again and again.
+    # Objects that live as long as the worker are excluded from garbage collection.
     gc.collect()
     gc.freeze()
     return app
 
 
 def allow_open_files() -> None:
-    """Take all the open files that the system allows: connections and mapped arrays need many."""
+    """Raise the limit of open files to its maximum: connections and mapped arrays need many."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
@@ -62,7 +59,7 @@ def watch_parent(parent: int) -> None:
 
 
 def _leave_with(parent: int) -> None:
-    """End this process once its parent is gone: nobody would stop or replace it."""
+    """Exit when the parent has gone: no other process would stop or replace this one."""
     while os.getppid() == parent:
         time.sleep(ORPHAN_CHECK_SECONDS)
     os._exit(EXIT_ORPHANED)

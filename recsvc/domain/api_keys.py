@@ -1,8 +1,8 @@
-"""API keys: what they look like, what they may do. Pure.
+"""API keys: their text, kinds and scopes. Pure.
 
-A key's text names its shop (`sk_<shop>_<random>`), so that a request knows where to look
-before it knows whether the key is valid. Naming a shop proves nothing: only the SHA-256 of
-the whole text, found among that shop's keys, does.
+The text of a key names its shop (`sk_<shop>_<random>`), so a request can read that shop's data
+before the key is authenticated. The name proves nothing: a key is valid only if the SHA-256 of its
+text is among the shop's keys.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _KEY_ID = re.compile(r"(sk|pk)-[0-9a-f]{1,16}", re.ASCII)
 
 
 class Scope(StrEnum):
-    """What a secret key may do. Every route declares one."""
+    """A permission of secret keys. Every route declares one."""
 
     RECOMMEND = "recommend"
     OFFERS = "offers"
@@ -45,11 +45,11 @@ class KeyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """One key as it is stored: never its text.
+    """A key as it is stored, without its text.
 
-    `key_id` is public (the `kid` of customer tokens); `sealed_signing_secret` is encrypted
-    under the deployment's secret and only publishable keys have one. `limit`: requests a minute
-    of a secret key; None is no limit.
+    `key_id` is public: the `kid` of customer tokens. `sealed_signing_secret` is encrypted with the
+    deployment's secret; only publishable keys have one. `limit`: requests per minute of a secret
+    key; None: no limit.
     """
 
     key_id: str
@@ -79,13 +79,13 @@ def new_key_text(kind: KeyKind, shop: ShopName) -> str:
 
 
 def shop_of_key(text: str) -> ShopName | None:
-    """Return the shop that a well-formed key names; None when the text is no key."""
+    """Return the shop in the text of a key; None if the text is not well formed."""
     match = _KEY.fullmatch(text)
     return ShopName(match[2]) if match else None
 
 
 def key_id_in(text: str) -> str | None:
-    """Return the id of the key that a text names, by its id or its own text; None: neither."""
+    """Return the id of the key that a text names by its id or its text; None: neither."""
     if _KEY_ID.fullmatch(text):
         return text
     match = _KEY.fullmatch(text)
@@ -93,7 +93,7 @@ def key_id_in(text: str) -> str | None:
 
 
 def masked(text: str) -> str:
-    """Return a text with every key in it cut down to what it begins with, also part of a key."""
+    """Return a text in which every key, or part of one, is cut to its prefix."""
     return _KEY_WITHIN.sub(r"\1…", text)
 
 
@@ -102,5 +102,5 @@ def key_sha256(text: str) -> str:
 
 
 def key_id_of(kind: KeyKind, sha256: str) -> str:
-    """Return the key's public name; for a publishable key its own text serves as `kid` too."""
+    """Return the key's public id. The text of a publishable key is a valid `kid` too."""
     return f"{kind}-{sha256[:16]}"

@@ -45,18 +45,18 @@ MILLISECONDS = 1000
 
 
 def open_registry(settings: Settings, secret: Secret) -> ModelRegistry:
-    """Return the shelf of all shops' models, empty until it is told to look."""
+    """Return the registry of all shops' models; it is empty until its first refresh."""
     return ModelRegistry(models_root(settings), secret.fingerprint())
 
 
 def services_of(
     stores: Stores, registry: ModelRegistry, shops: Sequence[ShopName], workers: int = 1
 ) -> Services:
-    """Return what the web layer calls.
+    """Return the services that the web layer calls.
 
-    `shops`: those that readiness is judged by. `workers`: how many share the limits.
+    `shops`: readiness covers them. `workers`: the number of processes that share the rate limits.
     """
-    compile_all()  # no request waits for it
+    compile_all()  # otherwise the first request waits for it
     request_read, key_cache = RequestRead(stores.connections), ApiKeyCache(stores.api_keys)
     preload(key_cache, shops)
     live = live_views(stores, registry, shops)
@@ -100,7 +100,7 @@ def services_of(
 
 @dataclass(frozen=True, slots=True)
 class LiveViews:
-    """What a worker holds in memory of the store, and catches up on before it answers."""
+    """The worker's caches of the store. Each catches up before a request is answered."""
 
     catalogues: CatalogueCache
     offers: OffersCache
@@ -108,7 +108,7 @@ class LiveViews:
 
 
 def live_views(stores: Stores, registry: ModelRegistry, shops: Sequence[ShopName]) -> LiveViews:
-    """Return the views, filled as far as the store answers: in an outage the first trip does it."""
+    """Return the caches, filled if the store answers; otherwise the first request fills them."""
     deadline = stores.settings.deadline_ms / MILLISECONDS
     catalogues = CatalogueCache(stores.catalogue, utc_now_us, deadline)
     offers = OffersCache(stores.offers, utc_now_us, deadline, decision_id_signers(stores.secret))
@@ -123,7 +123,7 @@ def live_views(stores: Stores, registry: ModelRegistry, shops: Sequence[ShopName
 
 
 def live_items_now(stores: Stores, shop: ShopName) -> LiveItems:
-    """Return what there is now, for a command: a worker follows it in its views."""
+    """Return the live items for a command. A worker has them in its caches."""
     registry = open_registry(stores.settings, stores.secret)
     registry.refresh()
     deadline = stores.settings.deadline_ms / MILLISECONDS
@@ -146,7 +146,7 @@ def offer_decider(
 
 
 def before_swap(registry: ModelRegistry, catalogues: CatalogueCache, offers: OffersCache) -> None:
-    """Let no request wait until a new model is joined to the catalogue and to the offers."""
+    """Join a new model to catalogue and offers before its swap, so that no request waits for it."""
 
     def take(shop: ShopName, model: LoadedModel) -> None:
         catalogues.take(shop, model)
@@ -160,10 +160,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def preload(view: ApiKeyCache | CatalogueCache, shops: Sequence[ShopName]) -> None:
-    """Let no request wait for what can be read now: keys are judged by it in an outage.
-
-    In an outage already, the first trip does it.
-    """
+    """Fill a cache at the start. In an outage, the first request that reaches the store does it."""
     try:
         view.preload(shops)
     except StoreUnavailable:

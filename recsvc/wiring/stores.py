@@ -1,7 +1,7 @@
-"""Every store of one Redis, built under one secret.
+"""The stores of one Redis, with one secret. Nothing connects at import.
 
-Nothing connects at import. A command uses `open_stores`; a worker, whose parent process has joined
-the embedded server, gets the URL and uses `stores_at`.
+A command uses `open_stores`. A worker uses `stores_at` with the URL of its parent process, which
+has joined the embedded server.
 """
 
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ MICROSECONDS_OF_MINUTE = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Everything that is kept in one Redis, under one secret."""
+    """The stores of one Redis, with one secret."""
 
     settings: Settings
     secret: Secret
@@ -76,18 +76,19 @@ class Stores:
         return CustomerHasher(self.secret, shop)
 
     def check_durability(self) -> None:
-        """Raise NotDurable unless the store keeps what it acknowledges."""
+        """Raise NotDurable unless the store keeps every acknowledged write."""
         check_durability(self.connections.writes, self.settings)
 
     def durability_fault(self) -> str | None:
-        """Return why the store may lose what it acknowledges; None when it keeps it."""
+        """Return the reason why the store may lose acknowledged writes; None when it keeps them."""
         return durability_fault(self.connections.writes, self.settings)
 
     @contextmanager
     def durability_watched(self) -> Iterator[None]:
-        """Meanwhile log it when somebody reconfigures the store, unless that is accepted.
+        """Watch the store from two threads until the block ends.
 
-        And meanwhile begin the rewrites that erasures have left word of.
+        One starts the AOF rewrites that erasures have requested. The other logs a configuration
+        that may lose writes, unless RECSVC_INSECURE accepts it.
         """
         leaving = Event()
         rewriting = (self.api_keys.shops, leaving)
@@ -102,13 +103,13 @@ class Stores:
         try:
             yield
         finally:
-            leaving.set()  # not waited for: a store that hangs must not delay our end
+            leaving.set()  # without joining: a store that hangs must not delay the exit
 
 
 def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> Stores:
     """Return the stores of a running server; nothing connects yet.
 
-    `moment_file`: where the workers of one service share the latest moment that one has seen.
+    `moment_file`: the file in which the workers of a service share their latest timestamp.
     """
     secret = open_secret(settings)
     connections = connect(settings, url)
@@ -207,5 +208,5 @@ def _store_url(settings: Settings, *, supervised: bool = False) -> Iterator[str]
 
 
 def nothing_yet(_shop: ShopName, _customer: CustomerKey) -> Iterator[Any]:
-    """Stand for a section of an export that no store keeps yet."""
+    """Yield nothing: a section of the export that has no store yet."""
     return iter(())

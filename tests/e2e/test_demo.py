@@ -58,10 +58,10 @@ def test_the_printed_commands_show_the_effect_of_consent(server: Server, printed
     """The printed requests return a personal list with consent, the popular list without consent or
     without a customer, and similar items for an item.
     """
-    consenting = ask_as_printed(server, printed, "who consents")
+    consenting = ask_as_printed(server, printed, "with consent")
     refusing = ask_as_printed(server, printed, "who does not")
     anonymous = ask_as_printed(server, printed, "Nobody")
-    item = ask_as_printed(server, printed, "What goes with")
+    item = ask_as_printed(server, printed, "Items similar to")
 
     assert (consenting["personalized"], consenting["slate"]) == (True, "for_you")
     assert (refusing["personalized"], refusing["fallback"]) == (False, "no_consent")
@@ -82,7 +82,7 @@ def test_the_printed_decision_matches_the_service(server: Server, printed: str) 
 def test_a_second_demo_keeps_withdrawals(data_dir: Path, withdrawn: None, server: Server) -> None:
     """A second run of the demo does not undo a withdrawal."""
     again = recsvc("demo", "--no-serve", "--customers", "40", data_dir=data_dir)
-    answer = ask_as_printed(server, again.stdout, "who consents")
+    answer = ask_as_printed(server, again.stdout, "with consent")
 
     assert answer["fallback"] == "no_consent"
 

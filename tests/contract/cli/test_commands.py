@@ -1,4 +1,4 @@
-"""The small commands: what they print where, and the exit codes that a job can act on."""
+"""Commands for keys, consents, models and checks: their output and their exit codes."""
 
 import json
 import re
@@ -28,7 +28,7 @@ SHOP = ShopName("default")
 
 
 class Shell:
-    """Runs commands in one data folder, whose server it keeps running meanwhile."""
+    """Runs commands in one data folder, and keeps its server running."""
 
     def __init__(self, data_dir: Path, stores: Stores) -> None:
         self.data_dir, self.stores = data_dir, stores
@@ -42,7 +42,7 @@ class Shell:
         return json.loads(self.run(*words, "--json").stdout)
 
     def refusal(self, *words: str) -> str:
-        """Return the one line that a command says when it cannot do its job."""
+        """Return the error line of a command that fails."""
         result = self.run(*words, expect=2)
         assert result.stdout == ""
         assert "Traceback" not in result.stderr
@@ -65,13 +65,13 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
 
 @pytest.fixture
 def new_shell(tmp_path: Path) -> Iterator[Shell]:
-    """One in whose folder no other test has done anything."""
+    """A shell with an empty data folder."""
     with shell_in(tmp_path) as unused:
         yield unused
 
 
 def test_a_secret_key_is_shown_once_and_only_its_hash_is_kept(shell: Shell) -> None:
-    """Created, listed without its text, revoked."""
+    """A secret key is created, listed without its text, and revoked."""
     made = shell.json("keys", "create", "--scope", "recommend", "--scope", "ops")
     listed = shell.json("keys", "list")
     revoked = shell.json("keys", "revoke", made["id"])
@@ -86,7 +86,7 @@ def test_a_secret_key_is_shown_once_and_only_its_hash_is_kept(shell: Shell) -> N
 
 @pytest.mark.parametrize("kind", [["--scope", "all"], ["--publishable"]], ids=" ".join)
 def test_a_key_that_leaked_is_revoked_by_its_text(shell: Shell, kind: list[str]) -> None:
-    """Which is what is known of it, and names its shop; no output repeats it."""
+    """A key can be revoked by its text, which names its shop; no output repeats the text."""
     made = shell.json("keys", "create", *kind, "--shop", "south")
 
     shown = shell.run("keys", "revoke", f" {made['key']}\n")
@@ -113,14 +113,14 @@ def test_a_key_that_leaked_is_revoked_by_its_text(shell: Shell, kind: list[str])
 @pytest.mark.parametrize(
     "words", [["revoke"], ["token", "--customer", "c", "--key"]], ids=["revoke", "token"]
 )
-def test_no_refusal_repeats_what_may_be_a_key(shell: Shell, words: list[str], text: str) -> None:
-    """One that is not there, or was not copied whole."""
+def test_no_error_repeats_the_text_of_a_key(shell: Shell, words: list[str], text: str) -> None:
+    """An error about an unknown or incomplete key does not repeat its text."""
     assert text[-20:] not in shell.refusal("keys", *words, text)
 
 
 @pytest.mark.parametrize("words", [["revoke", "sk-1", "--shop"], ["create", "--scope"]], ids=str)
-def test_a_key_in_the_place_of_something_else_is_masked(shell: Shell, words: list[str]) -> None:
-    """What it begins with is told, so that it is clear what was taken for what."""
+def test_a_key_given_as_another_argument_is_masked(shell: Shell, words: list[str]) -> None:
+    """The error shows the prefix of a key that was given as another argument, and no more."""
     text = new_key_text(KeyKind.SECRET, SHOP)
 
     line = shell.refusal("keys", *words, text)
@@ -129,8 +129,8 @@ def test_a_key_in_the_place_of_something_else_is_masked(shell: Shell, words: lis
     assert text[-20:] not in line
 
 
-def test_people_get_the_key_alone_on_stdout(shell: Shell) -> None:
-    """So that `SK=$(recsvc keys create --scope all)` works."""
+def test_create_prints_only_the_key_on_stdout(shell: Shell) -> None:
+    """`SK=$(recsvc keys create --scope all)` works: stdout holds only the key."""
     result = shell.run("keys", "create", "--scope", "all")
 
     assert result.stdout.startswith("sk_default_")
@@ -138,7 +138,7 @@ def test_people_get_the_key_alone_on_stdout(shell: Shell) -> None:
 
 
 def test_a_publishable_key_comes_with_its_signing_secret(shell: Shell) -> None:
-    """And `token` prints nothing but a token that this secret has signed."""
+    """`keys token` prints only a token, signed with the key's signing secret."""
     made = shell.json("keys", "create", "--publishable", "--shop", "north")
 
     newest = shell.run("keys", "token", "--customer", "c 1", "--shop", "north").stdout.strip()
@@ -162,7 +162,7 @@ def test_a_publishable_key_comes_with_its_signing_secret(shell: Shell) -> None:
         (["keys", "revoke", "mine"], "neither the id of a key"),
         (["keys", "token", "--customer", "c", "--shop", "keyless"], "no live publishable key"),
         (["keys", "token", "--customer", ".."], "customer is not a valid id"),
-        (["keys", "token", "--customer", "c", "--key", "pk_x"], "that is not a key"),
+        (["keys", "token", "--customer", "c", "--key", "pk_x"], "--key is not the text of a key"),
         (["consents", "grant", "c1", "newsletter"], "no such purpose: newsletter"),
         (["consents", "show", "a/b"], "customer is not a valid id"),
         (["models", "verify", "--shop", "modelless"], "has no model yet"),
@@ -171,8 +171,8 @@ def test_a_publishable_key_comes_with_its_signing_secret(shell: Shell) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_what_cannot_be_done_is_one_clear_line(shell: Shell, words: list[str], said: str) -> None:
-    """On stderr, with exit code 2 and no traceback."""
+def test_a_failure_is_one_error_line(shell: Shell, words: list[str], said: str) -> None:
+    """A failed command prints one error line on stderr, without a traceback, and exits with 2."""
     line = shell.refusal(*words)
 
     assert said in line
@@ -180,7 +180,7 @@ def test_what_cannot_be_done_is_one_clear_line(shell: Shell, words: list[str], s
 
 
 def test_consent_of_one_customer_can_be_read_and_written(shell: Shell) -> None:
-    """Granted, withdrawn, shown."""
+    """`consents grant` and `withdraw` change the statements that `consents show` prints."""
     shell.run("consents", "grant", "c1", "email", "personalization", "--policy-version", "v1")
     shell.run("consents", "withdraw", "c1", "email")
 
@@ -197,7 +197,7 @@ def test_consent_of_one_customer_can_be_read_and_written(shell: Shell) -> None:
 
 
 def test_versions_are_listed_verified_and_rolled_back(new_shell: Shell) -> None:
-    """A damaged version is found by `verify`, and `rollback` goes to the last sound one."""
+    """`models verify` finds a damaged version, and `rollback` skips it."""
     first = publish_grocery(new_shell.stores, SHOP)
     damaged = publish_grocery(new_shell.stores, SHOP, first="b")
     last = publish_grocery(new_shell.stores, SHOP, first="c")
@@ -219,8 +219,8 @@ def test_versions_are_listed_verified_and_rolled_back(new_shell: Shell) -> None:
     assert new_shell.json("models", "list")["current"] == last
 
 
-def test_check_shows_every_setting_and_finds_what_is_there(shell: Shell) -> None:
-    """Settings, store, secret, keys and models; no secret is shown."""
+def test_check_shows_settings_and_results(shell: Shell) -> None:
+    """`check` reports settings, store, secret, keys and models, and prints no secret."""
     publish_grocery(shell.stores, SHOP)
     shell.run("keys", "create", "--scope", "all")
 
@@ -238,7 +238,7 @@ def test_check_shows_every_setting_and_finds_what_is_there(shell: Shell) -> None
 def test_check_fails_where_serve_would(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit code 2 when the store cannot be reached, which is said once."""
+    """`check` exits with 2 and one bad result when the store cannot be reached."""
     monkeypatch.setenv("RECSVC_REDIS_URL", f"unix://{tmp_path}/nobody.sock")
 
     result = shell.run("check", "--json", expect=2)
@@ -278,10 +278,10 @@ def test_check_asks_a_given_redis_without_making_a_secret(
     assert not folder.exists()
 
 
-def test_check_says_where_each_setting_is_from(
+def test_check_names_the_origin_of_each_setting(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command line, the environment, or nobody."""
+    """`check` shows if a setting is from the command line, the environment or the default."""
     shell.run("keys", "create", "--scope", "all")
     monkeypatch.setenv("RECSVC_THREADS", "8")
     origins = {row["setting"]: row["from"] for row in shell.json("check")["settings"]}
@@ -303,7 +303,7 @@ def test_a_folder_that_cannot_be_made_is_named_with_the_options_for_another() ->
 
 @pytest.fixture
 def other_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
-    """A server that RECSVC_REDIS_URL names, and that the test may spoil."""
+    """A server of this test's own, named by RECSVC_REDIS_URL."""
     with EmbeddedValkey(tmp_path) as server, client(server.url, 2.0) as store:
         monkeypatch.setenv("RECSVC_REDIS_URL", server.url)
         yield store
@@ -321,10 +321,10 @@ def other_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[red
     ],
     ids=lambda words: " ".join(words[:2]),
 )
-def test_nothing_is_acknowledged_by_a_store_that_may_lose_it(
+def test_a_store_that_may_lose_writes_gets_none(
     shell: Shell, other_redis: redis.Redis, words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A command's success is an acknowledgement like that of an HTTP answer."""
+    """A command that writes fails on a store that may lose acknowledged writes."""
     monkeypatch.setattr(demo, "_prepare", lambda *_: None)
     other_redis.config_set("appendfsync", "everysec")
 
@@ -337,7 +337,7 @@ def test_nothing_is_acknowledged_by_a_store_that_may_lose_it(
 def test_the_operator_may_accept_a_store_that_may_lose_writes(
     shell: Shell, other_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a warning on stderr; stdout still holds the key alone."""
+    """RECSVC_INSECURE accepts such a store with a warning on stderr; stdout holds only the key."""
     other_redis.config_set("appendfsync", "everysec")
     monkeypatch.setenv("RECSVC_INSECURE", "1")
 
@@ -350,16 +350,16 @@ def test_the_operator_may_accept_a_store_that_may_lose_writes(
 
 
 def test_reading_needs_no_durable_store(shell: Shell, other_redis: redis.Redis) -> None:
-    """What is only looked at cannot be lost by it."""
+    """A command that only reads works on a store that may lose writes."""
     other_redis.config_set("appendfsync", "everysec")
 
     assert shell.json("keys", "list") == []
 
 
-def test_the_provider_answers_for_a_store_that_cannot_be_asked(
+def test_the_provider_setting_replaces_the_check(
     shell: Shell, other_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In commands as in the service."""
+    """RECSVC_DURABILITY=provider replaces the check where CONFIG is forbidden."""
     _as_user(other_redis, monkeypatch, "+@all", "-config")
     refusal = shell.refusal("keys", "create", "--scope", "all")
     monkeypatch.setenv("RECSVC_DURABILITY", "provider")
@@ -369,10 +369,10 @@ def test_the_provider_answers_for_a_store_that_cannot_be_asked(
     assert made.stdout.startswith("sk_default_")
 
 
-def test_a_redis_that_wants_a_password_is_told_from_one_that_is_away(
+def test_a_missing_password_differs_from_an_unreachable_store(
     shell: Shell, other_redis: redis.Redis
 ) -> None:
-    """By commands and by `check`."""
+    """A missing password is reported as such, and not as an unreachable store."""
     other_redis.config_set("requirepass", "hunter2")
 
     said = [shell.refusal("keys", "list"), shell.run("check", expect=2).stdout]
@@ -383,7 +383,7 @@ def test_a_redis_that_wants_a_password_is_told_from_one_that_is_away(
 def test_a_wrong_password_is_not_shown(
     shell: Shell, other_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither ours nor what the server says of it."""
+    """The error shows neither the wrong password nor the server's message about it."""
     _as_user(other_redis, monkeypatch, "+@all", saying="hunter2")
 
     said = shell.refusal("keys", "list")
@@ -393,10 +393,10 @@ def test_a_wrong_password_is_not_shown(
     assert "tenant" not in said
 
 
-def test_a_user_who_may_not_do_what_is_needed_is_a_refusal(
+def test_a_user_without_permission_is_reported(
     shell: Shell, other_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reachable, known, and not allowed."""
+    """A Redis user without permission for a needed command is reported as such."""
     _as_user(other_redis, monkeypatch, "+@all", "-hgetall")
 
     assert "may not run a command that is needed" in shell.refusal("keys", "list")
@@ -405,7 +405,7 @@ def test_a_user_who_may_not_do_what_is_needed_is_a_refusal(
 def _as_user(
     store: redis.Redis, monkeypatch: pytest.MonkeyPatch, *commands: str, saying: str = "any"
 ) -> None:
-    """Let the commands that follow come as a user with these commands and the password `any`."""
+    """Connect the following commands as a Redis user with these permissions and password `any`."""
     url = f"unix://{store.connection_pool.connection_kwargs['path']}"
     store.acl_setuser(
         "tenant", enabled=True, passwords=["+any"], keys=["*"], commands=list(commands)
@@ -414,7 +414,7 @@ def _as_user(
 
 
 def test_a_wrong_setting_is_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything is opened."""
+    """An invalid setting is named before a store is opened."""
     monkeypatch.setenv("RECSVC_THREADS", "many")
 
     assert "RECSVC_THREADS" in shell.refusal("check")
@@ -430,8 +430,8 @@ def test_a_wrong_setting_is_named(shell: Shell, monkeypatch: pytest.MonkeyPatch)
     ],
     ids=" ".join,
 )
-def test_every_command_explains_itself(words: list[str]) -> None:
-    """`--help` works without a data folder."""
+def test_every_command_has_help(words: list[str]) -> None:
+    """`--help` of each command works without a data folder."""
     result = CliRunner().invoke(app, words)
 
     assert result.exit_code == 0
@@ -439,7 +439,7 @@ def test_every_command_explains_itself(words: list[str]) -> None:
 
 
 def test_a_secret_key_is_made_with_a_limit_and_a_publishable_one_is_not(tmp_path: Path) -> None:
-    """The limit is listed; publishable keys share one setting."""
+    """A secret key may have a rate limit; publishable keys share RECSVC_LIMIT_PER_KEY."""
     words = ("keys", "create", "--scope", "recommend", "--limit", "600", "--json")
     made = recsvc_here(*words, data_dir=tmp_path)
     refused = recsvc(
@@ -465,10 +465,10 @@ def test_a_secret_key_is_made_with_a_limit_and_a_publishable_one_is_not(tmp_path
     ],
     ids=" ".join,
 )
-def test_what_only_reads_makes_no_data_folder(
+def test_a_reading_command_makes_no_data_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
-    """Its name is misspelt: exit 2, and no server is started there."""
+    """A command that only reads exits with 2 without a data folder, and makes none."""
     monkeypatch.chdir(tmp_path)
     there = tmp_path / "recvsc"
     result = CliRunner().invoke(app, [*words, "--data-dir", str(there)])

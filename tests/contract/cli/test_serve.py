@@ -1,4 +1,4 @@
-"""`recsvc serve` as a process with two workers: what only shows on a real socket."""
+"""`recsvc serve` as a process with two workers: tests that need a real socket."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @contextmanager
 def connections(running: Running, number: int) -> Iterator[list[Client]]:
-    """Give keep-alive connections, which the kernel spreads over the workers."""
+    """Yield keep-alive connections, which the kernel spreads over the workers."""
     with ExitStack() as stack:
         yield [
             stack.enter_context(closing(running.server.client(running.key))) for _ in range(number)
@@ -65,7 +65,7 @@ def connections(running: Running, number: int) -> Iterator[list[Client]]:
 
 
 def every_worker(running: Running) -> list[Client]:
-    """Give a keep-alive connection to each worker; the kernel picks one for every new one."""
+    """Yield a keep-alive connection to each worker; the kernel chooses the worker of each."""
     of_worker: dict[int, Client] = {}
 
     def reached() -> bool:
@@ -82,7 +82,7 @@ def _recsvc(data_dir: Path, *words: str, expect: int = 0) -> subprocess.Complete
 
 
 def raw(running: Running, target: bytes) -> tuple[int, bytes]:
-    """Send a request line with exactly these bytes; return the status and the body."""
+    """Send a request line with these bytes; return the status and the body."""
     with socket.create_connection(("127.0.0.1", running.server.port), timeout=10) as connection:
         connection.sendall(
             b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer %s\r\n\r\n"
@@ -96,23 +96,23 @@ def raw(running: Running, target: bytes) -> tuple[int, bytes]:
 @pytest.mark.parametrize(
     "wrong", [b"", b".", b"..", b"%2e%2e", b"a%2Fb", b"a//b", b"%00", b"%ff", b"%0d%0a", b"a" * 129]
 )
-def test_the_server_hands_wrong_ids_on_to_be_refused(running: Running, wrong: bytes) -> None:
-    """Nothing between the socket and the rule for ids tidies them up."""
+def test_an_invalid_id_reaches_the_rule_for_ids(running: Running, wrong: bytes) -> None:
+    """The server passes an invalid id in a path unchanged, and the rule for ids refuses it."""
     status, body = raw(running, b"/v1/customers/%s/recommendations" % wrong)
 
     assert (status, json.loads(body)["code"]) == (400, "bad_id")
 
 
 @pytest.mark.parametrize("query", [b"n=%D9%A1", b"n=+5", b"n=%ff", b"n=5&n=7", "n=١".encode()])
-def test_the_server_hands_query_bytes_on_as_they_are(running: Running, query: bytes) -> None:
-    """Percent signs, plus signs and bytes beyond ASCII."""
+def test_query_bytes_reach_the_parser_unchanged(running: Running, query: bytes) -> None:
+    """Percent signs, plus signs and non-ASCII bytes of a query reach the parser unchanged."""
     status, body = raw(running, b"/v1/recommendations?" + query)
 
     assert (status, json.loads(body)["errors"][0]["field"]) == (400, "n")
 
 
-def test_the_metrics_of_all_workers_are_added_up(running: Running) -> None:
-    """After 60 answers over many connections, whichever worker is asked says 60 more."""
+def test_metrics_are_the_sum_of_all_workers(running: Running) -> None:
+    """Each worker reports the sum of all workers: 60 more after 60 answers."""
     before = _items_answered(running)
     for _ in range(60):
         assert raw(running, b"/v1/items/item-00/recommendations")[0] == 200
@@ -132,8 +132,8 @@ def _items_answered(running: Running) -> float:
     )
 
 
-def test_every_worker_raises_the_latest_moment_for_all(running: Running) -> None:
-    """So that no worker goes back behind another when the clock does."""
+def test_every_worker_updates_the_shared_timestamp(running: Running) -> None:
+    """The workers share their latest timestamp, so that none goes back when the clock does."""
     (file,) = (running.data_dir / "tmp").glob(f"*/{MOMENT_FILE}")
     shared, path = shared_timestamp(file), f"/v1/customers/{ANNA}/recommendations"
     seen = [shared[0]]
@@ -146,7 +146,7 @@ def test_every_worker_raises_the_latest_moment_for_all(running: Running) -> None
 
 
 def test_a_new_model_is_served_within_two_seconds_and_no_request_fails(running: Running) -> None:
-    """Requests run on several connections while a version is published."""
+    """Requests on several connections succeed while a version is published."""
     statuses: list[int] = []
     versions: list[str] = []
     stop = threading.Event()
@@ -176,7 +176,7 @@ def test_a_new_model_is_served_within_two_seconds_and_no_request_fails(running: 
 
 
 def test_a_withdrawal_through_one_connection_is_seen_on_every_other(running: Running) -> None:
-    """No worker keeps consent."""
+    """Every worker applies a change of consent to its next request."""
     path = f"/v1/customers/{ANNA}"
     seen = []
     clients = every_worker(running)
@@ -190,7 +190,7 @@ def test_a_withdrawal_through_one_connection_is_seen_on_every_other(running: Run
 
 
 def test_many_idle_connections_do_not_starve_others(running: Running) -> None:
-    """A pool of keep-alive connections is what every backend holds."""
+    """Idle keep-alive connections, as each backend holds them, do not block new requests."""
     with connections(running, 150) as idle:
         answered = {client.get("/livez").status for client in idle}
 
@@ -199,8 +199,8 @@ def test_many_idle_connections_do_not_starve_others(running: Running) -> None:
     assert (answered, status) == ({200}, 200)
 
 
-def test_a_taken_port_is_one_clear_line(running: Running) -> None:
-    """Not a second service that shares the port in silence."""
+def test_a_port_in_use_is_one_error_line(running: Running) -> None:
+    """A second service on a port in use fails instead of sharing it."""
     port = running.server.port
 
     refused = _recsvc(running.data_dir, "serve", "--port", str(port), expect=2)
@@ -210,8 +210,8 @@ def test_a_taken_port_is_one_clear_line(running: Running) -> None:
     assert raw(running, b"/livez")[0] == 200
 
 
-def test_without_a_key_there_is_no_start(tmp_path: Path) -> None:
-    """Nobody could ask anything; the line names the command that helps."""
+def test_serve_needs_an_api_key(tmp_path: Path) -> None:
+    """`serve` without an API key fails and names the command that creates one."""
     refused = _recsvc(tmp_path, "serve", "--port", "8000", expect=2)
 
     assert "recsvc keys create --scope all" in refused.stderr
@@ -219,7 +219,7 @@ def test_without_a_key_there_is_no_start(tmp_path: Path) -> None:
 
 
 def test_the_log_is_json_without_customer_ids(running: Running) -> None:
-    """Also those of faults: a key record nobody can read, and a view that raises."""
+    """Every line of the log is JSON, also those about an unreadable key and a failed view."""
     redis = running.stores.connections.writes
     redis.hset(redis_keys.api_keys(SHOP), "who-is-it", b"{}")
     redis.hincrby(redis_keys.epochs(SHOP), redis_keys.EPOCH_OF_KEYS, 1)
@@ -240,7 +240,7 @@ def test_the_log_is_json_without_customer_ids(running: Running) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_the_service_ends_cleanly(tmp_path: Path, number: int) -> None:
-    """Exit code 0, no process left, no folder of metrics left, and the data is there again."""
+    """SIGTERM ends the service with 0, without leftover processes or folders; its data is kept."""
     made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=tmp_path)
     key = json.loads(made.stdout)["id"]
     folder = tmp_path / "tmp"
@@ -259,7 +259,7 @@ def test_the_service_ends_cleanly(tmp_path: Path, number: int) -> None:
 
 
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    """kill -9 leaves no worker behind that nobody would stop; the next start works."""
+    """After `kill -9` of the parent the workers exit, and the next start works."""
     recsvc_here("keys", "create", "--scope", "all", data_dir=tmp_path)
     folder = tmp_path / "tmp"
     folder.mkdir()
@@ -284,7 +284,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
 
 
 def test_it_recovers_from_a_killed_store_under_a_long_path(tmp_path: Path) -> None:
-    """The workers keep the address that they were given, so the next server must have it."""
+    """A killed embedded server is restarted at the address that the workers already have."""
     data_dir = tmp_path / ("d" * 120)
     made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
     path = f"/v1/customers/{ANNA}/consents"
@@ -299,7 +299,7 @@ def test_it_recovers_from_a_killed_store_under_a_long_path(tmp_path: Path) -> No
 
 
 def test_it_ends_in_ten_seconds_though_the_store_hangs(tmp_path: Path) -> None:
-    """Whoever stops it kills it after that: systemd, Docker, Kubernetes."""
+    """The service stops before systemd, Docker or Kubernetes would kill it."""
     recsvc_here("keys", "create", "--scope", "all", data_dir=tmp_path)
     with serving(tmp_path, workers=WORKERS) as server, frozen(EmbeddedValkey(tmp_path).url):
         eventually(lambda: '"waiting"' in server.log.read_text(), "it is waiting for the store")
@@ -314,7 +314,7 @@ def test_it_ends_in_ten_seconds_though_the_store_hangs(tmp_path: Path) -> None:
 
 
 def test_a_start_that_waits_for_a_hanging_store_says_so_and_can_be_stopped(tmp_path: Path) -> None:
-    """As another member of the same data folder would see it."""
+    """A start that waits for a hanging store logs it, and SIGTERM ends it."""
     with EmbeddedValkey(tmp_path) as store, frozen(store.url), (tmp_path / "log").open("wb") as log:
         starting = subprocess.Popen(
             [sys.executable, "-m", "recsvc.cli.main", "serve", "--data-dir", str(tmp_path)],
