@@ -29,7 +29,7 @@ from recsvc.wiring.stores import open_stores
 COLUMNS = ("item_id", "title", "category", "brand", "price", "currency", "in_stock", "hidden")
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
-Numbered = tuple[int, Any]  # line number and content
+_Numbered = tuple[int, Any]  # line number and content
 
 app = typer.Typer(help="The live catalogue: import, list.", no_args_is_help=True)
 
@@ -92,7 +92,7 @@ def _item(content: Any) -> CatalogueItem:
     return read_item(ItemId(pop_id(given, "item_id")), given)
 
 
-def _ndjson(file: Path) -> Iterator[Numbered]:
+def _ndjson(file: Path) -> Iterator[_Numbered]:
     with file.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
@@ -107,7 +107,7 @@ def _parsed(line: str) -> Any:
         return line
 
 
-def _csv(file: Path) -> Iterator[Numbered]:
+def _csv(file: Path) -> Iterator[_Numbered]:
     with file.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines)
         if "item_id" not in (reader.fieldnames or ()):

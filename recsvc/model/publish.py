@@ -28,8 +28,8 @@ from recsvc.model.artifact.npy import encode as encode_array
 from recsvc.model.artifact.versions import Versions, version_name
 from recsvc.model.registry.loader import load
 
-STALE_SECONDS = 3600
-LOCK_FILE = ".publishing"
+_STALE_SECONDS = 3600
+_LOCK_FILE = ".publishing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _verify(versions: Versions, version: str, fingerprint: str) -> None:
 @contextmanager
 def _publication_lock(home: Path) -> Iterator[None]:
     """Hold the shop's publication lock; the kernel releases it if the process dies."""
-    with (home / LOCK_FILE).open("ab") as lock:
+    with (home / _LOCK_FILE).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -131,7 +131,7 @@ def _publication_lock(home: Path) -> Iterator[None]:
 def _remove_stale(home: Path, now: datetime) -> None:
     """Remove the temporary folders of publications that died."""
     for leftover in home.glob(f"{TEMPORARY_PREFIX}*"):
-        if now.timestamp() - leftover.lstat().st_mtime < STALE_SECONDS:
+        if now.timestamp() - leftover.lstat().st_mtime < _STALE_SECONDS:
             continue
         if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover, ignore_errors=True)

@@ -25,9 +25,9 @@ from recsvc.model.artifact.format import (
     ArraySpec,
 )
 
-SAMPLED_BLOCKS = 8
-SAMPLED_BLOCK = 256  # elements
-FULL_BLOCK = 1 << 20
+_SAMPLED_BLOCKS = 8
+_SAMPLED_BLOCK = 256  # elements
+_FULL_BLOCK = 1 << 20
 
 _KNOWN_REASON = np.zeros(256, dtype=bool)
 _KNOWN_REASON[list(ReasonCode)] = True
@@ -197,11 +197,11 @@ def _check_reasons(slate: str, arrays: Arrays, *, full: bool) -> None:
 
 def blocks(length: int, *, full: bool) -> Iterator[slice]:
     """Yield the slices to read: all, or samples spread from the first element to the last."""
-    if full or length <= SAMPLED_BLOCKS * SAMPLED_BLOCK:
-        for start in range(0, length, FULL_BLOCK):
-            yield slice(start, min(start + FULL_BLOCK, length))
+    if full or length <= _SAMPLED_BLOCKS * _SAMPLED_BLOCK:
+        for start in range(0, length, _FULL_BLOCK):
+            yield slice(start, min(start + _FULL_BLOCK, length))
         return
-    last = length - SAMPLED_BLOCK
-    for block in range(SAMPLED_BLOCKS):
-        start = last * block // (SAMPLED_BLOCKS - 1)
-        yield slice(start, start + SAMPLED_BLOCK)
+    last = length - _SAMPLED_BLOCK
+    for block in range(_SAMPLED_BLOCKS):
+        start = last * block // (_SAMPLED_BLOCKS - 1)
+        yield slice(start, start + _SAMPLED_BLOCK)

@@ -34,7 +34,7 @@ from recsvc.domain.values.ids import MAX_ID_BYTES
 MAJOR, MINOR = 1, 1
 FORMAT = f"{MAJOR}.{MINOR}"
 MANIFEST_FILE = "manifest.json"
-MAX_CATEGORY_BYTES = 512
+_MAX_CATEGORY_BYTES = 512
 NO_ITEM = -1  # in `reason_items`, inside the files only: this reason names no item
 
 _FORMAT = re.compile(r"\d{1,4}\.\d{1,4}", re.ASCII)
@@ -60,7 +60,7 @@ class ArrayKind(StrEnum):
     MOMENTS = "moments"  # days since 1970; NaN: unknown
 
 
-FIXED_DTYPES = {
+_FIXED_DTYPES = {
     ArrayKind.KEYS: f"|S{CUSTOMER_KEY_BYTES}",
     ArrayKind.OFFSETS: "<i8",
     ArrayKind.ITEM_ROWS: "<i4",
@@ -72,7 +72,7 @@ FIXED_DTYPES = {
     ArrayKind.AMOUNTS: "<f4",
     ArrayKind.MOMENTS: "<f4",
 }
-MAX_TEXT_BYTES = {ArrayKind.IDS: MAX_ID_BYTES, ArrayKind.NAMES: MAX_CATEGORY_BYTES}
+MAX_TEXT_BYTES = {ArrayKind.IDS: MAX_ID_BYTES, ArrayKind.NAMES: _MAX_CATEGORY_BYTES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ class ArraySpec:
 
     def admits(self, dtype: str) -> bool:
         """Return whether this array may have `dtype`, written as in a `.npy` header."""
-        if self.kind in FIXED_DTYPES:
-            return dtype == FIXED_DTYPES[self.kind]
+        if self.kind in _FIXED_DTYPES:
+            return dtype == _FIXED_DTYPES[self.kind]
         widths = range(1, MAX_TEXT_BYTES[self.kind] + 1)
         return any(dtype == f"|S{width}" for width in widths)
 
@@ -143,16 +143,16 @@ CATEGORY_POPULAR = RankedListsSpec("category_popular", "categories")
 POPULAR = TopListSpec("popular", "popular")  # of items that enough customers have bought
 TRENDING = TopListSpec("trending", "trending")
 
-RANKED_LISTS = (*NEIGHBOURS.values(), CATEGORY_POPULAR)
-TOP_LISTS = (POPULAR, TRENDING)
+_RANKED_LISTS = (*NEIGHBOURS.values(), CATEGORY_POPULAR)
+_TOP_LISTS = (POPULAR, TRENDING)
 REQUIRED_ARRAYS: Mapping[str, ArraySpec] = {
     spec.name: spec
     for spec in (
         ITEM_IDS,
         CUSTOMER_KEYS,
         CATEGORY_NAMES,
-        *(spec for ragged in RANKED_LISTS for spec in ragged.arrays()),
-        *(spec for top in TOP_LISTS for spec in top.arrays()),
+        *(spec for ragged in _RANKED_LISTS for spec in ragged.arrays()),
+        *(spec for top in _TOP_LISTS for spec in top.arrays()),
     )
 }
 
@@ -180,7 +180,7 @@ ALL_ARRAYS: Mapping[str, ArraySpec] = {**REQUIRED_ARRAYS, **OPTIONAL_ARRAYS}
 
 def dtype_of(spec: ArraySpec, width: int = 1) -> np.dtype[Any]:
     """Return the numpy type of an array; `width`: bytes of its longest text."""
-    return np.dtype(FIXED_DTYPES.get(spec.kind, f"|S{width}"))
+    return np.dtype(_FIXED_DTYPES.get(spec.kind, f"|S{width}"))
 
 
 def file_of(array: str) -> str:

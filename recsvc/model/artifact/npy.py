@@ -20,11 +20,11 @@ from recsvc.model.artifact.format import Array
 
 _MAGIC = b"\x93NUMPY\x01\x00"
 READ_WHOLE_BYTES = 16 * 1024
-MAX_HEADER_BYTES = 1024
+_MAX_HEADER_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class _Header:
     """The header of a file; `size`: its own length in bytes."""
 
     dtype: str
@@ -42,7 +42,7 @@ def encode(array: Array) -> tuple[bytes, memoryview]:
 def map_array(file: Path, dtype: str, shape: tuple[int]) -> Array:
     """Map a file read-only; raise ModelRejected unless it has this type, shape and size."""
     with open_regular(file) as stream:
-        header = read_header(stream, file.name)
+        header = _read_header(stream, file.name)
         if (header.dtype, header.shape) != (dtype, shape):
             raise ModelRejected(
                 f"{file.name}: holds {header.dtype} of shape {header.shape}, "
@@ -68,18 +68,18 @@ def _content(stream: BinaryIO, size: int) -> bytes | mmap.mmap:
     return content
 
 
-def read_header(stream: BinaryIO, name: str) -> Header:
+def _read_header(stream: BinaryIO, name: str) -> _Header:
     """Read a `.npy` header of version 1.0; raise ModelRejected for anything else."""
     start = stream.read(len(_MAGIC) + 2)
     length = int.from_bytes(start[len(_MAGIC) :], "little")
-    if len(start) < len(_MAGIC) + 2 or start[: len(_MAGIC)] != _MAGIC or length > MAX_HEADER_BYTES:
+    if len(start) < len(_MAGIC) + 2 or start[: len(_MAGIC)] != _MAGIC or length > _MAX_HEADER_BYTES:
         raise ModelRejected(f"{name}: not a .npy file of version 1.0")
     fields = _literal(stream.read(length))
     match fields:
         case {"descr": str(dtype), "fortran_order": False, "shape": tuple(shape), **others} if (
             not others and all(type(side) is int for side in shape)
         ):
-            return Header(dtype, shape, len(start) + length)
+            return _Header(dtype, shape, len(start) + length)
     raise ModelRejected(f"{name}: its header does not describe a plain array")
 
 

@@ -55,7 +55,7 @@ class Versions:
     def current(self) -> str | None:
         """Return the version to serve; None before the first publication."""
         text = _read_small(self.home / CURRENT_FILE)
-        return None if text is None else checked_version(text.removesuffix("\n"))
+        return None if text is None else _checked_version(text.removesuffix("\n"))
 
     def stamp(self) -> Stamp | None:
         """Return a value that changes when `CURRENT` is replaced, without reading the file."""
@@ -67,7 +67,7 @@ class Versions:
 
     def folder(self, version: str) -> Path:
         """Return the version's folder; raise ModelRejected if it is missing or outside the root."""
-        folder = self.home / checked_version(version)
+        folder = self.home / _checked_version(version)
         if folder.is_symlink():
             raise ModelRejected(f"version {version} is a symbolic link")
         if not folder.is_dir():
@@ -84,7 +84,7 @@ class Versions:
 
     def reject(self, version: str, reason: str, code: str = ModelRejected.code) -> None:
         """Write the reason why this version must not be served beside the versions."""
-        rejection = Rejection(checked_version(version), code, reason[: MAX_TEXT_BYTES // 4])
+        rejection = Rejection(_checked_version(version), code, reason[: MAX_TEXT_BYTES // 4])
         replace_durably(self._rejection_file(version), msgspec.json.encode(rejection) + b"\n")
 
     def rejected(self, version: str) -> Rejection | None:
@@ -101,10 +101,10 @@ class Versions:
         self._rejection_file(version).unlink(missing_ok=True)
 
     def _rejection_file(self, version: str) -> Path:
-        return self.home / f"{checked_version(version)}.rejected"
+        return self.home / f"{_checked_version(version)}.rejected"
 
 
-def checked_version(text: str) -> str:
+def _checked_version(text: str) -> str:
     """Return `text` when it names a version; raise ModelRejected otherwise."""
     if _VERSION.fullmatch(text):
         return text

@@ -25,7 +25,7 @@ from recsvc.model.ranking.live_ranking import LiveRanking
 from recsvc.model.registry.candidates import Candidates
 from recsvc.model.registry.loaded import LoadedModel
 
-NOT_IN_CATALOGUE = -1  # in the join only: a model item without a catalogue record
+_NOT_IN_CATALOGUE = -1  # in the join only: a model item without a catalogue record
 NEVER = np.iinfo(np.int64).max
 
 
@@ -40,7 +40,7 @@ class LiveItems:
         self.sensitive = np.zeros(self.size, dtype=bool)  # (items,) never named as a reason
         self.next_change_us = NEVER  # next begin or end of an item's availability
         # (items,) catalogue rows
-        self._catalogue_rows = np.full(self.size, NOT_IN_CATALOGUE, dtype=np.int32)
+        self._catalogue_rows = np.full(self.size, _NOT_IN_CATALOGUE, dtype=np.int32)
         self._categories = np.full(self.size, NO_LABEL, dtype=np.int32)  # (items,) codes
         self._item_rows = np.zeros(0, dtype=np.int64)  # (catalogue rows,)
         self._by_category: dict[int, Candidates] = {}
@@ -108,7 +108,7 @@ class LiveItems:
     def record(self, row: int) -> bytes:
         """Return the catalogue record of an item; empty if there is none."""
         at = self._catalogue_rows.item(row)
-        return b"" if at == NOT_IN_CATALOGUE else self.columns.records[at]
+        return b"" if at == _NOT_IN_CATALOGUE else self.columns.records[at]
 
     def categories(self, rows: Sequence[int] | Array) -> Array:
         """Return the category code of each row; below 0: unknown."""
@@ -120,12 +120,12 @@ class LiveItems:
         at: Array = self._catalogue_rows[rows]
         if not len(self.columns):
             return at
-        return np.where(at == NOT_IN_CATALOGUE, NOT_IN_CATALOGUE, self.columns.table["brand"][at])
+        return np.where(at == _NOT_IN_CATALOGUE, _NOT_IN_CATALOGUE, self.columns.table["brand"][at])
 
     def price(self, row: int) -> float:
         """Return the price of an item; NaN: unknown."""
         at = self._catalogue_rows.item(row)
-        return math.nan if at == NOT_IN_CATALOGUE else float(self.columns.table["price"].item(at))
+        return math.nan if at == _NOT_IN_CATALOGUE else float(self.columns.table["price"].item(at))
 
     def item_filter(self, filters: Filters) -> ItemFilter:
         """Return the filter that available items matching `filters` pass."""
@@ -238,7 +238,7 @@ class LiveItems:
         outside_model = found < 0
         added = np.count_nonzero(outside_model)
         found[outside_model] = len(self._catalogue_rows) + np.arange(added)
-        unlisted = np.full(added, NOT_IN_CATALOGUE, dtype=np.int32)
+        unlisted = np.full(added, _NOT_IN_CATALOGUE, dtype=np.int32)
         catalogue_rows = np.append(self._catalogue_rows, unlisted)
         rows = np.arange(first, first + len(new))
         catalogue_rows[found] = rows

@@ -19,8 +19,8 @@ from recsvc.model.artifact.format import NO_ITEM, Array, Arrays
 from recsvc.model.artifact.manifest import Manifest
 from recsvc.model.registry.loader import open_version
 
-SCORE_DIGITS = 6  # decimals, as in answers
-SIGNIFICANT_DIGITS = 7  # of a float32
+_SCORE_DIGITS = 6  # decimals, as in answers
+_SIGNIFICANT_DIGITS = 7  # of a float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class StoredVersion:
         return [
             StoredEntry(
                 item,
-                round(score, SCORE_DIGITS),
+                round(score, _SCORE_DIGITS),
                 ReasonCode(reason),
                 next(names) if is_named else None,
             )
@@ -129,4 +129,4 @@ def _known(number: float) -> float | None:
 
 def _plain(number: float) -> float:
     """Round to the digits of a float32: as a double, 0.1 would print as 0.10000000149."""
-    return float(f"{number:.{SIGNIFICANT_DIGITS}g}")
+    return float(f"{number:.{_SIGNIFICANT_DIGITS}g}")

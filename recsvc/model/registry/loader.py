@@ -35,7 +35,7 @@ from recsvc.model.registry.id_map import CustomerMap, IdMap
 from recsvc.model.registry.loaded import NEIGHBOUR_REASONS, LoadedModel
 from recsvc.model.registry.vote_tally import appeal_of
 
-HASH_CHUNK = 1 << 20
+_HASH_CHUNK = 1 << 20
 SMALL_BYTES = 64 << 20  # about a tenth of a second to read and hash
 
 _NO_INTERVALS = np.zeros(0, np.float32)
@@ -132,7 +132,7 @@ def _check_hashes(folder: Path, manifest: Manifest) -> None:
     for name, entry in manifest.arrays.items():
         digest = hashlib.sha256()
         with open_regular(folder / file_of(name)) as stream:
-            while chunk := stream.read(HASH_CHUNK):
+            while chunk := stream.read(_HASH_CHUNK):
                 digest.update(chunk)
         if digest.hexdigest() != entry.sha256:
             raise ModelRejected(f"{file_of(name)}: its content is not what was published")

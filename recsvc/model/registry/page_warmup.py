@@ -14,8 +14,8 @@ from pathlib import Path
 from recsvc.model.artifact.format import Array
 from recsvc.model.artifact.npy import READ_WHOLE_BYTES
 
-MAX_SHARE_OF_AVAILABLE = 0.5
-PIECE = 4 << 20  # bytes; a few milliseconds from a disk
+_MAX_SHARE_OF_AVAILABLE = 0.5
+_PIECE = 4 << 20  # bytes; a few milliseconds from a disk
 
 _POPULATE_READ = 22  # MADV_POPULATE_READ of Linux 5.14; elsewhere the call fails
 _KB = 1024
@@ -30,7 +30,7 @@ def warm_in_background(arrays: Iterable[Array]) -> None:
 def warm(arrays: Iterable[Array]) -> None:
     """Read the arrays in order, unless their total size exceeds the limit."""
     mapped = [array for array in arrays if array.nbytes > READ_WHOLE_BYTES]
-    if sum(array.nbytes for array in mapped) > MAX_SHARE_OF_AVAILABLE * _available():
+    if sum(array.nbytes for array in mapped) > _MAX_SHARE_OF_AVAILABLE * _available():
         return
     for array in mapped:
         if not _read(array):
@@ -42,8 +42,8 @@ def _read(array: Array) -> bool:
     libc = ctypes.CDLL(None)
     start = array.ctypes.data // mmap.PAGESIZE * mmap.PAGESIZE
     stop = array.ctypes.data + array.nbytes
-    for piece in range(start, stop, PIECE):
-        arguments = (ctypes.c_void_p(piece), ctypes.c_size_t(min(PIECE, stop - piece)))
+    for piece in range(start, stop, _PIECE):
+        arguments = (ctypes.c_void_p(piece), ctypes.c_size_t(min(_PIECE, stop - piece)))
         if libc.madvise(*arguments, _POPULATE_READ):
             return False
     return True

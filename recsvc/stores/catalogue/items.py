@@ -23,7 +23,7 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
 from recsvc.stores.client.lua import load_script
 
-DELETED = b""
+_DELETED = b""
 
 _ITEMS_PER_WRITE = 1000
 _ITEMS_PER_SCAN = 1000
@@ -81,7 +81,7 @@ class CatalogueStore:
 
     def delete(self, shop: ShopName, item_id: ItemId) -> None:
         """Mark the item as deleted, so that no answer contains it until it is put again."""
-        self._apply(shop, {item_id: DELETED})
+        self._apply(shop, {item_id: _DELETED})
 
     def get(self, shop: ShopName, item_id: ItemId) -> CatalogueItem | None:
         return decode_item(shop, self._record(shop, item_id))
@@ -112,7 +112,7 @@ class CatalogueStore:
         with store_faults():
             records = self._reads.hmget(redis_keys.items(shop), ids) if ids else []
         found = zip(ids, cast("list[bytes | None]", records), strict=True)
-        return CatalogueChanges(now, {ItemId(i): record or DELETED for i, record in found})
+        return CatalogueChanges(now, {ItemId(i): record or _DELETED for i, record in found})
 
     def whole(self, shop: ShopName) -> CatalogueChanges:
         """Return every item; an item that changes meanwhile is in the next changes again."""
@@ -122,7 +122,7 @@ class CatalogueStore:
     def _record(self, shop: ShopName, item_id: ItemId) -> bytes:
         with store_faults():
             record = self._redis.hget(redis_keys.items(shop), item_id)
-        return cast("bytes | None", record) or DELETED
+        return cast("bytes | None", record) or _DELETED
 
     def _apply(
         self, shop: ShopName, records: Mapping[ItemId, bytes], expected: bytes = b""

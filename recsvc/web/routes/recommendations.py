@@ -21,7 +21,7 @@ from recsvc.web.http.route import Call, Route
 
 S = TypeVar("S", CustomerSlate, ItemSlate, AnonymousSlate)
 
-ID_BYTES = 16
+_ID_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,15 @@ def _list_query(slates: type[S], meaning: str) -> QueryShape[ListRequest[S]]:
 
 
 # Query strings repeat. Their length is bounded by that of a request line.
-CACHED_QUERIES = 256
+_CACHED_QUERIES = 256
 
 CUSTOMER_QUERY = _list_query(CustomerSlate, "The slate of the customer")
 ITEM_QUERY = _list_query(ItemSlate, "The slate of the item")
 ANONYMOUS_QUERY = _list_query(AnonymousSlate, "The anonymous slate")
 
-_customer_request = lru_cache(CACHED_QUERIES)(CUSTOMER_QUERY.read)
-_item_request = lru_cache(CACHED_QUERIES)(ITEM_QUERY.read)
-_anonymous_request = lru_cache(CACHED_QUERIES)(ANONYMOUS_QUERY.read)
+_customer_request = lru_cache(_CACHED_QUERIES)(CUSTOMER_QUERY.read)
+_item_request = lru_cache(_CACHED_QUERIES)(ITEM_QUERY.read)
+_anonymous_request = lru_cache(_CACHED_QUERIES)(ANONYMOUS_QUERY.read)
 
 
 def recommend_for_customer(call: Call, customer_id: str) -> Response:
@@ -97,7 +97,7 @@ def _public(call: Call, answer: Answer) -> Response:
     """Return a list that any browser with this key may share; its id is a content hash (ETag)."""
     metrics.count_answer(answer.slate, answer.fallback)
     content = msgspec.json.encode(_body("", answer, None))
-    name = hashlib.blake2b(content, digest_size=ID_BYTES).hexdigest()
+    name = hashlib.blake2b(content, digest_size=_ID_BYTES).hexdigest()
     headers = {
         "Content-Type": JSON,
         "Cache-Control": _public_cache(call.services.settings.public_max_age),
