@@ -72,7 +72,7 @@ class EventService:
         read = [_read(each, context, now_us) for each in sent]
         events = [each for each in read if isinstance(each, Event)]
         if events:
-            self._store.check_room()
+            self._store.check_memory()
         customers = self._customers(context.shop, events)
         incoming = [_incoming(each, customers, context, live_items, denied) for each in events]
         outcomes = iter(self._store.add(context.shop, incoming))

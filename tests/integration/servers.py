@@ -16,6 +16,7 @@ from recsvc.stores.client.connection import client
 from recsvc.stores.embedded import process as valkey_process
 from recsvc.stores.embedded.folder import ValkeyFolder
 from recsvc.stores.embedded.process import Health
+from recsvc.stores.embedded.server import EmbeddedValkey
 
 PATIENCE_SECONDS = 20.0
 SLOW_TO_LOAD = 4000  # keys of 5 ms each; the server answers requests between them
@@ -65,6 +66,16 @@ def until(condition: Callable[[], bool]) -> None:
 def ask(url: str, *command: str) -> object:
     with client(url, PATIENCE_SECONDS) as store:
         return store.execute_command(*command)
+
+
+def kept_after(folder: Path) -> object:
+    """Return the value of `kept` that the next process reads from the folder."""
+    with EmbeddedValkey(folder) as server:
+        return ask(server.url, "GET", "kept")
+
+
+def write_kept(server: EmbeddedValkey) -> None:
+    ask(server.url, "SET", "kept", "yes")
 
 
 def process_of(url: str) -> int:

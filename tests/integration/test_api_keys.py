@@ -43,13 +43,13 @@ def test_the_store_holds_neither_texts_nor_signing_secrets(
     store: ApiKeyStore, connections: Connections, shop: ShopName
 ) -> None:
     """A key record contains neither the key's text nor its plain signing secret."""
-    made = store.create(KeyKind.PUBLISHABLE, shop, frozenset())
+    created = store.create(KeyKind.PUBLISHABLE, shop, frozenset())
     [(sha256, record)] = connections.writes.hgetall(redis_keys.api_keys(shop)).items()
 
-    assert sha256.decode() == key_sha256(made.text)
-    assert made.text.encode() not in record
-    assert made.signing_secret.encode() not in record
-    assert store.signing_secret(made.key) == made.signing_secret
+    assert sha256.decode() == key_sha256(created.text)
+    assert created.text.encode() not in record
+    assert created.signing_secret.encode() not in record
+    assert store.signing_secret(created.key) == created.signing_secret
 
 
 def test_a_publishable_key_has_no_scopes(store: ApiKeyStore, shop: ShopName) -> None:
@@ -59,20 +59,20 @@ def test_a_publishable_key_has_no_scopes(store: ApiKeyStore, shop: ShopName) -> 
 
 def test_a_secret_key_has_no_signing_secret(store: ApiKeyStore, shop: ShopName) -> None:
     """A secret key has no signing secret."""
-    made = store.create(KeyKind.SECRET, shop, SCOPES)
+    created = store.create(KeyKind.SECRET, shop, SCOPES)
 
-    assert made.signing_secret is None
-    assert store.signing_secret(made.key) is None
+    assert created.signing_secret is None
+    assert store.signing_secret(created.key) is None
 
 
 def test_another_deployments_signing_secret_cannot_be_decrypted(
     store: ApiKeyStore, connections: Connections, shop: ShopName
 ) -> None:
     """A signing secret sealed with another secret raises an error that says how to repair it."""
-    made = store.create(KeyKind.PUBLISHABLE, shop, frozenset())
+    created = store.create(KeyKind.PUBLISHABLE, shop, frozenset())
     elsewhere = ApiKeyStore(connections, Secret("another secret, just as long as that"))
     with pytest.raises(SecretMismatch, match="create a new one"):
-        elsewhere.signing_secret(made.key)
+        elsewhere.signing_secret(created.key)
 
 
 def test_revoking_an_unknown_key_is_not_found(store: ApiKeyStore, shop: ShopName) -> None:
@@ -103,10 +103,10 @@ def test_a_record_copied_to_another_shop_is_skipped(
     store: ApiKeyStore, connections: Connections, shop: ShopName
 ) -> None:
     """A key record copied to another shop is not a key of that shop."""
-    made = store.create(KeyKind.SECRET, shop, SCOPES)
+    created = store.create(KeyKind.SECRET, shop, SCOPES)
     other = ShopName(f"{shop}-b")
-    record = connections.writes.hget(redis_keys.api_keys(shop), made.key.sha256)
-    connections.writes.hset(redis_keys.api_keys(other), made.key.sha256, record)
+    record = connections.writes.hget(redis_keys.api_keys(shop), created.key.sha256)
+    connections.writes.hset(redis_keys.api_keys(other), created.key.sha256, record)
 
     assert store.list(other) == ()
 
@@ -116,20 +116,22 @@ def test_a_new_key_is_accepted_by_the_next_request(
 ) -> None:
     """A new key is accepted by workers with and without a snapshot of the shop."""
     for _ in range(2):
-        made = store.create(KeyKind.SECRET, shop, SCOPES)
+        created = store.create(KeyKind.SECRET, shop, SCOPES)
 
-        assert made.key == key_cache.authenticate(made.text, request_read.read(shop, None)).key
+        authentication = key_cache.authenticate(created.text, request_read.read(shop, None))
+
+        assert created.key == authentication.key
 
 
 def test_a_revoked_key_is_refused_by_the_next_request(
     store: ApiKeyStore, request_read: RequestRead, key_cache: ApiKeyCache, shop: ShopName
 ) -> None:
     """A revoked key is refused by each request that starts after the acknowledgement."""
-    made = store.create(KeyKind.SECRET, shop, SCOPES)
-    key_cache.authenticate(made.text, request_read.read(shop, None))
-    store.revoke(shop, made.key.key_id)
+    created = store.create(KeyKind.SECRET, shop, SCOPES)
+    key_cache.authenticate(created.text, request_read.read(shop, None))
+    store.revoke(shop, created.key.key_id)
 
-    assert key_cache.authenticate(made.text, request_read.read(shop, None)).key is None
+    assert key_cache.authenticate(created.text, request_read.read(shop, None)).key is None
 
 
 def test_an_unknown_key_is_not_authenticated(
@@ -145,11 +147,11 @@ def test_an_unknown_key_is_not_authenticated(
 
 def test_in_an_outage_the_last_snapshot_is_used(store: ApiKeyStore, shop: ShopName) -> None:
     """In an outage the last snapshot accepts known keys and refuses unknown ones."""
-    made = store.create(KeyKind.SECRET, shop, SCOPES)
+    created = store.create(KeyKind.SECRET, shop, SCOPES)
     key_cache = ApiKeyCache(store)
     key_cache.preload([shop])
 
-    assert made.key == key_cache.authenticate(made.text, NO_REPLY).key
+    assert created.key == key_cache.authenticate(created.text, NO_REPLY).key
     assert key_cache.authenticate(new_key_text(KeyKind.SECRET, shop), NO_REPLY).key is None
 
 
@@ -167,13 +169,13 @@ def test_a_key_that_may_have_been_revoked_gets_an_empty_reply(
     shop: ShopName,
 ) -> None:
     """If the new key records are unreadable, the old snapshot is used with an empty reply."""
-    made = store.create(KeyKind.SECRET, shop, SCOPES)
+    created = store.create(KeyKind.SECRET, shop, SCOPES)
     key_cache.preload([shop])
     connections.writes.set(redis_keys.api_keys(shop), "spoilt")
     connections.writes.hincrby(redis_keys.epochs(shop), redis_keys.EPOCH_OF_KEYS, 1)
-    authentication = key_cache.authenticate(made.text, request_read.read(shop, None))
+    authentication = key_cache.authenticate(created.text, request_read.read(shop, None))
 
-    assert (made.key, NO_REPLY) == (authentication.key, authentication.reply)
+    assert (created.key, NO_REPLY) == (authentication.key, authentication.reply)
 
 
 def test_an_unreadable_epoch_makes_the_store_unavailable(
@@ -194,11 +196,11 @@ def test_a_wiped_store_has_no_keys(
     shop: ShopName,
 ) -> None:
     """After the store was wiped, a worker refuses the keys of its old snapshot."""
-    made = store.create(KeyKind.SECRET, shop, SCOPES)
+    created = store.create(KeyKind.SECRET, shop, SCOPES)
     key_cache.preload([shop])
     connections.writes.delete(redis_keys.api_keys(shop), redis_keys.epochs(shop))
 
-    assert key_cache.authenticate(made.text, request_read.read(shop, None)).key is None
+    assert key_cache.authenticate(created.text, request_read.read(shop, None)).key is None
 
 
 def test_unknown_shops_are_not_cached(key_cache: ApiKeyCache, request_read: RequestRead) -> None:

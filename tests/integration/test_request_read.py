@@ -179,8 +179,8 @@ def test_answers_of_another_length_are_not_used(
     request_read = RequestRead(connections)
     exchange = connections.raw_connections.exchange
 
-    def misread(*words: Any) -> list[Any]:
-        *queued, answers = exchange(*words)
+    def misread(*args: Any) -> list[Any]:
+        *queued, answers = exchange(*args)
         versions, *of_customer, persisted = cast("list[Any]", answers)
         of_customer = of_customer[:-1] if change < 0 else [*of_customer, []]
         return [*queued, [versions, *of_customer, persisted]]
@@ -258,5 +258,5 @@ def test_a_new_connection_costs_no_round_trip_of_its_own(
     request_read.read(shop, None)
     calls = connections.writes.info("commandstats")
 
-    asked = {name for name in calls if "config" not in name and "info" not in name}
-    assert asked == {"cmdstat_multi", "cmdstat_hmget", "cmdstat_persist", "cmdstat_exec"}
+    commands = {name for name in calls if "config" not in name and "info" not in name}
+    assert commands == {"cmdstat_multi", "cmdstat_hmget", "cmdstat_persist", "cmdstat_exec"}

@@ -24,7 +24,7 @@ from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
 from recsvc.stores.client.lua import load_script
-from recsvc.stores.client.memory_guard import check_room
+from recsvc.stores.client.memory_guard import check_memory
 from recsvc.stores.consents.policy_clock import PolicyClock, read_minimums
 from recsvc.stores.consents.record_codec import decode
 
@@ -78,9 +78,9 @@ class EventStore:
         self._log_length = log_length
         self._digests = lru_cache(_CACHED_SHOPS)(lambda shop: _Digests(secret, shop))
 
-    def check_room(self) -> None:
+    def check_memory(self) -> None:
         """Raise StoreUnavailable if the store has memory left for consents only."""
-        check_room(self._redis, "events")
+        check_memory(self._redis, "events")
 
     def add(self, shop: ShopName, events: Sequence[IncomingEvent]) -> list[Outcome]:
         """Store the events durably; return the outcome of each, in order.

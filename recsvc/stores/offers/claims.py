@@ -17,7 +17,7 @@ from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import OfferId, ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
-from recsvc.stores.client.memory_guard import check_room
+from recsvc.stores.client.memory_guard import check_memory
 from recsvc.stores.consents import checked_permission as permission
 from recsvc.stores.consents.checked_permission import (
     NO_PERMISSION,
@@ -100,9 +100,9 @@ class ClaimStore:
         self._release = connections.writes.register_script(RELEASE)
         self._record_event = connections.writes.register_script(RECORD_OFFER_EVENT)
 
-    def check_room(self) -> None:
+    def check_memory(self) -> None:
         """Raise StoreUnavailable if the store has memory left for consents only."""
-        check_room(self._redis, "claims")
+        check_memory(self._redis, "claims")
 
     def snapshot(
         self, shop: ShopName, customer: CustomerKey, offer: OfferId, key_digest: str = ""

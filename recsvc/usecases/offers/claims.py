@@ -72,7 +72,7 @@ class ClaimService:
         """
         customer = _customer(context)
         _require_store(context)
-        self._claims.check_room()
+        self._claims.check_memory()
         attempt = self._attempt(context.shop, customer, request)
         for _ in range(_ATTEMPTS):
             snapshot = self._claims.snapshot(

@@ -30,6 +30,10 @@ def statuses(replies: list[TestResponse]) -> list[int]:
     return [reply.status_code for reply in replies]
 
 
+def store_reads(service: Service) -> int:
+    return int(service.stores.connections.writes.info("stats")["total_reads_processed"])
+
+
 def refused_so_far(by: str) -> float:
     return REGISTRY.get_sample_value("recsvc_rate_limited_total", {"by": by}) or 0.0
 
@@ -131,22 +135,22 @@ def test_look_ups_of_unknown_keys_are_limited_by_address(
     known = service.get(POPULAR)
     unknown = f"{kind}_{shop}_{UNKNOWN}"
     refused = [service.get(POPULAR, unknown) for _ in range(5)]
-    reads = service.stores.connections.writes.info("stats")["total_reads_processed"]
+    reads_before = store_reads(service)
     more = [service.get(POPULAR, unknown) for _ in range(50)]
-    asked = service.stores.connections.writes.info("stats")["total_reads_processed"] - reads
+    reads = store_reads(service) - reads_before
 
     assert statuses([known, *refused]) == [200, 401, 401, 401, 429, 429]
     assert set(statuses(more)) == {429}
-    assert asked < 25  # 50 reads without the limit; the thread for trending counts adds a few
+    assert reads < 25  # 50 reads without the limit; the thread for trending counts adds a few
     assert service.get(POPULAR).status_code == 200
 
 
 def new_key(service: Service, kind: KeyKind) -> dict[str, str]:
     """Return the headers of a key unknown to the worker, with a token for a publishable key."""
-    made = service.stores.api_keys.create(kind, service.shop, ALL_SCOPES)
-    headers = {"Authorization": f"Bearer {made.text}"}
-    if made.signing_secret is not None:
-        token = mint(ANNA, made.key.key_id, made.signing_secret, datetime.now(UTC))
+    created = service.stores.api_keys.create(kind, service.shop, ALL_SCOPES)
+    headers = {"Authorization": f"Bearer {created.text}"}
+    if created.signing_secret is not None:
+        token = mint(ANNA, created.key.key_id, created.signing_secret, datetime.now(UTC))
         headers["X-Customer-Token"] = token
     return headers
 
@@ -199,9 +203,9 @@ def test_a_secret_key_has_the_limit_that_it_was_created_with(
 ) -> None:
     """A secret key created with `--limit` gets 429 above it, and the key list shows the limit."""
     service = limited_service(stores, shop)
-    made = stores.api_keys.create(KeyKind.SECRET, shop, ALL_SCOPES, limit=2)
+    created = stores.api_keys.create(KeyKind.SECRET, shop, ALL_SCOPES, limit=2)
 
-    replies = [service.get(POPULAR, made.text) for _ in range(3)]
+    replies = [service.get(POPULAR, created.text) for _ in range(3)]
 
     assert statuses(replies) == [200, 200, 429]
     assert [key.limit for key in stores.api_keys.list(shop)] == [None, None, 2]

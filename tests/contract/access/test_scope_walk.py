@@ -19,7 +19,7 @@ from recsvc.wiring.stores import Stores
 from tests.contract.grocery import ANNA, BERT, Service, publish_grocery, without
 from tests.contract.sampled import body_of, names_customer, path_of
 
-OWN, FOREIGN, UNKNOWN = ANNA, BERT, CustomerId("never-heard-of")
+OWN, FOREIGN, UNKNOWN = ANNA, BERT, CustomerId("unknown-customer")
 CUSTOMERS = (OWN, FOREIGN, UNKNOWN)
 AUTHORIZED = 0
 SCOPED = [route for route in ROUTES if isinstance(route.access, RouteAccess)]
@@ -77,9 +77,9 @@ def world(stores: Stores) -> World:
         service.consent(customer)
     revoked = {}
     for kind in KeyKind:
-        made = stores.api_keys.create(kind, service.shop, ALL_SCOPES)
-        revoked[kind] = made.text
-        stores.api_keys.revoke(service.shop, made.key.key_id)
+        created = stores.api_keys.create(kind, service.shop, ALL_SCOPES)
+        revoked[kind] = created.text
+        stores.api_keys.revoke(service.shop, created.key.key_id)
     return World(service, other, revoked)
 
 
@@ -118,14 +118,14 @@ def test_a_request_without_a_live_key_is_refused(world: World, route: Route) -> 
 def test_a_secret_key_needs_the_routes_scope(world: World, route: Route) -> None:
     """The route's scope is necessary and sufficient, for any customer."""
     assert route.access is not None
-    opened = {}
+    statuses = {}
     for scope in Scope:
         key = world.service.secret_key(scope)
-        opened[scope] = {world.status(route, key, customer) for customer in CUSTOMERS}
+        statuses[scope] = {world.status(route, key, customer) for customer in CUSTOMERS}
     rest = world.service.secret_key(*(ALL_SCOPES - {route.access.scope}))
 
     expected = {scope: {AUTHORIZED if scope is route.access.scope else 403} for scope in Scope}
-    assert opened == expected
+    assert statuses == expected
     assert world.status(route, rest, OWN) == 403
 
 

@@ -108,13 +108,13 @@ def test_a_short_answer_is_not_compressed(titled: Service) -> None:
 
 def test_both_encodings_share_one_etag(titled: Service) -> None:
     """The compressed form has the weak form of the plain ETag; either ETag gives 304."""
-    takes = {"Accept-Encoding": "gzip"}
+    accepts_gzip = {"Accept-Encoding": "gzip"}
     whole = titled.as_browser(LONG)
-    compressed = titled.as_browser(LONG, more=takes)
+    compressed = titled.as_browser(LONG, more=accepts_gzip)
     strong, weak = whole.headers["ETag"], compressed.headers["ETag"]
     had = [
         titled.as_browser(LONG, more={**form, "If-None-Match": name})
-        for form in ({}, takes)
+        for form in ({}, accepts_gzip)
         for name in (strong, weak)
     ]
 

@@ -105,11 +105,15 @@ def test_a_preflight_for_an_unknown_route_is_granted_nothing(
 )
 def test_an_unlisted_origin_is_granted_nothing(open_service: Service, origin: str) -> None:
     """An unlisted origin gets the same answer without CORS headers."""
-    asked = preflight(open_service, LISTS, "GET", origin)
+    asking = preflight(open_service, LISTS, "GET", origin)
     answer = open_service.as_browser(LISTS, more={"Origin": origin})
     same = open_service.as_browser(LISTS, more={"Origin": SHOP_PAGE})
 
-    assert (asked.status_code, cors_headers(asked), vary(asked)) == (204, {}, {"Origin"})
+    assert (asking.status_code, cors_headers(asking), vary(asking)) == (
+        204,
+        {},
+        {"Origin"},
+    )
     assert (cors_headers(answer), answer.data) == ({}, same.data)
     assert vary(answer) == PUBLIC_VARY
 

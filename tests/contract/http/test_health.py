@@ -117,17 +117,17 @@ def test_metrics_and_details_can_be_made_public(service: Service, path: str) -> 
 def test_answers_are_counted_by_route_and_by_fallback(service: Service) -> None:
     """Each request raises the counters of its route and of its slate and fallback by one."""
     answered = {"slate": "popular", "fallback": "no_consent"}
-    asked = {"route": "recommend_for_customer", "method": "GET", "status": "200"}
+    requests = {"route": "recommend_for_customer", "method": "GET", "status": "200"}
     service.consent(ANNA, {"personalization": False})
     before = [
-        sample(service, "recsvc_requests_total", **asked),
+        sample(service, "recsvc_requests_total", **requests),
         sample(service, "recsvc_recommendations_total", **answered),
     ]
 
     service.get("/v1/customers/anna/recommendations")
 
     after = [
-        sample(service, "recsvc_requests_total", **asked),
+        sample(service, "recsvc_requests_total", **requests),
         sample(service, "recsvc_recommendations_total", **answered),
     ]
     assert after == [value + 1 for value in before]

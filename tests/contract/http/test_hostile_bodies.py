@@ -72,8 +72,8 @@ class Worker:
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     data_dir = tmp_path_factory.mktemp("hostile")
-    made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
-    key = json.loads(made.stdout)["key"]
+    created = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
+    key = json.loads(created.stdout)["key"]
     with open_stores(Settings(data_dir=data_dir)) as stores:
         publish_grocery(stores, ShopName("default"))
         with serving(data_dir) as server, closing(server.client(key)) as client:

@@ -75,7 +75,7 @@ def test_neither_keys_nor_tokens_nor_customers_are_logged(running: Running) -> N
     """Keys, tokens and customer ids are in no log line, even at debug level."""
     token, wrong = running.token, f"sk_default_{'B' * 43}"
     secret, browser = running.secret["key"], running.browser["key"]
-    asked = [
+    requests = [
         (LIST, secret, {}),
         (f"{LIST}?n=0", secret, {"X-Customer-Token": token}),
         (LIST, browser, {"X-Customer-Token": token}),
@@ -84,7 +84,7 @@ def test_neither_keys_nor_tokens_nor_customers_are_logged(running: Running) -> N
         (f"/{secret}", secret, {}),
         (f"/v1/customers/{CANARY}/nothing?key={secret}", secret, {}),
     ]
-    statuses = [running.statuses(path, key, **headers)[0] for path, key, headers in asked]
+    statuses = [running.statuses(path, key, **headers)[0] for path, key, headers in requests]
     with closing(running.server.client(secret)) as client:
         client.ask("PUT", f"/v1/customers/{CANARY}/consents", {"purposes": {"email": 1}})
         client.ask("POST", "/v1/events", {"events": [{"customer_id": CANARY, "type": token}]})
@@ -115,9 +115,9 @@ def test_the_workers_limit_an_address_that_a_trusted_proxy_names(running: Runnin
     one, other = ({"X-Forwarded-For": f"1.1.1.1, 198.51.100.{n}"} for n in (1, 2))
 
     started = time.monotonic()
-    asked = running.statuses(POPULAR, running.browser["key"], 2 * LIMIT, **one)
+    statuses = running.statuses(POPULAR, running.browser["key"], 2 * LIMIT, **one)
     refilled = (time.monotonic() - started) * LIMIT / 60
 
-    assert set(asked) == {200, 429}
-    assert asked.count(200) <= LIMIT + refilled
+    assert set(statuses) == {200, 429}
+    assert statuses.count(200) <= LIMIT + refilled
     assert running.statuses(POPULAR, running.browser["key"], **other) == [200]

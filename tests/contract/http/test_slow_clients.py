@@ -34,11 +34,11 @@ class Running:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     data_dir = tmp_path_factory.mktemp("slow")
-    made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
+    created = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
     with open_stores(Settings(data_dir=data_dir)) as stores:
         publish_grocery(stores, SHOP)
         with serving(data_dir, workers=WORKERS, RECSVC_THREADS=str(THREADS)) as server:
-            yield Running(server, json.loads(made.stdout)["key"])
+            yield Running(server, json.loads(created.stdout)["key"])
 
 
 @contextmanager

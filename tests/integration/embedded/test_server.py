@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -21,17 +20,16 @@ from recsvc.stores.embedded import process as valkey_process
 from recsvc.stores.embedded import server as embedded
 from recsvc.stores.embedded.folder import ValkeyFolder
 from recsvc.stores.embedded.server import EmbeddedValkey
-from tests.integration.servers import answers, ask, frozen, kill_server, process_of, until
-
-
-def kept_after(folder: Path) -> object:
-    """Return the value of `kept` that the next process reads from the folder."""
-    with EmbeddedValkey(folder) as server:
-        return ask(server.url, "GET", "kept")
-
-
-def write(server: EmbeddedValkey) -> None:
-    ask(server.url, "SET", "kept", "yes")
+from tests.integration.servers import (
+    answers,
+    ask,
+    frozen,
+    kept_after,
+    kill_server,
+    process_of,
+    until,
+    write_kept,
+)
 
 
 def test_the_embedded_server_passes_the_durability_check(own_server: EmbeddedValkey) -> None:
@@ -49,7 +47,7 @@ def test_the_server_listens_on_no_network(own_server: EmbeddedValkey) -> None:
 def test_data_survives_a_restart(own_folder: Path) -> None:
     """Data written before the last process leaves is there after the next start."""
     with EmbeddedValkey(own_folder) as server:
-        write(server)
+        write_kept(server)
         url = server.url
 
     assert not answers(url)
@@ -59,7 +57,7 @@ def test_data_survives_a_restart(own_folder: Path) -> None:
 def test_an_acknowledged_write_survives_a_kill(own_folder: Path) -> None:
     """An acknowledged write survives a SIGKILL of the server."""
     with EmbeddedValkey(own_folder) as server:
-        write(server)
+        write_kept(server)
         kill_server(server.url)
 
     assert kept_after(own_folder) == b"yes"
@@ -67,7 +65,7 @@ def test_an_acknowledged_write_survives_a_kill(own_folder: Path) -> None:
 
 def test_joining_again_restarts_a_killed_server(own_server: EmbeddedValkey) -> None:
     """A process that joins again restarts a killed server with its data."""
-    write(own_server)
+    write_kept(own_server)
     kill_server(own_server.url)
 
     assert ask(own_server.join(), "GET", "kept") == b"yes"
@@ -75,7 +73,7 @@ def test_joining_again_restarts_a_killed_server(own_server: EmbeddedValkey) -> N
 
 def test_a_supervised_server_is_restarted(own_server: EmbeddedValkey) -> None:
     """The supervising process restarts a server that died."""
-    write(own_server)
+    write_kept(own_server)
     own_server.supervise()
     kill_server(own_server.url)
     until(lambda: answers(own_server.url))
@@ -83,81 +81,15 @@ def test_a_supervised_server_is_restarted(own_server: EmbeddedValkey) -> None:
     assert ask(own_server.url, "GET", "kept") == b"yes"
 
 
-def test_a_server_under_a_long_path_keeps_its_address(own_folder: Path) -> None:
-    """A restart keeps the socket address, because workers get it only once."""
-    with EmbeddedValkey(own_folder / ("d" * 120)) as server:
-        write(server)
-        url = server.url
-        server.supervise()
-        kill_server(url)
-        until(lambda: answers(url))
-
-        assert server.url == url
-        assert ask(url, "GET", "kept") == b"yes"
-    assert not Path(url.removeprefix("unix://")).parent.exists()
-
-
 def test_a_half_written_last_entry_is_dropped(own_folder: Path) -> None:
     """A torn last entry of the append-only file, as after a power cut, is dropped."""
     with EmbeddedValkey(own_folder) as server:
-        write(server)
+        write_kept(server)
     [log] = (own_folder / "valkey" / "appendonlydir").glob("*.incr.aof")
     with log.open("ab") as file:
         file.write(b"*3\r\n$3\r\nSET\r\n$4\r\nkept\r\n$2\r\nno")
 
     assert kept_after(own_folder) == b"yes"
-
-
-def test_a_stale_socket_does_not_block_the_start(own_folder: Path) -> None:
-    """A socket file left by a dead server does not prevent a start."""
-    with EmbeddedValkey(own_folder) as server:
-        write(server)
-    with socket.socket(socket.AF_UNIX) as stale:
-        stale.bind(str(own_folder / "valkey" / "valkey.sock"))
-
-    assert kept_after(own_folder) == b"yes"
-
-
-def test_a_regular_file_in_the_sockets_place_does_not_block_the_start(own_folder: Path) -> None:
-    """A socket that a backup restored as an empty file does not prevent a start."""
-    (own_folder / "valkey").mkdir()
-    (own_folder / "valkey" / "valkey.sock").touch()
-
-    assert kept_after(own_folder) is None
-
-
-def test_a_moved_folder_works(own_folder: Path) -> None:
-    """A data folder that was moved keeps its data."""
-    with EmbeddedValkey(own_folder / "here") as server:
-        write(server)
-    (own_folder / "here").rename(own_folder / "there")
-
-    assert kept_after(own_folder / "there") == b"yes"
-
-
-def test_a_copy_has_a_server_of_its_own(own_folder: Path) -> None:
-    """A copied folder gets its own server, even while the original runs under a long path."""
-    original = own_folder / ("d" * 120)
-    with EmbeddedValkey(original) as server:
-        write(server)
-    with EmbeddedValkey(original) as server:
-        shutil.copytree(original, own_folder / "copy", ignore=shutil.ignore_patterns("*.sock"))
-        with EmbeddedValkey(own_folder / "copy") as copy:
-            ask(copy.url, "SET", "kept", "changed")
-
-        assert ask(server.url, "GET", "kept") == b"yes"
-    assert kept_after(own_folder / "copy") == b"changed"
-
-
-def test_a_long_path_works(own_folder: Path) -> None:
-    """A data folder with a long path and special characters works."""
-    deep = own_folder / ("long " * 20) / 'ünï "quoted" %41'
-    with EmbeddedValkey(deep) as server:
-        write(server)
-        listening = Path(server.url.removeprefix("unix://"))
-
-    assert not listening.parent.exists()
-    assert kept_after(deep) == b"yes"
 
 
 def test_members_in_one_process_share_a_server(
@@ -212,13 +144,6 @@ def test_joining_waits_while_the_server_loads(own_folder: Path) -> None:
     with EmbeddedValkey(own_folder) as server:
         assert process_of(server.url) == slowed.pid
         assert ask(server.url, "DBSIZE") == 3000
-
-
-def test_a_folder_that_cannot_be_created_is_named(own_folder: Path) -> None:
-    """The error names the data folder that cannot be created."""
-    (own_folder / "file").touch()
-    with pytest.raises(StoreUnavailable, match="file/data"):
-        EmbeddedValkey(own_folder / "file" / "data").join()
 
 
 def test_the_error_of_a_failed_start_has_the_servers_log(own_folder: Path) -> None:

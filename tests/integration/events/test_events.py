@@ -325,14 +325,14 @@ def test_an_almost_full_store_accepts_consents_only(
 ) -> None:
     """Above 85 % of maxmemory events are refused and consents are written."""
     store = EventStore(own_connections, secret, LOG_LENGTH, policy_clock())
-    store.check_room()
+    store.check_memory()
     for number in range(40):  # small values: the read buffer of a large one counts, then goes
         own_connections.writes.set(f"much-{number}", bytes(1_000_000))
     used = own_connections.writes.info("memory")["used_memory"]
     ask(own_server.url, "CONFIG", "SET", "maxmemory", str(int(used / 0.9)))
 
     with pytest.raises(StoreUnavailable) as refused:
-        store.check_room()
+        store.check_memory()
 
     assert refused.value.code == "store_full"
     grant(own_connections, shop, CustomerKey(bytes(16)))

@@ -12,20 +12,20 @@ from recsvc.stores.embedded.folder import MAX_SOCKET_PATH_BYTES, ValkeyFolder, m
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[ValkeyFolder]:
-    made = ValkeyFolder(tmp_path)
-    made.create()
-    yield made
-    made.clear_after_stop()
+    created = ValkeyFolder(tmp_path)
+    created.create()
+    yield created
+    created.clear_after_stop()
 
 
 @pytest.fixture
 def deep(tmp_path: Path) -> Iterator[ValkeyFolder]:
     """A folder whose path is too long for a socket, prepared for its first start."""
-    made = ValkeyFolder(tmp_path / ("d" * MAX_SOCKET_PATH_BYTES))
-    made.create()
-    made.prepare_start()
-    yield made
-    shutil.rmtree(made.socket().parent, ignore_errors=True)
+    created = ValkeyFolder(tmp_path / ("d" * MAX_SOCKET_PATH_BYTES))
+    created.create()
+    created.prepare_start()
+    yield created
+    shutil.rmtree(created.socket().parent, ignore_errors=True)
 
 
 def configuration(folder: ValkeyFolder) -> list[str]:

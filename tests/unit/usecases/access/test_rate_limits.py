@@ -26,15 +26,15 @@ def limits(clock: Clock, workers: int = 1, **per_minute: int) -> RateLimits:
     return RateLimits(Limits(**named), workers, clock)
 
 
-def admitted(rates: RateLimits, asked: int, address: str = ADDRESS, key: str = KEY) -> int:
+def admitted(rates: RateLimits, requests: int, address: str = ADDRESS, key: str = KEY) -> int:
     """Send the given number of requests and return how many were admitted."""
     refused = 0
-    for _ in range(asked):
+    for _ in range(requests):
         try:
             rates.take_for_browser(address, key)
         except RateLimited:
             refused += 1
-    return asked - refused
+    return requests - refused
 
 
 @given(limit=st.integers(1, 100_000), workers=st.integers(1, 8))
@@ -54,7 +54,7 @@ def test_a_full_bucket_admits_exactly_the_workers_share(limit: int, workers: int
     gaps=st.lists(st.floats(0, 30, allow_subnormal=False), min_size=1, max_size=200),
 )
 def test_no_minute_sees_more_than_twice_the_limit(limit: int, gaps: list[float]) -> None:
-    """No minute admits more than a full bucket and its refill; a wait as told is sufficient."""
+    """No minute admits more than a full bucket and its refill; the returned wait is sufficient."""
     buckets, pace, now, passed = Buckets(), Pace.of(limit, 1), 0.0, []
     for gap in gaps:
         now += gap
