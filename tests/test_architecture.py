@@ -4,6 +4,7 @@ Each rule is one test that lists every offender. The rules are read from the sou
 no import escapes them.
 """
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -15,18 +16,19 @@ from tests.import_arrows import BANS, LAYERS, RESERVED, SIBLINGS
 from tests.source_tree import TOPS, admissions_made, is_within, sources, tracked, words_of
 
 TOP_LEVEL = {
-    *("recsvc", "training", "tests", "docs", "deploy", "pyproject.toml", "Dockerfile", "Makefile"),
+    *("recsvc", "training", "tests", "docs", "pyproject.toml", "Dockerfile", "Makefile"),
     *("compose.yaml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
     *("requirements.lock", "requirements-train.lock"),
 }
 
-MOST_LINES, MOST_FUNCTION_LINES, MOST_MODULES, MOST_TWICE = 310, 50, 25, 8
+MOST_LINES, MOST_FUNCTION_LINES, MOST_MODULES, MOST_TWICE = 300, 50, 25, 8
 # numba's cache is per file: the kernels of a request stay in one, and a loop in one function.
 KERNELS = {"recsvc.model.kernels.kernels", "recsvc.model.offers.kernels"}
 PRONOUNS = {"what", "who", "whom", "whoever", "whatever"} | {
     f"{some}body" for some in ("no", "every", "some", "any")
 }
-MOST_PRONOUNS = 40  # per 1,000 words of docstrings
+MOST_PRONOUNS = 5  # per 1,000 words of docstrings
+_FIRST_PRONOUN = re.compile(r"(?:^|[.:;!?]\s+)(What|Who|Whatever)\b")
 
 
 def _layer_of(module: str) -> str | None:
@@ -161,7 +163,7 @@ def test_few_class_names_are_defined_twice() -> None:
 
 @pytest.mark.parametrize("top", TOPS)
 def test_docstrings_have_nouns_as_their_subjects(top: str) -> None:
-    """Pronoun subjects stay rare: what, who, whoever, nobody, everybody and their kind."""
+    """Pronouns in the place of a glossary noun stay rare in each part of the tree."""
     words = Counter(
         word in PRONOUNS
         for source in sources(top)
@@ -170,6 +172,18 @@ def test_docstrings_have_nouns_as_their_subjects(top: str) -> None:
     )
 
     assert 1000 * words[True] / words.total() <= MOST_PRONOUNS
+
+
+def test_no_sentence_of_a_docstring_begins_with_a_pronoun() -> None:
+    """The subject of a sentence is a noun, so that a reader can search for it."""
+    offenders = [
+        f"{source.module}.{name}: {match[0].strip()}"
+        for source in sources()
+        for name, text in source.docstrings
+        for match in _FIRST_PRONOUN.finditer(text)
+    ]
+
+    assert offenders == []
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,10 @@ def services_of(
     compile_all()  # otherwise the first request waits for it
     request_read, key_cache = RequestRead(stores.connections), ApiKeyCache(stores.api_keys)
     preload(key_cache, shops)
-    live = live_views(stores, registry, shops)
+    caches = worker_caches(stores, registry, shops)
     offer_events = OfferTracking(stores.claims, stores.secret, utc_now_us)
     decisions = DecisionLog(stores.decisions, count_decisions)
-    decider = offer_decider(stores, registry, live, decisions)
+    decider = offer_decider(stores, registry, caches, decisions)
     limits = RateLimits(limits_of(stores.settings), workers, time.monotonic)
     return Services(
         settings=stores.settings,
@@ -77,16 +77,16 @@ def services_of(
             stores.policy_clock,
         ),
         addresses=ClientAddresses(stores.settings.trusted_proxies),
-        recommender=RecommendationService(registry, live.catalogues, live.counts, utc_now_us),
+        recommender=RecommendationService(registry, caches.catalogues, caches.counts, utc_now_us),
         catalogue=CatalogueService(stores.catalogue),
         events=EventService(
-            stores.events, offer_events, registry, live.catalogues, stores.hasher, utc_now_us
+            stores.events, offer_events, registry, caches.catalogues, stores.hasher, utc_now_us
         ),
-        offers=OfferService(stores.offers, registry, live.catalogues),
+        offers=OfferService(stores.offers, registry, caches.catalogues),
         offer_decider=decider,
         claims=ClaimService(stores.claims, stores.hasher, stores.secret, decider.is_eligible),
         decisions=decisions,
-        trending_cache=live.counts,
+        trending_cache=caches.counts,
         consents=ConsentService(
             stores.consents, stores.history, stores.policy_clock, stores.hasher
         ),
@@ -99,7 +99,7 @@ def services_of(
 
 
 @dataclass(frozen=True, slots=True)
-class LiveViews:
+class WorkerCaches:
     """The worker's caches of the store. Each catches up before a request is answered."""
 
     catalogues: CatalogueCache
@@ -107,7 +107,9 @@ class LiveViews:
     counts: TrendingCache
 
 
-def live_views(stores: Stores, registry: ModelRegistry, shops: Sequence[ShopName]) -> LiveViews:
+def worker_caches(
+    stores: Stores, registry: ModelRegistry, shops: Sequence[ShopName]
+) -> WorkerCaches:
     """Return the caches, filled if the store answers; otherwise the first request fills them."""
     deadline = stores.settings.deadline_ms / MILLISECONDS
     catalogues = CatalogueCache(stores.catalogue, utc_now_us, deadline)
@@ -119,7 +121,7 @@ def live_views(stores: Stores, registry: ModelRegistry, shops: Sequence[ShopName
     for shop in shops:
         if registry.model(shop) is None:
             offers.rebuild(shop, catalogues.at(shop, None, no_model()).live_items)
-    return LiveViews(catalogues, offers, counts)
+    return WorkerCaches(catalogues, offers, counts)
 
 
 def live_items_now(stores: Stores, shop: ShopName) -> LiveItems:
@@ -132,12 +134,12 @@ def live_items_now(stores: Stores, shop: ShopName) -> LiveItems:
 
 
 def offer_decider(
-    stores: Stores, registry: ModelRegistry, live: LiveViews, decisions: DecisionLog
+    stores: Stores, registry: ModelRegistry, caches: WorkerCaches, decisions: DecisionLog
 ) -> OfferDecider:
     return OfferDecider(
         registry,
-        live.catalogues,
-        live.offers,
+        caches.catalogues,
+        caches.offers,
         decisions,
         stores.secret,
         utc_now_us,

@@ -59,8 +59,8 @@ def test_the_printed_commands_show_the_effect_of_consent(server: Server, printed
     without a customer, and similar items for an item.
     """
     consenting = ask_as_printed(server, printed, "with consent")
-    refusing = ask_as_printed(server, printed, "who does not")
-    anonymous = ask_as_printed(server, printed, "Nobody")
+    refusing = ask_as_printed(server, printed, "without consent")
+    anonymous = ask_as_printed(server, printed, "Without a customer")
     item = ask_as_printed(server, printed, "Items similar to")
 
     assert (consenting["personalized"], consenting["slate"]) == (True, "for_you")
