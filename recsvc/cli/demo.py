@@ -1,6 +1,6 @@
 """`recsvc demo`: train on real purchases and serve the model, in one command.
 
-It imports consents, catalogue and offers, trains on the customers who consent, creates keys and
+It imports consents, catalogue and offers, trains on the consenting customers, creates keys and
 serves. The trainer and the data package run as separate processes: the service never imports them.
 """
 

@@ -197,7 +197,7 @@ def open_stores(settings: Settings, *, durable: bool = True) -> Iterator[Stores]
 
 @contextmanager
 def _store_url(settings: Settings, *, supervised: bool = False) -> Iterator[str]:
-    """Yield RECSVC_REDIS_URL, or the URL of the embedded server, which is joined meanwhile."""
+    """Yield RECSVC_REDIS_URL, or the URL of the embedded server, joined for the block."""
     if settings.redis_url is not None:
         yield settings.redis_url
         return
