@@ -24,7 +24,7 @@ from recsvc.wiring.deployment import has_embedded_data
 from recsvc.wiring.services import open_registry
 from recsvc.wiring.stores import Stores, open_stores
 
-GOOD, MISSING, BAD = "ok", "missing", "bad"
+GOOD, MISSING, WARNING, BAD = "ok", "missing", "warning", "bad"
 EXIT_BAD = 2
 _MADE_BY_WRITES = "the first command that writes makes it: recsvc keys create --scope all"
 
@@ -120,7 +120,7 @@ def _store_results(settings: Settings) -> Iterator[CheckResult]:
         return
     try:
         with open_stores(settings, durable=False) as stores:
-            found = [_store(stores), _keys(stores.api_keys.shops())]
+            found = [_store(stores), *_erasure(stores), _keys(stores.api_keys.shops())]
     except RecsvcError as fault:
         found = [CheckResult("store", BAD, explain(fault))]
     yield from found
@@ -134,6 +134,13 @@ def _store(stores: Stores) -> CheckResult:
     if stores.settings.insecure:
         return CheckResult("store", GOOD, f"{fault}; RECSVC_INSECURE=1 accepts that")
     return CheckResult("store", BAD, fault)
+
+
+def _erasure(stores: Stores) -> Iterator[CheckResult]:
+    """Check the settings behind erasure. The service starts without them."""
+    fault = stores.erasure_fault()
+    if fault is not None:
+        yield CheckResult("erasure", WARNING, fault)
 
 
 def _keys(shops: Sequence[ShopName]) -> CheckResult:

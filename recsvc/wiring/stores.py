@@ -22,7 +22,12 @@ from recsvc.stores.audit.record_audit import RecordAudit
 from recsvc.stores.catalogue.items import CatalogueStore
 from recsvc.stores.client.aof_rewrite import AofRewrite
 from recsvc.stores.client.connection import Connections, connect
-from recsvc.stores.client.durability import check_durability, durability_fault, watch_durability
+from recsvc.stores.client.durability import (
+    check_durability,
+    durability_fault,
+    erasure_fault,
+    watch_durability,
+)
 from recsvc.stores.consents.change_writer import ChangeWriter
 from recsvc.stores.consents.consented_customers import ConsentedCustomers
 from recsvc.stores.consents.consents import ConsentStore
@@ -82,6 +87,10 @@ class Stores:
     def durability_fault(self) -> str | None:
         """Return the reason why the store may lose acknowledged writes; None when it keeps them."""
         return durability_fault(self.connections.writes, self.settings)
+
+    def erasure_fault(self) -> str | None:
+        """Return the reason why files of the store may keep erased ids; None when they do not."""
+        return erasure_fault(self.connections.writes)
 
     @contextmanager
     def durability_watched(self) -> Iterator[None]:

@@ -1,6 +1,10 @@
-"""Durability of the store: checked before the first write, and then each minute."""
+"""Durability of the store: checked before the first write, and then each minute.
+
+`erasure_fault` checks the settings that decide whether an erased id leaves the store's files.
+"""
 
 import threading
+from collections.abc import Iterable, Mapping
 
 import redis
 import structlog
@@ -9,7 +13,10 @@ from recsvc.config import Settings
 from recsvc.domain.errors import NotDurable, StoreUnavailable
 from recsvc.stores.client.connection import store_faults
 
-_REQUIRED = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+REQUIRED = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+
+# An RDB preamble and RDB snapshots copy a stream's pages unchanged, with the deleted entries.
+REQUIRED_FOR_ERASURE = {"aof-use-rdb-preamble": "no", "save": ""}
 
 WATCH_SECONDS = 60.0
 
@@ -42,7 +49,7 @@ def watch_durability(store: redis.Redis, settings: Settings, leaving: threading.
 
 def durability_fault(store: redis.Redis, settings: Settings) -> str | None:
     """Return the wrong settings and their required values; None if all are right."""
-    found = _found(store)
+    found = _found(store, REQUIRED)
     if found is None:
         if settings.durability == "provider":
             return None
@@ -50,19 +57,30 @@ def durability_fault(store: redis.Redis, settings: Settings) -> str | None:
             "this Redis forbids CONFIG, so its durability cannot be verified; "
             "RECSVC_DURABILITY=provider declares it durable on your responsibility"
         )
-    wrong = [
-        f"{name} is {found.get(name, 'unknown')!r} and must be {required!r}"
-        for name, required in _REQUIRED.items()
-        if found.get(name) != required
-    ]
-    return "this Redis may lose acknowledged writes: " + ", ".join(wrong) if wrong else None
+    wrong = _wrong(found, REQUIRED)
+    return f"this Redis may lose acknowledged writes: {wrong}" if wrong else None
 
 
-def _found(store: redis.Redis) -> dict[str, str] | None:
+def erasure_fault(store: redis.Redis) -> str | None:
+    """Return the settings that keep erased ids in files; None if all are right or unreadable."""
+    found = _found(store, REQUIRED_FOR_ERASURE)
+    wrong = _wrong(found, REQUIRED_FOR_ERASURE) if found is not None else ""
+    return f"files of this Redis may keep the ids of erased customers: {wrong}" if wrong else None
+
+
+def _wrong(found: Mapping[str, str], required: Mapping[str, str]) -> str:
+    return ", ".join(
+        f"{name} is {found.get(name, 'unknown')!r} and must be {value!r}"
+        for name, value in required.items()
+        if found.get(name) != value
+    )
+
+
+def _found(store: redis.Redis, names: Iterable[str]) -> dict[str, str] | None:
     """Return the checked settings; None if the server forbids CONFIG."""
     with store_faults():
         try:
-            answers = [store.config_get(name) for name in _REQUIRED]
+            answers = [store.config_get(name) for name in names]
         except redis.ResponseError:
             return None
     return {_text(name): _text(value) for answer in answers for name, value in answer.items()}

@@ -310,6 +310,18 @@ def other_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[red
         store.config_set("requirepass", "")
 
 
+def test_check_warns_of_a_store_that_keeps_erased_ids(
+    shell: Shell, other_redis: redis.Redis
+) -> None:
+    """`check` names RDB snapshots; the service starts in spite of them."""
+    shell.run("keys", "create", "--scope", "all")
+    other_redis.config_set("save", "60 1")
+    found = {each["what"]: each for each in shell.json("check")["findings"]}
+
+    assert found["erasure"]["verdict"] == "warning"
+    assert "save is '60 1'" in found["erasure"]["detail"]
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -12,7 +12,7 @@ from recsvc.config import Settings
 from recsvc.domain.errors import NotDurable, StoreUnavailable
 from recsvc.stores.client import durability
 from recsvc.stores.client.connection import client
-from recsvc.stores.client.durability import check_durability, watch_durability
+from recsvc.stores.client.durability import check_durability, erasure_fault, watch_durability
 from recsvc.stores.embedded.server import EmbeddedValkey
 from tests.integration.servers import kill_server, until
 
@@ -50,6 +50,21 @@ def test_a_setting_that_loses_writes_is_named(
     store.config_set(name, wrong)
     with pytest.raises(NotDurable, match=f"{name} is '{wrong}' and must be '{right}'"):
         check_durability(store, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"), [("aof-use-rdb-preamble", "yes", "no"), ("save", "60 1", "")]
+)
+def test_a_setting_that_keeps_erased_ids_is_named(
+    store: redis.Redis, name: str, wrong: str, right: str
+) -> None:
+    """RDB snapshots and the RDB preamble are named; the embedded server has neither."""
+    assert erasure_fault(store) is None
+    store.config_set(name, wrong)
+    fault = erasure_fault(store)
+
+    assert fault is not None
+    assert f"{name} is '{wrong}' and must be '{right}'" in fault
 
 
 def test_insecure_accepts_a_store_that_is_not_durable(store: redis.Redis) -> None:
