@@ -21,7 +21,7 @@ from training.metrics.model import Family, Model
 from training.metrics.results import Importance
 from training.ranking.samples import Sample
 
-_THREADS = 1  # see `concurrency`
+THREADS = 1  # see `concurrency`
 _BINNING = Lock()
 
 
@@ -88,7 +88,7 @@ class Boosting:
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": _THREADS,
+            "num_threads": THREADS,
             "verbosity": -1,
         }
 
@@ -102,7 +102,7 @@ class FittedRanker:
     def score(self, features: Floats) -> NDArray[np.float64]:
         seen = np.ascontiguousarray(features[:, self.sees])
         scores = [
-            np.asarray(booster.predict(seen, num_threads=_THREADS)) for booster in self.boosters
+            np.asarray(booster.predict(seen, num_threads=THREADS)) for booster in self.boosters
         ]
         return np.asarray(np.mean(scores, axis=0))
 

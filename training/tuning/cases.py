@@ -22,7 +22,7 @@ from training.metrics.ranking_quality import Values
 from training.metrics.results import MAIN_K
 from training.progress import Progress
 from training.ranking.candidate_features import SlateRows
-from training.ranking.lambdarank import Boosting
+from training.ranking.lambdarank import THREADS, Boosting
 from training.ranking.ranked_items import best_items
 from training.ranking.samples import Sample, joined
 from training.ranking.scoring import ndcg_of, with_ground_truth
@@ -171,6 +171,8 @@ def half_of(
         ground_truth.holds(customers, items).astype(np.int8),
         group=run_lengths(customers),
         reference=older,
-        params=older.get_params(),
+        # Sparse bins have one buffer per thread of the process-wide count, which every call sets.
+        # `get_params` omits the count, and then concurrent calls crash.
+        params={**older.get_params(), "num_threads": THREADS},
     )
     return Half(data.construct(), customers, items, judged, ground_truth)

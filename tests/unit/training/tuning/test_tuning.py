@@ -20,7 +20,7 @@ from training.errors import InputUnreadable
 from training.evaluate_job import EvaluatedSplit, evaluate_split
 from training.progress import SILENT
 from training.ranking.candidate_features import SlateRows
-from training.ranking.lambdarank import TUNED, Boosting, fit_ranker, variants_of
+from training.ranking.lambdarank import THREADS, TUNED, Boosting, fit_ranker, variants_of
 from training.ranking.samples import Sample
 from training.settings import Searched
 from training.sources.ingest import Purchases
@@ -308,6 +308,18 @@ def test_search_and_confirmation_use_different_customers() -> None:
     for case in (case for some in cases.values() for case in some):
         assert set(case.searched.judged) & set(case.confirmed.judged) == set()
         assert set(case.searched.customers) & set(case.confirmed.customers) == set()
+
+
+def test_every_dataset_of_a_case_sets_the_number_of_threads() -> None:
+    """LightGBM crashes if concurrent constructions of datasets use different thread counts."""
+    cases = gather_cases(history(BOUGHT), SETTINGS, SILENT)
+    datasets = [
+        data
+        for case in (case for some in cases.values() for case in some)
+        for data in (case.older, case.searched.data, case.confirmed.data)
+    ]
+
+    assert {data.params.get("num_threads") for data in datasets} == {THREADS}
 
 
 def test_a_case_has_a_limited_number_of_customers() -> None:
