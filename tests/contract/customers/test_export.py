@@ -8,6 +8,7 @@ from typing import Any
 from recsvc.config import models_root
 from recsvc.domain.api_keys import ALL_SCOPES, Scope
 from recsvc.domain.values.ids import CustomerId
+from recsvc.web.routes.export import ExportView
 from tests.consents import now_us
 from tests.contract.customers.erasures import erase, full_life, key_of, send_event, train
 from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, publish_grocery
@@ -59,6 +60,7 @@ def test_its_parts_equal_the_answers_of_the_routes(service: Service) -> None:
     found = export(service)
 
     assert list(found) == [*NAMES, *LATER]
+    assert set(found) == set(ExportView.__struct_fields__)
     assert found["customer_id"] == ANNA
     assert found["erased_at"] is None
     assert found["consents"] == service.get(f"{path}/consents").json
