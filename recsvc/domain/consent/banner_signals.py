@@ -54,7 +54,8 @@ DEFAULT_TABLES: SignalTables = {
         Purpose.ANALYTICS: ("8", "9"),
     },
 }
-_INFERABLE = tuple(purpose for purpose in Purpose if purpose is not Purpose.TRAINING)
+# A table may infer these purposes alone, so none that is added later.
+_INFERABLE = (Purpose.PERSONALIZATION, Purpose.OFFERS, Purpose.EMAIL, Purpose.ANALYTICS)
 _FINAL = frozenset({"tcloaded", "useractioncomplete"})
 _TCF_ADVICE = (
     "must be the object that the browser's API reports: "

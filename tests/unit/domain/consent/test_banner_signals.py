@@ -1,11 +1,15 @@
 """Signals of consent banners map to purposes."""
 
+import runpy
+from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsvc.domain.consent import banner_signals, consent
 from recsvc.domain.consent.banner_signals import (
     CONTEXT_FIELD,
     DEFAULT_TABLES,
@@ -203,3 +207,37 @@ def test_an_invalid_table_is_refused_by_its_field(parsed: dict[str, Any], field:
         parse_tables(parsed)
 
     assert [fault.field for fault in refused.value.errors] == [field]
+
+
+# Stated independently of the code under test. A new purpose needs an entry.
+INFERABLE = {
+    Purpose.PERSONALIZATION: True,
+    Purpose.OFFERS: True,
+    Purpose.EMAIL: True,
+    Purpose.ANALYTICS: True,
+    Purpose.TRAINING: False,
+}
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_table_infers_only_the_purposes_that_are_named(purpose: Purpose) -> None:
+    """The table above lists each purpose, and the rule for files agrees with it."""
+    assert accepts(parse_tables, purpose) is INFERABLE[purpose]
+
+
+def test_a_purpose_that_is_added_later_is_not_inferred(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No table infers a purpose before `banner_signals.py` names it."""
+    members = {each.name: each.value for each in Purpose}
+    monkeypatch.setattr(consent, "Purpose", StrEnum("Purpose", members | {"SMS": "sms"}))
+    parse = runpy.run_path(str(banner_signals.__file__))["parse_tables"]
+
+    assert accepts(parse, "email")
+    assert not accepts(parse, "sms")
+
+
+def accepts(parse: Callable[[Mapping[str, Any]], object], purpose: str) -> bool:
+    try:
+        parse({"segment": {purpose: ["Functional"]}})
+    except BadRequest:
+        return False
+    return True
