@@ -19,6 +19,7 @@ from optuna.study import Study
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.history import History
 from training.dataset.slate_rules import RULES
+from training.recommenders.registry import BASE_MODELS
 from training.settings import TrainingSettings
 from training.tuning.space import SPACE
 
@@ -41,6 +42,7 @@ def fingerprint(history: History, settings: TrainingSettings) -> str:
                     {slate: rule.rows_per_customer for slate, rule in RULES.items()},
                     {slate: rule.learning_windows for slate, rule in RULES.items()},
                 ],
+                "base_models": list(BASE_MODELS),
                 "space": {name: repr(distribution) for name, distribution in SPACE.items()},
                 "shape": [*history.shape, history.now, history.timed],
             },

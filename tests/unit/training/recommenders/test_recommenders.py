@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from recsvc.domain.catalogue.slates import CustomerSlate
 from tests.unit.training.builders import (
     Line,
     checkerboard,
@@ -16,6 +17,7 @@ from tests.unit.training.builders import (
 )
 from training.dataset.history import Floats
 from training.dataset.training_data import TrainingData, training_data_of
+from training.metrics.model import Family
 from training.recommenders.adoption import Adoption
 from training.recommenders.co_purchase import CoPurchase
 from training.recommenders.ease import Ease
@@ -24,7 +26,7 @@ from training.recommenders.item_neighbours import ItemNeighbours
 from training.recommenders.personal_frequency import PersonalFrequency
 from training.recommenders.popularity import Popularity
 from training.recommenders.protocol import Fitted, Recommender
-from training.recommenders.registry import BASE_MODELS, personal, proposers
+from training.recommenders.registry import BASE_MODELS, competing, personal, proposers
 from training.recommenders.rhythm import Rhythm
 from training.recommenders.tifu_knn import TifuKnn
 from training.recommenders.trending import Trending
@@ -66,6 +68,24 @@ def dense(fitted: Fitted, shop: TrainingData) -> Floats:
 def test_every_base_model_is_in_the_suite() -> None:
     """Every model of the registry is tested by the suite."""
     assert set(EVERY) == set(BASE_MODELS)
+
+
+def test_the_family_of_a_base_model_decides_where_it_is_built() -> None:
+    """`personal` builds the models of the personal family, and `proposers` all others.
+
+    Ranking, measurement and candidates find a fitted model by its family.
+    """
+    own = {name for name, model in BASE_MODELS.items() if model.family is Family.PERSONAL}
+
+    assert set(personal(HORIZON_DAYS)) == own
+    assert set(proposers(HORIZON_DAYS, seed=1)) == set(BASE_MODELS) - own
+
+
+def test_every_base_model_competes_for_a_slate() -> None:
+    """The family of each base model is named by the rule of at least one slate."""
+    named = {name for slate in CustomerSlate for name in competing(slate)}
+
+    assert named == set(BASE_MODELS)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -22,6 +22,7 @@ from training.progress import SILENT
 from training.ranking.candidate_features import SlateRows
 from training.ranking.lambdarank import THREADS, TUNED, Boosting, fit_ranker, variants_of
 from training.ranking.samples import Sample
+from training.recommenders.registry import BASE_MODELS
 from training.settings import Searched
 from training.sources.ingest import Purchases
 from training.sources.ingest_report import IngestReport
@@ -186,6 +187,15 @@ def test_another_space_uses_another_study(monkeypatch: pytest.MonkeyPatch) -> No
     """Another search space uses another study."""
     name = fingerprint(history(BOUGHT), SETTINGS)
     monkeypatch.setattr("training.tuning.journal.SPACE", dict(list(SPACE.items())[1:]))
+
+    assert fingerprint(history(BOUGHT), SETTINGS) != name
+
+
+def test_other_base_models_use_another_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search with another base model does not continue the trials made without it."""
+    name = fingerprint(history(BOUGHT), SETTINGS)
+    added = {**BASE_MODELS, "added": BASE_MODELS["als"]}
+    monkeypatch.setattr("training.tuning.journal.BASE_MODELS", added)
 
     assert fingerprint(history(BOUGHT), SETTINGS) != name
 
