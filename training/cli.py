@@ -210,7 +210,7 @@ def evaluate_command(
     with Progress(console) as progress:
         job = EvaluationJob(
             request=_request(purchases, renames, max_bad),
-            holdout=holdout,
+            holdout=None if holdout is None else PurchaseFiles(holdout),
             consents=options.consent_source(consents, opened),
             catalogue=options.catalogue(items, opened),
             settings=TrainingSettings(seed, options.days(horizon), judged_windows=windows),

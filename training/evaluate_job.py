@@ -33,16 +33,16 @@ from training.sources import ingest
 from training.sources.consents import ConsentSource
 from training.sources.ingest_report import IngestReport
 from training.sources.item_catalogue import ItemCatalogue
-from training.sources.purchase_files import PurchaseFiles
+from training.sources.purchase_source import PurchaseSource
 from training.tuning.tuner import Tuner, search
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationJob:
-    """`holdout` is the location of the held-out purchases; None splits by time."""
+    """`holdout`: the source of the held-out purchases; None splits by time."""
 
     request: ingest.Request
-    holdout: str | None
+    holdout: PurchaseSource | None
     consents: ConsentSource
     catalogue: ItemCatalogue
     settings: TrainingSettings
@@ -83,7 +83,7 @@ def read_split(
     interactions = sorted_purchases(purchases, job.catalogue, progress)
     if job.holdout is None:
         return _automatic(interactions, job.settings.horizon_days)
-    request = replace(job.request, source=PurchaseFiles(job.holdout))
+    request = replace(job.request, source=job.holdout)
     held_out = ingest.read_purchases(request, permission, sensitive, progress)
     on_ingest(held_out.report)
     return given(interactions, held_out)

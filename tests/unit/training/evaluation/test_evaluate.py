@@ -198,7 +198,7 @@ def test_column_map_and_consents_apply_to_the_holdout(tmp_path: Path) -> None:
     later = with_households(write(tmp_path / "h.csv", [*LATER, ("c5", "tea-1", 61.0)]))
     job = EvaluationJob(
         request=Request(PurchaseFiles(str(past)), {"customer_id": "household"}, 0.0, NOW),
-        holdout=str(later),
+        holdout=PurchaseFiles(str(later)),
         consents=lambda: consents,
         catalogue=ItemCatalogue(),
         settings=SETTINGS,
