@@ -3,17 +3,19 @@
 `COMPILERS` has one entry per condition of `domain/offers/eligibility.py`. A condition is either a
 limit on one of the customer's numbers, or groups of tokens (segments, attribute values, items
 bought …). The customer's own tokens decide which groups are met. An incomplete table raises on
-import, and a condition that compiles to nothing is met by no customer.
+import. A group without tokens, or with a token that no customer ever has, is met by no customer,
+also if it is negated.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from recsvc.domain.offers.eligibility import ANY_CUSTOMER, CONDITIONS, Bought
 from recsvc.domain.offers.offer import Offer
+from recsvc.domain.values.ids import ItemId
 from recsvc.domain.values.timestamps import datetime_at
 from recsvc.model.artifact.format import Array
 from recsvc.model.offers import kernels
@@ -25,6 +27,12 @@ LIMITED_FACTS = ("orders", "days_since_last_order", "spent")
 Token = tuple[object, ...]
 _NEW, _BIRTHDAY, _ANNIVERSARY = ("new",), ("birthday",), ("anniversary",)
 _INCOMPLETE_PURCHASES: Token = ("incomplete purchases",)  # the customer may have bought more
+# The kinds of token that `EligibilityTable._tokens` gives to customers. Every customer would meet a
+# negated group of any other kind.
+_TOKEN_KINDS = {
+    *("segment", "attribute", "item", "category"),
+    *(token[0] for token in (_NEW, _BIRTHDAY, _ANNIVERSARY, _INCOMPLETE_PURCHASES)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +164,16 @@ def _given(name: str, offers: Sequence[Offer]) -> Iterator[tuple[int, Any]]:
 def _compiled(
     compiler: Compiler, name: str, value: object, items: CoveredItems
 ) -> list[TokenGroup]:
-    """Return the groups. A group without tokens is never met: an empty result would always be."""
-    return list(compiler(name, value, items)) or [TokenGroup(name, ())]
+    """Return the groups; an empty result, which every customer would meet, is a group never met."""
+    never_met = TokenGroup(name, ())
+    groups = [
+        group if _is_decidable(group) else never_met for group in compiler(name, value, items)
+    ]
+    return groups or [never_met]
+
+
+def _is_decidable(group: TokenGroup) -> bool:
+    return bool(group.tokens) and all(token[0] in _TOKEN_KINDS for token in group.tokens)
 
 
 def _groups_by_token(groups: Sequence[TokenGroup]) -> dict[Token, Array]:
@@ -220,11 +236,25 @@ def _flag(token: Token) -> Compiler:
     return lambda name, _value, _items: [TokenGroup(name, (token,))]
 
 
-def _purchase_tokens(bought: Bought, items: CoveredItems) -> Iterator[Token]:
-    yield from (("item", row) for row in items.rows(bought.items) if row is not None)
-    codes = map(items.category, bought.categories)
+def _item_tokens(named: Sequence[ItemId], items: CoveredItems) -> Iterator[Token]:
+    yield from (("item", row) for row in items.rows(named) if row is not None)
+
+
+def _category_tokens(named: Sequence[str], items: CoveredItems) -> Iterator[Token]:
+    codes = map(items.category, named)
     yield from (("category", code) for code in codes if code is not None)
 
+
+def _purchase_tokens(bought: Bought, items: CoveredItems) -> Iterator[Token]:
+    for member, tokens_of in PURCHASE_TOKENS.items():
+        yield from tokens_of(getattr(bought, member), items)
+
+
+# A member of `Bought` without tokens would be ignored, and `not_bought` would admit every customer.
+PURCHASE_TOKENS: Mapping[str, Callable[[Any, CoveredItems], Iterator[Token]]] = {
+    "items": _item_tokens,
+    "categories": _category_tokens,
+}
 
 # The groups of an offer are explained in this order.
 COMPILERS: Mapping[str, Limit | Compiler] = {
@@ -243,3 +273,4 @@ COMPILERS: Mapping[str, Limit | Compiler] = {
     "anniversary_month": _flag(_ANNIVERSARY),
 }
 require_compilers(CONDITIONS, COMPILERS)
+require_compilers((member.name for member in fields(Bought)), PURCHASE_TOKENS)

@@ -111,15 +111,46 @@ def test_a_compiler_without_a_condition_stops_the_service() -> None:
         compiled.require_compilers(["min_orders"], ["min_orders", "min_age"])
 
 
-def test_a_condition_that_compiles_to_nothing_refuses_every_customer(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [],
+        [compiled.TokenGroup("segments", ())],
+        [compiled.TokenGroup("segments", (), negated=True)],
+        [compiled.TokenGroup("segments", (("age", 18),), negated=True)],
+    ],
+)
+def test_a_condition_without_a_decidable_token_refuses_every_customer(
+    monkeypatch: pytest.MonkeyPatch, groups: list[compiled.TokenGroup]
 ) -> None:
-    """A compiler that forgets its condition keeps the offer from every customer."""
-    forgets = {**compiled.COMPILERS, "segments": lambda *_: []}
-    monkeypatch.setattr(compiled, "COMPILERS", forgets)
+    """An incomplete compiler keeps the offer from every customer, also with a negated group."""
+    incomplete = {**compiled.COMPILERS, "segments": lambda *_: groups}
+    monkeypatch.setattr(compiled, "COMPILERS", incomplete)
     made = [offer("o", eligibility=Eligibility(segments=("vip",)))]
 
     assert offered(made, buyer(profile=Profile(segments=("vip",)))) == []
+
+
+PURCHASES = {"items": (ItemId("i1"),), "categories": ("c1",)}
+
+
+@pytest.mark.parametrize("member", [each.name for each in fields(Bought)])
+def test_every_member_of_purchases_is_decisive(member: str) -> None:
+    """Each field of `Bought` admits one customer and refuses another, in both conditions.
+
+    A new field fails here until it has an example.
+    """
+    bought = Bought(**{member: PURCHASES[member]})
+    needs = offer("needs", eligibility=Eligibility(bought=bought))
+    forbids = offer("forbids", eligibility=Eligibility(not_bought=bought))
+
+    assert offered([needs, forbids], buyer({1: 5.0}, knows_bought=True)) == ["needs"]
+    assert offered([needs, forbids], buyer({2: 5.0}, knows_bought=True)) == ["forbids"]
+
+
+def test_the_members_of_purchases_and_their_tokens_agree() -> None:
+    """A field of `Bought` without tokens raises on import: `not_bought` would ignore it."""
+    assert {each.name for each in fields(Bought)} == compiled.PURCHASE_TOKENS.keys()
 
 
 @pytest.mark.parametrize(
