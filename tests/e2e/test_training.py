@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -553,10 +552,3 @@ def test_a_missing_data_folder_is_not_created(
 
     assert "there is no data folder" in result.stderr
     assert not misspelt.exists()
-
-
-def test_the_version_is_printed(tmp_path: Path) -> None:
-    """`recsvc-train --version` prints the command's name and the installed version."""
-    run = train_here("--version", data_dir=tmp_path)
-
-    assert run.stdout == f"recsvc-train {version('recsvc')}\n"

@@ -178,7 +178,7 @@ def test_the_document_describes_the_answer_for_an_unknown_item(document: dict[st
     described = document["paths"]["/v1/items/{item_id}/recommendations"]["get"]["description"]
 
     assert "unknown" in described
-    assert "`slate` is then `popular`, and `fallback` stays null" in described
+    assert "`slate` is then `popular`, and `fallback` is null" in described
 
 
 def test_every_answer_carries_a_request_id_and_the_security_headers(service: Service) -> None:
