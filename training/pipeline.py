@@ -3,6 +3,7 @@ store.
 """
 
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -59,6 +60,15 @@ class ItemLists:
     trending: TopList
     intervals: Floats | None
     anonymity: Anonymity
+
+    def neighbours_of(self, slate: ItemSlate) -> NeighbourLists:
+        match slate:
+            case ItemSlate.SIMILAR:
+                return self.similar
+            case ItemSlate.BOUGHT_TOGETHER:
+                return self.together
+            case _:
+                assert_never(slate)
 
 
 def train(
@@ -171,10 +181,7 @@ def _build(
         item_ids=interactions.item_ids,
         customer_keys=[keys[row] for row in by_key],
         slates={slate: reordered(lists, by_key) for slate, lists in slates.lists.items()},
-        neighbours={
-            ItemSlate.SIMILAR: neighbour_list(items.similar),
-            ItemSlate.BOUGHT_TOGETHER: neighbour_list(items.together),
-        },
+        neighbours={slate: neighbour_list(items.neighbours_of(slate)) for slate in ItemSlate},
         popular=items.popular,
         trending=items.trending,
         categories=popular_by_category(interactions, items.popular),

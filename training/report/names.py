@@ -19,7 +19,7 @@ FAMILIES = {
     Family.POPULARITY: "best sellers",
 }
 
-_REASONS = {
+REASONS = {
     "because_you_bought": "Because you bought …",
     "buy_again_due": "Due again",
     "popular": "Popular",
@@ -64,7 +64,7 @@ def slate_meaning(slate: str) -> str:
 
 
 def reason_title(code: str) -> str:
-    return _REASONS.get(code, code.replace("_", " ").capitalize())
+    return REASONS.get(code, code.replace("_", " ").capitalize())
 
 
 def is_learned(model: Model) -> bool:

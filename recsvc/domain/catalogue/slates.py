@@ -1,6 +1,7 @@
 """The slates (kinds of list), the fallbacks of an answer, and the reasons of an item."""
 
 from enum import IntEnum, StrEnum
+from typing import assert_never
 
 
 class CustomerSlate(StrEnum):
@@ -61,3 +62,18 @@ _NAMING = frozenset(
         ReasonCode.BOUGHT_TOGETHER,
     }
 )
+
+
+def reason_of(slate: ItemSlate | AnonymousSlate) -> ReasonCode:
+    """Return the reason of every item on a public list of the slate."""
+    match slate:
+        case ItemSlate.SIMILAR:
+            return ReasonCode.SIMILAR
+        case ItemSlate.BOUGHT_TOGETHER:
+            return ReasonCode.BOUGHT_TOGETHER
+        case AnonymousSlate.POPULAR:
+            return ReasonCode.POPULAR
+        case AnonymousSlate.TRENDING:
+            return ReasonCode.TRENDING
+        case _:
+            assert_never(slate)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
-from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate
+from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate
 from recsvc.domain.errors import ModelRejected
 from recsvc.model.artifact import format as layout
 from recsvc.model.artifact.checks import check_arrays
@@ -61,7 +61,8 @@ class CustomersPurchases:
 class Artifact:
     """A complete model. `item_ids` and `customer_keys` are sorted; rows are positions in them.
 
-    `slates` must contain every customer slate, `empty_lists(customers)` for a slate without lists.
+    `slates` must contain every customer slate, `empty_lists(customers)` for a slate without lists;
+    `neighbours`, every item slate.
     `intervals` are the median days between two purchases of an item by one customer, NaN for an
     item never bought again; None if purchases have no time.
     """
@@ -92,14 +93,22 @@ class Artifact:
                     for slate, spec in layout.NEIGHBOURS.items()
                 ),
                 _lists(layout.CATEGORY_POPULAR, _joined([self.categories[n] for n in names])),
-                _top(layout.POPULAR, self.popular),
-                _top(layout.TRENDING, self.trending),
+                *(_top(spec, self._top_list(slate)) for slate, spec in layout.TOP_LISTS.items()),
                 [] if self.intervals is None else [_column(layout.ITEM_INTERVALS, self.intervals)],
                 [] if self.purchased is None else _purchased(self.purchased),
             )
         )
         check_arrays(arrays, full=True)
         return arrays
+
+    def _top_list(self, slate: AnonymousSlate) -> TopList:
+        match slate:
+            case AnonymousSlate.POPULAR:
+                return self.popular
+            case AnonymousSlate.TRENDING:
+                return self.trending
+            case _:
+                assert_never(slate)
 
 
 def empty_lists(rows: int) -> RankedLists:

@@ -7,15 +7,16 @@ lists are `offsets[r]` up to `offsets[r + 1]`, best first.
 
 `FORMAT` is "major.minor". A change that an existing reader would misread takes a new major: another
 type, another meaning, one array less, one manifest member more. A new optional group of arrays, as
-those of a new customer slate, takes a new minor. A reader accepts its own major:
+those of a new slate, takes a new minor. A reader accepts its own major:
 
-- an older minor: arrays that it lacks are optional here; a customer slate without arrays is
-  answered with popular items and the fallback `no_model`.
+- an older minor: arrays that it lacks are optional here; a slate without arrays is answered with
+  popular items and the fallback `no_model`. The arrays of `popular` are required: every fallback is
+  filled from them, and the votes of recent items are weighted by them.
 - a newer minor: it only adds arrays, which the reader ignores, so a service can be rolled back
   without retraining. Everything that the reader uses is checked as usual; a value that it does not
   know (a new reason code) refuses the version here, without a final rejection.
 
-Releases before 1.1 wrote the integer 1, which is read as 1.0, and required every customer slate.
+Releases before 1.1 wrote the integer 1, which is read as 1.0, and required every slate.
 """
 
 import re
@@ -27,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate
+from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate
 from recsvc.domain.values.customer_keys import CUSTOMER_KEY_BYTES
 from recsvc.domain.values.ids import MAX_ID_BYTES
 
@@ -125,12 +126,14 @@ class TopListSpec:
     """One ranked list."""
 
     name: str
-    dimension: str
+
+    def is_in(self, arrays: Container[str]) -> bool:
+        return f"{self.name}_items" in arrays
 
     def arrays(self) -> list[ArraySpec]:
         return [
-            ArraySpec(f"{self.name}_items", ArrayKind.ITEM_ROWS, self.dimension),
-            ArraySpec(f"{self.name}_scores", ArrayKind.SCORES, self.dimension),
+            ArraySpec(f"{self.name}_items", ArrayKind.ITEM_ROWS, self.name),
+            ArraySpec(f"{self.name}_scores", ArrayKind.SCORES, self.name),
         ]
 
 
@@ -140,19 +143,17 @@ CATEGORY_NAMES = ArraySpec("category_names", ArrayKind.NAMES, "categories")
 SLATES = {slate: RankedListsSpec(slate, "customers", reasoned=True) for slate in CustomerSlate}
 NEIGHBOURS = {slate: RankedListsSpec(slate, "items") for slate in ItemSlate}
 CATEGORY_POPULAR = RankedListsSpec("category_popular", "categories")
-POPULAR = TopListSpec("popular", "popular")  # of items that enough customers have bought
-TRENDING = TopListSpec("trending", "trending")
+TOP_LISTS = {slate: TopListSpec(slate) for slate in AnonymousSlate}
+POPULAR = TOP_LISTS[AnonymousSlate.POPULAR]  # of items that enough customers have bought
 
-_RANKED_LISTS = (*NEIGHBOURS.values(), CATEGORY_POPULAR)
-_TOP_LISTS = (POPULAR, TRENDING)
 REQUIRED_ARRAYS: Mapping[str, ArraySpec] = {
     spec.name: spec
     for spec in (
         ITEM_IDS,
         CUSTOMER_KEYS,
         CATEGORY_NAMES,
-        *(spec for ragged in _RANKED_LISTS for spec in ragged.arrays()),
-        *(spec for top in _TOP_LISTS for spec in top.arrays()),
+        *CATEGORY_POPULAR.arrays(),
+        *POPULAR.arrays(),
     )
 }
 
@@ -169,6 +170,8 @@ LAST_ORDER = ArraySpec("customer_last_order", ArrayKind.MOMENTS, "customers")
 # The arrays of a group are all there or all missing.
 OPTIONAL_GROUPS: tuple[tuple[ArraySpec, ...], ...] = (
     *(tuple(slate.arrays()) for slate in SLATES.values()),
+    *(tuple(slate.arrays()) for slate in NEIGHBOURS.values()),
+    *(tuple(slate.arrays()) for slate in TOP_LISTS.values() if slate is not POPULAR),
     (ITEM_INTERVALS,),
     (*BOUGHT.arrays(), CUSTOMER_ORDERS, CUSTOMER_SPENT, FIRST_ORDER, LAST_ORDER),
 )

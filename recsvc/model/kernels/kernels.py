@@ -109,9 +109,9 @@ def read_events(text: bytes, kinds: bytes, ids: Array, heads: Array) -> Array:
     """Parse recent events, one per line, as `recsvc.domain.customers.recent_events` writes them.
 
     Return for each: KIND (index in `kinds`), SECONDS, ROW of the item, START and STOP of its id in
-    the text. Malformed lines are skipped. ROW is UNKNOWN_ROW for an item that is not in `ids`; its
-    id is then unchecked bytes.
-    """  # (events, 5)
+    the text; shape (events, 5). Malformed lines are skipped. ROW is UNKNOWN_ROW for an item that is
+    not in `ids`; its id is then unchecked bytes.
+    """
     lines = 1
     for place in range(len(text)):
         if text[place] == _NEWLINE:
@@ -165,6 +165,8 @@ def top_sums(items: Array, votes: Array, voters: Array, most: int) -> tuple[Arra
         if not votes[vote] > 0:  # also skips NaN
             continue
         row = items[vote]
+        # Bit k of a product depends only on bits 0 to k of the row, so its lowest bits would give
+        # all rows that are equal modulo `size` one slot. Bits 15 and up depend on 16 bits or more.
         slot = (row * _HASH_MULTIPLIER >> 15) & (size - 1)
         while slots[slot] >= 0 and rows[slots[slot]] != row:
             slot = (slot + 1) & (size - 1)
@@ -253,12 +255,12 @@ def weigh(
     the purchases (BOUGHT, ON_COOLDOWN; latest first), and the number of items that voted.
     """
     offsets, items, scores = neighbours
-    met = np.empty(len(events), np.int64)
+    rows_seen = np.empty(len(events), np.int64)
     bought = np.empty((len(events), 2), np.int64)
     rows = np.empty(MAX_RECENT_VOTERS * NEIGHBOURS_PER_VOTER, np.int64)
     votes = np.empty(MAX_RECENT_VOTERS * NEIGHBOURS_PER_VOTER, np.float64)
     voters = np.empty(MAX_RECENT_VOTERS * NEIGHBOURS_PER_VOTER, np.int64)
-    seen = voted_items = purchases = cast = 0
+    seen = voted_items = purchases = votes_cast = 0
     total_weight = 0.0
     for event in range(len(events)):
         kind, row = events[event, KIND], events[event, ROW]
@@ -276,24 +278,29 @@ def weigh(
             bought[purchases, ON_COOLDOWN] = on_cooldown
             purchases += 1
         # Only the latest event of an item votes: a removal cancels the adding before it.
-        if voted_items == MAX_RECENT_VOTERS or contains(met[:seen], row):
+        if voted_items == MAX_RECENT_VOTERS or contains(rows_seen[:seen], row):
             continue
-        met[seen] = row
+        rows_seen[seen] = row
         seen += 1
         weight = weights[kind] * 0.5 ** (max(age, 0.0) / half_life_seconds)
         if weight == 0:
             continue
         voted_items += 1
-        if row + 1 >= len(offsets):  # an item outside the model has no neighbours
+        # An item outside the model is one of the latest MAX_RECENT_VOTERS items: an older item does
+        # not take its place. It has no neighbours and adds no weight, because `total_weight` scales
+        # the votes of the others.
+        if row + 1 >= len(offsets):
             continue
         total_weight += weight
         last = min(offsets[row] + NEIGHBOURS_PER_VOTER, offsets[row + 1])
         for entry in range(offsets[row], last):
-            rows[cast] = items[entry]
-            votes[cast] = weight * scores[entry] * appeal[items[entry]]
-            voters[cast] = event
-            cast += 1
-    best, shares, top_voters = top_sums(rows[:cast], votes[:cast], voters[:cast], MAX_VOTED_ITEMS)
+            rows[votes_cast] = items[entry]
+            votes[votes_cast] = weight * scores[entry] * appeal[items[entry]]
+            voters[votes_cast] = event
+            votes_cast += 1
+    best, shares, top_voters = top_sums(
+        rows[:votes_cast], votes[:votes_cast], voters[:votes_cast], MAX_VOTED_ITEMS
+    )
     # Sums of votes have no unit. Scaled to the weight of all voters, at most MAX_SHARE, they add up
     # with `rank_discount`: an item outside the customer's list enters below the second place.
     if len(best):
@@ -361,6 +368,8 @@ def rerank(
         if may_be_voted[items[place] % _VOTED_BUCKETS]:
             for vote in range(len(voted)):
                 if voted[vote, VOTED] == items[place] and is_new[vote]:
+                    # The item keeps its reason: it is on the list for that reason, and the vote
+                    # changes only its place.
                     worth[place] += shares[vote]
                     raised[place], is_new[vote] = True, False
     total = listed
@@ -387,20 +396,20 @@ def merge_by_score(worth: Array, raised: Array) -> Array:
     # length of the list, where a full sort would reorder hundreds of sorted entries.
     order = np.empty(len(worth), np.int64)
     up = np.empty(len(worth), np.int64)
-    risen = 0
+    raised_count = 0
     for place in range(len(worth)):
         if raised[place]:
-            hole = risen
+            hole = raised_count
             while hole > 0 and worth[up[hole - 1]] < worth[place]:
                 up[hole] = up[hole - 1]
                 hole -= 1
             up[hole] = place
-            risen += 1
+            raised_count += 1
     filled = taken = 0
     for place in range(len(worth)):
         if raised[place]:
             continue
-        while taken < risen and (
+        while taken < raised_count and (
             worth[up[taken]] > worth[place]
             or (worth[up[taken]] == worth[place] and up[taken] < place)
         ):
@@ -408,7 +417,7 @@ def merge_by_score(worth: Array, raised: Array) -> Array:
             filled, taken = filled + 1, taken + 1
         order[filled] = place
         filled += 1
-    while taken < risen:
+    while taken < raised_count:
         order[filled] = up[taken]
         filled, taken = filled + 1, taken + 1
     return order
@@ -422,8 +431,8 @@ def passes(
     catalogue_rows: Array,
     brands: Array,
     prices: Array,
-    one_of: Array,
-    by: Array,
+    wanted_categories: Array,
+    wanted_brands: Array,
     lowest: float,
     highest: float,
     bits: int,
@@ -434,7 +443,9 @@ def passes(
     """
     # The category first: it fails most often. The catalogue grows while requests read it, so a row
     # may be beyond an array that the request took earlier; such an item is not available yet.
-    if bits & HAS_CATEGORIES and (row >= len(categories) or not contains(one_of, categories[row])):
+    if bits & HAS_CATEGORIES and (
+        row >= len(categories) or not contains(wanted_categories, categories[row])
+    ):
         return False
     if row >= len(unavailable) or unavailable[row]:
         return False
@@ -443,7 +454,7 @@ def passes(
     at = catalogue_rows[row]
     if at < 0 or at >= len(prices):
         return False
-    if bits & HAS_BRANDS and not contains(by, brands[at]):
+    if bits & HAS_BRANDS and not contains(wanted_brands, brands[at]):
         return False
     if bits & HAS_MIN_PRICE and not prices[at] >= lowest:  # False for an unknown price (NaN)
         return False
@@ -470,13 +481,24 @@ def take(
     `picked` holds rows, reasons and reasons' items, with one column per item of the answer. Stop
     when it is full; return the number of columns in use. `reason_items` may be empty.
     """
-    unavailable, categories, listed, brands, prices, one_of, by, low, high, bits = item_filter
+    unavailable, categories, listed, brands, prices = item_filter[:5]
+    wanted_categories, wanted_brands, low, high, bits = item_filter[5:]
     for place in range(len(items)):
         if filled == picked.shape[1]:
             break
         row = items[place]
         if not passes(
-            row, unavailable, categories, listed, brands, prices, one_of, by, low, high, bits
+            row,
+            unavailable,
+            categories,
+            listed,
+            brands,
+            prices,
+            wanted_categories,
+            wanted_brands,
+            low,
+            high,
+            bits,
         ):
             continue
         # Linear searches: an answer has at most 100 items (500 with diversity), in contiguous
@@ -503,24 +525,41 @@ def sum_votes(
     score.
     """
     offsets, items, scores = neighbours
-    unavailable, categories, listed, brands, prices, one_of, by, low, high, bits = item_filter
+    unavailable, categories, listed, brands, prices = item_filter[:5]
+    wanted_categories, wanted_brands, low, high, bits = item_filter[5:]
     most = 0
     for voter in voters:
         most += offsets[voter + 1] - offsets[voter]
     rows, votes = np.empty(most, np.int64), np.empty(most, np.float64)
     cast_by = np.empty(most, np.int64)
-    cast = 0
+    votes_cast = 0
     for voter in voters:
         for entry in range(offsets[voter], offsets[voter + 1]):
             row = items[entry]
             # Repeats the first check of `passes`: most rows fail it, and it costs a tenth of the
-            # call with its eleven arguments.
-            if is_filtered and bits & HAS_CATEGORIES and not contains(one_of, categories[row]):
-                continue
-            if is_filtered and not passes(
-                row, unavailable, categories, listed, brands, prices, one_of, by, low, high, bits
+            # call with its eleven arguments. It needs no bounds check: neighbours are rows of the
+            # model, and `categories` covers every row of the model.
+            if (
+                is_filtered
+                and bits & HAS_CATEGORIES
+                and not contains(wanted_categories, categories[row])
             ):
                 continue
-            rows[cast], votes[cast], cast_by[cast] = row, scores[entry], voter
-            cast += 1
-    return top_sums(rows[:cast], votes[:cast], cast_by[:cast], most)
+            if is_filtered and not passes(
+                row,
+                unavailable,
+                categories,
+                listed,
+                brands,
+                prices,
+                wanted_categories,
+                wanted_brands,
+                low,
+                high,
+                bits,
+            ):
+                continue
+            rows[votes_cast], votes[votes_cast] = row, scores[entry]
+            cast_by[votes_cast] = voter
+            votes_cast += 1
+    return top_sums(rows[:votes_cast], votes[:votes_cast], cast_by[:votes_cast], most)

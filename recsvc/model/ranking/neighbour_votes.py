@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from recsvc.domain.catalogue.slates import ItemSlate, ReasonCode
+from recsvc.domain.catalogue.slates import ItemSlate, ReasonCode, reason_of
 from recsvc.model.kernels.kernels import ItemFilter, sum_votes
 from recsvc.model.registry.candidates import UNFILTERED, Candidates
-from recsvc.model.registry.loaded import NEIGHBOUR_REASONS, LoadedModel
+from recsvc.model.registry.loaded import LoadedModel
 
 MAX_VOTERS = 20
 
@@ -23,21 +23,22 @@ def votes(
     """Return the neighbours of the voters by the sum of their scores, best first.
 
     The reason of an item names the voter with the highest score for it. A voter counts once; rows
-    outside the model and voters beyond the first 20 are ignored. `item_filter`: count only items
-    that pass.
+    outside the model and voters beyond the first 20 are ignored. A slate that the model lacks has
+    no neighbours. `item_filter`: count only items that pass.
     """
-    known = _known_voters(voters, len(model.items))
+    neighbours = model.neighbour_arrays(slate)
+    known = _known_voters(voters, len(neighbours[0]) - 1)
     if len(known) == 1 and reason is None:
         return model.neighbours(slate, known[0])
     if not known:
         return no_candidates()
     rows, sums, top_voters = sum_votes.run(
         np.array(known, dtype=np.int64),
-        model.neighbour_arrays(slate),
+        neighbours,
         item_filter or UNFILTERED,
         item_filter is not None,
     )
-    codes = np.full(len(rows), int(NEIGHBOUR_REASONS[slate] if reason is None else reason), "u1")
+    codes = np.full(len(rows), int(reason_of(slate) if reason is None else reason), "u1")
     return Candidates(rows, sums.astype(np.float32), codes, top_voters.astype(np.int32))
 
 

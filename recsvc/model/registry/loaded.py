@@ -9,10 +9,17 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import assert_never
 
 import numpy as np
 
-from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.catalogue.slates import (
+    AnonymousSlate,
+    CustomerSlate,
+    ItemSlate,
+    ReasonCode,
+    Slate,
+)
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.consent.gate import Admitted
 from recsvc.model.artifact.artifact import CustomersPurchases, RankedLists
@@ -26,10 +33,8 @@ _PURPOSE = Purpose.PERSONALIZATION
 # Plain ints: numpy compares an array with an enum member at five times the cost.
 _DUE, _BECAUSE = int(ReasonCode.BUY_AGAIN_DUE), int(ReasonCode.BECAUSE_YOU_BOUGHT)
 
-NEIGHBOUR_REASONS = {
-    ItemSlate.SIMILAR: ReasonCode.SIMILAR,
-    ItemSlate.BOUGHT_TOGETHER: ReasonCode.BOUGHT_TOGETHER,
-}
+_NOTHING = Candidates(np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros(0, np.uint8))
+_NO_NEIGHBOURS: NeighbourArrays = (np.zeros(1, np.int64), _NOTHING.items, _NOTHING.scores)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +62,8 @@ NOTHING_PURCHASED = CustomerPurchases(
 class LoadedModel:
     """One version of one shop's model. Only `loader.load` makes one, after all checks.
 
-    `_slates` lacks a slate that the version has no arrays for.
+    `_slates`, `_neighbours` and `_top_lists` lack a slate that the version has no arrays for.
+    `_top_lists` always has `popular`.
     """
 
     manifest: Manifest
@@ -67,8 +73,7 @@ class LoadedModel:
     _slates: Mapping[CustomerSlate, RankedLists] = field(repr=False)
     _neighbours: Mapping[ItemSlate, RankedLists] = field(repr=False)
     _category_popular: RankedLists = field(repr=False)
-    _popular: Candidates = field(repr=False)
-    _trending: Candidates = field(repr=False)
+    _top_lists: Mapping[AnonymousSlate, Candidates] = field(repr=False)
     # Median days between two purchases of an item by one customer, NaN: never bought again.
     intervals: Array = field(repr=False)  # (items,) float32; empty: unknown
     _purchases: CustomersPurchases | None = field(repr=False)
@@ -78,9 +83,17 @@ class LoadedModel:
     def version(self) -> str:
         return self.manifest.version
 
-    def has_slate(self, slate: CustomerSlate) -> bool:
+    def has_slate(self, slate: Slate) -> bool:
         """Return False if the version was published without lists of this slate."""
-        return slate in self._slates
+        match slate:
+            case CustomerSlate():
+                return slate in self._slates
+            case ItemSlate():
+                return slate in self._neighbours
+            case AnonymousSlate():
+                return slate in self._top_lists
+            case _:
+                assert_never(slate)
 
     def customer_slate(self, admitted: Admitted, slate: CustomerSlate) -> Candidates | None:
         """Return the admitted customer's list; None if the customer or the slate is unknown."""
@@ -132,14 +145,24 @@ class LoadedModel:
         return self._purchases is not None
 
     def neighbours(self, slate: ItemSlate, item_row: int) -> Candidates:
-        """Return an item's neighbours; that item is the reason of each."""
-        found = candidates_of(self._neighbours[slate], item_row)
+        """Return an item's neighbours; that item is the reason of each.
+
+        A slate that the version lacks has no neighbours.
+        """
+        lists = self._neighbours.get(slate)
+        if lists is None:
+            return _NOTHING
+        found = candidates_of(lists, item_row)
         reason_items = np.full(len(found), item_row, dtype=np.int32)
         return Candidates(found.items, found.scores, found.reasons, reason_items)
 
     def neighbour_arrays(self, slate: ItemSlate) -> NeighbourArrays:
-        """Return the neighbours of all items as the kernels take them."""
-        return self._neighbours[slate].arrays
+        """Return the neighbours of all items as the kernels take them.
+
+        The arrays of a slate that the version lacks cover no item row.
+        """
+        lists = self._neighbours.get(slate)
+        return _NO_NEIGHBOURS if lists is None else lists.arrays
 
     def arrays(self) -> Iterator[Array]:
         """Yield the arrays that customer requests read, the most used first."""
@@ -152,10 +175,10 @@ class LoadedModel:
 
     def popular(self) -> Candidates:
         """Return the items bought by at least k customers (k-anonymity), most popular first."""
-        return self._popular
+        return self._top_lists[AnonymousSlate.POPULAR]
 
     def trending(self) -> Candidates:
-        return self._trending
+        return self._top_lists.get(AnonymousSlate.TRENDING, _NOTHING)
 
     def category_popular(self, name: str) -> Candidates | None:
         """Return a category's popular items; None if the model does not know the category."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsvc.domain.catalogue.slates import ReasonCode
+from recsvc.domain.catalogue.slates import ReasonCode, reason_of
 from recsvc.domain.errors import ModelRejected
 from recsvc.domain.values.ids import ShopName
 from recsvc.filesystem.regular_file import open_regular
@@ -32,7 +32,7 @@ from recsvc.model.artifact.npy import map_array
 from recsvc.model.artifact.rejection import FORMAT_UNKNOWN, SECRET_MISMATCH
 from recsvc.model.registry.candidates import Candidates, assemble
 from recsvc.model.registry.id_map import CustomerMap, IdMap
-from recsvc.model.registry.loaded import NEIGHBOUR_REASONS, LoadedModel
+from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.vote_tally import appeal_of
 
 _HASH_CHUNK = 1 << 20
@@ -150,14 +150,18 @@ def _model(manifest: Manifest, arrays: Arrays) -> LoadedModel:
             if spec.is_in(arrays)
         },
         _neighbours={
-            slate: _ranked_lists(arrays, spec.name, NEIGHBOUR_REASONS[slate])
+            slate: _ranked_lists(arrays, spec.name, reason_of(slate))
             for slate, spec in layout.NEIGHBOURS.items()
+            if spec.is_in(arrays)
         },
         _category_popular=_ranked_lists(
             arrays, layout.CATEGORY_POPULAR.name, ReasonCode.POPULAR_IN_CATEGORY
         ),
-        _popular=_top_list(arrays, layout.POPULAR.name, ReasonCode.POPULAR),
-        _trending=_top_list(arrays, layout.TRENDING.name, ReasonCode.TRENDING),
+        _top_lists={
+            slate: _top_list(arrays, spec.name, reason_of(slate))
+            for slate, spec in layout.TOP_LISTS.items()
+            if spec.is_in(arrays)
+        },
         intervals=arrays.get(layout.ITEM_INTERVALS.name, _NO_INTERVALS),
         _purchases=_purchases(arrays),
         appeal=_appeal(arrays),

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from recsvc.domain.catalogue.slates import ItemSlate
+from recsvc.domain.catalogue.slates import AnonymousSlate, ItemSlate
 from recsvc.model.artifact.artifact import RankedLists
 from recsvc.model.artifact.format import FORMAT
 from recsvc.model.artifact.manifest import Manifest
@@ -29,8 +29,7 @@ def no_model() -> LoadedModel:
         _slates={},
         _neighbours=dict.fromkeys(ItemSlate, lists),
         _category_popular=lists,
-        _popular=empty,
-        _trending=empty,
+        _top_lists=dict.fromkeys(AnonymousSlate, empty),
         intervals=np.zeros(0, np.float32),
         _purchases=None,
         appeal=np.zeros(0, np.float32),

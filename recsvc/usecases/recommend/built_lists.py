@@ -2,7 +2,8 @@
 
 A list that its model cannot fill continues with popular items. `discover` excludes every item that
 the customer's lists or recent events show as bought; an item's list excludes that item.
-`buy_again` is never filled up: it contains only items bought before.
+`buy_again` is never filled up: it contains only items bought before. A slate that the model lacks
+is answered with popular items and the fallback `no_model`.
 """
 
 from collections.abc import Collection, Sequence
@@ -87,6 +88,8 @@ def item_list(
     taken: Collection[int] = (),
 ) -> BuiltList:
     rows = rows_of(live_items, [item])
+    if not live_items.model.has_slate(slate):
+        return _generic_list(live_items, query, Fallback.NO_MODEL, {*taken, *rows})
     has_neighbours = any(map(len, neighbour_lists(live_items, [slate], rows)))
     lists = chain(neighbour_lists(live_items, [slate], rows), popular_lists(live_items, query))
     ranked = select_items(live_items, query, lists, {*taken, *rows})
@@ -97,6 +100,8 @@ def item_list(
 def anonymous_list(
     live_items: LiveItems, slate: AnonymousSlate, query: ListQuery, taken: Collection[int] = ()
 ) -> BuiltList:
+    if not live_items.model.has_slate(slate):
+        return _generic_list(live_items, query, Fallback.NO_MODEL, taken)
     lists = anonymous_lists(live_items, slate, query)
     ranked = select_items(live_items, query, lists, set(taken))
     return BuiltList(slate, ranked, _filtered_out(query, ranked))
@@ -109,6 +114,9 @@ def basket_list(
     query: ListQuery,
 ) -> BuiltList:
     basket = rows_of(live_items, items)
+    if not live_items.model.has_slate(ItemSlate.BOUGHT_TOGETHER):
+        refused = admission.fallback if isinstance(admission, ConsentRefused) else None
+        return _generic_list(live_items, query, refused or Fallback.NO_MODEL, basket)
     personal = admission if isinstance(admission, PersonalContext) else None
     own = None
     if personal is not None:
@@ -153,7 +161,7 @@ def placed_list(
 def _generic_list(
     live_items: LiveItems, query: ListQuery, fallback: Fallback, taken: Collection[int]
 ) -> BuiltList:
-    """Return the popular items, with the reason why the list is not personal."""
+    """Return the popular items, with the reason why they replace the requested list."""
     return replace(
         anonymous_list(live_items, AnonymousSlate.POPULAR, query, taken), fallback=fallback
     )

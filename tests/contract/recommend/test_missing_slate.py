@@ -1,9 +1,11 @@
-"""A model that was published before a customer slate existed is served."""
+"""A model that was published before a slate existed is served."""
+
+import pytest
 
 from recsvc.config import models_root
-from recsvc.domain.catalogue.slates import CustomerSlate
+from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate, Slate
 from recsvc.domain.values.ids import ShopName
-from recsvc.model.artifact.format import SLATES
+from recsvc.model.artifact.format import NEIGHBOURS, SLATES, TOP_LISTS
 from recsvc.model.artifact.versions import Versions
 from recsvc.wiring.stores import Stores
 from tests.contract.grocery import ANNA, Service, publish_grocery, without
@@ -12,11 +14,12 @@ from tests.model_builders import drop_arrays, edit_manifest
 URL = "/v1/customers/anna/recommendations?n=4&slate="
 
 
-def service_without(stores: Stores, shop: ShopName, slate: CustomerSlate) -> Service:
+def service_without(stores: Stores, shop: ShopName, slate: Slate) -> Service:
     """Serve a model of format 1.0 that has no lists of a slate."""
     version = publish_grocery(stores, shop)
     folder = Versions(models_root(stores.settings), shop).folder(version)
-    drop_arrays(folder, *(spec.name for spec in SLATES[slate].arrays()))
+    spec = {**SLATES, **NEIGHBOURS, **TOP_LISTS}[slate]
+    drop_arrays(folder, *(array.name for array in spec.arrays()))
     edit_manifest(folder, format="1.0")
     return Service(stores, shop)
 
@@ -69,3 +72,28 @@ def test_an_export_lists_the_slates_that_the_model_has(stores: Stores, shop: Sho
     assert export is not None
     [held] = export["models"]
     assert sorted(held["lists"]) == ["buy_again", "for_you"]
+
+
+@pytest.mark.parametrize(
+    ("slate", "url"),
+    [
+        (ItemSlate.SIMILAR, "/v1/items/none/recommendations?n=4&slate=similar"),
+        (AnonymousSlate.TRENDING, "/v1/recommendations?n=4&slate=trending"),
+    ],
+)
+def test_a_public_slate_that_the_model_lacks_answers_popular_items(
+    stores: Stores, shop: ShopName, slate: Slate, url: str
+) -> None:
+    """The answer equals the popular list; only a secret key gets the fallback `no_model`."""
+    service = service_without(stores, shop, slate)
+
+    answer = service.get(url).data
+    anonymous = service.get("/v1/recommendations?n=4").data
+    public = service.as_browser(url).json
+
+    assert without(answer, "recommendation_id") == {
+        **without(anonymous, "recommendation_id"),
+        "fallback": "no_model",
+    }
+    assert public is not None
+    assert (public["slate"], public["fallback"]) == ("popular", None)

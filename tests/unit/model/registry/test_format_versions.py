@@ -6,8 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsvc.domain.catalogue.slates import CustomerSlate
-from recsvc.model.artifact.format import MAJOR, MINOR, SLATES, parse_format
+from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate, Slate
+from recsvc.model.artifact.format import (
+    MAJOR,
+    MINOR,
+    NEIGHBOURS,
+    POPULAR,
+    SLATES,
+    TOP_LISTS,
+    parse_format,
+)
 from recsvc.model.artifact.rejection import Rejection
 from recsvc.model.registry.loader import load, read_manifest
 from tests.model_builders import (
@@ -23,7 +31,12 @@ from tests.model_builders import (
 from tests.unit.model.refusals import refusal
 
 NEWER_MINOR = f"{MAJOR}.{MINOR + 1}"
-ARRAYS_OF_A_SLATE = [spec.name for spec in SLATES[CustomerSlate.DISCOVER].arrays()]
+OPTIONAL_SLATES = {
+    slate: [array.name for array in spec.arrays()]
+    for slate, spec in {**SLATES, **NEIGHBOURS, **TOP_LISTS}.items()
+    if spec is not POPULAR
+}
+ALL_SLATES: list[Slate] = [*CustomerSlate, *ItemSlate, *AnonymousSlate]
 
 
 @pytest.mark.parametrize("number", [1, "1.0", f"{MAJOR}.{MINOR}", NEWER_MINOR])
@@ -79,7 +92,49 @@ def test_a_version_without_a_customer_slate_loads(
     assert set(model.bought(known)) == {0}
 
 
-@pytest.mark.parametrize("array", ARRAYS_OF_A_SLATE)
+@pytest.mark.parametrize("number", [1, "1.0", f"{MAJOR}.{MINOR}"])
+@pytest.mark.parametrize("slate", list(OPTIONAL_SLATES))
+def test_a_version_without_a_slate_loads(folder: Path, slate: Slate, number: int | str) -> None:
+    """Every slate but `popular` can be newer than a published version."""
+    drop_arrays(folder, *OPTIONAL_SLATES[slate])
+    edit_manifest(folder, format=number)
+    model = load(folder, shop=SHOP, fingerprint=FINGERPRINT, full=True)
+
+    assert [each for each in ALL_SLATES if not model.has_slate(each)] == [slate]
+
+
+@pytest.mark.parametrize("slate", list(ItemSlate))
+def test_an_item_slate_without_arrays_has_no_neighbours(folder: Path, slate: ItemSlate) -> None:
+    """The model returns empty lists and arrays for the slate, and all arrays for the others."""
+    drop_arrays(folder, *OPTIONAL_SLATES[slate])
+    model = load(folder, shop=SHOP, fingerprint=FINGERPRINT, full=True)
+
+    assert {each: len(model.neighbours(each, 0)) > 0 for each in ItemSlate} == {
+        each: each is not slate for each in ItemSlate
+    }
+    assert [len(array) for array in model.neighbour_arrays(slate)] == [1, 0, 0]
+    assert len(list(model.arrays())) == 1 + 5 * len(CustomerSlate) + 3 * (len(ItemSlate) - 1)
+
+
+def test_a_version_without_trending_has_no_trending_items(folder: Path) -> None:
+    """The popular items of the model are as before."""
+    drop_arrays(folder, *OPTIONAL_SLATES[AnonymousSlate.TRENDING])
+    model = load(folder, shop=SHOP, fingerprint=FINGERPRINT, full=True)
+
+    assert len(model.trending()) == 0
+    assert model.popular().items.tolist() == [3, 2, 1, 0]
+
+
+def test_a_version_without_popular_is_refused(folder: Path) -> None:
+    """Every fallback is filled from the popular items, so their arrays are required."""
+    drop_arrays(folder, *(array.name for array in POPULAR.arrays()))
+
+    assert refusal(folder).detail == (
+        "missing array in the manifest: popular_items, popular_scores"
+    )
+
+
+@pytest.mark.parametrize("array", [name for names in OPTIONAL_SLATES.values() for name in names])
 @pytest.mark.parametrize("number", [1, f"{MAJOR}.{MINOR}"])
 def test_a_slate_with_some_of_its_arrays_is_refused(
     folder: Path, array: str, number: int | str

@@ -7,10 +7,15 @@ from typing import get_args
 import pytest
 
 from recsvc.domain.catalogue.list_query import ListQuery
-from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
+from recsvc.domain.catalogue.slates import (
+    AnonymousSlate,
+    CustomerSlate,
+    Fallback,
+    ItemSlate,
+    reason_of,
+)
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.artifact.format import SLATES
-from recsvc.model.registry.loaded import NEIGHBOUR_REASONS
 from recsvc.model.registry.loader import load
 from recsvc.usecases.recommend.built_lists import Placement
 from recsvc.usecases.recommend.candidate_sources import rule_of
@@ -84,7 +89,7 @@ def test_every_item_slate_has_a_reason(service: RecommendationService, slate: It
     answer = service.neighbours_of(ANYONE, ItemId("apple"), slate, ListQuery(1))
 
     assert answer.slate == slate
-    assert [item.reason.code for item in answer.items] == [NEIGHBOUR_REASONS[slate].label]
+    assert [item.reason.code for item in answer.items] == [reason_of(slate).label]
 
 
 def test_an_anonymous_slate_without_a_rule_is_an_error(service: RecommendationService) -> None:
