@@ -1,7 +1,7 @@
 """Properties of every decision on offers, for any offers, customer facts and counters."""
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from random import Random
 
 import numpy as np
@@ -9,34 +9,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsvc.domain.customers.profile import Profile
-from recsvc.domain.offers.eligibility import Bought, Eligibility
+from recsvc.domain.offers.eligibility import Eligibility
 from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.offers.verdicts import Verdict, VerdictStep
-from recsvc.domain.values.ids import ItemId, OfferId
+from recsvc.domain.values.ids import OfferId
 from recsvc.model.offers.columns import OfferColumns
 from recsvc.model.offers.decision import OfferDecision, decide
 from recsvc.model.offers.explanation import explain
 from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest, OfferCounters
 from recsvc.model.offers.performance import performance_of
 from tests.offer_builders import NOON_US, buyer, columns
+from tests.property.eligibilities import (
+    ATTRIBUTE_VALUES,
+    CONDITIONS,
+    DAYS,
+    FEW,
+    ITEMS,
+    RULES,
+    eligibilities,
+    is_eligible,
+)
 
-FEW = st.integers(0, 3)
 IDS = st.sampled_from([OfferId(f"o{number}") for number in range(8)])
-ITEMS = st.lists(st.integers(0, 13).map(lambda row: ItemId(f"i{row}")), max_size=4).map(tuple)
 AROUND_NOON = st.none() | st.integers(NOON_US - 2, NOON_US + 2)
 PERIOD = st.none() | st.builds(PeriodCap, st.integers(1, 3))
 CAPS = st.builds(Caps, PERIOD, PERIOD, st.none() | st.integers(1, 3), st.none() | st.integers(1, 3))
-BOUGHT = st.builds(Bought, ITEMS, st.just(()))
-ELIGIBILITY = st.builds(
-    Eligibility,
-    min_orders=st.none() | FEW,
-    max_orders=st.none() | FEW,
-    max_spent=st.none() | st.floats(0, 50),
-    segments=st.lists(st.sampled_from(["vip", "new"]), max_size=1).map(tuple),
-    bought=BOUGHT,
-    not_bought=BOUGHT,
-    new_customers_only=st.booleans(),
-)
 OFFERS = st.lists(
     st.builds(
         Offer,
@@ -53,7 +50,7 @@ OFFERS = st.lists(
         margin=st.none() | st.integers(0, 5).map(float),
         caps=CAPS,
         codes=st.sampled_from([(), ("A",)]),
-        eligibility=st.just(Eligibility()) | ELIGIBILITY,
+        eligibility=st.just(Eligibility()) | eligibilities(),
         exclusive_group=st.sampled_from([None, None, "g", "h"]),
         fallback=st.sampled_from([False, False, True]),
     ),
@@ -68,8 +65,13 @@ FACTS = st.builds(
     knows_bought=st.booleans(),
     orders=st.none() | FEW,
     spent=st.none() | st.floats(0, 100),
+    days_since_last_order=DAYS,
     profile=st.builds(
-        Profile, segments=st.lists(st.sampled_from(["vip", "new"]), max_size=2).map(tuple)
+        Profile,
+        attributes=st.dictionaries(st.sampled_from(["tier", "app"]), ATTRIBUTE_VALUES),
+        segments=st.lists(st.sampled_from(["vip", "new"]), max_size=2).map(tuple),
+        birth_month=st.sampled_from([None, 1, 2]),
+        customer_since=st.sampled_from([None, "2025-01-31", "2025-02-01", "2026-01-01"]),
     ),
     dismissed=st.frozensets(IDS, max_size=3),
     redeemed=COUNTS,
@@ -96,23 +98,6 @@ def decided(
     return decide(made, performance_of(made, counters), facts, request, generator)
 
 
-def is_eligible(offer: Offer, facts: CustomerFacts) -> bool:
-    """Check the conditions offer by offer, in plain Python."""
-    asked, items = offer.eligibility, {f"i{row}" for row in facts.bought.rows.tolist()}
-    known = {f"i{row}" for row in range(12)}
-    met = [
-        asked.min_orders is None or (facts.orders is not None and facts.orders >= asked.min_orders),
-        asked.max_orders is None or (facts.orders is not None and facts.orders <= asked.max_orders),
-        asked.max_spent is None or (facts.spent is not None and facts.spent <= asked.max_spent),
-        not asked.segments or bool({*asked.segments} & {*facts.profile.segments}),
-        asked.bought == Bought() or bool({*asked.bought.items} & items & known),
-        asked.not_bought == Bought()
-        or (facts.knows_bought and not {*asked.not_bought.items} & items & known),
-        not asked.new_customers_only or facts.orders == 0,
-    ]
-    return all(met)
-
-
 def is_permitted(
     offer: Offer, counters: OfferCounters, facts: CustomerFacts | None, request: DecisionRequest
 ) -> bool:
@@ -133,9 +118,17 @@ def is_permitted(
         caps.per_customer is None or facts.redeemed.get(offer_id, 0) < caps.per_customer.limit,
         caps.per_customer_shown is None
         or facts.shown.get(offer_id, 0) < caps.per_customer_shown.limit,
-        is_eligible(offer, facts),
+        is_eligible(offer.eligibility, facts, now_us),
     ]
     return all(for_all) and all(own)
+
+
+def test_every_condition_is_drawn_and_has_a_rule() -> None:
+    """The strategy draws each field of `Eligibility`, and the specification decides on each."""
+    declared = {each.name for each in fields(Eligibility)}
+
+    assert set(CONDITIONS) == declared
+    assert set(RULES) == declared
 
 
 @QUICK
