@@ -12,7 +12,12 @@ from recsvc.config import SETTINGS, Setting
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
 from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.errors import BadRequest
 from recsvc.domain.events import EventType
+from recsvc.domain.offers.eligibility import CONDITIONS
+from recsvc.domain.offers.offer import Kind
+from recsvc.domain.offers.offer_validation import read_offer
+from recsvc.domain.values.ids import OfferId
 from recsvc.web.http import metrics
 from training.cli import app
 
@@ -77,6 +82,35 @@ def test_every_name_of_the_api_is_on_its_page(page: str, names: list[str]) -> No
     }
 
     assert set(map(str, names)) - written == set()
+
+
+def test_every_condition_of_an_offer_is_in_the_offers_page() -> None:
+    """The table has each condition with the rule of its value, and no other."""
+    table = _section("offers.md", "Conditions")
+
+    assert dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.MULTILINE)) == {
+        name: rule.rule for name, rule in CONDITIONS.items()
+    }
+
+
+def test_every_kind_of_offer_is_in_the_offers_page() -> None:
+    """The table has each kind, and says whether the kind requires a value."""
+    table = _section("offers.md", "Kinds")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", table, re.MULTILINE))
+
+    assert rows == {kind: "required" if _needs_value(kind) else "optional" for kind in Kind}
+
+
+def _section(page: str, heading: str) -> str:
+    return (DOCS / page).read_text().partition(f"\n### {heading}\n")[2].partition("\n#")[0]
+
+
+def _needs_value(kind: Kind) -> bool:
+    try:
+        read_offer(OfferId("o"), {"title": "An offer", "kind": kind})
+    except BadRequest:
+        return True
+    return False
 
 
 def test_the_readme_is_short() -> None:
