@@ -1,6 +1,7 @@
 """`recsvc check`: every setting, and the results of checks on the data folder, store and models.
 
-It makes no data folder and no secret. Exit code 2: the service could not start.
+It makes no data folder and no secret, and records no rejection of a model. Exit code 2: the service
+could not start.
 """
 
 import os
@@ -17,10 +18,13 @@ from recsvc.cli.options import AsJson, DataDir, settings_of
 from recsvc.cli.output import explain, print_json, print_table, print_text
 from recsvc.config import SETTINGS, Setting, Settings, models_root
 from recsvc.domain.errors import RecsvcError
+from recsvc.domain.values.customer_keys import Secret
 from recsvc.domain.values.ids import ShopName
-from recsvc.secret_file import find_secret, open_secret
+from recsvc.model.artifact.versions import Versions
+from recsvc.model.registry.registry import shops_under
+from recsvc.secret_file import find_secret
 from recsvc.signal_file import open_signals
-from recsvc.wiring.deployment import has_embedded_data
+from recsvc.wiring.deployment import can_hold_files, data_folder_fault, has_embedded_data
 from recsvc.wiring.services import open_registry
 from recsvc.wiring.stores import Stores, open_stores
 
@@ -80,7 +84,10 @@ def _as_set(value: object) -> str:
 
 
 def _results(settings: Settings) -> Iterator[CheckResult]:
-    if settings.data_dir.is_dir():
+    fault = data_folder_fault(settings)
+    if fault is not None:
+        yield CheckResult("data folder", BAD, fault)
+    elif settings.data_dir.is_dir():
         yield CheckResult("data folder", GOOD, str(settings.data_dir.resolve()))
     else:
         yield CheckResult("data folder", MISSING, f"{settings.data_dir}; {_MADE_BY_WRITES}")
@@ -90,14 +97,24 @@ def _results(settings: Settings) -> Iterator[CheckResult]:
         yield CheckResult("secret", BAD, str(fault))
         return
     if secret is None:
-        yield CheckResult("secret", MISSING, f"{settings.data_dir / 'secret'}; {_MADE_BY_WRITES}")
+        yield _missing_secret(settings)
     else:
         yield CheckResult("secret", GOOD, f"fingerprint {secret.fingerprint()}")
     # Opening a store without a secret would make one: no answer below depends on it.
     readable = settings if secret else replace(settings, secret=secrets.token_urlsafe(48))
     yield from _signals(settings)
     yield from _store_results(readable)
-    yield from _models(readable)
+    try:
+        yield from list(_models(settings, secret) if secret else _unchecked_models(settings))
+    except OSError as models_fault:
+        yield CheckResult("models", BAD, f"cannot be read: {models_fault}")
+
+
+def _missing_secret(settings: Settings) -> CheckResult:
+    folder = settings.data_dir
+    if folder.is_dir() and not can_hold_files(folder):
+        return CheckResult("secret", BAD, f"none, and none can be made: {folder} is not writable")
+    return CheckResult("secret", MISSING, f"{folder / 'secret'}; {_MADE_BY_WRITES}")
 
 
 def _signals(settings: Settings) -> Iterator[CheckResult]:
@@ -123,6 +140,8 @@ def _store_results(settings: Settings) -> Iterator[CheckResult]:
             found = [_store(stores), *_erasure(stores), _keys(stores.api_keys.shops())]
     except RecsvcError as fault:
         found = [CheckResult("store", BAD, explain(fault))]
+    except OSError as fault:
+        found = [CheckResult("store", BAD, str(fault))]
     yield from found
 
 
@@ -151,9 +170,9 @@ def _keys(shops: Sequence[ShopName]) -> CheckResult:
     return CheckResult("keys", GOOD, "of " + ", ".join(shops))
 
 
-def _models(settings: Settings) -> Iterator[CheckResult]:
+def _models(settings: Settings, secret: Secret) -> Iterator[CheckResult]:
     """Check the models. The service starts without one, and is then not ready."""
-    registry = open_registry(settings, open_secret(settings))
+    registry = open_registry(settings, secret, read_only=True)
     registry.refresh()
     for shop in registry.shops():
         status = registry.status(shop)
@@ -163,5 +182,19 @@ def _models(settings: Settings) -> Iterator[CheckResult]:
         else:
             yield CheckResult(f"model of {shop}", GOOD, str(status.version))
     if not registry.shops():
-        where = models_root(settings)
-        yield CheckResult("models", MISSING, f"none under {where}; recsvc-train run makes one")
+        yield _no_models(settings)
+
+
+def _unchecked_models(settings: Settings) -> Iterator[CheckResult]:
+    """Name the models that cannot be checked: the service would make a secret and refuse them."""
+    shops = shops_under(models_root(settings))
+    for shop in shops:
+        verdict = BAD if Versions(models_root(settings), shop).all() else MISSING
+        yield CheckResult(f"model of {shop}", verdict, "cannot be checked without the secret")
+    if not shops:
+        yield _no_models(settings)
+
+
+def _no_models(settings: Settings) -> CheckResult:
+    where = models_root(settings)
+    return CheckResult("models", MISSING, f"none under {where}; recsvc-train run makes one")

@@ -44,9 +44,9 @@ from recsvc.wiring.stores import Stores
 MILLISECONDS = 1000
 
 
-def open_registry(settings: Settings, secret: Secret) -> ModelRegistry:
+def open_registry(settings: Settings, secret: Secret, *, read_only: bool = False) -> ModelRegistry:
     """Return the registry of all shops' models; it is empty until its first refresh."""
-    return ModelRegistry(models_root(settings), secret.fingerprint())
+    return ModelRegistry(models_root(settings), secret.fingerprint(), read_only=read_only)
 
 
 def services_of(

@@ -43,11 +43,15 @@ _EMPTY = _Loaded()
 
 
 class ModelRegistry:
-    """Holds the model of every shop that has a folder under `root`."""
+    """Holds the model of every shop that has a folder under `root`.
 
-    def __init__(self, root: Path, fingerprint: str) -> None:
+    `read_only`: write and remove no rejection, so that the folder stays as it is.
+    """
+
+    def __init__(self, root: Path, fingerprint: str, *, read_only: bool = False) -> None:
         self._root = root
         self._fingerprint = fingerprint
+        self._read_only = read_only
         self._loaded_by_shop: dict[ShopName, _Loaded] = {}
         self._prepare: Callable[[ShopName, LoadedModel], None] | None = None
         self._refreshing = threading.Lock()
@@ -77,7 +81,7 @@ class ModelRegistry:
     def refresh(self) -> None:
         """Load and swap the model of every shop whose `CURRENT` was replaced."""
         with self._refreshing:
-            for shop in {*_shops_under(self._root), *self._loaded_by_shop}:
+            for shop in {*shops_under(self._root), *self._loaded_by_shop}:
                 try:
                     self._refresh_shop(Versions(self._root, shop))
                 except Exception:  # a failure of one shop must not stop the others
@@ -129,7 +133,8 @@ class ModelRegistry:
             return _Loaded(stamp, self._load(versions, version))
         except ModelRejected as rejected:
             rejection = Rejection(version or CURRENT_FILE, rejected.code, rejected.detail)
-            _record(versions, rejection)
+            if not self._read_only:
+                _record(versions, rejection)
         except OSError as error:  # no fault of the version: retry at the next refresh
             rejection = Rejection(version or CURRENT_FILE, UNREADABLE, str(error))
             stamp = _RETRY
@@ -141,7 +146,7 @@ class ModelRegistry:
             raise ModelRejected(recorded.reason, code=recorded.code)
         folder = versions.folder(version)
         model = load(folder, shop=versions.shop, fingerprint=self._fingerprint)
-        if recorded is not None:
+        if recorded is not None and not self._read_only:
             versions.lift_rejection(version)
         return model
 
@@ -159,7 +164,8 @@ class ModelRegistry:
 _RETRY: Stamp = (-1, -1, -1)
 
 
-def _shops_under(root: Path) -> list[ShopName]:
+def shops_under(root: Path) -> list[ShopName]:
+    """Return the shops with a folder of models."""
     try:
         names = [entry.name for entry in root.iterdir()]
     except FileNotFoundError:

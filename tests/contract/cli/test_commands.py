@@ -291,10 +291,12 @@ def test_check_names_the_origin_of_each_setting(
     assert origins["RECSVC_SECRET"] == "default"
 
 
-def test_a_folder_that_cannot_be_made_is_named_with_the_options_for_another() -> None:
+@pytest.mark.parametrize("words", [["keys", "create", "--scope", "all"], ["check"]], ids=" ".join)
+def test_a_folder_that_cannot_be_made_is_named_with_the_options_for_another(
+    words: list[str],
+) -> None:
     """The error names the folder and the options; the kernel's `no such file` would not help."""
-    words = ["keys", "create", "--scope", "all", "--data-dir", "/proc/nowhere"]
-    result = CliRunner().invoke(app, words)
+    result = CliRunner().invoke(app, [*words, "--data-dir", "/proc/nowhere"])
 
     assert result.exit_code == 2
     assert "no data folder /proc/nowhere and none can be made" in result.output
