@@ -2,6 +2,8 @@
 
 The command then ends without a message, with the exit code of a process that SIGPIPE ended (141),
 as `cat` and `grep` do. Python ignores SIGPIPE, so that a closed socket is an error and not the end.
+
+A process started without stdout (`>&-`) has `sys.stdout` None; its output is then discarded.
 """
 
 import os
@@ -20,9 +22,10 @@ def ends_with_its_reader() -> Iterator[None]:
 
     Rich and Typer turn the fault into an exit code of their own, 1; it becomes 141 here.
     """
+    _replace_missing_stdout()
     try:
         yield
-        _flush()  # otherwise the interpreter flushes at exit, with a traceback
+        sys.stdout.flush()  # otherwise the interpreter flushes at exit, with a traceback
     except BrokenPipeError:
         if not _is_stdout_closed():
             raise
@@ -31,15 +34,16 @@ def ends_with_its_reader() -> Iterator[None]:
         if isinstance(leaving.__context__, BrokenPipeError):
             _end()
         try:
-            _flush()
+            sys.stdout.flush()
         except BrokenPipeError:
             _end()
         raise
 
 
-def _flush() -> None:
-    if sys.stdout is not None:  # it is None when the process was started without stdout
-        sys.stdout.flush()
+def _replace_missing_stdout() -> None:
+    """Open /dev/null as stdout if there is none; it also takes descriptor 1 if that is free."""
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 
 
 def _is_stdout_closed() -> bool:

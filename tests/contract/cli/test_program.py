@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from recsvc.config import SETTINGS
+from recsvc.filesystem.closed_pipe import ends_with_its_reader
 
 PROGRAMS = {"recsvc": "recsvc.cli.main", "recsvc-train": "training.cli"}
 
@@ -51,6 +52,34 @@ def test_a_closed_pipe_ends_a_program_quietly(tmp_path: Path, words: tuple[str, 
     os.close(writer)
 
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("recsvc", "--version"),
+        ("recsvc", "--help"),
+        ("recsvc", "keys", "list"),
+        ("recsvc", "keys", "list", "--json"),
+        ("recsvc-train", "--version"),
+    ],
+    ids=" ".join,
+)
+def test_a_program_without_stdout_ends_quietly(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A program that is started with stdout closed (`>&-`) exits with 0, without a traceback."""
+    (tmp_path / ".recsvc").mkdir()
+    shell = ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *program(*words)]
+    done = subprocess.run(shell, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_missing_stdout_is_not_a_closed_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without stdout, a broken pipe is another one, such as a socket."""
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(BrokenPipeError), ends_with_its_reader():
+        raise BrokenPipeError
+    sys.stdout.close()
 
 
 def test_a_narrow_terminal_shows_whole_names(tmp_path: Path) -> None:
