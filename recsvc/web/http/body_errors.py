@@ -27,7 +27,7 @@ def bad_body(message: str, parsed: Any, shape: Any) -> BadRequest:
     steps = [name or int(index) for name, index in _STEP.findall(path)]
     unknown = _UNKNOWN.fullmatch(fault)
     if unknown is not None:
-        field = _joined(path, unknown[1][:_MAX_NAME])
+        field = _joined(path, unknown[1][:_MAX_NAME]) or "body"  # the name may be empty
         fields = ", ".join(_fields_at(shape, steps))
         detail = f"unknown; the fields are {fields}" if fields else "unknown; there are none"
     else:

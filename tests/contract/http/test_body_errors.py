@@ -63,6 +63,15 @@ def test_an_unknown_field_is_refused_with_the_known_fields(service: Service, rou
     assert errors["strange"].startswith(("unknown; the fields are ", "unknown; there are none"))
 
 
+def test_an_unknown_field_without_a_name_is_an_error_of_the_body(service: Service) -> None:
+    """A member whose name is empty is reported as an error of the whole body."""
+    reply = service.send("POST", "/v1/basket/recommendations", {"items": [], "": 1})
+
+    assert reply.json is not None
+    assert reply.json["detail"].startswith("body: unknown; the fields are ")
+    assert set(errors_of(reply)) == {"body"}
+
+
 @pytest.mark.parametrize(("method", "path", "body", "field"), NUMERIC_IDS)
 def test_a_numeric_id_is_refused_with_the_correct_form(
     service: Service, method: str, path: str, body: Any, field: str
