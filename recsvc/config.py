@@ -171,7 +171,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RECSVC_DEADLINE_MS",
         "deadline_ms",
         "200",
-        "time for all reads of the store in a recommendation, in milliseconds",
+        "time for each read of the store in a recommendation with its connection, in milliseconds",
         "a whole number from 1 to 10000",
         parsers.whole(1, 10_000),
     ),

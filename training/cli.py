@@ -30,7 +30,7 @@ from training.errors import TrainingError
 from training.evaluate_job import EvaluationJob, evaluate
 from training.evaluate_offers_job import OffersJob, evaluate_offers
 from training.progress import Progress
-from training.publish.gate import GateReason
+from training.publish.gate import Objection
 from training.run_job import RunJob, run
 from training.running_shop import TUNING, open_shop
 from training.settings import TrainingSettings
@@ -124,15 +124,16 @@ KAnonymity = Annotated[
     typer.Option(
         "--k-anonymity",
         min=1,
-        help="Least number of customers behind each item and each pair of items in public lists.",
+        help="Least number of customers behind each item and each pair of items in anonymous "
+        "lists.",
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**31, help="Seed of all random choices.")]
 Accepted = Annotated[
-    list[GateReason] | None,
+    list[Objection] | None,
     typer.Option(
         "--accept",
-        help="Publish despite this reason, which the refusal named; may be repeated.",
+        help="Publish despite this objection, which the refusal named; may be repeated.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")]

@@ -55,11 +55,11 @@ def print_results(console: Console, results: Results) -> None:
 
 
 def print_gate(console: Console, published: Published) -> None:
-    """Show why models were not compared, and which reasons for refusal were accepted."""
+    """Show why models were not compared, and which objections were accepted."""
     if published.gate["not_compared"] is not None:
         console.print(escape(f"Not compared: {published.gate['not_compared']}."))
-    for reason, text in published.gate["accepted"].items():
-        console.print(escape(f"Published despite {reason}: {text}."))
+    for objection, text in published.gate["accepted"].items():
+        console.print(escape(f"Published despite {objection}: {text}."))
 
 
 def _windows_table(slate: str, found: SlateResults) -> Table:

@@ -52,7 +52,7 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class ItemLists:
-    """The public lists, equal for all customers."""
+    """The anonymous lists, equal for all customers."""
 
     similar: NeighbourLists
     together: NeighbourLists
@@ -123,7 +123,7 @@ def _fit_item_lists(
     settings: TrainingSettings,
     progress: Progress,
 ) -> ItemLists:
-    """Fit the public lists, limited to items and pairs with enough customers."""
+    """Fit the anonymous lists, limited to items and pairs with enough customers."""
     history, training_data = interactions.history, selected.cutoff.base_models.training_data
     shown = has_enough_buyers(training_data, settings.k_anonymity)
     with progress.step("Items bought by the same customers, and together"):

@@ -11,7 +11,7 @@ from training.atomic_files import draft, writable
 from training.pipeline import Trained, train
 from training.progress import Progress
 from training.publish.consent_recheck import RecheckedModel, train_with_recheck
-from training.publish.gate import GateReason
+from training.publish.gate import Objection
 from training.publish.publish import Destination, Published, publish_model
 from training.report.page import render
 from training.settings import TrainingSettings
@@ -35,7 +35,7 @@ class RunJob:
     settings: TrainingSettings
     destination: Destination
     tuner: Tuner | None = None
-    accepted: frozenset[GateReason] = frozenset()
+    accepted: frozenset[Objection] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

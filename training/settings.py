@@ -37,7 +37,7 @@ class TrainingSettings:
     )
     together: CoPurchase = field(default_factory=lambda: CoPurchase(neighbours=50, softness=0.6))
     trending: Trending = field(default_factory=Trending)
-    k_anonymity: int = 5  # least customers behind an item or a pair in public lists
+    k_anonymity: int = 5  # least customers behind an item or a pair in anonymous lists
     searched: Mapping[CustomerSlate, Searched] = field(default_factory=dict)
 
     def boosting_of(self, slate: CustomerSlate, variant: Variant) -> Boosting:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from flask import Flask
 
-from recsvc.cli.workers_folder import moment_file
+from recsvc.cli.workers_folder import latest_time_file
 from recsvc.config import Settings
 from recsvc.domain.values.ids import ShopName
 from recsvc.web.app import create_app
@@ -33,7 +33,7 @@ def load_application(
     configure_logs(settings.log_level)
     allow_open_files()
     watch_parent(parent)
-    stores = stores_at(settings, url, moment_file())
+    stores = stores_at(settings, url, latest_time_file())
     registry = open_registry(settings, stores.secret)
     registry.watch()
     services = services_of(stores, registry, shops, workers)

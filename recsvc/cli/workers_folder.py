@@ -21,7 +21,7 @@ from pathlib import Path
 from recsvc.web.routes.metrics_endpoint import MULTIPROCESS_FOLDER
 
 PREFIX = "recsvc-workers-"
-MOMENT_FILE = "latest-moment"
+LATEST_TIME_FILE = "latest-moment"
 
 
 @contextmanager
@@ -38,10 +38,10 @@ def workers_folder() -> Iterator[None]:
         os.close(lock)
 
 
-def moment_file() -> Path | None:
+def latest_time_file() -> Path | None:
     """Return the file of the shared timestamp; None when this is no worker of `serve`."""
     folder = os.environ.get(MULTIPROCESS_FOLDER)
-    return None if folder is None else Path(folder) / MOMENT_FILE
+    return None if folder is None else Path(folder) / LATEST_TIME_FILE
 
 
 def _make() -> tuple[Path, int]:

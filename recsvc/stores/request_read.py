@@ -63,14 +63,14 @@ class RequestData:
     """The result of one read.
 
     `consent` is None for requests without a customer, and when the consent or the policy could
-    not be read; so is `profile`, the customer's recent events. `minimums` is None when the policy
+    not be read; so is `recent_events`. `minimums` is None when the policy
     could not be read. `offer_data` is set for requests that read it. `epochs` is None when the
     store did not answer: then the answer is not personal and nothing is written.
     """
 
     consent: ConsentRecord | None
     epochs: Epochs | None
-    profile: Sealed | None = field(default=None, compare=False)
+    recent_events: Sealed | None = field(default=None, compare=False)
     minimums: Minimums | None = field(default=None, compare=False)
     offer_data: OfferData | None = field(default=None, compare=False)
 
@@ -126,7 +126,7 @@ class RequestRead:
     def _read_with_write_timeout(
         self, request: bytes, replies: int, customer: CustomerKey | None, parts: _Parts
     ) -> RequestData:
-        """Leave the circuit breaker alone: it counts reads that miss the deadline of 50 ms."""
+        """Leave the circuit breaker alone: it counts reads that miss RECSVC_READ_TIMEOUT_MS."""
         try:
             received = self._connections.exchange(request, replies, WRITE_TIMEOUT_SECONDS)
         except STORE_FAULTS:

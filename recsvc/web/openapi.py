@@ -23,7 +23,7 @@ DESCRIPTION = (
     "Recommendations and offers; consent is checked first. "
     "Keys are sent as `Authorization: Bearer <key>`; "
     "a publishable key acts for one customer with that customer's `X-Customer-Token`. "
-    "`Sec-GPC: 1` makes the answer generic, unless the setting RECSVC_GPC limits its effect. "
+    "`Sec-GPC: 1` makes the answer anonymous, unless the setting RECSVC_GPC limits its effect. "
     "Every answer carries `X-Request-Id`. "
     f"Bodies are JSON of at most {MAX_BODY_BYTES} bytes, or NDJSON of at most {MAX_NDJSON_BYTES} "
     f"and {MAX_LINES} lines; errors are RFC 9457 problem documents."

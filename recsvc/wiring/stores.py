@@ -115,15 +115,15 @@ class Stores:
             leaving.set()  # without joining: a store that hangs must not delay the exit
 
 
-def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> Stores:
+def stores_at(settings: Settings, url: str, latest_time_file: Path | None = None) -> Stores:
     """Return the stores of a running server; nothing connects yet.
 
-    `moment_file`: the file in which the workers of a service share their latest timestamp.
+    `latest_time_file`: the file in which the workers of a service share their latest timestamp.
     """
     secret = open_secret(settings)
     connections = connect(settings, url)
     change_writer, history = ChangeWriter(connections), HistoryStore(connections)
-    policy_clock = _policy_clock(settings, moment_file)
+    policy_clock = _policy_clock(settings, latest_time_file)
     consents = ConsentStore(connections, change_writer)
     profiles = ProfileStore(connections, change_writer)
     log, rewrite = EventLog(connections), AofRewrite(connections)
@@ -167,9 +167,9 @@ def stores_at(settings: Settings, url: str, moment_file: Path | None = None) -> 
     )
 
 
-def _policy_clock(settings: Settings, moment_file: Path | None) -> PolicyClock:
-    moment = None if moment_file is None else shared_timestamp(moment_file)
-    return PolicyClock(settings.consent_max_age_days * DAY_US, utc_now_us, moment)
+def _policy_clock(settings: Settings, latest_time_file: Path | None) -> PolicyClock:
+    latest = None if latest_time_file is None else shared_timestamp(latest_time_file)
+    return PolicyClock(settings.consent_max_age_days * DAY_US, utc_now_us, latest)
 
 
 @contextmanager

@@ -172,7 +172,7 @@ class Grocery:
         return [self.answer(f"{path}?slate={slate}") for slate in SLATES]
 
     def is_masked(self) -> bool:
-        """Return whether Anna gets only generic lists, while Bert gets personal ones."""
+        """Return whether Anna gets only anonymous lists, while Bert gets personal ones."""
         generic = self.answer("/v1/recommendations")
         assert [each["personalized"] for each in self.lists(BERT)] == [True] * len(SLATES)
         return self.lists(ANNA) == [{**generic, "fallback": "unknown_customer"}] * len(SLATES)

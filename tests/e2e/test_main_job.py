@@ -87,7 +87,7 @@ def without_labels(answer: dict[str, object]) -> dict[str, object]:
 
 
 def test_a_withdrawal_applies_to_the_next_request_on_each_worker(shop: Shop) -> None:
-    """A withdrawal sent to one worker makes the next response of every worker generic."""
+    """A withdrawal sent to one worker makes the next response of every worker anonymous."""
     clients = one_client_per_worker(shop)
     writer = shop.client()
     path = "/v1/customers/c3/recommendations?n=5"

@@ -98,12 +98,12 @@ def test_it_returns_the_latest_events_sealed(
     """The newest `MAX_EVENTS` events come first; only the customer's admission opens them."""
     entries = [b"v%d milk" % number for number in range(30)]
     connections.writes.lpush(redis_keys.recent(shop, customer), *entries)
-    profile = request_read.read(shop, customer).profile
+    recent_events = request_read.read(shop, customer).recent_events
 
-    assert profile is not None
-    assert entries[: -MAX_EVENTS - 1 : -1] == profile.open(admitted(customer))
+    assert recent_events is not None
+    assert entries[: -MAX_EVENTS - 1 : -1] == recent_events.open(admitted(customer))
     with pytest.raises(TypeError):
-        profile.open(admitted(CustomerKey(bytes(16))))
+        recent_events.open(admitted(CustomerKey(bytes(16))))
 
 
 def test_events_of_another_kind_of_key_are_none(
@@ -114,7 +114,7 @@ def test_events_of_another_kind_of_key_are_none(
     connections.writes.set(redis_keys.recent(shop, customer), "v1 milk")
     reply = request_read.read(shop, customer)
 
-    assert reply.profile is None
+    assert reply.recent_events is None
     assert reply.consent is not None
     assert permits(reply.consent, Purpose.PERSONALIZATION)
 
@@ -147,10 +147,10 @@ def test_each_answer_fills_its_own_field(
     connections.writes.lpush(redis_keys.purchases(shop, customer), "2 - - tea")
     data = request_read.read(shop, customer, for_offers=True)
     for_offers = admitted(customer), admitted(customer, Purpose.OFFERS)
-    assert data.profile is not None
+    assert data.recent_events is not None
     assert data.offer_data is not None
     opened = [
-        data.profile.open(admitted(customer)),
+        data.recent_events.open(admitted(customer)),
         *(
             None if sealed is None else sealed.open(*for_offers)
             for sealed in (

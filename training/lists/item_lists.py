@@ -1,4 +1,4 @@
-"""Public lists, equal for all customers: neighbours of items, popular, trending, by category."""
+"""Anonymous lists, equal for all customers: neighbours of items, popular, trending, by category."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise

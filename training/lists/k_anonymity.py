@@ -1,6 +1,6 @@
-"""k-anonymity of public lists: items and pairs of items need `k_anonymity` distinct customers.
+"""k-anonymity of anonymous lists: items and pairs of items need `k_anonymity` distinct customers.
 
-A public list shows no item that fewer customers bought and no pair that fewer customers bought
+An anonymous list shows no item that fewer customers bought and no pair that fewer customers bought
 together, so it reveals no single customer's purchases. Lists of a customer may show the customer's
 own items and are not checked here.
 """

@@ -1,7 +1,7 @@
-"""The publication gate: reasons not to replace the current model with a new one. Pure.
+"""The publication gate: objections to replacing the current model with a new one. Pure.
 
 The first model of a shop is always published, so that a shop with a short history can start. An
-operator can accept each reason by its name.
+operator can accept each objection by its name.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,7 +24,7 @@ _ERRORS_APART = 2.0  # standard errors of the difference; a smaller one may be c
 _SAME_HORIZON = 1.1  # ratio of window lengths; rankings for other lengths are not comparable
 
 
-class GateReason(StrEnum):
+class Objection(StrEnum):
     TOO_LITTLE_HISTORY = "too_little_history"
     COLLAPSE = "collapse"
     WORSE_RANKING = "worse_ranking"
@@ -32,19 +32,19 @@ class GateReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """`reasons` gives the text of each reason against publication; `not_compared` tells why a
+    """`objections`: each objection to publication, with its text. `not_compared`: the reason why a
     comparison was left out.
     """
 
-    reasons: Mapping[GateReason, str] = field(default_factory=dict)
+    objections: Mapping[Objection, str] = field(default_factory=dict)
     not_compared: str | None = None
 
-    def refuse(self, accepted: Collection[GateReason]) -> None:
-        """Raise NotPublishable unless the operator accepted every reason."""
-        remaining = [each for each in self.reasons if each not in accepted]
+    def refuse(self, accepted: Collection[Objection]) -> None:
+        """Raise NotPublishable unless the operator accepted every objection."""
+        remaining = [each for each in self.objections if each not in accepted]
         if not remaining:
             return
-        text = "; ".join(self.reasons[each] for each in remaining)
+        text = "; ".join(self.objections[each] for each in remaining)
         flags = " ".join(f"--accept {each}" for each in remaining)
         raise NotPublishable(
             f"the current model is kept: {text}. If these figures are correct, run again with "
@@ -52,10 +52,10 @@ class GateVerdict:
             code=str(remaining[0]),
         )
 
-    def as_json(self, accepted: Collection[GateReason]) -> dict[str, Any]:
-        """Return the manifest's entry. In a published model, all reasons were accepted."""
+    def as_json(self, accepted: Collection[Objection]) -> dict[str, Any]:
+        """Return the manifest's entry. In a published model, all objections were accepted."""
         return {
-            "accepted": {str(each): text for each, text in self.reasons.items()},
+            "accepted": {str(each): text for each, text in self.objections.items()},
             "asked_to_accept": sorted(str(each) for each in accepted),
             "not_compared": self.not_compared,
         }
@@ -74,8 +74,8 @@ class Candidate:
 def compare_models(new: Candidate, used: Candidate) -> GateVerdict:
     """Compare a new model with the current one."""
     found = {
-        GateReason.TOO_LITTLE_HISTORY: _not_evaluated(new.summary, used.summary),
-        GateReason.COLLAPSE: _collapsed(new, used),
+        Objection.TOO_LITTLE_HISTORY: _not_evaluated(new.summary, used.summary),
+        Objection.COLLAPSE: _collapsed(new, used),
     }
     if not _same_horizon(new.summary, used.summary):
         return GateVerdict(
@@ -84,19 +84,19 @@ def compare_models(new: Candidate, used: Candidate) -> GateVerdict:
             f"{used.summary.data.horizon_days:.3g} days long and these "
             f"{new.summary.data.horizon_days:.3g}",
         )
-    found[GateReason.WORSE_RANKING] = _worse(new.summary, used.summary)
+    found[Objection.WORSE_RANKING] = _worse(new.summary, used.summary)
     return GateVerdict({each: text for each, text in found.items() if text})
 
 
 def _not_evaluated(new: ModelSummary, used: ModelSummary) -> str | None:
-    """Return a reason if only the current model was evaluated on past windows."""
+    """Return an objection if only the current model was evaluated on past windows."""
     if new.judged or not used.judged:
         return None
     return f"{new.reason}, and the current model was compared on past windows"
 
 
 def _collapsed(new: Candidate, used: Candidate) -> str | None:
-    """Return a reason if customers, items or lines fell below LEAST_KEPT of the current model's."""
+    """Return an objection if customers, items or lines fell below _LEAST_KEPT of before."""
     now, before = new.summary.data, used.summary.data
     sizes = [
         ("customers", before.customers, now.customers),
@@ -132,7 +132,7 @@ def _same_horizon(new: ModelSummary, used: ModelSummary) -> bool:
 
 
 def _worse(new: ModelSummary, used: ModelSummary) -> str | None:
-    """Return a reason if a slate lost most of its lead over popularity."""
+    """Return an objection if a slate lost most of its lead over popularity."""
     lost = [
         text
         for name in new.slates

@@ -14,7 +14,7 @@ from recsvc.model.artifact.manifest import Manifest, decode
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
 from training.publish.consent_recheck import RecheckedModel
-from training.publish.gate import Candidate, GateReason, GateVerdict, compare_models
+from training.publish.gate import Candidate, GateVerdict, Objection, compare_models
 from training.publish.model_summary import ModelSummary
 from training.sources.item_catalogue import ItemCatalogue
 
@@ -41,7 +41,7 @@ def publish_model(
     model: RecheckedModel,
     catalogue: ItemCatalogue,
     destination: Destination,
-    accepted: Collection[GateReason],
+    accepted: Collection[Objection],
     now: datetime,
 ) -> Published:
     """Publish a model; raise NotPublishable when the gate keeps the current one."""

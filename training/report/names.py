@@ -50,8 +50,8 @@ GLOSSARY = {
     "Novelty": "How rarely the listed items are bought: one more means half as many buyers.",
     "Popularity bias": "How popular the listed items are: 100 % means best sellers only.",
     "Diversity": "How different the items of a list are: 1 if no two items share a buyer.",
-    "Simple model": "A base model, such as best sellers or the customer's own purchases. A learned "
-    "model combines simple models. It is published only if it is clearly better.",
+    "Base model": "A model without learning to rank, such as best sellers or the customer's own "
+    "purchases. A learned model combines base models. It is published only if clearly better.",
 }
 
 

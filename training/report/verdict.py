@@ -63,8 +63,8 @@ def _big_number(
     """
     choice = found.choice
     contender = _best_base_model(choice.winner, held) if held else None
-    simple_wins = choice.winner == choice.best_simple
-    which = "next best simple model" if simple_wins else "best simple model"
+    base_wins = choice.winner == choice.best_simple
+    which = "next best base model" if base_wins else "best base model"
     if contender and contender.gain.mean < 0:
         return _worse_on_holdout(contender)
     if contender:
@@ -72,12 +72,12 @@ def _big_number(
         return comparison(contender.gain.mean), meaning, is_sure(contender.gain)
     if not choice.judged:
         return "Not compared", "too little history to compare models", False
-    if gain and choice.best_simple and not simple_wins:
-        simple = title_of(choice.best_simple, models)
-        meaning = f"than the {which} ({simple}) on past windows, {in_short(gain)}"
+    if gain and choice.best_simple and not base_wins:
+        base = title_of(choice.best_simple, models)
+        meaning = f"than the {which} ({base}) on past windows, {in_short(gain)}"
         return comparison(gain.mean), meaning, is_sure(gain)
-    if simple_wins:
-        return "Simple model", "no learned model is clearly better on past windows", True
+    if base_wins:
+        return "Base model", "no learned model is clearly better on past windows", True
     return "Chosen", choice.reason, False
 
 
@@ -90,28 +90,28 @@ def _choice_sentence(
         return f"Default model, chosen without a comparison: {choice.reason}."
     if choice.best_simple is None or gain is None:
         return f"{capital(choice.reason)}."
-    simple = title_of(choice.best_simple, models)
+    base = title_of(choice.best_simple, models)
     if choice.winner != choice.best_simple:
-        return f"On past windows {comparison(gain.mean)} than {simple}; {certainty(gain)}."
+        return f"On past windows {comparison(gain.mean)} than {base}; {certainty(gain)}."
     learned = title_of(choice.best_learned, models) if choice.best_learned else "learned model"
     return (
         f"The best learned model ({learned}) is not chosen: on past windows it is "
-        f"{comparison(gain.mean)} than {simple}; {certainty(gain)}."
+        f"{comparison(gain.mean)} than {base}; {certainty(gain)}."
     )
 
 
 def _gain_on_windows(found: SlateResults) -> Interval | None:
-    """Return the gain of learned over simple, as a share of the simple model's NDCG.
+    """Return the gain of learned over base, as a share of the base model's NDCG.
 
     It is the published model's gain if that is a learned one, else the best learned model's.
     """
     choice = found.choice
-    simple = next((each for each in found.models if each.model.name == choice.best_simple), None)
-    if simple is None:
+    base = next((each for each in found.models if each.model.name == choice.best_simple), None)
+    if base is None:
         return None
-    behind = interval(simple.versus_winner) if choice.winner != choice.best_simple else None
+    behind = interval(base.versus_winner) if choice.winner != choice.best_simple else None
     gain = behind.times(-1) if behind else interval(choice.gain)
-    return relative(gain, mean_of(pooled(simple.windows)))
+    return relative(gain, mean_of(pooled(base.windows)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,11 +202,11 @@ def capital(text: str) -> str:
 
 
 def anonymity_sentence(found: Anonymity) -> str:
-    """Describe the items and pairs that public lists leave out."""
+    """Describe the items and pairs that anonymous lists leave out."""
     if found.k <= 1:
-        return "Public lists may show items that a single customer bought (--k-anonymity 1)."
+        return "Anonymous lists may show items that a single customer bought (--k-anonymity 1)."
     return (
-        f"Public lists leave out {count(found.items_left_out)} items, "
+        f"Anonymous lists leave out {count(found.items_left_out)} items, "
         f"{count(found.similar_pairs_left_out)} pairs of similar items and "
         f"{count(found.together_pairs_left_out)} pairs of items bought together, because fewer "
         f"than {found.k} customers bought them."

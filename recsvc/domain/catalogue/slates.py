@@ -24,7 +24,7 @@ Slate = CustomerSlate | ItemSlate | AnonymousSlate
 
 
 class Fallback(StrEnum):
-    """The reason why a list is generic or short. Reported to secret keys only."""
+    """The reason why a list is anonymous or short. Reported to secret keys only."""
 
     NO_CONSENT = "no_consent"
     UNKNOWN_CUSTOMER = "unknown_customer"

@@ -92,7 +92,7 @@ class PurposeConsent:
 class Tombstone:
     """Marks an erased customer; never removed. Times are microseconds since 1970.
 
-    `readmitted_at_us`: when a live grant re-admitted the customer as a stranger.
+    `readmitted_at_us`: when a live grant re-admitted the customer, as an unknown customer.
     `recorded_at_us`: the time of the row in the history, which never decreases as clocks may.
     """
 

@@ -55,13 +55,13 @@ class CustomerFacts:
 class OfferCounters:
     """Counters over all customers, by offer; a missing offer counts 0.
 
-    `redeemed`: claims held or redeemed. `accepted`: impressions that were accepted. `codes_left`
+    `taken`: claims held or redeemed. `accepted`: impressions that were accepted. `codes_left`
     contains every offer with codes.
     """
 
     shown: Mapping[OfferId, int] = field(default_factory=dict)
     accepted: Mapping[OfferId, int] = field(default_factory=dict)
-    redeemed: Mapping[OfferId, int] = field(default_factory=dict)
+    taken: Mapping[OfferId, int] = field(default_factory=dict)
     codes_left: Mapping[OfferId, int] = field(default_factory=dict)
 
 

@@ -40,7 +40,7 @@ def performance_of(columns: OfferColumns, counters: OfferCounters) -> OfferPerfo
     mean = (accepted.sum() + INITIAL_RATE * INITIAL_SHOWN) / (shown.sum() + INITIAL_SHOWN)
     exhausted = {
         VerdictStep.TOTAL_SHOWN: _counts(columns, counters.shown) >= columns.total_shown,
-        VerdictStep.TOTAL_REDEEMED: _counts(columns, counters.redeemed) >= columns.total_redeemed,
+        VerdictStep.TOTAL_REDEEMED: _counts(columns, counters.taken) >= columns.total_redeemed,
         VerdictStep.CODES: columns.has_codes & (_counts(columns, counters.codes_left) <= 0),
     }
     accepted = accepted + PRIOR_SHOWN * mean

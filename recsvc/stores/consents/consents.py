@@ -61,7 +61,7 @@ class ImportedConsent:
 
 
 class ConsentStore:
-    """Reads and writes with write timeouts; requests read through `RequestReader` instead."""
+    """Reads and writes with write timeouts; requests read through `RequestRead` instead."""
 
     def __init__(self, connections: Connections, change_writer: ChangeWriter | None = None) -> None:
         self._redis = connections.writes
@@ -150,7 +150,7 @@ class _ConsentDraft:
         return None if value is None else decode_tombstone(value)
 
     def readmit(self, at_us: int, recorded_at_us: int) -> None:
-        """Re-admit an erased customer as a stranger; the first grant sets the time."""
+        """Re-admit an erased customer as an unknown customer; the first grant sets the time."""
         tombstone = self.tombstone if self.readmitted is None else self.readmitted
         if tombstone is UNREADABLE_TOMBSTONE:
             tombstone = Tombstone(at_us, recorded_at_us)

@@ -150,10 +150,11 @@ local function is_unchanged(customer)
   return unchanged[customer]
 end
 
+-- Return the latest entry that is older than `entry`: the new one is inserted before it.
 -- A list has its latest event first. Events of the same second are in the order of their bytes, so
 -- a list does not depend on the order of arrival: a replay in another order gives the same list.
 local PART = 10 -- entries read at once: most events are the latest
-local function follower(key, entry, at)
+local function next_older(key, entry, at)
   local start = 0
   repeat
     local listed = redis.call('LRANGE', key, start, start + PART - 1)
@@ -166,7 +167,7 @@ local function follower(key, entry, at)
 end
 
 local function insert(key, entry, at, max_length)
-  local next_entry, length = follower(key, entry, at), redis.call('LLEN', key)
+  local next_entry, length = next_older(key, entry, at), redis.call('LLEN', key)
   if next_entry then
     redis.call('LINSERT', key, 'BEFORE', next_entry, entry)
   elseif length < max_length then

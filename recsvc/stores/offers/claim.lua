@@ -91,7 +91,7 @@ local starts, ends = number('starts_us'), number('ends_us')
 if (starts and now < starts) or (ends and now >= ends) then return {'refused', 'window'} end
 expire_ended_holds()
 local claims, ended = claims_in(caps)
-expire_all(ended) -- the customer's own, also where more than REAPED holds of others have ended
+expire_all(ended) -- the customer's own, also where more than MAX_ENDED_HOLDS holds of others have ended
 local reason
 if is_capped(claims) then
   reason = 'capped'

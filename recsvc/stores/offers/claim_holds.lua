@@ -2,7 +2,7 @@
 
 -- include: offers/customer_caps.lua
 
-local REAPED = 100 -- ended holds that one call gives back: a script blocks all other requests
+local MAX_ENDED_HOLDS = 100 -- ended holds that one call gives back: a script blocks all other requests
 
 local function give_back(claim)
   -- The claim is in HOLDS only once, so a second call changes nothing.
@@ -16,7 +16,8 @@ local function give_back(claim)
     redis.call('HDEL', HANDED, claim)
     -- A code that the shop has removed from the pool is not handed out again.
     if redis.call('SISMEMBER', POOL, code) == 1 then
-      redis.call('ZADD', CODES, redis.call('HINCRBY', STATE, 'line', 1), code)
+      local place = redis.call('HINCRBY', STATE, 'line', 1) -- behind every free code
+      redis.call('ZADD', CODES, place, code)
     end
   end
 end
@@ -35,5 +36,5 @@ local function expire_all(claims)
 end
 
 local function expire_ended_holds()
-  expire_all(redis.call('ZRANGEBYSCORE', HOLDS, '-inf', integer(now), 'LIMIT', 0, REAPED))
+  expire_all(redis.call('ZRANGEBYSCORE', HOLDS, '-inf', integer(now), 'LIMIT', 0, MAX_ENDED_HOLDS))
 end

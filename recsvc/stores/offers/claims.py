@@ -73,7 +73,7 @@ class ClaimAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ClaimSnapshot:
-    """The data that a claim is decided on, of one moment. `stored` None: no such offer."""
+    """The data that a claim is decided on, read at one time. `stored` None: no such offer."""
 
     stored: StoredOffer | None
     permission: CheckedPermission

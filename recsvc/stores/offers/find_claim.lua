@@ -1,6 +1,9 @@
 -- Include. Find the claim `claim` of the customer `customer` (empty: any customer).
 --
 -- The including script defines `claim`, `customer` and CLAIM_SECONDS, the life of a closed claim.
+-- This file defines, of the claim: `key` (its key), `offer`, `incarnation` (of the offer, when the
+-- claim was made), `owner` (hash of its customer), `state`, `at`, `till` (end of its hold), `code`
+-- (empty: none); `caps` (key of the owner's caps), `is_of_this_incarnation` and `close`.
 -- Ends the script with `unknown` when there is no such claim of this offer and customer.
 
 local key = claim_key(claim)

@@ -14,9 +14,16 @@
 --       NOW    µs since 1970 (empty: the store's clock, the same for all workers)
 -- CONSTANTS: LOG_ENTRIES
 --
--- The order of the keys is also in script_keys.py; a test compares the two.
+-- The order of the keys is also in scripts.py; a test compares the two.
 -- Times and counts are below 2^53, so Lua's doubles hold them exactly.
--- A script that fails is not rolled back: each script checks everything before its first write.
+-- A script that fails is not rolled back. A script may write before it refuses (an ended hold is
+-- closed, a use is stored); every refusal leaves a valid state.
+--
+-- Fields of STATE with a meaning of their own:
+--   incarnation  the epoch in which the offer was first stored. An offer that is deleted and stored
+--                again has another one, so claims and caps of the old offer are told apart.
+--   line         the last place given in the queue of codes; a code that is given back goes behind it
+--   is_out       `1` when workers were last told that the offer is exhausted
 
 local EPOCHS, LOG, STATE, HOLDS, CODES, POOL, HANDED, CLAIMS, CAPS = unpack(KEYS, 1, 9)
 local OFFER, NOW = unpack(ARGV, 1, 2)

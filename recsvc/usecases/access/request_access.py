@@ -76,7 +76,7 @@ class RequestContext:
     consent: ConsentStatus | None
     store_answered: bool
     catalogue_epoch: int | None = None
-    profile: Sealed | None = None
+    recent_events: Sealed | None = None
     policy: ConsentPolicy = UNREADABLE_POLICY
     offers_epoch: int | None = None
     offer_data: OfferData | None = None
@@ -122,9 +122,10 @@ class RequestAccess:
     ) -> RequestContext:
         """Make the request's Redis read, authenticate the key and check its access.
 
-        Raises Unauthorized, Forbidden, RateLimited or StoreUnavailable. `bypasses_limits`: skip
-        per-key and per-address rate limits (withdrawals, erasures). `for_offers`: also read the
-        customer's offer data. `uses_write_timeout`: wait 2 s for the store instead of 50 ms.
+            Raises Unauthorized, Forbidden, RateLimited or StoreUnavailable. `bypasses_limits`: skip
+            per-key and per-address rate limits (withdrawals, erasures). `for_offers`: also read the
+            customer's offer data. `uses_write_timeout`: wait 2 s for the store instead of
+        `RECSVC_READ_TIMEOUT_MS`.
         """
         shop = shop_of_key(credentials.key)
         if shop is None:
@@ -161,7 +162,7 @@ class RequestAccess:
             None if consent is None else ConsentStatus(consent, now_us(), policy),
             store_answered=data.is_current,
             catalogue_epoch=None if data.epochs is None else data.epochs.catalogue,
-            profile=data.profile,
+            recent_events=data.recent_events,
             policy=policy,
             offers_epoch=None if data.epochs is None else data.epochs.offers,
             offer_data=data.offer_data,

@@ -41,7 +41,7 @@ class _ServedItems:
 
 @dataclass(slots=True)
 class _ShopCatalogue:
-    """`building` is catalogue during long rebuilds, `lock` for microseconds.
+    """`building` is held during long rebuilds, `lock` for microseconds.
 
     Columns are written under `lock`, and replaced under both locks.
     """

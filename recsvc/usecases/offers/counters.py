@@ -14,7 +14,7 @@ def counters_of(offers: Mapping[OfferId, StoredOffer], now_us: int) -> OfferCoun
     return OfferCounters(
         shown={offer_id: state.shown for offer_id, state in states.items()},
         accepted={offer_id: state.accepted for offer_id, state in states.items()},
-        redeemed={
+        taken={
             offer_id: state.taken - _ended_holds(state, now_us)
             for offer_id, state in states.items()
         },

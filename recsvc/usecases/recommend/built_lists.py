@@ -57,13 +57,13 @@ def customer_list(
     taken: Collection[int] = (),
 ) -> BuiltList:
     if isinstance(personal, ConsentRefused):
-        return _generic_list(live_items, query, personal.fallback, taken)
+        return _fallback_list(live_items, query, personal.fallback, taken)
     if not live_items.model.has_slate(slate):
-        return _generic_list(live_items, query, Fallback.NO_MODEL, taken)
+        return _fallback_list(live_items, query, Fallback.NO_MODEL, taken)
     own = live_items.model.customer_slate(personal.admitted, slate)
     if own is None:
         if personal.interest is None:
-            return _generic_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
+            return _fallback_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
         own = no_candidates()
     seen = set(taken)
     lists = customer_lists(live_items, query, personal, slate, own, seen)
@@ -158,7 +158,7 @@ def placed_list(
             assert_never(slate)
 
 
-def _generic_list(
+def _fallback_list(
     live_items: LiveItems, query: ListQuery, fallback: Fallback, taken: Collection[int]
 ) -> BuiltList:
     """Return the popular items, with the reason why they replace the requested list."""

@@ -16,10 +16,10 @@ class PersonalContext:
 
 
 def personal_context_of(
-    live_items: LiveItems, admitted: Admitted, profile: Sealed | None, now_seconds: float
+    live_items: LiveItems, admitted: Admitted, recent_events: Sealed | None, now_seconds: float
 ) -> PersonalContext:
     """Open the sealed recent events with the admission and score them."""
-    entries = () if profile is None else profile.open(admitted)
+    entries = () if recent_events is None else recent_events.open(admitted)
     return PersonalContext(
         admitted, interest_of(live_items, entries, now_seconds) if entries else None
     )

@@ -49,7 +49,8 @@ class Route:
     `status`: of the answer. `also`: further statuses that no other field implies. `body`: the
     schema of the body, or of each line. `body_is_optional`: a request without a body means `{}`.
     `bypasses_limits`: processed even while the worker is overloaded, and exempt from per-key and
-    per-address rate limits. `uses_write_timeout`: wait 2 s for the store instead of 50 ms.
+    per-address rate limits. `uses_write_timeout`: wait 2 s for the store instead of
+    `RECSVC_READ_TIMEOUT_MS`.
     `remark`: for the document only. `name`: the operation's id in the document and the label of
     its metrics. `tag`: the group of the operation in the document. Name and tag are given, never
     derived, so that a moved view keeps them.

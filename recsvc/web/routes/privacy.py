@@ -174,8 +174,8 @@ ROUTES = (
         ReceiptView,
         bypasses_limits=True,
         remark="A keyed hash remains, so that old events, imports and models cannot restore the "
-        "customer. Only a later grant through the consent route re-admits the customer, as a "
-        "stranger. Idempotent; repeat it after a 503.",
+        "customer. Only a later grant through the consent route re-admits the customer, as an "
+        "unknown customer. Idempotent; repeat it after a 503.",
         name="delete_customer",
         tag="rights",
     ),

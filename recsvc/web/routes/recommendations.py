@@ -1,4 +1,4 @@
-"""The three recommendation routes. Unknown customers and items get generic lists, never a 404."""
+"""The three recommendation routes. Unknown customers and items get popular items, never a 404."""
 
 import hashlib
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class ListRequest(Generic[S]):
 
 
 class Recommendation(msgspec.Struct, frozen=True):
-    """A list of items. `fallback`: the reason why it is generic, for secret keys only."""
+    """A list of items. `fallback`: the reason why it is anonymous, for secret keys only."""
 
     recommendation_id: str
     model_version: str | None

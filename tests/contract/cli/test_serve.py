@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from recsvc.cli.workers_folder import MOMENT_FILE
+from recsvc.cli.workers_folder import LATEST_TIME_FILE
 from recsvc.config import Settings
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
@@ -134,7 +134,7 @@ def _items_answered(running: Running) -> float:
 
 def test_every_worker_updates_the_shared_timestamp(running: Running) -> None:
     """The workers share their latest timestamp, so that none goes back when the clock does."""
-    (file,) = (running.data_dir / "tmp").glob(f"*/{MOMENT_FILE}")
+    (file,) = (running.data_dir / "tmp").glob(f"*/{LATEST_TIME_FILE}")
     shared, path = shared_timestamp(file), f"/v1/customers/{ANNA}/recommendations"
     seen = [shared[0]]
     for client in every_worker(running) * 2:

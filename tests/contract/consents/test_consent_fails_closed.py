@@ -58,7 +58,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 
 
 def test_a_read_only_replica_counts_as_unavailable(deployment: Deployment) -> None:
-    """A read-only replica may lag behind a withdrawal, so answers are generic and writes are
+    """A read-only replica may lag behind a withdrawal, so answers are anonymous and writes are
     refused.
     """
     deployment.redis().replicaof("127.0.0.1", "1")
@@ -76,7 +76,7 @@ def test_a_read_only_replica_counts_as_unavailable(deployment: Deployment) -> No
 
 
 def test_a_store_that_never_replies_is_answered_in_time(deployment: Deployment) -> None:
-    """If the store accepts connections and never replies, lists are generic and no withdrawal is
+    """If the store accepts connections and never replies, lists are anonymous and no withdrawal is
     acknowledged.
     """
     with frozen(deployment.server.url):
@@ -91,7 +91,7 @@ def test_a_store_that_never_replies_is_answered_in_time(deployment: Deployment) 
 def test_a_store_that_loads_its_data_counts_as_unavailable(
     deployment: Deployment, tmp_path: Path
 ) -> None:
-    """While the store answers -LOADING, lists and offers are generic, in time, and nothing is
+    """While the store answers -LOADING, answers are anonymous, in time, and nothing is
     acknowledged. After the load the earlier consents apply again.
     """
     service, server = deployment.service, deployment.server

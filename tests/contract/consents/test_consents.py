@@ -250,7 +250,7 @@ def _put_chunked(service: Service, body: bytes) -> int:
 
 
 def test_a_record_of_another_type_denies_and_is_not_shown(service: Service) -> None:
-    """If the customer's key holds another type, lists are generic and the consent routes answer
+    """If the customer's key holds another type, lists are anonymous and the consent routes answer
     503.
     """
     key = redis_keys.customer(service.shop, service.stores.hasher(service.shop).key_of(ANNA))

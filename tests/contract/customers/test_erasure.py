@@ -23,7 +23,7 @@ from tests.contract.offers.test_claims import claim, held, put
 
 
 def test_an_erased_customer_is_unknown_from_the_next_request_on(service: Service) -> None:
-    """The next answer is generic although the served model still holds the customer's list."""
+    """The next answer is anonymous although the served model still holds the customer's list."""
     full_life(service)
     before = fallback(service)
 

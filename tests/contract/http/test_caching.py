@@ -57,7 +57,7 @@ def test_an_answer_to_a_secret_key_is_private(grocery_service: Service) -> None:
 
 
 def test_answers_about_a_customer_are_private_for_every_key(service: Service) -> None:
-    """Every answer on a customer's route is private, also a generic list or a refusal."""
+    """Every answer on a customer's route is private, also an anonymous list or a refusal."""
     path = "/v1/customers/anna/recommendations"
     replies = [
         service.get(path),

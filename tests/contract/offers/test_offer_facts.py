@@ -258,7 +258,7 @@ def test_stored_purchases_contain_no_customer_and_no_order_id(market: Service) -
 
 
 def test_unreadable_purchases_make_the_answer_generic(market: Service) -> None:
-    """As with caps; a single invalid line is skipped."""
+    """Purchases of a wrong type make the answer generic; a single invalid line is skipped."""
     name, store = purchases_of(market, ANNA), market.stores.connections.writes
     send(market, bought(order_id="A"))
     store.lpush(name, b"?", b"1 - nan milk", b"\xff - - milk", b"- - - milk")

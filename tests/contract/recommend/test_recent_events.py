@@ -55,7 +55,7 @@ def test_a_view_adds_neighbours(service: Service, other_worker: Service) -> None
 def test_an_unknown_customer_is_personal_from_the_first_event(
     service: Service, other_worker: Service
 ) -> None:
-    """Before the event the answer is generic."""
+    """Before the event the answer is anonymous."""
     service.consent(ZOE)
     before = asked(other_worker, ZOE, "for_you")
     happened(service, ZOE, "add_to_cart", rows(1)[0])

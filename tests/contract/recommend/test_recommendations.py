@@ -154,7 +154,7 @@ def test_a_publishable_key_receives_no_fallback(service: Service) -> None:
 
 
 def test_global_privacy_control_denies_for_that_request(service: Service) -> None:
-    """`Sec-GPC: 1` makes one answer generic and stores nothing; other values have no effect."""
+    """`Sec-GPC: 1` makes one answer anonymous and stores nothing; other values have no effect."""
     service.consent(ANNA)
     path = "/v1/customers/anna/recommendations"
 

@@ -207,7 +207,7 @@ def test_invalid_events_are_none(
     reply = timed(request_read, shop, customer)
 
     assert reply == RequestData(NO_CONSENT, Epochs(1, 1, 0))
-    assert reply.profile is None
+    assert reply.recent_events is None
 
 
 def test_a_restarted_store_fails_no_request(

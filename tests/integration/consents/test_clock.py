@@ -130,7 +130,7 @@ def test_an_imported_withdrawal_after_a_jump_counts(shop: ClockedShop) -> None:
 
 
 def test_an_import_is_in_the_future_by_the_clock_alone(shop: ClockedShop) -> None:
-    """Not by a row that a clock that was ahead has left."""
+    """An imported time is compared with the clock; a later row of the history does not matter."""
     assert shop.import_row(1, granted=True, at_us=NOON + 1) is ImportOutcome.IN_FUTURE
     assert shop.import_row(1, granted=True, at_us=NOON) is ImportOutcome.APPLIED
 

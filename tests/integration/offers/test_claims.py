@@ -86,7 +86,7 @@ def is_exhausted(offer: StoredOffer, now_us: int) -> bool:
     """Return True if workers treat the offer as exhausted."""
     counted = counters_of({DEAL: offer}, now_us)
     caps, left = offer.offer.caps, counted.codes_left.get(DEAL, 1)
-    taken = caps.total_redeemed is not None and counted.redeemed[DEAL] >= caps.total_redeemed
+    taken = caps.total_redeemed is not None and counted.taken[DEAL] >= caps.total_redeemed
     shown = caps.total_shown is not None and counted.shown[DEAL] >= caps.total_shown
     return taken or shown or left <= 0
 

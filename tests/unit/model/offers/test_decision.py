@@ -151,7 +151,7 @@ def test_each_step_refuses_and_is_named(
     offers = [offer("o", 1, **fields), offer("other", 11)]
     customer = buyer({1: 5.0}, **facts)
     ids = OfferId("o")
-    counters = OfferCounters(shown={ids: 7}, redeemed={ids: 3}, codes_left={ids: 0})
+    counters = OfferCounters(shown={ids: 7}, taken={ids: 3}, codes_left={ids: 0})
     made, request = columns(*offers), DecisionRequest(NOON_US, channel="web")
     found = decide(made, performance_of(made, counters), customer, request)
     explained = {each.offer_id: each for each in explain(made, found, customer, request)}

@@ -62,7 +62,9 @@ def test_the_measured_list_is_the_served_one(
         for item, days in BOUGHT[:known]
     ]
     standing = ConsentStatus(GRANTED, 1, ConsentPolicy())
-    context = RequestContext(KEY, SHOP, STRANGER, standing, True, profile=Sealed(STRANGER, entries))
+    context = RequestContext(
+        KEY, SHOP, STRANGER, standing, True, recent_events=Sealed(STRANGER, entries)
+    )
     answer = served.recommend_for(context, slate, ListQuery(6))
 
     assert answer.personalized

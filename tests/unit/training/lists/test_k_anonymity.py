@@ -1,4 +1,4 @@
-"""Public lists show only items and pairs with enough customers."""
+"""Anonymous lists show only items and pairs with enough customers."""
 
 from itertools import combinations
 
@@ -126,7 +126,7 @@ def names_in(artifact: Artifact, rows: object) -> set[str]:
 
 
 def public_items(artifact: Artifact) -> set[str]:
-    """Return the items that are in some public list."""
+    """Return the items that are in some anonymous list."""
     tops = [artifact.popular, artifact.trending, *artifact.categories.values()]
     seen = set().union(*(names_in(artifact, top.items) for top in tops))
     return seen.union(*(names_in(artifact, artifact.neighbours[each].items) for each in ItemSlate))
@@ -141,9 +141,9 @@ def with_neighbours(artifact: Artifact) -> set[str]:
     }
 
 
-def test_items_of_few_customers_are_in_no_public_list() -> None:
-    """Items with four customers are in no public list and have no neighbours; items with five are
-    listed.
+def test_items_of_few_customers_are_in_no_anonymous_list() -> None:
+    """Items with four customers are in no anonymous list and have no neighbours; items with five
+    are listed.
     """
     made = trained()
     artifact = made.artifact
@@ -159,7 +159,7 @@ def test_items_of_few_customers_are_in_no_public_list() -> None:
 
 
 def test_with_k_one_items_of_few_customers_are_public() -> None:
-    """With `--k-anonymity 1`, the same items are in public lists."""
+    """With `--k-anonymity 1`, the same items are in anonymous lists."""
     assert {"secret", "of-four"} <= public_items(trained(k_anonymity=1).artifact)
 
 

@@ -1,4 +1,4 @@
-"""The gate: reasons that keep the current model, and their acceptance by the operator."""
+"""The gate: objections that keep the current model, and their acceptance by the operator."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit.training.results_builders import journey
 from training.errors import NotPublishable
-from training.publish.gate import Candidate, GateReason, GateVerdict, compare_models
+from training.publish.gate import Candidate, GateVerdict, Objection, compare_models
 from training.publish.model_summary import (
     Chosen,
     Competitor,
@@ -67,27 +67,27 @@ def test_less_than_half_of_a_count_is_a_collapse(name: str, before: int) -> None
     half = before // 2
     fallen = verdict(summary(**{name: half - 1}), summary())
 
-    assert list(fallen.reasons) == [GateReason.COLLAPSE]
-    assert f"{name} fell from {before:,} to {half - 1:,}" in fallen.reasons[GateReason.COLLAPSE]
+    assert list(fallen.objections) == [Objection.COLLAPSE]
+    assert f"{name} fell from {before:,} to {half - 1:,}" in fallen.objections[Objection.COLLAPSE]
     assert verdict(summary(**{name: half}), summary()) == GateVerdict()
 
 
 @given(grown=st.integers(1000, 10**9))
 def test_growth_is_never_refused(grown: int) -> None:
     """Growth of any size is published."""
-    assert verdict(summary(customers=grown, lines=grown * 50), summary()).reasons == {}
+    assert verdict(summary(customers=grown, lines=grown * 50), summary()).objections == {}
 
 
 def test_a_collapse_by_withdrawals_names_the_customers_in_the_current_model() -> None:
     """After withdrawals, the reason says that the current model still contains these customers,
     because refusing does not protect them.
     """
-    reasons = verdict(summary(customers=10), summary(), without=(990, 0)).reasons
-    no_withdrawal = verdict(summary(customers=10), summary(), without=(5, 5)).reasons
+    objections = verdict(summary(customers=10), summary(), without=(990, 0)).objections
+    no_withdrawal = verdict(summary(customers=10), summary(), without=(5, 5)).objections
 
-    assert "990 customers do not consent to training (0 before)" in reasons[GateReason.COLLAPSE]
-    assert "only a new model removes them" in reasons[GateReason.COLLAPSE]
-    assert "consent" not in no_withdrawal[GateReason.COLLAPSE]
+    assert "990 customers do not consent to training (0 before)" in objections[Objection.COLLAPSE]
+    assert "only a new model removes them" in objections[Objection.COLLAPSE]
+    assert "consent" not in no_withdrawal[Objection.COLLAPSE]
 
 
 def test_a_compared_model_is_not_replaced_by_one_without_comparison() -> None:
@@ -96,9 +96,9 @@ def test_a_compared_model_is_not_replaced_by_one_without_comparison() -> None:
     """
     refused = verdict(summary(judged=False), summary())
 
-    assert list(refused.reasons) == [GateReason.TOO_LITTLE_HISTORY]
-    assert verdict(summary(), summary(judged=False)).reasons == {}
-    assert verdict(summary(judged=False), summary(judged=False)).reasons == {}
+    assert list(refused.objections) == [Objection.TOO_LITTLE_HISTORY]
+    assert verdict(summary(), summary(judged=False)).objections == {}
+    assert verdict(summary(judged=False), summary(judged=False)).objections == {}
 
 
 @pytest.mark.parametrize(
@@ -113,15 +113,15 @@ def test_most_of_the_lead_over_popularity_may_not_be_lost(
         summary(slates={"for_you": slate(now)}), summary(slates={"for_you": slate(before)})
     )
 
-    assert (GateReason.WORSE_RANKING in found.reasons) is refused
+    assert (Objection.WORSE_RANKING in found.objections) is refused
 
 
 def test_an_insignificant_loss_of_the_lead_is_published() -> None:
     """The same loss is no reason if few customers make it insignificant."""
     used = summary(slates={"for_you": slate(1.0)})
 
-    assert verdict(summary(slates={"for_you": slate(0.3)}), used).reasons
-    assert not verdict(summary(slates={"for_you": slate(0.3, error=0.03)}), used).reasons
+    assert verdict(summary(slates={"for_you": slate(0.3)}), used).objections
+    assert not verdict(summary(slates={"for_you": slate(0.3, error=0.03)}), used).objections
 
 
 def test_popularity_itself_has_no_lead() -> None:
@@ -132,7 +132,7 @@ def test_popularity_itself_has_no_lead() -> None:
     )
     found = verdict(summary(slates={"for_you": itself}), summary())
 
-    assert "for_you is +0% ± 0% ahead of popularity" in found.reasons[GateReason.WORSE_RANKING]
+    assert "for_you is +0% ± 0% ahead of popularity" in found.objections[Objection.WORSE_RANKING]
 
 
 def test_the_lead_uses_only_the_windows_of_the_winner() -> None:
@@ -166,8 +166,8 @@ def test_the_lead_uses_only_the_windows_of_the_winner() -> None:
 def test_a_slate_without_a_lead_is_not_compared(one: Slate) -> None:
     """A slate without a lead in either model is not compared."""
     assert one.lead() is None
-    assert verdict(summary(slates={"for_you": one}), summary()).reasons == {}
-    assert verdict(summary(), summary(slates={"for_you": one})).reasons == {}
+    assert verdict(summary(slates={"for_you": one}), summary()).objections == {}
+    assert verdict(summary(), summary(slates={"for_you": one})).objections == {}
 
 
 def test_rankings_of_windows_of_another_length_are_not_compared() -> None:
@@ -175,27 +175,27 @@ def test_rankings_of_windows_of_another_length_are_not_compared() -> None:
     week = summary(horizon_days=7.0, customers=10, slates={"for_you": slate(0.0)})
     found = verdict(week, summary())
 
-    assert list(found.reasons) == [GateReason.COLLAPSE]
+    assert list(found.objections) == [Objection.COLLAPSE]
     assert found.not_compared is not None
     assert "28 days long and these 7" in found.not_compared
 
 
 def test_a_refusal_names_the_options_that_accept_it() -> None:
-    """A refusal names the `--accept` options of all reasons that are not yet accepted."""
-    found = GateVerdict({GateReason.COLLAPSE: "it shrank", GateReason.WORSE_RANKING: "it is worse"})
+    """A refusal names the `--accept` options of all objections that are not yet accepted."""
+    found = GateVerdict({Objection.COLLAPSE: "it shrank", Objection.WORSE_RANKING: "it is worse"})
     with pytest.raises(NotPublishable, match="--accept collapse --accept worse_ranking") as both:
         found.refuse([])
     with pytest.raises(NotPublishable, match=r"it is worse.*--accept worse_ranking") as one:
-        found.refuse([GateReason.COLLAPSE])
+        found.refuse([Objection.COLLAPSE])
 
     assert (both.value.exit_code, both.value.code) == (3, "collapse")
     assert "it shrank" not in str(one.value)
 
 
 def test_accepted_reasons_are_recorded() -> None:
-    """The manifest records the reasons that were overruled and the options that were given."""
-    found = GateVerdict({GateReason.COLLAPSE: "it shrank"})
-    accepted = [GateReason.WORSE_RANKING, GateReason.COLLAPSE]
+    """The manifest records the objections that were overruled and the options that were given."""
+    found = GateVerdict({Objection.COLLAPSE: "it shrank"})
+    accepted = [Objection.WORSE_RANKING, Objection.COLLAPSE]
     found.refuse(accepted)
 
     assert found.as_json(accepted) == {

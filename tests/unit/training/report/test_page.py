@@ -367,7 +367,7 @@ def test_the_headline_gives_gain_and_certainty() -> None:
     assert plain(held.number) == "3.0 % better"
     assert (
         plain(held.meaning)
-        == "than the best simple model (rhythm) on the holdout, with 95 % certainty"
+        == "than the best base model (rhythm) on the holdout, with 95 % certainty"
     )
     assert plain(windows.number) == "3.3 % better"
     assert held.sure
@@ -428,7 +428,7 @@ def test_a_base_model_that_wins_is_compared_with_the_learned_one() -> None:
     """If a base model wins, the page names the best learned model and its difference."""
     found = verdict("buy_again", slate("buy_again"), None)
 
-    assert found.number == "Simple model"
+    assert found.number == "Base model"
     assert "learned ranker) is not chosen" in found.sentences[0]
 
 

@@ -60,8 +60,8 @@ def test_an_ended_hold_counts_as_free() -> None:
 
     assert next_hold_end_us(offers, NOON_US - 1) == NOON_US
     assert next_hold_end_us(offers, NOON_US) == NEVER
-    assert counters_of(offers, NOON_US - 1).redeemed[OfferId("deal")] == 4
-    assert counters_of(offers, NOON_US).redeemed[OfferId("deal")] == 1
+    assert counters_of(offers, NOON_US - 1).taken[OfferId("deal")] == 4
+    assert counters_of(offers, NOON_US).taken[OfferId("deal")] == 1
 
 
 def test_an_offer_that_is_not_exhausted_waits_for_no_hold() -> None:
@@ -69,4 +69,4 @@ def test_an_offer_that_is_not_exhausted_waits_for_no_hold() -> None:
     offers = stored(taken=1, first_hold_end_us=NOON_US)
 
     assert next_hold_end_us(offers, 0) == NEVER
-    assert counters_of(offers, NOON_US + 1).redeemed[OfferId("deal")] == 1
+    assert counters_of(offers, NOON_US + 1).taken[OfferId("deal")] == 1

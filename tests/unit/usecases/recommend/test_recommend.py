@@ -99,8 +99,8 @@ def test_only_a_known_consenting_customer_gets_a_personal_answer(
     assert (answer.personalized, answer.fallback) == (fallback is None, fallback)
 
 
-def test_a_generic_answer_is_the_anonymous_one(recommender: RecommendationService) -> None:
-    """A generic answer equals the anonymous one in every member but the fallback."""
+def test_an_answer_without_consent_is_the_anonymous_one(recommender: RecommendationService) -> None:
+    """An answer without consent equals the anonymous one in every member but the fallback."""
     generic = recommender.recommend_for(
         context(customer(1), NO_CONSENT), CustomerSlate.BUY_AGAIN, ListQuery(3)
     )

@@ -129,7 +129,7 @@ def recommender(model: LoadedModel, *items: CatalogueItem) -> RecommendationServ
 def context(key: CustomerKey, *recent: Recent) -> RequestContext:
     entries = [encode(kind, int(NOW - days * DAY), ItemId(item)) for kind, days, item in recent]
     sealed = Sealed(key, entries)
-    return replace(of_granted(key, GRANTED), profile=sealed)
+    return replace(of_granted(key, GRANTED), recent_events=sealed)
 
 
 @pytest.fixture
@@ -393,7 +393,7 @@ def test_every_list_keeps_the_promise_of_its_slate(
 
 def test_events_of_another_customer_are_never_opened(models: dict[bool, LoadedModel]) -> None:
     """The sealed events of another customer raise an error."""
-    mixed = replace(context(KNOWN), profile=context(STRANGER, (V, 0, "i")).profile)
+    mixed = replace(context(KNOWN), recent_events=context(STRANGER, (V, 0, "i")).recent_events)
 
     with pytest.raises(TypeError):
         recommender(models[True]).recommend_for(mixed, CustomerSlate.FOR_YOU, ListQuery())
