@@ -89,7 +89,7 @@ def item_list(
 ) -> BuiltList:
     rows = rows_of(live_items, [item])
     if not live_items.model.has_slate(slate):
-        return _generic_list(live_items, query, Fallback.NO_MODEL, {*taken, *rows})
+        return _fallback_list(live_items, query, Fallback.NO_MODEL, {*taken, *rows})
     has_neighbours = any(map(len, neighbour_lists(live_items, [slate], rows)))
     lists = chain(neighbour_lists(live_items, [slate], rows), popular_lists(live_items, query))
     ranked = select_items(live_items, query, lists, {*taken, *rows})
@@ -101,7 +101,7 @@ def anonymous_list(
     live_items: LiveItems, slate: AnonymousSlate, query: ListQuery, taken: Collection[int] = ()
 ) -> BuiltList:
     if not live_items.model.has_slate(slate):
-        return _generic_list(live_items, query, Fallback.NO_MODEL, taken)
+        return _fallback_list(live_items, query, Fallback.NO_MODEL, taken)
     lists = anonymous_lists(live_items, slate, query)
     ranked = select_items(live_items, query, lists, set(taken))
     return BuiltList(slate, ranked, _filtered_out(query, ranked))
@@ -116,7 +116,7 @@ def basket_list(
     basket = rows_of(live_items, items)
     if not live_items.model.has_slate(ItemSlate.BOUGHT_TOGETHER):
         refused = admission.fallback if isinstance(admission, ConsentRefused) else None
-        return _generic_list(live_items, query, refused or Fallback.NO_MODEL, basket)
+        return _fallback_list(live_items, query, refused or Fallback.NO_MODEL, basket)
     personal = admission if isinstance(admission, PersonalContext) else None
     own = None
     if personal is not None:
