@@ -166,7 +166,7 @@ def test_recent_events_do_not_need_similar_items(serve_without: ServeWithout) ->
     """Without similar items, recent events raise no item; the customer's list is unchanged."""
     service = serve_without(ItemSlate.SIMILAR)
     viewed = Sealed(customer(1), [encode(RecentKind.VIEW, 0, APPLE)])
-    request = replace(context(customer(1), GRANTED), profile=viewed)
+    request = replace(context(customer(1), GRANTED), recent_events=viewed)
 
     answer = service.recommend_for(request, CustomerSlate.FOR_YOU, ListQuery(2))
 
