@@ -31,7 +31,7 @@ def results_of(
     columns = selected.cutoff.columns()
     return Results(
         judged=bool(judged),
-        reason=_comparison(judged),
+        reason=_judged_on(judged),
         data=_summed_up(interactions, selected, settings),
         windows=tuple(_learning_window(interactions, window) for window in selected.window_results),
         slates={
@@ -41,10 +41,10 @@ def results_of(
     )
 
 
-def _comparison(judged: list[WindowResult]) -> str:
+def _judged_on(judged: list[WindowResult]) -> str:
     if not judged:
-        return "the history is too short to compare models"
-    return f"models were compared on {len(judged)} past window{'s' if len(judged) > 1 else ''}"
+        return "too little history to judge"
+    return f"judged on {len(judged)} past window{'s' if len(judged) > 1 else ''}"
 
 
 def _learning_window(interactions: Interactions, result: WindowResult) -> LearningWindow:
@@ -126,8 +126,8 @@ def _switched_off(
     off = {}
     if not history.timed:
         off["time"] = (
-            "no timestamps: the order of the rows is the time, a window is an eighth of each "
-            "customer's orders, --horizon has no effect, and no item is trending"
+            "no timestamps: the order of rows is all there is, so an eighth of each customer's "
+            "orders stands for a window, --horizon means nothing, and nothing trends"
         )
     if history.prices is None:
         off["price"] = "no prices: features of price level"
@@ -135,17 +135,15 @@ def _switched_off(
         off["category"] = "no categories: features of categories, popular in a category"
     if selected.repeat_share < LEAST_REPEATED:
         off["repeats"] = (
-            "customers buy no item twice: for_you ranks new items, as discover does, and no model "
-            "of buy_again is compared"
+            "nothing is bought twice: for_you ranks what is new, as discover does, and buy_again "
+            "is not judged"
         )
     if judged < settings.judged_windows:
-        off["windows"] = (
-            f"models were compared on {judged} of {settings.judged_windows} windows: short history"
-        )
+        off["windows"] = f"{judged} of {settings.judged_windows} windows judged: short history"
     if len(history.customers) > settings.lines_compared:
         off["all customers"] = (
             f"models were compared on customers drawn by chance, about {settings.lines_compared:,} "
-            f"of {len(history.customers):,} lines; the published models are fitted on all"
+            f"of {len(history.customers):,} lines; what is published is fitted on all"
         )
     shortened = window_days(history, settings.horizon_days)
     if history.timed and shortened < settings.horizon_days:

@@ -113,7 +113,7 @@ def _choices_of(
 def _choice_of(window_results: list[WindowResult], slate: CustomerSlate) -> ModelChoice:
     figures = [window.ndcg[slate] for window in window_results if slate in window.ndcg]
     if not figures:
-        reason = "the history is too short to compare models, so this base model is used"
+        reason = "too little history to judge by: a simple model that is sound anywhere"
         return ModelChoice(RULES[slate].default_model, judged=False, reason=reason)
     return choose(figures, competing(slate), _ENSEMBLES)
 
