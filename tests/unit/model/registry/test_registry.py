@@ -145,7 +145,7 @@ def test_watching_survives_a_folder_that_cannot_be_listed(
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as troubled:
-        troubled.setattr("recsvc.model.registry.registry._shops_under", refuse)
+        troubled.setattr("recsvc.model.registry.registry.shops_under", refuse)
         assert failed.wait(10)
     folder = published(tmp_path)
 
