@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DOCUMENTS := tests/e2e/test_documents.py
 STORE_TESTS := tests/integration tests/property/test_consent_store.py tests/e2e/test_claims.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -10,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-redis test-all lint format types bench bench-serve bench-steps bench-quality bench-offers lock clean
+.PHONY: help demo serve test test-docs test-redis test-all lint format types bench bench-serve bench-steps bench-quality bench-offers lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,15 +37,18 @@ demo: $(VENV)/.demo ## Train on Complete Journey and serve it (ARGS=--no-serve, 
 serve: $(VENV)/.demo ## Serve the trained models (ARGS='--port 9000 --workers 2', …)
 	@$(BIN)/recsvc serve $(ARGS)
 
-test: $(VENV)/.dev ## Run every test (ARGS='-k consent', …)
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+test: $(VENV)/.dev ## Run every test that needs Python and pip alone (ARGS='-k consent', …)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal --ignore $(DOCUMENTS) $(ARGS)
+
+test-docs: $(VENV)/.dev ## Run each command of the README and the docs, and compare its output
+	@$(BIN)/python -m pytest $(DOCUMENTS) $(ARGS)
 
 test-redis: $(VENV)/.dev ## Run the tests of the store against a redis-server from the PATH
 	@command -v redis-server >/dev/null \
 		|| { echo "test-redis needs redis-server on the PATH (apt-get install redis-server)" >&2; exit 1; }
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --redis $(STORE_TESTS) $(ARGS)
 
-test-all: test test-redis ## Run every test, also those that need other programs
+test-all: test test-docs test-redis ## Run every test, also those that need other programs
 
 lint: $(VENV)/.dev ## Check style
 	@$(BIN)/ruff check .
