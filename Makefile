@@ -38,7 +38,7 @@ serve: $(VENV)/.demo ## Serve the trained models (ARGS='--port 9000 --workers 2'
 	@$(BIN)/recsvc serve $(ARGS)
 
 test: $(VENV)/.dev ## Run every test that needs Python and pip alone (ARGS='-k consent', …)
-	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal --ignore $(DOCUMENTS) $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore $(DOCUMENTS) $(ARGS)
 
 test-docs: $(VENV)/.dev ## Run each command of the README and the docs, and compare its output
 	@$(BIN)/python -m pytest $(DOCUMENTS) $(ARGS)
