@@ -6,8 +6,14 @@ import pickle
 import pytest
 
 from recsvc.domain.catalogue.slates import Fallback
-from recsvc.domain.consent.consent import Purpose
-from recsvc.domain.consent.gate import ConsentRefused, Sealed
+from recsvc.domain.consent.consent import (
+    ConsentPolicy,
+    ConsentRecord,
+    ConsentStatus,
+    Purpose,
+    PurposeConsent,
+)
+from recsvc.domain.consent.gate import ConsentRefused, Sealed, admit
 from tests.model_builders import admitted, customer
 
 SEALED = Sealed(customer(1), [b"v1 milk"])
@@ -51,3 +57,13 @@ def test_it_cannot_be_copied(reader: object) -> None:
     """Copying and pickling raise TypeError, so sealed data reaches neither logs nor queues."""
     with pytest.raises(TypeError):
         reader(SEALED)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_denied_purpose_admits_no_customer(purpose: Purpose) -> None:
+    """The gate refuses a purpose that the customer denied, and any without a statement."""
+    denied = ConsentRecord({purpose: PurposeConsent(granted=False, at_us=1)})
+    for record in (denied, ConsentRecord({})):
+        status = ConsentStatus(record, 2, ConsentPolicy())
+
+        assert isinstance(admit(customer(1), status, purpose), ConsentRefused)
