@@ -78,7 +78,7 @@ WIRING = {
 _ANYWHERE = {"errors", "progress", "concurrency", "atomic_files"}
 _DATA = {"sources", "dataset", "metrics"}
 _RANKING = _DATA | {"recommenders", "features", "ranking", "settings"}
-_LISTS = _RANKING | {"selection", "tuning", "lists", "evaluation"}
+_LISTS = _RANKING | {"selection", "tuning", "lists", "item_slates", "evaluation"}
 _JOBS = _LISTS | {"pipeline", "publish", "report", "running_shop"}
 TRAINING = {
     "errors": set[str](),
@@ -96,6 +96,7 @@ TRAINING = {
     "selection": _ANYWHERE | _RANKING,
     "tuning": _ANYWHERE | _RANKING | {"selection"},
     "lists": _ANYWHERE | _RANKING | {"selection"},
+    "item_slates": _ANYWHERE | _RANKING | {"selection", "lists"},
     "evaluation": _ANYWHERE | _RANKING | {"selection", "lists"},
     "report": _ANYWHERE | {"metrics", "sources"},
     "pipeline": _ANYWHERE | _LISTS,

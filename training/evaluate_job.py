@@ -23,6 +23,9 @@ from training.evaluation.holdout_results import holdout_sample, measure
 from training.evaluation.predictions_file import predictions
 from training.evaluation.training_results import results_of
 from training.evaluation.warm_start import measure_warm_start
+from training.item_slates.judging import fit_item_slates
+from training.item_slates.maker import ItemData
+from training.item_slates.makers import MAKERS
 from training.metrics.results import MAIN_K, Results
 from training.pipeline import sorted_purchases
 from training.progress import Progress
@@ -69,7 +72,7 @@ def evaluate(
         on_ingest(report)
 
     split = read_split(job, progress, collect)
-    evaluated = evaluate_split(split, job.settings, progress, job.tuner)
+    evaluated = evaluate_split(split, job.catalogue, job.settings, progress, job.tuner)
     _write(evaluated, reports, out)
     return evaluated.results
 
@@ -102,7 +105,11 @@ def _automatic(interactions: Interactions, horizon_days: float) -> Split:
 
 
 def evaluate_split(
-    split: Split, settings: TrainingSettings, progress: Progress, tuner: Tuner | None = None
+    split: Split,
+    catalogue: ItemCatalogue,
+    settings: TrainingSettings,
+    progress: Progress,
+    tuner: Tuner | None = None,
 ) -> EvaluatedSplit:
     # One BLAS thread: with more, the last bits depend on how many there are.
     with threadpool_limits(1, "blas"):
@@ -123,8 +130,16 @@ def evaluate_split(
                 settings,
                 known=_published_ndcg(rankings, ground_truths, settings.seed),
             )
-        results = results_of(learning, selected, settings)
-        results = replace(results, holdout=found, warm_start=warm, tuning=tuned.tuning)
+        data = ItemData(learning, catalogue)
+        with progress.step("Lists of items"):
+            item_slates = fit_item_slates(MAKERS, data, settings, holdout.orders)
+        results = replace(
+            results_of(learning, selected, settings),
+            holdout=found,
+            item_slates=item_slates.results,
+            warm_start=warm,
+            tuning=tuned.tuning,
+        )
         return EvaluatedSplit(split, rankings, results, settings)
 
 

@@ -12,13 +12,16 @@ from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact.artifact import Artifact, TopList
-from training.concurrency import each
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.interactions import Interactions, from_lines
+from training.dataset.training_data import TrainingData
 from training.errors import NotPublishable
 from training.evaluation.training_results import results_of
 from training.evaluation.warm_start import measure_warm_start
+from training.item_slates.judging import ItemSlates, fit_item_slates
+from training.item_slates.maker import ItemData
+from training.item_slates.makers import MAKERS
 from training.lists.customer_facts import purchased_by
 from training.lists.customer_lists import SlateLists, fill_slates, reordered
 from training.lists.item_lists import (
@@ -28,7 +31,12 @@ from training.lists.item_lists import (
     recent_orders,
     trending,
 )
-from training.lists.k_anonymity import has_enough_buyers, similar_lists, together_lists
+from training.lists.k_anonymity import (
+    KAnonymousLists,
+    has_enough_buyers,
+    similar_lists,
+    together_lists,
+)
 from training.lists.reasons import ReasonContext, category_tops
 from training.lists.repurchase_intervals import median_intervals
 from training.metrics.results import Anonymity, Results, WarmStart
@@ -89,12 +97,14 @@ def train(
         tuned = search(tuner, interactions.history, settings, progress)
         settings = tuned.settings
         selected = select_models(interactions.history, settings, progress)
-        items = _fit_item_lists(interactions, selected, settings, progress)
+        item_slates = _judged_item_slates(interactions, catalogue, settings, progress)
+        items = _fit_item_lists(interactions, selected, item_slates, settings, progress)
         slates = fill_slates(selected, _reason_context(interactions, items), progress)
         results = replace(
             results_of(interactions, selected, settings),
             reasons=slates.reasons,
             anonymity=items.anonymity,
+            item_slates=item_slates.results,
             warm_start=_warm_start(interactions, selected, settings),
             tuning=tuned.tuning,
         )
@@ -117,9 +127,20 @@ def sorted_purchases(
     return found
 
 
+def _judged_item_slates(
+    interactions: Interactions,
+    catalogue: ItemCatalogue,
+    settings: TrainingSettings,
+    progress: Progress,
+) -> ItemSlates:
+    with progress.step("Lists of items"):
+        return fit_item_slates(MAKERS, ItemData(interactions, catalogue), settings)
+
+
 def _fit_item_lists(
     interactions: Interactions,
     selected: SelectedModels,
+    item_slates: ItemSlates,
     settings: TrainingSettings,
     progress: Progress,
 ) -> ItemLists:
@@ -127,12 +148,13 @@ def _fit_item_lists(
     history, training_data = interactions.history, selected.cutoff.base_models.training_data
     shown = has_enough_buyers(training_data, settings.k_anonymity)
     with progress.step("Items bought by the same customers, and together"):
-        similar, together = each(
-            lambda of: of(training_data, settings), (similar_lists, together_lists)
+        similar, together = (
+            item_slates.lists.get(slate) or _unjudged(fit(training_data, settings), training_data)
+            for slate, fit in _UNJUDGED.items()
         )
         return ItemLists(
-            similar.lists.among(training_data.head, history.items_total),
-            together.lists.among(training_data.head, history.items_total),
+            similar.lists,
+            together.lists,
             popular(recent_orders(history), shown),
             trending(settings.trending.fit(training_data).values, shown),
             median_intervals(history, training_data.customer_items),
@@ -143,6 +165,15 @@ def _fit_item_lists(
                 together.left_out,
             ),
         )
+
+
+_UNJUDGED = {ItemSlate.SIMILAR: similar_lists, ItemSlate.BOUGHT_TOGETHER: together_lists}
+
+
+def _unjudged(found: KAnonymousLists, training_data: TrainingData) -> KAnonymousLists:
+    """Return the lists of all items."""
+    items_total = training_data.history.items_total
+    return replace(found, lists=found.lists.among(training_data.head, items_total))
 
 
 def _reason_context(interactions: Interactions, items: ItemLists) -> ReasonContext:

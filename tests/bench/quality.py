@@ -27,7 +27,7 @@ from training.settings import TrainingSettings
 from training.sources import ingest
 from training.sources.consents import AssumeGranted
 from training.sources.ingest import Purchases
-from training.sources.item_catalogue import read_catalogue_file
+from training.sources.item_catalogue import ItemCatalogue, read_catalogue_file
 from training.sources.purchase_files import PurchaseFiles
 
 HOLDOUT = timedelta(days=30)
@@ -46,7 +46,7 @@ AIM = {
 CUTOFFS = ("2017-12-01", "2017-09-01")
 
 
-def read_split(folder: Path, cutoff: str, progress: Progress) -> Split:
+def read_split(folder: Path, cutoff: str, progress: Progress) -> tuple[Split, ItemCatalogue]:
     """Split the purchases at a cutoff; purchases after the holdout are not used."""
     request = ingest.Request(
         PurchaseFiles(str(folder / "purchases.parquet")), {}, 0.01, datetime.now(UTC)
@@ -57,15 +57,15 @@ def read_split(folder: Path, cutoff: str, progress: Progress) -> Split:
     earlier = whole.lines.filter(pl.col("at") < at)
     later = whole.lines.filter((pl.col("at") >= at) & (pl.col("at") < at + HOLDOUT))
     learning = from_lines(earlier, timed=True, categories=catalogue.categories)
-    return given(learning, Purchases(later, True, whole.report))
+    return given(learning, Purchases(later, True, whole.report)), catalogue
 
 
 def measure(folder: Path, cutoff: str, windows: int, console: Console) -> Results:
     started = monotonic()
     with Progress(console) as progress:
-        split = read_split(folder, cutoff, progress)
+        split, catalogue = read_split(folder, cutoff, progress)
         settings = TrainingSettings(seed=0, horizon_days=28.0, judged_windows=windows)
-        results = evaluate_split(split, settings, progress).results
+        results = evaluate_split(split, catalogue, settings, progress).results
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     console.print(f"{cutoff}: {monotonic() - started:.0f} s, {peak:.2f} GB at most")
     return results

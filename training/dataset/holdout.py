@@ -1,7 +1,7 @@
 """Held-out purchases. Customers are ranked for before their held-out items are looked up."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -9,8 +9,8 @@ import polars as pl
 from training.dataset.as_of import as_of
 from training.dataset.customer_items import CustomerItems
 from training.dataset.ground_truth import GroundTruths, ground_truths_of
-from training.dataset.history import Rows
-from training.dataset.interactions import Interactions
+from training.dataset.history import History, Rows
+from training.dataset.interactions import Interactions, from_lines
 from training.dataset.windows import window_days
 from training.sources.ingest import Purchases
 
@@ -25,6 +25,7 @@ class Holdout:
     customers: Rows  # (lines,)
     items: Rows  # (lines,)
     unknown_customers: Sequence[str]  # ids of customers without training data
+    orders: History  # the lines of known items, of unknown customers too, as orders
 
     @property
     def known_customers(self) -> Rows:
@@ -58,9 +59,38 @@ def given(learning: Interactions, held_out: Purchases) -> Split:
     unknown = lines["customer_id"].filter(pl.Series(customers < 0)).unique().sort()
     items = _rows_of(lines["item_id"], learning.item_ids)
     report = held_out.report
+    later = from_lines(lines, timed=held_out.timed)
+    orders = _in_rows_of(
+        learning,
+        later.history,
+        _rows_of(pl.Series(later.customer_ids, dtype=pl.String), learning.customer_ids),
+        _rows_of(pl.Series(later.item_ids, dtype=pl.String), learning.item_ids),
+    )
     return Split(
         learning,
-        Holdout(True, report.first, report.last, customers, items, unknown.to_list()),
+        Holdout(True, report.first, report.last, customers, items, unknown.to_list(), orders),
+    )
+
+
+def _in_rows_of(learning: Interactions, later: History, customers: Rows, items: Rows) -> History:
+    """Return the later lines of known items in the rows of the training interactions.
+
+    `customers` and `items` map the rows, −1 for unknown ones. Unknown customers get the rows after
+    the known ones.
+    """
+    known = learning.history
+    unknown = known.customers_total + np.cumsum(customers < 0) - 1
+    customers = np.where(customers < 0, unknown, customers)
+    kept = later.only(items[later.items] >= 0, now=later.now)
+    rows, columns = customers[kept.customers], items[kept.items]
+    order = np.lexsort((columns, kept.orders, rows))
+    return replace(
+        kept.only(order, now=later.now),
+        customers=rows[order],
+        items=columns[order],
+        categories=known.categories,
+        customers_total=known.customers_total + int((customers >= known.customers_total).sum()),
+        items_total=known.items_total,
     )
 
 
@@ -90,6 +120,7 @@ def by_time(whole: Interactions, horizon_days: float) -> Split:
             end=whole.day_text(history.now),
             customers=known.customers[later.customers],
             items=known.items[later.items],
+            orders=_in_rows_of(known.interactions, later, known.customers, known.items),
             unknown_customers=[whole.customer_ids[row] for row in unknown_customers],
         ),
     )

@@ -15,6 +15,7 @@ Results
 ├── switched_off  features that the data does not allow, with the reason as text
 ├── reasons       by slate: number of listed items per reason (`run` only)
 ├── anonymity     items and pairs below the k-anonymity threshold (`run` only)
+├── item_slates   lists of items ("similar", "bought_together"): see item_slate_results
 ├── warm_start    customers hidden at training, with their purchases given at serving
 ├── holdout       `evaluate` only: purchases that no model was trained on
 └── tuning        the search for settings; left out if there was none
@@ -27,6 +28,7 @@ from typing import Any
 
 import msgspec
 
+from training.metrics.item_slate_results import ItemSlateResults
 from training.metrics.model import Model
 
 METRIC_KS = (5, 10, 20)
@@ -260,6 +262,7 @@ class Results:
     switched_off: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, ReasonCounts] = field(default_factory=dict)
     anonymity: Anonymity | None = None
+    item_slates: Mapping[str, ItemSlateResults] = field(default_factory=dict)
     warm_start: tuple[WarmStart, ...] = ()
     holdout: HoldoutResults | None = None
     tuning: Tuning | None = None

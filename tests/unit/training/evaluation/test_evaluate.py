@@ -44,7 +44,7 @@ LATER: list[Line] = [
 def evaluated(later: list[Line] = LATER) -> EvaluatedSplit:
     learning = from_lines(lines(PAST), timed=True)
     split = given(learning, Purchases(lines(later), True, IngestReport()))
-    return evaluate_split(split, SETTINGS, SILENT)
+    return evaluate_split(split, ItemCatalogue(), SETTINGS, SILENT)
 
 
 def test_every_customer_of_the_holdout_gets_the_items_that_a_slate_may_show() -> None:
@@ -124,7 +124,7 @@ def test_no_list_holds_an_item_that_is_in_the_holdout_only() -> None:
     """Predictions contain no item that only the holdout contains."""
     future: list[Line] = [("c0", f"future-{n}", 58.0) for n in range(5)]
     split = by_time(from_lines(lines([*PAST, *future]), timed=True), horizon_days=10)
-    found = evaluate_split(split, SETTINGS, SILENT)
+    found = evaluate_split(split, ItemCatalogue(), SETTINGS, SILENT)
 
     assert set(predictions(found.split, found.rankings)["item_id"]) == {line[1] for line in PAST}
     assert found.results.holdout is not None
@@ -160,7 +160,7 @@ def test_without_timestamps_and_repeats_new_items_are_ranked() -> None:
     match the customer's taste.
     """
     whole = from_lines(lines(digital_shop()), timed=False)
-    found = evaluate_split(by_time(whole, horizon_days=7), SETTINGS, SILENT)
+    found = evaluate_split(by_time(whole, horizon_days=7), ItemCatalogue(), SETTINGS, SILENT)
     customers = set(found.split.learning.customer_ids)
     table = predictions(found.split, found.rankings).filter(slate="for_you")
     own_taste = [
@@ -224,7 +224,9 @@ def before_a_holiday() -> Results:
     bought, prices = leaflets()
     whole = from_lines(lines(bought, price=prices), timed=True)
     settings = replace(SETTINGS, boosting=Boosting(rounds=15))
-    return evaluate_split(by_time(whole, horizon_days=10), settings, SILENT).results
+    return evaluate_split(
+        by_time(whole, horizon_days=10), ItemCatalogue(), settings, SILENT
+    ).results
 
 
 def test_before_a_holiday_a_ranker_that_memorizes_items_is_not_published(

@@ -104,6 +104,7 @@ def test_candidate_recall_is_the_share_of_purchases_among_the_candidates() -> No
         customers=np.array([0, 1, 2, 3]),
         items=np.array([7, 6, 5, 4]),
         unknown_customers=[],
+        orders=history(bought),
     )
     found = measure(selected, missing, later, seed=1).slates[CustomerSlate.FOR_YOU]
 

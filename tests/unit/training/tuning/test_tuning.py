@@ -26,6 +26,7 @@ from training.recommenders.registry import BASE_MODELS
 from training.settings import Searched
 from training.sources.ingest import Purchases
 from training.sources.ingest_report import IngestReport
+from training.sources.item_catalogue import ItemCatalogue
 from training.tuning.budget import Budget, Minutes, Trials
 from training.tuning.cases import binned, gather_cases, half_of, scored
 from training.tuning.journal import KEPT, fingerprint, is_json, open_studies, remove_old, repair
@@ -361,7 +362,9 @@ def evaluated(folder: Path, later: list[Line]) -> EvaluatedSplit:
     learning = from_lines(lines(BOUGHT), timed=True)
     held_out = Purchases(lines(later), True, IngestReport())
     tuner = Tuner(folder, Trials(3))
-    return evaluate_split(holdout.given(learning, held_out), SETTINGS, SILENT, tuner)
+    return evaluate_split(
+        holdout.given(learning, held_out), ItemCatalogue(), SETTINGS, SILENT, tuner
+    )
 
 
 def test_a_search_never_uses_the_holdout(tmp_path: Path) -> None:

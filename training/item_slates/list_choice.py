@@ -1,0 +1,99 @@
+"""The choice among an item slate's candidates: the publication rule of the other slates."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from training.item_slates.maker import Candidate, CaseValues, WindowFigures
+from training.metrics.item_slate_results import (
+    CaseMean,
+    ItemSlateResults,
+    ListCandidate,
+    ListChoice,
+    ListShares,
+)
+from training.metrics.ranking_quality import Values, mean_of
+from training.metrics.results import Mean
+from training.selection.publication_rule import choose
+
+_TOO_SHORT = "too little history to judge by: the default lists"
+
+
+def choose_lists(candidates: Sequence[Candidate], windows: Sequence[WindowFigures]) -> ListChoice:
+    """Choose on past windows: a candidate that clearly beats the best baseline, else that one."""
+    if not windows:
+        return ListChoice(candidates[0].name, judged=False, reason=_TOO_SHORT)
+    figures = [{name: case.reciprocal for name, case in window.items()} for window in windows]
+    baselines = [each.name for each in candidates if each.baseline]
+    found = choose(figures, baselines)
+    return ListChoice(
+        winner=found.winner,
+        judged=True,
+        reason=_REASONS.get(found.reason, found.reason),
+        best_baseline=found.best_simple,
+        gain=None if found.gain is None else _case_mean(found.gain),
+    )
+
+
+_REASONS = {
+    "no model could be learned": "there are baselines only",
+    "the learned model loses to it in a window": "the best candidate loses to it in a window",
+    "clearly better than the best simple model": "clearly better than the best baseline",
+    "the learned model is not clearly better": "no candidate is clearly better",
+}
+
+
+def slate_results(
+    candidates: Sequence[Candidate],
+    choice: ListChoice,
+    chosen_on: Sequence[tuple[str, WindowFigures]],
+    judged_on: tuple[str, WindowFigures] | None,
+    shares: ListShares,
+) -> ItemSlateResults:
+    """Summarize all candidates, the best first: by the judging window, else by the windows."""
+    judged = None if judged_on is None else judged_on[1]
+    windows = [figures for _, figures in chosen_on]
+    found = [_candidate(each, choice.winner, windows, judged) for each in candidates]
+    return ItemSlateResults(
+        choice,
+        tuple(name for name, _ in chosen_on),
+        None if judged_on is None else judged_on[0],
+        tuple(sorted(found, key=lambda each: -_quality(each))),
+        shares,
+    )
+
+
+def _quality(candidate: ListCandidate) -> float:
+    if candidate.mrr is not None:
+        return candidate.mrr.mean
+    return sum(each.mean for each in candidate.windows)
+
+
+def _candidate(
+    candidate: Candidate,
+    winner: str,
+    windows: Sequence[WindowFigures],
+    judged: WindowFigures | None,
+) -> ListCandidate:
+    own = None if judged is None else judged[candidate.name]
+    best: CaseValues | None = None
+    if judged is not None and candidate.name != winner:
+        best = judged[winner]
+    return ListCandidate(
+        candidate.name,
+        candidate.title,
+        candidate.baseline,
+        tuple(mean_of_cases(window[candidate.name].reciprocal) for window in windows),
+        None if own is None else mean_of_cases(own.reciprocal),
+        None if own is None else mean_of_cases(own.hits),
+        None if own is None or best is None else mean_of_cases(own.reciprocal - best.reciprocal),
+        None if own is None or best is None else mean_of_cases(own.hits - best.hits),
+    )
+
+
+def mean_of_cases(values: Values) -> CaseMean:
+    return _case_mean(mean_of(np.asarray(values, np.float64)))
+
+
+def _case_mean(found: Mean) -> CaseMean:
+    return CaseMean(found.mean, found.error, found.customers)
