@@ -15,7 +15,7 @@ from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
 from recsvc.domain.values.ids import ID_RULE, MAX_ID_BYTES, CustomerId, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE, label_fault
 from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
-from recsvc.domain.values.validation import MAX_SHOWN, InvalidValue, mismatch
+from recsvc.domain.values.validation import InvalidValue, mismatch, unknown_field
 
 MAX_TEXT_BYTES = 128
 MAX_QUANTITY = 1e6
@@ -112,7 +112,7 @@ def read_event(given: Mapping[str, Any], now_us: int) -> Event:
     """Read an event from JSON. Raise `bad_event` with every fault. null counts as absent."""
     values: dict[str, Any] = {}
     unknown = (name for name in given if name not in FIELDS)
-    faults = [_unknown(name) for name in islice(unknown, MAX_UNKNOWN_NAMED)]
+    faults = [unknown_field(name, FIELDS) for name in islice(unknown, MAX_UNKNOWN_NAMED)]
     for name, value in given.items():
         field = FIELDS.get(name)
         if field is not None and value is not None:
@@ -141,10 +141,6 @@ def browser_faults(event: Event) -> list[FieldError]:
 def refusal(faults: list[FieldError]) -> BadRequest:
     detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults)
     return BadRequest(detail, code=BAD_EVENT, errors=faults)
-
-
-def _unknown(name: str) -> FieldError:
-    return FieldError(name[:MAX_SHOWN], f"unknown field; the fields are {', '.join(FIELDS)}")
 
 
 def _missing(values: Mapping[str, Any]) -> list[FieldError]:

@@ -14,10 +14,10 @@ from recsvc.domain.values.ids import ItemId
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH
 from recsvc.domain.values.timestamps import RFC3339_RULE, rfc3339
 from recsvc.domain.values.validation import (
-    MAX_SHOWN,
     MAX_URL_LENGTH,
     InvalidValue,
     mismatch,
+    unknown_field,
 )
 
 MAX_TITLE_LENGTH = 512
@@ -68,7 +68,9 @@ def _with_fields(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem
     for name, value in given.items():
         field = FIELDS.get(name)
         if field is None:
-            faults.append(_id_fault(item, value) if name == "item_id" else _unknown(name))
+            faults.append(
+                _id_fault(item, value) if name == "item_id" else unknown_field(name, FIELDS)
+            )
             continue
         try:
             values[field.attribute] = _read(field, value)
@@ -95,10 +97,6 @@ def _id_fault(item: CatalogueItem, value: Any) -> FieldError:
     """Allow an `item_id` that repeats the id in the path; an empty detail is no fault."""
     fault = "" if value == item.item_id else mismatch(value, "the id in the path")
     return FieldError("item_id", fault)
-
-
-def _unknown(name: str) -> FieldError:
-    return FieldError(name[:MAX_SHOWN], f"unknown; the fields are {', '.join(FIELDS)}")
 
 
 def _order_faults(item: CatalogueItem) -> list[FieldError]:

@@ -13,8 +13,8 @@ from typing import Any
 
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.values.validation import shown_name
 
-MAX_SHOWN = 64
 OPTIONAL = "?"  # suffix of a key that may be missing, but must not be denied
 
 
@@ -150,7 +150,7 @@ def _answer_faults(report: _Report) -> Iterator[FieldError]:
             report.format.denial,
         )
         if not is_clear:
-            yield FieldError(f"{report.field}.{name[:MAX_SHOWN]}", report.format.rule)
+            yield FieldError(f"{report.field}.{shown_name(name)}", report.format.rule)
 
 
 def _segment(sent: Any) -> _Report | FieldError:
@@ -208,12 +208,12 @@ _READERS: Mapping[str, Callable[[Any], _Report | FieldError]] = {
 
 def _table_faults(name: str, table: object) -> Iterator[FieldError]:
     if name not in frozenset(map(str, Signal)):
-        yield FieldError(name[:MAX_SHOWN], f"unknown; the signals are {', '.join(Signal)}")
+        yield FieldError(shown_name(name), f"unknown; the signals are {', '.join(Signal)}")
     elif not isinstance(table, dict):
         yield FieldError(name, "must be a table of purposes")
     else:
         for purpose, keys in table.items():
-            yield from _entry_faults(f"{name}.{purpose[:MAX_SHOWN]}", purpose, keys)
+            yield from _entry_faults(f"{name}.{shown_name(purpose)}", purpose, keys)
 
 
 def _entry_faults(field: str, purpose: str, keys: object) -> Iterator[FieldError]:

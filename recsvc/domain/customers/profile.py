@@ -14,7 +14,7 @@ from typing import Any
 from recsvc.domain.consent.consent import Flag
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.labels import LABEL_RULE, label_fault
-from recsvc.domain.values.validation import MAX_SHOWN, InvalidValue, shortened_json
+from recsvc.domain.values.validation import InvalidValue, shortened_json, shown_name, unknown_field
 
 MAX_ATTRIBUTES = 50
 MAX_NAME_LENGTH = 64
@@ -96,7 +96,7 @@ def read_change(given: Mapping[str, Any]) -> ProfileChange:
                     FieldError(name, f"{shortened_json(value)} is not {_FIELDS[name].rule}")
                 )
         else:
-            faults.append(FieldError(name[:MAX_SHOWN], f"unknown; the fields are {_NAMES}"))
+            faults.append(unknown_field(name, _NAMES))
     if faults:
         raise _refusal(faults)
     return ProfileChange(values, flags)
@@ -120,7 +120,7 @@ def _attribute_faults(value: Any) -> list[FieldError]:
                 FieldError("attributes", f"the name {shortened_json(name)} is not {_NAME_RULE}")
             )
         elif not _is_value(each):
-            field = f"attributes.{name}"
+            field = f"attributes.{shown_name(name)}"
             faults.append(FieldError(field, f"{shortened_json(each)} is not {_VALUE_RULE}"))
     return faults
 
@@ -183,7 +183,7 @@ _FIELDS: Mapping[str, _Field] = {
     "birth_month": _Field("a whole number from 1 to 12", _month),
     "customer_since": _Field("a date like 2024-05-31", _date),
 }
-_NAMES = ", ".join(["attributes", *_FIELDS, *Flag])
+_NAMES = ("attributes", *_FIELDS, *Flag)
 _ATTRIBUTES_RULE = f"a customer has at most {MAX_ATTRIBUTES}"
 _NAME_RULE = f"a text of 1 to {MAX_NAME_LENGTH} characters, none of them a control character"
 _VALUE_RULE = (

@@ -24,7 +24,6 @@ from recsvc.domain.offers.field_rules import (
 from recsvc.domain.values import validation as readers
 from recsvc.domain.values.ids import ItemId
 from recsvc.domain.values.validation import (
-    MAX_SHOWN,
     OBJECT_RULE,
     InvalidMembers,
     InvalidValue,
@@ -33,6 +32,7 @@ from recsvc.domain.values.validation import (
     list_of,
     read_object,
     shortened_json,
+    shown_name,
 )
 
 MAX_VALUES = 100
@@ -67,7 +67,7 @@ def _attributes(given: Any) -> dict[str, tuple[Value, ...]]:
             read[name] = _VALUES(values)
         except (InvalidValue, InvalidMembers):
             faults.append(
-                FieldError(name[:MAX_SHOWN], f"{shortened_json(value)} is not {_VALUES_RULE}")
+                FieldError(shown_name(name), f"{shortened_json(value)} is not {_VALUES_RULE}")
             )
     if faults:
         raise InvalidMembers(faults)

@@ -7,7 +7,7 @@ reports every fault by its path (`caps.per_customer.limit`), with the shortened 
 import json
 import math
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
@@ -32,6 +32,19 @@ def shortened_json(value: Any) -> str:
     """Return a value as ASCII JSON, shortened for an error message."""
     text = json.dumps(value, default=str)
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
+
+
+def shown_name(name: str) -> str:
+    """Return a member's name for an error: shortened, and as JSON unless every character shows."""
+    is_visible = bool(name) and name == name.strip() and name.isprintable()
+    return name[:MAX_SHOWN] if is_visible else shortened_json(name)
+
+
+def unknown_field(name: str, known: Iterable[str]) -> FieldError:
+    """Return the error for a member that its object does not have. `known`: its fields."""
+    fields = ", ".join(known)
+    detail = f"unknown; the fields are {fields}" if fields else "unknown; there are none"
+    return FieldError(shown_name(name), detail)
 
 
 def mismatch(value: Any, rule: str, field: str = "") -> str:
@@ -100,9 +113,7 @@ def read_object(given: Any, rules: Mapping[str, Rule]) -> dict[str, Any]:
     for name, value in given.items():
         rule = rules.get(name)
         if rule is None:
-            faults.append(
-                FieldError(name[:MAX_SHOWN], f"unknown; the fields are {', '.join(rules)}")
-            )
+            faults.append(unknown_field(name, rules))
         elif value is not None:
             try:
                 values[name] = rule.read(value)

@@ -11,13 +11,12 @@ from typing import Any
 from msgspec import inspect
 
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.values.validation import is_number, number_as_id
+from recsvc.domain.values.validation import is_number, number_as_id, unknown_field
 
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _NAMED = re.compile(r"field `([^`]{1,64})`")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _ID_NAMES = {"into", "items", "exclude", "context_item"}
-_MAX_NAME = 64
 
 
 def bad_body(message: str, parsed: Any, shape: Any) -> BadRequest:
@@ -27,9 +26,8 @@ def bad_body(message: str, parsed: Any, shape: Any) -> BadRequest:
     steps = [name or int(index) for name, index in _STEP.findall(path)]
     unknown = _UNKNOWN.fullmatch(fault)
     if unknown is not None:
-        field = _joined(path, unknown[1][:_MAX_NAME]) or "body"  # the name may be empty
-        fields = ", ".join(_fields_at(shape, steps))
-        detail = f"unknown; the fields are {fields}" if fields else "unknown; there are none"
+        error = unknown_field(unknown[1], _fields_at(shape, steps))
+        field, detail = _joined(path, error.field), error.detail
     else:
         field = _joined(path, *_NAMED.findall(fault)) or "body"
         value = _value_at(parsed, steps)

@@ -274,7 +274,7 @@ def bad_parameter(name: str, fault: str) -> BadRequest:
 
 
 def _unknown_parameter(name: str, known: list[str]) -> BadRequest:
-    shown = name[:64].encode("unicode_escape").decode()
+    shown = name[:64].encode("unicode_escape").decode() or '""'
     return BadRequest(
         f"'{shown}' is not a parameter of this path",
         code="unknown_parameter",

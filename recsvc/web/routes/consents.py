@@ -18,6 +18,7 @@ from recsvc.domain.consent.consent import ConsentState, ConsentStatus, Expiry, P
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH, checked_label
 from recsvc.domain.values.timestamps import rfc3339
+from recsvc.domain.values.validation import shown_name
 from recsvc.usecases.access.request_access import BrowserAccess, RequestContext, RouteAccess
 from recsvc.usecases.customers.consents import ConsentChange
 from recsvc.web.http import metrics
@@ -157,7 +158,7 @@ def _faults(purposes: Mapping[str, object]) -> list[FieldError]:
 
 
 def _field(purpose: str) -> str:
-    return f"purposes.{purpose[:64]}"
+    return f"purposes.{shown_name(purpose)}"
 
 
 def _view_for(context: RequestContext, status: ConsentStatus) -> ConsentView:

@@ -34,6 +34,27 @@ NUMERIC_IDS: list[tuple[str, str, Any, str]] = [
     ),
     ("POST", "/v1/customers/anna/offers/sale/claim", {"decision_id": 123}, "decision_id"),
 ]
+UNNAMED: list[tuple[str, str, Any, str]] = [
+    ("PUT", "/v1/offers/sale", {"eligibility": {"": 1}}, 'eligibility.""'),
+    ("PUT", "/v1/offers/sale", {"eligibility": {"bought": {"": 1}}}, 'eligibility.bought.""'),
+    (
+        "PUT",
+        "/v1/offers/sale",
+        {"eligibility": {"attributes": {"": 1}}},
+        'eligibility.attributes.""',
+    ),
+    ("PUT", "/v1/offers/sale", {"caps": {"": 1}}, 'caps.""'),
+    ("PUT", "/v1/customers/anna/consents", {"purposes": {"": True}}, 'purposes.""'),
+    ("PUT", "/v1/customers/anna/consents", {"google": {"": 1}}, 'google.""'),
+    ("POST", "/v1/pages", {"placements": [{"name": "top", "": 1}]}, 'placements[0].""'),
+    (
+        "POST",
+        "/v1/events",
+        {"events": [{"message_id": "1", "type": "view", "item_id": "milk", "": 1}]},
+        '""',
+    ),
+    ("PATCH", "/v1/customers/anna/profile", {"attributes": {" ": []}}, 'attributes." "'),
+]
 
 
 def errors_of(reply: Any) -> dict[str, str]:
@@ -50,26 +71,54 @@ def path_of(route: Route) -> str:
     return path
 
 
+def errors_with(service: Service, route: Route, member: str) -> dict[str, str]:
+    """Send a body with one unknown member and return the errors by field."""
+    service.item("milk")
+    body: Any = {member: 1}
+    if route.body_kind.media_type == NDJSON_TYPE:  # the id of a line is read first
+        assert route.body is not None
+        (name,) = {"customer_id", "item_id", "offer_id"} & set(route.body.__struct_fields__)
+        body = [{name: "milk", **body}]
+    return errors_of(service.send(route.method, path_of(route), body))
+
+
 @pytest.mark.parametrize("route", WITH_BODY, ids=[route.name for route in WITH_BODY])
 def test_an_unknown_field_is_refused_with_the_known_fields(service: Service, route: Any) -> None:
     """Every route with a body refuses an unknown top-level field and lists the known ones."""
-    service.item("milk")
-    body: Any = {"strange": 1}
-    if route.body_kind.media_type == NDJSON_TYPE:  # the id of a line is read first
-        (name,) = {"customer_id", "item_id", "offer_id"} & set(route.body.__struct_fields__)
-        body = [{name: "milk", **body}]
-    errors = errors_of(service.send(route.method, path_of(route), body))
+    errors = errors_with(service, route, "strange")
 
     assert errors["strange"].startswith(("unknown; the fields are ", "unknown; there are none"))
 
 
-def test_an_unknown_field_without_a_name_is_an_error_of_the_body(service: Service) -> None:
-    """A member whose name is empty is reported as an error of the whole body."""
+@pytest.mark.parametrize(("name", "shown"), [("", '""'), (" ", '" "'), ("title ", '"title "')])
+@pytest.mark.parametrize("route", WITH_BODY, ids=[route.name for route in WITH_BODY])
+def test_the_name_of_an_unknown_field_can_be_seen(
+    service: Service, route: Any, name: str, shown: str
+) -> None:
+    """A name that is empty, or begins or ends with a space, is in quotes on every route."""
+    errors = errors_with(service, route, name)
+
+    assert errors[shown].startswith(("unknown; the fields are ", "unknown; there are none"))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"), UNNAMED, ids=[row[3] for row in UNNAMED]
+)
+def test_the_path_of_a_member_without_a_name_has_quotes(
+    service: Service, method: str, path: str, body: Any, field: str
+) -> None:
+    """The path of a nested member whose name is empty ends in two quotes."""
+    service.item("milk")
+
+    assert field in errors_of(service.send(method, path, body))
+
+
+def test_the_text_of_the_problem_shows_an_empty_name(service: Service) -> None:
+    """The detail of the whole problem begins with the quoted name."""
     reply = service.send("POST", "/v1/basket/recommendations", {"items": [], "": 1})
 
     assert reply.json is not None
-    assert reply.json["detail"].startswith("body: unknown; the fields are ")
-    assert set(errors_of(reply)) == {"body"}
+    assert reply.json["detail"].startswith('"": unknown; the fields are ')
 
 
 @pytest.mark.parametrize(("method", "path", "body", "field"), NUMERIC_IDS)

@@ -192,7 +192,9 @@ def test_a_file_changes_the_signals_that_it_names() -> None:
     [
         ({"segment": {"training": ["Analytics"]}}, "segment.training"),
         ({"segment": {"sms": ["Analytics"]}}, "segment.sms"),
+        ({"segment": {"": ["Analytics"]}}, 'segment.""'),
         ({"onetrust": {}}, "onetrust"),
+        ({"": {}}, '""'),
         ({"google": []}, "google"),
         ({"google": {"offers": []}}, "google.offers"),
         ({"google": {"offers": "ad_storage"}}, "google.offers"),

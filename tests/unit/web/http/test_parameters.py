@@ -54,10 +54,11 @@ def test_any_query_is_read_or_refused(query: str) -> None:
         ("colour=red&colour=red", "bad_parameter", "colour"),
         ("color=red", "unknown_parameter", "color"),
         ("n\n=1", "unknown_parameter", "n\\n"),
+        ("=1", "unknown_parameter", '""'),
     ],
 )
 def test_a_refusal_names_the_field(query: str, code: str, field: str) -> None:
-    """The error names the field as sent, with control characters escaped."""
+    """The error names the field, with control characters escaped or an empty name in quotes."""
     with pytest.raises(BadRequest) as refused:
         SHAPE.read(query)
 
