@@ -5,6 +5,7 @@ header. An internal error is logged with its place in the code, never with value
 """
 
 import traceback
+from collections.abc import Iterable
 
 import msgspec
 import structlog
@@ -13,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from recsvc.domain.errors import (
     BadRequest,
+    FieldError,
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
@@ -49,6 +51,10 @@ class Problem(msgspec.Struct, frozen=True):
     errors: list[FieldProblem] = []
 
 
+def field_problems(errors: Iterable[FieldError]) -> list[FieldProblem]:
+    return [FieldProblem(error.field, error.detail) for error in errors]
+
+
 def register_problems(app: Flask) -> None:
     app.register_error_handler(RecsvcError, answer_error)
     app.register_error_handler(HTTPException, answer_http_exception)
@@ -58,8 +64,9 @@ def register_problems(app: Flask) -> None:
 def answer_error(error: RecsvcError) -> Response:
     if error.status == 500:
         return answer_fault(error)
-    fields = [FieldProblem(field.field, field.detail) for field in error.errors]
-    response = problem_response(error.status, error.code, error.title, error.detail, fields)
+    response = problem_response(
+        error.status, error.code, error.title, error.detail, field_problems(error.errors)
+    )
     if isinstance(error, Unauthorized):
         response.headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, RateLimited):

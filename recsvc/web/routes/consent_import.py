@@ -16,7 +16,7 @@ from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
 from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.usecases.customers.consents import DatedChange
 from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
-from recsvc.web.http.problems import FieldProblem
+from recsvc.web.http.problems import FieldProblem, field_problems
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 from recsvc.web.routes.consents import ConsentBody, read_change
@@ -90,8 +90,7 @@ def _results(
 
 
 def _refusal(fault: BadRequest) -> ImportResult:
-    errors = [FieldProblem(error.field, error.detail) for error in fault.errors]
-    return ImportResult(REFUSED, code=fault.code, errors=errors)
+    return ImportResult(REFUSED, code=fault.code, errors=field_problems(fault.errors))
 
 
 def _error(status: int, code: str, field: str, detail: str) -> ImportResult:

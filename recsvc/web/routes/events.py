@@ -15,7 +15,7 @@ from recsvc.usecases.access.request_access import BrowserAccess, RouteAccess
 from recsvc.usecases.events import ProcessedEvent
 from recsvc.web.http import metrics
 from recsvc.web.http.bodies import JSON_TYPE, BodyKind
-from recsvc.web.http.problems import FieldProblem
+from recsvc.web.http.problems import FieldProblem, field_problems
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 
@@ -103,9 +103,8 @@ def _result(processed: ProcessedEvent) -> EventResult:
         return EventResult(_CONFLICTING, code=result.code)
     is_forbidden = isinstance(result, Forbidden)
     metrics.count_event(processed.type, "forbidden" if is_forbidden else "unreadable")
-    errors = [FieldProblem(error.field, error.detail) for error in result.errors]
     status = _FORBIDDEN if is_forbidden else _UNREADABLE
-    return EventResult(status, code=result.code, errors=errors)
+    return EventResult(status, code=result.code, errors=field_problems(result.errors))
 
 
 _RESULTS = {

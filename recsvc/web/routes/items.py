@@ -14,7 +14,7 @@ from recsvc.domain.values.ids import ItemId, pop_id
 from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.http.body_structs import plain_type, struct
-from recsvc.web.http.problems import FieldProblem
+from recsvc.web.http.problems import FieldProblem, field_problems
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 
@@ -109,8 +109,7 @@ def _line(line: bytes) -> CatalogueItem | LineResult:
         given = convert(parse_json(line), dict[str, Any])
         return read_item(ItemId(pop_id(given, "item_id")), given)
     except BadRequest as fault:  # not stored: an exception keeps the frames it passed alive
-        errors = [FieldProblem(error.field, error.detail) for error in fault.errors]
-        return LineResult(REFUSED, fault.code, errors)
+        return LineResult(REFUSED, fault.code, field_problems(fault.errors))
 
 
 def _view(item: CatalogueItem) -> msgspec.Struct:

@@ -15,7 +15,7 @@ from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.usecases.offers.offers import Warnings
 from recsvc.web.http.bodies import JSON_TYPE, NDJSON_TYPE, BodyKind, convert, parse_json
 from recsvc.web.http.parameters import Misread, Parameter, QueryShape
-from recsvc.web.http.problems import FieldProblem
+from recsvc.web.http.problems import field_problems
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 from recsvc.web.routes.offer_schemas import (
@@ -101,7 +101,7 @@ def view_of(stored: StoredOffer, warnings: Warnings = []) -> msgspec.Struct:  # 
         state.codes_left if state.has_codes else None,
     )
     sent = _without_empty(offer_fields.offer_as_sent(stored.offer) | {"codes_total": None})
-    sent |= {"state": counts, "warnings": _problems(warnings)}
+    sent |= {"state": counts, "warnings": field_problems(warnings)}
     return msgspec.convert(sent, OfferView, strict=True)
 
 
@@ -114,12 +114,8 @@ def _without_empty(sent: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _problems(faults: Warnings) -> list[FieldProblem]:
-    return [FieldProblem(fault.field, fault.detail) for fault in faults]
-
-
 def _written(warnings: Warnings) -> OfferResult:
-    return OfferResult(CREATED, warnings=_problems(warnings))
+    return OfferResult(CREATED, warnings=field_problems(warnings))
 
 
 def _read_result(line: bytes) -> NewOffer | OfferResult:
@@ -127,7 +123,7 @@ def _read_result(line: bytes) -> NewOffer | OfferResult:
     try:
         return read_line(line)
     except BadRequest as fault:  # copied: the exception would keep its frames alive
-        return OfferResult(INVALID, fault.code, _problems(list(fault.errors)))
+        return OfferResult(INVALID, fault.code, field_problems(fault.errors))
 
 
 def _read_cursor(text: str) -> OfferId:

@@ -15,7 +15,7 @@ from recsvc.domain.values.ids import CustomerId, pop_id
 from recsvc.usecases.access.request_access import RequestContext, RouteAccess
 from recsvc.usecases.customers.profiles import FLAG_SCOPE, may_read
 from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
-from recsvc.web.http.problems import FieldProblem
+from recsvc.web.http.problems import field_problems
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 from recsvc.web.routes.items import REFUSED, WRITTEN, LineResult, LineResults
@@ -119,9 +119,8 @@ def _line(line: bytes) -> tuple[CustomerId, ProfileChange] | BadRequest:
 def _result(refusal: RecsvcError | None) -> LineResult:
     if refusal is None:
         return LineResult(WRITTEN)
-    errors = [FieldProblem(error.field, error.detail) for error in refusal.errors]
     status = REFUSED if isinstance(refusal, BadRequest) else refusal.status
-    return LineResult(status, refusal.code, errors)
+    return LineResult(status, refusal.code, field_problems(refusal.errors))
 
 
 def view_of(found: FlaggedProfile) -> ProfileView:
