@@ -1,5 +1,6 @@
-"""The request's Redis read: one round trip that fetches a customer's consent and recent events, and
-the shop's epochs and consent policy. An offer decision also fetches profile, caps and purchases.
+"""The request's Redis read: one round trip that fetches a customer's consent, recent events and
+purchase history, and the shop's epochs and consent policy. An offer decision also fetches profile,
+caps and purchases.
 
 The transaction ends with a write command that changes nothing, so it causes no fsync. It fails on a
 read-only replica, which may lag behind a withdrawal; such a store is treated as unavailable.
@@ -63,14 +64,16 @@ class RequestData:
     """The result of one read.
 
     `consent` is None for requests without a customer, and when the consent or the policy could
-    not be read; so is `recent_events`. `minimums` is None when the policy
-    could not be read. `offer_data` is set for requests that read it. `epochs` is None when the
-    store did not answer: then the answer is not personal and nothing is written.
+    not be read; so are `recent_events` and `history` (the text of the purchase history, or
+    nothing). `minimums` is None when the policy could not be read. `offer_data` is set for requests
+    that read it. `epochs` is None when the store did not answer: then the answer is not personal
+    and nothing is written.
     """
 
     consent: ConsentRecord | None
     epochs: Epochs | None
     recent_events: Sealed | None = field(default=None, compare=False)
+    history: Sealed | None = field(default=None, compare=False)
     minimums: Minimums | None = field(default=None, compare=False)
     offer_data: OfferData | None = field(default=None, compare=False)
 
@@ -171,7 +174,7 @@ def _data(answers: object, customer: CustomerKey | None, parts: _Parts) -> Reque
         minimums = _minimums(versions)
         if customer is None:
             return NO_REPLY if of_customer else RequestData(None, epochs, minimums=minimums)
-        consent, recent, *offer_data = [
+        consent, recent, history, *offer_data = [
             decoder(customer, answer)
             for (_, decoder), answer in zip(parts, of_customer, strict=True)
         ]
@@ -181,6 +184,7 @@ def _data(answers: object, customer: CustomerKey | None, parts: _Parts) -> Reque
         None if minimums is None else consent,
         epochs,
         recent,
+        history,
         minimums,
         OfferData(*offer_data) if offer_data else None,
     )
@@ -213,6 +217,12 @@ def _recent(customer: CustomerKey, answer: object) -> Sealed | None:
     return Sealed(customer, answer) if _is_texts(answer) else None
 
 
+def _history(customer: CustomerKey, answer: object) -> Sealed | None:
+    if answer is not None and not isinstance(answer, bytes):  # the list of an older release too
+        return None
+    return Sealed(customer, [] if answer is None else [answer])
+
+
 def _profile(customer: CustomerKey, answer: object) -> Sealed | None:
     if answer is not None and not isinstance(answer, bytes):
         return None
@@ -231,6 +241,7 @@ def _is_texts(answer: object) -> TypeGuard[list[bytes]]:
 _CUSTOMER: _Parts = (
     (lambda shop, key: ("HGETALL", redis_keys.customer(shop, key)), _consent),
     (lambda shop, key: ("LRANGE", redis_keys.recent(shop, key), "0", _LAST_EVENT), _recent),
+    (lambda shop, key: ("GET", redis_keys.purchases(shop, key)), _history),
 )
 _OFFER_DECISION: _Parts = (
     *_CUSTOMER,

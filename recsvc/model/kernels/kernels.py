@@ -21,6 +21,7 @@ COOLDOWN_SHARE = 0.5  # of an item's interval, for which a bought item is on coo
 DEFAULT_INTERVAL_DAYS = 14.0  # of an item whose interval the model does not know
 
 KIND, SECONDS, ROW, START, STOP = range(5)  # columns of events
+TIMES = 0  # of bought items, whose other columns are those of events
 VOTED, REASON, VOTER = range(3)  # columns of voted items
 BOUGHT, ON_COOLDOWN = range(2)  # columns of purchases
 UNKNOWN_ROW = -1
@@ -31,7 +32,9 @@ SCORE_UNIT = 1e6  # float32 holds about six digits; as a double it would print w
 HAS_CATEGORIES, HAS_BRANDS, HAS_MIN_PRICE, HAS_MAX_PRICE = 1, 2, 4, 8  # bits of a filter
 
 _SECONDS_PER_DAY = 86_400.0
-_NEWLINE, _SPACE, _ZERO = ord("\n"), ord(" "), ord("0")
+_NEWLINE, _SPACE, _TAB, _ZERO = ord("\n"), ord(" "), ord("\t"), ord("0")
+_BOUGHT_LINE, _DISMISSED_LINE, _CANCELLED_LINE = ord("+"), ord("!"), ord("?")
+_MINUTE_DIGITS, _MILLISECOND_DIGITS, _MAX_TIMES_DIGITS = 5, 9, 6  # of base 36
 _HASH_MULTIPLIER = 2_654_435_761  # Knuth's, close to 2^32 divided by the golden ratio
 _VOTED_BUCKETS = 512
 
@@ -141,6 +144,71 @@ def read_events(text: bytes, kinds: bytes, ids: Array, heads: Array) -> Array:
             found += 1
         start = stop + 1
     return events[:found]
+
+
+@part
+def number_in_base36(text: bytes, start: int, stop: int) -> int:
+    """Return the number of the digits `text[start:stop]`, at most eleven; -1 for other text."""
+    number = 0
+    for place in range(start, stop):
+        letter = int(text[place])
+        if 48 <= letter <= 57:
+            number = 36 * number + letter - 48
+        elif 97 <= letter <= 122:
+            number = 36 * number + letter - 87
+        else:
+            return -1
+    return number
+
+
+@compiled("Tuple((int64[:,::1], int64[:,::1]))(Bytes(uint8, 1, 'C'), uint8[:,::1], uint8[:,::1])")
+def read_history(text: bytes, ids: Array, heads: Array) -> tuple[Array, Array]:
+    """Parse the items of a history as `recsvc.domain.customers.purchase_history` writes it.
+
+    Return the bought items (TIMES, SECONDS of the last purchase, ROW, START and STOP of the id in
+    the text) and the dismissed items (0, SECONDS, ROW, START, STOP), shape (k, 5) each, the latest
+    first. ROW and malformed lines are as in `read_events`. Cancelled dismissals and orders are not
+    returned. A text of another version is empty.
+    """
+    lines = 0
+    for place in range(len(text)):
+        if text[place] == _NEWLINE:
+            lines += 1
+    bought, dismissed = np.empty((lines, 5), np.int64), np.empty((lines, 5), np.int64)
+    purchases = dismissals = start = 0
+    if len(text) < 2 or text[0] != _ZERO + 1 or text[1] != _SPACE:
+        return bought[:0], dismissed[:0]
+    while start < len(text):
+        stop = start
+        while stop < len(text) and text[stop] != _NEWLINE:
+            stop += 1
+        kind = int(text[start])
+        is_bought = kind == _BOUGHT_LINE
+        if start > 0 and not (is_bought or kind in (_DISMISSED_LINE, _CANCELLED_LINE)):
+            break  # the orders, which have only lines of these three kinds before them
+        tab = start
+        while tab < stop and text[tab] != _TAB:
+            tab += 1
+        time = start + 1 + (_MINUTE_DIGITS if is_bought else _MILLISECOND_DIGITS)
+        if tab + 1 < stop and is_bought and time < tab <= time + _MAX_TIMES_DIGITS:
+            seconds = 60 * number_in_base36(text, start + 1, time)
+            times = number_in_base36(text, time, tab)
+            if seconds >= 0 and times > 0:
+                bought[purchases, TIMES] = times
+                bought[purchases, SECONDS] = seconds
+                bought[purchases, ROW] = row_of(ids, heads, text, tab + 1, stop)
+                bought[purchases, START], bought[purchases, STOP] = tab + 1, stop
+                purchases += 1
+        elif tab + 1 < stop and kind == _DISMISSED_LINE and tab == time:
+            milliseconds = number_in_base36(text, start + 1, time)
+            if milliseconds >= 0:
+                dismissed[dismissals, TIMES] = 0
+                dismissed[dismissals, SECONDS] = milliseconds // 1000
+                dismissed[dismissals, ROW] = row_of(ids, heads, text, tab + 1, stop)
+                dismissed[dismissals, START], dismissed[dismissals, STOP] = tab + 1, stop
+                dismissals += 1
+        start = stop + 1
+    return bought[:purchases], dismissed[:dismissals]
 
 
 @part

@@ -21,6 +21,8 @@ from recsvc.model.kernels.kernels import ROW, START, STOP, UNKNOWN_ROW, read_eve
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.candidates import Candidates
 
+_NO_ROWS = np.zeros(0, np.int64)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecentInterest:
@@ -40,14 +42,17 @@ class RecentInterest:
 
 
 def interest_of(
-    live_items: LiveItems, entries: Sequence[bytes], now_seconds: float
+    live_items: LiveItems, entries: Sequence[bytes], now_seconds: float, ignored: Array = _NO_ROWS
 ) -> RecentInterest | None:
     """Score the events, the latest first; None if no event counts for a known item.
 
     `entries`: as `recsvc.domain.customers.recent_events` writes them; malformed ones are skipped.
+    `ignored`: item rows whose events do not count.
     """
     model = live_items.model
     events = _events_of(live_items, entries)
+    if len(ignored):
+        events[np.isin(events[:, ROW], ignored), ROW] = UNKNOWN_ROW
     voted, shares, bought, voters = weigh.run(
         events,
         now_seconds,
@@ -86,11 +91,11 @@ def _events_of(live_items: LiveItems, entries: Sequence[bytes]) -> Array:
     items, text = live_items.model.items, b"\n".join(entries)
     events = read_events.run(text, _LETTERS, items.letters, items.heads)
     if live_items.has_items_outside_model:
-        _fill_catalogue_rows(live_items, events, text)
+        fill_catalogue_rows(live_items, events, text)
     return events
 
 
-def _fill_catalogue_rows(live_items: LiveItems, events: Array, text: bytes) -> None:
+def fill_catalogue_rows(live_items: LiveItems, events: Array, text: bytes) -> None:
     """Fill in the rows of items outside the model that the catalogue knows."""
     for place in (events[:, ROW] == UNKNOWN_ROW).nonzero()[0].tolist():
         start, stop = events[place, START], events[place, STOP]

@@ -77,6 +77,7 @@ class RequestContext:
     store_answered: bool
     catalogue_epoch: int | None = None
     recent_events: Sealed | None = None
+    history: Sealed | None = None
     policy: ConsentPolicy = UNREADABLE_POLICY
     offers_epoch: int | None = None
     offer_data: OfferData | None = None
@@ -163,6 +164,7 @@ class RequestAccess:
             store_answered=data.is_current,
             catalogue_epoch=None if data.epochs is None else data.epochs.catalogue,
             recent_events=data.recent_events,
+            history=data.history,
             policy=policy,
             offers_epoch=None if data.epochs is None else data.epochs.offers,
             offer_data=data.offer_data,

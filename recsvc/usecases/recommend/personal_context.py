@@ -1,25 +1,34 @@
-"""The admitted customer of a request, with the interest that recent events show."""
+"""The admitted customer of a request, with the purchase history and the recent interest."""
 
 from dataclasses import dataclass
 
 from recsvc.domain.consent.gate import Admitted, Sealed
 from recsvc.model.ranking.live_items import LiveItems
+from recsvc.model.ranking.purchase_rows import PurchaseRows, purchase_rows
 from recsvc.model.ranking.recent_interest import RecentInterest, interest_of
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalContext:
-    """`interest` is None when no recent event counts."""
+    """`interest` is None when no recent event counts. `history` may be empty."""
 
     admitted: Admitted
     interest: RecentInterest | None
+    history: PurchaseRows
 
 
 def personal_context_of(
-    live_items: LiveItems, admitted: Admitted, recent_events: Sealed | None, now_seconds: float
+    live_items: LiveItems,
+    admitted: Admitted,
+    recent_events: Sealed | None,
+    history: Sealed | None,
+    now_seconds: float,
 ) -> PersonalContext:
-    """Open the sealed recent events with the admission and score them."""
+    """Open the sealed data with the admission. Events of dismissed items do not count."""
+    content = () if history is None else history.open(admitted)
+    bought = purchase_rows(live_items, content, now_seconds)
     entries = () if recent_events is None else recent_events.open(admitted)
-    return PersonalContext(
-        admitted, interest_of(live_items, entries, now_seconds) if entries else None
-    )
+    interest = None
+    if entries:
+        interest = interest_of(live_items, entries, now_seconds, bought.dismissed)
+    return PersonalContext(admitted, interest, bought)

@@ -126,7 +126,9 @@ class RecommendationService:
         if snapshot.live_items.model is no_model():
             return ConsentRefused(Fallback.NO_MODEL)
         seconds = self._now_us() / MICROSECONDS
-        return personal_context_of(snapshot.live_items, admission, context.recent_events, seconds)
+        return personal_context_of(
+            snapshot.live_items, admission, context.recent_events, context.history, seconds
+        )
 
     def _personal_if_named(
         self, context: RequestContext, snapshot: CatalogueSnapshot, denied: bool

@@ -1,0 +1,67 @@
+"""A customer's purchase history as arrays over item rows.
+
+Purchases older than KEPT_SECONDS, sensitive items, and items that neither the model nor the
+catalogue knows are left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.domain.customers.purchase_history import KEPT_SECONDS
+from recsvc.model.artifact.format import Array
+from recsvc.model.kernels.kernels import ROW, SECONDS, TIMES, UNKNOWN_ROW, read_history
+from recsvc.model.ranking.live_items import LiveItems
+from recsvc.model.ranking.recent_interest import fill_catalogue_rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PurchaseRows:
+    """Bought items, the latest first, and dismissed items. Rows of each are distinct."""
+
+    rows: Array  # (bought,) int64, item rows
+    times: Array  # (bought,) int64, number of purchases, at least 1
+    last_seconds: Array  # (bought,) int64, last purchase, seconds since 1970 (whole minutes)
+    dismissed: Array  # (dismissed,) int64, item rows, in no order
+
+    def since(self, data_end_seconds: float) -> "PurchaseRows":
+        """Return the history without items whose last purchase is not after the end of the data.
+
+        For a customer whom a model knows: its lists contain these purchases already. `times` of
+        the remaining items still counts their earlier purchases.
+        """
+        is_new = self.last_seconds > data_end_seconds
+        return PurchaseRows(
+            self.rows[is_new], self.times[is_new], self.last_seconds[is_new], self.dismissed
+        )
+
+
+def no_purchases() -> PurchaseRows:
+    nothing = np.zeros(0, np.int64)
+    return PurchaseRows(nothing, nothing, nothing, nothing)
+
+
+def purchase_rows(
+    live_items: LiveItems, content: Sequence[bytes], now_seconds: float
+) -> PurchaseRows:
+    """Return the rows of a stored history. `content`: its text, or nothing."""
+    if not content:
+        return no_purchases()
+    text, items = content[0], live_items.model.items
+    bought, dismissed = read_history.run(text, items.letters, items.heads)
+    if live_items.has_items_outside_model:
+        fill_catalogue_rows(live_items, bought, text)
+        fill_catalogue_rows(live_items, dismissed, text)
+    bought = bought[bought[:, ROW] != UNKNOWN_ROW]
+    is_kept = bought[:, SECONDS] > now_seconds - KEPT_SECONDS
+    # Read after the rows: the array has grown before the catalogue gives out a new row.
+    is_kept &= ~live_items.sensitive[bought[:, ROW]]
+    bought = bought[is_kept]
+    rows = dismissed[:, ROW]
+    return PurchaseRows(
+        np.ascontiguousarray(bought[:, ROW]),
+        np.ascontiguousarray(bought[:, TIMES]),
+        np.ascontiguousarray(bought[:, SECONDS]),
+        rows[rows != UNKNOWN_ROW],
+    )
