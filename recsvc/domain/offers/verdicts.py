@@ -31,7 +31,7 @@ class OfferReason(StrEnum):
     """Reasons for an offer, as shown to the customer."""
 
     YOU_BUY = "because_you_buy"  # names an item
-    SUITS_YOU = "suits_you"  # expected by the model, or by category
+    SUITS_YOU = "suits_you"  # by category
     POPULAR = "popular"
     FOR_EVERYBODY = "for_everybody"
 

@@ -1,9 +1,9 @@
 """Affinity of a customer to each offer, and the probability and worth of its acceptance.
 
 The best predictor of a coupon's redemption is the customer's spend on the covered items, with a
-half-life of 90 days (`make bench-offers`). Offers that cover more items count less. Items that the
-model expects add a small share. Customers without a covered purchase are scored by the categories
-that they buy. Popularity breaks ties between offers without any affinity.
+half-life of 90 days (`make bench-offers`). Offers that cover more items count less. Customers
+without a covered purchase are scored by the categories that they buy. Popularity breaks
+ties between offers without any affinity.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,6 @@ from recsvc.model.artifact.format import Array
 from recsvc.model.offers import kernels
 from recsvc.model.offers.coverage import CoverageIndex
 from recsvc.model.offers.inputs import CustomerFacts
-
-EXPECTED_SHARE = 0.05  # weight of the items that the model expects, next to purchases
 
 _NO_SHARES = np.zeros(0)  # every entry has the whole weight
 
@@ -43,9 +41,6 @@ def affinity_of(
         *kernels.score_offers.run(
             facts.bought.rows,
             facts.bought.weights,
-            facts.expected.rows,
-            facts.expected.weights,
-            EXPECTED_SHARE,
             items.offsets,
             items.offers,
             _NO_SHARES if items.shares is None else items.shares,

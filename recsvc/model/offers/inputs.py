@@ -33,14 +33,12 @@ class CustomerFacts:
     """Facts about an admitted customer. None: unknown.
 
     `bought`: decayed spend by item row (half-life `HALF_LIFE_DAYS`). `knows_bought`: it contains
-    every purchase. `expected`: item rows that a model predicts, `categories`: spend by category
-    code; both in the unit of `bought`. `redeemed` and `shown` count within the period of each
-    offer's cap.
+    every purchase. `categories`: spend by category code, in the unit of `bought`.
+    `redeemed` and `shown` count within the period of each offer's cap.
     """
 
     bought: WeightedRows = field(default_factory=no_rows)
     knows_bought: bool = False
-    expected: WeightedRows = field(default_factory=no_rows)
     categories: WeightedRows = field(default_factory=no_rows)
     orders: int | None = None
     days_since_last_order: float | None = None

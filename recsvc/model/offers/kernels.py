@@ -66,7 +66,6 @@ def add_coverage(
     spend: Array,
     rows: Array,
     weights: Array,
-    share: float,
     offsets: Array,
     offers: Array,
     shares: Array,
@@ -74,7 +73,7 @@ def add_coverage(
     """Add each row's weight to the offers that cover it, in place; return the total weight."""
     whole = 0.0
     for place in range(len(rows)):
-        row, weight = rows[place], share * weights[place]
+        row, weight = rows[place], weights[place]
         if row + 1 >= len(offsets):  # the item is newer than the index
             continue
         whole += weight
@@ -103,16 +102,13 @@ def top_contributors(
 
 @compiled(
     "Tuple((float64[::1], float64[::1], float64[::1], float64[::1], int64[::1]))"
-    "(int64[:], float64[:], int64[:], float64[:], float64,"
-    " int64[:], int32[:], float64[:], int64[:], float64[:], int64[:], int32[:], float64[:],"
+    "(int64[:], float64[:], int64[:], int32[:], float64[:],"
+    " int64[:], float64[:], int64[:], int32[:], float64[:],"
     " boolean[:], float64[:], float64[:], float64[:], float64[:])"
 )
 def score_offers(
     bought: Array,
     bought_weights: Array,
-    expected: Array,
-    expected_weights: Array,
-    expected_share: float,
     offsets: Array,
     offers: Array,
     shares: Array,
@@ -135,16 +131,12 @@ def score_offers(
     """
     total = len(covers_all)
     spend = np.zeros(total, np.float64)
-    whole = add_coverage(spend, bought, bought_weights, 1.0, offsets, offers, shares)
-    whole += add_coverage(
-        spend, expected, expected_weights, expected_share, offsets, offers, shares
-    )
+    whole = add_coverage(spend, bought, bought_weights, offsets, offers, shares)
     if not spend.any():  # no covered purchase: fall back to categories
         whole = add_coverage(
             spend,
             categories,
             category_weights,
-            1.0,
             category_offsets,
             category_offers,
             category_shares,

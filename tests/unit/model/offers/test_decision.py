@@ -14,7 +14,7 @@ from recsvc.model.offers.decision import decide
 from recsvc.model.offers.explanation import explain
 from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest, OfferCounters
 from recsvc.model.offers.performance import performance_of
-from tests.offer_builders import NOON_US, Items, buyer, columns, decision, offer, offered, weighted
+from tests.offer_builders import NOON_US, Items, buyer, columns, decision, offer, offered
 
 
 def test_an_offer_on_purchased_items_comes_first() -> None:
@@ -48,14 +48,6 @@ def test_without_a_covered_purchase_categories_decide() -> None:
 def test_without_purchases_popularity_decides() -> None:
     """A customer without purchases gets the offer on the most popular item first."""
     assert offered([offer("rare", 1), offer("popular", 11)], buyer()) == ["popular", "rare"]
-
-
-def test_expected_items_count_less_than_purchases() -> None:
-    """An item that the model expects ranks after a purchased one and before other items."""
-    offers = [offer("bought", 1), offer("expected", 2), offer("other", 11)]
-    facts = buyer({1: 5.0}, expected=weighted({2: 5.0}))
-
-    assert offered(offers, facts) == ["bought", "expected", "other"]
 
 
 def test_items_of_a_newer_catalogue_are_ignored() -> None:
