@@ -10,7 +10,8 @@ from training.errors import InputUnreadable
 from training.running_shop import TrainingShop
 from training.sources.consent_file import read_consent_file
 from training.sources.consents import AssumeGranted, ConsentSource
-from training.sources.item_catalogue import ItemCatalogue, read_catalogue_file
+from training.sources.item_catalogue import ItemCatalogue
+from training.sources.item_files import read_catalogue_file
 
 _SERVICE = "service"
 _ASSUME_GRANTED = "assume-granted"

@@ -2,6 +2,7 @@
 store.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -12,6 +13,7 @@ from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact.artifact import Artifact, TopList
+from training.dataset.category_groups import judged_categories
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.interactions import Interactions, from_lines
@@ -109,7 +111,7 @@ def train(
             tuning=tuned.tuning,
         )
     customer_items = selected.cutoff.base_models.training_data.customer_items
-    artifact = _build(interactions, customer_items, items, slates, hasher)
+    artifact = _build(interactions, catalogue.memberships, customer_items, items, slates, hasher)
     sizes = len(artifact.customer_keys), len(artifact.item_ids)
     return Trained(artifact, results, *sizes, settings)
 
@@ -118,7 +120,11 @@ def sorted_purchases(
     purchases: Purchases, catalogue: ItemCatalogue, progress: Progress
 ) -> Interactions:
     with progress.step("Sorting purchases"):
-        found = from_lines(purchases.lines, timed=purchases.timed, categories=catalogue.categories)
+        found = from_lines(
+            purchases.lines,
+            timed=purchases.timed,
+            categories=judged_categories(catalogue.categories),
+        )
     if not len(found.history.items):
         raise NotPublishable(
             "no purchase of a customer who consented to training is left to learn from",
@@ -198,6 +204,7 @@ def _warm_start(
 
 def _build(
     interactions: Interactions,
+    memberships: Mapping[str, Sequence[str]],
     customer_items: CustomerItems,
     items: ItemLists,
     slates: SlateLists,
@@ -215,7 +222,7 @@ def _build(
         neighbours={slate: neighbour_list(items.neighbours_of(slate)) for slate in ItemSlate},
         popular=items.popular,
         trending=items.trending,
-        categories=popular_by_category(interactions, items.popular),
+        categories=popular_by_category(interactions.item_ids, items.popular, memberships),
         intervals=items.intervals,
         purchased=purchased_by(interactions.history, customer_items, by_key),
     )

@@ -16,7 +16,7 @@ from recsvc.wiring.deployment import Deployment, check_deployment, open_deployme
 from recsvc.wiring.stores import open_stores
 from training.publish.publish import Destination
 from training.sources.consents import PermittedKeys
-from training.sources.item_catalogue import ItemCatalogue, is_category
+from training.sources.item_catalogue import ItemCatalogue, catalogue_of
 
 TUNING = "tuning"
 
@@ -60,16 +60,7 @@ class TrainingShop:
         self.check_exists()
         with open_stores(self.deployment.settings, durable=False) as stores:
             items = list(stores.catalogue.all(self.name))
-        return ItemCatalogue(
-            categories={
-                item.item_id: item.category
-                for item in items
-                if item.category is not None and is_category(item.category)
-            },
-            sensitive=frozenset(item.item_id for item in items if item.sensitive),
-            origin="service",
-            items=len(items),
-        )
+        return catalogue_of(items, origin="service")
 
 
 def open_shop(name: str, data_dir: Path | None) -> TrainingShop:

@@ -27,7 +27,7 @@ from training.evaluate_offers_job import OffersJob, evaluate_offers
 from training.progress import SILENT
 from training.sources import ingest
 from training.sources.consents import AssumeGranted
-from training.sources.item_catalogue import read_catalogue_file
+from training.sources.item_files import read_catalogue_file
 from training.sources.purchase_files import PurchaseFiles
 
 MUST = {"mrr": 0.487, "hit@1": 0.30, "hit@3": 0.60}

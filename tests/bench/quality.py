@@ -17,6 +17,7 @@ from rich.console import Console
 
 from training.cli_output import print_findings, print_holdout
 from training.concurrency import return_freed_memory
+from training.dataset.category_groups import judged_categories
 from training.dataset.holdout import Split, given
 from training.dataset.interactions import from_lines
 from training.demo.completejourney import prepare
@@ -27,7 +28,8 @@ from training.settings import TrainingSettings
 from training.sources import ingest
 from training.sources.consents import AssumeGranted
 from training.sources.ingest import Purchases
-from training.sources.item_catalogue import ItemCatalogue, read_catalogue_file
+from training.sources.item_catalogue import ItemCatalogue
+from training.sources.item_files import read_catalogue_file
 from training.sources.purchase_files import PurchaseFiles
 
 HOLDOUT = timedelta(days=30)
@@ -56,7 +58,7 @@ def read_split(folder: Path, cutoff: str, progress: Progress) -> tuple[Split, It
     catalogue = read_catalogue_file(folder / "items.parquet")
     earlier = whole.lines.filter(pl.col("at") < at)
     later = whole.lines.filter((pl.col("at") >= at) & (pl.col("at") < at + HOLDOUT))
-    learning = from_lines(earlier, timed=True, categories=catalogue.categories)
+    learning = from_lines(earlier, timed=True, categories=judged_categories(catalogue.categories))
     return given(learning, Purchases(later, True, whole.report)), catalogue
 
 

@@ -1,13 +1,12 @@
 """Anonymous lists, equal for all customers: neighbours of items, popular, trending, by category."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 
+from recsvc.domain.catalogue.category_paths import lineage
 from recsvc.model.artifact.artifact import RankedLists, TopList
-from training.dataset.history import Flags, Floats, History, Rows, decay
-from training.dataset.interactions import Interactions
+from training.dataset.history import Flags, Floats, History, decay
 from training.recommenders.neighbour_lists import NeighbourLists
 
 _TRENDING = 1000
@@ -39,19 +38,24 @@ def trending(scores: Floats, shown: Flags) -> TopList:
     return TopList(rising, scores[rising])
 
 
-def popular_by_category(interactions: Interactions, overall: TopList) -> Mapping[str, TopList]:
-    """Split the popular list by category; empty without categories."""
-    categories = interactions.history.categories
-    if categories is None:
-        return {}
-    return _by_category(overall, categories[overall.items], interactions.category_names)
+def popular_by_category(
+    item_ids: Sequence[str], overall: TopList, memberships: Mapping[str, Sequence[str]]
+) -> dict[str, TopList]:
+    """Split the popular list by category; a parent's list has the items of its children, once.
 
-
-def _by_category(overall: TopList, rows: Rows, names: Sequence[str]) -> dict[str, TopList]:
-    order = np.argsort(rows, kind="stable")
-    starts = np.searchsorted(rows[order], np.arange(len(names) + 1))
-    parts = [order[start:stop] for start, stop in pairwise(starts)]
+    `memberships` are the category paths of each item. Every category of an item in `item_ids` has a
+    list, which may be empty.
+    """
+    of_item = [_with_parents(memberships.get(item, ())) for item in item_ids]
+    places: dict[str, list[int]] = {name: [] for names in of_item for name in names}
+    for place, item in enumerate(overall.items.tolist()):
+        for name in of_item[item]:
+            places[name].append(place)
+    found = {name: np.array(part, dtype=np.int64) for name, part in places.items()}
     return {
-        name: TopList(overall.items[part], overall.scores[part])
-        for name, part in zip(names, parts, strict=True)
+        name: TopList(overall.items[part], overall.scores[part]) for name, part in found.items()
     }
+
+
+def _with_parents(paths: Sequence[str]) -> dict[str, None]:
+    return dict.fromkeys(name for path in paths for name in lineage(path))

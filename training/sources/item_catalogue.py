@@ -1,82 +1,119 @@
-"""The item catalogue for training: categories, and sensitive items, which are not trained on."""
+"""The item catalogue for training: one row of typed properties for each item."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import polars as pl
 
-from recsvc.domain.values.ids import id_fault
-from training.errors import InputUnreadable
-from training.sources import values as parsing
-from training.sources.column_mapping import there_are
-from training.sources.files import collect, column_names, refuse_unreadable, scan
+from recsvc.domain.catalogue.category_paths import lenient
+from recsvc.domain.catalogue.item import CatalogueItem
+from recsvc.domain.values.attributes import Value
 
-_COLUMNS = ("item_id", "category", "sensitive")
-_NOT_SENSITIVE = ("false", "0", "0.0", "no", "n", "")
-_MAX_CATEGORY_BYTES = 512
+_COLUMNS: dict[str, pl.DataType] = {
+    "item_id": pl.String(),
+    "title": pl.String(),
+    "description": pl.String(),
+    "category": pl.String(),  # a normalised path
+    "categories": pl.List(pl.String),  # further normalised paths
+    "brand": pl.String(),
+    "price": pl.Float64(),
+    "currency": pl.String(),
+    "item_group_id": pl.String(),
+    "attributes": pl.List(pl.String),  # `name=value`, sorted
+    "sensitive": pl.Boolean(),
+}
+SCHEMA = pl.Schema(_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
 class ItemCatalogue:
-    """Categories by item id, and the sensitive items. An empty one switches categories off."""
+    """The items of a shop. An empty one switches off what needs categories or texts.
 
-    categories: Mapping[str, str] = field(default_factory=dict)
-    sensitive: Collection[str] = frozenset()
+    `table` has the columns of SCHEMA and one row per item, sorted by item_id; a text or number that
+    an item lacks is null, and `sensitive` is never null. `ignored_values` counts the values of each
+    column that its rule refuses; `ignored_columns` have no meaning in a catalogue.
+    """
+
+    table: pl.DataFrame = field(default_factory=SCHEMA.to_frame)
     origin: str = "none"
-    items: int = 0
     bad_rows: int = 0
+    repeated_rows: int = 0
+    ignored_values: Mapping[str, int] = field(default_factory=dict)
+    ignored_columns: tuple[str, ...] = ()
+
+    @property
+    def items(self) -> int:
+        return self.table.height
+
+    @property
+    def categories(self) -> dict[str, str]:
+        """The category path of each item that has one."""
+        known = self.table.filter(pl.col("category").is_not_null())
+        return dict(known.select("item_id", "category").iter_rows())
+
+    @property
+    def memberships(self) -> dict[str, tuple[str, ...]]:
+        """The category path of each item and its further categories, without parents."""
+        found = self.table.select("item_id", "category", "categories").iter_rows()
+        named = {
+            item: tuple(dict.fromkeys([*([own] if own else []), *(further or ())]))
+            for item, own, further in found
+        }
+        return {item: paths for item, paths in named.items() if paths}
+
+    @property
+    def sensitive(self) -> frozenset[str]:
+        return frozenset(self.table.filter(pl.col("sensitive"))["item_id"])
 
     def as_counts(self) -> dict[str, object]:
+        given = {
+            f"with_{name}": self.items - self.table[name].null_count()
+            for name in ("category", "title", "description", "brand", "price", "item_group_id")
+        }
         return {
             "origin": self.origin,
             "items": self.items,
-            "with_category": len(self.categories),
-            "sensitive": len(self.sensitive),
+            **given,
+            "with_attributes": int((self.table["attributes"].list.len() > 0).sum()),
+            "sensitive": int(self.table["sensitive"].sum()),
             "bad_rows": self.bad_rows,
+            "repeated_rows": self.repeated_rows,
+            "ignored_values": dict(self.ignored_values),
+            "ignored_columns": list(self.ignored_columns),
         }
 
 
-def read_catalogue_file(file: Path) -> ItemCatalogue:
-    """Read the column `item_id` and the optional columns `category` and `sensitive`."""
-    if not file.is_file():
-        raise InputUnreadable(f"--items {file}: no such file (or write 'service')", code="no_items")
-    table = scan(file)
-    names = column_names(table, file)
-    if "item_id" not in names:
-        raise InputUnreadable(
-            f"{file} has no column 'item_id'. {there_are(names, _COLUMNS)}", code="missing_column"
-        )
-    schema = table.collect_schema()
-    refuse_unreadable(schema, {name: name for name in _COLUMNS if name in names}, file)
-    rows = collect(table.select(_wanted(schema)), file)
-    good = [row for row in rows.iter_rows() if row[0] is not None and id_fault(row[0]) is None]
-    return ItemCatalogue(
-        categories={item: category for item, category, _ in good if is_category(category)},
-        sensitive=frozenset(item for item, _, sensitive in good if sensitive),
-        origin="file",
-        items=len({row[0] for row in good}),
-        bad_rows=rows.height - len(good),
+def catalogue_of(items: Iterable[CatalogueItem], origin: str) -> ItemCatalogue:
+    """Return the catalogue of validated items, each of which occurs once."""
+    rows = [_row(item) for item in items]
+    table = pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("item_id")
+    return ItemCatalogue(table, origin)
+
+
+def attribute_texts(attributes: Mapping[str, Value]) -> list[str]:
+    """Return attributes as `name=value`, sorted; 12.0 is written as 12, True as true."""
+    return sorted(f"{name}={attribute_text(value)}" for name, value in attributes.items())
+
+
+def attribute_text(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _row(item: CatalogueItem) -> tuple[object, ...]:
+    return (
+        item.item_id,
+        item.title,
+        item.description,
+        None if item.category is None else lenient(item.category),
+        [lenient(path) for path in item.categories],
+        item.brand,
+        item.price,
+        item.currency,
+        item.item_group_id,
+        attribute_texts(item.attributes),
+        item.sensitive,
     )
-
-
-def _wanted(schema: pl.Schema) -> list[pl.Expr]:
-    item = parsing.id_text("item_id", schema["item_id"]).alias("item_id")
-    category = pl.lit(None, pl.String)
-    if "category" in schema:
-        category = pl.col("category").cast(pl.String).str.strip_chars()
-    return [item, category.alias("category"), _is_sensitive(schema).alias("sensitive")]
-
-
-def _is_sensitive(schema: pl.Schema) -> pl.Expr:
-    """Treat every value but a clear "no" as sensitive: leaving an item out does no harm."""
-    if "sensitive" not in schema:
-        return pl.lit(value=False)
-    text = pl.col("sensitive").cast(pl.String).str.strip_chars().str.to_lowercase()
-    return ~text.is_in(_NOT_SENSITIVE).fill_null(value=True)
-
-
-def is_category(text: str | None) -> bool:
-    if not text:
-        return False
-    return "\0" not in text and len(text.encode()) <= _MAX_CATEGORY_BYTES

@@ -1,7 +1,9 @@
 """An item of the live catalogue. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from recsvc.domain.values.attributes import Value
 from recsvc.domain.values.ids import ItemId
 
 
@@ -9,18 +11,23 @@ from recsvc.domain.values.ids import ItemId
 class CatalogueItem:
     """One item. `sensitive`: never named as a reason, not mailed, not used in training.
 
-    Available from `available_from_us` until before `available_until_us`, in microseconds since
-    1970.
+    `category` and `categories` (further ones) are paths, see `category_paths`. Items with the same
+    `item_group_id` are variants of one product. Available from `available_from_us` until before
+    `available_until_us`, in microseconds since 1970.
     """
 
     item_id: ItemId
     title: str | None = None
+    description: str | None = None
     url: str | None = None
     image_url: str | None = None
     category: str | None = None
+    categories: tuple[str, ...] = ()
     brand: str | None = None
     price: float | None = None
     currency: str | None = None
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+    item_group_id: str | None = None
     in_stock: bool = True
     hidden: bool = False
     sensitive: bool = False

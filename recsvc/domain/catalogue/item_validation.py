@@ -7,23 +7,41 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from recsvc.domain.catalogue.category_paths import (
+    MAX_PATH_BYTES,
+    PATH_RULE,
+    InvalidPath,
+    normalised,
+)
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values import validation as readers
-from recsvc.domain.values.ids import ItemId
+from recsvc.domain.values.attributes import (
+    MAX_ATTRIBUTES,
+    NAME_RULE,
+    VALUE_RULE,
+    merged_attributes,
+    read_attributes,
+)
+from recsvc.domain.values.attributes import Value as AttributeValue
+from recsvc.domain.values.ids import ID_RULE, MAX_ID_BYTES, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH
 from recsvc.domain.values.timestamps import RFC3339_RULE, rfc3339
 from recsvc.domain.values.validation import (
     MAX_URL_LENGTH,
+    InvalidMembers,
     InvalidValue,
+    fault_within,
     mismatch,
     unknown_field,
 )
 
 MAX_TITLE_LENGTH = 512
+MAX_DESCRIPTION_LENGTH = 4096
+MAX_CATEGORIES = 20  # beside the own category
 MAX_PRICE = 1e12
 
-_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +49,8 @@ class ItemField:
     """One field of an item. The reader, the OpenAPI document and the messages are made of it.
 
     `attribute`: of `CatalogueItem`. `rule`: the valid values, in words. `read`: convert a JSON
-    value, or raise InvalidValue. `schema`: the JSON type, for the OpenAPI document.
+    value, or raise InvalidValue or InvalidMembers. `schema`: the JSON type, for the OpenAPI
+    document. `cleared`: the value that null stands for.
     """
 
     attribute: str
@@ -39,6 +58,7 @@ class ItemField:
     read: Callable[[Any], Any]
     schema: Any
     may_be_null: bool = True
+    cleared: Any = None
 
 
 def read_item(item_id: ItemId, given: Mapping[str, Any]) -> CatalogueItem:
@@ -47,7 +67,10 @@ def read_item(item_id: ItemId, given: Mapping[str, Any]) -> CatalogueItem:
 
 
 def patched(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem:
-    """Return the item with the given fields replaced; null clears a field."""
+    """Return the item with the given fields replaced; null clears a field or an attribute.
+
+    Attributes that are not given stay.
+    """
     return _with_fields(item, given)
 
 
@@ -74,8 +97,12 @@ def _with_fields(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem
             continue
         try:
             values[field.attribute] = _read(field, value)
+        except InvalidMembers as within:
+            faults += [fault_within(name, fault) for fault in within.faults]
         except InvalidValue:
             faults.append(FieldError(name, mismatch(value, field.rule)))
+    if "attributes" in values:
+        faults += _merge_attributes(item, values)
     faults = [fault for fault in faults if fault.detail]
     changed = item if faults else replace(item, **values)
     faults += _order_faults(changed)
@@ -88,7 +115,7 @@ def _with_fields(item: CatalogueItem, given: Mapping[str, Any]) -> CatalogueItem
 def _read(field: ItemField, value: Any) -> Any:
     if value is None:
         if field.may_be_null:
-            return None
+            return field.cleared
         raise InvalidValue
     return field.read(value)
 
@@ -106,15 +133,59 @@ def _order_faults(item: CatalogueItem) -> list[FieldError]:
     return [FieldError("available_until", f"{rfc3339(ends)} is not after available_from")]
 
 
+def _merge_attributes(item: CatalogueItem, values: dict[str, Any]) -> list[FieldError]:
+    """Replace the given attributes by those of the changed item."""
+    if values["attributes"] is None:
+        values["attributes"] = {}
+        return []
+    merged = merged_attributes(item.attributes, values["attributes"])
+    values["attributes"] = merged
+    many = len(merged) > MAX_ATTRIBUTES
+    return [FieldError("attributes", f"{len(merged)}; {_ATTRIBUTES_COUNT}")] if many else []
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidValue
+    try:
+        return normalised(value)
+    except InvalidPath as fault:
+        raise InvalidValue from fault
+
+
+def _description(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAX_DESCRIPTION_LENGTH:
+        raise InvalidValue
+    readers.text(MAX_DESCRIPTION_LENGTH)(value.translate(_LINE_BREAKS))
+    return value
+
+
+def _paths(value: Any) -> tuple[str, ...]:
+    return () if value == [] else _listed_paths(value)
+
+
+def _group_id(value: Any) -> str:
+    if not isinstance(value, str) or id_fault(value) is not None:
+        raise InvalidValue
+    return value
+
+
 def _currency(value: Any) -> str:
-    if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
+    if not isinstance(value, str) or not CURRENCY.fullmatch(value):
         raise InvalidValue
     return value
 
 
 _TIMES = frozenset({"available_from", "available_until"})
 
+_LINE_BREAKS = str.maketrans("", "", "\n\r\t")  # allowed in a description
+
 _TITLE_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_TITLE_LENGTH)]
+_DESCRIPTION_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_DESCRIPTION_LENGTH)]
+_PATH_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_PATH_BYTES)]
+_PATHS_SCHEMA = Annotated[list[_PATH_SCHEMA], Meta(max_length=MAX_CATEGORIES)]
+_ATTRIBUTES_SCHEMA = dict[str, AttributeValue | None]
+_GROUP_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
 _URL_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_URL_LENGTH)]
 _LABEL_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_LENGTH)]
 _PRICE_SCHEMA = Annotated[float, Meta(ge=0, le=MAX_PRICE)]
@@ -122,9 +193,24 @@ _CURRENCY_SCHEMA = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 _TIME_SCHEMA = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 _TITLE_RULE = f"a text of 1 to {MAX_TITLE_LENGTH} characters, none of them a control character"
+_DESCRIPTION_RULE = (
+    f"a text of 1 to {MAX_DESCRIPTION_LENGTH} characters, none of them a control character except "
+    f"line breaks and tabs"
+)
+_PATHS_RULE = f"a list of at most {MAX_CATEGORIES} categories, each {PATH_RULE}"
+_ATTRIBUTES_COUNT = f"an item has at most {MAX_ATTRIBUTES}"
+_ATTRIBUTES_RULE = (
+    f"an object of at most {MAX_ATTRIBUTES} attributes; a name is {NAME_RULE}, a value {VALUE_RULE}"
+)
+_GROUP_RULE = f"an id of {ID_RULE}"
 _LABEL_RULE = f"a text of {LABEL_RULE}"
 _PRICE_RULE = f"a finite number from 0 to {MAX_PRICE:.0f}"
 _CURRENCY_RULE = "three capital letters of ISO 4217, as EUR"
+
+
+_listed_paths = readers.list_of(
+    readers.Rule(PATH_RULE, _path, _PATH_SCHEMA), MAX_CATEGORIES, "categories"
+)
 
 
 def _url(attribute: str) -> ItemField:
@@ -145,12 +231,16 @@ def _time(attribute: str) -> ItemField:
 
 FIELDS: Mapping[str, ItemField] = {
     "title": ItemField("title", _TITLE_RULE, readers.text(MAX_TITLE_LENGTH), _TITLE_SCHEMA),
+    "description": ItemField("description", _DESCRIPTION_RULE, _description, _DESCRIPTION_SCHEMA),
     "url": _url("url"),
     "image_url": _url("image_url"),
-    "category": _label("category"),
+    "category": ItemField("category", PATH_RULE, _path, _PATH_SCHEMA),
+    "categories": ItemField("categories", _PATHS_RULE, _paths, _PATHS_SCHEMA, cleared=()),
     "brand": _label("brand"),
     "price": ItemField("price", _PRICE_RULE, readers.number(0, MAX_PRICE), _PRICE_SCHEMA),
     "currency": ItemField("currency", _CURRENCY_RULE, _currency, _CURRENCY_SCHEMA),
+    "attributes": ItemField("attributes", _ATTRIBUTES_RULE, read_attributes, _ATTRIBUTES_SCHEMA),
+    "item_group_id": ItemField("item_group_id", _GROUP_RULE, _group_id, _GROUP_SCHEMA),
     "in_stock": _flag("in_stock"),
     "hidden": _flag("hidden"),
     "sensitive": _flag("sensitive"),

@@ -10,7 +10,8 @@ from itertools import islice
 from recsvc.domain.consent.consent import PurposeConsent, Tombstone, natural_sort_key
 from recsvc.domain.customers import recent_events as recent
 from recsvc.domain.customers import recent_purchases as purchases
-from recsvc.domain.customers.profile import MAX_ATTRIBUTES, MAX_SEGMENTS, Profile
+from recsvc.domain.customers.profile import MAX_SEGMENTS, Profile
+from recsvc.domain.values.attributes import MAX_ATTRIBUTES
 
 SOURCE = "merge"
 

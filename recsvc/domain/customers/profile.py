@@ -3,9 +3,7 @@
 Flags are stored with the consents, since the gate reads them on every request.
 """
 
-import math
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -13,16 +11,24 @@ from typing import Any
 
 from recsvc.domain.consent.consent import Flag
 from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.values.attributes import (
+    MAX_ATTRIBUTES,
+    Value,
+    merged_attributes,
+    read_attributes,
+)
 from recsvc.domain.values.labels import LABEL_RULE, label_fault
-from recsvc.domain.values.validation import InvalidValue, shortened_json, shown_name, unknown_field
+from recsvc.domain.values.validation import (
+    OBJECT_RULE,
+    InvalidMembers,
+    InvalidValue,
+    fault_within,
+    mismatch,
+    shortened_json,
+    unknown_field,
+)
 
-MAX_ATTRIBUTES = 50
-MAX_NAME_LENGTH = 64
-MAX_TEXT_LENGTH = 256
-MAX_NUMBER = 1e15
 MAX_SEGMENTS = 50
-
-Value = str | bool | int | float
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -62,8 +68,7 @@ class ProfileChange:
         """Return the changed profile; raise `bad_profile` if it has too many attributes."""
         values = dict(self.values)
         if "attributes" in values:
-            merged = {**profile.attributes, **values["attributes"]}
-            kept = {name: value for name, value in merged.items() if value is not None}
+            kept = merged_attributes(profile.attributes, values["attributes"])
             if len(kept) > MAX_ATTRIBUTES:
                 raise _refusal([FieldError("attributes", f"{len(kept)}; {_ATTRIBUTES_RULE}")])
             values["attributes"] = kept
@@ -108,35 +113,14 @@ def _refusal(faults: list[FieldError]) -> BadRequest:
 
 
 def _attribute_faults(value: Any) -> list[FieldError]:
-    if not isinstance(value, dict):
-        return [FieldError("attributes", f"{shortened_json(value)} is not an object")]
-    faults = []
-    given = sum(each is not None for each in value.values())
-    if given > MAX_ATTRIBUTES:
-        faults.append(FieldError("attributes", f"{given}; {_ATTRIBUTES_RULE}"))
-    for name, each in value.items():
-        if not _is_text(name, MAX_NAME_LENGTH):
-            faults.append(
-                FieldError("attributes", f"the name {shortened_json(name)} is not {_NAME_RULE}")
-            )
-        elif not _is_value(each):
-            field = f"attributes.{shown_name(name)}"
-            faults.append(FieldError(field, f"{shortened_json(each)} is not {_VALUE_RULE}"))
-    return faults
-
-
-def _is_text(text: str, max_length: int, min_length: int = 1) -> bool:
-    if not min_length <= len(text) <= max_length:
-        return False
-    return all(unicodedata.category(character) not in ("Cc", "Cs") for character in text)
-
-
-def _is_value(value: Any) -> bool:
-    if value is None or isinstance(value, bool):
-        return True
-    if isinstance(value, str):
-        return _is_text(value, MAX_TEXT_LENGTH, min_length=0)
-    return isinstance(value, int | float) and math.isfinite(value) and abs(value) <= MAX_NUMBER
+    try:
+        given = sum(each is not None for each in read_attributes(value).values())
+    except InvalidMembers as within:
+        return [fault_within("attributes", fault) for fault in within.faults]
+    except InvalidValue:
+        return [FieldError("attributes", mismatch(value, OBJECT_RULE))]
+    many = given > MAX_ATTRIBUTES
+    return [FieldError("attributes", f"{given}; {_ATTRIBUTES_RULE}")] if many else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +169,3 @@ _FIELDS: Mapping[str, _Field] = {
 }
 _NAMES = ("attributes", *_FIELDS, *Flag)
 _ATTRIBUTES_RULE = f"a customer has at most {MAX_ATTRIBUTES}"
-_NAME_RULE = f"a text of 1 to {MAX_NAME_LENGTH} characters, none of them a control character"
-_VALUE_RULE = (
-    f"a text of at most {MAX_TEXT_LENGTH} characters, none of them a control character, a number "
-    f"within ±{MAX_NUMBER:.0e}, true or false"
-)

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from recsvc.domain.customers.profile import MAX_NAME_LENGTH, MAX_NUMBER, MAX_TEXT_LENGTH, Value
 from recsvc.domain.errors import FieldError
 from recsvc.domain.offers.field_rules import (
     AMOUNT,
@@ -22,6 +21,7 @@ from recsvc.domain.offers.field_rules import (
     whole_number,
 )
 from recsvc.domain.values import validation as readers
+from recsvc.domain.values.attributes import MAX_NAME_LENGTH, MAX_NUMBER, MAX_TEXT_LENGTH, Value
 from recsvc.domain.values.ids import ItemId
 from recsvc.domain.values.validation import (
     OBJECT_RULE,

@@ -118,7 +118,7 @@ def read_object(given: Any, rules: Mapping[str, Rule]) -> dict[str, Any]:
             try:
                 values[name] = rule.read(value)
             except InvalidMembers as within:
-                faults += [_within(name, fault) for fault in within.faults]
+                faults += [fault_within(name, fault) for fault in within.faults]
             except InvalidValue:
                 faults.append(FieldError(name, mismatch(value, rule.rule)))
     if faults:
@@ -160,7 +160,8 @@ def list_of(one: Rule, max_items: int, plural: str) -> Callable[[Any], tuple[Any
     return read_list
 
 
-def _within(name: str, fault: FieldError) -> FieldError:
+def fault_within(name: str, fault: FieldError) -> FieldError:
+    """Return the fault of a member with the path that begins at its object."""
     separator = "" if not fault.field or fault.field.startswith("[") else "."
     return FieldError(f"{name}{separator}{fault.field}", fault.detail)
 

@@ -1,6 +1,6 @@
 """Small shops with answers known by construction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.values.customer_keys import CustomerHasher, Secret
-from recsvc.domain.values.ids import ShopName
+from recsvc.domain.values.ids import ItemId, ShopName
 from training.dataset.history import History
 from training.dataset.interactions import Interactions, from_lines
 from training.dataset.training_data import TrainingData, training_data_of
@@ -18,6 +19,7 @@ from training.ranking.lambdarank import Boosting
 from training.settings import TrainingSettings
 from training.sources.consents import AssumeGranted, TrainingPermission
 from training.sources.ingest import Purchases, Request, read_purchases
+from training.sources.item_catalogue import ItemCatalogue, catalogue_of
 from training.sources.purchase_files import PurchaseFiles
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -163,3 +165,9 @@ def read(location: Path, permission: TrainingPermission | None = None, **options
     )
     sensitive = options.get("sensitive", ())
     return read_purchases(request, permission or AssumeGranted(), sensitive, SILENT)
+
+
+def catalogue_with(categories: Mapping[str, str]) -> ItemCatalogue:
+    """Return a catalogue of items with a category each."""
+    items = (CatalogueItem(ItemId(item), category=path) for item, path in categories.items())
+    return catalogue_of(items, origin="test")

@@ -12,6 +12,7 @@ from recsvc.model.artifact.artifact import Artifact
 from tests.unit.training.builders import (
     HASHER,
     Line,
+    catalogue_with,
     checkerboard,
     lines,
     new_tastes,
@@ -187,7 +188,7 @@ def test_an_empty_history_is_not_published() -> None:
 def test_popular_items_are_split_by_category() -> None:
     """Each category's list keeps the overall order; items without a category are in none."""
     categories = {f"tea-{n}": "Tea" for n in range(6)} | {"nut-0": "Nuts", "gone": "Empty"}
-    artifact = trained(two_tastes(), ItemCatalogue(categories)).artifact
+    artifact = trained(two_tastes(), catalogue_with(categories)).artifact
     everywhere = [artifact.item_ids[row] for row in artifact.popular.items]
     tea = [artifact.item_ids[row] for row in artifact.categories["Tea"].items]
 

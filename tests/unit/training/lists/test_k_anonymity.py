@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact.artifact import Artifact
-from tests.unit.training.builders import HASHER, Line, lines, quick, training_data
+from tests.unit.training.builders import HASHER, Line, catalogue_with, lines, quick, training_data
 from training.dataset.segments import NOTHING
 from training.dataset.training_data import TrainingData
 from training.lists.k_anonymity import has_enough_buyers, similar_lists, together_lists
@@ -18,7 +18,6 @@ from training.progress import SILENT
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.sources.ingest import Purchases
 from training.sources.ingest_report import IngestReport
-from training.sources.item_catalogue import ItemCatalogue
 
 CATEGORIES = {"tea-0": "tea", "tea-1": "tea", "nut-0": "nut", "secret": "nut", "secret-2": "nut"}
 
@@ -118,7 +117,7 @@ def shop_with_secrets(customers: int = 12) -> list[Line]:
 def trained(**changes: int) -> Trained:
     purchases = Purchases(lines(shop_with_secrets()), True, IngestReport())
     settings = quick(**{"k_anonymity": 5, **changes})
-    return train(purchases, ItemCatalogue(categories=CATEGORIES), HASHER, settings, SILENT)
+    return train(purchases, catalogue_with(CATEGORIES), HASHER, settings, SILENT)
 
 
 def names_in(artifact: Artifact, rows: object) -> set[str]:

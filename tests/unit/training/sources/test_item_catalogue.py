@@ -7,7 +7,7 @@ import pytest
 
 from training.demo.completejourney import category_of, title_of
 from training.errors import InputUnreadable
-from training.sources.item_catalogue import read_catalogue_file
+from training.sources.item_files import read_catalogue_file
 
 
 def test_every_value_but_a_clear_no_is_sensitive(tmp_path: Path) -> None:
