@@ -60,8 +60,8 @@ USECASES = {
     "readiness": {"access"},
     "catalogue": {"access"},
     "recommend": {"catalogue", "access"},
-    "offers": {"recommend", "catalogue", "access"},
-    "events": {"offers", "recommend", "catalogue", "access"},
+    "offers": {"catalogue", "access"},
+    "events": {"offers", "catalogue", "access"},
     "customers": {"events", "offers", "recommend", "catalogue", "access"},
 }
 WEB = {

@@ -15,11 +15,10 @@ from recsvc.domain.events import Event, EventType, Outcome, browser_faults, read
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.ranking.live_items import LiveItems
-from recsvc.model.registry.no_model import no_model
 from recsvc.stores.events.events import EventStore, IncomingEvent
 from recsvc.usecases.access.request_access import RequestContext
+from recsvc.usecases.catalogue.current_catalogue import Catalogues, CurrentCatalogue, Models
 from recsvc.usecases.offers.tracking import OfferTracking
-from recsvc.usecases.recommend.recommend import Catalogues, Models
 
 RECENT_KINDS: Mapping[EventType, RecentKind] = {
     EventType.VIEW: RecentKind.VIEW,
@@ -53,8 +52,7 @@ class EventService:
     ) -> None:
         self._store = store
         self._offers = offers
-        self._models = models
-        self._catalogues = catalogues
+        self._catalogue = CurrentCatalogue(models, catalogues)
         self._hasher = hasher
         self._now_us = now_us
 
@@ -108,8 +106,7 @@ class EventService:
         """Return the current items. Outdated ones could miss that an item has become sensitive."""
         if not context.store_answered:
             raise _unavailable()
-        model = self._models.model(context.shop) or no_model()
-        now = self._catalogues.at(context.shop, context.catalogue_epoch, model)
+        now = self._catalogue.at(context)
         if not now.is_current:
             raise _unavailable()
         return now.live_items

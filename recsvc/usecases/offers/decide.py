@@ -30,6 +30,7 @@ from recsvc.model.offers.items import ItemsSnapshot
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.no_model import no_model
 from recsvc.usecases.access.request_access import RequestContext
+from recsvc.usecases.catalogue.current_catalogue import Catalogues, CurrentCatalogue, Models
 from recsvc.usecases.offers.answers import (
     ConsideredView,
     OfferedView,
@@ -42,7 +43,6 @@ from recsvc.usecases.offers.customer_facts import facts_of
 from recsvc.usecases.offers.decision_log import DecisionLog
 from recsvc.usecases.offers.decision_records import encode_record
 from recsvc.usecases.offers.offers_cache import OffersCache, OffersSnapshot
-from recsvc.usecases.recommend.recommend import Catalogues, Models
 
 _CACHED_TITLES = 4096
 
@@ -77,8 +77,7 @@ class OfferDecider:
         *,
         explores: bool = False,
     ) -> None:
-        self._models = models
-        self._catalogues = catalogues
+        self._catalogue = CurrentCatalogue(models, catalogues)
         self._offers = offers
         self._log = log
         self._now_us = now_us
@@ -89,8 +88,7 @@ class OfferDecider:
         self, context: RequestContext, query: OffersQuery, *, denied: bool = False
     ) -> OffersAnswer:
         """Choose offers for the request's customer. `denied`: the request denies consent."""
-        model = self._models.model(context.shop) or no_model()
-        current = self._catalogues.at(context.shop, context.catalogue_epoch, model)
+        current = self._catalogue.at(context)
         snapshot = None
         if current.is_current:
             snapshot = self._offers.at(context.shop, context.offers_epoch, current.live_items)
@@ -104,8 +102,7 @@ class OfferDecider:
         self, context: RequestContext, stored: StoredOffer, admitted: AdmittedToOffers
     ) -> bool:
         """Return whether the admitted customer meets an offer's eligibility conditions."""
-        model = self._models.model(context.shop) or no_model()
-        current = self._catalogues.at(context.shop, context.catalogue_epoch, model)
+        current = self._catalogue.at(context)
         snapshot = self._offers.at(context.shop, context.offers_epoch, current.live_items)
         now_us = self._now_us()
         facts = None

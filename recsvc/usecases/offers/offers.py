@@ -10,10 +10,9 @@ from recsvc.domain.offers.stored_offer import NewOffer, StoredOffer
 from recsvc.domain.values.ids import OfferId
 from recsvc.domain.values.validation import shortened_json
 from recsvc.model.ranking.live_items import LiveItems
-from recsvc.model.registry.no_model import no_model
 from recsvc.stores.offers.offers import OfferStore
 from recsvc.usecases.access.request_access import RequestContext
-from recsvc.usecases.recommend.recommend import Catalogues, Models
+from recsvc.usecases.catalogue.current_catalogue import Catalogues, CurrentCatalogue, Models
 
 _MAX_NAMED = 5  # unknown names in one warning
 
@@ -33,8 +32,7 @@ class OfferService:
 
     def __init__(self, store: OfferStore, models: Models, catalogues: Catalogues) -> None:
         self._store = store
-        self._models = models
-        self._catalogues = catalogues
+        self._catalogue = CurrentCatalogue(models, catalogues)
 
     def put(self, context: RequestContext, new: NewOffer) -> tuple[StoredOffer, Warnings]:
         (warnings,) = self.put_many(context, [new])
@@ -44,8 +42,7 @@ class OfferService:
         """Replace offers; return, per offer, warnings about unknown items and names."""
         _require_store(context)
         self._store.put_many(context.shop, offers)
-        model = self._models.model(context.shop) or no_model()
-        live_items = self._catalogues.at(context.shop, context.catalogue_epoch, model).live_items
+        live_items = self._catalogue.at(context).live_items
         return [[*warnings_of(new.offer, live_items)] for new in offers]
 
     def get(self, context: RequestContext, offer_id: OfferId) -> StoredOffer:

@@ -15,28 +15,16 @@ from recsvc.domain.consent.gate import Admitted, ConsentRefused, admit
 from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.live_ranking import LiveRanking
-from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.no_model import no_model
 from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.catalogue.catalogue_cache import CatalogueSnapshot
+from recsvc.usecases.catalogue.current_catalogue import Catalogues, CurrentCatalogue, Models
 from recsvc.usecases.recommend import built_lists
 from recsvc.usecases.recommend.answers import Answer, answer_of
 from recsvc.usecases.recommend.built_lists import BuiltList, Placement
 from recsvc.usecases.recommend.personal_context import PersonalContext, personal_context_of
 
 MICROSECONDS = 1_000_000
-
-
-class Models(Protocol):
-    """Returns the model in service for a shop."""
-
-    def model(self, shop: ShopName, /) -> LoadedModel | None: ...
-
-
-class Catalogues(Protocol):
-    """Returns the live catalogue of a shop, joined to a model."""
-
-    def at(self, shop: ShopName, epoch: int | None, model: LoadedModel, /) -> CatalogueSnapshot: ...
 
 
 class LiveRankings(Protocol):
@@ -56,8 +44,7 @@ class RecommendationService:
         now_us: Callable[[], int],
     ) -> None:
         """`now_us`: microseconds since 1970."""
-        self._models = models
-        self._catalogues = catalogues
+        self._catalogue = CurrentCatalogue(models, catalogues)
         self._live = live
         self._now_us = now_us
 
@@ -137,9 +124,8 @@ class RecommendationService:
         return None if context.customer is None else self._personal(context, snapshot, denied)
 
     def _snapshot(self, context: RequestContext) -> CatalogueSnapshot:
-        """Return the live items at the request's epoch; without a model, the catalogue alone."""
-        model = self._models.model(context.shop) or no_model()
-        snapshot = self._catalogues.at(context.shop, context.catalogue_epoch, model)
+        """Return the current catalogue with the latest ranking by recent events."""
+        snapshot = self._catalogue.at(context)
         snapshot.live_items.set_live_ranking(self._live.ranking(context.shop))
         return snapshot
 
