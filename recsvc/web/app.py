@@ -31,12 +31,14 @@ from recsvc.web.routes import (
     pages,
     privacy,
     profiles,
+    rankings,
     recommendations,
 )
 
 ROUTES: tuple[Route, ...] = (
     *recommendations.ROUTES,
     *pages.ROUTES,
+    *rankings.ROUTES,
     *consents.ROUTES,
     *consent_history.ROUTES,
     *consent_import.ROUTES,

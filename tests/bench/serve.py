@@ -65,6 +65,10 @@ PAGE = {
     ],
 }
 BASKET = {"items": ["{item}", "item-0000007", "item-0000011"], "customer_id": "{customer}"}
+RANKING = {
+    "items": [f"item-{row:07d}" for row in range(3, 800, 4)],
+    "customer_id": "{customer}",
+}
 
 
 BATCH = {
@@ -94,6 +98,7 @@ ROWS = (
     Row("similar", "/v1/items/{item}/recommendations", ANONYMOUS_FLOOR),
     Row("popular", "/v1/recommendations", ANONYMOUS_FLOOR),
     Row("basket of 3", "/v1/basket/recommendations", FLOOR, BASKET),
+    Row("rankings of 200", "/v1/rankings", FLOOR, RANKING),
     Row("pages, 4 placements", "/v1/pages", FLOOR, PAGE),
     Row("offers, 1,000 live", OFFERS_ABOUT, FLOOR_OF_OFFERS),
     Row("the floor, against a bare one", "/floor/1200/{customer}", BARE_FLOOR),

@@ -107,6 +107,12 @@ def basket(list_query: ListQuery, items: list[str]) -> MakeRequests:
     return post_requests("/v1/basket/recommendations", {**list_query, "items": items})
 
 
+def ranking(list_query: ListQuery, items: list[str]) -> MakeRequests:
+    left_out = {"context_item", "diversity"}
+    body = {name: value for name, value in list_query.items() if name not in left_out}
+    return post_requests("/v1/rankings", {**body, "items": items})
+
+
 def page(placements: list[tuple[str, ListQuery]]) -> MakeRequests:
     requested = [
         {**list_query, "name": f"place {place}", "slate": slate}
@@ -184,6 +190,12 @@ ROUTE_CASES = [
         st.builds(basket, list_query(), some_items),
         customer_cases(PERSONALIZATION),
         basket({}, []),
+    ),
+    RouteCase(
+        "POST /v1/rankings",
+        st.builds(ranking, list_query(), some_items),
+        customer_cases(PERSONALIZATION),
+        ranking({}, ITEMS),
     ),
     RouteCase(
         "POST /v1/pages",

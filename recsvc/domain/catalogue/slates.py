@@ -44,6 +44,7 @@ class ReasonCode(IntEnum):
     SIMILAR = 5
     BOUGHT_TOGETHER = 6
     BECAUSE_YOU_VIEWED = 7
+    UNKNOWN_ITEM = 8
 
     @property
     def label(self) -> str:

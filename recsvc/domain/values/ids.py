@@ -1,6 +1,7 @@
 """Ids of customers, items, offers and shops: types and validation."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, NewType
 
 from recsvc.domain.errors import BadRequest, FieldError
@@ -15,6 +16,9 @@ MAX_ID_BYTES = 128
 SHOP_RULE = "1 to 32 of a-z, 0-9 and '-', beginning with a letter or digit"
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # all of Unicode's category Cc
+# In lines of ids: a character that no id has, an empty line, `.` or `..`.
+_SUSPICIOUS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f/\ud800-\udfff]|\n\\.{0,2}(?=\n)")
+_MOST_BYTES_PER_CHARACTER = 4
 _SHOP = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 
 
@@ -53,6 +57,20 @@ def checked_id(text: str, field: str, max_bytes: int = MAX_ID_BYTES) -> str:
     if fault is None:
         return text
     raise bad_id(field, fault, max_bytes)
+
+
+def checked_ids(texts: Sequence[str], field: str) -> list[str]:
+    """Return valid ids as they are; raise `bad_id` for the first that is invalid."""
+    # One look at the joined text: a check of each id costs half a microsecond.
+    joined = "\n".join(texts)
+    is_short = not texts or max(map(len, texts)) * _MOST_BYTES_PER_CHARACTER <= MAX_ID_BYTES
+    if is_short and not _SUSPICIOUS.search(f"\n{joined}\n") and _has_lines(joined, len(texts)):
+        return list(texts)
+    return [checked_id(text, f"{field}[{place}]") for place, text in enumerate(texts)]
+
+
+def _has_lines(joined: str, count: int) -> bool:
+    return joined.count("\n") == max(count - 1, 0)
 
 
 def pop_id(line: dict[str, Any], field: str) -> str:

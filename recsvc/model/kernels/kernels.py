@@ -581,6 +581,99 @@ def take(
     return filled
 
 
+@compiled("int64[::1](uint8[:,::1], uint8[:,::1], Bytes(uint8, 1, 'C'), int64)")
+def find_all(ids: Array, heads: Array, text: bytes, count: int) -> Array:
+    """Return the row of each id, UNKNOWN_ROW where there is none; (count,).
+
+    `text` holds `count` ids, one per line.
+    """
+    rows = np.empty(count, np.int64)
+    start = 0
+    for place in range(count):
+        stop = start
+        while stop < len(text) and text[stop] != _NEWLINE:
+            stop += 1
+        rows[place] = row_of(ids, heads, text, start, stop)
+        start = stop + 1
+    return rows
+
+
+@compiled(
+    "Tuple((int64[::1], float64[::1], int64[::1]))"
+    f"(int64[::1], int32[:], float32[:], int64[:], float32[:], {_FILTER})"
+)
+def order_given(
+    rows: Array,
+    own: Array,
+    own_scores: Array,
+    last: Array,
+    appeal: Array,
+    item_filter: ItemFilter,
+) -> tuple[Array, Array, Array]:
+    """Order the rows that a caller brings: the customer's list, popularity, `last`, unknown rows.
+
+    Equal rows keep their order; known rows that do not pass the filter are left out. Return for
+    each ordered row its place in `rows`, its score, and its place in `own` (UNKNOWN_ROW: none). All
+    scores of other rows are below those of the customer's list.
+    """
+    unavailable, categories, listed, brands, prices = item_filter[:5]
+    wanted_categories, wanted_brands, low, high, bits = item_filter[5:]
+    places, keys = np.empty(len(rows), np.int64), np.empty(len(rows), np.float64)
+    at_own = np.empty(len(rows), np.int64)
+    kept, lowest = 0, 1.0
+    for place in range(len(rows)):
+        row = rows[place]
+        at = UNKNOWN_ROW
+        if row == UNKNOWN_ROW:
+            if bits:
+                continue
+            key = -2.0
+        else:
+            if not passes(
+                row,
+                unavailable,
+                categories,
+                listed,
+                brands,
+                prices,
+                wanted_categories,
+                wanted_brands,
+                low,
+                high,
+                bits,
+            ):
+                continue
+            if contains(last, row):
+                key = -1.0
+            else:
+                # A linear search: a list has some hundred entries in contiguous memory.
+                at = place_of(own, row)
+                key = appeal[row] if row < len(appeal) else 0.0
+        if at != UNKNOWN_ROW:
+            lowest = min(lowest, own_scores[at])
+        places[kept], keys[kept], at_own[kept] = place, key, at
+        kept += 1
+    scores = np.empty(kept, np.float64)
+    for place in range(kept):
+        at = at_own[place]
+        if at != UNKNOWN_ROW:
+            scores[place] = own_scores[at]
+            keys[place] = 2.0 + own_scores[at]  # above every popularity, which is 1 at most
+        else:
+            scores[place] = max(keys[place], 0.0) * lowest / 2
+    order = np.argsort(-keys[:kept], kind="mergesort")
+    return places[order], scores[order], at_own[order]
+
+
+@part
+def place_of(rows: Array, row: int) -> int:
+    """Return the first place of a row, UNKNOWN_ROW if it is not there."""
+    for place in range(len(rows)):
+        if rows[place] == row:
+            return place
+    return UNKNOWN_ROW
+
+
 @compiled(
     f"Tuple((int32[::1], float64[::1], int64[::1]))(int64[:], {_NEIGHBOURS}, {_FILTER}, boolean)"
 )

@@ -12,12 +12,14 @@ import numpy as np
 
 from recsvc.domain.catalogue.list_query import NO_FILTERS, Filters
 from recsvc.domain.catalogue.slates import ReasonCode
+from recsvc.domain.values.ids import ItemId
 from recsvc.model.artifact.format import Array
 from recsvc.model.kernels.kernels import (
     HAS_BRANDS,
     HAS_CATEGORIES,
     HAS_MAX_PRICE,
     HAS_MIN_PRICE,
+    UNKNOWN_ROW,
     ItemFilter,
 )
 from recsvc.model.ranking.catalogue_columns import NO_LABEL, CatalogueColumns
@@ -92,6 +94,15 @@ class LiveItems:
             row if row >= 0 else self._outside_model(item_id)
             for row, item_id in zip(found, item_ids, strict=True)
         ]
+
+    def rows_of(self, item_ids: Sequence[ItemId]) -> Array:
+        """Return the row of each item, (items,) int64; UNKNOWN_ROW: unknown."""
+        rows = self.model.items.rows_of(item_ids)
+        if self.has_items_outside_model:
+            for place in np.flatnonzero(rows == UNKNOWN_ROW).tolist():
+                row = self._outside_model(item_ids[place])
+                rows[place] = UNKNOWN_ROW if row is None else row
+        return rows
 
     def is_sensitive(self, row: int | None) -> bool:
         return row is not None and bool(self.sensitive.item(row))

@@ -11,7 +11,7 @@ import numpy as np
 
 from recsvc.domain.values.customer_keys import CUSTOMER_KEY_BYTES
 from recsvc.model.artifact.format import Array
-from recsvc.model.kernels.kernels import ROWS_PER_HEAD, UNKNOWN_ROW, find
+from recsvc.model.kernels.kernels import ROWS_PER_HEAD, UNKNOWN_ROW, find, find_all
 
 
 class IdMap:
@@ -55,6 +55,11 @@ class IdMap:
             return np.full(len(texts), -1, dtype=np.int64)
         complete = np.fromiter((len(text) <= self._width for text in encoded), bool, len(texts))
         return np.where(complete & (self._ids[rows] == sought), rows, -1)
+
+    def rows_of(self, ids: Sequence[str]) -> Array:
+        """Return the row of each valid id, (ids,) int64; UNKNOWN_ROW: unknown."""
+        # A compiled search; `rows` takes any text, but encodes and compares each.
+        return find_all.run(self.letters, self.heads, "\n".join(ids).encode(), len(ids))
 
     def __len__(self) -> int:
         return len(self._ids)

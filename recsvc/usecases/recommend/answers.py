@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from recsvc.domain.catalogue.slates import Fallback, ReasonCode, Slate
+from recsvc.domain.values.ids import ItemId
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.candidates import RankedItems
 
@@ -62,6 +63,7 @@ _NO_FIELDS = _CatalogueFields()
 # Indexed by code: the hash of an enum member is computed in Python.
 _LABELS = [code.label for code in sorted(ReasonCode)]
 _PLAIN_REASONS = [Reason(label) for label in _LABELS]
+_UNKNOWN_ITEM = _PLAIN_REASONS[ReasonCode.UNKNOWN_ITEM]
 
 
 def answer_of(
@@ -75,6 +77,13 @@ def answer_of(
 ) -> Answer:
     items = _items(live_items, ranked, fields)
     return Answer(live_items.model.version or None, slate, personalized, fallback, items)
+
+
+def with_unknown_items(answer: Answer, items: Sequence[ItemId], fields: Sequence[str]) -> Answer:
+    """Append items that neither the model nor the catalogue knows, with a score of 0."""
+    no_fields = dict.fromkeys(fields)
+    unknown = [RecommendedItem(item, 0.0, _UNKNOWN_ITEM, **no_fields) for item in items]
+    return msgspec.structs.replace(answer, items=answer.items + unknown) if unknown else answer
 
 
 def _items(

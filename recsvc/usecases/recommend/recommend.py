@@ -20,8 +20,9 @@ from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.catalogue.catalogue_cache import CatalogueSnapshot
 from recsvc.usecases.catalogue.current_catalogue import Catalogues, CurrentCatalogue, Models
 from recsvc.usecases.recommend import built_lists
-from recsvc.usecases.recommend.answers import Answer, answer_of
+from recsvc.usecases.recommend.answers import Answer, answer_of, with_unknown_items
 from recsvc.usecases.recommend.built_lists import BuiltList, Placement
+from recsvc.usecases.recommend.given_items import GivenItems, ordered_items
 from recsvc.usecases.recommend.personal_context import PersonalContext, personal_context_of
 
 MICROSECONDS = 1_000_000
@@ -60,20 +61,24 @@ class RecommendationService:
         snapshot = self._snapshot(context)
         personal = self._personal(context, snapshot, denied)
         built = built_lists.customer_list(snapshot.live_items, personal, slate, query)
-        return _answer(snapshot.live_items, built, query)
+        return _answer(snapshot.live_items, built, query.fields)
 
     def neighbours_of(
         self, context: RequestContext, item: ItemId, slate: ItemSlate, query: ListQuery
     ) -> Answer:
         """Return the item's neighbours; popular items if it has none or is unknown."""
         live_items = self._snapshot(context).live_items
-        return _answer(live_items, built_lists.item_list(live_items, item, slate, query), query)
+        return _answer(
+            live_items, built_lists.item_list(live_items, item, slate, query), query.fields
+        )
 
     def anonymous_list(
         self, context: RequestContext, slate: AnonymousSlate, query: ListQuery
     ) -> Answer:
         live_items = self._snapshot(context).live_items
-        return _answer(live_items, built_lists.anonymous_list(live_items, slate, query), query)
+        return _answer(
+            live_items, built_lists.anonymous_list(live_items, slate, query), query.fields
+        )
 
     def complete_basket(
         self,
@@ -87,7 +92,17 @@ class RecommendationService:
         snapshot = self._snapshot(context)
         personal = self._personal_if_named(context, snapshot, denied)
         built = built_lists.basket_list(snapshot.live_items, personal, items, query)
-        return _answer(snapshot.live_items, built, query)
+        return _answer(snapshot.live_items, built, query.fields)
+
+    def order_items(
+        self, context: RequestContext, given: GivenItems, *, denied: bool = False
+    ) -> Answer:
+        """Return the given items in the order of the customer's interest, else of popularity."""
+        snapshot = self._snapshot(context)
+        personal = self._personal_if_named(context, snapshot, denied)
+        known, unknown = ordered_items(snapshot.live_items, personal, given)
+        answer = _answer(snapshot.live_items, known, given.fields)
+        return with_unknown_items(answer, unknown, given.fields)
 
     def fill_page(
         self, context: RequestContext, placements: Sequence[Placement], *, denied: bool = False
@@ -100,7 +115,7 @@ class RecommendationService:
         for placement in placements:
             built = built_lists.placed_list(snapshot.live_items, personal, placement, taken)
             taken.update(built.ranked.items)
-            answers.append(_answer(snapshot.live_items, built, placement.query))
+            answers.append(_answer(snapshot.live_items, built, placement.query.fields))
         return answers
 
     def _personal(
@@ -142,14 +157,14 @@ def _admission(
     return admit(context.customer, context.consent, Purpose.PERSONALIZATION)
 
 
-def _answer(live_items: LiveItems, built: BuiltList, query: ListQuery) -> Answer:
+def _answer(live_items: LiveItems, built: BuiltList, fields: Sequence[str]) -> Answer:
     if live_items.model is no_model():
         built = built_lists.without_model(built)
     return answer_of(
         live_items,
         built.slate,
         built.ranked,
-        query.fields,
+        fields,
         personalized=built.is_personal,
         fallback=built.fallback,
     )

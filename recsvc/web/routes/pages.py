@@ -37,31 +37,45 @@ Names = Annotated[list[Name], Meta(max_length=MAX_NAMES)]
 Price = Annotated[float, Meta(ge=0)]
 
 
-class ListFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Number of items and filters: the same as the query parameters of these names."""
+class FilterFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Filters and catalogue fields: the same as the query parameters of these names."""
 
-    n: Annotated[int, Meta(ge=1, le=MAX_ITEMS)] = DEFAULT_ITEMS
     category: Names = []
     brand: Names = []
     min_price: Price | None = None
     max_price: Price | None = None
     exclude: Annotated[list[str], Meta(max_length=MAX_EXCLUDED)] = []
-    context_item: str | None = None
-    diversity: Annotated[float, Meta(ge=0, le=1)] = 0.0
     fields: Annotated[list[CatalogueField], Meta(max_length=len(get_args(CatalogueField)))] = []
 
-    def query(self, where: str = "") -> ListQuery:
+    def filters(self, where: str = "") -> Filters:
         if None not in (self.min_price, self.max_price) and self.min_price > self.max_price:  # type: ignore[operator]
             raise _wrong(f"{where}max_price", "must be min_price or more")
-        context_item = self.context_item
+        return Filters(tuple(self.category), tuple(self.brand), self.min_price, self.max_price)
+
+    def excluded(self, where: str = "") -> tuple[ItemId, ...]:
+        return _items(self.exclude, f"{where}exclude")
+
+    def catalogue_fields(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.fields))
+
+
+class ListFields(FilterFields, forbid_unknown_fields=True, kw_only=True):
+    """Number of items, filters and ranking: the same as the query parameters of these names."""
+
+    n: Annotated[int, Meta(ge=1, le=MAX_ITEMS)] = DEFAULT_ITEMS
+    context_item: str | None = None
+    diversity: Annotated[float, Meta(ge=0, le=1)] = 0.0
+
+    def query(self, where: str = "") -> ListQuery:
+        filters, context_item = self.filters(where), self.context_item
         return ListQuery(
             self.n,
-            Filters(tuple(self.category), tuple(self.brand), self.min_price, self.max_price),
-            _items(self.exclude, f"{where}exclude"),
+            filters,
+            self.excluded(where),
             None
             if context_item is None
             else ItemId(checked_id(context_item, f"{where}context_item")),
-            tuple(dict.fromkeys(self.fields)),
+            self.catalogue_fields(),
             self.diversity,
         )
 
@@ -100,7 +114,7 @@ class Page(msgspec.Struct, frozen=True):
 def recommend_for_basket(call: Call) -> Response:
     body = call.read_body_first(BasketBody)
     query, items = body.query(), _items(body.items, "items")
-    context = _enter(call, body.customer_id)
+    context = authorize(call, body.customer_id)
     answer = call.services.recommender.complete_basket(
         context, items, query, denied=call.denies_personal_use
     )
@@ -110,7 +124,7 @@ def recommend_for_basket(call: Call) -> Response:
 def recommend_for_page(call: Call) -> Response:
     body = call.read_body_first(PageBody)
     placements = [_placement(each, place) for place, each in enumerate(body.placements)]
-    context = _enter(call, body.customer_id)
+    context = authorize(call, body.customer_id)
     answers = call.services.recommender.fill_page(
         context, placements, denied=call.denies_personal_use
     )
@@ -119,7 +133,7 @@ def recommend_for_page(call: Call) -> Response:
     return private_json(Page([_placed(each.name, listed) for each, listed in named]))
 
 
-def _enter(call: Call, customer_id: str | None) -> RequestContext:
+def authorize(call: Call, customer_id: str | None) -> RequestContext:
     if customer_id is None:
         return call.authorize_request()
     return call.authorize_request(CustomerId(checked_id(customer_id, "customer_id")))

@@ -1,0 +1,74 @@
+"""Order the items that a caller brings by a customer's list, then by popularity. Pure.
+
+The cost is bounded by the number of items and the length of the list.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.domain.catalogue.list_query import Filters
+from recsvc.domain.catalogue.slates import ReasonCode
+from recsvc.domain.values.ids import ItemId
+from recsvc.model.artifact.format import Array
+from recsvc.model.kernels.kernels import UNKNOWN_ROW, order_given
+from recsvc.model.ranking.live_items import LiveItems
+from recsvc.model.registry.candidates import Candidates, RankedItems
+
+
+@dataclass(frozen=True, slots=True)
+class GivenOrder:
+    """The known items, best first, and the unknown ones that follow them.
+
+    `uses_own`: the customer's list or the items to put last changed the order.
+    """
+
+    known: RankedItems
+    unknown: list[ItemId]
+    uses_own: bool
+
+
+def given_order(
+    live_items: LiveItems,
+    items: Sequence[ItemId],
+    own: Candidates,
+    last: Collection[int],
+    filters: Filters,
+    n: int,
+) -> GivenOrder:
+    """Order distinct items; return the first n.
+
+    `own`: the customer's list, scores above 0. `last`: rows that come after all other known rows.
+    Known items that are not available or do not pass the filters are left out, and unknown ones if
+    there is a filter. Equal items keep their order.
+    """
+    rows = live_items.rows_of(items)
+    places, scores, at_own = order_given.run(
+        rows,
+        own.items,
+        own.scores,
+        np.fromiter(last, np.int64, len(last)),
+        live_items.model.appeal,
+        live_items.item_filter(filters),
+    )
+    places = places[:n]
+    known = int(np.count_nonzero(rows[places] != UNKNOWN_ROW))
+    uses_own = bool((at_own != UNKNOWN_ROW).any()) or not set(last).isdisjoint(rows.tolist())
+    return GivenOrder(
+        _ranked(rows[places[:known]], scores[:known], own, at_own[:known]),
+        [items[place] for place in places[known:].tolist()],
+        uses_own,
+    )
+
+
+def _ranked(rows: Array, scores: Array, own: Candidates, at_own: Array) -> RankedItems:
+    size, listed = len(rows), np.flatnonzero(at_own != UNKNOWN_ROW)
+    reasons = np.full(size, int(ReasonCode.POPULAR), dtype=np.int64)
+    reasons[listed] = own.reasons[at_own[listed]]
+    reason_rows: list[int | None] = [None] * size
+    if own.reason_items is not None:
+        named = own.reason_items[at_own[listed]].tolist()
+        for place, row in zip(listed.tolist(), named, strict=True):
+            reason_rows[place] = None if row == UNKNOWN_ROW else row
+    return RankedItems(rows.tolist(), scores.round(6).tolist(), reasons.tolist(), reason_rows)

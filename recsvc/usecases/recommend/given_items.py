@@ -1,0 +1,71 @@
+"""Order the items that a caller brings: a search result, or the items of a category page. Pure.
+
+For an admitted customer the items of the customer's `for_you` list come first, then the others by
+popularity, then those on cooldown. Without a customer all are ordered by popularity. Items that
+neither the model nor the catalogue knows come last; items that are not available are left out.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from recsvc.domain.catalogue.list_query import NO_FILTERS, Filters
+from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback
+from recsvc.domain.consent.gate import ConsentRefused
+from recsvc.domain.values.ids import ItemId
+from recsvc.model.ranking.given_order import given_order
+from recsvc.model.ranking.live_items import LiveItems
+from recsvc.model.ranking.neighbour_votes import no_candidates
+from recsvc.model.ranking.recent_interest import reranked
+from recsvc.model.registry.candidates import Candidates
+from recsvc.usecases.recommend.built_lists import BuiltList
+from recsvc.usecases.recommend.personal_context import PersonalContext
+
+MAX_GIVEN = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class GivenItems:
+    """A request to order items. `n`: the most items in the answer."""
+
+    items: Sequence[ItemId]
+    n: int = MAX_GIVEN
+    filters: Filters = NO_FILTERS
+    fields: tuple[str, ...] = ()
+
+
+class OrderedItems(NamedTuple):
+    """The known items in order, and the unknown ones that follow them."""
+
+    known: BuiltList
+    unknown: list[ItemId]
+
+
+def ordered_items(
+    live_items: LiveItems, personal: PersonalContext | ConsentRefused | None, given: GivenItems
+) -> OrderedItems:
+    own, on_cooldown = _own_list(live_items, personal)
+    items = list(dict.fromkeys(given.items))
+    order = given_order(live_items, items, own, on_cooldown, given.filters, given.n)
+    ranked = order.known
+    if order.uses_own:
+        return OrderedItems(
+            BuiltList(CustomerSlate.FOR_YOU, ranked, None, is_personal=True), order.unknown
+        )
+    fallback = None if personal is None else Fallback.UNKNOWN_CUSTOMER
+    if isinstance(personal, ConsentRefused):
+        fallback = personal.fallback
+    return OrderedItems(BuiltList(AnonymousSlate.POPULAR, ranked, fallback), order.unknown)
+
+
+def _own_list(
+    live_items: LiveItems, personal: PersonalContext | ConsentRefused | None
+) -> tuple[Candidates, Collection[int]]:
+    """Return the customer's list, reranked by recent events, and the items on cooldown."""
+    if not isinstance(personal, PersonalContext):
+        return no_candidates(), ()
+    own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
+    own, interest = no_candidates() if own is None else own, personal.interest
+    if interest is None:
+        return own, ()
+    return reranked(own, interest, adds_items=True), interest.on_cooldown()
