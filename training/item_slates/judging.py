@@ -16,6 +16,8 @@ from training.item_slates.maker import ItemData, ItemLists, ItemSlateMaker, Wind
 from training.metrics.item_slate_results import ItemSlateResults, ListChoice
 from training.settings import TrainingSettings
 
+_WINDOWS = 3  # past windows: two that choose, one that judges
+
 _NamedFigures = tuple[str, WindowFigures]
 
 
@@ -51,14 +53,14 @@ def _judged(
     maker: ItemSlateMaker, data: ItemData, settings: TrainingSettings, holdout: History | None
 ) -> tuple[ListChoice, list[_NamedFigures], _NamedFigures | None]:
     history = data.interactions.history
-    plan = plan_windows(history, settings.horizon_days, settings.judged_windows, 0)
+    plan = plan_windows(history, settings.horizon_days, _WINDOWS, 0)
     windows = [
         (_name(window, data), figures)
         for place, window in enumerate(plan.windows)
-        if (figures := _on_window(maker, window, place, data, settings))
+        if (figures := _on_window(maker, window, place, data, settings, judges=holdout is None))
     ]
     if holdout is not None:
-        judged = maker.figures(history, holdout, data, settings, settings.seed)
+        judged = maker.figures(history, holdout, data, settings, settings.seed, judging=True)
         judged_on = ("the holdout", judged) if judged else None
     else:
         judged_on = windows.pop(0) if len(windows) > 1 else None
@@ -66,11 +68,19 @@ def _judged(
 
 
 def _on_window(
-    maker: ItemSlateMaker, window: Window, place: int, data: ItemData, settings: TrainingSettings
+    maker: ItemSlateMaker,
+    window: Window,
+    place: int,
+    data: ItemData,
+    settings: TrainingSettings,
+    *,
+    judges: bool,
 ) -> WindowFigures:
+    """Measure one window; if a past window judges, that is the newest."""
     history = data.interactions.history
     later = history.between(window.start, window.end)
-    return maker.figures(window.known(history), later, data, settings, settings.seed + place + 1)
+    known, seed, judging = window.known(history), settings.seed + place + 1, judges and not place
+    return maker.figures(known, later, data, settings, seed, judging=judging)
 
 
 def _name(window: Window, data: ItemData) -> str:

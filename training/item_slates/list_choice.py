@@ -24,7 +24,8 @@ def choose_lists(candidates: Sequence[Candidate], windows: Sequence[WindowFigure
     if not windows:
         return ListChoice(candidates[0].name, judged=False, reason=_TOO_SHORT)
     figures = [{name: case.reciprocal for name, case in window.items()} for window in windows]
-    baselines = [each.name for each in candidates if each.baseline]
+    everywhere = set.intersection(*(set(window) for window in windows))
+    baselines = [each.name for each in candidates if each.baseline and each.name in everywhere]
     found = choose(figures, baselines)
     return ListChoice(
         winner=found.winner,
@@ -75,7 +76,7 @@ def _candidate(
     windows: Sequence[WindowFigures],
     judged: WindowFigures | None,
 ) -> ListCandidate:
-    own = None if judged is None else judged[candidate.name]
+    own = None if judged is None else judged.get(candidate.name)
     best: CaseValues | None = None
     if judged is not None and candidate.name != winner:
         best = judged[winner]
@@ -83,7 +84,11 @@ def _candidate(
         candidate.name,
         candidate.title,
         candidate.baseline,
-        tuple(mean_of_cases(window[candidate.name].reciprocal) for window in windows),
+        tuple(
+            mean_of_cases(window[candidate.name].reciprocal)
+            for window in windows
+            if candidate.name in window
+        ),
         None if own is None else mean_of_cases(own.reciprocal),
         None if own is None else mean_of_cases(own.hits),
         None if own is None or best is None else mean_of_cases(own.reciprocal - best.reciprocal),

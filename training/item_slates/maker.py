@@ -77,9 +77,19 @@ class ItemSlateMaker(Protocol):
         ...
 
     def figures(
-        self, known: History, later: History, data: ItemData, settings: TrainingSettings, seed: int
+        self,
+        known: History,
+        later: History,
+        data: ItemData,
+        settings: TrainingSettings,
+        seed: int,
+        *,
+        judging: bool,
     ) -> WindowFigures:
         """Fit every candidate on `known` and measure it on cases of `later`.
+
+        `judging`: the window does not choose. Baselines that cannot be published, for example
+        because they know no k-anonymity, may be measured there only.
 
         Rows of `later` are those of `known`; customers beyond `known.customers_total` are unknown
         ones. Empty if there are too few cases.
