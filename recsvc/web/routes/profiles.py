@@ -8,9 +8,14 @@ from msgspec import UNSET, Meta, UnsetType
 
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent.consent import Flag
-from recsvc.domain.customers import profile as limits
-from recsvc.domain.customers.profile import FlaggedProfile, ProfileChange, read_change
+from recsvc.domain.customers.profile import (
+    MAX_SEGMENTS,
+    FlaggedProfile,
+    ProfileChange,
+    read_change,
+)
 from recsvc.domain.errors import BadRequest, RecsvcError
+from recsvc.domain.values import attributes
 from recsvc.domain.values.ids import CustomerId, pop_id
 from recsvc.usecases.access.request_access import RequestContext, RouteAccess
 from recsvc.usecases.customers.profiles import FLAG_SCOPE, may_read
@@ -20,14 +25,14 @@ from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 from recsvc.web.routes.items import REFUSED, WRITTEN, LineResult, LineResults
 
-Name = Annotated[str, Meta(min_length=1, max_length=limits.MAX_NAME_LENGTH)]
-Text = Annotated[str, Meta(max_length=limits.MAX_TEXT_LENGTH)]
-Number = Annotated[float, Meta(ge=-limits.MAX_NUMBER, le=limits.MAX_NUMBER)]
+Name = Annotated[str, Meta(min_length=1, max_length=attributes.MAX_NAME_LENGTH)]
+Text = Annotated[str, Meta(max_length=attributes.MAX_TEXT_LENGTH)]
+Number = Annotated[float, Meta(ge=-attributes.MAX_NUMBER, le=attributes.MAX_NUMBER)]
 Label = Annotated[str, Meta(min_length=1, max_length=128)]
 Attributes = Annotated[
-    dict[Name, Text | Number | bool | None], Meta(max_length=limits.MAX_ATTRIBUTES)
+    dict[Name, Text | Number | bool | None], Meta(max_length=attributes.MAX_ATTRIBUTES)
 ]
-Segments = Annotated[list[Label], Meta(max_length=limits.MAX_SEGMENTS)]
+Segments = Annotated[list[Label], Meta(max_length=MAX_SEGMENTS)]
 Month = Annotated[int, Meta(ge=1, le=12)]
 Date = Annotated[str, Meta(extra_json_schema={"format": "date"})]
 
