@@ -8,6 +8,7 @@ MAX_ITEMS = 100
 DEFAULT_ITEMS = 10
 MAX_NAMES = 20  # categories, and brands, in one filter
 MAX_EXCLUDED = 200
+MAX_OFFSET = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,19 @@ NO_FILTERS = Filters()
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """A request for one list. `diversity`: 0 keeps the ranking, 1 avoids similar items."""
+    """A request for one list: `n` items after the first `offset`.
+
+    `diversity`: 0 keeps the ranking, 1 avoids similar items. None: lists that are equal for all
+    customers begin with few items of one category, all other lists keep the ranking.
+    """
 
     n: int = DEFAULT_ITEMS
     filters: Filters = NO_FILTERS
     exclude: tuple[ItemId, ...] = ()
     context_item: ItemId | None = None
     fields: tuple[str, ...] = ()
-    diversity: float = 0.0
+    diversity: float | None = None
+    offset: int = 0
 
     @property
     def narrows(self) -> bool:

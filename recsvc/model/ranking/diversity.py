@@ -34,12 +34,7 @@ def diversified(
         similarity = np.maximum(similarity, _similar(rows, codes, best, live_items))
         gain = (1 - diversity) * relevance - diversity * similarity
         gain[chosen] = -np.inf
-    return RankedItems(
-        [ranked.items[place] for place in chosen],
-        [ranked.scores[place] for place in chosen],
-        [ranked.reasons[place] for place in chosen],
-        [ranked.reason_items[place] for place in chosen],
-    )
+    return ranked.at(chosen)
 
 
 def _similar(rows: Array, codes: Array, place: int, live_items: LiveItems) -> Array:

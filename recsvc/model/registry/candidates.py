@@ -64,6 +64,22 @@ class RankedItems:
     def __len__(self) -> int:
         return len(self.items)
 
+    def after(self, offset: int) -> "RankedItems":
+        """Return the items without the first `offset`."""
+        if not offset:
+            return self
+        return self.at(range(offset, len(self)))
+
+    def at(self, places: Iterable[int]) -> "RankedItems":
+        """Return the entries at the given places, in that order."""
+        chosen = list(places)
+        return RankedItems(
+            [self.items[place] for place in chosen],
+            [self.scores[place] for place in chosen],
+            [self.reasons[place] for place in chosen],
+            [self.reason_items[place] for place in chosen],
+        )
+
 
 def assemble(n: int, *lists: Candidates, excluded_rows: Collection[int] = ()) -> RankedItems:
     """Return the first n items of the lists, without excluded and repeated items."""

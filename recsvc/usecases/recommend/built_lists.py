@@ -69,7 +69,7 @@ def customer_list(
     lists = customer_lists(live_items, query, personal, slate, own, seen)
     ranked = select_items(live_items, query, lists, seen)
     adds_items = rule_of(slate).adds_items
-    is_complete = not adds_items and len(ranked) >= _bought_before(own, personal)
+    is_complete = not adds_items and query.offset + len(ranked) >= _bought_before(own, personal)
     fallback = None if is_complete else _filtered_out(query, ranked)
     return BuiltList(slate, ranked, fallback, is_personal=True)
 

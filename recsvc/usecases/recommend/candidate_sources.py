@@ -61,11 +61,11 @@ def select_items(
     seen.update(rows_of(live_items, query.exclude))
     if query.context_item is not None:
         seen.update(rows_of(live_items, [query.context_item]))
-    n = query.n * POOL if query.diversity else query.n
-    ranked = fill(n, lists, seen, live_items.item_filter(query.filters))
-    if query.diversity:
+    item_filter = live_items.item_filter(query.filters)
+    if query.diversity:  # never with an offset
+        ranked = fill(query.n * POOL, lists, seen, item_filter)
         return diversified(ranked, query.n, query.diversity, live_items)
-    return ranked
+    return fill(query.offset + query.n, lists, seen, item_filter).after(query.offset)
 
 
 def anonymous_lists(

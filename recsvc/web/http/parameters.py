@@ -16,6 +16,7 @@ from recsvc.domain.catalogue.list_query import (
     MAX_EXCLUDED,
     MAX_ITEMS,
     MAX_NAMES,
+    MAX_OFFSET,
     Filters,
     ListQuery,
 )
@@ -30,6 +31,7 @@ _ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES}
 
 MIN_ITEMS = 1
 MAX_NAME_LENGTH = 512
+OFFSET_RULE = "cannot be combined with diversity above 0"
 
 
 class Misread(ValueError):
@@ -108,6 +110,14 @@ def list_parameters() -> tuple[Parameter, ...]:
     """Return the parameters of every list, as `list_query` takes them."""
     return (
         number_of_items(),
+        whole_number(
+            "offset",
+            "Number of items to leave out at the start of the list: continues an earlier answer "
+            "of the same `model_version`; not with `diversity` above 0",
+            0,
+            MAX_OFFSET,
+            0,
+        ),
         _names("category", "Only items of this category"),
         _names("brand", "Only items of this brand"),
         _price("min_price", "Only items at this price or above"),
@@ -131,11 +141,13 @@ def list_parameters() -> tuple[Parameter, ...]:
         ),
         Parameter(
             name="diversity",
-            meaning="How much the items of a list should differ, by category and neighbours",
+            meaning="How much the items of a list should differ, by category and neighbours; 0 "
+            "keeps the ranking; absent: `popular` and `trending` have at most two items of a "
+            "category among the first five",
             rule="a decimal number from 0 to 1",
             read=_read_diversity,
-            default=0.0,
-            schema={"type": "number", "minimum": 0, "maximum": 1, "default": 0},
+            default=None,
+            schema={"type": "number", "minimum": 0, "maximum": 1},
         ),
         Parameter(
             name="fields",
@@ -150,19 +162,22 @@ def list_parameters() -> tuple[Parameter, ...]:
 
 def list_query(
     n: int,
+    offset: int,
     category: tuple[str, ...],
     brand: tuple[str, ...],
     min_price: float | None,
     max_price: float | None,
     exclude: tuple[ItemId, ...],
     context_item: ItemId | None,
-    diversity: float,
+    diversity: float | None,
     fields: tuple[str, ...],
 ) -> ListQuery:
+    if offset and diversity:
+        raise bad_parameter("offset", OFFSET_RULE)
     if min_price is not None and max_price is not None and min_price > max_price:
         raise bad_parameter("max_price", "must be min_price or more")
     filters = Filters(category, brand, min_price, max_price)
-    return ListQuery(n, filters, exclude, context_item, fields, diversity)
+    return ListQuery(n, filters, exclude, context_item, fields, diversity, offset)
 
 
 def _names(name: str, meaning: str) -> Parameter:

@@ -12,6 +12,7 @@ from recsvc.domain.catalogue.list_query import (
     MAX_EXCLUDED,
     MAX_ITEMS,
     MAX_NAMES,
+    MAX_OFFSET,
     Filters,
     ListQuery,
 )
@@ -20,7 +21,7 @@ from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.ids import CustomerId, ItemId, checked_id
 from recsvc.usecases.access.request_access import BrowserAccess, RequestContext, RouteAccess
 from recsvc.usecases.recommend.built_lists import Placement
-from recsvc.web.http.parameters import MAX_NAME_LENGTH
+from recsvc.web.http.parameters import MAX_NAME_LENGTH, OFFSET_RULE
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 from recsvc.web.routes.recommendations import Recommendation, private_list
@@ -64,10 +65,13 @@ class ListFields(FilterFields, forbid_unknown_fields=True, kw_only=True):
 
     n: Annotated[int, Meta(ge=1, le=MAX_ITEMS)] = DEFAULT_ITEMS
     context_item: str | None = None
-    diversity: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    diversity: Annotated[float, Meta(ge=0, le=1)] | None = None
+    offset: Annotated[int, Meta(ge=0, le=MAX_OFFSET)] = 0
 
     def query(self, where: str = "") -> ListQuery:
         filters, context_item = self.filters(where), self.context_item
+        if self.offset and self.diversity:
+            raise _wrong(f"{where}offset", OFFSET_RULE)
         return ListQuery(
             self.n,
             filters,
@@ -77,6 +81,7 @@ class ListFields(FilterFields, forbid_unknown_fields=True, kw_only=True):
             else ItemId(checked_id(context_item, f"{where}context_item")),
             self.catalogue_fields(),
             self.diversity,
+            self.offset,
         )
 
 

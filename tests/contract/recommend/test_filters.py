@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.grocery import ANNA, ITEMS, Service, item_ids, rows, without
+from tests.contract.grocery import ANNA, BERT, ITEMS, Service, item_ids, rows, without
 
 CUSTOMER = "/v1/customers/anna/recommendations"
 POPULAR = "/v1/recommendations"
@@ -149,3 +149,44 @@ def test_a_wrong_filter_is_named(grocery_service: Service, query: str, field: st
         assert reply.status_code == 400
         assert reply.json is not None
         assert [error["field"] for error in reply.json["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/recommendations?slate=popular",
+        "/v1/recommendations?slate=trending",
+        "/v1/items/item-00/recommendations?slate=similar",
+        f"/v1/customers/{ANNA}/recommendations?slate=for_you",
+        f"/v1/customers/{ANNA}/recommendations?slate=discover",
+        f"/v1/customers/{BERT}/recommendations?slate=for_you",
+    ],
+)
+def test_an_offset_continues_a_list(service: Service, path: str) -> None:
+    """Pages of three, one after the other, are the long list: no item twice, none left out."""
+    service.consent(ANNA)
+
+    whole = item_ids(service.get(f"{path}&n=12"))
+    pages = [item_ids(service.get(f"{path}&n=3&offset={start}")) for start in range(0, 12, 3)]
+
+    assert [item for page in pages for item in page] == whole
+    assert item_ids(service.get(f"{path}&offset=500")) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("offset=501", "offset"),
+        ("offset=-1", "offset"),
+        ("offset=1.5", "offset"),
+        ("offset=1&offset=2", "offset"),
+        ("offset=5&diversity=0.5", "offset"),
+    ],
+)
+def test_a_wrong_offset_is_refused(service: Service, query: str, field: str) -> None:
+    """The error names the parameter; a reranked list has no stable continuation."""
+    reply = service.get(f"/v1/recommendations?{query}")
+
+    assert reply.json is not None
+    assert reply.status_code == 400
+    assert [error["field"] for error in reply.json["errors"]] == [field]
