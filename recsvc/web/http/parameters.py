@@ -4,34 +4,18 @@ A parameter that is unknown, repeated, not UTF-8 or out of range is a 400 that n
 parser would replace bad bytes and keep one of two values.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from recsvc.domain.catalogue.list_query import (
-    DEFAULT_ITEMS,
-    MAX_EXCLUDED,
-    MAX_ITEMS,
-    MAX_NAMES,
-    MAX_OFFSET,
-    Filters,
-    ListQuery,
-)
+from recsvc.domain.catalogue.list_query import DEFAULT_ITEMS, MAX_ITEMS
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.values.ids import ID_RULE, MAX_ID_BYTES, ItemId, id_fault
-from recsvc.usecases.recommend.answers import CATALOGUE_FIELDS
 
 T = TypeVar("T")
 
-_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
-_ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES}
-
 MIN_ITEMS = 1
-MAX_NAME_LENGTH = 512
-OFFSET_RULE = "cannot be combined with diversity above 0"
 
 
 class Misread(ValueError):
@@ -104,135 +88,6 @@ def choice(name: str, meaning: str, choices: type[StrEnum]) -> Parameter:
         default=next(iter(choices)),
         schema={"type": "string", "enum": values, "default": values[0]},
     )
-
-
-def list_parameters() -> tuple[Parameter, ...]:
-    """Return the parameters of every list, as `list_query` takes them."""
-    return (
-        number_of_items(),
-        whole_number(
-            "offset",
-            "Number of items to leave out at the start of the list: continues an earlier answer "
-            "of the same `model_version`; not with `diversity` above 0",
-            0,
-            MAX_OFFSET,
-            0,
-        ),
-        _names("category", "Only items of this category"),
-        _names("brand", "Only items of this brand"),
-        _price("min_price", "Only items at this price or above"),
-        _price("max_price", "Only items at this price or below"),
-        Parameter(
-            name="exclude",
-            meaning="An item that must not be in the answer",
-            rule=f"{ID_RULE}; at most {MAX_EXCLUDED} times",
-            read=_read_id,
-            default=(),
-            schema=_ID_SCHEMA,
-            most=MAX_EXCLUDED,
-        ),
-        Parameter(
-            name="context_item",
-            meaning="The item on the visitor's page: its neighbours come first",
-            rule=ID_RULE,
-            read=_read_id,
-            default=None,
-            schema=_ID_SCHEMA,
-        ),
-        Parameter(
-            name="diversity",
-            meaning="How much the items of a list should differ, by category and neighbours; 0 "
-            "keeps the ranking; absent: `popular` and `trending` have at most two items of a "
-            "category among the first five",
-            rule="a decimal number from 0 to 1",
-            read=_read_diversity,
-            default=None,
-            schema={"type": "number", "minimum": 0, "maximum": 1},
-        ),
-        Parameter(
-            name="fields",
-            meaning="Catalogue fields to add to each item, joined with commas",
-            rule="of " + ",".join(CATALOGUE_FIELDS),
-            read=_read_fields,
-            default=(),
-            schema={"type": "string", "example": "title,price"},
-        ),
-    )
-
-
-def list_query(
-    n: int,
-    offset: int,
-    category: tuple[str, ...],
-    brand: tuple[str, ...],
-    min_price: float | None,
-    max_price: float | None,
-    exclude: tuple[ItemId, ...],
-    context_item: ItemId | None,
-    diversity: float | None,
-    fields: tuple[str, ...],
-) -> ListQuery:
-    if offset and diversity:
-        raise bad_parameter("offset", OFFSET_RULE)
-    if min_price is not None and max_price is not None and min_price > max_price:
-        raise bad_parameter("max_price", "must be min_price or more")
-    filters = Filters(category, brand, min_price, max_price)
-    return ListQuery(n, filters, exclude, context_item, fields, diversity, offset)
-
-
-def _names(name: str, meaning: str) -> Parameter:
-    return Parameter(
-        name=name,
-        meaning=f"{meaning}; repeat it to allow several",
-        rule=f"1 to {MAX_NAME_LENGTH} characters; at most {MAX_NAMES} times",
-        read=_read_name,
-        default=(),
-        schema={"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH},
-        most=MAX_NAMES,
-    )
-
-
-def _price(name: str, meaning: str) -> Parameter:
-    return Parameter(
-        name=name,
-        meaning=meaning,
-        rule="a decimal number from 0, as 19.99",
-        read=_read_decimal,
-        default=None,
-        schema={"type": "number", "minimum": 0},
-    )
-
-
-def _read_name(text: str) -> str:
-    if not 0 < len(text) <= MAX_NAME_LENGTH:
-        raise Misread
-    return text
-
-
-def _read_id(text: str) -> ItemId:
-    if id_fault(text) is not None:
-        raise Misread
-    return ItemId(text)
-
-
-def _read_decimal(text: str) -> float:
-    if not _DECIMAL.fullmatch(text):
-        raise Misread
-    return float(text)
-
-
-def _read_diversity(text: str) -> float:
-    number = _read_decimal(text)
-    if number > 1:
-        raise Misread
-    return number
-
-
-def _read_fields(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(text.split(",")))
-    if not set(names) <= set(CATALOGUE_FIELDS):
-        raise Misread
-    return names
 
 
 def _reader_of(choices: type[StrEnum]) -> Callable[[str], StrEnum]:

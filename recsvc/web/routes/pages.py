@@ -21,7 +21,7 @@ from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.ids import CustomerId, ItemId, checked_id
 from recsvc.usecases.access.request_access import BrowserAccess, RequestContext, RouteAccess
 from recsvc.usecases.recommend.built_lists import Placement
-from recsvc.web.http.parameters import MAX_NAME_LENGTH, OFFSET_RULE
+from recsvc.web.http.list_parameters import MAX_NAME_LENGTH, OFFSET_RULE
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
 from recsvc.web.routes.recommendations import Recommendation, private_list

@@ -15,7 +15,8 @@ from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallba
 from recsvc.usecases.access.request_access import BrowserAccess, RequestContext, RouteAccess
 from recsvc.usecases.recommend.answers import Answer, RecommendedItem
 from recsvc.web.http import metrics
-from recsvc.web.http.parameters import QueryShape, choice, list_parameters, list_query
+from recsvc.web.http.list_parameters import list_parameters, list_query
+from recsvc.web.http.parameters import QueryShape, choice
 from recsvc.web.http.rendering import JSON, PRIVATE
 from recsvc.web.http.route import Call, Route
 
