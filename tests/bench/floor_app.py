@@ -79,7 +79,7 @@ class BareFloor:
         stores = stores_at(settings, url)
         connections = connect(settings, url)
         discarding = DiscardingConnections(connections.raw_connections)
-        self._request_read = RequestRead(replace(connections, raw_connections=discarding))  # type: ignore[arg-type]
+        self._request_read = RequestRead(replace(connections, raw_connections=discarding))
         self._hasher = lru_cache(8)(partial(CustomerHasher, stores.secret))
 
     def about_customer(self, call: Call, size: str, customer_id: str) -> Response:
@@ -153,10 +153,10 @@ def load_with_floors(
         add_routes(app, routes, services)
         return app
 
-    worker.create_app = create_with_floors
+    worker.create_app = create_with_floors  # type: ignore[attr-defined]
     return worker.load_application(settings, url, shops, parent, workers)
 
 
 def main() -> None:
-    serve.load_application = load_with_floors
+    serve.load_application = load_with_floors  # type: ignore[attr-defined]
     command_line.app()

@@ -15,7 +15,7 @@ from time import monotonic
 import polars as pl
 from rich.console import Console
 
-from training.cli_output import print_findings, print_holdout
+from training.cli_output import print_holdout, print_results
 from training.concurrency import return_freed_memory
 from training.dataset.category_groups import judged_categories
 from training.dataset.holdout import Split, given
@@ -103,7 +103,7 @@ def main() -> None:
             prepare(folder)
         for cutoff in options.cut or CUTOFFS:
             results = measure(folder, cutoff, options.windows, console)
-            print_findings(console, results)
+            print_results(console, results)
             print_holdout(console, results)
             print_targets(console, cutoff, results)
 

@@ -25,7 +25,7 @@ from recsvc.domain.offers.stored_offer import NewOffer
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.model.artifact import manifest as manifests
 from recsvc.model.artifact import npy
-from recsvc.model.artifact.format import ITEM_IDS, MANIFEST_FILE, file_of
+from recsvc.model.artifact.format import ITEM_IDS, MANIFEST_FILE, Array, file_of
 from recsvc.model.artifact.manifest import ArrayEntry
 from recsvc.model.artifact.versions import Versions, version_name
 from recsvc.model.publish import ManifestFacts, publish
@@ -139,6 +139,6 @@ def _twin(versions: Versions, version: str) -> str:
     return name
 
 
-def _renamed(folder: Path) -> npy.Array:
+def _renamed(folder: Path) -> Array:
     ids = np.load(folder / file_of(ITEM_IDS.name))
     return np.array([OTHER_NAMES + text[len(OTHER_NAMES) :] for text in ids.tolist()], ids.dtype)

@@ -38,9 +38,8 @@ def counts(service: Service) -> dict[str, float]:
     store = service.stores.connections.writes
     total: Counter[str] = Counter()
     for name in store.scan_iter(f"{redis_keys.counts(service.shop)}:*"):
-        total.update(
-            {item.decode(): weight for item, weight in store.zrange(name, 0, -1, withscores=True)}
-        )
+        weights: Any = store.zrange(name, 0, -1, withscores=True)
+        total.update({item.decode(): weight for item, weight in weights})
     return dict(total)
 
 

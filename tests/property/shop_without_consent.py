@@ -191,7 +191,7 @@ class ShopWithoutConsent(Service):
         elif customer_case.recent:
             pipeline.rpush(recent, *customer_case.recent)
         if customer_case.caps:
-            pipeline.hset(caps, mapping=customer_case.caps)  # type: ignore[arg-type]
+            pipeline.hset(caps, mapping=customer_case.caps)
         if customer_case.profile:
             pipeline.set(profile, customer_case.profile)
         if customer_case.purchases:

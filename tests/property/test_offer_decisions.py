@@ -146,8 +146,9 @@ def test_exactly_the_permitted_offers_are_candidates(
     permitted = {
         offer.offer_id for offer in offers if is_permitted(offer, counters, facts, request)
     }
+    rows = np.flatnonzero(found.permitted).tolist()
 
-    assert {made.offers[row].offer_id for row in np.flatnonzero(found.permitted)} == permitted
+    assert {made.offers[row].offer_id for row in rows} == permitted
     assert {choice.offer_id for choice in found.choices} <= permitted
     assert bool(found.choices) == bool(permitted)
 

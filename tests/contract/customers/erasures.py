@@ -33,7 +33,7 @@ def fallback(service: Service, customer: CustomerId = ANNA) -> Any:
 def send_event(service: Service, message: str, customer: CustomerId = ANNA, **more: str) -> None:
     event = {"message_id": message, "type": "purchase", "item_id": "item-05"}
     sent = {"events": [{**event, "customer_id": customer, **more}]}
-    (result,) = service.send("POST", "/v1/events", sent).json["results"]  # type: ignore[index]
+    (result,) = service.send("POST", "/v1/events", sent).json["results"]
     assert result["status"] in (200, 201)
 
 

@@ -3,10 +3,10 @@
 import json
 
 from recsvc.domain.api_keys import ALL_SCOPES, Scope
+from recsvc.domain.customers.privacy import RewriteState
 from recsvc.domain.values.ids import CustomerId
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.client import keys as redis_keys
-from recsvc.usecases.customers.privacy import RewriteState
 from tests.consents import now_us
 from tests.contract.customers.erasures import (
     DAY_US,
@@ -98,7 +98,7 @@ def test_an_erasure_is_idempotent(service: Service) -> None:
 
     first, second = receipt(service), receipt(service)
 
-    rows = service.get(f"/v1/customers/{ANNA}/consents/history").json["rows"]  # type: ignore[index]
+    rows = service.get(f"/v1/customers/{ANNA}/consents/history").json["rows"]
     assert first["erased_at"] == second["erased_at"]
     assert set(second["removed"].values()) == {0}
     assert [row["kind"] for row in rows].count("erase") == 1
@@ -145,7 +145,7 @@ def test_no_old_event_or_grant_brings_a_customer_back(service: Service) -> None:
 
     assert imported is not None
     assert [each["status"] for each in imported["results"]] == [200, 200]
-    assert (reply.status_code, reply.json["code"]) == (409, "customer_erased")  # type: ignore[index]
+    assert (reply.status_code, reply.json["code"]) == (409, "customer_erased")
     assert fallback(service) == (False, "unknown_customer")
     assert keys_of(service) == {"customer", "history"}
     assert service.stores.connections.writes.xlen(redis_keys.events(service.shop)) == 0
@@ -174,7 +174,7 @@ def test_an_erasure_requires_the_scope_privacy(service: Service) -> None:
     own["Authorization"] = f"Bearer {service.keys.browser.text}"
 
     assert erase(service, key=service.secret_key(Scope.PRIVACY)).status_code == 200
-    assert erase(service, key=others).json["code"] == "missing_scope"  # type: ignore[index]
+    assert erase(service, key=others).json["code"] == "missing_scope"
     assert service.client.delete(f"/v1/customers/{ANNA}", headers=own).status_code == 403
 
 

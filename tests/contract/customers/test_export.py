@@ -65,7 +65,7 @@ def test_its_parts_equal_the_answers_of_the_routes(service: Service) -> None:
     assert found["erased_at"] is None
     assert found["consents"] == service.get(f"{path}/consents").json
     assert found["profile"] == service.get(f"{path}/profile").json
-    assert found["history"] == service.get(f"{path}/consents/history").json["rows"]  # type: ignore[index]
+    assert found["history"] == service.get(f"{path}/consents/history").json["rows"]
     assert [event["message_id"] for event in found["events"]] == ["anna-0", "anna-1", "anna-2"]
     assert {event["item_id"] for event in found["events"]} == {"item-05"}
     assert [found[name] for name in ("decisions", "claims", "campaign_rows")] == [[], [], []]

@@ -159,7 +159,7 @@ def test_offer_events_are_merged_if_both_permit_offers(
         service.consent(customer)
     put(service, caps={"per_customer_shown": {"limit": 9}, "per_customer": {"limit": 2}})
     held(service)
-    decision = service.get(f"/v1/customers/{ANNA}/offers").json["decision_id"]  # type: ignore[index]
+    decision = service.get(f"/v1/customers/{ANNA}/offers").json["decision_id"]
     send(service, type="offer_shown", customer_id=ANNA, decision_id=decision)
     send(service, type="offer_dismissed", customer_id=ANNA)
     if refused is not None:
@@ -197,7 +197,7 @@ def test_both_histories_have_a_row_of_the_merge(service: Service) -> None:
     merged(service)
 
     rows = {
-        customer: service.get(f"/v1/customers/{customer}/consents/history").json["rows"]  # type: ignore[index]
+        customer: service.get(f"/v1/customers/{customer}/consents/history").json["rows"]
         for customer in (ANNA, BERT)
     }
     assert rows[ANNA][-1]["word"] == "merged_away"
@@ -216,7 +216,7 @@ def test_a_merge_with_an_erased_customer_is_refused(service: Service, gone: Cust
 
     reply = merge(service)
 
-    assert (reply.status_code, reply.json["code"]) == (409, "customer_erased")  # type: ignore[index]
+    assert (reply.status_code, reply.json["code"]) == (409, "customer_erased")
     assert before == (purposes(service, stays), keys_of(service, stays))
 
 

@@ -128,7 +128,7 @@ def test_patches_cannot_exceed_the_number_of_attributes(service: Service) -> Non
     exchanged = written(service, "PATCH", {"attributes": {"one more": 1, "a0": None}})
 
     assert (reply.status_code, reply.json["code"]) == (400, "bad_profile")
-    assert len(exchanged["attributes"]) == 50  # type: ignore[index]
+    assert len(exchanged["attributes"]) == 50
 
 
 def test_an_unreadable_profile_counts_as_empty(service: Service) -> None:

@@ -194,7 +194,7 @@ def test_withdrawals_and_events_wait_for_a_slow_store(
     denial = {"purposes": {"email": False}}
 
     redis.execute_command("CLIENT", "PAUSE", 500)
-    lists = {service.get(LISTS).json["fallback"] for _ in range(6)}  # type: ignore[index]
+    lists = {service.get(LISTS).json["fallback"] for _ in range(6)}
     withdrawn = service.put("/v1/customers/anna/consents", denial)
     redis.execute_command("CLIENT", "PAUSE", 500)
     accepted = service.send("POST", "/v1/events", batch)

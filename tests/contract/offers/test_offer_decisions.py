@@ -275,7 +275,7 @@ def test_a_decision_counts_only_its_own_offers(market: Service, customer: Custom
     counted = {
         offer_id: (state["shown"], state["accepted"])
         for offer_id in ("annas", "berts", "for_all")
-        for state in [market.get(f"/v1/offers/{offer_id}").json["state"]]  # type: ignore[index]
+        for state in [market.get(f"/v1/offers/{offer_id}").json["state"]]
     }
     assert counted == {"annas": (0, 0), "berts": (0, 0), "for_all": (0, 0)} | {shown: (1, 1)}
 
@@ -294,7 +294,7 @@ def test_an_id_of_100_offers_is_accepted_everywhere(market: Service) -> None:
     assert len(made["offers"]) == 100
     assert len(name) == 299
     assert taken.status_code == 201
-    assert market.get(f"/v1/offers/{shown}").json["state"]["shown"] == 1  # type: ignore[index]
+    assert market.get(f"/v1/offers/{shown}").json["state"]["shown"] == 1
     record = market.get(f"/v1/decisions/{name}").json
     assert record is not None
     assert len(record["decision"]["offered"]) == 100
@@ -525,7 +525,7 @@ def test_a_generic_decision_counts_once_per_event(market: Service) -> None:
         for _again in range(2):
             send(market, message_id=f"m{place}", customer_id=customer, **reported)
 
-    assert market.get("/v1/offers/scarce").json["state"]["shown"] == 3  # type: ignore[index]
+    assert market.get("/v1/offers/scarce").json["state"]["shown"] == 3
 
 
 def test_a_browser_counts_a_generic_decision_once_per_customer(market: Service) -> None:
@@ -542,6 +542,6 @@ def test_a_browser_counts_a_generic_decision_once_per_customer(market: Service) 
     token["X-Customer-Token"] = market.keys.token(ZOE)
     for events in (named, unnamed):
         reply = market.client.post("/v1/events", json={"events": events}, headers=token)
-        assert {each["status"] for each in reply.json["results"]} == {201}  # type: ignore[index]
+        assert {each["status"] for each in reply.json["results"]} == {201}
 
-    assert market.get("/v1/offers/scarce").json["state"]["shown"] == 1  # type: ignore[index]
+    assert market.get("/v1/offers/scarce").json["state"]["shown"] == 1

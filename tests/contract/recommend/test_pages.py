@@ -74,7 +74,7 @@ def test_without_consent_a_page_equals_the_anonymous_one(service: Service) -> No
     placements = [{"slate": "for_you", "n": 3}, {"slate": "discover", "category": ["x"]}]
     service.consent(BERT, {"personalization": False})
 
-    bare = [page(service, customer, *placements) for customer in (BERT, "stranger", None)]  # type: ignore[arg-type]
+    bare = [page(service, customer, *placements) for customer in (BERT, "stranger", None)]
 
     for placed in bare:
         for each in placed:

@@ -127,7 +127,7 @@ def test_a_secret_key_receives_the_fallback(
 ) -> None:
     """Without consent the list is the popular one; a grant of another purpose is not enough."""
     if purposes is not None:
-        service.consent(customer, purposes)  # type: ignore[arg-type]
+        service.consent(customer, purposes)
     generic = service.get("/v1/recommendations?slate=popular&n=4")
 
     reply = service.get(f"/v1/customers/{customer}/recommendations?slate=discover&n=4")

@@ -83,7 +83,7 @@ def _run(app: object, connection: socket.socket) -> int:
 
 def _exit_code(app: object) -> int:
     try:
-        app()  # type: ignore[operator]
+        app()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:

@@ -173,7 +173,8 @@ def test_a_record_that_another_client_changed_is_reported(
 def test_a_changed_time_is_reported(shop: Shop) -> None:
     """A later stamp would delay the expiry of a grant."""
     field = "purpose:training"
-    at, rest = shop.redis.hget(shop.record(), field).split(b" ", 1)
+    stored: Any = shop.redis.hget(shop.record(), field)
+    at, rest = stored.split(b" ", 1)
     shop.redis.hset(shop.record(), field, b"%d %s" % (int(at) + 1, rest))
 
     assert [each.subject for each in shop.differences()] == ["training"]

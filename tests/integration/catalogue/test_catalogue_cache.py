@@ -226,7 +226,12 @@ def test_changes_during_a_whole_read_are_not_lost(
     """More changes than a waiting request reads are applied too."""
     catalogues.take(shop, model)
     epoch = left_behind(store, shop, connections)
-    store.after = lambda: (changed_often(store, shop), store.delete(shop, ItemId("banana")))
+
+    def change_and_delete() -> None:
+        changed_often(store, shop)
+        store.delete(shop, ItemId("banana"))
+
+    store.after = change_and_delete
 
     now = catalogues.at(shop, epoch, model)
     store.before = lambda: pytest.fail("the whole catalogue was read again")
@@ -250,7 +255,12 @@ def test_a_model_taken_during_a_whole_read_is_joined_to_it(
         threading.Event(),
         threading.Event(),
     )
-    store.after = lambda: (is_read.set(), may_go_on.wait(60))
+
+    def report_and_wait() -> None:
+        is_read.set()
+        may_go_on.wait(60)
+
+    store.after = report_and_wait
 
     with ThreadPoolExecutor(2) as pool:
         asked = pool.submit(catalogues.at, shop, epoch, model)

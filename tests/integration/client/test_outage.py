@@ -131,6 +131,8 @@ class FakeServer(socketserver.ThreadingTCPServer):
 
 
 class _AnswerHandler(socketserver.BaseRequestHandler):
+    server: FakeServer
+
     def handle(self) -> None:
         while self.request.recv(4096):
             self.request.sendall(self.server.answer)

@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -277,5 +278,5 @@ def test_writers_of_several_processes_lose_no_row(
     assert len({row["source"] for row in rows}) == len(rows) == 200
     assert found(history, shop) == []
     for customer in customers:
-        stamps = [row.said_at for row in history.rows_of(shop, customer, 0, 1000)]
+        stamps: list[Any] = [row.said_at for row in history.rows_of(shop, customer, 0, 1000)]
         assert stamps == sorted(set(stamps))

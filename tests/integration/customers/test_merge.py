@@ -204,7 +204,7 @@ def test_an_unreadable_note_of_a_merge_is_skipped(interrupted: Shop) -> None:
     """A note of a later release does not block merges and erasures."""
     notes = {"?": "?", OTHER.hex(): f"{INTO.hex()} soon"}
     name = redis_keys.merging(interrupted.name)
-    interrupted.stores.connections.writes.hset(name, mapping=notes)  # type: ignore[arg-type]
+    interrupted.stores.connections.writes.hset(name, mapping=notes)
     interrupted.merge()
     interrupted.stores.privacy.erase(interrupted.name, INTO, "test")
 

@@ -49,7 +49,7 @@ class OfferUnderTest:
         self.claims = ClaimStore(connections, HOLD, PolicyClock(395 * DAY, clock), clock)
 
     def put(self, codes: list[str] | None = None, **changes: object) -> None:
-        offer = replace(OFFER, **changes)  # type: ignore[arg-type]
+        offer = replace(OFFER, **changes)
         self.offers.put_many(self.shop, [NewOffer(offer, codes)])
 
     @property
@@ -66,7 +66,7 @@ class OfferUnderTest:
             customer,
             self.stored.state.revision,
             snapshot.permission,
-            **more,  # type: ignore[arg-type]
+            **more,
         )
 
     def claim(self, customer: CustomerKey, **more: str) -> object:

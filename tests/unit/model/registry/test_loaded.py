@@ -50,9 +50,9 @@ def test_what_the_lists_show_as_bought(model: LoadedModel) -> None:
 def test_a_personal_list_requires_an_admission(model: LoadedModel) -> None:
     """A customer key alone does not open a personal list."""
     with pytest.raises(TypeError):
-        model.customer_slate(customer(1), CustomerSlate.FOR_YOU)  # type: ignore[arg-type]
+        model.customer_slate(customer(1), CustomerSlate.FOR_YOU)
     with pytest.raises(TypeError):
-        model.bought(customer(1))  # type: ignore[arg-type]
+        model.bought(customer(1))
 
 
 def test_an_admission_to_email_opens_no_personal_list(model: LoadedModel) -> None:

@@ -1,6 +1,7 @@
 """Model selection: the gain of a ranker, and the data it was trained on."""
 
 from collections import deque
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,7 +131,7 @@ def test_the_winner_of_a_slate_is_fitted_on_samples_of_that_slate() -> None:
     with threadpool_limits(1, "blas"):
         Backtest(SHOP.history, WINDOWS[0], 0, HORIZON_DAYS, SETTINGS, samples).run(evaluate=False)
         cutoff = fit_cutoff(SHOP.history, HORIZON_DAYS, SETTINGS.seed, SETTINGS.size)
-        models = fit_winners(choices, cutoff, samples, SETTINGS)
+        models: Any = fit_winners(choices, cutoff, samples, SETTINGS)
         blends = {slate: fit_blend(cutoff.columns(), list(samples[slate])) for slate in samples}
         weights = {slate: blend.weights.tolist() for slate, blend in blends.items()}
 

@@ -50,7 +50,7 @@ def test_an_offer_is_valid_from_its_start_until_before_its_end(
 
 def stored(**counts: object) -> dict[OfferId, StoredOffer]:
     offer = Offer(OfferId("deal"), "A deal", Kind.GIFT, caps=Caps(total_redeemed=2))
-    state = OfferState(1, 1, **counts)  # type: ignore[arg-type]
+    state = OfferState(1, 1, **counts)
     return {offer.offer_id: StoredOffer(offer, state)}
 
 

@@ -95,20 +95,20 @@ def test_every_item_slate_has_a_reason(service: RecommendationService, slate: It
 def test_an_anonymous_slate_without_a_rule_is_an_error(service: RecommendationService) -> None:
     """A slate without a rule does not answer popular items under its own name."""
     with pytest.raises(AssertionError, match="novel"):
-        service.anonymous_list(ANYONE, NewSlate.NOVEL, ListQuery(4))  # type: ignore[arg-type]
+        service.anonymous_list(ANYONE, NewSlate.NOVEL, ListQuery(4))
 
 
 def test_a_customer_slate_without_a_rule_is_an_error() -> None:
     """A slate without a rule does not inherit the rule of another slate."""
     with pytest.raises(AssertionError, match="novel"):
-        rule_of(NewSlate.NOVEL)  # type: ignore[arg-type]
+        rule_of(NewSlate.NOVEL)
 
 
 def test_a_placement_of_an_unknown_kind_of_slate_is_an_error(
     service: RecommendationService,
 ) -> None:
     """A page accepts customer, item and anonymous slates only."""
-    placement = Placement(NewSlate.NOVEL, ListQuery(4))  # type: ignore[arg-type]
+    placement = Placement(NewSlate.NOVEL, ListQuery(4))
 
     with pytest.raises(AssertionError, match="novel"):
         service.fill_page(KNOWN, [placement])
