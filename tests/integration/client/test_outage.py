@@ -26,9 +26,10 @@ from tests.integration.servers import frozen, kill_server, until
 
 HANG_SECONDS = 1.0
 EVERYTHING = dict.fromkeys(Purpose, True)
-QUEUED = b"+OK\r\n" + b"+QUEUED\r\n" * 4
+QUEUED = b"+OK\r\n" + b"+QUEUED\r\n" * 5
 EPOCHS = b"*4\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n"
 NOTHING = b"*0\r\n"
+NO_HISTORY = b"$-1\r\n"
 WRITABLE = b":0\r\n"
 
 
@@ -152,24 +153,24 @@ def fake_server() -> Iterator[FakeServer]:
     "answer",
     [
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
-        b"+OK\r\n" * 6,
-        b"$-1\r\n" * 6,
-        b":1\r\n" * 6,
-        b"-ERR no\r\n" * 6,
-        b"-ERR no\r\n" + QUEUED + b"*4\r\n" + EPOCHS + NOTHING * 2 + WRITABLE,
-        b"-NOAUTH Authentication required.\r\n" * 6,
-        b"-LOADING Redis is loading the dataset in memory\r\n" * 6,
+        b"+OK\r\n" * 7,
+        b"$-1\r\n" * 7,
+        b":1\r\n" * 7,
+        b"-ERR no\r\n" * 7,
+        b"-ERR no\r\n" + QUEUED + b"*5\r\n" + EPOCHS + NOTHING * 2 + NO_HISTORY + WRITABLE,
+        b"-NOAUTH Authentication required.\r\n" * 7,
+        b"-LOADING Redis is loading the dataset in memory\r\n" * 7,
         QUEUED + b"*-1\r\n",
         QUEUED + b"*1\r\n" + EPOCHS,
-        QUEUED + b"*3\r\n" + EPOCHS + NOTHING + WRITABLE,
-        QUEUED + b"*3\r\n" + EPOCHS + NOTHING * 2,
-        QUEUED + b"*4\r\n*1\r\n$1\r\n1\r\n" + NOTHING * 2 + WRITABLE,
-        QUEUED + b"*4\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n" + NOTHING * 2 + WRITABLE,
-        QUEUED + b"*4\r\n" + EPOCHS.replace(b"\n1", b"\nx") + NOTHING * 2 + WRITABLE,
-        QUEUED + b"*4\r\n" + EPOCHS + NOTHING * 2 + b"-READONLY no\r\n",
-        QUEUED + b"*4\r\n" + EPOCHS + NOTHING * 2 + b"-MISCONF no\r\n",
+        QUEUED + b"*4\r\n" + EPOCHS + NOTHING + NO_HISTORY + WRITABLE,
+        QUEUED + b"*4\r\n" + EPOCHS + NOTHING * 2 + NO_HISTORY,
+        QUEUED + b"*5\r\n*1\r\n$1\r\n1\r\n" + NOTHING * 2 + NO_HISTORY + WRITABLE,
+        QUEUED + b"*5\r\n*2\r\n$1\r\n1\r\n$1\r\n1\r\n" + NOTHING * 2 + NO_HISTORY + WRITABLE,
+        QUEUED + b"*5\r\n" + EPOCHS.replace(b"\n1", b"\nx") + NOTHING * 2 + NO_HISTORY + WRITABLE,
+        QUEUED + b"*5\r\n" + EPOCHS + NOTHING * 2 + NO_HISTORY + b"-READONLY no\r\n",
+        QUEUED + b"*5\r\n" + EPOCHS + NOTHING * 2 + NO_HISTORY + b"-MISCONF no\r\n",
         QUEUED[:-9] + b"-READONLY no\r\n" + b"-EXECABORT no\r\n",
-        b"*2\r\n" * 6,
+        b"*2\r\n" * 7,
     ],
 )
 def test_an_invalid_answer_is_no_reply(
@@ -189,7 +190,7 @@ def test_invalid_fields_are_unreadable_consent(
     fake_server: FakeServer, shop: ShopName, customer: CustomerKey, fields: bytes
 ) -> None:
     """Invalid fields of a customer make the consent unreadable; the epochs stay usable."""
-    fake_server.answer = QUEUED + b"*4\r\n" + EPOCHS + fields + NOTHING + WRITABLE
+    fake_server.answer = QUEUED + b"*5\r\n" + EPOCHS + fields + NOTHING + NO_HISTORY + WRITABLE
     request_read = RequestRead(
         connect(Settings(), f"redis://127.0.0.1:{fake_server.server_address[1]}")
     )
@@ -202,7 +203,7 @@ def test_invalid_events_are_none(
     fake_server: FakeServer, shop: ShopName, customer: CustomerKey, events: bytes
 ) -> None:
     """Invalid recent events are dropped; consent and epochs stay usable."""
-    fake_server.answer = QUEUED + b"*4\r\n" + EPOCHS + NOTHING + events + WRITABLE
+    fake_server.answer = QUEUED + b"*5\r\n" + EPOCHS + NOTHING + events + NO_HISTORY + WRITABLE
     request_read = RequestRead(
         connect(Settings(), f"redis://127.0.0.1:{fake_server.server_address[1]}")
     )
