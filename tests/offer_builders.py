@@ -7,6 +7,7 @@ import numpy as np
 
 from recsvc.domain.offers.offer import Kind, Offer
 from recsvc.domain.values.ids import ItemId, OfferId
+from recsvc.model.artifact.format import Array
 from recsvc.model.offers.columns import OfferColumns, columns_of
 from recsvc.model.offers.decision import OfferDecision, decide
 from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest, OfferCounters, WeightedRows
@@ -17,19 +18,23 @@ DAY_US = 86_400_000_000
 
 
 class Items:
-    """Items `i0`, `i1` …: item n has category n % 3 and brand n % 2; higher n are more popular."""
+    """Items `i0`, `i1` …: item n has category n % 3 and brand n % 2; higher n are more popular.
+
+    The categories `c0` and `c1` are children of `parent`.
+    """
 
     def __init__(self, size: int = 12) -> None:
         self.popularity = np.arange(size, dtype=np.float64)
         self.categories = np.arange(size) % 3
+        self.category_sets = (np.arange(size) % 3).astype(np.int32)
         self.brands = np.arange(size) % 2
 
     def rows(self, item_ids: Sequence[str]) -> list[int | None]:
         known = {f"i{row}": row for row in range(len(self.popularity))}
         return [known.get(item) for item in item_ids]
 
-    def category(self, name: str) -> int | None:
-        return {"c0": 0, "c1": 1, "c2": 2}.get(name)
+    def sets_within(self, name: str) -> Array:
+        return np.array({"c0": [0], "c1": [1], "c2": [2], "parent": [0, 1]}.get(name, []), np.int32)
 
     def brand(self, name: str) -> int | None:
         return {"b0": 0, "b1": 1}.get(name)

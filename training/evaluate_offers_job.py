@@ -20,6 +20,7 @@ from recsvc.model.offers.decision import decide
 from recsvc.model.offers.inputs import CustomerFacts, DecisionRequest, OfferCounters
 from recsvc.model.offers.performance import performance_of
 from training.atomic_files import writable, write_files
+from training.dataset.category_groups import judged_categories
 from training.dataset.history import Floats, Rows
 from training.dataset.interactions import DAY_US, from_lines
 from training.errors import InputUnreadable
@@ -123,10 +124,12 @@ def _ranked_offers(
     with progress.step("Sorting purchases"):
         # A purchase returned after the date counts as a purchase; `from_lines` handles this.
         lines = purchases.lines.filter(pl.col("at") < job.as_of)
-        interactions = from_lines(lines, timed=True, categories=job.catalogue.categories)
+        categories = judged_categories(job.catalogue.categories)
+        interactions = from_lines(lines, timed=True, categories=categories)
         at_us = microseconds(job.as_of)
         known = interactions.history.before(at_us / DAY_US)
-        columns = columns_of(offers, PurchasedItems(interactions, known))
+        purchased = PurchasedItems(interactions, known, job.catalogue.memberships)
+        columns = columns_of(offers, purchased)
         facts = OfferFacts(known)
     performance = performance_of(columns, OfferCounters())
     request = DecisionRequest(at_us, n=len(offers))

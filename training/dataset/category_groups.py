@@ -5,16 +5,16 @@ category and its children, the nearest parent with enough of them; the top categ
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.domain.catalogue.category_paths import lineage
+from recsvc.domain.catalogue.category_sizes import MIN_ITEMS, judged, sizes_of
 from training.dataset.history import Rows
 
-MIN_ITEMS = 20
 NO_CATEGORY = -1
 
 
@@ -38,39 +38,25 @@ class CategoryTree:
 
 def judged_categories(paths: Mapping[str, str], min_items: int = MIN_ITEMS) -> dict[str, str]:
     """Return the judged category of each item; `paths` are the items' normalised paths."""
-    sizes = _sizes(paths.values())
-    judged_of = {path: _judged(path, sizes, min_items) for path in set(paths.values())}
+    sizes = sizes_of(Counter(paths.values()))
+    judged_of = {path: judged(path, sizes, min_items) for path in set(paths.values())}
     return {item: judged_of[path] for item, path in paths.items()}
 
 
 def category_tree(paths: Sequence[str | None], min_items: int = MIN_ITEMS) -> CategoryTree:
     """Build the tree of items by row; None: an item without a category."""
     known = [path for path in paths if path is not None]
-    sizes = _sizes(known)
+    sizes = sizes_of(Counter(known))
     names = sorted(sizes, key=str.encode)
     row_of = {name: row for row, name in enumerate(names)}
     rows_of = {path: [row_of[name] for name in lineage(path)] for path in set(known)}
     depth = max(map(len, rows_of.values()), default=0)
     levels = np.full((len(paths), depth), NO_CATEGORY, dtype=np.int32)
-    judged = np.full(len(paths), NO_CATEGORY, dtype=np.int32)
-    judged_of = {path: row_of[_judged(path, sizes, min_items)] for path in rows_of}
+    judged_rows = np.full(len(paths), NO_CATEGORY, dtype=np.int32)
+    judged_of = {path: row_of[judged(path, sizes, min_items)] for path in rows_of}
     for item, path in enumerate(paths):
         if path is not None:
             rows = rows_of[path]
             levels[item, : len(rows)] = rows
-            judged[item] = judged_of[path]
-    return CategoryTree(names, levels, judged)
-
-
-def _sizes(paths: Iterable[str]) -> Counter[str]:
-    """Count the items in each category, children included."""
-    sizes: Counter[str] = Counter()
-    for path, items in Counter(paths).items():
-        for name in lineage(path):
-            sizes[name] += items
-    return sizes
-
-
-def _judged(path: str, sizes: Mapping[str, int], min_items: int) -> str:
-    levels = lineage(path)
-    return next((name for name in levels if sizes[name] >= min_items), levels[-1])
+            judged_rows[item] = judged_of[path]
+    return CategoryTree(names, levels, judged_rows)

@@ -1,11 +1,13 @@
 """Inputs of offer decisions from purchases: items, and the facts of each customer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsvc.model.offers.inputs import CustomerFacts, WeightedRows
+from recsvc.model.ranking.category_sets import CategorySets
 from training.dataset.customer_items import CustomerItems, customer_items_of
 from training.dataset.history import History, Rows
 from training.dataset.interactions import Interactions
@@ -18,14 +20,24 @@ _NO_CODE = -1
 class PurchasedItems:
     """The items of purchases. Purchases contain no brands."""
 
-    def __init__(self, interactions: Interactions, known: History) -> None:
-        """`known`: the part of the history that may be used."""
+    def __init__(
+        self,
+        interactions: Interactions,
+        known: History,
+        memberships: Mapping[str, Sequence[str]],
+    ) -> None:
+        """`known`: the part of the history that may be used. `memberships`: category paths."""
         self._interactions = interactions
         self.popularity = recent_orders(known)  # (items,)
         categories = known.categories
         nothing = np.full(known.items_total, _NO_CODE, dtype=np.int64)
         self.categories: Rows = nothing if categories is None else categories
         self.brands: Rows = nothing
+        self._sets = CategorySets()
+        of_item = [memberships.get(item, ()) for item in interactions.item_ids]
+        self.category_sets = np.array(
+            [self._sets.put(None, paths) for paths in of_item], dtype=np.int32
+        )
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -34,9 +46,8 @@ class PurchasedItems:
     def rows(self, item_ids: Sequence[str]) -> list[int | None]:
         return [self._rows.get(item) for item in item_ids]
 
-    def category(self, name: str) -> int | None:
-        names = self._interactions.category_names
-        return names.index(name) if name in names else None
+    def sets_within(self, name: str) -> NDArray[np.int32]:
+        return self._sets.sets_within(name)
 
     def brand(self, name: str) -> int | None:  # noqa: ARG002 - purchases contain no brand
         return None

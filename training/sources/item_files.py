@@ -11,11 +11,11 @@ from pathlib import Path
 import polars as pl
 
 from recsvc.domain.catalogue.item_validation import (
-    CURRENCY,
     MAX_DESCRIPTION_LENGTH,
     MAX_PRICE,
     MAX_TITLE_LENGTH,
 )
+from recsvc.domain.values.currencies import is_currency
 from recsvc.domain.values.ids import id_fault
 from recsvc.domain.values.labels import label_fault
 from training.errors import InputUnreadable
@@ -138,6 +138,6 @@ def _count(ignored: Counter[str], name: str, values: int) -> None:
 
 _TEXTS: dict[str, Callable[[str], bool]] = {
     "brand": lambda text: label_fault(text) is None,
-    "currency": lambda text: CURRENCY.fullmatch(text) is not None,
+    "currency": is_currency,
     "item_group_id": lambda text: id_fault(text) is None,
 }

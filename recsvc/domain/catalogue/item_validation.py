@@ -1,6 +1,5 @@
 """The fields of an item as a shop sends them: rules, readers and JSON types. Pure."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -24,6 +23,7 @@ from recsvc.domain.values.attributes import (
     read_attributes,
 )
 from recsvc.domain.values.attributes import Value as AttributeValue
+from recsvc.domain.values.currencies import CURRENCY_PATTERN, CURRENCY_RULE, is_currency
 from recsvc.domain.values.ids import ID_RULE, MAX_ID_BYTES, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH
 from recsvc.domain.values.timestamps import RFC3339_RULE, rfc3339
@@ -40,8 +40,6 @@ MAX_TITLE_LENGTH = 512
 MAX_DESCRIPTION_LENGTH = 4096
 MAX_CATEGORIES = 20  # beside the own category
 MAX_PRICE = 1e12
-
-CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +169,7 @@ def _group_id(value: Any) -> str:
 
 
 def _currency(value: Any) -> str:
-    if not isinstance(value, str) or not CURRENCY.fullmatch(value):
+    if not isinstance(value, str) or not is_currency(value):
         raise InvalidValue
     return value
 
@@ -189,7 +187,7 @@ _GROUP_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
 _URL_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_URL_LENGTH)]
 _LABEL_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_LENGTH)]
 _PRICE_SCHEMA = Annotated[float, Meta(ge=0, le=MAX_PRICE)]
-_CURRENCY_SCHEMA = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+_CURRENCY_SCHEMA = Annotated[str, Meta(pattern=CURRENCY_PATTERN)]
 _TIME_SCHEMA = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 _TITLE_RULE = f"a text of 1 to {MAX_TITLE_LENGTH} characters, none of them a control character"
@@ -205,7 +203,6 @@ _ATTRIBUTES_RULE = (
 _GROUP_RULE = f"an id of {ID_RULE}"
 _LABEL_RULE = f"a text of {LABEL_RULE}"
 _PRICE_RULE = f"a finite number from 0 to {MAX_PRICE:.0f}"
-_CURRENCY_RULE = "three capital letters of ISO 4217, as EUR"
 
 
 _listed_paths = readers.list_of(
@@ -238,7 +235,7 @@ FIELDS: Mapping[str, ItemField] = {
     "categories": ItemField("categories", _PATHS_RULE, _paths, _PATHS_SCHEMA, cleared=()),
     "brand": _label("brand"),
     "price": ItemField("price", _PRICE_RULE, readers.number(0, MAX_PRICE), _PRICE_SCHEMA),
-    "currency": ItemField("currency", _CURRENCY_RULE, _currency, _CURRENCY_SCHEMA),
+    "currency": ItemField("currency", CURRENCY_RULE, _currency, _CURRENCY_SCHEMA),
     "attributes": ItemField("attributes", _ATTRIBUTES_RULE, read_attributes, _ATTRIBUTES_SCHEMA),
     "item_group_id": ItemField("item_group_id", _GROUP_RULE, _group_id, _GROUP_SCHEMA),
     "in_stock": _flag("in_stock"),

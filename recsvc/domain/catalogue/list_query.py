@@ -13,20 +13,26 @@ MAX_OFFSET = 500
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """An item passes if its category and its brand are listed and its price is in the range.
+    """An item passes if it matches every filter that is given; empty filters pass every item.
 
-    An item without the filtered property does not pass. Empty filters pass every item.
+    It must be in one of `categories` (normalised paths) or in a child of one, by its category or
+    its further categories, and have one of `brands`, a price in the range, and the currency. An
+    item without the filtered property does not pass.
     """
 
     categories: tuple[str, ...] = ()
     brands: tuple[str, ...] = ()
     min_price: float | None = None
     max_price: float | None = None
+    currency: str | None = None
+
+    @property
+    def has_prices(self) -> bool:
+        return self.min_price is not None or self.max_price is not None
 
     @property
     def is_empty(self) -> bool:
-        prices = self.min_price is None and self.max_price is None
-        return prices and not self.categories and not self.brands
+        return not (self.categories or self.brands or self.has_prices or self.currency)
 
 
 NO_FILTERS = Filters()

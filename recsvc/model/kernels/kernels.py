@@ -29,7 +29,8 @@ ROWS_PER_HEAD = 64
 MAX_DIGITS = 12
 SCORE_UNIT = 1e6  # float32 holds about six digits; as a double it would print with seventeen
 
-HAS_CATEGORIES, HAS_BRANDS, HAS_MIN_PRICE, HAS_MAX_PRICE = 1, 2, 4, 8  # bits of a filter
+# Bits of a filter.
+HAS_CATEGORIES, HAS_BRANDS, HAS_MIN_PRICE, HAS_MAX_PRICE, HAS_CURRENCY = 1, 2, 4, 8, 16
 
 _SECONDS_PER_DAY = 86_400.0
 _NEWLINE, _SPACE, _TAB, _ZERO = ord("\n"), ord(" "), ord("\t"), ord("0")
@@ -39,14 +40,15 @@ _HASH_MULTIPLIER = 2_654_435_761  # Knuth's, close to 2^32 divided by the golden
 _VOTED_BUCKETS = 512
 
 NeighbourArrays = tuple[Array, Array, Array]  # offsets, items and scores of all items' neighbours
-# By item row: unavailable, category, catalogue row. By catalogue row: brand, price. Then the
-# filter's categories and brands (codes), lowest and highest price, and the HAS_ bits in use.
-ItemFilter = tuple[Array, Array, Array, Array, Array, Array, Array, float, float, int]
+# By item row: unavailable, category set, catalogue row. By catalogue row: brand, price, currency.
+# Then the filter: by category set whether it is wanted, wanted brands (codes), lowest and highest
+# price, currency (code), and the HAS_ bits in use.
+ItemFilter = tuple[Array, Array, Array, Array, Array, Array, Array, Array, float, float, int, int]
 
 _NEIGHBOURS = "Tuple((int64[:], int32[:], float32[:]))"
 _FILTER = (
-    "Tuple((boolean[:], int32[:], int32[:], int32[:], float64[:], int32[:], int32[:], "
-    "float64, float64, int64))"
+    "Tuple((boolean[:], int32[:], int32[:], int32[:], float64[:], int32[:], boolean[:], int32[:], "
+    "float64, float64, int64, int64))"
 )
 
 
@@ -492,17 +494,28 @@ def merge_by_score(worth: Array, raised: Array) -> Array:
 
 
 @part
+def is_wanted(row: int, sets: Array, wanted_sets: Array) -> bool:
+    """Return whether an item's set of categories is wanted."""
+    if row >= len(sets):
+        return False
+    code = sets[row]
+    return bool(0 <= code < len(wanted_sets) and wanted_sets[code])
+
+
+@part
 def passes(
     row: int,
     unavailable: Array,
-    categories: Array,
+    sets: Array,
     catalogue_rows: Array,
     brands: Array,
     prices: Array,
-    wanted_categories: Array,
+    currencies: Array,
+    wanted_sets: Array,
     wanted_brands: Array,
     lowest: float,
     highest: float,
+    currency: int,
     bits: int,
 ) -> bool:
     """Return whether an item is available and matches the filter.
@@ -511,9 +524,7 @@ def passes(
     """
     # The category first: it fails most often. The catalogue grows while requests read it, so a row
     # may be beyond an array that the request took earlier; such an item is not available yet.
-    if bits & HAS_CATEGORIES and (
-        row >= len(categories) or not contains(wanted_categories, categories[row])
-    ):
+    if bits & HAS_CATEGORIES and not is_wanted(row, sets, wanted_sets):
         return False
     if row >= len(unavailable) or unavailable[row]:
         return False
@@ -523,6 +534,8 @@ def passes(
     if at < 0 or at >= len(prices):
         return False
     if bits & HAS_BRANDS and not contains(wanted_brands, brands[at]):
+        return False
+    if bits & HAS_CURRENCY and currencies[at] != currency:
         return False
     if bits & HAS_MIN_PRICE and not prices[at] >= lowest:  # False for an unknown price (NaN)
         return False
@@ -549,8 +562,8 @@ def take(
     `picked` holds rows, reasons and reasons' items, with one column per item of the answer. Stop
     when it is full; return the number of columns in use. `reason_items` may be empty.
     """
-    unavailable, categories, listed, brands, prices = item_filter[:5]
-    wanted_categories, wanted_brands, low, high, bits = item_filter[5:]
+    unavailable, sets, listed, brands, prices, currencies = item_filter[:6]
+    wanted_sets, wanted_brands, low, high, currency, bits = item_filter[6:]
     for place in range(len(items)):
         if filled == picked.shape[1]:
             break
@@ -558,14 +571,16 @@ def take(
         if not passes(
             row,
             unavailable,
-            categories,
+            sets,
             listed,
             brands,
             prices,
-            wanted_categories,
+            currencies,
+            wanted_sets,
             wanted_brands,
             low,
             high,
+            currency,
             bits,
         ):
             continue
@@ -616,8 +631,8 @@ def order_given(
     each ordered row its place in `rows`, its score, and its place in `own` (UNKNOWN_ROW: none). All
     scores of other rows are below those of the customer's list.
     """
-    unavailable, categories, listed, brands, prices = item_filter[:5]
-    wanted_categories, wanted_brands, low, high, bits = item_filter[5:]
+    unavailable, sets, listed, brands, prices, currencies = item_filter[:6]
+    wanted_sets, wanted_brands, low, high, currency, bits = item_filter[6:]
     places, keys = np.empty(len(rows), np.int64), np.empty(len(rows), np.float64)
     at_own = np.empty(len(rows), np.int64)
     kept, lowest = 0, 1.0
@@ -632,14 +647,16 @@ def order_given(
             if not passes(
                 row,
                 unavailable,
-                categories,
+                sets,
                 listed,
                 brands,
                 prices,
-                wanted_categories,
+                currencies,
+                wanted_sets,
                 wanted_brands,
                 low,
                 high,
+                currency,
                 bits,
             ):
                 continue
@@ -686,8 +703,8 @@ def sum_votes(
     score.
     """
     offsets, items, scores = neighbours
-    unavailable, categories, listed, brands, prices = item_filter[:5]
-    wanted_categories, wanted_brands, low, high, bits = item_filter[5:]
+    unavailable, sets, listed, brands, prices, currencies = item_filter[:6]
+    wanted_sets, wanted_brands, low, high, currency, bits = item_filter[6:]
     most = 0
     for voter in voters:
         most += offsets[voter + 1] - offsets[voter]
@@ -698,25 +715,22 @@ def sum_votes(
         for entry in range(offsets[voter], offsets[voter + 1]):
             row = items[entry]
             # Repeats the first check of `passes`: most rows fail it, and it costs a tenth of the
-            # call with its eleven arguments. It needs no bounds check: neighbours are rows of the
-            # model, and `categories` covers every row of the model.
-            if (
-                is_filtered
-                and bits & HAS_CATEGORIES
-                and not contains(wanted_categories, categories[row])
-            ):
+            # call with its thirteen arguments.
+            if is_filtered and bits & HAS_CATEGORIES and not is_wanted(row, sets, wanted_sets):
                 continue
             if is_filtered and not passes(
                 row,
                 unavailable,
-                categories,
+                sets,
                 listed,
                 brands,
                 prices,
-                wanted_categories,
+                currencies,
+                wanted_sets,
                 wanted_brands,
                 low,
                 high,
+                currency,
                 bits,
             ):
                 continue

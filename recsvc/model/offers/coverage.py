@@ -12,6 +12,7 @@ import numpy as np
 
 from recsvc.domain.offers.offer import Offer
 from recsvc.model.artifact.format import Array
+from recsvc.model.ranking.category_sets import is_in
 
 BREADTH = 0.3  # exponent: an offer that covers 1,000 times the items counts an eighth
 
@@ -23,14 +24,17 @@ class CoveredItems(Protocol):
     def popularity(self) -> Array: ...  # (items,) not below 0
 
     @property
-    def categories(self) -> Array: ...  # (items,) codes, below 0: unknown
+    def categories(self) -> Array: ...  # (items,) codes of judged categories, below 0: unknown
+
+    @property
+    def category_sets(self) -> Array: ...  # (items,) codes of sets, below 0: no category
 
     @property
     def brands(self) -> Array: ...  # (items,) codes, below 0: unknown
 
     def rows(self, item_ids: Sequence[str]) -> Sequence[int | None]: ...
 
-    def category(self, name: str) -> int | None: ...
+    def sets_within(self, name: str) -> Array: ...  # sets that contain the category
 
     def brand(self, name: str) -> int | None: ...
 
@@ -75,13 +79,13 @@ def coverage_of(
 def covered_rows(offer: Offer, items: CoveredItems) -> Array:
     """Return the rows of the covered items, ascending; no rows for an offer on all items."""
     parts = [np.array([row for row in items.rows(offer.items) if row is not None], np.int64)]
-    for codes, name_of, names in (
-        (items.categories, items.category, offer.categories),
-        (items.brands, items.brand, offer.brands),
-    ):
-        named_codes = [code for code in map(name_of, names) if code is not None]
-        if named_codes:
-            parts.append(np.flatnonzero(np.isin(codes, named_codes)))
+    if offer.categories:
+        parts.append(
+            np.flatnonzero(is_in(items.category_sets, map(items.sets_within, offer.categories)))
+        )
+    brands = [code for code in map(items.brand, offer.brands) if code is not None]
+    if brands:
+        parts.append(np.flatnonzero(np.isin(items.brands, brands)))
     return np.unique(np.concatenate(parts)).astype(np.int32)
 
 

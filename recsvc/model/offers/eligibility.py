@@ -66,7 +66,8 @@ class EligibilityTable:
     negated: Array  # (groups,) bool
     groups: Mapping[Token, Array]  # rows of the groups that contain a token
     items: frozenset[int]  # rows that any token contains
-    categories: frozenset[int]
+    item_sets: Array  # (items,) code of the set of categories
+    category_tokens: Mapping[int, Sequence[Token]]  # by set: the named categories in it
 
     def unmet(self, facts: CustomerFacts, now_us: int) -> Array:
         """Mark the offers that the customer is not eligible for. (offers,) bool"""
@@ -111,9 +112,12 @@ class EligibilityTable:
             own.add(_INCOMPLETE_PURCHASES)
         if self.items:
             own.update(("item", row) for row in self.items.intersection(facts.bought.rows.tolist()))
-        if self.categories:
-            codes = facts.categories.rows.tolist()
-            own.update(("category", code) for code in self.categories.intersection(codes))
+        if self.category_tokens:
+            rows = facts.bought.rows
+            known = (rows >= 0) & (rows < len(self.item_sets))
+            sets = self.item_sets[rows[known]].tolist()
+            for held in self.category_tokens.keys() & sets:
+                own.update(self.category_tokens[held])
         return own & self.groups.keys()
 
 
@@ -141,7 +145,8 @@ def eligibility_table(offers: Sequence[Offer], items: CoveredItems) -> Eligibili
         negated=np.array([group.negated for _, group in groups], dtype=bool),
         groups=by_token,
         items=_rows_in(by_token, "item"),
-        categories=_rows_in(by_token, "category"),
+        item_sets=items.category_sets,
+        category_tokens=_category_tokens_by_set(by_token, items),
     )
 
 
@@ -186,6 +191,16 @@ def _groups_by_token(groups: Sequence[TokenGroup]) -> dict[Token, Array]:
 
 def _rows_in(tokens: Iterable[Token], kind: str) -> frozenset[int]:
     return frozenset(token[1] for token in tokens if token[0] == kind and isinstance(token[1], int))
+
+
+def _category_tokens_by_set(tokens: Iterable[Token], items: CoveredItems) -> dict[int, list[Token]]:
+    """Return the tokens of the categories that contain each set's items."""
+    by_set: dict[int, list[Token]] = {}
+    for token in tokens:
+        if token[0] == "category":
+            for held in items.sets_within(str(token[1])).tolist():
+                by_set.setdefault(held, []).append(token)
+    return by_set
 
 
 def _limited_values(facts: CustomerFacts) -> Array:
@@ -241,8 +256,7 @@ def _item_tokens(named: Sequence[ItemId], items: CoveredItems) -> Iterator[Token
 
 
 def _category_tokens(named: Sequence[str], items: CoveredItems) -> Iterator[Token]:
-    codes = map(items.category, named)
-    yield from (("category", code) for code in codes if code is not None)
+    yield from (("category", name) for name in named if len(items.sets_within(name)))
 
 
 def _purchase_tokens(bought: Bought, items: CoveredItems) -> Iterator[Token]:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from recsvc.domain.catalogue.category_sizes import judged, sizes_of
 from recsvc.model.artifact.format import Array
+from recsvc.model.ranking.category_sets import NO_CATEGORY, CategorySets
 from recsvc.model.ranking.live_items import LiveItems
 
 
@@ -18,7 +20,10 @@ class ItemsSnapshot:
         )  # read first: a concurrent change makes this snapshot outdated
         size = live_items.items_total
         rows = np.arange(size)
-        self.categories: Array = live_items.categories(rows).astype(np.int32)
+        self.category_sets: Array = live_items.category_sets(rows)
+        self.categories: Array = judged_codes(
+            live_items.categories(rows), live_items.columns.categories
+        )
         self.brands: Array = live_items.brands(rows)
         self.popularity = np.zeros(size)
         popular = live_items.model.popular()
@@ -35,8 +40,23 @@ class ItemsSnapshot:
         found = self.live_items.rows(item_ids)
         return [row if row is not None and row < size else None for row in found]
 
-    def category(self, name: str) -> int | None:
-        return next(iter(self.live_items.columns.category_codes([name])), None)
+    def sets_within(self, name: str) -> Array:
+        return self.live_items.columns.categories.sets_within(name)
 
     def brand(self, name: str) -> int | None:
-        return next(iter(self.live_items.columns.brand_codes([name])), None)
+        return self.live_items.columns.brand_code(name)
+
+
+def judged_codes(own: Array, categories: CategorySets) -> Array:
+    """Return the code of each item's judged category; below 0: none. `own`: of its own category."""
+    known = own[own >= 0]
+    counts = np.bincount(known, minlength=1).tolist()
+    names = categories.names
+    sizes = sizes_of({names[code]: count for code, count in enumerate(counts) if count})
+    judged_of = np.full(len(counts) + 1, NO_CATEGORY, dtype=np.int32)  # the last: no category
+    for code, count in enumerate(counts):
+        if count:
+            code_of_judged = categories.code(judged(names[code], sizes))
+            judged_of[code] = NO_CATEGORY if code_of_judged is None else code_of_judged
+    codes: Array = judged_of[np.where(own < 0, len(counts), own)]
+    return codes

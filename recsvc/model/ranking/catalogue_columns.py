@@ -4,19 +4,24 @@ Rows are catalogue rows, in the order in which items first appeared; a deleted i
 One thread writes at a time; concurrent readers see an item before or after the change.
 """
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.model.artifact.format import Array
+from recsvc.model.ranking.category_sets import NO_CATEGORY, CategorySets
 
-NO_LABEL = -1  # code of a category or brand that an item does not have
+NO_LABEL = -1  # code of a brand or currency that an item does not have
+UNKNOWN_LABEL = -2  # code of a currency that no item has
 
 _ALWAYS = np.iinfo(np.int64)
 _COLUMNS = {
     "price": "f8",  # NaN: unknown. f4 would round 19.99 above a limit of 19.99
-    "category": "i4",
+    "currency": "i4",
+    "category_set": "i4",  # see CategorySets
     "brand": "i4",
     "is_unavailable": "?",  # hidden, out of stock or deleted
     "is_sensitive": "?",
@@ -24,6 +29,8 @@ _COLUMNS = {
     "until_us": "i8",
 }
 _FIRST_CAPACITY = 256
+
+_Values = tuple[float, int, int, int, bool, bool, int, int]  # in the order of _COLUMNS
 
 
 class CatalogueColumns:
@@ -33,9 +40,12 @@ class CatalogueColumns:
         self.ids: list[str] = []
         self.records: list[bytes] = []
         self._rows: dict[str, int] = {}
-        self._categories: dict[str, int] = {}
+        self.categories = CategorySets()
+        self.priced_currencies: tuple[str, ...] = ()  # of the items with a price, sorted
         self._brands: dict[str, int] = {}
-        self.label_changes = 0  # counts changes of an item's category or brand
+        self._currencies: dict[str, int] = {}
+        self._priced: Counter[int] = Counter()  # items with a price, by code of the currency
+        self.label_changes = 0  # counts changes of an item's categories or brand
         self.table: Mapping[str, Array] = {  # longer than the rows in use
             name: np.zeros(_FIRST_CAPACITY, dtype=dtype) for name, dtype in _COLUMNS.items()
         }
@@ -62,28 +72,58 @@ class CatalogueColumns:
         self.records[row] = record
         return row
 
-    def category_codes(self, names: Sequence[str]) -> list[int]:
-        """Return the codes of the names that are a category of some item."""
-        return [self._categories[name] for name in names if name in self._categories]
+    def brand_code(self, name: str) -> int | None:
+        """Return the code of a brand; None if it is the brand of no item."""
+        return self._brands.get(name)
 
     def brand_codes(self, names: Sequence[str]) -> list[int]:
         return [self._brands[name] for name in names if name in self._brands]
 
+    def currency_code(self, name: str) -> int:
+        return self._currencies.get(name, UNKNOWN_LABEL)
+
     def _write(self, row: int, item: CatalogueItem | None) -> None:
-        labels = self.table["category"].item(row), self.table["brand"].item(row)
-        values = self._values(item)
-        if labels != (values[1], values[2]):
+        before, values = self._row_values(row), self._values(item)
+        if before[2:4] != values[2:4]:
             self.label_changes += 1
+        if before[:2] != values[:2]:
+            self._count_price(before, -1)
+            self._count_price(values, 1)
         for column, value in zip(self.table.values(), values, strict=True):
             column[row] = value
 
-    def _values(self, item: CatalogueItem | None) -> tuple[float, int, int, bool, bool, int, int]:
+    def _row_values(self, row: int) -> _Values:
+        if row == len(self.ids):  # a new row: the arrays hold anything there
+            return self._values(None)
+        return tuple(column.item(row) for column in self.table.values())
+
+    def _count_price(self, values: _Values, items: int) -> None:
+        """Count an item in or out, and publish the currencies of prices if they changed."""
+        price, currency = values[:2]
+        if math.isnan(price):
+            return
+        self._priced[currency] += items
+        if self._priced[currency] in (0, 1):
+            names = (name for name, code in self._currencies.items() if self._priced[code] > 0)
+            self.priced_currencies = tuple(sorted(names))
+
+    def _values(self, item: CatalogueItem | None) -> _Values:
         if item is None:
-            return (np.nan, NO_LABEL, NO_LABEL, True, False, _ALWAYS.min, _ALWAYS.max)
+            return (
+                math.nan,
+                NO_LABEL,
+                NO_CATEGORY,
+                NO_LABEL,
+                True,
+                False,
+                _ALWAYS.min,
+                _ALWAYS.max,
+            )
         begins, ends = item.available_from_us, item.available_until_us
         return (
-            np.nan if item.price is None else item.price,
-            _code(self._categories, item.category),
+            math.nan if item.price is None else item.price,
+            _code(self._currencies, item.currency),
+            self.categories.put(item.category, item.categories),
             _code(self._brands, item.brand),
             item.hidden or not item.in_stock,
             item.sensitive,

@@ -17,17 +17,20 @@ from recsvc.model.artifact.format import Array
 from recsvc.model.kernels.kernels import (
     HAS_BRANDS,
     HAS_CATEGORIES,
+    HAS_CURRENCY,
     HAS_MAX_PRICE,
     HAS_MIN_PRICE,
     UNKNOWN_ROW,
     ItemFilter,
 )
-from recsvc.model.ranking.catalogue_columns import NO_LABEL, CatalogueColumns
+from recsvc.model.ranking.catalogue_columns import UNKNOWN_LABEL, CatalogueColumns
+from recsvc.model.ranking.category_sets import NO_CATEGORY, is_in
 from recsvc.model.ranking.live_ranking import LiveRanking
 from recsvc.model.registry.candidates import Candidates
 from recsvc.model.registry.loaded import LoadedModel
 
 _NOT_IN_CATALOGUE = -1  # in the join only: a model item without a catalogue record
+_MAX_CACHED = 1000  # lists of categories
 NEVER = np.iinfo(np.int64).max
 
 
@@ -43,9 +46,10 @@ class LiveItems:
         self.next_change_us = NEVER  # next begin or end of an item's availability
         # (items,) catalogue rows
         self._catalogue_rows = np.full(self.size, _NOT_IN_CATALOGUE, dtype=np.int32)
-        self._categories = np.full(self.size, NO_LABEL, dtype=np.int32)  # (items,) codes
+        # (items,) codes of the sets of categories
+        self._category_sets = np.full(self.size, NO_CATEGORY, dtype=np.int32)
         self._item_rows = np.zeros(0, dtype=np.int64)  # (catalogue rows,)
-        self._by_category: dict[int, Candidates] = {}
+        self._by_category: dict[tuple[str, ...], Candidates] = {}
         self._unfiltered = self._item_filter(NO_FILTERS)
         self._ranking = LiveRanking()
         self._trending: tuple[LiveRanking, Array, Candidates] | None = None
@@ -122,8 +126,12 @@ class LiveItems:
         return b"" if at == _NOT_IN_CATALOGUE else self.columns.records[at]
 
     def categories(self, rows: Sequence[int] | Array) -> Array:
-        """Return the category code of each row; below 0: unknown."""
-        codes: Array = self._categories[np.asarray(rows, dtype=np.int64)]
+        """Return the code of each row's own category; below 0: unknown."""
+        return self.columns.categories.own(self.category_sets(rows))
+
+    def category_sets(self, rows: Sequence[int] | Array) -> Array:
+        """Return the code of each row's set of categories; below 0: unknown."""
+        codes: Array = self._category_sets[np.asarray(rows, dtype=np.int64)]
         return codes
 
     def brands(self, rows: Array) -> Array:
@@ -147,31 +155,33 @@ class LiveItems:
     def _item_filter(self, filters: Filters) -> ItemFilter:
         # The table is read last, so it has every catalogue row that the join refers to.
         columns, unavailable = self.columns, self.unavailable
-        categories, catalogue_rows = self._categories, self._catalogue_rows
+        sets, catalogue_rows = self._category_sets, self._catalogue_rows
         table = columns.table
-        lowest, highest = filters.min_price, filters.max_price
+        lowest, highest, currency = filters.min_price, filters.max_price, filters.currency
         return (
             unavailable,
-            categories,
+            sets,
             catalogue_rows,
             table["brand"],
             table["price"],
-            _codes(columns.category_codes(filters.categories)),
+            table["currency"],
+            columns.categories.wanted(filters.categories),
             _codes(columns.brand_codes(filters.brands)),
             0.0 if lowest is None else lowest,
             0.0 if highest is None else highest,
+            UNKNOWN_LABEL if currency is None else columns.currency_code(currency),
             (HAS_CATEGORIES if filters.categories else 0)
             | (HAS_BRANDS if filters.brands else 0)
             | (0 if lowest is None else HAS_MIN_PRICE)
-            | (0 if highest is None else HAS_MAX_PRICE),
+            | (0 if highest is None else HAS_MAX_PRICE)
+            | (0 if currency is None else HAS_CURRENCY),
         )
 
     def popular(self, filters: Filters) -> Candidates:
         """Return the model's popular items; with a filter on one category, only those in it."""
         if len(filters.categories) != 1 or not len(self.columns):
             return self.model.popular()
-        codes = self.columns.category_codes(filters.categories)
-        return self._popular_in(codes[0]) if codes else self.model.popular().at([])
+        return self._popular_in(filters.categories)
 
     def unranked(self) -> Candidates:
         """Return the catalogue items that are not in the model's popular list.
@@ -227,14 +237,17 @@ class LiveItems:
             return None
         return self._item_rows.item(at)
 
-    def _popular_in(self, category: int) -> Candidates:
-        """Return the popular items of a category, cached until the catalogue changes."""
+    def _popular_in(self, named: tuple[str, ...]) -> Candidates:
+        """Return the popular items of categories, cached until the catalogue changes."""
         cached = self._by_category
-        if category not in cached:
+        if named not in cached:
+            if len(cached) >= _MAX_CACHED:
+                cached.clear()
             popular = self.model.popular()
-            codes = self.categories(popular.items)
-            cached[category] = popular.at(np.flatnonzero(codes == category))
-        return cached[category]
+            within = [self.columns.categories.sets_within(name) for name in named]
+            sets = self.category_sets(popular.items)
+            cached[named] = popular.at(np.flatnonzero(is_in(sets, within)))
+        return cached[named]
 
     def _join(self, now_us: int) -> None:
         """Assign an item row to each catalogue row that has none yet.
@@ -257,8 +270,10 @@ class LiveItems:
         sensitive = self.columns.table["is_sensitive"][rows]
         self.unavailable = _grown(self.unavailable, len(catalogue_rows), found[unavailable])
         self.sensitive = _grown(self.sensitive, len(catalogue_rows), found[sensitive])
-        self._categories = np.append(self._categories, np.full(added, NO_LABEL, np.int32))
-        self._categories[found] = self.columns.table["category"][rows]
+        unknown = np.full(added, NO_CATEGORY, np.int32)
+        sets = np.append(self._category_sets, unknown)
+        sets[found] = self.columns.table["category_set"][rows]
+        self._category_sets = sets
         self._catalogue_rows = catalogue_rows
         self._unfiltered = self._item_filter(NO_FILTERS)
         self._item_rows = np.append(self._item_rows, found)
@@ -267,7 +282,7 @@ class LiveItems:
         """Recompute these catalogue rows; return the next begin or end of their availability."""
         table = self.columns.table
         self.unavailable[self._item_rows[rows]] = self._is_unavailable(rows, now_us)
-        self._categories[self._item_rows[rows]] = table["category"][rows]
+        self._category_sets[self._item_rows[rows]] = table["category_set"][rows]
         self.sensitive[self._item_rows[rows]] = table["is_sensitive"][rows]
         moments = (table["from_us"][rows], table["until_us"][rows])
         return int(min(each[each > now_us].min(initial=NEVER) for each in moments))

@@ -117,7 +117,9 @@ def fill(
 
 def accept_all(size: int) -> ItemFilter:
     """Return a filter that every row below `size` passes."""
-    return (np.zeros(size, np.bool_), _NONE, _NONE, _NONE, _NO_PRICES, _NONE, _NONE, 0.0, 0.0, 0)
+    available = np.zeros(size, np.bool_)
+    by_row = (available, _NONE, _NONE, _NONE, _NO_PRICES, _NONE)
+    return (*by_row, _NO_SETS, _NONE, 0.0, 0.0, 0, 0)
 
 
 def _size(candidates: Candidates) -> int:
@@ -125,5 +127,6 @@ def _size(candidates: Candidates) -> int:
 
 
 _NONE = np.zeros(0, np.int32)
+_NO_SETS = np.zeros(0, np.bool_)
 _NO_PRICES = np.zeros(0, np.float64)
 UNFILTERED = accept_all(0)  # for kernels that are told not to filter

@@ -90,15 +90,15 @@ def warnings_of(offer: Offer, live_items: LiveItems) -> Iterator[FieldError]:
         unknown = [item for item, row in zip(part.items, rows, strict=True) if row is None]
         yield from _warning(f"{prefix}items", unknown, len(part.items))
         yield from _unknown_names(
-            f"{prefix}categories", part.categories, live_items.columns.category_codes
+            f"{prefix}categories", part.categories, live_items.columns.categories.code
         )
-    yield from _unknown_names("brands", offer.brands, live_items.columns.brand_codes)
+    yield from _unknown_names("brands", offer.brands, live_items.columns.brand_code)
 
 
 def _unknown_names(
-    field: str, names: Sequence[str], codes_of: Callable[[Sequence[str]], list[int]]
+    field: str, names: Sequence[str], code_of: Callable[[str], int | None]
 ) -> Iterator[FieldError]:
-    yield from _warning(field, [name for name in names if not codes_of([name])], len(names))
+    yield from _warning(field, [name for name in names if code_of(name) is None], len(names))
 
 
 def _warning(field: str, unknown: Sequence[str], of: int) -> Iterator[FieldError]:

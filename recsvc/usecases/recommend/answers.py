@@ -1,12 +1,13 @@
 """The JSON structs of a recommendation answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from recsvc.domain.catalogue.slates import Fallback, ReasonCode, Slate
+from recsvc.domain.values.attributes import Value as AttributeValue
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.candidates import RankedItems
@@ -26,12 +27,16 @@ class RecommendedItem(msgspec.Struct, frozen=True):
     score: float
     reason: Reason
     title: str | UnsetType | None = UNSET
+    description: str | UnsetType | None = UNSET
     url: str | UnsetType | None = UNSET
     image_url: str | UnsetType | None = UNSET
     category: str | UnsetType | None = UNSET
+    categories: Sequence[str] | UnsetType = UNSET
     brand: str | UnsetType | None = UNSET
     price: float | UnsetType | None = UNSET
     currency: str | UnsetType | None = UNSET
+    attributes: Mapping[str, AttributeValue] | UnsetType = UNSET
+    item_group_id: str | UnsetType | None = UNSET
 
 
 CATALOGUE_FIELDS = RecommendedItem.__struct_fields__[3:]
@@ -51,12 +56,16 @@ class _CatalogueFields(msgspec.Struct, frozen=True):
     """The members of a catalogue record that an answer can contain."""
 
     title: str | None = None
+    description: str | None = None
     url: str | None = None
     image_url: str | None = None
     category: str | None = None
+    categories: tuple[str, ...] = ()
     brand: str | None = None
     price: float | None = None
     currency: str | None = None
+    attributes: Mapping[str, AttributeValue] = {}
+    item_group_id: str | None = None
 
 
 _NO_FIELDS = _CatalogueFields()
@@ -81,7 +90,7 @@ def answer_of(
 
 def with_unknown_items(answer: Answer, items: Sequence[ItemId], fields: Sequence[str]) -> Answer:
     """Append items that neither the model nor the catalogue knows, with a score of 0."""
-    no_fields = dict.fromkeys(fields)
+    no_fields = _fields(b"", fields)
     unknown = [RecommendedItem(item, 0.0, _UNKNOWN_ITEM, **no_fields) for item in items]
     return msgspec.structs.replace(answer, items=answer.items + unknown) if unknown else answer
 

@@ -8,7 +8,7 @@ personalize for customers unknown to the model. `built_lists` builds each list.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from recsvc.domain.catalogue.list_query import ListQuery
+from recsvc.domain.catalogue.list_query import NO_FILTERS, Filters, ListQuery
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.consent.gate import Admitted, ConsentRefused, admit
@@ -24,6 +24,7 @@ from recsvc.usecases.recommend.answers import Answer, answer_of, with_unknown_it
 from recsvc.usecases.recommend.built_lists import BuiltList, Placement
 from recsvc.usecases.recommend.given_items import GivenItems, ordered_items
 from recsvc.usecases.recommend.personal_context import PersonalContext, personal_context_of
+from recsvc.usecases.recommend.price_currencies import require_currency
 
 MICROSECONDS = 1_000_000
 
@@ -58,7 +59,7 @@ class RecommendationService:
         denied: bool = False,
     ) -> Answer:
         """Return the customer's list if consent permits; `denied`: the request opts out."""
-        snapshot = self._snapshot(context)
+        snapshot = self._snapshot(context, query.filters)
         personal = self._personal(context, snapshot, denied)
         built = built_lists.customer_list(snapshot.live_items, personal, slate, query)
         return _answer(snapshot.live_items, built, query.fields)
@@ -67,7 +68,7 @@ class RecommendationService:
         self, context: RequestContext, item: ItemId, slate: ItemSlate, query: ListQuery
     ) -> Answer:
         """Return the item's neighbours; popular items if it has none or is unknown."""
-        live_items = self._snapshot(context).live_items
+        live_items = self._snapshot(context, query.filters).live_items
         return _answer(
             live_items, built_lists.item_list(live_items, item, slate, query), query.fields
         )
@@ -75,7 +76,7 @@ class RecommendationService:
     def anonymous_list(
         self, context: RequestContext, slate: AnonymousSlate, query: ListQuery
     ) -> Answer:
-        live_items = self._snapshot(context).live_items
+        live_items = self._snapshot(context, query.filters).live_items
         return _answer(
             live_items, built_lists.anonymous_list(live_items, slate, query), query.fields
         )
@@ -89,7 +90,7 @@ class RecommendationService:
         denied: bool = False,
     ) -> Answer:
         """Return items that complete a basket, then the customer's list if there is a customer."""
-        snapshot = self._snapshot(context)
+        snapshot = self._snapshot(context, query.filters)
         personal = self._personal_if_named(context, snapshot, denied)
         built = built_lists.basket_list(snapshot.live_items, personal, items, query)
         return _answer(snapshot.live_items, built, query.fields)
@@ -98,7 +99,7 @@ class RecommendationService:
         self, context: RequestContext, given: GivenItems, *, denied: bool = False
     ) -> Answer:
         """Return the given items in the order of the customer's interest, else of popularity."""
-        snapshot = self._snapshot(context)
+        snapshot = self._snapshot(context, given.filters)
         personal = self._personal_if_named(context, snapshot, denied)
         known, unknown = ordered_items(snapshot.live_items, personal, given)
         answer = _answer(snapshot.live_items, known, given.fields)
@@ -109,6 +110,9 @@ class RecommendationService:
     ) -> list[Answer]:
         """Return one list per placement, in order; an item appears in one list at most."""
         snapshot = self._snapshot(context)
+        for place, placement in enumerate(placements):
+            filters = placement.query.filters
+            require_currency(filters, snapshot.live_items, f"placements[{place}].")
         personal = self._personal_if_named(context, snapshot, denied)
         taken: set[int] = set()
         answers: list[Answer] = []
@@ -138,10 +142,16 @@ class RecommendationService:
         """Do the same for a request that may name no customer; None: it names none."""
         return None if context.customer is None else self._personal(context, snapshot, denied)
 
-    def _snapshot(self, context: RequestContext) -> CatalogueSnapshot:
-        """Return the current catalogue with the latest ranking by recent events."""
+    def _snapshot(
+        self, context: RequestContext, filters: Filters = NO_FILTERS
+    ) -> CatalogueSnapshot:
+        """Return the current catalogue with the latest ranking by recent events.
+
+        Raises `currency_required` where the filters need a currency.
+        """
         snapshot = self._catalogue.at(context)
         snapshot.live_items.set_live_ranking(self._live.ranking(context.shop))
+        require_currency(filters, snapshot.live_items)
         return snapshot
 
 

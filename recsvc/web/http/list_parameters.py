@@ -2,6 +2,12 @@
 
 import re
 
+from recsvc.domain.catalogue.category_paths import (
+    MAX_PATH_BYTES,
+    PATH_RULE,
+    InvalidPath,
+    normalised,
+)
 from recsvc.domain.catalogue.list_query import (
     MAX_EXCLUDED,
     MAX_NAMES,
@@ -9,6 +15,7 @@ from recsvc.domain.catalogue.list_query import (
     Filters,
     ListQuery,
 )
+from recsvc.domain.values.currencies import CURRENCY_PATTERN, CURRENCY_RULE, is_currency
 from recsvc.domain.values.ids import ID_RULE, MAX_ID_BYTES, ItemId, id_fault
 from recsvc.usecases.recommend.answers import CATALOGUE_FIELDS
 from recsvc.web.http.parameters import (
@@ -38,10 +45,32 @@ def list_parameters() -> tuple[Parameter, ...]:
             MAX_OFFSET,
             0,
         ),
-        _names("category", "Only items of this category"),
+        Parameter(
+            name="category",
+            meaning="Only items of this category and its children; repeat it to allow several",
+            rule=f"{PATH_RULE}; at most {MAX_NAMES} times",
+            read=_read_category,
+            default=(),
+            schema={
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_PATH_BYTES,
+                "example": "Apparel > Shoes",
+            },
+            most=MAX_NAMES,
+        ),
         _names("brand", "Only items of this brand"),
         _price("min_price", "Only items at this price or above"),
         _price("max_price", "Only items at this price or below"),
+        Parameter(
+            name="currency",
+            meaning="Only items with a price in this currency. A price filter needs it if the "
+            "catalogue has prices in several",
+            rule=CURRENCY_RULE,
+            read=_read_currency,
+            default=None,
+            schema={"type": "string", "pattern": CURRENCY_PATTERN, "example": "EUR"},
+        ),
         *_ranking_parameters(),
     )
 
@@ -93,6 +122,7 @@ def list_query(
     brand: tuple[str, ...],
     min_price: float | None,
     max_price: float | None,
+    currency: str | None,
     exclude: tuple[ItemId, ...],
     context_item: ItemId | None,
     diversity: float | None,
@@ -102,7 +132,7 @@ def list_query(
         raise bad_parameter("offset", OFFSET_RULE)
     if min_price is not None and max_price is not None and min_price > max_price:
         raise bad_parameter("max_price", "must be min_price or more")
-    filters = Filters(category, brand, min_price, max_price)
+    filters = Filters(category, brand, min_price, max_price, currency)
     return ListQuery(n, filters, exclude, context_item, fields, diversity, offset)
 
 
@@ -131,6 +161,19 @@ def _price(name: str, meaning: str) -> Parameter:
 
 def _read_name(text: str) -> str:
     if not 0 < len(text) <= MAX_NAME_LENGTH:
+        raise Misread
+    return text
+
+
+def _read_category(text: str) -> str:
+    try:
+        return normalised(text)
+    except InvalidPath:
+        raise Misread from None
+
+
+def _read_currency(text: str) -> str:
+    if not is_currency(text):
         raise Misread
     return text
 

@@ -7,6 +7,7 @@ from flask import Response
 from msgspec import Meta
 
 from recsvc.domain.api_keys import Scope
+from recsvc.domain.catalogue.category_paths import PATH_RULE, InvalidPath, normalised
 from recsvc.domain.catalogue.list_query import (
     DEFAULT_ITEMS,
     MAX_EXCLUDED,
@@ -18,6 +19,7 @@ from recsvc.domain.catalogue.list_query import (
 )
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate, Slate
 from recsvc.domain.errors import BadRequest, FieldError
+from recsvc.domain.values.currencies import CURRENCY_PATTERN, CURRENCY_RULE, is_currency
 from recsvc.domain.values.ids import CustomerId, ItemId, checked_id
 from recsvc.usecases.access.request_access import BrowserAccess, RequestContext, RouteAccess
 from recsvc.usecases.recommend.built_lists import Placement
@@ -29,7 +31,19 @@ from recsvc.web.routes.recommendations import Recommendation, private_list
 MAX_PLACEMENTS = 20
 MAX_BASKET = 200
 
-CatalogueField = Literal["title", "url", "image_url", "category", "brand", "price", "currency"]
+CatalogueField = Literal[
+    "title",
+    "description",
+    "url",
+    "image_url",
+    "category",
+    "categories",
+    "brand",
+    "price",
+    "currency",
+    "attributes",
+    "item_group_id",
+]
 SlateName = Literal[
     "for_you", "discover", "buy_again", "similar", "bought_together", "popular", "trending"
 ]
@@ -45,13 +59,18 @@ class FilterFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     brand: Names = []
     min_price: Price | None = None
     max_price: Price | None = None
+    currency: Annotated[str, Meta(pattern=CURRENCY_PATTERN)] | None = None
     exclude: Annotated[list[str], Meta(max_length=MAX_EXCLUDED)] = []
     fields: Annotated[list[CatalogueField], Meta(max_length=len(get_args(CatalogueField)))] = []
 
     def filters(self, where: str = "") -> Filters:
         if None not in (self.min_price, self.max_price) and self.min_price > self.max_price:  # type: ignore[operator]
             raise _wrong(f"{where}max_price", "must be min_price or more")
-        return Filters(tuple(self.category), tuple(self.brand), self.min_price, self.max_price)
+        if self.currency is not None and not is_currency(self.currency):
+            raise _wrong(f"{where}currency", f"must be {CURRENCY_RULE}")
+        categories = _categories(self.category, where)
+        brands = tuple(self.brand)
+        return Filters(categories, brands, self.min_price, self.max_price, self.currency)
 
     def excluded(self, where: str = "") -> tuple[ItemId, ...]:
         return _items(self.exclude, f"{where}exclude")
@@ -158,6 +177,13 @@ def _placed(name: str, listed: Recommendation) -> PlacedList:
 
 def _members(listed: Recommendation) -> dict[str, Any]:
     return {member: getattr(listed, member) for member in Recommendation.__struct_fields__}
+
+
+def _categories(texts: list[str], where: str) -> tuple[str, ...]:
+    try:
+        return tuple(map(normalised, texts))
+    except InvalidPath as fault:
+        raise _wrong(f"{where}category", f"{fault}; it is {PATH_RULE}") from None
 
 
 def _items(ids: list[str], field: str) -> tuple[ItemId, ...]:

@@ -186,13 +186,14 @@ def test_every_attribute_must_match() -> None:
         (Bought(items=offer("", 1, 7).items), True),
         (Bought(items=offer("", 7).items), False),
         (Bought(categories=("c1",)), True),
+        (Bought(categories=("parent",)), True),
         (Bought(categories=("c2", "unknown")), False),
         (Bought(offer("", 7).items, ("c1",)), True),
         (Bought(items=offer("", 99).items), False),  # neither model nor catalogue has the item
     ],
 )
 def test_bought_needs_any_one_and_not_bought_needs_none(bought: Bought, *, is_met: bool) -> None:
-    """Items and categories count alike; the customer has bought item 1, of category c1."""
+    """Items and categories count alike; the customer has bought item 1, of c1 in parent."""
     needs = offer("needs", 1, eligibility=Eligibility(bought=bought))
     forbids = offer("forbids", 1, eligibility=Eligibility(not_bought=bought))
 
