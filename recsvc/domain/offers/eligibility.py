@@ -14,6 +14,7 @@ from msgspec import Meta
 from recsvc.domain.errors import FieldError
 from recsvc.domain.offers.field_rules import (
     AMOUNT,
+    CATEGORIES,
     ITEMS,
     LABELS,
     MAX_DAYS,
@@ -103,7 +104,7 @@ _ATTRIBUTES = Rule(
 _BOUGHT = ObjectSchema(
     "BoughtBody",
     "Items and categories. A customer who bought any of them matches.",
-    {"items": ITEMS, "categories": LABELS},
+    {"items": ITEMS, "categories": CATEGORIES},
 )
 _BOUGHT_RULE = Rule(f"{OBJECT_RULE} of items and categories", _bought, _BOUGHT)
 

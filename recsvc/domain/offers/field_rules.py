@@ -4,6 +4,12 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from recsvc.domain.catalogue.category_paths import (
+    MAX_PATH_BYTES,
+    PATH_RULE,
+    InvalidPath,
+    normalised,
+)
 from recsvc.domain.values import validation as readers
 from recsvc.domain.values.ids import ID_RULE, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH
@@ -16,6 +22,7 @@ MAX_AMOUNT = 1e12
 MAX_DAYS = 36_500
 
 Label = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_LENGTH)]
+Path = Annotated[str, Meta(min_length=1, max_length=MAX_PATH_BYTES)]
 _Labels = Annotated[list[Label], Meta(min_length=1, max_length=MAX_LABELS)]
 _Items = Annotated[list[str], Meta(min_length=1, max_length=MAX_ITEMS)]
 _Url = Annotated[str, Meta(min_length=1, max_length=MAX_URL_LENGTH)]
@@ -46,11 +53,26 @@ def _item(value: Any) -> ItemId:
     return ItemId(value)
 
 
+def path(value: Any) -> str:
+    """Read a category path."""
+    if not isinstance(value, str):
+        raise InvalidValue
+    try:
+        return normalised(value)
+    except InvalidPath:
+        raise InvalidValue from None
+
+
 LABEL = Rule(f"a text of {LABEL_RULE}", readers.label, Label)
 LABELS = Rule(
     f"a list of 1 to {MAX_LABELS:,} texts of {LABEL_RULE}",
     list_of(LABEL, MAX_LABELS, "names"),
     _Labels,
+)
+CATEGORIES = Rule(
+    f"a list of 1 to {MAX_LABELS:,} categories, each {PATH_RULE}",
+    list_of(Rule(PATH_RULE, path, Path), MAX_LABELS, "names"),
+    Annotated[list[Path], Meta(min_length=1, max_length=MAX_LABELS)],
 )
 ITEMS = Rule(
     f"a list of 1 to {MAX_ITEMS:,} item ids",

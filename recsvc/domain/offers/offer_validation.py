@@ -16,6 +16,7 @@ from recsvc.domain.offers.eligibility import ELIGIBILITY
 from recsvc.domain.offers.eligibility_validation import read_eligibility
 from recsvc.domain.offers.field_rules import (
     AMOUNT,
+    CATEGORIES,
     ITEMS,
     LABEL,
     LABELS,
@@ -168,7 +169,7 @@ OFFER = ObjectSchema(
         "image_url": URL,
         "value": AMOUNT,
         "items": ITEMS,
-        "categories": LABELS,
+        "categories": CATEGORIES,
         "brands": LABELS,
         "all": flag(),
         "channels": LABELS,

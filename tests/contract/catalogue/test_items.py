@@ -7,12 +7,16 @@ from tests.contract.grocery import ANNA, ITEMS, Service, item_ids, rows
 
 FULL = {
     "title": "Milk",
+    "description": "Fresh.\nFrom one farm.",
     "url": "https://shop.example/milk",
     "image_url": "http://shop.example/milk.webp",
-    "category": "dairy",
+    "category": "Food > Dairy",
+    "categories": ["Offers", "Food > Breakfast"],
     "brand": "Cow & Co",
     "price": 1.19,
     "currency": "EUR",
+    "attributes": {"fat": 3.5, "litres": 1, "organic": True, "origin": "Alps"},
+    "item_group_id": "milk-of-the-alps",
     "in_stock": True,
     "hidden": False,
     "sensitive": False,
