@@ -15,16 +15,12 @@ from recsvc.domain.catalogue.slates import ReasonCode
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.artifact.format import Array
 from recsvc.model.kernels.kernels import (
-    HAS_BRANDS,
-    HAS_CATEGORIES,
-    HAS_CURRENCY,
-    HAS_MAX_PRICE,
-    HAS_MIN_PRICE,
     UNKNOWN_ROW,
     ItemFilter,
 )
-from recsvc.model.ranking.catalogue_columns import UNKNOWN_LABEL, CatalogueColumns
+from recsvc.model.ranking.catalogue_columns import CatalogueColumns
 from recsvc.model.ranking.category_sets import NO_CATEGORY, is_in
+from recsvc.model.ranking.item_filters import compiled_filter
 from recsvc.model.ranking.live_ranking import LiveRanking
 from recsvc.model.registry.candidates import Candidates
 from recsvc.model.registry.loaded import LoadedModel
@@ -154,28 +150,8 @@ class LiveItems:
 
     def _item_filter(self, filters: Filters) -> ItemFilter:
         # The table is read last, so it has every catalogue row that the join refers to.
-        columns, unavailable = self.columns, self.unavailable
-        sets, catalogue_rows = self._category_sets, self._catalogue_rows
-        table = columns.table
-        lowest, highest, currency = filters.min_price, filters.max_price, filters.currency
-        return (
-            unavailable,
-            sets,
-            catalogue_rows,
-            table["brand"],
-            table["price"],
-            table["currency"],
-            columns.categories.wanted(filters.categories),
-            _codes(columns.brand_codes(filters.brands)),
-            0.0 if lowest is None else lowest,
-            0.0 if highest is None else highest,
-            UNKNOWN_LABEL if currency is None else columns.currency_code(currency),
-            (HAS_CATEGORIES if filters.categories else 0)
-            | (HAS_BRANDS if filters.brands else 0)
-            | (0 if lowest is None else HAS_MIN_PRICE)
-            | (0 if highest is None else HAS_MAX_PRICE)
-            | (0 if currency is None else HAS_CURRENCY),
-        )
+        rows = (self.unavailable, self._category_sets, self._catalogue_rows)
+        return compiled_filter(filters, *rows, self.columns)
 
     def popular(self, filters: Filters) -> Candidates:
         """Return the model's popular items; with a filter on one category, only those in it."""
@@ -294,15 +270,8 @@ class LiveItems:
         return unavailable
 
 
-def _codes(codes: Sequence[int]) -> Array:
-    return np.array(codes, np.int32) if codes else _NO_CODES
-
-
 def _grown(flags: Array, size: int, marked: Array) -> Array:
     """Return the flags extended to `size` rows, with the `marked` rows set."""
     grown = np.append(flags, np.zeros(size - len(flags), dtype=bool))
     grown[marked] = True
     return grown
-
-
-_NO_CODES = np.zeros(0, np.int32)

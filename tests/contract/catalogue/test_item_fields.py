@@ -53,7 +53,7 @@ def test_an_invalid_value_is_refused_by_the_name_of_its_field(
     assert reply.json is not None
     assert (reply.status_code, reply.json["code"]) == (400, "bad_item")
     assert [fault["field"] for fault in reply.json["errors"]] == [named]
-    assert service.get("/v1/items/milk").json["title"] == "Milk"  # type: ignore[index]
+    assert service.get("/v1/items/milk").json["title"] == "Milk"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_an_invalid_line_is_refused_alone(service: Service, line: str) -> None:
 
     assert reply.json is not None
     assert [each["status"] for each in reply.json["results"]] == [422, 201]
-    assert service.get("/v1/items/b").json["category"] == "Food > Dairy"  # type: ignore[index]
+    assert service.get("/v1/items/b").json["category"] == "Food > Dairy"
 
 
 def test_paths_are_stored_with_one_space_around_separators(service: Service) -> None:
