@@ -10,10 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from recsvc.cli import audit, check, consents, customers, events, items, keys, models, offers
-from recsvc.cli.demo import demo
+from recsvc.cli.command_modules import CommandModules
 from recsvc.cli.output import complain, explain, print_text, say_events
-from recsvc.cli.serve import serve
 from recsvc.domain.errors import RecsvcError
 from recsvc.filesystem.closed_pipe import ends_with_its_reader
 
@@ -22,6 +20,10 @@ _EXIT_FAILED = 2
 
 class ServiceCommands(TyperGroup):
     """The commands. A failure is one line on stderr, without a traceback."""
+
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        self.commands: Any = CommandModules()
 
     def main(self, *args: Any, **named: Any) -> Any:
         with ends_with_its_reader():
@@ -67,18 +69,6 @@ def service(
 ) -> None:
     """Recommendations and offers with consent checked first."""
 
-
-app.command()(demo)
-app.command()(serve)
-app.command()(check.check)
-app.add_typer(keys.app, name="keys")
-app.add_typer(customers.app, name="customers")
-app.add_typer(consents.app, name="consents")
-app.add_typer(items.app, name="items")
-app.add_typer(offers.app, name="offers")
-app.add_typer(events.app, name="events")
-app.add_typer(audit.app, name="audit")
-app.add_typer(models.app, name="models")
 
 if __name__ == "__main__":
     app()

@@ -27,6 +27,15 @@ def test_a_program_prints_its_version(name: str) -> None:
     assert done.stdout == "recsvc 0.1.0\n"
 
 
+def test_the_service_imports_the_command_that_is_used_alone() -> None:
+    """`recsvc --version` imports no command, and so neither Flask, granian nor numpy."""
+    code = "import sys, recsvc.cli.main; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+
+    assert {"flask", "granian", "numpy", "recsvc.cli.keys"} & imported == set()
+
+
 @pytest.mark.parametrize(
     "words",
     [
