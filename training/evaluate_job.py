@@ -25,7 +25,7 @@ from training.evaluation.training_results import results_of
 from training.evaluation.warm_start import measure_warm_start
 from training.item_slates.judging import fit_item_slates
 from training.item_slates.maker import ItemData
-from training.item_slates.makers import MAKERS
+from training.item_slates.makers import makers_of
 from training.metrics.results import MAIN_K, Results
 from training.pipeline import sorted_purchases
 from training.progress import Progress
@@ -132,7 +132,7 @@ def evaluate_split(
             )
         data = ItemData(learning, catalogue)
         with progress.step("Lists of items"):
-            item_slates = fit_item_slates(MAKERS, data, settings, holdout.orders)
+            item_slates = fit_item_slates(makers_of(data), data, settings, holdout.orders)
         results = replace(
             results_of(learning, selected, settings),
             holdout=found,

@@ -23,7 +23,7 @@ from training.evaluation.training_results import results_of
 from training.evaluation.warm_start import measure_warm_start
 from training.item_slates.judging import ItemSlates, fit_item_slates
 from training.item_slates.maker import ItemData
-from training.item_slates.makers import MAKERS
+from training.item_slates.makers import makers_of
 from training.lists.customer_facts import purchased_by
 from training.lists.customer_lists import SlateLists, fill_slates, reordered
 from training.lists.item_lists import (
@@ -124,6 +124,7 @@ def sorted_purchases(
             purchases.lines,
             timed=purchases.timed,
             categories=judged_categories(catalogue.categories),
+            catalogue=catalogue.not_sensitive,
         )
     if not len(found.history.items):
         raise NotPublishable(
@@ -140,7 +141,8 @@ def _judged_item_slates(
     progress: Progress,
 ) -> ItemSlates:
     with progress.step("Lists of items"):
-        return fit_item_slates(MAKERS, ItemData(interactions, catalogue), settings)
+        data = ItemData(interactions, catalogue)
+        return fit_item_slates(makers_of(data), data, settings)
 
 
 def _fit_item_lists(

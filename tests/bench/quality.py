@@ -58,7 +58,12 @@ def read_split(folder: Path, cutoff: str, progress: Progress) -> tuple[Split, It
     catalogue = read_catalogue_file(folder / "items.parquet")
     earlier = whole.lines.filter(pl.col("at") < at)
     later = whole.lines.filter((pl.col("at") >= at) & (pl.col("at") < at + HOLDOUT))
-    learning = from_lines(earlier, timed=True, categories=judged_categories(catalogue.categories))
+    learning = from_lines(
+        earlier,
+        timed=True,
+        categories=judged_categories(catalogue.categories),
+        catalogue=catalogue.not_sensitive,
+    )
     return given(learning, Purchases(later, True, whole.report)), catalogue
 
 

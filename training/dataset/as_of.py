@@ -27,9 +27,8 @@ def as_of(whole: Interactions, day: float) -> AsOf:
     history = whole.history.before(day)
     back = history.returned_lines
     every = history if back is None else history.merged_with(back.lines)
-    rows = _RemainingRows(
-        np.unique(every.customers), np.unique(every.items), np.unique(every.orders), whole
-    )
+    items = np.union1d(every.items, _catalogue_rows(whole))
+    rows = _RemainingRows(np.unique(every.customers), items, np.unique(every.orders), whole)
     known = rows.renumbered(history)
     if back is not None:
         known = replace(
@@ -40,6 +39,7 @@ def as_of(whole: Interactions, day: float) -> AsOf:
         [whole.item_ids[row] for row in rows.items],
         [whole.category_names[row] for row in rows.category_rows],
         known if known.timed else respread(known),
+        whole.catalogue,
     )
     return AsOf(
         interactions,
@@ -48,9 +48,16 @@ def as_of(whole: Interactions, day: float) -> AsOf:
     )
 
 
+def _catalogue_rows(whole: Interactions) -> Rows:
+    """Return the rows of the catalogue's items, which a file of earlier purchases has too."""
+    listed = frozenset(whole.catalogue)
+    rows = [row for row, item in enumerate(whole.item_ids) if item in listed]
+    return np.array(rows, dtype=np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class _RemainingRows:
-    """Rows of the whole that occur before the cutoff, ascending."""
+    """Rows of the whole that occur before the cutoff or in the catalogue, ascending."""
 
     customers: Rows
     items: Rows

@@ -5,7 +5,7 @@ line is one item of one order: repeated scans of an item in an order are summed.
 so the input's order has no effect (except without timestamps, where it is the only time).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,12 +23,13 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Interactions:
-    """A history with the ids of its rows."""
+    """A history with the ids of its rows. Every item of the catalogue has a row."""
 
     customer_ids: Sequence[str]
     item_ids: Sequence[str]
     category_names: Sequence[str]
     history: History
+    catalogue: Collection[str] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -42,10 +43,15 @@ class Interactions:
 
 
 def from_lines(
-    lines: pl.DataFrame, *, timed: bool, categories: Mapping[str, str] | None = None
+    lines: pl.DataFrame,
+    *,
+    timed: bool,
+    categories: Mapping[str, str] | None = None,
+    catalogue: Collection[str] = (),
 ) -> Interactions:
-    """Build interactions from the lines of `ingest`."""
-    customer_ids, item_ids = _sorted_ids(lines, "customer_id"), _sorted_ids(lines, "item_id")
+    """Build interactions from the lines of `ingest`; every item of `catalogue` gets a row."""
+    customer_ids = _sorted_ids(lines["customer_id"])
+    item_ids = _sorted_ids(pl.concat([lines["item_id"], _series(catalogue)]))
     placed = _place(lines, timed=timed).select(
         _codes("customer_id", customer_ids),
         _codes("item_id", item_ids),
@@ -80,7 +86,7 @@ def from_lines(
         places = _returned_of(ranked["returned"], starts)
         returned = places / DAY_US if timed else _days_at(places, bought, first)
         history = _without_returned(bought, returned)
-    return Interactions(customer_ids, item_ids, names, history)
+    return Interactions(customer_ids, item_ids, names, history, catalogue)
 
 
 def _without_returned(bought: History, returned: Days) -> History:
@@ -131,8 +137,12 @@ def _place(lines: pl.DataFrame, *, timed: bool) -> pl.DataFrame:
     )
 
 
-def _sorted_ids(lines: pl.DataFrame, column: str) -> list[str]:
-    return lines[column].unique().sort().to_list()  # polars sorts text bytewise
+def _sorted_ids(ids: pl.Series) -> list[str]:
+    return ids.unique().sort().to_list()  # polars sorts text bytewise
+
+
+def _series(ids: Collection[str]) -> pl.Series:
+    return pl.Series("item_id", list(ids), dtype=pl.String)
 
 
 def _codes(column: str, ids: Sequence[str]) -> pl.Expr:

@@ -26,6 +26,6 @@ def training_data_of(history: History) -> TrainingData:
 def _head_of(customer_items: CustomerItems, limit: int = _HEAD_LIMIT) -> Rows:
     buyers = customer_items.buyers
     best = np.argsort(-buyers, kind="stable")[:limit]
-    least = 1 if customer_items.items_total <= _SMALL_CATALOGUE else 2
+    least = 1 if np.count_nonzero(buyers) <= _SMALL_CATALOGUE else 2
     enough = best[buyers[best] >= least]
     return np.sort(enough if len(enough) else best[buyers[best] > 0])

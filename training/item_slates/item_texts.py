@@ -53,7 +53,7 @@ def tf_idf(counts: sparse.csr_array) -> sparse.csr_array:
 
 def _row_lengths(matrix: sparse.csr_array) -> Floats:
     squares = np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel()
-    return np.sqrt(squares).astype(np.float32)
+    return np.asarray(np.sqrt(squares), np.float32)
 
 
 def _words(texts: pl.Series, weight: float) -> pl.DataFrame:

@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 
 from training.dataset.customer_items import CustomerItems
-from training.dataset.history import Floats, History, Rows
+from training.dataset.history import History, Rows
 from training.dataset.segments import NOTHING
 from training.item_slates.maker import CaseValues
+from training.metrics.ranking_quality import Values
 from training.recommenders.neighbour_lists import NeighbourLists
 
 _MOST_CASES = 4000
@@ -42,8 +43,8 @@ class NextPurchases:
         reciprocal = np.where(place < listed.shape[1], 1.0 / (place + 1), 0.0)
         return CaseValues(self._mean(reciprocal), self._mean((place < _HIT).astype(np.float64)))
 
-    def _mean(self, values: Floats) -> Floats:
-        return np.bincount(self.cases, values) / np.bincount(self.cases)
+    def _mean(self, values: Values) -> Values:
+        return np.asarray(np.bincount(self.cases, values) / np.bincount(self.cases))
 
 
 def next_purchases(

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recsvc.domain.catalogue.slates import ItemSlate
+from training.dataset.customer_items import customer_items_of
 from training.dataset.history import History
-from training.dataset.training_data import training_data_of
 from training.item_slates.item_properties import ItemProperties
 from training.item_slates.maker import Candidate, ItemData, ItemLists, WindowFigures
 from training.item_slates.next_purchases import next_purchases
@@ -29,7 +29,8 @@ _BLEND = Weights(
     product=0.5,
     price=0.75,
 )
-_WEIGHTS: Mapping[str, Weights] = {
+_POPULAR = Weights(popularity=1.0)
+WEIGHTS: Mapping[str, Weights] = {
     "blend": _BLEND,
     "blend_popular": replace(_BLEND, popularity=0.8),
     "blend_behaviour": replace(_BLEND, co_purchase=1.0, switching=0.3),
@@ -37,7 +38,7 @@ _WEIGHTS: Mapping[str, Weights] = {
     "behaviour": Weights(co_purchase=1.0, switching=0.3),
     "content": _BLEND.without(*BEHAVIOUR),
     "cosine": Weights(co_purchase=1.0),
-    "popular_in_category": Weights(popularity=1.0),
+    "popular_in_category": _POPULAR,
 }
 _CANDIDATES = (
     Candidate("blend", "Behaviour and content"),
@@ -72,21 +73,27 @@ class Similar:
         data: ItemData,  # noqa: ARG002 - the properties were made of it
         settings: TrainingSettings,
         seed: int,
+        *,
+        judging: bool,  # noqa: ARG002 - every candidate can be published
     ) -> WindowFigures:
-        training_data = training_data_of(known)
-        bought = training_data.customer_items
+        bought = customer_items_of(known)
         cases = next_purchases(known, bought, later, self.properties.groups, seed)
         if len(cases) < _LEAST_CASES:
             return {}
         rows = np.unique(cases.items)
         scores = pair_scores(known, bought, self.properties, settings.k_anonymity)
-        found = similar_lists_of(scores, rows, _WEIGHTS)
+        weights = {name: some for name, some in WEIGHTS.items() if self._applies(some)}
+        found = similar_lists_of(scores, rows, weights)
         return {name: cases.values(rows, lists.lists) for name, lists in found.items()}
+
+    def _applies(self, weights: Weights) -> bool:
+        """Return False for popularity alone in a shop without categories."""
+        return weights != _POPULAR or bool((self.properties.groups >= 0).any())
 
     def publish(self, winner: str, data: ItemData, settings: TrainingSettings) -> ItemLists:
         history = data.interactions.history
-        bought = training_data_of(history).customer_items
+        bought = customer_items_of(history)
         scores: PairScores = pair_scores(history, bought, self.properties, settings.k_anonymity)
         rows = np.arange(history.items_total)
-        found = similar_lists_of(scores, rows, {winner: _WEIGHTS[winner]})[winner]
+        found = similar_lists_of(scores, rows, {winner: WEIGHTS[winner]})[winner]
         return ItemLists(found.lists, found.sources, found.left_out)

@@ -73,7 +73,7 @@ def _compared(scores: PairScores, rows: Rows) -> Iterator[_Compared]:
     for places in _by_group(groups[rows]):
         group = groups[rows[places[0]]]
         others = members[slice(*np.searchsorted(of_member, [group, group + 1]))]
-        is_whole = 0 <= group and len(others) <= LARGEST_GROUP
+        is_whole = group >= 0 and len(others) <= LARGEST_GROUP
         more = (
             fill.of(rows[places[0]], own=not is_whole)
             if len(others) <= LISTED or not is_whole
@@ -85,7 +85,9 @@ def _compared(scores: PairScores, rows: Rows) -> Iterator[_Compared]:
         for start in range(0, len(places), _BLOCK):
             some = places[start : start + _BLOCK]
             yield _Compared(some, others, scores.in_category(rows[some], others), more)
-    pools = Pools(scores, shown) if pooled else None
+    if not pooled:
+        return
+    pools = Pools(scores, shown)
     for places, more in pooled:
         for some, others, factors in pools.compared(places, rows):
             yield _Compared(some, others, factors, more)

@@ -109,7 +109,8 @@ class PairScores:
 
     def _log_share(self, others: Rows) -> Floats:
         popularity = self.popularity[others]
-        return np.log(popularity / max(float(popularity.sum()), 1e-9) + _LEAST_SHARE)
+        shares = popularity / max(float(popularity.sum()), 1e-9)
+        return np.asarray(np.log(shares + _LEAST_SHARE), np.float32)
 
 
 def pair_scores(
@@ -134,13 +135,13 @@ def log_ratio(values: Floats) -> Floats:
     """Return log(value / the row's greatest), from log(_LEAST_RATIO) for 0 up to about 0."""
     best = values.max(axis=1, keepdims=True, initial=0)
     ratio = np.divide(values, best, out=np.zeros_like(values, np.float32), where=best > 0)
-    return np.log(ratio + np.float32(_LEAST_RATIO))
+    return np.asarray(np.log(ratio + np.float32(_LEAST_RATIO)))
 
 
 def _products(rows: sparse.csr_array, items: Rows, others: Rows) -> Floats:
-    return (rows[items] @ rows[others].T).toarray().astype(np.float32)
+    return np.asarray((rows[items] @ rows[others].T).toarray(), np.float32)
 
 
 def _equal(codes: Rows, items: Rows, others: Rows) -> Floats:
     own = codes[items][:, None]
-    return ((own == codes[others]) & (own >= 0)).astype(np.float32)
+    return np.asarray((own == codes[others]) & (own >= 0), np.float32)

@@ -1,7 +1,7 @@
 """Switching: customers who buy one item of a category, and another one the next time.
 
-Two items of one order complete each other more often than they replace each other, so only pairs of
-consecutive orders of the category count.
+Two items of one order complete each other more often than they replace each other, so a pair counts
+in consecutive orders of the category each of which has one item of the two only.
 """
 
 import numpy as np
@@ -32,8 +32,12 @@ def switching_customers(history: History, groups: Rows, least: int) -> sparse.cs
     visits = visits.with_columns(next=pl.col("order").shift(-1).over("customer", "group"))
     left = lines.join(visits.drop_nulls("next"), on=visit)
     right = lines.select("customer", "group", next="order", other="item")
-    pairs = left.join(right, on=["customer", "group", "next"]).select("customer", "item", "other")
-    pairs = pairs.filter(pl.col("item") != pl.col("other")).select(
+    pairs = left.join(right, on=["customer", "group", "next"])
+    pairs = pairs.filter(pl.col("item") != pl.col("other"))
+    held = lines.select("order", "item")
+    pairs = pairs.join(held, left_on=["order", "other"], right_on=["order", "item"], how="anti")
+    pairs = pairs.join(held, left_on=["next", "item"], right_on=["order", "item"], how="anti")
+    pairs = pairs.select(
         "customer",
         low=pl.min_horizontal("item", "other"),
         high=pl.max_horizontal("item", "other"),

@@ -62,6 +62,11 @@ class ItemCatalogue:
         return {item: paths for item, paths in named.items() if paths}
 
     @property
+    def not_sensitive(self) -> list[str]:
+        """The ids of the items that may be learned from and listed, sorted."""
+        return self.table.filter(~pl.col("sensitive"))["item_id"].to_list()
+
+    @property
     def sensitive(self) -> frozenset[str]:
         return frozenset(self.table.filter(pl.col("sensitive"))["item_id"])
 

@@ -186,13 +186,14 @@ def test_an_empty_history_is_not_published() -> None:
 
 
 def test_popular_items_are_split_by_category() -> None:
-    """Each category's list keeps the overall order; items without a category are in none."""
+    """Each category keeps the overall order; a category that nobody buys from has an empty list."""
     categories = {f"tea-{n}": "Tea" for n in range(6)} | {"nut-0": "Nuts", "gone": "Empty"}
     artifact = trained(two_tastes(), catalogue_with(categories)).artifact
     everywhere = [artifact.item_ids[row] for row in artifact.popular.items]
     tea = [artifact.item_ids[row] for row in artifact.categories["Tea"].items]
 
-    assert set(artifact.categories) == {"Tea", "Nuts"}
+    assert set(artifact.categories) == {"Tea", "Nuts", "Empty"}
+    assert len(artifact.categories["Empty"].items) == 0
     assert tea == [item for item in everywhere if item.startswith("tea")]
 
 
