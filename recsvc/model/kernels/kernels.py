@@ -35,6 +35,7 @@ HAS_CATEGORIES, HAS_BRANDS, HAS_MIN_PRICE, HAS_MAX_PRICE, HAS_CURRENCY = 1, 2, 4
 _SECONDS_PER_DAY = 86_400.0
 _NEWLINE, _SPACE, _TAB, _ZERO = ord("\n"), ord(" "), ord("\t"), ord("0")
 _BOUGHT_LINE, _DISMISSED_LINE, _CANCELLED_LINE = ord("+"), ord("!"), ord("?")
+_ORDER_LINE = ord("#")
 _MINUTE_DIGITS, _MILLISECOND_DIGITS, _MAX_TIMES_DIGITS = 5, 9, 6  # of base 36
 _HASH_MULTIPLIER = 2_654_435_761  # Knuth's, close to 2^32 divided by the golden ratio
 _VOTED_BUCKETS = 512
@@ -211,6 +212,38 @@ def read_history(text: bytes, ids: Array, heads: Array) -> tuple[Array, Array]:
                 dismissals += 1
         start = stop + 1
     return bought[:purchases], dismissed[:dismissals]
+
+
+@compiled("int64[:,::1](Bytes(uint8, 1, 'C'), uint8[:,::1], uint8[:,::1])")
+def items_in_history(text: bytes, ids: Array, heads: Array) -> Array:
+    """Return every item that the text of a history names, repeated ones too.
+
+    Columns as `read_history` returns them, with 0 in TIMES and SECONDS; shape (k, 5).
+    """
+    fields = 0
+    for place in range(len(text)):
+        if text[place] == _TAB:
+            fields += 1
+    items = np.zeros((fields, 5), np.int64)
+    found = start = 0
+    while start < len(text):
+        kind, field, place = int(text[start]), 0, start
+        while place < len(text) and text[place] != _NEWLINE:
+            if text[place] != _TAB:
+                place += 1
+                continue
+            first = place = place + 1
+            while place < len(text) and text[place] != _TAB and text[place] != _NEWLINE:
+                place += 1
+            # An order has items and amounts in turn; other lines have the item first.
+            is_item = field == 0 or (kind == _ORDER_LINE and field % 2 == 0)
+            if is_item and place > first:
+                items[found, ROW] = row_of(ids, heads, text, first, place)
+                items[found, START], items[found, STOP] = first, place
+                found += 1
+            field += 1
+        start = place + 1
+    return items[:found]
 
 
 @part
