@@ -30,6 +30,10 @@ MAX_DIGITS = 12
 SCORE_UNIT = 1e6  # float32 holds about six digits; as a double it would print with seventeen
 
 # Bits of a filter.
+PLAIN_CALLS = (
+    16  # of short loops, before their compilation: as many as a loaded model's check needs
+)
+
 HAS_CATEGORIES, HAS_BRANDS, HAS_MIN_PRICE, HAS_MAX_PRICE, HAS_CURRENCY = 1, 2, 4, 8, 16
 
 _SECONDS_PER_DAY = 86_400.0
@@ -104,7 +108,7 @@ def row_of(ids: Array, heads: Array, text: bytes, start: int, stop: int) -> int:
     return row if is_equal(ids, row, text, start, stop) else UNKNOWN_ROW
 
 
-@compiled("int64(uint8[:,::1], uint8[:,::1], Bytes(uint8, 1, 'C'))")
+@compiled("int64(uint8[:,::1], uint8[:,::1], Bytes(uint8, 1, 'C'))", plain_calls=PLAIN_CALLS)
 def find(ids: Array, heads: Array, text: bytes) -> int:
     """Return the row of an id; UNKNOWN_ROW if it is not there."""
     return row_of(ids, heads, text, 0, len(text))
@@ -577,7 +581,8 @@ def passes(
 
 @compiled(
     f"int64(int64[:,::1], float64[::1], int64, int32[:], float32[:], uint8[:], int32[:],"
-    f" int64[:], {_FILTER})"
+    f" int64[:], {_FILTER})",
+    plain_calls=PLAIN_CALLS,
 )
 def take(
     picked: Array,
@@ -624,7 +629,7 @@ def take(
         picked[0, filled] = row
         picked[1, filled] = reasons[place]
         picked[2, filled] = reason_items[place] if len(reason_items) else UNKNOWN_ROW
-        picked_scores[filled] = np.rint(scores[place] * SCORE_UNIT) / SCORE_UNIT
+        picked_scores[filled] = np.rint(float(scores[place]) * SCORE_UNIT) / SCORE_UNIT
         filled += 1
     return filled
 
