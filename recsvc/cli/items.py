@@ -3,12 +3,12 @@
 import csv
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from recsvc.cli.items_csv import NumberedItem, csv_items
 from recsvc.cli.options import (
     DEFAULT_SHOP,
     AsJson,
@@ -27,9 +27,6 @@ from recsvc.domain.values.ids import ItemId, pop_id
 from recsvc.wiring.stores import open_stores
 
 COLUMNS = ("item_id", "title", "category", "brand", "price", "currency", "in_stock", "hidden")
-FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-
-_Numbered = tuple[int, Any]  # line number and content
 
 app = typer.Typer(help="The live catalogue: import, list.", no_args_is_help=True)
 
@@ -69,7 +66,7 @@ def list_items(
 
 def _read(file: Path) -> tuple[list[CatalogueItem], list[str]]:
     """Return the items, and line number and fault of each invalid line."""
-    readers = {".ndjson": _ndjson, ".csv": _csv}
+    readers = {".ndjson": _ndjson, ".csv": csv_items}
     if file.suffix not in readers:
         raise BadRequest(f"{file} is neither .ndjson nor .csv", code="bad_file")
     items: list[CatalogueItem] = []
@@ -92,7 +89,7 @@ def _item(content: Any) -> CatalogueItem:
     return read_item(ItemId(pop_id(given, "item_id")), given)
 
 
-def _ndjson(file: Path) -> Iterator[_Numbered]:
+def _ndjson(file: Path) -> Iterator[NumberedItem]:
     with file.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
@@ -105,24 +102,3 @@ def _parsed(line: str) -> Any:
         return json.loads(line)
     except (ValueError, RecursionError):
         return line
-
-
-def _csv(file: Path) -> Iterator[_Numbered]:
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
-        if "item_id" not in (reader.fieldnames or ()):
-            raise BadRequest(f"{file} has no column item_id", code="missing_column")
-        for row in reader:
-            yield reader.line_num, _typed(row)
-
-
-def _typed(row: dict[str | Any, Any]) -> dict[str, Any]:
-    """Convert a row's cells; an empty cell is an absent field."""
-    given = {str(name): cell for name, cell in row.items() if cell not in ("", None)}
-    for name in ("in_stock", "hidden", "sensitive"):
-        if name in given:
-            given[name] = FLAGS.get(given[name].strip().lower(), given[name])
-    if "price" in given:
-        with suppress(ValueError):  # the text is then refused with the rule of a price
-            given["price"] = float(given["price"])
-    return given

@@ -18,6 +18,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
+from recsvc.domain.catalogue.category_paths import SEPARATOR
 from training.demo.completejourney_offers import offers_of
 from training.errors import InputUnreadable
 
@@ -105,7 +106,7 @@ def _unit_price() -> pl.Expr:
 
 
 def _described(products: pl.DataFrame, purchases: pl.DataFrame) -> pl.DataFrame:
-    """Return title, category and median price of each item sold."""
+    """Return title, category path, attributes and median price in USD of each item sold."""
     prices = purchases.group_by("product_id").agg(_unit_price().median().round(2).alias("price"))
     return (
         products.join(prices, on="product_id", how="inner")
@@ -113,9 +114,14 @@ def _described(products: pl.DataFrame, purchases: pl.DataFrame) -> pl.DataFrame:
         .select(
             pl.col("product_id").cast(pl.String).alias("item_id"),
             _texts(title_of, "product_type", "product_category", "package_size").alias("title"),
-            _texts(category_of, "product_category", "department").alias("category"),
+            _texts(category_of, "department", "product_category", "product_type").alias("category"),
             pl.col("brand"),
             pl.col("price"),
+            pl.lit("USD").alias("currency"),
+            pl.struct(
+                pl.col("manufacturer_id").cast(pl.String).alias("manufacturer"),
+                _spaced("package_size").alias("size"),
+            ).alias("attributes"),
         )
     )
 
@@ -143,8 +149,28 @@ def _readable(text: str) -> str:
 
 
 def category_of(product: dict[str, str | None]) -> str:
-    text = product["product_category"] or product["department"] or "Other"
-    return " ".join(word.capitalize() for word in text.replace("/", " / ").split())
+    """Return department, category and type as a path; a level that repeats its parent is left out.
+
+    A type usually begins with the name of its category, as in `COFFEE:GROUND`.
+    """
+    department, category = product["department"], product["product_category"]
+    kind = (product["product_type"] or "").removeprefix(f"{category}:")
+    names: list[str] = []
+    for text in (department, category, kind):
+        name = _title_cased(text or "")
+        if name and name not in names:
+            names.append(name)
+    return SEPARATOR.join(names or ["Other"])
+
+
+def _title_cased(text: str) -> str:
+    spaced = text.replace(">", " ").replace("/", " / ").replace(":", ": ")
+    return " ".join(word.capitalize() for word in spaced.split())
+
+
+def _spaced(column: str) -> pl.Expr:
+    text = pl.col(column).str.strip_chars().str.replace_all(r"\s+", " ")
+    return pl.when(text != "").then(text)
 
 
 def main(

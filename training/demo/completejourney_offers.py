@@ -9,6 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
+from recsvc.domain.catalogue.category_paths import SEPARATOR
+
 _LAST_DAY = datetime(2017, 12, 31, tzinfo=UTC)
 _NAMED = 2  # categories in a title
 
@@ -40,8 +42,10 @@ def offers_of(source: Path, items: pl.DataFrame, today: datetime) -> pl.DataFram
 
 
 def _title() -> pl.Expr:
-    """Return the most frequent categories of the items."""
-    names = pl.col("category").value_counts(sort=True).struct.field("category")
+    """Return the most frequent categories of the items: the names below the departments."""
+    levels = pl.col("category").str.split(SEPARATOR)
+    name = levels.list.get(1, null_on_oob=True).fill_null(levels.list.first())
+    names = name.alias("name").value_counts(sort=True).struct.field("name")
     return (
         pl.concat_str(pl.lit("Coupon for "), names.head(_NAMED).str.join(" and "))
         .first()

@@ -95,17 +95,13 @@ def catalogue_of(items: Iterable[CatalogueItem], origin: str) -> ItemCatalogue:
     return ItemCatalogue(table, origin)
 
 
-def attribute_texts(attributes: Mapping[str, Value]) -> list[str]:
-    """Return attributes as `name=value`, sorted; 12.0 is written as 12, True as true."""
-    return sorted(f"{name}={attribute_text(value)}" for name, value in attributes.items())
-
-
-def attribute_text(value: Value) -> str:
+def attribute_text(name: str, value: Value) -> str:
+    """Return `name=value`; 12.0 is written as 12, True as true."""
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return f"{name}={str(value).lower()}"
     if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+        return f"{name}={int(value)}"
+    return f"{name}={value}"
 
 
 def _row(item: CatalogueItem) -> tuple[object, ...]:
@@ -119,6 +115,6 @@ def _row(item: CatalogueItem) -> tuple[object, ...]:
         item.price,
         item.currency,
         item.item_group_id,
-        attribute_texts(item.attributes),
+        sorted(attribute_text(name, value) for name, value in item.attributes.items()),
         item.sensitive,
     )

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ from recsvc.domain.catalogue.category_paths import InvalidPath, normalised
 from recsvc.domain.catalogue.item_validation import MAX_CATEGORIES
 from recsvc.domain.values.attributes import (
     MAX_ATTRIBUTES,
+    Value,
     is_attribute_name,
     is_attribute_value,
 )
 from training.errors import InputUnreadable
-from training.sources.item_catalogue import attribute_texts
+from training.sources.item_catalogue import attribute_text
 
 ATTRIBUTE = "attributes."  # prefix of a column that holds one attribute
 _SEPARATOR = "|"
@@ -111,21 +112,29 @@ def _from_json(text: str) -> Mapping[str, Any] | None:
 
 def _texts(given: Mapping[Any, Any], ignored: Counter[str]) -> list[str]:
     """Return the valid attributes as texts; an empty text and null are no value."""
-    kept: dict[str, Any] = {}
-    for name, each in given.items():
-        value = each.strip() if isinstance(each, str) else each
-        if value is None or value == "":
+    kept: list[str] = []
+    for name, value in given.items():
+        if value is None or value == "" or (isinstance(value, str) and not value.strip()):
             continue
-        full = len(kept) == MAX_ATTRIBUTES
-        if (
-            full
-            or not (isinstance(name, str) and is_attribute_name(name))
-            or not is_attribute_value(value)
-        ):
+        text = _text_of(name, type(value), value) if _is_plain(value) else None
+        if text is None or len(kept) == MAX_ATTRIBUTES:
             ignored["attributes"] += 1
         else:
-            kept[name] = value
-    return attribute_texts(kept)
+            kept.append(text)
+    return sorted(kept)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | bool | int | float)
+
+
+@lru_cache(maxsize=100_000)  # attributes of many items repeat; True, 1 and 1.0 differ by type
+def _text_of(name: Any, _type: type, value: Value) -> str | None:
+    """Return an attribute as text; None for an invalid one."""
+    if not (isinstance(name, str) and is_attribute_name(name)):
+        return None
+    value = value.strip() if isinstance(value, str) else value
+    return attribute_text(name, value) if is_attribute_value(value) else None
 
 
 def _refuse(wrong: bool, name: str, dtype: pl.DataType, supported: str, file: Path) -> None:

@@ -40,6 +40,23 @@ def test_a_csv_is_imported(folder: Path, tmp_path: Path) -> None:
     assert (found["bread"]["title"], found["bread"]["in_stock"]) == (None, True)
 
 
+def test_a_csv_has_lists_and_attributes(folder: Path, tmp_path: Path) -> None:
+    """A cell of an attribute is a number, a truth value or a text, as JSON writes them."""
+    file = tmp_path / "items.csv"
+    file.write_text(
+        "item_id,category,categories,attributes.size,attributes.code,attributes\n"
+        'boot,Apparel>Shoes,Sale | New>In |,42,007,"{""wide"": true, ""size"": 1}"\n'
+        "sock,,,true,NaN,\n"
+    )
+
+    assert run(folder, "import", str(file), "--shop", "lists").exit_code == 0
+    found = listed(folder, "lists")
+    assert found["boot"]["category"] == "Apparel > Shoes"
+    assert found["boot"]["categories"] == ["Sale", "New > In"]
+    assert found["boot"]["attributes"] == {"wide": True, "size": 42, "code": "007"}
+    assert found["sock"]["attributes"] == {"size": True, "code": "NaN"}
+
+
 def test_lines_of_json_are_imported(folder: Path, tmp_path: Path) -> None:
     """Blank lines are skipped."""
     file = tmp_path / "items.ndjson"
@@ -55,6 +72,8 @@ def test_lines_of_json_are_imported(folder: Path, tmp_path: Path) -> None:
         ("a.ndjson", '{"item_id": "a"}\n{"item_id": "b", "price": -1}\n', ":2: price: -1 is not"),
         ("a.ndjson", "{\n", ":1: not a JSON object"),
         ("a.csv", "item_id,price\na,cheap\n", ':2: price: "cheap" is not'),
+        ("a.csv", "item_id,category\na,Tea >\n", ':2: category: "Tea >" is not'),
+        ("a.csv", "item_id,attributes\na,{\n", ':2: attributes: "{" is not'),
         ("a.csv", "id,price\na,1\n", "no column item_id"),
         ("a.ndjson", "\xff", "cannot be read"),
         ("a.txt", "", "neither .ndjson nor .csv"),

@@ -17,7 +17,11 @@ MILK = CatalogueItem(
     title="Milk",
     url="https://shop.example/milk",
     image_url="https://shop.example/milk.webp",
-    category="dairy",
+    description="Fresh.\nFrom one farm.",
+    category="Food > Dairy",
+    categories=("Offers", "Food > Breakfast"),
+    attributes={"fat": 3.5, "litres": 1, "organic": True, "origin": "Alps"},
+    item_group_id="milk-of-the-alps",
     brand="Cow & Co",
     price=1.19,
     currency="EUR",
@@ -39,6 +43,18 @@ def test_items_read_back_as_put(store: CatalogueStore, shop: ShopName) -> None:
 
     assert count == 2
     assert {item.item_id: item for item in store.all(shop)} == {"milk/ü": MILK, "bread": bread}
+
+
+def test_records_of_earlier_versions_are_read(
+    store: CatalogueStore, connections: Connections, shop: ShopName
+) -> None:
+    """A record without the later fields has their defaults; its category stays as it is."""
+    record = b'{"item_id":"old","title":"Old","category":"Home > ","price":2.0,"in_stock":true}'
+    connections.writes.hset(redis_keys.items(shop), "old", record)
+
+    assert store.get(shop, ItemId("old")) == CatalogueItem(
+        ItemId("old"), title="Old", category="Home > ", price=2.0
+    )
 
 
 def test_a_put_replaces_the_item(store: CatalogueStore, shop: ShopName) -> None:

@@ -60,7 +60,20 @@ def test_the_demos_titles_can_be_read(
     assert title_of(product) == title
 
 
-def test_the_demos_categories_are_title_cased() -> None:
-    """A product without a category gets its department."""
-    assert category_of({"product_category": "SALADS/DIPS", "department": "DELI"}) == "Salads / Dips"
-    assert category_of({"product_category": None, "department": "SALAD BAR"}) == "Salad Bar"
+@pytest.mark.parametrize(
+    ("department", "category", "kind", "path"),
+    [
+        ("GROCERY", "COFFEE", "COFFEE:GROUND", "Grocery > Coffee > Ground"),
+        ("DELI", "SALADS/DIPS", "SALADS/DIPS", "Deli > Salads / Dips"),
+        ("SALAD BAR", None, None, "Salad Bar"),
+        ("SALAD BAR", "SALAD BAR", "SALAD BAR FRESH", "Salad Bar > Salad Bar Fresh"),
+        (None, None, None, "Other"),
+    ],
+)
+def test_the_demos_categories_are_paths(
+    department: str | None, category: str | None, kind: str | None, path: str
+) -> None:
+    """Department, category and type are levels; a level that repeats another is left out."""
+    product = {"department": department, "product_category": category, "product_type": kind}
+
+    assert category_of(product) == path
