@@ -116,7 +116,7 @@ def _texts(given: Mapping[Any, Any], ignored: Counter[str]) -> list[str]:
     for name, value in given.items():
         if value is None or value == "" or (isinstance(value, str) and not value.strip()):
             continue
-        text = _text_of(name, type(value), value) if _is_plain(value) else None
+        text = _text_of(name, type(value).__name__, value) if _is_plain(value) else None
         if text is None or len(kept) == MAX_ATTRIBUTES:
             ignored["attributes"] += 1
         else:
@@ -129,7 +129,7 @@ def _is_plain(value: Any) -> bool:
 
 
 @lru_cache(maxsize=100_000)  # attributes of many items repeat; True, 1 and 1.0 differ by type
-def _text_of(name: Any, _type: type, value: Value) -> str | None:
+def _text_of(name: Any, _type: str, value: Value) -> str | None:
     """Return an attribute as text; None for an invalid one."""
     if not (isinstance(name, str) and is_attribute_name(name)):
         return None
