@@ -23,11 +23,7 @@ TOP_LEVEL = {
 
 MOST_LINES, MOST_FUNCTION_LINES, MOST_MODULES, MOST_TWICE = 300, 50, 25, 8
 # numba's cache is per file: the kernels of a request stay in one, and a loop in one function.
-KERNELS = {
-    "recsvc.model.kernels.kernels",
-    "recsvc.model.offers.kernels",
-    "training.item_slates.order_loops",
-}
+KERNELS = {"recsvc.model.kernels.kernels", "recsvc.model.offers.kernels"}
 PRONOUNS = {"what", "who", "whom", "whoever", "whatever"} | {
     f"{some}body" for some in ("no", "every", "some", "any")
 }

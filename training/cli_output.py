@@ -7,7 +7,7 @@ from rich.table import Table
 from training.evaluate_offers_job import OffersRanked
 from training.metrics.results import MAIN_METRIC, Results, SlateResults
 from training.publish.publish import Published
-from training.report.words import anonymity_sentence, tuning_sentence
+from training.report.words import anonymity_sentence, constants_sentence, tuning_sentence
 from training.sources.ingest_report import IngestReport
 
 _WIDE = 120  # columns of a file or pipe, wide enough not to cut off text
@@ -50,6 +50,8 @@ def print_results(console: Console, results: Results) -> None:
             console.print(_windows_table(slate, found))
     if results.anonymity is not None:
         console.print(escape(anonymity_sentence(results.anonymity)), soft_wrap=True)
+    if results.constants:
+        console.print(escape(constants_sentence(results)), soft_wrap=True)
     if results.tuning is not None:
         console.print(escape(tuning_sentence(results)), soft_wrap=True)
 

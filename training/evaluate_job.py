@@ -30,6 +30,7 @@ from training.metrics.results import MAIN_K, Results
 from training.pipeline import sorted_purchases
 from training.progress import Progress
 from training.report.page import render
+from training.selection.constants_search import search_constants
 from training.selection.model_selection import select_models
 from training.settings import TrainingSettings
 from training.sources import ingest
@@ -114,6 +115,8 @@ def evaluate_split(
     # One BLAS thread: with more, the last bits depend on how many there are.
     with threadpool_limits(1, "blas"):
         learning, holdout = split.learning, split.holdout
+        searched = search_constants(learning.history, settings, progress)
+        settings = replace(settings, constants=searched.constants)
         tuned = search(tuner, learning.history, settings, progress)
         settings = tuned.settings
         selected = select_models(learning.history, settings, progress)
@@ -139,6 +142,7 @@ def evaluate_split(
             item_slates=item_slates.results,
             warm_start=warm,
             tuning=tuned.tuning,
+            constants=searched.searched,
         )
         return EvaluatedSplit(split, rankings, results, settings)
 

@@ -17,6 +17,7 @@ from training.dataset.category_groups import judged_categories
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.interactions import Interactions, from_lines
+from training.dataset.training_data import TrainingData
 from training.errors import NotPublishable
 from training.evaluation.training_results import results_of
 from training.evaluation.warm_start import measure_warm_start
@@ -32,12 +33,18 @@ from training.lists.item_lists import (
     recent_orders,
     trending,
 )
-from training.lists.k_anonymity import has_enough_buyers
+from training.lists.k_anonymity import (
+    KAnonymousLists,
+    has_enough_buyers,
+    similar_lists,
+    together_lists,
+)
 from training.lists.reasons import ReasonContext, category_tops
 from training.lists.repurchase_intervals import median_intervals
 from training.metrics.results import Anonymity, Results, WarmStart
 from training.progress import Progress
 from training.recommenders.neighbour_lists import NeighbourLists
+from training.selection.constants_search import search_constants
 from training.selection.model_selection import SelectedModels, select_models
 from training.settings import TrainingSettings
 from training.sources.ingest import Purchases
@@ -90,6 +97,8 @@ def train(
     interactions = sorted_purchases(purchases, catalogue, progress)
     # One BLAS thread: with more, the last bits depend on how many there are.
     with threadpool_limits(1, "blas"):
+        found = search_constants(interactions.history, settings, progress)
+        settings = replace(settings, constants=found.constants)
         tuned = search(tuner, interactions.history, settings, progress)
         settings = tuned.settings
         selected = select_models(interactions.history, settings, progress)
@@ -103,6 +112,7 @@ def train(
             item_slates=item_slates.results,
             warm_start=_warm_start(interactions, selected, settings),
             tuning=tuned.tuning,
+            constants=found.searched,
         )
     customer_items = selected.cutoff.base_models.training_data.customer_items
     artifact = _build(interactions, catalogue.memberships, customer_items, items, slates, hasher)
@@ -149,9 +159,11 @@ def _fit_item_lists(
     """Fit the anonymous lists, limited to items and pairs with enough customers."""
     history, training_data = interactions.history, selected.cutoff.base_models.training_data
     shown = has_enough_buyers(training_data, settings.k_anonymity)
-    with progress.step("Lists for all visitors"):
-        similar = item_slates.lists[ItemSlate.SIMILAR]
-        together = item_slates.lists[ItemSlate.BOUGHT_TOGETHER]
+    with progress.step("Items bought by the same customers, and together"):
+        similar, together = (
+            item_slates.lists.get(slate) or _unjudged(fit(training_data, settings), training_data)
+            for slate, fit in _UNJUDGED.items()
+        )
         return ItemLists(
             similar.lists,
             together.lists,
@@ -165,6 +177,15 @@ def _fit_item_lists(
                 together.left_out,
             ),
         )
+
+
+_UNJUDGED = {ItemSlate.SIMILAR: similar_lists, ItemSlate.BOUGHT_TOGETHER: together_lists}
+
+
+def _unjudged(found: KAnonymousLists, training_data: TrainingData) -> KAnonymousLists:
+    """Return the lists of all items."""
+    items_total = training_data.history.items_total
+    return replace(found, lists=found.lists.among(training_data.head, items_total))
 
 
 def _reason_context(interactions: Interactions, items: ItemLists) -> ReasonContext:

@@ -60,6 +60,11 @@ class WindowPlan:
     windows: list[Window]
     judged: int
 
+    @property
+    def learning_windows(self) -> int:
+        """Return the number of windows that are older than every judged one."""
+        return len(self.windows) - self.judged
+
     def oldest_first(self) -> list[tuple[int, Window]]:
         """Return each window with its position; 0 is the newest."""
         return list(reversed(list(enumerate(self.windows))))

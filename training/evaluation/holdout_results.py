@@ -15,11 +15,11 @@ from training.dataset.training_data import TrainingData
 from training.evaluation.holdout_rankings import HoldoutRankings
 from training.metrics import ranking_quality as metrics
 from training.metrics.catalogue_quality import CatalogueFacts, catalogue_of
+from training.metrics.estimates import Estimate
 from training.metrics.ranking_quality import Values
 from training.metrics.results import (
     MAIN_K,
     MAIN_METRIC,
-    Estimate,
     HoldoutResults,
     ModelOnHoldout,
     SlateOnHoldout,

@@ -9,11 +9,11 @@ from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.interactions import EPOCH, Interactions
 from training.dataset.windows import window_days
 from training.features.facts import Column
+from training.metrics.estimates import Mean
 from training.metrics.ranking_quality import Values, mean_of
 from training.metrics.results import (
     DataSummary,
     LearningWindow,
-    Mean,
     ModelOnWindows,
     Results,
     SlateResults,

@@ -27,7 +27,8 @@ from training.lists.item_lists import recent_orders
 from training.lists.k_anonymity import has_enough_buyers, similar_lists
 from training.lists.repurchase_intervals import median_intervals
 from training.metrics import ranking_quality as metrics
-from training.metrics.results import MAIN_K, Mean, WarmPath, WarmStart
+from training.metrics.estimates import Mean
+from training.metrics.results import MAIN_K, WarmPath, WarmStart
 from training.ranking.top_k import best_columns
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.settings import TrainingSettings

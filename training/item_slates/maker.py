@@ -28,15 +28,11 @@ class Source(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to make the lists of a slate; a baseline is a way in common use.
-
-    `publishable` is false for a baseline that is only compared with.
-    """
+    """One way to make the lists of a slate; a baseline is a way in common use."""
 
     name: str
     title: str
     baseline: bool = False
-    publishable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

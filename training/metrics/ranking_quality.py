@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from training.dataset.ground_truth import GroundTruth
 from training.dataset.history import Flags, Rows
-from training.metrics.results import METRIC_KS, Estimate, Mean
+from training.metrics.estimates import Estimate, Mean
+from training.metrics.results import METRIC_KS
 
 Values = NDArray[np.float64]
 

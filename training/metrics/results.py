@@ -18,6 +18,7 @@ Results
 ├── item_slates   lists of items ("similar", "bought_together"): see item_slate_results
 ├── warm_start    customers hidden at training, with their purchases given at serving
 ├── holdout       `evaluate` only: purchases that no model was trained on
+├── constants     constants of the base models, searched on the newest past window
 └── tuning        the search for settings; left out if there was none
 """
 
@@ -28,30 +29,15 @@ from typing import Any
 
 import msgspec
 
+from training.metrics.estimates import Estimate, Mean
 from training.metrics.item_slate_results import ItemSlateResults
 from training.metrics.model import Model
+from training.metrics.search_results import SearchedConstant, Tuning
 
 METRIC_KS = (5, 10, 20)
 MAIN_K = 10
 MAIN_METRIC = f"ndcg@{MAIN_K}"
 METRICS = tuple(f"{name}@{k}" for name in ("ndcg", "recall", "hit_rate", "mrr") for k in METRIC_KS)
-
-
-@dataclass(frozen=True, slots=True)
-class Mean:
-    mean: float
-    error: float
-    customers: int
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean with its 95 % interval: bootstrap, or normal for many customers."""
-
-    mean: float
-    error: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,38 +204,14 @@ class ReasonCounts:
 class Anonymity:
     """Items and pairs of fewer than `k` customers; lists shown to all customers exclude them.
 
-    Pairs are counted if they would have been listed; items bought together, for each of the two, if
-    `k` orders hold them.
+    Pairs are counted if they would have been listed; items bought together, if `k` orders hold
+    them.
     """
 
     k: int
     items_left_out: int
     similar_pairs_left_out: int
     together_pairs_left_out: int
-
-
-@dataclass(frozen=True, slots=True)
-class SearchedSlate:
-    """`changed`: the settings differ from the defaults.
-
-    `gain` is NDCG@10 of the best trial minus that of the defaults, pooled over past windows, for
-    customers and seeds outside the search; null if no trial was better.
-    """
-
-    trials: int
-    changed: bool
-    gain: Mean | None
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """`minutes` is the time of all trials on these purchases, in this run and earlier ones.
-
-    `slates` lacks those with too little history to search.
-    """
-
-    minutes: float
-    slates: Mapping[str, SearchedSlate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +228,7 @@ class Results:
     warm_start: tuple[WarmStart, ...] = ()
     holdout: HoldoutResults | None = None
     tuning: Tuning | None = None
+    constants: tuple[SearchedConstant, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of metrics.json and of the manifest's `metrics`."""

@@ -12,7 +12,13 @@ from training.dataset.segments import log_ranks, max_normalised
 from training.features.facts import Column, Facts, gather_facts
 from training.metrics.model import Family
 from training.ranking.candidates import Pool, PoolSize
-from training.recommenders.registry import BASE_MODELS, FittedBaseModels, fit_base_models
+from training.recommenders.constants import Constants
+from training.recommenders.registry import (
+    BASE_MODELS,
+    DEFAULTS,
+    FittedBaseModels,
+    fit_base_models,
+)
 
 _VOTES = 20  # a proposer votes for its first items
 
@@ -101,7 +107,13 @@ class FittedCutoff:
         return {name for name in names if BASE_MODELS[name].family is Family.POPULARITY}
 
 
-def fit_cutoff(history: History, horizon_days: float, seed: int, size: PoolSize) -> FittedCutoff:
+def fit_cutoff(
+    history: History,
+    horizon_days: float,
+    seed: int,
+    size: PoolSize,
+    constants: Constants = DEFAULTS,
+) -> FittedCutoff:
     """Fit the base models and compute the features of a history, which ends at the cutoff."""
-    base_models = fit_base_models(history, horizon_days, seed)
+    base_models = fit_base_models(history, horizon_days, seed, constants)
     return FittedCutoff(base_models, gather_facts(base_models, horizon_days), size)

@@ -32,8 +32,8 @@ class FittedAls:
 class Als:
     """Confidence grows with the logarithm of a customer's (decayed) orders of an item.
 
-    The regularization scales with the purchases per customer, because a fixed one would shrink the
-    factors of small shops to zero.
+    `is_scaled`: the regularization scales with the purchases per customer, because a fixed one can
+    shrink the factors of small shops to zero.
     """
 
     seed: int
@@ -42,6 +42,7 @@ class Als:
     regularization: float = 30.0
     alpha: float = 2.0
     iterations: int = 8
+    is_scaled: bool = True
     least_weight: float = 0.03  # drops pairs that are too old to matter
 
     def fit(self, training_data: TrainingData) -> FittedAls:
@@ -66,6 +67,8 @@ class Als:
         return FittedAls(training_data.head, *factors)
 
     def scaled_regularization(self, confidence: sparse.csr_matrix) -> float:
+        if not self.is_scaled:
+            return self.regularization
         active = max(int(np.count_nonzero(np.diff(confidence.indptr))), 1)
         share = min(confidence.nnz / active / _USUAL_ITEMS, 1.0)
         return max(self.regularization * share, 0.01)

@@ -15,6 +15,7 @@ from training.metrics.model import Family, Model
 from training.recommenders.adoption import Adoption
 from training.recommenders.als import Als
 from training.recommenders.co_purchase import CoPurchase
+from training.recommenders.constants import Constants
 from training.recommenders.ease import Ease
 from training.recommenders.item_neighbours import ItemNeighbours
 from training.recommenders.personal_frequency import OwnScores, PersonalFrequency
@@ -22,6 +23,7 @@ from training.recommenders.popularity import Popularity
 from training.recommenders.protocol import Fitted, Recommender
 from training.recommenders.rhythm import Rhythm
 from training.recommenders.tifu_knn import TifuKnn
+from training.recommenders.up_cf import UpCf
 
 _POPULAR = Family.POPULARITY
 _PERSONAL = Family.PERSONAL
@@ -43,6 +45,7 @@ BASE_MODELS: Mapping[str, Model] = {
         Model("decayed_longest", "Own purchases, half-life 8 horizons", _PERSONAL),
         Model("rhythm", "Own purchases by their rhythm", _PERSONAL),
         Model("tifu_knn", "TIFU-KNN", _COLLABORATIVE),
+        Model("up_cf", "UP-CF@r", _COLLABORATIVE),
         Model("als", "iALS", _COLLABORATIVE, baseline=True),
         Model("recent_als", "iALS, recent purchases", _COLLABORATIVE),
         Model("ease", "EASE", _COLLABORATIVE),
@@ -51,6 +54,8 @@ BASE_MODELS: Mapping[str, Model] = {
         Model("co_purchase", "Bought together with the last orders", _COLLABORATIVE),
     )
 }
+DEFAULTS = Constants()
+_RECENT_PENALTY = 0.4  # of the penalty of EASE: recent purchases are fewer
 TIE_BREAKER = "popularity"
 TIE_WEIGHT = 1e-6  # of the tie breaker's score: it orders equal scores only
 
@@ -61,8 +66,11 @@ def competing(slate: CustomerSlate) -> list[str]:
     return [name for name, model in BASE_MODELS.items() if model.family in families]
 
 
-def proposers(horizon_days: float, seed: int) -> dict[str, Recommender]:
+def proposers(
+    horizon_days: float, seed: int, constants: Constants = DEFAULTS
+) -> dict[str, Recommender]:
     """Return the models that propose items new to a customer."""
+    als, groups, penalty = constants.als, constants.order_groups, constants.ease_penalty
     return {
         "popularity": Popularity(),
         "season_popularity": Popularity(3 * horizon_days),
@@ -70,12 +78,26 @@ def proposers(horizon_days: float, seed: int) -> dict[str, Recommender]:
         "latest_popularity": Popularity(0.25 * horizon_days),
         "adoption": Adoption(horizon_days),
         "season_adoption": Adoption(3 * horizon_days),
-        "tifu_knn": TifuKnn(),
-        "als": Als(seed),
-        "recent_als": Als(seed, half_life_days=2 * horizon_days, factors=64),
-        "ease": Ease(500.0),
-        "recent_ease": Ease(200.0, half_life_days=2 * horizon_days),
-        "item_neighbours": ItemNeighbours(2 * horizon_days),
+        "tifu_knn": TifuKnn(groups.size, groups.within_decay, groups.group_decay),
+        "up_cf": UpCf(constants.peer_orders),
+        "als": Als(
+            seed,
+            factors=als.factors,
+            regularization=als.regularization,
+            is_scaled=als.is_scaled,
+        ),
+        "recent_als": Als(
+            seed,
+            half_life_days=2 * horizon_days,
+            factors=als.factors // 2,
+            regularization=als.regularization,
+            is_scaled=als.is_scaled,
+        ),
+        "ease": Ease(penalty),
+        "recent_ease": Ease(_RECENT_PENALTY * penalty, half_life_days=2 * horizon_days),
+        "item_neighbours": ItemNeighbours(
+            2 * horizon_days, shrinkage=constants.neighbour_shrinkage
+        ),
         "co_purchase": CoPurchase(),
     }
 
@@ -101,9 +123,11 @@ class FittedBaseModels:
     personal: Mapping[str, OwnScores]
 
 
-def fit_base_models(history: History, horizon_days: float, seed: int) -> FittedBaseModels:
+def fit_base_models(
+    history: History, horizon_days: float, seed: int, constants: Constants = DEFAULTS
+) -> FittedBaseModels:
     training_data = training_data_of(history)
-    recommenders = proposers(horizon_days, seed)
+    recommenders = proposers(horizon_days, seed, constants)
     fitted = each(lambda name: recommenders[name].fit(training_data), recommenders)
     own = {name: model.fit(training_data) for name, model in personal(horizon_days).items()}
     return FittedBaseModels(training_data, dict(zip(recommenders, fitted, strict=True)), own)

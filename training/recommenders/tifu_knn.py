@@ -12,6 +12,7 @@ from scipy import sparse
 
 from training.dataset.history import Floats, History, Rows
 from training.dataset.training_data import TrainingData
+from training.recommenders.peers import latest_customers, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,7 @@ class FittedTifuKnn:
         if not alike.size:
             return sparse.csr_array(alike)
         alike[customers[:, None] == self.peers[None, :]] = 0
-        k = min(self.neighbours, alike.shape[1])
-        least = np.partition(alike, -k, axis=1)[:, -k, None]
-        alike[alike < least] = 0
+        alike = nearest(alike, self.neighbours)
         total = alike.sum(axis=1, keepdims=True)
         alike /= np.where(total > 0, total, 1)
         return sparse.csr_array(alike)
@@ -59,7 +58,7 @@ class TifuKnn:
         length = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
         directions = vectors.copy()
         directions.data /= np.repeat(np.maximum(length, 1e-9), np.diff(vectors.indptr))
-        peers = self.peers(training_data.history)
+        peers = latest_customers(training_data.history, self.peer_limit)
         return FittedTifuKnn(
             items=training_data.head,
             vectors=vectors,
@@ -81,9 +80,3 @@ class TifuKnn:
         within, group = age % self.group_size, age // self.group_size
         weight = self.within_decay**within * self.group_decay**group
         return (weight / (groups * np.minimum(orders, self.group_size))).astype(np.float32)
-
-    def peers(self, history: History) -> Rows:
-        last = np.full(history.customers_total, -np.inf)
-        np.maximum.at(last, history.customers, history.days)
-        latest = np.argsort(-last, kind="stable")[: self.peer_limit]
-        return np.sort(latest[np.isfinite(last[latest])])

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from training.metrics.estimates import Estimate, Mean
 from training.metrics.model import Family, Model
 from training.metrics.results import (
     MAIN_METRIC,
-    Estimate,
     Importance,
-    Mean,
     ReasonCounts,
     SlateOnHoldout,
     SlateResults,

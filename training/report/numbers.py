@@ -6,7 +6,7 @@ from datetime import date
 from math import isfinite, sqrt
 from unicodedata import category
 
-from training.metrics.results import Estimate, Mean
+from training.metrics.estimates import Estimate, Mean
 
 _DASH = "–"
 NARROW = "\N{NO-BREAK SPACE}"

@@ -73,6 +73,7 @@ def render(
             read=reading.rows_read(read),
             switched_off=reading.switched_off(results, read),
             windows_sentence=words.windows_sentence(results),
+            constants_sentence=words.constants_sentence(results),
             tuning_sentence=words.tuning_sentence(results),
             anonymity=results.anonymity and words.anonymity_sentence(results.anonymity),
             timeline=timeline(results),

@@ -2,16 +2,9 @@
 
 from collections.abc import Mapping
 
-from training.metrics.results import (
-    Anonymity,
-    Estimate,
-    Mean,
-    ReasonCounts,
-    Results,
-    SearchedSlate,
-    SlateOnHoldout,
-    WarmStart,
-)
+from training.metrics.estimates import Estimate, Mean
+from training.metrics.results import Anonymity, ReasonCounts, Results, SlateOnHoldout, WarmStart
+from training.metrics.search_results import SearchedConstant, SearchedSlate
 from training.report.names import slate_title
 from training.report.numbers import (
     NARROW,
@@ -108,6 +101,29 @@ def windows_sentence(results: Results) -> str:
         f" {_times(others, 'earlier window').capitalize()} trained rankers only." if others else ""
     )
     return f"Models were compared on {_times(judged, 'past window')}.{learned}"
+
+
+def constants_sentence(results: Results) -> str:
+    """Describe the constants that a past window changed; empty if none was searched."""
+    if not results.constants:
+        return ""
+    changed = [each for each in results.constants if each.chosen != each.values[0].value]
+    if not changed:
+        return "Constants of the base models: the defaults; no other value was clearly better."
+    return (
+        "Constants of the base models that a past window chose: "
+        + "; ".join(
+            f"{each.name.replace('_', ' ')} {each.chosen} instead of {each.values[0].value} "
+            f"({_gain_of(each)})"
+            for each in changed
+        )
+        + "."
+    )
+
+
+def _gain_of(constant: SearchedConstant) -> str:
+    gain = next(each.gain for each in constant.values if each.value == constant.chosen)
+    return f"NDCG@10 of {slate_title(constant.slate)} {gain.mean:+.4f} ± {gain.error:.4f}"
 
 
 def tuning_sentence(results: Results) -> str:

@@ -70,7 +70,11 @@ class BlockResult(Generic[Evaluation]):
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """Backtest of one window; `samples` are those of older windows, the newest last."""
+    """Backtest of one window; `samples` are those of older windows, the newest last.
+
+    Compared rankers learn from the newest `learning_windows` of them: the windows are averaged, so
+    each must have learned from equally many.
+    """
 
     history: History
     window: Window
@@ -78,6 +82,7 @@ class Backtest:
     horizon_days: float
     settings: TrainingSettings
     samples: Samples
+    learning_windows: int
 
     def run(self, *, evaluate: bool) -> WindowResult:
         """Evaluate the window and append its sample to `samples`."""
@@ -99,7 +104,13 @@ class Backtest:
         limit = self.settings.customers_judged if evaluate else self.settings.customers_compared
         rng = np.random.default_rng([self.settings.seed, self.place])
         return PreparedWindow(
-            fit_cutoff(known, self.horizon_days, self.settings.seed, self.settings.size),
+            fit_cutoff(
+                known,
+                self.horizon_days,
+                self.settings.seed,
+                self.settings.size,
+                self.settings.constants,
+            ),
             ground_truths,
             sampled(eligible, limit, rng),
             len(known.customers),
@@ -143,8 +154,9 @@ class Backtest:
 
     def training_samples(self, slate: CustomerSlate) -> list[Sample]:
         """Return the samples of older windows; empty if they have too few customers."""
-        limit = self.settings.customers_compared
-        samples = [sample.thinned(limit) for sample in self.samples[slate]]
+        limit, samples_known = self.settings.customers_compared, self.samples[slate]
+        newest = list(samples_known)[max(len(samples_known) - self.learning_windows, 0) :]
+        samples = [sample.thinned(limit) for sample in newest]
         customers = sum(len(sample.groups) for sample in samples)
         return samples if customers >= _LEAST_LEARNED else []
 

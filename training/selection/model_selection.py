@@ -73,10 +73,12 @@ def select_models(
     compared = customers_compared(history, plan, settings)
     with progress.step("Comparing models on past windows", len(plan.windows) + 1) as advance:
         for place, window in plan.oldest_first():
-            backtest = Backtest(compared, window, place, horizon, settings, samples)
+            backtest = Backtest(
+                compared, window, place, horizon, settings, samples, plan.learning_windows
+            )
             window_results.insert(0, backtest.run(evaluate=place < plan.judged))
             advance()
-        cutoff = fit_cutoff(history, horizon, settings.seed, settings.size)
+        cutoff = fit_cutoff(history, horizon, settings.seed, settings.size, settings.constants)
         choices = _choices_of(window_results, slates)
         models = fit_winners(choices, cutoff, samples, settings)
         advance()

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.metrics.estimates import Mean
 from training.metrics.ranking_quality import Values, mean_of
-from training.metrics.results import Mean, ModelChoice
+from training.metrics.results import ModelChoice
 
 _MANY_CUSTOMERS = 1000  # evaluated customers of all windows; with fewer, "no worse" may be chance
 

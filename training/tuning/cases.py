@@ -99,7 +99,15 @@ def gather_cases(history: History, settings: TrainingSettings, progress: Progres
     cases: dict[CustomerSlate, list[Case]] = {slate: [] for slate in slates}
     with progress.step("Preparing to tune", len(plan.windows)) as advance:
         for place, window in plan.oldest_first():
-            backtest = Backtest(compared, window, place, plan.horizon_days, settings, samples)
+            backtest = Backtest(
+                compared,
+                window,
+                place,
+                plan.horizon_days,
+                settings,
+                samples,
+                plan.learning_windows,
+            )
             for slate, case in _cases_of(backtest, evaluate=place < plan.judged).items():
                 cases[slate].append(case)
             advance()

@@ -15,8 +15,9 @@ from optuna.study import Study
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.concurrency import each
 from training.dataset.history import History
+from training.metrics.estimates import Mean
 from training.metrics.ranking_quality import Values, mean_of
-from training.metrics.results import Mean, SearchedSlate, Tuning
+from training.metrics.search_results import SearchedSlate, Tuning
 from training.progress import Progress
 from training.ranking.lambdarank import Boosting
 from training.settings import Searched, TrainingSettings

@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from training.metrics.estimates import Estimate, Mean
 from training.metrics.model import Family, Model
 from training.metrics.results import (
     METRICS,
     DataSummary,
-    Estimate,
     HoldoutResults,
     Importance,
     LearningWindow,
-    Mean,
     ModelChoice,
     ModelOnHoldout,
     ModelOnWindows,

@@ -190,7 +190,7 @@ def test_a_later_return_does_not_change_a_window() -> None:
 def backtest_result(shop: History, window: Window) -> tuple[WindowResult, bytes]:
     samples = {slate: deque(maxlen=3) for slate in CustomerSlate}
     with threadpool_limits(1, "blas"):
-        found = Backtest(shop, window, 1, HORIZON_DAYS, quick(), samples).run(evaluate=True)
+        found = Backtest(shop, window, 1, HORIZON_DAYS, quick(), samples, 2).run(evaluate=True)
     (sample,) = samples[CustomerSlate.FOR_YOU]
     return found, sample.features.tobytes() + sample.labels.tobytes()
 

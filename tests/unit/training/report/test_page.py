@@ -24,23 +24,21 @@ from tests.unit.training.results_builders import (
     trained_only,
     unjudged,
 )
+from training.metrics.estimates import Estimate, Mean
 from training.metrics.model import Family, Model
 from training.metrics.results import (
-    Estimate,
     LearningWindow,
-    Mean,
     ModelChoice,
     ModelOnWindows,
     ReasonCounts,
     Results,
-    SearchedSlate,
     SlateOnHoldout,
     SlateResults,
     Slice,
-    Tuning,
     WarmPath,
     WarmStart,
 )
+from training.metrics.search_results import SearchedSlate, Tuning
 from training.report.numbers import Interval
 from training.report.page import render
 from training.report.verdict import verdict

@@ -23,7 +23,7 @@ WINDOW = Window(SHOP.now - HORIZON_DAYS, SHOP.now)
 def sampled(*, evaluate: bool) -> dict[CustomerSlate, Sample]:
     samples = {slate: deque(maxlen=1) for slate in CustomerSlate}
     with threadpool_limits(1, "blas"):
-        Backtest(SHOP, WINDOW, 0, HORIZON_DAYS, SETTINGS, samples).run(evaluate=evaluate)
+        Backtest(SHOP, WINDOW, 0, HORIZON_DAYS, SETTINGS, samples, 2).run(evaluate=evaluate)
     return {slate: found[0] for slate, found in samples.items()}
 
 

@@ -129,7 +129,9 @@ def test_the_winner_of_a_slate_is_fitted_on_samples_of_that_slate() -> None:
     samples = {slate: deque(maxlen=3) for slate in CustomerSlate}
     choices = {slate: ModelChoice(BLEND.name, judged=True, reason="") for slate in CustomerSlate}
     with threadpool_limits(1, "blas"):
-        Backtest(SHOP.history, WINDOWS[0], 0, HORIZON_DAYS, SETTINGS, samples).run(evaluate=False)
+        Backtest(SHOP.history, WINDOWS[0], 0, HORIZON_DAYS, SETTINGS, samples, 2).run(
+            evaluate=False
+        )
         cutoff = fit_cutoff(SHOP.history, HORIZON_DAYS, SETTINGS.seed, SETTINGS.size)
         models: Any = fit_winners(choices, cutoff, samples, SETTINGS)
         blends = {slate: fit_blend(cutoff.columns(), list(samples[slate])) for slate in samples}

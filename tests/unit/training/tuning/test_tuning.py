@@ -335,10 +335,10 @@ def test_every_dataset_of_a_case_sets_the_number_of_threads() -> None:
 
 def test_a_case_has_a_limited_number_of_customers() -> None:
     """A case has at most as many customers as the comparison of models uses."""
-    few = quick(boosting=DEFAULTS, customers_compared=20)
+    few = quick(boosting=DEFAULTS, customers_compared=30)
     (case, *_) = gather_cases(history(BOUGHT), few, SILENT)[SLATES[0]]
 
-    assert len(case.searched.judged) + len(case.confirmed.judged) <= 20
+    assert len(case.searched.judged) + len(case.confirmed.judged) <= 30
 
 
 def test_only_the_searched_ranker_gets_the_searched_parameters() -> None:
