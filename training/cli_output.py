@@ -7,6 +7,7 @@ from rich.table import Table
 from training.evaluate_offers_job import OffersRanked
 from training.metrics.results import MAIN_METRIC, Results, SlateResults
 from training.publish.publish import Published
+from training.report.item_lists import section
 from training.report.words import anonymity_sentence, constants_sentence, tuning_sentence
 from training.sources.ingest_report import IngestReport
 
@@ -48,12 +49,25 @@ def print_results(console: Console, results: Results) -> None:
     for slate, found in results.slates.items():
         if found.models:
             console.print(_windows_table(slate, found))
+    print_item_slates(console, results)
     if results.anonymity is not None:
         console.print(escape(anonymity_sentence(results.anonymity)), soft_wrap=True)
     if results.constants:
         console.print(escape(constants_sentence(results)), soft_wrap=True)
     if results.tuning is not None:
         console.print(escape(tuning_sentence(results)), soft_wrap=True)
+
+
+def print_item_slates(console: Console, results: Results) -> None:
+    """Show every candidate of the lists of items, the verdict and the coverage."""
+    for slate, found in results.item_slates.items():
+        lists = section(slate, found)
+        title = f"{slate}: lists of items (* chosen: {found.choice.reason})"
+        table = Table("lists", *lists.columns, title=title, title_justify="left", box=None)
+        for line in lists.lines:
+            table.add_row(f"{'*' if line.published else ' '} {line.title}", *line.cells)
+        console.print(table)
+        console.print(escape(f"{lists.verdict} {lists.coverage}"), soft_wrap=True)
 
 
 def print_gate(console: Console, published: Published) -> None:

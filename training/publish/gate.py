@@ -11,7 +11,7 @@ from math import hypot
 from typing import Any
 
 from training.errors import NotPublishable
-from training.publish.model_summary import Lead, ModelSummary, Slate
+from training.publish.model_summary import HasLead, Lead, ModelSummary
 
 # Least share of the current model's customers, items and lines. They grow from run to run; deleting
 # old orders removes a few. Only a missing file, a wrong filter or a wrong id column removes half.
@@ -134,15 +134,19 @@ def _same_horizon(new: ModelSummary, used: ModelSummary) -> bool:
 def _worse(new: ModelSummary, used: ModelSummary) -> str | None:
     """Return an objection if a slate lost most of its lead over popularity."""
     lost = [
-        text
-        for name in new.slates
-        if name in used.slates
-        for text in _lost_lead(name, new.slates[name], used.slates[name])
+        *_lost_leads(new.slates, used.slates),
+        *_lost_leads(new.item_slates, used.item_slates),
     ]
     return "; ".join(lost) or None
 
 
-def _lost_lead(name: str, new: Slate, used: Slate) -> list[str]:
+def _lost_leads(new: Mapping[str, HasLead], used: Mapping[str, HasLead]) -> list[str]:
+    return [
+        text for name in new if name in used for text in _lost_lead(name, new[name], used[name])
+    ]
+
+
+def _lost_lead(name: str, new: HasLead, used: HasLead) -> list[str]:
     now, before = new.lead(), used.lead()
     if now is None or before is None or not _clearly_below(now, before):
         return []

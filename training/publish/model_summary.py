@@ -5,10 +5,13 @@ compares are read, so other metrics may change from release to release.
 """
 
 from math import hypot, inf
+from typing import Protocol
 
 import msgspec
 
 from training.recommenders.registry import TIE_BREAKER as POPULARITY
+
+_BEST_SELLERS = ("popular", "popular_in_category")  # of `bought_together`, of `similar`
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -54,6 +57,10 @@ class Lead(msgspec.Struct, frozen=True):
     error: float
 
 
+class HasLead(Protocol):
+    def lead(self) -> Lead | None: ...
+
+
 class Slate(msgspec.Struct, frozen=True):
     choice: Chosen
     models: tuple[Competitor, ...] = ()
@@ -74,11 +81,45 @@ class Slate(msgspec.Struct, frozen=True):
         return Lead(ratio, hypot(_known(difference.error), ratio * error) / mean)
 
 
+class CaseValue(msgspec.Struct, frozen=True):
+    """A mean over cases; null where there is no value."""
+
+    mean: float | None
+    error: float | None
+
+
+class ListCompetitor(msgspec.Struct, frozen=True):
+    name: str
+    mrr: CaseValue | None = None
+    versus_winner: CaseValue | None = None
+
+
+class ItemSlateSummary(msgspec.Struct, frozen=True):
+    """The lists of items, measured on the window that did not choose them."""
+
+    choice: Chosen
+    candidates: tuple[ListCompetitor, ...] = ()
+
+    def lead(self) -> Lead | None:
+        """Return the lead in MRR over best sellers, all or those of the category; None without."""
+        popular = next((each for each in self.candidates if each.name in _BEST_SELLERS), None)
+        if popular is None or popular.mrr is None or not popular.mrr.mean:
+            return None
+        if popular.versus_winner is None:  # best sellers themselves are published
+            return Lead(0.0, 0.0)
+        ratio = -(popular.versus_winner.mean or 0.0) / popular.mrr.mean
+        errors = _known(popular.versus_winner.error), ratio * _known(popular.mrr.error)
+        return Lead(ratio, hypot(*errors) / popular.mrr.mean)
+
+
 class ModelSummary(msgspec.Struct, frozen=True):
+    """`item_slates` is empty in a model of an older release."""
+
     judged: bool
     reason: str
     data: Size
     slates: dict[str, Slate]
+    item_slates: dict[str, ItemSlateSummary] = {}
 
 
 def _pooled(

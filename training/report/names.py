@@ -8,6 +8,8 @@ from training.metrics.results import METRIC_KS
 _SLATES = {
     "for_you": ("For you", "All items: new to the customer or bought before."),
     "discover": ("Discover", "Only items that the customer has never bought."),
+    "similar": ("Similar items", "Items that could be taken instead of an item."),
+    "bought_together": ("Bought together", "Items that go with an item, or complete a basket."),
     "buy_again": ("Buy again", "Only items that the customer has bought before."),
 }
 

@@ -7,6 +7,7 @@ from math import isfinite, sqrt
 from unicodedata import category
 
 from training.metrics.estimates import Estimate, Mean
+from training.metrics.item_slate_results import CaseMean
 
 _DASH = "–"
 NARROW = "\N{NO-BREAK SPACE}"
@@ -36,7 +37,7 @@ def known(value: float | None) -> float | None:
     return value if value is not None and isfinite(value) else None
 
 
-def interval(value: Mean | Estimate | None) -> Interval | None:
+def interval(value: Mean | Estimate | CaseMean | None) -> Interval | None:
     """Return the value with its ends if the error is known; None if it was not measured."""
     if value is None or known(value.mean) is None:
         return None
@@ -48,7 +49,7 @@ def interval(value: Mean | Estimate | None) -> Interval | None:
     return Interval(value.mean, *ends) if all(map(isfinite, ends)) else Interval(value.mean)
 
 
-def mean_of(value: Mean | Estimate | None) -> float | None:
+def mean_of(value: Mean | Estimate | CaseMean | None) -> float | None:
     return None if value is None else known(value.mean)
 
 

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from training.metrics.results import Results, SlateOnHoldout, SlateResults
-from training.report import charts, reading, tables, words
+from training.report import charts, item_lists, reading, tables, words
 from training.report.drawing import draw
 from training.report.names import FAMILIES, GLOSSARY, slate_meaning, slate_title
 from training.report.numbers import clean, day
@@ -68,6 +68,9 @@ def render(
             lead=words.lead(results),
             families=FAMILIES,
             slates=[_section(results, slate) for slate in results.slates],
+            item_slates=[
+                item_lists.section(slate, found) for slate, found in results.item_slates.items()
+            ],
             published=words.published(results),
             tiles=tables.tiles(results.data),
             read=reading.rows_read(read),

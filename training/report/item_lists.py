@@ -1,0 +1,139 @@
+"""The lists of items in words: the verdict of each slate, its candidates and its coverage.
+
+The report and the terminal take their verdict from `verdict_sentence`.
+"""
+
+from dataclasses import dataclass
+
+from training.metrics.item_slate_results import CaseMean, ItemSlateResults, ListCandidate
+from training.report.names import slate_meaning, slate_title
+from training.report.numbers import Interval, figure, interval, mean_of, percent, relative
+from training.report.words import capital, certainty, comparison, is_sure
+
+COLUMNS = ("MRR", "hit@10", "MRR − published", "hit@10 − published")
+
+_CASES = {
+    "similar": "Each case is the next new purchase of a customer in the category of an item that "
+    "the customer had bought; the item's list is to contain it.",
+    "bought_together": "Each case is an order of three items or more, of which one is hidden; the "
+    "other items' lists, added up, are to contain it among all items.",
+}
+_SOURCES = {
+    "behaviour": "from purchases",
+    "category": "with items of complementary categories",
+    "content": "with items of like content",
+    "global": "filled up with best sellers",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateLine:
+    """One candidate as text; `cells` has those of COLUMNS, then the MRR of each past window."""
+
+    title: str
+    published: bool
+    baseline: bool
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSlateSection:
+    """The page's content for one slate of items."""
+
+    title: str
+    meaning: str
+    published: str
+    sure: bool
+    verdict: str
+    reason: str
+    cases: str
+    columns: tuple[str, ...]
+    lines: tuple[CandidateLine, ...]
+    coverage: str
+
+
+def section(slate: str, found: ItemSlateResults) -> ItemSlateSection:
+    published = found.candidate(found.choice.winner)
+    gain = gain_over_baseline(found)
+    return ItemSlateSection(
+        title=slate_title(slate),
+        meaning=slate_meaning(slate),
+        published=published.title if published else found.choice.winner,
+        sure=gain is not None and gain.mean > 0 and is_sure(gain),
+        verdict=verdict_sentence(found),
+        reason=capital(found.choice.reason),
+        cases=_cases_sentence(slate, found),
+        columns=(*COLUMNS, *(f"MRR, {window}" for window in found.chosen_on)),
+        lines=tuple(_line(each, found) for each in found.candidates),
+        coverage=coverage_sentence(found),
+    )
+
+
+def gain_over_baseline(found: ItemSlateResults) -> Interval | None:
+    """Return the published MRR minus the best other baseline's, as a share of the latter, where
+    nothing was chosen; None if it was not measured.
+    """
+    base = found.best_baseline()
+    if base is None or base.mrr is None:
+        return None
+    gain = relative(interval(base.versus_winner), base.mrr.mean)
+    return None if gain is None else gain.times(-1)
+
+
+def verdict_sentence(found: ItemSlateResults) -> str:
+    """Compare the published lists with the best baseline on the window that did not choose."""
+    base, gain = found.best_baseline(), gain_over_baseline(found)
+    if found.judged_on is None:
+        return "Not judged: no window was left that did not choose."
+    if base is None or gain is None:
+        return f"Not compared with a baseline on {found.judged_on}."
+    better = comparison(gain.mean)
+    return (
+        f"On {found.judged_on}, by which nothing was chosen, {better} than {base.title} "
+        f"(MRR); {certainty(gain)}."
+    )
+
+
+def coverage_sentence(found: ItemSlateResults) -> str:
+    shares = found.shares
+    parts = [
+        f"{percent(each.items, 1)} of items ({percent(each.sales, 1)} by sales) "
+        f"{_SOURCES.get(each.source, each.source)}"
+        for each in shares.coverage
+    ]
+    sentences = [f"Lists of ten: {'; '.join(parts)}."] if parts else []
+    if shares.own_category is not None:
+        own = percent(shares.own_category, 0)
+        sentences.append(f"{own} of listed items are of the list's own category, by sales.")
+    if shares.distinct is not None:
+        sentences.append(f"All lists together have {percent(shares.distinct, 0)} different items.")
+    return " ".join(sentences)
+
+
+def _cases_sentence(slate: str, found: ItemSlateResults) -> str:
+    cases = next((each.mrr.cases for each in found.candidates if each.mrr), None)
+    counted = f" {cases:,} cases on {found.judged_on}." if cases is not None else ""
+    return f"{_CASES.get(slate, '')}{counted}".strip()
+
+
+def _line(candidate: ListCandidate, found: ItemSlateResults) -> CandidateLine:
+    cells = (
+        figure(mean_of(candidate.mrr), 4),
+        figure(mean_of(candidate.hit), 4),
+        _difference(candidate.versus_winner),
+        _difference(candidate.hit_versus_winner),
+    )
+    windows = [figure(mean_of(window), 4) for window in candidate.windows]
+    windows += ["–"] * (len(found.chosen_on) - len(windows))
+    return CandidateLine(
+        candidate.title,
+        candidate.name == found.choice.winner,
+        candidate.baseline,
+        (*cells, *windows),
+    )
+
+
+def _difference(found: CaseMean | None) -> str:
+    if found is None:
+        return "–"
+    return f"{figure(found.mean, 4)} ± {figure(found.error, 4)}".replace("-", "\N{MINUS SIGN}")
