@@ -94,6 +94,20 @@ def print_targets(console: Console, cutoff: str, results: Results) -> None:
         console.print(f"{cutoff} {slate}: {mean:.4f}, must {wanted} ({verdict}), aim {aim}")
 
 
+def print_list_targets(console: Console, cutoff: str, results: Results) -> None:
+    """Compare the lists of items with the best baseline: by more than one standard error."""
+    for slate, found in results.item_slates.items():
+        base = found.best_baseline()
+        if base is None or base.versus_winner is None or base.hit_versus_winner is None:
+            continue
+        for name, behind in (("MRR", base.versus_winner), ("hit@10", base.hit_versus_winner)):
+            verdict = "reached" if -behind.mean > behind.error else "MISSED"
+            console.print(
+                f"{cutoff} {slate} {name}: {-behind.mean:+.4f} ± {behind.error:.4f} against "
+                f"{base.title} ({verdict})"
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cut", choices=CUTOFFS, action="append")
@@ -111,6 +125,7 @@ def main() -> None:
             print_results(console, results)
             print_holdout(console, results)
             print_targets(console, cutoff, results)
+            print_list_targets(console, cutoff, results)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def section(slate: str, found: ItemSlateResults) -> ItemSlateSection:
     return ItemSlateSection(
         title=slate_title(slate),
         meaning=slate_meaning(slate),
-        published=published.title if published else found.choice.winner,
+        published=capital(published.title) if published else found.choice.winner,
         sure=gain is not None and gain.mean > 0 and is_sure(gain),
         verdict=verdict_sentence(found),
         reason=capital(found.choice.reason),
@@ -74,7 +74,7 @@ def gain_over_baseline(found: ItemSlateResults) -> Interval | None:
     nothing was chosen; None if it was not measured.
     """
     base = found.best_baseline()
-    if base is None or base.mrr is None:
+    if base is None or base.mrr is None or found.judged_on is None:
         return None
     gain = relative(interval(base.versus_winner), base.mrr.mean)
     return None if gain is None else gain.times(-1)
@@ -126,7 +126,7 @@ def _line(candidate: ListCandidate, found: ItemSlateResults) -> CandidateLine:
     windows = [figure(mean_of(window), 4) for window in candidate.windows]
     windows += ["–"] * (len(found.chosen_on) - len(windows))
     return CandidateLine(
-        candidate.title,
+        capital(candidate.title),
         candidate.name == found.choice.winner,
         candidate.baseline,
         (*cells, *windows),

@@ -13,8 +13,11 @@ from tests.unit.training.results_builders import journey
 from training.errors import NotPublishable
 from training.publish.gate import Candidate, GateVerdict, Objection, compare_models
 from training.publish.model_summary import (
+    CaseValue,
     Chosen,
     Competitor,
+    ItemSlateSummary,
+    ListCompetitor,
     MetricValue,
     ModelSummary,
     Name,
@@ -214,3 +217,25 @@ def test_a_summary_is_read_from_written_metrics() -> None:
     assert read.data.customers == whole.data.customers
     assert set(read.slates) == {"for_you", "discover", "buy_again"}
     assert msgspec.convert(unjudged_slates.as_json(), ModelSummary).slates == {}
+
+
+def item_lists(lead: float, error: float = 0.002) -> ItemSlateSummary:
+    """Make published item lists that lead best sellers by `lead`, as a share of their MRR."""
+    popular = ListCompetitor("popular", CaseValue(LEVEL, 0.001), CaseValue(-lead * LEVEL, error))
+    return ItemSlateSummary(Chosen("cosine", judged=True), (ListCompetitor("cosine"), popular))
+
+
+@pytest.mark.parametrize(("now", "refused"), [(1.5, False), (0.6, True), (0.9, False)])
+def test_item_lists_may_not_lose_most_of_their_lead(now: float, refused: bool) -> None:
+    """Worse lists of items are an objection like worse rankings."""
+    used = msgspec.structs.replace(summary(), item_slates={"bought_together": item_lists(1.6)})
+    new = msgspec.structs.replace(summary(), item_slates={"bought_together": item_lists(now)})
+
+    assert (Objection.WORSE_RANKING in verdict(new, used).objections) is refused
+
+
+def test_item_lists_of_an_older_release_are_not_compared() -> None:
+    """A current model without judged item lists does not keep a new one out."""
+    new = msgspec.structs.replace(summary(), item_slates={"bought_together": item_lists(0.0)})
+
+    assert verdict(new, summary()) == GateVerdict()
