@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
@@ -18,6 +19,7 @@ from recsvc.domain.errors import RecsvcError
 from recsvc.filesystem.closed_pipe import ends_with_its_reader
 from training import cli_options as options
 from training.cli_output import (
+    print_catalogue,
     print_gate,
     print_holdout,
     print_ingest,
@@ -32,10 +34,11 @@ from training.evaluate_offers_job import OffersJob, evaluate_offers
 from training.progress import Progress
 from training.publish.gate import Objection
 from training.run_job import RunJob, run
-from training.running_shop import TUNING, open_shop
+from training.running_shop import TUNING, TrainingShop, open_shop
 from training.settings import TrainingSettings
 from training.sources.column_mapping import parse_renames
 from training.sources.ingest import Request
+from training.sources.item_catalogue import ItemCatalogue
 from training.sources.purchase_files import PurchaseFiles
 from training.tuning.budget import Minutes
 from training.tuning.tuner import Tuner
@@ -167,7 +170,7 @@ def run_command(
         job = RunJob(
             request=request,
             consents=options.consent_source(consents, opened),
-            catalogue=options.catalogue(items, opened),
+            catalogue=_catalogue(items, opened, console),
             settings=settings,
             destination=opened.destination(),
             tuner=_tuner(tune, opened.tuning_folder()),
@@ -213,7 +216,7 @@ def evaluate_command(
             request=_request(purchases, renames, max_bad),
             holdout=None if holdout is None else PurchaseFiles(holdout),
             consents=options.consent_source(consents, opened),
-            catalogue=options.catalogue(items, opened),
+            catalogue=_catalogue(items, opened, console),
             settings=TrainingSettings(seed, options.days(horizon), judged_windows=windows),
             out=out,
             tuner=_tuner(tune, out / TUNING),
@@ -254,13 +257,19 @@ def evaluate_offers_command(
             offers=offers,
             customers=customers,
             consents=options.consent_source(consents, opened),
-            catalogue=options.catalogue(items, opened),
+            catalogue=_catalogue(items, opened, console),
             as_of=options.moment(as_of),
             out=out,
         )
         done = evaluate_offers(job, progress, lambda report: print_ingest(console, report))
     print_offers_ranked(console, done)
     typer.echo(msgspec.json.encode(done).decode() if as_json else str(out))
+
+
+def _catalogue(items: str | None, shop: TrainingShop, console: Console) -> ItemCatalogue:
+    catalogue = options.catalogue(items, shop)
+    print_catalogue(console, catalogue)
+    return catalogue
 
 
 def _request(purchases: str, renames: list[str] | None, max_bad: str) -> Request:

@@ -10,6 +10,7 @@ from training.publish.publish import Published
 from training.report.item_lists import section
 from training.report.words import anonymity_sentence, constants_sentence, tuning_sentence
 from training.sources.ingest_report import IngestReport
+from training.sources.item_catalogue import NO_CATALOGUE, ItemCatalogue
 
 _WIDE = 120  # columns of a file or pipe, wide enough not to cut off text
 
@@ -38,6 +39,20 @@ def print_ingest(console: Console, report: IngestReport) -> None:
         console.print(escape(f"Ignored columns: {', '.join(report.ignored_columns)}."))
     if report.first:
         console.print(f"From {report.first} to {report.last}.")
+
+
+def print_catalogue(console: Console, catalogue: ItemCatalogue) -> None:
+    """Show the number of items, and what was ignored. Without a catalogue nothing is shown."""
+    if catalogue.origin == NO_CATALOGUE:
+        return
+    parts = [f"Items: {catalogue.items:,}"]
+    parts += [f"{catalogue.bad_rows:,} bad rows"] if catalogue.bad_rows else []
+    parts += [f"{catalogue.repeated_rows:,} repeated rows"] if catalogue.repeated_rows else []
+    ignored = [f"{values:,} of {name}" for name, values in catalogue.ignored_values.items()]
+    parts += [f"ignored values: {', '.join(ignored)}"] if ignored else []
+    columns = ", ".join(catalogue.ignored_columns)
+    parts += [f"ignored columns: {columns}"] if columns else []
+    console.print(escape(f"{'; '.join(parts)}."), soft_wrap=True)
 
 
 def print_results(console: Console, results: Results) -> None:

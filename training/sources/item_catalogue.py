@@ -23,6 +23,7 @@ _COLUMNS: dict[str, pl.DataType] = {
     "sensitive": pl.Boolean(),
 }
 SCHEMA = pl.Schema(_COLUMNS)
+NO_CATALOGUE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class ItemCatalogue:
     """
 
     table: pl.DataFrame = field(default_factory=SCHEMA.to_frame)
-    origin: str = "none"
+    origin: str = NO_CATALOGUE
     bad_rows: int = 0
     repeated_rows: int = 0
     ignored_values: Mapping[str, int] = field(default_factory=dict)

@@ -65,7 +65,7 @@ def market(service: Service) -> Service:
     """Anna and Bert permit everything; there is an offer for each and one for all."""
     service.consent(ANNA)
     service.consent(BERT)
-    service.item("item-03", title="Oat milk", category="drinks")
+    service.item("item-03", title="Oat milk", category="drinks > milk", categories=["vegan"])
     put(service, "annas", items=["item-03"])
     put(service, "berts", items=["item-10"])
     put(service, "for_all", value=1.0)
@@ -122,6 +122,12 @@ def test_a_decision_makes_one_redis_read(market: Service, monkeypatch: pytest.Mo
         ({"eligibility": {"segments": ["vip"]}}, "eligibility"),
         ({"eligibility": {"not_bought": {"items": ["item-00"]}}}, "eligibility"),
         ({"eligibility": {"not_bought": {"categories": ["drinks"]}}}, "eligibility"),
+        ({"eligibility": {"not_bought": {"categories": ["drinks>milk"]}}}, "eligibility"),
+        ({"eligibility": {"not_bought": {"categories": ["vegan"]}}}, "eligibility"),
+        (
+            {"eligibility": {"bought": {"categories": ["milk", "drinks > milk > oat"]}}},
+            "eligibility",
+        ),
         ({"eligibility": {"new_customers_only": True}}, "eligibility"),
     ],
 )
@@ -134,6 +140,16 @@ def test_each_step_refuses_and_is_named(
     found = considered(market, query="&channel=web")["refused"]
     assert (found["verdict"], found["step"]) == ("refused", step)
     assert "refused" not in offered(market, query="?channel=web")
+
+
+@pytest.mark.parametrize("category", ["drinks", " drinks>milk ", "vegan"])
+def test_a_category_covers_its_children(market: Service, category: str) -> None:
+    """An offer and a condition on a parent or a further category reach the item."""
+    bought = {"bought": {"categories": [category]}}
+    put(market, "covering", categories=[category], eligibility=bought, priority=2)
+
+    assert answer(market, ANNA)["offers"][0]["offer_id"] == "covering"
+    assert "covering" not in {each["offer_id"] for each in answer(market, BERT)["offers"]}
 
 
 def test_an_unmet_condition_is_named(market: Service) -> None:

@@ -1,10 +1,13 @@
 """Catalogue files: list columns, text conventions of CSV, and counts of ignored values."""
 
+from io import StringIO
 from pathlib import Path
 
 import polars as pl
 import pytest
+from rich.console import Console
 
+from training.cli_output import print_catalogue
 from training.errors import InputUnreadable
 from training.sources.item_catalogue import SCHEMA, ItemCatalogue
 from training.sources.item_files import read_catalogue_file
@@ -108,3 +111,18 @@ def test_an_empty_catalogue_has_the_columns(tmp_path: Path) -> None:
     assert read_catalogue_file(tmp_path / "items.csv").table.schema == SCHEMA
     assert ItemCatalogue().table.schema == SCHEMA
     assert (ItemCatalogue().categories, ItemCatalogue().sensitive) == ({}, frozenset())
+
+
+def test_the_terminal_says_what_was_ignored() -> None:
+    """Without a catalogue nothing is printed."""
+    console = Console(record=True, width=200, file=StringIO())
+    table = pl.DataFrame({name: [] for name in SCHEMA}, schema=SCHEMA)
+    print_catalogue(console, ItemCatalogue())
+    print_catalogue(
+        console, ItemCatalogue(table, "file", 2, 3, {"category": 1, "price": 4}, ("stock",))
+    )
+
+    assert console.export_text().splitlines() == [
+        "Items: 0; 2 bad rows; 3 repeated rows; ignored values: 1 of category, 4 of price; "
+        "ignored columns: stock."
+    ]
