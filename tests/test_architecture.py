@@ -23,7 +23,11 @@ TOP_LEVEL = {
 
 MOST_LINES, MOST_FUNCTION_LINES, MOST_MODULES, MOST_TWICE = 300, 50, 25, 8
 # numba's cache is per file: the kernels of a request stay in one, and a loop in one function.
-KERNELS = {"recsvc.model.kernels.kernels", "recsvc.model.offers.kernels"}
+KERNELS = {
+    "recsvc.model.kernels.kernels",
+    "recsvc.model.offers.kernels",
+    "training.item_slates.order_loops",
+}
 PRONOUNS = {"what", "who", "whom", "whoever", "whatever"} | {
     f"{some}body" for some in ("no", "every", "some", "any")
 }

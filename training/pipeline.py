@@ -17,7 +17,6 @@ from training.dataset.category_groups import judged_categories
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.interactions import Interactions, from_lines
-from training.dataset.training_data import TrainingData
 from training.errors import NotPublishable
 from training.evaluation.training_results import results_of
 from training.evaluation.warm_start import measure_warm_start
@@ -33,12 +32,7 @@ from training.lists.item_lists import (
     recent_orders,
     trending,
 )
-from training.lists.k_anonymity import (
-    KAnonymousLists,
-    has_enough_buyers,
-    similar_lists,
-    together_lists,
-)
+from training.lists.k_anonymity import has_enough_buyers
 from training.lists.reasons import ReasonContext, category_tops
 from training.lists.repurchase_intervals import median_intervals
 from training.metrics.results import Anonymity, Results, WarmStart
@@ -159,11 +153,9 @@ def _fit_item_lists(
     """Fit the anonymous lists, limited to items and pairs with enough customers."""
     history, training_data = interactions.history, selected.cutoff.base_models.training_data
     shown = has_enough_buyers(training_data, settings.k_anonymity)
-    with progress.step("Items bought by the same customers, and together"):
-        similar, together = (
-            item_slates.lists.get(slate) or _unjudged(fit(training_data, settings), training_data)
-            for slate, fit in _UNJUDGED.items()
-        )
+    with progress.step("Lists for all visitors"):
+        similar = item_slates.lists[ItemSlate.SIMILAR]
+        together = item_slates.lists[ItemSlate.BOUGHT_TOGETHER]
         return ItemLists(
             similar.lists,
             together.lists,
@@ -177,15 +169,6 @@ def _fit_item_lists(
                 together.left_out,
             ),
         )
-
-
-_UNJUDGED = {ItemSlate.SIMILAR: similar_lists, ItemSlate.BOUGHT_TOGETHER: together_lists}
-
-
-def _unjudged(found: KAnonymousLists, training_data: TrainingData) -> KAnonymousLists:
-    """Return the lists of all items."""
-    items_total = training_data.history.items_total
-    return replace(found, lists=found.lists.among(training_data.head, items_total))
 
 
 def _reason_context(interactions: Interactions, items: ItemLists) -> ReasonContext:

@@ -7,7 +7,6 @@ from typing import Any
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.ranking.candidates import PoolSize
 from training.ranking.lambdarank import TUNED, Boosting, Variant
-from training.recommenders.co_purchase import CoPurchase
 from training.recommenders.constants import Constants
 from training.recommenders.item_neighbours import ItemNeighbours
 from training.recommenders.trending import Trending
@@ -36,7 +35,6 @@ class TrainingSettings:
     similar: ItemNeighbours = field(
         default_factory=lambda: ItemNeighbours(half_life_days=180.0, neighbours=50)
     )
-    together: CoPurchase = field(default_factory=lambda: CoPurchase(neighbours=50, softness=0.6))
     trending: Trending = field(default_factory=Trending)
     k_anonymity: int = 5  # least customers behind an item or a pair in anonymous lists
     constants: Constants = field(default_factory=Constants)  # of the base models

@@ -37,6 +37,9 @@ class EventType(StrEnum):
     ADD_TO_CART = "add_to_cart"
     REMOVE_FROM_CART = "remove_from_cart"
     PURCHASE = "purchase"
+    REFUND = "refund"
+    ITEM_DISMISSED = "item_dismissed"
+    ITEM_DISMISSAL_CANCELLED = "item_dismissal_cancelled"
     OFFER_SHOWN = "offer_shown"
     OFFER_ACCEPTED = "offer_accepted"
     OFFER_DISMISSED = "offer_dismissed"
@@ -52,7 +55,7 @@ class Outcome(IntEnum):
 
 
 OFFER_TYPES = frozenset(each for each in EventType if each.startswith("offer_"))
-SECRET_KEY_TYPES = frozenset({EventType.PURCHASE, EventType.OFFER_REDEEMED})
+SECRET_KEY_TYPES = frozenset({EventType.PURCHASE, EventType.REFUND, EventType.OFFER_REDEEMED})
 
 # Weight of an event in the trending count of its item; other types: 0.
 WEIGHTS: Mapping[EventType, int] = {
@@ -76,6 +79,7 @@ class Event:
     quantity: float | None = None
     price: float | None = None
     order_id: str | None = None
+    line_id: str | None = None
     recommendation_id: str | None = None
     decision_id: str | None = None
     claim_id: str | None = None
@@ -122,6 +126,7 @@ def read_event(given: Mapping[str, Any], now_us: int) -> Event:
                 faults.append(FieldError(name, mismatch(value, field.rule, name)))
     faulty = {fault.field for fault in faults}
     faults += [each for each in _missing(values) if each.field not in faulty]
+    faults += [each for each in _refund_faults(values) if each.field not in faulty]
     faults += _time_faults(values.get("timestamp_us"), now_us)
     if faults:
         raise refusal(faults)
@@ -146,12 +151,30 @@ def refusal(faults: list[FieldError]) -> BadRequest:
 def _missing(values: Mapping[str, Any]) -> list[FieldError]:
     needed = [name for name, field in FIELDS.items() if field.is_required]
     if "type" in values:
-        needed.append("offer_id" if values["type"] in OFFER_TYPES else "item_id")
+        needed.append(_needed_id(values["type"]))
     return [
         FieldError(name, f"missing; must be {FIELDS[name].rule}")
         for name in needed
         if name not in values
     ]
+
+
+def _needed_id(type_: EventType) -> str:
+    """Return the field that events of a type require."""
+    if type_ is EventType.REFUND:
+        return "order_id"
+    return "offer_id" if type_ in OFFER_TYPES else "item_id"
+
+
+def _refund_faults(values: Mapping[str, Any]) -> list[FieldError]:
+    """Refuse a refund of a part of an order that does not name the item."""
+    if values.get("type") is not EventType.REFUND or "item_id" in values:
+        return []
+    part = [name for name in ("line_id", "quantity") if name in values]
+    if not part:
+        return []
+    detail = f"missing; a refund with {' and '.join(part)} must name the item; without them "
+    return [FieldError("item_id", f"{detail}and without item_id it is of the whole order")]
 
 
 def _time_faults(at_us: int | None, now_us: int) -> list[FieldError]:
@@ -247,6 +270,7 @@ FIELDS: Mapping[str, EventField] = {
     "quantity": EventField("quantity", _QUANTITY_RULE, _quantity, _QUANTITY_SCHEMA),
     "price": EventField("price", _PRICE_RULE, _price, _PRICE_SCHEMA),
     "order_id": EventField("order_id", _TEXT_RULE, _text, _TEXT_SCHEMA),
+    "line_id": EventField("line_id", _TEXT_RULE, _text, _TEXT_SCHEMA),
     "recommendation_id": EventField("recommendation_id", _TEXT_RULE, _text, _TEXT_SCHEMA),
     "decision_id": EventField("decision_id", _DECISION_RULE, _decision, _DECISION_SCHEMA),
     "claim_id": EventField("claim_id", _TEXT_RULE, _text, _TEXT_SCHEMA),

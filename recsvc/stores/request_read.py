@@ -1,6 +1,6 @@
 """The request's Redis read: one round trip that fetches a customer's consent, recent events and
-purchase history, and the shop's epochs and consent policy. An offer decision also fetches profile,
-caps and purchases.
+purchase history, and the shop's epochs and consent policy. An offer decision also fetches profile
+and caps.
 
 The transaction ends with a write command that changes nothing, so it causes no fsync. It fails on a
 read-only replica, which may lag behind a withdrawal; such a store is treated as unavailable.
@@ -19,8 +19,8 @@ import hiredis
 
 from recsvc.domain.consent.consent import ConsentRecord
 from recsvc.domain.consent.gate import OFFER_PURPOSES, Sealed
+from recsvc.domain.customers.purchase_history import UNREADABLE_TEXT
 from recsvc.domain.customers.recent_events import MAX_EVENTS
-from recsvc.domain.customers.recent_purchases import MAX_LINES
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
@@ -36,7 +36,7 @@ _EXEC = _pack(("EXEC",))
 _EPOCH_FIELDS = 4
 _REPLIES_OF_SHOP = 4  # to MULTI, HMGET, PERSIST and EXEC
 _SHOPS_KEPT = 64  # packed commands; a caller can name any shop, and memory must stay bounded
-_LAST_EVENT, _LAST_LINE = str(MAX_EVENTS - 1), str(MAX_LINES - 1)
+_LAST_EVENT = str(MAX_EVENTS - 1)
 
 
 class Epochs(NamedTuple):
@@ -49,14 +49,13 @@ class Epochs(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OfferData:
-    """The customer's data for an offer decision: profile (JSON), caps (hash) and purchases.
+    """The customer's data for an offer decision: profile (JSON) and caps (hash).
 
     None: the answer could not be read.
     """
 
     profile: Sealed | None
     caps: Sealed | None
-    purchases: Sealed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +216,11 @@ def _recent(customer: CustomerKey, answer: object) -> Sealed | None:
     return Sealed(customer, answer) if _is_texts(answer) else None
 
 
-def _history(customer: CustomerKey, answer: object) -> Sealed | None:
-    if answer is not None and not isinstance(answer, bytes):  # the list of an older release too
-        return None
-    return Sealed(customer, [] if answer is None else [answer])
+def _history(customer: CustomerKey, answer: object) -> Sealed:
+    """A key of another type, as the list of an older release, is a history that is unreadable."""
+    if answer is None:
+        return Sealed(customer, [])
+    return Sealed(customer, [answer if isinstance(answer, bytes) else UNREADABLE_TEXT])
 
 
 def _profile(customer: CustomerKey, answer: object) -> Sealed | None:
@@ -247,8 +247,4 @@ _OFFER_DECISION: _Parts = (
     *_CUSTOMER,
     (lambda shop, key: ("GET", redis_keys.profile(shop, key)), _profile),
     (lambda shop, key: ("HGETALL", redis_keys.caps(shop, key)), _texts_for_offers),
-    (
-        lambda shop, key: ("LRANGE", redis_keys.purchases(shop, key), "0", _LAST_LINE),
-        _texts_for_offers,
-    ),
 )

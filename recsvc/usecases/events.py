@@ -1,21 +1,24 @@
 """Ingest events of shops and browsers: each is stored, a duplicate, or refused by itself.
 
 The store applies the customer's consent, in the same step as the write. This module limits events
-independently of consent: sensitive items enter no history, browsers send no purchases or prices,
-and a browser cannot raise a trending count by repetition.
+independently of consent: sensitive items enter no history and leave it, browsers send no purchases,
+refunds or prices, and a browser cannot raise a trending count by repetition.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recsvc.domain.customers.purchase_history import HistoryChange
 from recsvc.domain.customers.recent_events import RecentKind
 from recsvc.domain.errors import BadRequest, Forbidden, RecsvcError, StoreUnavailable
 from recsvc.domain.events import Event, EventType, Outcome, browser_faults, read_event, refusal
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.model.ranking.live_items import LiveItems
-from recsvc.stores.events.events import EventStore, IncomingEvent
+from recsvc.model.ranking.purchase_rows import sensitive_items
+from recsvc.stores.events.event_arguments import IncomingEvent
+from recsvc.stores.events.events import EventStore
 from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.catalogue.current_catalogue import Catalogues, CurrentCatalogue, Models
 from recsvc.usecases.offers.tracking import OfferTracking
@@ -25,6 +28,13 @@ RECENT_KINDS: Mapping[EventType, RecentKind] = {
     EventType.ADD_TO_CART: RecentKind.ADD_TO_CART,
     EventType.REMOVE_FROM_CART: RecentKind.REMOVE_FROM_CART,
     EventType.PURCHASE: RecentKind.PURCHASE,
+}
+
+HISTORY_CHANGES: Mapping[EventType, HistoryChange] = {
+    EventType.PURCHASE: HistoryChange.PURCHASE,
+    EventType.REFUND: HistoryChange.REFUND,
+    EventType.ITEM_DISMISSED: HistoryChange.DISMISSAL,
+    EventType.ITEM_DISMISSAL_CANCELLED: HistoryChange.CANCELLATION,
 }
 
 _Result = Outcome | RecsvcError
@@ -73,7 +83,7 @@ class EventService:
             self._store.check_memory()
         customers = self._customers(context.shop, events)
         incoming = [_incoming(each, customers, context, live_items, denied) for each in events]
-        outcomes = iter(self._store.add(context.shop, incoming))
+        outcomes = iter(self._store.add(context.shop, incoming, _items_to_remove(live_items)))
         stored = iter(incoming)
         return [
             self._processed(context, next(stored), next(outcomes))
@@ -144,14 +154,26 @@ def _incoming(
     is_sensitive = live_items.is_sensitive(row)
     by_server = context.key.is_secret
     source = _count_source(event)
+    is_kept = customer is not None and not is_sensitive
     return IncomingEvent(
         event,
         customer,
-        None if customer is None or is_sensitive else RECENT_KINDS.get(event.type),
+        RECENT_KINDS.get(event.type) if is_kept else None,
+        HISTORY_CHANGES.get(event.type) if is_kept else None,
         event.type in denied,
         counts=by_server or (row is not None and source is not None),
         counts_once_for=None if by_server else source,
     )
+
+
+def _items_to_remove(live_items: LiveItems) -> Callable[[bytes], Sequence[str]] | None:
+    """Return the function that finds the sensitive items of a stored history; None: there are none.
+
+    Only shops with sensitive items pay for the search.
+    """
+    if not live_items.sensitive.any():
+        return None
+    return lambda text: sensitive_items(live_items, text)
 
 
 def _count_source(event: Event) -> str | None:

@@ -25,7 +25,7 @@ from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.events import Event, EventType
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.stores.client import keys as redis_keys
-from recsvc.stores.events.events import IncomingEvent
+from recsvc.stores.events.event_arguments import IncomingEvent
 from recsvc.wiring.stores import Stores, open_stores
 from tests.e2e.processes import Client, serving
 

@@ -32,6 +32,8 @@ from tests.contract.documented import DocumentedClient
 from tests.model_builders import Entry, neighbours, reasoned, top
 
 ANNA, BERT, ZOE = CustomerId("anna"), CustomerId("bert"), CustomerId("zoë")
+# The end of the model's data, in days since 1970: later purchases are recent enough to be kept.
+LAST_DAY = datetime.now(UTC).toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal() - 45
 ITEMS = [f"item-{row:02d}" for row in range(12)]
 EVERYTHING: dict[str, bool] = {str(purpose): True for purpose in Purpose}
 
@@ -74,8 +76,8 @@ def grocery(stores: Stores, shop: ShopName, first: str = ITEMS[0]) -> Artifact:
             bought=neighbours([PURCHASES[customer] for _, customer in known]),
             orders=np.array([len(PURCHASES[customer]) for _, customer in known]),
             spent=np.array([10.0 for _ in known]),
-            first=np.array([20_000.0 for _ in known]),
-            last=np.array([20_100.0 for _ in known]),
+            first=np.array([LAST_DAY - 100.0 for _ in known]),
+            last=np.array([float(LAST_DAY) for _ in known]),
         ),
     )
 

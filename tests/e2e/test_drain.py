@@ -12,7 +12,7 @@ from recsvc.domain.events import Event, EventType, Outcome
 from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.stores.events.events import IncomingEvent
+from recsvc.stores.events.event_arguments import IncomingEvent
 from recsvc.wiring.stores import Stores, stores_at
 from tests.e2e.processes import PATIENCE_SECONDS, environment, eventually, recsvc
 

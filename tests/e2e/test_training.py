@@ -15,7 +15,7 @@ from recsvc.config import Settings
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.events import read_event
 from recsvc.domain.values.ids import ShopName
-from recsvc.stores.events.events import IncomingEvent
+from recsvc.stores.events.event_arguments import IncomingEvent
 from recsvc.wiring.stores import open_stores
 from tests.e2e.in_process import recsvc_here
 from tests.e2e.processes import recsvc_train

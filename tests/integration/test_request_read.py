@@ -8,8 +8,8 @@ from unittest.mock import patch
 import pytest
 
 from recsvc.domain.consent.consent import NO_CONSENT, Purpose
+from recsvc.domain.customers.purchase_history import UNREADABLE_TEXT
 from recsvc.domain.customers.recent_events import MAX_EVENTS
-from recsvc.domain.customers.recent_purchases import MAX_LINES
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
@@ -119,50 +119,54 @@ def test_events_of_another_kind_of_key_are_none(
     assert permits(reply.consent, Purpose.PERSONALIZATION)
 
 
-def test_for_offers_it_returns_the_latest_purchases_sealed(
+def test_it_returns_the_purchase_history_sealed(
     request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Opening purchases also needs the offers purpose; only an offer decision reads them."""
-    entries = [b"%d - - milk" % number for number in range(MAX_LINES + 9)]
-    connections.writes.lpush(redis_keys.purchases(shop, customer), *entries)
-    offer_data = request_read.read(shop, customer, for_offers=True).offer_data
+    """Each read of a customer has the history; only the customer's own admission opens it."""
+    nothing = request_read.read(shop, customer).history
+    connections.writes.set(redis_keys.purchases(shop, customer), "1 0 0 0 0 0 -\n")
+    history = request_read.read(shop, customer).history
 
-    assert request_read.read(shop, customer).offer_data is None
-    assert offer_data is not None
-    assert offer_data.purchases is not None
-    for_offers = admitted(customer), admitted(customer, Purpose.OFFERS)
-    assert entries[: -MAX_LINES - 1 : -1] == offer_data.purchases.open(*for_offers)
+    assert nothing is not None
+    assert history is not None
+    assert (nothing.open(admitted(customer)), history.open(admitted(customer))) == (
+        [],
+        [b"1 0 0 0 0 0 -\n"],
+    )
     with pytest.raises(TypeError):
-        offer_data.purchases.open(admitted(customer))
+        history.open(admitted(CustomerKey(bytes(16))))
+    with pytest.raises(TypeError):
+        history.open(admitted(customer, Purpose.OFFERS))
 
 
 def test_each_answer_fills_its_own_field(
     request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """An offer decision gets consent, events, profile, caps and purchases, each in its field."""
+    """An offer decision gets consent, events, history, profile and caps, each in its field."""
     written = ConsentStore(connections).write(shop, customer, EVERYTHING)
     connections.writes.lpush(redis_keys.recent(shop, customer), "v1 milk")
     connections.writes.set(redis_keys.profile(shop, customer), "{}")
     connections.writes.hset(redis_keys.caps(shop, customer), "sale", "1")
-    connections.writes.lpush(redis_keys.purchases(shop, customer), "2 - - tea")
+    connections.writes.set(redis_keys.purchases(shop, customer), "tea")
     data = request_read.read(shop, customer, for_offers=True)
     for_offers = admitted(customer), admitted(customer, Purpose.OFFERS)
     assert data.recent_events is not None
+    assert data.history is not None
     assert data.offer_data is not None
     opened = [
         data.recent_events.open(admitted(customer)),
+        data.history.open(admitted(customer)),
         *(
             None if sealed is None else sealed.open(*for_offers)
             for sealed in (
                 data.offer_data.profile,
                 data.offer_data.caps,
-                data.offer_data.purchases,
             )
         ),
     ]
 
     assert written == data.consent
-    assert opened == [[b"v1 milk"], [b"{}"], [b"sale", b"1"], [b"2 - - tea"]]
+    assert opened == [[b"v1 milk"], [b"tea"], [b"{}"], [b"sale", b"1"]]
 
 
 @pytest.mark.parametrize("for_offers", [False, True])
@@ -191,16 +195,16 @@ def test_answers_of_another_length_are_not_used(
     assert data == NO_REPLY
 
 
-def test_purchases_of_another_kind_of_key_cannot_be_read(
+def test_a_history_of_another_kind_of_key_is_unreadable(
     request_read: RequestRead, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """Purchases of the wrong Redis type are None, which differs from an empty list."""
-    connections.writes.set(redis_keys.purchases(shop, customer), "1 - - milk")
-    offer_data = request_read.read(shop, customer, for_offers=True).offer_data
+    """The list of an older release does not break the read, and differs from no history."""
+    connections.writes.lpush(redis_keys.purchases(shop, customer), "1 - - milk")
+    data = request_read.read(shop, customer)
 
-    assert offer_data is not None
-    assert offer_data.purchases is None
-    assert offer_data.caps is not None
+    assert data.consent == NO_CONSENT
+    assert data.history is not None
+    assert data.history.open(admitted(customer)) == [UNREADABLE_TEXT]
 
 
 @pytest.mark.parametrize("spoil", [{"keys": "many"}, {"catalogue": "1.5"}])

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from recsvc.domain.consent.consent import DAY_US, Flag, Purpose
 from recsvc.domain.consent.hash_chain import chain_faults
 from recsvc.domain.customers.profile import NO_PROFILE
+from recsvc.domain.customers.purchase_history import HistoryChange, decode
 from recsvc.domain.customers.recent_events import MAX_EVENTS, RecentKind
 from recsvc.domain.errors import Conflict
 from recsvc.domain.events import Event, EventType
@@ -19,7 +20,7 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.consents.consents import ImportedConsent
 from recsvc.stores.customers.profiles import NewProfile
-from recsvc.stores.events.events import IncomingEvent
+from recsvc.stores.events.event_arguments import IncomingEvent
 from recsvc.usecases.access.request_access import RequestContext
 from tests.consents import now_us
 from tests.property.consent_oracle import MAX_AGE_DAYS, Expected, ExpectedStatement
@@ -172,10 +173,9 @@ class ConsentRules(RuleBasedStateMachine):
         """Return the fields of the customer's hash, the recent activity, and the logged events."""
         redis = self.connections.writes
         fields = set(redis.hgetall(redis_keys.customer(self.shop, key)))
-        recent, purchases = (
-            redis.lrange(name(self.shop, key), 0, -1)
-            for name in (redis_keys.recent, redis_keys.purchases)
-        )
+        recent = redis.lrange(redis_keys.recent(self.shop, key), 0, -1)
+        history = decode(redis.get(redis_keys.purchases(self.shop, key)) or b"")
+        purchases = [b"p %b" % item.item_id.encode() for item in history.items]
         return (
             fields,
             recent + purchases,
@@ -226,7 +226,8 @@ class ConsentRules(RuleBasedStateMachine):
             customer_id=CustomerId(name),
             item_id=ItemId(item),
         )
-        self.service.events.add(self.shop, [IncomingEvent(event, key, RecentKind.PURCHASE)])
+        incoming = IncomingEvent(event, key, RecentKind.PURCHASE, HistoryChange.PURCHASE)
+        self.service.events.add(self.shop, [incoming])
         _, recent, logged = self.stored_data_of(key)
         if self.is_permitted(name, Purpose.ANALYTICS):
             expected.logged.add(item)

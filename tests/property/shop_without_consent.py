@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from recsvc.config import Settings
 from recsvc.domain.consent.consent import DAY_US, Flag, Purpose
+from recsvc.domain.customers.purchase_history import BoughtItem, Dismissal, PurchaseHistory
+from recsvc.domain.customers.purchase_history import encode as encode_history
 from recsvc.domain.customers.recent_events import RecentKind, encode
-from recsvc.domain.customers.recent_purchases import PurchaseLine
-from recsvc.domain.customers.recent_purchases import encode as encode_line
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import CustomerId, ShopName
 from recsvc.stores.client import keys as redis_keys
@@ -83,7 +83,7 @@ class CustomerCase:
     recent: list[bytes] | None = field(default_factory=list)  # None: the key holds another type
     caps: dict[str, str] = field(default_factory=dict)
     profile: bytes = b""
-    purchases: list[bytes] = field(default_factory=list)
+    purchases: bytes = b""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -97,10 +97,17 @@ _RECENT = st.builds(
     st.integers(0, 2**34),
     st.sampled_from([*ITEMS, "new", "?"]),
 )
+_ITEMS = st.sampled_from([*ITEMS, "new", "?"])
+_MINUTE = now_us() // 60_000_000
 _PURCHASES = st.builds(
-    encode_line,
-    st.builds(PurchaseLine, st.integers(0, 2**34), st.sampled_from([*ITEMS, "new", "?"])),
-)
+    PurchaseHistory,
+    st.lists(
+        st.builds(BoughtItem, _ITEMS, st.integers(1, 9), st.integers(_MINUTE - 300_000, _MINUTE)),
+        max_size=5,
+        unique_by=lambda item: item.item_id,
+    ),
+    st.lists(st.builds(Dismissal, _ITEMS, st.integers(0, 10**12), st.booleans()), max_size=3),
+).map(encode_history)
 _CAPS = st.dictionaries(
     st.builds(
         "{}:{}".format, st.sampled_from(["taken", "shown", "dismissed"]), st.sampled_from([*OFFERS])
@@ -127,7 +134,7 @@ def _lacking(purpose: Purpose) -> st.SearchStrategy[CustomerCase]:
         recent=st.none() | st.lists(_RECENT | st.binary(max_size=40), max_size=25),
         caps=_CAPS,
         profile=_PROFILES,
-        purchases=st.lists(_PURCHASES | st.binary(max_size=40), max_size=5),
+        purchases=_PURCHASES | st.binary(max_size=40),
     )
 
 
@@ -195,7 +202,7 @@ class ShopWithoutConsent(Service):
         if customer_case.profile:
             pipeline.set(profile, customer_case.profile)
         if customer_case.purchases:
-            pipeline.rpush(purchases, *customer_case.purchases)
+            pipeline.set(purchases, customer_case.purchases)
         pipeline.execute()
 
 

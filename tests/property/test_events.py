@@ -1,6 +1,7 @@
 """Events in any order and repetition give the same state; without consent they only count."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from recsvc.config import Settings
 from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.customers.purchase_history import decode
 from recsvc.domain.events import Event, EventType, Outcome
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
@@ -19,8 +21,9 @@ from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.consents.consents import ConsentStore
 from recsvc.stores.embedded.server import EmbeddedValkey
-from recsvc.stores.events.events import EventStore, IncomingEvent
-from recsvc.usecases.events import RECENT_KINDS
+from recsvc.stores.events.event_arguments import IncomingEvent
+from recsvc.stores.events.events import EventStore
+from recsvc.usecases.events import HISTORY_CHANGES, RECENT_KINDS
 from recsvc.wiring.stores import stores_at
 from tests.consents import policy_clock
 from tests.contract.grocery import ITEMS, Service, publish_grocery
@@ -55,12 +58,15 @@ def _incoming(draw: st.DrawFn, number: int) -> IncomingEvent:
         customer_id=None if customer is None else CustomerId(customer),
         item_id=ItemId(draw(st.sampled_from(["milk", "brot", "äpfel"]))),
         price=draw(st.sampled_from([None, 0.1])),
-        order_id=draw(st.sampled_from([None, "A", "B"])),
+        order_id=draw(
+            st.sampled_from(["A", "B"] if kind is EventType.REFUND else [None, "A", "B"])
+        ),
     )
     return IncomingEvent(
         event,
         None if customer is None else KEYS[customer],
         RECENT_KINDS.get(kind),
+        HISTORY_CHANGES.get(kind),
         counts=draw(st.booleans()),
         counts_once_for=draw(st.sampled_from([None, "s", "t"])),
     )
@@ -82,17 +88,16 @@ class StoredState:
 
     log: list[tuple[str, ...]]
     recent: dict[str, list[bytes]]
-    purchases: dict[str, list[Sequence[bytes]]]
+    purchases: dict[str, Counter[object]]
     counts: dict[bytes, float]
 
 
-def stored_purchases(
-    connections: Connections, shop: ShopName, key: CustomerKey
-) -> list[Sequence[bytes]]:
-    """Return the stored purchases without digests, which differ between shops."""
-    kept = connections.writes.lrange(redis_keys.purchases(shop, key), 0, -1)
-    lines = [entry.split(b" ", 3) for entry in kept]
-    return sorted((seconds, paid, item) for seconds, _, paid, item in lines)
+def stored_purchases(connections: Connections, shop: ShopName, key: CustomerKey) -> Counter[object]:
+    """Return the stored history without digests, which differ between shops."""
+    history = decode(connections.writes.get(redis_keys.purchases(shop, key)) or b"")
+    parts = [(part.minute, frozenset(Counter(part.lines).items())) for part in history.parts]
+    refunds = [(each.minute, each.item_id, each.units) for each in history.refunds]
+    return Counter([*history.items, *history.dismissals, *parts, *refunds])
 
 
 def stored_state(connections: Connections, shop: ShopName) -> StoredState:

@@ -14,33 +14,40 @@ from training.metrics.item_slate_results import (
     ListShares,
 )
 from training.metrics.ranking_quality import Values, mean_of
-from training.selection.publication_rule import choose
+from training.selection.publication_rule import choose, relative_quality
 
 _TOO_SHORT = "too little history to judge by: the default lists"
 
 
 def choose_lists(candidates: Sequence[Candidate], windows: Sequence[WindowFigures]) -> ListChoice:
-    """Choose on past windows: a candidate that clearly beats the best baseline, else that one."""
+    """Choose on past windows: a candidate that clearly beats the best baseline, else that one.
+
+    Where a baseline that cannot be published is not clearly beaten, the best of the others is
+    published all the same, and the reason says so.
+    """
     if not windows:
         return ListChoice(candidates[0].name, judged=False, reason=_TOO_SHORT)
     figures = [{name: case.reciprocal for name, case in window.items()} for window in windows]
     everywhere = set.intersection(*(set(window) for window in windows))
+    by_name = {each.name: each for each in candidates}
     baselines = [each.name for each in candidates if each.baseline and each.name in everywhere]
     found = choose(figures, baselines)
-    return ListChoice(
-        winner=found.winner,
-        judged=True,
-        reason=_REASONS.get(found.reason, found.reason),
-        best_baseline=found.best_simple,
-        gain=None if found.gain is None else _case_mean(found.gain),
-    )
+    base = by_name[found.best_simple or found.winner]
+    winner, reason = found.winner, _REASONS[found.reason].format(base.title)
+    if not by_name[winner].publishable:
+        relative = relative_quality(figures)
+        can = [name for name in relative if name in everywhere and by_name[name].publishable]
+        winner = max(can, key=lambda name: relative[name])
+        reason = f"{reason}, which cannot be published"
+    gain = None if found.gain is None else _case_mean(found.gain)
+    return ListChoice(winner, judged=True, reason=reason, best_baseline=base.name, gain=gain)
 
 
 _REASONS = {
-    "no model could be learned": "there are baselines only",
-    "the learned model loses to it in a window": "the best candidate loses to it in a window",
-    "clearly better than the best simple model": "clearly better than the best baseline",
-    "the learned model is not clearly better": "no candidate is clearly better",
+    "no model could be learned": "nothing else competes with {}",
+    "the learned model loses to it in a window": "the best candidate loses to {} in a window",
+    "clearly better than the best simple model": "clearly better than {}",
+    "the learned model is not clearly better": "no candidate is clearly better than {}",
 }
 
 

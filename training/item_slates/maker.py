@@ -28,11 +28,15 @@ class Source(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to make the lists of a slate; a baseline is a way in common use."""
+    """One way to make the lists of a slate; a baseline is a way in common use.
+
+    `publishable` is false for a baseline that is only compared with.
+    """
 
     name: str
     title: str
     baseline: bool = False
+    publishable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

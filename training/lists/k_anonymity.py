@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from training.dataset.history import Flags, Floats, Rows
+from training.dataset.history import Flags, Floats
 from training.dataset.segments import NOTHING
 from training.dataset.training_data import TrainingData
 from training.recommenders.neighbour_lists import BLOCK, NeighbourLists
 from training.settings import TrainingSettings
 
 _SPARE = 2  # times as many neighbours are computed, so that lists stay long
-_PAIRS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +48,6 @@ def similar_lists(training_data: TrainingData, settings: TrainingSettings) -> KA
     )
 
 
-def together_lists(training_data: TrainingData, settings: TrainingSettings) -> KAnonymousLists:
-    """Return the items bought together with each head item, if enough customers did so."""
-    model, least, history = settings.together, settings.k_anonymity, training_data.history
-    if least <= 1:
-        return KAnonymousLists(model.lists(history, training_data.head), 0)
-    # `least` customers have at least `least` orders, so pairs in fewer orders need no exact count.
-    wide = replace(model, neighbours=_SPARE * model.neighbours).lists(
-        history, training_data.head, least
-    )
-    orders = model.orders(history, training_data.head)
-    _, first = np.unique(history.orders, return_index=True)
-    place, column = wide.listed.nonzero()
-    customers = _customers_of(orders, history.customers[first], place, wide.columns[place, column])
-    enough = np.zeros(wide.listed.shape, dtype=bool)
-    enough[place, column] = customers >= least
-    return _k_anonymous(wide, enough, model.neighbours)
-
-
 def _k_anonymous(lists: NeighbourLists, enough: Flags, most: int) -> KAnonymousLists:
     """Keep the closest pairs with enough customers, and count the removed ones."""
     kept = lists.listed & enough
@@ -87,14 +68,3 @@ def _shared_rows(held: sparse.csc_array, lists: NeighbourLists) -> Floats:
         listed = np.maximum(lists.columns[start : start + BLOCK], 0)
         counts[start : start + BLOCK] = np.take_along_axis(products, listed, axis=1)
     return counts * lists.listed
-
-
-def _customers_of(orders: sparse.csc_array, owners: Rows, left: Rows, right: Rows) -> Rows:
-    """Count the distinct customers whose orders contain both items of each pair."""  # (pairs,)
-    counts = np.zeros(len(left), np.int64)
-    for start in range(0, len(left), _PAIRS_AT_ONCE):
-        some = slice(start, start + _PAIRS_AT_ONCE)
-        both = orders[:, left[some]].multiply(orders[:, right[some]]).tocoo()
-        distinct = np.unique(owners[both.row].astype(np.int64) * _PAIRS_AT_ONCE + both.col)
-        counts[some] = np.bincount(distinct % _PAIRS_AT_ONCE, minlength=len(left[some]))
-    return counts

@@ -204,8 +204,8 @@ class ReasonCounts:
 class Anonymity:
     """Items and pairs of fewer than `k` customers; lists shown to all customers exclude them.
 
-    Pairs are counted if they would have been listed; items bought together, if `k` orders hold
-    them.
+    Pairs are counted if they would have been listed; items bought together, for each of the two, if
+    `k` orders hold them.
     """
 
     k: int

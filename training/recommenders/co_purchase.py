@@ -35,15 +35,14 @@ class CoPurchase:
             kept, self.tastes(training_data.history, kept), lists, lists.matrix()
         )
 
-    def lists(self, history: History, items: Rows, least: int = 1) -> NeighbourLists:
-        """Return each item's neighbours among `items` with at least so many common orders."""
+    def lists(self, history: History, items: Rows) -> NeighbourLists:
+        """Return each item's neighbours among `items`."""
         orders = self.orders(history, items)
         counts = np.diff(orders.indptr) + self.shrinkage
         by_order = sparse.csr_array(orders)
         parts = []
         for start in range(0, len(items), BLOCK):
             together = (orders[:, start : start + BLOCK].T @ by_order).toarray()
-            together[together < least] = 0
             lift = together / (counts[start : start + BLOCK, None] * counts**self.softness)
             parts.append(nearest(lift.astype(np.float32), self.neighbours, start))
         return joined(parts, len(items), self.neighbours)

@@ -9,8 +9,9 @@ from itertools import islice
 
 from recsvc.domain.consent.consent import PurposeConsent, Tombstone, natural_sort_key
 from recsvc.domain.customers import recent_events as recent
-from recsvc.domain.customers import recent_purchases as purchases
+from recsvc.domain.customers.history_changes import HistoryDraft
 from recsvc.domain.customers.profile import MAX_SEGMENTS, Profile
+from recsvc.domain.customers.purchase_history import PurchaseHistory
 from recsvc.domain.values.attributes import MAX_ATTRIBUTES
 
 SOURCE = "merge"
@@ -69,18 +70,17 @@ def merged_profile(mine: Profile, other: Profile) -> Profile:
 def merged_events(mine: Iterable[bytes], other: Iterable[bytes]) -> Sequence[bytes]:
     """Return the latest events of both, newest first; equal times in byte order."""
     events = recent.decode([*mine, *other])
-    return _latest([(event[1], recent.encode(*event)) for event in events], recent.MAX_EVENTS)
+    latest = sorted(((event[1], recent.encode(*event)) for event in events), reverse=True)
+    return [entry for _, entry in latest[: recent.MAX_EVENTS]]
 
 
-def merged_purchases(mine: Iterable[bytes], other: Iterable[bytes]) -> Sequence[bytes]:
-    """Return the latest purchases of both, newest first; equal times in byte order."""
-    lines = purchases.decode([*mine, *other])
-    entries = [(line.at_seconds, purchases.encode(line)) for line in lines]
-    return _latest(entries, purchases.MAX_LINES)
-
-
-def _latest(entries: list[tuple[int, bytes]], limit: int) -> Sequence[bytes]:
-    return [entry for _, entry in sorted(entries, reverse=True)[:limit]]
+def merged_history(
+    mine: PurchaseHistory, other: PurchaseHistory, now_seconds: int
+) -> PurchaseHistory:
+    """Return one history: times add up, the latest time and the latest statement count."""
+    draft = HistoryDraft(mine, now_seconds)
+    draft.add(other)
+    return draft.finished()
 
 
 def _lower(one: str | None, other: str | None) -> str | None:

@@ -25,10 +25,12 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from recsvc.domain.values.ids import ItemId
 
 MAX_BYTES = 4096  # of the text
+MAX_HEADER_BYTES = 32
 MAX_ITEMS = 256
 MAX_DISMISSALS = 100
 MAX_DISMISSAL_BYTES = 2048
@@ -50,6 +52,15 @@ _DISMISSAL = re.compile(r"([!?])([0-9a-z]{9})\t([^\t]+)")
 _PART = re.compile(r"#([0-9a-z]{5})([0-9a-f]{8}|)((?:\t[^\t]*\t[^\t]*)+)")
 _REFUND = re.compile(r"~([0-9a-z]{5})([0-9a-f]{8})\t([^\t]*)\t([^\t]*)")
 _SECTIONS = 4
+
+
+class HistoryChange(StrEnum):
+    """The kind of a change, as `stored_history.lua` names it."""
+
+    PURCHASE = "+"
+    REFUND = "-"
+    DISMISSAL = "!"
+    CANCELLATION = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +120,21 @@ class PurchaseHistory:
     lost_minute: int = 0
 
 
+# The text and the value of a history that cannot be read: any purchase may be missing.
+UNREADABLE_TEXT = b"1 0 0 0 0 0 zzzzz\n"
+UNREADABLE = PurchaseHistory(lost_minute=36**MINUTE_DIGITS - 1)
+
+
 def decode(text: bytes) -> PurchaseHistory:
-    """Decode a stored text. A text of another form is an empty history; bad lines are skipped."""
+    """Decode a stored text. Bad lines are skipped; a text of another form is UNREADABLE."""
+    if not text:
+        return PurchaseHistory()
     header = _HEADER.match(text)
     if header is None:
-        return PurchaseHistory()
+        return UNREADABLE
     sizes = [int(header[2 + section]) for section in range(_SECTIONS)]
     if header.end() + sum(sizes) != len(text):
-        return PurchaseHistory()
+        return UNREADABLE
     start, sections = header.end(), []
     for size in sizes:
         sections.append(text[start : start + size].decode(errors="replace").split("\n"))

@@ -21,33 +21,42 @@ _parts: list[Callable[..., Any]] = []
 
 
 class Compiled(Generic[P, R]):
-    """A function that is compiled for its signature, at the latest when it first runs.
+    """A function that is compiled for its signature, at the latest after its plain calls.
 
     `run` takes positional arguments. It is the machine code itself: a call through a Python method
     would cost as much as some of the loops.
     """
 
-    __slots__ = ("_signature", "plain", "run")
+    __slots__ = ("_plain_calls", "_signature", "plain", "run")
 
-    def __init__(self, plain: Callable[P, R], signature: str) -> None:
+    def __init__(self, plain: Callable[P, R], signature: str, plain_calls: int) -> None:
         self.plain = plain
         self.run: Callable[P, R] = self._first
         self._signature = signature
+        self._plain_calls = plain_calls
 
     def compile(self) -> None:
         if self.run == self._first:
             self.run = cast(Callable[P, R], _machine_code(self.plain, self._signature))
 
     def _first(self, *arguments: P.args, **named: P.kwargs) -> R:
+        if self._plain_calls:
+            self._plain_calls -= 1
+            return self.plain(*arguments, **named)
         self.compile()
         return self.run(*arguments, **named)
 
 
-def compiled(signature: str) -> Callable[[Callable[P, R]], Compiled[P, R]]:
-    """Compile the decorated function for one signature, in numba's notation."""
+def compiled(signature: str, *, plain_calls: int = 0) -> Callable[[Callable[P, R]], Compiled[P, R]]:
+    """Compile the decorated function for one signature, in numba's notation.
+
+    `plain_calls`: the number of first calls that run as Python, unless the function is compiled.
+    The check of a loaded model calls short loops a few times, and a command that publishes or
+    verifies a model then does not wait for numba.
+    """
 
     def of(plain: Callable[P, R]) -> Compiled[P, R]:
-        made = Compiled(plain, signature)
+        made = Compiled(plain, signature, plain_calls)
         _compiled.append(made)
         return made
 
@@ -67,7 +76,7 @@ def compile_all() -> None:
 
 
 def _machine_code(plain: Callable[..., Any], signature: str) -> Callable[..., Any]:
-    # Takes a quarter of a second and 80 MB, which not every command needs.
+    # Takes most of a second and 80 MB, which not every command needs.
     from numba import njit
     from numba.extending import register_jitable
 

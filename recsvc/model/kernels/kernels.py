@@ -30,11 +30,16 @@ MAX_DIGITS = 12
 SCORE_UNIT = 1e6  # float32 holds about six digits; as a double it would print with seventeen
 
 # Bits of a filter.
+PLAIN_CALLS = (
+    16  # of short loops, before their compilation: as many as a loaded model's check needs
+)
+
 HAS_CATEGORIES, HAS_BRANDS, HAS_MIN_PRICE, HAS_MAX_PRICE, HAS_CURRENCY = 1, 2, 4, 8, 16
 
 _SECONDS_PER_DAY = 86_400.0
 _NEWLINE, _SPACE, _TAB, _ZERO = ord("\n"), ord(" "), ord("\t"), ord("0")
 _BOUGHT_LINE, _DISMISSED_LINE, _CANCELLED_LINE = ord("+"), ord("!"), ord("?")
+_ORDER_LINE = ord("#")
 _MINUTE_DIGITS, _MILLISECOND_DIGITS, _MAX_TIMES_DIGITS = 5, 9, 6  # of base 36
 _HASH_MULTIPLIER = 2_654_435_761  # Knuth's, close to 2^32 divided by the golden ratio
 _VOTED_BUCKETS = 512
@@ -103,7 +108,7 @@ def row_of(ids: Array, heads: Array, text: bytes, start: int, stop: int) -> int:
     return row if is_equal(ids, row, text, start, stop) else UNKNOWN_ROW
 
 
-@compiled("int64(uint8[:,::1], uint8[:,::1], Bytes(uint8, 1, 'C'))")
+@compiled("int64(uint8[:,::1], uint8[:,::1], Bytes(uint8, 1, 'C'))", plain_calls=PLAIN_CALLS)
 def find(ids: Array, heads: Array, text: bytes) -> int:
     """Return the row of an id; UNKNOWN_ROW if it is not there."""
     return row_of(ids, heads, text, 0, len(text))
@@ -211,6 +216,38 @@ def read_history(text: bytes, ids: Array, heads: Array) -> tuple[Array, Array]:
                 dismissals += 1
         start = stop + 1
     return bought[:purchases], dismissed[:dismissals]
+
+
+@compiled("int64[:,::1](Bytes(uint8, 1, 'C'), uint8[:,::1], uint8[:,::1])")
+def items_in_history(text: bytes, ids: Array, heads: Array) -> Array:
+    """Return every item that the text of a history names, repeated ones too.
+
+    Columns as `read_history` returns them, with 0 in TIMES and SECONDS; shape (k, 5).
+    """
+    fields = 0
+    for place in range(len(text)):
+        if text[place] == _TAB:
+            fields += 1
+    items = np.zeros((fields, 5), np.int64)
+    found = start = 0
+    while start < len(text):
+        kind, field, place = int(text[start]), 0, start
+        while place < len(text) and text[place] != _NEWLINE:
+            if text[place] != _TAB:
+                place += 1
+                continue
+            first = place = place + 1
+            while place < len(text) and text[place] != _TAB and text[place] != _NEWLINE:
+                place += 1
+            # An order has items and amounts in turn; other lines have the item first.
+            is_item = field == 0 or (kind == _ORDER_LINE and field % 2 == 0)
+            if is_item and place > first:
+                items[found, ROW] = row_of(ids, heads, text, first, place)
+                items[found, START], items[found, STOP] = first, place
+                found += 1
+            field += 1
+        start = place + 1
+    return items[:found]
 
 
 @part
@@ -544,7 +581,8 @@ def passes(
 
 @compiled(
     f"int64(int64[:,::1], float64[::1], int64, int32[:], float32[:], uint8[:], int32[:],"
-    f" int64[:], {_FILTER})"
+    f" int64[:], {_FILTER})",
+    plain_calls=PLAIN_CALLS,
 )
 def take(
     picked: Array,
@@ -591,7 +629,7 @@ def take(
         picked[0, filled] = row
         picked[1, filled] = reasons[place]
         picked[2, filled] = reason_items[place] if len(reason_items) else UNKNOWN_ROW
-        picked_scores[filled] = np.rint(scores[place] * SCORE_UNIT) / SCORE_UNIT
+        picked_scores[filled] = np.rint(float(scores[place]) * SCORE_UNIT) / SCORE_UNIT
         filled += 1
     return filled
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from recsvc.domain.customers.purchase_lines import PurchaseLine
 from recsvc.domain.customers.recent_events import SECONDS_PER_DAY
-from recsvc.domain.customers.recent_purchases import PurchaseLine
 from recsvc.model.artifact.format import NO_ITEM, Array
 from recsvc.model.offers import kernels
 from recsvc.model.offers.inputs import HALF_LIFE_DAYS, WeightedRows
@@ -30,17 +30,18 @@ def purchases_of(
 ) -> WeightedRows:
     """Return the spend per item, decayed to the end of the model's data.
 
-    `since`: purchase lines that the model does not contain.
+    `since`: purchase lines that the model does not contain; those without an item do not count.
     """
     before = NOTHING_PURCHASED if purchased is None else purchased
     rows, worth = _NO_ROWS, _NO_WEIGHTS
-    if since:
-        found = items.rows([line.item_id for line in since])
+    named = [(line, line.item_id) for line in since if line.item_id is not None]
+    if named:
+        found = items.rows([item for _, item in named])
         rows = np.array([NO_ITEM if row is None else row for row in found], dtype=np.int64)
         worth = np.array(
             [
-                _decayed_weight(items, *each, before.weights)
-                for each in zip(since, found, strict=True)
+                _decayed_weight(items, line, row, before.weights)
+                for (line, _), row in zip(named, found, strict=True)
             ]
         )
     sensitive = items.live_items.sensitive

@@ -11,7 +11,16 @@ import numpy as np
 
 from recsvc.domain.customers.purchase_history import KEPT_SECONDS
 from recsvc.model.artifact.format import Array
-from recsvc.model.kernels.kernels import ROW, SECONDS, TIMES, UNKNOWN_ROW, read_history
+from recsvc.model.kernels.kernels import (
+    ROW,
+    SECONDS,
+    START,
+    STOP,
+    TIMES,
+    UNKNOWN_ROW,
+    items_in_history,
+    read_history,
+)
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.recent_interest import fill_catalogue_rows
 
@@ -65,3 +74,15 @@ def purchase_rows(
         np.ascontiguousarray(bought[:, SECONDS]),
         rows[rows != UNKNOWN_ROW],
     )
+
+
+def sensitive_items(live_items: LiveItems, text: bytes) -> list[str]:
+    """Return the items of a stored history that the catalogue calls sensitive now."""
+    items = live_items.model.items
+    found = items_in_history.run(text, items.letters, items.heads)
+    if live_items.has_items_outside_model:
+        fill_catalogue_rows(live_items, found, text)
+    found = found[found[:, ROW] != UNKNOWN_ROW]
+    found = found[live_items.sensitive[found[:, ROW]]]
+    texts = [text[start:stop].decode() for start, stop in found[:, [START, STOP]].tolist()]
+    return list(dict.fromkeys(texts))

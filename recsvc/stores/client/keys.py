@@ -71,7 +71,10 @@ def recent(shop: ShopName, key: CustomerKey) -> str:
 
 
 def purchases(shop: ShopName, key: CustomerKey) -> str:
-    """List: a customer's latest purchases, newest first. Lives for RECENT_SECONDS after one."""
+    """String: a customer's purchase history. Lives for KEPT_SECONDS after its last change.
+
+    With a dismissal it lives until that is cancelled. A list of an older release is replaced.
+    """
     return f"{{{shop}}}:purchases:{key.hex()}"
 
 

@@ -11,13 +11,14 @@
 --       NEW_HEAD  the head after the rows
 --       EDITS     number of edits
 --       per edit: number of its key
---                 field (empty: the key is a string; `[]`: it is a list, entries separated by \n)
+--                 field (empty: the key is a string; `<>`: a string that expires; `[]`: a list,
+--                   entries separated by \n)
 --                 `1` when the old value is compared
 --                 old value (empty: none)
 --                 new value (empty: none)
 --       per row:  its number in the history, its JSON, its hash
 --                 number of the key of the customer's list of rows (0: the row has no customer)
--- CONSTANTS: RECENT_SECONDS  life of a list
+-- CONSTANTS: RECENT_SECONDS  life of a list, and of a string that expires
 --
 -- Returns {DONE, ''}, {CHANGED, ''} when a compared value differs, or {HISTORY_GREW, head} when
 -- another writer appended first: Python then links its rows to that head, or decides again.
@@ -42,7 +43,7 @@ for base = FIRST, FIRST_ROW - 1, EDIT_SIZE do
   local key, field, is_compared, old = edit_at(base)
   if is_compared then
     local stored
-    if field == '' then stored = redis.call('GET', key)
+    if field == '' or field == '<>' then stored = redis.call('GET', key)
     elseif field == '[]' then stored = table.concat(redis.call('LRANGE', key, 0, -1), '\n')
     else stored = redis.call('HGET', key, field) end
     if (stored or '') ~= old then return {CHANGED, ''} end
@@ -70,6 +71,9 @@ for base = FIRST, FIRST_ROW - 1, EDIT_SIZE do
   local key, field, _, _, new = edit_at(base)
   if field == '' then
     if new == '' then redis.call('DEL', key) else redis.call('SET', key, new) end
+  elseif field == '<>' then
+    redis.call('DEL', key)
+    if new ~= '' then redis.call('SET', key, new, 'EX', CONSTANTS.RECENT_SECONDS) end
   elseif field == '[]' then
     redis.call('DEL', key)
     for entry in string.gmatch(new, '[^\n]+') do redis.call('RPUSH', key, entry) end

@@ -26,7 +26,8 @@ from recsvc.stores.client.connection import WRITE_TIMEOUT_SECONDS, Connections, 
 from recsvc.stores.client.lua import load_script
 from recsvc.stores.consents.history import latest_head
 
-WHOLE_LIST = "[]"  # as the field of an edit: the key is a list
+# In place of the field of an edit: the key is a list, or a string that lives for RECENT_SECONDS.
+WHOLE_LIST, EXPIRING_TEXT = "[]", "<>"
 
 COMMAND_LINE = "cli"  # the actor of changes without an API key
 
@@ -43,7 +44,8 @@ _APPEND_CHANGES = load_script(
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A compare-and-set of a hash field, a string (empty `field`) or a list (`WHOLE_LIST`).
+    """A compare-and-set of a hash field, a string (empty `field`, or `EXPIRING_TEXT`) or a list
+    (`WHOLE_LIST`).
 
     Empty bytes stand for a missing value. `old` None: write without comparing, whatever the type.
     """

@@ -5,30 +5,34 @@ handed over after that step, when no new ones can be added. Until then a stored 
 remaining customer (`into`), so that the next call completes an interrupted merge.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import redis
-import structlog
 from redis.client import Pipeline
 
 from recsvc.domain.consent.consent import ConsentRecord, Flag, Purpose, PurposeConsent
 from recsvc.domain.consent.hash_chain import RowDraft, RowKind
 from recsvc.domain.customers.merging import (
     merged_events,
+    merged_history,
     merged_profile,
-    merged_purchases,
     merged_tombstone,
     stricter_consent,
 )
+from recsvc.domain.customers.old_purchases import history_of
 from recsvc.domain.customers.privacy import MergeResult
+from recsvc.domain.customers.purchase_history import PurchaseHistory
+from recsvc.domain.customers.purchase_history import decode as decode_history
+from recsvc.domain.customers.purchase_history import encode as encode_history
 from recsvc.domain.errors import Conflict
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.consents.change_writer import (
     COMMAND_LINE,
+    EXPIRING_TEXT,
     WHOLE_LIST,
     ChangeTime,
     ChangeWriter,
@@ -47,12 +51,13 @@ from recsvc.stores.consents.record_codec import (
     statement_text,
 )
 from recsvc.stores.customers.erasure import CUSTOMER_SUBJECT, erasure_edits, new_tombstone
-from recsvc.stores.customers.personal_data_keys import KeyOf
+from recsvc.stores.customers.merge_notes import decode_notes, encode_note
 from recsvc.stores.customers.profiles import FLAG_SET, decode_profile, encode_profile
 
 MERGED_IN, MERGED_AWAY = "merged_in", "merged_away"
 
-_log = structlog.get_logger()
+_REPLIES = 5  # about each of the two customers
+_US = 1_000_000
 
 _OFFERS = (Purpose.PERSONALIZATION, Purpose.OFFERS)
 
@@ -65,7 +70,7 @@ class _StoredCustomer:
     record: ConsentRecord
     profile: bytes
     recent: list[bytes]
-    purchases: list[bytes]
+    purchases: bytes | list[bytes]  # the text of the history, or the list of an older release
 
 
 class MergeStore:
@@ -87,14 +92,15 @@ class MergeStore:
                 pipeline.hgetall(redis_keys.customer(shop, key))
                 pipeline.get(redis_keys.profile(shop, key))
                 pipeline.lrange(redis_keys.recent(shop, key), 0, -1)
+                pipeline.get(redis_keys.purchases(shop, key))
                 pipeline.lrange(redis_keys.purchases(shop, key), 0, -1)
 
         def decide(time: ChangeTime, replies: list[Any]) -> tuple[WriteStep, MergeResult]:
-            policy, *stored = map(_readable, replies)
-            other, mine = _side(stored[:4]), _side(stored[4:])
+            policy, *stored = replies
+            other, mine = _side(stored[:_REPLIES]), _side(stored[_REPLIES:])
             if _is_shut(other) or _is_shut(mine):
                 raise _erased("the customer" if _is_shut(other) else "`into`")
-            both = self._both_permit((other, mine), read_minimums(policy), time.now_us)
+            both = self._both_permit((other, mine), read_minimums(_readable(policy)), time.now_us)
             merged = MergeResult(
                 into, time.recorded_at_us, both(Purpose.PERSONALIZATION), both(*_OFFERS)
             )
@@ -104,7 +110,9 @@ class MergeStore:
             draft.add_row(into, CUSTOMER_SUBJECT, MERGED_IN)
             draft.add_row(away, CUSTOMER_SUBJECT, MERGED_AWAY, tombstone.erased_at_us)
             draft.edits += erasure_edits(shop, away, tombstone)
-            draft.edits.append(Edit(redis_keys.merging(shop), away.hex(), None, _encoded(merged)))
+            draft.edits.append(
+                Edit(redis_keys.merging(shop), away.hex(), None, encode_note(merged))
+            )
             return WriteStep(draft.edits, draft.rows, requires_head=True), merged
 
         return self._change_writer.commit(shop, ask, decide)
@@ -124,13 +132,13 @@ class MergeStore:
         def decide(
             _: ChangeTime, replies: list[Any]
         ) -> tuple[WriteStep, dict[CustomerKey, MergeResult]]:
-            return WriteStep(), _all_merged(shop, _readable(replies[0]))
+            return WriteStep(), decode_notes(shop, _readable(replies[0]))
 
         return self._change_writer.commit(shop, ask, decide)
 
     def finish(self, shop: ShopName, away: CustomerKey, merged: MergeResult) -> None:
         """Remove the note of this merge, but not that of a later one."""
-        name, field, note = redis_keys.merging(shop), away.hex(), _encoded(merged)
+        name, field, note = redis_keys.merging(shop), away.hex(), encode_note(merged)
 
         def ask(pipeline: Pipeline) -> None:
             pipeline.hget(name, field)
@@ -166,8 +174,8 @@ class _MergeDraft:
         self.put_tombstone(mine, other)
         self.put_profile(mine, other, shared=merged.has_shared)
         if merged.has_shared:
-            self.put_list(redis_keys.recent, mine.recent, other.recent, merged_events)
-            self.put_list(redis_keys.purchases, mine.purchases, other.purchases, merged_purchases)
+            self.put_recent(mine.recent, other.recent)
+            self.put_purchases(mine.purchases, other.purchases, now_us // _US)
 
     def put_purposes(self, mine: _StoredCustomer, other: _StoredCustomer, now_us: int) -> None:
         for purpose in Purpose:
@@ -218,41 +226,27 @@ class _MergeDraft:
         name = redis_keys.profile(self._shop, self._key)
         self.edits.append(Edit(name, "", mine.profile, encode_profile(both)))
 
-    def put_list(
-        self,
-        key_of: KeyOf,
-        mine: list[bytes],
-        other: list[bytes],
-        both: Callable[..., Sequence[bytes]],
-    ) -> None:
+    def put_recent(self, mine: list[bytes], other: list[bytes]) -> None:
         if other:
-            name, entries = key_of(self._shop, self._key), both(mine, other)
+            name, entries = redis_keys.recent(self._shop, self._key), merged_events(mine, other)
             self.edits.append(Edit(name, WHOLE_LIST, b"\n".join(mine), b"\n".join(entries)))
 
-
-def _encoded(merged: MergeResult) -> bytes:
-    shared, offers = int(merged.has_shared), int(merged.has_shared_offers)
-    return f"{merged.into.hex()} {merged.recorded_at_us} {shared} {offers}".encode()
-
-
-def _all_merged(shop: ShopName, notes: Mapping[bytes, bytes]) -> dict[CustomerKey, MergeResult]:
-    """Decode the notes; skip an unreadable one, so that it does not block erasures."""
-    found: dict[CustomerKey, MergeResult] = {}
-    for away, note in notes.items():
-        try:
-            found[_key(away)] = _merged(note)
-        except ValueError:
-            _log.warning("merge_unreadable", shop=shop)
-    return found
-
-
-def _merged(note: bytes) -> MergeResult:
-    into, at_us, shared, offers = note.split(b" ")
-    return MergeResult(_key(into), int(at_us), shared == b"1", offers == b"1")
-
-
-def _key(text: bytes) -> CustomerKey:
-    return CustomerKey(bytes.fromhex(text.decode()))
+    def put_purchases(
+        self, mine: bytes | list[bytes], other: bytes | list[bytes], now_seconds: int
+    ) -> None:
+        if not other:
+            return
+        name = redis_keys.purchases(self._shop, self._key)
+        both = merged_history(
+            _history(mine, now_seconds), _history(other, now_seconds), now_seconds
+        )
+        is_kept = any(not each.is_cancelled for each in both.dismissals)
+        field = "" if is_kept else EXPIRING_TEXT
+        if isinstance(mine, bytes):
+            self.edits.append(Edit(name, field, mine, encode_history(both)))
+        else:
+            self.edits.append(Edit(name, WHOLE_LIST, b"\n".join(mine), b""))
+            self.edits.append(Edit(name, field, None, encode_history(both)))
 
 
 def _readable(reply: Any) -> Any:
@@ -262,8 +256,17 @@ def _readable(reply: Any) -> Any:
 
 
 def _side(stored: list[Any]) -> _StoredCustomer:
-    fields, profile, recent, purchases = stored
+    text, old_list = stored[3:]
+    fields, profile, recent = map(_readable, stored[:3])
+    is_text = not isinstance(text, redis.RedisError)
+    purchases = text or b"" if is_text else _readable(old_list)
     return _StoredCustomer(fields, record_of(fields), profile or b"", recent, purchases)
+
+
+def _history(stored: bytes | list[bytes], now_seconds: int) -> PurchaseHistory:
+    if isinstance(stored, bytes):
+        return decode_history(stored)
+    return history_of(stored, now_seconds)
 
 
 def _is_shut(side: _StoredCustomer) -> bool:

@@ -9,24 +9,28 @@
 --       SEEN       prefix of the day's buckets: hash, digest of a message id → of its content
 --       COUNTS     prefix of the day's counts: sorted set, item id → weight
 --       EPOCHS     hash of epochs
---       per customer: RECORD, RECENT (list of events), PURCHASES (list of purchases)
+--       per customer: RECORD, RECENT (list of events), HISTORY (purchase history)
 --   The keys of a day are not in KEYS; they begin with the shop's `{…}`, so they are in its slot.
--- ARGV: LOG_LENGTH, MAX_RECENT, MAX_PURCHASES (list lengths), LIST_SECONDS (life of the lists)
+-- ARGV: LOG_LENGTH, MAX_RECENT (length of the list of events), LIST_SECONDS (its life)
 --       CUSTOMERS  number of customers
 --       POLICY     the policy as it was read
 --       per customer: the record as it was read
 --                     `1` when the log may name the customer
---                     `1` when the customer's lists may be updated
+--                     `1` when the customer's list and history may be updated
+--                     items to remove from the history, separated by \n
 --       per event: ID         digest of the message id
 --                  CONTENT    digest of the content
 --                  CUSTOMER   number of the customer; 0: none; -1: permits nothing
 --                  ITEM, WEIGHT  the item, and the weight that is added to its count
 --                  ONCE       digest of a count that is made once a day (empty: each time)
 --                  KIND       kind in the list of events (empty: not listed)
---                  PURCHASE   entry of the list of purchases, without its time (empty: none)
---                  SENT_AT    seconds since 1970 (empty: the time of arrival)
+--                  CHANGE     change of the history (empty: none): `+` a purchase, `-` a refund,
+--                             `!` a dismissal, `?` its cancellation; after the first two the order
+--                             (8 hexadecimal digits or none), a tab, the amount paid, a tab, and
+--                             the units (a number or none)
+--                  SENT_AT    milliseconds since 1970 (empty: the time of arrival)
 --                  JSON       the event, without its last brace
--- CONSTANTS: DAYS_KNOWN, DAYS_COUNTED, MAX_COUNTED_ITEMS
+-- CONSTANTS: DAYS_KNOWN, DAYS_COUNTED, MAX_COUNTED_ITEMS, and those of the included file
 --
 -- A digest is a keyed hash of 8 bytes, computed in Python.
 --
@@ -35,12 +39,12 @@
 
 local NEW, DUPLICATE, REUSED, CHANGED = 0, 1, 2, 3
 local LOG, DAYS, SEEN, COUNTS, EPOCHS = unpack(KEYS, 1, 5)
-local LOG_LENGTH, MAX_RECENT, MAX_PURCHASES, LIST_SECONDS, CUSTOMERS, POLICY = unpack(ARGV, 1, 6)
-local HEADER_ARGS, CUSTOMER_ARGS, EVENT_ARGS = 6, 3, 10
+local LOG_LENGTH, MAX_RECENT, LIST_SECONDS, CUSTOMERS, POLICY = unpack(ARGV, 1, 5)
+local HEADER_ARGS, CUSTOMER_ARGS, EVENT_ARGS = 5, 4, 10
 local HEADER_KEYS, CUSTOMER_KEYS = 5, 3
 local BEFORE_EVENTS = HEADER_ARGS + tonumber(CUSTOMERS) * CUSTOMER_ARGS
 local NO_CUSTOMER = 0
-MAX_RECENT, MAX_PURCHASES = tonumber(MAX_RECENT), tonumber(MAX_PURCHASES)
+MAX_RECENT = tonumber(MAX_RECENT)
 
 local DAYS_KNOWN = CONSTANTS.DAYS_KNOWN -- a message id counts once within so many days
 local DAYS_COUNTED = CONSTANTS.DAYS_COUNTED -- an older event changes no count
@@ -53,7 +57,10 @@ local MIN_BUCKETS, MAX_FILL, TARGET_FILL = 4096, 384, 128
 
 local time = redis.call('TIME')
 local second = tonumber(time[1])
+local millisecond = second * 1000 + math.floor(tonumber(time[2]) / 1000)
 local today = math.floor(second / 86400)
+
+-- include: events/stored_history.lua
 
 -- Lua's tostring gives `1e+15` for large numbers.
 local function integer(number)
@@ -136,8 +143,8 @@ end
 
 local function customer_at(customer)
   local base = HEADER_ARGS + (customer - 1) * CUSTOMER_ARGS
-  local record, is_logged, is_remembered = unpack(ARGV, base + 1, base + CUSTOMER_ARGS)
-  return record, is_logged == '1', is_remembered == '1'
+  local record, is_logged, is_remembered, removed = unpack(ARGV, base + 1, base + CUSTOMER_ARGS)
+  return record, is_logged == '1', is_remembered == '1', removed
 end
 
 local is_same_policy = (redis.call('HGET', EPOCHS, 'policy') or '') == POLICY
@@ -166,24 +173,44 @@ local function next_older(key, entry, at)
   until #listed < PART
 end
 
-local function insert(key, entry, at, max_length)
+local function insert(key, entry, at)
   local next_entry, length = next_older(key, entry, at), redis.call('LLEN', key)
   if next_entry then
     redis.call('LINSERT', key, 'BEFORE', next_entry, entry)
-  elseif length < max_length then
+  elseif length < MAX_RECENT then
     redis.call('RPUSH', key, entry)
   else
     return
   end
-  if length >= max_length then redis.call('LTRIM', key, 0, max_length - 1) end
+  if length >= MAX_RECENT then redis.call('LTRIM', key, 0, MAX_RECENT - 1) end
   redis.call('EXPIRE', key, LIST_SECONDS)
 end
 
-local function update(key, entry, at, max_length)
-  local done = pcall(insert, key, entry, at, max_length)
+local function list(key, entry, at)
+  local done = pcall(insert, key, entry, at)
   if not done then -- the key has another type: replace it
     redis.call('DEL', key)
-    insert(key, entry, at, max_length)
+    insert(key, entry, at)
+  end
+end
+
+local histories = {} -- customer → history, written at the end
+local function history_of(customer)
+  if not histories[customer] then
+    local _, _, history = keys_of(customer)
+    local _, _, _, removed = customer_at(customer)
+    histories[customer] = read_history(history)
+    if removed ~= '' then remove_items(histories[customer], removed) end
+  end
+  return histories[customer]
+end
+
+local function change_history(customer, item, change, at_ms)
+  if is_old(at_ms) then return end
+  if not pcall(apply_change, history_of(customer), item, change, at_ms) then -- damaged: replace it
+    histories[customer] = empty_history()
+    histories[customer].lost = math.floor(second / 60)
+    apply_change(histories[customer], item, change, at_ms)
   end
 end
 
@@ -208,26 +235,25 @@ local function log(json, ...)
   redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*', 'event', json, ...)
 end
 
--- Write the event to the log and the customer's lists, as far as the customer permits it.
-local function store(customer, item, kind, purchase, at, json)
+-- Write the event to the log and the customer's data, as far as the customer permits it.
+local function store(customer, item, kind, change, at_ms, json)
   if customer == NO_CUSTOMER then
     log(json)
   elseif customer > 0 then
-    local record, recent, purchases = keys_of(customer)
+    local record, recent = keys_of(customer)
     local _, is_logged, is_remembered = customer_at(customer)
     if is_logged then log(json, 'customer', string.match(record, '[^:]+$')) end
     if kind ~= '' and is_remembered then
-      update(recent, kind .. integer(at) .. ' ' .. item, at, MAX_RECENT)
-      if purchase ~= '' then
-        update(purchases, integer(at) .. ' ' .. purchase, at, MAX_PURCHASES)
-      end
+      local at = math.floor(at_ms / 1000)
+      list(recent, kind .. integer(at) .. ' ' .. item, at)
     end
+    if change ~= '' and is_remembered then change_history(customer, item, change, at_ms) end
   end
 end
 
 local results = {}
 for base = BEFORE_EVENTS, #ARGV - EVENT_ARGS, EVENT_ARGS do
-  local id, content, customer, item, weight, once, kind, purchase, sent_at, json =
+  local id, content, customer, item, weight, once, kind, change, sent_at, json =
     unpack(ARGV, base + 1, base + EVENT_ARGS)
   customer, weight = tonumber(customer), tonumber(weight)
   local known = content_of(id)
@@ -236,18 +262,22 @@ for base = BEFORE_EVENTS, #ARGV - EVENT_ARGS, EVENT_ARGS do
   elseif customer > 0 and not is_unchanged(customer) then
     results[#results + 1] = CHANGED
   else
-    local at = math.min(tonumber(sent_at) or second, second)
+    local at_ms = math.min(tonumber(sent_at) or millisecond, millisecond)
     if sent_at == '' then json = json .. ',"timestamp":"' .. arrival .. '"' end
-    store(customer, item, kind, purchase, at, json .. ',"received_at":"' .. arrival .. '"}')
+    store(customer, item, kind, change, at_ms, json .. ',"received_at":"' .. arrival .. '"}')
     -- A script that fails is not rolled back. The digest follows the log and the lists: an event
     -- whose storing failed is stored when it is sent again. It precedes the count, which may fail
     -- too: an event must not be logged twice.
     add_digest(id, content)
-    if weight > 0 then count(item, weight, at, once) end
+    if weight > 0 then count(item, weight, math.floor(at_ms / 1000), once) end
     results[#results + 1] = NEW
   end
 end
 
+for customer, history in pairs(histories) do
+  local _, _, key = keys_of(customer)
+  write_history(key, history)
+end
 if added_digests > 0 then
   redis.call('HINCRBY', DAYS, integer(today) .. ':marks', added_digests)
 end

@@ -5,30 +5,28 @@ detects duplicates by their digests (keyed hashes of 8 bytes) and leaves out eac
 customer's consent changed since the read. Those are decided and sent again.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import msgspec
 from redis.typing import EncodableT as Encoded
 
 from recsvc.domain.consent.consent import ConsentStatus, Purpose, Tombstone
-from recsvc.domain.customers.recent_events import MAX_EVENTS, RecentKind
-from recsvc.domain.customers.recent_purchases import MAX_LINES, content
+from recsvc.domain.customers import purchase_history as history
+from recsvc.domain.customers.old_purchases import MAX_LINES
+from recsvc.domain.customers.recent_events import MAX_EVENTS
 from recsvc.domain.errors import StoreUnavailable
-from recsvc.domain.events import FIELDS, Event, Outcome
+from recsvc.domain.events import Event, Outcome
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
 from recsvc.domain.values.ids import ShopName
-from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.client.connection import Connections, store_faults
 from recsvc.stores.client.lua import load_script
 from recsvc.stores.client.memory_guard import check_memory
 from recsvc.stores.consents.policy_clock import PolicyClock, read_minimums
 from recsvc.stores.consents.record_codec import decode
+from recsvc.stores.events.event_arguments import Digests, IncomingEvent, event_args
 
-DIGEST_BYTES = 8
 DAYS_KNOWN = 7  # a message id counts once within so many days
 DAYS_COUNTED = 14  # an older event changes no count
 MAX_COUNTED_ITEMS = 100_000  # items in the counts of a day
@@ -38,7 +36,6 @@ _CHANGED = 3  # result of an event that was not stored: consent changed since th
 _ATTEMPTS = 50
 _EVENTS_PER_CALL = 100  # a script blocks all reads while it runs
 _CACHED_SHOPS = 64
-_MICROSECONDS = 1_000_000
 
 _READ_CONSENTS = load_script("events/read_consents.lua")
 _ADD_EVENTS = load_script(
@@ -46,25 +43,19 @@ _ADD_EVENTS = load_script(
     DAYS_KNOWN=DAYS_KNOWN,
     DAYS_COUNTED=DAYS_COUNTED,
     MAX_COUNTED_ITEMS=MAX_COUNTED_ITEMS,
+    KEPT_SECONDS=history.KEPT_SECONDS,
+    MAX_BYTES=history.MAX_BYTES,
+    MAX_HEADER_BYTES=history.MAX_HEADER_BYTES,
+    MAX_ITEMS=history.MAX_ITEMS,
+    MAX_DISMISSALS=history.MAX_DISMISSALS,
+    MAX_DISMISSAL_BYTES=history.MAX_DISMISSAL_BYTES,
+    MAX_ORDER_BYTES=history.MAX_ORDER_BYTES,
+    MAX_REFUND_BYTES=history.MAX_REFUND_BYTES,
+    MAX_OLD_LINES=MAX_LINES,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class IncomingEvent:
-    """An event, its customer, and the changes that it may make if the customer permits them.
-
-    `kind`: its kind in the customer's lists; None: not listed. `denied`: this request permits
-    nothing, even where the stored consent does. `counts`: changes the trending count of its item.
-    `counts_once_for`: the customer or session that counts at most once per item and day; None: each
-    event counts.
-    """
-
-    event: Event
-    customer: CustomerKey | None = None
-    kind: RecentKind | None = None
-    denied: bool = False
-    counts: bool = True
-    counts_once_for: str | None = None
+# Finds the items of a stored history that must not be kept.
+ItemsToRemove = Callable[[bytes], Sequence[str]]
 
 
 class EventStore:
@@ -76,29 +67,39 @@ class EventStore:
         self._read_consents = connections.writes.register_script(_READ_CONSENTS)
         self._add = connections.writes.register_script(_ADD_EVENTS)
         self._log_length = log_length
-        self._digests = lru_cache(_CACHED_SHOPS)(lambda shop: _Digests(secret, shop))
+        self._digests = lru_cache(_CACHED_SHOPS)(lambda shop: Digests(secret, shop))
 
     def check_memory(self) -> None:
         """Raise StoreUnavailable if the store has memory left for consents only."""
         check_memory(self._redis, "events")
 
-    def add(self, shop: ShopName, events: Sequence[IncomingEvent]) -> list[Outcome]:
+    def add(
+        self,
+        shop: ShopName,
+        events: Sequence[IncomingEvent],
+        items_to_remove: ItemsToRemove | None = None,
+    ) -> list[Outcome]:
         """Store the events durably; return the outcome of each, in order.
 
         If the call raises, some events may be stored. Sent again, they are duplicates.
+        `items_to_remove`: of the histories that the events change; None: none.
         """
         chunks = (
             events[start : start + _EVENTS_PER_CALL]
             for start in range(0, len(events), _EVENTS_PER_CALL)
         )
-        return [outcome for chunk in chunks for outcome in self._add_chunk(shop, chunk)]
+        return [
+            outcome for chunk in chunks for outcome in self._add_chunk(shop, chunk, items_to_remove)
+        ]
 
-    def _add_chunk(self, shop: ShopName, events: Sequence[IncomingEvent]) -> list[Outcome]:
+    def _add_chunk(
+        self, shop: ShopName, events: Sequence[IncomingEvent], items_to_remove: ItemsToRemove | None
+    ) -> list[Outcome]:
         """Store a chunk; repeat the events whose customer's consent changed since it was read."""
         outcomes: dict[int, Outcome] = {}
         left = list(range(len(events)))
         for _ in range(_ATTEMPTS):
-            found = self._try(shop, [events[place] for place in left])
+            found = self._try(shop, [events[place] for place in left], items_to_remove)
             results = dict(zip(left, found, strict=True))
             outcomes |= {
                 place: Outcome(each) for place, each in results.items() if each != _CHANGED
@@ -108,43 +109,55 @@ class EventStore:
                 return [outcomes[place] for place in range(len(events))]
         raise StoreUnavailable("consents are changing too often; send the events again")
 
-    def _try(self, shop: ShopName, events: Sequence[IncomingEvent]) -> list[int]:
+    def _try(
+        self, shop: ShopName, events: Sequence[IncomingEvent], items_to_remove: ItemsToRemove | None
+    ) -> list[int]:
         with store_faults():
-            policy, permitting = self._permitting(shop, events)
+            policy, permitting = self._permitting(shop, events, items_to_remove)
             numbers = {customer: place for place, customer in enumerate(permitting, start=1)}
             args: list[Encoded] = [
                 self._log_length,
                 MAX_EVENTS,
-                MAX_LINES,
                 redis_keys.RECENT_SECONDS,
                 len(numbers),
                 policy,
             ]
             for each in permitting.values():
-                args += (each.stored, int(each.is_logged), int(each.is_remembered))
+                flags = (int(each.is_logged), int(each.is_remembered))
+                args += (each.stored, *flags, "\n".join(each.items_to_remove))
             digests = self._digests(shop)
             for event in events:
-                args += _event_args(digests, event, _number(event, numbers, permitting))
+                args += event_args(digests, event, _number(event, numbers, permitting))
             keys = [*_shop_keys(shop), *_customer_keys(shop, numbers)]
             return list(self._add(keys=keys, args=args))
 
     def _permitting(
-        self, shop: ShopName, events: Sequence[IncomingEvent]
+        self, shop: ShopName, events: Sequence[IncomingEvent], items_to_remove: ItemsToRemove | None
     ) -> tuple[bytes, dict[CustomerKey, "_EventPermission"]]:
         """Return the stored policy, and the permissions of the customers who permit anything."""
-        named = (each.customer for each in events if each.customer and not each.denied)
-        customers = list(dict.fromkeys(named))
+        named = [(each.customer, each.change) for each in events if not each.denied]
+        customers = list(dict.fromkeys(customer for customer, _ in named if customer))
         if not customers:
             return b"", {}
+        changed: list[CustomerKey] = []
+        if items_to_remove is not None:
+            changed = list(dict.fromkeys(each for each, change in named if each and change))
         keys = [redis_keys.epochs(shop), *(redis_keys.customer(shop, each) for each in customers)]
-        stored, *records = self._read_consents(keys=keys)
+        keys += [redis_keys.purchases(shop, each) for each in changed]
+        stored, *replies = self._read_consents(keys=keys, args=[len(customers)])
         now_us = self._policy_clock.now_us()
         policy = self._policy_clock.policy(read_minimums(stored))
+        histories = dict(zip(changed, replies[len(customers) :], strict=True))
         permissions = {
             customer: _event_permission(ConsentStatus(decode(fields), now_us, policy), fields)
-            for customer, fields in zip(customers, records, strict=True)
+            for customer, fields in zip(customers, replies[: len(customers)], strict=True)
             if isinstance(fields, list)  # a key of another type permits nothing
         }
+        for customer, text in histories.items():
+            permission = permissions.get(customer)
+            if text and permission and permission.is_remembered and items_to_remove:
+                found = items_to_remove(text)
+                permissions[customer] = replace(permission, items_to_remove=found)
         return stored or b"", {
             customer: each for customer, each in permissions.items() if each.permits_anything
         }
@@ -158,6 +171,7 @@ class _EventPermission:
     is_logged: bool
     is_remembered: bool
     tombstone: Tombstone | None
+    items_to_remove: Sequence[str] = ()
 
     def was_before_erasure(self, event: Event) -> bool:
         """Return True for a replay of an event from before the customer was erased."""
@@ -190,55 +204,6 @@ def _number(
     if incoming.denied or permission is None or permission.was_before_erasure(incoming.event):
         return _DENIED
     return numbers[incoming.customer]
-
-
-class _Digests:
-    """Computes the digests of one shop."""
-
-    __slots__ = ("_key",)
-
-    def __init__(self, secret: Secret, shop: ShopName) -> None:
-        self._key = secret.derive(f"events:{shop}")
-
-    def digest(self, use: bytes, content: bytes) -> bytes:
-        """Return the digest. Digests of the same content for two uses are unrelated."""
-        digest = hashlib.blake2b(content, digest_size=DIGEST_BYTES, key=self._key, person=use)
-        return digest.digest()
-
-
-def _event_args(digests: _Digests, incoming: IncomingEvent, customer: int) -> list[Encoded]:
-    event = incoming.event
-    at_us, once = event.timestamp_us, incoming.counts_once_for
-    once_content = f"{once} {event.item_id}".encode()
-    return [
-        digests.digest(b"id", event.message_id.encode()),
-        digests.digest(b"content", msgspec.json.encode(event)),
-        customer,
-        event.item_id or "",
-        event.weight if incoming.counts else 0,
-        b"" if once is None or not incoming.counts else digests.digest(b"once", once_content),
-        incoming.kind or "",
-        _purchase_entry(digests, event) if incoming.kind is RecentKind.PURCHASE else "",
-        "" if at_us is None else at_us // _MICROSECONDS,
-        msgspec.json.encode(_logged_fields(event))[:-1],
-    ]
-
-
-def _purchase_entry(digests: _Digests, event: Event) -> str:
-    order = None
-    if event.order_id is not None:
-        order = digests.digest(b"order", event.order_id.encode()).hex()
-    return content(event.item_id or "", order, event.paid)
-
-
-def _logged_fields(event: Event) -> dict[str, object]:
-    """Return the fields for the log. A session identifies a person: dropped without a customer."""
-    values = {name: getattr(event, field.attribute) for name, field in FIELDS.items()}
-    if event.timestamp_us is not None:
-        values["timestamp"] = rfc3339(event.timestamp_us)
-    if event.customer_id is None:
-        del values["session_id"]
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _shop_keys(shop: ShopName) -> list[str]:

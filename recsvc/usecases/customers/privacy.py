@@ -8,11 +8,16 @@ import msgspec
 
 from recsvc.domain.consent.consent import ConsentRecord
 from recsvc.domain.consent.hash_chain import HistoryRow
-from recsvc.domain.customers import recent_purchases as purchases
 from recsvc.domain.customers.privacy import MergeResult, Rewrite, RewriteState
 from recsvc.domain.customers.profile import FlaggedProfile
+from recsvc.domain.customers.purchase_history import (
+    ALL_UNITS,
+    BoughtItem,
+    Dismissal,
+    OrderPart,
+    Refund,
+)
 from recsvc.domain.customers.recent_events import RecentEvent, decode
-from recsvc.domain.customers.recent_purchases import PurchaseLine
 from recsvc.domain.errors import BadRequest, FieldError, StoreUnavailable
 from recsvc.domain.offers.claims import Claim
 from recsvc.domain.offers.decision_record import DecisionRecord
@@ -163,14 +168,17 @@ class PrivacyService:
         """Return the stored data. `record`: the customer's consent record, for its tombstone."""
         stores = self._stores
         recent = decode(stores.recent.of(shop, customer))
-        bought = purchases.decode(stores.purchases.of(shop, customer))
+        bought = stores.purchases.of(shop, customer)
         lists = {name: section(shop, customer) for name, section in stores.sections.items()}
         return PersonalData(
             stores.profiles.get(shop, customer),
             stores.history.all_rows_of(shop, customer),
             {
                 "events": self._events(shop, customer, recent),
-                "purchases": map(_purchase, bought),
+                "purchases": map(_bought_item, bought.items),
+                "orders": map(_order, bought.parts),
+                "refunds": map(_refund, bought.refunds),
+                "dismissed_items": map(_dismissal, bought.dismissals),
                 "decisions": map(_decision, stores.decisions.of_customer(shop, customer)),
                 "claims": map(_claim, stores.claims.claims(shop, customer)),
                 "offer_caps": iter([stores.claims.caps(shop, customer)]),
@@ -199,12 +207,31 @@ class PrivacyService:
             return Rewrite(RewriteState.REFUSED, fault.detail)
 
 
-def _purchase(line: PurchaseLine) -> dict[str, Any]:
+def _bought_item(item: BoughtItem) -> dict[str, Any]:
+    return {"item_id": item.item_id, "times": item.times, "last_at": _minute(item.last_minute)}
+
+
+def _order(part: OrderPart) -> dict[str, Any]:
+    lines = [
+        {"item_id": line.item_id, "paid": line.paid, "quantity": line.units} for line in part.lines
+    ]
+    return {"order": part.order or None, "at": _minute(part.minute), "lines": lines}
+
+
+def _refund(refund: Refund) -> dict[str, Any]:
     return {
-        "item_id": line.item_id,
-        "timestamp": _whole_seconds(line.at_seconds),
-        "order": line.order,
-        "paid": line.paid,
+        "order": refund.order,
+        "at": _minute(refund.minute),
+        "item_id": refund.item_id,
+        "quantity": None if refund.units == ALL_UNITS else refund.units,
+    }
+
+
+def _dismissal(dismissal: Dismissal) -> dict[str, Any]:
+    return {
+        "item_id": dismissal.item_id,
+        "at": rfc3339(dismissal.at_ms * 1000),
+        "cancelled": dismissal.is_cancelled,
     }
 
 
@@ -245,6 +272,10 @@ def _recent_identity(event: RecentEvent) -> tuple[str, str, str]:
 
 def _logged_identity(event: dict[str, Any]) -> tuple[str, str, str]:
     return str(event.get("type")), str(event.get("item_id")), str(event.get("timestamp"))[:19] + "Z"
+
+
+def _minute(minute: int) -> str:
+    return _whole_seconds(minute * 60)
 
 
 def _whole_seconds(seconds: int) -> str:

@@ -1,7 +1,8 @@
-"""Facts about an admitted customer: from the model, recent purchases, the profile and the caps.
+"""Facts about an admitted customer: from the model, the history, the profile and the caps.
 
-A sensitive item is left out of the purchases, but its order counts. Only the latest `MAX_LINES`
-purchase lines are stored. With more since the training, the number of orders is unknown.
+A sensitive item is left out of the purchases, but its order counts. The purchase history has limits
+(`recsvc.domain.customers.purchase_history`): if purchases since the training have left it, the
+number of orders and the spend are unknown.
 """
 
 import math
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.consent.gate import AdmittedToOffers
 from recsvc.domain.customers.profile import NO_PROFILE, Profile
+from recsvc.domain.customers.purchase_history import KEPT_MINUTES, PurchaseHistory, decode
+from recsvc.domain.customers.purchase_lines import PurchaseLine, lines_of, orders_of
 from recsvc.domain.customers.recent_events import SECONDS_PER_DAY
-from recsvc.domain.customers.recent_purchases import MAX_LINES, PurchaseLine, decode, orders_of
 from recsvc.domain.offers.caps import CapCounts, decode_caps
 from recsvc.domain.offers.stored_offer import StoredOffer
 from recsvc.domain.values.ids import OfferId
@@ -24,6 +26,7 @@ from recsvc.stores.customers.profiles import decode_profile
 from recsvc.usecases.access.request_access import RequestContext
 
 MICROSECONDS_PER_SECOND = 1_000_000
+SECONDS_PER_MINUTE = 60
 # A model's times are rounded to minutes: a purchase less than this later may be in it.
 MODEL_TIME_RESOLUTION_DAYS = 1 / 96
 
@@ -32,11 +35,16 @@ Order = Sequence[PurchaseLine]  # the earliest line first
 
 @dataclass(frozen=True, slots=True)
 class NewPurchases:
-    """Purchases that the model does not contain. `is_complete`: no line is missing or uncertain."""
+    """Purchases that the model does not contain.
+
+    `lines`: of the orders and of items whose orders have been summed up. `has_all`: none has left
+    the history. `is_certain`: no line may be in the model too.
+    """
 
     orders: Sequence[Order]
     lines: Sequence[PurchaseLine]
-    is_complete: bool
+    has_all: bool
+    is_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +65,17 @@ def facts_of(
 ) -> CustomerFacts | None:
     """Return the facts; None if caps or purchases are unreadable: then answer generically."""
     counts = _counts(context, admitted, offers, now_us)
-    if counts is None or context.offer_data is None or context.offer_data.purchases is None:
+    if counts is None or context.history is None:
         return None
     learned = _model_purchases(items, context, admitted)
-    recent = _new_purchases(items, learned, decode(admitted.open(context.offer_data.purchases)))
+    content = admitted.open(context.history)
+    history = decode(content[0]) if content else PurchaseHistory()
+    recent = _new_purchases(items, learned, history, now_us // MICROSECONDS_PER_SECOND)
     bought = purchases_of(items, learned, recent.lines)
     orders = _order_totals(learned, recent, now_us)
     return CustomerFacts(
         bought=bought,
-        knows_bought=learned is not None and recent.is_complete,
+        knows_bought=learned is not None and recent.has_all and recent.is_certain,
         categories=spend_by_category(items, bought),
         orders=orders.count,
         days_since_last_order=orders.days_since_last,
@@ -116,23 +126,46 @@ def _permits_training(context: RequestContext) -> bool:
 
 
 def _new_purchases(
-    items: ItemsSnapshot, learned: CustomerPurchases | None, stored: Sequence[PurchaseLine]
+    items: ItemsSnapshot,
+    learned: CustomerPurchases | None,
+    history: PurchaseHistory,
+    now_seconds: int,
 ) -> NewPurchases:
     """Return the stored purchases that the model does not contain.
 
     The model dates an order by its first line. So a later line of a known order may be in the
     model, up to the end of the last day of its data: such a line is uncertain.
     """
-    orders, is_complete = orders_of(stored), len(stored) < MAX_LINES
+    orders = orders_of(lines_of(history, now_seconds))
+    lost_seconds = history.lost_minute * SECONDS_PER_MINUTE
     if learned is None or math.isnan(learned.last_day):
-        return NewPurchases(orders, [line for order in orders for line in order], is_complete)
+        lines = [line for order in orders for line in order]
+        rest = _items_without_lines(history, lines, now_seconds, 0)
+        return NewPurchases(orders, [*lines, *rest], has_all=not lost_seconds)
     new = [order for order in orders if _is_new(order[0], learned.last_day)]
     rest = [line for order in orders if order not in new for line in order]
     end = math.inf if items.end_day is None else items.end_day * SECONDS_PER_DAY
     newer = [line for line in rest if line.at_seconds >= end]
     uncertain = [line for line in rest if _seconds_after(learned.last_day) < line.at_seconds < end]
     lines = [*(line for order in new for line in order), *newer]
-    return NewPurchases(new, lines, not uncertain and (is_complete or len(lines) < len(stored)))
+    summed_up = _items_without_lines(history, lines, now_seconds, end)
+    has_all = lost_seconds <= learned.last_day * SECONDS_PER_DAY
+    return NewPurchases(new, [*lines, *summed_up], has_all, not uncertain)
+
+
+def _items_without_lines(
+    history: PurchaseHistory, lines: Sequence[PurchaseLine], now_seconds: int, since: float
+) -> list[PurchaseLine]:
+    """Return a line without an amount for each item bought since then that no line names."""
+    named = {line.item_id for line in lines}
+    oldest = now_seconds // SECONDS_PER_MINUTE - KEPT_MINUTES
+    return [
+        PurchaseLine(item.last_minute * SECONDS_PER_MINUTE, item.item_id)
+        for item in history.items
+        if item.item_id not in named
+        and item.last_minute > oldest
+        and item.last_minute * SECONDS_PER_MINUTE >= since
+    ]
 
 
 def _is_new(first: PurchaseLine, last_day: float) -> bool:
@@ -154,7 +187,7 @@ def _order_totals(
         last = math.nan if learned is None else learned.last_day
     ago = now_us / MICROSECONDS_PER_SECOND / SECONDS_PER_DAY - last
     days = None if math.isnan(ago) else max(ago, 0.0)
-    if learned is None or len(recent.lines) >= MAX_LINES:
+    if learned is None or not recent.has_all:
         return OrderTotals(None, days, None)
     return OrderTotals(learned.orders + len(recent.orders), days, _spent(learned, recent))
 

@@ -1,6 +1,7 @@
 """Build one list of an answer: its items, the slate to report, and the fallback. Pure.
 
-A list that its model cannot fill continues with popular items. `discover` excludes every item that
+A list that its model cannot fill continues with popular items. No list of an admitted customer
+contains an item that the customer has dismissed. `discover` excludes every item that
 the customer's lists or recent events show as bought; an item's list excludes that item.
 `buy_again` is never filled up: it contains only items bought before. A slate that the model lacks
 is answered with popular items and the fallback `no_model`.
@@ -58,6 +59,7 @@ def customer_list(
 ) -> BuiltList:
     if isinstance(personal, ConsentRefused):
         return _fallback_list(live_items, query, personal.fallback, taken)
+    taken = {*taken, *personal.dismissed}
     if not live_items.model.has_slate(slate):
         return _fallback_list(live_items, query, Fallback.NO_MODEL, taken)
     own = live_items.model.customer_slate(personal.admitted, slate)
@@ -77,7 +79,9 @@ def customer_list(
 def _bought_before(own: Candidates, personal: PersonalContext) -> int:
     """Count the items that a list without added items can contain."""
     due = [] if personal.interest is None else personal.interest.due()
-    return len({*own.items.tolist(), *due}) if due else len(own)
+    if not due and not personal.dismissed:
+        return len(own)
+    return len({*own.items.tolist(), *due} - personal.dismissed)
 
 
 def item_list(
@@ -114,15 +118,16 @@ def basket_list(
     query: ListQuery,
 ) -> BuiltList:
     basket = rows_of(live_items, items)
+    personal = admission if isinstance(admission, PersonalContext) else None
+    excluded = basket if personal is None else [*basket, *personal.dismissed]
     if not live_items.model.has_slate(ItemSlate.BOUGHT_TOGETHER):
         refused = admission.fallback if isinstance(admission, ConsentRefused) else None
-        return _fallback_list(live_items, query, refused or Fallback.NO_MODEL, basket)
-    personal = admission if isinstance(admission, PersonalContext) else None
+        return _fallback_list(live_items, query, refused or Fallback.NO_MODEL, excluded)
     own = None
     if personal is not None:
         own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
     is_personal = own is not None or (personal is not None and personal.interest is not None)
-    seen = set(basket)
+    seen = set(excluded)
     lists = basket_lists(
         live_items, query, basket, personal, no_candidates() if own is None else own, seen
     )

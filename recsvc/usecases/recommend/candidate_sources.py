@@ -175,7 +175,11 @@ def _top_up_lists(
         yield votes(
             live_items.model,
             ItemSlate.SIMILAR,
-            (row for row in _bought(live_items, personal) if not sensitive.item(row)),
+            (
+                row
+                for row in _bought(live_items, personal)
+                if not sensitive.item(row) and row not in personal.dismissed
+            ),
             reason=ReasonCode.BECAUSE_YOU_BOUGHT,
             item_filter=live_items.item_filter(query.filters),
         )

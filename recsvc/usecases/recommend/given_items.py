@@ -2,7 +2,8 @@
 
 For an admitted customer the items of the customer's `for_you` list come first, then the others by
 popularity, then those on cooldown. Without a customer all are ordered by popularity. Items that
-neither the model nor the catalogue knows come last; items that are not available are left out.
+neither the model nor the catalogue knows come last; items that are not available, or that the
+customer has dismissed, are left out.
 """
 
 from collections.abc import Collection, Sequence
@@ -46,6 +47,9 @@ def ordered_items(
 ) -> OrderedItems:
     own, on_cooldown = _own_list(live_items, personal)
     items = list(dict.fromkeys(given.items))
+    if isinstance(personal, PersonalContext) and personal.dismissed:
+        dismissed = set(live_items.ids(sorted(personal.dismissed)))
+        items = [item for item in items if item not in dismissed]
     order = given_order(live_items, items, own, on_cooldown, given.filters, given.n)
     ranked = order.known
     if order.uses_own:

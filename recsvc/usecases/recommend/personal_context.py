@@ -15,6 +15,7 @@ class PersonalContext:
     admitted: Admitted
     interest: RecentInterest | None
     history: PurchaseRows
+    dismissed: frozenset[int] = frozenset()  # item rows; none of the customer's lists shows them
 
 
 def personal_context_of(
@@ -31,4 +32,4 @@ def personal_context_of(
     interest = None
     if entries:
         interest = interest_of(live_items, entries, now_seconds, bought.dismissed)
-    return PersonalContext(admitted, interest, bought)
+    return PersonalContext(admitted, interest, bought, frozenset(bought.dismissed.tolist()))

@@ -31,7 +31,10 @@ EventBody = msgspec.defstruct(
         (name, field.schema) if field.is_required else (name, field.schema | None, None)
         for name, field in FIELDS.items()
     ],
-    namespace={"__doc__": "One event. `offer_…` types require `offer_id`, all others `item_id`."},
+    namespace={
+        "__doc__": "One event. `offer_…` types require `offer_id`, `refund` "
+        "`order_id`, all others `item_id`."
+    },
     module=__name__,
     forbid_unknown_fields=True,
 )
@@ -125,7 +128,7 @@ ROUTES = (
         body_kind=EVENTS_BODY,
         remark="A `message_id` counts once within 7 days. After a 503 some of the events may be "
         "stored: send the whole call again. Publishable keys cannot send `purchase`, "
-        "`offer_redeemed` or `price`.",
+        "`refund`, `offer_redeemed` or `price`.",
         name="post_events",
         tag="events",
     ),

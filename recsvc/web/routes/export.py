@@ -20,7 +20,8 @@ _PART_BYTES = 16 * 1024
 class ExportView(msgspec.Struct, frozen=True):
     """All data of a customer. Documents the schema; the answer is streamed.
 
-    `erased_at`: the time of an earlier erasure.
+    `erased_at`: the time of an earlier erasure. `purchases`: items bought in the last 180 days, the
+    number of their purchases and the time of the last. `order`: a keyed hash of the order id.
     """
 
     customer_id: str
@@ -30,6 +31,9 @@ class ExportView(msgspec.Struct, frozen=True):
     history: list[HistoryView]
     events: list[dict[str, Any]]
     purchases: list[dict[str, Any]]
+    orders: list[dict[str, Any]]
+    refunds: list[dict[str, Any]]
+    dismissed_items: list[dict[str, Any]]
     decisions: list[dict[str, Any]]
     claims: list[dict[str, Any]]
     offer_caps: list[dict[str, Any]]

@@ -2,16 +2,19 @@
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from recsvc.config import models_root
 from recsvc.domain.api_keys import ALL_SCOPES, Scope
+from recsvc.domain.consent.consent import DAY_US
 from recsvc.domain.values.ids import CustomerId
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.web.routes.export import ExportView
 from tests.consents import now_us
 from tests.contract.customers.erasures import erase, full_life, key_of, send_event, train
-from tests.contract.grocery import ANNA, BERT, ITEMS, ZOE, Service, publish_grocery
+from tests.contract.grocery import ANNA, BERT, ITEMS, LAST_DAY, ZOE, Service, publish_grocery
 from tests.model_builders import flip_last_byte
 
 
@@ -19,8 +22,22 @@ def entry(item_id: str, score: float, code: str, because: str | None = None) -> 
     return {"item_id": item_id, "score": score, "reason": {"code": code, "item_id": because}}
 
 
+def _day(day: int) -> str:
+    return rfc3339(day * DAY_US)
+
+
 NAMES = ["customer_id", "erased_at", "consents", "profile", "history", "events"]
-LATER = ["purchases", "decisions", "claims", "offer_caps", "campaign_rows", "models"]
+LATER = [
+    "purchases",
+    "orders",
+    "refunds",
+    "dismissed_items",
+    "decisions",
+    "claims",
+    "offer_caps",
+    "campaign_rows",
+    "models",
+]
 LEARNED = {
     "lists": {
         "for_you": [
@@ -40,8 +57,8 @@ LEARNED = {
     ],
     "orders": 3,
     "spent": 10.0,
-    "first_order": "2024-10-04T00:00:00.000000Z",
-    "last_order": "2025-01-12T00:00:00.000000Z",
+    "first_order": _day(LAST_DAY - 100),
+    "last_order": _day(LAST_DAY),
 }
 
 
@@ -98,20 +115,43 @@ def test_it_holds_recent_events_that_the_log_lacks(service: Service) -> None:
     }
 
 
-def test_it_holds_the_purchases_for_offer_conditions(service: Service) -> None:
-    """Purchases are exported with the amount paid and the hash of the order."""
+def test_it_holds_the_purchase_history(service: Service) -> None:
+    """Items, orders with amounts and a hash of the order id, refunds, and dismissals, in words."""
     service.consent(ANNA)
+    at = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=2)
     for number, order in enumerate("AAB"):
-        event = {"message_id": f"{number}", "type": "purchase", "item_id": "item-05"}
-        details = {"timestamp": f"2026-01-02T03:04:0{number}.5Z", "order_id": order, "price": 1.5}
-        sent = {"events": [{**event, **details, "customer_id": ANNA, "quantity": number + 1}]}
-        service.send("POST", "/v1/events", sent)
+        when = {"timestamp": (at + timedelta(hours=number)).isoformat(), "order_id": order}
+        send_event(service, f"{number}", **when, price=1.5, quantity=number + 1)
+    send_event(service, "back", type="refund", order_id="B", timestamp=at.isoformat())
+    send_event(service, "no", type="item_dismissed", item_id="item-06", timestamp=at.isoformat())
 
-    last, *found = export(service)["purchases"]
+    found = export(service)
+    minute = "%Y-%m-%dT%H:%M:%SZ"
+    orders = found["orders"]
 
-    assert [each["order"] for each in found] == [found[0]["order"]] * 2
-    assert last.pop("order") != found[0]["order"]
-    assert last == {"item_id": "item-05", "timestamp": "2026-01-02T03:04:02Z", "paid": 4.5}
+    assert found["purchases"] == [
+        {
+            "item_id": "item-05",
+            "times": 3,
+            "last_at": (at + timedelta(hours=2)).strftime(minute),
+        }
+    ]
+    assert [order["at"] for order in orders] == [
+        (at + timedelta(hours=hours)).strftime(minute) for hours in (2, 1, 0)
+    ]
+    assert orders[1]["order"] == orders[2]["order"] != orders[0]["order"]
+    assert orders[0]["lines"] == [{"item_id": "item-05", "paid": 4.5, "quantity": 3.0}]
+    assert found["refunds"] == [
+        {
+            "order": orders[0]["order"],
+            "at": at.strftime(minute),
+            "item_id": "item-05",
+            "quantity": None,
+        }
+    ]
+    assert found["dismissed_items"] == [
+        {"item_id": "item-06", "at": rfc3339(int(at.timestamp()) * 1_000_000), "cancelled": False}
+    ]
 
 
 def test_the_export_of_an_unknown_customer_is_empty(service: Service) -> None:

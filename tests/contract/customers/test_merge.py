@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from recsvc.domain.customers.purchase_history import decode
 from recsvc.domain.values.ids import CustomerId, OfferId
+from recsvc.domain.values.timestamps import rfc3339
 from recsvc.stores.client import keys as redis_keys
+from tests.consents import now_us
 from tests.contract.customers.erasures import (
     erase,
     fallback,
@@ -90,7 +93,7 @@ def test_personal_data_is_merged_if_both_permit_it(service: Service) -> None:
         profile = {"attributes": {"tier": tier, customer: True}, "segments": [customer]}
         service.send("PATCH", f"/v1/customers/{customer}/profile", profile)
     for second, customer in enumerate((ANNA, BERT, ANNA, BERT)):
-        at = f"2026-01-01T00:00:0{second}Z"
+        at = rfc3339(now_us() - 3600_000_000 + second * 60_000_000)
         send_event(service, f"{second}", customer, timestamp=at, item_id=f"item-0{second}")
 
     found = merged(service)
@@ -108,12 +111,14 @@ def test_personal_data_is_merged_if_both_permit_it(service: Service) -> None:
     ]
     assert 0 < store.ttl(name) <= redis_keys.RECENT_SECONDS
     purchases = redis_keys.purchases(service.shop, key_of(service, BERT))
-    assert [entry.split()[-1].decode() for entry in store.lrange(purchases, 0, -1)] == [
-        "item-03",
-        "item-02",
-        "item-01",
-        "item-00",
+    items = decode(store.get(purchases) or b"").items
+    assert [(item.item_id, item.times) for item in items] == [
+        ("item-03", 1),
+        ("item-02", 1),
+        ("item-01", 1),
+        ("item-00", 1),
     ]
+    assert 0 < store.ttl(purchases) <= redis_keys.RECENT_SECONDS
     assert shown["attributes"] == {"tier": "silver", ANNA: True, BERT: True}
     assert shown["segments"] == [BERT, ANNA]
 
@@ -134,13 +139,9 @@ def test_personal_data_is_not_merged_if_one_denies_it(
 
     found = merged(service)
 
-    recent = b" ".join(
-        entry
-        for name in (redis_keys.recent, redis_keys.purchases)
-        for entry in service.stores.connections.writes.lrange(
-            name(service.shop, key_of(service, BERT)), 0, -1
-        )
-    )
+    store, key = service.stores.connections.writes, key_of(service, BERT)
+    recent = b" ".join(store.lrange(redis_keys.recent(service.shop, key), 0, -1))
+    recent += store.get(redis_keys.purchases(service.shop, key)) or b""
     shown = service.get(f"/v1/customers/{BERT}/profile").json
     assert shown is not None
     assert not found["has_shared"]

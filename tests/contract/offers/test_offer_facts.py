@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 import uuid_utils
 
+from recsvc.domain.customers.purchase_history import decode
 from recsvc.domain.customers.recent_events import MAX_EVENTS
-from recsvc.domain.customers.recent_purchases import MAX_LINES
 from recsvc.domain.values.ids import CustomerId
 from recsvc.stores.client import keys as redis_keys
-from tests.contract.grocery import ANNA, EVERYTHING, ITEMS, ZOE, Service
+from tests.contract.grocery import ANNA, EVERYTHING, ITEMS, LAST_DAY, ZOE, Service
 from tests.contract.offers.test_offer_decisions import answer, claim, considered, offered, put
 
 NOON = (datetime.now(UTC) - timedelta(days=30)).replace(hour=12, minute=0, second=0, microsecond=0)
-LAST_TRAINED = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=20_100)
+LAST_TRAINED = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=LAST_DAY)
 
 
 @pytest.fixture
@@ -209,19 +209,20 @@ def test_without_a_model_not_bought_is_never_met(bare_service: Service) -> None:
     assert not is_for(bare_service, ANNA, not_bought={"items": ["milk"]})
 
 
-def test_purchases_beyond_the_stored_lines_are_incomplete(market: Service) -> None:
-    """The oldest lines are dropped; the others count, but totals are unknown."""
+def test_purchases_beyond_the_stored_orders_are_incomplete(market: Service) -> None:
+    """The oldest orders are summed up, then dropped: then totals are unknown, but items count."""
     item = ITEMS[6]
-    unsold = {"not_bought": {"items": [item]}}
-    send(market, bought(at=NOON - timedelta(hours=1), item=item, order_id="first"))
-    send(market, *(bought(order_id="second") for _ in range(MAX_LINES - 2)))
-    before = orders(market), is_for(market, ANNA, **unsold)
-    send(market, *(bought(order_id="third") for _ in range(2)))
+    unsold = {"not_bought": {"items": [ITEMS[8]]}}
+    send(market, bought(at=NOON - timedelta(hours=1), item=item, order_id="first", price=2.0))
+    send(market, *(bought(order_id=f"then-{number}", price=1.0) for number in range(30)))
+    totals = {"min_orders": 34, "max_orders": 34, "min_spent": 42, "max_spent": 42}
+    before = is_for(market, ANNA, **totals), is_for(market, ANNA, **unsold)
+    send(market, *(bought(order_id=f"later-{number}", price=1.0) for number in range(60)))
 
-    assert before == (["has-5"], False)
-    assert orders(market) == []
+    assert before == (True, True)
+    assert not is_for(market, ANNA, min_orders=0)
     assert not is_for(market, ANNA, **unsold)
-    assert is_for(market, ANNA, bought={"items": [ITEMS[7]]})
+    assert is_for(market, ANNA, bought={"items": [item]})
 
 
 def test_a_sensitive_purchase_is_not_stored(market: Service) -> None:
@@ -230,7 +231,7 @@ def test_a_sensitive_purchase_is_not_stored(market: Service) -> None:
     send(market, bought(item=ITEMS[4], price=3.0))
 
     assert orders(market) == ["has-3"]
-    assert stored(market, ANNA) == []
+    assert stored(market, ANNA) == b""
 
 
 @pytest.mark.parametrize("denied", [{"personalization": False}, dict.fromkeys(EVERYTHING, False)])
@@ -250,31 +251,52 @@ def test_stored_purchases_contain_no_customer_and_no_order_id(market: Service) -
     """An order is stored as a keyed hash of fixed length."""
     send(market, bought(order_id="an-order-of-anna", price=1.5, quantity=2))
 
-    (entry,) = stored(market, ANNA)
-    seconds, mark, paid, item = entry.decode().split()
-    assert (int(seconds), paid, item) == (NOON.timestamp(), "3.0", ITEMS[7])
-    assert len(mark) == 16
-    assert not {ANNA, "an-order-of-anna"} & {*entry.decode().split()}
+    history = decode(stored(market, ANNA))
+    (part,), (item,) = history.parts, history.items
+    assert (part.minute * 60, part.lines[0].paid, item.item_id) == (NOON.timestamp(), 3.0, ITEMS[7])
+    assert len(part.order) == 8
+    assert b"anna" not in stored(market, ANNA)
 
 
-def test_unreadable_purchases_make_the_answer_generic(market: Service) -> None:
-    """Purchases of a wrong type make the answer generic; a single invalid line is skipped."""
+@pytest.mark.parametrize("kind", ["list", "text"])
+def test_after_unreadable_purchases_nothing_is_certain(market: Service, kind: str) -> None:
+    """A list of an older release or a damaged text: decisions are personal, totals are unknown."""
     name, store = purchases_of(market, ANNA), market.stores.connections.writes
-    send(market, bought(order_id="A"))
-    store.lpush(name, b"?", b"1 - nan milk", b"\xff - - milk", b"- - - milk")
-    garbage = orders(market)
-    store.set(name, "?")
-    found = answer(market)
+    if kind == "list":
+        store.lpush(name, f"{int(NOON.timestamp())} - 2.5 {ITEMS[7]}")
+    else:
+        store.set(name, "?")
+    found, counted = answer(market), orders(market)
 
-    assert garbage == ["has-4"]
-    assert (found["personalized"], found["fallback"]) == (False, "store_unavailable")
+    assert (found["personalized"], found["fallback"], counted) == (True, None, [])
+
+
+def test_the_list_of_an_older_release_becomes_a_history(market: Service) -> None:
+    """The next purchase takes over the readable lines of the list."""
+    name, store = purchases_of(market, ANNA), market.stores.connections.writes
+    at = int(NOON.timestamp())
+    store.lpush(name, b"?", b"- - - milk", f"{at} 9f86d081884c7d65 2.5 {ITEMS[7]}")
+    send(market, bought(order_id="B", price=4.0))
+
+    assert orders(market) == ["has-5"]
+    assert is_for(market, ANNA, min_spent=16.5, max_spent=16.5)
+
+
+def test_a_refund_takes_away_its_order(market: Service) -> None:
+    """A refunded order counts neither as an order nor as spend, and its items are not bought."""
+    send(market, bought(order_id="A", price=5.0), bought(order_id="B", price=2.0, item=ITEMS[8]))
+    refund = {"type": "refund", "customer_id": ANNA, "order_id": "A"}
+    send(market, refund)
+
+    assert orders(market) == ["has-4"]
+    assert is_for(market, ANNA, min_spent=12, max_spent=12)
+    assert is_for(market, ANNA, not_bought={"items": [ITEMS[7]]})
+    assert not is_for(market, ANNA, not_bought={"items": [ITEMS[8]]})
 
 
 def purchases_of(service: Service, customer: CustomerId) -> str:
     return redis_keys.purchases(service.shop, service.stores.hasher(service.shop).key_of(customer))
 
 
-def stored(service: Service, customer: CustomerId) -> list[bytes]:
-    name = purchases_of(service, customer)
-    found: list[bytes] = service.stores.connections.writes.lrange(name, 0, -1)
-    return found
+def stored(service: Service, customer: CustomerId) -> bytes:
+    return service.stores.connections.writes.get(purchases_of(service, customer)) or b""

@@ -14,8 +14,9 @@ from recsvc.stores.consents.change_writer import ChangeWriter
 from recsvc.stores.consents.consents import ConsentStore, ImportedConsent
 from recsvc.stores.customers.erasure import ErasureStore
 from recsvc.stores.embedded.server import EmbeddedValkey
+from recsvc.stores.events.event_arguments import IncomingEvent
 from recsvc.stores.events.event_log import EventLog
-from recsvc.stores.events.events import EventStore, IncomingEvent
+from recsvc.stores.events.events import EventStore
 from tests.consents import now_us, policy_clock
 from tests.integration.servers import kill_server
 

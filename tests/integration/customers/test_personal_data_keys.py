@@ -11,6 +11,7 @@ import pytest
 from recsvc.config import Settings
 from recsvc.domain.consent.consent import NO_CONSENT, Purpose
 from recsvc.domain.customers.profile import Profile
+from recsvc.domain.customers.purchase_history import HistoryChange
 from recsvc.domain.customers.recent_events import RecentKind
 from recsvc.domain.events import Event, EventType
 from recsvc.domain.offers.claims import Claim
@@ -23,7 +24,7 @@ from recsvc.domain.values.ids import CustomerId, ItemId, OfferId, ShopName
 from recsvc.stores.client.connection import Connections
 from recsvc.stores.customers.personal_data_keys import KEPT, PERSONAL_DATA_KEYS, PersonalDataKey
 from recsvc.stores.customers.profiles import NewProfile
-from recsvc.stores.events.events import IncomingEvent
+from recsvc.stores.events.event_arguments import IncomingEvent
 from recsvc.stores.offers.claims import ClaimAttempt
 from recsvc.wiring.stores import Stores, stores_at
 from tests.conftest import RedisServer
@@ -65,7 +66,9 @@ def send_purchase(stores: Stores, shop: ShopName, customer: CustomerKey) -> None
         item_id=ItemId("milk"),
         timestamp_us=now_us() - 1_000_000,
     )
-    stores.events.add(shop, [IncomingEvent(event, customer, RecentKind.PURCHASE)])
+    stores.events.add(
+        shop, [IncomingEvent(event, customer, RecentKind.PURCHASE, HistoryChange.PURCHASE)]
+    )
 
 
 def claim(stores: Stores, shop: ShopName, customer: CustomerKey) -> None:

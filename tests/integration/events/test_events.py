@@ -8,8 +8,14 @@ import pytest
 
 from recsvc.config import Settings
 from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.customers.purchase_history import (
+    BoughtItem,
+    HistoryChange,
+    PurchaseHistory,
+    decode,
+    encode,
+)
 from recsvc.domain.customers.recent_events import MAX_EVENTS, RecentKind
-from recsvc.domain.customers.recent_purchases import MAX_LINES
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.events import Event, EventType, Outcome
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
@@ -21,13 +27,12 @@ from recsvc.stores.consents.change_writer import ChangeWriter
 from recsvc.stores.consents.consents import ConsentStore
 from recsvc.stores.consents.policy import PolicyStore
 from recsvc.stores.embedded.server import EmbeddedValkey
+from recsvc.stores.events.event_arguments import IncomingEvent
 from recsvc.stores.events.events import (
     DAYS_COUNTED,
     DAYS_KNOWN,
-    DIGEST_BYTES,
     MAX_COUNTED_ITEMS,
     EventStore,
-    IncomingEvent,
 )
 from tests.consents import policy_clock
 from tests.integration.servers import ask, kill_server
@@ -60,13 +65,17 @@ def of(customer: CustomerKey, event: Event) -> IncomingEvent:
 
 def bought(customer: CustomerKey, event: Event) -> IncomingEvent:
     event = replace(event, type=EventType.PURCHASE, customer_id=CustomerId("anna"))
-    return IncomingEvent(event, customer, kind=RecentKind.PURCHASE)
+    return IncomingEvent(event, customer, RecentKind.PURCHASE, HistoryChange.PURCHASE)
 
 
 def grant(connections: Connections, shop: ShopName, customer: CustomerKey) -> None:
     ConsentStore(connections).write(
         shop, customer, {Purpose.ANALYTICS: True, Purpose.PERSONALIZATION: True}
     )
+
+
+def history(connections: Connections, shop: ShopName, customer: CustomerKey) -> PurchaseHistory:
+    return decode(connections.writes.get(redis_keys.purchases(shop, customer)) or b"")
 
 
 def recent(connections: Connections, shop: ShopName, customer: CustomerKey) -> list[bytes]:
@@ -163,51 +172,89 @@ def test_recent_events_are_sorted_by_time(
     assert 0 < connections.writes.ttl(redis_keys.recent(shop, customer)) <= 180 * DAY
 
 
-def test_purchases_have_their_own_list(
+def test_purchases_have_a_history_of_their_own(
     store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
-    """The list of purchases has the latest first and no views; equal lines are stored twice."""
+    """No number of views displaces a purchase; the history lives for 180 days."""
     grant(connections, shop, customer)
-    start = now(connections) - 1000
-    lines = [
-        bought(customer, view(number, start + number * 7 % MAX_LINES, f"i{number}"))
-        for number in range(MAX_LINES)
-    ]
-    again = (
-        bought(customer, view(MAX_LINES, start + 200)),
-        bought(customer, view(101, start + 200)),
-    )
+    at = now(connections) - 1000
+    bread = bought(customer, view(1, at - 120, "bread"))
+    store.add(shop, [bread, bought(customer, view(2, at)), bought(customer, view(3, at - 7200))])
+    store.add(shop, [of(customer, view(number)) for number in range(200, 240)])
 
-    store.add(shop, [*lines, *again, *(of(customer, view(number)) for number in range(200, 240))])
-
-    name = redis_keys.purchases(shop, customer)
-    times = [*range(MAX_LINES - 1, 1, -1)]
-    assert connections.writes.lrange(name, 0, -1) == [b"%d - - milk" % (start + 200)] * 2 + [
-        b"%d - - i%d" % (start + at, at * pow(7, -1, MAX_LINES) % MAX_LINES) for at in times
+    items = history(connections, shop, customer).items
+    assert [(item.item_id, item.times, item.last_minute) for item in items] == [
+        ("milk", 2, at // 60),
+        ("bread", 1, (at - 120) // 60),
     ]
-    assert 0 < connections.writes.ttl(name) <= 180 * DAY
+    assert 0 < connections.writes.ttl(redis_keys.purchases(shop, customer)) <= 180 * DAY
     assert len(recent(connections, shop, customer)) == MAX_EVENTS
+
+
+def test_purchases_of_over_180_days_ago_are_not_kept(
+    store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """An old event is logged, and changes no history."""
+    grant(connections, shop, customer)
+    at = now(connections) - 180 * DAY - 60
+
+    assert store.add(shop, [bought(customer, view(1, at))]) == [Outcome.NEW]
+    assert connections.writes.exists(redis_keys.purchases(shop, customer)) == 0
+    assert connections.writes.xlen(redis_keys.events(shop)) == 1
+
+
+def test_an_entry_leaves_180_days_after_its_last_purchase(
+    store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """Each entry ages by itself: the next write drops it, and keeps the others."""
+    grant(connections, shop, customer)
+    minute = now(connections) // 60
+    stored = PurchaseHistory(
+        tuple(
+            BoughtItem(ItemId(item), 1, minute - 1440 * days)
+            for item, days in (("tea", 179), ("rice", 180), ("oats", 400))
+        )
+    )
+    connections.writes.set(redis_keys.purchases(shop, customer), encode(stored))
+    store.add(shop, [bought(customer, view(1))])
+
+    items = history(connections, shop, customer).items
+    assert [item.item_id for item in items] == ["milk", "tea"]
+
+
+def test_a_dismissal_lives_until_it_is_cancelled(
+    store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
+) -> None:
+    """With a dismissal the history does not expire; after its cancellation it does."""
+    grant(connections, shop, customer)
+    name, ages = redis_keys.purchases(shop, customer), []
+    for number, change in enumerate([HistoryChange.DISMISSAL, HistoryChange.CANCELLATION]):
+        store.add(shop, [IncomingEvent(view(number), customer, change=change)])
+        ages.append(connections.writes.ttl(name))
+
+    assert ages[0] == -1
+    assert 0 < ages[1] <= 180 * DAY
 
 
 def test_an_order_id_is_stored_as_a_digest(
     store: EventStore, connections: Connections, shop: ShopName, customer: CustomerKey
 ) -> None:
     """Lines of an order share a digest, and two shops have different digests of the same order."""
-    digests = []
+    digests, at = [], now(connections) - 60
     for place in (shop, ShopName(f"{shop}-2")):
         grant(connections, place, customer)
         lines = [
-            bought(customer, replace(view(number, 7), order_id=order, price=1.5, quantity=3.0))
+            bought(customer, replace(view(number, at), order_id=order, price=1.5, quantity=3.0))
             for number, order in enumerate(["order-1", "order-1", "order-2"])
         ]
         store.add(place, lines)
-        entries = connections.writes.lrange(redis_keys.purchases(place, customer), 0, -1)
-        assert {entry.split()[2] for entry in entries} == {b"4.5"}
-        digests.append({entry.split()[1] for entry in entries})
+        parts = history(connections, place, customer).parts
+        assert {line.paid for part in parts for line in part.lines} == {9.0, 4.5}
+        digests.append({part.order for part in parts})
 
     assert [len(each) for each in digests] == [2, 2]
     assert not digests[0] & digests[1]
-    assert {len(digest) for each in digests for digest in each} == {2 * DIGEST_BYTES}
+    assert {len(digest) for each in digests for digest in each} == {8}
 
 
 def test_a_time_in_the_future_becomes_the_time_of_arrival(
@@ -275,7 +322,7 @@ def test_a_list_of_another_type_is_replaced(
 
     assert store.add(shop, [bought(customer, VIEW)]) == [Outcome.NEW]
     assert len(recent(connections, shop, customer)) == 1
-    assert connections.writes.llen(redis_keys.purchases(shop, customer)) == 1
+    assert len(history(connections, shop, customer).items) == 1
 
 
 def test_the_log_is_bounded(store: EventStore, connections: Connections, shop: ShopName) -> None:

@@ -197,6 +197,16 @@ def test_a_publication_killed_after_its_last_rename_is_complete(tmp_path: Path, 
     load(versions.folder(current), shop=SHOP, fingerprint=FINGERPRINT, full=True)
 
 
+def test_a_publication_compiles_no_loop(tmp_path: Path) -> None:
+    """A process that publishes a model and verifies it does not wait for numba."""
+    code = (
+        "import sys; from tests.unit.model.killed_publication import main; "
+        f"main({str(tmp_path)!r}, 'apricot', '0'); sys.exit('numba' in sys.modules)"
+    )
+
+    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True)
+
+
 def test_two_publications_at_once_run_one_after_the_other(tmp_path: Path) -> None:
     """Both versions are complete, and the last to finish is current."""
     published(tmp_path)

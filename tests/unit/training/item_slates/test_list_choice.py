@@ -1,5 +1,7 @@
 """The choice among the candidates of an item slate, and its summary."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from training.item_slates.list_choice import choose_lists, slate_results
@@ -34,6 +36,15 @@ def test_a_gain_that_may_be_chance_publishes_the_best_baseline() -> None:
     choice = choose_lists(CANDIDATES, [CHANCE])
 
     assert (choice.winner, choice.judged) == ("cosine", True)
+
+
+def test_a_baseline_that_cannot_be_published_leaves_the_best_of_the_others() -> None:
+    """The reason names it."""
+    candidates = [replace(each, publishable=not each.baseline) for each in CANDIDATES]
+    choice = choose_lists(candidates, [CHANCE])
+
+    assert choice.winner == "backoff"
+    assert choice.reason == "no candidate is clearly better than cosine, which cannot be published"
 
 
 def test_without_a_window_the_first_candidate_is_published_unjudged() -> None:

@@ -12,7 +12,7 @@ from recsvc.model.artifact.artifact import Artifact
 from tests.unit.training.builders import HASHER, Line, catalogue_with, lines, quick, training_data
 from training.dataset.segments import NOTHING
 from training.dataset.training_data import TrainingData
-from training.lists.k_anonymity import has_enough_buyers, similar_lists, together_lists
+from training.lists.k_anonymity import has_enough_buyers, similar_lists
 from training.pipeline import Trained, train
 from training.progress import SILENT
 from training.recommenders.neighbour_lists import NeighbourLists
@@ -52,49 +52,35 @@ def listed(known: TrainingData, lists: NeighbourLists) -> set[frozenset[int]]:
 def test_only_pairs_with_enough_customers_are_listed(
     orders: list[tuple[int, set[int]]], least: int
 ) -> None:
-    """The listed pairs are those with enough customers who bought both items, or both in one
-    order.
-    """
+    """The listed pairs are those with enough customers who bought both items."""
     known = training_data(bought(orders))
     settings = quick(k_anonymity=least)
     baskets: dict[int, set[int]] = {}
-    both: dict[frozenset[int], set[int]] = {}
     names = sorted({f"i{item}" for _, items in orders for item in items})
     for customer, items in orders:
-        rows = {names.index(f"i{item}") for item in items}
-        baskets.setdefault(customer, set()).update(rows)
-        for pair in combinations(sorted(rows), 2):
-            both.setdefault(frozenset(pair), set()).add(customer)
+        baskets.setdefault(customer, set()).update(names.index(f"i{item}") for item in items)
     met: dict[frozenset[int], set[int]] = {}
     for customer, rows in baskets.items():
         for pair in combinations(sorted(rows), 2):
             met.setdefault(frozenset(pair), set()).add(customer)
 
-    similar, together = similar_lists(known, settings), together_lists(known, settings)
+    similar = similar_lists(known, settings)
 
     enough = {pair for pair, customers in met.items() if len(customers) >= least}
     assert listed(known, similar.lists) == enough
-    enough = {pair for pair, customers in both.items() if len(customers) >= least}
-    assert listed(known, together.lists) == enough
 
 
 def test_with_k_one_nothing_is_left_out() -> None:
-    """With `--k-anonymity 1`, both kinds of neighbour lists keep every byte of their model's
-    lists.
-    """
+    """With `--k-anonymity 1`, lists of similar items keep every byte of their model's lists."""
     known = training_data(shop_with_secrets())
     settings = quick(k_anonymity=1)
 
-    similar, together = similar_lists(known, settings), together_lists(known, settings)
-    models = (
-        settings.similar.lists(known.customer_items, known.head),
-        settings.together.lists(known.history, known.head),
-    )
+    found = similar_lists(known, settings)
+    expected = settings.similar.lists(known.customer_items, known.head)
 
-    for found, expected in zip((similar, together), models, strict=True):
-        assert found.left_out == 0
-        assert found.lists.columns.tobytes() == expected.columns.tobytes()
-        assert found.lists.scores.tobytes() == expected.scores.tobytes()
+    assert found.left_out == 0
+    assert found.lists.columns.tobytes() == expected.columns.tobytes()
+    assert found.lists.scores.tobytes() == expected.scores.tobytes()
     assert has_enough_buyers(known, 1).all()
 
 
@@ -125,31 +111,20 @@ def names_in(artifact: Artifact, rows: object) -> set[str]:
 
 
 def public_items(artifact: Artifact) -> set[str]:
-    """Return the items that are in some anonymous list."""
+    """Return the items that are in some list by behaviour; `similar` may list by content."""
     tops = [artifact.popular, artifact.trending, *artifact.categories.values()]
     seen = set().union(*(names_in(artifact, top.items) for top in tops))
-    return seen.union(*(names_in(artifact, artifact.neighbours[each].items) for each in ItemSlate))
-
-
-def with_neighbours(artifact: Artifact) -> set[str]:
-    """Return the items that have neighbours: neighbour lists reveal buyers, too."""
-    return {
-        artifact.item_ids[row]
-        for each in ItemSlate
-        for row in np.flatnonzero(np.diff(artifact.neighbours[each].offsets)).tolist()
-    }
+    together = artifact.neighbours[ItemSlate.BOUGHT_TOGETHER]
+    return seen | names_in(artifact, together.items)
 
 
 def test_items_of_few_customers_are_in_no_anonymous_list() -> None:
-    """Items with four customers are in no anonymous list and have no neighbours; items with five
-    are listed.
-    """
+    """Items with four customers are in no list by behaviour; items with five are listed."""
     made = trained()
     artifact = made.artifact
     hidden = {"secret", "secret-2", "of-four"}
 
     assert public_items(artifact) == set(artifact.item_ids) - hidden
-    assert with_neighbours(artifact) & hidden == set()
     assert made.results.anonymity is not None
     assert made.results.anonymity.k == 5
     assert made.results.anonymity.items_left_out == 3

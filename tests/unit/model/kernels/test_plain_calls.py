@@ -1,0 +1,50 @@
+"""The loops whose first calls run as Python return the same there as compiled."""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsvc.domain.values.ids import id_fault
+from recsvc.model.kernels import kernels
+from recsvc.model.registry.candidates import accept_all
+from recsvc.model.registry.id_map import IdMap
+
+ITEMS = 40
+
+ids = st.text(min_size=1, max_size=8).filter(lambda text: id_fault(text) is None)
+known = st.sets(ids, max_size=200).map(lambda texts: sorted(text.encode() for text in texts))
+
+
+@given(known, st.lists(ids))
+def test_find_returns_the_same_row_as_python(texts: list[bytes], others: list[str]) -> None:
+    """An id has the same row, and an unknown one has none."""
+    items = IdMap(np.array(texts, dtype=f"S{max(map(len, texts), default=1)}"))
+    asked = [*texts, *(text.encode() for text in others)]
+
+    expected = [kernels.find.plain(items.letters, items.heads, text) for text in asked]
+    assert [kernels.find.run(items.letters, items.heads, text) for text in asked] == expected
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, ITEMS - 1), st.floats(0, 1e4, width=32))),
+    st.sets(st.integers(0, ITEMS - 1)),
+    st.integers(1, 20),
+)
+def test_take_returns_the_same_items_as_python(
+    entries: list[tuple[int, float]], seen: set[int], most: int
+) -> None:
+    """A list is filled with the same items and scores."""
+    items, scores = np.array(entries, "f8").reshape(-1, 2).T
+    reasons = np.arange(len(items), dtype=np.uint8)
+    nothing = np.empty(0, np.int32)
+    rest = (nothing, np.array(sorted(seen), np.int64), accept_all(ITEMS))
+
+    def taken(take: Any) -> tuple[list[list[int]], list[float]]:
+        picked, picked_scores = np.zeros((3, most), np.int64), np.zeros(most)
+        lists = (items.astype(np.int32), scores.astype(np.float32), reasons)
+        filled = take(picked, picked_scores, 0, *lists, *rest)
+        return picked[:, :filled].tolist(), picked_scores[:filled].tolist()
+
+    assert taken(kernels.take.run) == taken(kernels.take.plain)
