@@ -23,6 +23,7 @@ _COLUMNS = {
     "currency": "i4",
     "category_set": "i4",  # see CategorySets
     "brand": "i4",
+    "group": "i4",  # the product of which the item is a variant
     "is_unavailable": "?",  # hidden, out of stock or deleted
     "is_sensitive": "?",
     "from_us": "i8",
@@ -30,7 +31,7 @@ _COLUMNS = {
 }
 _FIRST_CAPACITY = 256
 
-_Values = tuple[float, int, int, int, bool, bool, int, int]  # in the order of _COLUMNS
+_Values = tuple[float, int, int, int, int, bool, bool, int, int]  # in the order of _COLUMNS
 
 
 class CatalogueColumns:
@@ -43,6 +44,7 @@ class CatalogueColumns:
         self.categories = CategorySets()
         self.priced_currencies: tuple[str, ...] = ()  # of the items with a price, sorted
         self._brands: dict[str, int] = {}
+        self._groups: dict[str, int] = {}
         self._currencies: dict[str, int] = {}
         self._priced: Counter[int] = Counter()  # items with a price, by code of the currency
         self.label_changes = 0  # counts changes of an item's categories or brand
@@ -79,6 +81,11 @@ class CatalogueColumns:
     def brand_codes(self, names: Sequence[str]) -> list[int]:
         return [self._brands[name] for name in names if name in self._brands]
 
+    @property
+    def has_groups(self) -> bool:
+        """Whether an item was ever a variant of a product."""
+        return bool(self._groups)
+
     def currency_code(self, name: str) -> int:
         return self._currencies.get(name, UNKNOWN_LABEL)
 
@@ -114,6 +121,7 @@ class CatalogueColumns:
                 NO_LABEL,
                 NO_CATEGORY,
                 NO_LABEL,
+                NO_LABEL,
                 True,
                 False,
                 _ALWAYS.min,
@@ -125,6 +133,7 @@ class CatalogueColumns:
             _code(self._currencies, item.currency),
             self.categories.put(item.category, item.categories),
             _code(self._brands, item.brand),
+            _code(self._groups, item.item_group_id),
             item.hidden or not item.in_stock,
             item.sensitive,
             _ALWAYS.min if begins is None else begins,

@@ -132,10 +132,17 @@ class LiveItems:
 
     def brands(self, rows: Array) -> Array:
         """Return the brand code of each row; below 0: unknown."""
+        return self._labels("brand", rows)
+
+    def groups(self, rows: Sequence[int]) -> Array:
+        """Return the code of the product of which each row is a variant; below 0: none."""
+        return self._labels("group", np.asarray(rows, dtype=np.int64))
+
+    def _labels(self, column: str, rows: Array) -> Array:
         at: Array = self._catalogue_rows[rows]
         if not len(self.columns):
             return at
-        return np.where(at == _NOT_IN_CATALOGUE, _NOT_IN_CATALOGUE, self.columns.table["brand"][at])
+        return np.where(at == _NOT_IN_CATALOGUE, _NOT_IN_CATALOGUE, self.columns.table[column][at])
 
     def price(self, row: int) -> float:
         """Return the price of an item; NaN: unknown."""

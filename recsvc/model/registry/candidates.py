@@ -64,11 +64,11 @@ class RankedItems:
     def __len__(self) -> int:
         return len(self.items)
 
-    def after(self, offset: int) -> "RankedItems":
-        """Return the items without the first `offset`."""
-        if not offset:
+    def between(self, start: int, end: int) -> "RankedItems":
+        """Return the items from place `start` to before place `end`."""
+        if not start and len(self) <= end:
             return self
-        return self.at(range(offset, len(self)))
+        return self.at(range(start, min(end, len(self))))
 
     def at(self, places: Iterable[int]) -> "RankedItems":
         """Return the entries at the given places, in that order."""

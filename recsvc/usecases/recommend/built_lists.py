@@ -20,6 +20,7 @@ from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.neighbour_votes import no_candidates
 from recsvc.model.registry.candidates import Candidates, RankedItems
 from recsvc.usecases.recommend.candidate_sources import (
+    Repetition,
     anonymous_lists,
     basket_lists,
     customer_lists,
@@ -96,7 +97,8 @@ def item_list(
         return _fallback_list(live_items, query, Fallback.NO_MODEL, {*taken, *rows})
     has_neighbours = any(map(len, neighbour_lists(live_items, [slate], rows)))
     lists = chain(neighbour_lists(live_items, [slate], rows), popular_lists(live_items, query))
-    ranked = select_items(live_items, query, lists, {*taken, *rows})
+    avoided = Repetition.VARIANTS if slate is ItemSlate.SIMILAR else Repetition.NONE
+    ranked = select_items(live_items, query, lists, {*taken, *rows}, avoided)
     reported = slate if has_neighbours else AnonymousSlate.POPULAR
     return BuiltList(reported, ranked, _filtered_out(query, ranked))
 
@@ -107,7 +109,7 @@ def anonymous_list(
     if not live_items.model.has_slate(slate):
         return _fallback_list(live_items, query, Fallback.NO_MODEL, taken)
     lists = anonymous_lists(live_items, slate, query)
-    ranked = select_items(live_items, query, lists, set(taken))
+    ranked = select_items(live_items, query, lists, set(taken), Repetition.CATEGORIES)
     return BuiltList(slate, ranked, _filtered_out(query, ranked))
 
 

@@ -6,6 +6,7 @@ answer.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from itertools import chain
 from typing import assert_never
 
@@ -13,6 +14,12 @@ from recsvc.domain.catalogue.list_query import ListQuery
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.kernels.kernels import BOUGHT
+from recsvc.model.ranking.category_limit import (
+    CATEGORY_POOL,
+    LEAST_CATEGORIES,
+    first_variants,
+    spread_categories,
+)
 from recsvc.model.ranking.diversity import POOL, diversified
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.neighbour_votes import votes
@@ -21,6 +28,8 @@ from recsvc.model.registry.candidates import Candidates, RankedItems, fill
 from recsvc.usecases.recommend.personal_context import PersonalContext
 
 Lists = Iterable[Candidates]
+
+_VARIANTS_PER_ITEM = 3  # read for each item of an answer that has one variant of each product
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +60,20 @@ def rule_of(slate: CustomerSlate) -> CustomerSlateRule:
             assert_never(slate)
 
 
+class Repetition(Enum):
+    """The repetition that the order of a list avoids."""
+
+    NONE = auto()
+    CATEGORIES = auto()  # the first items are of several categories
+    VARIANTS = auto()  # one variant of each product
+
+
 def select_items(
-    live_items: LiveItems, query: ListQuery, lists: Lists, seen: set[int]
+    live_items: LiveItems,
+    query: ListQuery,
+    lists: Lists,
+    seen: set[int],
+    avoided: Repetition = Repetition.NONE,
 ) -> RankedItems:
     """Fill the answer from the lists with available items that pass the filters and are not seen.
 
@@ -65,7 +86,24 @@ def select_items(
     if query.diversity:  # never with an offset
         ranked = fill(query.n * POOL, lists, seen, item_filter)
         return diversified(ranked, query.n, query.diversity, live_items)
-    return fill(query.offset + query.n, lists, seen, item_filter).after(query.offset)
+    end = query.offset + query.n
+    match avoided:
+        case Repetition.CATEGORIES if query.diversity is None and query.context_item is None:
+            pool = fill(max(end, CATEGORY_POOL), lists, seen, item_filter)
+            ranked = _spread(live_items, query, pool)
+        case Repetition.VARIANTS if live_items.columns.has_groups:
+            pool = fill(_VARIANTS_PER_ITEM * end, lists, seen, item_filter)
+            ranked = pool.at(first_variants(live_items.groups(pool.items).tolist()))
+        case _:
+            ranked = fill(end, lists, seen, item_filter)
+    return ranked.between(query.offset, end)
+
+
+def _spread(live_items: LiveItems, query: ListQuery, ranked: RankedItems) -> RankedItems:
+    categories = live_items.categories(ranked.items).tolist()
+    if query.filters.categories and len({*categories}) < LEAST_CATEGORIES:
+        return ranked
+    return ranked.at(spread_categories(categories))
 
 
 def anonymous_lists(

@@ -103,10 +103,10 @@ def test_fields_come_from_the_live_catalogue(with_catalogue: Service) -> None:
     reply = with_catalogue.get(f"{POPULAR}?fields=title,price&n=100")
 
     assert reply.json is not None
-    first, unlisted = reply.json["items"][0], reply.json["items"][11]
-    assert (first["title"], first["price"]) == ("No 0", 7.5)
-    assert (unlisted["item_id"], unlisted["title"]) == ("item-11", None)
-    assert set(first) == {"item_id", "score", "reason", "title", "price"}
+    found = {item["item_id"]: item for item in reply.json["items"]}
+    assert (found["item-00"]["title"], found["item-00"]["price"]) == ("No 0", 7.5)
+    assert found["item-11"]["title"] is None
+    assert set(found["item-00"]) == {"item_id", "score", "reason", "title", "price"}
 
 
 def test_diversity_mixes_categories(with_catalogue: Service) -> None:
@@ -190,3 +190,56 @@ def test_a_wrong_offset_is_refused(service: Service, query: str, field: str) -> 
     assert reply.json is not None
     assert reply.status_code == 400
     assert [error["field"] for error in reply.json["errors"]] == [field]
+
+
+@pytest.fixture
+def with_bananas_and_milk(service: Service) -> Service:
+    """The four best sellers are milk, the next two are bananas, the others bread, tea, rice."""
+    categories = ["Dairy > Milk"] * 4 + ["Fruit > Bananas"] * 2 + ["Bread", "Tea", "Rice", "Oil"]
+    for item, category in zip(ITEMS, categories, strict=False):
+        service.item(item, category=category)
+    return service
+
+
+@pytest.mark.parametrize("slate", ["popular", "trending"])
+def test_a_list_for_all_begins_with_two_of_a_category(
+    with_bananas_and_milk: Service, slate: str
+) -> None:
+    """At most two of a leaf category are among the first five; `diversity=0` switches it off."""
+    path = f"{POPULAR}?slate={slate}"
+
+    limited = item_ids(with_bananas_and_milk.get(f"{path}&n=12"))
+    plain = item_ids(with_bananas_and_milk.get(f"{path}&n=12&diversity=0"))
+
+    assert sum(item in ITEMS[:4] for item in limited[:5]) == 2
+    assert sum(item in ITEMS[:4] for item in plain[:5]) > 2
+    assert sorted(limited) == sorted(plain)
+
+
+def test_the_limit_of_a_category_is_the_same_for_each_page_size(
+    with_bananas_and_milk: Service,
+) -> None:
+    """A shorter answer and the next page are parts of the same list."""
+    whole = item_ids(with_bananas_and_milk.get(f"{POPULAR}?n=12"))
+    parts = [
+        item_ids(with_bananas_and_milk.get(f"{POPULAR}?n=3&offset={start}")) for start in (0, 3)
+    ]
+
+    assert whole[:6] == parts[0] + parts[1]
+
+
+def test_the_limit_does_not_act_within_a_category(with_bananas_and_milk: Service) -> None:
+    """A filter that leaves fewer than three categories keeps the order of popularity."""
+    reply = with_bananas_and_milk.get(f"{POPULAR}?category=Dairy&category=Fruit")
+
+    assert item_ids(reply) == rows(0, 1, 2, 3, 4, 5)
+
+
+def test_similar_items_have_one_variant_of_a_product(service: Service) -> None:
+    """The second variant of a product is left out of `similar`; `popular` shows both."""
+    for item in rows(5, 6):
+        service.item(item, item_group_id="shirt")
+
+    assert rows(6)[0] not in item_ids(service.get(f"{SIMILAR}?n=12"))
+    assert rows(5)[0] in item_ids(service.get(f"{SIMILAR}?n=12"))
+    assert {*rows(5, 6)} <= {*item_ids(service.get(f"{POPULAR}?n=12"))}
