@@ -19,6 +19,7 @@ from recsvc.domain.customers.purchase_history import (
     MAX_ITEMS,
     MAX_ORDER_BYTES,
     MAX_REFUND_BYTES,
+    ORDER_BYTES_AFTER,
     BoughtItem,
     Dismissal,
     OrderLine,
@@ -147,9 +148,10 @@ class HistoryDraft:
 
     def _shorten_orders(self) -> None:
         """Sum up the oldest parts; if that is not enough, remove the oldest."""
-        excess = _size(self._parts, part_text) - MAX_ORDER_BYTES
-        if excess <= 0:
+        size = _size(self._parts, part_text)
+        if size <= MAX_ORDER_BYTES:
             return
+        excess = size - ORDER_BYTES_AFTER
         kept = kept_parts(self._parts, self._refunds)
         for place in range(len(self._parts) - 1, -1, -1):
             if excess <= 0:
@@ -161,7 +163,7 @@ class HistoryDraft:
                 del self._parts[place]
                 remaining = []
             excess -= _size([known], part_text) - _size(remaining, part_text)
-        lost = _shorten(self._parts, part_text, MAX_ORDER_BYTES)
+        lost = _shorten(self._parts, part_text, ORDER_BYTES_AFTER)
         self._lost = max([self._lost, *(part.minute for part in lost)])
 
     def _shorten_items(self) -> None:

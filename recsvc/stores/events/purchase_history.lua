@@ -25,6 +25,12 @@ local function base36(number, digits)
   return text
 end
 
+local minute_texts = {} -- most events of a call are of a few minutes
+local function minute_text(minute)
+  minute_texts[minute] = minute_texts[minute] or base36(minute, TIME_DIGITS)
+  return minute_texts[minute]
+end
+
 local function number_text(number)
   return string.format('%.12g', number)
 end
@@ -63,7 +69,7 @@ end
 
 local function put(history, item, times, last)
   if times <= 0 then return end
-  local line = '+' .. base36(last, TIME_DIGITS) .. base36(times, 1) .. '\t' .. item .. '\n'
+  local line = '+' .. minute_text(last) .. base36(times, 1) .. '\t' .. item .. '\n'
   history.items = placed(history.items, line, last, TIME_DIGITS)
   history.count = history.count + 1
 end
@@ -183,7 +189,7 @@ local function buy(history, item, minute, order, paid, units)
   local is_refunded = order ~= '' and find(history.refunds, '~%w%w%w%w%w' .. order .. '\t')
   local times, last, _
   if is_refunded then _, times, last = bought(history) end
-  local head, is_new = '#' .. base36(minute, TIME_DIGITS) .. order, true
+  local head, is_new = '#' .. minute_text(minute) .. order, true
   local start, stop = line_at(history.parts, head .. '\t')
   if start then
     local fields
@@ -205,7 +211,7 @@ end
 local function refund(history, item, minute, order, units)
   if minute <= OLDEST then return end
   local _, times, last = bought(history)
-  local head = '~' .. base36(minute, TIME_DIGITS) .. order .. '\t' .. item .. '\t'
+  local head = '~' .. minute_text(minute) .. order .. '\t' .. item .. '\t'
   local start, stop = line_at(history.refunds, head)
   if start then
     local before = tonumber(sub(history.refunds, start + #head, stop - 1))

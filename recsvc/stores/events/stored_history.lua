@@ -2,9 +2,9 @@
 --
 -- include: events/purchase_history.lua
 -- CONSTANTS: MAX_BYTES, MAX_HEADER_BYTES, MAX_ITEMS, MAX_DISMISSALS, MAX_DISMISSAL_BYTES,
---            MAX_ORDER_BYTES, MAX_REFUND_BYTES, MAX_OLD_LINES; KEPT_SECONDS
+--            MAX_ORDER_BYTES, ORDER_BYTES_AFTER, MAX_REFUND_BYTES, MAX_OLD_LINES; KEPT_SECONDS
 
-local TAIL = 400 -- bytes that contain the last line of a section and the line feed before it
+local TAIL = 150 -- bytes that contain the last item and the line feed before it
 
 local function last_start(section)
   for _, from in ipairs({math.max(#section - TAIL, 1), 1}) do
@@ -19,21 +19,23 @@ local function last_start(section)
   return 1 -- the only line
 end
 
-local function last_time(section, digits)
-  local start = last_start(section)
-  return tonumber(sub(section, start + 1, start + digits), 36)
-end
-
-local function without_last(section)
-  return sub(section, 1, last_start(section) - 1)
-end
-
-local function without_old(section)
-  while section ~= '' and last_time(section, TIME_DIGITS) <= OLDEST do
-    section = without_last(section)
+-- Remove the last lines while `is_excess(section, lines)`; return the section, the number of lines
+-- left, and the greatest time of a removed one. Lines up to OLDEST are removed without one.
+local function shortened_section(section, lines, is_excess)
+  local lost = 0
+  while section ~= '' do
+    local start = last_start(section)
+    local at = tonumber(sub(section, start + 1, start + TIME_DIGITS), 36)
+    if at > OLDEST then
+      if not is_excess(section, lines) then break end
+      lost = math.max(lost, at)
+    end
+    section, lines = sub(section, 1, start - 1), lines - 1
   end
-  return section
+  return section, lines, lost
 end
+
+local function never() return false end
 
 local function lines_in(section)
   local _, lines = string.gsub(section, '\n', '')
@@ -73,25 +75,42 @@ end
 
 local function keeps_no_item() return false end
 
+-- Return the fields of a part with one line without an item: the amount after refunds.
+local function summed_up(history, parts, number, line)
+  if history.refunds ~= '' then return shortened(parts[number], keeps_no_item) end
+  local fields = ''
+  for amount in gmatch(line, '\t[^\t]*\t([^\t\n]*)') do -- the same without a parse of all parts
+    local paid = amount_of(amount)
+    if paid then paid = tonumber(number_text(paid)) end
+    fields = with_line(fields, '', paid, 1)
+  end
+  return fields
+end
+
 -- Sum up the oldest parts; if that is not enough, remove the oldest.
 local function shorten_orders(history)
-  if #history.parts <= CONSTANTS.MAX_ORDER_BYTES then return end
-  local parts, size = kept_parts(history), #history.parts
-  for number = #parts, 1, -1 do
-    if size <= CONSTANTS.MAX_ORDER_BYTES then break end
-    local part = parts[number]
-    if #part.lines > 1 or part.lines[1].item ~= '' then
-      local fields = shortened(part, keeps_no_item)
-      size = size - #part.fields + #fields
-      if fields == '' then size = size - #part.head - 1 end
-      part.fields = fields
+  local size = #history.parts
+  if size <= CONSTANTS.MAX_ORDER_BYTES then return end
+  local wanted = CONSTANTS.ORDER_BYTES_AFTER -- lower, so that not every purchase comes here
+  local lines = {}
+  for line in gmatch(history.parts, '[^\n]+\n') do lines[#lines + 1] = line end
+  local parts = history.refunds ~= '' and kept_parts(history)
+  for number = #lines, 1, -1 do
+    if size <= wanted then break end
+    local line = lines[number]
+    local head = match(line, '^#%w+')
+    if not find(line, '^\t\t[^\t]*$', #head + 1) then
+      local fields = summed_up(history, parts, number, line)
+      size = size - #line
+      if fields == '' then
+        table.remove(lines, number)
+      else
+        lines[number] = head .. fields .. '\n'
+        size = size + #lines[number]
+      end
     end
   end
-  local lines = {}
-  for _, part in ipairs(parts) do
-    if part.fields ~= '' then lines[#lines + 1] = part.head .. part.fields .. '\n' end
-  end
-  while size > CONSTANTS.MAX_ORDER_BYTES do
+  while size > wanted do
     size = size - #lines[#lines]
     history.lost = math.max(history.lost, tonumber(sub(lines[#lines], 2, TIME_DIGITS + 1), 36))
     lines[#lines] = nil
@@ -102,30 +121,27 @@ end
 local function shorten_items(history)
   local others = #history.dismissals + #history.parts + #history.refunds
   local space = CONSTANTS.MAX_BYTES - CONSTANTS.MAX_HEADER_BYTES - others
-  while history.count > CONSTANTS.MAX_ITEMS or #history.items > space do
-    history.lost = math.max(history.lost, last_time(history.items, TIME_DIGITS))
-    history.items = without_last(history.items)
-    history.count = history.count - 1
+  local lost
+  history.items, history.count, lost = shortened_section(history.items, history.count,
+    function(items, count) return count > CONSTANTS.MAX_ITEMS or #items > space end)
+  history.lost = math.max(history.lost, lost)
+end
+
+local function shorten_dismissals(history)
+  local section = without_old_cancellations(history.dismissals)
+  local lines = lines_in(section)
+  while #section > CONSTANTS.MAX_DISMISSAL_BYTES or lines > CONSTANTS.MAX_DISMISSALS do
+    section, lines = sub(section, 1, last_start(section) - 1), lines - 1
   end
+  history.dismissals = section
 end
 
 -- Remove entries that are too old, then the oldest until the history is within its limits.
 local function apply_limits(history)
-  while history.items ~= '' and last_time(history.items, TIME_DIGITS) <= OLDEST do
-    history.items = without_last(history.items)
-    history.count = history.count - 1
-  end
-  history.parts = without_old(history.parts)
-  history.refunds = without_old(history.refunds)
-  history.dismissals = without_old_cancellations(history.dismissals)
-  while #history.dismissals > CONSTANTS.MAX_DISMISSAL_BYTES
-    or lines_in(history.dismissals) > CONSTANTS.MAX_DISMISSALS
-  do
-    history.dismissals = without_last(history.dismissals)
-  end
-  while #history.refunds > CONSTANTS.MAX_REFUND_BYTES do
-    history.refunds = without_last(history.refunds)
-  end
+  history.parts = shortened_section(history.parts, 0, never)
+  history.refunds = shortened_section(history.refunds, 0,
+    function(refunds) return #refunds > CONSTANTS.MAX_REFUND_BYTES end)
+  if history.dismissals ~= '' then shorten_dismissals(history) end
   shorten_orders(history)
   shorten_items(history)
   if history.lost <= OLDEST then history.lost = 0 end
@@ -203,12 +219,12 @@ end
 -- Return the text of a history within its limits; empty for an empty history.
 local function text_of(history)
   apply_limits(history)
-  local items, dismissals, parts = history.items, history.dismissals, history.parts
-  local body = items .. dismissals .. parts .. history.refunds
-  if body == '' then return '' end
+  local items, dismissals = history.items, history.dismissals
+  local parts, refunds = history.parts, history.refunds
+  if #items + #dismissals + #parts + #refunds == 0 then return '' end
   local lost = history.lost > 0 and base36(history.lost, TIME_DIGITS) or '-'
   return string.format('1 %d %d %d %d %d %s\n', history.count, #items, #dismissals, #parts,
-    #history.refunds, lost) .. body
+    #refunds, lost) .. items .. dismissals .. parts .. refunds
 end
 
 local function write_history(key, history)
