@@ -20,6 +20,7 @@ from training.sources.ingest_report import Bad, IngestReport
 from training.sources.purchase_rows import PurchaseRows, read_rows
 from training.sources.purchase_source import PurchaseSource
 from training.sources.recurring_order_ids import recurring_ids
+from training.sources.refunds import returned_lines
 from training.sources.returns import net
 
 _COLUMNS = ("customer_id", "item_id", "at", "quantity", "price", "order_id", "channel")
@@ -64,6 +65,7 @@ class _RowTally:
 
     def __init__(self) -> None:
         self.good: list[pl.DataFrame] = []
+        self.refunds: list[pl.DataFrame] = []
         self.files = 0
         self.files_with: Counter[str] = Counter()
         self.rows_read = 0
@@ -79,6 +81,8 @@ class _RowTally:
         self.ignored.update(dict.fromkeys(read.columns.ignored))
         self.rows_read += read.rows.height + sum(read.left_out.values())
         self.left_out.update(read.left_out)
+        if read.refunds is not None:
+            self.refunds.append(read.refunds)
         rows = self.permitted_rows(read.rows, permission)
         is_bad = pl.col("fault").is_not_null()
         self.count_bad(table, rows.filter(is_bad))
@@ -143,12 +147,16 @@ def _finish(tally: _RowTally, sensitive: Collection[str]) -> Purchases:
     lines = pl.concat(tally.good)
     excluded = pl.Series(sorted(sensitive), dtype=pl.String).implode()
     allowed = lines.filter(~pl.col("item_id").is_in(excluded))
+    given = allowed.height
+    if tally.refunds:
+        returned = returned_lines(allowed, pl.concat(tally.refunds))
+        allowed = pl.concat([allowed, returned], how="diagonal")
     netted = net(allowed)
     found = tally.report()
     left_out = {
         **found.left_out,
-        report.SENSITIVE: lines.height - allowed.height,
-        report.RETURNED: netted.returned,
+        report.SENSITIVE: lines.height - given,
+        report.RETURNED: netted.returned - (allowed.height - given),  # without those made here
         report.CANCELLED: netted.cancelled,
         report.NO_UNITS: netted.no_units,
     }

@@ -67,7 +67,8 @@ class IngestReport:
 NO_CONSENT = "customer has not consented to training"
 NOT_PURCHASES = "event that is no purchase"
 NO_CUSTOMER = "purchase that names no customer"
-_NOT_VALIDATED = (NO_CONSENT, NOT_PURCHASES, NO_CUSTOMER)  # such rows are not validated
+REFUNDS = "refund of an order or of an item (its lines are returns)"
+_NOT_VALIDATED = (NO_CONSENT, NOT_PURCHASES, NO_CUSTOMER, REFUNDS)  # such rows are not validated
 SENSITIVE = "item is sensitive"
 RETURNED = "return (quantity below zero)"
 CANCELLED = "purchase that was returned in full"

@@ -15,6 +15,7 @@ from training.sources import values as parsing
 from training.sources.column_mapping import ColumnMap, map_columns
 from training.sources.drained_events import EVENT_COLUMNS, purchases_of
 from training.sources.files import refuse_unreadable
+from training.sources.ingest_report import REFUNDS
 from training.sources.purchase_source import ROW, CheckedRows, NamedTable
 
 # Times without a zone are read as UTC, so those of a shop east of Greenwich may be hours ahead.
@@ -27,11 +28,15 @@ HIDDEN_VALUE = "(a customer's id is not shown)"
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRows:
-    """`left_out` counts the events that are not a customer's purchase, by reason."""
+    """`left_out` counts the events that are not a customer's purchase, by reason.
+
+    `refunds`: refunds of whole orders or items, with the columns of `refunds.COLUMNS`.
+    """
 
     columns: ColumnMap
     rows: pl.DataFrame
     left_out: Mapping[str, int]
+    refunds: pl.DataFrame | None = None
 
 
 def read_rows(table: NamedTable, renames: Mapping[str, str], now: datetime) -> PurchaseRows:
@@ -74,11 +79,25 @@ def _rows_of(
     source, schema = columns.source, frame.collect_schema()
     types = {ours: schema[theirs] for ours, theirs in source.items()}
     left_out: Mapping[str, int] = {}
+    refunds = None
     if table.is_event_log:
-        frame, left_out = purchases_of(frame, source["customer_id"], table)
+        frame, refunded, left_out = purchases_of(frame, source, table)
+        if refunded is not None and left_out[REFUNDS]:
+            named = [pl.col(theirs).alias(ours) for ours, theirs in source.items()]
+            refunds = table.collect(refunded.select(*named).select(*_refund_columns(types)))
     wanted = [pl.col(theirs).alias(ours) for ours, theirs in source.items()]
     query = frame.select(pl.col(ROW).alias("row"), *wanted).select(*_expressions(types, now))
-    return PurchaseRows(columns, _with_id_faults(table.collect(query)), left_out)
+    return PurchaseRows(columns, _with_id_faults(table.collect(query)), left_out, refunds)
+
+
+def _refund_columns(types: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+    """Return the columns of a refund, converted as those of the purchases."""
+    return [
+        parsing.id_text("customer_id", types["customer_id"]).alias("customer_id"),
+        _text_or_null("order_id", types).alias("order_id"),
+        parsing.id_text("item_id", types["item_id"]).alias("item_id"),
+        _moment_or_null(types).alias("at"),
+    ]
 
 
 def _expressions(types: Mapping[str, pl.DataType], now: datetime) -> list[pl.Expr]:
