@@ -10,7 +10,8 @@ from training.item_slates.order_loops import rank_hidden
 from training.item_slates.scored_neighbours import Neighbours
 
 _LEAST_ITEMS = 3  # items of an order, with the hidden one
-_MOST_CASES = 2000
+_MOST_CASES = 2000  # of a window that chooses
+_MOST_JUDGED = 4000  # of the window that judges
 _LEAST_CASES = 30
 _SHOWN = 10
 
@@ -56,7 +57,9 @@ def popularity_ranks(popularity: Floats) -> Rows:
     return ranks
 
 
-def basket_cases(known: History, later: History, seed: int) -> BasketCases:
+def basket_cases(
+    known: History, later: History, seed: int, *, judging: bool = False
+) -> BasketCases:
     """Hide one item of each later order of at least three known items."""
     is_known = np.zeros(known.items_total, dtype=bool)
     is_known[known.items] = True
@@ -66,8 +69,9 @@ def basket_cases(known: History, later: History, seed: int) -> BasketCases:
     enough = sizes >= _LEAST_ITEMS
     starts, sizes = starts[enough], sizes[enough]
     rng = np.random.default_rng(seed)
-    if len(starts) > _MOST_CASES:
-        some = np.sort(rng.choice(len(starts), _MOST_CASES, replace=False))
+    most = _MOST_JUDGED if judging else _MOST_CASES
+    if len(starts) > most:
+        some = np.sort(rng.choice(len(starts), most, replace=False))
         starts, sizes = starts[some], sizes[some]
     hidden = starts + (rng.random(len(starts)) * sizes).astype(np.int64)
     ends = np.cumsum(sizes)

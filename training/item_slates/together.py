@@ -88,7 +88,7 @@ class BoughtTogether:
         judging: bool,
     ) -> WindowFigures:
         """Measure by basket completion. Baselines other than best sellers only where it judges."""
-        cases = basket_cases(known, later, seed)
+        cases = basket_cases(known, later, seed, judging=judging)
         if not cases.is_enough:
             return {}
         orders, popularity = orders_of(known), recent_orders(known)

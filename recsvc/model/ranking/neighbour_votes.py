@@ -19,15 +19,16 @@ def votes(
     *,
     reason: ReasonCode | None = None,
     item_filter: ItemFilter | None = None,
+    most_voters: int = MAX_VOTERS,
 ) -> Candidates:
     """Return the neighbours of the voters by the sum of their scores, best first.
 
     The reason of an item names the voter with the highest score for it. A voter counts once; rows
-    outside the model and voters beyond the first 20 are ignored. A slate that the model lacks has
-    no neighbours. `item_filter`: count only items that pass.
+    outside the model and voters beyond the first `most_voters` are ignored. A slate that the model
+    lacks has no neighbours. `item_filter`: count only items that pass.
     """
     neighbours = model.neighbour_arrays(slate)
-    known = _known_voters(voters, len(neighbours[0]) - 1)
+    known = _known_voters(voters, len(neighbours[0]) - 1, most_voters)
     if len(known) == 1 and reason is None:
         return model.neighbours(slate, known[0])
     if not known:
@@ -42,13 +43,13 @@ def votes(
     return Candidates(rows, sums.astype(np.float32), codes, top_voters.astype(np.int32))
 
 
-def _known_voters(voters: Iterable[int], size: int) -> list[int]:
-    """Return the first voters that the model knows. Stops reading at MAX_VOTERS."""
+def _known_voters(voters: Iterable[int], size: int, most: int) -> list[int]:
+    """Return the first voters that the model knows. Stops reading after `most`."""
     known: dict[int, None] = {}
     for row in voters:
         if row < size:
             known[row] = None
-            if len(known) == MAX_VOTERS:
+            if len(known) == most:
                 break
     return list(known)
 

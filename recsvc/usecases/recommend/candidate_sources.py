@@ -135,9 +135,12 @@ def _trending_lists(live_items: LiveItems, query: ListQuery) -> Iterator[Candida
 def neighbour_lists(
     live_items: LiveItems, slates: Sequence[ItemSlate], rows: Sequence[int]
 ) -> Iterator[Candidates]:
-    """Yield the neighbours of some items, one list per slate."""
+    """Yield the neighbours of some items, one list per slate.
+
+    Every item votes, because the trainer judges the sum over a whole basket.
+    """
     for slate in slates:
-        yield votes(live_items.model, slate, rows)
+        yield votes(live_items.model, slate, rows, most_voters=len(rows))
 
 
 def customer_lists(

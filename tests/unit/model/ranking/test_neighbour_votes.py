@@ -94,3 +94,11 @@ def test_voters_beyond_the_limit_are_not_read(large_model: LoadedModel) -> None:
     votes(large_model, ItemSlate.SIMILAR, voters())
 
     assert len(asked) == MAX_VOTERS
+
+
+def test_the_number_of_voters_is_the_callers(model: LoadedModel) -> None:
+    """All items of a basket vote, of a customer's items the first 20."""
+    one = votes(model, ItemSlate.SIMILAR, [APPLE, DAMSON], reason=BOUGHT, most_voters=1)
+    both = votes(model, ItemSlate.SIMILAR, [APPLE, DAMSON], reason=BOUGHT, most_voters=2)
+
+    assert (one.scores.sum(), both.scores.sum()) == (1.5, 2.5)

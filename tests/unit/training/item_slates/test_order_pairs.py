@@ -6,6 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsvc.model.kernels.kernels import sum_votes
+from recsvc.model.registry.candidates import UNFILTERED
 from tests.unit.training.builders import Line, history
 from training.item_slates.basket_cases import BasketCases, basket_cases
 from training.item_slates.order_pairs import orders_by, orders_of, pairs_of
@@ -126,3 +128,24 @@ def test_without_neighbours_best_sellers_complete_a_basket() -> None:
     found = cases.measure(no_neighbours(4), np.array([9, 8, 7, 6], np.float32))
 
     assert found.reciprocal.tolist() == [0.5]
+
+
+@given(cases_made)
+def test_judging_ranks_as_the_service_sums_votes(rng: np.random.Generator) -> None:
+    """The rank of each item that could be hidden is its place among the service's votes."""
+    size = 8
+    dense = rng.integers(0, 3, (size, size)).astype(np.float32)
+    rows, columns = dense.nonzero()
+    offsets = np.searchsorted(rows, np.arange(size + 1)).astype(np.int64)
+    scores = dense[rows, columns]
+    basket = np.sort(rng.choice(size, 3, replace=False))
+    arrays = (offsets, columns.astype(np.int32), scores)
+    voted, _, _ = sum_votes.run(basket, arrays, UNFILTERED, False)
+    served = [row for row in voted.tolist() if row not in basket]
+
+    cases = BasketCases(
+        np.arange(len(served) + 1) * 3, np.tile(basket, len(served)), np.array(served, np.int64)
+    )
+    found = cases.measure(Neighbours(offsets, columns, scores), np.ones(size, np.float32))
+
+    assert found.reciprocal.tolist() == [1 / place for place in range(1, len(served) + 1)]
