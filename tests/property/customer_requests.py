@@ -48,11 +48,12 @@ class RequestPair:
 ListQuery = dict[str, Any]
 MakeRequests = Callable[[CustomerId], RequestPair]
 
-names = st.lists(st.sampled_from(["fruit", "drinks", "elm", "oak", "none"]), max_size=2)
+NAMES = ["fruit", "drinks", "fruit > red", "elm", "oak", "none"]
+names = st.lists(st.sampled_from(NAMES), max_size=2)
 items = st.sampled_from([*ITEMS, "new", "unheard of"])
 some_items = st.lists(items, max_size=4)
 prices = st.integers(0, 12)
-fields = st.lists(st.sampled_from(["title", "category", "price"]), max_size=2, unique=True)
+fields = st.lists(st.sampled_from(["title", "categories", "attributes"]), max_size=2, unique=True)
 labels = st.sampled_from(["web", "app"])
 
 
@@ -65,6 +66,7 @@ def list_query(draw: st.DrawFn) -> ListQuery:
         "brand": names,
         "min_price": prices,
         "max_price": prices,
+        "currency": st.sampled_from(["EUR", "CHF"]),
         "exclude": some_items,
         "context_item": items,
         "diversity": st.sampled_from([0.0, 0.3, 1.0]),

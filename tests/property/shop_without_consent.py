@@ -218,8 +218,17 @@ def shop_without_consent(
     publish_grocery(stores, shop)
     service = ShopWithoutConsent(stores, shop)
     for number, item in enumerate(ITEMS[:11]):
-        category, brand = ("drinks", "oak") if number % 2 else ("fruit", "elm")
-        service.item(item, category=category, brand=brand, price=number, sensitive=number == 5)
+        category, brand = ("drinks", "oak") if number % 2 else ("fruit > red", "elm")
+        service.item(
+            item,
+            category=category,
+            categories=["fruit"] if number == 3 else [],
+            brand=brand,
+            price=number,
+            currency="EUR" if number < 8 else None,
+            attributes={"size": number},
+            sensitive=number == 5,
+        )
     service.item(ITEMS[2], in_stock=False)
     service.item("new", category="fruit")
     for offer_id, fields in OFFERS.items():

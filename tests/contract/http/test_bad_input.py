@@ -139,8 +139,8 @@ def test_an_unknown_parameter_is_refused_with_the_known_parameters(
     assert reply.json is not None
     assert reply.json["code"] == "unknown_parameter"
     assert reply.json["errors"][0]["detail"] == (
-        "unknown; this path takes slate, n, category, brand, min_price, max_price, exclude, "
-        "context_item, diversity, fields"
+        "unknown; this path takes slate, n, offset, category, brand, min_price, max_price, "
+        "currency, exclude, context_item, diversity, fields"
     )
 
 
