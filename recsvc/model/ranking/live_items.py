@@ -134,7 +134,7 @@ class LiveItems:
         """Return the brand code of each row; below 0: unknown."""
         return self._labels("brand", rows)
 
-    def groups(self, rows: Sequence[int]) -> Array:
+    def groups(self, rows: Sequence[int] | Array) -> Array:
         """Return the code of the product of which each row is a variant; below 0: none."""
         return self._labels("group", np.asarray(rows, dtype=np.int64))
 

@@ -18,8 +18,10 @@ from recsvc.domain.consent.gate import ConsentRefused
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.neighbour_votes import no_candidates
+from recsvc.model.ranking.variants import without_variants
 from recsvc.model.registry.candidates import Candidates, RankedItems
 from recsvc.usecases.recommend.candidate_sources import (
+    Lists,
     Repetition,
     anonymous_lists,
     basket_lists,
@@ -96,8 +98,12 @@ def item_list(
     if not live_items.model.has_slate(slate):
         return _fallback_list(live_items, query, Fallback.NO_MODEL, {*taken, *rows})
     has_neighbours = any(map(len, neighbour_lists(live_items, [slate], rows)))
-    lists = chain(neighbour_lists(live_items, [slate], rows), popular_lists(live_items, query))
-    avoided = Repetition.VARIANTS if slate is ItemSlate.SIMILAR else Repetition.NONE
+    lists: Lists = chain(
+        neighbour_lists(live_items, [slate], rows), popular_lists(live_items, query)
+    )
+    avoided = Repetition.VARIANTS
+    if slate is ItemSlate.BOUGHT_TOGETHER:
+        lists, avoided = without_variants(live_items, rows, lists), Repetition.NONE
     ranked = select_items(live_items, query, lists, {*taken, *rows}, avoided)
     reported = slate if has_neighbours else AnonymousSlate.POPULAR
     return BuiltList(reported, ranked, _filtered_out(query, ranked))
@@ -133,7 +139,7 @@ def basket_list(
     lists = basket_lists(
         live_items, query, basket, personal, no_candidates() if own is None else own, seen
     )
-    ranked = select_items(live_items, query, lists, seen)
+    ranked = select_items(live_items, query, without_variants(live_items, basket, lists), seen)
     fallback = _filtered_out(query, ranked)
     if isinstance(admission, ConsentRefused):
         fallback = admission.fallback

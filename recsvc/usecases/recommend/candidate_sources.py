@@ -184,10 +184,14 @@ def basket_lists(
     own: Candidates,
     seen: set[int],
 ) -> Iterator[Candidates]:
-    """Yield the basket's neighbours, the customer's list, popular items, items on cooldown."""
+    """Yield the basket's neighbours, the customer's list, popular items, items on cooldown.
+
+    Sensitive items of the basket cast no vote.
+    """
     interest = None if personal is None else personal.interest
     on_cooldown = _exclude_on_cooldown(interest, seen)
-    yield from neighbour_lists(live_items, [ItemSlate.BOUGHT_TOGETHER, ItemSlate.SIMILAR], basket)
+    voters = [row for row in basket if not live_items.is_sensitive(row)]
+    yield from neighbour_lists(live_items, [ItemSlate.BOUGHT_TOGETHER, ItemSlate.SIMILAR], voters)
     yield _reranked(own, interest, adds_items=rule_of(CustomerSlate.FOR_YOU).adds_items)
     yield from popular_lists(live_items, query)
     if on_cooldown:
