@@ -17,12 +17,14 @@ from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values import validation as readers
 from recsvc.domain.values.attributes import (
     MAX_ATTRIBUTES,
+    MAX_NAME_LENGTH,
+    MAX_NUMBER,
+    MAX_TEXT_LENGTH,
     NAME_RULE,
     VALUE_RULE,
     merged_attributes,
     read_attributes,
 )
-from recsvc.domain.values.attributes import Value as AttributeValue
 from recsvc.domain.values.currencies import CURRENCY_PATTERN, CURRENCY_RULE, is_currency
 from recsvc.domain.values.ids import ID_RULE, MAX_ID_BYTES, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH
@@ -182,7 +184,13 @@ _TITLE_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_TITLE_LENGTH)]
 _DESCRIPTION_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_DESCRIPTION_LENGTH)]
 _PATH_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_PATH_BYTES)]
 _PATHS_SCHEMA = Annotated[list[_PATH_SCHEMA], Meta(max_length=MAX_CATEGORIES)]
-_ATTRIBUTES_SCHEMA = dict[str, AttributeValue | None]
+_NAME_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
+_TEXT_SCHEMA = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)]
+_NUMBER_SCHEMA = Annotated[float, Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
+_ATTRIBUTES_SCHEMA = Annotated[
+    dict[_NAME_SCHEMA, _TEXT_SCHEMA | _NUMBER_SCHEMA | bool | None],
+    Meta(max_length=MAX_ATTRIBUTES),
+]
 _GROUP_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
 _URL_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_URL_LENGTH)]
 _LABEL_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_LENGTH)]

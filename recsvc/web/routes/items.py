@@ -31,7 +31,8 @@ def _body_field(name: str, field: ItemField) -> tuple[str, Any, Any]:
 
 def _view_field(name: str, field: ItemField) -> tuple[str, Any]:
     annotation = plain_type(field.schema)
-    return name, annotation | None if field.may_be_null else annotation
+    may_be_null = getattr(_DEFAULTS, field.attribute) is None
+    return name, annotation | None if may_be_null else annotation
 
 
 _BODY_FIELDS = [_body_field(name, field) for name, field in FIELDS.items()]
