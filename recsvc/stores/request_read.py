@@ -20,7 +20,7 @@ import hiredis
 from recsvc.domain.consent.consent import ConsentRecord
 from recsvc.domain.consent.gate import OFFER_PURPOSES, Sealed
 from recsvc.domain.customers.purchase_history import UNREADABLE_TEXT
-from recsvc.domain.customers.recent_events import MAX_EVENTS
+from recsvc.domain.customers.recent_events import MAX_EVENTS, MAX_IMPRESSIONS
 from recsvc.domain.values.customer_keys import CustomerKey
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client import keys as redis_keys
@@ -36,7 +36,7 @@ _EXEC = _pack(("EXEC",))
 _EPOCH_FIELDS = 4
 _REPLIES_OF_SHOP = 4  # to MULTI, HMGET, PERSIST and EXEC
 _SHOPS_KEPT = 64  # packed commands; a caller can name any shop, and memory must stay bounded
-_LAST_EVENT = str(MAX_EVENTS - 1)
+_LAST_EVENT, _LAST_IMPRESSION = str(MAX_EVENTS - 1), str(MAX_IMPRESSIONS - 1)
 
 
 class Epochs(NamedTuple):
@@ -64,9 +64,9 @@ class RequestData:
 
     `consent` is None for requests without a customer, and when the consent or the policy could
     not be read; so are `recent_events` and `history` (the text of the purchase history, or
-    nothing). `minimums` is None when the policy could not be read. `offer_data` is set for requests
-    that read it. `epochs` is None when the store did not answer: then the answer is not personal
-    and nothing is written.
+    nothing). `minimums` is None when the policy could not be read. `offer_data` and
+    `impressions` are set for requests that read them. `epochs` is None when the store did not
+    answer: then the answer is not personal and nothing is written.
     """
 
     consent: ConsentRecord | None
@@ -75,6 +75,7 @@ class RequestData:
     history: Sealed | None = field(default=None, compare=False)
     minimums: Minimums | None = field(default=None, compare=False)
     offer_data: OfferData | None = field(default=None, compare=False)
+    impressions: Sealed | None = field(default=None, compare=False)
 
     @property
     def is_current(self) -> bool:
@@ -104,14 +105,16 @@ class RequestRead:
         customer: CustomerKey | None,
         *,
         for_offers: bool = False,
+        for_rotation: bool = False,
         uses_write_timeout: bool = False,
     ) -> RequestData:
         """Return the request's data within the deadline, or `NO_REPLY`.
 
-        `for_offers`: also read the customer's offer data. `uses_write_timeout`: wait as long as
+        `for_offers`: also read the customer's offer data. `for_rotation`: also read the impressions
+        (not both). `uses_write_timeout`: wait as long as
         for a write, because the request cannot be answered without the store.
         """
-        parts = _OFFER_DECISION if for_offers else _CUSTOMER
+        parts = _OFFER_DECISION if for_offers else _ROTATION if for_rotation else _CUSTOMER
         request, replies = _request(shop, customer, parts)
         if uses_write_timeout:
             return self._read_with_write_timeout(request, replies, customer, parts)
@@ -173,7 +176,7 @@ def _data(answers: object, customer: CustomerKey | None, parts: _Parts) -> Reque
         minimums = _minimums(versions)
         if customer is None:
             return NO_REPLY if of_customer else RequestData(None, epochs, minimums=minimums)
-        consent, recent, history, *offer_data = [
+        consent, recent, history, *more = [
             decoder(customer, answer)
             for (_, decoder), answer in zip(parts, of_customer, strict=True)
         ]
@@ -185,7 +188,8 @@ def _data(answers: object, customer: CustomerKey | None, parts: _Parts) -> Reque
         recent,
         history,
         minimums,
-        OfferData(*offer_data) if offer_data else None,
+        OfferData(*more) if parts is _OFFER_DECISION else None,
+        more[0] if parts is _ROTATION else None,
     )
 
 
@@ -242,6 +246,13 @@ _CUSTOMER: _Parts = (
     (lambda shop, key: ("HGETALL", redis_keys.customer(shop, key)), _consent),
     (lambda shop, key: ("LRANGE", redis_keys.recent(shop, key), "0", _LAST_EVENT), _recent),
     (lambda shop, key: ("GET", redis_keys.purchases(shop, key)), _history),
+)
+_ROTATION: _Parts = (
+    *_CUSTOMER,
+    (
+        lambda shop, key: ("LRANGE", redis_keys.impressions(shop, key), "0", _LAST_IMPRESSION),
+        _recent,
+    ),
 )
 _OFFER_DECISION: _Parts = (
     *_CUSTOMER,

@@ -7,10 +7,10 @@ refunds or prices, and a browser cannot raise a trending count by repetition.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from recsvc.domain.customers.purchase_history import HistoryChange
-from recsvc.domain.customers.recent_events import RecentKind
+from recsvc.domain.customers.recent_events import IMPRESSION, RecentKind
 from recsvc.domain.errors import BadRequest, Forbidden, RecsvcError, StoreUnavailable
 from recsvc.domain.events import Event, EventType, Outcome, browser_faults, read_event, refusal
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
@@ -28,6 +28,11 @@ RECENT_KINDS: Mapping[EventType, RecentKind] = {
     EventType.ADD_TO_CART: RecentKind.ADD_TO_CART,
     EventType.REMOVE_FROM_CART: RecentKind.REMOVE_FROM_CART,
     EventType.PURCHASE: RecentKind.PURCHASE,
+}
+
+_LIST_KINDS: Mapping[EventType, RecentKind | Literal["s"]] = {
+    **RECENT_KINDS,
+    EventType.IMPRESSION: IMPRESSION,
 }
 
 HISTORY_CHANGES: Mapping[EventType, HistoryChange] = {
@@ -158,7 +163,7 @@ def _incoming(
     return IncomingEvent(
         event,
         customer,
-        RECENT_KINDS.get(event.type) if is_kept else None,
+        _LIST_KINDS.get(event.type) if is_kept else None,
         HISTORY_CHANGES.get(event.type) if is_kept else None,
         event.type in denied,
         counts=by_server or (row is not None and source is not None),

@@ -43,7 +43,8 @@ class ListQuery:
     """A request for one list: `n` items after the first `offset`.
 
     `diversity`: 0 keeps the ranking, 1 avoids similar items. None: lists that are equal for all
-    customers begin with few items of one category, all other lists keep the ranking.
+    customers begin with few items of one category, all other lists keep the ranking. `rotate`: 0
+    ignores impressions, 1 puts the next page before items that were shown without a reaction.
     """
 
     n: int = DEFAULT_ITEMS
@@ -53,6 +54,7 @@ class ListQuery:
     fields: tuple[str, ...] = ()
     diversity: float | None = None
     offset: int = 0
+    rotate: float = 0.0
 
     @property
     def narrows(self) -> bool:

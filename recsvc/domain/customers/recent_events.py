@@ -6,6 +6,7 @@ An entry is a letter for the kind, the time in seconds since 1970, a space and t
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Final
 
 from recsvc.domain.values.ids import ItemId
 
@@ -13,6 +14,9 @@ from recsvc.domain.values.ids import ItemId
 RecentEvent = tuple["RecentKind", int, ItemId]
 
 MAX_EVENTS = 20
+MAX_IMPRESSIONS = 100  # kept in a list of their own
+IMPRESSION_SECONDS = 7 * 86_400  # an older impression does not count
+IMPRESSION: Final = "s"  # the kind of an entry of that list
 
 SECONDS_PER_DAY = 86_400
 HALF_LIFE_DAYS = 7.0

@@ -70,6 +70,11 @@ def recent(shop: ShopName, key: CustomerKey) -> str:
     return f"{{{shop}}}:recent:{key.hex()}"
 
 
+def impressions(shop: ShopName, key: CustomerKey) -> str:
+    """List: a customer's latest impressions, newest first. Lives for IMPRESSION_SECONDS."""
+    return f"{{{shop}}}:impressions:{key.hex()}"
+
+
 def purchases(shop: ShopName, key: CustomerKey) -> str:
     """String: a customer's purchase history. Lives for KEPT_SECONDS after its last change.
 

@@ -54,6 +54,7 @@ def _members(pipeline: Pipeline, name: str) -> object:
 PERSONAL_DATA_KEYS = (
     PersonalDataKey("profile", redis_keys.profile, _values),
     PersonalDataKey("recent_events", redis_keys.recent, _entries),
+    PersonalDataKey("impressions", redis_keys.impressions, _entries),
     PersonalDataKey("purchases", redis_keys.purchases, _values),
     PersonalDataKey("offer_caps", redis_keys.caps, _fields, removed_by_store=True),
     PersonalDataKey("claims", redis_keys.claims_of, _members, removed_by_store=True),

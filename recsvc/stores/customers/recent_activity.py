@@ -1,4 +1,4 @@
-"""Recent events and purchase history of a customer, for the export."""
+"""Recent events, impressions and purchase history of a customer, for the export."""
 
 from typing import cast
 
@@ -20,6 +20,12 @@ class RecentEventStore:
         """Return the entries, newest first."""
         with store_faults():
             found = self._redis.lrange(redis_keys.recent(shop, customer), 0, -1)
+        return cast("list[bytes]", found)
+
+    def impressions_of(self, shop: ShopName, customer: CustomerKey) -> list[bytes]:
+        """Return the entries of the impressions, newest first."""
+        with store_faults():
+            found = self._redis.lrange(redis_keys.impressions(shop, customer), 0, -1)
         return cast("list[bytes]", found)
 
 

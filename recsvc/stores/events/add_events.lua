@@ -9,7 +9,7 @@
 --       SEEN       prefix of the day's buckets: hash, digest of a message id → of its content
 --       COUNTS     prefix of the day's counts: sorted set, item id → weight
 --       EPOCHS     hash of epochs
---       per customer: RECORD, RECENT (list of events), HISTORY (purchase history)
+--       per customer: RECORD, RECENT (list of events), HISTORY (purchase history), IMPRESSIONS (list)
 --   The keys of a day are not in KEYS; they begin with the shop's `{…}`, so they are in its slot.
 -- ARGV: LOG_LENGTH, MAX_RECENT (length of the list of events), LIST_SECONDS (its life)
 --       CUSTOMERS  number of customers
@@ -23,14 +23,14 @@
 --                  CUSTOMER   number of the customer; 0: none; -1: permits nothing
 --                  ITEM, WEIGHT  the item, and the weight that is added to its count
 --                  ONCE       digest of a count that is made once a day (empty: each time)
---                  KIND       kind in the list of events (empty: not listed)
+--                  KIND       kind in the list of events (empty: not listed), or IMPRESSION
 --                  CHANGE     change of the history (empty: none): `+` a purchase, `-` a refund,
 --                             `!` a dismissal, `?` its cancellation; after the first two the order
 --                             (8 hexadecimal digits or none), a tab, the amount paid, a tab, and
 --                             the units (a number or none)
 --                  SENT_AT    milliseconds since 1970 (empty: the time of arrival)
 --                  JSON       the event, without its last brace
--- CONSTANTS: DAYS_KNOWN, DAYS_COUNTED, MAX_COUNTED_ITEMS, and those of the included file
+-- CONSTANTS: the five locals below, and those of the included file
 --
 -- A digest is a keyed hash of 8 bytes, computed in Python.
 --
@@ -41,14 +41,17 @@ local NEW, DUPLICATE, REUSED, CHANGED = 0, 1, 2, 3
 local LOG, DAYS, SEEN, COUNTS, EPOCHS = unpack(KEYS, 1, 5)
 local LOG_LENGTH, MAX_RECENT, LIST_SECONDS, CUSTOMERS, POLICY = unpack(ARGV, 1, 5)
 local HEADER_ARGS, CUSTOMER_ARGS, EVENT_ARGS = 5, 4, 10
-local HEADER_KEYS, CUSTOMER_KEYS = 5, 3
+local HEADER_KEYS, CUSTOMER_KEYS = 5, 4
 local BEFORE_EVENTS = HEADER_ARGS + tonumber(CUSTOMERS) * CUSTOMER_ARGS
 local NO_CUSTOMER = 0
+local IMPRESSION = 's' -- kind of the events that have a list of their own
 MAX_RECENT = tonumber(MAX_RECENT)
 
 local DAYS_KNOWN = CONSTANTS.DAYS_KNOWN -- a message id counts once within so many days
 local DAYS_COUNTED = CONSTANTS.DAYS_COUNTED -- an older event changes no count
 local MAX_COUNTED_ITEMS = CONSTANTS.MAX_COUNTED_ITEMS -- items in the counts of a day
+local MAX_IMPRESSIONS = CONSTANTS.MAX_IMPRESSIONS -- length of the list of impressions
+local IMPRESSION_SECONDS = CONSTANTS.IMPRESSION_SECONDS -- its life
 
 -- Digests are spread over many small hashes: a hash of up to 512 fields is stored as a packed list,
 -- a larger one takes five times the memory per field. The number of buckets of a day is fixed on
@@ -173,24 +176,24 @@ local function next_older(key, entry, at)
   until #listed < PART
 end
 
-local function insert(key, entry, at)
+local function insert(key, entry, at, most, seconds)
   local next_entry, length = next_older(key, entry, at), redis.call('LLEN', key)
   if next_entry then
     redis.call('LINSERT', key, 'BEFORE', next_entry, entry)
-  elseif length < MAX_RECENT then
+  elseif length < most then
     redis.call('RPUSH', key, entry)
   else
     return
   end
-  if length >= MAX_RECENT then redis.call('LTRIM', key, 0, MAX_RECENT - 1) end
-  redis.call('EXPIRE', key, LIST_SECONDS)
+  if length >= most then redis.call('LTRIM', key, 0, most - 1) end
+  redis.call('EXPIRE', key, seconds)
 end
 
-local function list(key, entry, at)
-  local done = pcall(insert, key, entry, at)
+local function list(key, ...)
+  local done = pcall(insert, key, ...)
   if not done then -- the key has another type: replace it
     redis.call('DEL', key)
-    insert(key, entry, at)
+    insert(key, ...)
   end
 end
 
@@ -240,12 +243,17 @@ local function store(customer, item, kind, change, at_ms, json)
   if customer == NO_CUSTOMER then
     log(json)
   elseif customer > 0 then
-    local record, recent = keys_of(customer)
+    local record, recent, _, impressions = keys_of(customer)
     local _, is_logged, is_remembered = customer_at(customer)
     if is_logged then log(json, 'customer', string.match(record, '[^:]+$')) end
     if kind ~= '' and is_remembered then
       local at = math.floor(at_ms / 1000)
-      list(recent, kind .. integer(at) .. ' ' .. item, at)
+      local entry = kind .. integer(at) .. ' ' .. item
+      if kind == IMPRESSION then
+        list(impressions, entry, at, MAX_IMPRESSIONS, IMPRESSION_SECONDS)
+      else
+        list(recent, entry, at, MAX_RECENT, LIST_SECONDS)
+      end
     end
     if change ~= '' and is_remembered then change_history(customer, item, change, at_ms) end
   end

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 from redis.typing import EncodableT as Encoded
@@ -22,15 +23,16 @@ _US_PER_MS = 1000
 class IncomingEvent:
     """An event, its customer, and the changes that it may make if the customer permits them.
 
-    `kind`: its kind in the customer's list; None: not listed. `change`: of the customer's purchase
-    history; None: none. `denied`: this request permits nothing, even where the stored consent does.
+    `kind`: its kind in the customer's list of events, or IMPRESSION; None: not listed. `change`: of
+    the customer's purchase history; None: none. `denied`: this request permits nothing, even where
+    the stored consent does.
     `counts`: changes the trending count of its item. `counts_once_for`: the customer or session
     that counts at most once per item and day; None: each event counts.
     """
 
     event: Event
     customer: CustomerKey | None = None
-    kind: RecentKind | None = None
+    kind: RecentKind | Literal["s"] | None = None
     change: HistoryChange | None = None
     denied: bool = False
     counts: bool = True

@@ -14,7 +14,11 @@ from redis.typing import EncodableT as Encoded
 from recsvc.domain.consent.consent import ConsentStatus, Purpose, Tombstone
 from recsvc.domain.customers import purchase_history as history
 from recsvc.domain.customers.old_purchases import MAX_LINES
-from recsvc.domain.customers.recent_events import MAX_EVENTS
+from recsvc.domain.customers.recent_events import (
+    IMPRESSION_SECONDS,
+    MAX_EVENTS,
+    MAX_IMPRESSIONS,
+)
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.events import Event, Outcome
 from recsvc.domain.values.customer_keys import CustomerKey, Secret
@@ -43,6 +47,8 @@ _ADD_EVENTS = load_script(
     DAYS_KNOWN=DAYS_KNOWN,
     DAYS_COUNTED=DAYS_COUNTED,
     MAX_COUNTED_ITEMS=MAX_COUNTED_ITEMS,
+    MAX_IMPRESSIONS=MAX_IMPRESSIONS,
+    IMPRESSION_SECONDS=IMPRESSION_SECONDS,
     KEPT_SECONDS=history.KEPT_SECONDS,
     MAX_BYTES=history.MAX_BYTES,
     MAX_HEADER_BYTES=history.MAX_HEADER_BYTES,
@@ -222,5 +228,10 @@ def _customer_keys(shop: ShopName, customers: Iterable[CustomerKey]) -> list[str
     return [
         name(shop, customer)
         for customer in customers
-        for name in (redis_keys.customer, redis_keys.recent, redis_keys.purchases)
+        for name in (
+            redis_keys.customer,
+            redis_keys.recent,
+            redis_keys.purchases,
+            redis_keys.impressions,
+        )
     ]

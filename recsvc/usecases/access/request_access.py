@@ -81,6 +81,7 @@ class RequestContext:
     policy: ConsentPolicy = UNREADABLE_POLICY
     offers_epoch: int | None = None
     offer_data: OfferData | None = None
+    impressions: Sealed | None = None
 
     @property
     def met_unreadable_consent(self) -> bool:
@@ -119,14 +120,15 @@ class RequestAccess:
         *,
         bypasses_limits: bool = False,
         for_offers: bool = False,
+        for_rotation: bool = False,
         uses_write_timeout: bool = False,
     ) -> RequestContext:
         """Make the request's Redis read, authenticate the key and check its access.
 
-            Raises Unauthorized, Forbidden, RateLimited or StoreUnavailable. `bypasses_limits`: skip
-            per-key and per-address rate limits (withdrawals, erasures). `for_offers`: also read the
-            customer's offer data. `uses_write_timeout`: wait 2 s for the store instead of
-        `RECSVC_READ_TIMEOUT_MS`.
+        Raises Unauthorized, Forbidden, RateLimited or StoreUnavailable. `bypasses_limits`: skip
+        per-key and per-address rate limits (withdrawals, erasures). `for_offers`: also read the
+        customer's offer data; `for_rotation`: the impressions. `uses_write_timeout`: wait 2 s for
+        the store instead of `RECSVC_READ_TIMEOUT_MS`.
         """
         shop = shop_of_key(credentials.key)
         if shop is None:
@@ -138,7 +140,11 @@ class RequestAccess:
             self._allow_look_up(credentials)
         customer_key = None if customer is None else self._hasher(shop).key_of(customer)
         reply = self._request_read.read(
-            shop, customer_key, for_offers=for_offers, uses_write_timeout=uses_write_timeout
+            shop,
+            customer_key,
+            for_offers=for_offers,
+            for_rotation=for_rotation,
+            uses_write_timeout=uses_write_timeout,
         )
         authentication = self._key_cache.authenticate(credentials.key, reply)
         if authentication.key is None:
@@ -168,6 +174,7 @@ class RequestAccess:
             policy=policy,
             offers_epoch=None if data.epochs is None else data.epochs.offers,
             offer_data=data.offer_data,
+            impressions=data.impressions,
         )
 
     def count_for(self, context: RequestContext, customer: CustomerId) -> None:

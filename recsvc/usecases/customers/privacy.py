@@ -17,7 +17,7 @@ from recsvc.domain.customers.purchase_history import (
     OrderPart,
     Refund,
 )
-from recsvc.domain.customers.recent_events import RecentEvent, decode
+from recsvc.domain.customers.recent_events import IMPRESSION, RecentEvent, decode
 from recsvc.domain.errors import BadRequest, FieldError, StoreUnavailable
 from recsvc.domain.offers.claims import Claim
 from recsvc.domain.offers.decision_record import DecisionRecord
@@ -175,6 +175,7 @@ class PrivacyService:
             stores.history.all_rows_of(shop, customer),
             {
                 "events": self._events(shop, customer, recent),
+                "impressions": map(_impression, stores.recent.impressions_of(shop, customer)),
                 "purchases": map(_bought_item, bought.items),
                 "orders": map(_order, bought.parts),
                 "refunds": map(_refund, bought.refunds),
@@ -205,6 +206,12 @@ class PrivacyService:
             return self._stores.rewrite.request(shop)
         except StoreUnavailable as fault:
             return Rewrite(RewriteState.REFUSED, fault.detail)
+
+
+def _impression(entry: bytes) -> dict[str, Any]:
+    head, _, item_id = entry.partition(b" ")
+    seconds = int(head.removeprefix(IMPRESSION.encode()))
+    return {"item_id": item_id.decode(), "at": rfc3339(seconds * _MICROSECONDS)}
 
 
 def _bought_item(item: BoughtItem) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from recsvc.domain.consent.gate import ConsentRefused
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.neighbour_votes import no_candidates
+from recsvc.model.ranking.rotation import items_to_read, rotated
 from recsvc.model.ranking.variants import without_variants
 from recsvc.model.registry.candidates import Candidates, RankedItems
 from recsvc.usecases.recommend.candidate_sources import (
@@ -72,11 +73,26 @@ def customer_list(
         own = no_candidates()
     seen = set(taken)
     lists = customer_lists(live_items, query, personal, slate, own, seen)
-    ranked = select_items(live_items, query, lists, seen)
+    ranked = _rotated(live_items, query, personal, lists, seen)
     adds_items = rule_of(slate).adds_items
     is_complete = not adds_items and query.offset + len(ranked) >= _bought_before(own, personal)
     fallback = None if is_complete else _filtered_out(query, ranked)
     return BuiltList(slate, ranked, fallback, is_personal=True)
+
+
+def _rotated(
+    live_items: LiveItems,
+    query: ListQuery,
+    personal: PersonalContext,
+    lists: Lists,
+    seen: set[int],
+) -> RankedItems:
+    """Select the items; those shown without a reaction move back as far as the query says."""
+    if not (query.rotate and personal.shown):
+        return select_items(live_items, query, lists, seen)
+    longer = replace(query, n=items_to_read(query.n))
+    ranked = select_items(live_items, longer, lists, seen)
+    return ranked.at(rotated(ranked.items, personal.shown, query.rotate, query.n))
 
 
 def _bought_before(own: Candidates, personal: PersonalContext) -> int:

@@ -1,11 +1,13 @@
 """The admitted customer of a request, with the purchase history and the recent interest."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recsvc.domain.consent.gate import Admitted, Sealed
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.purchase_rows import PurchaseRows, purchase_rows
 from recsvc.model.ranking.recent_interest import RecentInterest, interest_of
+from recsvc.model.ranking.rotation import unfollowed_impressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,7 @@ class PersonalContext:
     admitted: Admitted
     interest: RecentInterest | None
     history: PurchaseRows
+    shown: Mapping[int, int]  # impressions without a reaction, by item row; empty: not read
     dismissed: frozenset[int] = frozenset()  # item rows; none of the customer's lists shows them
 
 
@@ -23,6 +26,7 @@ def personal_context_of(
     admitted: Admitted,
     recent_events: Sealed | None,
     history: Sealed | None,
+    impressions: Sealed | None,
     now_seconds: float,
 ) -> PersonalContext:
     """Open the sealed data with the admission. Events of dismissed items do not count."""
@@ -32,4 +36,8 @@ def personal_context_of(
     interest = None
     if entries:
         interest = interest_of(live_items, entries, now_seconds, bought.dismissed)
-    return PersonalContext(admitted, interest, bought, frozenset(bought.dismissed.tolist()))
+    shown: Mapping[int, int] = {}
+    if impressions is not None:
+        seen = impressions.open(admitted)
+        shown = unfollowed_impressions(live_items, seen, entries, bought, now_seconds)
+    return PersonalContext(admitted, interest, bought, shown, frozenset(bought.dismissed.tolist()))

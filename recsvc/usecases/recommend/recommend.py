@@ -133,7 +133,12 @@ class RecommendationService:
             return ConsentRefused(Fallback.NO_MODEL)
         seconds = self._now_us() / MICROSECONDS
         return personal_context_of(
-            snapshot.live_items, admission, context.recent_events, context.history, seconds
+            snapshot.live_items,
+            admission,
+            context.recent_events,
+            context.history,
+            context.impressions,
+            seconds,
         )
 
     def _personal_if_named(

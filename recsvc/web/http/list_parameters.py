@@ -27,7 +27,7 @@ from recsvc.web.http.parameters import (
 )
 
 MAX_NAME_LENGTH = 512
-OFFSET_RULE = "cannot be combined with diversity above 0"
+OFFSET_RULE = "cannot be combined with diversity or rotate above 0"
 
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
 _ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES}
@@ -100,7 +100,7 @@ def _ranking_parameters() -> tuple[Parameter, ...]:
             "keeps the ranking; absent: `popular` and `trending` have at most two items of a "
             "category among the first five",
             rule="a decimal number from 0 to 1",
-            read=_read_diversity,
+            read=_read_share,
             default=None,
             schema={"type": "number", "minimum": 0, "maximum": 1},
         ),
@@ -112,6 +112,19 @@ def _ranking_parameters() -> tuple[Parameter, ...]:
             default=(),
             schema={"type": "string", "example": "title,price"},
         ),
+    )
+
+
+def rotate_parameter() -> Parameter:
+    """Return the parameter of customers' lists that uses their impressions."""
+    return Parameter(
+        name="rotate",
+        meaning="How far an item moves back for each impression of the last 7 days without a later "
+        "view, cart or purchase: 0 ignores impressions, 1 shows the next page; not with `offset`",
+        rule="a decimal number from 0 to 1",
+        read=_read_share,
+        default=0.0,
+        schema={"type": "number", "minimum": 0, "maximum": 1, "default": 0},
     )
 
 
@@ -127,13 +140,14 @@ def list_query(
     context_item: ItemId | None,
     diversity: float | None,
     fields: tuple[str, ...],
+    rotate: float = 0.0,
 ) -> ListQuery:
-    if offset and diversity:
+    if offset and (diversity or rotate):
         raise bad_parameter("offset", OFFSET_RULE)
     if min_price is not None and max_price is not None and min_price > max_price:
         raise bad_parameter("max_price", "must be min_price or more")
     filters = Filters(category, brand, min_price, max_price, currency)
-    return ListQuery(n, filters, exclude, context_item, fields, diversity, offset)
+    return ListQuery(n, filters, exclude, context_item, fields, diversity, offset, rotate)
 
 
 def _names(name: str, meaning: str) -> Parameter:
@@ -190,7 +204,7 @@ def _read_decimal(text: str) -> float:
     return float(text)
 
 
-def _read_diversity(text: str) -> float:
+def _read_share(text: str) -> float:
     number = _read_decimal(text)
     if number > 1:
         raise Misread

@@ -167,11 +167,15 @@ class Call:
         return "HTTP_AUTHORIZATION" in self.request.environ
 
     def authorize_request(
-        self, customer: CustomerId | None = None, *, for_offers: bool = False
+        self,
+        customer: CustomerId | None = None,
+        *,
+        for_offers: bool = False,
+        for_rotation: bool = False,
     ) -> RequestContext:
         """Make the request's Redis read, and authorize the request or raise.
 
-        `for_offers`: also read the customer's offer data.
+        `for_offers`: also read the customer's offer data; `for_rotation`: the impressions.
         """
         if self._access is None:
             raise TypeError("a route without access has nothing to authorize")
@@ -181,6 +185,7 @@ class Call:
             customer,
             bypasses_limits=self._bypasses_limits,
             for_offers=for_offers,
+            for_rotation=for_rotation,
             uses_write_timeout=self._uses_write_timeout,
         )
         if context.met_unreadable_consent:
@@ -189,11 +194,11 @@ class Call:
         return context
 
     def authorize_for_customer(
-        self, customer_id: str, *, for_offers: bool = False
+        self, customer_id: str, *, for_offers: bool = False, for_rotation: bool = False
     ) -> RequestContext:
         """Authorize a request about the customer in its path."""
         customer = CustomerId(self._path_id(customer_id, "customer_id"))
-        return self.authorize_request(customer, for_offers=for_offers)
+        return self.authorize_request(customer, for_offers=for_offers, for_rotation=for_rotation)
 
     def authorize_customers(self, context: RequestContext, customers: Iterable[CustomerId]) -> None:
         """Raise unless the key may also act for these customers, which the body names."""

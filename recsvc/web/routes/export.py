@@ -30,6 +30,7 @@ class ExportView(msgspec.Struct, frozen=True):
     profile: ProfileView
     history: list[HistoryView]
     events: list[dict[str, Any]]
+    impressions: list[dict[str, Any]]
     purchases: list[dict[str, Any]]
     orders: list[dict[str, Any]]
     refunds: list[dict[str, Any]]

@@ -1,5 +1,6 @@
 """Lists requested with a body: for a basket, and all lists of a page at once."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -116,6 +117,12 @@ class PlacementBody(ListFields, forbid_unknown_fields=True, kw_only=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=128)]
     slate: SlateName = "for_you"
+    rotate: Annotated[float, Meta(ge=0, le=1)] = 0.0
+
+    def placed_query(self, where: str) -> ListQuery:
+        if self.offset and self.rotate:
+            raise _wrong(f"{where}offset", OFFSET_RULE)
+        return replace(self.query(where), rotate=self.rotate)
 
 
 class PageBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -148,7 +155,8 @@ def recommend_for_basket(call: Call) -> Response:
 def recommend_for_page(call: Call) -> Response:
     body = call.read_body_first(PageBody)
     placements = [_placement(each, place) for place, each in enumerate(body.placements)]
-    context = authorize(call, body.customer_id)
+    rotates = any(each.rotate > 0 for each in body.placements)
+    context = authorize(call, body.customer_id, for_rotation=rotates)
     answers = call.services.recommender.fill_page(
         context, placements, denied=call.denies_personal_use
     )
@@ -157,10 +165,11 @@ def recommend_for_page(call: Call) -> Response:
     return private_json(Page([_placed(each.name, listed) for each, listed in named]))
 
 
-def authorize(call: Call, customer_id: str | None) -> RequestContext:
+def authorize(call: Call, customer_id: str | None, *, for_rotation: bool = False) -> RequestContext:
     if customer_id is None:
         return call.authorize_request()
-    return call.authorize_request(CustomerId(checked_id(customer_id, "customer_id")))
+    customer = CustomerId(checked_id(customer_id, "customer_id"))
+    return call.authorize_request(customer, for_rotation=for_rotation)
 
 
 def _placement(body: PlacementBody, place: int) -> Placement:
@@ -168,7 +177,7 @@ def _placement(body: PlacementBody, place: int) -> Placement:
     slate = _SLATES[body.slate]
     if isinstance(slate, ItemSlate) and body.context_item is None:
         raise _wrong(f"{where}context_item", f"is required: {slate} refers to an item")
-    return Placement(slate, body.query(where))
+    return Placement(slate, body.placed_query(where))
 
 
 def _placed(name: str, listed: Recommendation) -> PlacedList:

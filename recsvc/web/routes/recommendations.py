@@ -15,8 +15,8 @@ from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallba
 from recsvc.usecases.access.request_access import BrowserAccess, RequestContext, RouteAccess
 from recsvc.usecases.recommend.answers import Answer, RecommendedItem
 from recsvc.web.http import metrics
-from recsvc.web.http.list_parameters import list_parameters, list_query
-from recsvc.web.http.parameters import QueryShape, choice
+from recsvc.web.http.list_parameters import list_parameters, list_query, rotate_parameter
+from recsvc.web.http.parameters import Parameter, QueryShape, choice
 from recsvc.web.http.rendering import JSON, PRIVATE
 from recsvc.web.http.route import Call, Route
 
@@ -44,17 +44,18 @@ class Recommendation(msgspec.Struct, frozen=True):
     items: list[RecommendedItem]
 
 
-def _list_query(slates: type[S], meaning: str) -> QueryShape[ListRequest[S]]:
+def _list_query(slates: type[S], meaning: str, *more: Parameter) -> QueryShape[ListRequest[S]]:
     def request_of(slate: S, **values: Any) -> ListRequest[S]:
         return ListRequest(slate, list_query(**values))
 
-    return QueryShape((choice("slate", meaning, slates), *list_parameters()), request_of)
+    parameters = (choice("slate", meaning, slates), *list_parameters(), *more)
+    return QueryShape(parameters, request_of)
 
 
 # Query strings repeat. Their length is bounded by that of a request line.
 _CACHED_QUERIES = 256
 
-CUSTOMER_QUERY = _list_query(CustomerSlate, "The slate of the customer")
+CUSTOMER_QUERY = _list_query(CustomerSlate, "The slate of the customer", rotate_parameter())
 ITEM_QUERY = _list_query(ItemSlate, "The slate of the item")
 ANONYMOUS_QUERY = _list_query(AnonymousSlate, "The anonymous slate")
 
@@ -65,7 +66,7 @@ _anonymous_request = lru_cache(_CACHED_QUERIES)(ANONYMOUS_QUERY.read)
 
 def recommend_for_customer(call: Call, customer_id: str) -> Response:
     request = _customer_request(call.query)
-    context = call.authorize_for_customer(customer_id)
+    context = call.authorize_for_customer(customer_id, for_rotation=request.query.rotate > 0)
     answer = call.services.recommender.recommend_for(
         context, request.slate, request.query, denied=call.denies_personal_use
     )

@@ -46,6 +46,7 @@ def test_the_receipt_counts_the_removed_data(service: Service) -> None:
         "flags": 0,
         "profile": 1,
         "recent_events": 3,
+        "impressions": 0,
         "purchases": 1,
         "offer_caps": 0,
         "claims": 0,

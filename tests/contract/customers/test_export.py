@@ -28,6 +28,7 @@ def _day(day: int) -> str:
 
 NAMES = ["customer_id", "erased_at", "consents", "profile", "history", "events"]
 LATER = [
+    "impressions",
     "purchases",
     "orders",
     "refunds",

@@ -12,7 +12,7 @@ from recsvc.config import Settings
 from recsvc.domain.consent.consent import NO_CONSENT, Purpose
 from recsvc.domain.customers.profile import Profile
 from recsvc.domain.customers.purchase_history import HistoryChange
-from recsvc.domain.customers.recent_events import RecentKind
+from recsvc.domain.customers.recent_events import IMPRESSION, RecentKind
 from recsvc.domain.events import Event, EventType
 from recsvc.domain.offers.claims import Claim
 from recsvc.domain.offers.decision_ids import DecisionId
@@ -38,6 +38,7 @@ NAMES = [kind.name for kind in PERSONAL_DATA_KEYS]
 SECTIONS: Mapping[str, str] = {
     "profile": "profile",
     "recent_events": "events",
+    "impressions": "impressions",
     "purchases": "purchases",
     "offer_caps": "offer_caps",
     "claims": "claims",
@@ -48,6 +49,7 @@ NOT_EXPORTED: Mapping[str, str] = {"idempotency_answers": "an answer repeats a c
 # A merge moves these kinds of key to the remaining customer, and deletes the others.
 MOVED = {"profile", "recent_events", "purchases", "offer_caps", "claims"}
 DELETED: Mapping[str, str] = {
+    "impressions": "they count for a week only",
     "idempotency_answers": "a key of one customer is no key of the other",
     "decisions": "a decision was made for the merged customer",
 }
@@ -69,6 +71,13 @@ def send_purchase(stores: Stores, shop: ShopName, customer: CustomerKey) -> None
     stores.events.add(
         shop, [IncomingEvent(event, customer, RecentKind.PURCHASE, HistoryChange.PURCHASE)]
     )
+
+
+def send_impression(stores: Stores, shop: ShopName, customer: CustomerKey) -> None:
+    event = Event(
+        uuid4().hex, EventType.IMPRESSION, customer_id=CustomerId("anna"), item_id=ItemId("milk")
+    )
+    stores.events.add(shop, [IncomingEvent(event, customer, IMPRESSION)])
 
 
 def claim(stores: Stores, shop: ShopName, customer: CustomerKey) -> None:
@@ -93,6 +102,7 @@ def save_decision(stores: Stores, shop: ShopName, customer: CustomerKey) -> None
 FILLERS: Mapping[str, Callable[[Stores, ShopName, CustomerKey], None]] = {
     "profile": put_profile,
     "recent_events": send_purchase,
+    "impressions": send_impression,
     "purchases": send_purchase,
     "offer_caps": claim,
     "claims": claim,
