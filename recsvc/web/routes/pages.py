@@ -222,6 +222,8 @@ ROUTES = (
         Recommendation,
         body=BasketBody,
         uses_write_timeout=False,
+        remark="Every item of the basket adds the scores of its own list; the largest sums come "
+        "first. No item of the basket is in the answer, and no variant of one (`item_group_id`).",
         name="recommend_for_basket",
         tag="pages",
     ),

@@ -151,3 +151,66 @@ def test_partners_of_the_own_family_score_higher(scorer: Any) -> None:
     best = np.argsort(-dense[0])  # f0-0 is the first item, milk the last
 
     assert set(best[:5].tolist()) == {1, 2, 3, 4, 20}
+
+
+def wholesale(customers: int = 30, orders: int = 20) -> list[Line]:
+    """Each order of a shopkeeper has half of the items of four of 30 product lines, best sellers
+    more often, and some items of any line.
+    """
+    rng = np.random.default_rng(11)
+    best = 1 / np.arange(1, 11)
+    lines = 1 / np.sqrt(np.arange(1, 31))
+    return [
+        (f"c{customer:02d}", item, float(7 * order + customer % 7))
+        for customer in range(customers)
+        for order in range(orders)
+        for item in sorted(
+            {
+                *(
+                    f"l{line:02d}-{item}"
+                    for line in rng.choice(30, 4, replace=False, p=lines / lines.sum()).tolist()
+                    for item in rng.choice(10, 5, replace=False, p=best / best.sum()).tolist()
+                ),
+                *(f"l{rng.integers(30):02d}-{rng.integers(10)}" for _ in range(6)),
+            }
+        )
+    ]
+
+
+def gifts(customers: int = 900) -> list[Line]:
+    """Each customer orders once: three or four of the five items of a style."""
+    rng = np.random.default_rng(12)
+    return [
+        (f"c{customer:03d}", f"s{style:02d}-{item}", float(customer % 90))
+        for customer in range(customers)
+        for style in [int(rng.integers(12))]
+        for item in rng.choice(5, int(rng.integers(3, 5)), replace=False).tolist()
+    ]
+
+
+def behind(shop: list[Line]) -> dict[str, float]:
+    """Return how far each baseline is from the published lists, in standard errors."""
+    data = ItemData(interactions(shop), ItemCatalogue())
+    maker = BoughtTogether(properties_of(data.interactions.item_ids, data.catalogue))
+    found = fit_item_slates([maker], data, quick(horizon_days=28)).results["bought_together"]
+    return {
+        each.name: each.versus_winner.mean / each.versus_winner.error
+        for each in found.candidates
+        if each.baseline and each.versus_winner
+    }
+
+
+def test_orders_of_a_wholesale_shop_are_completed_better_than_by_all_baselines() -> None:
+    """Each baseline is worse by more than one standard error; cosine by more than three."""
+    found = behind(wholesale())
+
+    assert max(found.values()) < -1
+    assert found["cosine"] < -3
+
+
+def test_single_orders_of_a_gift_shop_are_completed_as_well_as_by_cosine() -> None:
+    """Customers without a second order are no obstacle: pairs need customers, not repeats."""
+    found = behind(gifts())
+
+    assert found["popular"] < -3
+    assert max(found["cosine"], found["ease"]) < 1
