@@ -24,6 +24,7 @@ from recsvc.config import Settings
 from recsvc.config_parsers import MAX_PORT
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind, Scope
 from recsvc.domain.catalogue.item import CatalogueItem
+from recsvc.domain.catalogue.item_validation import read_item
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.errors import RecsvcError
 from recsvc.domain.values.ids import CustomerId, ItemId, OfferId, ShopName
@@ -139,7 +140,8 @@ def _import_items(stores: Stores, path: Path) -> dict[ItemId, CatalogueItem]:
 def _read_items(path: Path) -> Iterator[CatalogueItem]:
     with path.open("rb") as lines:
         for line in lines:
-            yield msgspec.json.decode(line, type=CatalogueItem)
+            given = msgspec.json.decode(line, type=dict[str, Any])
+            yield read_item(ItemId(given.pop("item_id")), given)
 
 
 def _import_offers(stores: Stores, path: Path) -> None:
