@@ -42,9 +42,9 @@ class BasketCases:
             self.offsets,
             self.items,
             self.hidden,
-            neighbours.offsets.astype(np.int64),
-            neighbours.items.astype(np.int64),
-            neighbours.scores.astype(np.float32),
+            neighbours.offsets.astype(np.int64, copy=False),
+            neighbours.items.astype(np.int32, copy=False),
+            neighbours.scores.astype(np.float32, copy=False),
             popularity_ranks(popularity),
         )
         return CaseValues(1.0 / ranks, (ranks <= _SHOWN).astype(np.float64))

@@ -5,15 +5,18 @@ category. Sparse matrices arrive as their offsets and columns.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsvc.model.kernels.jit import compiled
 from training.dataset.history import Flags, Floats, Rows
+
+Entries = NDArray[np.int32]  # of pairs, of which there are many
 
 _FIRST_CAPACITY = 1 << 16
 
 
 @compiled(
-    "Tuple((int64[::1], int64[::1], int64[::1], int64[::1], int64))"
+    "Tuple((int64[::1], int32[::1], int32[::1], int32[::1], int64))"
     "(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], boolean[::1], int64)"
 )
 def count_pairs(
@@ -24,7 +27,7 @@ def count_pairs(
     column_orders: Rows,
     wanted: Flags,
     least: int,
-) -> tuple[Rows, Rows, Rows, Rows, int]:
+) -> tuple[Rows, Entries, Entries, Entries, int]:
     """Return the partners of the wanted columns that orders of at least `least` customers share.
 
     Return the offsets of each column's partners, the partners, for each the number of common orders
@@ -36,7 +39,7 @@ def count_pairs(
     columns = len(column_offsets) - 1
     offsets = np.zeros(columns + 1, np.int64)
     capacity, found, left_out = _FIRST_CAPACITY, 0, 0
-    results = np.empty((3, capacity), np.int64)
+    results = np.empty((3, capacity), np.int32)
     counts, customers = np.zeros(columns, np.int64), np.zeros(columns, np.int64)
     last, touched = np.full(columns, -1, np.int64), np.empty(columns, np.int64)
     for column in range(columns):
@@ -55,8 +58,8 @@ def count_pairs(
                     last[partner] = owners[order]
                     customers[partner] += 1
         if found + partners > capacity:
-            capacity = 2 * (found + partners)
-            grown = np.empty((3, capacity), np.int64)
+            capacity = capacity + capacity // 2 + partners
+            grown = np.empty((3, capacity), np.int32)
             grown[:, :found] = results[:, :found]
             results = grown
         for place in range(partners):
@@ -74,7 +77,7 @@ def count_pairs(
 
 
 @compiled(
-    "int64[::1](int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], float32[::1], "
+    "int64[::1](int64[::1], int64[::1], int64[::1], int64[::1], int32[::1], float32[::1], "
     "int64[::1])"
 )
 def rank_hidden(
@@ -82,7 +85,7 @@ def rank_hidden(
     basket_items: Rows,
     hidden: Rows,
     offsets: Rows,
-    neighbours: Rows,
+    neighbours: Entries,
     scores: Floats,
     popularity_ranks: Rows,
 ) -> Rows:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from training.dataset.history import Flags, Floats, History, Rows
-from training.item_slates.order_loops import count_pairs
+from training.item_slates.order_loops import Entries, count_pairs
 
 LARGEST_ORDER = 1000  # lines; the cost of an order grows with the square of its lines
 
@@ -29,9 +29,9 @@ class OrderPairs:
     """Partners of each column: entries offsets[c] to offsets[c + 1] are those of column c."""
 
     offsets: Rows  # (columns + 1,)
-    partners: Rows  # (pairs,)
+    partners: Entries  # (pairs,)
     together: Floats  # (pairs,) common orders
-    customers: Rows  # (pairs,) distinct customers of those orders
+    customers: Entries  # (pairs,) distinct customers of those orders
     counts: Floats  # (columns,) orders of each column
     left_out: int = 0  # pairs of enough orders, but of too few customers
 

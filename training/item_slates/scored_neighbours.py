@@ -6,6 +6,7 @@ import numpy as np
 
 from training.dataset.history import Floats, Rows
 from training.dataset.segments import NOTHING
+from training.item_slates.order_loops import Entries
 from training.recommenders.neighbour_lists import NeighbourLists
 
 
@@ -14,7 +15,7 @@ class Neighbours:
     """Entries offsets[i] to offsets[i + 1] are the neighbours of item i."""
 
     offsets: Rows  # (items + 1,)
-    items: Rows  # (entries,)
+    items: Rows | Entries  # (entries,)
     scores: Floats  # (entries,)
 
     def best(self, k: int) -> "Neighbours":
