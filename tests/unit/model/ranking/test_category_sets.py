@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsvc.domain.catalogue.category_paths import SEPARATOR, covers
@@ -84,7 +84,8 @@ def test_a_filter_finds_the_same_as_a_search_through_all_items(
     assert live_items.ids(found.items) == expected
 
 
-@given(st.lists(items, max_size=14))
+@settings(max_examples=40)
+@given(st.lists(items, max_size=10))
 def test_the_currencies_of_prices_follow_the_items(changes: list[CatalogueItem]) -> None:
     """An item without a price, and a deleted item, has none."""
     columns = CatalogueColumns()

@@ -2,10 +2,13 @@
 
 import numpy as np
 
-from tests.unit.training.builders import history
+from recsvc.model.offers.coverage import covered_rows
+from tests.offer_builders import offer
+from tests.unit.training.builders import history, lines
 from training.dataset.history import History
+from training.dataset.interactions import from_lines
 from training.lists.customer_facts import spent
-from training.lists.offer_facts import OfferFacts
+from training.lists.offer_facts import OfferFacts, PurchasedItems
 
 LINES = [("c0", "milk", 0.0), ("c0", "tea", 90.0), ("c1", "milk", 90.0), ("c1", "nuts", 90.0)]
 
@@ -36,3 +39,17 @@ def test_the_amount_spent_halves_in_90_days() -> None:
 
     assert found.rows.tolist() == [0, 2]
     np.testing.assert_allclose(found.weights, expected, rtol=1e-5)
+
+
+def test_an_offer_on_a_parent_covers_the_items_of_its_children() -> None:
+    """Further categories count, and an item without a category is in none."""
+    bought = from_lines(lines(LINES), timed=True, categories={"milk": "Food > Dairy"})
+    memberships = {"milk": ("Food > Dairy",), "tea": ("Drinks", "Food")}
+    items = PurchasedItems(bought, bought.history, memberships)
+
+    def covered(*categories: str) -> list[int]:
+        return covered_rows(offer("o", categories=categories), items).tolist()
+
+    assert covered("Food") == [0, 2]
+    assert covered("Food > Dairy", "Drinks") == [0, 2]
+    assert covered("Dairy") == []
