@@ -1,6 +1,6 @@
 """Throughput of durable event ingestion, and the memory of event de-duplication.
 
-    python -m tests.bench.events [--seconds 10] [--clients 4] [--workers 2] [--json]
+    python -m tests.bench.events [--seconds 10] [--clients 4] [--workers 2] [--purchases] [--json]
     python -m tests.bench.events --memory
 
 The first starts `recsvc serve` with its own Valkey (an fsync before each acknowledgement) and

@@ -123,6 +123,39 @@ def test_personal_data_is_merged_if_both_permit_it(service: Service) -> None:
     assert shown["segments"] == [BERT, ANNA]
 
 
+def test_dismissals_of_both_are_kept(service: Service) -> None:
+    """The remaining customer has the dismissals of both, until they are cancelled."""
+    for customer, item in ((ANNA, "item-01"), (BERT, "item-02")):
+        service.consent(customer)
+        send_event(service, f"no {item}", customer, type="item_dismissed", item_id=item)
+
+    merged(service)
+
+    name = redis_keys.purchases(service.shop, key_of(service, BERT))
+    store = service.stores.connections.writes
+    dismissals = decode(store.get(name) or b"").dismissals
+    assert {each.item_id for each in dismissals} == {"item-01", "item-02"}
+    assert store.ttl(name) == -1
+
+
+def test_the_list_of_an_older_release_is_merged(service: Service) -> None:
+    """Readable lines of both lists become one history."""
+    store, at = service.stores.connections.writes, now_us() // 1_000_000 - 3600
+    for customer, item in ((ANNA, "item-01"), (BERT, "item-02")):
+        service.consent(customer)
+        name = redis_keys.purchases(service.shop, key_of(service, customer))
+        store.lpush(name, f"{at} 9f86d081884c7d65 2.5 {item}", f"{at} - - item-03", "?")
+
+    merged(service)
+
+    items = decode(store.get(redis_keys.purchases(service.shop, key_of(service, BERT)))).items
+    assert {item.item_id: item.times for item in items} == {
+        "item-01": 1,
+        "item-02": 1,
+        "item-03": 2,
+    }
+
+
 @pytest.mark.parametrize("refusing", [ANNA, BERT])
 def test_personal_data_is_not_merged_if_one_denies_it(
     service: Service, refusing: CustomerId
