@@ -5,8 +5,9 @@
 
 The first starts `recsvc serve` with its own Valkey (an fsync before each acknowledgement) and
 posts batches of 100 new events from other processes: views and carts of many customers, half of
-whom consent to all purposes. The second adds events in this process and sums MEMORY USAGE over
-the keys of de-duplication.
+whom consent to all purposes. With `--purchases` all events are purchases, of 200 customers, half of
+whom consent and have a full purchase history. The second adds events in this process and sums
+MEMORY USAGE over the keys of de-duplication.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from typing import Any
 from recsvc.config import Settings
 from recsvc.domain.api_keys import ALL_SCOPES, KeyKind
 from recsvc.domain.consent.consent import Purpose
+from recsvc.domain.customers.purchase_history import HistoryChange
+from recsvc.domain.customers.recent_events import RecentKind
 from recsvc.domain.events import Event, EventType
 from recsvc.domain.values.ids import CustomerId, ItemId, ShopName
 from recsvc.stores.client import keys as redis_keys
@@ -31,7 +34,8 @@ from tests.e2e.processes import Client, serving
 
 SHOP = ShopName("default")
 BATCH = 100
-CUSTOMERS = 2000
+CUSTOMERS, BUYERS = 2000, 200
+BOUGHT_BEFORE = 300  # purchases of each buyer, more than a history holds
 ITEMS = 5000
 MEMORY_AT = (100_000, 400_000)
 
@@ -55,11 +59,14 @@ def ingest(data_dir: Path, options: argparse.Namespace) -> dict[str, float]:
             customer = stores.hasher(SHOP).key_of(CustomerId(f"c{number}"))
             granted = {Purpose.ANALYTICS: True, Purpose.PERSONALIZATION: True}
             stores.consents.write(SHOP, customer, granted)
+        if options.purchases:
+            _fill(stores)
     with serving(data_dir, workers=options.workers) as server:
         context = multiprocessing.get_context("spawn")
         with context.Pool(options.clients) as pool:
             tasks = [
-                (server.port, key, options.seconds, number) for number in range(options.clients)
+                (server.port, key, options.seconds, number, options.purchases)
+                for number in range(options.clients)
             ]
             started = time.perf_counter()
             took = [each for part in pool.starmap(post_batches, tasks) for each in part]
@@ -72,7 +79,7 @@ def ingest(data_dir: Path, options: argparse.Namespace) -> dict[str, float]:
     }
 
 
-def post_batches(port: int, key: str, seconds: float, number: int) -> list[float]:
+def post_batches(port: int, key: str, seconds: float, number: int, purchases: bool) -> list[float]:
     """Post batches without a pause; return each batch's latency.
 
     A batch that gets 503 is sent again, as a client would, and counts once.
@@ -80,7 +87,7 @@ def post_batches(port: int, key: str, seconds: float, number: int) -> list[float
     client, took = Client(port, key), []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
-        batch = [_sent(f"{number}-{len(took)}-{place}", place) for place in range(BATCH)]
+        batch = [_sent(f"{number}-{len(took)}-{place}", place, purchases) for place in range(BATCH)]
         prepared = time.perf_counter()
         while (reply := client.ask("POST", "/v1/events", {"events": batch})).status == 503:
             print(f"sent again: {reply.json['code']}", file=sys.stderr)
@@ -90,8 +97,40 @@ def post_batches(port: int, key: str, seconds: float, number: int) -> list[float
     return took
 
 
-def _sent(message_id: str, place: int) -> dict[str, Any]:
+def _fill(stores: Stores) -> None:
+    """Give each buyer who consents more purchases than a history holds."""
+    now_us = stores.connections.writes.time()[0] * 1_000_000
+    events = []
+    for number in range(0, BUYERS, 2):
+        name = CustomerId(f"c{number}")
+        customer = stores.hasher(SHOP).key_of(name)
+        for place in range(BOUGHT_BEFORE):
+            event = Event(
+                f"before-{number}-{place}",
+                EventType.PURCHASE,
+                customer_id=name,
+                item_id=ItemId(f"item-{place}"),
+                order_id=f"order-{place // 10}",
+                price=1.99,
+                timestamp_us=now_us - (BOUGHT_BEFORE - place) * 3_600_000_000,
+            )
+            events.append(
+                IncomingEvent(event, customer, RecentKind.PURCHASE, HistoryChange.PURCHASE)
+            )
+    stores.events.add(SHOP, events)
+
+
+def _sent(message_id: str, place: int, purchases: bool) -> dict[str, Any]:
     chosen = hash(message_id)
+    if purchases:
+        return {
+            "message_id": f"00000000-0000-4000-8000-{message_id}",
+            "type": "purchase",
+            "customer_id": f"c{chosen % BUYERS}",
+            "order_id": message_id.rpartition("-")[0],
+            "price": 1.99,
+            "item_id": f"item-{chosen // BUYERS % ITEMS}",
+        }
     return {
         "message_id": f"00000000-0000-4000-8000-{message_id}",
         "type": "add_to_cart" if place % 5 == 0 else "view",
@@ -134,6 +173,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--purchases", action="store_true")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
