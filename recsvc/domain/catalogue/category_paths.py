@@ -1,6 +1,7 @@
 """Category paths: the names from the top category to the item's own, as `Apparel > Shoes`. Pure."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from recsvc.domain.values.labels import MAX_LABEL_LENGTH, label_fault
 
@@ -14,6 +15,7 @@ PATH_RULE = (
 )
 
 _MARK = ">"
+_MAX_TEXT = 2 * MAX_PATH_BYTES  # characters, with spaces that normalisation removes
 
 
 class InvalidPath(ValueError):
@@ -22,6 +24,13 @@ class InvalidPath(ValueError):
 
 def normalised(text: str) -> str:
     """Return the path with one space on each side of `>`; raise InvalidPath with the reason."""
+    if len(text) > _MAX_TEXT:  # the cache must not keep it
+        raise InvalidPath(f"has more than {MAX_PATH_BYTES} bytes")
+    return _normalised(text)
+
+
+@lru_cache(maxsize=4096)  # the filters of requests and the categories of items repeat
+def _normalised(text: str) -> str:
     names = _names(text)
     if len(names) > MAX_LEVELS:
         raise InvalidPath(f"has {len(names)} levels; at most {MAX_LEVELS} are allowed")

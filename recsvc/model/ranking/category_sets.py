@@ -48,7 +48,8 @@ class CategorySets:
 
     def code(self, name: str) -> int | None:
         """Return the code of a category; None if no item is in it or in a child of it."""
-        return self._codes.get(lenient(name))
+        code = self._codes.get(name)
+        return self._codes.get(lenient(name)) if code is None else code
 
     def sets_within(self, name: str) -> Array:
         """Return the codes of the sets that contain the category."""

@@ -42,6 +42,7 @@ def test_the_space_around_separators_is_normalised(text: str, path: str) -> None
         ("A > b\x00", "control character"),
         ("A > \ud800", "not valid UTF-8"),
         (">".join(["ü" * 60] * 5), "512 bytes"),
+        ("A" + " " * 1024, "512 bytes"),
     ],
 )
 def test_other_texts_are_refused_with_the_reason(text: str, reason: str) -> None:
