@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from recsvc.domain.errors import ModelRejected
+from recsvc.domain.values.timestamps import parse_rfc3339
 from recsvc.model.artifact.format import MAJOR, is_newer_minor, parse_format
 from recsvc.model.artifact.rejection import FORMAT_UNKNOWN
 
@@ -47,6 +48,16 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         consents = self.data.get("consents")
         watermark_us = consents.get("watermark_us") if isinstance(consents, dict) else None
         return watermark_us if type(watermark_us) is int else None
+
+    @property
+    def data_end_us(self) -> int | None:
+        """The time of the last purchase in the training data, in microseconds since 1970.
+
+        None for data without times, or if the value is malformed.
+        """
+        purchases = self.data.get("purchases")
+        last = purchases.get("last") if isinstance(purchases, dict) else None
+        return parse_rfc3339(last) if isinstance(last, str) else None
 
     def is_later_than(self, erasure_recorded_at_us: int) -> bool:
         """Return whether the consents were read after an erasure was recorded.

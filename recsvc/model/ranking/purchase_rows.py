@@ -37,8 +37,8 @@ class PurchaseRows:
     def since(self, data_end_seconds: float) -> "PurchaseRows":
         """Return the history without items whose last purchase is not after the end of the data.
 
-        For a customer whom a model knows: its lists contain these purchases already. `times` of
-        the remaining items still counts their earlier purchases.
+        For a customer whom a model knows: its lists contain these purchases already. The end is
+        `Manifest.data_end_us`. `times` of the remaining items still counts their earlier purchases.
         """
         is_new = self.last_seconds > data_end_seconds
         return PurchaseRows(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from recsvc.domain.catalogue.item import CatalogueItem
@@ -88,6 +89,25 @@ def test_no_purchase_counts_twice(live_items: LiveItems) -> None:
     ).since(NOW - 120)
 
     assert (list(rows.rows), list(rows.dismissed)) == ([APPLE], [CHERRY])
+
+
+@pytest.mark.parametrize(
+    ("purchases", "expected"),
+    [
+        ({"last": "2025-12-01T00:00:00Z"}, NOW * 1_000_000),
+        ({"last": None}, None),
+        ({"last": "then"}, None),
+        (None, None),
+    ],
+)
+def test_the_manifest_names_the_end_of_the_data(
+    live_items: LiveItems, purchases: object, expected: int | None
+) -> None:
+    """The end is the last purchase of the training data; unknown for data without times."""
+    data = {"purchases": purchases}
+    manifest = msgspec.structs.replace(live_items.model.manifest, data=data)
+
+    assert manifest.data_end_us == expected
 
 
 def test_no_history_has_no_rows(live_items: LiveItems) -> None:
