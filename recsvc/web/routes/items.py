@@ -144,7 +144,7 @@ ROUTES = (
         ItemView,
         body=ItemBody,
         also=(404,),
-        remark=f"{EFFECTIVE} Absent fields keep their value; null clears a field.",
+        remark=f"{EFFECTIVE} Absent fields and attributes keep their value; null clears one.",
         name="patch_item",
         tag="items",
     ),
