@@ -167,6 +167,7 @@ class SmallService:
             store_answered=True,
             catalogue_epoch=reply.epochs.catalogue,
             recent_events=reply.recent_events,
+            history=reply.history,
             policy=self.policy_clock.policy(reply.minimums),
             offers_epoch=reply.epochs.offers,
             offer_data=reply.offer_data,
