@@ -23,7 +23,7 @@ from recsvc.stores.client.connection import connect
 from recsvc.stores.client.raw_connection import RawConnections
 from recsvc.stores.request_read import RequestRead
 from recsvc.usecases.access.request_access import RouteAccess
-from recsvc.web.app import add_routes, create_app
+from recsvc.web.app import create_app
 from recsvc.web.http.rendering import PRIVATE
 from recsvc.web.http.route import Call, Route
 from recsvc.web.http.services import Services
@@ -149,9 +149,7 @@ def load_with_floors(
     ]
 
     def create_with_floors(services: Services) -> Flask:
-        app = create_app(services)
-        add_routes(app, routes, services)
-        return app
+        return create_app(services, routes)
 
     worker.create_app = create_with_floors  # type: ignore[attr-defined]
     return worker.load_application(settings, url, shops, parent, workers)

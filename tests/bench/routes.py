@@ -30,7 +30,7 @@ from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
 from recsvc.stores.client import keys as redis_keys
 from recsvc.usecases.access.request_access import RouteAccess
-from recsvc.web.app import add_routes, create_app
+from recsvc.web.app import create_app
 from recsvc.web.http.route import Call, Route
 from recsvc.wiring.services import open_registry, services_of
 from recsvc.wiring.stores import Stores, open_stores
@@ -112,9 +112,7 @@ def shop(customers: int, items: int) -> Iterator[tuple[Flask, str]]:
             registry = open_registry(settings, stores.secret)
             registry.refresh()
             services = services_of(stores, registry, [SHOP])
-            app = create_app(services)
-            add_routes(app, [FLOOR, OFFERS_FLOOR], services)
-            yield app, key
+            yield create_app(services, [FLOOR, OFFERS_FLOOR]), key
 
 
 def _fill(stores: Stores, settings: Settings, customers: int, items: int) -> str:

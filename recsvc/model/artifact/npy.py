@@ -9,6 +9,7 @@ import io
 import mmap
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -83,6 +84,7 @@ def _read_header(stream: BinaryIO, name: str) -> _Header:
     raise ModelRejected(f"{name}: its header does not describe a plain array")
 
 
+@lru_cache(maxsize=256)  # versions of a shop have headers in common
 def _literal(text: bytes) -> object:
     try:
         return ast.literal_eval(text.decode("latin-1"))
