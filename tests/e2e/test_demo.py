@@ -27,7 +27,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def printed(data_dir: Path) -> str:
-    return recsvc("demo", "--no-serve", "--customers", "40", data_dir=data_dir).stdout
+    return recsvc("demo", "--no-serve", "--customers", "12", data_dir=data_dir).stdout
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_the_printed_decision_matches_the_service(server: Server, printed: str) 
 
 def test_a_second_demo_keeps_withdrawals(data_dir: Path, withdrawn: None, server: Server) -> None:
     """A second run of the demo does not undo a withdrawal."""
-    again = recsvc("demo", "--no-serve", "--customers", "40", data_dir=data_dir)
+    again = recsvc("demo", "--no-serve", "--customers", "12", data_dir=data_dir)
     answer = ask_as_printed(server, again.stdout, "with consent")
 
     assert answer["fallback"] == "no_consent"

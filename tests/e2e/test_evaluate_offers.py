@@ -221,6 +221,6 @@ def test_an_unreadable_input_is_named_and_nothing_is_written(
 )
 def test_an_invalid_date_is_refused(tmp_path: Path, bought: list[Line], as_of: str) -> None:
     """An invalid date is refused, and the message shows a valid one."""
-    run = evaluate(tmp_path, bought, "--as-of", as_of, expect=2, how=recsvc_train)
+    run = evaluate(tmp_path, bought, "--as-of", as_of, expect=2)
 
     assert "write a day as 2017-05-08" in run.stderr

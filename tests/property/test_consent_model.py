@@ -21,7 +21,7 @@ from tests.property.offer_rules import BOTH, LIMITS, OFFERS, OfferRules
 
 # A failure is reported as found, since shrinking takes minutes; add Phase.shrink to shrink it.
 RUNS = settings(
-    max_examples=70,
+    max_examples=50,
     stateful_step_count=30,
     deadline=None,
     phases=[Phase.reuse, Phase.generate],
