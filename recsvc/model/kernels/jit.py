@@ -9,6 +9,8 @@ in NUMBA_CACHE_DIR. numba is imported at the first compilation, so that a comman
 does not wait for it; a service calls `compile_all` before it serves.
 """
 
+import os
+import random
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
@@ -70,8 +72,13 @@ def part(function: F) -> F:
 
 
 def compile_all() -> None:
-    """Compile all functions, so that no request waits for a compilation."""
-    for each in _compiled:
+    """Compile all functions, so that no request waits for a compilation.
+
+    Processes that start together compile in different orders, so that at a first start each reads
+    most of the others' results from the cache.
+    """
+    order = random.Random(os.getpid())  # noqa: S311 not for cryptography
+    for each in order.sample(_compiled, len(_compiled)):
         each.compile()
 
 
