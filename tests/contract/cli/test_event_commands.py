@@ -30,6 +30,7 @@ SCHEMA = {
     "quantity": pl.Float64,
     "price": pl.Float64,
     "order_id": pl.String,
+    "line_id": pl.String,
     "recommendation_id": pl.String,
     "decision_id": pl.String,
     "claim_id": pl.String,
