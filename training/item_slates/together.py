@@ -99,6 +99,7 @@ class BoughtTogether:
             for name, (_, scorer) in _SCORERS.items()
         }
         found[_POPULAR.name] = cases.measure(no_neighbours(known.items_total), popularity)
+        del pairs  # those of the baselines take a gigabyte
         if judging:
             found |= _baselines(cases, orders, wanted, popularity)
         return found
@@ -155,9 +156,14 @@ def _listable_pairs(
 def _baselines(
     cases: BasketCases, orders: Orders, wanted: Flags, popularity: Floats
 ) -> WindowFigures:
-    pairs = _FittedPairs(orders, pairs_of(orders, 1, wanted))
+    pairs = pairs_of(orders, 1, wanted)
+
+    def neighbours(scorer: PairScorer) -> Neighbours:
+        """Score the pairs without keeping the scores: there are millions."""
+        return _FittedPairs(orders, pairs).neighbours(scorer)
+
     return {
-        name: cases.measure(pairs.neighbours(scorer), popularity)
+        name: cases.measure(neighbours(scorer), popularity)
         for name, (_, scorer) in _BASELINES.items()
     }
 
