@@ -23,6 +23,7 @@ from recsvc.domain.values.ids import ShopName
 from recsvc.model.artifact.artifact import (
     Artifact,
     CustomersPurchases,
+    HistoryScores,
     RankedLists,
     TopList,
     empty_lists,
@@ -30,6 +31,7 @@ from recsvc.model.artifact.artifact import (
 from recsvc.model.artifact.versions import Versions
 from recsvc.model.publish import ManifestFacts, publish
 from recsvc.model.registry.candidates import Candidates
+from recsvc.model.registry.history_arrays import DEFAULT_COEFFICIENTS
 
 SHOP = ShopName("default")
 FINGERPRINT = "0123456789abcdef"
@@ -107,6 +109,12 @@ def fruit_shop(first: str = "apple") -> Artifact:
             spent=np.array([9.5, np.nan]),
             first=np.array([20_000.0, 20_010.0]),
             last=np.array([20_020.5, 20_010.0]),
+        ),
+        history_scores=HistoryScores(
+            neighbours([[1, 2], [0], [], [2]]),
+            own=np.full(4, -1.0),
+            new=np.array([-4.0, -3.5, -3.0, -2.5]),
+            coefficients=DEFAULT_COEFFICIENTS,
         ),
     )
 

@@ -12,11 +12,12 @@ from threadpoolctl import threadpool_limits
 from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId
-from recsvc.model.artifact.artifact import Artifact, TopList
+from recsvc.model.artifact.artifact import Artifact, HistoryScores, TopList
 from training.dataset.category_groups import judged_categories
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
 from training.dataset.interactions import Interactions, from_lines
+from training.dataset.windows import window_days
 from training.errors import NotPublishable
 from training.evaluation.training_results import results_of
 from training.evaluation.warm_start import measure_warm_start
@@ -25,6 +26,7 @@ from training.item_slates.maker import ItemData
 from training.item_slates.makers import makers_of
 from training.lists.customer_facts import purchased_by
 from training.lists.customer_lists import SlateLists, fill_slates, reordered
+from training.lists.history_scores import fit_history_scores
 from training.lists.item_lists import (
     neighbour_list,
     popular,
@@ -98,6 +100,7 @@ def train(
         selected = select_models(interactions.history, settings, progress)
         item_slates = _judged_item_slates(interactions, catalogue, settings, progress)
         items = _fit_item_lists(interactions, selected, item_slates, settings, progress)
+        history_scores = _fit_history_scores(interactions, settings, progress)
         slates = fill_slates(selected, _reason_context(interactions, items), progress)
         results = replace(
             results_of(interactions, selected, settings),
@@ -110,8 +113,24 @@ def train(
         )
     customer_items = selected.cutoff.base_models.training_data.customer_items
     artifact = _build(interactions, catalogue.memberships, customer_items, items, slates, hasher)
+    artifact = replace(artifact, history_scores=history_scores)
     sizes = len(artifact.customer_keys), len(artifact.item_ids)
     return Trained(artifact, results, *sizes, settings)
+
+
+def _fit_history_scores(
+    interactions: Interactions, settings: TrainingSettings, progress: Progress
+) -> HistoryScores | None:
+    history = interactions.history
+    horizon_days = window_days(history, settings.horizon_days)
+    with progress.step("Scores for customers outside the model"):
+        return fit_history_scores(
+            history,
+            horizon_days,
+            settings.k_anonymity,
+            settings.constants.ease_penalty,
+            settings.seed,
+        )
 
 
 def sorted_purchases(

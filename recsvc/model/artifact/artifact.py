@@ -58,6 +58,21 @@ class CustomersPurchases:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class HistoryScores:
+    """Scores of items for a customer from a purchase history (`kernels.fold_in`).
+
+    A row of `weights` belongs to a bought item and has the weights of other items, from EASE. The
+    worths are log-odds of a purchase within the horizon, `own` of an item bought before, `new` of
+    another item. `coefficients` has the layout of the kernel.
+    """
+
+    weights: RankedLists
+    own: Array  # (items,) floats
+    new: Array  # (items,) floats
+    coefficients: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Artifact:
     """A complete model. `item_ids` and `customer_keys` are sorted; rows are positions in them.
 
@@ -76,6 +91,7 @@ class Artifact:
     categories: Mapping[str, TopList] = field(default_factory=dict)
     intervals: Array | None = None  # (items,) floats
     purchased: CustomersPurchases | None = None
+    history_scores: HistoryScores | None = None
 
     def to_arrays(self) -> dict[str, Array]:
         """Return the arrays of the format, fully checked; raise ModelRejected if one is wrong."""
@@ -96,6 +112,7 @@ class Artifact:
                 *(_top(spec, self._top_list(slate)) for slate, spec in layout.TOP_LISTS.items()),
                 [] if self.intervals is None else [_column(layout.ITEM_INTERVALS, self.intervals)],
                 [] if self.purchased is None else _purchased(self.purchased),
+                [] if self.history_scores is None else _history_scores(self.history_scores),
             )
         )
         check_arrays(arrays, full=True)
@@ -151,6 +168,16 @@ def _purchased(purchased: CustomersPurchases) -> list[tuple[str, Array]]:
     }
     bought = _lists(layout.BOUGHT, purchased.bought)
     return [*bought, *(_column(spec, values) for spec, values in columns.items())]
+
+
+def _history_scores(scores: HistoryScores) -> list[tuple[str, Array]]:
+    columns = {
+        layout.OWN_WORTH: scores.own,
+        layout.NEW_WORTH: scores.new,
+        layout.HISTORY_WEIGHTS: scores.coefficients,
+    }
+    weights = _lists(layout.ITEM_WEIGHTS, scores.weights)
+    return [*weights, *(_column(spec, values) for spec, values in columns.items())]
 
 
 def _top(spec: layout.TopListSpec, top: TopList) -> list[tuple[str, Array]]:

@@ -32,7 +32,7 @@ from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSl
 from recsvc.domain.values.customer_keys import CUSTOMER_KEY_BYTES
 from recsvc.domain.values.ids import MAX_ID_BYTES
 
-MAJOR, MINOR = 1, 1
+MAJOR, MINOR = 1, 2
 FORMAT = f"{MAJOR}.{MINOR}"
 MANIFEST_FILE = "manifest.json"
 _MAX_CATEGORY_BYTES = 512
@@ -167,6 +167,12 @@ CUSTOMER_SPENT = ArraySpec("customer_spent", ArrayKind.AMOUNTS, "customers")
 FIRST_ORDER = ArraySpec("customer_first_order", ArrayKind.MOMENTS, "customers")
 LAST_ORDER = ArraySpec("customer_last_order", ArrayKind.MOMENTS, "customers")
 
+# Scores for a customer from the purchase history that the service stores (`kernels.fold_in`).
+ITEM_WEIGHTS = RankedListsSpec("item_weights", "items")  # per bought item; weights of other items
+OWN_WORTH = ArraySpec("item_own_worth", ArrayKind.SCORES, "items")  # log-odds of a repurchase
+NEW_WORTH = ArraySpec("item_new_worth", ArrayKind.SCORES, "items")  # log-odds of a first purchase
+HISTORY_WEIGHTS = ArraySpec("history_weights", ArrayKind.SCORES, "history_weights")
+
 # The arrays of a group are all there or all missing.
 OPTIONAL_GROUPS: tuple[tuple[ArraySpec, ...], ...] = (
     *(tuple(slate.arrays()) for slate in SLATES.values()),
@@ -174,6 +180,7 @@ OPTIONAL_GROUPS: tuple[tuple[ArraySpec, ...], ...] = (
     *(tuple(slate.arrays()) for slate in TOP_LISTS.values() if slate is not POPULAR),
     (ITEM_INTERVALS,),
     (*BOUGHT.arrays(), CUSTOMER_ORDERS, CUSTOMER_SPENT, FIRST_ORDER, LAST_ORDER),
+    (*ITEM_WEIGHTS.arrays(), OWN_WORTH, NEW_WORTH, HISTORY_WEIGHTS),
 )
 OPTIONAL_ARRAYS: Mapping[str, ArraySpec] = {
     spec.name: spec for group in OPTIONAL_GROUPS for spec in group

@@ -44,12 +44,28 @@ _MINUTE_DIGITS, _MILLISECOND_DIGITS, _MAX_TIMES_DIGITS = 5, 9, 6  # of base 36
 _HASH_MULTIPLIER = 2_654_435_761  # Knuth's, close to 2^32 divided by the golden ratio
 _VOTED_BUCKETS = 512
 
+MAX_FOLDED = 16_384  # item weights that one request reads
+LEAST_PER_ITEM = 16  # weights of a bought item, however long the history is
+# Coefficients of the log-odds of a purchase within the horizon, by place in `history_weights`.
+# Own items: log of times, log1p of age, their product, log1p of age in intervals, votes. Other
+# items: votes, votes times log1p of all purchases, that alone, the sum of weights if below zero,
+# votes times worth.
+OWN_TIMES, OWN_AGE, OWN_TIMES_AGE, OWN_DUE, OWN_VOTES = range(5)
+NEW_VOTES, NEW_VOTES_HISTORY, NEW_HISTORY, NEW_AGAINST, NEW_VOTES_WORTH = range(5, 10)
+# Days of the unit of age; own worth of an item outside the model; unit of the sums of weights.
+AGE_DAYS, OUTSIDE_WORTH, VOTE_UNIT = range(10, 13)
+HISTORY_WEIGHTS_TOTAL = 13
+USUAL_INTERVAL_DAYS = 60.0  # of an item that no customer has bought again
+
+# Offsets, items and weights of all items; own worth, new worth, coefficients.
+HistoryArrays = tuple[Array, Array, Array, Array, Array, Array]
 NeighbourArrays = tuple[Array, Array, Array]  # offsets, items and scores of all items' neighbours
 # By item row: unavailable, category set, catalogue row. By catalogue row: brand, price, currency.
 # Then the filter: by category set whether it is wanted, wanted brands (codes), lowest and highest
 # price, currency (code), and the HAS_ bits in use.
 ItemFilter = tuple[Array, Array, Array, Array, Array, Array, Array, Array, float, float, int, int]
 
+_HISTORY = "Tuple((int64[:], int32[:], float32[:], float32[:], float32[:], float32[:]))"
 _NEIGHBOURS = "Tuple((int64[:], int32[:], float32[:]))"
 _FILTER = (
     "Tuple((boolean[:], int32[:], int32[:], int32[:], float64[:], int32[:], boolean[:], int32[:], "
@@ -776,3 +792,112 @@ def sum_votes(
             cast_by[votes_cast] = voter
             votes_cast += 1
     return top_sums(rows[:votes_cast], votes[:votes_cast], cast_by[:votes_cast], most)
+
+
+@compiled(
+    "Tuple((int32[::1], float32[::1], int32[::1]))"
+    f"(int64[:], int64[:], float64[:], {_HISTORY}, float32[:], int32[:], boolean, boolean, int64)"
+)
+def fold_in(
+    rows: Array,
+    times: Array,
+    ages: Array,
+    model: HistoryArrays,
+    intervals: Array,
+    popular: Array,
+    shows_own: bool,
+    shows_new: bool,
+    most: int,
+) -> tuple[Array, Array, Array]:
+    """Rank items for a customer by the bought items: distinct `rows`, `times`, `ages` in days.
+
+    The weights of the bought items add up to votes for other items (EASE^R, Steck 2019: the row of
+    a new customer). Rank bought items (`shows_own`), other items (`shows_new`), or both, by their
+    log-odds of a purchase. Of `popular`, the first `most` take part without votes. Return the
+    first `most` items: rows, odds turned into chances, and the bought item with the largest vote
+    (UNKNOWN_ROW for bought items and items without a vote).
+    """
+    offsets, items, weights, own_worth, new_worth, by = model
+    limit = max(LEAST_PER_ITEM, MAX_FOLDED // max(len(rows), 1))
+    capacity = len(rows) + len(popular[:most])
+    for row in rows:
+        if row + 1 < len(offsets):
+            capacity += min(limit, offsets[row + 1] - offsets[row])
+    slots = np.full(slots_for(capacity), -1, np.int32)
+    found = np.empty(capacity, np.int64)
+    sums, top = np.zeros(capacity, np.float64), np.zeros(capacity, np.float64)
+    voters = np.full(capacity, UNKNOWN_ROW, np.int32)
+    total, purchases = 0, 0
+    for bought in rows:
+        slots[slot_of(slots, found, bought)] = total
+        found[total] = bought
+        total += 1
+    for bought in range(len(rows)):
+        row = rows[bought]
+        purchases += times[bought]
+        if row + 1 >= len(offsets):
+            continue
+        strength = math.log1p(times[bought])
+        for entry in range(offsets[row], min(offsets[row] + limit, offsets[row + 1])):
+            slot = slot_of(slots, found, items[entry])
+            place = slots[slot]
+            if place < 0:
+                place = slots[slot] = total
+                found[total] = items[entry]
+                total += 1
+            vote = strength * weights[entry]
+            sums[place] += vote
+            if vote > top[place]:
+                top[place], voters[place] = vote, row
+    if shows_new:
+        for row in popular[:most]:
+            slot = slot_of(slots, found, row)
+            if slots[slot] < 0:
+                slots[slot] = total
+                found[total] = row
+                total += 1
+    first = 0 if shows_own else len(rows)
+    last = total if shows_new else len(rows)
+    history = math.log1p(purchases)
+    for place in range(first, last):
+        row, votes = found[place], math.log1p(max(sums[place], 0.0) / by[VOTE_UNIT])
+        if place < len(rows):
+            interval = USUAL_INTERVAL_DAYS
+            if row < len(intervals) and intervals[row] > 0:
+                interval = intervals[row]
+            age, times_bought = math.log1p(ages[place] / by[AGE_DAYS]), math.log(times[place])
+            worth = own_worth[row] if row < len(own_worth) else by[OUTSIDE_WORTH]
+            worth += by[OWN_TIMES] * times_bought + by[OWN_AGE] * age
+            worth += by[OWN_TIMES_AGE] * times_bought * age + by[OWN_VOTES] * votes
+            sums[place] = worth + by[OWN_DUE] * math.log1p(ages[place] / interval)
+            voters[place] = UNKNOWN_ROW
+        else:
+            worth = new_worth[row] + by[NEW_HISTORY] * history
+            per_vote = by[NEW_VOTES] + by[NEW_VOTES_HISTORY] * history
+            worth += (per_vote + by[NEW_VOTES_WORTH] * new_worth[row]) * votes
+            sums[place] = worth + by[NEW_AGAINST] * min(sums[place], 0.0) / by[VOTE_UNIT]
+    order = largest(sums[first:last], found[first:last], min(most, last - first))
+    best, chances = np.empty(len(order), np.int32), np.empty(len(order), np.float32)
+    because = np.empty(len(order), np.int32)
+    for rank, place in enumerate(order):
+        best[rank], because[rank] = found[first + place], voters[first + place]
+        chances[rank] = 1 / (1 + math.exp(-sums[first + place]))
+    return best, chances, because
+
+
+@part
+def slots_for(entries: int) -> int:
+    """Return the size of a hash table with at most half of its slots in use."""
+    size = 16
+    while size < 2 * entries:
+        size *= 2
+    return size
+
+
+@part
+def slot_of(slots: Array, found: Array, row: int) -> int:
+    """Return the slot of a row, or the free slot where it belongs."""
+    slot = (row * _HASH_MULTIPLIER >> 15) & (len(slots) - 1)
+    while slots[slot] >= 0 and found[slots[slot]] != row:
+        slot = (slot + 1) & (len(slots) - 1)
+    return slot

@@ -17,7 +17,16 @@ from recsvc.domain.customers.recent_events import (
     RecentKind,
 )
 from recsvc.model.artifact.format import Array
-from recsvc.model.kernels.kernels import ROW, START, STOP, UNKNOWN_ROW, read_events, rerank, weigh
+from recsvc.model.kernels.kernels import (
+    REASON,
+    ROW,
+    START,
+    STOP,
+    UNKNOWN_ROW,
+    read_events,
+    rerank,
+    weigh,
+)
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.registry.candidates import Candidates
 
@@ -31,6 +40,15 @@ class RecentInterest:
     voted: Array  # (voted, 3) int32: VOTED, REASON and VOTER, the largest share first
     shares: Array  # (voted,)
     bought: Array  # (bought, 2): BOUGHT and ON_COOLDOWN of all purchases, the latest first
+
+    def without_purchases(self) -> "RecentInterest":
+        """Return the votes of views and carts alone."""
+        by_other = self.voted[:, REASON] != _BOUGHT
+        return RecentInterest(
+            np.ascontiguousarray(self.voted[by_other]),
+            np.ascontiguousarray(self.shares[by_other]),
+            self.bought[:0],
+        )
 
     def on_cooldown(self) -> list[int]:
         """Return the items bought less than COOLDOWN_SHARE of their interval ago."""

@@ -25,7 +25,7 @@ from recsvc.domain.consent.gate import Admitted
 from recsvc.model.artifact.artifact import CustomersPurchases, RankedLists
 from recsvc.model.artifact.format import Array
 from recsvc.model.artifact.manifest import Manifest
-from recsvc.model.kernels.kernels import NeighbourArrays
+from recsvc.model.kernels.kernels import HistoryArrays, NeighbourArrays
 from recsvc.model.registry.candidates import Candidates, candidates_of
 from recsvc.model.registry.id_map import CustomerMap, IdMap
 
@@ -78,6 +78,7 @@ class LoadedModel:
     intervals: Array = field(repr=False)  # (items,) float32; empty: unknown
     _purchases: CustomersPurchases | None = field(repr=False)
     appeal: Array = field(repr=False)  # (items,) float32, popularity factor of a vote
+    history_arrays: HistoryArrays = field(repr=False)  # as `kernels.fold_in` takes them
 
     @property
     def version(self) -> str:
@@ -170,6 +171,7 @@ class LoadedModel:
         for own in self._slates.values():
             arrays = (own.offsets, own.items, own.reasons, own.scores, own.reason_items)
             yield from (array for array in arrays if array is not None)
+        yield from self.history_arrays
         for neighbours in self._neighbours.values():
             yield from neighbours.arrays
 

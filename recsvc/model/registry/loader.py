@@ -31,6 +31,7 @@ from recsvc.model.artifact.manifest import MAX_MANIFEST_BYTES, ArrayEntry, Manif
 from recsvc.model.artifact.npy import map_array
 from recsvc.model.artifact.rejection import FORMAT_UNKNOWN, SECRET_MISMATCH
 from recsvc.model.registry.candidates import Candidates, assemble
+from recsvc.model.registry.history_arrays import history_arrays
 from recsvc.model.registry.id_map import CustomerMap, IdMap
 from recsvc.model.registry.loaded import LoadedModel
 from recsvc.model.registry.vote_tally import appeal_of
@@ -165,6 +166,7 @@ def _model(manifest: Manifest, arrays: Arrays) -> LoadedModel:
         intervals=arrays.get(layout.ITEM_INTERVALS.name, _NO_INTERVALS),
         _purchases=_purchases(arrays),
         appeal=_appeal(arrays),
+        history_arrays=history_arrays(arrays),
     )
 
 

@@ -9,6 +9,7 @@ from recsvc.model.artifact.artifact import RankedLists
 from recsvc.model.artifact.format import FORMAT
 from recsvc.model.artifact.manifest import Manifest
 from recsvc.model.registry.candidates import Candidates
+from recsvc.model.registry.history_arrays import NO_HISTORY_ARRAYS
 from recsvc.model.registry.id_map import CustomerMap, IdMap
 from recsvc.model.registry.loaded import LoadedModel
 
@@ -33,4 +34,5 @@ def no_model() -> LoadedModel:
         intervals=np.zeros(0, np.float32),
         _purchases=None,
         appeal=np.zeros(0, np.float32),
+        history_arrays=NO_HISTORY_ARRAYS,
     )

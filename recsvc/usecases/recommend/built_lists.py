@@ -27,6 +27,7 @@ from recsvc.usecases.recommend.candidate_sources import (
     anonymous_lists,
     basket_lists,
     customer_lists,
+    history_list,
     neighbour_lists,
     popular_lists,
     rows_of,
@@ -68,9 +69,63 @@ def customer_list(
         return _fallback_list(live_items, query, Fallback.NO_MODEL, taken)
     own = live_items.model.customer_slate(personal.admitted, slate)
     if own is None:
-        if personal.interest is None:
-            return _fallback_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
-        own = no_candidates()
+        return _list_of_unknown(live_items, personal, slate, query, taken)
+    return _personal_list(live_items, personal, slate, query, taken, own)
+
+
+def _list_of_unknown(
+    live_items: LiveItems,
+    personal: PersonalContext,
+    slate: CustomerSlate,
+    query: ListQuery,
+    taken: Collection[int],
+) -> BuiltList:
+    """Build the list of a customer whom the model does not know, from history and events.
+
+    A list with the items and reasons of the anonymous one is reported as that.
+    """
+    anonymous = _fallback_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
+    own = history_list(live_items, personal, slate)
+    if own is None and not _takes_part(personal):
+        return anonymous
+    if not rule_of(slate).adds_items and not _bought_before(
+        no_candidates() if own is None else own, personal
+    ):
+        return anonymous
+    built = _personal_list(
+        live_items,
+        personal if own is None else personal.without_recent_purchases(),
+        slate,
+        query,
+        taken,
+        no_candidates() if own is None else own,
+    )
+    return built if _differ(built.ranked, anonymous.ranked) else anonymous
+
+
+def _takes_part(personal: PersonalContext) -> bool:
+    """Return whether recent events vote for an item or show a purchase."""
+    interest = personal.interest
+    return interest is not None and len(interest.voted) + len(interest.bought) > 0
+
+
+def _differ(one: RankedItems, other: RankedItems) -> bool:
+    """Return whether the items or their reasons differ; scores alone do not count."""
+    return (one.items, one.reasons, one.reason_items) != (
+        other.items,
+        other.reasons,
+        other.reason_items,
+    )
+
+
+def _personal_list(
+    live_items: LiveItems,
+    personal: PersonalContext,
+    slate: CustomerSlate,
+    query: ListQuery,
+    taken: Collection[int],
+    own: Candidates,
+) -> BuiltList:
     seen = set(taken)
     lists = customer_lists(live_items, query, personal, slate, own, seen)
     ranked = _rotated(live_items, query, personal, lists, seen)
@@ -147,15 +202,25 @@ def basket_list(
     if not live_items.model.has_slate(ItemSlate.BOUGHT_TOGETHER):
         refused = admission.fallback if isinstance(admission, ConsentRefused) else None
         return _fallback_list(live_items, query, refused or Fallback.NO_MODEL, excluded)
-    own = None
+    ranked = _basket_items(live_items, query, basket, None, no_candidates(), excluded)
+    is_personal = False
     if personal is not None:
         own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
-    is_personal = own is not None or (personal is not None and personal.interest is not None)
-    seen = set(excluded)
-    lists = basket_lists(
-        live_items, query, basket, personal, no_candidates() if own is None else own, seen
-    )
-    ranked = select_items(live_items, query, without_variants(live_items, basket, lists), seen)
+        is_known = own is not None
+        if own is None:
+            own = history_list(live_items, personal, CustomerSlate.FOR_YOU)
+            personal = personal if own is None else personal.without_recent_purchases()
+        if own is not None or _takes_part(personal):
+            theirs = _basket_items(
+                live_items,
+                query,
+                basket,
+                personal,
+                no_candidates() if own is None else own,
+                excluded,
+            )
+            is_personal = is_known or _differ(theirs, ranked)
+            ranked = theirs if is_personal else ranked
     fallback = _filtered_out(query, ranked)
     if isinstance(admission, ConsentRefused):
         fallback = admission.fallback
@@ -163,6 +228,19 @@ def basket_list(
         has_slate = live_items.model.has_slate(CustomerSlate.FOR_YOU)
         fallback = Fallback.UNKNOWN_CUSTOMER if has_slate else Fallback.NO_MODEL
     return BuiltList(ItemSlate.BOUGHT_TOGETHER, ranked, fallback, is_personal=is_personal)
+
+
+def _basket_items(
+    live_items: LiveItems,
+    query: ListQuery,
+    basket: Sequence[int],
+    personal: PersonalContext | None,
+    own: Candidates,
+    excluded: Collection[int],
+) -> RankedItems:
+    seen = set(excluded)
+    lists = basket_lists(live_items, query, basket, personal, own, seen)
+    return select_items(live_items, query, without_variants(live_items, basket, lists), seen)
 
 
 def placed_list(

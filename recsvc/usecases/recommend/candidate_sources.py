@@ -23,6 +23,7 @@ from recsvc.model.ranking.category_limit import (
 from recsvc.model.ranking.diversity import POOL, diversified
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.neighbour_votes import votes
+from recsvc.model.ranking.purchase_ranking import ranked_by_history
 from recsvc.model.ranking.recent_interest import RecentInterest, reranked
 from recsvc.model.registry.candidates import Candidates, RankedItems, fill
 from recsvc.usecases.recommend.personal_context import PersonalContext
@@ -143,6 +144,22 @@ def neighbour_lists(
         yield votes(live_items.model, slate, rows, most_voters=len(rows))
 
 
+def history_list(
+    live_items: LiveItems, personal: PersonalContext, slate: CustomerSlate
+) -> Candidates | None:
+    """Rank items by the purchase history; None without a purchase in it."""
+    if not len(personal.history.rows):
+        return None
+    rule = rule_of(slate)
+    return ranked_by_history(
+        live_items,
+        personal.history,
+        personal.now_seconds,
+        shows_bought=rule.shows_bought,
+        adds_items=rule.adds_items,
+    )
+
+
 def customer_lists(
     live_items: LiveItems,
     query: ListQuery,
@@ -158,7 +175,8 @@ def customer_lists(
     """
     rule = rule_of(slate)
     on_cooldown = _exclude_on_cooldown(personal.interest, seen)
-    if not rule.shows_bought and personal.interest is not None:
+    knows_bought = personal.interest is not None or len(personal.history.rows) > 0
+    if not rule.shows_bought and knows_bought:
         seen.update(_bought(live_items, personal))
     for neighbours in _context_neighbours(live_items, query):
         listed = set(own.items.tolist())
@@ -166,7 +184,7 @@ def customer_lists(
         yield neighbours.at(places)
     yield _reranked(own, personal.interest, adds_items=rule.adds_items)
     if rule.adds_items:
-        if not rule.shows_bought and personal.interest is None:
+        if not rule.shows_bought and not knows_bought:
             seen.update(_bought(live_items, personal))  # not read if the list filled the answer
         yield from _top_up_lists(live_items, query, personal)
     if rule.shows_bought and on_cooldown:
@@ -232,10 +250,10 @@ def _top_up_lists(
 
 
 def _bought(live_items: LiveItems, personal: PersonalContext) -> Iterator[int]:
-    """Yield the rows that recent events and the customer's own lists show as bought."""
+    """Yield the rows that recent events, history and the customer's own lists show as bought."""
     interest = personal.interest
     recent = () if interest is None else sorted(interest.bought[:, BOUGHT].tolist())
-    return chain(recent, live_items.model.bought(personal.admitted))
+    return chain(recent, personal.history.rows.tolist(), live_items.model.bought(personal.admitted))
 
 
 def rows_of(live_items: LiveItems, items: Iterable[ItemId]) -> list[int]:

@@ -1,7 +1,7 @@
 """The admitted customer of a request, with the purchase history and the recent interest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recsvc.domain.consent.gate import Admitted, Sealed
 from recsvc.model.ranking.live_items import LiveItems
@@ -19,6 +19,13 @@ class PersonalContext:
     history: PurchaseRows
     shown: Mapping[int, int]  # impressions without a reaction, by item row; empty: not read
     dismissed: frozenset[int] = frozenset()  # item rows; none of the customer's lists shows them
+    now_seconds: float = 0.0  # of the request, since 1970
+
+    def without_recent_purchases(self) -> "PersonalContext":
+        """Return the context for a list from the history, which contains these purchases."""
+        if self.interest is None:
+            return self
+        return replace(self, interest=self.interest.without_purchases())
 
 
 def personal_context_of(
@@ -40,4 +47,5 @@ def personal_context_of(
     if impressions is not None:
         seen = impressions.open(admitted)
         shown = unfollowed_impressions(live_items, seen, entries, bought, now_seconds)
-    return PersonalContext(admitted, interest, bought, shown, frozenset(bought.dismissed.tolist()))
+    dismissed = frozenset(bought.dismissed.tolist())
+    return PersonalContext(admitted, interest, bought, shown, dismissed, now_seconds)

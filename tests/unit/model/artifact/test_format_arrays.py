@@ -18,8 +18,17 @@ customer_orders customer_spent customer_first_order customer_last_order
 """
 _FIRST = frozenset(_NAMES.split())
 
+_HISTORY_SCORES = """
+item_weights_offsets item_weights_items item_weights_scores
+item_own_worth item_new_worth history_weights
+"""
+
 # Format 1.1 made arrays optional and added none.
-ARRAYS = {"1.0": _FIRST, "1.1": _FIRST}
+ARRAYS = {
+    "1.0": _FIRST,
+    "1.1": _FIRST,
+    "1.2": _FIRST | frozenset(_HISTORY_SCORES.split()),
+}
 
 
 def test_the_arrays_of_the_current_format_are_frozen() -> None:

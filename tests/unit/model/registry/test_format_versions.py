@@ -72,7 +72,7 @@ def test_a_malformed_format_is_refused(folder: Path, number: object) -> None:
 
 def test_a_published_version_has_the_current_format(folder: Path) -> None:
     """A new version is published as "major.minor"."""
-    assert read_manifest(folder).format == "1.1"
+    assert read_manifest(folder).format == "1.2"
 
 
 @pytest.mark.parametrize("number", [1, "1.0", f"{MAJOR}.{MINOR}"])
@@ -113,7 +113,7 @@ def test_an_item_slate_without_arrays_has_no_neighbours(folder: Path, slate: Ite
         each: each is not slate for each in ItemSlate
     }
     assert [len(array) for array in model.neighbour_arrays(slate)] == [1, 0, 0]
-    assert len(list(model.arrays())) == 1 + 5 * len(CustomerSlate) + 3 * (len(ItemSlate) - 1)
+    assert len(list(model.arrays())) == 1 + 5 * len(CustomerSlate) + 6 + 3 * (len(ItemSlate) - 1)
 
 
 def test_a_version_without_trending_has_no_trending_items(folder: Path) -> None:

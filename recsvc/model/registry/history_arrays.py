@@ -1,0 +1,67 @@
+"""The arrays that rank items from a purchase history; defaults for a model without them.
+
+Without learned arrays the neighbours of `similar` vote. The default coefficients were learned on
+Complete Journey, where they hardly differ between months.
+"""
+
+import numpy as np
+
+from recsvc.domain.catalogue.slates import ItemSlate
+from recsvc.domain.errors import ModelRejected
+from recsvc.model.artifact import format as layout
+from recsvc.model.artifact.format import Array, Arrays
+from recsvc.model.kernels.kernels import HISTORY_WEIGHTS_TOTAL, HistoryArrays
+
+# By the places that `kernels` names.
+DEFAULT_COEFFICIENTS = np.array(
+    [2.3, -2.6, -0.3, -0.1, 0.2, 1.0, 0.0, -0.25, 0.0, 0.0, 28.0, -2.5, 0.5], np.float32
+)
+_TOP_SHARE = 0.3  # of the customers who buy the most popular item within the horizon
+_LEAST_SHARE = 3e-4
+_OWN_WORTH, _NEW_WORTH, _PER_LOG_SHARE = -1.0, -0.5, 0.8
+
+_NOTHING = np.zeros(0, np.float32)
+NO_HISTORY_ARRAYS: HistoryArrays = (
+    np.zeros(1, np.int64),
+    np.zeros(0, np.int32),
+    _NOTHING,
+    _NOTHING,
+    _NOTHING,
+    DEFAULT_COEFFICIENTS,
+)
+
+
+def history_arrays(arrays: Arrays) -> HistoryArrays:
+    """Return the arrays of a version as `kernels.fold_in` takes them."""
+    if layout.HISTORY_WEIGHTS.name in arrays:
+        if len(arrays[layout.HISTORY_WEIGHTS.name]) < HISTORY_WEIGHTS_TOTAL:
+            raise ModelRejected(
+                f"{layout.HISTORY_WEIGHTS.name}: fewer than {HISTORY_WEIGHTS_TOTAL} numbers"
+            )
+        return (
+            *_lists(layout.ITEM_WEIGHTS, arrays),
+            arrays[layout.OWN_WORTH.name],
+            arrays[layout.NEW_WORTH.name],
+            arrays[layout.HISTORY_WEIGHTS.name],
+        )
+    items_total = len(arrays[layout.ITEM_IDS.name])
+    popular, scores = (arrays[spec.name] for spec in layout.POPULAR.arrays())
+    share = np.full(items_total, _LEAST_SHARE)
+    share[popular] += _TOP_SHARE * np.maximum(scores, 0) / max(float(scores.max(initial=0)), 1e-9)
+    similar = layout.NEIGHBOURS[ItemSlate.SIMILAR]
+    offsets, items, weights = NO_HISTORY_ARRAYS[:3]
+    if similar.is_in(arrays):
+        offsets, items, weights = _lists(similar, arrays)
+    return (
+        offsets,
+        items,
+        weights,
+        np.full(items_total, _OWN_WORTH, np.float32),
+        (_NEW_WORTH + _PER_LOG_SHARE * np.log(share)).astype(np.float32),
+        DEFAULT_COEFFICIENTS,
+    )
+
+
+def _lists(spec: layout.RankedListsSpec, arrays: Arrays) -> tuple[Array, Array, Array]:
+    offsets, items, scores = (arrays[each.name] for each in spec.arrays())
+    return offsets, items, scores

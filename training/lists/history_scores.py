@@ -1,0 +1,215 @@
+"""Scores for customers whom the model does not know: worths of items, and what a history adds.
+
+The coefficients are log-odds of a purchase within the horizon. They are learned on the newest past
+window: some customers are hidden before it, and their latest 1, 3, 10 and all orders are told.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsvc.model.artifact.artifact import HistoryScores
+from recsvc.model.kernels.kernels import HISTORY_WEIGHTS_TOTAL, USUAL_INTERVAL_DAYS
+from training.dataset.customer_items import customer_items_of
+from training.dataset.ground_truth import GroundTruth
+from training.dataset.history import Flags, Floats, History, Rows
+from training.dataset.training_data import TrainingData, training_data_of
+from training.lists.item_weights import ItemWeights, fit_item_weights
+from training.lists.k_anonymity import has_enough_buyers
+from training.lists.logistic import Numbers, fit_logistic
+from training.lists.repurchase_intervals import median_intervals
+from training.lists.told_purchases import ToldPurchases, told_purchases
+
+ORDERS_TOLD = (1, 3, 10, None)
+_MOST_HIDDEN, _LEAST_HIDDEN, _HIDDEN_SHARE = 400, 30, 0.2
+_VOTE_UNIT = 0.05
+_LEAST_SHARE = 3e-4
+_REPEAT_PRIOR = 20.0  # customers, at the mean repeat rate
+_VOTED, _POPULAR = 80, 60  # candidates that are not bought before
+_SHARE, _VOTES_SHARE = 4, 5  # columns of other items
+_LEAST_SLOPE = 0.1  # of the share; below it popularity hardly matters
+_WINDOWS = (1, 3)  # horizons of popularity
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """Facts of items with enough customers; all others have the least share and the mean rate."""
+
+    shares: Numbers  # (items, 2) log share of active customers, for each of _WINDOWS
+    repeats: Numbers  # (items,) log of the repeat rate relative to the mean
+    intervals: Numbers  # (items,) days
+    popular: Rows  # the most popular items
+    weights: ItemWeights
+
+
+def item_facts(training_data: TrainingData, horizon_days: float, k: int, ridge: float) -> ItemFacts:
+    history, pairs = training_data.history, training_data.customer_items
+    shown = has_enough_buyers(training_data, k)
+    shares = np.column_stack(
+        [_share(history, horizon_days * horizons, shown) for horizons in _WINDOWS]
+    )
+    again = np.bincount(pairs.items, pairs.counts > 1, pairs.items_total)
+    mean = max(float(again.sum()) / max(len(pairs), 1), 1e-6)
+    rate = (again + _REPEAT_PRIOR * mean) / (pairs.buyers + _REPEAT_PRIOR) / mean
+    days = median_intervals(history, pairs)
+    known = np.full(pairs.items_total, np.nan) if days is None else days
+    return ItemFacts(
+        np.log(shares + _LEAST_SHARE),
+        np.where(shown, np.log(rate), 0.0),
+        np.where(np.isnan(known), USUAL_INTERVAL_DAYS, known),
+        np.argsort(-shares[:, 0], kind="stable")[:_POPULAR],
+        fit_item_weights(training_data, ridge, k),
+    )
+
+
+def _share(history: History, days: float, shown: Flags) -> Numbers:
+    """Return the share of the active customers who bought each item."""  # (items,)
+    recent = history.ages() <= days
+    keys = np.unique(history.customers[recent] * history.items_total + history.items[recent])
+    active = max(len(np.unique(keys // max(history.items_total, 1))), 1)
+    counts = np.bincount(keys % max(history.items_total, 1), minlength=history.items_total)
+    return np.asarray(np.where(shown, counts / active, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    own: Numbers
+    own_base: float
+    new: Numbers
+    new_base: float
+    horizon_days: float
+
+    def scores(self, facts: ItemFacts) -> HistoryScores:
+        own = facts.shares @ self.own[5:7] + self.own[7] * facts.repeats + self.own_base
+        share = float(self.new[_SHARE])
+        new = facts.shares[:, 0] * share + self.new_base
+        outside = float(own.min(initial=0.0))
+        # The kernel has the worth instead of the share: share = (worth - base) / its coefficient.
+        per_worth = float(self.new[_VOTES_SHARE]) / share if share > _LEAST_SLOPE else 0.0
+        votes = float(self.new[0]) - per_worth * self.new_base
+        new_numbers = [votes, *self.new[1:4], per_worth]
+        numbers = [*self.own[:5], *new_numbers, self.horizon_days, outside, _VOTE_UNIT]
+        if len(numbers) != HISTORY_WEIGHTS_TOTAL:
+            raise AssertionError("the kernel has another number of coefficients")
+        return HistoryScores(
+            facts.weights.lists,
+            own.astype(np.float32),
+            new.astype(np.float32),
+            np.array(numbers, np.float32),
+        )
+
+
+def fit_history_scores(
+    history: History, horizon_days: float, k_anonymity: int, ridge: float, seed: int
+) -> HistoryScores | None:
+    """Learn on the newest window, apply to the whole history; None with too little to learn."""
+    found = fit_coefficients(history, horizon_days, k_anonymity, ridge, seed)
+    if found is None:
+        return None
+    facts = item_facts(training_data_of(history), horizon_days, k_anonymity, ridge)
+    return found.scores(facts)
+
+
+def fit_coefficients(
+    history: History, horizon_days: float, k_anonymity: int, ridge: float, seed: int
+) -> Coefficients | None:
+    if not history.timed:
+        return None
+    cutoff = history.now - horizon_days
+    known, later = history.before(cutoff), history.between(cutoff, history.now)
+    both = np.intersect1d(known.customers, later.customers)
+    count = min(_MOST_HIDDEN, int(len(both) * _HIDDEN_SHARE))
+    if count < _LEAST_HIDDEN:
+        return None
+    hidden = np.sort(np.random.default_rng([seed, count]).choice(both, count, replace=False))
+    facts = item_facts(training_data_of(known.without(hidden)), horizon_days, k_anonymity, ridge)
+    pairs = customer_items_of(later)
+    truth = GroundTruth(pairs.keys, np.zeros(0, np.int64), history.items_total)
+    own, new = _Rows(), _Rows()
+    for orders in ORDERS_TOLD:
+        told = told_purchases(known, hidden, orders)
+        for customer, purchases in zip(hidden.tolist(), told, strict=True):
+            _add_rows(own, new, facts, purchases, truth, customer, horizon_days)
+    if not own.has_both or not new.has_both:
+        return None
+    return Coefficients(*own.fitted(), *new.fitted(), horizon_days)
+
+
+class _Rows:
+    """Columns and labels of candidates, part by part."""
+
+    def __init__(self) -> None:
+        self.columns: list[Numbers] = []
+        self.labels: list[Flags] = []
+
+    @property
+    def has_both(self) -> bool:
+        labels = np.concatenate([np.zeros(0, bool), *self.labels])
+        return bool(labels.any() and not labels.all())
+
+    def fitted(self) -> tuple[Numbers, float]:
+        labels = np.concatenate(self.labels).astype(np.float64)
+        return fit_logistic(np.vstack(self.columns), labels)
+
+
+def _add_rows(
+    own: _Rows,
+    new: _Rows,
+    facts: ItemFacts,
+    told: ToldPurchases,
+    truth: GroundTruth,
+    customer: int,
+    horizon_days: float,
+) -> None:
+    votes = _votes(facts, told)
+    size = len(votes)
+    ages, times = np.log1p(told.ages / horizon_days), np.log(np.maximum(told.times, 1))
+    rows = told.rows
+    own.columns.append(
+        np.column_stack(
+            [
+                times,
+                ages,
+                times * ages,
+                np.log1p(told.ages / facts.intervals[rows]),
+                _raised(votes[rows]),
+                facts.shares[rows],
+                facts.repeats[rows],
+            ]
+        )
+    )
+    own.labels.append(truth.holds(np.full(len(rows), customer), rows))
+    best = np.argpartition(-votes, min(_VOTED, size - 1))[:_VOTED]
+    others = np.setdiff1d(np.concatenate([best, facts.popular]), rows)
+    history = float(np.log1p(told.times.sum()))
+    raised = _raised(votes[others])
+    new.columns.append(
+        np.column_stack(
+            [
+                raised,
+                raised * history,
+                np.full(len(others), history),
+                np.minimum(votes[others], 0) / _VOTE_UNIT,
+                facts.shares[others, 0],
+                raised * facts.shares[others, 0],
+            ]
+        )
+    )
+    new.labels.append(truth.holds(np.full(len(others), customer), others))
+
+
+def _raised(votes: Floats) -> Numbers:
+    return np.log1p(np.maximum(votes, 0) / _VOTE_UNIT)
+
+
+def _votes(facts: ItemFacts, told: ToldPurchases) -> Floats:
+    """Sum the weights of all bought items, as the service does."""  # (items,)
+    lists = facts.weights.lists
+    lengths = np.diff(lists.offsets)[told.rows]
+    entries = np.repeat(lists.offsets[told.rows], lengths) + (
+        np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    )
+    strengths = np.repeat(np.log1p(told.times), lengths)
+    return np.bincount(
+        lists.items[entries], strengths * lists.scores[entries], len(lists.offsets) - 1
+    ).astype(np.float32)
