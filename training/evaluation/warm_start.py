@@ -16,6 +16,8 @@ from recsvc.model.kernels.kernels import (
     DEFAULT_INTERVAL_DAYS,
     MAX_RECENT_VOTERS,
     NEIGHBOURS_PER_VOTER,
+    HistoryArrays,
+    fold_in,
 )
 from recsvc.model.registry.vote_tally import VoteTally, appeal_of, tally, top_share
 from training.dataset.ground_truth import GroundTruth, GroundTruths, customers_to_predict
@@ -23,9 +25,12 @@ from training.dataset.history import Days, Flags, Floats, History, Rows
 from training.dataset.segments import NOTHING
 from training.dataset.slate_rules import RULES, TOPPED_UP, Shows
 from training.dataset.training_data import training_data_of
-from training.lists.item_lists import recent_orders
+from training.dataset.windows import window_days
+from training.lists.history_scores import fit_history_scores
+from training.lists.item_lists import popular, recent_orders
 from training.lists.k_anonymity import has_enough_buyers, similar_lists
 from training.lists.repurchase_intervals import median_intervals
+from training.lists.told_purchases import ToldPurchases, told_purchases
 from training.metrics import ranking_quality as metrics
 from training.metrics.estimates import Mean
 from training.metrics.results import MAIN_K, WarmPath, WarmStart
@@ -36,7 +41,7 @@ from training.settings import TrainingSettings
 _HIDDEN_SHARE = 0.2
 _MOST_HIDDEN = 300
 _LEAST_HIDDEN = 5
-_ORDERS_GIVEN = (1, 3, None)  # latest orders known to the service
+_ORDERS_GIVEN = (1, 3, 10, None)  # latest orders known to the service
 _NEVER = -1.0  # the score of hidden items
 
 
@@ -125,13 +130,14 @@ def measure_warm_start(
     rng = np.random.default_rng(settings.seed)
     hidden = np.sort(rng.choice(candidates, count, replace=False))
     model = warm_model(history.without(hidden), settings)
+    scores = live_scores(history.without(hidden), settings)
     slates = sorted(TOPPED_UP, key=lambda slate: RULES[slate].shows is not Shows.UNSEEN)
     return tuple(
         WarmStart(
             slate=str(slate),
             customers=count,
             paths=tuple(
-                _measured(model, history, ground_truths[slate], hidden, slate, orders)
+                _measured(model, scores, history, ground_truths[slate], hidden, slate, orders)
                 for orders in _ORDERS_GIVEN
             ),
             known=_mean_known(known[slate], hidden) if known else None,
@@ -149,8 +155,62 @@ def warm_model(history: History, settings: TrainingSettings) -> WarmModel:
     return WarmModel(lists, popularity, median_intervals(history, training_data.customer_items))
 
 
+@dataclass(frozen=True, slots=True)
+class LiveScores:
+    """The arrays that the service ranks a purchase history with, for its own kernel."""
+
+    arrays: HistoryArrays
+    intervals: Floats  # (items,)
+    popular: Rows
+
+    def best(self, told: ToldPurchases, slate: CustomerSlate) -> Rows:
+        """Return the first MAIN_K items; for new items, none that was ever bought."""
+        is_unseen = RULES[slate].shows is Shows.UNSEEN
+        items, _, _ = fold_in.run(
+            told.rows.astype(np.int64),
+            told.times.astype(np.int64),
+            told.ages.astype(np.float64),
+            self.arrays,
+            self.intervals,
+            self.popular,
+            not is_unseen,
+            True,
+            MAIN_K + (len(told.bought) if is_unseen else 0),
+        )
+        found = items[~np.isin(items, told.bought)] if is_unseen else items
+        padded = np.full(MAIN_K, NOTHING)
+        padded[: min(MAIN_K, len(found))] = found[:MAIN_K]
+        return padded
+
+
+def live_scores(history: History, settings: TrainingSettings) -> LiveScores | None:
+    """Learn the scores from a history; None with too little to learn from."""
+    horizon_days = window_days(history, settings.horizon_days)
+    k, ridge = settings.k_anonymity, settings.constants.ease_penalty
+    found = fit_history_scores(history, horizon_days, k, ridge, settings.seed)
+    if found is None:
+        return None
+    training_data = training_data_of(history)
+    lists = found.weights
+    days = median_intervals(history, training_data.customer_items)
+    counts = recent_orders(history)
+    return LiveScores(
+        (
+            lists.offsets.astype(np.int64),
+            lists.items.astype(np.int32),
+            lists.scores.astype(np.float32),
+            found.own,
+            found.new,
+            found.coefficients,
+        ),
+        np.zeros(0, np.float32) if days is None else days.astype(np.float32),
+        popular(counts, has_enough_buyers(training_data, k)).items.astype(np.int32),
+    )
+
+
 def _measured(
     model: WarmModel,
+    live: LiveScores | None,
     history: History,
     ground_truth: GroundTruth,
     hidden: Rows,
@@ -159,17 +219,22 @@ def _measured(
 ) -> WarmPath:
     """Measure the service's lists against its popular list."""
     lists: dict[str, list[Rows]] = {"neighbours": [], "popularity": []}
-    for given in _latest(history, hidden, orders):
-        for name, scores in (
-            ("neighbours", model.scores(given, slate)),
-            ("popularity", model.popularity_scores(given, slate)),
-        ):
-            lists[name].append(best_columns(scores[None, :], None, MAIN_K).columns[0])
+    told = told_purchases(history, hidden, orders)
+    for given, purchases in zip(_latest(history, hidden, orders), told, strict=True):
+        popularity = model.popularity_scores(given, slate)
+        lists["popularity"].append(_best(popularity))
+        lists["neighbours"].append(
+            _best(model.scores(given, slate)) if live is None else live.best(purchases, slate)
+        )
     return WarmPath(
         orders,
         _mean_ndcg(lists["neighbours"], ground_truth, hidden),
         _mean_ndcg(lists["popularity"], ground_truth, hidden),
     )
+
+
+def _best(scores: Floats) -> Rows:
+    return np.asarray(best_columns(scores[None, :], None, MAIN_K).columns[0])
 
 
 def _latest(history: History, customers: Rows, orders: int | None) -> Iterator[KnownPurchases]:
