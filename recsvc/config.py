@@ -11,6 +11,7 @@ from typing import Any
 
 from recsvc import config_parsers as parsers
 from recsvc.domain.consent.consent import DEFAULT_MAX_AGE_DAYS
+from recsvc.domain.customers.recent_events import DEFAULT_WEIGHTS, EventWeights
 from recsvc.domain.errors import BadRequest, FieldError
 
 PREFIX = "RECSVC_"
@@ -93,6 +94,15 @@ SETTINGS: tuple[Setting, ...] = (
         "seconds for which a browser may reuse an anonymous answer without revalidation",
         "a whole number from 0 to 86400",
         parsers.whole(0, 86_400),
+    ),
+    Setting(
+        "RECSVC_EVENT_WEIGHTS",
+        "event_weights",
+        "view=0.4,add_to_cart=0.8,purchase=0.6",
+        "weight of a recent event of each type in the customer's lists",
+        "view, add_to_cart and purchase with numbers from 0 to 1, as in the default; a type "
+        "without a number keeps its default",
+        parsers.event_weights,
     ),
     Setting(
         "RECSVC_CORS_ORIGINS",
@@ -237,6 +247,7 @@ class Settings:
     metrics_public: bool = False
     threads: int = 64
     public_max_age: int = 0
+    event_weights: EventWeights = DEFAULT_WEIGHTS
     cors_origins: tuple[str, ...] = ()
     limit_per_key: int = 60_000
     limit_per_customer: int = 600

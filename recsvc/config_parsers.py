@@ -2,11 +2,16 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import fields, replace
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from recsvc.domain.customers.recent_events import EventWeights
+
 MAX_PORT = 65535
+_SHARE = re.compile(r"0(\.[0-9]{1,6})?|1(\.0{1,6})?", re.ASCII)
+_WEIGHTED = {field.name for field in fields(EventWeights)}
 _ORIGIN = re.compile(
     r"(?P<scheme>https?)://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?"
 )
@@ -51,6 +56,19 @@ def whole(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def event_weights(text: str) -> EventWeights:
+    """Parse `view=0.4,purchase=0.6`; a type that is not named keeps its default."""
+    given: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, number = part.strip().partition("=")
+        if name in given or not _SHARE.fullmatch(number):
+            raise ValueError(text)
+        given[name] = float(number)
+    if not set(given) <= _WEIGHTED:
+        raise ValueError(text)
+    return replace(EventWeights(), **given)
 
 
 def days(text: str) -> int:

@@ -77,7 +77,9 @@ def services_of(
             stores.policy_clock,
         ),
         addresses=ClientAddresses(stores.settings.trusted_proxies),
-        recommender=RecommendationService(registry, caches.catalogues, caches.counts, utc_now_us),
+        recommender=RecommendationService(
+            registry, caches.catalogues, caches.counts, utc_now_us, stores.settings.event_weights
+        ),
         catalogue=CatalogueService(stores.catalogue),
         events=EventService(
             stores.events, offer_events, registry, caches.catalogues, stores.hasher, utc_now_us

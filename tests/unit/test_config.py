@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from recsvc.config import SETTINGS, Settings, models_root, unknown_variables
+from recsvc.domain.customers.recent_events import EventWeights
 from recsvc.domain.errors import BadRequest
 from recsvc.stores.client.connection import connect
 
@@ -45,6 +46,7 @@ def test_every_variable_reaches_its_setting() -> None:
             "RECSVC_METRICS_PUBLIC": "1",
             "RECSVC_THREADS": "8",
             "RECSVC_PUBLIC_MAX_AGE": "60",
+            "RECSVC_EVENT_WEIGHTS": "purchase=0, view=1",
             "RECSVC_CORS_ORIGINS": "https://shop.example, http://localhost:3000",
             "RECSVC_LIMIT_PER_KEY": "1",
             "RECSVC_LIMIT_PER_CUSTOMER": "2",
@@ -67,6 +69,7 @@ def test_every_variable_reaches_its_setting() -> None:
         metrics_public=True,
         threads=8,
         public_max_age=60,
+        event_weights=EventWeights(view=1.0, purchase=0.0),
         cors_origins=("https://shop.example", "http://localhost:3000"),
         limit_per_key=1,
         limit_per_customer=2,

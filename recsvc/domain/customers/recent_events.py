@@ -5,8 +5,9 @@ An entry is a letter for the kind, the time in seconds since 1970, a space and t
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from recsvc.domain.values.ids import ItemId
 
@@ -32,14 +33,33 @@ class RecentKind(StrEnum):
     PURCHASE = "p"
 
 
-# The weight of an event as a sign of current interest. A purchase weighs less than an addition to
-# the cart: the need may be met.
-WEIGHTS = {
-    RecentKind.VIEW: 0.4,
-    RecentKind.ADD_TO_CART: 0.8,
-    RecentKind.REMOVE_FROM_CART: 0.0,
-    RecentKind.PURCHASE: 0.6,
-}
+@dataclass(frozen=True, slots=True)
+class EventWeights:
+    """The weight of an event as a sign of current interest, from 0 to 1.
+
+    A purchase weighs less than an addition to the cart: the need may be met.
+    """
+
+    view: float = 0.4
+    add_to_cart: float = 0.8
+    purchase: float = 0.6
+
+    def of(self, kind: RecentKind) -> float:
+        """Return the weight of a kind of event. A removal from the cart has none."""
+        match kind:
+            case RecentKind.VIEW:
+                return self.view
+            case RecentKind.ADD_TO_CART:
+                return self.add_to_cart
+            case RecentKind.REMOVE_FROM_CART:
+                return 0.0
+            case RecentKind.PURCHASE:
+                return self.purchase
+        assert_never(kind)
+
+
+DEFAULT_WEIGHTS = EventWeights()
+WEIGHTS = {kind: DEFAULT_WEIGHTS.of(kind) for kind in RecentKind}
 
 
 def encode(kind: RecentKind, at_seconds: int, item_id: ItemId) -> bytes:

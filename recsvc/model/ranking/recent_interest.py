@@ -6,14 +6,16 @@ an item's voters, scaled, is its share.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from recsvc.domain.catalogue.slates import ItemSlate, ReasonCode
 from recsvc.domain.customers.recent_events import (
+    DEFAULT_WEIGHTS,
     HALF_LIFE_DAYS,
     SECONDS_PER_DAY,
-    WEIGHTS,
+    EventWeights,
     RecentKind,
 )
 from recsvc.model.artifact.format import Array
@@ -60,7 +62,11 @@ class RecentInterest:
 
 
 def interest_of(
-    live_items: LiveItems, entries: Sequence[bytes], now_seconds: float, ignored: Array = _NO_ROWS
+    live_items: LiveItems,
+    entries: Sequence[bytes],
+    now_seconds: float,
+    ignored: Array = _NO_ROWS,
+    weights: EventWeights = DEFAULT_WEIGHTS,
 ) -> RecentInterest | None:
     """Score the events, the latest first; None if no event counts for a known item.
 
@@ -74,7 +80,7 @@ def interest_of(
     voted, shares, bought, voters = weigh.run(
         events,
         now_seconds,
-        _WEIGHTS,
+        _array_of(weights),
         _REASONS,
         _HALF_LIFE_SECONDS,
         live_items.sensitive,
@@ -122,6 +128,12 @@ def fill_catalogue_rows(live_items: LiveItems, events: Array, text: bytes) -> No
             events[place, ROW] = row
 
 
+@lru_cache(8)
+def _array_of(weights: EventWeights) -> Array:
+    """Return the weights in the order of the kinds."""
+    return np.array([weights.of(kind) for kind in _KINDS])
+
+
 _KINDS = (  # a purchase last: `weigh` identifies it by that
     RecentKind.VIEW,
     RecentKind.ADD_TO_CART,
@@ -129,7 +141,6 @@ _KINDS = (  # a purchase last: `weigh` identifies it by that
     RecentKind.PURCHASE,
 )
 _LETTERS = "".join(_KINDS).encode()
-_WEIGHTS = np.array([WEIGHTS[kind] for kind in _KINDS])
 _HALF_LIFE_SECONDS = HALF_LIFE_DAYS * SECONDS_PER_DAY
 _VIEWED, _BOUGHT = ReasonCode.BECAUSE_YOU_VIEWED, ReasonCode.BECAUSE_YOU_BOUGHT
 # A removal has no weight, so its reason is never used.

@@ -20,6 +20,7 @@ from recsvc.model.ranking.neighbour_votes import no_candidates
 from recsvc.model.ranking.recent_interest import reranked
 from recsvc.model.registry.candidates import Candidates
 from recsvc.usecases.recommend.built_lists import BuiltList
+from recsvc.usecases.recommend.candidate_sources import history_list
 from recsvc.usecases.recommend.personal_context import PersonalContext
 
 MAX_GIVEN = 1000
@@ -65,10 +66,16 @@ def ordered_items(
 def _own_list(
     live_items: LiveItems, personal: PersonalContext | ConsentRefused | None
 ) -> tuple[Candidates, Collection[int]]:
-    """Return the customer's list, reranked by recent events, and the items on cooldown."""
+    """Return the customer's list, reranked by recent events, and the items on cooldown.
+
+    The list of a customer whom the model does not know is ranked by the purchase history.
+    """
     if not isinstance(personal, PersonalContext):
         return no_candidates(), ()
     own = live_items.model.customer_slate(personal.admitted, CustomerSlate.FOR_YOU)
+    if own is None:
+        own = history_list(live_items, personal, CustomerSlate.FOR_YOU)
+        personal = personal if own is None else personal.without_recent_purchases()
     own, interest = no_candidates() if own is None else own, personal.interest
     if interest is None:
         return own, ()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from recsvc.domain.consent.gate import Admitted, Sealed
+from recsvc.domain.customers.recent_events import EventWeights
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.purchase_rows import PurchaseRows, purchase_rows
 from recsvc.model.ranking.recent_interest import RecentInterest, interest_of
@@ -35,6 +36,7 @@ def personal_context_of(
     history: Sealed | None,
     impressions: Sealed | None,
     now_seconds: float,
+    weights: EventWeights,
 ) -> PersonalContext:
     """Open the sealed data with the admission. Events of dismissed items do not count."""
     content = () if history is None else history.open(admitted)
@@ -42,7 +44,7 @@ def personal_context_of(
     entries = () if recent_events is None else recent_events.open(admitted)
     interest = None
     if entries:
-        interest = interest_of(live_items, entries, now_seconds, bought.dismissed)
+        interest = interest_of(live_items, entries, now_seconds, bought.dismissed, weights)
     shown: Mapping[int, int] = {}
     if impressions is not None:
         seen = impressions.open(admitted)

@@ -12,6 +12,7 @@ from recsvc.domain.catalogue.list_query import NO_FILTERS, Filters, ListQuery
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
 from recsvc.domain.consent.consent import Purpose
 from recsvc.domain.consent.gate import Admitted, ConsentRefused, admit
+from recsvc.domain.customers.recent_events import DEFAULT_WEIGHTS, EventWeights
 from recsvc.domain.values.ids import ItemId, ShopName
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.live_ranking import LiveRanking
@@ -44,11 +45,13 @@ class RecommendationService:
         catalogues: Catalogues,
         live: LiveRankings,
         now_us: Callable[[], int],
+        weights: EventWeights = DEFAULT_WEIGHTS,
     ) -> None:
-        """`now_us`: microseconds since 1970."""
+        """`now_us`: microseconds since 1970. `weights`: of recent events in customers' lists."""
         self._catalogue = CurrentCatalogue(models, catalogues)
         self._live = live
         self._now_us = now_us
+        self._weights = weights
 
     def recommend_for(
         self,
@@ -139,6 +142,7 @@ class RecommendationService:
             context.history,
             context.impressions,
             seconds,
+            self._weights,
         )
 
     def _personal_if_named(
