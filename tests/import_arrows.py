@@ -12,7 +12,7 @@ LAYERS: Mapping[str, set[str]] = {
     "recsvc.usecases": {"recsvc.domain", "recsvc.model", "recsvc.stores"},
     "recsvc.web": {"recsvc.usecases", "recsvc.domain", "recsvc.config"},
     "recsvc.config": {"recsvc.config_parsers", "recsvc.domain"},
-    "recsvc.config_parsers": set(),
+    "recsvc.config_parsers": {"recsvc.domain"},
     "recsvc.clock": set(),
     "recsvc.secret_file": {"recsvc.domain", "recsvc.config", "recsvc.filesystem"},
     "recsvc.signal_file": {"recsvc.domain", "recsvc.config", "recsvc.filesystem"},
