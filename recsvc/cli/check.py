@@ -16,7 +16,8 @@ import typer
 
 from recsvc.cli.options import AsJson, DataDir, settings_of
 from recsvc.cli.output import explain, print_json, print_table, print_text
-from recsvc.config import SETTINGS, Setting, Settings, models_root
+from recsvc.config import Settings, models_root
+from recsvc.config_table import SETTINGS, Setting
 from recsvc.domain.errors import RecsvcError
 from recsvc.domain.values.customer_keys import Secret
 from recsvc.domain.values.ids import ShopName

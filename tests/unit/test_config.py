@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.config import SETTINGS, Settings, models_root, unknown_variables
+from recsvc.config import Settings, models_root, unknown_variables
+from recsvc.config_table import SETTINGS
 from recsvc.domain.customers.recent_events import EventWeights
 from recsvc.domain.errors import BadRequest
 from recsvc.stores.client.connection import connect

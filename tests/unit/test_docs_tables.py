@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 from typer.main import get_group
 
-from recsvc.config import SETTINGS, Setting
+from recsvc.config_table import SETTINGS, Setting
 from recsvc.domain.api_keys import Scope
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, Fallback, ItemSlate
 from recsvc.domain.consent.consent import Purpose

@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 
 from recsvc.cli import demo
 from recsvc.cli.main import app
-from recsvc.config import SETTINGS, Settings
+from recsvc.config import Settings
+from recsvc.config_table import SETTINGS
 from recsvc.domain.api_keys import KeyKind, new_key_text
 from recsvc.domain.values.ids import ShopName
 from recsvc.stores.client.connection import client

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recsvc.config import SETTINGS
+from recsvc.config_table import SETTINGS
 from recsvc.filesystem.closed_pipe import ends_with_its_reader
 
 PROGRAMS = {"recsvc": "recsvc.cli.main", "recsvc-train": "training.cli"}
