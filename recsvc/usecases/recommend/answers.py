@@ -1,5 +1,6 @@
 """The JSON structs of a recommendation answer."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,12 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class RecommendedItem(msgspec.Struct, frozen=True):
-    """One item, with the catalogue fields that the request selected."""
+    """One item, with the catalogue fields that the request selected.
+
+    `score`: the worth of the item's place in the list as NDCG discounts it: 1 for the first, 0.63
+    for the second, 0.5 for the third; with `offset` counted from the start of the list. In a
+    customer's export: the score of the stored model.
+    """
 
     item_id: str
     score: float
@@ -72,6 +78,8 @@ _NO_FIELDS = _CatalogueFields()
 # Indexed by code: the hash of an enum member is computed in Python.
 _LABELS = [code.label for code in sorted(ReasonCode)]
 _PLAIN_REASONS = [Reason(label) for label in _LABELS]
+_MOST_PLACES = 1000  # of a ranking; of a list: MAX_OFFSET + MAX_ITEMS
+_SCORES = [round(1 / math.log2(place + 2), 6) for place in range(_MOST_PLACES)]
 _UNKNOWN_ITEM = _PLAIN_REASONS[ReasonCode.UNKNOWN_ITEM]
 
 
@@ -81,10 +89,12 @@ def answer_of(
     ranked: RankedItems,
     fields: Sequence[str] = (),
     *,
+    offset: int = 0,
     personalized: bool = False,
     fallback: Fallback | None = None,
 ) -> Answer:
-    items = _items(live_items, ranked, fields)
+    """Return the answer; `offset`: the places of the list before the ranked items."""
+    items = _items(live_items, ranked, fields, offset)
     return Answer(live_items.model.version or None, slate, personalized, fallback, items)
 
 
@@ -96,16 +106,18 @@ def with_unknown_items(answer: Answer, items: Sequence[ItemId], fields: Sequence
 
 
 def _items(
-    live_items: LiveItems, ranked: RankedItems, fields: Sequence[str]
+    live_items: LiveItems, ranked: RankedItems, fields: Sequence[str], offset: int
 ) -> list[RecommendedItem]:
     item_ids, reasons = _ids_and_reasons(live_items, ranked)
+    # One answer joins lists of rankers, votes and counts; only places are on one scale.
+    scores = _SCORES[offset : offset + len(item_ids)]
     if not fields:
-        return list(map(RecommendedItem, item_ids, ranked.scores, reasons))
+        return list(map(RecommendedItem, item_ids, scores, reasons))
     catalogue_fields = [_fields(live_items.record(row), fields) for row in ranked.items]
     return [
         RecommendedItem(item_id, score, reason, **more)
         for item_id, score, reason, more in zip(
-            item_ids, ranked.scores, reasons, catalogue_fields, strict=True
+            item_ids, scores, reasons, catalogue_fields, strict=True
         )
     ]
 

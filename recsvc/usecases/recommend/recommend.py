@@ -65,24 +65,22 @@ class RecommendationService:
         snapshot = self._snapshot(context, query.filters)
         personal = self._personal(context, snapshot, denied)
         built = built_lists.customer_list(snapshot.live_items, personal, slate, query)
-        return _answer(snapshot.live_items, built, query.fields)
+        return _answer(snapshot.live_items, built, query.fields, query.offset)
 
     def neighbours_of(
         self, context: RequestContext, item: ItemId, slate: ItemSlate, query: ListQuery
     ) -> Answer:
         """Return the item's neighbours; popular items if it has none or is unknown."""
         live_items = self._snapshot(context, query.filters).live_items
-        return _answer(
-            live_items, built_lists.item_list(live_items, item, slate, query), query.fields
-        )
+        built = built_lists.item_list(live_items, item, slate, query)
+        return _answer(live_items, built, query.fields, query.offset)
 
     def anonymous_list(
         self, context: RequestContext, slate: AnonymousSlate, query: ListQuery
     ) -> Answer:
         live_items = self._snapshot(context, query.filters).live_items
-        return _answer(
-            live_items, built_lists.anonymous_list(live_items, slate, query), query.fields
-        )
+        built = built_lists.anonymous_list(live_items, slate, query)
+        return _answer(live_items, built, query.fields, query.offset)
 
     def complete_basket(
         self,
@@ -96,7 +94,7 @@ class RecommendationService:
         snapshot = self._snapshot(context, query.filters)
         personal = self._personal_if_named(context, snapshot, denied)
         built = built_lists.basket_list(snapshot.live_items, personal, items, query)
-        return _answer(snapshot.live_items, built, query.fields)
+        return _answer(snapshot.live_items, built, query.fields, query.offset)
 
     def order_items(
         self, context: RequestContext, given: GivenItems, *, denied: bool = False
@@ -122,7 +120,9 @@ class RecommendationService:
         for placement in placements:
             built = built_lists.placed_list(snapshot.live_items, personal, placement, taken)
             taken.update(built.ranked.items)
-            answers.append(_answer(snapshot.live_items, built, placement.query.fields))
+            answers.append(
+                _answer(snapshot.live_items, built, placement.query.fields, placement.query.offset)
+            )
         return answers
 
     def _personal(
@@ -176,7 +176,9 @@ def _admission(
     return admit(context.customer, context.consent, Purpose.PERSONALIZATION)
 
 
-def _answer(live_items: LiveItems, built: BuiltList, fields: Sequence[str]) -> Answer:
+def _answer(
+    live_items: LiveItems, built: BuiltList, fields: Sequence[str], offset: int = 0
+) -> Answer:
     if live_items.model is no_model():
         built = built_lists.without_model(built)
     return answer_of(
@@ -184,6 +186,7 @@ def _answer(live_items: LiveItems, built: BuiltList, fields: Sequence[str]) -> A
         built.slate,
         built.ranked,
         fields,
+        offset=offset,
         personalized=built.is_personal,
         fallback=built.fallback,
     )

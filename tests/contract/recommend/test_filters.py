@@ -1,12 +1,18 @@
 """Filters on every list: matching items, the top-up, and the fallback of a short list."""
 
 import pytest
+from werkzeug.test import TestResponse
 
 from tests.contract.grocery import ANNA, BERT, ITEMS, Service, item_ids, rows, without
 
 CUSTOMER = "/v1/customers/anna/recommendations"
 POPULAR = "/v1/recommendations"
 SIMILAR = "/v1/items/item-00/recommendations"
+
+
+def scores(reply: TestResponse) -> list[float]:
+    assert reply.json is not None
+    return [item["score"] for item in reply.json["items"]]
 
 
 @pytest.fixture
@@ -166,10 +172,12 @@ def test_an_offset_continues_a_list(service: Service, path: str) -> None:
     """Pages of three, one after the other, are the long list: no item twice, none left out."""
     service.consent(ANNA)
 
-    whole = item_ids(service.get(f"{path}&n=12"))
-    pages = [item_ids(service.get(f"{path}&n=3&offset={start}")) for start in range(0, 12, 3)]
+    whole = service.get(f"{path}&n=12")
+    pages = [service.get(f"{path}&n=3&offset={start}") for start in range(0, 12, 3)]
 
-    assert [item for page in pages for item in page] == whole
+    assert [item for page in pages for item in item_ids(page)] == item_ids(whole)
+    assert [score for page in pages for score in scores(page)] == scores(whole)
+    assert scores(whole) == sorted(scores(whole), reverse=True)
     assert item_ids(service.get(f"{path}&offset=500")) == []
 
 

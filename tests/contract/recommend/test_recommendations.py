@@ -23,12 +23,12 @@ def test_an_answer_has_exactly_the_documented_members(service: Service) -> None:
         "items": [
             {
                 "item_id": "item-07",
-                "score": 0.9,
+                "score": 1.0,
                 "reason": {"code": "because_you_bought", "item_id": "item-03"},
             },
             {
                 "item_id": "item-00",
-                "score": 0.8,
+                "score": 0.63093,
                 "reason": {"code": "buy_again_due", "item_id": None},
             },
         ],
