@@ -31,6 +31,7 @@ class Fallback(StrEnum):
     STORE_UNAVAILABLE = "store_unavailable"
     NO_MODEL = "no_model"
     FILTERED_OUT = "filtered_out"
+    UNKNOWN_ITEM = "unknown_item"
 
 
 class ReasonCode(IntEnum):

@@ -143,3 +143,10 @@ class CatalogueColumns:
 
 def _code(codes: dict[str, int], name: str | None) -> int:
     return NO_LABEL if name is None else codes.setdefault(name, len(codes))
+
+
+def grown(flags: Array, size: int, marked: Array) -> Array:
+    """Return the flags extended to `size` rows, with the `marked` rows set."""
+    grown = np.append(flags, np.zeros(size - len(flags), dtype=bool))
+    grown[marked] = True
+    return grown

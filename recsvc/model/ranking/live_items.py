@@ -14,11 +14,9 @@ from recsvc.domain.catalogue.list_query import NO_FILTERS, Filters
 from recsvc.domain.catalogue.slates import ReasonCode
 from recsvc.domain.values.ids import ItemId
 from recsvc.model.artifact.format import Array
-from recsvc.model.kernels.kernels import (
-    UNKNOWN_ROW,
-    ItemFilter,
-)
-from recsvc.model.ranking.catalogue_columns import CatalogueColumns
+from recsvc.model.kernels.kernels import UNKNOWN_ROW, ItemFilter
+from recsvc.model.ranking.catalogue_columns import CatalogueColumns, grown
+from recsvc.model.ranking.category_best import best_of_category
 from recsvc.model.ranking.category_sets import NO_CATEGORY, is_in
 from recsvc.model.ranking.item_filters import compiled_filter
 from recsvc.model.ranking.live_ranking import LiveRanking
@@ -46,6 +44,8 @@ class LiveItems:
         self._category_sets = np.full(self.size, NO_CATEGORY, dtype=np.int32)
         self._item_rows = np.zeros(0, dtype=np.int64)  # (catalogue rows,)
         self._by_category: dict[tuple[str, ...], Candidates] = {}
+        self._best_of: dict[str, Candidates] = {}  # by category
+        self._hidden = self.unavailable | self.sensitive  # (items,) not in any list of an item
         self._unfiltered = self._item_filter(NO_FILTERS)
         self._ranking = LiveRanking()
         self._trending: tuple[LiveRanking, Array, Candidates] | None = None
@@ -55,14 +55,14 @@ class LiveItems:
     def update(self, rows: Sequence[int], now_us: int) -> None:
         """Apply the changes of these catalogue rows."""
         self._join(now_us)
-        self._by_category = {}
+        self._by_category, self._best_of = {}, {}
         next_change_us = self._apply(np.array(rows, dtype=np.int64), now_us)
         self.next_change_us = min(self.next_change_us, next_change_us)
 
     def refresh(self, now_us: int) -> None:
         """Recompute every item, after a change of time or an unknown change."""
         self._join(now_us)
-        self._by_category = {}
+        self._by_category, self._best_of = {}, {}
         self.next_change_us = self._apply(np.arange(len(self._item_rows)), now_us)
 
     @property
@@ -155,6 +155,10 @@ class LiveItems:
             return self._unfiltered
         return self._item_filter(filters)
 
+    def filter_beside_item(self, filters: Filters) -> ItemFilter:
+        """Return the same filter for lists of an item, which no sensitive item passes."""
+        return (self._hidden, *self.item_filter(filters)[1:])
+
     def _item_filter(self, filters: Filters) -> ItemFilter:
         # The table is read last, so it has every catalogue row that the join refers to.
         rows = (self.unavailable, self._category_sets, self._catalogue_rows)
@@ -165,6 +169,22 @@ class LiveItems:
         if len(filters.categories) != 1 or not len(self.columns):
             return self.model.popular()
         return self._popular_in(filters.categories)
+
+    def category_of(self, row: int) -> str | None:
+        """Return the path of the item's own category."""
+        code = self.columns.categories.own(self._category_sets[row : row + 1]).item()
+        return None if code < 0 else self.columns.categories.names[code]
+
+    def best_of(self, category: str) -> Candidates:
+        """Return the best items of a category, cached until the catalogue changes."""
+        cached = self._best_of
+        if category not in cached:
+            if len(cached) >= _MAX_CACHED:
+                cached.clear()
+            within = self.columns.categories.wanted((category,))
+            popular = self._popular_in((category,))
+            cached[category] = best_of_category(popular, self._category_sets, within)
+        return cached[category]
 
     def unranked(self) -> Candidates:
         """Return the catalogue items that are not in the model's popular list.
@@ -251,14 +271,15 @@ class LiveItems:
         catalogue_rows[found] = rows
         unavailable = self._is_unavailable(rows, now_us)
         sensitive = self.columns.table["is_sensitive"][rows]
-        self.unavailable = _grown(self.unavailable, len(catalogue_rows), found[unavailable])
-        self.sensitive = _grown(self.sensitive, len(catalogue_rows), found[sensitive])
+        self.unavailable = grown(self.unavailable, len(catalogue_rows), found[unavailable])
+        self.sensitive = grown(self.sensitive, len(catalogue_rows), found[sensitive])
         unknown = np.full(added, NO_CATEGORY, np.int32)
         sets = np.append(self._category_sets, unknown)
         sets[found] = self.columns.table["category_set"][rows]
         self._category_sets = sets
         self._catalogue_rows = catalogue_rows
         self._unfiltered = self._item_filter(NO_FILTERS)
+        self._hidden = self.unavailable | self.sensitive
         self._item_rows = np.append(self._item_rows, found)
 
     def _apply(self, rows: Array, now_us: int) -> int:
@@ -267,6 +288,7 @@ class LiveItems:
         self.unavailable[self._item_rows[rows]] = self._is_unavailable(rows, now_us)
         self._category_sets[self._item_rows[rows]] = table["category_set"][rows]
         self.sensitive[self._item_rows[rows]] = table["is_sensitive"][rows]
+        self._hidden = self.unavailable | self.sensitive
         moments = (table["from_us"][rows], table["until_us"][rows])
         return int(min(each[each > now_us].min(initial=NEVER) for each in moments))
 
@@ -275,10 +297,3 @@ class LiveItems:
         begins, ends = table["from_us"][rows], table["until_us"][rows]
         unavailable: Array = table["is_unavailable"][rows] | (begins > now_us) | (ends <= now_us)
         return unavailable
-
-
-def _grown(flags: Array, size: int, marked: Array) -> Array:
-    """Return the flags extended to `size` rows, with the `marked` rows set."""
-    grown = np.append(flags, np.zeros(size - len(flags), dtype=bool))
-    grown[marked] = True
-    return grown

@@ -1,15 +1,14 @@
-"""Build one list of an answer: its items, the slate to report, and the fallback. Pure.
+"""Build the lists of a customer, of a basket and of a page: items, slate and fallback. Pure.
 
 A list that its model cannot fill continues with popular items. No list of an admitted customer
-contains an item that the customer has dismissed. `discover` excludes every item that
-the customer's lists or recent events show as bought; an item's list excludes that item.
-`buy_again` is never filled up: it contains only items bought before. A slate that the model lacks
-is answered with popular items and the fallback `no_model`.
+contains an item that the customer has dismissed. `discover` excludes every item that the customer's
+lists, history or recent events show as bought. `buy_again` is never filled up: it contains only
+items bought before. A slate that the model lacks is answered with popular items and the fallback
+`no_model`.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import assert_never
 
 from recsvc.domain.catalogue.list_query import ListQuery
@@ -23,18 +22,21 @@ from recsvc.model.ranking.variants import without_variants
 from recsvc.model.registry.candidates import Candidates, RankedItems
 from recsvc.usecases.recommend.candidate_sources import (
     Lists,
-    Repetition,
-    anonymous_lists,
     basket_lists,
     customer_lists,
     history_list,
-    neighbour_lists,
-    popular_lists,
     rows_of,
     rule_of,
     select_items,
 )
 from recsvc.usecases.recommend.personal_context import PersonalContext
+from recsvc.usecases.recommend.public_lists import (
+    BuiltList,
+    anonymous_list,
+    fallback_list,
+    filtered_out,
+    item_list,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +47,6 @@ class Placement:
     query: ListQuery
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltList:
-    """A ranked list with the slate and the fallback to report."""
-
-    slate: Slate
-    ranked: RankedItems
-    fallback: Fallback | None
-    is_personal: bool = False
-
-
 def customer_list(
     live_items: LiveItems,
     personal: PersonalContext | ConsentRefused,
@@ -63,10 +55,10 @@ def customer_list(
     taken: Collection[int] = (),
 ) -> BuiltList:
     if isinstance(personal, ConsentRefused):
-        return _fallback_list(live_items, query, personal.fallback, taken)
+        return fallback_list(live_items, query, personal.fallback, taken)
     taken = {*taken, *personal.dismissed}
     if not live_items.model.has_slate(slate):
-        return _fallback_list(live_items, query, Fallback.NO_MODEL, taken)
+        return fallback_list(live_items, query, Fallback.NO_MODEL, taken)
     own = live_items.model.customer_slate(personal.admitted, slate)
     if own is None:
         return _list_of_unknown(live_items, personal, slate, query, taken)
@@ -84,7 +76,7 @@ def _list_of_unknown(
 
     A list with the items and reasons of the anonymous one is reported as that.
     """
-    anonymous = _fallback_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
+    anonymous = fallback_list(live_items, query, Fallback.UNKNOWN_CUSTOMER, taken)
     own = history_list(live_items, personal, slate)
     if own is None and not _takes_part(personal):
         return anonymous
@@ -131,7 +123,7 @@ def _personal_list(
     ranked = _rotated(live_items, query, personal, lists, seen)
     adds_items = rule_of(slate).adds_items
     is_complete = not adds_items and query.offset + len(ranked) >= _bought_before(own, personal)
-    fallback = None if is_complete else _filtered_out(query, ranked)
+    fallback = None if is_complete else filtered_out(query, ranked)
     return BuiltList(slate, ranked, fallback, is_personal=True)
 
 
@@ -158,38 +150,6 @@ def _bought_before(own: Candidates, personal: PersonalContext) -> int:
     return len({*own.items.tolist(), *due} - personal.dismissed)
 
 
-def item_list(
-    live_items: LiveItems,
-    item: ItemId,
-    slate: ItemSlate,
-    query: ListQuery,
-    taken: Collection[int] = (),
-) -> BuiltList:
-    rows = rows_of(live_items, [item])
-    if not live_items.model.has_slate(slate):
-        return _fallback_list(live_items, query, Fallback.NO_MODEL, {*taken, *rows})
-    has_neighbours = any(map(len, neighbour_lists(live_items, [slate], rows)))
-    lists: Lists = chain(
-        neighbour_lists(live_items, [slate], rows), popular_lists(live_items, query)
-    )
-    avoided = Repetition.VARIANTS
-    if slate is ItemSlate.BOUGHT_TOGETHER:
-        lists, avoided = without_variants(live_items, rows, lists), Repetition.NONE
-    ranked = select_items(live_items, query, lists, {*taken, *rows}, avoided)
-    reported = slate if has_neighbours else AnonymousSlate.POPULAR
-    return BuiltList(reported, ranked, _filtered_out(query, ranked))
-
-
-def anonymous_list(
-    live_items: LiveItems, slate: AnonymousSlate, query: ListQuery, taken: Collection[int] = ()
-) -> BuiltList:
-    if not live_items.model.has_slate(slate):
-        return _fallback_list(live_items, query, Fallback.NO_MODEL, taken)
-    lists = anonymous_lists(live_items, slate, query)
-    ranked = select_items(live_items, query, lists, set(taken), Repetition.CATEGORIES)
-    return BuiltList(slate, ranked, _filtered_out(query, ranked))
-
-
 def basket_list(
     live_items: LiveItems,
     admission: PersonalContext | ConsentRefused | None,
@@ -201,7 +161,7 @@ def basket_list(
     excluded = basket if personal is None else [*basket, *personal.dismissed]
     if not live_items.model.has_slate(ItemSlate.BOUGHT_TOGETHER):
         refused = admission.fallback if isinstance(admission, ConsentRefused) else None
-        return _fallback_list(live_items, query, refused or Fallback.NO_MODEL, excluded)
+        return fallback_list(live_items, query, refused or Fallback.NO_MODEL, excluded)
     ranked = _basket_items(live_items, query, basket, None, no_candidates(), excluded)
     is_personal = False
     if personal is not None:
@@ -221,7 +181,7 @@ def basket_list(
             )
             is_personal = is_known or _differ(theirs, ranked)
             ranked = theirs if is_personal else ranked
-    fallback = _filtered_out(query, ranked)
+    fallback = filtered_out(query, ranked)
     if isinstance(admission, ConsentRefused):
         fallback = admission.fallback
     elif personal is not None and not is_personal:
@@ -240,7 +200,8 @@ def _basket_items(
 ) -> RankedItems:
     seen = set(excluded)
     lists = basket_lists(live_items, query, basket, personal, own, seen)
-    return select_items(live_items, query, without_variants(live_items, basket, lists), seen)
+    lists = without_variants(live_items, basket, lists)
+    return select_items(live_items, query, lists, seen, beside_item=True)
 
 
 def placed_list(
@@ -263,31 +224,3 @@ def placed_list(
             return customer_list(live_items, personal, slate, query, taken)
         case _:
             assert_never(slate)
-
-
-def _fallback_list(
-    live_items: LiveItems, query: ListQuery, fallback: Fallback, taken: Collection[int]
-) -> BuiltList:
-    """Return the popular items, with the reason why they replace the requested list."""
-    return replace(
-        anonymous_list(live_items, AnonymousSlate.POPULAR, query, taken), fallback=fallback
-    )
-
-
-def without_model(built: BuiltList) -> BuiltList:
-    """Report an anonymous slate and `no_model`, unless a stronger fallback is set already."""
-    fallback = built.fallback
-    if fallback is None or fallback is Fallback.FILTERED_OUT:
-        fallback = Fallback.NO_MODEL
-    match built.slate:
-        case AnonymousSlate():
-            return replace(built, fallback=fallback)
-        case CustomerSlate() | ItemSlate():
-            return replace(built, slate=AnonymousSlate.POPULAR, fallback=fallback)
-        case _:
-            assert_never(built.slate)
-
-
-def _filtered_out(query: ListQuery, ranked: RankedItems) -> Fallback | None:
-    """Return FILTERED_OUT if filters or exclusions left fewer items than requested."""
-    return Fallback.FILTERED_OUT if query.narrows and len(ranked) < query.n else None

@@ -10,6 +10,7 @@ from enum import Enum, auto
 from itertools import chain
 from typing import assert_never
 
+from recsvc.domain.catalogue.category_paths import lineage
 from recsvc.domain.catalogue.list_query import ListQuery
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate, ReasonCode
 from recsvc.domain.values.ids import ItemId
@@ -75,6 +76,8 @@ def select_items(
     lists: Lists,
     seen: set[int],
     avoided: Repetition = Repetition.NONE,
+    *,
+    beside_item: bool = False,
 ) -> RankedItems:
     """Fill the answer from the lists with available items that pass the filters and are not seen.
 
@@ -83,7 +86,8 @@ def select_items(
     seen.update(rows_of(live_items, query.exclude))
     if query.context_item is not None:
         seen.update(rows_of(live_items, [query.context_item]))
-    item_filter = live_items.item_filter(query.filters)
+    of = live_items.filter_beside_item if beside_item else live_items.item_filter
+    item_filter = of(query.filters)
     if query.diversity:  # never with an offset
         ranked = fill(query.n * POOL, lists, seen, item_filter)
         return diversified(ranked, query.n, query.diversity, live_items)
@@ -131,6 +135,14 @@ def _trending_lists(live_items: LiveItems, query: ListQuery) -> Iterator[Candida
     yield live_items.trending()
     yield live_items.model.trending()
     yield from _remaining_items(live_items, query)
+
+
+def category_lists(live_items: LiveItems, rows: Sequence[int]) -> Iterator[Candidates]:
+    """Yield the best items of the category of an item, then of its parents, the nearest first."""
+    for row in rows:
+        category = live_items.category_of(row)
+        if category is not None:
+            yield from map(live_items.best_of, lineage(category))
 
 
 def neighbour_lists(

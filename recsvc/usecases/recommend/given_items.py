@@ -19,9 +19,9 @@ from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.neighbour_votes import no_candidates
 from recsvc.model.ranking.recent_interest import reranked
 from recsvc.model.registry.candidates import Candidates
-from recsvc.usecases.recommend.built_lists import BuiltList
 from recsvc.usecases.recommend.candidate_sources import history_list
 from recsvc.usecases.recommend.personal_context import PersonalContext
+from recsvc.usecases.recommend.public_lists import BuiltList
 
 MAX_GIVEN = 1000
 

@@ -20,12 +20,13 @@ from recsvc.model.registry.no_model import no_model
 from recsvc.usecases.access.request_access import RequestContext
 from recsvc.usecases.catalogue.catalogue_cache import CatalogueSnapshot
 from recsvc.usecases.catalogue.current_catalogue import Catalogues, CurrentCatalogue, Models
-from recsvc.usecases.recommend import built_lists
+from recsvc.usecases.recommend import built_lists, public_lists
 from recsvc.usecases.recommend.answers import Answer, answer_of, with_unknown_items
-from recsvc.usecases.recommend.built_lists import BuiltList, Placement
+from recsvc.usecases.recommend.built_lists import Placement
 from recsvc.usecases.recommend.given_items import GivenItems, ordered_items
 from recsvc.usecases.recommend.personal_context import PersonalContext, personal_context_of
 from recsvc.usecases.recommend.price_currencies import require_currency
+from recsvc.usecases.recommend.public_lists import BuiltList
 
 MICROSECONDS = 1_000_000
 
@@ -72,14 +73,14 @@ class RecommendationService:
     ) -> Answer:
         """Return the item's neighbours; popular items if it has none or is unknown."""
         live_items = self._snapshot(context, query.filters).live_items
-        built = built_lists.item_list(live_items, item, slate, query)
+        built = public_lists.item_list(live_items, item, slate, query)
         return _answer(live_items, built, query.fields, query.offset)
 
     def anonymous_list(
         self, context: RequestContext, slate: AnonymousSlate, query: ListQuery
     ) -> Answer:
         live_items = self._snapshot(context, query.filters).live_items
-        built = built_lists.anonymous_list(live_items, slate, query)
+        built = public_lists.anonymous_list(live_items, slate, query)
         return _answer(live_items, built, query.fields, query.offset)
 
     def complete_basket(
@@ -180,7 +181,7 @@ def _answer(
     live_items: LiveItems, built: BuiltList, fields: Sequence[str], offset: int = 0
 ) -> Answer:
     if live_items.model is no_model():
-        built = built_lists.without_model(built)
+        built = public_lists.without_model(built)
     return answer_of(
         live_items,
         built.slate,

@@ -151,8 +151,9 @@ ROUTES = (
         Recommendation,
         ITEM_QUERY,
         also=(304,),
-        remark="An unknown item, or one without related items, is answered with popular "
-        "items: `slate` is then `popular`, and `fallback` is null.",
+        remark="`similar` of an item without neighbours has the best items of its category and of "
+        "the parent categories. An item of which nothing is known is answered with popular items: "
+        "`slate` is then `popular`, and `fallback` is `unknown_item` for secret keys.",
         uses_write_timeout=False,
         name="recommend_for_item",
         tag="recommendations",

@@ -40,7 +40,7 @@ def with_catalogue(service: Service) -> Service:
         (POPULAR, "context_item=item-00&n=3", rows(5, 6, 1)),
         (POPULAR, "slate=trending&category=fruit&n=3", rows(4, 2, 0)),
         (SIMILAR, "category=fruit&n=3", rows(6, 2, 4)),
-        (SIMILAR, "exclude=item-05&n=2", rows(6, 1)),
+        (SIMILAR, "exclude=item-05&n=2", rows(6, 2)),
         (CUSTOMER, "category=fruit&n=3", rows(0, 6, 2)),
         (CUSTOMER, "category=nuts&n=3", rows(7, 5, 1)),
         (CUSTOMER, "slate=discover&category=fruit&n=3", rows(6, 2, 4)),
