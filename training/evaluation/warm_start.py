@@ -19,6 +19,7 @@ from recsvc.model.kernels.kernels import (
     HistoryArrays,
     fold_in,
 )
+from recsvc.model.registry.history_arrays import in_columns
 from recsvc.model.registry.vote_tally import VoteTally, appeal_of, tally, top_share
 from training.dataset.ground_truth import GroundTruth, GroundTruths, customers_to_predict
 from training.dataset.history import Days, Flags, Floats, History, Rows
@@ -195,7 +196,7 @@ def live_scores(history: History, settings: TrainingSettings) -> LiveScores | No
     days = median_intervals(history, training_data.customer_items)
     counts = recent_orders(history)
     return LiveScores(
-        (
+        in_columns(
             lists.offsets.astype(np.int64),
             lists.items.astype(np.int32),
             lists.scores.astype(np.float32),

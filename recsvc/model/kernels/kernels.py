@@ -55,17 +55,24 @@ NEW_VOTES, NEW_VOTES_HISTORY, NEW_HISTORY, NEW_AGAINST, NEW_VOTES_WORTH = range(
 # Days of the unit of age; own worth of an item outside the model; unit of the sums of weights.
 AGE_DAYS, OUTSIDE_WORTH, VOTE_UNIT = range(10, 13)
 HISTORY_WEIGHTS_TOTAL = 13
+_BOUGHT_COLUMN = -2  # in place of a voter
+_LOG1P_STEPS = 16.0  # per unit; the linear interpolation errs by at most 0.0005
+_LOG1P = np.log1p(np.arange(4097) / _LOG1P_STEPS).astype(np.float32)
 USUAL_INTERVAL_DAYS = 60.0  # of an item that no customer has bought again
 
-# Offsets, items and weights of all items; own worth, new worth, coefficients.
-HistoryArrays = tuple[Array, Array, Array, Array, Array, Array]
+# Offsets, columns and weights of all items; own worth, new worth, coefficients; item row by column,
+# column by item row (UNKNOWN_ROW: none). A column is an item that has a weight.
+HistoryArrays = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
 NeighbourArrays = tuple[Array, Array, Array]  # offsets, items and scores of all items' neighbours
 # By item row: unavailable, category set, catalogue row. By catalogue row: brand, price, currency.
 # Then the filter: by category set whether it is wanted, wanted brands (codes), lowest and highest
 # price, currency (code), and the HAS_ bits in use.
 ItemFilter = tuple[Array, Array, Array, Array, Array, Array, Array, Array, float, float, int, int]
 
-_HISTORY = "Tuple((int64[:], int32[:], float32[:], float32[:], float32[:], float32[:]))"
+_HISTORY = (
+    "Tuple((int64[:], int32[:], float32[:], float32[:], float32[:], float32[:], "
+    "int32[:], int32[:]))"
+)
 _NEIGHBOURS = "Tuple((int64[:], int32[:], float32[:]))"
 _FILTER = (
     "Tuple((boolean[:], int32[:], int32[:], int32[:], float64[:], int32[:], boolean[:], int32[:], "
@@ -817,21 +824,74 @@ def fold_in(
     first `most` items: rows, odds turned into chances, and the bought item with the largest vote
     (UNKNOWN_ROW for bought items and items without a vote).
     """
-    offsets, items, weights, own_worth, new_worth, by = model
+    offsets, columns, weights, own_worth, new_worth, by, column_rows, column_of = model
+    # One sum per item that has a weight: some thousand numbers, whatever the size of the catalogue.
+    sums = np.zeros(len(column_rows), np.float32)
+    top = np.zeros(len(column_rows), np.float32)
+    voters = np.full(len(column_rows), UNKNOWN_ROW, np.int32)
+    purchases = add_up_votes(rows, times, offsets, columns, weights, sums, top, voters)
+    # The best items so far as a heap, the worst first.
+    size = min(most, len(rows) + len(column_rows) + len(popular))
+    best, best_odds = np.empty(size, np.int32), np.empty(size, np.float64)
+    because = np.empty(size, np.int32)
+    used = 0
+    for bought in range(len(rows)):
+        row = rows[bought]
+        column = column_of[row] if row < len(column_of) else UNKNOWN_ROW
+        votes = 0.0 if column < 0 else log1p(max(sums[column], 0.0) / by[VOTE_UNIT])
+        if shows_own:
+            interval = USUAL_INTERVAL_DAYS
+            if row < len(intervals) and intervals[row] > 0:
+                interval = intervals[row]
+            age, times_bought = math.log1p(ages[bought] / by[AGE_DAYS]), math.log(times[bought])
+            odds = own_worth[row] if row < len(own_worth) else by[OUTSIDE_WORTH]
+            odds += by[OWN_TIMES] * times_bought + by[OWN_AGE] * age
+            odds += by[OWN_TIMES_AGE] * times_bought * age + by[OWN_VOTES] * votes
+            odds += by[OWN_DUE] * math.log1p(ages[bought] / interval)
+            used = push_best(best, best_odds, because, used, row, odds, UNKNOWN_ROW)
+        if column >= 0:
+            sums[column] = 0.0  # bought: not among the other items
+            voters[column] = _BOUGHT_COLUMN
+    if shows_new:
+        history = math.log1p(purchases)
+        base, per_vote = by[NEW_HISTORY] * history, by[NEW_VOTES] + by[NEW_VOTES_HISTORY] * history
+        for column in range(len(column_rows)):
+            if sums[column] == 0.0:
+                continue
+            row, votes = column_rows[column], log1p(max(sums[column], 0.0) / by[VOTE_UNIT])
+            odds = new_worth[row] + base
+            odds += (per_vote + by[NEW_VOTES_WORTH] * new_worth[row]) * votes
+            odds += by[NEW_AGAINST] * min(sums[column], 0.0) / by[VOTE_UNIT]
+            used = push_best(best, best_odds, because, used, row, odds, voters[column])
+        for row in popular[:most]:
+            column = column_of[row]
+            if column >= 0:
+                if sums[column] != 0.0 or voters[column] == _BOUGHT_COLUMN:
+                    continue
+            elif contains(rows, row):
+                continue
+            odds = new_worth[row] + base
+            used = push_best(best, best_odds, because, used, row, odds, UNKNOWN_ROW)
+    return in_order(best[:used], best_odds[:used], because[:used])
+
+
+@part
+def add_up_votes(
+    rows: Array,
+    times: Array,
+    offsets: Array,
+    columns: Array,
+    weights: Array,
+    sums: Array,
+    top: Array,
+    voters: Array,
+) -> int:
+    """Add the weights of the bought items to `sums`; return the number of all purchases.
+
+    `top` and `voters` get the largest vote for each column, and its bought item.
+    """
     limit = max(LEAST_PER_ITEM, MAX_FOLDED // max(len(rows), 1))
-    capacity = len(rows) + len(popular[:most])
-    for row in rows:
-        if row + 1 < len(offsets):
-            capacity += min(limit, offsets[row + 1] - offsets[row])
-    slots = np.full(slots_for(capacity), -1, np.int32)
-    found = np.empty(capacity, np.int64)
-    sums, top = np.zeros(capacity, np.float64), np.zeros(capacity, np.float64)
-    voters = np.full(capacity, UNKNOWN_ROW, np.int32)
-    total, purchases = 0, 0
-    for bought in rows:
-        slots[slot_of(slots, found, bought)] = total
-        found[total] = bought
-        total += 1
+    purchases = 0
     for bought in range(len(rows)):
         row = rows[bought]
         purchases += times[bought]
@@ -839,65 +899,81 @@ def fold_in(
             continue
         strength = math.log1p(times[bought])
         for entry in range(offsets[row], min(offsets[row] + limit, offsets[row + 1])):
-            slot = slot_of(slots, found, items[entry])
-            place = slots[slot]
-            if place < 0:
-                place = slots[slot] = total
-                found[total] = items[entry]
-                total += 1
-            vote = strength * weights[entry]
-            sums[place] += vote
-            if vote > top[place]:
-                top[place], voters[place] = vote, row
-    if shows_new:
-        for row in popular[:most]:
-            slot = slot_of(slots, found, row)
-            if slots[slot] < 0:
-                slots[slot] = total
-                found[total] = row
-                total += 1
-    first = 0 if shows_own else len(rows)
-    last = total if shows_new else len(rows)
-    history = math.log1p(purchases)
-    for place in range(first, last):
-        row, votes = found[place], math.log1p(max(sums[place], 0.0) / by[VOTE_UNIT])
-        if place < len(rows):
-            interval = USUAL_INTERVAL_DAYS
-            if row < len(intervals) and intervals[row] > 0:
-                interval = intervals[row]
-            age, times_bought = math.log1p(ages[place] / by[AGE_DAYS]), math.log(times[place])
-            worth = own_worth[row] if row < len(own_worth) else by[OUTSIDE_WORTH]
-            worth += by[OWN_TIMES] * times_bought + by[OWN_AGE] * age
-            worth += by[OWN_TIMES_AGE] * times_bought * age + by[OWN_VOTES] * votes
-            sums[place] = worth + by[OWN_DUE] * math.log1p(ages[place] / interval)
-            voters[place] = UNKNOWN_ROW
-        else:
-            worth = new_worth[row] + by[NEW_HISTORY] * history
-            per_vote = by[NEW_VOTES] + by[NEW_VOTES_HISTORY] * history
-            worth += (per_vote + by[NEW_VOTES_WORTH] * new_worth[row]) * votes
-            sums[place] = worth + by[NEW_AGAINST] * min(sums[place], 0.0) / by[VOTE_UNIT]
-    order = largest(sums[first:last], found[first:last], min(most, last - first))
-    best, chances = np.empty(len(order), np.int32), np.empty(len(order), np.float32)
-    because = np.empty(len(order), np.int32)
-    for rank, place in enumerate(order):
-        best[rank], because[rank] = found[first + place], voters[first + place]
-        chances[rank] = 1 / (1 + math.exp(-sums[first + place]))
-    return best, chances, because
+            column, vote = columns[entry], strength * weights[entry]
+            sums[column] += vote
+            if vote > top[column]:
+                top[column], voters[column] = vote, row
+    return purchases
 
 
 @part
-def slots_for(entries: int) -> int:
-    """Return the size of a hash table with at most half of its slots in use."""
-    size = 16
-    while size < 2 * entries:
-        size *= 2
-    return size
+def log1p(value: float) -> float:
+    """Return log(1 + value) for a value not below 0, from a table: math.log1p takes ten times as
+    long, and a request needs some thousand logarithms.
+    """
+    place = value * _LOG1P_STEPS
+    step = int(place)
+    if step + 1 >= len(_LOG1P):
+        return math.log1p(value)
+    low, high = _LOG1P[step], _LOG1P[step + 1]
+    return float(low + (place - step) * (high - low))
 
 
 @part
-def slot_of(slots: Array, found: Array, row: int) -> int:
-    """Return the slot of a row, or the free slot where it belongs."""
-    slot = (row * _HASH_MULTIPLIER >> 15) & (len(slots) - 1)
-    while slots[slot] >= 0 and found[slots[slot]] != row:
-        slot = (slot + 1) & (len(slots) - 1)
-    return slot
+def push_best(
+    best: Array, odds: Array, because: Array, used: int, row: int, worth: float, voter: int
+) -> int:
+    """Put an item into the heap if it is among the best; return the number of items in the heap.
+
+    The worst item is at place 0. Of equal ones the higher row is worse.
+    """
+    if used < len(best):
+        place = used
+        used += 1
+        while place > 0:
+            parent = (place - 1) // 2
+            if not is_worse(worth, row, odds[parent], best[parent]):
+                break
+            best[place], odds[place], because[place] = best[parent], odds[parent], because[parent]
+            place = parent
+        best[place], odds[place], because[place] = row, worth, voter
+    elif used and is_worse(odds[0], best[0], worth, row):
+        sink(best, odds, because, used, row, worth, voter)
+    return used
+
+
+@part
+def is_worse(odds: float, row: int, other_odds: float, other_row: int) -> bool:
+    return bool(odds < other_odds or (odds == other_odds and row > other_row))
+
+
+@part
+def sink(
+    best: Array, odds: Array, because: Array, used: int, row: int, worth: float, voter: int
+) -> None:
+    """Replace the worst item of the heap."""
+    place = 0
+    while 2 * place + 1 < used:
+        child = 2 * place + 1
+        if child + 1 < used and is_worse(
+            odds[child + 1], best[child + 1], odds[child], best[child]
+        ):
+            child += 1
+        if not is_worse(odds[child], best[child], worth, row):
+            break
+        best[place], odds[place], because[place] = best[child], odds[child], because[child]
+        place = child
+    best[place], odds[place], because[place] = row, worth, voter
+
+
+@part
+def in_order(best: Array, odds: Array, because: Array) -> tuple[Array, Array, Array]:
+    """Return rows, chances and voters of the heap, the best item first."""
+    size = len(best)
+    rows, chances = np.empty(size, np.int32), np.empty(size, np.float32)
+    voters = np.empty(size, np.int32)
+    for place in range(size - 1, -1, -1):
+        rows[place], voters[place] = best[0], because[0]
+        chances[place] = 1 / (1 + math.exp(-odds[0]))
+        sink(best, odds, because, place, best[place], odds[place], because[place])
+    return rows, chances, voters

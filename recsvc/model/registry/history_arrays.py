@@ -10,7 +10,7 @@ from recsvc.domain.catalogue.slates import ItemSlate
 from recsvc.domain.errors import ModelRejected
 from recsvc.model.artifact import format as layout
 from recsvc.model.artifact.format import Array, Arrays
-from recsvc.model.kernels.kernels import HISTORY_WEIGHTS_TOTAL, HistoryArrays
+from recsvc.model.kernels.kernels import HISTORY_WEIGHTS_TOTAL, UNKNOWN_ROW, HistoryArrays
 
 # By the places that `kernels` names.
 DEFAULT_COEFFICIENTS = np.array(
@@ -28,6 +28,8 @@ NO_HISTORY_ARRAYS: HistoryArrays = (
     _NOTHING,
     _NOTHING,
     DEFAULT_COEFFICIENTS,
+    np.zeros(0, np.int32),
+    np.zeros(0, np.int32),
 )
 
 
@@ -38,7 +40,7 @@ def history_arrays(arrays: Arrays) -> HistoryArrays:
             raise ModelRejected(
                 f"{layout.HISTORY_WEIGHTS.name}: fewer than {HISTORY_WEIGHTS_TOTAL} numbers"
             )
-        return (
+        return in_columns(
             *_lists(layout.ITEM_WEIGHTS, arrays),
             arrays[layout.OWN_WORTH.name],
             arrays[layout.NEW_WORTH.name],
@@ -52,13 +54,35 @@ def history_arrays(arrays: Arrays) -> HistoryArrays:
     offsets, items, weights = NO_HISTORY_ARRAYS[:3]
     if similar.is_in(arrays):
         offsets, items, weights = _lists(similar, arrays)
-    return (
+    return in_columns(
         offsets,
         items,
         weights,
         np.full(items_total, _OWN_WORTH, np.float32),
         (_NEW_WORTH + _PER_LOG_SHARE * np.log(share)).astype(np.float32),
         DEFAULT_COEFFICIENTS,
+    )
+
+
+def in_columns(
+    offsets: Array, items: Array, weights: Array, own: Array, new: Array, coefficients: Array
+) -> HistoryArrays:
+    """Number the items that have a weight, so that a request sums over these only.
+
+    `offsets`, `items`, `weights`: lists per bought item, as item rows. `own`, `new`: (items,).
+    """
+    column_rows, columns = np.unique(items, return_inverse=True)
+    column_of = np.full(len(new), UNKNOWN_ROW, np.int32)
+    column_of[column_rows] = np.arange(len(column_rows))
+    return (
+        offsets,
+        columns.astype(np.int32).ravel(),
+        weights,
+        own,
+        new,
+        coefficients,
+        column_rows.astype(np.int32),
+        column_of,
     )
 
 

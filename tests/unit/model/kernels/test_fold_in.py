@@ -1,12 +1,21 @@
 """Ranking from a purchase history: known votes, ages and popularity."""
 
-import numpy as np
+import math
 
-from recsvc.model.kernels.kernels import UNKNOWN_ROW, HistoryArrays, fold_in
-from recsvc.model.registry.history_arrays import DEFAULT_COEFFICIENTS
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsvc.model.kernels.kernels import (
+    UNKNOWN_ROW,
+    USUAL_INTERVAL_DAYS,
+    HistoryArrays,
+    fold_in,
+)
+from recsvc.model.registry.history_arrays import DEFAULT_COEFFICIENTS, in_columns
 
 # Item 0 votes for 1 (most) and 2; item 3 votes against 4.
-MODEL: HistoryArrays = (
+MODEL = in_columns(
     np.array([0, 2, 2, 2, 3, 3, 3]),
     np.array([1, 2, 4], np.int32),
     np.array([0.4, 0.2, -0.3], np.float32),
@@ -79,3 +88,83 @@ def test_an_item_occurs_once_and_at_most_most_items_are_returned() -> None:
 
     assert len(items) == 3
     assert len(set(items)) == 3
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[HistoryArrays, list[int], list[int], list[float]]:
+    """Draw a small model and a history; rows of 12 and above are outside the model."""
+    size = 12
+    lists = draw(
+        st.lists(
+            st.dictionaries(st.integers(0, size - 1), st.floats(-1, 1, width=32), max_size=5),
+            min_size=size,
+            max_size=size,
+        )
+    )
+    offsets = np.cumsum([0, *map(len, lists)])
+    items = np.array([item for each in lists for item in each], np.int32)
+    weights = np.array([weight for each in lists for weight in each.values()], np.float32)
+    numbers = st.lists(st.floats(-4, 1, width=32), min_size=size, max_size=size)
+    own, new = (np.array(draw(numbers), np.float32) for _ in range(2))
+    rows = draw(st.lists(st.integers(0, size + 3), max_size=8, unique=True))
+    times = draw(st.lists(st.integers(1, 9), min_size=len(rows), max_size=len(rows)))
+    ages = draw(st.lists(st.floats(0, 170), min_size=len(rows), max_size=len(rows)))
+    return in_columns(offsets, items, weights, own, new, DEFAULT_COEFFICIENTS), rows, times, ages
+
+
+def reference(
+    model: HistoryArrays, rows: list[int], times: list[int], ages: list[float]
+) -> dict[int, float]:
+    """Return the chance of each item that takes part, by the formulas of the docstring."""
+    offsets, columns, weights, own, new, by, column_rows, _ = model
+    sums = dict.fromkeys(rows, 0.0)
+    for row, bought in zip(rows, times, strict=True):
+        if row < len(new):
+            for entry in range(offsets[row], offsets[row + 1]):
+                item = int(column_rows[columns[entry]])
+                sums[item] = sums.get(item, 0.0) + math.log1p(bought) * float(weights[entry])
+    odds: dict[int, float] = {}
+    purchases = math.log1p(sum(times))
+    for row, bought, age in zip(rows, times, ages, strict=True):
+        votes = math.log1p(max(sums[row], 0) / by[12])
+        aged, counted = math.log1p(age / by[10]), math.log(bought)
+        interval = INTERVALS[row] if row < len(INTERVALS) else USUAL_INTERVAL_DAYS
+        worth = own[row] if row < len(own) else by[11]
+        worth += by[0] * counted + by[1] * aged + by[2] * counted * aged + by[4] * votes
+        odds[row] = float(worth + by[3] * math.log1p(age / interval))
+    voted = {item: total for item, total in sums.items() if item not in rows and abs(total) > 1e-4}
+    for item in {*voted, *POPULAR.tolist()} - {*rows}:
+        total = voted.get(item, 0.0)
+        votes = math.log1p(max(total, 0) / by[12])
+        per_vote = by[5] + by[6] * purchases + by[9] * new[item]
+        odds[item] = float(
+            new[item] + by[7] * purchases + per_vote * votes + by[8] * min(total, 0) / by[12]
+        )
+    return {item: 1 / (1 + math.exp(-each)) for item, each in odds.items()}
+
+
+@given(histories())
+def test_chances_equal_those_of_the_formulas(
+    drawn: tuple[HistoryArrays, list[int], list[int], list[float]],
+) -> None:
+    """Each item has the chance of the formulas, up to the precision of float32 and the table."""
+    model, rows, times, ages = drawn
+    items, chances, _ = fold_in.run(
+        np.array(rows, np.int64),
+        np.array(times, np.int64),
+        np.array(ages, np.float64),
+        model,
+        INTERVALS,
+        POPULAR,
+        True,
+        True,
+        40,
+    )
+    expected = reference(model, rows, times, ages)
+
+    assert len(set(items.tolist())) == len(items)
+    assert {*expected} <= {*items.tolist()}
+    for item, chance in zip(items.tolist(), chances.tolist(), strict=True):
+        if item in expected:
+            assert abs(chance - expected[item]) < 0.005
+    assert chances.tolist() == sorted(chances.tolist(), reverse=True)
