@@ -17,7 +17,8 @@ from recsvc.stores.client.connection import client
 from recsvc.stores.embedded.server import EmbeddedValkey
 from recsvc.wiring.stores import open_stores
 from tests.contract.grocery import ANNA, BERT, publish_grocery
-from tests.e2e.processes import Client, eventually, recsvc, recsvc_here, recsvc_train, serving
+from tests.e2e.processes import Client, eventually, recsvc_here, serving
+from tests.e2e.trainer import train_here
 
 SHOP = ShopName("default")
 CANARY = "canary-7f3e9a1c@example.com"
@@ -106,13 +107,12 @@ def test_an_erased_customer_stays_erased(tmp_path: Path) -> None:
     data_dir, outside = tmp_path / "data", tmp_path / "outside"
     outside.mkdir()
     file = purchases(outside)
-    key = json.loads(
-        recsvc("keys", "create", "--scope", "all", "--json", data_dir=data_dir).stdout
-    )["key"]
+    made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
+    key = json.loads(made)["key"]
     people = [CANARY, OTHER, *(f"person-{number}" for number in range(40))]
     recsvc_here("consents", "import", str(consents(outside, *people)), data_dir=data_dir)
     train = ["run", "--purchases", str(file), "--consents", "service", "--windows", "1"]
-    recsvc_train(*train, data_dir=data_dir)
+    train_here(*train, data_dir=data_dir)
     with serving(data_dir) as server:
         asking = server.client(key)
         disable_compression(data_dir)

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import Client, Server, eventually, recsvc, recsvc_train, serving
+from tests.e2e.processes import (
+    Client,
+    Server,
+    eventually,
+    recsvc,
+    recsvc_here,
+    recsvc_train,
+    serving,
+)
 
 ALL_PURPOSES = dict.fromkeys(("personalization", "offers", "email", "analytics", "training"), True)
 LABELS = ["recommendation_id", "fallback"]
@@ -62,9 +70,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         *("run", "--purchases", str(purchases), "--consents", "assume-granted"), data_dir=data_dir
     )
     created = recsvc("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
-    browser = recsvc("keys", "create", "--publishable", "--json", data_dir=data_dir)
+    browser = recsvc_here("keys", "create", "--publishable", "--json", data_dir=data_dir)
     with serving(data_dir, workers=2) as server:
-        key, browser_key = json.loads(created.stdout)["key"], json.loads(browser.stdout)["key"]
+        key, browser_key = json.loads(created.stdout)["key"], json.loads(browser)["key"]
         yield Shop(data_dir, purchases, key, browser_key, server)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from training.dataset.slate_rules import RULES
 from training.features.facts import Column
 from training.metrics.model import Family, Model
 from training.metrics.results import Importance
+from training.ranking.lightgbm_alone import lgb
 from training.ranking.samples import Sample
 
 THREADS = 1  # see `concurrency`

@@ -8,7 +8,6 @@ one, and its result is confirmed on the other, because the best of many trials i
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +22,7 @@ from training.metrics.results import MAIN_K
 from training.progress import Progress
 from training.ranking.candidate_features import SlateRows
 from training.ranking.lambdarank import THREADS, Boosting
+from training.ranking.lightgbm_alone import lgb
 from training.ranking.ranked_items import best_items
 from training.ranking.samples import Sample, joined
 from training.ranking.scoring import ndcg_of, with_ground_truth

@@ -9,7 +9,6 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
-import lightgbm as lgb
 import numpy as np
 import optuna
 from optuna.storages import JournalStorage
@@ -19,6 +18,7 @@ from optuna.study import Study
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.history import History
 from training.dataset.slate_rules import RULES
+from training.ranking.lightgbm_alone import lgb
 from training.recommenders.registry import BASE_MODELS
 from training.settings import TrainingSettings
 from training.tuning.space import SPACE

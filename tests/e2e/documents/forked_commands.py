@@ -50,8 +50,10 @@ def write_script(folder: Path, name: str, source: str) -> None:
 
 
 def _serve(listener: socket.socket) -> None:
+    from recsvc.cli.command_modules import CommandModules
     from recsvc.cli.main import app
 
+    list(CommandModules().values())  # imports each command
     parent = os.getppid()
     listener.settimeout(1.0)
     while os.getppid() == parent:  # a killed test leaves no process behind
