@@ -77,13 +77,15 @@ class Pools:
         return np.where(top.scores > 0, others[np.maximum(top.columns, 0)], NOTHING)
 
     def _switched(self, items: Rows, others: Rows) -> Floats:
+        if not others.size:  # scipy returns a sparse array for an empty index
+            return np.zeros(others.shape, np.float32)
         own = np.broadcast_to(items[:, None], others.shape)
         found = self._scores.switched[own.ravel(), others.ravel()]
         return np.asarray(found, np.float32).reshape(others.shape)
 
     def _attributes(self, items: Rows, others: Rows) -> Floats:
         attributes = self._scores.properties.attributes
-        if not attributes.nnz:
+        if not attributes.nnz or not others.size:
             return np.zeros(others.shape, np.float32)
         own = np.repeat(items, others.shape[1])
         products = attributes[own].multiply(attributes[others.ravel()]).sum(axis=1)

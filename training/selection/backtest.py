@@ -73,7 +73,7 @@ class Backtest:
     """Backtest of one window; `samples` are those of older windows, the newest last.
 
     Compared rankers learn from the newest `learning_windows` of them: the windows are averaged, so
-    each must have learned from equally many.
+    each must have learned from equally many. Where these have too few customers, older ones follow.
     """
 
     history: History
@@ -154,11 +154,15 @@ class Backtest:
 
     def training_samples(self, slate: CustomerSlate) -> list[Sample]:
         """Return the samples of older windows; empty if they have too few customers."""
-        limit, samples_known = self.settings.customers_compared, self.samples[slate]
-        newest = list(samples_known)[max(len(samples_known) - self.learning_windows, 0) :]
-        samples = [sample.thinned(limit) for sample in newest]
-        customers = sum(len(sample.groups) for sample in samples)
-        return samples if customers >= _LEAST_LEARNED else []
+        limit = self.settings.customers_compared
+        samples: deque[Sample] = deque()
+        customers = 0
+        for sample in reversed(self.samples[slate]):
+            if len(samples) >= self.learning_windows and customers >= _LEAST_LEARNED:
+                break
+            samples.appendleft(sample.thinned(limit))
+            customers += len(samples[0].groups)
+        return list(samples) if customers >= _LEAST_LEARNED else []
 
     def evaluate_blocks(
         self, prepared: PreparedWindow, evaluate_rows: RowEvaluator[Evaluation] | None

@@ -153,7 +153,7 @@ ROUTES = (
         also=(304,),
         remark="`similar` of an item without neighbours has the best items of its category and of "
         "the parent categories. An item of which nothing is known is answered with popular items: "
-        "`slate` is then `popular`, and `fallback` is `unknown_item` for secret keys.",
+        "`slate` is `popular`, and `fallback` is `unknown_item` for secret keys.",
         uses_write_timeout=False,
         name="recommend_for_item",
         tag="recommendations",

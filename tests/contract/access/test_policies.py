@@ -174,11 +174,10 @@ def test_the_document_names_limits_and_choices(document: dict[str, Any]) -> None
 
 
 def test_the_document_describes_the_answer_for_an_unknown_item(document: dict[str, Any]) -> None:
-    """An unknown item is documented as a popular slate without a fallback, not as a 404."""
+    """An unknown item is documented as a popular slate with its fallback, not as a 404."""
     described = document["paths"]["/v1/items/{item_id}/recommendations"]["get"]["description"]
 
-    assert "unknown" in described
-    assert "`slate` is then `popular`, and `fallback` is null" in described
+    assert "`slate` is `popular`, and `fallback` is `unknown_item`" in described
 
 
 def test_every_answer_carries_a_request_id_and_the_security_headers(service: Service) -> None:

@@ -134,7 +134,10 @@ def test_items_unknown_to_the_model_fill_lists_last(service: Service) -> None:
 
 
 def test_a_sensitive_item_is_never_a_reason(service: Service) -> None:
-    """The item that it explained stays in the list, with a reason that names no item."""
+    """The item that it explained stays in the customer's list, with a reason that names no item.
+
+    The list of a sensitive item has none of its neighbours.
+    """
     service.consent(ANNA)
     service.item("item-03", sensitive=True)
     service.item("item-00", sensitive=True)
@@ -145,7 +148,7 @@ def test_a_sensitive_item_is_never_a_reason(service: Service) -> None:
     assert own is not None
     assert similar is not None
     assert own["items"][0]["reason"] == {"code": "because_you_bought", "item_id": None}
-    assert similar["items"][0]["reason"] == {"code": "similar", "item_id": None}
+    assert similar["items"][0]["reason"] == {"code": "popular", "item_id": None}
 
 
 @pytest.mark.parametrize(

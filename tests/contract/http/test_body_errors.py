@@ -135,4 +135,4 @@ def test_the_error_lists_the_fields_of_the_inner_object(service: Service) -> Non
     body = {"placements": [{"name": "top", "strange": 1}]}
     errors = errors_of(service.send("POST", "/v1/pages", body))
 
-    assert errors["placements[0].strange"].endswith("diversity, fields, name, slate")
+    assert errors["placements[0].strange"].endswith("diversity, offset, name, slate, rotate")
