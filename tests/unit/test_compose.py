@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent.parent.parent
 COMPOSE = (ROOT / "compose.yaml").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 FLAGS = {
-    name: value.strip('"') for name, value in re.findall(r"--([a-z-]+), (\"[^\"]*\"|\w+)", COMPOSE)
+    name: value.strip('"')
+    for name, value in re.findall(r"^ +--([a-z-]+), (\"[^\"]*\"|\w+),$", COMPOSE, re.MULTILINE)
 }
 SETTINGS = REQUIRED | REQUIRED_FOR_ERASURE
 
