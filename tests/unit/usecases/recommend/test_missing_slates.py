@@ -112,6 +112,20 @@ def test_a_page_names_the_fallback_of_a_missing_slate(
     assert ids(first) != ids(second)
 
 
+@pytest.mark.parametrize("slate", [*ItemSlate, AnonymousSlate.TRENDING])
+def test_the_fallback_of_a_page_repeats_no_item(serve_without: ServeWithout, slate: Slate) -> None:
+    """The popular items in place of a missing slate are not those of an earlier list."""
+    query = ListQuery(1, context_item=APPLE)
+
+    first, second = serve_without(slate).fill_page(
+        ANYONE, [Placement(AnonymousSlate.POPULAR, query), Placement(slate, query)]
+    )
+
+    assert (second.slate, second.fallback) == ("popular", "no_model")
+    assert {*ids(first)} & {*ids(second)} == set()
+    assert (len(ids(first)), len(ids(second))) == (1, 1)
+
+
 def test_a_basket_without_bought_together_answers_popular(serve_without: ServeWithout) -> None:
     """The answer equals the anonymous one, also for a customer with a list."""
     service = serve_without(ItemSlate.BOUGHT_TOGETHER)
