@@ -108,6 +108,19 @@ def print_list_targets(console: Console, cutoff: str, results: Results) -> None:
             )
 
 
+def print_outside_model(console: Console, cutoff: str, results: Results) -> None:
+    """Print NDCG@10 of customers outside the model, beside popular items and the trained lists."""
+    for found in results.warm_start:
+        trained = "-" if found.known is None else f"{found.known.mean:.4f}"
+        for path in found.paths:
+            orders = "all" if path.orders is None else path.orders
+            console.print(
+                f"{cutoff} {found.slate}, outside the model, {orders} orders given: "
+                f"{path.neighbours.mean:.4f}, popular {path.popularity.mean:.4f}, "
+                f"the same customers trained {trained}"
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cut", choices=CUTOFFS, action="append")
@@ -125,6 +138,7 @@ def main() -> None:
             print_results(console, results)
             print_holdout(console, results)
             print_targets(console, cutoff, results)
+            print_outside_model(console, cutoff, results)
             print_list_targets(console, cutoff, results)
 
 
