@@ -8,7 +8,7 @@ from itertools import chain, count
 from random import Random
 from uuid import uuid4
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from recsvc.domain.consent.consent import Purpose
@@ -128,6 +128,10 @@ def large_batches(seed: int, has_long_ids: bool) -> list[list[Change]]:
     return [[change() for _ in range(chance.randrange(60, 100))] for _ in range(4)]
 
 
+MILK = Change(HistoryChange.PURCHASE, "milk", 0)
+TOO_OLD = Change(HistoryChange.PURCHASE, "milk", 181 * DAY_MS)
+
+
 def new_shop(connections: Connections) -> ShopName:
     shop = ShopName(f"shop-{uuid4().hex[:12]}")
     ConsentStore(connections).write(shop, KEY, {Purpose.PERSONALIZATION: True})
@@ -140,6 +144,7 @@ def new_shop(connections: Connections) -> ShopName:
     | st.builds(large_batches, st.integers(0, 2**32), st.booleans()),
     removed=st.sets(few_items, max_size=2),
 )
+@example(batches=[[MILK], [TOO_OLD]], removed={"milk"})
 def test_the_store_changes_histories_as_python_does(
     connections: Connections, secret: Secret, batches: list[list[Change]], removed: set[str]
 ) -> None:

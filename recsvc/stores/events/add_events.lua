@@ -208,12 +208,16 @@ local function history_of(customer)
   return histories[customer]
 end
 
+local function change_read_history(customer, item, change, at_ms)
+  local history = history_of(customer) -- items leave it also where the event itself is too old
+  if not is_old(at_ms) then apply_change(history, item, change, at_ms) end
+end
+
 local function change_history(customer, item, change, at_ms)
-  if is_old(at_ms) then return end
-  if not pcall(apply_change, history_of(customer), item, change, at_ms) then -- damaged: replace it
+  if not pcall(change_read_history, customer, item, change, at_ms) then -- damaged: replace it
     histories[customer] = empty_history()
     histories[customer].lost = math.floor(second / 60)
-    apply_change(histories[customer], item, change, at_ms)
+    change_read_history(customer, item, change, at_ms)
   end
 end
 
