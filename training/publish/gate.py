@@ -20,8 +20,10 @@ _LEAST_KEPT = 0.5
 # Least share of the current model's lead over popularity. Seasons change the lead. Purchases under
 # wrong customer ids end it, because then no personal model predicts anything.
 _LEAST_LEAD = 0.5
+# The same for windows of another length, where a list's lead differs in size: only its end counts.
+_LEAST_LEAD_OF_OTHER_WINDOWS = 0.2
 _ERRORS_APART = 2.0  # standard errors of the difference; a smaller one may be chance
-_SAME_HORIZON = 1.1  # ratio of window lengths; rankings for other lengths are not comparable
+_SAME_HORIZON = 1.1  # ratio of window lengths
 
 
 class Objection(StrEnum):
@@ -73,19 +75,21 @@ class Candidate:
 
 def compare_models(new: Candidate, used: Candidate) -> GateVerdict:
     """Compare a new model with the current one."""
+    same = _same_horizon(new.summary, used.summary)
     found = {
         Objection.TOO_LITTLE_HISTORY: _not_evaluated(new.summary, used.summary),
         Objection.COLLAPSE: _collapsed(new, used),
+        Objection.WORSE_RANKING: _worse(
+            new.summary, used.summary, _LEAST_LEAD if same else _LEAST_LEAD_OF_OTHER_WINDOWS
+        ),
     }
-    if not _same_horizon(new.summary, used.summary):
-        return GateVerdict(
-            {each: text for each, text in found.items() if text},
-            "rankings, because the windows of the current model are "
-            f"{used.summary.data.horizon_days:.3g} days long and these "
-            f"{new.summary.data.horizon_days:.3g}",
-        )
-    found[Objection.WORSE_RANKING] = _worse(new.summary, used.summary)
-    return GateVerdict({each: text for each, text in found.items() if text})
+    left_out = [
+        *([] if same else [_other_windows(new.summary, used.summary)]),
+        *_without_lead(new.summary, used.summary),
+    ]
+    return GateVerdict(
+        {each: text for each, text in found.items() if text}, "; ".join(left_out) or None
+    )
 
 
 def _not_evaluated(new: ModelSummary, used: ModelSummary) -> str | None:
@@ -131,31 +135,40 @@ def _same_horizon(new: ModelSummary, used: ModelSummary) -> bool:
     return longer <= _SAME_HORIZON * shorter
 
 
-def _worse(new: ModelSummary, used: ModelSummary) -> str | None:
-    """Return an objection if a slate lost most of its lead over popularity."""
+def _other_windows(new: ModelSummary, used: ModelSummary) -> str:
+    return (
+        f"rankings, except for the loss of more than {1 - _LEAST_LEAD_OF_OTHER_WINDOWS:.0%} of "
+        f"their lead, because the windows of the current model are {used.data.horizon_days:.3g} "
+        f"days long and these {new.data.horizon_days:.3g}"
+    )
+
+
+def _leads(model: ModelSummary) -> dict[str, Lead | None]:
+    slates: Mapping[str, HasLead] = {**model.slates, **model.item_slates}
+    return {name: slate.lead() for name, slate in slates.items()}
+
+
+def _without_lead(new: ModelSummary, used: ModelSummary) -> list[str]:
+    """Name the slates whose lead over popularity only the current model's metrics tell."""
+    now = _leads(new)
+    lost = [name for name, lead in _leads(used).items() if lead and now.get(name) is None]
+    if not lost or not new.judged:  # the latter is an objection of its own
+        return []
+    return [f"{', '.join(lost)}, because the new model's lead over popularity is unknown"]
+
+
+def _worse(new: ModelSummary, used: ModelSummary, least_lead: float) -> str | None:
+    """Return an objection if a slate keeps less than `least_lead` of its lead over popularity."""
+    now, before = _leads(new), _leads(used)
     lost = [
-        *_lost_leads(new.slates, used.slates),
-        *_lost_leads(new.item_slates, used.item_slates),
+        f"{name} is {mine.ratio:+.0%} ± {mine.error:.0%} ahead of popularity on past windows, "
+        f"and the current model was {theirs.ratio:+.0%} ± {theirs.error:.0%}"
+        for name, mine in now.items()
+        if mine and (theirs := before.get(name)) and _clearly_below(mine, theirs, least_lead)
     ]
     return "; ".join(lost) or None
 
 
-def _lost_leads(new: Mapping[str, HasLead], used: Mapping[str, HasLead]) -> list[str]:
-    return [
-        text for name in new if name in used for text in _lost_lead(name, new[name], used[name])
-    ]
-
-
-def _lost_lead(name: str, new: HasLead, used: HasLead) -> list[str]:
-    now, before = new.lead(), used.lead()
-    if now is None or before is None or not _clearly_below(now, before):
-        return []
-    return [
-        f"{name} is {now.ratio:+.0%} ± {now.error:.0%} ahead of popularity on past windows, "
-        f"and the current model was {before.ratio:+.0%} ± {before.error:.0%}"
-    ]
-
-
-def _clearly_below(now: Lead, before: Lead) -> bool:
-    missing = _LEAST_LEAD * before.ratio - now.ratio
-    return missing > _ERRORS_APART * hypot(now.error, _LEAST_LEAD * before.error)
+def _clearly_below(now: Lead, before: Lead, least_lead: float) -> bool:
+    missing = least_lead * before.ratio - now.ratio
+    return missing > _ERRORS_APART * hypot(now.error, least_lead * before.error)

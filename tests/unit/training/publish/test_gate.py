@@ -173,14 +173,27 @@ def test_a_slate_without_a_lead_is_not_compared(one: Slate) -> None:
     assert verdict(summary(), summary(slates={"for_you": one})).objections == {}
 
 
-def test_rankings_of_windows_of_another_length_are_not_compared() -> None:
-    """Rankings for windows of different lengths are not compared; sizes are."""
-    week = summary(horizon_days=7.0, customers=10, slates={"for_you": slate(0.0)})
-    found = verdict(week, summary())
+@pytest.mark.parametrize(("now", "refused"), [(0.0, True), (0.1, True), (0.5, False), (1.6, False)])
+def test_of_windows_of_another_length_the_end_of_the_lead_is_refused(
+    now: float, refused: bool
+) -> None:
+    """A slate's lead differs with the length of the windows, but it ends only with wrong data."""
+    week = summary(horizon_days=7.0, slates={"for_you": slate(now)})
+    found = verdict(week, summary(slates={"for_you": slate(1.0)}))
 
-    assert list(found.objections) == [Objection.COLLAPSE]
+    assert (Objection.WORSE_RANKING in found.objections) is refused
     assert found.not_compared is not None
+    assert "rankings, except for the loss of more than 80% of their lead" in found.not_compared
     assert "28 days long and these 7" in found.not_compared
+
+
+def test_a_lead_that_the_new_model_cannot_tell_is_named() -> None:
+    """Where popularity found nothing in the new windows, the text names the slate."""
+    found = verdict(summary(slates={"for_you": slate(1.0, judged=False)}), summary())
+
+    assert found.not_compared == (
+        "for_you, because the new model's lead over popularity is unknown"
+    )
 
 
 def test_a_refusal_names_the_options_that_accept_it() -> None:
