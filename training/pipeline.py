@@ -26,7 +26,7 @@ from training.item_slates.maker import ItemData
 from training.item_slates.makers import makers_of
 from training.lists.customer_facts import purchased_by
 from training.lists.customer_lists import SlateLists, fill_slates, reordered
-from training.lists.history_scores import fit_history_scores
+from training.lists.history_scores import FactsOfHistories, fit_history_scores
 from training.lists.item_lists import (
     neighbour_list,
     popular,
@@ -100,14 +100,15 @@ def train(
         selected = select_models(interactions.history, settings, progress)
         item_slates = _judged_item_slates(interactions, catalogue, settings, progress)
         items = _fit_item_lists(interactions, selected, item_slates, settings, progress)
-        history_scores = _fit_history_scores(interactions, settings, progress)
+        facts = FactsOfHistories(settings.k_anonymity, settings.constants.ease_penalty)
+        history_scores = _fit_history_scores(interactions, facts, settings, progress)
         slates = fill_slates(selected, _reason_context(interactions, items), progress)
         results = replace(
             results_of(interactions, selected, settings),
             reasons=slates.reasons,
             anonymity=items.anonymity,
             item_slates=item_slates.results,
-            warm_start=_warm_start(interactions, selected, settings),
+            warm_start=_warm_start(interactions, selected, facts, settings),
             tuning=tuned.tuning,
             constants=found.searched,
         )
@@ -119,18 +120,15 @@ def train(
 
 
 def _fit_history_scores(
-    interactions: Interactions, settings: TrainingSettings, progress: Progress
+    interactions: Interactions,
+    facts: FactsOfHistories,
+    settings: TrainingSettings,
+    progress: Progress,
 ) -> HistoryScores | None:
     history = interactions.history
     horizon_days = window_days(history, settings.horizon_days)
     with progress.step("Scores for customers outside the model"):
-        return fit_history_scores(
-            history,
-            horizon_days,
-            settings.k_anonymity,
-            settings.constants.ease_penalty,
-            settings.seed,
-        )
+        return fit_history_scores(history, horizon_days, facts, settings.seed)
 
 
 def sorted_purchases(
@@ -199,7 +197,10 @@ def _reason_context(interactions: Interactions, items: ItemLists) -> ReasonConte
 
 
 def _warm_start(
-    interactions: Interactions, selected: SelectedModels, settings: TrainingSettings
+    interactions: Interactions,
+    selected: SelectedModels,
+    facts: FactsOfHistories,
+    settings: TrainingSettings,
 ) -> tuple[WarmStart, ...]:
     """Measure on the newest evaluated window."""
     judged = [window for window in selected.window_results if window.judged]
@@ -207,7 +208,8 @@ def _warm_start(
         return ()
     window = judged[0].window
     history = interactions.history
-    return measure_warm_start(window.known(history), window.ground_truths(history), settings)
+    ground_truths = window.ground_truths(history)
+    return measure_warm_start(window.known(history), ground_truths, settings, facts=facts)
 
 
 def _build(

@@ -6,6 +6,8 @@ those of the service; only public data of items is used.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -27,7 +29,7 @@ from training.dataset.segments import NOTHING
 from training.dataset.slate_rules import RULES, TOPPED_UP, Shows
 from training.dataset.training_data import training_data_of
 from training.dataset.windows import window_days
-from training.lists.history_scores import fit_history_scores
+from training.lists.history_scores import FactsOfHistories, fit_history_scores, hidden_customers
 from training.lists.item_lists import popular, recent_orders
 from training.lists.k_anonymity import has_enough_buyers, similar_lists
 from training.lists.repurchase_intervals import median_intervals
@@ -39,11 +41,11 @@ from training.ranking.top_k import best_columns
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.settings import TrainingSettings
 
-_HIDDEN_SHARE = 0.2
-_MOST_HIDDEN = 300
 _LEAST_HIDDEN = 5
 _ORDERS_GIVEN = (1, 3, 10, None)  # latest orders known to the service
 _NEVER = -1.0  # the score of hidden items
+
+Given = TypeVar("Given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,18 @@ class WarmModel:
     neighbours: NeighbourLists  # of all items
     popularity: Floats  # (items,)
     intervals: Floats | None  # (items,)
+
+    @property
+    def popular(self) -> Rows:
+        return np.asarray(popular(self.popularity, self.popularity > 0).items)
+
+    def given(
+        self, history: History, customers: Rows, orders: int | None
+    ) -> Iterator[KnownPurchases]:
+        return _latest(history, customers, orders)
+
+    def best(self, given: KnownPurchases, slate: CustomerSlate) -> Rows:
+        return np.asarray(best_columns(self.scores(given, slate)[None, :], None, MAIN_K).columns[0])
 
     def scores(self, given: KnownPurchases, slate: CustomerSlate) -> Floats:
         """Score every item as the service does for an unknown customer with events."""  # (items,)
@@ -120,31 +134,31 @@ def measure_warm_start(
     ground_truths: GroundTruths,
     settings: TrainingSettings,
     known: Mapping[CustomerSlate, Mapping[int, float]] | None = None,
+    facts: FactsOfHistories | None = None,
 ) -> tuple[WarmStart, ...]:
     """Hide some customers and measure; `known` is the published model's NDCG by slate and
-    customer.
+    customer. `facts`: those that learning fitted, to use them again.
     """
-    candidates = customers_to_predict(ground_truths)
-    count = min(int(len(candidates) * _HIDDEN_SHARE), _MOST_HIDDEN)
-    if count < _LEAST_HIDDEN:
+    hidden = hidden_customers(customers_to_predict(ground_truths), settings.seed)
+    if len(hidden) < _LEAST_HIDDEN:
         return ()
-    rng = np.random.default_rng(settings.seed)
-    hidden = np.sort(rng.choice(candidates, count, replace=False))
-    model = warm_model(history.without(hidden), settings)
-    scores = live_scores(history.without(hidden), settings)
-    slates = sorted(TOPPED_UP, key=lambda slate: RULES[slate].shows is not Shows.UNSEEN)
-    return tuple(
-        WarmStart(
-            slate=str(slate),
-            customers=count,
-            paths=tuple(
-                _measured(model, scores, history, ground_truths[slate], hidden, slate, orders)
-                for orders in _ORDERS_GIVEN
-            ),
-            known=_mean_known(known[slate], hidden) if known else None,
-        )
-        for slate in slates
+    facts = facts or FactsOfHistories(settings.k_anonymity, settings.constants.ease_penalty)
+    model: _Ranker[Any] = live_scores(history, settings, hidden, facts) or warm_model(
+        history.without(hidden), settings
     )
+    given = {orders: list(model.given(history, hidden, orders)) for orders in _ORDERS_GIVEN}
+    slates = sorted(TOPPED_UP, key=lambda slate: RULES[slate].shows is not Shows.UNSEEN)
+    found = []
+    for slate in slates:
+        ndcg = partial(_mean_ndcg, ground_truth=ground_truths[slate], customers=hidden)
+        popularity = ndcg([_most_popular(model, each.bought, slate) for each in given[None]])
+        paths = tuple(
+            WarmPath(orders, ndcg([model.best(each, slate) for each in some]), popularity)
+            for orders, some in given.items()
+        )
+        published = _mean_known(known[slate], hidden) if known else None
+        found.append(WarmStart(str(slate), len(hidden), paths, published))
+    return tuple(found)
 
 
 def warm_model(history: History, settings: TrainingSettings) -> WarmModel:
@@ -156,6 +170,21 @@ def warm_model(history: History, settings: TrainingSettings) -> WarmModel:
     return WarmModel(lists, popularity, median_intervals(history, training_data.customer_items))
 
 
+class _Ranker(Protocol[Given]):
+    """A way to rank items for a customer outside the model."""
+
+    @property
+    def popular(self) -> Rows: ...
+
+    def given(self, history: History, customers: Rows, orders: int | None) -> Iterator[Given]:
+        """Yield the purchases that the service would know of each customer."""
+        ...
+
+    def best(self, given: Given, slate: CustomerSlate) -> Rows:
+        """Return the first MAIN_K items, NOTHING behind them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LiveScores:
     """The arrays that the service ranks a purchase history with, for its own kernel."""
@@ -164,37 +193,43 @@ class LiveScores:
     intervals: Floats  # (items,)
     popular: Rows
 
-    def best(self, told: ToldPurchases, slate: CustomerSlate) -> Rows:
+    def given(
+        self, history: History, customers: Rows, orders: int | None
+    ) -> Iterator[ToldPurchases]:
+        return told_purchases(history, customers, orders)
+
+    def best(self, given: ToldPurchases, slate: CustomerSlate) -> Rows:
         """Return the first MAIN_K items; for new items, none that was ever bought."""
         is_unseen = RULES[slate].shows is Shows.UNSEEN
         items, _, _ = fold_in.run(
-            told.rows.astype(np.int64),
-            told.times.astype(np.int64),
-            told.ages.astype(np.float64),
+            given.rows.astype(np.int64),
+            given.times.astype(np.int64),
+            given.ages.astype(np.float64),
             self.arrays,
             self.intervals,
             self.popular,
             not is_unseen,
             True,
-            MAIN_K + (len(told.bought) if is_unseen else 0),
+            MAIN_K + (len(given.bought) if is_unseen else 0),
         )
-        found = items[~np.isin(items, told.bought)] if is_unseen else items
-        padded = np.full(MAIN_K, NOTHING)
-        padded[: min(MAIN_K, len(found))] = found[:MAIN_K]
-        return padded
+        return _first(items[~np.isin(items, given.bought)] if is_unseen else items)
 
 
-def live_scores(history: History, settings: TrainingSettings) -> LiveScores | None:
-    """Learn the scores from a history; None with too little to learn from."""
+def live_scores(
+    history: History, settings: TrainingSettings, hidden: Rows, facts: FactsOfHistories
+) -> LiveScores | None:
+    """Learn the scores from a history without the hidden customers; None with too little to learn
+    from.
+    """
     horizon_days = window_days(history, settings.horizon_days)
-    k, ridge = settings.k_anonymity, settings.constants.ease_penalty
-    found = fit_history_scores(history, horizon_days, k, ridge, settings.seed)
+    found = fit_history_scores(history, horizon_days, facts, settings.seed, hidden)
     if found is None:
         return None
-    training_data = training_data_of(history)
+    training_data = training_data_of(history.without(hidden))
     lists = found.weights
-    days = median_intervals(history, training_data.customer_items)
-    counts = recent_orders(history)
+    days = median_intervals(training_data.history, training_data.customer_items)
+    counts = recent_orders(training_data.history)
+    shown = has_enough_buyers(training_data, settings.k_anonymity)
     return LiveScores(
         in_columns(
             lists.offsets.astype(np.int64),
@@ -205,37 +240,23 @@ def live_scores(history: History, settings: TrainingSettings) -> LiveScores | No
             found.coefficients,
         ),
         np.zeros(0, np.float32) if days is None else days.astype(np.float32),
-        popular(counts, has_enough_buyers(training_data, k)).items.astype(np.int32),
+        popular(counts, shown).items.astype(np.int32),
     )
 
 
-def _measured(
-    model: WarmModel,
-    live: LiveScores | None,
-    history: History,
-    ground_truth: GroundTruth,
-    hidden: Rows,
-    slate: CustomerSlate,
-    orders: int | None,
-) -> WarmPath:
-    """Measure the service's lists against its popular list."""
-    lists: dict[str, list[Rows]] = {"neighbours": [], "popularity": []}
-    told = told_purchases(history, hidden, orders)
-    for given, purchases in zip(_latest(history, hidden, orders), told, strict=True):
-        popularity = model.popularity_scores(given, slate)
-        lists["popularity"].append(_best(popularity))
-        lists["neighbours"].append(
-            _best(model.scores(given, slate)) if live is None else live.best(purchases, slate)
-        )
-    return WarmPath(
-        orders,
-        _mean_ndcg(lists["neighbours"], ground_truth, hidden),
-        _mean_ndcg(lists["popularity"], ground_truth, hidden),
-    )
+def _most_popular(model: _Ranker[Any], bought: Rows, slate: CustomerSlate) -> Rows:
+    """Return the popular list of a slate for a customer without other data."""
+    if RULES[slate].shows is not Shows.UNSEEN:
+        return _first(model.popular)
+    some = model.popular[: MAIN_K + len(bought)]
+    return _first(some[~np.isin(some, bought)])
 
 
-def _best(scores: Floats) -> Rows:
-    return np.asarray(best_columns(scores[None, :], None, MAIN_K).columns[0])
+def _first(items: Rows) -> Rows:
+    """Return MAIN_K places; NOTHING fills a short list."""
+    places = np.full(MAIN_K, NOTHING)
+    places[: min(MAIN_K, len(items))] = items[:MAIN_K]
+    return places
 
 
 def _latest(history: History, customers: Rows, orders: int | None) -> Iterator[KnownPurchases]:

@@ -4,16 +4,17 @@ The coefficients are log-odds of a purchase within the horizon. They are learned
 window: some customers are hidden before it, and their latest 1, 3, 10 and all orders are told.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from recsvc.model.artifact.artifact import HistoryScores
 from recsvc.model.kernels.kernels import HISTORY_WEIGHTS_TOTAL, USUAL_INTERVAL_DAYS
 from training.dataset.customer_items import customer_items_of
-from training.dataset.ground_truth import GroundTruth
+from training.dataset.ground_truth import GroundTruth, customers_to_predict
 from training.dataset.history import Flags, Floats, History, Rows
 from training.dataset.training_data import TrainingData, training_data_of
+from training.dataset.windows import Window
 from training.lists.item_weights import ItemWeights, fit_item_weights
 from training.lists.k_anonymity import has_enough_buyers
 from training.lists.logistic import Numbers, fit_logistic
@@ -21,7 +22,8 @@ from training.lists.repurchase_intervals import median_intervals
 from training.lists.told_purchases import ToldPurchases, told_purchases
 
 ORDERS_TOLD = (1, 3, 10, None)
-_MOST_HIDDEN, _LEAST_HIDDEN, _HIDDEN_SHARE = 400, 30, 0.2
+_MOST_HIDDEN, _HIDDEN_SHARE = 400, 0.2
+_LEAST_HIDDEN = 30
 _VOTE_UNIT = 0.05
 _LEAST_SHARE = 3e-4
 _REPEAT_PRIOR = 20.0  # customers, at the mean repeat rate
@@ -29,6 +31,7 @@ _VOTED, _POPULAR = 80, 60  # candidates that are not bought before
 _SHARE, _VOTES_SHARE = 4, 5  # columns of other items
 _LEAST_SLOPE = 0.1  # of the share; below it popularity hardly matters
 _WINDOWS = (1, 3)  # horizons of popularity
+_NOBODY = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,30 +102,72 @@ class Coefficients:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class FactsOfHistories:
+    """Facts of items, fitted once for a history without some hidden customers.
+
+    One instance serves one shop's purchases: its histories differ in their end and in the hidden
+    customers only. Learning and judging hide the same customers and share the facts.
+    """
+
+    k_anonymity: int
+    ridge: float
+    _found: dict[tuple[float, float, bytes], ItemFacts] = field(default_factory=dict)
+
+    def of(self, history: History, hidden: Rows, horizon_days: float) -> ItemFacts:
+        """Return the facts of a history without the rows of `hidden`."""
+        key = (history.now, horizon_days, hidden.tobytes())
+        if key not in self._found:
+            training_data = training_data_of(history.without(hidden))
+            self._found[key] = item_facts(training_data, horizon_days, self.k_anonymity, self.ridge)
+        return self._found[key]
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def hidden_customers(candidates: Rows, seed: int) -> Rows:
+    """Draw the customers that a window hides, ascending."""
+    count = min(int(len(candidates) * _HIDDEN_SHARE), _MOST_HIDDEN)
+    return np.sort(np.random.default_rng([seed, count]).choice(candidates, count, replace=False))
+
+
 def fit_history_scores(
-    history: History, horizon_days: float, k_anonymity: int, ridge: float, seed: int
+    history: History,
+    horizon_days: float,
+    facts: FactsOfHistories,
+    seed: int,
+    hidden: Rows = _NOBODY,
 ) -> HistoryScores | None:
-    """Learn on the newest window, apply to the whole history; None with too little to learn."""
-    found = fit_coefficients(history, horizon_days, k_anonymity, ridge, seed)
+    """Learn on the newest window, apply to the whole history; None with too little to learn.
+
+    `hidden`: customers from whom nothing is learned.
+    """
+    found = fit_coefficients(history.without(hidden), horizon_days, facts, seed, hidden)
     if found is None:
         return None
-    facts = item_facts(training_data_of(history), horizon_days, k_anonymity, ridge)
-    return found.scores(facts)
+    return found.scores(facts.of(history, hidden, horizon_days))
 
 
 def fit_coefficients(
-    history: History, horizon_days: float, k_anonymity: int, ridge: float, seed: int
+    history: History,
+    horizon_days: float,
+    facts_of: FactsOfHistories,
+    seed: int,
+    left_out: Rows = _NOBODY,
 ) -> Coefficients | None:
+    """Hide some customers before the newest window and learn from their purchases in it.
+
+    `left_out`: customers that the history lacks.
+    """
     if not history.timed:
         return None
-    cutoff = history.now - horizon_days
-    known, later = history.before(cutoff), history.between(cutoff, history.now)
-    both = np.intersect1d(known.customers, later.customers)
-    count = min(_MOST_HIDDEN, int(len(both) * _HIDDEN_SHARE))
-    if count < _LEAST_HIDDEN:
+    window = Window(history.now - horizon_days, history.now)
+    known, later = window.known(history), history.between(window.start, window.end)
+    hidden = hidden_customers(customers_to_predict(window.ground_truths(history)), seed)
+    if len(hidden) < _LEAST_HIDDEN:
         return None
-    hidden = np.sort(np.random.default_rng([seed, count]).choice(both, count, replace=False))
-    facts = item_facts(training_data_of(known.without(hidden)), horizon_days, k_anonymity, ridge)
+    facts = facts_of.of(known, np.union1d(hidden, left_out), horizon_days)
     pairs = customer_items_of(later)
     truth = GroundTruth(pairs.keys, np.zeros(0, np.int64), history.items_total)
     own, new = _Rows(), _Rows()
@@ -162,7 +207,6 @@ def _add_rows(
     horizon_days: float,
 ) -> None:
     votes = _votes(facts, told)
-    size = len(votes)
     ages, times = np.log1p(told.ages / horizon_days), np.log(np.maximum(told.times, 1))
     rows = told.rows
     own.columns.append(
@@ -179,8 +223,7 @@ def _add_rows(
         )
     )
     own.labels.append(truth.holds(np.full(len(rows), customer), rows))
-    best = np.argpartition(-votes, min(_VOTED, size - 1))[:_VOTED]
-    others = np.setdiff1d(np.concatenate([best, facts.popular]), rows)
+    others = _candidates(votes, facts.popular, rows)
     history = float(np.log1p(told.times.sum()))
     raised = _raised(votes[others])
     new.columns.append(
@@ -196,6 +239,15 @@ def _add_rows(
         )
     )
     new.labels.append(truth.holds(np.full(len(others), customer), others))
+
+
+def _candidates(votes: Floats, popular: Rows, bought: Rows) -> Rows:
+    """Return the items of the most votes and the popular ones without the bought ones."""
+    voted = np.flatnonzero(votes > 0)
+    best = voted[np.argsort(-votes[voted], kind="stable")[:_VOTED]]
+    chosen = np.zeros(len(votes), dtype=bool)
+    chosen[best], chosen[popular], chosen[bought] = True, True, False
+    return np.flatnonzero(chosen)
 
 
 def _raised(votes: Floats) -> Numbers:

@@ -12,7 +12,7 @@ from scipy import sparse
 from recsvc.model.artifact.artifact import RankedLists
 from training.dataset.history import Floats, Rows
 from training.dataset.training_data import TrainingData
-from training.recommenders.inverse import symmetric_inverse
+from training.recommenders.inverse import symmetric_inverse, symmetric_solution
 
 MOST_ITEMS = 5000  # most bought items with weights; their matrix has 100 MB
 KEPT = 64  # weights per item, the largest by size
@@ -58,10 +58,9 @@ def fit_item_weights(
 
 def _dual(matrix: sparse.csr_array, regularization: float) -> Floats:
     """Return B by the inverse over customers: B_ij = x_i' M x_j / (1 − x_j' M x_j)."""
-    rows = np.asarray(matrix.toarray(), dtype=np.float32)
     gram = np.asarray((matrix @ matrix.T).toarray(), dtype=np.float32)
     gram[np.diag_indices_from(gram)] += regularization
-    explained: Floats = rows.T @ (symmetric_inverse(gram) @ rows)
+    explained = symmetric_solution(gram, np.asarray(matrix.toarray(order="F"), np.float32))
     explained /= np.maximum(1 - np.diag(explained), 1e-6)
     return explained
 

@@ -14,6 +14,7 @@ from recsvc.domain.customers.purchase_history import (
     item_text,
 )
 from recsvc.domain.values.ids import ItemId
+from training.dataset.customer_items import customer_items_of
 from training.dataset.history import Days, History, Rows
 
 
@@ -40,23 +41,25 @@ def told_purchases(
 
     `orders` None: all of the last KEPT_DAYS.
     """
-    ages, order_ages = history.ages(), history.order_ages()
-    starts = np.searchsorted(history.customers, customers)
-    ends = np.searchsorted(history.customers, customers + 1)
-    for start, end in zip(starts, ends, strict=True):
-        lines = np.arange(start, end)
-        bought = np.unique(history.items[lines])
-        told = ages[lines] < KEPT_DAYS
-        if orders is not None:
-            told &= order_ages[lines] < orders
-        lines = lines[told]
-        items, place, times = np.unique(
-            history.items[lines], return_inverse=True, return_counts=True
-        )
-        last = np.full(len(items), np.inf)
-        np.minimum.at(last, place, ages[lines])
-        order = np.lexsort((items, last))[:MAX_ITEMS]
+    kept = np.zeros(history.customers_total, dtype=bool)
+    kept[customers] = True
+    theirs = history.only(kept[history.customers], now=history.now)
+    ages = theirs.ages()
+    told = ages < KEPT_DAYS
+    if orders is not None:
+        told &= theirs.order_ages() < orders
+    ever, pairs = customer_items_of(theirs), customer_items_of(theirs.only(told, now=theirs.now))
+    last = ages[told][pairs.last_lines]
+    order = np.lexsort((pairs.items, last, pairs.customers))
+    for customer in customers:
+        bought = ever.items[_places(ever.customers, customer)]
+        places = order[_places(pairs.customers, customer)][:MAX_ITEMS]
         if item_bytes is not None:
-            size = np.cumsum(item_bytes[items[order]])
-            order = order[size <= MAX_BYTES - MAX_ORDER_BYTES]
-        yield ToldPurchases(items[order], times[order], last[order], bought)
+            size = np.cumsum(item_bytes[pairs.items[places]])
+            places = places[size <= MAX_BYTES - MAX_ORDER_BYTES]
+        times = pairs.counts[places].astype(np.int64)
+        yield ToldPurchases(pairs.items[places], times, last[places], bought)
+
+
+def _places(sorted_customers: Rows, customer: int) -> slice:
+    return slice(*np.searchsorted(sorted_customers, [customer, customer + 1]))

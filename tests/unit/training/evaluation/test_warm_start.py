@@ -1,11 +1,12 @@
 """Quality for customers without training data."""
 
 from recsvc.domain.catalogue.slates import CustomerSlate
-from tests.unit.training.builders import Line, history, quick
+from tests.unit.training.builders import Line, history, loyal_and_curious, quick
 from training.dataset.ground_truth import GroundTruths
 from training.dataset.history import History
 from training.dataset.windows import Window
 from training.evaluation.warm_start import measure_warm_start
+from training.lists.history_scores import FactsOfHistories, fit_history_scores
 from training.metrics.results import WarmPath, WarmStart
 
 CUSTOMERS = 40  # a fifth of them is hidden
@@ -96,3 +97,17 @@ def test_too_few_customers_are_not_hidden() -> None:
     few = {f"c{who:02d}" for who in range(24)}
 
     assert measured([*bought], [line for line in later if line[0] in few]) == {}
+
+
+def test_judging_uses_the_facts_that_learning_fitted() -> None:
+    """The newest window is fitted once for both; the older one and the whole history once each."""
+    shop, settings = history(loyal_and_curious(customers=200)), quick(horizon_days=10)
+    window, facts = Window(shop.now - 10, shop.now), FactsOfHistories(1, 10.0)
+
+    learned = fit_history_scores(shop, 10, facts, settings.seed)
+    ground_truths = window.ground_truths(shop)
+    judged = measure_warm_start(window.known(shop), ground_truths, settings, facts=facts)
+
+    assert learned is not None
+    assert judged
+    assert len(facts) == 3
