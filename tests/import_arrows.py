@@ -108,9 +108,10 @@ TRAINING = {
     "evaluate_offers_job": _ANYWHERE | _JOBS,
     "cli_options": _ANYWHERE | _JOBS,
     "cli_output": _ANYWHERE | _JOBS | {"evaluate_offers_job", "evaluate_job", "run_job"},
-    "cli": _ANYWHERE
+    "cli_commands": _ANYWHERE
     | _JOBS
     | {"cli_options", "cli_output", "run_job", "evaluate_job", "evaluate_offers_job"},
+    "cli": _ANYWHERE | {"cli_commands"},
 }
 SIBLINGS: Mapping[str, Mapping[str, set[str]]] = {
     "recsvc.domain": DOMAIN,

@@ -12,13 +12,6 @@ from training.report.words import anonymity_sentence, constants_sentence, tuning
 from training.sources.ingest_report import IngestReport
 from training.sources.item_catalogue import NO_CATALOGUE, ItemCatalogue
 
-_WIDE = 120  # columns of a file or pipe, wide enough not to cut off text
-
-
-def stderr_console() -> Console:
-    console = Console(stderr=True, highlight=False)
-    return console if console.is_terminal else Console(stderr=True, highlight=False, width=_WIDE)
-
 
 def print_ingest(console: Console, report: IngestReport) -> None:
     table = Table("rows", "result", title="Purchases", title_justify="left", box=None)

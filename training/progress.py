@@ -1,4 +1,4 @@
-"""Progress bars on stderr for long steps."""
+"""The console on stderr, and progress bars for long steps."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,6 +9,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 T = TypeVar("T")
+
+_WIDE = 120  # columns of a file or pipe, wide enough not to cut off text
+
+
+def stderr_console() -> Console:
+    """Return a console on stderr; in a file or pipe its lines are wide."""
+    console = Console(stderr=True, highlight=False)
+    return console if console.is_terminal else Console(stderr=True, highlight=False, width=_WIDE)
 
 
 class Progress:
