@@ -18,6 +18,8 @@ from typer.testing import CliRunner
 from recsvc.cli.main import app
 
 PATIENCE_SECONDS = 60
+# A busy machine must not make the service answer without the store.
+_LONG_TIMEOUTS = {"RECSVC_READ_TIMEOUT_MS": "2000", "RECSVC_DEADLINE_MS": "5000"}
 
 
 def free_port() -> int:
@@ -145,7 +147,7 @@ def serving(data_dir: Path, *words: str, workers: int = 1, **more: str) -> Itera
             [sys.executable, "-m", "recsvc.cli.main", "serve", *options],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment(data_dir, **more),
+            env=environment(data_dir, **{**_LONG_TIMEOUTS, **more}),
         )
     server = Server(port, process, log)
     try:

@@ -38,8 +38,8 @@ class Shop:
     key: str
     environ: dict[str, str]
 
-    def served(self) -> AbstractContextManager[Server]:
-        return serving(self.data_dir, workers=WORKERS, **self.environ)
+    def served(self, workers: int) -> AbstractContextManager[Server]:
+        return serving(self.data_dir, workers=workers, **self.environ)
 
 
 class Claimant:
@@ -130,7 +130,7 @@ def test_no_budget_cap_or_pool_is_exceeded(shop: Shop) -> None:
     is killed midway and the server is restarted.
     """
     customers = [f"c{number}" for number in range(CLIENTS)] * 2
-    with shop.served() as server:
+    with shop.served(WORKERS) as server:
         prepare(server, shop.key, CLIENTS)
         killer = Timer(0.2, os.kill, (workers_of(server)[0], signal.SIGKILL))
         killer.start()
@@ -139,7 +139,7 @@ def test_no_budget_cap_or_pool_is_exceeded(shop: Shop) -> None:
         killer.join()
         pool = granted(claims(server, shop.key, customers[:40], "pool"))
         states = server.client(shop.key).get("/v1/offers").json["offers"]
-    with shop.served() as server:
+    with shop.served(1) as server:
         pool += granted(claims(server, shop.key, customers[:40], "pool"))
         for offer, claimants in (("budget", customers[:10]), ("capped", ["c0"] * 5)):
             assert granted(claims(server, shop.key, claimants, offer)) == []

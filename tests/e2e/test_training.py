@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,21 @@ def hashes(data_dir: Path, version: str) -> dict[str, str]:
     return {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("*.npy")
     }
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with one model of the rows of `purchases`, from which tests copy."""
+    folder = tmp_path_factory.mktemp("trained")
+    train(folder, write(folder / "purchases.csv", two_tastes()))
+    return folder
+
+
+@pytest.fixture
+def first(trained: Path, tmp_path: Path) -> str:
+    """The version of a model of `purchases` in the test's own data folder."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    return current(tmp_path)
 
 
 def current(data_dir: Path) -> str:
@@ -119,7 +135,9 @@ def test_no_customer_id_enters_a_model(tmp_path: Path) -> None:
     assert "secret-person" not in Path(report["report"]).read_text()
 
 
-def test_drained_events_train_the_same_model_as_a_file(tmp_path: Path, purchases: Path) -> None:
+def test_drained_events_train_the_same_model_as_a_file(
+    tmp_path: Path, purchases: Path, first: str
+) -> None:
     """Drained events give the same arrays as a purchases file; views and anonymous purchases are
     left out.
     """
@@ -130,10 +148,9 @@ def test_drained_events_train_the_same_model_as_a_file(tmp_path: Path, purchases
         {"message_id": "nobody", "type": "purchase", "item_id": "tea-1"},
     ]
     drained = store_and_drain(tmp_path, [*events, *more])
-    from_file = train(tmp_path, purchases)["version"]
     from_events = train(tmp_path, drained / "*.parquet")
 
-    assert hashes(tmp_path, from_file) == hashes(tmp_path, from_events["version"])
+    assert hashes(tmp_path, first) == hashes(tmp_path, from_events["version"])
     assert from_events["purchases"]["left_out"] == {
         "event that is no purchase": 1,
         "purchase that names no customer": 1,
@@ -166,19 +183,19 @@ def test_column_names_are_mapped(tmp_path: Path, purchases: Path) -> None:
     assert "<dt>no order_id</dt>" in Path(report["report"]).read_text()
 
 
-def test_too_many_bad_rows_exit_2_and_keep_the_old_model(tmp_path: Path, purchases: Path) -> None:
+def test_too_many_bad_rows_exit_2_and_keep_the_old_model(
+    tmp_path: Path, purchases: Path, first: str
+) -> None:
     """Too many bad rows exit with code 2 before fitting; stderr gives the reason, and stdout stays
     empty.
     """
-    train(tmp_path, purchases)
-    before = current(tmp_path)
     with purchases.open("a") as file:
         file.write("c1,tea-1,soon\n" * 30)
     refused = train(tmp_path, purchases, how=recsvc_train, expect=2)
 
     assert "not a date or time" in refused["stderr"]
     assert "version" not in refused
-    assert current(tmp_path) == before
+    assert current(tmp_path) == first
 
 
 @pytest.mark.parametrize(
@@ -235,37 +252,34 @@ def test_a_search_for_settings_is_continued_by_the_next_run(
     assert "A new study" not in second["stderr"]
 
 
-def test_nothing_to_learn_from_exits_3(tmp_path: Path, purchases: Path) -> None:
+def test_nothing_to_learn_from_exits_3(tmp_path: Path, purchases: Path, first: str) -> None:
     """A run without any consented purchase exits with code 3, and the current model stays."""
-    train(tmp_path, purchases)
-    before = current(tmp_path)
     train(tmp_path, purchases, "--consents", "service", how=recsvc_train, expect=3)
 
-    assert current(tmp_path) == before
+    assert current(tmp_path) == first
 
 
 def test_a_short_history_trains_a_first_model_but_replaces_no_compared_one(
-    tmp_path: Path, purchases: Path
+    tmp_path: Path, first: str
 ) -> None:
     """One purchase is enough for a first model, but not to replace a model that was compared on
     past windows.
     """
     short = write(tmp_path / "short.csv", [("c", "i", 0.0)])
-    first = train(tmp_path, short)
-    train(tmp_path, purchases)
-    before = current(tmp_path)
+    unjudged = train(tmp_path / "short", short)
     refused = train(tmp_path, short, expect=3)
 
-    assert not first["metrics"]["judged"]
+    assert not unjudged["metrics"]["judged"]
     assert "too little history" in refused["stderr"]
-    assert current(tmp_path) == before
+    assert current(tmp_path) == first
 
 
-def test_a_collapse_exits_3_until_it_is_accepted(tmp_path: Path, purchases: Path) -> None:
+def test_a_collapse_exits_3_until_it_is_accepted(
+    tmp_path: Path, purchases: Path, first: str
+) -> None:
     """When most customers withdrew, the run is refused with the counts and the option that accepts
     them; with the option it publishes.
     """
-    first = train(tmp_path, purchases)["version"]
     consents = tmp_path / "consents.csv"
     consents.write_text("customer_id,training\n" + "".join(f"c{n},true\n" for n in (0, 1, 12)))
     words = ("--consents", str(consents), "--accept", "too_little_history")
@@ -305,14 +319,13 @@ def test_permuted_customers_are_refused_as_a_worse_ranking(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("spoilt", ["manifest.json", "CURRENT"])
 def test_an_unreadable_current_version_is_not_compared(
-    tmp_path: Path, purchases: Path, spoilt: str
+    tmp_path: Path, purchases: Path, first: str, spoilt: str
 ) -> None:
     """An unreadable current version does not block a new one, and the output says that nothing was
     compared.
     """
-    version = train(tmp_path, purchases)["version"]
     home = tmp_path / "models" / "default"
-    (home / (spoilt if spoilt == "CURRENT" else f"{version}/{spoilt}")).write_text("{}")
+    (home / (spoilt if spoilt == "CURRENT" else f"{first}/{spoilt}")).write_text("{}")
     second = train(tmp_path, purchases)
 
     assert "Not compared" in second["stderr"]

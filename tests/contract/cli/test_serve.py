@@ -288,7 +288,7 @@ def test_it_recovers_from_a_killed_store_under_a_long_path(tmp_path: Path) -> No
     data_dir = tmp_path / ("d" * 120)
     made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
     path = f"/v1/customers/{ANNA}/consents"
-    with serving(data_dir, workers=WORKERS) as server:
+    with serving(data_dir) as server:
         client = server.client(json.loads(made.stdout)["key"])
         kill_server(EmbeddedValkey(data_dir).url)
 
@@ -301,7 +301,7 @@ def test_it_recovers_from_a_killed_store_under_a_long_path(tmp_path: Path) -> No
 def test_it_ends_in_ten_seconds_though_the_store_hangs(tmp_path: Path) -> None:
     """The service stops before systemd, Docker or Kubernetes would kill it."""
     recsvc_here("keys", "create", "--scope", "all", data_dir=tmp_path)
-    with serving(tmp_path, workers=WORKERS) as server, frozen(EmbeddedValkey(tmp_path).url):
+    with serving(tmp_path) as server, frozen(EmbeddedValkey(tmp_path).url):
         eventually(lambda: '"waiting"' in server.log.read_text(), "it is waiting for the store")
         began = time.monotonic()
         server.process.terminate()
