@@ -20,6 +20,7 @@ from tests.e2e.processes import (
     recsvc_train,
     serving,
 )
+from tests.e2e.trainer import train_here
 
 ALL_PURPOSES = dict.fromkeys(("personalization", "offers", "email", "analytics", "training"), True)
 LABELS = ["recommendation_id", "fallback"]
@@ -66,7 +67,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     data_dir = tmp_path_factory.mktemp("shop")
     purchases = data_dir / "purchases.csv"
     write_two_taste_groups(purchases)
-    recsvc_train(
+    train_here(
         *("run", "--purchases", str(purchases), "--consents", "assume-granted"), data_dir=data_dir
     )
     created = recsvc("keys", "create", "--scope", "all", "--json", data_dir=data_dir)

@@ -254,7 +254,7 @@ def test_a_search_for_settings_is_continued_by_the_next_run(
 
 def test_nothing_to_learn_from_exits_3(tmp_path: Path, purchases: Path, first: str) -> None:
     """A run without any consented purchase exits with code 3, and the current model stays."""
-    train(tmp_path, purchases, "--consents", "service", how=recsvc_train, expect=3)
+    train(tmp_path, purchases, "--consents", "service", expect=3)
 
     assert current(tmp_path) == first
 
