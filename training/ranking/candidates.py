@@ -1,12 +1,14 @@
 """Candidates pooled from all base models, with every proposer's score.
 
-Own items are the most likely repeat purchases; unseen items are the best of each proposer.
+Own items are the most likely repeat purchases; unseen items are the best of each proposer, and the
+best of the rare ones, which proposers do not score.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Flags, Floats, Rows
@@ -14,7 +16,8 @@ from training.dataset.segments import NOTHING, run_lengths, run_starts
 from training.metrics.model import Family
 from training.ranking.top_k import best_columns
 from training.recommenders.protocol import Fitted
-from training.recommenders.registry import BASE_MODELS, FittedBaseModels
+from training.recommenders.rare_items import greatest
+from training.recommenders.registry import BASE_MODELS, RARE_ITEMS_AS, FittedBaseModels
 
 _SCORE_BYTES = 25_000_000  # of the dense scores of a block; larger blocks are slower
 
@@ -26,6 +29,7 @@ class PoolSize:
     own: int = 150
     proposed: int = 60
     popular: int = 40
+    rare: int = 20
 
     def of(self, name: str) -> int:
         return self.popular if BASE_MODELS[name].family is Family.POPULARITY else self.proposed
@@ -55,14 +59,17 @@ def pool_candidates(base_models: FittedBaseModels, customers: Rows, size: PoolSi
     keys = [_own_best(customer_items, base_models.personal["rhythm"].own.data, customers, size.own)]
     for name, model in base_models.proposers.items():
         keys.append(_best_unseen(customer_items, customers, model, scores[name], size.of(name)))
+    votes = None if base_models.rare is None else base_models.rare.score(customers)
+    if base_models.rare is not None and votes is not None:
+        keys.append(_rare_keys(customer_items, customers, base_models.rare.items, votes, size.rare))
     key = np.unique(np.concatenate(keys))
     owners, items = key // customer_items.items_total, key % customer_items.items_total
-    return Pool(
-        owners,
-        items,
-        customer_items.find(owners, items),
-        _scores_at(base_models.proposers, scores, np.searchsorted(customers, owners), items),
-    )
+    rows = np.searchsorted(customers, owners)
+    found = _scores_at(base_models.proposers, scores, rows, items)
+    if base_models.rare is not None and votes is not None:
+        column = list(base_models.proposers).index(RARE_ITEMS_AS)
+        found[:, column] += _votes_at(votes, rows, base_models.rare.items, items)
+    return Pool(owners, items, customer_items.find(owners, items), found)
 
 
 def blocks(base_models: FittedBaseModels, customers: Rows) -> list[Rows]:
@@ -96,6 +103,27 @@ def _best_unseen(
     top = best_columns(unseen, None, k)
     row, place = np.nonzero((top.columns != NOTHING) & (top.scores > 0))
     return customers[row] * customer_items.items_total + model.items[top.columns[row, place]]
+
+
+def _rare_keys(
+    customer_items: CustomerItems, customers: Rows, rare: Rows, votes: sparse.csr_array, k: int
+) -> Rows:
+    """Return the keys of each customer's k best rare items, unseen ones only."""
+    entries = votes.tocoo()
+    rows, columns = (each.astype(np.int64) for each in entries.coords)
+    unseen = customer_items.find(customers[rows], rare[columns]) < 0
+    best = greatest(rows, columns, np.where(unseen, entries.data, 0), k)
+    return np.asarray(customers[rows[best]] * customer_items.items_total + rare[columns[best]])
+
+
+def _votes_at(votes: sparse.csr_array, rows: Rows, rare: Rows, items: Rows) -> Floats:
+    """Return the votes for each candidate; 0 for an item that is not rare."""
+    found = np.zeros(len(items), np.float32)
+    at = np.minimum(np.searchsorted(rare, items), len(rare) - 1)
+    inside = rare[at] == items
+    if inside.any():  # scipy returns a sparse array for an empty index
+        found[inside] = votes[rows[inside], at[inside]]
+    return found
 
 
 def _scores_at(

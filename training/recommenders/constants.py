@@ -6,6 +6,8 @@ shop without repeat purchases it wins by far.
 
 from dataclasses import dataclass
 
+from training.dataset.training_data import HEAD_LIMIT
+
 
 @dataclass(frozen=True, slots=True)
 class AlsSize:
@@ -32,3 +34,4 @@ class Constants:
     neighbour_shrinkage: float = 20.0
     order_groups: OrderGroups = OrderGroups()
     peer_orders: int = 25  # latest orders that UP-CF counts
+    head_limit: int = HEAD_LIMIT  # the most items that every base model scores; not searched

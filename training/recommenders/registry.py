@@ -21,6 +21,7 @@ from training.recommenders.item_neighbours import ItemNeighbours
 from training.recommenders.personal_frequency import OwnScores, PersonalFrequency
 from training.recommenders.popularity import Popularity
 from training.recommenders.protocol import Fitted, Recommender
+from training.recommenders.rare_items import FittedRareItems, RareItemNeighbours
 from training.recommenders.rhythm import Rhythm
 from training.recommenders.tifu_knn import TifuKnn
 from training.recommenders.up_cf import UpCf
@@ -56,6 +57,7 @@ BASE_MODELS: Mapping[str, Model] = {
 }
 DEFAULTS = Constants()
 _RECENT_PENALTY = 0.4  # of the penalty of EASE: recent purchases are fewer
+RARE_ITEMS_AS = "item_neighbours"  # the base model whose score a rare item has
 TIE_BREAKER = "popularity"
 TIE_WEIGHT = 1e-6  # of the tie breaker's score: it orders equal scores only
 
@@ -116,18 +118,23 @@ def personal(horizon_days: float) -> dict[str, PersonalFrequency | Rhythm]:
 
 @dataclass(frozen=True, slots=True)
 class FittedBaseModels:
-    """Every base model, fitted at one cutoff."""
+    """Every base model, fitted at one cutoff. `rare`: None if no item is beyond the head."""
 
     training_data: TrainingData
     proposers: Mapping[str, Fitted]
     personal: Mapping[str, OwnScores]
+    rare: FittedRareItems | None = None
 
 
 def fit_base_models(
     history: History, horizon_days: float, seed: int, constants: Constants = DEFAULTS
 ) -> FittedBaseModels:
-    training_data = training_data_of(history)
+    training_data = training_data_of(history, constants.head_limit)
     recommenders = proposers(horizon_days, seed, constants)
     fitted = each(lambda name: recommenders[name].fit(training_data), recommenders)
     own = {name: model.fit(training_data) for name, model in personal(horizon_days).items()}
-    return FittedBaseModels(training_data, dict(zip(recommenders, fitted, strict=True)), own)
+    rare = None
+    if len(training_data.rare):
+        neighbours = RareItemNeighbours(2 * horizon_days, constants.neighbour_shrinkage)
+        rare = neighbours.fit(training_data)
+    return FittedBaseModels(training_data, dict(zip(recommenders, fitted, strict=True)), own, rare)

@@ -54,6 +54,16 @@ def names_of(made: ItemLists, names: list[str], item: str) -> list[str]:
     return [names[each] for each in made.lists.columns[row][made.lists.listed[row]].tolist()]
 
 
+def test_items_beyond_the_limit_of_ease_have_pairs() -> None:
+    """EASE weighs the most ordered items only; the pairs of all others keep their cosine."""
+    orders = orders_of(interactions(kitchens()).history)
+    pairs = pairs_of(orders, 1)
+    limited = OrderEase(ridge=5, most_items=1).scores(pairs, orders)
+
+    assert (limited > 0).all()
+    assert np.argsort(limited).tolist() == np.argsort(COSINE.scores(pairs, orders)).tolist()
+
+
 def test_items_of_the_same_orders_are_listed() -> None:
     made, names = published(ItemCatalogue())
 
