@@ -84,7 +84,9 @@ class CustomerItems:
 def customer_items_of(history: History) -> CustomerItems:
     every_key = history.customers * history.items_total + history.items
     lines = np.argsort(every_key, kind="stable")
-    keys, starts = np.unique(every_key[lines], return_index=True)
+    ordered = every_key[lines]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    keys = ordered[starts]
     counts = np.diff(np.append(starts, len(lines))).astype(np.float32)
     return CustomerItems(
         keys=keys,

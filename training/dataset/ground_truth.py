@@ -8,6 +8,7 @@ import numpy as np
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Flags, Rows
+from training.dataset.segments import distinct
 from training.dataset.slate_rules import RULES
 
 
@@ -44,7 +45,7 @@ GroundTruths = Mapping[CustomerSlate, GroundTruth]
 
 
 def ground_truth_of(keys: Rows, customers_total: int, items_total: int) -> GroundTruth:
-    unique = np.unique(keys)
+    unique = distinct(keys)
     relevant = np.bincount(unique // max(items_total, 1), minlength=customers_total)
     return GroundTruth(unique, relevant, items_total)
 

@@ -10,6 +10,14 @@ from training.dataset.history import Floats, Rows
 NOTHING = -1  # pads short lists; never written to a model
 
 
+def distinct(keys: Rows) -> Rows:
+    """Return the sorted keys, each once: faster than np.unique, which hashes integers."""
+    ordered: Rows = np.sort(keys)
+    first = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
+
+
 def run_starts(customers: Rows) -> Rows:
     return np.flatnonzero(np.diff(customers, prepend=-1))
 

@@ -116,6 +116,6 @@ def _rank_own(
         owners = np.concatenate([owners, popular[0]])
         items = np.concatenate([items, popular[1]])
         scores = np.concatenate([scores, TIE_WEIGHT * popular[2]])
-        order = np.argsort(owners, kind="stable")
+        order = np.lexsort((items, owners))
         owners, items, scores = owners[order], items[order], scores[order]
     return best_items(owners, items, scores, k).for_customers(customers)

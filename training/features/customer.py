@@ -4,6 +4,7 @@ import numpy as np
 
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import History, Rows
+from training.dataset.segments import distinct
 from training.features.table import FeatureTable, table_of
 
 
@@ -43,5 +44,5 @@ def _recent_distinct(history: History, horizon_days: float) -> Rows:
     """Count each customer's distinct items of the last horizon."""
     recent = history.ages() <= horizon_days
     size = max(history.items_total, 1)
-    keys = np.unique(history.customers[recent] * size + history.items[recent])
+    keys = distinct(history.customers[recent] * size + history.items[recent])
     return np.bincount(keys // size, minlength=history.customers_total)

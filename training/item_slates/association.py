@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from scipy import sparse
 
 from training.dataset.history import Floats, Rows
 from training.item_slates.order_pairs import OrderPairs, Orders
 from training.recommenders.inverse import symmetric_inverse
+from training.recommenders.sparse_products import dense_product
 
 _TINY = 1e-6  # share of the cosine that ranks pairs to which EASE gives no weight
 
@@ -68,7 +70,7 @@ class OrderEase:
     def weights(self, orders: Orders, items: Rows) -> Floats:
         """Return the weight of each row's item for each column's, 0 on the diagonal."""
         chosen = orders.matrix[:, items]
-        gram: Floats = (chosen.T @ chosen).toarray().astype(np.float32)
+        gram = dense_product(sparse.csr_array(chosen.T), chosen)
         counts = gram.diagonal() + np.float32(1)
         scale: Floats = counts ** np.float32(-self.scaling / 2)
         gram *= scale[:, None]

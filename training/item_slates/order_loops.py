@@ -17,7 +17,8 @@ _FIRST_CAPACITY = 1 << 16
 
 @compiled(
     "Tuple((int64[::1], int32[::1], int32[::1], int32[::1], int64))"
-    "(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], boolean[::1], int64)"
+    "(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], boolean[::1], int64)",
+    trusted=True,
 )
 def count_pairs(
     order_offsets: Rows,
@@ -78,7 +79,8 @@ def count_pairs(
 
 @compiled(
     "int64[::1](int64[::1], int64[::1], int64[::1], int64[::1], int32[::1], float32[::1], "
-    "int64[::1])"
+    "int64[::1])",
+    trusted=True,
 )
 def rank_hidden(
     basket_offsets: Rows,

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Flags, Floats, Rows
+from training.recommenders.sparse_products import dense_product
 
 _SHRINKAGE = 20.0  # customers of mean size
 
@@ -53,9 +54,9 @@ class ItemCustomers:
         self, others: "ItemCustomers", by_row: tuple[sparse.csr_array, sparse.csr_array]
     ) -> SharedCustomers:
         """`by_row`: the matrices of `others`."""
-        shared = (self.bought.T @ by_row[0]).toarray()
+        shared = dense_product(self.bought.T, by_row[0])
         too_few = (shared > 0) & (shared < self.k)
-        cosines = (self.weighed.T @ by_row[1]).toarray()
+        cosines = dense_product(self.weighed.T, by_row[1])
         cosines /= self.lengths[:, None] * others.lengths + np.float32(self.shrinkage + 1e-12)
         cosines[too_few] = 0
         return SharedCustomers(cosines, too_few)

@@ -13,6 +13,7 @@ from training.dataset.history import Flags, Floats, Rows
 from training.dataset.segments import NOTHING
 from training.item_slates.similar_scores import Factors, PairScores, log_ratio
 from training.ranking.top_k import best_columns
+from training.recommenders.sparse_products import dense_product
 
 _PROPOSED = 100  # items, by customers and by texts
 _BLOCK_ENTRIES = 10_000_000  # of the dense products of a block
@@ -43,7 +44,7 @@ class Pools:
     def _pools(self, items: Rows) -> tuple[Rows, Factors]:
         scores = self._scores
         shared = scores.customers.of(items).shared_with(self._customers, self._by_row)
-        products = (self._terms[items] @ self._by_term).toarray()
+        products = dense_product(self._terms[items], self._by_term)
         by_customers = self._proposed(shared.cosines, self._bought, items)
         by_texts = self._proposed(products, self._described, items)
         repeated = (by_texts[:, :, None] == by_customers[:, None, :]).any(axis=2)

@@ -15,6 +15,7 @@ from training.dataset.history import Flags, Floats, History, Rows, decay
 from training.item_slates.item_properties import ItemProperties
 from training.item_slates.shared_customers import ItemCustomers, item_customers
 from training.item_slates.switching import switching_customers
+from training.recommenders.sparse_products import dense_product
 
 _POPULAR_HALF_LIFE_DAYS = 60.0
 _LEAST_SHARE = 1e-4  # of a category's purchases: the popularity of an item that nobody buys
@@ -139,7 +140,7 @@ def log_ratio(values: Floats) -> Floats:
 
 
 def _products(rows: sparse.csr_array, items: Rows, others: Rows) -> Floats:
-    return np.asarray((rows[items] @ rows[others].T).toarray(), np.float32)
+    return dense_product(rows[items], sparse.csr_array(rows[others].T))
 
 
 def _equal(codes: Rows, items: Rows, others: Rows) -> Floats:

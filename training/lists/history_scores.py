@@ -13,6 +13,7 @@ from recsvc.model.kernels.kernels import HISTORY_WEIGHTS_TOTAL, USUAL_INTERVAL_D
 from training.dataset.customer_items import customer_items_of
 from training.dataset.ground_truth import GroundTruth, customers_to_predict
 from training.dataset.history import Flags, Floats, History, Rows
+from training.dataset.segments import distinct
 from training.dataset.training_data import TrainingData, training_data_of
 from training.dataset.windows import Window
 from training.lists.item_weights import ItemWeights, fit_item_weights
@@ -68,8 +69,8 @@ def item_facts(training_data: TrainingData, horizon_days: float, k: int, ridge: 
 def _share(history: History, days: float, shown: Flags) -> Numbers:
     """Return the share of the active customers who bought each item."""  # (items,)
     recent = history.ages() <= days
-    keys = np.unique(history.customers[recent] * history.items_total + history.items[recent])
-    active = max(len(np.unique(keys // max(history.items_total, 1))), 1)
+    keys = distinct(history.customers[recent] * history.items_total + history.items[recent])
+    active = max(len(distinct(keys // max(history.items_total, 1))), 1)
     counts = np.bincount(keys % max(history.items_total, 1), minlength=history.items_total)
     return np.asarray(np.where(shown, counts / active, 0.0))
 

@@ -13,6 +13,7 @@ from recsvc.model.artifact.artifact import RankedLists
 from training.dataset.history import Floats, Rows
 from training.dataset.training_data import TrainingData
 from training.recommenders.inverse import symmetric_inverse, symmetric_solution
+from training.recommenders.sparse_products import dense_product
 
 MOST_ITEMS = 5000  # most bought items with weights; their matrix has 100 MB
 KEPT = 64  # weights per item, the largest by size
@@ -46,7 +47,7 @@ def fit_item_weights(
     if len(learners) < len(items):
         weights = _dual(matrix, regularization)
     else:
-        gram = np.asarray((matrix.T @ matrix).toarray(), dtype=np.float32)
+        gram = dense_product(sparse.csr_array(matrix.T), matrix)
         gram[np.diag_indices_from(gram)] += regularization
         inverse = symmetric_inverse(gram)
         weights = inverse / -np.diag(inverse) if len(items) else inverse
@@ -58,7 +59,7 @@ def fit_item_weights(
 
 def _dual(matrix: sparse.csr_array, regularization: float) -> Floats:
     """Return B by the inverse over customers: B_ij = x_i' M x_j / (1 − x_j' M x_j)."""
-    gram = np.asarray((matrix @ matrix.T).toarray(), dtype=np.float32)
+    gram = dense_product(matrix, sparse.csr_array(matrix.T))
     gram[np.diag_indices_from(gram)] += regularization
     explained = symmetric_solution(gram, np.asarray(matrix.toarray(order="F"), np.float32))
     explained /= np.maximum(1 - np.diag(explained), 1e-6)
@@ -76,7 +77,7 @@ def _pruned(
     for start in range(0, len(items) if kept else 0, _BLOCK):
         block = weights[start : start + _BLOCK]
         block = np.where(
-            (by_column[:, start : start + _BLOCK].T @ held).toarray() >= k_anonymity,
+            dense_product(by_column[:, start : start + _BLOCK].T, held) >= k_anonymity,
             block,
             np.float32(0),
         )

@@ -14,6 +14,7 @@ from training.dataset.history import Flags, Floats
 from training.dataset.segments import NOTHING
 from training.dataset.training_data import TrainingData
 from training.recommenders.neighbour_lists import BLOCK, NeighbourLists
+from training.recommenders.sparse_products import dense_product
 from training.settings import TrainingSettings
 
 _SPARE = 2  # times as many neighbours are computed, so that lists stay long
@@ -64,7 +65,7 @@ def _shared_rows(held: sparse.csc_array, lists: NeighbourLists) -> Floats:
     by_row = sparse.csr_array(held)
     counts = np.zeros(lists.columns.shape, np.float32)
     for start in range(0, len(counts), BLOCK):
-        products = (held[:, start : start + BLOCK].T @ by_row).toarray()
+        products = dense_product(held[:, start : start + BLOCK].T, by_row)
         listed = np.maximum(lists.columns[start : start + BLOCK], 0)
         counts[start : start + BLOCK] = np.take_along_axis(products, listed, axis=1)
     return counts * lists.listed

@@ -59,7 +59,7 @@ class ReasonContext:
     def in_own_category(self, listed: Rows, own: Flags) -> Flags:
         if self.categories is None:
             return np.zeros(listed.shape, dtype=bool)
-        customers, items = np.nonzero(own)
+        customers, items = np.divmod(np.flatnonzero(own), own.shape[1])
         known = self.categories[items] >= 0
         bought = np.zeros((len(own), int(self.categories.max(initial=0)) + 1), dtype=bool)
         bought[customers[known], self.categories[items[known]]] = True

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Flags, Floats, Rows
-from training.dataset.segments import NOTHING, run_lengths, run_starts
+from training.dataset.segments import NOTHING, distinct, run_lengths, run_starts
 from training.metrics.model import Family
 from training.ranking.top_k import best_columns
 from training.recommenders.protocol import Fitted
@@ -62,7 +62,7 @@ def pool_candidates(base_models: FittedBaseModels, customers: Rows, size: PoolSi
     votes = None if base_models.rare is None else base_models.rare.score(customers)
     if base_models.rare is not None and votes is not None:
         keys.append(_rare_keys(customer_items, customers, base_models.rare.items, votes, size.rare))
-    key = np.unique(np.concatenate(keys))
+    key = distinct(np.concatenate(keys))
     owners, items = key // customer_items.items_total, key % customer_items.items_total
     rows = np.searchsorted(customers, owners)
     found = _scores_at(base_models.proposers, scores, rows, items)
@@ -98,9 +98,11 @@ def _best_unseen(
     columns = np.minimum(columns, len(model.items) - 1)
     inside = model.items[columns] == customer_items.items[places]
     rows = np.searchsorted(customers, customer_items.customers[places])
-    unseen = scores.copy()
-    unseen[rows[inside], columns[inside]] = 0
-    top = best_columns(unseen, None, k)
+    own = rows[inside], columns[inside]
+    held = scores[own]
+    scores[own] = 0
+    top = best_columns(scores, None, k)
+    scores[own] = held
     row, place = np.nonzero((top.columns != NOTHING) & (top.scores > 0))
     return customers[row] * customer_items.items_total + model.items[top.columns[row, place]]
 

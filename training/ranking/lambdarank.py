@@ -100,7 +100,8 @@ class FittedRanker:
     boosters: tuple[lgb.Booster, ...]
 
     def score(self, features: Floats) -> NDArray[np.float64]:
-        seen = np.ascontiguousarray(features[:, self.sees])
+        all_seen = len(self.sees) == features.shape[1]
+        seen = features if all_seen else np.take(features, self.sees, axis=1)
         scores = [
             np.asarray(booster.predict(seen, num_threads=THREADS)) for booster in self.boosters
         ]

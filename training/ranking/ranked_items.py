@@ -45,9 +45,11 @@ class RankedItems:
 def best_items(customers: Rows, items: Rows, scores: NDArray[np.floating], k: int) -> RankedItems:
     """Return the k best items of each customer; equal scores are ordered by item row.
 
-    The arguments are one row per candidate, sorted by customer.
+    The arguments are one row per candidate, sorted by customer, then item.
     """
-    order = np.lexsort((items, -scores, customers))
+    kept = _may_be_best(customers, scores, k)
+    customers, items, scores = customers[kept], items[kept], scores[kept]
+    order = np.lexsort((-scores, customers))  # stable
     lengths = run_lengths(customers)
     starts = run_starts(customers)
     place = np.arange(len(customers)) - np.repeat(starts, lengths)
@@ -58,3 +60,16 @@ def best_items(customers: Rows, items: Rows, scores: NDArray[np.floating], k: in
     ranked[row, place[kept]] = items[order][kept]
     values[row, place[kept]] = scores[order][kept]
     return RankedItems(customers[starts], ranked, values)
+
+
+def _may_be_best(customers: Rows, scores: NDArray[np.floating], k: int) -> Flags:
+    """Mark the k best scores of each customer and those equal to the last of them."""
+    lengths, starts = run_lengths(customers), run_starts(customers)
+    width = int(lengths.max(initial=0))
+    if width <= k:
+        return np.ones(len(customers), dtype=bool)
+    row = np.repeat(np.arange(len(starts)), lengths)
+    table = np.full((len(starts), width), -np.inf, scores.dtype)
+    table[row, np.arange(len(customers)) - starts[row]] = scores
+    least = np.partition(table, width - k, axis=1)[:, width - k]
+    return np.asarray(scores >= least[row])

@@ -14,6 +14,7 @@ from training.dataset.history import Floats, History, Rows
 from training.dataset.training_data import TrainingData
 from training.recommenders.item_neighbours import FittedNeighbours, most_bought
 from training.recommenders.neighbour_lists import BLOCK, NeighbourLists, joined, nearest
+from training.recommenders.sparse_products import dense_product
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class CoPurchase:
         by_order = sparse.csr_array(orders)
         parts = []
         for start in range(0, len(items), BLOCK):
-            together = (orders[:, start : start + BLOCK].T @ by_order).toarray()
+            together = dense_product(orders[:, start : start + BLOCK].T, by_order)
             lift = together / (counts[start : start + BLOCK, None] * counts**self.softness)
             parts.append(nearest(lift.astype(np.float32), self.neighbours, start))
         return joined(parts, len(items), self.neighbours)

@@ -14,6 +14,7 @@ from training.dataset.history import Floats, Rows, decay
 from training.dataset.training_data import TrainingData
 from training.recommenders.ease_dual import FittedEaseDual, fit_dual
 from training.recommenders.inverse import symmetric_inverse
+from training.recommenders.sparse_products import dense_product
 
 _LARGEST_INVERSE = 4000  # rows: 64 MB, and some seconds on one core
 
@@ -49,7 +50,7 @@ class Ease:
         buyers = np.bincount(matrix.indices, minlength=len(head))
         kept = np.sort(np.argsort(-buyers, kind="stable")[:_LARGEST_INVERSE])
         part = matrix[:, kept]
-        gram = np.asarray((part.T @ part).toarray(), dtype=np.float32)
+        gram = dense_product(sparse.csr_array(part.T), part)
         gram[np.diag_indices_from(gram)] += self.regularization
         inverse = symmetric_inverse(gram)
         weights = inverse / -np.diag(inverse)

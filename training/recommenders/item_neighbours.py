@@ -13,6 +13,7 @@ from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows, decay
 from training.dataset.training_data import TrainingData
 from training.recommenders.neighbour_lists import NeighbourLists, nearest_columns
+from training.recommenders.sparse_products import dense_product
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,7 @@ class FittedNeighbours:
     similarity: sparse.csr_array  # columns × columns
 
     def score(self, customers: Rows) -> Floats:
-        votes = self.tastes[customers] @ self.similarity
-        return np.asarray(votes.toarray(), dtype=np.float32)
+        return dense_product(self.tastes[customers], self.similarity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from scipy import sparse
 
 from training.dataset.history import Flags, Floats, Rows
 from training.dataset.segments import NOTHING
+from training.recommenders.sparse_products import dense_product
 
 BLOCK = 512  # columns compared with all others at once
 
@@ -54,7 +55,7 @@ def nearest_columns(matrix: sparse.csr_array, k: int, shrinkage: float) -> Neigh
     lengths = np.sqrt(np.asarray(by_column.multiply(by_column).sum(axis=0)).ravel())
     parts = []
     for start in range(0, by_column.shape[1], BLOCK):
-        products = (by_column[:, start : start + BLOCK].T @ by_row).toarray()
+        products = dense_product(by_column[:, start : start + BLOCK].T, by_row)
         products /= lengths[start : start + BLOCK, None] * lengths[None, :] + shrinkage + 1e-12
         parts.append(nearest(products, k, start))
     return joined(parts, by_column.shape[1], k)

@@ -6,6 +6,7 @@ from math import inf
 import numpy as np
 
 from training.dataset.history import Floats, History, Rows
+from training.dataset.segments import distinct
 from training.dataset.training_data import TrainingData
 
 _LISTED = 2_000  # the most items with a score
@@ -45,7 +46,7 @@ def buyer_share(history: History, least_age: float, most_age: float) -> Floats:
     """  # (items_total,)
     ages = history.ages()
     inside = (ages <= most_age) & ((ages > least_age) | (least_age == 0))
-    buyers = np.unique(history.customers[inside] * history.items_total + history.items[inside])
-    active = max(len(np.unique(history.customers[inside])), 1)
+    buyers = distinct(history.customers[inside] * history.items_total + history.items[inside])
+    active = max(len(distinct(history.customers[inside])), 1)
     counts = np.bincount(buyers % max(history.items_total, 1), minlength=history.items_total)
     return (counts / active).astype(np.float32)

@@ -13,6 +13,7 @@ from scipy import sparse
 from training.dataset.history import Floats, History, Rows
 from training.dataset.training_data import TrainingData
 from training.recommenders.peers import latest_customers, nearest
+from training.recommenders.sparse_products import add_rows, dense_product
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,14 @@ class FittedTifuKnn:
     own_share: float
 
     def score(self, customers: Rows) -> Floats:
-        others = self.nearest(customers) @ self.peer_vectors
-        mixed = self.own_share * self.vectors[customers] + (1 - self.own_share) * others
-        return np.asarray(mixed.toarray(), dtype=np.float32)
+        scores = dense_product(self.nearest(customers), self.peer_vectors)
+        scores *= np.float32(1 - self.own_share)
+        add_rows(scores, self.own_share * self.vectors[customers])
+        return scores
 
     def nearest(self, customers: Rows) -> sparse.csr_array:
         """Return weights of the nearest peers; each row sums to 1."""
-        alike = (self.directions[customers] @ self.peer_directions).toarray()
+        alike = dense_product(self.directions[customers], self.peer_directions)
         if not alike.size:
             return sparse.csr_array(alike)
         alike[customers[:, None] == self.peers[None, :]] = 0

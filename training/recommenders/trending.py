@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.dataset.history import Floats, History, Rows
+from training.dataset.segments import distinct
 from training.dataset.training_data import TrainingData
 from training.recommenders.popularity import SameForAll
 
@@ -35,5 +36,5 @@ def _buyers(history: History, windows: Rows, counted: np.typing.NDArray[np.bool_
     """Count each item's distinct customers per window; returning and new customers count alike."""
     customers, items = history.shape
     pairs = windows[counted] * customers + history.customers[counted]
-    distinct = np.unique(pairs * items + history.items[counted]) % max(items, 1)
-    return np.bincount(distinct, minlength=items).astype(np.float32)
+    found = distinct(pairs * items + history.items[counted]) % max(items, 1)
+    return np.bincount(found, minlength=items).astype(np.float32)

@@ -14,6 +14,7 @@ from scipy import sparse
 from training.dataset.history import Floats, History, Rows
 from training.dataset.training_data import TrainingData
 from training.recommenders.peers import latest_customers, nearest
+from training.recommenders.sparse_products import add_rows, dense_product
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,13 @@ class FittedUpCf:
     neighbours: int
 
     def score(self, customers: Rows) -> Floats:
-        others = self.nearest(customers) @ self.peer_shares
-        return np.asarray((self.shares[customers] + others).toarray(), dtype=np.float32)
+        scores = dense_product(self.nearest(customers), self.peer_shares)
+        add_rows(scores, self.shares[customers])
+        return scores
 
     def nearest(self, customers: Rows) -> sparse.csr_array:
         """Return the similarity of the nearest peers to the power of the locality."""
-        common = (self.bought[customers] @ self.peer_bought).toarray()
+        common = dense_product(self.bought[customers], self.peer_bought)
         sizes = np.maximum(np.diff(self.bought.indptr), 1)
         common /= (sizes[customers] ** self.asymmetry)[:, None]
         common /= sizes[self.peers] ** (1 - self.asymmetry)

@@ -29,17 +29,22 @@ class Compiled(Generic[P, R]):
     would cost as much as some of the loops.
     """
 
-    __slots__ = ("_plain_calls", "_signature", "plain", "run")
+    __slots__ = ("_plain_calls", "_signature", "_trusted", "plain", "run")
 
-    def __init__(self, plain: Callable[P, R], signature: str, plain_calls: int) -> None:
+    def __init__(
+        self, plain: Callable[P, R], signature: str, plain_calls: int, trusted: bool
+    ) -> None:
         self.plain = plain
         self.run: Callable[P, R] = self._first
         self._signature = signature
         self._plain_calls = plain_calls
+        self._trusted = trusted
 
     def compile(self) -> None:
         if self.run == self._first:
-            self.run = cast(Callable[P, R], _machine_code(self.plain, self._signature))
+            self.run = cast(
+                Callable[P, R], _machine_code(self.plain, self._signature, self._trusted)
+            )
 
     def _first(self, *arguments: P.args, **named: P.kwargs) -> R:
         if self._plain_calls:
@@ -49,16 +54,21 @@ class Compiled(Generic[P, R]):
         return self.run(*arguments, **named)
 
 
-def compiled(signature: str, *, plain_calls: int = 0) -> Callable[[Callable[P, R]], Compiled[P, R]]:
+def compiled(
+    signature: str, *, plain_calls: int = 0, trusted: bool = False
+) -> Callable[[Callable[P, R]], Compiled[P, R]]:
     """Compile the decorated function for one signature, in numba's notation.
 
     `plain_calls`: the number of first calls that run as Python, unless the function is compiled.
     The check of a loaded model calls short loops a few times, and a command that publishes or
     verifies a model then does not wait for numba.
+
+    `trusted`: a long loop over arrays that the process made itself. It has no bounds checks, and
+    other threads run meanwhile.
     """
 
     def of(plain: Callable[P, R]) -> Compiled[P, R]:
-        made = Compiled(plain, signature, plain_calls)
+        made = Compiled(plain, signature, plain_calls, trusted)
         _compiled.append(made)
         return made
 
@@ -82,7 +92,7 @@ def compile_all() -> None:
         each.compile()
 
 
-def _machine_code(plain: Callable[..., Any], signature: str) -> Callable[..., Any]:
+def _machine_code(plain: Callable[..., Any], signature: str, trusted: bool) -> Callable[..., Any]:
     # Takes most of a second and 80 MB, which not every command needs.
     from numba import njit
     from numba.extending import register_jitable
@@ -90,9 +100,10 @@ def _machine_code(plain: Callable[..., Any], signature: str) -> Callable[..., An
     while _parts:
         register_jitable(_parts.pop(0))
     # With bounds checks, as in numpy: the rows in a model's files are not trusted.
+    options: dict[str, Any] = {"boundscheck": not trusted, "nogil": trusted, "error_model": "numpy"}
     try:
-        made: Any = njit(signature, cache=True, boundscheck=True, error_model="numpy")(plain)
+        made: Any = njit(signature, cache=True, **options)(plain)
     except RuntimeError:  # no folder for the cache is writable
-        made = njit(signature, boundscheck=True, error_model="numpy")(plain)
+        made = njit(signature, **options)(plain)
     # Not the dispatcher, which takes a microsecond to type each read-only array.
     return cast(Callable[..., Any], made.overloads[made.signatures[0]].entry_point)
