@@ -10,9 +10,8 @@ from training.recommenders.sparse_products import add_rows, dense_product, quadr
 
 def matrix(rows: int, columns: int, seed: int) -> sparse.csr_array:
     rng = np.random.default_rng(seed)
-    return sparse.random_array((rows, columns), density=0.1, rng=rng, format="csr").astype(
-        np.float32
-    )
+    found = sparse.random_array((rows, columns), density=0.1, rng=rng, format="csr")
+    return sparse.csr_array(found, dtype=np.float32)
 
 
 def positive(size: int) -> np.ndarray:
