@@ -10,8 +10,9 @@ from training.recommenders.sparse_products import add_rows, dense_product, quadr
 
 def matrix(rows: int, columns: int, seed: int) -> sparse.csr_array:
     rng = np.random.default_rng(seed)
-    found = sparse.random_array((rows, columns), density=0.1, rng=rng, format="csr")
-    return sparse.csr_array(found, dtype=np.float32)
+    shape = (rows, columns)
+    values = np.where(rng.random(shape) < 0.1, rng.random(shape), 0)
+    return sparse.csr_array(values.astype(np.float32))
 
 
 def positive(size: int) -> np.ndarray:
