@@ -55,14 +55,14 @@ NEW_VOTES, NEW_VOTES_HISTORY, NEW_HISTORY, NEW_AGAINST, NEW_VOTES_WORTH = range(
 # Days of the unit of age; own worth of an item outside the model; unit of the sums of weights.
 AGE_DAYS, OUTSIDE_WORTH, VOTE_UNIT = range(10, 13)
 HISTORY_WEIGHTS_TOTAL = 13
-_BOUGHT_COLUMN = -2  # in place of a voter
+_BOUGHT = np.float32(-1e30)  # in place of the sum of a bought item's votes
 _LOG1P_STEPS = 16.0  # per unit; the linear interpolation errs by at most 0.0005
 _LOG1P = np.log1p(np.arange(4097) / _LOG1P_STEPS).astype(np.float32)
 USUAL_INTERVAL_DAYS = 60.0  # of an item that no customer has bought again
 
-# Offsets, columns and weights of all items; own worth, new worth, coefficients; item row by column,
-# column by item row (UNKNOWN_ROW: none). A column is an item that has a weight.
-HistoryArrays = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
+# Offsets, columns and weights of all items; own worth, new worth, coefficients; by column item row
+# and new worth; by item row column (UNKNOWN_ROW: none). A column is an item that has a weight.
+HistoryArrays = tuple[Array, Array, Array, Array, Array, Array, Array, Array, Array]
 NeighbourArrays = tuple[Array, Array, Array]  # offsets, items and scores of all items' neighbours
 # By item row: unavailable, category set, catalogue row. By catalogue row: brand, price, currency.
 # Then the filter: by category set whether it is wanted, wanted brands (codes), lowest and highest
@@ -70,8 +70,8 @@ NeighbourArrays = tuple[Array, Array, Array]  # offsets, items and scores of all
 ItemFilter = tuple[Array, Array, Array, Array, Array, Array, Array, Array, float, float, int, int]
 
 _HISTORY = (
-    "Tuple((int64[:], int32[:], float32[:], float32[:], float32[:], float32[:], "
-    "int32[:], int32[:]))"
+    "Tuple((int64[::1], int32[::1], float32[::1], float32[::1], float32[::1], float32[::1], "
+    "int32[::1], float32[::1], int32[::1]))"
 )
 _NEIGHBOURS = "Tuple((int64[:], int32[:], float32[:]))"
 _FILTER = (
@@ -803,7 +803,8 @@ def sum_votes(
 
 @compiled(
     "Tuple((int32[::1], float32[::1], int32[::1]))"
-    f"(int64[:], int64[:], float64[:], {_HISTORY}, float32[:], int32[:], boolean, boolean, int64)"
+    f"(int64[::1], int64[::1], float64[::1], {_HISTORY}, float32[::1], int32[::1], "
+    "boolean, boolean, int64)"
 )
 def fold_in(
     rows: Array,
@@ -824,16 +825,14 @@ def fold_in(
     first `most` items: rows, odds turned into chances, and the bought item with the largest vote
     (UNKNOWN_ROW for bought items and items without a vote).
     """
-    offsets, columns, weights, own_worth, new_worth, by, column_rows, column_of = model
+    offsets, columns, weights, own_worth, new_worth, by = model[:6]
+    column_rows, column_worth, column_of = model[6:]
     # One sum per item that has a weight: some thousand numbers, whatever the size of the catalogue.
     sums = np.zeros(len(column_rows), np.float32)
-    top = np.zeros(len(column_rows), np.float32)
-    voters = np.full(len(column_rows), UNKNOWN_ROW, np.int32)
-    purchases = add_up_votes(rows, times, offsets, columns, weights, sums, top, voters)
+    purchases = add_up_votes(rows, times, offsets, columns, weights, sums)
     # The best items so far as a heap, the worst first.
     size = min(most, len(rows) + len(column_rows) + len(popular))
     best, best_odds = np.empty(size, np.int32), np.empty(size, np.float64)
-    because = np.empty(size, np.int32)
     used = 0
     for bought in range(len(rows)):
         row = rows[bought]
@@ -848,48 +847,37 @@ def fold_in(
             odds += by[OWN_TIMES] * times_bought + by[OWN_AGE] * age
             odds += by[OWN_TIMES_AGE] * times_bought * age + by[OWN_VOTES] * votes
             odds += by[OWN_DUE] * math.log1p(ages[bought] / interval)
-            used = push_best(best, best_odds, because, used, row, odds, UNKNOWN_ROW)
+            used = push_best(best, best_odds, used, row, odds)
         if column >= 0:
-            sums[column] = 0.0  # bought: not among the other items
-            voters[column] = _BOUGHT_COLUMN
+            sums[column] = _BOUGHT  # not among the other items
     if shows_new:
         history = math.log1p(purchases)
         base, per_vote = by[NEW_HISTORY] * history, by[NEW_VOTES] + by[NEW_VOTES_HISTORY] * history
         for column in range(len(column_rows)):
-            if sums[column] == 0.0:
+            if sums[column] == 0.0 or sums[column] == _BOUGHT:
                 continue
             row, votes = column_rows[column], log1p(max(sums[column], 0.0) / by[VOTE_UNIT])
-            odds = new_worth[row] + base
-            odds += (per_vote + by[NEW_VOTES_WORTH] * new_worth[row]) * votes
+            odds = column_worth[column] + base
+            odds += (per_vote + by[NEW_VOTES_WORTH] * column_worth[column]) * votes
             odds += by[NEW_AGAINST] * min(sums[column], 0.0) / by[VOTE_UNIT]
-            used = push_best(best, best_odds, because, used, row, odds, voters[column])
+            used = push_best(best, best_odds, used, row, odds)
         for row in popular[:most]:
             column = column_of[row]
-            if column >= 0:
-                if sums[column] != 0.0 or voters[column] == _BOUGHT_COLUMN:
-                    continue
-            elif contains(rows, row):
+            if sums[column] != 0.0 if column >= 0 else contains(rows, row):
                 continue
-            odds = new_worth[row] + base
-            used = push_best(best, best_odds, because, used, row, odds, UNKNOWN_ROW)
-    return in_order(best[:used], best_odds[:used], because[:used])
+            used = push_best(best, best_odds, used, row, new_worth[row] + base)
+    ranked, chances = in_order(best[:used], best_odds[:used])
+    for column in range(len(sums)):
+        sums[column] = _BOUGHT if sums[column] == _BOUGHT else 0.0
+    voters = largest_votes(ranked, rows, times, offsets, columns, weights, column_of, sums)
+    return ranked, chances, voters
 
 
 @part
 def add_up_votes(
-    rows: Array,
-    times: Array,
-    offsets: Array,
-    columns: Array,
-    weights: Array,
-    sums: Array,
-    top: Array,
-    voters: Array,
+    rows: Array, times: Array, offsets: Array, columns: Array, weights: Array, sums: Array
 ) -> int:
-    """Add the weights of the bought items to `sums`; return the number of all purchases.
-
-    `top` and `voters` get the largest vote for each column, and its bought item.
-    """
+    """Add the weights of the bought items to `sums`; return the number of all purchases."""
     limit = max(LEAST_PER_ITEM, MAX_FOLDED // max(len(rows), 1))
     purchases = 0
     for bought in range(len(rows)):
@@ -897,13 +885,47 @@ def add_up_votes(
         purchases += times[bought]
         if row + 1 >= len(offsets):
             continue
-        strength = math.log1p(times[bought])
+        strength = np.float32(math.log1p(times[bought]))
         for entry in range(offsets[row], min(offsets[row] + limit, offsets[row + 1])):
-            column, vote = columns[entry], strength * weights[entry]
-            sums[column] += vote
-            if vote > top[column]:
-                top[column], voters[column] = vote, row
+            sums[columns[entry]] += strength * weights[entry]
     return purchases
+
+
+@part
+def largest_votes(
+    best: Array,
+    rows: Array,
+    times: Array,
+    offsets: Array,
+    columns: Array,
+    weights: Array,
+    column_of: Array,
+    places: Array,
+) -> Array:
+    """Return for each item of `best` the bought item with the largest vote, else UNKNOWN_ROW.
+
+    A second pass over the weights, because the first would have to compare each vote. `places`:
+    (columns,) zeros, or _BOUGHT; to note where an item is in `best`.
+    """
+    voters = np.full(len(best), UNKNOWN_ROW, np.int32)
+    top = np.zeros(len(best), np.float32)
+    for place in range(len(best)):
+        column = column_of[best[place]] if best[place] < len(column_of) else UNKNOWN_ROW
+        if column >= 0 and places[column] != _BOUGHT:
+            places[column] = place + 1
+    limit = max(LEAST_PER_ITEM, MAX_FOLDED // max(len(rows), 1))
+    for bought in range(len(rows)):
+        row = rows[bought]
+        if row + 1 >= len(offsets):
+            continue
+        strength = np.float32(math.log1p(times[bought]))
+        for entry in range(offsets[row], min(offsets[row] + limit, offsets[row + 1])):
+            if places[columns[entry]] <= 0:
+                continue
+            place, vote = int(places[columns[entry]]) - 1, strength * weights[entry]
+            if vote > top[place]:
+                top[place], voters[place] = vote, row
+    return voters
 
 
 @part
@@ -920,9 +942,7 @@ def log1p(value: float) -> float:
 
 
 @part
-def push_best(
-    best: Array, odds: Array, because: Array, used: int, row: int, worth: float, voter: int
-) -> int:
+def push_best(best: Array, odds: Array, used: int, row: int, worth: float) -> int:
     """Put an item into the heap if it is among the best; return the number of items in the heap.
 
     The worst item is at place 0. Of equal ones the higher row is worse.
@@ -934,11 +954,11 @@ def push_best(
             parent = (place - 1) // 2
             if not is_worse(worth, row, odds[parent], best[parent]):
                 break
-            best[place], odds[place], because[place] = best[parent], odds[parent], because[parent]
+            best[place], odds[place] = best[parent], odds[parent]
             place = parent
-        best[place], odds[place], because[place] = row, worth, voter
+        best[place], odds[place] = row, worth
     elif used and is_worse(odds[0], best[0], worth, row):
-        sink(best, odds, because, used, row, worth, voter)
+        sink(best, odds, used, row, worth)
     return used
 
 
@@ -948,9 +968,7 @@ def is_worse(odds: float, row: int, other_odds: float, other_row: int) -> bool:
 
 
 @part
-def sink(
-    best: Array, odds: Array, because: Array, used: int, row: int, worth: float, voter: int
-) -> None:
+def sink(best: Array, odds: Array, used: int, row: int, worth: float) -> None:
     """Replace the worst item of the heap."""
     place = 0
     while 2 * place + 1 < used:
@@ -961,19 +979,18 @@ def sink(
             child += 1
         if not is_worse(odds[child], best[child], worth, row):
             break
-        best[place], odds[place], because[place] = best[child], odds[child], because[child]
+        best[place], odds[place] = best[child], odds[child]
         place = child
-    best[place], odds[place], because[place] = row, worth, voter
+    best[place], odds[place] = row, worth
 
 
 @part
-def in_order(best: Array, odds: Array, because: Array) -> tuple[Array, Array, Array]:
-    """Return rows, chances and voters of the heap, the best item first."""
+def in_order(best: Array, odds: Array) -> tuple[Array, Array]:
+    """Return rows and chances of the heap, the best item first."""
     size = len(best)
     rows, chances = np.empty(size, np.int32), np.empty(size, np.float32)
-    voters = np.empty(size, np.int32)
     for place in range(size - 1, -1, -1):
-        rows[place], voters[place] = best[0], because[0]
+        rows[place] = best[0]
         chances[place] = 1 / (1 + math.exp(-odds[0]))
-        sink(best, odds, because, place, best[place], odds[place], because[place])
-    return rows, chances, voters
+        sink(best, odds, place, best[place], odds[place])
+    return rows, chances

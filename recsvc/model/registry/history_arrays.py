@@ -29,6 +29,7 @@ NO_HISTORY_ARRAYS: HistoryArrays = (
     _NOTHING,
     DEFAULT_COEFFICIENTS,
     np.zeros(0, np.int32),
+    _NOTHING,
     np.zeros(0, np.int32),
 )
 
@@ -72,6 +73,9 @@ def in_columns(
     `offsets`, `items`, `weights`: lists per bought item, as item rows. `own`, `new`: (items,).
     """
     column_rows, columns = np.unique(items, return_inverse=True)
+    # The items of the highest worth first, so that few later ones are among the best so far.
+    order = np.argsort(-new[column_rows], kind="stable")
+    column_rows, columns = column_rows[order], np.argsort(order)[columns]
     column_of = np.full(len(new), UNKNOWN_ROW, np.int32)
     column_of[column_rows] = np.arange(len(column_rows))
     return (
@@ -82,6 +86,7 @@ def in_columns(
         new,
         coefficients,
         column_rows.astype(np.int32),
+        np.ascontiguousarray(new[column_rows]),
         column_of,
     )
 

@@ -116,7 +116,7 @@ def reference(
     model: HistoryArrays, rows: list[int], times: list[int], ages: list[float]
 ) -> dict[int, float]:
     """Return the chance of each item that takes part, by the formulas of the docstring."""
-    offsets, columns, weights, own, new, by, column_rows, _ = model
+    offsets, columns, weights, own, new, by, column_rows, *_ = model
     sums = dict.fromkeys(rows, 0.0)
     for row, bought in zip(rows, times, strict=True):
         if row < len(new):
