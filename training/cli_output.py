@@ -8,7 +8,12 @@ from training.evaluate_offers_job import OffersRanked
 from training.metrics.results import MAIN_METRIC, Results, SlateResults
 from training.publish.publish import Published
 from training.report.item_lists import section
-from training.report.words import anonymity_sentence, constants_sentence, tuning_sentence
+from training.report.words import (
+    anonymity_sentence,
+    constants_sentence,
+    popular_sentence,
+    tuning_sentence,
+)
 from training.sources.ingest_report import IngestReport
 from training.sources.item_catalogue import NO_CATALOGUE, ItemCatalogue
 
@@ -58,6 +63,8 @@ def print_results(console: Console, results: Results) -> None:
         if found.models:
             console.print(_windows_table(slate, found))
     print_item_slates(console, results)
+    if results.popular is not None:
+        console.print(escape(popular_sentence(results.popular)), soft_wrap=True)
     if results.anonymity is not None:
         console.print(escape(anonymity_sentence(results.anonymity)), soft_wrap=True)
     if results.constants:

@@ -20,6 +20,7 @@ from training.dataset.interactions import Interactions
 from training.errors import NotPublishable
 from training.evaluation.holdout_rankings import HoldoutRankings, rank_customers
 from training.evaluation.holdout_results import holdout_sample, measure
+from training.evaluation.popular_list import leaf_codes, measure_popular
 from training.evaluation.predictions_file import predictions
 from training.evaluation.training_results import results_of
 from training.evaluation.warm_start import measure_warm_start
@@ -140,6 +141,13 @@ def evaluate_split(
             results_of(learning, selected, settings),
             holdout=found,
             item_slates=item_slates.results,
+            popular=measure_popular(
+                learning.history,
+                ground_truths[CustomerSlate.FOR_YOU],
+                leaf_codes(learning.item_ids, catalogue.categories),
+                settings.k_anonymity,
+                "the holdout",
+            ),
             warm_start=warm,
             tuning=tuned.tuning,
             constants=searched.searched,

@@ -9,7 +9,7 @@ from typing import assert_never
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from recsvc.domain.catalogue.slates import ItemSlate
+from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact.artifact import Artifact, HistoryScores, TopList
@@ -19,6 +19,7 @@ from training.dataset.history import Floats, Rows
 from training.dataset.interactions import Interactions, from_lines
 from training.dataset.windows import window_days
 from training.errors import NotPublishable
+from training.evaluation.popular_list import leaf_codes, measure_popular
 from training.evaluation.training_results import results_of
 from training.evaluation.warm_start import measure_warm_start
 from training.item_slates.judging import ItemSlates, fit_item_slates
@@ -37,7 +38,7 @@ from training.lists.item_lists import (
 from training.lists.k_anonymity import has_enough_buyers
 from training.lists.reasons import ReasonContext, category_tops
 from training.lists.repurchase_intervals import median_intervals
-from training.metrics.results import Anonymity, Results, WarmStart
+from training.metrics.results import Anonymity, PopularList, Results, WarmStart
 from training.progress import Progress
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.selection.constants_search import search_constants
@@ -108,6 +109,7 @@ def train(
             reasons=slates.reasons,
             anonymity=items.anonymity,
             item_slates=item_slates.results,
+            popular=_popular_list(interactions, catalogue, selected, settings),
             warm_start=_warm_start(interactions, selected, facts, settings),
             tuning=tuned.tuning,
             constants=found.searched,
@@ -210,6 +212,26 @@ def _warm_start(
     history = interactions.history
     ground_truths = window.ground_truths(history)
     return measure_warm_start(window.known(history), ground_truths, settings, facts=facts)
+
+
+def _popular_list(
+    interactions: Interactions,
+    catalogue: ItemCatalogue,
+    selected: SelectedModels,
+    settings: TrainingSettings,
+) -> PopularList | None:
+    """Measure on the newest evaluated window."""
+    window = next((found.window for found in selected.window_results if found.judged), None)
+    if window is None:
+        return None
+    history = interactions.history
+    return measure_popular(
+        window.known(history),
+        window.ground_truths(history)[CustomerSlate.FOR_YOU],
+        leaf_codes(interactions.item_ids, catalogue.categories),
+        settings.k_anonymity,
+        f"{interactions.day_text(window.start)} to {interactions.day_text(window.end)}",
+    )
 
 
 def _build(

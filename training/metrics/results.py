@@ -16,6 +16,7 @@ Results
 ├── reasons       by slate: number of listed items per reason (`run` only)
 ├── anonymity     items and pairs below the k-anonymity threshold (`run` only)
 ├── item_slates   lists of items ("similar", "bought_together"): see item_slate_results
+├── popular       the list for all visitors, as ranked and as served
 ├── warm_start    customers hidden at training, with their purchases given at serving
 ├── holdout       `evaluate` only: purchases that no model was trained on
 ├── constants     constants of the base models, searched on the newest past window
@@ -192,6 +193,21 @@ class WarmStart:
 
 
 @dataclass(frozen=True, slots=True)
+class PopularList:
+    """NDCG@10 of `popular` for all later purchases, by customer.
+
+    `ranked` is the list that is judged and published. `served` has at most two items of a category
+    among the first five, as the service answers without `diversity`. `difference` is served minus
+    ranked.
+    """
+
+    judged_on: str
+    ranked: Mean
+    served: Mean
+    difference: Mean
+
+
+@dataclass(frozen=True, slots=True)
 class ReasonCounts:
     """`named_in_history` equals `named`: a reason names an item that the customer bought."""
 
@@ -225,6 +241,7 @@ class Results:
     reasons: Mapping[str, ReasonCounts] = field(default_factory=dict)
     anonymity: Anonymity | None = None
     item_slates: Mapping[str, ItemSlateResults] = field(default_factory=dict)
+    popular: PopularList | None = None
     warm_start: tuple[WarmStart, ...] = ()
     holdout: HoldoutResults | None = None
     tuning: Tuning | None = None

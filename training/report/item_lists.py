@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from training.metrics.item_slate_results import CaseMean, ItemSlateResults, ListCandidate
 from training.report.names import slate_meaning, slate_title
-from training.report.numbers import Interval, figure, interval, mean_of, percent, relative
+from training.report.numbers import MINUS, Interval, figure, interval, mean_of, percent, relative
 from training.report.words import capital, certainty, comparison, is_sure
 
 COLUMNS = ("MRR", "hit@10", "MRR − published", "hit@10 − published")
@@ -136,4 +136,4 @@ def _line(candidate: ListCandidate, found: ItemSlateResults) -> CandidateLine:
 def _difference(found: CaseMean | None) -> str:
     if found is None:
         return "–"
-    return f"{figure(found.mean, 4)} ± {figure(found.error, 4)}".replace("-", "\N{MINUS SIGN}")
+    return f"{figure(found.mean, 4)} ± {figure(found.error, 4)}".replace("-", MINUS)

@@ -10,6 +10,7 @@ from training.metrics.estimates import Estimate, Mean
 from training.metrics.item_slate_results import CaseMean
 
 _DASH = "–"
+MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NO-BREAK SPACE}"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _Z95 = 1.959964  # standard errors on each side of a mean for 95 %
@@ -101,7 +102,7 @@ def signed(share: float | None, digits: int = 1) -> str:
 def number(value: float, digits: int) -> str:
     """Format with a minus sign (U+2212), and zero without a sign."""
     text = f"{value:,.{digits}f}"
-    return text.lstrip("-") if not text.strip("-0.,") else text.replace("-", "\N{MINUS SIGN}")
+    return text.lstrip("-") if not text.strip("-0.,") else text.replace("-", MINUS)
 
 
 def date_of(moment: str | None) -> date | None:

@@ -53,10 +53,8 @@ def render(
     title: str = _TITLE,
     parameters: Mapping[str, object] | None = None,
 ) -> str:
-    """Return the page.
-
-    `read` are the ingest reports of the purchases and of a holdout file; `parameters` are the other
-    settings needed to repeat the run. They contain no secrets.
+    """Return the page. `read` are the ingest reports of the purchases and of a holdout file;
+    `parameters` are the other settings to repeat the run. They contain no secrets.
     """
     return (
         _templates()
@@ -79,6 +77,7 @@ def render(
             constants_sentence=words.constants_sentence(results),
             tuning_sentence=words.tuning_sentence(results),
             anonymity=results.anonymity and words.anonymity_sentence(results.anonymity),
+            popular=results.popular and words.popular_sentence(results.popular),
             timeline=timeline(results),
             holdout_sentence=words.holdout_sentence(results),
             warm=[

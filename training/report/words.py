@@ -3,10 +3,18 @@
 from collections.abc import Mapping
 
 from training.metrics.estimates import Estimate, Mean
-from training.metrics.results import Anonymity, ReasonCounts, Results, SlateOnHoldout, WarmStart
+from training.metrics.results import (
+    Anonymity,
+    PopularList,
+    ReasonCounts,
+    Results,
+    SlateOnHoldout,
+    WarmStart,
+)
 from training.metrics.search_results import SearchedConstant, SearchedSlate
 from training.report.names import slate_title
 from training.report.numbers import (
+    MINUS,
     NARROW,
     Interval,
     clean,
@@ -215,6 +223,16 @@ def spread(value: Mean | Estimate | None, digits: int) -> str:
 def capital(text: str) -> str:
     text = clean(text)
     return text[:1].upper() + text[1:]
+
+
+def popular_sentence(found: PopularList) -> str:
+    """Compare the list for all visitors as ranked and as served."""
+    change = f"{found.difference.mean:+.4f} ± {figure(found.difference.error, 4)}"
+    return (
+        f"Popular items on {found.judged_on}: NDCG@10 {figure(found.ranked.mean, 4)} as ranked, "
+        f"{figure(found.served.mean, 4)} as served with at most two items of a category among the "
+        f"first five ({change.replace('-', MINUS)})."
+    )
 
 
 def anonymity_sentence(found: Anonymity) -> str:

@@ -14,6 +14,7 @@ from training.metrics.results import (
     ModelChoice,
     ModelOnHoldout,
     ModelOnWindows,
+    PopularList,
     ReasonCounts,
     Results,
     SlateOnHoldout,
@@ -237,6 +238,12 @@ def journey() -> Results:
                 ),
                 Mean(0.4290, 0.015, 245),
             ),
+        ),
+        popular=PopularList(
+            "2017-08-02 to 2017-09-01",
+            Mean(0.1794, 0.0061, 1961),
+            Mean(0.1702, 0.0058, 1961),
+            Mean(-0.0092, 0.0011, 1961),
         ),
         holdout=holdout(),
     )

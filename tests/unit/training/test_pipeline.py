@@ -123,6 +123,8 @@ def test_the_published_model_is_judged_beside_every_base_model() -> None:
     """Results hold every competitor's metrics on each compared window, and the winner's name."""
     results = trained(two_tastes()).results
     for_you = results.slates["for_you"]
+    assert results.popular is not None
+    assert results.popular.judged_on == f"{results.windows[0].start} to {results.windows[0].end}"
     quality = {found.model.name: found.relative for found in for_you.models}
 
     assert results.judged

@@ -77,6 +77,14 @@ def test_unknown_customers_and_items_are_counted_but_not_measured() -> None:
     assert holdout.slates["buy_again"].relevant_per_customer == 1.0
 
 
+def test_the_popular_list_is_measured_on_the_holdout() -> None:
+    """Both customers with known items count."""
+    popular = evaluated().results.popular
+
+    assert popular is not None
+    assert (popular.judged_on, popular.served.customers) == ("the holdout", 2)
+
+
 def test_every_model_is_measured_by_every_metric_and_paired() -> None:
     """Every model has all metrics, and its difference is to the published model."""
     results = evaluated().results
