@@ -87,10 +87,8 @@ def print_item_slates(console: Console, results: Results) -> None:
 
 def print_gate(console: Console, published: Published) -> None:
     """Show why models were not compared, and which objections were accepted."""
-    if published.gate["not_compared"] is not None:
-        console.print(escape(f"Not compared: {published.gate['not_compared']}."))
-    for objection, text in published.gate["accepted"].items():
-        console.print(escape(f"Published despite {objection}: {text}."))
+    for sentence in published.notes:
+        console.print(escape(sentence), soft_wrap=True)
 
 
 def _windows_table(slate: str, found: SlateResults) -> Table:

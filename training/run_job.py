@@ -12,7 +12,13 @@ from training.pipeline import Trained, train
 from training.progress import Progress
 from training.publish.consent_recheck import RecheckedModel, train_with_recheck
 from training.publish.gate import Objection
-from training.publish.publish import Destination, Published, publish_model
+from training.publish.publish import (
+    Comparison,
+    Destination,
+    Published,
+    compare_with_current,
+    publish_model,
+)
 from training.report.page import render
 from training.settings import TrainingSettings
 from training.sources import ingest
@@ -80,19 +86,22 @@ def run(job: RunJob, progress: Progress, on_ingest: Callable[[IngestReport], Non
     reports = writable(job.destination.versions.home / _REPORTS)  # version folders hold arrays only
     model = train_with_recheck(job.consents, read, fit, hasher)
     with progress.step("Publishing", 2) as advance, draft(reports) as page:
-        page.write_text(_report_page(model), encoding="utf-8")
+        comparison = compare_with_current(model, job.destination.versions)
+        page.write_text(_report_page(model, comparison), encoding="utf-8")
         advance()
-        now = datetime.now(UTC)
-        published = publish_model(model, job.catalogue, job.destination, job.accepted, now)
+        published = publish_model(
+            model, job.catalogue, job.destination, comparison, job.accepted, datetime.now(UTC)
+        )
         report = page.rename(reports / f"{published.version}.html")
         advance()
     return RunResult(published, model, report, monotonic() - started)
 
 
-def _report_page(model: RecheckedModel) -> str:
+def _report_page(model: RecheckedModel, comparison: Comparison) -> str:
     trained = model.trained
     return render(
         trained.results,
         read=[model.purchases.report],
         parameters=trained.settings.as_parameters(),
+        gate=comparison.verdict.sentences(),
     )

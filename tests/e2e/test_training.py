@@ -300,7 +300,7 @@ def test_a_collapse_exits_3_until_it_is_accepted(
 
 def test_permuted_customers_are_refused_as_a_worse_ranking(tmp_path: Path) -> None:
     """Purchases under permuted customer ids keep all counts but lose the lead over popularity, so
-    the run is refused.
+    the run is refused, also with another --horizon.
     """
     sound = two_tastes(customers=60)
     permuted = np.random.default_rng(1).permutation([customer for customer, _, _ in sound])
@@ -308,13 +308,15 @@ def test_permuted_customers_are_refused_as_a_worse_ranking(tmp_path: Path) -> No
     horizon = ("--horizon", "10d")
     first = train(tmp_path, write(tmp_path / "sound.csv", sound), *horizon)["version"]
     file = write(tmp_path / "scrambled.csv", scrambled)
-    refused = train(tmp_path, file, *horizon, expect=3)
+    refused = train(tmp_path, file, "--horizon", "7d", expect=3)
     held = current(tmp_path)
-    train(tmp_path, file, *horizon, "--accept", "worse_ranking")
+    accept = ("--accept", "worse_ranking", "--accept", "not_comparable")  # no orders of three
+    accepted = train(tmp_path, file, *horizon, *accept)
 
-    assert "ahead of popularity" in refused["stderr"]
+    assert "ahead of popularity on past windows of 7 days" in refused["stderr"]
     assert held == first
     assert current(tmp_path) != first
+    assert "Published despite worse_ranking" in Path(accepted["report"]).read_text()
 
 
 @pytest.mark.parametrize("spoilt", ["manifest.json", "CURRENT"])
@@ -329,6 +331,7 @@ def test_an_unreadable_current_version_is_not_compared(
     second = train(tmp_path, purchases)
 
     assert "Not compared" in second["stderr"]
+    assert "Not compared" in Path(second["report"]).read_text()
     assert manifest(tmp_path, second["version"])["data"]["gate"]["not_compared"]
 
 

@@ -11,7 +11,7 @@ from math import hypot
 from typing import Any
 
 from training.errors import NotPublishable
-from training.publish.model_summary import HasLead, Lead, ModelSummary
+from training.publish.model_summary import Lead, ModelSummary
 
 # Least share of the current model's customers, items and lines. They grow from run to run; deleting
 # old orders removes a few. Only a missing file, a wrong filter or a wrong id column removes half.
@@ -23,23 +23,23 @@ _LEAST_LEAD = 0.5
 # The same for windows of another length, where a list's lead differs in size: only its end counts.
 _LEAST_LEAD_OF_OTHER_WINDOWS = 0.2
 _ERRORS_APART = 2.0  # standard errors of the difference; a smaller one may be chance
-_SAME_HORIZON = 1.1  # ratio of window lengths
 
 
 class Objection(StrEnum):
     TOO_LITTLE_HISTORY = "too_little_history"
     COLLAPSE = "collapse"
     WORSE_RANKING = "worse_ranking"
+    NOT_COMPARABLE = "not_comparable"
 
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """`objections`: each objection to publication, with its text. `not_compared`: the reason why a
-    comparison was left out.
+    """`objections`: each objection to publication, with its text. `not_compared`: each comparison
+    that was left out, with the reason.
     """
 
     objections: Mapping[Objection, str] = field(default_factory=dict)
-    not_compared: str | None = None
+    not_compared: tuple[str, ...] = ()
 
     def refuse(self, accepted: Collection[Objection]) -> None:
         """Raise NotPublishable unless the operator accepted every objection."""
@@ -59,37 +59,40 @@ class GateVerdict:
         return {
             "accepted": {str(each): text for each, text in self.objections.items()},
             "asked_to_accept": sorted(str(each) for each in accepted),
-            "not_compared": self.not_compared,
+            "not_compared": "; ".join(self.not_compared) or None,
         }
+
+    def sentences(self) -> list[str]:
+        """Return the text for terminal and report about a model that is published."""
+        return [
+            *(f"Published despite {each}: {text}." for each, text in self.objections.items()),
+            *(f"Not compared with the current model: {each}." for each in self.not_compared),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model's summary, and the number of customers left out of its training for lack of
-    consent.
+    """A model's summary, the number of customers left out of its training for lack of consent, and
+    the settings of its past windows (`--horizon`, `--windows`).
     """
 
     summary: ModelSummary
     without_consent: int
+    judging: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def compare_models(new: Candidate, used: Candidate) -> GateVerdict:
     """Compare a new model with the current one."""
-    same = _same_horizon(new.summary, used.summary)
+    leads = _compared_leads(new, used)
     found = {
         Objection.TOO_LITTLE_HISTORY: _not_evaluated(new.summary, used.summary),
         Objection.COLLAPSE: _collapsed(new, used),
-        Objection.WORSE_RANKING: _worse(
-            new.summary, used.summary, _LEAST_LEAD if same else _LEAST_LEAD_OF_OTHER_WINDOWS
-        ),
+        Objection.WORSE_RANKING: "; ".join(leads.lost),
+        Objection.NOT_COMPARABLE: "; ".join(leads.missing),
     }
-    left_out = [
-        *([] if same else [_other_windows(new.summary, used.summary)]),
-        *_without_lead(new.summary, used.summary),
-    ]
-    return GateVerdict(
-        {each: text for each, text in found.items() if text}, "; ".join(left_out) or None
-    )
+    if found[Objection.TOO_LITTLE_HISTORY]:
+        found[Objection.NOT_COMPARABLE] = None  # the same objection to each slate
+    return GateVerdict({each: text for each, text in found.items() if text}, tuple(leads.noted))
 
 
 def _not_evaluated(new: ModelSummary, used: ModelSummary) -> str | None:
@@ -107,6 +110,9 @@ def _collapsed(new: Candidate, used: Candidate) -> str | None:
         ("items", before.items, now.items),
         ("lines", before.lines, now.lines),
     ]
+    shown_before, shown_now = used.summary.items_shown(), new.summary.items_shown()
+    if shown_before is not None and shown_now is not None:
+        sizes.append(("items that lists for all visitors may show", shown_before, shown_now))
     fell = [
         f"{name} fell from {was:,} to {is_now:,}"
         for name, was, is_now in sizes
@@ -130,45 +136,58 @@ def _withdrawn(new: Candidate, used: Candidate) -> str:
     )
 
 
-def _same_horizon(new: ModelSummary, used: ModelSummary) -> bool:
-    shorter, longer = sorted([new.data.horizon_days, used.data.horizon_days])
-    return longer <= _SAME_HORIZON * shorter
+@dataclass(frozen=True, slots=True)
+class _Leads:
+    """Texts about the slates: `lost` their lead; `missing` a figure, although the current model has
+    a clear lead; `noted` for the operator without an objection.
+    """
+
+    lost: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    noted: list[str] = field(default_factory=list)
 
 
-def _other_windows(new: ModelSummary, used: ModelSummary) -> str:
+def _compared_leads(new: Candidate, used: Candidate) -> _Leads:
+    """Compare the lead of every slate that either model has."""
+    found = _Leads()
+    mine, theirs = new.summary.lists(), used.summary.lists()
+    for name in {**theirs, **mine}:
+        if name not in theirs:
+            found.noted.append(f"{name}, because the current model has no such lists")
+            continue
+        before = theirs[name].lead()
+        if before is None:
+            reason = theirs[name].why_no_lead()
+            found.noted.append(f"{name}, because of the current model: {reason}")
+            continue
+        now = mine[name].lead() if name in mine else None
+        if now is None:
+            reason = mine[name].why_no_lead() if name in mine else "it has no such lists"
+            text = f"{name}, because of the new model: {reason}; {_stated(before, used)}"
+            (found.missing if _is_clear(before) else found.noted).append(text)
+        elif _clearly_below(now, before):
+            found.lost.append(f"{name} is {_ahead(now, new)}, and {_stated(before, used)}")
+        elif now.ratio < _LEAST_LEAD * before.ratio and _is_clear(before):
+            text = f"{name}: {_ahead(now, new)}, too uncertain a figure; {_stated(before, used)}"
+            (found.noted if new.judging == used.judging else found.missing).append(text)
+    return found
+
+
+def _ahead(lead: Lead, model: Candidate) -> str:
     return (
-        f"rankings, except for the loss of more than {1 - _LEAST_LEAD_OF_OTHER_WINDOWS:.0%} of "
-        f"their lead, because the windows of the current model are {used.data.horizon_days:.3g} "
-        f"days long and these {new.data.horizon_days:.3g}"
+        f"{lead.ratio:+.0%} ± {lead.error:.0%} ahead of popularity on past windows of "
+        f"{model.summary.data.horizon_days:.3g} days"
     )
 
 
-def _leads(model: ModelSummary) -> dict[str, Lead | None]:
-    slates: Mapping[str, HasLead] = {**model.slates, **model.item_slates}
-    return {name: slate.lead() for name, slate in slates.items()}
+def _stated(lead: Lead, used: Candidate) -> str:
+    return f"the current model was {_ahead(lead, used)}"
 
 
-def _without_lead(new: ModelSummary, used: ModelSummary) -> list[str]:
-    """Name the slates whose lead over popularity only the current model's metrics tell."""
-    now = _leads(new)
-    lost = [name for name, lead in _leads(used).items() if lead and now.get(name) is None]
-    if not lost or not new.judged:  # the latter is an objection of its own
-        return []
-    return [f"{', '.join(lost)}, because the new model's lead over popularity is unknown"]
+def _is_clear(lead: Lead) -> bool:
+    return lead.ratio > _ERRORS_APART * lead.error
 
 
-def _worse(new: ModelSummary, used: ModelSummary, least_lead: float) -> str | None:
-    """Return an objection if a slate keeps less than `least_lead` of its lead over popularity."""
-    now, before = _leads(new), _leads(used)
-    lost = [
-        f"{name} is {mine.ratio:+.0%} ± {mine.error:.0%} ahead of popularity on past windows, "
-        f"and the current model was {theirs.ratio:+.0%} ± {theirs.error:.0%}"
-        for name, mine in now.items()
-        if mine and (theirs := before.get(name)) and _clearly_below(mine, theirs, least_lead)
-    ]
-    return "; ".join(lost) or None
-
-
-def _clearly_below(now: Lead, before: Lead, least_lead: float) -> bool:
-    missing = least_lead * before.ratio - now.ratio
-    return missing > _ERRORS_APART * hypot(now.error, least_lead * before.error)
+def _clearly_below(now: Lead, before: Lead) -> bool:
+    missing = _LEAST_LEAD * before.ratio - now.ratio
+    return missing > _ERRORS_APART * hypot(now.error, _LEAST_LEAD * before.error)

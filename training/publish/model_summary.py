@@ -44,6 +44,7 @@ class Competitor(msgspec.Struct, frozen=True):
 class Chosen(msgspec.Struct, frozen=True):
     winner: str
     judged: bool
+    reason: str = ""
 
 
 class Lead(msgspec.Struct, frozen=True):
@@ -59,6 +60,8 @@ class Lead(msgspec.Struct, frozen=True):
 
 class HasLead(Protocol):
     def lead(self) -> Lead | None: ...
+
+    def why_no_lead(self) -> str: ...
 
 
 class Slate(msgspec.Struct, frozen=True):
@@ -79,6 +82,12 @@ class Slate(msgspec.Struct, frozen=True):
             return Lead(0.0, 0.0)
         ratio = -(difference.mean or 0.0) / mean
         return Lead(ratio, hypot(_known(difference.error), ratio * error) / mean)
+
+    def why_no_lead(self) -> str:
+        """Return the reason for a missing lead."""
+        if not self.choice.judged:
+            return f"not measured on past windows ({self.choice.reason})"
+        return "popularity has no figure on the same past windows, or found nothing there"
 
 
 class CaseValue(msgspec.Struct, frozen=True):
@@ -111,15 +120,37 @@ class ItemSlateSummary(msgspec.Struct, frozen=True):
         errors = _known(popular.versus_winner.error), ratio * _known(popular.mrr.error)
         return Lead(ratio, hypot(*errors) / popular.mrr.mean)
 
+    def why_no_lead(self) -> str:
+        """Return the reason for a missing lead."""
+        if all(each.mrr is None for each in self.candidates):
+            return "past windows have too few cases to judge the lists by"
+        return "best sellers have no figure, as without categories"
+
+
+class Hidden(msgspec.Struct, frozen=True):
+    """Items that too few customers bought for a list that all visitors see."""
+
+    k: int
+    items_left_out: int
+
 
 class ModelSummary(msgspec.Struct, frozen=True):
-    """`item_slates` is empty in a model of an older release."""
+    """`item_slates` is empty and `anonymity` null in a model of an older release."""
 
     judged: bool
     reason: str
     data: Size
     slates: dict[str, Slate]
     item_slates: dict[str, ItemSlateSummary] = {}
+    anonymity: Hidden | None = None
+
+    def lists(self) -> dict[str, HasLead]:
+        """Return the rankings and the lists of items by slate."""
+        return {**self.slates, **self.item_slates}
+
+    def items_shown(self) -> int | None:
+        """Return the number of bought items that lists for all visitors may show."""
+        return None if self.anonymity is None else self.data.items - self.anonymity.items_left_out
 
 
 def _pooled(

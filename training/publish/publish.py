@@ -1,6 +1,6 @@
 """Publish a trained model as the current version, with a manifest that records its origin."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,19 +35,34 @@ class Published:
     version: str
     parent: str | None
     gate: dict[str, Any]
+    notes: Sequence[str]  # the same for people
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The gate's verdict on a model, and the version that it was compared with."""
+
+    parent: str | None
+    verdict: GateVerdict
+
+
+def compare_with_current(model: RecheckedModel, versions: Versions) -> Comparison:
+    """Compare a model with the shop's current version."""
+    parent, unread = _current_version(versions)
+    verdict = GateVerdict(not_compared=(unread,)) if unread else _compared(model, versions, parent)
+    return Comparison(parent, verdict)
 
 
 def publish_model(
     model: RecheckedModel,
     catalogue: ItemCatalogue,
     destination: Destination,
+    comparison: Comparison,
     accepted: Collection[Objection],
     now: datetime,
 ) -> Published:
     """Publish a model; raise NotPublishable when the gate keeps the current one."""
-    versions = destination.versions
-    parent, unread = _current_version(versions)
-    verdict = GateVerdict(not_compared=unread) if unread else _compared(model, versions, parent)
+    versions, parent, verdict = destination.versions, comparison.parent, comparison.verdict
     verdict.refuse(accepted)
     trained = model.trained
     gate = verdict.as_json(accepted)
@@ -59,7 +74,7 @@ def publish_model(
         data={**origin(model, catalogue, parent), "gate": gate},
     )
     version = publish(versions, trained.artifact, facts, now=now)
-    return Published(version, parent, gate)
+    return Published(version, parent, gate, verdict.sentences())
 
 
 def _current_version(versions: Versions) -> tuple[str | None, str | None]:
@@ -67,18 +82,18 @@ def _current_version(versions: Versions) -> tuple[str | None, str | None]:
     try:
         return versions.current(), None
     except RecsvcError as error:
-        return None, f"the current version is unknown: {error}"
+        return None, f"anything, because the current version is unknown: {error}"
 
 
 def _compared(model: RecheckedModel, versions: Versions, parent: str | None) -> GateVerdict:
     """Compare with the current version; an unreadable one does not block the new one."""
     if parent is None:
-        return GateVerdict()
+        return GateVerdict(not_compared=(f"anything, because shop {versions.shop} has no model",))
     try:
         manifest = decode((versions.folder(parent) / MANIFEST_FILE).read_bytes())
         used = _candidate_of(manifest)
     except (RecsvcError, OSError, msgspec.ValidationError) as error:
-        return GateVerdict(not_compared=f"{parent} cannot be read: {error}")
+        return GateVerdict(not_compared=(f"anything, because {parent} cannot be read: {error}",))
     return compare_models(_candidate(model), used)
 
 
@@ -88,13 +103,19 @@ def _candidate(model: RecheckedModel) -> Candidate:
     customers = summary.data.customers - model.withdrawn_during_training
     size = msgspec.structs.replace(summary.data, customers=customers)
     without = model.purchases.report.customers_without_consent + model.withdrawn_during_training
-    return Candidate(msgspec.structs.replace(summary, data=size), without)
+    judging = _judging(model.trained.settings.as_parameters())
+    return Candidate(msgspec.structs.replace(summary, data=size), without, judging)
 
 
 def _candidate_of(manifest: Manifest) -> Candidate:
     summary = msgspec.convert(manifest.metrics, ModelSummary)
     without = manifest.data.get("purchases", {}).get("customers_without_consent", 0)
-    return Candidate(summary, msgspec.convert(without, int))
+    return Candidate(summary, msgspec.convert(without, int), _judging(manifest.parameters))
+
+
+def _judging(parameters: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the settings that decide how well past windows can tell two models apart."""
+    return {name: parameters.get(name) for name in ("horizon_days", "judged_windows")}
 
 
 def origin(model: RecheckedModel, catalogue: ItemCatalogue, parent: str | None) -> dict[str, Any]:

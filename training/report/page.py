@@ -52,9 +52,13 @@ def render(
     read: Sequence[IngestReport] = (),
     title: str = _TITLE,
     parameters: Mapping[str, object] | None = None,
+    gate: Sequence[str] = (),
 ) -> str:
-    """Return the page. `read` are the ingest reports of the purchases and of a holdout file;
-    `parameters` are the other settings to repeat the run. They contain no secrets.
+    """Return the page.
+
+    `read` are the ingest reports of the purchases and of a holdout file; `parameters` are the other
+    settings needed to repeat the run. They contain no secrets. `gate` are the sentences of the
+    publication gate.
     """
     return (
         _templates()
@@ -63,6 +67,7 @@ def render(
             title=title,
             css=Markup(_CSS.read_text(encoding="utf-8")),  # noqa: S704 our own file
             results=results,
+            gate=gate,
             lead=words.lead(results),
             families=FAMILIES,
             slates=[_section(results, slate) for slate in results.slates],

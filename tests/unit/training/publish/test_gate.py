@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.training.builders import interactions
 from tests.unit.training.results_builders import journey
 from training.errors import NotPublishable
 from training.publish.gate import Candidate, GateVerdict, Objection, compare_models
@@ -16,6 +17,7 @@ from training.publish.model_summary import (
     CaseValue,
     Chosen,
     Competitor,
+    Hidden,
     ItemSlateSummary,
     ListCompetitor,
     MetricValue,
@@ -50,9 +52,16 @@ def summary(
 
 
 def verdict(
-    new: ModelSummary, used: ModelSummary, *, without: tuple[int, int] = (0, 0)
+    new: ModelSummary,
+    used: ModelSummary,
+    *,
+    without: tuple[int, int] = (0, 0),
+    windows: tuple[int, int] = (3, 3),
 ) -> GateVerdict:
-    return compare_models(Candidate(new, without[0]), Candidate(used, without[1]))
+    judging = [{"horizon_days": 28.0, "judged_windows": number} for number in windows]
+    return compare_models(
+        Candidate(new, without[0], judging[0]), Candidate(used, without[1], judging[1])
+    )
 
 
 def test_an_equal_model_is_published() -> None:
@@ -166,34 +175,87 @@ def test_the_lead_uses_only_the_windows_of_the_winner() -> None:
     ],
     ids=["not judged", "no figures", "nothing found"],
 )
-def test_a_slate_without_a_lead_is_not_compared(one: Slate) -> None:
-    """A slate without a lead in either model is not compared."""
+def test_a_slate_that_lost_its_figure_is_refused(one: Slate) -> None:
+    """A slate without a figure does not replace one with a clear lead; the text says why."""
     assert one.lead() is None
-    assert verdict(summary(slates={"for_you": one}), summary()).objections == {}
-    assert verdict(summary(), summary(slates={"for_you": one})).objections == {}
-
-
-@pytest.mark.parametrize(("now", "refused"), [(0.0, True), (0.1, True), (0.5, False), (1.6, False)])
-def test_of_windows_of_another_length_the_end_of_the_lead_is_refused(
-    now: float, refused: bool
-) -> None:
-    """A slate's lead differs with the length of the windows, but it ends only with wrong data."""
-    week = summary(horizon_days=7.0, slates={"for_you": slate(now)})
-    found = verdict(week, summary(slates={"for_you": slate(1.0)}))
-
-    assert (Objection.WORSE_RANKING in found.objections) is refused
-    assert found.not_compared is not None
-    assert "rankings, except for the loss of more than 80% of their lead" in found.not_compared
-    assert "28 days long and these 7" in found.not_compared
-
-
-def test_a_lead_that_the_new_model_cannot_tell_is_named() -> None:
-    """Where popularity found nothing in the new windows, the text names the slate."""
-    found = verdict(summary(slates={"for_you": slate(1.0, judged=False)}), summary())
-
-    assert found.not_compared == (
-        "for_you, because the new model's lead over popularity is unknown"
+    refused = verdict(summary(slates={"for_you": one}), summary())
+    unclear = verdict(
+        summary(slates={"for_you": one}), summary(slates={"for_you": slate(0.02, 0.002)})
     )
+
+    assert list(refused.objections) == [Objection.NOT_COMPARABLE]
+    assert one.why_no_lead() in refused.objections[Objection.NOT_COMPARABLE]
+    assert unclear.objections == {}
+    assert one.why_no_lead() in unclear.not_compared[0]
+
+
+def test_a_slate_is_named_that_the_current_model_cannot_be_compared_by() -> None:
+    """A current model without a figure, or without the lists, keeps no new model; this is said."""
+    unmeasured = verdict(summary(), summary(slates={"for_you": slate(1.0, judged=False)}))
+    absent = verdict(summary(slates={"for_you": slate(1.0), "discover": slate(1.0)}), summary())
+
+    assert unmeasured.objections == {}
+    assert "for_you, because of the current model: not measured" in unmeasured.not_compared[0]
+    assert absent == GateVerdict(
+        not_compared=("discover, because the current model has no such lists",)
+    )
+
+
+def test_a_slate_that_is_no_longer_trained_is_refused() -> None:
+    """A new model without a slate that the current model leads in is refused."""
+    used = summary(slates={"for_you": slate(1.0), "discover": slate(1.0)})
+
+    assert list(verdict(summary(), used).objections) == [Objection.NOT_COMPARABLE]
+
+
+def test_rankings_are_compared_whatever_the_length_of_the_windows() -> None:
+    """Another --horizon does not switch the comparison off; the text gives both lengths."""
+    week = summary(horizon_days=7.0, customers=10, slates={"for_you": slate(0.0)})
+    found = verdict(week, summary())
+
+    assert list(found.objections) == [Objection.COLLAPSE, Objection.WORSE_RANKING]
+    assert "windows of 7 days" in found.objections[Objection.WORSE_RANKING]
+    assert "windows of 28 days" in found.objections[Objection.WORSE_RANKING]
+
+
+@pytest.mark.parametrize(
+    ("windows", "refused"), [((3, 3), False), ((1, 3), True)], ids=["the same", "fewer windows"]
+)
+def test_settings_that_hide_a_loss_are_refused(windows: tuple[int, int], refused: bool) -> None:
+    """A lost lead that may be chance is an objection if settings of judging were changed;
+    otherwise it is only named.
+    """
+    vague = summary(slates={"for_you": slate(0.0, error=0.1)})
+    found = verdict(vague, summary(), windows=windows)
+
+    assert (Objection.NOT_COMPARABLE in found.objections) is refused
+    assert ("too uncertain" in "".join(found.not_compared)) is not refused
+
+
+def test_fewer_items_for_all_visitors_are_a_collapse() -> None:
+    """A higher --k-anonymity that empties the lists for all visitors is a collapse."""
+    used = msgspec.structs.replace(summary(), anonymity=Hidden(5, 0))
+    new = msgspec.structs.replace(summary(), anonymity=Hidden(1000, 399))
+    older = summary()
+
+    assert "from 400 to 1" in verdict(new, used).objections[Objection.COLLAPSE]
+    assert verdict(new, older) == GateVerdict()
+
+
+def test_repeated_rows_of_an_order_are_one_line() -> None:
+    """Five rows of one item and day are one line, so one row in their place is no collapse."""
+    rows = interactions([("c", "i", 0.0)] * 5)
+
+    assert len(rows.history.items) == 1
+    assert verdict(summary(lines=1), summary(lines=1)) == GateVerdict()
+    assert verdict(summary(lines=1), summary(lines=5)).objections
+
+
+def test_too_little_history_is_one_objection() -> None:
+    """Where no window could be measured, no slate repeats it."""
+    new = summary(judged=False, slates={"for_you": slate(1.0, judged=False)})
+
+    assert list(verdict(new, summary()).objections) == [Objection.TOO_LITTLE_HISTORY]
 
 
 def test_a_refusal_names_the_options_that_accept_it() -> None:
@@ -210,15 +272,18 @@ def test_a_refusal_names_the_options_that_accept_it() -> None:
 
 def test_accepted_reasons_are_recorded() -> None:
     """The manifest records the objections that were overruled and the options that were given."""
-    found = GateVerdict({Objection.COLLAPSE: "it shrank"})
+    found = GateVerdict({Objection.COLLAPSE: "it shrank"}, ("discover, new", "similar, new"))
     accepted = [Objection.WORSE_RANKING, Objection.COLLAPSE]
     found.refuse(accepted)
 
     assert found.as_json(accepted) == {
         "accepted": {"collapse": "it shrank"},
         "asked_to_accept": ["collapse", "worse_ranking"],
-        "not_compared": None,
+        "not_compared": "discover, new; similar, new",
     }
+    assert GateVerdict().as_json([])["not_compared"] is None
+    assert found.sentences()[0] == "Published despite collapse: it shrank."
+    assert found.sentences()[2] == "Not compared with the current model: similar, new."
 
 
 def test_a_summary_is_read_from_written_metrics() -> None:
@@ -248,7 +313,22 @@ def test_item_lists_may_not_lose_most_of_their_lead(now: float, refused: bool) -
 
 
 def test_item_lists_of_an_older_release_are_not_compared() -> None:
-    """A current model without judged item lists does not keep a new one out."""
+    """A current model without judged item lists keeps no new one out, and the run says so."""
     new = msgspec.structs.replace(summary(), item_slates={"bought_together": item_lists(0.0)})
+    found = verdict(new, summary())
 
-    assert verdict(new, summary()) == GateVerdict()
+    assert found.objections == {}
+    assert found.not_compared[0].startswith("bought_together")
+
+
+def test_item_lists_without_a_figure_are_refused() -> None:
+    """A training without the categories that the current model was judged with is refused."""
+    without = ItemSlateSummary(
+        Chosen("cosine", judged=True),
+        (ListCompetitor("cosine", CaseValue(0.1, 0.01)), ListCompetitor("popular_in_category")),
+    )
+    used = msgspec.structs.replace(summary(), item_slates={"similar": item_lists(1.6)})
+    new = msgspec.structs.replace(summary(), item_slates={"similar": without})
+
+    text = verdict(new, used).objections[Objection.NOT_COMPARABLE]
+    assert "without categories" in text
