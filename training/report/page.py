@@ -85,10 +85,7 @@ def render(
             popular=results.popular and words.popular_sentence(results.popular),
             timeline=timeline(results),
             holdout_sentence=words.holdout_sentence(results),
-            warm=[
-                (words.warm_sentence(each), draw(charts.warm_figure(each)))
-                for each in results.warm_start
-            ],
+            warm=_warm(results),
             reasons=draw(charts.reasons_figure(results.reasons)),
             reasons_sentence=words.reasons_sentence(results.reasons),
             reasons_true=all(
@@ -100,6 +97,12 @@ def render(
             slate_title=slate_title,
         )
     )
+
+
+def _warm(results: Results) -> list[tuple[str, Markup]]:
+    return [
+        (words.warm_sentence(each), draw(charts.warm_figure(each))) for each in results.warm_start
+    ]
 
 
 @cache
