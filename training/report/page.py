@@ -54,11 +54,9 @@ def render(
     parameters: Mapping[str, object] | None = None,
     gate: Sequence[str] = (),
 ) -> str:
-    """Return the page.
-
-    `read` are the ingest reports of the purchases and of a holdout file; `parameters` are the other
-    settings needed to repeat the run. They contain no secrets. `gate` are the sentences of the
-    publication gate.
+    """Return the page. `read` are the ingest reports of the purchases and of a holdout file;
+    `parameters` are the other settings to repeat the run. They contain no secrets. `gate` are the
+    sentences of the publication gate.
     """
     return (
         _templates()
