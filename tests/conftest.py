@@ -45,9 +45,12 @@ hypothesis.settings.load_profile("recsvc")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def kernels_are_compiled() -> None:
-    """Compile the kernels before the first test, as a service does before its first request."""
-    compile_all()
+def kernels_are_compiled(worker_id: str) -> None:
+    """Compile the kernels before the first test, as a service does before its first request.
+
+    Each of two test workers compiles one half and reads the other from the cache.
+    """
+    compile_all(int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0)
 
 
 @pytest.fixture(scope="session", autouse=True)

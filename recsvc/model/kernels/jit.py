@@ -81,14 +81,19 @@ def part(function: F) -> F:
     return function
 
 
-def compile_all() -> None:
+def compile_all(process: int | None = None) -> None:
     """Compile all functions, so that no request waits for a compilation.
 
     Processes that start together compile in different orders, so that at a first start each reads
-    most of the others' results from the cache.
+    most of the others' results from the cache. The order is random; with `process`, the number of
+    one of two processes, it is that of the source or its reverse, and each compiles one half.
     """
-    order = random.Random(os.getpid())  # noqa: S311 not for cryptography
-    for each in order.sample(_compiled, len(_compiled)):
+    if process is None:
+        order = random.Random(os.getpid())  # noqa: S311 not for cryptography
+        functions = order.sample(_compiled, len(_compiled))
+    else:
+        functions = _compiled[:: -1 if process % 2 else 1]
+    for each in functions:
         each.compile()
 
 

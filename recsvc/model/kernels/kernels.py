@@ -481,7 +481,10 @@ def rerank(
     items, worth = np.empty(size, np.int32), np.empty(size, np.float64)
     codes, reason_items = np.empty(size, np.uint8), np.empty(size, np.int32)
     listed = len(own)
-    items[:listed], codes[:listed], reason_items[:listed] = own, own_reasons, own_reason_items
+    # Slices take seconds to compile: they check the shapes and can raise with a text.
+    for place in range(listed):
+        items[place], codes[place] = own[place], own_reasons[place]
+        reason_items[place] = own_reason_items[place]
     for row, is_on_cooldown in bought:
         if not is_on_cooldown and not contains(items[:listed], row):
             items[listed], codes[listed], reason_items[listed] = row, due_reason, UNKNOWN_ROW
@@ -739,8 +742,33 @@ def order_given(
             keys[place] = 2.0 + own_scores[at]  # above every popularity, which is 1 at most
         else:
             scores[place] = max(keys[place], 0.0) * lowest / 2
-    order = np.argsort(-keys[:kept], kind="mergesort")
+    order = by_descending_key(keys[:kept])
     return places[order], scores[order], at_own[order]
+
+
+@part
+def by_descending_key(keys: Array) -> Array:
+    """Return the places of the keys, the largest key first; equal keys keep their order.
+
+    A merge sort from runs of one: numpy's stable argsort takes seconds to compile.
+    """
+    order, merged = np.arange(len(keys)), np.empty(len(keys), np.int64)
+    run = 1
+    while run < len(keys):
+        for start in range(0, len(keys), 2 * run):
+            middle = min(start + run, len(keys))
+            stop = min(middle + run, len(keys))
+            left, right = start, middle
+            for place in range(start, stop):
+                if right == stop or (left < middle and keys[order[left]] >= keys[order[right]]):
+                    merged[place] = order[left]
+                    left += 1
+                else:
+                    merged[place] = order[right]
+                    right += 1
+        order, merged = merged, order
+        run *= 2
+    return order
 
 
 @part
