@@ -1,4 +1,4 @@
-"""Concurrent claims: 64 clients and four workers never exceed a budget, cap or code pool.
+"""Concurrent claims: 64 clients and two workers never exceed a budget, cap or code pool.
 
 Every call is sent twice with the same Idempotency-Key, as clients do after a lost response. A
 worker is killed midway, and the server is restarted.
@@ -23,7 +23,7 @@ import pytest
 from tests.e2e.processes import Client, Reply, Server, eventually, recsvc, serving
 from tests.redis_server import OPTION, redis_server
 
-CLIENTS, WORKERS = 64, 4
+CLIENTS, WORKERS = 64, 2
 TOTAL, CODES, PER_CUSTOMER = 100, 50, 2
 DEAL = {"title": "A deal", "kind": "free_shipping"}
 BUDGET = {**DEAL, "caps": {"total_redeemed": TOTAL}}

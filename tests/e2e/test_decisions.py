@@ -11,7 +11,7 @@ from tests.contract.grocery import ANNA, EVERYTHING, publish_grocery
 from tests.e2e.processes import serving
 
 SHOP = ShopName("default")
-DECISIONS, WORKERS = 20, 2
+DECISIONS = 20
 
 
 def test_a_clean_stop_loses_no_record(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_a_clean_stop_loses_no_record(tmp_path: Path) -> None:
     with EmbeddedValkey(tmp_path), open_stores(Settings(data_dir=tmp_path)) as stores:
         publish_grocery(stores, SHOP)
         key = stores.api_keys.create(KeyKind.SECRET, SHOP, ALL_SCOPES).text
-        with serving(tmp_path, workers=WORKERS) as server:
+        with serving(tmp_path) as server:
             clients = [server.client(key) for _ in range(DECISIONS)]
             clients[0].ask("PUT", f"/v1/customers/{ANNA}/consents", {"purposes": EVERYTHING})
             clients[0].ask("PUT", "/v1/offers/deal", {"title": "A deal", "kind": "gift"})

@@ -81,7 +81,7 @@ def test_the_printed_decision_matches_the_service(server: Server, printed: str) 
 
 def test_a_second_demo_keeps_withdrawals(data_dir: Path, withdrawn: None, server: Server) -> None:
     """A second run of the demo does not undo a withdrawal."""
-    again = recsvc("demo", "--no-serve", "--customers", "12", data_dir=data_dir)
+    again = recsvc_here("demo", "--no-serve", "--customers", "12", data_dir=data_dir)
     answer = ask_as_printed(server, again.stdout, "with consent")
 
     assert answer["fallback"] == "no_consent"

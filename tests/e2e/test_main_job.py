@@ -15,7 +15,6 @@ from tests.e2e.processes import (
     Client,
     Server,
     eventually,
-    recsvc,
     recsvc_here,
     recsvc_train,
     serving,
@@ -67,13 +66,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     data_dir = tmp_path_factory.mktemp("shop")
     purchases = data_dir / "purchases.csv"
     write_two_taste_groups(purchases)
-    train_here(
-        *("run", "--purchases", str(purchases), "--consents", "assume-granted"), data_dir=data_dir
-    )
-    created = recsvc("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
+    words = ("run", "--purchases", str(purchases), "--consents", "assume-granted")
+    train_here(*words, data_dir=data_dir)
+    created = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=data_dir)
     browser = recsvc_here("keys", "create", "--publishable", "--json", data_dir=data_dir)
     with serving(data_dir, workers=2) as server:
-        key, browser_key = json.loads(created.stdout)["key"], json.loads(browser)["key"]
+        key, browser_key = json.loads(created)["key"], json.loads(browser)["key"]
         yield Shop(data_dir, purchases, key, browser_key, server)
 
 

@@ -191,7 +191,7 @@ def test_too_many_bad_rows_exit_2_and_keep_the_old_model(
     """
     with purchases.open("a") as file:
         file.write("c1,tea-1,soon\n" * 30)
-    refused = train(tmp_path, purchases, how=recsvc_train, expect=2)
+    refused = train(tmp_path, purchases, expect=2)
 
     assert "not a date or time" in refused["stderr"]
     assert "version" not in refused
@@ -374,8 +374,8 @@ def evaluate(
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run one evaluation as a process; several tests read its results."""
-    return evaluate(tmp_path_factory.mktemp("evaluate") / "given", LEARNED, HELD_OUT, recsvc_train)
+    """Run one evaluation; several tests read its results."""
+    return evaluate(tmp_path_factory.mktemp("evaluate") / "given", LEARNED, HELD_OUT)
 
 
 def predicted(out: Path) -> pl.DataFrame:
@@ -492,10 +492,10 @@ def test_the_report_of_an_evaluation_covers_both_files(evaluated: Path) -> None:
 
 def test_the_contents_of_the_holdout_change_no_prediction(tmp_path: Path, evaluated: Path) -> None:
     """Other items, times and amounts in the holdout give the same rankings and the same choices,
-    but other metrics.
+    but other metrics. This evaluation is a process of its own.
     """
     others = [(customer, "nut-03", day + 7) for customer, _, day in HELD_OUT]
-    out = evaluate(tmp_path / "other", LEARNED, others)
+    out = evaluate(tmp_path / "other", LEARNED, others, recsvc_train)
 
     assert predicted(out).equals(predicted(evaluated))
     assert metrics_of(out)["slates"] == metrics_of(evaluated)["slates"]

@@ -28,7 +28,7 @@ from tests.e2e.processes import Client, Server, serving
 from tests.integration.servers import process_of
 
 SHOP = ShopName("default")
-THREADS, WORKERS, ACTS = 8, 4, 120
+THREADS, CONNECTIONS, WORKERS, ACTS = 8, 4, 2, 120
 CUSTOMERS = [ANNA, BERT]
 
 Did = Literal["grant", "withdraw", "personal", "generic"]
@@ -54,7 +54,7 @@ def key(tmp_path: Path) -> Iterator[str]:
 
 def acts_of_one(port: int, key: str, number: int, start: Barrier) -> list[Act]:
     """Grant, withdraw, import a grant of yesterday and read, over several connections."""
-    chance, clients = random.Random(number), [Client(port, key) for _ in range(WORKERS)]
+    chance, clients = random.Random(number), [Client(port, key) for _ in range(CONNECTIONS)]
     yesterday = rfc3339(now_us() - 86_400_000_000)
     acts = []
     start.wait()
@@ -100,7 +100,7 @@ STATEMENTS = ("grant", "withdraw")
 
 
 def test_no_personal_list_starts_after_an_acknowledged_withdrawal(tmp_path: Path, key: str) -> None:
-    """Eight clients and four workers change and read two customers, and every read matches a
+    """Eight clients and two workers change and read two customers, and every read matches a
     statement that may have been the latest.
     """
     start = Barrier(THREADS)

@@ -238,47 +238,49 @@ def test_the_log_is_json_without_customer_ids(running: Running) -> None:
     assert "who-is-it" not in running.server.log.read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_the_service_ends_cleanly(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "workers"),
+    [(signal.SIGTERM, 2), (signal.SIGINT, 1)],
+    ids=["SIGTERM", "SIGINT"],
+)
+def test_the_service_ends_cleanly(tmp_path: Path, number: int, workers: int) -> None:
     """SIGTERM ends the service with 0, without leftover processes or folders; its data is kept."""
     made = recsvc_here("keys", "create", "--scope", "all", "--json", data_dir=tmp_path)
     key = json.loads(made.stdout)["id"]
     folder = tmp_path / "tmp"
     folder.mkdir()
-    with serving(tmp_path, workers=WORKERS, TMPDIR=str(folder)) as server:
-        workers = _worker_pids(server)
+    with serving(tmp_path, workers=workers, TMPDIR=str(folder)) as server:
+        started = _worker_pids(server, workers)
         server.process.send_signal(number)
         code = server.process.wait(30)
 
     assert code == 0, server.log.read_text()
-    assert len(workers) == WORKERS
-    assert not [pid for pid in workers if _lives(pid)]
+    assert not [pid for pid in started if _lives(pid)]
     assert not list(folder.glob("recsvc-workers-*"))
-    listed = json.loads(_recsvc(tmp_path, "keys", "list", "--json").stdout)
+    listed = json.loads(recsvc_here("keys", "list", "--json", data_dir=tmp_path).stdout)
     assert [entry["id"] for entry in listed] == [key]
 
 
-def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    """After `kill -9` of the parent the workers exit, and the next start works."""
+def test_workers_end_when_their_parent_is_killed(running: Running, tmp_path: Path) -> None:
+    """After `kill -9` of the parent the workers exit. The next start removes their folder, and
+    keeps that of another running service.
+    """
     recsvc_here("keys", "create", "--scope", "all", data_dir=tmp_path)
-    folder = tmp_path / "tmp"
-    folder.mkdir()
+    folder = running.data_dir / "tmp"
+    others = set(folder.glob("recsvc-workers-*"))
     with serving(tmp_path, workers=WORKERS, TMPDIR=str(folder)) as server:
-        workers = _worker_pids(server)
+        workers = _worker_pids(server, WORKERS)
         os.kill(server.process.pid, signal.SIGKILL)
         server.process.wait(30)
         eventually(lambda: not [pid for pid in workers if _lives(pid)], "all workers are gone")
 
-    abandoned = set(folder.glob("recsvc-workers-*"))
-    with (
-        serving(tmp_path, TMPDIR=str(folder)) as server,
-        serving(tmp_path, TMPDIR=str(folder)),
-        closing(server.client()) as client,
-    ):
+    abandoned = set(folder.glob("recsvc-workers-*")) - others
+    with serving(tmp_path, TMPDIR=str(folder)) as server, closing(server.client()) as client:
         kept = set(folder.glob("recsvc-workers-*"))
 
         assert client.get("/livez").status == 200
-    assert len(abandoned) == 1
+    assert len(abandoned) == len(others) == 1
+    assert others < kept
     assert len(kept) == 2  # of the two that serve
     assert not kept & abandoned
 
@@ -310,7 +312,8 @@ def test_it_ends_in_ten_seconds_though_the_store_hangs(tmp_path: Path) -> None:
 
     assert code == 0, server.log.read_text()
     assert took < 10
-    _recsvc(tmp_path, "keys", "list")  # the server that was left behind is used, and stopped
+    # The server that was left behind is used, and stopped.
+    recsvc_here("keys", "list", data_dir=tmp_path)
 
 
 def test_a_start_that_waits_for_a_hanging_store_says_so_and_can_be_stopped(tmp_path: Path) -> None:
@@ -327,12 +330,12 @@ def test_a_start_that_waits_for_a_hanging_store_says_so_and_can_be_stopped(tmp_p
     assert code == 0
 
 
-def _worker_pids(server: Server) -> set[int]:
-    def both() -> set[int]:
+def _worker_pids(server: Server, workers: int) -> set[int]:
+    def all_started() -> set[int]:
         found = re.findall(r"worker-\d+ with PID: (\d+)", server.log.read_text())
-        return set(map(int, found)) if len(found) == WORKERS else set()
+        return set(map(int, found)) if len(found) == workers else set()
 
-    pids: set[int] = eventually(both, "both workers were started")
+    pids: set[int] = eventually(all_started, "all workers were started")
     return pids
 
 
