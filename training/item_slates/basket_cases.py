@@ -23,6 +23,7 @@ class BasketCases:
     offsets: Rows  # (cases + 1,) of each basket among `items`
     items: Rows
     hidden: Rows  # (cases,)
+    customers: Rows  # (cases,)
 
     def __len__(self) -> int:
         return len(self.hidden)
@@ -47,7 +48,7 @@ class BasketCases:
             neighbours.scores.astype(np.float32, copy=False),
             popularity_ranks(popularity),
         )
-        return CaseValues(1.0 / ranks, (ranks <= _SHOWN).astype(np.float64))
+        return CaseValues(self.customers, 1.0 / ranks, (ranks <= _SHOWN).astype(np.float64))
 
 
 def popularity_ranks(popularity: Floats) -> Rows:
@@ -64,7 +65,7 @@ def basket_cases(
     is_known = np.zeros(known.items_total, dtype=bool)
     is_known[known.items] = True
     kept = is_known[later.items]
-    orders, items = later.orders[kept], later.items[kept]
+    orders, items, customers = later.orders[kept], later.items[kept], later.customers[kept]
     _, starts, sizes = np.unique(orders, return_index=True, return_counts=True)
     enough = sizes >= _LEAST_ITEMS
     starts, sizes = starts[enough], sizes[enough]
@@ -78,4 +79,4 @@ def basket_cases(
     places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + sizes, sizes)
     basket = places[places != np.repeat(hidden, sizes)]
     offsets = np.concatenate([[0], np.cumsum(sizes - 1)]).astype(np.int64)
-    return BasketCases(offsets, items[basket], items[hidden])
+    return BasketCases(offsets, items[basket], items[hidden], customers[hidden])

@@ -1,11 +1,12 @@
 """The choice among an item slate's candidates: the publication rule of the other slates."""
 
 from collections.abc import Sequence
+from math import inf, nan, sqrt
 
 import numpy as np
 
+from training.dataset.history import Rows
 from training.item_slates.maker import Candidate, CaseValues, WindowFigures
-from training.metrics.estimates import Mean
 from training.metrics.item_slate_results import (
     CaseMean,
     ItemSlateResults,
@@ -13,7 +14,7 @@ from training.metrics.item_slate_results import (
     ListChoice,
     ListShares,
 )
-from training.metrics.ranking_quality import Values, mean_of
+from training.metrics.ranking_quality import Values
 from training.selection.publication_rule import choose, relative_quality
 
 _TOO_SHORT = "too little history to judge by: the default lists"
@@ -27,7 +28,10 @@ def choose_lists(candidates: Sequence[Candidate], windows: Sequence[WindowFigure
     """
     if not windows:
         return ListChoice(candidates[0].name, judged=False, reason=_TOO_SHORT)
-    figures = [{name: case.reciprocal for name, case in window.items()} for window in windows]
+    figures = [
+        {name: by_customer(case.reciprocal, case.customers) for name, case in window.items()}
+        for window in windows
+    ]
     everywhere = set.intersection(*(set(window) for window in windows))
     by_name = {each.name: each for each in candidates}
     baselines = [each.name for each in candidates if each.baseline and each.name in everywhere]
@@ -39,7 +43,8 @@ def choose_lists(candidates: Sequence[Candidate], windows: Sequence[WindowFigure
         can = [name for name in relative if name in everywhere and by_name[name].publishable]
         winner = max(can, key=lambda name: relative[name])
         reason = f"{reason}, which cannot be published"
-    gain = None if found.gain is None else _case_mean(found.gain)
+    cases = sum(len(next(iter(window.values())).reciprocal) for window in windows)
+    gain = None if found.gain is None else CaseMean(found.gain.mean, found.gain.error, cases)
     return ListChoice(winner, judged=True, reason=reason, best_baseline=base.name, gain=gain)
 
 
@@ -92,20 +97,46 @@ def _candidate(
         candidate.title,
         candidate.baseline,
         tuple(
-            mean_of_cases(window[candidate.name].reciprocal)
+            mean_of_cases(window[candidate.name].reciprocal, window[candidate.name].customers)
             for window in windows
             if candidate.name in window
         ),
-        None if own is None else mean_of_cases(own.reciprocal),
-        None if own is None else mean_of_cases(own.hits),
-        None if own is None or best is None else mean_of_cases(own.reciprocal - best.reciprocal),
-        None if own is None or best is None else mean_of_cases(own.hits - best.hits),
+        None if own is None else mean_of_cases(own.reciprocal, own.customers),
+        None if own is None else mean_of_cases(own.hits, own.customers),
+        *_differences(own, best),
     )
 
 
-def mean_of_cases(values: Values) -> CaseMean:
-    return _case_mean(mean_of(np.asarray(values, np.float64)))
+def _differences(
+    own: CaseValues | None, best: CaseValues | None
+) -> tuple[CaseMean | None, CaseMean | None]:
+    """Return the differences in MRR and in hit@10, on the same cases."""
+    if own is None or best is None:
+        return None, None
+    return (
+        mean_of_cases(own.reciprocal - best.reciprocal, own.customers),
+        mean_of_cases(own.hits - best.hits, own.customers),
+    )
 
 
-def _case_mean(found: Mean) -> CaseMean:
-    return CaseMean(found.mean, found.error, found.customers)
+def by_customer(values: Values, customers: Rows) -> Values:
+    """Return one value for each customer, so that their mean is the mean over cases."""
+    _, of_case = np.unique(customers, return_inverse=True)
+    sums = np.bincount(of_case, values)
+    return np.asarray(sums * (len(sums) / max(len(values), 1)))
+
+
+def mean_of_cases(values: Values, customers: Rows) -> CaseMean:
+    """Return the mean over cases; its standard error is that of customers drawn at random.
+
+    The error is clustered (Liang, Zeger 1986): infinite for fewer than two customers.
+    """
+    if not len(values):
+        return CaseMean(nan, nan, 0)
+    mean = float(values.mean())
+    _, of_case = np.unique(customers, return_inverse=True)
+    sums = np.bincount(of_case, values - mean)
+    if len(sums) < 2:
+        return CaseMean(mean, inf, len(values))
+    spread = len(sums) / (len(sums) - 1) * float((sums**2).sum())
+    return CaseMean(mean, sqrt(spread) / len(values), len(values))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsvc.domain.catalogue.slates import ItemSlate
-from training.dataset.history import History
+from training.dataset.history import History, Rows
 from training.dataset.interactions import Interactions
 from training.metrics.ranking_quality import Values
 from training.recommenders.neighbour_lists import NeighbourLists
@@ -41,8 +41,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class CaseValues:
-    """Reciprocal rank and hit@10 of one candidate for each case of a window."""
+    """Reciprocal rank and hit@10 of one candidate for each case of a window.
 
+    Cases of one customer are not independent, so errors are computed by customer.
+    """
+
+    customers: Rows  # (cases,) any numbers, equal for the cases of one customer
     reciprocal: Values  # (cases,)
     hits: Values  # (cases,)
 

@@ -31,6 +31,7 @@ class NextPurchases:
     cases: Rows  # (pairs,) ascending from 0
     items: Rows  # (pairs,)
     wanted: Rows  # (pairs,)
+    customers: Rows  # (cases,)
 
     def __len__(self) -> int:
         return int(self.cases.max(initial=-1)) + 1
@@ -41,7 +42,8 @@ class NextPurchases:
         found = (listed == self.wanted[:, None]) & (listed != NOTHING)
         place = np.where(found.any(axis=1), found.argmax(axis=1), listed.shape[1])
         reciprocal = np.where(place < listed.shape[1], 1.0 / (place + 1), 0.0)
-        return CaseValues(self._mean(reciprocal), self._mean((place < _HIT).astype(np.float64)))
+        hits = (place < _HIT).astype(np.float64)
+        return CaseValues(self.customers, self._mean(reciprocal), self._mean(hits))
 
     def _mean(self, values: Values) -> Values:
         return np.asarray(np.bincount(self.cases, values) / np.bincount(self.cases))
@@ -93,6 +95,6 @@ def _sampled(pairs: pl.DataFrame, rng: np.random.Generator) -> NextPurchases:
     order = order[np.argsort(cases[order], kind="stable")]  # random within each case
     place = np.arange(len(cases)) - np.searchsorted(cases[order], cases[order])
     chosen = np.sort(order[(place < _MOST_PAIRS) & kept[cases[order]]])
-    _, numbers = np.unique(cases[chosen], return_inverse=True)
-    columns = pairs.select("item", "wanted").to_numpy()[chosen]
-    return NextPurchases(numbers, columns[:, 0], columns[:, 1])
+    _, first, numbers = np.unique(cases[chosen], return_index=True, return_inverse=True)
+    columns = pairs.select("item", "wanted", "customer").to_numpy()[chosen]
+    return NextPurchases(numbers, columns[:, 0], columns[:, 1], columns[first, 2])

@@ -2,7 +2,8 @@
 
 A case is one question of a window, such as an order with one item hidden. Each candidate ranks the
 whole catalogue for each case. MRR is the mean of 1 / rank of the wanted item, hit@10 the share of
-cases that have it among the first ten. Differences are paired by case.
+cases that have it among the first ten. Differences are paired by case; standard errors are by
+customer, since cases of one customer are alike.
 
 item_slates, by slate ("similar", "bought_together")
 ├── choice       the published candidate, and the reason as text
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CaseMean:
-    """A mean over cases and its standard error."""
+    """A mean over cases, and its standard error by customer."""
 
     mean: float
     error: float

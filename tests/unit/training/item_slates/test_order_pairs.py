@@ -96,7 +96,7 @@ def test_the_rank_of_a_hidden_item_is_its_place_among_all_items(rng: np.random.G
         key=lambda row: (-sums[row], row) if sums[row] > 0 else (1, -popularity[row]),
     )
 
-    cases = BasketCases(np.array([0, 3]), basket, np.array([hidden]))
+    cases = BasketCases(np.array([0, 3]), basket, np.array([hidden]), np.array([0]))
     found = cases.measure(neighbours, popularity)
 
     assert found.reciprocal.tolist() == [1 / (1 + ranked.index(hidden))]
@@ -110,6 +110,7 @@ def test_cases_hide_one_known_item_of_orders_of_three_or_more() -> None:
     found = basket_cases(known, later, seed=1)
 
     assert len(found) == 1
+    assert found.customers.tolist() == [later.customers[0]]
     assert sorted([*found.items.tolist(), *found.hidden.tolist()]) == [0, 1, 2]
     assert not found.is_enough
 
@@ -124,7 +125,7 @@ def test_cases_are_equal_for_equal_seeds() -> None:
 
 
 def test_without_neighbours_best_sellers_complete_a_basket() -> None:
-    cases = BasketCases(np.array([0, 2]), np.array([0, 1]), np.array([3]))
+    cases = BasketCases(np.array([0, 2]), np.array([0, 1]), np.array([3]), np.array([0]))
     found = cases.measure(no_neighbours(4), np.array([9, 8, 7, 6], np.float32))
 
     assert found.reciprocal.tolist() == [0.5]
@@ -144,7 +145,10 @@ def test_judging_ranks_as_the_service_sums_votes(rng: np.random.Generator) -> No
     served = [row for row in voted.tolist() if row not in basket]
 
     cases = BasketCases(
-        np.arange(len(served) + 1) * 3, np.tile(basket, len(served)), np.array(served, np.int64)
+        np.arange(len(served) + 1) * 3,
+        np.tile(basket, len(served)),
+        np.array(served, np.int64),
+        np.arange(len(served)),
     )
     found = cases.measure(Neighbours(offsets, columns, scores), np.ones(size, np.float32))
 
