@@ -184,8 +184,8 @@ def _fit_item_lists(
             Anonymity(
                 settings.k_anonymity,
                 int((~shown & (training_data.customer_items.buyers > 0)).sum()),
-                similar.left_out,
-                together.left_out,
+                similar.hidden,
+                together.hidden,
             ),
         )
 

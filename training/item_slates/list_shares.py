@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from training.dataset.category_groups import category_tree
 from training.dataset.history import Days, Floats, Rows
 from training.item_slates.maker import ItemData, ItemLists, Source
 from training.metrics.item_slate_results import ListShares, SourceShare
@@ -16,7 +17,7 @@ def shares_of(published: ItemLists, data: ItemData) -> ListShares:
     listed = published.lists.listed[:, :_SHOWN]
     return ListShares(
         _coverage(published, sales),
-        _own_category(columns, history.categories, sales),
+        _own_category(columns, data, sales),
         float(len(np.unique(columns[listed])) / max(listed.any(axis=1).sum(), 1)),
     )
 
@@ -38,14 +39,17 @@ def _coverage(published: ItemLists, sales: Days) -> tuple[SourceShare, ...]:
     )
 
 
-def _own_category(columns: Rows, categories: Rows | None, sales: Days) -> float | None:
-    """Return the share of listed items of the list's category, weighted by sales; lists of items
-    without a category do not count.
+def _own_category(columns: Rows, data: ItemData, sales: Days) -> float | None:
+    """Return the share of listed items within the judged category of the list's item, weighted by
+    sales; lists of items without a category do not count.
     """
-    if categories is None:
+    categories = data.catalogue.categories
+    tree = category_tree([categories.get(item) for item in data.interactions.item_ids])
+    if not tree.names:
         return None
-    listed = (columns >= 0) & (categories >= 0)[:, None]
-    own = listed & (categories[np.maximum(columns, 0)] == categories[:, None])
+    judged = tree.judged.astype(np.int64)[:, None]
+    listed = (columns >= 0) & (judged >= 0)
+    own = listed & tree.is_within(np.maximum(columns, 0), judged)
     counts = listed.sum(axis=1)
     shares: Floats = own.sum(axis=1) / np.maximum(counts, 1)
     weights = sales * (counts > 0)

@@ -64,13 +64,15 @@ class ItemData:
 
 @dataclass(frozen=True, slots=True)
 class ItemLists:
-    """Published lists: `sources` has the shape of the lists' columns. Pairs that fewer than k
-    customers share are not listed; `left_out` counts those that otherwise would be.
+    """Published lists: `sources` has the shape of the lists' columns.
+
+    `hidden` counts the pairs that fewer than k customers share: in `bought_together` those that
+    are not listed for this reason, in `similar` those listed by content and category alone.
     """
 
     lists: NeighbourLists  # (items, k)
     sources: NDArray[np.uint8]  # (items, k) Source
-    left_out: int = 0
+    hidden: int = 0
 
 
 class ItemSlateMaker(Protocol):

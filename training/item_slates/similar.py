@@ -96,4 +96,4 @@ class Similar:
         scores: PairScores = pair_scores(history, bought, self.properties, settings.k_anonymity)
         rows = np.arange(history.items_total)
         found = similar_lists_of(scores, rows, {winner: WEIGHTS[winner]})[winner]
-        return ItemLists(found.lists, found.sources, found.left_out)
+        return ItemLists(found.lists, found.sources, found.hidden)

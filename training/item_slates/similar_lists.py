@@ -1,8 +1,9 @@
 """Lists of items that could be taken instead of an item, for every item of the catalogue.
 
-Items of the own judged category come first, all of them compared with each other; then the popular
-items of the parents, the nearest first. An item without a category, or in one too large to compare,
-is compared with the items that the same customers bought and those of similar text instead.
+Items of the same judged category come first, all of them compared with each other; then the popular
+items within that category, of children that are judged alone; then those of the parents, the
+nearest first. An item without a category, or in one too large to compare, is compared with the
+items that the same customers bought and those of similar text instead.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,7 +37,7 @@ class SimilarLists:
     rows: Rows
     lists: NeighbourLists
     sources: NDArray[np.uint8]  # Source
-    left_out: int  # listed pairs whose behaviour does not count: fewer than k customers
+    hidden: int  # listed pairs scored without the purchases of their fewer than k customers
 
 
 def similar_lists_of(
@@ -74,11 +75,8 @@ def _compared(scores: PairScores, rows: Rows) -> Iterator[_Compared]:
         group = groups[rows[places[0]]]
         others = members[slice(*np.searchsorted(of_member, [group, group + 1]))]
         is_whole = group >= 0 and len(others) <= LARGEST_GROUP
-        more = (
-            fill.of(rows[places[0]], own=not is_whole)
-            if len(others) <= LISTED or not is_whole
-            else _NONE
-        )
+        needed = len(others) <= LISTED or not is_whole
+        more = fill.of(rows[places[0]]) if needed else _NONE
         if not is_whole:
             pooled.append((places, more))
             continue
@@ -110,7 +108,7 @@ class _Builder:
         self._columns: Rows = np.full(shape, NOTHING, np.int64)
         self._scores: Floats = np.zeros(shape, np.float32)
         self._sources = np.full(shape, Source.CATEGORY, np.uint8)
-        self._left_out = 0
+        self._hidden = 0
 
     def rank(self, compared: "_Compared", weights: Weights) -> None:
         """Write the best others of some items; an item is not in its own list."""
@@ -143,7 +141,7 @@ class _Builder:
         sources = np.where(factors.has_text[at, taken], Source.CONTENT, Source.CATEGORY)
         sources = np.where(factors.has_behaviour[at, taken], Source.BEHAVIOUR, sources)
         self._sources[places, : sources.shape[1]] = sources
-        self._left_out += int((factors.is_hidden[at, taken] & kept).sum())
+        self._hidden += int((factors.is_hidden[at, taken] & kept).sum())
 
     def _fill(self, places: Rows, fill: Rows) -> None:
         """Continue lists with the items of `fill` that they do not have."""
@@ -161,11 +159,11 @@ class _Builder:
 
     def finished(self) -> SimilarLists:
         lists = NeighbourLists(self._columns, self._scores)
-        return SimilarLists(self._rows, lists, self._sources, self._left_out)
+        return SimilarLists(self._rows, lists, self._sources, self._hidden)
 
 
 class _Fill:
-    """The popular items of a category's parents, the nearest parent first."""
+    """The popular items within a category and its parents, the nearest first."""
 
     def __init__(self, scores: PairScores) -> None:
         self._tree = scores.properties.tree
@@ -173,12 +171,12 @@ class _Fill:
         self._best_first = shown[np.argsort(-scores.popularity[shown], kind="stable")]
         self._found: dict[int, Rows] = {}
 
-    def of(self, item: int, *, own: bool) -> Rows:
-        """Return those of an item's judged category; `own`: begin with the category itself."""
+    def of(self, item: int) -> Rows:
+        """Return those of an item's judged category, then of its parents."""
         category, levels = self._tree.judged[item], self._tree.levels[item]
         if category < 0:
             return np.zeros(0, np.int64)
-        above = levels[int(np.flatnonzero(levels == category)[0]) + (not own) :]
+        above = levels[int(np.flatnonzero(levels == category)[0]) :]
         parts = [self._of_category(int(level)) for level in above[above >= 0]]
         joined = np.concatenate([np.zeros(0, np.int64), *parts])
         _, first = np.unique(joined, return_index=True)
@@ -186,7 +184,7 @@ class _Fill:
 
     def _of_category(self, category: int) -> Rows:
         if category not in self._found:
-            inside = (self._tree.levels[self._best_first] == category).any(axis=1)
+            inside = self._tree.is_within(self._best_first, np.array(category))
             self._found[category] = self._best_first[inside][: 2 * LISTED]
         return self._found[category]
 

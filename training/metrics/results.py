@@ -218,15 +218,16 @@ class ReasonCounts:
 
 @dataclass(frozen=True, slots=True)
 class Anonymity:
-    """Items and pairs of fewer than `k` customers; lists shown to all customers exclude them.
+    """Items and pairs of fewer than `k` customers.
 
-    Pairs are counted if they would have been listed; items bought together, for each of the two, if
-    `k` orders hold them.
+    Lists for all visitors leave out such items, and `bought_together` such pairs, counted for each
+    of the two items if `k` orders hold them. `similar_pairs_by_content` are listed: the purchases
+    of fewer than `k` customers play no part in their score.
     """
 
     k: int
     items_left_out: int
-    similar_pairs_left_out: int
+    similar_pairs_by_content: int
     together_pairs_left_out: int
 
 

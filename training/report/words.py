@@ -240,8 +240,9 @@ def anonymity_sentence(found: Anonymity) -> str:
     if found.k <= 1:
         return "Anonymous lists may show items that a single customer bought (--k-anonymity 1)."
     return (
-        f"Anonymous lists leave out {count(found.items_left_out)} items, "
-        f"{count(found.similar_pairs_left_out)} pairs of similar items and "
+        f"Anonymous lists leave out {count(found.items_left_out)} items and "
         f"{count(found.together_pairs_left_out)} pairs of items bought together, because fewer "
-        f"than {found.k} customers bought them."
+        f"than {found.k} customers bought them. {count(found.similar_pairs_by_content)} listed "
+        f"pairs of similar items are scored without the purchases of their fewer than {found.k} "
+        f"common customers."
     )

@@ -16,6 +16,7 @@ from tests.unit.training.item_slates.shops import (
 )
 from training.item_slates import similar_lists
 from training.item_slates.item_properties import properties_of
+from training.item_slates.list_shares import shares_of
 from training.item_slates.maker import ItemData, Source
 from training.item_slates.similar import Similar
 
@@ -31,6 +32,29 @@ def test_an_item_that_nobody_has_bought_has_a_list_of_its_category() -> None:
     assert len(listed) == 50 - 1
     assert {name[:3] for name in listed[:24]} == {"tea"}
     assert {name[:3] for name in listed[24:]} == {"nut"}
+
+
+def test_a_small_category_continues_with_the_children_of_its_parent() -> None:
+    """Two black teas are judged as tea; the green teas are a child of it with enough items."""
+    green = [item(f"g{n:02d}", category="Food > Tea > Green") for n in range(25)]
+    black = [item(f"b{n}", category="Food > Tea > Black") for n in range(2)]
+    found = shop([("a", "b0", 0.0), ("a", "nut-00", 1.0)], [*green, *black, *NUTS])
+    listed = named_lists(found, k=1)["b0"]
+
+    assert listed[0] == "b1"
+    assert {name[0] for name in listed[1:26]} == {"g"}
+
+
+def test_the_own_category_includes_its_children() -> None:
+    """The list of a black tea has one black and nine green teas, all of them teas."""
+    green = [item(f"g{n:02d}", category="Food > Tea > Green") for n in range(25)]
+    black = [item(f"b{n}", category="Food > Tea > Black") for n in range(2)]
+    found = shop([("a", "b0", 0.0)], [*green, *black, *NUTS])
+    interactions, catalogue = found
+    data = ItemData(interactions, catalogue)
+    made = Similar(properties_of(interactions.item_ids, catalogue)).publish("blend", data, quick())
+
+    assert shares_of(made, data).own_category == 1.0
 
 
 def test_items_of_similar_titles_come_first_without_purchases() -> None:
@@ -123,7 +147,7 @@ def test_fewer_customers_than_k_change_no_score() -> None:
 
     assert with_few.lists.columns.tolist() == without.lists.columns.tolist()
     assert with_few.lists.scores.tolist() == without.lists.scores.tolist()
-    assert with_few.left_out == 2
+    assert with_few.hidden == 2
 
 
 def test_a_sensitive_item_has_no_row_and_is_in_no_list() -> None:

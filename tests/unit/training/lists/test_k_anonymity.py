@@ -128,7 +128,7 @@ def test_items_of_few_customers_are_in_no_anonymous_list() -> None:
     assert made.results.anonymity is not None
     assert made.results.anonymity.k == 5
     assert made.results.anonymity.items_left_out == 3
-    assert made.results.anonymity.similar_pairs_left_out > 0
+    assert made.results.anonymity.similar_pairs_by_content > 0
     assert made.results.anonymity.together_pairs_left_out > 0
 
 
