@@ -28,7 +28,7 @@ from tests.bench.figures import Figures, Pair, figures_of
 from tests.bench.load import Generator, generator
 from tests.bench.requests import RequestKind
 from tests.bench.service import Service, memory_of, served
-from tests.bench.shops import Shop, prepared
+from tests.bench.shops import CUSTOMERS_OUTSIDE, Shop, outside, prepared
 from tests.bench.swap import measure_swaps
 from tests.bench.table import print_report
 
@@ -46,10 +46,12 @@ class Plan:
     swap_seconds: float
 
 
-WHOLE = Plan({LARGE: (1_000_000, 100_000), SMALL: (10_000, 1_000)}, 11, 0.5, 6.0)
-QUICK = Plan({LARGE: (20_000, 2_000), SMALL: (2_000, 500)}, 3, 0.3, 3.0)
+# Many short stretches: other load on the machine then disturbs a route and its floor alike.
+WHOLE = Plan({LARGE: (1_000_000, 100_000), SMALL: (10_000, 1_000)}, 25, 0.25, 6.0)
+QUICK = Plan({LARGE: (20_000, 2_000), SMALL: (2_000, 500)}, 9, 0.15, 3.0)
 
 ABOUT = "/v1/customers/{customer}/recommendations"
+CUSTOMER = "{customer}"
 ANONYMOUS_FLOOR = "/floor/{size}"
 FLOOR = "/floor/{size}/{customer}"
 OFFERS_ABOUT = "/v1/customers/{customer}/offers?channel=web"
@@ -89,11 +91,17 @@ class Row:
     body: Any = None
     variety: int = 4096
     connections: int | None = None
+    remembered: int = 0  # items in the history of a customer outside the model; 0: a known one
 
 
 ROWS = (
     Row("for_you", ABOUT, FLOOR),
     Row("for_you, category and max_price", f"{ABOUT}?category=c3&max_price=50", FLOOR),
+    *(
+        Row(f"for_you, {size} items remembered", ABOUT, FLOOR, remembered=size)
+        for size in (20, 100)
+    ),
+    Row("discover, 100 items remembered", f"{ABOUT}?slate=discover", FLOOR, remembered=100),
     Row("discover", f"{ABOUT}?slate=discover", FLOOR),
     Row("similar", "/v1/items/{item}/recommendations", ANONYMOUS_FLOOR),
     Row("popular", "/v1/recommendations", ANONYMOUS_FLOOR),
@@ -108,9 +116,17 @@ ROWS = (
 
 def request_kind(row: Row, shop: Shop) -> RequestKind:
     body = None if row.body is None else json.dumps(row.body)
+    customers = shop.customers_seen
+    if row.remembered:
+        row, customers = _about_customers_outside(row), CUSTOMERS_OUTSIDE
     return RequestKind(
-        row.path, shop.key, shop.customers_seen, shop.items, body, row.variety, row.connections
+        row.path, shop.key, customers, shop.items, body, row.variety, row.connections
     )
+
+
+def _about_customers_outside(row: Row) -> Row:
+    path = row.path.replace(CUSTOMER, outside(row.remembered, CUSTOMER))
+    return dataclasses.replace(row, path=path)
 
 
 def measure_rows(
@@ -130,7 +146,7 @@ def measure_rows(
         floor = None
         if row.floor is not None:
             path = row.floor.replace("{size}", str(len(answer)))
-            floor = dataclasses.replace(kind, path=path)
+            floor = request_kind(dataclasses.replace(row, path=path), shop)
         found[row.name] = figures_of(in_turn(generator, kind, floor, plan))
     return found
 

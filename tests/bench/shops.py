@@ -1,8 +1,8 @@
 """The data folder of the served benchmark: two complete shops of different size.
 
-It is made once and reused. Requests ask about customers with consent and recent events. The large
-shop has a second model version of equal size with renamed items, so that a response shows its
-version.
+It is made once and reused. Requests ask about customers with consent and recent events, and about
+customers outside the model with purchase histories. The large shop has a second model version of
+equal size with renamed items, so that a response shows its version.
 """
 
 import hashlib
@@ -33,10 +33,18 @@ from recsvc.model.registry.loader import read_manifest
 from recsvc.stores.client import keys as redis_keys
 from recsvc.stores.consents.consents import ImportedConsent
 from recsvc.wiring.stores import Stores, open_stores
-from tests.bench.synthetic import SKEW, artifact, catalogue, offers
+from tests.bench.synthetic import (
+    REMEMBERED,
+    SKEW,
+    artifact,
+    catalogue,
+    offers,
+    stored_history,
+)
 
-NOTE = "bench.json"
+NOTE = "bench-2.json"
 CUSTOMERS_SEEN = 20_000
+CUSTOMERS_OUTSIDE = 2_000  # for each size of a history
 KINDS = [RecentKind(letter) for letter in "vvvvvvvvvvvvvccccrpp"]
 OTHER_NAMES = b"jtem"  # in place of `item`, which sorts the same
 CHUNK = 500
@@ -55,6 +63,11 @@ class Shop:
     @property
     def customers_seen(self) -> int:
         return min(self.customers, CUSTOMERS_SEEN)
+
+
+def outside(size: int, number: int | str) -> str:
+    """Return the id of a customer outside the model who has a history of `size` items."""
+    return f"of{size}-{number}"
 
 
 def prepared(folder: Path, sizes: dict[ShopName, tuple[int, int]]) -> dict[ShopName, Shop]:
@@ -84,14 +97,19 @@ def _filled(stores: Stores, settings: Settings, name: ShopName, customers: int, 
     shop = Shop(name, key, customers, items, [version, _twin(versions, version)])
     stores.consents.import_many(name, _consents(stores, shop))
     _store_events(stores, shop)
+    _store_histories(stores, shop)
     return shop
 
 
 def _consents(stores: Stores, shop: Shop) -> Iterator[ImportedConsent]:
-    """Yield a grant of every purpose for each customer with events."""
+    """Yield a grant of every purpose for each customer with events or a history."""
     hasher, at_us = stores.hasher(shop.name), time.time_ns() // 1000 - 1_000_000
-    for number in range(shop.customers_seen):
-        key = hasher.key_of(CustomerId(f"c{number}"))
+    customers = [f"c{number}" for number in range(shop.customers_seen)]
+    customers += [
+        outside(size, f"c{number}") for size in REMEMBERED for number in range(CUSTOMERS_OUTSIDE)
+    ]
+    for customer in customers:
+        key = hasher.key_of(CustomerId(customer))
         yield from (ImportedConsent(key, purpose, True, at_us) for purpose in Purpose)
 
 
@@ -108,6 +126,18 @@ def _store_events(stores: Stores, shop: Shop) -> None:
             ]
             pipeline.lpush(key, *events)
             pipeline.expire(key, redis_keys.RECENT_SECONDS)
+        pipeline.execute()
+
+
+def _store_histories(stores: Stores, shop: Shop) -> None:
+    """Store the histories of customers outside the model."""
+    chance, hasher = np.random.default_rng(1), stores.hasher(shop.name)
+    for size in REMEMBERED:
+        pipeline = stores.connections.writes.pipeline(transaction=False)
+        for number in range(CUSTOMERS_OUTSIDE):
+            customer = CustomerId(outside(size, f"c{number}"))
+            key = redis_keys.purchases(shop.name, hasher.key_of(customer))
+            pipeline.set(key, stored_history(chance, shop.items, size))
         pipeline.execute()
 
 

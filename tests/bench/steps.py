@@ -3,7 +3,9 @@
     python -m tests.bench.steps [--customers 20000] [--items 10000]
 
 Each step is a function of the service, wrapped in a stopwatch; its time excludes the steps within
-it. One process, one thread, requests for a customer with 20 recent events.
+it. One process, one thread; requests for a customer with 20 recent events, for customers outside
+the model with purchase histories, and for an order of 200 items. The figures are processor time,
+without the wait for the store.
 """
 
 import argparse
@@ -18,10 +20,26 @@ from unittest.mock import patch
 from recsvc.stores.request_read import RequestRead
 from recsvc.usecases.access.request_access import RequestAccess
 from recsvc.usecases.catalogue.catalogue_cache import CatalogueCache
-from recsvc.usecases.recommend import built_lists, recommend
+from recsvc.usecases.recommend import (
+    built_lists,
+    candidate_sources,
+    given_items,
+    personal_context,
+    public_lists,
+    recommend,
+)
 from recsvc.web.http import metrics
-from recsvc.web.routes import recommendations
-from tests.bench.routes import BUSY, environ_of, microseconds_per_call, shop
+from recsvc.web.http.route import Call
+from recsvc.web.routes import rankings, recommendations
+from tests.bench.routes import (
+    BUSY,
+    CALLS_PER_ROUND,
+    PATHS,
+    environ_of,
+    microseconds_per_call,
+    shop,
+)
+from tests.bench.synthetic import REMEMBERED
 
 ALL = "Flask: routing, the request and response objects, headers, metrics"
 STEPS: tuple[tuple[Any, str, str], ...] = (
@@ -34,22 +52,40 @@ STEPS: tuple[tuple[Any, str, str], ...] = (
         "personal_context_of",
         "recent events, if consented, score their neighbours",
     ),
+    (personal_context, "purchase_rows", "the purchase history, if consented: text to item rows"),
+    (candidate_sources, "ranked_by_history", "all items ranked by the purchase history"),
+    (Call, "read_body_first", "the body: JSON and its shape"),
+    (rankings, "checked_ids", "validation of the ids"),
+    (given_items, "given_order", "order of the given items"),
     (
         built_lists,
         "select_items",
         "candidates, filters, availability",
     ),
+    (
+        public_lists,
+        "select_items",
+        "the anonymous list, to tell a personal one from it",
+    ),
     (recommend, "answer_of", "ids, scores and reasons of the items"),
     (recommendations, "_private", "JSON"),
+    (rankings, "private_json", "JSON"),
     (metrics, "count_answer", "metrics of the response"),
 )
-PATHS = {
+ROUTES = {
     "for_you": f"/v1/customers/{BUSY}/recommendations",
     "for_you, category and max_price": (
         f"/v1/customers/{BUSY}/recommendations?category=c3&max_price=50"
     ),
+    **{
+        f"for_you of a customer outside the model, {size} items remembered": (
+            PATHS[f"for_you, {size} old"]
+        )
+        for size in REMEMBERED
+    },
+    "rankings of 200 items": PATHS["rankings of 200"],
 }
-ROUNDS = 15
+ROUNDS = 40
 
 
 @dataclass(slots=True)
@@ -62,11 +98,11 @@ class Stopwatch:
     def timed(self, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*words: Any, **named: Any) -> Any:
             self._within.append(0.0)
-            began = time.perf_counter()
+            began = time.thread_time()
             try:
                 return function(*words, **named)
             finally:
-                spent = time.perf_counter() - began
+                spent = time.thread_time() - began
                 self.seconds[step] = self.seconds.get(step, 0.0) + spent - self._within.pop()
                 self._within[-1] += spent
 
@@ -82,13 +118,13 @@ def watched(stopwatch: Stopwatch) -> Iterator[None]:
         yield
 
 
-def shares_of(call: Callable[[], float]) -> dict[str, float]:
-    """Return the share of each step in one round; `call` sends its requests."""
+def times_of(call: Callable[[], float]) -> dict[str, float]:
+    """Return the microseconds of each step for one request; `call` sends a round of them."""
     stopwatch = Stopwatch()
     with watched(stopwatch):
         stopwatch.timed(ALL, call)()
-    whole = sum(stopwatch.seconds.values())
-    return {step: seconds / whole for step, seconds in stopwatch.seconds.items()}
+    each = 1e6 / CALLS_PER_ROUND
+    return {step: seconds * each for step, seconds in stopwatch.seconds.items()}
 
 
 def main() -> None:
@@ -97,16 +133,17 @@ def main() -> None:
     options.add_argument("--items", type=int, default=10_000)
     chosen = options.parse_args()
     with shop(chosen.customers, chosen.items) as (app, key):
-        for name, path in PATHS.items():
+        for name, path in ROUTES.items():
             environ = environ_of(path, key)
             rounds = [
-                shares_of(lambda environ=environ: microseconds_per_call(app, environ))
+                times_of(lambda environ=environ: microseconds_per_call(app, environ))
                 for _ in range(ROUNDS)
             ][1:]
-            print(f"\n{name}")
-            for step in [ALL, *(step for _, _, step in STEPS)]:
-                share = statistics.median(each.get(step, 0.0) for each in rounds)
-                print(f"{share:>7.0%}  {step}")
+            whole = statistics.median(sum(each.values()) for each in rounds)
+            print(f"\n{name}: {whole:.0f} µs")
+            for step in dict.fromkeys([ALL, *(step for _, _, step in STEPS)]):
+                spent = statistics.median(each.get(step, 0.0) for each in rounds)
+                print(f"{spent:>7.0f} µs {spent / whole:>6.0%}  {step}")
 
 
 if __name__ == "__main__":

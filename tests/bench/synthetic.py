@@ -1,16 +1,25 @@
 """A synthetic shop of any size, skewed as real ones: few items have most purchases."""
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
 
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate, ReasonCode
+from recsvc.domain.customers.purchase_history import BoughtItem, PurchaseHistory, encode
 from recsvc.domain.offers.eligibility import Eligibility
 from recsvc.domain.offers.offer import Caps, Kind, Offer, PeriodCap
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId, ItemId, OfferId
-from recsvc.model.artifact.artifact import Artifact, CustomersPurchases, RankedLists, TopList
+from recsvc.model.artifact.artifact import (
+    Artifact,
+    CustomersPurchases,
+    HistoryScores,
+    RankedLists,
+    TopList,
+)
+from recsvc.model.registry.history_arrays import DEFAULT_COEFFICIENTS
 
 LIST_LENGTH = {
     CustomerSlate.FOR_YOU: 100,
@@ -23,6 +32,9 @@ PURCHASES = 60  # of different items, by each customer
 OFFERS = 1000
 MOST_COVERED = 5000
 SKEW = 0.8  # exponent of a Zipf-like choice of items
+WEIGHED, WEIGHTS = 5000, 64  # items with weights, and weights of each, as on Complete Journey
+REMEMBERED = (20, 100, 256)  # items of the stored histories of customers outside the model
+REMEMBERED_DAYS = 170
 
 
 def artifact(hasher: CustomerHasher, customers: int, items: int, seed: int = 0) -> Artifact:
@@ -40,7 +52,24 @@ def artifact(hasher: CustomerHasher, customers: int, items: int, seed: int = 0) 
         popular=_top(random, items, items),
         trending=_top(random, items, min(TRENDING, items)),
         purchased=_purchased(random, customers, items),
+        history_scores=_history_scores(random, items),
     )
+
+
+def stored_history(chance: np.random.Generator, items: int, size: int) -> bytes:
+    """Return the text of a history of `size` items that a customer bought, the latest first."""
+    now_minutes = int(time.time()) // 60
+    rows = (items * chance.random(4 * size) ** (1 / (1 - SKEW))).astype(int)
+    bought = [
+        BoughtItem(
+            ItemId(f"item-{row:07d}"),
+            int(chance.integers(1, 9)),
+            now_minutes - 1440 * REMEMBERED_DAYS * place // size,
+        )
+        for place, row in enumerate(dict.fromkeys([*rows.tolist(), *range(items)]))
+        if place < size
+    ]
+    return encode(PurchaseHistory(bought))
 
 
 def offers(items: int, total: int = OFFERS, seed: int = 0) -> Iterator[Offer]:
@@ -61,6 +90,23 @@ def offers(items: int, total: int = OFFERS, seed: int = 0) -> Iterator[Offer]:
             caps=Caps(per_customer=PeriodCap(2, 30)),
             eligibility=Eligibility(min_orders=number % 10 if number % 3 == 0 else None),
         )
+
+
+def _history_scores(random: np.random.Generator, items: int) -> HistoryScores:
+    """Return weights among the items that are chosen most; a fifth of them are negative."""
+    weighed = min(items, WEIGHED)
+    length = min(WEIGHTS, weighed)
+    first = random.integers(0, weighed, (weighed, 1))
+    chosen = (first + np.arange(length) * (weighed // length)) % weighed  # (weighed, length)
+    weights = np.broadcast_to(np.geomspace(0.02, 0.002, length), chosen.shape)
+    signs = np.where(random.random(chosen.shape) < 0.2, -1, 1)
+    offsets = np.minimum(np.arange(items + 1), weighed) * length
+    return HistoryScores(
+        RankedLists(offsets, chosen.ravel(), (weights * signs).ravel()),
+        own=random.normal(-1, 1, items),
+        new=random.normal(-5, 1, items),
+        coefficients=DEFAULT_COEFFICIENTS,
+    )
 
 
 def _purchased(random: np.random.Generator, customers: int, items: int) -> CustomersPurchases:
