@@ -86,7 +86,7 @@ def _report(outcomes: Counter[ImportOutcome], bad: int, as_json: bool) -> None:
     in_future = outcomes[ImportOutcome.IN_FUTURE] + outcomes[ImportOutcome.NO_TIME]
     counts = {
         "imported": outcomes[ImportOutcome.APPLIED],
-        "known": outcomes[ImportOutcome.SUPERSEDED],
+        "known": outcomes[ImportOutcome.SUPERSEDED] + outcomes[ImportOutcome.ERASED],
         "unreadable": outcomes[ImportOutcome.UNREADABLE],
         "in_future": in_future,
         "bad": bad,

@@ -10,7 +10,7 @@ from flask import Response
 
 from recsvc.domain.values.ids import id_rule
 from recsvc.usecases.access.request_access import BrowserAccess, RouteAccess
-from recsvc.web.http.bodies import MAX_BODY_BYTES, MAX_LINES, MAX_NDJSON_BYTES
+from recsvc.web.http.bodies import MAX_LINES
 from recsvc.web.http.conditional_responses import Constant
 from recsvc.web.http.parameters import Parameter
 from recsvc.web.http.paths import most_bytes
@@ -25,8 +25,8 @@ DESCRIPTION = (
     "a publishable key acts for one customer with that customer's `X-Customer-Token`. "
     "`Sec-GPC: 1` makes the answer anonymous, unless the setting RECSVC_GPC limits its effect. "
     "Every answer carries `X-Request-Id`. "
-    f"Bodies are JSON of at most {MAX_BODY_BYTES} bytes, or NDJSON of at most {MAX_NDJSON_BYTES} "
-    f"and {MAX_LINES} lines; errors are RFC 9457 problem documents."
+    "Each body says its maximum size; NDJSON has at most "
+    f"{MAX_LINES} lines. Errors are RFC 9457 problem documents."
 )
 SECURITY_SCHEMES = {
     "secret_key": {"type": "http", "scheme": "bearer", "description": "A secret key, `sk_…`"},
@@ -116,7 +116,11 @@ def _operation(route: Route) -> dict[str, Any]:
         operation["description"] = f"{_scopes(route.access)} {route.remark}".strip()
     if route.body is not None:
         content = _body_content(route, route.body)
-        operation["requestBody"] = {"required": not route.body_is_optional, "content": content}
+        operation["requestBody"] = {
+            "description": f"At most {route.body_kind.most_bytes} bytes.",
+            "required": not route.body_is_optional,
+            "content": content,
+        }
     return operation
 
 

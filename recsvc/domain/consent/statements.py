@@ -26,6 +26,7 @@ class ImportOutcome(Enum):
 
     APPLIED = "taken"
     SUPERSEDED = "known"  # a repetition, or older than the stored statement
+    ERASED = "erased"  # the customer is erased; only a live grant re-admits the customer
     NO_TIME = "no_time"
     IN_FUTURE = "in_future"
     UNREADABLE = "unreadable"  # the stored record cannot be decoded, and may be a denial

@@ -235,8 +235,9 @@ def _apply_row(draft: _ConsentDraft | None, row: ImportedConsent, now_us: int) -
         return ImportOutcome.IN_FUTURE
     if draft is None or draft.is_unreadable(row.purpose):
         return ImportOutcome.UNREADABLE
-    if draft.tombstone is not None and not draft.tombstone.accepts(row.at_us, granted=row.granted):
-        return ImportOutcome.SUPERSEDED
+    tombstone = draft.tombstone
+    if tombstone is not None and not tombstone.accepts(row.at_us, granted=row.granted):
+        return ImportOutcome.ERASED if tombstone.is_erased else ImportOutcome.SUPERSEDED
     last, statement = (
         draft.last(row.purpose),
         Statement(row.granted, row.policy_version, row.source),

@@ -40,6 +40,7 @@ _PRECEDENCE = (
     ImportOutcome.NO_TIME,
     ImportOutcome.IN_FUTURE,
     ImportOutcome.UNREADABLE,
+    ImportOutcome.ERASED,
     ImportOutcome.APPLIED,
     ImportOutcome.SUPERSEDED,
 )

@@ -39,7 +39,8 @@ class ConsentLine(ConsentBody, forbid_unknown_fields=True, kw_only=True):
 class ImportResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """The result of one line.
 
-    201: applied. 200, a duplicate: already stored, or superseded by a later statement. 409: the
+    201: applied. 200, a duplicate: already stored, or superseded by a later statement; with the
+    code `customer_erased`: superseded by an erasure, after which only a live grant counts. 409: the
     stored record is unreadable, which denies. 422: invalid; `errors` lists the faults.
     """
 
@@ -100,6 +101,7 @@ def _error(status: int, code: str, field: str, detail: str) -> ImportResult:
 _OF: dict[ImportOutcome, ImportResult] = {
     ImportOutcome.APPLIED: ImportResult(APPLIED),
     ImportOutcome.SUPERSEDED: ImportResult(SUPERSEDED, duplicate=True),
+    ImportOutcome.ERASED: ImportResult(SUPERSEDED, duplicate=True, code="customer_erased"),
     ImportOutcome.IN_FUTURE: _error(REFUSED, "in_future", "at", "is in the future"),
     ImportOutcome.NO_TIME: _error(REFUSED, "bad_time", "at", "must be after 1970"),
     ImportOutcome.UNREADABLE: _error(

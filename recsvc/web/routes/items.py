@@ -35,14 +35,28 @@ def _view_field(name: str, field: ItemField) -> tuple[str, Any]:
     return name, annotation | None if may_be_null else annotation
 
 
+def _patch_field(name: str, field: ItemField) -> tuple[str, Any, Any]:
+    annotation = field.schema | None if field.may_be_null else field.schema
+    return name, annotation | UnsetType, UNSET
+
+
 _BODY_FIELDS = [_body_field(name, field) for name, field in FIELDS.items()]
 _VIEW_FIELDS = [_view_field(name, field) for name, field in FIELDS.items()]
 
+# Only for the OpenAPI document: `domain.catalogue` reads items, with better messages.
+_ID_IN_PATH = ("item_id", str | UnsetType, UNSET)
 ItemBody = struct(
     "ItemBody",
-    "The fields of an item. null clears a field.\n\n"
-    "Only for the OpenAPI document: `domain.catalogue` reads items, with better messages.",
-    [("item_id", str | UnsetType, UNSET), *_BODY_FIELDS],
+    "The fields of an item. null is the same as an absent field, except for `in_stock`, `hidden` "
+    "and `sensitive`, which are never null.",
+    [_ID_IN_PATH, *_BODY_FIELDS],
+    is_body=True,
+)
+ItemPatch = struct(
+    "ItemPatch",
+    "The fields of an item to change. An absent field or attribute keeps its value. null clears "
+    "one, except `in_stock`, `hidden` and `sensitive`, which are never null.",
+    [_ID_IN_PATH, *(_patch_field(name, field) for name, field in FIELDS.items())],
     is_body=True,
 )
 ItemLine = struct(
@@ -142,9 +156,9 @@ ROUTES = (
         "Change some fields of an item, such as its price or stock",
         CATALOGUE,
         ItemView,
-        body=ItemBody,
+        body=ItemPatch,
         also=(404,),
-        remark=f"{EFFECTIVE} Absent fields and attributes keep their value; null clears one.",
+        remark=f"{EFFECTIVE} Absent fields and attributes keep their value.",
         name="patch_item",
         tag="items",
     ),

@@ -40,16 +40,18 @@ Date = Annotated[str, Meta(extra_json_schema={"format": "date"})]
 class ProfileBody(msgspec.Struct, forbid_unknown_fields=True):
     """A customer profile. An attribute with the value null is removed.
 
-    Documents the schema; `domain.customers.profile` validates, with the rule in each error.
+    A flag (`minor`, `restricted`, `objects_to_marketing`) that is absent keeps its value and is
+    never null. PUT empties every other absent field, PATCH keeps it; null empties it as well.
     """
 
-    attributes: Attributes = {}
-    segments: Segments | None = None
-    birth_month: Month | None = None
-    customer_since: Date | None = None
-    minor: bool = False
-    restricted: bool = False
-    objects_to_marketing: bool = False
+    # Only for the OpenAPI document: `domain.customers.profile` reads profiles.
+    attributes: Attributes | UnsetType = UNSET
+    segments: Segments | UnsetType | None = UNSET
+    birth_month: Month | UnsetType | None = UNSET
+    customer_since: Date | UnsetType | None = UNSET
+    minor: bool | UnsetType = UNSET
+    restricted: bool | UnsetType = UNSET
+    objects_to_marketing: bool | UnsetType = UNSET
 
 
 class CustomerLine(ProfileBody, forbid_unknown_fields=True, kw_only=True):
@@ -176,7 +178,7 @@ ROUTES = (
         also=(409,),
         bypasses_limits=True,  # an objection or restriction is as urgent as a withdrawal
         remark=f"{FLAG_RULE} {FLAG_EFFECT} Fields and attributes that are not named keep their "
-        "value; null clears one.",
+        "value; null clears one (flags and `attributes` themselves are never null).",
         name="patch_profile",
         tag="profiles",
     ),
