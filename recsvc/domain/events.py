@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.offers.decision_ids import MAX_DECISION_ID_LENGTH
-from recsvc.domain.values.ids import ID_RULE, MAX_ID_BYTES, CustomerId, ItemId, id_fault
+from recsvc.domain.values.ids import ID_RULE, CustomerId, IdText, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE, label_fault
 from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
 from recsvc.domain.values.validation import InvalidValue, mismatch, unknown_field
@@ -244,7 +244,6 @@ def _price(value: Any) -> float:
 
 
 _TYPES = {str(each): each for each in EventType}
-_ID_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
 _TEXT_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_BYTES)]
 _DECISION_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_DECISION_ID_LENGTH)]
 _TYPE_SCHEMA: Any = Literal[tuple(map(str, EventType))]
@@ -263,10 +262,10 @@ FIELDS: Mapping[str, EventField] = {
     "message_id": EventField("message_id", _TEXT_RULE, _text, _TEXT_SCHEMA, is_required=True),
     "type": EventField("type", _TYPE_RULE, _type, _TYPE_SCHEMA, is_required=True),
     "timestamp": EventField("timestamp_us", RFC3339_RULE, _timestamp, _TIME_SCHEMA),
-    "customer_id": EventField("customer_id", _ID_RULE, _id, _ID_SCHEMA),
+    "customer_id": EventField("customer_id", _ID_RULE, _id, IdText),
     "session_id": EventField("session_id", _TEXT_RULE, _text, _TEXT_SCHEMA),
-    "item_id": EventField("item_id", _ID_RULE, _id, _ID_SCHEMA),
-    "offer_id": EventField("offer_id", _ID_RULE, _id, _ID_SCHEMA),
+    "item_id": EventField("item_id", _ID_RULE, _id, IdText),
+    "offer_id": EventField("offer_id", _ID_RULE, _id, IdText),
     "quantity": EventField("quantity", _QUANTITY_RULE, _quantity, _QUANTITY_SCHEMA),
     "price": EventField("price", _PRICE_RULE, _price, _PRICE_SCHEMA),
     "order_id": EventField("order_id", _TEXT_RULE, _text, _TEXT_SCHEMA),

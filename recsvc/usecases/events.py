@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 from recsvc.domain.customers.purchase_history import HistoryChange
 from recsvc.domain.customers.recent_events import IMPRESSION, RecentKind
-from recsvc.domain.errors import BadRequest, Forbidden, RecsvcError, StoreUnavailable
+from recsvc.domain.errors import BadRequest, FieldError, Forbidden, RecsvcError, StoreUnavailable
 from recsvc.domain.events import Event, EventType, Outcome, browser_faults, read_event, refusal
 from recsvc.domain.values.customer_keys import CustomerHasher, CustomerKey
 from recsvc.domain.values.ids import ShopName
+from recsvc.domain.values.validation import mismatch
 from recsvc.model.ranking.live_items import LiveItems
 from recsvc.model.ranking.purchase_rows import sensitive_items
 from recsvc.stores.events.event_arguments import IncomingEvent
@@ -41,6 +42,8 @@ HISTORY_CHANGES: Mapping[EventType, HistoryChange] = {
     EventType.ITEM_DISMISSED: HistoryChange.DISMISSAL,
     EventType.ITEM_DISMISSAL_CANCELLED: HistoryChange.CANCELLATION,
 }
+
+_EVENT = 'an object, as {"message_id": "…", "type": "view", "item_id": "…"}'
 
 _Result = Outcome | RecsvcError
 
@@ -82,7 +85,7 @@ class EventService:
         """
         live_items = self._live_items(context)
         now_us = self._now_us()
-        read = [_read(each, context, now_us) for each in sent]
+        read = [_read(place, each, context, now_us) for place, each in enumerate(sent)]
         events = [each for each in read if isinstance(each, Event)]
         if events:
             self._store.check_memory()
@@ -132,10 +135,12 @@ class EventService:
         return {customer: hasher.key_of(customer) for customer in named}
 
 
-def _read(sent: Any, context: RequestContext, now_us: int) -> Event | ProcessedEvent:
+def _read(place: int, sent: Any, context: RequestContext, now_us: int) -> Event | ProcessedEvent:
     """Read one event. A fault is the result of this event and does not affect the others."""
     if not isinstance(sent, dict):
-        return ProcessedEvent(None, BadRequest("an event must be a JSON object", code="bad_event"))
+        return ProcessedEvent(
+            None, refusal([FieldError(f"events[{place}]", mismatch(sent, _EVENT))])
+        )
     try:
         event = read_event(sent, now_us)
     except BadRequest as fault:

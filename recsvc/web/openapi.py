@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from flask import Response
 
-from recsvc.domain.values.ids import id_rule
+from recsvc.domain.values.ids import id_rule, id_schema
 from recsvc.usecases.access.request_access import BrowserAccess, RouteAccess
 from recsvc.web.http.bodies import MAX_LINES
 from recsvc.web.http.conditional_responses import Constant
@@ -138,7 +138,7 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
             "in": "path",
             "required": True,
             "description": id_rule(most_bytes(name)),
-            "schema": {"type": "string", "minLength": 1, "maxLength": most_bytes(name)},
+            "schema": dict(id_schema(most_bytes(name))),
         }
         for name in _PATH_VARIABLE.findall(route.path)
     ]

@@ -26,7 +26,7 @@ from recsvc.domain.values.attributes import (
     read_attributes,
 )
 from recsvc.domain.values.currencies import CURRENCY_PATTERN, CURRENCY_RULE, is_currency
-from recsvc.domain.values.ids import ID_RULE, MAX_ID_BYTES, ItemId, id_fault
+from recsvc.domain.values.ids import ID_RULE, IdText, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH
 from recsvc.domain.values.timestamps import RFC3339_RULE, rfc3339
 from recsvc.domain.values.validation import (
@@ -191,7 +191,6 @@ _ATTRIBUTES_SCHEMA = Annotated[
     dict[_NAME_SCHEMA, _TEXT_SCHEMA | _NUMBER_SCHEMA | bool | None],
     Meta(max_length=MAX_ATTRIBUTES),
 ]
-_GROUP_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
 _URL_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_URL_LENGTH)]
 _LABEL_SCHEMA = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_LENGTH)]
 _PRICE_SCHEMA = Annotated[float, Meta(ge=0, le=MAX_PRICE)]
@@ -245,7 +244,7 @@ FIELDS: Mapping[str, ItemField] = {
     "price": ItemField("price", _PRICE_RULE, readers.number(0, MAX_PRICE), _PRICE_SCHEMA),
     "currency": ItemField("currency", CURRENCY_RULE, _currency, _CURRENCY_SCHEMA),
     "attributes": ItemField("attributes", _ATTRIBUTES_RULE, read_attributes, _ATTRIBUTES_SCHEMA),
-    "item_group_id": ItemField("item_group_id", _GROUP_RULE, _group_id, _GROUP_SCHEMA),
+    "item_group_id": ItemField("item_group_id", _GROUP_RULE, _group_id, IdText),
     "in_stock": _flag("in_stock"),
     "hidden": _flag("hidden"),
     "sensitive": _flag("sensitive"),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from recsvc.domain.catalogue.category_paths import covers
 from recsvc.domain.errors import FieldError
 from recsvc.domain.offers.eligibility import CONDITIONS, Bought, Eligibility
 from recsvc.domain.values.validation import InvalidMembers, read_object
@@ -14,7 +15,7 @@ def read_eligibility(given: Any) -> Eligibility:
     eligibility = Eligibility(**read_object(given, CONDITIONS))
     faults = [
         *_crossed_limits(eligibility),
-        *_impossible_for_new_customers(eligibility),
+        *_impossible_without_orders(eligibility),
         *_bought_conflicts(eligibility),
     ]
     if faults:
@@ -32,9 +33,20 @@ def _crossed_limits(eligibility: Eligibility) -> list[FieldError]:
     return faults
 
 
-def _impossible_for_new_customers(eligibility: Eligibility) -> list[FieldError]:
-    """Find conditions that a customer without orders cannot meet."""
-    if not eligibility.new_customers_only:
+def _impossible_without_orders(eligibility: Eligibility) -> list[FieldError]:
+    """Find conditions that a customer without orders cannot meet, if only such a customer is left.
+
+    A customer without orders has spent 0 and has no days since the last order.
+    """
+    causes = [
+        name
+        for name, is_given in (
+            ("new_customers_only", eligibility.new_customers_only),
+            ("max_orders", eligibility.max_orders == 0),
+        )
+        if is_given
+    ]
+    if not causes:
         return []
     given = {
         "min_orders": eligibility.min_orders,
@@ -43,17 +55,28 @@ def _impossible_for_new_customers(eligibility: Eligibility) -> list[FieldError]:
         "min_spent": eligibility.min_spent,
         "bought": eligibility.bought != Bought(),
     }
+    (cause, *_), shown = causes, _SHOWN[causes[0]]
     return [
-        FieldError(name, "contradicts new_customers_only: a new customer has no order")
+        FieldError(name, f"contradicts {cause}: {shown}, which leaves customers without any order")
         for name, is_given in given.items()
-        if is_given
+        if is_given and not (name == "min_orders" and cause == "max_orders")  # crossed limits
     ]
 
 
+_SHOWN = {"new_customers_only": "true", "max_orders": "0"}
+
+
 def _bought_conflicts(eligibility: Eligibility) -> list[FieldError]:
-    """Refuse a `bought` whose items and categories are all in `not_bought`."""
+    """Refuse a `bought` whose items and categories are all excluded by `not_bought`.
+
+    A category of `not_bought` excludes its children, since they count as bought in it.
+    """
     must, must_not = eligibility.bought, eligibility.not_bought
-    left = {*must.items} - {*must_not.items} or {*must.categories} - {*must_not.categories}
-    if left or must == Bought():
+    categories = [
+        category
+        for category in must.categories
+        if not any(covers(excluded, category) for excluded in must_not.categories)
+    ]
+    if {*must.items} - {*must_not.items} or categories or must == Bought():
         return []
     return [FieldError("not_bought", "contains all of bought; no customer can meet both")]

@@ -11,7 +11,7 @@ from recsvc.domain.catalogue.category_paths import (
     normalised,
 )
 from recsvc.domain.values import validation as readers
-from recsvc.domain.values.ids import ID_RULE, ItemId, id_fault
+from recsvc.domain.values.ids import ID_RULE, IdText, ItemId, id_fault
 from recsvc.domain.values.labels import LABEL_RULE, MAX_LABEL_LENGTH
 from recsvc.domain.values.timestamps import RFC3339_RULE
 from recsvc.domain.values.validation import MAX_URL_LENGTH, InvalidValue, Rule, list_of
@@ -24,7 +24,7 @@ MAX_DAYS = 36_500
 Label = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL_LENGTH)]
 Path = Annotated[str, Meta(min_length=1, max_length=MAX_PATH_BYTES)]
 _Labels = Annotated[list[Label], Meta(min_length=1, max_length=MAX_LABELS)]
-_Items = Annotated[list[str], Meta(min_length=1, max_length=MAX_ITEMS)]
+_Items = Annotated[list[IdText], Meta(min_length=1, max_length=MAX_ITEMS)]
 _Url = Annotated[str, Meta(min_length=1, max_length=MAX_URL_LENGTH)]
 _Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 _Amount = Annotated[float, Meta(ge=0, le=MAX_AMOUNT)]
@@ -76,7 +76,7 @@ CATEGORIES = Rule(
 )
 ITEMS = Rule(
     f"a list of 1 to {MAX_ITEMS:,} item ids",
-    list_of(Rule(f"an id: {ID_RULE}", _item, str), MAX_ITEMS, "items"),
+    list_of(Rule(f"an id: {ID_RULE}", _item, IdText), MAX_ITEMS, "items"),
     _Items,
 )
 URL = Rule(readers.URL_RULE, readers.url, _Url)

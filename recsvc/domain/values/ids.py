@@ -1,8 +1,10 @@
 """Ids of customers, items, offers and shops: types and validation."""
 
 import re
-from collections.abc import Sequence
-from typing import Any, NewType
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NewType
+
+from msgspec import Meta
 
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.validation import is_number, number_as_id, shortened_json
@@ -30,6 +32,17 @@ def id_rule(max_bytes: int = MAX_ID_BYTES) -> str:
 
 
 ID_RULE = id_rule()
+# A regular expression of ECMA-262, as JSON Schema has them.
+ID_PATTERN = r"^(?!\.\.?$)[^/\u0000-\u001f\u007f-\u009f]+$"
+
+
+def id_schema(max_bytes: int = MAX_ID_BYTES) -> Mapping[str, Any]:
+    """Return the JSON Schema of an id. It counts characters, where `id_fault` counts bytes."""
+    return {"type": "string", "minLength": 1, "maxLength": max_bytes, "pattern": ID_PATTERN}
+
+
+# The type of an id in a body: described, but checked by `checked_id`, which names the fault.
+IdText = Annotated[str, Meta(description=f"An id: {ID_RULE}", extra_json_schema=dict(id_schema()))]
 
 
 def id_fault(text: str, max_bytes: int = MAX_ID_BYTES) -> str | None:
@@ -56,7 +69,14 @@ def checked_id(text: str, field: str, max_bytes: int = MAX_ID_BYTES) -> str:
     fault = id_fault(text, max_bytes)
     if fault is None:
         return text
-    raise bad_id(field, fault, max_bytes)
+    raise bad_id(field, _with_value(text, fault), max_bytes)
+
+
+def _with_value(text: str, fault: str) -> str:
+    if text in ("", ".", ".."):
+        return f"'{text}' is not allowed" if text else '"" is empty'
+    shown = shortened_json(text)
+    return f"{shown} {fault}" if fault.startswith("contains") else f"{shown} is {fault}"
 
 
 def checked_ids(texts: Sequence[str], field: str) -> list[str]:
@@ -75,7 +95,9 @@ def _has_lines(joined: str, count: int) -> bool:
 
 def pop_id(line: dict[str, Any], field: str) -> str:
     """Remove and return the id of an NDJSON line; raise `bad_id` if it is invalid."""
-    value = line.pop(field, "")
+    if field not in line:
+        raise bad_id(field, "missing")
+    value = line.pop(field)
     if is_number(value):
         raise bad_id(field, number_as_id(value))
     if not isinstance(value, str):

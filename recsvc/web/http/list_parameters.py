@@ -16,7 +16,7 @@ from recsvc.domain.catalogue.list_query import (
     ListQuery,
 )
 from recsvc.domain.values.currencies import CURRENCY_PATTERN, CURRENCY_RULE, is_currency
-from recsvc.domain.values.ids import ID_RULE, MAX_ID_BYTES, ItemId, id_fault
+from recsvc.domain.values.ids import ID_RULE, ItemId, id_fault, id_schema
 from recsvc.usecases.recommend.answers import CATALOGUE_FIELDS
 from recsvc.web.http.parameters import (
     Misread,
@@ -30,7 +30,7 @@ MAX_NAME_LENGTH = 512
 OFFSET_RULE = "cannot be combined with diversity or rotate above 0"
 
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
-_ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES}
+_ID_SCHEMA = id_schema()
 
 
 def list_parameters() -> tuple[Parameter, ...]:

@@ -11,7 +11,7 @@ from recsvc.domain.api_keys import Scope
 from recsvc.domain.consent.banner_signals import SignalTables
 from recsvc.domain.consent.statements import ImportOutcome
 from recsvc.domain.errors import BadRequest, FieldError
-from recsvc.domain.values.ids import CustomerId, checked_id
+from recsvc.domain.values.ids import CustomerId, IdText, checked_id
 from recsvc.domain.values.timestamps import RFC3339_RULE, parse_rfc3339
 from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.usecases.customers.consents import DatedChange
@@ -32,7 +32,7 @@ Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 class ConsentLine(ConsentBody, forbid_unknown_fields=True, kw_only=True):
     """One line: a customer's statement and its time."""
 
-    customer_id: str
+    customer_id: IdText
     at: Moment
 
 

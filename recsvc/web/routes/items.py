@@ -10,7 +10,7 @@ from recsvc.domain.api_keys import Scope
 from recsvc.domain.catalogue.item import CatalogueItem
 from recsvc.domain.catalogue.item_validation import FIELDS, ItemField, read_item, shown
 from recsvc.domain.errors import BadRequest
-from recsvc.domain.values.ids import ItemId, pop_id
+from recsvc.domain.values.ids import IdText, ItemId, pop_id
 from recsvc.usecases.access.request_access import RouteAccess
 from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
 from recsvc.web.http.body_structs import plain_type, struct
@@ -44,7 +44,7 @@ _BODY_FIELDS = [_body_field(name, field) for name, field in FIELDS.items()]
 _VIEW_FIELDS = [_view_field(name, field) for name, field in FIELDS.items()]
 
 # Only for the OpenAPI document: `domain.catalogue` reads items, with better messages.
-_ID_IN_PATH = ("item_id", str | UnsetType, UNSET)
+_ID_IN_PATH = ("item_id", IdText | UnsetType, UNSET)
 ItemBody = struct(
     "ItemBody",
     "The fields of an item. null is the same as an absent field, except for `in_stock`, `hidden` "
@@ -60,7 +60,7 @@ ItemPatch = struct(
     is_body=True,
 )
 ItemLine = struct(
-    "ItemLine", "One line: an item with its id.", [("item_id", str), *_BODY_FIELDS], is_body=True
+    "ItemLine", "One line: an item with its id.", [("item_id", IdText), *_BODY_FIELDS], is_body=True
 )
 ItemView = struct("ItemView", "An item of the catalogue.", [("item_id", str), *_VIEW_FIELDS])
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from recsvc.domain.offers.offer_validation import OFFER
+from recsvc.domain.values.ids import IdText
 from recsvc.web.http.body_structs import body_struct, struct, view_fields
 from recsvc.web.http.problems import FieldProblem
 
@@ -21,10 +22,10 @@ class OfferCounts(msgspec.Struct, frozen=True):
     codes_left: int | None = None
 
 
-OfferBody = body_struct(OFFER, (("offer_id", str | UnsetType, UNSET),))
+OfferBody = body_struct(OFFER, (("offer_id", IdText | UnsetType, UNSET),))
 OfferLine = body_struct(
     replace(OFFER, name="OfferLine", description="One line: an offer with its id."),
-    (("offer_id", str),),
+    (("offer_id", IdText),),
 )
 _SHOWN = view_fields(OFFER, without=["codes"])
 _REQUIRED = [field for field in _SHOWN if field[0] in OFFER.required]

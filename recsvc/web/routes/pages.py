@@ -21,7 +21,7 @@ from recsvc.domain.catalogue.list_query import (
 from recsvc.domain.catalogue.slates import AnonymousSlate, CustomerSlate, ItemSlate, Slate
 from recsvc.domain.errors import BadRequest, FieldError
 from recsvc.domain.values.currencies import CURRENCY_PATTERN, CURRENCY_RULE, is_currency
-from recsvc.domain.values.ids import CustomerId, ItemId, checked_id
+from recsvc.domain.values.ids import CustomerId, IdText, ItemId, checked_id, checked_ids
 from recsvc.usecases.access.request_access import BrowserAccess, RequestContext, RouteAccess
 from recsvc.usecases.recommend.built_lists import Placement
 from recsvc.web.http.list_parameters import MAX_NAME_LENGTH, OFFSET_RULE
@@ -61,7 +61,7 @@ class FilterFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     min_price: Price | None = None
     max_price: Price | None = None
     currency: Annotated[str, Meta(pattern=CURRENCY_PATTERN)] | None = None
-    exclude: Annotated[list[str], Meta(max_length=MAX_EXCLUDED)] = []
+    exclude: Annotated[list[IdText], Meta(max_length=MAX_EXCLUDED)] = []
     fields: Annotated[list[CatalogueField], Meta(max_length=len(get_args(CatalogueField)))] = []
 
     def filters(self, where: str = "") -> Filters:
@@ -84,7 +84,7 @@ class ListFields(FilterFields, forbid_unknown_fields=True, kw_only=True):
     """Number of items, filters and ranking: the same as the query parameters of these names."""
 
     n: Annotated[int, Meta(ge=1, le=MAX_ITEMS)] = DEFAULT_ITEMS
-    context_item: str | None = None
+    context_item: IdText | None = None
     diversity: Annotated[float, Meta(ge=0, le=1)] | None = None
     offset: Annotated[int, Meta(ge=0, le=MAX_OFFSET)] = 0
 
@@ -108,8 +108,8 @@ class ListFields(FilterFields, forbid_unknown_fields=True, kw_only=True):
 class BasketBody(ListFields, forbid_unknown_fields=True, kw_only=True):
     """The items in a basket, and the customer if known."""
 
-    items: Annotated[list[str], Meta(max_length=MAX_BASKET)]
-    customer_id: str | None = None
+    items: Annotated[list[IdText], Meta(max_length=MAX_BASKET)]
+    customer_id: IdText | None = None
 
 
 class PlacementBody(ListFields, forbid_unknown_fields=True, kw_only=True):
@@ -129,7 +129,7 @@ class PageBody(msgspec.Struct, forbid_unknown_fields=True):
     """The lists of a page, the most important first: an item is in one list at most."""
 
     placements: Annotated[list[PlacementBody], Meta(min_length=1, max_length=MAX_PLACEMENTS)]
-    customer_id: str | None = None
+    customer_id: IdText | None = None
 
 
 class PlacedList(Recommendation, frozen=True, kw_only=True):
@@ -196,11 +196,7 @@ def _categories(texts: list[str], where: str) -> tuple[str, ...]:
 
 
 def _items(ids: list[str], field: str) -> tuple[ItemId, ...]:
-    return tuple(_item(each, field) for each in ids)
-
-
-def _item(item_id: str, field: str) -> ItemId:
-    return ItemId(checked_id(item_id, field))
+    return tuple(map(ItemId, checked_ids(ids, field)))
 
 
 def _wrong(field: str, fault: str) -> BadRequest:

@@ -9,7 +9,7 @@ from recsvc.domain.api_keys import Scope
 from recsvc.domain.customers.privacy import RewriteState
 from recsvc.domain.errors import StoreUnavailable
 from recsvc.domain.values.customer_keys import CustomerKey
-from recsvc.domain.values.ids import CustomerId, checked_id
+from recsvc.domain.values.ids import CustomerId, IdText, checked_id
 from recsvc.domain.values.timestamps import rfc3339
 from recsvc.usecases.access.request_access import RequestContext, RouteAccess
 from recsvc.usecases.customers.privacy import (
@@ -62,7 +62,7 @@ class ReceiptView(msgspec.Struct, frozen=True):
 class MergeBody(msgspec.Struct, forbid_unknown_fields=True):
     """`into`: the id that remains."""
 
-    into: str
+    into: IdText
 
 
 class MergeView(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from recsvc.domain.customers.profile import (
 )
 from recsvc.domain.errors import BadRequest, RecsvcError
 from recsvc.domain.values import attributes
-from recsvc.domain.values.ids import CustomerId, pop_id
+from recsvc.domain.values.ids import CustomerId, IdText, pop_id
 from recsvc.usecases.access.request_access import RequestContext, RouteAccess
 from recsvc.usecases.customers.profiles import FLAG_SCOPE, may_read
 from recsvc.web.http.bodies import NDJSON_BODY, convert, parse_json
@@ -57,7 +57,7 @@ class ProfileBody(msgspec.Struct, forbid_unknown_fields=True):
 class CustomerLine(ProfileBody, forbid_unknown_fields=True, kw_only=True):
     """One line: a customer and the profile."""
 
-    customer_id: str
+    customer_id: IdText
 
 
 class ProfileView(msgspec.Struct, frozen=True):

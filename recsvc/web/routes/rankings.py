@@ -5,7 +5,7 @@ from typing import Annotated
 from flask import Response
 from msgspec import Meta
 
-from recsvc.domain.values.ids import ItemId, checked_ids
+from recsvc.domain.values.ids import IdText, ItemId, checked_ids
 from recsvc.usecases.recommend.given_items import MAX_GIVEN, GivenItems
 from recsvc.web.http.rendering import private_json
 from recsvc.web.http.route import Call, Route
@@ -16,8 +16,8 @@ from recsvc.web.routes.recommendations import Recommendation, private_list
 class RankingBody(FilterFields, forbid_unknown_fields=True, kw_only=True):
     """The items to order, and the customer if known. `n`: at most so many in the answer."""
 
-    items: Annotated[list[str], Meta(max_length=MAX_GIVEN)]
-    customer_id: str | None = None
+    items: Annotated[list[IdText], Meta(max_length=MAX_GIVEN)]
+    customer_id: IdText | None = None
     n: Annotated[int, Meta(ge=1, le=MAX_GIVEN)] = MAX_GIVEN
 
     def given_items(self) -> GivenItems:

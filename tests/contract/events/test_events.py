@@ -79,7 +79,17 @@ def test_each_event_has_its_own_result(service: Service) -> None:
         {"status": 422, "code": "bad_event", "errors": results(reply)[1]["errors"]},
         {"status": 200, "duplicate": True},
         {"status": 409, "code": "message_id_reused"},
-        {"status": 422, "code": "bad_event"},
+        {
+            "status": 422,
+            "code": "bad_event",
+            "errors": [
+                {
+                    "field": "events[4]",
+                    "detail": '"no event" is not an object, as '
+                    '{"message_id": "…", "type": "view", "item_id": "…"}',
+                }
+            ],
+        },
         {"status": 201},
     ]
     assert len(logged(service)) == 2

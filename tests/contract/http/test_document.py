@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from recsvc.domain.values.ids import id_fault
 from recsvc.web.app import ROUTES, all_routes
 from recsvc.web.openapi import document
 from tests.contract.grocery import Service
@@ -154,3 +155,42 @@ def descriptions(part: Any) -> Iterator[str]:
     elif isinstance(part, list):
         for each in part:
             yield from descriptions(each)
+
+
+def test_ids_have_the_same_rule_in_text_schema_and_code() -> None:
+    """The pattern of an id accepts what the code accepts, in parameters and bodies."""
+    texts = ["a", "a/b", "/", ".", "..", "...", ".a", "a b", "é", "%2F", "\x00", "a\n", "\x85", ""]
+    paths, ids = DOCUMENT["paths"], []
+    for methods in paths.values():
+        for operation in methods.values():
+            ids += [each for each in operation.get("parameters", []) if is_id(each["name"])]
+    fields = [
+        field
+        for route in ROUTES
+        if route.body is not None
+        for name, field in SCHEMAS[route.body.__name__]["properties"].items()
+        if is_id(name)
+    ]
+
+    assert len(ids) > 20
+    assert len(fields) > 8
+    for each in [*(each["schema"] for each in ids), *fields]:
+        (schema,) = patterns(each)
+        pattern = schema["pattern"].replace("$", r"\Z")  # the `$` of ECMA-262 is Python's `\Z`
+        accepted = [text for text in texts if re.search(pattern, text)]
+        assert accepted == [text for text in texts if id_fault(text) is None]
+
+
+def is_id(name: str) -> bool:
+    names = ("customer_id", "item_id", "offer_id", "into", "context_item", "exclude")
+    return name in (*names, "item_group_id")
+
+
+def patterns(schema: Any) -> list[Any]:
+    """Return the parts of a schema that have a pattern."""
+    if isinstance(schema, list):
+        return [found for each in schema for found in patterns(each)]
+    if not isinstance(schema, dict):
+        return []
+    own = [schema] if "pattern" in schema else []
+    return own + [found for each in schema.values() for found in patterns(each)]
