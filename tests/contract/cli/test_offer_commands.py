@@ -57,7 +57,7 @@ def test_offers_are_imported_shown_and_deleted(folder: Path, tmp_path: Path) -> 
         ({**DEAL, "value": -1}, ":1: value: -1 is not"),
         ({**DEAL, "codes": ["A", "A"]}, ":1: codes"),
         ({**DEAL, "offer_id": 7}, ":1: offer_id is not a valid id: 7 is not a string"),
-        ({"title": "A deal", "kind": "gift"}, ":1: offer_id is not a valid id: empty"),
+        ({"title": "A deal", "kind": "gift"}, ":1: offer_id is not a valid id: missing"),
         ([], ":1: "),
     ],
     ids=str,
