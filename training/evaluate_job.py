@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from recsvc.domain.catalogue.slates import CustomerSlate
 from training.atomic_files import writable, write_files
+from training.concurrency import trim_memory
 from training.dataset.ground_truth import GroundTruths
 from training.dataset.history import Rows
 from training.dataset.holdout import Split, by_time, given
@@ -121,6 +122,7 @@ def evaluate_split(
         tuned = search(tuner, learning.history, settings, progress)
         settings = tuned.settings
         selected = select_models(learning.history, settings, progress)
+        trim_memory()
         rankings = rank_customers(selected, holdout.known_customers, progress)
         with progress.step("Measuring on the holdout", 2) as advance:
             found = measure(selected, rankings, holdout, settings.seed)

@@ -13,6 +13,7 @@ from recsvc.domain.catalogue.slates import CustomerSlate, ItemSlate
 from recsvc.domain.values.customer_keys import CustomerHasher
 from recsvc.domain.values.ids import CustomerId
 from recsvc.model.artifact.artifact import Artifact, HistoryScores, TopList
+from training.concurrency import trim_memory
 from training.dataset.category_groups import judged_categories
 from training.dataset.customer_items import CustomerItems
 from training.dataset.history import Floats, Rows
@@ -99,6 +100,7 @@ def train(
         tuned = search(tuner, interactions.history, settings, progress)
         settings = tuned.settings
         selected = select_models(interactions.history, settings, progress)
+        trim_memory()
         item_slates = _judged_item_slates(interactions, catalogue, settings, progress)
         items = _fit_item_lists(interactions, selected, item_slates, settings, progress)
         facts = FactsOfHistories(settings.k_anonymity, settings.constants.ease_penalty)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recsvc.domain.catalogue.slates import ItemSlate
+from training.concurrency import each
 from training.dataset.history import History
 from training.dataset.windows import Window, plan_windows
 from training.item_slates.list_choice import choose_lists, slate_results
@@ -15,8 +16,6 @@ from training.item_slates.list_shares import shares_of
 from training.item_slates.maker import ItemData, ItemLists, ItemSlateMaker, WindowFigures
 from training.metrics.item_slate_results import ItemSlateResults, ListChoice
 from training.settings import TrainingSettings
-
-_WINDOWS = 3  # past windows: two that choose, one that judges
 
 _NamedFigures = tuple[str, WindowFigures]
 
@@ -38,22 +37,27 @@ def fit_item_slates(
     """Choose, judge and fit the lists of every item slate. `holdout`: later purchases that judge
     instead of the newest past window, in the rows of the shop's interactions.
     """
-    lists, results = {}, {}
-    for maker in makers:
+
+    def fit(maker: ItemSlateMaker) -> tuple[ItemLists, ItemSlateResults]:
         choice, chosen_on, judged_on = _judged(maker, data, settings, holdout)
         published = maker.publish(choice.winner, data, settings)
-        lists[maker.slate] = published
-        results[str(maker.slate)] = slate_results(
-            maker.candidates, choice, chosen_on, judged_on, shares_of(published, data)
-        )
-    return ItemSlates(lists, results)
+        shares = shares_of(published, data)
+        return published, slate_results(maker.candidates, choice, chosen_on, judged_on, shares)
+
+    slates = [maker.slate for maker in makers]
+    fitted = dict(zip(slates, each(fit, makers), strict=True))
+    return ItemSlates(
+        {slate: lists for slate, (lists, _) in fitted.items()},
+        {str(slate): results for slate, (_, results) in fitted.items()},
+    )
 
 
 def _judged(
     maker: ItemSlateMaker, data: ItemData, settings: TrainingSettings, holdout: History | None
 ) -> tuple[ListChoice, list[_NamedFigures], _NamedFigures | None]:
     history = data.interactions.history
-    plan = plan_windows(history, settings.horizon_days, _WINDOWS, 0)
+    wanted = maker.choosing_windows + (holdout is None)  # the newest judges without a holdout
+    plan = plan_windows(history, settings.horizon_days, wanted, 0)
     windows = [
         (_name(window, data), figures)
         for place, window in enumerate(plan.windows)
@@ -64,7 +68,7 @@ def _judged(
         judged_on = ("the holdout", judged) if judged else None
     else:
         judged_on = windows.pop(0) if len(windows) > 1 else None
-    return choose_lists(maker.candidates, [each for _, each in windows]), windows, judged_on
+    return choose_lists(maker.candidates, [found for _, found in windows]), windows, judged_on
 
 
 def _on_window(

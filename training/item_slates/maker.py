@@ -82,6 +82,11 @@ class ItemSlateMaker(Protocol):
     def slate(self) -> ItemSlate: ...
 
     @property
+    def choosing_windows(self) -> int:
+        """Return the number of past windows that choose the candidate."""
+        ...
+
+    @property
     def candidates(self) -> Sequence[Candidate]:
         """All candidates, baselines included. The first is published without judging."""
         ...

@@ -7,7 +7,7 @@ category. Sparse matrices arrive as their offsets and columns.
 import numpy as np
 from numpy.typing import NDArray
 
-from recsvc.model.kernels.jit import compiled
+from recsvc.model.kernels.jit import compiled, part
 from training.dataset.history import Flags, Floats, Rows
 
 Entries = NDArray[np.int32]  # of pairs, of which there are many
@@ -128,3 +128,43 @@ def rank_hidden(
             in_basket[item] = False
         ranks[case] = rank
     return ranks
+
+
+@compiled(
+    "Tuple((int64[::1], int64[::1]))(int64[::1], int64[::1], int64[::1], int64)", trusted=True
+)
+def switched_pairs(offsets: Rows, owners: Rows, items: Rows, items_total: int) -> tuple[Rows, Rows]:
+    """Return the pairs of items of consecutive visits of one owner, each in one of the two only.
+
+    A visit is a run of items. A pair is low · items_total + high; the second array is its visit.
+    """
+    most = 0
+    for visit in range(len(owners) - 1):
+        if owners[visit] == owners[visit + 1]:
+            most += (offsets[visit + 1] - offsets[visit]) * (
+                offsets[visit + 2] - offsets[visit + 1]
+            )
+    pairs, visits = np.empty(most, np.int64), np.empty(most, np.int64)
+    found = 0
+    for visit in range(len(owners) - 1):
+        if owners[visit] != owners[visit + 1]:
+            continue
+        start, middle, end = offsets[visit], offsets[visit + 1], offsets[visit + 2]
+        for left in range(start, middle):
+            if _holds(items, middle, end, items[left]):
+                continue
+            for right in range(middle, end):
+                one, other = items[left], items[right]
+                if not _holds(items, start, middle, other):
+                    pairs[found] = min(one, other) * items_total + max(one, other)
+                    visits[found] = visit
+                    found += 1
+    return pairs[:found].copy(), visits[:found].copy()
+
+
+@part
+def _holds(items: Rows, start: int, end: int, item: int) -> bool:
+    for place in range(start, end):  # noqa: SIM110 - numba compiles no generator
+        if items[place] == item:
+            return True
+    return False

@@ -63,6 +63,10 @@ class Similar:
         return ItemSlate.SIMILAR
 
     @property
+    def choosing_windows(self) -> int:
+        return 1  # thousands of cases; the order of candidates hardly differs between windows
+
+    @property
     def candidates(self) -> Sequence[Candidate]:
         return _CANDIDATES
 

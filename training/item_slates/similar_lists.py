@@ -168,8 +168,11 @@ class _Fill:
     def __init__(self, scores: PairScores) -> None:
         self._tree = scores.properties.tree
         shown = np.flatnonzero(shown_items(scores))
-        self._best_first = shown[np.argsort(-scores.popularity[shown], kind="stable")]
-        self._found: dict[int, Rows] = {}
+        best_first = shown[np.argsort(-scores.popularity[shown], kind="stable")]
+        levels = self._tree.levels[best_first]
+        row, _ = listed = np.nonzero(levels >= 0)
+        order = np.argsort(levels[listed], kind="stable")
+        self._categories, self._items = levels[listed][order], best_first[row[order]]
 
     def of(self, item: int) -> Rows:
         """Return those of an item's judged category, then of its parents."""
@@ -183,10 +186,8 @@ class _Fill:
         return np.asarray(joined[np.sort(first)])
 
     def _of_category(self, category: int) -> Rows:
-        if category not in self._found:
-            inside = self._tree.is_within(self._best_first, np.array(category))
-            self._found[category] = self._best_first[inside][: 2 * LISTED]
-        return self._found[category]
+        start, end = np.searchsorted(self._categories, [category, category + 1])
+        return np.asarray(self._items[start : min(end, start + 2 * LISTED)])
 
 
 def _further_variants(products: Rows, columns: Rows) -> Flags:

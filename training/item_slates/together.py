@@ -73,6 +73,10 @@ class BoughtTogether:
         return ItemSlate.BOUGHT_TOGETHER
 
     @property
+    def choosing_windows(self) -> int:
+        return 2
+
+    @property
     def candidates(self) -> Sequence[Candidate]:
         named = [*_SCORERS.values(), *_BASELINES.values()]
         return [*(candidate for candidate, _ in named), _POPULAR]
