@@ -1,5 +1,6 @@
 """Switching between items of a category, counted by customers."""
 
+import itertools
 from collections import defaultdict
 
 import numpy as np
@@ -35,7 +36,7 @@ def by_hand(shop: History, groups: Rows, least: int) -> np.ndarray:
     switchers: dict[tuple[int, int], set[int]] = defaultdict(set)
     for (customer, _), orders in visits.items():
         baskets = [orders[order] for order in sorted(orders)]
-        for before, after in zip(baskets, baskets[1:], strict=False):
+        for before, after in itertools.pairwise(baskets):
             for one in before - after:
                 for other in after - before:
                     switchers[min(one, other), max(one, other)].add(customer)
