@@ -3,10 +3,12 @@
 import math
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsvc.model.kernels.kernels import (
+    LEAST_PER_ITEM,
+    MAX_FOLDED,
     UNKNOWN_ROW,
     USUAL_INTERVAL_DAYS,
     HistoryArrays,
@@ -113,14 +115,22 @@ def histories(draw: st.DrawFn) -> tuple[HistoryArrays, list[int], list[int], lis
 
 
 def reference(
-    model: HistoryArrays, rows: list[int], times: list[int], ages: list[float]
+    model: HistoryArrays,
+    rows: list[int],
+    times: list[int],
+    ages: list[float],
+    least_votes: float = 1e-4,
 ) -> dict[int, float]:
-    """Return the chance of each item that takes part, by the formulas of the docstring."""
+    """Return the chance of each item that takes part, by the formulas of the docstring.
+
+    A long history reads fewer weights of each bought item, the first ones.
+    """
     offsets, columns, weights, own, new, by, column_rows, *_ = model
     sums = dict.fromkeys(rows, 0.0)
+    limit = max(LEAST_PER_ITEM, MAX_FOLDED // max(len(rows), 1))
     for row, bought in zip(rows, times, strict=True):
         if row < len(new):
-            for entry in range(offsets[row], offsets[row + 1]):
+            for entry in range(offsets[row], min(offsets[row] + limit, offsets[row + 1])):
                 item = int(column_rows[columns[entry]])
                 sums[item] = sums.get(item, 0.0) + math.log1p(bought) * float(weights[entry])
     odds: dict[int, float] = {}
@@ -132,7 +142,9 @@ def reference(
         worth = own[row] if row < len(own) else by[11]
         worth += by[0] * counted + by[1] * aged + by[2] * counted * aged + by[4] * votes
         odds[row] = float(worth + by[3] * math.log1p(age / interval))
-    voted = {item: total for item, total in sums.items() if item not in rows and abs(total) > 1e-4}
+    voted = {
+        item: total for item, total in sums.items() if item not in rows and abs(total) > least_votes
+    }
     for item in {*voted, *POPULAR.tolist()} - {*rows}:
         total = voted.get(item, 0.0)
         votes = math.log1p(max(total, 0) / by[12])
@@ -168,3 +180,35 @@ def test_chances_equal_those_of_the_formulas(
         if item in expected:
             assert abs(chance - expected[item]) < 0.005
     assert chances.tolist() == sorted(chances.tolist(), reverse=True)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 30, 200, 256, 257, 400]), st.integers(1, 60))
+@settings(max_examples=25)
+def test_the_first_of_a_long_history_have_the_best_chances(
+    seed: int, bought: int, most: int
+) -> None:
+    """Above 256 items the kernel reads the first weights of each item only, and it keeps `most`."""
+    model = large_model(seed)
+    rng = np.random.default_rng([seed, 1])
+    rows = rng.permutation(620)[:bought]  # some are outside the model
+    times, ages = rng.integers(1, 10, bought), rng.uniform(0, 170, bought)
+
+    items, chances, _ = fold_in.run(rows, times, ages, model, INTERVALS, POPULAR, True, True, most)
+    expected = reference(model, rows.tolist(), times.tolist(), ages.tolist(), least_votes=0)
+    best = sorted(expected.values(), reverse=True)[:most]
+
+    assert len(set(items.tolist())) == len(items) == len(best)
+    np.testing.assert_allclose(chances, best, atol=0.005)
+    for item, chance in zip(items.tolist(), chances.tolist(), strict=True):
+        assert abs(chance - expected[item]) < 0.005
+
+
+def large_model(seed: int) -> HistoryArrays:
+    """Return 600 items, each with up to 100 weights of others."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(0, 101, 600)
+    items = np.concatenate([rng.permutation(600)[:length] for length in lengths])
+    weights = rng.normal(0, 0.2, len(items)).astype(np.float32)
+    own, new = (rng.uniform(-4, 1, 600).astype(np.float32) for _ in range(2))
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return in_columns(offsets, items.astype(np.int32), weights, own, new, DEFAULT_COEFFICIENTS)
