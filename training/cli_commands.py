@@ -82,6 +82,13 @@ Accepted = Annotated[
         help="Publish despite this objection, which the refusal named; may be repeated.",
     ),
 ]
+LeaveOut = Annotated[
+    Path | None,
+    typer.Option(
+        help="Customers, one id a line, to measure as customers outside the model (default: a "
+        "sample)."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")]
 
 
@@ -146,6 +153,7 @@ def evaluate_command(
     windows: Windows = 3,
     tune: Tune = None,
     seed: Seed = 0,
+    leave_out: LeaveOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Train on purchases, rank for the customers of later purchases, and measure the rankings.
@@ -163,6 +171,7 @@ def evaluate_command(
             settings=TrainingSettings(seed, options.days(horizon), judged_windows=windows),
             out=out,
             tuner=_tuner(tune, out / TUNING),
+            leave_out=() if leave_out is None else options.customers(leave_out),
         )
         results = evaluate(job, progress, lambda report: print_ingest(console, report))
     print_results(console, results)

@@ -81,3 +81,20 @@ def _as_number(text: str, rule: str) -> float:
         return float(text)
     except ValueError as fault:
         raise InputUnreadable(rule, code="bad_option") from fault
+
+
+def customers(path: Path) -> list[str]:
+    """Read customer ids, one a line; empty lines do not count."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputUnreadable(
+            f"--leave-out {path}: {error}; give a text file with one customer id a line",
+            code="bad_option",
+        ) from error
+    found = [line.strip() for line in lines if line.strip()]
+    if not found:
+        raise InputUnreadable(
+            f"--leave-out {path} is empty: write one customer id a line", code="bad_option"
+        )
+    return found

@@ -5,12 +5,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.evaluate_offers_job import OffersRanked
+from training.metrics.estimates import Mean
 from training.metrics.results import MAIN_METRIC, Results, SlateResults
 from training.publish.publish import Published
 from training.report.item_lists import section
 from training.report.words import (
     anonymity_sentence,
     constants_sentence,
+    orders_told,
     popular_sentence,
     tuning_sentence,
 )
@@ -63,6 +65,7 @@ def print_results(console: Console, results: Results) -> None:
         if found.models:
             console.print(_windows_table(slate, found))
     print_item_slates(console, results)
+    print_warm_start(console, results)
     if results.popular is not None:
         console.print(escape(popular_sentence(results.popular)), soft_wrap=True)
     if results.anonymity is not None:
@@ -83,6 +86,25 @@ def print_item_slates(console: Console, results: Results) -> None:
             table.add_row(f"{'*' if line.published else ' '} {line.title}", *line.cells)
         console.print(table)
         console.print(escape(f"{lists.verdict} {lists.coverage}"), soft_wrap=True)
+
+
+def print_warm_start(console: Console, results: Results) -> None:
+    """Show the lists of customers outside the model, beside popular items and trained lists."""
+    for found in results.warm_start:
+        of = "" if found.listed is None else f" of {found.listed} listed"
+        title = f"{found.slate}: {found.customers}{of} customers left out of training"
+        columns = (MAIN_METRIC, "popular", "trained", "/ popular", "/ trained")
+        table = Table("purchases", *columns, title=title, title_justify="left", box=None)
+        known = _figure(found.known.mean if found.known else None)
+        for path in found.paths:
+            cells = [_figure(path.history.mean), _figure(path.popularity.mean), known]
+            ratios = [_ratio(path.of_popularity), _ratio(path.of_known)]
+            table.add_row(orders_told(path), *cells, *ratios)
+        console.print(table)
+
+
+def _ratio(value: Mean | None) -> str:
+    return "-" if value is None else f"{value.mean:.3f} ± {value.error:.3f}"
 
 
 def print_gate(console: Console, published: Published) -> None:

@@ -24,7 +24,7 @@ from training.evaluation.holdout_results import holdout_sample, measure
 from training.evaluation.popular_list import leaf_codes, measure_popular
 from training.evaluation.predictions_file import predictions
 from training.evaluation.training_results import results_of
-from training.evaluation.warm_start import measure_warm_start
+from training.evaluation.warm_start import LeftOut, measure_warm_start
 from training.item_slates.judging import fit_item_slates
 from training.item_slates.maker import ItemData
 from training.item_slates.makers import makers_of
@@ -45,7 +45,10 @@ from training.tuning.tuner import Tuner, search
 
 @dataclass(frozen=True, slots=True)
 class EvaluationJob:
-    """`holdout`: the source of the held-out purchases; None splits by time."""
+    """`holdout`: the source of the held-out purchases; None splits by time.
+
+    `leave_out`: customers that are measured outside the model; empty takes a sample.
+    """
 
     request: ingest.Request
     holdout: PurchaseSource | None
@@ -54,6 +57,7 @@ class EvaluationJob:
     settings: TrainingSettings
     out: Path
     tuner: Tuner | None = None
+    leave_out: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,9 @@ def evaluate(
         on_ingest(report)
 
     split = read_split(job, progress, collect)
-    evaluated = evaluate_split(split, job.catalogue, job.settings, progress, job.tuner)
+    evaluated = evaluate_split(
+        split, job.catalogue, job.settings, progress, job.tuner, job.leave_out
+    )
     _write(evaluated, reports, out)
     return evaluated.results
 
@@ -113,10 +119,12 @@ def evaluate_split(
     settings: TrainingSettings,
     progress: Progress,
     tuner: Tuner | None = None,
+    leave_out: Sequence[str] = (),
 ) -> EvaluatedSplit:
     # One BLAS thread: with more, the last bits depend on how many there are.
     with threadpool_limits(1, "blas"):
         learning, holdout = split.learning, split.holdout
+        left_out = LeftOut.among(leave_out, learning.customer_ids) if leave_out else None
         searched = search_constants(learning.history, settings, progress)
         settings = replace(settings, constants=searched.constants)
         tuned = search(tuner, learning.history, settings, progress)
@@ -132,9 +140,11 @@ def evaluate_split(
             )
             warm = measure_warm_start(
                 learning.history,
+                learning.item_ids,
                 ground_truths,
                 settings,
                 known=_published_ndcg(rankings, ground_truths, settings.seed),
+                left_out=left_out,
             )
         data = ItemData(learning, catalogue)
         with progress.step("Lists of items"):

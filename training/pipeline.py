@@ -21,7 +21,7 @@ from training.dataset.interactions import Interactions, from_lines
 from training.dataset.windows import window_days
 from training.errors import NotPublishable
 from training.evaluation.popular_list import leaf_codes, measure_popular
-from training.evaluation.training_results import results_of
+from training.evaluation.training_results import published_in_window, results_of
 from training.evaluation.warm_start import measure_warm_start
 from training.item_slates.judging import ItemSlates, fit_item_slates
 from training.item_slates.maker import ItemData
@@ -39,7 +39,8 @@ from training.lists.item_lists import (
 from training.lists.k_anonymity import has_enough_buyers
 from training.lists.reasons import ReasonContext, category_tops
 from training.lists.repurchase_intervals import median_intervals
-from training.metrics.results import Anonymity, PopularList, Results, WarmStart
+from training.metrics.results import Anonymity, PopularList, Results
+from training.metrics.warm_start_results import WarmStart
 from training.progress import Progress
 from training.recommenders.neighbour_lists import NeighbourLists
 from training.selection.constants_search import search_constants
@@ -212,8 +213,14 @@ def _warm_start(
         return ()
     window = judged[0].window
     history = interactions.history
-    ground_truths = window.ground_truths(history)
-    return measure_warm_start(window.known(history), ground_truths, settings, facts=facts)
+    return measure_warm_start(
+        window.known(history),
+        interactions.item_ids,
+        window.ground_truths(history),
+        settings,
+        published_in_window(selected, judged[0]),
+        facts,
+    )
 
 
 def _popular_list(

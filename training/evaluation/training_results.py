@@ -149,3 +149,15 @@ def _switched_off(
     if history.timed and shortened < settings.horizon_days:
         off["horizon"] = f"windows of {shortened:.3g} days: a quarter of the history"
     return off
+
+
+def published_in_window(
+    selected: SelectedModels, window: WindowResult
+) -> dict[CustomerSlate, dict[int, float]]:
+    """Return NDCG@10 of the chosen model in a past window, by slate and customer."""
+    found = {}
+    for slate, customers in window.judged_customers.items():
+        values = window.ndcg[slate].get(selected.choices[slate].winner)
+        if values is not None:
+            found[slate] = dict(zip(customers.tolist(), values.tolist(), strict=True))
+    return found

@@ -17,7 +17,7 @@ Results
 ├── anonymity     items and pairs below the k-anonymity threshold (`run` only)
 ├── item_slates   lists of items ("similar", "bought_together"): see item_slate_results
 ├── popular       the list for all visitors, as ranked and as served
-├── warm_start    customers hidden at training, with their purchases given at serving
+├── warm_start    customers left out of training: see warm_start_results
 ├── holdout       `evaluate` only: purchases that no model was trained on
 ├── constants     constants of the base models, searched on the newest past window
 └── tuning        the search for settings; left out if there was none
@@ -34,6 +34,7 @@ from training.metrics.estimates import Estimate, Mean
 from training.metrics.item_slate_results import ItemSlateResults
 from training.metrics.model import Model
 from training.metrics.search_results import SearchedConstant, Tuning
+from training.metrics.warm_start_results import WarmStart
 
 METRIC_KS = (5, 10, 20)
 MAIN_K = 10
@@ -171,25 +172,6 @@ class HoldoutResults:
     lines: int
     lines_unknown: int  # of customers or items without training data
     slates: Mapping[str, SlateOnHoldout]
-
-
-@dataclass(frozen=True, slots=True)
-class WarmPath:
-    """NDCG@10 of hidden customers whose latest `orders` orders are known at serving."""
-
-    orders: int | None  # null: all of them
-    neighbours: Mean
-    popularity: Mean
-
-
-@dataclass(frozen=True, slots=True)
-class WarmStart:
-    """`known` is the published model for the same customers as part of its training, or null."""
-
-    slate: str
-    customers: int
-    paths: tuple[WarmPath, ...]
-    known: Mean | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from training.metrics.results import (
     SlateOnHoldout,
     SlateResults,
     Slice,
-    WarmStart,
 )
+from training.metrics.warm_start_results import WarmStart
 from training.report.figure import (
     COLOURS,
     PLAIN,
@@ -216,7 +216,7 @@ def warm_figure(warm: WarmStart) -> Figure:
         rows += [
             Row(
                 "from their recent purchases",
-                (spot(interval(path.neighbours), figure(path.neighbours.mean)),),
+                (spot(interval(path.history), figure(path.history.mean)),),
                 colour=COLOURS[Family.COLLABORATIVE],
                 published=True,
             ),

@@ -9,9 +9,9 @@ from training.metrics.results import (
     ReasonCounts,
     Results,
     SlateOnHoldout,
-    WarmStart,
 )
 from training.metrics.search_results import SearchedConstant, SearchedSlate
+from training.metrics.warm_start_results import WarmPath, WarmStart
 from training.report.names import slate_title
 from training.report.numbers import (
     MINUS,
@@ -195,21 +195,43 @@ def reasons_sentence(reasons: Mapping[str, ReasonCounts]) -> str:
 
 def warm_sentence(warm: WarmStart) -> str:
     """Describe the lists of customers whose first purchases come after training."""
-    first = next((path for path in warm.paths if path.neighbours.mean > 0), None)
+    first = next((path for path in warm.paths if path.history.mean > 0), None)
     start = f"{count(warm.customers)} customers were left out of training; orders were added later."
+    if warm.listed is not None:
+        start = (
+            f"{count(warm.customers)} of {count(warm.listed)} listed customers have purchases and "
+            f"were left out of training; orders were added later."
+        )
     if first is None:
         return start
     orders = first.orders
     after = "With all orders" if orders is None else f"With {_times(orders, 'order')}"
     parts = [f"{start} {after} known, their lists are"]
     if first.popularity.mean > 0:
-        parts.append(f"{compared(first.neighbours.mean / first.popularity.mean - 1)} best sellers")
+        parts.append(f"{compared(first.history.mean / first.popularity.mean - 1)} best sellers")
     if warm.known and warm.known.mean > 0:
         joint = ", and reach" if len(parts) > 1 else "at"
-        share = percent(first.neighbours.mean / warm.known.mean, 0)
+        share = percent(first.history.mean / warm.known.mean, 0)
         parts[-1] += joint if joint.startswith(",") else f" {joint}"
         parts.append(f"{share} of the chosen model's quality after training on them")
-    return " ".join(parts) + "."
+    return " ".join([*parts[:-1], f"{parts[-1]}.", *map(_ratios, warm.paths)])
+
+
+def _ratios(path: WarmPath) -> str:
+    """Describe one path beside best sellers and the same customers trained."""
+    of = [(path.of_popularity, "of best sellers"), (path.of_known, "of their trained lists")]
+    ratios = [
+        f"{ratio.mean:.2f} ± {ratio.error:.2f} {base}"
+        for ratio, base in of
+        if ratio is not None and known(ratio.mean) is not None
+    ]
+    return f"{orders_told(path).capitalize()}: {', '.join(ratios) or '–'}."
+
+
+def orders_told(path: WarmPath) -> str:
+    if path.orders is None:
+        return "all orders of 180 days told"
+    return f"latest {_times(path.orders, 'order')} told"
 
 
 def spread(value: Mean | Estimate | None, digits: int) -> str:

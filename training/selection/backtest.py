@@ -36,12 +36,16 @@ RowEvaluator = Callable[[CustomerSlate, SlateRows], Evaluation]
 
 @dataclass(frozen=True, slots=True)
 class WindowResult:
-    """`ndcg` is by slate and model, empty if the window was not evaluated."""
+    """`ndcg` is by slate and model, empty if the window was not evaluated.
+
+    Its values are those of the customers in `judged_customers`.
+    """
 
     window: Window
     lines: int
     customers: int
     ndcg: Mapping[CustomerSlate, Mapping[str, Values]] = field(default_factory=dict)
+    judged_customers: Mapping[CustomerSlate, Rows] = field(default_factory=dict)
 
     @property
     def judged(self) -> bool:
@@ -87,13 +91,17 @@ class Backtest:
     def run(self, *, evaluate: bool) -> WindowResult:
         """Evaluate the window and append its sample to `samples`."""
         prepared = self.prepare(evaluate=evaluate)
-        ndcg = {}
+        ndcg, judged_customers = {}, {}
         if prepared.judged:
             results = self.evaluate_blocks(prepared, self.row_ranker(prepared.cutoff))
             ndcg = _ndcg_by_slate(results, prepared.ground_truths, prepared.customers)
+            judged_customers = {
+                slate: with_ground_truth(prepared.ground_truths[slate], prepared.customers)
+                for slate in ndcg
+            }
         else:
             self.evaluate_blocks(prepared, None)
-        return WindowResult(self.window, prepared.lines, prepared.eligible, ndcg)
+        return WindowResult(self.window, prepared.lines, prepared.eligible, ndcg, judged_customers)
 
     def prepare(self, *, evaluate: bool) -> PreparedWindow:
         """Fit the cutoff and sample the customers; an evaluated window uses more of them."""

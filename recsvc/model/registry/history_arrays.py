@@ -49,12 +49,20 @@ def history_arrays(arrays: Arrays) -> HistoryArrays:
         )
     items_total = len(arrays[layout.ITEM_IDS.name])
     popular, scores = (arrays[spec.name] for spec in layout.POPULAR.arrays())
+    similar = layout.NEIGHBOURS[ItemSlate.SIMILAR]
+    lists = _lists(similar, arrays) if similar.is_in(arrays) else NO_HISTORY_ARRAYS[:3]
+    return default_arrays(*lists, items_total, popular, scores)
+
+
+def default_arrays(
+    offsets: Array, items: Array, weights: Array, items_total: int, popular: Array, scores: Array
+) -> HistoryArrays:
+    """Return arrays without learned scores: the lists are those of `similar`.
+
+    `popular`, `scores`: the popular list.
+    """
     share = np.full(items_total, _LEAST_SHARE)
     share[popular] += _TOP_SHARE * np.maximum(scores, 0) / max(float(scores.max(initial=0)), 1e-9)
-    similar = layout.NEIGHBOURS[ItemSlate.SIMILAR]
-    offsets, items, weights = NO_HISTORY_ARRAYS[:3]
-    if similar.is_in(arrays):
-        offsets, items, weights = _lists(similar, arrays)
     return in_columns(
         offsets,
         items,

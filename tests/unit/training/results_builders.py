@@ -20,9 +20,8 @@ from training.metrics.results import (
     SlateOnHoldout,
     SlateResults,
     Slice,
-    WarmPath,
-    WarmStart,
 )
+from training.metrics.warm_start_results import WarmPath, WarmStart
 
 MODELS = {
     model.name: model
@@ -232,7 +231,13 @@ def journey() -> Results:
                 "for_you",
                 245,
                 (
-                    WarmPath(1, Mean(0.2110, 0.012, 245), Mean(0.1810, 0.011, 245)),
+                    WarmPath(
+                        1,
+                        Mean(0.2110, 0.012, 245),
+                        Mean(0.1810, 0.011, 245),
+                        Mean(1.166, 0.04, 245),
+                        Mean(0.492, 0.03, 245),
+                    ),
                     WarmPath(3, Mean(0.2740, 0.013, 245), Mean(0.1810, 0.011, 245)),
                     WarmPath(None, Mean(0.3630, 0.014, 245), Mean(0.1810, 0.011, 245)),
                 ),

@@ -35,10 +35,9 @@ from training.metrics.results import (
     SlateOnHoldout,
     SlateResults,
     Slice,
-    WarmPath,
-    WarmStart,
 )
 from training.metrics.search_results import SearchedSlate, Tuning
+from training.metrics.warm_start_results import WarmPath, WarmStart
 from training.report.numbers import Interval
 from training.report.page import render
 from training.report.verdict import verdict
