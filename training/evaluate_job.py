@@ -29,6 +29,7 @@ from training.item_slates.judging import fit_item_slates
 from training.item_slates.maker import ItemData
 from training.item_slates.makers import makers_of
 from training.metrics.results import MAIN_K, Results
+from training.metrics.warm_start_results import WarmStart
 from training.pipeline import sorted_purchases
 from training.progress import Progress
 from training.report.page import render
@@ -138,14 +139,7 @@ def evaluate_split(
             ground_truths = holdout.ground_truths(
                 selected.cutoff.base_models.training_data.customer_items
             )
-            warm = measure_warm_start(
-                learning.history,
-                learning.item_ids,
-                ground_truths,
-                settings,
-                known=_published_ndcg(rankings, ground_truths, settings.seed),
-                left_out=left_out,
-            )
+            warm = _warm_start(learning, ground_truths, rankings, settings, left_out)
         data = ItemData(learning, catalogue)
         with progress.step("Lists of items"):
             item_slates = fit_item_slates(makers_of(data), data, settings, holdout.orders)
@@ -165,6 +159,23 @@ def evaluate_split(
             constants=searched.searched,
         )
         return EvaluatedSplit(split, rankings, results, settings)
+
+
+def _warm_start(
+    learning: Interactions,
+    ground_truths: GroundTruths,
+    rankings: HoldoutRankings,
+    settings: TrainingSettings,
+    left_out: LeftOut | None,
+) -> tuple[WarmStart, ...]:
+    return measure_warm_start(
+        learning.history,
+        learning.item_ids,
+        ground_truths,
+        settings,
+        known=_published_ndcg(rankings, ground_truths, settings.seed),
+        left_out=left_out,
+    )
 
 
 def _published_ndcg(
